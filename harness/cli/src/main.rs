@@ -1,0 +1,3 @@
+//! The amiproof command.
+
+fn main() {}

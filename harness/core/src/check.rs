@@ -1,0 +1,151 @@
+//! What a check is: data first, a thin asynchronous body, and a pure `assess` beside it that tests aim at.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use amiproof_model::charge::TrafficPair;
+use amiproof_model::matrix::{Family, Variant};
+use amiproof_model::name::{CheckId, ControlId, Level};
+use amiproof_model::report::Phase;
+use amiproof_model::verdict::{Evidence, Placement, Verdict};
+use amiproof_model::workload::Workload;
+use futures::future::BoxFuture;
+
+use crate::context::Context;
+
+/// One executable question with one verdict per subject, or one scan that answers many at once.
+#[derive(Clone)]
+pub struct Check {
+    /// `suite/check`; for a scan the id of the scan itself, which is reported only when the scan breaks.
+    pub id: CheckId,
+    /// A lower-case clause without full stop.
+    pub title: String,
+    /// Whether it is asked per variant or once per cluster.
+    pub scope: Scope,
+    /// The phase of a run that it belongs to: [`Phase::Test`], [`Phase::KubeBench`] or [`Phase::OsScan`].
+    pub phase: Phase,
+    /// Whether it runs only when `suites.include` names it or its suite.
+    pub opt_in: bool,
+    /// For one attempt; `None` for the variant's `timeouts.check`.
+    pub timeout: Option<Duration>,
+    /// How often a failure is tried again before it counts; a pass on a retry is flaky.
+    pub retries: u32,
+    /// Whether it makes sense for a variant; never asked for [`Scope::Cluster`].
+    pub applies: fn(&Variant) -> Applies,
+    /// The work.
+    pub body: Body,
+}
+
+/// Whether a check is asked per variant or once per cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Once per AMI variant.
+    Variant,
+    /// Once per run.
+    Cluster,
+}
+
+/// Whether a check makes sense for a variant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applies {
+    /// It does.
+    Yes,
+    /// It does not, and why: the reason of [`Verdict::NotApplicable`].
+    No(&'static str),
+}
+
+/// Every variant.
+pub fn always(_: &Variant) -> Applies {
+    Applies::Yes
+}
+
+/// Every variant that runs Linux.
+pub fn linux_only(variant: &Variant) -> Applies {
+    match variant.family {
+        Family::Windows => Applies::No("Linux only"),
+        Family::Al2023 | Family::Al2 | Family::Bottlerocket => Applies::Yes,
+    }
+}
+
+/// The work of a check.
+#[derive(Clone)]
+pub enum Body {
+    /// Answers one question.
+    Code(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<Decision, CheckError>>),
+    /// Answers many: each row becomes a result of its own.
+    Scan(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<Vec<ScanRow>, CheckError>>),
+    /// Runs a workload of the catalogue or of the user.
+    Workload(Arc<Workload>),
+}
+
+/// A verdict with its proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Captured proof.
+    pub evidence: Vec<Evidence>,
+    /// Where it really ran.
+    pub placements: Vec<Placement>,
+    /// Connections that were tried.
+    pub traffic: Vec<TrafficPair>,
+}
+
+impl From<Verdict> for Decision {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, evidence: Vec::new(), placements: Vec::new(), traffic: Vec::new() }
+    }
+}
+
+/// One answer of a scan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanRow {
+    /// `kube-bench/cis-eks-1.8.0/3.2.1`.
+    pub check: CheckId,
+    /// The control's title, as the scanner words it.
+    pub title: String,
+    /// The control.
+    pub control: Option<ControlId>,
+    /// Its level, where the scanner says so.
+    pub level: Option<Level>,
+    /// The answer.
+    pub decision: Decision,
+}
+
+/// amiproof could not decide. Says what happened, where, and what to do next; says nothing about the image.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The deadline of the attempt passed before there was an answer, and the check itself could not tell why.
+    #[error("no answer within {}s: {doing}", after.as_secs())]
+    Timeout {
+        /// What it was waiting for.
+        doing: String,
+        /// The deadline.
+        after: Duration,
+    },
+    /// The run was interrupted.
+    #[error("interrupted")]
+    Cancelled,
+    /// The check panicked; a defect of amiproof.
+    #[error("the check panicked, which is a defect of amiproof: {0}")]
+    Panicked(String),
+    /// An API did not answer as it should.
+    #[error("{doing}: {source}")]
+    Api {
+        /// What was asked of whom.
+        doing: String,
+        /// The answer.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Something else that keeps amiproof from deciding.
+    #[error("{0}")]
+    Undecided(String),
+}
+
+impl CheckError {
+    /// Wraps the answer of an API with what was asked.
+    pub fn api(doing: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Api { doing: doing.into(), source: source.into() }
+    }
+}

@@ -1,0 +1,59 @@
+//! What a check may touch.
+
+use std::sync::Arc;
+
+use amiproof_model::matrix::{Matrix, Variant};
+use amiproof_model::name::RunId;
+use amiproof_model::report::{NodeRecord, Subject};
+use camino::Utf8PathBuf;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::pace::Pace;
+
+/// What a check may touch. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    /// The run.
+    pub run: RunId,
+    /// The whole matrix.
+    pub matrix: Arc<Matrix>,
+    /// What the check is about.
+    pub subject: Subject,
+    /// The variant under test; for a check of the cluster the one whose nodes it may use.
+    pub variant: Arc<Variant>,
+    /// Its managed node group.
+    pub node_group: String,
+    /// Its nodes, by index.
+    pub nodes: Arc<Vec<NodeRecord>>,
+    /// The nodes of the reference variant: `Pending` until they are Ready.
+    pub peers: watch::Receiver<Peers>,
+    /// Kubernetes.
+    pub cluster: crate::cluster::Access,
+    /// AWS; `None` where the cluster is tested by kubeconfig alone.
+    pub aws: Option<crate::aws::Clients>,
+    /// The record of everything that the run makes.
+    pub ledger: crate::ledger::Ledger,
+    /// How patient polling is.
+    pub pace: Pace,
+    /// The folder for evidence of this subject; exists.
+    pub evidence: Utf8PathBuf,
+    /// Replaces the registry of every image (`registry.example.com/mirror`).
+    pub image_registry: Option<String>,
+    /// Fires when the run is interrupted. Long work selects on it; the runner cancels the rest.
+    pub cancel: CancellationToken,
+}
+
+/// The nodes of the reference variant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Peers {
+    /// Not known yet.
+    #[default]
+    Pending,
+    /// Ready.
+    Ready(Arc<Vec<NodeRecord>>),
+    /// They never will be, and why.
+    Never(String),
+    /// The variant has no reference.
+    None,
+}

@@ -1,0 +1,158 @@
+//! From verdict to disposition: waivers, baseline, retries and the reference variant. Pure.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::verdict::Outcome;
+use crate::waiver::{Circumstances, Waiver};
+
+/// What a result means for the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Disposition {
+    /// Fine.
+    Passed,
+    /// Not fine, and nobody said that it may be.
+    Failed,
+    /// Not fine, but somebody signed for it and the date has not passed.
+    Waived {
+        /// Who answers for it.
+        owner: String,
+        /// Why.
+        reason: String,
+        /// Until when.
+        until: jiff::civil::Date,
+    },
+    /// Not fine, but the baseline was not either. Only where the user asked to accept known failures.
+    Known,
+    /// See [`Outcome::NotApplicable`].
+    NotApplicable,
+    /// See [`Outcome::NotEvaluated`].
+    NotEvaluated,
+    /// See [`Outcome::Error`].
+    Error,
+    /// Passed, but not at the first attempt.
+    Flaky,
+}
+
+impl Disposition {
+    /// The word for it, as reports write it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Waived { .. } => "waived",
+            Self::Known => "known",
+            Self::NotApplicable => "not applicable",
+            Self::NotEvaluated => "not evaluated",
+            Self::Error => "error",
+            Self::Flaky => "flaky",
+        }
+    }
+}
+
+/// Where a failure comes from, as the reference variant shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The reference passes: hardening (or the build) did it.
+    Hardening,
+    /// The reference fails too: cluster, account, add-on or test.
+    Environment,
+    /// There is no reference, or it was not evaluated.
+    Unknown,
+}
+
+/// Judges one result: pure, total, and never milder than the evidence.
+///
+/// `earlier_attempts` says whether an attempt before this one ended otherwise. A waiver changes a failure only, and only when
+/// it matches and has not expired at `now`.
+pub fn judge(
+    outcome: &Outcome,
+    earlier_attempts: usize,
+    waivers: &[Waiver],
+    circumstances: &Circumstances<'_>,
+    known: bool,
+    now: Timestamp,
+) -> Disposition {
+    match outcome {
+        Outcome::Pass if earlier_attempts > 0 => Disposition::Flaky,
+        Outcome::Pass => Disposition::Passed,
+        Outcome::NotApplicable { .. } => Disposition::NotApplicable,
+        Outcome::NotEvaluated { .. } => Disposition::NotEvaluated,
+        Outcome::Error { .. } => Disposition::Error,
+        Outcome::Fail { .. } => {
+            let waiver = waivers.iter().find(|waiver| !waiver.is_expired(now) && waiver.covers(circumstances));
+            match waiver {
+                Some(waiver) => Disposition::Waived {
+                    owner: waiver.owner.clone(),
+                    reason: waiver.reason.clone(),
+                    until: waiver.expires,
+                },
+                None if known => Disposition::Known,
+                None => Disposition::Failed,
+            }
+        }
+    }
+}
+
+/// Says where a failure comes from, given the outcome of the same check on the reference variant.
+pub fn origin(outcome: &Outcome, reference: Option<&Outcome>) -> Option<Origin> {
+    if !matches!(outcome, Outcome::Fail { .. }) {
+        return None;
+    }
+    Some(match reference {
+        Some(Outcome::Pass) => Origin::Hardening,
+        Some(Outcome::Fail { .. }) => Origin::Environment,
+        _ => Origin::Unknown,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Finding;
+
+    fn waiver(expires: &str) -> Waiver {
+        Waiver {
+            check: Some("node/ready".into()),
+            reason: "slow disk".into(),
+            owner: "platform".into(),
+            expires: expires.parse().unwrap(),
+            ..Waiver::default()
+        }
+    }
+
+    fn fail() -> Outcome {
+        Outcome::Fail { findings: vec![Finding::new("node 1", "not ready")] }
+    }
+
+    #[test]
+    fn dispositions_follow_from_outcome_waiver_baseline_and_retries() {
+        let check = "node/ready".parse().unwrap();
+        let circumstances = Circumstances { variant: Some("al2023"), level: None, check: &check, control: None };
+        let now: Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
+        let open = [waiver("2027-01-31")];
+        let expired = [waiver("2026-11-20")];
+        let judged = |outcome: &Outcome, earlier, waivers: &[Waiver], known| {
+            judge(outcome, earlier, waivers, &circumstances, known, now).word()
+        };
+        assert_eq!(judged(&Outcome::Pass, 0, &open, true), "passed");
+        assert_eq!(judged(&Outcome::Pass, 1, &[], false), "flaky");
+        assert_eq!(judged(&fail(), 0, &[], false), "failed");
+        assert_eq!(judged(&fail(), 0, &open, false), "waived");
+        assert_eq!(judged(&fail(), 0, &expired, false), "failed");
+        assert_eq!(judged(&fail(), 0, &expired, true), "known");
+        assert_eq!(judged(&Outcome::Error { message: "throttled".into() }, 0, &open, true), "error");
+        assert_eq!(judged(&Outcome::NotEvaluated { reason: "no scan".into() }, 0, &open, true), "not evaluated");
+    }
+
+    #[test]
+    fn a_failure_that_the_reference_shares_is_not_blamed_on_hardening() {
+        assert_eq!(origin(&fail(), Some(&Outcome::Pass)), Some(Origin::Hardening));
+        assert_eq!(origin(&fail(), Some(&fail())), Some(Origin::Environment));
+        assert_eq!(origin(&fail(), None), Some(Origin::Unknown));
+        assert_eq!(origin(&Outcome::Pass, None), None);
+    }
+}

@@ -1,0 +1,232 @@
+//! The matrix file (`amiproof.yaml`) in three layers: raw text, names that cannot be wrong, and [`Matrix`], which is resolved:
+//! every default filled in, every reference checked.
+
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::name::{AmiId, Benchmark, KubernetesVersion, Level, VariantName};
+
+/// A matrix that is complete and free of contradictions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matrix {
+    /// `metadata.name`.
+    pub name: String,
+    /// The test cluster.
+    pub cluster: ClusterSpec,
+    /// The columns, in file order; at least one.
+    pub variants: Vec<Variant>,
+    /// Which suites and checks run.
+    pub suites: SuiteSelection,
+    /// Where workloads come from, in order.
+    pub workloads: Vec<WorkloadSource>,
+    /// The waiver file, relative to the matrix file.
+    pub waivers: Option<Utf8PathBuf>,
+}
+
+/// The test cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterSpec {
+    /// Its name in EKS.
+    pub name: String,
+    /// The AWS region.
+    pub region: String,
+    /// The control plane's version.
+    pub kubernetes_version: KubernetesVersion,
+    /// Whether amiproof makes (and removes) it; otherwise it must exist.
+    pub create: bool,
+    /// Subnets for cluster and nodes. Empty: those of the amiproof network stack, or, for an existing cluster, its own.
+    pub subnet_ids: Vec<String>,
+    /// The role of the control plane; `None` for the one of the network stack.
+    pub role_arn: Option<String>,
+    /// The role of Linux nodes; `None` for the one of the network stack.
+    pub node_role_arn: Option<String>,
+    /// The role of Windows nodes, which EKS wants apart (domain: EC2_WINDOWS access entry); `None` for the stack's.
+    pub windows_node_role_arn: Option<String>,
+    /// EKS add-ons to install when the run makes the cluster, by name.
+    pub addons: Vec<String>,
+}
+
+/// One AMI variant to test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    /// Its name: a column of the matrix.
+    pub name: VariantName,
+    /// How it boots.
+    pub family: Family,
+    /// The unhardened twin to compare with and to send traffic to and from.
+    pub reference: Option<VariantName>,
+    /// What it is hardened to; `None` for a stock image.
+    pub hardening: Option<Hardening>,
+    /// Where its image comes from.
+    pub ami: AmiSource,
+    /// `x86_64` or `arm64`.
+    pub architecture: Architecture,
+    /// User data merged into what amiproof generates.
+    pub user_data: Option<UserData>,
+    /// How many nodes.
+    pub nodes: u32,
+    /// Instance types, first choice first.
+    pub instance_types: Vec<String>,
+    /// On demand or spot.
+    pub capacity: Capacity,
+    /// The Kubernetes version of the image, where it differs from the cluster's (at most three minors behind, never ahead).
+    pub kubernetes_version: KubernetesVersion,
+    /// The IMDS hop limit of the launch template, 1 to 64. IMDSv2 is always required.
+    pub imds_hop_limit: u32,
+    /// Size of the root volume, GiB.
+    pub volume_gib: u32,
+    /// Deadlines.
+    pub timeouts: Timeouts,
+}
+
+/// How a variant boots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// Amazon Linux 2023: nodeadm.
+    Al2023,
+    /// Amazon Linux 2: `/etc/eks/bootstrap.sh`.
+    Al2,
+    /// Bottlerocket: TOML.
+    Bottlerocket,
+    /// Windows Server: PowerShell.
+    Windows,
+}
+
+impl Family {
+    /// The word for it in YAML and reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Al2023 => "al2023",
+            Self::Al2 => "al2",
+            Self::Bottlerocket => "bottlerocket",
+            Self::Windows => "windows",
+        }
+    }
+
+    /// Whether Linux workloads can run on it.
+    pub fn is_linux(self) -> bool {
+        self != Self::Windows
+    }
+}
+
+/// The processor architecture of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Architecture {
+    /// Intel and AMD.
+    #[serde(rename = "x86_64")]
+    X86_64,
+    /// Graviton.
+    #[serde(rename = "arm64")]
+    Arm64,
+}
+
+impl Architecture {
+    /// The word for it, as EC2 and SSM parameters write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
+
+/// What an image is hardened to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hardening {
+    /// The benchmark with its version.
+    pub benchmark: Benchmark,
+    /// The profile level.
+    pub level: Level,
+}
+
+/// Where an image comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AmiSource {
+    /// A fixed id.
+    Id(AmiId),
+    /// The SSM public parameter of the newest recommended image of the family, version and architecture.
+    Recommended,
+    /// A given SSM parameter.
+    SsmParameter(String),
+    /// The newest image whose name matches a pattern with `*` and `?`.
+    Filter {
+        /// The owner: an account id, `self`, `amazon` or `aws-marketplace`.
+        owner: String,
+        /// The pattern.
+        name: String,
+    },
+    /// The newest artifact of a Packer manifest; `select` picks builds whose name contains it.
+    PackerManifest {
+        /// The manifest, relative to the matrix file.
+        path: Utf8PathBuf,
+        /// A part of the build's name.
+        select: Option<String>,
+    },
+}
+
+/// User data of the user's own, read when the matrix was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserData {
+    /// The file, relative to the matrix file.
+    pub path: Utf8PathBuf,
+    /// Its text.
+    pub text: String,
+}
+
+/// How instances are bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capacity {
+    /// Full price, not taken away in the middle of a scan.
+    OnDemand,
+    /// Cheap, and may go away.
+    Spot,
+}
+
+/// Deadlines of one variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the node group's creation until all its nodes are Ready.
+    pub nodes_ready: Duration,
+    /// One attempt of a check without a deadline of its own.
+    pub check: Duration,
+    /// The scan of the operating system.
+    pub os_scan: Duration,
+}
+
+/// Which suites and checks run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SuiteSelection {
+    /// Only these suites; empty for all that are not opt-in.
+    pub include: Vec<String>,
+    /// Not these suites or checks.
+    pub exclude: Vec<String>,
+}
+
+impl SuiteSelection {
+    /// Whether a check is selected. `opt_in` says that its suite runs only when `include` names it.
+    pub fn selects(&self, check: &crate::name::CheckId, opt_in: bool) -> bool {
+        let names = |list: &[String]| list.iter().any(|name| name == check.suite() || name == check.as_str());
+        if names(&self.exclude) {
+            return false;
+        }
+        if self.include.is_empty() { !opt_in } else { names(&self.include) }
+    }
+}
+
+/// Where workloads come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkloadSource {
+    /// The embedded catalogue.
+    Builtin,
+    /// A folder of workload files, relative to the matrix file.
+    Folder(Utf8PathBuf),
+}
+
+/// Everything that the files beside the matrix say, by path; filled by the caller, so that this package does no I/O.
+pub type Files = IndexMap<Utf8PathBuf, Result<String, String>>;

@@ -1,0 +1,452 @@
+//! The report of one run: the only truth on disk (`report.json`); every other format renders from it.
+//!
+//! The version rule: a reader accepts [`SCHEMA_VERSION`] and refuses anything newer with a message that names both versions.
+//! A field that is added with a default keeps the version; a field that goes or changes its meaning raises it.
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::charge::TrafficPair;
+use crate::judge::{Disposition, Origin};
+use crate::matrix::Family;
+use crate::name::{AmiId, Benchmark, CheckId, ControlId, KubernetesVersion, Level, RunId, VariantName};
+use crate::verdict::{Evidence, Outcome, Placement};
+
+/// The version of the form of `report.json` that this build writes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Everything that is known of one run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Report {
+    /// The form of this document; see [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// What wrote it.
+    pub tool: Tool,
+    /// When, and how it ended.
+    pub run: RunRecord,
+    /// The cluster under test.
+    pub cluster: ClusterRecord,
+    /// One entry per AMI variant, in the order of the matrix file: the columns of the matrix.
+    pub variants: Vec<VariantRecord>,
+    /// One entry per check and subject, in the order in which suites and checks are registered: the cells.
+    pub results: Vec<CheckResult>,
+    /// What the run made in the account, and what became of it.
+    pub cleanup: Cleanup,
+}
+
+/// The program that wrote a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tool {
+    /// `amiproof`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// One invocation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RunRecord {
+    /// The run's own name, which is also in the tags of everything it made.
+    pub id: RunId,
+    /// The matrix' `metadata.name`.
+    pub matrix: String,
+    /// When it started.
+    pub started: Timestamp,
+    /// Wall clock of the run, seconds.
+    pub seconds: f64,
+    /// The longest single variant with what comes before and after it, seconds: what the run could at best have taken.
+    pub critical_path_seconds: f64,
+    /// Whether SIGINT, SIGTERM or a deadline ended it early.
+    pub interrupted: bool,
+    /// Phases that belong to no variant (network, cluster, cluster-wide checks, teardown of the cluster).
+    #[serde(default)]
+    pub phases: Vec<PhaseRecord>,
+}
+
+/// The cluster under test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClusterRecord {
+    /// Its name in EKS, or the kubeconfig context.
+    pub name: String,
+    /// The AWS region; empty where no AWS account is involved.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub region: String,
+    /// The AWS account, 12 digits; empty where none is involved.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub account: String,
+    /// The control plane's version as it answered, or as the matrix asks where it never answered.
+    pub kubernetes_version: KubernetesVersion,
+    /// Whether the run talked to the lab instead of AWS.
+    #[serde(default)]
+    pub lab: bool,
+}
+
+/// One AMI variant as it was really run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VariantRecord {
+    /// The name in the matrix.
+    pub name: VariantName,
+    /// How it boots.
+    pub family: Family,
+    /// Its unhardened twin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<VariantName>,
+    /// The benchmark it is hardened to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub benchmark: Option<Benchmark>,
+    /// The level it is hardened to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// The AMI; absent when it could not be resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ami: Option<AmiRecord>,
+    /// The managed node group's name; absent when none was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_group: Option<String>,
+    /// The nodes that joined, by index.
+    #[serde(default)]
+    pub nodes: Vec<NodeRecord>,
+    /// How long each phase took and how it ended, in order.
+    #[serde(default)]
+    pub phases: Vec<PhaseRecord>,
+}
+
+/// An image as EC2 describes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AmiRecord {
+    /// `ami-…`.
+    pub id: AmiId,
+    /// The image's name.
+    #[serde(default)]
+    pub name: String,
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    /// How it was found: `ssm /aws/service/…`, `id`, `filter …`, `packer manifest …`.
+    pub source: String,
+    /// `x86_64` or `arm64`.
+    #[serde(default)]
+    pub architecture: String,
+}
+
+/// A node that joined.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NodeRecord {
+    /// 1, 2, … within the variant, ordered by instance launch time, then by name: the name that findings use (`node 1`).
+    pub index: u32,
+    /// The Kubernetes node name.
+    pub name: String,
+    /// The EC2 instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_id: Option<String>,
+    /// The AMI that the instance booted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ami_id: Option<AmiId>,
+    /// `status.nodeInfo.osImage`.
+    #[serde(default)]
+    pub os_image: String,
+    /// `status.nodeInfo.kernelVersion`.
+    #[serde(default)]
+    pub kernel: String,
+    /// `status.nodeInfo.kubeletVersion`.
+    #[serde(default)]
+    pub kubelet: String,
+    /// `status.nodeInfo.containerRuntimeVersion`.
+    #[serde(default)]
+    pub runtime: String,
+    /// Seconds from instance launch to the node's Ready condition, where both are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_to_ready_seconds: Option<f64>,
+    /// Facts read from the node (sysctls, firewall policies, mounts, modules), by name, for attribution and comparison.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub facts: IndexMap<String, String>,
+}
+
+/// A timed part of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PhaseRecord {
+    /// Which part.
+    pub phase: Phase,
+    /// When it started.
+    pub started: Timestamp,
+    /// How long it took, seconds.
+    pub seconds: f64,
+    /// How it ended.
+    pub ended: PhaseEnd,
+}
+
+/// The parts of a run, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// The CloudFormation stack with network and roles.
+    Network,
+    /// The EKS cluster.
+    Cluster,
+    /// The add-ons of the cluster, the run's storage class and other things that all variants share.
+    Addons,
+    /// Finding the AMI.
+    Ami,
+    /// The launch template.
+    LaunchTemplate,
+    /// The managed node group, until EKS says ACTIVE.
+    NodeGroup,
+    /// Nodes Ready, with the AMI that was asked for.
+    Nodes,
+    /// Smoke tests and node checks.
+    Test,
+    /// kube-bench.
+    KubeBench,
+    /// The scan of the operating system.
+    OsScan,
+    /// Taking everything down again.
+    Teardown,
+}
+
+impl Phase {
+    /// The word for it, as progress lines and reports write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Cluster => "cluster",
+            Self::Addons => "add-ons",
+            Self::Ami => "ami",
+            Self::LaunchTemplate => "launch template",
+            Self::NodeGroup => "node group",
+            Self::Nodes => "nodes",
+            Self::Test => "test",
+            Self::KubeBench => "kube-bench",
+            Self::OsScan => "os scan",
+            Self::Teardown => "teardown",
+        }
+    }
+}
+
+/// How a phase ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum PhaseEnd {
+    /// As it should.
+    Done,
+    /// It broke: what happened, where, what to do next. The variant's later phases were skipped, except teardown.
+    Broken {
+        /// The message.
+        message: String,
+        /// What was collected about it (node group health, scaling activities, console output).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        evidence: Vec<Evidence>,
+    },
+    /// The run was interrupted before or during it.
+    Cancelled,
+}
+
+/// What a result is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Subject {
+    /// The cluster as a whole; asked once per run.
+    Cluster,
+    /// One AMI variant.
+    Variant(VariantName),
+}
+
+impl Subject {
+    /// `cluster`, or the variant's name.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Cluster => "cluster",
+            Self::Variant(name) => name.as_str(),
+        }
+    }
+}
+
+/// One cell of the matrix.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CheckResult {
+    /// Which check.
+    pub check: CheckId,
+    /// Its title: a lower-case clause without full stop.
+    pub title: String,
+    /// What it was asked about.
+    pub subject: Subject,
+    /// The control that it answers, when it is one of a benchmark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<ControlId>,
+    /// The level of that control.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// What the check decided: that of the last attempt.
+    pub outcome: Outcome,
+    /// What it means for the run after waivers, baseline and retries.
+    pub disposition: Disposition,
+    /// Whether hardening did it, by comparison with the reference variant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// When the first attempt started.
+    pub started: Timestamp,
+    /// Seconds over all attempts.
+    pub seconds: f64,
+    /// Outcomes of the attempts before the last one; empty when the first one counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_attempts: Vec<Outcome>,
+    /// Where it really ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub placements: Vec<Placement>,
+    /// Traffic that it tried, for charging failures to the right variant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traffic: Vec<TrafficPair>,
+    /// Capabilities of a node that it exercises (`pod-network`, `cluster-dns`, `kubelet-api`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exercises: Vec<String>,
+    /// Captured proof.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
+}
+
+/// What a run made and what became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Cleanup {
+    /// Whether teardown ran (false after `apply`, `test` or `scan`: everything is meant to stay).
+    pub ran: bool,
+    /// How many resources the ledger holds.
+    pub created: usize,
+    /// How many of them were verified gone.
+    pub gone: usize,
+    /// What is still there although it should not be.
+    pub leftovers: Vec<Leftover>,
+}
+
+/// A resource that could not be removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Leftover {
+    /// `node group`, `launch template`, `namespace` …
+    pub kind: String,
+    /// Its id or name.
+    pub id: String,
+    /// The variant it was made for; absent for what all variants share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<VariantName>,
+    /// Why it is still there.
+    pub reason: String,
+    /// The one command that removes it.
+    pub mend: String,
+}
+
+/// How many results have which disposition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Passed at the first attempt.
+    pub passed: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Failed, but waived.
+    pub waived: usize,
+    /// Failed, as in the baseline.
+    pub known: usize,
+    /// Passed, but only on a retry.
+    pub flaky: usize,
+    /// Not applicable.
+    pub not_applicable: usize,
+    /// Not evaluated.
+    pub not_evaluated: usize,
+    /// amiproof could not decide.
+    pub error: usize,
+}
+
+impl Counts {
+    /// The sum of all.
+    pub fn total(&self) -> usize {
+        self.passed
+            + self.failed
+            + self.waived
+            + self.known
+            + self.flaky
+            + self.not_applicable
+            + self.not_evaluated
+            + self.error
+    }
+
+    /// Counts one more result.
+    pub fn add(&mut self, disposition: &Disposition) {
+        match disposition {
+            Disposition::Passed => self.passed += 1,
+            Disposition::Failed => self.failed += 1,
+            Disposition::Waived { .. } => self.waived += 1,
+            Disposition::Known => self.known += 1,
+            Disposition::Flaky => self.flaky += 1,
+            Disposition::NotApplicable => self.not_applicable += 1,
+            Disposition::NotEvaluated => self.not_evaluated += 1,
+            Disposition::Error => self.error += 1,
+        }
+    }
+}
+
+impl Report {
+    /// Counts over all results.
+    pub fn counts(&self) -> Counts {
+        self.counts_where(|_| true)
+    }
+
+    /// Counts over the results that `wanted` picks.
+    pub fn counts_where(&self, mut wanted: impl FnMut(&CheckResult) -> bool) -> Counts {
+        let mut counts = Counts::default();
+        for result in self.results.iter().filter(|result| wanted(result)) {
+            counts.add(&result.disposition);
+        }
+        counts
+    }
+
+    /// Whether a phase of the run or of any variant broke, teardown not counted (leftovers say that better).
+    pub fn has_broken_pipeline(&self) -> bool {
+        let broken =
+            |phase: &PhaseRecord| phase.phase != Phase::Teardown && matches!(phase.ended, PhaseEnd::Broken { .. });
+        self.run.phases.iter().any(broken) || self.variants.iter().any(|variant| variant.phases.iter().any(broken))
+    }
+
+    /// Reads a report.
+    ///
+    /// # Errors
+    /// When the text is not JSON of this form, or of a newer schema version; the message says which.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Version {
+            schema_version: u32,
+        }
+        let version: Version = serde_json::from_str(text).map_err(ParseError::Form)?;
+        if version.schema_version != SCHEMA_VERSION {
+            return Err(ParseError::Version { found: version.schema_version });
+        }
+        serde_json::from_str(text).map_err(ParseError::Form)
+    }
+}
+
+/// Why a text is not a report.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    /// Not JSON, or not of this form.
+    #[error("not a report of amiproof: {0}")]
+    Form(serde_json::Error),
+    /// Of another version.
+    #[error(
+        "report has schema version {found}, this build reads version {SCHEMA_VERSION}: use the amiproof that wrote it, or run again"
+    )]
+    Version {
+        /// The version that the document says.
+        found: u32,
+    },
+}

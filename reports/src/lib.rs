@@ -1,0 +1,1 @@
+//! JUnit, matrix and comparison: pure functions of a report.

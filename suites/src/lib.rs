@@ -1,0 +1,1 @@
+//! The checks: one file each, and the front door for cargo test.

@@ -1,0 +1,1 @@
+//! The catalogue of sample apps and add-ons: one YAML file each.
