@@ -9,3 +9,6 @@ pub mod cluster;
 pub mod context;
 pub mod ledger;
 pub mod pace;
+pub mod scan;
+pub mod wait;
+pub mod workload;

@@ -1,5 +1,178 @@
 //! Kubernetes: the only place that builds a kube client.
+//!
+//! [`Access`] is one client for everything. Every request through it carries a fresh bearer token and is tried again on
+//! errors that pass ([`retry`]); watches resume by themselves ([`watch`]).
+
+mod bearer;
+pub mod nodes;
+pub mod objects;
+mod retry;
+pub mod watch;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use kube::client::ClientBuilder;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::discovery::ApiCapabilities;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use tokio::sync::Mutex;
+use tower::buffer::BufferLayer;
+use tower::filter::AsyncFilterLayer;
+use tower::retry::RetryLayer;
+
+use self::bearer::Bearer;
+pub use self::bearer::{Token, TokenSource};
+pub use self::retry::is_transient;
+
+/// The field manager of everything that amiproof applies, and the value of the label `app.kubernetes.io/managed-by`.
+pub const FIELD_MANAGER: &str = "amiproof";
+
+/// The label of everything that a run makes inside a cluster; its value is the run's id.
+pub const RUN_LABEL: &str = "amiproof.dev/run";
+
+/// The label that says for which variant something was made.
+pub const VARIANT_LABEL: &str = "amiproof.dev/variant";
+
+/// The label that EKS puts on every node of a managed node group: its name.
+pub const NODE_GROUP_LABEL: &str = "eks.amazonaws.com/nodegroup";
+
+/// The label that EKS puts on every node of a managed node group: the id of its AMI.
+pub const NODE_IMAGE_LABEL: &str = "eks.amazonaws.com/nodegroup-image";
+
+/// No bytes for this long means that the connection is dead. Longer than the 290 s after which a watch is renewed.
+const READ_TIMEOUT: Duration = Duration::from_secs(305);
+
+/// Requests that wait for the connection at the same time; far more than a run has checks under way.
+const QUEUE: usize = 4096;
 
 /// Access to one cluster. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Access {}
+#[derive(Clone)]
+pub struct Access {
+    client: kube::Client,
+    name: Arc<str>,
+    kinds: Arc<Mutex<HashMap<kube::core::GroupVersionKind, (kube::core::ApiResource, ApiCapabilities)>>>,
+}
+
+/// Why a cluster cannot be accessed at all.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The endpoint is no URL.
+    #[error("the cluster's endpoint '{url}' is not a URL: {source}")]
+    Endpoint {
+        /// As it was given.
+        url: String,
+        /// What is wrong with it.
+        #[source]
+        source: http::uri::InvalidUri,
+    },
+    /// The certificate authority is not PEM.
+    #[error("the certificate authority of the cluster at {url} is not a PEM certificate: {reason}")]
+    Authority {
+        /// The endpoint.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The kubeconfig cannot be used.
+    #[error("cannot use the kubeconfig {path}{}: {source}", context.as_deref().map(|name| format!(", context '{name}'")).unwrap_or_default())]
+    Kubeconfig {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The context that was asked for.
+        context: Option<String>,
+        /// What is wrong with it.
+        #[source]
+        source: Box<kube::config::KubeconfigError>,
+    },
+    /// The client cannot be built.
+    #[error("cannot build a client for the cluster {name}: {source}")]
+    Client {
+        /// Endpoint or context.
+        name: String,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+}
+
+impl Access {
+    /// Access to an EKS cluster: its endpoint and certificate authority (PEM) as `DescribeCluster` gives them, and tokens from
+    /// `tokens`, asked for again shortly before the last one expires.
+    ///
+    /// # Errors
+    /// When the endpoint is not a URL or the certificate authority not PEM.
+    pub fn eks(endpoint: &str, certificate_authority: &[u8], tokens: TokenSource) -> Result<Self, AccessError> {
+        let url = endpoint.to_owned();
+        let uri = endpoint.parse().map_err(|source| AccessError::Endpoint { url: url.clone(), source })?;
+        let mut config = kube::Config::new(uri);
+        config.root_cert = Some(certificates(&url, certificate_authority)?);
+        Self::build(config, url, Some(tokens))
+    }
+
+    /// Access by a kubeconfig file, and the context of that name in it (`None` for its current one). Credential plugins that the
+    /// file names are run.
+    ///
+    /// # Errors
+    /// When the file cannot be read, has no such context, or its credentials cannot be used.
+    pub async fn kubeconfig(path: &Utf8Path, context: Option<&str>) -> Result<Self, AccessError> {
+        let refused = |source| AccessError::Kubeconfig {
+            path: path.to_owned(),
+            context: context.map(str::to_owned),
+            source: Box::new(source),
+        };
+        let file = Kubeconfig::read_from(path).map_err(refused)?;
+        let name = context.map(str::to_owned).or_else(|| file.current_context.clone()).unwrap_or_default();
+        let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+        let config = kube::Config::from_custom_kubeconfig(file, &options).await.map_err(refused)?;
+        Self::build(config, name, None)
+    }
+
+    fn build(mut config: kube::Config, name: String, tokens: Option<TokenSource>) -> Result<Self, AccessError> {
+        // Requests are tried again by our own policy, which knows more errors and stops sooner.
+        config.default_retry = false;
+        config.read_timeout = Some(READ_TIMEOUT);
+        let builder = ClientBuilder::try_from(config)
+            .map_err(|source| AccessError::Client { name: name.clone(), source: Box::new(source) })?
+            .with_layer(&BufferLayer::new(QUEUE));
+        let retry = RetryLayer::new(retry::Policy::default());
+        let client = match tokens {
+            Some(source) => builder.with_layer(&AsyncFilterLayer::new(Bearer::new(source))).with_layer(&retry).build(),
+            None => builder.with_layer(&retry).build(),
+        };
+        Ok(Self { client, name: name.into(), kinds: Arc::default() })
+    }
+
+    /// The client. Reads and idempotent writes through it are tried again on errors that pass.
+    pub fn client(&self) -> kube::Client {
+        self.client.clone()
+    }
+
+    /// The endpoint or the kubeconfig context, for messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Access").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The certificates of a PEM text, as DER.
+fn certificates(url: &str, pem: &[u8]) -> Result<Vec<Vec<u8>>, AccessError> {
+    let refused = |reason: String| AccessError::Authority { url: url.to_owned(), reason };
+    let found: Vec<Vec<u8>> = CertificateDer::pem_slice_iter(pem)
+        .map(|certificate| certificate.map(|der| der.as_ref().to_vec()))
+        .collect::<Result<_, _>>()
+        .map_err(|error| refused(error.to_string()))?;
+    if found.is_empty() { Err(refused("there is none in it".to_owned())) } else { Ok(found) }
+}
+
+#[cfg(test)]
+mod tests;

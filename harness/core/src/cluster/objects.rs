@@ -1,0 +1,154 @@
+//! Objects of any kind, applied as they are written.
+
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::discovery::Scope;
+use kube::{Api, ResourceExt as _};
+use serde_json::Value;
+
+use super::{Access, FIELD_MANAGER};
+
+/// Why an object could not be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// It has no `apiVersion`, `kind` or `metadata.name`, or is no object at all.
+    #[error("{object}: not a Kubernetes object: {reason}")]
+    Form {
+        /// `Deployment web`, or `object 3`.
+        object: String,
+        /// What is missing.
+        reason: String,
+    },
+    /// The cluster does not know its kind.
+    #[error("{object}: the cluster does not serve {api_version} {kind}: {source}")]
+    UnknownKind {
+        /// `Deployment web`.
+        object: String,
+        /// As the file writes it.
+        api_version: String,
+        /// As the file writes it.
+        kind: String,
+        /// The answer.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The API server refused it.
+    #[error("{object}: {source}")]
+    Refused {
+        /// `Deployment web`.
+        object: String,
+        /// The answer.
+        #[source]
+        source: Box<kube::Error>,
+    },
+}
+
+impl ApplyError {
+    /// The status code of the API server's answer, where it answered.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Refused { source, .. } | Self::UnknownKind { source, .. } => match &**source {
+                kube::Error::Api(status) => Some(status.code),
+                _ => None,
+            },
+            Self::Form { .. } => None,
+        }
+    }
+
+    /// The API server's message, where it answered.
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Refused { source, .. } | Self::UnknownKind { source, .. } => match &**source {
+                kube::Error::Api(status) => Some(&status.message),
+                _ => None,
+            },
+            Self::Form { .. } => None,
+        }
+    }
+}
+
+/// Applies an object, server-side, so that doing it twice is the same as once. With a namespace it must be of a namespaced
+/// kind, without one of a cluster-wide kind.
+///
+/// # Errors
+/// When it is not an object, the cluster does not serve its kind, the kind is of the other scope, or the API server refuses it.
+pub async fn apply(access: &Access, namespace: Option<&str>, object: &Value) -> Result<DynamicObject, ApplyError> {
+    let label = label(object);
+    let form = |reason: &str| ApplyError::Form { object: label.clone(), reason: reason.to_owned() };
+    let api_version = object["apiVersion"].as_str().ok_or_else(|| form("there is no apiVersion"))?;
+    let kind = object["kind"].as_str().ok_or_else(|| form("there is no kind"))?;
+    let name = object["metadata"]["name"].as_str().ok_or_else(|| form("there is no metadata.name"))?;
+    let (resource, scope) = kind_of(access, api_version, kind).await.map_err(|source| ApplyError::UnknownKind {
+        object: label.clone(),
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        source: Box::new(source),
+    })?;
+    let api: Api<DynamicObject> = match (scope, namespace) {
+        (Scope::Namespaced, Some(namespace)) => Api::namespaced_with(access.client(), namespace, &resource),
+        (Scope::Cluster, None) => Api::all_with(access.client(), &resource),
+        (Scope::Cluster, Some(_)) => {
+            return Err(form(&format!("{kind} is cluster-wide, and would stay behind when the namespace goes")));
+        }
+        (Scope::Namespaced, None) => return Err(form(&format!("{kind} needs a namespace"))),
+    };
+    let how = PatchParams::apply(FIELD_MANAGER).force();
+    api.patch(name, &how, &Patch::Apply(object))
+        .await
+        .map_err(|source| ApplyError::Refused { object: label.clone(), source: Box::new(source) })
+}
+
+/// Deletes an object; one that is not there counts as deleted.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn delete(
+    access: &Access,
+    api_version: &str,
+    kind: &str,
+    namespace: Option<&str>,
+    name: &str,
+) -> Result<(), kube::Error> {
+    let (resource, scope) = kind_of(access, api_version, kind).await?;
+    let api: Api<DynamicObject> = match scope {
+        Scope::Namespaced => Api::namespaced_with(access.client(), namespace.unwrap_or("default"), &resource),
+        Scope::Cluster => Api::all_with(access.client(), &resource),
+    };
+    match api.delete(name, &DeleteParams::background()).await {
+        Ok(_) => Ok(()),
+        Err(error) if is_not_found(&error) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether an error says that the object is not there.
+pub fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+/// How a kind is served, asked of the cluster once per kind.
+async fn kind_of(access: &Access, api_version: &str, kind: &str) -> Result<(ApiResource, Scope), kube::Error> {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let gvk = GroupVersionKind::gvk(group, version, kind);
+    if let Some((resource, capabilities)) = access.kinds.lock().await.get(&gvk) {
+        return Ok((resource.clone(), capabilities.scope.clone()));
+    }
+    let found = kube::discovery::pinned_kind(&access.client(), &gvk).await?;
+    access.kinds.lock().await.insert(gvk, found.clone());
+    Ok((found.0, found.1.scope))
+}
+
+/// `Deployment web`: how messages call an object.
+fn label(object: &Value) -> String {
+    let kind = object["kind"].as_str().unwrap_or("object");
+    match object["metadata"]["name"].as_str() {
+        Some(name) => format!("{kind} {name}"),
+        None => format!("{kind} without a name"),
+    }
+}
+
+/// `Deployment web` of an object that came from the cluster.
+pub fn label_of(object: &DynamicObject) -> String {
+    let kind = object.types.as_ref().map_or("object", |types| types.kind.as_str());
+    format!("{kind} {}", object.name_any())
+}

@@ -1,0 +1,107 @@
+//! What kube-bench's answers mean: one row per control, never greener than the evidence.
+
+use amiproof_model::name::{Benchmark, CheckId, ControlId, NameError};
+use amiproof_model::verdict::{Evidence, Finding, Placement, Verdict};
+
+use super::benchmark::NODE_CONTROLS;
+use super::parse::{Control, Output, Status};
+use crate::check::{Decision, ScanRow};
+
+/// What a set of rows is about.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// The benchmark that kube-bench was told to use.
+    pub benchmark: Benchmark,
+    /// The name of the resource in findings: `node 1`, `cluster`.
+    pub resource: String,
+    /// Where the Job ran.
+    pub placement: Placement,
+}
+
+/// The verdict of one control.
+///
+/// A FAIL with a reason is an audit command that broke, not a control that is not met (kube-bench check/check.go), and says
+/// nothing about the node. WARN means that nobody looked, or that the control does not count.
+pub fn verdict(control: &Control, resource: &str) -> Verdict {
+    match &control.status {
+        Status::Pass => Verdict::Pass,
+        Status::Fail if !control.reason.is_empty() => {
+            Verdict::NotEvaluated(format!("the audit did not run: {}", first_line(&control.reason)))
+        }
+        Status::Fail => Verdict::Fail(vec![finding(control, resource)]),
+        Status::Warn if control.reason.is_empty() => {
+            Verdict::NotEvaluated(format!("needs a human: not met, but not scored{}", seen(control)))
+        }
+        Status::Warn => Verdict::NotEvaluated(format!("needs a human: {}", first_line(&control.reason).to_lowercase())),
+        Status::Info => Verdict::NotApplicable("skipped by kube-bench".to_owned()),
+        Status::Missing => Verdict::NotEvaluated("kube-bench gave no status".to_owned()),
+        Status::Unknown(word) => Verdict::NotEvaluated(format!("kube-bench gave the unknown status '{word}'")),
+    }
+}
+
+fn finding(control: &Control, resource: &str) -> Finding {
+    let parts = [("expected", &control.expected), ("found", &control.actual), ("audit", &control.audit)];
+    let detail = parts.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("{name}: {text}"));
+    Finding::new(resource, format!("{} is not met{}", control.number, seen(control)))
+        .with_detail(detail.collect::<Vec<_>>().join("\n"))
+        .with_remediation(&control.remediation)
+}
+
+/// `: expected …`, where the output says what it wanted.
+fn seen(control: &Control) -> String {
+    if control.expected.is_empty() { String::new() } else { format!(": expected {}", first_line(&control.expected)) }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
+}
+
+/// One row per control of an output.
+///
+/// # Errors
+/// When kube-bench numbers a control in a way that is no control number.
+pub fn rows(output: &Output, about: &About) -> Result<Vec<ScanRow>, NameError> {
+    output.controls.iter().map(|control| row(control, about, verdict(control, &about.resource))).collect()
+}
+
+fn row(control: &Control, about: &About, verdict: Verdict) -> Result<ScanRow, NameError> {
+    let id = ControlId::new(&about.benchmark, &control.number)?;
+    let evidence = match &verdict {
+        Verdict::Pass if control.actual.is_empty() => Vec::new(),
+        Verdict::Pass => {
+            vec![Evidence { name: "kube-bench: value found".to_owned(), text: control.actual.clone(), file: None }]
+        }
+        _ => Vec::new(),
+    };
+    Ok(ScanRow {
+        check: CheckId::try_from(format!("kube-bench/{id}"))?,
+        title: title(control),
+        control: Some(id),
+        level: None,
+        decision: Decision { verdict, evidence, placements: vec![about.placement.clone()], traffic: Vec::new() },
+    })
+}
+
+fn title(control: &Control) -> String {
+    if !control.title.is_empty() {
+        return control.title.clone();
+    }
+    let known = NODE_CONTROLS.iter().find(|(number, _)| *number == control.number);
+    known.map_or_else(|| format!("control {}", control.number), |(_, title)| (*title).to_owned())
+}
+
+/// Rows for the controls of the node target that `rows` lacks: not evaluated, and why.
+///
+/// # Errors
+/// Never for the numbers of [`NODE_CONTROLS`].
+pub fn missing_node_rows(rows: &[ScanRow], about: &About, reason: &str) -> Result<Vec<ScanRow>, NameError> {
+    let mut missing = Vec::new();
+    for (number, _) in NODE_CONTROLS {
+        if rows.iter().any(|row| row.control.as_ref().is_some_and(|control| control.number() == number)) {
+            continue;
+        }
+        let control = Control { number: number.to_owned(), ..Control::default() };
+        missing.push(row(&control, about, Verdict::NotEvaluated(reason.to_owned()))?);
+    }
+    Ok(missing)
+}

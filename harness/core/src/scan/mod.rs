@@ -1,0 +1,3 @@
+//! Scanners: what they are asked, what they answer, and what the answers mean.
+
+pub mod kube_bench;

@@ -1,0 +1,202 @@
+//! What a workload waits for: one condition per file, each a pure function over what the API shows of one namespace.
+
+pub mod bound;
+pub mod complete;
+pub mod pods;
+pub mod reaches;
+pub mod ready;
+
+use std::fmt;
+use std::str::FromStr;
+
+use amiproof_model::workload::Expectation;
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+
+/// How far a condition is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It holds.
+    Met,
+    /// It does not hold yet: what is missing.
+    NotYet(String),
+    /// It never will: why.
+    Never(String),
+}
+
+/// What the API shows of one namespace at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// All pods.
+    pub pods: Vec<Pod>,
+    /// All Deployments.
+    pub deployments: Vec<Deployment>,
+    /// All StatefulSets.
+    pub stateful_sets: Vec<StatefulSet>,
+    /// All DaemonSets.
+    pub daemon_sets: Vec<DaemonSet>,
+    /// All Jobs.
+    pub jobs: Vec<Job>,
+    /// All PersistentVolumeClaims.
+    pub claims: Vec<PersistentVolumeClaim>,
+}
+
+/// A kind of object that an expectation can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `deployment/…`
+    Deployment,
+    /// `statefulset/…`
+    StatefulSet,
+    /// `daemonset/…`
+    DaemonSet,
+    /// `job/…`
+    Job,
+    /// `pod/…`
+    Pod,
+    /// `pvc/…`
+    Claim,
+}
+
+impl Kind {
+    /// The word for it in workload files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployment",
+            Self::StatefulSet => "statefulset",
+            Self::DaemonSet => "daemonset",
+            Self::Job => "job",
+            Self::Pod => "pod",
+            Self::Claim => "pvc",
+        }
+    }
+
+    /// The kind as manifests write it.
+    pub fn manifest(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::Job => "Job",
+            Self::Pod => "Pod",
+            Self::Claim => "PersistentVolumeClaim",
+        }
+    }
+}
+
+/// An object that an expectation names: `deployment/web`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (word, name) = text.split_once('/').ok_or_else(|| format!("'{text}' is not of the form kind/name"))?;
+        let kinds = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Job, Kind::Pod, Kind::Claim];
+        let kind = kinds
+            .into_iter()
+            .find(|kind| kind.word() == word)
+            .ok_or_else(|| format!("'{word}' in '{text}' is none of {}", kinds.map(Kind::word).join(", ")))?;
+        Ok(Self { kind, name: name.to_owned() })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}", self.kind.word(), self.name)
+    }
+}
+
+/// One expectation with its targets taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// See [`ready`].
+    Ready(Target),
+    /// See [`complete`].
+    Complete(Target),
+    /// See [`reaches`].
+    Reaches {
+        /// The client Job or Pod.
+        client: Target,
+        /// Where its answer comes from.
+        server: Target,
+    },
+    /// See [`bound`].
+    Bound(Target),
+}
+
+impl Condition {
+    /// Takes an expectation apart.
+    ///
+    /// # Errors
+    /// When a target is not of the form `kind/name`, or of a kind that cannot meet the condition.
+    pub fn of(expectation: &Expectation) -> Result<Self, String> {
+        let of_kind = |text: &str, kinds: &[Kind]| {
+            let target: Target = text.parse()?;
+            if kinds.contains(&target.kind) {
+                return Ok(target);
+            }
+            Err(format!(
+                "'{text}' must be one of {}",
+                kinds.iter().map(|kind| kind.word()).collect::<Vec<_>>().join(", ")
+            ))
+        };
+        let servers = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Pod];
+        let clients = [Kind::Job, Kind::Pod];
+        Ok(match expectation {
+            Expectation::Ready(target) => Self::Ready(of_kind(target, &servers)?),
+            Expectation::Complete(target) => Self::Complete(of_kind(target, &clients)?),
+            Expectation::Reaches { client, server } => {
+                Self::Reaches { client: of_kind(client, &clients)?, server: of_kind(server, &servers)? }
+            }
+            Expectation::Bound(target) => Self::Bound(of_kind(target, &[Kind::Claim])?),
+        })
+    }
+
+    /// How far it is.
+    pub fn progress(&self, observed: &Observed) -> Progress {
+        match self {
+            Self::Ready(target) => ready::ready(target, observed),
+            Self::Complete(target) => complete::complete(target, observed),
+            Self::Reaches { client, server } => reaches::reaches(client, server, observed),
+            Self::Bound(target) => bound::bound(target, observed),
+        }
+    }
+
+    /// The objects that it looks at, besides pods.
+    pub fn targets(&self) -> Vec<&Target> {
+        match self {
+            Self::Ready(target) | Self::Complete(target) | Self::Bound(target) => vec![target],
+            Self::Reaches { client, server } => vec![client, server],
+        }
+    }
+
+    /// The object whose pods it is about.
+    pub fn subject(&self) -> &Target {
+        match self {
+            Self::Ready(target) | Self::Complete(target) | Self::Bound(target) => target,
+            Self::Reaches { client, .. } => client,
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(target) => write!(out, "{target} ready"),
+            Self::Complete(target) => write!(out, "{target} complete"),
+            Self::Reaches { client, server } => write!(out, "{client} reaches {server}"),
+            Self::Bound(target) => write!(out, "{target} bound"),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

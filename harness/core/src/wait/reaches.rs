@@ -1,0 +1,15 @@
+//! A client gets its answer from a server: the client's exit code says so.
+
+use super::{Observed, Progress, Target, complete, ready};
+
+/// Whether the client ended with exit code 0. While it has not started, what the server is waiting for is the answer.
+pub fn reaches(client: &Target, server: &Target, observed: &Observed) -> Progress {
+    match complete::complete(client, observed) {
+        Progress::NotYet(client_waits) => match ready::ready(server, observed) {
+            Progress::Met => Progress::NotYet(client_waits),
+            Progress::NotYet(why) => Progress::NotYet(format!("server {server}: {why}")),
+            Progress::Never(why) => Progress::Never(format!("server {server}: {why}")),
+        },
+        answer => answer,
+    }
+}

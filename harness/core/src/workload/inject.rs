@@ -1,0 +1,170 @@
+//! Turns the objects of a workload file into those of one variant. Pure.
+
+use std::collections::BTreeMap;
+
+use amiproof_model::name::{RunId, VariantName};
+use amiproof_model::workload::{PLACE_ANNOTATION, PLACE_PEER};
+use k8s_openapi::api::core::v1::Taint;
+use serde_json::{Map, Value, json};
+
+use crate::cluster::{FIELD_MANAGER, RUN_LABEL, VARIANT_LABEL};
+
+/// The label that says of which workload something is.
+pub const WORKLOAD_LABEL: &str = "amiproof.dev/workload";
+
+/// The variable in which the client of a `reaches` expectation finds its server: the address of the server's first ready pod,
+/// as a URL writes it (IPv6 in brackets).
+pub const SERVER_VARIABLE: &str = "AMIPROOF_SERVER_HOST";
+
+/// Which nodes pods go to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Nodes {
+    /// Node labels, all of which must match.
+    pub selector: BTreeMap<String, String>,
+    /// Taints that the owner of the nodes put on them.
+    pub taints: Vec<Taint>,
+}
+
+/// What an injection adds.
+#[derive(Clone, Debug)]
+pub struct Injection<'a> {
+    /// The run.
+    pub run: &'a RunId,
+    /// The variant.
+    pub variant: &'a VariantName,
+    /// The workload's name.
+    pub workload: &'a str,
+    /// Where everything goes.
+    pub namespace: &'a str,
+    /// The variant's nodes.
+    pub own: &'a Nodes,
+    /// Where templates with `amiproof.dev/place: peer` go; the variant's own nodes when there is no reference.
+    pub peer: &'a Nodes,
+    /// Replaces the registry of every image (`registry.example.com/mirror`).
+    pub image_registry: Option<&'a str>,
+}
+
+/// The objects as they are to be applied, in their order.
+pub fn inject(objects: &[Value], injection: &Injection<'_>) -> Vec<Value> {
+    objects.iter().map(|object| inject_one(object.clone(), injection)).collect()
+}
+
+fn inject_one(mut object: Value, injection: &Injection<'_>) -> Value {
+    object["metadata"]["namespace"] = json!(injection.namespace);
+    label(&mut object["metadata"], injection);
+    if let Some(template) = pod_template(&mut object) {
+        label(&mut template["metadata"], injection);
+        let peer = template["metadata"]["annotations"][PLACE_ANNOTATION] == PLACE_PEER;
+        let nodes = if peer { injection.peer } else { injection.own };
+        place(&mut template["spec"], nodes);
+        containers(&mut template["spec"], injection.image_registry);
+        drop_nulls(template);
+    }
+    // Labels of a volume claim tell sweep whose volume it is.
+    for claim in object["spec"]["volumeClaimTemplates"].as_array_mut().into_iter().flatten() {
+        label(&mut claim["metadata"], injection);
+    }
+    drop_nulls(&mut object);
+    object
+}
+
+/// The pod template of a controller, or the pod itself: an object with `metadata` and `spec`.
+pub fn pod_template(object: &mut Value) -> Option<&mut Value> {
+    match object["kind"].as_str()? {
+        "Pod" => Some(object),
+        "Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet" | "Job" | "ReplicationController" => {
+            object.pointer_mut("/spec/template")
+        }
+        "CronJob" => object.pointer_mut("/spec/jobTemplate/spec/template"),
+        _ => None,
+    }
+}
+
+fn label(metadata: &mut Value, injection: &Injection<'_>) {
+    let labels = [
+        (RUN_LABEL, injection.run.as_str()),
+        (VARIANT_LABEL, injection.variant.as_str()),
+        (WORKLOAD_LABEL, injection.workload),
+        ("app.kubernetes.io/managed-by", FIELD_MANAGER),
+    ];
+    for (name, value) in labels {
+        metadata["labels"][name] = json!(value);
+    }
+}
+
+/// Pins a pod to nodes, with the tolerations that those nodes ask for.
+fn place(spec: &mut Value, nodes: &Nodes) {
+    for (name, value) in &nodes.selector {
+        spec["nodeSelector"][name] = json!(value);
+    }
+    let mut tolerations = spec["tolerations"].as_array().cloned().unwrap_or_default();
+    for taint in &nodes.taints {
+        let mut toleration = json!({"key": taint.key, "operator": "Exists", "effect": taint.effect});
+        if let Some(value) = taint.value.as_deref().filter(|value| !value.is_empty()) {
+            toleration["operator"] = json!("Equal");
+            toleration["value"] = json!(value);
+        }
+        if !tolerations.contains(&toleration) {
+            tolerations.push(toleration);
+        }
+    }
+    if !tolerations.is_empty() {
+        spec["tolerations"] = Value::Array(tolerations);
+    }
+}
+
+fn containers(spec: &mut Value, registry: Option<&str>) {
+    for list in ["initContainers", "containers"] {
+        for container in spec[list].as_array_mut().into_iter().flatten() {
+            if container["terminationMessagePolicy"].is_null() {
+                // A crash then leaves its last words in the pod's status, where no kubelet port is needed to read them.
+                container["terminationMessagePolicy"] = json!("FallbackToLogsOnError");
+            }
+            if let (Some(registry), Some(image)) = (registry, container["image"].as_str()) {
+                container["image"] = json!(mirrored(image, registry));
+            }
+        }
+    }
+}
+
+/// The image as the mirror has it: the registry replaced, the repository's path kept.
+pub fn mirrored(image: &str, registry: &str) -> String {
+    let path = match image.split_once('/') {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => rest,
+        _ => image,
+    };
+    format!("{}/{path}", registry.trim_end_matches('/'))
+}
+
+/// Gives every container of an object's pod template a variable, unless it has one of that name.
+pub fn with_variable(mut object: Value, name: &str, value: &str) -> Value {
+    let Some(template) = pod_template(&mut object) else { return object };
+    for list in ["initContainers", "containers"] {
+        for container in template["spec"][list].as_array_mut().into_iter().flatten() {
+            let mut variables = container["env"].as_array().cloned().unwrap_or_default();
+            if variables.iter().all(|variable| variable["name"] != name) {
+                variables.push(json!({"name": name, "value": value}));
+                container["env"] = Value::Array(variables);
+            }
+        }
+    }
+    drop_nulls(&mut object);
+    object
+}
+
+/// Indexing a JSON value for writing leaves nulls behind where nothing was; server-side apply would take them for intent.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            let kept: Map<String, Value> =
+                std::mem::take(fields).into_iter().filter(|(_, value)| !value.is_null()).collect();
+            *fields = kept;
+            fields.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;
