@@ -1,1 +1,90 @@
-//! The catalogue of sample apps and add-ons: one YAML file each.
+//! The catalogue of sample apps and add-ons: one YAML file each, embedded in the program and read once.
+
+use std::sync::LazyLock;
+
+use amiproof_model::problem::Problem;
+use amiproof_model::workload::Workload;
+use amiproof_model::workload_file;
+
+/// Every file of `catalogue/` by name, in order of names.
+const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
+
+static CATALOGUE: LazyLock<Result<Vec<Workload>, Vec<Problem>>> = LazyLock::new(|| {
+    let (mut workloads, mut problems) = (Vec::new(), Vec::new());
+    for (name, bytes) in FILES {
+        match workload_file::parse(&format!("workloads/catalogue/{name}"), bytes) {
+            Ok(workload) => workloads.push(workload),
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    if problems.is_empty() { Ok(workloads) } else { Err(problems) }
+});
+
+/// The catalogue cannot be read: a defect of amiproof that its own tests catch, so it does not panic in front of a user.
+#[derive(Debug, thiserror::Error)]
+#[error("the built-in workloads of this amiproof are broken, report it as a defect: {}", list(.problems))]
+pub struct BrokenCatalogue {
+    /// What is wrong with its files.
+    pub problems: &'static [Problem],
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("\n{problem}")).collect()
+}
+
+/// The built-in workloads, in order of their names.
+///
+/// # Errors
+/// When a file of the catalogue is wrong.
+pub fn catalogue() -> Result<&'static [Workload], BrokenCatalogue> {
+    match &*CATALOGUE {
+        Ok(workloads) => Ok(workloads),
+        Err(problems) => Err(BrokenCatalogue { problems }),
+    }
+}
+
+/// The text of a catalogue file, for `amiproof workload show`; `None` where there is none of this name.
+pub fn source(name: &str) -> Option<&'static str> {
+    let file = FILES.iter().find(|(file, _)| file.strip_suffix(".yaml") == Some(name));
+    file.and_then(|(_, bytes)| std::str::from_utf8(bytes).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_catalogue_parses() {
+        match catalogue() {
+            Ok(workloads) => assert_eq!(workloads.len(), FILES.len()),
+            Err(broken) => panic!("{broken}"),
+        }
+    }
+
+    #[test]
+    fn every_workload_is_named_like_its_file() {
+        for (workload, (file, _)) in catalogue().unwrap().iter().zip(FILES) {
+            assert_eq!(format!("{}.yaml", workload.name), *file);
+            assert!(source(&workload.name).is_some());
+        }
+    }
+
+    #[test]
+    fn every_title_is_a_clause_without_full_stop_and_every_file_names_its_schema() {
+        for workload in catalogue().unwrap() {
+            let title = &workload.title;
+            let is_name = title.split(' ').next().is_some_and(|word| word.chars().skip(1).any(char::is_uppercase));
+            assert!(title.starts_with(|c: char| c.is_lowercase()) || is_name, "{title}: starts with a small letter");
+            assert!(
+                !title.ends_with('.') && title.contains(' ') && title.len() <= 100,
+                "{title}: a short clause, no full stop"
+            );
+            let first = source(&workload.name).unwrap().lines().next().unwrap();
+            assert_eq!(
+                first, "# yaml-language-server: $schema=../../harness/model/schema/workload.json",
+                "{}",
+                workload.name
+            );
+        }
+    }
+}

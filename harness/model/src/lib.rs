@@ -1,15 +1,25 @@
 //! Pure types and judgement of amiproof: no I/O, no clock, no async runtime.
 //!
 //! Reading order: [`name`] (what things are called), [`matrix`] (what the user asks for), [`workload`] (what a sample app is),
+//! [`workload_file`] and [`waiver_file`] (how both are written), [`yaml`] and [`problem`] (how files are read, and what is wrong
+//! with them), [`schema`] (their forms for editors),
 //! [`verdict`] (what a check decides), [`charge`] (whom a failed traffic check blames), [`waiver`] and [`judge`] (what that means
 //! for the run), [`report`] (the one truth on disk) and [`exit`] (what the process answers).
 
+pub mod capability;
 pub mod charge;
+pub mod duration;
 pub mod exit;
+mod form;
 pub mod judge;
 pub mod matrix;
 pub mod name;
+pub mod problem;
 pub mod report;
+pub mod schema;
 pub mod verdict;
 pub mod waiver;
+pub mod waiver_file;
 pub mod workload;
+pub mod workload_file;
+pub mod yaml;

@@ -17,6 +17,14 @@ pub struct NameError {
     pub rule: String,
 }
 
+/// Whether a text is a DNS label that starts with a letter: what most names of ours must be, up to their own length.
+pub(crate) fn is_label(text: &str, longest: usize) -> bool {
+    text.len() <= longest
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal, $rule:literal, $check:expr) => {
         $(#[$doc])*
@@ -73,10 +81,7 @@ name!(
     VariantName,
     "variant name",
     "1 to 32 lower-case letters, digits and '-', starting with a letter and ending with a letter or digit",
-    |text| text.len() <= 32
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && !text.ends_with('-')
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    |text| is_label(text, 32)
 );
 
 name!(
@@ -85,10 +90,7 @@ name!(
     RunId,
     "run id",
     "1 to 40 lower-case letters, digits and '-', starting with a letter and ending with a letter or digit",
-    |text| text.len() <= 40
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && !text.ends_with('-')
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    |text| is_label(text, 40)
 );
 
 name!(

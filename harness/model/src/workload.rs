@@ -47,7 +47,7 @@ pub enum Os {
 
 /// One condition that must become true within the workload's time. The set is closed; each has its own file in core.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Expectation {
     /// The Deployment, StatefulSet, DaemonSet or Pod (`deployment/web`) has all its replicas ready.
     Ready(String),

@@ -1,13 +1,21 @@
 //! The matrix file (`amiproof.yaml`) in three layers: raw text, names that cannot be wrong, and [`Matrix`], which is resolved:
 //! every default filled in, every reference checked.
 
+mod cross;
+pub(crate) mod file;
+pub mod init;
+mod resolve;
+mod sources;
+mod variant;
+
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
-use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::resolve::{Resolved, resolve};
+pub use self::sources::{Files, ReadFile};
 use crate::name::{AmiId, Benchmark, KubernetesVersion, Level, VariantName};
 
 /// A matrix that is complete and free of contradictions.
@@ -227,6 +235,3 @@ pub enum WorkloadSource {
     /// A folder of workload files, relative to the matrix file.
     Folder(Utf8PathBuf),
 }
-
-/// Everything that the files beside the matrix say, by path; filled by the caller, so that this package does no I/O.
-pub type Files = IndexMap<Utf8PathBuf, Result<String, String>>;

@@ -1,0 +1,95 @@
+//! What variants ask of each other and of the cluster.
+
+use std::collections::HashMap;
+
+use super::resolve::Asked;
+use super::variant::Named;
+use super::{ClusterSpec, Family};
+use crate::problem::instead;
+
+/// Managed node groups that a cluster may have unless AWS raised it (EKS quota L-6D54EA21).
+const NODE_GROUP_QUOTA: usize = 30;
+
+/// Holds all variants against the rules that concern more than one of them.
+pub(super) fn check(asked: &mut Asked<'_>, variants: &[Named], cluster: Option<&ClusterSpec>) {
+    names_are_unique(asked, variants);
+    for variant in variants {
+        if let Some(reference) = &variant.reference {
+            reference_fits(asked, variant, reference, variants);
+        }
+    }
+    windows_has_company(asked, variants, cluster);
+    if variants.len() > NODE_GROUP_QUOTA {
+        let count = variants.len();
+        asked.warning(
+            "variants",
+            format!("{count} variants need {count} node groups, and EKS allows {NODE_GROUP_QUOTA} per cluster unless it was raised"),
+            "raise the quota L-6D54EA21, or split the matrix",
+        );
+    }
+}
+
+fn names_are_unique(asked: &mut Asked<'_>, variants: &[Named]) {
+    let mut first: HashMap<&str, &Named> = HashMap::new();
+    for variant in variants {
+        let Some(name) = variant.name() else { continue };
+        if let Some(earlier) = first.get(name) {
+            asked.problem(
+                &format!("{}.name", variant.path),
+                format!("{} is named '{name}' already", earlier.path),
+                "give each variant a name of its own",
+            );
+        } else {
+            first.insert(name, variant);
+        }
+    }
+}
+
+fn reference_fits(asked: &mut Asked<'_>, variant: &Named, reference: &str, variants: &[Named]) {
+    let at = format!("{}.reference", variant.path);
+    if variant.name() == Some(reference) {
+        let mend = "name the unhardened twin, or remove the key";
+        asked.problem(&at, "a variant cannot be its own reference", mend);
+        return;
+    }
+    let Some(twin) = variants.iter().find(|other| other.name() == Some(reference)) else {
+        let others: Vec<&str> =
+            variants.iter().filter(|other| other.path != variant.path).filter_map(Named::name).collect();
+        let mend = if others.is_empty() { "add it, or remove the key".to_owned() } else { instead(reference, &others) };
+        asked.problem(&at, format!("there is no variant '{reference}'"), mend);
+        return;
+    };
+    if twin.is_hardened {
+        asked.problem(
+            &at,
+            format!("'{reference}' is hardened itself, so it cannot show what hardening changes"),
+            "name a stock image of the same family",
+        );
+    }
+    if let (Some(own), Some(other)) = (variant.family, twin.family)
+        && own != other
+    {
+        asked.warning(
+            &at,
+            format!("'{reference}' is of the family {}, this variant of {}", other.word(), own.word()),
+            "compare with a stock image of the same family, or differences of the OS look like hardening",
+        );
+    }
+}
+
+/// CoreDNS runs on Linux only, so a cluster of Windows nodes alone resolves no names (EKS user guide, "Windows support").
+fn windows_has_company(asked: &mut Asked<'_>, variants: &[Named], cluster: Option<&ClusterSpec>) {
+    let Some(windows) = variants.iter().find(|variant| variant.family == Some(Family::Windows)) else { return };
+    if variants.iter().any(|variant| variant.family.is_none_or(Family::is_linux)) {
+        return;
+    }
+    let at = format!("{}.family", windows.path);
+    let message = "a cluster of Windows nodes alone resolves no names, because CoreDNS runs on Linux";
+    let mend = "add a Linux variant, like {name: eks-al2023, family: al2023, ami: {ssm: recommended}}";
+    match cluster {
+        Some(cluster) if !cluster.create => {
+            asked.warning(&at, message, "see that the existing cluster has Linux nodes, or add a Linux variant");
+        }
+        _ => asked.problem(&at, message, mend),
+    }
+}

@@ -1,0 +1,247 @@
+//! The matrix file as it is written: the outermost of the three layers. JSON Schema and its descriptions come from here.
+//!
+//! Every field is optional to serde, so that the well-formed parts of a wrong file can be read; the schema says what is required.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Architecture, Capacity, Family};
+use crate::form::List;
+
+/// Which AMI variants to test, in which cluster, and with what.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "amiproof matrix")]
+pub(crate) struct MatrixFile {
+    /// The form of this file.
+    #[schemars(required)]
+    #[expect(dead_code, reason = "the schema checks it")]
+    pub(crate) api_version: Option<ApiVersion>,
+    /// What this file is.
+    #[schemars(required)]
+    #[expect(dead_code, reason = "the schema checks it")]
+    pub(crate) kind: Option<MatrixKind>,
+    /// What the matrix is called.
+    #[schemars(required)]
+    pub(crate) metadata: Option<Metadata>,
+    /// The test cluster.
+    #[schemars(required)]
+    pub(crate) cluster: Option<ClusterSection>,
+    /// What holds for every variant that does not say otherwise.
+    pub(crate) defaults: Option<Defaults>,
+    /// The AMI variants: the columns of the matrix.
+    #[schemars(with = "Vec<VariantSection>", length(min = 1))]
+    pub(crate) variants: Option<List<VariantSection>>,
+    /// Which suites and checks run. Without it: every suite that is not opt-in.
+    pub(crate) suites: Option<SuitesSection>,
+    /// Where sample apps come from: `builtin` for amiproof's own, or a folder of workload files. Without it: `builtin`.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["builtin", "./our-apps"]]))]
+    pub(crate) workloads: Option<List<String>>,
+    /// The file of waivers, relative to this one.
+    #[schemars(example = &"waivers.yaml")]
+    pub(crate) waivers: Option<String>,
+}
+
+/// The form of a file.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) enum ApiVersion {
+    /// The first form.
+    #[serde(rename = "amiproof/v1")]
+    V1,
+}
+
+/// What a matrix file is.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) enum MatrixKind {
+    /// A matrix of AMI variants.
+    Matrix,
+}
+
+/// What a document is called.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Metadata {
+    /// The name: lower-case letters, digits and '-'.
+    #[schemars(required, example = &"nightly", regex(pattern = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"))]
+    pub(crate) name: Option<String>,
+}
+
+/// The test cluster.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ClusterSection {
+    /// Its name in EKS.
+    #[schemars(required, example = &"ami-conformance", regex(pattern = r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$"))]
+    pub(crate) name: Option<String>,
+    /// The AWS region.
+    #[schemars(required, example = &"us-west-2")]
+    pub(crate) region: Option<String>,
+    /// The control plane's Kubernetes version, in quotes.
+    #[schemars(required, example = &"1.35", regex(pattern = r"^1\.[0-9]{1,3}$"))]
+    pub(crate) kubernetes_version: Option<String>,
+    /// Whether amiproof makes the cluster, and removes it afterwards. Without it: the cluster must exist.
+    pub(crate) create: Option<bool>,
+    /// Subnets for cluster and nodes. Without them: those of amiproof's network stack, or the existing cluster's own.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["subnet-0123456789abcdef0"]]))]
+    pub(crate) subnet_ids: Option<List<String>>,
+    /// The control plane's role. Without it: the one of amiproof's network stack.
+    #[schemars(example = &"arn:aws:iam::111122223333:role/eks-cluster")]
+    pub(crate) role_arn: Option<String>,
+    /// The role of Linux nodes. Without it: the one of amiproof's network stack.
+    #[schemars(example = &"arn:aws:iam::111122223333:role/eks-node")]
+    pub(crate) node_role_arn: Option<String>,
+    /// The role of Windows nodes, which EKS wants to be another than that of Linux nodes.
+    #[schemars(example = &"arn:aws:iam::111122223333:role/eks-windows-node")]
+    pub(crate) windows_node_role_arn: Option<String>,
+    /// EKS add-ons to install when amiproof makes the cluster. Without it: vpc-cni, kube-proxy, coredns, aws-ebs-csi-driver.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["vpc-cni", "kube-proxy", "coredns"]]))]
+    pub(crate) addons: Option<List<String>>,
+}
+
+/// What holds for every variant that does not say otherwise.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Defaults {
+    /// How many nodes per variant. Without it: 2, so that traffic between two nodes of a variant can be tested.
+    #[schemars(range(min = 1, max = 20))]
+    pub(crate) nodes: Option<u32>,
+    /// Instance types, first choice first. Without it: m6i.large, or m6g.large for arm64.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["m6i.large", "m5.large"]]))]
+    pub(crate) instance_types: Option<List<String>>,
+    /// How instances are bought. Without it: on-demand, because a spot instance can go away in the middle of a scan.
+    pub(crate) capacity: Option<Capacity>,
+    /// The hop limit of the instance metadata service. Without it: 2. IMDSv2 is always required.
+    #[schemars(range(min = 1, max = 64))]
+    pub(crate) imds_hop_limit: Option<u32>,
+    /// Size of the root volume, GiB. Without it: 30, or 80 for Windows.
+    #[schemars(range(min = 8, max = 16384))]
+    pub(crate) volume_gib: Option<u32>,
+    /// Deadlines.
+    pub(crate) timeouts: Option<TimeoutsSection>,
+}
+
+/// Deadlines: hours, minutes and seconds like 90s, 8m or 1h30m.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct TimeoutsSection {
+    /// From the node group's creation until all its nodes are Ready. Without it: 8m.
+    #[schemars(example = &"8m", regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
+    pub(crate) nodes_ready: Option<String>,
+    /// One attempt of a check that has no deadline of its own. Without it: 5m.
+    #[schemars(example = &"5m", regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
+    pub(crate) check: Option<String>,
+    /// The scan of the operating system. Without it: 45m.
+    #[schemars(example = &"45m", regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
+    pub(crate) os_scan: Option<String>,
+}
+
+/// One AMI variant.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct VariantSection {
+    /// Its name: a column of the matrix. At most 32 lower-case letters, digits and '-'.
+    #[schemars(required, example = &"al2023-eks-l1", regex(pattern = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"))]
+    pub(crate) name: Option<String>,
+    /// How it boots.
+    #[schemars(required)]
+    pub(crate) family: Option<Family>,
+    /// The name of its unhardened twin in this file, to compare with and to send traffic to and from.
+    #[schemars(example = &"al2023-eks")]
+    pub(crate) reference: Option<String>,
+    /// What it is hardened to. Without it: a stock image.
+    pub(crate) hardening: Option<HardeningSection>,
+    /// Where its image comes from.
+    #[schemars(required)]
+    pub(crate) ami: Option<AmiSection>,
+    /// The processor architecture of the image. Without it: x86_64.
+    pub(crate) architecture: Option<Architecture>,
+    /// User data of your own.
+    pub(crate) user_data: Option<UserDataSection>,
+    /// How many nodes.
+    #[schemars(range(min = 1, max = 20))]
+    pub(crate) nodes: Option<u32>,
+    /// Instance types, first choice first.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["m6i.large"]]))]
+    pub(crate) instance_types: Option<List<String>>,
+    /// How instances are bought.
+    pub(crate) capacity: Option<Capacity>,
+    /// The Kubernetes version of the image, in quotes: at most three minors behind the cluster's. Without it: the cluster's.
+    #[schemars(example = &"1.32", regex(pattern = r"^1\.[0-9]{1,3}$"))]
+    pub(crate) kubernetes_version: Option<String>,
+    /// The hop limit of the instance metadata service.
+    #[schemars(range(min = 1, max = 64))]
+    pub(crate) imds_hop_limit: Option<u32>,
+    /// Size of the root volume, GiB.
+    #[schemars(range(min = 8, max = 16384))]
+    pub(crate) volume_gib: Option<u32>,
+    /// Deadlines.
+    pub(crate) timeouts: Option<TimeoutsSection>,
+}
+
+/// What an image is hardened to.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct HardeningSection {
+    /// The benchmark with its version.
+    #[schemars(required, example = &"cis-al2023-1.0.0")]
+    pub(crate) benchmark: Option<String>,
+    /// The profile level. Level 2 includes level 1.
+    #[schemars(required, range(min = 1, max = 2), example = 1)]
+    pub(crate) level: Option<u32>,
+}
+
+/// Where an image comes from: exactly one of id, ssm, filter and packerManifest.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("examples" = [{"ssm": "recommended"}]))]
+pub(crate) struct AmiSection {
+    /// A fixed AMI id.
+    #[schemars(example = &"ami-0123456789abcdef0", regex(pattern = r"^ami-([0-9a-f]{8}|[0-9a-f]{17})$"))]
+    pub(crate) id: Option<String>,
+    /// `recommended` for the newest image that AWS recommends for family, version and architecture, or the name of an SSM
+    /// parameter that holds an AMI id.
+    #[schemars(example = &"recommended")]
+    pub(crate) ssm: Option<String>,
+    /// The newest image whose name matches.
+    pub(crate) filter: Option<FilterSection>,
+    /// The manifest that a Packer build wrote, relative to this file; its newest artifact counts.
+    #[schemars(example = &"build/manifest.json")]
+    pub(crate) packer_manifest: Option<String>,
+    /// A part of the build's name, to pick among the builds of the Packer manifest.
+    #[schemars(example = &"Level_1")]
+    pub(crate) select: Option<String>,
+}
+
+/// The newest image whose name matches.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct FilterSection {
+    /// The image's name; `*` and `?` stand for any text and any character.
+    #[schemars(required, example = &"CIS Amazon Linux 2023 Benchmark - Level 1*")]
+    pub(crate) name: Option<String>,
+    /// Who owns the image: an account id in quotes, self, amazon or aws-marketplace.
+    #[schemars(required, example = &"aws-marketplace")]
+    pub(crate) owner: Option<String>,
+}
+
+/// User data of your own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct UserDataSection {
+    /// A file, relative to this one, that is merged into the user data that amiproof generates: a MIME part or NodeConfig
+    /// (al2023), a shell script (al2), settings in TOML (bottlerocket), PowerShell (windows).
+    #[schemars(required, example = &"userdata/bottlerocket-cis.toml")]
+    pub(crate) merge: Option<String>,
+}
+
+/// Which suites and checks run.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SuitesSection {
+    /// Only these suites (`node`) or checks (`node/ready`). Without it: all suites that are not opt-in.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["node", "workload"]]))]
+    pub(crate) include: Option<List<String>>,
+    /// Not these suites or checks.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["disruptive"]]))]
+    pub(crate) exclude: Option<List<String>>,
+}

@@ -1,0 +1,55 @@
+//! The matrix file that `amiproof init` writes: small, complete and explained.
+
+/// The starter file. `schema` is where editors find the JSON Schema of matrix files: a path relative to the file, or a URL.
+pub fn starter(schema: &str) -> String {
+    format!("# yaml-language-server: $schema={schema}\n{STARTER}")
+}
+
+const STARTER: &str = r#"# Which AMI variants to test, and in which cluster. `amiproof check` reads this file and touches nothing.
+apiVersion: amiproof/v1
+kind: Matrix
+metadata:
+  name: nightly
+
+cluster:
+  name: ami-conformance
+  region: us-west-2
+  kubernetesVersion: "1.35"     # in quotes: 1.30 without them would be the number 1.3
+  create: true                  # amiproof makes the cluster and removes it again; false uses one that exists
+
+# What every variant gets unless it says otherwise.
+defaults:
+  nodes: 2                      # two nodes, so that traffic between nodes of one variant is tested
+  instanceTypes: [m6i.large]
+  capacity: on-demand           # a spot instance can go away in the middle of a scan
+  timeouts: {nodesReady: 8m, check: 5m, osScan: 45m}
+
+variants:
+  # The stock image: the control group. What fails here too is not the fault of hardening.
+  - name: al2023-eks
+    family: al2023
+    ami: {ssm: recommended}     # the newest image that AWS recommends
+
+  # A hardened image, compared with the stock one.
+  - name: al2023-cis-l1
+    family: al2023
+    reference: al2023-eks
+    hardening: {benchmark: cis-al2023-1.0.0, level: 1}
+    ami:
+      # One of: id, ssm, filter, packerManifest.
+      filter: {owner: aws-marketplace, name: "CIS Amazon Linux 2023 Benchmark - Level 1*"}
+      # id: ami-0123456789abcdef0
+      # packerManifest: build/manifest.json
+    # userData: {merge: userdata/al2023.yaml}
+
+# Opt-in suites run only when they are named here.
+# suites:
+#   include: [node, workload, kubelet-path, kube-bench, os-cis]
+#   exclude: [os-cis]
+
+# amiproof's own sample apps, and folders with your own.
+workloads: [builtin]
+
+# Exceptions with an owner, a reason and a date.
+# waivers: waivers.yaml
+"#;

@@ -1,0 +1,359 @@
+//! From the bytes of a matrix file to a [`Matrix`]: every default filled in, every rule held against it, every problem named.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::file::{ClusterSection, MatrixFile, SuitesSection};
+use super::sources::ReadFile;
+use super::{ClusterSpec, Matrix, SuiteSelection, WorkloadSource, cross, variant};
+use crate::form::{self, List};
+use crate::name::NameError;
+use crate::problem::{Problem, closest, instead};
+use crate::waiver::Waiver;
+use crate::workload::Workload;
+use crate::yaml::{self, Limits, Node};
+use crate::{schema, waiver_file, workload_file};
+
+/// A matrix with everything that the files beside it say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolved {
+    /// The matrix.
+    pub matrix: Matrix,
+    /// What its waiver file says; empty without one.
+    pub waivers: Vec<Waiver>,
+    /// The workloads of the user's own folders, in the order of [`Matrix::workloads`]; the built-in ones are not among them.
+    pub own_workloads: Vec<Workload>,
+    /// What is legal, but probably not meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads a matrix file and everything that it names.
+///
+/// `file` is what problems call the matrix file; files beside it are looked up through `files`, relative to it. `suites` are the
+/// names of all suites that exist.
+///
+/// # Errors
+/// Everything that is wrong, in the order of files and lines, each with its place and what to write instead.
+pub fn resolve(file: &str, bytes: &[u8], files: &dyn ReadFile, suites: &[&str]) -> Result<Resolved, Vec<Problem>> {
+    let tree = yaml::document(file, bytes, Limits::MATRIX).map_err(|problem| vec![problem])?;
+    let (raw, form_problems) = form::read::<MatrixFile>(file, &tree, schema::matrix());
+    let mut asked = Asked { file, tree: &tree, files, problems: form_problems, warnings: Vec::new() };
+    let resolved = raw.and_then(|raw| whole(&mut asked, raw, suites));
+    let Asked { mut problems, mut warnings, .. } = asked;
+    problems.sort_by(|one, other| {
+        (one.file != file, &one.file, one.place).cmp(&(other.file != file, &other.file, other.place))
+    });
+    problems.dedup();
+    warnings.sort_by_key(|warning| warning.place);
+    match resolved {
+        Some((matrix, waivers, own_workloads)) if problems.is_empty() => {
+            Ok(Resolved { matrix, waivers, own_workloads, warnings })
+        }
+        _ if problems.is_empty() => Err(vec![Problem::of_file(
+            file,
+            "amiproof cannot make sense of this file and cannot say why",
+            "report it as a defect of amiproof, with the file",
+        )]),
+        _ => Err(problems),
+    }
+}
+
+/// What is being resolved, and what is wrong with it so far.
+pub(super) struct Asked<'a> {
+    pub(super) file: &'a str,
+    tree: &'a Node,
+    pub(super) files: &'a dyn ReadFile,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl Asked<'_> {
+    fn at(&self, path: &str, message: impl Into<String>, mend: impl Into<String>) -> Problem {
+        let place = Some(self.tree.place_of(path));
+        Problem { place, path: path.to_owned(), ..Problem::of_file(self.file, message, mend) }
+    }
+
+    /// Notes a problem at a path like `variants[2].ami`.
+    pub(super) fn problem(&mut self, path: &str, message: impl Into<String>, mend: impl Into<String>) {
+        let problem = self.at(path, message, mend);
+        self.problems.push(problem);
+    }
+
+    /// Whether something at or below a path has been noted as wrong, so that what follows from it need not be said.
+    pub(super) fn is_wrong(&self, path: &str) -> bool {
+        self.problems.iter().any(|problem| problem.path.starts_with(path))
+    }
+
+    /// Notes something that is legal, but probably not meant.
+    pub(super) fn warning(&mut self, path: &str, message: impl Into<String>, mend: impl Into<String>) {
+        let warning = self.at(path, message, mend);
+        self.warnings.push(warning);
+    }
+
+    /// What parsing a name gave; its error becomes a problem.
+    pub(super) fn name<T>(&mut self, path: &str, parsed: Result<T, NameError>) -> Option<T> {
+        parsed
+            .map_err(|NameError { what, text, rule }| {
+                self.problem(path, format!("'{text}' is not a legal {what}"), format!("write {rule}"));
+            })
+            .ok()
+    }
+
+    /// A text that must match a rule.
+    pub(super) fn text(
+        &mut self,
+        path: &str,
+        text: String,
+        what: &'static str,
+        rule: &'static str,
+        is_legal: fn(&str) -> bool,
+    ) -> Option<String> {
+        let parsed = if is_legal(&text) { Ok(text) } else { Err(NameError { what, text, rule: rule.to_owned() }) };
+        self.name(path, parsed)
+    }
+
+    /// A file that the matrix names, as text.
+    pub(super) fn read_text(&mut self, path: &str, file: &str, mend: &str) -> Option<(Utf8PathBuf, String)> {
+        let (file, bytes) = self.read(path, file, mend)?;
+        match String::from_utf8(bytes) {
+            Ok(text) => Some((file, text)),
+            Err(error) => {
+                let offset = error.utf8_error().valid_up_to();
+                self.problem(
+                    path,
+                    format!("{file} is not text: byte {offset} is not UTF-8"),
+                    "name a text file in UTF-8",
+                );
+                None
+            }
+        }
+    }
+
+    fn read(&mut self, path: &str, file: &str, mend: &str) -> Option<(Utf8PathBuf, Vec<u8>)> {
+        let file = Utf8PathBuf::from(file);
+        match self.files.read(&file) {
+            Ok(bytes) => Some((file, bytes)),
+            Err(reason) => {
+                self.problem(path, format!("{file} cannot be read: {reason}"), mend);
+                None
+            }
+        }
+    }
+
+    /// What problems call a file whose path is relative to the matrix file.
+    fn shown(&self, file: &Utf8Path) -> String {
+        let folder = Utf8Path::new(self.file).parent().unwrap_or(Utf8Path::new(""));
+        folder.join(file).into_string()
+    }
+}
+
+fn whole(asked: &mut Asked<'_>, raw: MatrixFile, suites: &[&str]) -> Option<(Matrix, Vec<Waiver>, Vec<Workload>)> {
+    let name = raw.metadata.and_then(|metadata| metadata.name).and_then(|name| {
+        let rule = "1 to 40 lower-case letters, digits and '-', starting with a letter";
+        asked.text("metadata.name", name, "matrix name", rule, |text| crate::name::is_label(text, 40))
+    });
+    let cluster = raw.cluster.and_then(|section| cluster(asked, section));
+    let defaults = raw.defaults.unwrap_or_default();
+    let variants = variant::all(asked, raw.variants.unwrap_or_default(), &defaults, cluster.as_ref());
+    cross::check(asked, &variants, cluster.as_ref());
+    let suites = suite_selection(asked, raw.suites.unwrap_or_default(), suites);
+    let (sources, own_workloads) = workloads(asked, raw.workloads);
+    let (waiver_path, waivers) = waivers(asked, raw.waivers, &variants);
+    let variants = variants.into_iter().map(|named| named.variant).collect::<Option<Vec<_>>>();
+    let matrix = Matrix {
+        name: name?,
+        cluster: cluster?,
+        variants: variants?,
+        suites,
+        workloads: sources,
+        waivers: waiver_path,
+    };
+    Some((matrix, waivers, own_workloads))
+}
+
+fn cluster(asked: &mut Asked<'_>, raw: ClusterSection) -> Option<ClusterSpec> {
+    let name = raw.name.and_then(|name| {
+        let rule = "1 to 100 letters, digits, '-' and '_', starting with a letter or digit";
+        asked.text("cluster.name", name, "EKS cluster name", rule, is_cluster_name)
+    });
+    let region = raw.region.and_then(|region| {
+        asked.text("cluster.region", region, "AWS region", "a region code like us-west-2", is_region)
+    });
+    let version = raw.kubernetes_version.and_then(|text| asked.name("cluster.kubernetesVersion", text.parse()));
+    let create = raw.create.unwrap_or(false);
+    let subnet_ids = list(asked, "cluster.subnetIds", raw.subnet_ids, |asked, path, id| {
+        asked.text(path, id, "subnet id", "an id like subnet-0123456789abcdef0", |text| text.starts_with("subnet-"))
+    });
+    let mut role = |key: &str, arn: Option<String>| {
+        let rule = "the ARN of an IAM role, like arn:aws:iam::111122223333:role/name";
+        arn.and_then(|arn| asked.text(&format!("cluster.{key}"), arn, "role ARN", rule, is_role_arn))
+    };
+    let role_arn = role("roleArn", raw.role_arn);
+    let node_role_arn = role("nodeRoleArn", raw.node_role_arn);
+    let windows_node_role_arn = role("windowsNodeRoleArn", raw.windows_node_role_arn);
+    let has_addons = raw.addons.is_some();
+    let mut addons = list(asked, "cluster.addons", raw.addons, |asked, path, name| {
+        let rule = "the name of an EKS add-on, like vpc-cni";
+        asked.text(path, name, "add-on name", rule, |text| crate::name::is_label(text, 100))
+    });
+    if create && !has_addons {
+        addons = DEFAULT_ADDONS.map(str::to_owned).to_vec();
+    } else if !create && !addons.is_empty() {
+        asked.warning(
+            "cluster.addons",
+            "add-ons are installed only in a cluster that amiproof makes",
+            "remove them, or say create: true",
+        );
+    }
+    Some(ClusterSpec {
+        name: name?,
+        region: region?,
+        kubernetes_version: version?,
+        create,
+        subnet_ids,
+        role_arn,
+        node_role_arn,
+        windows_node_role_arn,
+        addons,
+    })
+}
+
+/// What a cluster needs for the built-in workloads: pods with addresses, services, names and volumes.
+const DEFAULT_ADDONS: [&str; 4] = ["vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver"];
+
+/// The legal entries of a list; the others were noted.
+pub(super) fn list<T>(
+    asked: &mut Asked<'_>,
+    path: &str,
+    raw: Option<List<String>>,
+    mut entry: impl FnMut(&mut Asked<'_>, &str, String) -> Option<T>,
+) -> Vec<T> {
+    let raw = raw.unwrap_or_default().into_iter().enumerate();
+    raw.filter_map(|(index, text)| entry(asked, &format!("{path}[{index}]"), text?)).collect()
+}
+
+fn suite_selection(asked: &mut Asked<'_>, raw: SuitesSection, known: &[&str]) -> SuiteSelection {
+    let mut entry = |asked: &mut Asked<'_>, path: &str, text: String| {
+        let suite = text.split_once('/').map_or(text.as_str(), |(suite, _)| suite);
+        if known.contains(&suite) {
+            return Some(text);
+        }
+        asked.problem(path, format!("there is no suite '{suite}'"), instead(suite, known));
+        None
+    };
+    let include = list(asked, "suites.include", raw.include, &mut entry);
+    let exclude = list(asked, "suites.exclude", raw.exclude, &mut entry);
+    for (index, name) in include.iter().enumerate().filter(|(_, name)| exclude.contains(name)) {
+        asked.warning(
+            &format!("suites.include[{index}]"),
+            format!("'{name}' is also excluded, so it does not run"),
+            "keep one of the two",
+        );
+    }
+    SuiteSelection { include, exclude }
+}
+
+fn workloads(asked: &mut Asked<'_>, raw: Option<List<String>>) -> (Vec<WorkloadSource>, Vec<Workload>) {
+    if raw.is_none() {
+        return (vec![WorkloadSource::Builtin], Vec::new());
+    }
+    let mut own: Vec<Workload> = Vec::new();
+    let sources = list(asked, "workloads", raw, |asked, path, text| {
+        if text == "builtin" {
+            return Some(WorkloadSource::Builtin);
+        }
+        let folder = Utf8PathBuf::from(&text);
+        let files = match asked.files.workload_files(&folder) {
+            Ok(files) => files,
+            Err(reason) => {
+                let mend = match closest(&text, ["builtin"]) {
+                    Some(_) => "did you mean 'builtin'?".to_owned(),
+                    None => "write builtin, or a folder beside the matrix file".to_owned(),
+                };
+                asked.problem(path, format!("the folder {folder} cannot be read: {reason}"), mend);
+                return None;
+            }
+        };
+        if files.is_empty() {
+            asked.problem(
+                path,
+                format!("the folder {folder} holds no workload file"),
+                "put *.yaml files into it, or remove it here",
+            );
+        }
+        for file in files {
+            if let Some(workload) = own_workload(asked, path, &file, &own) {
+                own.push(workload);
+            }
+        }
+        Some(WorkloadSource::Folder(folder))
+    });
+    (sources, own)
+}
+
+fn own_workload(asked: &mut Asked<'_>, path: &str, file: &Utf8Path, earlier: &[Workload]) -> Option<Workload> {
+    let (_, bytes) = asked.read(path, file.as_str(), "check the file's permissions")?;
+    match workload_file::parse(&asked.shown(file), &bytes) {
+        Ok(workload) if earlier.iter().any(|other| other.name == workload.name) => {
+            asked.problem(
+                path,
+                format!("two workload files are named '{}'", workload.name),
+                format!("rename the one in {file}"),
+            );
+            None
+        }
+        Ok(workload) => Some(workload),
+        Err(problems) => {
+            asked.problems.extend(problems);
+            None
+        }
+    }
+}
+
+fn waivers(
+    asked: &mut Asked<'_>,
+    raw: Option<String>,
+    variants: &[variant::Named],
+) -> (Option<Utf8PathBuf>, Vec<Waiver>) {
+    let mend = "write the path of the waiver file, relative to the matrix file, or remove the key";
+    let Some((path, bytes)) = raw.and_then(|file| asked.read("waivers", &file, mend)) else {
+        return (None, Vec::new());
+    };
+    let shown = asked.shown(&path);
+    let waivers = match waiver_file::parse(&shown, &bytes) {
+        Ok(waivers) => waivers,
+        Err(problems) => {
+            asked.problems.extend(problems);
+            return (Some(path), Vec::new());
+        }
+    };
+    let names: Vec<&str> = variants.iter().filter_map(|named| named.name()).collect();
+    for name in waivers.iter().flat_map(|waiver| &waiver.variants).filter(|name| !names.contains(&name.as_str())) {
+        asked.warning(
+            "waivers",
+            format!("{path} has a waiver for the variant '{name}', which is not in this matrix"),
+            instead(name, &names),
+        );
+    }
+    (Some(path), waivers)
+}
+
+fn is_cluster_name(text: &str) -> bool {
+    text.len() <= 100
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
+fn is_region(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let word = |part: &str| part.len() >= 2 && part.chars().all(|c| c.is_ascii_lowercase());
+    let number = parts.next_back().is_some_and(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()));
+    let words: Vec<&str> = parts.collect();
+    number && words.len() >= 2 && words.into_iter().all(word)
+}
+
+fn is_role_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    matches!(parts.as_slice(), ["arn", partition, "iam", "", account, resource]
+        if partition.starts_with("aws") && account.len() == 12 && account.chars().all(|c| c.is_ascii_digit())
+            && resource.strip_prefix("role/").is_some_and(|name| !name.is_empty()))
+}

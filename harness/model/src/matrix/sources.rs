@@ -1,0 +1,43 @@
+//! The files that a matrix names, read by the caller so that this package does no I/O.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use indexmap::IndexMap;
+
+/// Reads files by their paths relative to the matrix file.
+pub trait ReadFile {
+    /// The bytes of a file. A reader may stop behind 5 MiB: no file that is read may be larger.
+    ///
+    /// # Errors
+    /// A clause that says why there are none: `no such file`, `permission denied`.
+    fn read(&self, path: &Utf8Path) -> Result<Vec<u8>, String>;
+
+    /// The workload files (`*.yaml`, `*.yml`) right inside a folder, sorted by name; the paths begin with the folder's.
+    ///
+    /// # Errors
+    /// A clause that says why it cannot be listed: `no such folder`.
+    fn workload_files(&self, folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, String>;
+}
+
+/// Files that are in memory already.
+pub type Files = IndexMap<Utf8PathBuf, Vec<u8>>;
+
+impl ReadFile for Files {
+    fn read(&self, path: &Utf8Path) -> Result<Vec<u8>, String> {
+        self.get(path).cloned().ok_or_else(|| "no such file".to_owned())
+    }
+
+    fn workload_files(&self, folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, String> {
+        if !self.keys().any(|path| path.starts_with(folder)) {
+            return Err("no such folder".to_owned());
+        }
+        let mut files: Vec<_> =
+            self.keys().filter(|path| is_workload_file(path) && path.parent() == Some(folder)).cloned().collect();
+        files.sort();
+        Ok(files)
+    }
+}
+
+/// Whether a file in a workload folder is a workload, going by its name.
+fn is_workload_file(path: &Utf8Path) -> bool {
+    matches!(path.extension(), Some("yaml" | "yml"))
+}

@@ -1,0 +1,173 @@
+//! The waiver file (`waivers.yaml`): a list of dated, owned exceptions. Every problem is found, not only the first.
+
+use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::form::{self, List};
+use crate::matrix::file::ApiVersion;
+use crate::name::{CheckId, ControlId, Level, VariantName, is_label};
+use crate::problem::Problem;
+use crate::schema;
+use crate::waiver::Waiver;
+use crate::yaml::{self, Limits, Node};
+
+/// Exceptions that somebody signed for, until a date. A waiver changes what a failure means for the run, never the verdict.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "amiproof waivers")]
+pub(crate) struct WaiverFile {
+    /// The form of this file.
+    #[schemars(required)]
+    #[expect(dead_code, reason = "the schema checks it")]
+    api_version: Option<ApiVersion>,
+    /// What this file is.
+    #[schemars(required)]
+    #[expect(dead_code, reason = "the schema checks it")]
+    kind: Option<WaiversKind>,
+    /// The exceptions. An expired one no longer counts and is reported.
+    #[schemars(with = "Vec<WaiverSection>")]
+    waivers: Option<List<WaiverSection>>,
+}
+
+/// What a waiver file is.
+#[derive(Debug, Deserialize, JsonSchema)]
+enum WaiversKind {
+    /// A list of waivers.
+    Waivers,
+}
+
+/// One exception. It covers what all of its scope keys match; at least one of check and control is needed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WaiverSection {
+    /// The variants it is for. Without it: all.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["al2023-eks-l1"]]))]
+    variants: Option<List<String>>,
+    /// The hardening level of the variants it is for. Without it: any.
+    #[schemars(range(min = 1, max = 2))]
+    level: Option<u32>,
+    /// A check (`node/ready`), or a suite with `/*` behind it (`os-cis/*`).
+    #[schemars(example = &"workload/web-service")]
+    check: Option<String>,
+    /// A control with benchmark and version, because benchmarks renumber.
+    #[schemars(example = &"cis-al2023-1.0.0/3.3.1")]
+    control: Option<String>,
+    /// Why it is all right.
+    #[schemars(required, example = &"pods need forwarding; approved in SEC-1234")]
+    reason: Option<String>,
+    /// Who answers for it.
+    #[schemars(required, example = &"platform-team")]
+    owner: Option<String>,
+    /// The last day on which it counts (UTC).
+    #[schemars(required, example = &"2027-06-30", regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
+    expires: Option<String>,
+}
+
+/// Reads a waiver file. `file` is what problems call it. Expired waivers are read like all others: they are for the report to name.
+///
+/// # Errors
+/// Everything that is wrong, in the order of lines, each with its place and what to write instead.
+pub fn parse(file: &str, bytes: &[u8]) -> Result<Vec<Waiver>, Vec<Problem>> {
+    let tree = yaml::document(file, bytes, Limits::MATRIX).map_err(|problem| vec![problem])?;
+    let (raw, problems) = form::read::<WaiverFile>(file, &tree, schema::waivers());
+    let mut sections = Sections { file, tree: &tree, problems };
+    let raw = raw.and_then(|raw| raw.waivers).unwrap_or_default();
+    let waivers: Vec<Waiver> = raw
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, section)| sections.waiver(&format!("waivers[{index}]"), section?))
+        .collect();
+    let mut problems = sections.problems;
+    problems.sort_by_key(|problem| problem.place);
+    if problems.is_empty() { Ok(waivers) } else { Err(problems) }
+}
+
+struct Sections<'a> {
+    file: &'a str,
+    tree: &'a Node,
+    problems: Vec<Problem>,
+}
+
+impl Sections<'_> {
+    fn problem(&mut self, path: &str, message: impl Into<String>, mend: impl Into<String>) {
+        let place = Some(self.tree.place_of(path));
+        self.problems.push(Problem { place, path: path.to_owned(), ..Problem::of_file(self.file, message, mend) });
+    }
+
+    fn waiver(&mut self, path: &str, raw: WaiverSection) -> Option<Waiver> {
+        if raw.check.is_none() && raw.control.is_none() {
+            let mend = "add check: suite/check, or control: benchmark-version/number";
+            self.problem(path, "neither a check nor a control says what is waived", mend);
+        }
+        let check = raw.check.map(|text| self.check(&format!("{path}.check"), text));
+        let control = raw.control.map(|text| self.control(&format!("{path}.control"), &text));
+        let variants = self.variants(&format!("{path}.variants"), raw.variants.unwrap_or_default());
+        let reason =
+            self.said(&format!("{path}.reason"), raw.reason, "say why it is all right, and where that was decided");
+        let owner = self.said(&format!("{path}.owner"), raw.owner, "name the person or team that answers for it");
+        let expires = raw.expires.and_then(|text| self.date(&format!("{path}.expires"), &text));
+        let level = raw.level.and_then(|level| u8::try_from(level).ok()).and_then(|level| Level::try_from(level).ok());
+        Some(Waiver {
+            variants,
+            level,
+            check: check.map_or(Some(None), |check| check.map(Some))?,
+            control: control.map_or(Some(None), |control| control.map(Some))?,
+            reason: reason?,
+            owner: owner?,
+            expires: expires?,
+        })
+    }
+
+    fn check(&mut self, path: &str, text: String) -> Option<String> {
+        let is_suite = text.strip_suffix("/*").is_some_and(|suite| is_label(suite, 40));
+        if is_suite || text.parse::<CheckId>().is_ok() {
+            return Some(text);
+        }
+        let mend = "write a suite and a check like node/ready, or a whole suite like os-cis/*";
+        self.problem(path, format!("'{text}' is not a legal check"), mend);
+        None
+    }
+
+    fn control(&mut self, path: &str, text: &str) -> Option<ControlId> {
+        let parsed = text.parse::<ControlId>();
+        parsed
+            .map_err(|error| {
+                self.problem(path, format!("'{text}' is not a legal control id"), format!("write {}", error.rule))
+            })
+            .ok()
+    }
+
+    fn variants(&mut self, path: &str, raw: List<String>) -> Vec<String> {
+        let mut variants = Vec::new();
+        for (index, text) in raw.into_iter().enumerate() {
+            match text.map(|text| text.parse::<VariantName>()) {
+                Some(Ok(name)) => variants.push(name.to_string()),
+                Some(Err(error)) => {
+                    let message = format!("'{}' is not a legal {}", error.text, error.what);
+                    self.problem(&format!("{path}[{index}]"), message, format!("write {}", error.rule));
+                }
+                None => {}
+            }
+        }
+        variants
+    }
+
+    fn said(&mut self, path: &str, text: Option<String>, mend: &str) -> Option<String> {
+        let text = text?;
+        if text.trim().is_empty() {
+            self.problem(path, "nothing is said here", mend);
+            return None;
+        }
+        Some(text.trim().to_owned())
+    }
+
+    fn date(&mut self, path: &str, text: &str) -> Option<Date> {
+        let has_form = text.len() == 10 && text.is_ascii();
+        let date = text.parse::<Date>().ok().filter(|_| has_form);
+        if date.is_none() {
+            self.problem(path, format!("'{text}' is not a date"), "write year, month and day, like 2027-06-30");
+        }
+        date
+    }
+}

@@ -1,0 +1,209 @@
+//! A workload file: a header that says what it exercises and what must become true, followed by ordinary Kubernetes objects.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::capability::Capability;
+use crate::duration;
+use crate::form::{self, List};
+use crate::matrix::file::{ApiVersion, Metadata};
+use crate::name::is_label;
+use crate::problem::{Place, Problem};
+use crate::schema;
+use crate::workload::{Expectation, Need, Os, Workload};
+use crate::yaml::{self, Limits, Node};
+
+mod object;
+use object::Object;
+
+/// The header of a workload file. Kubernetes objects follow it as further documents; amiproof adds namespace, placement and labels.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "amiproof workload")]
+pub(crate) struct WorkloadHeader {
+    /// The form of this document.
+    #[schemars(required)]
+    #[expect(dead_code, reason = "the schema checks it")]
+    api_version: Option<ApiVersion>,
+    /// What this document is.
+    #[schemars(required)]
+    #[expect(dead_code, reason = "the schema checks it")]
+    kind: Option<WorkloadKind>,
+    /// What the workload is called.
+    #[schemars(required)]
+    metadata: Option<Metadata>,
+    /// What it is about.
+    #[schemars(required)]
+    spec: Option<WorkloadSpec>,
+}
+
+/// What a header is.
+#[derive(Debug, Deserialize, JsonSchema)]
+enum WorkloadKind {
+    /// A sample app or add-on.
+    Workload,
+}
+
+/// What a workload is about.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WorkloadSpec {
+    /// What it shows when it passes: a lower-case clause without full stop.
+    #[schemars(required, example = &"a Deployment answers through its Service by name from another node")]
+    title: Option<String>,
+    /// What it needs of a node. A failure is explained by the controls that take these away.
+    #[schemars(with = "Vec<Capability>", length(min = 1))]
+    exercises: Option<List<Capability>>,
+    /// What the cluster must have; without it the check is not applicable.
+    #[schemars(with = "Option<Vec<Need>>")]
+    needs: Option<List<Need>>,
+    /// The operating system of the nodes that it runs on. Without it: linux.
+    os: Option<Os>,
+    /// For one attempt, from the first object applied. Without it: 3m.
+    #[schemars(example = &"3m", regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
+    timeout: Option<String>,
+    /// What must become true, in order.
+    #[schemars(with = "Vec<Expectation>", length(min = 1))]
+    expect: Option<List<Expectation>>,
+}
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(3);
+
+/// Reads a workload file. `file` is what problems call it.
+///
+/// # Errors
+/// Everything that is wrong, in the order of lines, each with its place and what to write instead.
+pub fn parse(file: &str, bytes: &[u8]) -> Result<Workload, Vec<Problem>> {
+    let documents = yaml::documents(file, bytes, Limits::WORKLOAD).map_err(|problem| vec![problem])?;
+    let mut asked = Asked { file, problems: Vec::new() };
+    let headers = documents.iter().filter(|document| is_header(document)).count();
+    let header = documents.first().filter(|document| is_header(document));
+    if headers == 0 {
+        let place = documents.first().map_or(Place::START, |document| document.place);
+        asked.problem(
+            place,
+            "",
+            "no header says what this workload is",
+            "begin the file with a document of apiVersion: amiproof/v1, kind: Workload",
+        );
+    }
+    for document in documents.iter().skip(1).filter(|document| is_header(document)) {
+        let (message, mend) = match header {
+            Some(_) => ("a second header starts here", "put each workload into a file of its own"),
+            None => ("the header comes behind objects", "move it to the beginning of the file"),
+        };
+        asked.problem(document.place, "", message, mend);
+    }
+    let nodes = documents.iter().filter(|document| !is_header(document));
+    let objects: Vec<Object<'_>> = nodes.filter_map(|node| object::read(&mut asked, node)).collect();
+    object::check_duplicates(&mut asked, &objects);
+    if headers > 0 && objects.is_empty() && asked.problems.is_empty() {
+        let end = documents.last().map_or(Place::START, |document| document.place);
+        asked.problem(end, "", "no objects follow the header", "add Kubernetes objects behind a line of '---'");
+    }
+    let workload = header.and_then(|header| asked.workload(header, &objects));
+    let mut problems = asked.problems;
+    problems.sort_by_key(|problem| problem.place);
+    match workload {
+        Some(workload) if problems.is_empty() => Ok(workload),
+        _ => Err(problems),
+    }
+}
+
+/// Whether a document is meant as a header; its form may still be wrong.
+fn is_header(document: &Node) -> bool {
+    let says =
+        |key: &str, begins: &str| document.get(key).and_then(Node::text).is_some_and(|text| text.starts_with(begins));
+    says("apiVersion", "amiproof")
+        || (says("kind", "Workload") && document.get("spec").is_some_and(|spec| spec.get("expect").is_some()))
+}
+
+struct Asked<'a> {
+    file: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl Asked<'_> {
+    fn problem(&mut self, place: Place, path: &str, message: impl Into<String>, mend: impl Into<String>) {
+        self.problems.push(Problem {
+            place: Some(place),
+            path: path.to_owned(),
+            ..Problem::of_file(self.file, message, mend)
+        });
+    }
+
+    fn workload(&mut self, header: &Node, objects: &[Object<'_>]) -> Option<Workload> {
+        let (raw, problems) = form::read::<WorkloadHeader>(self.file, header, schema::workload());
+        self.problems.extend(problems);
+        let raw = raw?;
+        let name = raw.metadata.and_then(|metadata| metadata.name);
+        if let Some(name) = name.as_deref().filter(|name| !is_label(name, 40)) {
+            let rule = "write 1 to 40 lower-case letters, digits and '-', starting with a letter";
+            self.problem(
+                header.place_of("metadata.name"),
+                "metadata.name",
+                format!("'{name}' is not a legal workload name"),
+                rule,
+            );
+        }
+        let spec = raw.spec?;
+        let title = spec.title.map(|title| title.trim().to_owned());
+        if title.as_deref() == Some("") {
+            self.problem(
+                header.place_of("spec.title"),
+                "spec.title",
+                "nothing is said here",
+                "say what it shows when it passes",
+            );
+        }
+        let timeout = spec.timeout.map_or(Some(DEFAULT_TIMEOUT), |text| self.timeout(header, &text));
+        let expect = self.expectations(header, spec.expect.unwrap_or_default(), objects);
+        let mut exercises: Vec<Capability> = spec.exercises.unwrap_or_default().into_iter().flatten().collect();
+        let mut seen = HashSet::new();
+        exercises.retain(|capability| seen.insert(*capability));
+        Some(Workload {
+            name: name?,
+            title: title?,
+            exercises: exercises.into_iter().map(|capability| capability.word().to_owned()).collect(),
+            needs: spec.needs.unwrap_or_default().into_iter().flatten().collect(),
+            os: spec.os.unwrap_or_default(),
+            timeout: timeout?,
+            expect,
+            objects: objects.iter().map(|object| object.node.to_json()).collect(),
+        })
+    }
+
+    fn timeout(&mut self, header: &Node, text: &str) -> Option<Duration> {
+        let parsed = duration::parse(text);
+        if let Err(error) = &parsed {
+            let message = format!("'{text}' is not a legal duration");
+            self.problem(header.place_of("spec.timeout"), "spec.timeout", message, format!("write {}", error.rule));
+        }
+        parsed.ok()
+    }
+
+    fn expectations(&mut self, header: &Node, raw: List<Expectation>, objects: &[Object<'_>]) -> Vec<Expectation> {
+        for (index, expectation) in raw.iter().enumerate() {
+            let at = |key: &str| format!("spec.expect[{index}].{key}");
+            let targets: Vec<(String, &str, &[&str])> = match expectation {
+                None => Vec::new(),
+                Some(Expectation::Ready(target)) => vec![(at("ready"), target, &object::WITH_REPLICAS)],
+                Some(Expectation::Complete(target)) => vec![(at("complete"), target, &object::WITH_AN_END)],
+                Some(Expectation::Bound(target)) => vec![(at("bound"), target, &object::CLAIM)],
+                Some(Expectation::Reaches { client, server }) => vec![
+                    (at("reaches.client"), client, &object::WITH_AN_END),
+                    (at("reaches.server"), server, &object::SERVERS),
+                ],
+            };
+            for (path, target, kinds) in targets {
+                if let Err((message, mend)) = object::find(target, kinds, objects) {
+                    self.problem(header.place_of(&path), &path, message, mend);
+                }
+            }
+        }
+        raw.into_iter().flatten().collect()
+    }
+}

@@ -1,0 +1,209 @@
+//! The Kubernetes objects of a workload file: what amiproof must know of them before it applies them.
+
+use super::Asked;
+use crate::problem::instead;
+use crate::workload::{PLACE_ANNOTATION, PLACE_PEER};
+use crate::yaml::{Node, Value};
+
+/// An object with what identifies it.
+pub(super) struct Object<'a> {
+    pub(super) node: &'a Node,
+    /// The API group without the version; empty for the core group.
+    group: &'a str,
+    kind: &'a str,
+    name: &'a str,
+}
+
+/// Kinds that have ready replicas, as expectations write them.
+pub(super) const WITH_REPLICAS: [&str; 4] = ["deployment", "statefulset", "daemonset", "pod"];
+/// Kinds that run to an end.
+pub(super) const WITH_AN_END: [&str; 2] = ["job", "pod"];
+/// Kinds that can answer a client.
+pub(super) const SERVERS: [&str; 4] = ["deployment", "statefulset", "daemonset", "pod"];
+/// Claims of volumes.
+pub(super) const CLAIM: [&str; 1] = ["pvc"];
+
+/// Kinds of the standard API that belong to no namespace (Kubernetes API reference). They would outlive the run's namespace, or
+/// change the cluster for all variants at once.
+const CLUSTER_SCOPED: [&str; 22] = [
+    "APIService",
+    "CSIDriver",
+    "CSINode",
+    "CertificateSigningRequest",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ComponentStatus",
+    "CustomResourceDefinition",
+    "FlowSchema",
+    "IngressClass",
+    "MutatingWebhookConfiguration",
+    "Namespace",
+    "Node",
+    "PersistentVolume",
+    "PriorityClass",
+    "PriorityLevelConfiguration",
+    "RuntimeClass",
+    "StorageClass",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+    "ValidatingWebhookConfiguration",
+    "VolumeAttachment",
+];
+
+/// Reads what identifies a document as an object; problems are noted.
+pub(super) fn read<'a>(asked: &mut Asked<'_>, node: &'a Node) -> Option<Object<'a>> {
+    if !matches!(node.value, Value::Map(_)) {
+        asked.problem(
+            node.place,
+            "",
+            "a document that is no Kubernetes object",
+            "write apiVersion, kind and metadata, or remove it",
+        );
+        return None;
+    }
+    let mut text = |path: &str, value: Option<&'a Node>, mend: &str| {
+        let text = value.and_then(Node::text).filter(|text| !text.is_empty());
+        if text.is_none() {
+            asked.problem(value.map_or(node.place, |value| value.place), path, "missing, or not text", mend);
+        }
+        text
+    };
+    let api_version = text("apiVersion", node.get("apiVersion"), "add apiVersion: v1, apps/v1, batch/v1 ...");
+    let kind = text("kind", node.get("kind"), "add kind: Deployment, Service, Job ...");
+    let name = text(
+        "metadata.name",
+        node.get("metadata").and_then(|metadata| metadata.get("name")),
+        "add metadata: {name: ...}",
+    );
+    let (api_version, kind, name) = (api_version?, kind?, name?);
+    check_scope(asked, node, kind);
+    check_name(asked, node, name);
+    check_placement(asked, node);
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    Some(Object { node, group, kind, name })
+}
+
+fn check_scope(asked: &mut Asked<'_>, node: &Node, kind: &str) {
+    let at = node.place_of("kind");
+    if CLUSTER_SCOPED.contains(&kind) {
+        let message = format!("a {kind} belongs to no namespace, so it would touch every variant and outlive the run");
+        asked.problem(at, "kind", message, "use only kinds that live in a namespace");
+    }
+    if kind == "List" {
+        asked.problem(at, "kind", "a List hides the objects in it", "write each object as a document of its own");
+    }
+    if node.get("metadata").and_then(|metadata| metadata.get("namespace")).is_some() {
+        let message = "namespaces are amiproof's: each variant gets one of its own";
+        asked.problem(node.place_of("metadata.namespace"), "metadata.namespace", message, "remove the key");
+    }
+}
+
+/// Pods and Services need DNS labels, most other kinds DNS subdomains (Kubernetes, "Object names and IDs").
+fn check_name(asked: &mut Asked<'_>, node: &Node, name: &str) {
+    let is_legal = name.len() <= 63
+        && name.split('.').all(|label| {
+            label.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+                && !label.ends_with('-')
+                && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        });
+    if !is_legal {
+        let mend =
+            "write at most 63 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit";
+        asked.problem(
+            node.place_of("metadata.name"),
+            "metadata.name",
+            format!("'{name}' is not a legal object name"),
+            mend,
+        );
+    }
+}
+
+fn check_placement(asked: &mut Asked<'_>, node: &Node) {
+    for path in ["metadata", "spec.template.metadata", "spec.jobTemplate.spec.template.metadata"] {
+        let metadata = path.split('.').try_fold(node, |node, key| node.get(key));
+        let Some(Value::Map(annotations)) = metadata.and_then(|node| node.get("annotations")).map(|node| &node.value)
+        else {
+            continue;
+        };
+        for entry in annotations.iter().filter(|entry| entry.key.starts_with("amiproof.dev/")) {
+            let at = format!("{path}.annotations");
+            if entry.key != PLACE_ANNOTATION {
+                asked.problem(
+                    entry.place,
+                    &at,
+                    format!("unknown annotation '{}'", entry.key),
+                    instead(&entry.key, &[PLACE_ANNOTATION]),
+                );
+            } else if entry.value.text() != Some(PLACE_PEER) {
+                let mend = format!("write {PLACE_PEER}, or remove the annotation for any node of the variant");
+                asked.problem(entry.value.place, &at, format!("{PLACE_ANNOTATION} has no such value"), mend);
+            }
+        }
+    }
+}
+
+/// Notes objects that are there twice.
+pub(super) fn check_duplicates(asked: &mut Asked<'_>, objects: &[Object<'_>]) {
+    for (index, object) in objects.iter().enumerate() {
+        let same =
+            |other: &&Object<'_>| (other.group, other.kind, other.name) == (object.group, object.kind, object.name);
+        if let Some(earlier) = objects[..index].iter().find(same) {
+            let message = format!("{} {} is in line {} already", object.kind, object.name, earlier.node.place.line);
+            asked.problem(object.node.place, "", message, "rename or remove one of the two");
+        }
+    }
+}
+
+/// Looks for what an expectation names (`deployment/web`), and says what is wrong and what to write if it is not there.
+pub(super) fn find(target: &str, kinds: &[&str], objects: &[Object<'_>]) -> Result<(), (String, String)> {
+    let candidates: Vec<String> = objects.iter().flat_map(|object| object.targets(kinds)).collect();
+    if candidates.iter().any(|candidate| candidate == target) {
+        return Ok(());
+    }
+    let known: Vec<&str> = candidates.iter().map(String::as_str).collect();
+    let word = target.split_once('/').map_or("", |(kind, _)| kind);
+    if !kinds.contains(&word) {
+        let mend =
+            if known.is_empty() { format!("write {}/name", kinds.join("/name or ")) } else { instead(target, &known) };
+        return Err((format!("'{target}' does not name a {}", kinds.join(" or ")), mend));
+    }
+    let mend = if known.is_empty() { "add the object to this file".to_owned() } else { instead(target, &known) };
+    Err((format!("no object in this file is {target}"), mend))
+}
+
+impl Object<'_> {
+    /// What expectations of these kinds can call it, and what it makes.
+    fn targets(&self, kinds: &[&str]) -> Vec<String> {
+        let word = match (self.group, self.kind) {
+            ("apps", "Deployment") => "deployment",
+            ("apps", "StatefulSet") => "statefulset",
+            ("apps", "DaemonSet") => "daemonset",
+            ("", "Pod") => "pod",
+            ("batch", "Job") => "job",
+            ("", "PersistentVolumeClaim") => "pvc",
+            _ => return Vec::new(),
+        };
+        let own = format!("{word}/{}", self.name);
+        let mut targets: Vec<String> = if kinds.contains(&word) { vec![own] } else { Vec::new() };
+        if word == "statefulset" && kinds.contains(&"pvc") {
+            targets.extend(self.claims());
+        }
+        targets
+    }
+
+    /// The claims that a StatefulSet makes: template, set and ordinal (Kubernetes, "StatefulSets", stable storage).
+    fn claims(&self) -> Vec<String> {
+        let spec = self.node.get("spec");
+        let replicas = match spec.and_then(|spec| spec.get("replicas")).map(|replicas| &replicas.value) {
+            Some(Value::Number { value, .. }) => value.as_u64().unwrap_or(1).min(100),
+            _ => 1,
+        };
+        let Some(Value::List(templates)) =
+            spec.and_then(|spec| spec.get("volumeClaimTemplates")).map(|list| &list.value)
+        else {
+            return Vec::new();
+        };
+        let names = templates.iter().filter_map(|template| template.get("metadata")?.get("name")?.text());
+        names.flat_map(|name| (0..replicas).map(move |ordinal| format!("pvc/{name}-{}-{ordinal}", self.name))).collect()
+    }
+}

@@ -1,0 +1,257 @@
+//! Matrix files, good and bad, as users write them: `fixtures/matrices`.
+
+use std::time::{Duration, Instant};
+
+use amiproof_model::matrix::{AmiSource, Capacity, Family, Files, Resolved, WorkloadSource, init, resolve};
+use amiproof_model::problem::Problem;
+use proptest::prelude::*;
+
+const SUITES: [&str; 10] =
+    ["node", "host", "workload", "addon", "kubelet-path", "kube-bench", "os-cis", "eks-cis", "windows", "disruptive"];
+
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/../../fixtures/matrices/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn resolved(bytes: &[u8]) -> Resolved {
+    resolve("amiproof.yaml", bytes, &Files::new(), &SUITES).unwrap_or_else(|problems| panic!("{}", printed(&problems)))
+}
+
+fn printed(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("{problem}\n")).collect()
+}
+
+#[test]
+fn every_bad_matrix_is_answered_with_all_its_problems() {
+    insta::glob!("../../../fixtures/matrices/bad", "*.yaml", |path| {
+        let bytes = std::fs::read(path).unwrap();
+        let problems = resolve("amiproof.yaml", &bytes, &Files::new(), &SUITES).expect_err("the matrix is bad");
+        for problem in &problems {
+            assert!(problem.place.is_some(), "has a place: {problem}");
+            assert!(!problem.mend.is_empty(), "says what to do: {problem}");
+        }
+        insta::assert_snapshot!(printed(&problems));
+    });
+}
+
+#[test]
+fn the_demo_resolves_to_eight_variants_with_every_default_filled_in() {
+    let Resolved { matrix, warnings, .. } = resolved(&fixture("demo.yaml"));
+    assert_eq!(printed(&warnings), "");
+    let names: Vec<&str> = matrix.variants.iter().map(|variant| variant.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "eks-al2",
+            "eks-al2023",
+            "bottlerocket",
+            "cis-al2-kernel-4-14-l1",
+            "cis-al2-l2",
+            "cis-al2023-l1",
+            "cis-al2023-l2",
+            "windows-2022-core"
+        ]
+    );
+    let [.., cis, windows] = matrix.variants.as_slice() else { unreachable!() };
+    assert_eq!((cis.nodes, cis.imds_hop_limit, cis.volume_gib, cis.capacity), (2, 2, 30, Capacity::OnDemand));
+    assert_eq!(cis.kubernetes_version.as_str(), "1.35", "the cluster's, where the variant says nothing");
+    assert_eq!(cis.timeouts.os_scan, Duration::from_mins(45));
+    assert_eq!((windows.volume_gib, &windows.ami, windows.family), (80, &AmiSource::Recommended, Family::Windows));
+    assert_eq!(matrix.variants[0].kubernetes_version.as_str(), "1.32");
+    assert_eq!(matrix.cluster.addons, ["vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver"]);
+    assert_eq!(matrix.workloads, [WorkloadSource::Builtin]);
+}
+
+#[test]
+fn the_starter_file_of_init_resolves_without_a_warning() {
+    let text = init::starter("./amiproof.schema.json");
+    assert!(text.starts_with("# yaml-language-server: $schema=./amiproof.schema.json\n"));
+    let Resolved { matrix, warnings, .. } = resolved(text.as_bytes());
+    assert_eq!((matrix.variants.len(), warnings.len()), (2, 0));
+    assert_eq!(matrix.variants[1].reference.as_ref(), Some(&matrix.variants[0].name));
+}
+
+#[test]
+fn what_a_variant_says_beats_the_defaults_and_these_beat_the_built_in_ones() {
+    let text = r#"
+apiVersion: amiproof/v1
+kind: Matrix
+metadata: {name: nightly}
+cluster: {name: c, region: us-gov-west-1, kubernetesVersion: "1.36", subnetIds: [subnet-1], roleArn: "arn:aws-us-gov:iam::111122223333:role/x"}
+defaults: {nodes: 3, capacity: spot, imdsHopLimit: 1, volumeGib: 50, timeouts: {check: 90s}}
+variants:
+  - {name: plain, family: al2023, ami: {ssm: /our/ami}}
+  - name: own
+    family: al2023
+    architecture: arm64
+    ami: {id: ami-0123456789abcdef0}
+    nodes: 1
+    capacity: on-demand
+    imdsHopLimit: 64
+    volumeGib: 100
+    timeouts: {nodesReady: 1h30m}
+"#;
+    let matrix = resolved(text.as_bytes()).matrix;
+    let [plain, own] = matrix.variants.as_slice() else { unreachable!() };
+    assert_eq!((plain.nodes, plain.capacity, plain.imds_hop_limit, plain.volume_gib), (3, Capacity::Spot, 1, 50));
+    assert_eq!((own.nodes, own.capacity, own.imds_hop_limit, own.volume_gib), (1, Capacity::OnDemand, 64, 100));
+    assert_eq!(
+        (plain.instance_types.as_slice(), own.instance_types.as_slice()),
+        (&["m6i.large".to_owned()][..], &["m6g.large".to_owned()][..])
+    );
+    let times = |variant: &amiproof_model::matrix::Variant| {
+        [variant.timeouts.nodes_ready, variant.timeouts.check, variant.timeouts.os_scan].map(|time| time.as_secs())
+    };
+    assert_eq!((times(plain), times(own)), ([480, 90, 2700], [5400, 90, 2700]));
+    assert_eq!(plain.ami, AmiSource::SsmParameter("/our/ami".into()));
+    assert!(matrix.cluster.addons.is_empty(), "an existing cluster keeps the add-ons it has");
+}
+
+#[test]
+fn anchors_and_merge_keys_save_typing_and_their_values_are_checked_where_they_are_written() {
+    let text = r#"
+apiVersion: amiproof/v1
+kind: Matrix
+metadata: {name: nightly}
+cluster: {name: c, region: us-west-2, kubernetesVersion: "1.36"}
+variants:
+  - &stock {name: plain, family: al2023, ami: {ssm: recommended}}
+  - {<<: *stock, name: other, nodes: 4}
+"#;
+    let matrix = resolved(text.as_bytes()).matrix;
+    assert_eq!(
+        (matrix.variants[1].name.as_str(), matrix.variants[1].nodes, matrix.variants[1].family),
+        ("other", 4, Family::Al2023)
+    );
+    let wrong = text.replace("family: al2023", "family: al2024");
+    let problems = resolve("m.yaml", wrong.as_bytes(), &Files::new(), &SUITES).unwrap_err();
+    assert!(problems.iter().all(|problem| problem.place.unwrap().line == 7), "{}", printed(&problems));
+}
+
+fn beside(matrix: &str, files: &[(&str, &str)]) -> Result<Resolved, Vec<Problem>> {
+    let head = "apiVersion: amiproof/v1\nkind: Matrix\nmetadata: {name: nightly}\n\
+                cluster: {name: c, region: us-west-2, kubernetesVersion: \"1.36\"}\n";
+    let files: Files = files.iter().map(|(path, text)| ((*path).into(), text.as_bytes().to_vec())).collect();
+    resolve("ci/amiproof.yaml", format!("{head}{matrix}").as_bytes(), &files, &SUITES)
+}
+
+const APP: &str = "apiVersion: amiproof/v1\nkind: Workload\nmetadata: {name: our-app}\n\
+    spec: {title: our app runs, exercises: [image-pull], expect: [ready: pod/app]}\n---\n\
+    apiVersion: v1\nkind: Pod\nmetadata: {name: app}\nspec: {containers: [{name: app, image: app}]}\n";
+
+#[test]
+fn files_beside_the_matrix_are_read_with_it() {
+    let resolved = beside(
+        "variants: [{name: a, family: al2023, ami: {packerManifest: m.json, select: Level_1}, userData: {merge: u.yaml}}]\n\
+         workloads: [builtin, our-apps]\nwaivers: waivers.yaml\n",
+        &[
+            ("m.json", r#"{"builds": [{"name": "AL2023_Level_1", "artifact_id": "us-west-2:ami-0123456789abcdef0"}]}"#),
+            ("u.yaml", "apiVersion: node.eks.aws/v1alpha1\n"),
+            ("our-apps/app.yaml", APP),
+            ("our-apps/README.md", "not a workload"),
+            ("waivers.yaml", "apiVersion: amiproof/v1\nkind: Waivers\nwaivers:\n  - {variants: [b], check: node/ready, reason: r, owner: o, expires: 2020-01-01}\n"),
+        ],
+    )
+    .unwrap_or_else(|problems| panic!("{}", printed(&problems)));
+    assert_eq!(resolved.matrix.workloads, [WorkloadSource::Builtin, WorkloadSource::Folder("our-apps".into())]);
+    assert_eq!(resolved.own_workloads[0].name, "our-app");
+    assert_eq!(resolved.matrix.variants[0].user_data.as_ref().unwrap().text, "apiVersion: node.eks.aws/v1alpha1\n");
+    assert_eq!(resolved.waivers.len(), 1);
+    insta::assert_snapshot!(printed(&resolved.warnings), @r"
+    ci/amiproof.yaml:7:10: waivers: waivers.yaml has a waiver for the variant 'b', which is not in this matrix
+      = help: did you mean 'a'?
+    ");
+}
+
+#[test]
+fn problems_of_files_beside_the_matrix_name_those_files() {
+    let problems = beside(
+        "variants:\n  - {name: a, family: al2023, ami: {packerManifest: m.json}}\n  - {name: b, family: al2023, ami: {packerManifest: ok.json, select: Level_2}, userData: {merge: big.sh}}\n\
+         workloads: [our-apps, empty]\nwaivers: waivers.yaml\n",
+        &[
+            ("m.json", "{\"builds\": ["),
+            ("ok.json", r#"{"builds": [{"name": "Level_1"}]}"#),
+            ("big.sh", &"x".repeat(16 * 1024 + 1)),
+            ("our-apps/app.yaml", APP),
+            ("our-apps/copy.yaml", APP),
+            ("our-apps/wrong.yaml", "kind: Pod\n"),
+            ("empty/README.md", ""),
+            ("waivers.yaml", "apiVersion: amiproof/v1\nkind: Waivers\nwaivers:\n  - {reason: r, owner: '', expires: tomorrow}\n"),
+        ],
+    )
+    .unwrap_err();
+    insta::assert_snapshot!(printed(&problems));
+}
+
+#[test]
+fn hostile_files_end_early() {
+    let start = Instant::now();
+    let mut bomb = String::from("a: &a [x, x, x, x, x, x, x, x, x]\n");
+    for (name, below) in ('b'..='z').zip('a'..) {
+        bomb.push_str(&format!("{name}: &{name} [{}]\n", [format!("*{below}").as_str(); 9].join(", ")));
+    }
+    let big = bomb.repeat(10 * 1024 * 1024 / bomb.len());
+    for (text, says) in [
+        (bomb, "aliases"),
+        (big, "more than the limit of 1048576"),
+        ("- ".repeat(400_000), "inside each other"),
+        ("[".repeat(400_000), "inside each other"),
+        (format!("a: {}", "&a ".repeat(100_000)), "not legal YAML"),
+        ("---\n".repeat(200_000), "documents"),
+        ("a: 1\n---\n".repeat(100_000), "documents"),
+        (format!("[{}]", "x,".repeat(400_000)), "more values than any real file needs"),
+    ] {
+        let problems = resolve("amiproof.yaml", text.as_bytes(), &Files::new(), &SUITES).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].message.contains(says), "{says}: {}", printed(&problems));
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?} for all of them", start.elapsed());
+}
+
+/// Half a matrix in fragments: arbitrary text rarely gets past the parser, recombined fragments do.
+fn fragments() -> impl Strategy<Value = String> {
+    let lines = [
+        "apiVersion: amiproof/v1\n",
+        "kind: Matrix\n",
+        "metadata: {name: x}\n",
+        "cluster: {name: c, region: us-west-2, kubernetesVersion: \"1.35\"}\n",
+        "cluster:\n",
+        "variants:\n",
+        "  - {name: a, family: al2023, ami: {ssm: recommended}}\n",
+        "  - name: b\n",
+        "    family: windows\n",
+        "    reference: a\n",
+        "    nodes: 99999999999999999999\n",
+        "    ami: {id: ami-ü}\n",
+        "    ami: {packerManifest: \"\"}\n",
+        "  - *a\n",
+        "  - &a\n",
+        "    instanceTypes: [.., \"\", g.x]\n",
+        "suites: {include: [/], exclude: [~]}\n",
+        "workloads: [\"\", builtin]\n",
+        "waivers: ..\n",
+        "    timeouts: {check: ms}\n",
+        "    <<: *a\n",
+        "? [a]\n",
+        ": b\n",
+        "\t",
+        "---\n",
+        "...\n",
+        "1: 2\n",
+        "\"1\": 2\n",
+        "    hardening: {benchmark: -, level: -1}\n",
+    ];
+    prop::collection::vec(prop::sample::select(lines.to_vec()), 0..24).prop_map(|lines| lines.concat())
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), text in "\\PC{0,200}", lines in fragments()) {
+        for input in [bytes.as_slice(), text.as_bytes(), lines.as_bytes()] {
+            if let Err(problems) = resolve("amiproof.yaml", input, &Files::new(), &SUITES) {
+                prop_assert!(!problems.is_empty());
+                prop_assert!(problems.iter().all(|problem| !problem.message.contains("cannot make sense")), "{}", printed(&problems));
+                prop_assert!(problems.iter().all(|problem| !problem.message.contains("wrong form")), "{}", printed(&problems));
+            }
+        }
+    }
+}

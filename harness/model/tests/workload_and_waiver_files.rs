@@ -1,0 +1,128 @@
+//! Workload and waiver files as users write them.
+
+use std::time::Duration;
+
+use amiproof_model::problem::Problem;
+use amiproof_model::workload::{Expectation, Need, Os};
+use amiproof_model::{waiver_file, workload_file};
+use proptest::prelude::*;
+
+fn printed(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("{problem}\n")).collect()
+}
+
+const HEADER: &str = "apiVersion: amiproof/v1\nkind: Workload\nmetadata: {name: web-service}\nspec:\n  \
+    title: a Deployment answers\n  exercises: [image-pull, pod-network, image-pull]\n";
+const DEPLOYMENT: &str = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2}\n";
+const JOB: &str = "---\napiVersion: batch/v1\nkind: Job\nmetadata: {name: client}\nspec: {template: {metadata: {annotations: {amiproof.dev/place: peer}}}}\n";
+const SET: &str = "---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {replicas: 2, volumeClaimTemplates: [{metadata: {name: data}}]}\n";
+
+#[test]
+fn a_workload_file_is_a_header_and_objects() {
+    let header = format!(
+        "# a comment\n{HEADER}  needs: [{{csiDriver: ebs.csi.aws.com}}]\n  os: linux\n  timeout: 1m30s\n  expect:\n    - ready: deployment/web\n    \
+         - reaches: {{client: job/client, server: deployment/web}}\n    - bound: pvc/data-db-1\n"
+    );
+    let text = format!("{header}{DEPLOYMENT}{JOB}{SET}---\n");
+    let workload =
+        workload_file::parse("web.yaml", text.as_bytes()).unwrap_or_else(|problems| panic!("{}", printed(&problems)));
+    assert_eq!(
+        (workload.name.as_str(), workload.os, workload.timeout),
+        ("web-service", Os::Linux, Duration::from_secs(90))
+    );
+    assert_eq!(workload.exercises, ["image-pull", "pod-network"], "each once");
+    assert_eq!(workload.needs, [Need::CsiDriver("ebs.csi.aws.com".into())]);
+    assert_eq!(
+        workload.expect,
+        [
+            Expectation::Ready("deployment/web".into()),
+            Expectation::Reaches { client: "job/client".into(), server: "deployment/web".into() },
+            Expectation::Bound("pvc/data-db-1".into()),
+        ]
+    );
+    assert_eq!(workload.objects.len(), 3);
+    assert_eq!(workload.objects[0]["spec"]["replicas"], 2);
+}
+
+#[test]
+fn every_problem_of_a_workload_file_is_found() {
+    let bad = [
+        ("no header", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n".to_owned()),
+        ("empty", String::new()),
+        ("two headers", format!("{HEADER}  expect: [ready: deployment/web]\n{DEPLOYMENT}---\n{HEADER}  expect: []\n")),
+        ("header behind objects", format!("{}---\n{HEADER}  expect: [ready: deployment/web]\n", &DEPLOYMENT[4..])),
+        ("no objects", format!("{HEADER}  expect: [ready: deployment/web]\n")),
+        (
+            "wrong header",
+            format!(
+                "apiVersion: amiproof/v1\nkind: Workload\nmetadata: {{name: Web}}\nspec:\n  title: ''\n  exercises: [pod-netwrok, telepathy]\n  \
+                 timeout: soon\n  os: macos\n  needs: [csi]\n  expect:\n    - raedy: deployment/web\n    - ready: [deployment/web]\n    - reaches: {{client: job/client}}\n    - {{ready: deployment/web, complete: job/x}}\n{DEPLOYMENT}"
+            ),
+        ),
+        (
+            "wrong targets",
+            format!(
+                "{HEADER}  expect:\n    - ready: deployment/wbe\n    - ready: web\n    - complete: deployment/web\n    - bound: pvc/data-db-2\n    - reaches: {{client: job/clint, server: service/web}}\n{DEPLOYMENT}{JOB}{SET}"
+            ),
+        ),
+        (
+            "wrong objects",
+            format!(
+                "{HEADER}  expect: [ready: deployment/web]\n{DEPLOYMENT}{DEPLOYMENT}---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: mine}}\n\
+                 ---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: Config_Map, namespace: kube-system}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {{generateName: x-}}\n\
+                 ---\n- just\n- a list\n---\napiVersion: v1\nkind: Pod\nmetadata: {{name: far, annotations: {{amiproof.dev/place: moon, amiproof.dev/plaec: peer}}}}\n"
+            ),
+        ),
+        ("not YAML", format!("{HEADER}  expect: [ready: deployment/web]\n---\nkind: {{\n")),
+    ];
+    let report: String = bad
+        .iter()
+        .map(|(name, text)| {
+            let problems = workload_file::parse("web.yaml", text.as_bytes()).expect_err(name);
+            format!("## {name}\n{}\n", printed(&problems))
+        })
+        .collect();
+    insta::assert_snapshot!(report);
+}
+
+const WAIVERS: &str = "apiVersion: amiproof/v1\nkind: Waivers\n";
+
+#[test]
+fn a_waiver_file_is_read_whole_also_when_waivers_have_expired() {
+    let text = format!(
+        "{WAIVERS}waivers:\n  - {{variants: [al2023-l1], level: 1, control: cis-al2023-1.0.0/3.3.1, reason: pods need it, owner: platform, expires: 2020-02-29}}\n  \
+         - check: os-cis/*\n    reason: >\n      scanner is\n      broken\n    owner: security\n    expires: \"2027-06-30\"\n"
+    );
+    let waivers =
+        waiver_file::parse("waivers.yaml", text.as_bytes()).unwrap_or_else(|problems| panic!("{}", printed(&problems)));
+    assert_eq!(waivers.len(), 2);
+    assert_eq!(waivers[0].expires.to_string(), "2020-02-29");
+    assert_eq!(waivers[0].control.as_ref().unwrap().number(), "3.3.1");
+    assert_eq!((waivers[1].check.as_deref(), waivers[1].reason.as_str()), (Some("os-cis/*"), "scanner is broken"));
+    assert!(waiver_file::parse("waivers.yaml", format!("{WAIVERS}waivers: []\n").as_bytes()).unwrap().is_empty());
+}
+
+#[test]
+fn every_problem_of_a_waiver_file_is_found() {
+    let text = format!(
+        "{WAIVERS}waivers:\n  - {{reason: r, owner: o, expires: 2027-01-31}}\n  - {{check: node ready, reason: '  ', owner: o, expires: 2027-02-30}}\n  \
+         - {{control: 3.3.1, owner: 7, expires: 31.01.2027}}\n  - {{check: /*, level: 3, variants: [A], reason: r, owner: o, expires: 20270131, until: x}}\n  - nothing\n"
+    );
+    let problems = waiver_file::parse("waivers.yaml", text.as_bytes()).unwrap_err();
+    insta::assert_snapshot!(printed(&problems));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_them_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), text in "(apiVersion: amiproof/v1\n|kind: Workload\n|kind: Pod\n|spec: \\{expect: \\[ready: a\\]\\}\n|---\n|metadata: \\{name: a\\}\n|waivers: \\[\\{check: a\\}\\]\n|\\PC){0,12}") {
+        for input in [bytes.as_slice(), text.as_bytes()] {
+            if let Err(problems) = workload_file::parse("w.yaml", input) {
+                prop_assert!(!problems.is_empty());
+                prop_assert!(problems.iter().all(|problem| !problem.message.contains("wrong form")), "{}", printed(&problems));
+            }
+            if let Err(problems) = waiver_file::parse("w.yaml", input) {
+                prop_assert!(!problems.is_empty());
+            }
+        }
+    }
+}
