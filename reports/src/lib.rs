@@ -1,1 +1,161 @@
 //! JUnit, matrix and comparison: pure functions of a report.
+//!
+//! Nothing here reads a clock, the environment or the network; the same report gives the same bytes. [`render`] makes one
+//! format, [`write_all`] puts all files beside `report.json`, [`compare`] tells two runs apart.
+
+pub mod compare;
+pub mod csv;
+pub mod html;
+pub mod junit;
+pub mod markdown;
+mod sheet;
+pub mod terminal;
+mod text;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use amiproof_model::report::Report;
+
+pub use terminal::Style;
+
+/// The forms that a report takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Format {
+    /// The report itself: what every other form is made from.
+    Json,
+    /// JUnit XML for CI servers.
+    Junit,
+    /// One self-contained page: the matrix.
+    Html,
+    /// For a pull request or a step summary.
+    Markdown,
+    /// One line per result, for spreadsheets.
+    Csv,
+    /// The summary at the end of a run. The only form without a file.
+    Terminal,
+}
+
+impl Format {
+    /// Every form, those with a file first and in the order in which [`write_all`] writes them.
+    pub const ALL: [Self; 6] = [Self::Json, Self::Junit, Self::Html, Self::Markdown, Self::Csv, Self::Terminal];
+
+    /// The word for it on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Junit => "junit",
+            Self::Html => "html",
+            Self::Markdown => "markdown",
+            Self::Csv => "csv",
+            Self::Terminal => "terminal",
+        }
+    }
+
+    /// The name of its file in the folder of a run; none for the terminal.
+    pub fn file_name(self) -> Option<&'static str> {
+        match self {
+            Self::Json => Some("report.json"),
+            Self::Junit => Some("junit.xml"),
+            Self::Html => Some("matrix.html"),
+            Self::Markdown => Some("matrix.md"),
+            Self::Csv => Some("matrix.csv"),
+            Self::Terminal => None,
+        }
+    }
+}
+
+/// What a form may need besides the report.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'a> {
+    /// An earlier run to compare with: the matrix marks what changed, Markdown and the terminal say it in a line.
+    pub baseline: Option<&'a Report>,
+    /// How the terminal looks.
+    pub style: Style,
+}
+
+/// Why a form could not be made. Renderers accept every report, so all but [`RenderError::File`] would be defects of amiproof.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// The report, or a comparison, could not be written as JSON.
+    #[error("could not write the report as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// JUnit could not be written.
+    #[error("could not write JUnit XML: {0}")]
+    Xml(String),
+    /// The template of the page could not be filled.
+    #[error("could not fill the template of the matrix: {0}")]
+    Template(#[from] askama::Error),
+    /// CSV could not be written.
+    #[error("could not write CSV: {0}")]
+    Csv(String),
+    /// The file could not be written.
+    #[error("could not write {}: {source}; make the folder writable and run 'amiproof report' again", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+}
+
+/// The report in one form.
+///
+/// # Errors
+/// See [`RenderError`].
+pub fn render(format: Format, report: &Report, options: &Options<'_>) -> Result<String, RenderError> {
+    match format {
+        Format::Json => {
+            let mut json = serde_json::to_string_pretty(report)?;
+            json.push('\n');
+            Ok(json)
+        }
+        Format::Junit => junit::render(report),
+        Format::Html => html::render(report, options.baseline),
+        Format::Markdown => Ok(markdown::render(report, options.baseline)),
+        Format::Csv => csv::render(report),
+        Format::Terminal => Ok(terminal::render(report, options.baseline, &options.style)),
+    }
+}
+
+/// Writes every form that has a file into `folder`, which must exist. One that fails does not stop the others; the answer has
+/// one entry per form, in the order of [`Format::ALL`].
+pub fn write_all(
+    folder: &Path,
+    report: &Report,
+    baseline: Option<&Report>,
+) -> Vec<(Format, Result<PathBuf, RenderError>)> {
+    let options = Options { baseline, style: Style::default() };
+    let files = Format::ALL.into_iter().filter_map(|format| Some((format, format.file_name()?)));
+    files
+        .map(|(format, name)| {
+            let written = render(format, report, &options).and_then(|text| write_file(folder, name, &text));
+            (format, written)
+        })
+        .collect()
+}
+
+/// Writes a file so that a reader sees the old one or the new one and never half of it: a temporary file in the same folder,
+/// flushed to the disk, then renamed.
+///
+/// # Errors
+/// [`RenderError::File`] with the path of the file that was to be.
+pub fn write_file(folder: &Path, name: &str, text: &str) -> Result<PathBuf, RenderError> {
+    let path = folder.join(name);
+    let part = folder.join(format!(".{name}.part"));
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::File::create(&part)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&part, &path)
+    };
+    match write() {
+        Ok(()) => Ok(path),
+        Err(source) => {
+            // The error that matters is the first one; a part that cannot be removed is overwritten by the next attempt.
+            let _ = fs::remove_file(&part);
+            Err(RenderError::File { path, source })
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What is different about the variants themselves: image, kernel, kubelet and what was read from their nodes.
+
+use std::collections::BTreeSet;
+
+use amiproof_model::name::VariantName;
+use amiproof_model::report::{NodeRecord, Report, VariantRecord};
+use indexmap::IndexMap;
+use serde::Serialize;
+
+/// How one variant differs between two runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VariantChange {
+    /// Which variant.
+    pub variant: VariantName,
+    /// Which of the runs has it.
+    pub presence: Presence,
+    /// The phase that breaks now and what it says, where no phase broke in the base.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newly_broken: Option<String>,
+    /// Facts with other values; none where only one run has the variant.
+    pub facts: Vec<FactChange>,
+}
+
+/// Which of two runs has a variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Presence {
+    /// Both.
+    Both,
+    /// The base: the candidate's matrix has it no more.
+    OnlyBase,
+    /// The candidate: it is new.
+    OnlyCandidate,
+}
+
+impl Presence {
+    /// A clause that says it; empty for both.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Both => "",
+            Self::OnlyBase => "in the base only",
+            Self::OnlyCandidate => "new, nothing to compare with",
+        }
+    }
+}
+
+/// A fact with another value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FactChange {
+    /// Its name: `kernel`, `sysctl net.ipv4.ip_forward`.
+    pub fact: String,
+    /// The values of the base's nodes, each once, joined by a comma; empty where none says it.
+    pub base: String,
+    /// The values of the candidate's nodes.
+    pub candidate: String,
+}
+
+/// The variants that differ, in the order of the candidate, then those that only the base has.
+pub(super) fn variant_changes(base: &Report, candidate: &Report) -> Vec<VariantChange> {
+    let find = |report: &'_ Report, name: &VariantName| report.variants.iter().position(|v| &v.name == name);
+    let mut changes = Vec::new();
+    for new in &candidate.variants {
+        let old = find(base, &new.name).and_then(|at| base.variants.get(at));
+        let broken_now = super::broken(&new.phases);
+        let broken_before = old.is_some_and(|old| super::broken(&old.phases).is_some());
+        let change = VariantChange {
+            variant: new.name.clone(),
+            presence: if old.is_some() { Presence::Both } else { Presence::OnlyCandidate },
+            newly_broken: broken_now.filter(|_| old.is_some() && !broken_before),
+            facts: old.map(|old| fact_changes(old, new)).unwrap_or_default(),
+        };
+        if change.presence != Presence::Both || change.newly_broken.is_some() || !change.facts.is_empty() {
+            changes.push(change);
+        }
+    }
+    let gone = base.variants.iter().filter(|old| find(candidate, &old.name).is_none());
+    changes.extend(gone.map(|old| VariantChange {
+        variant: old.name.clone(),
+        presence: Presence::OnlyBase,
+        newly_broken: None,
+        facts: Vec::new(),
+    }));
+    changes
+}
+
+fn fact_changes(old: &VariantRecord, new: &VariantRecord) -> Vec<FactChange> {
+    let (before, mut after) = (facts(old), facts(new));
+    let mut changes = Vec::new();
+    for (fact, values) in before {
+        let now = after.shift_remove(&fact).unwrap_or_default();
+        // A variant without nodes says nothing about its kernel; that it has none is said by 'nodes'.
+        if values != now && !(is_of_nodes(&fact) && (old.nodes.is_empty() || new.nodes.is_empty())) {
+            changes.push(FactChange { fact, base: join(&values), candidate: join(&now) });
+        }
+    }
+    let appeared = after.into_iter().filter(|(fact, _)| !(is_of_nodes(fact) && old.nodes.is_empty()));
+    changes.extend(appeared.map(|(fact, now)| FactChange { fact, base: String::new(), candidate: join(&now) }));
+    changes
+}
+
+const OF_VARIANT: [&str; 7] = ["ami", "ami name", "architecture", "benchmark", "level", "family", "nodes"];
+
+fn is_of_nodes(fact: &str) -> bool {
+    !OF_VARIANT.contains(&fact)
+}
+
+/// Every fact with its values over all nodes. Times differ from run to run and are no facts.
+fn facts(variant: &VariantRecord) -> IndexMap<String, BTreeSet<String>> {
+    let mut facts: IndexMap<String, BTreeSet<String>> = IndexMap::new();
+    let mut say = |fact: &str, value: &str| {
+        if !value.is_empty() {
+            facts.entry(fact.to_owned()).or_default().insert(value.to_owned());
+        }
+    };
+    say("family", variant.family.word());
+    if let Some(ami) = &variant.ami {
+        say("ami", ami.id.as_str());
+        say("ami name", &ami.name);
+        say("architecture", &ami.architecture);
+    }
+    if let Some(benchmark) = &variant.benchmark {
+        say("benchmark", benchmark.as_str());
+    }
+    if let Some(level) = variant.level {
+        say("level", &level.to_string());
+    }
+    say("nodes", &variant.nodes.len().to_string());
+    for node in &variant.nodes {
+        node_facts(node, &mut say);
+    }
+    facts
+}
+
+fn node_facts(node: &NodeRecord, say: &mut impl FnMut(&str, &str)) {
+    say("os image", &node.os_image);
+    say("kernel", &node.kernel);
+    say("kubelet", &node.kubelet);
+    say("container runtime", &node.runtime);
+    for (fact, value) in &node.facts {
+        say(fact, value);
+    }
+}
+
+fn join(values: &BTreeSet<String>) -> String {
+    values.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}

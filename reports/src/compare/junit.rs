@@ -1,0 +1,101 @@
+//! A comparison as JUnit: red is what got worse, so that a CI job that reads it fails for news and not for old failures.
+//!
+//! | change | JUnit |
+//! |---|---|
+//! | new failure | `failure` |
+//! | coverage lost (had a verdict, now not evaluated, error or gone), newly broken variant | `error` |
+//! | fixed, newly decided | passed |
+//! | everything else | `skipped`, with the change as type |
+
+use indexmap::IndexMap;
+
+use super::{Change, Comparison, ResultChange};
+use crate::RenderError;
+use crate::junit::{Draft, Kind, SuiteDraft, render_suites};
+
+/// The comparison as JUnit XML.
+pub(super) fn render(comparison: &Comparison) -> Result<String, RenderError> {
+    let mut suites: IndexMap<String, SuiteDraft> = IndexMap::new();
+    for change in &comparison.changes {
+        let name = format!("{}/{}", change.subject.as_str(), change.check.suite());
+        suite(&mut suites, comparison, name).cases.push(result_case(comparison, change));
+    }
+    for variant in comparison.newly_broken() {
+        let subject = variant.variant.as_str();
+        let message = variant.newly_broken.clone().unwrap_or_default();
+        suite(&mut suites, comparison, format!("{subject}/run")).cases.push(Draft {
+            classname: format!("{subject}.run"),
+            name: format!("[{subject}] run: every phase ends as it should"),
+            kind: Kind::Error,
+            type_: "newly-broken".to_owned(),
+            body: message.clone(),
+            message,
+            output: String::new(),
+            started: comparison.candidate.started,
+            seconds: 0.0,
+        });
+    }
+    if suites.is_empty() {
+        // A file without a suite is an error to Jenkins; "nothing changed" is good news.
+        suite(&mut suites, comparison, "compare".to_owned()).cases.push(Draft {
+            classname: "compare".to_owned(),
+            name: "nothing changed".to_owned(),
+            kind: Kind::Pass,
+            type_: String::new(),
+            message: String::new(),
+            body: String::new(),
+            output: String::new(),
+            started: comparison.candidate.started,
+            seconds: 0.0,
+        });
+    }
+    render_suites(&format!("amiproof compare {}", comparison.candidate.matrix), suites.into_values().collect())
+}
+
+fn suite<'a>(
+    suites: &'a mut IndexMap<String, SuiteDraft>,
+    comparison: &Comparison,
+    name: String,
+) -> &'a mut SuiteDraft {
+    suites.entry(name).or_insert_with_key(|name| SuiteDraft {
+        name: name.clone(),
+        started: comparison.candidate.started,
+        properties: vec![
+            ("base", comparison.base.run.to_string()),
+            ("candidate", comparison.candidate.run.to_string()),
+        ],
+        cases: Vec::new(),
+    })
+}
+
+fn result_case(comparison: &Comparison, change: &ResultChange) -> Draft {
+    let subject = change.subject.as_str();
+    let kind = match change.change {
+        Change::NewFailure => Kind::Failure,
+        _ if change.coverage_lost => Kind::Error,
+        Change::Fixed | Change::NewlyDecided => Kind::Pass,
+        _ => Kind::Skipped,
+    };
+    let (from, to) = (change.base.word(), change.candidate.word());
+    let message = match change.reason.as_str() {
+        "" => format!("{}: {from} -> {to}", change.change.word()),
+        reason => format!("{}: {from} -> {to}: {reason}", change.change.word()),
+    };
+    let body = format!(
+        "{message}\n\n{}\nbase: {}\ncandidate: {}\n",
+        change.change.meaning(),
+        comparison.base.run,
+        comparison.candidate.run,
+    );
+    Draft {
+        classname: format!("{subject}.{}", change.check.suite()),
+        name: format!("[{subject}] {}: {}", change.check, change.title),
+        kind,
+        type_: change.change.word().replace(' ', "-"),
+        output: String::new(),
+        started: comparison.candidate.started,
+        seconds: 0.0,
+        message,
+        body,
+    }
+}

@@ -1,0 +1,415 @@
+//! Two runs told apart: what fails now that did not, what is fixed, what nobody looks at any more.
+//!
+//! Checks are matched by subject and check id. The id of a scanner's check holds the benchmark with its version, because
+//! benchmarks renumber (4.5.2 of the CIS EKS benchmark meant another thing in 1.5.0 than in 1.7.0). So controls of two versions
+//! are never matched by number: they appear as one [`BenchmarkChange`] with how many controls went and came.
+
+mod facts;
+mod junit;
+mod markdown;
+mod state;
+mod terminal;
+
+use std::collections::HashMap;
+
+use amiproof_model::judge::Origin;
+use amiproof_model::name::{CheckId, ControlId, KubernetesVersion, Level, RunId, VariantName};
+use amiproof_model::report::{CheckResult, PhaseEnd, Report, Subject};
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{RenderError, Style, sheet};
+pub use facts::{FactChange, VariantChange};
+pub use state::{Change, State};
+
+/// How a candidate run differs from a base run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Comparison {
+    /// The earlier run.
+    pub base: Side,
+    /// The run in question.
+    pub candidate: Side,
+    /// How many results changed in which way; see [`Change`].
+    pub counts: IndexMap<Change, usize>,
+    /// Results that are decided the same way in both runs.
+    pub unchanged: usize,
+    /// What changed, worst first, then in the order of the reports.
+    pub changes: Vec<ResultChange>,
+    /// Benchmarks that came in another version; their controls are not compared.
+    pub benchmarks: Vec<BenchmarkChange>,
+    /// Suites of the base that the candidate did not run at all, by choice as far as its report tells. Not compared.
+    pub suites_not_run: Vec<String>,
+    /// What is different about the variants themselves: AMI, kernel, kubelet, facts. Variants without a difference are left out.
+    pub variants: Vec<VariantChange>,
+}
+
+/// One of the two runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Side {
+    /// The run.
+    pub run: RunId,
+    /// Its matrix.
+    pub matrix: String,
+    /// When it started.
+    pub started: Timestamp,
+    /// The version of the control plane.
+    pub kubernetes_version: KubernetesVersion,
+    /// The version of amiproof that ran it.
+    pub tool_version: String,
+}
+
+/// One result that is not what it was.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResultChange {
+    /// In which way.
+    pub change: Change,
+    /// Whether the check had a verdict (pass or fail, waived or not) in the base and has none now.
+    pub coverage_lost: bool,
+    /// What it is about.
+    pub subject: Subject,
+    /// Which check.
+    pub check: CheckId,
+    /// Its title, as the candidate says it where it can.
+    pub title: String,
+    /// The control that it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<ControlId>,
+    /// The level of that control.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// What it was.
+    pub base: State,
+    /// What it is.
+    pub candidate: State,
+    /// One line that says why it is what it is now; of the base where it is gone.
+    pub reason: String,
+    /// Whether hardening did it, as the candidate says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// A benchmark that a suite of one subject answers in another version than before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BenchmarkChange {
+    /// Whose.
+    pub subject: Subject,
+    /// In which suite.
+    pub suite: String,
+    /// The benchmark of the base: `cis-eks-1.7.0`.
+    pub from: String,
+    /// The benchmark of the candidate: `cis-eks-1.8.0`.
+    pub to: String,
+    /// Controls of `from`, all gone.
+    pub disappeared: usize,
+    /// How many of them failed.
+    pub disappeared_failing: usize,
+    /// Controls of `to`, all new.
+    pub appeared: usize,
+    /// How many of them fail.
+    pub appeared_failing: usize,
+}
+
+/// The forms that a comparison takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComparisonFormat {
+    /// For people at a terminal.
+    Terminal,
+    /// For a pull request.
+    Markdown,
+    /// For programs.
+    Json,
+    /// For CI servers: red is what got worse, and nothing else.
+    Junit,
+}
+
+impl Comparison {
+    /// How many results changed in this way.
+    pub fn count(&self, change: Change) -> usize {
+        self.counts.get(&change).copied().unwrap_or(0)
+    }
+
+    /// What passed in the base and fails now.
+    pub fn new_failures(&self) -> impl Iterator<Item = &ResultChange> {
+        self.changes.iter().filter(|change| change.change == Change::NewFailure)
+    }
+
+    /// What is worse than in the base: new failures, new errors, and failures that nobody saw before.
+    pub(crate) fn news(&self) -> impl Iterator<Item = &ResultChange> {
+        self.changes.iter().filter(|one| matches!(one.change, Change::NewFailure | Change::NewError | Change::Revealed))
+    }
+
+    /// What had a verdict in the base and has none now: not evaluated, an error, or gone, on a variant and in a suite that
+    /// still ran. Not applicable is an answer and does not count.
+    pub fn coverage_losses(&self) -> impl Iterator<Item = &ResultChange> {
+        self.changes.iter().filter(|change| change.coverage_lost)
+    }
+
+    /// Variants of which a phase breaks now and none did.
+    pub fn newly_broken(&self) -> impl Iterator<Item = &VariantChange> {
+        self.variants.iter().filter(|variant| variant.newly_broken.is_some())
+    }
+
+    /// Whether the candidate is worse than the base: something fails that passed, or something is no longer known that was.
+    /// The second counts because evidence that went missing must not look like success.
+    pub fn has_regression(&self) -> bool {
+        self.new_failures().next().is_some()
+            || self.coverage_losses().next().is_some()
+            || self.newly_broken().next().is_some()
+    }
+
+    /// The comparison in one line: `against r-…: 2 new failures, 1 fixed`.
+    pub fn headline(&self) -> String {
+        let mut parts: Vec<String> = self
+            .counts
+            .iter()
+            .filter(|(change, _)| **change != Change::NewlyDecided)
+            .map(|(change, number)| change.count_sentence(*number))
+            .collect();
+        match self.coverage_losses().count() {
+            0 => {}
+            lost => parts.push(format!("coverage lost on {}", crate::text::count(lost, "check"))),
+        }
+        if !self.benchmarks.is_empty() {
+            parts.push(crate::text::count(self.benchmarks.len(), "benchmark change"));
+        }
+        let sentence = if parts.is_empty() { "no change".to_owned() } else { parts.join(", ") };
+        format!("against {}: {sentence}", self.base.run)
+    }
+
+    /// The comparison in one form. The style is for the terminal only.
+    ///
+    /// # Errors
+    /// When JSON or XML cannot be written, which would be a defect of amiproof.
+    pub fn render(&self, format: ComparisonFormat, style: &Style) -> Result<String, RenderError> {
+        match format {
+            ComparisonFormat::Terminal => Ok(terminal::render(self, style)),
+            ComparisonFormat::Markdown => Ok(markdown::render(self)),
+            ComparisonFormat::Json => Ok(serde_json::to_string_pretty(self)? + "\n"),
+            ComparisonFormat::Junit => junit::render(self),
+        }
+    }
+}
+
+/// Compares two runs. Pure; the order of the answer is that of the reports.
+pub fn compare(base: &Report, candidate: &Report) -> Comparison {
+    let before = index(base);
+    let after = index(candidate);
+    let scope = Scope::of(base, candidate);
+    let mut benchmarks = Benchmarks::default();
+    let mut changes = Vec::new();
+    let mut unchanged = 0;
+    for (key, old) in &before {
+        match after.get(key) {
+            Some(new) => match Change::between(State::of(old), State::of(new)) {
+                Some(change) => changes.push(Found::Both(old, new).change(change)),
+                None => unchanged += 1,
+            },
+            None if !scope.compares(old) => {}
+            None => match scope.benchmark_in(&scope.candidate_benchmarks, old) {
+                Some(to) => benchmarks.went(old, to),
+                None => changes.push(Found::OnlyBase(old).change(Change::Disappeared)),
+            },
+        }
+    }
+    for (key, new) in &after {
+        if before.contains_key(key) || !scope.existed(new) {
+            continue;
+        }
+        match scope.benchmark_in(&scope.base_benchmarks, new) {
+            Some(from) => benchmarks.came(new, from),
+            None => changes.push(Found::OnlyCandidate(new).change(Change::Appeared)),
+        }
+    }
+    changes.sort_by_key(|change: &ResultChange| (change.change, !change.coverage_lost));
+    let mut counts = IndexMap::new();
+    for change in &changes {
+        *counts.entry(change.change).or_insert(0) += 1;
+    }
+    Comparison {
+        base: side(base),
+        candidate: side(candidate),
+        counts,
+        unchanged,
+        changes,
+        benchmarks: benchmarks.0.into_values().collect(),
+        suites_not_run: scope.suites_not_run.iter().map(|suite| (*suite).to_owned()).collect(),
+        variants: facts::variant_changes(base, candidate),
+    }
+}
+
+/// What makes two results the same question: subject, check, and which of several with that name it is.
+type Key<'a> = (&'a Subject, &'a CheckId, usize);
+
+fn index(report: &Report) -> IndexMap<Key<'_>, &CheckResult> {
+    let mut seen: HashMap<(&Subject, &CheckId), usize> = HashMap::new();
+    let mut index = IndexMap::new();
+    for result in &report.results {
+        let number = seen.entry((&result.subject, &result.check)).or_insert(0);
+        index.insert((&result.subject, &result.check, *number), result);
+        *number += 1;
+    }
+    index
+}
+
+/// Subject, suite and benchmark family: within these a benchmark has a version.
+type BenchmarkKey<'a> = (&'a Subject, &'a str, &'a str);
+
+/// What of the base can be looked for in the candidate at all.
+struct Scope<'a> {
+    base_variants: Vec<&'a VariantName>,
+    candidate_variants: Vec<&'a VariantName>,
+    suites_not_run: Vec<&'a str>,
+    base_benchmarks: HashMap<BenchmarkKey<'a>, Vec<&'a str>>,
+    candidate_benchmarks: HashMap<BenchmarkKey<'a>, Vec<&'a str>>,
+}
+
+impl<'a> Scope<'a> {
+    fn of(base: &'a Report, candidate: &'a Report) -> Self {
+        let ran: Vec<&str> = sheet::Sheet::of(candidate).suite_names();
+        // A suite that has no result at all was left out by choice, unless the run fell short: then its absence is a loss.
+        let complete = !candidate.run.interrupted && !candidate.has_broken_pipeline();
+        let missing = sheet::Sheet::of(base).suite_names().into_iter().filter(|suite| complete && !ran.contains(suite));
+        Self {
+            base_variants: base.variants.iter().map(|variant| &variant.name).collect(),
+            candidate_variants: candidate.variants.iter().map(|variant| &variant.name).collect(),
+            suites_not_run: missing.collect(),
+            base_benchmarks: benchmarks(base),
+            candidate_benchmarks: benchmarks(candidate),
+        }
+    }
+
+    /// Whether the candidate could have asked this question of the base.
+    fn compares(&self, old: &CheckResult) -> bool {
+        let exists = match &old.subject {
+            Subject::Cluster => true,
+            Subject::Variant(name) => self.candidate_variants.contains(&name),
+        };
+        exists && !self.suites_not_run.contains(&old.check.suite())
+    }
+
+    /// Whether the base had the subject of this result of the candidate.
+    fn existed(&self, new: &CheckResult) -> bool {
+        match &new.subject {
+            Subject::Cluster => true,
+            Subject::Variant(name) => self.base_variants.contains(&name),
+        }
+    }
+
+    /// The other version of the result's benchmark that the other run answers instead of this one.
+    fn benchmark_in(
+        &self,
+        other: &HashMap<BenchmarkKey<'a>, Vec<&'a str>>,
+        result: &'a CheckResult,
+    ) -> Option<&'a str> {
+        let benchmark = result.control.as_ref()?.benchmark();
+        let versions = other.get(&(&result.subject, result.check.suite(), family(benchmark)))?;
+        if versions.contains(&benchmark) { None } else { versions.first().copied() }
+    }
+}
+
+fn benchmarks(report: &Report) -> HashMap<BenchmarkKey<'_>, Vec<&str>> {
+    let mut found: HashMap<BenchmarkKey<'_>, Vec<&str>> = HashMap::new();
+    for result in &report.results {
+        let Some(control) = &result.control else { continue };
+        let versions = found.entry((&result.subject, result.check.suite(), family(control.benchmark()))).or_default();
+        if !versions.contains(&control.benchmark()) {
+            versions.push(control.benchmark());
+        }
+    }
+    found
+}
+
+fn family(benchmark: &str) -> &str {
+    benchmark.rsplit_once('-').map_or(benchmark, |(family, _)| family)
+}
+
+/// Benchmark changes by subject, suite, old and new benchmark.
+#[derive(Default)]
+struct Benchmarks(IndexMap<(Subject, String, String, String), BenchmarkChange>);
+
+impl Benchmarks {
+    fn went(&mut self, old: &CheckResult, to: &str) {
+        let from = old.control.as_ref().map_or("", |control| control.benchmark());
+        let entry = self.entry(old, from, to);
+        entry.disappeared += 1;
+        entry.disappeared_failing += usize::from(State::of(old) == State::Failing);
+    }
+
+    fn came(&mut self, new: &CheckResult, from: &str) {
+        let to = new.control.as_ref().map_or("", |control| control.benchmark());
+        let entry = self.entry(new, from, to);
+        entry.appeared += 1;
+        entry.appeared_failing += usize::from(State::of(new) == State::Failing);
+    }
+
+    fn entry(&mut self, result: &CheckResult, from: &str, to: &str) -> &mut BenchmarkChange {
+        let suite = result.check.suite().to_owned();
+        let key = (result.subject.clone(), suite.clone(), from.to_owned(), to.to_owned());
+        self.0.entry(key).or_insert_with(|| BenchmarkChange {
+            subject: result.subject.clone(),
+            suite,
+            from: from.to_owned(),
+            to: to.to_owned(),
+            disappeared: 0,
+            disappeared_failing: 0,
+            appeared: 0,
+            appeared_failing: 0,
+        })
+    }
+}
+
+/// Where a result stands: in one of the runs or in both.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    Both(&'a CheckResult, &'a CheckResult),
+    OnlyBase(&'a CheckResult),
+    OnlyCandidate(&'a CheckResult),
+}
+
+impl Found<'_> {
+    fn change(self, change: Change) -> ResultChange {
+        let (shown, base, candidate) = match self {
+            Found::Both(old, new) => (new, State::of(old), State::of(new)),
+            Found::OnlyBase(old) => (old, State::of(old), State::Absent),
+            Found::OnlyCandidate(new) => (new, State::Absent, State::of(new)),
+        };
+        ResultChange {
+            change,
+            coverage_lost: base.is_verdict() && matches!(candidate, State::NotEvaluated | State::Error | State::Absent),
+            subject: shown.subject.clone(),
+            check: shown.check.clone(),
+            title: shown.title.clone(),
+            control: shown.control.clone(),
+            level: shown.level,
+            base,
+            candidate,
+            reason: sheet::reason(shown),
+            origin: shown.origin.filter(|_| candidate != State::Absent),
+        }
+    }
+}
+
+fn side(report: &Report) -> Side {
+    Side {
+        run: report.run.id.clone(),
+        matrix: report.run.matrix.clone(),
+        started: report.run.started,
+        kubernetes_version: report.cluster.kubernetes_version.clone(),
+        tool_version: report.tool.version.clone(),
+    }
+}
+
+/// What broke a variant's pipeline, teardown not counted: leftovers say that better.
+fn broken(phases: &[amiproof_model::report::PhaseRecord]) -> Option<String> {
+    phases.iter().find_map(|phase| match &phase.ended {
+        PhaseEnd::Broken { message, .. } if phase.phase != amiproof_model::report::Phase::Teardown => {
+            Some(format!("{}: {message}", phase.phase.word()))
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,233 @@
+//! What a result is worth in a comparison, and what it means when that changes.
+
+use amiproof_model::judge::Disposition;
+use amiproof_model::report::CheckResult;
+use serde::Serialize;
+
+/// A disposition as far as a comparison cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Passed at once.
+    Passed,
+    /// Passed on a retry.
+    Flaky,
+    /// Failed, known or not.
+    Failing,
+    /// Failed, but somebody signed for it.
+    Waived,
+    /// Not applicable.
+    NotApplicable,
+    /// Not evaluated.
+    NotEvaluated,
+    /// amiproof could not decide.
+    Error,
+    /// Not in the report.
+    Absent,
+}
+
+impl State {
+    /// The state of a result.
+    pub fn of(result: &CheckResult) -> Self {
+        match result.disposition {
+            Disposition::Passed => Self::Passed,
+            Disposition::Flaky => Self::Flaky,
+            Disposition::Failed | Disposition::Known => Self::Failing,
+            Disposition::Waived { .. } => Self::Waived,
+            Disposition::NotApplicable => Self::NotApplicable,
+            Disposition::NotEvaluated => Self::NotEvaluated,
+            Disposition::Error => Self::Error,
+        }
+    }
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Flaky => "flaky",
+            Self::Failing => "failing",
+            Self::Waived => "waived",
+            Self::NotApplicable => "not applicable",
+            Self::NotEvaluated => "not evaluated",
+            Self::Error => "error",
+            Self::Absent => "absent",
+        }
+    }
+
+    /// Whether the image was really judged.
+    pub fn is_verdict(self) -> bool {
+        matches!(self, Self::Passed | Self::Flaky | Self::Failing | Self::Waived)
+    }
+}
+
+/// In which way a result changed, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Change {
+    /// Passed in the base, fails now.
+    NewFailure,
+    /// An error now, and none in the base.
+    NewError,
+    /// Had a verdict in the base; not applicable or not evaluated now.
+    NewlySkipped,
+    /// In the base, but not in the candidate, although its variant and its suite ran.
+    Disappeared,
+    /// Fails now; the base had no verdict, so nobody knows since when.
+    Revealed,
+    /// Fails in both, and the waiver of the base no longer covers it.
+    WaiverEnded,
+    /// Passed on a retry.
+    Flaky,
+    /// Passed in the base; fails now, but somebody signed for it.
+    NewlyWaived,
+    /// Fails in both.
+    StillFailing,
+    /// In the candidate, but not in the base, although the base had the variant.
+    Appeared,
+    /// Failed in the base, passes now.
+    Fixed,
+    /// No verdict in the base, passes or is waived now.
+    NewlyDecided,
+}
+
+impl Change {
+    /// Every change, worst first.
+    pub const ALL: [Self; 12] = [
+        Self::NewFailure,
+        Self::NewError,
+        Self::NewlySkipped,
+        Self::Disappeared,
+        Self::Revealed,
+        Self::WaiverEnded,
+        Self::Flaky,
+        Self::NewlyWaived,
+        Self::StillFailing,
+        Self::Appeared,
+        Self::Fixed,
+        Self::NewlyDecided,
+    ];
+
+    /// What it means that a result of both reports went from one state to another; nothing where it did not matter.
+    pub fn between(base: State, candidate: State) -> Option<Self> {
+        use State::{Error, Failing, Flaky, NotApplicable, NotEvaluated, Passed, Waived};
+        Some(match (base, candidate) {
+            (State::Absent, State::Absent) => return None,
+            (_, State::Absent) => Self::Disappeared,
+            (State::Absent, _) => Self::Appeared,
+            (Passed | Flaky, Failing) => Self::NewFailure,
+            (Failing, Failing) => Self::StillFailing,
+            (Waived, Failing) => Self::WaiverEnded,
+            (NotApplicable | NotEvaluated | Error, Failing) => Self::Revealed,
+            (Error, Error) => return None,
+            (_, Error) => Self::NewError,
+            (Passed | Flaky | Failing | Waived, NotApplicable | NotEvaluated) => Self::NewlySkipped,
+            (Failing | Waived, Passed | Flaky) => Self::Fixed,
+            (_, Flaky) => Self::Flaky,
+            (Passed | Flaky | Failing, Waived) => Self::NewlyWaived,
+            (NotApplicable | NotEvaluated | Error, Passed | Waived) => Self::NewlyDecided,
+            (Passed | Flaky, Passed)
+            | (Waived, Waived)
+            | (NotApplicable | NotEvaluated | Error, NotApplicable | NotEvaluated) => return None,
+        })
+    }
+
+    /// The words for it, as headings and cells write them.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NewFailure => "new failure",
+            Self::NewError => "new error",
+            Self::NewlySkipped => "newly skipped",
+            Self::Disappeared => "disappeared",
+            Self::Revealed => "revealed",
+            Self::WaiverEnded => "waiver ended",
+            Self::Flaky => "flaky",
+            Self::NewlyWaived => "newly waived",
+            Self::StillFailing => "still failing",
+            Self::Appeared => "appeared",
+            Self::Fixed => "fixed",
+            Self::NewlyDecided => "newly decided",
+        }
+    }
+
+    /// A clause that says what it means, for headings.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::NewFailure => "passed in the base, fails now",
+            Self::NewError => "amiproof cannot decide it now",
+            Self::NewlySkipped => "had a verdict in the base, has none now",
+            Self::Disappeared => "in the base only, although variant and suite ran",
+            Self::Revealed => "fails now; the base had no verdict",
+            Self::WaiverEnded => "fails in both; the base's waiver no longer covers it",
+            Self::Flaky => "passed on a retry",
+            Self::NewlyWaived => "fails now and is waived; it was not waived in the base",
+            Self::StillFailing => "fails in both",
+            Self::Appeared => "in the candidate only, although the base had the variant",
+            Self::Fixed => "failed in the base, passes now",
+            Self::NewlyDecided => "had no verdict in the base, passes or is waived now",
+        }
+    }
+
+    /// `2 new failures`, `1 fixed`.
+    pub(crate) fn count_sentence(self, number: usize) -> String {
+        match self {
+            Self::NewFailure | Self::NewError => crate::text::count(number, self.word()),
+            _ => format!("{number} {}", self.word()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATES: [State; 8] = [
+        State::Passed,
+        State::Flaky,
+        State::Failing,
+        State::Waived,
+        State::NotApplicable,
+        State::NotEvaluated,
+        State::Error,
+        State::Absent,
+    ];
+
+    /// Every pair at a glance: rows are the base, columns the candidate, in the order of [`STATES`].
+    #[test]
+    fn every_pair_of_states_has_the_meaning_of_this_table() {
+        use Change::{
+            Appeared, Disappeared, Fixed, Flaky, NewError, NewFailure, NewlyDecided, NewlySkipped, NewlyWaived,
+        };
+        use Change::{Revealed, StillFailing, WaiverEnded};
+        let (skip, gone, err) = (Some(NewlySkipped), Some(Disappeared), Some(NewError));
+        let table: [[Option<Change>; 8]; 8] = [
+            [None, Some(Flaky), Some(NewFailure), Some(NewlyWaived), skip, skip, err, gone],
+            [None, Some(Flaky), Some(NewFailure), Some(NewlyWaived), skip, skip, err, gone],
+            [Some(Fixed), Some(Fixed), Some(StillFailing), Some(NewlyWaived), skip, skip, err, gone],
+            [Some(Fixed), Some(Fixed), Some(WaiverEnded), None, skip, skip, err, gone],
+            [Some(NewlyDecided), Some(Flaky), Some(Revealed), Some(NewlyDecided), None, None, err, gone],
+            [Some(NewlyDecided), Some(Flaky), Some(Revealed), Some(NewlyDecided), None, None, err, gone],
+            [Some(NewlyDecided), Some(Flaky), Some(Revealed), Some(NewlyDecided), None, None, None, gone],
+            [
+                Some(Appeared),
+                Some(Appeared),
+                Some(Appeared),
+                Some(Appeared),
+                Some(Appeared),
+                Some(Appeared),
+                Some(Appeared),
+                None,
+            ],
+        ];
+        for (base, row) in STATES.into_iter().zip(table) {
+            for (candidate, expected) in STATES.into_iter().zip(row) {
+                assert_eq!(Change::between(base, candidate), expected, "{base:?} -> {candidate:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_lists_every_change_worst_first() {
+        assert!(Change::ALL.is_sorted());
+        assert_eq!(Change::ALL.len(), Change::NewlyDecided as usize + 1);
+    }
+}

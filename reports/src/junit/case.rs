@@ -1,0 +1,298 @@
+//! One JUnit test case: what it is called, what it says, and how much room its text gets.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use amiproof_model::judge::{Disposition, Origin};
+use amiproof_model::report::{CheckResult, Leftover, PhaseEnd, PhaseRecord, Report};
+use amiproof_model::verdict::{Evidence, Finding, Outcome, Placement};
+use jiff::Timestamp;
+use junit_report::{Duration, TestCase, TestResult};
+
+use crate::sheet;
+use crate::text;
+
+/// The most characters that a name or a message has (Azure cuts names at 512).
+const LINE_LIMIT: usize = 512;
+
+/// The most bytes of one body or one `system-out`: with both, a case stays below the 100,000 characters at which Jenkins cuts.
+const TEXT_LIMIT: usize = 48 * 1024;
+
+/// Seconds in a year: Jenkins clamps times to it, and it keeps sums of durations from overflowing.
+const YEAR: f64 = 31_536_000.0;
+
+/// What a case comes to in JUnit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// No child element.
+    Pass,
+    /// `failure`.
+    Failure,
+    /// `error`.
+    Error,
+    /// `skipped`.
+    Skipped,
+}
+
+/// A case with its whole text.
+pub(crate) struct Draft {
+    pub(crate) classname: String,
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    /// The `type` attribute: a word that a consumer can group by.
+    pub(crate) type_: String,
+    /// One line.
+    pub(crate) message: String,
+    pub(crate) body: String,
+    pub(crate) output: String,
+    pub(crate) started: Timestamp,
+    pub(crate) seconds: f64,
+}
+
+/// How many bytes of its body and its output a case may write.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Share {
+    body: usize,
+    output: usize,
+}
+
+impl Draft {
+    pub(super) fn of_result(result: &CheckResult) -> Self {
+        let subject = result.subject.as_str();
+        let kind = super::kind(&result.disposition);
+        let output = match (&result.disposition, kind) {
+            (Disposition::Flaky, _) => flaky_note(result),
+            (_, Kind::Failure | Kind::Error) => evidence_text(&result.evidence),
+            _ => String::new(),
+        };
+        Self {
+            classname: format!("{subject}.{}", result.check.suite()),
+            name: format!("[{subject}] {}: {}", result.check, result.title),
+            kind,
+            type_: result.disposition.word().replace(' ', "-"),
+            message: sheet::reason(result),
+            body: if kind == Kind::Pass { String::new() } else { result_body(result) },
+            output,
+            started: result.started,
+            seconds: result.seconds,
+        }
+    }
+
+    /// A case for a phase that broke; none for one that did not.
+    pub(super) fn of_phase(subject: &str, phase: &PhaseRecord) -> Option<Self> {
+        let PhaseEnd::Broken { message, evidence } = &phase.ended else { return None };
+        Some(Self {
+            classname: format!("{subject}.run"),
+            name: format!("[{subject}] run/{}: the phase ends as it should", phase.phase.word().replace(' ', "-")),
+            kind: Kind::Error,
+            type_: "broken-phase".to_owned(),
+            message: message.clone(),
+            body: format!(
+                "phase '{}' of {subject} broke after {}\n\n{message}\n",
+                phase.phase.word(),
+                text::duration(phase.seconds)
+            ),
+            output: evidence_text(evidence),
+            started: phase.started,
+            seconds: phase.seconds,
+        })
+    }
+
+    pub(super) fn of_interruption(report: &Report) -> Self {
+        let mut body =
+            "The run was interrupted; what it had not decided by then is missing from this file.\n".to_owned();
+        for variant in &report.variants {
+            let cancelled: Vec<_> =
+                variant.phases.iter().filter(|p| p.ended == PhaseEnd::Cancelled).map(|p| p.phase.word()).collect();
+            if !cancelled.is_empty() {
+                let _ = writeln!(body, "{}: cancelled {}", variant.name, cancelled.join(", "));
+            }
+        }
+        Self {
+            classname: "run.interrupted".to_owned(),
+            name: "[run] run/interrupted: the run comes to its end".to_owned(),
+            kind: Kind::Error,
+            type_: "interrupted".to_owned(),
+            message: "the run was interrupted before it had decided everything".to_owned(),
+            body,
+            output: String::new(),
+            started: report.run.started,
+            seconds: 0.0,
+        }
+    }
+
+    pub(super) fn of_leftover(started: Timestamp, leftover: &Leftover) -> Self {
+        Self {
+            classname: "run.cleanup".to_owned(),
+            name: format!("[run] run/cleanup: {} {} is gone", leftover.kind, leftover.id),
+            kind: Kind::Error,
+            type_: "left-behind".to_owned(),
+            message: format!("{} {} was left behind: {}", leftover.kind, leftover.id, leftover.reason),
+            body: format!("{}\n\nremove it with:\n{}\n", leftover.reason, leftover.mend),
+            output: String::new(),
+            started,
+            seconds: 0.0,
+        }
+    }
+
+    pub(super) fn test_case(&self, share: Share) -> TestCase {
+        let message = text::short_line(&self.message, LINE_LIMIT);
+        // GitLab reads the text of the element and not its message attribute, so there is always some text.
+        let body = if share.body == 0 { message.clone() } else { cut(&self.body, share.body) };
+        let (type_, cause) = (self.type_.clone(), Some(split_cdata_end(&body)));
+        TestCase {
+            name: self.name.clone(),
+            time: Duration::saturating_seconds_f64(legal_seconds(self.seconds)),
+            result: match self.kind {
+                Kind::Pass => TestResult::Success,
+                Kind::Failure => TestResult::Failure { type_, message, cause },
+                Kind::Error => TestResult::Error { type_, message, cause },
+                Kind::Skipped => TestResult::SkippedWithCause { type_, message, cause },
+            },
+            classname: Some(self.classname.clone()),
+            filepath: None,
+            system_out: (share.output > 0).then(|| split_cdata_end(&cut(&self.output, share.output))),
+            system_err: None,
+        }
+    }
+}
+
+/// Makes names and classnames legal and short, and unique as pairs: a second case of the same name gets ` (2)`.
+pub(super) fn make_unique<'a>(cases: impl Iterator<Item = &'a mut Draft>) {
+    let mut taken: HashSet<(String, String)> = HashSet::new();
+    for case in cases {
+        case.classname = text::short_line(&case.classname, LINE_LIMIT);
+        case.name = text::short_line(&case.name, LINE_LIMIT);
+        let whole = case.name.clone();
+        let mut number = 1;
+        while !taken.insert((case.classname.clone(), case.name.clone())) {
+            number += 1;
+            let suffix = format!(" ({number})");
+            case.name = text::short_line(&whole, LINE_LIMIT - suffix.len()) + &suffix;
+        }
+    }
+}
+
+/// Deals out `budget` bytes: bodies of failures and errors first, then their outputs, then everything else, each up to
+/// [`TEXT_LIMIT`]. Names and messages are paid for before any of it.
+pub(super) fn shares<'a>(cases: impl Iterator<Item = &'a Draft>, budget: usize) -> Vec<Share> {
+    /// What the tags and attributes of a case cost, besides their values.
+    const MARKUP: usize = 160;
+    let cases: Vec<&Draft> = cases.collect();
+    let fixed: usize =
+        cases.iter().map(|c| MARKUP + c.classname.len() + c.name.len() + 2 * c.message.len().min(2 * LINE_LIMIT)).sum();
+    let mut left = budget.saturating_sub(fixed);
+    let mut take = |wanted: usize| {
+        let share = wanted.min(TEXT_LIMIT).min(left);
+        left -= share;
+        share
+    };
+    let red = |case: &Draft| matches!(case.kind, Kind::Failure | Kind::Error);
+    let mut shares = vec![Share::default(); cases.len()];
+    for wanted_red in [true, false] {
+        for (case, share) in cases.iter().zip(&mut shares).filter(|(case, _)| red(case) == wanted_red) {
+            share.body = take(case.body.len());
+        }
+        for (case, share) in cases.iter().zip(&mut shares).filter(|(case, _)| red(case) == wanted_red) {
+            share.output = take(case.output.len());
+        }
+    }
+    shares
+}
+
+fn cut(whole: &str, limit: usize) -> String {
+    let clean = text::clean(whole);
+    text::head_and_tail(&clean, limit, "the whole is in report.json and its evidence files").into_owned()
+}
+
+/// `junit-report` puts text into one CDATA section as it is; a `]]>` inside it would end the section early.
+fn split_cdata_end(text: &str) -> String {
+    text.replace("]]>", "]]]]><![CDATA[>")
+}
+
+/// Seconds that every consumer can read: a number, not negative, at most a year.
+pub(super) fn legal_seconds(seconds: f64) -> f64 {
+    if seconds.is_finite() { (seconds.clamp(0.0, YEAR) * 1000.0).round() / 1000.0 } else { 0.0 }
+}
+
+fn result_body(result: &CheckResult) -> String {
+    let mut body = String::new();
+    let out = &mut body;
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{}: {}\n", result.disposition.word(), text::line(&sheet::reason(result)));
+    let _ = writeln!(out, "check: {} on {}", result.check, result.subject.as_str());
+    if let Some(control) = &result.control {
+        let level = result.level.map(|level| format!(" ({level})")).unwrap_or_default();
+        let _ = writeln!(out, "control: {control}{level}");
+    }
+    if let Some(origin) = result.origin {
+        let _ = writeln!(out, "origin: {}", origin_sentence(origin));
+    }
+    // The reason of every other outcome is whole in the first line.
+    let findings = result.outcome.findings();
+    for (at, finding) in findings.iter().enumerate() {
+        write_finding(out, at + 1, findings.len(), finding);
+    }
+    write_placements(out, &result.placements);
+    write_attempts(out, &result.earlier_attempts);
+    body
+}
+
+fn write_finding(out: &mut String, number: usize, total: usize, finding: &Finding) {
+    let _ = writeln!(out, "\nfinding {number} of {total}, {}: {}", finding.resource, finding.summary);
+    for detail in finding.detail.lines() {
+        let _ = writeln!(out, "  {detail}");
+    }
+    for (at, remedy) in finding.remediation.lines().enumerate() {
+        let _ = writeln!(out, "  {}{remedy}", if at == 0 { "remedy: " } else { "        " });
+    }
+}
+
+fn write_placements(out: &mut String, placements: &[Placement]) {
+    if !placements.is_empty() {
+        let _ = writeln!(out, "\nran on:");
+    }
+    for placement in placements {
+        let _ = writeln!(out, "  {}", placement_line(placement));
+    }
+}
+
+fn write_attempts(out: &mut String, attempts: &[Outcome]) {
+    for (at, attempt) in attempts.iter().enumerate() {
+        let _ = writeln!(out, "attempt {}: {}: {}", at + 1, attempt.word(), attempt.reason());
+    }
+}
+
+fn flaky_note(result: &CheckResult) -> String {
+    let mut note = format!("flaky: {}\n", sheet::reason(result));
+    write_attempts(&mut note, &result.earlier_attempts);
+    note
+}
+
+fn evidence_text(evidence: &[Evidence]) -> String {
+    let mut out = String::new();
+    for piece in evidence {
+        let file = piece.file.as_deref().map(|file| format!(" (whole: {file})")).unwrap_or_default();
+        let _ = writeln!(out, "== {}{file}", piece.name);
+        let _ = writeln!(out, "{}", piece.text.trim_end());
+    }
+    out
+}
+
+/// `pod client on node ip-10-0-1-2 (i-0abc, ami-0abc)`.
+pub(crate) fn placement_line(placement: &Placement) -> String {
+    let pod = placement.pod.as_deref().map(|pod| format!("pod {pod} on ")).unwrap_or_default();
+    let ids: Vec<&str> =
+        [placement.instance_id.as_deref(), placement.ami_id.as_deref()].into_iter().flatten().collect();
+    let ids = if ids.is_empty() { String::new() } else { format!(" ({})", ids.join(", ")) };
+    format!("{pod}node {}{ids}", placement.node)
+}
+
+/// What an origin means, in a clause.
+pub(crate) fn origin_sentence(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Hardening => "hardening (the reference passes)",
+        Origin::Environment => "environment (the reference fails too)",
+        Origin::Unknown => "unknown (no reference, or it was not evaluated)",
+    }
+}

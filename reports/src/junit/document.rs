@@ -1,0 +1,77 @@
+//! What `junit-report` does not write, added to its document: totals on the root, `skipped` and properties on each suite.
+
+use quick_xml::events::{BytesEnd, BytesStart, Event};
+use quick_xml::{Reader, Writer};
+
+use super::{JunitCounts, Kind, SuiteDraft};
+use crate::RenderError;
+use crate::text;
+
+/// Completes the document. The suites are those that it was made from, in the same order.
+pub(super) fn complete(xml: &[u8], name: &str, suites: &[SuiteDraft]) -> Result<String, RenderError> {
+    let broken = |error: &dyn std::fmt::Display| RenderError::Xml(error.to_string());
+    let mut reader = Reader::from_reader(xml);
+    let mut writer = Writer::new(Vec::with_capacity(xml.len() + 512 * suites.len()));
+    let mut remaining = suites.iter();
+    loop {
+        match reader.read_event().map_err(|error| broken(&error))? {
+            Event::Eof => break,
+            Event::Start(tag) if tag.name().as_ref() == b"testsuites" => {
+                writer.write_event(Event::Start(root(name, suites))).map_err(|error| broken(&error))?;
+            }
+            Event::Empty(tag) if tag.name().as_ref() == b"testsuites" => {
+                writer.write_event(Event::Empty(root(name, suites))).map_err(|error| broken(&error))?;
+            }
+            Event::Start(mut tag) if tag.name().as_ref() == b"testsuite" => {
+                let suite = remaining.next().ok_or_else(|| broken(&"more suites than were written"))?;
+                tag.push_attribute(("skipped", counts(&[suite]).skipped.to_string().as_str()));
+                writer.write_event(Event::Start(tag)).map_err(|error| broken(&error))?;
+                write_properties(&mut writer, &suite.properties).map_err(|error| broken(&error))?;
+            }
+            event => writer.write_event(event).map_err(|error| broken(&error))?,
+        }
+    }
+    let mut xml = String::from_utf8(writer.into_inner()).map_err(|error| broken(&error))?;
+    xml.push('\n');
+    Ok(xml)
+}
+
+fn root(name: &str, suites: &[SuiteDraft]) -> BytesStart<'static> {
+    let all: Vec<&SuiteDraft> = suites.iter().collect();
+    let counts = counts(&all);
+    let seconds: f64 =
+        suites.iter().flat_map(|suite| &suite.cases).map(|case| super::case::legal_seconds(case.seconds)).sum();
+    let mut root = BytesStart::new("testsuites");
+    root.push_attribute(("name", text::line(name).as_str()));
+    root.push_attribute(("tests", counts.tests.to_string().as_str()));
+    root.push_attribute(("failures", counts.failures.to_string().as_str()));
+    root.push_attribute(("errors", counts.errors.to_string().as_str()));
+    root.push_attribute(("skipped", counts.skipped.to_string().as_str()));
+    root.push_attribute(("time", format!("{seconds:.3}").as_str()));
+    root
+}
+
+fn counts(suites: &[&SuiteDraft]) -> JunitCounts {
+    let kinds = || suites.iter().flat_map(|suite| &suite.cases).map(|case| case.kind);
+    let of = |wanted: Kind| kinds().filter(|kind| *kind == wanted).count();
+    JunitCounts {
+        tests: kinds().count(),
+        failures: of(Kind::Failure),
+        errors: of(Kind::Error),
+        skipped: of(Kind::Skipped),
+    }
+}
+
+fn write_properties(writer: &mut Writer<Vec<u8>>, properties: &[(&'static str, String)]) -> std::io::Result<()> {
+    if properties.is_empty() {
+        return Ok(());
+    }
+    writer.write_event(Event::Start(BytesStart::new("properties")))?;
+    for (name, value) in properties {
+        let mut property = BytesStart::new("property");
+        property.push_attribute(("name", *name));
+        property.push_attribute(("value", text::line(value).as_str()));
+        writer.write_event(Event::Empty(property))?;
+    }
+    writer.write_event(Event::End(BytesEnd::new("properties")))
+}

@@ -1,0 +1,197 @@
+//! JUnit XML in the dialect that Jenkins, GitLab, Azure, CircleCI, GitHub actions and Buildkite all read.
+//!
+//! One flat `testsuite` per subject and suite, named `subject/suite`; one `testcase` per result, with the subject in its name
+//! *and* its classname: GitLab keeps only the first of two cases with the same classname and name, and actions that merge
+//! retries keep the pass of two, so a failure on one variant would hide behind the pass of another.
+//!
+//! | disposition | JUnit |
+//! |---|---|
+//! | passed | passed |
+//! | flaky | passed, with a note in `system-out` |
+//! | failed | `failure`: the variant does not conform |
+//! | error | `error`: amiproof could not decide |
+//! | waived, known, not applicable, not evaluated | `skipped` with that word as type and the reason as message |
+//!
+//! Three things that are no result of a check appear as `error` cases of their own, so that a consumer that knows only JUnit
+//! sees them: a phase that broke (suite `subject/run`, for a node that never joined), an interrupted run (`run/interrupted`),
+//! and a resource that was left behind (`run/cleanup`). [`expected_counts`] adds it all up.
+//!
+//! Consumers' limits: GitLab reads files below 30 MB, Jenkins cuts the text of a case at 100,000 characters, Azure cuts names at
+//! 512 characters. See GitLab's "unit test reports" page and the source of Jenkins' junit-plugin.
+
+mod case;
+mod document;
+
+use amiproof_model::judge::Disposition;
+use amiproof_model::report::{PhaseEnd, Report, Subject};
+use indexmap::IndexMap;
+use junit_report::{OffsetDateTime, ReportBuilder, TestSuite};
+
+use crate::RenderError;
+use crate::text;
+pub(crate) use case::{Draft, Kind};
+
+/// How large a file may become, bytes: below GitLab's 30 MB (30,000,000 on the safe reading of it) with some air.
+pub(crate) const FILE_LIMIT: usize = 28_000_000;
+
+/// What a JUnit file of a report adds up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct JunitCounts {
+    /// All cases.
+    pub tests: usize,
+    /// Cases with `failure`.
+    pub failures: usize,
+    /// Cases with `error`.
+    pub errors: usize,
+    /// Cases with `skipped`.
+    pub skipped: usize,
+}
+
+/// What the JUnit file of this report adds up to: its results as the table above maps them, one error per broken phase, one if
+/// the run was interrupted, one per leftover.
+pub fn expected_counts(report: &Report) -> JunitCounts {
+    let counts = report.counts();
+    let phases = report.run.phases.iter().chain(report.variants.iter().flat_map(|variant| &variant.phases));
+    let broken = phases.filter(|phase| matches!(phase.ended, PhaseEnd::Broken { .. })).count();
+    let extra = broken + usize::from(report.run.interrupted) + report.cleanup.leftovers.len();
+    JunitCounts {
+        tests: counts.total() + extra,
+        failures: counts.failed,
+        errors: counts.error + extra,
+        skipped: counts.waived + counts.known + counts.not_applicable + counts.not_evaluated,
+    }
+}
+
+/// The report as JUnit XML.
+///
+/// # Errors
+/// When the XML cannot be written, which would be a defect of amiproof.
+pub fn render(report: &Report) -> Result<String, RenderError> {
+    render_suites(&format!("amiproof {}", report.run.matrix), suites(report))
+}
+
+/// One `testsuite` before its text is cut to the file's limit.
+pub(crate) struct SuiteDraft {
+    pub(crate) name: String,
+    pub(crate) started: jiff::Timestamp,
+    pub(crate) properties: Vec<(&'static str, String)>,
+    pub(crate) cases: Vec<Draft>,
+}
+
+/// Writes suites; gives every case a name of its own and all texts their share of the file.
+pub(crate) fn render_suites(name: &str, mut suites: Vec<SuiteDraft>) -> Result<String, RenderError> {
+    case::make_unique(suites.iter_mut().flat_map(|suite| &mut suite.cases));
+    let mut budget = FILE_LIMIT;
+    loop {
+        let xml = write(name, &suites, budget)?;
+        // Escaping can make names and messages larger than what the budget assumed, so the text around them shrinks until it
+        // fits. At zero only names and messages are left; no run comes near 28 MB of those.
+        if xml.len() <= FILE_LIMIT || budget == 0 {
+            return Ok(xml);
+        }
+        budget = if budget < 1_000_000 { 0 } else { budget / 2 };
+    }
+}
+
+fn write(name: &str, suites: &[SuiteDraft], budget: usize) -> Result<String, RenderError> {
+    let shares = case::shares(suites.iter().flat_map(|suite| &suite.cases), budget);
+    let mut shares = shares.into_iter();
+    let mut builder = ReportBuilder::new();
+    for suite in suites {
+        let mut written = TestSuite::new(&suite.name);
+        // Jenkins keeps the package apart from the name, and 'hostname' would be this machine: neither may vary between runs.
+        written.package = "amiproof".to_owned();
+        written.hostname = "amiproof".to_owned();
+        written.timestamp = timestamp(suite.started);
+        for case in &suite.cases {
+            written.add_testcase(case.test_case(shares.next().unwrap_or_default()));
+        }
+        builder.add_testsuite(written);
+    }
+    let mut xml = Vec::new();
+    builder.build().write_xml(&mut xml).map_err(|error| RenderError::Xml(error.to_string()))?;
+    document::complete(&xml, name, suites)
+}
+
+/// `junit-report` panics on a year that RFC 3339 cannot write, so years outside 0 to 9999 become the nearest that it can.
+fn timestamp(time: jiff::Timestamp) -> OffsetDateTime {
+    const LAST_SECOND_OF_9999: i64 = 253_402_300_799;
+    OffsetDateTime::from_unix_timestamp(time.as_second().clamp(0, LAST_SECOND_OF_9999))
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+fn suites(report: &Report) -> Vec<SuiteDraft> {
+    let mut suites: IndexMap<String, SuiteDraft> = IndexMap::new();
+    let mut add = |name: String, subject: Option<&Subject>, case: Draft| {
+        let suite = suites.entry(name).or_insert_with_key(|name| SuiteDraft {
+            name: text::line(name),
+            started: case.started,
+            properties: properties(report, subject),
+            cases: Vec::new(),
+        });
+        suite.started = suite.started.min(case.started);
+        suite.cases.push(case);
+    };
+    for result in &report.results {
+        let name = format!("{}/{}", result.subject.as_str(), result.check.suite());
+        add(name, Some(&result.subject), Draft::of_result(result));
+    }
+    for phase in &report.run.phases {
+        if let Some(case) = Draft::of_phase("cluster", phase) {
+            add("cluster/run".to_owned(), Some(&Subject::Cluster), case);
+        }
+    }
+    for variant in &report.variants {
+        for phase in &variant.phases {
+            if let Some(case) = Draft::of_phase(variant.name.as_str(), phase) {
+                add(format!("{}/run", variant.name), Some(&Subject::Variant(variant.name.clone())), case);
+            }
+        }
+    }
+    if report.run.interrupted {
+        add("run/interrupted".to_owned(), None, Draft::of_interruption(report));
+    }
+    for leftover in &report.cleanup.leftovers {
+        add("run/cleanup".to_owned(), None, Draft::of_leftover(report.run.started, leftover));
+    }
+    suites.into_values().collect()
+}
+
+fn properties(report: &Report, subject: Option<&Subject>) -> Vec<(&'static str, String)> {
+    let mut properties = vec![
+        ("run", report.run.id.to_string()),
+        ("matrix", report.run.matrix.clone()),
+        ("cluster", report.cluster.name.clone()),
+        ("kubernetesVersion", report.cluster.kubernetes_version.to_string()),
+        ("tool", format!("{} {}", report.tool.name, report.tool.version)),
+    ];
+    if report.cluster.lab {
+        properties.push(("lab", "true".to_owned()));
+    }
+    let variant = match subject {
+        Some(Subject::Variant(name)) => report.variants.iter().find(|variant| &variant.name == name),
+        _ => None,
+    };
+    if let Some(variant) = variant {
+        properties.push(("variant", variant.name.to_string()));
+        properties.push(("family", variant.family.word().to_owned()));
+        properties.extend(variant.benchmark.iter().map(|benchmark| ("benchmark", benchmark.to_string())));
+        properties.extend(variant.level.iter().map(|level| ("level", u8::from(*level).to_string())));
+        properties
+            .extend(variant.ami.iter().flat_map(|ami| [("amiId", ami.id.to_string()), ("amiName", ami.name.clone())]));
+        properties.extend(variant.node_group.iter().map(|name| ("nodeGroup", name.clone())));
+    }
+    properties
+}
+
+/// How a disposition appears in JUnit.
+pub(crate) fn kind(disposition: &Disposition) -> Kind {
+    match disposition {
+        Disposition::Passed | Disposition::Flaky => Kind::Pass,
+        Disposition::Failed => Kind::Failure,
+        Disposition::Error => Kind::Error,
+        Disposition::Waived { .. } | Disposition::Known | Disposition::NotApplicable | Disposition::NotEvaluated => {
+            Kind::Skipped
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! JUnit is read back by a parser that nobody here wrote.
+
+use std::collections::HashSet;
+
+use amiproof_reports::junit::{JunitCounts, expected_counts, render};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus};
+
+use crate::fixture;
+
+fn parsed(report: &amiproof_model::report::Report) -> (String, Report) {
+    let xml = render(report).unwrap();
+    let parsed = Report::deserialize_from_str(&xml).unwrap();
+    (xml, parsed)
+}
+
+fn cases(report: &Report) -> impl Iterator<Item = &TestCase> {
+    report.test_suites.iter().flat_map(|suite| &suite.test_cases)
+}
+
+fn find<'a>(report: &'a Report, part: &str) -> &'a TestCase {
+    cases(report).find(|case| case.name.as_str().contains(part)).unwrap()
+}
+
+fn counted(report: &Report) -> JunitCounts {
+    let mut counts = JunitCounts::default();
+    for case in cases(report) {
+        counts.tests += 1;
+        match &case.status {
+            TestCaseStatus::Success { .. } => {}
+            TestCaseStatus::NonSuccess { kind: NonSuccessKind::Failure, .. } => counts.failures += 1,
+            TestCaseStatus::NonSuccess { kind: NonSuccessKind::Error, .. } => counts.errors += 1,
+            TestCaseStatus::Skipped { .. } => counts.skipped += 1,
+        }
+    }
+    counts
+}
+
+#[test]
+fn what_a_parser_counts_is_what_the_report_counts() {
+    for (name, report) in fixture::all() {
+        let (_, parsed) = parsed(&report);
+        assert_eq!(counted(&parsed), expected_counts(&report), "{name}");
+        let root = JunitCounts {
+            tests: parsed.tests,
+            failures: parsed.failures,
+            errors: parsed.errors,
+            skipped: parsed.skipped,
+        };
+        assert_eq!(root, expected_counts(&report), "{name}: totals of the root");
+        let suites = parsed.test_suites.iter().fold(JunitCounts::default(), |sum, suite| JunitCounts {
+            tests: sum.tests + suite.tests,
+            failures: sum.failures + suite.failures,
+            errors: sum.errors + suite.errors,
+            skipped: sum.skipped + suite.skipped,
+        });
+        assert_eq!(suites, root, "{name}: totals of the suites");
+    }
+}
+
+#[test]
+fn the_counts_of_a_run_that_came_to_its_end_are_those_of_its_results() {
+    let report = fixture::mixed();
+    let counts = report.counts();
+    let junit = expected_counts(&report);
+    assert_eq!((junit.tests, junit.failures, junit.errors), (counts.total(), counts.failed, counts.error));
+    assert_eq!(junit.skipped, 4);
+}
+
+#[test]
+fn no_two_cases_share_classname_and_name_and_both_hold_the_variant() {
+    for (name, mut report) in fixture::all() {
+        // The same cell twice, as two attempts to resume a run could leave it.
+        if let Some(first) = report.results.first().cloned() {
+            report.results.push(first);
+        }
+        let (_, parsed) = parsed(&report);
+        let mut seen = HashSet::new();
+        for suite in &parsed.test_suites {
+            let (subject, of) = suite.name.as_str().split_once('/').unwrap();
+            for case in &suite.test_cases {
+                let classname = case.classname.as_ref().unwrap().as_str();
+                assert_eq!(classname, format!("{subject}.{of}"), "{name}");
+                assert!(case.name.as_str().starts_with(&format!("[{subject}] ")), "{name}: {:?}", case.name);
+                assert!(seen.insert((classname.to_owned(), case.name.as_str().to_owned())), "{name}: {:?}", case.name);
+            }
+        }
+        assert_eq!(seen.len(), expected_counts(&report).tests, "{name}");
+    }
+}
+
+#[test]
+fn names_that_are_cut_to_the_same_text_stay_apart() {
+    let mut report = fixture::green();
+    for tail in ["a", "b", "c"] {
+        let title = format!("{}{tail}", "long title ".repeat(100));
+        report.results.push(fixture::result(
+            "node/long",
+            &title,
+            fixture::of_variant("al2023-eks"),
+            fixture::fail("x", "y"),
+        ));
+    }
+    let (_, parsed) = parsed(&report);
+    let names: HashSet<&str> =
+        cases(&parsed).map(|case| case.name.as_str()).filter(|name| name.contains("node/long")).collect();
+    assert_eq!(names.len(), 3);
+    assert!(names.iter().all(|name| name.chars().count() <= 512));
+}
+
+#[test]
+fn every_character_is_legal_in_xml_and_no_escape_sequence_is_left() {
+    let (xml, parsed) = parsed(&fixture::mixed());
+    let illegal = xml
+        .chars()
+        .find(|c| !matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..));
+    assert_eq!(illegal, None);
+    // The reference to a character is as illegal as the character.
+    for reference in ["&#27;", "&#x1b;", "&#0;", "[31m"] {
+        assert!(!xml.contains(reference), "{reference}");
+    }
+    let case = find(&parsed, "os-cis/nasty");
+    let TestCaseStatus::NonSuccess { message, description, .. } = &case.status else { panic!("{case:?}") };
+    let (message, body) = (message.as_ref().unwrap().as_str(), description.as_ref().unwrap().as_str());
+    for text in [message, body] {
+        assert!(text.contains("red nul: cdata:]]> </script><img src=x onerror=alert(1)>"), "{text}");
+        assert!(text.contains('🦀'));
+    }
+}
+
+#[test]
+fn texts_are_cut_at_both_ends_below_what_jenkins_takes_and_say_where_the_rest_is() {
+    let report = fixture::mixed();
+    let (xml, parsed) = parsed(&report);
+    let case = find(&parsed, "os-cis/nasty");
+    let TestCaseStatus::NonSuccess { message, description, .. } = &case.status else { panic!("{case:?}") };
+    let message = message.as_ref().unwrap().as_str();
+    let body = description.as_ref().unwrap().as_str();
+    assert!(message.chars().count() <= 512 && !message.contains('\n'));
+    assert!((40_000..100_000).contains(&body.len()), "{}", body.len());
+    assert!(body.contains("bytes cut; the whole is in report.json"));
+    assert!(body.trim_end().ends_with("us-west-2.compute.internal (i-00000000000000001)"), "the tail stays");
+    assert!(xml.len() < 30_000_000);
+}
+
+#[test]
+fn skips_say_why_in_message_and_text() {
+    let (xml, parsed) = parsed(&fixture::mixed());
+    for (check, kind, message) in [
+        ("node/age", "waived", "waived by platform until 2027-01-31: rebuild is scheduled"),
+        ("cis-al2023-1.0.0/1.1.2", "known", "not mounted"),
+        ("cis-al2023-1.0.0/3.3.1", "not-evaluated", "the scan of node 2 never answered"),
+        ("windows/rdp-closed", "not-applicable", "not a Windows image"),
+    ] {
+        let TestCaseStatus::Skipped { message: said, ty, description, .. } = &find(&parsed, check).status else {
+            panic!("{check} is not skipped")
+        };
+        assert_eq!(said.as_ref().unwrap().as_str(), message);
+        assert_eq!(ty.as_ref().unwrap().as_str(), kind);
+        assert!(description.as_ref().unwrap().as_str().contains(message), "{check}");
+    }
+    assert!(xml.contains("<property name=\"benchmark\" value=\"cis-al2023-1.0.0\"/>"));
+    assert!(xml.contains("<property name=\"lab\" value=\"true\"/>"));
+}
+
+#[test]
+fn a_flaky_check_passes_and_says_so() {
+    let (_, parsed) = parsed(&fixture::mixed());
+    let case = find(&parsed, "kubelet-path/logs");
+    assert!(matches!(case.status, TestCaseStatus::Success { .. }));
+    let note = case.system_out.as_ref().unwrap().as_str();
+    assert!(note.starts_with("flaky: passed after 1 earlier attempt: connection reset by peer"), "{note}");
+}
+
+#[test]
+fn a_node_that_never_joined_and_the_interruption_are_errors_of_their_own() {
+    let (_, parsed) = parsed(&fixture::interrupted());
+    let suites: Vec<&str> = parsed.test_suites.iter().map(|suite| suite.name.as_str()).collect();
+    assert!(suites.contains(&"bottlerocket-l2/run") && suites.contains(&"run/interrupted"), "{suites:?}");
+    let case = find(&parsed, "run/nodes");
+    let TestCaseStatus::NonSuccess { kind: NonSuccessKind::Error, message, .. } = &case.status else {
+        panic!("{case:?}")
+    };
+    assert!(message.as_ref().unwrap().as_str().starts_with("0 of 2 nodes joined within 8 min"));
+    assert!(case.system_out.as_ref().unwrap().as_str().contains("failed to fetch user data"));
+}
+
+#[test]
+fn a_leftover_is_an_error_with_the_command_that_removes_it() {
+    let (_, parsed) = parsed(&fixture::leftovers());
+    let case = find(&parsed, "launch template lt-0123456789abcdef0 is gone");
+    let TestCaseStatus::NonSuccess { kind: NonSuccessKind::Error, description, .. } = &case.status else {
+        panic!("{case:?}")
+    };
+    assert!(description.as_ref().unwrap().as_str().contains("aws ec2 delete-launch-template"));
+}
+
+#[test]
+fn when_space_runs_out_failures_keep_their_text_and_the_file_stays_below_its_limit() {
+    let mut report = fixture::big();
+    for result in &mut report.results {
+        if let amiproof_model::verdict::Outcome::Fail { findings } = &mut result.outcome {
+            findings[0].detail = "µ".repeat(40_000);
+        }
+    }
+    let first = report.results.iter().position(|result| !result.outcome.findings().is_empty()).unwrap();
+    let check = report.results[first].check.clone();
+    let (xml, parsed) = parsed(&report);
+    assert!(xml.len() < 30_000_000, "{} bytes", xml.len());
+    assert_eq!(counted(&parsed), expected_counts(&report));
+    let case = find(&parsed, check.as_str());
+    let TestCaseStatus::NonSuccess { description, .. } = &case.status else { panic!("{case:?}") };
+    assert!(description.as_ref().unwrap().as_str().len() > 40_000, "the first failure keeps its text");
+}
+
+#[test]
+fn numbers_and_times_that_make_no_sense_are_written_all_the_same() {
+    let mut report = fixture::green();
+    report.results[0].seconds = f64::NAN;
+    report.results[1].seconds = f64::INFINITY;
+    report.results[2].seconds = -4.0;
+    report.results[3].seconds = f64::MAX;
+    report.results[0].started = jiff::Timestamp::MIN;
+    let (xml, parsed) = parsed(&report);
+    assert_eq!(counted(&parsed), expected_counts(&report));
+    assert!(!xml.contains("NaN") && !xml.contains("inf"));
+}

@@ -1,0 +1,93 @@
+//! The summary at several widths, with and without colour, in ASCII.
+
+use amiproof_reports::terminal::{Style, render};
+use unicode_width::UnicodeWidthStr;
+
+use crate::fixture;
+
+const PLAIN: Style = Style { width: 80, colour: false, ascii: false, limit: 20 };
+
+#[test]
+fn a_mixed_run_at_80_columns() {
+    insta::assert_snapshot!(render(&fixture::mixed(), None, &PLAIN));
+}
+
+#[test]
+fn a_mixed_run_at_140_columns() {
+    insta::assert_snapshot!(render(&fixture::mixed(), None, &Style { width: 140, ..PLAIN }));
+}
+
+#[test]
+fn an_interrupted_run_at_80_columns() {
+    insta::assert_snapshot!(render(&fixture::interrupted(), None, &PLAIN));
+}
+
+#[test]
+fn leftovers_against_a_baseline() {
+    insta::assert_snapshot!(render(&fixture::leftovers(), Some(&fixture::mixed()), &Style { width: 100, ..PLAIN }));
+}
+
+#[test]
+fn what_is_new_against_the_baseline_is_marked_and_comes_first() {
+    let base = fixture::mixed();
+    let mut candidate = base.clone();
+    let joined = candidate.results.iter_mut().find(|one| one.check.as_str() == "node/joined").unwrap();
+    *joined = fixture::result(
+        "node/joined",
+        "every node joins",
+        joined.subject.clone(),
+        fixture::fail("node 1", "never came"),
+    );
+    let moved = candidate.results.remove(0);
+    candidate.results.push(moved);
+    let summary = render(&candidate, Some(&base), &PLAIN);
+    let mut failed = summary.lines().skip_while(|line| !line.starts_with("failed (3)")).skip(1);
+    assert_eq!(failed.next(), Some("  al2023-eks node/joined [unknown] NEW"));
+    assert_eq!(summary.matches(" NEW").count(), 1);
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_but_commands_to_copy() {
+    for (name, report) in fixture::all() {
+        for width in [60, 80, 140] {
+            for line in render(&report, None, &Style { width, ..PLAIN }).lines() {
+                let command = line.starts_with("    amiproof ") || line.starts_with("    aws ");
+                assert!(command || line.width() <= usize::from(width), "{name} at {width}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn ascii_is_ascii_and_nothing_from_outside_moves_the_cursor() {
+    for (name, report) in fixture::all() {
+        let ascii = render(&report, None, &Style { ascii: true, ..PLAIN });
+        assert!(ascii.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{name}: {ascii}");
+        let plain = render(&report, None, &PLAIN);
+        assert!(!plain.chars().any(|c| c != '\n' && c.is_control()), "{name}: {plain:?}");
+    }
+}
+
+#[test]
+fn colour_adds_escape_sequences_and_changes_no_word() {
+    for (name, report) in fixture::all() {
+        let coloured = render(&report, None, &Style { colour: true, ..PLAIN });
+        assert!(coloured.contains("\u{1b}["), "{name}");
+        let mut words = String::new();
+        let mut rest = coloured.as_str();
+        while let Some((before, after)) = rest.split_once("\u{1b}[") {
+            words.push_str(before);
+            rest = after.split_once('m').unwrap().1;
+        }
+        words.push_str(rest);
+        let words: Vec<&str> = words.lines().map(str::trim_end).collect();
+        let plain = render(&report, None, &PLAIN);
+        assert_eq!(words, plain.lines().map(str::trim_end).collect::<Vec<_>>(), "{name}");
+    }
+}
+
+#[test]
+fn a_long_list_is_cut_and_says_how_much_is_missing() {
+    let summary = render(&fixture::big(), None, &Style { limit: 3, ..PLAIN });
+    assert!(summary.contains("failed (1200)") && summary.contains("and 1197 more: see matrix.html"), "{summary}");
+}
