@@ -1,5 +1,23 @@
-//! AWS: the only place that builds SDK clients.
+//! AWS: the only place that builds SDK clients, and everything that amiproof asks of them.
+//!
+//! Reading order: [`error`] (whose fault an error is) and [`names`] (names and tags), then in the order of a run [`network`],
+//! [`cluster`], [`token`], [`addons`], [`ami`], [`launch_template`], [`node_group`] and [`instances`].
 
-/// The SDK clients of one account and region. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Clients {}
+pub mod addons;
+pub mod ami;
+mod autoscaling;
+mod clients;
+pub mod cluster;
+pub mod error;
+pub(crate) mod evidence;
+pub mod instances;
+pub mod launch_template;
+pub mod names;
+pub mod network;
+pub mod node_group;
+mod retry;
+pub mod ssm;
+pub mod token;
+
+pub use clients::{Clients, Identity, Settings};
+pub use error::{AwsError, Class};

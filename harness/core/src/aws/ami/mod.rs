@@ -1,0 +1,210 @@
+//! Finding the image of a variant, and making sure that it can be what the matrix says.
+
+mod packer;
+mod parameter;
+mod plausible;
+
+use amiproof_model::matrix::{AmiSource, Architecture, Family, Variant};
+use amiproof_model::name::AmiId;
+use amiproof_model::report::AmiRecord;
+use aws_sdk_ec2::types::{Filter, Image};
+
+pub use self::packer::newest_in_manifest;
+pub use self::parameter::recommended_parameter;
+use super::Clients;
+use super::error::{AwsError, Explain as _};
+
+/// An image that exists, is available and fits its variant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ami {
+    /// What the report says of it.
+    pub record: AmiRecord,
+    /// Its EBS volumes, the root device first.
+    pub volumes: Vec<ImageVolume>,
+}
+
+/// An EBS volume that an image brings along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageVolume {
+    /// `/dev/xvda`.
+    pub device: String,
+    /// The size of its snapshot, GiB; a volume cannot be smaller.
+    pub gib: i32,
+    /// Whether it is the root device.
+    pub is_root: bool,
+}
+
+/// Why there is no image for a variant.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// AWS did not answer as it should.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The source leads nowhere, or to an image that does not fit.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+/// Finds the image of a variant. `manifest` is the text of the Packer manifest where the source is one.
+///
+/// # Errors
+/// When the source leads nowhere, when the image is not available, or when it cannot be of the variant's family and architecture.
+pub async fn resolve(clients: &Clients, variant: &Variant, manifest: Option<&str>) -> Result<Ami, Error> {
+    let (image, source) = match &variant.ami {
+        AmiSource::Id(id) => (describe(clients, id).await?, "id".to_owned()),
+        AmiSource::Recommended => {
+            let name = recommended_parameter(variant);
+            (from_parameter(clients, variant, &name).await?, format!("ssm {name}"))
+        }
+        AmiSource::SsmParameter(name) => (from_parameter(clients, variant, name).await?, format!("ssm {name}")),
+        AmiSource::Filter { owner, name } => {
+            (newest(clients, variant.architecture, owner, name).await?, format!("filter {owner} {name}"))
+        }
+        AmiSource::PackerManifest { path, select } => {
+            let text = manifest.ok_or_else(|| Error::Unusable(format!("the Packer manifest {path} was not read")))?;
+            let id = newest_in_manifest(text, select.as_deref(), clients.region())
+                .map_err(|reason| Error::Unusable(format!("{path}: {reason}")))?;
+            (describe(clients, &id).await?, format!("packer manifest {path}"))
+        }
+    };
+    check(&image, variant)?;
+    Ok(Ami { record: record(&image, source)?, volumes: volumes(&image) })
+}
+
+/// Reads an image.
+async fn describe(clients: &Clients, id: &AmiId) -> Result<Image, Error> {
+    let answer = clients
+        .patiently(|| async {
+            let _place = clients.read_place().await;
+            clients.ec2.describe_images().image_ids(id.as_str()).send().await.explain("DescribeImages", id)
+        })
+        .await;
+    let missing = || {
+        Error::Unusable(format!(
+            "{id} does not exist in {}, or is not shared with this account: AMI ids differ from region to region, so copy the image \
+             here or name the one of this region",
+            clients.region()
+        ))
+    };
+    match answer {
+        Ok(answer) => answer.images.unwrap_or_default().into_iter().next().ok_or_else(missing),
+        Err(error) if error.is_not_found() => Err(missing()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn from_parameter(clients: &Clients, variant: &Variant, name: &str) -> Result<Image, Error> {
+    let answer = clients
+        .patiently(|| async { clients.ssm.get_parameter().name(name).send().await.explain("GetParameter", name) })
+        .await;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) if error.is_not_found() => return Err(Error::Unusable(parameter::missing(name, variant))),
+        Err(error) => return Err(error.into()),
+    };
+    let value = answer.parameter().and_then(|parameter| parameter.value()).unwrap_or_default();
+    let id = parameter::ami_id(value).map_err(|reason| Error::Unusable(format!("SSM parameter {name}: {reason}")))?;
+    describe(clients, &id).await
+}
+
+async fn newest(clients: &Clients, architecture: Architecture, owner: &str, name: &str) -> Result<Image, Error> {
+    let filters: Vec<Filter> = [("name", name), ("state", "available"), ("architecture", architecture.word())]
+        .into_iter()
+        .map(|(key, value)| Filter::builder().name(key).values(value).build())
+        .collect();
+    let mut images = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let page = clients
+            .patiently(|| async {
+                let request = clients.ec2.describe_images().owners(owner).set_filters(Some(filters.clone()));
+                request
+                    .set_next_token(token.clone())
+                    .send()
+                    .await
+                    .explain("DescribeImages", format!("images named {name}"))
+            })
+            .await?;
+        images.extend(page.images.unwrap_or_default());
+        match page.next_token {
+            Some(next) if !next.is_empty() && token.as_ref() != Some(&next) => token = Some(next),
+            _ => break,
+        }
+    }
+    // ISO 8601 in UTC sorts as text.
+    let newest = images.into_iter().max_by(|a, b| a.creation_date().cmp(&b.creation_date()));
+    newest.ok_or_else(|| {
+        Error::Unusable(format!(
+            "no available {} image of owner {owner} in {} is named {name}: check owner and pattern with \
+             `aws ec2 describe-images --owners {owner} --filters Name=name,Values='{name}'`",
+            architecture.word(),
+            clients.region()
+        ))
+    })
+}
+
+fn check(image: &Image, variant: &Variant) -> Result<(), Error> {
+    let id = image.image_id().unwrap_or("the image");
+    let name = image.name().unwrap_or_default();
+    let state = image.state().map_or("unknown", |state| state.as_str());
+    if state != "available" {
+        return Err(Error::Unusable(format!(
+            "{id} ({name}) is {state}, not available: wait until it is, or choose another image"
+        )));
+    }
+    let architecture = image.architecture().map_or("unknown", |architecture| architecture.as_str());
+    if architecture != variant.architecture.word() {
+        return Err(Error::Unusable(format!(
+            "{id} ({name}) is {architecture}, but the variant says {}: set `architecture` and `instanceTypes` to fit the image",
+            variant.architecture.word()
+        )));
+    }
+    let is_windows = image.platform().is_some_and(|platform| platform.as_str().eq_ignore_ascii_case("windows"));
+    match plausible::family(name, is_windows) {
+        Some(family) if family != variant.family => Err(Error::Unusable(format!(
+            "{id} ({name}) boots as {}, but the variant says family {}: with the wrong user data it never joins, so mend `family` or \
+             the image",
+            family.word(),
+            variant.family.word()
+        ))),
+        None if variant.family == Family::Windows => {
+            Err(Error::Unusable(format!("{id} ({name}) is not a Windows image, but the variant says family windows")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn record(image: &Image, source: String) -> Result<AmiRecord, Error> {
+    let id = image.image_id().unwrap_or_default().to_owned();
+    Ok(AmiRecord {
+        id: id
+            .try_into()
+            .map_err(|error| Error::Unusable(format!("EC2 answered with an image without a proper id: {error}")))?,
+        name: image.name().unwrap_or_default().to_owned(),
+        created: image.creation_date().and_then(|text| text.parse().ok()),
+        source,
+        architecture: image.architecture().map_or("", |architecture| architecture.as_str()).to_owned(),
+    })
+}
+
+/// EC2 guarantees the root device first only in practice, hence the sort.
+fn volumes(image: &Image) -> Vec<ImageVolume> {
+    let root = image.root_device_name().unwrap_or("/dev/xvda");
+    let mut volumes: Vec<ImageVolume> = image
+        .block_device_mappings()
+        .iter()
+        .filter_map(|mapping| {
+            let device = mapping.device_name()?.to_owned();
+            let gib = mapping.ebs()?.volume_size().unwrap_or(0);
+            Some(ImageVolume { is_root: device == root, device, gib })
+        })
+        .collect();
+    if !volumes.iter().any(|volume| volume.is_root) {
+        volumes.push(ImageVolume { device: root.to_owned(), gib: 0, is_root: true });
+    }
+    volumes.sort_by_key(|volume| !volume.is_root);
+    volumes
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! The manifest that Packer's `manifest` post-processor writes.
+
+use amiproof_model::name::AmiId;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Manifest {
+    builds: Vec<Build>,
+}
+
+#[derive(Deserialize)]
+struct Build {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    build_time: i64,
+    /// `region:ami-…`, several of them joined by commas; other builders write other things.
+    #[serde(default)]
+    artifact_id: String,
+}
+
+/// The newest AMI of a manifest for a region; `select` keeps the builds whose name contains it.
+///
+/// # Errors
+/// A clause that says what is wrong with the manifest and what to do: not JSON, no build of that name, none in that region.
+pub fn newest_in_manifest(text: &str, select: Option<&str>, region: &str) -> Result<AmiId, String> {
+    let manifest: Manifest = serde_json::from_str(text)
+        .map_err(|error| format!("not a Packer manifest ({error}): it comes from the post-processor \"manifest\""))?;
+    let named: Vec<&Build> =
+        manifest.builds.iter().filter(|build| select.is_none_or(|part| build.name.contains(part))).collect();
+    if named.is_empty() {
+        return Err(match (select, manifest.builds.is_empty()) {
+            (_, true) => "the Packer manifest lists no builds: run `packer build` first".to_owned(),
+            (select, false) => format!(
+                "no build's name contains '{}': there are {}",
+                select.unwrap_or_default(),
+                listed(manifest.builds.iter().map(|build| build.name.as_str()))
+            ),
+        });
+    }
+    let here = |build: &&Build| image_in(&build.artifact_id, region).map(|id| (build.build_time, id.to_owned()));
+    let newest = named.iter().filter_map(here).max_by_key(|(time, _)| *time);
+    let (_, id) = newest.ok_or_else(|| {
+        format!(
+            "no image was built for {region}: the artifacts are {}; build there, or copy the image",
+            listed(named.iter().map(|build| build.artifact_id.as_str()))
+        )
+    })?;
+    id.parse().map_err(|error| format!("{error}"))
+}
+
+fn image_in<'a>(artifact: &'a str, region: &str) -> Option<&'a str> {
+    artifact.split(',').find_map(|part| part.trim().strip_prefix(region)?.strip_prefix(':'))
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,103 @@
+use aws_sdk_ec2::types::{ArchitectureValues, BlockDeviceMapping, EbsBlockDevice, ImageState, PlatformValues};
+
+use super::*;
+use crate::fixture;
+
+fn image() -> aws_sdk_ec2::types::builders::ImageBuilder {
+    Image::builder()
+        .image_id("ami-0123456789abcdef0")
+        .name("amazon-eks-node-al2023-x86_64-standard-1.36-v20261101")
+        .state(ImageState::Available)
+        .architecture(ArchitectureValues::X8664)
+        .root_device_name("/dev/xvda")
+        .creation_date("2026-11-01T00:00:00.000Z")
+}
+
+fn why_not(image: &Image, family: Family) -> String {
+    check(image, &fixture::variant("v", family)).unwrap_err().to_string()
+}
+
+#[test]
+fn parameters_are_those_that_aws_publishes() {
+    let of = |family, version: &str, architecture, benchmark: Option<&str>| {
+        let mut variant = fixture::variant("v", family);
+        variant.kubernetes_version = version.parse().unwrap();
+        variant.architecture = architecture;
+        variant.hardening = benchmark.map(fixture::hardening);
+        recommended_parameter(&variant)
+    };
+    let all = [
+        of(Family::Al2023, "1.36", Architecture::X86_64, None),
+        of(Family::Al2023, "1.36", Architecture::Arm64, None),
+        of(Family::Al2, "1.32", Architecture::X86_64, None),
+        of(Family::Al2, "1.32", Architecture::Arm64, None),
+        of(Family::Bottlerocket, "1.36", Architecture::X86_64, None),
+        of(Family::Windows, "1.36", Architecture::X86_64, None),
+        of(Family::Windows, "1.36", Architecture::X86_64, Some("cis-windows-2019-5.0.0")),
+    ];
+    insta::assert_snapshot!(all.join("\n"), @r"
+    /aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/recommended/image_id
+    /aws/service/eks/optimized-ami/1.36/amazon-linux-2023/arm64/standard/recommended/image_id
+    /aws/service/eks/optimized-ami/1.32/amazon-linux-2/recommended/image_id
+    /aws/service/eks/optimized-ami/1.32/amazon-linux-2-arm64/recommended/image_id
+    /aws/service/bottlerocket/aws-k8s-1.36/x86_64/latest/image_id
+    /aws/service/ami-windows-latest/Windows_Server-2022-English-Core-EKS_Optimized-1.36/image_id
+    /aws/service/ami-windows-latest/Windows_Server-2019-English-Core-EKS_Optimized-1.36/image_id
+    ");
+}
+
+#[test]
+fn a_parameter_holds_an_id_or_the_json_form() {
+    assert_eq!(parameter::ami_id("ami-0123456789abcdef0\n").unwrap().as_str(), "ami-0123456789abcdef0");
+    let json = r#"{"schema_version":"2","image_id":"ami-0123456789abcdef0","image_name":"n","release_version":"r"}"#;
+    assert_eq!(parameter::ami_id(json).unwrap().as_str(), "ami-0123456789abcdef0");
+    assert!(parameter::ami_id("{}").unwrap_err().contains("no image_id"));
+    assert!(parameter::ami_id("latest").unwrap_err().contains("not a legal AMI id"));
+}
+
+#[test]
+fn an_image_that_fits_is_accepted_and_others_are_refused_with_the_mend() {
+    let good = image().build();
+    check(&good, &fixture::variant("v", Family::Al2023)).unwrap();
+    let messages = [
+        why_not(&image().state(ImageState::Pending).build(), Family::Al2023),
+        why_not(&image().architecture(ArchitectureValues::Arm64).build(), Family::Al2023),
+        why_not(&good, Family::Bottlerocket),
+        why_not(&image().platform(PlatformValues::Windows).build(), Family::Al2023),
+        why_not(&image().name("ours").build(), Family::Windows),
+    ];
+    insta::assert_snapshot!(messages.join("\n"));
+    check(&image().name("ours").build(), &fixture::variant("v", Family::Al2)).unwrap();
+}
+
+#[test]
+fn volumes_start_with_the_root_device() {
+    let mapping = |device: &str, gib| {
+        BlockDeviceMapping::builder()
+            .device_name(device)
+            .ebs(EbsBlockDevice::builder().volume_size(gib).build())
+            .build()
+    };
+    let bottlerocket =
+        image().block_device_mappings(mapping("/dev/xvdb", 20)).block_device_mappings(mapping("/dev/xvda", 4)).build();
+    let named: Vec<_> = volumes(&bottlerocket).into_iter().map(|volume| (volume.device, volume.gib)).collect();
+    assert_eq!(named, [("/dev/xvda".to_owned(), 4), ("/dev/xvdb".to_owned(), 20)]);
+    assert_eq!(volumes(&image().build()).len(), 1);
+}
+
+#[test]
+fn the_newest_build_of_the_region_is_taken_from_a_manifest() {
+    let manifest = r#"{"builds": [
+        {"name": "AL2023_Level_1", "build_time": 10, "artifact_id": "us-west-2:ami-00000000000000001"},
+        {"name": "AL2023_Level_1", "build_time": 30, "artifact_id": "eu-west-1:ami-00000000000000002,us-west-2:ami-00000000000000003"},
+        {"name": "AL2023_Level_2", "build_time": 40, "artifact_id": "us-west-2:ami-00000000000000004"}], "last_run_uuid": "x"}"#;
+    assert_eq!(newest_in_manifest(manifest, Some("Level_1"), "us-west-2").unwrap().as_str(), "ami-00000000000000003");
+    assert_eq!(newest_in_manifest(manifest, None, "us-west-2").unwrap().as_str(), "ami-00000000000000004");
+    let messages = [
+        newest_in_manifest(manifest, Some("Level_3"), "us-west-2").unwrap_err(),
+        newest_in_manifest(manifest, Some("Level_2"), "eu-west-1").unwrap_err(),
+        newest_in_manifest(r#"{"builds": []}"#, None, "us-west-2").unwrap_err(),
+        newest_in_manifest("builds: []", None, "us-west-2").unwrap_err(),
+    ];
+    insta::assert_snapshot!(messages.join("\n"));
+}

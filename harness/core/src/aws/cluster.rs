@@ -1,0 +1,307 @@
+//! The EKS cluster under test: made by the run, or one that is there already.
+
+use std::time::Duration;
+
+use amiproof_model::matrix::ClusterSpec;
+use aws_sdk_eks::types::{AuthenticationMode, ClusterStatus, CreateAccessConfigRequest, VpcConfigRequest};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use tokio::time::Instant;
+
+use super::Clients;
+use super::error::{AwsError, Class, Explain as _, found};
+use super::names::{self, RUN_TAG, Tags};
+use crate::ledger::{self, Ledger, Resource, ResourceKind};
+use crate::user_data::ClusterFacts;
+
+/// The polling interval of the SDK's own waiter.
+const POLL: Duration = Duration::from_secs(30);
+
+/// A cluster as EKS describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterEndpoint {
+    /// Its name.
+    pub name: String,
+    /// `CREATING`, `ACTIVE`, `DELETING`, `FAILED` …
+    pub status: String,
+    /// `https://….eks.amazonaws.com`; empty while it is created.
+    pub endpoint: String,
+    /// The certificate authority, PEM in base64; empty while it is created.
+    pub certificate_authority: String,
+    /// The CIDR of Services; empty while it is created.
+    pub service_cidr: String,
+    /// The control plane's version: `1.36`.
+    pub version: String,
+    /// The subnets that the control plane is attached to.
+    pub subnet_ids: Vec<String>,
+    /// The VPC.
+    pub vpc_id: Option<String>,
+    /// The security group that EKS makes for control plane and managed nodes.
+    pub security_group_id: Option<String>,
+    /// The value of [`RUN_TAG`], where amiproof made it.
+    pub run_tag: Option<String>,
+    /// What EKS says is wrong with it.
+    pub issues: Vec<String>,
+}
+
+impl ClusterEndpoint {
+    /// The certificate authority as PEM.
+    ///
+    /// # Errors
+    /// When what EKS gave is not base64.
+    pub fn ca_pem(&self) -> Result<Vec<u8>, AwsError> {
+        BASE64_STANDARD.decode(self.certificate_authority.trim()).map_err(|error| {
+            let message = format!("the certificate authority is not base64: {error}");
+            AwsError::new(Class::Infrastructure, "DescribeCluster", format!("cluster {}", self.name), message)
+        })
+    }
+
+    /// What a node must know to join.
+    pub fn facts(&self) -> ClusterFacts {
+        ClusterFacts {
+            name: self.name.clone(),
+            endpoint: self.endpoint.clone(),
+            certificate_authority: self.certificate_authority.clone(),
+            service_cidr: self.service_cidr.clone(),
+        }
+    }
+}
+
+/// Why there is no cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// EKS did not answer as it should.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The ledger could not be written.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// The cluster does not exist, and the run is not to make it.
+    #[error(
+        "cluster {name} does not exist in {region}: set `cluster.create: true`, or name one that does (`aws eks list-clusters`)"
+    )]
+    Missing {
+        /// Its name.
+        name: String,
+        /// Where it was looked for.
+        region: String,
+    },
+    /// There is a cluster of that name that this run did not make.
+    #[error(
+        "cluster {name} exists already and was not made by run {run}: set `cluster.create: false` to use it, or choose another name"
+    )]
+    Foreign {
+        /// Its name.
+        name: String,
+        /// This run.
+        run: String,
+    },
+    /// It went wrong, or took too long.
+    #[error("cluster {name} is {status} after {}s, not {wanted}{}", after.as_secs(), listed(issues))]
+    Stuck {
+        /// Its name.
+        name: String,
+        /// Its status.
+        status: String,
+        /// The status that was waited for.
+        wanted: &'static str,
+        /// How long it was waited for.
+        after: Duration,
+        /// What EKS says is wrong.
+        issues: Vec<String>,
+    },
+}
+
+fn listed(issues: &[String]) -> String {
+    if issues.is_empty() { String::new() } else { format!(": {}", issues.join("; ")) }
+}
+
+/// Reads a cluster; `None` where there is none of that name.
+///
+/// # Errors
+/// When EKS does not answer.
+pub async fn describe(clients: &Clients, name: &str) -> Result<Option<ClusterEndpoint>, AwsError> {
+    let answer = clients
+        .patiently(|| async {
+            let _place = clients.read_place().await;
+            clients.eks.describe_cluster().name(name).send().await.explain("DescribeCluster", format!("cluster {name}"))
+        })
+        .await;
+    Ok(found(answer)?.and_then(|answer| answer.cluster).map(|cluster| endpoint_of(name, &cluster)))
+}
+
+fn endpoint_of(name: &str, cluster: &aws_sdk_eks::types::Cluster) -> ClusterEndpoint {
+    let network = cluster.kubernetes_network_config();
+    let service_cidr = network.and_then(|network| network.service_ipv4_cidr().or_else(|| network.service_ipv6_cidr()));
+    let vpc = cluster.resources_vpc_config();
+    let issues = cluster.health().map(|health| health.issues()).unwrap_or_default().iter();
+    ClusterEndpoint {
+        name: name.to_owned(),
+        status: cluster.status().map_or("unknown", ClusterStatus::as_str).to_owned(),
+        endpoint: cluster.endpoint().unwrap_or_default().to_owned(),
+        certificate_authority: cluster
+            .certificate_authority()
+            .and_then(|authority| authority.data())
+            .unwrap_or_default()
+            .to_owned(),
+        service_cidr: service_cidr.unwrap_or_default().to_owned(),
+        version: cluster.version().unwrap_or_default().to_owned(),
+        subnet_ids: vpc.map(|vpc| vpc.subnet_ids().to_vec()).unwrap_or_default(),
+        vpc_id: vpc.and_then(|vpc| vpc.vpc_id()).map(str::to_owned),
+        security_group_id: vpc.and_then(|vpc| vpc.cluster_security_group_id()).map(str::to_owned),
+        run_tag: cluster.tags().and_then(|tags| tags.get(RUN_TAG)).cloned(),
+        issues: issues.filter_map(|issue| issue.message()).map(str::to_owned).collect(),
+    }
+}
+
+/// An existing cluster, which must be ACTIVE (one that is being created or updated is waited for).
+///
+/// # Errors
+/// When it does not exist, or does not become ACTIVE within `deadline`.
+pub async fn existing(clients: &Clients, name: &str, deadline: Duration) -> Result<ClusterEndpoint, Error> {
+    match describe(clients, name).await? {
+        None => Err(Error::Missing { name: name.to_owned(), region: clients.region().to_owned() }),
+        Some(cluster) if cluster.status == ClusterStatus::Active.as_str() => Ok(cluster),
+        Some(_) => wait_active(clients, name, deadline).await,
+    }
+}
+
+/// Makes the cluster and waits until it is ACTIVE. `subnet_ids` and `role_arn` come from the matrix or the network stack.
+///
+/// # Errors
+/// When EKS refuses, when a cluster of that name exists that this run did not make, or when it is not ACTIVE within `deadline`.
+pub async fn create(
+    clients: &Clients,
+    ledger: &Ledger,
+    spec: &ClusterSpec,
+    subnet_ids: &[String],
+    role_arn: &str,
+    tags: &Tags,
+    deadline: Duration,
+) -> Result<ClusterEndpoint, Error> {
+    let name = &spec.name;
+    if let Some(there) = describe(clients, name).await?
+        && there.run_tag.as_deref() != Some(tags.run.as_str())
+    {
+        return Err(Error::Foreign { name: name.clone(), run: tags.run.to_string() });
+    }
+    if ledger.standing(ResourceKind::Cluster, name).is_none() {
+        let resource = Resource::new(ResourceKind::Cluster, name).in_region(clients.region()).in_cluster(name);
+        ledger
+            .create_resource(resource, || async {
+                let create = || create_once(clients, spec, subnet_ids, role_arn, tags);
+                clients.patiently(create).await.map_err(Error::from)
+            })
+            .await?;
+    }
+    wait_active(clients, name, deadline).await
+}
+
+async fn create_once(
+    clients: &Clients,
+    spec: &ClusterSpec,
+    subnet_ids: &[String],
+    role_arn: &str,
+    tags: &Tags,
+) -> Result<String, AwsError> {
+    let access = CreateAccessConfigRequest::builder()
+        .authentication_mode(AuthenticationMode::ApiAndConfigMap)
+        .bootstrap_cluster_creator_admin_permissions(true)
+        .build();
+    // Nodes in private subnets reach the API privately, whoever runs amiproof reaches it from outside.
+    let vpc = VpcConfigRequest::builder()
+        .set_subnet_ids(Some(subnet_ids.to_vec()))
+        .endpoint_public_access(true)
+        .endpoint_private_access(true)
+        .build();
+    let answer = clients
+        .eks
+        .create_cluster()
+        .name(&spec.name)
+        .version(spec.kubernetes_version.as_str())
+        .role_arn(role_arn)
+        .resources_vpc_config(vpc)
+        .access_config(access)
+        .client_request_token(names::request_token(&spec.name, &tags.run, 1))
+        .set_tags(Some(tags.pairs().into_iter().collect()))
+        .send()
+        .await
+        .explain("CreateCluster", format!("cluster {}", spec.name));
+    match answer {
+        Ok(answer) => Ok(answer.cluster.and_then(|cluster| cluster.arn).unwrap_or_else(|| spec.name.clone())),
+        // Whether it is ours was asked before; a lost answer of an earlier try.
+        Err(error) if error.class == Class::Exists => Ok(spec.name.clone()),
+        // The role was made seconds ago and is not known everywhere yet.
+        Err(error) if error.message.contains("could not be assumed") => {
+            Err(AwsError { class: Class::Infrastructure, ..error })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Waits until a cluster is ACTIVE.
+///
+/// # Errors
+/// When it fails, goes away, or is not ACTIVE within `deadline`.
+pub async fn wait_active(clients: &Clients, name: &str, deadline: Duration) -> Result<ClusterEndpoint, Error> {
+    let started = Instant::now();
+    loop {
+        let Some(cluster) = describe(clients, name).await? else {
+            return Err(Error::Missing { name: name.to_owned(), region: clients.region().to_owned() });
+        };
+        match cluster.status.as_str() {
+            "ACTIVE" => return Ok(cluster),
+            "FAILED" | "DELETING" => return Err(stuck(cluster, "ACTIVE", started)),
+            _ if started.elapsed() >= deadline => return Err(stuck(cluster, "ACTIVE", started)),
+            _ => clients.pause(POLL).await,
+        }
+    }
+}
+
+/// Asks for a cluster's deletion; one that does not exist is fine, one with node groups left is waited for.
+///
+/// # Errors
+/// When EKS refuses.
+pub async fn delete(clients: &Clients, name: &str) -> Result<(), AwsError> {
+    let deleted = clients
+        .until_free(|| async {
+            clients.eks.delete_cluster().name(name).send().await.explain("DeleteCluster", format!("cluster {name}"))
+        })
+        .await;
+    match found(deleted) {
+        Ok(_) => Ok(()),
+        // It is being deleted already.
+        Err(error) if error.class == Class::InUse && is_deleting(clients, name).await? => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn is_deleting(clients: &Clients, name: &str) -> Result<bool, AwsError> {
+    let cluster = describe(clients, name).await?;
+    Ok(cluster.is_none_or(|cluster| cluster.status == ClusterStatus::Deleting.as_str()))
+}
+
+/// Waits until a cluster is gone.
+///
+/// # Errors
+/// When it is not gone within `deadline`.
+pub async fn wait_gone(clients: &Clients, name: &str, deadline: Duration) -> Result<(), Error> {
+    let started = Instant::now();
+    while let Some(cluster) = describe(clients, name).await? {
+        if started.elapsed() >= deadline || cluster.status == ClusterStatus::Failed.as_str() {
+            return Err(stuck(cluster, "gone", started));
+        }
+        clients.pause(POLL).await;
+    }
+    Ok(())
+}
+
+fn stuck(cluster: ClusterEndpoint, wanted: &'static str, started: Instant) -> Error {
+    Error::Stuck {
+        name: cluster.name,
+        status: cluster.status,
+        wanted,
+        after: started.elapsed(),
+        issues: cluster.issues,
+    }
+}

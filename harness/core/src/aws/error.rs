@@ -1,0 +1,284 @@
+//! One reading of every SDK error: whose fault it is, and what to do next.
+
+use std::fmt::Display;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// Whose fault an error is, which decides whether to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Throttling, 5xx, capacity, a broken connection: try again. Says nothing about the request or the image.
+    Infrastructure,
+    /// The request itself is wrong, or breaks a quota: trying again gives the same answer.
+    Request,
+    /// The resource does not exist.
+    NotFound,
+    /// The resource exists already.
+    Exists,
+    /// The resource is in use by another one, or busy with another change: wait for that, then try again.
+    InUse,
+    /// The caller may not do this.
+    AccessDenied,
+    /// There are no valid credentials.
+    Credentials,
+}
+
+/// A call to AWS that was not answered as it should.
+#[derive(Clone, Debug)]
+pub struct AwsError {
+    /// Whose fault it is.
+    pub class: Class,
+    /// The operation, as the API calls it: `CreateNodegroup`.
+    pub operation: &'static str,
+    /// What it was about: `node group al2023-eks-l1-r-1`.
+    pub resource: String,
+    /// The error code of the service, where one came.
+    pub code: Option<String>,
+    /// The service's own words, or those of the connection.
+    pub message: String,
+}
+
+impl std::fmt::Display for AwsError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} for {}: ", self.operation, self.resource)?;
+        if let Some(code) = &self.code {
+            write!(out, "{code}: ")?;
+        }
+        write!(out, "{}{}", self.message, self.mend())
+    }
+}
+
+impl std::error::Error for AwsError {}
+
+impl AwsError {
+    /// An error that amiproof itself finds in an otherwise good answer.
+    pub fn new(class: Class, operation: &'static str, resource: impl Display, message: impl Into<String>) -> Self {
+        Self { class, operation, resource: resource.to_string(), code: None, message: message.into() }
+    }
+
+    /// Whether the same call may well succeed later.
+    pub fn is_infrastructure(&self) -> bool {
+        self.class == Class::Infrastructure
+    }
+
+    /// Whether the resource does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.class == Class::NotFound
+    }
+
+    fn mend(&self) -> String {
+        let action = self.operation;
+        match self.class {
+            Class::AccessDenied => {
+                format!(
+                    " (allow the action {action} to the caller, or use other credentials; `amiproof doctor` lists what is needed)"
+                )
+            }
+            Class::Credentials => {
+                " (log in, or name a profile with --profile; `aws sts get-caller-identity` must answer)".to_owned()
+            }
+            Class::Infrastructure => " (AWS did not answer in good time; run again)".to_owned(),
+            Class::Request | Class::NotFound | Class::Exists | Class::InUse => String::new(),
+        }
+    }
+}
+
+/// Adds what was asked of whom to the answer of an SDK call.
+pub(crate) trait Explain<T> {
+    /// Turns an SDK error into an [`AwsError`] that names operation and resource.
+    fn explain(self, operation: &'static str, resource: impl Display) -> Result<T, AwsError>;
+}
+
+impl<T, E> Explain<T> for Result<T, SdkError<E, HttpResponse>>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    fn explain(self, operation: &'static str, resource: impl Display) -> Result<T, AwsError> {
+        self.map_err(|error| read(error, operation, resource.to_string()))
+    }
+}
+
+impl<T> Explain<T> for Result<T, aws_smithy_types::error::operation::BuildError> {
+    fn explain(self, operation: &'static str, resource: impl Display) -> Result<T, AwsError> {
+        self.map_err(|error| AwsError::new(Class::Request, operation, resource, error.to_string()))
+    }
+}
+
+/// Turns "does not exist" into `None`, which is an answer.
+pub(crate) fn found<T>(answer: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn read<E>(error: SdkError<E, HttpResponse>, operation: &'static str, resource: String) -> AwsError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    if let SdkError::ServiceError(context) = &error {
+        let code = context.err().code().map(str::to_owned);
+        let message = context.err().message().map_or_else(|| chain(context.err()), str::to_owned);
+        let class = classify(code.as_deref(), status, &message);
+        return AwsError { class, operation, resource, code, message };
+    }
+    let message = chain(&error);
+    let class = match &error {
+        // The request was never sent: either it is incomplete, or no provider had credentials for it.
+        _ if mentions_credentials(&message) => Class::Credentials,
+        SdkError::ConstructionFailure(_) => Class::Request,
+        _ => Class::Infrastructure,
+    };
+    AwsError { class, operation, resource, code: None, message }
+}
+
+fn mentions_credentials(message: &str) -> bool {
+    message.contains("credentials provider")
+        || message.contains("no providers in chain")
+        || message.contains("SSO session")
+}
+
+/// Codes come from the service models; status decides where a code is unknown.
+fn classify(code: Option<&str>, status: Option<u16>, message: &str) -> Class {
+    let code = code.unwrap_or_default();
+    if is_throttling(code, message) || is_capacity(code) {
+        return Class::Infrastructure;
+    }
+    match code {
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthorizationError" | "NotAuthorized" => {
+            Class::AccessDenied
+        }
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
+        | "AuthFailure"
+        | "MissingAuthenticationToken"
+        | "RequestExpired" => Class::Credentials,
+        "AlreadyExistsException" | "EntityAlreadyExists" | "ResourceAlreadyExistsException" => Class::Exists,
+        "DependencyViolation" | "DeleteConflict" | "ConflictException" | "OperationInProgressException" => Class::InUse,
+        // EKS says ResourceInUse both for a name that is taken and for a resource that is busy.
+        "ResourceInUseException" if message.contains("already exists") => Class::Exists,
+        "ResourceInUseException" => Class::InUse,
+        "ResourceNotFoundException"
+        | "NotFoundException"
+        | "NoSuchEntity"
+        | "NoSuchEntityException"
+        | "ParameterNotFound"
+        | "InvalidInstanceID" => Class::NotFound,
+        // CloudFormation knows no code of its own for a stack that is not there.
+        "ValidationError" if message.contains("does not exist") => Class::NotFound,
+        _ if code.ends_with(".NotFound") || code.ends_with(".NotFoundException") || code.ends_with("NotFound") => {
+            Class::NotFound
+        }
+        _ if code.ends_with(".Duplicate") || code.ends_with("AlreadyExistsException") => Class::Exists,
+        _ if code.ends_with(".InUse") => Class::InUse,
+        "InternalError"
+        | "InternalFailure"
+        | "InternalServerException"
+        | "InternalServerError"
+        | "ServerException"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "Unavailable" => Class::Infrastructure,
+        _ => match status {
+            Some(429 | 500..=599) => Class::Infrastructure,
+            Some(404) => Class::NotFound,
+            Some(403) => Class::AccessDenied,
+            _ => Class::Request,
+        },
+    }
+}
+
+fn is_throttling(code: &str, message: &str) -> bool {
+    code.contains("Throttl")
+        || matches!(
+            code,
+            "TooManyRequestsException"
+                | "RequestLimitExceeded"
+                | "SlowDown"
+                | "EC2ThrottledException"
+                | "PriorRequestNotComplete"
+                | "BandwidthLimitExceeded"
+                | "LimitExceededException"
+        ) && (code != "LimitExceededException" || message.contains("Rate exceeded"))
+}
+
+fn is_capacity(code: &str) -> bool {
+    matches!(
+        code,
+        "InsufficientInstanceCapacity"
+            | "InsufficientHostCapacity"
+            | "InsufficientReservedInstanceCapacity"
+            | "InsufficientAddressCapacity"
+            | "UnsupportedAvailabilityZoneException"
+    )
+}
+
+/// An error with all its sources on one line; the SDK's own `Display` says only "dispatch failure".
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_read_as_the_services_mean_them() {
+        for (code, status, message, class) in [
+            ("ThrottlingException", 400, "Rate exceeded", Class::Infrastructure),
+            ("Throttling", 400, "Rate exceeded", Class::Infrastructure),
+            ("RequestLimitExceeded", 503, "", Class::Infrastructure),
+            ("InsufficientInstanceCapacity", 500, "", Class::Infrastructure),
+            ("ServerException", 500, "", Class::Infrastructure),
+            ("SomethingNew", 502, "", Class::Infrastructure),
+            ("LimitExceededException", 400, "quota of 30 node groups", Class::Request),
+            ("ResourceLimitExceededException", 400, "", Class::Request),
+            ("InvalidParameterException", 400, "", Class::Request),
+            ("ResourceNotFoundException", 404, "", Class::NotFound),
+            ("InvalidLaunchTemplateId.NotFound", 400, "", Class::NotFound),
+            ("InvalidAMIID.NotFound", 400, "", Class::NotFound),
+            ("ValidationError", 400, "Stack with id x does not exist", Class::NotFound),
+            ("ValidationError", 400, "Template format error", Class::Request),
+            ("NoSuchEntity", 404, "", Class::NotFound),
+            ("ResourceInUseException", 409, "NodeGroup already exists with name x", Class::Exists),
+            ("ResourceInUseException", 409, "Cluster has nodegroups attached", Class::InUse),
+            ("InvalidLaunchTemplateName.AlreadyExistsException", 400, "", Class::Exists),
+            ("UnauthorizedOperation", 403, "", Class::AccessDenied),
+            ("ExpiredToken", 403, "", Class::Credentials),
+            ("InvalidNetworkInterface.InUse", 400, "", Class::InUse),
+        ] {
+            assert_eq!(classify(Some(code), Some(status), message), class, "{code} {status} {message}");
+        }
+        assert_eq!(classify(None, Some(404), ""), Class::NotFound);
+    }
+
+    #[test]
+    fn a_message_names_operation_resource_and_the_mend() {
+        let error = AwsError {
+            class: Class::AccessDenied,
+            operation: "CreateNodegroup",
+            resource: "node group al2023".to_owned(),
+            code: Some("AccessDeniedException".to_owned()),
+            message: "not authorized".to_owned(),
+        };
+        insta::assert_snapshot!(error, @"CreateNodegroup for node group al2023: AccessDeniedException: not authorized (allow the action CreateNodegroup to the caller, or use other credentials; `amiproof doctor` lists what is needed)");
+    }
+}

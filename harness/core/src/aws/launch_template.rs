@@ -1,0 +1,237 @@
+//! The EC2 launch template of a variant: the only place where a custom AMI and its user data enter a managed node group.
+
+use amiproof_model::matrix::{Family, Variant};
+use aws_sdk_ec2::types::{
+    LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest, LaunchTemplateHttpTokensState,
+    LaunchTemplateInstanceMetadataEndpointState, LaunchTemplateInstanceMetadataOptionsRequest,
+    LaunchTemplateInstanceMetadataTagsState, LaunchTemplateTagSpecificationRequest, RequestLaunchTemplateData,
+    ResourceType, Tag, TagSpecification, VolumeType,
+};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+use super::Clients;
+use super::ami::{Ami, ImageVolume};
+use super::error::{AwsError, Class, Explain as _};
+use super::names::{self, Tags};
+use crate::ledger::{self, Ledger, Resource, ResourceKind};
+
+/// A launch template with its one version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaunchTemplate {
+    /// `lt-…`.
+    pub id: String,
+    /// Its name, which follows from run and variant.
+    pub name: String,
+}
+
+/// Why there is no launch template.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// EC2 did not answer as it should.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The ledger could not be written.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+}
+
+/// Makes the launch template of a variant. `user_data` is plain text; `tags` those of the variant.
+///
+/// # Errors
+/// When EC2 refuses, or the ledger cannot be written.
+pub async fn create(
+    clients: &Clients,
+    ledger: &Ledger,
+    variant: &Variant,
+    ami: &Ami,
+    user_data: &str,
+    tags: &Tags,
+) -> Result<LaunchTemplate, Error> {
+    let name = names::launch_template(&tags.run, &variant.name);
+    if let Some(entry) = ledger.standing(ResourceKind::LaunchTemplate, &name)
+        && let Some(id) = entry.id
+    {
+        return Ok(LaunchTemplate { id, name });
+    }
+    let resource =
+        Resource::new(ResourceKind::LaunchTemplate, &name).in_region(clients.region()).for_variant(&variant.name);
+    let wanted = template(variant, ami, user_data, tags);
+    let created = ledger
+        .create_resource(resource, || async {
+            clients.patiently(|| create_once(clients, &name, &wanted, tags)).await.map_err(Error::from)
+        })
+        .await?;
+    Ok(LaunchTemplate { id: created.id, name })
+}
+
+async fn create_once(
+    clients: &Clients,
+    name: &str,
+    wanted: &RequestLaunchTemplateData,
+    tags: &Tags,
+) -> Result<String, AwsError> {
+    let resource = format!("launch template {name}");
+    let answer = clients
+        .ec2
+        .create_launch_template()
+        .launch_template_name(name)
+        .client_token(names::request_token(name, &tags.run, 1))
+        .launch_template_data(wanted.clone())
+        .tag_specifications(
+            TagSpecification::builder()
+                .resource_type(ResourceType::LaunchTemplate)
+                .set_tags(Some(ec2_tags(&tags.pairs_named(name))))
+                .build(),
+        )
+        .send()
+        .await
+        .explain("CreateLaunchTemplate", &resource);
+    let id = match answer {
+        Ok(answer) => answer.launch_template.and_then(|template| template.launch_template_id),
+        // A lost answer of an earlier try: the name holds the run's id, so it is ours.
+        Err(error) if error.class == Class::Exists => find(clients, name).await?,
+        Err(error) => return Err(error),
+    };
+    id.ok_or_else(|| AwsError::new(Class::Infrastructure, "CreateLaunchTemplate", resource, "the answer holds no id"))
+}
+
+/// The id of the launch template of this name; `None` where there is none.
+pub(crate) async fn find(clients: &Clients, name: &str) -> Result<Option<String>, AwsError> {
+    let answer = clients.ec2.describe_launch_templates().launch_template_names(name).send().await;
+    let answer = super::error::found(answer.explain("DescribeLaunchTemplates", format!("launch template {name}")))?;
+    let first = answer.and_then(|answer| answer.launch_templates.unwrap_or_default().into_iter().next());
+    Ok(first.and_then(|template| template.launch_template_id))
+}
+
+/// Deletes a launch template by its id; one that does not exist is fine.
+///
+/// # Errors
+/// When EC2 refuses.
+pub async fn delete(clients: &Clients, id: &str) -> Result<(), AwsError> {
+    let deleted = clients
+        .until_free(|| async {
+            let request = clients.ec2.delete_launch_template().launch_template_id(id);
+            request.send().await.explain("DeleteLaunchTemplate", format!("launch template {id}"))
+        })
+        .await;
+    super::error::found(deleted).map(|_| ())
+}
+
+/// No instance type, instance profile, subnet or shutdown behaviour: EKS refuses a template with them (EKS user guide, "Customize
+/// managed nodes with launch templates").
+fn template(variant: &Variant, ami: &Ami, user_data: &str, tags: &Tags) -> RequestLaunchTemplateData {
+    let instance_tags = ec2_tags(&tags.pairs_named(&names::instance(&tags.run, &variant.name)));
+    // Network interfaces too: a leaked one says by itself which run it is of.
+    let tagged = [ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface].map(|kind| {
+        LaunchTemplateTagSpecificationRequest::builder()
+            .resource_type(kind)
+            .set_tags(Some(instance_tags.clone()))
+            .build()
+    });
+    RequestLaunchTemplateData::builder()
+        .image_id(ami.record.id.as_str())
+        .user_data(BASE64_STANDARD.encode(user_data))
+        .metadata_options(metadata_options(variant))
+        .set_block_device_mappings(Some(ami.volumes.iter().map(|volume| block_device(variant, volume)).collect()))
+        .set_tag_specifications(Some(tagged.into()))
+        .build()
+}
+
+/// Tags in instance metadata stay off: EKS adds tags with a `/` in their keys, and such an instance does not launch
+/// (terraform-aws-modules/terraform-aws-eks#1785).
+fn metadata_options(variant: &Variant) -> LaunchTemplateInstanceMetadataOptionsRequest {
+    LaunchTemplateInstanceMetadataOptionsRequest::builder()
+        .http_endpoint(LaunchTemplateInstanceMetadataEndpointState::Enabled)
+        .http_tokens(LaunchTemplateHttpTokensState::Required)
+        .http_put_response_hop_limit(i32::try_from(variant.imds_hop_limit).unwrap_or(2))
+        .instance_metadata_tags(LaunchTemplateInstanceMetadataTagsState::Disabled)
+        .build()
+}
+
+/// Every volume of the image, encrypted. The variant's size goes to the volume that fills up: Bottlerocket keeps images and logs on
+/// its data volume, and its root volume is a fixed set of partitions.
+fn block_device(variant: &Variant, volume: &ImageVolume) -> LaunchTemplateBlockDeviceMappingRequest {
+    let fills_up = (variant.family == Family::Bottlerocket) != volume.is_root;
+    let wanted = i32::try_from(variant.volume_gib).unwrap_or(i32::MAX);
+    let gib = if fills_up { wanted.max(volume.gib) } else { volume.gib };
+    let ebs = LaunchTemplateEbsBlockDeviceRequest::builder()
+        .encrypted(true)
+        .delete_on_termination(true)
+        .volume_type(VolumeType::Gp3)
+        .set_volume_size((gib > 0).then_some(gib))
+        .build();
+    LaunchTemplateBlockDeviceMappingRequest::builder().device_name(&volume.device).ebs(ebs).build()
+}
+
+fn ec2_tags(pairs: &[(String, String)]) -> Vec<Tag> {
+    pairs.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use amiproof_model::report::AmiRecord;
+
+    use super::*;
+    use crate::fixture;
+
+    fn ami(volumes: &[(&str, i32, bool)]) -> Ami {
+        let volumes = volumes.iter().map(|(device, gib, is_root)| ImageVolume {
+            device: (*device).to_owned(),
+            gib: *gib,
+            is_root: *is_root,
+        });
+        let record = AmiRecord {
+            id: "ami-0123456789abcdef0".parse().unwrap(),
+            name: "n".to_owned(),
+            created: None,
+            source: "id".to_owned(),
+            architecture: "x86_64".to_owned(),
+        };
+        Ami { record, volumes: volumes.collect() }
+    }
+
+    fn of(family: Family, volumes: &[(&str, i32, bool)]) -> RequestLaunchTemplateData {
+        let variant = fixture::variant("v", family);
+        let tags = Tags::of_run("r-1".parse().unwrap(), "2026-11-22T00:00:00Z".parse().unwrap());
+        template(&variant, &ami(volumes), "#!/bin/bash", &tags.for_variant(&variant.name))
+    }
+
+    #[test]
+    fn the_template_holds_what_eks_allows_and_nothing_else() {
+        let template = of(Family::Al2023, &[("/dev/xvda", 20, true)]);
+        assert_eq!(template.image_id(), Some("ami-0123456789abcdef0"));
+        assert_eq!(template.user_data(), Some("IyEvYmluL2Jhc2g="));
+        assert_eq!(template.instance_type(), None);
+        assert_eq!(template.iam_instance_profile(), None);
+        assert!(template.network_interfaces().is_empty() && template.security_group_ids().is_empty());
+        let metadata = template.metadata_options().unwrap();
+        assert_eq!(metadata.http_tokens(), Some(&LaunchTemplateHttpTokensState::Required));
+        assert_eq!(metadata.http_put_response_hop_limit(), Some(2));
+        assert_eq!(metadata.instance_metadata_tags(), Some(&LaunchTemplateInstanceMetadataTagsState::Disabled));
+        let tagged: Vec<_> = template.tag_specifications().iter().filter_map(|spec| spec.resource_type()).collect();
+        assert_eq!(tagged, [&ResourceType::Instance, &ResourceType::Volume, &ResourceType::NetworkInterface]);
+        let keys: Vec<_> = template.tag_specifications()[0].tags().iter().filter_map(|tag| tag.key()).collect();
+        assert_eq!(keys, ["amiproof:run", "amiproof:expires", "amiproof:variant", "amiproof:variant-run", "Name"]);
+    }
+
+    #[test]
+    fn every_volume_is_encrypted_and_the_one_that_fills_up_gets_the_size() {
+        let sizes = |template: &RequestLaunchTemplateData| -> Vec<(String, Option<i32>)> {
+            let mappings = template.block_device_mappings().iter();
+            mappings
+                .map(|mapping| {
+                    let ebs = mapping.ebs().unwrap();
+                    assert_eq!((ebs.encrypted(), ebs.volume_type()), (Some(true), Some(&VolumeType::Gp3)));
+                    (mapping.device_name().unwrap().to_owned(), ebs.volume_size())
+                })
+                .collect()
+        };
+        let amazon_linux = of(Family::Al2023, &[("/dev/xvda", 20, true)]);
+        assert_eq!(sizes(&amazon_linux), [("/dev/xvda".to_owned(), Some(40))]);
+        let windows = of(Family::Windows, &[("/dev/sda1", 50, true)]);
+        assert_eq!(sizes(&windows), [("/dev/sda1".to_owned(), Some(50))]);
+        let bottlerocket = of(Family::Bottlerocket, &[("/dev/xvda", 4, true), ("/dev/xvdb", 20, false)]);
+        assert_eq!(sizes(&bottlerocket), [("/dev/xvda".to_owned(), Some(4)), ("/dev/xvdb".to_owned(), Some(40))]);
+    }
+}

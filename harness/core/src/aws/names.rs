@@ -1,0 +1,150 @@
+//! Names and tags of everything that a run makes. They follow from run and variant alone, so that a resource whose create call
+//! was never confirmed is found again.
+
+use amiproof_model::name::{RunId, VariantName};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+/// The tag with the run's id. On every resource that a run makes.
+pub const RUN_TAG: &str = "amiproof:run";
+/// The tag with the variant's name. On what is made for one variant.
+pub const VARIANT_TAG: &str = "amiproof:variant";
+/// The tag with the time from which `amiproof sweep` may take the resource away, RFC 3339 in UTC.
+pub const EXPIRES_TAG: &str = "amiproof:expires";
+/// The tag by which an Inspector CIS scan finds the instances of one variant of one run, and no others.
+pub const SCAN_TAG: &str = "amiproof:variant-run";
+
+/// The longest name of a node group (EKS API, `CreateNodegroup.nodegroupName`).
+const NODE_GROUP_MAX: usize = 63;
+
+/// The tags of a run, or of one variant of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tags {
+    /// The run.
+    pub run: RunId,
+    /// When `sweep` may take the resources away.
+    pub expires: Timestamp,
+    /// The variant; `None` for what all variants share.
+    pub variant: Option<VariantName>,
+}
+
+impl Tags {
+    /// The tags of what all variants share.
+    pub fn of_run(run: RunId, expires: Timestamp) -> Self {
+        Self { run, expires, variant: None }
+    }
+
+    /// The same for one variant.
+    #[must_use]
+    pub fn for_variant(&self, variant: &VariantName) -> Self {
+        Self { variant: Some(variant.clone()), ..self.clone() }
+    }
+
+    /// Keys and values, `Name` not among them.
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        let mut pairs = vec![
+            (RUN_TAG.to_owned(), self.run.to_string()),
+            (EXPIRES_TAG.to_owned(), self.expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        ];
+        if let Some(variant) = &self.variant {
+            pairs.push((VARIANT_TAG.to_owned(), variant.to_string()));
+            pairs.push((SCAN_TAG.to_owned(), scan_tag_value(&self.run, variant)));
+        }
+        pairs
+    }
+
+    /// As [`Tags::pairs`], with the `Name` that the EC2 console shows.
+    pub fn pairs_named(&self, name: &str) -> Vec<(String, String)> {
+        let mut pairs = self.pairs();
+        pairs.push(("Name".to_owned(), name.to_owned()));
+        pairs
+    }
+}
+
+/// The value of [`SCAN_TAG`]: unique per run and variant.
+pub fn scan_tag_value(run: &RunId, variant: &VariantName) -> String {
+    format!("{run}.{variant}")
+}
+
+/// The node group of a variant.
+pub fn node_group(run: &RunId, variant: &VariantName) -> String {
+    shortened(&format!("{variant}-{run}"), NODE_GROUP_MAX)
+}
+
+/// The launch template of a variant.
+pub fn launch_template(run: &RunId, variant: &VariantName) -> String {
+    format!("amiproof-{run}-{variant}")
+}
+
+/// What instances of a variant are called in the EC2 console.
+pub fn instance(run: &RunId, variant: &VariantName) -> String {
+    format!("amiproof {variant} {run}")
+}
+
+/// The start of the names of all Inspector CIS scan configurations of a run.
+pub fn scan_prefix(run: &RunId) -> String {
+    format!("amiproof-{run}-")
+}
+
+/// The Inspector CIS scan configuration of a variant.
+pub fn scan_configuration(run: &RunId, variant: &VariantName) -> String {
+    format!("{}{variant}", scan_prefix(run))
+}
+
+/// The CloudFormation stack with network and roles of a test cluster.
+pub fn network_stack(cluster: &str) -> String {
+    let legal: String = cluster.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    shortened(&format!("amiproof-{legal}"), 128)
+}
+
+/// A token that makes a create call idempotent: the same for the same try of the same resource (at most 64 characters).
+pub(crate) fn request_token(name: &str, run: &RunId, attempt: u32) -> String {
+    hex(&format!("{run}/{name}/{attempt}"), 16)
+}
+
+/// The text itself, or its beginning with a digest of the whole where it is too long.
+fn shortened(text: &str, max: usize) -> String {
+    if text.len() <= max {
+        return text.to_owned();
+    }
+    let digest = hex(text, 4);
+    let head: String = text.chars().take(max - digest.len() - 1).collect();
+    format!("{}-{digest}", head.trim_end_matches('-'))
+}
+
+fn hex(text: &str, bytes: usize) -> String {
+    Sha256::digest(text).iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_group_names_fit_and_stay_apart_when_they_are_cut() {
+        let run: RunId = "r-20261121-074220-4f2a-with-a-long-tail-x".parse().unwrap_or_else(|_| "r-1".parse().unwrap());
+        let long: RunId = "r-20261121-074220-4f2a-with-a-long-tail".parse().unwrap();
+        let one = node_group(&long, &"al2023-cis-level-two-with-suffix".parse().unwrap());
+        let two = node_group(&long, &"al2023-cis-level-two-with-suffiy".parse().unwrap());
+        assert!(one.len() <= 63 && two.len() <= 63, "{one} {two}");
+        assert_ne!(one, two);
+        assert_eq!(node_group(&"r-1".parse().unwrap(), &"al2023".parse().unwrap()), "al2023-r-1");
+        assert_eq!(run.as_str(), "r-1", "41 characters are too long for a run id");
+    }
+
+    #[test]
+    fn tags_of_a_variant_say_all_that_sweep_and_inspector_need() {
+        let tags = Tags::of_run("r-1".parse().unwrap(), "2026-11-22T07:42:20.5Z".parse().unwrap());
+        let pairs = tags.for_variant(&"al2023".parse().unwrap()).pairs();
+        let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assert_eq!(
+            pairs,
+            [
+                "amiproof:run=r-1",
+                "amiproof:expires=2026-11-22T07:42:20Z",
+                "amiproof:variant=al2023",
+                "amiproof:variant-run=r-1.al2023"
+            ]
+        );
+    }
+}

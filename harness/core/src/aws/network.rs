@@ -1,0 +1,274 @@
+//! The CloudFormation stack with the test cluster's network and roles.
+
+use std::time::Duration;
+
+use aws_sdk_cloudformation::types::{Capability, OnFailure, Parameter, Stack, StackStatus, Tag};
+use aws_sdk_ec2::types::Filter;
+use tokio::time::Instant;
+
+use super::Clients;
+use super::error::{AwsError, Class, Explain as _, found};
+use super::names::{RUN_TAG, Tags};
+use crate::ledger::{self, Ledger, Resource, ResourceKind};
+
+/// The template: a VPC with two public and two private subnets, one NAT gateway, and the roles of cluster and nodes.
+pub const TEMPLATE: &str = include_str!("../../templates/network.json");
+
+/// The path of every IAM role of the stack.
+pub const ROLE_PATH: &str = "/amiproof/";
+
+const POLL: Duration = Duration::from_secs(10);
+/// Zones in which EKS places no control plane (EKS user guide, "View Amazon EKS networking requirements").
+const UNSUPPORTED_ZONES: [&str; 3] = ["use1-az3", "usw1-az2", "cac1-az3"];
+
+/// What the stack made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The stack's name.
+    pub stack: String,
+    /// The VPC.
+    pub vpc_id: String,
+    /// Subnets with a route to the internet gateway.
+    pub public_subnet_ids: Vec<String>,
+    /// Subnets behind the NAT gateway: where nodes go.
+    pub private_subnet_ids: Vec<String>,
+    /// The role of the control plane.
+    pub cluster_role_arn: String,
+    /// The role of Linux nodes.
+    pub node_role_arn: String,
+    /// The role of Windows nodes.
+    pub windows_node_role_arn: String,
+    /// The value of [`RUN_TAG`].
+    pub run_tag: Option<String>,
+}
+
+impl Network {
+    /// Public and private subnets: those of the control plane.
+    pub fn subnet_ids(&self) -> Vec<String> {
+        self.private_subnet_ids.iter().chain(&self.public_subnet_ids).cloned().collect()
+    }
+}
+
+/// Why there is no network.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// AWS did not answer as it should.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The ledger could not be written.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// The region has too few zones for a cluster.
+    #[error("region {0} has fewer than two availability zones that EKS supports: choose another region")]
+    Zones(String),
+    /// The stack went wrong, or took too long.
+    #[error("stack {name} is {status} after {}s, not {wanted}:\n{events}", after.as_secs())]
+    Stuck {
+        /// Its name.
+        name: String,
+        /// Its status.
+        status: String,
+        /// The status that was waited for.
+        wanted: &'static str,
+        /// How long it was waited for.
+        after: Duration,
+        /// The events of what failed, oldest first.
+        events: String,
+    },
+}
+
+/// Makes the stack and waits until it is complete.
+///
+/// # Errors
+/// When CloudFormation refuses, a resource fails (its events are quoted), or it is not complete within `deadline`.
+pub async fn create(
+    clients: &Clients,
+    ledger: &Ledger,
+    name: &str,
+    tags: &Tags,
+    deadline: Duration,
+) -> Result<Network, Error> {
+    if ledger.standing(ResourceKind::Stack, name).is_none() {
+        let zones = zones(clients).await?;
+        let resource = Resource::new(ResourceKind::Stack, name).in_region(clients.region());
+        ledger
+            .create_resource(resource, || async {
+                clients.patiently(|| create_once(clients, name, &zones, tags)).await.map_err(Error::from)
+            })
+            .await?;
+    }
+    let started = Instant::now();
+    loop {
+        let Some(stack) = describe_stack(clients, name).await? else {
+            return Err(stuck(clients, name, "gone", "complete", started).await);
+        };
+        match status(&stack) {
+            StackStatus::CreateComplete | StackStatus::UpdateComplete => return Ok(network_of(&stack)),
+            StackStatus::CreateInProgress if started.elapsed() < deadline => clients.pause(POLL).await,
+            other => return Err(stuck(clients, name, other.as_str(), "CREATE_COMPLETE", started).await),
+        }
+    }
+}
+
+/// Reads a complete stack; `None` where there is none of that name, or it is not complete.
+///
+/// # Errors
+/// When CloudFormation does not answer.
+pub async fn describe(clients: &Clients, name: &str) -> Result<Option<Network>, AwsError> {
+    let stack = describe_stack(clients, name).await?;
+    let is_complete =
+        |stack: &Stack| matches!(status(stack), StackStatus::CreateComplete | StackStatus::UpdateComplete);
+    Ok(stack.filter(is_complete).map(|stack| network_of(&stack)))
+}
+
+/// Asks for a stack's deletion and waits until it is gone; one that does not exist is fine.
+///
+/// # Errors
+/// When CloudFormation refuses, a resource cannot be deleted (its events are quoted), or it is not gone within `deadline`.
+pub async fn delete(clients: &Clients, name: &str, deadline: Duration) -> Result<(), Error> {
+    let started = Instant::now();
+    let mut is_asked = false;
+    while let Some(stack) = describe_stack(clients, name).await? {
+        if !is_asked {
+            clients
+                .until_free(|| async {
+                    clients
+                        .cloudformation
+                        .delete_stack()
+                        .stack_name(name)
+                        .send()
+                        .await
+                        .explain("DeleteStack", format!("stack {name}"))
+                })
+                .await?;
+            is_asked = true;
+        } else if status(&stack) == StackStatus::DeleteFailed || started.elapsed() >= deadline {
+            return Err(stuck(clients, name, status(&stack).as_str(), "gone", started).await);
+        }
+        clients.pause(POLL).await;
+    }
+    Ok(())
+}
+
+/// The value of [`RUN_TAG`] of a stack; the outer `None` where there is no such stack.
+pub(crate) async fn run_tag(clients: &Clients, name: &str) -> Result<Option<Option<String>>, AwsError> {
+    Ok(describe_stack(clients, name).await?.map(|stack| tag_of(&stack)))
+}
+
+async fn create_once(clients: &Clients, name: &str, zones: &[String; 2], tags: &Tags) -> Result<String, AwsError> {
+    let parameter = |key: &str, value: &str| Parameter::builder().parameter_key(key).parameter_value(value).build();
+    let stack_tags =
+        tags.pairs().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let answer = clients
+        .cloudformation
+        .create_stack()
+        .stack_name(name)
+        .template_body(TEMPLATE)
+        .parameters(parameter("ZoneA", &zones[0]))
+        .parameters(parameter("ZoneB", &zones[1]))
+        .capabilities(Capability::CapabilityIam)
+        // What failed stays for the events to be quoted; destroy deletes it.
+        .on_failure(OnFailure::DoNothing)
+        .set_tags(Some(stack_tags))
+        .client_request_token(super::names::request_token(name, &tags.run, 1))
+        .send()
+        .await
+        .explain("CreateStack", format!("stack {name}"));
+    match answer {
+        Ok(answer) => Ok(answer.stack_id.unwrap_or_else(|| name.to_owned())),
+        // A lost answer of an earlier try, if the tag says so.
+        Err(error) if error.class == Class::Exists => match run_tag(clients, name).await? {
+            Some(Some(run)) if run == tags.run.as_str() => Ok(name.to_owned()),
+            _ => Err(AwsError {
+                message: format!(
+                    "{}; it was not made by this run: remove it with `amiproof destroy`, or use it",
+                    error.message
+                ),
+                ..error
+            }),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+async fn zones(clients: &Clients) -> Result<[String; 2], Error> {
+    let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
+    let answer = clients
+        .patiently(|| async {
+            let request = clients.ec2.describe_availability_zones().filters(filter("state", "available"));
+            let request = request.filters(filter("zone-type", "availability-zone"));
+            request.send().await.explain("DescribeAvailabilityZones", clients.region())
+        })
+        .await?;
+    let supported = answer
+        .availability_zones()
+        .iter()
+        .filter(|zone| !zone.zone_id().is_some_and(|id| UNSUPPORTED_ZONES.contains(&id)));
+    let mut names = supported.filter_map(|zone| zone.zone_name()).map(str::to_owned);
+    match (names.next(), names.next()) {
+        (Some(first), Some(second)) => Ok([first, second]),
+        _ => Err(Error::Zones(clients.region().to_owned())),
+    }
+}
+
+async fn describe_stack(clients: &Clients, name: &str) -> Result<Option<Stack>, AwsError> {
+    let answer = clients
+        .patiently(|| async {
+            let _place = clients.read_place().await;
+            let request = clients.cloudformation.describe_stacks().stack_name(name);
+            request.send().await.explain("DescribeStacks", format!("stack {name}"))
+        })
+        .await;
+    let stacks = found(answer)?.and_then(|answer| answer.stacks).unwrap_or_default();
+    Ok(stacks.into_iter().find(|stack| status(stack) != StackStatus::DeleteComplete))
+}
+
+fn status(stack: &Stack) -> StackStatus {
+    stack.stack_status().cloned().unwrap_or_else(|| StackStatus::from("unknown"))
+}
+
+fn tag_of(stack: &Stack) -> Option<String> {
+    stack.tags().iter().find(|tag| tag.key() == Some(RUN_TAG))?.value().map(str::to_owned)
+}
+
+fn network_of(stack: &Stack) -> Network {
+    let output = |name: &str| {
+        let output = stack.outputs().iter().find(|output| output.output_key() == Some(name));
+        output.and_then(|output| output.output_value()).unwrap_or_default().to_owned()
+    };
+    let list = |name: &str| output(name).split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect();
+    Network {
+        stack: stack.stack_name().unwrap_or_default().to_owned(),
+        vpc_id: output("VpcId"),
+        public_subnet_ids: list("PublicSubnetIds"),
+        private_subnet_ids: list("PrivateSubnetIds"),
+        cluster_role_arn: output("ClusterRoleArn"),
+        node_role_arn: output("NodeRoleArn"),
+        windows_node_role_arn: output("WindowsNodeRoleArn"),
+        run_tag: tag_of(stack),
+    }
+}
+
+async fn stuck(clients: &Clients, name: &str, status: &str, wanted: &'static str, started: Instant) -> Error {
+    let request = clients.cloudformation.describe_stack_events().stack_name(name);
+    let events = match request.send().await.explain("DescribeStackEvents", format!("stack {name}")) {
+        Ok(answer) => {
+            let failed = answer
+                .stack_events()
+                .iter()
+                .rev()
+                .filter(|event| event.resource_status().is_some_and(|status| status.as_str().ends_with("FAILED")));
+            let lines = failed.map(|event| {
+                format!(
+                    "{} {} {}",
+                    event.logical_resource_id().unwrap_or_default(),
+                    event.resource_status().map_or("", |status| status.as_str()),
+                    event.resource_status_reason().unwrap_or_default()
+                )
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        }
+        Err(error) => format!("its events are not known: {error}"),
+    };
+    Error::Stuck { name: name.to_owned(), status: status.to_owned(), wanted, after: started.elapsed(), events }
+}

@@ -1,0 +1,255 @@
+//! The managed node group of a variant: created, watched from minute one, and given up with evidence when it does not come up.
+
+mod evidence;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use amiproof_model::matrix::{Capacity, Variant};
+use amiproof_model::name::RunId;
+use amiproof_model::verdict::Evidence;
+use aws_sdk_eks::types::{
+    CapacityTypes, LaunchTemplateSpecification, Nodegroup, NodegroupScalingConfig, NodegroupStatus,
+};
+use tokio::time::Instant;
+
+use self::watch::{End, Watch};
+use super::Clients;
+use super::error::{AwsError, Class, Explain as _, found};
+use super::launch_template::LaunchTemplate;
+use super::names::{self, RUN_TAG, Tags};
+use crate::ledger::{self, Key, Ledger, Resource, ResourceKind, State};
+
+/// How often a node group that failed for reasons of AWS is made anew.
+const ATTEMPTS: u32 = 3;
+/// The polling interval while a node group goes.
+const GONE_POLL: Duration = Duration::from_secs(15);
+/// Kubernetes label with the run, on every node.
+pub const RUN_LABEL: &str = "amiproof/run";
+/// Kubernetes label with the variant, on every node.
+pub const VARIANT_LABEL: &str = "amiproof/variant";
+
+/// What a node group is to be.
+#[derive(Clone, Debug)]
+pub struct Plan<'a> {
+    /// The cluster.
+    pub cluster: &'a str,
+    /// The variant.
+    pub variant: &'a Variant,
+    /// The role of its nodes.
+    pub role_arn: &'a str,
+    /// The subnets of its nodes: private ones.
+    pub subnet_ids: &'a [String],
+    /// Its launch template.
+    pub launch_template: &'a LaunchTemplate,
+    /// The tags of the variant.
+    pub tags: &'a Tags,
+}
+
+/// A node group that is ACTIVE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeGroup {
+    /// Its name, which follows from run and variant.
+    pub name: String,
+    /// When the create call of the try that worked was made; `timeouts.nodes_ready` counts from here.
+    pub created: Instant,
+}
+
+/// Why there is no node group.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// AWS did not answer as it should.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The ledger could not be written.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// Nodes were launched but did not join in time: the image may be at fault.
+    #[error("{message}")]
+    NeverJoined {
+        /// What was seen last, in one line.
+        message: String,
+        /// Node group health, scaling activities, console output, journals.
+        evidence: Vec<Evidence>,
+    },
+    /// AWS could not make it, again and again (throttling, capacity, quota): says nothing about the image.
+    #[error("{message}")]
+    Infrastructure {
+        /// What AWS said, in one line.
+        message: String,
+        /// Node group health, scaling activities.
+        evidence: Vec<Evidence>,
+    },
+}
+
+/// The labels that nodes of a variant get, both from EKS and from their own kubelet: the second without delay.
+pub fn node_labels(run: &RunId, variant: &Variant, node_group: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        (RUN_LABEL.to_owned(), run.to_string()),
+        (VARIANT_LABEL.to_owned(), variant.name.to_string()),
+        ("eks.amazonaws.com/nodegroup".to_owned(), node_group.to_owned()),
+    ])
+}
+
+/// Makes the node group of a variant and waits until it is ACTIVE. One that fails for reasons of AWS is deleted and made anew.
+///
+/// # Errors
+/// [`Error::NeverJoined`] when the nodes do not join within the variant's `timeouts.nodes_ready`.
+pub async fn provision(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>) -> Result<NodeGroup, Error> {
+    let name = names::node_group(&plan.tags.run, &plan.variant.name);
+    let mut attempt = 1;
+    loop {
+        let created = Instant::now();
+        let key = create(clients, ledger, plan, &name, attempt).await?;
+        let deadline = created + plan.variant.timeouts.nodes_ready;
+        let mut watch = Watch::new(clients, plan.cluster, &name);
+        match watch.until(deadline).await? {
+            End::Active => return Ok(NodeGroup { name, created }),
+            End::NotJoined { message } => {
+                let evidence = evidence::collect(clients, plan.variant.family, &watch).await;
+                return Err(Error::NeverJoined { message, evidence });
+            }
+            End::Infrastructure { message } if attempt < ATTEMPTS => {
+                tracing::warn!(
+                    node_group = name,
+                    attempt,
+                    message,
+                    "node group failed for reasons of AWS, making it anew"
+                );
+                delete(clients, plan.cluster, &name).await?;
+                wait_gone(clients, plan.cluster, &name, deletion_deadline()).await?;
+                ledger.gone(key).await?;
+                attempt += 1;
+            }
+            End::Infrastructure { message } => {
+                return Err(Error::Infrastructure { message, evidence: watch.evidence() });
+            }
+        }
+    }
+}
+
+/// K8s-tester's own deadline for deleting node groups.
+fn deletion_deadline() -> Duration {
+    Duration::from_secs(20 * 60)
+}
+
+/// Makes the create call, or adopts the node group of an interrupted run.
+async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, name: &str, attempt: u32) -> Result<Key, Error> {
+    if let Some(entry) = ledger.standing(ResourceKind::NodeGroup, name)
+        && entry.state == State::Created
+    {
+        return Ok(entry.key);
+    }
+    let resource = Resource::new(ResourceKind::NodeGroup, name)
+        .in_region(clients.region())
+        .in_cluster(plan.cluster)
+        .for_variant(&plan.variant.name);
+    let created = ledger
+        .create_resource(resource, || async {
+            let _place = clients.node_group_place().await;
+            clients.patiently(|| create_once(clients, plan, name, attempt)).await.map_err(Error::from)
+        })
+        .await?;
+    Ok(created.key)
+}
+
+/// Exactly the fields that EKS allows beside a launch template with an image: no `amiType`, `version`, `releaseVersion`, `diskSize`
+/// or `remoteAccess` (EKS user guide, "Customize managed nodes with launch templates").
+async fn create_once(clients: &Clients, plan: &Plan<'_>, name: &str, attempt: u32) -> Result<String, AwsError> {
+    let nodes = i32::try_from(plan.variant.nodes).unwrap_or(i32::MAX);
+    let scaling = NodegroupScalingConfig::builder().min_size(nodes).max_size(nodes).desired_size(nodes).build();
+    let template = LaunchTemplateSpecification::builder().id(&plan.launch_template.id).version("1").build();
+    let labels = node_labels(&plan.tags.run, plan.variant, name);
+    // EKS sets the label of its own domain itself, and refuses it here.
+    let labels = labels.into_iter().filter(|(key, _)| !key.starts_with("eks.amazonaws.com/")).collect();
+    let answer = clients
+        .eks
+        .create_nodegroup()
+        .cluster_name(plan.cluster)
+        .nodegroup_name(name)
+        .scaling_config(scaling)
+        .set_subnets(Some(plan.subnet_ids.to_vec()))
+        .set_instance_types(Some(plan.variant.instance_types.clone()))
+        .node_role(plan.role_arn)
+        .launch_template(template)
+        .capacity_type(match plan.variant.capacity {
+            Capacity::OnDemand => CapacityTypes::OnDemand,
+            Capacity::Spot => CapacityTypes::Spot,
+        })
+        .set_labels(Some(labels))
+        .set_tags(Some(plan.tags.pairs().into_iter().collect()))
+        .client_request_token(names::request_token(name, &plan.tags.run, attempt))
+        .send()
+        .await
+        .explain("CreateNodegroup", format!("node group {name}"));
+    match answer {
+        Ok(answer) => Ok(answer.nodegroup.and_then(|group| group.nodegroup_arn).unwrap_or_else(|| name.to_owned())),
+        // A lost answer of an earlier try: the name holds the run's id, so it is ours.
+        Err(error) if error.class == Class::Exists => Ok(name.to_owned()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a node group; `None` where there is none of that name.
+///
+/// # Errors
+/// When EKS does not answer.
+pub async fn describe(clients: &Clients, cluster: &str, name: &str) -> Result<Option<Nodegroup>, AwsError> {
+    let answer = clients
+        .patiently(|| async {
+            let _place = clients.read_place().await;
+            let request = clients.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name);
+            request.send().await.explain("DescribeNodegroup", format!("node group {name}"))
+        })
+        .await;
+    Ok(found(answer)?.and_then(|answer| answer.nodegroup))
+}
+
+/// Asks for a node group's deletion; one that does not exist, or is being deleted, is fine.
+///
+/// # Errors
+/// When EKS refuses.
+pub async fn delete(clients: &Clients, cluster: &str, name: &str) -> Result<(), AwsError> {
+    let _place = clients.node_group_place().await;
+    let deleted = clients
+        .until_free(|| async {
+            let request = clients.eks.delete_nodegroup().cluster_name(cluster).nodegroup_name(name);
+            request.send().await.explain("DeleteNodegroup", format!("node group {name}"))
+        })
+        .await;
+    match found(deleted) {
+        Ok(_) => Ok(()),
+        Err(error) if error.class == Class::InUse && is_going(clients, cluster, name).await? => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn is_going(clients: &Clients, cluster: &str, name: &str) -> Result<bool, AwsError> {
+    let group = describe(clients, cluster, name).await?;
+    Ok(group.is_none_or(|group| group.status() == Some(&NodegroupStatus::Deleting)))
+}
+
+/// Waits until a node group is gone.
+///
+/// # Errors
+/// When it is not gone within `deadline`, with what EKS says is wrong.
+pub async fn wait_gone(clients: &Clients, cluster: &str, name: &str, deadline: Duration) -> Result<(), AwsError> {
+    let started = Instant::now();
+    while let Some(group) = describe(clients, cluster, name).await? {
+        let status = group.status().map_or("unknown", NodegroupStatus::as_str);
+        let is_stuck = group.status() == Some(&NodegroupStatus::DeleteFailed);
+        if is_stuck || started.elapsed() >= deadline {
+            let issues = watch::issues(&group).iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            let message = format!("still {status} after {}s; {issues}", started.elapsed().as_secs());
+            return Err(AwsError::new(Class::Infrastructure, "DeleteNodegroup", format!("node group {name}"), message));
+        }
+        clients.pause(GONE_POLL).await;
+    }
+    Ok(())
+}
+
+/// Whether a node group carries the tag of a run.
+pub(crate) fn is_of_run(group: &Nodegroup, run: &RunId) -> bool {
+    group.tags().and_then(|tags| tags.get(RUN_TAG)).is_some_and(|tag| tag == run.as_str())
+}

@@ -1,0 +1,98 @@
+//! Systems Manager: which instances its agent answers on, and commands run through it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_ssm::types::{CommandInvocationStatus, InstanceInformationStringFilter};
+use tokio::time::Instant;
+
+use super::Clients;
+use super::error::{AwsError, Class, Explain as _};
+
+/// How often to look at a command.
+const COMMAND_POLL: Duration = Duration::from_secs(3);
+
+/// The ping status (`Online`, `ConnectionLost`, `Inactive`) of those instances that are managed at all.
+///
+/// # Errors
+/// When Systems Manager does not answer.
+pub async fn ping_status(clients: &Clients, instance_ids: &[String]) -> Result<BTreeMap<String, String>, AwsError> {
+    let mut known = BTreeMap::new();
+    // A filter takes at most 50 values, and a page holds at most 50 instances.
+    for ids in instance_ids.chunks(50) {
+        let filter =
+            InstanceInformationStringFilter::builder().key("InstanceIds").set_values(Some(ids.to_vec())).build();
+        let filter = filter.explain("DescribeInstanceInformation", "instances")?;
+        let answer = clients
+            .patiently(|| async {
+                let _place = clients.read_place().await;
+                let request = clients.ssm.describe_instance_information().filters(filter.clone()).max_results(50);
+                request.send().await.explain("DescribeInstanceInformation", ids.join(", "))
+            })
+            .await?;
+        for instance in answer.instance_information_list() {
+            let status = instance.ping_status().map_or("unknown", |status| status.as_str());
+            known.insert(instance.instance_id().unwrap_or_default().to_owned(), status.to_owned());
+        }
+    }
+    Ok(known)
+}
+
+/// What a command on an instance wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandOutput {
+    /// The exit code; -1 where the command never ran.
+    pub code: i32,
+    /// Standard output, cut by Systems Manager at 24,000 characters.
+    pub stdout: String,
+    /// Standard error, cut at 8,000 characters.
+    pub stderr: String,
+}
+
+/// Runs commands on an instance and waits for their end. `document` is `AWS-RunShellScript` or `AWS-RunPowerShellScript`.
+///
+/// # Errors
+/// When Systems Manager refuses, or the command does not end within `deadline`.
+pub async fn run(
+    clients: &Clients,
+    instance_id: &str,
+    document: &str,
+    commands: &[&str],
+    deadline: Duration,
+) -> Result<CommandOutput, AwsError> {
+    let until = Instant::now() + deadline;
+    let sent = clients
+        .patiently(|| async {
+            let request = clients.ssm.send_command().document_name(document).instance_ids(instance_id);
+            let lines = commands.iter().map(ToString::to_string).collect();
+            request.parameters("commands", lines).comment("amiproof").send().await.explain("SendCommand", instance_id)
+        })
+        .await?;
+    let command_id = sent.command().and_then(|command| command.command_id()).unwrap_or_default().to_owned();
+    loop {
+        clients.pause(COMMAND_POLL).await;
+        let answer = clients.ssm.get_command_invocation().command_id(&command_id).instance_id(instance_id).send().await;
+        match answer.explain("GetCommandInvocation", instance_id) {
+            Ok(answer) if is_over(answer.status()) => {
+                return Ok(CommandOutput {
+                    code: answer.response_code(),
+                    stdout: answer.standard_output_content.unwrap_or_default(),
+                    stderr: answer.standard_error_content.unwrap_or_default(),
+                });
+            }
+            Ok(_) => {}
+            // A command that was sent a moment ago is not known everywhere yet.
+            Err(error) if error.is_infrastructure() || error.code.as_deref() == Some("InvocationDoesNotExist") => {}
+            Err(error) => return Err(error),
+        }
+        if Instant::now() >= until {
+            let message = format!("the command did not end within {}s", deadline.as_secs());
+            return Err(AwsError::new(Class::Infrastructure, "GetCommandInvocation", instance_id, message));
+        }
+    }
+}
+
+fn is_over(status: Option<&CommandInvocationStatus>) -> bool {
+    use CommandInvocationStatus::{Cancelling, Delayed, InProgress, Pending};
+    !matches!(status, None | Some(Pending | InProgress | Delayed | Cancelling))
+}

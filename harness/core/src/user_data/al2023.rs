@@ -1,0 +1,42 @@
+//! Amazon Linux 2023: a NodeConfig for nodeadm (awslabs/amazon-eks-ami, `nodeadm/doc/api.md`).
+
+use std::collections::BTreeMap;
+
+use super::mime::{NODE_CONFIG, Part, join, parts_of_user};
+use super::{ClusterFacts, node_labels_flag};
+
+/// The NodeConfig first, then what the user adds: nodeadm merges NodeConfigs, and a later one wins.
+pub(super) fn generate(
+    cluster: &ClusterFacts,
+    labels: &BTreeMap<String, String>,
+    user: Option<&str>,
+) -> Result<String, String> {
+    let mut parts = vec![Part::new(NODE_CONFIG, node_config(cluster, labels))];
+    if let Some(text) = user {
+        parts.extend(parts_of_user(text)?);
+    }
+    Ok(join(&parts))
+}
+
+/// All four fields of `cluster` are required: with them nodeadm makes no DescribeCluster call, so the node role needs no EKS
+/// permission and a cluster cannot be throttled by its own nodes.
+fn node_config(cluster: &ClusterFacts, labels: &BTreeMap<String, String>) -> String {
+    let ClusterFacts { name, endpoint, certificate_authority, service_cidr } = cluster;
+    let mut text = format!(
+        "---\napiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n  cluster:\n    name: {}\n    apiServerEndpoint: {}\n    \
+         certificateAuthority: {}\n    cidr: {}\n",
+        quoted(name),
+        quoted(endpoint),
+        quoted(certificate_authority),
+        quoted(service_cidr)
+    );
+    if !labels.is_empty() {
+        text.push_str(&format!("  kubelet:\n    flags:\n      - {}\n", quoted(&node_labels_flag(labels))));
+    }
+    text
+}
+
+/// A YAML single-quoted scalar.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
