@@ -33,35 +33,40 @@ pub struct TrafficPair {
     pub ok: bool,
 }
 
-/// The fewest nodes that explain every failing pair, when that set is unambiguous.
+/// The fewest nodes that explain every failing pair, as far as the passing pairs tell.
 ///
-/// Greedy cover over the failing pairs: the node in most unexplained failing pairs is broken. A tie between nodes that no
-/// passing pair clears is ambiguous, and then all tied nodes are suspects. A node with a passing pair to or from *another*
-/// node is cleared in a tie.
+/// A failing pair has two suspects: who sent and who should have received. A passing pair with another node clears its sender as
+/// a sender and its receiver as a receiver, and nothing more, because a firewall mostly breaks one direction. A pair with one
+/// suspect left settles it. Of what is then unexplained the node in most failing pairs is broken, and where several tie, all of
+/// them: without evidence nobody is cleared. A pair whose both ends are cleared keeps both as suspects.
 pub fn broken_nodes(pairs: &[TrafficPair]) -> BTreeSet<&Endpoint> {
-    let mut unexplained: Vec<&TrafficPair> = pairs.iter().filter(|pair| !pair.ok).collect();
-    let cleared: BTreeSet<&Endpoint> = pairs
-        .iter()
-        .filter(|pair| pair.ok && pair.from.node != pair.to.node)
-        .flat_map(|pair| [&pair.from, &pair.to])
-        .collect();
+    let passed = || pairs.iter().filter(|pair| pair.ok && pair.from.node != pair.to.node);
+    let senders: BTreeSet<&Endpoint> = passed().map(|pair| &pair.from).collect();
+    let receivers: BTreeSet<&Endpoint> = passed().map(|pair| &pair.to).collect();
+    let suspects = |pair: &'_ TrafficPair| (!senders.contains(&pair.from), !receivers.contains(&pair.to));
+    let mut unexplained: Vec<BTreeSet<&Endpoint>> = Vec::new();
     let mut broken = BTreeSet::new();
-    while !unexplained.is_empty() {
-        let ends: BTreeSet<&Endpoint> = unexplained.iter().flat_map(|pair| [&pair.from, &pair.to]).collect();
-        let weight = |end: &Endpoint| unexplained.iter().filter(|pair| &pair.from == end || &pair.to == end).count();
-        let heaviest = ends.iter().map(|end| weight(end)).max().unwrap_or(0);
-        let tied: Vec<&Endpoint> = ends.into_iter().filter(|end| weight(end) == heaviest).collect();
-        let suspects: Vec<&Endpoint> = tied.iter().copied().filter(|end| !cleared.contains(end)).collect();
-        let blamed = if suspects.is_empty() { tied } else { suspects };
-        unexplained.retain(|pair| !blamed.contains(&&pair.from) && !blamed.contains(&&pair.to));
-        broken.extend(blamed);
+    for pair in pairs.iter().filter(|pair| !pair.ok) {
+        match suspects(pair) {
+            _ if pair.from == pair.to => _ = broken.insert(&pair.from),
+            (true, false) => _ = broken.insert(&pair.from),
+            (false, true) => _ = broken.insert(&pair.to),
+            (true, true) | (false, false) => unexplained.push(BTreeSet::from([&pair.from, &pair.to])),
+        }
     }
-    broken
+    loop {
+        unexplained.retain(|ends| ends.is_disjoint(&broken));
+        let weight = |end: &Endpoint| unexplained.iter().filter(|ends| ends.contains(end)).count();
+        let ends: BTreeSet<&Endpoint> = unexplained.iter().flatten().copied().collect();
+        let Some(heaviest) = ends.iter().map(|end| weight(end)).max() else { return broken };
+        broken.extend(ends.into_iter().filter(|end| weight(end) == heaviest));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn end(name: &str) -> Endpoint {
         let variant = name.split_once('.').map_or(name, |(variant, _)| variant);
@@ -109,5 +114,73 @@ mod tests {
             pair("ref.1", "ref.2", true),
         ];
         assert_eq!(names(&pairs), ["bad.1", "bad.2"]);
+    }
+
+    #[test]
+    fn a_healthy_client_of_two_broken_servers_is_not_blamed_for_being_in_most_failures() {
+        let pairs = [
+            pair("ref.1", "bad.1", false),
+            pair("ref.1", "bad.2", false),
+            pair("ref.1", "ref.2", true),
+            pair("ref.2", "ref.1", true),
+        ];
+        assert_eq!(names(&pairs), ["bad.1", "bad.2"]);
+    }
+
+    #[test]
+    fn a_node_that_only_cannot_be_reached_is_blamed_although_it_reaches_others() {
+        let pairs = [pair("ref.1", "bad.1", false), pair("bad.1", "ref.1", true), pair("ref.1", "ref.2", true)];
+        assert_eq!(names(&pairs), ["bad.1"]);
+        let outbound = [pair("bad.1", "ref.1", false), pair("ref.1", "bad.1", true), pair("ref.2", "ref.1", true)];
+        assert_eq!(names(&outbound), ["bad.1"]);
+    }
+
+    #[test]
+    fn a_pair_that_fails_between_two_otherwise_healthy_nodes_blames_both() {
+        let pairs = [pair("a.1", "b.1", false), pair("a.1", "c.1", true), pair("c.1", "b.1", true)];
+        assert_eq!(names(&pairs), ["a.1", "b.1"]);
+    }
+
+    #[test]
+    fn a_node_that_cannot_reach_itself_is_broken_and_reaching_itself_clears_nobody() {
+        assert_eq!(names(&[pair("a.1", "a.1", false), pair("a.1", "b.1", true)]), ["a.1"]);
+        let pairs = [pair("a.1", "b.1", false), pair("a.1", "a.1", true), pair("b.1", "b.1", true)];
+        assert_eq!(names(&pairs), ["a.1", "b.1"]);
+    }
+
+    /// A cluster of up to four variants with two nodes each, some of them broken in one or both directions, all pairs tried.
+    fn mesh() -> impl Strategy<Value = (Vec<TrafficPair>, BTreeSet<String>)> {
+        prop::collection::vec((any::<bool>(), any::<bool>()), 2..=4).prop_map(|breaks| {
+            // The first variant is the reference and healthy.
+            let is_fine = |variant: usize, way: fn(&(bool, bool)) -> bool| variant == 0 || !way(&breaks[variant]);
+            let mut pairs = Vec::new();
+            let ends = || (0..breaks.len()).flat_map(|variant| [(variant, 1), (variant, 2)]);
+            for (from, to) in ends().flat_map(|from| ends().map(move |to| (from, to))).filter(|(from, to)| from != to) {
+                let ok = is_fine(from.0, |way| way.0) && is_fine(to.0, |way| way.1);
+                pairs.push(pair(&format!("v{}.{}", from.0, from.1), &format!("v{}.{}", to.0, to.1), ok));
+            }
+            let broken = ends()
+                .filter(|(variant, _)| !is_fine(*variant, |way| way.0) || !is_fine(*variant, |way| way.1))
+                .map(|(variant, node)| format!("v{variant}.{node}"));
+            (pairs, broken.collect())
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn with_all_pairs_tried_exactly_the_broken_nodes_are_blamed((pairs, broken) in mesh()) {
+            let named: BTreeSet<String> = names(&pairs).into_iter().collect();
+            prop_assert_eq!(named, broken);
+        }
+
+        #[test]
+        fn every_failing_pair_is_explained_by_one_of_its_ends(list in prop::collection::vec((0_u8..5, 0_u8..5, any::<bool>()), 0..20)) {
+            let pairs: Vec<_> = list.iter().map(|(from, to, ok)| pair(&format!("v{from}.1"), &format!("v{to}.1"), *ok)).collect();
+            let broken = broken_nodes(&pairs);
+            for failing in pairs.iter().filter(|pair| !pair.ok) {
+                prop_assert!(broken.contains(&failing.from) || broken.contains(&failing.to));
+            }
+            prop_assert!(pairs.iter().any(|pair| !pair.ok) || broken.is_empty());
+        }
     }
 }

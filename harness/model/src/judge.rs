@@ -155,4 +155,30 @@ mod tests {
         assert_eq!(origin(&fail(), None), Some(Origin::Unknown));
         assert_eq!(origin(&Outcome::Pass, None), None);
     }
+
+    #[test]
+    fn a_waiver_counts_through_its_last_day_and_the_first_open_one_that_covers_wins() {
+        let check = "node/ready".parse().unwrap();
+        let circumstances = Circumstances { variant: Some("al2023"), level: None, check: &check, control: None };
+        let waivers =
+            [waiver("2026-11-20"), Waiver { owner: "security".into(), ..waiver("2026-11-21") }, waiver("2027-01-31")];
+        let at = |now: &str| judge(&fail(), 0, &waivers, &circumstances, false, now.parse().unwrap());
+        let until = |disposition| match disposition {
+            Disposition::Waived { until, owner, .. } => format!("{owner} {until}"),
+            other => other.word().to_owned(),
+        };
+        assert_eq!(until(at("2026-11-20T23:59:59Z")), "platform 2026-11-20");
+        assert_eq!(until(at("2026-11-21T00:00:00Z")), "security 2026-11-21");
+        assert_eq!(until(at("2027-01-31T23:59:59Z")), "platform 2027-01-31");
+        assert_eq!(until(at("2027-02-01T00:00:00Z")), "failed");
+    }
+
+    #[test]
+    fn a_retry_that_fails_stays_a_failure_and_one_that_passes_is_flaky_even_with_a_waiver() {
+        let check = "node/ready".parse().unwrap();
+        let circumstances = Circumstances { variant: None, level: None, check: &check, control: None };
+        let now = "2026-11-21T00:00:00Z".parse().unwrap();
+        assert_eq!(judge(&fail(), 2, &[], &circumstances, false, now), Disposition::Failed);
+        assert_eq!(judge(&Outcome::Pass, 2, &[waiver("2027-01-31")], &circumstances, true, now), Disposition::Flaky);
+    }
 }

@@ -62,3 +62,44 @@ impl Waiver {
         (self.check.is_some() || self.control.is_some()) && variant && level && check && control
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiver_covers_only_what_all_of_its_scope_keys_match() {
+        let check: CheckId = "os-cis/cis-al2023-1.0.0/3.3.1".parse().unwrap();
+        let control: ControlId = "cis-al2023-1.0.0/3.3.1".parse().unwrap();
+        let here = Circumstances {
+            variant: Some("al2023-l1"),
+            level: Some(Level::One),
+            check: &check,
+            control: Some(&control),
+        };
+        let cluster = Circumstances { variant: None, level: None, control: None, ..here };
+        let by_check = |pattern: &str| Waiver { check: Some(pattern.into()), ..Waiver::default() };
+        let by_control = |id: &str| Waiver { control: Some(id.parse().unwrap()), ..Waiver::default() };
+
+        assert!(!Waiver::default().covers(&here), "a waiver of everything is none");
+        assert!(by_check("os-cis/*").covers(&here) && by_check(check.as_str()).covers(&here));
+        assert!(!by_check("os-cis").covers(&here) && !by_check("os/*").covers(&here) && !by_check("*").covers(&here));
+        assert!(by_control("cis-al2023-1.0.0/3.3.1").covers(&here));
+        assert!(!by_control("cis-al2023-2.0.0/3.3.1").covers(&here), "benchmarks renumber");
+        assert!(!by_control("cis-al2023-1.0.0/3.3.1").covers(&cluster), "a result without a control");
+        assert!(
+            !Waiver { check: Some("node/*".into()), ..by_control("cis-al2023-1.0.0/3.3.1") }.covers(&here),
+            "both must match"
+        );
+        for (variants, covers) in
+            [(vec!["al2023-l1"], true), (vec!["other", "al2023-l1"], true), (vec!["al2023"], false)]
+        {
+            let waiver = Waiver { variants: variants.into_iter().map(str::to_owned).collect(), ..by_check("os-cis/*") };
+            assert_eq!(waiver.covers(&here), covers, "{waiver:?}");
+            assert!(!waiver.covers(&cluster), "the cluster is no variant");
+        }
+        assert!(Waiver { level: Some(Level::One), ..by_check("os-cis/*") }.covers(&here));
+        assert!(!Waiver { level: Some(Level::Two), ..by_check("os-cis/*") }.covers(&here));
+        assert!(!Waiver { level: Some(Level::One), ..by_check("os-cis/*") }.covers(&cluster));
+    }
+}

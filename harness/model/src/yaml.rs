@@ -5,8 +5,11 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, MessageFormatter, Options, Spanned, budget::BudgetBreach};
+
+mod node;
+pub use node::{Entry, Node, Value};
 
 use crate::problem::{Place, Problem};
 
@@ -31,94 +34,6 @@ impl Limits {
     const DEPTH: usize = 48;
     /// Uses of `*anchor`.
     const ALIASES: usize = 2_000;
-}
-
-/// A value with its place.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Node {
-    /// Where the value starts; for a repeated one (`*anchor`) where it is written out.
-    pub place: Place,
-    /// What it is.
-    pub value: Value,
-}
-
-/// What a node holds.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// `~`, `null` or nothing at all.
-    Null,
-    /// `true` or `false`. Words like `yes` are text.
-    Bool(bool),
-    /// A number.
-    Number {
-        /// Its value.
-        value: serde_json::Number,
-        /// As the file writes it: `1.30` is not `1.3`.
-        spelling: String,
-    },
-    /// Text, quoted or not.
-    Text(String),
-    /// A list.
-    List(Vec<Node>),
-    /// A map, in file order. No key is there twice.
-    Map(Vec<Entry>),
-}
-
-/// A key of a map with its value.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    /// The key.
-    pub key: String,
-    /// Where the key starts.
-    pub place: Place,
-    /// The value.
-    pub value: Node,
-}
-
-impl Node {
-    /// The value behind a key; `None` where this is no map or has no such key.
-    pub fn get(&self, key: &str) -> Option<&Self> {
-        match &self.value {
-            Value::Map(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value),
-            _ => None,
-        }
-    }
-
-    /// The text; `None` where this is something else.
-    pub fn text(&self) -> Option<&str> {
-        match &self.value {
-            Value::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The place of what a path like `variants[2].ami.id` leads to, or of the last thing on the way that exists.
-    pub fn place_of(&self, path: &str) -> Place {
-        let mut node = self;
-        for step in path.split(['.', '[']).filter(|step| !step.is_empty()) {
-            let next = match (&node.value, step.strip_suffix(']')) {
-                (Value::List(items), Some(index)) => index.parse().ok().and_then(|index: usize| items.get(index)),
-                _ => node.get(step),
-            };
-            match next {
-                Some(next) => node = next,
-                None => break,
-            }
-        }
-        node.place
-    }
-
-    /// The same value as JSON, without places.
-    pub fn to_json(&self) -> serde_json::Value {
-        match &self.value {
-            Value::Null => serde_json::Value::Null,
-            Value::Bool(value) => (*value).into(),
-            Value::Number { value, .. } => value.clone().into(),
-            Value::Text(text) => text.clone().into(),
-            Value::List(items) => items.iter().map(Self::to_json).collect(),
-            Value::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect(),
-        }
-    }
 }
 
 /// Reads a file of one document.
@@ -154,7 +69,15 @@ pub fn documents(file: &str, bytes: &[u8], limits: Limits) -> Result<Vec<Node>, 
     let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(file, bytes, error.valid_up_to()))?;
     let spanned: Vec<Located> =
         serde_saphyr::from_multiple_with_options(text, options(limits)).map_err(|error| in_words(file, &error))?;
-    Ok(spanned.into_iter().map(|located| located.into_node(text)).collect())
+    let mut twice = Vec::new();
+    let nodes = spanned.into_iter().map(|located| located.into_node(text, &mut twice)).collect();
+    match twice.into_iter().next() {
+        Some((key, place)) => {
+            let (message, mend) = there_twice(Some(&key));
+            Err(Problem { place: Some(place), ..Problem::of_file(file, message, mend) })
+        }
+        None => Ok(nodes),
+    }
 }
 
 fn options(limits: Limits) -> Options {
@@ -198,7 +121,8 @@ fn not_utf8(file: &str, bytes: &[u8], offset: usize) -> Problem {
 fn in_words(file: &str, error: &serde_saphyr::Error) -> Problem {
     use serde_saphyr::Error as E;
     let error = error.without_snippet();
-    let place = error.location().filter(|at| at.line() > 0).map(place);
+    let place = error.location().filter(|at| at.line() > 0).map_or(Place::START, place);
+    let place = Some(place);
     let (message, mend) = match error {
         E::AliasError { error, .. } => return Problem { place, ..in_words(file, error) },
         E::Budget { breach, .. } => too_much(breach),
@@ -206,10 +130,7 @@ fn in_words(file: &str, error: &serde_saphyr::Error) -> Problem {
         | E::AliasExpansionLimitExceeded { .. }
         | E::AliasReplayStackDepthExceeded { .. }
         | E::AliasReplayCounterOverflow { .. } => unfolded(),
-        E::DuplicateMappingKey { key, .. } => (
-            key.as_ref().map_or("a key is there twice".to_owned(), |key| format!("the key '{key}' is there twice")),
-            "keep one of the two",
-        ),
+        E::DuplicateMappingKey { key, .. } => there_twice(key.as_deref()),
         E::UnknownAnchor { .. } => (
             "an alias names an anchor that does not exist".to_owned(),
             "define it before its use with '&name', or quote the text if the '*' is meant",
@@ -227,6 +148,13 @@ fn in_words(file: &str, error: &serde_saphyr::Error) -> Problem {
         }
     };
     Problem { place, ..Problem::of_file(file, message, mend) }
+}
+
+fn there_twice(key: Option<&str>) -> (String, &'static str) {
+    (
+        key.map_or("a key is there twice".to_owned(), |key| format!("the key '{key}' is there twice")),
+        "keep one of the two",
+    )
 }
 
 fn too_deep() -> String {
@@ -277,11 +205,12 @@ enum Bare {
 }
 
 trait IntoNode {
-    fn into_node(self, text: &str) -> Node;
+    /// The node; keys that are there twice are added to `twice`.
+    fn into_node(self, text: &str, twice: &mut Vec<(String, Place)>) -> Node;
 }
 
 impl IntoNode for Located {
-    fn into_node(self, text: &str) -> Node {
+    fn into_node(self, text: &str, twice: &mut Vec<(String, Place)>) -> Node {
         let value = match self.value {
             Bare::Null => Value::Null,
             Bare::Bool(value) => Value::Bool(value),
@@ -290,17 +219,21 @@ impl IntoNode for Located {
                 Value::Number { value, spelling }
             }
             Bare::Text(text) => Value::Text(text),
-            Bare::List(items) => Value::List(items.into_iter().map(|item| item.into_node(text)).collect()),
-            Bare::Map(entries) => Value::Map(
-                entries
-                    .into_iter()
-                    .map(|(key, value)| Entry {
-                        place: place(key.defined),
-                        key: key.value,
-                        value: value.into_node(text),
-                    })
-                    .collect(),
-            ),
+            Bare::List(items) => Value::List(items.into_iter().map(|item| item.into_node(text, twice)).collect()),
+            Bare::Map(entries) => {
+                // Keys that the parser holds apart can still be the same text (`1` and `"1"`).
+                let mut seen = HashSet::with_capacity(entries.len());
+                for (key, _) in &entries {
+                    if !seen.insert(key.value.as_str()) {
+                        twice.push((key.value.clone(), place(key.defined)));
+                    }
+                }
+                let entry = |(key, value): (Spanned<String>, Located)| {
+                    let value = value.into_node(text, twice);
+                    Entry { place: place(key.defined), key: key.value, value }
+                };
+                Value::Map(entries.into_iter().map(entry).collect())
+            }
         };
         Node { place: place(self.defined), value }
     }
@@ -371,11 +304,65 @@ impl<'de> Visitor<'de> for BareVisitor {
         while let Some(key) = entries.next_key::<Spanned<String>>()? {
             map.push((key, entries.next_value()?));
         }
-        // Keys that the parser holds apart can still be the same text (`1` and `"1"`).
-        let mut seen = HashSet::with_capacity(map.len());
-        match map.iter().find(|(key, _)| !seen.insert(key.value.as_str())) {
-            Some((key, _)) => Err(A::Error::custom(format!("the key '{}' is there twice", key.value))),
-            None => Ok(Bare::Map(map)),
+        Ok(Bare::Map(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Node {
+        document("x.yaml", text.as_bytes(), Limits::MATRIX).unwrap_or_else(|problem| panic!("{problem}"))
+    }
+
+    #[test]
+    fn every_value_knows_its_place_and_numbers_their_spelling() {
+        let tree = read("a: 1.30\nlist:\n  - {ä: x, key: 0x1F}\n  - yes\n");
+        assert_eq!(tree.place_of("list[0].key"), Place { line: 3, column: 17 });
+        assert_eq!(tree.place_of("list[0].nothing.at.all"), Place { line: 3, column: 5 }, "the last thing that exists");
+        assert_eq!(tree.place_of("list[7]"), Place { line: 3, column: 3 });
+        let spelling = |node: &Node| match &node.value {
+            Value::Number { spelling, .. } => spelling.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(spelling(tree.get("a").unwrap()), "1.30");
+        let Value::List(items) = &tree.get("list").unwrap().value else { panic!("a list") };
+        assert_eq!(spelling(items[0].get("key").unwrap()), "0x1F");
+        assert_eq!(items[1].text(), Some("yes"), "not a truth value in YAML 1.2");
+        assert_eq!(tree.to_json(), serde_json::json!({"a": 1.3, "list": [{"ä": "x", "key": 31}, "yes"]}));
+    }
+
+    #[test]
+    fn documents_know_their_first_lines_and_empty_ones_are_left_out() {
+        let text = "# head\n---\na: 1\n---\n---\n# only a comment\n---\nb: 2\n...\n";
+        let documents = documents("x.yaml", text.as_bytes(), Limits::WORKLOAD).unwrap();
+        let lines: Vec<usize> = documents.iter().map(|document| document.place.line).collect();
+        assert_eq!(lines, [3, 8]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_windows_line_ends_change_nothing() {
+        let plain = read("a: x\nb: [1, 2]\n");
+        assert_eq!(read("\u{feff}a: x\r\nb: [1, 2]\r\n").to_json(), plain.to_json());
+    }
+
+    #[test]
+    fn a_key_is_there_once_however_it_is_spelt() {
+        for text in ["a: 1\na: 2\n", "a: 1\n\"a\": 2\n", "1: x\n\"1\": y\n"] {
+            let problem = document("x.yaml", text.as_bytes(), Limits::MATRIX).unwrap_err();
+            assert!(problem.message.contains("there twice"), "{text:?}: {problem}");
+            assert_eq!(problem.place.map(|place| place.line), Some(2), "{text:?}: {problem}");
         }
+    }
+
+    #[test]
+    fn an_alias_points_at_what_is_written() {
+        let tree = read("base: &base\n  x: 1\nuse: *base\nmore: {<<: *base, y: 2}\n");
+        assert_eq!(tree.place_of("use.x"), Place { line: 2, column: 6 });
+        assert_eq!(tree.place_of("more.x"), Place { line: 2, column: 6 });
+        assert_eq!(tree.get("more").unwrap().to_json(), serde_json::json!({"x": 1, "y": 2}));
+        let recursive = document("x.yaml", b"a: &a [*a]\n", Limits::MATRIX).unwrap_err();
+        assert!(recursive.place.is_some() && !recursive.mend.is_empty(), "{recursive}");
     }
 }

@@ -63,6 +63,13 @@ fn the_demo_resolves_to_eight_variants_with_every_default_filled_in() {
 }
 
 #[test]
+fn the_bench_matrix_has_thirty_variants_with_two_nodes() {
+    let Resolved { matrix, warnings, .. } = resolved(&fixture("thirty.yaml"));
+    assert_eq!(printed(&warnings), "");
+    assert_eq!((matrix.variants.len(), matrix.variants.iter().map(|variant| variant.nodes).sum::<u32>()), (30, 60));
+}
+
+#[test]
 fn the_starter_file_of_init_resolves_without_a_warning() {
     let text = init::starter("./amiproof.schema.json");
     assert!(text.starts_with("# yaml-language-server: $schema=./amiproof.schema.json\n"));

@@ -3,7 +3,9 @@
 
 mod cross;
 pub(crate) mod file;
+mod image;
 pub mod init;
+mod machine;
 mod resolve;
 mod sources;
 mod variant;

@@ -6,7 +6,7 @@ use super::file::{ClusterSection, MatrixFile, SuitesSection};
 use super::sources::ReadFile;
 use super::{ClusterSpec, Matrix, SuiteSelection, WorkloadSource, cross, variant};
 use crate::form::{self, List};
-use crate::name::NameError;
+use crate::name::{CheckId, NameError};
 use crate::problem::{Problem, closest, instead};
 use crate::waiver::Waiver;
 use crate::workload::Workload;
@@ -234,11 +234,16 @@ pub(super) fn list<T>(
 fn suite_selection(asked: &mut Asked<'_>, raw: SuitesSection, known: &[&str]) -> SuiteSelection {
     let mut entry = |asked: &mut Asked<'_>, path: &str, text: String| {
         let suite = text.split_once('/').map_or(text.as_str(), |(suite, _)| suite);
-        if known.contains(&suite) {
-            return Some(text);
+        if !known.contains(&suite) {
+            asked.problem(path, format!("there is no suite '{suite}'"), instead(suite, known));
+            return None;
         }
-        asked.problem(path, format!("there is no suite '{suite}'"), instead(suite, known));
-        None
+        if suite != text && text.parse::<CheckId>().is_err() {
+            let mend = format!("write {suite} for the whole suite, or a check like node/ready");
+            asked.problem(path, format!("'{text}' is not a legal check id"), mend);
+            return None;
+        }
+        Some(text)
     };
     let include = list(asked, "suites.include", raw.include, &mut entry);
     let exclude = list(asked, "suites.exclude", raw.exclude, &mut entry);

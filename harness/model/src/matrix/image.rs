@@ -1,0 +1,146 @@
+//! Where a variant's image comes from.
+
+use super::file::{AmiSection, FilterSection};
+use super::resolve::Asked;
+use super::{AmiSource, Family};
+use crate::name::KubernetesVersion;
+use crate::problem::{closest, instead, one_of};
+
+/// The last Kubernetes version for which EKS published Amazon Linux 2 images (EKS user guide, "EKS AL2 and Bottlerocket AMIs").
+const LAST_AL2_MINOR: u32 = 32;
+
+pub(super) fn ami(
+    asked: &mut Asked<'_>,
+    path: &str,
+    raw: AmiSection,
+    family: Option<Family>,
+    version: Option<&KubernetesVersion>,
+) -> Option<AmiSource> {
+    let at = format!("{path}.ami");
+    let given = [
+        ("id", raw.id.is_some()),
+        ("ssm", raw.ssm.is_some()),
+        ("filter", raw.filter.is_some()),
+        ("packerManifest", raw.packer_manifest.is_some()),
+    ];
+    let given: Vec<&str> = given.iter().filter(|(_, is_given)| *is_given).map(|(key, _)| *key).collect();
+    if given.is_empty() && asked.is_wrong(&format!("{at}.")) {
+        return None;
+    }
+    if given.len() != 1 {
+        let message = match given.as_slice() {
+            [] => "nothing says where the image comes from".to_owned(),
+            several => format!("{} cannot go together", several.join(" and ")),
+        };
+        asked.problem(&at, message, "keep one of: id, ssm, filter, packerManifest");
+        return None;
+    }
+    if raw.select.is_some() && raw.packer_manifest.is_none() {
+        asked.problem(
+            &format!("{at}.select"),
+            "select picks a build of a Packer manifest, and there is none",
+            "remove it",
+        );
+    }
+    if let Some(id) = raw.id {
+        return asked.name(&format!("{at}.id"), id.parse()).map(AmiSource::Id);
+    }
+    if let Some(parameter) = raw.ssm {
+        return ssm(asked, &format!("{at}.ssm"), parameter, family, version);
+    }
+    if let Some(section) = raw.filter {
+        return filter(asked, &format!("{at}.filter"), section);
+    }
+    packer_manifest(asked, &at, &raw.packer_manifest?, raw.select)
+}
+
+fn ssm(
+    asked: &mut Asked<'_>,
+    at: &str,
+    parameter: String,
+    family: Option<Family>,
+    version: Option<&KubernetesVersion>,
+) -> Option<AmiSource> {
+    if parameter == "recommended" {
+        if let (Some(Family::Al2), Some(version)) = (family, version)
+            && version.minor() > LAST_AL2_MINOR
+        {
+            let mend =
+                format!("add kubernetesVersion: \"1.{LAST_AL2_MINOR}\" to the variant, or name an image of your own");
+            asked.problem(at, format!("there is no EKS image of Amazon Linux 2 for Kubernetes {version}"), mend);
+            return None;
+        }
+        return Some(AmiSource::Recommended);
+    }
+    let is_path = parameter.len() > 1
+        && parameter.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+        && parameter.starts_with('/');
+    if is_path {
+        return Some(AmiSource::SsmParameter(parameter));
+    }
+    let mend = match closest(&parameter, ["recommended"]) {
+        Some(word) => format!("did you mean '{word}'?"),
+        None => "write recommended, or a parameter name that begins with '/'".to_owned(),
+    };
+    asked.problem(at, format!("'{parameter}' is not the name of an SSM parameter"), mend);
+    None
+}
+
+fn filter(asked: &mut Asked<'_>, at: &str, raw: FilterSection) -> Option<AmiSource> {
+    const ALIASES: [&str; 3] = ["self", "amazon", "aws-marketplace"];
+    let owner = raw.owner.and_then(|owner| {
+        let is_account = owner.len() == 12 && owner.chars().all(|c| c.is_ascii_digit());
+        if is_account || ALIASES.contains(&owner.as_str()) {
+            return Some(owner);
+        }
+        let message = format!("'{owner}' is not an owner of images");
+        let mend = match closest(&owner, ALIASES) {
+            Some(word) => format!("did you mean '{word}'?"),
+            None => format!("write a 12-digit account id in quotes, or {}", one_of(&ALIASES)),
+        };
+        asked.problem(&format!("{at}.owner"), message, mend);
+        None
+    });
+    let name = raw.name.and_then(|name| {
+        let rule = "an image name of 3 to 128 characters, with '*' and '?' where any text fits";
+        let is_legal =
+            |text: &str| (3..=128).contains(&text.chars().count()) && text.chars().any(|c| c.is_ascii_alphanumeric());
+        asked.text(&format!("{at}.name"), name, "image name pattern", rule, is_legal)
+    });
+    Some(AmiSource::Filter { owner: owner?, name: name? })
+}
+
+/// A Packer manifest holds `builds`, each with a `name` and an `artifact_id` like `us-west-2:ami-…` (Packer's post-processor
+/// "manifest"). Which build counts is found out when the run starts; that there is one is checked here.
+fn packer_manifest(asked: &mut Asked<'_>, at: &str, file: &str, select: Option<String>) -> Option<AmiSource> {
+    let key = format!("{at}.packerManifest");
+    let (path, text) = asked.read_text(&key, file, "build the image first, or name another source of the image")?;
+    let manifest: serde_json::Value = match serde_json::from_str(&text) {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            asked.problem(
+                &key,
+                format!("{path} is not JSON: {error}"),
+                "let Packer's post-processor 'manifest' write it again",
+            );
+            return None;
+        }
+    };
+    let names: Vec<&str> =
+        manifest["builds"].as_array().into_iter().flatten().filter_map(|build| build["name"].as_str()).collect();
+    if names.is_empty() {
+        asked.problem(&key, format!("{path} holds no builds"), "let Packer's post-processor 'manifest' write it again");
+        return None;
+    }
+    if let Some(part) = &select
+        && !names.iter().any(|name| name.contains(part.as_str()))
+    {
+        asked.problem(
+            &format!("{at}.select"),
+            format!("no build in {path} has '{part}' in its name"),
+            instead(part, &names),
+        );
+        return None;
+    }
+    Some(AmiSource::PackerManifest { path, select })
+}
