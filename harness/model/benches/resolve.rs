@@ -1,4 +1,5 @@
 //! How long a matrix of thirty variants takes to be read and checked: `cargo bench -p amiproof-model --bench resolve`.
+#![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
 use std::time::{Duration, Instant};
 

@@ -131,8 +131,7 @@ impl<'a> Check<'a> {
                     }
                 }
                 None if schema["additionalProperties"] == Json::Bool(false) => {
-                    let names: Vec<&str> =
-                        known.map(|known| known.keys().map(String::as_str).collect()).unwrap_or_default();
+                    let names = property_names(schema);
                     misspelt.extend(closest(&entry.key, names.iter().copied()));
                     let mend = instead(&entry.key, &names);
                     self.problem(entry.place, &below, format!("unknown key '{}'", entry.key), mend);
@@ -191,50 +190,43 @@ impl<'a> Check<'a> {
         let choices: Vec<&Json> = schema["oneOf"].as_array().map_or_else(|| vec![schema], |list| list.iter().collect());
         let words: Vec<&str> = choices.iter().flat_map(|choice| words_of(choice)).collect();
         let tagged: Vec<(&str, &'a Json)> = choices.iter().flat_map(|choice| tags_of(choice)).collect();
-        let tags: Vec<&str> = tagged.iter().map(|(tag, _)| *tag).collect();
-        match &node.value {
-            Value::Text(text) if words.contains(&text.as_str()) => Some(text.as_str().into()),
-            Value::Text(text) if !words.is_empty() => {
-                self.problem(node.place, path, format!("'{text}' is not known here"), instead(text, &words));
-                None
+        let (message, mend) = match &node.value {
+            Value::Text(text) if words.contains(&text.as_str()) => return Some(text.as_str().into()),
+            Value::Map(entries) if !tagged.is_empty() => return self.visit_tagged(node.place, entries, &tagged, path),
+            Value::Text(text) if !words.is_empty() => (format!("'{text}' is not known here"), instead(text, &words)),
+            other if tagged.is_empty() => {
+                (format!("expected a word, found {}", kind_of(other)), format!("write {}", one_of(&words)))
             }
-            Value::Map(entries) if !tags.is_empty() => {
-                let [entry] = entries.as_slice() else {
-                    let (count, one) = (entries.len(), one_of(&tags));
-                    self.problem(node.place, path, format!("{count} keys where one is wanted"), format!("keep {one}"));
-                    return None;
-                };
-                let Some((tag, inner)) = tagged.iter().find(|(tag, _)| *tag == entry.key) else {
-                    let mend = instead(&entry.key, &tags);
-                    self.problem(entry.place, path, format!("unknown key '{}'", entry.key), mend);
-                    return None;
-                };
-                let before = self.problems.len();
-                let value = self.visit(&entry.value, inner, format!("{path}.{tag}"))?;
-                // Unlike our raw types, what is behind a tag cannot be read in part.
-                (self.problems.len() == before).then(|| Json::Object(Map::from_iter([((*tag).to_owned(), value)])))
-            }
-            _ if tags.is_empty() => {
-                let found = kind_of(&node.value);
-                self.problem(
-                    node.place,
-                    path,
-                    format!("expected a word, found {found}"),
-                    format!("write {}", one_of(&words)),
-                );
-                None
-            }
-            _ => {
-                let (found, one) = (kind_of(&node.value), one_of(&tags));
-                self.problem(
-                    node.place,
-                    path,
-                    format!("expected a map with one key, found {found}"),
-                    format!("use {one}"),
-                );
-                None
-            }
-        }
+            other => (
+                format!("expected a map with one key, found {}", kind_of(other)),
+                format!("use {}", one_of(&tags(&tagged))),
+            ),
+        };
+        self.problem(node.place, path, message, mend);
+        None
+    }
+
+    fn visit_tagged(
+        &mut self,
+        place: Place,
+        entries: &[Entry],
+        tagged: &[(&str, &'a Json)],
+        path: &str,
+    ) -> Option<Json> {
+        let [entry] = entries else {
+            let message = format!("{} keys where one is wanted", entries.len());
+            self.problem(place, path, message, format!("keep {}", one_of(&tags(tagged))));
+            return None;
+        };
+        let Some((tag, inner)) = tagged.iter().find(|(tag, _)| *tag == entry.key) else {
+            let mend = instead(&entry.key, &tags(tagged));
+            self.problem(entry.place, path, format!("unknown key '{}'", entry.key), mend);
+            return None;
+        };
+        let before = self.problems.len();
+        let value = self.visit(&entry.value, inner, format!("{path}.{tag}"))?;
+        // Unlike our raw types, what is behind a tag cannot be read in part.
+        (self.problems.len() == before).then(|| Json::Object(Map::from_iter([((*tag).to_owned(), value)])))
     }
 
     /// What a missing key could look like.
@@ -281,6 +273,18 @@ fn tags_of(schema: &Json) -> impl Iterator<Item = (&str, &Json)> {
     schema["properties"].as_object().into_iter().flatten().map(|(tag, inner)| (tag.as_str(), inner))
 }
 
+fn tags<'t>(tagged: &[(&'t str, &Json)]) -> Vec<&'t str> {
+    tagged.iter().map(|(tag, _)| *tag).collect()
+}
+
+/// The legal keys of a map, sorted: the order of a JSON object depends on how serde_json was built.
+fn property_names(schema: &Json) -> Vec<&str> {
+    let mut names: Vec<&str> =
+        schema["properties"].as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
 fn kind_of(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
@@ -318,17 +322,10 @@ fn wrong_type(wanted: &str, node: &Node, schema: &Json) -> (String, String) {
             "no" | "off" | "n" | "false" => "write false".to_owned(),
             _ => "write true or false".to_owned(),
         },
-        ("object", _) => {
-            let keys: Vec<&str> = schema["properties"]
-                .as_object()
-                .map(|known| known.keys().map(String::as_str).collect())
-                .unwrap_or_default();
-            if keys.is_empty() {
-                "write keys with values".to_owned()
-            } else {
-                format!("write keys like {}", keys.join(", "))
-            }
-        }
+        ("object", _) => match property_names(schema).as_slice() {
+            [] => "write keys with values".to_owned(),
+            names => format!("write keys like {}", names.join(", ")),
+        },
         _ => format!("write {want}"),
     };
     (message, mend)

@@ -83,7 +83,7 @@ pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// What to write instead of a word that is not among the legal ones: the closest one, or all of them.
-pub fn instead<'a>(word: &str, known: &[&'a str]) -> String {
+pub fn instead(word: &str, known: &[&str]) -> String {
     match closest(word, known.iter().copied()) {
         Some(candidate) => format!("did you mean '{candidate}'?"),
         None => format!("write {}", one_of(known)),

@@ -10,7 +10,8 @@ const SUITES: [&str; 10] =
     ["node", "host", "workload", "addon", "kubelet-path", "kube-bench", "os-cis", "eks-cis", "windows", "disruptive"];
 
 fn fixture(name: &str) -> Vec<u8> {
-    std::fs::read(format!("{}/../../fixtures/matrices/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    let path = format!("{}/../../fixtures/matrices/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 fn resolved(bytes: &[u8]) -> Resolved {

@@ -17,41 +17,45 @@ pub(super) fn ami(
     version: Option<&KubernetesVersion>,
 ) -> Option<AmiSource> {
     let at = format!("{path}.ami");
-    let given = [
+    if raw.select.is_some() && raw.packer_manifest.is_none() {
+        let message = "select picks a build of a Packer manifest, and there is none";
+        asked.problem(&format!("{at}.select"), message, "remove it");
+    }
+    match raw {
+        AmiSection { id: Some(id), ssm: None, filter: None, packer_manifest: None, .. } => {
+            asked.name(&format!("{at}.id"), id.parse()).map(AmiSource::Id)
+        }
+        AmiSection { id: None, ssm: Some(parameter), filter: None, packer_manifest: None, .. } => {
+            ssm(asked, &format!("{at}.ssm"), parameter, family, version)
+        }
+        AmiSection { id: None, ssm: None, filter: Some(section), packer_manifest: None, .. } => {
+            filter(asked, &format!("{at}.filter"), section)
+        }
+        AmiSection { id: None, ssm: None, filter: None, packer_manifest: Some(file), select } => {
+            packer_manifest(asked, &at, &file, select)
+        }
+        raw => {
+            not_one_source(asked, &at, &raw);
+            None
+        }
+    }
+}
+
+fn not_one_source(asked: &mut Asked<'_>, at: &str, raw: &AmiSection) {
+    let sources = [
         ("id", raw.id.is_some()),
         ("ssm", raw.ssm.is_some()),
         ("filter", raw.filter.is_some()),
         ("packerManifest", raw.packer_manifest.is_some()),
     ];
-    let given: Vec<&str> = given.iter().filter(|(_, is_given)| *is_given).map(|(key, _)| *key).collect();
-    if given.is_empty() && asked.is_wrong(&format!("{at}.")) {
-        return None;
-    }
-    if given.len() != 1 {
-        let message = match given.as_slice() {
-            [] => "nothing says where the image comes from".to_owned(),
-            several => format!("{} cannot go together", several.join(" and ")),
-        };
-        asked.problem(&at, message, "keep one of: id, ssm, filter, packerManifest");
-        return None;
-    }
-    if raw.select.is_some() && raw.packer_manifest.is_none() {
-        asked.problem(
-            &format!("{at}.select"),
-            "select picks a build of a Packer manifest, and there is none",
-            "remove it",
-        );
-    }
-    if let Some(id) = raw.id {
-        return asked.name(&format!("{at}.id"), id.parse()).map(AmiSource::Id);
-    }
-    if let Some(parameter) = raw.ssm {
-        return ssm(asked, &format!("{at}.ssm"), parameter, family, version);
-    }
-    if let Some(section) = raw.filter {
-        return filter(asked, &format!("{at}.filter"), section);
-    }
-    packer_manifest(asked, &at, &raw.packer_manifest?, raw.select)
+    let given: Vec<&str> = sources.iter().filter(|(_, is_given)| *is_given).map(|(key, _)| *key).collect();
+    let message = match given.as_slice() {
+        // A source that is there under a misspelt key, or in a wrong form, has been noted already.
+        [] if asked.is_wrong(&format!("{at}.")) => return,
+        [] => "nothing says where the image comes from".to_owned(),
+        several => format!("{} cannot go together", several.join(" and ")),
+    };
+    asked.problem(at, message, "keep one of: id, ssm, filter, packerManifest");
 }
 
 fn ssm(

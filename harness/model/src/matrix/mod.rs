@@ -1,6 +1,7 @@
 //! The matrix file (`amiproof.yaml`) in three layers: raw text, names that cannot be wrong, and [`Matrix`], which is resolved:
 //! every default filled in, every reference checked.
 
+mod cluster;
 mod cross;
 pub(crate) mod file;
 mod image;

@@ -2,9 +2,9 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::file::{ClusterSection, MatrixFile, SuitesSection};
+use super::file::{MatrixFile, SuitesSection};
 use super::sources::ReadFile;
-use super::{ClusterSpec, Matrix, SuiteSelection, WorkloadSource, cross, variant};
+use super::{Matrix, SuiteSelection, WorkloadSource, cluster, cross, variant};
 use crate::form::{self, List};
 use crate::name::{CheckId, NameError};
 use crate::problem::{Problem, closest, instead};
@@ -151,7 +151,7 @@ fn whole(asked: &mut Asked<'_>, raw: MatrixFile, suites: &[&str]) -> Option<(Mat
         let rule = "1 to 40 lower-case letters, digits and '-', starting with a letter";
         asked.text("metadata.name", name, "matrix name", rule, |text| crate::name::is_label(text, 40))
     });
-    let cluster = raw.cluster.and_then(|section| cluster(asked, section));
+    let cluster = raw.cluster.and_then(|section| cluster::resolve(asked, section));
     let defaults = raw.defaults.unwrap_or_default();
     let variants = variant::all(asked, raw.variants.unwrap_or_default(), &defaults, cluster.as_ref());
     cross::check(asked, &variants, cluster.as_ref());
@@ -169,56 +169,6 @@ fn whole(asked: &mut Asked<'_>, raw: MatrixFile, suites: &[&str]) -> Option<(Mat
     };
     Some((matrix, waivers, own_workloads))
 }
-
-fn cluster(asked: &mut Asked<'_>, raw: ClusterSection) -> Option<ClusterSpec> {
-    let name = raw.name.and_then(|name| {
-        let rule = "1 to 100 letters, digits, '-' and '_', starting with a letter or digit";
-        asked.text("cluster.name", name, "EKS cluster name", rule, is_cluster_name)
-    });
-    let region = raw.region.and_then(|region| {
-        asked.text("cluster.region", region, "AWS region", "a region code like us-west-2", is_region)
-    });
-    let version = raw.kubernetes_version.and_then(|text| asked.name("cluster.kubernetesVersion", text.parse()));
-    let create = raw.create.unwrap_or(false);
-    let subnet_ids = list(asked, "cluster.subnetIds", raw.subnet_ids, |asked, path, id| {
-        asked.text(path, id, "subnet id", "an id like subnet-0123456789abcdef0", |text| text.starts_with("subnet-"))
-    });
-    let mut role = |key: &str, arn: Option<String>| {
-        let rule = "the ARN of an IAM role, like arn:aws:iam::111122223333:role/name";
-        arn.and_then(|arn| asked.text(&format!("cluster.{key}"), arn, "role ARN", rule, is_role_arn))
-    };
-    let role_arn = role("roleArn", raw.role_arn);
-    let node_role_arn = role("nodeRoleArn", raw.node_role_arn);
-    let windows_node_role_arn = role("windowsNodeRoleArn", raw.windows_node_role_arn);
-    let has_addons = raw.addons.is_some();
-    let mut addons = list(asked, "cluster.addons", raw.addons, |asked, path, name| {
-        let rule = "the name of an EKS add-on, like vpc-cni";
-        asked.text(path, name, "add-on name", rule, |text| crate::name::is_label(text, 100))
-    });
-    if create && !has_addons {
-        addons = DEFAULT_ADDONS.map(str::to_owned).to_vec();
-    } else if !create && !addons.is_empty() {
-        asked.warning(
-            "cluster.addons",
-            "add-ons are installed only in a cluster that amiproof makes",
-            "remove them, or say create: true",
-        );
-    }
-    Some(ClusterSpec {
-        name: name?,
-        region: region?,
-        kubernetes_version: version?,
-        create,
-        subnet_ids,
-        role_arn,
-        node_role_arn,
-        windows_node_role_arn,
-        addons,
-    })
-}
-
-/// What a cluster needs for the built-in workloads: pods with addresses, services, names and volumes.
-const DEFAULT_ADDONS: [&str; 4] = ["vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver"];
 
 /// The legal entries of a list; the others were noted.
 pub(super) fn list<T>(
@@ -340,25 +290,4 @@ fn waivers(
         );
     }
     (Some(path), waivers)
-}
-
-fn is_cluster_name(text: &str) -> bool {
-    text.len() <= 100
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-}
-
-fn is_region(text: &str) -> bool {
-    let mut parts = text.split('-');
-    let word = |part: &str| part.len() >= 2 && part.chars().all(|c| c.is_ascii_lowercase());
-    let number = parts.next_back().is_some_and(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()));
-    let words: Vec<&str> = parts.collect();
-    number && words.len() >= 2 && words.into_iter().all(word)
-}
-
-fn is_role_arn(text: &str) -> bool {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    matches!(parts.as_slice(), ["arn", partition, "iam", "", account, resource]
-        if partition.starts_with("aws") && account.len() == 12 && account.chars().all(|c| c.is_ascii_digit())
-            && resource.strip_prefix("role/").is_some_and(|name| !name.is_empty()))
 }

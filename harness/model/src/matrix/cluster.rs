@@ -1,0 +1,97 @@
+//! The section `cluster`.
+
+use super::ClusterSpec;
+use super::file::ClusterSection;
+use super::resolve::{Asked, list};
+use crate::form::List;
+
+/// What a cluster needs for the built-in workloads: pods with addresses, services, names and volumes.
+const DEFAULT_ADDONS: [&str; 4] = ["vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver"];
+
+/// Resolves the section.
+pub(super) fn resolve(asked: &mut Asked<'_>, raw: ClusterSection) -> Option<ClusterSpec> {
+    let name = raw.name.and_then(|name| {
+        let rule = "1 to 100 letters, digits, '-' and '_', starting with a letter or digit";
+        asked.text("cluster.name", name, "EKS cluster name", rule, is_cluster_name)
+    });
+    let region = raw.region.and_then(|region| {
+        asked.text("cluster.region", region, "AWS region", "a region code like us-west-2", is_region)
+    });
+    let version = raw.kubernetes_version.and_then(|text| asked.name("cluster.kubernetesVersion", text.parse()));
+    let create = raw.create.unwrap_or(false);
+    let subnet_ids = subnets(asked, raw.subnet_ids, create);
+    let role_arn = role(asked, "roleArn", raw.role_arn);
+    let node_role_arn = role(asked, "nodeRoleArn", raw.node_role_arn);
+    let windows_node_role_arn = role(asked, "windowsNodeRoleArn", raw.windows_node_role_arn);
+    if node_role_arn.is_some() && node_role_arn == windows_node_role_arn {
+        let message = "EKS gives a role access as a Linux node or as a Windows node, not as both";
+        asked.problem("cluster.windowsNodeRoleArn", message, "name a role of its own for Windows nodes");
+    }
+    let addons = addons(asked, raw.addons, create);
+    Some(ClusterSpec {
+        name: name?,
+        region: region?,
+        kubernetes_version: version?,
+        create,
+        subnet_ids,
+        role_arn,
+        node_role_arn,
+        windows_node_role_arn,
+        addons,
+    })
+}
+
+fn subnets(asked: &mut Asked<'_>, raw: Option<List<String>>, create: bool) -> Vec<String> {
+    let count = raw.as_ref().map_or(0, Vec::len);
+    if create && count == 1 {
+        let message = "EKS makes a cluster only in subnets of two availability zones or more";
+        asked.problem("cluster.subnetIds", message, "add a subnet of another zone, or remove the key");
+    }
+    list(asked, "cluster.subnetIds", raw, |asked, path, id| {
+        let is_subnet = |text: &str| {
+            text.strip_prefix("subnet-")
+                .is_some_and(|digits| !digits.is_empty() && digits.chars().all(|c| c.is_ascii_hexdigit()))
+        };
+        asked.text(path, id, "subnet id", "an id like subnet-0123456789abcdef0", is_subnet)
+    })
+}
+
+fn role(asked: &mut Asked<'_>, key: &str, arn: Option<String>) -> Option<String> {
+    let rule = "the ARN of an IAM role, like arn:aws:iam::111122223333:role/name";
+    asked.text(&format!("cluster.{key}"), arn?, "role ARN", rule, is_role_arn)
+}
+
+fn addons(asked: &mut Asked<'_>, raw: Option<List<String>>, create: bool) -> Vec<String> {
+    let Some(raw) = raw else {
+        return if create { DEFAULT_ADDONS.map(str::to_owned).to_vec() } else { Vec::new() };
+    };
+    if !create && !raw.is_empty() {
+        let message = "add-ons are installed only in a cluster that amiproof makes";
+        asked.warning("cluster.addons", message, "remove them, or say create: true");
+    }
+    list(asked, "cluster.addons", Some(raw), |asked, path, name| {
+        let rule = "the name of an EKS add-on, like vpc-cni";
+        asked.text(path, name, "add-on name", rule, |text| crate::name::is_label(text, 100))
+    })
+}
+
+fn is_cluster_name(text: &str) -> bool {
+    text.len() <= 100
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
+fn is_region(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let word = |part: &str| part.len() >= 2 && part.chars().all(|c| c.is_ascii_lowercase());
+    let number = parts.next_back().is_some_and(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()));
+    let words: Vec<&str> = parts.collect();
+    number && words.len() >= 2 && words.into_iter().all(word)
+}
+
+fn is_role_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    matches!(parts.as_slice(), ["arn", partition, "iam", "", account, resource]
+        if partition.starts_with("aws") && account.len() == 12 && account.chars().all(|c| c.is_ascii_digit())
+            && resource.strip_prefix("role/").is_some_and(|name| !name.is_empty()))
+}
