@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use amiproof_model::matrix::{AmiSource, Capacity, Family, Files, Resolved, WorkloadSource, init, resolve};
 use amiproof_model::problem::Problem;
+use amiproof_model::yaml::{self, Limits};
 use proptest::prelude::*;
 
 const SUITES: [&str; 10] =
@@ -260,6 +261,54 @@ proptest! {
                 prop_assert!(problems.iter().all(|problem| !problem.message.contains("cannot make sense")), "{}", printed(&problems));
                 prop_assert!(problems.iter().all(|problem| !problem.message.contains("wrong form")), "{}", printed(&problems));
             }
+        }
+    }
+}
+
+/// Whether a name matches a pattern of EC2's filters: `*` for any text, `?` for one character.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    match (pattern.split_first(), name.split_first()) {
+        (None, rest) => rest.is_none(),
+        (Some((b'*', pattern)), None) => matches(pattern, name),
+        (Some((b'*', after)), Some((_, rest))) => matches(after, name) || matches(pattern, rest),
+        (Some((b'?', pattern)), Some((_, rest))) => matches(pattern, rest),
+        (Some((wanted, pattern)), Some((found, rest))) => wanted == found && matches(pattern, rest),
+        (Some(_), None) => false,
+    }
+}
+
+#[test]
+fn every_image_that_the_matrices_ask_for_is_one_host_profile_of_the_lab() {
+    let folder = format!("{}/../../fixtures/profiles", env!("CARGO_MANIFEST_DIR"));
+    let mut profiles = Vec::new();
+    for entry in std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder}: {error}")) {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let shown = path.display().to_string();
+            let tree = yaml::document(&shown, &std::fs::read(&path).unwrap(), Limits::MATRIX);
+            profiles.push(tree.unwrap_or_else(|problem| panic!("{problem}")).to_json());
+        }
+    }
+    for file in ["demo.yaml", "thirty.yaml", "broken-hosts.yaml"] {
+        for variant in resolved(&fixture(file)).matrix.variants {
+            let fits = |profile: &&serde_json::Value| {
+                let image = &profile["image"];
+                let text = |key: &str| image[key].as_str().unwrap_or_default();
+                profile["os"]["family"] == variant.family.word()
+                    && match &variant.ami {
+                        AmiSource::Filter { owner, name } => {
+                            [text("ownerAlias"), text("owner")].contains(&owner.as_str())
+                                && matches(name.as_bytes(), text("name").as_bytes())
+                        }
+                        AmiSource::Recommended => {
+                            image["ssmParameters"].as_array().is_some_and(|parameters| !parameters.is_empty())
+                        }
+                        other => panic!("{other:?}"),
+                    }
+            };
+            let names: Vec<&str> =
+                profiles.iter().filter(fits).filter_map(|profile| profile["name"].as_str()).collect();
+            assert_eq!(names.len(), 1, "{file}: {} boots one of {names:?}", variant.name);
         }
     }
 }
