@@ -19,7 +19,7 @@ pub(crate) type List<T> = Vec<Option<T>>;
 ///
 /// All fields of `T` must be optional (the schema says which are required), and its lists be [`List`]s.
 pub(crate) fn read<T: DeserializeOwned>(file: &str, node: &Node, schema: &Json) -> (Option<T>, Vec<Problem>) {
-    let mut check = Check { file, root: schema, problems: Vec::new() };
+    let mut check = Check { file, root: schema, problems: Vec::new(), count: 0 };
     let value = check.visit(node, schema, String::new());
     let Check { mut problems, .. } = check;
     let read = value.map(serde_json::from_value::<T>).transpose().unwrap_or_else(|error| {
@@ -62,10 +62,19 @@ struct Check<'a> {
     file: &'a str,
     root: &'a Json,
     problems: Vec<Problem>,
+    /// How many there are, also those that are not kept.
+    count: usize,
 }
+
+/// After so many problems nobody reads the next one; the wrong parts are still left out.
+const MOST_PROBLEMS: usize = 1_000;
 
 impl<'a> Check<'a> {
     fn problem(&mut self, place: Place, path: &str, message: impl Into<String>, mend: impl Into<String>) {
+        self.count += 1;
+        if self.count > MOST_PROBLEMS {
+            return;
+        }
         let place = Some(place);
         self.problems.push(Problem {
             place,
@@ -130,6 +139,7 @@ impl<'a> Check<'a> {
                         map.insert(entry.key.clone(), value);
                     }
                 }
+                None if schema["additionalProperties"] == Json::Bool(false) && self.count > MOST_PROBLEMS => {}
                 None if schema["additionalProperties"] == Json::Bool(false) => {
                     let names = property_names(schema);
                     misspelt.extend(closest(&entry.key, names.iter().copied()));
@@ -223,10 +233,10 @@ impl<'a> Check<'a> {
             self.problem(entry.place, path, format!("unknown key '{}'", entry.key), mend);
             return None;
         };
-        let before = self.problems.len();
+        let before = self.count;
         let value = self.visit(&entry.value, inner, format!("{path}.{tag}"))?;
         // Unlike our raw types, what is behind a tag cannot be read in part.
-        (self.problems.len() == before).then(|| Json::Object(Map::from_iter([((*tag).to_owned(), value)])))
+        (self.count == before).then(|| Json::Object(Map::from_iter([((*tag).to_owned(), value)])))
     }
 
     /// What a missing key could look like.

@@ -63,15 +63,37 @@ impl fmt::Display for Problem {
             write!(out, "{line}:{column}:")?;
         }
         if !self.path.is_empty() {
-            write!(out, " {}:", self.path)?;
+            write!(out, " {}:", OneLine(&self.path))?;
         }
-        write!(out, " {}", self.message)?;
-        if self.mend.is_empty() { Ok(()) } else { write!(out, "\n  = help: {}", self.mend) }
+        write!(out, " {}", OneLine(&self.message))?;
+        if self.mend.is_empty() { Ok(()) } else { write!(out, "\n  = help: {}", OneLine(&self.mend)) }
+    }
+}
+
+/// A text that quotes a file: control characters are written out, because a file must not steer the terminal, and a text as long
+/// as the file is cut.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LONGEST: usize = 600;
+        for (index, letter) in self.0.chars().enumerate() {
+            match letter {
+                _ if index == LONGEST => return write!(out, "… ({} more)", self.0.chars().count() - LONGEST),
+                _ if letter.is_control() => write!(out, "{}", letter.escape_default())?,
+                _ => write!(out, "{letter}")?,
+            }
+        }
+        Ok(())
     }
 }
 
 /// The word of `known` that `word` most likely is a misspelling of: at most a third of its letters differ.
 pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // The comparison takes time and memory by the product of the lengths, and no word of ours is that long.
+    if word.len() > 64 {
+        return None;
+    }
     let lower = word.to_lowercase();
     let allowed = (word.chars().count().max(3) / 3).max(1);
     known
@@ -137,5 +159,13 @@ mod tests {
             "amiproof.yaml:12:5: variants[2].ami: 'ami-xyz' is not a legal AMI id\n  = help: write ami-0123456789abcdef0"
         );
         assert_eq!(Problem::of_file("x.yaml", "cannot be read", "").to_string(), "x.yaml: cannot be read");
+    }
+
+    #[test]
+    fn what_a_file_holds_cannot_steer_the_terminal_or_flood_it() {
+        let problem = Problem::of_file("x.yaml", format!("'\u{1b}[31m\n{}' is wrong", "y".repeat(10_000)), "");
+        let text = problem.to_string();
+        assert!(text.starts_with("x.yaml: '\\u{1b}[31m\\nyyy") && text.ends_with(" more)"), "{text}");
+        assert!(text.len() < 700 && !text.contains('\n'));
     }
 }

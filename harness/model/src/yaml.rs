@@ -91,6 +91,8 @@ fn options(limits: Limits) -> Options {
             max_anchors: Limits::ALIASES,
             max_recorded_anchor_events: limits.nodes,
             max_recorded_anchor_bytes: limits.bytes,
+            // Also what aliases repeat: a long text used a thousand times is a bomb, too.
+            max_total_scalar_bytes: limits.bytes * 2,
             max_merge_keys: Limits::ALIASES,
             enforce_alias_anchor_ratio: false,
         },
@@ -178,6 +180,7 @@ fn too_much(breach: &BudgetBreach) -> (String, &'static str) {
             "write the values out, or use fewer aliases of aliases",
         ),
         BudgetBreach::RecordedAnchorEvents { .. } | BudgetBreach::RecordedAnchorBytes { .. } => unfolded(),
+        BudgetBreach::ScalarBytes { .. } => unfolded(),
         _ => ("more values than any real file needs".to_owned(), "check that it is the right file, or split it"),
     }
 }

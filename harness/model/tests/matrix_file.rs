@@ -209,11 +209,25 @@ fn hostile_files_end_early() {
         ("---\n".repeat(200_000), "documents"),
         ("a: 1\n---\n".repeat(100_000), "documents"),
         (format!("[{}]", "x,".repeat(400_000)), "more values than any real file needs"),
+        (format!("a: &a {}\nb: [{}]\n", "x".repeat(900_000), ["*a"; 1_900].join(", ")), "aliases"),
     ] {
         let problems = resolve("amiproof.yaml", text.as_bytes(), &Files::new(), &SUITES).unwrap_err();
         assert!(problems.len() == 1 && problems[0].message.contains(says), "{says}: {}", printed(&problems));
     }
     assert!(start.elapsed() < Duration::from_secs(20), "{:?} for all of them", start.elapsed());
+}
+
+#[test]
+fn a_file_of_nothing_but_mistakes_is_answered_soon_and_not_at_full_length() {
+    let keys: String = (0..40_000).map(|index| format!("verisons{index}: x\n")).collect();
+    let long = format!("? {}\n: x\nkind: {}\n", "k".repeat(400_000), "v".repeat(400_000));
+    for text in [keys, long] {
+        let start = Instant::now();
+        let problems = resolve("amiproof.yaml", text.as_bytes(), &Files::new(), &SUITES).unwrap_err();
+        assert!(problems.len() > 2 && problems.len() <= 1_100, "{} problems", problems.len());
+        assert!(problems.iter().all(|problem| problem.to_string().len() < 3_000));
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    }
 }
 
 /// Half a matrix in fragments: arbitrary text rarely gets past the parser, recombined fragments do.
