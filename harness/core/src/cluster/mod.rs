@@ -4,9 +4,13 @@
 //! errors that pass ([`retry`]); watches resume by themselves ([`watch`]).
 
 mod bearer;
+pub mod kubelet_path;
+pub mod namespace;
 pub mod nodes;
 pub mod objects;
 mod retry;
+pub mod stay;
+pub mod storage;
 pub mod watch;
 
 use std::collections::HashMap;

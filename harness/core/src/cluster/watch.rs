@@ -62,7 +62,7 @@ where
 }
 
 /// Whether waiting can mend a watch error. Missing rights and unknown kinds do not mend themselves.
-fn may_pass(error: &watcher::Error) -> bool {
+pub(crate) fn may_pass(error: &watcher::Error) -> bool {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))

@@ -1,7 +1,13 @@
 //! Runs a workload of the catalogue or of the user on one variant.
 //!
-//! [`inject`] turns its objects into those of one variant (pure), [`run`] applies them and waits, [`judge`](mod@judge) says
-//! what the outcome means (pure), [`evidence`] collects the proof. The verdict comes from pod statuses, exit codes and
-//! termination messages alone; logs and exec need the kubelet's port, whose absence must not fail a workload.
+//! [`inject`] turns its objects into those of one variant (pure), [`run`] applies them and watches, [`judge`](mod@judge) says
+//! what came of it (pure), [`evidence`] words the proof. The verdict comes from pod statuses, exit codes, termination messages
+//! and events alone; logs and exec need the kubelet's port, whose absence must not fail a workload.
 
+pub mod evidence;
 pub mod inject;
+pub mod judge;
+pub mod places;
+mod run;
+
+pub use self::run::run;

@@ -23,6 +23,28 @@ pub fn key(of_kube_bench: &str) -> Result<Benchmark, NameError> {
     format!("cis-{of_kube_bench}").parse()
 }
 
+/// The oldest benchmark that this build knows; keys the rows of a cluster that is too old for all.
+pub const OLDEST: &str = "eks-1.5.0";
+
+/// The controls outside of the node target, by number, as kube-bench v0.15.6 has them.
+pub fn cluster_controls(benchmark: &Benchmark) -> Vec<&'static str> {
+    const CONTROL_PLANE: [&str; 2] = ["2.1.1", "2.1.2"];
+    const POLICIES: [&str; 24] = [
+        "4.1.1", "4.1.2", "4.1.3", "4.1.4", "4.1.5", "4.1.6", "4.1.7", "4.1.8", "4.1.9", "4.1.10", "4.1.11", "4.1.12",
+        "4.2.1", "4.2.2", "4.2.3", "4.2.4", "4.2.5", "4.3.1", "4.3.2", "4.4.1", "4.4.2", "4.5.1", "4.5.2", "4.5.3",
+    ];
+    const MANAGED_SERVICES: [&str; 12] = [
+        "5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.2.1", "5.3.1", "5.4.1", "5.4.2", "5.4.3", "5.4.4", "5.4.5", "5.5.1",
+    ];
+    let absent: &[&str] = match benchmark.version() {
+        "1.5.0" => &["2.1.2", "4.1.9", "4.1.10", "4.1.11", "4.1.12"],
+        "1.7.0" => &["4.1.9", "4.1.10", "4.1.11", "4.1.12", "4.5.3"],
+        _ => &["4.5.3"],
+    };
+    let all = CONTROL_PLANE.into_iter().chain(POLICIES).chain(MANAGED_SERVICES);
+    all.filter(|number| !absent.contains(number)).collect()
+}
+
 /// The automated controls of the node target since eks-1.5.0, with what they ask: what cannot be read is listed by them as not
 /// evaluated, so that no row of the matrix disappears because a scan broke.
 pub const NODE_CONTROLS: [(&str, &str); 13] = [
@@ -61,5 +83,13 @@ mod tests {
             assert_eq!(for_version(&version.parse().unwrap()), benchmark, "{version}");
         }
         assert_eq!(key("eks-1.8.0").unwrap().as_str(), "cis-eks-1.8.0");
+    }
+
+    #[test]
+    fn the_controls_of_a_benchmark_add_up_to_what_kube_bench_has() {
+        for (benchmark, total) in [("eks-1.5.0", 46), ("eks-1.7.0", 46), ("eks-1.8.0", 50)] {
+            let controls = cluster_controls(&key(benchmark).unwrap()).len() + NODE_CONTROLS.len();
+            assert_eq!(controls, total, "{benchmark}");
+        }
     }
 }

@@ -90,18 +90,22 @@ fn title(control: &Control) -> String {
     known.map_or_else(|| format!("control {}", control.number), |(_, title)| (*title).to_owned())
 }
 
-/// Rows for the controls of the node target that `rows` lacks: not evaluated, and why.
+/// Rows for those of `numbers` that `rows` lacks: not evaluated, and why.
 ///
 /// # Errors
-/// Never for the numbers of [`NODE_CONTROLS`].
-pub fn missing_node_rows(rows: &[ScanRow], about: &About, reason: &str) -> Result<Vec<ScanRow>, NameError> {
-    let mut missing = Vec::new();
-    for (number, _) in NODE_CONTROLS {
-        if rows.iter().any(|row| row.control.as_ref().is_some_and(|control| control.number() == number)) {
-            continue;
-        }
-        let control = Control { number: number.to_owned(), ..Control::default() };
-        missing.push(row(&control, about, Verdict::NotEvaluated(reason.to_owned()))?);
-    }
-    Ok(missing)
+/// When one is no control number.
+pub fn missing_rows<'a>(
+    rows: &[ScanRow],
+    about: &About,
+    numbers: impl IntoIterator<Item = &'a str>,
+    reason: &str,
+) -> Result<Vec<ScanRow>, NameError> {
+    let has = |number: &str| rows.iter().any(|row| row.control.as_ref().is_some_and(|control| control.number() == number));
+    let missing = numbers.into_iter().filter(|number| !has(number));
+    missing
+        .map(|number| {
+            let control = Control { number: number.to_owned(), ..Control::default() };
+            row(&control, about, Verdict::NotEvaluated(reason.to_owned()))
+        })
+        .collect()
 }

@@ -1,0 +1,150 @@
+//! What goes from the API server through a kubelet's port 10250: logs, exec, port-forward. Each with its own deadline, because a
+//! port that drops packets answers nothing for half a minute and more.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::{AttachParams, LogParams};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::Access;
+
+/// A pod whose kubelet is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Through<'a> {
+    /// The cluster.
+    pub access: &'a Access,
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Its name.
+    pub pod: &'a str,
+    /// For each question.
+    pub within: Duration,
+}
+
+/// Why there was no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum PathError {
+    /// Nothing came in time.
+    #[error("no answer within {}s", .0.as_secs())]
+    Silent(Duration),
+    /// The API server, or the kubelet behind it, refused.
+    #[error("{0}")]
+    Refused(#[source] Box<kube::Error>),
+    /// The connection broke in the middle.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+}
+
+impl PathError {
+    /// Whether the API server itself refused (no rights, no such pod), which says nothing about the kubelet.
+    pub fn is_refused_by_api(&self) -> bool {
+        let code = match self {
+            Self::Refused(error) => match &**error {
+                kube::Error::Api(status) => Some(status.code),
+                kube::Error::UpgradeConnection(kube::client::UpgradeConnectionError::ProtocolSwitch(status)) => {
+                    Some(status.as_u16())
+                }
+                _ => None,
+            },
+            Self::Silent(_) | Self::Broken(_) => None,
+        };
+        code.is_some_and(|code| (400..500).contains(&code))
+    }
+}
+
+/// What a command printed, and whether it ended well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Executed {
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    /// `None` for exit code 0, otherwise what the kubelet says.
+    pub failure: Option<String>,
+}
+
+/// How much of a log or a reply is read.
+const MOST: u64 = 8 * 1024 * 1024;
+
+impl Through<'_> {
+    fn api(&self) -> Api<Pod> {
+        Api::namespaced(self.access.client(), self.namespace)
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, PathError>>) -> Result<T, PathError> {
+        tokio::time::timeout(self.within, work).await.unwrap_or(Err(PathError::Silent(self.within)))
+    }
+
+    /// The log of the pod's only container, at most 8 MiB of it.
+    ///
+    /// # Errors
+    /// [`PathError`].
+    pub async fn logs(&self) -> Result<String, PathError> {
+        let limit = LogParams { limit_bytes: Some(MOST as i64), ..LogParams::default() };
+        let api = self.api();
+        self.in_time(async { api.logs(self.pod, &limit).await.map_err(|error| PathError::Refused(Box::new(error))) }).await
+    }
+
+    /// Runs a command in the pod's only container.
+    ///
+    /// # Errors
+    /// [`PathError`]; a command that ends with another code than 0 is no error.
+    pub async fn exec(&self, command: &[&str]) -> Result<Executed, PathError> {
+        let api = self.api();
+        self.in_time(async {
+            let how = AttachParams::default().stdin(false).stdout(true).stderr(true);
+            let mut process = api
+                .exec(self.pod, command.iter().copied(), &how)
+                .await
+                .map_err(|error| PathError::Refused(Box::new(error)))?;
+            let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
+            let (stdout, stderr) = tokio::try_join!(read(stdout), read(stderr))?;
+            let status = match status {
+                Some(status) => status.await,
+                None => None,
+            };
+            process.join().await.map_err(|error| PathError::Broken(error.to_string()))?;
+            let status = status.ok_or_else(|| PathError::Broken("it ended without the command's exit code".to_owned()))?;
+            let failure = (!status.is_success()).then_some(status.message);
+            Ok(Executed { stdout, stderr, failure })
+        })
+        .await
+    }
+
+    /// Sends bytes to a TCP port of the pod and reads what comes back until the pod closes.
+    ///
+    /// # Errors
+    /// [`PathError`].
+    pub async fn port_forward(&self, port: u16, request: &[u8]) -> Result<String, PathError> {
+        let api = self.api();
+        self.in_time(async {
+            let mut forward =
+                api.portforward(self.pod, &[port]).await.map_err(|error| PathError::Refused(Box::new(error)))?;
+            let error = forward.take_error(port);
+            let mut stream =
+                forward.take_stream(port).ok_or_else(|| PathError::Broken("there is no stream for the port".to_owned()))?;
+            stream.write_all(request).await.map_err(|error| PathError::Broken(error.to_string()))?;
+            let reply = read(Some(&mut stream)).await?;
+            drop(stream);
+            if reply.is_empty()
+                && let Some(error) = error
+                && let Some(message) = error.await
+            {
+                return Err(PathError::Broken(message));
+            }
+            forward.abort();
+            Ok(reply)
+        })
+        .await
+    }
+}
+
+async fn read(stream: Option<impl AsyncRead + Unpin>) -> Result<String, PathError> {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream {
+        stream.take(MOST).read_to_end(&mut bytes).await.map_err(|error| PathError::Broken(error.to_string()))?;
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,294 @@
+//! A namespace per check and variant: made through the ledger, and removed until it is seen to be gone.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use amiproof_model::name::{RunId, VariantName};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim, ServiceAccount};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::core::DynamicObject;
+use kube::discovery::{Scope, verbs};
+use kube::runtime::watcher;
+use kube::{Api, Discovery, ResourceExt as _};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
+use super::objects::is_not_found;
+use super::watch::{self, Stopped};
+use super::{Access, FIELD_MANAGER, RUN_LABEL, VARIANT_LABEL};
+use crate::ledger::{self, Created, Ledger, Resource, ResourceKind};
+
+/// The longest name of a namespace (a DNS label).
+const LONGEST: usize = 63;
+
+/// How long the controllers of a healthy cluster take at most to give a new namespace its service account.
+const SERVICE_ACCOUNT: Duration = Duration::from_secs(30);
+
+/// How long a namespace that was left behind may take to go before a new one of its name is made.
+const LEFT_BEHIND: Duration = Duration::from_secs(90);
+
+/// Why a namespace could not be made or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum NamespaceError {
+    /// The API server refused, or was away.
+    #[error("namespace {name}: cannot {doing}: {source}")]
+    Api {
+        /// The namespace.
+        name: String,
+        /// `create it`, `delete it` …
+        doing: &'static str,
+        /// The answer.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It is still there.
+    #[error("namespace {name} is still there after {}s: {why}", after.as_secs())]
+    Stuck {
+        /// The namespace.
+        name: String,
+        /// The deadline.
+        after: Duration,
+        /// Which finalizer of which object keeps it.
+        why: String,
+    },
+    /// Its volumes are still there.
+    #[error("namespace {name} is gone, but its volumes {} are still there after {}s: is the CSI driver's controller running?", volumes.join(", "), after.as_secs())]
+    Volumes {
+        /// The namespace.
+        name: String,
+        /// The PersistentVolumes.
+        volumes: Vec<String>,
+        /// The deadline.
+        after: Duration,
+    },
+    /// The ledger cannot be written.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+}
+
+impl NamespaceError {
+    fn api(name: &str, doing: &'static str) -> impl FnOnce(kube::Error) -> Self {
+        move |source| Self::Api { name: name.to_owned(), doing, source: Box::new(source) }
+    }
+}
+
+/// `ap-<run>-<subject>-<what>`: the same in each attempt, so that what an earlier one left behind is found. Where that is longer
+/// than a name may be, its end gives way to a digest of the whole.
+pub fn name(run: &RunId, subject: &str, what: &str) -> String {
+    let what: String = what.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let whole = format!("ap-{run}-{subject}-{what}");
+    if whole.len() <= LONGEST {
+        return whole.trim_end_matches('-').to_owned();
+    }
+    let digest: String = Sha256::digest(&whole).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let head: String = whole.chars().take(LONGEST - digest.len() - 1).collect();
+    format!("{}-{digest}", head.trim_end_matches('-'))
+}
+
+/// What a namespace is to be like.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// Its name; see [`name`].
+    pub name: String,
+    /// The run.
+    pub run: RunId,
+    /// The variant; `None` for the cluster as a whole.
+    pub variant: Option<VariantName>,
+    /// Whether its pods need the host (Pod Security level `privileged`).
+    pub privileged: bool,
+}
+
+impl Spec {
+    fn labels(&self) -> BTreeMap<&'static str, String> {
+        let mut labels = BTreeMap::from([
+            (RUN_LABEL, self.run.to_string()),
+            ("app.kubernetes.io/managed-by", FIELD_MANAGER.to_owned()),
+        ]);
+        if let Some(variant) = &self.variant {
+            labels.insert(VARIANT_LABEL, variant.to_string());
+        }
+        if self.privileged {
+            for mode in [
+                "pod-security.kubernetes.io/enforce",
+                "pod-security.kubernetes.io/audit",
+                "pod-security.kubernetes.io/warn",
+            ] {
+                labels.insert(mode, "privileged".to_owned());
+            }
+        }
+        labels
+    }
+}
+
+/// Makes a namespace and waits until pods can be made in it. One of the same name that an earlier attempt left behind goes first.
+///
+/// # Errors
+/// [`NamespaceError`].
+pub async fn create(access: &Access, ledger: &Ledger, spec: &Spec) -> Result<Created, NamespaceError> {
+    let api: Api<Namespace> = Api::all(access.client());
+    if api.get_opt(&spec.name).await.map_err(NamespaceError::api(&spec.name, "look for it"))?.is_some() {
+        delete(access, &spec.name, LEFT_BEHIND).await?;
+    }
+    let mut resource = Resource::new(ResourceKind::Namespace, &spec.name).in_cluster(access.name());
+    if let Some(variant) = &spec.variant {
+        resource = resource.for_variant(variant);
+    }
+    let object = json!({
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": spec.name, "labels": spec.labels()},
+    });
+    let made = ledger.create_resource(resource, || async {
+        // Applied, not created: an answer that got lost on the way can be asked for again.
+        let applied = api.patch(&spec.name, &PatchParams::apply(FIELD_MANAGER), &Patch::Apply(&object)).await;
+        applied.map(|made| made.name_any()).map_err(NamespaceError::api(&spec.name, "create it"))
+    });
+    let made: Created = made.await?;
+    service_account(access, &spec.name).await?;
+    Ok(made)
+}
+
+/// Waits for the service account that every pod of a namespace gets. Until it is there, the API server refuses pods.
+async fn service_account(access: &Access, namespace: &str) -> Result<(), NamespaceError> {
+    let api: Api<ServiceAccount> = Api::namespaced(access.client(), namespace);
+    let stream = watch::follow(api, watcher::Config::default().fields("metadata.name=default"));
+    let there = watch::until(stream, Instant::now() + SERVICE_ACCOUNT, |accounts| (!accounts.is_empty()).then_some(()));
+    there.await.map_err(|source| NamespaceError::Api {
+        name: namespace.to_owned(),
+        doing: "get its default service account",
+        source: Box::new(source),
+    })
+}
+
+/// Deletes a namespace with everything in it and waits until it and its volumes are gone. One that is not there counts as gone.
+///
+/// # Errors
+/// When it is still there after `within`, [`NamespaceError::Stuck`] names what keeps it.
+pub async fn delete(access: &Access, name: &str, within: Duration) -> Result<(), NamespaceError> {
+    let deadline = Instant::now() + within;
+    let api: Api<Namespace> = Api::all(access.client());
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(access.client(), name);
+    let claims = claims.list_metadata(&ListParams::default()).await;
+    let has_volumes = claims.is_ok_and(|claims| !claims.items.is_empty());
+    match api.delete(name, &DeleteParams::background()).await {
+        Ok(_) => {}
+        // 409: it is going already.
+        Err(kube::Error::Api(status)) if status.code == 409 => {}
+        Err(error) if is_not_found(&error) => return Ok(()),
+        Err(error) => return Err(NamespaceError::api(name, "delete it")(error)),
+    }
+    let stream = watch::follow(api.clone(), watcher::Config::default().fields(&format!("metadata.name={name}")));
+    match watch::until(stream, deadline, |left: Vec<Namespace>| left.is_empty().then_some(())).await {
+        Ok(()) => {}
+        Err(Stopped::Refused(source)) => {
+            return Err(NamespaceError::Api { name: name.to_owned(), doing: "wait until it is gone", source });
+        }
+        Err(Stopped::Deadline { last_error: Some(error) }) => {
+            return Err(NamespaceError::Stuck { name: name.to_owned(), after: within, why: error });
+        }
+        Err(Stopped::Deadline { last_error: None }) => {
+            let why = what_keeps(access, name).await;
+            return Err(NamespaceError::Stuck { name: name.to_owned(), after: within, why });
+        }
+    }
+    if has_volumes { volumes_gone(access, name, deadline, within).await } else { Ok(()) }
+}
+
+/// Waits until the volumes that were claimed in a namespace are gone: a driver deletes them after the claim, and a cluster that is
+/// torn down first leaves them in the account for ever.
+async fn volumes_gone(
+    access: &Access,
+    namespace: &str,
+    deadline: Instant,
+    within: Duration,
+) -> Result<(), NamespaceError> {
+    let api: Api<PersistentVolume> = Api::all(access.client());
+    let mut left = Vec::new();
+    let stream = watch::follow(api, watcher::Config::default());
+    let gone = watch::until(stream, deadline, |volumes: Vec<PersistentVolume>| {
+        left = volumes.iter().filter(|volume| goes_with(volume, namespace)).map(|volume| volume.name_any()).collect();
+        left.is_empty().then_some(())
+    });
+    match gone.await {
+        Ok(()) => Ok(()),
+        Err(Stopped::Refused(source)) => {
+            Err(NamespaceError::Api { name: namespace.to_owned(), doing: "wait until its volumes are gone", source })
+        }
+        Err(Stopped::Deadline { .. }) => {
+            Err(NamespaceError::Volumes { name: namespace.to_owned(), volumes: left, after: within })
+        }
+    }
+}
+
+fn goes_with(volume: &PersistentVolume, namespace: &str) -> bool {
+    volume.spec.as_ref().is_some_and(|spec| {
+        let claimed_here = spec.claim_ref.as_ref().and_then(|claim| claim.namespace.as_deref()) == Some(namespace);
+        claimed_here && spec.persistent_volume_reclaim_policy.as_deref() != Some("Retain")
+    })
+}
+
+/// Which finalizers of which objects keep a namespace; what its own conditions say where none is found.
+async fn what_keeps(access: &Access, name: &str) -> String {
+    let search = tokio::time::timeout(Duration::from_secs(20), finalizers_in(access, name));
+    if let Ok(Ok(kept)) = search.await
+        && !kept.is_empty()
+    {
+        return kept.join("; ");
+    }
+    let api: Api<Namespace> = Api::all(access.client());
+    let conditions = match api.get(name).await {
+        Ok(namespace) => namespace.status.and_then(|status| status.conditions).unwrap_or_default(),
+        Err(error) => return format!("and its state cannot be read: {error}"),
+    };
+    let says = conditions.iter().filter(|condition| condition.status == "True").filter_map(|condition| condition.message.clone());
+    let says: Vec<_> = says.collect();
+    if says.is_empty() { "its conditions do not say why".to_owned() } else { says.join("; ") }
+}
+
+async fn finalizers_in(access: &Access, namespace: &str) -> Result<Vec<String>, kube::Error> {
+    let discovery = Discovery::new(access.client()).run().await?;
+    let mut kept = Vec::new();
+    for (resource, capabilities) in discovery.groups().flat_map(|group| group.recommended_resources()) {
+        if capabilities.scope != Scope::Namespaced || !capabilities.supports_operation(verbs::LIST) {
+            continue;
+        }
+        let api: Api<DynamicObject> = Api::namespaced_with(access.client(), namespace, &resource);
+        // A kind that cannot be listed (an aggregated API that is down) must not hide the others.
+        let Ok(objects) = api.list(&ListParams::default()).await else { continue };
+        for object in objects.items.iter().filter(|object| !object.finalizers().is_empty()) {
+            let finalizers = object.finalizers().join(", ");
+            kept.push(format!("{} {} has the finalizer {finalizers}", resource.kind, object.name_any()));
+        }
+    }
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_legal_stable_and_different_for_different_checks() {
+        let run: RunId = "r-20261121-074220-4f2a".parse().unwrap();
+        let short = name(&run, "al2023-eks-l1", "web-service");
+        assert_eq!(short, "ap-r-20261121-074220-4f2a-al2023-eks-l1-web-service");
+        let subject = "a-variant-name-of-32-characters-";
+        let long = name(&run, subject, "kube-bench/node");
+        assert!(long.len() <= LONGEST && !long.ends_with('-'), "{long}");
+        assert_eq!(long, name(&run, subject, "kube-bench/node"));
+        assert_ne!(long, name(&run, subject, "kube-bench/cluster"));
+        assert!(name(&run, "a", "x/y_z.").chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
+    }
+
+    #[test]
+    fn only_volumes_that_go_with_their_claim_are_waited_for() {
+        let volume = |namespace: &str, policy: &str| -> PersistentVolume {
+            let spec = json!({"claimRef": {"namespace": namespace, "name": "a"}, "persistentVolumeReclaimPolicy": policy});
+            serde_json::from_value(json!({"metadata": {"name": "pv"}, "spec": spec})).unwrap()
+        };
+        assert!(goes_with(&volume("mine", "Delete"), "mine"));
+        assert!(!goes_with(&volume("mine", "Retain"), "mine"));
+        assert!(!goes_with(&volume("other", "Delete"), "mine"));
+    }
+}

@@ -1,0 +1,151 @@
+//! A namespace for one check, with whatever else it makes in the cluster: gone again when the check ends, however it ends.
+
+use std::time::Duration;
+
+use amiproof_model::report::Subject;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::{Access, namespace, objects};
+use crate::check::CheckError;
+use crate::context::Context;
+use crate::ledger::{Created, Ledger, Resource, ResourceKind};
+
+/// How long everything may take to go. A pod on a node that does not answer takes its grace period and a little more.
+const REMOVAL: Duration = Duration::from_secs(120);
+
+/// What a check needs in the cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Stay {
+    /// The check, within the name of the namespace: `web-service`.
+    pub what: String,
+    /// Whether its pods need the host.
+    pub privileged: bool,
+    /// Objects outside of the namespace: roles and bindings of the run's own.
+    pub cluster_wide: Vec<Value>,
+}
+
+impl Stay {
+    /// The namespace that it will have.
+    pub fn namespace(&self, context: &Context) -> String {
+        namespace::name(&context.run, context.subject.as_str(), &self.what)
+    }
+}
+
+/// Makes what `stay` asks for, runs `work` with the name of the namespace, and removes everything.
+///
+/// Removal happens in a task of its own. When the run is interrupted, or the returned future is dropped because a deadline
+/// passed, the work stops and the removal still runs. What cannot be removed stays in the ledger, for destroy to try again.
+///
+/// # Errors
+/// Those of `work`; [`CheckError::Cancelled`] when the run is interrupted; those of making the namespace.
+pub async fn within<T, F, Fut>(context: &Context, stay: Stay, work: F) -> Result<T, CheckError>
+where
+    T: Send + 'static,
+    F: FnOnce(Context, String) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T, CheckError>> + Send + 'static,
+{
+    let stop = context.cancel.child_token();
+    let _stops_when_dropped = stop.clone().drop_guard();
+    match tokio::spawn(live(context.clone(), stay, work, stop)).await {
+        Ok(result) => result,
+        Err(join) if join.is_cancelled() => Err(CheckError::Cancelled),
+        Err(join) => Err(CheckError::Panicked(join.to_string())),
+    }
+}
+
+async fn live<T, F, Fut>(context: Context, stay: Stay, work: F, stop: CancellationToken) -> Result<T, CheckError>
+where
+    T: Send + 'static,
+    F: FnOnce(Context, String) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T, CheckError>> + Send + 'static,
+{
+    if stop.is_cancelled() {
+        return Err(CheckError::Cancelled);
+    }
+    let spec = namespace::Spec {
+        name: stay.namespace(&context),
+        run: context.run.clone(),
+        variant: match &context.subject {
+            Subject::Variant(name) => Some(name.clone()),
+            Subject::Cluster => None,
+        },
+        privileged: stay.privileged,
+    };
+    let (cluster, ledger) = (context.cluster.clone(), context.ledger.clone());
+    let made = namespace::create(&cluster, &ledger, &spec).await;
+    let mut objects = Vec::new();
+    let result = match made {
+        // It may be there all the same: the answer can be lost, or its service account never came.
+        Err(error) => {
+            remove(&cluster, &ledger, &spec.name, None, objects).await;
+            return Err(CheckError::api("preparing the check", error));
+        }
+        Ok(_) => match make(&context, &stay.cluster_wide, &mut objects).await {
+            Ok(()) => {
+                // A task of its own, so that a panic inside cannot skip the removal.
+                let name = spec.name.clone();
+                let mut task = tokio::spawn(work(context, name));
+                tokio::select! {
+                    ended = &mut task => ended.unwrap_or_else(|join| Err(CheckError::Panicked(join.to_string()))),
+                    () = stop.cancelled() => {
+                        task.abort();
+                        Err(CheckError::Cancelled)
+                    }
+                }
+            }
+            Err(error) => Err(error),
+        },
+    };
+    remove(&cluster, &ledger, &spec.name, made.ok(), objects).await;
+    result
+}
+
+type Made = (Created, Value);
+
+/// Makes the objects outside of the namespace, each through the ledger.
+async fn make(context: &Context, wanted: &[Value], made: &mut Vec<Made>) -> Result<(), CheckError> {
+    for object in wanted {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let name = text(&object["metadata"]["name"]);
+        let resource = Resource::new(ResourceKind::KubernetesObject, &name)
+            .in_cluster(context.cluster.name())
+            .with("apiVersion", text(&object["apiVersion"]))
+            .with("kind", text(&object["kind"]));
+        let created = context.ledger.create_resource(resource, || async {
+            objects::apply(&context.cluster, None, object).await.map_err(|error| CheckError::api("preparing the check", error))?;
+            Ok::<_, CheckError>(name)
+        });
+        made.push((created.await?, object.clone()));
+    }
+    Ok(())
+}
+
+/// Removes everything, the last made first, and notes in the ledger what is gone. What fails is logged and left to destroy.
+async fn remove(access: &Access, ledger: &Ledger, namespace: &str, made: Option<Created>, objects: Vec<Made>) {
+    for (created, object) in objects.into_iter().rev() {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (api_version, kind, name) = (text(&object["apiVersion"]), text(&object["kind"]), text(&object["metadata"]["name"]));
+        match objects::delete(access, &api_version, &kind, None, &name).await {
+            Ok(()) => note_gone(ledger, &created).await,
+            Err(error) => tracing::warn!(kind, name, %error, "could not be removed; destroy will try again"),
+        }
+    }
+    match namespace::delete(access, namespace, REMOVAL).await {
+        Ok(()) => {
+            if let Some(created) = made {
+                note_gone(ledger, &created).await;
+            }
+        }
+        Err(error) => tracing::warn!(namespace, %error, "could not be removed; destroy will try again"),
+    }
+}
+
+async fn note_gone(ledger: &Ledger, created: &Created) {
+    if let Err(error) = ledger.gone(created.key).await {
+        tracing::warn!(id = created.id, %error, "is gone, but the ledger could not be told");
+    }
+}
+
+#[cfg(test)]
+mod tests;

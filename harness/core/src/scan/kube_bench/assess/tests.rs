@@ -1,0 +1,81 @@
+//! Both ways out of a node, and neither.
+
+use amiproof_model::verdict::{Placement, Verdict};
+
+use super::*;
+
+const WHOLE: &str = include_str!("../../../../../../fixtures/kube-bench/node.json");
+
+fn about() -> About {
+    let placement = Placement { pod: None, node: "node-a".into(), instance_id: None, ami_id: None };
+    About { benchmark: "cis-eks-1.8.0".parse().unwrap(), resource: "node 1".into(), placement }
+}
+
+fn verdict_of<'a>(rows: &'a [ScanRow], number: &str) -> &'a Verdict {
+    let row = rows.iter().find(|row| row.control.as_ref().unwrap().number() == number);
+    &row.unwrap_or_else(|| panic!("no row for {number}")).decision.verdict
+}
+
+fn reason_of(rows: &[ScanRow], number: &str) -> String {
+    match verdict_of(rows, number) {
+        Verdict::NotEvaluated(reason) => reason.clone(),
+        other => panic!("{number}: {other:?}"),
+    }
+}
+
+#[test]
+fn every_status_means_what_it_says_and_nothing_is_greener_than_its_evidence() {
+    let seen = Seen { progress: Progress::Met, log: Some(WHOLE.into()), ..Seen::default() };
+    let rows = assess(Scope::Node, &about(), &seen).unwrap();
+    assert_eq!(rows.len(), NODE_CONTROLS.len());
+    assert_eq!(rows[0].check.as_str(), "kube-bench/cis-eks-1.8.0/3.1.1");
+    assert_eq!(*verdict_of(&rows, "3.1.1"), Verdict::Pass);
+    let Verdict::Fail(findings) = verdict_of(&rows, "3.1.3") else { panic!("3.1.3 is a finding") };
+    assert_eq!(findings[0].resource, "node 1");
+    assert!(findings[0].detail.contains("found: permissions=666"), "{}", findings[0].detail);
+    assert_eq!(findings[0].remediation, "chmod 644 config.json");
+    assert!(reason_of(&rows, "3.2.1").starts_with("the audit did not run: failed to run"));
+    assert_eq!(*verdict_of(&rows, "3.2.5"), Verdict::NotApplicable("skipped by kube-bench".into()));
+    assert_eq!(reason_of(&rows, "3.2.7"), "needs a human: test marked as a manual test");
+    assert_eq!(reason_of(&rows, "3.2.8"), "kube-bench gave the unknown status 'MAYBE'");
+    assert_eq!(reason_of(&rows, "3.2.9"), "kube-bench does not have this control");
+}
+
+#[test]
+fn with_the_kubelets_port_closed_the_termination_message_tells_the_same() {
+    let compact = "\"test_number\":\"3.1.1\"\n\"test_desc\":\"Mode\"\n\"status\":\"PASS\"\n\
+                   \"test_number\":\"3.1.3\"\n\"status\":\"FAIL\"\n\"test_number\":\"3.1";
+    let seen = Seen {
+        progress: Progress::Met,
+        log_error: Some("no answer within 10s".into()),
+        message: Some(compact.into()),
+        ..Seen::default()
+    };
+    let rows = assess(Scope::Node, &about(), &seen).unwrap();
+    assert_eq!(rows.len(), NODE_CONTROLS.len());
+    assert_eq!(*verdict_of(&rows, "3.1.1"), Verdict::Pass);
+    assert!(matches!(verdict_of(&rows, "3.1.3"), Verdict::Fail(_)));
+    let rest = reason_of(&rows, "3.2.9");
+    assert!(rest.contains("no answer within 10s") && rest.contains("ends before this control"), "{rest}");
+}
+
+#[test]
+fn without_any_result_every_control_is_not_evaluated_and_says_why() {
+    let waiting = Progress::NotYet("pod kube-bench-x cannot pull the image".into());
+    let rows = assess(Scope::Node, &about(), &Seen { progress: waiting, ..Seen::default() }).unwrap();
+    assert_eq!(rows.len(), NODE_CONTROLS.len());
+    assert!(reason_of(&rows, "3.1.1").contains("cannot pull the image"));
+    let torn = Seen { progress: Progress::Met, log: Some(WHOLE[..900].into()), ..Seen::default() };
+    let rows = assess(Scope::Node, &about(), &torn).unwrap();
+    assert!(reason_of(&rows, "3.1.1").contains("cut off"), "{}", reason_of(&rows, "3.1.1"));
+    let rows = assess(Scope::Cluster, &about(), &Seen::default()).unwrap();
+    assert_eq!(rows.len(), 37);
+}
+
+#[test]
+fn a_result_of_another_benchmark_is_not_believed() {
+    let other = WHOLE.replace("eks-1.8.0", "eks-1.5.0");
+    let seen = Seen { progress: Progress::Met, log: Some(other), ..Seen::default() };
+    let rows = assess(Scope::Node, &about(), &seen).unwrap();
+    assert_eq!(reason_of(&rows, "3.1.1"), "kube-bench ran eks-1.5.0 instead of cis-eks-1.8.0");
+}

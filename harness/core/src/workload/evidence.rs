@@ -1,0 +1,135 @@
+//! The proof of a workload's verdict in words: pods, last words, events.
+
+use amiproof_model::verdict::Evidence;
+use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::ResourceExt as _;
+
+use crate::wait::{Observed, pods};
+
+/// The longest text of an evidence inside a report.
+const LONGEST: usize = 16 * 1024;
+
+/// A text as a report takes it: its beginning and its end where it is too long.
+pub fn cut(text: &str) -> String {
+    if text.len() <= LONGEST {
+        return text.to_owned();
+    }
+    let half = LONGEST / 2 - 64;
+    let head = text.floor_char_boundary(half);
+    let tail = text.ceil_char_boundary(text.len() - half);
+    format!("{}\n… {} bytes left out …\n{}", &text[..head], tail - head, &text[tail..])
+}
+
+/// An evidence inside a report.
+pub fn evidence(name: impl Into<String>, text: &str) -> Evidence {
+    Evidence { name: name.into(), text: cut(text), file: None }
+}
+
+/// One line per pod: where it ran and how it is.
+pub fn pod_table(observed: &Observed) -> String {
+    let mut pods: Vec<&Pod> = observed.pods.iter().collect();
+    pods.sort_by_key(|pod| pod.name_any());
+    let lines = pods.iter().map(|pod| {
+        let node = pods::node(pod).unwrap_or("no node yet");
+        let ready = if pods::is_ready(pod) { ", ready" } else { "" };
+        let states: Vec<String> = pods::containers(pod).map(container_line).collect();
+        format!("{}: {}{ready} on {node}{}", pod.name_any(), pods::phase(pod), states.concat())
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn container_line(container: &k8s_openapi::api::core::v1::ContainerStatus) -> String {
+    let state = container.state.as_ref();
+    let words = if let Some(end) = state.and_then(|state| state.terminated.as_ref()) {
+        pods::words_of(end)
+    } else if let Some(waiting) = state.and_then(|state| state.waiting.as_ref()) {
+        let reason = waiting.reason.as_deref().unwrap_or("waiting");
+        let message = waiting.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
+        format!("{reason}{message}")
+    } else {
+        "running".to_owned()
+    };
+    let restarts = match container.restart_count {
+        0 => String::new(),
+        count => format!(", {count} restarts"),
+    };
+    format!("\n  {} ({}): {words}{restarts}", container.name, container.image)
+}
+
+/// The termination messages of all containers, one evidence each.
+pub fn last_words(observed: &Observed) -> Vec<Evidence> {
+    let all = observed.pods.iter().flat_map(|pod| pods::containers(pod).map(move |container| (pod, container)));
+    let spoken = all.filter_map(|(pod, container)| {
+        let message = pods::last_end(container)?.message.as_deref()?.trim();
+        let name = format!("termination message of {}, container {}", pod.name_any(), container.name);
+        (!message.is_empty()).then(|| evidence(name, message))
+    });
+    spoken.collect()
+}
+
+/// One line per event that is not routine, oldest first.
+pub fn event_lines(events: &[Event]) -> String {
+    let mut unusual: Vec<&Event> = events.iter().filter(|event| event.type_.as_deref() != Some("Normal")).collect();
+    unusual.sort_by_key(|event| time(event));
+    let lines = unusual.iter().map(|event| {
+        let object = &event.involved_object;
+        let count = event.count.filter(|count| *count > 1).map(|count| format!(" ({count} times)")).unwrap_or_default();
+        format!(
+            "{} {} {}: {}{count}",
+            object.kind.as_deref().unwrap_or("object"),
+            object.name.as_deref().unwrap_or_default(),
+            event.reason.as_deref().unwrap_or_default(),
+            event.message.as_deref().unwrap_or_default().trim()
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn time(event: &Event) -> Option<jiff::Timestamp> {
+    let micro = event.event_time.as_ref().map(|time| time.0);
+    event.last_timestamp.as_ref().map(|time| time.0).or(micro).or(event.metadata.creation_timestamp.as_ref().map(|time| time.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::wait::tests::{container, observed, pod};
+
+    #[test]
+    fn a_long_text_keeps_its_beginning_and_its_end() {
+        let text = format!("start{}end", "ä".repeat(LONGEST));
+        let kept = cut(&text);
+        assert!(kept.len() <= LONGEST && kept.starts_with("start") && kept.ends_with("end"), "{}", kept.len());
+        assert!(kept.contains("bytes left out"));
+        assert_eq!(cut("short"), "short");
+    }
+
+    #[test]
+    fn pods_and_their_last_words_are_told() {
+        let end = json!({"terminated": {"exitCode": 1, "message": "no route\n"}});
+        let seen = observed(json!({"pods": [
+            pod("b", "", "Pending", json!({"containerStatuses": [container(json!({"waiting": {"reason": "ContainerCreating"}}), 0)]})),
+            pod("a", "", "Failed", json!({"containerStatuses": [container(end, 2)]}))]}));
+        assert_eq!(
+            pod_table(&seen),
+            "a: Failed on node-a\n  main (busybox:1.36.1): exit code 1: no route, 2 restarts\n\
+             b: Pending on node-a\n  main (busybox:1.36.1): ContainerCreating"
+        );
+        let words = last_words(&seen);
+        assert_eq!((words.len(), words[0].text.as_str()), (1, "no route"));
+        assert_eq!(words[0].name, "termination message of a, container main");
+    }
+
+    #[test]
+    fn routine_events_are_left_out_and_repeated_ones_counted() {
+        let event = |kind: &str, reason: &str, count: i32| -> Event {
+            serde_json::from_value(json!({"metadata": {"name": "e"}, "type": kind, "reason": reason, "message": "said\n",
+                "count": count, "involvedObject": {"kind": "Pod", "name": "a"}}))
+            .unwrap()
+        };
+        let lines = event_lines(&[event("Normal", "Pulled", 1), event("Warning", "FailedMount", 3)]);
+        assert_eq!(lines, "Pod a FailedMount: said (3 times)");
+    }
+}

@@ -1,0 +1,187 @@
+//! What came of a workload: whose fault a condition is that was not met, and the words for it. Pure.
+//!
+//! Three questions in this order. Did every pod run where it should (otherwise nothing can be said)? Is it the infrastructure's
+//! doing: a registry that refuses, a quota, no room, a node of the reference (then amiproof could not decide)? Otherwise it is a
+//! finding about the variant.
+
+use std::time::Duration;
+
+use amiproof_model::charge::TrafficPair;
+use amiproof_model::verdict::{Evidence, Finding, Verdict};
+use k8s_openapi::api::core::v1::{Event, Pod};
+
+use super::evidence::{event_lines, evidence, last_words, pod_table};
+use super::places::Places;
+use crate::check::{CheckError, Decision};
+use crate::wait::{Condition, Observed, Progress, Target, pods};
+
+/// Everything that is known when waiting ends.
+#[derive(Clone, Debug)]
+pub struct Ended<'a> {
+    /// The conditions, each with how far it got, in the order of the workload file.
+    pub conditions: &'a [(Condition, Progress)],
+    /// What the API showed last.
+    pub observed: &'a Observed,
+    /// The events of the namespace.
+    pub events: &'a [Event],
+    /// Where pods may run.
+    pub places: &'a Places,
+    /// The deadline, when it is what ended the waiting.
+    pub timed_out: Option<Duration>,
+    /// The API server's last error, when it was away at the end.
+    pub api_error: Option<&'a str>,
+}
+
+/// Decides.
+///
+/// # Errors
+/// When the outcome says nothing about the variant.
+pub fn decide(ended: &Ended<'_>) -> Result<Decision, CheckError> {
+    let placements = ended.places.proof(&ended.observed.pods).map_err(CheckError::Undecided)?;
+    let unmet: Vec<_> = ended.conditions.iter().filter(|(_, progress)| *progress != Progress::Met).collect();
+    let verdict = if unmet.is_empty() {
+        Verdict::Pass
+    } else {
+        if let Some(reason) = infrastructure(ended, &unmet) {
+            return Err(CheckError::Undecided(format!("{reason}\n\n{}", story(ended))));
+        }
+        let of = |(condition, progress): &&(Condition, Progress)| finding(ended, condition, progress);
+        Verdict::Fail(unmet.iter().map(of).collect())
+    };
+    Ok(Decision { evidence: proof(ended, &verdict), verdict, placements, traffic: traffic(ended) })
+}
+
+/// Why it is not the variant's doing, if it is not.
+fn infrastructure(ended: &Ended<'_>, unmet: &[&(Condition, Progress)]) -> Option<String> {
+    if let Some(error) = ended.api_error {
+        return Some(format!("the API server was away when the time was up: {error}"));
+    }
+    let refused = ended.events.iter().find_map(refused_by_api);
+    if let Some(message) = refused {
+        return Some(format!("the API server refuses the workload's pods: {message}"));
+    }
+    let pulls: Vec<(&Pod, String)> =
+        ended.observed.pods.iter().filter_map(|pod| Some((pod, pods::pull_failure(pod)?.1))).collect();
+    if let Some((_, message)) = pulls.iter().find(|(_, message)| is_registry_answer(message)) {
+        return Some(format!("the registry refuses an image: {message}"));
+    }
+    if let Some((_, message)) = pulls.iter().find(|(pod, _)| ended.places.is_elsewhere(pod)) {
+        return Some(format!("the reference's nodes cannot pull the image either: {message}"));
+    }
+    if let Some(message) = ended.observed.pods.iter().find_map(no_room) {
+        return Some(format!("the nodes have no room for the workload: {message}"));
+    }
+    let (condition, _) = unmet.iter().find(|(condition, _)| is_stuck_elsewhere(ended, condition))?;
+    Some(format!("{condition} waits for a pod on the reference's nodes, which is not the variant's doing"))
+}
+
+/// A controller that may not make pods: quota, Pod Security, an admission webhook.
+fn refused_by_api(event: &Event) -> Option<&str> {
+    let message = event.message.as_deref()?;
+    let refused = event.reason.as_deref() == Some("FailedCreate")
+        && ["exceeded quota", "violates PodSecurity", "admission webhook", "is forbidden"].iter().any(|part| message.contains(part));
+    refused.then_some(message)
+}
+
+/// Whether a pull failed because the registry answered no. One that cannot be reached at all may be the node's own firewall or
+/// its crypto policy.
+fn is_registry_answer(message: &str) -> bool {
+    const ANSWERS: [&str; 8] = [
+        "not found",
+        "manifest unknown",
+        "toomanyrequests",
+        "Too Many Requests",
+        "pull access denied",
+        "authorization failed",
+        "unauthorized",
+        "403 Forbidden",
+    ];
+    ANSWERS.iter().any(|answer| message.contains(answer))
+}
+
+/// What the scheduler says about a pod for which there is too little of something that the instance type decides.
+fn no_room(pod: &Pod) -> Option<&str> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    let scheduled = conditions.iter().find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")?;
+    let message = scheduled.message.as_deref()?;
+    let room = ["Insufficient ", "Too many pods", "exceed max volume count"];
+    room.iter().any(|word| message.contains(word)).then_some(message)
+}
+
+/// Whether what a condition waits for is a pod on a node of the reference that does not even run. A client there that ran and got
+/// no answer is another matter: that is a connection, and its pair says who is to blame.
+fn is_stuck_elsewhere(ended: &Ended<'_>, condition: &Condition) -> bool {
+    let stuck = |target: &Target| {
+        pods::of(target, ended.observed)
+            .into_iter()
+            .any(|pod| ended.places.is_elsewhere(pod) && !pods::is_ready(pod) && !has_ended(pod))
+    };
+    match condition {
+        Condition::Reaches { client, server } => {
+            let client_ran = pods::of(client, ended.observed).into_iter().any(|pod| has_ended(pod) || pods::phase(pod) == "Running");
+            !client_ran && (stuck(server) || stuck(client))
+        }
+        Condition::Ready(target) | Condition::Complete(target) | Condition::Bound(target) => {
+            pods::of(target, ended.observed)
+                .into_iter()
+                .any(|pod| ended.places.is_elsewhere(pod) && !pods::is_ready(pod) && pods::phase(pod) != "Succeeded")
+        }
+    }
+}
+
+fn has_ended(pod: &Pod) -> bool {
+    matches!(pods::phase(pod), "Succeeded" | "Failed") || pods::failed_container(pod).is_some()
+}
+
+fn finding(ended: &Ended<'_>, condition: &Condition, progress: &Progress) -> Finding {
+    let summary = match (progress, ended.timed_out) {
+        (Progress::Never(why), _) => format!("{condition}: {why}"),
+        (Progress::NotYet(why), Some(after)) => format!("{condition}: not within {}s: {why}", after.as_secs()),
+        (Progress::NotYet(why), None) => format!("{condition}: {why}"),
+        (Progress::Met, _) => condition.to_string(),
+    };
+    Finding::new(condition.subject().to_string(), one_line(&summary)).with_detail(story(ended))
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Pods and events, for whoever reads the report.
+fn story(ended: &Ended<'_>) -> String {
+    let events = event_lines(ended.events);
+    let pods = pod_table(ended.observed);
+    let parts = [("pods:", pods), ("events:", events)];
+    let parts = parts.into_iter().filter(|(_, text)| !text.is_empty()).map(|(head, text)| format!("{head}\n{text}"));
+    parts.collect::<Vec<_>>().join("\n\n")
+}
+
+fn proof(ended: &Ended<'_>, verdict: &Verdict) -> Vec<Evidence> {
+    let mut proof = last_words(ended.observed);
+    if *verdict != Verdict::Pass {
+        proof.push(evidence("pods", &pod_table(ended.observed)));
+        let events = event_lines(ended.events);
+        if !events.is_empty() {
+            proof.push(evidence("events", &events));
+        }
+    }
+    proof
+}
+
+/// The connections that were tried: from the client's node to the server's. Only where all pods of the server share one node is it
+/// known which one was asked.
+fn traffic(ended: &Ended<'_>) -> Vec<TrafficPair> {
+    let pairs = ended.conditions.iter().filter_map(|(condition, progress)| {
+        let Condition::Reaches { client, server } = condition else { return None };
+        let client = pods::of(client, ended.observed).into_iter().rfind(|pod| has_ended(pod) || pods::phase(pod) == "Running")?;
+        let mut servers: Vec<&str> = pods::of(server, ended.observed).into_iter().filter_map(pods::node).collect();
+        servers.dedup();
+        let [server] = servers[..] else { return None };
+        let ok = *progress == Progress::Met;
+        Some(TrafficPair { from: ended.places.endpoint(pods::node(client)?), to: ended.places.endpoint(server), ok })
+    });
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,359 @@
+//! Applies a workload, watches until its conditions are met or cannot be, and removes everything again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use amiproof_model::report::NodeRecord;
+use amiproof_model::verdict::Verdict;
+use amiproof_model::workload::{Need, Os, PLACE_ANNOTATION, PLACE_PEER, Workload};
+use futures::stream::{BoxStream, SelectAll};
+use futures::{Stream, StreamExt as _};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::{Event, Node};
+use kube::api::ListParams;
+use kube::runtime::watcher;
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::inject::{Injection, Nodes, SERVER_VARIABLE, inject, pod_template, with_variable};
+use super::judge::{Ended, decide};
+use super::places::{Peer, Places};
+use crate::check::{CheckError, Decision};
+use crate::cluster::stay::{self, Stay};
+use crate::cluster::{Access, NODE_GROUP_LABEL, nodes, objects, storage, watch};
+use crate::context::{Context, Peers};
+use crate::wait::{Condition, Kind, Observed, Progress, Target, pods};
+
+/// How long the events of a namespace may take to arrive; they only explain, they do not decide.
+const EVENTS: Duration = Duration::from_secs(10);
+
+/// Runs `workload` on the nodes of the context's variant. Its deadline begins with the first object that is applied, and is kept
+/// here: give the attempt more time than that, or none.
+///
+/// # Errors
+/// When nothing can be said about the variant: the API or the registry refuses, there is no room, a pod ran elsewhere.
+pub async fn run(context: &Context, workload: &Arc<Workload>) -> Result<Decision, CheckError> {
+    let windows = !context.variant.family.is_linux();
+    if windows != (workload.os == Os::Windows) {
+        let wanted = if windows { "the workload runs on Linux" } else { "the workload runs on Windows" };
+        return Ok(Verdict::NotApplicable(wanted.to_owned()).into());
+    }
+    if let Some(reason) = unmet_need(&context.cluster, workload).await? {
+        return Ok(Verdict::NotApplicable(reason).into());
+    }
+    let conditions: Vec<Condition> = workload
+        .expect
+        .iter()
+        .map(Condition::of)
+        .collect::<Result<_, _>>()
+        .map_err(|reason| CheckError::Undecided(format!("workload {}: {reason}", workload.name)))?;
+    let places = places(context, workload).await?;
+    let stay = Stay { what: workload.name.clone(), privileged: needs_host(&workload.objects), ..Stay::default() };
+    let workload = workload.clone();
+    stay::within(context, stay, move |context, namespace| async move {
+        let run = Run::prepare(&context, &workload, namespace, places).await?;
+        run.until_ended(conditions, workload.timeout).await
+    })
+    .await
+}
+
+async fn unmet_need(access: &Access, workload: &Workload) -> Result<Option<String>, CheckError> {
+    for need in &workload.needs {
+        match need {
+            Need::CsiDriver(name) => {
+                let there = storage::has_driver(access, name).await;
+                if !there.map_err(|error| CheckError::api(format!("looking for the CSI driver {name}"), error))? {
+                    return Ok(Some(format!("the cluster has no CSI driver {name}")));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Where pods go: waits for the reference's nodes when a template asks for them.
+async fn places(context: &Context, workload: &Workload) -> Result<Places, CheckError> {
+    let asks = |object: &Value| {
+        let template = pod_template(&mut object.clone()).map(|template| template["metadata"]["annotations"][PLACE_ANNOTATION].clone());
+        template.is_some_and(|place| place == PLACE_PEER)
+    };
+    let peer = match &context.variant.reference {
+        Some(reference) if workload.objects.iter().any(asks) => {
+            let nodes = peer_nodes(context).await?;
+            nodes.map(|nodes| Peer { variant: reference.clone(), nodes: nodes.to_vec() })
+        }
+        _ => None,
+    };
+    Ok(Places {
+        variant: context.variant.name.clone(),
+        node_group: context.node_group.clone(),
+        own: context.nodes.to_vec(),
+        peer,
+    })
+}
+
+/// The reference's nodes once they are there; `None` when there are none or never will be.
+async fn peer_nodes(context: &Context) -> Result<Option<Arc<Vec<NodeRecord>>>, CheckError> {
+    let mut peers = context.peers.clone();
+    let known = tokio::select! {
+        known = peers.wait_for(|peers| !matches!(peers, Peers::Pending)) => known.map(|peers| peers.clone()),
+        () = context.cancel.cancelled() => return Err(CheckError::Cancelled),
+    };
+    match known {
+        Ok(Peers::Ready(nodes)) if !nodes.is_empty() => Ok(Some(nodes)),
+        // Without a reference the variant's own nodes talk to each other: less telling, but not nothing.
+        Ok(Peers::Ready(_) | Peers::Never(_) | Peers::None | Peers::Pending) | Err(_) => Ok(None),
+    }
+}
+
+/// Whether any pod template needs what Pod Security's levels below `privileged` refuse.
+fn needs_host(objects: &[Value]) -> bool {
+    let of_spec = |spec: &Value| {
+        let flag = |name: &str| spec[name] == true;
+        let host_path = spec["volumes"].as_array().into_iter().flatten().any(|volume| !volume["hostPath"].is_null());
+        let privileged = ["containers", "initContainers"].iter().flat_map(|list| spec[list].as_array().into_iter().flatten());
+        let privileged = privileged.into_iter().any(|container| container["securityContext"]["privileged"] == true);
+        flag("hostNetwork") || flag("hostPID") || flag("hostIPC") || host_path || privileged
+    };
+    objects.iter().any(|object| pod_template(&mut object.clone()).is_some_and(|template| of_spec(&template["spec"])))
+}
+
+/// One attempt under way.
+struct Run {
+    access: Access,
+    namespace: String,
+    places: Places,
+    objects: Vec<Value>,
+}
+
+impl Run {
+    async fn prepare(
+        context: &Context,
+        workload: &Workload,
+        namespace: String,
+        places: Places,
+    ) -> Result<Self, CheckError> {
+        let own = pinned(&context.cluster, &context.node_group).await?;
+        let peer = match &places.peer {
+            Some(peer) => pinned(&context.cluster, &group_of(&context.cluster, peer).await?).await?,
+            None => own.clone(),
+        };
+        let injection = Injection {
+            run: &context.run,
+            variant: &context.variant.name,
+            workload: &workload.name,
+            namespace: &namespace,
+            own: &own,
+            peer: &peer,
+            image_registry: context.image_registry.as_deref(),
+        };
+        let objects = inject(&workload.objects, &injection);
+        Ok(Self { access: context.cluster.clone(), namespace, places, objects })
+    }
+
+    async fn until_ended(self, conditions: Vec<Condition>, timeout: Duration) -> Result<Decision, CheckError> {
+        let deadline = Instant::now() + timeout;
+        let mut late = Late::of(&conditions, &self.objects);
+        for object in self.objects.iter().filter(|object| !late.holds(object)) {
+            self.apply(object).await?;
+        }
+        let mut changes = self.watch(&conditions);
+        let mut observed = Observed::default();
+        let mut api_error = None;
+        let timed_out = loop {
+            let change = match tokio::time::timeout_at(deadline, changes.next()).await {
+                Err(_) | Ok(None) => break Some(timeout),
+                Ok(Some(change)) => change,
+            };
+            match change {
+                Ok(change) => {
+                    change.onto(&mut observed);
+                    api_error = None;
+                }
+                Err(error) if watch::may_pass(&error) => {
+                    api_error = Some(error.to_string());
+                    continue;
+                }
+                Err(error) => return Err(CheckError::api(format!("watching namespace {}", self.namespace), error)),
+            }
+            for client in late.startable(&observed) {
+                self.apply(&client).await?;
+            }
+            let progress = conditions.iter().map(|condition| condition.progress(&observed));
+            let (mut met, mut never) = (true, false);
+            for progress in progress {
+                met &= progress == Progress::Met;
+                never |= matches!(progress, Progress::Never(_));
+            }
+            if met || never {
+                break None;
+            }
+        };
+        let progress = conditions.into_iter().map(|condition| {
+            let progress = condition.progress(&observed);
+            (condition, progress)
+        });
+        let progress: Vec<_> = progress.collect();
+        let events = self.events().await;
+        decide(&Ended {
+            conditions: &progress,
+            observed: &observed,
+            events: &events,
+            places: &self.places,
+            timed_out,
+            api_error: api_error.as_deref(),
+        })
+    }
+
+    async fn apply(&self, object: &Value) -> Result<(), CheckError> {
+        objects::apply(&self.access, Some(&self.namespace), object)
+            .await
+            .map(|_| ())
+            .map_err(|error| CheckError::api("applying the workload", error))
+    }
+
+    /// The events of the namespace; without them a verdict still stands.
+    async fn events(&self) -> Vec<Event> {
+        let api: Api<Event> = Api::namespaced(self.access.client(), &self.namespace);
+        match tokio::time::timeout(EVENTS, api.list(&ListParams::default())).await {
+            Ok(Ok(events)) => events.items,
+            Ok(Err(error)) => {
+                tracing::warn!(namespace = self.namespace, %error, "events cannot be read");
+                Vec::new()
+            }
+            Err(_) => {
+                tracing::warn!(namespace = self.namespace, "events did not arrive in time");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Watches pods and the kinds that the conditions name.
+    fn watch(&self, conditions: &[Condition]) -> SelectAll<BoxStream<'static, Result<Change, watcher::Error>>> {
+        let mut kinds: Vec<Kind> = conditions.iter().flat_map(|condition| condition.targets()).map(|target| target.kind).collect();
+        kinds.push(Kind::Pod);
+        kinds.sort_unstable();
+        kinds.dedup();
+        let streams = kinds.into_iter().map(|kind| match kind {
+            Kind::Pod => self.follow(Change::Pods).boxed(),
+            Kind::Deployment => self.follow(Change::Deployments).boxed(),
+            Kind::StatefulSet => self.follow(Change::StatefulSets).boxed(),
+            Kind::DaemonSet => self.follow(Change::DaemonSets).boxed(),
+            Kind::Job => self.follow(Change::Jobs).boxed(),
+            Kind::Claim => self.follow(Change::Claims).boxed(),
+        });
+        futures::stream::select_all(streams)
+    }
+
+    fn follow<K>(&self, change: fn(Vec<K>) -> Change) -> impl Stream<Item = Result<Change, watcher::Error>> + Send + use<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+    {
+        let api: Api<K> = Api::namespaced(self.access.client(), &self.namespace);
+        watch::follow(api, watcher::Config::default()).map(move |list| list.map(change))
+    }
+}
+
+/// Everything of one kind, again.
+enum Change {
+    Pods(Vec<k8s_openapi::api::core::v1::Pod>),
+    Deployments(Vec<k8s_openapi::api::apps::v1::Deployment>),
+    StatefulSets(Vec<k8s_openapi::api::apps::v1::StatefulSet>),
+    DaemonSets(Vec<k8s_openapi::api::apps::v1::DaemonSet>),
+    Jobs(Vec<k8s_openapi::api::batch::v1::Job>),
+    Claims(Vec<k8s_openapi::api::core::v1::PersistentVolumeClaim>),
+}
+
+impl Change {
+    fn onto(self, observed: &mut Observed) {
+        match self {
+            Self::Pods(list) => observed.pods = list,
+            Self::Deployments(list) => observed.deployments = list,
+            Self::StatefulSets(list) => observed.stateful_sets = list,
+            Self::DaemonSets(list) => observed.daemon_sets = list,
+            Self::Jobs(list) => observed.jobs = list,
+            Self::Claims(list) => observed.claims = list,
+        }
+    }
+}
+
+/// Clients of `reaches` expectations: they start when their server is ready, and are told its address, so that a failure to
+/// reach it is a failure of the network and not of timing or DNS.
+struct Late {
+    clients: Vec<(Target, Target, Value)>,
+}
+
+impl Late {
+    fn of(conditions: &[Condition], objects: &[Value]) -> Self {
+        let clients = conditions.iter().filter_map(|condition| match condition {
+            Condition::Reaches { client, server } => {
+                let object = objects.iter().find(|object| is(object, client))?;
+                Some((client.clone(), server.clone(), object.clone()))
+            }
+            _ => None,
+        });
+        Self { clients: clients.collect() }
+    }
+
+    fn holds(&self, object: &Value) -> bool {
+        self.clients.iter().any(|(client, _, _)| is(object, client))
+    }
+
+    /// The clients whose server is ready now; each is given out once.
+    fn startable(&mut self, observed: &Observed) -> Vec<Value> {
+        let mut startable = Vec::new();
+        self.clients.retain(|(_, server, object)| {
+            let ready = Condition::Ready(server.clone()).progress(observed) == Progress::Met;
+            let address = pods::of(server, observed).into_iter().filter(|pod| pods::is_ready(pod)).find_map(pods::address);
+            match address {
+                Some(address) if ready => {
+                    startable.push(with_variable(object.clone(), SERVER_VARIABLE, &host(address)));
+                    false
+                }
+                _ => true,
+            }
+        });
+        startable
+    }
+}
+
+/// An address as a URL writes it.
+fn host(address: &str) -> String {
+    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
+}
+
+fn is(object: &Value, target: &Target) -> bool {
+    object["kind"] == target.kind.manifest() && object["metadata"]["name"] == target.name.as_str()
+}
+
+/// The nodes of a node group as pods are pinned to them, with the taints that their owner put on them.
+async fn pinned(access: &Access, node_group: &str) -> Result<Nodes, CheckError> {
+    let doing = || format!("reading the nodes of node group {node_group}");
+    let found = nodes::list(access, &nodes::of_group(node_group)).await.map_err(|error| CheckError::api(doing(), error))?;
+    Ok(Nodes {
+        selector: BTreeMap::from([(NODE_GROUP_LABEL.to_owned(), node_group.to_owned())]),
+        taints: nodes::owner_taints(&found),
+    })
+}
+
+/// The node group of the reference's nodes, as their label says.
+async fn group_of(access: &Access, peer: &Peer) -> Result<String, CheckError> {
+    let api: Api<Node> = Api::all(access.client());
+    for record in &peer.nodes {
+        let found = api.get_opt(&record.name).await;
+        let found = found.map_err(|error| CheckError::api(format!("reading node {}", record.name), error))?;
+        if let Some(group) = found.and_then(|node| node.metadata.labels?.get(NODE_GROUP_LABEL).cloned()) {
+            return Ok(group);
+        }
+    }
+    Err(CheckError::Undecided(format!(
+        "no node of the reference {} has the label {NODE_GROUP_LABEL}: were its nodes replaced?",
+        peer.variant
+    )))
+}
+
+#[cfg(test)]
+mod tests;
