@@ -149,3 +149,9 @@ impl CheckError {
         Self::Api { doing: doing.into(), source: source.into() }
     }
 }
+
+impl From<crate::ledger::Error> for CheckError {
+    fn from(error: crate::ledger::Error) -> Self {
+        Self::Undecided(error.to_string())
+    }
+}

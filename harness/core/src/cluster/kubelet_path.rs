@@ -84,7 +84,8 @@ impl Through<'_> {
     pub async fn logs(&self) -> Result<String, PathError> {
         let limit = LogParams { limit_bytes: Some(MOST as i64), ..LogParams::default() };
         let api = self.api();
-        self.in_time(async { api.logs(self.pod, &limit).await.map_err(|error| PathError::Refused(Box::new(error))) }).await
+        self.in_time(async { api.logs(self.pod, &limit).await.map_err(|error| PathError::Refused(Box::new(error))) })
+            .await
     }
 
     /// Runs a command in the pod's only container.
@@ -106,8 +107,9 @@ impl Through<'_> {
                 None => None,
             };
             process.join().await.map_err(|error| PathError::Broken(error.to_string()))?;
-            let status = status.ok_or_else(|| PathError::Broken("it ended without the command's exit code".to_owned()))?;
-            let failure = (!status.is_success()).then_some(status.message);
+            let status =
+                status.ok_or_else(|| PathError::Broken("it ended without the command's exit code".to_owned()))?;
+            let failure = (status.status.as_deref() != Some("Success")).then(|| status.message.unwrap_or_default());
             Ok(Executed { stdout, stderr, failure })
         })
         .await
@@ -123,8 +125,9 @@ impl Through<'_> {
             let mut forward =
                 api.portforward(self.pod, &[port]).await.map_err(|error| PathError::Refused(Box::new(error)))?;
             let error = forward.take_error(port);
-            let mut stream =
-                forward.take_stream(port).ok_or_else(|| PathError::Broken("there is no stream for the port".to_owned()))?;
+            let mut stream = forward
+                .take_stream(port)
+                .ok_or_else(|| PathError::Broken("there is no stream for the port".to_owned()))?;
             stream.write_all(request).await.map_err(|error| PathError::Broken(error.to_string()))?;
             let reply = read(Some(&mut stream)).await?;
             drop(stream);

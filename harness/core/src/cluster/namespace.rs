@@ -76,7 +76,8 @@ impl NamespaceError {
 /// `ap-<run>-<subject>-<what>`: the same in each attempt, so that what an earlier one left behind is found. Where that is longer
 /// than a name may be, its end gives way to a digest of the whole.
 pub fn name(run: &RunId, subject: &str, what: &str) -> String {
-    let what: String = what.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let what: String =
+        what.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     let whole = format!("ap-{run}-{subject}-{what}");
     if whole.len() <= LONGEST {
         return whole.trim_end_matches('-').to_owned();
@@ -241,7 +242,10 @@ async fn what_keeps(access: &Access, name: &str) -> String {
         Ok(namespace) => namespace.status.and_then(|status| status.conditions).unwrap_or_default(),
         Err(error) => return format!("and its state cannot be read: {error}"),
     };
-    let says = conditions.iter().filter(|condition| condition.status == "True").filter_map(|condition| condition.message.clone());
+    let says = conditions
+        .iter()
+        .filter(|condition| condition.status == "True")
+        .filter_map(|condition| condition.message.clone());
     let says: Vec<_> = says.collect();
     if says.is_empty() { "its conditions do not say why".to_owned() } else { says.join("; ") }
 }
@@ -284,7 +288,8 @@ mod tests {
     #[test]
     fn only_volumes_that_go_with_their_claim_are_waited_for() {
         let volume = |namespace: &str, policy: &str| -> PersistentVolume {
-            let spec = json!({"claimRef": {"namespace": namespace, "name": "a"}, "persistentVolumeReclaimPolicy": policy});
+            let spec =
+                json!({"claimRef": {"namespace": namespace, "name": "a"}, "persistentVolumeReclaimPolicy": policy});
             serde_json::from_value(json!({"metadata": {"name": "pv"}, "spec": spec})).unwrap()
         };
         assert!(goes_with(&volume("mine", "Delete"), "mine"));

@@ -113,7 +113,9 @@ async fn make(context: &Context, wanted: &[Value], made: &mut Vec<Made>) -> Resu
             .with("apiVersion", text(&object["apiVersion"]))
             .with("kind", text(&object["kind"]));
         let created = context.ledger.create_resource(resource, || async {
-            objects::apply(&context.cluster, None, object).await.map_err(|error| CheckError::api("preparing the check", error))?;
+            objects::apply(&context.cluster, None, object)
+                .await
+                .map_err(|error| CheckError::api("preparing the check", error))?;
             Ok::<_, CheckError>(name)
         });
         made.push((created.await?, object.clone()));
@@ -125,7 +127,8 @@ async fn make(context: &Context, wanted: &[Value], made: &mut Vec<Made>) -> Resu
 async fn remove(access: &Access, ledger: &Ledger, namespace: &str, made: Option<Created>, objects: Vec<Made>) {
     for (created, object) in objects.into_iter().rev() {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let (api_version, kind, name) = (text(&object["apiVersion"]), text(&object["kind"]), text(&object["metadata"]["name"]));
+        let (api_version, kind, name) =
+            (text(&object["apiVersion"]), text(&object["kind"]), text(&object["metadata"]["name"]));
         match objects::delete(access, &api_version, &kind, None, &name).await {
             Ok(()) => note_gone(ledger, &created).await,
             Err(error) => tracing::warn!(kind, name, %error, "could not be removed; destroy will try again"),

@@ -87,7 +87,11 @@ pub fn event_lines(events: &[Event]) -> String {
 
 fn time(event: &Event) -> Option<jiff::Timestamp> {
     let micro = event.event_time.as_ref().map(|time| time.0);
-    event.last_timestamp.as_ref().map(|time| time.0).or(micro).or(event.metadata.creation_timestamp.as_ref().map(|time| time.0))
+    event.last_timestamp.as_ref().map(|time| time.0).or(micro).or(event
+        .metadata
+        .creation_timestamp
+        .as_ref()
+        .map(|time| time.0))
 }
 
 #[cfg(test)]
@@ -125,8 +129,10 @@ mod tests {
     #[test]
     fn routine_events_are_left_out_and_repeated_ones_counted() {
         let event = |kind: &str, reason: &str, count: i32| -> Event {
-            serde_json::from_value(json!({"metadata": {"name": "e"}, "type": kind, "reason": reason, "message": "said\n",
-                "count": count, "involvedObject": {"kind": "Pod", "name": "a"}}))
+            serde_json::from_value(
+                json!({"metadata": {"name": "e"}, "type": kind, "reason": reason, "message": "said\n",
+                "count": count, "involvedObject": {"kind": "Pod", "name": "a"}}),
+            )
             .unwrap()
         };
         let lines = event_lines(&[event("Normal", "Pulled", 1), event("Warning", "FailedMount", 3)]);

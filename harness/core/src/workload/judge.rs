@@ -79,7 +79,9 @@ fn infrastructure(ended: &Ended<'_>, unmet: &[&(Condition, Progress)]) -> Option
 fn refused_by_api(event: &Event) -> Option<&str> {
     let message = event.message.as_deref()?;
     let refused = event.reason.as_deref() == Some("FailedCreate")
-        && ["exceeded quota", "violates PodSecurity", "admission webhook", "is forbidden"].iter().any(|part| message.contains(part));
+        && ["exceeded quota", "violates PodSecurity", "admission webhook", "is forbidden"]
+            .iter()
+            .any(|part| message.contains(part));
     refused.then_some(message)
 }
 
@@ -102,7 +104,8 @@ fn is_registry_answer(message: &str) -> bool {
 /// What the scheduler says about a pod for which there is too little of something that the instance type decides.
 fn no_room(pod: &Pod) -> Option<&str> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
-    let scheduled = conditions.iter().find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")?;
+    let scheduled =
+        conditions.iter().find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")?;
     let message = scheduled.message.as_deref()?;
     let room = ["Insufficient ", "Too many pods", "exceed max volume count"];
     room.iter().any(|word| message.contains(word)).then_some(message)
@@ -118,7 +121,8 @@ fn is_stuck_elsewhere(ended: &Ended<'_>, condition: &Condition) -> bool {
     };
     match condition {
         Condition::Reaches { client, server } => {
-            let client_ran = pods::of(client, ended.observed).into_iter().any(|pod| has_ended(pod) || pods::phase(pod) == "Running");
+            let client_ran =
+                pods::of(client, ended.observed).into_iter().any(|pod| has_ended(pod) || pods::phase(pod) == "Running");
             !client_ran && (stuck(server) || stuck(client))
         }
         Condition::Ready(target) | Condition::Complete(target) | Condition::Bound(target) => {
@@ -173,7 +177,9 @@ fn proof(ended: &Ended<'_>, verdict: &Verdict) -> Vec<Evidence> {
 fn traffic(ended: &Ended<'_>) -> Vec<TrafficPair> {
     let pairs = ended.conditions.iter().filter_map(|(condition, progress)| {
         let Condition::Reaches { client, server } = condition else { return None };
-        let client = pods::of(client, ended.observed).into_iter().rfind(|pod| has_ended(pod) || pods::phase(pod) == "Running")?;
+        let client = pods::of(client, ended.observed)
+            .into_iter()
+            .rfind(|pod| has_ended(pod) || pods::phase(pod) == "Running")?;
         let mut servers: Vec<&str> = pods::of(server, ended.observed).into_iter().filter_map(pods::node).collect();
         servers.dedup();
         let [server] = servers[..] else { return None };

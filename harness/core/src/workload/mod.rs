@@ -4,9 +4,11 @@
 //! what came of it (pure), [`evidence`] words the proof. The verdict comes from pod statuses, exit codes, termination messages
 //! and events alone; logs and exec need the kubelet's port, whose absence must not fail a workload.
 
+mod change;
 pub mod evidence;
 pub mod inject;
 pub mod judge;
+mod late;
 pub mod places;
 mod run;
 

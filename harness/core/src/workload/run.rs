@@ -10,7 +10,7 @@ use amiproof_model::workload::{Need, Os, PLACE_ANNOTATION, PLACE_PEER, Workload}
 use futures::stream::{BoxStream, SelectAll};
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Event, Node};
+use k8s_openapi::api::core::v1::Node;
 use kube::api::ListParams;
 use kube::runtime::watcher;
 use kube::{Api, Resource};
@@ -18,17 +18,19 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::inject::{Injection, Nodes, SERVER_VARIABLE, inject, pod_template, with_variable};
+use super::change::Change;
+use super::inject::{Injection, Nodes, inject, pod_template};
 use super::judge::{Ended, decide};
+use super::late::Late;
 use super::places::{Peer, Places};
 use crate::check::{CheckError, Decision};
 use crate::cluster::stay::{self, Stay};
 use crate::cluster::{Access, NODE_GROUP_LABEL, nodes, objects, storage, watch};
 use crate::context::{Context, Peers};
-use crate::wait::{Condition, Kind, Observed, Progress, Target, pods};
+use crate::wait::{Condition, Kind, Observed, Progress};
 
-/// How long the events of a namespace may take to arrive; they only explain, they do not decide.
-const EVENTS: Duration = Duration::from_secs(10);
+/// How long a list that only explains may take to arrive.
+const EXPLANATION: Duration = Duration::from_secs(10);
 
 /// Runs `workload` on the nodes of the context's variant. Its deadline begins with the first object that is applied, and is kept
 /// here: give the attempt more time than that, or none.
@@ -77,7 +79,8 @@ async fn unmet_need(access: &Access, workload: &Workload) -> Result<Option<Strin
 /// Where pods go: waits for the reference's nodes when a template asks for them.
 async fn places(context: &Context, workload: &Workload) -> Result<Places, CheckError> {
     let asks = |object: &Value| {
-        let template = pod_template(&mut object.clone()).map(|template| template["metadata"]["annotations"][PLACE_ANNOTATION].clone());
+        let template = pod_template(&mut object.clone())
+            .map(|template| template["metadata"]["annotations"][PLACE_ANNOTATION].clone());
         template.is_some_and(|place| place == PLACE_PEER)
     };
     let peer = match &context.variant.reference {
@@ -114,7 +117,8 @@ fn needs_host(objects: &[Value]) -> bool {
     let of_spec = |spec: &Value| {
         let flag = |name: &str| spec[name] == true;
         let host_path = spec["volumes"].as_array().into_iter().flatten().any(|volume| !volume["hostPath"].is_null());
-        let privileged = ["containers", "initContainers"].iter().flat_map(|list| spec[list].as_array().into_iter().flatten());
+        let privileged =
+            ["containers", "initContainers"].iter().flat_map(|list| spec[list].as_array().into_iter().flatten());
         let privileged = privileged.into_iter().any(|container| container["securityContext"]["privileged"] == true);
         flag("hostNetwork") || flag("hostPID") || flag("hostIPC") || host_path || privileged
     };
@@ -182,13 +186,7 @@ impl Run {
             for client in late.startable(&observed) {
                 self.apply(&client).await?;
             }
-            let progress = conditions.iter().map(|condition| condition.progress(&observed));
-            let (mut met, mut never) = (true, false);
-            for progress in progress {
-                met &= progress == Progress::Met;
-                never |= matches!(progress, Progress::Never(_));
-            }
-            if met || never {
+            if is_over(&conditions, &observed) {
                 break None;
             }
         };
@@ -197,7 +195,11 @@ impl Run {
             (condition, progress)
         });
         let progress: Vec<_> = progress.collect();
-        let events = self.events().await;
+        // A Job's end can arrive before the last change of its pod: proof and last words come from a fresh list.
+        if let Some(pods) = self.list("pods").await {
+            observed.pods = pods;
+        }
+        let events = self.list("events").await.unwrap_or_default();
         decide(&Ended {
             conditions: &progress,
             observed: &observed,
@@ -215,25 +217,24 @@ impl Run {
             .map_err(|error| CheckError::api("applying the workload", error))
     }
 
-    /// The events of the namespace; without them a verdict still stands.
-    async fn events(&self) -> Vec<Event> {
-        let api: Api<Event> = Api::namespaced(self.access.client(), &self.namespace);
-        match tokio::time::timeout(EVENTS, api.list(&ListParams::default())).await {
-            Ok(Ok(events)) => events.items,
-            Ok(Err(error)) => {
-                tracing::warn!(namespace = self.namespace, %error, "events cannot be read");
-                Vec::new()
-            }
-            Err(_) => {
-                tracing::warn!(namespace = self.namespace, "events did not arrive in time");
-                Vec::new()
-            }
+    /// Everything of one kind in the namespace, where the API server answers soon; it explains, it does not decide.
+    async fn list<K>(&self, what: &str) -> Option<Vec<K>>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+    {
+        let api: Api<K> = Api::namespaced(self.access.client(), &self.namespace);
+        match tokio::time::timeout(EXPLANATION, api.list(&ListParams::default())).await {
+            Ok(Ok(list)) => return Some(list.items),
+            Ok(Err(error)) => tracing::warn!(namespace = self.namespace, %error, "{what} cannot be read"),
+            Err(_) => tracing::warn!(namespace = self.namespace, "{what} did not arrive in time"),
         }
+        None
     }
 
     /// Watches pods and the kinds that the conditions name.
     fn watch(&self, conditions: &[Condition]) -> SelectAll<BoxStream<'static, Result<Change, watcher::Error>>> {
-        let mut kinds: Vec<Kind> = conditions.iter().flat_map(|condition| condition.targets()).map(|target| target.kind).collect();
+        let mut kinds: Vec<Kind> =
+            conditions.iter().flat_map(|condition| condition.targets()).map(|target| target.kind).collect();
         kinds.push(Kind::Pod);
         kinds.sort_unstable();
         kinds.dedup();
@@ -248,91 +249,35 @@ impl Run {
         futures::stream::select_all(streams)
     }
 
-    fn follow<K>(&self, change: fn(Vec<K>) -> Change) -> impl Stream<Item = Result<Change, watcher::Error>> + Send + use<K>
+    fn follow<K>(
+        &self,
+        change: fn(Vec<K>) -> Change,
+    ) -> impl Stream<Item = Result<Change, watcher::Error>> + Send + use<K>
     where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug
+            + Send
+            + 'static,
     {
         let api: Api<K> = Api::namespaced(self.access.client(), &self.namespace);
         watch::follow(api, watcher::Config::default()).map(move |list| list.map(change))
     }
 }
 
-/// Everything of one kind, again.
-enum Change {
-    Pods(Vec<k8s_openapi::api::core::v1::Pod>),
-    Deployments(Vec<k8s_openapi::api::apps::v1::Deployment>),
-    StatefulSets(Vec<k8s_openapi::api::apps::v1::StatefulSet>),
-    DaemonSets(Vec<k8s_openapi::api::apps::v1::DaemonSet>),
-    Jobs(Vec<k8s_openapi::api::batch::v1::Job>),
-    Claims(Vec<k8s_openapi::api::core::v1::PersistentVolumeClaim>),
-}
-
-impl Change {
-    fn onto(self, observed: &mut Observed) {
-        match self {
-            Self::Pods(list) => observed.pods = list,
-            Self::Deployments(list) => observed.deployments = list,
-            Self::StatefulSets(list) => observed.stateful_sets = list,
-            Self::DaemonSets(list) => observed.daemon_sets = list,
-            Self::Jobs(list) => observed.jobs = list,
-            Self::Claims(list) => observed.claims = list,
-        }
-    }
-}
-
-/// Clients of `reaches` expectations: they start when their server is ready, and are told its address, so that a failure to
-/// reach it is a failure of the network and not of timing or DNS.
-struct Late {
-    clients: Vec<(Target, Target, Value)>,
-}
-
-impl Late {
-    fn of(conditions: &[Condition], objects: &[Value]) -> Self {
-        let clients = conditions.iter().filter_map(|condition| match condition {
-            Condition::Reaches { client, server } => {
-                let object = objects.iter().find(|object| is(object, client))?;
-                Some((client.clone(), server.clone(), object.clone()))
-            }
-            _ => None,
-        });
-        Self { clients: clients.collect() }
-    }
-
-    fn holds(&self, object: &Value) -> bool {
-        self.clients.iter().any(|(client, _, _)| is(object, client))
-    }
-
-    /// The clients whose server is ready now; each is given out once.
-    fn startable(&mut self, observed: &Observed) -> Vec<Value> {
-        let mut startable = Vec::new();
-        self.clients.retain(|(_, server, object)| {
-            let ready = Condition::Ready(server.clone()).progress(observed) == Progress::Met;
-            let address = pods::of(server, observed).into_iter().filter(|pod| pods::is_ready(pod)).find_map(pods::address);
-            match address {
-                Some(address) if ready => {
-                    startable.push(with_variable(object.clone(), SERVER_VARIABLE, &host(address)));
-                    false
-                }
-                _ => true,
-            }
-        });
-        startable
-    }
-}
-
-/// An address as a URL writes it.
-fn host(address: &str) -> String {
-    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
-}
-
-fn is(object: &Value, target: &Target) -> bool {
-    object["kind"] == target.kind.manifest() && object["metadata"]["name"] == target.name.as_str()
+/// Whether waiting longer teaches nothing: everything is met, or something never will be.
+fn is_over(conditions: &[Condition], observed: &Observed) -> bool {
+    let progress: Vec<Progress> = conditions.iter().map(|condition| condition.progress(observed)).collect();
+    let met = progress.iter().all(|progress| *progress == Progress::Met);
+    met || progress.iter().any(|progress| matches!(progress, Progress::Never(_)))
 }
 
 /// The nodes of a node group as pods are pinned to them, with the taints that their owner put on them.
 async fn pinned(access: &Access, node_group: &str) -> Result<Nodes, CheckError> {
     let doing = || format!("reading the nodes of node group {node_group}");
-    let found = nodes::list(access, &nodes::of_group(node_group)).await.map_err(|error| CheckError::api(doing(), error))?;
+    let found =
+        nodes::list(access, &nodes::of_group(node_group)).await.map_err(|error| CheckError::api(doing(), error))?;
     Ok(Nodes {
         selector: BTreeMap::from([(NODE_GROUP_LABEL.to_owned(), node_group.to_owned())]),
         taints: nodes::owner_taints(&found),

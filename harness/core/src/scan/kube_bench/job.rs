@@ -80,10 +80,8 @@ fi
 pub fn manifest(wanted: &Wanted<'_>) -> Value {
     let volumes: Vec<Value> =
         HOST_FOLDERS.iter().map(|(name, path)| json!({"name": name, "hostPath": {"path": path}})).collect();
-    let mounts: Vec<Value> = HOST_FOLDERS
-        .iter()
-        .map(|(name, path)| json!({"name": name, "mountPath": path, "readOnly": true}))
-        .collect();
+    let mounts: Vec<Value> =
+        HOST_FOLDERS.iter().map(|(name, path)| json!({"name": name, "mountPath": path, "readOnly": true})).collect();
     // Privileged: on SELinux-enforcing hosts (Bottlerocket always) the files are unreadable otherwise (kube-bench issue 1342).
     json!({
         "apiVersion": "batch/v1",

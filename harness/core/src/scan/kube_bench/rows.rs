@@ -100,7 +100,8 @@ pub fn missing_rows<'a>(
     numbers: impl IntoIterator<Item = &'a str>,
     reason: &str,
 ) -> Result<Vec<ScanRow>, NameError> {
-    let has = |number: &str| rows.iter().any(|row| row.control.as_ref().is_some_and(|control| control.number() == number));
+    let has =
+        |number: &str| rows.iter().any(|row| row.control.as_ref().is_some_and(|control| control.number() == number));
     let missing = numbers.into_iter().filter(|number| !has(number));
     missing
         .map(|number| {

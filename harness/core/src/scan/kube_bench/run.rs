@@ -50,7 +50,8 @@ pub async fn scan_cluster(context: &Context) -> Result<Vec<ScanRow>, CheckError>
 }
 
 async fn scan(context: &Context, scope: Scope) -> Result<Vec<ScanRow>, CheckError> {
-    let node = context.nodes.first().ok_or_else(|| CheckError::Undecided("kube-bench has no node to run on".to_owned()))?;
+    let node =
+        context.nodes.first().ok_or_else(|| CheckError::Undecided("kube-bench has no node to run on".to_owned()))?;
     let version = &context.matrix.cluster.kubernetes_version;
     let (chosen, fits) = match benchmark::for_version(version) {
         Some(chosen) => (chosen, true),
@@ -82,7 +83,12 @@ fn placement(node: &NodeRecord, pod: Option<String>) -> Placement {
     }
 }
 
-async fn look(context: &Context, scope: Scope, chosen: &'static str, node: &NodeRecord) -> Result<assess::Seen, CheckError> {
+async fn look(
+    context: &Context,
+    scope: Scope,
+    chosen: &'static str,
+    node: &NodeRecord,
+) -> Result<assess::Seen, CheckError> {
     let mut stay = Stay {
         what: if scope == Scope::Node { "kube-bench" } else { "kube-bench-policies" }.to_owned(),
         privileged: true,
@@ -119,7 +125,11 @@ async fn wait(context: &Context, namespace: &str, within: Duration) -> Result<Pr
     let mut last = Progress::NotYet("it was not seen to start".to_owned());
     let changes = futures::stream::select(jobs.boxed(), pods.boxed());
     let ended = watch::until(changes, Instant::now() + within, |change: Observed| {
-        if change.jobs.is_empty() { observed.pods = change.pods } else { observed.jobs = change.jobs }
+        if change.jobs.is_empty() {
+            observed.pods = change.pods
+        } else {
+            observed.jobs = change.jobs
+        }
         last = condition.progress(&observed);
         (!matches!(last, Progress::NotYet(_))).then(|| last.clone())
     });
@@ -134,9 +144,15 @@ async fn wait(context: &Context, namespace: &str, within: Duration) -> Result<Pr
 }
 
 /// The pod's last words, and its log where the kubelet answers.
-async fn collect(context: &Context, namespace: &str, node: &str, progress: Progress) -> Result<assess::Seen, CheckError> {
+async fn collect(
+    context: &Context,
+    namespace: &str,
+    node: &str,
+    progress: Progress,
+) -> Result<assess::Seen, CheckError> {
     let api: Api<Pod> = Api::namespaced(context.cluster.client(), namespace);
-    let list = api.list(&ListParams::default()).await.map_err(|error| CheckError::api("reading kube-bench's pod", error))?;
+    let list =
+        api.list(&ListParams::default()).await.map_err(|error| CheckError::api("reading kube-bench's pod", error))?;
     let mut seen = assess::Seen { progress, ..assess::Seen::default() };
     let Some(pod) = list.items.first() else { return Ok(seen) };
     if let Some(elsewhere) = pods::node(pod).filter(|at| *at != node) {

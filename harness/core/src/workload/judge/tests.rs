@@ -136,7 +136,11 @@ fn what_the_infrastructure_does_is_not_charged_to_the_variant() {
             json!([]),
             "cannot pull the image either",
         ),
-        (on(waiting("server-6b-x", owner, "ContainerCreating", ""), "ref-1", true), json!([]), "on the reference's nodes"),
+        (
+            on(waiting("server-6b-x", owner, "ContainerCreating", ""), "ref-1", true),
+            json!([]),
+            "on the reference's nodes",
+        ),
         (
             on(server(), "node-a", false),
             json!([{"metadata": {"name": "e"}, "involvedObject": {}, "reason": "FailedCreate",

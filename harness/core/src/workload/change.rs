@@ -1,0 +1,30 @@
+//! What a watch of a workload's namespace reports.
+
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+
+use crate::wait::Observed;
+
+/// Everything of one kind, again.
+pub(super) enum Change {
+    Pods(Vec<Pod>),
+    Deployments(Vec<Deployment>),
+    StatefulSets(Vec<StatefulSet>),
+    DaemonSets(Vec<DaemonSet>),
+    Jobs(Vec<Job>),
+    Claims(Vec<PersistentVolumeClaim>),
+}
+
+impl Change {
+    pub(super) fn onto(self, observed: &mut Observed) {
+        match self {
+            Self::Pods(list) => observed.pods = list,
+            Self::Deployments(list) => observed.deployments = list,
+            Self::StatefulSets(list) => observed.stateful_sets = list,
+            Self::DaemonSets(list) => observed.daemon_sets = list,
+            Self::Jobs(list) => observed.jobs = list,
+            Self::Claims(list) => observed.claims = list,
+        }
+    }
+}
