@@ -19,17 +19,13 @@ use super::Clients;
 use super::error::{AwsError, Class, Explain as _, found};
 use super::launch_template::LaunchTemplate;
 use super::names::{self, RUN_TAG, Tags};
+use crate::cluster::{NODE_GROUP_LABEL, RUN_LABEL, VARIANT_LABEL};
 use crate::ledger::{self, Key, Ledger, Resource, ResourceKind, State};
 
 /// How often a node group that failed for reasons of AWS is made anew.
 const ATTEMPTS: u32 = 3;
 /// The polling interval while a node group goes.
 const GONE_POLL: Duration = Duration::from_secs(15);
-/// Kubernetes label with the run, on every node.
-pub const RUN_LABEL: &str = "amiproof/run";
-/// Kubernetes label with the variant, on every node.
-pub const VARIANT_LABEL: &str = "amiproof/variant";
-
 /// What a node group is to be.
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
@@ -88,7 +84,7 @@ pub fn node_labels(run: &RunId, variant: &Variant, node_group: &str) -> BTreeMap
     BTreeMap::from([
         (RUN_LABEL.to_owned(), run.to_string()),
         (VARIANT_LABEL.to_owned(), variant.name.to_string()),
-        ("eks.amazonaws.com/nodegroup".to_owned(), node_group.to_owned()),
+        (NODE_GROUP_LABEL.to_owned(), node_group.to_owned()),
     ])
 }
 
@@ -162,7 +158,7 @@ async fn create_once(clients: &Clients, plan: &Plan<'_>, name: &str, attempt: u3
     let template = LaunchTemplateSpecification::builder().id(&plan.launch_template.id).version("1").build();
     let labels = node_labels(&plan.tags.run, plan.variant, name);
     // EKS sets the label of its own domain itself, and refuses it here.
-    let labels = labels.into_iter().filter(|(key, _)| !key.starts_with("eks.amazonaws.com/")).collect();
+    let labels = labels.into_iter().filter(|(key, _)| key != NODE_GROUP_LABEL).collect();
     let answer = clients
         .eks
         .create_nodegroup()

@@ -1,0 +1,231 @@
+//! The calls to Inspector, with pagination that ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use amiproof_model::name::Level;
+use aws_sdk_inspector2::types::{
+    CisScanConfiguration, CisSecurityLevel, CisStringComparison, CisStringFilter, CreateCisTargets,
+    ListCisScanConfigurationsFilterCriteria, ListCisScansFilterCriteria, OneTimeSchedule, Schedule, Status,
+};
+
+use super::assess::{Detail, Summary, TargetState};
+use crate::aws::Clients;
+use crate::aws::error::{AwsError, Class, Explain as _, found};
+use crate::aws::names::{SCAN_TAG, Tags};
+
+/// More pages than any answer can have: 1,000 controls fit into one.
+const MAX_PAGES: usize = 100;
+
+/// Refuses a page token that came before, and more pages than there can be.
+#[derive(Default)]
+struct Pages {
+    seen: BTreeSet<String>,
+    next: Option<String>,
+}
+
+impl Pages {
+    /// Takes the token of a page; false when it was the last page.
+    fn turn(&mut self, token: Option<String>, operation: &'static str) -> Result<bool, AwsError> {
+        let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(false) };
+        if !self.seen.insert(token.clone()) || self.seen.len() > MAX_PAGES {
+            let message = "the service repeats its page tokens, so its answer has no end";
+            return Err(AwsError::new(Class::Infrastructure, operation, "Inspector", message));
+        }
+        self.next = Some(token);
+        Ok(true)
+    }
+}
+
+/// Why Inspector does not scan EC2 instances in this account and region; `None` where it does.
+pub(super) async fn why_not_enabled(clients: &Clients) -> Result<Option<String>, AwsError> {
+    let answer = clients
+        .patiently(|| async {
+            clients.inspector.batch_get_account_status().send().await.explain("BatchGetAccountStatus", "this account")
+        })
+        .await?;
+    let state = answer.accounts().first().and_then(|account| account.resource_state()).and_then(|state| state.ec2());
+    Ok(match state.map(|state| state.status()) {
+        Some(Status::Enabled) => None,
+        other => Some(format!(
+            "Inspector's EC2 scanning is {} in {}: enable it with `aws inspector2 enable --resource-types EC2`",
+            other.map_or("not known", Status::as_str),
+            clients.region()
+        )),
+    })
+}
+
+/// Deletes configurations of exactly this name, left over from an earlier try; says how many.
+pub(super) async fn delete_stale(clients: &Clients, name: &str) -> Result<usize, AwsError> {
+    let stale = configurations(clients, name, CisStringComparison::Equals).await?;
+    for configuration in &stale {
+        delete_configuration(clients, configuration.scan_configuration_arn()).await?;
+    }
+    Ok(stale.len())
+}
+
+/// The configurations with a name, or whose names begin with it.
+pub(crate) async fn configurations(
+    clients: &Clients,
+    name: &str,
+    comparison: CisStringComparison,
+) -> Result<Vec<CisScanConfiguration>, AwsError> {
+    const OPERATION: &str = "ListCisScanConfigurations";
+    let filter = CisStringFilter::builder().comparison(comparison).value(name).build().explain(OPERATION, name)?;
+    let criteria = ListCisScanConfigurationsFilterCriteria::builder().scan_name_filters(filter).build();
+    let mut all = Vec::new();
+    let mut pages = Pages::default();
+    loop {
+        let page = clients
+            .patiently(|| async {
+                let request = clients.inspector.list_cis_scan_configurations().filter_criteria(criteria.clone());
+                request.set_next_token(pages.next.clone()).max_results(100).send().await.explain(OPERATION, name)
+            })
+            .await?;
+        all.extend(page.scan_configurations.unwrap_or_default());
+        if !pages.turn(page.next_token, OPERATION)? {
+            return Ok(all);
+        }
+    }
+}
+
+/// One scan, at once, of the instances that carry the variant's own tag; gives the configuration's ARN, for the answer holds no
+/// scan yet.
+pub(super) async fn create_configuration(
+    clients: &Clients,
+    name: &str,
+    level: Level,
+    tag_value: &str,
+    tags: &Tags,
+) -> Result<String, AwsError> {
+    const OPERATION: &str = "CreateCisScanConfiguration";
+    // SELF, because a literal account id has been seen to match nothing.
+    let targets = CreateCisTargets::builder()
+        .account_ids("SELF")
+        .target_resource_tags(SCAN_TAG, vec![tag_value.to_owned()])
+        .build()
+        .explain(OPERATION, name)?;
+    let request = clients
+        .inspector
+        .create_cis_scan_configuration()
+        .scan_name(name)
+        .security_level(match level {
+            Level::One => CisSecurityLevel::Level1,
+            Level::Two => CisSecurityLevel::Level2,
+        })
+        .schedule(Schedule::OneTime(OneTimeSchedule::builder().build()))
+        .targets(targets)
+        .set_tags(Some(tags.pairs().into_iter().collect()));
+    let answer = request.send().await.explain(OPERATION, name)?;
+    answer
+        .scan_configuration_arn
+        .filter(|arn| !arn.is_empty())
+        .ok_or_else(|| AwsError::new(Class::Infrastructure, OPERATION, name, "the answer holds no configuration ARN"))
+}
+
+/// Deletes a configuration by its ARN; one that does not exist is fine.
+pub(crate) async fn delete_configuration(clients: &Clients, arn: &str) -> Result<(), AwsError> {
+    let deleted = clients
+        .until_free(|| async {
+            let request = clients.inspector.delete_cis_scan_configuration().scan_configuration_arn(arn);
+            request.send().await.explain("DeleteCisScanConfiguration", arn)
+        })
+        .await;
+    found(deleted).map(|_| ())
+}
+
+/// The scan that a configuration started; `None` while there is none.
+pub(super) async fn find_scan(clients: &Clients, configuration: &str) -> Result<Option<Summary>, AwsError> {
+    const OPERATION: &str = "ListCisScans";
+    let filter = CisStringFilter::builder().comparison(CisStringComparison::Equals).value(configuration).build();
+    let filter = filter.explain(OPERATION, configuration)?;
+    let criteria = ListCisScansFilterCriteria::builder().scan_configuration_arn_filters(filter).build();
+    let answer = clients
+        .patiently(|| async {
+            let request = clients.inspector.list_cis_scans().filter_criteria(criteria.clone()).max_results(50);
+            request.send().await.explain(OPERATION, configuration)
+        })
+        .await?;
+    let scan = answer.scans().iter().find(|scan| scan.scan_configuration_arn() == configuration);
+    Ok(scan.map(|scan| Summary {
+        scan_arn: scan.scan_arn().to_owned(),
+        status: scan.status().map_or("unknown", |status| status.as_str()).to_owned(),
+        total_checks: scan.total_checks().unwrap_or(0),
+        failed_checks: scan.failed_checks().unwrap_or(0),
+    }))
+}
+
+/// How far the scan got on each instance, by instance id.
+pub(super) async fn targets(clients: &Clients, scan_arn: &str) -> Result<BTreeMap<String, TargetState>, AwsError> {
+    const OPERATION: &str = "ListCisScanResultsAggregatedByTargetResource";
+    let mut all = BTreeMap::new();
+    let mut pages = Pages::default();
+    loop {
+        let page = clients
+            .patiently(|| async {
+                let request = clients.inspector.list_cis_scan_results_aggregated_by_target_resource();
+                let request = request.scan_arn(scan_arn).set_next_token(pages.next.clone()).max_results(100);
+                request.send().await.explain(OPERATION, scan_arn)
+            })
+            .await?;
+        for target in page.target_resource_aggregations() {
+            let state = TargetState {
+                account: target.account_id().unwrap_or_default().to_owned(),
+                status: target.target_status().map(|status| status.as_str().to_owned()),
+                reason: target.target_status_reason().map(|reason| reason.as_str().to_owned()),
+            };
+            all.insert(target.target_resource_id().unwrap_or_default().to_owned(), state);
+        }
+        if !pages.turn(page.next_token, OPERATION)? {
+            return Ok(all);
+        }
+    }
+}
+
+/// Every control's result on one instance.
+pub(super) async fn details(
+    clients: &Clients,
+    scan_arn: &str,
+    instance_id: &str,
+    account: &str,
+) -> Result<Vec<Detail>, AwsError> {
+    const OPERATION: &str = "GetCisScanResultDetails";
+    let mut all = Vec::new();
+    let mut pages = Pages::default();
+    loop {
+        let page = clients
+            .patiently(|| async {
+                let _place = clients.read_place().await;
+                let request = clients.inspector.get_cis_scan_result_details().scan_arn(scan_arn).account_id(account);
+                let request = request.target_resource_id(instance_id).set_next_token(pages.next.clone());
+                request.max_results(1000).send().await.explain(OPERATION, instance_id)
+            })
+            .await?;
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        all.extend(page.scan_result_details().iter().map(|detail| Detail {
+            number: text(detail.check_id()),
+            title: text(detail.title()),
+            status: detail.status().map_or("missing", |status| status.as_str()).to_owned(),
+            reason: text(detail.status_reason()),
+            remediation: text(detail.remediation()),
+            level: text(detail.level().map(CisSecurityLevel::as_str)),
+        }));
+        if !pages.turn(page.next_token, OPERATION)? {
+            return Ok(all);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_that_repeat_their_token_are_an_error_and_not_a_loop() {
+        let mut pages = Pages::default();
+        assert!(pages.turn(Some("a".to_owned()), "ListCisScans").unwrap());
+        assert!(pages.turn(Some("b".to_owned()), "ListCisScans").unwrap());
+        let error = pages.turn(Some("a".to_owned()), "ListCisScans").unwrap_err();
+        assert!(error.to_string().contains("repeats its page tokens"), "{error}");
+        assert!(!Pages::default().turn(Some(String::new()), "ListCisScans").unwrap());
+    }
+}
