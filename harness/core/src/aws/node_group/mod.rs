@@ -18,7 +18,7 @@ use self::watch::{End, Watch};
 use super::Clients;
 use super::error::{AwsError, Class, Explain as _, found};
 use super::launch_template::LaunchTemplate;
-use super::names::{self, RUN_TAG, Tags};
+use super::names::{self, Tags};
 use crate::cluster::{NODE_GROUP_LABEL, RUN_LABEL, VARIANT_LABEL};
 use crate::ledger::{self, Key, Ledger, Resource, ResourceKind, State};
 
@@ -243,9 +243,4 @@ pub async fn wait_gone(clients: &Clients, cluster: &str, name: &str, deadline: D
         clients.pause(GONE_POLL).await;
     }
     Ok(())
-}
-
-/// Whether a node group carries the tag of a run.
-pub(crate) fn is_of_run(group: &Nodegroup, run: &RunId) -> bool {
-    group.tags().and_then(|tags| tags.get(RUN_TAG)).is_some_and(|tag| tag == run.as_str())
 }

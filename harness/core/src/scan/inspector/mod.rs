@@ -15,6 +15,7 @@ use amiproof_model::name::{Benchmark, Level, NameError};
 use amiproof_model::verdict::{Evidence, Verdict};
 use tokio::time::Instant;
 
+pub(crate) use self::api::{configurations, delete_configuration};
 pub use self::assess::{Detail, NodeScan, Summary, TargetState, assess_nodes, assess_rows, assess_summary};
 use crate::aws::error::AwsError;
 use crate::aws::evidence::evidence;

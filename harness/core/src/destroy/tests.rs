@@ -1,0 +1,143 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::ledger::{Entry, Header, Resource};
+
+fn header() -> Header {
+    Header {
+        version: ledger::VERSION,
+        run: "r-1".parse().unwrap(),
+        matrix: "nightly".to_owned(),
+        account: "111122223333".to_owned(),
+        region: "us-west-2".to_owned(),
+        endpoint: Some("http://127.0.0.1:4566".to_owned()),
+        started: Timestamp::UNIX_EPOCH,
+        expires: Timestamp::UNIX_EPOCH,
+    }
+}
+
+async fn ledger_with(resources: &[Resource]) -> (tempfile::TempDir, Ledger) {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::create(camino::Utf8Path::from_path(folder.path()).unwrap(), header()).unwrap();
+    for resource in resources {
+        let id = format!("id-{}", resource.name);
+        ledger.create_resource(resource.clone(), || async { Ok::<_, ledger::Error>(id) }).await.unwrap();
+    }
+    (folder, ledger)
+}
+
+fn one_of_each() -> Vec<Resource> {
+    let of = |kind, name: &str| Resource::new(kind, name).in_region("us-west-2").in_cluster("c");
+    vec![
+        of(ResourceKind::Stack, "amiproof-c"),
+        of(ResourceKind::Role, "role"),
+        of(ResourceKind::Cluster, "c"),
+        of(ResourceKind::Addon, "vpc-cni"),
+        of(ResourceKind::AccessEntry, "arn:aws:iam::111122223333:role/x"),
+        of(ResourceKind::LaunchTemplate, "amiproof-r-1-v"),
+        of(ResourceKind::NodeGroup, "v-r-1").for_variant(&"v".parse().unwrap()),
+        of(ResourceKind::CisScanConfiguration, "amiproof-r-1-v"),
+        of(ResourceKind::Namespace, "ap-r-1-v"),
+        of(ResourceKind::StorageClass, "amiproof"),
+        of(ResourceKind::KubernetesObject, "readers").with("apiVersion", "v1").with("kind", "ClusterRole"),
+        of(ResourceKind::ConfigMapChange, "amazon-vpc-cni")
+            .with("namespace", "kube-system")
+            .with("key", "enable-windows-ipam"),
+    ]
+}
+
+#[tokio::test]
+async fn what_uses_goes_before_what_is_used() {
+    let (_folder, ledger) = ledger_with(&one_of_each()).await;
+    let targets = ledger.entries().iter().map(|entry| Target::of_entry(entry, &header())).collect();
+    let tiers = order::tiers(targets);
+    let words: Vec<String> =
+        tiers.iter().map(|tier| tier.iter().map(|target| target.kind.word()).collect::<Vec<_>>().join(", ")).collect();
+    insta::assert_snapshot!(words.join("\n"), @r"
+    namespace
+    config map change, Kubernetes object, storage class
+    Inspector CIS scan configuration, EKS add-on
+    node group
+    launch template, EKS access entry
+    EKS cluster
+    CloudFormation stack
+    IAM role
+    ");
+    assert!(order::needs_free_interfaces(&tiers[5]) && !order::needs_free_interfaces(&tiers[3]));
+}
+
+#[tokio::test]
+async fn every_leftover_names_the_one_command_that_removes_it() {
+    let (_folder, ledger) = ledger_with(&one_of_each()).await;
+    let commands: Vec<String> =
+        ledger.entries().iter().map(|entry| Target::of_entry(entry, &header()).mend()).collect();
+    insta::assert_snapshot!(commands.join("\n"));
+}
+
+#[tokio::test]
+async fn without_access_everything_is_a_leftover_and_nothing_is_forgotten() {
+    let (_folder, ledger) = ledger_with(&one_of_each()).await;
+    let plan = Plan {
+        ledger: &ledger,
+        clients: None,
+        access: None,
+        what: What::Everything,
+        deadlines: Deadlines::default().faster(1000.0),
+    };
+    let cleanup = destroy(&plan).await.unwrap();
+    // What lives in the cluster would go with it, and the cluster itself is listed.
+    assert_eq!((cleanup.created, cleanup.gone), (12, 0));
+    assert_eq!(cleanup.leftovers.len(), 6);
+    assert!(cleanup.leftovers.iter().all(|leftover| leftover.reason.contains("no access")), "{cleanup:?}");
+    let again = destroy(&plan).await.unwrap();
+    assert_eq!((again.created, again.leftovers.len()), (12, 6));
+    assert!(ledger.entries().iter().all(|entry| entry.state == State::Created));
+}
+
+#[tokio::test]
+async fn a_namespace_of_a_cluster_that_stays_is_a_leftover() {
+    let namespace = Resource::new(ResourceKind::Namespace, "ap-r-1-v").in_cluster("theirs");
+    let (_folder, ledger) = ledger_with(&[namespace]).await;
+    let deadlines = Deadlines::default();
+    let plan = Plan { ledger: &ledger, clients: None, access: None, what: What::Everything, deadlines };
+    let cleanup = destroy(&plan).await.unwrap();
+    assert_eq!(cleanup.leftovers[0].mend, "kubectl delete namespace ap-r-1-v");
+}
+
+#[tokio::test]
+async fn one_variant_goes_alone() {
+    let (_folder, ledger) = ledger_with(&one_of_each()).await;
+    let variant: VariantName = "v".parse().unwrap();
+    let deadlines = Deadlines::default();
+    let plan = Plan { ledger: &ledger, clients: None, access: None, what: What::Variant(&variant), deadlines };
+    let cleanup = destroy(&plan).await.unwrap();
+    let kinds: Vec<&str> = cleanup.leftovers.iter().map(|leftover| leftover.kind.as_str()).collect();
+    assert_eq!(kinds, ["node group"]);
+}
+
+#[test]
+fn what_was_never_confirmed_must_carry_the_runs_tag() {
+    let entry = |state| Entry {
+        key: serde_json::from_str("1").unwrap(),
+        resource: Resource::new(ResourceKind::Cluster, "c"),
+        id: None,
+        state,
+    };
+    assert_eq!(Target::of_entry(&entry(State::Created), &header()).must_be_of, None);
+    assert_eq!(Target::of_entry(&entry(State::Planned), &header()).must_be_of, Some("r-1".parse().unwrap()));
+}
+
+#[test]
+fn only_what_has_expired_is_swept() {
+    let now: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+    let tags = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    };
+    let run = ("amiproof:run", "r-1");
+    let wants = |pairs: &[(&str, &str)]| Query::Expired(now).wants(&tags(pairs));
+    assert!(wants(&[run, ("amiproof:expires", "2026-11-21T23:59:59Z")]));
+    assert!(!wants(&[run, ("amiproof:expires", "2026-11-22T00:00:01Z")]));
+    assert!(!wants(&[run, ("amiproof:expires", "soon")]));
+    assert!(!wants(&[("amiproof:expires", "2026-11-21T23:59:59Z")]));
+    assert!(!wants(&[run]));
+}
