@@ -93,7 +93,12 @@ fn heading(report: &Report) -> String {
     let (run, cluster, left) = (&report.run, &report.cluster, report.cleanup.leftovers.len());
     let mark = if counts.failed > 0 {
         "❌"
-    } else if counts.error > 0 || report.has_broken_pipeline() || run.interrupted || left > 0 || counts.total() == 0 {
+    } else if counts.error + counts.not_evaluated > 0
+        || report.has_broken_pipeline()
+        || run.interrupted
+        || left > 0
+        || counts.total() == 0
+    {
         "⚠️"
     } else {
         "✅"
@@ -141,7 +146,7 @@ fn push_table(page: &mut Page, report: &Report) {
         let mark = match standing {
             Standing::Passed => "✅",
             Standing::Failed => "❌",
-            Standing::Broken | Standing::Error => "⚠️",
+            Standing::Broken | Standing::Error | Standing::Partly => "⚠️",
             Standing::Empty => "➖",
         };
         let mut row = format!("| {} | {mark} {} | {nodes} |", escape(column.subject.as_str()), standing.word());

@@ -118,7 +118,9 @@ pub(crate) enum Standing {
     Failed,
     /// No check failed, but amiproof could not decide something.
     Error,
-    /// Everything that was decided passed or was excused.
+    /// Everything that was decided passed or was excused, but not everything was decided.
+    Partly,
+    /// Everything that applies was decided, and passed or was excused.
     Passed,
     /// Nothing was decided at all.
     Empty,
@@ -133,10 +135,12 @@ impl Standing {
             Self::Failed
         } else if counts.error > 0 {
             Self::Error
-        } else if counts.passed + counts.flaky + counts.waived + counts.known > 0 {
-            Self::Passed
-        } else {
+        } else if counts.passed + counts.flaky + counts.waived + counts.known == 0 {
             Self::Empty
+        } else if counts.not_evaluated > 0 {
+            Self::Partly
+        } else {
+            Self::Passed
         }
     }
 
@@ -145,6 +149,7 @@ impl Standing {
             Self::Broken => "broken",
             Self::Error => "error",
             Self::Failed => "failed",
+            Self::Partly => "passed in part",
             Self::Passed => "passed",
             Self::Empty => "no verdict",
         }

@@ -124,7 +124,7 @@ fn verdict(report: &Report, subject: &Subject, style: &Style) -> String {
     let standing = Standing::of(report, subject);
     let ink = match standing {
         Standing::Failed => Ink::Bad,
-        Standing::Broken | Standing::Error => Ink::Doubt,
+        Standing::Broken | Standing::Error | Standing::Partly => Ink::Doubt,
         Standing::Passed => Ink::Good,
         Standing::Empty => Ink::Faint,
     };

@@ -1,1 +1,188 @@
-//! Later.
+//! The page: whole, self-contained, harmless.
+
+use std::collections::BTreeSet;
+
+use amiproof_reports::html::render;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::fixture;
+
+/// The page without its style and script, which have files of their own.
+fn markup(page: &str) -> String {
+    let without = |page: &str, open: &str, close: &str| {
+        let (before, rest) = page.split_once(open).unwrap();
+        let (_, after) = rest.split_once(close).unwrap();
+        format!("{before}{open}…{close}{after}")
+    };
+    without(&without(page, "<style>", "</style>"), "<script>", "</script>")
+}
+
+fn data(page: &str) -> Value {
+    let (_, rest) = page.split_once("<script type=\"application/json\" id=\"data\">").unwrap();
+    serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
+}
+
+/// The cells of a page as (check, column, status).
+fn cells(data: &Value) -> Vec<(String, String, u64)> {
+    let mut cells = Vec::new();
+    for suite in data["suites"].as_array().unwrap() {
+        for row in suite["rows"].as_array().unwrap() {
+            for (at, cell) in row["cells"].as_array().unwrap().iter().enumerate().filter(|(_, cell)| !cell.is_null()) {
+                let column = data["columns"][at]["name"].as_str().unwrap().to_owned();
+                cells.push((row["id"].as_str().unwrap().to_owned(), column, cell[0].as_u64().unwrap()));
+            }
+        }
+    }
+    cells
+}
+
+#[test]
+fn a_green_run() {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter("sha256-[A-Za-z0-9+/=]+", "sha256-…");
+    settings.bind(|| insta::assert_snapshot!(markup(&render(&fixture::green(), None).unwrap())));
+}
+
+#[test]
+fn the_page_refers_to_nothing_outside_itself() {
+    for (name, report) in fixture::all() {
+        let page = render(&report, Some(&fixture::mixed())).unwrap();
+        for reference in [
+            "src=\"",
+            "href=\"http",
+            "url(",
+            "@import",
+            "<link",
+            "<iframe",
+            "<object",
+            "<embed",
+            "fetch(",
+            "XMLHttpRequest",
+            "http://",
+            "sendBeacon",
+        ] {
+            let found = page.find(reference).map(|at| &page[at..(at + 80).min(page.len())]);
+            assert_eq!(found, None, "{name}: {reference}");
+        }
+        // The only address may be in text that a check wrote; it is never in an attribute.
+        assert!(!page.contains("=\"https:"), "{name}");
+        assert!(page.contains("content=\"default-src &#39;none&#39;;"), "{name}");
+    }
+}
+
+#[test]
+fn text_from_outside_is_never_markup() {
+    let mut report = fixture::mixed();
+    report.run.matrix = fixture::NASTY.into();
+    report.cluster.name = fixture::NASTY.into();
+    report.variants[0].ami.as_mut().unwrap().name = fixture::NASTY.into();
+    report.variants[0].nodes[0].kernel = fixture::NASTY.into();
+    let page = render(&report, Some(&fixture::leftovers())).unwrap();
+    assert_eq!(page.matches("</script>").count(), 2, "the data and the script end once each");
+    assert_eq!(page.matches("<script").count(), 2);
+    assert!(!page.contains("<img") && !page.contains("<!--"), "nothing became an element");
+    assert!(!page.chars().any(|c| c.is_control() && c != '\n'), "no control character is left");
+    let known = data(&page);
+    let titles: Vec<&str> = known["suites"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|suite| suite["rows"].as_array().unwrap())
+        .map(|row| row["title"].as_str().unwrap())
+        .collect();
+    assert!(
+        titles.iter().any(|title| title.contains("</script><img src=x onerror=alert(1)>")),
+        "the text itself is kept"
+    );
+}
+
+#[test]
+fn every_result_is_a_cell_with_its_status() {
+    for (name, report) in fixture::all() {
+        let data = data(&render(&report, None).unwrap());
+        let words = ["failed", "error", "not evaluated", "flaky", "waived", "known", "not applicable", "passed"];
+        let shown: BTreeSet<(String, String, &str)> =
+            cells(&data).into_iter().map(|(check, column, status)| (check, column, words[status as usize])).collect();
+        let expected: BTreeSet<(String, String, &str)> = report
+            .results
+            .iter()
+            .map(|one| (one.check.to_string(), one.subject.as_str().to_owned(), one.disposition.word()))
+            .collect();
+        assert_eq!(shown, expected, "{name}");
+    }
+}
+
+#[test]
+fn cells_say_what_changed_since_the_baseline_and_what_is_gone_has_a_cell() {
+    let base = fixture::mixed();
+    let mut candidate = base.clone();
+    candidate.results.retain(|one| one.check.as_str() != "workload/pod-to-pod");
+    let ready = candidate.results.iter_mut().find(|one| one.check.as_str() == "node/ready").unwrap();
+    *ready = fixture::result(
+        "node/ready",
+        "every node is Ready",
+        ready.subject.clone(),
+        fixture::fail("node 1", "not ready"),
+    );
+    let page = render(&candidate, Some(&base)).unwrap();
+    let data = data(&page);
+    let change = |check: &str, column: usize| -> Value {
+        let rows = data["suites"].as_array().unwrap().iter().flat_map(|suite| suite["rows"].as_array().unwrap());
+        let cell = rows.filter(|row| row["id"] == check).map(|row| row["cells"][column].clone()).next().unwrap();
+        data["changes"][cell[4].as_u64().unwrap() as usize - 1].clone()
+    };
+    assert_eq!(change("node/ready", 0), "new failure");
+    assert_eq!(change("workload/pod-to-pod", 1), "disappeared");
+    assert!(cells(&data).contains(&("workload/pod-to-pod".into(), "al2023-eks-l1".into(), 8)));
+    assert!(page.contains("Regression"));
+}
+
+#[test]
+fn a_phase_that_broke_and_what_was_left_behind_are_told_outside_the_grid() {
+    let page = markup(&render(&fixture::interrupted(), None).unwrap());
+    assert!(page.contains("0 of 2 nodes joined within 8 min"));
+    assert!(page.contains("settings: failed to fetch user data"));
+    assert!(page.contains("The run was interrupted"));
+    let page = markup(&render(&fixture::leftovers(), None).unwrap());
+    assert!(page.contains("aws ec2 delete-launch-template --launch-template-id lt-0123456789abcdef0"));
+}
+
+#[test]
+fn a_page_of_30_variants_with_400_checks_stays_small_and_keeps_what_failed() {
+    let report = fixture::big();
+    let page = render(&report, None).unwrap();
+    assert!(page.len() < 2_000_000, "{} bytes", page.len());
+    assert_eq!(cells(&data(&page)).len(), 12_000);
+    let mut verbose = report.clone();
+    for (number, result) in verbose.results.iter_mut().enumerate() {
+        result.evidence = vec![amiproof_model::verdict::Evidence {
+            name: "output".into(),
+            text: format!("{number} {}", "output ".repeat(2_000)),
+            file: None,
+        }];
+    }
+    let page = render(&verbose, None).unwrap();
+    assert!(page.len() < 14_000_000, "{} bytes", page.len());
+    let data = data(&page);
+    let failing = verbose.results.iter().position(|one| !one.outcome.findings().is_empty()).unwrap();
+    let kept = data["details"].as_array().unwrap().iter().any(|detail| {
+        detail["evidence"][0][1].as_str().is_some_and(|text| text.starts_with(&format!("{failing} output")))
+    });
+    assert!(kept, "the evidence of the first failure is there in full");
+}
+
+/// The policy names the hash of the style and of the script; one byte off and the browser would run neither.
+#[test]
+fn the_policy_admits_exactly_the_style_and_the_script_of_the_page() {
+    let page = render(&fixture::green(), None).unwrap();
+    for (kind, file) in
+        [("style", include_str!("../../templates/matrix.css")), ("script", include_str!("../../templates/matrix.js"))]
+    {
+        assert!(page.contains(&format!("<{kind}>{file}</{kind}>")), "{kind} stands in the page byte for byte");
+        let hash = STANDARD.encode(Sha256::digest(file));
+        assert!(page.contains(&format!("{kind}-src &#39;sha256-{hash}&#39;")), "{kind}");
+    }
+}

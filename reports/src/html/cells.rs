@@ -1,0 +1,271 @@
+//! The data of the grid: compact JSON in which every text stands once.
+
+use std::collections::HashMap;
+
+use amiproof_model::judge::Disposition;
+use amiproof_model::report::{CheckResult, NodeRecord, Report};
+use indexmap::{IndexMap, IndexSet};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::compare::{Change, Comparison, ResultChange};
+use crate::csv::origin_word;
+use crate::sheet::{self, Column, Sheet, Standing};
+use crate::text;
+
+/// The most bytes of one detail or evidence text; the same as the model's own limit for evidence.
+const TEXT_LIMIT: usize = 16 * 1024;
+
+/// The most bytes of all details and evidence together: a browser should open the page at once. What failed comes first.
+const TEXT_BUDGET: usize = 8 * 1024 * 1024;
+
+/// The number of a cell that is in the baseline only; those below it are [`sheet::urgency`]'s.
+const GONE: u8 = 8;
+
+/// What the script draws.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Data {
+    columns: Vec<Value>,
+    suites: Vec<SuiteData>,
+    /// The words of [`Change`]; a cell holds its place plus one, zero for none.
+    changes: Vec<&'static str>,
+    /// What a drawer shows; cells refer to it by place.
+    details: IndexSet<Value>,
+    /// Reasons, titles and other texts that many cells share; the first one is empty.
+    strings: IndexSet<String>,
+}
+
+#[derive(Serialize)]
+struct SuiteData {
+    name: String,
+    rows: Vec<RowData>,
+}
+
+#[derive(Serialize)]
+struct RowData {
+    /// The check's id.
+    id: String,
+    title: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    control: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level: Option<u8>,
+    /// One per column: none, or status, seconds, reason, detail, change.
+    cells: Vec<Option<CellData>>,
+}
+
+#[derive(Clone, Serialize)]
+struct CellData(u8, f64, usize, usize, usize);
+
+/// Collects the data of a sheet.
+pub(super) fn data(report: &Report, sheet: &Sheet<'_>, comparison: Option<&Comparison>) -> Data {
+    let mut strings = IndexSet::from([String::new()]);
+    let mut details = IndexSet::from([Value::Null]);
+    let of_result = detail_of_every(report, &mut details);
+    let changes: HashMap<(&str, &str), &ResultChange> = comparison
+        .into_iter()
+        .flat_map(|comparison| &comparison.changes)
+        .map(|change| ((change.subject.as_str(), change.check.as_str()), change))
+        .collect();
+    let mut cell = |result: &CheckResult| {
+        let change = changes.get(&(result.subject.as_str(), result.check.as_str()));
+        let change = change.filter(|change| change.candidate == crate::compare::State::of(result));
+        CellData(
+            sheet::urgency(&result.disposition),
+            rounded(result.seconds),
+            strings.insert_full(text::short_line(&sheet::reason(result), 400)).0,
+            of_result.get(&std::ptr::from_ref(result)).copied().unwrap_or(0),
+            change.map_or(0, |change| number(change.change)),
+        )
+    };
+    let mut suites: IndexMap<String, IndexMap<String, RowData>> = IndexMap::new();
+    for suite in &sheet.suites {
+        let rows = suites.entry(suite.name.to_owned()).or_default();
+        for row in &suite.rows {
+            let Some(sample) = row.sample() else { continue };
+            // Of several results for one cell the most urgent one is shown.
+            let worst = row.cells.iter().map(|cell| cell.iter().min_by_key(|one| sheet::urgency(&one.disposition)));
+            let cells = worst.map(|result| result.map(|result| cell(result))).collect();
+            rows.insert(row.check.to_string(), row_data(sample, cells));
+        }
+    }
+    for change in comparison.into_iter().flat_map(|comparison| &comparison.changes) {
+        if change.change == Change::Disappeared {
+            add_gone(&mut suites, sheet, change);
+        }
+    }
+    Data {
+        columns: sheet.columns.iter().map(|column| column_data(report, column)).collect(),
+        suites: suites.into_iter().map(|(name, rows)| SuiteData { name, rows: rows.into_values().collect() }).collect(),
+        changes: Change::ALL.into_iter().map(Change::word).collect(),
+        details,
+        strings,
+    }
+}
+
+fn number(change: Change) -> usize {
+    Change::ALL.iter().position(|one| *one == change).map_or(0, |at| at + 1)
+}
+
+fn row_data(sample: &CheckResult, cells: Vec<Option<CellData>>) -> RowData {
+    RowData {
+        id: sample.check.to_string(),
+        title: text::short_line(&sample.title, 400),
+        control: sample.control.as_ref().map(ToString::to_string),
+        level: sample.level.map(u8::from),
+        cells,
+    }
+}
+
+/// A cell for what the baseline has and this report has not.
+fn add_gone(suites: &mut IndexMap<String, IndexMap<String, RowData>>, sheet: &Sheet<'_>, change: &ResultChange) {
+    let Some(at) = sheet.columns.iter().position(|column| column.subject == change.subject) else { return };
+    let rows = suites.entry(change.check.suite().to_owned()).or_default();
+    let row = rows.entry(change.check.to_string()).or_insert_with(|| RowData {
+        id: change.check.to_string(),
+        title: text::short_line(&change.title, 400),
+        control: change.control.as_ref().map(ToString::to_string),
+        level: change.level.map(u8::from),
+        cells: vec![None; sheet.columns.len()],
+    });
+    if let Some(cell) = row.cells.get_mut(at) {
+        cell.get_or_insert(CellData(GONE, 0.0, 0, 0, number(change.change)));
+    }
+}
+
+/// Milliseconds are enough; JSON has no word for what is no number.
+fn rounded(seconds: f64) -> f64 {
+    if seconds.is_finite() { (seconds * 1000.0).round() / 1000.0 } else { 0.0 }
+}
+
+fn column_data(report: &Report, column: &Column<'_>) -> Value {
+    let standing = Standing::of(report, &column.subject).word();
+    let Some(variant) = column.variant else {
+        return json!({ "name": column.subject.as_str(), "standing": standing });
+    };
+    json!({
+        "name": variant.name.as_str(),
+        "standing": standing,
+        "family": variant.family.word(),
+        "level": variant.level.map(u8::from),
+        "benchmark": variant.benchmark.as_ref().map(ToString::to_string),
+        "reference": variant.reference.as_ref().map(ToString::to_string),
+        "ami": variant.ami.as_ref().map(|ami| ami.id.to_string()),
+        "amiName": variant.ami.as_ref().map(|ami| text::short_line(&ami.name, 200)),
+        "kubelet": each_once(&variant.nodes, |node| &node.kubelet),
+        "nodes": variant.nodes.len(),
+        "boot": super::view::boot(variant),
+    })
+}
+
+/// The values of all nodes, each once, joined by commas.
+pub(super) fn each_once(nodes: &[NodeRecord], value: impl Fn(&NodeRecord) -> &String) -> String {
+    let values: IndexSet<String> = nodes.iter().map(|node| text::line(value(node))).filter(|v| !v.is_empty()).collect();
+    values.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// Puts the detail of every result into `details` and says where; the most urgent first, because room is limited.
+fn detail_of_every(report: &Report, details: &mut IndexSet<Value>) -> HashMap<*const CheckResult, usize> {
+    let mut budget = Budget { left: TEXT_BUDGET };
+    let mut results: Vec<&CheckResult> = report.results.iter().collect();
+    results.sort_by_key(|result| sheet::urgency(&result.disposition));
+    results
+        .into_iter()
+        .map(|result| (std::ptr::from_ref(result), details.insert_full(detail(result, &mut budget)).0))
+        .collect()
+}
+
+fn detail(result: &CheckResult, budget: &mut Budget) -> Value {
+    let mut detail = serde_json::Map::new();
+    let mut put = |name: &str, value: Value| {
+        let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        if !empty {
+            detail.insert(name.to_owned(), value);
+        }
+    };
+    let findings = result.outcome.findings().iter().map(|finding| {
+        json!([
+            text::line(&finding.resource),
+            text::line(&finding.summary),
+            budget.take(&finding.detail),
+            budget.take(&finding.remediation),
+        ])
+    });
+    put("findings", findings.collect());
+    let evidence = result.evidence.iter().map(|piece| {
+        json!([
+            text::line(&piece.name),
+            budget.take(&piece.text),
+            piece.file.as_deref().map(text::line),
+            piece.file.as_deref().and_then(link)
+        ])
+    });
+    put("evidence", evidence.collect());
+    put("origin", result.origin.map(origin_word).into());
+    if let Disposition::Waived { owner, reason, until } = &result.disposition {
+        put("waiver", json!([text::line(owner), until.to_string(), text::line(reason)]));
+    }
+    let placements = result.placements.iter().map(|placement| {
+        json!([
+            placement.pod.as_deref().map(text::line),
+            text::line(&placement.node),
+            placement.instance_id,
+            placement.ami_id
+        ])
+    });
+    put("placements", placements.collect());
+    let attempts = result.earlier_attempts.iter().map(|attempt| json!([attempt.word(), text::line(attempt.reason())]));
+    put("attempts", attempts.collect());
+    put("exercises", result.exercises.iter().map(|capability| text::line(capability)).collect());
+    if detail.is_empty() { Value::Null } else { detail.into() }
+}
+
+/// How much text is left for the page.
+struct Budget {
+    left: usize,
+}
+
+impl Budget {
+    fn take(&mut self, text: &str) -> String {
+        let clean = text::clean(text);
+        let clean = clean.trim_end();
+        if clean.is_empty() {
+            return String::new();
+        }
+        let limit = TEXT_LIMIT.min(self.left);
+        let taken =
+            text::head_and_tail(clean, limit, "the whole is in report.json and its evidence files").into_owned();
+        self.left = self.left.saturating_sub(taken.len());
+        taken
+    }
+}
+
+/// The address of an evidence file, if it is one: below the folder of the page, and no address of anything else.
+fn link(file: &str) -> Option<String> {
+    let harmless = |part: &str| {
+        !matches!(part, "" | "." | "..") && part.chars().all(|c| c.is_ascii_alphanumeric() || "-._+@,= ".contains(c))
+    };
+    file.split('/').all(harmless).then(|| file.replace(' ', "%20"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_below_the_page_become_links() {
+        for (file, expected) in [
+            ("evidence/al2023/kube bench.json", Some("evidence/al2023/kube%20bench.json")),
+            ("../secrets", None),
+            ("/etc/passwd", None),
+            ("https://example.com/x", None),
+            ("javascript:alert(1)", None),
+            ("a//b", None),
+            ("a\\b", None),
+            ("", None),
+        ] {
+            assert_eq!(link(file).as_deref(), expected, "{file}");
+        }
+    }
+}
