@@ -8,7 +8,7 @@ use amiproof_model::verdict::Finding;
 
 use crate::compare::{Comparison, compare};
 use crate::csv::origin_word;
-use crate::sheet::{self, Sheet, Standing};
+use crate::sheet::{self, Sheet, Standing, Wanted};
 use crate::terminal::counts_sentence;
 use crate::text;
 
@@ -75,8 +75,6 @@ pub fn render(report: &Report, baseline: Option<&Report>) -> String {
     }
     page.finish("`matrix.html` and `report.json` of the run have everything.")
 }
-
-type Wanted = fn(&Disposition) -> bool;
 
 /// What is told one by one, most urgent first. What passed or does not apply is in the table's numbers only.
 const SECTIONS: [(&str, Wanted); 6] = [

@@ -156,6 +156,9 @@ impl Standing {
     }
 }
 
+/// Picks results by what they mean for the run.
+pub(crate) type Wanted = fn(&Disposition) -> bool;
+
 /// The order in which a reader needs to see results: what failed, what could not be decided, what nobody looked at, the rest.
 pub(crate) fn urgency(disposition: &Disposition) -> u8 {
     match disposition {

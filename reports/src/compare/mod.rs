@@ -7,20 +7,22 @@
 mod facts;
 mod junit;
 mod markdown;
+mod scope;
 mod state;
 mod terminal;
 
 use std::collections::HashMap;
 
 use amiproof_model::judge::Origin;
-use amiproof_model::name::{CheckId, ControlId, KubernetesVersion, Level, RunId, VariantName};
+use amiproof_model::name::{CheckId, ControlId, KubernetesVersion, Level, RunId};
 use amiproof_model::report::{CheckResult, PhaseEnd, Report, Subject};
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{RenderError, Style, sheet};
-pub use facts::{FactChange, VariantChange};
+pub use facts::{FactChange, Presence, VariantChange};
+use scope::{Benchmarks, Scope};
 pub use state::{Change, State};
 
 /// How a candidate run differs from a base run.
@@ -174,6 +176,10 @@ impl Comparison {
             0 => {}
             lost => parts.push(format!("coverage lost on {}", crate::text::count(lost, "check"))),
         }
+        match self.newly_broken().count() {
+            0 => {}
+            broken => parts.push(format!("{} newly broken", crate::text::count(broken, "variant"))),
+        }
         if !self.benchmarks.is_empty() {
             parts.push(crate::text::count(self.benchmarks.len(), "benchmark change"));
         }
@@ -254,113 +260,6 @@ fn index(report: &Report) -> IndexMap<Key<'_>, &CheckResult> {
         *number += 1;
     }
     index
-}
-
-/// Subject, suite and benchmark family: within these a benchmark has a version.
-type BenchmarkKey<'a> = (&'a Subject, &'a str, &'a str);
-
-/// What of the base can be looked for in the candidate at all.
-struct Scope<'a> {
-    base_variants: Vec<&'a VariantName>,
-    candidate_variants: Vec<&'a VariantName>,
-    suites_not_run: Vec<&'a str>,
-    base_benchmarks: HashMap<BenchmarkKey<'a>, Vec<&'a str>>,
-    candidate_benchmarks: HashMap<BenchmarkKey<'a>, Vec<&'a str>>,
-}
-
-impl<'a> Scope<'a> {
-    fn of(base: &'a Report, candidate: &'a Report) -> Self {
-        let ran: Vec<&str> = sheet::Sheet::of(candidate).suite_names();
-        // A suite that has no result at all was left out by choice, unless the run fell short: then its absence is a loss.
-        let complete = !candidate.run.interrupted && !candidate.has_broken_pipeline();
-        let missing = sheet::Sheet::of(base).suite_names().into_iter().filter(|suite| complete && !ran.contains(suite));
-        Self {
-            base_variants: base.variants.iter().map(|variant| &variant.name).collect(),
-            candidate_variants: candidate.variants.iter().map(|variant| &variant.name).collect(),
-            suites_not_run: missing.collect(),
-            base_benchmarks: benchmarks(base),
-            candidate_benchmarks: benchmarks(candidate),
-        }
-    }
-
-    /// Whether the candidate could have asked this question of the base.
-    fn compares(&self, old: &CheckResult) -> bool {
-        let exists = match &old.subject {
-            Subject::Cluster => true,
-            Subject::Variant(name) => self.candidate_variants.contains(&name),
-        };
-        exists && !self.suites_not_run.contains(&old.check.suite())
-    }
-
-    /// Whether the base had the subject of this result of the candidate.
-    fn existed(&self, new: &CheckResult) -> bool {
-        match &new.subject {
-            Subject::Cluster => true,
-            Subject::Variant(name) => self.base_variants.contains(&name),
-        }
-    }
-
-    /// The other version of the result's benchmark that the other run answers instead of this one.
-    fn benchmark_in(
-        &self,
-        other: &HashMap<BenchmarkKey<'a>, Vec<&'a str>>,
-        result: &'a CheckResult,
-    ) -> Option<&'a str> {
-        let benchmark = result.control.as_ref()?.benchmark();
-        let versions = other.get(&(&result.subject, result.check.suite(), family(benchmark)))?;
-        if versions.contains(&benchmark) { None } else { versions.first().copied() }
-    }
-}
-
-fn benchmarks(report: &Report) -> HashMap<BenchmarkKey<'_>, Vec<&str>> {
-    let mut found: HashMap<BenchmarkKey<'_>, Vec<&str>> = HashMap::new();
-    for result in &report.results {
-        let Some(control) = &result.control else { continue };
-        let versions = found.entry((&result.subject, result.check.suite(), family(control.benchmark()))).or_default();
-        if !versions.contains(&control.benchmark()) {
-            versions.push(control.benchmark());
-        }
-    }
-    found
-}
-
-fn family(benchmark: &str) -> &str {
-    benchmark.rsplit_once('-').map_or(benchmark, |(family, _)| family)
-}
-
-/// Benchmark changes by subject, suite, old and new benchmark.
-#[derive(Default)]
-struct Benchmarks(IndexMap<(Subject, String, String, String), BenchmarkChange>);
-
-impl Benchmarks {
-    fn went(&mut self, old: &CheckResult, to: &str) {
-        let from = old.control.as_ref().map_or("", |control| control.benchmark());
-        let entry = self.entry(old, from, to);
-        entry.disappeared += 1;
-        entry.disappeared_failing += usize::from(State::of(old) == State::Failing);
-    }
-
-    fn came(&mut self, new: &CheckResult, from: &str) {
-        let to = new.control.as_ref().map_or("", |control| control.benchmark());
-        let entry = self.entry(new, from, to);
-        entry.appeared += 1;
-        entry.appeared_failing += usize::from(State::of(new) == State::Failing);
-    }
-
-    fn entry(&mut self, result: &CheckResult, from: &str, to: &str) -> &mut BenchmarkChange {
-        let suite = result.check.suite().to_owned();
-        let key = (result.subject.clone(), suite.clone(), from.to_owned(), to.to_owned());
-        self.0.entry(key).or_insert_with(|| BenchmarkChange {
-            subject: result.subject.clone(),
-            suite,
-            from: from.to_owned(),
-            to: to.to_owned(),
-            disappeared: 0,
-            disappeared_failing: 0,
-            appeared: 0,
-            appeared_failing: 0,
-        })
-    }
 }
 
 /// Where a result stands: in one of the runs or in both.

@@ -20,7 +20,12 @@ use crate::sheet::Sheet;
 use view::View;
 
 const STYLE: &str = include_str!("../../templates/matrix.css");
-const SCRIPT: &str = include_str!("../../templates/matrix.js");
+const SCRIPT: &str = concat!(
+    include_str!("../../templates/matrix.js"),
+    include_str!("../../templates/keyboard.js"),
+    include_str!("../../templates/drawer.js"),
+    include_str!("../../templates/filters.js"),
+);
 
 /// The page around everything.
 #[derive(Template)]

@@ -11,7 +11,7 @@ use crate::text;
 pub(super) fn complete(xml: &[u8], name: &str, suites: &[SuiteDraft]) -> Result<String, RenderError> {
     let broken = |error: &dyn std::fmt::Display| RenderError::Xml(error.to_string());
     let mut reader = Reader::from_reader(xml);
-    let mut writer = Writer::new(Vec::with_capacity(xml.len() + 512 * suites.len()));
+    let mut writer = Writer::new_with_indent(Vec::with_capacity(xml.len() + xml.len() / 8), b' ', 2);
     let mut remaining = suites.iter();
     loop {
         match reader.read_event().map_err(|error| broken(&error))? {

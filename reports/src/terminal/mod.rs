@@ -12,7 +12,7 @@ use amiproof_model::report::{CheckResult, Counts, Report, Subject};
 
 use crate::compare::{Comparison, compare};
 use crate::csv::origin_word;
-use crate::sheet;
+use crate::sheet::{self, Wanted};
 use crate::text;
 pub use style::Style;
 pub(crate) use style::{Ink, write_titled, write_wrapped};
@@ -25,7 +25,7 @@ pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> Stri
     out.push('\n');
     write_broken(&mut out, report, style);
     let comparison = baseline.map(|baseline| compare(baseline, report));
-    let sections: [(&str, Ink, fn(&Disposition) -> bool); 3] = [
+    let sections: [(&str, Ink, Wanted); 3] = [
         ("failed", Ink::Bad, |disposition| matches!(disposition, Disposition::Failed)),
         ("error: amiproof could not decide", Ink::Doubt, |disposition| matches!(disposition, Disposition::Error)),
         ("flaky: passed on a retry", Ink::Doubt, |disposition| matches!(disposition, Disposition::Flaky)),

@@ -178,11 +178,10 @@ fn a_page_of_30_variants_with_400_checks_stays_small_and_keeps_what_failed() {
 #[test]
 fn the_policy_admits_exactly_the_style_and_the_script_of_the_page() {
     let page = render(&fixture::green(), None).unwrap();
-    for (kind, file) in
-        [("style", include_str!("../../templates/matrix.css")), ("script", include_str!("../../templates/matrix.js"))]
-    {
-        assert!(page.contains(&format!("<{kind}>{file}</{kind}>")), "{kind} stands in the page byte for byte");
-        let hash = STANDARD.encode(Sha256::digest(file));
+    for kind in ["style", "script"] {
+        let (_, rest) = page.split_once(&format!("<{kind}>")).unwrap();
+        let (text, _) = rest.split_once(&format!("</{kind}>")).unwrap();
+        let hash = STANDARD.encode(Sha256::digest(text));
         assert!(page.contains(&format!("{kind}-src &#39;sha256-{hash}&#39;")), "{kind}");
     }
 }

@@ -36,6 +36,11 @@ fn counted(report: &Report) -> JunitCounts {
 }
 
 #[test]
+fn an_interrupted_run() {
+    insta::assert_snapshot!(render(&fixture::interrupted()).unwrap());
+}
+
+#[test]
 fn what_a_parser_counts_is_what_the_report_counts() {
     for (name, report) in fixture::all() {
         let (_, parsed) = parsed(&report);
@@ -199,7 +204,7 @@ fn when_space_runs_out_failures_keep_their_text_and_the_file_stays_below_its_lim
     let mut report = fixture::big();
     for result in &mut report.results {
         if let amiproof_model::verdict::Outcome::Fail { findings } = &mut result.outcome {
-            findings[0].detail = "µ".repeat(40_000);
+            findings[0].detail = "µ".repeat(25_000);
         }
     }
     let first = report.results.iter().position(|result| !result.outcome.findings().is_empty()).unwrap();

@@ -1,5 +1,7 @@
 //! Renderers over whole reports. `fixture` builds the reports; every other module tests one form.
 
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be built should stop its test")]
+
 mod compare;
 mod csv;
 mod files;

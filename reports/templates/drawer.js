@@ -1,0 +1,118 @@
+// The drawer: everything about one cell, or about one check on all variants.
+/** The word for a cell with its symbol, coloured. */
+function mark(cell) {
+  const one = cell ? STATUS[cell[AT_STATUS]] : null;
+  return one ? el('span', { class: `s-${one.key}` }, `${one.symbol} ${one.word}`) : el('span', { class: 'muted' }, 'not asked');
+}
+
+function facts(pairs) {
+  const list = el('dl', { class: 'drawer-facts' });
+  for (const [name, value] of pairs) if (value) list.append(el('dt', {}, name), el('dd', {}, value));
+  return list;
+}
+
+function findings(detail) {
+  return (detail.findings || []).map(([resource, summary, text, remedy]) => el('div', { class: 'finding' },
+    el('strong', {}, resource), el('p', {}, summary),
+    text && el('pre', { tabindex: '0' }, text),
+    remedy && el('div', { class: 'remedy' }, el('b', {}, 'Remedy: '), remedy)));
+}
+
+function placements(detail) {
+  if (!detail.placements) return [];
+  const lines = detail.placements.map(([pod, node, instance, ami]) => el('li', {},
+    el('code', {}, [pod && `pod ${pod} on`, node, [instance, ami].filter(Boolean).join(', ')].filter(Boolean).join(' '))));
+  return [el('h3', {}, 'Ran on'), el('ul', { class: 'plain' }, lines)];
+}
+
+function evidence(detail) {
+  if (!detail.evidence) return [];
+  const pieces = detail.evidence.map(([name, text, file, link]) => el('details', { open: detail.evidence.length === 1 },
+    el('summary', {}, name), text && el('pre', { tabindex: '0' }, text),
+    file && el('p', {}, 'Whole: ', link ? el('a', { href: link }, file) : el('code', {}, file))));
+  return [el('h3', {}, 'Evidence'), ...pieces];
+}
+
+function attempts(detail) {
+  if (!detail.attempts) return [];
+  const lines = detail.attempts.map(([word, reason], at) => el('li', {}, `Attempt ${at + 1}: ${word}${reason ? `: ${reason}` : ''}`));
+  return [el('h3', {}, 'Earlier attempts'), el('ul', { class: 'plain' }, lines)];
+}
+
+function others(row, column) {
+  const buttons = data.columns.map((one, at) => {
+    if (!row.cells[at]) return null;
+    const reason = at === column ? '' : data.strings[row.cells[at][AT_REASON]];
+    const button = el('button', { type: 'button', 'aria-current': at === column ? 'true' : null },
+      el('span', {}, one.name), mark(row.cells[at]), reason && el('small', { class: 'muted' }, reason));
+    button.addEventListener('click', () => open(row, at));
+    return button;
+  });
+  return [el('h3', {}, 'This check on every variant'), el('div', { class: 'others' }, buttons)];
+}
+
+function open(row, column) {
+  const drawer = $('drawer');
+  const cell = column < 0 ? null : row.cells[column];
+  const detail = (cell && data.details[cell[AT_DETAIL]]) || {};
+  const origin = { hardening: 'hardening: the reference passes', environment: 'environment: the reference fails too', unknown: 'unknown: no reference, or it was not evaluated' }[detail.origin];
+  const close = el('button', { type: 'button', class: 'close', 'aria-label': 'Close' }, '×');
+  close.addEventListener('click', shut);
+  const title = el('h2', { id: 'drawer-title', tabindex: '-1' }, row.title);
+  const reason = cell ? data.strings[cell[AT_REASON]] : '';
+  drawer.replaceChildren(
+    el('header', {}, el('div', {}, el('code', { class: 'muted' }, row.id), title), close),
+    column < 0 ? '' : el('p', {}, el('strong', {}, data.columns[column].name, ' '), el('span', { class: `pill s-${cell ? STATUS[cell[AT_STATUS]].key : 'not-applicable'}` }, mark(cell))),
+    cell && reason && !(detail.findings || []).length || detail.waiver ? el('p', {}, reason) : '',
+    facts([
+      ['Control', row.control], ['Level', row.level && `Level ${row.level}`], ['Origin', origin],
+      ['Change', cell && cell[AT_CHANGE] && data.changes[cell[AT_CHANGE] - 1]],
+      ['Waiver', detail.waiver && `${detail.waiver[0]}, until ${detail.waiver[1]}`],
+      ['Took', cell && cell[AT_STATUS] !== GONE && `${cell[AT_SECONDS]} s`],
+      ['Exercises', detail.exercises && detail.exercises.join(', ')],
+    ]),
+    ...((detail.findings || []).length ? [el('h3', {}, 'Findings'), ...findings(detail)] : []),
+    ...attempts(detail), ...evidence(detail), ...placements(detail), ...others(row, column),
+  );
+  drawer.hidden = false;
+  drawer.scrollTop = 0;
+  opened = { row, column };
+  outline();
+  history.replaceState(null, '', `#${encodeURIComponent(row.id)}${column < 0 ? '' : `@${encodeURIComponent(data.columns[column].name)}`}`);
+  title.focus({ preventScroll: true });
+}
+
+function outline() {
+  for (const old of $('cells').querySelectorAll('.open')) old.classList.remove('open');
+  if (!opened) return;
+  const cell = $('cells').querySelector(`[data-row="${opened.row.number}"][data-column="${opened.column}"]`);
+  if (cell) cell.classList.add('open');
+}
+
+function shut() {
+  if ($('drawer').hidden) return;
+  $('drawer').hidden = true;
+  opened = null;
+  outline();
+  history.replaceState(null, '', location.pathname + location.search);
+  focus(find(active));
+}
+
+/** Opens what the address names, so that a cell can be linked to. */
+function follow() {
+  let id = '';
+  let name = '';
+  try {
+    [id, name] = location.hash.slice(1).split('@').map(decodeURIComponent);
+  } catch {
+    return; // Not an address that this page made.
+  }
+  const row = rows.find((one) => one.id === id);
+  if (!row) return;
+  folded.set(row.suite.name, false);
+  active = { row: row.number, column: data.columns.findIndex((one) => one.name === name) + 1 };
+  draw();
+  drawSome(Infinity);
+  reveal(find(active));
+  open(row, active.column - 1);
+}

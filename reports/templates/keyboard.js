@@ -1,0 +1,75 @@
+// Moving through the grid: one cell is in the tab order, arrow keys take it along.
+/** The cell of a place that survives a redraw: a row's number or a suite's name, and the position in the row. */
+function find(place) {
+  if (place.row === null) return null;
+  const selector = typeof place.row === 'number' ? `[data-row="${place.row}"]` : `[data-suite="${CSS.escape(place.row)}"]`;
+  const first = $('cells').querySelector(selector);
+  const cells = first ? first.parentElement.children : [];
+  return cells[Math.min(place.column, cells.length - 1)] || null;
+}
+
+function focus(cell) {
+  if (!cell) return;
+  for (const old of $('cells').querySelectorAll('[tabindex="0"]')) old.tabIndex = -1;
+  cell.tabIndex = 0;
+  cell.focus({ preventScroll: true });
+  reveal(cell);
+  remember(cell);
+}
+
+function remember(cell) {
+  const row = cell.dataset.suite === undefined ? Number(cell.dataset.row) : cell.dataset.suite;
+  active = { row, column: [...cell.parentElement.children].indexOf(cell) };
+}
+
+/** Scrolls so that the sticky header and the sticky first column do not hide the cell. */
+function reveal(cell) {
+  const sheet = cell.closest('.sheet');
+  const [box, at] = [sheet.getBoundingClientRect(), cell.getBoundingClientRect()];
+  const head = $('cells').tHead.getBoundingClientRect().height;
+  const first = cell.parentElement.firstElementChild.getBoundingClientRect().width;
+  if (at.top < box.top + head) sheet.scrollTop -= box.top + head - at.top + 2;
+  else if (at.bottom > box.bottom) sheet.scrollTop += at.bottom - box.bottom + 14;
+  if (cell.cellIndex > 0) {
+    if (at.left < box.left + first) sheet.scrollLeft -= box.left + first - at.left + 2;
+    else if (at.right > box.right) sheet.scrollLeft += at.right - box.right + 14;
+  }
+  if (box.top < 0 || box.bottom > innerHeight) cell.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+}
+
+function toggle(name) {
+  const head = $('cells').querySelector(`th[data-suite="${CSS.escape(name)}"]`);
+  folded.set(name, head.getAttribute('aria-expanded') === 'true');
+  draw();
+}
+
+function act(cell) {
+  remember(cell);
+  if (cell.dataset.suite !== undefined) {
+    toggle(cell.dataset.suite);
+    focus(find(active));
+  } else {
+    open(rows[Number(cell.dataset.row)], Number(cell.dataset.column));
+  }
+}
+
+function move(event) {
+  const cell = event.target.closest('[tabindex]');
+  if (!cell || event.altKey || event.metaKey) return;
+  drawSome(Infinity);
+  const lines = [...$('cells').tBodies].flatMap((body) => [...body.rows]);
+  const [y, x] = [lines.indexOf(cell.parentElement), cell.cellIndex];
+  const to = (line, place) => {
+    const target = lines[Math.max(0, Math.min(line, lines.length - 1))];
+    focus(target.cells[Math.max(0, Math.min(place, target.cells.length - 1))]);
+  };
+  const keys = {
+    ArrowUp: () => to(y - 1, x), ArrowDown: () => to(y + 1, x), ArrowLeft: () => to(y, x - 1), ArrowRight: () => to(y, x + 1),
+    PageUp: () => to(y - 12, x), PageDown: () => to(y + 12, x),
+    Home: () => to(event.ctrlKey ? 0 : y, 0), End: () => to(event.ctrlKey ? lines.length : y, lines[y].cells.length),
+    Enter: () => act(cell), ' ': () => act(cell),
+  };
+  if (!keys[event.key]) return;
+  event.preventDefault();
+  keys[event.key]();
+}
