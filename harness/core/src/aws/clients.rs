@@ -241,7 +241,9 @@ async fn load(settings: Settings) -> SdkConfig {
     loader.load().await
 }
 
-#[expect(deprecated, reason = "the name that is not deprecated is in a crate of the SDK's internals")]
+/// An empty file, because a set of none is refused.
+#[expect(deprecated, reason = "the names that are not deprecated are in a crate of the SDK's internals")]
 fn no_profile_files() -> aws_config::profile::profile_file::ProfileFiles {
-    aws_config::profile::profile_file::ProfileFiles::builder().build()
+    use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
+    ProfileFiles::builder().with_contents(ProfileFileKind::Config, "").build()
 }

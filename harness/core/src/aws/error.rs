@@ -131,6 +131,8 @@ where
         // The request was never sent: either it is incomplete, or no provider had credentials for it.
         _ if mentions_credentials(&message) => Class::Credentials,
         SdkError::ConstructionFailure(_) => Class::Request,
+        // An answer that is not of the service's form: an endpoint that does not have this API says 404 in HTML.
+        SdkError::ResponseError(_) => classify(None, status, &message),
         _ => Class::Infrastructure,
     };
     AwsError { class, operation, resource, code: None, message }
@@ -188,7 +190,8 @@ fn classify(code: Option<&str>, status: Option<u16>, message: &str) -> Class {
         | "ServiceUnavailableException"
         | "Unavailable" => Class::Infrastructure,
         _ => match status {
-            Some(429 | 500..=599) => Class::Infrastructure,
+            // A success whose body cannot be read was cut off on its way.
+            Some(200..=299 | 429 | 500..=599) => Class::Infrastructure,
             Some(404) => Class::NotFound,
             Some(403) => Class::AccessDenied,
             _ => Class::Request,

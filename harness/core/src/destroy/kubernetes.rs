@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
-use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
-use tokio::time::Instant;
 
 use super::target::Target;
-use crate::cluster::{Access, objects};
+use crate::cluster::{Access, namespace, objects};
 use crate::ledger::ResourceKind;
-
-const POLL: Duration = Duration::from_secs(1);
 
 /// Removes an object, and waits until a namespace is really gone.
 pub(super) async fn remove(
@@ -22,7 +19,9 @@ pub(super) async fn remove(
 ) -> Result<(), String> {
     let removed = async {
         match kind {
-            ResourceKind::Namespace => remove_namespace(access, &target.name, deadline).await,
+            ResourceKind::Namespace => {
+                namespace::delete(access, &target.name, deadline).await.map_err(|error| error.to_string())
+            }
             ResourceKind::StorageClass => remove_object(access, "storage.k8s.io/v1", "StorageClass", target).await,
             ResourceKind::ConfigMapChange => undo_change(access, target).await,
             _ => remove_object(access, target.attribute("apiVersion"), target.attribute("kind"), target).await,
@@ -38,24 +37,6 @@ pub(super) async fn remove(
 async fn remove_object(access: &Access, api_version: &str, kind: &str, target: &Target) -> Result<(), String> {
     let namespace = target.attributes.get("namespace").map(String::as_str);
     objects::delete(access, api_version, kind, namespace, &target.name).await.map_err(|error| error.to_string())
-}
-
-async fn remove_namespace(access: &Access, name: &str, deadline: Duration) -> Result<(), String> {
-    let api: Api<Namespace> = Api::all(access.client());
-    let until = Instant::now() + deadline;
-    loop {
-        match api.delete(name, &DeleteParams::background()).await {
-            Err(error) if objects::is_not_found(&error) => return Ok(()),
-            // 409: it is going already.
-            Ok(_) => {}
-            Err(kube::Error::Api(status)) if status.code == 409 => {}
-            Err(error) => return Err(error.to_string()),
-        }
-        if Instant::now() >= until {
-            return Err(format!("it is still terminating after {}s", deadline.as_secs()));
-        }
-        tokio::time::sleep(POLL).await;
-    }
 }
 
 /// Puts the value back that was there before, or takes the key away.

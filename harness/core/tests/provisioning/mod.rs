@@ -1,0 +1,311 @@
+//! Provisioning and cleanup against something that answers like AWS: one body, whoever answers.
+
+use std::time::Duration;
+
+use amiproof_core::aws::node_group::Plan;
+use amiproof_core::aws::{Clients, Settings, addons, ami, cluster, launch_template, names, network, node_group};
+use amiproof_core::destroy::{self, Deadlines, What};
+use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger, ResourceKind, State};
+use amiproof_core::pace::Pace;
+use amiproof_core::user_data;
+use amiproof_model::matrix::{AmiSource, Architecture, Capacity, ClusterSpec, Family, Hardening, Timeouts, Variant};
+use amiproof_model::name::{Level, RunId};
+use amiproof_model::report::Cleanup;
+use aws_sdk_ec2::types::Filter;
+use camino::{Utf8Path, Utf8PathBuf};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Something that answers like AWS.
+pub(crate) struct World {
+    /// Where it listens.
+    pub(crate) endpoint: String,
+    /// How many times faster than the real world it is.
+    pub(crate) speed: f64,
+    /// The SSM parameter with an image of Amazon Linux 2023.
+    pub(crate) parameter: String,
+    /// Whether it is moto, which lacks some things.
+    pub(crate) is_moto: bool,
+}
+
+/// One run in a world: its clients, ledger and names.
+struct Run {
+    clients: Clients,
+    ledger: Ledger,
+    folder: Utf8PathBuf,
+    tags: names::Tags,
+    spec: ClusterSpec,
+    variant: Variant,
+    _guard: tempfile::TempDir,
+}
+
+impl Run {
+    async fn start(world: &World, run: &str) -> Self {
+        let clients = connect(world).await;
+        let account = clients.whoami().await.unwrap().account;
+        assert_eq!(account.len(), 12, "{account}");
+        let guard = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(guard.path()).unwrap().to_owned();
+        let started = "2026-11-21T07:42:20Z".parse().unwrap();
+        let header = Header {
+            version: ledger::VERSION,
+            run: run.parse().unwrap(),
+            matrix: "test".to_owned(),
+            account,
+            region: clients.region().to_owned(),
+            endpoint: clients.endpoint().map(str::to_owned),
+            started,
+            expires: started,
+        };
+        let tags = names::Tags::of_run(header.run.clone(), header.expires);
+        let ledger = Ledger::create(&folder, header).unwrap();
+        let spec = cluster_spec(&format!("ami-conformance-{run}"));
+        Self { clients, ledger, folder, tags, spec, variant: variant(&world.parameter), _guard: guard }
+    }
+
+    fn id(&self) -> &RunId {
+        &self.tags.run
+    }
+
+    fn stack(&self) -> String {
+        names::network_stack(&self.spec.name)
+    }
+
+    /// Network, cluster, launch template and node group, as a run makes them.
+    async fn provision(&self) -> network::Network {
+        let Self { clients, ledger, tags, spec, variant, .. } = self;
+        let network = network::create(clients, ledger, &self.stack(), tags, 5 * MINUTE).await.unwrap();
+        assert_eq!((network.private_subnet_ids.len(), network.public_subnet_ids.len()), (2, 2), "{network:?}");
+        let cluster =
+            cluster::create(clients, ledger, spec, &network.subnet_ids(), &network.cluster_role_arn, tags, 5 * MINUTE)
+                .await
+                .unwrap();
+        assert!(cluster.endpoint.starts_with("http"), "{cluster:?}");
+        assert!(String::from_utf8_lossy(&cluster.ca_pem().unwrap()).contains("BEGIN CERTIFICATE") || self.is_moto());
+        let image = ami::resolve(clients, variant, None).await.unwrap();
+        let tags = tags.for_variant(&variant.name);
+        let name = names::node_group(self.id(), &variant.name);
+        let labels = node_group::node_labels(self.id(), variant, &name);
+        let user_data = user_data::generate(&cluster.facts(), variant, &labels).unwrap();
+        let template = launch_template::create(clients, ledger, variant, &image, &user_data, &tags).await.unwrap();
+        let plan = Plan {
+            cluster: &spec.name,
+            variant,
+            role_arn: &network.node_role_arn,
+            subnet_ids: &network.private_subnet_ids,
+            launch_template: &template,
+            tags: &tags,
+        };
+        let group = node_group::provision(clients, ledger, &plan).await.unwrap();
+        assert_eq!(group.name, name);
+        self.assert_node_group(&name, &template.id).await;
+        network
+    }
+
+    fn is_moto(&self) -> bool {
+        self.ledger.header().account == "123456789012"
+    }
+
+    async fn assert_node_group(&self, name: &str, template: &str) {
+        let group = node_group::describe(&self.clients, &self.spec.name, name).await.unwrap().unwrap();
+        assert_eq!(group.status().unwrap().as_str(), "ACTIVE");
+        assert_eq!(group.launch_template().unwrap().id(), Some(template));
+        let labels = group.labels().unwrap();
+        assert_eq!(labels.get("amiproof.dev/variant").map(String::as_str), Some("al2023-l1"), "{labels:?}");
+        assert_eq!(group.tags().unwrap().get(names::RUN_TAG).map(String::as_str), Some(self.id().as_str()));
+        // moto reports its own default; EKS and the lab report none beside a launch template.
+        assert!(group.disk_size().is_none() || self.is_moto());
+        assert_eq!(group.scaling_config().unwrap().desired_size(), Some(2));
+    }
+
+    async fn destroy(&self, ledger: &Ledger) -> Cleanup {
+        let deadlines = Deadlines::default().faster(20.0);
+        let plan =
+            destroy::Plan { ledger, clients: Some(&self.clients), access: None, what: What::Everything, deadlines };
+        destroy::destroy(&plan).await.unwrap()
+    }
+
+    /// Asks the services themselves, and not the ledger, for anything of the run.
+    async fn assert_nothing_is_left(&self) {
+        let clients = &self.clients;
+        let clusters = clients.eks.list_clusters().send().await.unwrap().clusters.unwrap_or_default();
+        assert!(!clusters.contains(&self.spec.name), "{clusters:?}");
+        let tagged = Filter::builder().name(format!("tag:{}", names::RUN_TAG)).values(self.id().as_str()).build();
+        let templates = clients.ec2.describe_launch_templates().filters(tagged.clone()).send().await.unwrap();
+        assert!(templates.launch_templates().is_empty(), "{templates:?}");
+        let instances = clients.ec2.describe_instances().filters(tagged.clone()).send().await.unwrap();
+        let states = instances.reservations().iter().flat_map(|reservation| reservation.instances());
+        let states: Vec<_> = states.filter_map(|instance| Some(instance.state()?.name()?.as_str())).collect();
+        assert!(states.iter().all(|state| *state == "terminated"), "{states:?}");
+        let volumes = clients.ec2.describe_volumes().filters(tagged).send().await.unwrap();
+        assert!(volumes.volumes().is_empty(), "{volumes:?}");
+        let stack = clients.cloudformation.describe_stacks().stack_name(self.stack()).send().await;
+        assert!(stack.is_err(), "{stack:?}");
+        let roles = clients.iam.list_roles().path_prefix(network::ROLE_PATH).send().await.unwrap();
+        let stack = self.stack();
+        let ours: Vec<_> = roles.roles().iter().filter(|role| role.role_name().starts_with(&stack)).collect();
+        assert!(ours.is_empty(), "{ours:?}");
+        let vpcs = Filter::builder().name("tag:Name").values(format!("{} vpc", self.stack())).build();
+        let vpcs = clients.ec2.describe_vpcs().filters(vpcs).send().await.unwrap();
+        assert!(vpcs.vpcs().is_empty(), "{vpcs:?}");
+    }
+}
+
+/// A whole life: made, described, and gone without a trace; a second destroy finds nothing to do.
+pub(crate) async fn everything_that_is_made_is_removed(world: &World) {
+    let run = Run::start(world, "r-whole").await;
+    let network = run.provision().await;
+    let kinds: Vec<_> = run.ledger.entries().iter().map(|entry| (entry.resource.kind, entry.state)).collect();
+    let created = |kind| (kind, State::Created);
+    use ResourceKind::{Cluster, LaunchTemplate, NodeGroup, Stack};
+    assert_eq!(kinds, [created(Stack), created(Cluster), created(LaunchTemplate), created(NodeGroup)]);
+    help_moto(world, &run, &network).await;
+    let cleanup = run.destroy(&run.ledger).await;
+    assert_eq!((cleanup.created, cleanup.gone, cleanup.leftovers.as_slice()), (4, 4, [].as_slice()));
+    run.assert_nothing_is_left().await;
+    let again = run.destroy(&run.ledger).await;
+    assert_eq!((again.created, again.gone, again.leftovers.as_slice()), (4, 4, [].as_slice()));
+}
+
+/// As after `kill -9` at the worst moment: the ledger says what was planned, and nothing of what came back.
+pub(crate) async fn a_ledger_without_a_single_answer_is_enough(world: &World) {
+    let run = Run::start(world, "r-killed").await;
+    let network = run.provision().await;
+    let text = std::fs::read_to_string(run.ledger.path()).unwrap();
+    let planned: Vec<&str> = text.lines().filter(|line| !line.starts_with("{\"created\"")).collect();
+    assert_eq!(planned.len(), 5, "{text}");
+    let folder = run.folder.join("after");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join(FILE_NAME), format!("{}\n{{\"created\":{{\"key\":", planned.join("\n"))).unwrap();
+    let ledger = Ledger::open(&folder).unwrap();
+    help_moto(world, &run, &network).await;
+    let cleanup = run.destroy(&ledger).await;
+    assert_eq!((cleanup.gone, cleanup.leftovers.as_slice()), (4, [].as_slice()));
+    run.assert_nothing_is_left().await;
+}
+
+/// What was planned under a name that somebody else has taken is not ours to delete.
+pub(crate) async fn a_cluster_of_the_same_name_that_another_run_made_is_left_alone(world: &World) {
+    let theirs = Run::start(world, "r-theirs").await;
+    let network = theirs.provision().await;
+    let mut ours = Run::start(world, "r-ours").await;
+    ours.spec = theirs.spec.clone();
+    let role = &network.cluster_role_arn;
+    let subnets = network.subnet_ids();
+    let refused = cluster::create(&ours.clients, &ours.ledger, &ours.spec, &subnets, role, &ours.tags, MINUTE).await;
+    assert!(matches!(refused, Err(cluster::Error::Foreign { .. })), "{refused:?}");
+    assert!(ours.ledger.entries().is_empty());
+    // The check and the create call cannot be one: had the other run come in between, this is what the ledger would say.
+    let resource = ledger::Resource::new(ResourceKind::Cluster, &ours.spec.name).in_cluster(&ours.spec.name);
+    let lost = || async { Err::<String, _>(ledger::Error::Exists { path: "lost".into() }) };
+    ours.ledger.create_resource(resource, lost).await.unwrap_err();
+    let cleanup = ours.destroy(&ours.ledger).await;
+    assert_eq!((cleanup.created, cleanup.leftovers.as_slice()), (0, [].as_slice()));
+    assert!(cluster::describe(&theirs.clients, &theirs.spec.name).await.unwrap().is_some());
+    help_moto(world, &theirs, &network).await;
+    assert_eq!(theirs.destroy(&theirs.ledger).await.leftovers.as_slice(), []);
+    theirs.assert_nothing_is_left().await;
+}
+
+/// Sweep needs no ledger: tags say what has expired.
+pub(crate) async fn what_has_expired_is_swept_by_its_tags_alone(world: &World) {
+    let run = Run::start(world, "r-lost").await;
+    let network = run.provision().await;
+    let before = "2026-11-21T07:42:19Z".parse().unwrap();
+    let (early, problems) = destroy::expired(&run.clients, before).await;
+    assert!(!early.iter().any(|target| target.name.contains("r-lost")), "{early:?}");
+    assert_eq!(problems, Vec::<String>::new());
+    help_moto(world, &run, &network).await;
+    let after = "2026-11-21T07:42:21Z".parse().unwrap();
+    let cleanup = destroy::sweep(&run.clients, after, Deadlines::default().faster(20.0)).await;
+    assert_eq!(cleanup.leftovers.as_slice(), []);
+    run.assert_nothing_is_left().await;
+}
+
+/// Asking for what is not there is an answer, and what cannot be made says so with the mend.
+pub(crate) async fn what_is_missing_is_said_with_the_mend(world: &World) {
+    let clients = connect(world).await;
+    let missing = cluster::existing(&clients, "nowhere", MINUTE).await.unwrap_err().to_string();
+    assert!(missing.contains("cluster nowhere does not exist in us-west-2"), "{missing}");
+    assert_eq!(network::describe(&clients, "amiproof-nowhere").await.unwrap(), None);
+    node_group::delete(&clients, "nowhere", "none").await.unwrap();
+    cluster::delete(&clients, "nowhere").await.unwrap();
+    let mut variant = variant("/amiproof/nowhere");
+    let error = ami::resolve(&clients, &variant, None).await.unwrap_err().to_string();
+    assert!(error.contains("SSM parameter /amiproof/nowhere does not exist"), "{error}");
+    variant.ami = AmiSource::Id("ami-0ffffffffffffffff".parse().unwrap());
+    let error = ami::resolve(&clients, &variant, None).await.unwrap_err().to_string();
+    assert!(error.contains("ami-0ffffffffffffffff does not exist in us-west-2"), "{error}");
+    variant.ami = AmiSource::Filter { owner: "self".to_owned(), name: "nothing-*".to_owned() };
+    let error = ami::resolve(&clients, &variant, None).await.unwrap_err().to_string();
+    assert!(error.contains("named nothing-*"), "{error}");
+    if !world.is_moto {
+        assert!(addons::describe(&clients, "nowhere", "vpc-cni").await.unwrap().is_none());
+    }
+}
+
+/// Clients with any credentials, patient as the world is fast.
+pub(crate) async fn connect(world: &World) -> Clients {
+    let settings = Settings {
+        region: Some("us-west-2".to_owned()),
+        endpoint: Some(world.endpoint.clone()),
+        credentials: Some(("AKIAIOSFODNN7EXAMPLE".to_owned(), "secret".to_owned())),
+        pace: Pace::faster(world.speed),
+        ..Settings::default()
+    };
+    Clients::connect(settings).await.unwrap()
+}
+
+/// moto's CloudFormation never deletes route tables (moto 5.2: `AWS::EC2::RouteTable` has no delete), and then refuses to delete
+/// the VPC. AWS and the lab do it themselves.
+async fn help_moto(world: &World, run: &Run, network: &network::Network) {
+    if !world.is_moto {
+        return;
+    }
+    let ec2 = &run.clients.ec2;
+    let of_vpc = Filter::builder().name("vpc-id").values(&network.vpc_id).build();
+    let tables = ec2.describe_route_tables().filters(of_vpc).send().await.unwrap();
+    for table in tables.route_tables() {
+        if table.associations().iter().any(|association| association.main() == Some(true)) {
+            continue;
+        }
+        for association in table.associations() {
+            let id = association.route_table_association_id().unwrap();
+            ec2.disassociate_route_table().association_id(id).send().await.unwrap();
+        }
+        ec2.delete_route_table().route_table_id(table.route_table_id().unwrap()).send().await.unwrap();
+    }
+}
+
+fn cluster_spec(name: &str) -> ClusterSpec {
+    ClusterSpec {
+        name: name.to_owned(),
+        region: "us-west-2".to_owned(),
+        kubernetes_version: "1.36".parse().unwrap(),
+        create: true,
+        subnet_ids: Vec::new(),
+        role_arn: None,
+        node_role_arn: None,
+        windows_node_role_arn: None,
+        addons: Vec::new(),
+    }
+}
+
+fn variant(parameter: &str) -> Variant {
+    Variant {
+        name: "al2023-l1".parse().unwrap(),
+        family: Family::Al2023,
+        reference: None,
+        hardening: Some(Hardening { benchmark: "cis-al2023-1.0.0".parse().unwrap(), level: Level::One }),
+        ami: AmiSource::SsmParameter(parameter.to_owned()),
+        architecture: Architecture::X86_64,
+        user_data: None,
+        nodes: 2,
+        instance_types: vec!["m6i.large".to_owned()],
+        capacity: Capacity::OnDemand,
+        kubernetes_version: "1.36".parse().unwrap(),
+        imds_hop_limit: 2,
+        volume_gib: 40,
+        timeouts: Timeouts { nodes_ready: 5 * MINUTE, check: MINUTE, os_scan: 5 * MINUTE },
+    }
+}
