@@ -210,8 +210,10 @@ impl Clients {
 
 async fn load(settings: Settings) -> SdkConfig {
     let pace = settings.pace;
-    // Adaptive mode also slows the client down while a service throttles it; every pause is jittered.
-    let retries = RetryConfig::adaptive()
+    // Adaptive mode also slows the client down while a service throttles it, in real time: where time runs faster, that would be the
+    // longest part of a run. Every pause is jittered either way.
+    let retries = if pace == Pace::REAL { RetryConfig::adaptive() } else { RetryConfig::standard() };
+    let retries = retries
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(pace.of(Duration::from_secs(1)))
         .with_max_backoff(pace.of(Duration::from_secs(20)));

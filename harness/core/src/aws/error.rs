@@ -164,7 +164,12 @@ fn classify(code: Option<&str>, status: Option<u16>, message: &str) -> Class {
         | "MissingAuthenticationToken"
         | "RequestExpired" => Class::Credentials,
         "AlreadyExistsException" | "EntityAlreadyExists" | "ResourceAlreadyExistsException" => Class::Exists,
-        "DependencyViolation" | "DeleteConflict" | "ConflictException" | "OperationInProgressException" => Class::InUse,
+        "DependencyViolation"
+        | "IncorrectState"
+        | "IncorrectInstanceState"
+        | "DeleteConflict"
+        | "ConflictException"
+        | "OperationInProgressException" => Class::InUse,
         // EKS says ResourceInUse both for a name that is taken and for a resource that is busy.
         "ResourceInUseException" if message.contains("already exists") => Class::Exists,
         "ResourceInUseException" => Class::InUse,

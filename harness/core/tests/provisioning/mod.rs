@@ -1,18 +1,25 @@
 //! Provisioning and cleanup against something that answers like AWS: one body, whoever answers.
 
+#![allow(dead_code, clippy::allow_attributes, reason = "each world runs the bodies that it is able to")]
+
 use std::time::Duration;
 
 use amiproof_core::aws::node_group::Plan;
-use amiproof_core::aws::{Clients, Settings, addons, ami, cluster, launch_template, names, network, node_group};
+use amiproof_core::aws::{
+    Clients, Settings, addons, ami, cluster, instances, launch_template, names, network, node_group,
+};
+use amiproof_core::check::ScanRow;
 use amiproof_core::destroy::{self, Deadlines, What};
 use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger, ResourceKind, State};
 use amiproof_core::pace::Pace;
+use amiproof_core::scan::inspector::{self, Request};
 use amiproof_core::user_data;
 use amiproof_model::matrix::{AmiSource, Architecture, Capacity, ClusterSpec, Family, Hardening, Timeouts, Variant};
 use amiproof_model::name::{Level, RunId};
-use amiproof_model::report::Cleanup;
+use amiproof_model::report::{Cleanup, NodeRecord};
 use aws_sdk_ec2::types::Filter;
 use camino::{Utf8Path, Utf8PathBuf};
+use tokio_util::sync::CancellationToken;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -73,6 +80,12 @@ impl Run {
 
     /// Network, cluster, launch template and node group, as a run makes them.
     async fn provision(&self) -> network::Network {
+        let (network, group) = self.try_provision().await;
+        assert_eq!(group.unwrap().name, names::node_group(self.id(), &self.variant.name));
+        network
+    }
+
+    async fn try_provision(&self) -> (network::Network, Result<node_group::NodeGroup, node_group::Error>) {
         let Self { clients, ledger, tags, spec, variant, .. } = self;
         let network = network::create(clients, ledger, &self.stack(), tags, 5 * MINUTE).await.unwrap();
         assert_eq!((network.private_subnet_ids.len(), network.public_subnet_ids.len()), (2, 2), "{network:?}");
@@ -96,10 +109,11 @@ impl Run {
             launch_template: &template,
             tags: &tags,
         };
-        let group = node_group::provision(clients, ledger, &plan).await.unwrap();
-        assert_eq!(group.name, name);
-        self.assert_node_group(&name, &template.id).await;
-        network
+        let group = node_group::provision(clients, ledger, &plan).await;
+        if group.is_ok() {
+            self.assert_node_group(&name, &template.id).await;
+        }
+        (network, group)
     }
 
     fn is_moto(&self) -> bool {
@@ -241,6 +255,75 @@ pub(crate) async fn what_is_missing_is_said_with_the_mend(world: &World) {
     assert!(error.contains("named nothing-*"), "{error}");
     if !world.is_moto {
         assert!(addons::describe(&clients, "nowhere", "vpc-cni").await.unwrap().is_none());
+    }
+}
+
+/// Nodes that boot but never join are given up at the variant's own deadline, with all that can be learned of them.
+pub(crate) async fn nodes_that_never_join_are_given_up_with_evidence(world: &World) {
+    let mut run = Run::start(world, "r-never").await;
+    run.variant.timeouts.nodes_ready = Duration::from_millis(600);
+    let (_, group) = run.try_provision().await;
+    let Err(node_group::Error::NeverJoined { message, evidence }) = group else { panic!("{group:?}") };
+    assert!(message.contains("2 instances were launched but did not join the cluster"), "{message}");
+    let text = |name: &str| {
+        let found = evidence.iter().find(|piece| piece.name.starts_with(name));
+        found.unwrap_or_else(|| panic!("no {name} in {evidence:?}")).text.clone()
+    };
+    assert!(text("console output of node 1").contains("Failed to determine user credentials"), "{evidence:#?}");
+    // CREATING, or CREATE_FAILED where the world was faster than the deadline.
+    assert!(text("node group health").contains("status CREAT"), "{evidence:#?}");
+    assert!(text("scaling activities").contains("Launching a new EC2 instance"), "{evidence:#?}");
+    assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
+    run.assert_nothing_is_left().await;
+}
+
+/// A node group that fails for reasons of AWS is made anew, and nobody hears of it.
+pub(crate) async fn a_node_group_that_aws_throttled_is_made_anew(world: &World) {
+    let run = Run::start(world, "r-throttled").await;
+    run.provision().await;
+    let states: Vec<_> = run
+        .ledger
+        .entries()
+        .iter()
+        .filter(|entry| entry.resource.kind == ResourceKind::NodeGroup)
+        .map(|entry| entry.state)
+        .collect();
+    assert_eq!(states, [State::Gone, State::Created]);
+    assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
+    run.assert_nothing_is_left().await;
+}
+
+/// Inspector scans the nodes by the variant's own tag, every control has an answer, and the configuration is gone afterwards.
+pub(crate) async fn inspector_answers_every_control(world: &World) -> Vec<ScanRow> {
+    let run = Run::start(world, "r-scan").await;
+    run.provision().await;
+    let group = names::node_group(run.id(), &run.variant.name);
+    let found = instances::of_node_group(&run.clients, &run.spec.name, &group).await.unwrap();
+    assert_eq!(found.len(), 2);
+    let nodes: Vec<NodeRecord> = (1..).zip(&found).map(|(index, instance)| node_record(index, instance)).collect();
+    let cancel = CancellationToken::new();
+    let request = Request { run: run.id(), variant: &run.variant, nodes: &nodes, ledger: &run.ledger, cancel: &cancel };
+    let rows = inspector::scan_nodes(&run.clients, &request).await;
+    let configuration =
+        run.ledger.entries().into_iter().find(|entry| entry.resource.kind == ResourceKind::CisScanConfiguration);
+    assert_eq!(configuration.map(|entry| entry.state), Some(State::Gone));
+    assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
+    run.assert_nothing_is_left().await;
+    rows.unwrap()
+}
+
+fn node_record(index: u32, instance: &instances::Instance) -> NodeRecord {
+    NodeRecord {
+        index,
+        name: instance.private_dns_name.clone(),
+        instance_id: Some(instance.id.clone()),
+        ami_id: instance.ami_id.parse().ok(),
+        os_image: String::new(),
+        kernel: String::new(),
+        kubelet: String::new(),
+        runtime: String::new(),
+        boot_to_ready_seconds: None,
+        facts: indexmap::IndexMap::new(),
     }
 }
 

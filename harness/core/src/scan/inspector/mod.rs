@@ -10,10 +10,12 @@ mod assess;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use amiproof_model::matrix::Family;
-use amiproof_model::name::{Benchmark, Level, NameError};
+use amiproof_model::matrix::{Family, Variant};
+use amiproof_model::name::{Benchmark, Level, NameError, RunId};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Evidence, Verdict};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::api::{configurations, delete_configuration};
 pub use self::assess::{Detail, NodeScan, Summary, TargetState, assess_nodes, assess_rows, assess_summary};
@@ -23,7 +25,7 @@ use crate::aws::names::{self, Tags};
 use crate::aws::{Clients, ssm};
 use crate::check::{CheckError, Decision, ScanRow};
 use crate::context::Context;
-use crate::ledger::{self, Resource, ResourceKind};
+use crate::ledger::{self, Ledger, Resource, ResourceKind};
 
 /// The id of the scan as a whole: what is reported when there are no rows.
 pub const CHECK: &str = "os-cis/inspector";
@@ -58,35 +60,63 @@ enum Ended {
     NotEvaluated(String, Vec<Evidence>),
 }
 
-/// Scans the nodes of a variant and answers every control.
+/// What is to be scanned.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The run.
+    pub run: &'a RunId,
+    /// The variant.
+    pub variant: &'a Variant,
+    /// Its nodes.
+    pub nodes: &'a [NodeRecord],
+    /// The record of what is made.
+    pub ledger: &'a Ledger,
+    /// Fires when the run is interrupted.
+    pub cancel: &'a CancellationToken,
+}
+
+/// Scans the nodes of a check's variant and answers every control.
+///
+/// # Errors
+/// As [`scan_nodes`].
+pub async fn scan(context: &Context) -> Result<Vec<ScanRow>, CheckError> {
+    let Some(clients) = &context.aws else {
+        let reason = "Inspector needs an AWS account, and this run has none".to_owned();
+        return whole(Verdict::NotEvaluated(reason), Vec::new());
+    };
+    let request = Request {
+        run: &context.run,
+        variant: &context.variant,
+        nodes: &context.nodes,
+        ledger: &context.ledger,
+        cancel: &context.cancel,
+    };
+    scan_nodes(clients, &request).await
+}
+
+/// Scans nodes and answers every control.
 ///
 /// # Errors
 /// When an API does not answer, or the scan has no end within the variant's `timeouts.os_scan`. What Inspector does not evaluate is
 /// one row with [`Verdict::NotEvaluated`].
-pub async fn scan(context: &Context) -> Result<Vec<ScanRow>, CheckError> {
-    let doing = || format!("the Inspector CIS scan of variant {}", context.variant.name);
-    if let Some(reason) = unsupported(context.variant.family) {
+pub async fn scan_nodes(clients: &Clients, request: &Request<'_>) -> Result<Vec<ScanRow>, CheckError> {
+    let doing = || format!("the Inspector CIS scan of variant {}", request.variant.name);
+    if let Some(reason) = unsupported(request.variant.family) {
         return whole(Verdict::NotEvaluated(reason.to_owned()), Vec::new());
     }
-    let Some(clients) = &context.aws else {
-        return whole(
-            Verdict::NotEvaluated("Inspector needs an AWS account, and this run has none".to_owned()),
-            Vec::new(),
-        );
-    };
-    match run(context, clients).await {
+    match run(request, clients).await {
         Ok(Ended::Rows(rows)) => Ok(rows),
         Ok(Ended::NotEvaluated(reason, evidence)) => whole(Verdict::NotEvaluated(reason), evidence),
         Err(Error::Cancelled) => Err(CheckError::Cancelled),
         Err(Error::Late) => {
-            Err(CheckError::Timeout { doing: format!("{} to end", doing()), after: context.variant.timeouts.os_scan })
+            Err(CheckError::Timeout { doing: format!("{} to end", doing()), after: request.variant.timeouts.os_scan })
         }
         Err(error) => Err(CheckError::api(doing(), error)),
     }
 }
 
 /// The benchmark whose numbers the results carry: what the variant is hardened to, else what Inspector judges the family by.
-pub fn benchmark(variant: &amiproof_model::matrix::Variant) -> Result<Benchmark, NameError> {
+pub fn benchmark(variant: &Variant) -> Result<Benchmark, NameError> {
     if let Some(hardening) = &variant.hardening {
         return Ok(hardening.benchmark.clone());
     }
@@ -122,41 +152,41 @@ fn whole(verdict: Verdict, evidence: Vec<Evidence>) -> Result<Vec<ScanRow>, Chec
     }])
 }
 
-async fn run(context: &Context, clients: &Clients) -> Result<Ended, Error> {
-    let deadline = Instant::now() + context.variant.timeouts.os_scan;
-    let nodes: Vec<NodeScan> = context.nodes.iter().filter_map(NodeScan::of).collect();
+async fn run(request: &Request<'_>, clients: &Clients) -> Result<Ended, Error> {
+    let deadline = Instant::now() + request.variant.timeouts.os_scan;
+    let nodes: Vec<NodeScan> = request.nodes.iter().filter_map(NodeScan::of).collect();
     if nodes.is_empty() {
         return Ok(Ended::NotEvaluated("no node of the variant has an EC2 instance id".to_owned(), Vec::new()));
     }
     if let Some(reason) = api::why_not_enabled(clients).await? {
         return Ok(Ended::NotEvaluated(reason, Vec::new()));
     }
-    let offline = wait_online(context, clients, &nodes, deadline).await?;
+    let offline = wait_online(request, clients, &nodes, deadline).await?;
     if offline.len() == nodes.len() {
         let reason = assess::offline_reason(&nodes, &offline);
         return Ok(Ended::NotEvaluated(reason, Vec::new()));
     }
-    let name = names::scan_configuration(&context.run, &context.variant.name);
+    let name = names::scan_configuration(&request.run, &request.variant.name);
     if api::delete_stale(clients, &name).await? > 0 {
         clients.pause(AFTER_STALE).await;
     }
-    let tags = Tags::of_run(context.run.clone(), context.ledger.header().expires).for_variant(&context.variant.name);
-    let level = context.variant.hardening.as_ref().map_or(Level::One, |hardening| hardening.level);
+    let tags = Tags::of_run(request.run.clone(), request.ledger.header().expires).for_variant(&request.variant.name);
+    let level = request.variant.hardening.as_ref().map_or(Level::One, |hardening| hardening.level);
     let resource = Resource::new(ResourceKind::CisScanConfiguration, &name)
         .in_region(clients.region())
-        .for_variant(&context.variant.name);
-    let created = context
+        .for_variant(&request.variant.name);
+    let created = request
         .ledger
         .create_resource(resource, || async {
-            let value = names::scan_tag_value(&context.run, &context.variant.name);
+            let value = names::scan_tag_value(&request.run, &request.variant.name);
             let create = || api::create_configuration(clients, &name, level, &value, &tags);
             clients.patiently(create).await.map_err(Error::from)
         })
         .await?;
-    let ended = watch_and_read(context, clients, &created.id, &nodes, &offline, deadline).await;
+    let ended = watch_and_read(request, clients, &created.id, &nodes, &offline, deadline).await;
     // In every path, also when reading failed. What cannot be deleted now stays in the ledger, and destroy tries again.
     match api::delete_configuration(clients, &created.id).await {
-        Ok(()) => context.ledger.gone(created.key).await?,
+        Ok(()) => request.ledger.gone(created.key).await?,
         Err(error) => tracing::warn!(%error, "the scan configuration stays until the run is destroyed"),
     }
     ended
@@ -164,7 +194,7 @@ async fn run(context: &Context, clients: &Clients) -> Result<Ended, Error> {
 
 /// Waits until the SSM agent of every node answers; gives the instances whose agent does not, with its status.
 async fn wait_online(
-    context: &Context,
+    request: &Request<'_>,
     clients: &Clients,
     nodes: &[NodeScan],
     deadline: Instant,
@@ -179,12 +209,12 @@ async fn wait_online(
         if offline.is_empty() || Instant::now() >= until {
             return Ok(offline);
         }
-        pause(context, clients, ONLINE_POLL).await?;
+        pause(request, clients, ONLINE_POLL).await?;
     }
 }
 
 async fn watch_and_read(
-    context: &Context,
+    request: &Request<'_>,
     clients: &Clients,
     configuration: &str,
     nodes: &[NodeScan],
@@ -196,24 +226,24 @@ async fn watch_and_read(
         match api::find_scan(clients, configuration).await? {
             Some(summary) if summary.is_terminal() => break summary,
             _ if Instant::now() >= deadline => return Err(Error::Late),
-            _ => pause(context, clients, POLL).await?,
+            _ => pause(request, clients, POLL).await?,
         }
     };
     let targets = api::targets(clients, &summary.scan_arn).await?;
     let proof = evidence("Inspector scan", assess::describe(&summary, &targets));
     if let Err(reason) = assess_summary(&summary, nodes, &targets) {
         let mut evidence = vec![proof];
-        evidence.extend(plugin_log(context, clients, nodes).await);
+        evidence.extend(plugin_log(request, clients, nodes).await);
         return Ok(Ended::NotEvaluated(reason, evidence));
     }
     let nodes = assess_nodes(nodes, offline, &targets);
     let mut details = BTreeMap::new();
     for node in nodes.iter().filter(|node| node.not_scanned.is_none()) {
         let account = targets.get(&node.instance_id).map(|target| target.account.as_str()).unwrap_or_default();
-        let account = if account.is_empty() { context.ledger.header().account.as_str() } else { account };
+        let account = if account.is_empty() { request.ledger.header().account.as_str() } else { account };
         details.insert(node.index, api::details(clients, &summary.scan_arn, &node.instance_id, account).await?);
     }
-    let mut rows = assess_rows(&benchmark(&context.variant)?, &nodes, &details)?;
+    let mut rows = assess_rows(&benchmark(&request.variant)?, &nodes, &details)?;
     if rows.is_empty() {
         let reason = "Inspector says that it ran checks, but has no result for any of the variant's nodes".to_owned();
         return Ok(Ended::NotEvaluated(reason, vec![proof]));
@@ -223,16 +253,16 @@ async fn watch_and_read(
 }
 
 /// The log of Inspector's plugin on the first node: it says why a scan ended without checks. Never fails.
-async fn plugin_log(context: &Context, clients: &Clients, nodes: &[NodeScan]) -> Option<Evidence> {
+async fn plugin_log(request: &Request<'_>, clients: &Clients, nodes: &[NodeScan]) -> Option<Evidence> {
     const DEADLINE: Duration = Duration::from_secs(45);
     const COMMAND: &str = "tail -n 100 /var/log/amazon/inspector/*.log";
-    let node = nodes.first().filter(|_| context.variant.family.is_linux())?;
+    let node = nodes.first().filter(|_| request.variant.family.is_linux())?;
     let answer = ssm::run(clients, &node.instance_id, "AWS-RunShellScript", &[COMMAND], DEADLINE).await;
     let text = answer.map_or_else(|error| format!("not had: {error}"), |output| output.stdout + &output.stderr);
     Some(evidence(format!("log of Inspector's plugin on node {}", node.index), text))
 }
 
-async fn pause(context: &Context, clients: &Clients, interval: Duration) -> Result<(), Error> {
-    let slept = context.cancel.run_until_cancelled(clients.pause(interval)).await;
+async fn pause(request: &Request<'_>, clients: &Clients, interval: Duration) -> Result<(), Error> {
+    let slept = request.cancel.run_until_cancelled(clients.pause(interval)).await;
     slept.ok_or(Error::Cancelled)
 }
