@@ -185,7 +185,7 @@ pub async fn create(
     {
         return Err(Error::Foreign { name: name.clone(), run: tags.run.to_string() });
     }
-    if ledger.standing(ResourceKind::Cluster, name).is_none() {
+    if !ledger.has_created(ResourceKind::Cluster, name) {
         let resource = Resource::new(ResourceKind::Cluster, name).in_region(clients.region()).in_cluster(name);
         ledger
             .create_resource(resource, || async {

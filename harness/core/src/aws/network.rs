@@ -88,7 +88,7 @@ pub async fn create(
     tags: &Tags,
     deadline: Duration,
 ) -> Result<Network, Error> {
-    if ledger.standing(ResourceKind::Stack, name).is_none() {
+    if !ledger.has_created(ResourceKind::Stack, name) {
         let zones = zones(clients).await?;
         let resource = Resource::new(ResourceKind::Stack, name).in_region(clients.region());
         ledger

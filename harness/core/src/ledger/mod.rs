@@ -154,6 +154,12 @@ impl Ledger {
         standing.find(|entry| entry.state != State::Gone && entry.is(kind, name)).cloned()
     }
 
+    /// Whether the service confirmed a resource that is not known to be gone. One that was only planned is to be asked for again: a create
+    /// call that arrived after all answers that the name is taken.
+    pub fn has_created(&self, kind: ResourceKind, name: &str) -> bool {
+        self.standing(kind, name).is_some_and(|entry| entry.state == State::Created)
+    }
+
     /// Makes a resource: writes `planned`, runs `create`, writes `created` with the id that it gives back. Every create call
     /// of amiproof is inside a closure given to this function.
     ///
