@@ -1,1 +1,28 @@
 //! The checks: one file each, and the front door for cargo test.
+//!
+//! A check is a [`Definition`] in the file that its id names (`node/ready` is `node/ready.rs`): data, a thin asynchronous body and
+//! a pure `assess` that the tests aim at. [`registry::CHECKS`] lists all of them; a workload is a YAML file and needs no Rust.
+
+pub mod definition;
+pub mod front_door;
+pub mod kube_bench;
+pub mod kubelet_path;
+pub mod node;
+pub mod os_cis;
+pub mod registry;
+pub mod workload;
+
+use amiproof_core::check::Check;
+use amiproof_model::name::NameError;
+use amiproof_model::workload::Workload;
+
+pub use self::definition::Definition;
+
+/// Every check: the registered ones in their order, then one per workload.
+///
+/// # Errors
+/// When a workload's name cannot be part of a check id.
+pub fn all(workloads: &[Workload]) -> Result<Vec<Check>, NameError> {
+    let registered = registry::CHECKS.iter().map(|definition| definition.check());
+    registered.chain(workloads.iter().map(workload::check)).collect()
+}

@@ -151,6 +151,12 @@ impl Access {
         Ok(Self { client, name: name.into(), kinds: Arc::default() })
     }
 
+    /// Access by a client that talks to a fake.
+    #[cfg(test)]
+    pub(crate) fn of_client(client: kube::Client, name: &str) -> Self {
+        Self { client, name: name.into(), kinds: Arc::default() }
+    }
+
     /// The client. Reads and idempotent writes through it are tried again on errors that pass.
     pub fn client(&self) -> kube::Client {
         self.client.clone()

@@ -37,7 +37,7 @@ const EXPLANATION: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When nothing can be said about the variant: the API or the registry refuses, there is no room, a pod ran elsewhere.
-pub async fn run(context: &Context, workload: &Arc<Workload>) -> Result<Decision, CheckError> {
+pub async fn run(workload: &Arc<Workload>, context: &Context) -> Result<Decision, CheckError> {
     let windows = !context.variant.family.is_linux();
     if windows != (workload.os == Os::Windows) {
         let wanted = if windows { "the workload runs on Linux" } else { "the workload runs on Windows" };

@@ -1,0 +1,59 @@
+//! A check as constant data.
+
+use std::time::Duration;
+
+use amiproof_core::check::{Applies, Body, Check, CheckError, Decision, ScanRow, Scope};
+use amiproof_core::context::Context;
+use amiproof_model::matrix::Variant;
+use amiproof_model::name::NameError;
+use amiproof_model::report::Phase;
+use futures::future::BoxFuture;
+
+/// One check: everything that is known of it before it runs.
+pub struct Definition {
+    /// `suite/check`, which is also the file: `node/ready` is `src/node/ready.rs`.
+    pub id: &'static str,
+    /// A lower-case clause without full stop.
+    pub title: &'static str,
+    /// Per variant or once per cluster.
+    pub scope: Scope,
+    /// The phase of a run.
+    pub phase: Phase,
+    /// For one attempt; `None` for the variant's `timeouts.check`.
+    pub timeout: Option<Duration>,
+    /// Whether it makes sense for a variant.
+    pub applies: fn(&Variant) -> Applies,
+    /// What it does.
+    pub work: Work,
+}
+
+/// What a check does.
+pub enum Work {
+    /// Answers one question.
+    Question(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<Decision, CheckError>>),
+    /// Answers many at once.
+    Scan(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<Vec<ScanRow>, CheckError>>),
+}
+
+impl Definition {
+    /// The check as the runner takes it.
+    ///
+    /// # Errors
+    /// When the id is not a legal one; a test keeps that from happening.
+    pub fn check(&self) -> Result<Check, NameError> {
+        Ok(Check {
+            id: self.id.parse()?,
+            title: self.title.to_owned(),
+            scope: self.scope,
+            phase: self.phase,
+            opt_in: false,
+            timeout: self.timeout,
+            retries: 0,
+            applies: self.applies,
+            body: match self.work {
+                Work::Question(run) => Body::Code(run),
+                Work::Scan(run) => Body::Scan(run),
+            },
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! What a finished run says about one check, as a test runner asks it: passed, skipped or failed. Pure.
+
+use amiproof_core::check::{Body, Check, Scope};
+use amiproof_model::judge::Disposition;
+use amiproof_model::report::{CheckResult, Subject};
+
+/// The answer for one check over all its subjects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// At least one subject passed (or failed with a waiver, or as the baseline did), and none failed.
+    Passed,
+    /// Nothing was evaluated, and why.
+    Skipped(String),
+    /// Something failed, or could not be decided: one line per subject.
+    Failed(String),
+}
+
+/// The name of a check as tests are called: `node::ready`.
+pub fn test_name(check: &Check) -> String {
+    check.id.as_str().replace('/', "::")
+}
+
+/// What `results` say about `check`. The rows of a scan are those of its suite and scope.
+pub fn answer(check: &Check, results: &[CheckResult]) -> Answer {
+    let own: Vec<&CheckResult> = results.iter().filter(|result| belongs(check, result)).collect();
+    let failed = own.iter().filter(|result| matches!(result.disposition, Disposition::Failed | Disposition::Error));
+    let failed: Vec<String> = failed.map(|result| line(result)).collect();
+    if !failed.is_empty() {
+        return Answer::Failed(failed.join("\n"));
+    }
+    let evaluated =
+        |result: &&&CheckResult| !matches!(result.disposition, Disposition::NotApplicable | Disposition::NotEvaluated);
+    if own.iter().any(|result| evaluated(&result)) {
+        return Answer::Passed;
+    }
+    Answer::Skipped(own.first().map_or_else(|| "the run has no result of it".to_owned(), |result| line(result)))
+}
+
+fn belongs(check: &Check, result: &CheckResult) -> bool {
+    if !matches!(check.body, Body::Scan(_)) {
+        return result.check == check.id;
+    }
+    let of_cluster = result.subject == Subject::Cluster;
+    result.check.suite() == check.id.suite() && of_cluster == (check.scope == Scope::Cluster)
+}
+
+fn line(result: &CheckResult) -> String {
+    let reason = result.outcome.reason().lines().next().unwrap_or_default();
+    format!("{} on {}: {}: {reason}", result.check, result.subject.as_str(), result.disposition.word())
+}
+
+#[cfg(test)]
+mod tests {
+    use amiproof_model::verdict::{Finding, Outcome};
+
+    use super::*;
+    use crate::registry::CHECKS;
+
+    fn check(id: &str) -> Check {
+        CHECKS.iter().find(|check| check.id == id).unwrap().check().unwrap()
+    }
+
+    fn result(id: &str, subject: &str, outcome: Outcome, disposition: Disposition) -> CheckResult {
+        let subject = if subject == "cluster" { Subject::Cluster } else { Subject::Variant(subject.parse().unwrap()) };
+        CheckResult {
+            check: id.parse().unwrap(),
+            title: String::new(),
+            subject,
+            control: None,
+            level: None,
+            outcome,
+            disposition,
+            origin: None,
+            started: jiff::Timestamp::UNIX_EPOCH,
+            seconds: 0.0,
+            earlier_attempts: Vec::new(),
+            placements: Vec::new(),
+            traffic: Vec::new(),
+            exercises: Vec::new(),
+            evidence: Vec::new(),
+        }
+    }
+
+    fn failed(id: &str, subject: &str) -> CheckResult {
+        let findings = vec![Finding::new("node 1", "not Ready")];
+        result(id, subject, Outcome::Fail { findings }, Disposition::Failed)
+    }
+
+    fn passed(id: &str, subject: &str) -> CheckResult {
+        result(id, subject, Outcome::Pass, Disposition::Passed)
+    }
+
+    fn skipped(id: &str, subject: &str) -> CheckResult {
+        let outcome = Outcome::NotEvaluated { reason: "no scan".into() };
+        result(id, subject, outcome, Disposition::NotEvaluated)
+    }
+
+    #[test]
+    fn one_failed_variant_fails_the_test_and_is_named() {
+        let results = [passed("node/ready", "a"), failed("node/ready", "b"), failed("node/age", "c")];
+        let told = "node/ready on b: failed: not Ready".to_owned();
+        assert_eq!(answer(&check("node/ready"), &results), Answer::Failed(told));
+        assert_eq!(answer(&check("node/joined"), &[passed("node/joined", "a")]), Answer::Passed);
+    }
+
+    #[test]
+    fn nothing_evaluated_is_never_passed() {
+        let told = "node/ready on a: not evaluated: no scan".to_owned();
+        assert_eq!(answer(&check("node/ready"), &[skipped("node/ready", "a")]), Answer::Skipped(told));
+        assert_eq!(
+            answer(&check("node/ready"), &[passed("node/age", "a")]),
+            Answer::Skipped("the run has no result of it".into())
+        );
+        assert_eq!(
+            answer(&check("node/ready"), &[skipped("node/ready", "a"), passed("node/ready", "b")]),
+            Answer::Passed
+        );
+    }
+
+    #[test]
+    fn the_rows_of_a_scan_are_those_of_its_suite_and_scope() {
+        let results =
+            [passed("kube-bench/cis-eks-1.8.0/3.1.1", "a"), failed("kube-bench/cis-eks-1.8.0/4.1.1", "cluster")];
+        assert_eq!(answer(&check("kube-bench/node"), &results), Answer::Passed);
+        assert!(matches!(answer(&check("kube-bench/cluster"), &results), Answer::Failed(_)));
+    }
+}

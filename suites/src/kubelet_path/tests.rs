@@ -1,0 +1,53 @@
+//! What the answers of the kubelet path mean.
+
+use std::time::Duration;
+
+use amiproof_core::check::CheckError;
+use amiproof_core::cluster::kubelet_path::PathError;
+use amiproof_model::verdict::Verdict;
+
+use super::target::{Asked, WORDS, assess};
+use crate::node;
+
+fn assessed(answer: Result<String, PathError>, api_answers: bool) -> Result<Verdict, CheckError> {
+    assess(&node::tests::record(1, ""), "logs", &Asked { answer, api_answers })
+}
+
+fn refused(code: u16, message: &str) -> PathError {
+    let status = kube::core::Status::failure(message, "").with_code(code);
+    PathError::Refused(Box::new(kube::Error::Api(status.boxed())))
+}
+
+fn summary(verdict: Result<Verdict, CheckError>) -> String {
+    match verdict {
+        Ok(Verdict::Fail(findings)) => findings[0].summary.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_words_of_the_pod_must_come_back() {
+    assert_eq!(assessed(Ok(format!("HTTP/1.0 200 OK\r\n\r\n{WORDS}\n")), true).unwrap(), Verdict::Pass);
+    assert_eq!(
+        summary(assessed(Ok("404 not found".into()), true)),
+        "logs answers something else than what the pod says"
+    );
+    assert_eq!(summary(assessed(Ok(String::new()), true)), "logs answers something else than what the pod says");
+}
+
+#[test]
+fn a_port_that_drops_or_refuses_is_the_nodes_doing() {
+    let silent = || Err(PathError::Silent(Duration::from_secs(10)));
+    assert_eq!(summary(assessed(silent(), true)), "logs gives no answer within 10s");
+    let closed = refused(500, "Get \"https://10.0.0.1:10250/containerLogs\": dial tcp 10.0.0.1:10250: i/o timeout");
+    assert_eq!(summary(assessed(Err(closed), true)), "logs fails between the API server and the kubelet");
+    assert_eq!(summary(assessed(Err(PathError::Broken("reset".into())), true)), "logs breaks off");
+}
+
+#[test]
+fn an_api_server_that_is_away_or_refuses_decides_nothing() {
+    let silent = || Err(PathError::Silent(Duration::from_secs(10)));
+    assert!(assessed(silent(), false).unwrap_err().to_string().contains("is away"));
+    let forbidden = refused(403, "pods/log is forbidden");
+    assert!(assessed(Err(forbidden), true).unwrap_err().to_string().contains("refuses it"));
+}

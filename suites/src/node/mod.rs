@@ -1,0 +1,68 @@
+//! Suite `node`: the nodes themselves, as Kubernetes and EC2 see them.
+
+pub mod age;
+pub mod expected_ami;
+pub mod joined;
+pub mod kubelet_skew;
+pub mod ready;
+
+use amiproof_core::aws::instances::{self, Instance};
+use amiproof_core::check::CheckError;
+use amiproof_core::cluster;
+use amiproof_core::context::Context;
+use amiproof_model::report::NodeRecord;
+use amiproof_model::verdict::Placement;
+use k8s_openapi::api::core::v1::Node;
+use kube::ResourceExt as _;
+
+/// `node 1`: the name of a node in findings, the same in the next run.
+fn resource(node: &NodeRecord) -> String {
+    format!("node {}", node.index)
+}
+
+fn placements(nodes: &[NodeRecord]) -> Vec<Placement> {
+    let placement = |node: &NodeRecord| Placement {
+        pod: None,
+        node: node.name.clone(),
+        instance_id: node.instance_id.clone(),
+        ami_id: node.ami_id.as_ref().map(ToString::to_string),
+    };
+    nodes.iter().map(placement).collect()
+}
+
+/// The instances of the variant's node group; `None` where no AWS account is involved.
+async fn instances(context: &Context) -> Result<Option<Vec<Instance>>, CheckError> {
+    let Some(clients) = &context.aws else { return Ok(None) };
+    let found = instances::of_node_group(clients, &context.matrix.cluster.name, &context.node_group).await;
+    found.map(Some).map_err(|error| CheckError::api(format!("reading the instances of {}", context.node_group), error))
+}
+
+/// The variant's nodes as they are now, each with the record that the run has of it; `None` for one that is gone.
+async fn now(context: &Context) -> Result<Vec<(NodeRecord, Option<Node>)>, CheckError> {
+    let selector = cluster::nodes::of_group(&context.node_group);
+    let found = cluster::nodes::list(&context.cluster, &selector).await;
+    let found = found.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
+    let of = |record: &NodeRecord| found.iter().find(|node| node.name_any() == record.name).cloned();
+    Ok(context.nodes.iter().map(|record| (record.clone(), of(record))).collect())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use amiproof_model::report::NodeRecord;
+
+    /// A node of a run, for tests.
+    pub(crate) fn record(index: u32, kubelet: &str) -> NodeRecord {
+        NodeRecord {
+            index,
+            name: format!("ip-10-0-0-{index}"),
+            instance_id: Some(format!("i-{index}")),
+            ami_id: Some("ami-0123456789abcdef0".parse().unwrap()),
+            os_image: String::new(),
+            kernel: String::new(),
+            kubelet: kubelet.to_owned(),
+            runtime: String::new(),
+            boot_to_ready_seconds: None,
+            facts: Default::default(),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Suite `os-cis`: the CIS benchmark of the operating system, each control a check of its own.
+
+pub mod inspector;

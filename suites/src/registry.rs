@@ -1,0 +1,19 @@
+//! Every check that is not a workload, in the order of reports.
+
+use crate::definition::Definition;
+use crate::{kube_bench, kubelet_path, node, os_cis};
+
+/// All checks. A file that is not listed here fails the tidy test.
+pub const CHECKS: &[&Definition] = &[
+    &node::joined::CHECK,
+    &node::ready::CHECK,
+    &node::expected_ami::CHECK,
+    &node::kubelet_skew::CHECK,
+    &node::age::CHECK,
+    &kubelet_path::logs::CHECK,
+    &kubelet_path::exec::CHECK,
+    &kubelet_path::port_forward::CHECK,
+    &kube_bench::node::CHECK,
+    &kube_bench::cluster::CHECK,
+    &os_cis::inspector::CHECK,
+];

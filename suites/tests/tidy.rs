@@ -1,0 +1,215 @@
+//! The invariants of the workspace that no compiler checks: who may depend on what, who may talk to whom, and that every check is
+//! where its id says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use amiproof_suites::registry::CHECKS;
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
+use regex::Regex;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// What cargo says of the workspace. For this platform only, because crates of others may not be on this machine.
+fn metadata() -> Metadata {
+    let host = std::process::Command::new("rustc").args(["--print", "host-tuple"]).output().unwrap();
+    let host = String::from_utf8(host.stdout).unwrap().trim().to_owned();
+    let options = ["--offline".to_owned(), "--locked".to_owned(), "--filter-platform".to_owned(), host];
+    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).other_options(options).exec().unwrap()
+}
+
+/// A source file without its unit tests.
+struct Source {
+    /// Relative to the workspace, with `/`.
+    path: String,
+    text: String,
+}
+
+/// Every source file of a package's `src`, or of all packages' for an empty folder.
+fn sources(folder: &str) -> Vec<Source> {
+    let mut found = Vec::new();
+    let packages = ["harness/model", "harness/core", "harness/cli", "suites", "workloads", "fixtures", "reports"];
+    for package in packages.iter().filter(|package| package.starts_with(folder)) {
+        collect(&root().join(package).join("src"), &mut found);
+    }
+    assert!(!found.is_empty(), "no sources below '{folder}'");
+    found
+}
+
+fn collect(folder: &Path, found: &mut Vec<Source>) {
+    let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            if path.file_name().is_some_and(|name| name != "tests") {
+                collect(&path, found);
+            }
+        } else if path.extension().is_some_and(|kind| kind == "rs")
+            && path.file_name().is_some_and(|name| name != "tests.rs")
+        {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let path = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
+            found.push(Source { path, text });
+        }
+    }
+}
+
+impl Source {
+    /// The text up to the unit tests, which stand at the end of a file.
+    fn product(&self) -> &str {
+        self.text
+            .find("\n#[cfg(test)]\nmod ")
+            .or(self.text.find("\n#[cfg(test)]\npub(crate) mod "))
+            .map_or(&self.text, |end| &self.text[..end])
+    }
+
+    /// Lines of code that match, each with its place.
+    fn lines_with<'a>(&'a self, pattern: &'a Regex) -> impl Iterator<Item = String> + 'a {
+        let lines = self.product().lines().enumerate();
+        lines
+            .filter(|(_, line)| !line.trim_start().starts_with("//") && pattern.is_match(line))
+            .map(|(index, line)| format!("{}:{}: {}", self.path, index + 1, line.trim()))
+    }
+}
+
+/// Everything that a package depends on in the product, however indirectly.
+fn reachable(metadata: &Metadata, package: &str) -> BTreeSet<String> {
+    let resolve = metadata.resolve.as_ref().unwrap();
+    let nodes: BTreeMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
+    let name = |id: &PackageId| metadata.packages.iter().find(|package| package.id == *id).unwrap().name.to_string();
+    let start = metadata.packages.iter().find(|found| found.name.as_str() == package).unwrap();
+    let (mut open, mut seen) = (vec![&start.id], BTreeSet::new());
+    while let Some(id) = open.pop() {
+        for dependency in &nodes[id].deps {
+            let in_product = dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal);
+            if in_product && seen.insert(&dependency.pkg) {
+                open.push(&dependency.pkg);
+            }
+        }
+    }
+    seen.into_iter().map(name).collect()
+}
+
+#[test]
+fn model_and_reports_know_neither_tokio_nor_kube_nor_aws() {
+    let metadata = metadata();
+    for package in ["amiproof-model", "amiproof-reports", "amiproof-workloads"] {
+        let known = reachable(&metadata, package);
+        let forbidden = |name: &&String| {
+            ["tokio", "hyper", "reqwest", "axum", "k8s-openapi"].contains(&name.as_str())
+                || name.starts_with("kube")
+                || name.starts_with("aws-")
+        };
+        let wrong: Vec<_> = known.iter().filter(forbidden).collect();
+        assert!(wrong.is_empty(), "{package} depends on {wrong:?}");
+    }
+}
+
+#[test]
+fn packages_depend_on_each_other_only_as_designed() {
+    let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("amiproof-model", &[][..]),
+        ("amiproof-workloads", &["amiproof-model"]),
+        ("amiproof-reports", &["amiproof-model"]),
+        ("amiproof-core", &["amiproof-model", "amiproof-workloads"]),
+        ("amiproof-suites", &["amiproof-core", "amiproof-model", "amiproof-workloads"]),
+        ("amiproof-lab", &[]),
+    ]);
+    for package in metadata().workspace_packages() {
+        let Some(allowed) = allowed.get(package.name.as_str()) else { continue };
+        for dependency in &package.dependencies {
+            // Tests may run against the lab, which depends on nothing of ours: no cycle.
+            let of_tests = dependency.kind == DependencyKind::Development && dependency.name == "amiproof-lab";
+            let known = allowed.contains(&dependency.name.as_str());
+            let ours = dependency.name.starts_with("amiproof");
+            assert!(!ours || known || of_tests, "{} must not depend on {}", package.name, dependency.name);
+        }
+    }
+}
+
+#[test]
+fn only_aws_and_cluster_build_clients() {
+    let builds =
+        Regex::new(r"aws_config::|Client::from_conf|ClientBuilder|Client::try_(default|from)|kube::Config\b").unwrap();
+    let elsewhere = sources("").into_iter().filter(|source| {
+        !["harness/core/src/aws/", "harness/core/src/cluster/", "fixtures/"]
+            .iter()
+            .any(|home| source.path.starts_with(home))
+    });
+    let wrong: Vec<String> = elsewhere.flat_map(|source| source.lines_with(&builds).collect::<Vec<_>>()).collect();
+    assert!(wrong.is_empty(), "clients are built in core::aws and core::cluster only:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_the_program_reads_the_environment_prints_and_exits() {
+    let speaks = Regex::new(r"\b(println|print|eprintln|eprint|dbg)!|\benv::(var|vars|args)|process::exit").unwrap();
+    let libraries = sources("").into_iter().filter(|source| !source.path.starts_with("harness/cli/"));
+    let wrong: Vec<String> = libraries.flat_map(|source| source.lines_with(&speaks).collect::<Vec<_>>()).collect();
+    assert!(wrong.is_empty(), "only harness/cli does this:\n{}", wrong.join("\n"));
+    let exits = Regex::new(r"process::exit").unwrap();
+    let wrong: Vec<String> =
+        sources("harness/cli").iter().flat_map(|source| source.lines_with(&exits).collect::<Vec<_>>()).collect();
+    assert!(wrong.is_empty(), "main returns an exit code, so that everything is dropped first:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_create_call_to_aws_goes_through_the_ledger() {
+    let creates = Regex::new(
+        r"\.create_(nodegroup|launch_template|cluster|stack|addon|access_entry|role|cis_scan_configuration)\(\)",
+    )
+    .unwrap();
+    for source in sources("harness/core") {
+        let calls: Vec<String> = source.lines_with(&creates).collect();
+        if calls.is_empty() {
+            continue;
+        }
+        // In the same file, or in the one that calls it from its folder.
+        let folder = source.path.rsplit_once('/').unwrap().0;
+        let beside = sources("harness/core").into_iter().filter(|other| other.path.starts_with(folder));
+        let ledgered = source.product().contains("create_resource(")
+            || beside
+                .into_iter()
+                .any(|other| other.path.ends_with("/mod.rs") && other.product().contains("create_resource("));
+        assert!(ledgered, "not inside Ledger::create_resource:\n{}", calls.join("\n"));
+    }
+}
+
+#[test]
+fn every_module_says_what_it_is() {
+    for source in sources("") {
+        let first = source.text.lines().next().unwrap_or_default();
+        assert!(first.starts_with("//! ") && first.len() > 8, "{} does not begin with what it is", source.path);
+    }
+}
+
+#[test]
+fn ids_are_unique_and_titles_are_clauses() {
+    let mut ids = BTreeSet::new();
+    for check in CHECKS {
+        assert!(ids.insert(check.id), "{} is registered twice", check.id);
+        check.check().unwrap_or_else(|error| panic!("{error}"));
+        let title = check.title;
+        assert!(
+            title.starts_with(|first: char| first.is_lowercase()),
+            "{}: '{title}' begins with a small letter",
+            check.id
+        );
+        assert!(!title.ends_with('.') && title.contains(' '), "{}: '{title}' is a clause without full stop", check.id);
+    }
+}
+
+#[test]
+fn every_check_file_is_registered_under_its_path() {
+    let definition = Regex::new(r#"pub const CHECK: Definition = Definition \{\s*id: "([^"]+)""#).unwrap();
+    let mut in_files = BTreeSet::new();
+    for source in sources("suites") {
+        let Some(found) = definition.captures(&source.text) else { continue };
+        let path = source.path.strip_prefix("suites/src/").unwrap().strip_suffix(".rs").unwrap();
+        assert_eq!(&found[1], path.replace('_', "-"), "{}: the id is the path", source.path);
+        in_files.insert(found[1].to_owned());
+    }
+    let registered: BTreeSet<String> = CHECKS.iter().map(|check| check.id.to_owned()).collect();
+    assert_eq!(in_files, registered, "suites/src/registry.rs lists every file with a check");
+}
