@@ -1,17 +1,20 @@
 //! Everything of amiproof that talks to AWS and Kubernetes, and the runner that drives it.
 //!
 //! Reading order: [`check`] (what a check is) and [`context`] (what it may touch), then [`ledger`] (the record of everything
-//! that is made), [`aws`], [`user_data`], [`cluster`], [`workload`], [`wait`], [`scan`], [`destroy`], [`scope`] and [`pace`].
+//! that is made), [`aws`], [`user_data`], [`cluster`], [`workload`], [`wait`], [`scan`], [`destroy`], [`scope`], [`pace`]
+//! and [`run`] (the dispatcher and the pipelines).
 
 pub mod aws;
 pub mod check;
 pub mod cluster;
 pub mod context;
 pub mod destroy;
+pub mod endpoint;
 #[cfg(test)]
 mod fixture;
 pub mod ledger;
 pub mod pace;
+pub mod run;
 pub mod scan;
 pub mod scope;
 pub mod user_data;

@@ -12,6 +12,7 @@ mod retry;
 pub mod stay;
 pub mod storage;
 pub mod watch;
+pub mod windows;
 
 use std::collections::HashMap;
 use std::fmt;

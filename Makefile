@@ -1,0 +1,111 @@
+# amiproof: the entry point for people and CI. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+MATRIX   ?= amiproof.yaml
+DIR      ?= .amiproof
+VENV     ?= .venv
+CARGO    ?= cargo
+AMIPROOF ?= target/release/amiproof --dir $(DIR)
+# `make cluster-apply RUN=nightly-7` names a run; without it the newest one is meant.
+RUN_FLAG := $(if $(RUN),--run $(RUN),)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- The main job -------------------------------------------------------------------------------------------------------------
+
+.PHONY: build demo
+build: ## Build the release binary
+	$(CARGO) build --release --locked --workspace --bins
+
+demo: build ## A whole run of eight variants against the embedded lab; no account needed
+	$(AMIPROOF) run --lab --file fixtures/matrices/demo.yaml --no-fail
+
+.PHONY: run-static-tests plan apply create-hardened-ami cluster-plan cluster-apply run-cis-scan
+run-static-tests: build ## Step 1: check matrix, waivers, workloads and user data; no network
+	$(AMIPROOF) check --file $(MATRIX)
+
+plan: build ## Step 2: say what the network stack would hold
+	$(AMIPROOF) plan --file $(MATRIX) --only network
+
+apply: build ## Step 2: network and roles, one CloudFormation stack that stays until `make destroy-network`
+	$(AMIPROOF) apply --file $(MATRIX) --only network
+
+destroy-network: build ## Remove the network stack
+	$(AMIPROOF) destroy --only network --file $(MATRIX)
+
+create-hardened-ami: ## Step 3: build VARIANT's image with your Packer template (PACKER_TEMPLATE=..)
+	@test -n "$(VARIANT)" || { echo "name the variant: make create-hardened-ami VARIANT=al2023-l1 PACKER_TEMPLATE=ami.pkr.hcl" >&2; exit 2; }
+	@command -v packer >/dev/null || { echo "packer is not installed; see its documentation, or build the image elsewhere and give its id in the matrix" >&2; exit 2; }
+	packer build -only '*$(VARIANT)*' $(PACKER_TEMPLATE)
+
+cluster-plan: build ## Step 4: say what the cluster and its node groups would be
+	$(AMIPROOF) plan --file $(MATRIX)
+
+cluster-apply: build ## Step 4: cluster, one node group per variant, apps and add-ons, smoke tests; stays
+	$(AMIPROOF) apply --file $(MATRIX) $(RUN_FLAG)
+
+run-cis-scan: build ## Step 5: kube-bench and OS CIS scans on what cluster-apply left
+	$(AMIPROOF) scan --file $(MATRIX) $(RUN_FLAG)
+
+.PHONY: report compare nightly cluster-destroy sweep destroy-network
+report: build ## Render the newest run's report again
+	$(AMIPROOF) report $(RUN)
+
+compare: build ## Compare two runs: make compare BASE=.. CAND=..
+	$(AMIPROOF) compare $(BASE) $(CAND)
+
+nightly: build ## Run, report, compare with the last night, destroy
+	$(AMIPROOF) nightly --file $(MATRIX)
+
+cluster-destroy: build ## Remove everything that a run made
+	$(AMIPROOF) destroy $(RUN_FLAG)
+
+sweep: build ## Remove what runs of any age left behind: make sweep REGION=us-west-2
+	$(AMIPROOF) sweep --region $(REGION)
+
+# ---- Development --------------------------------------------------------------------------------------------------------------
+
+PYTHON_STAMP := $(VENV)/.ready
+$(PYTHON_STAMP): fixtures/tests/requirements.txt
+	@if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "installing python3-venv"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3 python3-venv; fi
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r fixtures/tests/requirements.txt
+	touch $@
+
+.PHONY: python test lint fmt doc bench schemas deny
+python: $(PYTHON_STAMP) ## Make the virtual environment with moto, botocore, boto3, the aws CLI and junitparser
+
+TEST_ENV = AMIPROOF_PYTHON=$(CURDIR)/$(VENV)/bin/python AMIPROOF_REQUIRE_PYTHON=1 \
+           AMIPROOF_MOTO_SERVER=$(CURDIR)/$(VENV)/bin/moto_server AMIPROOF_REQUIRE_MOTO=1 \
+           AMIPROOF_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws INSTA_UPDATE=no
+
+test: python ## Set up what is needed, then the whole test suite
+	$(CARGO) fmt --all --check
+	$(TEST_ENV) $(CARGO) test --locked --workspace --all-targets --no-fail-fast
+	$(TEST_ENV) $(CARGO) test --locked --workspace --doc
+
+test-containers: python ## Run the Docker tests for real: starts Docker Engine and builds a moto image from Debian and PyPI
+	fixtures/containers/run-tests.sh
+
+lint: ## Clippy on everything, warnings are errors
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+fmt: ## Format
+	$(CARGO) fmt --all
+
+doc: ## Documentation, warnings are errors
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+bench: build ## Speed and size targets, printed as ratios
+	$(CARGO) bench --locked -p amiproof --bench targets
+
+schemas: ## Write the JSON Schemas and snapshots anew
+	AMIPROOF_UPDATE=1 INSTA_UPDATE=always $(CARGO) test --workspace
+
+deny: ## Licences, advisories and duplicate dependencies (needs cargo-deny)
+	$(CARGO) deny check

@@ -1,0 +1,358 @@
+//! The command line as data.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Proves that hardened EKS node images still join, run your workloads and meet the benchmark.
+#[derive(Debug, Parser)]
+#[command(name = "amiproof", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 all passed or waived, 1 a check failed, 2 usage or configuration, 3 amiproof could not \
+decide something, 4 nothing selected, 5 regression against the baseline, 6 something was left behind, 130 interrupted.")]
+pub(crate) struct Cli {
+    /// What every command understands.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Colour: 'auto' follows the terminal and NO_COLOR
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+    /// Folder for runs, ledgers and reports
+    #[arg(long, global = true, env = "AMIPROOF_DIR", default_value = ".amiproof", value_name = "DIR")]
+    pub(crate) dir: Utf8PathBuf,
+    /// More detail on standard error; twice for what the libraries say
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands, in the order in which a user meets them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a commented matrix file to start from
+    Init(Init),
+    /// Check the matrix, waivers, workloads and user data; no network
+    Check(Check),
+    /// Say what a run would make and do; changes nothing
+    Plan(Plan),
+    /// Make the cluster and one node group per variant; leave them there
+    Apply(Run),
+    /// Run smoke tests and node checks on what 'apply' left
+    Test(Resumed),
+    /// Run kube-bench and OS CIS scans on what 'apply' left
+    Scan(Resumed),
+    /// All of it: apply, test, scan, report, destroy
+    Run(Run),
+    /// Render a run's report again, offline
+    Report(Report),
+    /// Compare two runs; exit code 5 on a regression
+    Compare(Compare),
+    /// Run, compare with the last night's report, destroy
+    Nightly(Run),
+    /// Remove everything that a run made
+    Destroy(Destroy),
+    /// Remove what runs of any age left behind, by their expiry tags
+    Sweep(Sweep),
+    /// List the workloads of the catalogue, or print one with what amiproof adds
+    Workload(Workload),
+    /// Print a JSON Schema
+    Schema(Schema),
+    /// Serve the lab: an emulated AWS account with Kubernetes clusters
+    Lab(Lab),
+    /// Print a completion script for a shell
+    Completions(Completions),
+}
+
+/// Where the matrix is and what of it is wanted.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Selection {
+    /// The matrix file
+    #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
+    pub(crate) file: Utf8PathBuf,
+    /// Only these variants, and the references that they need
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    pub(crate) variants: Vec<String>,
+    /// Only checks whose id starts with one of these ('node', 'workload/web-service')
+    #[arg(long, value_delimiter = ',', value_name = "PREFIX")]
+    pub(crate) checks: Vec<String>,
+}
+
+/// Which AWS to talk to.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Target {
+    /// Run against a lab inside this process instead of AWS
+    #[arg(long)]
+    pub(crate) lab: bool,
+    /// How many times faster than real time the lab runs
+    #[arg(long, requires = "lab", default_value_t = 120.0, value_name = "FACTOR")]
+    pub(crate) time_scale: f64,
+    /// Faults for the lab: a file, or the name of a built-in scenario
+    #[arg(long, requires = "lab", value_name = "FILE")]
+    pub(crate) scenario: Option<String>,
+    /// Profile of the AWS configuration to use
+    #[arg(long, env = "AWS_PROFILE", conflicts_with = "lab", value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Answer of another endpoint than AWS ('amiproof lab', a moto server)
+    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+}
+
+/// Options of 'run', 'apply' and 'nightly'.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) conduct: Conduct,
+    /// The run's own name; made up when not given
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
+    /// Only this part
+    #[arg(long, value_enum, value_name = "PART")]
+    pub(crate) only: Option<Part>,
+}
+
+/// A part of what a run makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// The CloudFormation stack with network and roles.
+    Network,
+}
+
+impl Run {
+    /// Whether only the network stack is wanted.
+    pub(crate) fn network_only(&self) -> bool {
+        self.only == Some(Part::Network)
+    }
+
+    /// The run's name: the user's, or the one that stands for the cluster's network, or none.
+    pub(crate) fn run_name(&self, cluster: &str) -> Option<String> {
+        self.run.clone().or_else(|| self.network_only().then(|| network_run(cluster)))
+    }
+}
+
+/// The run that stands for a cluster's network stack, which outlives ordinary runs.
+pub(crate) fn network_run(cluster: &str) -> String {
+    let legal: String = cluster.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    format!("network-{}", legal.chars().take(32).collect::<String>().trim_end_matches('-'))
+}
+
+/// Options of 'test' and 'scan'.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Resumed {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) conduct: Conduct,
+    /// The run to continue; the newest one when not given
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
+}
+
+/// How a run behaves.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Conduct {
+    /// Try a failed check again this often; a pass on a retry is 'flaky'
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) retries: u32,
+    /// Pull every image from this registry instead
+    #[arg(long, value_name = "REGISTRY")]
+    pub(crate) image_registry: Option<String>,
+    /// Compare with this run or report and mark regressions
+    #[arg(long, value_name = "RUN")]
+    pub(crate) baseline: Option<String>,
+    /// Print the report as JSON instead of a table
+    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    pub(crate) output: OutputForm,
+    /// Answer 0 although checks failed; errors, leftovers and interruptions still count
+    #[arg(long)]
+    pub(crate) no_fail: bool,
+    /// Hours after which 'sweep' may remove what the run made
+    #[arg(long, default_value_t = 12, value_name = "HOURS")]
+    pub(crate) expires: u32,
+}
+
+/// What goes to standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputForm {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Options of 'init'.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Where to write it
+    #[arg(default_value = "amiproof.yaml", value_name = "FILE")]
+    pub(crate) file: Utf8PathBuf,
+    /// Overwrite a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Options of 'check'.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The matrix file
+    #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
+    pub(crate) file: Utf8PathBuf,
+    /// Print problems as JSON
+    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    pub(crate) output: OutputForm,
+}
+
+/// Options of 'plan'.
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Only this part
+    #[arg(long, value_enum, value_name = "PART")]
+    pub(crate) only: Option<Part>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    pub(crate) output: OutputForm,
+}
+
+/// Options of 'report'.
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// A run's id or a report.json; the newest run when not given
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Print one format to standard output instead of writing all files
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Mark differences from this run or report in the matrix
+    #[arg(long, value_name = "RUN")]
+    pub(crate) baseline: Option<String>,
+}
+
+/// Options of 'compare'.
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// The run or report.json to compare with
+    #[arg(value_name = "BASE")]
+    pub(crate) base: String,
+    /// The run or report.json that is new
+    #[arg(value_name = "CAND")]
+    pub(crate) candidate: String,
+    /// text, markdown or json
+    #[arg(long, default_value = "text", value_name = "FORMAT")]
+    pub(crate) format: String,
+}
+
+/// Options of 'destroy'.
+#[derive(Debug, Args)]
+pub(crate) struct Destroy {
+    /// The run; the newest one when not given
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
+    /// Only this part: the network stack that 'apply --only network' made, which outlives runs
+    #[arg(long, value_enum, value_name = "PART", conflicts_with = "run")]
+    pub(crate) only: Option<Part>,
+    /// The matrix file; read only to find the cluster's network
+    #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
+    pub(crate) file: Utf8PathBuf,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Print what became of each resource as JSON
+    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    pub(crate) output: OutputForm,
+}
+
+/// Options of 'sweep'.
+#[derive(Debug, Args)]
+pub(crate) struct Sweep {
+    /// The AWS region to look in
+    #[arg(long, env = "AWS_REGION", value_name = "REGION")]
+    pub(crate) region: String,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Only say what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Options of 'workload'.
+#[derive(Debug, Args)]
+pub(crate) struct Workload {
+    #[command(subcommand)]
+    pub(crate) command: WorkloadCommand,
+}
+
+/// What to do with workloads.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkloadCommand {
+    /// List the catalogue
+    List,
+    /// Print one with everything that amiproof adds to it
+    Render {
+        /// Its name in the catalogue, or a file
+        name: String,
+        /// The node group that its pods are pinned to
+        #[arg(long, default_value = "my-node-group", value_name = "NAME")]
+        node_group: String,
+    },
+}
+
+/// Options of 'schema'.
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// matrix, workload, waivers or report
+    #[arg(default_value = "matrix", value_name = "KIND")]
+    pub(crate) kind: String,
+}
+
+/// Options of 'lab'.
+#[derive(Debug, Args)]
+pub(crate) struct Lab {
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub(crate) bind: std::net::IpAddr,
+    /// Port of the AWS endpoint; 0 for a free one
+    #[arg(long, default_value_t = 4599, value_name = "PORT")]
+    pub(crate) port: u16,
+    /// How many times faster than real time it runs
+    #[arg(long, default_value_t = 20.0, value_name = "FACTOR")]
+    pub(crate) time_scale: f64,
+    /// Faults: a file, or the name of a built-in scenario
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<String>,
+    /// A cluster that is there from the start
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cluster: Option<String>,
+    /// Write the kubeconfig of --cluster here
+    #[arg(long, requires = "cluster", value_name = "FILE")]
+    pub(crate) kubeconfig: Option<Utf8PathBuf>,
+}
+
+/// Options of 'completions'.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}

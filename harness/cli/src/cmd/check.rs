@@ -1,0 +1,60 @@
+//! `amiproof check`: matrix, waivers, workloads and user data, all problems at once. No network.
+
+use amiproof_core::check::{Applies, Scope};
+use amiproof_model::exit::ExitCode;
+use serde_json::json;
+
+use crate::args::{Check, OutputForm};
+use crate::files;
+use crate::output::{Failure, Output};
+
+/// Says what is wrong, or what the matrix selects.
+pub(crate) fn run(args: &Check, output: &Output) -> Result<ExitCode, Failure> {
+    match args.output {
+        OutputForm::Text => {
+            let inputs = files::read(&args.file, output)?;
+            output.data(summary(&inputs));
+            Ok(ExitCode::Passed)
+        }
+        OutputForm::Json => {
+            let (problems, warnings) = match files::problems(&args.file) {
+                Ok(inputs) => (Vec::new(), inputs.warnings),
+                Err(problems) => (problems, Vec::new()),
+            };
+            let code = if problems.is_empty() { ExitCode::Passed } else { ExitCode::Usage };
+            let answer = json!({"problems": problems, "warnings": warnings});
+            output.data(format_args!("{answer:#}"));
+            Ok(code)
+        }
+    }
+}
+
+fn summary(inputs: &files::Inputs) -> String {
+    let matrix = &inputs.matrix;
+    let checks: Vec<_> = amiproof_suites::all(&inputs.workloads)
+        .into_iter()
+        .filter(|check| matrix.suites.selects(&check.id, check.opt_in))
+        .collect();
+    let nodes: u32 = matrix.variants.iter().map(|variant| variant.nodes).sum();
+    let mut lines = vec![format!(
+        "{}: {} variants with {nodes} nodes on {} ({}), Kubernetes {}",
+        matrix.name,
+        matrix.variants.len(),
+        matrix.cluster.name,
+        matrix.cluster.region,
+        matrix.cluster.kubernetes_version
+    )];
+    for variant in &matrix.variants {
+        let applicable = checks
+            .iter()
+            .filter(|check| check.scope == Scope::Variant && (check.applies)(variant) == Applies::Yes)
+            .count();
+        let hardening = variant
+            .hardening
+            .as_ref()
+            .map_or_else(|| "stock".to_owned(), |hardening| format!("{} {}", hardening.benchmark, hardening.level));
+        lines.push(format!("  {:<32} {:<13} {hardening:<28} {applicable} checks and scans", variant.name, variant.family.word()));
+    }
+    lines.push(format!("{} waivers, {} workloads", inputs.waivers.len(), inputs.workloads.len()));
+    lines.join("\n")
+}

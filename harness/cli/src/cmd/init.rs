@@ -1,0 +1,25 @@
+//! `amiproof init`: a commented matrix file to start from.
+
+use amiproof_model::exit::ExitCode;
+
+use crate::args::Init;
+use crate::output::{Failure, Output};
+use crate::rundir::cannot;
+
+/// Writes the file; one that is there stays unless `--force` says otherwise.
+pub(crate) fn run(args: &Init, output: &Output) -> Result<ExitCode, Failure> {
+    if args.file.exists() && !args.force {
+        return Err(Failure::usage(
+            format!("{} exists already", args.file),
+            "give another name, or --force to overwrite it",
+        ));
+    }
+    std::fs::write(&args.file, amiproof_model::matrix::init::starter())
+        .map_err(|error| cannot("write", &args.file, &error))?;
+    output.note(format_args!(
+        "wrote {0}\n\nnext: edit it, then `amiproof check --file {0}`, then `amiproof run --lab --file {0}` to see it work \
+         without an account",
+        args.file
+    ));
+    Ok(ExitCode::Passed)
+}

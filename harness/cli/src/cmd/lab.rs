@@ -1,0 +1,55 @@
+//! `amiproof lab`: serves the lab until Ctrl-C and prints what to export.
+
+use amiproof_lab::{Lab, LabOptions};
+use amiproof_model::exit::ExitCode;
+
+use crate::args;
+use crate::output::{Failure, Output};
+use crate::signals::Signals;
+
+/// Serves until a signal comes.
+pub(crate) fn run(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure> {
+    super::runtime()?.block_on(serve(args, output))
+}
+
+async fn serve(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure> {
+    let signals = Signals::listen(|_| ())
+        .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
+    let options = LabOptions {
+        address: std::net::SocketAddr::new(args.bind, args.port),
+        time_scale: args.time_scale,
+        scenario: crate::session::scenario(args.scenario.as_deref())?,
+        ..LabOptions::default()
+    };
+    let lab = Lab::start(options).await.map_err(|error| {
+        Failure::error(format!("cannot start the lab: {error}"), "is another one running? give another --port, or 0 for a free one")
+    })?;
+    if let Some(name) = &args.cluster {
+        let kubeconfig = lab
+            .create_cluster(name, "1.35")
+            .await
+            .map_err(|error| Failure::error(format!("cannot create the cluster: {error}"), ""))?;
+        if let Some(path) = &args.kubeconfig {
+            std::fs::write(path, kubeconfig).map_err(|error| crate::rundir::cannot("write", path, &error))?;
+        }
+    }
+    output.data(exports(&lab, args));
+    output.note("the lab runs until Ctrl-C; it forgets everything then");
+    signals.cancel.cancelled().await;
+    lab.stop().await;
+    Ok(ExitCode::Passed)
+}
+
+fn exports(lab: &Lab, args: &args::Lab) -> String {
+    let (key, secret) = Lab::credentials();
+    let mut text = format!(
+        "export AWS_ENDPOINT_URL={}\nexport AWS_ACCESS_KEY_ID={key}\nexport AWS_SECRET_ACCESS_KEY={secret}\n\
+         export AWS_REGION={region}\nexport AWS_DEFAULT_REGION={region}\n",
+        lab.endpoint(),
+        region = lab.region(),
+    );
+    if let Some(path) = &args.kubeconfig {
+        text.push_str(&format!("export KUBECONFIG={path}\n"));
+    }
+    text
+}

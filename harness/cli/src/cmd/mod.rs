@@ -1,0 +1,52 @@
+//! The commands, one file each.
+
+mod check;
+mod compare;
+mod completions;
+mod destroy;
+mod init;
+mod lab;
+mod plan;
+mod report;
+mod run;
+mod schema;
+mod sweep;
+mod workload;
+
+use amiproof_model::exit::ExitCode;
+
+use crate::args::{Cli, Command};
+use crate::output::{Failure, Output};
+use crate::session::Goal;
+
+/// Runs the command that was asked for.
+pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
+    crate::output::log_to_stderr(cli.global.verbose);
+    let global = &cli.global;
+    match cli.command {
+        Command::Init(args) => init::run(&args, output),
+        Command::Check(args) => check::run(&args, output),
+        Command::Plan(args) => plan::run(&args, output),
+        Command::Apply(args) => run::fresh(global, &args, Goal::Apply, output),
+        Command::Test(args) => run::resumed(global, &args, Goal::Test, output),
+        Command::Scan(args) => run::resumed(global, &args, Goal::Scan, output),
+        Command::Run(args) => run::fresh(global, &args, Goal::All, output),
+        Command::Nightly(args) => run::fresh(global, &args, Goal::Nightly, output),
+        Command::Report(args) => report::run(global, &args, output),
+        Command::Compare(args) => compare::run(global, &args, output),
+        Command::Destroy(args) => destroy::run(global, &args, output),
+        Command::Sweep(args) => sweep::run(&args, output),
+        Command::Workload(args) => workload::run(&args, output),
+        Command::Schema(args) => schema::run(&args, output),
+        Command::Lab(args) => lab::run(&args, output),
+        Command::Completions(args) => completions::run(&args, output),
+    }
+}
+
+/// The runtime of commands that talk to somebody.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::error(format!("cannot start the asynchronous runtime: {error}"), ""))
+}

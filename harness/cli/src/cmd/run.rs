@@ -1,0 +1,249 @@
+//! `amiproof run`, `apply`, `test`, `scan` and `nightly`: the same code with different steps.
+
+use std::sync::Arc;
+
+use amiproof_core::check::Check;
+use amiproof_core::ledger::{Header, Ledger};
+use amiproof_core::run::{Plan, Steps, Stop, Tools};
+use amiproof_model::exit::ExitCode;
+use amiproof_model::matrix::Matrix;
+use amiproof_model::report::{Cleanup, Report};
+use amiproof_reports::{Format, Options, compare, terminal};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::args::{Conduct, Global, OutputForm, Resumed, Run, Selection, Target};
+use crate::files::{self, Inputs};
+use crate::output::{Failure, Output};
+use crate::progress::Progress;
+use crate::rundir::{self, RunDir};
+use crate::session::{Connection, Goal};
+use crate::signals::Signals;
+
+/// A run of its own.
+pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) -> Result<ExitCode, Failure> {
+    let inputs = files::read(&args.selection.file, output)?;
+    let asked = Asked::new(inputs, &args.selection, &args.conduct)?;
+    if asked.checks.is_empty() && !args.network_only() {
+        return nothing_selected(output);
+    }
+    let folder = RunDir::create(&global.dir, args.run_name(&asked.matrix.cluster.name).as_deref())?;
+    let steps = match goal {
+        Goal::Apply if args.network_only() => Steps { network_only: true, ..STEPS_NONE },
+        Goal::Apply => Steps { provision: true, test: true, ..STEPS_NONE },
+        _ => Steps { provision: true, test: true, scan: true, teardown: true, ..STEPS_NONE },
+    };
+    super::runtime()?.block_on(conduct(global, &args.target, asked, folder, steps, goal, output))
+}
+
+/// More of a run that is there.
+pub(crate) fn resumed(global: &Global, args: &Resumed, goal: Goal, output: &Output) -> Result<ExitCode, Failure> {
+    if args.target.lab {
+        return Err(Failure::usage(
+            "a lab inside this process is empty: there is nothing to continue",
+            "use 'amiproof run --lab', or start 'amiproof lab' and use its endpoint for apply, test and scan",
+        ));
+    }
+    let inputs = files::read(&args.selection.file, output)?;
+    let asked = Asked::new(inputs, &args.selection, &args.conduct)?;
+    if asked.checks.is_empty() {
+        return nothing_selected(output);
+    }
+    let folder = RunDir::open(&global.dir, args.run.as_deref())?;
+    let steps = Steps { test: goal == Goal::Test, scan: goal == Goal::Scan, ..STEPS_NONE };
+    super::runtime()?.block_on(conduct(global, &args.target, asked, folder, steps, goal, output))
+}
+
+const STEPS_NONE: Steps = Steps { provision: false, network_only: false, test: false, scan: false, teardown: false };
+
+/// What the user asked for, narrowed to what was selected.
+struct Asked {
+    matrix: Matrix,
+    checks: Vec<Check>,
+    inputs: Inputs,
+    conduct: Conduct,
+}
+
+impl Asked {
+    fn new(inputs: Inputs, selection: &Selection, conduct: &Conduct) -> Result<Self, Failure> {
+        let matrix = files::narrowed(&inputs.matrix, &selection.variants)?;
+        let wanted = |check: &Check| {
+            let prefixes = &selection.checks;
+            let named = prefixes.is_empty() || prefixes.iter().any(|prefix| check.id.as_str().starts_with(prefix.as_str()));
+            named && matrix.suites.selects(&check.id, check.opt_in)
+        };
+        let checks = amiproof_suites::all(&inputs.workloads).into_iter().filter(wanted).collect();
+        Ok(Self { matrix, checks, inputs, conduct: conduct.clone() })
+    }
+}
+
+fn nothing_selected(output: &Output) -> Result<ExitCode, Failure> {
+    output.note("nothing selected: no check matches --checks and the matrix' suites");
+    output.note("\nhint: `amiproof check` lists what the matrix selects");
+    Ok(ExitCode::NothingSelected)
+}
+
+/// Connects, runs, reports.
+async fn conduct(
+    global: &Global,
+    target: &Target,
+    asked: Asked,
+    folder: RunDir,
+    steps: Steps,
+    goal: Goal,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let shown = *output;
+    let signals = Signals::listen(move |count| {
+        if count > 1 {
+            shown.note("interrupted again: leaving; `amiproof destroy` removes what is left");
+        }
+    })
+    .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
+    let connection = Connection::open(target, &asked.matrix.cluster.region).await?;
+    let ledger = ledger(&asked, &folder, steps, &connection).await?;
+    output.note(format_args!("run {}  ({})", folder.id, folder.path()));
+    let conduct = asked.conduct.clone();
+    let plan = plan(asked, &folder, steps, &connection)?;
+    let tools = Tools { clients: connection.clients.clone(), ledger, pace: connection.pace };
+    let stop = Stop { cancel: signals.cancel.clone(), abort: signals.abort.clone() };
+    let mut progress = Progress::new(*output);
+    let report = amiproof_core::run::run(plan, tools, stop, |event| progress.show(event)).await;
+    progress.finish();
+    connection.close().await;
+    publish(global, &report, &folder, &conduct, goal, output)
+}
+
+async fn ledger(asked: &Asked, folder: &RunDir, steps: Steps, connection: &Connection) -> Result<Ledger, Failure> {
+    let failure = |error: amiproof_core::ledger::Error| {
+        Failure::error(amiproof_core::run::event::chain(&error), "")
+    };
+    if !steps.provision && !steps.network_only {
+        return Ledger::open(folder.path()).map_err(failure);
+    }
+    let identity = connection.clients.whoami().await.map_err(|error| {
+        Failure::error(
+            amiproof_core::run::event::chain(&error),
+            "check the credentials with `aws sts get-caller-identity`; nothing was created",
+        )
+    })?;
+    let header = Header::new(
+        folder.id.clone(),
+        asked.matrix.name.clone(),
+        identity.account,
+        asked.matrix.cluster.region.clone(),
+        connection.clients.endpoint().map(str::to_owned),
+    );
+    Ledger::create(folder.path(), header).map_err(failure)
+}
+
+fn plan(asked: Asked, folder: &RunDir, steps: Steps, connection: &Connection) -> Result<Plan, Failure> {
+    let hours = i64::from(asked.conduct.expires);
+    let expires = Timestamp::now()
+        .checked_add(SignedDuration::from_hours(hours))
+        .map_err(|error| Failure::usage(format!("--expires {hours}: {error}"), "give a smaller number of hours"))?;
+    let earlier = match std::fs::read_to_string(folder.report()) {
+        Ok(text) => Some(Report::parse(&text).map_err(|error| {
+            Failure::usage(format!("{}: {error}", folder.report()), "move it away to start the report anew")
+        })?),
+        Err(_) => None,
+    };
+    Ok(Plan {
+        run: folder.id.clone(),
+        matrix: Arc::new(asked.matrix),
+        steps,
+        checks: asked.checks,
+        waivers: asked.inputs.waivers,
+        retries: asked.conduct.retries,
+        image_registry: asked.conduct.image_registry,
+        folder: folder.path().to_owned(),
+        expires,
+        lab: connection.is_lab,
+        earlier,
+    })
+}
+
+/// Writes every format, prints the summary, says the exit code.
+fn publish(
+    global: &Global,
+    report: &Report,
+    folder: &RunDir,
+    conduct: &Conduct,
+    goal: Goal,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let baseline = baseline(global, report, folder, conduct, goal)?;
+    let written = write_files(report, baseline.as_ref(), folder.path(), output);
+    match conduct.output {
+        OutputForm::Text => {
+            output.data(terminal::render(report, baseline.as_ref(), &style(*output)));
+            let shown = [Format::Html, Format::Junit, Format::Json];
+            for (format, path) in written.iter().filter(|(format, _)| shown.contains(format)) {
+                output.data(format_args!("{:<9} {path}", format.word()));
+            }
+        }
+        OutputForm::Json => {
+            let options = Options::default();
+            let text = amiproof_reports::render(Format::Json, report, &options)
+                .map_err(|error| Failure::error(error.to_string(), ""))?;
+            output.data(text);
+        }
+    }
+    Ok(exit_code(report, baseline.as_ref(), conduct))
+}
+
+fn exit_code(report: &Report, baseline: Option<&Report>, conduct: &Conduct) -> ExitCode {
+    let own = ExitCode::of(report);
+    let regressed = || baseline.is_some_and(|baseline| compare::compare(baseline, report).has_regression());
+    match own {
+        ExitCode::Failed | ExitCode::Passed if regressed() => ExitCode::Regression,
+        ExitCode::Failed if conduct.no_fail => ExitCode::Passed,
+        other => other,
+    }
+}
+
+/// The report that was named with `--baseline`, or the last night's.
+fn baseline(
+    global: &Global,
+    report: &Report,
+    folder: &RunDir,
+    conduct: &Conduct,
+    goal: Goal,
+) -> Result<Option<Report>, Failure> {
+    match (&conduct.baseline, goal) {
+        (Some(which), _) => Ok(Some(rundir::read_report(&global.dir, Some(which))?.0)),
+        (None, Goal::Nightly) => Ok(rundir::previous(&global.dir, &report.run.matrix, &folder.id)),
+        (None, _) => Ok(None),
+    }
+}
+
+/// Writes into a run's report, where it has one, what `destroy` did later.
+pub(crate) fn amend_report(folder: &RunDir, cleanup: &Cleanup, output: &Output) -> Result<(), Failure> {
+    let Ok(text) = std::fs::read_to_string(folder.report()) else { return Ok(()) };
+    let mut report = Report::parse(&text)
+        .map_err(|error| Failure::error(format!("{}: {error}", folder.report()), "everything was destroyed all the same"))?;
+    report.cleanup = cleanup.clone();
+    write_files(&report, None, folder.path(), output);
+    Ok(())
+}
+
+/// Writes every format into a folder; one that fails is said and does not stop the others.
+pub(crate) fn write_files(
+    report: &Report,
+    baseline: Option<&Report>,
+    folder: &camino::Utf8Path,
+    output: &Output,
+) -> Vec<(Format, String)> {
+    let mut written = Vec::new();
+    for (format, outcome) in amiproof_reports::write_all(folder.as_std_path(), report, baseline) {
+        match outcome {
+            Ok(path) => written.push((format, path.display().to_string())),
+            Err(error) => output.note(format_args!("warning: {}: {error}", format.word())),
+        }
+    }
+    written
+}
+
+/// How the terminal wants its tables.
+pub(crate) fn style(output: Output) -> terminal::Style {
+    terminal::Style { width: output.width(), color: output.color(), ..terminal::Style::default() }
+}

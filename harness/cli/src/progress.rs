@@ -1,0 +1,153 @@
+//! Live progress: bars on a terminal, plain lines in CI. Only listens to events.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use amiproof_core::run::event::{Event, EventKind};
+use amiproof_model::report::{Phase, PhaseEnd, Subject};
+use amiproof_model::verdict::Outcome;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use crate::output::Output;
+
+/// Shows events as they come.
+pub(crate) struct Progress {
+    output: Output,
+    started: Timestamp,
+    bars: Option<Bars>,
+}
+
+/// One line per subject on a terminal.
+struct Bars {
+    all: MultiProgress,
+    lines: BTreeMap<String, Line>,
+}
+
+/// The line of one subject.
+struct Line {
+    bar: ProgressBar,
+    phases: Vec<Phase>,
+    passed: usize,
+    failed: usize,
+    other: usize,
+}
+
+impl Progress {
+    /// Bars on a terminal, lines elsewhere.
+    pub(crate) fn new(output: Output) -> Self {
+        let bars = output.is_terminal().then(|| Bars { all: MultiProgress::new(), lines: BTreeMap::new() });
+        Self { output, started: Timestamp::now(), bars }
+    }
+
+    /// Shows one event.
+    pub(crate) fn show(&mut self, event: &Event) {
+        let elapsed = event.at.duration_since(self.started).as_secs_f64();
+        if let Some(text) = important(event) {
+            let line = format!("[{elapsed:7.1}s] {:<24} {text}", event.subject.as_str());
+            match &self.bars {
+                Some(bars) => bars.all.suspend(|| self.output.note(&line)),
+                None => self.output.note(&line),
+            }
+        } else if self.bars.is_none() {
+            if let Some(text) = ordinary(event) {
+                self.output.note(format_args!("[{elapsed:7.1}s] {:<24} {text}", event.subject.as_str()));
+            }
+        }
+        if let Some(bars) = &mut self.bars {
+            bars.update(event);
+        }
+    }
+
+    /// Takes the bars away.
+    pub(crate) fn finish(&mut self) {
+        if let Some(bars) = &mut self.bars {
+            if bars.all.clear().is_err() {
+                tracing::debug!("the terminal went away");
+            }
+        }
+    }
+}
+
+/// What everybody should read, bars or not.
+fn important(event: &Event) -> Option<String> {
+    match &event.kind {
+        EventKind::PhaseEnded(phase, PhaseEnd::Broken { message, .. }) => {
+            Some(format!("{} broke: {message}", phase.word()))
+        }
+        EventKind::Interrupted => Some("interrupted: stopping checks, then cleaning up (again to stop at once)".to_owned()),
+        EventKind::CleanedUp(cleanup) if !cleanup.leftovers.is_empty() => {
+            Some(format!("{} left behind", cleanup.leftovers.len()))
+        }
+        _ => None,
+    }
+}
+
+/// What a log of CI shows besides.
+fn ordinary(event: &Event) -> Option<String> {
+    Some(match &event.kind {
+        EventKind::PhaseStarted(phase) => format!("{} …", phase.word()),
+        EventKind::PhaseEnded(phase, PhaseEnd::Done) => format!("{} done", phase.word()),
+        EventKind::PhaseEnded(phase, PhaseEnd::Cancelled) => format!("{} stopped", phase.word()),
+        EventKind::Progress(phase, text) => format!("{}: {text}", phase.word()),
+        EventKind::CheckRetried { check, reason } => format!("{check}: trying again after: {}", first_line(reason)),
+        EventKind::Result(result) => match &result.outcome {
+            // Controls come by the hundred; a log shows those that are not fine by count at the end of the phase.
+            Outcome::Pass | Outcome::NotApplicable { .. } if result.control.is_none() => {
+                format!("{}: {}", result.check, result.outcome.word())
+            }
+            Outcome::Fail { .. } | Outcome::Error { .. } if result.control.is_none() => {
+                format!("{}: {}: {}", result.check, result.outcome.word(), first_line(result.outcome.reason()))
+            }
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or("")
+}
+
+impl Bars {
+    fn update(&mut self, event: &Event) {
+        let name = event.subject.as_str().to_owned();
+        let all = &self.all;
+        let line = self.lines.entry(name.clone()).or_insert_with(|| Line::new(all, &name, &event.subject));
+        match &event.kind {
+            EventKind::PhaseStarted(phase) => line.phases.push(*phase),
+            EventKind::PhaseEnded(phase, _) => line.phases.retain(|running| running != phase),
+            EventKind::Result(result) => match &result.outcome {
+                Outcome::Pass => line.passed += 1,
+                Outcome::Fail { .. } | Outcome::Error { .. } => line.failed += 1,
+                Outcome::NotApplicable { .. } | Outcome::NotEvaluated { .. } => line.other += 1,
+            },
+            EventKind::Progress(_, text) => line.bar.set_prefix(text.clone()),
+            _ => {}
+        }
+        line.redraw();
+    }
+}
+
+impl Line {
+    fn new(all: &MultiProgress, name: &str, subject: &Subject) -> Self {
+        let bar = match subject {
+            Subject::Cluster => all.insert(0, ProgressBar::new_spinner()),
+            Subject::Variant(_) => all.add(ProgressBar::new_spinner()),
+        };
+        let style = ProgressStyle::with_template(&format!("{{spinner}} {name:<24} {{elapsed:>4}}  {{wide_msg}}"));
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self { bar, phases: Vec::new(), passed: 0, failed: 0, other: 0 }
+    }
+
+    fn redraw(&self) {
+        let phases: Vec<&str> = self.phases.iter().map(|phase| phase.word()).collect();
+        let doing = if phases.is_empty() { "waiting".to_owned() } else { phases.join(" + ") };
+        let counts = match (self.passed, self.failed, self.other) {
+            (0, 0, 0) => String::new(),
+            (passed, failed, other) => format!("  {passed} passed, {failed} failed, {other} other"),
+        };
+        self.bar.set_message(format!("{doing}{counts}"));
+    }
+}

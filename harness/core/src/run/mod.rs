@@ -1,0 +1,236 @@
+//! A run: one pipeline per variant, one dispatcher, explicit cleanup.
+//!
+//! [`run`] starts the work and then only receives events: it folds them into the report ([`recorder`]) and shows them to a
+//! listener. The work is [`shared`] (network, cluster, add-ons) and a [`pipeline`] per variant, each waiting for nothing but its own
+//! predecessors. [`checks`] runs the checks of one subject, [`verdicts`] has the last word, [`critical`] says what the run could at
+//! best have taken.
+//!
+//! # Cancel safety
+//! Work stops at `stop.cancel`; teardown goes on until `stop.abort`. What is still there then is in the ledger, and
+//! `amiproof destroy` removes it.
+
+pub mod checks;
+pub mod critical;
+pub mod event;
+pub mod pipeline;
+pub mod recorder;
+pub mod shared;
+pub mod verdicts;
+
+use std::sync::Arc;
+
+use amiproof_model::matrix::{Matrix, Variant};
+use amiproof_model::name::RunId;
+use amiproof_model::report::{Cleanup, Phase, PhaseEnd, Report, Subject};
+use amiproof_model::waiver::Waiver;
+use camino::Utf8PathBuf;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use self::event::{Event, EventKind, Events};
+use self::recorder::Recorder;
+use crate::aws::Clients;
+use crate::check::{Check, Scope};
+use crate::cluster::Access;
+use crate::destroy::{self, What};
+use crate::ledger::Ledger;
+use crate::pace::Pace;
+
+/// What a run shall do.
+#[derive(Clone)]
+pub struct Plan {
+    /// Its name.
+    pub run: RunId,
+    /// The matrix, already narrowed to the selected variants.
+    pub matrix: Arc<Matrix>,
+    /// Which steps.
+    pub steps: Steps,
+    /// The selected checks, in the order of the registry.
+    pub checks: Vec<Check>,
+    /// Exceptions.
+    pub waivers: Vec<Waiver>,
+    /// How often a failure is tried again.
+    pub retries: u32,
+    /// Replaces the registry of every image.
+    pub image_registry: Option<String>,
+    /// The folder of the matrix file; what it names is relative to it.
+    pub base: Utf8PathBuf,
+    /// The run's folder; evidence goes below it.
+    pub folder: Utf8PathBuf,
+    /// From when on `sweep` may remove what the run made.
+    pub expires: Timestamp,
+    /// Whether it talks to the lab.
+    pub lab: bool,
+    /// The report of an earlier command of the same run.
+    pub earlier: Option<Report>,
+}
+
+/// The steps of a run, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steps {
+    /// Make what is not there yet; otherwise what an earlier command of this run made must be there.
+    pub provision: bool,
+    /// Stop after the network stack.
+    pub network_only: bool,
+    /// Smoke tests and node checks.
+    pub test: bool,
+    /// kube-bench and OS scans.
+    pub scan: bool,
+    /// Take everything down again, also when something broke or the run was interrupted.
+    pub teardown: bool,
+}
+
+/// What a run works with.
+#[derive(Clone)]
+pub struct Tools {
+    /// AWS.
+    pub clients: Clients,
+    /// The record of everything that the run makes.
+    pub ledger: Ledger,
+    /// How patient polling is.
+    pub pace: Pace,
+}
+
+/// How a run is stopped.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    /// Stop working, still clean up.
+    pub cancel: CancellationToken,
+    /// Stop cleaning up, too.
+    pub abort: CancellationToken,
+}
+
+/// Everything that the parts of a run share.
+pub(crate) struct Session {
+    pub(crate) plan: Plan,
+    pub(crate) tools: Tools,
+    pub(crate) stop: Stop,
+    pub(crate) events: Events,
+}
+
+impl Session {
+    /// The selected checks of a scope that belong to the steps of this run.
+    pub(crate) fn checks(&self, scope: Scope) -> Vec<Check> {
+        let wanted = |check: &&Check| match check.phase {
+            Phase::Test => self.plan.steps.test,
+            _ => self.plan.steps.scan,
+        };
+        self.plan.checks.iter().filter(|check| check.scope == scope).filter(wanted).cloned().collect()
+    }
+}
+
+/// Runs a plan to its end and answers with the finished report. The listener sees every event, in order.
+pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(&Event)) -> Report {
+    let (events, mut incoming) = Events::channel();
+    let order = plan.checks.iter().map(|check| check.id.to_string());
+    let mut recorder = Recorder::new(plan.run.clone(), &plan.matrix, plan.lab, order, Timestamp::now());
+    if let Some(earlier) = plan.earlier.clone() {
+        recorder.resume(earlier);
+    }
+    let waivers = plan.waivers.clone();
+    let session = Arc::new(Session { plan, tools, stop: stop.clone(), events });
+    let mut work = tokio::spawn(work(session));
+    let mut interrupted = false;
+    let mut finished = false;
+    loop {
+        tokio::select! {
+            biased;
+            event = incoming.recv() => match event {
+                Some(event) => {
+                    recorder.record(&event);
+                    listener(&event);
+                }
+                None => break,
+            },
+            () = stop.cancel.cancelled(), if !interrupted && !finished => {
+                interrupted = true;
+                let event = Event { at: Timestamp::now(), subject: Subject::Cluster, kind: EventKind::Interrupted };
+                recorder.record(&event);
+                listener(&event);
+            }
+            joined = &mut work, if !finished => {
+                // The channel closes with the last sender, so everything that was sent is still received above.
+                finished = true;
+                if let Err(failure) = joined {
+                    let message = format!("the run itself broke, which is a defect of amiproof: {failure}; \
+                        remove what it made with 'amiproof destroy'");
+                    let end = PhaseEnd::Broken { message, evidence: Vec::new() };
+                    let kind = EventKind::PhaseEnded(Phase::Cluster, end);
+                    let event = Event { at: Timestamp::now(), subject: Subject::Cluster, kind };
+                    recorder.record(&event);
+                    listener(&event);
+                }
+            }
+        }
+    }
+    recorder.finish(&waivers, Timestamp::now())
+}
+
+/// The work of a run: what all variants share and every variant's pipeline, beside each other; then the last teardown.
+async fn work(session: Arc<Session>) {
+    let pipelines = pipeline::Pipelines::new(&session.plan.matrix);
+    let shared = shared::start(&session);
+    if !session.plan.steps.network_only {
+        pipelines.run(&session, &shared).await;
+    }
+    shared.finished().await;
+    let cleanup = if session.plan.steps.teardown {
+        teardown(&session, shared.access()).await
+    } else {
+        Cleanup { ran: false, created: session.tools.ledger.entries().len(), gone: 0, leftovers: Vec::new() }
+    };
+    session.events.send(&Subject::Cluster, EventKind::CleanedUp(cleanup));
+}
+
+/// Removes everything that the run made and asks the account what is left.
+async fn teardown(session: &Session, access: Option<Access>) -> Cleanup {
+    let subject = Subject::Cluster;
+    session.events.send(&subject, EventKind::PhaseStarted(Phase::Teardown));
+    let plan = destroy::Plan {
+        ledger: &session.tools.ledger,
+        clients: Some(&session.tools.clients),
+        access: access.as_ref(),
+        what: What::Everything,
+        deadlines: destroy::Deadlines::default(),
+    };
+    let (cleanup, end) = match session.stop.abort.run_until_cancelled(destroy::destroy(&plan)).await {
+        Some(Ok(cleanup)) => (cleanup, PhaseEnd::Done),
+        Some(Err(error)) => {
+            let message = format!("{}; the account may still hold what the run made", event::chain(&error));
+            (unfinished(&session.tools.ledger), PhaseEnd::Broken { message, evidence: Vec::new() })
+        }
+        None => (unfinished(&session.tools.ledger), PhaseEnd::Cancelled),
+    };
+    session.events.send(&subject, EventKind::PhaseEnded(Phase::Teardown, end));
+    cleanup
+}
+
+/// What the ledger says of a teardown that did not come to its end: everything that is not known to be gone is left.
+pub fn unfinished(ledger: &Ledger) -> Cleanup {
+    let entries = ledger.entries();
+    let is_gone = |entry: &&crate::ledger::Entry| entry.state == crate::ledger::State::Gone;
+    let leftovers = entries.iter().filter(|entry| !is_gone(entry)).map(|entry| {
+        let target = destroy::Target::of_entry(entry, ledger.header());
+        target.leftover("the teardown was stopped before this was known to be gone".to_owned())
+    });
+    Cleanup {
+        ran: true,
+        created: entries.len(),
+        gone: entries.iter().filter(is_gone).count(),
+        leftovers: leftovers.collect(),
+    }
+}
+
+/// A connection to a cluster that is there, for taking down what a run left in it; `None` when it is gone or does not answer.
+pub async fn reach(clients: &Clients, cluster: &str) -> Option<Access> {
+    let endpoint = crate::aws::cluster::describe(clients, cluster).await.ok()??;
+    shared::access(clients, &endpoint).ok()
+}
+
+/// The variant whose nodes checks of the whole cluster may use: the first unhardened Linux one, else the first Linux one.
+pub(crate) fn cluster_check_candidates(matrix: &Matrix) -> Vec<&Variant> {
+    let linux = || matrix.variants.iter().filter(|variant| variant.family.is_linux());
+    let stock = linux().filter(|variant| variant.hardening.is_none());
+    let hardened = linux().filter(|variant| variant.hardening.is_some());
+    stock.chain(hardened).collect()
+}

@@ -1,0 +1,305 @@
+//! One variant from image to teardown, as soon as its own predecessor is done: never all node groups first, then all tests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use amiproof_model::matrix::{AmiSource, Matrix, Variant};
+use amiproof_model::name::VariantName;
+use amiproof_model::report::{NodeRecord, Phase, PhaseEnd, Subject};
+use amiproof_model::verdict::Evidence;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::event::{Broken, EventKind, of_variant};
+use super::shared::{ClusterReady, Shared};
+use super::{Session, checks, cluster_check_candidates};
+use crate::cluster;
+use crate::aws::ami::Ami;
+use crate::check::{Check, Scope};
+use crate::context::{Context, Peers};
+use crate::destroy::{self, What};
+
+/// The pipelines of all variants, with what they need of each other.
+pub(crate) struct Pipelines {
+    lanes: BTreeMap<VariantName, Lane>,
+}
+
+/// What one pipeline shows to, and waits for from, the others.
+struct Lane {
+    /// Its nodes, for the variants that use it as their reference.
+    nodes: watch::Sender<Peers>,
+    /// Cloned by everybody who needs its nodes; its teardown waits until the last clone is gone.
+    hold: Option<mpsc::Sender<()>>,
+    /// Closes when nobody needs its nodes any more.
+    released: Option<mpsc::Receiver<()>>,
+}
+
+/// The variant's side of its lane, moved into its pipeline.
+struct Seat {
+    nodes: watch::Sender<Peers>,
+    released: mpsc::Receiver<()>,
+    peers: watch::Receiver<Peers>,
+    /// Keeps the reference's nodes alive until this variant's tests are over.
+    reference_hold: Option<mpsc::Sender<()>>,
+}
+
+impl Pipelines {
+    /// A lane per variant.
+    pub(crate) fn new(matrix: &Matrix) -> Self {
+        let lanes = matrix.variants.iter().map(|variant| {
+            let (hold, released) = mpsc::channel(1);
+            let lane = Lane { nodes: watch::Sender::new(Peers::Pending), hold: Some(hold), released: Some(released) };
+            (variant.name.clone(), lane)
+        });
+        Self { lanes: lanes.collect() }
+    }
+
+    /// Runs all pipelines beside each other, and the checks of the whole cluster on the first suitable variant's nodes.
+    pub(crate) async fn run(mut self, session: &Arc<Session>, shared: &Shared) {
+        let mut running = JoinSet::new();
+        let mut names = BTreeMap::new();
+        let on_cluster = session.checks(Scope::Cluster);
+        if !on_cluster.is_empty() {
+            let candidates = self.candidates(&session.plan.matrix);
+            let (session, shared) = (Arc::clone(session), shared.clone());
+            let task = running.spawn(async move { check_cluster(session, shared, candidates, on_cluster).await });
+            names.insert(task.id(), Subject::Cluster);
+        }
+        for variant in session.plan.matrix.variants.clone() {
+            let Some(seat) = self.seat(&variant) else { continue };
+            let name = variant.name.clone();
+            let (session, shared) = (Arc::clone(session), shared.clone());
+            let task = running.spawn(async move { run_variant(session, shared, Arc::new(variant), seat).await });
+            names.insert(task.id(), of_variant(&name));
+        }
+        // The holds that were not given to anybody would keep every teardown waiting.
+        self.lanes.values_mut().for_each(|lane| lane.hold = None);
+        while let Some(joined) = running.join_next_with_id().await {
+            let Err(failure) = joined else { continue };
+            let Some(subject) = names.get(&failure.id()) else { continue };
+            let message = format!("its pipeline panicked, which is a defect of amiproof: {failure}");
+            let end = PhaseEnd::Broken { message, evidence: Vec::new() };
+            session.events.send(subject, EventKind::PhaseEnded(Phase::Test, end));
+        }
+    }
+
+    fn seat(&mut self, variant: &Variant) -> Option<Seat> {
+        let (peers, reference_hold) = match variant.reference.as_ref().and_then(|name| self.lanes.get(name)) {
+            Some(lane) => (lane.nodes.subscribe(), lane.hold.clone()),
+            None => (watch::Sender::new(Peers::None).subscribe(), None),
+        };
+        let lane = self.lanes.get_mut(&variant.name)?;
+        Some(Seat { nodes: lane.nodes.clone(), released: lane.released.take()?, peers, reference_hold })
+    }
+
+    fn candidates(&self, matrix: &Matrix) -> Vec<Candidate> {
+        cluster_check_candidates(matrix)
+            .into_iter()
+            .filter_map(|variant| {
+                let lane = self.lanes.get(&variant.name)?;
+                let hold = lane.hold.clone();
+                Some(Candidate { variant: Arc::new(variant.clone()), nodes: lane.nodes.subscribe(), hold })
+            })
+            .collect()
+    }
+}
+
+/// A variant whose nodes the checks of the whole cluster may use.
+struct Candidate {
+    variant: Arc<Variant>,
+    nodes: watch::Receiver<Peers>,
+    hold: Option<mpsc::Sender<()>>,
+}
+
+/// Runs the checks of the whole cluster on the nodes of the first candidate that gets any.
+async fn check_cluster(session: Arc<Session>, shared: Shared, candidates: Vec<Candidate>, checks: Vec<Check>) {
+    let subject = Subject::Cluster;
+    let mut reason = "no variant with Linux nodes is selected".to_owned();
+    for mut candidate in candidates {
+        let nodes = match settled(&session, &mut candidate.nodes).await {
+            Some(Peers::Ready(nodes)) => nodes,
+            Some(Peers::Never(why)) => {
+                reason = format!("no variant got nodes; {}: {why}", candidate.variant.name);
+                continue;
+            }
+            _ => return,
+        };
+        let Ok(cluster) = shared.ready(&session).await else { return };
+        let (_none, peers) = watch::channel(Peers::None);
+        let lane = Checked { subject: subject.clone(), variant: candidate.variant, nodes, peers };
+        if let Ok(context) = context(&session, &cluster, lane) {
+            shared.addons_settled(&session).await;
+            checks::run_all(&context, &checks, session.plan.retries, &session.events).await;
+        }
+        drop(candidate.hold);
+        return;
+    }
+    for result in checks::not_asked(&subject, None, &checks, &reason) {
+        session.events.send(&subject, EventKind::Result(Box::new(result)));
+    }
+}
+
+/// One variant, all phases. Whatever happens, its teardown is tried.
+async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant>, seat: Seat) {
+    let subject = of_variant(&variant.name);
+    let selected = session.checks(Scope::Variant);
+    match provision(&session, &shared, &variant).await {
+        Ok((cluster, nodes)) => {
+            let nodes = Arc::new(nodes);
+            seat.nodes.send_replace(Peers::Ready(Arc::clone(&nodes)));
+            let lane = Checked { subject: subject.clone(), variant: Arc::clone(&variant), nodes, peers: seat.peers };
+            match context(&session, &cluster, lane) {
+                Ok(context) => {
+                    shared.addons_settled(&session).await;
+                    checks::run_all(&context, &selected, session.plan.retries, &session.events).await;
+                }
+                Err(broken) => report_broken(&session, &subject, Phase::Test, &broken),
+            }
+        }
+        Err(Broken::Cancelled) => {
+            seat.nodes.send_replace(Peers::Never("the run was interrupted".to_owned()));
+        }
+        Err(broken @ Broken::Because { .. }) => {
+            seat.nodes.send_replace(Peers::Never(broken.message().to_owned()));
+            let reason = format!("the variant never got that far: {}", broken.message());
+            for result in checks::not_asked(&subject, Some(&variant), &selected, &reason) {
+                session.events.send(&subject, EventKind::Result(Box::new(result)));
+            }
+        }
+    }
+    drop(seat.reference_hold);
+    if session.plan.steps.teardown {
+        teardown(&session, shared.access(), &variant, seat.released).await;
+    }
+}
+
+/// Everything up to nodes that are Ready and run the image that was asked for.
+async fn provision(
+    session: &Session,
+    shared: &Shared,
+    variant: &Variant,
+) -> Result<(Arc<ClusterReady>, Vec<NodeRecord>), Broken> {
+    let subject = of_variant(&variant.name);
+    let events = &session.events;
+    let ami = events.phase(&subject, Phase::Ami, guarded(session, resolve_ami(session, variant))).await?;
+    events.send(&subject, EventKind::Ami(ami.record.clone()));
+    let cluster = shared.ready(session).await?;
+    let name = crate::aws::names::node_group(&session.plan.run, &variant.name);
+    events.send(&subject, EventKind::NodeGroup(name.clone()));
+    if session.plan.steps.provision {
+        let template = guarded(session, cluster.launch_template(session, variant, &ami));
+        let template = events.phase(&subject, Phase::LaunchTemplate, template).await?;
+        let group = guarded(session, cluster.node_group(session, variant, &template));
+        events.phase(&subject, Phase::NodeGroup, group).await?;
+    }
+    let nodes = guarded(session, cluster.nodes(session, variant, &name, &ami.record));
+    let nodes = events.phase(&subject, Phase::Nodes, nodes).await?;
+    events.send(&subject, EventKind::Nodes(nodes.clone()));
+    Ok((cluster, nodes))
+}
+
+async fn resolve_ami(session: &Session, variant: &Variant) -> Result<Ami, Broken> {
+    let manifest = match &variant.ami {
+        AmiSource::PackerManifest { path, .. } => {
+            let path = session.plan.base.join(path);
+            let text = tokio::fs::read_to_string(&path).await.map_err(|error| Broken::Because {
+                message: format!("cannot read the Packer manifest {path}: {error}"),
+                evidence: Vec::new(),
+            })?;
+            Some(text)
+        }
+        _ => None,
+    };
+    crate::aws::ami::resolve(&session.tools.clients, variant, manifest.as_deref())
+        .await
+        .map_err(|error| Broken::from_error(&error))
+}
+
+/// Takes the variant's own resources down as soon as nobody needs its nodes any more. What fails here is tried again by the last
+/// teardown of the run, which also reports it.
+async fn teardown(
+    session: &Session,
+    access: Option<cluster::Access>,
+    variant: &Variant,
+    mut released: mpsc::Receiver<()>,
+) {
+    let subject = of_variant(&variant.name);
+    let wait = session.stop.cancel.run_until_cancelled(released.recv());
+    let _everybody_left = wait.await;
+    let work = async {
+        let plan = destroy::Plan {
+            ledger: &session.tools.ledger,
+            clients: Some(&session.tools.clients),
+            access: access.as_ref(),
+            what: What::Variant(&variant.name),
+            deadlines: destroy::Deadlines::default(),
+        };
+        match session.stop.abort.run_until_cancelled(destroy::destroy(&plan)).await {
+            None => Err(Broken::Cancelled),
+            Some(Err(error)) => Err(Broken::from_error(&error)),
+            Some(Ok(cleanup)) => match cleanup.leftovers.first() {
+                None => Ok(()),
+                Some(left) => Err(Broken::Because {
+                    message: format!("{} {} is still there: {}", left.kind, left.id, left.reason),
+                    evidence: Vec::new(),
+                }),
+            },
+        }
+    };
+    if let Err(broken) = session.events.phase(&subject, Phase::Teardown, work).await {
+        tracing::warn!(variant = %variant.name, "teardown will be tried again: {}", broken.message());
+    }
+}
+
+/// Runs a step until the user interrupts. The step's own deadline is its own business.
+pub(crate) async fn guarded<T>(session: &Session, work: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
+    session.stop.cancel.run_until_cancelled(work).await.unwrap_or(Err(Broken::Cancelled))
+}
+
+/// Waits until it is known whether a lane gets nodes; `None` when the run was interrupted first.
+async fn settled(session: &Session, nodes: &mut watch::Receiver<Peers>) -> Option<Peers> {
+    let known = nodes.wait_for(|peers| !matches!(peers, Peers::Pending));
+    match session.stop.cancel.run_until_cancelled(known).await? {
+        Ok(peers) => Some(peers.clone()),
+        // The pipeline is gone without a word: it panicked, and that is reported where it was joined.
+        Err(_) => Some(Peers::Never("its pipeline broke".to_owned())),
+    }
+}
+
+/// What is needed to build a [`Context`].
+struct Checked {
+    subject: Subject,
+    variant: Arc<Variant>,
+    nodes: Arc<Vec<NodeRecord>>,
+    peers: watch::Receiver<Peers>,
+}
+
+fn context(session: &Session, cluster: &ClusterReady, checked: Checked) -> Result<Context, Broken> {
+    let evidence = session.plan.folder.join("evidence").join(checked.subject.as_str());
+    std::fs::create_dir_all(&evidence).map_err(|error| Broken::Because {
+        message: format!("cannot create the evidence folder {evidence}: {error}"),
+        evidence: Vec::new(),
+    })?;
+    Ok(Context {
+        run: session.plan.run.clone(),
+        matrix: Arc::clone(&session.plan.matrix),
+        subject: checked.subject,
+        node_group: crate::aws::names::node_group(&session.plan.run, &checked.variant.name),
+        variant: checked.variant,
+        nodes: checked.nodes,
+        peers: checked.peers,
+        cluster: cluster.access.clone(),
+        aws: Some(session.tools.clients.clone()),
+        ledger: session.tools.ledger.clone(),
+        pace: session.tools.pace,
+        evidence,
+        image_registry: session.plan.image_registry.clone(),
+        cancel: session.stop.cancel.child_token(),
+    })
+}
+
+fn report_broken(session: &Session, subject: &Subject, phase: Phase, broken: &Broken) {
+    let evidence: Vec<Evidence> = Vec::new();
+    let end = PhaseEnd::Broken { message: broken.message().to_owned(), evidence };
+    session.events.send(subject, EventKind::PhaseEnded(phase, end));
+}

@@ -1,0 +1,187 @@
+//! Folds the events of a run into its report. Synchronous and pure but for the events it is given.
+
+use std::collections::BTreeMap;
+
+use amiproof_model::matrix::{Matrix, Variant};
+use amiproof_model::name::{RunId, VariantName};
+use amiproof_model::report::{
+    CheckResult, Cleanup, ClusterRecord, Phase, PhaseEnd, PhaseRecord, Report, RunRecord, SCHEMA_VERSION, Subject, Tool,
+    VariantRecord,
+};
+use amiproof_model::waiver::Waiver;
+use jiff::Timestamp;
+
+use super::event::{Event, EventKind};
+use super::{critical, verdicts};
+
+/// Collects what is known of a run.
+#[derive(Debug)]
+pub struct Recorder {
+    report: Report,
+    started: BTreeMap<(String, Phase), Timestamp>,
+    /// The order of checks in the registry: results are sorted by it.
+    order: BTreeMap<String, usize>,
+}
+
+impl Recorder {
+    /// The empty report of a run that starts now.
+    pub fn new(run: RunId, matrix: &Matrix, lab: bool, order: impl IntoIterator<Item = String>, now: Timestamp) -> Self {
+        let report = Report {
+            schema_version: SCHEMA_VERSION,
+            tool: Tool { name: "amiproof".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+            run: RunRecord {
+                id: run,
+                matrix: matrix.name.clone(),
+                started: now,
+                seconds: 0.0,
+                critical_path_seconds: 0.0,
+                interrupted: false,
+                phases: Vec::new(),
+            },
+            cluster: ClusterRecord {
+                name: matrix.cluster.name.clone(),
+                region: matrix.cluster.region.clone(),
+                account: String::new(),
+                kubernetes_version: matrix.cluster.kubernetes_version.clone(),
+                lab,
+            },
+            variants: matrix.variants.iter().map(blank).collect(),
+            results: Vec::new(),
+            cleanup: Cleanup::default(),
+        };
+        let order = order.into_iter().enumerate().map(|(at, check)| (check, at)).collect();
+        Self { report, started: BTreeMap::new(), order }
+    }
+
+    /// Continues a report that an earlier command of the same run wrote: results that come again replace the old ones.
+    pub fn resume(&mut self, earlier: Report) {
+        self.report.results = earlier.results;
+        self.report.cluster = earlier.cluster;
+        self.report.run.phases = earlier.run.phases;
+        for record in &mut self.report.variants {
+            if let Some(known) = earlier.variants.iter().find(|known| known.name == record.name) {
+                *record = known.clone();
+            }
+        }
+    }
+
+    /// Takes one event in.
+    pub fn record(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::PhaseStarted(phase) => {
+                self.started.insert((event.subject.as_str().to_owned(), *phase), event.at);
+            }
+            EventKind::PhaseEnded(phase, end) => self.end_phase(event, *phase, end),
+            EventKind::Cluster(cluster) => self.report.cluster = cluster.clone(),
+            EventKind::Ami(ami) => self.on_variant(&event.subject, |record| record.ami = Some(ami.clone())),
+            EventKind::NodeGroup(name) => {
+                self.on_variant(&event.subject, |record| record.node_group = Some(name.clone()));
+            }
+            EventKind::Nodes(nodes) => self.on_variant(&event.subject, |record| record.nodes.clone_from(nodes)),
+            EventKind::Result(result) => self.add_result(result),
+            EventKind::Interrupted => self.report.run.interrupted = true,
+            EventKind::CleanedUp(cleanup) => self.report.cleanup = cleanup.clone(),
+            EventKind::Progress(..) | EventKind::CheckStarted { .. } | EventKind::CheckRetried { .. } => {}
+        }
+    }
+
+    /// The finished report: traffic charged, dispositions and origins judged, results in the order of the registry.
+    pub fn finish(mut self, waivers: &[Waiver], now: Timestamp) -> Report {
+        self.report.run.seconds = seconds_between(self.report.run.started, now);
+        self.report.run.critical_path_seconds = critical::path(&self.report);
+        let position: BTreeMap<&VariantName, usize> =
+            self.report.variants.iter().enumerate().map(|(at, record)| (&record.name, at)).collect();
+        let order = &self.order;
+        self.report.results.sort_by_cached_key(|result| {
+            let column = match &result.subject {
+                Subject::Cluster => usize::MAX,
+                Subject::Variant(name) => position.get(name).copied().unwrap_or(usize::MAX),
+            };
+            (rank(order, result), natural(result.check.as_str()), column)
+        });
+        verdicts::settle(&mut self.report, waivers, now);
+        self.report
+    }
+
+    fn end_phase(&mut self, event: &Event, phase: Phase, end: &PhaseEnd) {
+        let started = self.started.remove(&(event.subject.as_str().to_owned(), phase)).unwrap_or(event.at);
+        let record =
+            PhaseRecord { phase, started, seconds: seconds_between(started, event.at), ended: end.clone() };
+        match &event.subject {
+            Subject::Cluster => self.report.run.phases.push(record),
+            Subject::Variant(_) => self.on_variant(&event.subject, |variant| variant.phases.push(record)),
+        }
+    }
+
+    fn add_result(&mut self, result: &CheckResult) {
+        let same = |known: &CheckResult| known.check == result.check && known.subject == result.subject;
+        match self.report.results.iter_mut().find(|known| same(known)) {
+            Some(known) => *known = result.clone(),
+            None => self.report.results.push(result.clone()),
+        }
+    }
+
+    fn on_variant(&mut self, subject: &Subject, change: impl FnOnce(&mut VariantRecord)) {
+        let found = self.report.variants.iter_mut().find(|record| subject.as_str() == record.name.as_str());
+        if let Some(record) = found {
+            change(record);
+        }
+    }
+}
+
+/// Where a result stands: its check's place in the registry, or its suite's for rows that a scan made.
+fn rank(order: &BTreeMap<String, usize>, result: &CheckResult) -> usize {
+    let suite = result.check.suite();
+    order.get(result.check.as_str()).copied().unwrap_or_else(|| {
+        order
+            .iter()
+            .filter(|(check, _)| check.split('/').next() == Some(suite))
+            .map(|(_, at)| *at)
+            .max()
+            .unwrap_or(usize::MAX)
+    })
+}
+
+/// A key that sorts `3.2.10` behind `3.2.9`.
+fn natural(text: &str) -> Vec<(u64, String)> {
+    text.split(['.', '/', '-'])
+        .map(|part| match part.parse::<u64>() {
+            Ok(number) => (number, String::new()),
+            Err(_) => (u64::MAX, part.to_owned()),
+        })
+        .collect()
+}
+
+fn blank(variant: &Variant) -> VariantRecord {
+    VariantRecord {
+        name: variant.name.clone(),
+        family: variant.family,
+        reference: variant.reference.clone(),
+        benchmark: variant.hardening.as_ref().map(|hardening| hardening.benchmark.clone()),
+        level: variant.hardening.as_ref().map(|hardening| hardening.level),
+        ami: None,
+        node_group: None,
+        nodes: Vec::new(),
+        phases: Vec::new(),
+    }
+}
+
+/// Seconds from one time stamp to another; never negative.
+pub(crate) fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64().max(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_numbers_sort_as_people_count() {
+        let mut ids = vec!["os-cis/cis-al2023-1.0.0/3.10", "os-cis/cis-al2023-1.0.0/3.9", "os-cis/cis-al2023-1.0.0/1.1.1.1"];
+        ids.sort_by_cached_key(|id| natural(id));
+        assert_eq!(
+            ids,
+            ["os-cis/cis-al2023-1.0.0/1.1.1.1", "os-cis/cis-al2023-1.0.0/3.9", "os-cis/cis-al2023-1.0.0/3.10"]
+        );
+    }
+}
