@@ -17,6 +17,7 @@ use amiproof_model::name::NameError;
 use amiproof_model::workload::Workload;
 
 pub use self::definition::Definition;
+pub use self::registry::SUITES;
 
 /// Every check: the registered ones in their order, then one per workload.
 ///

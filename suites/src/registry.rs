@@ -17,3 +17,19 @@ pub const CHECKS: &[&Definition] = &[
     &kube_bench::cluster::CHECK,
     &os_cis::inspector::CHECK,
 ];
+
+/// The names of all suites, in the order of reports; what `suites.include` and `suites.exclude` of a matrix may name.
+pub const SUITES: &[&str] = &["node", "workload", "kubelet-path", "kube-bench", "os-cis"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_check_belongs_to_a_named_suite() {
+        for definition in CHECKS {
+            let check = definition.check().unwrap();
+            assert!(SUITES.contains(&check.id.suite()), "{}", check.id);
+        }
+    }
+}

@@ -341,12 +341,9 @@ pub(crate) struct Lab {
     /// Faults: a file, or the name of a built-in scenario
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<String>,
-    /// A cluster that is there from the start
-    #[arg(long, value_name = "NAME")]
-    pub(crate) cluster: Option<String>,
-    /// Write the kubeconfig of --cluster here
-    #[arg(long, requires = "cluster", value_name = "FILE")]
-    pub(crate) kubeconfig: Option<Utf8PathBuf>,
+    /// The one region of the account
+    #[arg(long, default_value = "us-west-2", value_name = "REGION")]
+    pub(crate) region: String,
 }
 
 /// Options of 'completions'.

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use amiproof_core::check::Check;
 use amiproof_model::matrix::{Matrix, ReadFile, WorkloadSource, resolve};
 use amiproof_model::problem::Problem;
 use amiproof_model::waiver::Waiver;
@@ -52,10 +53,18 @@ pub(crate) fn problems(file: &Utf8Path) -> Result<Inputs, Vec<Problem>> {
     let resolved = resolve(file.as_str(), &bytes, &disk, amiproof_suites::SUITES)?;
     let mut workloads = Vec::new();
     if resolved.matrix.workloads.contains(&WorkloadSource::Builtin) {
-        workloads.extend(amiproof_workloads::catalogue().iter().cloned());
+        let catalogue = amiproof_workloads::catalogue()
+            .map_err(|error| vec![Problem::of_file("the built-in catalogue", error.to_string(), "this is a defect of amiproof")])?;
+        workloads.extend(catalogue.iter().cloned());
     }
     workloads.extend(resolved.own_workloads);
     Ok(Inputs { matrix: resolved.matrix, waivers: resolved.waivers, workloads, warnings: resolved.warnings })
+}
+
+/// Every check there is, workloads included.
+pub(crate) fn checks(workloads: &[Workload]) -> Result<Vec<Check>, Failure> {
+    amiproof_suites::all(workloads)
+        .map_err(|error| Failure::usage(error.to_string(), "rename the workload: its name becomes part of a check id"))
 }
 
 /// The matrix with only the named variants and the references that they need; all of it when none is named.

@@ -91,17 +91,10 @@ impl Connection {
 
 /// A scenario by file or by the name of a built-in one; nothing goes wrong without.
 pub(crate) fn scenario(which: Option<&str>) -> Result<Scenario, Failure> {
-    let Some(which) = which else { return Ok(Scenario::default()) };
-    if let Some(builtin) = Scenario::builtin(which) {
-        return builtin.map_err(|error| Failure::usage(error.to_string(), ""));
-    }
-    let text = std::fs::read_to_string(which).map_err(|error| {
-        Failure::usage(
-            format!("cannot read the scenario {which}: {error}"),
-            format!("give a file, or one of the built-in scenarios: {}", Scenario::builtin_names().join(", ")),
-        )
-    })?;
-    Scenario::parse(&text).map_err(|error| Failure::usage(format!("{which}: {error}"), ""))
+    which.map_or_else(
+        || Ok(Scenario::default()),
+        |which| Scenario::find(which).map_err(|error| Failure::usage(amiproof_core::run::event::chain(&error), "")),
+    )
 }
 
 async fn connect(settings: Settings) -> Result<Clients, Failure> {

@@ -13,7 +13,7 @@ pub(crate) fn run(args: &Check, output: &Output) -> Result<ExitCode, Failure> {
     match args.output {
         OutputForm::Text => {
             let inputs = files::read(&args.file, output)?;
-            output.data(summary(&inputs));
+            output.data(summary(&inputs)?);
             Ok(ExitCode::Passed)
         }
         OutputForm::Json => {
@@ -29,9 +29,9 @@ pub(crate) fn run(args: &Check, output: &Output) -> Result<ExitCode, Failure> {
     }
 }
 
-fn summary(inputs: &files::Inputs) -> String {
+fn summary(inputs: &files::Inputs) -> Result<String, Failure> {
     let matrix = &inputs.matrix;
-    let checks: Vec<_> = amiproof_suites::all(&inputs.workloads)
+    let checks: Vec<_> = files::checks(&inputs.workloads)?
         .into_iter()
         .filter(|check| matrix.suites.selects(&check.id, check.opt_in))
         .collect();
@@ -56,5 +56,5 @@ fn summary(inputs: &files::Inputs) -> String {
         lines.push(format!("  {:<32} {:<13} {hardening:<28} {applicable} checks and scans", variant.name, variant.family.word()));
     }
     lines.push(format!("{} waivers, {} workloads", inputs.waivers.len(), inputs.workloads.len()));
-    lines.join("\n")
+    Ok(lines.join("\n"))
 }

@@ -1,7 +1,7 @@
 //! `amiproof compare BASE CAND`: what is new, fixed, gone or newly skipped between two runs.
 
 use amiproof_model::exit::ExitCode;
-use amiproof_reports::compare;
+use amiproof_reports::compare::{self, ComparisonFormat};
 
 use crate::args::{Compare, Global};
 use crate::output::{Failure, Output};
@@ -12,14 +12,18 @@ pub(crate) fn run(global: &Global, args: &Compare, output: &Output) -> Result<Ex
     let (base, _) = rundir::read_report(&global.dir, Some(&args.base))?;
     let (candidate, _) = rundir::read_report(&global.dir, Some(&args.candidate))?;
     let comparison = compare::compare(&base, &candidate);
-    let text = match args.format.as_str() {
-        "text" => compare::terminal(&comparison, &super::run::style(*output)),
-        "markdown" => compare::markdown(&comparison),
-        "json" => compare::json(&comparison).map_err(|error| Failure::error(error.to_string(), ""))?,
+    let format = match args.format.as_str() {
+        "text" => ComparisonFormat::Terminal,
+        "markdown" => ComparisonFormat::Markdown,
+        "json" => ComparisonFormat::Json,
+        "junit" => ComparisonFormat::Junit,
         other => {
-            return Err(Failure::usage(format!("there is no format '{other}'"), "use text, markdown or json"));
+            return Err(Failure::usage(format!("there is no format '{other}'"), "use text, markdown, json or junit"));
         }
     };
+    let text = comparison
+        .render(format, &super::run::style(*output))
+        .map_err(|error| Failure::error(error.to_string(), ""))?;
     output.data(text);
     Ok(if comparison.has_regression() { ExitCode::Regression } else { ExitCode::Passed })
 }

@@ -1,6 +1,9 @@
 //! `amiproof destroy`: removes everything that a run made, also after `kill -9`.
 
-use amiproof_core::ledger::Ledger;
+use amiproof_core::cluster::Access;
+use amiproof_core::destroy;
+use amiproof_core::ledger::{Ledger, ResourceKind};
+use amiproof_core::run::event::chain;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::report::Cleanup;
 
@@ -18,8 +21,8 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
     };
     let folder = RunDir::open(&global.dir, network.as_deref().or(args.run.as_deref()))?;
     let ledger = Ledger::open(folder.path())
-        .map_err(|error| Failure::usage(amiproof_core::run::event::chain(&error), "was it started by amiproof?"))?;
-    let cleanup = super::runtime()?.block_on(destroy(args, &ledger, output))?;
+        .map_err(|error| Failure::usage(chain(&error), "was it started by amiproof?"))?;
+    let cleanup = super::runtime()?.block_on(take_down(args, &ledger, output))?;
     super::run::amend_report(&folder, &cleanup, output)?;
     match args.output {
         OutputForm::Json => {
@@ -32,7 +35,7 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
     Ok(if cleanup.leftovers.is_empty() { ExitCode::Passed } else { ExitCode::LeftBehind })
 }
 
-async fn destroy(args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Cleanup, Failure> {
+async fn take_down(args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Cleanup, Failure> {
     let shown = *output;
     let signals = Signals::listen(move |_| shown.note("interrupted: what is left stays in the ledger"))
         .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
@@ -42,13 +45,30 @@ async fn destroy(args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Cle
         target.endpoint_url = ledger.header().endpoint.clone();
     }
     let connection = Connection::open(&target, &ledger.header().region).await?;
-    let work = amiproof_core::destroy::destroy(&connection.clients, ledger, connection.pace);
-    let cleanup = match signals.cancel.run_until_cancelled(work).await {
-        Some(cleanup) => cleanup,
-        None => amiproof_core::destroy::unfinished(ledger),
+    let access = reach(&connection, ledger).await;
+    let plan = destroy::Plan {
+        ledger,
+        clients: Some(&connection.clients),
+        access: access.as_ref(),
+        what: destroy::What::Everything,
+        deadlines: destroy::Deadlines::default(),
+    };
+    let cleanup = match signals.cancel.run_until_cancelled(destroy::destroy(&plan)).await {
+        Some(cleanup) => cleanup.map_err(|error| Failure::error(chain(&error), ""))?,
+        None => amiproof_core::run::unfinished(ledger),
     };
     connection.close().await;
     Ok(cleanup)
+}
+
+/// The cluster that the run made things in, where it still answers.
+async fn reach(connection: &Connection, ledger: &Ledger) -> Option<Access> {
+    let entries = ledger.entries();
+    let cluster = entries.iter().find_map(|entry| match entry.resource.kind {
+        ResourceKind::Cluster => Some(entry.resource.name.as_str()),
+        _ => entry.resource.cluster.as_deref(),
+    })?;
+    amiproof_core::run::reach(&connection.clients, cluster).await
 }
 
 fn summary(folder: &RunDir, cleanup: &Cleanup) -> String {

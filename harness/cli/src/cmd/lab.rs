@@ -17,6 +17,7 @@ async fn serve(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
     let options = LabOptions {
         address: std::net::SocketAddr::new(args.bind, args.port),
+        region: args.region.clone(),
         time_scale: args.time_scale,
         scenario: crate::session::scenario(args.scenario.as_deref())?,
         ..LabOptions::default()
@@ -24,32 +25,19 @@ async fn serve(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure> {
     let lab = Lab::start(options).await.map_err(|error| {
         Failure::error(format!("cannot start the lab: {error}"), "is another one running? give another --port, or 0 for a free one")
     })?;
-    if let Some(name) = &args.cluster {
-        let kubeconfig = lab
-            .create_cluster(name, "1.35")
-            .await
-            .map_err(|error| Failure::error(format!("cannot create the cluster: {error}"), ""))?;
-        if let Some(path) = &args.kubeconfig {
-            std::fs::write(path, kubeconfig).map_err(|error| crate::rundir::cannot("write", path, &error))?;
-        }
-    }
-    output.data(exports(&lab, args));
+    output.data(exports(&lab));
     output.note("the lab runs until Ctrl-C; it forgets everything then");
     signals.cancel.cancelled().await;
     lab.stop().await;
     Ok(ExitCode::Passed)
 }
 
-fn exports(lab: &Lab, args: &args::Lab) -> String {
+fn exports(lab: &Lab) -> String {
     let (key, secret) = Lab::credentials();
-    let mut text = format!(
+    format!(
         "export AWS_ENDPOINT_URL={}\nexport AWS_ACCESS_KEY_ID={key}\nexport AWS_SECRET_ACCESS_KEY={secret}\n\
          export AWS_REGION={region}\nexport AWS_DEFAULT_REGION={region}\n",
         lab.endpoint(),
         region = lab.region(),
-    );
-    if let Some(path) = &args.kubeconfig {
-        text.push_str(&format!("export KUBECONFIG={path}\n"));
-    }
-    text
+    )
 }

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Plan, output: &Output) -> Result<ExitCode, Failure> {
     let inputs = files::read(&args.selection.file, output)?;
     let matrix = files::narrowed(&inputs.matrix, &args.selection.variants)?;
     let prefixes = &args.selection.checks;
-    let checks: Vec<Check> = amiproof_suites::all(&inputs.workloads)
+    let checks: Vec<Check> = files::checks(&inputs.workloads)?
         .into_iter()
         .filter(|check| matrix.suites.selects(&check.id, check.opt_in))
         .filter(|check| prefixes.is_empty() || prefixes.iter().any(|prefix| check.id.as_str().starts_with(prefix.as_str())))

@@ -21,7 +21,7 @@ pub(crate) fn run(global: &Global, args: &Report, output: &Output) -> Result<Exi
             Failure::usage(format!("there is no format '{word}'"), format!("use one of {}", words.join(", ")))
         })?;
         let style = super::run::style(*output);
-        let options = Options { baseline: baseline.as_ref(), style, ..Options::default() };
+        let options = Options { baseline: baseline.as_ref(), style };
         let text = amiproof_reports::render(format, &report, &options)
             .map_err(|error| Failure::error(error.to_string(), ""))?;
         output.data(text);

@@ -8,7 +8,8 @@ use amiproof_core::run::{Plan, Steps, Stop, Tools};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::Matrix;
 use amiproof_model::report::{Cleanup, Report};
-use amiproof_reports::{Format, Options, compare, terminal};
+use amiproof_reports::{Format, Options, Style, compare, terminal};
+use camino::Utf8PathBuf;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::args::{Conduct, Global, OutputForm, Resumed, Run, Selection, Target};
@@ -61,6 +62,8 @@ struct Asked {
     checks: Vec<Check>,
     inputs: Inputs,
     conduct: Conduct,
+    /// The folder of the matrix file.
+    base: Utf8PathBuf,
 }
 
 impl Asked {
@@ -71,8 +74,9 @@ impl Asked {
             let named = prefixes.is_empty() || prefixes.iter().any(|prefix| check.id.as_str().starts_with(prefix.as_str()));
             named && matrix.suites.selects(&check.id, check.opt_in)
         };
-        let checks = amiproof_suites::all(&inputs.workloads).into_iter().filter(wanted).collect();
-        Ok(Self { matrix, checks, inputs, conduct: conduct.clone() })
+        let checks = files::checks(&inputs.workloads)?.into_iter().filter(wanted).collect();
+        let base = selection.file.parent().map(ToOwned::to_owned).unwrap_or_default();
+        Ok(Self { matrix, checks, inputs, conduct: conduct.clone(), base })
     }
 }
 
@@ -103,8 +107,8 @@ async fn conduct(
     let ledger = ledger(&asked, &folder, steps, &connection).await?;
     output.note(format_args!("run {}  ({})", folder.id, folder.path()));
     let conduct = asked.conduct.clone();
-    let plan = plan(asked, &folder, steps, &connection)?;
     let tools = Tools { clients: connection.clients.clone(), ledger, pace: connection.pace };
+    let plan = plan(asked, &folder, steps, connection.is_lab, &tools)?;
     let stop = Stop { cancel: signals.cancel.clone(), abort: signals.abort.clone() };
     let mut progress = Progress::new(*output);
     let report = amiproof_core::run::run(plan, tools, stop, |event| progress.show(event)).await;
@@ -126,21 +130,29 @@ async fn ledger(asked: &Asked, folder: &RunDir, steps: Steps, connection: &Conne
             "check the credentials with `aws sts get-caller-identity`; nothing was created",
         )
     })?;
-    let header = Header::new(
-        folder.id.clone(),
-        asked.matrix.name.clone(),
-        identity.account,
-        asked.matrix.cluster.region.clone(),
-        connection.clients.endpoint().map(str::to_owned),
-    );
+    let header = Header {
+        version: amiproof_core::ledger::VERSION,
+        run: folder.id.clone(),
+        matrix: asked.matrix.name.clone(),
+        account: identity.account,
+        region: asked.matrix.cluster.region.clone(),
+        endpoint: connection.clients.endpoint().map(str::to_owned),
+        started: Timestamp::now(),
+        expires: expires(&asked.conduct)?,
+    };
     Ledger::create(folder.path(), header).map_err(failure)
 }
 
-fn plan(asked: Asked, folder: &RunDir, steps: Steps, connection: &Connection) -> Result<Plan, Failure> {
-    let hours = i64::from(asked.conduct.expires);
-    let expires = Timestamp::now()
+/// When `sweep` may remove what a run that starts now makes.
+fn expires(conduct: &Conduct) -> Result<Timestamp, Failure> {
+    let hours = i64::from(conduct.expires);
+    Timestamp::now()
         .checked_add(SignedDuration::from_hours(hours))
-        .map_err(|error| Failure::usage(format!("--expires {hours}: {error}"), "give a smaller number of hours"))?;
+        .map_err(|error| Failure::usage(format!("--expires {hours}: {error}"), "give a smaller number of hours"))
+}
+
+fn plan(asked: Asked, folder: &RunDir, steps: Steps, is_lab: bool, tools: &Tools) -> Result<Plan, Failure> {
+    let expires = tools.ledger.header().expires;
     let earlier = match std::fs::read_to_string(folder.report()) {
         Ok(text) => Some(Report::parse(&text).map_err(|error| {
             Failure::usage(format!("{}: {error}", folder.report()), "move it away to start the report anew")
@@ -155,9 +167,10 @@ fn plan(asked: Asked, folder: &RunDir, steps: Steps, connection: &Connection) ->
         waivers: asked.inputs.waivers,
         retries: asked.conduct.retries,
         image_registry: asked.conduct.image_registry,
+        base: asked.base,
         folder: folder.path().to_owned(),
         expires,
-        lab: connection.is_lab,
+        lab: is_lab,
         earlier,
     })
 }
@@ -244,6 +257,6 @@ pub(crate) fn write_files(
 }
 
 /// How the terminal wants its tables.
-pub(crate) fn style(output: Output) -> terminal::Style {
-    terminal::Style { width: output.width(), color: output.color(), ..terminal::Style::default() }
+pub(crate) fn style(output: Output) -> Style {
+    Style { width: output.width(), colour: output.color(), ..Style::default() }
 }

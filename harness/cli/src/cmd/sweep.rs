@@ -1,5 +1,6 @@
 //! `amiproof sweep`: the janitor. Removes what runs of any machine left behind, by their expiry tags.
 
+use amiproof_core::destroy;
 use amiproof_model::exit::ExitCode;
 use jiff::Timestamp;
 
@@ -14,18 +15,25 @@ pub(crate) fn run(args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
 
 async fn sweep(args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
     let connection = Connection::open(&args.target, &args.region).await?;
-    let swept =
-        amiproof_core::destroy::sweep(&connection.clients, Timestamp::now(), args.dry_run, connection.pace).await;
-    connection.close().await;
-    let swept = swept.map_err(|error| Failure::error(amiproof_core::run::event::chain(&error), ""))?;
-    for found in &swept.found {
-        output.data(found);
+    let now = Timestamp::now();
+    if args.dry_run {
+        let (found, unasked) = destroy::expired(&connection.clients, now).await;
+        connection.close().await;
+        for target in &found {
+            output.data(format_args!("{} {}", target.kind.word(), target.name));
+        }
+        for problem in &unasked {
+            output.note(format_args!("warning: {problem}"));
+        }
+        let count = found.len();
+        output.note(format_args!("{count} expired; nothing was removed"));
+        return Ok(if unasked.is_empty() { ExitCode::Passed } else { ExitCode::Error });
     }
+    let swept = destroy::sweep(&connection.clients, now, destroy::Deadlines::default()).await;
+    connection.close().await;
+    output.note(format_args!("{} expired, {} removed", swept.created, swept.gone));
     for leftover in &swept.leftovers {
         output.data(format_args!("left: {} {}: {}\n  {}", leftover.kind, leftover.id, leftover.reason, leftover.mend));
-    }
-    if swept.found.is_empty() {
-        output.note("nothing of amiproof has expired here");
     }
     Ok(if swept.leftovers.is_empty() { ExitCode::Passed } else { ExitCode::LeftBehind })
 }

@@ -1,13 +1,19 @@
 //! `amiproof workload`: what the catalogue holds, and a workload as it is really applied.
 
+use std::collections::BTreeMap;
+
+use amiproof_core::workload::inject::{Injection, Nodes, inject};
 use amiproof_model::exit::ExitCode;
+use amiproof_model::name::{NameError, RunId, VariantName};
+use amiproof_model::workload::Workload;
+use serde_json::{Value, json};
 
 use crate::args::{self, WorkloadCommand};
 use crate::output::{Failure, Output};
 
 /// Lists or renders.
 pub(crate) fn run(args: &args::Workload, output: &Output) -> Result<ExitCode, Failure> {
-    let catalogue = amiproof_workloads::catalogue();
+    let catalogue = amiproof_workloads::catalogue().map_err(|error| Failure::error(error.to_string(), "this is a defect of amiproof"))?;
     match &args.command {
         WorkloadCommand::List => {
             let lines: Vec<String> = catalogue
@@ -21,8 +27,28 @@ pub(crate) fn run(args: &args::Workload, output: &Output) -> Result<ExitCode, Fa
                 let names: Vec<&str> = catalogue.iter().map(|workload| workload.name.as_str()).collect();
                 Failure::usage(format!("there is no workload '{name}'"), format!("the catalogue has {}", names.join(", ")))
             })?;
-            output.data(amiproof_core::workload::render(workload, node_group));
+            output.data(format_args!("{:#}", render(workload, node_group)?));
         }
     }
     Ok(ExitCode::Passed)
+}
+
+/// The objects as a run would apply them, as one list that `kubectl apply -f -` takes.
+fn render(workload: &Workload, node_group: &str) -> Result<Value, Failure> {
+    let illegal = |error: NameError| Failure::error(error.to_string(), "this is a defect of amiproof");
+    let run: RunId = "r-example".parse().map_err(illegal)?;
+    let variant: VariantName = "example".parse().map_err(illegal)?;
+    let selector = BTreeMap::from([("eks.amazonaws.com/nodegroup".to_owned(), node_group.to_owned())]);
+    let nodes = Nodes { selector, taints: Vec::new() };
+    let namespace = amiproof_core::cluster::namespace::name(&run, variant.as_str(), &workload.name);
+    let injection = Injection {
+        run: &run,
+        variant: &variant,
+        workload: &workload.name,
+        namespace: &namespace,
+        own: &nodes,
+        peer: &nodes,
+        image_registry: None,
+    };
+    Ok(json!({"apiVersion": "v1", "kind": "List", "items": inject(&workload.objects, &injection)}))
 }

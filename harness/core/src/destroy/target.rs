@@ -73,7 +73,7 @@ impl Target {
     }
 
     /// What an entry of the ledger is about.
-    pub(super) fn of_entry(entry: &Entry, header: &Header) -> Self {
+    pub(crate) fn of_entry(entry: &Entry, header: &Header) -> Self {
         let resource = &entry.resource;
         Self {
             kind: Kind::Ledgered(resource.kind),
@@ -93,7 +93,7 @@ impl Target {
         leftover.kind == self.kind.word() && leftover.id == self.name
     }
 
-    pub(super) fn leftover(self, reason: String) -> Leftover {
+    pub(crate) fn leftover(self, reason: String) -> Leftover {
         Leftover { kind: self.kind.word().to_owned(), mend: self.mend(), id: self.name, variant: self.variant, reason }
     }
 

@@ -122,7 +122,7 @@ async fn perform(context: Context, body: Body) -> Answer {
     };
     match body {
         Body::Code(run) => decided(run(&context).await),
-        Body::Workload(workload) => decided(crate::workload::run(&context, &workload).await),
+        Body::Workload(workload) => decided(crate::workload::run(&workload, &context).await),
         Body::Scan(run) => match run(&context).await {
             Ok(rows) => Answer::Rows(rows),
             Err(CheckError::Cancelled) => Answer::Cancelled,
