@@ -47,6 +47,8 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // The EC2 client's largest request types need more than the usual 2 MiB in builds without optimisation.
+        .thread_stack_size(8 * 1024 * 1024)
         .build()
         .map_err(|error| Failure::error(format!("cannot start the asynchronous runtime: {error}"), ""))
 }
