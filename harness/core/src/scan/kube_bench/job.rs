@@ -65,7 +65,7 @@ fn script(scope: Scope, benchmark: &str) -> String {
     let (targets, keys) = (scope.targets(), scope.compact_keys());
     format!(
         r#"if kube-bench run --targets {targets} --benchmark {benchmark} --json > /tmp/result.json 2> /tmp/errors.txt; then
-  grep -oE '"({keys})":"[^"]*"' /tmp/result.json | head -c {LAST_WORDS} > /dev/termination-log
+  grep -oE '"({keys})":"([^"\\]|\\.)*"' /tmp/result.json | head -c {LAST_WORDS} > /dev/termination-log
   cat /tmp/result.json
 else
   head -c {LAST_WORDS} /tmp/errors.txt > /dev/termination-log
@@ -76,13 +76,17 @@ fi
     )
 }
 
-/// The Job.
+/// The Job. For the node it sees the host's processes and files; for the cluster it sees nothing of the host, because the policies
+/// look for privileged pods and pods with host namespaces (4.2.1, 4.2.2) and would find kube-bench's own.
 pub fn manifest(wanted: &Wanted<'_>) -> Value {
+    let host = wanted.scope == Scope::Node;
+    let folders = if host { &HOST_FOLDERS[..] } else { &[] };
     let volumes: Vec<Value> =
-        HOST_FOLDERS.iter().map(|(name, path)| json!({"name": name, "hostPath": {"path": path}})).collect();
+        folders.iter().map(|(name, path)| json!({"name": name, "hostPath": {"path": path}})).collect();
     let mounts: Vec<Value> =
-        HOST_FOLDERS.iter().map(|(name, path)| json!({"name": name, "mountPath": path, "readOnly": true})).collect();
+        folders.iter().map(|(name, path)| json!({"name": name, "mountPath": path, "readOnly": true})).collect();
     // Privileged: on SELinux-enforcing hosts (Bottlerocket always) the files are unreadable otherwise (kube-bench issue 1342).
+    let rights = if host { json!({"privileged": true}) } else { json!({"allowPrivilegeEscalation": false}) };
     json!({
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -94,19 +98,19 @@ pub fn manifest(wanted: &Wanted<'_>) -> Value {
                 "metadata": {"labels": {"app": NAME}},
                 "spec": {
                     "nodeName": wanted.node,
-                    "hostPID": true,
-                    "hostNetwork": wanted.scope == Scope::Node,
+                    "hostPID": host,
+                    "hostNetwork": host,
                     "dnsPolicy": "ClusterFirstWithHostNet",
                     "restartPolicy": "Never",
                     "terminationGracePeriodSeconds": 1,
                     "serviceAccountName": "default",
-                    "automountServiceAccountToken": wanted.scope == Scope::Cluster,
+                    "automountServiceAccountToken": !host,
                     "tolerations": [{"operator": "Exists"}],
                     "containers": [{
                         "name": NAME,
                         "image": wanted.image,
                         "command": ["sh", "-c", script(wanted.scope, wanted.benchmark)],
-                        "securityContext": {"privileged": true},
+                        "securityContext": rights,
                         "terminationMessagePolicy": "FallbackToLogsOnError",
                         "volumeMounts": mounts,
                     }],
@@ -189,6 +193,15 @@ mod tests {
             assert!(script.contains("--benchmark eks-1.8.0 --json"), "{script}");
             assert_eq!(spec["automountServiceAccountToken"], token);
         }
+    }
+
+    #[test]
+    fn the_cluster_job_is_nothing_that_the_policies_look_for() {
+        let job = manifest(&wanted(Scope::Cluster));
+        let spec = &job["spec"]["template"]["spec"];
+        assert_eq!((&spec["hostPID"], &spec["hostNetwork"]), (&json!(false), &json!(false)));
+        assert_eq!(spec["volumes"], json!([]));
+        assert_eq!(spec["containers"][0]["securityContext"], json!({"allowPrivilegeEscalation": false}));
     }
 
     #[test]

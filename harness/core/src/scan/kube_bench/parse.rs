@@ -1,6 +1,8 @@
 //! kube-bench's JSON (`kube-bench run --json`, v0.15.6, check/controls.go), whole or in the compact form that fits into a
 //! termination message.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -218,7 +220,7 @@ fn control(raw: RawControl, target: &str) -> Control {
     }
 }
 
-/// Reads the compact form: one `"key":"value"` a line, in the order of the JSON, the last line perhaps cut.
+/// Reads the compact form: one `"key":"value"` of the JSON a line, in its order, the last line perhaps cut.
 ///
 /// # Errors
 /// [`ParseError::Empty`] and [`ParseError::NoControls`].
@@ -233,13 +235,11 @@ pub fn parse_compact(text: &str) -> Result<Output, ParseError> {
             output.cut = true;
             continue;
         };
-        match (key, output.controls.last_mut()) {
-            ("test_number", _) => {
-                output.controls.push(Control { number: value.to_owned(), ..Control::default() });
-            }
-            ("test_desc", Some(control)) => control.title = value.to_owned(),
-            ("status", Some(control)) => control.status = Status::of(value),
-            ("reason", Some(control)) => control.reason = value.to_owned(),
+        match (key.as_str(), output.controls.last_mut()) {
+            ("test_number", _) => output.controls.push(Control { number: value, ..Control::default() }),
+            ("test_desc", Some(control)) => control.title = value,
+            ("status", Some(control)) => control.status = Status::of(&value),
+            ("reason", Some(control)) => control.reason = value,
             _ => {}
         }
     }
@@ -250,10 +250,10 @@ pub fn parse_compact(text: &str) -> Result<Output, ParseError> {
     if output.controls.is_empty() { Err(ParseError::NoControls) } else { Ok(output) }
 }
 
-/// Key and value of `"key":"value"`.
-fn compact_line(line: &str) -> Option<(&str, &str)> {
-    let line = line.trim().strip_prefix('"')?.strip_suffix('"')?;
-    line.split_once("\":\"")
+/// Key and value of `"key":"value"`, unescaped; `None` for a line that is torn or something else.
+fn compact_line(line: &str) -> Option<(String, String)> {
+    let object: BTreeMap<String, String> = serde_json::from_str(&format!("{{{}}}", line.trim())).ok()?;
+    object.into_iter().next()
 }
 
 #[cfg(test)]

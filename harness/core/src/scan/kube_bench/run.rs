@@ -91,7 +91,7 @@ async fn look(
 ) -> Result<assess::Seen, CheckError> {
     let mut stay = Stay {
         what: if scope == Scope::Node { "kube-bench" } else { "kube-bench-policies" }.to_owned(),
-        privileged: true,
+        privileged: scope == Scope::Node,
         cluster_wide: Vec::new(),
     };
     if scope == Scope::Cluster {

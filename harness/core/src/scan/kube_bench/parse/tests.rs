@@ -71,13 +71,13 @@ fn output_that_is_no_result_says_what_it_is() {
 #[test]
 fn the_compact_form_is_read_and_knows_when_it_was_cut() {
     let compact = "\"test_number\":\"3.1.1\"\n\"test_desc\":\"kubeconfig mode\"\n\"status\":\"PASS\"\n\
-                   \"test_number\":\"3.2.1\"\n\"status\":\"FAIL\"\n\"reason\":\"failed to run: \\\"\n\
+                   \"test_number\":\"3.2.1\"\n\"status\":\"FAIL\"\n\"reason\":\"failed to run: \\\"ps\\\", output: \\\"\\\"\"\n\
                    \"test_number\":\"3.2.2\"\n\"status\":\"WA";
     let output = parse_compact(compact).unwrap();
     let read: Vec<_> = output.controls.iter().map(|control| (control.number.as_str(), &control.status)).collect();
     assert_eq!(read, [("3.1.1", &Status::Pass), ("3.2.1", &Status::Fail)]);
     assert_eq!(output.controls[0].title, "kubeconfig mode");
-    assert!(output.controls[1].reason.starts_with("failed to run"));
+    assert_eq!(output.controls[1].reason, r#"failed to run: "ps", output: """#);
     assert!(output.cut);
     assert_eq!(parse_compact(""), Err(ParseError::Empty));
     assert_eq!(parse_compact("Killed"), Err(ParseError::NoControls));
