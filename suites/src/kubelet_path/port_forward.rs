@@ -5,7 +5,7 @@ use amiproof_core::cluster::kubelet_path::{PathError, Through};
 use amiproof_model::report::Phase;
 use futures::FutureExt as _;
 
-use super::target::{ATTEMPT, PORT, ask};
+use super::target::{ATTEMPT, PORT, WORDS, ask};
 use crate::definition::{Definition, Work};
 
 /// See the module.
@@ -20,6 +20,5 @@ pub const CHECK: Definition = Definition {
 };
 
 async fn fetch(through: Through<'_>) -> Result<String, PathError> {
-    // HTTP/1.0: the pod closes the connection behind its answer, which is how its end is known.
-    through.port_forward(PORT, b"GET / HTTP/1.0\r\nHost: asked\r\n\r\n").await
+    through.port_forward(PORT, b"GET / HTTP/1.0\r\nHost: asked\r\n\r\n", WORDS).await
 }

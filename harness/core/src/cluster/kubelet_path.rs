@@ -115,11 +115,11 @@ impl Through<'_> {
         .await
     }
 
-    /// Sends bytes to a TCP port of the pod and reads what comes back until the pod closes.
+    /// Sends bytes to a TCP port of the pod and reads what comes back until it contains `until`, or the pod closes.
     ///
     /// # Errors
     /// [`PathError`].
-    pub async fn port_forward(&self, port: u16, request: &[u8]) -> Result<String, PathError> {
+    pub async fn port_forward(&self, port: u16, request: &[u8], until: &str) -> Result<String, PathError> {
         let api = self.api();
         self.in_time(async {
             let mut forward =
@@ -129,7 +129,8 @@ impl Through<'_> {
                 .take_stream(port)
                 .ok_or_else(|| PathError::Broken("there is no stream for the port".to_owned()))?;
             stream.write_all(request).await.map_err(|error| PathError::Broken(error.to_string()))?;
-            let reply = read(Some(&mut stream)).await?;
+            // That the pod closed its end does not reach every client through every API server: its words do.
+            let reply = read_until(&mut stream, until).await?;
             drop(stream);
             if reply.is_empty()
                 && let Some(error) = error
@@ -141,6 +142,18 @@ impl Through<'_> {
             Ok(reply)
         })
         .await
+    }
+}
+
+async fn read_until(stream: &mut (impl AsyncRead + Unpin), until: &str) -> Result<String, PathError> {
+    let mut bytes = Vec::new();
+    let mut stream = stream.take(MOST);
+    loop {
+        let read = stream.read_buf(&mut bytes).await.map_err(|error| PathError::Broken(error.to_string()))?;
+        let text = String::from_utf8_lossy(&bytes);
+        if read == 0 || text.contains(until) {
+            return Ok(text.into_owned());
+        }
     }
 }
 

@@ -190,15 +190,15 @@ impl Run {
                 break None;
             }
         };
+        // A Job's end can arrive before the last change of its pod: proof and last words come from a fresh list.
+        if let Some(pods) = self.list("pods").await {
+            observed.pods = pods;
+        }
         let progress = conditions.into_iter().map(|condition| {
             let progress = condition.progress(&observed);
             (condition, progress)
         });
         let progress: Vec<_> = progress.collect();
-        // A Job's end can arrive before the last change of its pod: proof and last words come from a fresh list.
-        if let Some(pods) = self.list("pods").await {
-            observed.pods = pods;
-        }
         let events = self.list("events").await.unwrap_or_default();
         decide(&Ended {
             conditions: &progress,

@@ -1,0 +1,359 @@
+//! Every check on emulated nodes of different images: what a host profile takes away is exactly what fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use amiproof_core::check::{Applies, Body, Check, CheckError, Scope};
+use amiproof_core::cluster::{Access, NODE_GROUP_LABEL, Token, nodes, objects, storage, watch};
+use amiproof_core::context::{Context, Peers};
+use amiproof_core::ledger::{Header, Ledger, State, VERSION};
+use amiproof_core::pace::Pace;
+use amiproof_core::wait::{Condition, Observed, Progress};
+use amiproof_lab::aws::NodeSpec;
+use amiproof_lab::clock::Clock;
+use amiproof_lab::kube::server::{ApiServer, ServerOptions};
+use amiproof_lab::node::{self, Fabric, NodeHandle};
+use amiproof_lab::profile::{HostProfile, builtin};
+use amiproof_model::charge::{TrafficPair, broken_nodes};
+use amiproof_model::matrix::{
+    AmiSource, Architecture, Capacity, ClusterSpec, Family, Matrix, SuiteSelection, Timeouts, Variant,
+};
+use amiproof_model::report::{NodeRecord, Subject};
+use amiproof_model::verdict::{Outcome, Verdict};
+use amiproof_model::workload::Expectation;
+use camino::Utf8PathBuf;
+use futures::FutureExt as _;
+use k8s_openapi::api::apps::v1::Deployment;
+use serde_json::{Value, json};
+use tokio::sync::watch as channel;
+use tokio_util::sync::CancellationToken;
+
+/// The reference of every test: nothing hardened.
+const REFERENCE: &str = "eks-al2023";
+
+/// A cluster with two nodes of the reference and two of another image.
+struct Lab {
+    server: ApiServer,
+    _nodes: Vec<NodeHandle>,
+    access: Access,
+    ledger: Ledger,
+    folder: tempfile::TempDir,
+    traffic: Mutex<Vec<TrafficPair>>,
+    variant: Arc<Variant>,
+    own: Arc<Vec<NodeRecord>>,
+    peers: Arc<Vec<NodeRecord>>,
+}
+
+fn profile(name: &str) -> Arc<HostProfile> {
+    let all = builtin().unwrap();
+    Arc::new(all.into_iter().find(|profile| profile.name == name).unwrap_or_else(|| panic!("no profile {name}")))
+}
+
+fn boot(
+    server: &ApiServer,
+    fabric: &Fabric,
+    clock: Clock,
+    group: &str,
+    profile: &Arc<HostProfile>,
+    number: u8,
+) -> NodeHandle {
+    let labels = BTreeMap::from([
+        ("eks.amazonaws.com/nodegroup".to_owned(), group.to_owned()),
+        ("kubernetes.io/hostname".to_owned(), format!("{group}-{number}")),
+    ]);
+    let instance_id = format!("i-{group}{number}");
+    let spec = NodeSpec {
+        name: format!("{group}-{number}"),
+        provider_id: format!("aws:///us-west-2a/{instance_id}"),
+        instance_id,
+        internal_ip: Ipv4Addr::new(10, 0, 16 * number + if group == "reference" { 0 } else { 64 }, 10),
+        labels,
+        taints: vec![],
+        tags: BTreeMap::new(),
+        ami_id: profile.image.id.clone(),
+        profile: Arc::clone(profile),
+        kubernetes_version: "1.36".into(),
+        instance_type: "m6i.large".into(),
+        zone: "us-west-2a".into(),
+    };
+    node::start(spec, server.store().clone(), server.kubelets(), fabric.clone(), clock)
+}
+
+impl Lab {
+    async fn new(image: &str) -> Self {
+        let clock = Clock::new(50.0);
+        let server = ApiServer::start(ServerOptions { clock, ..ServerOptions::new("lab", "1.36") }).await.unwrap();
+        let fabric = Fabric::new(server.store().clone());
+        let mut handles = Vec::new();
+        for number in 1..=2 {
+            handles.push(boot(&server, &fabric, clock, "reference", &profile(REFERENCE), number));
+            handles.push(boot(&server, &fabric, clock, "hardened", &profile(image), number));
+        }
+        let bearer = server.admin_token().to_owned();
+        let tokens = Arc::new(move || {
+            let token = Token { bearer: bearer.clone(), expires: jiff::Timestamp::now() + Duration::from_secs(900) };
+            async move { Ok(token) }.boxed()
+        });
+        let access = Access::eks(&server.endpoint(), server.ca_pem().as_bytes(), tokens).unwrap();
+        let ready = async |group: &str| {
+            let found = nodes::wait_ready(&access, &nodes::of_group(group), 2, Duration::from_secs(60)).await;
+            Arc::new(found.unwrap_or_else(|error| panic!("{error}")))
+        };
+        let (own, peers) = (ready("hardened").await, ready("reference").await);
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::create(&Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap(), header()).unwrap();
+        let driver = json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": storage::EBS_DRIVER},
+                            "spec": {}});
+        objects::apply(&access, None, &driver).await.unwrap();
+        objects::apply(&access, Some("kube-system"), &dns()).await.unwrap();
+        wait_for_dns(&access).await;
+        storage::ensure_class(&access, &ledger).await.unwrap();
+        Self {
+            server,
+            _nodes: handles,
+            access,
+            ledger,
+            folder,
+            traffic: Mutex::default(),
+            variant: Arc::new(variant(image)),
+            own,
+            peers,
+        }
+    }
+
+    fn context(&self, scope: Scope) -> Context {
+        Context {
+            run: "r-1".parse().unwrap(),
+            matrix: Arc::new(matrix(&self.variant)),
+            subject: match scope {
+                Scope::Variant => Subject::Variant(self.variant.name.clone()),
+                Scope::Cluster => Subject::Cluster,
+            },
+            variant: Arc::clone(&self.variant),
+            node_group: if scope == Scope::Variant { "hardened" } else { "reference" }.into(),
+            nodes: Arc::clone(if scope == Scope::Variant { &self.own } else { &self.peers }),
+            peers: channel::channel(Peers::Ready(Arc::clone(&self.peers))).1,
+            cluster: self.access.clone(),
+            aws: None,
+            ledger: self.ledger.clone(),
+            pace: Pace::faster(50.0),
+            evidence: Utf8PathBuf::from_path_buf(self.folder.path().to_owned()).unwrap(),
+            image_registry: None,
+            cancel: CancellationToken::new(),
+        }
+    }
+
+    /// Runs every check that applies, all at the same time; outcomes by id, the rows of scans each by its own.
+    async fn run_all(&self) -> BTreeMap<String, Outcome> {
+        let checks = amiproof_suites::all(amiproof_workloads::catalogue().unwrap()).unwrap();
+        let applies = |check: &Check| check.scope == Scope::Cluster || (check.applies)(&self.variant) == Applies::Yes;
+        let runs = checks.iter().filter(|check| applies(check)).map(|check| self.run(check));
+        futures::future::join_all(runs).await.into_iter().flatten().collect()
+    }
+
+    async fn run(&self, check: &Check) -> Vec<(String, Outcome)> {
+        let context = self.context(check.scope);
+        let id = check.id.to_string();
+        let decided = match &check.body {
+            Body::Code(run) => run(&context).await,
+            Body::Workload(workload) => amiproof_core::workload::run(workload, &context).await,
+            Body::Scan(run) => {
+                return match run(&context).await {
+                    Ok(rows) => {
+                        rows.into_iter().map(|row| (row.check.to_string(), row.decision.verdict.into())).collect()
+                    }
+                    Err(error) => vec![(id, error_outcome(&error))],
+                };
+            }
+        };
+        match decided {
+            Ok(decision) => {
+                self.traffic.lock().unwrap().extend(decision.traffic);
+                vec![(id, decision.verdict.into())]
+            }
+            Err(error) => vec![(id, error_outcome(&error))],
+        }
+    }
+
+    /// Of all connections, those among the reference's own nodes included, only nodes of the image under test may be blamed.
+    async fn assert_fair(&self) {
+        let reference = Variant { name: "reference".parse().unwrap(), reference: None, ..(*self.variant).clone() };
+        let context = Context {
+            subject: Subject::Variant(reference.name.clone()),
+            variant: Arc::new(reference),
+            node_group: "reference".into(),
+            nodes: Arc::clone(&self.peers),
+            peers: channel::channel(Peers::None).1,
+            ..self.context(Scope::Variant)
+        };
+        let catalogue = amiproof_workloads::catalogue().unwrap();
+        let pod_to_pod = Arc::new(catalogue.iter().find(|workload| workload.name == "pod-to-pod").unwrap().clone());
+        let decision = amiproof_core::workload::run(&pod_to_pod, &context).await.unwrap();
+        assert_eq!(decision.verdict, Verdict::Pass);
+        let mut traffic = self.traffic.lock().unwrap().clone();
+        assert!(traffic.len() >= 3, "two pairs of pod-to-pod and one of web-service: {traffic:?}");
+        traffic.extend(decision.traffic);
+        let blamed = broken_nodes(&traffic);
+        assert!(blamed.iter().all(|node| node.node.starts_with("hardened")), "blamed: {blamed:?}\nof {traffic:#?}");
+    }
+
+    /// Nothing that the checks made is left, in the cluster or in the ledger.
+    async fn assert_clean(&self) {
+        let namespaces = self.access.client().list_namespaces().await;
+        assert!(namespaces.iter().all(|name| !name.starts_with("ap-")), "{namespaces:?}");
+        let left: Vec<_> = self.ledger.entries().into_iter().filter(|entry| entry.state != State::Gone).collect();
+        let names: Vec<&str> = left.iter().map(|entry| entry.resource.name.as_str()).collect();
+        assert_eq!(names, [storage::CLASS]);
+        self.server.stop().await;
+    }
+}
+
+/// Names of all namespaces.
+trait Namespaces {
+    async fn list_namespaces(&self) -> Vec<String>;
+}
+
+impl Namespaces for kube::Client {
+    async fn list_namespaces(&self) -> Vec<String> {
+        let api: kube::Api<k8s_openapi::api::core::v1::Namespace> = kube::Api::all(self.clone());
+        let list = api.list(&Default::default()).await.unwrap();
+        list.items.into_iter().filter_map(|namespace| namespace.metadata.name).collect()
+    }
+}
+
+fn error_outcome(error: &CheckError) -> Outcome {
+    Outcome::Error { message: format!("{error:?}") }
+}
+
+/// CoreDNS, where no hardening reaches it.
+fn dns() -> Value {
+    let labels = json!({"k8s-app": "kube-dns"});
+    let ports =
+        json!([{"name": "dns", "containerPort": 53, "protocol": "UDP"}, {"name": "dns-tcp", "containerPort": 53}]);
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "coredns"},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "nodeSelector": {NODE_GROUP_LABEL: "reference"},
+                    "containers": [{"name": "coredns", "image": "registry.k8s.io/coredns/coredns:v1.13.1", "ports": ports}],
+                },
+            },
+        },
+    })
+}
+
+async fn wait_for_dns(access: &Access) {
+    let condition = Condition::of(&Expectation::Ready("deployment/coredns".into())).unwrap();
+    let api: kube::Api<Deployment> = kube::Api::namespaced(access.client(), "kube-system");
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let mut last = Progress::NotYet(String::new());
+    let seen = watch::follow(api, Default::default());
+    let ready = watch::until(seen, deadline, |deployments| {
+        last = condition.progress(&Observed { deployments, ..Observed::default() });
+        (last == Progress::Met).then_some(())
+    });
+    let ready = ready.await;
+    ready.unwrap_or_else(|error| panic!("{error}: {last:?}"));
+}
+
+fn header() -> Header {
+    Header {
+        version: VERSION,
+        run: "r-1".parse().unwrap(),
+        matrix: "lab".into(),
+        account: String::new(),
+        region: String::new(),
+        endpoint: None,
+        started: jiff::Timestamp::UNIX_EPOCH,
+        expires: jiff::Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn variant(image: &str) -> Variant {
+    Variant {
+        name: "hardened".parse().unwrap(),
+        family: if image.starts_with("windows") { Family::Windows } else { Family::Al2023 },
+        reference: Some("reference".parse().unwrap()),
+        hardening: None,
+        ami: AmiSource::Recommended,
+        architecture: Architecture::X86_64,
+        user_data: None,
+        nodes: 2,
+        instance_types: vec!["m6i.large".to_owned()],
+        capacity: Capacity::OnDemand,
+        kubernetes_version: "1.36".parse().unwrap(),
+        imds_hop_limit: 2,
+        volume_gib: 40,
+        timeouts: Timeouts {
+            nodes_ready: Duration::from_secs(60),
+            check: Duration::from_secs(60),
+            os_scan: Duration::from_secs(60),
+        },
+    }
+}
+
+fn matrix(variant: &Variant) -> Matrix {
+    Matrix {
+        name: "lab".into(),
+        cluster: ClusterSpec {
+            name: "lab".into(),
+            region: "us-west-2".into(),
+            kubernetes_version: "1.36".parse().unwrap(),
+            create: false,
+            subnet_ids: Vec::new(),
+            role_arn: None,
+            node_role_arn: None,
+            windows_node_role_arn: None,
+            addons: Vec::new(),
+        },
+        variants: vec![variant.clone()],
+        suites: SuiteSelection::default(),
+        workloads: Vec::new(),
+        waivers: None,
+    }
+}
+
+/// The checks with an outcome of `word`, scans left out.
+fn with_word<'a>(outcomes: &'a BTreeMap<String, Outcome>, word: &str) -> BTreeSet<&'a str> {
+    let of_word = outcomes.iter().filter(|(id, outcome)| outcome.word() == word && !id.contains("/cis-"));
+    of_word.map(|(id, _)| id.as_str()).collect()
+}
+
+/// Runs everything on nodes of `image`; exactly `failed` must fail, and nothing may end in an error.
+async fn only_these_fail(image: &str, failed: &[&str]) {
+    let lab = Lab::new(image).await;
+    let outcomes = lab.run_all().await;
+    let errors: Vec<_> = outcomes.iter().filter(|(_, outcome)| outcome.word() == "error").collect();
+    assert!(errors.is_empty(), "{image}: {errors:#?}");
+    let reasons: Vec<_> =
+        outcomes.iter().filter(|(id, outcome)| outcome.word() == "fail" && !id.contains("/cis-")).collect();
+    assert_eq!(with_word(&outcomes, "fail"), failed.iter().copied().collect(), "{image}: {reasons:#?}");
+    let node_rows: Vec<_> = outcomes.iter().filter(|(id, _)| id.starts_with("kube-bench/cis-eks-1.8.0/3.")).collect();
+    assert_eq!(node_rows.len(), 13, "{image}: {node_rows:#?}");
+    assert!(node_rows.iter().all(|(_, outcome)| outcome.word() != "not evaluated"), "{image}: {node_rows:#?}");
+    let cluster_rows = outcomes.keys().filter(|id| id.starts_with("kube-bench/cis-eks-1.8.0/4.")).count();
+    assert_eq!(cluster_rows, 23, "{image}");
+    lab.assert_fair().await;
+    lab.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_works_on_a_stock_image() {
+    only_these_fail(REFERENCE, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_forwarding_only_the_pod_network_fails() {
+    only_these_fail("al2023-ip-forward-off", &["workload/pod-to-pod", "workload/web-service"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_kubelets_port_closed_only_the_kubelet_path_fails_and_kube_bench_still_answers() {
+    let path = ["kubelet-path/exec", "kubelet-path/logs", "kubelet-path/port-forward"];
+    only_these_fail("al2023-no-10250", &path).await;
+}
