@@ -77,7 +77,7 @@ $(PYTHON_STAMP): fixtures/tests/requirements.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r fixtures/tests/requirements.txt
 	touch $@
 
-.PHONY: python test lint fmt doc bench schemas deny
+.PHONY: python test test-cluster lint fmt doc bench schemas deny
 python: $(PYTHON_STAMP) ## Make the virtual environment with moto, botocore, boto3, the aws CLI and junitparser
 
 TEST_ENV = AMIPROOF_PYTHON=$(CURDIR)/$(VENV)/bin/python AMIPROOF_REQUIRE_PYTHON=1 \
@@ -91,6 +91,11 @@ test: python ## Set up what is needed, then the whole test suite
 
 test-containers: python ## Run the Docker tests for real: starts Docker Engine and builds a moto image from Debian and PyPI
 	fixtures/containers/run-tests.sh
+
+test-cluster: ## The catalogue on a cluster of yours, no AWS: make test-cluster KUBECONFIG=.. (REFERENCE=.. EXPECT='{"group": [..]}')
+	@test -n "$(KUBECONFIG)" || { echo "name a cluster: make test-cluster KUBECONFIG=\$$HOME/.kube/config" >&2; exit 2; }
+	AMIPROOF_TEST_KUBECONFIG='$(KUBECONFIG)' $(if $(REFERENCE),AMIPROOF_TEST_REFERENCE='$(REFERENCE)') $(if $(EXPECT),AMIPROOF_EXPECT='$(EXPECT)') \
+	  $(CARGO) test --locked -p amiproof-suites --test cluster -- --ignored --nocapture
 
 lint: ## Clippy on everything, warnings are errors
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
