@@ -6,8 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Proves that hardened EKS node images still join, run your workloads and meet the benchmark.
 #[derive(Debug, Parser)]
 #[command(name = "amiproof", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 all passed or waived, 1 a check failed, 2 usage or configuration, 3 amiproof could not \
-decide something, 4 nothing selected, 5 regression against the baseline, 6 something was left behind, 130 interrupted.")]
+#[command(
+    after_help = "Exit codes: 0 all passed or waived, 1 a check failed, 2 usage or configuration, 3 amiproof could not \
+decide something, 4 nothing selected, 5 regression against the baseline, 6 something was left behind, 130 interrupted."
+)]
 pub(crate) struct Cli {
     /// What every command understands.
     #[command(flatten)]
@@ -151,7 +153,8 @@ impl Run {
 
 /// The run that stands for a cluster's network stack, which outlives ordinary runs.
 pub(crate) fn network_run(cluster: &str) -> String {
-    let legal: String = cluster.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let legal: String =
+        cluster.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     format!("network-{}", legal.chars().take(32).collect::<String>().trim_end_matches('-'))
 }
 

@@ -53,8 +53,9 @@ pub(crate) fn problems(file: &Utf8Path) -> Result<Inputs, Vec<Problem>> {
     let resolved = resolve(file.as_str(), &bytes, &disk, amiproof_suites::SUITES)?;
     let mut workloads = Vec::new();
     if resolved.matrix.workloads.contains(&WorkloadSource::Builtin) {
-        let catalogue = amiproof_workloads::catalogue()
-            .map_err(|error| vec![Problem::of_file("the built-in catalogue", error.to_string(), "this is a defect of amiproof")])?;
+        let catalogue = amiproof_workloads::catalogue().map_err(|error| {
+            vec![Problem::of_file("the built-in catalogue", error.to_string(), "this is a defect of amiproof")]
+        })?;
         workloads.extend(catalogue.iter().cloned());
     }
     workloads.extend(resolved.own_workloads);
@@ -82,7 +83,8 @@ pub(crate) fn narrowed(matrix: &Matrix, names: &[String]) -> Result<Matrix, Fail
     }
     let wanted = |name: &str| names.iter().any(|wanted| wanted == name);
     let needed = |name: &str| {
-        let uses = |reference: Option<&amiproof_model::name::VariantName>| reference.is_some_and(|it| it.as_str() == name);
+        let uses =
+            |reference: Option<&amiproof_model::name::VariantName>| reference.is_some_and(|it| it.as_str() == name);
         matrix.variants.iter().any(|variant| wanted(variant.name.as_str()) && uses(variant.reference.as_ref()))
     };
     let mut narrowed = matrix.clone();

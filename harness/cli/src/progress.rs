@@ -75,7 +75,9 @@ fn important(event: &Event) -> Option<String> {
         EventKind::PhaseEnded(phase, PhaseEnd::Broken { message, .. }) => {
             Some(format!("{} broke: {message}", phase.word()))
         }
-        EventKind::Interrupted => Some("interrupted: stopping checks, then cleaning up (again to stop at once)".to_owned()),
+        EventKind::Interrupted => {
+            Some("interrupted: stopping checks, then cleaning up (again to stop at once)".to_owned())
+        }
         EventKind::CleanedUp(cleanup) if !cleanup.leftovers.is_empty() => {
             Some(format!("{} left behind", cleanup.leftovers.len()))
         }

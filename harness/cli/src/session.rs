@@ -2,8 +2,8 @@
 
 use amiproof_core::aws::{Clients, Settings};
 use amiproof_core::pace::Pace;
-use amiproof_lab::{Lab, LabOptions};
 use amiproof_lab::scenario::Scenario;
+use amiproof_lab::{Lab, LabOptions};
 
 use crate::args::Target;
 use crate::output::Failure;
@@ -59,15 +59,10 @@ impl Connection {
 
     async fn embedded(target: &Target, region: &str) -> Result<Self, Failure> {
         let scenario = scenario(target.scenario.as_deref())?;
-        let options = LabOptions {
-            region: region.to_owned(),
-            time_scale: target.time_scale,
-            scenario,
-            ..LabOptions::default()
-        };
-        let lab = Lab::start(options)
-            .await
-            .map_err(|error| Failure::error(format!("cannot start the lab: {error}"), ""))?;
+        let options =
+            LabOptions { region: region.to_owned(), time_scale: target.time_scale, scenario, ..LabOptions::default() };
+        let lab =
+            Lab::start(options).await.map_err(|error| Failure::error(format!("cannot start the lab: {error}"), ""))?;
         let pace = Pace::faster(target.time_scale);
         let (key, secret) = Lab::credentials();
         let settings = Settings {
@@ -111,4 +106,3 @@ async fn connect(settings: Settings) -> Result<Clients, Failure> {
 async fn lab_scale(url: &str) -> Option<f64> {
     amiproof_core::endpoint::lab_time_scale(url).await
 }
-

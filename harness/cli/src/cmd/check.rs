@@ -53,7 +53,11 @@ fn summary(inputs: &files::Inputs) -> Result<String, Failure> {
             .hardening
             .as_ref()
             .map_or_else(|| "stock".to_owned(), |hardening| format!("{} {}", hardening.benchmark, hardening.level));
-        lines.push(format!("  {:<32} {:<13} {hardening:<28} {applicable} checks and scans", variant.name, variant.family.word()));
+        lines.push(format!(
+            "  {:<32} {:<13} {hardening:<28} {applicable} checks and scans",
+            variant.name,
+            variant.family.word()
+        ));
     }
     lines.push(format!("{} waivers, {} workloads", inputs.waivers.len(), inputs.workloads.len()));
     Ok(lines.join("\n"))

@@ -20,8 +20,8 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
         None => None,
     };
     let folder = RunDir::open(&global.dir, network.as_deref().or(args.run.as_deref()))?;
-    let ledger = Ledger::open(folder.path())
-        .map_err(|error| Failure::usage(chain(&error), "was it started by amiproof?"))?;
+    let ledger =
+        Ledger::open(folder.path()).map_err(|error| Failure::usage(chain(&error), "was it started by amiproof?"))?;
     let cleanup = super::runtime()?.block_on(take_down(args, &ledger, output))?;
     super::run::amend_report(&folder, &cleanup, output)?;
     match args.output {
@@ -77,7 +77,10 @@ fn summary(folder: &RunDir, cleanup: &Cleanup) -> String {
         text.push_str(", nothing left");
     }
     for leftover in &cleanup.leftovers {
-        text.push_str(&format!("\nleft behind: {} {}: {}\n  {}", leftover.kind, leftover.id, leftover.reason, leftover.mend));
+        text.push_str(&format!(
+            "\nleft behind: {} {}: {}\n  {}",
+            leftover.kind, leftover.id, leftover.reason, leftover.mend
+        ));
     }
     text
 }

@@ -16,8 +16,7 @@ pub(crate) fn run(args: &Init, output: &Output) -> Result<ExitCode, Failure> {
     }
     // Beside the checkout the editor reads the committed schema; elsewhere `amiproof schema` writes one.
     let starter = amiproof_model::matrix::init::starter("amiproof.schema.json");
-    std::fs::write(&args.file, starter)
-        .map_err(|error| cannot("write", &args.file, &error))?;
+    std::fs::write(&args.file, starter).map_err(|error| cannot("write", &args.file, &error))?;
     output.note(format_args!(
         "wrote {0}; `amiproof schema > amiproof.schema.json` beside it makes editors complete it\n\nnext: edit it, then `amiproof check --file {0}`, then `amiproof run --lab --file {0}` to see it work \
          without an account",

@@ -13,8 +13,8 @@ pub(crate) fn run(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure
 }
 
 async fn serve(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure> {
-    let signals = Signals::listen(|_| ())
-        .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
+    let signals =
+        Signals::listen(|_| ()).map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
     let options = LabOptions {
         address: std::net::SocketAddr::new(args.bind, args.port),
         region: args.region.clone(),
@@ -23,7 +23,10 @@ async fn serve(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure> {
         ..LabOptions::default()
     };
     let lab = Lab::start(options).await.map_err(|error| {
-        Failure::error(format!("cannot start the lab: {error}"), "is another one running? give another --port, or 0 for a free one")
+        Failure::error(
+            format!("cannot start the lab: {error}"),
+            "is another one running? give another --port, or 0 for a free one",
+        )
     })?;
     output.data(exports(&lab));
     output.note("the lab runs until Ctrl-C; it forgets everything then");

@@ -44,7 +44,9 @@ pub(crate) fn run(args: &Plan, output: &Output) -> Result<ExitCode, Failure> {
     let checks: Vec<Check> = files::checks(&inputs.workloads)?
         .into_iter()
         .filter(|check| matrix.suites.selects(&check.id, check.opt_in))
-        .filter(|check| prefixes.is_empty() || prefixes.iter().any(|prefix| check.id.as_str().starts_with(prefix.as_str())))
+        .filter(|check| {
+            prefixes.is_empty() || prefixes.iter().any(|prefix| check.id.as_str().starts_with(prefix.as_str()))
+        })
         .collect();
     let planned = planned(&matrix, &checks, args.only);
     match args.output {
@@ -105,10 +107,8 @@ fn planned_variant(variant: &Variant, checks: &[Check]) -> PlannedVariant {
 }
 
 fn text(planned: &Planned) -> String {
-    let mut lines = vec![format!(
-        "cluster {} in {}, Kubernetes {}",
-        planned.cluster, planned.region, planned.kubernetes_version
-    )];
+    let mut lines =
+        vec![format!("cluster {} in {}, Kubernetes {}", planned.cluster, planned.region, planned.kubernetes_version)];
     if planned.create.is_empty() {
         lines.push("  is used as it is; nothing of it is made or removed".to_owned());
     }

@@ -71,7 +71,8 @@ impl Asked {
         let matrix = files::narrowed(&inputs.matrix, &selection.variants)?;
         let wanted = |check: &Check| {
             let prefixes = &selection.checks;
-            let named = prefixes.is_empty() || prefixes.iter().any(|prefix| check.id.as_str().starts_with(prefix.as_str()));
+            let named =
+                prefixes.is_empty() || prefixes.iter().any(|prefix| check.id.as_str().starts_with(prefix.as_str()));
             named && matrix.suites.selects(&check.id, check.opt_in)
         };
         let checks = files::checks(&inputs.workloads)?.into_iter().filter(wanted).collect();
@@ -118,9 +119,7 @@ async fn conduct(
 }
 
 async fn ledger(asked: &Asked, folder: &RunDir, steps: Steps, connection: &Connection) -> Result<Ledger, Failure> {
-    let failure = |error: amiproof_core::ledger::Error| {
-        Failure::error(amiproof_core::run::event::chain(&error), "")
-    };
+    let failure = |error: amiproof_core::ledger::Error| Failure::error(amiproof_core::run::event::chain(&error), "");
     if !steps.provision && !steps.network_only {
         return Ledger::open(folder.path()).map_err(failure);
     }
@@ -232,8 +231,9 @@ fn baseline(
 /// Writes into a run's report, where it has one, what `destroy` did later.
 pub(crate) fn amend_report(folder: &RunDir, cleanup: &Cleanup, output: &Output) -> Result<(), Failure> {
     let Ok(text) = std::fs::read_to_string(folder.report()) else { return Ok(()) };
-    let mut report = Report::parse(&text)
-        .map_err(|error| Failure::error(format!("{}: {error}", folder.report()), "everything was destroyed all the same"))?;
+    let mut report = Report::parse(&text).map_err(|error| {
+        Failure::error(format!("{}: {error}", folder.report()), "everything was destroyed all the same")
+    })?;
     report.cleanup = cleanup.clone();
     write_files(&report, None, folder.path(), output);
     Ok(())

@@ -13,19 +13,31 @@ use crate::output::{Failure, Output};
 
 /// Lists or renders.
 pub(crate) fn run(args: &args::Workload, output: &Output) -> Result<ExitCode, Failure> {
-    let catalogue = amiproof_workloads::catalogue().map_err(|error| Failure::error(error.to_string(), "this is a defect of amiproof"))?;
+    let catalogue = amiproof_workloads::catalogue()
+        .map_err(|error| Failure::error(error.to_string(), "this is a defect of amiproof"))?;
     match &args.command {
         WorkloadCommand::List => {
             let lines: Vec<String> = catalogue
                 .iter()
-                .map(|workload| format!("{:<24} {}\n{:<24} exercises {}", workload.name, workload.title, "", workload.exercises.join(", ")))
+                .map(|workload| {
+                    format!(
+                        "{:<24} {}\n{:<24} exercises {}",
+                        workload.name,
+                        workload.title,
+                        "",
+                        workload.exercises.join(", ")
+                    )
+                })
                 .collect();
             output.data(lines.join("\n"));
         }
         WorkloadCommand::Render { name, node_group } => {
             let workload = catalogue.iter().find(|workload| workload.name == *name).ok_or_else(|| {
                 let names: Vec<&str> = catalogue.iter().map(|workload| workload.name.as_str()).collect();
-                Failure::usage(format!("there is no workload '{name}'"), format!("the catalogue has {}", names.join(", ")))
+                Failure::usage(
+                    format!("there is no workload '{name}'"),
+                    format!("the catalogue has {}", names.join(", ")),
+                )
             })?;
             output.data(format_args!("{:#}", render(workload, node_group)?));
         }

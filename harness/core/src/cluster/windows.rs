@@ -23,7 +23,8 @@ pub async fn enable_ipam(access: &Access, ledger: &Ledger) -> Result<(), CheckEr
     let api: Api<ConfigMap> = Api::namespaced(access.client(), "kube-system");
     let doing = || format!("turning on Windows address management in ConfigMap kube-system/{CONFIG_MAP}");
     let there = api.get_opt(CONFIG_MAP).await.map_err(|error| CheckError::api(doing(), error))?;
-    let is_on = there.is_some_and(|map| map.data.is_some_and(|data| data.get(KEY).is_some_and(|value| value == "true")));
+    let is_on =
+        there.is_some_and(|map| map.data.is_some_and(|data| data.get(KEY).is_some_and(|value| value == "true")));
     if is_on {
         return Ok(());
     }

@@ -266,4 +266,3 @@ pub fn not_asked(
         })
         .collect()
 }
-

@@ -16,7 +16,8 @@ pub fn path(report: &Report) -> f64 {
 /// Seconds that one variant needs by itself.
 fn variant_seconds(variant: &VariantRecord) -> f64 {
     let of = |phase| seconds(&variant.phases, phase);
-    let chain: f64 = [Phase::Ami, Phase::LaunchTemplate, Phase::NodeGroup, Phase::Nodes, Phase::Teardown].map(of).iter().sum();
+    let chain: f64 =
+        [Phase::Ami, Phase::LaunchTemplate, Phase::NodeGroup, Phase::Nodes, Phase::Teardown].map(of).iter().sum();
     let beside = [Phase::Test, Phase::KubeBench, Phase::OsScan].map(of).into_iter().fold(0.0, f64::max);
     chain + beside
 }

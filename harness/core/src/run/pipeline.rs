@@ -13,9 +13,9 @@ use tokio::task::JoinSet;
 use super::event::{Broken, EventKind, of_variant};
 use super::shared::{ClusterReady, Shared};
 use super::{Session, checks, cluster_check_candidates};
-use crate::cluster;
 use crate::aws::ami::Ami;
 use crate::check::{Check, Scope};
+use crate::cluster;
 use crate::context::{Context, Peers};
 use crate::destroy::{self, What};
 

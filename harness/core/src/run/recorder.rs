@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use amiproof_model::matrix::{Matrix, Variant};
 use amiproof_model::name::{RunId, VariantName};
 use amiproof_model::report::{
-    CheckResult, Cleanup, ClusterRecord, Phase, PhaseEnd, PhaseRecord, Report, RunRecord, SCHEMA_VERSION, Subject, Tool,
-    VariantRecord,
+    CheckResult, Cleanup, ClusterRecord, Phase, PhaseEnd, PhaseRecord, Report, RunRecord, SCHEMA_VERSION, Subject,
+    Tool, VariantRecord,
 };
 use amiproof_model::waiver::Waiver;
 use jiff::Timestamp;
@@ -25,7 +25,13 @@ pub struct Recorder {
 
 impl Recorder {
     /// The empty report of a run that starts now.
-    pub fn new(run: RunId, matrix: &Matrix, lab: bool, order: impl IntoIterator<Item = String>, now: Timestamp) -> Self {
+    pub fn new(
+        run: RunId,
+        matrix: &Matrix,
+        lab: bool,
+        order: impl IntoIterator<Item = String>,
+        now: Timestamp,
+    ) -> Self {
         let report = Report {
             schema_version: SCHEMA_VERSION,
             tool: Tool { name: "amiproof".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
@@ -105,8 +111,7 @@ impl Recorder {
 
     fn end_phase(&mut self, event: &Event, phase: Phase, end: &PhaseEnd) {
         let started = self.started.remove(&(event.subject.as_str().to_owned(), phase)).unwrap_or(event.at);
-        let record =
-            PhaseRecord { phase, started, seconds: seconds_between(started, event.at), ended: end.clone() };
+        let record = PhaseRecord { phase, started, seconds: seconds_between(started, event.at), ended: end.clone() };
         match &event.subject {
             Subject::Cluster => self.report.run.phases.push(record),
             Subject::Variant(_) => self.on_variant(&event.subject, |variant| variant.phases.push(record)),
@@ -177,7 +182,8 @@ mod tests {
 
     #[test]
     fn control_numbers_sort_as_people_count() {
-        let mut ids = vec!["os-cis/cis-al2023-1.0.0/3.10", "os-cis/cis-al2023-1.0.0/3.9", "os-cis/cis-al2023-1.0.0/1.1.1.1"];
+        let mut ids =
+            vec!["os-cis/cis-al2023-1.0.0/3.10", "os-cis/cis-al2023-1.0.0/3.9", "os-cis/cis-al2023-1.0.0/1.1.1.1"];
         ids.sort_by_cached_key(|id| natural(id));
         assert_eq!(
             ids,

@@ -100,7 +100,9 @@ impl Shared {
                 Ok(State::Ready(ready)) => Ok(Arc::clone(ready)),
                 Ok(State::Never(Broken::Cancelled)) => Err(Broken::Cancelled),
                 Ok(State::Never(broken)) => Err(because(format!("there is no cluster: {}", broken.message()))),
-                Ok(State::Pending) | Err(_) => Err(because("there is no cluster: its setup ended without a word".to_owned())),
+                Ok(State::Pending) | Err(_) => {
+                    Err(because("there is no cluster: its setup ended without a word".to_owned()))
+                }
             }
         })
         .await
@@ -239,11 +241,11 @@ async fn add(session: &Session, ready: &ClusterReady) -> Result<(), Broken> {
 async fn install(session: &Session, ready: &ClusterReady) -> Result<(), Broken> {
     let (plan, tools) = (&session.plan, &session.tools);
     let spec = &plan.matrix.cluster;
-    cluster::storage::ensure_class(&ready.access, &tools.ledger)
-        .await
-        .map_err(|error| Broken::from_error(&error))?;
+    cluster::storage::ensure_class(&ready.access, &tools.ledger).await.map_err(|error| Broken::from_error(&error))?;
     if plan.matrix.variants.iter().any(|variant| !variant.family.is_linux()) {
-        cluster::windows::enable_ipam(&ready.access, &tools.ledger).await.map_err(|error| Broken::from_error(&error))?;
+        cluster::windows::enable_ipam(&ready.access, &tools.ledger)
+            .await
+            .map_err(|error| Broken::from_error(&error))?;
     }
     if !spec.create {
         return Ok(());
@@ -254,7 +256,8 @@ async fn install(session: &Session, ready: &ClusterReady) -> Result<(), Broken> 
             .await
             .map_err(|error| Broken::from_error(&error))?;
     }
-    let waiting = spec.addons.iter().map(|addon| aws::addons::wait_active(&tools.clients, &spec.name, addon, ADDON_DEADLINE));
+    let waiting =
+        spec.addons.iter().map(|addon| aws::addons::wait_active(&tools.clients, &spec.name, addon, ADDON_DEADLINE));
     for outcome in futures::future::join_all(waiting).await {
         outcome.map_err(|error| Broken::from_error(&error))?;
     }
@@ -350,7 +353,8 @@ impl ClusterReady {
             .await
             .map_err(|error| Broken::from_error(&error))?;
         for node in &mut nodes {
-            let Some(instance) = instances.iter().find(|instance| Some(&instance.id) == node.instance_id.as_ref()) else {
+            let Some(instance) = instances.iter().find(|instance| Some(&instance.id) == node.instance_id.as_ref())
+            else {
                 continue;
             };
             node.ami_id = instance.ami_id.parse().ok();

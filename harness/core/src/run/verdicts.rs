@@ -40,8 +40,7 @@ pub fn settle(report: &mut Report, waivers: &[Waiver], now: Timestamp) {
             check: &result.check,
             control: result.control.as_ref(),
         };
-        result.disposition =
-            judge(&result.outcome, result.earlier_attempts.len(), waivers, &circumstances, false, now);
+        result.disposition = judge(&result.outcome, result.earlier_attempts.len(), waivers, &circumstances, false, now);
     }
 }
 
@@ -62,7 +61,10 @@ fn charge(results: &mut [CheckResult]) {
         if let (false, Some(culprit)) = (own_is_broken, culprit) {
             let name = culprit.variant.as_ref().map_or("no variant of this run", VariantName::as_str);
             result.outcome = Outcome::NotEvaluated {
-                reason: format!("the other end is broken: every failing connection involves node {} of {name}", culprit.node),
+                reason: format!(
+                    "the other end is broken: every failing connection involves node {} of {name}",
+                    culprit.node
+                ),
             };
         }
     }

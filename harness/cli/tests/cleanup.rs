@@ -1,0 +1,82 @@
+//! Nothing is left behind: not after Ctrl-C in any phase, and not after `kill -9` in any phase and `amiproof destroy`. The lab is
+//! asked what exists, not the ledger.
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::{LabProcess, Watched, amiproof, finish, matrix, stderr};
+
+/// Words of the progress line after which a run is hit, by phase.
+const MOMENTS: [(&str, &[&str]); 8] = [
+    ("network", &["cluster", "network …"]),
+    ("cluster", &["cluster", "cluster …"]),
+    ("launch template", &["eks-al2023", "launch template …"]),
+    ("node group", &["cis-al2023-l1", "node group …"]),
+    ("nodes", &["eks-al2023", "nodes …"]),
+    ("test", &["cis-al2023-l1", "test …"]),
+    ("os scan", &["eks-al2023", "os scan …"]),
+    ("teardown", &["eks-al2023", "teardown …"]),
+];
+
+fn run(lab: &LabProcess, dir: &Path) -> Watched {
+    let mut command = amiproof(dir);
+    lab.target(&mut command).arg("run").arg("--file").arg(matrix("pair.yaml"));
+    Watched::start(&mut command)
+}
+
+fn destroy(lab: &LabProcess, dir: &Path) -> std::process::Output {
+    let mut command: Command = amiproof(dir);
+    lab.target(&mut command).arg("destroy");
+    finish(command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap())
+}
+
+#[test]
+fn a_run_interrupted_in_any_phase_leaves_nothing() {
+    let lab = LabProcess::start(None);
+    for (phase, words) in MOMENTS {
+        let dir = tempfile::tempdir().unwrap();
+        let run = run(&lab, dir.path());
+        run.wait_for(words);
+        run.signal("INT");
+        let (code, progress) = run.end();
+        assert_eq!(code, Some(130), "interrupted in {phase}:\n{progress}");
+        assert_eq!(lab.resources(), [""; 0], "interrupted in {phase}:\n{progress}");
+    }
+}
+
+#[test]
+fn a_run_killed_in_any_phase_is_removed_by_destroy() {
+    let lab = LabProcess::start(None);
+    for (phase, words) in MOMENTS {
+        let dir = tempfile::tempdir().unwrap();
+        let run = run(&lab, dir.path());
+        run.wait_for(words);
+        run.signal("KILL");
+        let (code, _) = run.end();
+        assert_eq!(code, None, "killed in {phase}");
+        let destroyed = destroy(&lab, dir.path());
+        assert_eq!(destroyed.status.code(), Some(0), "killed in {phase}: {}", stderr(&destroyed));
+        assert_eq!(lab.resources(), [""; 0], "killed in {phase}");
+    }
+}
+
+#[test]
+fn what_cannot_be_deleted_is_listed_with_its_mend_and_exit_code_6() {
+    let lab = LabProcess::start(Some("delete-fails"));
+    let dir = tempfile::tempdir().unwrap();
+    let (code, progress) = run(&lab, dir.path()).end();
+    let report = common::report(dir.path());
+    if lab.resources().is_empty() {
+        // The scenario's failures ran out before the last try: then nothing may be reported as left.
+        assert!(report.cleanup.leftovers.is_empty(), "{:?}", report.cleanup);
+    } else {
+        assert_eq!(code, Some(6), "{progress}");
+        assert!(
+            report.cleanup.leftovers.iter().all(|leftover| leftover.mend.starts_with("aws ")),
+            "{:?}",
+            report.cleanup
+        );
+    }
+}
