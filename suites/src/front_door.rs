@@ -36,6 +36,16 @@ pub fn answer(check: &Check, results: &[CheckResult]) -> Answer {
     Answer::Skipped(own.first().map_or_else(|| "the run has no result of it".to_owned(), |result| line(result)))
 }
 
+/// Whether the run has an answer of `check` that is a verdict, and no error of it.
+pub fn is_evaluated(check: &Check, results: &[CheckResult]) -> bool {
+    let mut own = results.iter().filter(|result| belongs(check, result));
+    let undecided = |result: &CheckResult| matches!(result.disposition, Disposition::Error);
+    let decided = |result: &CheckResult| {
+        !undecided(result) && !matches!(result.disposition, Disposition::NotApplicable | Disposition::NotEvaluated)
+    };
+    own.clone().any(decided) && !own.any(undecided)
+}
+
 fn belongs(check: &Check, result: &CheckResult) -> bool {
     if !matches!(check.body, Body::Scan(_)) {
         return result.check == check.id;

@@ -131,11 +131,12 @@ async fn perform(context: Context, body: Body) -> Answer {
     }
 }
 
-/// The deadline of one attempt, with a margin for what a workload needs beyond its own time to say why it failed.
+/// The deadline of one attempt. A workload keeps its own time; on top of it come waiting for the reference's nodes before, and
+/// taking its namespace down behind.
 fn deadline(context: &Context, check: &Check) -> Duration {
     let timeouts = context.variant.timeouts;
     match (&check.body, check.timeout, check.phase) {
-        (Body::Workload(workload), ..) => workload.timeout + Duration::from_secs(120),
+        (Body::Workload(workload), ..) => timeouts.nodes_ready + workload.timeout + Duration::from_secs(300),
         (_, Some(timeout), _) => timeout,
         (_, None, Phase::OsScan) => timeouts.os_scan + Duration::from_secs(60),
         (_, None, _) => timeouts.check,

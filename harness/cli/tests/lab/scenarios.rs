@@ -1,15 +1,13 @@
 //! Whole runs against the lab: what a user sees of the demo, and of things that go wrong.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Output, Stdio};
 
+use crate::process::{LabProcess, amiproof, finish, matrix, stderr};
 use amiproof_model::judge::Disposition;
 use amiproof_model::report::{PhaseEnd, Report, Subject};
 use amiproof_model::verdict::Outcome;
-use common::{LabProcess, amiproof, finish, matrix, stderr};
 
 fn run(dir: &Path, arguments: &[&str]) -> Output {
     finish(amiproof(dir).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
@@ -41,7 +39,7 @@ fn the_demo_shows_which_variant_breaks_and_which_control_did_it() {
     let demo = matrix("demo.yaml");
     let output = run(dir.path(), &["run", "--lab", "--no-fail", "--file", demo.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let report = common::report(dir.path());
+    let report = crate::process::report(dir.path());
     assert_eq!(report.variants.len(), 8);
     assert!(report.variants.iter().all(|variant| variant.nodes.len() == 2), "every variant has its two nodes");
     let broken = |check: &str| ("cis-al2023-l2".to_owned(), format!("workload/{check} fail"));
@@ -66,8 +64,8 @@ fn junit_says_the_same(dir: &Path, report: &Report) {
     let mut names = BTreeSet::new();
     for suite in &parsed.test_suites {
         for case in &suite.test_cases {
-            let classname = case.classname.as_ref().map(ToString::to_string);
-            assert!(names.insert((classname, case.name.to_string())), "twice: {}", case.name);
+            let classname = case.classname.as_ref().map(|name| name.as_str().to_owned());
+            assert!(names.insert((classname, case.name.as_str().to_owned())), "twice: {}", case.name.as_str());
         }
     }
     let expected = amiproof_reports::junit::expected_counts(report);
@@ -86,7 +84,7 @@ fn throttling_and_server_errors_change_no_verdict() {
         arguments.extend(scenario.into_iter().flat_map(|name| ["--scenario", name]));
         let output = run(dir.path(), &arguments);
         assert_eq!(output.status.code(), Some(0), "{scenario:?}: {}", stderr(&output));
-        let report = common::report(dir.path());
+        let report = crate::process::report(dir.path());
         assert!(report.cleanup.leftovers.is_empty(), "{scenario:?}: {:?}", report.cleanup);
         verdicts(&report).into_iter().map(|(key, word)| (key, word.to_owned())).collect::<BTreeMap<_, _>>()
     };
@@ -104,7 +102,7 @@ fn a_node_that_never_joins_is_an_error_of_its_variant_alone() {
         &["run", "--lab", "--file", hosts.to_str().unwrap(), "--variants", "eks-al2023,al2023-never-joins"],
     );
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    let report = common::report(dir.path());
+    let report = crate::process::report(dir.path());
     let broken: Vec<_> = report
         .variants
         .iter()
@@ -174,7 +172,7 @@ fn apply_test_scan_and_destroy_are_one_run_in_steps() {
     assert!(lab.resources().iter().any(|resource| resource.starts_with("eks ")), "everything is still there");
     let scanned = step(&["scan", "--file", file, "--no-fail"]);
     assert_eq!(scanned.status.code(), Some(0), "{}", stderr(&scanned));
-    let report = common::report(dir.path());
+    let report = crate::process::report(dir.path());
     let suites: BTreeSet<&str> = report.results.iter().map(|result| result.check.suite()).collect();
     assert_eq!(suites, BTreeSet::from(["node", "workload", "kubelet-path", "kube-bench", "os-cis"]));
     let destroyed = step(&["destroy"]);

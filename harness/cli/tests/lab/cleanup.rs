@@ -1,12 +1,10 @@
 //! Nothing is left behind: not after Ctrl-C in any phase, and not after `kill -9` in any phase and `amiproof destroy`. The lab is
 //! asked what exists, not the ledger.
 
-mod common;
-
 use std::path::Path;
 use std::process::Command;
 
-use common::{LabProcess, Watched, amiproof, finish, matrix, stderr};
+use crate::process::{LabProcess, Watched, amiproof, finish, matrix, stderr};
 
 /// Words of the progress line after which a run is hit, by phase.
 const MOMENTS: [(&str, &[&str]); 8] = [
@@ -67,7 +65,7 @@ fn what_cannot_be_deleted_is_listed_with_its_mend_and_exit_code_6() {
     let lab = LabProcess::start(Some("delete-fails"));
     let dir = tempfile::tempdir().unwrap();
     let (code, progress) = run(&lab, dir.path()).end();
-    let report = common::report(dir.path());
+    let report = crate::process::report(dir.path());
     if lab.resources().is_empty() {
         // The scenario's failures ran out before the last try: then nothing may be reported as left.
         assert!(report.cleanup.leftovers.is_empty(), "{:?}", report.cleanup);

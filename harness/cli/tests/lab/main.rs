@@ -1,0 +1,5 @@
+//! The command as a user runs it, against the lab.
+
+mod cleanup;
+mod process;
+mod scenarios;
