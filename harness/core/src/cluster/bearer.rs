@@ -1,14 +1,13 @@
 //! A bearer token on every request, asked for again before it expires.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Shared};
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request};
 use jiff::Timestamp;
-use tokio::sync::Mutex;
 use tower::BoxError;
 use tower::filter::AsyncPredicate;
 
@@ -27,11 +26,23 @@ pub type TokenSource = Arc<dyn Fn() -> BoxFuture<'static, Result<Token, BoxError
 /// How long before its expiry a token is no longer used: the time that a request may spend in queues and retries.
 const MARGIN: Duration = Duration::from_secs(60);
 
+/// A token that is being asked for, or is there: its header and when it expires.
+type Asked = Shared<BoxFuture<'static, Result<(HeaderValue, Timestamp), NoToken>>>;
+
+/// Why there is no token; everybody who waited for it is told.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+struct NoToken(Arc<BoxError>);
+
 /// Puts the header on requests. Clones share the token, so that one request at a time asks for a new one.
+///
+/// The token is asked for in a task of its own, and nothing is locked while anybody waits: a watch that is not polled for a while
+/// keeps its unsent request, and with an asynchronous lock around the token every other request of the process would queue behind
+/// it.
 #[derive(Clone)]
 pub(super) struct Bearer {
     source: TokenSource,
-    last: Arc<Mutex<Option<(HeaderValue, Timestamp)>>>,
+    last: Arc<Mutex<Option<Asked>>>,
 }
 
 impl Bearer {
@@ -40,18 +51,40 @@ impl Bearer {
     }
 
     async fn header(&self) -> Result<HeaderValue, BoxError> {
-        let mut last = self.last.lock().await;
-        if let Some((header, expires)) = &*last
-            && Timestamp::now() + MARGIN < *expires
-        {
-            return Ok(header.clone());
+        loop {
+            let (asked, is_new) = self.current();
+            let (header, expires) = asked.await?;
+            // One that was asked for long ago, by somebody who gave up waiting, may have expired unseen.
+            if is_new || Timestamp::now() < expires {
+                return Ok(header);
+            }
         }
-        let token = (self.source)().await?;
-        let mut header = HeaderValue::try_from(format!("Bearer {}", token.bearer))?;
-        header.set_sensitive(true);
-        *last = Some((header.clone(), token.expires));
-        Ok(header)
     }
+
+    /// The token that is good for a while, or else one that is asked for now; true for a new one.
+    fn current(&self) -> (Asked, bool) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(asked) = &*last
+            && asked
+                .peek()
+                .is_none_or(|known| known.as_ref().is_ok_and(|(_, expires)| Timestamp::now() + MARGIN < *expires))
+        {
+            return (asked.clone(), false);
+        }
+        let task = tokio::spawn(ask((self.source)()));
+        let asked = async move { task.await.unwrap_or_else(|broken| Err(NoToken(Arc::new(broken.into())))) };
+        let asked = asked.boxed().shared();
+        *last = Some(asked.clone());
+        (asked, true)
+    }
+}
+
+async fn ask(answer: BoxFuture<'static, Result<Token, BoxError>>) -> Result<(HeaderValue, Timestamp), NoToken> {
+    let token = answer.await.map_err(|error| NoToken(Arc::new(error)))?;
+    let header = HeaderValue::try_from(format!("Bearer {}", token.bearer));
+    let mut header = header.map_err(|error| NoToken(Arc::new(error.into())))?;
+    header.set_sensitive(true);
+    Ok((header, token.expires))
 }
 
 impl<B: Send + 'static> AsyncPredicate<Request<B>> for Bearer {
@@ -109,5 +142,28 @@ mod tests {
         let source: TokenSource = Arc::new(|| async { Err("no credentials".into()) }.boxed());
         let refused = Bearer::new(source).check(Request::new(())).await.unwrap_err();
         assert_eq!(refused.to_string(), "no credentials");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_nobody_polls_holds_up_no_other() {
+        let gate = Arc::new(tokio::sync::Notify::new());
+        let open = gate.clone();
+        let source: TokenSource = Arc::new(move || {
+            let open = open.clone();
+            async move {
+                open.notified().await;
+                Ok(Token { bearer: "token".to_owned(), expires: Timestamp::now() + Duration::from_secs(900) })
+            }
+            .boxed()
+        });
+        let mut bearer = Bearer::new(source);
+        // As of a watch whose owner does something else: asked once, kept, and never polled again.
+        let mut idle = bearer.check(Request::new(()));
+        assert!(futures::poll!(&mut idle).is_pending());
+        let other = bearer.check(Request::new(()));
+        gate.notify_one();
+        let request = tokio::time::timeout(Duration::from_secs(60), other).await.unwrap().unwrap();
+        assert_eq!(request.headers()[AUTHORIZATION], "Bearer token");
+        assert_eq!(idle.await.unwrap().headers()[AUTHORIZATION], "Bearer token");
     }
 }
