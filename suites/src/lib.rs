@@ -12,18 +12,24 @@ pub mod os_cis;
 pub mod registry;
 pub mod workload;
 
-use amiproof_core::check::Check;
+use amiproof_core::check::{Body, Check};
 use amiproof_model::name::NameError;
 use amiproof_model::workload::Workload;
 
 pub use self::definition::Definition;
 pub use self::registry::SUITES;
 
-/// Every check: the registered ones in their order, then one per workload.
+/// Every check in the order of reports: questions first, then one check per workload, then the scans with their many rows.
 ///
 /// # Errors
 /// When a workload's name cannot be part of a check id.
 pub fn all(workloads: &[Workload]) -> Result<Vec<Check>, NameError> {
-    let registered = registry::CHECKS.iter().map(|definition| definition.check());
-    registered.chain(workloads.iter().map(workload::check)).collect()
+    let registered: Vec<Check> = registry::CHECKS.iter().map(|definition| definition.check()).collect::<Result<_, _>>()?;
+    let (scans, mut checks): (Vec<Check>, Vec<Check>) =
+        registered.into_iter().partition(|check| matches!(check.body, Body::Scan(_)));
+    for workload in workloads {
+        checks.push(workload::check(workload)?);
+    }
+    checks.extend(scans);
+    Ok(checks)
 }

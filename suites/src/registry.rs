@@ -19,7 +19,7 @@ pub const CHECKS: &[&Definition] = &[
 ];
 
 /// The names of all suites, in the order of reports; what `suites.include` and `suites.exclude` of a matrix may name.
-pub const SUITES: &[&str] = &["node", "workload", "kubelet-path", "kube-bench", "os-cis"];
+pub const SUITES: &[&str] = &["node", "kubelet-path", "workload", "kube-bench", "os-cis"];
 
 #[cfg(test)]
 mod tests {

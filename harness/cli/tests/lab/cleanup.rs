@@ -30,34 +30,42 @@ fn destroy(lab: &LabProcess, dir: &Path) -> std::process::Output {
     finish(command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap())
 }
 
+/// Every moment in a lab of its own, beside the others.
+fn at_every_moment(check: impl Fn(&str, &[&str], &LabProcess) + Sync) {
+    std::thread::scope(|scope| {
+        for (phase, words) in MOMENTS {
+            let check = &check;
+            scope.spawn(move || check(phase, words, &LabProcess::start(None)));
+        }
+    });
+}
+
 #[test]
 fn a_run_interrupted_in_any_phase_leaves_nothing() {
-    let lab = LabProcess::start(None);
-    for (phase, words) in MOMENTS {
+    at_every_moment(|phase, words, lab| {
         let dir = tempfile::tempdir().unwrap();
-        let run = run(&lab, dir.path());
+        let run = run(lab, dir.path());
         run.wait_for(words);
         run.signal("INT");
         let (code, progress) = run.end();
         assert_eq!(code, Some(130), "interrupted in {phase}:\n{progress}");
         assert_eq!(lab.resources(), [""; 0], "interrupted in {phase}:\n{progress}");
-    }
+    });
 }
 
 #[test]
 fn a_run_killed_in_any_phase_is_removed_by_destroy() {
-    let lab = LabProcess::start(None);
-    for (phase, words) in MOMENTS {
+    at_every_moment(|phase, words, lab| {
         let dir = tempfile::tempdir().unwrap();
-        let run = run(&lab, dir.path());
+        let run = run(lab, dir.path());
         run.wait_for(words);
         run.signal("KILL");
         let (code, _) = run.end();
         assert_eq!(code, None, "killed in {phase}");
-        let destroyed = destroy(&lab, dir.path());
+        let destroyed = destroy(lab, dir.path());
         assert_eq!(destroyed.status.code(), Some(0), "killed in {phase}: {}", stderr(&destroyed));
         assert_eq!(lab.resources(), [""; 0], "killed in {phase}");
-    }
+    });
 }
 
 #[test]

@@ -3,3 +3,4 @@
 mod cleanup;
 mod process;
 mod scenarios;
+mod strangers;
