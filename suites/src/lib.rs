@@ -24,7 +24,8 @@ pub use self::registry::SUITES;
 /// # Errors
 /// When a workload's name cannot be part of a check id.
 pub fn all(workloads: &[Workload]) -> Result<Vec<Check>, NameError> {
-    let registered: Vec<Check> = registry::CHECKS.iter().map(|definition| definition.check()).collect::<Result<_, _>>()?;
+    let registered: Vec<Check> =
+        registry::CHECKS.iter().map(|definition| definition.check()).collect::<Result<_, _>>()?;
     let (scans, mut checks): (Vec<Check>, Vec<Check>) =
         registered.into_iter().partition(|check| matches!(check.body, Body::Scan(_)));
     for workload in workloads {

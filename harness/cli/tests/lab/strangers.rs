@@ -12,7 +12,10 @@ fn python() -> Option<String> {
     if found.is_ok_and(|output| output.status.success()) {
         return Some(python);
     }
-    assert!(std::env::var_os("AMIPROOF_REQUIRE_PYTHON").is_none(), "{python} has no boto3 and junitparser: run `make python`");
+    assert!(
+        std::env::var_os("AMIPROOF_REQUIRE_PYTHON").is_none(),
+        "{python} has no boto3 and junitparser: run `make python`"
+    );
     eprintln!("skipped: {python} has no boto3 and junitparser");
     None
 }
@@ -82,7 +85,9 @@ fn strangers_understand_what_a_run_leaves_and_writes() {
         let kubeconfig = dir.path().join("kubeconfig");
         let wait = ["eks", "wait", "nodegroup-active", "--cluster-name", "pair", "--nodegroup-name", &group];
         answer(lab.target(Command::new(&aws).args(wait)));
-        answer(lab.target(Command::new(&aws).args(["eks", "update-kubeconfig", "--name", "pair", "--kubeconfig"]).arg(&kubeconfig)));
+        answer(lab.target(
+            Command::new(&aws).args(["eks", "update-kubeconfig", "--name", "pair", "--kubeconfig"]).arg(&kubeconfig),
+        ));
         let folder = Path::new(&aws).parent().unwrap();
         let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
         match Command::new("kubectl").args(["version", "--client"]).output() {
