@@ -5,12 +5,12 @@ use amiproof_model::report::{Phase, PhaseRecord, Report, VariantRecord};
 /// Seconds of the phases that all variants share, plus those of the longest single variant.
 ///
 /// Within a variant everything up to the nodes is a chain, tests and scans run beside each other (the longest of them counts), and
-/// teardown follows. Of the shared phases, add-ons go on beside the node groups and count only where they take longer.
+/// teardown follows. Scans of the whole cluster come when all variants are done. Of the shared phases, add-ons go on beside the node groups and count only where they take longer.
 pub fn path(report: &Report) -> f64 {
     let shared = |phase| seconds(&report.run.phases, phase);
     let before = shared(Phase::Network) + shared(Phase::Cluster);
     let longest = report.variants.iter().map(variant_seconds).fold(shared(Phase::Addons), f64::max);
-    before + longest + shared(Phase::Teardown)
+    before + longest + shared(Phase::KubeBench) + shared(Phase::Teardown)
 }
 
 /// Seconds that one variant needs by itself.

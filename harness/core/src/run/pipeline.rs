@@ -58,20 +58,23 @@ impl Pipelines {
     pub(crate) async fn run(mut self, session: &Arc<Session>, shared: &Shared) {
         let mut running = JoinSet::new();
         let mut names = BTreeMap::new();
+        let (busy, quiet) = mpsc::channel(1);
         let on_cluster = session.checks(Scope::Cluster);
         if !on_cluster.is_empty() {
             let candidates = self.candidates(&session.plan.matrix);
             let (session, shared) = (Arc::clone(session), shared.clone());
-            let task = running.spawn(async move { check_cluster(session, shared, candidates, on_cluster).await });
+            let task =
+                running.spawn(async move { check_cluster(session, shared, candidates, quiet, on_cluster).await });
             names.insert(task.id(), Subject::Cluster);
         }
         for variant in session.plan.matrix.variants.clone() {
             let Some(seat) = self.seat(&variant) else { continue };
             let name = variant.name.clone();
-            let (session, shared) = (Arc::clone(session), shared.clone());
-            let task = running.spawn(async move { run_variant(session, shared, Arc::new(variant), seat).await });
+            let (session, shared, busy) = (Arc::clone(session), shared.clone(), busy.clone());
+            let task = running.spawn(async move { run_variant(session, shared, Arc::new(variant), seat, busy).await });
             names.insert(task.id(), of_variant(&name));
         }
+        drop(busy);
         // The holds that were not given to anybody would keep every teardown waiting.
         self.lanes.values_mut().for_each(|lane| lane.hold = None);
         while let Some(joined) = running.join_next_with_id().await {
@@ -111,11 +114,19 @@ struct Candidate {
     hold: Option<mpsc::Sender<()>>,
 }
 
-/// Runs the checks of the whole cluster on the nodes of the first candidate that gets any.
-async fn check_cluster(session: Arc<Session>, shared: Shared, candidates: Vec<Candidate>, checks: Vec<Check>) {
+/// Runs the checks of the whole cluster on the nodes of the first candidate that gets any, once the checks of all variants are over:
+/// policies are judged by what is in the cluster, and the run's own workloads and scans must not be among it.
+async fn check_cluster(
+    session: Arc<Session>,
+    shared: Shared,
+    candidates: Vec<Candidate>,
+    mut quiet: mpsc::Receiver<()>,
+    checks: Vec<Check>,
+) {
     let subject = Subject::Cluster;
     let mut reason = "no variant with Linux nodes is selected".to_owned();
-    for mut candidate in candidates {
+    let mut candidates = candidates.into_iter();
+    while let Some(mut candidate) = candidates.next() {
         let nodes = match settled(&session, &mut candidate.nodes).await {
             Some(Peers::Ready(nodes)) => nodes,
             Some(Peers::Never(why)) => {
@@ -124,7 +135,10 @@ async fn check_cluster(session: Arc<Session>, shared: Shared, candidates: Vec<Ca
             }
             _ => return,
         };
+        // The others need not keep their nodes for this.
+        drop(candidates);
         let Ok(cluster) = shared.ready(&session).await else { return };
+        let _all_are_done = session.stop.cancel.run_until_cancelled(quiet.recv()).await;
         let (_none, peers) = watch::channel(Peers::None);
         let lane = Checked { subject: subject.clone(), variant: candidate.variant, nodes, peers };
         if let Ok(context) = context(&session, &cluster, lane) {
@@ -140,7 +154,7 @@ async fn check_cluster(session: Arc<Session>, shared: Shared, candidates: Vec<Ca
 }
 
 /// One variant, all phases. Whatever happens, its teardown is tried.
-async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant>, seat: Seat) {
+async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant>, seat: Seat, busy: mpsc::Sender<()>) {
     let subject = of_variant(&variant.name);
     let selected = session.checks(Scope::Variant);
     match provision(&session, &shared, &variant).await {
@@ -167,6 +181,7 @@ async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant
             }
         }
     }
+    drop(busy);
     drop(seat.reference_hold);
     if session.plan.steps.teardown {
         teardown(&session, shared.access(), &variant, seat.released).await;

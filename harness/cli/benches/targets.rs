@@ -1,0 +1,124 @@
+//! Speed and size targets, printed as ratios in one run: `make bench`.
+//!
+//! * a lab run of 30 variants with 2 nodes each takes at most 1.10 times its critical path;
+//! * peak memory of the command for that run (the lab not counted): at most 150 MB;
+//! * `amiproof --help` answers within 20 ms, `amiproof check` on that matrix within 50 ms.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use amiproof_model::report::Report;
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    // `cargo test --all-targets` starts benches, too; numbers of a busy machine would say nothing.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    match measure() {
+        Ok(rows) => {
+            let mut met = true;
+            for (what, value, target, unit) in rows {
+                let ratio = value / target;
+                met &= ratio <= 1.0;
+                println!("{what:<52} {value:>8.2} {unit:<3} target {target:>7.2}  ratio {ratio:.2}");
+            }
+            if met { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("the benchmark broke: {error}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+type Row = (&'static str, f64, f64, &'static str);
+
+fn measure() -> Result<Vec<Row>, Failure> {
+    let matrix = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/matrices/thirty.yaml");
+    let help = median(|| command(&["--help"]))?;
+    let check = median(|| {
+        let mut check = command(&["check", "--file"]);
+        check.arg(&matrix);
+        check
+    })?;
+    let (ratio, memory) = run(&matrix)?;
+    Ok(vec![
+        ("run of 30 variants x 2 nodes / its critical path", ratio, 1.10, ""),
+        ("peak memory of that run", memory, 150.0, "MB"),
+        ("amiproof --help, median of 20", help * 1000.0, 20.0, "ms"),
+        ("amiproof check on 30 variants, median of 20", check * 1000.0, 50.0, "ms"),
+    ])
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_amiproof"));
+    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// Seconds of the middle one of 20 runs.
+fn median(make: impl Fn() -> Command) -> Result<f64, Failure> {
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        let started = Instant::now();
+        let status = make().status()?;
+        if !status.success() {
+            return Err(format!("{:?} ended with {status}", make()).into());
+        }
+        times.push(started.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}
+
+/// A whole run against a lab in another process: wall clock over critical path, and peak memory in MB.
+fn run(matrix: &Path) -> Result<(f64, f64), Failure> {
+    let mut lab = Ended(command(&["lab", "--port", "0", "--time-scale", "20"]).stdout(Stdio::piped()).spawn()?);
+    let lines = BufReader::new(lab.0.stdout.take().ok_or("the lab has no output")?).lines();
+    let exports: Vec<(String, String)> = lines
+        .map_while(Result::ok)
+        .filter_map(|line| line.strip_prefix("export ")?.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())))
+        .take(5)
+        .collect();
+    let dir = tempfile::tempdir()?;
+    let mut run = command(&["run", "--no-fail", "--file"]);
+    let mut child = run.arg(matrix).arg("--dir").arg(dir.path()).envs(exports).spawn()?;
+    let mut peak: f64 = 0.0;
+    while child.try_wait()?.is_none() {
+        peak = peak.max(resident_peak(child.id()).unwrap_or(0.0));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let folder: Option<PathBuf> = std::fs::read_dir(dir.path().join("runs"))?.next().transpose()?.map(|it| it.path());
+    let text = std::fs::read_to_string(folder.ok_or("the run wrote nothing")?.join("report.json"))?;
+    let report = Report::parse(&text)?;
+    println!(
+        "30 variants: {:.1} s, critical path {:.1} s, {} results, {} left behind",
+        report.run.seconds,
+        report.run.critical_path_seconds,
+        report.results.len(),
+        report.cleanup.leftovers.len()
+    );
+    Ok((report.run.seconds / report.run.critical_path_seconds, peak))
+}
+
+/// `VmHWM` of a process in MB.
+fn resident_peak(pid: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<f64>().ok().map(|kilobytes| kilobytes / 1000.0)
+}
+
+/// A process that ends with the benchmark.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // Nothing of value is in a lab.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
