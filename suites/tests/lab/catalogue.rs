@@ -1,0 +1,105 @@
+//! Each workload of the catalogue on emulated nodes of many images: it fails where one of the capabilities that it says it
+//! exercises is taken away, and nowhere else.
+//!
+//! Nothing here names a workload, so a file that is added to the catalogue is tested with all the others, and one that claims too
+//! much or too little of `exercises` fails here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use amiproof_model::capability::Capability;
+use amiproof_model::verdict::Outcome;
+use amiproof_model::workload::{Os, Workload};
+
+use super::cluster::{Lab, REFERENCE};
+use Capability::{
+    ApiServer, ClusterDns, Egress, ExecFromVolume, HostNetwork, InstanceMetadata, KubeletApi, NodePort, NonRoot,
+    PodNetwork, ServiceVip,
+};
+
+/// Everything for which packets of pods are forwarded.
+const FORWARDED: [Capability; 7] = [PodNetwork, ClusterDns, ServiceVip, NodePort, Egress, ApiServer, InstanceMetadata];
+
+/// What each image takes away from pods.
+fn taken_by(image: &str) -> BTreeSet<Capability> {
+    match image {
+        "eks-al2023" | "windows-2022-core" => BTreeSet::new(),
+        "al2023-ip-forward-off" => FORWARDED.into(),
+        // A default of drop for packets to the host, with 10250 left out of the open ports.
+        "al2023-no-10250" => [KubeletApi, HostNetwork].into(),
+        // A default of drop for packets to and through the host.
+        "cis-al2023-l2" => FORWARDED.into_iter().chain([HostNetwork]).collect(),
+        "al2023-umask-027" => [NonRoot].into(),
+        "al2023-var-noexec" => [ExecFromVolume].into(),
+        other => panic!("what does {other} take away from pods?"),
+    }
+}
+
+fn catalogue() -> &'static [Workload] {
+    amiproof_workloads::catalogue().unwrap()
+}
+
+fn id(workload: &Workload) -> String {
+    format!("workload/{}", workload.name)
+}
+
+fn is_for(workload: &Workload, image: &str) -> bool {
+    (workload.os == Os::Windows) == image.starts_with("windows")
+}
+
+/// The ids of the workloads that must fail on an image.
+pub(crate) fn failing_on(image: &str) -> Vec<String> {
+    let taken: BTreeSet<&str> = taken_by(image).into_iter().map(Capability::word).collect();
+    let fails = |workload: &&Workload| {
+        is_for(workload, image) && workload.exercises.iter().any(|word| taken.contains(word.as_str()))
+    };
+    catalogue().iter().filter(fails).map(id).collect()
+}
+
+async fn workloads_on(image: &str) -> (Lab, BTreeMap<String, Outcome>) {
+    let lab = Lab::new(image).await;
+    let outcomes = lab.run_those(|check| check.id.suite() == "workload").await;
+    (lab, outcomes)
+}
+
+/// Runs the catalogue on nodes of an image: what must fail fails, and everything else for its system passes.
+async fn fails_exactly_where_something_is_taken(image: &str) {
+    let (lab, outcomes) = workloads_on(image).await;
+    let failing = failing_on(image);
+    let wrong: Vec<_> = catalogue()
+        .iter()
+        .filter_map(|workload| {
+            let wanted = match failing.contains(&id(workload)) {
+                _ if !is_for(workload, image) => "not applicable",
+                true => "fail",
+                false => "pass",
+            };
+            let outcome = outcomes.get(&id(workload));
+            (outcome.is_none_or(|outcome| outcome.word() != wanted)).then(|| (id(workload), wanted, outcome))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{image}: {wrong:#?}");
+    lab.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_firewall_that_drops_what_is_forwarded_and_received_fails_what_needs_either() {
+    fails_exactly_where_something_is_taken("cis-al2023-l2").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_umask_of_027_fails_what_runs_without_root() {
+    fails_exactly_where_something_is_taken("al2023-umask-027").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn noexec_below_var_fails_what_runs_from_a_volume() {
+    fails_exactly_where_something_is_taken("al2023-var-noexec").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_workload_passes_on_stock_nodes_of_its_system() {
+    for image in [REFERENCE, "windows-2022-core"] {
+        assert!(failing_on(image).is_empty());
+        fails_exactly_where_something_is_taken(image).await;
+    }
+}

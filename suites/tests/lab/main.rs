@@ -1,0 +1,53 @@
+//! Every check on emulated nodes of different images: what a host profile takes away is exactly what fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use amiproof_model::verdict::Outcome;
+
+mod catalogue;
+mod cluster;
+
+use cluster::{Lab, REFERENCE};
+
+/// The checks with an outcome of `word`, scans left out.
+fn with_word<'a>(outcomes: &'a BTreeMap<String, Outcome>, word: &str) -> BTreeSet<&'a str> {
+    let of_word = outcomes.iter().filter(|(id, outcome)| outcome.word() == word && !id.contains("/cis-"));
+    of_word.map(|(id, _)| id.as_str()).collect()
+}
+
+/// Runs everything on nodes of `image`; of the checks beside workloads exactly `failed` must fail, of the workloads exactly those
+/// that need what the image takes away, and nothing may end in an error.
+async fn only_these_fail(image: &str, failed: &[&str]) {
+    let lab = Lab::new(image).await;
+    let outcomes = lab.run_all().await;
+    let errors: Vec<_> = outcomes.iter().filter(|(_, outcome)| outcome.word() == "error").collect();
+    assert!(errors.is_empty(), "{image}: {errors:#?}");
+    let reasons: Vec<_> =
+        outcomes.iter().filter(|(id, outcome)| outcome.word() == "fail" && !id.contains("/cis-")).collect();
+    let workloads = catalogue::failing_on(image);
+    let wanted: BTreeSet<&str> = failed.iter().copied().chain(workloads.iter().map(String::as_str)).collect();
+    assert_eq!(with_word(&outcomes, "fail"), wanted, "{image}: {reasons:#?}");
+    let node_rows: Vec<_> = outcomes.iter().filter(|(id, _)| id.starts_with("kube-bench/cis-eks-1.8.0/3.")).collect();
+    assert_eq!(node_rows.len(), 13, "{image}: {node_rows:#?}");
+    assert!(node_rows.iter().all(|(_, outcome)| outcome.word() != "not evaluated"), "{image}: {node_rows:#?}");
+    let cluster_rows = outcomes.keys().filter(|id| id.starts_with("kube-bench/cis-eks-1.8.0/4.")).count();
+    assert_eq!(cluster_rows, 23, "{image}");
+    lab.assert_fair().await;
+    lab.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_works_on_a_stock_image() {
+    only_these_fail(REFERENCE, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_forwarding_only_the_pod_network_fails() {
+    only_these_fail("al2023-ip-forward-off", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_kubelets_port_closed_only_the_kubelet_path_fails_and_kube_bench_still_answers() {
+    let path = ["kubelet-path/exec", "kubelet-path/logs", "kubelet-path/port-forward"];
+    only_these_fail("al2023-no-10250", &path).await;
+}
