@@ -14,6 +14,7 @@ pub mod endpoint;
 mod fixture;
 pub mod ledger;
 pub mod pace;
+pub mod probe;
 pub mod run;
 pub mod scan;
 pub mod scope;

@@ -1,0 +1,315 @@
+//! Commands through a short-lived privileged pod.
+//!
+//! The result must come back from a node whose pods reach nothing and whose kubelet answers nobody: default-deny firewalls and a
+//! closed port 10250 are what this tool looks at. Only what the kubelet itself reports is left: termination messages, 12 KiB per pod, divided
+//! equally among its containers (kubelet, `MaxPodTerminationMessageLogLength`). So an init container runs the script and packs the
+//! result, and three containers hand out what does not fit into its own message. A result that is longer still waits below `/run` of
+//! the host, and further pods of the same kind fetch it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use amiproof_model::report::NodeRecord;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use k8s_openapi::api::core::v1::Pod;
+use kube::runtime::watcher;
+use kube::{Api, ResourceExt as _};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{Attempt, Error, Output, Way, packed, ssm};
+use crate::check::CheckError;
+use crate::cluster::stay::{self, Stay};
+use crate::cluster::{objects, watch};
+use crate::context::Context;
+use crate::wait::{Progress, pods};
+use crate::workload::inject::mirrored;
+
+/// Has a shell, `nsenter`, `gzip` and `base64`, and is small.
+const IMAGE: &str = "public.ecr.aws/docker/library/busybox:1.36.1";
+
+/// For the image and the start of a pod; none of it needs the pod network.
+const START: Duration = Duration::from_secs(120);
+/// Bytes of a packed result in one termination message: below 12 KiB divided by four containers.
+const PIECE: usize = 3000;
+/// Containers of a pod.
+const CONTAINERS: usize = 4;
+/// The name of the container that runs the script.
+const RUN: &str = "run";
+
+/// Distinguishes the namespaces of commands that run at the same time.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+pub(super) async fn run(
+    context: &Context,
+    node: &NodeRecord,
+    script: &str,
+    deadline: Duration,
+) -> Result<Output, Attempt> {
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let stay = Stay { what: format!("probe-{}-{number}", node.index), privileged: true, ..Stay::default() };
+    let task = Task {
+        node: node.name.clone(),
+        image: context.image_registry.as_deref().map_or_else(|| IMAGE.to_owned(), |registry| mirrored(IMAGE, registry)),
+        folder: format!("amiproof-{}", stay.namespace(context)),
+        script: script.to_owned(),
+        deadline,
+    };
+    let text =
+        stay::within(
+            context,
+            stay,
+            move |context, namespace| async move { Ok(task.result(&context, &namespace).await) },
+        );
+    let text = text.await.map_err(|error| match error {
+        CheckError::Cancelled => Attempt::Over(Error::Cancelled),
+        error => Attempt::NoWay(error.to_string()),
+    })??;
+    ssm::finish(&text, node, deadline, Way::Pod).map_err(Attempt::Over)
+}
+
+/// One command on one node.
+struct Task {
+    node: String,
+    image: String,
+    /// Below `/run` of the host, for results that are too long for one pod.
+    folder: String,
+    script: String,
+    deadline: Duration,
+}
+
+impl Task {
+    /// The whole packed result.
+    async fn result(&self, context: &Context, namespace: &str) -> Result<String, Attempt> {
+        let first = self.pieces(context, namespace, RUN, &self.first_pod(), self.deadline).await?;
+        let (size, text) = first.split_once(' ').ok_or_else(|| self.lost("it has no length"))?;
+        let size: usize = size.parse().map_err(|_| self.lost("its length is no number"))?;
+        let mut text = text.to_owned();
+        if size > packed::MOST_PACKED {
+            return Err(self.lost(&format!("it has {size} bytes packed, the limit is {}", packed::MOST_PACKED)));
+        }
+        let room = CONTAINERS * PIECE;
+        while text.len() < size {
+            let is_last = text.len() + room >= size;
+            let name = format!("fetch-{}", text.len() / room);
+            let pod = self.fetch_pod(&name, text.len(), is_last);
+            let more = self.pieces(context, namespace, &name, &pod, Duration::from_secs(30)).await;
+            // The script has run: from here on there is no other way.
+            let more = more.map_err(|attempt| match attempt {
+                Attempt::NoWay(why) => self.lost(&why),
+                over => over,
+            })?;
+            if more.is_empty() {
+                return Err(self.lost(&format!("it ends after {} of {size} bytes", text.len())));
+            }
+            text.push_str(&more);
+        }
+        Ok(text)
+    }
+
+    fn lost(&self, why: &str) -> Attempt {
+        Attempt::Over(Error::Lost { node: self.node.clone(), way: Way::Pod, why: why.to_owned() })
+    }
+
+    /// Applies a pod, waits for its end and puts the messages of its containers together.
+    async fn pieces(
+        &self,
+        context: &Context,
+        namespace: &str,
+        name: &str,
+        pod: &Value,
+        within: Duration,
+    ) -> Result<String, Attempt> {
+        let no_way = |error: String| Attempt::NoWay(error);
+        objects::apply(&context.cluster, Some(namespace), pod).await.map_err(|error| no_way(error.to_string()))?;
+        let api: Api<Pod> = Api::namespaced(context.cluster.client(), namespace);
+        let of_pod = watcher::Config::default().fields(&format!("metadata.name={name}"));
+        let mut last = None;
+        let stream = watch::follow(api, of_pod);
+        let ended = watch::until(stream, Instant::now() + START + within, |pods: Vec<Pod>| {
+            last = pods.into_iter().next().or(last.take());
+            last.as_ref().filter(|pod| matches!(pods::phase(pod), "Succeeded" | "Failed")).cloned()
+        });
+        match ended.await {
+            Ok(pod) => messages(&pod).map_err(|why| self.lost(&why)),
+            // The init container never ran: nothing was done on the host.
+            Err(_) if !last.as_ref().is_some_and(has_started) => Err(no_way(waited_for(last.as_ref()))),
+            Err(watch::Stopped::Deadline { last_error: None }) => {
+                Err(Attempt::Over(Error::Deadline { node: self.node.clone(), after: within, way: Way::Pod }))
+            }
+            Err(error) => Err(self.lost(&error.to_string())),
+        }
+    }
+
+    /// The pod that runs the script.
+    fn first_pod(&self) -> Value {
+        let (seconds, pack, folder, room) =
+            (self.deadline.as_secs().max(1), packed::shell(), &self.folder, CONTAINERS * PIECE);
+        let run = format!(
+            r#"d=/result
+host="nsenter -t 1 -m -u -i -n --"
+path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+if $host /bin/sh -c : 2> /dev/null; then
+  shell=/bin/sh
+else
+  own=/proc/$$/root/bin
+  shell="$own/busybox sh"
+  path=$path:$own
+fi
+script=$(echo "$AMIPROOF_SCRIPT" | base64 -d)
+timeout -k 5 {seconds} env -i PATH="$path" HOME=/root LC_ALL=C $host $shell -c "$script" > "$d/out" 2> "$d/err" < /dev/null
+code=$?
+{pack}if [ "$size" -gt {room} ]; then mkdir -p "/host-run/{folder}" && cp "$d/packed" "/host-run/{folder}/packed"; fi
+{{ echo -n "$size "; head -c {PIECE} "$d/packed"; }} > /dev/termination-log
+"#
+        );
+        let mut pod = self.pod(RUN, |piece| {
+            format!("tail -c +{} /result/packed | head -c {PIECE} > /dev/termination-log", piece * PIECE + 1)
+        });
+        let mut first = self.container(RUN, &run);
+        first["env"] = json!([{"name": "AMIPROOF_SCRIPT", "value": BASE64_STANDARD.encode(&self.script)}]);
+        pod["spec"]["initContainers"] = json!([first]);
+        pod
+    }
+
+    /// A pod that hands out the next pieces of a long result; the last one removes it.
+    fn fetch_pod(&self, name: &str, from: usize, is_last: bool) -> Value {
+        let folder = &self.folder;
+        let read = |piece: usize| {
+            let at = from + piece * PIECE + 1;
+            format!("tail -c +{at} /result/packed | head -c {PIECE} > /dev/termination-log")
+        };
+        let mut pod = self.pod(name, read);
+        let remove = if is_last { format!("; rm -rf '/host-run/{folder}'") } else { String::new() };
+        let copy = format!("cp '/host-run/{folder}/packed' /result/packed; {}{remove}", read(0));
+        pod["spec"]["initContainers"] = json!([self.container(RUN, &copy)]);
+        pod
+    }
+
+    /// A pod whose three containers hand out pieces 1 to 3.
+    fn pod(&self, name: &str, read: impl Fn(usize) -> String) -> Value {
+        let containers: Vec<Value> =
+            (1..CONTAINERS).map(|piece| self.container(&format!("piece-{piece}"), &read(piece))).collect();
+        json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "labels": {"app": "probe"}},
+            "spec": {
+                "nodeName": self.node,
+                "hostPID": true,
+                // Without a network of its own the pod starts also where the CNI plugin does not work.
+                "hostNetwork": true,
+                "restartPolicy": "Never",
+                "terminationGracePeriodSeconds": 1,
+                "activeDeadlineSeconds": (START + self.deadline).as_secs(),
+                "automountServiceAccountToken": false,
+                "enableServiceLinks": false,
+                "tolerations": [{"operator": "Exists"}],
+                "containers": containers,
+                "volumes": [
+                    {"name": "result", "emptyDir": {"medium": "Memory", "sizeLimit": "32Mi"}},
+                    {"name": "host-run", "hostPath": {"path": "/run", "type": "Directory"}},
+                ],
+            },
+        })
+    }
+
+    fn container(&self, name: &str, script: &str) -> Value {
+        json!({
+            "name": name,
+            "image": self.image,
+            "command": ["sh", "-c", script],
+            "securityContext": {"privileged": true},
+            "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+            "volumeMounts": [
+                {"name": "result", "mountPath": "/result"},
+                {"name": "host-run", "mountPath": "/host-run"},
+            ],
+        })
+    }
+}
+
+fn has_started(pod: &Pod) -> bool {
+    pods::containers(pod).any(|container| {
+        container.state.as_ref().is_some_and(|state| state.running.is_some() || state.terminated.is_some())
+    })
+}
+
+/// Why a pod never ran, as far as it is known.
+fn waited_for(pod: Option<&Pod>) -> String {
+    let Some(pod) = pod else { return "its pod was never seen".to_owned() };
+    match pods::waiting_for(pod) {
+        Progress::Never(why) | Progress::NotYet(why) => why,
+        Progress::Met => pods::end_of(pod),
+    }
+}
+
+/// The messages of a pod's containers in the order of their pieces: that of the init container first.
+fn messages(pod: &Pod) -> Result<String, String> {
+    let said: BTreeMap<&str, &str> = pods::containers(pod)
+        .filter_map(|container| {
+            let end = pods::last_end(container)?;
+            (end.exit_code == 0).then_some((container.name.as_str(), end.message.as_deref().unwrap_or_default()))
+        })
+        .collect();
+    let names = std::iter::once(RUN.to_owned()).chain((1..CONTAINERS).map(|piece| format!("piece-{piece}")));
+    let mut text = String::new();
+    for name in names {
+        let message = said.get(name.as_str()).ok_or_else(|| {
+            format!("container {name} of pod {} did not end well: {}", pod.name_any(), pods::end_of(pod))
+        })?;
+        // The space behind the length stands at the end of a message that holds nothing else.
+        text.push_str(message.trim_end_matches('\n'));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task() -> Task {
+        Task {
+            node: "node-a".to_owned(),
+            image: IMAGE.to_owned(),
+            folder: "amiproof-ap-r-1-probe".to_owned(),
+            script: "sysctl -a".to_owned(),
+            deadline: Duration::from_secs(30),
+        }
+    }
+
+    #[test]
+    fn the_pod_that_runs_a_script_is_as_recorded() {
+        insta::assert_json_snapshot!(task().first_pod());
+    }
+
+    #[test]
+    fn pieces_follow_each_other_over_pods_and_the_last_pod_removes_what_is_left() {
+        let (next, last) = (task().fetch_pod("fetch-1", 12_000, false), task().fetch_pod("fetch-2", 24_000, true));
+        let script = |pod: &Value, path: &str| pod.pointer(path).and_then(Value::as_str).unwrap().to_owned();
+        assert!(script(&next, "/spec/containers/0/command/2").starts_with("tail -c +15001 "));
+        let (first, end) = ("/spec/initContainers/0/command/2", "; rm -rf '/host-run/amiproof-ap-r-1-probe'");
+        assert!(script(&next, first).contains("tail -c +12001 ") && !script(&next, first).contains("rm -rf"));
+        assert!(script(&last, first).ends_with(end), "{}", script(&last, first));
+    }
+
+    #[test]
+    fn messages_come_in_the_order_of_their_pieces_and_none_may_be_missing() {
+        let end = |name: &str, code: i32, message: &str| {
+            json!({"name": name, "image": "busybox", "imageID": "", "ready": false, "restartCount": 0,
+                   "state": {"terminated": {"exitCode": code, "message": message}}})
+        };
+        let pod = |third: Value| -> Pod {
+            let others = [end("piece-2", 0, "c"), end("piece-1", 0, "b"), third];
+            serde_json::from_value(json!({
+                "metadata": {"name": "run"},
+                "status": {"phase": "Succeeded", "initContainerStatuses": [end("run", 0, "9 a")], "containerStatuses": others}
+            }))
+            .unwrap()
+        };
+        assert_eq!(messages(&pod(end("piece-3", 0, "d"))).as_deref(), Ok("9 abcd"));
+        assert!(messages(&pod(end("piece-3", 137, ""))).unwrap_err().contains("piece-3"));
+    }
+}

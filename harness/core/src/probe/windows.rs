@@ -1,0 +1,30 @@
+//! Commands on a Windows host: PowerShell through Systems Manager.
+//!
+//! There is no second way. A HostProcess pod could be one, but its result would have to come through files that each version of
+//! containerd maps differently, and this cannot be tried without such a node.
+
+use std::time::Duration;
+
+use super::ssm::Agent;
+use super::{Attempt, Error, Output, Way};
+use crate::aws::ssm;
+
+const POWERSHELL: &str = "AWS-RunPowerShellScript";
+/// For delivering a command.
+const DELIVERY: Duration = Duration::from_secs(60);
+/// What GetCommandInvocation shows of standard output, characters; as much as that may have been cut.
+const MOST_OUTPUT: usize = 24_000;
+
+pub(super) async fn run(agent: &Agent<'_>, script: &str, deadline: Duration) -> Result<Output, Attempt> {
+    let node = || agent.node.name.clone();
+    let answer = ssm::run(agent.clients, agent.instance, POWERSHELL, &[script], deadline + DELIVERY).await;
+    let output = answer.map_err(|error| match error.operation {
+        "SendCommand" => Attempt::NoWay(error.to_string()),
+        _ => Attempt::Over(Error::Lost { node: node(), way: Way::Ssm, why: error.to_string() }),
+    })?;
+    if output.stdout.chars().count() >= MOST_OUTPUT {
+        let why = format!("it has {MOST_OUTPUT} characters or more, and Systems Manager cuts it there");
+        return Err(Attempt::Over(Error::Lost { node: node(), way: Way::Ssm, why }));
+    }
+    Ok(Output { exit_code: output.code, stdout: output.stdout, stderr: output.stderr, way: Way::Ssm })
+}
