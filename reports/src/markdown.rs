@@ -170,8 +170,10 @@ fn tally(counts: Counts) -> String {
         (counts.failed, "failed"),
         (counts.error, "error"),
         (counts.not_evaluated, "not evaluated"),
+        (counts.manual, "manual"),
         (counts.waived, "waived"),
         (counts.known, "known"),
+        (counts.tolerated, "tolerated"),
     ] {
         if number > 0 {
             parts.push(if word == "failed" { format!("**{number} {word}**") } else { format!("{number} {word}") });

@@ -135,7 +135,7 @@ impl Standing {
             Self::Failed
         } else if counts.error > 0 {
             Self::Error
-        } else if counts.passed + counts.flaky + counts.waived + counts.known == 0 {
+        } else if counts.passed + counts.flaky + counts.waived + counts.known + counts.tolerated == 0 {
             Self::Empty
         } else if counts.not_evaluated > 0 {
             Self::Partly
@@ -168,8 +168,10 @@ pub(crate) fn urgency(disposition: &Disposition) -> u8 {
         Disposition::Flaky => 3,
         Disposition::Waived { .. } => 4,
         Disposition::Known => 5,
-        Disposition::NotApplicable => 6,
-        Disposition::Passed => 7,
+        Disposition::Tolerated => 6,
+        Disposition::Manual => 7,
+        Disposition::NotApplicable => 8,
+        Disposition::Passed => 9,
     }
 }
 

@@ -2,7 +2,7 @@
 // The grid: data, state and drawing. keyboard.js, drawer.js and filters.js follow it in the same script.
 const data = JSON.parse(document.getElementById('data').textContent);
 const $ = (id) => document.getElementById(id);
-// In the order of the numbers that cells hold; 8 is a cell that only the baseline has.
+// In the order of the numbers that cells hold; 10 is a cell that only the baseline has.
 const STATUS = [
   { key: 'failed', symbol: '✕', word: 'failed' },
   { key: 'error', symbol: '!', word: 'error' },
@@ -10,13 +10,15 @@ const STATUS = [
   { key: 'flaky', symbol: '↻', word: 'flaky' },
   { key: 'waived', symbol: '~', word: 'waived' },
   { key: 'known', symbol: '=', word: 'known' },
+  { key: 'tolerated', symbol: '≈', word: 'tolerated' },
+  { key: 'manual', symbol: '☞', word: 'manual' },
   { key: 'not-applicable', symbol: '–', word: 'not applicable', short: 'n/a' },
   { key: 'passed', symbol: '✓', word: 'passed' },
   { key: 'gone', symbol: '∅', word: 'gone' },
 ];
 const STANDING = { failed: 'failed', passed: 'passed', 'passed in part': 'not-evaluated', broken: 'error', error: 'error' };
 const [AT_STATUS, AT_SECONDS, AT_REASON, AT_DETAIL, AT_CHANGE] = [0, 1, 2, 3, 4];
-const GONE = 8;
+const GONE = 10;
 // A suite with more checks than this starts folded: its first row already says how many failed where.
 const MANY = 40;
 // How many rows are drawn in one frame.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{Applies, Body, Check, CheckError, Decision, ScanRow, Scope};
+use amiproof_core::check::{Applies, Body, Check, CheckError, Decision, ScanAnswer, Scope};
 use amiproof_core::context::Context;
 use amiproof_model::matrix::Variant;
 use amiproof_model::name::NameError;
@@ -32,7 +32,7 @@ pub enum Work {
     /// Answers one question.
     Question(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<Decision, CheckError>>),
     /// Answers many at once.
-    Scan(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<Vec<ScanRow>, CheckError>>),
+    Scan(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<ScanAnswer, CheckError>>),
 }
 
 impl Definition {

@@ -28,8 +28,9 @@ pub fn answer(check: &Check, results: &[CheckResult]) -> Answer {
     if !failed.is_empty() {
         return Answer::Failed(failed.join("\n"));
     }
-    let evaluated =
-        |result: &&&CheckResult| !matches!(result.disposition, Disposition::NotApplicable | Disposition::NotEvaluated);
+    let evaluated = |result: &&&CheckResult| {
+        !matches!(result.disposition, Disposition::NotApplicable | Disposition::NotEvaluated | Disposition::Manual)
+    };
     if own.iter().any(|result| evaluated(&result)) {
         return Answer::Passed;
     }
@@ -41,7 +42,11 @@ pub fn is_evaluated(check: &Check, results: &[CheckResult]) -> bool {
     let mut own = results.iter().filter(|result| belongs(check, result));
     let undecided = |result: &CheckResult| matches!(result.disposition, Disposition::Error);
     let decided = |result: &CheckResult| {
-        !undecided(result) && !matches!(result.disposition, Disposition::NotApplicable | Disposition::NotEvaluated)
+        !undecided(result)
+            && !matches!(
+                result.disposition,
+                Disposition::NotApplicable | Disposition::NotEvaluated | Disposition::Manual
+            )
     };
     own.clone().any(decided) && !own.any(undecided)
 }
@@ -78,6 +83,8 @@ mod tests {
             subject,
             control: None,
             level: None,
+            severity: None,
+            scanner: None,
             outcome,
             disposition,
             origin: None,

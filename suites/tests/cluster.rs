@@ -69,6 +69,7 @@ impl Cell {
                 Verdict::Fail(_) => "other end",
                 Verdict::NotApplicable(_) => "n/a",
                 Verdict::NotEvaluated(_) => "no answer",
+                Verdict::Manual(_) => "manual",
             },
         }
     }
@@ -82,7 +83,9 @@ impl Cell {
                 Verdict::Fail(findings) => {
                     Some(findings.iter().map(|finding| finding.summary.as_str()).collect::<Vec<_>>().join("; "))
                 }
-                Verdict::NotApplicable(reason) | Verdict::NotEvaluated(reason) => Some(reason.clone()),
+                Verdict::NotApplicable(reason) | Verdict::NotEvaluated(reason) | Verdict::Manual(reason) => {
+                    Some(reason.clone())
+                }
             },
         }
     }

@@ -122,7 +122,9 @@ impl Bars {
             EventKind::Result(result) => match &result.outcome {
                 Outcome::Pass => line.passed += 1,
                 Outcome::Fail { .. } | Outcome::Error { .. } => line.failed += 1,
-                Outcome::NotApplicable { .. } | Outcome::NotEvaluated { .. } => line.other += 1,
+                Outcome::NotApplicable { .. } | Outcome::NotEvaluated { .. } | Outcome::Manual { .. } => {
+                    line.other += 1
+                }
             },
             EventKind::Progress(_, text) => line.bar.set_prefix(text.clone()),
             _ => {}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use amiproof_model::charge::TrafficPair;
 use amiproof_model::matrix::{Family, Variant};
 use amiproof_model::name::{CheckId, ControlId, Level};
-use amiproof_model::report::Phase;
+use amiproof_model::report::{Phase, ScanRecord, Severity};
 use amiproof_model::verdict::{Evidence, Placement, Verdict};
 use amiproof_model::workload::Workload;
 use futures::future::BoxFuture;
@@ -73,7 +73,7 @@ pub enum Body {
     /// Answers one question.
     Code(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<Decision, CheckError>>),
     /// Answers many: each row becomes a result of its own.
-    Scan(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<Vec<ScanRow>, CheckError>>),
+    Scan(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<ScanAnswer, CheckError>>),
     /// Runs a workload of the catalogue or of the user.
     Workload(Arc<Workload>),
 }
@@ -97,6 +97,15 @@ impl From<Verdict> for Decision {
     }
 }
 
+/// What a scan came to: who judged what, and every single answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScanAnswer {
+    /// Who judged, by which benchmark: one per scanner. There is one also where nothing came of it; it says why.
+    pub scans: Vec<ScanRecord>,
+    /// The answers.
+    pub rows: Vec<ScanRow>,
+}
+
 /// One answer of a scan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScanRow {
@@ -108,6 +117,10 @@ pub struct ScanRow {
     pub control: Option<ControlId>,
     /// Its level, where the scanner says so.
     pub level: Option<Level>,
+    /// How bad a failure is, where the scanner says so.
+    pub severity: Option<Severity>,
+    /// The scanner, as in [`ScanRecord::scanner`].
+    pub scanner: String,
     /// The answer.
     pub decision: Decision,
 }

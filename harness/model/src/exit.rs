@@ -56,7 +56,7 @@ impl ExitCode {
             Self::Failed
         } else if counts.total() == counts.not_applicable {
             Self::NothingSelected
-        } else if counts.total() == counts.not_applicable + counts.not_evaluated {
+        } else if counts.total() == counts.not_applicable + counts.not_evaluated + counts.manual {
             // No evidence is never green: a run that evaluated nothing at all has decided nothing.
             Self::Error
         } else {
@@ -82,6 +82,8 @@ mod tests {
             subject: Subject::Cluster,
             control: None,
             level: None,
+            severity: None,
+            scanner: None,
             outcome: Outcome::Pass,
             disposition,
             origin: None,
@@ -117,6 +119,7 @@ mod tests {
             },
             variants: Vec::new(),
             results: dispositions.iter().cloned().map(result).collect(),
+            scans: Vec::new(),
             cleanup: Cleanup::default(),
         }
     }

@@ -26,10 +26,14 @@ pub enum Disposition {
     },
     /// Not fine, but the baseline was not either. Only where the user asked to accept known failures.
     Known,
+    /// Not fine, but within what a threshold of the matrix file allows: the threshold's own row decides.
+    Tolerated,
     /// See [`Outcome::NotApplicable`].
     NotApplicable,
     /// See [`Outcome::NotEvaluated`].
     NotEvaluated,
+    /// See [`Outcome::Manual`].
+    Manual,
     /// See [`Outcome::Error`].
     Error,
     /// Passed, but not at the first attempt.
@@ -44,8 +48,10 @@ impl Disposition {
             Self::Failed => "failed",
             Self::Waived { .. } => "waived",
             Self::Known => "known",
+            Self::Tolerated => "tolerated",
             Self::NotApplicable => "not applicable",
             Self::NotEvaluated => "not evaluated",
+            Self::Manual => "manual",
             Self::Error => "error",
             Self::Flaky => "flaky",
         }
@@ -81,6 +87,7 @@ pub fn judge(
         Outcome::Pass => Disposition::Passed,
         Outcome::NotApplicable { .. } => Disposition::NotApplicable,
         Outcome::NotEvaluated { .. } => Disposition::NotEvaluated,
+        Outcome::Manual { .. } => Disposition::Manual,
         Outcome::Error { .. } => Disposition::Error,
         Outcome::Fail { .. } => {
             let waiver = waivers.iter().find(|waiver| !waiver.is_expired(now) && waiver.covers(circumstances));

@@ -33,6 +33,9 @@ pub struct Report {
     pub variants: Vec<VariantRecord>,
     /// One entry per check and subject, in the order in which suites and checks are registered: the cells.
     pub results: Vec<CheckResult>,
+    /// One entry per scanner and subject: who judged what, by which benchmark, and how much of it there is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scans: Vec<ScanRecord>,
     /// What the run made in the account, and what became of it.
     pub cleanup: Cleanup,
 }
@@ -286,6 +289,13 @@ pub struct CheckResult {
     /// The level of that control.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
+    /// How bad a failure is, where the scanner says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// The scanner that answered (`kube-bench`, `inspector`, `openscap`); absent where amiproof asked itself. The same word as in
+    /// [`ScanRecord::scanner`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scanner: Option<String>,
     /// What the check decided: that of the last attempt.
     pub outcome: Outcome,
     /// What it means for the run after waivers, baseline and retries.
@@ -312,6 +322,73 @@ pub struct CheckResult {
     /// Captured proof.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
+}
+
+/// How bad a failure is, as scanners grade it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Low,
+    /// Worth mending.
+    Medium,
+    /// Worth stopping a release.
+    High,
+    /// Worth stopping now.
+    Critical,
+}
+
+impl Severity {
+    /// All of them, mildest first.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The word for it in YAML and reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// One scanner on one subject: who judged, by which benchmark, and how much there was to judge. The verdicts themselves are the
+/// results with the same subject, suite and scanner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ScanRecord {
+    /// What it was run on.
+    pub subject: Subject,
+    /// The suite of its results (`os-cis`, `kube-bench`).
+    pub suite: String,
+    /// `kube-bench`, `inspector`, `bottlerocket`, `openscap`, `amiproof`, or what a file was imported as.
+    pub scanner: String,
+    /// The scanner's own version, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scanner_version: Option<String>,
+    /// The benchmark that it judged by; absent where it judged by something that is no CIS benchmark, or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub benchmark: Option<Benchmark>,
+    /// The profile level that it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// How many controls the benchmark has for this subject at that level; absent where nobody knows. Fewer results with a verdict
+    /// are a gap in coverage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<usize>,
+    /// Why it did not judge, or what is to be known about how it did; empty for nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+impl ScanRecord {
+    /// Whether a result is one of this scan's.
+    pub fn owns(&self, result: &CheckResult) -> bool {
+        result.subject == self.subject
+            && result.check.suite() == self.suite
+            && result.scanner.as_deref() == Some(self.scanner.as_str())
+    }
 }
 
 /// What a run made and what became of it.
@@ -359,10 +436,16 @@ pub struct Counts {
     pub known: usize,
     /// Passed, but only on a retry.
     pub flaky: usize,
+    /// Failed, within what a threshold allows.
+    #[serde(default)]
+    pub tolerated: usize,
     /// Not applicable.
     pub not_applicable: usize,
     /// Not evaluated.
     pub not_evaluated: usize,
+    /// For a human to look at.
+    #[serde(default)]
+    pub manual: usize,
     /// amiproof could not decide.
     pub error: usize,
 }
@@ -375,8 +458,10 @@ impl Counts {
             + self.waived
             + self.known
             + self.flaky
+            + self.tolerated
             + self.not_applicable
             + self.not_evaluated
+            + self.manual
             + self.error
     }
 
@@ -388,6 +473,8 @@ impl Counts {
             Disposition::Waived { .. } => self.waived += 1,
             Disposition::Known => self.known += 1,
             Disposition::Flaky => self.flaky += 1,
+            Disposition::Tolerated => self.tolerated += 1,
+            Disposition::Manual => self.manual += 1,
             Disposition::NotApplicable => self.not_applicable += 1,
             Disposition::NotEvaluated => self.not_evaluated += 1,
             Disposition::Error => self.error += 1,

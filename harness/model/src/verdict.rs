@@ -17,6 +17,8 @@ pub enum Verdict {
     NotApplicable(String),
     /// The question makes sense, but there is no evidence to answer it with (a scan of an unsupported OS). Never green.
     NotEvaluated(String),
+    /// The benchmark asks a human: what to look at, with what was collected for it as evidence. Never green, and nobody's fault.
+    Manual(String),
 }
 
 /// One concrete violation on one resource.
@@ -65,7 +67,7 @@ impl Finding {
 
 /// What is recorded of a check: its verdict, or that amiproof could not reach one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Outcome {
     /// See [`Verdict::Pass`].
     Pass,
@@ -84,6 +86,11 @@ pub enum Outcome {
         /// Why there is no evidence.
         reason: String,
     },
+    /// See [`Verdict::Manual`].
+    Manual {
+        /// What to look at.
+        look_at: String,
+    },
     /// amiproof could not decide; says nothing about the image.
     Error {
         /// What happened, where, and what to do next.
@@ -99,6 +106,7 @@ impl Outcome {
             Self::Fail { .. } => "fail",
             Self::NotApplicable { .. } => "not applicable",
             Self::NotEvaluated { .. } => "not evaluated",
+            Self::Manual { .. } => "manual",
             Self::Error { .. } => "error",
         }
     }
@@ -109,6 +117,7 @@ impl Outcome {
             Self::Pass => "",
             Self::Fail { findings } => findings.first().map_or("", |finding| finding.summary.as_str()),
             Self::NotApplicable { reason } | Self::NotEvaluated { reason } => reason,
+            Self::Manual { look_at } => look_at,
             Self::Error { message } => message,
         }
     }
@@ -129,6 +138,7 @@ impl From<Verdict> for Outcome {
             Verdict::Fail(findings) => Self::Fail { findings },
             Verdict::NotApplicable(reason) => Self::NotApplicable { reason },
             Verdict::NotEvaluated(reason) => Self::NotEvaluated { reason },
+            Verdict::Manual(look_at) => Self::Manual { look_at },
         }
     }
 }

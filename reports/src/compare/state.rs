@@ -22,6 +22,8 @@ pub enum State {
     NotEvaluated,
     /// amiproof could not decide.
     Error,
+    /// For a human to look at.
+    Manual,
     /// Not in the report.
     Absent,
 }
@@ -32,10 +34,11 @@ impl State {
         match result.disposition {
             Disposition::Passed => Self::Passed,
             Disposition::Flaky => Self::Flaky,
-            Disposition::Failed | Disposition::Known => Self::Failing,
+            Disposition::Failed | Disposition::Known | Disposition::Tolerated => Self::Failing,
             Disposition::Waived { .. } => Self::Waived,
             Disposition::NotApplicable => Self::NotApplicable,
             Disposition::NotEvaluated => Self::NotEvaluated,
+            Disposition::Manual => Self::Manual,
             Disposition::Error => Self::Error,
         }
     }
@@ -49,6 +52,7 @@ impl State {
             Self::Waived => "waived",
             Self::NotApplicable => "not applicable",
             Self::NotEvaluated => "not evaluated",
+            Self::Manual => "manual",
             Self::Error => "error",
             Self::Absent => "absent",
         }
@@ -109,7 +113,7 @@ impl Change {
 
     /// What it means that a result of both reports went from one state to another; nothing where it did not matter.
     pub fn between(base: State, candidate: State) -> Option<Self> {
-        use State::{Error, Failing, Flaky, NotApplicable, NotEvaluated, Passed, Waived};
+        use State::{Error, Failing, Flaky, Manual, NotApplicable, NotEvaluated, Passed, Waived};
         Some(match (base, candidate) {
             (State::Absent, State::Absent) => return None,
             (_, State::Absent) => Self::Disappeared,
@@ -117,17 +121,17 @@ impl Change {
             (Passed | Flaky, Failing) => Self::NewFailure,
             (Failing, Failing) => Self::StillFailing,
             (Waived, Failing) => Self::WaiverEnded,
-            (NotApplicable | NotEvaluated | Error, Failing) => Self::Revealed,
+            (NotApplicable | NotEvaluated | Manual | Error, Failing) => Self::Revealed,
             (Error, Error) => return None,
             (_, Error) => Self::NewError,
-            (Passed | Flaky | Failing | Waived, NotApplicable | NotEvaluated) => Self::NewlySkipped,
+            (Passed | Flaky | Failing | Waived, NotApplicable | NotEvaluated | Manual) => Self::NewlySkipped,
             (Failing | Waived, Passed | Flaky) => Self::Fixed,
             (_, Flaky) => Self::Flaky,
             (Passed | Flaky | Failing, Waived) => Self::NewlyWaived,
-            (NotApplicable | NotEvaluated | Error, Passed | Waived) => Self::NewlyDecided,
+            (NotApplicable | NotEvaluated | Manual | Error, Passed | Waived) => Self::NewlyDecided,
             (Passed | Flaky, Passed)
             | (Waived, Waived)
-            | (NotApplicable | NotEvaluated | Error, NotApplicable | NotEvaluated) => return None,
+            | (NotApplicable | NotEvaluated | Manual | Error, NotApplicable | NotEvaluated | Manual) => return None,
         })
     }
 
@@ -180,13 +184,14 @@ impl Change {
 mod tests {
     use super::*;
 
-    const STATES: [State; 8] = [
+    const STATES: [State; 9] = [
         State::Passed,
         State::Flaky,
         State::Failing,
         State::Waived,
         State::NotApplicable,
         State::NotEvaluated,
+        State::Manual,
         State::Error,
         State::Absent,
     ];
@@ -199,15 +204,17 @@ mod tests {
         };
         use Change::{Revealed, StillFailing, WaiverEnded};
         let (skip, gone, err) = (Some(NewlySkipped), Some(Disappeared), Some(NewError));
-        let table: [[Option<Change>; 8]; 8] = [
-            [None, Some(Flaky), Some(NewFailure), Some(NewlyWaived), skip, skip, err, gone],
-            [None, Some(Flaky), Some(NewFailure), Some(NewlyWaived), skip, skip, err, gone],
-            [Some(Fixed), Some(Fixed), Some(StillFailing), Some(NewlyWaived), skip, skip, err, gone],
-            [Some(Fixed), Some(Fixed), Some(WaiverEnded), None, skip, skip, err, gone],
-            [Some(NewlyDecided), Some(Flaky), Some(Revealed), Some(NewlyDecided), None, None, err, gone],
-            [Some(NewlyDecided), Some(Flaky), Some(Revealed), Some(NewlyDecided), None, None, err, gone],
-            [Some(NewlyDecided), Some(Flaky), Some(Revealed), Some(NewlyDecided), None, None, None, gone],
+        let table: [[Option<Change>; 9]; 9] = [
+            [None, Some(Flaky), Some(NewFailure), Some(NewlyWaived), skip, skip, skip, err, gone],
+            [None, Some(Flaky), Some(NewFailure), Some(NewlyWaived), skip, skip, skip, err, gone],
+            [Some(Fixed), Some(Fixed), Some(StillFailing), Some(NewlyWaived), skip, skip, skip, err, gone],
+            [Some(Fixed), Some(Fixed), Some(WaiverEnded), None, skip, skip, skip, err, gone],
+            [Some(NewlyDecided), Some(Flaky), Some(Revealed), Some(NewlyDecided), None, None, None, err, gone],
+            [Some(NewlyDecided), Some(Flaky), Some(Revealed), Some(NewlyDecided), None, None, None, err, gone],
+            [Some(NewlyDecided), Some(Flaky), Some(Revealed), Some(NewlyDecided), None, None, None, err, gone],
+            [Some(NewlyDecided), Some(Flaky), Some(Revealed), Some(NewlyDecided), None, None, None, None, gone],
             [
+                Some(Appeared),
                 Some(Appeared),
                 Some(Appeared),
                 Some(Appeared),

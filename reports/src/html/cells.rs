@@ -20,7 +20,7 @@ const TEXT_LIMIT: usize = 16 * 1024;
 const TEXT_BUDGET: usize = 8 * 1024 * 1024;
 
 /// The number of a cell that is in the baseline only; those below it are [`sheet::urgency`]'s.
-const GONE: u8 = 8;
+const GONE: u8 = 10;
 
 /// What the script draws.
 #[derive(Serialize)]

@@ -172,6 +172,8 @@ fn shares(counts: Counts) -> Vec<Share> {
         ("flaky", "↻", "flaky", counts.flaky),
         ("waived", "~", "waived", counts.waived),
         ("known", "=", "known", counts.known),
+        ("tolerated", "≈", "tolerated", counts.tolerated),
+        ("manual", "☞", "manual", counts.manual),
         ("not-applicable", "–", "not applicable", counts.not_applicable),
         ("passed", "✓", "passed", counts.passed),
     ];
@@ -194,7 +196,7 @@ fn units(part: usize, total: usize) -> String {
 #[expect(clippy::cast_precision_loss, reason = "counts of checks are far below 2^52")]
 fn coverage(report: &Report, counts: Counts) -> Coverage {
     let applicable = counts.total() - counts.not_applicable;
-    let decided = applicable - counts.not_evaluated - counts.error;
+    let decided = applicable - counts.not_evaluated - counts.manual - counts.error;
     let percent = if applicable == 0 {
         "–".to_owned()
     } else if decided == applicable {
@@ -203,7 +205,7 @@ fn coverage(report: &Report, counts: Counts) -> Coverage {
         // Never rounded up to 100: something is missing.
         format!("{:.1} %", (decided as f64 * 1000.0 / applicable as f64).floor() / 10.0)
     };
-    let missing = [(counts.not_evaluated, "not evaluated"), (counts.error, "error")];
+    let missing = [(counts.not_evaluated, "not evaluated"), (counts.manual, "manual"), (counts.error, "error")];
     let mut missing: Vec<String> =
         missing.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")).collect();
     // What a variant that broke or was cancelled would have been asked is not among its results.

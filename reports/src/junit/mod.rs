@@ -10,7 +10,7 @@
 //! | flaky | passed, with a note in `system-out` |
 //! | failed | `failure`: the variant does not conform |
 //! | error | `error`: amiproof could not decide |
-//! | waived, known, not applicable, not evaluated | `skipped` with that word as type and the reason as message |
+//! | waived, known, tolerated, not applicable, not evaluated, manual | `skipped` with that word as type and the reason as message |
 //!
 //! Three things that are no result of a check appear as `error` cases of their own, so that a consumer that knows only JUnit
 //! sees them: a phase that broke (suite `subject/run`, for a node that never joined), an interrupted run (`run/interrupted`),
@@ -58,7 +58,12 @@ pub fn expected_counts(report: &Report) -> JunitCounts {
         tests: counts.total() + extra,
         failures: counts.failed,
         errors: counts.error + extra,
-        skipped: counts.waived + counts.known + counts.not_applicable + counts.not_evaluated,
+        skipped: counts.waived
+            + counts.known
+            + counts.tolerated
+            + counts.manual
+            + counts.not_applicable
+            + counts.not_evaluated,
     }
 }
 
@@ -190,8 +195,11 @@ pub(crate) fn kind(disposition: &Disposition) -> Kind {
         Disposition::Passed | Disposition::Flaky => Kind::Pass,
         Disposition::Failed => Kind::Failure,
         Disposition::Error => Kind::Error,
-        Disposition::Waived { .. } | Disposition::Known | Disposition::NotApplicable | Disposition::NotEvaluated => {
-            Kind::Skipped
-        }
+        Disposition::Waived { .. }
+        | Disposition::Known
+        | Disposition::Tolerated
+        | Disposition::NotApplicable
+        | Disposition::NotEvaluated
+        | Disposition::Manual => Kind::Skipped,
     }
 }

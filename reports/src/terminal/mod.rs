@@ -149,9 +149,11 @@ pub(crate) fn counts_sentence(counts: Counts) -> String {
         (counts.failed, "failed"),
         (counts.error, "error"),
         (counts.not_evaluated, "not evaluated"),
+        (counts.manual, "manual"),
         (counts.flaky, "flaky"),
         (counts.waived, "waived"),
         (counts.known, "known"),
+        (counts.tolerated, "tolerated"),
         (counts.not_applicable, "not applicable"),
         (counts.passed, "passed"),
     ]

@@ -19,7 +19,7 @@ pub(super) fn matrix(report: &Report, style: &Style) -> String {
         table = totals(report, &sheet, &suites, style);
     }
     let mut out = table.join("\n");
-    let legend = "passed/failed  !error  ?not evaluated  ~waived or known";
+    let legend = "passed/failed !error ?not evaluated ~waived or known @manual";
     // Writing to a String cannot fail.
     let _ = writeln!(out, "\n{}", style.paint(Ink::Faint, legend));
     out
@@ -98,7 +98,7 @@ fn counts(report: &Report, subject: &Subject, suite: &str) -> Counts {
     report.counts_where(|result| &result.subject == subject && result.check.suite() == suite)
 }
 
-/// `12/1 !1 ?2 ~3`: passed, failed, errors, not evaluated, waived or known. `n/a` where nothing applied, `-` where nothing ran.
+/// `12/1 !1 ?2 ~3 @4`: passed, failed, errors, not evaluated, excused, for a human. `n/a` where nothing applied, `-` where nothing ran.
 fn tally(counts: Counts, style: &Style) -> String {
     if counts.total() == 0 {
         return style.paint(Ink::Faint, "-");
@@ -111,7 +111,8 @@ fn tally(counts: Counts, style: &Style) -> String {
     for (mark, number, ink) in [
         ('!', counts.error, Ink::Doubt),
         ('?', counts.not_evaluated, Ink::Doubt),
-        ('~', counts.waived + counts.known, Ink::Faint),
+        ('~', counts.waived + counts.known + counts.tolerated, Ink::Faint),
+        ('@', counts.manual, Ink::Faint),
     ] {
         if number > 0 {
             parts.push(style.paint(ink, &format!("{mark}{number}")));

@@ -48,6 +48,7 @@ pub(crate) fn empty() -> Report {
         },
         variants: Vec::new(),
         results: Vec::new(),
+        scans: Vec::new(),
         cleanup: Cleanup { ran: true, created: 31, gone: 31, leftovers: Vec::new() },
     }
 }
@@ -112,6 +113,7 @@ pub(crate) fn result(check: &str, title: &str, subject: Subject, outcome: Outcom
         Outcome::Fail { .. } => Disposition::Failed,
         Outcome::NotApplicable { .. } => Disposition::NotApplicable,
         Outcome::NotEvaluated { .. } => Disposition::NotEvaluated,
+        Outcome::Manual { .. } => Disposition::Manual,
         Outcome::Error { .. } => Disposition::Error,
     };
     let placements = match &subject {
@@ -129,6 +131,8 @@ pub(crate) fn result(check: &str, title: &str, subject: Subject, outcome: Outcom
         subject,
         control: None,
         level: None,
+        severity: None,
+        scanner: None,
         origin: origin(&outcome, None),
         outcome,
         disposition,

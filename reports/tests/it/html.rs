@@ -103,7 +103,18 @@ fn text_from_outside_is_never_markup() {
 fn every_result_is_a_cell_with_its_status() {
     for (name, report) in fixture::all() {
         let data = data(&render(&report, None).unwrap());
-        let words = ["failed", "error", "not evaluated", "flaky", "waived", "known", "not applicable", "passed"];
+        let words = [
+            "failed",
+            "error",
+            "not evaluated",
+            "flaky",
+            "waived",
+            "known",
+            "tolerated",
+            "manual",
+            "not applicable",
+            "passed",
+        ];
         let shown: BTreeSet<(String, String, &str)> =
             cells(&data).into_iter().map(|(check, column, status)| (check, column, words[status as usize])).collect();
         let expected: BTreeSet<(String, String, &str)> = report
@@ -136,7 +147,7 @@ fn cells_say_what_changed_since_the_baseline_and_what_is_gone_has_a_cell() {
     };
     assert_eq!(change("node/ready", 0), "new failure");
     assert_eq!(change("workload/pod-to-pod", 1), "disappeared");
-    assert!(cells(&data).contains(&("workload/pod-to-pod".into(), "al2023-eks-l1".into(), 8)));
+    assert!(cells(&data).contains(&("workload/pod-to-pod".into(), "al2023-eks-l1".into(), 10)));
     assert!(page.contains("Regression"));
 }
 

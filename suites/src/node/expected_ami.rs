@@ -120,7 +120,7 @@ mod tests {
             let outcome = match assess(&[booted], fixed) {
                 Verdict::Pass => "pass".to_owned(),
                 Verdict::Fail(findings) => findings[0].summary.clone(),
-                Verdict::NotEvaluated(reason) | Verdict::NotApplicable(reason) => reason,
+                Verdict::NotEvaluated(reason) | Verdict::NotApplicable(reason) | Verdict::Manual(reason) => reason,
             };
             assert_eq!(outcome, told);
         }

@@ -166,8 +166,8 @@ impl Lab {
             Body::Workload(workload) => amiproof_core::workload::run(workload, &context).await,
             Body::Scan(run) => {
                 return match run(&context).await {
-                    Ok(rows) => {
-                        rows.into_iter().map(|row| (row.check.to_string(), row.decision.verdict.into())).collect()
+                    Ok(scan) => {
+                        scan.rows.into_iter().map(|row| (row.check.to_string(), row.decision.verdict.into())).collect()
                     }
                     Err(error) => vec![(id, error_outcome(&error))],
                 };

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::event::{EventKind, Events};
 use super::recorder::seconds_between;
-use crate::check::{Applies, Body, Check, CheckError, Decision, ScanRow, Scope};
+use crate::check::{Applies, Body, Check, CheckError, Decision, ScanAnswer, Scope};
 use crate::context::Context;
 
 /// How many checks of one variant run at a time: enough to hide waiting, few enough for two small nodes' pods.
@@ -80,6 +80,11 @@ async fn run_one(context: &Context, check: &Check, retries: u32, events: &Events
         }
         let again = answer.outcome().filter(|_| earlier.len() < retries as usize);
         let Some(outcome) = again else {
+            if let Answer::Scanned(scan) = &answer {
+                for record in &scan.scans {
+                    events.send(&context.subject, EventKind::Scanned(Box::new(record.clone())));
+                }
+            }
             return answer.into_results(context, check, started, earlier);
         };
         let reason = outcome.reason().to_owned();
@@ -91,7 +96,7 @@ async fn run_one(context: &Context, check: &Check, retries: u32, events: &Events
 /// What one attempt came to.
 enum Answer {
     Decided(Decision),
-    Rows(Vec<ScanRow>),
+    Scanned(ScanAnswer),
     Undecided(CheckError),
     Cancelled,
 }
@@ -124,7 +129,7 @@ async fn perform(context: Context, body: Body) -> Answer {
         Body::Code(run) => decided(run(&context).await),
         Body::Workload(workload) => decided(crate::workload::run(&workload, &context).await),
         Body::Scan(run) => match run(&context).await {
-            Ok(rows) => Answer::Rows(rows),
+            Ok(scan) => Answer::Scanned(scan),
             Err(CheckError::Cancelled) => Answer::Cancelled,
             Err(error) => Answer::Undecided(error),
         },
@@ -164,7 +169,7 @@ impl Answer {
                 _ => None,
             },
             Self::Undecided(error) => Some(Outcome::Error { message: super::event::chain(error) }),
-            Self::Rows(_) | Self::Cancelled => None,
+            Self::Scanned(_) | Self::Cancelled => None,
         }
     }
 
@@ -183,7 +188,8 @@ impl Answer {
                 vec![CheckResult { outcome: Outcome::Error { message: super::event::chain(&error) }, ..base }]
             }
             Self::Decided(decision) => vec![decided(base, decision)],
-            Self::Rows(rows) => rows
+            Self::Scanned(scan) => scan
+                .rows
                 .into_iter()
                 .map(|row| {
                     let base = CheckResult {
@@ -191,6 +197,8 @@ impl Answer {
                         title: row.title,
                         control: row.control,
                         level: row.level,
+                        severity: row.severity,
+                        scanner: Some(row.scanner),
                         ..base.clone()
                     };
                     decided(base, row.decision)
@@ -221,6 +229,8 @@ fn blank(context: &Context, check: &Check, started: Timestamp, seconds: f64, ear
         subject: context.subject.clone(),
         control: None,
         level: None,
+        severity: None,
+        scanner: None,
         outcome: Outcome::Pass,
         disposition: Disposition::Passed,
         origin: None,
@@ -254,6 +264,8 @@ pub fn not_asked(
             subject: subject.clone(),
             control: None,
             level: None,
+            severity: None,
+            scanner: None,
             outcome: outcome(check),
             disposition: Disposition::NotEvaluated,
             origin: None,

@@ -4,7 +4,9 @@
 //! listener. The work knows neither the report nor any renderer.
 
 use amiproof_model::name::VariantName;
-use amiproof_model::report::{AmiRecord, CheckResult, Cleanup, ClusterRecord, NodeRecord, Phase, PhaseEnd, Subject};
+use amiproof_model::report::{
+    AmiRecord, CheckResult, Cleanup, ClusterRecord, NodeRecord, Phase, PhaseEnd, ScanRecord, Subject,
+};
 use jiff::Timestamp;
 
 /// One thing that happened.
@@ -47,6 +49,8 @@ pub enum EventKind {
         /// Why.
         reason: String,
     },
+    /// A scanner judged the subject, or did not, and why.
+    Scanned(Box<ScanRecord>),
     /// One cell of the matrix has its answer. The disposition is set when the run ends.
     Result(Box<CheckResult>),
     /// The user asked to stop.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use amiproof_model::matrix::{Matrix, Variant};
 use amiproof_model::name::{RunId, VariantName};
 use amiproof_model::report::{
-    CheckResult, Cleanup, ClusterRecord, Phase, PhaseEnd, PhaseRecord, Report, RunRecord, SCHEMA_VERSION, Subject,
-    Tool, VariantRecord,
+    CheckResult, Cleanup, ClusterRecord, Phase, PhaseEnd, PhaseRecord, Report, RunRecord, SCHEMA_VERSION, ScanRecord,
+    Subject, Tool, VariantRecord,
 };
 use amiproof_model::waiver::Waiver;
 use jiff::Timestamp;
@@ -53,6 +53,7 @@ impl Recorder {
             },
             variants: matrix.variants.iter().map(blank).collect(),
             results: Vec::new(),
+            scans: Vec::new(),
             cleanup: Cleanup::default(),
         };
         let order = order.into_iter().enumerate().map(|(at, check)| (check, at)).collect();
@@ -62,6 +63,7 @@ impl Recorder {
     /// Continues a report that an earlier command of the same run wrote: results that come again replace the old ones.
     pub fn resume(&mut self, earlier: Report) {
         self.report.results = earlier.results;
+        self.report.scans = earlier.scans;
         self.report.cluster = earlier.cluster;
         self.report.run.phases = earlier.run.phases;
         for record in &mut self.report.variants {
@@ -84,6 +86,7 @@ impl Recorder {
                 self.on_variant(&event.subject, |record| record.node_group = Some(name.clone()));
             }
             EventKind::Nodes(nodes) => self.on_variant(&event.subject, |record| record.nodes.clone_from(nodes)),
+            EventKind::Scanned(scan) => self.add_scan(scan),
             EventKind::Result(result) => self.add_result(result),
             EventKind::Interrupted => self.report.run.interrupted = true,
             EventKind::CleanedUp(cleanup) => self.report.cleanup = cleanup.clone(),
@@ -115,6 +118,16 @@ impl Recorder {
         match &event.subject {
             Subject::Cluster => self.report.run.phases.push(record),
             Subject::Variant(_) => self.on_variant(&event.subject, |variant| variant.phases.push(record)),
+        }
+    }
+
+    fn add_scan(&mut self, scan: &ScanRecord) {
+        let same = |known: &ScanRecord| {
+            (&known.subject, &known.suite, &known.scanner) == (&scan.subject, &scan.suite, &scan.scanner)
+        };
+        match self.report.scans.iter_mut().find(|known| same(known)) {
+            Some(known) => *known = scan.clone(),
+            None => self.report.scans.push(scan.clone()),
         }
     }
 

@@ -91,6 +91,8 @@ mod tests {
             subject: Subject::Variant(variant.parse().unwrap()),
             control: None,
             level: None,
+            severity: None,
+            scanner: None,
             outcome: if fails {
                 Outcome::Fail { findings: vec![Finding::new("pod client", "no answer")] }
             } else {

@@ -313,7 +313,7 @@ pub(crate) async fn inspector_answers_every_control(world: &World) -> Vec<ScanRo
     assert_eq!(configuration.map(|entry| entry.state), Some(State::Gone));
     assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
     run.assert_nothing_is_left().await;
-    rows.unwrap()
+    rows.unwrap().rows
 }
 
 fn node_record(index: u32, instance: &instances::Instance) -> NodeRecord {

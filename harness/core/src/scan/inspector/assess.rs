@@ -177,6 +177,8 @@ pub fn assess_rows(
                 check: CheckId::try_from(format!("os-cis/{control}"))?,
                 title: first.title.clone(),
                 level: level(&first.level),
+                severity: None,
+                scanner: super::SCANNER.to_owned(),
                 control: Some(control),
                 decision: decide(nodes, of_nodes),
             })
@@ -194,7 +196,7 @@ fn level(word: &str) -> Option<Level> {
 
 fn decide(nodes: &[NodeScan], of_nodes: &BTreeMap<u32, &Detail>) -> Decision {
     let mut findings = Vec::new();
-    let mut open = Vec::new();
+    let (mut open, mut manual) = (Vec::new(), Vec::new());
     let mut lines = Vec::new();
     for node in nodes {
         let name = format!("node {}", node.index);
@@ -212,9 +214,7 @@ fn decide(nodes: &[NodeScan], of_nodes: &BTreeMap<u32, &Detail>) -> Decision {
                 .with_remediation(&detail.remediation),
             ),
             (Some(_), "PASSED") => {}
-            (Some(_), "SKIPPED") => {
-                open.push(format!("{name}: Inspector skipped it, it needs a person's judgement {reason}"))
-            }
+            (Some(_), "SKIPPED") => manual.push(format!("{name}: Inspector leaves it to a human {reason}")),
             (Some(_), other) => open.push(format!("{name}: Inspector says {other}, which this build does not know")),
             (None, _) => open.push(match &node.not_scanned {
                 Some(why) => format!("{name} was not scanned: {why}"),
@@ -224,8 +224,10 @@ fn decide(nodes: &[NodeScan], of_nodes: &BTreeMap<u32, &Detail>) -> Decision {
     }
     let verdict = if !findings.is_empty() {
         Verdict::Fail(findings)
-    } else if open.is_empty() {
+    } else if open.is_empty() && manual.is_empty() {
         Verdict::Pass
+    } else if open.is_empty() {
+        Verdict::Manual(manual.join("; ").trim_end().to_owned())
     } else {
         Verdict::NotEvaluated(open.join("; ").trim_end().to_owned())
     };

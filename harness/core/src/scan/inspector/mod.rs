@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use amiproof_model::matrix::{Family, Variant};
 use amiproof_model::name::{Benchmark, Level, NameError, RunId};
-use amiproof_model::report::NodeRecord;
+use amiproof_model::report::{NodeRecord, ScanRecord, Subject};
 use amiproof_model::verdict::{Evidence, Verdict};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,9 +23,12 @@ use crate::aws::error::AwsError;
 use crate::aws::evidence::evidence;
 use crate::aws::names::{self, Tags};
 use crate::aws::{Clients, ssm};
-use crate::check::{CheckError, Decision, ScanRow};
+use crate::check::{CheckError, Decision, ScanAnswer, ScanRow};
 use crate::context::Context;
 use crate::ledger::{self, Ledger, Resource, ResourceKind};
+
+/// The scanner's name in rows and records.
+pub const SCANNER: &str = "inspector";
 
 /// The id of the scan as a whole: what is reported when there are no rows.
 pub const CHECK: &str = "os-cis/inspector";
@@ -79,10 +82,10 @@ pub struct Request<'a> {
 ///
 /// # Errors
 /// As [`scan_nodes`].
-pub async fn scan(context: &Context) -> Result<Vec<ScanRow>, CheckError> {
+pub async fn scan(context: &Context) -> Result<ScanAnswer, CheckError> {
     let Some(clients) = &context.aws else {
         let reason = "Inspector needs an AWS account, and this run has none".to_owned();
-        return whole(Verdict::NotEvaluated(reason), Vec::new());
+        return Ok(answer(&context.variant, whole(Verdict::NotEvaluated(reason.clone()), Vec::new())?, reason));
     };
     let request = Request {
         run: &context.run,
@@ -99,14 +102,17 @@ pub async fn scan(context: &Context) -> Result<Vec<ScanRow>, CheckError> {
 /// # Errors
 /// When an API does not answer, or the scan has no end within the variant's `timeouts.os_scan`. What Inspector does not evaluate is
 /// one row with [`Verdict::NotEvaluated`].
-pub async fn scan_nodes(clients: &Clients, request: &Request<'_>) -> Result<Vec<ScanRow>, CheckError> {
+pub async fn scan_nodes(clients: &Clients, request: &Request<'_>) -> Result<ScanAnswer, CheckError> {
+    let not_evaluated = |reason: String, evidence| {
+        Ok(answer(request.variant, whole(Verdict::NotEvaluated(reason.clone()), evidence)?, reason))
+    };
     let doing = || format!("the Inspector CIS scan of variant {}", request.variant.name);
     if let Some(reason) = unsupported(request.variant.family) {
-        return whole(Verdict::NotEvaluated(reason.to_owned()), Vec::new());
+        return not_evaluated(reason.to_owned(), Vec::new());
     }
     match run(request, clients).await {
-        Ok(Ended::Rows(rows)) => Ok(rows),
-        Ok(Ended::NotEvaluated(reason, evidence)) => whole(Verdict::NotEvaluated(reason), evidence),
+        Ok(Ended::Rows(rows)) => Ok(answer(request.variant, rows, String::new())),
+        Ok(Ended::NotEvaluated(reason, evidence)) => not_evaluated(reason, evidence),
         Err(Error::Cancelled) => Err(CheckError::Cancelled),
         Err(Error::Late) => {
             Err(CheckError::Timeout { doing: format!("{} to end", doing()), after: request.variant.timeouts.os_scan })
@@ -148,8 +154,26 @@ fn whole(verdict: Verdict, evidence: Vec<Evidence>) -> Result<Vec<ScanRow>, Chec
         title: "Amazon Inspector scans the operating system by its CIS benchmark".to_owned(),
         control: None,
         level: None,
+        severity: None,
+        scanner: SCANNER.to_owned(),
         decision: Decision { evidence, ..verdict.into() },
     }])
+}
+
+/// The rows with who judged by what. How many controls a benchmark has is not said by Inspector, so `expected` stays open.
+fn answer(variant: &Variant, rows: Vec<ScanRow>, note: String) -> ScanAnswer {
+    let scanned = rows.iter().any(|row| row.control.is_some());
+    let record = ScanRecord {
+        subject: Subject::Variant(variant.name.clone()),
+        suite: "os-cis".to_owned(),
+        scanner: SCANNER.to_owned(),
+        scanner_version: None,
+        benchmark: if scanned { benchmark(variant).ok() } else { None },
+        level: variant.hardening.as_ref().map_or(Some(Level::One), |hardening| Some(hardening.level)),
+        expected: None,
+        note,
+    };
+    ScanAnswer { scans: vec![record], rows }
 }
 
 async fn run(request: &Request<'_>, clients: &Clients) -> Result<Ended, Error> {

@@ -7,6 +7,9 @@ use super::benchmark::NODE_CONTROLS;
 use super::parse::{Control, Output, Status};
 use crate::check::{Decision, ScanRow};
 
+/// The scanner's name in rows and records.
+pub const SCANNER: &str = "kube-bench";
+
 /// What a set of rows is about.
 #[derive(Clone, Debug)]
 pub struct About {
@@ -30,12 +33,20 @@ pub fn verdict(control: &Control, resource: &str) -> Verdict {
         }
         Status::Fail => Verdict::Fail(vec![finding(control, resource)]),
         Status::Warn if control.reason.is_empty() => {
-            Verdict::NotEvaluated(format!("needs a human: not met, but not scored{}", seen(control)))
+            Verdict::Manual(format!("not met, but kube-bench does not score it{}", seen(control)))
         }
-        Status::Warn => Verdict::NotEvaluated(format!("needs a human: {}", first_line(&control.reason).to_lowercase())),
+        Status::Warn => Verdict::Manual(look_at(control)),
         Status::Info => Verdict::NotApplicable("skipped by kube-bench".to_owned()),
         Status::Missing => Verdict::NotEvaluated("kube-bench gave no status".to_owned()),
         Status::Unknown(word) => Verdict::NotEvaluated(format!("kube-bench gave the unknown status '{word}'")),
+    }
+}
+
+/// What a human is to look at: kube-bench says little (`Test marked as a manual test`), the remediation says more.
+fn look_at(control: &Control) -> String {
+    match first_line(&control.remediation) {
+        "" => first_line(&control.reason).to_lowercase(),
+        advice => format!("kube-bench leaves it to a human: {advice}"),
     }
 }
 
@@ -78,6 +89,8 @@ fn row(control: &Control, about: &About, verdict: Verdict) -> Result<ScanRow, Na
         title: title(control),
         control: Some(id),
         level: None,
+        severity: None,
+        scanner: SCANNER.to_owned(),
         decision: Decision { verdict, evidence, placements: vec![about.placement.clone()], traffic: Vec::new() },
     })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use amiproof_model::report::NodeRecord;
+use amiproof_model::report::{NodeRecord, ScanRecord};
 use amiproof_model::verdict::Placement;
 use futures::StreamExt as _;
 use k8s_openapi::api::batch::v1::Job;
@@ -13,9 +13,9 @@ use kube::runtime::watcher;
 use tokio::time::Instant;
 
 use super::job::{self, IMAGE, NAME, Scope, Wanted};
-use super::rows::About;
+use super::rows::{About, SCANNER};
 use super::{assess, benchmark};
-use crate::check::{CheckError, ScanRow};
+use crate::check::{CheckError, ScanAnswer, ScanRow};
 use crate::cluster::kubelet_path::Through;
 use crate::cluster::stay::{self, Stay};
 use crate::cluster::{objects, watch};
@@ -37,7 +37,7 @@ const LOGS: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When the cluster refuses the Job, or it ran elsewhere.
-pub async fn scan_node(context: &Context) -> Result<Vec<ScanRow>, CheckError> {
+pub async fn scan_node(context: &Context) -> Result<ScanAnswer, CheckError> {
     scan(context, Scope::Node).await
 }
 
@@ -45,11 +45,11 @@ pub async fn scan_node(context: &Context) -> Result<Vec<ScanRow>, CheckError> {
 ///
 /// # Errors
 /// As [`scan_node`].
-pub async fn scan_cluster(context: &Context) -> Result<Vec<ScanRow>, CheckError> {
+pub async fn scan_cluster(context: &Context) -> Result<ScanAnswer, CheckError> {
     scan(context, Scope::Cluster).await
 }
 
-async fn scan(context: &Context, scope: Scope) -> Result<Vec<ScanRow>, CheckError> {
+async fn scan(context: &Context, scope: Scope) -> Result<ScanAnswer, CheckError> {
     let node =
         context.nodes.first().ok_or_else(|| CheckError::Undecided("kube-bench has no node to run on".to_owned()))?;
     let version = &context.matrix.cluster.kubernetes_version;
@@ -64,14 +64,31 @@ async fn scan(context: &Context, scope: Scope) -> Result<Vec<ScanRow>, CheckErro
     };
     if !fits {
         let reason = format!("kube-bench has no CIS EKS benchmark for Kubernetes {version}");
-        return assess::nothing(scope, &about, &reason);
+        let rows = assess::nothing(scope, &about, &reason)?;
+        return Ok(answer(context, &about, rows, reason));
     }
     let seen = look(context, scope, chosen, node).await?;
     let about = About { placement: placement(node, seen.pod.clone()), ..about };
     if let Some(log) = &seen.log {
         keep(context, scope, log).await;
     }
-    assess::assess(scope, &about, &seen)
+    let rows = assess::assess(scope, &about, &seen)?;
+    Ok(answer(context, &about, rows, String::new()))
+}
+
+/// kube-bench has a row for every control of its target, evaluated or not, so the rows say how many there are.
+fn answer(context: &Context, about: &About, rows: Vec<ScanRow>, note: String) -> ScanAnswer {
+    let record = ScanRecord {
+        subject: context.subject.clone(),
+        suite: "kube-bench".to_owned(),
+        scanner: SCANNER.to_owned(),
+        scanner_version: None,
+        benchmark: Some(about.benchmark.clone()),
+        level: None,
+        expected: Some(rows.len()),
+        note,
+    };
+    ScanAnswer { scans: vec![record], rows }
 }
 
 fn placement(node: &NodeRecord, pod: Option<String>) -> Placement {
