@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Sweep(Sweep),
     /// List the workloads of the catalogue, or print one with what amiproof adds
     Workload(Workload),
+    /// List the controls of a benchmark and who judges each of them
+    Controls(Controls),
     /// Print a JSON Schema
     Schema(Schema),
     /// Serve the lab: an emulated AWS account with Kubernetes clusters
@@ -319,6 +321,17 @@ pub(crate) enum WorkloadCommand {
         #[arg(long, default_value = "my-node-group", value_name = "NAME")]
         node_group: String,
     },
+}
+
+/// Options of 'controls'.
+#[derive(Debug, Args)]
+pub(crate) struct Controls {
+    /// The benchmark with its version ('cis-eks-1.8.0'); the list of benchmarks when not given
+    #[arg(long, value_name = "BENCHMARK")]
+    pub(crate) benchmark: Option<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    pub(crate) output: OutputForm,
 }
 
 /// Options of 'schema'.

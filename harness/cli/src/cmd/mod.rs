@@ -3,6 +3,7 @@
 mod check;
 mod compare;
 mod completions;
+mod controls;
 mod destroy;
 mod init;
 mod lab;
@@ -37,6 +38,7 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Destroy(args) => destroy::run(global, &args, output),
         Command::Sweep(args) => sweep::run(&args, output),
         Command::Workload(args) => workload::run(&args, output),
+        Command::Controls(args) => controls::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),
         Command::Lab(args) => lab::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
