@@ -18,6 +18,8 @@ pub enum Capability {
     ClusterDns,
     /// A Service's virtual address leads to its pods: kube-proxy's rules are there and not shadowed.
     ServiceVip,
+    /// NetworkPolicy objects are enforced for the node's pods: the agent's eBPF programs or rules are loaded.
+    NetworkPolicy,
     /// A pod in the host's network listens and is reached: the INPUT chain.
     HostNetwork,
     /// A NodePort of the node is reached from other nodes.
@@ -60,11 +62,12 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::ImagePull,
         Self::PodNetwork,
         Self::ClusterDns,
         Self::ServiceVip,
+        Self::NetworkPolicy,
         Self::HostNetwork,
         Self::NodePort,
         Self::Egress,
@@ -93,6 +96,7 @@ impl Capability {
             Self::PodNetwork => "pod-network",
             Self::ClusterDns => "cluster-dns",
             Self::ServiceVip => "service-vip",
+            Self::NetworkPolicy => "network-policy",
             Self::HostNetwork => "host-network",
             Self::NodePort => "node-port",
             Self::Egress => "egress",

@@ -203,7 +203,10 @@ impl<'a> Check<'a> {
         let (message, mend) = match &node.value {
             Value::Text(text) if words.contains(&text.as_str()) => return Some(text.as_str().into()),
             Value::Map(entries) if !tagged.is_empty() => return self.visit_tagged(node.place, entries, &tagged, path),
-            Value::Text(text) if !words.is_empty() => (format!("'{text}' is not known here"), instead(text, &words)),
+            Value::Text(text) if !words.is_empty() => {
+                let all: Vec<&str> = words.iter().copied().chain(tags(&tagged)).collect();
+                (format!("'{text}' is not known here"), instead(text, &all))
+            }
             other if tagged.is_empty() => {
                 (format!("expected a word, found {}", kind_of(other)), format!("write {}", one_of(&words)))
             }

@@ -32,6 +32,11 @@ pub struct Workload {
 pub enum Need {
     /// A CSI driver of this name (`ebs.csi.aws.com`).
     CsiDriver(String),
+    /// Something that enforces NetworkPolicy objects: the VPC CNI's network policy agent turned on, Calico, Cilium, Antrea,
+    /// kube-router and their like. Without it the API server takes policies, and nothing happens.
+    NetworkPolicyEngine,
+    /// Nodes that are EC2 instances, with their instance metadata service.
+    Ec2Nodes,
 }
 
 /// The operating system of the nodes that a workload runs on.
@@ -72,3 +77,27 @@ pub const PLACE_ANNOTATION: &str = "amiproof.dev/place";
 
 /// The value of [`PLACE_ANNOTATION`] for a node of the reference variant.
 pub const PLACE_PEER: &str = "peer";
+
+/// How many of a Deployment's replicas are made: an annotation in the Deployment's own metadata.
+///
+/// Absent: as many as `spec.replicas` says. `as-fit`: at most so many, and no more than a node of the variant has room for.
+pub const REPLICAS_ANNOTATION: &str = "amiproof.dev/replicas";
+
+/// The value of [`REPLICAS_ANNOTATION`] for no more replicas than fit on one node.
+pub const REPLICAS_AS_FIT: &str = "as-fit";
+
+/// What stands in the tag of a Windows image for the release of the nodes: `ltsc2019`, `ltsc2022`, `ltsc2025`. A Windows container
+/// runs only on the build that its image was made for (Microsoft, "Windows container version compatibility").
+pub const WINDOWS_RELEASE: &str = "{windows-release}";
+
+/// The release of a Windows build, as Microsoft's base images are tagged, from the node label `node.kubernetes.io/windows-build`
+/// (`10.0.20348`); `None` for a build that has no base image of its own.
+pub fn windows_release(build: &str) -> Option<&'static str> {
+    match build {
+        "10.0.14393" => Some("ltsc2016"),
+        "10.0.17763" => Some("ltsc2019"),
+        "10.0.20348" => Some("ltsc2022"),
+        "10.0.26100" => Some("ltsc2025"),
+        _ => None,
+    }
+}

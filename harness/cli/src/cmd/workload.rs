@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use amiproof_core::workload::inject::{Injection, Nodes, inject};
+use amiproof_core::workload::variables::IMDS_EXPECTED;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::name::{NameError, RunId, VariantName};
-use amiproof_model::workload::Workload;
+use amiproof_model::workload::{Os, Workload};
 use serde_json::{Value, json};
 
 use crate::args::{self, WorkloadCommand};
@@ -51,7 +52,9 @@ fn render(workload: &Workload, node_group: &str) -> Result<Value, Failure> {
     let run: RunId = "r-example".parse().map_err(illegal)?;
     let variant: VariantName = "example".parse().map_err(illegal)?;
     let selector = BTreeMap::from([("eks.amazonaws.com/nodegroup".to_owned(), node_group.to_owned())]);
-    let nodes = Nodes { selector, taints: Vec::new() };
+    // Rendering asks no cluster: Windows nodes are taken to be of the release that most are.
+    let windows_release = (workload.os == Os::Windows).then(|| "ltsc2022".to_owned());
+    let nodes = Nodes { selector, taints: Vec::new(), windows_release };
     let namespace = amiproof_core::cluster::namespace::name(&run, variant.as_str(), &workload.name);
     let injection = Injection {
         run: &run,
@@ -61,6 +64,8 @@ fn render(workload: &Workload, node_group: &str) -> Result<Value, Failure> {
         own: &nodes,
         peer: &nodes,
         image_registry: None,
+        room: None,
+        variables: &[(IMDS_EXPECTED.to_owned(), "reachable".to_owned())],
     };
     Ok(json!({"apiVersion": "v1", "kind": "List", "items": inject(&workload.objects, &injection)}))
 }

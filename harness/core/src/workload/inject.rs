@@ -3,18 +3,15 @@
 use std::collections::BTreeMap;
 
 use amiproof_model::name::{RunId, VariantName};
-use amiproof_model::workload::{PLACE_ANNOTATION, PLACE_PEER};
+use amiproof_model::workload::{PLACE_ANNOTATION, PLACE_PEER, REPLICAS_ANNOTATION, REPLICAS_AS_FIT, WINDOWS_RELEASE};
 use k8s_openapi::api::core::v1::Taint;
 use serde_json::{Map, Value, json};
 
+use super::variables::Variable;
 use crate::cluster::{FIELD_MANAGER, RUN_LABEL, VARIANT_LABEL};
 
 /// The label that says of which workload something is.
 pub const WORKLOAD_LABEL: &str = "amiproof.dev/workload";
-
-/// The variable in which the client of a `reaches` expectation finds its server: the address of the server's first ready pod,
-/// as a URL writes it (IPv6 in brackets).
-pub const SERVER_VARIABLE: &str = "AMIPROOF_SERVER_HOST";
 
 /// Which nodes pods go to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +20,8 @@ pub struct Nodes {
     pub selector: BTreeMap<String, String>,
     /// Taints that the owner of the nodes put on them.
     pub taints: Vec<Taint>,
+    /// The release of Windows that they run, as image tags name it (`ltsc2022`); `None` for Linux.
+    pub windows_release: Option<String>,
 }
 
 /// What an injection adds.
@@ -42,6 +41,10 @@ pub struct Injection<'a> {
     pub peer: &'a Nodes,
     /// Replaces the registry of every image (`registry.example.com/mirror`).
     pub image_registry: Option<&'a str>,
+    /// The most pods that fit on one of the variant's nodes, where a Deployment asks for no more.
+    pub room: Option<usize>,
+    /// Variables for the containers that mention them.
+    pub variables: &'a [Variable],
 }
 
 /// The objects as they are to be applied, in their order.
@@ -52,13 +55,20 @@ pub fn inject(objects: &[Value], injection: &Injection<'_>) -> Vec<Value> {
 fn inject_one(mut object: Value, injection: &Injection<'_>) -> Value {
     object["metadata"]["namespace"] = json!(injection.namespace);
     label(&mut object["metadata"], injection);
+    if let Some(room) = injection.room.filter(|_| fits_itself(&object)) {
+        let wanted = object["spec"]["replicas"].as_u64().unwrap_or(1);
+        object["spec"]["replicas"] = json!(wanted.min(room as u64).max(1));
+    }
     if let Some(template) = pod_template(&mut object) {
         label(&mut template["metadata"], injection);
         let peer = template["metadata"]["annotations"][PLACE_ANNOTATION] == PLACE_PEER;
         let nodes = if peer { injection.peer } else { injection.own };
         place(&mut template["spec"], nodes);
-        containers(&mut template["spec"], injection.image_registry);
+        containers(&mut template["spec"], injection.image_registry, nodes.windows_release.as_deref());
         drop_nulls(template);
+    }
+    for (name, value) in injection.variables {
+        object = with_variable(object, name, value, Given::WhereMentioned);
     }
     // Labels of a volume claim tell sweep whose volume it is.
     for claim in object["spec"]["volumeClaimTemplates"].as_array_mut().into_iter().flatten() {
@@ -66,6 +76,11 @@ fn inject_one(mut object: Value, injection: &Injection<'_>) -> Value {
     }
     drop_nulls(&mut object);
     object
+}
+
+/// Whether an object asks for no more replicas than fit on a node.
+pub(super) fn fits_itself(object: &Value) -> bool {
+    object["metadata"]["annotations"][REPLICAS_ANNOTATION] == REPLICAS_AS_FIT
 }
 
 /// The pod template of a controller, or the pod itself: an object with `metadata` and `spec`.
@@ -113,12 +128,15 @@ fn place(spec: &mut Value, nodes: &Nodes) {
     }
 }
 
-fn containers(spec: &mut Value, registry: Option<&str>) {
+fn containers(spec: &mut Value, registry: Option<&str>, windows_release: Option<&str>) {
     for list in ["initContainers", "containers"] {
         for container in spec[list].as_array_mut().into_iter().flatten() {
             if container["terminationMessagePolicy"].is_null() {
                 // A crash then leaves its last words in the pod's status, where no kubelet port is needed to read them.
                 container["terminationMessagePolicy"] = json!("FallbackToLogsOnError");
+            }
+            if let (Some(release), Some(image)) = (windows_release, container["image"].as_str()) {
+                container["image"] = json!(image.replace(WINDOWS_RELEASE, release));
             }
             if let (Some(registry), Some(image)) = (registry, container["image"].as_str()) {
                 container["image"] = json!(mirrored(image, registry));
@@ -136,14 +154,27 @@ pub fn mirrored(image: &str, registry: &str) -> String {
     format!("{}/{path}", registry.trim_end_matches('/'))
 }
 
-/// Gives every container of an object's pod template a variable, unless it has one of that name.
-pub fn with_variable(mut object: Value, name: &str, value: &str) -> Value {
+/// Which containers get a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// All of them.
+    Always,
+    /// Those whose command, arguments or environment name it.
+    WhereMentioned,
+}
+
+/// Gives the containers of an object's pod template a variable, unless they have one of that name.
+pub fn with_variable(mut object: Value, name: &str, value: &str, given: Given) -> Value {
     let Some(template) = pod_template(&mut object) else { return object };
     for list in ["initContainers", "containers"] {
         for container in template["spec"][list].as_array_mut().into_iter().flatten() {
+            if given == Given::WhereMentioned && !container.to_string().contains(name) {
+                continue;
+            }
             let mut variables = container["env"].as_array().cloned().unwrap_or_default();
             if variables.iter().all(|variable| variable["name"] != name) {
-                variables.push(json!({"name": name, "value": value}));
+                // First, so that the values of the container's own variables can refer to it.
+                variables.insert(0, json!({"name": name, "value": value}));
                 container["env"] = Value::Array(variables);
             }
         }

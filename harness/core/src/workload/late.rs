@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::inject::{SERVER_VARIABLE, with_variable};
+use super::inject::{Given, with_variable};
+use super::variables::{self, Variable};
 use crate::wait::{Condition, Observed, Progress, Target, pods};
 
 /// Clients of `reaches` expectations: they start when their server is ready, and are told its address, so that a failure to
@@ -27,16 +28,18 @@ impl Late {
         self.clients.iter().any(|(client, _, _)| is(object, client))
     }
 
-    /// The clients whose server is ready now; each is given out once.
-    pub(super) fn startable(&mut self, observed: &Observed) -> Vec<Value> {
+    /// The clients whose server is ready now, each with what it is told of its server and with `more`; each is given out once.
+    pub(super) fn startable(&mut self, observed: &Observed, more: &[Variable]) -> Vec<Value> {
         let mut startable = Vec::new();
         self.clients.retain(|(_, server, object)| {
             let ready = Condition::Ready(server.clone()).progress(observed) == Progress::Met;
-            let address =
-                pods::of(server, observed).into_iter().filter(|pod| pods::is_ready(pod)).find_map(pods::address);
-            match address {
-                Some(address) if ready => {
-                    startable.push(with_variable(object.clone(), SERVER_VARIABLE, &host(address)));
+            let serving: Vec<_> = pods::of(server, observed).into_iter().filter(|pod| pods::is_ready(pod)).collect();
+            match variables::of_server(&serving) {
+                Some(told) if ready => {
+                    let told = told.iter().chain(more).rev();
+                    startable.push(told.fold(object.clone(), |object, (name, value)| {
+                        with_variable(object, name, value, Given::Always)
+                    }));
                     false
                 }
                 _ => true,
@@ -44,11 +47,6 @@ impl Late {
         });
         startable
     }
-}
-
-/// An address as a URL writes it.
-fn host(address: &str) -> String {
-    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
 }
 
 fn is(object: &Value, target: &Target) -> bool {
@@ -73,12 +71,18 @@ mod tests {
         let mut late = Late::of(&conditions, &objects);
         assert!(late.holds(&objects[1]) && !late.holds(&objects[0]));
         let starting = observed(json!({"pods": [pod("server", "", "Pending", json!({}))]}));
-        assert!(late.startable(&starting).is_empty());
+        assert!(late.startable(&starting, &[]).is_empty());
         let ready = json!({"podIP": "fd00::7", "conditions": [{"type": "Ready", "status": "True"}]});
         let ready = observed(json!({"pods": [pod("server", "", "Running", ready)]}));
-        let [client] = &late.startable(&ready)[..] else { panic!("the client starts") };
-        let variable = client.pointer("/spec/template/spec/containers/0/env/0").unwrap();
-        assert_eq!(*variable, json!({"name": "AMIPROOF_SERVER_HOST", "value": "[fd00::7]"}));
-        assert!(late.startable(&ready).is_empty(), "it starts once");
+        let [client] = &late.startable(&ready, &[("AMIPROOF_NODE_PORT_WEB".into(), "30080".into())])[..] else {
+            panic!("the client starts")
+        };
+        let variables = client.pointer("/spec/template/spec/containers/0/env").unwrap();
+        assert_eq!(
+            *variables,
+            json!([{"name": "AMIPROOF_SERVER_HOST", "value": "[fd00::7]"}, {"name": "AMIPROOF_SERVER_HOSTS", "value": "[fd00::7]"},
+                   {"name": "AMIPROOF_NODE_PORT_WEB", "value": "30080"}])
+        );
+        assert!(late.startable(&ready, &[]).is_empty(), "it starts once");
     }
 }

@@ -9,7 +9,10 @@ pub mod evidence;
 pub mod inject;
 pub mod judge;
 mod late;
+mod needs;
 pub mod places;
+mod room;
 mod run;
+pub mod variables;
 
 pub use self::run::run;

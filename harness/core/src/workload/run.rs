@@ -6,26 +6,28 @@ use std::time::Duration;
 
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::Verdict;
-use amiproof_model::workload::{Need, Os, PLACE_ANNOTATION, PLACE_PEER, Workload};
+use amiproof_model::workload::{Os, PLACE_ANNOTATION, PLACE_PEER, WINDOWS_RELEASE, Workload, windows_release};
 use futures::stream::{BoxStream, SelectAll};
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Node;
 use kube::api::ListParams;
 use kube::runtime::watcher;
-use kube::{Api, Resource};
+use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::change::Change;
-use super::inject::{Injection, Nodes, inject, pod_template};
+use super::inject::{Injection, Nodes, fits_itself, inject, pod_template};
 use super::judge::{Ended, decide};
 use super::late::Late;
 use super::places::{Peer, Places};
+use super::variables::{self, IMDS_EXPECTED, Variable};
+use super::{needs, room};
 use crate::check::{CheckError, Decision};
 use crate::cluster::stay::{self, Stay};
-use crate::cluster::{Access, NODE_GROUP_LABEL, nodes, objects, storage, watch};
+use crate::cluster::{Access, NODE_GROUP_LABEL, nodes, objects, watch};
 use crate::context::{Context, Peers};
 use crate::wait::{Condition, Kind, Observed, Progress};
 
@@ -43,7 +45,7 @@ pub async fn run(workload: &Arc<Workload>, context: &Context) -> Result<Decision
         let wanted = if windows { "the workload runs on Linux" } else { "the workload runs on Windows" };
         return Ok(Verdict::NotApplicable(wanted.to_owned()).into());
     }
-    if let Some(reason) = unmet_need(&context.cluster, workload).await? {
+    if let Some(reason) = needs::unmet(&context.cluster, &context.node_group, workload).await? {
         return Ok(Verdict::NotApplicable(reason).into());
     }
     let conditions: Vec<Condition> = workload
@@ -60,20 +62,6 @@ pub async fn run(workload: &Arc<Workload>, context: &Context) -> Result<Decision
         run.until_ended(conditions, workload.timeout).await
     })
     .await
-}
-
-async fn unmet_need(access: &Access, workload: &Workload) -> Result<Option<String>, CheckError> {
-    for need in &workload.needs {
-        match need {
-            Need::CsiDriver(name) => {
-                let there = storage::has_driver(access, name).await;
-                if !there.map_err(|error| CheckError::api(format!("looking for the CSI driver {name}"), error))? {
-                    return Ok(Some(format!("the cluster has no CSI driver {name}")));
-                }
-            }
-        }
-    }
-    Ok(None)
 }
 
 /// Where pods go: waits for the reference's nodes when a template asks for them.
@@ -145,6 +133,11 @@ impl Run {
             Some(peer) => pinned(&context.cluster, &group_of(&context.cluster, peer).await?).await?,
             None => own.clone(),
         };
+        let room = match workload.objects.iter().any(fits_itself) {
+            true => Some(room::on_one_node(&context.cluster, &context.node_group).await?),
+            false => None,
+        };
+        let imds = variables::imds_expected(context.variant.imds_hop_limit);
         let injection = Injection {
             run: &context.run,
             variant: &context.variant.name,
@@ -153,16 +146,24 @@ impl Run {
             own: &own,
             peer: &peer,
             image_registry: context.image_registry.as_deref(),
+            room,
+            variables: &[(IMDS_EXPECTED.to_owned(), imds.to_owned())],
         };
         let objects = inject(&workload.objects, &injection);
+        if objects.iter().any(|object| object.to_string().contains(WINDOWS_RELEASE)) {
+            let reason =
+                format!("the nodes have no label {WINDOWS_BUILD_LABEL} of a build with base images of its own");
+            return Err(CheckError::Undecided(format!("cannot tell which Windows images run: {reason}")));
+        }
         Ok(Self { access: context.cluster.clone(), namespace, places, objects })
     }
 
     async fn until_ended(self, conditions: Vec<Condition>, timeout: Duration) -> Result<Decision, CheckError> {
         let deadline = Instant::now() + timeout;
         let mut late = Late::of(&conditions, &self.objects);
+        let mut node_ports = Vec::new();
         for object in self.objects.iter().filter(|object| !late.holds(object)) {
-            self.apply(object).await?;
+            node_ports.extend(self.apply(object).await?);
         }
         let mut changes = self.watch(&conditions);
         let mut observed = Observed::default();
@@ -183,7 +184,7 @@ impl Run {
                 }
                 Err(error) => return Err(CheckError::api(format!("watching namespace {}", self.namespace), error)),
             }
-            for client in late.startable(&observed) {
+            for client in late.startable(&observed, &node_ports) {
                 self.apply(&client).await?;
             }
             if is_over(&conditions, &observed) {
@@ -210,11 +211,12 @@ impl Run {
         })
     }
 
-    async fn apply(&self, object: &Value) -> Result<(), CheckError> {
-        objects::apply(&self.access, Some(&self.namespace), object)
-            .await
-            .map(|_| ())
-            .map_err(|error| CheckError::api("applying the workload", error))
+    /// Applies an object; the node ports that it was given.
+    async fn apply(&self, object: &Value) -> Result<Vec<Variable>, CheckError> {
+        let applied = objects::apply(&self.access, Some(&self.namespace), object).await;
+        let applied = applied.map_err(|error| CheckError::api("applying the workload", error))?;
+        let [kind, name] = [&object["kind"], &object["metadata"]["name"]].map(|text| text.as_str().unwrap_or_default());
+        Ok(variables::of_service(kind, name, &applied.data))
     }
 
     /// Everything of one kind in the namespace, where the API server answers soon; it explains, it does not decide.
@@ -281,7 +283,17 @@ async fn pinned(access: &Access, node_group: &str) -> Result<Nodes, CheckError> 
     Ok(Nodes {
         selector: BTreeMap::from([(NODE_GROUP_LABEL.to_owned(), node_group.to_owned())]),
         taints: nodes::owner_taints(&found),
+        windows_release: release_of(&found),
     })
+}
+
+/// The label of Windows nodes with their build (Kubernetes, "Well-Known Labels").
+const WINDOWS_BUILD_LABEL: &str = "node.kubernetes.io/windows-build";
+
+/// The release of Windows that nodes run; `None` for Linux, and for a build without base images.
+fn release_of(found: &[Node]) -> Option<String> {
+    let build = found.iter().find_map(|node| node.labels().get(WINDOWS_BUILD_LABEL))?;
+    windows_release(build).map(str::to_owned)
 }
 
 /// The node group of the reference's nodes, as their label says.

@@ -2,7 +2,7 @@
 
 use super::Asked;
 use crate::problem::instead;
-use crate::workload::{PLACE_ANNOTATION, PLACE_PEER};
+use crate::workload::{PLACE_ANNOTATION, PLACE_PEER, REPLICAS_ANNOTATION, REPLICAS_AS_FIT};
 use crate::yaml::{Node, Value};
 
 /// An object with what identifies it.
@@ -127,16 +127,18 @@ fn check_placement(asked: &mut Asked<'_>, node: &Node) {
         };
         for entry in annotations.iter().filter(|entry| entry.key.starts_with("amiproof.dev/")) {
             let at = format!("{path}.annotations");
-            if entry.key != PLACE_ANNOTATION {
-                asked.problem(
-                    entry.place,
-                    &at,
-                    format!("unknown annotation '{}'", entry.key),
-                    instead(&entry.key, &[PLACE_ANNOTATION]),
-                );
-            } else if entry.value.text() != Some(PLACE_PEER) {
-                let mend = format!("write {PLACE_PEER}, or remove the annotation for any node of the variant");
-                asked.problem(entry.value.place, &at, format!("{PLACE_ANNOTATION} has no such value"), mend);
+            let (legal, otherwise) = match entry.key.as_str() {
+                PLACE_ANNOTATION => (PLACE_PEER, "any node of the variant"),
+                REPLICAS_ANNOTATION => (REPLICAS_AS_FIT, "exactly spec.replicas pods"),
+                unknown => {
+                    let mend = instead(unknown, &[PLACE_ANNOTATION, REPLICAS_ANNOTATION]);
+                    asked.problem(entry.place, &at, format!("unknown annotation '{unknown}'"), mend);
+                    continue;
+                }
+            };
+            if entry.value.text() != Some(legal) {
+                let mend = format!("write {legal}, or remove the annotation for {otherwise}");
+                asked.problem(entry.value.place, &at, format!("{} has no such value", entry.key), mend);
             }
         }
     }

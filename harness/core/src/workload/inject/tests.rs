@@ -8,6 +8,7 @@ fn nodes(group: &str) -> Nodes {
     Nodes {
         selector: BTreeMap::from([("eks.amazonaws.com/nodegroup".to_owned(), group.to_owned())]),
         taints: if group == "own" { vec![taint] } else { Vec::new() },
+        windows_release: None,
     }
 }
 
@@ -22,6 +23,8 @@ fn injected(objects: Value, registry: Option<&str>) -> Value {
         own: &own,
         peer: &peer,
         image_registry: registry,
+        room: None,
+        variables: &[],
     };
     Value::Array(inject(objects.as_array().unwrap(), &injection))
 }
@@ -88,7 +91,7 @@ fn a_variable_is_added_to_all_containers_but_never_replaces_one() {
     let job = json!({"kind": "Job", "spec": {"template": {"spec": {
         "initContainers": [{"name": "first"}],
         "containers": [{"name": "second", "env": [{"name": "A", "value": "mine"}]}]}}}});
-    let job = with_variable(job, "A", "theirs");
+    let job = with_variable(job, "A", "theirs", Given::Always);
     assert_eq!(job.pointer("/spec/template/spec/initContainers/0/env/0/value").unwrap(), "theirs");
     assert_eq!(job.pointer("/spec/template/spec/containers/0/env"), Some(&json!([{"name": "A", "value": "mine"}])));
 }

@@ -1,0 +1,144 @@
+//! What a workload needs of the cluster before it makes sense there.
+
+use amiproof_model::workload::{Need, Workload};
+use k8s_openapi::api::apps::v1::DaemonSet;
+use k8s_openapi::api::core::v1::{Container, Node};
+use kube::api::ListParams;
+use kube::{Api, ResourceExt as _};
+
+use crate::check::CheckError;
+use crate::cluster::{Access, nodes, storage};
+
+/// Why a workload does not apply; `None` where all its needs are met.
+pub(super) async fn unmet(
+    access: &Access,
+    node_group: &str,
+    workload: &Workload,
+) -> Result<Option<String>, CheckError> {
+    for need in &workload.needs {
+        let reason = match need {
+            Need::CsiDriver(name) => {
+                let there = storage::has_driver(access, name).await;
+                let there =
+                    there.map_err(|error| CheckError::api(format!("looking for the CSI driver {name}"), error))?;
+                (!there).then(|| format!("the cluster has no CSI driver {name}"))
+            }
+            Need::NetworkPolicyEngine => {
+                let api: Api<DaemonSet> = Api::all(access.client());
+                let found = api.list(&ListParams::default()).await;
+                let found = found.map_err(|error| CheckError::api("looking for a network policy engine", error))?;
+                (!found.items.iter().any(enforces_policies))
+                    .then(|| "nothing in the cluster enforces network policies".to_owned())
+            }
+            Need::Ec2Nodes => {
+                let found = nodes::list(access, &nodes::of_group(node_group)).await;
+                let found = found.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
+                (!found.iter().all(is_ec2)).then(|| "the nodes are no EC2 instances".to_owned())
+            }
+        };
+        if reason.is_some() {
+            return Ok(reason);
+        }
+    }
+    Ok(None)
+}
+
+/// Repositories of agents that enforce network policies wherever they run, by the end of their path.
+const ENGINES: [&str; 8] = [
+    "calico/node",
+    "cilium/cilium",
+    "antrea/antrea-agent-ubuntu",
+    "antrea/antrea-agent-ubi",
+    "cloudnativelabs/kube-router",
+    "networking/kube-network-policies",
+    "kubeovn/kube-ovn",
+    "weaveworks/weave-npc",
+];
+
+/// Whether a DaemonSet enforces network policies. The VPC CNI brings its agent along always and enforces nothing until it is told
+/// to (EKS user guide, "Limit pod traffic with Kubernetes network policies").
+fn enforces_policies(set: &DaemonSet) -> bool {
+    let containers = set.spec.template.spec.iter().flat_map(|spec| &spec.containers);
+    containers.into_iter().any(|container| {
+        let repository = repository(container.image.as_deref().unwrap_or_default());
+        let known = |engine: &str| repository == engine || repository.ends_with(&format!("/{engine}"));
+        ENGINES.into_iter().any(known)
+            || repository.ends_with("aws-network-policy-agent") && has_flag(container, "--enable-network-policy=true")
+    })
+}
+
+fn has_flag(container: &Container, flag: &str) -> bool {
+    container.args.iter().chain(&container.command).flatten().any(|argument| argument == flag)
+}
+
+/// An image reference without tag and digest.
+fn repository(image: &str) -> &str {
+    let image = image.split('@').next().unwrap_or(image);
+    match image.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => image,
+    }
+}
+
+/// Whether a node is an EC2 instance: its provider id names one, and its firmware says so too. The system UUID of an instance
+/// begins with `ec2`, or has these digits where a little-endian UUID puts them (EC2 user guide, "Detect whether a host is an EC2
+/// instance").
+fn is_ec2(node: &Node) -> bool {
+    let provider = node.spec.as_ref().and_then(|spec| spec.provider_id.as_deref()).unwrap_or_default();
+    let instance = provider.strip_prefix("aws://").and_then(|path| path.rsplit('/').next());
+    let uuid = node.status.as_ref().and_then(|status| status.node_info.as_ref()).map(|info| &info.system_uuid);
+    let uuid = uuid.map(|uuid| uuid.to_ascii_lowercase()).unwrap_or_default();
+    let little_endian = uuid.get(6..8) == Some("ec") && uuid.get(4..5) == Some("2");
+    let named = instance.is_some_and(|id| id.starts_with("i-"));
+    if !named {
+        tracing::debug!(node = node.name_any(), provider, "no EC2 instance");
+    }
+    named && (uuid.starts_with("ec2") || little_endian)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn set(image: &str, arguments: &[&str]) -> DaemonSet {
+        serde_json::from_value(json!({"metadata": {"name": "agent"}, "spec": {"selector": {}, "template": {
+            "spec": {"containers": [{"name": "main", "image": "registry.example.com/proxy:1"},
+                                    {"name": "agent", "image": image, "args": arguments}]}}}}))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_vpc_cnis_agent_counts_only_when_it_is_turned_on() {
+        let image = "602401143452.dkr.ecr.us-west-2.amazonaws.com/amazon/aws-network-policy-agent:v1.2.7-eksbuild.1";
+        assert!(enforces_policies(&set(image, &["--enable-ipv6=false", "--enable-network-policy=true"])));
+        assert!(!enforces_policies(&set(image, &["--enable-network-policy=false"])));
+        assert!(!enforces_policies(&set(image, &[])));
+    }
+
+    #[test]
+    fn other_engines_are_known_by_their_images_in_whatever_registry() {
+        for image in ["docker.io/calico/node:v3.30.2", "quay.io/cilium/cilium:v1.18.1@sha256:0a", "calico/node"] {
+            assert!(enforces_policies(&set(image, &[])), "{image}");
+        }
+        for image in ["quay.io/cilium/cilium-envoy:v1.34", "ghcr.io/flannel-io/flannel:v0.27.1", "notcalico/node:1"] {
+            assert!(!enforces_policies(&set(image, &[])), "{image}");
+        }
+    }
+
+    #[test]
+    fn a_node_is_an_instance_when_its_provider_and_its_firmware_say_so() {
+        let node = |provider: &str, uuid: &str| -> Node {
+            serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": {"providerID": provider},
+                "status": {"nodeInfo": {"architecture": "", "bootID": "", "containerRuntimeVersion": "", "kernelVersion": "",
+                    "kubeProxyVersion": "", "kubeletVersion": "", "machineID": "", "operatingSystem": "", "osImage": "",
+                    "systemUUID": uuid}}}))
+            .unwrap()
+        };
+        assert!(is_ec2(&node("aws:///us-west-2a/i-0123456789abcdef0", "ec2ae145-d1dc-13b2-94ed-01234abcdef0")));
+        assert!(is_ec2(&node("aws:///us-west-2a/i-0123456789abcdef0", "45E12AEC-DCD1-B213-94ED-01234ABCDEF0")));
+        assert!(!is_ec2(&node("aws:///us-west-2a/i-0123456789abcdef0", "b4b0c2c5-9f0e-4d6d-8c3c-2f6d1d6d1c11")));
+        assert!(!is_ec2(&node("kind://docker/kind/kind-worker", "ec2ae145-d1dc-13b2-94ed-01234abcdef0")));
+    }
+}

@@ -1,0 +1,60 @@
+//! How many more pods a node takes.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::api::ListParams;
+use kube::{Api, ResourceExt as _};
+
+use crate::check::CheckError;
+use crate::cluster::{Access, nodes};
+use crate::wait::pods;
+
+/// Places that are left to others: the workload's own clients, and pods that start meanwhile.
+const LEFT_FREE: usize = 4;
+
+/// The most pods that a workload may put on one node of a node group: what the emptiest has left, less a few.
+///
+/// # Errors
+/// When the API server refuses.
+pub(super) async fn on_one_node(access: &Access, node_group: &str) -> Result<usize, CheckError> {
+    let own = nodes::list(access, &nodes::of_group(node_group)).await;
+    let own = own.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
+    let api: Api<Pod> = Api::all(access.client());
+    let all = api.list(&ListParams::default()).await;
+    let all = all.map_err(|error| CheckError::api("counting the pods of the variant's nodes", error))?;
+    Ok(most(&own, &all.items).saturating_sub(LEFT_FREE))
+}
+
+fn most(nodes: &[Node], all: &[Pod]) -> usize {
+    let alive = all.iter().filter(|pod| !matches!(pods::phase(pod), "Succeeded" | "Failed"));
+    let mut taken: BTreeMap<&str, usize> = BTreeMap::new();
+    alive.filter_map(pods::node).for_each(|node| *taken.entry(node).or_default() += 1);
+    let free = nodes.iter().map(|node| {
+        let allocatable = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
+        let places: usize = allocatable.and_then(|list| list.get("pods")?.0.parse().ok()).unwrap_or(0);
+        places.saturating_sub(taken.get(node.name_any().as_str()).copied().unwrap_or(0))
+    });
+    free.max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::wait::tests::{observed, pod};
+
+    #[test]
+    fn the_emptiest_node_counts_and_pods_that_ended_do_not() {
+        let node = |name: &str, places: &str| -> Node {
+            serde_json::from_value(json!({"metadata": {"name": name}, "status": {"allocatable": {"pods": places}}}))
+                .unwrap()
+        };
+        let seen =
+            observed(json!({"pods": [pod("a", "", "Running", json!({})), pod("b", "", "Succeeded", json!({}))]}));
+        assert_eq!(most(&[node("node-a", "29"), node("node-b", "17")], &seen.pods), 28);
+        assert_eq!(most(&[node("node-a", "11"), node("node-b", "17")], &seen.pods), 17);
+        assert_eq!(most(&[], &seen.pods), 0);
+    }
+}
