@@ -88,6 +88,7 @@ mod tests {
             outcome,
             disposition,
             origin: None,
+            disagreement: None,
             started: jiff::Timestamp::UNIX_EPOCH,
             seconds: 0.0,
             earlier_attempts: Vec::new(),

@@ -87,6 +87,7 @@ mod tests {
             outcome: Outcome::Pass,
             disposition,
             origin: None,
+            disagreement: None,
             started: jiff::Timestamp::UNIX_EPOCH,
             seconds: 1.0,
             earlier_attempts: Vec::new(),
@@ -120,6 +121,7 @@ mod tests {
             variants: Vec::new(),
             results: dispositions.iter().cloned().map(result).collect(),
             scans: Vec::new(),
+            thresholds: Vec::new(),
             cleanup: Cleanup::default(),
         }
     }

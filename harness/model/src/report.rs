@@ -12,6 +12,7 @@ use crate::charge::TrafficPair;
 use crate::judge::{Disposition, Origin};
 use crate::matrix::Family;
 use crate::name::{AmiId, Benchmark, CheckId, ControlId, KubernetesVersion, Level, RunId, VariantName};
+use crate::threshold::Threshold;
 use crate::verdict::{Evidence, Outcome, Placement};
 
 /// The version of the form of `report.json` that this build writes.
@@ -36,6 +37,9 @@ pub struct Report {
     /// One entry per scanner and subject: who judged what, by which benchmark, and how much of it there is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scans: Vec<ScanRecord>,
+    /// What scans had to reach, as the matrix file says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<Threshold>,
     /// What the run made in the account, and what became of it.
     pub cleanup: Cleanup,
 }
@@ -303,6 +307,9 @@ pub struct CheckResult {
     /// Whether hardening did it, by comparison with the reference variant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// What other scanners say of the same check on the same subject, where it is not the same: `openscap says pass`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disagreement: Option<String>,
     /// When the first attempt started.
     pub started: Timestamp,
     /// Seconds over all attempts.

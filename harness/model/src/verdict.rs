@@ -122,6 +122,11 @@ impl Outcome {
         }
     }
 
+    /// Whether there is no answer: no evidence, or amiproof could not decide.
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Self::NotEvaluated { .. } | Self::Error { .. })
+    }
+
     /// The findings of a failure; empty for everything else.
     pub fn findings(&self) -> &[Finding] {
         match self {

@@ -49,6 +49,7 @@ pub(crate) fn empty() -> Report {
         variants: Vec::new(),
         results: Vec::new(),
         scans: Vec::new(),
+        thresholds: Vec::new(),
         cleanup: Cleanup { ran: true, created: 31, gone: 31, leftovers: Vec::new() },
     }
 }
@@ -134,6 +135,7 @@ pub(crate) fn result(check: &str, title: &str, subject: Subject, outcome: Outcom
         severity: None,
         scanner: None,
         origin: origin(&outcome, None),
+        disagreement: None,
         outcome,
         disposition,
         started: at(713),

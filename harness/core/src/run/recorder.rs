@@ -54,6 +54,7 @@ impl Recorder {
             variants: matrix.variants.iter().map(blank).collect(),
             results: Vec::new(),
             scans: Vec::new(),
+            thresholds: matrix.thresholds.clone(),
             cleanup: Cleanup::default(),
         };
         let order = order.into_iter().enumerate().map(|(at, check)| (check, at)).collect();
@@ -132,7 +133,10 @@ impl Recorder {
     }
 
     fn add_result(&mut self, result: &CheckResult) {
-        let same = |known: &CheckResult| known.check == result.check && known.subject == result.subject;
+        // Two scanners may answer the same control of the same subject, and both answers count.
+        let same = |known: &CheckResult| {
+            (&known.check, &known.subject, &known.scanner) == (&result.check, &result.subject, &result.scanner)
+        };
         match self.report.results.iter_mut().find(|known| same(known)) {
             Some(known) => *known = result.clone(),
             None => self.report.results.push(result.clone()),

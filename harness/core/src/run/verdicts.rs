@@ -1,5 +1,5 @@
-//! The last word on a run's results: traffic charged to the node that broke it, origins by comparison with the reference, and
-//! dispositions after waivers. Pure.
+//! The last word on a run's results: traffic charged to the node that broke it, origins by comparison with the reference,
+//! dispositions after waivers, and the gates over scans. Pure.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use amiproof_model::charge::{TrafficPair, broken_nodes};
 use amiproof_model::judge::{judge, origin};
 use amiproof_model::name::{CheckId, Level, VariantName};
 use amiproof_model::report::{CheckResult, Report, Subject};
+use amiproof_model::threshold;
 use amiproof_model::verdict::Outcome;
 use amiproof_model::waiver::{Circumstances, Waiver};
 use jiff::Timestamp;
@@ -42,6 +43,9 @@ pub fn settle(report: &mut Report, waivers: &[Waiver], now: Timestamp) {
         };
         result.disposition = judge(&result.outcome, result.earlier_attempts.len(), waivers, &circumstances, false, now);
     }
+    threshold::mark_disagreements(&mut report.results);
+    let thresholds = report.thresholds.clone();
+    threshold::apply(report, &thresholds, now);
 }
 
 /// Takes back failures of traffic checks that another variant's node caused: whoever shares no broken node is not evaluated,
@@ -100,6 +104,7 @@ mod tests {
             },
             disposition: Disposition::Passed,
             origin: None,
+            disagreement: None,
             started: Timestamp::UNIX_EPOCH,
             seconds: 1.0,
             earlier_attempts: Vec::new(),

@@ -37,6 +37,9 @@ pub(crate) struct MatrixFile {
     /// Where sample apps come from: `builtin` for amiproof's own, or a folder of workload files. Without it: `builtin`.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["builtin", "./our-apps"]]))]
     pub(crate) workloads: Option<List<String>>,
+    /// What scans must reach. Without it every failed control that nobody waived fails the run.
+    #[schemars(with = "Option<Vec<ThresholdSection>>")]
+    pub(crate) thresholds: Option<List<ThresholdSection>>,
     /// The file of waivers, relative to this one.
     #[schemars(example = &"waivers.yaml")]
     pub(crate) waivers: Option<String>,
@@ -232,6 +235,45 @@ pub(crate) struct UserDataSection {
     /// (al2023), a shell script (al2), settings in TOML (bottlerocket), PowerShell (windows).
     #[schemars(required, example = &"userdata/bottlerocket-cis.toml")]
     pub(crate) merge: Option<String>,
+}
+
+/// What a suite of scans must reach on some variants. Everything that is given must hold; then its failed controls fail nothing.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ThresholdSection {
+    /// The suite of scans.
+    #[schemars(required, example = &"os-cis")]
+    pub(crate) suite: Option<String>,
+    /// Only these variants. Without it: all of them, and the cluster.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["al2023-eks-l1"]]))]
+    pub(crate) variants: Option<List<String>>,
+    /// Only variants that are hardened to this level.
+    #[schemars(range(min = 1, max = 2))]
+    pub(crate) level: Option<u32>,
+    /// The least share of passed controls among those that passed or failed.
+    #[schemars(example = &"95%", regex(pattern = r"^[0-9]{1,3}(\.[0-9])?%$"))]
+    pub(crate) pass: Option<String>,
+    /// At most so many failed controls.
+    pub(crate) failures: Option<u32>,
+    /// At most so many failed controls of a severity, where the scanner grades them.
+    pub(crate) severities: Option<SeveritiesSection>,
+    /// The least share of answered controls among those that the benchmark has. Without it a gap is shown, but fails nothing.
+    #[schemars(example = &"90%", regex(pattern = r"^[0-9]{1,3}(\.[0-9])?%$"))]
+    pub(crate) coverage: Option<String>,
+}
+
+/// At most so many failed controls of each severity.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SeveritiesSection {
+    /// Worth stopping now.
+    pub(crate) critical: Option<u32>,
+    /// Worth stopping a release.
+    pub(crate) high: Option<u32>,
+    /// Worth mending.
+    pub(crate) medium: Option<u32>,
+    /// Worth knowing.
+    pub(crate) low: Option<u32>,
 }
 
 /// Which suites and checks run.

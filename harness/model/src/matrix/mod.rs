@@ -9,6 +9,7 @@ pub mod init;
 mod machine;
 mod resolve;
 mod sources;
+mod thresholds;
 mod variant;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use self::resolve::{Resolved, resolve};
 pub use self::sources::{Files, ReadFile};
 use crate::name::{AmiId, Benchmark, KubernetesVersion, Level, VariantName};
+use crate::threshold::Threshold;
 
 /// A matrix that is complete and free of contradictions.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +34,8 @@ pub struct Matrix {
     pub variants: Vec<Variant>,
     /// Which suites and checks run.
     pub suites: SuiteSelection,
+    /// What scans must reach.
+    pub thresholds: Vec<Threshold>,
     /// Where workloads come from, in order.
     pub workloads: Vec<WorkloadSource>,
     /// The waiver file, relative to the matrix file.

@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::file::{MatrixFile, SuitesSection};
 use super::sources::ReadFile;
-use super::{Matrix, SuiteSelection, WorkloadSource, cluster, cross, variant};
+use super::{Matrix, SuiteSelection, WorkloadSource, cluster, cross, thresholds, variant};
 use crate::form::{self, List};
 use crate::name::{CheckId, NameError};
 use crate::problem::{Problem, closest, instead};
@@ -155,6 +155,7 @@ fn whole(asked: &mut Asked<'_>, raw: MatrixFile, suites: &[&str]) -> Option<(Mat
     let defaults = raw.defaults.unwrap_or_default();
     let variants = variant::all(asked, raw.variants.unwrap_or_default(), &defaults, cluster.as_ref());
     cross::check(asked, &variants, cluster.as_ref());
+    let thresholds = thresholds::all(asked, raw.thresholds.unwrap_or_default(), suites, &variants);
     let suites = suite_selection(asked, raw.suites.unwrap_or_default(), suites);
     let (sources, own_workloads) = workloads(asked, raw.workloads);
     let (waiver_path, waivers) = waivers(asked, raw.waivers, &variants);
@@ -164,6 +165,7 @@ fn whole(asked: &mut Asked<'_>, raw: MatrixFile, suites: &[&str]) -> Option<(Mat
         cluster: cluster?,
         variants: variants?,
         suites,
+        thresholds,
         workloads: sources,
         waivers: waiver_path,
     };

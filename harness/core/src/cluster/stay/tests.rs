@@ -121,6 +121,7 @@ fn context(fake: &Fake, folder: &tempfile::TempDir) -> Context {
         cluster,
         variants: vec![variant.clone()],
         suites: SuiteSelection::default(),
+        thresholds: Vec::new(),
         workloads: Vec::new(),
         waivers: None,
     };
