@@ -318,6 +318,7 @@ fn matrix(variant: &Variant) -> Matrix {
         },
         variants: vec![variant.clone()],
         suites: SuiteSelection::default(),
+        thresholds: Vec::new(),
         workloads: Vec::new(),
         waivers: None,
     }
