@@ -3,6 +3,7 @@
 //! A check is a [`Definition`] in the file that its id names (`node/ready` is `node/ready.rs`): data, a thin asynchronous body and
 //! a pure `assess` that the tests aim at. [`registry::CHECKS`] lists all of them; a workload is a YAML file and needs no Rust.
 
+pub mod addon;
 pub mod benchmark;
 pub mod definition;
 pub mod front_door;

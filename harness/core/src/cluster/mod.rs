@@ -4,6 +4,7 @@
 //! errors that pass ([`retry`]); watches resume by themselves ([`watch`]).
 
 mod bearer;
+pub mod fit;
 pub mod kubelet_path;
 pub mod namespace;
 pub mod nodes;

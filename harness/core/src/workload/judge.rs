@@ -87,7 +87,7 @@ fn refused_by_api(event: &Event) -> Option<&str> {
 
 /// Whether a pull failed because the registry answered no. One that cannot be reached at all may be the node's own firewall or
 /// its crypto policy.
-fn is_registry_answer(message: &str) -> bool {
+pub fn is_registry_answer(message: &str) -> bool {
     const ANSWERS: [&str; 8] = [
         "not found",
         "manifest unknown",
@@ -102,7 +102,7 @@ fn is_registry_answer(message: &str) -> bool {
 }
 
 /// What the scheduler says about a pod for which there is too little of something that the instance type decides.
-fn no_room(pod: &Pod) -> Option<&str> {
+pub fn no_room(pod: &Pod) -> Option<&str> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
     let scheduled =
         conditions.iter().find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")?;

@@ -1,14 +1,18 @@
 //! EKS add-ons: those that the matrix lists, in the version that EKS recommends for the cluster.
 
+mod state;
+
 use std::time::Duration;
 
-use aws_sdk_eks::types::{Addon, AddonStatus, ResolveConflicts};
+use aws_sdk_eks::types::{Addon, ResolveConflicts};
 use tokio::time::Instant;
 
-use super::Clients;
-use super::error::{AwsError, Class, Explain as _, found};
-use super::names::{self, Tags};
+use crate::aws::Clients;
+use crate::aws::error::{AwsError, Class, Explain as _, found};
+use crate::aws::names::{self, Tags};
 use crate::ledger::{self, Ledger, Resource, ResourceKind};
+
+pub use self::state::{Issue, State, states};
 
 /// The polling interval of the SDK's own waiter.
 const POLL: Duration = Duration::from_secs(10);
@@ -148,17 +152,13 @@ pub async fn describe(clients: &Clients, cluster: &str, addon: &str) -> Result<O
 pub async fn wait_active(clients: &Clients, cluster: &str, addon: &str, deadline: Duration) -> Result<(), Error> {
     let started = Instant::now();
     loop {
-        let state = describe(clients, cluster, addon).await?;
-        let status = state.as_ref().and_then(|addon| addon.status()).map_or("not installed", AddonStatus::as_str);
+        let state = describe(clients, cluster, addon).await?.map(|addon| State::of(&addon));
+        let status = state.as_ref().map_or("not installed", |state| state.status.as_str());
         match status {
             "ACTIVE" => return Ok(()),
             "CREATING" | "UPDATING" | "DEGRADED" if started.elapsed() < deadline => clients.pause(POLL).await,
             _ => {
-                let issues = state.as_ref().and_then(|addon| addon.health()).map(|health| health.issues());
-                let issues = issues.unwrap_or_default().iter().map(|issue| {
-                    let code = issue.code().map_or("Unknown", |code| code.as_str());
-                    format!("{code}: {}", issue.message().unwrap_or_default())
-                });
+                let issues = state.iter().flat_map(|state| &state.issues).map(ToString::to_string);
                 return Err(Error::Stuck {
                     addon: addon.to_owned(),
                     status: status.to_owned(),

@@ -1,0 +1,111 @@
+//! What Kubernetes shows of the pods of add-ons: watched until all have settled, then told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use amiproof_core::check::CheckError;
+use amiproof_core::cluster::{Access, NODE_IMAGE_LABEL, nodes, watch};
+use amiproof_core::wait::{Observed, pods};
+use amiproof_core::workload::evidence::{event_lines, evidence, last_words, pod_table};
+use amiproof_model::verdict::{Evidence, Placement};
+use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::{Event, Node, Pod};
+use kube::api::ListParams;
+use kube::runtime::watcher;
+use kube::{Api, ResourceExt as _};
+use tokio::time::Instant;
+
+use super::{PATIENCE, health};
+
+/// Watches the pods of some namespaces until `is_settled` says that waiting longer teaches nothing, or the patience ends. Answers
+/// with the pods as they were last.
+pub(super) async fn settled(
+    access: &Access,
+    namespaces: &BTreeSet<String>,
+    mut is_settled: impl FnMut(&[Pod]) -> bool,
+) -> Result<Vec<Pod>, CheckError> {
+    if namespaces.is_empty() {
+        return Ok(Vec::new());
+    }
+    let streams = namespaces.iter().map(|namespace| {
+        let api: Api<Pod> = Api::namespaced(access.client(), namespace);
+        let namespace = namespace.clone();
+        watch::follow(api, watcher::Config::default())
+            .map(move |list| list.map(|pods| (namespace.clone(), pods)))
+            .boxed()
+    });
+    let mut seen: BTreeMap<String, Vec<Pod>> = BTreeMap::new();
+    let stream = futures::stream::select_all(streams);
+    let ended = watch::until(stream, Instant::now() + PATIENCE, |(namespace, pods)| {
+        seen.insert(namespace, pods);
+        let all: Vec<Pod> = seen.values().flatten().cloned().collect();
+        (seen.len() == namespaces.len() && is_settled(&all)).then_some(())
+    })
+    .await;
+    match ended {
+        Ok(()) | Err(watch::Stopped::Deadline { last_error: None }) => Ok(seen.into_values().flatten().collect()),
+        Err(watch::Stopped::Deadline { last_error: Some(error) }) => {
+            Err(CheckError::Undecided(format!("the API server was away when the time for add-ons was up: {error}")))
+        }
+        Err(refused) => Err(CheckError::api("watching the pods of add-ons", refused)),
+    }
+}
+
+/// The events of some namespaces. They explain, they do not decide: without them a verdict stands all the same.
+pub(super) async fn events(access: &Access, namespaces: &BTreeSet<String>) -> Vec<Event> {
+    let mut all = Vec::new();
+    for namespace in namespaces {
+        let api: Api<Event> = Api::namespaced(access.client(), namespace);
+        match api.list(&ListParams::default()).await {
+            Ok(list) => all.extend(list.items),
+            Err(error) => tracing::warn!(namespace, %error, "events of add-ons cannot be read"),
+        }
+    }
+    all
+}
+
+/// The proof for some pods: how they are and how long each took, their last words, and the unusual events about them.
+pub(super) fn proof(of: &[&Pod], events: &[Event]) -> Vec<Evidence> {
+    let observed = Observed { pods: of.iter().map(|pod| (*pod).clone()).collect(), ..Observed::default() };
+    let mut proof = vec![evidence("pods", &pod_table(&observed))];
+    let times = of.iter().filter_map(|pod| {
+        let seconds = health::time_to_ready(pod)?.as_secs();
+        Some(format!("{}: Ready {seconds}s after its creation", pod.name_any()))
+    });
+    let times: Vec<String> = times.collect();
+    if !times.is_empty() {
+        proof.push(evidence("time to Ready", &times.join("\n")));
+    }
+    proof.extend(last_words(&observed));
+    let about = events_about(of, events);
+    if !about.is_empty() {
+        proof.push(evidence("events", &about));
+    }
+    proof
+}
+
+/// The unusual events about some pods.
+pub(super) fn events_about(of: &[&Pod], events: &[Event]) -> String {
+    let is_about = |event: &&Event| {
+        let object = &event.involved_object;
+        of.iter().any(|pod| object.name == pod.metadata.name && object.namespace == pod.metadata.namespace)
+    };
+    event_lines(&events.iter().filter(is_about).cloned().collect::<Vec<_>>())
+}
+
+/// Where pods ran, with what the node objects say of instance and image.
+pub(super) fn placements(of: &[&Pod], all: &[Node]) -> Vec<Placement> {
+    let placed = of.iter().filter_map(|pod| {
+        let name = pods::node(pod)?;
+        let node = all.iter().find(|node| node.name_any() == name);
+        let provider = node.and_then(|node| node.spec.as_ref()?.provider_id.as_deref());
+        Some(Placement {
+            pod: Some(format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any())),
+            node: name.to_owned(),
+            instance_id: provider.and_then(nodes::instance_id),
+            ami_id: node.and_then(|node| node.labels().get(NODE_IMAGE_LABEL).cloned()),
+        })
+    });
+    let mut placed: Vec<Placement> = placed.collect();
+    placed.sort();
+    placed
+}
