@@ -119,7 +119,7 @@ pub struct ScanRow {
     pub level: Option<Level>,
     /// How bad a failure is, where the scanner says so.
     pub severity: Option<Severity>,
-    /// The scanner, as in [`ScanRecord::scanner`].
+    /// The scanner, as in [`ScanRecord::scanner`]; empty where amiproof asked itself.
     pub scanner: String,
     /// The answer.
     pub decision: Decision,

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_core::aws::addons::{self, State};
-use amiproof_core::check::{CheckError, Decision, ScanRow, Scope, always};
+use amiproof_core::check::{CheckError, Decision, ScanAnswer, Scope, always};
+use amiproof_core::cluster::addons::{self as known, ADD_ONS};
 use amiproof_core::context::Context;
 use amiproof_core::wait::{Kind, Observed, Target, pods};
 use amiproof_core::workload::evidence::evidence;
@@ -17,8 +18,7 @@ use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
 use super::health::Health;
-use super::table::{self, ADD_ONS};
-use super::{ATTEMPT, health, not_installed, row, seen};
+use super::{ATTEMPT, answer, health, not_installed, row, seen};
 use crate::definition::{Definition, Work};
 
 /// See the module. Each add-on is a row of its own, `addon/coredns`; under this id only what keeps all of them from being judged.
@@ -44,13 +44,13 @@ struct Scene {
     managed: BTreeMap<String, State>,
 }
 
-async fn run(context: &Context) -> Result<Vec<ScanRow>, CheckError> {
+async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
     let client = || context.cluster.client();
     let nodes = Api::<Node>::all(client()).list(&ListParams::default()).await;
     let nodes = nodes.map_err(|error| CheckError::api("reading the cluster's nodes", error))?.items;
     let deployments = Api::<Deployment>::all(client()).list(&ListParams::default()).await;
     let mut deployments = deployments.map_err(|error| CheckError::api("reading the Deployments", error))?.items;
-    deployments.retain(|deployment| table::of_deployment(&deployment.name_any()).is_some());
+    deployments.retain(|deployment| known::of_deployment(&deployment.name_any()).is_some());
     let namespaces: BTreeSet<String> = deployments.iter().filter_map(ResourceExt::namespace).collect();
     let managed = managed(context).await?;
     let now = Timestamp::now();
@@ -58,11 +58,11 @@ async fn run(context: &Context) -> Result<Vec<ScanRow>, CheckError> {
     scene.pods = seen::settled(&context.cluster, &namespaces, |pods| scene.is_settled(pods)).await?;
     scene.now = Timestamp::now();
     scene.events = seen::events(&context.cluster, &namespaces).await;
-    let known = ADD_ONS.iter().map(|addon| addon.name);
-    let known = known.filter(|name| scene.is_asked(name));
+    let listed = ADD_ONS.iter().map(|addon| addon.name);
+    let listed = listed.filter(|name| scene.is_asked(name));
     let others = scene.managed.keys().map(String::as_str).filter(|name| ADD_ONS.iter().all(|one| one.name != *name));
-    let names: Vec<&str> = known.chain(others).collect();
-    names.into_iter().map(|name| row(name, format!("add-on {name} is healthy"), scene.judge(name))).collect()
+    let names: Vec<&str> = listed.chain(others).collect();
+    answer(names.into_iter().map(|name| row(name, format!("add-on {name} is healthy"), scene.judge(name))))
 }
 
 /// What EKS says of the add-ons that it manages.
@@ -82,7 +82,7 @@ impl Scene {
 
     fn of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Deployment> {
         let belongs =
-            move |set: &&Deployment| table::of_deployment(&set.name_any()).is_some_and(|one| one.name == name);
+            move |set: &&Deployment| known::of_deployment(&set.name_any()).is_some_and(|one| one.name == name);
         self.deployments.iter().filter(belongs)
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use amiproof_core::check::{CheckError, Decision, ScanRow, Scope, always};
+use amiproof_core::check::{CheckError, Decision, ScanAnswer, Scope, always};
+use amiproof_core::cluster::addons::{self, ADD_ONS, AddOn};
 use amiproof_core::cluster::fit;
 use amiproof_core::context::Context;
 use amiproof_core::wait::pods;
@@ -16,8 +17,7 @@ use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
 use super::health::Health;
-use super::table::{self, ADD_ONS, AddOn};
-use super::{ATTEMPT, health, not_installed, row, seen};
+use super::{ATTEMPT, answer, health, not_installed, row, seen};
 use crate::definition::{Definition, Work};
 
 /// See the module. Each add-on is a row of its own, `addon/vpc-cni`; under this id only what keeps all of them from being judged.
@@ -42,19 +42,19 @@ struct Scene {
     now: Timestamp,
 }
 
-async fn run(context: &Context) -> Result<Vec<ScanRow>, CheckError> {
+async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
     let nodes = own_nodes(context).await?;
     let sets: Api<DaemonSet> = Api::all(context.cluster.client());
     let sets = sets.list(&ListParams::default()).await;
     let mut sets = sets.map_err(|error| CheckError::api("reading the cluster's DaemonSets", error))?.items;
-    sets.retain(|set| table::of_daemon_set(&set.name_any()).is_some());
+    sets.retain(|set| addons::of_daemon_set(&set.name_any()).is_some());
     let mut scene = Scene { nodes, sets, pods: Vec::new(), events: Vec::new(), now: Timestamp::now() };
     let namespaces: BTreeSet<String> = scene.sets.iter().filter_map(ResourceExt::namespace).collect();
     scene.pods = seen::settled(&context.cluster, &namespaces, |pods| scene.is_settled(pods)).await?;
     scene.now = Timestamp::now();
     scene.events = seen::events(&context.cluster, &namespaces).await;
     let daemons = ADD_ONS.iter().filter(|addon| !addon.daemons.is_empty());
-    daemons.map(|addon| row(addon.name, title(addon), scene.judge(addon))).collect()
+    answer(daemons.map(|addon| row(addon.name, title(addon), scene.judge(addon))))
 }
 
 /// The variant's nodes, each with the object that is there now.

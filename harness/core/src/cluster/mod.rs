@@ -3,6 +3,7 @@
 //! [`Access`] is one client for everything. Every request through it carries a fresh bearer token and is tried again on
 //! errors that pass ([`retry`]); watches resume by themselves ([`watch`]).
 
+pub mod addons;
 mod bearer;
 pub mod fit;
 pub mod kubelet_path;

@@ -198,7 +198,7 @@ impl Answer {
                         control: row.control,
                         level: row.level,
                         severity: row.severity,
-                        scanner: Some(row.scanner),
+                        scanner: Some(row.scanner).filter(|name| !name.is_empty()),
                         ..base.clone()
                     };
                     decided(base, row.decision)

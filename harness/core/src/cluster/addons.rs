@@ -1,4 +1,4 @@
-//! The add-ons that are looked for, by the names of their objects.
+//! The add-ons that are known, by the names of their objects in the cluster.
 //!
 //! Sources: the Helm charts that the EKS add-ons are made from (aws/amazon-vpc-cni-k8s, kubernetes-sigs/aws-ebs-csi-driver,
 //! kubernetes-sigs/aws-efs-csi-driver, aws/eks-pod-identity-agent, aws/eks-node-monitoring-agent,
