@@ -19,6 +19,7 @@ use amiproof_core::cluster::{Access, NODE_GROUP_LABEL, nodes};
 use amiproof_core::context::{Context, Peers};
 use amiproof_core::ledger::{self, Ledger, State};
 use amiproof_core::pace::Pace;
+use amiproof_core::probe::{self, Way};
 use amiproof_core::workload;
 use amiproof_model::charge::{TrafficPair, broken_nodes};
 use amiproof_model::matrix::{self, Files, Matrix};

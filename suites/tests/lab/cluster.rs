@@ -123,7 +123,7 @@ impl Lab {
         }
     }
 
-    fn context(&self, scope: Scope) -> Context {
+    pub(crate) fn context(&self, scope: Scope) -> Context {
         Context {
             run: "r-1".parse().unwrap(),
             matrix: Arc::new(matrix(&self.variant)),
@@ -282,7 +282,11 @@ fn header() -> Header {
 fn variant(image: &str) -> Variant {
     Variant {
         name: "hardened".parse().unwrap(),
-        family: if image.starts_with("windows") { Family::Windows } else { Family::Al2023 },
+        family: match image {
+            "bottlerocket" => Family::Bottlerocket,
+            image if image.starts_with("windows") => Family::Windows,
+            _ => Family::Al2023,
+        },
         reference: Some("reference".parse().unwrap()),
         hardening: None,
         ami: AmiSource::Recommended,
