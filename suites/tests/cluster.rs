@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use amiproof_core::check::{Body, Check, CheckError, Decision};
 use amiproof_core::cluster::{Access, NODE_GROUP_LABEL, nodes};
@@ -174,13 +175,20 @@ fn expected(groups: &Groups) -> BTreeSet<(String, String)> {
     wanted.into_iter().flat_map(|(group, checks)| checks.into_iter().map(move |check| (group.clone(), check))).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a cluster: make test-cluster KUBECONFIG=.."]
-async fn every_node_group_passes_what_it_should_and_fails_what_it_should() {
+/// The cluster, ready to be asked.
+struct Prepared {
+    groups: Groups,
+    /// One per node group.
+    contexts: Vec<Context>,
+    ledger: Ledger,
+    /// Gone with the test.
+    _folder: tempfile::TempDir,
+}
+
+async fn prepare() -> Prepared {
     let path = env::var("AMIPROOF_TEST_KUBECONFIG").expect("AMIPROOF_TEST_KUBECONFIG names the cluster's kubeconfig");
     let access = Access::kubeconfig(Utf8Path::new(&path), None).await.unwrap();
     let groups = groups(&access).await;
-    let expected = expected(&groups);
     let reference =
         env::var("AMIPROOF_TEST_REFERENCE").ok().or_else(|| groups.keys().next().cloned()).unwrap_or_default();
     assert!(groups.contains_key(&reference), "the cluster has no node group {reference}");
@@ -212,6 +220,20 @@ async fn every_node_group_passes_what_it_should_and_fails_what_it_should() {
         }
     });
     let contexts: Vec<Context> = contexts.collect();
+    Prepared { groups, contexts, ledger, _folder: temporary }
+}
+
+/// Everything that was made is gone.
+fn assert_clean(ledger: &Ledger) {
+    let standing: Vec<_> = ledger.entries().into_iter().filter(|entry| entry.state != State::Gone).collect();
+    assert!(standing.is_empty(), "left behind: {standing:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: make test-cluster KUBECONFIG=.."]
+async fn every_node_group_passes_what_it_should_and_fails_what_it_should() {
+    let Prepared { groups, contexts, ledger, _folder } = prepare().await;
+    let expected = expected(&groups);
     let checks = amiproof_suites::all(amiproof_workloads::catalogue().unwrap()).unwrap();
     let checks = checks.iter().filter(|check| matches!(check.id.suite(), "workload" | "kubelet-path"));
     let work = checks.flat_map(|check| contexts.iter().map(move |context| (check, context)));
@@ -233,6 +255,26 @@ async fn every_node_group_passes_what_it_should_and_fails_what_it_should() {
         .map(|cell| (cell.group.clone(), cell.check.clone()))
         .collect();
     assert_eq!(failed, expected, "node groups fail other checks than AMIPROOF_EXPECT says:{shown}");
-    let standing: Vec<_> = ledger.entries().into_iter().filter(|entry| entry.state != State::Gone).collect();
-    assert!(standing.is_empty(), "left behind: {standing:#?}");
+    assert_clean(&ledger);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: make test-cluster KUBECONFIG=.."]
+async fn a_command_reaches_every_node_through_a_pod_whatever_its_firewall_says() {
+    let Prepared { contexts, ledger, _folder, .. } = prepare().await;
+    let nodes = contexts.iter().flat_map(|context| context.nodes.iter().map(move |node| (context, node)));
+    let asked = nodes.map(async |(context, node)| {
+        // 32 KiB that do not compress: more than the messages of one pod hold.
+        let script =
+            "hostname; cat /proc/sys/net/ipv4/ip_forward; head -c 24576 /dev/urandom | base64; echo oh >&2; exit 3";
+        let output = probe::command(context, node, script, Duration::from_secs(60)).await;
+        let output = output.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((output.exit_code, output.stderr.as_str(), output.way), (3, "oh\n", Way::Pod), "{}", node.name);
+        let mut lines = output.stdout.lines();
+        println!("{}: hostname {:?}, {} bytes", node.name, lines.next(), output.stdout.len());
+        assert!(matches!(lines.next(), Some("0" | "1")), "{}", node.name);
+        assert_eq!(lines.map(str::len).sum::<usize>(), 32_768, "{}", node.name);
+    });
+    futures::future::join_all(asked).await;
+    assert_clean(&ledger);
 }

@@ -32,6 +32,8 @@ const IMAGE: &str = "public.ecr.aws/docker/library/busybox:1.36.1";
 
 /// For the image and the start of a pod; none of it needs the pod network.
 const START: Duration = Duration::from_secs(120);
+/// How long an image may fail to be pulled before that is believed.
+const PULL: Duration = Duration::from_secs(30);
 /// Bytes of a packed result in one termination message: below 12 KiB divided by four containers.
 const PIECE: usize = 3000;
 /// Containers of a pod.
@@ -128,12 +130,17 @@ impl Task {
         let of_pod = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let mut last = None;
         let stream = watch::follow(api, of_pod);
-        let ended = watch::until(stream, Instant::now() + START + within, |pods: Vec<Pod>| {
+        let (began, pulling) = (Instant::now(), context.pace.of(PULL));
+        let ended = watch::until(stream, began + START + within, |pods: Vec<Pod>| {
             last = pods.into_iter().next().or(last.take());
-            last.as_ref().filter(|pod| matches!(pods::phase(pod), "Succeeded" | "Failed")).cloned()
+            let pod = last.as_ref()?;
+            let is_over = matches!(pods::phase(pod), "Succeeded" | "Failed");
+            let never_starts = began.elapsed() > pulling && pods::pull_failure(pod).is_some();
+            (is_over || never_starts).then(|| (pod.clone(), is_over))
         });
         match ended.await {
-            Ok(pod) => messages(&pod).map_err(|why| self.lost(&why)),
+            Ok((pod, true)) => messages(&pod).map_err(|why| self.lost(&why)),
+            Ok((pod, false)) => Err(no_way(waited_for(Some(&pod)))),
             // The init container never ran: nothing was done on the host.
             Err(_) if !last.as_ref().is_some_and(has_started) => Err(no_way(waited_for(last.as_ref()))),
             Err(watch::Stopped::Deadline { last_error: None }) => {
@@ -147,6 +154,7 @@ impl Task {
     fn first_pod(&self) -> Value {
         let (seconds, pack, folder, room) =
             (self.deadline.as_secs().max(1), packed::shell(), &self.folder, CONTAINERS * PIECE);
+        // The kubelet writes $ for $$ in a command (Kubernetes, "Define a Command and Arguments"), so $$$$ is the shell's own id.
         let run = format!(
             r#"d=/result
 host="nsenter -t 1 -m -u -i -n --"
@@ -154,7 +162,7 @@ path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 if $host /bin/sh -c : 2> /dev/null; then
   shell=/bin/sh
 else
-  own=/proc/$$/root/bin
+  own=/proc/$$$$/root/bin
   shell="$own/busybox sh"
   path=$path:$own
 fi
