@@ -1,12 +1,12 @@
 //! CSV: one line per result, for a spreadsheet or a query.
 
 use amiproof_model::judge::Origin;
-use amiproof_model::report::{CheckResult, Report, Subject};
+use amiproof_model::report::{CheckResult, Report, Severity, Subject};
 
 use crate::{RenderError, sheet, text};
 
 /// The first line. Columns are only ever added at the end.
-pub const HEADER: [&str; 16] = [
+pub const HEADER: [&str; 19] = [
     "run",
     "variant",
     "family",
@@ -23,6 +23,9 @@ pub const HEADER: [&str; 16] = [
     "seconds",
     "nodes",
     "ami",
+    "scanner",
+    "severity",
+    "disagreement",
 ];
 
 /// The longest field: spreadsheets cut a cell at 32,767 characters.
@@ -69,6 +72,9 @@ fn record(report: &Report, result: &CheckResult) -> [String; HEADER.len()] {
         seconds(result.seconds),
         field(&nodes.join(" ")),
         variant.and_then(|variant| variant.ami.as_ref()).map_or_else(String::new, |ami| ami.id.to_string()),
+        field(result.scanner.as_deref().unwrap_or_default()),
+        result.severity.map_or("", Severity::word).to_owned(),
+        field(result.disagreement.as_deref().unwrap_or_default()),
     ]
 }
 

@@ -8,6 +8,7 @@ pub mod csv;
 pub mod html;
 pub mod junit;
 pub mod markdown;
+mod scans;
 mod sheet;
 pub mod terminal;
 mod text;

@@ -8,6 +8,7 @@ use amiproof_model::verdict::Finding;
 
 use crate::compare::{Comparison, compare};
 use crate::csv::origin_word;
+use crate::scans;
 use crate::sheet::{self, Sheet, Standing, Wanted};
 use crate::terminal::counts_sentence;
 use crate::text;
@@ -68,6 +69,7 @@ pub fn render(report: &Report, baseline: Option<&Report>) -> String {
         page.push(&format!("{mark} {}.\n\n", escape(&Comparison::headline(&comparison))));
     }
     push_table(&mut page, report);
+    push_scans(&mut page, report);
     push_leftovers(&mut page, report);
     push_broken(&mut page, report);
     for (title, wanted) in SECTIONS {
@@ -180,6 +182,35 @@ fn tally(counts: Counts) -> String {
         }
     }
     parts.join(", ")
+}
+
+fn push_scans(page: &mut Page, report: &Report) {
+    let lines = scans::lines(report);
+    if lines.is_empty() {
+        return;
+    }
+    page.push("### Scans\n\n| subject | suite | scanner | benchmark | passed | failed | waived | tolerated | manual | not applicable | not evaluated | error | all |\n|---|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+    for line in lines {
+        let counts = line.counts;
+        let note = if line.note.is_empty() { String::new() } else { format!("<br>{}", escape(&line.note)) };
+        page.push(&format!(
+            "| {} | {} | {}{note} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+            escape(&line.subject),
+            escape(&line.suite),
+            escape(&line.scanner),
+            escape(&line.benchmark),
+            counts.passed + counts.flaky,
+            counts.failed + counts.known,
+            counts.waived,
+            counts.tolerated,
+            counts.manual,
+            counts.not_applicable,
+            counts.not_evaluated,
+            counts.error,
+            counts.total()
+        ));
+    }
+    page.push("\n");
 }
 
 fn push_leftovers(page: &mut Page, report: &Report) {

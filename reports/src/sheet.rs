@@ -189,9 +189,16 @@ pub(crate) fn reason(result: &CheckResult) -> String {
                 None => format!("passed after {after}"),
             }
         }
-        _ => match result.outcome.findings() {
-            [] | [_] => result.outcome.reason().to_owned(),
-            [first, rest @ ..] => format!("{} (and {} more)", first.summary, rest.len()),
-        },
+        _ => {
+            let own = match result.outcome.findings() {
+                [] | [_] => result.outcome.reason().to_owned(),
+                [first, rest @ ..] => format!("{} (and {} more)", first.summary, rest.len()),
+            };
+            match (&result.disagreement, own.is_empty()) {
+                (None, _) => own,
+                (Some(others), true) => format!("scanners disagree: {others}"),
+                (Some(others), false) => format!("{own}; scanners disagree: {others}"),
+            }
+        }
     }
 }

@@ -66,6 +66,7 @@ function open(row, column) {
     cell && reason && !(detail.findings || []).length || detail.waiver ? el('p', {}, reason) : '',
     facts([
       ['Control', row.control], ['Level', row.level && `Level ${row.level}`], ['Origin', origin],
+      ['Scanner', detail.scanner], ['Severity', detail.severity], ['Disagreement', detail.disagreement],
       ['Change', cell && cell[AT_CHANGE] && data.changes[cell[AT_CHANGE] - 1]],
       ['Waiver', detail.waiver && `${detail.waiver[0]}, until ${detail.waiver[1]}`],
       ['Took', cell && cell[AT_STATUS] !== GONE && `${cell[AT_SECONDS]} s`],

@@ -11,7 +11,7 @@ mod scope;
 mod state;
 mod terminal;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use amiproof_model::judge::Origin;
 use amiproof_model::name::{CheckId, ControlId, KubernetesVersion, Level, RunId};
@@ -203,8 +203,9 @@ impl Comparison {
 
 /// Compares two runs. Pure; the order of the answer is that of the reports.
 pub fn compare(base: &Report, candidate: &Report) -> Comparison {
-    let before = index(base);
-    let after = index(candidate);
+    let anonymous = anonymous(base, candidate);
+    let before = index(base, &anonymous);
+    let after = index(candidate, &anonymous);
     let scope = Scope::of(base, candidate);
     let mut benchmarks = Benchmarks::default();
     let mut changes = Vec::new();
@@ -248,18 +249,26 @@ pub fn compare(base: &Report, candidate: &Report) -> Comparison {
     }
 }
 
-/// What makes two results the same question: subject, check, and which of several with that name it is.
-type Key<'a> = (&'a Subject, &'a CheckId, usize);
+/// What makes two results the same question: subject, check, scanner, and which of several with those it is.
+type Key<'a> = (&'a Subject, &'a CheckId, Option<&'a str>, usize);
 
-fn index(report: &Report) -> IndexMap<Key<'_>, &CheckResult> {
-    let mut seen: HashMap<(&Subject, &CheckId), usize> = HashMap::new();
+fn index<'a>(report: &'a Report, anonymous: &HashSet<(&Subject, &CheckId)>) -> IndexMap<Key<'a>, &'a CheckResult> {
+    let mut seen: HashMap<(&Subject, &CheckId, Option<&str>), usize> = HashMap::new();
     let mut index = IndexMap::new();
     for result in &report.results {
-        let number = seen.entry((&result.subject, &result.check)).or_insert(0);
-        index.insert((&result.subject, &result.check, *number), result);
+        let is_anonymous = anonymous.contains(&(&result.subject, &result.check));
+        let scanner = result.scanner.as_deref().filter(|_| !is_anonymous);
+        let number = seen.entry((&result.subject, &result.check, scanner)).or_insert(0);
+        index.insert((&result.subject, &result.check, scanner, *number), result);
         *number += 1;
     }
     index
+}
+
+/// What one of the reports has without the name of a scanner: there the name tells nothing apart.
+fn anonymous<'a>(base: &'a Report, candidate: &'a Report) -> HashSet<(&'a Subject, &'a CheckId)> {
+    let all = base.results.iter().chain(&candidate.results);
+    all.filter(|result| result.scanner.is_none()).map(|result| (&result.subject, &result.check)).collect()
 }
 
 /// Where a result stands: in one of the runs or in both.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use amiproof_model::judge::Disposition;
-use amiproof_model::report::{CheckResult, NodeRecord, Report};
+use amiproof_model::report::{CheckResult, NodeRecord, Report, Severity};
 use indexmap::{IndexMap, IndexSet};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -202,6 +202,9 @@ fn detail(result: &CheckResult, budget: &mut Budget) -> Value {
         ])
     });
     put("evidence", evidence.collect());
+    put("scanner", result.scanner.as_deref().map(text::line).into());
+    put("severity", result.severity.map(Severity::word).into());
+    put("disagreement", result.disagreement.as_deref().map(text::line).into());
     put("origin", result.origin.map(origin_word).into());
     if let Disposition::Waived { owner, reason, until } = &result.disposition {
         put("waiver", json!([text::line(owner), until.to_string(), text::line(reason)]));

@@ -4,6 +4,7 @@ use amiproof_model::report::{Counts, Phase, PhaseEnd, PhaseRecord, Report, Subje
 
 use super::timeline::Timeline;
 use crate::compare::{Change, Comparison};
+use crate::scans::{self, Line};
 use crate::sheet::{self, Sheet, Standing};
 use crate::terminal::counts_sentence;
 use crate::text;
@@ -23,6 +24,7 @@ pub(super) struct View {
     pub(super) problems: Vec<Problem>,
     pub(super) tiles: Vec<Tile>,
     pub(super) timeline: Timeline,
+    pub(super) scans: Vec<Line>,
     pub(super) cleanup: CleanupView,
 }
 
@@ -111,6 +113,7 @@ impl View {
             problems: problems(report),
             tiles: sheet.columns.iter().map(|column| tile(report, &column.subject, column.variant)).collect(),
             timeline: Timeline::of(report),
+            scans: scans::lines(report),
             cleanup: cleanup(report),
         }
     }

@@ -22,7 +22,10 @@
 mod case;
 mod document;
 
+use std::collections::HashSet;
+
 use amiproof_model::judge::Disposition;
+use amiproof_model::name::CheckId;
 use amiproof_model::report::{PhaseEnd, Report, Subject};
 use indexmap::IndexMap;
 use junit_report::{OffsetDateTime, ReportBuilder, TestSuite};
@@ -137,9 +140,17 @@ fn suites(report: &Report) -> Vec<SuiteDraft> {
         suite.started = suite.started.min(case.started);
         suite.cases.push(case);
     };
+    let several = answered_twice(report);
     for result in &report.results {
         let name = format!("{}/{}", result.subject.as_str(), result.check.suite());
-        add(name, Some(&result.subject), Draft::of_result(result));
+        let mut case = Draft::of_result(result);
+        if let Some(scanner) = &result.scanner
+            && several.contains(&(&result.check, &result.subject))
+        {
+            // GitLab drops the second of two cases with one name.
+            case.name = format!("{} ({scanner})", case.name);
+        }
+        add(name, Some(&result.subject), case);
     }
     for phase in &report.run.phases {
         if let Some(case) = Draft::of_phase("cluster", phase) {
@@ -160,6 +171,12 @@ fn suites(report: &Report) -> Vec<SuiteDraft> {
         add("run/cleanup".to_owned(), None, Draft::of_leftover(report.run.started, leftover));
     }
     suites.into_values().collect()
+}
+
+/// What more than one scanner answered.
+fn answered_twice(report: &Report) -> HashSet<(&CheckId, &Subject)> {
+    let mut seen = HashSet::new();
+    report.results.iter().map(|result| (&result.check, &result.subject)).filter(|one| !seen.insert(*one)).collect()
 }
 
 fn properties(report: &Report, subject: Option<&Subject>) -> Vec<(&'static str, String)> {

@@ -12,6 +12,7 @@ use amiproof_model::report::{CheckResult, Counts, Report, Subject};
 
 use crate::compare::{Comparison, compare};
 use crate::csv::origin_word;
+use crate::scans;
 use crate::sheet::{self, Wanted};
 use crate::text;
 pub use style::Style;
@@ -34,6 +35,7 @@ pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> Stri
         let results = report.results.iter().filter(|result| wanted(&result.disposition));
         write_results(&mut out, style, (title, ink), results.collect(), comparison.as_ref());
     }
+    write_scans(&mut out, report, style);
     write_leftovers(&mut out, report, style);
     if let Some(comparison) = comparison {
         write_wrapped(&mut out, style, 0, &comparison.headline(), usize::MAX);
@@ -100,6 +102,24 @@ fn write_results(
     }
     if results.len() > style.limit {
         let _ = writeln!(out, "  and {} more: see matrix.html", results.len() - style.limit);
+    }
+    out.push('\n');
+}
+
+fn write_scans(out: &mut String, report: &Report, style: &Style) {
+    let lines = scans::lines(report);
+    if lines.is_empty() {
+        return;
+    }
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{}", style.paint(Ink::Strong, &format!("scans ({})", lines.len())));
+    for line in lines {
+        let by = if line.benchmark.is_empty() { String::new() } else { format!(", {}", line.benchmark) };
+        write_titled(out, style, 2, &line.subject, &format!("{} by {}{by}", line.suite, line.scanner));
+        write_wrapped(out, style, 4, &line.sentence(), 3);
+        if !line.note.is_empty() {
+            write_wrapped(out, style, 4, &line.note, 2);
+        }
     }
     out.push('\n');
 }

@@ -159,6 +159,7 @@ pub(crate) fn control(
 ) -> CheckResult {
     let mut result = result(&format!("{suite}/{benchmark}/{number}"), title, subject, outcome);
     result.control = Some(format!("{benchmark}/{number}").parse().unwrap());
+    result.scanner = Some(if suite == "os-cis" { "inspector" } else { suite }.to_owned());
     result.level = Some(if number.ends_with('2') { Level::Two } else { Level::One });
     result
 }
@@ -250,6 +251,11 @@ pub(crate) fn mixed() -> Report {
     );
     nasty.evidence =
         vec![Evidence { name: NASTY.into(), text: NASTY.repeat(50), file: Some("../../etc/passwd".into()) }];
+    report.scans = vec![
+        scan("al2023-eks-l1", "os-cis", "inspector", Some(("cis-al2023-1.0.0", 203)), "node 2 was not scanned"),
+        scan("al2023-eks-l1", "kube-bench", "kube-bench", Some(("cis-eks-1.8.0", 1)), ""),
+        scan("bottlerocket-l2", "os-cis", "inspector", None, "Inspector does not scan Bottlerocket"),
+    ];
     report.results.extend([
         failed,
         waived,
@@ -280,6 +286,39 @@ pub(crate) fn mixed() -> Report {
             },
         ),
     ]);
+    report
+}
+
+fn scan(
+    variant: &str,
+    suite: &str,
+    scanner: &str,
+    benchmark: Option<(&str, usize)>,
+    note: &str,
+) -> amiproof_model::report::ScanRecord {
+    amiproof_model::report::ScanRecord {
+        subject: of_variant(variant),
+        suite: suite.into(),
+        scanner: scanner.into(),
+        scanner_version: (scanner == "kube-bench").then(|| "0.15.6".to_owned()),
+        benchmark: benchmark.map(|(benchmark, _)| benchmark.parse().unwrap()),
+        level: benchmark.filter(|_| suite == "os-cis").map(|_| Level::One),
+        expected: benchmark.map(|(_, expected)| expected),
+        note: note.into(),
+    }
+}
+
+/// One control that two scanners answer differently.
+pub(crate) fn disagreeing() -> Report {
+    let mut report = green();
+    let l1 = || of_variant("al2023-eks-l1");
+    let title = "ip forwarding is off";
+    let by_inspector = control("os-cis", "cis-al2023-1.0.0", "3.3.1", title, l1(), Outcome::Pass);
+    let mut by_openscap =
+        control("os-cis", "cis-al2023-1.0.0", "3.3.1", title, l1(), fail("node 1", "net.ipv4.ip_forward is 1"));
+    by_openscap.scanner = Some("openscap".into());
+    report.results.extend([by_inspector, by_openscap]);
+    amiproof_model::threshold::mark_disagreements(&mut report.results);
     report
 }
 

@@ -196,3 +196,16 @@ fn the_policy_admits_exactly_the_style_and_the_script_of_the_page() {
         assert!(page.contains(&format!("{kind}-src &#39;sha256-{hash}&#39;")), "{kind}");
     }
 }
+
+#[test]
+fn two_scanners_share_a_row_and_the_cell_shows_the_worse_answer_and_that_they_disagree() {
+    let report = fixture::disagreeing();
+    let data = data(&render(&report, None).unwrap());
+    let rows = data["suites"].as_array().unwrap().iter().flat_map(|suite| suite["rows"].as_array().unwrap());
+    let rows: Vec<&Value> = rows.filter(|row| row["id"] == "os-cis/cis-al2023-1.0.0/3.3.1").collect();
+    let [row] = rows.as_slice() else { panic!("{} rows for one control", rows.len()) };
+    let cell = &row["cells"][1];
+    assert_eq!(cell[0], 0, "failed is worse than passed");
+    let reason = data["strings"][cell[2].as_u64().unwrap() as usize].as_str().unwrap();
+    assert_eq!(reason, "net.ipv4.ip_forward is 1; scanners disagree: inspector says pass");
+}

@@ -229,3 +229,12 @@ fn numbers_and_times_that_make_no_sense_are_written_all_the_same() {
     assert_eq!(counted(&parsed), expected_counts(&report));
     assert!(!xml.contains("NaN") && !xml.contains("inf"));
 }
+
+#[test]
+fn the_answers_of_two_scanners_have_names_of_their_own() {
+    let xml = render(&fixture::disagreeing()).unwrap();
+    for scanner in ["inspector", "openscap"] {
+        let name = format!("os-cis/cis-al2023-1.0.0/3.3.1: ip forwarding is off ({scanner})");
+        assert_eq!(xml.matches(&name).count(), 1, "{name}");
+    }
+}
