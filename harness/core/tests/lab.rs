@@ -3,6 +3,7 @@
 mod provisioning;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use amiproof_lab::aws::Aws;
 use amiproof_lab::aws::world::{ClusterEndpoint, ClusterHook, World as Account, WorldSettings};
@@ -17,6 +18,9 @@ use provisioning::World;
 
 /// An emulated minute takes 60 ms.
 const SPEED: f64 = 1000.0;
+
+/// How long a scan may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A Kubernetes half that nobody asks anything: provisioning ends where nodes join.
 struct Kubernetes;
@@ -140,10 +144,75 @@ async fn a_node_group_that_aws_throttled_is_made_anew() {
 }
 
 #[tokio::test]
-async fn inspector_answers_every_control() {
+async fn inspector_answers_every_control_and_its_own_reports_are_kept() {
     let lab = Lab::with(Scenario::default()).await;
-    let rows = provisioning::inspector_answers_every_control(&lab.world).await;
+    let scan = provisioning::inspector_scans(&lab.world, None, PATIENCE).await;
+    let rows = &scan.answer.rows;
     assert!(rows.len() > 50, "{} rows", rows.len());
     assert!(rows.iter().all(|row| row.check.as_str().starts_with("os-cis/cis-al2023-1.0.0/")));
+    let record = &scan.answer.scans[0];
+    assert_eq!(record.benchmark.as_ref().map(ToString::to_string).as_deref(), Some("cis-al2023-1.0.0"));
+    assert_eq!(record.expected, Some(rows.len()), "the scan's own count and the rows agree");
+    let begins: Vec<(&str, &str)> = scan.files.iter().map(|(name, begin)| (name.as_str(), &begin[..8])).collect();
+    assert_eq!(begins, [("inspector-report.csv", "Account "), ("inspector-report.pdf", "%PDF-1.4")]);
+    let kept: Vec<_> = scan.evidence("own report").iter().map(|evidence| evidence.file.clone().unwrap()).collect();
+    assert_eq!(kept, ["evidence/al2023-l1/inspector-report.csv", "evidence/al2023-l1/inspector-report.pdf"]);
     lab.assert_empty().await;
+}
+
+#[tokio::test]
+async fn a_scan_that_evaluated_nothing_is_never_green_and_says_why() {
+    let table = [
+        ("scan-zero-checks", "COMPLETED with 0 checks"),
+        ("scan-timed-out", "its scan timed out"),
+        ("scan-ssm-unmanaged", "SSM does not manage it"),
+        ("scan-unsupported-os", "no CIS benchmark for its operating system"),
+        ("endless-pages", "repeats its page tokens"),
+    ];
+    for (name, part) in table {
+        let lab = Lab::with(scenario(name)).await;
+        let scan = provisioning::inspector_scans(&lab.world, None, PATIENCE).await;
+        assert!(scan.reason().contains(part), "{name}: {}", scan.reason());
+        assert_eq!(scan.answer.scans[0].benchmark, None, "{name}: nothing was judged");
+        lab.assert_empty().await;
+    }
+}
+
+#[tokio::test]
+async fn a_scan_without_an_end_is_given_up_and_says_so() {
+    let lab = Lab::with(Scenario::parse("stuck", "name: stuck\nfaults: [{stuckScan: {}}]").unwrap()).await;
+    let scan = provisioning::inspector_scans(&lab.world, None, Duration::from_secs(2)).await;
+    assert!(scan.reason().contains("the scan was still IN_PROGRESS after"), "{}", scan.reason());
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
+async fn what_a_scan_needs_is_asked_for_before_it_is_started() {
+    let lab = Lab::with(Scenario::default()).await;
+    let scan = provisioning::inspector_scans(&lab.world, Some("AmazonInspector2ManagedCisPolicy"), PATIENCE).await;
+    let reason = scan.reason();
+    assert!(reason.contains("may not report CIS results to Inspector: `aws iam attach-role-policy"), "{reason}");
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
+async fn a_report_that_nobody_should_fetch_is_not_fetched_and_the_results_stand() {
+    let table = [
+        ("report-redirects", "redirects with 307 to https://reports.example.net"),
+        ("report-endless", "more than 67108864 bytes"),
+        ("report-stalls", "did not end within"),
+    ];
+    for (name, part) in table {
+        let lab = Lab::with(scenario(name)).await;
+        let scan = provisioning::inspector_scans(&lab.world, None, PATIENCE).await;
+        assert!(scan.answer.rows.len() > 50, "{name}");
+        let said = scan.evidence("own report");
+        assert_eq!(said.len(), 2, "{name}");
+        assert!(
+            said.iter().all(|evidence| evidence.file.is_none() && evidence.text.contains(part)),
+            "{name}: {said:?}"
+        );
+        assert!(scan.files.is_empty(), "{name}: {:?}", scan.files);
+        lab.assert_empty().await;
+    }
 }

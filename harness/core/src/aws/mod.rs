@@ -15,6 +15,7 @@ pub mod launch_template;
 pub mod names;
 pub mod network;
 pub mod node_group;
+pub mod presigned;
 mod retry;
 pub mod ssm;
 pub mod token;

@@ -1,7 +1,7 @@
 //! Names and tags of everything that a run makes. They follow from run and variant alone, so that a resource whose create call
 //! was never confirmed is found again.
 
-use amiproof_model::name::{RunId, VariantName};
+use amiproof_model::name::{Level, RunId, VariantName};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
@@ -86,9 +86,9 @@ pub fn scan_prefix(run: &RunId) -> String {
     format!("amiproof-{run}-")
 }
 
-/// The Inspector CIS scan configuration of a variant.
-pub fn scan_configuration(run: &RunId, variant: &VariantName) -> String {
-    format!("{}{variant}", scan_prefix(run))
+/// The Inspector CIS scan configuration of a variant and level.
+pub fn scan_configuration(run: &RunId, variant: &VariantName, level: Level) -> String {
+    format!("{}{variant}.level-{}", scan_prefix(run), u8::from(level))
 }
 
 /// The CloudFormation stack with network and roles of a test cluster.

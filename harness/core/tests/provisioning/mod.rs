@@ -2,13 +2,14 @@
 
 #![allow(dead_code, clippy::allow_attributes, reason = "each world runs the bodies that it is able to")]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use amiproof_core::aws::node_group::Plan;
 use amiproof_core::aws::{
     Clients, Settings, addons, ami, cluster, instances, launch_template, names, network, node_group,
 };
-use amiproof_core::check::ScanRow;
+use amiproof_core::check::ScanAnswer;
 use amiproof_core::destroy::{self, Deadlines, What};
 use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger, ResourceKind, State};
 use amiproof_core::pace::Pace;
@@ -17,6 +18,7 @@ use amiproof_core::user_data;
 use amiproof_model::matrix::{AmiSource, Architecture, Capacity, ClusterSpec, Family, Hardening, Timeouts, Variant};
 use amiproof_model::name::{Level, RunId};
 use amiproof_model::report::{Cleanup, NodeRecord};
+use amiproof_model::verdict::{Evidence, Verdict};
 use aws_sdk_ec2::types::Filter;
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
@@ -297,23 +299,78 @@ pub(crate) async fn a_node_group_that_aws_throttled_is_made_anew(world: &World) 
     run.assert_nothing_is_left().await;
 }
 
-/// Inspector scans the nodes by the variant's own tag, every control has an answer, and the configuration is gone afterwards.
-pub(crate) async fn inspector_answers_every_control(world: &World) -> Vec<ScanRow> {
-    let run = Run::start(world, "r-scan").await;
-    run.provision().await;
+/// What a scan of Inspector came to.
+pub(crate) struct Scan {
+    pub(crate) answer: ScanAnswer,
+    /// What it kept beside the report, by name, with its beginning.
+    pub(crate) files: BTreeMap<String, String>,
+}
+
+impl Scan {
+    /// The only row of a scan that evaluated nothing: its id and why.
+    pub(crate) fn reason(&self) -> String {
+        let [row] = &self.answer.rows[..] else { panic!("{:#?}", self.answer.rows) };
+        assert_eq!(row.check.as_str(), inspector::CHECK);
+        let Verdict::NotEvaluated(reason) = &row.decision.verdict else { panic!("{:?}", row.decision.verdict) };
+        assert_eq!(self.answer.scans[0].note, *reason);
+        reason.clone()
+    }
+
+    /// The evidence of a name.
+    pub(crate) fn evidence(&self, name: &str) -> Vec<&Evidence> {
+        let all = self.answer.rows.iter().flat_map(|row| &row.decision.evidence);
+        all.filter(|evidence| evidence.name.contains(name)).collect()
+    }
+}
+
+/// Inspector scans the nodes by the variant's own tag; whatever comes of it, the configuration is gone afterwards. `lacking` is a
+/// managed policy that the node role does not have, `patience` the deadline of the scan.
+pub(crate) async fn inspector_scans(world: &World, lacking: Option<&str>, patience: Duration) -> Scan {
+    let mut run = Run::start(world, "r-scan").await;
+    run.variant.timeouts.os_scan = patience;
+    let network = run.provision().await;
     let group = names::node_group(run.id(), &run.variant.name);
     let found = instances::of_node_group(&run.clients, &run.spec.name, &group).await.unwrap();
     assert_eq!(found.len(), 2);
     let nodes: Vec<NodeRecord> = (1..).zip(&found).map(|(index, instance)| node_record(index, instance)).collect();
+    let role = network.node_role_arn.rsplit('/').next().unwrap();
+    let arn = |policy: &str| format!("arn:aws:iam::aws:policy/{policy}");
+    if let Some(policy) = lacking {
+        run.clients.iam.detach_role_policy().role_name(role).policy_arn(arn(policy)).send().await.unwrap();
+    }
     let cancel = CancellationToken::new();
-    let request = Request { run: run.id(), variant: &run.variant, nodes: &nodes, ledger: &run.ledger, cancel: &cancel };
-    let rows = inspector::scan_nodes(&run.clients, &request).await;
-    let configuration =
-        run.ledger.entries().into_iter().find(|entry| entry.resource.kind == ResourceKind::CisScanConfiguration);
-    assert_eq!(configuration.map(|entry| entry.state), Some(State::Gone));
+    let folder = run.folder.join("evidence").join(run.variant.name.as_str());
+    std::fs::create_dir_all(&folder).unwrap();
+    let request = Request {
+        run: run.id(),
+        variant: &run.variant,
+        nodes: &nodes,
+        ledger: &run.ledger,
+        evidence: Some(&folder),
+        cancel: &cancel,
+    };
+    let answer = inspector::scan_nodes(&run.clients, &request).await;
+    let configurations: Vec<_> = run
+        .ledger
+        .entries()
+        .into_iter()
+        .filter(|entry| entry.resource.kind == ResourceKind::CisScanConfiguration)
+        .collect();
+    assert!(configurations.iter().all(|entry| entry.state == State::Gone), "{configurations:?}");
+    assert_eq!(configurations.is_empty(), lacking.is_some(), "no scan is started that cannot evaluate anything");
+    if let Some(policy) = lacking {
+        run.clients.iam.attach_role_policy().role_name(role).policy_arn(arn(policy)).send().await.unwrap();
+    }
+    let files = std::fs::read_dir(&folder).unwrap().map(|entry| {
+        let entry = entry.unwrap();
+        let bytes = std::fs::read(entry.path()).unwrap();
+        let begin = String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).into_owned();
+        (entry.file_name().into_string().unwrap(), begin)
+    });
+    let files = files.collect();
     assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
     run.assert_nothing_is_left().await;
-    rows.unwrap().rows
+    Scan { answer: answer.unwrap(), files }
 }
 
 fn node_record(index: u32, instance: &instances::Instance) -> NodeRecord {

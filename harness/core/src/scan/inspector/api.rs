@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use amiproof_model::name::Level;
 use aws_sdk_inspector2::types::{
     CisScanConfiguration, CisSecurityLevel, CisStringComparison, CisStringFilter, CreateCisTargets,
-    ListCisScanConfigurationsFilterCriteria, ListCisScansFilterCriteria, OneTimeSchedule, Schedule, Status,
+    ListCisScanConfigurationsFilterCriteria, ListCisScansFilterCriteria, OneTimeSchedule, Schedule,
 };
 
 use super::assess::{Detail, Summary, TargetState};
@@ -16,51 +16,69 @@ use crate::aws::names::{SCAN_TAG, Tags};
 /// More pages than any answer can have: 1,000 controls fit into one.
 const MAX_PAGES: usize = 100;
 
+/// The code of the error for an answer without an end.
+pub(super) const ENDLESS: &str = "EndlessAnswer";
+
 /// Refuses a page token that came before, and more pages than there can be.
 #[derive(Default)]
-struct Pages {
+pub(super) struct Pages {
     seen: BTreeSet<String>,
     next: Option<String>,
 }
 
 impl Pages {
+    /// What to ask for the next page with.
+    pub(super) fn token(&self) -> Option<String> {
+        self.next.clone()
+    }
+
     /// Takes the token of a page; false when it was the last page.
-    fn turn(&mut self, token: Option<String>, operation: &'static str) -> Result<bool, AwsError> {
+    pub(super) fn turn(&mut self, token: Option<String>, operation: &'static str) -> Result<bool, AwsError> {
         let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(false) };
         if !self.seen.insert(token.clone()) || self.seen.len() > MAX_PAGES {
-            let message = "the service repeats its page tokens, so its answer has no end";
-            return Err(AwsError::new(Class::Infrastructure, operation, "Inspector", message));
+            let message = "the service repeats its page tokens, so its answer has no end and is not believed";
+            // Not of the class that is tried again: the same question gets the same answer.
+            return Err(AwsError {
+                code: Some(ENDLESS.to_owned()),
+                ..AwsError::new(Class::Request, operation, "Inspector", message)
+            });
         }
         self.next = Some(token);
         Ok(true)
     }
 }
 
-/// Why Inspector does not scan EC2 instances in this account and region; `None` where it does.
-pub(super) async fn why_not_enabled(clients: &Clients) -> Result<Option<String>, AwsError> {
-    let answer = clients
-        .patiently(|| async {
-            clients.inspector.batch_get_account_status().send().await.explain("BatchGetAccountStatus", "this account")
-        })
-        .await?;
-    let state = answer.accounts().first().and_then(|account| account.resource_state()).and_then(|state| state.ec2());
-    Ok(match state.map(|state| state.status()) {
-        Some(Status::Enabled) => None,
-        other => Some(format!(
-            "Inspector's EC2 scanning is {} in {}: enable it with `aws inspector2 enable --resource-types EC2`",
-            other.map_or("not known", Status::as_str),
-            clients.region()
-        )),
-    })
+/// Deletes this variant's own configurations that an earlier try of the run left over, of whatever level; says how many. They are
+/// known by their name and by the tag that they target, so that nobody else's is touched.
+pub(super) async fn delete_stale(clients: &Clients, prefix: &str, tag_value: &str) -> Result<usize, AwsError> {
+    let known = configurations(clients, prefix, CisStringComparison::Prefix).await?;
+    let mut deleted = 0;
+    for configuration in known.iter().filter(|configuration| targets_tag(configuration, SCAN_TAG, tag_value)) {
+        delete_configuration(clients, configuration.scan_configuration_arn()).await?;
+        deleted += 1;
+    }
+    Ok(deleted)
 }
 
-/// Deletes configurations of exactly this name, left over from an earlier try; says how many.
-pub(super) async fn delete_stale(clients: &Clients, name: &str) -> Result<usize, AwsError> {
-    let stale = configurations(clients, name, CisStringComparison::Equals).await?;
-    for configuration in &stale {
-        delete_configuration(clients, configuration.scan_configuration_arn()).await?;
-    }
-    Ok(stale.len())
+/// Whether a configuration is about instances with this tag.
+fn targets_tag(configuration: &CisScanConfiguration, key: &str, value: &str) -> bool {
+    let tags = configuration.targets().and_then(|targets| targets.target_resource_tags());
+    tags.and_then(|tags| tags.get(key)).is_some_and(|values| values.iter().any(|wanted| wanted == value))
+}
+
+/// The names of other configurations that match instances with these tags: two at once end with zero checks. Those that scan once
+/// and are over do not matter, but cannot be told from the list.
+pub(super) async fn rivals(
+    clients: &Clients,
+    own: &str,
+    tags: &BTreeMap<String, String>,
+) -> Result<Vec<String>, AwsError> {
+    let all = list_configurations(clients, None).await?;
+    let matches = |configuration: &&CisScanConfiguration| {
+        configuration.scan_configuration_arn() != own
+            && tags.iter().any(|(key, value)| targets_tag(configuration, key, value))
+    };
+    Ok(all.iter().filter(matches).map(|rival| rival.scan_name().unwrap_or("one without a name").to_owned()).collect())
 }
 
 /// The configurations with a name, or whose names begin with it.
@@ -69,16 +87,25 @@ pub(crate) async fn configurations(
     name: &str,
     comparison: CisStringComparison,
 ) -> Result<Vec<CisScanConfiguration>, AwsError> {
-    const OPERATION: &str = "ListCisScanConfigurations";
-    let filter = CisStringFilter::builder().comparison(comparison).value(name).build().explain(OPERATION, name)?;
+    let filter = CisStringFilter::builder().comparison(comparison).value(name).build();
+    let filter = filter.explain("ListCisScanConfigurations", name)?;
     let criteria = ListCisScanConfigurationsFilterCriteria::builder().scan_name_filters(filter).build();
+    list_configurations(clients, Some(criteria)).await
+}
+
+async fn list_configurations(
+    clients: &Clients,
+    criteria: Option<ListCisScanConfigurationsFilterCriteria>,
+) -> Result<Vec<CisScanConfiguration>, AwsError> {
+    const OPERATION: &str = "ListCisScanConfigurations";
     let mut all = Vec::new();
     let mut pages = Pages::default();
     loop {
         let page = clients
             .patiently(|| async {
-                let request = clients.inspector.list_cis_scan_configurations().filter_criteria(criteria.clone());
-                request.set_next_token(pages.next.clone()).max_results(100).send().await.explain(OPERATION, name)
+                let request = clients.inspector.list_cis_scan_configurations();
+                let request = request.set_filter_criteria(criteria.clone()).set_next_token(pages.token());
+                request.max_results(100).send().await.explain(OPERATION, "this account")
             })
             .await?;
         all.extend(page.scan_configurations.unwrap_or_default());
@@ -139,19 +166,26 @@ pub(super) async fn find_scan(clients: &Clients, configuration: &str) -> Result<
     let filter = CisStringFilter::builder().comparison(CisStringComparison::Equals).value(configuration).build();
     let filter = filter.explain(OPERATION, configuration)?;
     let criteria = ListCisScansFilterCriteria::builder().scan_configuration_arn_filters(filter).build();
-    let answer = clients
-        .patiently(|| async {
-            let request = clients.inspector.list_cis_scans().filter_criteria(criteria.clone()).max_results(50);
-            request.send().await.explain(OPERATION, configuration)
-        })
-        .await?;
-    let scan = answer.scans().iter().find(|scan| scan.scan_configuration_arn() == configuration);
-    Ok(scan.map(|scan| Summary {
-        scan_arn: scan.scan_arn().to_owned(),
-        status: scan.status().map_or("unknown", |status| status.as_str()).to_owned(),
-        total_checks: scan.total_checks().unwrap_or(0),
-        failed_checks: scan.failed_checks().unwrap_or(0),
-    }))
+    let mut pages = Pages::default();
+    loop {
+        let page = clients
+            .patiently(|| async {
+                let request = clients.inspector.list_cis_scans().filter_criteria(criteria.clone()).max_results(50);
+                request.set_next_token(pages.token()).send().await.explain(OPERATION, configuration)
+            })
+            .await?;
+        if let Some(scan) = page.scans().iter().find(|scan| scan.scan_configuration_arn() == configuration) {
+            return Ok(Some(Summary {
+                scan_arn: scan.scan_arn().to_owned(),
+                status: scan.status().map_or("unknown", |status| status.as_str()).to_owned(),
+                total_checks: scan.total_checks().unwrap_or(0),
+                failed_checks: scan.failed_checks().unwrap_or(0),
+            }));
+        }
+        if !pages.turn(page.next_token, OPERATION)? {
+            return Ok(None);
+        }
+    }
 }
 
 /// How far the scan got on each instance, by instance id.
@@ -163,13 +197,14 @@ pub(super) async fn targets(clients: &Clients, scan_arn: &str) -> Result<BTreeMa
         let page = clients
             .patiently(|| async {
                 let request = clients.inspector.list_cis_scan_results_aggregated_by_target_resource();
-                let request = request.scan_arn(scan_arn).set_next_token(pages.next.clone()).max_results(100);
+                let request = request.scan_arn(scan_arn).set_next_token(pages.token()).max_results(100);
                 request.send().await.explain(OPERATION, scan_arn)
             })
             .await?;
         for target in page.target_resource_aggregations() {
             let state = TargetState {
                 account: target.account_id().unwrap_or_default().to_owned(),
+                platform: target.platform().unwrap_or_default().to_owned(),
                 status: target.target_status().map(|status| status.as_str().to_owned()),
                 reason: target.target_status_reason().map(|reason| reason.as_str().to_owned()),
             };
@@ -196,7 +231,7 @@ pub(super) async fn details(
             .patiently(|| async {
                 let _place = clients.read_place().await;
                 let request = clients.inspector.get_cis_scan_result_details().scan_arn(scan_arn).account_id(account);
-                let request = request.target_resource_id(instance_id).set_next_token(pages.next.clone());
+                let request = request.target_resource_id(instance_id).set_next_token(pages.token());
                 request.max_results(1000).send().await.explain(OPERATION, instance_id)
             })
             .await?;

@@ -33,6 +33,8 @@ impl Summary {
 pub struct TargetState {
     /// The account that the instance is in.
     pub account: String,
+    /// What Inspector calls its operating system; empty where it does not say.
+    pub platform: String,
     /// `COMPLETED`, `TIMED_OUT`, `CANCELLED`; may be absent.
     pub status: Option<String>,
     /// `SCAN_IN_PROGRESS`, `UNSUPPORTED_OS`, `SSM_UNMANAGED`; may be absent.
@@ -131,14 +133,14 @@ fn why_not_scanned(target: Option<&TargetState>) -> Option<String> {
     }
 }
 
-/// The nodes, each with the reason why it was not scanned where it was not.
+/// The nodes, each with the reason why it was not scanned where it was not. `offline` is what was missing on them before.
 pub fn assess_nodes(
     nodes: &[NodeScan],
     offline: &BTreeMap<String, String>,
     targets: &BTreeMap<String, TargetState>,
 ) -> Vec<NodeScan> {
     let with_reason = |node: &NodeScan| {
-        let is_offline = offline.get(&node.instance_id).map(|status| format!("its SSM agent is {status}"));
+        let is_offline = offline.get(&node.instance_id).cloned();
         // An agent that came late may still have been scanned, so what Inspector says counts more.
         let not_scanned = why_not_scanned(targets.get(&node.instance_id)).map(|why| is_offline.unwrap_or(why));
         NodeScan { not_scanned, ..node.clone() }
@@ -158,14 +160,14 @@ pub fn assess_rows(
     details: &BTreeMap<u32, Vec<Detail>>,
 ) -> Result<Vec<ScanRow>, NameError> {
     let mut order: Vec<&Detail> = Vec::new();
-    let mut by_number: BTreeMap<&str, BTreeMap<u32, &Detail>> = BTreeMap::new();
+    let mut by_number: BTreeMap<&str, BTreeMap<u32, Vec<&Detail>>> = BTreeMap::new();
     for (index, list) in details {
         for detail in list {
             let of_nodes = by_number.entry(&detail.number).or_default();
             if of_nodes.is_empty() {
                 order.push(detail);
             }
-            of_nodes.insert(*index, detail);
+            of_nodes.entry(*index).or_default().push(detail);
         }
     }
     order
@@ -194,13 +196,20 @@ fn level(word: &str) -> Option<Level> {
     }
 }
 
-fn decide(nodes: &[NodeScan], of_nodes: &BTreeMap<u32, &Detail>) -> Decision {
+fn decide(nodes: &[NodeScan], of_nodes: &BTreeMap<u32, Vec<&Detail>>) -> Decision {
     let mut findings = Vec::new();
     let (mut open, mut manual) = (Vec::new(), Vec::new());
     let mut lines = Vec::new();
     for node in nodes {
         let name = format!("node {}", node.index);
-        let detail = of_nodes.get(&node.index);
+        let listed = of_nodes.get(&node.index).map(Vec::as_slice).unwrap_or_default();
+        let detail = listed.first();
+        if let Some(other) = listed.iter().find(|other| Some(&other.status) != detail.map(|detail| &detail.status)) {
+            let first = detail.map_or("", |detail| detail.status.as_str());
+            lines.push(format!("{name}: {first} and {}", other.status));
+            open.push(format!("{name}: Inspector lists it twice, as {first} and as {}", other.status));
+            continue;
+        }
         let status = detail.map_or("no result", |detail| detail.status.as_str());
         let reason = detail.map_or("", |detail| detail.reason.as_str());
         lines.push(format!("{name}: {status}{}{reason}", if reason.is_empty() { "" } else { ": " }));
@@ -239,17 +248,10 @@ fn decide(nodes: &[NodeScan], of_nodes: &BTreeMap<u32, &Detail>) -> Decision {
     }
 }
 
-/// Why no node can be scanned at all: none has an agent that answers.
-pub(super) fn offline_reason(nodes: &[NodeScan], offline: &BTreeMap<String, String>) -> String {
-    let of = |node: &NodeScan| {
-        let status = offline.get(&node.instance_id).map_or("unknown", String::as_str);
-        format!("node {}: its SSM agent is {status}", node.index)
-    };
-    let nodes: Vec<String> = nodes.iter().map(of).collect();
-    format!(
-        "{}; Inspector scans through SSM, so the node role needs AmazonSSMManagedInstanceCore and a way to SSM",
-        nodes.join("; ")
-    )
+/// How many controls a node has by the scan's own count, which is over all nodes that it evaluated.
+pub(super) fn expected(summary: &Summary, evaluated: usize) -> Option<usize> {
+    let total = usize::try_from(summary.total_checks).ok()?;
+    total.checked_div(evaluated).filter(|count| *count > 0)
 }
 
 /// The scan in a few lines.

@@ -9,6 +9,7 @@ fn node(index: u32) -> NodeScan {
 fn target(status: Option<&str>, reason: Option<&str>) -> TargetState {
     TargetState {
         account: "111122223333".to_owned(),
+        platform: "Amazon Linux 2023".to_owned(),
         status: status.map(str::to_owned),
         reason: reason.map(str::to_owned),
     }
@@ -100,7 +101,7 @@ fn a_control_fails_when_any_node_fails_it_and_passes_when_all_pass() {
 #[test]
 fn a_node_that_was_not_scanned_keeps_a_control_from_being_green_but_not_from_being_red() {
     let completed = target(Some("COMPLETED"), None);
-    let offline = BTreeMap::from([("i-2".to_owned(), "ConnectionLost".to_owned())]);
+    let offline = BTreeMap::from([("i-2".to_owned(), "its SSM agent is ConnectionLost".to_owned())]);
     let nodes = assess_nodes(&[node(1), node(2)], &offline, &targets(std::slice::from_ref(&completed)));
     assert_eq!(nodes[1].not_scanned.as_deref(), Some("its SSM agent is ConnectionLost"));
     let details = BTreeMap::from([(1, vec![detail("1.1", "PASSED", ""), detail("1.2", "FAILED", "no")])]);
@@ -117,4 +118,28 @@ fn a_node_that_was_not_scanned_keeps_a_control_from_being_green_but_not_from_bei
 fn a_number_that_no_benchmark_has_is_an_error_and_not_a_row() {
     let details = BTreeMap::from([(1, vec![detail("1/../x y", "PASSED", "")])]);
     assert!(assess_rows(&"cis-al2023-1.0.0".parse().unwrap(), &[node(1)], &details).is_err());
+}
+
+#[test]
+fn a_control_that_is_listed_twice_with_two_answers_has_none() {
+    let details = BTreeMap::from([(
+        1,
+        vec![
+            detail("1.1", "PASSED", ""),
+            detail("1.1", "FAILED", "no"),
+            detail("1.2", "PASSED", ""),
+            detail("1.2", "PASSED", ""),
+        ],
+    )]);
+    let rows = assess_rows(&"cis-al2023-1.0.0".parse().unwrap(), &[node(1)], &details).unwrap();
+    let reason = "node 1: Inspector lists it twice, as PASSED and as FAILED".to_owned();
+    assert_eq!(rows[0].decision.verdict, Verdict::NotEvaluated(reason));
+    assert_eq!((rows.len(), &rows[1].decision.verdict), (2, &Verdict::Pass), "the same answer twice is one answer");
+}
+
+#[test]
+fn the_scans_own_count_says_how_many_controls_a_node_has() {
+    assert_eq!(expected(&summary("COMPLETED", 460), 2), Some(230));
+    assert_eq!(expected(&summary("COMPLETED", 0), 2), None);
+    assert_eq!(expected(&summary("COMPLETED", 460), 0), None);
 }

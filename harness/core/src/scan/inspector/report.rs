@@ -1,0 +1,75 @@
+//! Inspector's own report of a scan, as CSV and as PDF: kept beside the results for auditors, its content left as it is.
+
+use std::time::Duration;
+
+use amiproof_model::verdict::Evidence;
+use aws_sdk_inspector2::types::{CisReportFormat, CisReportStatus};
+use camino::Utf8Path;
+use tokio::time::Instant;
+
+use crate::aws::error::{AwsError, Explain as _};
+use crate::aws::{Clients, presigned};
+use crate::scan::evidence_path;
+
+/// How often to ask whether the report is made.
+const POLL: Duration = Duration::from_secs(10);
+/// How long making it may take.
+const PRODUCTION: Duration = Duration::from_secs(5 * 60);
+/// A report of 50 instances with 300 controls each is below 20 MB.
+const LARGEST: u64 = 64 * 1024 * 1024;
+/// For the download, from the first byte to the last; and the least of it where time is made to run faster.
+const DOWNLOAD: Duration = Duration::from_secs(120);
+const SHORTEST_DOWNLOAD: Duration = Duration::from_secs(5);
+
+/// Keeps both forms below `folder`. A report that cannot be had says so in its evidence; results stand without it.
+pub(super) async fn keep(clients: &Clients, scan_arn: &str, folder: &Utf8Path) -> Vec<Evidence> {
+    let forms = [(CisReportFormat::Csv, "inspector-report.csv"), (CisReportFormat::Pdf, "inspector-report.pdf")];
+    let mut kept = Vec::new();
+    for (format, name) in forms {
+        let title = format!("Inspector's own report ({})", format.as_str());
+        kept.push(match one(clients, scan_arn, format, &folder.join(name)).await {
+            Ok(size) => Evidence {
+                name: title,
+                text: format!("{name}, {size} bytes, as Inspector wrote it"),
+                file: Some(evidence_path(folder, name)),
+            },
+            Err(reason) => Evidence { name: title, text: format!("not had: {reason}"), file: None },
+        });
+    }
+    kept
+}
+
+async fn one(clients: &Clients, scan_arn: &str, format: CisReportFormat, path: &Utf8Path) -> Result<u64, String> {
+    let pace = clients.pace();
+    // Never shorter than a few looks: where time runs faster, the machine below does not.
+    let until = Instant::now() + pace.of(PRODUCTION).max(SHORTEST_DOWNLOAD);
+    let url = loop {
+        match ask(clients, scan_arn, format.clone()).await.map_err(|error| error.to_string())? {
+            (Some(CisReportStatus::Succeeded), Some(url)) => break url,
+            (Some(CisReportStatus::InProgress), _) if Instant::now() < until => clients.pause(POLL).await,
+            (Some(CisReportStatus::InProgress), _) => {
+                return Err(format!("Inspector did not make it within {}s", PRODUCTION.as_secs()));
+            }
+            (status, _) => {
+                let status = status.as_ref().map_or("without a status", CisReportStatus::as_str);
+                return Err(format!("GetCisScanReport ended {status}"));
+            }
+        }
+    };
+    let limits = presigned::Limits { bytes: LARGEST, within: pace.of(DOWNLOAD).max(SHORTEST_DOWNLOAD) };
+    presigned::fetch(&url, clients.endpoint(), path, limits).await.map_err(|error| error.to_string())
+}
+
+async fn ask(
+    clients: &Clients,
+    scan_arn: &str,
+    format: CisReportFormat,
+) -> Result<(Option<CisReportStatus>, Option<String>), AwsError> {
+    let answer = clients
+        .patiently(|| async {
+            let request = clients.inspector.get_cis_scan_report().scan_arn(scan_arn).report_format(format.clone());
+            request.send().await.explain("GetCisScanReport", scan_arn)
+        })
+        .await?;
+    Ok((answer.status, answer.url))
+}
