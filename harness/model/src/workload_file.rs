@@ -1,4 +1,5 @@
-//! A workload file: a header that says what it exercises and what must become true, followed by ordinary Kubernetes objects.
+//! A workload file: a header that says what it exercises and what must become true, followed by ordinary Kubernetes objects, or by
+//! none where the header names a folder of manifests or a Helm chart.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -16,7 +17,10 @@ use crate::schema;
 use crate::workload::{Expectation, Need, Os, Workload};
 use crate::yaml::{self, Limits, Node};
 
+mod manifests;
 mod object;
+use manifests::FromSection;
+pub use manifests::{Beside, Chart, From, OfFiles};
 use object::Object;
 
 /// The header of a workload file. Kubernetes objects follow it as further documents; amiproof adds namespace, placement and labels.
@@ -54,6 +58,8 @@ struct WorkloadSpec {
     /// What it shows when it passes: a lower-case clause without full stop.
     #[schemars(required, example = &"a Deployment answers through its Service by name from another node")]
     title: Option<String>,
+    /// Manifests that are elsewhere: a folder of them, or a Helm chart. Without it: the documents behind this one.
+    from: Option<FromSection>,
     /// What it needs of a node. A failure is explained by the controls that take these away.
     #[schemars(with = "Vec<Capability>", length(min = 1))]
     exercises: Option<List<Capability>>,
@@ -77,8 +83,16 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_mins(3);
 /// # Errors
 /// Everything that is wrong, in the order of lines, each with its place and what to write instead.
 pub fn parse(file: &str, bytes: &[u8]) -> Result<Workload, Vec<Problem>> {
+    parse_beside(file, bytes, &manifests::Nothing)
+}
+
+/// Like [`parse`], for files that may name manifests beside them.
+///
+/// # Errors
+/// As [`parse`]; what is wrong with a manifest is said at its own file and line.
+pub fn parse_beside(file: &str, bytes: &[u8], beside: &dyn Beside) -> Result<Workload, Vec<Problem>> {
     let documents = yaml::documents(file, bytes, Limits::WORKLOAD).map_err(|problem| vec![problem])?;
-    let mut asked = Asked { file, problems: Vec::new() };
+    let mut asked = Asked { file: file.to_owned(), problems: Vec::new() };
     let headers = documents.iter().filter(|document| is_header(document)).count();
     let header = documents.first().filter(|document| is_header(document));
     if headers == 0 {
@@ -97,16 +111,26 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Workload, Vec<Problem>> {
         };
         asked.problem(document.place, "", message, mend);
     }
+    let raw = header.and_then(|header| asked.header(header));
+    let from = raw.as_ref().and_then(|raw| raw.spec.as_ref()?.from.as_ref());
+    let foreign = match (from, header) {
+        (Some(from), Some(header)) => manifests::read(&mut asked, header, from, beside),
+        _ => Vec::new(),
+    };
     let nodes = documents.iter().filter(|document| !is_header(document));
-    let objects: Vec<Object<'_>> = nodes.filter_map(|node| object::read(&mut asked, node)).collect();
-    object::check_duplicates(&mut asked, &objects);
-    if headers > 0 && objects.is_empty() && asked.problems.is_empty() {
+    let mut objects: Vec<Object<'_>> = nodes.filter_map(|node| object::read(&mut asked, node, Owner::Own)).collect();
+    object::check_duplicates(&mut asked, &objects, 0);
+    objects.extend(manifests::objects(&mut asked, &foreign));
+    if headers > 0 && objects.is_empty() && from.is_none() && asked.problems.is_empty() {
         let end = documents.last().map_or(Place::START, |document| document.place);
-        asked.problem(end, "", "no objects follow the header", "add Kubernetes objects behind a line of '---'");
+        let mend = "add Kubernetes objects behind a line of '---', or name a folder or chart in spec.from";
+        asked.problem(end, "", "no objects follow the header", mend);
     }
-    let workload = header.and_then(|header| asked.workload(header, &objects));
+    let workload = header.zip(raw).and_then(|(header, raw)| asked.workload(header, raw, &objects));
     let mut problems = asked.problems;
-    problems.sort_by_key(|problem| problem.place);
+    problems.sort_by(|one, other| {
+        (one.file != file, &one.file, one.place).cmp(&(other.file != file, &other.file, other.place))
+    });
     match workload {
         Some(workload) if problems.is_empty() => Ok(workload),
         _ => Err(problems),
@@ -121,24 +145,36 @@ fn is_header(document: &Node) -> bool {
         || (says("kind", "Workload") && document.get("spec").is_some_and(|spec| spec.get("expect").is_some()))
 }
 
-struct Asked<'a> {
-    file: &'a str,
+/// Whose manifest a document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// Written for amiproof: namespaces and the like are mistakes.
+    Own,
+    /// Written for something else: what amiproof sets itself is left out of it.
+    Foreign,
+}
+
+struct Asked {
+    file: String,
     problems: Vec<Problem>,
 }
 
-impl Asked<'_> {
+impl Asked {
     fn problem(&mut self, place: Place, path: &str, message: impl Into<String>, mend: impl Into<String>) {
         self.problems.push(Problem {
             place: Some(place),
             path: path.to_owned(),
-            ..Problem::of_file(self.file, message, mend)
+            ..Problem::of_file(&self.file, message, mend)
         });
     }
 
-    fn workload(&mut self, header: &Node, objects: &[Object<'_>]) -> Option<Workload> {
-        let (raw, problems) = form::read::<WorkloadHeader>(self.file, header, schema::workload());
+    fn header(&mut self, header: &Node) -> Option<WorkloadHeader> {
+        let (raw, problems) = form::read::<WorkloadHeader>(&self.file, header, schema::workload());
         self.problems.extend(problems);
-        let raw = raw?;
+        raw
+    }
+
+    fn workload(&mut self, header: &Node, raw: WorkloadHeader, objects: &[Object<'_>]) -> Option<Workload> {
         let name = raw.metadata.and_then(|metadata| metadata.name);
         if let Some(name) = name.as_deref().filter(|name| !is_label(name, 40)) {
             let rule = "write 1 to 40 lower-case letters, digits and '-', starting with a letter";
@@ -172,7 +208,7 @@ impl Asked<'_> {
             os: spec.os.unwrap_or_default(),
             timeout: timeout?,
             expect,
-            objects: objects.iter().map(|object| object.node.to_json()).collect(),
+            objects: objects.iter().map(Object::to_json).collect(),
         })
     }
 
@@ -186,7 +222,9 @@ impl Asked<'_> {
     }
 
     fn expectations(&mut self, header: &Node, raw: List<Expectation>, objects: &[Object<'_>]) -> Vec<Expectation> {
-        for (index, expectation) in raw.iter().enumerate() {
+        // Where the manifests themselves cannot be had, what is missing of them need not be said.
+        let has_objects = !objects.is_empty() || self.problems.iter().all(|problem| problem.path != "spec.from");
+        for (index, expectation) in raw.iter().enumerate().filter(|_| has_objects) {
             let at = |key: &str| format!("spec.expect[{index}].{key}");
             let targets: Vec<(String, &str, &[&str])> = match expectation {
                 None => Vec::new(),

@@ -126,3 +126,75 @@ proptest! {
         }
     }
 }
+
+/// Files beside a workload file, and a chart that renders to a fixed text.
+struct Beside(amiproof_model::matrix::Files);
+
+impl workload_file::Beside for Beside {
+    fn manifests(&self, from: &workload_file::From) -> Result<Vec<(String, Vec<u8>)>, String> {
+        use amiproof_model::matrix::ReadFile as _;
+        match from {
+            workload_file::From::Folder(folder) => {
+                let files = self.0.workload_files(folder)?;
+                files.into_iter().map(|path| Ok((path.to_string(), self.0.read(&path)?))).collect()
+            }
+            workload_file::From::Chart(chart) => {
+                let told = format!("# {} {} {:?}\n", chart.chart, chart.release, chart.values);
+                Ok(vec![("helm template".into(), [told.as_bytes(), CHART.as_bytes()].concat())])
+            }
+        }
+    }
+}
+
+/// As `helm template` writes: a namespace, a role of the cluster, a test that nobody asked for.
+const CHART: &str = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: default}\nspec: {replicas: 1}\n\
+    ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: web}\n\
+    ---\napiVersion: v1\nkind: Pod\nmetadata: {name: web-test, annotations: {helm.sh/hook: test}}\n";
+
+fn beside(header: &str, files: &[(&str, &str)]) -> Result<amiproof_model::workload::Workload, String> {
+    let files = files.iter().map(|(path, text)| ((*path).into(), text.as_bytes().to_vec())).collect();
+    let text = format!("{HEADER}  expect: [ready: deployment/web]\n  from: {header}\n");
+    workload_file::parse_beside("w.yaml", text.as_bytes(), &Beside(files)).map_err(|problems| printed(&problems))
+}
+
+#[test]
+fn a_header_alone_takes_a_folder_of_manifests_or_a_chart() {
+    let plain = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec: {replicas: 2}\n";
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n";
+    let workload = beside("{folder: k8s}", &[("k8s/web.yaml", plain), ("k8s/service.yml", service)]).unwrap();
+    assert_eq!(workload.objects.len(), 2);
+    let metadata = &workload.objects.iter().find(|object| object["kind"] == "Deployment").unwrap()["metadata"];
+    assert_eq!(*metadata, serde_json::json!({"name": "web"}), "the namespace is amiproof's");
+    let workload = beside("{chart: charts/web, values: [a.yaml], skip: [ClusterRole]}", &[]).unwrap();
+    let kinds: Vec<&str> = workload.objects.iter().filter_map(|object| object["kind"].as_str()).collect();
+    assert_eq!(kinds, ["Deployment"], "the role is skipped, the chart's test is not ours");
+}
+
+#[test]
+fn what_is_wrong_with_manifests_elsewhere_is_said_at_their_own_lines() {
+    let twice = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+    let cases = [
+        ("{folder: k8s}", vec![]),
+        ("{folder: k8s, chart: x}", vec![]),
+        ("{}", vec![]),
+        ("{folder: k8s, release: x}", vec![]),
+        ("{chart: charts/web}", vec![]),
+        (
+            "{folder: k8s}",
+            vec![("k8s/a.yaml", "kind: {\n"), ("k8s/b.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: x}\n")],
+        ),
+        ("{folder: k8s}", vec![("k8s/a.yaml", twice), ("k8s/b.yaml", twice)]),
+        ("{folder: k8s, skip: [ConfigMap]}", vec![("k8s/a.yaml", twice)]),
+    ];
+    let report: String = cases
+        .iter()
+        .map(|(header, files)| {
+            format!(
+                "== {header} {:?}\n{}",
+                files.iter().map(|file| file.0).collect::<Vec<_>>(),
+                beside(header, files).expect_err(header)
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(report);
+}

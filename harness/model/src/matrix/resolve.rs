@@ -249,7 +249,10 @@ fn workloads(asked: &mut Asked<'_>, raw: Option<List<String>>) -> (Vec<WorkloadS
 
 fn own_workload(asked: &mut Asked<'_>, path: &str, file: &Utf8Path, earlier: &[Workload]) -> Option<Workload> {
     let (_, bytes) = asked.read(path, file.as_str(), "check the file's permissions")?;
-    match workload_file::parse(&asked.shown(file), &bytes) {
+    let root = Utf8Path::new(asked.file).parent().unwrap_or(Utf8Path::new(""));
+    let folder = file.parent().unwrap_or(Utf8Path::new(""));
+    let beside = workload_file::OfFiles { files: asked.files, folder, shown: root };
+    match workload_file::parse_beside(&asked.shown(file), &bytes, &beside) {
         Ok(workload) if earlier.iter().any(|other| other.name == workload.name) => {
             asked.problem(
                 path,

@@ -3,6 +3,8 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 
+use crate::workload_file::Chart;
+
 /// Reads files by their paths relative to the matrix file.
 pub trait ReadFile {
     /// The bytes of a file. A reader may stop behind 5 MiB: no file that is read may be larger.
@@ -16,6 +18,14 @@ pub trait ReadFile {
     /// # Errors
     /// A clause that says why it cannot be listed: `no such folder`.
     fn workload_files(&self, folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, String>;
+
+    /// What a Helm chart renders to; its paths are relative to the matrix file.
+    ///
+    /// # Errors
+    /// A clause that says why it cannot be rendered: `helm is not installed`, or what helm says.
+    fn chart(&self, chart: &Chart) -> Result<Vec<u8>, String> {
+        Err(format!("nothing renders charts here ({})", chart.chart))
+    }
 }
 
 /// Files that are in memory already.

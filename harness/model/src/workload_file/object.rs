@@ -1,6 +1,6 @@
 //! The Kubernetes objects of a workload file: what amiproof must know of them before it applies them.
 
-use super::Asked;
+use super::{Asked, Owner};
 use crate::problem::instead;
 use crate::workload::{PLACE_ANNOTATION, PLACE_PEER, REPLICAS_ANNOTATION, REPLICAS_AS_FIT};
 use crate::yaml::{Node, Value};
@@ -8,6 +8,7 @@ use crate::yaml::{Node, Value};
 /// An object with what identifies it.
 pub(super) struct Object<'a> {
     pub(super) node: &'a Node,
+    owner: Owner,
     /// The API group without the version; empty for the core group.
     group: &'a str,
     kind: &'a str,
@@ -51,7 +52,7 @@ const CLUSTER_SCOPED: [&str; 22] = [
 ];
 
 /// Reads what identifies a document as an object; problems are noted.
-pub(super) fn read<'a>(asked: &mut Asked<'_>, node: &'a Node) -> Option<Object<'a>> {
+pub(super) fn read<'a>(asked: &mut Asked, node: &'a Node, owner: Owner) -> Option<Object<'a>> {
     if !matches!(node.value, Value::Map(_)) {
         asked.problem(
             node.place,
@@ -76,30 +77,35 @@ pub(super) fn read<'a>(asked: &mut Asked<'_>, node: &'a Node) -> Option<Object<'
         "add metadata: {name: ...}",
     );
     let (api_version, kind, name) = (api_version?, kind?, name?);
-    check_scope(asked, node, kind);
+    check_scope(asked, node, kind, owner);
     check_name(asked, node, name);
     check_placement(asked, node);
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    Some(Object { node, group, kind, name })
+    Some(Object { node, owner, group, kind, name })
 }
 
-fn check_scope(asked: &mut Asked<'_>, node: &Node, kind: &str) {
+fn check_scope(asked: &mut Asked, node: &Node, kind: &str, owner: Owner) {
     let at = node.place_of("kind");
     if CLUSTER_SCOPED.contains(&kind) {
         let message = format!("a {kind} belongs to no namespace, so it would touch every variant and outlive the run");
-        asked.problem(at, "kind", message, "use only kinds that live in a namespace");
+        let mend = match owner {
+            Owner::Own => "use only kinds that live in a namespace".to_owned(),
+            Owner::Foreign => format!("render it without, or leave it out with spec.from.skip: [{kind}]"),
+        };
+        asked.problem(at, "kind", message, mend);
     }
     if kind == "List" {
         asked.problem(at, "kind", "a List hides the objects in it", "write each object as a document of its own");
     }
-    if node.get("metadata").and_then(|metadata| metadata.get("namespace")).is_some() {
+    let has_namespace = node.get("metadata").and_then(|metadata| metadata.get("namespace")).is_some();
+    if owner == Owner::Own && has_namespace {
         let message = "namespaces are amiproof's: each variant gets one of its own";
         asked.problem(node.place_of("metadata.namespace"), "metadata.namespace", message, "remove the key");
     }
 }
 
 /// Pods and Services need DNS labels, most other kinds DNS subdomains (Kubernetes, "Object names and IDs").
-fn check_name(asked: &mut Asked<'_>, node: &Node, name: &str) {
+fn check_name(asked: &mut Asked, node: &Node, name: &str) {
     let is_legal = name.len() <= 63
         && name.split('.').all(|label| {
             label.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
@@ -118,7 +124,7 @@ fn check_name(asked: &mut Asked<'_>, node: &Node, name: &str) {
     }
 }
 
-fn check_placement(asked: &mut Asked<'_>, node: &Node) {
+fn check_placement(asked: &mut Asked, node: &Node) {
     for path in ["metadata", "spec.template.metadata", "spec.jobTemplate.spec.template.metadata"] {
         let metadata = path.split('.').try_fold(node, |node, key| node.get(key));
         let Some(Value::Map(annotations)) = metadata.and_then(|node| node.get("annotations")).map(|node| &node.value)
@@ -145,8 +151,8 @@ fn check_placement(asked: &mut Asked<'_>, node: &Node) {
 }
 
 /// Notes objects that are there twice.
-pub(super) fn check_duplicates(asked: &mut Asked<'_>, objects: &[Object<'_>]) {
-    for (index, object) in objects.iter().enumerate() {
+pub(super) fn check_duplicates(asked: &mut Asked, objects: &[Object<'_>], new: usize) {
+    for (index, object) in objects.iter().enumerate().skip(new) {
         let same =
             |other: &&Object<'_>| (other.group, other.kind, other.name) == (object.group, object.kind, object.name);
         if let Some(earlier) = objects[..index].iter().find(same) {
@@ -169,11 +175,22 @@ pub(super) fn find(target: &str, kinds: &[&str], objects: &[Object<'_>]) -> Resu
             if known.is_empty() { format!("write {}/name", kinds.join("/name or ")) } else { instead(target, &known) };
         return Err((format!("'{target}' does not name a {}", kinds.join(" or ")), mend));
     }
-    let mend = if known.is_empty() { "add the object to this file".to_owned() } else { instead(target, &known) };
-    Err((format!("no object in this file is {target}"), mend))
+    let mend = if known.is_empty() { "add the object to this workload".to_owned() } else { instead(target, &known) };
+    Err((format!("no object of this workload is {target}"), mend))
 }
 
 impl Object<'_> {
+    /// The object as JSON; the namespace of a manifest that was written for something else gives way to amiproof's.
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        let mut json = self.node.to_json();
+        if self.owner == Owner::Foreign
+            && let Some(metadata) = json["metadata"].as_object_mut()
+        {
+            metadata.remove("namespace");
+        }
+        json
+    }
+
     /// What expectations of these kinds can call it, and what it makes.
     fn targets(&self, kinds: &[&str]) -> Vec<String> {
         let word = match (self.group, self.kind) {

@@ -1,0 +1,185 @@
+//! Manifests that a header names instead of holding them: a folder, or a Helm chart that the caller renders.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::object::{self, Object};
+use super::{Asked, Owner};
+use crate::form::List;
+use crate::matrix::ReadFile;
+use crate::yaml::{self, Limits, Node};
+
+/// Manifests that are elsewhere: exactly one of folder and chart. Namespaces in them give way to amiproof's.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct FromSection {
+    /// A folder of *.yaml files, relative to this one.
+    #[schemars(example = &"k8s")]
+    folder: Option<String>,
+    /// A Helm chart: a folder or archive relative to this file, or a reference that `helm template` understands (oci://…).
+    #[schemars(example = &"charts/payments")]
+    chart: Option<String>,
+    /// The release's name for the chart. Without it: app.
+    #[schemars(example = &"payments")]
+    release: Option<String>,
+    /// Files of values for the chart, relative to this one.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["values.yaml"]]))]
+    values: Option<List<String>>,
+    /// Kinds to leave out, like those that belong to no namespace.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["ClusterRole", "ClusterRoleBinding"]]))]
+    skip: Option<List<String>>,
+}
+
+/// Where manifests come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    /// Every `*.yaml` and `*.yml` right inside a folder, in order of names.
+    Folder(Utf8PathBuf),
+    /// What a chart renders to.
+    Chart(Chart),
+}
+
+/// A Helm chart with what it is rendered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chart {
+    /// The chart as the file names it, below the file's folder unless it is a reference with `://`.
+    pub chart: String,
+    /// The release's name.
+    pub release: String,
+    /// Files of values.
+    pub values: Vec<Utf8PathBuf>,
+}
+
+/// Reads what lies beside a workload file.
+pub trait Beside {
+    /// Every file of manifests with what problems call it.
+    ///
+    /// # Errors
+    /// A clause that says why there are none: `no such folder`, `helm is not installed`.
+    fn manifests(&self, from: &From) -> Result<Vec<(String, Vec<u8>)>, String>;
+}
+
+/// Nothing lies beside: for texts that come from no folder.
+pub(super) struct Nothing;
+
+impl Beside for Nothing {
+    fn manifests(&self, _: &From) -> Result<Vec<(String, Vec<u8>)>, String> {
+        Err("this workload comes from no folder".to_owned())
+    }
+}
+
+/// What lies beside a workload file that a matrix names.
+pub struct OfFiles<'a> {
+    /// The files beside the matrix.
+    pub files: &'a dyn ReadFile,
+    /// The workload file's folder, relative to the matrix file.
+    pub folder: &'a Utf8Path,
+    /// The matrix file's folder, put in front of paths in problems.
+    pub shown: &'a Utf8Path,
+}
+
+impl Beside for OfFiles<'_> {
+    fn manifests(&self, from: &From) -> Result<Vec<(String, Vec<u8>)>, String> {
+        match from {
+            From::Folder(folder) => {
+                let listed = self.files.workload_files(&self.folder.join(folder))?;
+                let read = |path: Utf8PathBuf| {
+                    let bytes = self.files.read(&path).map_err(|why| format!("{path} cannot be read: {why}"))?;
+                    Ok((self.shown.join(&path).into_string(), bytes))
+                };
+                listed.into_iter().map(read).collect()
+            }
+            From::Chart(chart) => {
+                let local = |path: &str| self.folder.join(path);
+                let place = if chart.chart.contains("://") { chart.chart.clone() } else { local(&chart.chart).into() };
+                let values = chart.values.iter().map(|file| local(file.as_str())).collect();
+                let rendered = Chart { chart: place, release: chart.release.clone(), values };
+                Ok(vec![(format!("helm template {}", chart.chart), self.files.chart(&rendered)?)])
+            }
+        }
+    }
+}
+
+/// One file of manifests, parsed.
+pub(super) struct Manifest {
+    file: String,
+    documents: Vec<Node>,
+}
+
+/// Reads the manifests that a header names; what is wrong is noted.
+pub(super) fn read(asked: &mut Asked, header: &Node, raw: &FromSection, beside: &dyn Beside) -> Vec<Manifest> {
+    let at = header.place_of("spec.from");
+    let release = raw.release.clone().unwrap_or_else(|| "app".to_owned());
+    let texts = |list: &Option<List<String>>| list.iter().flatten().flatten().cloned().collect::<Vec<_>>();
+    let values: Vec<Utf8PathBuf> = texts(&raw.values).into_iter().map(Utf8PathBuf::from).collect();
+    let from = match (&raw.folder, &raw.chart) {
+        (Some(folder), None) if raw.release.is_none() && values.is_empty() => From::Folder(folder.into()),
+        (None, Some(chart)) => From::Chart(Chart { chart: chart.clone(), release, values }),
+        (Some(_), None) => {
+            let message = "release and values belong to a chart";
+            asked.problem(at, "spec.from", message, "remove them, or name a chart instead of a folder");
+            return Vec::new();
+        }
+        _ => {
+            asked.problem(at, "spec.from", "exactly one of folder and chart is needed", "name one of them");
+            return Vec::new();
+        }
+    };
+    let files = match beside.manifests(&from) {
+        Ok(files) => files,
+        Err(why) => {
+            let what = match &from {
+                From::Folder(folder) => format!("the manifests in {folder} cannot be read: {why}"),
+                From::Chart(chart) => format!("the chart {} cannot be rendered: {why}", chart.chart),
+            };
+            asked.problem(at, "spec.from", what, "check the path, which is relative to this file");
+            return Vec::new();
+        }
+    };
+    let skip = texts(&raw.skip);
+    let mut manifests = Vec::new();
+    for (file, bytes) in files {
+        match yaml::documents(&file, &bytes, Limits::WORKLOAD) {
+            Ok(mut documents) => {
+                documents.retain(|document| is_wanted(document, &skip));
+                manifests.push(Manifest { file, documents });
+            }
+            Err(problem) => asked.problems.push(problem),
+        }
+    }
+    if manifests.iter().all(|manifest| manifest.documents.is_empty()) && asked.problems.is_empty() {
+        asked.problem(
+            at,
+            "spec.from",
+            "there are no objects in it",
+            "check the path, and what spec.from.skip leaves out",
+        );
+    }
+    manifests
+}
+
+/// Kinds that are skipped are not wanted, and neither are a chart's own tests (Helm, "Chart Tests"): `helm test` starts those.
+fn is_wanted(document: &Node, skip: &[String]) -> bool {
+    let text = |node: Option<&Node>| node.and_then(Node::text).unwrap_or_default().to_owned();
+    let kind = text(document.get("kind"));
+    let annotations = document.get("metadata").and_then(|metadata| metadata.get("annotations"));
+    let hook = text(annotations.and_then(|annotations| annotations.get("helm.sh/hook")));
+    !skip.contains(&kind) && !hook.split(',').any(|hook| hook.trim().starts_with("test"))
+}
+
+/// The objects of all manifests; what is wrong is noted at their own files.
+pub(super) fn objects<'a>(asked: &mut Asked, manifests: &'a [Manifest]) -> Vec<Object<'a>> {
+    let own = asked.file.clone();
+    let mut objects: Vec<Object<'a>> = Vec::new();
+    for manifest in manifests {
+        asked.file.clone_from(&manifest.file);
+        let known = objects.len();
+        for document in &manifest.documents {
+            objects.extend(object::read(asked, document, Owner::Foreign));
+        }
+        object::check_duplicates(asked, &objects, known);
+    }
+    asked.file = own;
+    objects
+}
