@@ -116,7 +116,7 @@ fn heading(report: &Report) -> String {
         words,
         run.id,
         code(&cluster.name),
-        cluster.kubernetes_version,
+        cluster.kubernetes(),
         text::moment(run.started),
         text::duration(run.seconds),
         text::duration(run.critical_path_seconds),

@@ -21,6 +21,7 @@ use amiproof_core::context::{Context, Peers};
 use amiproof_core::ledger::{self, Ledger, State};
 use amiproof_core::pace::Pace;
 use amiproof_core::probe::{self, Way};
+use amiproof_core::run::nodes::selector_of;
 use amiproof_core::workload;
 use amiproof_model::charge::{TrafficPair, broken_nodes};
 use amiproof_model::matrix::{self, Files, Matrix};
@@ -105,15 +106,15 @@ async fn groups(access: &Access) -> Groups {
     found.into_iter().map(|(group, nodes)| (group, Arc::new(nodes::records(nodes)))).collect()
 }
 
-/// The matrix that would have made these node groups.
-fn matrix(groups: &Groups, reference: &str, version: &str) -> Matrix {
-    let mut text = format!(
-        "apiVersion: amiproof/v1\nkind: Matrix\nmetadata: {{name: cluster}}\ncluster: {{name: by-kubeconfig, region: us-west-2, \
-         kubernetesVersion: \"{version}\", create: false}}\nvariants:\n"
-    );
+/// The matrix of these node groups.
+fn matrix(groups: &Groups, reference: &str) -> Matrix {
+    let mut text =
+        "apiVersion: amiproof/v1\nkind: Matrix\nmetadata: {name: cluster}\ncluster: {name: by-kubeconfig}\nvariants:\n"
+            .to_owned();
     for group in groups.keys() {
         let twin = if group == reference { String::new() } else { format!(", reference: {reference}") };
-        writeln!(text, "  - {{name: {group}, family: al2023, ami: {{ssm: recommended}}{twin}}}").unwrap();
+        let nodes = format!("{{selector: {NODE_GROUP_LABEL}={group}}}");
+        writeln!(text, "  - {{name: {group}, family: al2023, nodes: {nodes}{twin}}}").unwrap();
     }
     matrix::resolve("cluster.yaml", text.as_bytes(), &Files::new(), &[])
         .unwrap_or_else(|problems| panic!("{problems:#?}"))
@@ -194,7 +195,8 @@ async fn prepare() -> Prepared {
     assert!(groups.contains_key(&reference), "the cluster has no node group {reference}");
     let version = access.client().apiserver_version().await.unwrap();
     let minor = version.minor.trim_end_matches('+');
-    let matrix = Arc::new(matrix(&groups, &reference, &format!("{}.{minor}", version.major)));
+    let kubernetes = format!("{}.{minor}", version.major);
+    let matrix = Arc::new(matrix(&groups, &reference));
     let temporary = tempfile::tempdir().unwrap();
     let folder = Utf8PathBuf::try_from(temporary.path().to_owned()).unwrap();
     let run: RunId = format!("r-{}-test", Timestamp::now().strftime("%Y%m%d-%H%M%S")).parse().unwrap();
@@ -207,10 +209,11 @@ async fn prepare() -> Prepared {
             matrix: matrix.clone(),
             subject: Subject::Variant(variant.name.clone()),
             variant: Arc::new(variant.clone()),
-            node_group: variant.name.to_string(),
+            selector: selector_of(&run, variant),
             nodes: groups[variant.name.as_str()].clone(),
             peers: tokio::sync::watch::channel(peers).1,
             cluster: access.clone(),
+            kubernetes: kubernetes.parse().unwrap(),
             aws: None,
             ledger: ledger.clone(),
             pace: Pace::REAL,
@@ -239,7 +242,7 @@ async fn every_node_group_passes_what_it_should_and_fails_what_it_should() {
     let work = checks.flat_map(|check| contexts.iter().map(move |context| (check, context)));
     let asked = work.map(async |(check, context)| Cell {
         check: check.id.to_string(),
-        group: context.node_group.clone(),
+        group: context.variant.name.to_string(),
         result: ask(context, check).await,
     });
     let cells: Vec<Cell> = futures::stream::iter(asked).buffer_unordered(AT_A_TIME).collect().await;

@@ -110,7 +110,7 @@ async fn on_cluster(file: &Utf8Path, folder: Utf8PathBuf, checks: Vec<Check>) ->
         None => Pace::REAL,
     };
     let settings = Settings { region: Some(header.region), endpoint: header.endpoint, pace, ..Settings::default() };
-    let tools = Tools { clients: Clients::connect(settings).await?, ledger, pace };
+    let tools = Tools { clients: Some(Clients::connect(settings).await?), access: None, ledger, pace };
     let steps = Steps { provision: false, network_only: false, test: true, scan: true, teardown: false };
     Ok(run::run(plan(matrix, checks, steps, folder, base, header.run), tools, Stop::default(), |_| ()).await)
 }
@@ -123,7 +123,7 @@ async fn on_lab(checks: Vec<Check>) -> Result<Report, Failure> {
     let (key, secret) = Lab::credentials();
     let pace = Pace::faster(TIME_SCALE);
     let settings = Settings {
-        region: Some(matrix.cluster.region.clone()),
+        region: matrix.cluster.region.clone(),
         endpoint: Some(lab.endpoint()),
         credentials: Some((key.to_owned(), secret.to_owned())),
         pace,
@@ -138,13 +138,13 @@ async fn on_lab(checks: Vec<Check>) -> Result<Report, Failure> {
         run: "conformance".parse()?,
         matrix: matrix.name.clone(),
         account: clients.whoami().await?.account,
-        region: matrix.cluster.region.clone(),
+        region: matrix.cluster.region.clone().unwrap_or_default(),
         endpoint: Some(lab.endpoint()),
         started: now,
         expires: now + Duration::from_secs(3600),
     };
     let run_id = header.run.clone();
-    let tools = Tools { clients, ledger: Ledger::create(&path, header)?, pace };
+    let tools = Tools { clients: Some(clients), access: None, ledger: Ledger::create(&path, header)?, pace };
     let steps = Steps { provision: true, network_only: false, test: true, scan: true, teardown: true };
     let plan = plan(matrix, checks, steps, path, Utf8PathBuf::new(), run_id);
     let report = run::run(plan, tools, Stop::default(), |_| ()).await;

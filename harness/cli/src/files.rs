@@ -62,6 +62,16 @@ pub(crate) fn problems(file: &Utf8Path) -> Result<Inputs, Vec<Problem>> {
     Ok(Inputs { matrix: resolved.matrix, waivers: resolved.waivers, workloads, warnings: resolved.warnings })
 }
 
+/// The AWS region of the matrix.
+pub(crate) fn region(matrix: &Matrix) -> Result<&str, Failure> {
+    matrix.cluster.region.as_deref().ok_or_else(|| {
+        Failure::usage(
+            "the matrix names no AWS region, so the cluster can be reached by its kubeconfig only",
+            "add --kubeconfig, or cluster.region to the matrix",
+        )
+    })
+}
+
 /// Every check there is, workloads included.
 pub(crate) fn checks(workloads: &[Workload]) -> Result<Vec<Check>, Failure> {
     amiproof_suites::all(workloads)

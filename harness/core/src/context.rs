@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use amiproof_model::matrix::{Matrix, Variant};
-use amiproof_model::name::RunId;
+use amiproof_model::name::{KubernetesVersion, RunId};
 use amiproof_model::report::{NodeRecord, Subject};
+use amiproof_model::selector::NodeSelector;
+use amiproof_model::verdict::Verdict;
 use camino::Utf8PathBuf;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -22,14 +24,16 @@ pub struct Context {
     pub subject: Subject,
     /// The variant under test; for a check of the cluster the one whose nodes it may use.
     pub variant: Arc<Variant>,
-    /// Its managed node group.
-    pub node_group: String,
+    /// Which nodes of the cluster are its: what pods are pinned to.
+    pub selector: NodeSelector,
     /// Its nodes, by index.
     pub nodes: Arc<Vec<NodeRecord>>,
     /// The nodes of the reference variant: `Pending` until they are Ready.
     pub peers: watch::Receiver<Peers>,
     /// Kubernetes.
     pub cluster: crate::cluster::Access,
+    /// The control plane's version, as its API server says.
+    pub kubernetes: KubernetesVersion,
     /// AWS; `None` where the cluster is tested by kubeconfig alone.
     pub aws: Option<crate::aws::Clients>,
     /// The record of everything that the run makes.
@@ -43,6 +47,24 @@ pub struct Context {
     /// Fires when the run is interrupted. Long work selects on it; the runner cancels the rest.
     pub cancel: CancellationToken,
 }
+
+impl Context {
+    /// The EKS node group of the variant, where its nodes are chosen by one: made by the run, or named by the selector.
+    pub fn node_group(&self) -> Option<&str> {
+        self.selector.value_of(crate::cluster::NODE_GROUP_LABEL)
+    }
+
+    /// AWS, or the verdict of a question that only AWS could answer.
+    ///
+    /// # Errors
+    /// [`Verdict::NotApplicable`] where the run has no AWS account.
+    pub fn account(&self) -> Result<&crate::aws::Clients, Verdict> {
+        self.aws.as_ref().ok_or_else(|| Verdict::NotApplicable(NO_ACCOUNT.to_owned()))
+    }
+}
+
+/// Why a question that only AWS could answer is not asked of a cluster that is known by its kubeconfig alone.
+pub const NO_ACCOUNT: &str = "no AWS account";
 
 /// The nodes of the reference variant.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use amiproof_model::matrix::{AmiSource, Architecture, Capacity, Family, Hardening, Timeouts, UserData, Variant};
+use amiproof_model::matrix::{
+    AmiSource, Architecture, Capacity, ClusterSpec, Family, Hardening, MadeNodes, Matrix, NodeSource, SuiteSelection,
+    Timeouts, UserData, Variant,
+};
 use amiproof_model::name::Level;
 
 /// A variant with everything as the matrix' defaults say.
@@ -12,20 +15,51 @@ pub(crate) fn variant(name: &str, family: Family) -> Variant {
         family,
         reference: None,
         hardening: None,
-        ami: AmiSource::Recommended,
         architecture: Architecture::X86_64,
-        user_data: None,
-        nodes: 2,
-        instance_types: vec!["m6i.large".to_owned()],
-        capacity: Capacity::OnDemand,
-        kubernetes_version: "1.36".parse().unwrap(),
+        nodes: NodeSource::Made(made()),
         imds_hop_limit: 2,
-        volume_gib: 40,
         timeouts: Timeouts {
             nodes_ready: Duration::from_secs(480),
             check: Duration::from_secs(300),
             os_scan: Duration::from_secs(2700),
         },
+    }
+}
+
+/// A matrix of these variants for a cluster that exists.
+pub(crate) fn matrix(variants: Vec<Variant>) -> Matrix {
+    let cluster = ClusterSpec {
+        name: "test".to_owned(),
+        region: Some("us-west-2".to_owned()),
+        kubernetes_version: Some("1.36".parse().unwrap()),
+        create: false,
+        subnet_ids: Vec::new(),
+        role_arn: None,
+        node_role_arn: None,
+        windows_node_role_arn: None,
+        addons: Vec::new(),
+    };
+    Matrix {
+        name: "test".to_owned(),
+        cluster,
+        variants,
+        suites: SuiteSelection::default(),
+        thresholds: Vec::new(),
+        workloads: Vec::new(),
+        waivers: None,
+    }
+}
+
+/// Two nodes with everything as the matrix' defaults say.
+pub(crate) fn made() -> MadeNodes {
+    MadeNodes {
+        count: 2,
+        ami: AmiSource::Recommended,
+        user_data: None,
+        instance_types: vec!["m6i.large".to_owned()],
+        capacity: Capacity::OnDemand,
+        kubernetes_version: "1.36".parse().unwrap(),
+        volume_gib: 40,
     }
 }
 

@@ -115,7 +115,7 @@ mod tests {
                 name: "c".into(),
                 region: String::new(),
                 account: String::new(),
-                kubernetes_version: "1.36".parse().unwrap(),
+                kubernetes_version: "1.36".parse().ok(),
                 lab: true,
             },
             variants: Vec::new(),

@@ -104,6 +104,9 @@ impl<'a> Check<'a> {
             return Some(Json::Null);
         }
         let plain = self.plain(schema);
+        if let Some(choices) = plain["anyOf"].as_array() {
+            return self.visit_any(node, choices, path);
+        }
         if plain["oneOf"].is_array() || plain["enum"].is_array() || plain["const"].is_string() {
             return self.visit_choice(node, plain, &path);
         }
@@ -123,6 +126,21 @@ impl<'a> Check<'a> {
                 None
             }
         }
+    }
+
+    /// A value that may be of several types: the one whose type it has.
+    fn visit_any(&mut self, node: &Node, choices: &'a [Json], path: String) -> Option<Json> {
+        let fitting = choices.iter().find(|choice| fits(type_of(self.plain(choice)), &node.value));
+        if let Some(choice) = fitting {
+            return self.visit(node, choice, path);
+        }
+        let names: Vec<&str> = choices.iter().map(|choice| type_name(type_of(self.plain(choice)))).collect();
+        let mend = match choices.iter().find(|choice| type_of(self.plain(choice)) == "object") {
+            Some(map) => format!("write {}, like {}", one_of(&names), self.example(map)),
+            None => format!("write {}", one_of(&names)),
+        };
+        self.problem(node.place, &path, format!("expected {}, found {}", one_of(&names), kind_of(&node.value)), mend);
+        None
     }
 
     fn visit_map(&mut self, place: Place, entries: &[Entry], schema: &'a Json, path: &str) -> Json {
@@ -260,9 +278,22 @@ impl<'a> Check<'a> {
     }
 }
 
-/// The one choice of an `anyOf` that is not null.
+/// The choice of an `anyOf` that is not null, where there is only one.
 fn non_null_choice(schema: &Json) -> Option<&Json> {
-    schema["anyOf"].as_array()?.iter().find(|choice| choice["type"] != "null")
+    let mut choices = schema["anyOf"].as_array()?.iter().filter(|choice| choice["type"] != "null");
+    choices.next().filter(|_| choices.next().is_none())
+}
+
+/// Whether a value is of a type, also where it breaks that type's other rules.
+fn fits(wanted: &str, value: &Value) -> bool {
+    match value {
+        Value::Map(_) => wanted == "object",
+        Value::List(_) => wanted == "array",
+        Value::Text(_) => wanted == "string",
+        Value::Bool(_) => wanted == "boolean",
+        Value::Number { .. } => wanted == "integer" || wanted == "number",
+        Value::Null => false,
+    }
 }
 
 fn allows_null(schema: &Json) -> bool {
@@ -309,16 +340,20 @@ fn kind_of(value: &Value) -> String {
     }
 }
 
-/// What to say of a value of another type than the schema wants.
-fn wrong_type(wanted: &str, node: &Node, schema: &Json) -> (String, String) {
-    let want = match wanted {
+fn type_name(wanted: &str) -> &'static str {
+    match wanted {
         "object" => "a map",
         "array" => "a list",
         "string" => "text",
         "boolean" => "true or false",
         "integer" => "a whole number",
         _ => "a number",
-    };
+    }
+}
+
+/// What to say of a value of another type than the schema wants.
+fn wrong_type(wanted: &str, node: &Node, schema: &Json) -> (String, String) {
+    let want = type_name(wanted);
     let message = format!("expected {want}, found {}", kind_of(&node.value));
     let mend = match (wanted, &node.value) {
         (_, Value::Null) => "write a value, or remove the key".to_owned(),

@@ -17,6 +17,7 @@ pub mod name;
 pub mod problem;
 pub mod report;
 pub mod schema;
+pub mod selector;
 pub mod threshold;
 pub mod verdict;
 pub mod waiver;

@@ -87,11 +87,19 @@ pub struct ClusterRecord {
     /// The AWS account, 12 digits; empty where none is involved.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub account: String,
-    /// The control plane's version as it answered, or as the matrix asks where it never answered.
-    pub kubernetes_version: KubernetesVersion,
+    /// The control plane's version as it answered, or as the matrix asks where it never answered; absent where neither says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes_version: Option<KubernetesVersion>,
     /// Whether the run talked to the lab instead of AWS.
     #[serde(default)]
     pub lab: bool,
+}
+
+impl ClusterRecord {
+    /// The control plane's version for people: `1.35`, or `unknown`.
+    pub fn kubernetes(&self) -> &str {
+        self.kubernetes_version.as_ref().map_or("unknown", KubernetesVersion::as_str)
+    }
 }
 
 /// One AMI variant as it was really run.
@@ -114,7 +122,7 @@ pub struct VariantRecord {
     /// The AMI; absent when it could not be resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ami: Option<AmiRecord>,
-    /// The managed node group's name; absent when none was made.
+    /// The managed node group's name; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_group: Option<String>,
     /// The nodes that joined, by index.

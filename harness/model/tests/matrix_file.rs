@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use amiproof_model::matrix::{AmiSource, Capacity, Family, Files, Resolved, WorkloadSource, init, resolve};
+use amiproof_model::matrix::{AmiSource, Capacity, Family, Files, Resolved, Variant, WorkloadSource, init, resolve};
 use amiproof_model::problem::Problem;
 use amiproof_model::yaml::{self, Limits};
 use proptest::prelude::*;
@@ -55,11 +55,13 @@ fn the_demo_resolves_to_eight_variants_with_every_default_filled_in() {
         ]
     );
     let [.., cis, windows] = matrix.variants.as_slice() else { unreachable!() };
-    assert_eq!((cis.nodes, cis.imds_hop_limit, cis.volume_gib, cis.capacity), (2, 2, 30, Capacity::OnDemand));
-    assert_eq!(cis.kubernetes_version.as_str(), "1.35", "the cluster's, where the variant says nothing");
+    let made = cis.made().unwrap();
+    assert_eq!((made.count, cis.imds_hop_limit, made.volume_gib, made.capacity), (2, 2, 30, Capacity::OnDemand));
+    assert_eq!(made.kubernetes_version.as_str(), "1.35", "the cluster's, where the variant says nothing");
     assert_eq!(cis.timeouts.os_scan, Duration::from_mins(45));
-    assert_eq!((windows.volume_gib, &windows.ami, windows.family), (80, &AmiSource::Recommended, Family::Windows));
-    assert_eq!(matrix.variants[0].kubernetes_version.as_str(), "1.32");
+    let made = windows.made().unwrap();
+    assert_eq!((made.volume_gib, &made.ami, windows.family), (80, &AmiSource::Recommended, Family::Windows));
+    assert_eq!(matrix.variants[0].made().unwrap().kubernetes_version.as_str(), "1.32");
     assert_eq!(matrix.cluster.addons, ["vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver"]);
     assert_eq!(matrix.workloads, [WorkloadSource::Builtin]);
 }
@@ -68,7 +70,10 @@ fn the_demo_resolves_to_eight_variants_with_every_default_filled_in() {
 fn the_bench_matrix_has_thirty_variants_with_two_nodes() {
     let Resolved { matrix, warnings, .. } = resolved(&fixture("thirty.yaml"));
     assert_eq!(printed(&warnings), "");
-    assert_eq!((matrix.variants.len(), matrix.variants.iter().map(|variant| variant.nodes).sum::<u32>()), (30, 60));
+    assert_eq!(
+        (matrix.variants.len(), matrix.variants.iter().filter_map(Variant::made).map(|made| made.count).sum::<u32>()),
+        (30, 60)
+    );
 }
 
 #[test]
@@ -102,18 +107,46 @@ variants:
 "#;
     let matrix = resolved(text.as_bytes()).matrix;
     let [plain, own] = matrix.variants.as_slice() else { unreachable!() };
-    assert_eq!((plain.nodes, plain.capacity, plain.imds_hop_limit, plain.volume_gib), (3, Capacity::Spot, 1, 50));
-    assert_eq!((own.nodes, own.capacity, own.imds_hop_limit, own.volume_gib), (1, Capacity::OnDemand, 64, 100));
+    let times = |variant: &Variant| {
+        [variant.timeouts.nodes_ready, variant.timeouts.check, variant.timeouts.os_scan].map(|time| time.as_secs())
+    };
+    assert_eq!((times(plain), times(own)), ([480, 90, 2700], [5400, 90, 2700]));
+    assert_eq!((plain.imds_hop_limit, own.imds_hop_limit), (1, 64));
+    let (plain, own) = (plain.made().unwrap(), own.made().unwrap());
+    assert_eq!((plain.count, plain.capacity, plain.volume_gib), (3, Capacity::Spot, 50));
+    assert_eq!((own.count, own.capacity, own.volume_gib), (1, Capacity::OnDemand, 100));
     assert_eq!(
         (plain.instance_types.as_slice(), own.instance_types.as_slice()),
         (&["m6i.large".to_owned()][..], &["m6g.large".to_owned()][..])
     );
-    let times = |variant: &amiproof_model::matrix::Variant| {
-        [variant.timeouts.nodes_ready, variant.timeouts.check, variant.timeouts.os_scan].map(|time| time.as_secs())
-    };
-    assert_eq!((times(plain), times(own)), ([480, 90, 2700], [5400, 90, 2700]));
     assert_eq!(plain.ami, AmiSource::SsmParameter("/our/ami".into()));
     assert!(matrix.cluster.addons.is_empty(), "an existing cluster keeps the add-ons it has");
+}
+
+#[test]
+fn nodes_that_are_there_need_no_image_and_a_cluster_of_such_nodes_no_region() {
+    let text = r#"
+apiVersion: amiproof/v1
+kind: Matrix
+metadata: {name: nightly}
+cluster: {name: kind}
+variants:
+  - {name: stock, family: al2023, nodes: {selector: pool=stock}}
+  - {name: l1, family: al2023, reference: stock, nodes: {selector: "pool in (l1, l1-b), !spot"}, timeouts: {check: 90s}}
+"#;
+    let matrix = resolved(text.as_bytes()).matrix;
+    assert_eq!((&matrix.cluster.region, &matrix.cluster.kubernetes_version), (&None, &None));
+    let selectors: Vec<_> = matrix.variants.iter().map(|variant| variant.selector().unwrap().as_str()).collect();
+    assert_eq!(selectors, ["pool=stock", "pool in (l1, l1-b), !spot"]);
+    assert!(matrix.variants.iter().all(|variant| variant.made().is_none()));
+    let mixed = text.replace("nodes: {selector: pool=stock}", "ami: {ssm: recommended}");
+    let problems = resolve("m.yaml", mixed.as_bytes(), &Files::new(), &SUITES).unwrap_err();
+    insta::assert_snapshot!(printed(&problems), @r#"
+    m.yaml:5:10: cluster: the key 'region' is missing
+      = help: add it, like region: "us-west-2"
+    m.yaml:5:10: cluster: the key 'kubernetesVersion' is missing
+      = help: add it, like kubernetesVersion: "1.35"
+    "#);
 }
 
 #[test]
@@ -129,7 +162,7 @@ variants:
 "#;
     let matrix = resolved(text.as_bytes()).matrix;
     assert_eq!(
-        (matrix.variants[1].name.as_str(), matrix.variants[1].nodes, matrix.variants[1].family),
+        (matrix.variants[1].name.as_str(), matrix.variants[1].made().unwrap().count, matrix.variants[1].family),
         ("other", 4, Family::Al2023)
     );
     let wrong = text.replace("family: al2023", "family: al2024");
@@ -164,7 +197,10 @@ fn files_beside_the_matrix_are_read_with_it() {
     .unwrap_or_else(|problems| panic!("{}", printed(&problems)));
     assert_eq!(resolved.matrix.workloads, [WorkloadSource::Builtin, WorkloadSource::Folder("our-apps".into())]);
     assert_eq!(resolved.own_workloads[0].name, "our-app");
-    assert_eq!(resolved.matrix.variants[0].user_data.as_ref().unwrap().text, "apiVersion: node.eks.aws/v1alpha1\n");
+    assert_eq!(
+        resolved.matrix.variants[0].made().unwrap().user_data.as_ref().unwrap().text,
+        "apiVersion: node.eks.aws/v1alpha1\n"
+    );
     assert_eq!(resolved.waivers.len(), 1);
     insta::assert_snapshot!(printed(&resolved.warnings), @r"
     ci/amiproof.yaml:7:10: waivers: waivers.yaml has a waiver for the variant 'b', which is not in this matrix
@@ -244,6 +280,9 @@ fn fragments() -> impl Strategy<Value = String> {
         "    family: windows\n",
         "    reference: a\n",
         "    nodes: 99999999999999999999\n",
+        "    nodes: {selector: \"a in (b\"}\n",
+        "    nodes: {selector: a=b}\n",
+        "    nodes: [1]\n",
         "    ami: {id: ami-ü}\n",
         "    ami: {packerManifest: \"\"}\n",
         "  - *a\n",
@@ -309,7 +348,7 @@ fn every_image_that_the_matrices_ask_for_is_one_host_profile_of_the_lab() {
                 let image = &profile["image"];
                 let text = |key: &str| image[key].as_str().unwrap_or_default();
                 profile["os"]["family"] == variant.family.word()
-                    && match &variant.ami {
+                    && match &variant.made().unwrap().ami {
                         AmiSource::Filter { owner, name } => {
                             [text("ownerAlias"), text("owner")].contains(&owner.as_str())
                                 && matches(name.as_bytes(), text("name").as_bytes())

@@ -33,7 +33,7 @@ fn heading(comparison: &Comparison) -> String {
     for (what, old, new) in [
         ("run", code(base.run.as_str()), code(candidate.run.as_str())),
         ("started", text::moment(base.started), text::moment(candidate.started)),
-        ("Kubernetes", base.kubernetes_version.to_string(), candidate.kubernetes_version.to_string()),
+        ("Kubernetes", base.kubernetes_version.clone(), candidate.kubernetes_version.clone()),
         ("amiproof", escape(&base.tool_version), escape(&candidate.tool_version)),
     ] {
         let _ = writeln!(heading, "| {what} | {old} | {new} |");

@@ -14,7 +14,7 @@ mod terminal;
 use std::collections::{HashMap, HashSet};
 
 use amiproof_model::judge::Origin;
-use amiproof_model::name::{CheckId, ControlId, KubernetesVersion, Level, RunId};
+use amiproof_model::name::{CheckId, ControlId, Level, RunId};
 use amiproof_model::report::{CheckResult, PhaseEnd, Report, Subject};
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -58,7 +58,7 @@ pub struct Side {
     /// When it started.
     pub started: Timestamp,
     /// The version of the control plane.
-    pub kubernetes_version: KubernetesVersion,
+    pub kubernetes_version: String,
     /// The version of amiproof that ran it.
     pub tool_version: String,
 }
@@ -307,7 +307,7 @@ fn side(report: &Report) -> Side {
         run: report.run.id.clone(),
         matrix: report.run.matrix.clone(),
         started: report.run.started,
-        kubernetes_version: report.cluster.kubernetes_version.clone(),
+        kubernetes_version: report.cluster.kubernetes().to_owned(),
         tool_version: report.tool.version.clone(),
     }
 }

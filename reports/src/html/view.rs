@@ -131,7 +131,7 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
         ("Started", text::moment(run.started)),
         ("Took", format!("{}{times}", text::duration(run.seconds))),
         ("Cluster", text::line(&cluster.name)),
-        ("Kubernetes", cluster.kubernetes_version.to_string()),
+        ("Kubernetes", cluster.kubernetes().to_owned()),
         ("Region", text::line(&cluster.region)),
         ("Account", text::line(&cluster.account)),
     ];

@@ -184,7 +184,7 @@ fn properties(report: &Report, subject: Option<&Subject>) -> Vec<(&'static str, 
         ("run", report.run.id.to_string()),
         ("matrix", report.run.matrix.clone()),
         ("cluster", report.cluster.name.clone()),
-        ("kubernetesVersion", report.cluster.kubernetes_version.to_string()),
+        ("kubernetesVersion", report.cluster.kubernetes().to_owned()),
         ("tool", format!("{} {}", report.tool.name, report.tool.version)),
     ];
     if report.cluster.lab {

@@ -50,8 +50,7 @@ fn write_heading(out: &mut String, report: &Report, style: &Style) {
     let place: Vec<&str> =
         [cluster.region.as_str(), cluster.account.as_str()].into_iter().filter(|place| !place.is_empty()).collect();
     let place = if place.is_empty() { String::new() } else { format!(" in {}", place.join(", ")) };
-    let words =
-        format!("{} on cluster {}{place}, Kubernetes {}", report.run.id, cluster.name, cluster.kubernetes_version);
+    let words = format!("{} on cluster {}{place}, Kubernetes {}", report.run.id, cluster.name, cluster.kubernetes());
     write_titled(out, style, 0, &report.run.matrix, &words);
     if cluster.lab {
         out.push_str("The lab answered instead of AWS: this is a simulation.\n");

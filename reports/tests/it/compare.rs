@@ -171,7 +171,7 @@ fn a_variant_that_breaks_now_is_a_regression_even_without_results() {
 fn rich() -> Comparison {
     let base = fixture::mixed();
     let mut candidate = candidate_of(&base);
-    candidate.cluster.kubernetes_version = "1.37".parse().unwrap();
+    candidate.cluster.kubernetes_version = "1.37".parse().ok();
     set(&mut candidate, "node/joined", fail("node 1", "did not join | within 8 min"));
     set(&mut candidate, "workload/pod-to-pod", Outcome::Pass);
     set(&mut candidate, "kubelet-path/logs", Outcome::NotEvaluated { reason: "no pod to read from".into() });

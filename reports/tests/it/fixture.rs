@@ -43,7 +43,7 @@ pub(crate) fn empty() -> Report {
             name: "ami-conformance".into(),
             region: "us-west-2".into(),
             account: "111122223333".into(),
-            kubernetes_version: "1.36".parse().unwrap(),
+            kubernetes_version: "1.36".parse().ok(),
             lab: false,
         },
         variants: Vec::new(),

@@ -3,7 +3,7 @@
 use amiproof_core::aws::instances::Instance;
 use amiproof_core::check::{CheckError, Decision, Scope, always};
 use amiproof_core::cluster::NODE_IMAGE_LABEL;
-use amiproof_core::context::Context;
+use amiproof_core::context::{Context, NO_ACCOUNT};
 use amiproof_model::matrix::AmiSource;
 use amiproof_model::name::AmiId;
 use amiproof_model::report::{NodeRecord, Phase};
@@ -36,10 +36,7 @@ struct Booted {
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(instances) = instances(context).await? else {
-        return Ok(Verdict::NotEvaluated(
-            "which image a node booted is asked of EC2, and this run has no AWS account".to_owned(),
-        )
-        .into());
+        return Ok(Verdict::NotApplicable(NO_ACCOUNT.to_owned()).into());
     };
     let nodes = now(context).await?.into_iter().map(|(node, found)| {
         let is_of = |instance: &&Instance| node.instance_id.as_ref() == Some(&instance.id);
@@ -47,8 +44,8 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         let by_eks = found.and_then(|found| found.labels().get(NODE_IMAGE_LABEL).cloned());
         Booted { node, by_ec2, by_eks }
     });
-    let fixed = match &context.variant.ami {
-        AmiSource::Id(id) => Some(id),
+    let fixed = match context.variant.made().map(|made| &made.ami) {
+        Some(AmiSource::Id(id)) => Some(id),
         _ => None,
     };
     let verdict = assess(&nodes.collect::<Vec<_>>(), fixed);

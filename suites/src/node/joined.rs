@@ -23,14 +23,22 @@ pub const CHECK: Definition = Definition {
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let instances = instances(context).await?;
-    let verdict = assess(&context.nodes, instances.as_deref(), context.variant.nodes);
+    let wanted = match (context.variant.made(), context.node_group().and(instances.as_ref())) {
+        (Some(made), _) => made.count as usize,
+        (None, Some(_)) => context.nodes.len(),
+        (None, None) => {
+            let reason = "the nodes of a selector have joined, and only a node group says which others should have";
+            return Ok(Verdict::NotApplicable(reason.to_owned()).into());
+        }
+    };
+    let verdict = assess(&context.nodes, instances.as_deref(), wanted);
     Ok(Decision { placements: placements(&context.nodes), ..verdict.into() })
 }
 
 /// Without an AWS account only the number of nodes is known.
-fn assess(nodes: &[NodeRecord], instances: Option<&[Instance]>, wanted: u32) -> Verdict {
+fn assess(nodes: &[NodeRecord], instances: Option<&[Instance]>, wanted: usize) -> Verdict {
     let mut findings = Vec::new();
-    if nodes.len() < wanted as usize {
+    if nodes.len() < wanted {
         findings.push(Finding::new("node group", format!("{} of {wanted} nodes joined", nodes.len())));
     }
     let joined = |instance: &Instance| nodes.iter().any(|node| node.instance_id.as_ref() == Some(&instance.id));

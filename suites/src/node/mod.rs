@@ -30,17 +30,23 @@ fn placements(nodes: &[NodeRecord]) -> Vec<Placement> {
     nodes.iter().map(placement).collect()
 }
 
-/// The instances of the variant's node group; `None` where no AWS account is involved.
+/// The instances of the variant's node group, or, where its nodes are chosen by other labels, those of its nodes; `None` where no
+/// AWS account is involved.
 async fn instances(context: &Context) -> Result<Option<Vec<Instance>>, CheckError> {
     let Some(clients) = &context.aws else { return Ok(None) };
-    let found = instances::of_node_group(clients, &context.matrix.cluster.name, &context.node_group).await;
-    found.map(Some).map_err(|error| CheckError::api(format!("reading the instances of {}", context.node_group), error))
+    let found = match context.node_group() {
+        Some(group) => instances::of_node_group(clients, &context.matrix.cluster.name, group).await,
+        None => {
+            let ids: Vec<&str> = context.nodes.iter().filter_map(|node| node.instance_id.as_deref()).collect();
+            instances::by_ids(clients, &ids).await
+        }
+    };
+    found.map(Some).map_err(|error| CheckError::api(format!("reading the instances of '{}'", context.selector), error))
 }
 
 /// The variant's nodes as they are now, each with the record that the run has of it; `None` for one that is gone.
 async fn now(context: &Context) -> Result<Vec<(NodeRecord, Option<Node>)>, CheckError> {
-    let selector = cluster::nodes::of_group(&context.node_group);
-    let found = cluster::nodes::list(&context.cluster, &selector).await;
+    let found = cluster::nodes::list(&context.cluster, context.selector.as_str()).await;
     let found = found.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
     let of = |record: &NodeRecord| found.iter().find(|node| node.name_any() == record.name).cloned();
     Ok(context.nodes.iter().map(|record| (record.clone(), of(record))).collect())

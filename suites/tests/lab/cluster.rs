@@ -18,9 +18,10 @@ use amiproof_lab::node::{self, Fabric, NodeHandle};
 use amiproof_lab::profile::{HostProfile, builtin};
 use amiproof_model::charge::{TrafficPair, broken_nodes};
 use amiproof_model::matrix::{
-    AmiSource, Architecture, Capacity, ClusterSpec, Family, Matrix, SuiteSelection, Timeouts, Variant,
+    Architecture, ClusterSpec, Family, Matrix, NodeSource, SuiteSelection, Timeouts, Variant,
 };
 use amiproof_model::report::{NodeRecord, Subject};
+use amiproof_model::selector::NodeSelector;
 use amiproof_model::verdict::{Outcome, Verdict};
 use amiproof_model::workload::Expectation;
 use camino::Utf8PathBuf;
@@ -132,10 +133,11 @@ impl Lab {
                 Scope::Cluster => Subject::Cluster,
             },
             variant: Arc::clone(&self.variant),
-            node_group: if scope == Scope::Variant { "hardened" } else { "reference" }.into(),
+            selector: group(if scope == Scope::Variant { "hardened" } else { "reference" }),
             nodes: Arc::clone(if scope == Scope::Variant { &self.own } else { &self.peers }),
             peers: channel::channel(Peers::Ready(Arc::clone(&self.peers))).1,
             cluster: self.access.clone(),
+            kubernetes: "1.36".parse().unwrap(),
             aws: None,
             ledger: self.ledger.clone(),
             pace: Pace::faster(50.0),
@@ -184,11 +186,11 @@ impl Lab {
 
     /// Of all connections, those among the reference's own nodes included, only nodes of the image under test may be blamed.
     pub(crate) async fn assert_fair(&self) {
-        let reference = Variant { name: "reference".parse().unwrap(), reference: None, ..(*self.variant).clone() };
+        let reference = reference(&self.variant);
         let context = Context {
             subject: Subject::Variant(reference.name.clone()),
             variant: Arc::new(reference),
-            node_group: "reference".into(),
+            selector: group("reference"),
             nodes: Arc::clone(&self.peers),
             peers: channel::channel(Peers::None).1,
             ..self.context(Scope::Variant)
@@ -289,15 +291,9 @@ fn variant(image: &str) -> Variant {
         },
         reference: Some("reference".parse().unwrap()),
         hardening: None,
-        ami: AmiSource::Recommended,
         architecture: Architecture::X86_64,
-        user_data: None,
-        nodes: 2,
-        instance_types: vec!["m6i.large".to_owned()],
-        capacity: Capacity::OnDemand,
-        kubernetes_version: "1.36".parse().unwrap(),
+        nodes: NodeSource::Selected(group("hardened")),
         imds_hop_limit: 2,
-        volume_gib: 40,
         timeouts: Timeouts {
             nodes_ready: Duration::from_secs(60),
             check: Duration::from_secs(60),
@@ -306,13 +302,28 @@ fn variant(image: &str) -> Variant {
     }
 }
 
+/// The nodes of a node group.
+fn group(name: &str) -> NodeSelector {
+    NodeSelector::label(NODE_GROUP_LABEL, name)
+}
+
+/// The stock twin of a variant.
+fn reference(variant: &Variant) -> Variant {
+    Variant {
+        name: "reference".parse().unwrap(),
+        reference: None,
+        nodes: NodeSource::Selected(group("reference")),
+        ..variant.clone()
+    }
+}
+
 fn matrix(variant: &Variant) -> Matrix {
     Matrix {
         name: "lab".into(),
         cluster: ClusterSpec {
             name: "lab".into(),
-            region: "us-west-2".into(),
-            kubernetes_version: "1.36".parse().unwrap(),
+            region: None,
+            kubernetes_version: None,
             create: false,
             subnet_ids: Vec::new(),
             role_arn: None,
@@ -320,7 +331,7 @@ fn matrix(variant: &Variant) -> Matrix {
             windows_node_role_arn: None,
             addons: Vec::new(),
         },
-        variants: vec![variant.clone()],
+        variants: vec![reference(variant), variant.clone()],
         suites: SuiteSelection::default(),
         thresholds: Vec::new(),
         workloads: Vec::new(),

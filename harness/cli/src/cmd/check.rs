@@ -2,6 +2,7 @@
 
 use amiproof_core::check::{Applies, Scope};
 use amiproof_model::exit::ExitCode;
+use amiproof_model::matrix::Variant;
 use serde_json::json;
 
 use crate::args::{Check, OutputForm};
@@ -35,15 +36,14 @@ fn summary(inputs: &files::Inputs) -> Result<String, Failure> {
         .into_iter()
         .filter(|check| matrix.suites.selects(&check.id, check.opt_in))
         .collect();
-    let nodes: u32 = matrix.variants.iter().map(|variant| variant.nodes).sum();
-    let mut lines = vec![format!(
-        "{}: {} variants with {nodes} nodes on {} ({}), Kubernetes {}",
-        matrix.name,
-        matrix.variants.len(),
-        matrix.cluster.name,
-        matrix.cluster.region,
-        matrix.cluster.kubernetes_version
-    )];
+    let made: u32 = matrix.variants.iter().filter_map(Variant::made).map(|made| made.count).sum();
+    let nodes = if made == 0 { "nodes that are there".to_owned() } else { format!("{made} nodes to make") };
+    let place = matrix.cluster.region.as_ref().map_or_else(String::new, |region| format!(" ({region})"));
+    let version =
+        matrix.cluster.kubernetes_version.as_ref().map_or_else(String::new, |it| format!(", Kubernetes {it}"));
+    let count = matrix.variants.len();
+    let mut lines =
+        vec![format!("{}: {count} variants with {nodes} on {}{place}{version}", matrix.name, matrix.cluster.name)];
     for variant in &matrix.variants {
         let applicable = checks
             .iter()
@@ -54,9 +54,10 @@ fn summary(inputs: &files::Inputs) -> Result<String, Failure> {
             .as_ref()
             .map_or_else(|| "stock".to_owned(), |hardening| format!("{} {}", hardening.benchmark, hardening.level));
         lines.push(format!(
-            "  {:<32} {:<13} {hardening:<28} {applicable} checks and scans",
+            "  {:<32} {:<13} {hardening:<28} {applicable} checks and scans{}",
             variant.name,
-            variant.family.word()
+            variant.family.word(),
+            variant.selector().map_or_else(String::new, |selector| format!(" on the nodes '{selector}'"))
         ));
     }
     lines.push(format!("{} waivers, {} workloads", inputs.waivers.len(), inputs.workloads.len()));

@@ -16,8 +16,8 @@ use crate::output::{Failure, Output};
 #[serde(rename_all = "camelCase")]
 struct Planned {
     cluster: String,
-    region: String,
-    kubernetes_version: String,
+    region: Option<String>,
+    kubernetes_version: Option<String>,
     create: Vec<String>,
     variants: Vec<PlannedVariant>,
     cluster_checks: usize,
@@ -29,8 +29,11 @@ struct Planned {
 struct PlannedVariant {
     name: String,
     family: &'static str,
-    nodes: u32,
-    instance_type: String,
+    /// How many nodes would be made; absent where they are there already.
+    nodes: Option<u32>,
+    instance_type: Option<String>,
+    /// Which nodes are taken as they are.
+    selector: Option<String>,
     reference: Option<String>,
     create: Vec<String>,
     checks: usize,
@@ -79,7 +82,7 @@ fn planned(matrix: &Matrix, checks: &[Check], only: Option<Part>) -> Planned {
     Planned {
         cluster: matrix.cluster.name.clone(),
         region: matrix.cluster.region.clone(),
-        kubernetes_version: matrix.cluster.kubernetes_version.to_string(),
+        kubernetes_version: matrix.cluster.kubernetes_version.as_ref().map(ToString::to_string),
         create,
         variants,
         cluster_checks,
@@ -88,18 +91,20 @@ fn planned(matrix: &Matrix, checks: &[Check], only: Option<Part>) -> Planned {
 
 fn planned_variant(variant: &Variant, checks: &[Check]) -> PlannedVariant {
     let applies = |check: &&Check| check.scope == Scope::Variant && (check.applies)(variant) == Applies::Yes;
+    let made = variant.made();
     let create = match "run".parse::<RunId>() {
-        Ok(run) => vec![
+        Ok(run) if made.is_some() => vec![
             format!("launch template {}", names::launch_template(&run, &variant.name)),
             format!("node group {}", names::node_group(&run, &variant.name)),
         ],
-        Err(_) => Vec::new(),
+        _ => Vec::new(),
     };
     PlannedVariant {
         name: variant.name.to_string(),
         family: variant.family.word(),
-        nodes: variant.nodes,
-        instance_type: variant.instance_types.first().cloned().unwrap_or_default(),
+        nodes: made.map(|made| made.count),
+        instance_type: made.and_then(|made| made.instance_types.first().cloned()),
+        selector: variant.selector().map(ToString::to_string),
         reference: variant.reference.as_ref().map(ToString::to_string),
         create,
         checks: checks.iter().filter(applies).count(),
@@ -107,24 +112,29 @@ fn planned_variant(variant: &Variant, checks: &[Check]) -> PlannedVariant {
 }
 
 fn text(planned: &Planned) -> String {
-    let mut lines =
-        vec![format!("cluster {} in {}, Kubernetes {}", planned.cluster, planned.region, planned.kubernetes_version)];
+    let place = planned.region.as_ref().map_or_else(String::new, |region| format!(" in {region}"));
+    let version = planned.kubernetes_version.as_ref().map_or_else(String::new, |it| format!(", Kubernetes {it}"));
+    let mut lines = vec![format!("cluster {}{place}{version}", planned.cluster)];
     if planned.create.is_empty() {
         lines.push("  is used as it is; nothing of it is made or removed".to_owned());
     }
     lines.extend(planned.create.iter().map(|what| format!("  + {what}")));
     for variant in &planned.variants {
         let twin = variant.reference.as_ref().map_or_else(String::new, |name| format!(", compared with {name}"));
-        lines.push(format!(
-            "{}: {}, {} x {}{twin}, {} checks and scans",
-            variant.name, variant.family, variant.nodes, variant.instance_type, variant.checks
-        ));
+        let nodes = match (&variant.selector, variant.nodes, &variant.instance_type) {
+            (None, Some(count), Some(kind)) => format!("{count} x {kind}"),
+            (selector, ..) => format!("the nodes '{}'", selector.as_deref().unwrap_or_default()),
+        };
+        lines.push(format!("{}: {}, {nodes}{twin}, {} checks and scans", variant.name, variant.family, variant.checks));
         lines.extend(variant.create.iter().map(|what| format!("  + {what}")));
     }
     if planned.cluster_checks > 0 {
         lines.push(format!("once per cluster: {} checks and scans", planned.cluster_checks));
     }
-    let nodes: u32 = planned.variants.iter().map(|variant| variant.nodes).sum();
-    lines.push(format!("in all {} node groups with {nodes} nodes", planned.variants.len()));
+    let made: Vec<u32> = planned.variants.iter().filter_map(|variant| variant.nodes).collect();
+    lines.push(match made.as_slice() {
+        [] => "in all no node group: every node is there already".to_owned(),
+        made => format!("in all {} node groups with {} nodes", made.len(), made.iter().sum::<u32>()),
+    });
     lines.join("\n")
 }

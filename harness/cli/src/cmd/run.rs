@@ -104,11 +104,11 @@ async fn conduct(
         }
     })
     .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
-    let connection = Connection::open(target, &asked.matrix.cluster.region).await?;
+    let connection = Connection::open(target, files::region(&asked.matrix)?).await?;
     let ledger = ledger(&asked, &folder, steps, &connection).await?;
     output.note(format_args!("run {}  ({})", folder.id, folder.path()));
     let conduct = asked.conduct.clone();
-    let tools = Tools { clients: connection.clients.clone(), ledger, pace: connection.pace };
+    let tools = Tools { clients: Some(connection.clients.clone()), access: None, ledger, pace: connection.pace };
     let plan = plan(asked, &folder, steps, connection.is_lab, &tools)?;
     let stop = Stop { cancel: signals.cancel.clone(), abort: signals.abort.clone() };
     let mut progress = Progress::new(*output);
@@ -134,7 +134,7 @@ async fn ledger(asked: &Asked, folder: &RunDir, steps: Steps, connection: &Conne
         run: folder.id.clone(),
         matrix: asked.matrix.name.clone(),
         account: identity.account,
-        region: asked.matrix.cluster.region.clone(),
+        region: files::region(&asked.matrix)?.to_owned(),
         endpoint: connection.clients.endpoint().map(str::to_owned),
         started: Timestamp::now(),
         expires: expires(&asked.conduct)?,

@@ -1,11 +1,10 @@
 //! `amiproof workload`: what the catalogue holds, and a workload as it is really applied.
 
-use std::collections::BTreeMap;
-
 use amiproof_core::workload::inject::{Injection, Nodes, inject};
 use amiproof_core::workload::variables::IMDS_EXPECTED;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::name::{NameError, RunId, VariantName};
+use amiproof_model::selector::NodeSelector;
 use amiproof_model::workload::{Os, Workload};
 use serde_json::{Value, json};
 
@@ -51,9 +50,9 @@ fn render(workload: &Workload, node_group: &str) -> Result<Value, Failure> {
     let illegal = |error: NameError| Failure::error(error.to_string(), "this is a defect of amiproof");
     let run: RunId = "r-example".parse().map_err(illegal)?;
     let variant: VariantName = "example".parse().map_err(illegal)?;
-    let selector = BTreeMap::from([("eks.amazonaws.com/nodegroup".to_owned(), node_group.to_owned())]);
     // Rendering asks no cluster: Windows nodes are taken to be of the release that most are.
     let windows_release = (workload.os == Os::Windows).then(|| "ltsc2022".to_owned());
+    let selector = NodeSelector::label("eks.amazonaws.com/nodegroup", node_group);
     let nodes = Nodes { selector, taints: Vec::new(), windows_release };
     let namespace = amiproof_core::cluster::namespace::name(&run, variant.as_str(), &workload.name);
     let injection = Injection {

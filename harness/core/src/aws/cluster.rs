@@ -218,7 +218,7 @@ async fn create_once(
         .eks
         .create_cluster()
         .name(&spec.name)
-        .version(spec.kubernetes_version.as_str())
+        .set_version(spec.kubernetes_version.as_ref().map(ToString::to_string))
         .role_arn(role_arn)
         .resources_vpc_config(vpc)
         .access_config(access)

@@ -36,6 +36,20 @@ pub async fn of_node_group(clients: &Clients, cluster: &str, node_group: &str) -
     matching(clients, &filters, &format!("instances of node group {node_group}")).await
 }
 
+/// The instances of these ids that are starting or running, oldest first. One that is gone is left out.
+///
+/// # Errors
+/// When EC2 does not answer.
+pub async fn by_ids(clients: &Clients, ids: &[&str]) -> Result<Vec<Instance>, AwsError> {
+    let mut found = Vec::new();
+    // A filter, unlike the parameter InstanceIds, does not refuse the whole request for an id that is gone; it takes 200 values.
+    for some in ids.chunks(200) {
+        let filters = [("instance-id", some.to_vec()), ("instance-state-name", vec!["pending", "running"])];
+        found.extend(matching(clients, &filters, "instances of the variant's nodes").await?);
+    }
+    Ok(found)
+}
+
 /// The instances that all filters match, oldest first.
 pub(crate) async fn matching(
     clients: &Clients,

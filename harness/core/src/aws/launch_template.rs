@@ -1,6 +1,6 @@
 //! The EC2 launch template of a variant: the only place where a custom AMI and its user data enter a managed node group.
 
-use amiproof_model::matrix::{Family, Variant};
+use amiproof_model::matrix::{Family, MadeNodes, Variant};
 use aws_sdk_ec2::types::{
     LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest, LaunchTemplateHttpTokensState,
     LaunchTemplateInstanceMetadataEndpointState, LaunchTemplateInstanceMetadataOptionsRequest,
@@ -25,6 +25,19 @@ pub struct LaunchTemplate {
     pub name: String,
 }
 
+/// What a launch template is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// The variant.
+    pub variant: &'a Variant,
+    /// What its nodes are to be.
+    pub made: &'a MadeNodes,
+    /// Its image.
+    pub ami: &'a Ami,
+    /// Plain text.
+    pub user_data: &'a str,
+}
+
 /// Why there is no launch template.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -36,18 +49,12 @@ pub enum Error {
     Ledger(#[from] ledger::Error),
 }
 
-/// Makes the launch template of a variant. `user_data` is plain text; `tags` those of the variant.
+/// Makes the launch template of a variant. `tags` are those of the variant.
 ///
 /// # Errors
 /// When EC2 refuses, or the ledger cannot be written.
-pub async fn create(
-    clients: &Clients,
-    ledger: &Ledger,
-    variant: &Variant,
-    ami: &Ami,
-    user_data: &str,
-    tags: &Tags,
-) -> Result<LaunchTemplate, Error> {
+pub async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, tags: &Tags) -> Result<LaunchTemplate, Error> {
+    let variant = plan.variant;
     let name = names::launch_template(&tags.run, &variant.name);
     if let Some(entry) = ledger.standing(ResourceKind::LaunchTemplate, &name)
         && let Some(id) = entry.id
@@ -56,7 +63,7 @@ pub async fn create(
     }
     let resource =
         Resource::new(ResourceKind::LaunchTemplate, &name).in_region(clients.region()).for_variant(&variant.name);
-    let wanted = template(variant, ami, user_data, tags);
+    let wanted = template(plan, tags);
     let created = ledger
         .create_resource(resource, || async {
             clients.patiently(|| create_once(clients, &name, &wanted, tags)).await.map_err(Error::from)
@@ -120,7 +127,8 @@ pub async fn delete(clients: &Clients, id: &str) -> Result<(), AwsError> {
 
 /// No instance type, instance profile, subnet or shutdown behaviour: EKS refuses a template with them (EKS user guide, "Customize
 /// managed nodes with launch templates").
-fn template(variant: &Variant, ami: &Ami, user_data: &str, tags: &Tags) -> RequestLaunchTemplateData {
+fn template(plan: &Plan<'_>, tags: &Tags) -> RequestLaunchTemplateData {
+    let Plan { variant, made, ami, user_data } = *plan;
     let instance_tags = ec2_tags(&tags.pairs_named(&names::instance(&tags.run, &variant.name)));
     // Network interfaces too: a leaked one says by itself which run it is of.
     let tagged = [ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface].map(|kind| {
@@ -133,7 +141,7 @@ fn template(variant: &Variant, ami: &Ami, user_data: &str, tags: &Tags) -> Reque
         .image_id(ami.record.id.as_str())
         .user_data(BASE64_STANDARD.encode(user_data))
         .metadata_options(metadata_options(variant))
-        .set_block_device_mappings(Some(ami.volumes.iter().map(|volume| block_device(variant, volume)).collect()))
+        .set_block_device_mappings(Some(ami.volumes.iter().map(|volume| block_device(variant, made, volume)).collect()))
         .set_tag_specifications(Some(tagged.into()))
         .build()
 }
@@ -151,9 +159,9 @@ fn metadata_options(variant: &Variant) -> LaunchTemplateInstanceMetadataOptionsR
 
 /// Every volume of the image, encrypted. The variant's size goes to the volume that fills up: Bottlerocket keeps images and logs on
 /// its data volume, and its root volume is a fixed set of partitions.
-fn block_device(variant: &Variant, volume: &ImageVolume) -> LaunchTemplateBlockDeviceMappingRequest {
+fn block_device(variant: &Variant, made: &MadeNodes, volume: &ImageVolume) -> LaunchTemplateBlockDeviceMappingRequest {
     let fills_up = (variant.family == Family::Bottlerocket) != volume.is_root;
-    let wanted = i32::try_from(variant.volume_gib).unwrap_or(i32::MAX);
+    let wanted = i32::try_from(made.volume_gib).unwrap_or(i32::MAX);
     let gib = if fills_up { wanted.max(volume.gib) } else { volume.gib };
     let ebs = LaunchTemplateEbsBlockDeviceRequest::builder()
         .encrypted(true)
@@ -194,7 +202,9 @@ mod tests {
     fn of(family: Family, volumes: &[(&str, i32, bool)]) -> RequestLaunchTemplateData {
         let variant = fixture::variant("v", family);
         let tags = Tags::of_run("r-1".parse().unwrap(), "2026-11-22T00:00:00Z".parse().unwrap());
-        template(&variant, &ami(volumes), "#!/bin/bash", &tags.for_variant(&variant.name))
+        let (made, ami) = (fixture::made(), ami(volumes));
+        let plan = Plan { variant: &variant, made: &made, ami: &ami, user_data: "#!/bin/bash" };
+        template(&plan, &tags.for_variant(&variant.name))
     }
 
     #[test]

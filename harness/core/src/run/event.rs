@@ -118,6 +118,11 @@ pub enum Broken {
 }
 
 impl Broken {
+    /// With a message and no more proof than that.
+    pub fn because(message: String) -> Self {
+        Self::Because { message, evidence: Vec::new() }
+    }
+
     /// From any error, with its whole chain of causes.
     pub fn from_error(error: &dyn std::error::Error) -> Self {
         Self::Because { message: chain(error), evidence: Vec::new() }

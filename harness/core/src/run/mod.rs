@@ -1,7 +1,7 @@
 //! A run: one pipeline per variant, one dispatcher, explicit cleanup.
 //!
 //! [`run`] starts the work and then only receives events: it folds them into the report ([`recorder`]) and shows them to a
-//! listener. The work is [`shared`] (network, cluster, add-ons) and a [`pipeline`] per variant, each waiting for nothing but its own
+//! listener. The work is [`shared`] (network, cluster, add-ons; through AWS that is `eks`) and a [`pipeline`] per variant, each waiting for nothing but its own
 //! predecessors. [`checks`] runs the checks of one subject, [`verdicts`] has the last word, [`critical`] says what the run could at
 //! best have taken.
 //!
@@ -11,7 +11,9 @@
 
 pub mod checks;
 pub mod critical;
+mod eks;
 pub mod event;
+pub mod nodes;
 pub mod pipeline;
 pub mod recorder;
 pub mod shared;
@@ -83,8 +85,10 @@ pub struct Steps {
 /// What a run works with.
 #[derive(Clone)]
 pub struct Tools {
-    /// AWS.
-    pub clients: Clients,
+    /// AWS; `None` where a cluster is tested by its kubeconfig alone.
+    pub clients: Option<Clients>,
+    /// The cluster of a kubeconfig; `None` for the EKS cluster that the matrix names.
+    pub access: Option<Access>,
     /// The record of everything that the run makes.
     pub ledger: Ledger,
     /// How patient polling is.
@@ -109,6 +113,15 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// AWS.
+    ///
+    /// # Errors
+    /// When the run has no account.
+    pub(crate) fn aws(&self) -> Result<&Clients, event::Broken> {
+        let why = "this needs an AWS account, and a run by kubeconfig has none: add --profile";
+        self.tools.clients.as_ref().ok_or_else(|| event::Broken::because(why.to_owned()))
+    }
+
     /// The selected checks of a scope that belong to the steps of this run.
     pub(crate) fn checks(&self, scope: Scope) -> Vec<Check> {
         let wanted = |check: &&Check| match check.phase {
@@ -175,7 +188,7 @@ async fn work(session: Arc<Session>) {
     }
     shared.finished().await;
     let cleanup = if session.plan.steps.teardown {
-        teardown(&session, shared.access()).await
+        teardown(&session, shared.access().or_else(|| session.tools.access.clone())).await
     } else {
         Cleanup { ran: false, created: session.tools.ledger.entries().len(), gone: 0, leftovers: Vec::new() }
     };
@@ -188,7 +201,7 @@ async fn teardown(session: &Session, access: Option<Access>) -> Cleanup {
     session.events.send(&subject, EventKind::PhaseStarted(Phase::Teardown));
     let plan = destroy::Plan {
         ledger: &session.tools.ledger,
-        clients: Some(&session.tools.clients),
+        clients: session.tools.clients.as_ref(),
         access: access.as_ref(),
         what: What::Everything,
         deadlines: destroy::Deadlines::default(),
@@ -224,7 +237,7 @@ pub fn unfinished(ledger: &Ledger) -> Cleanup {
 /// A connection to a cluster that is there, for taking down what a run left in it; `None` when it is gone or does not answer.
 pub async fn reach(clients: &Clients, cluster: &str) -> Option<Access> {
     let endpoint = crate::aws::cluster::describe(clients, cluster).await.ok()??;
-    shared::access(clients, &endpoint).ok()
+    eks::access(clients, &endpoint).ok()
 }
 
 /// The variant whose nodes checks of the whole cluster may use: the first unhardened Linux one, else the first Linux one.

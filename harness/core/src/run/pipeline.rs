@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use amiproof_model::matrix::{AmiSource, Matrix, Variant};
+use amiproof_model::matrix::{AmiSource, MadeNodes, Matrix, NodeSource, Variant};
 use amiproof_model::name::VariantName;
 use amiproof_model::report::{NodeRecord, Phase, PhaseEnd, Subject};
 use amiproof_model::verdict::Evidence;
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::event::{Broken, EventKind, of_variant};
 use super::shared::{ClusterReady, Shared};
-use super::{Session, checks, cluster_check_candidates};
+use super::{Session, checks, cluster_check_candidates, nodes};
 use crate::aws::ami::Ami;
 use crate::check::{Check, Scope};
 use crate::cluster;
@@ -196,25 +196,43 @@ async fn provision(
 ) -> Result<(Arc<ClusterReady>, Vec<NodeRecord>), Broken> {
     let subject = of_variant(&variant.name);
     let events = &session.events;
-    let ami = events.phase(&subject, Phase::Ami, guarded(session, resolve_ami(session, variant))).await?;
-    events.send(&subject, EventKind::Ami(ami.record.clone()));
-    let cluster = shared.ready(session).await?;
-    let name = crate::aws::names::node_group(&session.plan.run, &variant.name);
-    events.send(&subject, EventKind::NodeGroup(name.clone()));
-    if session.plan.steps.provision {
-        let template = guarded(session, cluster.launch_template(session, variant, &ami));
-        let template = events.phase(&subject, Phase::LaunchTemplate, template).await?;
-        let group = guarded(session, cluster.node_group(session, variant, &template));
-        events.phase(&subject, Phase::NodeGroup, group).await?;
-    }
-    let nodes = guarded(session, cluster.nodes(session, variant, &name, &ami.record));
-    let nodes = events.phase(&subject, Phase::Nodes, nodes).await?;
+    let (cluster, nodes) = match &variant.nodes {
+        NodeSource::Made(made) => {
+            let ami = guarded(session, resolve_ami(session, variant, made));
+            let ami = events.phase(&subject, Phase::Ami, ami).await?;
+            events.send(&subject, EventKind::Ami(ami.record.clone()));
+            let cluster = shared.ready(session).await?;
+            let name = crate::aws::names::node_group(&session.plan.run, &variant.name);
+            events.send(&subject, EventKind::NodeGroup(name));
+            if session.plan.steps.provision {
+                let template = guarded(session, cluster.eks()?.launch_template(session, variant, made, &ami));
+                let template = events.phase(&subject, Phase::LaunchTemplate, template).await?;
+                let group = guarded(session, cluster.eks()?.node_group(session, variant, made, &template));
+                events.phase(&subject, Phase::NodeGroup, group).await?;
+            }
+            let nodes = guarded(session, nodes::made(session, &cluster, variant, made, &ami.record));
+            let nodes = events.phase(&subject, Phase::Nodes, nodes).await?;
+            (cluster, nodes)
+        }
+        NodeSource::Selected(selector) => {
+            let cluster = shared.ready(session).await?;
+            if let Some(group) = selector.value_of(cluster::NODE_GROUP_LABEL) {
+                events.send(&subject, EventKind::NodeGroup(group.to_owned()));
+            }
+            let nodes = guarded(session, nodes::selected(session, &cluster, variant, selector));
+            let (nodes, ami) = events.phase(&subject, Phase::Nodes, nodes).await?;
+            if let Some(ami) = ami {
+                events.send(&subject, EventKind::Ami(ami));
+            }
+            (cluster, nodes)
+        }
+    };
     events.send(&subject, EventKind::Nodes(nodes.clone()));
     Ok((cluster, nodes))
 }
 
-async fn resolve_ami(session: &Session, variant: &Variant) -> Result<Ami, Broken> {
-    let manifest = match &variant.ami {
+async fn resolve_ami(session: &Session, variant: &Variant, made: &MadeNodes) -> Result<Ami, Broken> {
+    let manifest = match &made.ami {
         AmiSource::PackerManifest { path, .. } => {
             let path = session.plan.base.join(path);
             let text = tokio::fs::read_to_string(&path).await.map_err(|error| Broken::Because {
@@ -225,7 +243,7 @@ async fn resolve_ami(session: &Session, variant: &Variant) -> Result<Ami, Broken
         }
         _ => None,
     };
-    crate::aws::ami::resolve(&session.tools.clients, variant, manifest.as_deref())
+    crate::aws::ami::resolve(session.aws()?, variant, made, manifest.as_deref())
         .await
         .map_err(|error| Broken::from_error(&error))
 }
@@ -244,7 +262,7 @@ async fn teardown(
     let work = async {
         let plan = destroy::Plan {
             ledger: &session.tools.ledger,
-            clients: Some(&session.tools.clients),
+            clients: session.tools.clients.as_ref(),
             access: access.as_ref(),
             what: What::Variant(&variant.name),
             deadlines: destroy::Deadlines::default(),
@@ -299,12 +317,13 @@ fn context(session: &Session, cluster: &ClusterReady, checked: Checked) -> Resul
         run: session.plan.run.clone(),
         matrix: Arc::clone(&session.plan.matrix),
         subject: checked.subject,
-        node_group: crate::aws::names::node_group(&session.plan.run, &checked.variant.name),
+        selector: nodes::selector_of(&session.plan.run, &checked.variant),
         variant: checked.variant,
         nodes: checked.nodes,
         peers: checked.peers,
         cluster: cluster.access.clone(),
-        aws: Some(session.tools.clients.clone()),
+        kubernetes: cluster.kubernetes.clone(),
+        aws: session.tools.clients.clone(),
         ledger: session.tools.ledger.clone(),
         pace: session.tools.pace,
         evidence,

@@ -46,7 +46,7 @@ impl Recorder {
             },
             cluster: ClusterRecord {
                 name: matrix.cluster.name.clone(),
-                region: matrix.cluster.region.clone(),
+                region: matrix.cluster.region.clone().unwrap_or_default(),
                 account: String::new(),
                 kubernetes_version: matrix.cluster.kubernetes_version.clone(),
                 lab,

@@ -1,51 +1,39 @@
 //! What all variants share: the network stack, the cluster, its add-ons. Brought up once, beside the variants' own first steps.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use amiproof_model::matrix::{ClusterSpec, Family, Variant};
-use amiproof_model::report::{AmiRecord, ClusterRecord, NodeRecord, Phase, Subject};
-use futures::FutureExt;
-use jiff::Timestamp;
+use amiproof_model::name::{KubernetesVersion, NameError};
+use amiproof_model::report::{ClusterRecord, Phase, Subject};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::Session;
-use super::event::{Broken, EventKind};
+use super::eks::{self, Eks};
+use super::event::{Broken, EventKind, chain};
 use super::pipeline::guarded;
-use crate::aws::Clients;
-use crate::aws::ami::Ami;
-use crate::aws::cluster::ClusterEndpoint;
-use crate::aws::launch_template::LaunchTemplate;
 use crate::aws::names::Tags;
-use crate::aws::network::Network;
-use crate::aws::node_group::NodeGroup;
-use crate::{aws, cluster, user_data};
+use crate::cluster::{self, Access};
 
-/// The cluster, ready for node groups.
+/// A cluster that answers.
 pub(crate) struct ClusterReady {
     /// Kubernetes.
-    pub(crate) access: cluster::Access,
-    /// What nodes must know to join.
-    pub(crate) endpoint: ClusterEndpoint,
-    /// Where nodes live and who they are.
-    ground: Ground,
-    /// Tags of everything that the run makes.
-    pub(crate) tags: Tags,
+    pub(crate) access: Access,
+    /// The control plane's version, as it says itself.
+    pub(crate) kubernetes: KubernetesVersion,
+    /// What node groups are made with; `None` for a cluster that is known by its kubeconfig alone.
+    pub(crate) eks: Option<Eks>,
 }
 
-/// Where nodes live and who they are.
-struct Ground {
-    subnet_ids: Vec<String>,
-    node_role_arn: Option<String>,
-    windows_node_role_arn: Option<String>,
+impl ClusterReady {
+    /// What node groups are made with.
+    ///
+    /// # Errors
+    /// When the cluster is known by its kubeconfig alone.
+    pub(crate) fn eks(&self) -> Result<&Eks, Broken> {
+        let why = "a cluster by kubeconfig gets no node groups: give the variant `nodes: {selector: ..}`";
+        self.eks.as_ref().ok_or_else(|| Broken::because(why.to_owned()))
+    }
 }
-
-/// From aws-k8s-tester: infrastructure and cluster get 15 minutes each, twice that here, because nothing is won by giving up.
-const NETWORK_DEADLINE: Duration = Duration::from_secs(30 * 60);
-const CLUSTER_DEADLINE: Duration = Duration::from_secs(30 * 60);
-/// CoreDNS needs a node first, so this covers the slowest node group, too.
-const ADDON_DEADLINE: Duration = Duration::from_secs(20 * 60);
 
 /// How far something shared has come.
 #[derive(Clone)]
@@ -99,9 +87,9 @@ impl Shared {
             match cluster.wait_for(|state| !matches!(state, State::Pending)).await.as_deref() {
                 Ok(State::Ready(ready)) => Ok(Arc::clone(ready)),
                 Ok(State::Never(Broken::Cancelled)) => Err(Broken::Cancelled),
-                Ok(State::Never(broken)) => Err(because(format!("there is no cluster: {}", broken.message()))),
+                Ok(State::Never(broken)) => Err(Broken::because(format!("there is no cluster: {}", broken.message()))),
                 Ok(State::Pending) | Err(_) => {
-                    Err(because("there is no cluster: its setup ended without a word".to_owned()))
+                    Err(Broken::because("there is no cluster: its setup ended without a word".to_owned()))
                 }
             }
         })
@@ -109,7 +97,7 @@ impl Shared {
     }
 
     /// The connection to the cluster, if there ever was one.
-    pub(crate) fn access(&self) -> Option<cluster::Access> {
+    pub(crate) fn access(&self) -> Option<Access> {
         match &*self.cluster.borrow() {
             State::Ready(ready) => Some(ready.access.clone()),
             State::Pending | State::Never(_) => None,
@@ -135,247 +123,76 @@ impl Shared {
     }
 }
 
-fn because(message: String) -> Broken {
-    Broken::Because { message, evidence: Vec::new() }
-}
-
-/// Network, then cluster; nothing more when only the network is wanted.
+/// The cluster of a kubeconfig; or network, then cluster, and nothing more when only the network is wanted.
 async fn bring_up(session: &Session) -> Result<Option<ClusterReady>, Broken> {
     let subject = Subject::Cluster;
     let (plan, events) = (&session.plan, &session.events);
+    if let Some(access) = &session.tools.access {
+        let kubernetes = events.phase(&subject, Phase::Cluster, guarded(session, given(session, access))).await?;
+        return Ok(Some(ClusterReady { access: access.clone(), kubernetes, eks: None }));
+    }
     let tags = Tags::of_run(plan.run.clone(), plan.expires);
-    let stack = events.phase(&subject, Phase::Network, guarded(session, network(session, &tags))).await?;
+    let stack = events.phase(&subject, Phase::Network, guarded(session, eks::network(session, &tags))).await?;
     if plan.steps.network_only {
         return Ok(None);
     }
-    let cluster = guarded(session, cluster(session, stack.as_ref(), &tags));
-    let (endpoint, access) = events.phase(&subject, Phase::Cluster, cluster).await?;
-    let ground = Ground::new(&plan.matrix.cluster, stack.as_ref(), &endpoint);
-    Ok(Some(ClusterReady { access, endpoint, ground, tags }))
-}
-
-/// The network stack: the one that is there, or a new one where the matrix leaves anything to it; `None` where it says all itself.
-async fn network(session: &Session, tags: &Tags) -> Result<Option<Network>, Broken> {
-    let (plan, tools) = (&session.plan, &session.tools);
-    let spec = &plan.matrix.cluster;
-    let name = aws::names::network_stack(&spec.name);
-    let there = aws::network::describe(&tools.clients, &name).await.map_err(|error| Broken::from_error(&error))?;
-    let windows = plan.matrix.variants.iter().any(|variant| !variant.family.is_linux());
-    let says_all = !spec.subnet_ids.is_empty()
-        && spec.role_arn.is_some()
-        && spec.node_role_arn.is_some()
-        && (!windows || spec.windows_node_role_arn.is_some());
-    let is_wanted = plan.steps.network_only || (plan.steps.provision && spec.create && !says_all);
-    match there {
-        Some(network) => Ok(Some(network)),
-        None if is_wanted => {
-            let made = aws::network::create(&tools.clients, &tools.ledger, &name, tags, NETWORK_DEADLINE).await;
-            made.map(Some).map_err(|error| Broken::from_error(&error))
-        }
-        None => Ok(None),
-    }
-}
-
-/// The cluster and a connection to its API server.
-async fn cluster(
-    session: &Session,
-    stack: Option<&Network>,
-    tags: &Tags,
-) -> Result<(ClusterEndpoint, cluster::Access), Broken> {
-    let (plan, tools) = (&session.plan, &session.tools);
-    let spec = &plan.matrix.cluster;
-    let endpoint = if spec.create && plan.steps.provision {
-        let subnets = if spec.subnet_ids.is_empty() {
-            stack.map(Network::subnet_ids).unwrap_or_default()
-        } else {
-            spec.subnet_ids.clone()
-        };
-        let role = spec.role_arn.as_deref().or(stack.map(|stack| stack.cluster_role_arn.as_str())).unwrap_or_default();
-        aws::cluster::create(&tools.clients, &tools.ledger, spec, &subnets, role, tags, CLUSTER_DEADLINE).await
-    } else {
-        aws::cluster::existing(&tools.clients, &spec.name, CLUSTER_DEADLINE).await
+    let up = async {
+        let (eks, access) = eks::cluster(session, stack.as_ref(), &tags).await?;
+        let kubernetes = version(&access).await?;
+        Ok(ClusterReady { access, kubernetes, eks: Some(eks) })
     };
-    let endpoint = endpoint.map_err(|error| Broken::from_error(&error))?;
-    let access = access(&tools.clients, &endpoint)?;
-    let identity = tools.clients.whoami().await.map_err(|error| Broken::from_error(&error))?;
+    events.phase(&subject, Phase::Cluster, guarded(session, up)).await.map(Some)
+}
+
+/// Asks the cluster of a kubeconfig what it is.
+async fn given(session: &Session, access: &Access) -> Result<KubernetesVersion, Broken> {
+    let kubernetes = version(access).await?;
+    let (region, account) = match &session.tools.clients {
+        Some(clients) => {
+            let identity = clients.whoami().await.map_err(|error| Broken::from_error(&error))?;
+            (clients.region().to_owned(), identity.account)
+        }
+        None => (String::new(), String::new()),
+    };
     let record = ClusterRecord {
-        name: endpoint.name.clone(),
-        region: tools.clients.region().to_owned(),
-        account: identity.account,
-        kubernetes_version: endpoint.version.parse().unwrap_or_else(|_| spec.kubernetes_version.clone()),
-        lab: plan.lab,
+        name: access.name().to_owned(),
+        region,
+        account,
+        kubernetes_version: Some(kubernetes.clone()),
+        lab: session.plan.lab,
     };
     session.events.send(&Subject::Cluster, EventKind::Cluster(record));
-    Ok((endpoint, access))
+    Ok(kubernetes)
 }
 
-/// A connection to a cluster's API server, with tokens signed in this process.
-pub(crate) fn access(clients: &Clients, endpoint: &ClusterEndpoint) -> Result<cluster::Access, Broken> {
-    let authority = endpoint.ca_pem().map_err(|error| Broken::from_error(&error))?;
-    cluster::Access::eks(&endpoint.endpoint, &authority, tokens(clients, &endpoint.name))
-        .map_err(|error| Broken::from_error(&error))
+/// The control plane's version as its API server says it.
+async fn version(access: &Access) -> Result<KubernetesVersion, Broken> {
+    let refused = |why: String| {
+        let name = access.name();
+        Broken::because(format!(
+            "the API server of {name} does not say its version: {why}; does `kubectl version` work?"
+        ))
+    };
+    let answer = access.client().apiserver_version().await.map_err(|error| refused(chain(&error)))?;
+    // EKS and GKE write the minor version as `36+`.
+    let text = format!("{}.{}", answer.major, answer.minor.trim_end_matches('+'));
+    text.parse().map_err(|error: NameError| refused(error.to_string()))
 }
 
-/// Signs a bearer token whenever the last one runs out.
-fn tokens(clients: &Clients, cluster: &str) -> cluster::TokenSource {
-    let (clients, cluster) = (clients.clone(), cluster.to_owned());
-    Arc::new(move || {
-        let (clients, cluster) = (clients.clone(), cluster.clone());
-        async move {
-            let signed = aws::token::sign_token(&clients, &cluster).await?;
-            Ok(cluster::Token { bearer: signed.bearer, expires: signed.expires })
-        }
-        .boxed()
-    })
-}
-
-/// Add-ons, the storage class, and what Windows nodes need of the VPC CNI.
+/// Makes what all variants share inside the cluster: the storage class of the catalogue, and where the run provisions, add-ons.
 async fn add(session: &Session, ready: &ClusterReady) -> Result<(), Broken> {
-    if !session.plan.steps.provision {
+    let steps = session.plan.steps;
+    let given = session.tools.access.is_some();
+    if !steps.provision && !(given && steps.test) {
         return Ok(());
     }
-    let subject = Subject::Cluster;
-    session.events.phase(&subject, Phase::Addons, guarded(session, install(session, ready))).await
-}
-
-async fn install(session: &Session, ready: &ClusterReady) -> Result<(), Broken> {
-    let (plan, tools) = (&session.plan, &session.tools);
-    let spec = &plan.matrix.cluster;
-    cluster::storage::ensure_class(&ready.access, &tools.ledger).await.map_err(|error| Broken::from_error(&error))?;
-    if plan.matrix.variants.iter().any(|variant| !variant.family.is_linux()) {
-        cluster::windows::enable_ipam(&ready.access, &tools.ledger)
-            .await
-            .map_err(|error| Broken::from_error(&error))?;
-    }
-    if !spec.create {
-        return Ok(());
-    }
-    let version = &ready.endpoint.version;
-    for addon in &spec.addons {
-        aws::addons::install(&tools.clients, &tools.ledger, &spec.name, version, addon, &ready.tags)
-            .await
-            .map_err(|error| Broken::from_error(&error))?;
-    }
-    let waiting =
-        spec.addons.iter().map(|addon| aws::addons::wait_active(&tools.clients, &spec.name, addon, ADDON_DEADLINE));
-    for outcome in futures::future::join_all(waiting).await {
-        outcome.map_err(|error| Broken::from_error(&error))?;
-    }
-    Ok(())
-}
-
-impl Ground {
-    /// The matrix first, then the network stack, then what the cluster itself says.
-    fn new(spec: &ClusterSpec, stack: Option<&Network>, endpoint: &ClusterEndpoint) -> Self {
-        let subnet_ids = match (spec.subnet_ids.is_empty(), stack) {
-            (false, _) => spec.subnet_ids.clone(),
-            (true, Some(stack)) => stack.private_subnet_ids.clone(),
-            (true, None) => endpoint.subnet_ids.clone(),
-        };
-        let of_stack = |role: fn(&Network) -> &String| stack.map(|stack| role(stack).clone());
-        Self {
-            subnet_ids,
-            node_role_arn: spec.node_role_arn.clone().or_else(|| of_stack(|stack| &stack.node_role_arn)),
-            windows_node_role_arn: spec
-                .windows_node_role_arn
-                .clone()
-                .or_else(|| of_stack(|stack| &stack.windows_node_role_arn)),
+    let work = async {
+        let made = cluster::storage::ensure_class(&ready.access, &session.tools.ledger).await;
+        made.map_err(|error| Broken::from_error(&error))?;
+        match &ready.eks {
+            Some(eks) if steps.provision => eks.install(session, &ready.access).await,
+            _ => Ok(()),
         }
-    }
-}
-
-impl ClusterReady {
-    /// Makes the variant's launch template.
-    pub(crate) async fn launch_template(
-        &self,
-        session: &Session,
-        variant: &Variant,
-        ami: &Ami,
-    ) -> Result<LaunchTemplate, Broken> {
-        let (plan, tools) = (&session.plan, &session.tools);
-        let group = aws::names::node_group(&plan.run, &variant.name);
-        let labels = aws::node_group::node_labels(&plan.run, variant, &group);
-        let user_data = user_data::generate(&self.endpoint.facts(), variant, &labels)
-            .map_err(|error| Broken::from_error(&error))?;
-        let tags = self.tags.for_variant(&variant.name);
-        aws::launch_template::create(&tools.clients, &tools.ledger, variant, ami, &user_data, &tags)
-            .await
-            .map_err(|error| Broken::from_error(&error))
-    }
-
-    /// Makes the variant's node group and waits until EKS says ACTIVE.
-    pub(crate) async fn node_group(
-        &self,
-        session: &Session,
-        variant: &Variant,
-        launch_template: &LaunchTemplate,
-    ) -> Result<NodeGroup, Broken> {
-        let windows = variant.family == Family::Windows;
-        let role = if windows { &self.ground.windows_node_role_arn } else { &self.ground.node_role_arn };
-        let key = if windows { "windowsNodeRoleArn" } else { "nodeRoleArn" };
-        let role_arn = role.as_deref().ok_or_else(|| {
-            because(format!(
-                "there is no role for the nodes of {}: set cluster.{key} in the matrix, or make the network stack with \
-                 'amiproof apply --only network'",
-                variant.name
-            ))
-        })?;
-        let plan = aws::node_group::Plan {
-            cluster: &self.endpoint.name,
-            variant,
-            role_arn,
-            subnet_ids: &self.ground.subnet_ids,
-            launch_template,
-            tags: &self.tags.for_variant(&variant.name),
-        };
-        let made = aws::node_group::provision(&session.tools.clients, &session.tools.ledger, &plan).await;
-        made.map_err(|error| match error {
-            aws::node_group::Error::NeverJoined { message, evidence }
-            | aws::node_group::Error::Infrastructure { message, evidence } => Broken::Because { message, evidence },
-            other => Broken::from_error(&other),
-        })
-    }
-
-    /// Waits until the variant's nodes are Ready and proves that they run its image.
-    pub(crate) async fn nodes(
-        &self,
-        session: &Session,
-        variant: &Variant,
-        node_group: &str,
-        ami: &AmiRecord,
-    ) -> Result<Vec<NodeRecord>, Broken> {
-        let wanted = usize::try_from(variant.nodes).unwrap_or(usize::MAX);
-        let selector = cluster::nodes::of_group(node_group);
-        let mut nodes = cluster::nodes::wait_ready(&self.access, &selector, wanted, variant.timeouts.nodes_ready)
-            .await
-            .map_err(|error| Broken::from_error(&error))?;
-        let instances = aws::instances::of_node_group(&session.tools.clients, &self.endpoint.name, node_group)
-            .await
-            .map_err(|error| Broken::from_error(&error))?;
-        for node in &mut nodes {
-            let Some(instance) = instances.iter().find(|instance| Some(&instance.id) == node.instance_id.as_ref())
-            else {
-                continue;
-            };
-            node.ami_id = instance.ami_id.parse().ok();
-            node.boot_to_ready_seconds = boot_to_ready(&self.access, node, instance.launched).await;
-        }
-        match nodes.iter().find(|node| node.ami_id.as_ref().is_some_and(|booted| *booted != ami.id)) {
-            Some(node) => Err(because(format!(
-                "node {} booted {} although the launch template of {} names {}: nothing that it shows is about this image",
-                node.name,
-                node.ami_id.as_ref().map_or("another image", |booted| booted.as_str()),
-                variant.name,
-                ami.id
-            ))),
-            None => Ok(nodes),
-        }
-    }
-}
-
-/// Seconds from the instance's launch to the node's Ready condition, where both are known.
-async fn boot_to_ready(access: &cluster::Access, node: &NodeRecord, launched: Option<Timestamp>) -> Option<f64> {
-    let api: kube::Api<k8s_openapi::api::core::v1::Node> = kube::Api::all(access.client());
-    let ready = cluster::nodes::ready_since(&api.get(&node.name).await.ok()?)?;
-    Some(super::recorder::seconds_between(launched?, ready))
+    };
+    session.events.phase(&Subject::Cluster, Phase::Addons, guarded(session, work)).await
 }

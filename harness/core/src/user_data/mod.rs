@@ -11,7 +11,7 @@ mod windows;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use amiproof_model::matrix::{Family, Variant};
+use amiproof_model::matrix::{Family, UserData, Variant};
 
 /// The most that EC2 takes, bytes before base64 (EC2 user guide, "Run commands when you launch an EC2 instance").
 pub const MAX_BYTES: usize = 16 * 1024;
@@ -91,12 +91,16 @@ pub enum Error {
     },
 }
 
-/// Makes the user data of a variant, with the user's own merged in; not yet in base64. `labels` become labels of the node.
+/// Makes the user data of a variant, with `user`, the user's own, merged in; not yet in base64. `labels` become labels of the node.
 ///
 /// # Errors
 /// When the user's part is not of a form that the family can boot from, or the whole is too long.
-pub fn generate(cluster: &ClusterFacts, variant: &Variant, labels: &BTreeMap<String, String>) -> Result<String, Error> {
-    let user = variant.user_data.as_ref();
+pub fn generate(
+    cluster: &ClusterFacts,
+    variant: &Variant,
+    user: Option<&UserData>,
+    labels: &BTreeMap<String, String>,
+) -> Result<String, Error> {
     let merge =
         |reason: String| Error::Merge { path: user.map_or_else(String::new, |user| user.path.to_string()), reason };
     let user_text = user.map(|user| user.text.as_str());

@@ -17,9 +17,8 @@ fn labels() -> BTreeMap<String, String> {
 }
 
 fn of(family: Family, user: Option<&str>) -> Result<String, Error> {
-    let mut variant = fixture::variant("v", family);
-    variant.user_data = user.map(|text| fixture::user_data("user-data", text));
-    generate(&cluster(), &variant, &labels())
+    let user = user.map(|text| fixture::user_data("user-data", text));
+    generate(&cluster(), &fixture::variant("v", family), user.as_ref(), &labels())
 }
 
 #[test]
@@ -104,7 +103,7 @@ fn more_than_ec2_takes_is_refused_before_anything_is_made() {
     let error = of(Family::Al2023, Some(&long)).unwrap_err();
     assert!(matches!(&error, Error::TooLong { bytes, .. } if *bytes > MAX_BYTES), "{error}");
     let placeholder = ClusterFacts::placeholder("ami-conformance");
-    let text = generate(&placeholder, &fixture::variant("v", Family::Al2), &labels()).unwrap();
+    let text = generate(&placeholder, &fixture::variant("v", Family::Al2), None, &labels()).unwrap();
     assert!(text.len() < 4096, "{}", text.len());
 }
 

@@ -1,8 +1,7 @@
 //! Turns the objects of a workload file into those of one variant. Pure.
 
-use std::collections::BTreeMap;
-
 use amiproof_model::name::{RunId, VariantName};
+use amiproof_model::selector::{NodeSelector, Requirement, Test};
 use amiproof_model::workload::{PLACE_ANNOTATION, PLACE_PEER, REPLICAS_ANNOTATION, REPLICAS_AS_FIT, WINDOWS_RELEASE};
 use k8s_openapi::api::core::v1::Taint;
 use serde_json::{Map, Value, json};
@@ -14,10 +13,10 @@ use crate::cluster::{FIELD_MANAGER, RUN_LABEL, VARIANT_LABEL};
 pub const WORKLOAD_LABEL: &str = "amiproof.dev/workload";
 
 /// Which nodes pods go to.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Nodes {
-    /// Node labels, all of which must match.
-    pub selector: BTreeMap<String, String>,
+    /// Which labels they have.
+    pub selector: NodeSelector,
     /// Taints that the owner of the nodes put on them.
     pub taints: Vec<Taint>,
     /// The release of Windows that they run, as image tags name it (`ltsc2022`); `None` for Linux.
@@ -109,8 +108,14 @@ fn label(metadata: &mut Value, injection: &Injection<'_>) {
 
 /// Pins a pod to nodes, with the tolerations that those nodes ask for.
 fn place(spec: &mut Value, nodes: &Nodes) {
-    for (name, value) in &nodes.selector {
-        spec["nodeSelector"][name] = json!(value);
+    for Requirement { key, test } in nodes.selector.requirements() {
+        match test {
+            Test::Is(value) => spec["nodeSelector"][key] = json!(value),
+            Test::In(values) => require(spec, json!({"key": key, "operator": "In", "values": values})),
+            Test::NotIn(values) => require(spec, json!({"key": key, "operator": "NotIn", "values": values})),
+            Test::Exists => require(spec, json!({"key": key, "operator": "Exists"})),
+            Test::Absent => require(spec, json!({"key": key, "operator": "DoesNotExist"})),
+        }
     }
     let mut tolerations = spec["tolerations"].as_array().cloned().unwrap_or_default();
     for taint in &nodes.taints {
@@ -125,6 +130,24 @@ fn place(spec: &mut Value, nodes: &Nodes) {
     }
     if !tolerations.is_empty() {
         spec["tolerations"] = Value::Array(tolerations);
+    }
+}
+
+/// Adds a condition to the node affinity that a pod must have. Terms are alternatives, so each of the workload's own gets it; one
+/// without conditions matches no node (Kubernetes, "Node affinity"), and stays so.
+fn require(spec: &mut Value, expression: Value) {
+    let terms =
+        &mut spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+    let Some(own) = terms.as_array_mut().filter(|own| !own.is_empty()) else {
+        *terms = json!([{"matchExpressions": [expression]}]);
+        return;
+    };
+    for term in own {
+        if let Some(expressions) = term["matchExpressions"].as_array_mut() {
+            expressions.push(expression.clone());
+        } else if term["matchFields"].is_array() {
+            term["matchExpressions"] = json!([expression]);
+        }
     }
 }
 

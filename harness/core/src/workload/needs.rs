@@ -1,5 +1,6 @@
 //! What a workload needs of the cluster before it makes sense there.
 
+use amiproof_model::selector::NodeSelector;
 use amiproof_model::workload::{Need, Workload};
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{Container, Node};
@@ -12,7 +13,7 @@ use crate::cluster::{Access, nodes, storage};
 /// Why a workload does not apply; `None` where all its needs are met.
 pub(super) async fn unmet(
     access: &Access,
-    node_group: &str,
+    selector: &NodeSelector,
     workload: &Workload,
 ) -> Result<Option<String>, CheckError> {
     for need in &workload.needs {
@@ -31,7 +32,7 @@ pub(super) async fn unmet(
                     .then(|| "nothing in the cluster enforces network policies".to_owned())
             }
             Need::Ec2Nodes => {
-                let found = nodes::list(access, &nodes::of_group(node_group)).await;
+                let found = nodes::list(access, selector.as_str()).await;
                 let found = found.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
                 (!found.iter().all(is_ec2)).then(|| "the nodes are no EC2 instances".to_owned())
             }

@@ -3,6 +3,7 @@
 use amiproof_model::charge::Endpoint;
 use amiproof_model::name::VariantName;
 use amiproof_model::report::NodeRecord;
+use amiproof_model::selector::NodeSelector;
 use amiproof_model::verdict::Placement;
 use amiproof_model::workload::{PLACE_ANNOTATION, PLACE_PEER};
 use k8s_openapi::api::core::v1::Pod;
@@ -15,8 +16,8 @@ use crate::wait::pods;
 pub struct Places {
     /// The variant under test.
     pub variant: VariantName,
-    /// Its managed node group.
-    pub node_group: String,
+    /// Which nodes pods are pinned to.
+    pub selector: NodeSelector,
     /// Its nodes.
     pub own: Vec<NodeRecord>,
     /// The nodes of its reference; `None` where there is none, and then its own take their place.
@@ -28,6 +29,8 @@ pub struct Places {
 pub struct Peer {
     /// The reference variant.
     pub variant: VariantName,
+    /// Which nodes pods are pinned to.
+    pub selector: NodeSelector,
     /// Its nodes.
     pub nodes: Vec<NodeRecord>,
 }
@@ -61,10 +64,13 @@ impl Places {
             let Some(node) = pods::node(pod) else { continue };
             let name = pod.name_any();
             let Some(record) = self.allowed(pod).iter().find(|record| record.name == node) else {
-                let group = if self.is_elsewhere(pod) { "the reference" } else { &self.node_group };
+                let (variant, selector) = match &self.peer {
+                    Some(peer) if wants_peer(pod) => (&peer.variant, &peer.selector),
+                    _ => (&self.variant, &self.selector),
+                };
                 return Err(format!(
-                    "pod {name} ran on node {node}, which was not among the nodes of {group} when the run began: was the \
-                     node replaced, or does another label match it?"
+                    "pod {name} ran on node {node}, which was not among the nodes of {variant} ('{selector}') when the run \
+                     began: was a node replaced or added, or does the workload choose its own node?"
                 ));
             };
             placements.push(Placement {

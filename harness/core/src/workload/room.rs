@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use amiproof_model::selector::NodeSelector;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
@@ -13,12 +14,12 @@ use crate::wait::pods;
 /// Places that are left to others: the workload's own clients, and pods that start meanwhile.
 const LEFT_FREE: usize = 4;
 
-/// The most pods that a workload may put on one node of a node group: what the emptiest has left, less a few.
+/// The most pods that a workload may put on one of the nodes that a selector finds: what the emptiest has left, less a few.
 ///
 /// # Errors
 /// When the API server refuses.
-pub(super) async fn on_one_node(access: &Access, node_group: &str) -> Result<usize, CheckError> {
-    let own = nodes::list(access, &nodes::of_group(node_group)).await;
+pub(super) async fn on_one_node(access: &Access, selector: &NodeSelector) -> Result<usize, CheckError> {
+    let own = nodes::list(access, selector.as_str()).await;
     let own = own.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
     let api: Api<Pod> = Api::all(access.client());
     let all = api.list(&ListParams::default()).await;

@@ -1,10 +1,10 @@
 //! Applies a workload, watches until its conditions are met or cannot be, and removes everything again.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use amiproof_model::report::NodeRecord;
+use amiproof_model::selector::NodeSelector;
 use amiproof_model::verdict::Verdict;
 use amiproof_model::workload::{Os, PLACE_ANNOTATION, PLACE_PEER, WINDOWS_RELEASE, Workload, windows_release};
 use futures::stream::{BoxStream, SelectAll};
@@ -27,8 +27,9 @@ use super::variables::{self, IMDS_EXPECTED, Variable};
 use super::{needs, room};
 use crate::check::{CheckError, Decision};
 use crate::cluster::stay::{self, Stay};
-use crate::cluster::{Access, NODE_GROUP_LABEL, nodes, objects, watch};
+use crate::cluster::{Access, nodes, objects, watch};
 use crate::context::{Context, Peers};
+use crate::run::nodes::selector_of;
 use crate::wait::{Condition, Kind, Observed, Progress};
 
 /// How long a list that only explains may take to arrive.
@@ -45,7 +46,7 @@ pub async fn run(workload: &Arc<Workload>, context: &Context) -> Result<Decision
         let wanted = if windows { "the workload runs on Linux" } else { "the workload runs on Windows" };
         return Ok(Verdict::NotApplicable(wanted.to_owned()).into());
     }
-    if let Some(reason) = needs::unmet(&context.cluster, &context.node_group, workload).await? {
+    if let Some(reason) = needs::unmet(&context.cluster, &context.selector, workload).await? {
         return Ok(Verdict::NotApplicable(reason).into());
     }
     let conditions: Vec<Condition> = workload
@@ -73,14 +74,19 @@ async fn places(context: &Context, workload: &Workload) -> Result<Places, CheckE
     };
     let peer = match &context.variant.reference {
         Some(reference) if workload.objects.iter().any(asks) => {
+            let variant = context.matrix.variants.iter().find(|variant| variant.name == *reference);
             let nodes = peer_nodes(context).await?;
-            nodes.map(|nodes| Peer { variant: reference.clone(), nodes: nodes.to_vec() })
+            variant.zip(nodes).map(|(variant, nodes)| Peer {
+                variant: reference.clone(),
+                selector: selector_of(&context.run, variant),
+                nodes: nodes.to_vec(),
+            })
         }
         _ => None,
     };
     Ok(Places {
         variant: context.variant.name.clone(),
-        node_group: context.node_group.clone(),
+        selector: context.selector.clone(),
         own: context.nodes.to_vec(),
         peer,
     })
@@ -128,13 +134,13 @@ impl Run {
         namespace: String,
         places: Places,
     ) -> Result<Self, CheckError> {
-        let own = pinned(&context.cluster, &context.node_group).await?;
+        let own = pinned(&context.cluster, &places.selector).await?;
         let peer = match &places.peer {
-            Some(peer) => pinned(&context.cluster, &group_of(&context.cluster, peer).await?).await?,
+            Some(peer) => pinned(&context.cluster, &peer.selector).await?,
             None => own.clone(),
         };
         let room = match workload.objects.iter().any(fits_itself) {
-            true => Some(room::on_one_node(&context.cluster, &context.node_group).await?),
+            true => Some(room::on_one_node(&context.cluster, &context.selector).await?),
             false => None,
         };
         let imds = variables::imds_expected(context.variant.imds_hop_limit);
@@ -275,16 +281,11 @@ fn is_over(conditions: &[Condition], observed: &Observed) -> bool {
     met || progress.iter().any(|progress| matches!(progress, Progress::Never(_)))
 }
 
-/// The nodes of a node group as pods are pinned to them, with the taints that their owner put on them.
-async fn pinned(access: &Access, node_group: &str) -> Result<Nodes, CheckError> {
-    let doing = || format!("reading the nodes of node group {node_group}");
-    let found =
-        nodes::list(access, &nodes::of_group(node_group)).await.map_err(|error| CheckError::api(doing(), error))?;
-    Ok(Nodes {
-        selector: BTreeMap::from([(NODE_GROUP_LABEL.to_owned(), node_group.to_owned())]),
-        taints: nodes::owner_taints(&found),
-        windows_release: release_of(&found),
-    })
+/// The nodes of a variant as pods are pinned to them, with the taints that their owner put on them.
+async fn pinned(access: &Access, selector: &NodeSelector) -> Result<Nodes, CheckError> {
+    let doing = || format!("reading the nodes '{selector}'");
+    let found = nodes::list(access, selector.as_str()).await.map_err(|error| CheckError::api(doing(), error))?;
+    Ok(Nodes { selector: selector.clone(), taints: nodes::owner_taints(&found), windows_release: release_of(&found) })
 }
 
 /// The label of Windows nodes with their build (Kubernetes, "Well-Known Labels").
@@ -294,22 +295,6 @@ const WINDOWS_BUILD_LABEL: &str = "node.kubernetes.io/windows-build";
 fn release_of(found: &[Node]) -> Option<String> {
     let build = found.iter().find_map(|node| node.labels().get(WINDOWS_BUILD_LABEL))?;
     windows_release(build).map(str::to_owned)
-}
-
-/// The node group of the reference's nodes, as their label says.
-async fn group_of(access: &Access, peer: &Peer) -> Result<String, CheckError> {
-    let api: Api<Node> = Api::all(access.client());
-    for record in &peer.nodes {
-        let found = api.get_opt(&record.name).await;
-        let found = found.map_err(|error| CheckError::api(format!("reading node {}", record.name), error))?;
-        if let Some(group) = found.and_then(|node| node.metadata.labels?.get(NODE_GROUP_LABEL).cloned()) {
-            return Ok(group);
-        }
-    }
-    Err(CheckError::Undecided(format!(
-        "no node of the reference {} has the label {NODE_GROUP_LABEL}: were its nodes replaced?",
-        peer.variant
-    )))
 }
 
 #[cfg(test)]

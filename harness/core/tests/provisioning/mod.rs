@@ -15,7 +15,9 @@ use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger, ResourceKind, State
 use amiproof_core::pace::Pace;
 use amiproof_core::scan::inspector::{self, Request};
 use amiproof_core::user_data;
-use amiproof_model::matrix::{AmiSource, Architecture, Capacity, ClusterSpec, Family, Hardening, Timeouts, Variant};
+use amiproof_model::matrix::{
+    AmiSource, Architecture, Capacity, ClusterSpec, Family, Hardening, MadeNodes, NodeSource, Timeouts, Variant,
+};
 use amiproof_model::name::{Level, RunId};
 use amiproof_model::report::{Cleanup, NodeRecord};
 use amiproof_model::verdict::{Evidence, Verdict};
@@ -97,15 +99,18 @@ impl Run {
                 .unwrap();
         assert!(cluster.endpoint.starts_with("http"), "{cluster:?}");
         assert!(String::from_utf8_lossy(&cluster.ca_pem().unwrap()).contains("BEGIN CERTIFICATE") || self.is_moto());
-        let image = ami::resolve(clients, variant, None).await.unwrap();
+        let made = variant.made().unwrap();
+        let image = ami::resolve(clients, variant, made, None).await.unwrap();
         let tags = tags.for_variant(&variant.name);
         let name = names::node_group(self.id(), &variant.name);
         let labels = node_group::node_labels(self.id(), variant, &name);
-        let user_data = user_data::generate(&cluster.facts(), variant, &labels).unwrap();
-        let template = launch_template::create(clients, ledger, variant, &image, &user_data, &tags).await.unwrap();
+        let user_data = user_data::generate(&cluster.facts(), variant, None, &labels).unwrap();
+        let wanted = launch_template::Plan { variant, made, ami: &image, user_data: &user_data };
+        let template = launch_template::create(clients, ledger, &wanted, &tags).await.unwrap();
         let plan = Plan {
             cluster: &spec.name,
             variant,
+            made,
             role_arn: &network.node_role_arn,
             subnet_ids: &network.private_subnet_ids,
             launch_template: &template,
@@ -250,14 +255,16 @@ pub(crate) async fn what_is_missing_is_said_with_the_mend(world: &World) {
     assert_eq!(network::describe(&clients, "amiproof-nowhere").await.unwrap(), None);
     node_group::delete(&clients, "nowhere", "none").await.unwrap();
     cluster::delete(&clients, "nowhere").await.unwrap();
-    let mut variant = variant("/amiproof/nowhere");
-    let error = ami::resolve(&clients, &variant, None).await.unwrap_err().to_string();
+    let variant = variant("/amiproof/nowhere");
+    let resolve = async |source| ami::resolve(&clients, &variant, &made(source), None).await;
+    let error = resolve(AmiSource::SsmParameter("/amiproof/nowhere".to_owned())).await.unwrap_err().to_string();
     assert!(error.contains("SSM parameter /amiproof/nowhere does not exist"), "{error}");
-    variant.ami = AmiSource::Id("ami-0ffffffffffffffff".parse().unwrap());
-    let error = ami::resolve(&clients, &variant, None).await.unwrap_err().to_string();
+    let error = resolve(AmiSource::Id("ami-0ffffffffffffffff".parse().unwrap())).await.unwrap_err().to_string();
     assert!(error.contains("ami-0ffffffffffffffff does not exist in us-west-2"), "{error}");
-    variant.ami = AmiSource::Filter { owner: "self".to_owned(), name: "nothing-*".to_owned() };
-    let error = ami::resolve(&clients, &variant, None).await.unwrap_err().to_string();
+    let error = resolve(AmiSource::Filter { owner: "self".to_owned(), name: "nothing-*".to_owned() })
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("named nothing-*"), "{error}");
     if !world.is_moto {
         assert!(addons::describe(&clients, "nowhere", "vpc-cni").await.unwrap().is_none());
@@ -424,8 +431,8 @@ async fn help_moto(world: &World, run: &Run, network: &network::Network) {
 fn cluster_spec(name: &str) -> ClusterSpec {
     ClusterSpec {
         name: name.to_owned(),
-        region: "us-west-2".to_owned(),
-        kubernetes_version: "1.36".parse().unwrap(),
+        region: Some("us-west-2".to_owned()),
+        kubernetes_version: Some("1.36".parse().unwrap()),
         create: true,
         subnet_ids: Vec::new(),
         role_arn: None,
@@ -441,15 +448,21 @@ fn variant(parameter: &str) -> Variant {
         family: Family::Al2023,
         reference: None,
         hardening: Some(Hardening { benchmark: "cis-al2023-1.0.0".parse().unwrap(), level: Level::One }),
-        ami: AmiSource::SsmParameter(parameter.to_owned()),
         architecture: Architecture::X86_64,
+        nodes: NodeSource::Made(made(AmiSource::SsmParameter(parameter.to_owned()))),
+        imds_hop_limit: 2,
+        timeouts: Timeouts { nodes_ready: 5 * MINUTE, check: MINUTE, os_scan: 5 * MINUTE },
+    }
+}
+
+fn made(ami: AmiSource) -> MadeNodes {
+    MadeNodes {
+        count: 2,
+        ami,
         user_data: None,
-        nodes: 2,
         instance_types: vec!["m6i.large".to_owned()],
         capacity: Capacity::OnDemand,
         kubernetes_version: "1.36".parse().unwrap(),
-        imds_hop_limit: 2,
         volume_gib: 40,
-        timeouts: Timeouts { nodes_ready: 5 * MINUTE, check: MINUTE, os_scan: 5 * MINUTE },
     }
 }

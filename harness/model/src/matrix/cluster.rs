@@ -8,8 +8,12 @@ use crate::form::List;
 /// What a cluster needs for the built-in workloads: pods with addresses, services, names and volumes.
 const DEFAULT_ADDONS: [&str; 4] = ["vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver"];
 
-/// Resolves the section.
-pub(super) fn resolve(asked: &mut Asked<'_>, raw: ClusterSection) -> Option<ClusterSpec> {
+/// Resolves the section. `has_made` says whether any variant's nodes are made by amiproof, which needs to know where and for what
+/// version.
+pub(super) fn resolve(asked: &mut Asked<'_>, raw: ClusterSection, has_made: bool) -> Option<ClusterSpec> {
+    let missing = |is_there: bool, asked: &Asked<'_>, path: &str| !is_there && !asked.is_wrong(path);
+    let no_region = missing(raw.region.is_some(), asked, "cluster.region");
+    let no_version = missing(raw.kubernetes_version.is_some(), asked, "cluster.kubernetesVersion");
     let name = raw.name.and_then(|name| {
         let rule = "1 to 100 letters, digits, '-' and '_', starting with a letter or digit";
         asked.text("cluster.name", name, "EKS cluster name", rule, is_cluster_name)
@@ -19,6 +23,12 @@ pub(super) fn resolve(asked: &mut Asked<'_>, raw: ClusterSection) -> Option<Clus
     });
     let version = raw.kubernetes_version.and_then(|text| asked.name("cluster.kubernetesVersion", text.parse()));
     let create = raw.create.unwrap_or(false);
+    if (has_made || create) && no_region {
+        asked.missing("cluster", "region", "\"us-west-2\"");
+    }
+    if (has_made || create) && no_version {
+        asked.missing("cluster", "kubernetesVersion", "\"1.35\"");
+    }
     let subnet_ids = subnets(asked, raw.subnet_ids, create);
     let role_arn = role(asked, "roleArn", raw.role_arn);
     let node_role_arn = role(asked, "nodeRoleArn", raw.node_role_arn);
@@ -30,8 +40,8 @@ pub(super) fn resolve(asked: &mut Asked<'_>, raw: ClusterSection) -> Option<Clus
     let addons = addons(asked, raw.addons, create);
     Some(ClusterSpec {
         name: name?,
-        region: region?,
-        kubernetes_version: version?,
+        region,
+        kubernetes_version: version,
         create,
         subnet_ids,
         role_arn,

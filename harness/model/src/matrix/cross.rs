@@ -18,9 +18,22 @@ pub(super) fn check(asked: &mut Asked<'_>, variants: &[Named], cluster: Option<&
             reference_fits(asked, variant, reference, variants);
         }
     }
+    selectors_are_unique(asked, variants);
+    if let Some(selecting) = variants.iter().find(|variant| variant.is_selected)
+        && cluster.is_some_and(|cluster| cluster.create)
+    {
+        asked.problem(
+            "cluster.create",
+            format!(
+                "a cluster that amiproof makes has no nodes yet that the selector of {} could find",
+                selecting.path
+            ),
+            "write create: false, or let amiproof make the nodes, too: nodes: 2",
+        );
+    }
     windows_has_company(asked, variants, cluster);
-    if variants.len() > NODE_GROUP_QUOTA {
-        let count = variants.len();
+    let count = variants.iter().filter(|variant| !variant.is_selected).count();
+    if count > NODE_GROUP_QUOTA {
         asked.warning(
             "variants",
             format!("{count} variants need {count} node groups, and EKS allows {NODE_GROUP_QUOTA} per cluster unless it was raised"),
@@ -41,6 +54,21 @@ fn names_are_unique(asked: &mut Asked<'_>, variants: &[Named]) {
             );
         } else {
             first.insert(name, variant);
+        }
+    }
+}
+
+/// Two variants of the same nodes would be one. Selectors that differ and still find the same node are found out when the run asks.
+fn selectors_are_unique(asked: &mut Asked<'_>, variants: &[Named]) {
+    for (index, variant) in variants.iter().enumerate() {
+        let Some(selector) = &variant.selector else { continue };
+        let same = |other: &&Named| other.selector.as_ref().is_some_and(|other| other.is_same(selector));
+        if let Some(earlier) = variants[..index].iter().find(same) {
+            asked.problem(
+                &format!("{}.nodes.selector", variant.path),
+                format!("{} selects the same nodes", earlier.path),
+                "give each variant nodes of its own",
+            );
         }
     }
 }

@@ -2,8 +2,12 @@
 //!
 //! Every field is optional to serde, so that the well-formed parts of a wrong file can be read; the schema says what is required.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::{Architecture, Capacity, Family};
 use crate::form::List;
@@ -76,11 +80,11 @@ pub(crate) struct ClusterSection {
     /// Its name in EKS.
     #[schemars(required, example = &"ami-conformance", regex(pattern = r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$"))]
     pub(crate) name: Option<String>,
-    /// The AWS region.
-    #[schemars(required, example = &"us-west-2")]
+    /// The AWS region. Not needed where every variant's nodes are there already.
+    #[schemars(example = &"us-west-2")]
     pub(crate) region: Option<String>,
-    /// The control plane's Kubernetes version, in quotes.
-    #[schemars(required, example = &"1.35", regex(pattern = r"^1\.[0-9]{1,3}$"))]
+    /// The control plane's Kubernetes version, in quotes. Not needed where every variant's nodes are there already.
+    #[schemars(example = &"1.35", regex(pattern = r"^1\.[0-9]{1,3}$"))]
     pub(crate) kubernetes_version: Option<String>,
     /// Whether amiproof makes the cluster, and removes it afterwards. Without it: the cluster must exist.
     pub(crate) create: Option<bool>,
@@ -153,16 +157,14 @@ pub(crate) struct VariantSection {
     pub(crate) reference: Option<String>,
     /// What it is hardened to. Without it: a stock image.
     pub(crate) hardening: Option<HardeningSection>,
-    /// Where its image comes from.
-    #[schemars(required)]
+    /// Where its image comes from. Not for nodes that are there already.
     pub(crate) ami: Option<AmiSection>,
     /// The processor architecture of the image. Without it: x86_64.
     pub(crate) architecture: Option<Architecture>,
     /// User data of your own.
     pub(crate) user_data: Option<UserDataSection>,
-    /// How many nodes.
-    #[schemars(range(min = 1, max = 20))]
-    pub(crate) nodes: Option<u32>,
+    /// How many nodes to make; or `{selector: ..}` for nodes that are there already, of whoever made them.
+    pub(crate) nodes: Option<NodesSection>,
     /// Instance types, first choice first.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["m6i.large"]]))]
     pub(crate) instance_types: Option<List<String>>,
@@ -171,7 +173,7 @@ pub(crate) struct VariantSection {
     /// The Kubernetes version of the image, in quotes: at most three minors behind the cluster's. Without it: the cluster's.
     #[schemars(example = &"1.32", regex(pattern = r"^1\.[0-9]{1,3}$"))]
     pub(crate) kubernetes_version: Option<String>,
-    /// The hop limit of the instance metadata service.
+    /// The hop limit of the instance metadata service: what nodes get, or what nodes that are there have.
     #[schemars(range(min = 1, max = 64))]
     pub(crate) imds_hop_limit: Option<u32>,
     /// Size of the root volume, GiB.
@@ -179,6 +181,59 @@ pub(crate) struct VariantSection {
     pub(crate) volume_gib: Option<u32>,
     /// Deadlines.
     pub(crate) timeouts: Option<TimeoutsSection>,
+}
+
+/// The nodes of a variant: how many to make, or which of those that are there.
+#[derive(Debug)]
+pub(crate) enum NodesSection {
+    /// So many are made.
+    Count(u32),
+    /// These are there.
+    Selected(SelectorSection),
+}
+
+/// Nodes that are there already.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SelectorSection {
+    /// Their labels, as `kubectl get nodes -l` takes them.
+    #[schemars(required, example = &"eks.amazonaws.com/nodegroup=ng-l1")]
+    pub(crate) selector: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for NodesSection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberOrMap;
+
+        impl<'de> Visitor<'de> for NumberOrMap {
+            type Value = NodesSection;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a number of nodes, or a map with a selector")
+            }
+
+            fn visit_u64<E: de::Error>(self, count: u64) -> Result<NodesSection, E> {
+                u32::try_from(count).map(NodesSection::Count).map_err(E::custom)
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<NodesSection, A::Error> {
+                SelectorSection::deserialize(de::value::MapAccessDeserializer::new(map)).map(NodesSection::Selected)
+            }
+        }
+
+        deserializer.deserialize_any(NumberOrMap)
+    }
+}
+
+impl JsonSchema for NodesSection {
+    fn schema_name() -> Cow<'static, str> {
+        "NodesSection".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let selected = generator.subschema_for::<SelectorSection>();
+        json_schema!({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 20}, selected]})
+    }
 }
 
 /// What an image is hardened to.

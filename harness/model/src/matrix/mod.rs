@@ -7,6 +7,7 @@ pub(crate) mod file;
 mod image;
 pub mod init;
 mod machine;
+mod nodes;
 mod resolve;
 mod sources;
 mod thresholds;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use self::resolve::{Resolved, resolve};
 pub use self::sources::{Files, ReadFile};
 use crate::name::{AmiId, Benchmark, KubernetesVersion, Level, VariantName};
+use crate::selector::NodeSelector;
 use crate::threshold::Threshold;
 
 /// A matrix that is complete and free of contradictions.
@@ -47,10 +49,10 @@ pub struct Matrix {
 pub struct ClusterSpec {
     /// Its name in EKS.
     pub name: String,
-    /// The AWS region.
-    pub region: String,
-    /// The control plane's version.
-    pub kubernetes_version: KubernetesVersion,
+    /// The AWS region; `None` only where every variant's nodes are there already, and then AWS is not needed.
+    pub region: Option<String>,
+    /// The control plane's version as the matrix says it; `None` only where every variant's nodes are there already.
+    pub kubernetes_version: Option<KubernetesVersion>,
     /// Whether amiproof makes (and removes) it; otherwise it must exist.
     pub create: bool,
     /// Subnets for cluster and nodes. Empty: those of the amiproof network stack, or, for an existing cluster, its own.
@@ -76,26 +78,61 @@ pub struct Variant {
     pub reference: Option<VariantName>,
     /// What it is hardened to; `None` for a stock image.
     pub hardening: Option<Hardening>,
-    /// Where its image comes from.
-    pub ami: AmiSource,
     /// `x86_64` or `arm64`.
     pub architecture: Architecture,
+    /// Where its nodes come from.
+    pub nodes: NodeSource,
+    /// The IMDS hop limit, 1 to 64: of the launch template, where IMDSv2 is always required, or what nodes that are there are said
+    /// to have.
+    pub imds_hop_limit: u32,
+    /// Deadlines.
+    pub timeouts: Timeouts,
+}
+
+impl Variant {
+    /// What the run makes for it; `None` where its nodes are there already.
+    pub fn made(&self) -> Option<&MadeNodes> {
+        match &self.nodes {
+            NodeSource::Made(made) => Some(made),
+            NodeSource::Selected(_) => None,
+        }
+    }
+
+    /// Which nodes of the cluster are its; `None` where the run makes them.
+    pub fn selector(&self) -> Option<&NodeSelector> {
+        match &self.nodes {
+            NodeSource::Made(_) => None,
+            NodeSource::Selected(selector) => Some(selector),
+        }
+    }
+}
+
+/// Where the nodes of a variant come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NodeSource {
+    /// The run makes a managed node group.
+    Made(MadeNodes),
+    /// They are there already: nodes of a node group that somebody else made, or of no cloud at all.
+    Selected(NodeSelector),
+}
+
+/// The managed node group that a run makes for a variant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MadeNodes {
+    /// How many nodes.
+    pub count: u32,
+    /// Where the image comes from.
+    pub ami: AmiSource,
     /// User data merged into what amiproof generates.
     pub user_data: Option<UserData>,
-    /// How many nodes.
-    pub nodes: u32,
     /// Instance types, first choice first.
     pub instance_types: Vec<String>,
     /// On demand or spot.
     pub capacity: Capacity,
     /// The Kubernetes version of the image, where it differs from the cluster's (at most three minors behind, never ahead).
     pub kubernetes_version: KubernetesVersion,
-    /// The IMDS hop limit of the launch template, 1 to 64. IMDSv2 is always required.
-    pub imds_hop_limit: u32,
     /// Size of the root volume, GiB.
     pub volume_gib: u32,
-    /// Deadlines.
-    pub timeouts: Timeouts,
 }
 
 /// How a variant boots.

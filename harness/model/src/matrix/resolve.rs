@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::file::{MatrixFile, SuitesSection};
 use super::sources::ReadFile;
-use super::{Matrix, SuiteSelection, WorkloadSource, cluster, cross, thresholds, variant};
+use super::{Matrix, SuiteSelection, WorkloadSource, cluster, cross, nodes, thresholds, variant};
 use crate::form::{self, List};
 use crate::name::{CheckId, NameError};
 use crate::problem::{Problem, closest, instead};
@@ -83,6 +83,18 @@ impl Asked<'_> {
         self.problems.iter().any(|problem| problem.path.starts_with(path))
     }
 
+    /// Notes that a key is missing that the schema does not ask for, because it depends on others. What is there under a misspelt key
+    /// is not missing.
+    pub(super) fn missing(&mut self, path: &str, key: &str, example: &str) {
+        let misspelt = self.problems.iter().any(|problem| {
+            let written = problem.path.strip_prefix(path).and_then(|rest| rest.strip_prefix('.'));
+            problem.message.starts_with("unknown key") && written.and_then(|written| closest(written, [key])).is_some()
+        });
+        if !misspelt {
+            self.problem(path, format!("the key '{key}' is missing"), format!("add it, like {key}: {example}"));
+        }
+    }
+
     /// Notes something that is legal, but probably not meant.
     pub(super) fn warning(&mut self, path: &str, message: impl Into<String>, mend: impl Into<String>) {
         let warning = self.at(path, message, mend);
@@ -151,9 +163,11 @@ fn whole(asked: &mut Asked<'_>, raw: MatrixFile, suites: &[&str]) -> Option<(Mat
         let rule = "1 to 40 lower-case letters, digits and '-', starting with a letter";
         asked.text("metadata.name", name, "matrix name", rule, |text| crate::name::is_label(text, 40))
     });
-    let cluster = raw.cluster.and_then(|section| cluster::resolve(asked, section));
+    let sections = raw.variants.unwrap_or_default();
+    let has_made = sections.iter().any(|section| section.as_ref().is_none_or(|section| !nodes::is_selected(section)));
+    let cluster = raw.cluster.and_then(|section| cluster::resolve(asked, section, has_made));
     let defaults = raw.defaults.unwrap_or_default();
-    let variants = variant::all(asked, raw.variants.unwrap_or_default(), &defaults, cluster.as_ref());
+    let variants = variant::all(asked, sections, &defaults, cluster.as_ref());
     cross::check(asked, &variants, cluster.as_ref());
     let thresholds = thresholds::all(asked, raw.thresholds.unwrap_or_default(), suites, &variants);
     let suites = suite_selection(asked, raw.suites.unwrap_or_default(), suites);

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::file::{Defaults, HardeningSection, TimeoutsSection, UserDataSection, VariantSection};
-use super::image::ami;
-use super::machine::{chosen_types, instance_types};
+use super::machine::instance_types;
 use super::resolve::Asked;
-use super::{Architecture, Capacity, ClusterSpec, Family, Hardening, Timeouts, UserData, Variant};
+use super::{Architecture, ClusterSpec, Family, Hardening, NodeSource, Timeouts, UserData, Variant, nodes};
 use crate::duration;
 use crate::form::List;
-use crate::name::{Benchmark, KubernetesVersion, Level, VariantName};
+use crate::name::{Benchmark, Level, VariantName};
+use crate::selector::NodeSelector;
 
 /// What is known of a section, also where it is wrong in part: other sections may refer to it.
 pub(super) struct Named {
@@ -23,6 +23,10 @@ pub(super) struct Named {
     pub(super) is_hardened: bool,
     /// The reference as written.
     pub(super) reference: Option<String>,
+    /// Whether its nodes are there already.
+    pub(super) is_selected: bool,
+    /// Which nodes these are.
+    pub(super) selector: Option<NodeSelector>,
     /// The whole of it; `None` when something is wrong.
     pub(super) variant: Option<Variant>,
 }
@@ -50,66 +54,65 @@ pub(super) fn all(
 }
 
 /// What holds where a section is silent.
-struct Fallback<'a> {
-    defaults: &'a Defaults,
+pub(super) struct Fallback<'a> {
+    pub(super) defaults: &'a Defaults,
     timeouts: Timeouts,
-    instance_types: Option<Vec<String>>,
-    cluster: Option<&'a ClusterSpec>,
+    pub(super) instance_types: Option<Vec<String>>,
+    pub(super) cluster: Option<&'a ClusterSpec>,
 }
 
 const DEFAULT_TIMEOUTS: Timeouts =
     Timeouts { nodes_ready: Duration::from_mins(8), check: Duration::from_mins(5), os_scan: Duration::from_mins(45) };
 
-fn one(asked: &mut Asked<'_>, path: &str, raw: VariantSection, fallback: &Fallback<'_>) -> Named {
+fn one(asked: &mut Asked<'_>, path: &str, mut raw: VariantSection, fallback: &Fallback<'_>) -> Named {
     let below = |key: &str| format!("{path}.{key}");
     let written = raw.name.clone();
     let reference_written = raw.reference.clone();
     let is_hardened = raw.hardening.is_some();
-    let name: Option<VariantName> = raw.name.and_then(|text| asked.name(&below("name"), text.parse()));
-    let reference: Option<VariantName> = raw.reference.and_then(|text| asked.name(&below("reference"), text.parse()));
-    let hardening = raw.hardening.map(|section| hardening(asked, path, section, raw.family));
-    let version = version(asked, path, raw.kubernetes_version, fallback.cluster);
+    let name: Option<VariantName> = raw.name.clone().and_then(|text| asked.name(&below("name"), text.parse()));
+    let reference: Option<VariantName> =
+        raw.reference.clone().and_then(|text| asked.name(&below("reference"), text.parse()));
+    let hardening = raw.hardening.take().map(|section| hardening(asked, path, section, raw.family));
     let architecture = raw.architecture.unwrap_or(Architecture::X86_64);
     if let (Some(Family::Windows), Architecture::Arm64) = (raw.family, architecture) {
         asked.problem(&below("architecture"), "EKS has no Windows nodes on arm64", "write x86_64, or remove the key");
     }
-    let ami = raw.ami.and_then(|section| ami(asked, path, section, raw.family, version.as_ref()));
-    let user_data = raw.user_data.map(|section| user_data(asked, path, section));
-    let types = chosen_types(asked, path, raw.instance_types, architecture, fallback.instance_types.as_deref());
     let timeouts = timeouts(asked, &below("timeouts"), raw.timeouts.as_ref(), fallback.timeouts);
-    let defaults = fallback.defaults;
-    let volume = if raw.family == Some(Family::Windows) { 80 } else { 30 };
+    let family = raw.family;
+    let imds_hop_limit = raw.imds_hop_limit.or(fallback.defaults.imds_hop_limit).unwrap_or(2);
+    let is_selected = nodes::is_selected(&raw);
+    let nodes = nodes::resolve(asked, path, raw, architecture, fallback);
+    let selector = match &nodes {
+        Some(NodeSource::Selected(selector)) => Some(selector.clone()),
+        _ => None,
+    };
     let build = || {
         Some(Variant {
             name: name?,
-            family: raw.family?,
+            family: family?,
             reference,
             hardening: transposed(hardening)?,
-            ami: ami?,
             architecture,
-            user_data: transposed(user_data)?,
-            nodes: raw.nodes.or(defaults.nodes).unwrap_or(2),
-            instance_types: types,
-            capacity: raw.capacity.or(defaults.capacity).unwrap_or(Capacity::OnDemand),
-            kubernetes_version: version?,
-            imds_hop_limit: raw.imds_hop_limit.or(defaults.imds_hop_limit).unwrap_or(2),
-            volume_gib: raw.volume_gib.or(defaults.volume_gib).unwrap_or(volume),
+            nodes: nodes?,
+            imds_hop_limit,
             timeouts,
         })
     };
     Named {
         path: path.to_owned(),
         written,
-        family: raw.family,
+        family,
         is_hardened,
         reference: reference_written,
+        is_selected,
+        selector,
         variant: build(),
     }
 }
 
 /// `None` for what was asked for and is wrong.
 #[expect(clippy::option_option, reason = "absent, wrong and right are three things")]
-fn transposed<T>(section: Option<Option<T>>) -> Option<Option<T>> {
+pub(super) fn transposed<T>(section: Option<Option<T>>) -> Option<Option<T>> {
     match section {
         None => Some(None),
         Some(None) => None,
@@ -146,36 +149,10 @@ fn hardening(asked: &mut Asked<'_>, path: &str, raw: HardeningSection, family: O
     Some(Hardening { benchmark: benchmark?, level: level? })
 }
 
-/// The image's Kubernetes version: its own, or the cluster's. A kubelet may be three minors behind the API server, never ahead.
-fn version(
-    asked: &mut Asked<'_>,
-    path: &str,
-    own: Option<String>,
-    cluster: Option<&ClusterSpec>,
-) -> Option<KubernetesVersion> {
-    let at = format!("{path}.kubernetesVersion");
-    let Some(text) = own else {
-        return cluster.map(|cluster| cluster.kubernetes_version.clone());
-    };
-    let version: KubernetesVersion = asked.name(&at, text.parse())?;
-    let control_plane = &cluster?.kubernetes_version;
-    let (least, most) = (control_plane.minor().saturating_sub(3), control_plane.minor());
-    if (least..=most).contains(&version.minor()) {
-        return Some(version);
-    }
-    let what = if version.minor() > most { "is ahead of" } else { "is more than three minors behind" };
-    asked.problem(
-        &at,
-        format!("{version} {what} the cluster's {control_plane}"),
-        format!("write \"1.{least}\" to \"1.{most}\", or change cluster.kubernetesVersion"),
-    );
-    None
-}
-
 /// EC2 takes at most 16 KiB of user data (EC2 user guide, "Run commands at launch").
 const USER_DATA_LIMIT: usize = 16 * 1024;
 
-fn user_data(asked: &mut Asked<'_>, path: &str, raw: UserDataSection) -> Option<UserData> {
+pub(super) fn user_data(asked: &mut Asked<'_>, path: &str, raw: UserDataSection) -> Option<UserData> {
     let at = format!("{path}.userData.merge");
     let (path, text) =
         asked.read_text(&at, &raw.merge?, "write the path of a text file, relative to the matrix file")?;

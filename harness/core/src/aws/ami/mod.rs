@@ -4,8 +4,8 @@ mod packer;
 mod parameter;
 mod plausible;
 
-use amiproof_model::matrix::{AmiSource, Architecture, Family, Variant};
-use amiproof_model::name::AmiId;
+use amiproof_model::matrix::{AmiSource, Architecture, Family, MadeNodes, Variant};
+use amiproof_model::name::{AmiId, KubernetesVersion};
 use amiproof_model::report::AmiRecord;
 use aws_sdk_ec2::types::{Filter, Image};
 
@@ -49,14 +49,22 @@ pub enum Error {
 ///
 /// # Errors
 /// When the source leads nowhere, when the image is not available, or when it cannot be of the variant's family and architecture.
-pub async fn resolve(clients: &Clients, variant: &Variant, manifest: Option<&str>) -> Result<Ami, Error> {
-    let (image, source) = match &variant.ami {
+pub async fn resolve(
+    clients: &Clients,
+    variant: &Variant,
+    made: &MadeNodes,
+    manifest: Option<&str>,
+) -> Result<Ami, Error> {
+    let kubernetes = &made.kubernetes_version;
+    let (image, source) = match &made.ami {
         AmiSource::Id(id) => (describe(clients, id).await?, "id".to_owned()),
         AmiSource::Recommended => {
-            let name = recommended_parameter(variant);
-            (from_parameter(clients, variant, &name).await?, format!("ssm {name}"))
+            let name = recommended_parameter(variant, kubernetes);
+            (from_parameter(clients, variant, kubernetes, &name).await?, format!("ssm {name}"))
         }
-        AmiSource::SsmParameter(name) => (from_parameter(clients, variant, name).await?, format!("ssm {name}")),
+        AmiSource::SsmParameter(name) => {
+            (from_parameter(clients, variant, kubernetes, name).await?, format!("ssm {name}"))
+        }
         AmiSource::Filter { owner, name } => {
             (newest(clients, variant.architecture, owner, name).await?, format!("filter {owner} {name}"))
         }
@@ -69,6 +77,14 @@ pub async fn resolve(clients: &Clients, variant: &Variant, manifest: Option<&str
     };
     check(&image, variant)?;
     Ok(Ami { record: record(&image, source)?, volumes: volumes(&image) })
+}
+
+/// The image that nodes were found to run.
+///
+/// # Errors
+/// When EC2 does not answer, or does not show the image to this account.
+pub async fn of_nodes(clients: &Clients, id: &AmiId) -> Result<AmiRecord, Error> {
+    record(&describe(clients, id).await?, "the nodes run it".to_owned())
 }
 
 /// Reads an image.
@@ -93,13 +109,20 @@ async fn describe(clients: &Clients, id: &AmiId) -> Result<Image, Error> {
     }
 }
 
-async fn from_parameter(clients: &Clients, variant: &Variant, name: &str) -> Result<Image, Error> {
+async fn from_parameter(
+    clients: &Clients,
+    variant: &Variant,
+    kubernetes: &KubernetesVersion,
+    name: &str,
+) -> Result<Image, Error> {
     let answer = clients
         .patiently(|| async { clients.ssm.get_parameter().name(name).send().await.explain("GetParameter", name) })
         .await;
     let answer = match answer {
         Ok(answer) => answer,
-        Err(error) if error.is_not_found() => return Err(Error::Unusable(parameter::missing(name, variant))),
+        Err(error) if error.is_not_found() => {
+            return Err(Error::Unusable(parameter::missing(name, variant, kubernetes)));
+        }
         Err(error) => return Err(error.into()),
     };
     let value = answer.parameter().and_then(|parameter| parameter.value()).unwrap_or_default();

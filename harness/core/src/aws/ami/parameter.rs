@@ -1,11 +1,10 @@
 //! SSM public parameters that name the recommended images (EKS and Bottlerocket user guides).
 
 use amiproof_model::matrix::{Architecture, Family, Variant};
-use amiproof_model::name::AmiId;
+use amiproof_model::name::{AmiId, KubernetesVersion};
 
 /// The SSM public parameter of the newest image that AWS recommends for a variant's family, Kubernetes version and architecture.
-pub fn recommended_parameter(variant: &Variant) -> String {
-    let kubernetes = &variant.kubernetes_version;
+pub fn recommended_parameter(variant: &Variant, kubernetes: &KubernetesVersion) -> String {
     let architecture = variant.architecture.word();
     match variant.family {
         Family::Al2023 => format!(
@@ -57,8 +56,7 @@ pub(super) fn ami_id(value: &str) -> Result<AmiId, String> {
 const LAST_AL2_MINOR: u32 = 32;
 
 /// Why a parameter is not there, and what to do.
-pub(super) fn missing(name: &str, variant: &Variant) -> String {
-    let version = &variant.kubernetes_version;
+pub(super) fn missing(name: &str, variant: &Variant, version: &KubernetesVersion) -> String {
     match variant.family {
         Family::Al2 if version.minor() > LAST_AL2_MINOR => format!(
             "SSM parameter {name} does not exist: EKS publishes no Amazon Linux 2 image for Kubernetes {version} (the last one was for \

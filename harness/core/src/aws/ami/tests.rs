@@ -21,10 +21,9 @@ fn why_not(image: &Image, family: Family) -> String {
 fn parameters_are_those_that_aws_publishes() {
     let of = |family, version: &str, architecture, benchmark: Option<&str>| {
         let mut variant = fixture::variant("v", family);
-        variant.kubernetes_version = version.parse().unwrap();
         variant.architecture = architecture;
         variant.hardening = benchmark.map(fixture::hardening);
-        recommended_parameter(&variant)
+        recommended_parameter(&variant, &version.parse().unwrap())
     };
     let all = [
         of(Family::Al2023, "1.36", Architecture::X86_64, None),

@@ -6,7 +6,7 @@ mod watch;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use amiproof_model::matrix::{Capacity, Variant};
+use amiproof_model::matrix::{Capacity, MadeNodes, Variant};
 use amiproof_model::name::RunId;
 use amiproof_model::verdict::Evidence;
 use aws_sdk_eks::types::{
@@ -33,6 +33,8 @@ pub struct Plan<'a> {
     pub cluster: &'a str,
     /// The variant.
     pub variant: &'a Variant,
+    /// What its nodes are to be.
+    pub made: &'a MadeNodes,
     /// The role of its nodes.
     pub role_arn: &'a str,
     /// The subnets of its nodes: private ones.
@@ -153,7 +155,7 @@ async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, name: &str,
 /// Exactly the fields that EKS allows beside a launch template with an image: no `amiType`, `version`, `releaseVersion`, `diskSize`
 /// or `remoteAccess` (EKS user guide, "Customize managed nodes with launch templates").
 async fn create_once(clients: &Clients, plan: &Plan<'_>, name: &str, attempt: u32) -> Result<String, AwsError> {
-    let nodes = i32::try_from(plan.variant.nodes).unwrap_or(i32::MAX);
+    let nodes = i32::try_from(plan.made.count).unwrap_or(i32::MAX);
     let scaling = NodegroupScalingConfig::builder().min_size(nodes).max_size(nodes).desired_size(nodes).build();
     let template = LaunchTemplateSpecification::builder().id(&plan.launch_template.id).version("1").build();
     let labels = node_labels(&plan.tags.run, plan.variant, name);
@@ -166,10 +168,10 @@ async fn create_once(clients: &Clients, plan: &Plan<'_>, name: &str, attempt: u3
         .nodegroup_name(name)
         .scaling_config(scaling)
         .set_subnets(Some(plan.subnet_ids.to_vec()))
-        .set_instance_types(Some(plan.variant.instance_types.clone()))
+        .set_instance_types(Some(plan.made.instance_types.clone()))
         .node_role(plan.role_arn)
         .launch_template(template)
-        .capacity_type(match plan.variant.capacity {
+        .capacity_type(match plan.made.capacity {
             Capacity::OnDemand => CapacityTypes::OnDemand,
             Capacity::Spot => CapacityTypes::Spot,
         })

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
-use amiproof_model::matrix::{ClusterSpec, Family, Matrix, SuiteSelection};
+use amiproof_model::matrix::Family;
 use amiproof_model::report::Subject;
 use camino::Utf8PathBuf;
 use http::{Method, Request, Response};
@@ -95,17 +95,6 @@ impl Fake {
 fn context(fake: &Fake, folder: &tempfile::TempDir) -> Context {
     let folder = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
     let variant = crate::fixture::variant("al2023", Family::Al2023);
-    let cluster = ClusterSpec {
-        name: "test".into(),
-        region: "us-west-2".into(),
-        kubernetes_version: "1.36".parse().unwrap(),
-        create: false,
-        subnet_ids: Vec::new(),
-        role_arn: None,
-        node_role_arn: None,
-        windows_node_role_arn: None,
-        addons: Vec::new(),
-    };
     let header = Header {
         version: crate::ledger::VERSION,
         run: "r-1".parse().unwrap(),
@@ -116,24 +105,16 @@ fn context(fake: &Fake, folder: &tempfile::TempDir) -> Context {
         started: jiff::Timestamp::UNIX_EPOCH,
         expires: jiff::Timestamp::UNIX_EPOCH,
     };
-    let matrix = Matrix {
-        name: "test".into(),
-        cluster,
-        variants: vec![variant.clone()],
-        suites: SuiteSelection::default(),
-        thresholds: Vec::new(),
-        workloads: Vec::new(),
-        waivers: None,
-    };
     Context {
         run: "r-1".parse().unwrap(),
-        matrix: Arc::new(matrix),
+        matrix: Arc::new(crate::fixture::matrix(vec![variant.clone()])),
         subject: Subject::Variant(variant.name.clone()),
         variant: Arc::new(variant),
-        node_group: "ng".into(),
+        selector: "pool=l1".parse().unwrap(),
         nodes: Arc::default(),
         peers: watch::channel(Peers::None).1,
         cluster: fake.access(),
+        kubernetes: "1.36".parse().unwrap(),
         aws: None,
         ledger: Ledger::create(&folder, header).unwrap(),
         pace: Pace::REAL,

@@ -90,10 +90,14 @@ impl Request<'_> {
 /// # Errors
 /// As [`scan_nodes`].
 pub async fn scan(context: &Context) -> Result<ScanAnswer, CheckError> {
-    let Some(clients) = &context.aws else {
-        let reason = "Inspector needs an AWS account, and this run has none".to_owned();
-        return nothing(&context.variant, Verdict::NotEvaluated(reason), Vec::new());
+    let clients = match context.account() {
+        Ok(clients) => clients,
+        Err(verdict) => return nothing(&context.variant, verdict, Vec::new()),
     };
+    if context.variant.made().is_none() {
+        let reason = "Inspector finds instances by a tag of the run, and nodes that amiproof did not make have none";
+        return nothing(&context.variant, Verdict::NotEvaluated(reason.to_owned()), Vec::new());
+    }
     let request = Request {
         run: &context.run,
         variant: &context.variant,

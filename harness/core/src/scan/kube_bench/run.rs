@@ -52,7 +52,7 @@ pub async fn scan_cluster(context: &Context) -> Result<ScanAnswer, CheckError> {
 async fn scan(context: &Context, scope: Scope) -> Result<ScanAnswer, CheckError> {
     let node =
         context.nodes.first().ok_or_else(|| CheckError::Undecided("kube-bench has no node to run on".to_owned()))?;
-    let version = &context.matrix.cluster.kubernetes_version;
+    let version = &context.kubernetes;
     let (chosen, fits) = match benchmark::for_version(version) {
         Some(chosen) => (chosen, true),
         None => (benchmark::OLDEST, false),

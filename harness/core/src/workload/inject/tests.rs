@@ -6,7 +6,7 @@ fn nodes(group: &str) -> Nodes {
     let taint =
         Taint { key: "hardened".into(), value: Some("yes".into()), effect: "NoSchedule".into(), time_added: None };
     Nodes {
-        selector: BTreeMap::from([("eks.amazonaws.com/nodegroup".to_owned(), group.to_owned())]),
+        selector: NodeSelector::label("eks.amazonaws.com/nodegroup", group),
         taints: if group == "own" { vec![taint] } else { Vec::new() },
         windows_release: None,
     }
@@ -94,4 +94,34 @@ fn a_variable_is_added_to_all_containers_but_never_replaces_one() {
     let job = with_variable(job, "A", "theirs", Given::Always);
     assert_eq!(job.pointer("/spec/template/spec/initContainers/0/env/0/value").unwrap(), "theirs");
     assert_eq!(job.pointer("/spec/template/spec/containers/0/env"), Some(&json!([{"name": "A", "value": "mine"}])));
+}
+
+#[test]
+fn sets_and_absences_become_node_affinity_beside_what_the_workload_asks_for() {
+    let selector = "pool=own,zone in (b,a),arch notin (arm64),gpu,!spot".parse().unwrap();
+    let nodes = Nodes { selector, taints: Vec::new(), windows_release: None };
+    let ours = json!([
+        {"key": "zone", "operator": "In", "values": ["a", "b"]},
+        {"key": "arch", "operator": "NotIn", "values": ["arm64"]},
+        {"key": "gpu", "operator": "Exists"},
+        {"key": "spot", "operator": "DoesNotExist"},
+    ]);
+    let mut spec = json!({"containers": []});
+    place(&mut spec, &nodes);
+    assert_eq!(spec["nodeSelector"], json!({"pool": "own"}));
+    let terms = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
+    assert_eq!(*spec.pointer(terms).unwrap(), json!([{"matchExpressions": ours}]));
+
+    let theirs = json!({"key": "disk", "operator": "Exists"});
+    let alternatives = json!([{"matchExpressions": [theirs]},
+                              {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["a"]}]}, {}]);
+    let affinity = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
+                                           {"nodeSelectorTerms": alternatives}}});
+    let mut spec = json!({"containers": [], "affinity": affinity});
+    place(&mut spec, &nodes);
+    let terms = spec.pointer(terms).unwrap();
+    assert_eq!(terms[0]["matchExpressions"].as_array().unwrap().len(), 5, "{terms}");
+    assert_eq!(terms[0]["matchExpressions"][0], theirs);
+    assert_eq!(terms[1]["matchExpressions"], ours);
+    assert_eq!(terms[2]["matchExpressions"], Value::Null, "matches no node, and must not begin to");
 }

@@ -25,9 +25,13 @@ fn node(name: &str) -> NodeRecord {
 fn places(peer: bool) -> Places {
     Places {
         variant: "al2023-l1".parse().unwrap(),
-        node_group: "ng".into(),
+        selector: "pool=l1".parse().unwrap(),
         own: vec![node("node-a"), node("node-b")],
-        peer: peer.then(|| Peer { variant: "al2023".parse().unwrap(), nodes: vec![node("ref-1")] }),
+        peer: peer.then(|| Peer {
+            variant: "al2023".parse().unwrap(),
+            selector: "pool=stock".parse().unwrap(),
+            nodes: vec![node("ref-1")],
+        }),
     }
 }
 

@@ -1,0 +1,221 @@
+//! What a run makes and finds through AWS: network, cluster, add-ons, and the node group of a variant.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use amiproof_model::matrix::{ClusterSpec, Family, MadeNodes, Variant};
+use amiproof_model::report::ClusterRecord;
+use futures::FutureExt as _;
+
+use super::Session;
+use super::event::{Broken, EventKind};
+use crate::aws::Clients;
+use crate::aws::ami::Ami;
+use crate::aws::cluster::ClusterEndpoint;
+use crate::aws::launch_template::LaunchTemplate;
+use crate::aws::names::Tags;
+use crate::aws::network::Network;
+use crate::aws::node_group::NodeGroup;
+use crate::cluster::{self, Access};
+use crate::{aws, user_data};
+
+/// From aws-k8s-tester: infrastructure and cluster get 15 minutes each, twice that here, because nothing is won by giving up.
+const NETWORK_DEADLINE: Duration = Duration::from_secs(30 * 60);
+const CLUSTER_DEADLINE: Duration = Duration::from_secs(30 * 60);
+/// CoreDNS needs a node first, so this covers the slowest node group, too.
+const ADDON_DEADLINE: Duration = Duration::from_secs(20 * 60);
+
+/// An EKS cluster, ready for node groups.
+pub(crate) struct Eks {
+    clients: Clients,
+    /// What nodes must know to join.
+    pub(crate) endpoint: ClusterEndpoint,
+    /// Where nodes live and who they are.
+    ground: Ground,
+    /// Tags of everything that the run makes.
+    tags: Tags,
+}
+
+/// Where nodes live and who they are.
+struct Ground {
+    subnet_ids: Vec<String>,
+    node_role_arn: Option<String>,
+    windows_node_role_arn: Option<String>,
+}
+
+/// The network stack: the one that is there, or a new one where the matrix leaves anything to it; `None` where it says all itself.
+pub(crate) async fn network(session: &Session, tags: &Tags) -> Result<Option<Network>, Broken> {
+    let (plan, tools, clients) = (&session.plan, &session.tools, session.aws()?);
+    let spec = &plan.matrix.cluster;
+    let name = aws::names::network_stack(&spec.name);
+    let there = aws::network::describe(clients, &name).await.map_err(|error| Broken::from_error(&error))?;
+    let says_all = !spec.subnet_ids.is_empty()
+        && spec.role_arn.is_some()
+        && spec.node_role_arn.is_some()
+        && (!makes_windows(session) || spec.windows_node_role_arn.is_some());
+    let is_wanted = plan.steps.network_only || (plan.steps.provision && spec.create && !says_all);
+    match there {
+        Some(network) => Ok(Some(network)),
+        None if is_wanted => {
+            let made = aws::network::create(clients, &tools.ledger, &name, tags, NETWORK_DEADLINE).await;
+            made.map(Some).map_err(|error| Broken::from_error(&error))
+        }
+        None => Ok(None),
+    }
+}
+
+fn makes_windows(session: &Session) -> bool {
+    let variants = &session.plan.matrix.variants;
+    variants.iter().any(|variant| variant.made().is_some() && !variant.family.is_linux())
+}
+
+/// The cluster and a connection to its API server.
+pub(crate) async fn cluster(session: &Session, stack: Option<&Network>, tags: &Tags) -> Result<(Eks, Access), Broken> {
+    let (plan, tools, clients) = (&session.plan, &session.tools, session.aws()?);
+    let spec = &plan.matrix.cluster;
+    let endpoint = if spec.create && plan.steps.provision {
+        let subnets = if spec.subnet_ids.is_empty() {
+            stack.map(Network::subnet_ids).unwrap_or_default()
+        } else {
+            spec.subnet_ids.clone()
+        };
+        let role = spec.role_arn.as_deref().or(stack.map(|stack| stack.cluster_role_arn.as_str())).unwrap_or_default();
+        aws::cluster::create(clients, &tools.ledger, spec, &subnets, role, tags, CLUSTER_DEADLINE).await
+    } else {
+        aws::cluster::existing(clients, &spec.name, CLUSTER_DEADLINE).await
+    };
+    let endpoint = endpoint.map_err(|error| Broken::from_error(&error))?;
+    let access = access(clients, &endpoint)?;
+    let identity = clients.whoami().await.map_err(|error| Broken::from_error(&error))?;
+    let record = ClusterRecord {
+        name: endpoint.name.clone(),
+        region: clients.region().to_owned(),
+        account: identity.account,
+        kubernetes_version: endpoint.version.parse().ok().or_else(|| spec.kubernetes_version.clone()),
+        lab: plan.lab,
+    };
+    session.events.send(&amiproof_model::report::Subject::Cluster, EventKind::Cluster(record));
+    let ground = Ground::new(spec, stack, &endpoint);
+    Ok((Eks { clients: clients.clone(), endpoint, ground, tags: tags.clone() }, access))
+}
+
+/// A connection to a cluster's API server, with tokens signed in this process.
+pub(crate) fn access(clients: &Clients, endpoint: &ClusterEndpoint) -> Result<Access, Broken> {
+    let authority = endpoint.ca_pem().map_err(|error| Broken::from_error(&error))?;
+    Access::eks(&endpoint.endpoint, &authority, tokens(clients, &endpoint.name))
+        .map_err(|error| Broken::from_error(&error))
+}
+
+/// Signs a bearer token whenever the last one runs out.
+fn tokens(clients: &Clients, cluster: &str) -> cluster::TokenSource {
+    let (clients, cluster) = (clients.clone(), cluster.to_owned());
+    Arc::new(move || {
+        let (clients, cluster) = (clients.clone(), cluster.clone());
+        async move {
+            let signed = aws::token::sign_token(&clients, &cluster).await?;
+            Ok(cluster::Token { bearer: signed.bearer, expires: signed.expires })
+        }
+        .boxed()
+    })
+}
+
+impl Ground {
+    /// The matrix first, then the network stack, then what the cluster itself says.
+    fn new(spec: &ClusterSpec, stack: Option<&Network>, endpoint: &ClusterEndpoint) -> Self {
+        let subnet_ids = match (spec.subnet_ids.is_empty(), stack) {
+            (false, _) => spec.subnet_ids.clone(),
+            (true, Some(stack)) => stack.private_subnet_ids.clone(),
+            (true, None) => endpoint.subnet_ids.clone(),
+        };
+        let of_stack = |role: fn(&Network) -> &String| stack.map(|stack| role(stack).clone());
+        Self {
+            subnet_ids,
+            node_role_arn: spec.node_role_arn.clone().or_else(|| of_stack(|stack| &stack.node_role_arn)),
+            windows_node_role_arn: spec
+                .windows_node_role_arn
+                .clone()
+                .or_else(|| of_stack(|stack| &stack.windows_node_role_arn)),
+        }
+    }
+}
+
+impl Eks {
+    /// Add-ons of a cluster that the run made, and what Windows nodes need of the VPC CNI.
+    pub(crate) async fn install(&self, session: &Session, access: &Access) -> Result<(), Broken> {
+        let tools = &session.tools;
+        let spec = &session.plan.matrix.cluster;
+        if makes_windows(session) {
+            cluster::windows::enable_ipam(access, &tools.ledger).await.map_err(|error| Broken::from_error(&error))?;
+        }
+        if !spec.create {
+            return Ok(());
+        }
+        let version = &self.endpoint.version;
+        for addon in &spec.addons {
+            aws::addons::install(&self.clients, &tools.ledger, &spec.name, version, addon, &self.tags)
+                .await
+                .map_err(|error| Broken::from_error(&error))?;
+        }
+        let waiting =
+            spec.addons.iter().map(|addon| aws::addons::wait_active(&self.clients, &spec.name, addon, ADDON_DEADLINE));
+        for outcome in futures::future::join_all(waiting).await {
+            outcome.map_err(|error| Broken::from_error(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the variant's launch template.
+    pub(crate) async fn launch_template(
+        &self,
+        session: &Session,
+        variant: &Variant,
+        made: &MadeNodes,
+        ami: &Ami,
+    ) -> Result<LaunchTemplate, Broken> {
+        let (plan, tools) = (&session.plan, &session.tools);
+        let group = aws::names::node_group(&plan.run, &variant.name);
+        let labels = aws::node_group::node_labels(&plan.run, variant, &group);
+        let user_data = user_data::generate(&self.endpoint.facts(), variant, made.user_data.as_ref(), &labels)
+            .map_err(|error| Broken::from_error(&error))?;
+        let tags = self.tags.for_variant(&variant.name);
+        let wanted = aws::launch_template::Plan { variant, made, ami, user_data: &user_data };
+        aws::launch_template::create(&self.clients, &tools.ledger, &wanted, &tags)
+            .await
+            .map_err(|error| Broken::from_error(&error))
+    }
+
+    /// Makes the variant's node group and waits until EKS says ACTIVE.
+    pub(crate) async fn node_group(
+        &self,
+        session: &Session,
+        variant: &Variant,
+        made: &MadeNodes,
+        launch_template: &LaunchTemplate,
+    ) -> Result<NodeGroup, Broken> {
+        let windows = variant.family == Family::Windows;
+        let role = if windows { &self.ground.windows_node_role_arn } else { &self.ground.node_role_arn };
+        let key = if windows { "windowsNodeRoleArn" } else { "nodeRoleArn" };
+        let role_arn = role.as_deref().ok_or_else(|| {
+            Broken::because(format!(
+                "there is no role for the nodes of {}: set cluster.{key} in the matrix, or make the network stack with \
+                 'amiproof apply --only network'",
+                variant.name
+            ))
+        })?;
+        let plan = aws::node_group::Plan {
+            cluster: &self.endpoint.name,
+            variant,
+            made,
+            role_arn,
+            subnet_ids: &self.ground.subnet_ids,
+            launch_template,
+            tags: &self.tags.for_variant(&variant.name),
+        };
+        let provisioned = aws::node_group::provision(&self.clients, &session.tools.ledger, &plan).await;
+        provisioned.map_err(|error| match error {
+            aws::node_group::Error::NeverJoined { message, evidence }
+            | aws::node_group::Error::Infrastructure { message, evidence } => Broken::Because { message, evidence },
+            other => Broken::from_error(&other),
+        })
+    }
+}

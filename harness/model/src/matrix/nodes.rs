@@ -1,0 +1,118 @@
+//! Where the nodes of a variant come from: made by amiproof, or there already.
+
+use super::file::{Defaults, NodesSection, SelectorSection, VariantSection};
+use super::image::ami;
+use super::machine::chosen_types;
+use super::resolve::Asked;
+use super::variant::{Fallback, transposed, user_data};
+use super::{Architecture, Capacity, ClusterSpec, Family, MadeNodes, NodeSource};
+use crate::name::KubernetesVersion;
+use crate::selector::NodeSelector;
+
+/// Whether a section says that its nodes are there already.
+pub(super) fn is_selected(section: &VariantSection) -> bool {
+    matches!(section.nodes, Some(NodesSection::Selected(_)))
+}
+
+/// Resolves what a section says about its nodes.
+pub(super) fn resolve(
+    asked: &mut Asked<'_>,
+    path: &str,
+    raw: VariantSection,
+    architecture: Architecture,
+    fallback: &Fallback<'_>,
+) -> Option<NodeSource> {
+    let ami_is_there = raw.ami.is_some();
+    match raw.nodes {
+        Some(NodesSection::Selected(ref section)) => {
+            nothing_is_made(asked, path, &raw);
+            selected(asked, path, section).map(NodeSource::Selected)
+        }
+        _ => {
+            let made = made(asked, path, raw, architecture, fallback).map(NodeSource::Made);
+            let at = format!("{path}.ami");
+            if !ami_is_there && !asked.is_wrong(&at) && !asked.is_wrong(&format!("{path}.nodes")) {
+                asked.missing(path, "ami", "{\"ssm\":\"recommended\"}");
+            }
+            made
+        }
+    }
+}
+
+fn selected(asked: &mut Asked<'_>, path: &str, raw: &SelectorSection) -> Option<NodeSelector> {
+    let text = raw.selector.as_ref()?;
+    asked.name(&format!("{path}.nodes.selector"), text.parse())
+}
+
+/// What is made for a variant means nothing for nodes that are there.
+fn nothing_is_made(asked: &mut Asked<'_>, path: &str, raw: &VariantSection) {
+    let keys = [
+        ("ami", raw.ami.is_some()),
+        ("userData", raw.user_data.is_some()),
+        ("instanceTypes", raw.instance_types.is_some()),
+        ("capacity", raw.capacity.is_some()),
+        ("kubernetesVersion", raw.kubernetes_version.is_some()),
+        ("volumeGib", raw.volume_gib.is_some()),
+    ];
+    for (key, _) in keys.into_iter().filter(|(_, is_given)| *is_given) {
+        asked.problem(
+            &format!("{path}.{key}"),
+            format!("the nodes of a selector are there already, so {key} cannot be chosen"),
+            format!("remove {key}, or write a number of nodes to make instead of the selector"),
+        );
+    }
+}
+
+fn made(
+    asked: &mut Asked<'_>,
+    path: &str,
+    raw: VariantSection,
+    architecture: Architecture,
+    fallback: &Fallback<'_>,
+) -> Option<MadeNodes> {
+    let version = version(asked, path, raw.kubernetes_version, fallback.cluster);
+    let ami = raw.ami.and_then(|section| ami(asked, path, section, raw.family, version.as_ref()));
+    let user_data = raw.user_data.map(|section| user_data(asked, path, section));
+    let types = chosen_types(asked, path, raw.instance_types, architecture, fallback.instance_types.as_deref());
+    let defaults: &Defaults = fallback.defaults;
+    let count = match raw.nodes {
+        Some(NodesSection::Count(count)) => Some(count),
+        _ => defaults.nodes,
+    };
+    let volume = if raw.family == Some(Family::Windows) { 80 } else { 30 };
+    Some(MadeNodes {
+        count: count.unwrap_or(2),
+        ami: ami?,
+        user_data: transposed(user_data)?,
+        instance_types: types,
+        capacity: raw.capacity.or(defaults.capacity).unwrap_or(Capacity::OnDemand),
+        kubernetes_version: version?,
+        volume_gib: raw.volume_gib.or(defaults.volume_gib).unwrap_or(volume),
+    })
+}
+
+/// The image's Kubernetes version: its own, or the cluster's. A kubelet may be three minors behind the API server, never ahead.
+fn version(
+    asked: &mut Asked<'_>,
+    path: &str,
+    own: Option<String>,
+    cluster: Option<&ClusterSpec>,
+) -> Option<KubernetesVersion> {
+    let at = format!("{path}.kubernetesVersion");
+    let Some(text) = own else {
+        return cluster.and_then(|cluster| cluster.kubernetes_version.clone());
+    };
+    let version: KubernetesVersion = asked.name(&at, text.parse())?;
+    let control_plane = cluster?.kubernetes_version.as_ref()?;
+    let (least, most) = (control_plane.minor().saturating_sub(3), control_plane.minor());
+    if (least..=most).contains(&version.minor()) {
+        return Some(version);
+    }
+    let what = if version.minor() > most { "is ahead of" } else { "is more than three minors behind" };
+    asked.problem(
+        &at,
+        format!("{version} {what} the cluster's {control_plane}"),
+        format!("write \"1.{least}\" to \"1.{most}\", or change cluster.kubernetesVersion"),
+    );
+    None
+}
