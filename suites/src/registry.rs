@@ -10,6 +10,7 @@ pub const CHECKS: &[&Definition] = &[
     &node::expected_ami::CHECK,
     &node::kubelet_skew::CHECK,
     &node::age::CHECK,
+    &node::facts::CHECK,
     &kubelet_path::logs::CHECK,
     &kubelet_path::exec::CHECK,
     &kubelet_path::port_forward::CHECK,

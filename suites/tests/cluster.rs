@@ -212,6 +212,7 @@ async fn prepare() -> Prepared {
             selector: selector_of(&run, variant),
             nodes: groups[variant.name.as_str()].clone(),
             peers: tokio::sync::watch::channel(peers).1,
+            facts: Default::default(),
             cluster: access.clone(),
             kubernetes: kubernetes.parse().unwrap(),
             aws: None,
@@ -277,6 +278,24 @@ async fn a_command_reaches_every_node_through_a_pod_whatever_its_firewall_says()
         println!("{}: hostname {:?}, {} bytes", node.name, lines.next(), output.stdout.len());
         assert!(matches!(lines.next(), Some("0" | "1")), "{}", node.name);
         assert_eq!(lines.map(str::len).sum::<usize>(), 32_768, "{}", node.name);
+    });
+    futures::future::join_all(asked).await;
+    assert_clean(&ledger);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: make test-cluster KUBECONFIG=.."]
+async fn facts_of_every_node_can_be_read() {
+    let Prepared { contexts, ledger, _folder, .. } = prepare().await;
+    let asked = contexts.iter().map(async |context| {
+        for facts in context.facts.of(context).await {
+            let (way, read) = facts.read.as_ref().unwrap_or_else(|error| panic!("{}: {error}", facts.node.name));
+            let texts: Vec<_> = read.texts.iter().map(|(name, text)| format!("{name}: {} bytes", text.len())).collect();
+            println!("{} through the {}: {:#?}\n{texts:#?}", facts.node.name, way.word(), read.facts);
+            assert!(matches!(read.get("sysctl.net.ipv4.ip_forward"), Some("0" | "1")), "{}", facts.node.name);
+            assert!(read.get("listening.tcp").is_some_and(|ports| ports.contains("10250")), "{}", facts.node.name);
+            assert!(read.kubelet.is_some(), "{}", facts.node.name);
+        }
     });
     futures::future::join_all(asked).await;
     assert_clean(&ledger);

@@ -30,6 +30,8 @@ pub struct Context {
     pub nodes: Arc<Vec<NodeRecord>>,
     /// The nodes of the reference variant: `Pending` until they are Ready.
     pub peers: watch::Receiver<Peers>,
+    /// What was read from the nodes, once somebody asks for it.
+    pub facts: crate::probe::facts::Facts,
     /// Kubernetes.
     pub cluster: crate::cluster::Access,
     /// The control plane's version, as its API server says.

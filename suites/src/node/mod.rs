@@ -2,6 +2,7 @@
 
 pub mod age;
 pub mod expected_ami;
+pub mod facts;
 pub mod joined;
 pub mod kubelet_skew;
 pub mod ready;

@@ -136,6 +136,7 @@ impl Lab {
             selector: group(if scope == Scope::Variant { "hardened" } else { "reference" }),
             nodes: Arc::clone(if scope == Scope::Variant { &self.own } else { &self.peers }),
             peers: channel::channel(Peers::Ready(Arc::clone(&self.peers))).1,
+            facts: Default::default(),
             cluster: self.access.clone(),
             kubernetes: "1.36".parse().unwrap(),
             aws: None,

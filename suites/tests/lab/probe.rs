@@ -61,3 +61,42 @@ async fn a_node_that_no_way_leads_to_says_which_were_tried() {
     assert!(text.contains("no AWS account") && text.contains("invalid.example"), "{text}");
     lab.assert_clean().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn facts_of_a_host_say_what_its_profile_does() {
+    let facts = async |image: &str| {
+        let lab = Lab::new(image).await;
+        let context = lab.context(Scope::Variant);
+        let found = context.facts.of(&context).await;
+        assert_eq!(found.len(), 2, "{image}");
+        let read = found[0].read.clone().unwrap_or_else(|error| panic!("{image}: {error}"));
+        lab.assert_clean().await;
+        read.1
+    };
+    let hardened = facts("cis-al2023-l2").await;
+    for (name, value) in [
+        ("os.name", "Amazon Linux 2023.9.20261103"),
+        ("sysctl.net.ipv4.ip_forward", "1"),
+        ("selinux.mode", "Permissive"),
+        ("firewall.nft.forward", "drop (inet filter forward)"),
+        ("firewall.nft.output", "accept"),
+        ("firewall.iptables.FORWARD", "ACCEPT"),
+        ("mount./tmp", "rw,nosuid,nodev,noexec,seclabel"),
+        ("mount./var/lib/kubelet", "rw,nosuid,nodev,seclabel (on /var)"),
+        ("modules.blocked", "cramfs dccp rds sctp squashfs tipc udf"),
+        ("listening.tcp", "22 10250 10256"),
+        ("service.sshd", "enabled active"),
+        ("package.containerd", "2.1.4-1.amzn2023.x86_64"),
+        ("packages", "15"),
+    ] {
+        assert_eq!(hardened.get(name), Some(value), "{name} of {:#?}", hardened.facts);
+    }
+    assert!(hardened.texts["nft ruleset"].contains("tcp dport 10250 accept"));
+    assert!(hardened.kubelet.is_some_and(|kubelet| kubelet["protectKernelDefaults"] == true));
+    let bottlerocket = facts("bottlerocket").await;
+    for (name, value) in
+        [("selinux.mode", "Enforcing"), ("host-container.admin", "disabled"), ("kernel.lockdown", "none")]
+    {
+        assert_eq!(bottlerocket.get(name), Some(value), "{name} of {:#?}", bottlerocket.facts);
+    }
+}

@@ -5,6 +5,7 @@
 //! the kubelet's port 10250 has to work. Where such a pod does not come up on Bottlerocket, its admin container is the last way.
 
 mod admin;
+pub mod facts;
 mod packed;
 mod pod;
 mod ssm;

@@ -34,6 +34,12 @@ pub async fn run_all(context: &Context, checks: &[Check], retries: u32, events: 
         phases.spawn(async move { run_phase(context, phase, of_phase, retries, events, permits).await });
     }
     while phases.join_next().await.is_some() {}
+    let read = context.facts.known().iter();
+    let facts: Vec<_> =
+        read.filter_map(|of_node| Some((of_node.node.index, of_node.read.as_ref().ok()?.1.facts.clone()))).collect();
+    if !facts.is_empty() {
+        events.send(&context.subject, EventKind::Facts(facts));
+    }
 }
 
 async fn run_phase(

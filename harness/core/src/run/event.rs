@@ -37,6 +37,8 @@ pub enum EventKind {
     NodeGroup(String),
     /// The subject's nodes are Ready.
     Nodes(Vec<NodeRecord>),
+    /// What was read from the subject's nodes: facts by the node's index.
+    Facts(Vec<(u32, indexmap::IndexMap<String, String>)>),
     /// A check of the subject started.
     CheckStarted {
         /// Its id.

@@ -321,6 +321,7 @@ fn context(session: &Session, cluster: &ClusterReady, checked: Checked) -> Resul
         variant: checked.variant,
         nodes: checked.nodes,
         peers: checked.peers,
+        facts: Default::default(),
         cluster: cluster.access.clone(),
         kubernetes: cluster.kubernetes.clone(),
         aws: session.tools.clients.clone(),

@@ -88,6 +88,13 @@ impl Recorder {
             }
             EventKind::Nodes(nodes) => self.on_variant(&event.subject, |record| record.nodes.clone_from(nodes)),
             EventKind::Scanned(scan) => self.add_scan(scan),
+            EventKind::Facts(facts) => self.on_variant(&event.subject, |record| {
+                for node in &mut record.nodes {
+                    if let Some((_, facts)) = facts.iter().find(|(index, _)| *index == node.index) {
+                        node.facts.clone_from(facts);
+                    }
+                }
+            }),
             EventKind::Result(result) => self.add_result(result),
             EventKind::Interrupted => self.report.run.interrupted = true,
             EventKind::CleanedUp(cleanup) => self.report.cleanup = cleanup.clone(),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use amiproof_model::charge::{TrafficPair, broken_nodes};
+use amiproof_model::facts;
 use amiproof_model::judge::{judge, origin};
 use amiproof_model::name::{CheckId, Level, VariantName};
 use amiproof_model::report::{CheckResult, Report, Subject};
@@ -43,6 +44,7 @@ pub fn settle(report: &mut Report, waivers: &[Waiver], now: Timestamp) {
         };
         result.disposition = judge(&result.outcome, result.earlier_attempts.len(), waivers, &circumstances, false, now);
     }
+    facts::attach(report);
     threshold::mark_disagreements(&mut report.results);
     let thresholds = report.thresholds.clone();
     threshold::apply(report, &thresholds, now);

@@ -113,6 +113,7 @@ fn context(fake: &Fake, folder: &tempfile::TempDir) -> Context {
         selector: "pool=l1".parse().unwrap(),
         nodes: Arc::default(),
         peers: watch::channel(Peers::None).1,
+        facts: Default::default(),
         cluster: fake.access(),
         kubernetes: "1.36".parse().unwrap(),
         aws: None,

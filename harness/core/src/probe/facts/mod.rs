@@ -1,0 +1,158 @@
+//! Facts of the nodes of a variant: read once per run, shared by all its checks, and kept in the report.
+//!
+//! Short values are facts (`sysctl.net.ipv4.ip_forward` is `1`); whole rule sets and journals are files of evidence. One script per
+//! family reads everything in one command, in sections; [`linux`], [`bottlerocket`] and [`windows`] know what a section says.
+
+mod bottlerocket;
+mod firewall;
+mod linux;
+mod section;
+mod windows;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use amiproof_model::matrix::Family;
+use amiproof_model::report::NodeRecord;
+use amiproof_model::verdict::Evidence;
+use indexmap::IndexMap;
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use super::{Way, command};
+use crate::context::Context;
+use crate::workload::evidence::cut;
+
+/// For reading everything from one node.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// What was read from one node.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Collected {
+    /// Short values by name, in the order of the script.
+    pub facts: IndexMap<String, String>,
+    /// Long texts by name: `nft ruleset`.
+    pub texts: IndexMap<String, String>,
+    /// The kubelet's configuration file with its drop-ins merged into it, where there is one.
+    pub kubelet: Option<Value>,
+}
+
+impl Collected {
+    fn put(&mut self, name: impl Into<String>, value: impl AsRef<str>) {
+        let value = value.as_ref().trim();
+        if !value.is_empty() {
+            self.facts.insert(name.into(), value.to_owned());
+        }
+    }
+
+    /// A fact.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.facts.get(name).map(String::as_str)
+    }
+}
+
+/// One node and what was read from it, or why nothing was.
+#[derive(Clone, Debug)]
+pub struct NodeFacts {
+    /// The node, as the run knows it.
+    pub node: NodeRecord,
+    /// How it was reached, and what was read.
+    pub read: Result<(Way, Collected), String>,
+}
+
+/// The facts of a variant's nodes: read by the first check that asks, kept for the others. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Facts(Arc<OnceCell<Vec<NodeFacts>>>);
+
+impl Facts {
+    /// The facts of all nodes, in the order of the nodes. Never fails: a node that gives none says why.
+    pub async fn of<'a>(&'a self, context: &Context) -> &'a [NodeFacts] {
+        self.0.get_or_init(|| read_all(context)).await
+    }
+
+    /// The facts, where somebody has asked for them.
+    pub fn known(&self) -> &[NodeFacts] {
+        self.0.get().map_or(&[], Vec::as_slice)
+    }
+}
+
+async fn read_all(context: &Context) -> Vec<NodeFacts> {
+    let nodes = context.nodes.iter().map(|node| async move {
+        let read = read(context, node).await;
+        NodeFacts { node: node.clone(), read }
+    });
+    futures::future::join_all(nodes).await
+}
+
+async fn read(context: &Context, node: &NodeRecord) -> Result<(Way, Collected), String> {
+    let family = context.variant.family;
+    let script = match family {
+        Family::Al2023 | Family::Al2 => linux::script(),
+        Family::Bottlerocket => bottlerocket::script(),
+        Family::Windows => windows::SCRIPT.to_owned(),
+    };
+    let output = command(context, node, &script, DEADLINE).await.map_err(|error| error.to_string())?;
+    let sections = section::split(&output.stdout);
+    if sections.is_empty() {
+        return Err(format!("the script printed nothing; it said {}", cut(output.stderr.trim())));
+    }
+    Ok((
+        output.way,
+        match family {
+            Family::Al2023 | Family::Al2 => linux::parse(&sections),
+            Family::Bottlerocket => bottlerocket::parse(&sections),
+            Family::Windows => windows::parse(&sections),
+        },
+    ))
+}
+
+/// Writes the long texts of a node into the evidence folder of the subject and shows each, cut, with its file.
+///
+/// A text that cannot be written is evidence all the same, without a file.
+pub async fn evidence(context: &Context, facts: &NodeFacts) -> Vec<Evidence> {
+    let Ok((_, collected)) = &facts.read else { return Vec::new() };
+    let mut all = Vec::new();
+    for (name, text) in &collected.texts {
+        let title = format!("{name} of node {}", facts.node.index);
+        let file = format!("{}.txt", title.replace(' ', "-"));
+        let written = tokio::fs::write(context.evidence.join(&file), text).await;
+        if let Err(error) = &written {
+            tracing::warn!(file, %error, "evidence could not be written");
+        }
+        let beside = written.is_ok().then(|| format!("evidence/{}/{file}", context.subject.as_str()));
+        all.push(Evidence { name: title, text: excerpt(text), file: beside });
+    }
+    all
+}
+
+/// What the report itself shows of a long text: its first lines. The whole is in the file.
+fn excerpt(text: &str) -> String {
+    const LINES: usize = 40;
+    let mut lines: Vec<&str> = text.lines().take(LINES + 1).collect();
+    if lines.len() > LINES {
+        lines[LINES] = "…";
+    }
+    cut(&lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_shows_its_first_lines() {
+        let text: String = (1..=100).map(|line| format!("line {line}\n")).collect();
+        let shown = excerpt(&text);
+        assert_eq!(shown.lines().count(), 41);
+        assert!(shown.starts_with("line 1\n") && shown.ends_with("line 40\n…"), "{shown}");
+        assert_eq!(excerpt("one\ntwo"), "one\ntwo");
+    }
+
+    #[test]
+    fn an_empty_value_is_no_fact() {
+        let mut collected = Collected::default();
+        collected.put("a", " 1\n");
+        collected.put("b", "  ");
+        assert_eq!((collected.get("a"), collected.get("b")), (Some("1"), None));
+    }
+}
