@@ -6,6 +6,7 @@
 //!
 //! - `AMIPROOF_TEST_KUBECONFIG`: the cluster.
 //! - `AMIPROOF_TEST_REFERENCE`: the reference's node group; without it the first by name.
+//! - `AMIPROOF_TEST_ONLY`: the checks to ask, by id with commas between them; without it all of both suites.
 //! - `AMIPROOF_EXPECT`: which checks must fail where, as JSON: `{"hardened": ["workload/pod-to-pod"]}`. Whatever is not named
 //!   must not fail, so without it every node group must pass everything.
 
@@ -239,7 +240,12 @@ async fn every_node_group_passes_what_it_should_and_fails_what_it_should() {
     let Prepared { groups, contexts, ledger, _folder } = prepare().await;
     let expected = expected(&groups);
     let checks = amiproof_suites::all(amiproof_workloads::catalogue().unwrap()).unwrap();
-    let checks = checks.iter().filter(|check| matches!(check.id.suite(), "workload" | "kubelet-path"));
+    let only = env::var("AMIPROOF_TEST_ONLY").ok();
+    let wanted = |check: &&Check| match &only {
+        Some(ids) => ids.split(',').any(|id| id == check.id.to_string()),
+        None => matches!(check.id.suite(), "workload" | "kubelet-path"),
+    };
+    let checks = checks.iter().filter(wanted);
     let work = checks.flat_map(|check| contexts.iter().map(move |context| (check, context)));
     let asked = work.map(async |(check, context)| Cell {
         check: check.id.to_string(),

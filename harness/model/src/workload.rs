@@ -37,6 +37,21 @@ pub enum Need {
     NetworkPolicyEngine,
     /// Nodes that are EC2 instances, with their instance metadata service.
     Ec2Nodes,
+    /// Something that the kubelet of every node of the variant says it can do.
+    NodeFeature(NodeFeature),
+    /// The metrics API (metrics-server) with figures of the variant's nodes. Without the API the check is not applicable; an API
+    /// that has no figures of a node leaves it not evaluated, for a closed kubelet port is for the suite `kubelet-path` to find.
+    NodeMetrics,
+}
+
+/// What a kubelet says in its node's status that its container runtime can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum NodeFeature {
+    /// Pods with user namespaces of their own (`status.runtimeHandlers[].features.userNamespaces`): a runtime and a kernel that are
+    /// new enough. A kernel setting that forbids them does not show there, so that hardening fails the check and old software does
+    /// not.
+    UserNamespaces,
 }
 
 /// The operating system of the nodes that a workload runs on.
@@ -68,6 +83,42 @@ pub enum Expectation {
     },
     /// The PersistentVolumeClaim (`pvc/data-db-0`) is bound.
     Bound(String),
+    /// A Job that the CronJob (`cronjob/tick`) made has ended with exit code 0.
+    Fired(String),
+    /// The HorizontalPodAutoscaler (`hpa/load`) has brought its target above the minimum, and the replicas are ready.
+    Scaled(String),
+    /// Acts: amiproof changes the pod template of the Deployment, StatefulSet or DaemonSet (its containers find `2` in the variable
+    /// `AMIPROOF_REVISION`), and all pods of the new revision become ready.
+    Updated(String),
+    /// Acts: amiproof puts the pod template back as it was before `updated`, and all pods are of that revision again and ready.
+    RolledBack(String),
+    /// Acts: amiproof replaces the pods of the Deployment or StatefulSet, away from the nodes that they were on where there are
+    /// others; the new ones find those nodes in the variable `AMIPROOF_RESCHEDULED_FROM`, and become ready.
+    Rescheduled(String),
+    /// Acts: amiproof evicts all pods of the Deployment or StatefulSet at once, as a drain does, and again until each has gone. The
+    /// budget must refuse at least one eviction on the way, and all replicas must be ready in the end.
+    Evicted {
+        /// `deployment/web`: whose pods.
+        target: String,
+        /// `pdb/web`: the PodDisruptionBudget that must stand in the way.
+        budget: String,
+    },
+}
+
+impl Expectation {
+    /// Whether amiproof does something for it. What acts begins when everything before it in the file has become true, and what
+    /// stands behind it is looked at only then.
+    pub fn acts(&self) -> bool {
+        match self {
+            Self::Updated(_) | Self::RolledBack(_) | Self::Rescheduled(_) | Self::Evicted { .. } => true,
+            Self::Ready(_)
+            | Self::Complete(_)
+            | Self::Reaches { .. }
+            | Self::Bound(_)
+            | Self::Fired(_)
+            | Self::Scaled(_) => false,
+        }
+    }
 }
 
 /// Which node a pod template must run on: an annotation in the template's metadata.

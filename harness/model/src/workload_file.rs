@@ -225,23 +225,34 @@ impl Asked {
         // Where the manifests themselves cannot be had, what is missing of them need not be said.
         let has_objects = !objects.is_empty() || self.problems.iter().all(|problem| problem.path != "spec.from");
         for (index, expectation) in raw.iter().enumerate().filter(|_| has_objects) {
-            let at = |key: &str| format!("spec.expect[{index}].{key}");
-            let targets: Vec<(String, &str, &[&str])> = match expectation {
-                None => Vec::new(),
-                Some(Expectation::Ready(target)) => vec![(at("ready"), target, &object::WITH_REPLICAS)],
-                Some(Expectation::Complete(target)) => vec![(at("complete"), target, &object::WITH_AN_END)],
-                Some(Expectation::Bound(target)) => vec![(at("bound"), target, &object::CLAIM)],
-                Some(Expectation::Reaches { client, server }) => vec![
-                    (at("reaches.client"), client, &object::WITH_AN_END),
-                    (at("reaches.server"), server, &object::SERVERS),
-                ],
-            };
-            for (path, target, kinds) in targets {
+            let targets = expectation.as_ref().map(object::named_by).unwrap_or_default();
+            for (key, target, kinds) in targets {
+                let path = format!("spec.expect[{index}].{key}");
                 if let Err((message, mend)) = object::find(target, kinds, objects) {
                     self.problem(header.place_of(&path), &path, message, mend);
                 }
             }
         }
-        raw.into_iter().flatten().collect()
+        let expectations: Vec<Expectation> = raw.into_iter().flatten().collect();
+        self.acts(header, &expectations);
+        expectations
+    }
+
+    /// Notes actions that would change nothing: done before, or putting back what was not changed.
+    fn acts(&mut self, header: &Node, expectations: &[Expectation]) {
+        for (index, expectation) in expectations.iter().enumerate().filter(|(_, expectation)| expectation.acts()) {
+            let at = object::named_by(expectation).first().map_or("", |(key, _, _)| *key);
+            let path = format!("spec.expect[{index}].{}", at.split('.').next().unwrap_or(at));
+            let earlier = &expectations[..index];
+            if earlier.contains(expectation) {
+                let message = "amiproof does this only once";
+                self.problem(header.place_of(&path), &path, message, "remove one of the two");
+            }
+            let Expectation::RolledBack(target) = expectation else { continue };
+            if !earlier.contains(&Expectation::Updated(target.clone())) {
+                let message = format!("{target} has not been updated before");
+                self.problem(header.place_of(&path), &path, message, format!("write '- updated: {target}' before it"));
+            }
+        }
     }
 }

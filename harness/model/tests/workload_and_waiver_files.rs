@@ -73,6 +73,13 @@ fn every_problem_of_a_workload_file_is_found() {
                  ---\n- just\n- a list\n---\napiVersion: v1\nkind: Pod\nmetadata: {{name: far, annotations: {{amiproof.dev/place: moon, amiproof.dev/plaec: peer}}}}\n"
             ),
         ),
+        (
+            "wrong actions",
+            format!(
+                "{HEADER}  expect:\n    - rolledBack: deployment/web\n    - updated: deployment/web\n    - rolledBack: deployment/web\n    - updated: job/client\n    \
+                 - evicted: {{target: deployment/web, budget: pdb/web}}\n    - fired: cronjob/tick\n    - updated: deployment/web\n{DEPLOYMENT}{JOB}"
+            ),
+        ),
         ("not YAML", format!("{HEADER}  expect: [ready: deployment/web]\n---\nkind: {{\n")),
     ];
     let report: String = bad

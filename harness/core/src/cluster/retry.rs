@@ -3,7 +3,7 @@
 //! Reads, and writes that do no harm when they arrive twice (PUT, PATCH, DELETE), are tried again after a broken connection,
 //! 429 and every 5xx. A POST is tried again only on 429, which the server answers before it does anything. Everything else
 //! that begins with 4 is the caller's to handle at once. Requests that go through the kubelet (logs, exec, port-forward) and
-//! upgrades are never tried again: their slowness is what some checks measure.
+//! upgrades are never tried again: their slowness is what some checks measure. Nor are evictions: the refusal is the answer.
 
 use std::time::Duration;
 
@@ -22,8 +22,9 @@ const TRIES: usize = 8;
 /// The longest pause that a server can ask for.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// Subresources that the API server hands on to the kubelet.
-const KUBELET_SUBRESOURCES: [&str; 5] = ["/log", "/exec", "/attach", "/portforward", "/proxy"];
+/// Subresources whose first answer is what matters: those that the API server hands on to the kubelet, and evictions, where 429 says
+/// that a disruption budget stands in the way.
+const ASKED_ONCE: [&str; 6] = ["/log", "/exec", "/attach", "/portforward", "/proxy", "/eviction"];
 
 /// The retry policy of one request; each request starts with a fresh clone.
 #[derive(Clone)]
@@ -65,8 +66,8 @@ impl<B> tower::retry::Policy<Request<Body>, Response<B>, BoxError> for Policy {
     }
 
     fn clone_request(&mut self, request: &Request<Body>) -> Option<Request<Body>> {
-        let through_kubelet = KUBELET_SUBRESOURCES.iter().any(|last| request.uri().path().ends_with(last));
-        if through_kubelet || request.headers().contains_key(UPGRADE) {
+        let asked_once = ASKED_ONCE.iter().any(|last| request.uri().path().ends_with(last));
+        if asked_once || request.headers().contains_key(UPGRADE) {
             return None;
         }
         let mut copy = Request::new(request.body().try_clone()?);
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_through_the_kubelet_is_never_tried_again() {
+    fn what_goes_through_the_kubelet_and_evictions_are_never_tried_again() {
         let mut policy = Policy::default();
         let mut cloned = |path| {
             tower::retry::Policy::<_, Response<()>, _>::clone_request(&mut policy, &request(&Method::GET, path))
@@ -177,5 +178,6 @@ mod tests {
         assert!(cloned("/api/v1/namespaces/a/pods/b"));
         assert!(!cloned("/api/v1/namespaces/a/pods/b/log?limitBytes=10"));
         assert!(!cloned("/api/v1/namespaces/a/pods/b/exec?command=true"));
+        assert!(!cloned("/api/v1/namespaces/a/pods/b/eviction"));
     }
 }

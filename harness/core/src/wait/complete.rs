@@ -13,9 +13,7 @@ pub fn complete(target: &Target, observed: &Observed) -> Progress {
             Some(pod) if pods::phase(pod) == "Succeeded" => Progress::Met,
             Some(pod) => pods::waiting_for(pod),
         },
-        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet | Kind::Claim => {
-            Progress::Never(format!("a {} never completes", target.kind.word()))
-        }
+        _ => Progress::Never(format!("a {} never completes", target.kind.word())),
     }
 }
 

@@ -2,17 +2,24 @@
 
 pub mod bound;
 pub mod complete;
+pub mod evicted;
+pub mod fired;
 pub mod pods;
 pub mod reaches;
 pub mod ready;
+pub mod replaced;
+pub mod scaled;
 
 use std::fmt;
 use std::str::FromStr;
 
 use amiproof_model::workload::Expectation;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+
+use crate::act::{RESCHEDULED_MARK, REVISION_MARK};
 
 /// How far a condition is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +47,12 @@ pub struct Observed {
     pub jobs: Vec<Job>,
     /// All PersistentVolumeClaims.
     pub claims: Vec<PersistentVolumeClaim>,
+    /// All CronJobs.
+    pub cron_jobs: Vec<CronJob>,
+    /// All HorizontalPodAutoscalers.
+    pub autoscalers: Vec<HorizontalPodAutoscaler>,
+    /// The evictions that amiproof asked for.
+    pub evictions: Vec<evicted::Eviction>,
 }
 
 /// A kind of object that an expectation can name.
@@ -57,7 +70,26 @@ pub enum Kind {
     Pod,
     /// `pvc/…`
     Claim,
+    /// `cronjob/…`
+    CronJob,
+    /// `hpa/…`
+    Autoscaler,
+    /// `pdb/…`
+    Budget,
 }
+
+/// All kinds, in the order in which messages list them.
+const KINDS: [Kind; 9] = [
+    Kind::Deployment,
+    Kind::StatefulSet,
+    Kind::DaemonSet,
+    Kind::Job,
+    Kind::Pod,
+    Kind::Claim,
+    Kind::CronJob,
+    Kind::Autoscaler,
+    Kind::Budget,
+];
 
 impl Kind {
     /// The word for it in workload files.
@@ -69,6 +101,9 @@ impl Kind {
             Self::Job => "job",
             Self::Pod => "pod",
             Self::Claim => "pvc",
+            Self::CronJob => "cronjob",
+            Self::Autoscaler => "hpa",
+            Self::Budget => "pdb",
         }
     }
 
@@ -81,6 +116,9 @@ impl Kind {
             Self::Job => "Job",
             Self::Pod => "Pod",
             Self::Claim => "PersistentVolumeClaim",
+            Self::CronJob => "CronJob",
+            Self::Autoscaler => "HorizontalPodAutoscaler",
+            Self::Budget => "PodDisruptionBudget",
         }
     }
 }
@@ -99,11 +137,10 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (word, name) = text.split_once('/').ok_or_else(|| format!("'{text}' is not of the form kind/name"))?;
-        let kinds = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Job, Kind::Pod, Kind::Claim];
-        let kind = kinds
+        let kind = KINDS
             .into_iter()
             .find(|kind| kind.word() == word)
-            .ok_or_else(|| format!("'{word}' in '{text}' is none of {}", kinds.map(Kind::word).join(", ")))?;
+            .ok_or_else(|| format!("'{word}' in '{text}' is none of {}", KINDS.map(Kind::word).join(", ")))?;
         Ok(Self { kind, name: name.to_owned() })
     }
 }
@@ -130,6 +167,23 @@ pub enum Condition {
     },
     /// See [`bound`].
     Bound(Target),
+    /// See [`fired`].
+    Fired(Target),
+    /// See [`scaled`].
+    Scaled(Target),
+    /// See [`replaced`] and [`crate::act::update`].
+    Updated(Target),
+    /// See [`replaced`] and [`crate::act::roll_back`].
+    RolledBack(Target),
+    /// See [`replaced`] and [`crate::act::reschedule`].
+    Rescheduled(Target),
+    /// See [`evicted`] and [`crate::act::evict`].
+    Evicted {
+        /// Whose pods.
+        target: Target,
+        /// The PodDisruptionBudget.
+        budget: Target,
+    },
 }
 
 impl Condition {
@@ -150,6 +204,8 @@ impl Condition {
         };
         let servers = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Pod];
         let clients = [Kind::Job, Kind::Pod];
+        let templates = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
+        let scheduled = [Kind::Deployment, Kind::StatefulSet];
         Ok(match expectation {
             Expectation::Ready(target) => Self::Ready(of_kind(target, &servers)?),
             Expectation::Complete(target) => Self::Complete(of_kind(target, &clients)?),
@@ -157,6 +213,14 @@ impl Condition {
                 Self::Reaches { client: of_kind(client, &clients)?, server: of_kind(server, &servers)? }
             }
             Expectation::Bound(target) => Self::Bound(of_kind(target, &[Kind::Claim])?),
+            Expectation::Fired(target) => Self::Fired(of_kind(target, &[Kind::CronJob])?),
+            Expectation::Scaled(target) => Self::Scaled(of_kind(target, &[Kind::Autoscaler])?),
+            Expectation::Updated(target) => Self::Updated(of_kind(target, &templates)?),
+            Expectation::RolledBack(target) => Self::RolledBack(of_kind(target, &templates)?),
+            Expectation::Rescheduled(target) => Self::Rescheduled(of_kind(target, &scheduled)?),
+            Expectation::Evicted { target, budget } => {
+                Self::Evicted { target: of_kind(target, &scheduled)?, budget: of_kind(budget, &[Kind::Budget])? }
+            }
         })
     }
 
@@ -167,22 +231,56 @@ impl Condition {
             Self::Complete(target) => complete::complete(target, observed),
             Self::Reaches { client, server } => reaches::reaches(client, server, observed),
             Self::Bound(target) => bound::bound(target, observed),
+            Self::Fired(target) => fired::fired(target, observed),
+            Self::Scaled(target) => scaled::scaled(target, observed),
+            Self::Updated(target) => replaced::with_mark(target, REVISION_MARK, observed),
+            Self::RolledBack(target) => replaced::without_mark(target, REVISION_MARK, observed),
+            Self::Rescheduled(target) => replaced::with_mark(target, RESCHEDULED_MARK, observed),
+            Self::Evicted { target, budget } => evicted::evicted(target, budget, observed),
+        }
+    }
+
+    /// The kinds of objects that it looks at, besides pods.
+    pub fn kinds(&self) -> Vec<Kind> {
+        match self {
+            // A CronJob shows what it started, not how that ended.
+            Self::Fired(_) => vec![Kind::CronJob, Kind::Job],
+            // The autoscaler counts replicas, its target counts ready ones.
+            Self::Scaled(_) => vec![Kind::Autoscaler, Kind::Deployment, Kind::StatefulSet],
+            Self::Evicted { target, .. } => vec![target.kind],
+            _ => self.targets().into_iter().map(|target| target.kind).collect(),
         }
     }
 
     /// The objects that it looks at, besides pods.
     pub fn targets(&self) -> Vec<&Target> {
         match self {
-            Self::Ready(target) | Self::Complete(target) | Self::Bound(target) => vec![target],
+            Self::Ready(target)
+            | Self::Complete(target)
+            | Self::Bound(target)
+            | Self::Fired(target)
+            | Self::Scaled(target)
+            | Self::Updated(target)
+            | Self::RolledBack(target)
+            | Self::Rescheduled(target) => vec![target],
             Self::Reaches { client, server } => vec![client, server],
+            Self::Evicted { target, budget } => vec![target, budget],
         }
     }
 
     /// The object whose pods it is about.
     pub fn subject(&self) -> &Target {
         match self {
-            Self::Ready(target) | Self::Complete(target) | Self::Bound(target) => target,
-            Self::Reaches { client, .. } => client,
+            Self::Ready(target)
+            | Self::Complete(target)
+            | Self::Bound(target)
+            | Self::Fired(target)
+            | Self::Scaled(target)
+            | Self::Updated(target)
+            | Self::RolledBack(target)
+            | Self::Rescheduled(target)
+            | Self::Evicted { target, .. }
+            | Self::Reaches { client: target, .. } => target,
         }
     }
 }
@@ -194,6 +292,12 @@ impl fmt::Display for Condition {
             Self::Complete(target) => write!(out, "{target} complete"),
             Self::Reaches { client, server } => write!(out, "{client} reaches {server}"),
             Self::Bound(target) => write!(out, "{target} bound"),
+            Self::Fired(target) => write!(out, "{target} fired"),
+            Self::Scaled(target) => write!(out, "{target} scaled"),
+            Self::Updated(target) => write!(out, "{target} updated"),
+            Self::RolledBack(target) => write!(out, "{target} rolled back"),
+            Self::Rescheduled(target) => write!(out, "{target} rescheduled"),
+            Self::Evicted { target, budget } => write!(out, "{target} evicted within {budget}"),
         }
     }
 }

@@ -26,6 +26,12 @@ fn belongs(pod: &Pod, target: &Target) -> bool {
             owned("ReplicaSet", &|name| name.rsplit_once('-').is_some_and(|(deployment, _)| deployment == target.name))
         }
         Kind::StatefulSet | Kind::DaemonSet | Kind::Job => owned(target.kind.manifest(), &|name| name == target.name),
+        // A CronJob's pods are owned by its Jobs, whose names begin with the CronJob's.
+        Kind::CronJob => {
+            owned("Job", &|name| name.rsplit_once('-').is_some_and(|(cron_job, _)| cron_job == target.name))
+        }
+        // The pods that an autoscaler or a budget is about belong to another object.
+        Kind::Autoscaler | Kind::Budget => false,
         Kind::Claim => {
             pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten()).any(|volume| {
                 volume.persistent_volume_claim.as_ref().is_some_and(|claim| claim.claim_name == target.name)

@@ -10,7 +10,7 @@ pub fn ready(target: &Target, observed: &Observed) -> Progress {
         Kind::StatefulSet => stateful_set(target, observed),
         Kind::DaemonSet => daemon_set(target, observed),
         Kind::Pod => pod(target, observed),
-        Kind::Job | Kind::Claim => Progress::Never(format!("a {} is never 'ready'", target.kind.word())),
+        _ => Progress::Never(format!("a {} is never 'ready'", target.kind.word())),
     };
     match counted {
         Progress::NotYet(count) => explained(target, observed, count),

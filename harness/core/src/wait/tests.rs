@@ -17,6 +17,9 @@ pub(crate) fn observed(lists: Value) -> Observed {
         daemon_sets: list(&lists, "daemonSets"),
         jobs: list(&lists, "jobs"),
         claims: list(&lists, "claims"),
+        cron_jobs: list(&lists, "cronJobs"),
+        autoscalers: list(&lists, "autoscalers"),
+        evictions: Vec::new(),
     }
 }
 

@@ -1,10 +1,12 @@
 //! What a watch of a workload's namespace reports.
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
 use crate::wait::Observed;
+use crate::wait::evicted::Eviction;
 
 /// Everything of one kind, again.
 pub(super) enum Change {
@@ -14,6 +16,9 @@ pub(super) enum Change {
     DaemonSets(Vec<DaemonSet>),
     Jobs(Vec<Job>),
     Claims(Vec<PersistentVolumeClaim>),
+    CronJobs(Vec<CronJob>),
+    Autoscalers(Vec<HorizontalPodAutoscaler>),
+    Evictions(Vec<Eviction>),
 }
 
 impl Change {
@@ -25,6 +30,9 @@ impl Change {
             Self::DaemonSets(list) => observed.daemon_sets = list,
             Self::Jobs(list) => observed.jobs = list,
             Self::Claims(list) => observed.claims = list,
+            Self::CronJobs(list) => observed.cron_jobs = list,
+            Self::Autoscalers(list) => observed.autoscalers = list,
+            Self::Evictions(list) => observed.evictions = list,
         }
     }
 }

@@ -70,7 +70,8 @@ fn inject_one(mut object: Value, injection: &Injection<'_>) -> Value {
         object = with_variable(object, name, value, Given::WhereMentioned);
     }
     // Labels of a volume claim tell sweep whose volume it is.
-    for claim in object["spec"]["volumeClaimTemplates"].as_array_mut().into_iter().flatten() {
+    let claims = object.pointer_mut("/spec/volumeClaimTemplates").and_then(Value::as_array_mut);
+    for claim in claims.into_iter().flatten() {
         label(&mut claim["metadata"], injection);
     }
     drop_nulls(&mut object);

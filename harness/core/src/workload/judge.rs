@@ -125,11 +125,9 @@ fn is_stuck_elsewhere(ended: &Ended<'_>, condition: &Condition) -> bool {
                 pods::of(client, ended.observed).into_iter().any(|pod| has_ended(pod) || pods::phase(pod) == "Running");
             !client_ran && (stuck(server) || stuck(client))
         }
-        Condition::Ready(target) | Condition::Complete(target) | Condition::Bound(target) => {
-            pods::of(target, ended.observed)
-                .into_iter()
-                .any(|pod| ended.places.is_elsewhere(pod) && !pods::is_ready(pod) && pods::phase(pod) != "Succeeded")
-        }
+        _ => pods::of(condition.subject(), ended.observed)
+            .into_iter()
+            .any(|pod| ended.places.is_elsewhere(pod) && !pods::is_ready(pod) && pods::phase(pod) != "Succeeded"),
     }
 }
 

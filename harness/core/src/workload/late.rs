@@ -1,52 +1,81 @@
-//! Clients that start when their server is ready.
+//! Objects that are applied later than the others: clients when their server is ready, and what comes behind an action.
 
 use serde_json::Value;
 
 use super::inject::{Given, with_variable};
+use super::stage::Stage;
 use super::variables::{self, Variable};
 use crate::wait::{Condition, Observed, Progress, Target, pods};
 
-/// Clients of `reaches` expectations: they start when their server is ready, and are told its address, so that a failure to
-/// reach it is a failure of the network and not of timing or DNS.
+/// What is not applied at once.
+///
+/// Clients of `reaches` expectations start when their server is ready, and are told its address, so that a failure to reach it is
+/// a failure of the network and not of timing or DNS. Whatever has an end and is looked at only behind an action starts when its
+/// turn comes: a Job that reads what an earlier one wrote must not run beside it.
 pub(super) struct Late {
-    clients: Vec<(Target, Target, Value)>,
+    objects: Vec<Waiting>,
+}
+
+struct Waiting {
+    target: Target,
+    server: Option<Target>,
+    /// The stage whose turn it must be.
+    stage: usize,
+    object: Value,
 }
 
 impl Late {
-    pub(super) fn of(conditions: &[Condition], objects: &[Value]) -> Self {
-        let clients = conditions.iter().filter_map(|condition| match condition {
-            Condition::Reaches { client, server } => {
-                let object = objects.iter().find(|object| is(object, client))?;
-                Some((client.clone(), server.clone(), object.clone()))
+    pub(super) fn of(stages: &[Stage], objects: &[Value]) -> Self {
+        let mut late = Self { objects: Vec::new() };
+        for (stage, condition) in stages
+            .iter()
+            .enumerate()
+            .flat_map(|(number, stage)| stage.conditions.iter().map(move |condition| (number, condition)))
+        {
+            let (target, server) = match condition {
+                Condition::Reaches { client, server } => (client, Some(server.clone())),
+                Condition::Complete(target) if stage > 0 => (target, None),
+                _ => continue,
+            };
+            if let Some(object) = objects.iter().find(|object| is(object, target)) {
+                late.objects.push(Waiting { target: target.clone(), server, stage, object: object.clone() });
             }
-            _ => None,
-        });
-        Self { clients: clients.collect() }
+        }
+        late
     }
 
     pub(super) fn holds(&self, object: &Value) -> bool {
-        self.clients.iter().any(|(client, _, _)| is(object, client))
+        self.objects.iter().any(|waiting| is(object, &waiting.target))
     }
 
-    /// The clients whose server is ready now, each with what it is told of its server and with `more`; each is given out once.
-    pub(super) fn startable(&mut self, observed: &Observed, more: &[Variable]) -> Vec<Value> {
+    /// What may start now that it is the turn of `stage`: clients of servers that are ready, each with what it is told of its server
+    /// and with `more`, and what needs no server. Each is given out once.
+    pub(super) fn startable(&mut self, stage: usize, observed: &Observed, more: &[Variable]) -> Vec<Value> {
         let mut startable = Vec::new();
-        self.clients.retain(|(_, server, object)| {
-            let ready = Condition::Ready(server.clone()).progress(observed) == Progress::Met;
-            let serving: Vec<_> = pods::of(server, observed).into_iter().filter(|pod| pods::is_ready(pod)).collect();
-            match variables::of_server(&serving) {
-                Some(told) if ready => {
+        self.objects.retain(|waiting| {
+            let object = match &waiting.server {
+                _ if waiting.stage > stage => None,
+                None => Some(waiting.object.clone()),
+                Some(server) => told_of(server, observed).map(|told| {
                     let told = told.iter().chain(more).rev();
-                    startable.push(told.fold(object.clone(), |object, (name, value)| {
+                    told.fold(waiting.object.clone(), |object, (name, value)| {
                         with_variable(object, name, value, Given::Always)
-                    }));
-                    false
-                }
-                _ => true,
-            }
+                    })
+                }),
+            };
+            let waits = object.is_none();
+            startable.extend(object);
+            waits
         });
         startable
     }
+}
+
+/// What a client is told of its server, once all its replicas are ready.
+fn told_of(server: &Target, observed: &Observed) -> Option<Vec<Variable>> {
+    let ready = Condition::Ready(server.clone()).progress(observed) == Progress::Met;
+    let serving: Vec<_> = pods::of(server, observed).into_iter().filter(|pod| pods::is_ready(pod)).collect();
+    variables::of_server(&serving).filter(|_| ready)
 }
 
 fn is(object: &Value, target: &Target) -> bool {
@@ -68,13 +97,13 @@ mod tests {
             json!({"kind": "Pod", "metadata": {"name": "server"}}),
             json!({"kind": "Job", "metadata": {"name": "client"}, "spec": {"template": {"spec": {"containers": [{"name": "a"}]}}}}),
         ];
-        let mut late = Late::of(&conditions, &objects);
+        let mut late = Late::of(&Stage::all(conditions.into()), &objects);
         assert!(late.holds(&objects[1]) && !late.holds(&objects[0]));
         let starting = observed(json!({"pods": [pod("server", "", "Pending", json!({}))]}));
-        assert!(late.startable(&starting, &[]).is_empty());
+        assert!(late.startable(0, &starting, &[]).is_empty());
         let ready = json!({"podIP": "fd00::7", "conditions": [{"type": "Ready", "status": "True"}]});
         let ready = observed(json!({"pods": [pod("server", "", "Running", ready)]}));
-        let [client] = &late.startable(&ready, &[("AMIPROOF_NODE_PORT_WEB".into(), "30080".into())])[..] else {
+        let [client] = &late.startable(0, &ready, &[("AMIPROOF_NODE_PORT_WEB".into(), "30080".into())])[..] else {
             panic!("the client starts")
         };
         let variables = client.pointer("/spec/template/spec/containers/0/env").unwrap();
@@ -83,6 +112,24 @@ mod tests {
             json!([{"name": "AMIPROOF_SERVER_HOST", "value": "[fd00::7]"}, {"name": "AMIPROOF_SERVER_HOSTS", "value": "[fd00::7]"},
                    {"name": "AMIPROOF_NODE_PORT_WEB", "value": "30080"}])
         );
-        assert!(late.startable(&ready, &[]).is_empty(), "it starts once");
+        assert!(late.startable(0, &ready, &[]).is_empty(), "it starts once");
+    }
+
+    #[test]
+    fn what_comes_behind_an_action_starts_when_its_turn_comes() {
+        let target = |text: &str| -> Target { text.parse().unwrap() };
+        let conditions = vec![
+            Condition::Complete(target("job/writes")),
+            Condition::Rescheduled(target("statefulset/db")),
+            Condition::Complete(target("job/reads")),
+        ];
+        let objects = ["writes", "reads"].map(|name| json!({"kind": "Job", "metadata": {"name": name}}));
+        let mut late = Late::of(&Stage::all(conditions), &objects);
+        assert!(!late.holds(&objects[0]) && late.holds(&objects[1]));
+        assert!(
+            late.startable(0, &Observed::default(), &[]).is_empty()
+                && late.startable(1, &Observed::default(), &[]).is_empty()
+        );
+        assert_eq!(late.startable(2, &Observed::default(), &[]), [objects[1].clone()]);
     }
 }

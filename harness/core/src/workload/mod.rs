@@ -13,6 +13,7 @@ mod needs;
 pub mod places;
 mod room;
 mod run;
+mod stage;
 pub mod variables;
 
 pub use self::run::run;

@@ -1,6 +1,8 @@
 //! What a workload needs of the cluster before it makes sense there.
 
-use amiproof_model::selector::NodeSelector;
+mod node;
+
+use amiproof_model::verdict::Verdict;
 use amiproof_model::workload::{Need, Workload};
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{Container, Node};
@@ -8,14 +10,15 @@ use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
 use crate::check::CheckError;
-use crate::cluster::{Access, nodes, storage};
+use crate::cluster::{nodes, storage};
+use crate::context::Context;
 
-/// Why a workload does not apply; `None` where all its needs are met.
-pub(super) async fn unmet(
-    access: &Access,
-    selector: &NodeSelector,
-    workload: &Workload,
-) -> Result<Option<String>, CheckError> {
+/// The verdict of a workload that makes no sense here; `None` where all its needs are met.
+///
+/// # Errors
+/// When the API server does not tell.
+pub(super) async fn unmet(context: &Context, workload: &Workload) -> Result<Option<Verdict>, CheckError> {
+    let access = &context.cluster;
     for need in &workload.needs {
         let reason = match need {
             Need::CsiDriver(name) => {
@@ -32,13 +35,19 @@ pub(super) async fn unmet(
                     .then(|| "nothing in the cluster enforces network policies".to_owned())
             }
             Need::Ec2Nodes => {
-                let found = nodes::list(access, selector.as_str()).await;
+                let found = nodes::list(access, context.selector.as_str()).await;
                 let found = found.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
                 (!found.iter().all(is_ec2)).then(|| "the nodes are no EC2 instances".to_owned())
             }
+            Need::NodeFeature(feature) => node::feature(context, *feature).await?,
+            Need::NodeMetrics => match node::metrics(context).await? {
+                node::Metrics::There => None,
+                node::Metrics::NoApi => Some("the cluster has no metrics API; install metrics-server".to_owned()),
+                node::Metrics::Missing(reason) => return Ok(Some(Verdict::NotEvaluated(reason))),
+            },
         };
-        if reason.is_some() {
-            return Ok(reason);
+        if let Some(reason) = reason {
+            return Ok(Some(Verdict::NotApplicable(reason)));
         }
     }
     Ok(None)

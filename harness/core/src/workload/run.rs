@@ -7,10 +7,10 @@ use amiproof_model::report::NodeRecord;
 use amiproof_model::selector::NodeSelector;
 use amiproof_model::verdict::Verdict;
 use amiproof_model::workload::{Os, PLACE_ANNOTATION, PLACE_PEER, WINDOWS_RELEASE, Workload, windows_release};
+use futures::StreamExt as _;
 use futures::stream::{BoxStream, SelectAll};
-use futures::{Stream, StreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::ListParams;
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt as _};
@@ -23,14 +23,17 @@ use super::inject::{Injection, Nodes, fits_itself, inject, pod_template};
 use super::judge::{Ended, decide};
 use super::late::Late;
 use super::places::{Peer, Places};
+use super::stage::Stage;
 use super::variables::{self, IMDS_EXPECTED, Variable};
 use super::{needs, room};
+use crate::act::{Act, evict};
 use crate::check::{CheckError, Decision};
 use crate::cluster::stay::{self, Stay};
 use crate::cluster::{Access, nodes, objects, watch};
 use crate::context::{Context, Peers};
+use crate::pace::Pace;
 use crate::run::nodes::selector_of;
-use crate::wait::{Condition, Kind, Observed, Progress};
+use crate::wait::{Condition, Kind, Observed, Progress, pods};
 
 /// How long a list that only explains may take to arrive.
 const EXPLANATION: Duration = Duration::from_secs(10);
@@ -46,8 +49,8 @@ pub async fn run(workload: &Arc<Workload>, context: &Context) -> Result<Decision
         let wanted = if windows { "the workload runs on Linux" } else { "the workload runs on Windows" };
         return Ok(Verdict::NotApplicable(wanted.to_owned()).into());
     }
-    if let Some(reason) = needs::unmet(&context.cluster, &context.selector, workload).await? {
-        return Ok(Verdict::NotApplicable(reason).into());
+    if let Some(verdict) = needs::unmet(context, workload).await? {
+        return Ok(verdict.into());
     }
     let conditions: Vec<Condition> = workload
         .expect
@@ -113,8 +116,12 @@ fn needs_host(objects: &[Value]) -> bool {
         let host_path = spec["volumes"].as_array().into_iter().flatten().any(|volume| !volume["hostPath"].is_null());
         let privileged =
             ["containers", "initContainers"].iter().flat_map(|list| spec[list].as_array().into_iter().flatten());
-        let privileged = privileged.into_iter().any(|container| container["securityContext"]["privileged"] == true);
-        flag("hostNetwork") || flag("hostPID") || flag("hostIPC") || host_path || privileged
+        let privileged = privileged.into_iter().any(|container| {
+            let context = &container["securityContext"];
+            context["privileged"] == true || context["windowsOptions"]["hostProcess"] == true
+        });
+        let host_process = spec["securityContext"]["windowsOptions"]["hostProcess"] == true;
+        flag("hostNetwork") || flag("hostPID") || flag("hostIPC") || host_path || privileged || host_process
     };
     objects.iter().any(|object| pod_template(&mut object.clone()).is_some_and(|template| of_spec(&template["spec"])))
 }
@@ -125,6 +132,26 @@ struct Run {
     namespace: String,
     places: Places,
     objects: Vec<Value>,
+    pace: Pace,
+}
+
+/// What is known of a namespace, and what tells of changes.
+struct View {
+    changes: SelectAll<Changes>,
+    observed: Observed,
+    /// The node ports that Services were given.
+    node_ports: Vec<Variable>,
+    /// The API server's last error, while it is away.
+    api_error: Option<String>,
+}
+
+type Changes = BoxStream<'static, Result<Change, Lost>>;
+
+/// Why there is no change to tell of.
+enum Lost {
+    Watch(watcher::Error),
+    /// An action failed.
+    Act(CheckError),
 }
 
 impl Run {
@@ -161,60 +188,111 @@ impl Run {
                 format!("the nodes have no label {WINDOWS_BUILD_LABEL} of a build with base images of its own");
             return Err(CheckError::Undecided(format!("cannot tell which Windows images run: {reason}")));
         }
-        Ok(Self { access: context.cluster.clone(), namespace, places, objects })
+        Ok(Self { access: context.cluster.clone(), namespace, places, objects, pace: context.pace })
     }
 
-    async fn until_ended(self, conditions: Vec<Condition>, timeout: Duration) -> Result<Decision, CheckError> {
+    async fn until_ended(mut self, conditions: Vec<Condition>, timeout: Duration) -> Result<Decision, CheckError> {
         let deadline = Instant::now() + timeout;
-        let mut late = Late::of(&conditions, &self.objects);
-        let mut node_ports = Vec::new();
+        let stages = Stage::all(conditions);
+        let mut late = Late::of(&stages, &self.objects);
+        let mut view = View {
+            changes: self.watch(stages.iter().flat_map(|stage| &stage.conditions)),
+            observed: Observed::default(),
+            node_ports: Vec::new(),
+            api_error: None,
+        };
         for object in self.objects.iter().filter(|object| !late.holds(object)) {
-            node_ports.extend(self.apply(object).await?);
+            view.node_ports.extend(self.apply(object).await?);
         }
-        let mut changes = self.watch(&conditions);
-        let mut observed = Observed::default();
-        let mut api_error = None;
-        let timed_out = loop {
-            let change = match tokio::time::timeout_at(deadline, changes.next()).await {
-                Err(_) | Ok(None) => break Some(timeout),
+        let mut progress = Vec::new();
+        let mut timed_out = None;
+        for (number, stage) in stages.iter().enumerate() {
+            if let Some(act) = &stage.act {
+                self.act(act, &mut view).await?;
+            }
+            let in_time = self.until_over(number, stage, &mut late, &mut view, deadline).await?;
+            if !in_time {
+                timed_out = Some(timeout);
+            }
+            let reached = stage.progress(&view.observed);
+            let passed = in_time && reached.iter().all(|(_, progress)| *progress == Progress::Met);
+            if passed && number + 1 < stages.len() {
+                progress.extend(reached);
+                continue;
+            }
+            // A Job's end can arrive before the last change of its pod: proof and last words come from a fresh list.
+            if let Some(pods) = self.list("pods").await {
+                view.observed.pods = pods;
+            }
+            progress.extend(stage.progress(&view.observed));
+            break;
+        }
+        let events = self.list("events").await.unwrap_or_default();
+        decide(&Ended {
+            conditions: &progress,
+            observed: &view.observed,
+            events: &events,
+            places: &self.places,
+            timed_out,
+            api_error: view.api_error.as_deref(),
+        })
+    }
+
+    /// Waits until a stage is over; false where the deadline passed first.
+    async fn until_over(
+        &self,
+        number: usize,
+        stage: &Stage,
+        late: &mut Late,
+        view: &mut View,
+        deadline: Instant,
+    ) -> Result<bool, CheckError> {
+        loop {
+            for object in late.startable(number, &view.observed, &view.node_ports) {
+                self.apply(&object).await?;
+            }
+            if stage.is_over(&view.observed) {
+                return Ok(true);
+            }
+            let change = match tokio::time::timeout_at(deadline, view.changes.next()).await {
+                Err(_) | Ok(None) => return Ok(false),
                 Ok(Some(change)) => change,
             };
             match change {
                 Ok(change) => {
-                    change.onto(&mut observed);
-                    api_error = None;
+                    change.onto(&mut view.observed);
+                    view.api_error = None;
                 }
-                Err(error) if watch::may_pass(&error) => {
-                    api_error = Some(error.to_string());
-                    continue;
+                Err(Lost::Watch(error)) if watch::may_pass(&error) => view.api_error = Some(error.to_string()),
+                Err(Lost::Watch(error)) => {
+                    return Err(CheckError::api(format!("watching namespace {}", self.namespace), error));
                 }
-                Err(error) => return Err(CheckError::api(format!("watching namespace {}", self.namespace), error)),
+                Err(Lost::Act(error)) => return Err(error),
             }
-            for client in late.startable(&observed, &node_ports) {
-                self.apply(&client).await?;
-            }
-            if is_over(&conditions, &observed) {
-                break None;
-            }
-        };
-        // A Job's end can arrive before the last change of its pod: proof and last words come from a fresh list.
-        if let Some(pods) = self.list("pods").await {
-            observed.pods = pods;
         }
-        let progress = conditions.into_iter().map(|condition| {
-            let progress = condition.progress(&observed);
-            (condition, progress)
-        });
-        let progress: Vec<_> = progress.collect();
-        let events = self.list("events").await.unwrap_or_default();
-        decide(&Ended {
-            conditions: &progress,
-            observed: &observed,
-            events: &events,
-            places: &self.places,
-            timed_out,
-            api_error: api_error.as_deref(),
-        })
+    }
+
+    /// Does what a stage begins with.
+    async fn act(&mut self, act: &Act, view: &mut View) -> Result<(), CheckError> {
+        let target = act.target();
+        if matches!(act, Act::Evict(_)) {
+            let api: Api<Pod> = Api::namespaced(self.access.client(), &self.namespace);
+            let evictions = evict::evict(api, &pods::of(target, &view.observed), self.pace);
+            view.changes.push(evictions.map(|state| state.map(Change::Evictions).map_err(Lost::Act)).boxed());
+            return Ok(());
+        }
+        let named = |object: &&mut Value| {
+            object["kind"] == target.kind.manifest() && object["metadata"]["name"] == target.name.as_str()
+        };
+        let Some(object) = self.objects.iter_mut().find(named) else {
+            return Err(CheckError::Undecided(format!("the workload has no {target}")));
+        };
+        if let Some(changed) = act.change(object, &view.observed) {
+            *object = changed;
+            let object = object.clone();
+            self.apply(&object).await?;
+        }
+        Ok(())
     }
 
     /// Applies an object; the node ports that it was given.
@@ -240,27 +318,29 @@ impl Run {
     }
 
     /// Watches pods and the kinds that the conditions name.
-    fn watch(&self, conditions: &[Condition]) -> SelectAll<BoxStream<'static, Result<Change, watcher::Error>>> {
-        let mut kinds: Vec<Kind> =
-            conditions.iter().flat_map(|condition| condition.targets()).map(|target| target.kind).collect();
+    fn watch<'a>(&self, conditions: impl Iterator<Item = &'a Condition>) -> SelectAll<Changes> {
+        let mut kinds: Vec<Kind> = conditions.flat_map(Condition::kinds).collect();
         kinds.push(Kind::Pod);
         kinds.sort_unstable();
         kinds.dedup();
-        let streams = kinds.into_iter().map(|kind| match kind {
-            Kind::Pod => self.follow(Change::Pods).boxed(),
-            Kind::Deployment => self.follow(Change::Deployments).boxed(),
-            Kind::StatefulSet => self.follow(Change::StatefulSets).boxed(),
-            Kind::DaemonSet => self.follow(Change::DaemonSets).boxed(),
-            Kind::Job => self.follow(Change::Jobs).boxed(),
-            Kind::Claim => self.follow(Change::Claims).boxed(),
+        let streams = kinds.into_iter().filter_map(|kind| {
+            Some(match kind {
+                Kind::Pod => self.follow(Change::Pods),
+                Kind::Deployment => self.follow(Change::Deployments),
+                Kind::StatefulSet => self.follow(Change::StatefulSets),
+                Kind::DaemonSet => self.follow(Change::DaemonSets),
+                Kind::Job => self.follow(Change::Jobs),
+                Kind::Claim => self.follow(Change::Claims),
+                Kind::CronJob => self.follow(Change::CronJobs),
+                Kind::Autoscaler => self.follow(Change::Autoscalers),
+                // Nothing is asked of a budget itself.
+                Kind::Budget => return None,
+            })
         });
         futures::stream::select_all(streams)
     }
 
-    fn follow<K>(
-        &self,
-        change: fn(Vec<K>) -> Change,
-    ) -> impl Stream<Item = Result<Change, watcher::Error>> + Send + use<K>
+    fn follow<K>(&self, change: fn(Vec<K>) -> Change) -> Changes
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -270,15 +350,9 @@ impl Run {
             + 'static,
     {
         let api: Api<K> = Api::namespaced(self.access.client(), &self.namespace);
-        watch::follow(api, watcher::Config::default()).map(move |list| list.map(change))
+        let lists = watch::follow(api, watcher::Config::default());
+        lists.map(move |list| list.map(change).map_err(Lost::Watch)).boxed()
     }
-}
-
-/// Whether waiting longer teaches nothing: everything is met, or something never will be.
-fn is_over(conditions: &[Condition], observed: &Observed) -> bool {
-    let progress: Vec<Progress> = conditions.iter().map(|condition| condition.progress(observed)).collect();
-    let met = progress.iter().all(|progress| *progress == Progress::Met);
-    met || progress.iter().any(|progress| matches!(progress, Progress::Never(_)))
 }
 
 /// The nodes of a variant as pods are pinned to them, with the taints that their owner put on them.

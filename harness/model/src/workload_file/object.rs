@@ -2,7 +2,7 @@
 
 use super::{Asked, Owner};
 use crate::problem::instead;
-use crate::workload::{PLACE_ANNOTATION, PLACE_PEER, REPLICAS_ANNOTATION, REPLICAS_AS_FIT};
+use crate::workload::{Expectation, PLACE_ANNOTATION, PLACE_PEER, REPLICAS_ANNOTATION, REPLICAS_AS_FIT};
 use crate::yaml::{Node, Value};
 
 /// An object with what identifies it.
@@ -16,13 +16,35 @@ pub(super) struct Object<'a> {
 }
 
 /// Kinds that have ready replicas, as expectations write them.
-pub(super) const WITH_REPLICAS: [&str; 4] = ["deployment", "statefulset", "daemonset", "pod"];
+const WITH_REPLICAS: [&str; 4] = ["deployment", "statefulset", "daemonset", "pod"];
 /// Kinds that run to an end.
-pub(super) const WITH_AN_END: [&str; 2] = ["job", "pod"];
+const WITH_AN_END: [&str; 2] = ["job", "pod"];
 /// Kinds that can answer a client.
-pub(super) const SERVERS: [&str; 4] = ["deployment", "statefulset", "daemonset", "pod"];
-/// Claims of volumes.
-pub(super) const CLAIM: [&str; 1] = ["pvc"];
+const SERVERS: [&str; 4] = ["deployment", "statefulset", "daemonset", "pod"];
+/// Kinds whose pods are replaced one by one when their template changes.
+const WITH_A_TEMPLATE: [&str; 3] = ["deployment", "statefulset", "daemonset"];
+/// Kinds whose pods come back elsewhere.
+const SCHEDULED: [&str; 2] = ["deployment", "statefulset"];
+
+/// The objects that an expectation names: the key below the expectation, what is written there, and the kinds that it may be.
+pub(super) fn named_by(expectation: &Expectation) -> Vec<(&'static str, &str, &'static [&'static str])> {
+    match expectation {
+        Expectation::Ready(target) => vec![("ready", target, &WITH_REPLICAS)],
+        Expectation::Complete(target) => vec![("complete", target, &WITH_AN_END)],
+        Expectation::Bound(target) => vec![("bound", target, &["pvc"])],
+        Expectation::Reaches { client, server } => {
+            vec![("reaches.client", client, &WITH_AN_END), ("reaches.server", server, &SERVERS)]
+        }
+        Expectation::Fired(target) => vec![("fired", target, &["cronjob"])],
+        Expectation::Scaled(target) => vec![("scaled", target, &["hpa"])],
+        Expectation::Updated(target) => vec![("updated", target, &WITH_A_TEMPLATE)],
+        Expectation::RolledBack(target) => vec![("rolledBack", target, &WITH_A_TEMPLATE)],
+        Expectation::Rescheduled(target) => vec![("rescheduled", target, &SCHEDULED)],
+        Expectation::Evicted { target, budget } => {
+            vec![("evicted.target", target, &SCHEDULED), ("evicted.budget", budget, &["pdb"])]
+        }
+    }
+}
 
 /// Kinds of the standard API that belong to no namespace (Kubernetes API reference). They would outlive the run's namespace, or
 /// change the cluster for all variants at once.
@@ -199,6 +221,9 @@ impl Object<'_> {
             ("apps", "DaemonSet") => "daemonset",
             ("", "Pod") => "pod",
             ("batch", "Job") => "job",
+            ("batch", "CronJob") => "cronjob",
+            ("autoscaling", "HorizontalPodAutoscaler") => "hpa",
+            ("policy", "PodDisruptionBudget") => "pdb",
             ("", "PersistentVolumeClaim") => "pvc",
             _ => return Vec::new(),
         };

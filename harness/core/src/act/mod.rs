@@ -1,0 +1,60 @@
+//! What amiproof does to a workload while it runs, because an expectation of its file says so: one action per file.
+//!
+//! An action that changes a pod template is a pure function from object to object; the result is applied like the first one was.
+//! [`evict`] asks the API server and reports every answer. Whether an action had the effect that it should is for a condition of
+//! [`crate::wait`] to say.
+
+pub mod evict;
+pub mod reschedule;
+pub mod roll_back;
+pub mod update;
+
+pub use self::reschedule::MARK as RESCHEDULED_MARK;
+pub use self::update::MARK as REVISION_MARK;
+
+use serde_json::Value;
+
+use crate::wait::{Condition, Observed, Target};
+
+/// An action and its object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// See [`update`].
+    Update(Target),
+    /// See [`roll_back`].
+    RollBack(Target),
+    /// See [`reschedule`].
+    Reschedule(Target),
+    /// See [`evict`].
+    Evict(Target),
+}
+
+impl Act {
+    /// What a condition asks for, if it asks for anything.
+    pub fn of(condition: &Condition) -> Option<Self> {
+        match condition {
+            Condition::Updated(target) => Some(Self::Update(target.clone())),
+            Condition::RolledBack(target) => Some(Self::RollBack(target.clone())),
+            Condition::Rescheduled(target) => Some(Self::Reschedule(target.clone())),
+            Condition::Evicted { target, .. } => Some(Self::Evict(target.clone())),
+            _ => None,
+        }
+    }
+
+    /// Whose pods it is about.
+    pub fn target(&self) -> &Target {
+        match self {
+            Self::Update(target) | Self::RollBack(target) | Self::Reschedule(target) | Self::Evict(target) => target,
+        }
+    }
+
+    /// The object as it is to be applied now; `None` where the action changes no object.
+    pub fn change(&self, object: &Value, observed: &Observed) -> Option<Value> {
+        match self {
+            Self::Update(_) => Some(update::updated(object.clone())),
+            Self::RollBack(_) => Some(roll_back::rolled_back(object.clone())),
+            Self::Reschedule(target) => Some(reschedule::rescheduled(object.clone(), target, observed)),
+            Self::Evict(_) => None,
+        }
+    }
+}

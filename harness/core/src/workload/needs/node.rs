@@ -1,0 +1,124 @@
+//! What the nodes of the variant must be able to do, and be known for, before a workload makes sense on them.
+
+use std::time::Duration;
+
+use amiproof_model::report::NodeRecord;
+use amiproof_model::workload::NodeFeature;
+use k8s_openapi::api::core::v1::Node;
+use kube::Api;
+use kube::api::{ApiResource, DynamicObject};
+use tokio::time::Instant;
+
+use crate::check::CheckError;
+use crate::context::Context;
+
+/// How long metrics-server may take to have figures of a node that has just joined: it asks every 15 s, and needs two answers.
+const FIRST_FIGURES: Duration = Duration::from_secs(90);
+
+/// How often the metrics API is asked meanwhile.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Why the nodes have not a feature, by what their kubelets say; `None` where they have it.
+pub(super) async fn feature(context: &Context, feature: NodeFeature) -> Result<Option<String>, CheckError> {
+    let api: Api<Node> = Api::all(context.cluster.client());
+    for record in context.nodes.iter() {
+        let node = api.get(&record.name).await;
+        let node = node.map_err(|error| CheckError::api(format!("reading node {}", record.name), error))?;
+        if !has(&node, feature) {
+            return Ok(Some(format!(
+                "node {} does not say that its container runtime can do {}",
+                record.name,
+                words_of(feature)
+            )));
+        }
+    }
+    Ok(None)
+}
+
+fn words_of(feature: NodeFeature) -> &'static str {
+    match feature {
+        NodeFeature::UserNamespaces => "user namespaces",
+    }
+}
+
+/// Whether a node's default runtime handler has the feature; the default one has no name.
+fn has(node: &Node, feature: NodeFeature) -> bool {
+    let handlers = node.status.iter().flat_map(|status| status.runtime_handlers.iter().flatten());
+    let mut default = handlers.filter(|handler| handler.name.as_deref().unwrap_or_default().is_empty());
+    default.any(|handler| {
+        let features = handler.features.as_ref();
+        match feature {
+            NodeFeature::UserNamespaces => features.and_then(|features| features.user_namespaces) == Some(true),
+        }
+    })
+}
+
+/// What the metrics API knows of the variant's nodes.
+pub(super) enum Metrics {
+    /// Figures of every node.
+    There,
+    /// Nobody serves it.
+    NoApi,
+    /// No figures of a node, and why that keeps everything open.
+    Missing(String),
+}
+
+/// Asks until there are figures of every node, or long enough.
+pub(super) async fn metrics(context: &Context) -> Result<Metrics, CheckError> {
+    let resource = ApiResource {
+        group: "metrics.k8s.io".into(),
+        version: "v1beta1".into(),
+        api_version: "metrics.k8s.io/v1beta1".into(),
+        kind: "NodeMetrics".into(),
+        plural: "nodes".into(),
+    };
+    let api: Api<DynamicObject> = Api::all_with(context.cluster.client(), &resource);
+    let deadline = Instant::now() + FIRST_FIGURES;
+    loop {
+        let listed = match api.list(&Default::default()).await {
+            Ok(listed) => listed.items,
+            // 404: nobody serves the API. 503: it is registered, and what should answer does not.
+            Err(kube::Error::Api(status)) if status.code == 404 => {
+                return Ok(Metrics::NoApi);
+            }
+            Err(kube::Error::Api(status)) if status.code == 503 => Vec::new(),
+            Err(error) => return Err(CheckError::api("reading the figures of the nodes", error)),
+        };
+        let Some(missing) = without_figures(&context.nodes, &listed) else { return Ok(Metrics::There) };
+        if Instant::now() >= deadline {
+            return Ok(Metrics::Missing(format!(
+                "the metrics API has no figures of node {missing}, so nothing can be scaled by them; metrics-server reads them from \
+                 the kubelet's port 10250, which suite kubelet-path asks about"
+            )));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(context.pace.of(LOOK)) => {}
+            () = context.cancel.cancelled() => return Err(CheckError::Cancelled),
+        }
+    }
+}
+
+/// The first node of which there are no figures.
+fn without_figures<'a>(nodes: &'a [NodeRecord], figures: &[DynamicObject]) -> Option<&'a str> {
+    let has = |name: &str| figures.iter().any(|object| object.metadata.name.as_deref() == Some(name));
+    nodes.iter().map(|node| node.name.as_str()).find(|name| !has(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn the_runtime_that_pods_get_by_default_decides() {
+        let has = |handlers: Value| {
+            let node: Node = serde_json::from_value(json!({"status": {"runtimeHandlers": handlers}})).unwrap();
+            has(&node, NodeFeature::UserNamespaces)
+        };
+        assert!(has(json!([{"name": "", "features": {"userNamespaces": true}}])));
+        assert!(!has(json!([{"name": "", "features": {"userNamespaces": false}}])));
+        assert!(!has(json!([{"name": "other", "features": {"userNamespaces": true}}])));
+        assert!(!has(Value::Null), "a kubelet that is too old to say so");
+    }
+}

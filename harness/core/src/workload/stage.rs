@@ -1,0 +1,59 @@
+//! The order of a workload's expectations: what is looked at together, and what amiproof does in between.
+
+use crate::act::Act;
+use crate::wait::{Condition, Observed, Progress};
+
+/// Conditions that must hold at the same moment; the next stage begins when they do, and they are not looked at again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stage {
+    /// What amiproof does first.
+    pub(super) act: Option<Act>,
+    /// In the order of the file.
+    pub(super) conditions: Vec<Condition>,
+}
+
+impl Stage {
+    /// Cuts the conditions of a file into stages: one that acts is a stage of its own, those between two such are one together.
+    pub(super) fn all(conditions: Vec<Condition>) -> Vec<Self> {
+        let mut stages: Vec<Self> = Vec::new();
+        for condition in conditions {
+            let act = Act::of(&condition);
+            match stages.last_mut() {
+                Some(stage) if act.is_none() && stage.act.is_none() => stage.conditions.push(condition),
+                _ => stages.push(Self { act, conditions: vec![condition] }),
+            }
+        }
+        stages
+    }
+
+    /// How far each condition is.
+    pub(super) fn progress(&self, observed: &Observed) -> Vec<(Condition, Progress)> {
+        self.conditions.iter().map(|condition| (condition.clone(), condition.progress(observed))).collect()
+    }
+
+    /// Whether everything is met, or something never will be: waiting longer teaches nothing.
+    pub(super) fn is_over(&self, observed: &Observed) -> bool {
+        let progress = self.progress(observed);
+        let met = progress.iter().all(|(_, progress)| *progress == Progress::Met);
+        met || progress.iter().any(|(_, progress)| matches!(progress, Progress::Never(_)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_is_a_stage_of_its_own_and_what_stands_around_it_another() {
+        let target = |text: &str| text.parse().unwrap();
+        let ready = Condition::Ready(target("statefulset/db"));
+        let bound = Condition::Bound(target("pvc/data"));
+        let moved = Condition::Rescheduled(target("statefulset/db"));
+        let read = Condition::Complete(target("job/reads"));
+        let all = vec![bound.clone(), ready.clone(), moved.clone(), read.clone(), ready.clone()];
+        let stages = Stage::all(all);
+        let cut: Vec<(bool, &[Condition])> =
+            stages.iter().map(|stage| (stage.act.is_some(), stage.conditions.as_slice())).collect();
+        assert_eq!(cut, [(false, &[bound, ready.clone()][..]), (true, &[moved]), (false, &[read, ready])]);
+    }
+}
