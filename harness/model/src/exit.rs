@@ -121,6 +121,7 @@ mod tests {
             variants: Vec::new(),
             results: dispositions.iter().cloned().map(result).collect(),
             scans: Vec::new(),
+            waivers: Vec::new(),
             thresholds: Vec::new(),
             cleanup: Cleanup::default(),
         }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::verdict::Outcome;
-use crate::waiver::{Circumstances, Waiver};
+use crate::waiver::{Circumstances, Waiver, waiving};
 
 /// What a result means for the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -89,18 +89,15 @@ pub fn judge(
         Outcome::NotEvaluated { .. } => Disposition::NotEvaluated,
         Outcome::Manual { .. } => Disposition::Manual,
         Outcome::Error { .. } => Disposition::Error,
-        Outcome::Fail { .. } => {
-            let waiver = waivers.iter().find(|waiver| !waiver.is_expired(now) && waiver.covers(circumstances));
-            match waiver {
-                Some(waiver) => Disposition::Waived {
-                    owner: waiver.owner.clone(),
-                    reason: waiver.reason.clone(),
-                    until: waiver.expires,
-                },
-                None if known => Disposition::Known,
-                None => Disposition::Failed,
-            }
-        }
+        Outcome::Fail { findings } => match waiving(findings, waivers, circumstances, now) {
+            Some(waiver) => Disposition::Waived {
+                owner: waiver.owner.clone(),
+                reason: waiver.reason.clone(),
+                until: waiver.expires,
+            },
+            None if known => Disposition::Known,
+            None => Disposition::Failed,
+        },
     }
 }
 
@@ -187,5 +184,25 @@ mod tests {
         let now = "2026-11-21T00:00:00Z".parse().unwrap();
         assert_eq!(judge(&fail(), 2, &[], &circumstances, false, now), Disposition::Failed);
         assert_eq!(judge(&Outcome::Pass, 2, &[waiver("2027-01-31")], &circumstances, true, now), Disposition::Flaky);
+    }
+
+    #[test]
+    fn waivers_for_single_nodes_must_together_cover_every_finding() {
+        let check = "node/ready".parse().unwrap();
+        let circumstances = Circumstances { variant: Some("al2023"), level: None, check: &check, control: None };
+        let now = "2026-11-21T00:00:00Z".parse().unwrap();
+        let both = Outcome::Fail { findings: vec![Finding::new("node 1", "a"), Finding::new("node 2", "b")] };
+        let first = Waiver { node: Some(1), ..waiver("2027-02-28") };
+        let second = Waiver { node: Some(2), owner: "security".into(), ..waiver("2027-01-31") };
+        let judged = |waivers: &[Waiver]| judge(&both, 0, waivers, &circumstances, false, now);
+        assert_eq!(judged(std::slice::from_ref(&first)), Disposition::Failed);
+        let Disposition::Waived { owner, until, .. } = judged(&[first.clone(), second.clone()]) else { panic!("both") };
+        assert_eq!(
+            (owner.as_str(), until.to_string().as_str()),
+            ("security", "2027-01-31"),
+            "the first that ends is named"
+        );
+        let expired = Waiver { expires: "2026-11-20".parse().unwrap(), ..second };
+        assert_eq!(judged(&[first, expired]), Disposition::Failed);
     }
 }

@@ -2,10 +2,9 @@
 //!
 //! Reading order: [`name`] (what things are called), [`matrix`] (what the user asks for), [`workload`] (what a sample app is),
 //! [`workload_file`] and [`waiver_file`] (how both are written), [`yaml`] and [`problem`] (how files are read, and what is wrong
-//! with them), [`schema`] (their forms for editors),
-//! [`verdict`] (what a check decides), [`charge`] (whom a failed traffic check blames), [`waiver`] and [`judge`] (what that means
-//! for the run), [`facts`] (which settings of a node explain a failure), [`report`] (the one truth on disk) and [`exit`] (what
-//! the process answers).
+//! with them), [`schema`] (their forms for editors), [`verdict`] (what a check decides), [`charge`] (whom a failed traffic check
+//! blames), [`waiver`] with [`waiver_audit`] and [`judge`] (what that means for the run), [`facts`] (which settings of a node
+//! explain a failure), [`report`] (the one truth on disk) and [`exit`] (what the process answers).
 
 pub mod capability;
 pub mod charge;
@@ -23,7 +22,10 @@ pub mod selector;
 pub mod threshold;
 pub mod verdict;
 pub mod waiver;
+pub mod waiver_audit;
 pub mod waiver_file;
+pub mod waiver_import;
+pub mod waiver_write;
 pub mod workload;
 pub mod workload_file;
 pub mod yaml;

@@ -14,6 +14,7 @@ use crate::matrix::Family;
 use crate::name::{AmiId, Benchmark, CheckId, ControlId, KubernetesVersion, Level, RunId, VariantName};
 use crate::threshold::Threshold;
 use crate::verdict::{Evidence, Outcome, Placement};
+use crate::waiver::WaiverRecord;
 
 /// The version of the form of `report.json` that this build writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -40,6 +41,9 @@ pub struct Report {
     /// What scans had to reach, as the matrix file says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<Threshold>,
+    /// Every waiver of the run, and what it did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<WaiverRecord>,
     /// What the run made in the account, and what became of it.
     pub cleanup: Cleanup,
 }

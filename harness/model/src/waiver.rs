@@ -5,8 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::{CheckId, ControlId, Level};
+use crate::report::{CheckResult, Report, Subject};
+use crate::verdict::{Finding, Outcome};
 
-/// One exception. Every scope field that is present must match; at least one of `check` and `control` is.
+/// One exception. Every scope field that is present must match; at least one of `check`, `control`, `suite` and `benchmark` is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Waiver {
@@ -16,9 +18,18 @@ pub struct Waiver {
     /// The hardening level of the variant; absent for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
+    /// The node within the variant (1, 2, …): it covers only findings on `node 1`; absent for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<u32>,
+    /// The suite (`os-cis`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suite: Option<String>,
     /// The check, whole (`node/ready`) or a suite with `/*` behind it (`os-cis/*`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<String>,
+    /// The benchmark of the control, with its version (`cis-al2023-1.0.0`) or in every version (`cis-al2023`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub benchmark: Option<String>,
     /// The control with benchmark and version (`cis-al2023-1.0.0/3.3.1`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<ControlId>,
@@ -26,6 +37,9 @@ pub struct Waiver {
     pub reason: String,
     /// Who answers for it.
     pub owner: String,
+    /// Where it was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
     /// The last day on which it counts (UTC).
     pub expires: Date,
 }
@@ -43,24 +57,179 @@ pub struct Circumstances<'a> {
     pub control: Option<&'a ControlId>,
 }
 
+impl<'a> Circumstances<'a> {
+    /// Those of a result, on a variant that is hardened to a level.
+    pub fn of(result: &'a CheckResult, level: Option<Level>) -> Self {
+        let variant = match &result.subject {
+            Subject::Variant(name) => Some(name.as_str()),
+            Subject::Cluster => None,
+        };
+        Self { variant, level, check: &result.check, control: result.control.as_ref() }
+    }
+}
+
 impl Waiver {
     /// Whether its last day is over at `now`.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now.to_zoned(TimeZone::UTC).date() > self.expires
     }
 
-    /// Whether it is about this result.
+    /// Whether it is about this result, or, where it is for one node, about its findings there.
     pub fn covers(&self, circumstances: &Circumstances<'_>) -> bool {
         let variant = self.variants.is_empty()
             || circumstances.variant.is_some_and(|variant| self.variants.iter().any(|name| name == variant));
         let level = self.level.is_none() || self.level == circumstances.level;
-        let check = self.check.as_deref().is_none_or(|pattern| match pattern.strip_suffix("/*") {
-            Some(suite) => circumstances.check.suite() == suite,
-            None => circumstances.check.as_str() == pattern,
-        });
-        let control = self.control.is_none() || self.control.as_ref() == circumstances.control;
-        (self.check.is_some() || self.control.is_some()) && variant && level && check && control
+        variant && level && self.is_about(circumstances.check, circumstances.control)
     }
+
+    /// Whether its check, suite, benchmark and control match, whatever the variant.
+    pub fn is_about(&self, id: &CheckId, control: Option<&ControlId>) -> bool {
+        let check = self.check.as_deref().is_none_or(|pattern| match pattern.strip_suffix("/*") {
+            Some(suite) => id.suite() == suite,
+            None => id.as_str() == pattern,
+        });
+        let suite = self.suite.as_deref().is_none_or(|suite| id.suite() == suite);
+        let benchmark = self.benchmark.as_deref().is_none_or(|wanted| {
+            let own = control.map(ControlId::benchmark).unwrap_or_default();
+            own == wanted || own.rsplit_once('-').is_some_and(|(family, _)| family == wanted)
+        });
+        self.has_scope() && check && suite && benchmark && (self.control.is_none() || self.control.as_ref() == control)
+    }
+
+    /// Whether it is about a finding of a result that it covers.
+    pub fn covers_finding(&self, finding: &Finding) -> bool {
+        self.node.is_none_or(|node| finding.resource == format!("node {node}"))
+    }
+
+    /// Whether it names one check or one control, and not a whole suite or benchmark.
+    pub fn is_narrow(&self) -> bool {
+        self.control.is_some() || self.check.as_deref().is_some_and(|check| !check.ends_with("/*"))
+    }
+
+    fn has_scope(&self) -> bool {
+        self.check.is_some() || self.control.is_some() || self.suite.is_some() || self.benchmark.is_some()
+    }
+
+    /// Its scope in one line: `cis-al2023-1.0.0/3.3.1 on al2023-l1`.
+    pub fn scope(&self) -> String {
+        let control = self.control.as_ref().map(ToString::to_string);
+        let what =
+            [control, self.check.clone(), self.suite.clone().map(|suite| format!("{suite}/*")), self.benchmark.clone()];
+        let mut text = what.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+        if !self.variants.is_empty() {
+            text.push_str(&format!(" on {}", self.variants.join(", ")));
+        }
+        if let Some(level) = self.level {
+            text.push_str(&format!(" at {level}"));
+        }
+        if let Some(node) = self.node {
+            text.push_str(&format!(" on node {node}"));
+        }
+        text
+    }
+}
+
+/// The waiver that makes a failure all right: one that covers all its findings, else several that cover them together, of which
+/// the one that expires first is named. Expired ones do not count.
+pub fn waiving<'w>(
+    findings: &[Finding],
+    waivers: &'w [Waiver],
+    circumstances: &Circumstances<'_>,
+    now: Timestamp,
+) -> Option<&'w Waiver> {
+    let open: Vec<&Waiver> =
+        waivers.iter().filter(|waiver| !waiver.is_expired(now) && waiver.covers(circumstances)).collect();
+    let whole = open.iter().copied().find(|waiver| findings.iter().all(|finding| waiver.covers_finding(finding)));
+    whole.or_else(|| {
+        let of = |finding| open.iter().copied().find(|waiver| waiver.covers_finding(finding));
+        let together: Option<Vec<&Waiver>> = findings.iter().map(of).collect();
+        together?.into_iter().min_by_key(|waiver| waiver.expires)
+    })
+}
+
+/// A waiver as it counted in a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WaiverRecord {
+    /// The waiver.
+    pub waiver: Waiver,
+    /// What it did.
+    pub state: WaiverState,
+    /// How many failures of the run it is about; for an expired one those that count again.
+    pub failures: usize,
+}
+
+/// What a waiver did in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum WaiverState {
+    /// It made failures all right.
+    Used,
+    /// Its last day is over: what it was for counts as failed.
+    Expired,
+    /// Nothing fails that it is for, although the run looked: it can go, or its scope names nothing.
+    Unused,
+    /// The run did not look where it is for.
+    NotAsked,
+}
+
+impl WaiverState {
+    /// The word for it, as reports write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Expired => "expired",
+            Self::Unused => "unused",
+            Self::NotAsked => "not asked",
+        }
+    }
+}
+
+/// What each waiver did in a run.
+pub fn records(report: &Report, waivers: &[Waiver], now: Timestamp) -> Vec<WaiverRecord> {
+    let level = |result: &CheckResult| {
+        let own = report.variants.iter().find(|variant| variant.name.as_str() == result.subject.as_str());
+        own.and_then(|variant| variant.level)
+    };
+    waivers
+        .iter()
+        .map(|waiver| {
+            let covered =
+                report.results.iter().filter(|result| waiver.covers(&Circumstances::of(result, level(result))));
+            let failures = covered
+                .filter(|result| result.outcome.findings().iter().any(|finding| waiver.covers_finding(finding)))
+                .count();
+            let state = if waiver.is_expired(now) {
+                WaiverState::Expired
+            } else if failures > 0 {
+                WaiverState::Used
+            } else if looked(report, waiver) {
+                WaiverState::Unused
+            } else {
+                WaiverState::NotAsked
+            };
+            WaiverRecord { waiver: waiver.clone(), state, failures }
+        })
+        .collect()
+}
+
+/// Whether the run looked where a waiver is for: at one of its variants, in its suite, by its benchmark. A control that a benchmark
+/// does not have is looked for as soon as one of its controls is there.
+fn looked(report: &Report, waiver: &Waiver) -> bool {
+    let near = |result: &CheckResult| {
+        let variant = waiver.variants.is_empty() || waiver.variants.iter().any(|name| name == result.subject.as_str());
+        let suite = waiver.check.as_deref().and_then(|check| check.split('/').next()).or(waiver.suite.as_deref());
+        let own = result.control.as_ref().map(ControlId::benchmark).unwrap_or_default();
+        let wanted = waiver.control.as_ref().map(ControlId::benchmark).or(waiver.benchmark.as_deref());
+        let answered = !matches!(result.outcome, Outcome::NotEvaluated { .. } | Outcome::Error { .. });
+        variant
+            && answered
+            && suite.is_none_or(|suite| result.check.suite() == suite)
+            && wanted.is_none_or(|wanted| {
+                own == wanted || own.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('-'))
+            })
+    };
+    report.results.iter().any(near)
 }
 
 #[cfg(test)]
@@ -101,5 +270,28 @@ mod tests {
         assert!(Waiver { level: Some(Level::One), ..by_check("os-cis/*") }.covers(&here));
         assert!(!Waiver { level: Some(Level::Two), ..by_check("os-cis/*") }.covers(&here));
         assert!(!Waiver { level: Some(Level::One), ..by_check("os-cis/*") }.covers(&cluster));
+    }
+
+    #[test]
+    fn suite_and_benchmark_are_scopes_of_their_own() {
+        let check: CheckId = "os-cis/cis-al2023-1.0.0/3.3.1".parse().unwrap();
+        let control: ControlId = "cis-al2023-1.0.0/3.3.1".parse().unwrap();
+        let by = |suite: Option<&str>, benchmark: Option<&str>| {
+            let waiver = Waiver {
+                suite: suite.map(str::to_owned),
+                benchmark: benchmark.map(str::to_owned),
+                ..Waiver::default()
+            };
+            waiver.is_about(&check, Some(&control))
+        };
+        assert!(by(Some("os-cis"), None) && by(None, Some("cis-al2023-1.0.0")) && by(None, Some("cis-al2023")));
+        assert!(by(Some("os-cis"), Some("cis-al2023")));
+        assert!(
+            !by(Some("node"), None)
+                && !by(None, Some("cis-al2023-2.0.0"))
+                && !by(None, Some("cis-al2"))
+                && !by(None, None)
+        );
+        assert!(!by(Some("kube-bench"), Some("cis-al2023")), "both must match");
     }
 }

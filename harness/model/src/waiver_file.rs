@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::form::{self, List};
 use crate::matrix::file::ApiVersion;
-use crate::name::{CheckId, ControlId, Level, VariantName, is_label};
+use crate::name::{Benchmark, CheckId, ControlId, Level, VariantName, is_label};
 use crate::problem::Problem;
 use crate::schema;
 use crate::waiver::Waiver;
@@ -37,7 +37,7 @@ enum WaiversKind {
     Waivers,
 }
 
-/// One exception. It covers what all of its scope keys match; at least one of check and control is needed.
+/// One exception. It covers what all of its scope keys match; at least one of check, control, suite and benchmark is needed.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct WaiverSection {
@@ -47,9 +47,18 @@ struct WaiverSection {
     /// The hardening level of the variants it is for. Without it: any.
     #[schemars(range(min = 1, max = 2))]
     level: Option<u32>,
+    /// The node within each variant (1, 2, ...). Without it: all.
+    #[schemars(range(min = 1, max = 1000))]
+    node: Option<u32>,
+    /// A suite (`os-cis`).
+    #[schemars(example = &"os-cis")]
+    suite: Option<String>,
     /// A check (`node/ready`), or a suite with `/*` behind it (`os-cis/*`).
     #[schemars(example = &"workload/web-service")]
     check: Option<String>,
+    /// A benchmark with its version (`cis-al2023-1.0.0`), or in every version (`cis-al2023`).
+    #[schemars(example = &"cis-al2023-1.0.0")]
+    benchmark: Option<String>,
     /// A control with benchmark and version, because benchmarks renumber.
     #[schemars(example = &"cis-al2023-1.0.0/3.3.1")]
     control: Option<String>,
@@ -59,6 +68,9 @@ struct WaiverSection {
     /// Who answers for it.
     #[schemars(required, example = &"platform-team")]
     owner: Option<String>,
+    /// Where it was decided.
+    #[schemars(example = &"SEC-1234")]
+    ticket: Option<String>,
     /// The last day on which it counts (UTC).
     #[schemars(required, example = &"2027-06-30", regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
     expires: Option<String>,
@@ -96,10 +108,12 @@ impl Sections<'_> {
     }
 
     fn waiver(&mut self, path: &str, raw: WaiverSection) -> Option<Waiver> {
-        if raw.check.is_none() && raw.control.is_none() {
+        if raw.check.is_none() && raw.control.is_none() && raw.suite.is_none() && raw.benchmark.is_none() {
             let mend = "add check: suite/check, or control: benchmark-version/number";
             self.problem(path, "neither a check nor a control says what is waived", mend);
         }
+        let suite = raw.suite.map(|text| self.suite(&format!("{path}.suite"), text));
+        let benchmark = raw.benchmark.map(|text| self.benchmark(&format!("{path}.benchmark"), text));
         let check = raw.check.map(|text| self.check(&format!("{path}.check"), text));
         let control = raw.control.map(|text| self.control(&format!("{path}.control"), &text));
         let variants = self.variants(&format!("{path}.variants"), raw.variants.unwrap_or_default());
@@ -108,9 +122,14 @@ impl Sections<'_> {
         let owner = self.said(&format!("{path}.owner"), raw.owner, "name the person or team that answers for it");
         let expires = raw.expires.and_then(|text| self.date(&format!("{path}.expires"), &text));
         let level = raw.level.and_then(|level| u8::try_from(level).ok()).and_then(|level| Level::try_from(level).ok());
+        let ticket = raw.ticket.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         Some(Waiver {
             variants,
             level,
+            node: raw.node,
+            ticket,
+            suite: suite.map_or(Some(None), |suite| suite.map(Some))?,
+            benchmark: benchmark.map_or(Some(None), |benchmark| benchmark.map(Some))?,
             check: check.map_or(Some(None), |check| check.map(Some))?,
             control: control.map_or(Some(None), |control| control.map(Some))?,
             reason: reason?,
@@ -126,6 +145,24 @@ impl Sections<'_> {
         }
         let mend = "write a suite and a check like node/ready, or a whole suite like os-cis/*";
         self.problem(path, format!("'{text}' is not a legal check"), mend);
+        None
+    }
+
+    fn suite(&mut self, path: &str, text: String) -> Option<String> {
+        if is_label(&text, 40) {
+            return Some(text);
+        }
+        self.problem(path, format!("'{text}' is not a legal suite"), "write a suite like os-cis");
+        None
+    }
+
+    fn benchmark(&mut self, path: &str, text: String) -> Option<String> {
+        let is_family = is_label(&text, 100) && text.contains('-');
+        if is_family || text.parse::<Benchmark>().is_ok() {
+            return Some(text);
+        }
+        let mend = "write a name and a version like cis-al2023-1.0.0, or a name for every version like cis-al2023";
+        self.problem(path, format!("'{text}' is not a legal benchmark"), mend);
         None
     }
 

@@ -49,6 +49,7 @@ pub(crate) fn empty() -> Report {
         variants: Vec::new(),
         results: Vec::new(),
         scans: Vec::new(),
+        waivers: Vec::new(),
         thresholds: Vec::new(),
         cleanup: Cleanup { ran: true, created: 31, gone: 31, leftovers: Vec::new() },
     }

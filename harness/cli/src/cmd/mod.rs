@@ -5,6 +5,7 @@ mod compare;
 mod completions;
 mod controls;
 mod destroy;
+mod import;
 mod init;
 mod lab;
 mod plan;
@@ -12,6 +13,7 @@ mod report;
 mod run;
 mod schema;
 mod sweep;
+mod waiver;
 mod workload;
 
 use amiproof_model::exit::ExitCode;
@@ -34,6 +36,8 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Run(args) => run::fresh(global, &args, Goal::All, output),
         Command::Nightly(args) => run::fresh(global, &args, Goal::Nightly, output),
         Command::Report(args) => report::run(global, &args, output),
+        Command::Import(args) => import::run(global, &args, output),
+        Command::Waiver(args) => waiver::run(global, &args.command, output),
         Command::Compare(args) => compare::run(global, &args, output),
         Command::Destroy(args) => destroy::run(global, &args, output),
         Command::Sweep(args) => sweep::run(&args, output),

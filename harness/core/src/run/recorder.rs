@@ -54,6 +54,7 @@ impl Recorder {
             variants: matrix.variants.iter().map(blank).collect(),
             results: Vec::new(),
             scans: Vec::new(),
+            waivers: Vec::new(),
             thresholds: matrix.thresholds.clone(),
             cleanup: Cleanup::default(),
         };
@@ -172,7 +173,7 @@ fn rank(order: &BTreeMap<String, usize>, result: &CheckResult) -> usize {
 }
 
 /// A key that sorts `3.2.10` behind `3.2.9`.
-fn natural(text: &str) -> Vec<(u64, String)> {
+pub(crate) fn natural(text: &str) -> Vec<(u64, String)> {
     text.split(['.', '/', '-'])
         .map(|part| match part.parse::<u64>() {
             Ok(number) => (number, String::new()),

@@ -10,7 +10,7 @@ use amiproof_model::name::{CheckId, Level, VariantName};
 use amiproof_model::report::{CheckResult, Report, Subject};
 use amiproof_model::threshold;
 use amiproof_model::verdict::Outcome;
-use amiproof_model::waiver::{Circumstances, Waiver};
+use amiproof_model::waiver::{self, Circumstances, Waiver};
 use jiff::Timestamp;
 
 /// Settles every result of a report.
@@ -36,15 +36,12 @@ pub fn settle(report: &mut Report, waivers: &[Waiver], now: Timestamp) {
         let twin = variant.and_then(|name| references.get(name)).and_then(Option::as_ref);
         let twin_outcome = twin.and_then(|twin| outcomes.get(&(twin.clone(), result.check.clone())));
         result.origin = origin(&result.outcome, twin_outcome);
-        let circumstances = Circumstances {
-            variant: variant.map(VariantName::as_str),
-            level: variant.and_then(|name| levels.get(name).copied().flatten()),
-            check: &result.check,
-            control: result.control.as_ref(),
-        };
+        let level = variant.and_then(|name| levels.get(name).copied().flatten());
+        let circumstances = Circumstances::of(result, level);
         result.disposition = judge(&result.outcome, result.earlier_attempts.len(), waivers, &circumstances, false, now);
     }
     facts::attach(report);
+    report.waivers = waiver::records(report, waivers, now);
     threshold::mark_disagreements(&mut report.results);
     let thresholds = report.thresholds.clone();
     threshold::apply(report, &thresholds, now);

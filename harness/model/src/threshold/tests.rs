@@ -67,6 +67,7 @@ fn report(expected: Option<usize>, results: Vec<CheckResult>) -> Report {
             note: String::new(),
         }],
         thresholds: Vec::new(),
+        waivers: Vec::new(),
         cleanup: Cleanup::default(),
     }
 }

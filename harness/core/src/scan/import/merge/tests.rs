@@ -1,0 +1,127 @@
+use amiproof_model::judge::Disposition;
+use amiproof_model::name::VariantName;
+use amiproof_model::report::{Cleanup, ClusterRecord, RunRecord, SCHEMA_VERSION, Tool, VariantRecord};
+use amiproof_model::waiver::WaiverState;
+
+use super::super::{Kind, Source, Target, read};
+use super::*;
+
+const VARIANT: &str = "al2023-l1";
+
+fn variant() -> VariantName {
+    VARIANT.parse().unwrap()
+}
+
+fn report() -> Report {
+    Report {
+        schema_version: SCHEMA_VERSION,
+        tool: Tool { name: "amiproof".into(), version: "0".into() },
+        run: RunRecord {
+            id: "r-1".parse().unwrap(),
+            matrix: "nightly".into(),
+            started: Timestamp::UNIX_EPOCH,
+            seconds: 1.0,
+            critical_path_seconds: 1.0,
+            interrupted: false,
+            phases: Vec::new(),
+        },
+        cluster: ClusterRecord {
+            name: "c".into(),
+            region: String::new(),
+            account: String::new(),
+            kubernetes_version: "1.36".parse().ok(),
+            lab: true,
+        },
+        variants: vec![VariantRecord {
+            name: variant(),
+            family: amiproof_model::matrix::Family::Al2023,
+            reference: None,
+            benchmark: None,
+            level: None,
+            ami: None,
+            node_group: None,
+            nodes: Vec::new(),
+            phases: Vec::new(),
+        }],
+        results: Vec::new(),
+        scans: Vec::new(),
+        thresholds: Vec::new(),
+        waivers: Vec::new(),
+        cleanup: Cleanup::default(),
+    }
+}
+
+fn junit(cases: &str, name: Option<&str>) -> Import {
+    let target = Target {
+        subject: Subject::Variant(variant()),
+        benchmark: None,
+        hardened_to: None,
+        level: None,
+        name: name.map(str::to_owned),
+        nodes: Vec::new(),
+        copy: None,
+    };
+    let text = format!("<testsuite name='e2e'>{cases}</testsuite>");
+    read(Kind::Junit, Source::open(std::io::Cursor::new(text)).unwrap(), &target).unwrap()
+}
+
+fn checks(report: &Report) -> Vec<String> {
+    report
+        .results
+        .iter()
+        .filter(|result| result.check.suite() == "junit")
+        .map(|result| result.check.to_string())
+        .collect()
+}
+
+#[test]
+fn a_file_that_is_imported_again_replaces_its_rows_and_no_others() {
+    let now = Timestamp::UNIX_EPOCH;
+    let mut report = report();
+    let first = "<testcase name='t10'/><testcase name='t9'/><testcase name='gone'/>";
+    assert_eq!(merge(&mut report, junit(first, None), &[], now), Change { added: 3, replaced: 0, removed: 0 });
+    assert_eq!(merge(&mut report, junit("<testcase name='t9'/>", Some("other")), &[], now).added, 1);
+    let again = "<testcase name='t9'><failure/></testcase><testcase name='t10'/><testcase name='new'/>";
+    assert_eq!(merge(&mut report, junit(again, None), &[], now), Change { added: 1, replaced: 2, removed: 1 });
+    let before = report.clone();
+    assert_eq!(merge(&mut report, junit(again, None), &[], now), Change { added: 0, replaced: 3, removed: 0 });
+    assert_eq!(report, before, "twice is once");
+    let mut expected = vec!["junit/e2e/new", "junit/e2e/t10", "junit/e2e/t9", "junit/other/t9"];
+    let mut have = checks(&report);
+    have.sort();
+    expected.sort_unstable();
+    assert_eq!(have, expected);
+    let scanners: Vec<&str> = report.scans.iter().map(|scan| scan.scanner.as_str()).collect();
+    assert_eq!(scanners, ["other", "e2e"]);
+}
+
+#[test]
+fn imported_failures_are_waived_like_all_others_and_the_report_says_what_waivers_did() {
+    let now = "2026-11-21T00:00:00Z".parse().unwrap();
+    let waiver = |check: &str, expires: &str| Waiver {
+        check: Some(check.into()),
+        reason: "r".into(),
+        owner: "o".into(),
+        expires: expires.parse().unwrap(),
+        ..Waiver::default()
+    };
+    let waivers =
+        [waiver("junit/e2e/a", "2027-01-31"), waiver("junit/e2e/b", "2026-11-20"), waiver("junit/e2e/c", "2027-01-31")];
+    let mut report = report();
+    let cases = "<testcase name='a'><failure/></testcase><testcase name='b'><failure/></testcase><testcase name='c'/>";
+    merge(&mut report, junit(cases, None), &waivers, now);
+    let dispositions: Vec<&str> = report
+        .results
+        .iter()
+        .filter(|result| result.check.suite() == "junit")
+        .map(|result| result.disposition.word())
+        .collect();
+    assert_eq!(dispositions, ["waived", "failed", "passed"]);
+    assert!(matches!(report.results[0].disposition, Disposition::Waived { .. }));
+    let states: Vec<WaiverState> = report.waivers.iter().map(|record| record.state).collect();
+    assert_eq!(states, [WaiverState::Used, WaiverState::Expired, WaiverState::Unused]);
+    // The report knows its waivers, so that a later import needs no matrix.
+    let kept: Vec<Waiver> = report.waivers.iter().map(|record| record.waiver.clone()).collect();
+    merge(&mut report, junit(cases, None), &kept, now);
+    assert_eq!(report.waivers.len(), 3);
+}

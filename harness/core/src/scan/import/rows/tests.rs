@@ -1,0 +1,92 @@
+use amiproof_model::verdict::Outcome;
+
+use super::super::{ImportError, Kind, Source, read};
+use super::*;
+
+fn target() -> Target {
+    Target {
+        subject: Subject::Variant("al2023-l1".parse().unwrap()),
+        benchmark: None,
+        hardened_to: Some("cis-al2023-1.0.0".parse().unwrap()),
+        level: None,
+        name: None,
+        nodes: Vec::new(),
+        copy: Some("evidence/al2023-l1/import.x".into()),
+    }
+}
+
+fn import(kind: Kind, text: &str, target: &Target) -> Result<Import, ImportError> {
+    read(kind, Source::open(std::io::Cursor::new(text.as_bytes().to_vec()))?, target)
+}
+
+fn ids(import: &Import) -> Vec<String> {
+    import.rows.iter().map(|(subject, row)| format!("{} {}", subject.as_str(), row.check)).collect()
+}
+
+#[test]
+fn ids_are_legal_short_and_the_same_in_every_import() {
+    let long = format!("[It] [sig-network] {} [Conformance]", "services ".repeat(30));
+    let text = format!(
+        "<testsuite name='e2e'><testcase name='a b'/><testcase name='a/b'/><testcase name='{long}'/><testcase name='漢字'/></testsuite>"
+    );
+    let once = import(Kind::Junit, &text, &target()).unwrap();
+    let twice = import(Kind::Junit, &text, &target()).unwrap();
+    assert_eq!(ids(&once), ids(&twice));
+    let ids = ids(&once);
+    assert_eq!(ids[0], "al2023-l1 junit/e2e/a-b");
+    assert!(ids[1].starts_with("al2023-l1 junit/e2e/a-b-") && ids[1] != ids[0], "{ids:?}");
+    assert!(ids.iter().all(|id| id.len() < 130), "{ids:?}");
+    assert_eq!(once.rows[2].1.title.len(), long.len(), "the title says it in full");
+}
+
+#[test]
+fn inspectors_csv_answers_the_same_checks_as_a_scan_of_a_run() {
+    let text = "Check ID,Title,Status,Target Resource ID\n3.3.1,t,FAILED,i-0bb\n3.3.1,t,FAILED,i-0aa\n";
+    let import = import(Kind::InspectorCsv, text, &target()).unwrap();
+    assert_eq!(ids(&import), ["al2023-l1 os-cis/cis-al2023-1.0.0/3.3.1"]);
+    let outcome = Outcome::from(import.rows[0].1.decision.verdict.clone());
+    let resources: Vec<&str> = outcome.findings().iter().map(|finding| finding.resource.as_str()).collect();
+    assert_eq!(resources, ["node 1", "node 2"], "instances have the names of nodes");
+    let nobody_knows = Target { hardened_to: None, ..target() };
+    let error =
+        super::super::read(Kind::InspectorCsv, Source::open(std::io::Cursor::new(text)).unwrap(), &nobody_knows);
+    assert!(error.unwrap_err().to_string().contains("--benchmark"));
+}
+
+#[test]
+fn the_name_keeps_two_imports_apart_and_the_benchmark_makes_controls() {
+    let text = "<TestResult><target>n</target><rule-result idref='xccdf_a_rule_b'><ident system='https://www.cisecurity.org/benchmark/x'>3.3.1</ident><result>pass</result></rule-result></TestResult>";
+    let named =
+        Target { name: Some("Nightly CI".into()), benchmark: Some("cis-al2023-1.0.0".parse().unwrap()), ..target() };
+    let import_named = import(Kind::Xccdf, text, &named).unwrap();
+    assert_eq!(ids(&import_named), ["al2023-l1 xccdf/nightly-ci/b"]);
+    assert_eq!(import_named.rows[0].1.control.as_ref().unwrap().as_str(), "cis-al2023-1.0.0/3.3.1");
+    assert_eq!(import_named.scans[0].scanner, "nightly-ci");
+    let plain = import(Kind::Xccdf, text, &target()).unwrap();
+    assert_eq!(plain.rows[0].1.control, None, "numbers without a benchmark mean nothing");
+    assert_eq!(plain.rows[0].1.decision.evidence[0].file.as_deref(), Some("evidence/al2023-l1/import.x"));
+}
+
+const KUBE_BENCH: &str = r#"{"Controls":[
+    {"id":"3","version":"eks-9.9.9","node_type":"node","tests":[{"results":[
+      {"test_number":"3.1.1","test_desc":"d","status":"PASS"},{"test_number":"3.1.1","test_desc":"d","status":"FAIL"}]}]},
+    {"id":"4","version":"eks-9.9.9","node_type":"policies","tests":[{"results":[{"test_number":"4.1.1","test_desc":"d","status":"WARN","reason":"Test marked as a manual test"}]}]}]}"#;
+
+#[test]
+fn kube_bench_of_an_unknown_version_is_keyed_by_it_and_the_worst_of_two_answers_counts() {
+    let import_it = import(Kind::KubeBench, KUBE_BENCH, &target()).unwrap();
+    assert_eq!(ids(&import_it), ["al2023-l1 kube-bench/cis-eks-9.9.9/3.1.1", "cluster kube-bench/cis-eks-9.9.9/4.1.1"]);
+    assert!(matches!(import_it.rows[0].1.decision.verdict, Verdict::Fail(_)));
+    assert!(import_it.scans[0].note.contains("more than once"), "{:?}", import_it.scans[0]);
+    let other = Target { benchmark: Some("cis-eks-1.8.0".parse().unwrap()), ..target() };
+    let error = import(Kind::KubeBench, KUBE_BENCH, &other).unwrap_err().to_string();
+    assert_eq!(error, "judges by cis-eks-9.9.9, not by cis-eks-1.8.0");
+    let stig = KUBE_BENCH.replace("eks-9.9.9", "eks-stig-kubernetes-v1r6");
+    assert!(import(Kind::KubeBench, &stig, &target()).unwrap_err().to_string().contains("--benchmark"));
+    assert_eq!(import(Kind::KubeBench, &stig, &other).unwrap().rows.len(), 2);
+    let generic = KUBE_BENCH.replace("eks-9.9.9", "cis-1.10");
+    assert_eq!(
+        ids(&import(Kind::KubeBench, &generic, &target()).unwrap())[0],
+        "al2023-l1 kube-bench/cis-kubernetes-1.10/3.1.1"
+    );
+}

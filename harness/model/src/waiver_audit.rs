@@ -1,0 +1,148 @@
+//! What is wrong with a set of waivers: expired, about to expire, unused in a run, too wide. Pure.
+
+use std::collections::BTreeSet;
+
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use serde::Serialize;
+
+use crate::report::Report;
+use crate::waiver::{Circumstances, Waiver, WaiverState, records};
+
+/// A waiver may be good for so many days; what is meant for longer is a decision to look at again.
+const MOST_DAYS: i64 = 400;
+
+/// A waiver that makes failures of more checks than this all right is a blanket.
+const MOST_CHECKS: usize = 10;
+
+/// Something that a person should look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Remark {
+    /// Which waiver, counted from 0 in the order of the file.
+    pub index: usize,
+    /// Its scope in one line.
+    pub scope: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Its last day.
+    pub expires: jiff::civil::Date,
+    /// What kind of remark.
+    pub kind: RemarkKind,
+    /// What is to be said, lower case, no full stop.
+    pub message: String,
+}
+
+/// The kinds of remarks, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RemarkKind {
+    /// Its last day is over: it counts no more.
+    Expired,
+    /// It covers more than anybody can have looked at.
+    TooWide,
+    /// Its last day is near.
+    Expiring,
+    /// Nothing in the run needs it.
+    Unused,
+    /// It names no ticket.
+    NoTicket,
+}
+
+impl RemarkKind {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::TooWide => "too wide",
+            Self::Expiring => "expiring",
+            Self::Unused => "unused",
+            Self::NoTicket => "no ticket",
+        }
+    }
+
+    /// Whether it is a failure of the audit, and not only a warning.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Expired | Self::TooWide)
+    }
+}
+
+/// Looks at every waiver, with a run where there is one. `within` is in days.
+pub fn audit(waivers: &[Waiver], report: Option<&Report>, within: u32, now: Timestamp) -> Vec<Remark> {
+    let in_run = report.map(|report| records(report, waivers, now)).unwrap_or_default();
+    let mut remarks = Vec::new();
+    for (index, waiver) in waivers.iter().enumerate() {
+        let mut remark = |kind, message: String| {
+            let (owner, expires) = (waiver.owner.clone(), waiver.expires);
+            remarks.push(Remark { index, scope: waiver.scope(), owner, expires, kind, message });
+        };
+        let record = in_run.get(index);
+        if let Some(message) = dates(waiver, within, now) {
+            let again = record.map_or(0, |record| record.failures);
+            match message {
+                Ending::Over if again > 0 => {
+                    remark(RemarkKind::Expired, format!("{again} failures of the run count again"))
+                }
+                Ending::Over => remark(RemarkKind::Expired, "it counts no more: renew or remove it".to_owned()),
+                Ending::In(days) => remark(RemarkKind::Expiring, format!("it ends in {days} days")),
+            }
+        }
+        if let Some(message) = too_wide(waiver, now).or_else(|| blanket(waiver, report?)) {
+            remark(RemarkKind::TooWide, message);
+        }
+        if record.is_some_and(|record| record.state == WaiverState::Unused) {
+            let message = match report {
+                Some(report) if !is_known(waiver, report) => "the run has no check or control that it names",
+                _ => "what it is for does not fail: remove it",
+            };
+            remark(RemarkKind::Unused, message.to_owned());
+        }
+        if waiver.ticket.is_none() {
+            remark(RemarkKind::NoTicket, "it does not say where it was decided".to_owned());
+        }
+    }
+    remarks.sort_by_key(|remark| (remark.kind, remark.index));
+    remarks
+}
+
+enum Ending {
+    Over,
+    In(i32),
+}
+
+fn dates(waiver: &Waiver, within: u32, now: Timestamp) -> Option<Ending> {
+    if waiver.is_expired(now) {
+        return Some(Ending::Over);
+    }
+    let days = now.to_zoned(TimeZone::UTC).date().until(waiver.expires).ok()?.get_days();
+    (days <= i32::try_from(within).unwrap_or(i32::MAX)).then_some(Ending::In(days))
+}
+
+fn too_wide(waiver: &Waiver, now: Timestamp) -> Option<String> {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    if !waiver.is_narrow() && waiver.variants.is_empty() {
+        let on = waiver.level.map_or("every variant".to_owned(), |level| format!("every variant at {level}"));
+        return Some(format!("a whole suite or benchmark on {on}: name checks or controls, or variants"));
+    }
+    let last = today.checked_add(MOST_DAYS.days()).ok()?;
+    (waiver.expires > last).then(|| format!("it ends more than {MOST_DAYS} days from now: give a nearer day"))
+}
+
+/// Whether it waives failures of many checks in a run, whatever its scope looks like.
+fn blanket(waiver: &Waiver, report: &Report) -> Option<String> {
+    let level = |name: &str| {
+        report.variants.iter().find(|variant| variant.name.as_str() == name).and_then(|variant| variant.level)
+    };
+    let covered = report.results.iter().filter(|result| {
+        !result.outcome.findings().is_empty()
+            && waiver.covers(&Circumstances::of(result, level(result.subject.as_str())))
+    });
+    let checks: BTreeSet<&str> = covered.map(|result| result.check.as_str()).collect();
+    (checks.len() > MOST_CHECKS).then(|| format!("it waives failures of {} checks of the run", checks.len()))
+}
+
+fn is_known(waiver: &Waiver, report: &Report) -> bool {
+    report.results.iter().any(|result| waiver.is_about(&result.check, result.control.as_ref()))
+}
+
+#[cfg(test)]
+mod tests;

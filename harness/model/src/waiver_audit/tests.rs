@@ -1,0 +1,174 @@
+use super::*;
+use crate::judge::Disposition;
+use crate::matrix::Family;
+use crate::report::{CheckResult, Cleanup, ClusterRecord, RunRecord, SCHEMA_VERSION, Subject, Tool, VariantRecord};
+use crate::verdict::{Finding, Outcome};
+use crate::waiver::WaiverRecord;
+
+const NOW: &str = "2026-11-21T12:00:00Z";
+
+fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+fn result(number: &str, fails_on: &[&str]) -> CheckResult {
+    let findings: Vec<Finding> = fails_on.iter().map(|node| Finding::new(*node, "not met")).collect();
+    CheckResult {
+        check: format!("os-cis/cis-al2023-1.0.0/{number}").parse().unwrap(),
+        title: "t".into(),
+        subject: Subject::Variant("al2023-l1".parse().unwrap()),
+        control: Some(format!("cis-al2023-1.0.0/{number}").parse().unwrap()),
+        level: None,
+        severity: None,
+        scanner: Some("inspector".into()),
+        outcome: if findings.is_empty() { Outcome::Pass } else { Outcome::Fail { findings } },
+        disposition: Disposition::Passed,
+        origin: None,
+        disagreement: None,
+        started: Timestamp::UNIX_EPOCH,
+        seconds: 0.0,
+        earlier_attempts: Vec::new(),
+        placements: Vec::new(),
+        traffic: Vec::new(),
+        exercises: Vec::new(),
+        evidence: Vec::new(),
+    }
+}
+
+fn report(results: Vec<CheckResult>) -> Report {
+    Report {
+        schema_version: SCHEMA_VERSION,
+        tool: Tool { name: "amiproof".into(), version: "0".into() },
+        run: RunRecord {
+            id: "r-1".parse().unwrap(),
+            matrix: "nightly".into(),
+            started: Timestamp::UNIX_EPOCH,
+            seconds: 1.0,
+            critical_path_seconds: 1.0,
+            interrupted: false,
+            phases: Vec::new(),
+        },
+        cluster: ClusterRecord {
+            name: "c".into(),
+            region: String::new(),
+            account: String::new(),
+            kubernetes_version: "1.36".parse().ok(),
+            lab: true,
+        },
+        variants: vec![VariantRecord {
+            name: "al2023-l1".parse().unwrap(),
+            family: Family::Al2023,
+            reference: None,
+            benchmark: None,
+            level: None,
+            ami: None,
+            node_group: None,
+            nodes: Vec::new(),
+            phases: Vec::new(),
+        }],
+        results,
+        scans: Vec::new(),
+        thresholds: Vec::new(),
+        waivers: Vec::new(),
+        cleanup: Cleanup::default(),
+    }
+}
+
+fn control(number: &str, expires: &str) -> Waiver {
+    Waiver {
+        control: Some(format!("cis-al2023-1.0.0/{number}").parse().unwrap()),
+        reason: "r".into(),
+        owner: "o".into(),
+        ticket: Some("SEC-1".into()),
+        expires: expires.parse().unwrap(),
+        ..Waiver::default()
+    }
+}
+
+fn said(remarks: &[Remark]) -> Vec<String> {
+    remarks.iter().map(|remark| format!("{} {}: {}", remark.index, remark.kind.word(), remark.message)).collect()
+}
+
+#[test]
+fn expired_expiring_and_unsigned_waivers_are_named_without_any_run() {
+    let waivers = [
+        control("3.3.1", "2026-11-20"),
+        control("3.3.2", "2026-11-21"),
+        control("3.3.3", "2026-12-21"),
+        control("3.3.4", "2026-12-22"),
+        Waiver { ticket: None, ..control("3.3.5", "2027-06-30") },
+        control("3.3.6", "2029-01-01"),
+    ];
+    assert_eq!(
+        said(&audit(&waivers, None, 30, now())),
+        [
+            "0 expired: it counts no more: renew or remove it",
+            "5 too wide: it ends more than 400 days from now: give a nearer day",
+            "1 expiring: it ends in 0 days",
+            "2 expiring: it ends in 30 days",
+            "4 no ticket: it does not say where it was decided",
+        ]
+    );
+}
+
+#[test]
+fn a_whole_suite_or_benchmark_on_every_variant_is_too_wide_and_on_named_ones_it_is_not() {
+    let base = Waiver { control: None, ..control("1", "2027-01-31") };
+    let wide = [
+        Waiver { check: Some("os-cis/*".into()), ..base.clone() },
+        Waiver { suite: Some("os-cis".into()), ..base.clone() },
+        Waiver { benchmark: Some("cis-al2023".into()), level: Some(crate::name::Level::Two), ..base.clone() },
+    ];
+    for remark in audit(&wide, None, 0, now()) {
+        assert_eq!(remark.kind, RemarkKind::TooWide, "{remark:?}");
+    }
+    assert_eq!(audit(&wide, None, 0, now()).len(), 3);
+    let narrow = [
+        Waiver { suite: Some("os-cis".into()), variants: vec!["al2023-l1".into()], ..base.clone() },
+        Waiver { suite: Some("os-cis".into()), check: Some("os-cis/cis-al2023-1.0.0/3.3.1".into()), ..base },
+    ];
+    assert_eq!(said(&audit(&narrow, None, 0, now())), [""; 0]);
+}
+
+#[test]
+fn a_run_shows_what_is_unused_what_counts_again_and_what_covers_too_much() {
+    let mut results: Vec<CheckResult> = (1..=12).map(|at| result(&format!("5.{at}"), &["node 1"])).collect();
+    results.extend([result("3.3.1", &["node 1"]), result("3.3.2", &[])]);
+    let report = report(results);
+    let waivers = [
+        control("3.3.1", "2026-11-20"),
+        control("3.3.2", "2027-01-31"),
+        control("3.4.4.2.3", "2027-01-31"),
+        control("5.1", "2027-01-31"),
+        Waiver {
+            suite: Some("os-cis".into()),
+            variants: vec!["al2023-l1".into()],
+            control: None,
+            ..control("1", "2027-01-31")
+        },
+        Waiver { variants: vec!["other".into()], ..control("3.3.2", "2027-01-31") },
+        Waiver { control: Some("cis-al2-3.0.0/3.3.1".parse().unwrap()), ..control("1", "2027-01-31") },
+    ];
+    assert_eq!(
+        said(&audit(&waivers, Some(&report), 0, now())),
+        [
+            "0 expired: 1 failures of the run count again",
+            "4 too wide: it waives failures of 13 checks of the run",
+            "1 unused: what it is for does not fail: remove it",
+            "2 unused: the run has no check or control that it names",
+        ]
+    );
+    let states: Vec<WaiverState> =
+        records(&report, &waivers, now()).iter().map(|record: &WaiverRecord| record.state).collect();
+    use WaiverState as S;
+    assert_eq!(states, [S::Expired, S::Unused, S::Unused, S::Used, S::Used, S::NotAsked, S::NotAsked]);
+}
+
+#[test]
+fn a_waiver_for_one_node_covers_nothing_on_another() {
+    let report = report(vec![result("3.3.1", &["node 2"])]);
+    let for_node = |node| Waiver { node: Some(node), ..control("3.3.1", "2027-01-31") };
+    let states: Vec<WaiverState> =
+        records(&report, &[for_node(1), for_node(2)], now()).iter().map(|record| record.state).collect();
+    assert_eq!(states, [WaiverState::Unused, WaiverState::Used]);
+}

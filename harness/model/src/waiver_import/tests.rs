@@ -1,0 +1,122 @@
+use super::*;
+
+fn defaults() -> Defaults {
+    Defaults {
+        benchmark: "cis-al2023-1.0.0".parse().unwrap(),
+        owner: "platform".into(),
+        expires: Some("2027-06-30".parse().unwrap()),
+        reason: None,
+        ticket: Some("SEC-7".into()),
+        variants: vec!["al2023-l1".into()],
+    }
+}
+
+fn short(waivers: &[Waiver]) -> Vec<String> {
+    waivers.iter().map(|waiver| format!("{}: {} until {}", waiver.scope(), waiver.reason, waiver.expires)).collect()
+}
+
+fn printed(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// A document as image builders write it: prose, another table, and the table of exclusions, some rows without a reason.
+const DOCUMENT: &str = "\
+# An image
+
+| Name | Version |
+|------|---------|
+| <a name=\"input_subnet_id\"></a> terraform | >= 1.3 |
+
+## Exceptions
+
+| CIS ID | CIS Description | Reason | Alternative control |
+|---------|:---------------|---------|-------------------|
+| 3.2.1 | forwarding is off | Pods are routed by the node | N/A |
+| `3.4.2.7` | the firewall denies | kube-proxy owns the  rules | Network policies \\| security groups |
+| 6.1.11 | no world-writable files | Folders of the runtime |
+";
+
+#[test]
+fn a_table_of_exclusions_becomes_waivers_wherever_it_stands_in_a_document() {
+    let waivers = table("README.md", DOCUMENT, &defaults()).unwrap();
+    assert_eq!(
+        short(&waivers),
+        [
+            "cis-al2023-1.0.0/3.2.1 on al2023-l1: Pods are routed by the node until 2027-06-30",
+            "cis-al2023-1.0.0/3.4.2.7 on al2023-l1: kube-proxy owns the rules; instead: Network policies | security groups until 2027-06-30",
+            "cis-al2023-1.0.0/6.1.11 on al2023-l1: Folders of the runtime until 2027-06-30",
+        ]
+    );
+    assert!(waivers.iter().all(|waiver| waiver.owner == "platform" && waiver.ticket.as_deref() == Some("SEC-7")));
+}
+
+#[test]
+fn rows_without_a_reason_are_problems_unless_the_user_gives_one() {
+    let text = format!(
+        "{DOCUMENT}| 3.3.1 | source routing | Pending | Pending |\n| 1.4.1 | bootloader | | |\n| soon | x | y | |\n"
+    );
+    let problems = table("README.md", &text, &defaults()).unwrap_err();
+    let said = printed(&problems);
+    assert_eq!(problems.len(), 3, "{said}");
+    assert!(said.contains("README.md:14:1: control 3.3.1 has no reason") && said.contains("--reason"), "{said}");
+    assert!(said.contains("README.md:16:1: 'soon' is not") || said.contains("control soon"), "{said}");
+    let lenient = Defaults { reason: Some("under review".into()), ..defaults() };
+    let text = text.replace("| soon | x | y | |\n", "");
+    assert_eq!(table("README.md", &text, &lenient).unwrap().len(), 5);
+}
+
+#[test]
+fn a_list_of_a_build_kit_is_read_when_there_is_no_table() {
+    let list = "# not hardened\n3.2.1 #Ensure IP forwarding is disabled\n6.1.12\n3.2.1 #twice\n";
+    assert!(printed(&table("l", list, &defaults()).unwrap_err()).contains("has no reason"), "a title is no reason");
+    let lenient = Defaults { reason: Some("EKS needs it".into()), ..defaults() };
+    assert_eq!(short(&table("l", list, &lenient).unwrap()).len(), 2);
+    assert!(printed(&table("l", "nothing here", &lenient).unwrap_err()).contains("holds no table"));
+}
+
+#[test]
+fn inspec_waivers_keep_their_own_dates_and_reasons() {
+    let text = "cis-al2023-3.2.1:\n  expiration_date: 2027-01-31\n  run: false\n  justification: routed by the node\n\
+                3.3.1:\n  justification: |\n    two\n    lines\n";
+    let waivers = inspec("w.yml", text.as_bytes(), &defaults()).unwrap();
+    assert_eq!(
+        short(&waivers),
+        [
+            "cis-al2023-1.0.0/3.2.1 on al2023-l1: routed by the node until 2027-01-31",
+            "cis-al2023-1.0.0/3.3.1 on al2023-l1: two lines until 2027-06-30"
+        ]
+    );
+    let bad = "xccdf_rule_abc:\n  justification: x\n3.3.2:\n  justification: ''\n3.3.3:\n  justification: x\n  expiration_date: soon\n3.3.4: 7\n";
+    let said = printed(&inspec("w.yml", bad.as_bytes(), &defaults()).unwrap_err());
+    for part in
+        ["w.yml:1:1: 'xccdf_rule_abc'", "control 3.3.2 has no reason", "'soon' is not a date", "'3.3.4' is not a map"]
+    {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    let dateless = Defaults { expires: None, ..defaults() };
+    assert!(printed(&inspec("w", b"3.3.1: {justification: x}\n", &dateless).unwrap_err()).contains("has no last day"));
+}
+
+#[test]
+fn a_list_to_skip_names_controls_and_a_group_stands_for_its_controls() {
+    let defaults = Defaults {
+        benchmark: "cis-eks-1.8.0".parse().unwrap(),
+        reason: Some("by design".into()),
+        variants: vec![],
+        ..defaults()
+    };
+    let known: Vec<String> = ["3.1.1", "4.2.1", "4.2.2", "4.3.1"].map(str::to_owned).into();
+    let waivers =
+        kube_bench_skip("skip", "--skip \"3.1.1,4.2\" # agreed in SEC-9\n3.2.9\n", &defaults, &known).unwrap();
+    assert_eq!(
+        short(&waivers),
+        [
+            "cis-eks-1.8.0/3.1.1: agreed in SEC-9 until 2027-06-30",
+            "cis-eks-1.8.0/4.2.1: agreed in SEC-9 until 2027-06-30",
+            "cis-eks-1.8.0/4.2.2: agreed in SEC-9 until 2027-06-30",
+            "cis-eks-1.8.0/3.2.9: by design until 2027-06-30",
+        ]
+    );
+    assert!(printed(&kube_bench_skip("skip", "3.1.1,all", &defaults, &known).unwrap_err()).contains("'all'"));
+    assert!(kube_bench_skip("skip", "# nothing\n", &defaults, &known).is_err());
+}
