@@ -62,7 +62,8 @@ fn the_demo_resolves_to_eight_variants_with_every_default_filled_in() {
     let made = windows.made().unwrap();
     assert_eq!((made.volume_gib, &made.ami, windows.family), (80, &AmiSource::Recommended, Family::Windows));
     assert_eq!(matrix.variants[0].made().unwrap().kubernetes_version.as_str(), "1.32");
-    assert_eq!(matrix.cluster.addons, ["vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver"]);
+    let addons: Vec<String> = matrix.cluster.addons.iter().map(ToString::to_string).collect();
+    assert_eq!(addons, ["vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver"]);
     assert_eq!(matrix.workloads, [WorkloadSource::Builtin]);
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use amiproof_core::aws::addons::{self, State};
+use amiproof_core::aws::addons::{self, MISSING_PODS, State};
 use amiproof_core::check::{CheckError, Decision, ScanAnswer, Scope, always};
 use amiproof_core::cluster::addons::{self as known, ADD_ONS};
 use amiproof_core::context::Context;
@@ -139,9 +139,8 @@ impl Scene {
 /// An add-on that EKS could not make or change, or that it calls degraded for another reason than missing pods: those are judged
 /// where they run.
 fn broken_at_eks(state: &State) -> Option<Finding> {
-    const PODS: &str = "InsufficientNumberOfReplicas";
     let failed = state.status.ends_with("_FAILED");
-    let degraded = state.status == "DEGRADED" && state.issues.iter().any(|issue| issue.code != PODS);
+    let degraded = state.status == "DEGRADED" && state.issues.iter().any(|issue| issue.code != MISSING_PODS);
     if !failed && !degraded {
         return None;
     }

@@ -1,5 +1,6 @@
 //! The command as a user runs it, against the lab.
 
+mod addons;
 mod cleanup;
 mod process;
 mod scenarios;

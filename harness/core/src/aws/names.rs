@@ -81,6 +81,14 @@ pub fn instance(run: &RunId, variant: &VariantName) -> String {
     format!("amiproof {variant} {run}")
 }
 
+/// The longest name of a role (IAM API, `CreateRole.RoleName`).
+const ROLE_MAX: usize = 64;
+
+/// The role of an add-on's service account.
+pub fn addon_role(run: &RunId, addon: &str, service_account: &str) -> String {
+    shortened(&format!("amiproof-{run}-{addon}-{service_account}"), ROLE_MAX)
+}
+
 /// The start of the names of all Inspector CIS scan configurations of a run.
 pub fn scan_prefix(run: &RunId) -> String {
     format!("amiproof-{run}-")

@@ -6,6 +6,12 @@
 //! guide ("Installing GuardDuty security agent manually on Amazon EKS resources"). Namespaces are not part of it: EKS and Helm
 //! let users choose them.
 
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt as _};
+
+use super::Access;
+
 /// One add-on.
 #[derive(Debug)]
 pub struct AddOn {
@@ -98,6 +104,23 @@ pub fn of_daemon_set(name: &str) -> Option<&'static AddOn> {
 /// The add-on that has a Deployment of this name.
 pub fn of_deployment(name: &str) -> Option<&'static AddOn> {
     ADD_ONS.iter().find(|addon| addon.controllers.contains(&name))
+}
+
+/// Whether every controller of an add-on has the replicas that it wants. An add-on without controllers is ready; one whose controllers
+/// are not there is not.
+///
+/// # Errors
+/// When the API server does not answer.
+pub async fn are_controllers_ready(access: &Access, addon: &str) -> Result<bool, kube::Error> {
+    let Some(known) = ADD_ONS.iter().find(|known| known.name == addon) else { return Ok(true) };
+    let api: Api<Deployment> = Api::all(access.client());
+    let found = api.list(&ListParams::default()).await?.items;
+    Ok(known.controllers.iter().all(|name| found.iter().any(|one| one.name_any() == **name && is_available(one))))
+}
+
+fn is_available(deployment: &Deployment) -> bool {
+    let available = deployment.status.as_ref().and_then(|status| status.available_replicas).unwrap_or_default();
+    available >= deployment.spec.replicas.unwrap_or(1)
 }
 
 #[cfg(test)]

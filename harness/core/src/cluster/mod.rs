@@ -45,6 +45,9 @@ pub const RUN_LABEL: &str = "amiproof.dev/run";
 /// The label that says for which variant something was made.
 pub const VARIANT_LABEL: &str = "amiproof.dev/variant";
 
+/// The label, with its value, of the nodes that the controllers of add-ons may run on: those of stock images.
+pub const CONTROLLERS_LABEL: (&str, &str) = ("amiproof.dev/controllers", "true");
+
 /// The label that EKS puts on every node of a managed node group: its name.
 pub const NODE_GROUP_LABEL: &str = "eks.amazonaws.com/nodegroup";
 

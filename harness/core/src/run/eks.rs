@@ -150,14 +150,29 @@ impl Eks {
         if !spec.create {
             return Ok(());
         }
-        let version = &self.endpoint.version;
+        let has_stock = plan.matrix.variants.iter().any(aws::node_group::takes_controllers);
         for addon in &spec.addons {
-            aws::addons::install(&self.clients, &tools.ledger, &spec.name, version, addon, &self.tags)
-                .await
-                .map_err(|error| Broken::from_error(&error))?;
+            let wanted = aws::addons::Installation {
+                cluster: &spec.name,
+                kubernetes: &self.endpoint.version,
+                addon,
+                with_identities: spec.addons.iter().any(|other| other.name == "eks-pod-identity-agent"),
+                controllers_on: has_stock.then_some(cluster::CONTROLLERS_LABEL),
+                tags: &self.tags,
+            };
+            let made = aws::addons::install(&self.clients, &tools.ledger, &wanted).await;
+            made.map_err(|error| Broken::from_error(&error))?;
         }
-        let waiting =
-            spec.addons.iter().map(|addon| aws::addons::wait_active(&self.clients, &spec.name, addon, ADDON_DEADLINE));
+        let waiting = spec.addons.iter().map(|addon| {
+            let name = addon.name.as_str();
+            let (access, asked) = (access.clone(), name.to_owned());
+            let is_ready = move || {
+                let (access, asked) = (access.clone(), asked.clone());
+                // An API server that is away for a moment is asked again.
+                async move { cluster::addons::are_controllers_ready(&access, &asked).await.unwrap_or(false) }.boxed()
+            };
+            aws::addons::wait_active(&self.clients, &spec.name, name, ADDON_DEADLINE, is_ready)
+        });
         for outcome in futures::future::join_all(waiting).await {
             outcome.map_err(|error| Broken::from_error(&error))?;
         }

@@ -1,8 +1,8 @@
 //! The section `cluster`.
 
-use super::ClusterSpec;
 use super::file::ClusterSection;
 use super::resolve::{Asked, list};
+use super::{AddonSpec, ClusterSpec};
 use crate::form::List;
 
 /// What a cluster needs for the built-in workloads: pods with addresses, services, names and volumes.
@@ -71,18 +71,58 @@ fn role(asked: &mut Asked<'_>, key: &str, arn: Option<String>) -> Option<String>
     asked.text(&format!("cluster.{key}"), arn?, "role ARN", rule, is_role_arn)
 }
 
-fn addons(asked: &mut Asked<'_>, raw: Option<List<String>>, create: bool) -> Vec<String> {
+fn addons(asked: &mut Asked<'_>, raw: Option<List<String>>, create: bool) -> Vec<AddonSpec> {
     let Some(raw) = raw else {
-        return if create { DEFAULT_ADDONS.map(str::to_owned).to_vec() } else { Vec::new() };
+        return if create { DEFAULT_ADDONS.map(AddonSpec::recommended).to_vec() } else { Vec::new() };
     };
     if !create && !raw.is_empty() {
         let message = "add-ons are installed only in a cluster that amiproof makes";
         asked.warning("cluster.addons", message, "remove them, or say create: true");
     }
-    list(asked, "cluster.addons", Some(raw), |asked, path, name| {
-        let rule = "the name of an EKS add-on, like vpc-cni";
-        asked.text(path, name, "add-on name", rule, |text| crate::name::is_label(text, 100))
-    })
+    let mut known: Vec<AddonSpec> = Vec::new();
+    let addons = list(asked, "cluster.addons", Some(raw), |asked, path, text| {
+        let addon = addon(asked, path, text)?;
+        if known.iter().any(|other| other.name == addon.name) {
+            asked.problem(path, format!("add-on {} is listed already", addon.name), "remove one of the two");
+            return None;
+        }
+        known.push(addon.clone());
+        Some(addon)
+    });
+    rights(asked, &addons);
+    addons
+}
+
+/// `name` or `name@version`.
+fn addon(asked: &mut Asked<'_>, path: &str, text: String) -> Option<AddonSpec> {
+    let (name, version) = match text.split_once('@') {
+        Some((name, version)) => (name.to_owned(), Some(version.to_owned())),
+        None => (text, None),
+    };
+    let rule = "the name of an EKS add-on, like vpc-cni, or a name with a version, like coredns@v1.13.1-eksbuild.1";
+    let name = asked.text(path, name, "add-on name", rule, |text| crate::name::is_label(text, 100))?;
+    let version = match version {
+        None => None,
+        Some(version) => Some(asked.text(path, version, "add-on version", rule, is_addon_version)?),
+    };
+    Some(AddonSpec { name, version })
+}
+
+/// Some add-ons call AWS with rights that no node has by itself; EKS hands them out through the Pod Identity agent.
+fn rights(asked: &mut Asked<'_>, addons: &[AddonSpec]) {
+    const AGENT: &str = "eks-pod-identity-agent";
+    const NEEDY: [&str; 2] = ["aws-efs-csi-driver", "amazon-cloudwatch-observability"];
+    if addons.iter().any(|addon| addon.name == AGENT) {
+        return;
+    }
+    for addon in addons.iter().filter(|addon| NEEDY.contains(&addon.name.as_str())) {
+        let message = format!("{} needs rights in AWS that the nodes' role does not have", addon.name);
+        asked.warning("cluster.addons", message, format!("add {AGENT}, and amiproof makes a role for it"));
+    }
+}
+
+fn is_addon_version(text: &str) -> bool {
+    text.starts_with('v') && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+'))
 }
 
 fn is_cluster_name(text: &str) -> bool {

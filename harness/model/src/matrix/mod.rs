@@ -63,8 +63,33 @@ pub struct ClusterSpec {
     pub node_role_arn: Option<String>,
     /// The role of Windows nodes, which EKS wants apart (domain: EC2_WINDOWS access entry); `None` for the stack's.
     pub windows_node_role_arn: Option<String>,
-    /// EKS add-ons to install when the run makes the cluster, by name.
-    pub addons: Vec<String>,
+    /// EKS add-ons to install when the run makes the cluster.
+    pub addons: Vec<AddonSpec>,
+}
+
+/// An EKS add-on to install: `vpc-cni`, or `coredns@v1.13.1-eksbuild.1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddonSpec {
+    /// Its name in EKS.
+    pub name: String,
+    /// The version; `None` for the one that EKS recommends for the cluster.
+    pub version: Option<String>,
+}
+
+impl AddonSpec {
+    /// The add-on in the version that EKS recommends.
+    pub fn recommended(name: &str) -> Self {
+        Self { name: name.to_owned(), version: None }
+    }
+}
+
+impl std::fmt::Display for AddonSpec {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.version {
+            Some(version) => write!(out, "{} {version}", self.name),
+            None => out.write_str(&self.name),
+        }
+    }
 }
 
 /// One AMI variant to test.

@@ -1,10 +1,16 @@
-//! EKS add-ons: those that the matrix lists, in the version that EKS recommends for the cluster.
+//! EKS add-ons: those that the matrix lists, in the version that it pins or EKS recommends, with the rights that they need.
 
+mod configuration;
+mod rights;
 mod state;
+mod version;
 
 use std::time::Duration;
 
-use aws_sdk_eks::types::{Addon, ResolveConflicts};
+use amiproof_model::matrix::AddonSpec;
+use aws_sdk_eks::types::{Addon, AddonPodIdentityAssociations, ResolveConflicts};
+use futures::future::BoxFuture;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::aws::Clients;
@@ -13,9 +19,13 @@ use crate::aws::names::{self, Tags};
 use crate::ledger::{self, Ledger, Resource, ResourceKind};
 
 pub use self::state::{Issue, State, states};
+pub use self::version::Version;
 
 /// The polling interval of the SDK's own waiter.
 const POLL: Duration = Duration::from_secs(10);
+
+/// The issue of an add-on of which some pods are not there (EKS API, `AddonIssue.code`).
+pub const MISSING_PODS: &str = "InsufficientNumberOfReplicas";
 
 /// Why an add-on is not there.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +47,21 @@ pub enum Error {
         /// The cluster's version.
         kubernetes: String,
     },
+    /// The version that the matrix pins does not fit the cluster.
+    #[error(
+        "add-on {addon} has no version {asked} for Kubernetes {kubernetes}: pin one of {}, or none for the recommended one",
+        known.join(", ")
+    )]
+    OtherVersion {
+        /// The add-on.
+        addon: String,
+        /// The version.
+        asked: String,
+        /// The cluster's version.
+        kubernetes: String,
+        /// The versions that fit.
+        known: Vec<String>,
+    },
     /// It went wrong, or took too long.
     #[error("add-on {addon} is {status} after {}s: {issues}", after.as_secs())]
     Stuck {
@@ -51,28 +76,48 @@ pub enum Error {
     },
 }
 
-/// Installs an add-on in its default version; one that is there already is left alone. Does not wait: controllers need nodes, so
-/// that [`wait_active`] makes sense only once some have joined.
+/// What to install, and where.
+#[derive(Debug)]
+pub struct Installation<'a> {
+    /// The cluster.
+    pub cluster: &'a str,
+    /// Its Kubernetes version.
+    pub kubernetes: &'a str,
+    /// The add-on.
+    pub addon: &'a AddonSpec,
+    /// Whether the Pod Identity agent is in the cluster, or will be: then add-ons get roles of their own.
+    pub with_identities: bool,
+    /// The label of the nodes that controllers shall run on; `None` for any node.
+    pub controllers_on: Option<(&'a str, &'a str)>,
+    /// The tags of what is made.
+    pub tags: &'a Tags,
+}
+
+/// Installs an add-on; one that is there already is left alone. Does not wait: controllers need nodes, so that [`wait_active`] makes
+/// sense only once some have joined.
 ///
 /// # Errors
-/// When EKS refuses, or knows no version for the cluster.
-pub async fn install(
-    clients: &Clients,
-    ledger: &Ledger,
-    cluster: &str,
-    kubernetes: &str,
-    addon: &str,
-    tags: &Tags,
-) -> Result<(), Error> {
+/// When EKS or IAM refuses, or EKS knows no such version for the cluster.
+pub async fn install(clients: &Clients, ledger: &Ledger, wanted: &Installation<'_>) -> Result<(), Error> {
+    let addon = wanted.addon.name.as_str();
     let is_planned = ledger.standing(ResourceKind::Addon, addon).is_some();
-    if !is_planned && describe(clients, cluster, addon).await?.is_some() {
+    if !is_planned && describe(clients, wanted.cluster, addon).await?.is_some() {
         return Ok(());
     }
-    let version = default_version(clients, kubernetes, addon).await?;
-    let resource = Resource::new(ResourceKind::Addon, addon).in_region(clients.region()).in_cluster(cluster);
+    let version = version::resolve(clients, wanted.kubernetes, addon, wanted.addon.version.as_deref()).await?;
+    let configuration = configuration::describe(clients, addon, &version.name).await?;
+    let values = wanted.controllers_on.and_then(|label| configuration.controllers_on(addon, label));
+    let mut identities = Vec::new();
+    // The CNI must work before any other pod does, the agent's included, so it keeps the rights of the nodes' role.
+    if wanted.with_identities && version.needs_rights && addon != "vpc-cni" {
+        let roles = &configuration.identities;
+        identities = rights::associations(clients, ledger, wanted.cluster, addon, roles, wanted.tags).await?;
+    }
+    let resource = Resource::new(ResourceKind::Addon, addon).in_region(clients.region()).in_cluster(wanted.cluster);
     ledger
         .create_resource(resource, || async {
-            clients.patiently(|| create_once(clients, cluster, addon, &version, tags)).await.map_err(Error::from)
+            let create = || create_once(clients, wanted, &version, values.as_ref(), &identities);
+            clients.patiently(create).await.map_err(Error::from)
         })
         .await?;
     Ok(())
@@ -80,53 +125,35 @@ pub async fn install(
 
 async fn create_once(
     clients: &Clients,
-    cluster: &str,
-    addon: &str,
-    version: &str,
-    tags: &Tags,
+    wanted: &Installation<'_>,
+    version: &Version,
+    values: Option<&Value>,
+    identities: &[AddonPodIdentityAssociations],
 ) -> Result<String, AwsError> {
+    let (cluster, addon) = (wanted.cluster, wanted.addon.name.as_str());
     let answer = clients
         .eks
         .create_addon()
         .cluster_name(cluster)
         .addon_name(addon)
-        .addon_version(version)
+        .addon_version(&version.name)
         // A new cluster comes with self-managed vpc-cni, kube-proxy and coredns; the add-on takes them over.
         .resolve_conflicts(ResolveConflicts::Overwrite)
-        .client_request_token(names::request_token(&format!("{cluster}/{addon}"), &tags.run, 1))
-        .set_tags(Some(tags.pairs().into_iter().collect()))
+        .set_configuration_values(values.map(Value::to_string))
+        .set_pod_identity_associations(Some(identities.to_vec()).filter(|all| !all.is_empty()))
+        .client_request_token(names::request_token(&format!("{cluster}/{addon}"), &wanted.tags.run, 1))
+        .set_tags(Some(wanted.tags.pairs().into_iter().collect()))
         .send()
         .await
         .explain("CreateAddon", format!("add-on {addon}"));
     match answer {
         Ok(answer) => Ok(answer.addon.and_then(|addon| addon.addon_arn).unwrap_or_else(|| addon.to_owned())),
         Err(error) if error.class == Class::Exists => Ok(addon.to_owned()),
+        // A role that was made seconds ago is not known everywhere yet.
+        Err(error) if !identities.is_empty() && error.message.contains("role") && error.class == Class::Request => {
+            Err(AwsError { class: Class::Infrastructure, ..error })
+        }
         Err(error) => Err(error),
-    }
-}
-
-async fn default_version(clients: &Clients, kubernetes: &str, addon: &str) -> Result<String, Error> {
-    let mut token: Option<String> = None;
-    loop {
-        let page = clients
-            .patiently(|| async {
-                let request = clients.eks.describe_addon_versions().addon_name(addon).kubernetes_version(kubernetes);
-                let request = request.set_next_token(token.clone());
-                request.send().await.explain("DescribeAddonVersions", format!("add-on {addon}"))
-            })
-            .await?;
-        let versions = page.addons().iter().flat_map(|addon| addon.addon_versions());
-        let default = versions.into_iter().find(|version| {
-            let mut fits = version.compatibilities().iter();
-            fits.any(|fit| fit.default_version() && fit.cluster_version().is_none_or(|cluster| cluster == kubernetes))
-        });
-        if let Some(version) = default.and_then(|version| version.addon_version()) {
-            return Ok(version.to_owned());
-        }
-        match page.next_token {
-            Some(next) if !next.is_empty() && token.as_ref() != Some(&next) => token = Some(next),
-            _ => return Err(Error::NoVersion { addon: addon.to_owned(), kubernetes: kubernetes.to_owned() }),
-        }
     }
 }
 
@@ -145,28 +172,37 @@ pub async fn describe(clients: &Clients, cluster: &str, addon: &str) -> Result<O
     Ok(found(answer)?.and_then(|answer| answer.addon))
 }
 
-/// Waits until an add-on is ACTIVE. DEGRADED is waited out, because it is what EKS says while nodes are few.
+/// Waits until an add-on works as far as the cluster is concerned: it is ACTIVE, or only its DaemonSet pods on some nodes are missing
+/// (`are_controllers_ready` says so). Those are each node's own affair, and one broken image must not keep the others waiting.
 ///
 /// # Errors
-/// When it fails, or is not ACTIVE within `deadline`, with what EKS says is wrong.
-pub async fn wait_active(clients: &Clients, cluster: &str, addon: &str, deadline: Duration) -> Result<(), Error> {
+/// When it fails, or does not get there within `deadline`, with what EKS says is wrong.
+pub async fn wait_active(
+    clients: &Clients,
+    cluster: &str,
+    addon: &str,
+    deadline: Duration,
+    are_controllers_ready: impl Fn() -> BoxFuture<'static, bool>,
+) -> Result<(), Error> {
     let started = Instant::now();
     loop {
-        let state = describe(clients, cluster, addon).await?.map(|addon| State::of(&addon));
-        let status = state.as_ref().map_or("not installed", |state| state.status.as_str());
-        match status {
-            "ACTIVE" => return Ok(()),
-            "CREATING" | "UPDATING" | "DEGRADED" if started.elapsed() < deadline => clients.pause(POLL).await,
-            _ => {
-                let issues = state.iter().flat_map(|state| &state.issues).map(ToString::to_string);
-                return Err(Error::Stuck {
-                    addon: addon.to_owned(),
-                    status: status.to_owned(),
-                    after: started.elapsed(),
-                    issues: issues.collect::<Vec<_>>().join("; "),
-                });
-            }
+        let state = describe(clients, cluster, addon).await?.map(|addon| State::of(&addon)).unwrap_or_default();
+        let lacks_pods = state.status == "DEGRADED" && state.issues.iter().all(|issue| issue.code == MISSING_PODS);
+        if state.status == "ACTIVE" || lacks_pods && are_controllers_ready().await {
+            return Ok(());
         }
+        // DEGRADED is waited out, because it is what EKS says while nodes are few.
+        let may_come = matches!(state.status.as_str(), "CREATING" | "UPDATING" | "DEGRADED");
+        if !may_come || started.elapsed() >= deadline {
+            let issues: Vec<String> = state.issues.iter().map(ToString::to_string).collect();
+            return Err(Error::Stuck {
+                addon: addon.to_owned(),
+                status: if state.status.is_empty() { "not installed".to_owned() } else { state.status },
+                after: started.elapsed(),
+                issues: issues.join("; "),
+            });
+        }
+        clients.pause(POLL).await;
     }
 }
 

@@ -19,7 +19,7 @@ use super::Clients;
 use super::error::{AwsError, Class, Explain as _, found};
 use super::launch_template::LaunchTemplate;
 use super::names::{self, Tags};
-use crate::cluster::{NODE_GROUP_LABEL, RUN_LABEL, VARIANT_LABEL};
+use crate::cluster::{CONTROLLERS_LABEL, NODE_GROUP_LABEL, RUN_LABEL, VARIANT_LABEL};
 use crate::ledger::{self, Key, Ledger, Resource, ResourceKind, State};
 
 /// How often a node group that failed for reasons of AWS is made anew.
@@ -83,11 +83,21 @@ pub enum Error {
 
 /// The labels that nodes of a variant get, both from EKS and from their own kubelet: the second without delay.
 pub fn node_labels(run: &RunId, variant: &Variant, node_group: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([
+    let mut labels = BTreeMap::from([
         (RUN_LABEL.to_owned(), run.to_string()),
         (VARIANT_LABEL.to_owned(), variant.name.to_string()),
         (NODE_GROUP_LABEL.to_owned(), node_group.to_owned()),
-    ])
+    ]);
+    if takes_controllers(variant) {
+        labels.insert(CONTROLLERS_LABEL.0.to_owned(), CONTROLLERS_LABEL.1.to_owned());
+    }
+    labels
+}
+
+/// Whether the controllers of add-ons (CoreDNS, CSI controllers) may run on a variant's nodes: on a stock image only, because
+/// everybody's names and volumes hang on them.
+pub fn takes_controllers(variant: &Variant) -> bool {
+    variant.family.is_linux() && variant.hardening.is_none()
 }
 
 /// Makes the node group of a variant and waits until it is ACTIVE. One that fails for reasons of AWS is deleted and made anew.
