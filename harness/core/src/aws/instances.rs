@@ -1,6 +1,8 @@
 //! The EC2 instances behind a node group.
 
 use aws_sdk_ec2::types::Filter;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 
 use super::Clients;
@@ -82,6 +84,84 @@ pub(crate) async fn matching(
     }
     found.sort_by(|a, b| (a.launched, &a.id).cmp(&(b.launched, &b.id)));
     Ok(found)
+}
+
+/// What EC2 says of an instance and of the machine below it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// `i-…`.
+    pub id: String,
+    /// `running`, `terminated` …
+    pub state: String,
+    /// The check of the machine and network below it, which are AWS's: `ok`, `impaired` …
+    pub system: String,
+    /// The check of the instance itself, whose operating system must answer: `ok`, `impaired` …
+    pub instance: String,
+}
+
+impl std::fmt::Display for Health {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}, system check {}, instance check {}", self.state, self.system, self.instance)
+    }
+}
+
+/// What EC2 says of some instances, those that are gone included.
+///
+/// # Errors
+/// When EC2 does not answer.
+pub async fn health(clients: &Clients, ids: &[String]) -> Result<Vec<Health>, AwsError> {
+    let answer = clients
+        .patiently(|| async {
+            let request = clients.ec2.describe_instance_status().set_instance_ids(Some(ids.to_vec()));
+            let request = request.include_all_instances(true);
+            request.send().await.explain("DescribeInstanceStatus", ids.join(", "))
+        })
+        .await?;
+    let of = |status: &aws_sdk_ec2::types::InstanceStatus| {
+        let word = |summary: Option<&aws_sdk_ec2::types::InstanceStatusSummary>| {
+            summary.and_then(|summary| summary.status()).map_or("unknown", |status| status.as_str()).to_owned()
+        };
+        let state = status.instance_state().and_then(|state| state.name());
+        Health {
+            id: status.instance_id().unwrap_or_default().to_owned(),
+            state: state.map_or("unknown", |name| name.as_str()).to_owned(),
+            system: word(status.system_status()),
+            instance: word(status.instance_status()),
+        }
+    };
+    Ok(answer.instance_statuses().iter().map(of).collect())
+}
+
+/// What an instance printed on its console. Works without an agent on it. The newest output is given by Nitro instances only; others
+/// answer with that of the last boot.
+///
+/// # Errors
+/// When EC2 does not answer.
+pub async fn console(clients: &Clients, instance_id: &str) -> Result<String, AwsError> {
+    let ask = |latest: bool| async move {
+        let request = clients.ec2.get_console_output().instance_id(instance_id).set_latest(latest.then_some(true));
+        request.send().await.explain("GetConsoleOutput", instance_id)
+    };
+    let answer = match ask(true).await {
+        Ok(answer) => answer,
+        Err(_) => ask(false).await?,
+    };
+    let encoded: String = answer.output().unwrap_or_default().split_whitespace().collect();
+    Ok(BASE64_STANDARD.decode(&encoded).map_or(encoded, |bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// Ends an instance. Its Auto Scaling group makes another in its place.
+///
+/// # Errors
+/// When EC2 refuses.
+pub async fn terminate(clients: &Clients, instance_id: &str) -> Result<(), AwsError> {
+    let ended = clients
+        .patiently(|| async {
+            let request = clients.ec2.terminate_instances().instance_ids(instance_id);
+            request.send().await.explain("TerminateInstances", instance_id)
+        })
+        .await;
+    ended.map(|_| ())
 }
 
 impl From<aws_sdk_ec2::types::Instance> for Instance {

@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use amiproof_model::matrix::Family;
 use amiproof_model::verdict::Evidence;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 
 use super::watch::Watch;
 use crate::aws::Clients;
-use crate::aws::error::{AwsError, Explain as _};
+use crate::aws::error::AwsError;
 use crate::aws::evidence::evidence;
-use crate::aws::ssm;
+use crate::aws::{instances, ssm};
 
 /// For all of it: a run does not wait for evidence as long as it waited for the nodes.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -24,12 +22,12 @@ const INSTANCES: usize = 2;
 /// its place.
 pub(super) async fn collect(clients: &Clients, family: Family, watch: &Watch<'_>) -> Vec<Evidence> {
     let mut all = watch.evidence();
-    let instances: Vec<&str> =
+    let ids: Vec<&str> =
         watch.seen.instances.iter().take(INSTANCES).map(|instance| instance.id.as_str()).collect();
     let more = async {
         let mut more = Vec::new();
-        for (index, id) in instances.iter().enumerate() {
-            let (console, journal) = tokio::join!(console(clients, id), journal(clients, family, id));
+        for (index, id) in ids.iter().enumerate() {
+            let (console, journal) = tokio::join!(instances::console(clients, id), journal(clients, family, id));
             more.push(evidence(format!("console output of node {} ({id})", index + 1), said(console)));
             more.push(evidence(format!("journal of node {} ({id})", index + 1), said(journal)));
         }
@@ -51,21 +49,6 @@ fn said(answer: Result<String, AwsError>) -> String {
         Ok(text) => text,
         Err(error) => format!("not had: {error}"),
     }
-}
-
-/// Works without an agent on the instance. The newest output is given by Nitro instances only; others answer with that of the
-/// last boot.
-async fn console(clients: &Clients, instance_id: &str) -> Result<String, AwsError> {
-    let ask = |latest: bool| async move {
-        let request = clients.ec2.get_console_output().instance_id(instance_id).set_latest(latest.then_some(true));
-        request.send().await.explain("GetConsoleOutput", instance_id)
-    };
-    let answer = match ask(true).await {
-        Ok(answer) => answer,
-        Err(_) => ask(false).await?,
-    };
-    let encoded: String = answer.output().unwrap_or_default().split_whitespace().collect();
-    Ok(BASE64_STANDARD.decode(&encoded).map_or(encoded, |bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 const LINUX_JOURNAL: &str =
