@@ -150,7 +150,7 @@ impl Eks {
         if !spec.create {
             return Ok(());
         }
-        let has_stock = plan.matrix.variants.iter().any(aws::node_group::takes_controllers);
+        let has_stock = session.plan.matrix.variants.iter().any(aws::node_group::takes_controllers);
         for addon in &spec.addons {
             let wanted = aws::addons::Installation {
                 cluster: &spec.name,

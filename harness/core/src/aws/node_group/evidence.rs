@@ -22,8 +22,7 @@ const INSTANCES: usize = 2;
 /// its place.
 pub(super) async fn collect(clients: &Clients, family: Family, watch: &Watch<'_>) -> Vec<Evidence> {
     let mut all = watch.evidence();
-    let ids: Vec<&str> =
-        watch.seen.instances.iter().take(INSTANCES).map(|instance| instance.id.as_str()).collect();
+    let ids: Vec<&str> = watch.seen.instances.iter().take(INSTANCES).map(|instance| instance.id.as_str()).collect();
     let more = async {
         let mut more = Vec::new();
         for (index, id) in ids.iter().enumerate() {
