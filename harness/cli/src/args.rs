@@ -75,7 +75,7 @@ pub(crate) enum Command {
     Destroy(Destroy),
     /// Remove what runs of any age left behind, by their expiry tags
     Sweep(Sweep),
-    /// List the workloads of the catalogue, or print one with what amiproof adds
+    /// List, write, render and mirror workloads
     Workload(Workload),
     /// List the controls of a benchmark and who judges each of them
     Controls(Controls),
@@ -428,10 +428,35 @@ pub(crate) struct Workload {
 pub(crate) enum WorkloadCommand {
     /// List the catalogue
     List,
+    /// Write a workload of your own to start from, or around manifests or a chart
+    New {
+        /// Its name
+        name: String,
+        /// A folder of manifests, a Helm chart, or '-' for manifests on standard input
+        #[arg(long, value_name = "PATH")]
+        from: Option<String>,
+        /// Where to write NAME.yaml; paths of --from are relative to it
+        #[arg(long, default_value = "", hide_default_value = true, value_name = "DIR")]
+        folder: Utf8PathBuf,
+    },
+    /// List every image that a run pulls, for a mirror
+    Images {
+        /// Names in the catalogue, files or folders; the whole catalogue when not given
+        workloads: Vec<String>,
+        /// Print each image with its name in this registry behind it
+        #[arg(long, value_name = "REGISTRY")]
+        image_registry: Option<String>,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+        output: OutputForm,
+    },
     /// Print one with everything that amiproof adds to it
     Render {
-        /// Its name in the catalogue, or a file
+        /// Its name in the catalogue, a file, or a folder
         name: String,
+        /// Pull every image from this registry instead
+        #[arg(long, value_name = "REGISTRY")]
+        image_registry: Option<String>,
         /// The node group that its pods are pinned to
         #[arg(long, default_value = "my-node-group", value_name = "NAME")]
         node_group: String,

@@ -7,8 +7,10 @@ use amiproof_model::matrix::{Matrix, ReadFile, WorkloadSource, resolve};
 use amiproof_model::problem::Problem;
 use amiproof_model::waiver::Waiver;
 use amiproof_model::workload::Workload;
+use amiproof_model::workload_file::{Chart, OfFiles, parse_beside};
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::helm;
 use crate::output::{Failure, Output};
 
 /// No file that amiproof reads is larger; what is behind this many bytes is not even read.
@@ -102,9 +104,76 @@ pub(crate) fn narrowed(matrix: &Matrix, names: &[String]) -> Result<Matrix, Fail
     Ok(narrowed)
 }
 
-/// The files beside the matrix.
-struct Disk {
+/// The workloads that a user names on the command line: names of the catalogue, workload files, and folders of them.
+pub(crate) fn named_workloads(names: &[String]) -> Result<Vec<Workload>, Failure> {
+    let catalogue = catalogue()?;
+    let mut workloads: Vec<Workload> = Vec::new();
+    for name in names {
+        let found = match catalogue.iter().find(|workload| workload.name == *name) {
+            Some(workload) => vec![workload.clone()],
+            None => on_disk(name, catalogue)?,
+        };
+        for workload in found {
+            if workloads.iter().all(|known| known.name != workload.name) {
+                workloads.push(workload);
+            }
+        }
+    }
+    Ok(workloads)
+}
+
+/// The built-in workloads.
+pub(crate) fn catalogue() -> Result<&'static [Workload], Failure> {
+    amiproof_workloads::catalogue().map_err(|error| Failure::error(error.to_string(), "this is a defect of amiproof"))
+}
+
+/// `my-app` stands for the folder or file of that name, or for `my-app.yaml`.
+fn on_disk(name: &str, catalogue: &[Workload]) -> Result<Vec<Workload>, Failure> {
+    let path = Utf8PathBuf::from(name);
+    let with_ending = Utf8PathBuf::from(format!("{name}.yaml"));
+    let files = if path.is_dir() {
+        Disk::at(Utf8Path::new("")).workload_files(&path).map_err(|why| Failure::usage(format!("{path}: {why}"), ""))?
+    } else if path.is_file() {
+        vec![path]
+    } else if with_ending.is_file() {
+        vec![with_ending]
+    } else {
+        let names: Vec<&str> = catalogue.iter().map(|workload| workload.name.as_str()).collect();
+        return Err(Failure::usage(
+            format!("there is no workload '{name}', no folder {name} and no file {with_ending}"),
+            format!("`amiproof workload new {name}` writes one; the catalogue has {}", names.join(", ")),
+        ));
+    };
+    if files.is_empty() {
+        return Err(Failure::usage(
+            format!("the folder {name} holds no workload file"),
+            format!("`amiproof workload new my-app --folder {name}` writes one"),
+        ));
+    }
+    files.iter().map(|file| workload_file(file)).collect()
+}
+
+fn workload_file(file: &Utf8Path) -> Result<Workload, Failure> {
+    let bytes = read_limited(file).map_err(|why| Failure::usage(format!("{file} cannot be read: {why}"), ""))?;
+    let folder = file.parent().unwrap_or(Utf8Path::new(""));
+    let disk = Disk::at(Utf8Path::new(""));
+    let beside = OfFiles { files: &disk, folder, shown: Utf8Path::new("") };
+    parse_beside(file.as_str(), &bytes, &beside).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Failure::usage(lines.join("\n"), "nothing was created")
+    })
+}
+
+/// The files beside a matrix or a workload file.
+pub(crate) struct Disk {
     root: Utf8PathBuf,
+}
+
+impl Disk {
+    /// Those of a folder.
+    pub(crate) fn at(folder: &Utf8Path) -> Self {
+        Self { root: folder.to_owned() }
+    }
 }
 
 impl ReadFile for Disk {
@@ -113,7 +182,9 @@ impl ReadFile for Disk {
     }
 
     fn workload_files(&self, folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, String> {
-        let listing = self.root.join(folder).read_dir_utf8().map_err(|error| clause(&error))?;
+        let folder_here = self.root.join(folder);
+        let folder_here = if folder_here.as_str().is_empty() { Utf8PathBuf::from(".") } else { folder_here };
+        let listing = folder_here.read_dir_utf8().map_err(|error| clause(&error))?;
         let mut files = Vec::new();
         for entry in listing {
             let entry = entry.map_err(|error| clause(&error))?;
@@ -123,6 +194,10 @@ impl ReadFile for Disk {
         }
         files.sort();
         Ok(files)
+    }
+
+    fn chart(&self, chart: &Chart) -> Result<Vec<u8>, String> {
+        helm::template(&self.root, chart)
     }
 }
 

@@ -3,6 +3,7 @@
 mod args;
 mod cmd;
 mod files;
+mod helm;
 mod output;
 mod progress;
 mod rundir;

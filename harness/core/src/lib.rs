@@ -13,6 +13,7 @@ pub mod destroy;
 pub mod endpoint;
 #[cfg(test)]
 mod fixture;
+pub mod images;
 pub mod ledger;
 pub mod pace;
 pub mod probe;

@@ -22,6 +22,7 @@ mod object;
 use manifests::FromSection;
 pub use manifests::{Beside, Chart, From, OfFiles};
 use object::Object;
+pub use object::is_cluster_scoped;
 
 /// The header of a workload file. Kubernetes objects follow it as further documents; amiproof adds namespace, placement and labels.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -36,7 +36,7 @@ const READY: Duration = Duration::from_secs(120);
 pub(super) const ATTEMPT: Duration = Duration::from_secs(300);
 
 const POD: &str = "asked";
-const IMAGE: &str = "public.ecr.aws/docker/library/busybox:1.36.1";
+use amiproof_core::images::BUSYBOX as IMAGE;
 
 /// What one question came to.
 pub(super) struct Asked {

@@ -1,4 +1,4 @@
-//! `amiproof workload`: what the catalogue holds, and a workload as it is really applied.
+//! `amiproof workload`: what the catalogue holds, a workload as it is really applied, new ones, and the images of all.
 
 use amiproof_core::workload::inject::{Injection, Nodes, inject};
 use amiproof_core::workload::variables::IMDS_EXPECTED;
@@ -8,13 +8,16 @@ use amiproof_model::selector::NodeSelector;
 use amiproof_model::workload::{Os, Workload};
 use serde_json::{Value, json};
 
+mod images;
+mod new;
+
 use crate::args::{self, WorkloadCommand};
+use crate::files;
 use crate::output::{Failure, Output};
 
 /// Lists or renders.
 pub(crate) fn run(args: &args::Workload, output: &Output) -> Result<ExitCode, Failure> {
-    let catalogue = amiproof_workloads::catalogue()
-        .map_err(|error| Failure::error(error.to_string(), "this is a defect of amiproof"))?;
+    let catalogue = files::catalogue()?;
     match &args.command {
         WorkloadCommand::List => {
             let lines: Vec<String> = catalogue
@@ -31,22 +34,25 @@ pub(crate) fn run(args: &args::Workload, output: &Output) -> Result<ExitCode, Fa
                 .collect();
             output.data(lines.join("\n"));
         }
-        WorkloadCommand::Render { name, node_group } => {
-            let workload = catalogue.iter().find(|workload| workload.name == *name).ok_or_else(|| {
-                let names: Vec<&str> = catalogue.iter().map(|workload| workload.name.as_str()).collect();
-                Failure::usage(
-                    format!("there is no workload '{name}'"),
-                    format!("the catalogue has {}", names.join(", ")),
-                )
-            })?;
-            output.data(format_args!("{:#}", render(workload, node_group)?));
+        WorkloadCommand::New { name, from, folder } => return new::run(name, from.as_deref(), folder, output),
+        WorkloadCommand::Images { workloads, image_registry, output: form } => {
+            let chosen = if workloads.is_empty() { catalogue.to_vec() } else { files::named_workloads(workloads)? };
+            return images::run(&chosen, image_registry.as_deref(), *form, output);
+        }
+        WorkloadCommand::Render { name, node_group, image_registry } => {
+            let workloads = files::named_workloads(std::slice::from_ref(name))?;
+            let lists = workloads.iter().map(|workload| render(workload, node_group, image_registry.as_deref()));
+            let lists = lists.collect::<Result<Vec<Value>, Failure>>()?;
+            let items: Vec<&Value> =
+                lists.iter().flat_map(|list| list["items"].as_array().into_iter().flatten()).collect();
+            output.data(format_args!("{:#}", json!({"apiVersion": "v1", "kind": "List", "items": items})));
         }
     }
     Ok(ExitCode::Passed)
 }
 
 /// The objects as a run would apply them, as one list that `kubectl apply -f -` takes.
-fn render(workload: &Workload, node_group: &str) -> Result<Value, Failure> {
+fn render(workload: &Workload, node_group: &str, image_registry: Option<&str>) -> Result<Value, Failure> {
     let illegal = |error: NameError| Failure::error(error.to_string(), "this is a defect of amiproof");
     let run: RunId = "r-example".parse().map_err(illegal)?;
     let variant: VariantName = "example".parse().map_err(illegal)?;
@@ -62,7 +68,7 @@ fn render(workload: &Workload, node_group: &str) -> Result<Value, Failure> {
         namespace: &namespace,
         own: &nodes,
         peer: &nodes,
-        image_registry: None,
+        image_registry,
         room: None,
         variables: &[(IMDS_EXPECTED.to_owned(), "reachable".to_owned())],
     };

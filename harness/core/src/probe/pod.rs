@@ -28,7 +28,7 @@ use crate::wait::{Progress, pods};
 use crate::workload::inject::mirrored;
 
 /// Has a shell, `nsenter`, `gzip` and `base64`, and is small.
-const IMAGE: &str = "public.ecr.aws/docker/library/busybox:1.36.1";
+use crate::images::BUSYBOX as IMAGE;
 
 /// For the image and the start of a pod; none of it needs the pod network.
 const START: Duration = Duration::from_secs(120);

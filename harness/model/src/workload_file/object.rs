@@ -73,6 +73,11 @@ const CLUSTER_SCOPED: [&str; 22] = [
     "VolumeAttachment",
 ];
 
+/// Whether a kind of the standard API belongs to no namespace.
+pub fn is_cluster_scoped(kind: &str) -> bool {
+    CLUSTER_SCOPED.contains(&kind)
+}
+
 /// Reads what identifies a document as an object; problems are noted.
 pub(super) fn read<'a>(asked: &mut Asked, node: &'a Node, owner: Owner) -> Option<Object<'a>> {
     if !matches!(node.value, Value::Map(_)) {
@@ -108,7 +113,7 @@ pub(super) fn read<'a>(asked: &mut Asked, node: &'a Node, owner: Owner) -> Optio
 
 fn check_scope(asked: &mut Asked, node: &Node, kind: &str, owner: Owner) {
     let at = node.place_of("kind");
-    if CLUSTER_SCOPED.contains(&kind) {
+    if is_cluster_scoped(kind) {
         let message = format!("a {kind} belongs to no namespace, so it would touch every variant and outlive the run");
         let mend = match owner {
             Owner::Own => "use only kinds that live in a namespace".to_owned(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 /// The image, pinned: benchmarks and their numbers change with it. The registry can be overridden as for every image.
-pub const IMAGE: &str = "docker.io/aquasec/kube-bench:v0.15.6";
+pub use crate::images::KUBE_BENCH as IMAGE;
 
 /// The name of the Job.
 pub const NAME: &str = "kube-bench";

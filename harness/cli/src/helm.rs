@@ -1,0 +1,70 @@
+//! Renders Helm charts with the user's own helm. amiproof renders none itself: a second implementation would render other things.
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use amiproof_model::workload_file::Chart;
+use camino::Utf8Path;
+
+/// A chart of a registry is fetched first; one that takes longer than this does not come.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// More than a workload file may have; what is behind it is not read.
+const MOST_BYTES: u64 = 5 << 20;
+
+/// What `helm template` prints for a chart, whose paths are relative to `root`.
+pub(crate) fn template(root: &Utf8Path, chart: &Chart) -> Result<Vec<u8>, String> {
+    let place = if chart.chart.contains("://") { chart.chart.clone() } else { root.join(&chart.chart).into_string() };
+    let mut command = Command::new("helm");
+    command.args(["template", &chart.release, &place]);
+    for file in &chart.values {
+        command.args(["--values", root.join(file).as_str()]);
+    }
+    let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = started.map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            "helm is not installed: install it, or pipe `helm template` of elsewhere into `amiproof workload new NAME --from -`"
+                .to_owned()
+        }
+        _ => format!("helm cannot be started: {error}"),
+    })?;
+    finish(child)
+}
+
+fn finish(mut child: Child) -> Result<Vec<u8>, String> {
+    let out = reader(child.stdout.take());
+    let err = reader(child.stderr.take());
+    let deadline = Instant::now() + DEADLINE;
+    let status = loop {
+        match child.try_wait().map_err(|error| format!("helm cannot be waited for: {error}"))? {
+            Some(status) => break status,
+            None if Instant::now() >= deadline => {
+                // It may be gone by now, and then there is nothing to stop or to collect.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(format!("helm did not end within {} s", DEADLINE.as_secs()));
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let (out, err) = (out.join().unwrap_or_default(), err.join().unwrap_or_default());
+    if status.success() {
+        return Ok(out);
+    }
+    let said = String::from_utf8_lossy(&err);
+    let said = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it does not say why");
+    Err(format!("helm says: {said}"))
+}
+
+fn reader(stream: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut stream) = stream {
+            // What cannot be read is missing, and the parser of the manifests says so; the rest is read, so that helm can end.
+            let _ = stream.by_ref().take(MOST_BYTES + 1).read_to_end(&mut bytes);
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        }
+        bytes
+    })
+}

@@ -1,0 +1,10 @@
+//! The images of amiproof's own pods. Few, small and public, so that a mirror needs little; workloads name theirs in their files.
+
+/// Runs the node probe and is what the kubelet path is asked about. The same image as most of the catalogue's.
+pub const BUSYBOX: &str = "public.ecr.aws/docker/library/busybox:1.36.1";
+
+/// kube-bench (aquasecurity/kube-bench, releases).
+pub const KUBE_BENCH: &str = "docker.io/aquasec/kube-bench:v0.15.6";
+
+/// All of them, with what uses them.
+pub const OWN: &[(&str, &str)] = &[("node probe", BUSYBOX), ("kubelet-path", BUSYBOX), ("kube-bench", KUBE_BENCH)];
