@@ -131,6 +131,7 @@ fn ledger(folder: &Utf8Path, run: &RunId) -> Ledger {
         account: String::new(),
         region: String::new(),
         endpoint: None,
+        kubeconfig: None,
         started: now,
         expires: now,
     };

@@ -140,6 +140,7 @@ async fn on_lab(checks: Vec<Check>) -> Result<Report, Failure> {
         account: clients.whoami().await?.account,
         region: matrix.cluster.region.clone().unwrap_or_default(),
         endpoint: Some(lab.endpoint()),
+        kubeconfig: None,
         started: now,
         expires: now + Duration::from_secs(3600),
     };

@@ -28,6 +28,9 @@ pub(crate) struct Global {
     /// Folder for runs, ledgers and reports
     #[arg(long, global = true, env = "AMIPROOF_DIR", default_value = ".amiproof", value_name = "DIR")]
     pub(crate) dir: Utf8PathBuf,
+    /// Whether --profile or --endpoint-url is on the command line, and not only in the environment.
+    #[arg(skip)]
+    pub(crate) aws_is_named: bool,
     /// More detail on standard error; twice for what the libraries say
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
@@ -55,11 +58,11 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Make the cluster and one node group per variant; leave them there
     Apply(Run),
-    /// Run smoke tests and node checks on what 'apply' left
+    /// Run smoke tests and node checks on what 'apply' left, or on any cluster (--kubeconfig)
     Test(Resumed),
-    /// Run kube-bench and OS CIS scans on what 'apply' left
+    /// Run kube-bench and OS CIS scans on what 'apply' left, or on any cluster (--kubeconfig)
     Scan(Resumed),
-    /// All of it: apply, test, scan, report, destroy
+    /// All of it: apply, test, scan, report, destroy; with --kubeconfig, test and scan
     Run(Run),
     /// Render a run's report again, offline
     Report(Report),
@@ -121,6 +124,17 @@ pub(crate) struct Target {
     pub(crate) endpoint_url: Option<String>,
 }
 
+/// Which cluster, where it is known by a kubeconfig.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Given {
+    /// Test the cluster of this kubeconfig: nothing is provisioned, and AWS is asked only with --profile or --endpoint-url
+    #[arg(long, conflicts_with = "lab", value_name = "FILE")]
+    pub(crate) kubeconfig: Option<Utf8PathBuf>,
+    /// The context of the kubeconfig; its current one when not given
+    #[arg(long, requires = "kubeconfig", value_name = "NAME")]
+    pub(crate) context: Option<String>,
+}
+
 /// Options of 'run', 'apply' and 'nightly'.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Run {
@@ -128,6 +142,8 @@ pub(crate) struct Run {
     pub(crate) selection: Selection,
     #[command(flatten)]
     pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) given: Given,
     #[command(flatten)]
     pub(crate) conduct: Conduct,
     /// The run's own name; made up when not given
@@ -171,6 +187,8 @@ pub(crate) struct Resumed {
     pub(crate) selection: Selection,
     #[command(flatten)]
     pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) given: Given,
     #[command(flatten)]
     pub(crate) conduct: Conduct,
     /// The run to continue; the newest one when not given
@@ -396,6 +414,8 @@ pub(crate) struct Destroy {
     /// The matrix file; read only to find the cluster's network
     #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
     pub(crate) file: Utf8PathBuf,
+    #[command(flatten)]
+    pub(crate) given: Given,
     #[command(flatten)]
     pub(crate) target: Target,
     /// Print what became of each resource as JSON

@@ -1,11 +1,13 @@
 //! What every command that talks to AWS or the lab has in common: the target, the clients, the run's folder, the listener.
 
 use amiproof_core::aws::{Clients, Settings};
+use amiproof_core::cluster::Access;
 use amiproof_core::pace::Pace;
+use amiproof_core::run::event::chain;
 use amiproof_lab::scenario::Scenario;
 use amiproof_lab::{Lab, LabOptions};
 
-use crate::args::Target;
+use crate::args::{Given, Target};
 use crate::output::Failure;
 
 /// What a command wants to come about.
@@ -23,10 +25,12 @@ pub(crate) enum Goal {
     Nightly,
 }
 
-/// AWS, or what stands in for it.
+/// AWS, or what stands in for it, and the cluster where it is known by a kubeconfig.
 pub(crate) struct Connection {
-    /// The clients.
-    pub(crate) clients: Clients,
+    /// AWS; `None` for a cluster by kubeconfig alone.
+    pub(crate) clients: Option<Clients>,
+    /// The cluster of a kubeconfig.
+    pub(crate) access: Option<Access>,
     /// How patient polling is.
     pub(crate) pace: Pace,
     /// Whether a lab answers.
@@ -54,7 +58,43 @@ impl Connection {
             pace,
         };
         let clients = connect(settings).await?;
-        Ok(Self { clients, pace, is_lab: scale.is_some(), lab: None })
+        Ok(Self { clients: Some(clients), access: None, pace, is_lab: scale.is_some(), lab: None })
+    }
+
+    /// Takes the cluster of a kubeconfig. AWS only where the command line names it: for diagnosis, nothing is made there.
+    pub(crate) async fn given(
+        given: &Given,
+        target: &Target,
+        region: Option<&str>,
+        aws: bool,
+    ) -> Result<Self, Failure> {
+        let Some(path) = &given.kubeconfig else {
+            return Err(Failure::usage("which cluster?", "name its kubeconfig with --kubeconfig"));
+        };
+        let access = Access::kubeconfig(path, given.context.as_deref()).await.map_err(|error| {
+            Failure::usage(chain(&error), format!("does `kubectl --kubeconfig {path} get nodes` work?"))
+        })?;
+        let scale = amiproof_core::endpoint::lab_behind(&access).await;
+        let pace = scale.map_or(Pace::REAL, Pace::faster);
+        let clients = if aws {
+            let settings = Settings {
+                region: region.map(str::to_owned),
+                profile: target.profile.clone(),
+                endpoint: target.endpoint_url.clone(),
+                credentials: None,
+                pace,
+            };
+            Some(connect(settings).await?)
+        } else {
+            None
+        };
+        Ok(Self { clients, access: Some(access), pace, is_lab: scale.is_some(), lab: None })
+    }
+
+    /// AWS.
+    pub(crate) fn aws(&self) -> Result<&Clients, Failure> {
+        let hint = "run it without --kubeconfig, or name the account with --profile";
+        self.clients.as_ref().ok_or_else(|| Failure::usage("this needs an AWS account", hint))
     }
 
     async fn embedded(target: &Target, region: &str) -> Result<Self, Failure> {
@@ -73,7 +113,7 @@ impl Connection {
             pace,
         };
         let clients = connect(settings).await?;
-        Ok(Self { clients, pace, is_lab: true, lab: Some(lab) })
+        Ok(Self { clients: Some(clients), access: None, pace, is_lab: true, lab: Some(lab) })
     }
 
     /// Stops the lab inside this process.
@@ -88,14 +128,14 @@ impl Connection {
 pub(crate) fn scenario(which: Option<&str>) -> Result<Scenario, Failure> {
     which.map_or_else(
         || Ok(Scenario::default()),
-        |which| Scenario::find(which).map_err(|error| Failure::usage(amiproof_core::run::event::chain(&error), "")),
+        |which| Scenario::find(which).map_err(|error| Failure::usage(chain(&error), "")),
     )
 }
 
 async fn connect(settings: Settings) -> Result<Clients, Failure> {
     let clients = Clients::connect(settings).await.map_err(|error| {
         Failure::error(
-            amiproof_core::run::event::chain(&error),
+            chain(&error),
             "set credentials and region as for the aws CLI, or try it without an account: add --lab",
         )
     })?;

@@ -4,15 +4,32 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::cluster::Access;
+
+/// Where a lab says how it is, on the endpoint of AWS and on its API servers.
+const HEALTH: &str = "/_lab/health";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Health {
+    time_scale: f64,
+}
+
+/// How many times faster than real time the lab behind a cluster runs; `None` for a cluster that does not say it is a lab's.
+pub async fn lab_behind(access: &Access) -> Option<f64> {
+    // Only what calls itself a lab is asked: a path that nobody serves would be noise in the audit log of a real cluster.
+    let version = access.client().apiserver_version().await.ok()?;
+    if !version.git_version.ends_with("-lab") {
+        return None;
+    }
+    let request = http::Request::get(HEALTH).body(Vec::new()).ok()?;
+    access.client().request::<Health>(request).await.ok().map(|health| health.time_scale)
+}
+
 /// How many times faster than real time the lab behind `url` runs; `None` when no lab answers there.
 pub async fn lab_time_scale(url: &str) -> Option<f64> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Health {
-        time_scale: f64,
-    }
     let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().ok()?;
-    let health = client.get(format!("{}/_lab/health", url.trim_end_matches('/'))).send().await.ok()?;
+    let health = client.get(format!("{}{HEALTH}", url.trim_end_matches('/'))).send().await.ok()?;
     if !health.status().is_success() {
         return None;
     }

@@ -277,6 +277,7 @@ fn header() -> Header {
         account: String::new(),
         region: String::new(),
         endpoint: None,
+        kubeconfig: None,
         started: jiff::Timestamp::UNIX_EPOCH,
         expires: jiff::Timestamp::UNIX_EPOCH,
     }

@@ -1,5 +1,6 @@
 //! `amiproof destroy`: removes everything that a run made, also after `kill -9`.
 
+use amiproof_core::aws::Clients;
 use amiproof_core::cluster::Access;
 use amiproof_core::destroy;
 use amiproof_core::ledger::{Ledger, ResourceKind};
@@ -7,7 +8,7 @@ use amiproof_core::run::event::chain;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::report::Cleanup;
 
-use crate::args::{Destroy, Global, OutputForm, Part, network_run};
+use crate::args::{Destroy, Given, Global, OutputForm, Part, network_run};
 use crate::output::{Failure, Output};
 use crate::rundir::RunDir;
 use crate::session::Connection;
@@ -22,7 +23,7 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
     let folder = RunDir::open(&global.dir, network.as_deref().or(args.run.as_deref()))?;
     let ledger =
         Ledger::open(folder.path()).map_err(|error| Failure::usage(chain(&error), "was it started by amiproof?"))?;
-    let cleanup = super::runtime()?.block_on(take_down(args, &ledger, output))?;
+    let cleanup = super::runtime()?.block_on(take_down(global, args, &ledger, output))?;
     super::run::amend_report(&folder, &cleanup, output)?;
     match args.output {
         OutputForm::Json => {
@@ -35,20 +36,18 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
     Ok(if cleanup.leftovers.is_empty() { ExitCode::Passed } else { ExitCode::LeftBehind })
 }
 
-async fn take_down(args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Cleanup, Failure> {
+async fn take_down(global: &Global, args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Cleanup, Failure> {
     let shown = *output;
     let signals = Signals::listen(move |_| shown.note("interrupted: what is left stays in the ledger"))
         .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
-    let mut target = args.target.clone();
-    // The ledger knows where the run was; an endpoint on the command line wins, because a lab's port may have changed.
-    if target.endpoint_url.is_none() {
-        target.endpoint_url = ledger.header().endpoint.clone();
-    }
-    let connection = Connection::open(&target, &ledger.header().region).await?;
-    let access = reach(&connection, ledger).await;
+    let connection = connect(global, args, ledger).await?;
+    let access = match &connection.access {
+        Some(access) => Some(access.clone()),
+        None => reach(connection.aws()?, ledger).await,
+    };
     let plan = destroy::Plan {
         ledger,
-        clients: Some(&connection.clients),
+        clients: connection.clients.as_ref(),
         access: access.as_ref(),
         what: destroy::What::Everything,
         deadlines: destroy::Deadlines::default(),
@@ -61,14 +60,30 @@ async fn take_down(args: &Destroy, ledger: &Ledger, output: &Output) -> Result<C
     Ok(cleanup)
 }
 
+/// Connects to where the ledger says that the run was. What the command line says wins: a file may have moved, a lab's port changed.
+async fn connect(global: &Global, args: &Destroy, ledger: &Ledger) -> Result<Connection, Failure> {
+    let header = ledger.header();
+    let mut target = args.target.clone();
+    if target.endpoint_url.is_none() {
+        target.endpoint_url = header.endpoint.clone();
+    }
+    let given = match (&args.given.kubeconfig, &header.kubeconfig) {
+        (Some(_), _) => args.given.clone(),
+        (None, Some(by)) => Given { kubeconfig: Some(by.path.clone()), context: by.context.clone() },
+        (None, None) => return Connection::open(&target, &header.region).await,
+    };
+    let region = Some(header.region.as_str()).filter(|region| !region.is_empty());
+    Connection::given(&given, &target, region, global.aws_is_named).await
+}
+
 /// The cluster that the run made things in, where it still answers.
-async fn reach(connection: &Connection, ledger: &Ledger) -> Option<Access> {
+async fn reach(clients: &Clients, ledger: &Ledger) -> Option<Access> {
     let entries = ledger.entries();
     let cluster = entries.iter().find_map(|entry| match entry.resource.kind {
         ResourceKind::Cluster => Some(entry.resource.name.as_str()),
         _ => entry.resource.cluster.as_deref(),
     })?;
-    amiproof_core::run::reach(&connection.clients, cluster).await
+    amiproof_core::run::reach(clients, cluster).await
 }
 
 fn summary(folder: &RunDir, cleanup: &Cleanup) -> String {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use amiproof_core::check::Check;
-use amiproof_core::ledger::{Header, Ledger};
+use amiproof_core::ledger::{ByKubeconfig, Header, Ledger};
 use amiproof_core::run::{Plan, Steps, Stop, Tools};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::Matrix;
@@ -12,7 +12,7 @@ use amiproof_reports::{Format, Options, Style, compare, terminal};
 use camino::Utf8PathBuf;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::args::{Conduct, Global, OutputForm, Resumed, Run, Selection, Target};
+use crate::args::{Conduct, Given, Global, OutputForm, Resumed, Run, Selection, Target};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::progress::Progress;
@@ -22,21 +22,32 @@ use crate::signals::Signals;
 
 /// A run of its own.
 pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) -> Result<ExitCode, Failure> {
+    if args.given.kubeconfig.is_some() && goal != Goal::All {
+        return Err(Failure::usage(
+            "a cluster by kubeconfig is taken as it is: nothing is made or removed there but what checks need",
+            "use 'amiproof test', 'scan' or 'run' with --kubeconfig",
+        ));
+    }
     let inputs = files::read(&args.selection.file, output)?;
     let asked = Asked::new(inputs, &args.selection, &args.conduct)?;
     if asked.checks.is_empty() && !args.network_only() {
         return nothing_selected(output);
     }
-    let folder = RunDir::create(&global.dir, args.run_name(&asked.matrix.cluster.name).as_deref())?;
     let steps = match goal {
         Goal::Apply if args.network_only() => Steps { network_only: true, ..STEPS_NONE },
         Goal::Apply => Steps { provision: true, test: true, ..STEPS_NONE },
-        _ => Steps { provision: true, test: true, scan: true, teardown: true, ..STEPS_NONE },
+        _ => {
+            let provision = args.given.kubeconfig.is_none();
+            Steps { provision, test: true, scan: true, teardown: true, ..STEPS_NONE }
+        }
     };
-    super::runtime()?.block_on(conduct(global, &args.target, asked, folder, steps, goal, output))
+    let place = Place { target: &args.target, given: &args.given };
+    place.check(&asked.matrix)?;
+    let folder = RunDir::create(&global.dir, args.run_name(&asked.matrix.cluster.name).as_deref())?;
+    super::runtime()?.block_on(conduct(global, place, asked, folder, steps, goal, output))
 }
 
-/// More of a run that is there.
+/// More of a run that is there; or a run of its own on nodes that are there.
 pub(crate) fn resumed(global: &Global, args: &Resumed, goal: Goal, output: &Output) -> Result<ExitCode, Failure> {
     if args.target.lab {
         return Err(Failure::usage(
@@ -49,9 +60,57 @@ pub(crate) fn resumed(global: &Global, args: &Resumed, goal: Goal, output: &Outp
     if asked.checks.is_empty() {
         return nothing_selected(output);
     }
-    let folder = RunDir::open(&global.dir, args.run.as_deref())?;
-    let steps = Steps { test: goal == Goal::Test, scan: goal == Goal::Scan, ..STEPS_NONE };
-    super::runtime()?.block_on(conduct(global, &args.target, asked, folder, steps, goal, output))
+    let place = Place { target: &args.target, given: &args.given };
+    place.check(&asked.matrix)?;
+    let nothing_was_made = asked.matrix.variants.iter().all(|variant| variant.made().is_none());
+    let is_there = args.run.as_deref().is_some_and(|run| RunDir::open(&global.dir, Some(run)).is_ok());
+    let folder = match args.run.as_deref() {
+        run if nothing_was_made && !is_there => RunDir::create(&global.dir, run)?,
+        run => RunDir::open(&global.dir, run)?,
+    };
+    // What stays of a run on nodes that are there is only its report.
+    let steps = Steps { test: goal == Goal::Test, scan: goal == Goal::Scan, teardown: nothing_was_made, ..STEPS_NONE };
+    super::runtime()?.block_on(conduct(global, place, asked, folder, steps, goal, output))
+}
+
+/// Where a run goes.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    target: &'a Target,
+    given: &'a Given,
+}
+
+impl Place<'_> {
+    /// A kubeconfig makes no node groups, and AWS is not found without a region.
+    fn check(self, matrix: &Matrix) -> Result<(), Failure> {
+        if self.given.kubeconfig.is_none() {
+            return files::region(matrix).map(|_| ());
+        }
+        match matrix.variants.iter().find(|variant| variant.made().is_some()) {
+            None => Ok(()),
+            Some(variant) => Err(Failure::usage(
+                format!("--kubeconfig provisions nothing, and the nodes of {} would have to be made", variant.name),
+                "write `nodes: {selector: ..}` for nodes that are there, or leave the variant out with --variants",
+            )),
+        }
+    }
+
+    async fn connect(self, global: &Global, matrix: &Matrix) -> Result<Connection, Failure> {
+        let region = matrix.cluster.region.as_deref();
+        match self.given.kubeconfig {
+            Some(_) => Connection::given(self.given, self.target, region, global.aws_is_named).await,
+            None => Connection::open(self.target, files::region(matrix)?).await,
+        }
+    }
+
+    /// What the ledger keeps of it.
+    fn by_kubeconfig(self) -> Result<Option<ByKubeconfig>, Failure> {
+        let Some(path) = &self.given.kubeconfig else { return Ok(None) };
+        let absolute = path
+            .canonicalize_utf8()
+            .map_err(|error| Failure::usage(format!("cannot read the kubeconfig {path}: {error}"), ""))?;
+        Ok(Some(ByKubeconfig { path: absolute, context: self.given.context.clone() }))
+    }
 }
 
 const STEPS_NONE: Steps = Steps { provision: false, network_only: false, test: false, scan: false, teardown: false };
@@ -90,7 +149,7 @@ fn nothing_selected(output: &Output) -> Result<ExitCode, Failure> {
 /// Connects, runs, reports.
 async fn conduct(
     global: &Global,
-    target: &Target,
+    place: Place<'_>,
     asked: Asked,
     folder: RunDir,
     steps: Steps,
@@ -104,11 +163,12 @@ async fn conduct(
         }
     })
     .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
-    let connection = Connection::open(target, files::region(&asked.matrix)?).await?;
-    let ledger = ledger(&asked, &folder, steps, &connection).await?;
+    let connection = place.connect(global, &asked.matrix).await?;
+    let ledger = ledger(&asked, &folder, place, steps, &connection).await?;
     output.note(format_args!("run {}  ({})", folder.id, folder.path()));
     let conduct = asked.conduct.clone();
-    let tools = Tools { clients: Some(connection.clients.clone()), access: None, ledger, pace: connection.pace };
+    let (clients, access) = (connection.clients.clone(), connection.access.clone());
+    let tools = Tools { clients, access, ledger, pace: connection.pace };
     let plan = plan(asked, &folder, steps, connection.is_lab, &tools)?;
     let stop = Stop { cancel: signals.cancel.clone(), abort: signals.abort.clone() };
     let mut progress = Progress::new(*output);
@@ -118,24 +178,41 @@ async fn conduct(
     publish(global, &report, &folder, &conduct, goal, output)
 }
 
-async fn ledger(asked: &Asked, folder: &RunDir, steps: Steps, connection: &Connection) -> Result<Ledger, Failure> {
+/// The ledger of a run that goes on, or that of a new one. What takes nodes as they are may be either; what continues the work of
+/// 'apply' must find its ledger.
+async fn ledger(
+    asked: &Asked,
+    folder: &RunDir,
+    place: Place<'_>,
+    steps: Steps,
+    connection: &Connection,
+) -> Result<Ledger, Failure> {
     let failure = |error: amiproof_core::ledger::Error| Failure::error(amiproof_core::run::event::chain(&error), "");
-    if !steps.provision && !steps.network_only {
+    let is_new = steps.provision || steps.network_only || (steps.teardown && !folder.ledger().exists());
+    if !is_new {
         return Ledger::open(folder.path()).map_err(failure);
     }
-    let identity = connection.clients.whoami().await.map_err(|error| {
-        Failure::error(
-            amiproof_core::run::event::chain(&error),
-            "check the credentials with `aws sts get-caller-identity`; nothing was created",
-        )
-    })?;
+    let account = match &connection.clients {
+        None => String::new(),
+        Some(clients) => {
+            let identity = clients.whoami().await.map_err(|error| {
+                Failure::error(
+                    amiproof_core::run::event::chain(&error),
+                    "check the credentials with `aws sts get-caller-identity`; nothing was created",
+                )
+            })?;
+            identity.account
+        }
+    };
+    let clients = connection.clients.as_ref();
     let header = Header {
         version: amiproof_core::ledger::VERSION,
         run: folder.id.clone(),
         matrix: asked.matrix.name.clone(),
-        account: identity.account,
-        region: files::region(&asked.matrix)?.to_owned(),
-        endpoint: connection.clients.endpoint().map(str::to_owned),
+        account,
+        region: clients.map_or_else(String::new, |clients| clients.region().to_owned()),
+        endpoint: clients.and_then(|clients| clients.endpoint()).map(str::to_owned),
+        kubeconfig: place.by_kubeconfig()?,
         started: Timestamp::now(),
         expires: expires(&asked.conduct)?,
     };

@@ -17,7 +17,7 @@ async fn sweep(args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
     let connection = Connection::open(&args.target, &args.region).await?;
     let now = Timestamp::now();
     if args.dry_run {
-        let (found, unasked) = destroy::expired(&connection.clients, now).await;
+        let (found, unasked) = destroy::expired(connection.aws()?, now).await;
         connection.close().await;
         for target in &found {
             output.data(format_args!("{} {}", target.kind.word(), target.name));
@@ -29,7 +29,7 @@ async fn sweep(args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
         output.note(format_args!("{count} expired; nothing was removed"));
         return Ok(if unasked.is_empty() { ExitCode::Passed } else { ExitCode::Error });
     }
-    let swept = destroy::sweep(&connection.clients, now, destroy::Deadlines::default()).await;
+    let swept = destroy::sweep(connection.aws()?, now, destroy::Deadlines::default()).await;
     connection.close().await;
     output.note(format_args!("{} expired, {} removed", swept.created, swept.gone));
     for leftover in &swept.leftovers {

@@ -2,6 +2,7 @@
 
 mod addons;
 mod cleanup;
+mod given;
 mod process;
 mod scenarios;
 mod strangers;

@@ -130,17 +130,36 @@ impl LabProcess {
         self.get("/_lab/requests")
     }
 
+    /// A kubeconfig of a cluster's administrator.
+    pub(crate) fn kubeconfig(&self, cluster: &str) -> String {
+        self.fetch(&format!("/_lab/kubeconfig/{cluster}"))
+    }
+
+    /// Waits until something exists whose line in [`LabProcess::resources`] begins so.
+    pub(crate) fn wait_for_resource(&self, start: &str) {
+        let started = Instant::now();
+        while !self.resources().iter().any(|resource| resource.starts_with(start)) {
+            assert!(started.elapsed() < PATIENCE, "there never was a '{start}'");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn get(&self, path: &str) -> serde_json::Value {
+        let body = self.fetch(path);
+        let json = body.find(['{', '[']).map_or(body.as_str(), |start| &body[start..]);
+        let end = json.rfind(['}', ']']).map_or(json.len(), |end| end + 1);
+        serde_json::from_str(&json[..end]).unwrap()
+    }
+
+    fn fetch(&self, path: &str) -> String {
         let url = &self.exports.iter().find(|(name, _)| name == "AWS_ENDPOINT_URL").unwrap().1;
         let address = url.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        let body = answer.split_once("\r\n\r\n").unwrap().1;
-        let json = body.find(['{', '[']).map_or(body, |start| &body[start..]);
-        let end = json.rfind(['}', ']']).map_or(json.len(), |end| end + 1);
-        serde_json::from_str(&json[..end]).unwrap()
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 }
 

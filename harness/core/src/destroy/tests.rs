@@ -11,6 +11,7 @@ fn header() -> Header {
         account: "111122223333".to_owned(),
         region: "us-west-2".to_owned(),
         endpoint: Some("http://127.0.0.1:4566".to_owned()),
+        kubeconfig: None,
         started: Timestamp::UNIX_EPOCH,
         expires: Timestamp::UNIX_EPOCH,
     }

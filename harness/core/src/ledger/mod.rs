@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use self::record::{Entry, Header, Key, State};
+pub use self::record::{ByKubeconfig, Entry, Header, Key, State};
 use self::record::{Record, replay_text};
 pub use self::resource::{Resource, ResourceKind};
 

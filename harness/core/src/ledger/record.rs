@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use amiproof_model::name::RunId;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -27,10 +27,24 @@ pub struct Header {
     /// The endpoint that stands in for AWS (the lab, moto); `None` for AWS itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// The kubeconfig of a cluster that nothing else is known of; `None` for an EKS cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubeconfig: Option<ByKubeconfig>,
     /// When the run started.
     pub started: Timestamp,
     /// When `sweep` may take its resources away: the value of the tag `amiproof:expires`.
     pub expires: Timestamp,
+}
+
+/// A cluster that is known by a kubeconfig.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ByKubeconfig {
+    /// The file, absolute.
+    pub path: Utf8PathBuf,
+    /// The context in it; `None` for its current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
 }
 
 /// The number of an entry within its ledger, in the order of planning.

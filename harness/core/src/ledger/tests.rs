@@ -8,6 +8,7 @@ fn header() -> Header {
         account: "111122223333".to_owned(),
         region: "us-west-2".to_owned(),
         endpoint: None,
+        kubeconfig: None,
         started: "2026-11-21T07:42:20Z".parse().unwrap(),
         expires: "2026-11-22T07:42:20Z".parse().unwrap(),
     }

@@ -65,6 +65,7 @@ impl Run {
             account,
             region: clients.region().to_owned(),
             endpoint: clients.endpoint().map(str::to_owned),
+            kubeconfig: None,
             started,
             expires: started,
         };

@@ -102,6 +102,7 @@ fn context(fake: &Fake, folder: &tempfile::TempDir) -> Context {
         account: String::new(),
         region: String::new(),
         endpoint: None,
+        kubeconfig: None,
         started: jiff::Timestamp::UNIX_EPOCH,
         expires: jiff::Timestamp::UNIX_EPOCH,
     };
