@@ -202,6 +202,9 @@ pub(crate) struct Conduct {
     /// Try a failed check again this often; a pass on a retry is 'flaky'
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) retries: u32,
+    /// Run kube-bench on every node of each variant, not only on the first
+    #[arg(long)]
+    pub(crate) all_nodes: bool,
     /// Pull every image from this registry instead
     #[arg(long, value_name = "REGISTRY")]
     pub(crate) image_registry: Option<String>,

@@ -44,6 +44,7 @@ pub(crate) fn matrix(variants: Vec<Variant>) -> Matrix {
         cluster,
         variants,
         suites: SuiteSelection::default(),
+        scans: amiproof_model::matrix::ScanSettings::default(),
         thresholds: Vec::new(),
         workloads: Vec::new(),
         waivers: None,

@@ -1,4 +1,4 @@
-//! `kube-bench/node`: the worker node's controls, on node 1 of each variant.
+//! `kube-bench/node`: the worker node's controls, on the first node of each variant or on all of them.
 
 use amiproof_core::check::{Applies, Scope};
 use amiproof_core::scan::kube_bench::scan_node;
@@ -12,7 +12,7 @@ use crate::definition::{Definition, Work};
 /// See the module. Reported under this id only when the scan breaks.
 pub const CHECK: Definition = Definition {
     id: "kube-bench/node",
-    title: "the controls of the node target are met, on node 1",
+    title: "the controls of the node target are met",
     scope: Scope::Variant,
     phase: Phase::KubeBench,
     timeout: Some(ATTEMPT),

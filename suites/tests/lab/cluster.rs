@@ -47,7 +47,8 @@ pub(crate) struct Lab {
     peers: Arc<Vec<NodeRecord>>,
 }
 
-fn profile(name: &str) -> Arc<HostProfile> {
+/// A built-in profile.
+pub(crate) fn profile(name: &str) -> Arc<HostProfile> {
     let all = builtin().unwrap();
     Arc::new(all.into_iter().find(|profile| profile.name == name).unwrap_or_else(|| panic!("no profile {name}")))
 }
@@ -84,13 +85,18 @@ fn boot(
 
 impl Lab {
     pub(crate) async fn new(image: &str) -> Self {
+        Self::of(profile(image), image).await
+    }
+
+    /// As [`Lab::new`], on hosts that are as `profile` says.
+    pub(crate) async fn of(profile_under_test: Arc<HostProfile>, image: &str) -> Self {
         let clock = Clock::new(50.0);
         let server = ApiServer::start(ServerOptions { clock, ..ServerOptions::new("lab", "1.36") }).await.unwrap();
         let fabric = Fabric::new(server.store().clone());
         let mut handles = Vec::new();
         for number in 1..=2 {
             handles.push(boot(&server, &fabric, clock, "reference", &profile(REFERENCE), number));
-            handles.push(boot(&server, &fabric, clock, "hardened", &profile(image), number));
+            handles.push(boot(&server, &fabric, clock, "hardened", &profile_under_test, number));
         }
         let bearer = server.admin_token().to_owned();
         let tokens = Arc::new(move || {
@@ -205,6 +211,11 @@ impl Lab {
         traffic.extend(decision.traffic);
         let blamed = broken_nodes(&traffic);
         assert!(blamed.iter().all(|node| node.node.starts_with("hardened")), "blamed: {blamed:?}\nof {traffic:#?}");
+    }
+
+    /// Whether no check made anything.
+    pub(crate) fn ledger_is_empty(&self) -> bool {
+        self.ledger.entries().iter().all(|entry| entry.resource.name == storage::CLASS)
     }
 
     /// Nothing that the checks made is left, in the cluster or in the ledger.
@@ -335,6 +346,7 @@ fn matrix(variant: &Variant) -> Matrix {
         },
         variants: vec![reference(variant), variant.clone()],
         suites: SuiteSelection::default(),
+        scans: amiproof_model::matrix::ScanSettings::default(),
         thresholds: Vec::new(),
         workloads: Vec::new(),
         waivers: None,

@@ -6,6 +6,7 @@ use amiproof_model::verdict::Outcome;
 
 mod catalogue;
 mod cluster;
+mod kube_bench;
 mod probe;
 
 use cluster::{Lab, REFERENCE};

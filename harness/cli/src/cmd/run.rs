@@ -6,7 +6,7 @@ use amiproof_core::check::Check;
 use amiproof_core::ledger::{ByKubeconfig, Header, Ledger};
 use amiproof_core::run::{Plan, Steps, Stop, Tools};
 use amiproof_model::exit::ExitCode;
-use amiproof_model::matrix::Matrix;
+use amiproof_model::matrix::{Matrix, ScannedNodes};
 use amiproof_model::report::{Cleanup, Report};
 use amiproof_reports::{Format, Options, Style, compare, terminal};
 use camino::Utf8PathBuf;
@@ -127,7 +127,10 @@ struct Asked {
 
 impl Asked {
     fn new(inputs: Inputs, selection: &Selection, conduct: &Conduct) -> Result<Self, Failure> {
-        let matrix = files::narrowed(&inputs.matrix, &selection.variants)?;
+        let mut matrix = files::narrowed(&inputs.matrix, &selection.variants)?;
+        if conduct.all_nodes {
+            matrix.scans.kube_bench.nodes = ScannedNodes::All;
+        }
         let wanted = |check: &Check| {
             let prefixes = &selection.checks;
             let named =

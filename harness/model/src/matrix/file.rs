@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Architecture, Capacity, Family};
+use super::{Architecture, Capacity, Family, ScannedNodes};
 use crate::form::List;
 
 /// Which AMI variants to test, in which cluster, and with what.
@@ -41,6 +41,8 @@ pub(crate) struct MatrixFile {
     /// Where sample apps come from: `builtin` for amiproof's own, or a folder of workload files. Without it: `builtin`.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["builtin", "./our-apps"]]))]
     pub(crate) workloads: Option<List<String>>,
+    /// How scanners are run.
+    pub(crate) scans: Option<ScansSection>,
     /// What scans must reach. Without it every failed control that nobody waived fails the run.
     #[schemars(with = "Option<Vec<ThresholdSection>>")]
     pub(crate) thresholds: Option<List<ThresholdSection>>,
@@ -342,4 +344,42 @@ pub(crate) struct SuitesSection {
     /// Not these suites or checks.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["disruptive"]]))]
     pub(crate) exclude: Option<List<String>>,
+}
+
+/// How scanners are run.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ScansSection {
+    /// How kube-bench is run.
+    pub(crate) kube_bench: Option<KubeBenchSection>,
+}
+
+/// How kube-bench is run.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct KubeBenchSection {
+    /// On which nodes of each variant. Without it: one, because all nodes of a variant boot the same image.
+    pub(crate) nodes: Option<ScannedNodes>,
+    /// By which benchmark. Without it: the newest that fits the Kubernetes version; kube-bench's own choice is never taken.
+    #[schemars(example = &"cis-eks-1.8.0")]
+    pub(crate) benchmark: Option<String>,
+    /// The image, with a tag or digest. Without it: the one that amiproof pins.
+    #[schemars(example = &"docker.io/aquasec/kube-bench:v0.15.6")]
+    pub(crate) image: Option<String>,
+    /// Read the results of runs that are in the cluster already, instead of running kube-bench.
+    pub(crate) from: Option<RunsSection>,
+}
+
+/// Runs of kube-bench in the cluster: exactly one of job and pod.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RunsSection {
+    /// Their namespace.
+    #[schemars(required, example = &"kube-bench")]
+    pub(crate) namespace: Option<String>,
+    /// The Job that made them; a variant's results are those of the pods on its nodes.
+    #[schemars(example = &"kube-bench")]
+    pub(crate) job: Option<String>,
+    /// The pod.
+    pub(crate) pod: Option<String>,
 }

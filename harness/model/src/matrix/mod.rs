@@ -9,6 +9,7 @@ pub mod init;
 mod machine;
 mod nodes;
 mod resolve;
+mod scans;
 mod sources;
 mod thresholds;
 mod variant;
@@ -20,6 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::resolve::{Resolved, resolve};
+pub use self::scans::{KubeBench, Runs, RunsBy, ScanSettings, ScannedNodes};
 pub use self::sources::{Files, ReadFile};
 use crate::name::{AmiId, Benchmark, KubernetesVersion, Level, VariantName};
 use crate::selector::NodeSelector;
@@ -36,6 +38,8 @@ pub struct Matrix {
     pub variants: Vec<Variant>,
     /// Which suites and checks run.
     pub suites: SuiteSelection,
+    /// How scanners are run.
+    pub scans: ScanSettings,
     /// What scans must reach.
     pub thresholds: Vec<Threshold>,
     /// Where workloads come from, in order.

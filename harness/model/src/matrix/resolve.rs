@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::file::{MatrixFile, SuitesSection};
 use super::sources::ReadFile;
-use super::{Matrix, SuiteSelection, WorkloadSource, cluster, cross, nodes, thresholds, variant};
+use super::{Matrix, SuiteSelection, WorkloadSource, cluster, cross, nodes, scans, thresholds, variant};
 use crate::form::{self, List};
 use crate::name::{CheckId, NameError};
 use crate::problem::{Problem, closest, instead};
@@ -169,6 +169,7 @@ fn whole(asked: &mut Asked<'_>, raw: MatrixFile, suites: &[&str]) -> Option<(Mat
     let defaults = raw.defaults.unwrap_or_default();
     let variants = variant::all(asked, sections, &defaults, cluster.as_ref());
     cross::check(asked, &variants, cluster.as_ref());
+    let scans = scans::resolve(asked, raw.scans);
     let thresholds = thresholds::all(asked, raw.thresholds.unwrap_or_default(), suites, &variants);
     let suites = suite_selection(asked, raw.suites.unwrap_or_default(), suites);
     let (sources, own_workloads) = workloads(asked, raw.workloads);
@@ -179,6 +180,7 @@ fn whole(asked: &mut Asked<'_>, raw: MatrixFile, suites: &[&str]) -> Option<(Mat
         cluster: cluster?,
         variants: variants?,
         suites,
+        scans,
         thresholds,
         workloads: sources,
         waivers: waiver_path,

@@ -2,7 +2,7 @@
 
 use amiproof_model::name::NameError;
 
-use super::benchmark::{NODE_CONTROLS, cluster_controls};
+use super::benchmark::{cluster_controls, name_in_kube_bench, node_controls};
 use super::job::Scope;
 use super::parse::{Output, parse, parse_compact};
 use super::rows::{About, missing_rows, rows};
@@ -52,17 +52,16 @@ pub fn assess(scope: Scope, about: &About, seen: &Seen) -> Result<Vec<ScanRow>, 
         (Some(Err(error)), _) => (None, format!("{error}{}", how_it_ended(seen))),
         (None, _) => (None, format!("no result of kube-bench{}: {}", how_it_ended(seen), why_no_log(seen))),
     };
-    let fits = output.as_ref().is_none_or(|output| {
-        output.benchmark.is_empty() || about.benchmark.as_str().strip_prefix("cis-") == Some(&output.benchmark)
+    let other = output.as_ref().map(|output| output.benchmark.as_str()).filter(|ran| {
+        // The compact form leaves it out.
+        !ran.is_empty() && *ran != name_in_kube_bench(&about.benchmark)
     });
-    if !fits {
-        let ran = output.map(|output| output.benchmark).unwrap_or_default();
-        return nothing(scope, about, &format!("kube-bench ran {ran} instead of {}", about.benchmark));
+    if let Some(ran) = other {
+        let reason = format!("kube-bench ran {ran} instead of {}", name_in_kube_bench(&about.benchmark));
+        return nothing(scope, about, &reason);
     }
-    let mut found = match &output {
-        Some(output) => rows(output, about).map_err(illegal)?,
-        None => Vec::new(),
-    };
+    let own = output.iter().flat_map(|output| &output.controls).filter(|control| scope.includes(control));
+    let mut found = rows(own, about).map_err(illegal)?;
     found.extend(missing(scope, about, &found, &reason)?);
     Ok(found)
 }
@@ -77,7 +76,10 @@ pub fn nothing(scope: Scope, about: &About, reason: &str) -> Result<Vec<ScanRow>
 
 fn missing(scope: Scope, about: &About, found: &[ScanRow], reason: &str) -> Result<Vec<ScanRow>, CheckError> {
     match scope {
-        Scope::Node => missing_rows(found, about, NODE_CONTROLS.iter().map(|(number, _)| *number), reason),
+        Scope::Node => {
+            let numbers = node_controls(&about.benchmark).into_iter().map(|(number, _)| number);
+            missing_rows(found, about, numbers, reason)
+        }
         Scope::Cluster => missing_rows(found, about, cluster_controls(&about.benchmark), reason),
     }
     .map_err(illegal)

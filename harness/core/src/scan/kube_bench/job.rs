@@ -4,11 +4,20 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::parse::Control;
+
 /// The image, pinned: benchmarks and their numbers change with it. The registry can be overridden as for every image.
 pub use crate::images::KUBE_BENCH as IMAGE;
 
-/// The name of the Job.
+/// The name of the container, and the beginning of the Job's.
 pub const NAME: &str = "kube-bench";
+
+/// The version in an image's tag; `None` for an image by digest.
+pub fn version(image: &str) -> Option<String> {
+    let name = image.rsplit('/').next()?;
+    let name = name.split_once('@').map_or(name, |(name, _)| name);
+    name.split_once(':').map(|(_, tag)| tag.to_owned())
+}
 
 /// What a termination message may hold (4096 bytes, kubelet), with a margin for a character that is cut.
 const LAST_WORDS: usize = 4000;
@@ -35,6 +44,12 @@ impl Scope {
         }
     }
 
+    /// Whether a control is of this scope: runs of others may hold both. The compact form does not name targets, but numbers do.
+    pub(super) fn includes(self, control: &Control) -> bool {
+        let node = if control.target.is_empty() { control.number.starts_with("3.") } else { control.target == "node" };
+        node == (self == Self::Node)
+    }
+
     /// Keys that go into the compact form. Titles of 13 node controls fit into a termination message, those of 37 others do not.
     fn compact_keys(self) -> &'static str {
         match self {
@@ -47,6 +62,8 @@ impl Scope {
 /// What differs between Jobs.
 #[derive(Clone, Debug)]
 pub struct Wanted<'a> {
+    /// The Job's name.
+    pub name: &'a str,
     /// What it looks at.
     pub scope: Scope,
     /// `eks-1.8.0`.
@@ -90,12 +107,12 @@ pub fn manifest(wanted: &Wanted<'_>) -> Value {
     json!({
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": NAME},
+        "metadata": {"name": wanted.name},
         "spec": {
             "backoffLimit": 0,
             "activeDeadlineSeconds": wanted.deadline.as_secs(),
             "template": {
-                "metadata": {"labels": {"app": NAME}},
+                "metadata": {"labels": {"app": wanted.name}},
                 "spec": {
                     "nodeName": wanted.node,
                     "hostPID": host,
@@ -176,7 +193,14 @@ mod tests {
     use super::*;
 
     fn wanted(scope: Scope) -> Wanted<'static> {
-        Wanted { scope, benchmark: "eks-1.8.0", node: "node-a", image: IMAGE, deadline: Duration::from_secs(120) }
+        Wanted {
+            name: NAME,
+            scope,
+            benchmark: "eks-1.8.0",
+            node: "node-a",
+            image: IMAGE,
+            deadline: Duration::from_secs(120),
+        }
     }
 
     #[test]
@@ -193,6 +217,13 @@ mod tests {
             assert!(script.contains("--benchmark eks-1.8.0 --json"), "{script}");
             assert_eq!(spec["automountServiceAccountToken"], token);
         }
+    }
+
+    #[test]
+    fn the_version_is_the_images_tag() {
+        assert_eq!(version(IMAGE).as_deref(), Some("v0.15.6"));
+        assert_eq!(version("registry:5000/kube-bench@sha256:00"), None);
+        assert_eq!(version("registry:5000/kube-bench:v1@sha256:00").as_deref(), Some("v1"));
     }
 
     #[test]

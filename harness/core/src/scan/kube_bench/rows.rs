@@ -3,8 +3,8 @@
 use amiproof_model::name::{Benchmark, CheckId, ControlId, NameError};
 use amiproof_model::verdict::{Evidence, Finding, Placement, Verdict};
 
-use super::benchmark::NODE_CONTROLS;
-use super::parse::{Control, Output, Status};
+use super::benchmark::node_controls;
+use super::parse::{Control, Status};
 use crate::check::{Decision, ScanRow};
 
 /// The scanner's name in rows and records.
@@ -67,12 +67,25 @@ fn first_line(text: &str) -> &str {
     text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
 }
 
-/// One row per control of an output.
+/// One row per control of an output. A control that is listed twice with two answers has none.
 ///
 /// # Errors
 /// When kube-bench numbers a control in a way that is no control number.
-pub fn rows(output: &Output, about: &About) -> Result<Vec<ScanRow>, NameError> {
-    output.controls.iter().map(|control| row(control, about, verdict(control, &about.resource))).collect()
+pub fn rows<'a>(controls: impl IntoIterator<Item = &'a Control>, about: &About) -> Result<Vec<ScanRow>, NameError> {
+    let mut rows: Vec<ScanRow> = Vec::new();
+    for control in controls {
+        let new = row(control, about, verdict(control, &about.resource))?;
+        match rows.iter_mut().find(|known| known.check == new.check) {
+            Some(known) if known.decision.verdict != new.decision.verdict => {
+                let number = &control.number;
+                known.decision.verdict =
+                    Verdict::NotEvaluated(format!("kube-bench lists control {number} twice, with two answers"));
+            }
+            Some(_) => {}
+            None => rows.push(new),
+        }
+    }
+    Ok(rows)
 }
 
 fn row(control: &Control, about: &About, verdict: Verdict) -> Result<ScanRow, NameError> {
@@ -86,7 +99,7 @@ fn row(control: &Control, about: &About, verdict: Verdict) -> Result<ScanRow, Na
     };
     Ok(ScanRow {
         check: CheckId::try_from(format!("kube-bench/{id}"))?,
-        title: title(control),
+        title: title(control, &about.benchmark),
         control: Some(id),
         level: None,
         severity: None,
@@ -95,12 +108,12 @@ fn row(control: &Control, about: &About, verdict: Verdict) -> Result<ScanRow, Na
     })
 }
 
-fn title(control: &Control) -> String {
+fn title(control: &Control, benchmark: &Benchmark) -> String {
     if !control.title.is_empty() {
         return control.title.clone();
     }
-    let known = NODE_CONTROLS.iter().find(|(number, _)| *number == control.number);
-    known.map_or_else(|| format!("control {}", control.number), |(_, title)| (*title).to_owned())
+    let known = node_controls(benchmark).into_iter().find(|(number, _)| *number == control.number);
+    known.map_or_else(|| format!("control {}", control.number), |(_, topic)| topic.title().to_owned())
 }
 
 /// Rows for those of `numbers` that `rows` lacks: not evaluated, and why.

@@ -1,0 +1,147 @@
+//! The section `scans`.
+
+use serde::{Deserialize, Serialize};
+
+use super::file::{KubeBenchSection, RunsSection, ScansSection};
+use super::resolve::Asked;
+use crate::name::Benchmark;
+
+/// How scanners are run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScanSettings {
+    /// kube-bench.
+    pub kube_bench: KubeBench,
+}
+
+/// How kube-bench is run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KubeBench {
+    /// On which nodes of a variant.
+    pub nodes: ScannedNodes,
+    /// By which benchmark; `None` for the newest that fits the cluster's Kubernetes version.
+    pub benchmark: Option<Benchmark>,
+    /// Its image with registry and tag; `None` for the one that amiproof pins.
+    pub image: Option<String>,
+    /// Whose runs are read; `None` for amiproof's own.
+    pub from: Option<Runs>,
+}
+
+/// The nodes that a scanner runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ScannedNodes {
+    /// The first node of each variant: all nodes of a variant boot the same image.
+    #[default]
+    One,
+    /// Every node.
+    All,
+}
+
+/// Runs of kube-bench that are in the cluster already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runs {
+    /// Their namespace.
+    pub namespace: String,
+    /// What made them.
+    pub by: RunsBy,
+}
+
+/// What made a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunsBy {
+    /// A Job, all pods of it.
+    Job(String),
+    /// A pod.
+    Pod(String),
+}
+
+impl std::fmt::Display for Runs {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.by {
+            RunsBy::Job(name) => write!(out, "Job {}/{name}", self.namespace),
+            RunsBy::Pod(name) => write!(out, "pod {}/{name}", self.namespace),
+        }
+    }
+}
+
+/// Resolves the section.
+pub(super) fn resolve(asked: &mut Asked<'_>, raw: Option<ScansSection>) -> ScanSettings {
+    let kube_bench = raw.and_then(|raw| raw.kube_bench).map(|raw| kube_bench(asked, raw)).unwrap_or_default();
+    ScanSettings { kube_bench }
+}
+
+fn kube_bench(asked: &mut Asked<'_>, raw: KubeBenchSection) -> KubeBench {
+    let benchmark = raw.benchmark.and_then(|text| {
+        if !text.starts_with("cis-eks-") {
+            let message = format!("'{text}' is no benchmark of EKS: the paths of others do not fit its nodes");
+            asked.problem("scans.kubeBench.benchmark", message, "write a benchmark like cis-eks-1.8.0");
+            return None;
+        }
+        asked.name("scans.kubeBench.benchmark", text.parse())
+    });
+    let image = raw.image.and_then(|image| {
+        let rule = "an image with a tag or digest, like docker.io/aquasec/kube-bench:v0.15.6";
+        asked.text("scans.kubeBench.image", image, "image", rule, is_pinned)
+    });
+    let from = raw.from.and_then(|raw| runs(asked, raw));
+    if from.is_some() {
+        for (key, given) in [("image", image.is_some()), ("nodes", raw.nodes.is_some())] {
+            if given {
+                let message = "has no effect: runs that are there already are read";
+                asked.warning(&format!("scans.kubeBench.{key}"), message, "remove it, or remove from");
+            }
+        }
+    }
+    KubeBench { nodes: raw.nodes.unwrap_or_default(), benchmark, image, from }
+}
+
+fn runs(asked: &mut Asked<'_>, raw: RunsSection) -> Option<Runs> {
+    const PATH: &str = "scans.kubeBench.from";
+    let name = |asked: &mut Asked<'_>, key: &str, text: String, what: &'static str| {
+        let rule = "a name of Kubernetes: lower-case letters, digits, '-' and '.'";
+        asked.text(&format!("{PATH}.{key}"), text, what, rule, is_object_name)
+    };
+    let namespace = raw.namespace.and_then(|text| name(asked, "namespace", text, "namespace"));
+    let by = match (raw.job, raw.pod) {
+        (Some(job), None) => name(asked, "job", job, "Job").map(RunsBy::Job),
+        (None, Some(pod)) => name(asked, "pod", pod, "pod").map(RunsBy::Pod),
+        _ => {
+            asked.problem(PATH, "names neither a Job nor a pod, or both", "name one of job and pod");
+            None
+        }
+    };
+    Some(Runs { namespace: namespace?, by: by? })
+}
+
+/// Whether an image says which one it is: benchmarks and numbers change between versions.
+fn is_pinned(image: &str) -> bool {
+    let name = image.rsplit('/').next().unwrap_or_default();
+    let tag = name.split_once(['@', ':']).map_or("", |(_, tag)| tag);
+    !image.contains(char::is_whitespace) && !tag.is_empty() && tag != "latest"
+}
+
+fn is_object_name(text: &str) -> bool {
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    (1..=253).contains(&text.len())
+        && text.chars().all(legal)
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_must_say_which_one_it_is() {
+        for (image, wanted) in [
+            ("docker.io/aquasec/kube-bench:v0.15.6", true),
+            ("registry:5000/kube-bench@sha256:00", true),
+            ("registry:5000/kube-bench", false),
+            ("kube-bench:latest", false),
+            ("kube bench:v1", false),
+        ] {
+            assert_eq!(is_pinned(image), wanted, "{image}");
+        }
+    }
+}
