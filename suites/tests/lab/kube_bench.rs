@@ -106,9 +106,8 @@ async fn run_of_a_user(context: &Context, benchmark: &str, targets: Targets) {
     let condition = Condition::of(&amiproof_model::workload::Expectation::Complete("job/nightly".into())).unwrap();
     let until = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
     let jobs = amiproof_core::cluster::watch::follow(api, Default::default());
-    let met = |jobs: Vec<Job>| {
-        (condition.progress(&Observed { jobs, ..Observed::default() }) == Progress::Met).then_some(())
-    };
+    let met =
+        |jobs: Vec<Job>| (condition.progress(&Observed { jobs, ..Observed::default() }) == Progress::Met).then_some(());
     amiproof_core::cluster::watch::until(jobs, until, met).await.unwrap_or_else(|error| panic!("{error}"));
 }
 
@@ -124,7 +123,10 @@ async fn runs_that_are_there_already_are_read_and_never_made() {
     assert_eq!(answer.scans[0].scanner_version, None);
 
     let cluster = scan_cluster(&with(&lab, Scope::Cluster, job.clone())).await.unwrap();
-    assert!(reason(row(&cluster, "/4.1.1")).contains("has no pod with results of policies"), "it ran on the node alone");
+    assert!(
+        reason(row(&cluster, "/4.1.1")).contains("has no pod with results of policies"),
+        "it ran on the node alone"
+    );
     let nobody = scan_node(&with(&lab, Scope::Variant, from(RunsBy::Pod("nobody".to_owned())))).await.unwrap();
     assert_eq!(reason(row(&nobody, "/3.1.1")), "pod audit/nobody has no pod on a node of this variant");
     let other = KubeBench { benchmark: Some("cis-eks-1.7.0".parse().unwrap()), ..job };
