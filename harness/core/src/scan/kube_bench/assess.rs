@@ -60,8 +60,14 @@ pub fn assess(scope: Scope, about: &About, seen: &Seen) -> Result<Vec<ScanRow>, 
         let reason = format!("kube-bench ran {ran} instead of {}", name_in_kube_bench(&about.benchmark));
         return nothing(scope, about, &reason);
     }
-    let own = output.iter().flat_map(|output| &output.controls).filter(|control| scope.includes(control));
-    let mut found = rows(own, about).map_err(illegal)?;
+    let own = output.map(|output| Output {
+        controls: output.controls.into_iter().filter(|control| scope.includes(control)).collect(),
+        ..output
+    });
+    let mut found = match &own {
+        Some(own) => rows(own, about).map_err(illegal)?,
+        None => Vec::new(),
+    };
     found.extend(missing(scope, about, &found, &reason)?);
     Ok(found)
 }

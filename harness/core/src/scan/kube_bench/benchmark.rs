@@ -57,6 +57,14 @@ pub fn for_version(version: &KubernetesVersion) -> Option<&'static str> {
     }
 }
 
+/// The benchmark as controls are keyed by it: `cis-eks-1.8.0` of kube-bench's `eks-1.8.0`.
+///
+/// # Errors
+/// When the text is not a benchmark name with a version.
+pub fn key(of_kube_bench: &str) -> Result<Benchmark, NameError> {
+    format!("cis-{of_kube_bench}").parse()
+}
+
 /// What kube-bench calls a benchmark: `eks-1.8.0` of `cis-eks-1.8.0`.
 pub fn name_in_kube_bench(benchmark: &Benchmark) -> &str {
     benchmark.as_str().strip_prefix("cis-").unwrap_or(benchmark.as_str())

@@ -4,7 +4,7 @@ use amiproof_model::name::{Benchmark, CheckId, ControlId, NameError};
 use amiproof_model::verdict::{Evidence, Finding, Placement, Verdict};
 
 use super::benchmark::node_controls;
-use super::parse::{Control, Status};
+use super::parse::{Control, Output, Status};
 use crate::check::{Decision, ScanRow};
 
 /// The scanner's name in rows and records.
@@ -71,9 +71,9 @@ fn first_line(text: &str) -> &str {
 ///
 /// # Errors
 /// When kube-bench numbers a control in a way that is no control number.
-pub fn rows<'a>(controls: impl IntoIterator<Item = &'a Control>, about: &About) -> Result<Vec<ScanRow>, NameError> {
+pub fn rows(output: &Output, about: &About) -> Result<Vec<ScanRow>, NameError> {
     let mut rows: Vec<ScanRow> = Vec::new();
-    for control in controls {
+    for control in &output.controls {
         let new = row(control, about, verdict(control, &about.resource))?;
         match rows.iter_mut().find(|known| known.check == new.check) {
             Some(known) if known.decision.verdict != new.decision.verdict => {
