@@ -1,6 +1,6 @@
 //! `amiproof waiver`: what is wrong with the waivers, and waivers from other tools' lists.
 
-use amiproof_core::scan::kube_bench::benchmark::{NODE_CONTROLS, cluster_controls};
+use amiproof_core::scan::kube_bench::benchmark::{cluster_controls, node_controls};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::name::{Benchmark, VariantName};
 use amiproof_model::problem::Problem;
@@ -98,7 +98,7 @@ fn run_import(args: &WaiverImport, output: &Output) -> Result<ExitCode, Failure>
         WaiverForm::Inspec => waiver_import::inspec(name, &bytes, &defaults),
         WaiverForm::KubeBenchSkip => {
             let cluster = cluster_controls(&defaults.benchmark);
-            let nodes = NODE_CONTROLS.iter().map(|(number, _)| *number);
+            let nodes = node_controls(&defaults.benchmark).into_iter().map(|(number, _)| number);
             let known: Vec<String> = nodes.chain(cluster).map(str::to_owned).collect();
             waiver_import::kube_bench_skip(name, as_text()?, &defaults, &known)
         }
