@@ -6,6 +6,7 @@
 pub mod addon;
 pub mod benchmark;
 pub mod definition;
+pub mod eks_cis;
 pub mod front_door;
 pub mod kube_bench;
 pub mod kubelet_path;

@@ -1,7 +1,7 @@
 //! Every check that is not a workload, in the order of reports.
 
 use crate::definition::Definition;
-use crate::{addon, kube_bench, kubelet_path, node, os_cis};
+use crate::{addon, eks_cis, kube_bench, kubelet_path, node, os_cis};
 
 /// All checks. A file that is not listed here fails the tidy test.
 pub const CHECKS: &[&Definition] = &[
@@ -18,11 +18,12 @@ pub const CHECKS: &[&Definition] = &[
     &addon::controllers::CHECK,
     &kube_bench::node::CHECK,
     &kube_bench::cluster::CHECK,
+    &eks_cis::cluster::CHECK,
     &os_cis::inspector::CHECK,
 ];
 
 /// The names of all suites, in the order of reports; what `suites.include` and `suites.exclude` of a matrix may name.
-pub const SUITES: &[&str] = &["node", "kubelet-path", "workload", "addon", "kube-bench", "os-cis"];
+pub const SUITES: &[&str] = &["node", "kubelet-path", "workload", "addon", "kube-bench", "eks-cis", "os-cis"];
 
 #[cfg(test)]
 mod tests {

@@ -49,8 +49,12 @@ pub struct Clients {
     pub cloudformation: aws_sdk_cloudformation::Client,
     /// EC2.
     pub ec2: aws_sdk_ec2::Client,
+    /// ECR.
+    pub ecr: aws_sdk_ecr::Client,
     /// EKS.
     pub eks: aws_sdk_eks::Client,
+    /// Elastic Load Balancing: application and network load balancers.
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
     /// IAM.
     pub iam: aws_sdk_iam::Client,
     /// Inspector.
@@ -110,7 +114,9 @@ impl Clients {
             autoscaling: aws_sdk_autoscaling::Client::new(&config),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             ec2: aws_sdk_ec2::Client::new(&config),
+            ecr: aws_sdk_ecr::Client::new(&config),
             eks: aws_sdk_eks::Client::new(&config),
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
             inspector: aws_sdk_inspector2::Client::new(&config),
             ssm: aws_sdk_ssm::Client::new(&config),

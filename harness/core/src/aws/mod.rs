@@ -1,21 +1,28 @@
 //! AWS: the only place that builds SDK clients, and everything that amiproof asks of them.
 //!
 //! Reading order: [`error`] (whose fault an error is) and [`names`] (names and tags), then in the order of a run [`network`],
-//! [`cluster`], [`token`], [`addons`], [`ami`], [`launch_template`], [`node_group`] and [`instances`].
+//! [`cluster`], [`token`], [`addons`], [`ami`], [`launch_template`], [`node_group`] and [`instances`]. What audits read of an account:
+//! [`control_plane`], [`access`], [`node_roles`], [`registry`] and [`load_balancers`].
 
+pub mod access;
 pub mod addons;
 pub mod ami;
 mod autoscaling;
 mod clients;
 pub mod cluster;
+pub mod control_plane;
 pub mod error;
 pub(crate) mod evidence;
 pub mod instances;
 pub mod launch_template;
+pub mod load_balancers;
 pub mod names;
 pub mod network;
 pub mod node_group;
+pub mod node_roles;
+mod pages;
 pub mod presigned;
+pub mod registry;
 mod retry;
 pub mod ssm;
 pub mod token;

@@ -10,6 +10,7 @@ pub mod kubelet_path;
 pub mod namespace;
 pub mod nodes;
 pub mod objects;
+pub mod pages;
 mod retry;
 pub mod stay;
 pub mod storage;

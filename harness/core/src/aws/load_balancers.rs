@@ -1,0 +1,122 @@
+//! The load balancers that controllers made for a cluster, and what their listeners speak.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_elasticloadbalancingv2::types::{ActionTypeEnum, Listener as SdkListener, LoadBalancer as SdkLoadBalancer};
+
+use super::Clients;
+use super::error::{AwsError, Explain as _};
+use super::pages;
+
+/// DescribeTags takes at most 20 load balancers.
+const TAGS_AT_A_TIME: usize = 20;
+
+/// A load balancer of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadBalancer {
+    /// Its name.
+    pub name: String,
+    /// Whether the internet reaches it.
+    pub is_public: bool,
+    /// What it was made for, where its tags say so: `Service web/front`, `Ingress web/front`.
+    pub made_for: Option<String>,
+    /// What it listens on.
+    pub listeners: Vec<Listener>,
+}
+
+/// A listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The port.
+    pub port: i32,
+    /// `HTTP`, `HTTPS`, `TCP`, `TLS`, `UDP`, `TCP_UDP`, `GENEVE`, `QUIC` …
+    pub protocol: String,
+    /// Whether all it does is to send clients to HTTPS.
+    pub redirects_to_https: bool,
+}
+
+/// The application and network load balancers of a cluster: those that its tags say it owns. The AWS Load Balancer Controller tags
+/// with `elbv2.k8s.aws/cluster`, the older in-tree provider with `kubernetes.io/cluster/<name>`.
+///
+/// # Errors
+/// When Elastic Load Balancing does not answer, or may not be asked.
+pub async fn of_cluster(clients: &Clients, cluster: &str) -> Result<Vec<LoadBalancer>, AwsError> {
+    let all = pages::every(clients, async |marker| {
+        let answer = clients.elb.describe_load_balancers().set_marker(marker).send().await;
+        let answer = answer.explain("DescribeLoadBalancers", "load balancers")?;
+        Ok((answer.load_balancers.unwrap_or_default(), answer.next_marker))
+    })
+    .await?;
+    let mut found = Vec::new();
+    for some in all.chunks(TAGS_AT_A_TIME) {
+        let tags = tags(clients, some).await?;
+        for balancer in some {
+            let arn = balancer.load_balancer_arn().unwrap_or_default();
+            let Some(tags) = tags.get(arn).filter(|tags| belongs(tags, cluster)) else { continue };
+            found.push(LoadBalancer {
+                name: balancer.load_balancer_name().unwrap_or_default().to_owned(),
+                is_public: balancer.scheme().is_some_and(|scheme| scheme.as_str() == "internet-facing"),
+                made_for: made_for(tags),
+                listeners: listeners(clients, arn).await?,
+            });
+        }
+    }
+    Ok(found)
+}
+
+type Tags = BTreeMap<String, String>;
+
+async fn tags(clients: &Clients, balancers: &[SdkLoadBalancer]) -> Result<BTreeMap<String, Tags>, AwsError> {
+    let arns: Vec<String> = balancers.iter().filter_map(|balancer| balancer.load_balancer_arn.clone()).collect();
+    let answer = clients
+        .patiently(|| async {
+            let _place = clients.read_place().await;
+            let request = clients.elb.describe_tags().set_resource_arns(Some(arns.clone()));
+            request.send().await.explain("DescribeTags", "load balancers")
+        })
+        .await?;
+    let descriptions = answer.tag_descriptions.unwrap_or_default().into_iter();
+    Ok(descriptions
+        .map(|description| {
+            let pairs = description.tags.unwrap_or_default().into_iter();
+            let pairs = pairs.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()));
+            (description.resource_arn.unwrap_or_default(), pairs.collect())
+        })
+        .collect())
+}
+
+fn belongs(tags: &Tags, cluster: &str) -> bool {
+    tags.get("elbv2.k8s.aws/cluster").is_some_and(|name| name == cluster)
+        || tags.contains_key(&format!("kubernetes.io/cluster/{cluster}"))
+}
+
+fn made_for(tags: &Tags) -> Option<String> {
+    let of =
+        |kind: &str, keys: [&str; 2]| keys.iter().find_map(|key| tags.get(*key)).map(|name| format!("{kind} {name}"));
+    of("Service", ["service.k8s.aws/stack", "kubernetes.io/service-name"])
+        .or_else(|| of("Ingress", ["ingress.k8s.aws/stack", "kubernetes.io/ingress-name"]))
+}
+
+async fn listeners(clients: &Clients, arn: &str) -> Result<Vec<Listener>, AwsError> {
+    pages::every(clients, async |marker| {
+        let request = clients.elb.describe_listeners().load_balancer_arn(arn).set_marker(marker);
+        let answer = request.send().await.explain("DescribeListeners", format!("load balancer {arn}"))?;
+        Ok((answer.listeners.unwrap_or_default().iter().map(Listener::from).collect(), answer.next_marker))
+    })
+    .await
+}
+
+impl From<&SdkListener> for Listener {
+    fn from(listener: &SdkListener) -> Self {
+        let to_https = |action: &aws_sdk_elasticloadbalancingv2::types::Action| {
+            action.r#type() == Some(&ActionTypeEnum::Redirect)
+                && action.redirect_config().and_then(|redirect| redirect.protocol()) == Some("HTTPS")
+        };
+        let actions = listener.default_actions();
+        Self {
+            port: listener.port().unwrap_or_default(),
+            protocol: listener.protocol().map_or("unknown", |protocol| protocol.as_str()).to_owned(),
+            redirects_to_https: !actions.is_empty() && actions.iter().all(to_https),
+        }
+    }
+}

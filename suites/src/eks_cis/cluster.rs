@@ -1,0 +1,65 @@
+//! `eks-cis/cluster`: every control of the CIS Amazon EKS benchmark that fits the cluster, each a row.
+
+use std::time::Duration;
+
+use amiproof_core::check::{CheckError, ScanAnswer, Scope, always};
+use amiproof_core::context::Context;
+use amiproof_core::scan::kube_bench::benchmark as kube_bench;
+use amiproof_model::name::KubernetesVersion;
+use amiproof_model::report::Phase;
+use futures::FutureExt as _;
+
+use super::{collect, rows};
+use crate::benchmark::{self, Catalogue, CatalogueError};
+use crate::definition::{Definition, Work};
+
+/// Thousands of pods and hundreds of repositories are read well within it.
+const ATTEMPT: Duration = Duration::from_secs(900);
+
+/// See the module. Reported under this id only when the scan breaks.
+pub const CHECK: Definition = Definition {
+    id: "eks-cis/cluster",
+    title: "the controls of the CIS Amazon EKS benchmark are met, as AWS and Kubernetes answer",
+    scope: Scope::Cluster,
+    phase: Phase::KubeBench,
+    timeout: Some(ATTEMPT),
+    applies: always,
+    work: Work::Scan(|context| run(context).boxed()),
+};
+
+async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
+    let version = version(context).await?;
+    let catalogue = chosen(None, &version)?;
+    let by_kube_bench = kube_bench::for_version(&version).map(|name| format!("cis-{name}"));
+    let nodes_by = match by_kube_bench {
+        Some(name) => benchmark::find(&name).map_err(broken)?,
+        None => None,
+    };
+    let facts = collect::everything(context, catalogue, version).await;
+    rows::answer(catalogue, nodes_by, &facts)
+}
+
+/// The benchmark that the matrix names, else the newest that fits.
+fn chosen(configured: Option<&str>, version: &KubernetesVersion) -> Result<&'static Catalogue, CheckError> {
+    let found = match configured {
+        Some(name) => benchmark::find(name).map_err(broken)?,
+        None => benchmark::for_version(version).map_err(broken)?,
+    };
+    found.ok_or_else(|| {
+        let asked = configured.map_or_else(|| format!("Kubernetes {version}"), str::to_owned);
+        CheckError::Undecided(format!(
+            "there is no CIS EKS benchmark for {asked}: `amiproof controls` lists those there are"
+        ))
+    })
+}
+
+fn broken(error: &CatalogueError) -> CheckError {
+    CheckError::Undecided(error.to_string())
+}
+
+async fn version(context: &Context) -> Result<KubernetesVersion, CheckError> {
+    let asked = context.cluster.client().apiserver_version().await;
+    let info = asked.map_err(|error| CheckError::api("asking the API server for its version", error))?;
+    let minor: String = info.minor.chars().take_while(char::is_ascii_digit).collect();
+    format!("{}.{minor}", info.major).parse().map_err(|error| CheckError::api("the API server's version", error))
+}

@@ -1,0 +1,65 @@
+//! `cni-version`: whether the VPC CNI is the newest that EKS offers for the cluster.
+
+use amiproof_core::check::Decision;
+
+use super::facts::{Facts, Unseen, seen};
+use super::plugin;
+use super::question::{Question, finding, not_applicable, verdict, with_evidence};
+
+/// See the module.
+pub(crate) const QUESTION: Question = Question { id: "cni-version", assess };
+
+fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+    let versions = seen(&facts.account()?.cni_versions)?;
+    let Some(running) = plugin::vpc_cni_version(facts)? else {
+        return Ok(not_applicable("the VPC CNI does not run as the DaemonSet kube-system/aws-node"));
+    };
+    let newest = versions.iter().filter_map(|version| Some((numbers(version)?, version))).max();
+    let (Some((newest, name)), Some(own)) = (newest, numbers(&running)) else {
+        return Err(Unseen::Broken(format!(
+            "the versions of the VPC CNI cannot be compared: {running} and {versions:?}"
+        )));
+    };
+    let findings = (own < newest).then(|| {
+        let text = format!("runs {running}; EKS offers {name}");
+        let mend = "update the add-on: aws eks update-addon --addon-name vpc-cni --addon-version";
+        finding("kube-system/DaemonSet/aws-node", text, &format!("{mend} {name}"))
+    });
+    Ok(with_evidence(verdict(findings.into_iter().collect()), "versions that EKS offers", versions))
+}
+
+/// `v1.20.4-eksbuild.1` as numbers. An image without a build number is the first build of its version.
+fn numbers(version: &str) -> Option<[u32; 4]> {
+    let (version, build) =
+        version.trim_start_matches('v').split_once("-eksbuild.").unwrap_or((version.trim_start_matches('v'), "1"));
+    let mut parts = version.split('.').map(|part| part.parse().ok());
+    let numbers = [parts.next()??, parts.next()??, parts.next()??, build.parse().ok()?];
+    parts.next().is_none().then_some(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::testing::{account_of, clean, told};
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        for (running, answer) in [
+            ("v1.21.1-eksbuild.1", "pass"),
+            ("v1.21.2-eksbuild.1", "pass"),
+            ("v1.21.1", "pass"),
+            ("v1.9.3-eksbuild.1", "fail kube-system/DaemonSet/aws-node"),
+            ("latest", "broken"),
+        ] {
+            let mut facts = clean();
+            let workloads = facts.workloads.as_mut().unwrap();
+            workloads[0].containers[0].image =
+                format!("602401143452.dkr.ecr.us-west-2.amazonaws.com/amazon-k8s-cni:{running}");
+            assert_eq!(told(&QUESTION, &facts), answer, "{running}");
+        }
+        let mut facts = clean();
+        account_of(&mut facts).cni_versions = Ok(vec!["v1.9.0-eksbuild.2".into(), "v1.21.1-eksbuild.3".into()]);
+        assert_eq!(told(&QUESTION, &facts), "fail kube-system/DaemonSet/aws-node", "a later build of the same version");
+        assert_eq!(told(&QUESTION, &Facts { workloads: Ok(Vec::new()), ..clean() }), "not applicable");
+    }
+}

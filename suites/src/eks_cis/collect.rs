@@ -1,0 +1,238 @@
+//! Reads everything that the questions look at, each thing once.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use amiproof_core::cluster::{RUN_LABEL, pages};
+use amiproof_core::context::Context;
+use amiproof_model::name::KubernetesVersion;
+use futures::StreamExt as _;
+use k8s_openapi::api::admissionregistration::v1 as registration;
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::rbac::v1 as rbac;
+use k8s_openapi::api::storage::v1::CSIDriver;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::ListParams;
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use super::facts::admission::{Admission, looks_at_pods, pod_webhooks};
+use super::facts::kubernetes::{AwsAuth, Exposed, Namespace, Node, ServiceAccount};
+use super::facts::pods::{Workload, of_pod, together};
+use super::facts::rbac::Rbac;
+use super::facts::{Facts, Seen, Unseen};
+use super::{account, kubelet_protect_kernel_defaults};
+use crate::benchmark::Catalogue;
+
+/// Kubelets that are asked at the same time.
+const KUBELETS: usize = 8;
+
+/// Everything. What cannot be read is in the facts as such; nothing of it keeps the rest from being read.
+pub(crate) async fn everything(context: &Context, catalogue: &Catalogue, version: KubernetesVersion) -> Facts {
+    let reader = Reader::new(context).await;
+    let (workloads, service_accounts, rbac, policies, exposed, nodes, admission) = futures::join!(
+        reader.workloads(),
+        reader.service_accounts(),
+        reader.rbac(),
+        reader.network_policies(),
+        reader.exposed(),
+        reader.nodes(),
+        reader.admission()
+    );
+    let (default_services, csi_drivers, opaque_secrets, aws_auth) =
+        futures::join!(reader.default_services(), reader.csi_drivers(), reader.opaque_secrets(), reader.aws_auth());
+    let asks_kubelets = catalogue.asking(kubelet_protect_kernel_defaults::QUESTION.id).is_some();
+    let protects_kernel = reader.protects_kernel(&nodes, asks_kubelets).await;
+    let account = match &context.aws {
+        Some(clients) => Ok(account::read(clients, &context.matrix.cluster.name, &version, &workloads).await),
+        None => Err(Unseen::NoAccount),
+    };
+    Facts {
+        cluster: context.matrix.cluster.name.clone(),
+        approved_registries: None,
+        namespaces: reader.namespaces.clone(),
+        workloads,
+        service_accounts,
+        rbac,
+        network_policies: policies,
+        exposed,
+        default_services,
+        nodes,
+        admission,
+        csi_drivers,
+        opaque_secrets,
+        aws_auth,
+        protects_kernel,
+        account,
+    }
+}
+
+/// Reads Kubernetes, without what the run itself made.
+struct Reader {
+    client: Client,
+    namespaces: Seen<Vec<Namespace>>,
+    own: Vec<String>,
+}
+
+impl Reader {
+    async fn new(context: &Context) -> Self {
+        let client = context.cluster.client();
+        let listed = list::<core::Namespace, _>(&client, "list namespaces", &ListParams::default(), |namespace| {
+            Some(Namespace { name: namespace.name_any(), labels: namespace.labels().clone() })
+        })
+        .await;
+        let is_own = |namespace: &Namespace| namespace.labels.contains_key(RUN_LABEL);
+        let own = listed.iter().flatten().filter(|namespace| is_own(namespace)).map(|own| own.name.clone()).collect();
+        let namespaces = listed.map(|all| all.into_iter().filter(|namespace| !is_own(namespace)).collect());
+        Self { client, namespaces, own }
+    }
+
+    /// Objects of all namespaces but the run's own, and without those that the run labelled.
+    async fn all<K, T>(&self, what: &str, mut keep: impl FnMut(K) -> Option<T>) -> Seen<Vec<T>>
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        list(&self.client, what, &ListParams::default(), |object: K| {
+            let of_run = object.labels().contains_key(RUN_LABEL)
+                || object.namespace().is_some_and(|namespace| self.own.contains(&namespace));
+            if of_run { None } else { keep(object) }
+        })
+        .await
+    }
+
+    async fn workloads(&self) -> Seen<Vec<Workload>> {
+        let pods = self.all("list pods in all namespaces", |pod: core::Pod| of_pod(&pod)).await?;
+        Ok(together(pods))
+    }
+
+    async fn service_accounts(&self) -> Seen<Vec<ServiceAccount>> {
+        self.all("list serviceaccounts in all namespaces", |account: core::ServiceAccount| Some(account.into())).await
+    }
+
+    async fn rbac(&self) -> Seen<Rbac> {
+        let mut roles = self.all("list clusterroles", |role: rbac::ClusterRole| Some(role.into())).await?;
+        roles.extend(self.all("list roles in all namespaces", |role: rbac::Role| Some(role.into())).await?);
+        let of_cluster = |binding: rbac::ClusterRoleBinding| Some(binding.into());
+        let mut bindings = self.all("list clusterrolebindings", of_cluster).await?;
+        let of_namespace = |binding: rbac::RoleBinding| Some(binding.into());
+        bindings.extend(self.all("list rolebindings in all namespaces", of_namespace).await?);
+        Ok(Rbac { roles, bindings })
+    }
+
+    async fn network_policies(&self) -> Seen<BTreeMap<String, usize>> {
+        let namespaces =
+            self.all("list networkpolicies in all namespaces", |policy: NetworkPolicy| policy.namespace()).await?;
+        Ok(counted(namespaces))
+    }
+
+    async fn exposed(&self) -> Seen<Vec<Exposed>> {
+        let services = |service: core::Service| Exposed::service(&service);
+        let mut exposed = self.all("list services in all namespaces", services).await?;
+        let ingresses = |ingress: Ingress| Some(Exposed::ingress(&ingress));
+        exposed.extend(self.all("list ingresses in all namespaces", ingresses).await?);
+        Ok(exposed)
+    }
+
+    async fn nodes(&self) -> Seen<Vec<Node>> {
+        self.all("list nodes", |node: core::Node| Some(node.into())).await
+    }
+
+    async fn admission(&self) -> Seen<Admission> {
+        let webhooks = |configuration: registration::ValidatingWebhookConfiguration| Some(pod_webhooks(&configuration));
+        let pod_webhooks = self.all("list validatingwebhookconfigurations", webhooks).await?.concat();
+        let kinds = |kind: CustomResourceDefinition| Some(kind.name_any());
+        let kinds = self.all("list customresourcedefinitions", kinds).await?;
+        Ok(Admission { pod_webhooks, pod_policies: self.pod_policies().await?, kinds })
+    }
+
+    /// Policies that look at pods and that a binding puts into force. Clusters older than 1.30 do not have the kind.
+    async fn pod_policies(&self) -> Seen<Vec<String>> {
+        let policies =
+            |policy: registration::ValidatingAdmissionPolicy| looks_at_pods(&policy).then(|| policy.name_any());
+        let policies = self.all("list validatingadmissionpolicies", policies).await;
+        let Some(policies) = absent_is_empty(policies)? else { return Ok(Vec::new()) };
+        let bound = |binding: registration::ValidatingAdmissionPolicyBinding| Some(binding.spec.policy_name);
+        let bound = self.all("list validatingadmissionpolicybindings", bound).await?;
+        Ok(policies.into_iter().filter(|policy| bound.contains(policy)).collect())
+    }
+
+    async fn default_services(&self) -> Seen<Vec<String>> {
+        let services: Api<core::Service> = Api::namespaced(self.client.clone(), "default");
+        let kept = pages::kept(&services, &ListParams::default(), |service| Some(service.name_any())).await;
+        kept.map_err(|error| Unseen::kube("list services in the namespace default", &error))
+    }
+
+    async fn csi_drivers(&self) -> Seen<Vec<String>> {
+        self.all("list csidrivers", |driver: CSIDriver| Some(driver.name_any())).await
+    }
+
+    /// Only metadata is asked for, so that no secret leaves the cluster.
+    async fn opaque_secrets(&self) -> Seen<BTreeMap<String, usize>> {
+        let secrets: Api<core::Secret> = Api::all(self.client.clone());
+        let mut page = ListParams::default().fields("type=Opaque").limit(500);
+        let mut namespaces = Vec::new();
+        loop {
+            let list = secrets.list_metadata(&page).await;
+            let list = list.map_err(|error| Unseen::kube("list secrets in all namespaces", &error))?;
+            namespaces.extend(list.items.iter().filter_map(ResourceExt::namespace));
+            match list.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) if page.continue_token.as_ref() != Some(&token) => page.continue_token = Some(token),
+                _ => break,
+            }
+        }
+        Ok(counted(namespaces.into_iter().filter(|namespace| !self.own.contains(namespace)).collect()))
+    }
+
+    async fn aws_auth(&self) -> Seen<Option<AwsAuth>> {
+        let maps: Api<core::ConfigMap> = Api::namespaced(self.client.clone(), "kube-system");
+        let map = maps.get_opt("aws-auth").await;
+        let map = map.map_err(|error| Unseen::kube("get the configmap kube-system/aws-auth", &error))?;
+        map.map(|map| AwsAuth::read(&map.data.unwrap_or_default()).map_err(Unseen::Broken)).transpose()
+    }
+
+    async fn protects_kernel(&self, nodes: &Seen<Vec<Node>>, is_asked: bool) -> Seen<Vec<(String, Seen<bool>)>> {
+        if !is_asked {
+            return Ok(Vec::new());
+        }
+        let linux = super::facts::seen(nodes)?.iter().filter(|node| !node.is_windows);
+        let names: Vec<String> = linux.map(|node| node.name.clone()).collect();
+        let asked = names.into_iter().map(|name| {
+            let client = self.client.clone();
+            async move {
+                let answer = kubelet_protect_kernel_defaults::ask(&client, &name).await;
+                (name, answer)
+            }
+        });
+        Ok(futures::stream::iter(asked).buffered(KUBELETS).collect().await)
+    }
+}
+
+async fn list<K, T>(client: &Client, what: &str, params: &ListParams, keep: impl FnMut(K) -> Option<T>) -> Seen<Vec<T>>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    pages::kept(&Api::all(client.clone()), params, keep).await.map_err(|error| match &error {
+        // The API server does not serve this kind.
+        kube::Error::Api(status) if status.code == 404 => Unseen::Broken(format!("{ABSENT} to {what}")),
+        error => Unseen::kube(what, error),
+    })
+}
+
+/// How the answer to a kind that is not served begins.
+const ABSENT: &str = "the API server has no kind";
+
+fn absent_is_empty<T>(listed: Seen<T>) -> Seen<Option<T>> {
+    match listed {
+        Err(Unseen::Broken(reason)) if reason.starts_with(ABSENT) => Ok(None),
+        listed => listed.map(Some),
+    }
+}
+
+fn counted(namespaces: Vec<String>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for namespace in namespaces {
+        *counts.entry(namespace).or_default() += 1;
+    }
+    counts
+}

@@ -1,0 +1,83 @@
+//! `dedicated-service-accounts`: rights in AWS that every pod of a node can take, because the node has them.
+
+use amiproof_core::check::Decision;
+
+use super::facts::{Facts, Unseen, seen};
+use super::question::{Question, finding, not_applicable, verdict};
+
+/// See the module.
+pub(crate) const QUESTION: Question = Question { id: "dedicated-service-accounts", assess };
+
+/// Managed policies that are for the node itself: joining and pulling (EKS user guide, node IAM role), Systems Manager, CloudWatch's
+/// agent and Inspector's CIS scan. The VPC CNI's stands here because EKS accepts it on the node.
+const OF_NODES: [&str; 9] = [
+    "AmazonEKSWorkerNodePolicy",
+    "AmazonEKSWorkerNodeMinimalPolicy",
+    "AmazonEC2ContainerRegistryReadOnly",
+    "AmazonEC2ContainerRegistryPullOnly",
+    "AmazonEKS_CNI_Policy",
+    "AmazonSSMManagedInstanceCore",
+    "AmazonSSMManagedEC2InstanceDefaultPolicy",
+    "CloudWatchAgentServerPolicy",
+    "AmazonInspector2ManagedCisPolicy",
+];
+
+fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+    let roles = seen(&facts.account()?.node_roles)?;
+    if roles.is_empty() {
+        return Ok(not_applicable("the cluster has no managed node group whose role could be read"));
+    }
+    let remediation = "give the rights to the service account that needs them, by EKS Pod Identity or an IAM role for service \
+                       accounts, and take them from the node";
+    let mut findings = Vec::new();
+    for (arn, role) in roles {
+        let policies = seen(&role.policies)?;
+        let managed =
+            policies.managed.iter().filter(|policy| !is_of_nodes(policy)).map(|policy| name(policy).to_owned());
+        let inline = policies.inline.iter().map(|name| format!("{name} (inline)"));
+        let beyond: Vec<String> = managed.chain(inline).collect();
+        if !beyond.is_empty() {
+            let text = format!("gives every pod of its nodes {}", beyond.join(", "));
+            findings.push(
+                finding(format!("IAM role {arn}"), text, remediation)
+                    .with_detail(format!("node groups {}", role.groups.join(", "))),
+            );
+        }
+    }
+    Ok(verdict(findings))
+}
+
+fn name(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+fn is_of_nodes(arn: &str) -> bool {
+    // AWS's own, not a policy of the customer under the same name.
+    arn.contains(":iam::aws:policy/") && OF_NODES.contains(&name(arn))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::testing::{account_of, clean, told};
+    use super::*;
+
+    #[test]
+    fn what_a_node_needs_is_fine_and_what_a_workload_needs_is_not() {
+        let role = "fail IAM role arn:aws:iam::111122223333:role/node";
+        for (managed, inline, answer) in [
+            (&["arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"][..], &[][..], "pass"),
+            (&["arn:aws-cn:iam::aws:policy/AmazonEKSWorkerNodePolicy"], &[], "pass"),
+            (&["arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"], &[], role),
+            (&["arn:aws:iam::111122223333:policy/AmazonEKSWorkerNodePolicy"], &[], role),
+            (&[], &["read-bucket"], role),
+        ] {
+            let mut facts = clean();
+            for found in account_of(&mut facts).node_roles.as_mut().unwrap().values_mut() {
+                let policies = found.policies.as_mut().unwrap();
+                policies.managed = managed.iter().map(ToString::to_string).collect();
+                policies.inline = inline.iter().map(ToString::to_string).collect();
+            }
+            assert_eq!(told(&QUESTION, &facts), answer, "{managed:?} {inline:?}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! `default-namespace`: what lives in the namespace that nobody made.
+
+use amiproof_core::check::Decision;
+
+use super::facts::{Facts, Unseen, seen};
+use super::question::{Question, finding, verdict};
+
+/// See the module.
+pub(crate) const QUESTION: Question = Question { id: "default-namespace", assess };
+
+fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+    let remediation = "move it to a namespace of its own, where rights, quotas and policies can be given";
+    let workloads = facts.own_workloads()?.into_iter().filter(|workload| workload.namespace == "default");
+    let mut findings: Vec<_> =
+        workloads.map(|workload| finding(workload.resource(), "runs in the namespace default", remediation)).collect();
+    // The API server's own Service is always there.
+    let services = seen(&facts.default_services)?.iter().filter(|name| *name != "kubernetes");
+    findings.extend(
+        services.map(|name| finding(format!("default/Service/{name}"), "is in the namespace default", remediation)),
+    );
+    Ok(verdict(findings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::testing::{clean, spoil, told};
+    use super::*;
+
+    #[test]
+    fn pods_and_services_of_people_are_found_and_the_api_servers_own_is_not() {
+        assert_eq!(told(&QUESTION, &clean()), "pass");
+        let mut facts = clean();
+        facts.default_services.as_mut().unwrap().push("shop".to_owned());
+        spoil(&mut facts, |front| front.namespace = "default".to_owned());
+        assert_eq!(told(&QUESTION, &facts), "fail default/Deployment/front, default/Service/shop");
+    }
+}

@@ -1,0 +1,62 @@
+//! `default-service-accounts`: whether the accounts that every namespace has are idle.
+
+use amiproof_core::check::Decision;
+
+use super::facts::{Facts, Unseen, seen};
+use super::question::{Question, finding, verdict};
+use super::system;
+
+/// See the module.
+pub(crate) const QUESTION: Question = Question { id: "default-service-accounts", assess };
+
+fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+    let mut findings = Vec::new();
+    let accounts = seen(&facts.service_accounts)?.iter();
+    for account in accounts.filter(|account| account.name == "default" && !system::is_namespace(&account.namespace)) {
+        if account.automount != Some(false) {
+            let resource = format!("{}/ServiceAccount/default", account.namespace);
+            let mend = "set automountServiceAccountToken: false on it";
+            findings.push(finding(resource, "gives its token to every pod that names no account", mend));
+        }
+    }
+    for binding in &seen(&facts.rbac)?.bindings {
+        for subject in &binding.subjects {
+            let is_default = subject.kind == "ServiceAccount" && subject.name == "default";
+            if is_default && !system::is_namespace(&subject.namespace) {
+                let mend = "bind the role to a service account of the workload's own";
+                let text = format!("gives {subject} the role {}", binding.role);
+                findings.push(finding(binding.resource(), text, mend));
+            }
+        }
+    }
+    for workload in facts.own_workloads()?.into_iter().filter(|workload| workload.service_account == "default") {
+        let mend = "give the workload a service account of its own";
+        findings.push(finding(workload.resource(), "runs as the service account default", mend));
+    }
+    Ok(verdict(findings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::testing::{account, bound, clean, spoil, subject, told};
+    use super::*;
+
+    #[test]
+    fn tokens_rights_and_pods_of_default_accounts_are_each_found() {
+        assert_eq!(told(&QUESTION, &clean()), "pass");
+        let mut facts = clean();
+        facts.service_accounts.as_mut().unwrap().push(account("shop", "default", None));
+        assert_eq!(told(&QUESTION, &facts), "fail shop/ServiceAccount/default");
+        let mut facts = clean();
+        facts.service_accounts.as_mut().unwrap().push(account("kube-system", "default", None));
+        assert_eq!(told(&QUESTION, &facts), "pass", "the system's own");
+        let mut facts = clean();
+        let mut who = subject("ServiceAccount", "default");
+        who.namespace = "web".to_owned();
+        facts.rbac.as_mut().unwrap().bindings.push(bound(Some("web"), "b", "view", who));
+        assert_eq!(told(&QUESTION, &facts), "fail web/RoleBinding/b");
+        let mut facts = clean();
+        spoil(&mut facts, |front| front.service_account = "default".to_owned());
+        assert_eq!(told(&QUESTION, &facts), "fail web/Deployment/front");
+    }
+}

@@ -1,0 +1,66 @@
+//! The account behind the cluster, as far as questions look.
+
+use std::collections::BTreeMap;
+
+use amiproof_core::aws::control_plane::{ControlPlane, FargateProfile};
+use amiproof_core::aws::load_balancers::LoadBalancer;
+use amiproof_core::aws::node_roles::RolePolicies;
+use amiproof_core::aws::registry::{Repository, Scanning};
+
+use super::Seen;
+
+/// What an account says about a cluster. Each part may be unseen by itself, because each needs a permission of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    /// The account, 12 digits.
+    pub(crate) id: Seen<String>,
+    /// The region.
+    pub(crate) region: String,
+    /// The cluster's settings.
+    pub(crate) control_plane: Seen<ControlPlane>,
+    /// OpenID Connect providers beside IAM.
+    pub(crate) identity_providers: Seen<Vec<String>>,
+    /// Fargate profiles.
+    pub(crate) fargate: Seen<Vec<FargateProfile>>,
+    /// Versions of the VPC CNI that EKS offers for the cluster.
+    pub(crate) cni_versions: Seen<Vec<String>>,
+    /// Principals of access entries.
+    pub(crate) principals: Seen<Vec<String>>,
+    /// Those that are administrators of the cluster.
+    pub(crate) administrators: Seen<Vec<String>>,
+    /// Roles of nodes, by ARN.
+    pub(crate) node_roles: Seen<BTreeMap<String, NodeRole>>,
+    /// Public addresses of instances, by instance id.
+    pub(crate) public_addresses: Seen<BTreeMap<String, String>>,
+    /// Subnets of node groups that give out public addresses.
+    pub(crate) public_subnets: Seen<Vec<String>>,
+    /// How the registry scans.
+    pub(crate) scanning: Seen<Scanning>,
+    /// Repositories of the registry.
+    pub(crate) repositories: Seen<Vec<Repository>>,
+    /// Policies of those repositories whose images run in the cluster; `None` for one without.
+    pub(crate) repository_policies: Seen<BTreeMap<String, Option<String>>>,
+    /// The cluster's load balancers.
+    pub(crate) load_balancers: Seen<Vec<LoadBalancer>>,
+}
+
+/// The role of nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NodeRole {
+    /// The node groups whose nodes have it.
+    pub(crate) groups: Vec<String>,
+    /// Its policies.
+    pub(crate) policies: Seen<RolePolicies>,
+    /// Those of the actions that change the registry which it may call.
+    pub(crate) may_change_registry: Seen<Vec<String>>,
+}
+
+/// The actions that put an image into the registry, take one away, or change who may (service authorization reference, ECR).
+pub(crate) const REGISTRY_CHANGES: [&str; 6] = [
+    "ecr:PutImage",
+    "ecr:CompleteLayerUpload",
+    "ecr:BatchDeleteImage",
+    "ecr:CreateRepository",
+    "ecr:DeleteRepository",
+    "ecr:SetRepositoryPolicy",
+];

@@ -1,0 +1,111 @@
+//! What was read of a cluster and its account, once, for all questions. What could not be read says why.
+
+pub(crate) mod account;
+pub(crate) mod admission;
+pub(crate) mod kubernetes;
+pub(crate) mod pods;
+pub(crate) mod rbac;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use amiproof_core::aws::{AwsError, Class};
+
+pub(crate) use self::account::Account;
+use self::admission::Admission;
+use self::kubernetes::{AwsAuth, Exposed, Namespace, Node, ServiceAccount};
+use self::pods::Workload;
+use self::rbac::Rbac;
+
+/// What was read, or why it was not.
+pub(crate) type Seen<T> = Result<T, Unseen>;
+
+/// Why something was not read. None of them is ever a pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unseen {
+    /// The cluster is tested by kubeconfig alone.
+    NoAccount,
+    /// The caller may not ask; names the permission.
+    Denied(String),
+    /// There was no usable answer.
+    Broken(String),
+}
+
+impl Unseen {
+    /// Reads the refusal of an AWS API; `action` is the IAM action that the call needs: `eks:DescribeCluster`.
+    pub(crate) fn aws(action: &str, error: &AwsError) -> Self {
+        match error.class {
+            Class::AccessDenied => Self::Denied(format!("the IAM action {action}")),
+            _ => Self::Broken(error.to_string()),
+        }
+    }
+
+    /// Reads the refusal of the Kubernetes API; `what` is `list pods`.
+    pub(crate) fn kube(what: &str, error: &kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) if matches!(status.code, 401 | 403) => {
+                Self::Denied(format!("the Kubernetes permission to {what}"))
+            }
+            error => Self::Broken(format!("the API server's answer to {what}: {error}")),
+        }
+    }
+}
+
+/// Everything that the questions look at.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    /// The cluster's name in EKS, or the kubeconfig context.
+    pub(crate) cluster: String,
+    /// Registries whose images are approved, as the matrix says; `None` where it says nothing.
+    pub(crate) approved_registries: Option<Vec<String>>,
+    /// Namespaces that are not this run's own.
+    pub(crate) namespaces: Seen<Vec<Namespace>>,
+    /// What runs, by the controller that runs it.
+    pub(crate) workloads: Seen<Vec<Workload>>,
+    /// Service accounts.
+    pub(crate) service_accounts: Seen<Vec<ServiceAccount>>,
+    /// Roles and bindings.
+    pub(crate) rbac: Seen<Rbac>,
+    /// How many NetworkPolicies each namespace has; those without any are not in it.
+    pub(crate) network_policies: Seen<std::collections::BTreeMap<String, usize>>,
+    /// Services of type LoadBalancer, and Ingresses.
+    pub(crate) exposed: Seen<Vec<Exposed>>,
+    /// Names of Services in the namespace default.
+    pub(crate) default_services: Seen<Vec<String>>,
+    /// Nodes.
+    pub(crate) nodes: Seen<Vec<Node>>,
+    /// What admits objects, and which kinds the cluster has.
+    pub(crate) admission: Seen<Admission>,
+    /// Names of CSI drivers.
+    pub(crate) csi_drivers: Seen<Vec<String>>,
+    /// How many Secrets of type Opaque each namespace has.
+    pub(crate) opaque_secrets: Seen<std::collections::BTreeMap<String, usize>>,
+    /// The ConfigMap kube-system/aws-auth; `None` where there is none.
+    pub(crate) aws_auth: Seen<Option<AwsAuth>>,
+    /// `protectKernelDefaults` of each Linux node's kubelet, by node; read only where a question asks for it.
+    pub(crate) protects_kernel: Seen<Vec<(String, Seen<bool>)>>,
+    /// The account.
+    pub(crate) account: Seen<Account>,
+}
+
+/// What was read, or why not, for `?`.
+pub(crate) fn seen<T>(fact: &Seen<T>) -> Result<&T, Unseen> {
+    fact.as_ref().map_err(Clone::clone)
+}
+
+impl Facts {
+    /// Namespaces that people made: not the system's.
+    pub(crate) fn own_namespaces(&self) -> Result<Vec<&Namespace>, Unseen> {
+        Ok(seen(&self.namespaces)?.iter().filter(|namespace| !super::system::is_namespace(&namespace.name)).collect())
+    }
+
+    /// What runs in namespaces that people made.
+    pub(crate) fn own_workloads(&self) -> Result<Vec<&Workload>, Unseen> {
+        let workloads = seen(&self.workloads)?.iter();
+        Ok(workloads.filter(|workload| !super::system::is_namespace(&workload.namespace)).collect())
+    }
+
+    /// The account, or why there is none.
+    pub(crate) fn account(&self) -> Result<&Account, Unseen> {
+        seen(&self.account)
+    }
+}

@@ -1,0 +1,53 @@
+//! Who outside of the system may do something, as findings.
+
+use amiproof_core::check::Decision;
+
+use super::facts::{Facts, Unseen, seen};
+use super::question::{finding, verdict, with_evidence};
+
+/// A right that few should have.
+pub(crate) struct Right {
+    /// Verbs, any of which is meant.
+    pub(crate) verbs: &'static [&'static str],
+    /// The API group.
+    pub(crate) group: &'static str,
+    /// Resources, any of which is meant.
+    pub(crate) resources: &'static [&'static str],
+    /// Whether the right in a single namespace is fine, unless a crowd holds it.
+    pub(crate) fine_in_namespace: bool,
+    /// What to do about it.
+    pub(crate) remediation: &'static str,
+}
+
+/// A finding for everybody outside of the system who holds one of some rights; holders within a namespace, where that is fine, are
+/// evidence.
+pub(crate) fn assess(facts: &Facts, rights: &[Right]) -> Result<Decision, Unseen> {
+    let rbac = seen(&facts.rbac)?;
+    let (mut findings, mut fine) = (Vec::new(), Vec::new());
+    for right in rights {
+        for resource in right.resources {
+            for holder in rbac.holders(right.verbs, right.group, resource) {
+                let (who, verb) = (holder.subject, holder.verb);
+                let place = match &holder.binding.namespace {
+                    None => "in every namespace".to_owned(),
+                    Some(namespace) => format!("in the namespace {namespace}"),
+                };
+                let line = format!("{who} may {verb} {resource} {place}");
+                if right.fine_in_namespace && !holder.everywhere() && !holder.is_crowd() {
+                    fine.push(format!("{line} ({})", holder.binding.resource()));
+                } else {
+                    findings.push(
+                        finding(holder.binding.resource(), line, right.remediation)
+                            .with_detail(format!("role {}", holder.binding.role)),
+                    );
+                }
+            }
+        }
+    }
+    // The same binding can give a right on several resources: one finding for each binding and subject is enough.
+    findings.dedup_by(|later, first| {
+        let who = |summary: &str| summary.split(" may ").next().unwrap_or_default().to_owned();
+        later.resource == first.resource && who(&later.summary) == who(&first.summary)
+    });
+    Ok(with_evidence(verdict(findings), "who may, in single namespaces", &fine))
+}

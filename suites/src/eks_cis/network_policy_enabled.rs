@@ -1,0 +1,56 @@
+//! `network-policy-enabled`: whether NetworkPolicies both exist where pods run and are enforced.
+
+use std::collections::BTreeSet;
+
+use amiproof_core::check::Decision;
+
+use super::cni_network_policy::SWITCH_ON;
+use super::facts::{Facts, Unseen, seen};
+use super::plugin::{self, Enforcement};
+use super::question::{Question, finding, manual, verdict};
+
+/// See the module.
+pub(crate) const QUESTION: Question = Question { id: "network-policy-enabled", assess };
+
+fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+    let policies = seen(&facts.network_policies)?;
+    let workloads = facts.own_workloads()?;
+    let in_use: BTreeSet<&str> = workloads.iter().map(|workload| workload.namespace.as_str()).collect();
+    let enforcement = plugin::enforcement(facts)?;
+    let mut findings = Vec::new();
+    if enforcement == Enforcement::SwitchedOff {
+        findings.push(finding("kube-system/DaemonSet/aws-node", "NetworkPolicies are not enforced", SWITCH_ON));
+    }
+    let mend = "create a NetworkPolicy that denies by default, then one for each connection that is needed";
+    let bare = in_use.into_iter().filter(|namespace| !policies.contains_key(*namespace));
+    findings.extend(
+        bare.map(|namespace| finding(format!("Namespace/{namespace}"), "runs pods without a NetworkPolicy", mend)),
+    );
+    if findings.is_empty() && enforcement == Enforcement::Unknown {
+        return Ok(manual(
+            "whether the network plug-in enforces NetworkPolicies: none that amiproof knows runs as a DaemonSet",
+        ));
+    }
+    Ok(verdict(findings))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::facts::testing::{clean, told};
+    use super::*;
+
+    #[test]
+    fn policies_must_exist_and_be_enforced() {
+        assert_eq!(told(&QUESTION, &clean()), "pass");
+        let bare = Facts { network_policies: Ok(BTreeMap::new()), ..clean() };
+        assert_eq!(told(&QUESTION, &bare), "fail Namespace/web");
+        let mut off = clean();
+        off.workloads.as_mut().unwrap()[0].containers.pop();
+        assert_eq!(told(&QUESTION, &off), "fail kube-system/DaemonSet/aws-node");
+        let mut unknown = clean();
+        unknown.workloads.as_mut().unwrap().remove(0);
+        assert_eq!(told(&QUESTION, &unknown), "manual");
+    }
+}

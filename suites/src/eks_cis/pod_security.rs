@@ -1,0 +1,177 @@
+//! What namespaces admit and what runs in them, for every question about pods.
+//!
+//! PodSecurityPolicy left Kubernetes with 1.25; since then Pod Security admission decides by the label
+//! `pod-security.kubernetes.io/enforce` of a namespace (Kubernetes documentation, Pod Security Standards). A namespace without it
+//! admits everything: EKS leaves the cluster's default at `privileged` (EKS user guide, pod security standards).
+
+use std::collections::BTreeSet;
+
+use amiproof_core::check::Decision;
+use amiproof_model::verdict::Finding;
+
+use super::facts::kubernetes::Namespace;
+use super::facts::pods::{Container, Workload};
+use super::facts::{Facts, Unseen, seen};
+use super::question::{finding, manual, verdict, with_evidence};
+
+/// The label that decides.
+const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+
+/// A profile of the Pod Security Standards that forbids something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// No known ways to escalate privileges.
+    Baseline,
+    /// Hardened; forbids all that baseline forbids.
+    Restricted,
+}
+
+impl Profile {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Restricted => "restricted",
+        }
+    }
+
+    /// Whether a namespace with this label refuses what the profile forbids.
+    fn is_enforced_by(self, label: Option<&String>) -> bool {
+        match label.map(String::as_str) {
+            Some("restricted") => true,
+            Some("baseline") => self == Self::Baseline,
+            _ => false,
+        }
+    }
+}
+
+/// Something that pods should not have.
+pub(crate) struct Rule {
+    /// What it is, behind "admits": `privileged containers`.
+    pub(crate) what: &'static str,
+    /// The mildest profile that forbids it.
+    pub(crate) forbidden_by: Profile,
+    /// What a running workload has of it, one line each.
+    pub(crate) broken_by: fn(&Workload) -> Vec<String>,
+    /// What to do about a workload.
+    pub(crate) remediation: &'static str,
+}
+
+/// A line for each Linux container that breaks a rule: `container app runs as root`.
+pub(crate) fn containers(workload: &Workload, breaks: impl Fn(&Container) -> bool, how: &str) -> Vec<String> {
+    if workload.is_windows {
+        return Vec::new();
+    }
+    let names: BTreeSet<&str> = workload
+        .containers
+        .iter()
+        .filter(|container| breaks(container))
+        .map(|container| container.name.as_str())
+        .collect();
+    names.into_iter().map(|name| format!("container {name} {how}")).collect()
+}
+
+/// What runs against the rule is a finding, and so is a namespace in use that admits it. Where something else than Pod Security
+/// may refuse pods as well, a person must look at that.
+pub(crate) fn assess(facts: &Facts, rule: &Rule) -> Result<Decision, Unseen> {
+    let workloads = facts.own_workloads()?;
+    let running: Vec<Finding> = workloads.iter().filter_map(|workload| broken(rule, workload)).collect();
+    let in_use: BTreeSet<&str> = workloads.iter().map(|workload| workload.namespace.as_str()).collect();
+    let namespaces = facts.own_namespaces()?;
+    let open: Vec<&Namespace> = namespaces
+        .into_iter()
+        .filter(|namespace| in_use.contains(namespace.name.as_str()))
+        .filter(|namespace| !rule.forbidden_by.is_enforced_by(namespace.labels.get(ENFORCE)))
+        .collect();
+    if open.is_empty() {
+        return Ok(verdict(running));
+    }
+    let guards = seen(&facts.admission)?.guards();
+    let told: Vec<Finding> = open.iter().map(|namespace| admits(rule, namespace)).collect();
+    if guards.is_empty() {
+        return Ok(verdict(running.into_iter().chain(told).collect()));
+    }
+    let decision = match running.is_empty() {
+        true => manual(format!(
+            "whether {} refuse {}: {} namespaces in use are without the label {ENFORCE} that would",
+            guards.join(", "),
+            rule.what,
+            open.len()
+        )),
+        false => verdict(running),
+    };
+    let lines: Vec<String> = open.iter().map(|namespace| namespace.name.clone()).collect();
+    Ok(with_evidence(decision, "namespaces whose label admits it", &lines))
+}
+
+fn broken(rule: &Rule, workload: &Workload) -> Option<Finding> {
+    let lines = (rule.broken_by)(workload);
+    let first = lines.first()?.clone();
+    Some(finding(workload.resource(), first, rule.remediation).with_detail(lines.join("\n")))
+}
+
+fn admits(rule: &Rule, namespace: &Namespace) -> Finding {
+    let level = namespace.labels.get(ENFORCE).map_or("no", String::as_str);
+    let remediation = format!("kubectl label namespace {} {ENFORCE}={}", namespace.name, rule.forbidden_by.word());
+    let text = format!("admits {}: it enforces {level} profile", rule.what);
+    finding(format!("Namespace/{}", namespace.name), text, &remediation)
+}
+
+#[cfg(test)]
+mod tests {
+    use amiproof_model::verdict::Verdict;
+
+    use super::super::facts::admission::Admission;
+    use super::super::facts::testing::{clean, namespace, spoil, told};
+    use super::super::{privileged, root_containers};
+    use super::*;
+
+    fn with_label(level: Option<&str>) -> Facts {
+        let admission = Ok(Admission::default());
+        Facts { namespaces: Ok(vec![namespace("default", None), namespace("web", level)]), admission, ..clean() }
+    }
+
+    #[test]
+    fn a_namespace_in_use_must_enforce_a_profile_that_forbids_it() {
+        for (level, of_baseline, of_restricted) in [
+            (Some("restricted"), "pass", "pass"),
+            (Some("baseline"), "pass", "fail Namespace/web"),
+            (Some("privileged"), "fail Namespace/web", "fail Namespace/web"),
+            (None, "fail Namespace/web", "fail Namespace/web"),
+        ] {
+            let facts = with_label(level);
+            assert_eq!(told(&privileged::QUESTION, &facts), of_baseline, "{level:?}");
+            assert_eq!(told(&root_containers::QUESTION, &facts), of_restricted, "{level:?}");
+        }
+    }
+
+    #[test]
+    fn what_runs_counts_whatever_the_label_says_because_labels_do_not_touch_running_pods() {
+        let mut facts = with_label(Some("restricted"));
+        spoil(&mut facts, |front| front.containers[0].is_privileged = true);
+        assert_eq!(told(&privileged::QUESTION, &facts), "fail web/Deployment/front");
+    }
+
+    #[test]
+    fn another_guard_of_pods_is_for_a_human_unless_something_runs_against_the_rule() {
+        let guard = Admission { pod_webhooks: vec!["kyverno/validate".to_owned()], ..Admission::default() };
+        let mut facts = Facts { admission: Ok(guard), ..with_label(None) };
+        assert_eq!(told(&privileged::QUESTION, &facts), "manual");
+        spoil(&mut facts, |front| front.containers[0].is_privileged = true);
+        assert_eq!(told(&privileged::QUESTION, &facts), "fail web/Deployment/front");
+    }
+
+    #[test]
+    fn the_system_and_namespaces_without_pods_are_not_asked() {
+        let facts = Facts { workloads: Ok(vec![super::super::facts::testing::agent()]), ..with_label(None) };
+        let rule = Rule {
+            what: "anything",
+            forbidden_by: Profile::Baseline,
+            broken_by: |_| vec!["runs".to_owned()],
+            remediation: "r",
+        };
+        assert_eq!(assess(&facts, &rule).unwrap().verdict, Verdict::Pass);
+        let denied =
+            Facts { workloads: Err(Unseen::Denied("the Kubernetes permission to list pods".into())), ..clean() };
+        assert_eq!(told(&privileged::QUESTION, &denied), "denied");
+    }
+}

@@ -1,0 +1,64 @@
+//! `private-nodes`: nodes that the internet sees.
+
+use amiproof_core::check::Decision;
+
+use super::facts::{Facts, Unseen, seen};
+use super::question::{Question, finding, verdict};
+
+/// See the module.
+pub(crate) const QUESTION: Question = Question { id: "private-nodes", assess };
+
+/// Kubernetes alone can show a public node; that there is none, only EC2 can say, because not every node reports its address.
+fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+    let remediation = "put the node group into private subnets, behind a NAT gateway or VPC endpoints";
+    let nodes = seen(&facts.nodes)?.iter().filter(|node| !node.external_ips.is_empty());
+    let mut findings: Vec<_> = nodes
+        .map(|node| {
+            finding(
+                format!("Node/{}", node.name),
+                format!("has the public address {}", node.external_ips.join(", ")),
+                remediation,
+            )
+        })
+        .collect();
+    if findings.is_empty() || facts.account.is_ok() {
+        let account = facts.account()?;
+        if findings.is_empty() {
+            let public = seen(&account.public_addresses)?.iter();
+            findings.extend(public.map(|(instance, address)| {
+                finding(format!("EC2 instance {instance}"), format!("has the public address {address}"), remediation)
+            }));
+        }
+        let mend = "use subnets that do not give out public addresses (MapPublicIpOnLaunch off)";
+        let subnets = seen(&account.public_subnets)?.iter();
+        findings
+            .extend(subnets.map(|id| finding(format!("subnet {id}"), "gives every new node a public address", mend)));
+    }
+    Ok(verdict(findings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::testing::{account_of, clean, node, told};
+    use super::*;
+
+    #[test]
+    fn nodes_instances_and_subnets_are_each_looked_at() {
+        assert_eq!(told(&QUESTION, &clean()), "pass");
+        let mut facts = clean();
+        account_of(&mut facts).public_addresses = Ok([("i-1".to_owned(), "198.51.100.1".to_owned())].into());
+        assert_eq!(told(&QUESTION, &facts), "fail EC2 instance i-1");
+        let mut facts = clean();
+        account_of(&mut facts).public_subnets = Ok(vec!["subnet-1".to_owned()]);
+        assert_eq!(told(&QUESTION, &facts), "fail subnet subnet-1");
+    }
+
+    #[test]
+    fn without_an_account_a_public_node_is_found_but_its_absence_is_not_proven() {
+        let mut public = node("a");
+        public.external_ips = vec!["198.51.100.1".to_owned()];
+        let bare = |nodes| Facts { nodes: Ok(nodes), account: Err(Unseen::NoAccount), ..clean() };
+        assert_eq!(told(&QUESTION, &bare(vec![public])), "fail Node/a");
+        assert_eq!(told(&QUESTION, &bare(vec![node("b")])), "no account");
+    }
+}

@@ -1,0 +1,51 @@
+//! `registry-nodes`: whether nodes, and so every pod that reaches their role, may change images.
+
+use amiproof_core::check::Decision;
+
+use super::facts::{Facts, Unseen, seen};
+use super::question::{Question, finding, not_applicable, verdict};
+
+/// See the module.
+pub(crate) const QUESTION: Question = Question { id: "registry-nodes", assess };
+
+fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+    let roles = seen(&facts.account()?.node_roles)?;
+    if roles.is_empty() {
+        return Ok(not_applicable("the cluster has no managed node group whose role could be asked"));
+    }
+    let remediation = "give the role AmazonEC2ContainerRegistryPullOnly and take the other rights on ECR away";
+    let mut findings = Vec::new();
+    for (arn, role) in roles {
+        let actions = seen(&role.may_change_registry)?;
+        if !actions.is_empty() {
+            let text = format!("may call {}", actions.join(", "));
+            findings.push(
+                finding(format!("IAM role {arn}"), text, remediation)
+                    .with_detail(format!("node groups {}", role.groups.join(", "))),
+            );
+        }
+    }
+    Ok(verdict(findings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::testing::{account_of, clean, told};
+    use super::*;
+
+    #[test]
+    fn a_role_that_may_push_is_found_and_one_that_cannot_be_simulated_leaves_it_open() {
+        assert_eq!(told(&QUESTION, &clean()), "pass");
+        let with = |changes| {
+            let mut facts = clean();
+            let roles = account_of(&mut facts).node_roles.as_mut().unwrap();
+            roles.values_mut().for_each(|role| role.may_change_registry = std::clone::Clone::clone(&changes));
+            told(&QUESTION, &facts)
+        };
+        assert_eq!(with(Ok(vec!["ecr:PutImage".to_owned()])), "fail IAM role arn:aws:iam::111122223333:role/node");
+        assert_eq!(with(Err(Unseen::Denied("the IAM action iam:SimulatePrincipalPolicy".to_owned()))), "denied");
+        let mut none = clean();
+        account_of(&mut none).node_roles = Ok(Default::default());
+        assert_eq!(told(&QUESTION, &none), "not applicable");
+    }
+}

@@ -1,0 +1,131 @@
+//! What belongs to Kubernetes and EKS themselves, so that nobody is blamed for it.
+
+use super::facts::rbac::{Binding, Role, Subject};
+
+/// Namespaces that Kubernetes makes (Kubernetes documentation, initial namespaces; `default` is everybody's and not among them) and
+/// those of AWS's own agents: GuardDuty's EKS runtime monitoring (`amazon-guardduty`), the CloudWatch Observability add-on
+/// (`amazon-cloudwatch`) and Fargate's logging (`aws-observability`), each by its user guide.
+const NAMESPACES: [&str; 6] =
+    ["kube-system", "kube-public", "kube-node-lease", "amazon-guardduty", "amazon-cloudwatch", "aws-observability"];
+
+/// Prefixes that Kubernetes and EKS keep for themselves (Kubernetes documentation, RBAC default roles; EKS user guide, default
+/// Kubernetes roles and users).
+const PREFIXES: [&str; 2] = ["system:", "eks:"];
+
+/// Roles that EKS makes without its prefix (EKS user guide, default roles, and the manifest of the VPC CNI).
+const ROLES: [&str; 3] = ["aws-node", "vpc-resource-controller-role", "vpc-resource-controller-rolebinding"];
+
+/// Groups of users that nobody had to prove anything to be in, or that hold everybody.
+const CROWDS: [&str; 3] = ["system:authenticated", "system:unauthenticated", "system:serviceaccounts"];
+
+/// Webhook configurations that EKS makes.
+const WEBHOOKS: [&str; 4] = [
+    "eks-aws-auth-configmap-validation-webhook",
+    "vpc-resource-validating-webhook",
+    "eks-access-entry-validation-webhook",
+    "eks-pod-identity-webhook",
+];
+
+/// Whether a namespace is the system's.
+pub(crate) fn is_namespace(name: &str) -> bool {
+    NAMESPACES.contains(&name)
+}
+
+fn is_reserved(name: &str) -> bool {
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || ROLES.contains(&name)
+}
+
+/// Whether a subject stands for many whom nobody chose.
+pub(crate) fn is_crowd(subject: &Subject) -> bool {
+    CROWDS.contains(&subject.name.as_str())
+        || subject.name.starts_with("system:serviceaccounts:")
+        || subject.name == "system:anonymous"
+}
+
+/// Whether a subject is part of the system: its users and groups, and service accounts of its namespaces. Crowds are not, although
+/// their names are reserved.
+pub(crate) fn is_subject(subject: &Subject) -> bool {
+    match subject.kind.as_str() {
+        "ServiceAccount" => is_namespace(&subject.namespace),
+        _ if is_crowd(subject) => false,
+        _ => {
+            let of_account = subject.name.strip_prefix("system:serviceaccount:");
+            match of_account.and_then(|rest| rest.split_once(':')) {
+                Some((namespace, _)) => is_namespace(namespace),
+                None => PREFIXES.iter().any(|prefix| subject.name.starts_with(prefix)),
+            }
+        }
+    }
+}
+
+/// Whether a binding is one that Kubernetes or EKS makes.
+pub(crate) fn is_binding(binding: &Binding) -> bool {
+    // Anybody can bind under a reserved name, but only to a role of the system it means what it says.
+    is_reserved(&binding.name)
+        && (is_reserved(&binding.role) || binding.role == "cluster-admin" && binds_system(binding))
+        || binding.name == "cluster-admin" && binds_system(binding)
+}
+
+fn binds_system(binding: &Binding) -> bool {
+    binding.subjects.iter().all(is_subject)
+}
+
+/// Whether a role is one that Kubernetes or EKS makes.
+pub(crate) fn is_role(role: &Role) -> bool {
+    role.is_builtin || is_reserved(&role.name) || role.namespace.as_deref().is_some_and(is_namespace)
+}
+
+/// Whether a webhook configuration is one that EKS makes.
+pub(crate) fn is_webhook_configuration(name: &str) -> bool {
+    WEBHOOKS.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subject(kind: &str, namespace: &str, name: &str) -> Subject {
+        Subject { kind: kind.into(), namespace: namespace.into(), name: name.into() }
+    }
+
+    #[test]
+    fn subjects_of_the_system_are_known_and_crowds_are_not_among_them() {
+        for (kind, namespace, name, of_system) in [
+            ("Group", "", "system:masters", true),
+            ("Group", "", "system:nodes", true),
+            ("User", "", "eks:addon-manager", true),
+            ("User", "", "system:kube-scheduler", true),
+            ("ServiceAccount", "kube-system", "aws-node", true),
+            ("User", "", "system:serviceaccount:kube-system:aws-node", true),
+            ("ServiceAccount", "web", "front", false),
+            ("User", "", "system:serviceaccount:web:front", false),
+            ("User", "", "system:anonymous", false),
+            ("Group", "", "system:authenticated", false),
+            ("Group", "", "system:serviceaccounts:web", false),
+            ("User", "", "alice", false),
+        ] {
+            assert_eq!(is_subject(&subject(kind, namespace, name)), of_system, "{kind} {name}");
+        }
+    }
+
+    #[test]
+    fn a_reserved_name_does_not_hide_a_binding_to_a_role_that_somebody_wrote() {
+        let binding = |name: &str, role: &str, who: Subject| Binding {
+            name: name.into(),
+            role: role.into(),
+            of_cluster_role: true,
+            subjects: vec![who],
+            namespace: None,
+        };
+        let alice = || subject("User", "", "alice");
+        assert!(is_binding(&binding(
+            "system:public-info-viewer",
+            "system:public-info-viewer",
+            subject("Group", "", "system:unauthenticated")
+        )));
+        assert!(is_binding(&binding("cluster-admin", "cluster-admin", subject("Group", "", "system:masters"))));
+        assert!(!is_binding(&binding("system:mine", "my-role", alice())));
+        assert!(!is_binding(&binding("system:mine", "cluster-admin", alice())));
+        assert!(!is_binding(&binding("cluster-admin", "cluster-admin", alice())));
+    }
+}
