@@ -1,5 +1,6 @@
 //! `dedicated-service-accounts`: rights in AWS that every pod of a node can take, because the node has them.
 
+use amiproof_core::aws::node_roles::role_name;
 use amiproof_core::check::Decision;
 
 use super::facts::{Facts, Unseen, seen};
@@ -30,30 +31,24 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
     let remediation = "give the rights to the service account that needs them, by EKS Pod Identity or an IAM role for service \
                        accounts, and take them from the node";
     let mut findings = Vec::new();
-    for (arn, role) in roles {
+    for (index, (arn, role)) in roles.iter().enumerate() {
         let policies = seen(&role.policies)?;
         let managed =
-            policies.managed.iter().filter(|policy| !is_of_nodes(policy)).map(|policy| name(policy).to_owned());
+            policies.managed.iter().filter(|policy| !is_of_nodes(policy)).map(|policy| role_name(policy).to_owned());
         let inline = policies.inline.iter().map(|name| format!("{name} (inline)"));
         let beyond: Vec<String> = managed.chain(inline).collect();
         if !beyond.is_empty() {
-            let text = format!("gives every pod of its nodes {}", beyond.join(", "));
-            findings.push(
-                finding(format!("IAM role {arn}"), text, remediation)
-                    .with_detail(format!("node groups {}", role.groups.join(", "))),
-            );
+            let text = format!("{} gives every pod of its nodes {}", role_name(arn), beyond.join(", "));
+            let detail = format!("{arn}, of node groups {}", role.groups.join(", "));
+            findings.push(finding(format!("node role {}", index + 1), text, remediation).with_detail(detail));
         }
     }
     Ok(verdict(findings))
 }
 
-fn name(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
-}
-
 fn is_of_nodes(arn: &str) -> bool {
     // AWS's own, not a policy of the customer under the same name.
-    arn.contains(":iam::aws:policy/") && OF_NODES.contains(&name(arn))
+    arn.contains(":iam::aws:policy/") && OF_NODES.contains(&role_name(arn))
 }
 
 #[cfg(test)]
@@ -63,7 +58,7 @@ mod tests {
 
     #[test]
     fn what_a_node_needs_is_fine_and_what_a_workload_needs_is_not() {
-        let role = "fail IAM role arn:aws:iam::111122223333:role/node";
+        let role = "fail node role 1";
         for (managed, inline, answer) in [
             (&["arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"][..], &[][..], "pass"),
             (&["arn:aws-cn:iam::aws:policy/AmazonEKSWorkerNodePolicy"], &[], "pass"),

@@ -33,13 +33,10 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
     }
     let remediation = "set protectKernelDefaults: true in the kubelet's configuration (nodeadm does)";
     let mut findings = Vec::new();
-    for (node, protects) in nodes {
+    for (index, (node, protects)) in nodes.iter().enumerate() {
         if !*seen(protects)? {
-            findings.push(finding(
-                format!("Node/{node}"),
-                "the kubelet changes kernel parameters to its liking",
-                remediation,
-            ));
+            let text = format!("the kubelet of {node} changes kernel parameters to its liking");
+            findings.push(finding(format!("node {}", index + 1), text, remediation));
         }
     }
     Ok(verdict(findings))
@@ -57,7 +54,7 @@ mod tests {
         let node = |name: &str, protects| (name.to_owned(), protects);
         for (nodes, answer) in [
             (vec![node("a", Ok(true)), node("b", Ok(true))], "pass"),
-            (vec![node("a", Ok(true)), node("b", Ok(false))], "fail Node/b"),
+            (vec![node("a", Ok(true)), node("b", Ok(false))], "fail node 2"),
             (vec![node("a", Ok(true)), node("b", Err(Unseen::Broken("no answer".into())))], "broken"),
             (vec![], "not applicable"),
         ] {

@@ -1,7 +1,9 @@
 //! `private-nodes`: nodes that the internet sees.
 
 use amiproof_core::check::Decision;
+use amiproof_model::verdict::Finding;
 
+use super::facts::kubernetes::Node;
 use super::facts::{Facts, Unseen, seen};
 use super::question::{Question, finding, verdict};
 
@@ -11,30 +13,27 @@ pub(crate) const QUESTION: Question = Question { id: "private-nodes", assess };
 /// Kubernetes alone can show a public node; that there is none, only EC2 can say, because not every node reports its address.
 fn assess(facts: &Facts) -> Result<Decision, Unseen> {
     let remediation = "put the node group into private subnets, behind a NAT gateway or VPC endpoints";
+    // Names of nodes and ids of instances are new in every run; findings count them.
     let nodes = seen(&facts.nodes)?.iter().filter(|node| !node.external_ips.is_empty());
-    let mut findings: Vec<_> = nodes
-        .map(|node| {
-            finding(
-                format!("Node/{}", node.name),
-                format!("has the public address {}", node.external_ips.join(", ")),
-                remediation,
-            )
-        })
-        .collect();
+    let told = |node: &Node| format!("{} has the public address {}", node.name, node.external_ips.join(", "));
+    let mut findings = numbered("public node", nodes.map(told), remediation);
     if findings.is_empty() || facts.account.is_ok() {
         let account = facts.account()?;
         if findings.is_empty() {
             let public = seen(&account.public_addresses)?.iter();
-            findings.extend(public.map(|(instance, address)| {
-                finding(format!("EC2 instance {instance}"), format!("has the public address {address}"), remediation)
-            }));
+            let told = public.map(|(instance, address)| format!("{instance} has the public address {address}"));
+            findings.extend(numbered("public instance", told, remediation));
         }
         let mend = "use subnets that do not give out public addresses (MapPublicIpOnLaunch off)";
         let subnets = seen(&account.public_subnets)?.iter();
-        findings
-            .extend(subnets.map(|id| finding(format!("subnet {id}"), "gives every new node a public address", mend)));
+        let told = subnets.map(|id| format!("{id} gives every new node a public address"));
+        findings.extend(numbered("public subnet", told, mend));
     }
     Ok(verdict(findings))
+}
+
+fn numbered(what: &str, told: impl Iterator<Item = String>, remediation: &str) -> Vec<Finding> {
+    told.enumerate().map(|(index, text)| finding(format!("{what} {}", index + 1), text, remediation)).collect()
 }
 
 #[cfg(test)]
@@ -47,10 +46,10 @@ mod tests {
         assert_eq!(told(&QUESTION, &clean()), "pass");
         let mut facts = clean();
         account_of(&mut facts).public_addresses = Ok([("i-1".to_owned(), "198.51.100.1".to_owned())].into());
-        assert_eq!(told(&QUESTION, &facts), "fail EC2 instance i-1");
+        assert_eq!(told(&QUESTION, &facts), "fail public instance 1");
         let mut facts = clean();
         account_of(&mut facts).public_subnets = Ok(vec!["subnet-1".to_owned()]);
-        assert_eq!(told(&QUESTION, &facts), "fail subnet subnet-1");
+        assert_eq!(told(&QUESTION, &facts), "fail public subnet 1");
     }
 
     #[test]
@@ -58,7 +57,7 @@ mod tests {
         let mut public = node("a");
         public.external_ips = vec!["198.51.100.1".to_owned()];
         let bare = |nodes| Facts { nodes: Ok(nodes), account: Err(Unseen::NoAccount), ..clean() };
-        assert_eq!(told(&QUESTION, &bare(vec![public])), "fail Node/a");
+        assert_eq!(told(&QUESTION, &bare(vec![public])), "fail public node 1");
         assert_eq!(told(&QUESTION, &bare(vec![node("b")])), "no account");
     }
 }

@@ -1,5 +1,6 @@
 //! `registry-nodes`: whether nodes, and so every pod that reaches their role, may change images.
 
+use amiproof_core::aws::node_roles::role_name;
 use amiproof_core::check::Decision;
 
 use super::facts::{Facts, Unseen, seen};
@@ -15,14 +16,13 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
     }
     let remediation = "give the role AmazonEC2ContainerRegistryPullOnly and take the other rights on ECR away";
     let mut findings = Vec::new();
-    for (arn, role) in roles {
+    for (index, (arn, role)) in roles.iter().enumerate() {
         let actions = seen(&role.may_change_registry)?;
         if !actions.is_empty() {
-            let text = format!("may call {}", actions.join(", "));
-            findings.push(
-                finding(format!("IAM role {arn}"), text, remediation)
-                    .with_detail(format!("node groups {}", role.groups.join(", "))),
-            );
+            let text = format!("{} may call {}", role_name(arn), actions.join(", "));
+            let detail = format!("{arn}, of node groups {}", role.groups.join(", "));
+            // Names of roles can be made up anew for every cluster; their order is what comparison has.
+            findings.push(finding(format!("node role {}", index + 1), text, remediation).with_detail(detail));
         }
     }
     Ok(verdict(findings))
@@ -42,7 +42,7 @@ mod tests {
             roles.values_mut().for_each(|role| role.may_change_registry = std::clone::Clone::clone(&changes));
             told(&QUESTION, &facts)
         };
-        assert_eq!(with(Ok(vec!["ecr:PutImage".to_owned()])), "fail IAM role arn:aws:iam::111122223333:role/node");
+        assert_eq!(with(Ok(vec!["ecr:PutImage".to_owned()])), "fail node role 1");
         assert_eq!(with(Err(Unseen::Denied("the IAM action iam:SimulatePrincipalPolicy".to_owned()))), "denied");
         let mut none = clean();
         account_of(&mut none).node_roles = Ok(Default::default());

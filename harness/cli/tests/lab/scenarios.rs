@@ -174,7 +174,7 @@ fn apply_test_scan_and_destroy_are_one_run_in_steps() {
     assert_eq!(scanned.status.code(), Some(0), "{}", stderr(&scanned));
     let report = crate::process::report(dir.path());
     let suites: BTreeSet<&str> = report.results.iter().map(|result| result.check.suite()).collect();
-    let asked = BTreeSet::from(["node", "workload", "addon", "kubelet-path", "kube-bench", "os-cis"]);
+    let asked = BTreeSet::from(["node", "workload", "addon", "kubelet-path", "kube-bench", "eks-cis", "os-cis"]);
     assert!(suites.is_superset(&asked), "{suites:?}");
     let destroyed = step(&["destroy"]);
     assert_eq!(destroyed.status.code(), Some(0), "{}", stderr(&destroyed));
