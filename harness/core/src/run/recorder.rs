@@ -1,9 +1,9 @@
 //! Folds the events of a run into its report. Synchronous and pure but for the events it is given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use amiproof_model::matrix::{Matrix, Variant};
-use amiproof_model::name::{RunId, VariantName};
+use amiproof_model::name::{CheckId, RunId, VariantName};
 use amiproof_model::report::{
     CheckResult, Cleanup, ClusterRecord, Phase, PhaseEnd, PhaseRecord, Report, RunRecord, SCHEMA_VERSION, ScanRecord,
     Subject, Tool, VariantRecord,
@@ -19,6 +19,8 @@ use super::{critical, verdicts};
 pub struct Recorder {
     report: Report,
     started: BTreeMap<(String, Phase), Timestamp>,
+    /// Where the result of a check on a subject by a scanner stands: a run has thousands.
+    places: HashMap<(CheckId, Subject, Option<String>), usize>,
     /// The order of checks in the registry: results are sorted by it.
     order: BTreeMap<String, usize>,
 }
@@ -59,12 +61,14 @@ impl Recorder {
             cleanup: Cleanup::default(),
         };
         let order = order.into_iter().enumerate().map(|(at, check)| (check, at)).collect();
-        Self { report, started: BTreeMap::new(), order }
+        Self { report, started: BTreeMap::new(), places: HashMap::new(), order }
     }
 
     /// Continues a report that an earlier command of the same run wrote: results that come again replace the old ones.
     pub fn resume(&mut self, earlier: Report) {
-        self.report.results = earlier.results;
+        self.report.results.clear();
+        self.places.clear();
+        earlier.results.iter().for_each(|result| self.add_result(result));
         self.report.scans = earlier.scans;
         self.report.cluster = earlier.cluster;
         self.report.run.phases = earlier.run.phases;
@@ -142,12 +146,13 @@ impl Recorder {
 
     fn add_result(&mut self, result: &CheckResult) {
         // Two scanners may answer the same control of the same subject, and both answers count.
-        let same = |known: &CheckResult| {
-            (&known.check, &known.subject, &known.scanner) == (&result.check, &result.subject, &result.scanner)
-        };
-        match self.report.results.iter_mut().find(|known| same(known)) {
+        let key = (result.check.clone(), result.subject.clone(), result.scanner.clone());
+        match self.places.get(&key).and_then(|at| self.report.results.get_mut(*at)) {
             Some(known) => *known = result.clone(),
-            None => self.report.results.push(result.clone()),
+            None => {
+                self.places.insert(key, self.report.results.len());
+                self.report.results.push(result.clone());
+            }
         }
     }
 
