@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_model::verdict::Outcome;
 
+mod broken;
 mod catalogue;
 mod cluster;
 mod kube_bench;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use amiproof_model::name::{RunId, VariantName};
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim, ServiceAccount};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
-use kube::core::DynamicObject;
+use kube::core::{ApiResource, DynamicObject};
 use kube::discovery::{Scope, verbs};
 use kube::runtime::watcher;
 use kube::{Api, Discovery, ResourceExt as _};
@@ -27,6 +27,12 @@ const SERVICE_ACCOUNT: Duration = Duration::from_secs(30);
 
 /// How long a namespace that was left behind may take to go before a new one of its name is made.
 const LEFT_BEHIND: Duration = Duration::from_secs(90);
+
+/// How long a namespace takes to go where nothing keeps it: the grace period of its pods and a little more.
+const ORDINARY: Duration = Duration::from_secs(45);
+
+/// How long the search for what keeps a namespace may take: a list per kind that the cluster has.
+const SEARCH: Duration = Duration::from_secs(20);
 
 /// Why a namespace could not be made or removed.
 #[derive(Debug, thiserror::Error)]
@@ -179,8 +185,13 @@ pub async fn delete(access: &Access, name: &str, within: Duration) -> Result<(),
         Err(error) if is_not_found(&error) => return Ok(()),
         Err(error) => return Err(NamespaceError::api(name, "delete it")(error)),
     }
-    let stream = watch::follow(api.clone(), watcher::Config::default().fields(&format!("metadata.name={name}")));
-    match watch::until(stream, deadline, |left: Vec<Namespace>| left.is_empty().then_some(())).await {
+    let soon = deadline.min(Instant::now() + ORDINARY);
+    let mut gone = until_gone(&api, name, soon).await;
+    if matches!(gone, Err(Stopped::Deadline { .. })) && soon < deadline {
+        release(access, name).await;
+        gone = until_gone(&api, name, deadline).await;
+    }
+    match gone {
         Ok(()) => {}
         Err(Stopped::Refused(source)) => {
             return Err(NamespaceError::Api { name: name.to_owned(), doing: "wait until it is gone", source });
@@ -194,6 +205,52 @@ pub async fn delete(access: &Access, name: &str, within: Duration) -> Result<(),
         }
     }
     if has_volumes { volumes_gone(access, name, deadline, within).await } else { Ok(()) }
+}
+
+async fn until_gone(api: &Api<Namespace>, name: &str, deadline: Instant) -> Result<(), Stopped> {
+    let stream = watch::follow(api.clone(), watcher::Config::default().fields(&format!("metadata.name={name}")));
+    watch::until(stream, deadline, |left: Vec<Namespace>| left.is_empty().then_some(())).await
+}
+
+/// Takes off the finalizers that amiproof itself put on objects of a namespace, because a workload file has them: nobody else will.
+/// Those of controllers stay; what they guard (a load balancer, a volume) would be left in the account. Never fails: what stays is
+/// named when the deadline passes.
+async fn release(access: &Access, namespace: &str) {
+    let kept = match tokio::time::timeout(SEARCH, kept_in(access, namespace)).await {
+        Ok(Ok(kept)) => kept,
+        Ok(Err(error)) => return tracing::warn!(namespace, %error, "what keeps it cannot be listed"),
+        Err(_) => return tracing::warn!(namespace, "what keeps it could not be listed in time"),
+    };
+    for Kept { resource, object } in kept {
+        let own = own_finalizers(&object);
+        let (kind, name) = (&resource.kind, object.name_any());
+        if own.is_empty() {
+            continue;
+        }
+        let rest: Vec<&String> = object.finalizers().iter().filter(|finalizer| !own.contains(finalizer)).collect();
+        let patch = json!({"metadata": {"finalizers": rest}});
+        let api: Api<DynamicObject> = Api::namespaced_with(access.client(), namespace, &resource);
+        match api.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+            Ok(_) => tracing::warn!(
+                namespace,
+                "{kind} {name} was kept by {}, which its own workload file had set: taken off",
+                own.join(", ")
+            ),
+            Err(error) if is_not_found(&error) => {}
+            Err(error) => tracing::warn!(namespace, kind, name, %error, "its own finalizers cannot be taken off"),
+        }
+    }
+}
+
+/// The finalizers of an object that amiproof's own server-side apply set (Kubernetes, "Server-Side Apply", field management).
+fn own_finalizers(object: &DynamicObject) -> Vec<String> {
+    let ours = object.managed_fields().iter().filter(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER));
+    let sets = ours.filter_map(|entry| entry.fields_v1.as_ref()?.0.get("f:metadata")?.get("f:finalizers")?.as_object());
+    let names = sets.flat_map(|set| set.keys()).filter_map(|key| {
+        let quoted = key.strip_prefix("v:")?;
+        serde_json::from_str::<String>(quoted).ok()
+    });
+    names.filter(|name| object.finalizers().contains(name)).collect()
 }
 
 /// Waits until the volumes that were claimed in a namespace are gone: a driver deletes them after the claim, and a cluster that is
@@ -231,11 +288,13 @@ fn goes_with(volume: &PersistentVolume, namespace: &str) -> bool {
 
 /// Which finalizers of which objects keep a namespace; what its own conditions say where none is found.
 async fn what_keeps(access: &Access, name: &str) -> String {
-    let search = tokio::time::timeout(Duration::from_secs(20), finalizers_in(access, name));
-    if let Ok(Ok(kept)) = search.await
+    if let Ok(Ok(kept)) = tokio::time::timeout(SEARCH, kept_in(access, name)).await
         && !kept.is_empty()
     {
-        return kept.join("; ");
+        let told = |Kept { resource, object }: &Kept| {
+            format!("{} {} has the finalizer {}", resource.kind, object.name_any(), object.finalizers().join(", "))
+        };
+        return kept.iter().map(told).collect::<Vec<_>>().join("; ");
     }
     let api: Api<Namespace> = Api::all(access.client());
     let conditions = match api.get(name).await {
@@ -250,7 +309,13 @@ async fn what_keeps(access: &Access, name: &str) -> String {
     if says.is_empty() { "its conditions do not say why".to_owned() } else { says.join("; ") }
 }
 
-async fn finalizers_in(access: &Access, namespace: &str) -> Result<Vec<String>, kube::Error> {
+/// An object with finalizers.
+struct Kept {
+    resource: ApiResource,
+    object: DynamicObject,
+}
+
+async fn kept_in(access: &Access, namespace: &str) -> Result<Vec<Kept>, kube::Error> {
     let discovery = Discovery::new(access.client()).run().await?;
     let mut kept = Vec::new();
     for (resource, capabilities) in discovery.groups().flat_map(|group| group.recommended_resources()) {
@@ -260,10 +325,8 @@ async fn finalizers_in(access: &Access, namespace: &str) -> Result<Vec<String>, 
         let api: Api<DynamicObject> = Api::namespaced_with(access.client(), namespace, &resource);
         // A kind that cannot be listed (an aggregated API that is down) must not hide the others.
         let Ok(objects) = api.list(&ListParams::default()).await else { continue };
-        for object in objects.items.iter().filter(|object| !object.finalizers().is_empty()) {
-            let finalizers = object.finalizers().join(", ");
-            kept.push(format!("{} {} has the finalizer {finalizers}", resource.kind, object.name_any()));
-        }
+        let with_finalizers = objects.items.into_iter().filter(|object| !object.finalizers().is_empty());
+        kept.extend(with_finalizers.map(|object| Kept { resource: resource.clone(), object }));
     }
     Ok(kept)
 }

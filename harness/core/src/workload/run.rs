@@ -298,8 +298,9 @@ impl Run {
     /// Applies an object; the node ports that it was given.
     async fn apply(&self, object: &Value) -> Result<Vec<Variable>, CheckError> {
         let applied = objects::apply(&self.access, Some(&self.namespace), object).await;
-        let applied = applied.map_err(|error| CheckError::api("applying the workload", error))?;
         let [kind, name] = [&object["kind"], &object["metadata"]["name"]].map(|text| text.as_str().unwrap_or_default());
+        let applied =
+            applied.map_err(|error| CheckError::api(format!("applying {kind} {name} of the workload"), error))?;
         Ok(variables::of_service(kind, name, &applied.data))
     }
 
