@@ -12,6 +12,7 @@ mod scans;
 mod sheet;
 pub mod terminal;
 mod text;
+mod waivers;
 
 use std::fs;
 use std::io::Write as _;

@@ -12,6 +12,7 @@ use crate::scans;
 use crate::sheet::{self, Sheet, Standing, Wanted};
 use crate::terminal::counts_sentence;
 use crate::text;
+use crate::waivers;
 
 /// The most bytes of a document: GitHub takes 65,535 for the body of a check or a comment (and 1 MiB for a step summary).
 pub const LIMIT: usize = 65_535;
@@ -70,6 +71,7 @@ pub fn render(report: &Report, baseline: Option<&Report>) -> String {
     }
     push_table(&mut page, report);
     push_scans(&mut page, report);
+    push_waivers(&mut page, report);
     push_leftovers(&mut page, report);
     push_broken(&mut page, report);
     for (title, wanted) in SECTIONS {
@@ -209,6 +211,19 @@ fn push_scans(page: &mut Page, report: &Report) {
             counts.error,
             counts.total()
         ));
+    }
+    page.push("\n");
+}
+
+fn push_waivers(page: &mut Page, report: &Report) {
+    let lines = waivers::lines(report);
+    if lines.is_empty() {
+        return;
+    }
+    page.push("### Waivers to look at\n\n| state | scope | owner | |\n|---|---|---|---|\n");
+    for line in lines {
+        let (scope, owner) = (escape(&line.scope), escape(&line.owner));
+        page.push(&format!("| {} | {scope} | {owner} | {} |\n", line.state, escape(&line.note)));
     }
     page.push("\n");
 }

@@ -8,6 +8,7 @@ use crate::scans::{self, Line};
 use crate::sheet::{self, Sheet, Standing};
 use crate::terminal::counts_sentence;
 use crate::text;
+use crate::waivers;
 
 /// The page without its grid.
 pub(super) struct View {
@@ -25,6 +26,7 @@ pub(super) struct View {
     pub(super) tiles: Vec<Tile>,
     pub(super) timeline: Timeline,
     pub(super) scans: Vec<Line>,
+    pub(super) waivers: Vec<waivers::Line>,
     pub(super) cleanup: CleanupView,
 }
 
@@ -114,6 +116,7 @@ impl View {
             tiles: sheet.columns.iter().map(|column| tile(report, &column.subject, column.variant)).collect(),
             timeline: Timeline::of(report),
             scans: scans::lines(report),
+            waivers: waivers::lines(report),
             cleanup: cleanup(report),
         }
     }

@@ -32,6 +32,7 @@ use junit_report::{OffsetDateTime, ReportBuilder, TestSuite};
 
 use crate::RenderError;
 use crate::text;
+use crate::waivers;
 pub(crate) use case::{Draft, Kind};
 
 /// How large a file may become, bytes: below GitLab's 30 MB (30,000,000 on the safe reading of it) with some air.
@@ -189,6 +190,13 @@ fn properties(report: &Report, subject: Option<&Subject>) -> Vec<(&'static str, 
     ];
     if report.cluster.lab {
         properties.push(("lab", "true".to_owned()));
+    }
+    for (name, state) in [("waiversExpired", "expired"), ("waiversUnused", "unused")] {
+        let scopes: Vec<String> =
+            waivers::lines(report).into_iter().filter(|line| line.state == state).map(|line| line.scope).collect();
+        if !scopes.is_empty() {
+            properties.push((name, text::short_line(&scopes.join("; "), 1_000)));
+        }
     }
     let variant = match subject {
         Some(Subject::Variant(name)) => report.variants.iter().find(|variant| &variant.name == name),

@@ -15,6 +15,7 @@ use crate::csv::origin_word;
 use crate::scans;
 use crate::sheet::{self, Wanted};
 use crate::text;
+use crate::waivers;
 pub use style::Style;
 pub(crate) use style::{Ink, write_titled, write_wrapped};
 
@@ -36,6 +37,7 @@ pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> Stri
         write_results(&mut out, style, (title, ink), results.collect(), comparison.as_ref());
     }
     write_scans(&mut out, report, style);
+    write_waivers(&mut out, report, style);
     write_leftovers(&mut out, report, style);
     if let Some(comparison) = comparison {
         write_wrapped(&mut out, style, 0, &comparison.headline(), usize::MAX);
@@ -119,6 +121,23 @@ fn write_scans(out: &mut String, report: &Report, style: &Style) {
         if !line.note.is_empty() {
             write_wrapped(out, style, 4, &line.note, 2);
         }
+    }
+    out.push('\n');
+}
+
+fn write_waivers(out: &mut String, report: &Report, style: &Style) {
+    let lines = waivers::lines(report);
+    if lines.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "{}", style.paint(Ink::Doubt, &format!("waivers to look at ({})", lines.len())));
+    for line in lines.iter().take(style.limit) {
+        write_titled(out, style, 2, line.state, &format!("{} ({})", line.scope, line.owner));
+        write_wrapped(out, style, 4, &line.note, 2);
+    }
+    if lines.len() > style.limit {
+        let _ =
+            writeln!(out, "  and {} more: amiproof waiver audit --run {}", lines.len() - style.limit, report.run.id);
     }
     out.push('\n');
 }

@@ -10,3 +10,4 @@ mod html;
 mod junit;
 mod markdown;
 mod terminal;
+mod waivers;

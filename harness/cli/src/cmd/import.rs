@@ -7,7 +7,7 @@ use amiproof_core::run::recorder::Recorder;
 use amiproof_core::scan::import::merge::{Change, merge};
 use amiproof_core::scan::import::{self, Import, Kind, Source, Target};
 use amiproof_model::exit::ExitCode;
-use amiproof_model::name::{Benchmark, Level, NameError};
+use amiproof_model::name::{Benchmark, Level, NameError, RunId};
 use amiproof_model::report::{Report, Subject};
 use amiproof_model::waiver::Waiver;
 use amiproof_reports::Format;
@@ -27,9 +27,9 @@ const MOST_KEPT: u64 = 256 * 1024 * 1024;
 pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Result<ExitCode, Failure> {
     let wanted = kind(&args.kind)?;
     let inputs = args.file.as_ref().map(|file| files::read(file, output)).transpose()?;
-    let (folder, mut report) = report(global, args, inputs.as_ref())?;
+    let Place { folder, mut report } = place(global, args, inputs.as_ref())?;
     let waivers = waivers(&report, inputs, output);
-    let spool = Spool::of(&args.path, &folder)?;
+    let spool = Spool::of(&args.path)?;
     let source = Source::open(spool.open()?).map_err(|error| refused(&args.path, &error))?;
     let kind = match wanted {
         Some(kind) => kind,
@@ -43,22 +43,28 @@ pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Resu
     let mut target = target(kind, &report, args)?;
     target.copy = Some(evidence_name(&target.subject, kind, args));
     let import = import::read(kind, source, &target).map_err(|error| refused(&args.path, &error))?;
-    // Only now: a file that is refused leaves nothing behind.
-    if let Some(copy) = &target.copy {
-        let whole = spool.keep(&folder.path().join(copy))?;
-        if !whole {
-            output.note(format_args!(
-                "warning: {copy} holds only the first {} MiB of the file",
-                MOST_KEPT / (1024 * 1024)
-            ));
-        }
-    }
+    // Only now: a file that is refused leaves nothing behind, not even the folder of a new run.
+    let folder = match folder {
+        Some(folder) => folder,
+        None => RunDir::create(&global.dir, args.run.as_deref())?,
+    };
+    report.run.id = folder.id.clone();
+    keep_copy(&spool, &folder, target.copy.as_deref(), output)?;
     let summary = Summary::of(kind, &import);
     let change = merge(&mut report, import, &waivers, Timestamp::now());
     let written = super::run::write_files(&report, None, folder.path(), output);
     show(args, &folder, &summary, change, &written, output);
     let exit = ExitCode::of(&report);
     Ok(if exit == ExitCode::Failed && args.no_fail { ExitCode::Passed } else { exit })
+}
+
+fn keep_copy(spool: &Spool, folder: &RunDir, copy: Option<&str>, output: &Output) -> Result<(), Failure> {
+    let Some(copy) = copy else { return Ok(()) };
+    if !spool.keep(&folder.path().join(copy))? {
+        let most = MOST_KEPT / (1024 * 1024);
+        output.note(format_args!("warning: {copy} holds only the first {most} MiB of the file"));
+    }
+    Ok(())
 }
 
 fn kind(word: &str) -> Result<Option<Kind>, Failure> {
@@ -79,8 +85,15 @@ fn refused(path: &Utf8Path, error: &import::ImportError) -> Failure {
     Failure::usage(format!("{path}: {error}"), "nothing was imported; the report is as it was")
 }
 
-/// The report to add to: of the run that was named, of the newest one, or a new one with the columns of a matrix.
-fn report(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Result<(RunDir, Report), Failure> {
+/// What to add to.
+struct Place {
+    /// The run's folder; absent where a run is still to be made.
+    folder: Option<RunDir>,
+    report: Report,
+}
+
+/// The report of the run that was named, of the newest one, or a new one with the columns of a matrix.
+fn place(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Result<Place, Failure> {
     let dir = &global.dir;
     let exists = match &args.run {
         Some(id) => dir.join("runs").join(id).is_dir(),
@@ -88,10 +101,14 @@ fn report(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Resu
     };
     match inputs {
         Some(inputs) if !exists => {
-            let folder = RunDir::create(dir, args.run.as_deref())?;
-            let recorder = Recorder::new(folder.id.clone(), &inputs.matrix, false, [], Timestamp::now());
-            let report = recorder.finish(&inputs.waivers, Timestamp::now());
-            Ok((folder, report))
+            let id: RunId = args
+                .run
+                .as_deref()
+                .unwrap_or("r-import")
+                .parse()
+                .map_err(|error: NameError| Failure::usage(error.to_string(), "give another name with --run"))?;
+            let recorder = Recorder::new(id, &inputs.matrix, false, [], Timestamp::now());
+            Ok(Place { folder: None, report: recorder.finish(&inputs.waivers, Timestamp::now()) })
         }
         _ => {
             let folder = RunDir::open(dir, args.run.as_deref()).map_err(|failure| Failure {
@@ -99,7 +116,7 @@ fn report(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Resu
                 ..failure
             })?;
             let (report, _) = rundir::read_report(dir, Some(folder.id.as_str()))?;
-            Ok((folder, report))
+            Ok(Place { folder: Some(folder), report })
         }
     }
 }
@@ -166,19 +183,26 @@ fn evidence_name(subject: &Subject, kind: Kind, args: &args::Import) -> String {
     format!("evidence/{}/import-{}{tail}.{extension}", subject.as_str(), kind.word())
 }
 
-/// A file that can be read twice: once by its parser, once to keep it. Standard input is put into the run's folder first.
+/// A file that can be read twice: once by its parser, once to keep it. Standard input is put into a temporary file first.
 struct Spool {
     path: Utf8PathBuf,
     temporary: bool,
 }
 
 impl Spool {
-    fn of(path: &Utf8Path, folder: &RunDir) -> Result<Self, Failure> {
+    fn of(path: &Utf8Path) -> Result<Self, Failure> {
         if path != "-" {
             return Ok(Self { path: path.to_owned(), temporary: false });
         }
-        let spool = Self { path: folder.path().join(format!(".import-{}", std::process::id())), temporary: true };
-        let mut file = File::create(&spool.path).map_err(|error| rundir::cannot("write", &spool.path, &error))?;
+        let folder = Utf8PathBuf::from_path_buf(std::env::temp_dir()).map_err(|path| {
+            Failure::usage(format!("{} is no UTF-8", path.display()), "set TMPDIR to another folder")
+        })?;
+        let spool = Self { path: folder.join(format!("amiproof-import-{}", std::process::id())), temporary: true };
+        let mut file = File::options()
+            .write(true)
+            .create_new(true)
+            .open(&spool.path)
+            .map_err(|error| rundir::cannot("write", &spool.path, &error))?;
         let mut input = std::io::stdin().lock().take(import::guard::MOST_BYTES);
         std::io::copy(&mut input, &mut file)
             .map_err(|error| rundir::cannot("read standard input into", &spool.path, &error))?;

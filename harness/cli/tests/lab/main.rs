@@ -3,6 +3,7 @@
 mod addons;
 mod cleanup;
 mod given;
+mod import;
 mod process;
 mod scenarios;
 mod strangers;

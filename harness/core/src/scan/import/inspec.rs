@@ -2,47 +2,55 @@
 
 use std::io::BufRead;
 
-use amiproof_model::verdict::Verdict;
+use amiproof_model::verdict::{Finding, Verdict};
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::ImportError;
-use super::document::{Answer, Document, Index, MOST_FINDINGS, fail, is_number, line, severity};
-use super::guard::ShortStrings;
+use super::document::{Answer, Document, Index, MOST_FINDINGS, is_number, line, severity};
+use super::json::{self, List, Scalar, Text};
 use super::xml::clip;
 
 #[derive(Deserialize)]
 struct Report {
-    version: Option<String>,
-    profiles: Option<Vec<Profile>>,
+    version: Option<Text>,
+    profiles: Option<List<Profile>>,
 }
 
 #[derive(Deserialize)]
 struct Profile {
-    name: String,
-    title: Option<String>,
+    name: Text,
+    title: Option<Text>,
     #[serde(default)]
-    controls: Vec<Control>,
+    controls: List<Control>,
 }
 
 #[derive(Deserialize)]
 struct Control {
-    id: String,
-    title: Option<String>,
+    id: Text,
+    title: Option<Text>,
     impact: Option<f64>,
     #[serde(default)]
-    results: Vec<Check>,
+    results: List<Check>,
     #[serde(default)]
-    tags: Value,
+    tags: Tags,
+}
+
+/// The two tags under which profiles of CIS benchmarks carry the number.
+#[derive(Default, Deserialize)]
+struct Tags {
+    #[serde(default)]
+    cis_number: Scalar,
+    #[serde(default)]
+    cis: Scalar,
 }
 
 #[derive(Deserialize)]
 struct Check {
-    status: String,
+    status: Text,
     #[serde(default)]
-    code_desc: String,
-    message: Option<String>,
-    skip_message: Option<String>,
+    code_desc: Text,
+    message: Option<Text>,
+    skip_message: Option<Text>,
 }
 
 /// Reads an InSpec report.
@@ -50,22 +58,21 @@ struct Check {
 /// # Errors
 /// As [`super::read`].
 pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
-    let report: Report =
-        serde_json::from_reader(ShortStrings::new(reader)).map_err(|error| ImportError::json("InSpec", &error))?;
+    let report: Report = json::read("InSpec", reader)?;
     let Some(profiles) = report.profiles else {
         return Err(ImportError::NotThis { wanted: "an InSpec report", found: "JSON without profiles".to_owned() });
     };
     let mut document = Document {
         scanner: "inspec".to_owned(),
-        version: report.version.map(|text| clip(text, 40)),
+        version: report.version.map(|text| clip(text.0, 40)),
         ..Document::default()
     };
     let mut index = Index::new();
-    for profile in profiles {
+    for profile in profiles.0 {
         if document.content.is_empty() {
-            document.content = line(profile.title.as_deref().unwrap_or(&profile.name));
+            document.content = line(&profile.title.as_ref().unwrap_or(&profile.name).0);
         }
-        for control in profile.controls {
+        for control in profile.controls.0 {
             document.add(&mut index, answer(control))?;
         }
     }
@@ -73,17 +80,17 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
 }
 
 fn answer(control: Control) -> Answer {
-    let title =
-        control.title.as_deref().map(line).filter(|title| !title.is_empty()).unwrap_or_else(|| control.id.clone());
+    let title = control.title.as_ref().map(|title| line(&title.0)).filter(|title| !title.is_empty());
     // MITRE's profiles of CIS benchmarks carry the number as a tag; others put it into the id.
-    let tag =
-        control.tags.get("cis_number").or_else(|| control.tags.get("cis")).and_then(Value::as_str).map(str::to_owned);
-    let number = tag.filter(|text| is_number(text)).or_else(|| number_in(&control.id));
+    let tag = control.tags.cis_number.0.clone().or_else(|| control.tags.cis.0.clone());
+    let number = tag.filter(|text| is_number(text)).or_else(|| number_in(&control.id.0));
+    let verdict = verdict(&control);
+    let id = clip(control.id.0, 500);
     Answer {
         number,
         severity: control.impact.and_then(grade),
-        verdict: verdict(&control),
-        ..Answer::new(clip(control.id, 500), title, Verdict::Pass)
+        verdict,
+        ..Answer::new(id.clone(), title.unwrap_or(id), Verdict::Pass)
     }
 }
 
@@ -106,36 +113,27 @@ fn grade(impact: f64) -> Option<amiproof_model::report::Severity> {
 
 /// A control fails when one of its tests does; with an impact of 0 it does not apply, as Heimdall reads it.
 fn verdict(control: &Control) -> Verdict {
-    let failed = || control.results.iter().filter(|check| check.status == "failed");
     let reason =
-        |check: &Check| line(check.message.as_deref().or(check.skip_message.as_deref()).unwrap_or(&check.code_desc));
+        |check: &Check| line(&check.message.as_ref().or(check.skip_message.as_ref()).unwrap_or(&check.code_desc).0);
+    let checks = &control.results.0;
     if control.impact == Some(0.0) {
-        let reason = control.results.first().map(&reason).unwrap_or_default();
-        return Verdict::NotApplicable(if reason.is_empty() { "its impact is none".to_owned() } else { reason });
+        let reason = checks.first().map(&reason).filter(|reason| !reason.is_empty());
+        return Verdict::NotApplicable(reason.unwrap_or_else(|| "its impact is none".to_owned()));
     }
-    let findings: Vec<_> = failed()
-        .take(MOST_FINDINGS)
-        .filter_map(|check| {
-            match fail(
-                &line(&check.code_desc),
-                reason(check),
-                check.message.clone().map_or(String::new(), |text| clip(text, 2_000)),
-                "",
-            ) {
-                Verdict::Fail(findings) => findings.into_iter().next(),
-                _ => None,
-            }
+    let failed = checks.iter().filter(|check| check.status.0 == "failed").take(MOST_FINDINGS);
+    let findings: Vec<Finding> = failed
+        .map(|check| {
+            let detail = check.message.clone().unwrap_or_default().0;
+            Finding::new(line(&check.code_desc.0), reason(check)).with_detail(detail)
         })
         .collect();
-    if !findings.is_empty() {
-        return Verdict::Fail(findings);
-    }
-    let skipped = control.results.iter().find(|check| check.status == "skipped");
-    match (control.results.is_empty(), skipped) {
-        (true, _) => Verdict::NotEvaluated("the report holds no test of this control".to_owned()),
-        (false, Some(check)) => Verdict::Manual(format!("skipped by InSpec: {}", reason(check))),
-        (false, None) if control.results.iter().all(|check| check.status == "passed") => Verdict::Pass,
-        (false, None) => {
+    let skipped = checks.iter().find(|check| check.status.0 == "skipped");
+    match (findings.is_empty(), checks.is_empty(), skipped) {
+        (false, ..) => Verdict::Fail(findings),
+        (_, true, _) => Verdict::NotEvaluated("the report holds no test of this control".to_owned()),
+        (_, false, Some(check)) => Verdict::Manual(format!("skipped by InSpec: {}", reason(check))),
+        (_, false, None) if checks.iter().all(|check| check.status.0 == "passed") => Verdict::Pass,
+        (_, false, None) => {
             Verdict::NotEvaluated("a test of this control has a status that InSpec does not document".to_owned())
         }
     }

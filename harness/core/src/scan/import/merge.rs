@@ -1,7 +1,7 @@
 //! Puts imported rows into a report. Pure.
 
 use amiproof_model::judge::Disposition;
-use amiproof_model::report::{CheckResult, Report, ScanRecord, Subject};
+use amiproof_model::report::{CheckResult, Report, Subject};
 use amiproof_model::waiver::Waiver;
 use jiff::Timestamp;
 
@@ -24,24 +24,28 @@ pub struct Change {
 /// Adds the rows of an import. What the same scanner had said of the same subject goes, so that importing a file twice changes
 /// nothing. The new rows, and with them all that depends on them, are judged with the waivers.
 pub fn merge(report: &mut Report, import: Import, waivers: &[Waiver], now: Timestamp) -> Change {
-    let Import { scans, rows, when } = import;
+    let Import { scans, suites, rows, when } = import;
     let mut before = Vec::new();
     for scan in &scans {
-        // kube-bench and Inspector know several benchmarks; another one's rows stay.
-        let goes = |result: &CheckResult| scan.owns(result) && same_benchmark(scan, result);
-        before.extend(report.results.iter().filter(|result| goes(result)).map(key));
-        report.results.retain(|result| !goes(result));
-        report.scans.retain(|known| {
-            (&known.subject, &known.suite, &known.scanner) != (&scan.subject, &scan.suite, &scan.scanner)
-        });
+        let goes = |suite: &str, subject: &Subject, scanner: Option<&str>| {
+            suites.contains(&suite) && *subject == scan.subject && scanner == Some(scan.scanner.as_str())
+        };
+        let row_goes = |result: &CheckResult| goes(result.check.suite(), &result.subject, result.scanner.as_deref());
+        before.extend(report.results.iter().filter(|result| row_goes(result)).map(key));
+        report.results.retain(|result| !row_goes(result));
+        report.scans.retain(|known| !goes(&known.suite, &known.subject, Some(&known.scanner)));
     }
     let when = when.unwrap_or(now);
     let mut new: Vec<CheckResult> = rows.into_iter().map(|(subject, row)| result(subject, row, when)).collect();
     new.sort_by_cached_key(|result| natural(result.check.as_str()));
     let replaced = new.iter().filter(|result| before.contains(&key(result))).count();
     let change = Change { added: new.len() - replaced, replaced, removed: before.len() - replaced };
-    let at = new.first().map(|first| place(&report.results, first.check.suite())).unwrap_or(0);
-    report.results.splice(at..at, new);
+    for suite in &suites {
+        let (of_suite, others): (Vec<_>, Vec<_>) = new.into_iter().partition(|result| result.check.suite() == *suite);
+        let at = place(&report.results, suite);
+        report.results.splice(at..at, of_suite);
+        new = others;
+    }
     report.scans.extend(scans);
     settle(report, waivers, now);
     change
@@ -49,13 +53,6 @@ pub fn merge(report: &mut Report, import: Import, waivers: &[Waiver], now: Times
 
 fn key(result: &CheckResult) -> (String, Subject) {
     (result.check.to_string(), result.subject.clone())
-}
-
-fn same_benchmark(scan: &ScanRecord, result: &CheckResult) -> bool {
-    match (&scan.benchmark, &result.control) {
-        (Some(benchmark), Some(control)) => control.benchmark() == benchmark.as_str(),
-        _ => true,
-    }
 }
 
 /// Behind the last row of the suite, or at the end.

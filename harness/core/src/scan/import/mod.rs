@@ -8,6 +8,7 @@ mod document;
 pub mod guard;
 mod inspec;
 mod inspector_csv;
+mod json;
 mod junit;
 pub mod merge;
 mod rows;
@@ -60,13 +61,19 @@ impl Kind {
         }
     }
 
-    /// The suite of its rows. A file of kube-bench or Inspector answers the same checks as a run's own scan; an ARF holds XCCDF.
+    /// The suite of its rows. A file of kube-bench or Inspector answers the same checks as a run's own scan; an ARF holds XCCDF. What
+    /// is a control of a known benchmark goes to `os-cis` instead.
     pub fn suite(self) -> &'static str {
         match self {
             Self::Xccdf | Self::Arf => "xccdf",
             Self::InspectorCsv => "os-cis",
             other => other.word(),
         }
+    }
+
+    /// Whether it judges an operating system, so that what it says of a control is an answer to the same question as Inspector's.
+    fn judges_os(self) -> bool {
+        matches!(self, Self::Xccdf | Self::Arf | Self::InspectorCsv | Self::Inspec)
     }
 
     /// What a file is by its first bytes; nothing when they fit no format.
@@ -117,6 +124,8 @@ fn root(text: &str) -> Option<&str> {
 pub struct Import {
     /// Who judged what.
     pub scans: Vec<ScanRecord>,
+    /// The suites in which the scanner's earlier rows give way to these.
+    pub suites: Vec<&'static str>,
     /// The rows, each with what it is about.
     pub rows: Vec<(Subject, ScanRow)>,
     /// When it was judged, where the file says so.

@@ -1,13 +1,13 @@
 //! From a file of results to rows of the matrix. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use amiproof_model::name::{Benchmark, CheckId, ControlId, Level};
 use amiproof_model::report::{NodeRecord, ScanRecord, Subject};
 use amiproof_model::verdict::{Evidence, Verdict};
 use sha2::{Digest, Sha256};
 
-use super::document::{Answer, Document, word};
+use super::document::{Answer, Document, badness, word};
 use super::{Import, ImportError, Kind};
 use crate::check::{Decision, ScanRow};
 use crate::scan::{inspector, kube_bench};
@@ -52,38 +52,59 @@ pub(super) fn rows(kind: Kind, document: Document, target: &Target) -> Result<Im
         (_, None) => document.scanner.clone(),
     };
     let scanner = if scanner.is_empty() { kind.word().to_owned() } else { scanner };
-    let suite = kind.suite();
     let facts = facts(&document, target);
     let resources = resources(&document, &target.nodes);
     let mut taken = BTreeSet::new();
-    let mut found = Vec::with_capacity(document.answers.len());
+    let mut found: Vec<ScanRow> = Vec::with_capacity(document.answers.len());
+    let mut places: HashMap<CheckId, usize> = HashMap::new();
     for answer in &document.answers {
-        let control = match (&benchmark, &answer.number) {
-            (Some(benchmark), Some(number)) => ControlId::new(benchmark, number).ok(),
-            _ => None,
+        let control = benchmark.as_ref().zip(answer.number.as_ref());
+        let control = control.and_then(|(benchmark, number)| ControlId::new(benchmark, number).ok());
+        let check = match &control {
+            Some(control) if kind.judges_os() => format!("{OS_SUITE}/{control}"),
+            _ => format!("{}/{scanner}/{}", kind.suite(), unique(&answer.id, &mut taken)),
         };
-        let check = match (&control, kind) {
-            (Some(control), Kind::InspectorCsv) => CheckId::try_from(format!("{suite}/{control}")),
-            _ => CheckId::try_from(format!("{suite}/{scanner}/{}", unique(&answer.id, &mut taken))),
-        };
-        let check = check.map_err(|error| ImportError::Id(error.to_string()))?;
-        found.push(row(answer, check, control, &scanner, &facts, &resources));
+        let check = CheckId::try_from(check).map_err(|error| ImportError::Id(error.to_string()))?;
+        let row = row(answer, check.clone(), control, &scanner, &facts, &resources);
+        match places.get(&check).and_then(|at| found.get_mut(*at)) {
+            Some(known) => join(known, row),
+            None => {
+                places.insert(check, found.len());
+                found.push(row);
+            }
+        }
     }
-    let record = ScanRecord {
+    let of_suite = |suite: &str| found.iter().any(|row| row.check.suite() == suite);
+    let suites = if kind.suite() == OS_SUITE { vec![OS_SUITE] } else { vec![OS_SUITE, kind.suite()] };
+    let note = note(&document);
+    let record = |suite: &&str| ScanRecord {
         subject: target.subject.clone(),
-        suite: suite.to_owned(),
-        scanner,
+        suite: (*suite).to_owned(),
+        scanner: scanner.clone(),
         scanner_version: document.version.clone(),
-        benchmark,
+        benchmark: benchmark.clone().filter(|_| *suite == OS_SUITE),
         level: target.level.or(document.level),
         expected: None,
-        note: note(&document),
+        note: note.clone(),
     };
-    Ok(Import {
-        scans: vec![record],
-        rows: found.into_iter().map(|row| (target.subject.clone(), row)).collect(),
-        when: document.when,
-    })
+    let scans: Vec<ScanRecord> = suites.iter().filter(|suite| of_suite(suite)).map(record).collect();
+    let rows = found.into_iter().map(|row| (target.subject.clone(), row)).collect();
+    Ok(Import { scans, suites, rows, when: document.when })
+}
+
+/// The suite of controls of an operating system's benchmark, whoever judged them: two scanners' answers stand in one row.
+const OS_SUITE: &str = "os-cis";
+
+/// Joins the answers of two rules that a benchmark has as one control: the worse counts, findings add up, both are in evidence.
+fn join(known: &mut ScanRow, other: ScanRow) {
+    let (own, more) = (&mut known.decision, other.decision);
+    match (&mut own.verdict, more.verdict) {
+        (Verdict::Fail(findings), Verdict::Fail(others)) => findings.extend(others),
+        (verdict, other) if badness(&other) > badness(verdict) => *verdict = other,
+        _ => {}
+    }
+    own.evidence.extend(more.evidence);
+    known.severity = known.severity.max(other.severity);
 }
 
 fn row(
@@ -254,6 +275,7 @@ fn kube_bench_benchmark(named: &str, target: &Target) -> Result<Benchmark, Impor
 
 impl Import {
     fn add_kube_bench(&mut self, subject: Subject, benchmark: &Benchmark, target: &Target, rows: Vec<ScanRow>) {
+        self.suites = vec!["kube-bench"];
         let mut worst: Vec<ScanRow> = Vec::new();
         let mut doubled = BTreeSet::new();
         for mut row in rows {
@@ -268,9 +290,7 @@ impl Import {
             match worst.iter_mut().find(|known| known.check == row.check) {
                 Some(known) => {
                     doubled.insert(row.check.to_string());
-                    if super::document::badness(&row.decision.verdict)
-                        > super::document::badness(&known.decision.verdict)
-                    {
+                    if badness(&row.decision.verdict) > badness(&known.decision.verdict) {
                         *known = row;
                     }
                 }

@@ -53,18 +53,50 @@ fn inspectors_csv_answers_the_same_checks_as_a_scan_of_a_run() {
     assert!(error.unwrap_err().to_string().contains("--benchmark"));
 }
 
+fn xccdf(results: &[(&str, &str, &str)]) -> String {
+    let result = |(rule, number, word): &(&str, &str, &str)| {
+        format!(
+            "<rule-result idref='xccdf_a_rule_{rule}' severity='low'><ident system='https://www.cisecurity.org/benchmark/x'>{number}</ident><result>{word}</result></rule-result>"
+        )
+    };
+    format!("<TestResult><target>n</target>{}</TestResult>", results.iter().map(result).collect::<String>())
+}
+
 #[test]
-fn the_name_keeps_two_imports_apart_and_the_benchmark_makes_controls() {
-    let text = "<TestResult><target>n</target><rule-result idref='xccdf_a_rule_b'><ident system='https://www.cisecurity.org/benchmark/x'>3.3.1</ident><result>pass</result></rule-result></TestResult>";
-    let named =
-        Target { name: Some("Nightly CI".into()), benchmark: Some("cis-al2023-1.0.0".parse().unwrap()), ..target() };
-    let import_named = import(Kind::Xccdf, text, &named).unwrap();
+fn rules_are_rows_of_their_own_where_nobody_says_the_benchmark() {
+    let text = xccdf(&[("b", "3.3.1", "pass")]);
+    let named = Target { name: Some("Nightly CI".into()), ..target() };
+    let import_named = import(Kind::Xccdf, &text, &named).unwrap();
     assert_eq!(ids(&import_named), ["al2023-l1 xccdf/nightly-ci/b"]);
-    assert_eq!(import_named.rows[0].1.control.as_ref().unwrap().as_str(), "cis-al2023-1.0.0/3.3.1");
-    assert_eq!(import_named.scans[0].scanner, "nightly-ci");
-    let plain = import(Kind::Xccdf, text, &target()).unwrap();
-    assert_eq!(plain.rows[0].1.control, None, "numbers without a benchmark mean nothing");
-    assert_eq!(plain.rows[0].1.decision.evidence[0].file.as_deref(), Some("evidence/al2023-l1/import.x"));
+    assert_eq!((import_named.scans[0].scanner.as_str(), &import_named.rows[0].1.control), ("nightly-ci", &None));
+    assert_eq!(import_named.rows[0].1.decision.evidence[0].file.as_deref(), Some("evidence/al2023-l1/import.x"));
+}
+
+#[test]
+fn with_a_benchmark_rules_answer_its_controls_beside_inspector_and_the_worst_rule_of_a_control_counts() {
+    let text = xccdf(&[
+        ("a", "3.3.1", "pass"),
+        ("b", "3.3.1", "fail"),
+        ("c", "3.3.1", "pass"),
+        ("d", "3.3.2", "pass"),
+        ("e", "", "fail"),
+    ]);
+    let known = Target { benchmark: Some("cis-al2023-1.0.0".parse().unwrap()), ..target() };
+    let import = import(Kind::Xccdf, &text, &known).unwrap();
+    assert_eq!(
+        ids(&import),
+        [
+            "al2023-l1 os-cis/cis-al2023-1.0.0/3.3.1",
+            "al2023-l1 os-cis/cis-al2023-1.0.0/3.3.2",
+            "al2023-l1 xccdf/xccdf/e"
+        ]
+    );
+    let row = &import.rows[0].1;
+    assert!(matches!(&row.decision.verdict, Verdict::Fail(findings) if findings.len() == 1), "{row:?}");
+    assert_eq!(row.decision.evidence.len(), 3, "every rule is in evidence");
+    assert_eq!(row.control.as_ref().unwrap().as_str(), "cis-al2023-1.0.0/3.3.1");
+    let scans: Vec<_> = import.scans.iter().map(|scan| (scan.suite.as_str(), scan.benchmark.is_some())).collect();
+    assert_eq!(scans, [("os-cis", true), ("xccdf", false)]);
 }
 
 const KUBE_BENCH: &str = r#"{"Controls":[

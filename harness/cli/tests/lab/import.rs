@@ -1,0 +1,493 @@
+//! Results of other tools: OpenSCAP for real, files of a hundred megabytes, and files that mean harm.
+
+use std::io::{BufWriter, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use amiproof_model::report::{CheckResult, Report};
+use amiproof_model::verdict::Outcome;
+use serde_json::Value;
+
+use crate::process::{PATIENCE, amiproof, finish, report, stderr};
+
+const MATRIX: &str = "\
+apiVersion: amiproof/v1
+kind: Matrix
+metadata: {name: imports}
+cluster: {name: c, region: us-west-2, kubernetesVersion: \"1.35\", create: true}
+variants:
+  - name: al2023-l1
+    family: al2023
+    hardening: {benchmark: cis-al2023-1.0.0, level: 1}
+    ami: {id: ami-0123456789abcdef0}
+waivers: waivers.yaml
+";
+
+const NO_WAIVERS: &str = "apiVersion: amiproof/v1\nkind: Waivers\nwaivers: []\n";
+
+/// A folder with a matrix and a waiver file in it.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("amiproof.yaml"), MATRIX).unwrap();
+    std::fs::write(folder.path().join("waivers.yaml"), NO_WAIVERS).unwrap();
+    folder
+}
+
+/// Imports a file; the matrix makes a report where there is none.
+fn import(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = amiproof(&folder.join("runs-of-test"));
+    command.current_dir(folder).args(["import"]).args(arguments).args(["--file", "amiproof.yaml"]);
+    finish(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+}
+
+fn report_of(folder: &Path) -> Report {
+    report(&folder.join("runs-of-test"))
+}
+
+/// The results of one scanner, as `rule: outcome`.
+fn outcomes(report: &Report, scanner: &str) -> Vec<(String, &'static str)> {
+    let of = |result: &&CheckResult| result.scanner.as_deref() == Some(scanner);
+    let name = |result: &CheckResult| result.check.as_str().rsplit('/').next().unwrap_or_default().to_owned();
+    let mut all: Vec<_> =
+        report.results.iter().filter(of).map(|result| (name(result), result.outcome.word())).collect();
+    all.sort();
+    all
+}
+
+/// The content that Debian packages for its own releases, the newest first.
+fn content() -> Option<PathBuf> {
+    let folder = std::fs::read_dir("/usr/share/xml/scap/ssg/content").ok()?;
+    let is_stream = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.starts_with("ssg-debian") && name.ends_with("-ds.xml")
+    };
+    folder.map(|entry| entry.unwrap().path()).filter(is_stream).max()
+}
+
+/// Debian's content, where OpenSCAP is there too.
+fn oscap_content() -> Option<PathBuf> {
+    let there = Command::new("oscap").arg("--version").output().is_ok_and(|output| output.status.success());
+    let content = content().filter(|_| there);
+    if content.is_none() {
+        let required = std::env::var_os("AMIPROOF_REQUIRE_OSCAP").is_some();
+        assert!(!required, "oscap or its content is not there: run `make oscap`");
+        eprintln!("skipped: oscap or its content is not there: run `make oscap`");
+    }
+    content
+}
+
+/// Judges this machine; exit code 2 says that a rule failed.
+fn evaluate(folder: &Path, content: &Path) {
+    let output = Command::new("oscap")
+        .current_dir(folder)
+        .args(["xccdf", "eval", "--profile", "xccdf_org.ssgproject.content_profile_anssi_np_nt28_high"])
+        .args(["--results", "xccdf.xml", "--results-arf", "arf.xml"])
+        .arg(content)
+        .output()
+        .unwrap();
+    assert!(matches!(output.status.code(), Some(0 | 2)), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What Python's own XML parser finds: rule, result and severity of every rule-result.
+const PYTHON: &str = "
+import json, sys, xml.etree.ElementTree as E
+ns = '{http://checklists.nist.gov/xccdf/1.2}'
+found = [(r.get('idref').split('_rule_')[1], r.find(ns + 'result').text, r.get('severity'))
+         for r in E.parse(sys.argv[1]).iter(ns + 'rule-result')]
+print(json.dumps(found))
+";
+
+fn second_opinion(file: &Path) -> Vec<(String, String, String)> {
+    let python = std::env::var("AMIPROOF_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let output = Command::new(python).args(["-c", PYTHON]).arg(file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn what_openscap_finds_on_this_machine_is_read_as_another_parser_reads_it() {
+    let Some(path) = oscap_content() else { return };
+    let folder = folder();
+    // The content is for the release before this one: without its platform it applies anywhere.
+    let content = std::fs::read_to_string(path).unwrap();
+    let (with, without): (Vec<&str>, Vec<&str>) =
+        content.lines().partition(|line| line.contains("platform idref=\"cpe:/o:debian:debian_linux:"));
+    assert!(!with.is_empty(), "the content names its platform in another way");
+    std::fs::write(folder.path().join("content.xml"), without.join("\n")).unwrap();
+    evaluate(folder.path(), Path::new("content.xml"));
+
+    let xccdf = import(folder.path(), &["auto", "xccdf.xml", "--variant", "al2023-l1", "--no-fail"]);
+    assert_eq!(xccdf.status.code(), Some(0), "{}", stderr(&xccdf));
+    let arf = import(folder.path(), &["auto", "arf.xml", "--variant", "al2023-l1", "--name", "arf", "--no-fail"]);
+    assert_eq!(arf.status.code(), Some(0), "{}", stderr(&arf));
+
+    let report = report_of(folder.path());
+    let expected = second_opinion(&folder.path().join("xccdf.xml"));
+    assert_eq!(expected, second_opinion(&folder.path().join("arf.xml")));
+    let word = |result: &str| match result {
+        "pass" | "fixed" => "pass",
+        "fail" => "fail",
+        "notapplicable" | "informational" => "not applicable",
+        "notchecked" => "manual",
+        _ => "not evaluated",
+    };
+    let mut wanted: Vec<(String, &str)> = expected
+        .iter()
+        .filter(|(_, result, _)| result != "notselected")
+        .map(|(rule, result, _)| (rule.clone(), word(result)))
+        .collect();
+    wanted.sort();
+    assert_eq!(outcomes(&report, "openscap"), wanted);
+    assert_eq!(outcomes(&report, "arf"), wanted, "both files tell the same");
+    for outcome in ["pass", "fail", "not applicable"] {
+        assert!(wanted.iter().any(|(_, have)| *have == outcome), "the content has no {outcome}: {wanted:?}");
+    }
+    for (rule, _, severity) in &expected {
+        let of_rule = |result: &&CheckResult| result.check.as_str() == format!("xccdf/openscap/{rule}");
+        if let Some(result) = report.results.iter().find(of_rule) {
+            let have = result.severity.map_or("unknown", |severity| severity.word());
+            assert_eq!(have, severity, "{rule}");
+            assert!(
+                !result.title.is_empty() && result.title != rule.replace('_', " "),
+                "{rule} has the title of its content"
+            );
+        }
+    }
+    let scan = report.scans.iter().find(|scan| scan.scanner == "openscap").unwrap();
+    let skipped = expected.len() - wanted.len();
+    assert!(scan.note.contains(&format!("{skipped} of the file's rules were not selected")), "{}", scan.note);
+    assert!(scan.scanner_version.as_deref().is_some_and(|version| version.starts_with("1.")), "{scan:?}");
+    let run = std::fs::read_dir(folder.path().join("runs-of-test/runs")).unwrap().next().unwrap().unwrap().path();
+    let kept = std::fs::read(run.join("evidence/al2023-l1/import-xccdf.xml")).unwrap();
+    assert!(kept == std::fs::read(folder.path().join("xccdf.xml")).unwrap(), "the file is kept as it came");
+}
+
+#[test]
+fn content_for_another_platform_never_makes_a_green_row() {
+    let Some(path) = oscap_content() else { return };
+    let folder = folder();
+    evaluate(folder.path(), &path);
+    if second_opinion(&folder.path().join("arf.xml")).iter().any(|(_, result, _)| result == "pass" || result == "fail")
+    {
+        eprintln!("skipped: the content is for the release of this machine");
+        return;
+    }
+    let output = import(folder.path(), &["arf", "arf.xml", "--variant", "al2023-l1"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let report = report_of(folder.path());
+    let of_scan = || report.results.iter().filter(|result| result.check.suite() == "xccdf");
+    assert!(of_scan().count() > 10);
+    assert!(of_scan().all(|result| matches!(result.outcome, Outcome::NotEvaluated { .. })));
+}
+
+/// Writes an ARF file of about so many megabytes: the definitions of its content, then three hundred results.
+fn large_arf(path: &Path, megabytes: usize) {
+    let mut out = BufWriter::new(std::fs::File::create(path).unwrap());
+    out.write_all(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<arf:asset-report-collection xmlns:arf=\"http://scap.nist.gov/schema/asset-reporting-format/1.1\"><arf:report-requests><oval_definitions>").unwrap();
+    let definition = format!(
+        "<definition class=\"compliance\" id=\"oval:x:def:1\" version=\"1\"><metadata><title>a title &amp; more</title><description>{}</description></metadata><criteria><criterion comment=\"c\" test_ref=\"oval:x:tst:1\"/></criteria></definition>\n",
+        "words of a definition ".repeat(200)
+    );
+    for _ in 0..megabytes * 1024 * 1024 / definition.len() {
+        out.write_all(definition.as_bytes()).unwrap();
+    }
+    // One text that is long, as a file's content in a system's characteristics can be.
+    write!(
+        out,
+        "<item>{}</item></oval_definitions></arf:report-requests><arf:reports><arf:report id=\"r\"><arf:content>",
+        "x".repeat(8 * 1024 * 1024)
+    )
+    .unwrap();
+    out.write_all(b"<TestResult xmlns=\"http://checklists.nist.gov/xccdf/1.2\" end-time=\"2026-11-21T11:00:00\"><target>n</target>").unwrap();
+    for rule in 0..300 {
+        let result = if rule % 3 == 0 { "fail" } else { "pass" };
+        write!(
+            out,
+            "<rule-result idref=\"xccdf_a_rule_r{rule}\" severity=\"low\"><result>{result}</result></rule-result>"
+        )
+        .unwrap();
+    }
+    out.write_all(b"</TestResult></arf:content></arf:report></arf:reports></arf:asset-report-collection>\n").unwrap();
+    out.flush().unwrap();
+}
+
+/// The most memory that a process ever had, KiB, as Linux says it while the process lives.
+fn peak_of(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.trim().parse().ok())
+}
+
+#[test]
+fn two_hundred_megabytes_of_arf_are_imported_in_less_than_256_megabytes_of_memory() {
+    let folder = folder();
+    large_arf(&folder.path().join("arf.xml"), 200);
+    let mut child = amiproof(&folder.path().join("runs-of-test"))
+        .current_dir(folder.path())
+        .args(["import", "auto", "arf.xml", "--variant", "al2023-l1", "--file", "amiproof.yaml", "--no-fail"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (started, mut peak) = (Instant::now(), 0);
+    let status = loop {
+        peak = peak_of(child.id()).unwrap_or(0).max(peak);
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None if started.elapsed() > PATIENCE => {
+                child.kill().unwrap();
+                panic!("200 MB took longer than {PATIENCE:?}");
+            }
+            None => std::thread::sleep(Duration::from_millis(2)),
+        }
+    };
+    assert_eq!(status.code(), Some(0));
+    let report = report_of(folder.path());
+    let failed = report.results.iter().filter(|result| result.outcome.word() == "fail").count();
+    let passed = report.results.iter().filter(|result| result.outcome.word() == "pass").count();
+    assert_eq!((passed, failed), (200, 100));
+    if cfg!(target_os = "linux") {
+        eprintln!("peak memory {} MiB in {:?}", peak / 1024, started.elapsed());
+        assert!(peak > 0 && peak < 256 * 1024, "the import had {} MiB", peak / 1024);
+    }
+}
+
+#[test]
+fn files_that_mean_harm_are_refused_and_leave_the_report_as_it_was() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("cut.xml"), "<testsuite").unwrap();
+    assert_eq!(import(folder.path(), &["auto", "cut.xml"]).status.code(), Some(2));
+    assert!(!path("runs-of-test").exists(), "a file that is refused makes no run");
+    std::fs::write(path("good.xml"), "<testsuite name='e2e'><testcase name='a'/></testsuite>").unwrap();
+    assert_eq!(import(folder.path(), &["junit", "good.xml"]).status.code(), Some(0));
+    let before = report_of(folder.path());
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/evil.dtd", listener.local_addr().unwrap());
+    let mut utf16 = vec![0xff, 0xfe];
+    utf16.extend("<testsuite name='e2e'>".encode_utf16().flat_map(u16::to_le_bytes));
+    let bad: [(&str, Vec<u8>, &str); 8] = [
+        (
+            "xxe.xml",
+            format!("<!DOCTYPE t [<!ENTITY x SYSTEM '{url}'>]><testsuite name='&x;'/>").into(),
+            "document type",
+        ),
+        ("remote.xml", format!("<!DOCTYPE t SYSTEM '{url}'><testsuite/>").into(), "document type"),
+        (
+            "entity.xml",
+            b"<testsuite name='e2e'><testcase name='a'><failure>&lol9;</failure></testcase></testsuite>".into(),
+            "entity 'lol9'",
+        ),
+        ("bomb.gz", [b"\x1f\x8b\x08\0".as_slice(), &[0; 64]].concat(), "gzip"),
+        ("cut.xml", b"<testsuite name='e2e'><testcase name='a'".into(), "cut off"),
+        ("utf16.xml", utf16, "cut off"),
+        ("empty.xml", Vec::new(), "is empty"),
+        ("other.xml", b"<html/>".into(), "cannot tell what it is"),
+    ];
+    for (name, bytes, part) in bad {
+        std::fs::write(path(name), bytes).unwrap();
+        let output = import(folder.path(), &["auto", name]);
+        assert_eq!(output.status.code(), Some(2), "{name}: {}", stderr(&output));
+        assert!(stderr(&output).contains(part), "{name}: {}", stderr(&output));
+    }
+    assert!(listener.accept().is_err(), "something was fetched");
+    assert_eq!(report_of(folder.path()), before);
+    for (arguments, part) in [
+        (vec!["sonar", "good.xml"], "there is no kind 'sonar'"),
+        (vec!["xccdf", "good.xml"], "say which variant"),
+        (vec!["junit", "good.xml", "--variant", "other"], "no variant 'other'"),
+        (vec!["junit", "missing.xml"], "No such file"),
+        (vec!["junit", "good.xml", "--benchmark", "cis"], "not a legal benchmark"),
+    ] {
+        let output = import(folder.path(), &arguments);
+        assert!(
+            output.status.code() == Some(2) && stderr(&output).contains(part),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+    }
+}
+
+/// What junitparser writes, and what pytest writes about two tests of its own.
+const WRITERS: &str = r"
+import pathlib, subprocess, sys
+from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
+folder = pathlib.Path(sys.argv[1])
+suite = TestSuite('sonobuoy')
+for name, result in [('dns works', None), ('services work', Failure('no route \x26 \x3c3', 'x')), ('windows only', Skipped('skipped'))]:
+    case = TestCase(name, classname='e2e')
+    if result is not None:
+        case.result = [result]
+    suite.add_testcase(case)
+xml = JUnitXml()
+xml.add_testsuite(suite)
+xml.write(str(folder / 'junitparser.xml'), pretty=True)
+(folder / 'test_it.py').write_text('''
+import pytest
+def test_good(): pass
+def test_bad(): assert 1 == 2, 'a \x1b[31mred\x1b[0m word'
+@pytest.mark.skip(reason='needs Windows')
+def test_elsewhere(): pass
+@pytest.fixture
+def broken(): raise OSError('no disk')
+def test_broken(broken): pass
+''')
+code = subprocess.call([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', '--junitxml=pytest.xml', 'test_it.py'], cwd=folder, stdout=subprocess.DEVNULL)
+assert code == 1, code
+";
+
+#[test]
+fn junit_of_real_tools_becomes_rows() {
+    let folder = folder();
+    let python = std::env::var("AMIPROOF_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let output = Command::new(&python).args(["-c", WRITERS]).arg(folder.path()).output().unwrap();
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr);
+        assert!(std::env::var_os("AMIPROOF_REQUIRE_PYTHON").is_none(), "run `make python`: {why}");
+        eprintln!("skipped: {python} has no junitparser or no pytest");
+        return;
+    }
+    assert_eq!(import(folder.path(), &["auto", "junitparser.xml", "--variant", "al2023-l1"]).status.code(), Some(1));
+    assert_eq!(import(folder.path(), &["auto", "pytest.xml"]).status.code(), Some(1));
+    let report = report_of(folder.path());
+    let said = |scanner: &str| -> Vec<String> {
+        let of = |result: &&CheckResult| result.scanner.as_deref() == Some(scanner);
+        report
+            .results
+            .iter()
+            .filter(of)
+            .map(|result| format!("{} {}: {}", result.subject.as_str(), result.title, result.outcome.word()))
+            .collect()
+    };
+    assert_eq!(said("sonobuoy"), ["al2023-l1 dns works: pass", "al2023-l1 services work: fail"]);
+    let mut pytest = said("pytest");
+    pytest.sort();
+    assert_eq!(
+        pytest,
+        [
+            "cluster test_bad: fail",
+            "cluster test_broken: not evaluated",
+            "cluster test_elsewhere: not applicable",
+            "cluster test_good: pass"
+        ]
+    );
+}
+
+/// The run's JSON answer.
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", stderr(output)))
+}
+
+#[test]
+fn waivers_come_from_a_table_count_on_imported_rows_and_are_audited() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let table = "| CIS ID | CIS Description | Reason | Alternative control |\n|---|---|---|---|\n\
+                 | 3.2.1 | forwarding | pods are routed | N/A |\n| 6.1.11 | world-writable | folders of the runtime | |\n";
+    std::fs::write(at("TABLE.md"), table).unwrap();
+    let waiver = |arguments: &[&str]| {
+        let mut command = amiproof(&folder.path().join("runs-of-test"));
+        command.current_dir(folder.path()).arg("waiver").args(arguments);
+        finish(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    };
+    let from_table = [
+        "import",
+        "--from",
+        "table",
+        "TABLE.md",
+        "--benchmark",
+        "cis-al2023-1.0.0",
+        "--owner",
+        "platform",
+        "--ticket",
+        "SEC-1",
+        "--into",
+        "waivers.yaml",
+    ];
+    let without_date = waiver(&from_table);
+    assert!(
+        without_date.status.code() == Some(2) && stderr(&without_date).contains("--expires"),
+        "{}",
+        stderr(&without_date)
+    );
+    assert_eq!(
+        std::fs::read_to_string(at("waivers.yaml")).unwrap(),
+        NO_WAIVERS,
+        "a table with a problem changes nothing"
+    );
+    let soon = today_plus(20);
+    let output = waiver(&[&from_table[..], &["--expires", &soon]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+
+    let csv = "Check ID,Title,Status,Level\n3.2.1,forwarding,FAILED,LEVEL_1\n6.1.11,world-writable,PASSED,LEVEL_1\n5.1.1,cron,PASSED,LEVEL_1\n";
+    std::fs::write(at("inspector.csv"), csv).unwrap();
+    let imported =
+        import(folder.path(), &["inspector-csv", "inspector.csv", "--variant", "al2023-l1", "--output", "json"]);
+    assert_eq!(imported.status.code(), Some(0), "the failure is waived: {}", stderr(&imported));
+    assert_eq!(json(&imported)["added"], 3);
+    let again = import(folder.path(), &["auto", "inspector.csv", "--variant", "al2023-l1", "--output", "json"]);
+    assert_eq!((&json(&again)["added"], &json(&again)["replaced"]), (&Value::from(0), &Value::from(3)));
+
+    let audited = waiver(&["audit", "--run", "latest", "--output", "json"]);
+    assert_eq!(audited.status.code(), Some(0), "warnings are no failure: {}", stderr(&audited));
+    let kinds = |output: &Output| -> Vec<String> {
+        json(output)["remarks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|remark| format!("{} {}", remark["kind"].as_str().unwrap(), remark["index"]))
+            .collect()
+    };
+    assert_eq!(kinds(&audited), ["expiring 0", "expiring 1", "unused 1"]);
+    assert_eq!(kinds(&waiver(&["audit", "--within", "5d", "--output", "json"])), [""; 0]);
+    let text = std::fs::read_to_string(at("waivers.yaml")).unwrap();
+    std::fs::write(at("waivers.yaml"), text.replacen(&soon, "2020-01-31", 1)).unwrap();
+    let audited = waiver(&["audit", "--within", "5d"]);
+    assert_eq!(audited.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&audited.stdout).contains("expired   waivers[0] cis-al2023-1.0.0/3.2.1"),
+        "{audited:?}"
+    );
+    let expired = import(folder.path(), &["auto", "inspector.csv", "--variant", "al2023-l1"]);
+    assert_eq!(expired.status.code(), Some(1), "an expired waiver counts no more");
+    let run = std::fs::read_dir(at("runs-of-test/runs")).unwrap().next().unwrap().unwrap().path();
+    let markdown = std::fs::read_to_string(run.join("matrix.md")).unwrap();
+    assert!(markdown.contains("Waivers to look at") && markdown.contains("1 failure counts again"), "{markdown}");
+}
+
+/// A day from now on, as a waiver writes it.
+fn today_plus(days: i64) -> String {
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+    later.strftime("%Y-%m-%d").to_string()
+}
+
+/// A genuine output of kube-bench, where it lies beside the checkout.
+fn kube_bench_output() -> Option<PathBuf> {
+    let path = crate::process::root().join("../shared/data/kube-bench/kube-bench-eks-1.8.0-cis-l1.json");
+    path.exists().then_some(path)
+}
+
+#[test]
+fn a_real_output_of_kube_bench_is_imported_whole() {
+    let Some(path) = kube_bench_output() else {
+        eprintln!("skipped: ../shared/data is not there");
+        return;
+    };
+    let folder = folder();
+    let output = import(
+        folder.path(),
+        &["auto", path.to_str().unwrap(), "--variant", "al2023-l1", "--no-fail", "--output", "json"],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report = report_of(folder.path());
+    let of = |subject: &str| {
+        report
+            .results
+            .iter()
+            .filter(|result| result.subject.as_str() == subject && result.scanner.as_deref() == Some("kube-bench"))
+            .count()
+    };
+    assert_eq!((of("al2023-l1"), of("cluster"), json(&output)["added"].as_u64()), (13, 37, Some(50)));
+}

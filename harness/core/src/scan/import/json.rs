@@ -1,0 +1,177 @@
+//! JSON from outside in bounded memory: texts are clipped and lists counted while they are read.
+
+use std::fmt;
+use std::io::BufRead;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::ImportError;
+use super::guard::ShortStrings;
+use super::xml::clip;
+
+/// Of every text so much is kept, bytes.
+const MOST_TEXT: usize = 1_000;
+
+/// No list may have more entries. Together with [`MOST_TEXT`] it bounds what a document can take in memory.
+const MOST_ENTRIES: usize = 50_000;
+
+/// Reads a document.
+///
+/// # Errors
+/// When it is cut off, of another form, or breaks a limit.
+pub(super) fn read<T: DeserializeOwned>(wanted: &'static str, reader: impl BufRead) -> Result<T, ImportError> {
+    serde_json::from_reader(ShortStrings::new(reader)).map_err(|error| ImportError::json(wanted, &error))
+}
+
+/// A text of at most [`MOST_TEXT`] bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Text(pub(super) String);
+
+/// A number or a text; nothing for what is neither.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Scalar(pub(super) Option<String>);
+
+/// A list of at most [`MOST_ENTRIES`] entries; `null` is an empty one.
+#[derive(Clone, Debug)]
+pub(super) struct List<T>(pub(super) Vec<T>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Clip;
+        impl Visitor<'_> for Clip {
+            type Value = Text;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a text")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
+                let end = text.floor_char_boundary(MOST_TEXT + 1);
+                Ok(Text(clip(text[..end].to_owned(), MOST_TEXT)))
+            }
+        }
+        from.deserialize_str(Clip)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Scalar;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("anything")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Scalar, E> {
+                let end = text.floor_char_boundary(MOST_TEXT);
+                Ok(Scalar(Some(text[..end].to_owned())))
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Scalar, E> {
+                Ok(Scalar(Some(number.to_string())))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Scalar, E> {
+                Ok(Scalar(Some(number.to_string())))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Scalar, E> {
+                Ok(Scalar(Some(number.to_string())))
+            }
+
+            fn visit_bool<E: Error>(self, _: bool) -> Result<Scalar, E> {
+                Ok(Scalar(None))
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Scalar, E> {
+                Ok(Scalar(None))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Scalar(None))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Scalar(None))
+            }
+        }
+        from.deserialize_any(Any)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Count<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Count<T> {
+            type Value = List<T>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a list")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<List<T>, E> {
+                Ok(List::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<List<T>, A::Error> {
+                let mut list = Vec::new();
+                while let Some(entry) = from.next_element()? {
+                    if list.len() == MOST_ENTRIES {
+                        return Err(A::Error::custom(format!("a list has more than {MOST_ENTRIES} entries")));
+                    }
+                    list.push(entry);
+                }
+                Ok(List(list))
+            }
+        }
+        from.deserialize_any(Count(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Document {
+        text: Text,
+        list: List<Text>,
+        #[serde(default)]
+        scalar: Scalar,
+    }
+
+    #[test]
+    fn texts_are_clipped_and_lists_have_an_end() {
+        let long = "ä".repeat(MOST_TEXT);
+        let read = |text: String| read::<Document>("a test", text.as_bytes());
+        let document = read(format!("{{\"text\": \"{long}\", \"list\": null, \"other\": [[{{}}]]}}")).unwrap();
+        assert!(document.text.0.len() <= MOST_TEXT + 3 && document.text.0.ends_with('…'));
+        assert!(document.list.0.is_empty() && document.scalar.0.is_none());
+        for (json, wanted) in [
+            ("9.8", Some("9.8")),
+            ("\"x\"", Some("x")),
+            ("7", Some("7")),
+            ("[1, {}]", None),
+            ("{\"a\": []}", None),
+            ("null", None),
+        ] {
+            let document = read(format!("{{\"text\": \"\", \"list\": [], \"scalar\": {json}}}")).unwrap();
+            assert_eq!(document.scalar.0.as_deref(), wanted, "{json}");
+        }
+        let many = "\"\",".repeat(MOST_ENTRIES + 1);
+        let error = read(format!("{{\"list\": [{many}\"\"]")).unwrap_err().to_string();
+        assert!(error.contains("more than 50000 entries"), "{error}");
+    }
+}

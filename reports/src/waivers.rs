@@ -1,0 +1,42 @@
+//! What waivers did in a run: those that have expired, and those that nothing needs, a line each.
+
+use amiproof_model::report::Report;
+use amiproof_model::waiver::{WaiverRecord, WaiverState};
+
+use crate::text;
+
+/// A waiver that somebody should look at.
+pub(crate) struct Line {
+    /// `expired` or `unused`.
+    pub(crate) state: &'static str,
+    /// What it is for.
+    pub(crate) scope: String,
+    /// Who answers for it, with the ticket where there is one, and its last day.
+    pub(crate) owner: String,
+    /// What follows from it.
+    pub(crate) note: String,
+}
+
+/// Expired ones first, because what they were for fails again, then unused ones, which are warnings. Waivers that did what they are
+/// there for, and those for what the run did not look at, are not among them.
+pub(crate) fn lines(report: &Report) -> Vec<Line> {
+    let of = |state| report.waivers.iter().filter(move |record| record.state == state);
+    of(WaiverState::Expired).chain(of(WaiverState::Unused)).map(line).collect()
+}
+
+fn line(record: &WaiverRecord) -> Line {
+    let WaiverRecord { waiver, state, failures } = record;
+    let ticket = waiver.ticket.as_deref().map(|ticket| format!(", {ticket}")).unwrap_or_default();
+    let note = match (state, failures) {
+        (WaiverState::Expired, 0) => "nothing fails that it was for: remove it".to_owned(),
+        (WaiverState::Expired, 1) => "1 failure counts again: mend it, or renew the waiver".to_owned(),
+        (WaiverState::Expired, count) => format!("{count} failures count again: mend them, or renew the waiver"),
+        _ => "nothing fails that it is for: remove it, or mend its scope".to_owned(),
+    };
+    Line {
+        state: state.word(),
+        scope: text::line(&waiver.scope()),
+        owner: text::line(&format!("{}{ticket}, until {}", waiver.owner, waiver.expires)),
+        note,
+    }
+}
