@@ -8,11 +8,13 @@ pub mod benchmark;
 pub mod definition;
 pub mod eks_cis;
 pub mod front_door;
+pub mod host;
 pub mod kube_bench;
 pub mod kubelet_path;
 pub mod node;
 pub mod os_cis;
 pub mod registry;
+pub mod windows;
 pub mod workload;
 
 use amiproof_core::check::{Body, Check};

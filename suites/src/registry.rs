@@ -1,7 +1,7 @@
 //! Every check that is not a workload, in the order of reports.
 
 use crate::definition::Definition;
-use crate::{addon, eks_cis, kube_bench, kubelet_path, node, os_cis};
+use crate::{addon, eks_cis, host, kube_bench, kubelet_path, node, os_cis, windows};
 
 /// All checks. A file that is not listed here fails the tidy test.
 pub const CHECKS: &[&Definition] = &[
@@ -10,10 +10,34 @@ pub const CHECKS: &[&Definition] = &[
     &node::expected_ami::CHECK,
     &node::kubelet_skew::CHECK,
     &node::age::CHECK,
+    &node::newest_ami::CHECK,
+    &node::ami_not_deprecated::CHECK,
+    &node::boot_time::CHECK,
+    &node::kubelet_config::CHECK,
     &node::facts::CHECK,
+    &host::no_ssh::CHECK,
+    &host::sshd::CHECK,
+    &host::no_public_address::CHECK,
+    &host::private_subnets::CHECK,
+    &host::imds::CHECK,
+    &host::ssm_managed::CHECK,
+    &host::ssm_permissions::CHECK,
+    &host::encrypted_root::CHECK,
+    &host::selinux::CHECK,
+    &host::container_os::CHECK,
+    &host::inspector_coverage::CHECK,
+    &windows::server_core::CHECK,
+    &windows::image_age::CHECK,
+    &windows::no_remote_access::CHECK,
+    &windows::guard_duty::CHECK,
+    &windows::guard_duty_findings::CHECK,
+    &windows::inspector_cis::CHECK,
     &kubelet_path::logs::CHECK,
     &kubelet_path::exec::CHECK,
+    &kubelet_path::attach::CHECK,
     &kubelet_path::port_forward::CHECK,
+    &kubelet_path::configz::CHECK,
+    &kubelet_path::metrics::CHECK,
     &addon::daemons::CHECK,
     &addon::controllers::CHECK,
     &kube_bench::node::CHECK,
@@ -23,7 +47,8 @@ pub const CHECKS: &[&Definition] = &[
 ];
 
 /// The names of all suites, in the order of reports; what `suites.include` and `suites.exclude` of a matrix may name.
-pub const SUITES: &[&str] = &["node", "kubelet-path", "workload", "addon", "kube-bench", "eks-cis", "os-cis"];
+pub const SUITES: &[&str] =
+    &["node", "host", "windows", "kubelet-path", "workload", "addon", "kube-bench", "os-cis", "eks-cis"];
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,8 @@
 //! Everything of amiproof that talks to AWS and Kubernetes, and the runner that drives it.
 //!
 //! Reading order: [`check`] (what a check is) and [`context`] (what it may touch), then [`ledger`] (the record of everything
-//! that is made), [`aws`], [`user_data`], [`cluster`], [`workload`], [`wait`], [`act`], [`scan`], [`destroy`], [`scope`], [`pace`]
+//! that is made), [`aws`], [`user_data`], [`cluster`], [`workload`], [`wait`], [`act`], [`probe`], [`scan`], [`destroy`],
+//! [`scope`], [`pace`]
 //! and [`run`] (the dispatcher and the pipelines).
 
 pub mod act;

@@ -89,7 +89,8 @@ pub(super) async fn ask(context: &Context, what: &'static str, question: Questio
 
 fn pod(node: &NodeRecord, image: &str) -> Value {
     let script = format!(
-        "mkdir -p /tmp/www\necho \"{WORDS}\" > /tmp/www/index.html\necho \"{WORDS}\"\nexec httpd -f -p {PORT} -h /tmp/www\n"
+        "mkdir -p /tmp/www\necho \"{WORDS}\" > /tmp/www/index.html\necho \"{WORDS}\"\n\
+         while sleep 2; do echo \"{WORDS}\"; done &\nexec httpd -f -p {PORT} -h /tmp/www\n"
     );
     json!({
         "apiVersion": "v1",

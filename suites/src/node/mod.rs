@@ -1,27 +1,32 @@
 //! Suite `node`: the nodes themselves, as Kubernetes and EC2 see them.
 
 pub mod age;
+pub mod ami_not_deprecated;
+pub mod boot_time;
 pub mod expected_ami;
 pub mod facts;
 pub mod joined;
+pub mod kubelet_config;
 pub mod kubelet_skew;
+pub mod newest_ami;
 pub mod ready;
 
 use amiproof_core::aws::instances::{self, Instance};
 use amiproof_core::check::CheckError;
 use amiproof_core::cluster;
 use amiproof_core::context::Context;
+use amiproof_core::probe::facts::NodeFacts;
 use amiproof_model::report::NodeRecord;
-use amiproof_model::verdict::Placement;
+use amiproof_model::verdict::{Placement, Verdict};
 use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt as _;
 
 /// `node 1`: the name of a node in findings, the same in the next run.
-fn resource(node: &NodeRecord) -> String {
+pub(crate) fn resource(node: &NodeRecord) -> String {
     format!("node {}", node.index)
 }
 
-fn placements(nodes: &[NodeRecord]) -> Vec<Placement> {
+pub(crate) fn placements(nodes: &[NodeRecord]) -> Vec<Placement> {
     let placement = |node: &NodeRecord| Placement {
         pod: None,
         node: node.name.clone(),
@@ -33,7 +38,7 @@ fn placements(nodes: &[NodeRecord]) -> Vec<Placement> {
 
 /// The instances of the variant's node group, or, where its nodes are chosen by other labels, those of its nodes; `None` where no
 /// AWS account is involved.
-async fn instances(context: &Context) -> Result<Option<Vec<Instance>>, CheckError> {
+pub(crate) async fn instances(context: &Context) -> Result<Option<Vec<Instance>>, CheckError> {
     let Some(clients) = &context.aws else { return Ok(None) };
     let found = match context.node_group() {
         Some(group) => instances::of_node_group(clients, &context.matrix.cluster.name, group).await,
@@ -53,9 +58,29 @@ async fn now(context: &Context) -> Result<Vec<(NodeRecord, Option<Node>)>, Check
     Ok(context.nodes.iter().map(|record| (record.clone(), of(record))).collect())
 }
 
+/// The verdict where facts are wanted and some node gave none.
+pub(crate) fn unread(facts: &[NodeFacts]) -> Option<Verdict> {
+    if facts.is_empty() {
+        return Some(Verdict::NotEvaluated("there is no node".to_owned()));
+    }
+    facts.iter().find_map(|of_node| {
+        let why = of_node.read.as_ref().err()?;
+        Some(Verdict::NotEvaluated(format!("{} could not be read: {why}", resource(&of_node.node))))
+    })
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
+    use amiproof_core::probe::Way;
+    use amiproof_core::probe::facts::{Collected, NodeFacts};
     use amiproof_model::report::NodeRecord;
+
+    /// What was read from a node, for tests.
+    pub(crate) fn read_facts(index: u32, facts: &[(&str, &str)]) -> NodeFacts {
+        let facts = facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let read = Ok((Way::Ssm, Collected { facts, ..Collected::default() }));
+        NodeFacts { node: record(index, ""), read }
+    }
 
     /// A node of a run, for tests.
     pub(crate) fn record(index: u32, kubelet: &str) -> NodeRecord {

@@ -55,6 +55,8 @@ pub struct Clients {
     pub eks: aws_sdk_eks::Client,
     /// Elastic Load Balancing: application and network load balancers.
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// GuardDuty.
+    pub guardduty: aws_sdk_guardduty::Client,
     /// IAM.
     pub iam: aws_sdk_iam::Client,
     /// Inspector.
@@ -117,6 +119,7 @@ impl Clients {
             ecr: aws_sdk_ecr::Client::new(&config),
             eks: aws_sdk_eks::Client::new(&config),
             elb: aws_sdk_elasticloadbalancingv2::Client::new(&config),
+            guardduty: aws_sdk_guardduty::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
             inspector: aws_sdk_inspector2::Client::new(&config),
             ssm: aws_sdk_ssm::Client::new(&config),

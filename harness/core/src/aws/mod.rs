@@ -13,6 +13,8 @@ pub mod cluster;
 pub mod control_plane;
 pub mod error;
 pub(crate) mod evidence;
+pub mod guardduty;
+pub mod hosts;
 pub mod instances;
 pub mod launch_template;
 pub mod load_balancers;

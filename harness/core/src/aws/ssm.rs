@@ -12,6 +12,9 @@ use super::error::{AwsError, Class, Explain as _};
 /// How often to look at a command.
 const COMMAND_POLL: Duration = Duration::from_secs(3);
 
+/// How often to look at agents.
+const PING_POLL: Duration = Duration::from_secs(10);
+
 /// The ping status (`Online`, `ConnectionLost`, `Inactive`) of those instances that are managed at all.
 ///
 /// # Errors
@@ -36,6 +39,27 @@ pub async fn ping_status(clients: &Clients, instance_ids: &[String]) -> Result<B
         }
     }
     Ok(known)
+}
+
+/// Waits until the agents of all instances answer, because some register only after their node is Ready. Answers the last ping
+/// status of each, also where it is another one.
+///
+/// # Errors
+/// When Systems Manager does not answer.
+pub async fn wait_online(
+    clients: &Clients,
+    instance_ids: &[String],
+    within: Duration,
+) -> Result<BTreeMap<String, String>, AwsError> {
+    let until = Instant::now() + clients.pace().of(within);
+    loop {
+        let status = ping_status(clients, instance_ids).await?;
+        let all = instance_ids.iter().all(|id| status.get(id).is_some_and(|status| status == "Online"));
+        if all || Instant::now() >= until {
+            return Ok(status);
+        }
+        clients.pause(PING_POLL).await;
+    }
 }
 
 /// What a command on an instance wrote.

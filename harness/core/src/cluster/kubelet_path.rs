@@ -1,4 +1,4 @@
-//! What goes from the API server through a kubelet's port 10250: logs, exec, port-forward. Each with its own deadline, because a
+//! What goes from the API server through a kubelet's port 10250: logs, exec, attach, port-forward. Each with its own deadline, because a
 //! port that drops packets answers nothing for half a minute and more.
 
 use std::time::Duration;
@@ -111,6 +111,24 @@ impl Through<'_> {
                 status.ok_or_else(|| PathError::Broken("it ended without the command's exit code".to_owned()))?;
             let failure = (status.status.as_deref() != Some("Success")).then(|| status.message.unwrap_or_default());
             Ok(Executed { stdout, stderr, failure })
+        })
+        .await
+    }
+
+    /// Attaches to the pod's only container and reads what it prints until that contains `until`, or it ends.
+    ///
+    /// # Errors
+    /// [`PathError`].
+    pub async fn attach(&self, until: &str) -> Result<String, PathError> {
+        let api = self.api();
+        self.in_time(async {
+            let how = AttachParams::default().stdin(false).stdout(true).stderr(false);
+            let mut process = api.attach(self.pod, &how).await.map_err(|error| PathError::Refused(Box::new(error)))?;
+            let mut stdout =
+                process.stdout().ok_or_else(|| PathError::Broken("there is no stream of the output".to_owned()))?;
+            let said = read_until(&mut stdout, until).await?;
+            process.abort();
+            Ok(said)
         })
         .await
     }

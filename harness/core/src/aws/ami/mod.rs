@@ -87,6 +87,50 @@ pub async fn of_nodes(clients: &Clients, id: &AmiId) -> Result<AmiRecord, Error>
     record(&describe(clients, id).await?, "the nodes run it".to_owned())
 }
 
+/// The newest image that AWS recommends for a variant.
+///
+/// # Errors
+/// When the parameter does not exist, or AWS does not answer.
+pub async fn recommended(
+    clients: &Clients,
+    variant: &Variant,
+    kubernetes: &KubernetesVersion,
+) -> Result<AmiRecord, Error> {
+    let name = recommended_parameter(variant, kubernetes);
+    record(&from_parameter(clients, variant, kubernetes, &name).await?, format!("ssm {name}"))
+}
+
+/// What EC2 says of an image beyond what a run needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Its name.
+    pub name: String,
+    /// Who owns it: `amazon`, `aws-marketplace`, `self`, or nothing.
+    pub owner: String,
+    /// When it was made.
+    pub created: Option<jiff::Timestamp>,
+    /// From when on its owner advises against it.
+    pub deprecated: Option<jiff::Timestamp>,
+    /// The image that it was made from, where EC2 knows.
+    pub base: Option<String>,
+}
+
+/// Reads what EC2 says of an image.
+///
+/// # Errors
+/// When EC2 does not answer, or does not show the image to this account.
+pub async fn standing(clients: &Clients, id: &AmiId) -> Result<Standing, Error> {
+    let image = describe(clients, id).await?;
+    let time = |text: Option<&str>| text.and_then(|text| text.parse().ok());
+    Ok(Standing {
+        name: image.name().unwrap_or_default().to_owned(),
+        owner: image.image_owner_alias().unwrap_or_default().to_owned(),
+        created: time(image.creation_date()),
+        deprecated: time(image.deprecation_time()),
+        base: image.source_image_id().map(str::to_owned),
+    })
+}
+
 /// Reads an image.
 async fn describe(clients: &Clients, id: &AmiId) -> Result<Image, Error> {
     let answer = clients

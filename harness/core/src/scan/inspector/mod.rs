@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::api::{configurations, delete_configuration};
 pub use self::assess::{Detail, NodeScan, Summary, TargetState, assess_nodes, assess_rows, assess_summary};
 pub use self::benchmark::judged_by;
+pub use self::prerequisites::{Coverage, coverage};
 use crate::aws::Clients;
 use crate::aws::error::AwsError;
 use crate::check::{CheckError, Decision, ScanAnswer, ScanRow};

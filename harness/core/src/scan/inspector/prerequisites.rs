@@ -206,7 +206,7 @@ async fn has_managed_policy(clients: &Clients, role: &str) -> Result<bool, AwsEr
 
 /// How Inspector sees an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Coverage {
+pub enum Coverage {
     /// It has no row yet.
     Unseen,
     /// It scans it.
@@ -252,8 +252,11 @@ fn obstacle(ping: Option<&str>, coverage: Option<&Coverage>) -> Obstacle {
     }
 }
 
-/// How Inspector sees the instances (ListCoverage).
-async fn coverage(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, Coverage>, AwsError> {
+/// How Inspector sees the instances (ListCoverage); one without a row is not among them.
+///
+/// # Errors
+/// When Inspector does not answer.
+pub async fn coverage(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, Coverage>, AwsError> {
     const OPERATION: &str = "ListCoverage";
     let mut all = BTreeMap::new();
     // A filter takes at most 10 values.

@@ -1,0 +1,185 @@
+//! Suite `host`: how the hosts behind the nodes can be reached and what they may do, after the EKS best practices guide, "Protecting
+//! the infrastructure (hosts)".
+//!
+//! What AWS must be asked is not applicable where a run has no account.
+
+pub mod container_os;
+pub mod encrypted_root;
+pub mod imds;
+pub mod inspector_coverage;
+pub mod no_public_address;
+pub mod no_ssh;
+pub mod private_subnets;
+pub mod selinux;
+pub mod sshd;
+pub mod ssm_managed;
+pub mod ssm_permissions;
+
+use std::collections::BTreeSet;
+
+use amiproof_core::aws::hosts::{self, Host, Ingress, Peer};
+use amiproof_core::aws::{Clients, cluster};
+use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::context::Context;
+use amiproof_model::report::NodeRecord;
+use amiproof_model::verdict::{Finding, Verdict};
+
+use crate::node::{placements, resource};
+
+/// The verdict of a check that AWS must be asked for, in a run without it.
+pub(crate) fn no_account() -> Decision {
+    Verdict::NotApplicable("no AWS account".to_owned()).into()
+}
+
+/// The instance ids of the variant's nodes; otherwise why there are none.
+pub(crate) fn instance_ids(nodes: &[NodeRecord]) -> Result<Vec<String>, Verdict> {
+    if nodes.is_empty() {
+        return Err(Verdict::NotEvaluated("there is no node".to_owned()));
+    }
+    let id = |node: &NodeRecord| {
+        let none = || Verdict::NotApplicable(format!("{} is no EC2 instance", resource(node)));
+        node.instance_id.clone().ok_or_else(none)
+    };
+    nodes.iter().map(id).collect()
+}
+
+/// The variant's nodes with their instances; otherwise why there are none.
+pub(crate) async fn hosts(
+    context: &Context,
+    clients: &Clients,
+) -> Result<Result<Vec<(NodeRecord, Host)>, Verdict>, CheckError> {
+    let ids = match instance_ids(&context.nodes) {
+        Ok(ids) => ids,
+        Err(verdict) => return Ok(Err(verdict)),
+    };
+    let found = hosts::describe(clients, &ids).await;
+    let found = found.map_err(|error| CheckError::api("reading the instances of the nodes", error))?;
+    let mut pairs = Vec::new();
+    for node in context.nodes.iter() {
+        match found.iter().find(|host| node.instance_id.as_ref() == Some(&host.id)) {
+            Some(host) => pairs.push((node.clone(), host.clone())),
+            None => {
+                return Ok(Err(Verdict::NotEvaluated(format!("EC2 does not know the instance of {}", resource(node)))));
+            }
+        }
+    }
+    Ok(Ok(pairs))
+}
+
+/// Passes without findings.
+pub(crate) fn verdict(findings: Vec<Finding>) -> Verdict {
+    if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
+}
+
+/// A verdict with the nodes that it is about.
+pub(crate) fn decision(context: &Context, verdict: Verdict) -> Decision {
+    Decision { placements: placements(&context.nodes), ..verdict.into() }
+}
+
+/// What lets connections to ports of the hosts in from somewhere else than the cluster itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Doors {
+    /// The instances of the nodes.
+    pub(crate) hosts: Vec<(NodeRecord, Host)>,
+    /// Rules of their security groups.
+    pub(crate) rules: Vec<Ingress>,
+    /// The security groups that nodes and control plane share.
+    pub(crate) inside: BTreeSet<String>,
+    /// Whether the node group was made with `remoteAccess`.
+    pub(crate) remote_access: bool,
+}
+
+impl Doors {
+    /// Reads them; otherwise why there are none.
+    pub(crate) async fn read(context: &Context, clients: &Clients) -> Result<Result<Self, Verdict>, CheckError> {
+        let hosts = match hosts(context, clients).await? {
+            Ok(hosts) => hosts,
+            Err(verdict) => return Ok(Err(verdict)),
+        };
+        let groups: BTreeSet<String> = hosts.iter().flat_map(|(_, host)| host.groups.iter().cloned()).collect();
+        let rules = hosts::ingress(clients, &groups).await;
+        let rules = rules.map_err(|error| CheckError::api("reading the security groups of the nodes", error))?;
+        let name = &context.matrix.cluster.name;
+        let cluster = cluster::describe(clients, name).await;
+        let cluster = cluster.map_err(|error| CheckError::api(format!("reading the cluster {name}"), error))?;
+        let inside = groups.into_iter().chain(cluster.and_then(|cluster| cluster.security_group_id)).collect();
+        let group = amiproof_core::aws::node_group::describe(clients, name, &context.node_group).await;
+        let group =
+            group.map_err(|error| CheckError::api(format!("reading the node group {}", context.node_group), error))?;
+        let remote_access = group.is_some_and(|group| group.remote_access().is_some());
+        Ok(Ok(Self { hosts, rules, inside, remote_access }))
+    }
+
+    /// A finding per rule that lets connections to one of the ports in. What members of the cluster's own groups may do among
+    /// themselves is how EKS works, and no door.
+    pub(crate) fn open(&self, ports: &[u16]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for rule in &self.rules {
+            if matches!(&rule.peer, Peer::Group(group) if self.inside.contains(group)) {
+                continue;
+            }
+            let open: Vec<String> = ports.iter().filter(|port| rule.covers(**port)).map(u16::to_string).collect();
+            if open.is_empty() {
+                continue;
+            }
+            let nodes: Vec<String> = self
+                .hosts
+                .iter()
+                .filter(|(_, host)| host.groups.contains(&rule.group))
+                .map(|(node, _)| resource(node))
+                .collect();
+            let summary = format!("{} is let in to TCP {}", rule.peer.name(), open.join(", "));
+            let detail = format!("rule {} of security group {}, on {}", rule.id, rule.group, nodes.join(", "));
+            let mend =
+                "remove the rule; sessions go through Systems Manager (Session Manager), which needs no open port";
+            let resource = format!("rule for {}", rule.peer.name());
+            findings.push(Finding::new(resource, summary).with_detail(detail).with_remediation(mend));
+        }
+        findings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::tests::record;
+
+    fn rule(ports: Option<(i32, i32)>, peer: Peer) -> Ingress {
+        let protocol = if ports.is_some() { "tcp" } else { "-1" }.to_owned();
+        Ingress { id: "sgr-1".to_owned(), group: "sg-node".to_owned(), protocol, ports, peer }
+    }
+
+    #[test]
+    fn addresses_and_strange_groups_open_a_port_and_the_clusters_own_groups_do_not() {
+        let host = Host { id: "i-1".to_owned(), groups: vec!["sg-node".to_owned()], ..Host::default() };
+        let doors = |rules: Vec<Ingress>| Doors {
+            hosts: vec![(record(1, ""), host.clone())],
+            rules,
+            inside: BTreeSet::from(["sg-node".to_owned()]),
+            remote_access: false,
+        };
+        let world = || Peer::Addresses("0.0.0.0/0".to_owned());
+        let group = |id: &str| Peer::Group(id.to_owned());
+        for (rules, found) in [
+            (vec![rule(None, group("sg-node"))], vec![]),
+            (vec![rule(Some((443, 443)), world())], vec![]),
+            (vec![rule(Some((22, 22)), world())], vec!["0.0.0.0/0 is let in to TCP 22"]),
+            (vec![rule(None, Peer::Addresses("::/0".to_owned()))], vec!["::/0 is let in to TCP 22, 3389"]),
+            (vec![rule(Some((22, 22)), group("sg-bastion"))], vec!["sg-bastion is let in to TCP 22"]),
+        ] {
+            let open = doors(rules).open(&[22, 3389]);
+            let summaries: Vec<&str> = open.iter().map(|finding| finding.summary.as_str()).collect();
+            assert_eq!(summaries, found);
+            assert!(open.iter().all(|finding| finding.detail.contains("sg-node, on node 1")), "{open:?}");
+        }
+    }
+
+    #[test]
+    fn a_node_that_is_no_instance_has_no_host() {
+        let mut node = record(1, "");
+        assert_eq!(instance_ids(&[node.clone()]), Ok(vec!["i-1".to_owned()]));
+        node.instance_id = None;
+        assert!(matches!(instance_ids(&[node]), Err(Verdict::NotApplicable(_))));
+        assert!(matches!(instance_ids(&[]), Err(Verdict::NotEvaluated(_))));
+    }
+}

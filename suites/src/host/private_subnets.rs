@@ -1,0 +1,77 @@
+//! `host/private-subnets`: no subnet of the nodes routes to an internet gateway or hands out public addresses (guide: "Deploy workers
+//! onto private subnets").
+
+use std::collections::BTreeSet;
+
+use amiproof_core::aws::hosts::{self, Subnet};
+use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::context::Context;
+use amiproof_model::report::Phase;
+use amiproof_model::verdict::{Finding, Verdict};
+use futures::FutureExt as _;
+
+use super::{decision, no_account, verdict};
+use crate::definition::{Definition, Work};
+
+/// See the module.
+pub const CHECK: Definition = Definition {
+    id: "host/private-subnets",
+    title: "every host is in a private subnet",
+    scope: Scope::Variant,
+    phase: Phase::Test,
+    timeout: None,
+    applies: always,
+    work: Work::Question(|context| run(context).boxed()),
+};
+
+async fn run(context: &Context) -> Result<Decision, CheckError> {
+    let Some(clients) = &context.aws else { return Ok(no_account()) };
+    let hosts = match super::hosts(context, clients).await? {
+        Ok(hosts) => hosts,
+        Err(verdict) => return Ok(decision(context, verdict)),
+    };
+    let ids: BTreeSet<String> = hosts.iter().map(|(_, host)| host.subnet.clone()).collect();
+    let subnets = hosts::subnets(clients, &ids).await;
+    let subnets = subnets.map_err(|error| CheckError::api("reading the subnets of the nodes", error))?;
+    Ok(decision(context, assess(&subnets)))
+}
+
+fn assess(subnets: &[Subnet]) -> Verdict {
+    if subnets.is_empty() {
+        return Verdict::NotEvaluated("EC2 does not know the subnets of the nodes".to_owned());
+    }
+    let mut findings = Vec::new();
+    for subnet in subnets {
+        if let Some(gateway) = &subnet.gateway {
+            let finding = Finding::new("subnet of the nodes", "routes to an internet gateway");
+            let mend = "put nodes into subnets whose default route leads to a NAT gateway, or nowhere";
+            findings.push(finding.with_detail(format!("{} to {gateway}", subnet.id)).with_remediation(mend));
+        }
+        if subnet.maps_public_addresses {
+            let finding = Finding::new("subnet of the nodes, addresses", "gives instances public addresses");
+            let mend = "turn MapPublicIpOnLaunch off: it decides for managed node groups since 2020-04-22";
+            findings.push(finding.with_detail(&subnet.id).with_remediation(mend));
+        }
+    }
+    verdict(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_subnet_is_one_that_routes_to_a_gateway_or_hands_out_addresses() {
+        let subnet = |gateway: Option<&str>, maps_public_addresses: bool| Subnet {
+            id: "subnet-1".to_owned(),
+            maps_public_addresses,
+            gateway: gateway.map(str::to_owned),
+        };
+        assert_eq!(assess(&[subnet(None, false)]), Verdict::Pass);
+        for (gateway, maps, findings) in [(Some("igw-1"), false, 1), (None, true, 1), (Some("igw-1"), true, 2)] {
+            let Verdict::Fail(found) = assess(&[subnet(gateway, maps)]) else { panic!("findings") };
+            assert_eq!(found.len(), findings);
+        }
+        assert!(matches!(assess(&[]), Verdict::NotEvaluated(_)));
+    }
+}

@@ -1,0 +1,86 @@
+//! `host/selinux`: Bottlerocket enforces, Amazon Linux 2023 is permissive at least (guide: "Run SELinux"; Amazon Linux 2023 user
+//! guide, "Setting SELinux modes"). Whether a level asks for more is the benchmark's business (1.6.1.5 is Level 2).
+
+use std::time::Duration;
+
+use amiproof_core::check::{CheckError, Decision, Scope, linux_only};
+use amiproof_core::context::Context;
+use amiproof_core::probe::facts::NodeFacts;
+use amiproof_model::matrix::Family;
+use amiproof_model::report::Phase;
+use amiproof_model::verdict::{Finding, Verdict};
+use futures::FutureExt as _;
+
+use super::{decision, verdict};
+use crate::definition::{Definition, Work};
+use crate::node::{resource, unread};
+
+/// See the module.
+pub const CHECK: Definition = Definition {
+    id: "host/selinux",
+    title: "SELinux is in the mode that the family comes with, or a stricter one",
+    scope: Scope::Variant,
+    phase: Phase::Test,
+    timeout: Some(Duration::from_secs(300)),
+    applies: linux_only,
+    work: Work::Question(|context| run(context).boxed()),
+};
+
+async fn run(context: &Context) -> Result<Decision, CheckError> {
+    let facts = context.facts.of(context).await;
+    Ok(decision(context, assess(facts, context.variant.family)))
+}
+
+fn assess(facts: &[NodeFacts], family: Family) -> Verdict {
+    if let Some(verdict) = unread(facts) {
+        return verdict;
+    }
+    let mut findings = Vec::new();
+    for of_node in facts {
+        let mode = of_node.read.as_ref().ok().and_then(|(_, read)| read.get("selinux.mode")).unwrap_or("unknown");
+        let (fine, wanted) = match family {
+            Family::Bottlerocket => (mode == "Enforcing", "Enforcing"),
+            // Amazon Linux 2 comes with it disabled.
+            Family::Al2 if mode == "Disabled" => {
+                return Verdict::Manual(
+                    "SELinux is disabled, as on every Amazon Linux 2 image: decide whether yours must have it, or move to Amazon Linux \
+                     2023, which has it on"
+                        .to_owned(),
+                );
+            }
+            _ => (matches!(mode, "Enforcing" | "Permissive"), "Permissive or Enforcing"),
+        };
+        if !fine {
+            let mend = "boot without selinux=0 and set SELINUX= in /etc/selinux/config when the image is built";
+            let finding = Finding::new(resource(&of_node.node), format!("SELinux is {mode}, not {wanted}"));
+            findings.push(finding.with_remediation(mend));
+        }
+    }
+    verdict(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::tests::read_facts;
+
+    #[test]
+    fn each_family_has_its_own_least_mode() {
+        let word = |mode: &str, family| match assess(&[read_facts(1, &[("selinux.mode", mode)])], family) {
+            Verdict::Pass => "pass",
+            Verdict::Fail(_) => "fail",
+            Verdict::Manual(_) => "manual",
+            _ => "other",
+        };
+        for (mode, family, wanted) in [
+            ("Enforcing", Family::Bottlerocket, "pass"),
+            ("Permissive", Family::Bottlerocket, "fail"),
+            ("Permissive", Family::Al2023, "pass"),
+            ("Disabled", Family::Al2023, "fail"),
+            ("Enforcing", Family::Al2, "pass"),
+            ("Disabled", Family::Al2, "manual"),
+        ] {
+            assert_eq!(word(mode, family), wanted, "{mode} on {family:?}");
+        }
+    }
+}

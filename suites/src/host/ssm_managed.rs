@@ -1,0 +1,72 @@
+//! `host/ssm-managed`: the agent of every host is Online (guide: "Use SSM Session Manager instead of SSH"; Windows hardening: "Remote access").
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use amiproof_core::aws::ssm;
+use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::context::Context;
+use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::verdict::{Finding, Verdict};
+use futures::FutureExt as _;
+
+use super::{decision, instance_ids, no_account, verdict};
+use crate::definition::{Definition, Work};
+use crate::node::resource;
+
+/// See the module.
+pub const CHECK: Definition = Definition {
+    id: "host/ssm-managed",
+    title: "Systems Manager reaches every host",
+    scope: Scope::Variant,
+    phase: Phase::Test,
+    timeout: Some(Duration::from_secs(420)),
+    applies: always,
+    work: Work::Question(|context| run(context).boxed()),
+};
+
+/// From a node that is Ready to an agent that has registered; a Windows node takes the longest.
+const REGISTRATION: Duration = Duration::from_secs(300);
+
+async fn run(context: &Context) -> Result<Decision, CheckError> {
+    let Some(clients) = &context.aws else { return Ok(no_account()) };
+    let ids = match instance_ids(&context.nodes) {
+        Ok(ids) => ids,
+        Err(verdict) => return Ok(decision(context, verdict)),
+    };
+    let status = ssm::wait_online(clients, &ids, REGISTRATION).await;
+    let status = status.map_err(|error| CheckError::api("asking Systems Manager for the nodes", error))?;
+    Ok(decision(context, assess(&context.nodes, &status)))
+}
+
+fn assess(nodes: &[NodeRecord], status: &BTreeMap<String, String>) -> Verdict {
+    let mut findings = Vec::new();
+    for node in nodes {
+        let known = node.instance_id.as_ref().and_then(|id| status.get(id));
+        let summary = match known.map(String::as_str) {
+            Some("Online") => continue,
+            Some(other) => format!("the agent is {other}"),
+            None => "the agent never registered".to_owned(),
+        };
+        let mend = "the image needs the agent (Bottlerocket: the control container), the node role ssm:UpdateInstanceInformation and \
+                    ssmmessages, and the subnet a way to the endpoints ssm, ssmmessages and ec2messages";
+        findings.push(Finding::new(resource(node), summary).with_remediation(mend));
+    }
+    verdict(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::tests::record;
+
+    #[test]
+    fn an_agent_that_is_not_online_is_a_finding() {
+        let nodes = [record(1, ""), record(2, ""), record(3, "")];
+        let status = BTreeMap::from([("i-1".into(), "Online".into()), ("i-2".into(), "ConnectionLost".into())]);
+        let Verdict::Fail(findings) = assess(&nodes, &status) else { panic!("findings") };
+        let found: Vec<&str> = findings.iter().map(|finding| finding.summary.as_str()).collect();
+        assert_eq!(found, ["the agent is ConnectionLost", "the agent never registered"]);
+        assert_eq!(assess(&nodes[..1], &status), Verdict::Pass);
+    }
+}

@@ -1,0 +1,19 @@
+//! `kubelet-path/configz`: every kubelet answers `configz` through the API server, so that its effective configuration can be read.
+
+use amiproof_core::check::{Scope, always};
+use amiproof_model::report::Phase;
+use futures::FutureExt as _;
+
+use super::proxy::ask;
+use crate::definition::{Definition, Work};
+
+/// See the module.
+pub const CHECK: Definition = Definition {
+    id: "kubelet-path/configz",
+    title: "the effective configuration of every kubelet can be read within ten seconds",
+    scope: Scope::Variant,
+    phase: Phase::Test,
+    timeout: None,
+    applies: always,
+    work: Work::Question(|context| ask(context, "configz", |value| value["kubeletconfig"].is_object()).boxed()),
+};

@@ -1,0 +1,182 @@
+//! `node/kubelet-config`: the configuration that every kubelet runs with, as the CIS EKS benchmark 3.2 asks for it.
+//!
+//! kube-bench reads `config.json` alone; drop-ins and flags are invisible to it. The kubelet itself says what it runs with
+//! (`configz`); where its port is closed, the file with its drop-ins is the next best evidence.
+
+use std::time::Duration;
+
+use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::cluster::kubelet_api;
+use amiproof_core::context::Context;
+use amiproof_model::matrix::Family;
+use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::verdict::{Evidence, Finding, Verdict};
+use futures::FutureExt as _;
+use serde_json::Value;
+
+use super::{placements, resource};
+use crate::definition::{Definition, Work};
+use crate::host::verdict;
+
+/// See the module.
+pub const CHECK: Definition = Definition {
+    id: "node/kubelet-config",
+    title: "every kubelet really runs with a safe configuration",
+    scope: Scope::Variant,
+    phase: Phase::Test,
+    timeout: Some(Duration::from_secs(300)),
+    applies: always,
+    work: Work::Question(|context| run(context).boxed()),
+};
+
+/// For one kubelet.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// A configuration and where it comes from.
+struct Configuration {
+    node: NodeRecord,
+    known: Option<(&'static str, Value)>,
+}
+
+/// What a setting must be.
+struct Rule {
+    /// Where it is, as a JSON pointer.
+    pointer: &'static str,
+    /// The control of the CIS EKS benchmark 1.7.0 and later, or where else it comes from.
+    source: &'static str,
+    /// What it must be, in words.
+    wanted: &'static str,
+    /// Whether a value is fine; `Null` for one that is not set.
+    is_fine: fn(&Value) -> bool,
+    /// Windows has no such setting.
+    linux_only: bool,
+}
+
+const RULES: [Rule; 9] = [
+    rule("/authentication/anonymous/enabled", "3.2.1", "false", |value| value == false),
+    rule("/authorization/mode", "3.2.2", "Webhook", |value| value == "Webhook"),
+    rule("/authentication/x509/clientCAFile", "3.2.3", "a file", |value| {
+        value.as_str().is_some_and(|path| !path.is_empty())
+    }),
+    rule("/readOnlyPort", "3.2.4", "0", |value| value.is_null() || value == 0),
+    rule("/streamingConnectionIdleTimeout", "3.2.5", "not 0", |value| value != "0s" && value != "0"),
+    Rule {
+        linux_only: true,
+        ..rule("/makeIPTablesUtilChains", "3.2.6", "true", |value| value.is_null() || value == true)
+    },
+    rule("/eventRecordQPS", "3.2.7", "0 or more", |value| {
+        value.is_null() || value.as_i64().is_some_and(|rate| rate >= 0)
+    }),
+    rule("/rotateCertificates", "3.2.8", "true", |value| value.is_null() || value == true),
+    Rule {
+        linux_only: true,
+        ..rule("/protectKernelDefaults", "1.0.1 3.2.6, and what nodeadm sets", "true", |value| value == true)
+    },
+];
+
+const fn rule(pointer: &'static str, source: &'static str, wanted: &'static str, is_fine: fn(&Value) -> bool) -> Rule {
+    Rule { pointer, source, wanted, is_fine, linux_only: false }
+}
+
+async fn run(context: &Context) -> Result<Decision, CheckError> {
+    let asked = context.nodes.iter().map(|node| async move {
+        match kubelet_api::configuration(&context.cluster, &node.name, ANSWER).await {
+            Ok(configuration) => Configuration { node: node.clone(), known: Some(("configz", configuration)) },
+            // That the port is closed is what suite kubelet-path says.
+            Err(_) => Configuration { node: node.clone(), known: from_files(context, node).await },
+        }
+    });
+    let configurations = futures::future::join_all(asked).await;
+    let evidence = configurations.iter().filter_map(|one| {
+        let (source, configuration) = one.known.as_ref()?;
+        let name = format!("kubelet configuration of {} by {source}", resource(&one.node));
+        Some(Evidence { name, text: format!("{configuration:#}"), file: None })
+    });
+    let verdict = assess(&configurations, context.variant.family);
+    Ok(Decision { placements: placements(&context.nodes), evidence: evidence.collect(), ..verdict.into() })
+}
+
+/// The configuration file with its drop-ins, from the facts of the node.
+async fn from_files(context: &Context, node: &NodeRecord) -> Option<(&'static str, Value)> {
+    let facts = context.facts.of(context).await;
+    let of_node = facts.iter().find(|facts| facts.node.index == node.index)?;
+    let kubelet = of_node.read.as_ref().ok()?.1.kubelet.clone()?;
+    Some(("its files", kubelet))
+}
+
+fn assess(configurations: &[Configuration], family: Family) -> Verdict {
+    if configurations.is_empty() {
+        return Verdict::NotEvaluated("there is no node".to_owned());
+    }
+    let mut findings = Vec::new();
+    for Configuration { node, known } in configurations {
+        let Some((source, configuration)) = known else {
+            let reason = "the kubelet does not answer configz, and its files could not be read";
+            return Verdict::NotEvaluated(format!("{}: {reason}", resource(node)));
+        };
+        let rules = RULES.iter().filter(|rule| !(rule.linux_only && family == Family::Windows));
+        for rule in rules {
+            let value = configuration.pointer(rule.pointer).unwrap_or(&Value::Null);
+            if (rule.is_fine)(value) {
+                continue;
+            }
+            let name = rule.pointer.trim_start_matches('/').replace('/', ".");
+            let is = if value.is_null() { "not set".to_owned() } else { value.to_string() };
+            let finding =
+                Finding::new(format!("{}, {name}", resource(node)), format!("{name} is {is}, not {}", rule.wanted));
+            let detail = format!("CIS EKS benchmark {}; read by {source}", rule.source);
+            let mend = "set it in the kubelet's configuration (nodeadm: spec.kubelet.config; Bottlerocket: settings.kubernetes)";
+            findings.push(finding.with_detail(detail).with_remediation(mend));
+        }
+    }
+    verdict(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::record;
+    use super::*;
+
+    fn stock() -> Value {
+        json!({
+            "authentication": {"anonymous": {"enabled": false}, "x509": {"clientCAFile": "/etc/kubernetes/pki/ca.crt"}},
+            "authorization": {"mode": "Webhook"},
+            "protectKernelDefaults": true,
+            "rotateCertificates": true,
+            "streamingConnectionIdleTimeout": "4h0m0s",
+        })
+    }
+
+    fn found(change: impl FnOnce(&mut Value), family: Family) -> Vec<String> {
+        let mut configuration = stock();
+        change(&mut configuration);
+        let known = Some(("configz", configuration));
+        match assess(&[Configuration { node: record(1, ""), known }], family) {
+            Verdict::Pass => Vec::new(),
+            Verdict::Fail(findings) => findings.into_iter().map(|finding| finding.summary).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_setting_is_judged_with_the_kubelets_own_defaults() {
+        assert!(found(|_| {}, Family::Al2023).is_empty());
+        assert_eq!(found(|it| it["readOnlyPort"] = json!(10255), Family::Al2023), ["readOnlyPort is 10255, not 0"]);
+        let anonymous = |it: &mut Value| it["authentication"]["anonymous"]["enabled"] = json!(true);
+        assert_eq!(found(anonymous, Family::Al2023), ["authentication.anonymous.enabled is true, not false"]);
+        let rate = |it: &mut Value| it["eventRecordQPS"] = json!(-1);
+        assert_eq!(found(rate, Family::Al2023), ["eventRecordQPS is -1, not 0 or more"]);
+        let unprotected = |it: &mut Value| drop(it.as_object_mut().unwrap().remove("protectKernelDefaults"));
+        assert_eq!(found(unprotected, Family::Al2023), ["protectKernelDefaults is not set, not true"]);
+        assert!(found(unprotected, Family::Windows).is_empty(), "Windows has no kernel defaults to protect");
+    }
+
+    #[test]
+    fn a_node_that_says_nothing_is_not_evaluated() {
+        let silent = Configuration { node: record(1, ""), known: None };
+        assert!(matches!(assess(&[silent], Family::Al2023), Verdict::NotEvaluated(_)));
+        assert!(matches!(assess(&[], Family::Al2023), Verdict::NotEvaluated(_)));
+    }
+}

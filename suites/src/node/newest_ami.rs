@@ -1,0 +1,77 @@
+//! `node/newest-ami`: an image of AWS is the newest of its kind, by the SSM public parameter (guide: "Protecting the infrastructure",
+//! "Treat your infrastructure as immutable and automate the replacement of your worker nodes").
+
+use amiproof_core::aws::ami;
+use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::context::Context;
+use amiproof_model::matrix::AmiSource;
+use amiproof_model::name::AmiId;
+use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::verdict::{Finding, Verdict};
+use futures::FutureExt as _;
+
+use super::{placements, resource};
+use crate::definition::{Definition, Work};
+use crate::host::{no_account, verdict};
+
+/// See the module.
+pub const CHECK: Definition = Definition {
+    id: "node/newest-ami",
+    title: "every node runs the newest image that AWS recommends",
+    scope: Scope::Variant,
+    phase: Phase::Test,
+    timeout: None,
+    applies: always,
+    work: Work::Question(|context| run(context).boxed()),
+};
+
+async fn run(context: &Context) -> Result<Decision, CheckError> {
+    let Some(clients) = &context.aws else { return Ok(no_account()) };
+    if !is_of_aws(&context.variant.ami) {
+        let reason = "the image is not one that AWS recommends; whether it is the newest of its owner is not known";
+        return Ok(Verdict::NotApplicable(reason.to_owned()).into());
+    }
+    let newest = ami::recommended(clients, &context.variant, &context.variant.kubernetes_version).await;
+    let newest = newest.map_err(|error| CheckError::api("asking which image AWS recommends", error))?;
+    let verdict = assess(&context.nodes, &newest.id);
+    Ok(Decision { placements: placements(&context.nodes), ..verdict.into() })
+}
+
+/// Only what a public parameter named can be held against that parameter.
+fn is_of_aws(source: &AmiSource) -> bool {
+    matches!(source, AmiSource::Recommended)
+}
+
+fn assess(nodes: &[NodeRecord], newest: &AmiId) -> Verdict {
+    if nodes.is_empty() {
+        return Verdict::NotEvaluated("there is no node".to_owned());
+    }
+    let mut findings = Vec::new();
+    for node in nodes {
+        match &node.ami_id {
+            None => return Verdict::NotEvaluated(format!("it is not known which image {} booted", resource(node))),
+            Some(id) if id == newest => {}
+            Some(id) => {
+                let summary = format!("runs {id}, and AWS recommends {newest} by now");
+                findings.push(Finding::new(resource(node), summary).with_remediation("replace the node group"));
+            }
+        }
+    }
+    verdict(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::record;
+    use super::*;
+
+    #[test]
+    fn an_older_image_is_a_finding() {
+        let newest: AmiId = "ami-0123456789abcdef0".parse().unwrap();
+        let newer: AmiId = "ami-0fedcba9876543210".parse().unwrap();
+        assert_eq!(assess(&[record(1, "")], &newest), Verdict::Pass);
+        assert!(matches!(assess(&[record(1, "")], &newer), Verdict::Fail(_)));
+        assert!(matches!(assess(&[], &newest), Verdict::NotEvaluated(_)));
+        assert!(is_of_aws(&AmiSource::Recommended) && !is_of_aws(&AmiSource::Id(newer)));
+    }
+}

@@ -1,0 +1,73 @@
+//! `windows/guard-duty-findings`: no finding about an instance of the variant, such as `UnauthorizedAccess:EC2/RDPBruteForce` or
+//! `Impact:EC2/WinRMBruteForce` (GuardDuty user guide, "Finding types").
+
+use amiproof_core::aws::guardduty::{self, Found};
+use amiproof_core::check::{CheckError, Decision, Scope};
+use amiproof_core::context::Context;
+use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::verdict::{Finding, Verdict};
+use futures::FutureExt as _;
+
+use super::windows_only;
+use crate::definition::{Definition, Work};
+use crate::host::{decision, instance_ids, no_account, verdict};
+use crate::node::resource;
+
+/// See the module.
+pub const CHECK: Definition = Definition {
+    id: "windows/guard-duty-findings",
+    title: "GuardDuty found nothing on the nodes",
+    scope: Scope::Variant,
+    phase: Phase::Test,
+    timeout: None,
+    applies: windows_only,
+    work: Work::Question(|context| run(context).boxed()),
+};
+
+async fn run(context: &Context) -> Result<Decision, CheckError> {
+    let Some(clients) = &context.aws else { return Ok(no_account()) };
+    let ids = match instance_ids(&context.nodes) {
+        Ok(ids) => ids,
+        Err(verdict) => return Ok(decision(context, verdict)),
+    };
+    let detector = guardduty::detector(clients).await;
+    let detector = detector.map_err(|error| CheckError::api("asking GuardDuty for its detector", error))?;
+    let Some(detector) = detector.filter(|detector| detector.enabled) else {
+        return Ok(Verdict::NotEvaluated("GuardDuty is off in this region, so nobody looked".to_owned()).into());
+    };
+    let found = guardduty::findings(clients, &detector.id, &ids).await;
+    let found = found.map_err(|error| CheckError::api("asking GuardDuty what it found", error))?;
+    Ok(decision(context, assess(&context.nodes, &found)))
+}
+
+fn assess(nodes: &[NodeRecord], found: &[Found]) -> Verdict {
+    let finding = |one: &Found| {
+        let of = |node: &&NodeRecord| node.instance_id.as_ref() == Some(&one.instance_id);
+        let on = nodes.iter().find(of).map_or_else(|| "a node".to_owned(), resource);
+        let mend = "look at the finding in GuardDuty; archive it there when it is expected";
+        Finding::new(format!("{on}, {}", one.kind), format!("{} (severity {:.1})", one.kind, one.severity))
+            .with_detail(&one.title)
+            .with_remediation(mend)
+    };
+    verdict(found.iter().map(finding).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::tests::record;
+
+    #[test]
+    fn each_finding_is_one_of_its_node() {
+        let found = Found {
+            kind: "UnauthorizedAccess:EC2/RDPBruteForce".to_owned(),
+            title: "203.0.113.7 is performing RDP brute force attacks against i-1".to_owned(),
+            severity: 2.0,
+            instance_id: "i-1".to_owned(),
+        };
+        assert_eq!(assess(&[record(1, "")], &[]), Verdict::Pass);
+        let Verdict::Fail(findings) = assess(&[record(1, "")], &[found]) else { panic!("a finding") };
+        assert_eq!(findings[0].resource, "node 1, UnauthorizedAccess:EC2/RDPBruteForce");
+        assert_eq!(findings[0].summary, "UnauthorizedAccess:EC2/RDPBruteForce (severity 2.0)");
+    }
+}

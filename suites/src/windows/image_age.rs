@@ -1,0 +1,65 @@
+//! `windows/image-age`: Windows nodes are replaced from a fresh image instead of patched (guide: "Patching Windows Servers and
+//! containers": replace within 45 days of a release). `node/age` says the same of the nodes.
+
+use amiproof_core::aws::ami::{self, Standing};
+use amiproof_core::check::{CheckError, Decision, Scope};
+use amiproof_core::context::Context;
+use amiproof_model::report::Phase;
+use amiproof_model::verdict::{Finding, Verdict};
+use futures::FutureExt as _;
+use jiff::{SignedDuration, Timestamp};
+
+use super::windows_only;
+use crate::definition::{Definition, Work};
+use crate::host::{decision, no_account};
+
+/// See the module.
+pub const CHECK: Definition = Definition {
+    id: "windows/image-age",
+    title: "the image is not older than 45 days",
+    scope: Scope::Variant,
+    phase: Phase::Test,
+    timeout: None,
+    applies: windows_only,
+    work: Work::Question(|context| run(context).boxed()),
+};
+
+const OLDEST_DAYS: i64 = 45;
+
+async fn run(context: &Context) -> Result<Decision, CheckError> {
+    let Some(clients) = &context.aws else { return Ok(no_account()) };
+    let Some(id) = context.nodes.first().and_then(|node| node.ami_id.as_ref()) else {
+        return Ok(Verdict::NotEvaluated("it is not known which image the nodes booted".to_owned()).into());
+    };
+    let image = ami::standing(clients, id).await;
+    let image = image.map_err(|error| CheckError::api(format!("reading the image {id}"), error))?;
+    Ok(decision(context, assess(&image, Timestamp::now())))
+}
+
+fn assess(image: &Standing, now: Timestamp) -> Verdict {
+    let Some(created) = image.created else {
+        return Verdict::NotEvaluated("EC2 does not say when the image was made".to_owned());
+    };
+    let age = now.duration_since(created);
+    if age <= SignedDuration::from_hours(24 * OLDEST_DAYS) {
+        return Verdict::Pass;
+    }
+    let summary = format!("was made {} days ago, the limit is {OLDEST_DAYS}", age.as_hours() / 24);
+    let mend = "build from the newest EKS-optimised Windows image: fixes come with it, monthly";
+    Verdict::Fail(vec![Finding::new("image", summary).with_remediation(mend)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forty_five_days_are_allowed_and_an_hour_more_is_not() {
+        let now: Timestamp = "2026-11-21T08:00:00Z".parse().unwrap();
+        let image =
+            |hours: i64| Standing { created: Some(now - SignedDuration::from_hours(hours)), ..Standing::default() };
+        assert_eq!(assess(&image(45 * 24), now), Verdict::Pass);
+        assert!(matches!(assess(&image(45 * 24 + 1), now), Verdict::Fail(_)));
+        assert!(matches!(assess(&Standing::default(), now), Verdict::NotEvaluated(_)));
+    }
+}

@@ -1,0 +1,71 @@
+//! `windows/no-remote-access`: no rule lets 3389, 5985, 5986 or 22 in, and Remote Desktop is denied (guide: "Avoiding RDP
+//! connections").
+
+use std::time::Duration;
+
+use amiproof_core::check::{CheckError, Decision, Scope};
+use amiproof_core::context::Context;
+use amiproof_core::probe::facts::NodeFacts;
+use amiproof_model::report::Phase;
+use amiproof_model::verdict::{Finding, Verdict};
+use futures::FutureExt as _;
+
+use super::windows_only;
+use crate::definition::{Definition, Work};
+use crate::host::{Doors, decision, no_account, verdict};
+use crate::node::resource;
+
+/// See the module.
+pub const CHECK: Definition = Definition {
+    id: "windows/no-remote-access",
+    title: "nobody outside of the cluster reaches Remote Desktop, WinRM or SSH",
+    scope: Scope::Variant,
+    phase: Phase::Test,
+    timeout: Some(Duration::from_secs(300)),
+    applies: windows_only,
+    work: Work::Question(|context| run(context).boxed()),
+};
+
+/// SSH, Remote Desktop, and WinRM over HTTP and HTTPS.
+const PORTS: [u16; 4] = [22, 3389, 5985, 5986];
+
+async fn run(context: &Context) -> Result<Decision, CheckError> {
+    let Some(clients) = &context.aws else { return Ok(no_account()) };
+    let verdict = match Doors::read(context, clients).await? {
+        Ok(doors) => assess(&doors, context.facts.of(context).await),
+        Err(verdict) => verdict,
+    };
+    Ok(decision(context, verdict))
+}
+
+/// A node that gives no facts is judged by its security groups alone.
+fn assess(doors: &Doors, facts: &[NodeFacts]) -> Verdict {
+    let mut findings = doors.open(&PORTS);
+    if doors.remote_access {
+        let mend = "make the node group without remoteAccess; EKS opens TCP 3389 with it";
+        findings.push(Finding::new("node group", "was made with remoteAccess").with_remediation(mend));
+    }
+    for of_node in facts {
+        let Ok((_, read)) = &of_node.read else { continue };
+        if read.get("windows.rdp") == Some("allowed") {
+            let mend = "set fDenyTSConnections to 1 when the image is built";
+            findings.push(Finding::new(resource(&of_node.node), "allows Remote Desktop").with_remediation(mend));
+        }
+    }
+    verdict(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::tests::read_facts;
+
+    #[test]
+    fn a_desktop_that_is_allowed_is_a_finding_even_behind_closed_groups() {
+        let closed = Doors::default();
+        assert_eq!(assess(&closed, &[read_facts(1, &[("windows.rdp", "denied")])]), Verdict::Pass);
+        assert!(matches!(assess(&closed, &[read_facts(1, &[("windows.rdp", "allowed")])]), Verdict::Fail(_)));
+        let open = Doors { remote_access: true, ..Doors::default() };
+        assert!(matches!(assess(&open, &[]), Verdict::Fail(_)));
+    }
+}
