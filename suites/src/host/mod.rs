@@ -18,9 +18,9 @@ pub mod ssm_permissions;
 use std::collections::BTreeSet;
 
 use amiproof_core::aws::hosts::{self, Host, Ingress, Peer};
-use amiproof_core::aws::{Clients, cluster};
+use amiproof_core::aws::{Clients, cluster, node_group};
 use amiproof_core::check::{CheckError, Decision};
-use amiproof_core::context::Context;
+use amiproof_core::context::{Context, NO_ACCOUNT};
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
 
@@ -28,7 +28,7 @@ use crate::node::{placements, resource};
 
 /// The verdict of a check that AWS must be asked for, in a run without it.
 pub(crate) fn no_account() -> Decision {
-    Verdict::NotApplicable("no AWS account".to_owned()).into()
+    Verdict::NotApplicable(NO_ACCOUNT.to_owned()).into()
 }
 
 /// The instance ids of the variant's nodes; otherwise why there are none.
@@ -103,10 +103,12 @@ impl Doors {
         let cluster = cluster::describe(clients, name).await;
         let cluster = cluster.map_err(|error| CheckError::api(format!("reading the cluster {name}"), error))?;
         let inside = groups.into_iter().chain(cluster.and_then(|cluster| cluster.security_group_id)).collect();
-        let group = amiproof_core::aws::node_group::describe(clients, name, &context.node_group).await;
-        let group =
-            group.map_err(|error| CheckError::api(format!("reading the node group {}", context.node_group), error))?;
-        let remote_access = group.is_some_and(|group| group.remote_access().is_some());
+        let mut remote_access = false;
+        if let Some(group) = context.node_group() {
+            let found = node_group::describe(clients, name, group).await;
+            let found = found.map_err(|error| CheckError::api(format!("reading the node group {group}"), error))?;
+            remote_access = found.is_some_and(|group| group.remote_access().is_some());
+        }
         Ok(Ok(Self { hosts, rules, inside, remote_access }))
     }
 

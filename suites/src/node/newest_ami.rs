@@ -27,11 +27,11 @@ pub const CHECK: Definition = Definition {
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(clients) = &context.aws else { return Ok(no_account()) };
-    if !is_of_aws(&context.variant.ami) {
+    let Some(made) = context.variant.made().filter(|made| is_of_aws(&made.ami)) else {
         let reason = "the image is not one that AWS recommends; whether it is the newest of its owner is not known";
         return Ok(Verdict::NotApplicable(reason.to_owned()).into());
-    }
-    let newest = ami::recommended(clients, &context.variant, &context.variant.kubernetes_version).await;
+    };
+    let newest = ami::recommended(clients, &context.variant, &made.kubernetes_version).await;
     let newest = newest.map_err(|error| CheckError::api("asking which image AWS recommends", error))?;
     let verdict = assess(&context.nodes, &newest.id);
     Ok(Decision { placements: placements(&context.nodes), ..verdict.into() })
