@@ -79,6 +79,7 @@ fn boot(
         kubernetes_version: "1.36".into(),
         instance_type: "m6i.large".into(),
         zone: "us-west-2a".into(),
+        metadata_hops: 2,
     };
     node::start(spec, server.store().clone(), server.kubelets(), fabric.clone(), clock)
 }
@@ -115,6 +116,7 @@ impl Lab {
                             "spec": {}});
         objects::apply(&access, None, &driver).await.unwrap();
         objects::apply(&access, Some("kube-system"), &dns()).await.unwrap();
+        objects::apply(&access, Some("kube-system"), &policy_agent()).await.unwrap();
         wait_for_dns(&access).await;
         storage::ensure_class(&access, &ledger).await.unwrap();
         Self {
@@ -244,6 +246,29 @@ impl Namespaces for kube::Client {
 
 fn error_outcome(error: &CheckError) -> Outcome {
     Outcome::Error { message: format!("{error:?}") }
+}
+
+/// The VPC CNI with its network policy agent turned on.
+fn policy_agent() -> Value {
+    let labels = json!({"k8s-app": "aws-node"});
+    json!({
+        "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "aws-node"},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "hostNetwork": true,
+                    "nodeSelector": {"kubernetes.io/os": "linux"},
+                    "containers": [{
+                        "name": "aws-eks-nodeagent",
+                        "image": "602401143452.dkr.ecr.us-west-2.amazonaws.com/amazon/aws-network-policy-agent:v1.2.7-eksbuild.1",
+                        "args": ["--enable-network-policy=true"],
+                    }],
+                },
+            },
+        },
+    })
 }
 
 /// CoreDNS, where no hardening reaches it.

@@ -107,7 +107,7 @@ pub fn no_room(pod: &Pod) -> Option<&str> {
     let scheduled =
         conditions.iter().find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")?;
     let message = scheduled.message.as_deref()?;
-    let room = ["Insufficient ", "Too many pods", "exceed max volume count"];
+    let room = ["Insufficient ", "Too many pods", "exceed max volume count", "have free ports"];
     room.iter().any(|word| message.contains(word)).then_some(message)
 }
 
@@ -171,14 +171,19 @@ fn proof(ended: &Ended<'_>, verdict: &Verdict) -> Vec<Evidence> {
 }
 
 /// The connections that were tried: from the client's node to the server's. Only where all pods of the server share one node is it
-/// known which one was asked.
+/// known which one was asked. A connection with an end in a host's own network is left out: it takes other rules than those of pods,
+/// so neither would it clear a node whose pods are cut off, nor may pods that talk clear a node that is deaf itself.
 fn traffic(ended: &Ended<'_>) -> Vec<TrafficPair> {
     let pairs = ended.conditions.iter().filter_map(|(condition, progress)| {
         let Condition::Reaches { client, server } = condition else { return None };
         let client = pods::of(client, ended.observed)
             .into_iter()
             .rfind(|pod| has_ended(pod) || pods::phase(pod) == "Running")?;
-        let mut servers: Vec<&str> = pods::of(server, ended.observed).into_iter().filter_map(pods::node).collect();
+        let servers = pods::of(server, ended.observed);
+        if servers.iter().chain([&client]).any(|pod| pods::is_on_host_network(pod)) {
+            return None;
+        }
+        let mut servers: Vec<&str> = servers.into_iter().filter_map(pods::node).collect();
         servers.dedup();
         let [server] = servers[..] else { return None };
         let ok = *progress == Progress::Met;
