@@ -115,8 +115,9 @@ impl Lab {
         let driver = json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": storage::EBS_DRIVER},
                             "spec": {}});
         objects::apply(&access, None, &driver).await.unwrap();
-        objects::apply(&access, Some("kube-system"), &dns()).await.unwrap();
-        objects::apply(&access, Some("kube-system"), &policy_agent()).await.unwrap();
+        for part in [dns(), metrics_server(), policy_agent()] {
+            objects::apply(&access, Some("kube-system"), &part).await.unwrap();
+        }
         wait_for_dns(&access).await;
         storage::ensure_class(&access, &ledger).await.unwrap();
         Self {
@@ -271,24 +272,32 @@ fn policy_agent() -> Value {
     })
 }
 
-/// CoreDNS, where no hardening reaches it.
-fn dns() -> Value {
-    let labels = json!({"k8s-app": "kube-dns"});
-    let ports =
-        json!([{"name": "dns", "containerPort": 53, "protocol": "UDP"}, {"name": "dns-tcp", "containerPort": 53}]);
+/// A Deployment of `kube-system` on nodes of the reference, where no hardening reaches it.
+fn system(name: &str, labels: &Value, container: &Value) -> Value {
     json!({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "coredns"},
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
         "spec": {
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {"labels": labels},
-                "spec": {
-                    "nodeSelector": {NODE_GROUP_LABEL: "reference"},
-                    "containers": [{"name": "coredns", "image": "registry.k8s.io/coredns/coredns:v1.13.1", "ports": ports}],
-                },
+                "spec": {"nodeSelector": {NODE_GROUP_LABEL: "reference"}, "containers": [container]},
             },
         },
     })
+}
+
+fn dns() -> Value {
+    let ports =
+        json!([{"name": "dns", "containerPort": 53, "protocol": "UDP"}, {"name": "dns-tcp", "containerPort": 53}]);
+    let container = json!({"name": "coredns", "image": "registry.k8s.io/coredns/coredns:v1.13.1", "ports": ports});
+    system("coredns", &json!({"k8s-app": "kube-dns"}), &container)
+}
+
+/// While a pod of it is ready the lab serves the metrics API.
+fn metrics_server() -> Value {
+    let container = json!({"name": "metrics-server", "image": "registry.k8s.io/metrics-server/metrics-server:v0.8.0",
+                           "ports": [{"name": "https", "containerPort": 10251}]});
+    system("metrics-server", &json!({"k8s-app": "metrics-server"}), &container)
 }
 
 async fn wait_for_dns(access: &Access) {

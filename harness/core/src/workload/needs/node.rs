@@ -15,6 +15,9 @@ use crate::context::Context;
 /// How long metrics-server may take to have figures of a node that has just joined: it asks every 15 s, and needs two answers.
 const FIRST_FIGURES: Duration = Duration::from_secs(90);
 
+/// The least real time for that, however fast time passes.
+const LEAST: Duration = Duration::from_secs(20);
+
 /// How often the metrics API is asked meanwhile.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -73,7 +76,7 @@ pub(super) async fn metrics(context: &Context) -> Result<Metrics, CheckError> {
         plural: "nodes".into(),
     };
     let api: Api<DynamicObject> = Api::all_with(context.cluster.client(), &resource);
-    let deadline = Instant::now() + FIRST_FIGURES;
+    let deadline = Instant::now() + context.pace.of(FIRST_FIGURES).max(LEAST);
     loop {
         let listed = match api.list(&Default::default()).await {
             Ok(listed) => listed.items,
