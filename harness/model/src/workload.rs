@@ -37,6 +37,9 @@ pub enum Need {
     NetworkPolicyEngine,
     /// Nodes that are EC2 instances, with their instance metadata service.
     Ec2Nodes,
+    /// EKS Pod Identity for the service account of this name: amiproof makes a role without permissions and associates it with the
+    /// account for as long as the workload runs. Not applicable without an AWS account and without the agent.
+    PodIdentity(String),
     /// Something that the kubelet of every node of the variant says it can do.
     NodeFeature(NodeFeature),
     /// The metrics API (metrics-server) with figures of the variant's nodes. Without the API the check is not applicable; an API

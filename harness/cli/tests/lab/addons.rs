@@ -48,6 +48,12 @@ fn daemons_are_judged_where_they_run_and_controllers_keep_to_the_stock_image() {
         assert_eq!(of("cluster", addon), Some("pass"), "{addon}: {words:#?}");
         assert_eq!(of("eks-al2023", addon), None, "{addon} has no part on every node");
     }
+    for workload in ["workload/pod-identity", "workload/hpa"] {
+        assert_eq!(words.get(&("eks-al2023", workload)), Some(&"pass"), "{workload}: {words:#?}");
+        // Neither the agent of a node nor its kubelet is behind the pod network.
+        assert_eq!(words.get(&("al2023-ip-forward-off", workload)), Some(&"pass"), "{workload}: {words:#?}");
+        assert_eq!(words.get(&("windows-2022-core", workload)), Some(&"not applicable"), "{workload}: {words:#?}");
+    }
     controllers_are_on_stock_nodes(&report);
     the_failure_says_what_the_driver_needs(&report);
     assert!(report.cleanup.ran && report.cleanup.leftovers.is_empty(), "{:#?}", report.cleanup);

@@ -23,9 +23,11 @@ pub mod network;
 pub mod node_group;
 pub mod node_roles;
 mod pages;
+pub(crate) mod pod_identity;
 pub mod presigned;
 pub mod registry;
 mod retry;
+pub(crate) mod roles;
 pub mod ssm;
 pub mod token;
 

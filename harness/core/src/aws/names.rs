@@ -89,6 +89,11 @@ pub fn addon_role(run: &RunId, addon: &str, service_account: &str) -> String {
     shortened(&format!("amiproof-{run}-{addon}-{service_account}"), ROLE_MAX)
 }
 
+/// The role of a service account of a workload on a variant.
+pub fn workload_role(run: &RunId, variant: &VariantName, workload: &str, service_account: &str) -> String {
+    shortened(&format!("amiproof-{run}-{variant}-{workload}-{service_account}"), ROLE_MAX)
+}
+
 /// The start of the names of all Inspector CIS scan configurations of a run.
 pub fn scan_prefix(run: &RunId) -> String {
     format!("amiproof-{run}-")

@@ -147,6 +147,21 @@ pub async fn destroy(plan: &Plan<'_>) -> Result<Cleanup, ledger::Error> {
     Ok(cleanup)
 }
 
+/// Removes one resource of AWS at once. What cannot be removed is logged and stays in the ledger, for destroy to try again.
+pub(crate) async fn one(ledger: &Ledger, clients: &Clients, key: ledger::Key) {
+    let Some(entry) = ledger.entries().into_iter().find(|entry| entry.key == key) else { return };
+    let target = Target::of_entry(&entry, ledger.header());
+    let (kind, name) = (target.kind.word(), target.name.clone());
+    let removed = remove::remove_from_aws(clients, &target, &Deadlines::default()).await;
+    let noted = match removed {
+        Ok(_) => ledger.gone(key).await.map_err(|error| error.to_string()),
+        Err(reason) => Err(reason),
+    };
+    if let Err(reason) = noted {
+        tracing::warn!(kind, name, reason, "could not be removed; destroy will try again");
+    }
+}
+
 /// Everything in the account and region whose tag `amiproof:expires` lies before `now`, and what could not be asked.
 pub async fn expired(clients: &Clients, now: Timestamp) -> (Vec<Target>, Vec<String>) {
     remains::find(clients, &Query::Expired(now)).await

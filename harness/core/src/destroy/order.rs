@@ -11,7 +11,9 @@ fn place(kind: Kind) -> u8 {
         Kind::Ledgered(ResourceKind::StorageClass | ResourceKind::ConfigMapChange | ResourceKind::KubernetesObject) => {
             1
         }
-        Kind::Ledgered(ResourceKind::CisScanConfiguration | ResourceKind::Addon) => 2,
+        Kind::Ledgered(
+            ResourceKind::CisScanConfiguration | ResourceKind::Addon | ResourceKind::PodIdentityAssociation,
+        ) => 2,
         Kind::Ledgered(ResourceKind::NodeGroup) => 3,
         Kind::Instance => 4,
         Kind::Volume | Kind::NetworkInterface => 5,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::target::{Kind, Target};
 use super::{Deadlines, Plan, kubernetes};
 use crate::aws::error::{AwsError, Class, Explain as _, found};
-use crate::aws::{Clients, addons, cluster, instances, launch_template, network, node_group};
+use crate::aws::{Clients, addons, cluster, instances, launch_template, network, node_group, pod_identity};
 use crate::ledger::ResourceKind;
 use crate::scan::inspector;
 
@@ -49,7 +49,9 @@ pub(super) async fn remove(plan: &Plan<'_>, target: &Target, doomed: &BTreeSet<S
             Err(reason) => Err(reason),
         };
     }
-    if is_doomed && matches!(kind, ResourceKind::Addon | ResourceKind::AccessEntry) {
+    let in_cluster =
+        matches!(kind, ResourceKind::Addon | ResourceKind::AccessEntry | ResourceKind::PodIdentityAssociation);
+    if is_doomed && in_cluster {
         return Ok(Removed::WithCluster);
     }
     match plan.clients {
@@ -74,6 +76,7 @@ pub(super) async fn remove_from_aws(
         ResourceKind::LaunchTemplate => remove_launch_template(clients, name).await,
         ResourceKind::Addon => remove_addon(clients, of_cluster, name, deadlines.other).await,
         ResourceKind::AccessEntry => remove_access_entry(clients, of_cluster, name).await,
+        ResourceKind::PodIdentityAssociation => pod_identity::remove(clients, of_cluster, name).await,
         ResourceKind::CisScanConfiguration => remove_scan_configuration(clients, name).await,
         ResourceKind::Role => remove_role(clients, name).await,
         ResourceKind::Namespace

@@ -128,6 +128,13 @@ impl Target {
             ResourceKind::AccessEntry => {
                 format!("aws eks delete-access-entry --cluster-name {cluster} --principal-arn {name}{arguments}")
             }
+            ResourceKind::PodIdentityAssociation => {
+                let (namespace, account) = name.split_once('/').unwrap_or((name, "default"));
+                format!(
+                    "aws eks list-pod-identity-associations --cluster-name {cluster} --namespace {namespace} \
+                     --service-account {account}{arguments}"
+                )
+            }
             ResourceKind::CisScanConfiguration => match &self.id {
                 Some(arn) => {
                     format!("aws inspector2 delete-cis-scan-configuration --scan-configuration-arn {arn}{arguments}")

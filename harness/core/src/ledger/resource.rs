@@ -21,6 +21,8 @@ pub enum ResourceKind {
     NodeGroup,
     /// An EKS add-on.
     Addon,
+    /// An EKS Pod Identity association; its name is `namespace/service account`.
+    PodIdentityAssociation,
     /// An EKS access entry; its name is the principal's ARN.
     AccessEntry,
     /// An Inspector CIS scan configuration; its id is the ARN.
@@ -46,6 +48,7 @@ impl ResourceKind {
             Self::LaunchTemplate => "launch template",
             Self::NodeGroup => "node group",
             Self::Addon => "EKS add-on",
+            Self::PodIdentityAssociation => "EKS Pod Identity association",
             Self::AccessEntry => "EKS access entry",
             Self::CisScanConfiguration => "Inspector CIS scan configuration",
             Self::Namespace => "namespace",

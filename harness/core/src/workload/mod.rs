@@ -11,6 +11,7 @@ pub mod judge;
 mod late;
 mod needs;
 pub mod places;
+mod rights;
 mod room;
 mod run;
 mod stage;

@@ -39,6 +39,7 @@ pub(super) async fn unmet(context: &Context, workload: &Workload) -> Result<Opti
                 let found = found.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
                 (!found.iter().all(is_ec2)).then(|| "the nodes are no EC2 instances".to_owned())
             }
+            Need::PodIdentity(_) => pod_identity(context).await?,
             Need::NodeFeature(feature) => node::feature(context, *feature).await?,
             Need::NodeMetrics => match node::metrics(context).await? {
                 node::Metrics::There => None,
@@ -51,6 +52,19 @@ pub(super) async fn unmet(context: &Context, workload: &Workload) -> Result<Opti
         }
     }
     Ok(None)
+}
+
+/// Why there is no EKS Pod Identity here; `None` where there is.
+async fn pod_identity(context: &Context) -> Result<Option<String>, CheckError> {
+    if context.aws.is_none() {
+        return Ok(Some("no AWS account".to_owned()));
+    }
+    let api: Api<DaemonSet> = Api::namespaced(context.cluster.client(), "kube-system");
+    let agent = api.get_opt("eks-pod-identity-agent").await;
+    let agent = agent.map_err(|error| CheckError::api("looking for the EKS Pod Identity Agent", error))?;
+    Ok(agent.is_none().then(|| {
+        "the cluster has no EKS Pod Identity Agent: list eks-pod-identity-agent below cluster.addons".to_owned()
+    }))
 }
 
 /// Repositories of agents that enforce network policies wherever they run, by the end of their path.

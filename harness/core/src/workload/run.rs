@@ -23,6 +23,7 @@ use super::inject::{Injection, Nodes, fits_itself, inject, pod_template};
 use super::judge::{Ended, decide};
 use super::late::Late;
 use super::places::{Peer, Places};
+use super::rights::Rights;
 use super::stage::Stage;
 use super::variables::{self, IMDS_EXPECTED, Variable};
 use super::{needs, room};
@@ -62,8 +63,13 @@ pub async fn run(workload: &Arc<Workload>, context: &Context) -> Result<Decision
     let stay = Stay { what: workload.name.clone(), privileged: needs_host(&workload.objects), ..Stay::default() };
     let workload = workload.clone();
     stay::within(context, stay, move |context, namespace| async move {
-        let run = Run::prepare(&context, &workload, namespace, places).await?;
-        run.until_ended(conditions, workload.timeout).await
+        let rights = Rights::grant(&context, &workload, &namespace).await?;
+        let decision = match Run::prepare(&context, &workload, namespace, places).await {
+            Ok(run) => run.until_ended(conditions, workload.timeout).await,
+            Err(error) => Err(error),
+        };
+        rights.revoke(&context).await;
+        decision
     })
     .await
 }

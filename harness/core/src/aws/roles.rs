@@ -1,0 +1,43 @@
+//! IAM roles that a run makes outside of its stack.
+
+use aws_sdk_iam::types::Tag;
+use serde_json::Value;
+
+use super::Clients;
+use super::error::{AwsError, Class, Explain as _};
+use super::names::Tags;
+use super::network::ROLE_PATH;
+
+/// Makes a role, or finds the one that a lost answer made, and attaches its managed policies; its ARN. Doing it twice is the same as
+/// once.
+///
+/// # Errors
+/// When IAM refuses.
+pub(crate) async fn make(
+    clients: &Clients,
+    name: &str,
+    trust: &Value,
+    policies: &[String],
+    tags: &Tags,
+) -> Result<String, AwsError> {
+    let tags: Result<Vec<Tag>, _> =
+        tags.pairs().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let tags = tags.map_err(|error| AwsError::new(Class::Request, "CreateRole", name, error.to_string()))?;
+    let request = clients.iam.create_role().role_name(name).path(ROLE_PATH);
+    let request = request.assume_role_policy_document(trust.to_string()).set_tags(Some(tags));
+    let made = request.send().await.explain("CreateRole", format!("role {name}"));
+    let arn = match made {
+        Ok(answer) => answer.role.map(|role| role.arn),
+        Err(error) if error.class == Class::Exists => {
+            let found =
+                clients.iam.get_role().role_name(name).send().await.explain("GetRole", format!("role {name}"))?;
+            found.role.map(|role| role.arn)
+        }
+        Err(error) => return Err(error),
+    };
+    for policy in policies {
+        let request = clients.iam.attach_role_policy().role_name(name).policy_arn(policy);
+        request.send().await.explain("AttachRolePolicy", format!("role {name}, policy {policy}"))?;
+    }
+    arn.ok_or_else(|| AwsError::new(Class::Infrastructure, "CreateRole", name, "the answer has no role"))
+}
