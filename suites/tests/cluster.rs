@@ -222,6 +222,7 @@ async fn prepare() -> Prepared {
             pace: Pace::REAL,
             evidence: folder.clone(),
             image_registry: None,
+            pull_secret: None,
             cancel: Default::default(),
         }
     });

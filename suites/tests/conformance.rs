@@ -173,6 +173,7 @@ fn plan(
         waivers: Vec::new(),
         retries: 0,
         image_registry: None,
+        pull_secret: None,
         base,
         folder,
         expires: Timestamp::now() + Duration::from_secs(3600),

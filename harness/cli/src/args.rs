@@ -208,6 +208,9 @@ pub(crate) struct Conduct {
     /// Pull every image from this registry instead
     #[arg(long, value_name = "REGISTRY")]
     pub(crate) image_registry: Option<String>,
+    /// Registry credentials that nodes pull with: a config.json as `docker login` writes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image_pull_secret: Option<Utf8PathBuf>,
     /// Compare with this run or report and mark regressions
     #[arg(long, value_name = "RUN")]
     pub(crate) baseline: Option<String>,

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use amiproof_core::check::Check;
+use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_model::matrix::{Matrix, ReadFile, WorkloadSource, resolve};
 use amiproof_model::problem::Problem;
 use amiproof_model::waiver::Waiver;
@@ -199,6 +200,15 @@ impl ReadFile for Disk {
     fn chart(&self, chart: &Chart) -> Result<Vec<u8>, String> {
         helm::template(&self.root, chart)
     }
+}
+
+/// Registry credentials for nodes. Nothing of the file is ever shown.
+pub(crate) fn pull_secret(path: &Utf8Path) -> Result<PullSecret, Failure> {
+    const HINT: &str = "give a config.json as `docker login` writes it; nothing was created";
+    let failure = |why: String| Failure::usage(format!("--image-pull-secret {path}: {why}"), HINT);
+    let bytes = read_limited(path).map_err(failure)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| failure("not text in UTF-8".to_owned()))?;
+    PullSecret::parse(text).map_err(|error| failure(error.to_string()))
 }
 
 /// The bytes of a file, at most [`MOST_BYTES`] and one more, so that the reader can say that it is too large.

@@ -46,6 +46,8 @@ pub struct Context {
     pub evidence: Utf8PathBuf,
     /// Replaces the registry of every image (`registry.example.com/mirror`).
     pub image_registry: Option<String>,
+    /// What nodes pull images with, where the registry asks for credentials; in every namespace of a check.
+    pub pull_secret: Option<crate::cluster::pull_secret::PullSecret>,
     /// Fires when the run is interrupted. Long work selects on it; the runner cancels the rest.
     pub cancel: CancellationToken,
 }

@@ -52,7 +52,8 @@ async fn what_is_wrong_with_a_workload_is_said_in_its_own_words_and_nothing_stay
     assert!(never.starts_with("fail: ") && never.contains("ready"), "{never}");
     assert!(never.contains("Unhealthy") || never.contains("Readiness probe failed"), "the pod's own events: {never}");
 
-    let image = told(&lab, "ready: deployment/web", &deployment("{name: a, image: 'registry.invalid/no/such:1'}")).await;
+    let image =
+        told(&lab, "ready: deployment/web", &deployment("{name: a, image: 'registry.invalid/no/such:1'}")).await;
     assert!(image.contains("registry.invalid/no/such:1"), "{image}");
     assert!(
         image.contains("ImagePullBackOff") || image.contains("ErrImagePull") || image.contains("not found"),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use amiproof_core::check::{Applies, Body, Check, CheckError, Scope};
+use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_core::cluster::{Access, NODE_GROUP_LABEL, Token, nodes, objects, storage, watch};
 use amiproof_core::context::{Context, Peers};
 use amiproof_core::ledger::{Header, Ledger, State, VERSION};
@@ -45,6 +46,9 @@ pub(crate) struct Lab {
     variant: Arc<Variant>,
     own: Arc<Vec<NodeRecord>>,
     peers: Arc<Vec<NodeRecord>>,
+    /// Where images are pulled from instead, and with what.
+    pub(crate) image_registry: Option<String>,
+    pub(crate) pull_secret: Option<PullSecret>,
 }
 
 /// A built-in profile.
@@ -130,6 +134,8 @@ impl Lab {
             variant: Arc::new(variant(image)),
             own,
             peers,
+            image_registry: None,
+            pull_secret: None,
         }
     }
 
@@ -152,7 +158,8 @@ impl Lab {
             ledger: self.ledger.clone(),
             pace: Pace::faster(50.0),
             evidence: Utf8PathBuf::from_path_buf(self.folder.path().to_owned()).unwrap(),
-            image_registry: None,
+            image_registry: self.image_registry.clone(),
+            pull_secret: self.pull_secret.clone(),
             cancel: CancellationToken::new(),
         }
     }

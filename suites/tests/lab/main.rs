@@ -8,6 +8,7 @@ mod broken;
 mod catalogue;
 mod cluster;
 mod kube_bench;
+mod private;
 mod probe;
 
 use cluster::{Lab, REFERENCE};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use amiproof_core::check::Check;
+use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_core::ledger::{ByKubeconfig, Header, Ledger};
 use amiproof_core::run::{Plan, Steps, Stop, Tools};
 use amiproof_model::exit::ExitCode;
@@ -121,6 +122,7 @@ struct Asked {
     checks: Vec<Check>,
     inputs: Inputs,
     conduct: Conduct,
+    pull_secret: Option<PullSecret>,
     /// The folder of the matrix file.
     base: Utf8PathBuf,
 }
@@ -139,7 +141,8 @@ impl Asked {
         };
         let checks = files::checks(&inputs.workloads)?.into_iter().filter(wanted).collect();
         let base = selection.file.parent().map(ToOwned::to_owned).unwrap_or_default();
-        Ok(Self { matrix, checks, inputs, conduct: conduct.clone(), base })
+        let pull_secret = conduct.image_pull_secret.as_deref().map(files::pull_secret).transpose()?;
+        Ok(Self { matrix, checks, inputs, conduct: conduct.clone(), pull_secret, base })
     }
 }
 
@@ -246,6 +249,7 @@ fn plan(asked: Asked, folder: &RunDir, steps: Steps, is_lab: bool, tools: &Tools
         waivers: asked.inputs.waivers,
         retries: asked.conduct.retries,
         image_registry: asked.conduct.image_registry,
+        pull_secret: asked.pull_secret,
         base: asked.base,
         folder: folder.path().to_owned(),
         expires,

@@ -12,6 +12,7 @@ pub mod namespace;
 pub mod nodes;
 pub mod objects;
 pub mod pages;
+pub mod pull_secret;
 mod retry;
 pub mod stay;
 pub mod storage;

@@ -6,7 +6,7 @@ use amiproof_model::report::Subject;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{Access, namespace, objects};
+use super::{Access, namespace, objects, pull_secret};
 use crate::check::CheckError;
 use crate::context::Context;
 use crate::ledger::{Created, Ledger, Resource, ResourceKind};
@@ -74,6 +74,10 @@ where
     };
     let (cluster, ledger) = (context.cluster.clone(), context.ledger.clone());
     let made = namespace::create(&cluster, &ledger, &spec).await;
+    let pulls = match (&made, &context.pull_secret) {
+        (Ok(_), Some(secret)) => pull_secret::install(&cluster, &spec.name, secret).await,
+        _ => Ok(()),
+    };
     let mut objects = Vec::new();
     let result = match made {
         // It may be there all the same: the answer can be lost, or its service account never came.
@@ -81,7 +85,7 @@ where
             remove(&cluster, &ledger, &spec.name, None, objects).await;
             return Err(CheckError::api("preparing the check", error));
         }
-        Ok(_) => match make(&context, &stay.cluster_wide, &mut objects).await {
+        Ok(_) => match prepared(pulls, &context, &stay.cluster_wide, &mut objects).await {
             Ok(()) => {
                 // A task of its own, so that a panic inside cannot skip the removal.
                 let name = spec.name.clone();
@@ -102,6 +106,17 @@ where
 }
 
 type Made = (Created, Value);
+
+/// The namespace has what its pods pull images with, and the cluster what `wanted` says.
+async fn prepared(
+    pulls: Result<(), objects::ApplyError>,
+    context: &Context,
+    wanted: &[Value],
+    made: &mut Vec<Made>,
+) -> Result<(), CheckError> {
+    pulls.map_err(|error| CheckError::api("giving the check's pods their image pull secret", error))?;
+    make(context, wanted, made).await
+}
 
 /// Makes the objects outside of the namespace, each through the ledger.
 async fn make(context: &Context, wanted: &[Value], made: &mut Vec<Made>) -> Result<(), CheckError> {

@@ -55,6 +55,8 @@ pub struct Plan {
     pub retries: u32,
     /// Replaces the registry of every image.
     pub image_registry: Option<String>,
+    /// What nodes pull images with, where the registry asks for credentials.
+    pub pull_secret: Option<crate::cluster::pull_secret::PullSecret>,
     /// The folder of the matrix file; what it names is relative to it.
     pub base: Utf8PathBuf,
     /// The run's folder; evidence goes below it.

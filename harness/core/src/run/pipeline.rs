@@ -329,6 +329,7 @@ fn context(session: &Session, cluster: &ClusterReady, checked: Checked) -> Resul
         pace: session.tools.pace,
         evidence,
         image_registry: session.plan.image_registry.clone(),
+        pull_secret: session.plan.pull_secret.clone(),
         cancel: session.stop.cancel.child_token(),
     })
 }

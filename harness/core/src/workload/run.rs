@@ -30,7 +30,7 @@ use super::{needs, room};
 use crate::act::{Act, evict};
 use crate::check::{CheckError, Decision};
 use crate::cluster::stay::{self, Stay};
-use crate::cluster::{Access, nodes, objects, watch};
+use crate::cluster::{Access, nodes, objects, pull_secret, watch};
 use crate::context::{Context, Peers};
 use crate::pace::Pace;
 use crate::run::nodes::selector_of;
@@ -188,7 +188,10 @@ impl Run {
             room,
             variables: &[(IMDS_EXPECTED.to_owned(), imds.to_owned())],
         };
-        let objects = inject(&workload.objects, &injection);
+        let mut objects = inject(&workload.objects, &injection);
+        if context.pull_secret.is_some() {
+            objects.iter_mut().for_each(pull_secret::let_pull);
+        }
         if objects.iter().any(|object| object.to_string().contains(WINDOWS_RELEASE)) {
             let reason =
                 format!("the nodes have no label {WINDOWS_BUILD_LABEL} of a build with base images of its own");

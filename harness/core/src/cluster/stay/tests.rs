@@ -122,6 +122,7 @@ fn context(fake: &Fake, folder: &tempfile::TempDir) -> Context {
         pace: Pace::REAL,
         evidence: folder,
         image_registry: None,
+        pull_secret: None,
         cancel: CancellationToken::new(),
     }
 }

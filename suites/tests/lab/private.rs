@@ -1,0 +1,42 @@
+//! A mirror that asks for credentials: every pod of a run pulls with those that it was given.
+
+use std::collections::BTreeMap;
+
+use amiproof_core::cluster::pull_secret::PullSecret;
+use amiproof_model::verdict::Outcome;
+
+use crate::cluster::{Lab, REFERENCE};
+
+/// Checks whose pods are made in each of the ways that there are.
+const CHECKS: [&str; 4] = ["host/", "kubelet-path/logs", "kube-bench/", "workload/web-service"];
+
+async fn run(login: &str) -> BTreeMap<String, Outcome> {
+    let mut lab = Lab::new(REFERENCE).await;
+    lab.image_registry = Some("private.example.com/mirror".to_owned());
+    lab.pull_secret = Some(PullSecret::parse(&format!(r#"{{"auths": {{"{login}": {{"auth": "YTpi"}}}}}}"#)).unwrap());
+    let outcomes = lab.run_those(|check| CHECKS.iter().any(|prefix| check.id.as_str().starts_with(prefix))).await;
+    lab.assert_clean().await;
+    outcomes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_pod_of_a_run_pulls_with_the_credentials_that_it_was_given() {
+    let outcomes = run("private.example.com").await;
+    for id in ["kubelet-path/logs", "workload/web-service"] {
+        assert_eq!(outcomes[id].word(), "pass", "{id}: {:?}", outcomes[id]);
+    }
+    let bench = outcomes.iter().filter(|(id, _)| id.starts_with("kube-bench/cis-eks"));
+    assert!(bench.clone().count() >= 13, "{outcomes:#?}");
+    let unanswered: Vec<_> =
+        outcomes.iter().filter(|(_, outcome)| matches!(outcome.word(), "error" | "not evaluated")).collect();
+    assert!(unanswered.is_empty(), "{unanswered:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_credentials_nothing_passes_that_needs_an_image() {
+    let outcomes = run("other.example.com").await;
+    let passed: Vec<_> = outcomes.iter().filter(|(_, outcome)| outcome.word() == "pass").collect();
+    assert!(passed.is_empty(), "{passed:#?}");
+    let told = format!("{:?}", outcomes["workload/web-service"]);
+    assert!(told.contains("no basic auth credentials") || told.contains("ImagePullBackOff"), "{told}");
+}
