@@ -1,9 +1,11 @@
 //! The command as a user runs it, against the lab.
 
 mod addons;
+mod budget;
 mod cleanup;
 mod given;
 mod import;
+mod living;
 mod process;
 mod scenarios;
 mod strangers;
