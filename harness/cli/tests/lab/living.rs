@@ -1,8 +1,7 @@
 //! Counts the pods of runs that an API server says are alive.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use amiproof_core::cluster::{Access, watch};
@@ -14,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Watches until it is asked for the most pods that were alive at a time.
 pub(crate) struct Living {
-    most: Arc<AtomicUsize>,
+    most: Arc<Mutex<Vec<String>>>,
     stop: CancellationToken,
     thread: JoinHandle<()>,
 }
@@ -22,7 +21,7 @@ pub(crate) struct Living {
 impl Living {
     /// Watches the cluster of a kubeconfig.
     pub(crate) fn watch(kubeconfig: &Path) -> Self {
-        let (most, stop) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
+        let (most, stop) = (Arc::new(Mutex::new(Vec::new())), CancellationToken::new());
         let (seen, stopped) = (Arc::clone(&most), stop.clone());
         let path = Utf8Path::from_path(kubeconfig).unwrap().to_owned();
         let thread = std::thread::spawn(move || {
@@ -32,23 +31,33 @@ impl Living {
         Self { most, stop, thread }
     }
 
-    /// The most that were alive at a time.
-    pub(crate) fn most(self) -> usize {
+    /// Those that were alive when the most were, as `namespace/pod`.
+    pub(crate) fn most(self) -> Vec<String> {
         self.stop.cancel();
         self.thread.join().unwrap();
-        self.most.load(Ordering::Relaxed)
+        self.most.lock().unwrap().clone()
     }
 }
 
-async fn count(kubeconfig: &Utf8Path, most: &AtomicUsize) {
+async fn count(kubeconfig: &Utf8Path, most: &Mutex<Vec<String>>) {
     let access = Access::kubeconfig(kubeconfig, None).await.unwrap();
     let api: Api<Pod> = Api::all(access.client());
     let mut changes = std::pin::pin!(watch::follow(api, watcher::Config::default()));
     while let Some(change) = changes.next().await {
         let Ok(pods) = change else { continue };
-        let alive = pods.iter().filter(|pod| is_of_a_run(pod) && is_alive(pod)).count();
-        most.fetch_max(alive, Ordering::Relaxed);
+        let alive: Vec<String> =
+            pods.iter().filter(|pod| is_of_a_run(pod) && is_alive(pod)).map(|pod| name(pod)).collect();
+        let mut most = most.lock().unwrap();
+        if alive.len() > most.len() {
+            *most = alive;
+        }
     }
+}
+
+fn name(pod: &Pod) -> String {
+    let going = if pod.metadata.deletion_timestamp.is_some() { " (going)" } else { "" };
+    let text = |part: &Option<String>| part.clone().unwrap_or_default();
+    format!("{}/{}{going}", text(&pod.metadata.namespace), text(&pod.metadata.name))
 }
 
 fn is_of_a_run(pod: &Pod) -> bool {

@@ -90,6 +90,11 @@ impl Budget {
         Self(Arc::new(Mutex::new(State { pools, waiting: Vec::new(), arrivals: 0 })))
     }
 
+    /// How many pods there may be in the run as a whole.
+    pub fn all(&self) -> u32 {
+        self.state().pools.get(&Pool::Run).map_or(0, |places| places.all)
+    }
+
     /// Says how many pods the nodes of a variant take beside what is there, at least 1. Until it is said, they take any number.
     pub fn limit(&self, variant: &VariantName, pods: u32) {
         let pods = pods.max(1);

@@ -73,15 +73,24 @@ async fn run_phase(
         running.spawn(async move {
             let is_question = matches!(check.body, Body::Code(_));
             let _permit = if is_question { permits.acquire_owned().await.ok() } else { None };
-            let places = conduct.budget.take(pods::wanted(&context, &check, room), pods::expected(&check));
+            let places = pods::places(&context, &check, room, &conduct.budget);
             let Some(share) = context.cancel.run_until_cancelled(places).await else { return };
-            context.pods = share;
             if context.cancel.is_cancelled() {
                 return;
             }
             let events = &conduct.events;
             events.send(&context.subject, EventKind::CheckStarted { check: check.id.to_string() });
-            for result in run_one(&context, &check, check.retries.max(conduct.retries), events).await {
+            let results = match share {
+                Ok(share) => {
+                    context.pods = share;
+                    run_one(&context, &check, check.retries.max(conduct.retries), events).await
+                }
+                Err(why) => {
+                    let answer = Answer::Decided(Verdict::NotEvaluated(why).into());
+                    answer.into_results(&context, &check, Timestamp::now(), Vec::new())
+                }
+            };
+            for result in results {
                 events.send(&context.subject, EventKind::Result(Box::new(result)));
             }
         });

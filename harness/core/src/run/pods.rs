@@ -6,7 +6,7 @@ use amiproof_model::matrix::Family;
 use amiproof_model::name::VariantName;
 use amiproof_model::report::Phase;
 
-use super::budget::{Budget, Pool};
+use super::budget::{Budget, Pool, Share};
 use crate::check::{Body, Check, Scope};
 use crate::context::Context;
 use crate::workload::demand::{self, Demand, Ground};
@@ -27,31 +27,43 @@ pub(super) async fn room(context: &Context, budget: &Budget) -> Room {
     room
 }
 
-/// The places that a check takes: as many as it may have pods at the worst.
-pub(super) fn wanted(context: &Context, check: &Check, room: Room) -> Vec<(Pool, u32)> {
+/// Waits for the places of a check: as many as it may have pods at the worst.
+///
+/// # Errors
+/// Why there never will be as many: a number of pods that somebody stated is kept.
+pub(super) async fn places(context: &Context, check: &Check, room: Room, budget: &Budget) -> Result<Share, String> {
+    let (least, all) = (demand(context, check, 1).all(), budget.all());
+    // What asks the nodes themselves, most often without a pod, is not refused where there are many of them.
+    if least > all && matches!(check.body, Body::Workload(_)) {
+        return Err(format!(
+            "it has up to {least} pods at a time, and the run may have {all} (--max-pods, cluster.maxPods)"
+        ));
+    }
+    let demand = demand(context, check, count(room.one));
+    let of = |variant: &VariantName, count: u32| (Pool::Nodes(variant.clone()), count);
+    let mut wants = vec![(Pool::Run, demand.all()), of(&context.variant.name, demand.own)];
+    if let Some(reference) = context.variant.reference.as_ref().filter(|_| demand.peer > 0) {
+        wants.push(of(reference, demand.peer));
+    }
+    Ok(budget.take(wants, expected(check)).await)
+}
+
+/// How many pods a check has at the worst; what fills a node puts `fill` there.
+fn demand(context: &Context, check: &Check, fill: u32) -> Demand {
     let nodes = count(context.nodes.len());
-    let demand = match (&check.body, check.phase) {
-        (Body::Workload(workload), _) => {
-            let ground = Ground { fill: count(room.one), ..crate::workload::ground(context) };
-            demand::of(workload, &ground)
-        }
+    match (&check.body, check.phase) {
+        (Body::Workload(workload), _) => demand::of(workload, &Ground { fill, ..crate::workload::ground(context) }),
         // Inspector works through the agents of the nodes and may take most of an hour; Bottlerocket's report needs a pod on each.
         (Body::Scan(_), Phase::OsScan) if context.variant.family != Family::Bottlerocket => Demand::default(),
         (Body::Scan(_), _) if check.scope == Scope::Cluster => Demand { own: 1, peer: 0 },
         (Body::Code(_), _) if check.id.suite() == "kubelet-path" => Demand { own: 1, peer: 0 },
         // A command on each node, where nothing but a pod leads to them.
         (Body::Scan(_) | Body::Code(_), _) => Demand { own: nodes, peer: 0 },
-    };
-    let of = |variant: &VariantName, count: u32| (Pool::Nodes(variant.clone()), count);
-    let mut wants = vec![(Pool::Run, demand.all()), of(&context.variant.name, demand.own)];
-    if let Some(reference) = context.variant.reference.as_ref().filter(|_| demand.peer > 0) {
-        wants.push(of(reference, demand.peer));
     }
-    wants
 }
 
 /// How long a check is expected to take, for the order in which places are given out. Questions are short, and go into what is left.
-pub(super) fn expected(check: &Check) -> Duration {
+fn expected(check: &Check) -> Duration {
     match &check.body {
         Body::Workload(workload) => workload.timeout,
         Body::Scan(_) => check.timeout.unwrap_or(Duration::from_secs(300)),

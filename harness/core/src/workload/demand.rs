@@ -6,6 +6,8 @@ use amiproof_model::workload::{PLACE_ANNOTATION, PLACE_PEER, Workload};
 use serde_json::Value;
 
 use super::inject::{fits_itself, pod_template};
+use crate::act::Act;
+use crate::wait::Condition;
 
 /// The most pods that are alive at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,14 +36,19 @@ pub struct Ground {
     pub fill: u32,
 }
 
-/// The most pods of a workload. Controllers may have a few more than they declare while they replace some, and those count.
+/// The most pods of a workload. Controllers may have a few more than they declare while they replace some, and those count; so do pods
+/// that were replaced and are on their way out, which controllers no longer count.
 pub fn of(workload: &Workload, ground: &Ground) -> Demand {
     let scaled: HashMap<&str, u32> = workload.objects.iter().filter_map(scaled_by).collect();
+    let acts: Vec<Act> =
+        workload.expect.iter().filter_map(|expected| Act::of(&Condition::of(expected).ok()?)).collect();
     let mut demand = Demand::default();
     for object in &workload.objects {
         let is_peer = ground.peer_nodes.is_some() && wants_peer(object);
         let nodes = ground.peer_nodes.filter(|_| is_peer).unwrap_or(ground.own_nodes);
         let pods = pods_of(object, nodes, ground.fill, &scaled);
+        let replaced = acts.iter().filter(|act| replaces(act, object)).count();
+        let pods = pods.saturating_mul(u32::try_from(replaced).unwrap_or(u32::MAX).saturating_add(1));
         let side = if is_peer { &mut demand.peer } else { &mut demand.own };
         *side = side.saturating_add(pods);
     }
@@ -59,6 +66,14 @@ fn scaled_by(object: &Value) -> Option<(&str, u32)> {
     let is_scaler = object["kind"] == "HorizontalPodAutoscaler";
     let target = object.pointer("/spec/scaleTargetRef/name").filter(|_| is_scaler)?.as_str()?;
     Some((target, number(&object["spec"]["maxReplicas"]).unwrap_or(1)))
+}
+
+/// Whether an action replaces the pods of an object while those before it may still be ending. A StatefulSet waits until a pod is gone,
+/// for the next one has its name.
+fn replaces(act: &Act, object: &Value) -> bool {
+    let target = act.target();
+    let is_it = object["kind"] == target.kind.manifest() && object["metadata"]["name"] == target.name.as_str();
+    is_it && object["kind"] != "StatefulSet"
 }
 
 fn wants_peer(object: &Value) -> bool {
@@ -172,6 +187,17 @@ mod tests {
         assert_eq!(fill(&workload, &GROUND, 200), GROUND.fill);
         assert_eq!(fill(&workload, &GROUND, 15), 12, "and a quarter of surge");
         assert_eq!(fill(&workload, &GROUND, 1), 1);
+    }
+
+    #[test]
+    fn pods_that_an_action_replaced_count_until_they_are_gone() {
+        let text = "apiVersion: amiproof/v1\nkind: Workload\nmetadata: {name: web}\n\
+            spec: {title: t, exercises: [image-pull], expect: [updated: deployment/web, rolledBack: deployment/web]}\n---\n\
+            apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n\
+            spec: {replicas: 2, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, \
+            spec: {containers: [{name: a, image: a}]}}}\n";
+        let workload = amiproof_model::workload_file::parse("web.yaml", text.as_bytes()).unwrap();
+        assert_eq!(of(&workload, &GROUND).own, 9, "two and one of surge, for each of three revisions");
     }
 
     #[test]
