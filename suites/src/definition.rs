@@ -5,9 +5,12 @@ use std::time::Duration;
 use amiproof_core::check::{Applies, Body, Check, CheckError, Decision, ScanAnswer, Scope};
 use amiproof_core::context::Context;
 use amiproof_model::matrix::Variant;
-use amiproof_model::name::NameError;
+use amiproof_model::name::{CheckId, NameError};
 use amiproof_model::report::Phase;
 use futures::future::BoxFuture;
+
+/// The suite whose checks take nodes away from others: opt-in, and run when all others are over.
+const DISRUPTIVE: &str = "disruptive";
 
 /// One check: everything that is known of it before it runs.
 pub struct Definition {
@@ -41,12 +44,16 @@ impl Definition {
     /// # Errors
     /// When the id is not a legal one; a test keeps that from happening.
     pub fn check(&self) -> Result<Check, NameError> {
+        let id: CheckId = self.id.parse()?;
+        let disturbs = id.suite() == DISRUPTIVE;
         Ok(Check {
-            id: self.id.parse()?,
+            id,
             title: self.title.to_owned(),
             scope: self.scope,
             phase: self.phase,
-            opt_in: false,
+            // What disturbs nodes is nothing to be surprised by.
+            opt_in: disturbs,
+            disturbs,
             timeout: self.timeout,
             retries: 0,
             applies: self.applies,

@@ -6,6 +6,7 @@
 pub mod addon;
 pub mod benchmark;
 pub mod definition;
+pub mod disruptive;
 pub mod eks_cis;
 pub mod front_door;
 pub mod host;
@@ -17,25 +18,20 @@ pub mod registry;
 pub mod windows;
 pub mod workload;
 
-use amiproof_core::check::{Body, Check};
+use amiproof_core::check::Check;
 use amiproof_model::name::NameError;
 use amiproof_model::workload::Workload;
 
 pub use self::definition::Definition;
 pub use self::registry::SUITES;
 
-/// Every check in the order of reports: questions first, then one check per workload, then the scans with their many rows.
+/// Every check in the order of reports: that of [`SUITES`], and within a suite that of the registry or of the workloads.
 ///
 /// # Errors
 /// When a workload's name cannot be part of a check id.
 pub fn all(workloads: &[Workload]) -> Result<Vec<Check>, NameError> {
-    let registered: Vec<Check> =
-        registry::CHECKS.iter().map(|definition| definition.check()).collect::<Result<_, _>>()?;
-    let (scans, mut checks): (Vec<Check>, Vec<Check>) =
-        registered.into_iter().partition(|check| matches!(check.body, Body::Scan(_)));
-    for workload in workloads {
-        checks.push(workload::check(workload)?);
-    }
-    checks.extend(scans);
+    let registered = registry::CHECKS.iter().map(|definition| definition.check());
+    let mut checks: Vec<Check> = registered.chain(workloads.iter().map(workload::check)).collect::<Result<_, _>>()?;
+    checks.sort_by_key(|check| SUITES.iter().position(|suite| *suite == check.id.suite()));
     Ok(checks)
 }

@@ -1,7 +1,7 @@
 //! Every check that is not a workload, in the order of reports.
 
 use crate::definition::Definition;
-use crate::{addon, eks_cis, host, kube_bench, kubelet_path, node, os_cis, windows};
+use crate::{addon, disruptive, eks_cis, host, kube_bench, kubelet_path, node, os_cis, windows};
 
 /// All checks. A file that is not listed here fails the tidy test.
 pub const CHECKS: &[&Definition] = &[
@@ -42,13 +42,19 @@ pub const CHECKS: &[&Definition] = &[
     &addon::controllers::CHECK,
     &kube_bench::node::CHECK,
     &kube_bench::cluster::CHECK,
-    &eks_cis::cluster::CHECK,
     &os_cis::inspector::CHECK,
+    &eks_cis::cluster::CHECK,
+    &disruptive::rounds::CHECK,
+    &disruptive::firewall_reload::CHECK,
+    &disruptive::kubelet_restart::CHECK,
+    &disruptive::containerd_restart::CHECK,
+    &disruptive::reboot::CHECK,
+    &disruptive::drain::CHECK,
 ];
 
 /// The names of all suites, in the order of reports; what `suites.include` and `suites.exclude` of a matrix may name.
 pub const SUITES: &[&str] =
-    &["node", "host", "windows", "kubelet-path", "workload", "addon", "kube-bench", "os-cis", "eks-cis"];
+    &["node", "host", "windows", "kubelet-path", "workload", "addon", "kube-bench", "os-cis", "eks-cis", "disruptive"];
 
 #[cfg(test)]
 mod tests {

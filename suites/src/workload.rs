@@ -18,6 +18,7 @@ pub fn check(workload: &Workload) -> Result<Check, NameError> {
         scope: Scope::Variant,
         phase: Phase::Test,
         opt_in: false,
+        disturbs: false,
         timeout: None,
         retries: 0,
         applies: always,

@@ -167,7 +167,6 @@ fn plan(
 ) -> Plan {
     Plan {
         run,
-        max_pods: matrix.most_pods(),
         matrix: Arc::new(matrix),
         steps,
         checks,

@@ -24,8 +24,10 @@ pub struct Check {
     pub scope: Scope,
     /// The phase of a run that it belongs to: [`Phase::Test`], [`Phase::KubeBench`] or [`Phase::OsScan`].
     pub phase: Phase,
-    /// Whether it runs only when `suites.include` names it or its suite.
+    /// Whether it runs only when `suites.include` or `suites.with` names it or its suite.
     pub opt_in: bool,
+    /// Whether it takes nodes away from other checks: it runs when all of them are over, alone on its variant, and is not repeated.
+    pub disturbs: bool,
     /// For one attempt; `None` for the variant's `timeouts.check`.
     pub timeout: Option<Duration>,
     /// How often a failure is tried again before it counts; a pass on a retry is flaky.

@@ -38,7 +38,7 @@ pub(crate) const REFERENCE: &str = "eks-al2023";
 /// A cluster with two nodes of the reference and two of another image.
 pub(crate) struct Lab {
     server: ApiServer,
-    _nodes: Vec<NodeHandle>,
+    nodes: Vec<NodeHandle>,
     access: Access,
     ledger: Ledger,
     folder: tempfile::TempDir,
@@ -126,7 +126,7 @@ impl Lab {
         storage::ensure_class(&access, &ledger).await.unwrap();
         Self {
             server,
-            _nodes: handles,
+            nodes: handles,
             access,
             ledger,
             folder,
@@ -160,14 +160,13 @@ impl Lab {
             evidence: Utf8PathBuf::from_path_buf(self.folder.path().to_owned()).unwrap(),
             image_registry: self.image_registry.clone(),
             pull_secret: self.pull_secret.clone(),
-            pods: Default::default(),
             cancel: CancellationToken::new(),
         }
     }
 
-    /// Runs every check that applies, all at the same time; outcomes by id, the rows of scans each by its own.
+    /// Runs every check that applies and is not opt-in, all at the same time; outcomes by id, the rows of scans each by its own.
     pub(crate) async fn run_all(&self) -> BTreeMap<String, Outcome> {
-        self.run_those(|_| true).await
+        self.run_those(|check| !check.opt_in).await
     }
 
     /// Runs the checks that apply and that `wanted` picks.
@@ -176,6 +175,23 @@ impl Lab {
         let applies = |check: &Check| check.scope == Scope::Cluster || (check.applies)(&self.variant) == Applies::Yes;
         let runs = checks.iter().filter(|check| applies(check) && wanted(check)).map(|check| self.run(check));
         futures::future::join_all(runs).await.into_iter().flatten().collect()
+    }
+
+    /// A node of the image under test.
+    pub(crate) fn host(&self, name: &str) -> &NodeHandle {
+        self.nodes.iter().find(|node| node.name() == name).unwrap_or_else(|| panic!("no node {name}"))
+    }
+
+    /// Changes with every boot of a node.
+    pub(crate) async fn boot_id(&self, node: &str) -> String {
+        let api: kube::Api<k8s_openapi::api::core::v1::Node> = kube::Api::all(self.access.client());
+        api.get(node).await.unwrap().status.unwrap().node_info.unwrap().boot_id
+    }
+
+    /// Names of the namespaces that checks have made.
+    pub(crate) async fn own_namespaces(&self) -> Vec<String> {
+        let all = self.access.client().list_namespaces().await;
+        all.into_iter().filter(|name| name.starts_with("ap-")).collect()
     }
 
     async fn run(&self, check: &Check) -> Vec<(String, Outcome)> {
@@ -231,8 +247,7 @@ impl Lab {
 
     /// Nothing that the checks made is left, in the cluster or in the ledger.
     pub(crate) async fn assert_clean(&self) {
-        let namespaces = self.access.client().list_namespaces().await;
-        assert!(namespaces.iter().all(|name| !name.starts_with("ap-")), "{namespaces:?}");
+        assert_eq!(self.own_namespaces().await, [""; 0]);
         let left: Vec<_> = self.ledger.entries().into_iter().filter(|entry| entry.state != State::Gone).collect();
         let names: Vec<&str> = left.iter().map(|entry| entry.resource.name.as_str()).collect();
         assert_eq!(names, [storage::CLASS]);
@@ -384,7 +399,6 @@ fn matrix(variant: &Variant) -> Matrix {
             role_arn: None,
             node_role_arn: None,
             windows_node_role_arn: None,
-            max_pods: None,
             addons: Vec::new(),
         },
         variants: vec![reference(variant), variant.clone()],

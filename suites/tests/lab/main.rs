@@ -7,6 +7,7 @@ use amiproof_model::verdict::Outcome;
 mod broken;
 mod catalogue;
 mod cluster;
+mod disruptive;
 mod kube_bench;
 mod private;
 mod probe;

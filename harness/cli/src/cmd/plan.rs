@@ -8,6 +8,7 @@ use amiproof_model::name::RunId;
 use serde::Serialize;
 
 use crate::args::{OutputForm, Part, Plan};
+use crate::cmd::run::is_named;
 use crate::files;
 use crate::output::{Failure, Output};
 
@@ -21,8 +22,6 @@ struct Planned {
     create: Vec<String>,
     variants: Vec<PlannedVariant>,
     cluster_checks: usize,
-    /// How many pods of the run are alive at a time.
-    max_pods: u32,
 }
 
 /// What it would make and do for one variant.
@@ -48,7 +47,7 @@ pub(crate) fn run(args: &Plan, output: &Output) -> Result<ExitCode, Failure> {
     let prefixes = &args.selection.checks;
     let checks: Vec<Check> = files::checks(&inputs.workloads)?
         .into_iter()
-        .filter(|check| matrix.suites.selects(&check.id, check.opt_in))
+        .filter(|check| matrix.suites.selects(&check.id, check.opt_in && !is_named(check, prefixes)))
         .filter(|check| {
             prefixes.is_empty() || prefixes.iter().any(|prefix| check.id.as_str().starts_with(prefix.as_str()))
         })
@@ -88,7 +87,6 @@ fn planned(matrix: &Matrix, checks: &[Check], only: Option<Part>) -> Planned {
         create,
         variants,
         cluster_checks,
-        max_pods: matrix.most_pods(),
     }
 }
 
@@ -139,6 +137,5 @@ fn text(planned: &Planned) -> String {
         [] => "in all no node group: every node is there already".to_owned(),
         made => format!("in all {} node groups with {} nodes", made.len(), made.iter().sum::<u32>()),
     });
-    lines.push(format!("at most {} pods of the run are alive at a time (--max-pods)", planned.max_pods));
     lines.join("\n")
 }

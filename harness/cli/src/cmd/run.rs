@@ -137,13 +137,19 @@ impl Asked {
             let prefixes = &selection.checks;
             let named =
                 prefixes.is_empty() || prefixes.iter().any(|prefix| check.id.as_str().starts_with(prefix.as_str()));
-            named && matrix.suites.selects(&check.id, check.opt_in)
+            named && matrix.suites.selects(&check.id, check.opt_in && !is_named(check, prefixes))
         };
         let checks = files::checks(&inputs.workloads)?.into_iter().filter(wanted).collect();
         let base = selection.file.parent().map(ToOwned::to_owned).unwrap_or_default();
         let pull_secret = conduct.image_pull_secret.as_deref().map(files::pull_secret).transpose()?;
         Ok(Self { matrix, checks, inputs, conduct: conduct.clone(), pull_secret, base })
     }
+}
+
+/// Whether `--checks` names a check's suite, and not only by leaving everything in.
+pub(crate) fn is_named(check: &Check, prefixes: &[String]) -> bool {
+    let suite = check.id.suite();
+    prefixes.iter().any(|prefix| prefix.split('/').next() == Some(suite))
 }
 
 fn nothing_selected(output: &Output) -> Result<ExitCode, Failure> {
@@ -241,7 +247,6 @@ fn plan(asked: Asked, folder: &RunDir, steps: Steps, is_lab: bool, tools: &Tools
         })?),
         Err(_) => None,
     };
-    let max_pods = asked.conduct.max_pods.unwrap_or(asked.matrix.most_pods());
     Ok(Plan {
         run: folder.id.clone(),
         matrix: Arc::new(asked.matrix),
@@ -249,7 +254,6 @@ fn plan(asked: Asked, folder: &RunDir, steps: Steps, is_lab: bool, tools: &Tools
         checks: asked.checks,
         waivers: asked.inputs.waivers,
         retries: asked.conduct.retries,
-        max_pods,
         image_registry: asked.conduct.image_registry,
         pull_secret: asked.pull_secret,
         base: asked.base,

@@ -10,6 +10,7 @@ use amiproof_model::verdict::Evidence;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::calm::{Calm, Place};
 use super::event::{Broken, EventKind, of_variant};
 use super::shared::{ClusterReady, Shared};
 use super::{Session, checks, cluster_check_candidates, nodes};
@@ -59,22 +60,28 @@ impl Pipelines {
         let mut running = JoinSet::new();
         let mut names = BTreeMap::new();
         let (busy, quiet) = mpsc::channel(1);
+        let calm = Calm::default();
         let on_cluster = session.checks(Scope::Cluster);
         if !on_cluster.is_empty() {
             let candidates = self.candidates(&session.plan.matrix);
             let (session, shared) = (Arc::clone(session), shared.clone());
-            let task =
-                running.spawn(async move { check_cluster(session, shared, candidates, quiet, on_cluster).await });
+            let bystander = calm.bystander();
+            let task = running.spawn(async move {
+                check_cluster(session, shared, candidates, quiet, on_cluster).await;
+                drop(bystander);
+            });
             names.insert(task.id(), Subject::Cluster);
         }
         for variant in session.plan.matrix.variants.clone() {
             let Some(seat) = self.seat(&variant) else { continue };
             let name = variant.name.clone();
-            let (session, shared, busy) = (Arc::clone(session), shared.clone(), busy.clone());
-            let task = running.spawn(async move { run_variant(session, shared, Arc::new(variant), seat, busy).await });
+            let (session, shared) = (Arc::clone(session), shared.clone());
+            let among = Among { busy: busy.clone(), place: calm.place(&variant) };
+            let task = running.spawn(async move { run_variant(session, shared, Arc::new(variant), seat, among).await });
             names.insert(task.id(), of_variant(&name));
         }
         drop(busy);
+        calm.complete();
         // The holds that were not given to anybody would keep every teardown waiting.
         self.lanes.values_mut().for_each(|lane| lane.hold = None);
         while let Some(joined) = running.join_next_with_id().await {
@@ -105,6 +112,13 @@ impl Pipelines {
             })
             .collect()
     }
+}
+
+/// A variant's place among all that run.
+struct Among {
+    /// Dropped when its checks are over, those that disturb left out: checks of the whole cluster wait for that.
+    busy: mpsc::Sender<()>,
+    place: Place,
 }
 
 /// A variant whose nodes the checks of the whole cluster may use.
@@ -143,7 +157,7 @@ async fn check_cluster(
         let lane = Checked { subject: subject.clone(), variant: candidate.variant, nodes, peers };
         if let Ok(context) = context(&session, &cluster, lane) {
             shared.addons_settled(&session).await;
-            checks::run_all(&context, &checks, &session.conduct()).await;
+            checks::run_all(&context, &checks, session.plan.retries, &session.events).await;
         }
         drop(candidate.hold);
         return;
@@ -154,9 +168,11 @@ async fn check_cluster(
 }
 
 /// One variant, all phases. Whatever happens, its teardown is tried.
-async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant>, seat: Seat, busy: mpsc::Sender<()>) {
+async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant>, seat: Seat, among: Among) {
     let subject = of_variant(&variant.name);
-    let selected = session.checks(Scope::Variant);
+    let (disturbing, selected): (Vec<Check>, Vec<Check>) =
+        session.checks(Scope::Variant).into_iter().partition(|check| check.disturbs);
+    let mut tested = None;
     match provision(&session, &shared, &variant).await {
         Ok((cluster, nodes)) => {
             let nodes = Arc::new(nodes);
@@ -165,7 +181,8 @@ async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant
             match context(&session, &cluster, lane) {
                 Ok(context) => {
                     shared.addons_settled(&session).await;
-                    checks::run_all(&context, &selected, &session.conduct()).await;
+                    checks::run_all(&context, &selected, session.plan.retries, &session.events).await;
+                    tested = Some(context);
                 }
                 Err(broken) => report_broken(&session, &subject, Phase::Test, &broken),
             }
@@ -176,16 +193,27 @@ async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant
         Err(broken @ Broken::Because { .. }) => {
             seat.nodes.send_replace(Peers::Never(broken.message().to_owned()));
             let reason = format!("the variant never got that far: {}", broken.message());
-            for result in checks::not_asked(&subject, Some(&variant), &selected, &reason) {
+            for result in checks::not_asked(&subject, Some(&variant), &[selected, disturbing.clone()].concat(), &reason)
+            {
                 session.events.send(&subject, EventKind::Result(Box::new(result)));
             }
         }
     }
-    drop(busy);
+    drop(among.busy);
+    match tested.filter(|_| !disturbing.is_empty()) {
+        None => drop(among.place),
+        Some(context) => disturb(&session, &context, &disturbing, among.place).await,
+    }
     drop(seat.reference_hold);
     if session.plan.steps.teardown {
         teardown(&session, shared.access(), &variant, seat.released).await;
     }
+}
+
+/// Runs the checks that disturb the variant's nodes, when it is their turn.
+async fn disturb(session: &Session, context: &Context, checks: &[Check], place: Place) {
+    let Some(_turn) = session.stop.cancel.run_until_cancelled(place.turn()).await else { return };
+    checks::run_alone(context, checks, &session.events).await;
 }
 
 /// Everything up to nodes that are Ready and run the image that was asked for.
@@ -330,7 +358,6 @@ fn context(session: &Session, cluster: &ClusterReady, checked: Checked) -> Resul
         evidence,
         image_registry: session.plan.image_registry.clone(),
         pull_secret: session.plan.pull_secret.clone(),
-        pods: Default::default(),
         cancel: session.stop.cancel.child_token(),
     })
 }

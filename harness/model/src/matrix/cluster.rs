@@ -47,7 +47,6 @@ pub(super) fn resolve(asked: &mut Asked<'_>, raw: ClusterSection, has_made: bool
         role_arn,
         node_role_arn,
         windows_node_role_arn,
-        max_pods: raw.max_pods,
         addons,
     })
 }

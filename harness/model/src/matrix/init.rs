@@ -42,8 +42,9 @@ variants:
       # packerManifest: build/manifest.json
     # userData: {merge: userdata/al2023.yaml}
 
-# Opt-in suites run only when they are named here.
+# All suites run but those that are opt-in: `disruptive` reboots, restarts and drains nodes when everything else is over.
 # suites:
+#   with: [disruptive]
 #   include: [node, workload, kubelet-path, kube-bench, os-cis]
 #   exclude: [os-cis]
 

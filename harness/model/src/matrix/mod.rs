@@ -48,18 +48,6 @@ pub struct Matrix {
     pub waivers: Option<Utf8PathBuf>,
 }
 
-/// What the nodes of a variant take beside what is there: two m6i.large have 29 places each, and the workloads that run at a time
-/// rarely want more.
-pub const PODS_PER_VARIANT: u32 = 30;
-
-impl Matrix {
-    /// How many pods of a run are alive at a time, unless the command line says otherwise.
-    pub fn most_pods(&self) -> u32 {
-        let variants = u32::try_from(self.variants.len()).unwrap_or(u32::MAX);
-        self.cluster.max_pods.unwrap_or(PODS_PER_VARIANT.saturating_mul(variants))
-    }
-}
-
 /// The test cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClusterSpec {
@@ -79,8 +67,6 @@ pub struct ClusterSpec {
     pub node_role_arn: Option<String>,
     /// The role of Windows nodes, which EKS wants apart (domain: EC2_WINDOWS access entry); `None` for the stack's.
     pub windows_node_role_arn: Option<String>,
-    /// How many pods of a run are alive at a time, over all variants; `None` for [`PODS_PER_VARIANT`] times their number.
-    pub max_pods: Option<u32>,
     /// EKS add-ons to install when the run makes the cluster.
     pub addons: Vec<AddonSpec>,
 }
@@ -299,18 +285,21 @@ pub struct Timeouts {
 pub struct SuiteSelection {
     /// Only these suites; empty for all that are not opt-in.
     pub include: Vec<String>,
+    /// These opt-in suites or checks beside the others.
+    pub with: Vec<String>,
     /// Not these suites or checks.
     pub exclude: Vec<String>,
 }
 
 impl SuiteSelection {
-    /// Whether a check is selected. `opt_in` says that its suite runs only when `include` names it.
+    /// Whether a check is selected. `opt_in` says that its suite runs only when `include` or `with` names it.
     pub fn selects(&self, check: &crate::name::CheckId, opt_in: bool) -> bool {
         let names = |list: &[String]| list.iter().any(|name| name == check.suite() || name == check.as_str());
         if names(&self.exclude) {
             return false;
         }
-        if self.include.is_empty() { !opt_in } else { names(&self.include) }
+        let named = if self.include.is_empty() { !opt_in } else { names(&self.include) };
+        named || names(&self.with)
     }
 }
 

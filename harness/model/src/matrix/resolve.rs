@@ -214,15 +214,18 @@ fn suite_selection(asked: &mut Asked<'_>, raw: SuitesSection, known: &[&str]) ->
         Some(text)
     };
     let include = list(asked, "suites.include", raw.include, &mut entry);
+    let with = list(asked, "suites.with", raw.with, &mut entry);
     let exclude = list(asked, "suites.exclude", raw.exclude, &mut entry);
-    for (index, name) in include.iter().enumerate().filter(|(_, name)| exclude.contains(name)) {
-        asked.warning(
-            &format!("suites.include[{index}]"),
-            format!("'{name}' is also excluded, so it does not run"),
-            "keep one of the two",
-        );
+    for (field, names) in [("include", &include), ("with", &with)] {
+        for (index, name) in names.iter().enumerate().filter(|(_, name)| exclude.contains(name)) {
+            asked.warning(
+                &format!("suites.{field}[{index}]"),
+                format!("'{name}' is also excluded, so it does not run"),
+                "keep one of the two",
+            );
+        }
     }
-    SuiteSelection { include, exclude }
+    SuiteSelection { include, with, exclude }
 }
 
 fn workloads(asked: &mut Asked<'_>, raw: Option<List<String>>) -> (Vec<WorkloadSource>, Vec<Workload>) {

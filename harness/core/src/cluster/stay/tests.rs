@@ -123,7 +123,6 @@ fn context(fake: &Fake, folder: &tempfile::TempDir) -> Context {
         evidence: folder,
         image_registry: None,
         pull_secret: None,
-        pods: Default::default(),
         cancel: CancellationToken::new(),
     }
 }
