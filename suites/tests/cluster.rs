@@ -223,6 +223,7 @@ async fn prepare() -> Prepared {
             evidence: folder.clone(),
             image_registry: None,
             pull_secret: None,
+            pods: Default::default(),
             cancel: Default::default(),
         }
     });

@@ -167,6 +167,7 @@ fn plan(
 ) -> Plan {
     Plan {
         run,
+        max_pods: matrix.most_pods(),
         matrix: Arc::new(matrix),
         steps,
         checks,

@@ -205,6 +205,9 @@ pub(crate) struct Conduct {
     /// Run kube-bench on every node of each variant, not only on the first
     #[arg(long)]
     pub(crate) all_nodes: bool,
+    /// Keep at most this many pods alive at a time, over all variants; without it, cluster.maxPods or 30 for each variant
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_pods: Option<u32>,
     /// Pull every image from this registry instead
     #[arg(long, value_name = "REGISTRY")]
     pub(crate) image_registry: Option<String>,

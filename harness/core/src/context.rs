@@ -48,6 +48,8 @@ pub struct Context {
     pub image_registry: Option<String>,
     /// What nodes pull images with, where the registry asks for credentials; in every namespace of a check.
     pub pull_secret: Option<crate::cluster::pull_secret::PullSecret>,
+    /// How many pods the check may have, taken from the run's budget; given back when its last pod is gone.
+    pub pods: crate::run::budget::Share,
     /// Fires when the run is interrupted. Long work selects on it; the runner cancels the rest.
     pub cancel: CancellationToken,
 }

@@ -37,6 +37,7 @@ pub(crate) fn matrix(variants: Vec<Variant>) -> Matrix {
         role_arn: None,
         node_role_arn: None,
         windows_node_role_arn: None,
+        max_pods: None,
         addons: Vec::new(),
     };
     Matrix {

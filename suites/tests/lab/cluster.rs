@@ -160,6 +160,7 @@ impl Lab {
             evidence: Utf8PathBuf::from_path_buf(self.folder.path().to_owned()).unwrap(),
             image_registry: self.image_registry.clone(),
             pull_secret: self.pull_secret.clone(),
+            pods: Default::default(),
             cancel: CancellationToken::new(),
         }
     }
@@ -399,6 +400,7 @@ fn matrix(variant: &Variant) -> Matrix {
             role_arn: None,
             node_role_arn: None,
             windows_node_role_arn: None,
+            max_pods: None,
             addons: Vec::new(),
         },
         variants: vec![reference(variant), variant.clone()],

@@ -22,6 +22,8 @@ struct Planned {
     create: Vec<String>,
     variants: Vec<PlannedVariant>,
     cluster_checks: usize,
+    /// How many pods of the run are alive at a time.
+    max_pods: u32,
 }
 
 /// What it would make and do for one variant.
@@ -87,6 +89,7 @@ fn planned(matrix: &Matrix, checks: &[Check], only: Option<Part>) -> Planned {
         create,
         variants,
         cluster_checks,
+        max_pods: matrix.most_pods(),
     }
 }
 
@@ -137,5 +140,6 @@ fn text(planned: &Planned) -> String {
         [] => "in all no node group: every node is there already".to_owned(),
         made => format!("in all {} node groups with {} nodes", made.len(), made.iter().sum::<u32>()),
     });
+    lines.push(format!("at most {} pods of the run are alive at a time (--max-pods)", planned.max_pods));
     lines.join("\n")
 }

@@ -247,6 +247,7 @@ fn plan(asked: Asked, folder: &RunDir, steps: Steps, is_lab: bool, tools: &Tools
         })?),
         Err(_) => None,
     };
+    let max_pods = asked.conduct.max_pods.unwrap_or(asked.matrix.most_pods());
     Ok(Plan {
         run: folder.id.clone(),
         matrix: Arc::new(asked.matrix),
@@ -254,6 +255,7 @@ fn plan(asked: Asked, folder: &RunDir, steps: Steps, is_lab: bool, tools: &Tools
         checks: asked.checks,
         waivers: asked.inputs.waivers,
         retries: asked.conduct.retries,
+        max_pods,
         image_registry: asked.conduct.image_registry,
         pull_secret: asked.pull_secret,
         base: asked.base,

@@ -1,10 +1,12 @@
 //! The command as a user runs it, against the lab.
 
 mod addons;
+mod budget;
 mod cleanup;
 mod disruptive;
 mod given;
 mod import;
+mod living;
 mod process;
 mod scenarios;
 mod strangers;

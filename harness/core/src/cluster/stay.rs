@@ -73,6 +73,8 @@ where
         privileged: stay.privileged,
     };
     let (cluster, ledger) = (context.cluster.clone(), context.ledger.clone());
+    // Its places are taken until the last pod is gone, also when nobody waits for the answer any more.
+    let _pods = context.pods.clone();
     let made = namespace::create(&cluster, &ledger, &spec).await;
     let pulls = match (&made, &context.pull_secret) {
         (Ok(_), Some(secret)) => pull_secret::install(&cluster, &spec.name, secret).await,

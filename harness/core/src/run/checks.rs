@@ -10,35 +10,50 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::budget::Budget;
 use super::event::{EventKind, Events};
+use super::pods;
 use super::recorder::seconds_between;
 use crate::check::{Applies, Body, Check, CheckError, Decision, ScanAnswer, Scope};
 use crate::context::Context;
+use crate::workload::room::Room;
 
-/// How many checks of one variant run at a time: enough to hide waiting, few enough for two small nodes' pods.
-const CHECKS_AT_A_TIME: usize = 8;
+/// How many questions of one variant are asked at a time; workloads and scans are limited by the pods that they have.
+const QUESTIONS_AT_A_TIME: usize = 8;
+
+/// How checks are run.
+#[derive(Clone)]
+pub struct Conduct {
+    /// How often a failure is tried again.
+    pub retries: u32,
+    /// The places for pods.
+    pub budget: Budget,
+    /// Where results go.
+    pub events: Events,
+}
 
 /// Runs the selected checks of one subject, phase by phase beside each other, and reports every result as an event.
 ///
 /// # Cancel safety
 /// When `context.cancel` fires, checks stop at their next await; what they made is in the ledger.
-pub async fn run_all(context: &Context, checks: &[Check], retries: u32, events: &Events) {
-    let permits = Arc::new(Semaphore::new(CHECKS_AT_A_TIME));
+pub async fn run_all(context: &Context, checks: &[Check], conduct: &Conduct) {
+    let room = pods::room(context, &conduct.budget).await;
+    let permits = Arc::new(Semaphore::new(QUESTIONS_AT_A_TIME));
     let mut phases = JoinSet::new();
     for phase in [Phase::Test, Phase::KubeBench, Phase::OsScan] {
         let of_phase: Vec<Check> = checks.iter().filter(|check| check.phase == phase).cloned().collect();
         if of_phase.is_empty() {
             continue;
         }
-        let (context, events, permits) = (context.clone(), events.clone(), Arc::clone(&permits));
-        phases.spawn(async move { run_phase(context, phase, of_phase, retries, events, permits).await });
+        let (context, conduct, permits) = (context.clone(), conduct.clone(), Arc::clone(&permits));
+        phases.spawn(async move { run_phase(context, phase, of_phase, conduct, room, permits).await });
     }
     while phases.join_next().await.is_some() {}
     let read = context.facts.known().iter();
     let facts: Vec<_> =
         read.filter_map(|of_node| Some((of_node.node.index, of_node.read.as_ref().ok()?.1.facts.clone()))).collect();
     if !facts.is_empty() {
-        events.send(&context.subject, EventKind::Facts(facts));
+        conduct.events.send(&context.subject, EventKind::Facts(facts));
     }
 }
 
@@ -68,29 +83,43 @@ async fn run_phase(
     context: Context,
     phase: Phase,
     checks: Vec<Check>,
-    retries: u32,
-    events: Events,
+    conduct: Conduct,
+    room: Room,
     permits: Arc<Semaphore>,
 ) {
     let subject = context.subject.clone();
-    events.send(&subject, EventKind::PhaseStarted(phase));
+    conduct.events.send(&subject, EventKind::PhaseStarted(phase));
     let mut running = JoinSet::new();
     for check in checks {
-        let (context, events, permits) = (context.clone(), events.clone(), Arc::clone(&permits));
+        let (mut context, conduct, permits) = (context.clone(), conduct.clone(), Arc::clone(&permits));
         running.spawn(async move {
-            let Ok(_permit) = permits.acquire_owned().await else { return };
+            let is_question = matches!(check.body, Body::Code(_));
+            let _permit = if is_question { permits.acquire_owned().await.ok() } else { None };
+            let places = pods::places(&context, &check, room, &conduct.budget);
+            let Some(share) = context.cancel.run_until_cancelled(places).await else { return };
             if context.cancel.is_cancelled() {
                 return;
             }
+            let events = &conduct.events;
             events.send(&context.subject, EventKind::CheckStarted { check: check.id.to_string() });
-            for result in run_one(&context, &check, check.retries.max(retries), &events).await {
+            let results = match share {
+                Ok(share) => {
+                    context.pods = share;
+                    run_one(&context, &check, check.retries.max(conduct.retries), events).await
+                }
+                Err(why) => {
+                    let answer = Answer::Decided(Verdict::NotEvaluated(why).into());
+                    answer.into_results(&context, &check, Timestamp::now(), Vec::new())
+                }
+            };
+            for result in results {
                 events.send(&context.subject, EventKind::Result(Box::new(result)));
             }
         });
     }
     while running.join_next().await.is_some() {}
     let end = if context.cancel.is_cancelled() { PhaseEnd::Cancelled } else { PhaseEnd::Done };
-    events.send(&subject, EventKind::PhaseEnded(phase, end));
+    conduct.events.send(&subject, EventKind::PhaseEnded(phase, end));
 }
 
 /// All attempts of one check; nothing when the run was interrupted before there was an answer.

@@ -1,25 +1,43 @@
 //! The critical path of a run: what it could at best have taken, as the report's own phase times give it.
 
-use amiproof_model::report::{Phase, PhaseRecord, Report, VariantRecord};
+use amiproof_model::report::{Phase, PhaseRecord, Report, Subject, VariantRecord};
 
 /// Seconds of the phases that all variants share, plus those of the longest single variant.
 ///
 /// Within a variant everything up to the nodes is a chain, tests and scans run beside each other (the longest of them counts), and
-/// teardown follows. Scans of the whole cluster come when all variants are done. Of the shared phases, add-ons go on beside the node groups and count only where they take longer.
+/// teardown follows. Scans of the whole cluster come when all variants are done. Of the shared phases, add-ons go on beside the node
+/// groups and count only where they take longer.
 pub fn path(report: &Report) -> f64 {
+    let beside = |variant: &VariantRecord| {
+        let of = |phase| seconds(&variant.phases, phase);
+        [Phase::Test, Phase::KubeBench, Phase::OsScan].map(of).into_iter().fold(0.0, f64::max)
+    };
+    chain(report, beside)
+}
+
+/// The same where no check had to wait for another: of a variant's checks only the longest counts, whatever phase it is of. What a
+/// run takes beyond this is what its limits on pods and questions cost.
+pub fn unhindered(report: &Report) -> f64 {
+    let beside = |variant: &VariantRecord| {
+        let subject = Subject::Variant(variant.name.clone());
+        let own = report.results.iter().filter(|result| result.subject == subject);
+        own.map(|result| result.seconds).fold(0.0, f64::max)
+    };
+    chain(report, beside)
+}
+
+fn chain(report: &Report, beside: impl Fn(&VariantRecord) -> f64) -> f64 {
     let shared = |phase| seconds(&report.run.phases, phase);
     let before = shared(Phase::Network) + shared(Phase::Cluster);
-    let longest = report.variants.iter().map(variant_seconds).fold(shared(Phase::Addons), f64::max);
+    let of_variant = |variant: &VariantRecord| until_nodes_and_after(variant) + beside(variant);
+    let longest = report.variants.iter().map(of_variant).fold(shared(Phase::Addons), f64::max);
     before + longest + shared(Phase::KubeBench) + shared(Phase::Teardown)
 }
 
-/// Seconds that one variant needs by itself.
-fn variant_seconds(variant: &VariantRecord) -> f64 {
+/// Seconds of what one variant does in a row, its checks left out.
+fn until_nodes_and_after(variant: &VariantRecord) -> f64 {
     let of = |phase| seconds(&variant.phases, phase);
-    let chain: f64 =
-        [Phase::Ami, Phase::LaunchTemplate, Phase::NodeGroup, Phase::Nodes, Phase::Teardown].map(of).iter().sum();
-    let beside = [Phase::Test, Phase::KubeBench, Phase::OsScan].map(of).into_iter().fold(0.0, f64::max);
-    chain + beside
+    [Phase::Ami, Phase::LaunchTemplate, Phase::NodeGroup, Phase::Nodes, Phase::Teardown].map(of).iter().sum()
 }
 
 fn seconds(phases: &[PhaseRecord], phase: Phase) -> f64 {

@@ -9,6 +9,7 @@
 //! Work stops at `stop.cancel`; teardown goes on until `stop.abort`. What is still there then is in the ledger, and
 //! `amiproof destroy` removes it.
 
+pub mod budget;
 mod calm;
 pub mod checks;
 pub mod critical;
@@ -16,6 +17,7 @@ mod eks;
 pub mod event;
 pub mod nodes;
 pub mod pipeline;
+mod pods;
 pub mod recorder;
 pub mod shared;
 pub mod verdicts;
@@ -30,6 +32,7 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use self::budget::Budget;
 use self::event::{Event, EventKind, Events};
 use self::recorder::Recorder;
 use crate::aws::Clients;
@@ -54,6 +57,8 @@ pub struct Plan {
     pub waivers: Vec<Waiver>,
     /// How often a failure is tried again.
     pub retries: u32,
+    /// How many pods of the run are alive at a time.
+    pub max_pods: u32,
     /// Replaces the registry of every image.
     pub image_registry: Option<String>,
     /// What nodes pull images with, where the registry asks for credentials.
@@ -113,6 +118,7 @@ pub(crate) struct Session {
     pub(crate) tools: Tools,
     pub(crate) stop: Stop,
     pub(crate) events: Events,
+    pub(crate) budget: Budget,
 }
 
 impl Session {
@@ -123,6 +129,11 @@ impl Session {
     pub(crate) fn aws(&self) -> Result<&Clients, event::Broken> {
         let why = "this needs an AWS account, and a run by kubeconfig has none: add --profile";
         self.tools.clients.as_ref().ok_or_else(|| event::Broken::because(why.to_owned()))
+    }
+
+    /// How checks are run.
+    pub(crate) fn conduct(&self) -> checks::Conduct {
+        checks::Conduct { retries: self.plan.retries, budget: self.budget.clone(), events: self.events.clone() }
     }
 
     /// The selected checks of a scope that belong to the steps of this run.
@@ -144,7 +155,8 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
         recorder.resume(earlier);
     }
     let waivers = plan.waivers.clone();
-    let session = Arc::new(Session { plan, tools, stop: stop.clone(), events });
+    let budget = Budget::new(plan.max_pods);
+    let session = Arc::new(Session { plan, tools, stop: stop.clone(), events, budget });
     let mut work = tokio::spawn(work(session));
     let mut interrupted = false;
     let mut finished = false;

@@ -157,7 +157,7 @@ async fn check_cluster(
         let lane = Checked { subject: subject.clone(), variant: candidate.variant, nodes, peers };
         if let Ok(context) = context(&session, &cluster, lane) {
             shared.addons_settled(&session).await;
-            checks::run_all(&context, &checks, session.plan.retries, &session.events).await;
+            checks::run_all(&context, &checks, &session.conduct()).await;
         }
         drop(candidate.hold);
         return;
@@ -181,7 +181,7 @@ async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant
             match context(&session, &cluster, lane) {
                 Ok(context) => {
                     shared.addons_settled(&session).await;
-                    checks::run_all(&context, &selected, session.plan.retries, &session.events).await;
+                    checks::run_all(&context, &selected, &session.conduct()).await;
                     tested = Some(context);
                 }
                 Err(broken) => report_broken(&session, &subject, Phase::Test, &broken),
@@ -358,6 +358,7 @@ fn context(session: &Session, cluster: &ClusterReady, checked: Checked) -> Resul
         evidence,
         image_registry: session.plan.image_registry.clone(),
         pull_secret: session.plan.pull_secret.clone(),
+        pods: Default::default(),
         cancel: session.stop.cancel.child_token(),
     })
 }

@@ -5,6 +5,7 @@
 //! and events alone; logs and exec need the kubelet's port, whose absence must not fail a workload.
 
 mod change;
+pub mod demand;
 pub mod evidence;
 pub mod inject;
 pub mod judge;
@@ -12,9 +13,10 @@ mod late;
 mod needs;
 pub mod places;
 mod rights;
-mod room;
+pub(crate) mod room;
 mod run;
 mod stage;
 pub mod variables;
 
+pub(crate) use self::run::ground;
 pub use self::run::run;

@@ -14,20 +14,44 @@ use crate::wait::pods;
 /// Places that are left to others: the workload's own clients, and pods that start meanwhile.
 const LEFT_FREE: usize = 4;
 
+/// What the nodes of a variant still take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// All of them together, less a few.
+    pub(crate) all: usize,
+    /// The emptiest of them, less a few.
+    pub(crate) one: usize,
+}
+
+/// What the nodes that a selector finds still take.
+///
+/// # Errors
+/// When the API server refuses.
+pub(crate) async fn of_nodes(access: &Access, selector: &NodeSelector) -> Result<Room, CheckError> {
+    let free = free(access, selector).await?;
+    let less = |places: usize| places.saturating_sub(LEFT_FREE);
+    Ok(Room { all: less(free.iter().sum()), one: less(free.into_iter().max().unwrap_or(0)) })
+}
+
 /// The most pods that a workload may put on one of the nodes that a selector finds: what the emptiest has left, less a few.
 ///
 /// # Errors
 /// When the API server refuses.
 pub(super) async fn on_one_node(access: &Access, selector: &NodeSelector) -> Result<usize, CheckError> {
+    Ok(of_nodes(access, selector).await?.one)
+}
+
+/// How many more pods each node takes.
+async fn free(access: &Access, selector: &NodeSelector) -> Result<Vec<usize>, CheckError> {
     let own = nodes::list(access, selector.as_str()).await;
     let own = own.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
     let api: Api<Pod> = Api::all(access.client());
     let all = api.list(&ListParams::default()).await;
     let all = all.map_err(|error| CheckError::api("counting the pods of the variant's nodes", error))?;
-    Ok(most(&own, &all.items).saturating_sub(LEFT_FREE))
+    Ok(left(&own, &all.items))
 }
 
-fn most(nodes: &[Node], all: &[Pod]) -> usize {
+fn left(nodes: &[Node], all: &[Pod]) -> Vec<usize> {
     let alive = all.iter().filter(|pod| !matches!(pods::phase(pod), "Succeeded" | "Failed"));
     let mut taken: BTreeMap<&str, usize> = BTreeMap::new();
     alive.filter_map(pods::node).for_each(|node| *taken.entry(node).or_default() += 1);
@@ -36,7 +60,7 @@ fn most(nodes: &[Node], all: &[Pod]) -> usize {
         let places: usize = allocatable.and_then(|list| list.get("pods")?.0.parse().ok()).unwrap_or(0);
         places.saturating_sub(taken.get(node.name_any().as_str()).copied().unwrap_or(0))
     });
-    free.max().unwrap_or(0)
+    free.collect()
 }
 
 #[cfg(test)]
@@ -47,15 +71,14 @@ mod tests {
     use crate::wait::tests::{observed, pod};
 
     #[test]
-    fn the_emptiest_node_counts_and_pods_that_ended_do_not() {
+    fn each_node_counts_by_itself_and_pods_that_ended_do_not() {
         let node = |name: &str, places: &str| -> Node {
             serde_json::from_value(json!({"metadata": {"name": name}, "status": {"allocatable": {"pods": places}}}))
                 .unwrap()
         };
         let seen =
             observed(json!({"pods": [pod("a", "", "Running", json!({})), pod("b", "", "Succeeded", json!({}))]}));
-        assert_eq!(most(&[node("node-a", "29"), node("node-b", "17")], &seen.pods), 28);
-        assert_eq!(most(&[node("node-a", "11"), node("node-b", "17")], &seen.pods), 17);
-        assert_eq!(most(&[], &seen.pods), 0);
+        assert_eq!(left(&[node("node-a", "29"), node("node-b", "17")], &seen.pods), [28, 17]);
+        assert_eq!(left(&[], &seen.pods), [0; 0]);
     }
 }

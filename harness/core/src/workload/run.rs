@@ -19,6 +19,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::change::Change;
+use super::demand::{self, Ground};
 use super::inject::{Injection, Nodes, fits_itself, inject, pod_template};
 use super::judge::{Ended, decide};
 use super::late::Late;
@@ -173,7 +174,10 @@ impl Run {
             None => own.clone(),
         };
         let room = match workload.objects.iter().any(fits_itself) {
-            true => Some(room::on_one_node(&context.cluster, &context.selector).await?),
+            true => {
+                let left = room::on_one_node(&context.cluster, &context.selector).await?;
+                Some(within_share(context, workload, left))
+            }
             false => None,
         };
         let imds = variables::imds_expected(context.variant.imds_hop_limit);
@@ -363,6 +367,26 @@ impl Run {
         let lists = watch::follow(api, watcher::Config::default());
         lists.map(move |list| list.map(change).map_err(Lost::Watch)).boxed()
     }
+}
+
+/// How many of `left` pods a workload may have by the places that its check was given.
+fn within_share(context: &Context, workload: &Workload, left: usize) -> usize {
+    let Some(places) = context.pods.places() else { return left };
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let ground = Ground { fill: count(left), ..ground(context) };
+    demand::fill(workload, &ground, places) as usize
+}
+
+/// What decides how many pods a workload has, as far as the nodes are known now.
+pub(crate) fn ground(context: &Context) -> Ground {
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let peer_nodes = match &*context.peers.borrow() {
+        Peers::Ready(nodes) => Some(count(nodes.len())),
+        // They are not there yet; the variant's own number is the best guess.
+        Peers::Pending => Some(count(context.nodes.len())),
+        Peers::Never(_) | Peers::None => None,
+    };
+    Ground { own_nodes: count(context.nodes.len()), peer_nodes, fill: 0 }
 }
 
 /// The nodes of a variant as pods are pinned to them, with the taints that their owner put on them.

@@ -439,6 +439,7 @@ fn cluster_spec(name: &str) -> ClusterSpec {
         role_arn: None,
         node_role_arn: None,
         windows_node_role_arn: None,
+        max_pods: None,
         addons: Vec::new(),
     }
 }

@@ -47,6 +47,7 @@ pub(super) fn resolve(asked: &mut Asked<'_>, raw: ClusterSection, has_made: bool
         role_arn,
         node_role_arn,
         windows_node_role_arn,
+        max_pods: raw.max_pods,
         addons,
     })
 }

@@ -102,6 +102,9 @@ pub(crate) struct ClusterSection {
     /// The role of Windows nodes, which EKS wants to be another than that of Linux nodes.
     #[schemars(example = &"arn:aws:iam::111122223333:role/eks-windows-node")]
     pub(crate) windows_node_role_arn: Option<String>,
+    /// How many pods of a run are alive at a time, over all variants. Without it: 30 for each variant.
+    #[schemars(range(min = 1, max = 10000))]
+    pub(crate) max_pods: Option<u32>,
     /// EKS add-ons to install when amiproof makes the cluster, each by its name or with a version behind '@'. Without it: vpc-cni,
     /// kube-proxy, coredns, aws-ebs-csi-driver.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["vpc-cni", "kube-proxy", "coredns@v1.13.1-eksbuild.1"]]))]

@@ -48,6 +48,18 @@ pub struct Matrix {
     pub waivers: Option<Utf8PathBuf>,
 }
 
+/// What the nodes of a variant take beside what is there: two m6i.large have 29 places each, and the workloads that run at a time
+/// rarely want more.
+pub const PODS_PER_VARIANT: u32 = 30;
+
+impl Matrix {
+    /// How many pods of a run are alive at a time, unless the command line says otherwise.
+    pub fn most_pods(&self) -> u32 {
+        let variants = u32::try_from(self.variants.len()).unwrap_or(u32::MAX);
+        self.cluster.max_pods.unwrap_or(PODS_PER_VARIANT.saturating_mul(variants))
+    }
+}
+
 /// The test cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClusterSpec {
@@ -67,6 +79,8 @@ pub struct ClusterSpec {
     pub node_role_arn: Option<String>,
     /// The role of Windows nodes, which EKS wants apart (domain: EC2_WINDOWS access entry); `None` for the stack's.
     pub windows_node_role_arn: Option<String>,
+    /// How many pods of a run are alive at a time, over all variants; `None` for [`PODS_PER_VARIANT`] times their number.
+    pub max_pods: Option<u32>,
     /// EKS add-ons to install when the run makes the cluster.
     pub addons: Vec<AddonSpec>,
 }

@@ -123,6 +123,7 @@ fn context(fake: &Fake, folder: &tempfile::TempDir) -> Context {
         evidence: folder,
         image_registry: None,
         pull_secret: None,
+        pods: Default::default(),
         cancel: CancellationToken::new(),
     }
 }

@@ -1,0 +1,244 @@
+//! How many pods of a run are alive at a time: over all variants, and on the nodes of each.
+//!
+//! A check takes as many places as it may have pods before it starts, and gives them back when the last of its pods is gone. Who
+//! waits is served in the order of how long it is expected to take, the longest first: what is short fits in at the end.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use amiproof_model::name::VariantName;
+use tokio::sync::oneshot;
+
+/// Where places are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pool {
+    /// In the run as a whole.
+    Run,
+    /// On the nodes of a variant.
+    Nodes(VariantName),
+}
+
+/// The places of a run. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Budget(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    pools: BTreeMap<Pool, Places>,
+    waiting: Vec<Waiter>,
+    arrivals: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Places {
+    all: u32,
+    free: u32,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    /// How long it is expected to take.
+    expected: Duration,
+    /// Who came first is served first among equals.
+    arrival: u64,
+    wants: Vec<(Pool, u32)>,
+    /// How many that came behind it in the order were served before it, because there was room for them and not for it.
+    overtaken: u32,
+    grant: oneshot::Sender<Share>,
+}
+
+/// Somebody who waits for many places is overtaken so often by others who need fewer, and then no more.
+const OVERTAKEN_AT_MOST: u32 = 16;
+
+/// Places that are taken; given back when the last clone is dropped. The default holds none.
+#[derive(Clone, Debug, Default)]
+pub struct Share(Option<Arc<Held>>);
+
+impl Share {
+    /// How many pods there may be; `None` where nobody counts.
+    pub fn places(&self) -> Option<u32> {
+        let of_run = |held: &Arc<Held>| held.taken.iter().find(|(pool, _)| *pool == Pool::Run).map(|(_, count)| *count);
+        self.0.as_ref().and_then(of_run)
+    }
+}
+
+#[derive(Debug)]
+struct Held {
+    budget: Budget,
+    taken: Vec<(Pool, u32)>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut state = self.budget.state();
+        for (pool, count) in &self.taken {
+            if let Some(places) = state.pools.get_mut(pool) {
+                places.free += count;
+            }
+        }
+        drop(state);
+        self.budget.serve();
+    }
+}
+
+impl Budget {
+    /// So many pods in the run as a whole, at least 1.
+    pub fn new(pods: u32) -> Self {
+        let pods = pods.max(1);
+        let pools = BTreeMap::from([(Pool::Run, Places { all: pods, free: pods })]);
+        Self(Arc::new(Mutex::new(State { pools, waiting: Vec::new(), arrivals: 0 })))
+    }
+
+    /// How many pods there may be in the run as a whole.
+    pub fn all(&self) -> u32 {
+        self.state().pools.get(&Pool::Run).map_or(0, |places| places.all)
+    }
+
+    /// Says how many pods the nodes of a variant take beside what is there, at least 1. Until it is said, they take any number.
+    pub fn limit(&self, variant: &VariantName, pods: u32) {
+        let pods = pods.max(1);
+        self.state().pools.entry(Pool::Nodes(variant.clone())).or_insert(Places { all: pods, free: pods });
+    }
+
+    /// Waits for places. Who wants more than there are in a pool gets all of it, alone.
+    ///
+    /// # Cancel safety
+    /// Safe: a future that is dropped leaves the queue, and what it was given meanwhile is given back.
+    pub async fn take(&self, wants: Vec<(Pool, u32)>, expected: Duration) -> Share {
+        let (grant, granted) = oneshot::channel();
+        {
+            let mut state = self.state();
+            let arrival = state.arrivals;
+            state.arrivals += 1;
+            state.waiting.push(Waiter { expected, arrival, wants, overtaken: 0, grant });
+            state.waiting.sort_by_key(|waiter| (std::cmp::Reverse(waiter.expected), waiter.arrival));
+        }
+        self.serve();
+        // The sender lives in the queue until it has granted, and the queue lives as long as this budget.
+        granted.await.unwrap_or_default()
+    }
+
+    /// Serves everybody for whom there is room.
+    fn serve(&self) {
+        // A share that its taker no longer waits for gives its places back when it is dropped, which needs the lock.
+        let mut unwanted = Vec::new();
+        let mut state = self.state();
+        while let Some((waiter, taken)) = state.next() {
+            let share = Share(Some(Arc::new(Held { budget: self.clone(), taken })));
+            if let Err(share) = waiter.grant.send(share) {
+                unwanted.push(share);
+            }
+        }
+        drop(state);
+        drop(unwanted);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The next one to be served, with what it takes; its places are taken from the pools.
+    fn next(&mut self) -> Option<(Waiter, Vec<(Pool, u32)>)> {
+        self.waiting.retain(|waiter| !waiter.grant.is_closed());
+        let mut found = None;
+        for (index, waiter) in self.waiting.iter().enumerate() {
+            let taken = self.fitting(&waiter.wants);
+            if let Some(taken) = taken {
+                found = Some((index, taken));
+                break;
+            }
+            if waiter.overtaken >= OVERTAKEN_AT_MOST {
+                break;
+            }
+        }
+        let (index, taken) = found?;
+        self.waiting[..index].iter_mut().for_each(|waiter| waiter.overtaken += 1);
+        for (pool, count) in &taken {
+            if let Some(places) = self.pools.get_mut(pool) {
+                places.free -= count;
+            }
+        }
+        Some((self.waiting.remove(index), taken))
+    }
+
+    /// What of the pools somebody gets, if there is room for it.
+    fn fitting(&self, wants: &[(Pool, u32)]) -> Option<Vec<(Pool, u32)>> {
+        let mut taken = Vec::new();
+        for (pool, count) in wants {
+            let Some(places) = self.pools.get(pool) else { continue };
+            let count = (*count).min(places.all);
+            if count > places.free {
+                return None;
+            }
+            taken.push((pool.clone(), count));
+        }
+        Some(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    fn run(count: u32) -> Vec<(Pool, u32)> {
+        vec![(Pool::Run, count)]
+    }
+
+    const SHORT: Duration = Duration::from_secs(10);
+    const LONG: Duration = Duration::from_secs(100);
+
+    #[tokio::test]
+    async fn never_more_than_there_are_and_the_longest_first() {
+        let budget = Budget::new(4);
+        let first = budget.take(run(3), SHORT).await;
+        let mut small = std::pin::pin!(budget.take(run(2), SHORT));
+        let mut long = std::pin::pin!(budget.take(run(3), LONG));
+        assert!(small.as_mut().now_or_never().is_none() && long.as_mut().now_or_never().is_none());
+        let fits = budget.take(run(1), SHORT).await;
+        drop(first);
+        let long = long.now_or_never().expect("the longest goes first");
+        assert!(small.as_mut().now_or_never().is_none());
+        drop((long, fits));
+        assert!(small.now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn who_wants_more_than_there_is_goes_alone_and_is_not_overtaken_for_ever() {
+        let budget = Budget::new(4);
+        let mut held = vec![budget.take(run(1), SHORT).await];
+        let mut all = std::pin::pin!(budget.take(run(40), SHORT));
+        assert!(all.as_mut().now_or_never().is_none());
+        let mut overtook = 0;
+        while let Some(share) = budget.take(run(1), SHORT).now_or_never() {
+            held.push(share);
+            held.remove(0);
+            overtook += 1;
+            assert!(overtook <= OVERTAKEN_AT_MOST, "the others never let it in");
+        }
+        drop(held);
+        assert!(all.now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn nodes_have_places_of_their_own_and_who_gives_up_gives_back() {
+        let budget = Budget::new(10);
+        let name: VariantName = "l1".parse().unwrap();
+        budget.limit(&name, 2);
+        let both = |count| vec![(Pool::Run, count), (Pool::Nodes(name.clone()), count)];
+        let held = budget.take(both(2), SHORT).await;
+        let mut waiting = Box::pin(budget.take(both(1), SHORT));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(waiting);
+        let copy = held.clone();
+        drop(held);
+        assert!(budget.take(both(1), SHORT).now_or_never().is_none(), "a clone still holds it");
+        drop(copy);
+        assert!(budget.take(both(2), SHORT).now_or_never().is_some());
+        assert!(budget.take(run(10), SHORT).now_or_never().is_some(), "nothing got lost");
+    }
+}
