@@ -116,7 +116,7 @@ mod tests {
             (r#"{"auths": {"r.example.com": {"auth": "c2VjcmV0"}}}"#, None),
             (r#"{"auths": {"r.example.com": {"username": "a", "password": "secret"}}}"#, None),
             (r#"{"auths": {"r.example.com": {"identitytoken": "secret"}}}"#, None),
-            (r#"{"auths": {"r.example.com": "secret" "x"}}"#, Some("not JSON: line 1, column 41")),
+            (r#"{"auths": {"r.example.com": "secret" "x"}}"#, Some("not JSON: line 1, column 38")),
             (r#"{"credsStore": "secret"}"#, Some("has no registries under 'auths'")),
             (r#"{"auths": {}}"#, Some("has no registries under 'auths'")),
             (
