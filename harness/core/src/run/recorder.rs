@@ -113,14 +113,15 @@ impl Recorder {
         self.report.run.critical_path_seconds = critical::path(&self.report);
         let position: BTreeMap<&VariantName, usize> =
             self.report.variants.iter().enumerate().map(|(at, record)| (&record.name, at)).collect();
+        let column = |subject: &Subject| match subject {
+            Subject::Cluster => usize::MAX,
+            Subject::Variant(name) => position.get(name).copied().unwrap_or(usize::MAX),
+        };
         let order = &self.order;
         self.report.results.sort_by_cached_key(|result| {
-            let column = match &result.subject {
-                Subject::Cluster => usize::MAX,
-                Subject::Variant(name) => position.get(name).copied().unwrap_or(usize::MAX),
-            };
-            (rank(order, result), natural(result.check.as_str()), column)
+            (rank(order, result), natural(result.check.as_str()), column(&result.subject))
         });
+        self.report.scans.sort_by_cached_key(|scan| (column(&scan.subject), scan.suite.clone(), scan.scanner.clone()));
         verdicts::settle(&mut self.report, waivers, now);
         self.report
     }
