@@ -43,6 +43,7 @@ pub const CHECKS: &[&Definition] = &[
     &kube_bench::node::CHECK,
     &kube_bench::cluster::CHECK,
     &os_cis::inspector::CHECK,
+    &os_cis::bottlerocket::CHECK,
     &eks_cis::cluster::CHECK,
     &disruptive::rounds::CHECK,
     &disruptive::firewall_reload::CHECK,

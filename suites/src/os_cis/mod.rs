@@ -1,3 +1,4 @@
 //! Suite `os-cis`: the CIS benchmark of the operating system, each control a check of its own.
 
+pub mod bottlerocket;
 pub mod inspector;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_model::verdict::Outcome;
 
+mod bottlerocket;
 mod broken;
 mod catalogue;
 mod cluster;

@@ -1,5 +1,6 @@
 //! Scanners: what they are asked, what they answer, and what the answers mean.
 
+pub mod bottlerocket;
 pub mod import;
 pub mod inspector;
 pub mod kube_bench;

@@ -1,0 +1,209 @@
+//! Bottlerocket's own CIS reports, `apiclient report cis` and `apiclient report cis-k8s`: what stands in for Inspector, which does not
+//! scan Bottlerocket.
+//!
+//! Systems Manager reaches the control container, where `apiclient` is; where its agent does not answer, a privileged pod asks on the
+//! host (Bottlerocket documentation, "CIS reports"; EKS user guide, "Validate Kubernetes CIS Benchmark for Bottlerocket").
+
+pub mod parse;
+pub mod rows;
+
+use std::time::Duration;
+
+use amiproof_model::name::{Benchmark, Level, NameError};
+use amiproof_model::report::{NodeRecord, ScanRecord};
+use amiproof_model::verdict::{Placement, Verdict};
+
+use self::parse::Report;
+use super::kube_bench::merge::merge;
+use crate::aws::ssm;
+use crate::check::{CheckError, Decision, ScanAnswer, ScanRow};
+use crate::context::Context;
+use crate::probe;
+
+/// The id of the scan as a whole: what is reported when a report cannot be had.
+pub const CHECK: &str = "os-cis/bottlerocket";
+
+/// For one report, which takes a second or two.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// Which report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Of the operating system.
+    Os,
+    /// Of the kubelet, by the worker part of the CIS Kubernetes benchmark.
+    Kubernetes,
+}
+
+impl Kind {
+    /// The command that writes it.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::Os => "apiclient report cis",
+            Self::Kubernetes => "apiclient report cis-k8s",
+        }
+    }
+
+    /// The benchmark without its version.
+    fn family(self) -> &'static str {
+        match self {
+            Self::Os => "cis-bottlerocket",
+            Self::Kubernetes => "cis-kubernetes",
+        }
+    }
+
+    /// The scanner's name in rows and records.
+    pub fn scanner(self) -> &'static str {
+        match self {
+            Self::Os => "bottlerocket",
+            Self::Kubernetes => "bottlerocket-k8s",
+        }
+    }
+}
+
+/// Both reports of every node of the context's variant, one row per control over all nodes.
+///
+/// # Errors
+/// When the run is interrupted. A report that cannot be had is a row that is not evaluated.
+pub async fn scan(context: &Context) -> Result<ScanAnswer, CheckError> {
+    let level = context.variant.hardening.as_ref().map_or(Level::One, |hardening| hardening.level);
+    let mut answer = ScanAnswer::default();
+    for kind in [Kind::Os, Kind::Kubernetes] {
+        let (record, rows) = one(context, kind, level).await?;
+        answer.scans.push(record);
+        answer.rows.extend(rows);
+    }
+    Ok(answer)
+}
+
+async fn one(context: &Context, kind: Kind, level: Level) -> Result<(ScanRecord, Vec<ScanRow>), CheckError> {
+    let asked = context.nodes.iter().map(|node| async move { (node, of_node(context, kind, level, node).await) });
+    let (mut of_nodes, mut silent, mut known) = (Vec::new(), Vec::new(), None::<(Benchmark, usize)>);
+    for (node, report) in futures::future::join_all(asked).await {
+        let resource = format!("node {}", node.index);
+        let read = report.and_then(|report| {
+            let rows = rows::rows(kind, &report, &resource, &placement(node))
+                .map_err(|error| Why::Silent(error.to_string()))?;
+            let benchmark = rows::benchmark(kind, &report).map_err(|error| Why::Silent(error.to_string()))?;
+            Ok((rows, benchmark, report.total))
+        });
+        match read {
+            Ok((rows, benchmark, total)) => {
+                known.get_or_insert((benchmark, total));
+                of_nodes.push((resource, rows));
+            }
+            Err(Why::Cancelled) => return Err(CheckError::Cancelled),
+            Err(Why::Silent(why)) => silent.push(format!("{resource}: {why}")),
+        }
+    }
+    let mut rows = merge(of_nodes);
+    if rows.is_empty() && silent.is_empty() {
+        silent.push("the variant has no node".to_owned());
+    }
+    if !silent.is_empty() {
+        keep_from_green(&mut rows, &silent);
+        rows.push(whole(kind, &silent.join("; ")).map_err(|error| CheckError::Undecided(error.to_string()))?);
+    }
+    let record = ScanRecord {
+        subject: context.subject.clone(),
+        suite: "os-cis".to_owned(),
+        scanner: kind.scanner().to_owned(),
+        // The report is part of the operating system, and has no version of its own.
+        scanner_version: None,
+        benchmark: known.as_ref().map(|(benchmark, _)| benchmark.clone()),
+        level: Some(level),
+        expected: known.map(|(_, total)| total),
+        note: silent.join("; "),
+    };
+    Ok((record, rows))
+}
+
+/// A control that passed on some nodes has no answer while others said nothing.
+fn keep_from_green(rows: &mut [ScanRow], silent: &[String]) {
+    for row in rows.iter_mut().filter(|row| row.decision.verdict == Verdict::Pass) {
+        row.decision.verdict = Verdict::NotEvaluated(silent.join("; "));
+    }
+}
+
+/// The row of a report that could not be had.
+fn whole(kind: Kind, reason: &str) -> Result<ScanRow, NameError> {
+    let id = match kind {
+        Kind::Os => CHECK.to_owned(),
+        Kind::Kubernetes => format!("{CHECK}-k8s"),
+    };
+    Ok(ScanRow {
+        check: id.parse()?,
+        title: format!("{} answers on every node", kind.command()),
+        control: None,
+        level: None,
+        severity: None,
+        scanner: kind.scanner().to_owned(),
+        decision: Decision::from(Verdict::NotEvaluated(reason.to_owned())),
+    })
+}
+
+/// Why a node has no report.
+enum Why {
+    Cancelled,
+    Silent(String),
+}
+
+/// The report of a node, from Systems Manager where its agent answers, else from a privileged pod.
+async fn of_node(context: &Context, kind: Kind, level: Level, node: &NodeRecord) -> Result<Report, Why> {
+    let command = format!("{} -f json -l {}", kind.command(), u8::from(level));
+    let through_agent = match through_agent(context, node, &command).await {
+        Ok(text) => match parse::parse(&text) {
+            Ok(report) => return kept(context, kind, node, report, &text).await,
+            Err(error) => error.to_string(),
+        },
+        Err(why) => why,
+    };
+    let output = match probe::command(context, node, &command, DEADLINE).await {
+        Ok(output) => output,
+        Err(probe::Error::Cancelled) => return Err(Why::Cancelled),
+        Err(error) => return Err(Why::Silent(format!("{through_agent}; {error}"))),
+    };
+    if output.exit_code != 0 && output.stdout.trim().is_empty() {
+        let said = output.stderr.trim();
+        return Err(Why::Silent(format!("{command} ended with exit code {}: {said}", output.exit_code)));
+    }
+    match parse::parse(&output.stdout) {
+        Ok(report) => kept(context, kind, node, report, &output.stdout).await,
+        Err(error) => Err(Why::Silent(error.to_string())),
+    }
+}
+
+async fn through_agent(context: &Context, node: &NodeRecord, command: &str) -> Result<String, String> {
+    let clients = context.aws.as_ref().ok_or("this run has no AWS account")?;
+    let instance = node.instance_id.as_deref().ok_or("the node is no EC2 instance")?;
+    let online = ssm::ping_status(clients, &[instance.to_owned()]).await.map_err(|error| error.to_string())?;
+    if online.get(instance).map(String::as_str) != Some("Online") {
+        return Err(format!("the SSM agent of {instance} does not answer"));
+    }
+    let output = ssm::run(clients, instance, "AWS-RunShellScript", &[command], DEADLINE).await;
+    let output = output.map_err(|error| error.to_string())?;
+    match (output.code, output.stdout.trim()) {
+        (0, _) => Ok(output.stdout),
+        (code, "") => Err(format!("{command} ended with exit code {code}: {}", output.stderr.trim())),
+        (_, _) => Ok(output.stdout),
+    }
+}
+
+/// Keeps the report beside the results, which stand without it.
+async fn kept(context: &Context, kind: Kind, node: &NodeRecord, report: Report, text: &str) -> Result<Report, Why> {
+    let name = format!("{}-node-{}.json", kind.scanner(), node.index);
+    let path = context.evidence.join(&name);
+    if let Err(error) = tokio::fs::write(&path, text).await {
+        tracing::warn!(%path, %error, "Bottlerocket's report could not be kept");
+    }
+    Ok(report)
+}
+
+fn placement(node: &NodeRecord) -> Placement {
+    Placement {
+        pod: None,
+        node: node.name.clone(),
+        instance_id: node.instance_id.clone(),
+        ami_id: node.ami_id.as_ref().map(ToString::to_string),
+    }
+}

@@ -1,0 +1,185 @@
+//! The JSON of `apiclient report` (bottlerocket-core-kit, sources/bloodhound: `ReportResults`).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// `CIS Bottlerocket Benchmark`; empty where it does not say.
+    pub name: String,
+    /// `1.0.0`, without the `v` that it is written with.
+    pub version: String,
+    /// The level that was asked for.
+    pub level: u8,
+    /// How many checks it has by its own count.
+    pub total: usize,
+    /// The checks, by name.
+    pub checks: Vec<Check>,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// `3.4.1.1`.
+    pub number: String,
+    /// Its title.
+    pub title: String,
+    /// Its level.
+    pub level: u8,
+    /// Whether it is for a human.
+    pub manual: bool,
+    /// How it ended.
+    pub status: Status,
+    /// Why, where it says so.
+    pub error: String,
+}
+
+/// How a check ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Met.
+    Pass,
+    /// Not met.
+    Fail,
+    /// Nobody looked.
+    Skip,
+    /// Something that this build does not know; an override by the image's own configuration is one.
+    Other(String),
+}
+
+/// Why a report cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// There is no JSON in it.
+    #[error("apiclient wrote no JSON; its output begins with '{begins}'")]
+    NoJson {
+        /// The first line, cut to 200 characters.
+        begins: String,
+    },
+    /// The JSON is not a report, or ends in the middle.
+    #[error("apiclient's report cannot be read: {0}")]
+    Form(String),
+    /// It holds no check.
+    #[error("apiclient ran no check")]
+    NoChecks,
+    /// It does not hold as many checks as it says.
+    #[error("apiclient's report says {total} checks and holds {found}")]
+    Incomplete {
+        /// What it says.
+        total: usize,
+        /// What it holds.
+        found: usize,
+    },
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    level: u8,
+    total: usize,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    version: Option<String>,
+    results: BTreeMap<String, RawCheck>,
+}
+
+#[derive(Deserialize)]
+struct RawCheck {
+    id: String,
+    level: u8,
+    title: String,
+    mode: String,
+    status: Value,
+    #[serde(default)]
+    error: String,
+}
+
+/// Reads what `apiclient report … --format json` wrote.
+///
+/// # Errors
+/// [`ParseError`]; a report that is cut is never taken for a whole one.
+pub fn parse(text: &str) -> Result<Report, ParseError> {
+    let Some(start) = text.find('{') else {
+        let begins = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+        return Err(ParseError::NoJson { begins: begins.chars().take(200).collect() });
+    };
+    let mut documents = serde_json::Deserializer::from_str(&text[start..]).into_iter::<Raw>();
+    let raw = match documents.next() {
+        Some(Ok(raw)) => raw,
+        Some(Err(error)) => return Err(ParseError::Form(error.to_string())),
+        None => return Err(ParseError::Form("it is empty".to_owned())),
+    };
+    let found = raw.results.len();
+    if found == 0 {
+        return Err(ParseError::NoChecks);
+    }
+    if found != raw.total {
+        return Err(ParseError::Incomplete { total: raw.total, found });
+    }
+    Ok(Report {
+        name: raw.name.unwrap_or_default(),
+        version: raw.version.unwrap_or_default().trim().trim_start_matches(['v', 'V']).to_owned(),
+        level: raw.level,
+        total: raw.total,
+        checks: raw.results.into_values().map(check).collect(),
+    })
+}
+
+fn check(raw: RawCheck) -> Check {
+    let status = match raw.status.as_str() {
+        Some("PASS") => Status::Pass,
+        Some("FAIL") => Status::Fail,
+        Some("SKIP") => Status::Skip,
+        Some(other) => Status::Other(other.to_owned()),
+        None => Status::Other(raw.status.to_string()),
+    };
+    let manual = raw.mode == "Manual";
+    Check { number: raw.id, title: raw.title, level: raw.level, manual, status, error: raw.error.trim().to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &str = r#"{"level":1,"total":2,"passed":1,"skipped":1,"failed":0,"status":"PASS","timestamp":"2026-11-21T08:00:00Z",
+        "name":"CIS Bottlerocket Benchmark","version":"v1.0.0","url":"https://www.cisecurity.org/benchmark/bottlerocket",
+        "results":{"br01030100":{"name":"br01030100","id":"1.3.1","level":1,"title":"dm-verity","mode":"Automatic","status":"PASS","error":""},
+                   "br01060000":{"name":"br01060000","id":"1.6","level":1,"title":"updates","mode":"Manual","status":"SKIP",
+                                 "error":"Manual check, see benchmark for audit details."}}}"#;
+
+    #[test]
+    fn a_report_is_read_with_whatever_stands_before_it() {
+        let report = parse(REPORT).unwrap();
+        assert_eq!(
+            (report.name.as_str(), report.version.as_str(), report.level),
+            ("CIS Bottlerocket Benchmark", "1.0.0", 1)
+        );
+        let read: Vec<_> =
+            report.checks.iter().map(|check| (check.number.as_str(), &check.status, check.manual)).collect();
+        assert_eq!(read, [("1.3.1", &Status::Pass, false), ("1.6", &Status::Skip, true)]);
+        assert_eq!(parse(&format!("Warning: something\n{REPORT}\n")).unwrap(), report);
+    }
+
+    #[test]
+    fn a_torn_report_is_an_error_wherever_it_is_torn() {
+        let compact = serde_json::from_str::<Value>(REPORT).unwrap().to_string();
+        for length in 1..compact.len() {
+            assert!(matches!(parse(&compact[..length]), Err(ParseError::Form(_))), "{length}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_report_says_what_it_is() {
+        assert!(
+            matches!(parse("apiclient: command not found\n"), Err(ParseError::NoJson { begins }) if begins.contains("not found"))
+        );
+        let fewer = REPORT.replace("\"total\":2", "\"total\":3");
+        assert_eq!(parse(&fewer), Err(ParseError::Incomplete { total: 3, found: 2 }));
+        assert_eq!(parse(r#"{"level":1,"total":0,"results":{}}"#), Err(ParseError::NoChecks));
+        let overridden = REPORT.replace(r#""status":"PASS","error":"""#, r#""status":{"OVERRIDE":"PASS"},"error":"""#);
+        assert_eq!(parse(&overridden).unwrap().checks[0].status, Status::Other(r#"{"OVERRIDE":"PASS"}"#.to_owned()));
+    }
+}

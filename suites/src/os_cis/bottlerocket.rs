@@ -1,0 +1,29 @@
+//! `os-cis/bottlerocket`: Bottlerocket's own CIS reports, on all nodes of each variant.
+
+use std::time::Duration;
+
+use amiproof_core::check::{Applies, Scope};
+use amiproof_core::scan::bottlerocket::scan;
+use amiproof_model::matrix::{Family, Variant};
+use amiproof_model::report::Phase;
+use futures::FutureExt as _;
+
+use crate::definition::{Definition, Work};
+
+/// See the module. Reported under this id only when a report cannot be had.
+pub const CHECK: Definition = Definition {
+    id: "os-cis/bottlerocket",
+    title: "the controls of Bottlerocket's own CIS reports are met",
+    scope: Scope::Variant,
+    phase: Phase::OsScan,
+    timeout: Some(Duration::from_secs(600)),
+    applies: bottlerocket_only,
+    work: Work::Scan(|context| scan(context).boxed()),
+};
+
+fn bottlerocket_only(variant: &Variant) -> Applies {
+    match variant.family {
+        Family::Bottlerocket => Applies::Yes,
+        Family::Al2023 | Family::Al2 | Family::Windows => Applies::No("only Bottlerocket has `apiclient report`"),
+    }
+}
