@@ -142,22 +142,25 @@ struct Tally {
     passed: usize,
     failed: usize,
     by_severity: BTreeMap<Severity, usize>,
-    /// Controls with an answer of any scanner: also `not applicable` and `manual` are answers, no evidence is none.
-    answered: BTreeSet<CheckId>,
-    /// Why the others have none, with how often.
-    unanswered: BTreeMap<String, usize>,
+    /// By benchmark, the controls with an answer of any scanner: also `not applicable` and `manual` are answers, no evidence is none.
+    answered: BTreeMap<Option<Benchmark>, BTreeSet<CheckId>>,
+    /// By benchmark, what has no answer of some scanner.
+    silent: BTreeMap<Option<Benchmark>, BTreeSet<CheckId>>,
+    /// Why, with how often.
+    reasons: BTreeMap<String, usize>,
+    /// Why a scanner as a whole does not apply.
+    inapplicable: Option<String>,
 }
+
+/// A benchmark's name: `cis-al2023-1.0.0`.
+type Benchmark = String;
 
 impl Tally {
     fn of(report: &Report, subject: &Subject, suite: &str) -> Self {
         let mut tally = Self::default();
         let own = |result: &&CheckResult| result.subject == *subject && result.check.suite() == suite;
         for result in report.results.iter().filter(own) {
-            if result.outcome.is_silent() {
-                *tally.unanswered.entry(result.outcome.reason().to_owned()).or_default() += 1;
-            } else if result.scanner.is_some() {
-                tally.answered.insert(result.check.clone());
-            }
+            tally.add_answer(result);
             match result.disposition {
                 Disposition::Passed | Disposition::Flaky => tally.passed += 1,
                 Disposition::Failed | Disposition::Known | Disposition::Tolerated => {
@@ -172,9 +175,41 @@ impl Tally {
         tally
     }
 
+    fn add_answer(&mut self, result: &CheckResult) {
+        let benchmark = result.control.as_ref().map(|control| control.benchmark().to_owned());
+        match &result.outcome {
+            outcome if outcome.is_silent() => {
+                self.silent.entry(benchmark).or_default().insert(result.check.clone());
+                *self.reasons.entry(outcome.reason().to_owned()).or_default() += 1;
+            }
+            // Not a control, but a scanner that says that it has none here.
+            Outcome::NotApplicable { reason } if result.control.is_none() => self.inapplicable = Some(reason.clone()),
+            _ if result.scanner.is_some() => {
+                self.answered.entry(benchmark).or_default().insert(result.check.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// How many controls have an answer, and how many there are: by each benchmark as many as it has, where a scanner says how many.
+    fn coverage(&self, expected: &BTreeMap<Option<Benchmark>, usize>) -> (usize, usize) {
+        let benchmarks: BTreeSet<&Option<Benchmark>> =
+            self.answered.keys().chain(self.silent.keys()).chain(expected.keys()).collect();
+        let (mut answered, mut whole) = (0, 0);
+        for benchmark in benchmarks {
+            let own = self.answered.get(benchmark);
+            let count = own.map_or(0, BTreeSet::len);
+            let is_open = |check: &&CheckId| own.is_none_or(|own| !own.contains(*check));
+            let silent = self.silent.get(benchmark).map_or(0, |silent| silent.iter().filter(is_open).count());
+            answered += count;
+            whole += expected.get(benchmark).copied().unwrap_or(count + silent).max(count);
+        }
+        (answered, whole)
+    }
+
     /// The reason that most of the missing answers give.
     fn main_reason(&self) -> &str {
-        self.unanswered.iter().max_by_key(|(_, count)| **count).map_or("no scanner says why", |(reason, _)| reason)
+        self.reasons.iter().max_by_key(|(_, count)| **count).map_or("no scanner says why", |(reason, _)| reason)
     }
 }
 
@@ -218,9 +253,14 @@ const COVERAGE: &str = "every control of the benchmark has an answer";
 const THRESHOLD: &str = "no more controls fail than the matrix file allows";
 
 fn coverage<'a>(tally: &Tally, scans: impl Iterator<Item = &'a ScanRecord>, thresholds: &[&Threshold]) -> Outcome {
-    let expected = scans.filter_map(|scan| scan.expected).max();
-    let answered = tally.answered.len();
-    let whole = expected.unwrap_or(answered + tally.unanswered.values().sum::<usize>()).max(answered);
+    let mut expected: BTreeMap<Option<Benchmark>, usize> = BTreeMap::new();
+    for scan in scans {
+        if let Some(has) = scan.expected {
+            let known = expected.entry(scan.benchmark.as_ref().map(ToString::to_string)).or_default();
+            *known = has.max(*known);
+        }
+    }
+    let (answered, whole) = tally.coverage(&expected);
     let told = format!("{answered} of {whole} controls have an answer");
     let least = thresholds.iter().filter_map(|threshold| threshold.coverage).max();
     match least {
@@ -230,6 +270,11 @@ fn coverage<'a>(tally: &Tally, scans: impl Iterator<Item = &'a ScanRecord>, thre
             Outcome::Fail { findings: vec![Finding::new("coverage", summary)] }
         }
         None if answered > 0 && answered == whole => Outcome::Pass,
+        None if whole == 0
+            && let Some(reason) = &tally.inapplicable =>
+        {
+            Outcome::NotApplicable { reason: reason.clone() }
+        }
         None => Outcome::NotEvaluated { reason: format!("{told}: {}", tally.main_reason()) },
     }
 }
@@ -248,6 +293,7 @@ fn row(id: String, title: &str, subject: &Subject, outcome: Outcome, now: Timest
     let disposition = match &outcome {
         Outcome::Pass => Disposition::Passed,
         Outcome::Fail { .. } => Disposition::Failed,
+        Outcome::NotApplicable { .. } => Disposition::NotApplicable,
         _ => Disposition::NotEvaluated,
     };
     Some(CheckResult {

@@ -1,7 +1,7 @@
 //! From facts to rows: one row per control of the benchmark, none left out.
 
 use amiproof_core::check::{CheckError, Decision, ScanAnswer, ScanRow};
-use amiproof_model::name::CheckId;
+use amiproof_model::name::{CheckId, Level};
 use amiproof_model::report::{ScanRecord, Subject};
 use amiproof_model::verdict::Verdict;
 
@@ -28,8 +28,9 @@ pub(crate) fn answer(
         scanner: SCANNER.to_owned(),
         scanner_version: None,
         benchmark: Some(catalogue.benchmark.clone()),
-        level: None,
-        // The controls of nodes are kube-bench's; their rows here only say where the answer is.
+        // All controls are asked, and level 2 holds those of level 1.
+        level: Some(Level::Two),
+        // Those of nodes are kube-bench's; their rows here say where the answer is.
         expected: Some(catalogue.controls.len()),
         note: String::new(),
     };

@@ -8,5 +8,6 @@ mod given;
 mod import;
 mod living;
 mod process;
+mod scans;
 mod scenarios;
 mod strangers;

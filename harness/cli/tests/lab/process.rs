@@ -65,6 +65,11 @@ pub(crate) fn finish(mut child: Child) -> Output {
     Output { status, stdout, stderr }
 }
 
+/// The command with these arguments, run to its end.
+pub(crate) fn run(dir: &Path, arguments: &[&str]) -> Output {
+    finish(amiproof(dir).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+}
+
 /// What it printed on standard error.
 pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()

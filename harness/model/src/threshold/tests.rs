@@ -127,6 +127,59 @@ fn a_gap_in_coverage_is_never_green_and_fails_only_where_the_matrix_says_so() {
 }
 
 #[test]
+fn a_gap_in_one_benchmark_is_not_hidden_by_the_answers_of_another() {
+    let other = |number: &str| {
+        let control = ControlId::new(&"cis-kubernetes-1.8.0".parse().unwrap(), number).unwrap();
+        CheckResult {
+            check: format!("os-cis/{control}").parse().unwrap(),
+            control: Some(control),
+            ..answer(number, "bottlerocket-k8s", None, Outcome::Pass)
+        }
+    };
+    let mut results = vec![answer("1.1", "inspector", None, Outcome::Pass)];
+    results.extend(["4.1.1", "4.1.2", "4.1.3"].map(other));
+    let mut report = report(Some(2), results);
+    let second = ScanRecord {
+        scanner: "bottlerocket-k8s".into(),
+        benchmark: Some("cis-kubernetes-1.8.0".parse().unwrap()),
+        expected: Some(3),
+        ..report.scans[0].clone()
+    };
+    report.scans.push(second);
+    apply(&mut report, &[], Timestamp::UNIX_EPOCH);
+    let told = "not evaluated: 4 of 5 controls have an answer: no scanner says why";
+    assert_eq!(gate(&report, "gate/os-cis-coverage"), told);
+}
+
+#[test]
+fn a_suite_whose_scanners_do_not_apply_is_not_green_either() {
+    let inapplicable = Outcome::NotApplicable { reason: "this run has no AWS account".into() };
+    let scanner = || CheckResult {
+        check: "os-cis/inspector".parse().unwrap(),
+        control: None,
+        ..answer("1.1", "inspector", None, inapplicable.clone())
+    };
+    let gate_of = |results| {
+        let mut report = report(None, results);
+        apply(&mut report, &[], Timestamp::UNIX_EPOCH);
+        gate(&report, "gate/os-cis-coverage")
+    };
+    assert_eq!(gate_of(vec![scanner()]), "not applicable: this run has no AWS account");
+    let one = || answer("1.1", "openscap", None, Outcome::Pass);
+    assert_eq!(gate_of(vec![scanner(), one()]), "passed: ");
+    let broken = || CheckResult {
+        check: "os-cis/openscap".parse().unwrap(),
+        control: None,
+        ..answer("1.2", "openscap", None, silent())
+    };
+    assert_eq!(
+        gate_of(vec![scanner(), broken()]),
+        "not evaluated: 0 of 1 controls have an answer: the agent went away"
+    );
+    assert_eq!(gate_of(vec![one(), broken()]), "not evaluated: 1 of 2 controls have an answer: the agent went away");
+}
+
+#[test]
 fn failures_within_a_threshold_are_tolerated_and_beyond_it_the_row_fails() {
     let pass = |text: &str| Threshold { pass: Some(text.parse().unwrap()), ..threshold() };
     let severity = |most| Threshold { severities: [(Severity::High, most)].into(), ..threshold() };

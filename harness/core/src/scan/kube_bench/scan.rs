@@ -1,6 +1,7 @@
 //! A scan by kube-bench from the choice of the benchmark to the answer.
 
 use amiproof_model::matrix::ScannedNodes;
+use amiproof_model::name::Level;
 use amiproof_model::report::{NodeRecord, ScanRecord};
 use amiproof_model::verdict::Placement;
 
@@ -123,7 +124,8 @@ fn answer(context: &Context, choice: &Choice, rows: Vec<ScanRow>) -> ScanAnswer 
         scanner: SCANNER.to_owned(),
         scanner_version: version,
         benchmark: Some(choice.benchmark.clone()),
-        level: None,
+        // It has no profiles: all controls are asked, and level 2 holds those of level 1.
+        level: Some(Level::Two),
         expected: Some(rows.iter().filter(|row| row.control.is_some()).count()),
         note: notes.collect::<Vec<_>>().join("; "),
     };

@@ -1,0 +1,255 @@
+//! What scans come to in whole runs: who judged what, and that nothing is green without evidence.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use amiproof_model::judge::Disposition;
+use amiproof_model::report::{CheckResult, Report, Subject};
+use amiproof_model::verdict::Outcome;
+
+use crate::process::{matrix, run, stderr};
+
+/// Which scanner judged each of the seven base images and Windows, by which benchmark and level; and that the numbers add up.
+pub(crate) fn every_image_says_who_judged_it(dir: &Path, report: &Report) {
+    assert_numbers_add_up(report);
+    assert_matrix_lists_scans(dir, report);
+    let judged = |suite: &str| -> BTreeMap<String, Vec<String>> {
+        let mut by_variant: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for scan in report.scans.iter().filter(|scan| scan.suite == suite && scan.subject != Subject::Cluster) {
+            let benchmark = scan.benchmark.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+            let level = scan.level.map(|level| format!(" {level}")).unwrap_or_default();
+            let line = format!("{} {benchmark}{level}", scan.scanner);
+            by_variant.entry(scan.subject.as_str().to_owned()).or_default().push(line);
+        }
+        by_variant.values_mut().for_each(|lines| lines.sort());
+        by_variant
+    };
+    let os = judged("os-cis");
+    let of = |variant: &str| -> Vec<&str> { os[variant].iter().map(String::as_str).collect() };
+    assert_eq!(of("eks-al2"), ["inspector nothing"]);
+    assert_eq!(of("cis-al2-kernel-4-14-l1"), ["inspector nothing L1"]);
+    assert_eq!(of("cis-al2-l2"), ["inspector nothing L2"]);
+    assert_eq!(of("eks-al2023"), ["inspector cis-al2023-1.0.0 L1"]);
+    assert_eq!(of("cis-al2023-l1"), ["inspector cis-al2023-1.0.0 L1"]);
+    assert_eq!(of("cis-al2023-l2"), ["inspector cis-al2023-1.0.0 L2"]);
+    assert_eq!(
+        of("bottlerocket"),
+        ["bottlerocket cis-bottlerocket-1.0.0 L1", "bottlerocket-k8s cis-kubernetes-1.8.0 L1", "inspector nothing L1"]
+    );
+    assert_eq!(of("windows-2022-core"), ["inspector cis-windows-2022-5.0.0 L1"]);
+    let nodes = judged("kube-bench");
+    assert_eq!(nodes.len(), 7, "every image but Windows: {nodes:?}");
+    assert!(nodes.values().all(|scans| *scans == ["kube-bench cis-eks-1.8.0 L2"]), "{nodes:?}");
+}
+
+/// Every control that a benchmark has for a subject ended in exactly one of six ways, and none is missing.
+fn assert_numbers_add_up(report: &Report) {
+    for scan in &report.scans {
+        let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+        for result in report.results.iter().filter(|result| scan.owns(result) && result.control.is_some()) {
+            *numbers.entry(result.disposition.word()).or_default() += 1;
+        }
+        let six = ["passed", "failed", "waived", "manual", "not applicable", "not evaluated"];
+        assert!(numbers.keys().all(|word| six.contains(word)), "{scan:?}: {numbers:?}");
+        match scan.expected {
+            Some(expected) => assert_eq!(numbers.values().sum::<usize>(), expected, "{scan:?}: {numbers:?}"),
+            None => assert!(numbers.is_empty() && !scan.note.is_empty(), "{scan:?}: {numbers:?}"),
+        }
+    }
+}
+
+/// The page for people has a line for every scan, whose cells add up to the last one.
+fn assert_matrix_lists_scans(dir: &Path, report: &Report) {
+    let path = dir.join("runs").join(report.run.id.as_str()).join("matrix.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .skip_while(|line| *line != "### Scans")
+        .skip(4)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert_eq!(lines.len(), report.scans.len());
+    for (cells, scan) in lines.iter().zip(&report.scans) {
+        assert_eq!((cells[0], cells[1]), (scan.subject.as_str(), scan.suite.as_str()));
+        assert!(cells[2].starts_with(scan.scanner.as_str()), "{cells:?}");
+        assert!(scan.benchmark.as_ref().is_none_or(|benchmark| cells[3].starts_with(benchmark.as_str())), "{cells:?}");
+        let numbers: Vec<usize> = cells[4..].iter().map(|cell| cell.parse().unwrap()).collect();
+        let (all, parts) = numbers.split_last().unwrap();
+        assert_eq!(parts.iter().sum::<usize>(), *all, "{cells:?}");
+    }
+}
+
+/// A run of the pair's operating system scans under a scenario: its exit code and its report.
+fn scanned(dir: &Path, scenario: &str) -> (Option<i32>, Report) {
+    scanned_by(dir, &matrix("pair.yaml"), scenario)
+}
+
+fn scanned_by(dir: &Path, matrix: &Path, scenario: &str) -> (Option<i32>, Report) {
+    let file = matrix.to_str().unwrap();
+    let arguments = ["run", "--lab", "--no-fail", "--file", file, "--checks", "os-cis", "--scenario", scenario];
+    let output = run(dir, &arguments);
+    assert!(dir.join("runs").exists(), "{scenario}: {}", stderr(&output));
+    (output.status.code(), crate::process::report(dir))
+}
+
+fn of<'a>(report: &'a Report, variant: &str, check: &str) -> Vec<&'a CheckResult> {
+    report
+        .results
+        .iter()
+        .filter(|result| result.subject.as_str() == variant && result.check.as_str().starts_with(check))
+        .collect()
+}
+
+/// No green cell about the operating system of a variant, and a word why.
+fn assert_nothing_green(report: &Report, variant: &str, why: &str) {
+    let green: Vec<_> = report
+        .results
+        .iter()
+        .filter(|result| result.subject.as_str() == variant && result.outcome == Outcome::Pass)
+        .collect();
+    assert!(green.is_empty(), "{why}: {green:#?}");
+    for check in ["os-cis/inspector", "gate/os-cis-coverage"] {
+        let found = of(report, variant, check);
+        let [result] = found.as_slice() else { panic!("{check} of {variant}: {found:#?}") };
+        assert_eq!(result.disposition, Disposition::NotEvaluated, "{result:#?}");
+        assert!(result.outcome.reason().contains(why), "{check}: {}", result.outcome.reason());
+    }
+}
+
+#[test]
+fn a_scan_that_evaluated_nothing_leaves_no_green_cell_of_its_suite() {
+    for (scenario, why) in [
+        ("scan-zero-checks", "COMPLETED with 0 checks"),
+        ("scan-timed-out", "its scan timed out"),
+        ("scan-ssm-unmanaged", "SSM does not manage it"),
+        ("scan-unsupported-os", "no CIS benchmark for its operating system"),
+        ("endless-pages", "repeats its page tokens"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let (code, report) = scanned(dir.path(), scenario);
+        assert_eq!(code, Some(3), "{scenario}: not even --no-fail makes it a success");
+        for variant in ["eks-al2023", "cis-al2023-l1"] {
+            assert_nothing_green(&report, variant, why);
+        }
+        assert!(report.cleanup.leftovers.is_empty(), "{scenario}: {:?}", report.cleanup);
+    }
+}
+
+#[test]
+fn a_scan_that_never_ends_is_given_up_at_its_deadline_and_its_neighbour_is_judged() {
+    let dir = tempfile::tempdir().unwrap();
+    let pair = std::fs::read_to_string(matrix("pair.yaml")).unwrap();
+    let hasty = dir.path().join("amiproof.yaml");
+    std::fs::write(&hasty, format!("{pair}defaults: {{timeouts: {{osScan: 30s}}}}\n")).unwrap();
+    let (code, report) = scanned_by(dir.path(), &hasty, "stuck-scan");
+    assert_eq!(code, Some(3));
+    assert_nothing_green(&report, "cis-al2023-l1", "after 30s (timeouts.osScan), so nothing was evaluated");
+    assert_eq!(of(&report, "eks-al2023", "os-cis/cis-al2023-1.0.0/").len(), 166);
+    assert!(report.cleanup.leftovers.is_empty(), "{:?}", report.cleanup);
+}
+
+#[test]
+fn a_report_that_cannot_be_fetched_ends_in_a_word_why_and_its_results_stand() {
+    for (scenario, why) in
+        [("report-redirects", "redirect"), ("report-endless", "has more than"), ("report-stalls", "within")]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let (code, report) = scanned(dir.path(), scenario);
+        assert_eq!(code, Some(0), "{scenario}");
+        let rows = of(&report, "cis-al2023-l1", "os-cis/cis-al2023-1.0.0/");
+        assert_eq!(rows.len(), 166, "{scenario}");
+        let told: Vec<&str> = rows
+            .iter()
+            .flat_map(|row| &row.evidence)
+            .filter(|piece| piece.name.starts_with("Inspector's own report"))
+            .map(|piece| piece.text.as_str())
+            .collect();
+        assert_eq!(told.len(), 2, "CSV and PDF: {told:?}");
+        assert!(told.iter().all(|text| text.starts_with("not had: ") && text.contains(why)), "{scenario}: {told:?}");
+        let kept = dir.path().join("runs").join(report.run.id.as_str()).join("evidence/cis-al2023-l1");
+        assert!(!kept.join("inspector-report.csv").exists(), "half a report is none");
+    }
+}
+
+const VARIANTS: &str = "\
+apiVersion: amiproof/v1
+kind: Matrix
+metadata: {name: gates}
+cluster: {name: c, region: us-west-2, kubernetesVersion: \"1.35\", create: true}
+variants:
+  - {name: l1, family: al2023, hardening: {benchmark: cis-al2023-1.0.0, level: 1}, ami: {id: ami-0123456789abcdef0}}
+  - {name: l2, family: al2023, hardening: {benchmark: cis-al2023-1.0.0, level: 2}, ami: {id: ami-0123456789abcdef1}}
+";
+
+/// Two of three decided controls pass, and one has no answer.
+const INSPECTOR: &str = "Check ID,Title,Status,Level\n3.2.1,forwarding,FAILED,LEVEL_1\n6.1.11,world-writable,PASSED,LEVEL_1\n\
+                         5.1.1,cron,PASSED,LEVEL_1\n5.1.2,crontab,ERROR,LEVEL_1\n";
+
+/// The file of a result beside a matrix with more in it, imported for a variant: its exit code and the report.
+fn imported(variant: &str, csv: &str, matrix: &str, waivers: &str) -> (Option<i32>, Report) {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| -> PathBuf { folder.path().join(name) };
+    std::fs::write(at("amiproof.yaml"), format!("{VARIANTS}{matrix}")).unwrap();
+    std::fs::write(at("waivers.yaml"), format!("apiVersion: amiproof/v1\nkind: Waivers\nwaivers: {waivers}\n"))
+        .unwrap();
+    std::fs::write(at("inspector.csv"), csv).unwrap();
+    let (file, csv) = (at("amiproof.yaml"), at("inspector.csv"));
+    let arguments =
+        ["import", "inspector-csv", csv.to_str().unwrap(), "--variant", variant, "--file", file.to_str().unwrap()];
+    let output = run(&at("runs"), &arguments);
+    assert!(at("runs/runs").exists(), "{}", stderr(&output));
+    (output.status.code(), crate::process::report(&at("runs")))
+}
+
+#[test]
+fn thresholds_and_the_coverage_gate_of_the_matrix_file_decide_the_exit_code() {
+    let whole = INSPECTOR.replace("ERROR", "PASSED");
+    for (csv, thresholds, code) in [
+        (whole.as_str(), "", 1),
+        (&whole, "{suite: os-cis, pass: 75%}", 0),
+        (&whole, "{suite: os-cis, pass: 75.1%}", 1),
+        (&whole, "{suite: os-cis, failures: 1}", 0),
+        (&whole, "{suite: os-cis, failures: 0}", 1),
+        (&whole, "{suite: os-cis, failures: 1, variants: [l2]}", 1),
+        (&whole, "{suite: os-cis, failures: 1, level: 2}", 1),
+        (&whole, "{suite: os-cis, failures: 1, level: 1, variants: [l1, l2]}", 0),
+        (&whole, "{suite: kube-bench, failures: 1}", 1),
+        (INSPECTOR, "{suite: os-cis, failures: 1}", 3),
+        (INSPECTOR, "{suite: os-cis, failures: 1, coverage: 76%}", 1),
+    ] {
+        let (found, report) = imported("l1", csv, &format!("thresholds: [{thresholds}]\n"), "[]");
+        assert_eq!(found, Some(code), "{thresholds}: {:#?}", of(&report, "l1", "gate/"));
+    }
+}
+
+#[test]
+fn a_waiver_counts_where_its_scope_says_and_nowhere_else() {
+    let whole = INSPECTOR.replace("ERROR", "PASSED");
+    let dated = |scope: &str, expires: &str| {
+        format!("[{{{scope}, reason: pods are routed, owner: platform, ticket: SEC-1, expires: {expires}}}]")
+    };
+    for (scope, code) in [
+        ("control: cis-al2023-1.0.0/3.2.1", 0),
+        ("check: os-cis/cis-al2023-1.0.0/3.2.1", 0),
+        ("suite: os-cis", 0),
+        ("benchmark: cis-al2023-1.0.0", 0),
+        ("benchmark: cis-al2023", 0),
+        ("control: cis-al2023-1.0.0/3.2.1, variants: [l1], level: 1", 0),
+        ("control: cis-al2023-1.0.0/3.2.1, variants: [l2]", 1),
+        ("control: cis-al2023-1.0.0/3.2.1, level: 2", 1),
+        ("control: cis-al2023-2.0.0/3.2.1", 1),
+        ("control: cis-al2023-1.0.0/5.1.1", 1),
+        ("suite: kube-bench", 1),
+        ("suite: os-cis, benchmark: cis-eks", 1),
+        ("control: cis-al2023-1.0.0/3.2.1, node: 2", 1),
+    ] {
+        let (found, report) = imported("l1", &whole, "waivers: waivers.yaml\n", &dated(scope, "2099-12-31"));
+        assert_eq!(found, Some(code), "{scope}");
+        let [result] = of(&report, "l1", "os-cis/cis-al2023-1.0.0/3.2.1")[..] else { panic!("{scope}") };
+        assert_eq!(result.outcome.word(), "fail", "{scope}: a waiver changes no verdict");
+        assert_eq!(result.disposition.word() == "waived", code == 0, "{scope}");
+    }
+    let expired = dated("control: cis-al2023-1.0.0/3.2.1", "2020-12-31");
+    assert_eq!(imported("l1", &whole, "waivers: waivers.yaml\n", &expired).0, Some(1), "an expired one counts no more");
+}
