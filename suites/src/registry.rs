@@ -44,6 +44,7 @@ pub const CHECKS: &[&Definition] = &[
     &kube_bench::cluster::CHECK,
     &os_cis::inspector::CHECK,
     &os_cis::bottlerocket::CHECK,
+    &os_cis::openscap::CHECK,
     &eks_cis::cluster::CHECK,
     &disruptive::rounds::CHECK,
     &disruptive::firewall_reload::CHECK,

@@ -2,3 +2,4 @@
 
 pub mod bottlerocket;
 pub mod inspector;
+pub mod openscap;

@@ -4,6 +4,7 @@ pub mod bottlerocket;
 pub mod import;
 pub mod inspector;
 pub mod kube_bench;
+pub mod openscap;
 
 use camino::Utf8Path;
 

@@ -358,6 +358,29 @@ pub(crate) struct SuitesSection {
 pub(crate) struct ScansSection {
     /// How kube-bench is run.
     pub(crate) kube_bench: Option<KubeBenchSection>,
+    /// How OpenSCAP is run where it is installed on nodes; the first entry that is for a variant counts. Without it: by the CIS
+    /// profile of the SCAP Security Guide for the operating system, at the variant's level.
+    #[schemars(with = "Option<Vec<OpenScapSection>>")]
+    pub(crate) openscap: Option<List<OpenScapSection>>,
+}
+
+/// How OpenSCAP is run on some variants.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct OpenScapSection {
+    /// The variants it is for. Without it: all.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["al2-l1"]]))]
+    pub(crate) variants: Option<List<String>>,
+    /// The SCAP content on the nodes: an XCCDF file or a data stream.
+    #[schemars(example = &"/usr/share/xml/scap/ssg/content/ssg-al2023-ds.xml")]
+    pub(crate) content: Option<String>,
+    /// The profile's id.
+    #[schemars(example = &"xccdf_org.ssgproject.content_profile_cis_server_l1")]
+    pub(crate) profile: Option<String>,
+    /// The benchmark that the content's CIS numbers belong to, where it does not say so itself. Without it such rules are rows of
+    /// their own, and no controls.
+    #[schemars(example = &"cis-al2023-1.0.0")]
+    pub(crate) benchmark: Option<String>,
 }
 
 /// How kube-bench is run.

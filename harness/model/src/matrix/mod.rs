@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::resolve::{Resolved, resolve};
-pub use self::scans::{KubeBench, Runs, RunsBy, ScanSettings, ScannedNodes};
+pub use self::scans::{KubeBench, OpenScap, Runs, RunsBy, ScanSettings, ScannedNodes};
 pub use self::sources::{Files, ReadFile};
 use crate::name::{AmiId, Benchmark, KubernetesVersion, Level, VariantName};
 use crate::selector::NodeSelector;

@@ -169,7 +169,7 @@ fn whole(asked: &mut Asked<'_>, raw: MatrixFile, suites: &[&str]) -> Option<(Mat
     let defaults = raw.defaults.unwrap_or_default();
     let variants = variant::all(asked, sections, &defaults, cluster.as_ref());
     cross::check(asked, &variants, cluster.as_ref());
-    let scans = scans::resolve(asked, raw.scans);
+    let scans = scans::resolve(asked, raw.scans, &variants);
     let thresholds = thresholds::all(asked, raw.thresholds.unwrap_or_default(), suites, &variants);
     let suites = suite_selection(asked, raw.suites.unwrap_or_default(), suites);
     let (sources, own_workloads) = workloads(asked, raw.workloads);

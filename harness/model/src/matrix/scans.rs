@@ -2,15 +2,40 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::file::{KubeBenchSection, RunsSection, ScansSection};
-use super::resolve::Asked;
-use crate::name::Benchmark;
+use super::file::{KubeBenchSection, OpenScapSection, RunsSection, ScansSection};
+use super::resolve::{Asked, list};
+use super::variant::Named;
+use crate::form::List;
+use crate::name::{Benchmark, VariantName};
+use crate::problem::instead;
 
 /// How scanners are run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScanSettings {
     /// kube-bench.
     pub kube_bench: KubeBench,
+    /// OpenSCAP, for the variants that an entry names; the first entry that is for a variant counts.
+    pub openscap: Vec<OpenScap>,
+}
+
+impl ScanSettings {
+    /// How OpenSCAP is run on a variant; `None` where no entry is for it.
+    pub fn openscap_of(&self, variant: &VariantName) -> Option<&OpenScap> {
+        self.openscap.iter().find(|entry| entry.variants.is_empty() || entry.variants.contains(variant))
+    }
+}
+
+/// How OpenSCAP is run on some variants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenScap {
+    /// The variants; empty for all.
+    pub variants: Vec<VariantName>,
+    /// The SCAP content on the nodes, an absolute path; `None` for what the SCAP Security Guide has for their operating system.
+    pub content: Option<String>,
+    /// The id of a profile of that content; `None` for the CIS profile of the variant's level.
+    pub profile: Option<String>,
+    /// The benchmark that its numbers belong to, where the content itself does not say so.
+    pub benchmark: Option<Benchmark>,
 }
 
 /// How kube-bench is run.
@@ -65,9 +90,46 @@ impl std::fmt::Display for Runs {
 }
 
 /// Resolves the section.
-pub(super) fn resolve(asked: &mut Asked<'_>, raw: Option<ScansSection>) -> ScanSettings {
-    let kube_bench = raw.and_then(|raw| raw.kube_bench).map(|raw| kube_bench(asked, raw)).unwrap_or_default();
-    ScanSettings { kube_bench }
+pub(super) fn resolve(asked: &mut Asked<'_>, raw: Option<ScansSection>, variants: &[Named]) -> ScanSettings {
+    let raw = raw.unwrap_or_default();
+    ScanSettings {
+        kube_bench: raw.kube_bench.map(|raw| kube_bench(asked, raw)).unwrap_or_default(),
+        openscap: openscap(asked, raw.openscap.unwrap_or_default(), variants),
+    }
+}
+
+fn openscap(asked: &mut Asked<'_>, raw: List<OpenScapSection>, variants: &[Named]) -> Vec<OpenScap> {
+    let known: Vec<&str> = variants.iter().filter_map(Named::name).collect();
+    let mut entries = Vec::new();
+    for (index, raw) in raw.into_iter().enumerate() {
+        let (path, Some(raw)) = (format!("scans.openscap[{index}]"), raw) else { continue };
+        let variants = list(asked, &format!("{path}.variants"), raw.variants, |asked, path, name| {
+            if !known.contains(&name.as_str()) {
+                asked.problem(path, format!("there is no variant '{name}'"), instead(&name, &known));
+                return None;
+            }
+            asked.name(path, name.parse())
+        });
+        let content = raw.content.and_then(|text| {
+            let rule = "an absolute path of letters, digits and '/._-' on the nodes";
+            asked.text(&format!("{path}.content"), text, "path of SCAP content", rule, is_plain_path)
+        });
+        let profile = raw.profile.and_then(|text| {
+            let rule = "the id of a profile as `oscap info --profiles` lists it";
+            asked.text(&format!("{path}.profile"), text, "profile", rule, is_plain)
+        });
+        let benchmark = raw.benchmark.and_then(|text| asked.name(&format!("{path}.benchmark"), text.parse()));
+        entries.push(OpenScap { variants, content, profile, benchmark });
+    }
+    entries
+}
+
+fn is_plain(text: &str) -> bool {
+    (1..=300).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+}
+
+fn is_plain_path(text: &str) -> bool {
+    text.starts_with('/') && is_plain(text)
 }
 
 fn kube_bench(asked: &mut Asked<'_>, raw: KubeBenchSection) -> KubeBench {
@@ -131,6 +193,19 @@ fn is_object_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_of_content_needs_no_quotes() {
+        for (path, wanted) in [
+            ("/usr/share/xml/scap/ssg/content/ssg-al2023-ds.xml", true),
+            ("relative.xml", false),
+            ("/a b", false),
+            ("/a'; rm -rf /", false),
+            ("", false),
+        ] {
+            assert_eq!(is_plain_path(path), wanted, "{path}");
+        }
+    }
 
     #[test]
     fn an_image_must_say_which_one_it_is() {

@@ -134,9 +134,9 @@ pub async fn scan_nodes(clients: &Clients, request: &Request<'_>) -> Result<Scan
 /// Families that Inspector has no CIS benchmark for (Inspector user guide, "Supported operating systems: CIS scanning").
 fn unsupported(family: Family) -> Option<Verdict> {
     match family {
-        Family::Al2 => Some(Verdict::NotEvaluated(
-            "not scanned by Inspector: it does not scan Amazon Linux 2 any more, whose support ended on 2026-06-30; install \
-             openscap-scanner on the image for os-cis/openscap, or import the XCCDF results of another scanner with `amiproof import`"
+        Family::Al2 => Some(Verdict::NotApplicable(
+            "not scanned by Inspector: it does not scan Amazon Linux 2 any more, whose support ended on 2026-06-30; \
+             os-cis/openscap judges it where oscap is installed"
                 .to_owned(),
         )),
         Family::Bottlerocket => Some(Verdict::NotApplicable(
