@@ -59,7 +59,7 @@ pub(crate) enum Command {
     /// Make the cluster and one node group per variant; leave them there
     Apply(Run),
     /// Run smoke tests and node checks on what 'apply' left, or on any cluster (--kubeconfig)
-    Test(Resumed),
+    Test(Test),
     /// Run kube-bench and OS CIS scans on what 'apply' left, or on any cluster (--kubeconfig)
     Scan(Resumed),
     /// All of it: apply, test, scan, report, destroy; with --kubeconfig, test and scan
@@ -78,7 +78,7 @@ pub(crate) enum Command {
     Destroy(Destroy),
     /// Remove what runs of any age left behind, by their expiry tags
     Sweep(Sweep),
-    /// List, write, render and mirror workloads
+    /// List, write, test, render and mirror workloads
     Workload(Workload),
     /// List the controls of a benchmark and who judges each of them
     Controls(Controls),
@@ -194,6 +194,17 @@ pub(crate) struct Resumed {
     /// The run to continue; the newest one when not given
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
+}
+
+/// Options of 'test'.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Test {
+    #[command(flatten)]
+    pub(crate) more: Resumed,
+    /// Only these workloads: names of the catalogue or the matrix, files or folders. Without a matrix file they run on a lab, or on the
+    /// node groups of --kubeconfig
+    #[arg(long, value_delimiter = ',', value_name = "NAME|PATH")]
+    pub(crate) workloads: Vec<String>,
 }
 
 /// How a run behaves.
@@ -467,6 +478,14 @@ pub(crate) enum WorkloadCommand {
         /// Where to write NAME.yaml; paths of --from are relative to it
         #[arg(long, default_value = "", hide_default_value = true, value_name = "DIR")]
         folder: Utf8PathBuf,
+    },
+    /// Run workloads: the same as 'amiproof test --workloads'
+    Test {
+        /// Names of the catalogue or the matrix, files or folders
+        #[arg(required = true, value_name = "NAME|PATH")]
+        workloads: Vec<String>,
+        #[command(flatten)]
+        more: Box<Resumed>,
     },
     /// List every image that a run pulls, for a mirror
     Images {

@@ -26,6 +26,8 @@ pub(crate) struct Inputs {
     pub(crate) waivers: Vec<Waiver>,
     /// The workloads of the catalogue and of the user's folders.
     pub(crate) workloads: Vec<Workload>,
+    /// Whether nothing but these workloads is wanted.
+    pub(crate) only_workloads: bool,
     /// What is legal, but probably not meant.
     pub(crate) warnings: Vec<Problem>,
 }
@@ -46,6 +48,18 @@ pub(crate) fn read(file: &Utf8Path, output: &Output) -> Result<Inputs, Failure> 
     Ok(inputs)
 }
 
+/// A matrix that is no file, with the whole catalogue; `shown` is what problems call it.
+pub(crate) fn without_file(shown: &str, text: &str) -> Result<Inputs, Failure> {
+    let resolved = resolve(shown, text.as_bytes(), &Disk::at(Utf8Path::new("")), amiproof_suites::SUITES);
+    let resolved = resolved.map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Failure::error(lines.join("\n"), "this is a defect of amiproof; write a matrix with `amiproof init` instead")
+    })?;
+    let workloads = catalogue()?.to_vec();
+    let (matrix, waivers, warnings) = (resolved.matrix, resolved.waivers, resolved.warnings);
+    Ok(Inputs { matrix, waivers, workloads, only_workloads: false, warnings })
+}
+
 /// Reads everything, or says all that is wrong.
 pub(crate) fn problems(file: &Utf8Path) -> Result<Inputs, Vec<Problem>> {
     let disk = Disk { root: file.parent().map(Utf8Path::to_owned).unwrap_or_default() };
@@ -62,7 +76,8 @@ pub(crate) fn problems(file: &Utf8Path) -> Result<Inputs, Vec<Problem>> {
         workloads.extend(catalogue.iter().cloned());
     }
     workloads.extend(resolved.own_workloads);
-    Ok(Inputs { matrix: resolved.matrix, waivers: resolved.waivers, workloads, warnings: resolved.warnings })
+    let (matrix, waivers, warnings) = (resolved.matrix, resolved.waivers, resolved.warnings);
+    Ok(Inputs { matrix, waivers, workloads, only_workloads: false, warnings })
 }
 
 /// The AWS region of the matrix.
@@ -105,14 +120,13 @@ pub(crate) fn narrowed(matrix: &Matrix, names: &[String]) -> Result<Matrix, Fail
     Ok(narrowed)
 }
 
-/// The workloads that a user names on the command line: names of the catalogue, workload files, and folders of them.
-pub(crate) fn named_workloads(names: &[String]) -> Result<Vec<Workload>, Failure> {
-    let catalogue = catalogue()?;
+/// The workloads that a user names on the command line: names of those that are known, workload files, and folders of them.
+pub(crate) fn named_workloads(names: &[String], known: &[Workload]) -> Result<Vec<Workload>, Failure> {
     let mut workloads: Vec<Workload> = Vec::new();
     for name in names {
-        let found = match catalogue.iter().find(|workload| workload.name == *name) {
+        let found = match known.iter().find(|workload| workload.name == *name) {
             Some(workload) => vec![workload.clone()],
-            None => on_disk(name, catalogue)?,
+            None => on_disk(name, known)?,
         };
         for workload in found {
             if workloads.iter().all(|known| known.name != workload.name) {
@@ -129,7 +143,7 @@ pub(crate) fn catalogue() -> Result<&'static [Workload], Failure> {
 }
 
 /// `my-app` stands for the folder or file of that name, or for `my-app.yaml`.
-fn on_disk(name: &str, catalogue: &[Workload]) -> Result<Vec<Workload>, Failure> {
+fn on_disk(name: &str, known: &[Workload]) -> Result<Vec<Workload>, Failure> {
     let path = Utf8PathBuf::from(name);
     let with_ending = Utf8PathBuf::from(format!("{name}.yaml"));
     let files = if path.is_dir() {
@@ -139,10 +153,10 @@ fn on_disk(name: &str, catalogue: &[Workload]) -> Result<Vec<Workload>, Failure>
     } else if with_ending.is_file() {
         vec![with_ending]
     } else {
-        let names: Vec<&str> = catalogue.iter().map(|workload| workload.name.as_str()).collect();
+        let names: Vec<&str> = known.iter().map(|workload| workload.name.as_str()).collect();
         return Err(Failure::usage(
             format!("there is no workload '{name}', no folder {name} and no file {with_ending}"),
-            format!("`amiproof workload new {name}` writes one; the catalogue has {}", names.join(", ")),
+            format!("`amiproof workload new {name}` writes one; these are there: {}", names.join(", ")),
         ));
     };
     if files.is_empty() {

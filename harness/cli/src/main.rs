@@ -36,5 +36,7 @@ fn names_aws(matches: &ArgMatches) -> bool {
         command.try_contains_id(id).is_ok_and(|there| there)
             && command.value_source(id) == Some(ValueSource::CommandLine)
     };
-    matches.subcommand().is_some_and(|(_, command)| ["profile", "endpoint_url"].iter().any(|id| said(command, id)))
+    matches.subcommand().is_some_and(|(_, command)| {
+        ["profile", "endpoint_url"].iter().any(|id| said(command, id)) || names_aws(command)
+    })
 }

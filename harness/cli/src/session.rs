@@ -2,6 +2,7 @@
 
 use amiproof_core::aws::{Clients, Settings};
 use amiproof_core::cluster::Access;
+use amiproof_core::cluster::groups::{self, Group};
 use amiproof_core::pace::Pace;
 use amiproof_core::run::event::chain;
 use amiproof_lab::scenario::Scenario;
@@ -68,12 +69,7 @@ impl Connection {
         region: Option<&str>,
         aws: bool,
     ) -> Result<Self, Failure> {
-        let Some(path) = &given.kubeconfig else {
-            return Err(Failure::usage("which cluster?", "name its kubeconfig with --kubeconfig"));
-        };
-        let access = Access::kubeconfig(path, given.context.as_deref()).await.map_err(|error| {
-            Failure::usage(chain(&error), format!("does `kubectl --kubeconfig {path} get nodes` work?"))
-        })?;
+        let access = access(given).await?;
         let scale = amiproof_core::endpoint::lab_behind(&access).await;
         let pace = scale.map_or(Pace::REAL, Pace::faster);
         let clients = if aws {
@@ -122,6 +118,21 @@ impl Connection {
             lab.stop().await;
         }
     }
+}
+
+/// The node groups of the cluster of a kubeconfig.
+pub(crate) async fn groups(given: &Given) -> Result<Vec<Group>, Failure> {
+    let access = access(given).await?;
+    groups::of_cluster(&access).await.map_err(|error| Failure::error(chain(&error), ""))
+}
+
+async fn access(given: &Given) -> Result<Access, Failure> {
+    let Some(path) = &given.kubeconfig else {
+        return Err(Failure::usage("which cluster?", "name its kubeconfig with --kubeconfig"));
+    };
+    Access::kubeconfig(path, given.context.as_deref())
+        .await
+        .map_err(|error| Failure::usage(chain(&error), format!("does `kubectl --kubeconfig {path} get nodes` work?")))
 }
 
 /// A scenario by file or by the name of a built-in one; nothing goes wrong without.

@@ -13,6 +13,7 @@ mod report;
 mod run;
 mod schema;
 mod sweep;
+mod test;
 mod waiver;
 mod workload;
 
@@ -31,8 +32,8 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Check(args) => check::run(&args, output),
         Command::Plan(args) => plan::run(&args, output),
         Command::Apply(args) => run::fresh(global, &args, Goal::Apply, output),
-        Command::Test(args) => run::resumed(global, &args, Goal::Test, output),
-        Command::Scan(args) => run::resumed(global, &args, Goal::Scan, output),
+        Command::Test(args) => test::run(global, &args.more, &args.workloads, output),
+        Command::Scan(args) => run::scan(global, &args, output),
         Command::Run(args) => run::fresh(global, &args, Goal::All, output),
         Command::Nightly(args) => run::fresh(global, &args, Goal::Nightly, output),
         Command::Report(args) => report::run(global, &args, output),
@@ -41,7 +42,7 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Compare(args) => compare::run(global, &args, output),
         Command::Destroy(args) => destroy::run(global, &args, output),
         Command::Sweep(args) => sweep::run(&args, output),
-        Command::Workload(args) => workload::run(&args, output),
+        Command::Workload(args) => workload::run(global, &args, output),
         Command::Controls(args) => controls::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),
         Command::Lab(args) => lab::run(&args, output),

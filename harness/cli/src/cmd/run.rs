@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use amiproof_core::check::Check;
+use amiproof_core::check::{Body, Check};
 use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_core::ledger::{ByKubeconfig, Header, Ledger};
 use amiproof_core::run::{Plan, Steps, Stop, Tools};
@@ -48,8 +48,8 @@ pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) ->
     super::runtime()?.block_on(conduct(global, place, asked, folder, steps, goal, output))
 }
 
-/// More of a run that is there; or a run of its own on nodes that are there.
-pub(crate) fn resumed(global: &Global, args: &Resumed, goal: Goal, output: &Output) -> Result<ExitCode, Failure> {
+/// Scans of a run that is there, or of nodes that are there.
+pub(crate) fn scan(global: &Global, args: &Resumed, output: &Output) -> Result<ExitCode, Failure> {
     if args.target.lab {
         return Err(Failure::usage(
             "a lab inside this process is empty: there is nothing to continue",
@@ -57,12 +57,30 @@ pub(crate) fn resumed(global: &Global, args: &Resumed, goal: Goal, output: &Outp
         ));
     }
     let inputs = files::read(&args.selection.file, output)?;
+    resumed(global, args, inputs, Goal::Scan, output)
+}
+
+/// More of a run that is there; or a run of its own on nodes that are there. In a lab inside this process nothing is: its nodes are made,
+/// and go with it.
+pub(crate) fn resumed(
+    global: &Global,
+    args: &Resumed,
+    inputs: Inputs,
+    goal: Goal,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
     let asked = Asked::new(inputs, &args.selection, &args.conduct)?;
     if asked.checks.is_empty() {
         return nothing_selected(output);
     }
     let place = Place { target: &args.target, given: &args.given };
     place.check(&asked.matrix)?;
+    let steps = Steps { test: goal == Goal::Test, scan: goal == Goal::Scan, ..STEPS_NONE };
+    if args.target.lab {
+        let folder = RunDir::create(&global.dir, args.run.as_deref())?;
+        let steps = Steps { provision: true, teardown: true, ..steps };
+        return super::runtime()?.block_on(conduct(global, place, asked, folder, steps, goal, output));
+    }
     let nothing_was_made = asked.matrix.variants.iter().all(|variant| variant.made().is_none());
     let is_there = args.run.as_deref().is_some_and(|run| RunDir::open(&global.dir, Some(run)).is_ok());
     let folder = match args.run.as_deref() {
@@ -70,7 +88,7 @@ pub(crate) fn resumed(global: &Global, args: &Resumed, goal: Goal, output: &Outp
         run => RunDir::open(&global.dir, run)?,
     };
     // What stays of a run on nodes that are there is only its report.
-    let steps = Steps { test: goal == Goal::Test, scan: goal == Goal::Scan, teardown: nothing_was_made, ..STEPS_NONE };
+    let steps = Steps { teardown: nothing_was_made, ..steps };
     super::runtime()?.block_on(conduct(global, place, asked, folder, steps, goal, output))
 }
 
@@ -134,10 +152,15 @@ impl Asked {
             matrix.scans.kube_bench.nodes = ScannedNodes::All;
         }
         let wanted = |check: &Check| {
+            if inputs.only_workloads && !matches!(check.body, Body::Workload(_)) {
+                return false;
+            }
             let prefixes = &selection.checks;
             let named =
                 prefixes.is_empty() || prefixes.iter().any(|prefix| check.id.as_str().starts_with(prefix.as_str()));
-            named && matrix.suites.selects(&check.id, check.opt_in && !is_named(check, prefixes))
+            named
+                && (inputs.only_workloads
+                    || matrix.suites.selects(&check.id, check.opt_in && !is_named(check, prefixes)))
         };
         let checks = files::checks(&inputs.workloads)?.into_iter().filter(wanted).collect();
         let base = selection.file.parent().map(ToOwned::to_owned).unwrap_or_default();

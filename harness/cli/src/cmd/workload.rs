@@ -1,4 +1,4 @@
-//! `amiproof workload`: what the catalogue holds, a workload as it is really applied, new ones, and the images of all.
+//! `amiproof workload`: what the catalogue holds, a workload as it is really applied, new ones, their test, and the images of all.
 
 use amiproof_core::workload::inject::{Injection, Nodes, inject};
 use amiproof_core::workload::variables::IMDS_EXPECTED;
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 mod images;
 mod new;
 
-use crate::args::{self, WorkloadCommand};
+use crate::args::{self, Global, WorkloadCommand};
 use crate::files;
 use crate::output::{Failure, Output};
 
-/// Lists or renders.
-pub(crate) fn run(args: &args::Workload, output: &Output) -> Result<ExitCode, Failure> {
+/// Lists, writes, tests or renders.
+pub(crate) fn run(global: &Global, args: &args::Workload, output: &Output) -> Result<ExitCode, Failure> {
     let catalogue = files::catalogue()?;
     match &args.command {
         WorkloadCommand::List => {
@@ -35,12 +35,14 @@ pub(crate) fn run(args: &args::Workload, output: &Output) -> Result<ExitCode, Fa
             output.data(lines.join("\n"));
         }
         WorkloadCommand::New { name, from, folder } => return new::run(name, from.as_deref(), folder, output),
+        WorkloadCommand::Test { workloads, more } => return super::test::run(global, more, workloads, output),
         WorkloadCommand::Images { workloads, image_registry, output: form } => {
-            let chosen = if workloads.is_empty() { catalogue.to_vec() } else { files::named_workloads(workloads)? };
+            let chosen =
+                if workloads.is_empty() { catalogue.to_vec() } else { files::named_workloads(workloads, catalogue)? };
             return images::run(&chosen, image_registry.as_deref(), *form, output);
         }
         WorkloadCommand::Render { name, node_group, image_registry } => {
-            let workloads = files::named_workloads(std::slice::from_ref(name))?;
+            let workloads = files::named_workloads(std::slice::from_ref(name), catalogue)?;
             let lists = workloads.iter().map(|workload| render(workload, node_group, image_registry.as_deref()));
             let lists = lists.collect::<Result<Vec<Value>, Failure>>()?;
             let items: Vec<&Value> =

@@ -7,6 +7,7 @@ mod disruptive;
 mod given;
 mod import;
 mod living;
+mod own;
 mod process;
 mod scans;
 mod scenarios;

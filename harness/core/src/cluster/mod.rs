@@ -6,6 +6,7 @@
 pub mod addons;
 mod bearer;
 pub mod fit;
+pub mod groups;
 pub mod kubelet_api;
 pub mod kubelet_path;
 pub mod namespace;

@@ -45,9 +45,11 @@ pub(crate) fn run(name: &str, from: Option<&str>, folder: &Utf8Path, output: &Ou
         _ => cannot("write", &path, &error),
     })?;
     std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|error| cannot("write", &path, &error))?;
+    let test = format!("amiproof workload test {}", path.with_extension(""));
     output.note(format_args!(
-        "wrote {path}\n\nnext: say in it what must become true, then `amiproof workload test {path} --lab` to see it run without a \
-         cluster"
+        "wrote {path}\n\nnext: say in it what must become true, then\n  \
+         {test} --lab                        on an emulated cluster\n  \
+         {test} --kubeconfig ~/.kube/config  on the node groups of your own"
     ));
     Ok(ExitCode::Passed)
 }
