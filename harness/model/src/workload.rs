@@ -24,6 +24,8 @@ pub struct Workload {
     pub expect: Vec<Expectation>,
     /// The objects, in file order, as the file writes them.
     pub objects: Vec<serde_json::Value>,
+    /// Where each of the objects stands, as `file:line:column`.
+    pub origins: Vec<String>,
 }
 
 /// What a cluster must have for a workload to make sense; without it the check is not applicable.

@@ -210,6 +210,7 @@ impl Asked {
             timeout: timeout?,
             expect,
             objects: objects.iter().map(Object::to_json).collect(),
+            origins: objects.iter().map(|object| object.origin.clone()).collect(),
         })
     }
 

@@ -41,7 +41,7 @@ fn latest(home: &Path) -> Report {
 /// Which workload came to what on which variant.
 fn outcomes(report: &Report) -> Vec<(String, String, String)> {
     let line = |result: &amiproof_model::report::CheckResult| {
-        (result.subject.to_string(), result.check.to_string(), result.outcome.word().to_owned())
+        (result.subject.as_str().to_owned(), result.check.to_string(), result.outcome.word().to_owned())
     };
     let mut lines: Vec<_> = report.results.iter().map(line).collect();
     lines.sort();
@@ -110,7 +110,7 @@ fn the_commands_of_the_readme_work_as_they_stand_there() {
 const WRONG: [(&str, &str, &str); 4] = [
     ("headless", "HEADER", ".yaml:1:1: no header says what this workload is"),
     ("two-names", "metadata: {name: a, name: b}", ".yaml:3:21: the key 'name' is there twice"),
-    ("two-headers", "---\nHEADER", ".yaml:14:1: a second header starts here"),
+    ("two-headers", "---\nHEADER", ".yaml:15:1: a second header starts here"),
     ("unknown", "- happy: pod/a", ".yaml:7:7: spec.expect[0]: unknown key 'happy'"),
 ];
 
@@ -156,7 +156,7 @@ fn what_the_api_server_rejects_is_an_error_and_what_never_starts_a_failure() {
         std::fs::write(home.path().join(format!("{name}.yaml")), text).unwrap();
     };
     workload("rejected", "public.ecr.aws/docker/library/busybox:1.36.1", "other");
-    workload("imageless", "public.ecr.aws/docker/library/no-such-image:1", "app");
+    workload("imageless", "registry.invalid/no-such-image:1", "app");
     let tested = |name: &str| {
         let done = ended(at(home.path(), "amiproof").args(["workload", "test", name, "--lab", "--variants", "stock"]));
         let report = latest(home.path());

@@ -18,5 +18,5 @@ mod run;
 mod stage;
 pub mod variables;
 
-pub(crate) use self::run::ground;
+pub(crate) use self::room::ground;
 pub use self::run::run;

@@ -1,14 +1,17 @@
-//! How many more pods a node takes.
+//! How many more pods a node takes, and how many of those a workload may have.
 
 use std::collections::BTreeMap;
 
 use amiproof_model::selector::NodeSelector;
+use amiproof_model::workload::Workload;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
+use super::demand::{self, Ground};
 use crate::check::CheckError;
 use crate::cluster::{Access, nodes};
+use crate::context::{Context, Peers};
 use crate::wait::pods;
 
 /// Places that are left to others: the workload's own clients, and pods that start meanwhile.
@@ -39,6 +42,26 @@ pub(crate) async fn of_nodes(access: &Access, selector: &NodeSelector) -> Result
 /// When the API server refuses.
 pub(super) async fn on_one_node(access: &Access, selector: &NodeSelector) -> Result<usize, CheckError> {
     Ok(of_nodes(access, selector).await?.one)
+}
+
+/// How many of `left` pods a workload may have by the places that its check was given.
+pub(super) fn within_share(context: &Context, workload: &Workload, left: usize) -> usize {
+    let Some(places) = context.pods.places() else { return left };
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let ground = Ground { fill: count(left), ..ground(context) };
+    demand::fill(workload, &ground, places) as usize
+}
+
+/// What decides how many pods a workload has, as far as the nodes are known now.
+pub(crate) fn ground(context: &Context) -> Ground {
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let peer_nodes = match &*context.peers.borrow() {
+        Peers::Ready(nodes) => Some(count(nodes.len())),
+        // They are not there yet; the variant's own number is the best guess.
+        Peers::Pending => Some(count(context.nodes.len())),
+        Peers::Never(_) | Peers::None => None,
+    };
+    Ground { own_nodes: count(context.nodes.len()), peer_nodes, fill: 0 }
 }
 
 /// How many more pods each node takes.

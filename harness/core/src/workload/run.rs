@@ -19,7 +19,6 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::change::Change;
-use super::demand::{self, Ground};
 use super::inject::{Injection, Nodes, fits_itself, inject, pod_template};
 use super::judge::{Ended, decide};
 use super::late::Late;
@@ -139,6 +138,8 @@ struct Run {
     namespace: String,
     places: Places,
     objects: Vec<Value>,
+    /// Where each of them stands.
+    origins: Vec<String>,
     pace: Pace,
 }
 
@@ -176,7 +177,7 @@ impl Run {
         let room = match workload.objects.iter().any(fits_itself) {
             true => {
                 let left = room::on_one_node(&context.cluster, &context.selector).await?;
-                Some(within_share(context, workload, left))
+                Some(room::within_share(context, workload, left))
             }
             false => None,
         };
@@ -201,7 +202,8 @@ impl Run {
                 format!("the nodes have no label {WINDOWS_BUILD_LABEL} of a build with base images of its own");
             return Err(CheckError::Undecided(format!("cannot tell which Windows images run: {reason}")));
         }
-        Ok(Self { access: context.cluster.clone(), namespace, places, objects, pace: context.pace })
+        let origins = workload.origins.clone();
+        Ok(Self { access: context.cluster.clone(), namespace, places, objects, origins, pace: context.pace })
     }
 
     async fn until_ended(mut self, conditions: Vec<Condition>, timeout: Duration) -> Result<Decision, CheckError> {
@@ -312,8 +314,10 @@ impl Run {
     async fn apply(&self, object: &Value) -> Result<Vec<Variable>, CheckError> {
         let applied = objects::apply(&self.access, Some(&self.namespace), object).await;
         let [kind, name] = [&object["kind"], &object["metadata"]["name"]].map(|text| text.as_str().unwrap_or_default());
-        let applied =
-            applied.map_err(|error| CheckError::api(format!("applying {kind} {name} of the workload"), error))?;
+        let same = |other: &Value| ["/kind", "/metadata/name"].iter().all(|at| other.pointer(at) == object.pointer(at));
+        let origin = self.objects.iter().position(same).and_then(|index| self.origins.get(index));
+        let origin = origin.map_or_else(|| "the workload".to_owned(), |at| format!("the workload ({at})"));
+        let applied = applied.map_err(|error| CheckError::api(format!("applying {kind} {name} of {origin}"), error))?;
         Ok(variables::of_service(kind, name, &applied.data))
     }
 
@@ -367,26 +371,6 @@ impl Run {
         let lists = watch::follow(api, watcher::Config::default());
         lists.map(move |list| list.map(change).map_err(Lost::Watch)).boxed()
     }
-}
-
-/// How many of `left` pods a workload may have by the places that its check was given.
-fn within_share(context: &Context, workload: &Workload, left: usize) -> usize {
-    let Some(places) = context.pods.places() else { return left };
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let ground = Ground { fill: count(left), ..ground(context) };
-    demand::fill(workload, &ground, places) as usize
-}
-
-/// What decides how many pods a workload has, as far as the nodes are known now.
-pub(crate) fn ground(context: &Context) -> Ground {
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let peer_nodes = match &*context.peers.borrow() {
-        Peers::Ready(nodes) => Some(count(nodes.len())),
-        // They are not there yet; the variant's own number is the best guess.
-        Peers::Pending => Some(count(context.nodes.len())),
-        Peers::Never(_) | Peers::None => None,
-    };
-    Ground { own_nodes: count(context.nodes.len()), peer_nodes, fill: 0 }
 }
 
 /// The nodes of a variant as pods are pinned to them, with the taints that their owner put on them.

@@ -8,6 +8,8 @@ use crate::yaml::{Node, Value};
 /// An object with what identifies it.
 pub(super) struct Object<'a> {
     pub(super) node: &'a Node,
+    /// `file:line:column` of its document.
+    pub(super) origin: String,
     owner: Owner,
     /// The API group without the version; empty for the core group.
     group: &'a str,
@@ -108,7 +110,8 @@ pub(super) fn read<'a>(asked: &mut Asked, node: &'a Node, owner: Owner) -> Optio
     check_name(asked, node, name);
     check_placement(asked, node);
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    Some(Object { node, owner, group, kind, name })
+    let origin = format!("{}:{}:{}", asked.file, node.place.line, node.place.column);
+    Some(Object { node, origin, owner, group, kind, name })
 }
 
 fn check_scope(asked: &mut Asked, node: &Node, kind: &str, owner: Owner) {
