@@ -90,7 +90,7 @@ fn a_cluster_by_kubeconfig_is_tested_and_scanned_without_one_aws_call() {
     assert!(report.cleanup.created > 8 && report.cleanup.created == report.cleanup.gone, "{:?}", report.cleanup);
     for result in &report.results {
         let check = result.check.as_str();
-        let only_aws = ["node/expected-ami", "os-cis/inspector"].contains(&check);
+        let only_aws = ["node/expected-ami", "node/newest-ami", "os-cis/inspector"].contains(&check);
         let word = result.outcome.word();
         assert_eq!(
             only_aws,

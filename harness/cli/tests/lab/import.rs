@@ -243,9 +243,11 @@ fn two_hundred_megabytes_of_arf_are_imported_in_less_than_256_megabytes_of_memor
     };
     assert_eq!(status.code(), Some(0));
     let report = report_of(folder.path());
-    let failed = report.results.iter().filter(|result| result.outcome.word() == "fail").count();
-    let passed = report.results.iter().filter(|result| result.outcome.word() == "pass").count();
-    assert_eq!((passed, failed), (200, 100));
+    let with = |word: &str| {
+        let rules = report.results.iter().filter(|result| result.check.suite() != "gate");
+        rules.filter(|result| result.outcome.word() == word).count()
+    };
+    assert_eq!((with("pass"), with("fail")), (200, 100));
     if cfg!(target_os = "linux") {
         eprintln!("peak memory {} MiB in {:?}", peak / 1024, started.elapsed());
         assert!(peak > 0 && peak < 256 * 1024, "the import had {} MiB", peak / 1024);

@@ -120,7 +120,12 @@ fn a_node_that_never_joins_is_an_error_of_its_variant_alone() {
         let mine = report.results.iter().filter(|result| result.subject == Subject::Variant(name.parse().unwrap()));
         mine.filter(|result| result.check.suite() == suite).map(|result| result.disposition.clone()).collect::<Vec<_>>()
     };
-    assert!(of("eks-al2023", "workload").iter().all(|disposition| *disposition == Disposition::Passed));
+    let healthy = of("eks-al2023", "workload");
+    assert!(healthy.iter().filter(|disposition| **disposition == Disposition::Passed).count() > 20, "{healthy:?}");
+    assert!(
+        healthy.iter().all(|disposition| matches!(disposition, Disposition::Passed | Disposition::NotApplicable)),
+        "{healthy:?}"
+    );
     assert!(
         !of("al2023-never-joins", "workload").contains(&Disposition::Passed),
         "nothing that was not asked is green"

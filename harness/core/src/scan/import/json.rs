@@ -54,7 +54,8 @@ impl<'de> Deserialize<'de> for Text {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
-                let end = text.floor_char_boundary(MOST_TEXT + 1);
+                // One whole character more than is kept, so that what is clipped can be told from what just fits.
+                let end = text.floor_char_boundary(MOST_TEXT + char::MAX.len_utf8());
                 Ok(Text(clip(text[..end].to_owned(), MOST_TEXT)))
             }
         }
