@@ -276,42 +276,25 @@ fn kube_bench_benchmark(named: &str, target: &Target) -> Result<Benchmark, Impor
 impl Import {
     fn add_kube_bench(&mut self, subject: Subject, benchmark: &Benchmark, target: &Target, rows: Vec<ScanRow>) {
         self.suites = vec!["kube-bench"];
-        let mut worst: Vec<ScanRow> = Vec::new();
-        let mut doubled = BTreeSet::new();
-        for mut row in rows {
-            if let Some(copy) = &target.copy {
-                let text = "imported from a file".to_owned();
-                row.decision.evidence.push(Evidence {
-                    name: "kube-bench output".to_owned(),
-                    text,
-                    file: Some(copy.clone()),
-                });
-            }
-            match worst.iter_mut().find(|known| known.check == row.check) {
-                Some(known) => {
-                    doubled.insert(row.check.to_string());
-                    if badness(&row.decision.verdict) > badness(&known.decision.verdict) {
-                        *known = row;
-                    }
-                }
-                None => worst.push(row),
-            }
-        }
-        let mut note = "imported".to_owned();
-        if !doubled.is_empty() {
-            note = format!("{note}; {} controls are answered more than once: the worst answer counts", doubled.len());
-        }
+        let rows = rows.into_iter().map(|mut row| {
+            row.decision.evidence.extend(target.copy.as_ref().map(|copy| Evidence {
+                name: "kube-bench output".to_owned(),
+                text: "imported from a file".to_owned(),
+                file: Some(copy.clone()),
+            }));
+            (subject.clone(), row)
+        });
+        self.rows.extend(rows);
         self.scans.push(ScanRecord {
-            subject: subject.clone(),
+            subject,
             suite: "kube-bench".to_owned(),
             scanner: kube_bench::rows::SCANNER.to_owned(),
             scanner_version: None,
             benchmark: Some(benchmark.clone()),
             level: target.level,
             expected: None,
-            note,
+            note: "imported".to_owned(),
         });
-        self.rows.extend(worst.into_iter().map(|row| (subject.clone(), row)));
     }
 }
 
