@@ -351,8 +351,10 @@ fn junit_of_real_tools_becomes_rows() {
         eprintln!("skipped: {python} has no junitparser or no pytest");
         return;
     }
-    assert_eq!(import(folder.path(), &["auto", "junitparser.xml", "--variant", "al2023-l1"]).status.code(), Some(1));
-    assert_eq!(import(folder.path(), &["auto", "pytest.xml"]).status.code(), Some(1));
+    for arguments in [&["auto", "junitparser.xml", "--variant", "al2023-l1"][..], &["auto", "pytest.xml"]] {
+        let imported = import(folder.path(), arguments);
+        assert_eq!(imported.status.code(), Some(1), "{arguments:?}: {}", String::from_utf8_lossy(&imported.stderr));
+    }
     let report = report_of(folder.path());
     let said = |scanner: &str| -> Vec<String> {
         let of = |result: &&CheckResult| result.scanner.as_deref() == Some(scanner);
