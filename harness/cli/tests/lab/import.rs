@@ -315,6 +315,7 @@ fn files_that_mean_harm_are_refused_and_leave_the_report_as_it_was() {
 /// What junitparser writes, and what pytest writes about two tests of its own.
 const WRITERS: &str = r"
 import pathlib, subprocess, sys
+import pytest
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 folder = pathlib.Path(sys.argv[1])
 suite = TestSuite('sonobuoy')

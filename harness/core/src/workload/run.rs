@@ -292,6 +292,9 @@ impl Run {
         let target = act.target();
         if matches!(act, Act::Evict(_)) {
             let api: Api<Pod> = Api::namespaced(self.access.client(), &self.namespace);
+            // Asked for, since the watch of pods may be behind the one that ended the stage before.
+            let pods = api.list(&ListParams::default()).await;
+            view.observed.pods = pods.map_err(|error| CheckError::api("listing the pods to evict", error))?.items;
             let evictions = evict::evict(api, &pods::of(target, &view.observed), self.pace);
             view.changes.push(evictions.map(|state| state.map(Change::Evictions).map_err(Lost::Act)).boxed());
             return Ok(());
