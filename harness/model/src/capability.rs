@@ -14,6 +14,9 @@ pub enum Capability {
     ImagePull,
     /// Packets pass between pods on different nodes: forwarding, rp_filter, the FORWARD chain.
     PodNetwork,
+    /// Packets pass between two pods of one node: through the host's FORWARD chain where the CNI routes (the VPC CNI), below it where
+    /// pods hang on a bridge.
+    SameNodeNetwork,
     /// A pod resolves a Service's name: UDP and TCP 53 to CoreDNS.
     ClusterDns,
     /// A Service's virtual address leads to its pods: kube-proxy's rules are there and not shadowed.
@@ -62,9 +65,10 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::ImagePull,
         Self::PodNetwork,
+        Self::SameNodeNetwork,
         Self::ClusterDns,
         Self::ServiceVip,
         Self::NetworkPolicy,
@@ -94,6 +98,7 @@ impl Capability {
         match self {
             Self::ImagePull => "image-pull",
             Self::PodNetwork => "pod-network",
+            Self::SameNodeNetwork => "same-node-network",
             Self::ClusterDns => "cluster-dns",
             Self::ServiceVip => "service-vip",
             Self::NetworkPolicy => "network-policy",

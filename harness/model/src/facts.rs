@@ -34,10 +34,12 @@ pub fn of_capability(capability: Capability) -> Vec<&'static str> {
     use Capability::{
         ApiServer, ClusterDns, DaemonSet, Egress, ExecFromVolume, HostNetwork, HostPath, ImagePull, Inotify,
         InstanceMetadata, KubeletApi, LogFiles, NetworkPolicy, NodePort, NonRoot, PersistentVolume, PodIdentity,
-        PodNetwork, Privileged, Probes, ReadOnlyRoot, RunAsJob, ServiceVip, UserNamespaces,
+        PodNetwork, Privileged, Probes, ReadOnlyRoot, RunAsJob, SameNodeNetwork, ServiceVip, UserNamespaces,
     };
     let groups: &[&[&'static str]] = match capability {
-        PodNetwork | ClusterDns | ServiceVip | NetworkPolicy => &[&FORWARDING, &["modules.loaded", "modules.blocked"]],
+        PodNetwork | SameNodeNetwork | ClusterDns | ServiceVip | NetworkPolicy => {
+            &[&FORWARDING, &["modules.loaded", "modules.blocked"]]
+        }
         Egress | ApiServer => &[&FORWARDING, &OUTPUT],
         InstanceMetadata => &[&FORWARDING, &OUTPUT],
         HostNetwork | PodIdentity => &[&INPUT, &FORWARDING],

@@ -30,7 +30,7 @@ pub struct Workload {
 
 /// What a cluster must have for a workload to make sense; without it the check is not applicable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Need {
     /// A CSI driver of this name (`ebs.csi.aws.com`).
     CsiDriver(String),
@@ -47,6 +47,15 @@ pub enum Need {
     /// The metrics API (metrics-server) with figures of the variant's nodes. Without the API the check is not applicable; an API
     /// that has no figures of a node leaves it not evaluated, for a closed kubelet port is for the suite `kubelet-path` to find.
     NodeMetrics,
+    /// Something that only a pod can find out: a Job of this workload that runs before everything else, best on a node of the
+    /// reference. Where it ends with another exit code than 0 on a node that is not hardened, the check is not applicable; on the
+    /// variant's own hardened node nothing can be said, for the hardening may be why.
+    Holds {
+        /// `job/way-out`.
+        job: String,
+        /// Why the workload makes no sense here, as a clause: `the cluster's network has no way out`.
+        otherwise: String,
+    },
 }
 
 /// What a kubelet says in its node's status that its container runtime can do.

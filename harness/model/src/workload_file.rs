@@ -205,7 +205,7 @@ impl Asked {
             name: name?,
             title: title?,
             exercises: exercises.into_iter().map(|capability| capability.word().to_owned()).collect(),
-            needs: spec.needs.unwrap_or_default().into_iter().flatten().collect(),
+            needs: self.needs(header, spec.needs.unwrap_or_default(), objects),
             os: spec.os.unwrap_or_default(),
             timeout: timeout?,
             expect,
@@ -221,6 +221,17 @@ impl Asked {
             self.problem(header.place_of("spec.timeout"), "spec.timeout", message, format!("write {}", error.rule));
         }
         parsed.ok()
+    }
+
+    fn needs(&mut self, header: &Node, raw: List<Need>, objects: &[Object<'_>]) -> Vec<Need> {
+        for (index, need) in raw.iter().enumerate() {
+            let Some(Need::Holds { job, .. }) = need else { continue };
+            let path = format!("spec.needs[{index}].holds.job");
+            if let Err((message, mend)) = object::find(job, &["job"], objects) {
+                self.problem(header.place_of(&path), &path, message, mend);
+            }
+        }
+        raw.into_iter().flatten().collect()
     }
 
     fn expectations(&mut self, header: &Node, raw: List<Expectation>, objects: &[Object<'_>]) -> Vec<Expectation> {

@@ -9,6 +9,9 @@ use kube::ResourceExt as _;
 /// So many ends of a container, the last one not long ago, mean that it keeps crashing although it happens to run now.
 const CRASHES: i32 = 3;
 const LATELY: SignedDuration = SignedDuration::from_mins(10);
+/// So long must a container run after a crash before its being Ready counts: without a readiness probe it is Ready from its start,
+/// and one that crashes on and on is so in between.
+const STEADY: SignedDuration = SignedDuration::from_mins(1);
 
 /// How a pod does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +34,13 @@ pub(super) fn of(pod: &Pod, now: Timestamp) -> Health {
     if let Some((_, message)) = pods::pull_failure(pod).filter(|(_, message)| is_registry_answer(message)) {
         return Health::Infrastructure(format!("the registry refuses an image of pod {}: {message}", pod.name_any()));
     }
-    if let Some(why) = keeps_crashing(pod, now) {
-        return Health::Ill(why);
+    if let Some(crash) = Crash::last(pod) {
+        if crash.restarts >= CRASHES && now.duration_since(crash.at) < LATELY {
+            return Health::Ill(crash.told);
+        }
+        if pods::is_ready(pod) && now.duration_since(crash.at) < STEADY {
+            return Health::Waiting(crash.told);
+        }
     }
     if pods::is_ready(pod) {
         return Health::Well;
@@ -44,21 +52,26 @@ pub(super) fn of(pod: &Pod, now: Timestamp) -> Health {
     }
 }
 
-fn keeps_crashing(pod: &Pod, now: Timestamp) -> Option<String> {
-    pods::containers(pod).find_map(|container| {
-        let end = container.last_state.as_ref()?.terminated.as_ref()?;
-        let ended = end.finished_at.as_ref()?.0;
-        let is_crash = end.exit_code != 0 && container.restart_count >= CRASHES && now.duration_since(ended) < LATELY;
-        is_crash.then(|| {
-            format!(
-                "container {} of pod {} was restarted {} times, last after {}",
-                container.name,
-                pod.name_any(),
-                container.restart_count,
-                pods::words_of(end)
-            )
-        })
-    })
+/// The end of a container that came back since.
+struct Crash {
+    at: Timestamp,
+    restarts: i32,
+    told: String,
+}
+
+impl Crash {
+    /// The last one of any of the pod's containers.
+    fn last(pod: &Pod) -> Option<Self> {
+        let crashes = pods::containers(pod).filter_map(|container| {
+            let end = container.last_state.as_ref()?.terminated.as_ref().filter(|end| end.exit_code != 0)?;
+            let restarts = container.restart_count;
+            let times = if restarts == 1 { "once".to_owned() } else { format!("{restarts} times, last") };
+            let (name, pod, words) = (&container.name, pod.name_any(), pods::words_of(end));
+            let told = format!("container {name} of pod {pod} was restarted {times} after {words}");
+            Some(Self { at: end.finished_at.as_ref()?.0, restarts, told })
+        });
+        crashes.max_by_key(|crash| (crash.restarts >= CRASHES, crash.at))
+    }
 }
 
 /// From its creation to its Ready condition; `None` while it is not Ready.
@@ -116,6 +129,8 @@ pub(super) mod tests {
         assert_eq!(crashed("2026-11-21T11:55:00Z", 3, 1), Health::Ill(told.to_owned()));
         assert_eq!(crashed("2026-11-20T11:55:00Z", 3, 1), Health::Well);
         assert_eq!(crashed("2026-11-21T11:55:00Z", 2, 1), Health::Well);
+        let told = "container main of pod aws-node-a was restarted once after exit code 1: no metadata";
+        assert_eq!(crashed("2026-11-21T11:59:30Z", 1, 1), Health::Waiting(told.to_owned()), "it may crash again");
         assert_eq!(crashed("2026-11-21T11:55:00Z", 3, 0), Health::Well, "it ended because it was asked to");
     }
 

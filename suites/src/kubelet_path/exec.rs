@@ -1,6 +1,6 @@
 //! `kubelet-path/exec`: a command can be run in a pod.
 
-use amiproof_core::check::{Scope, linux_only};
+use amiproof_core::check::{Scope, always};
 use amiproof_core::cluster::kubelet_path::{PathError, Through};
 use amiproof_model::report::Phase;
 use futures::FutureExt as _;
@@ -15,12 +15,18 @@ pub const CHECK: Definition = Definition {
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(ATTEMPT),
-    applies: linux_only,
-    work: Work::Question(|context| ask(context, "exec", |through| run(through).boxed()).boxed()),
+    applies: always,
+    work: Work::Question(|context| match context.variant.family.is_linux() {
+        true => ask(context, "exec", |through| run(through, &["cat", "/tmp/www/index.html"]).boxed()).boxed(),
+        false => ask(context, "exec", |through| run(through, &["cmd.exe", "/S", "/C", ON_WINDOWS]).boxed()).boxed(),
+    }),
 };
 
-async fn run(through: Through<'_>) -> Result<String, PathError> {
-    let executed = through.exec(&["cat", "/tmp/www/index.html"]).await?;
+/// Says what the pod says.
+const ON_WINDOWS: &str = "echo amiproof was here";
+
+async fn run(through: Through<'_>, command: &[&str]) -> Result<String, PathError> {
+    let executed = through.exec(command).await?;
     match executed.failure {
         None => Ok(executed.stdout),
         Some(failure) => Err(PathError::Broken(format!("{failure}: {}", executed.stderr.trim()))),

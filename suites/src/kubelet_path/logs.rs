@@ -1,6 +1,6 @@
 //! `kubelet-path/logs`: the log of a pod can be read.
 
-use amiproof_core::check::{Scope, linux_only};
+use amiproof_core::check::{Scope, always};
 use amiproof_core::cluster::kubelet_path::{PathError, Through};
 use amiproof_model::report::Phase;
 use futures::FutureExt as _;
@@ -15,7 +15,7 @@ pub const CHECK: Definition = Definition {
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(ATTEMPT),
-    applies: linux_only,
+    applies: always,
     work: Work::Question(|context| ask(context, "logs", |through| read(through).boxed()).boxed()),
 };
 

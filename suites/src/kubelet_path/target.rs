@@ -5,7 +5,7 @@ use std::time::Duration;
 use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::cluster::kubelet_path::{PathError, Through};
 use amiproof_core::cluster::stay::{self, Stay};
-use amiproof_core::cluster::{objects, watch};
+use amiproof_core::cluster::{nodes, objects, watch};
 use amiproof_core::context::Context;
 use amiproof_core::wait::{Condition, Kind, Observed, Progress, Target};
 use amiproof_core::workload::evidence::evidence;
@@ -32,8 +32,14 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// For the pod to be Ready; that says nothing about the kubelet's port.
 const READY: Duration = Duration::from_secs(120);
 
+/// The same on Windows, whose smallest image is a hundred times as large.
+const READY_ON_WINDOWS: Duration = Duration::from_secs(300);
+
+/// The smallest image that has a shell, for the build of the nodes.
+const WINDOWS_IMAGE: &str = "mcr.microsoft.com/windows/nanoserver";
+
 /// For one attempt of such a check: the pod, the answer, and taking everything away again.
-pub(super) const ATTEMPT: Duration = Duration::from_secs(300);
+pub(super) const ATTEMPT: Duration = Duration::from_secs(480);
 
 const POD: &str = "asked";
 use amiproof_core::images::BUSYBOX as IMAGE;
@@ -113,9 +119,44 @@ fn pod(node: &NodeRecord, image: &str) -> Value {
     })
 }
 
+/// The pod on Windows: it says its words and lives on. Programs of Windows images serve no pages, so it has no readiness probe.
+fn windows_pod(node: &NodeRecord, image: &str) -> Value {
+    let script = format!("echo {WORDS} & ping.exe -t 127.0.0.1 > NUL");
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": POD},
+        "spec": {
+            "nodeName": node.name,
+            "tolerations": [{"operator": "Exists"}],
+            "automountServiceAccountToken": false,
+            "terminationGracePeriodSeconds": 1,
+            "containers": [{
+                "name": POD,
+                "image": image,
+                "command": ["cmd.exe", "/S", "/C", script],
+                "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
+            }],
+        },
+    })
+}
+
 async fn start(context: &Context, namespace: &str, node: &NodeRecord) -> Result<(), CheckError> {
-    let image = context.image_registry.as_deref().map(|registry| mirrored(IMAGE, registry));
-    let pod = pod(node, image.as_deref().unwrap_or(IMAGE));
+    let from = |image: &str| match &context.image_registry {
+        Some(registry) => mirrored(image, registry),
+        None => image.to_owned(),
+    };
+    let pod = if context.variant.family.is_linux() {
+        pod(node, &from(IMAGE))
+    } else {
+        let found = nodes::list(&context.cluster, context.selector.as_str()).await;
+        let found = found.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
+        let release = nodes::windows_release(&found).ok_or_else(|| {
+            let label = nodes::WINDOWS_BUILD_LABEL;
+            CheckError::Undecided(format!("the nodes have no label {label} of a build with base images of its own"))
+        })?;
+        windows_pod(node, &from(&format!("{WINDOWS_IMAGE}:{release}")))
+    };
     let applied = objects::apply(&context.cluster, Some(namespace), &pod).await;
     applied.map(|_| ()).map_err(|error| CheckError::api("starting the pod to ask", error))
 }
@@ -125,9 +166,10 @@ async fn never_ready(context: &Context, namespace: &str) -> Result<Option<String
     let condition = Condition::Ready(Target { kind: Kind::Pod, name: POD.to_owned() });
     let api: Api<Pod> = Api::namespaced(context.cluster.client(), namespace);
     let pods = watch::follow(api, watcher::Config::default());
+    let patience = if context.variant.family.is_linux() { READY } else { READY_ON_WINDOWS };
     let mut last = String::new();
     let seen = pods.map(|pods| pods.map(|pods| Observed { pods, ..Observed::default() }));
-    let ended = watch::until(seen, Instant::now() + READY, |observed| match condition.progress(&observed) {
+    let ended = watch::until(seen, Instant::now() + patience, |observed| match condition.progress(&observed) {
         Progress::Met => Some(None),
         Progress::Never(why) => Some(Some(why)),
         Progress::NotYet(why) => {

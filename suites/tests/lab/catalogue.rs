@@ -13,11 +13,12 @@ use amiproof_model::workload::{Need, Os, Workload};
 use super::cluster::{Lab, REFERENCE};
 use Capability::{
     ApiServer, ClusterDns, Egress, ExecFromVolume, HostNetwork, InstanceMetadata, KubeletApi, NodePort, NonRoot,
-    PodNetwork, ServiceVip,
+    PodNetwork, SameNodeNetwork, ServiceVip,
 };
 
 /// Everything for which packets of pods are forwarded.
-const FORWARDED: [Capability; 7] = [PodNetwork, ClusterDns, ServiceVip, NodePort, Egress, ApiServer, InstanceMetadata];
+const FORWARDED: [Capability; 8] =
+    [PodNetwork, SameNodeNetwork, ClusterDns, ServiceVip, NodePort, Egress, ApiServer, InstanceMetadata];
 
 /// What each image takes away from pods.
 fn taken_by(image: &str) -> BTreeSet<Capability> {

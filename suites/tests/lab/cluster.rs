@@ -35,6 +35,9 @@ use tokio_util::sync::CancellationToken;
 /// The reference of every test: nothing hardened.
 pub(crate) const REFERENCE: &str = "eks-al2023";
 
+/// What all checks share, and the end of a run removes.
+const CLASSES: [&str; 2] = [storage::CLASS, storage::WINDOWS_CLASS];
+
 /// A cluster with two nodes of the reference and two of another image.
 pub(crate) struct Lab {
     server: ApiServer,
@@ -123,7 +126,7 @@ impl Lab {
             objects::apply(&access, Some("kube-system"), &part).await.unwrap();
         }
         wait_for_dns(&access).await;
-        storage::ensure_class(&access, &ledger).await.unwrap();
+        storage::ensure_classes(&access, &ledger).await.unwrap();
         Self {
             server,
             nodes: handles,
@@ -243,7 +246,7 @@ impl Lab {
 
     /// Whether no check made anything.
     pub(crate) fn ledger_is_empty(&self) -> bool {
-        self.ledger.entries().iter().all(|entry| entry.resource.name == storage::CLASS)
+        self.ledger.entries().iter().all(|entry| CLASSES.contains(&entry.resource.name.as_str()))
     }
 
     /// Nothing that the checks made is left, in the cluster or in the ledger.
@@ -251,7 +254,7 @@ impl Lab {
         assert_eq!(self.own_namespaces().await, [""; 0]);
         let left: Vec<_> = self.ledger.entries().into_iter().filter(|entry| entry.state != State::Gone).collect();
         let names: Vec<&str> = left.iter().map(|entry| entry.resource.name.as_str()).collect();
-        assert_eq!(names, [storage::CLASS]);
+        assert_eq!(names, CLASSES);
         self.server.stop().await;
     }
 }
@@ -383,6 +386,8 @@ fn reference(variant: &Variant) -> Variant {
     Variant {
         name: "reference".parse().unwrap(),
         reference: None,
+        // Its nodes boot REFERENCE, whatever the variant is.
+        family: Family::Al2023,
         nodes: NodeSource::Selected(group("reference")),
         ..variant.clone()
     }

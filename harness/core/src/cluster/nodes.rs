@@ -205,6 +205,15 @@ pub fn owner_taints<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> Vec<Taint>
     taints
 }
 
+/// The label of Windows nodes with their build (Kubernetes, "Well-Known Labels").
+pub const WINDOWS_BUILD_LABEL: &str = "node.kubernetes.io/windows-build";
+
+/// The release of Windows that nodes run, as image tags name it; `None` for Linux, and for a build without base images.
+pub fn windows_release(found: &[Node]) -> Option<String> {
+    let build = found.iter().find_map(|node| node.labels().get(WINDOWS_BUILD_LABEL))?;
+    amiproof_model::workload::windows_release(build).map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -1,8 +1,8 @@
-//! The storage class that workloads of the catalogue claim volumes from.
+//! The storage classes that workloads of the catalogue claim volumes from.
 
 use k8s_openapi::api::storage::v1::{CSIDriver, StorageClass};
 use kube::Api;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Access, FIELD_MANAGER, objects};
 use crate::check::CheckError;
@@ -14,30 +14,46 @@ pub const CLASS: &str = "amiproof-gp3";
 /// The CSI driver of EBS, an add-on of EKS.
 pub const EBS_DRIVER: &str = "ebs.csi.aws.com";
 
-/// Makes [`CLASS`] unless it is there; says `None` when it was. A run makes it once, before its variants.
+/// The same for pods on Windows, which can use NTFS only.
+pub const WINDOWS_CLASS: &str = "amiproof-gp3-ntfs";
+
+/// Makes [`CLASS`] and [`WINDOWS_CLASS`] unless they are there; says which it made. A run makes them once, before its variants.
 ///
 /// # Errors
 /// When the API server or the ledger refuses.
-pub async fn ensure_class(access: &Access, ledger: &Ledger) -> Result<Option<Created>, CheckError> {
+pub async fn ensure_classes(access: &Access, ledger: &Ledger) -> Result<Vec<Created>, CheckError> {
+    let mut made = Vec::new();
+    made.extend(ensure(access, ledger, CLASS, json!({"type": "gp3", "encrypted": "true"})).await?);
+    let ntfs = json!({"type": "gp3", "encrypted": "true", "csi.storage.k8s.io/fstype": "ntfs"});
+    made.extend(ensure(access, ledger, WINDOWS_CLASS, ntfs).await?);
+    Ok(made)
+}
+
+async fn ensure(
+    access: &Access,
+    ledger: &Ledger,
+    name: &'static str,
+    parameters: Value,
+) -> Result<Option<Created>, CheckError> {
     let api: Api<StorageClass> = Api::all(access.client());
-    let there = api.get_opt(CLASS).await;
-    if there.map_err(|error| CheckError::api(format!("looking for the storage class {CLASS}"), error))?.is_some() {
+    let there = api.get_opt(name).await;
+    if there.map_err(|error| CheckError::api(format!("looking for the storage class {name}"), error))?.is_some() {
         return Ok(None);
     }
     let class = json!({
         "apiVersion": "storage.k8s.io/v1",
         "kind": "StorageClass",
-        "metadata": {"name": CLASS, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}},
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}},
         "provisioner": EBS_DRIVER,
-        "parameters": {"type": "gp3", "encrypted": "true"},
+        "parameters": parameters,
         "volumeBindingMode": "WaitForFirstConsumer",
         "reclaimPolicy": "Delete",
     });
-    let resource = Resource::new(ResourceKind::StorageClass, CLASS).in_cluster(access.name());
+    let resource = Resource::new(ResourceKind::StorageClass, name).in_cluster(access.name());
     let made = ledger.create_resource(resource, || async {
         let applied = objects::apply(access, None, &class).await;
-        applied.map_err(|error| CheckError::api(format!("making the storage class {CLASS}"), error))?;
-        Ok::<_, CheckError>(CLASS.to_owned())
+        applied.map_err(|error| CheckError::api(format!("making the storage class {name}"), error))?;
+        Ok::<_, CheckError>(name.to_owned())
     });
     made.await.map(Some)
 }

@@ -179,7 +179,7 @@ async fn version(access: &Access) -> Result<KubernetesVersion, Broken> {
     text.parse().map_err(|error: NameError| refused(error.to_string()))
 }
 
-/// Makes what all variants share inside the cluster: the storage class of the catalogue, and where the run provisions, add-ons.
+/// Makes what all variants share inside the cluster: the storage classes of the catalogue, and where the run provisions, add-ons.
 async fn add(session: &Session, ready: &ClusterReady) -> Result<(), Broken> {
     let steps = session.plan.steps;
     let given = session.tools.access.is_some();
@@ -187,7 +187,7 @@ async fn add(session: &Session, ready: &ClusterReady) -> Result<(), Broken> {
         return Ok(());
     }
     let work = async {
-        let made = cluster::storage::ensure_class(&ready.access, &session.tools.ledger).await;
+        let made = cluster::storage::ensure_classes(&ready.access, &session.tools.ledger).await;
         made.map_err(|error| Broken::from_error(&error))?;
         match &ready.eks {
             Some(eks) if steps.provision => eks.install(session, &ready.access).await,

@@ -67,9 +67,16 @@ pub fn last_words(observed: &Observed) -> Vec<Evidence> {
     spoken.collect()
 }
 
-/// One line per event that is not routine, oldest first.
+/// One line per event that is not routine, oldest first, and per pull that has not ended: a registry that does not answer shows in
+/// nothing else.
 pub fn event_lines(events: &[Event]) -> String {
-    let mut unusual: Vec<&Event> = events.iter().filter(|event| event.type_.as_deref() != Some("Normal")).collect();
+    let is_last = |event: &Event| {
+        let of_same = |other: &&Event| other.involved_object.uid == event.involved_object.uid;
+        events.iter().filter(of_same).all(|other| time(other) <= time(event))
+    };
+    let is_pulling = |event: &Event| event.reason.as_deref() == Some("Pulling") && is_last(event);
+    let mut unusual: Vec<&Event> =
+        events.iter().filter(|event| event.type_.as_deref() != Some("Normal") || is_pulling(event)).collect();
     unusual.sort_by_key(|event| time(event));
     let lines = unusual.iter().map(|event| {
         let object = &event.involved_object;
@@ -100,6 +107,21 @@ mod tests {
 
     use super::*;
     use crate::wait::tests::{container, observed, pod};
+
+    #[test]
+    fn a_pull_is_told_of_until_something_follows_it() {
+        let event = |reason: &str, second: u32| -> Event {
+            serde_json::from_value(json!({
+                "metadata": {}, "type": "Normal", "reason": reason, "message": "Pulling image \"web:1\"",
+                "involvedObject": {"kind": "Pod", "name": "web-1", "uid": "u"},
+                "lastTimestamp": format!("2026-11-21T12:00:{second:02}Z"),
+            }))
+            .unwrap()
+        };
+        let pulling = [event("Scheduled", 1), event("Pulling", 2)];
+        assert_eq!(event_lines(&pulling), "Pod web-1 Pulling: Pulling image \"web:1\"");
+        assert_eq!(event_lines(&[event("Pulling", 2), event("Pulled", 3)]), "");
+    }
 
     #[test]
     fn a_long_text_keeps_its_beginning_and_its_end() {

@@ -145,8 +145,15 @@ fn finding(ended: &Ended<'_>, condition: &Condition, progress: &Progress) -> Fin
     Finding::new(condition.subject().to_string(), one_line(&summary)).with_detail(story(ended))
 }
 
+/// The longest summary, in characters: a few thousand are what a container may leave behind, and the detail has all of them.
+const LONGEST_SUMMARY: usize = 500;
+
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST_SUMMARY) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
 }
 
 /// Pods and events, for whoever reads the report.

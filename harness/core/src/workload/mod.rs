@@ -12,6 +12,7 @@ pub mod judge;
 mod late;
 mod needs;
 pub mod places;
+mod premise;
 mod rights;
 pub(crate) mod room;
 mod run;

@@ -6,14 +6,14 @@ use std::time::Duration;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::selector::NodeSelector;
 use amiproof_model::verdict::Verdict;
-use amiproof_model::workload::{Os, PLACE_ANNOTATION, PLACE_PEER, WINDOWS_RELEASE, Workload, windows_release};
+use amiproof_model::workload::{Os, PLACE_ANNOTATION, PLACE_PEER, WINDOWS_RELEASE, Workload};
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, SelectAll};
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::runtime::watcher;
-use kube::{Api, Resource, ResourceExt as _};
+use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -23,6 +23,7 @@ use super::inject::{Injection, Nodes, fits_itself, inject, pod_template};
 use super::judge::{Ended, decide};
 use super::late::Late;
 use super::places::{Peer, Places};
+use super::premise::{Asked, PATIENCE, Premise};
 use super::rights::Rights;
 use super::stage::Stage;
 use super::variables::{self, IMDS_EXPECTED, Variable};
@@ -38,6 +39,9 @@ use crate::wait::{Condition, Kind, Observed, Progress, pods};
 
 /// How long a list that only explains may take to arrive.
 const EXPLANATION: Duration = Duration::from_secs(10);
+
+/// The least real time for a premise, however fast time passes.
+const LEAST_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs `workload` on the nodes of the context's variant. Its deadline begins with the first object that is applied, and is kept
 /// here: give the attempt more time than that, or none.
@@ -59,13 +63,19 @@ pub async fn run(workload: &Arc<Workload>, context: &Context) -> Result<Decision
         .map(Condition::of)
         .collect::<Result<_, _>>()
         .map_err(|reason| CheckError::Undecided(format!("workload {}: {reason}", workload.name)))?;
+    let premises = Premise::all(workload)?;
     let places = places(context, workload).await?;
     let stay = Stay { what: workload.name.clone(), privileged: needs_host(&workload.objects), ..Stay::default() };
     let workload = workload.clone();
+    let is_hardened = context.variant.hardening.is_some() || context.variant.reference.is_some();
     stay::within(context, stay, move |context, namespace| async move {
         let rights = Rights::grant(&context, &workload, &namespace).await?;
         let decision = match Run::prepare(&context, &workload, namespace, places).await {
-            Ok(run) => run.until_ended(conditions, workload.timeout).await,
+            Ok(mut run) => match run.unmet_premise(premises, is_hardened).await {
+                Ok(None) => run.until_ended(conditions, workload.timeout).await,
+                Ok(Some(verdict)) => Ok(verdict.into()),
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         rights.revoke(&context).await;
@@ -85,7 +95,9 @@ async fn places(context: &Context, workload: &Workload) -> Result<Places, CheckE
         Some(reference) if workload.objects.iter().any(asks) => {
             let variant = context.matrix.variants.iter().find(|variant| variant.name == *reference);
             let nodes = peer_nodes(context).await?;
-            variant.zip(nodes).map(|(variant, nodes)| Peer {
+            // A reference of another system runs none of these pods.
+            let same = variant.filter(|variant| variant.family.is_linux() == (workload.os == Os::Linux));
+            same.zip(nodes).map(|(variant, nodes)| Peer {
                 variant: reference.clone(),
                 selector: selector_of(&context.run, variant),
                 nodes: nodes.to_vec(),
@@ -153,6 +165,12 @@ struct View {
     api_error: Option<String>,
 }
 
+impl View {
+    fn of(changes: SelectAll<Changes>) -> Self {
+        Self { changes, observed: Observed::default(), node_ports: Vec::new(), api_error: None }
+    }
+}
+
 type Changes = BoxStream<'static, Result<Change, Lost>>;
 
 /// Why there is no change to tell of.
@@ -198,24 +216,45 @@ impl Run {
             objects.iter_mut().for_each(pull_secret::let_pull);
         }
         if objects.iter().any(|object| object.to_string().contains(WINDOWS_RELEASE)) {
-            let reason =
-                format!("the nodes have no label {WINDOWS_BUILD_LABEL} of a build with base images of its own");
+            let reason = format!(
+                "the nodes have no label {} of a build with base images of its own",
+                nodes::WINDOWS_BUILD_LABEL
+            );
             return Err(CheckError::Undecided(format!("cannot tell which Windows images run: {reason}")));
         }
         let origins = workload.origins.clone();
         Ok(Self { access: context.cluster.clone(), namespace, places, objects, origins, pace: context.pace })
     }
 
+    /// Runs the premises one by one, and takes them from the objects; what follows from the first that does not hold.
+    async fn unmet_premise(
+        &mut self,
+        premises: Vec<Premise>,
+        is_hardened: bool,
+    ) -> Result<Option<Verdict>, CheckError> {
+        for premise in premises {
+            let Some(at) = self.objects.iter().position(|object| premise.is(object)) else { continue };
+            let object = self.objects.remove(at);
+            let stage = Stage { act: None, conditions: vec![Condition::Complete(premise.job.clone())] };
+            let mut view = View::of(self.watch(stage.conditions.iter()));
+            self.apply(&object).await?;
+            let deadline = Instant::now() + self.pace.of(PATIENCE).max(LEAST_PATIENCE);
+            self.until_over(0, &stage, &mut Late::of(&[], &[]), &mut view, deadline).await?;
+            let asked = Asked::of(&object, self.places.peer.is_some(), is_hardened);
+            for (_, progress) in stage.progress(&view.observed) {
+                if let Some(verdict) = premise.unmet(&progress, asked) {
+                    return Ok(Some(verdict));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     async fn until_ended(mut self, conditions: Vec<Condition>, timeout: Duration) -> Result<Decision, CheckError> {
         let deadline = Instant::now() + timeout;
         let stages = Stage::all(conditions);
         let mut late = Late::of(&stages, &self.objects);
-        let mut view = View {
-            changes: self.watch(stages.iter().flat_map(|stage| &stage.conditions)),
-            observed: Observed::default(),
-            node_ports: Vec::new(),
-            api_error: None,
-        };
+        let mut view = View::of(self.watch(stages.iter().flat_map(|stage| &stage.conditions)));
         for object in self.objects.iter().filter(|object| !late.holds(object)) {
             view.node_ports.extend(self.apply(object).await?);
         }
@@ -380,16 +419,11 @@ impl Run {
 async fn pinned(access: &Access, selector: &NodeSelector) -> Result<Nodes, CheckError> {
     let doing = || format!("reading the nodes '{selector}'");
     let found = nodes::list(access, selector.as_str()).await.map_err(|error| CheckError::api(doing(), error))?;
-    Ok(Nodes { selector: selector.clone(), taints: nodes::owner_taints(&found), windows_release: release_of(&found) })
-}
-
-/// The label of Windows nodes with their build (Kubernetes, "Well-Known Labels").
-const WINDOWS_BUILD_LABEL: &str = "node.kubernetes.io/windows-build";
-
-/// The release of Windows that nodes run; `None` for Linux, and for a build without base images.
-fn release_of(found: &[Node]) -> Option<String> {
-    let build = found.iter().find_map(|node| node.labels().get(WINDOWS_BUILD_LABEL))?;
-    windows_release(build).map(str::to_owned)
+    Ok(Nodes {
+        selector: selector.clone(),
+        taints: nodes::owner_taints(&found),
+        windows_release: nodes::windows_release(&found),
+    })
 }
 
 #[cfg(test)]

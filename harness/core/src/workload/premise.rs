@@ -1,0 +1,121 @@
+//! What only a pod can find out about a cluster: a Job of the workload that runs before everything else, and what follows from its end.
+
+use std::time::Duration;
+
+use amiproof_model::verdict::Verdict;
+use amiproof_model::workload::{Need, PLACE_ANNOTATION, PLACE_PEER, Workload};
+use serde_json::Value;
+
+use super::inject::pod_template;
+use crate::check::CheckError;
+use crate::wait::{Progress, Target};
+
+/// For the whole of a premise: an image is pulled, and a few connections time out.
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A Job that has to end well for the workload to make sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Premise {
+    pub(super) job: Target,
+    otherwise: String,
+}
+
+impl Premise {
+    /// Those of a workload, in the order of its file.
+    ///
+    /// # Errors
+    /// When one does not name a Job; files that were read have been checked for it.
+    pub(super) fn all(workload: &Workload) -> Result<Vec<Self>, CheckError> {
+        let named = workload.needs.iter().filter_map(|need| match need {
+            Need::Holds { job, otherwise } => Some((job, otherwise)),
+            _ => None,
+        });
+        named
+            .map(|(job, otherwise)| {
+                let job = job
+                    .parse()
+                    .map_err(|reason| CheckError::Undecided(format!("workload {}: {reason}", workload.name)))?;
+                Ok(Self { job, otherwise: otherwise.clone() })
+            })
+            .collect()
+    }
+
+    /// Whether an object is its Job.
+    pub(super) fn is(&self, object: &Value) -> bool {
+        object["kind"] == self.job.kind.manifest() && object["metadata"]["name"] == self.job.name.as_str()
+    }
+
+    /// What follows; `None` where the workload makes sense.
+    pub(super) fn unmet(&self, progress: &Progress, asked: Asked) -> Option<Verdict> {
+        let otherwise = &self.otherwise;
+        match (progress, asked) {
+            (Progress::Met, _) => None,
+            (Progress::Never(why), Asked::Stock) => {
+                Some(Verdict::NotApplicable(format!("{otherwise}, says a node that is not hardened: {why}")))
+            }
+            (Progress::Never(why), Asked::Hardened) => Some(Verdict::NotEvaluated(format!(
+                "either {otherwise}, or the hardening of the node is why; a variant with a reference would tell: {why}"
+            ))),
+            (Progress::NotYet(why), _) => Some(Verdict::NotEvaluated(format!(
+                "whether {otherwise} was not known within {}s: {why}",
+                PATIENCE.as_secs()
+            ))),
+        }
+    }
+}
+
+/// On whose node a premise was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Not hardened: what it says, it says of the cluster.
+    Stock,
+    /// Hardened: what it says may be its own doing.
+    Hardened,
+}
+
+impl Asked {
+    /// Where a Job goes, when there are nodes of a reference or not, and the variant itself is hardened or not.
+    pub(super) fn of(job: &Value, has_peer: bool, is_hardened: bool) -> Self {
+        let template = pod_template(&mut job.clone()).map(|template| template["metadata"]["annotations"].clone());
+        let wants_peer = template.is_some_and(|annotations| annotations[PLACE_ANNOTATION] == PLACE_PEER);
+        if is_hardened && !(has_peer && wants_peer) { Self::Hardened } else { Self::Stock }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn premise() -> Premise {
+        Premise { job: "job/way-out".parse().unwrap(), otherwise: "the network has no way out".to_owned() }
+    }
+
+    #[test]
+    fn a_premise_that_fails_on_stock_nodes_is_a_property_of_the_cluster() {
+        let failed = Progress::Never("exit code 1".to_owned());
+        assert_eq!(premise().unmet(&Progress::Met, Asked::Hardened), None);
+        let Some(Verdict::NotApplicable(reason)) = premise().unmet(&failed, Asked::Stock) else { panic!() };
+        assert_eq!(reason, "the network has no way out, says a node that is not hardened: exit code 1");
+    }
+
+    #[test]
+    fn nothing_is_said_where_hardening_may_be_the_reason_or_nobody_answered() {
+        let failed = Progress::Never("exit code 1".to_owned());
+        let waiting = Progress::NotYet("no pod".to_owned());
+        assert!(matches!(premise().unmet(&failed, Asked::Hardened), Some(Verdict::NotEvaluated(_))));
+        assert!(matches!(premise().unmet(&waiting, Asked::Stock), Some(Verdict::NotEvaluated(_))));
+    }
+
+    #[test]
+    fn a_reference_answers_for_a_hardened_variant_only_where_the_job_goes_there() {
+        let peer =
+            json!({"kind": "Job", "spec": {"template": {"metadata": {"annotations": {"amiproof.dev/place": "peer"}}}}});
+        let own = json!({"kind": "Job", "spec": {"template": {"metadata": {}}}});
+        assert_eq!(Asked::of(&peer, true, true), Asked::Stock);
+        assert_eq!(Asked::of(&peer, false, true), Asked::Hardened);
+        assert_eq!(Asked::of(&own, true, true), Asked::Hardened);
+        assert_eq!(Asked::of(&own, false, false), Asked::Stock);
+    }
+}
