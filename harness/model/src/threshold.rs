@@ -182,8 +182,12 @@ impl Tally {
                 self.silent.entry(benchmark).or_default().insert(result.check.clone());
                 *self.reasons.entry(outcome.reason().to_owned()).or_default() += 1;
             }
-            // Not a control, but a scanner that says that it has none here.
-            Outcome::NotApplicable { reason } if result.control.is_none() => self.inapplicable = Some(reason.clone()),
+            // `os-cis/inspector`: not a control or rule, but a scanner that says that it has none here.
+            Outcome::NotApplicable { reason } if result.check.as_str().matches('/').count() == 1 => {
+                if self.inapplicable.is_none() || result.scanner.is_some() {
+                    self.inapplicable = Some(reason.clone());
+                }
+            }
             _ if result.scanner.is_some() => {
                 self.answered.entry(benchmark).or_default().insert(result.check.clone());
             }

@@ -10,6 +10,7 @@ mod catalogue;
 mod cluster;
 mod disruptive;
 mod kube_bench;
+mod openscap;
 mod private;
 mod probe;
 

@@ -27,8 +27,8 @@ pub(crate) fn every_image_says_who_judged_it(dir: &Path, report: &Report) {
     let os = judged("os-cis");
     let of = |variant: &str| -> Vec<&str> { os[variant].iter().map(String::as_str).collect() };
     assert_eq!(of("eks-al2"), ["inspector nothing", "openscap nothing"]);
-    assert_eq!(of("cis-al2-kernel-4-14-l1"), ["inspector nothing L1", "openscap nothing L1"]);
-    assert_eq!(of("cis-al2-l2"), ["inspector nothing L2", "openscap nothing L2"]);
+    assert_eq!(of("cis-al2-kernel-4-14-l1"), ["inspector nothing L1", "openscap cis-al2-3.0.0 L1"]);
+    assert_eq!(of("cis-al2-l2"), ["inspector nothing L2", "openscap cis-al2-3.0.0 L2"]);
     assert_eq!(of("eks-al2023"), ["inspector cis-al2023-1.0.0 L1"]);
     assert_eq!(of("cis-al2023-l1"), ["inspector cis-al2023-1.0.0 L1"]);
     assert_eq!(of("cis-al2023-l2"), ["inspector cis-al2023-1.0.0 L2"]);

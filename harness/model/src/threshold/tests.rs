@@ -167,6 +167,8 @@ fn a_suite_whose_scanners_do_not_apply_is_not_green_either() {
     assert_eq!(gate_of(vec![scanner()]), "not applicable: this run has no AWS account");
     let one = || answer("1.1", "openscap", None, Outcome::Pass);
     assert_eq!(gate_of(vec![scanner(), one()]), "passed: ");
+    let rule = || CheckResult { check: "os-cis/openscap/a".parse().unwrap(), control: None, ..scanner() };
+    assert_eq!(gate_of(vec![scanner(), rule()]), "passed: ", "a rule that does not apply is an answer");
     let broken = || CheckResult {
         check: "os-cis/openscap".parse().unwrap(),
         control: None,
