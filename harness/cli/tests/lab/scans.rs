@@ -256,3 +256,69 @@ fn a_waiver_counts_where_its_scope_says_and_nowhere_else() {
     let expired = dated("control: cis-al2023-1.0.0/3.2.1", "2020-12-31");
     assert_eq!(imported("l1", &whole, "waivers: waivers.yaml\n", &expired).0, Some(1), "an expired one counts no more");
 }
+
+#[test]
+fn waivers_of_inspec_and_of_kube_bench_become_a_file_that_the_audit_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(
+        at("inspec.yml"),
+        "3.2.1:\n  expiration_date: 2099-01-31\n  run: false\n  justification: pods are routed\n",
+    )
+    .unwrap();
+    std::fs::write(at("skip.txt"), "--skip \"3.1.1,4.2\" # agreed\n").unwrap();
+    let (inspec, skip, into) = (at("inspec.yml"), at("skip.txt"), at("waivers.yaml"));
+    let import = |form: &str, file: &str, benchmark: &str, more: &[&str]| {
+        let mut arguments = vec!["waiver", "import", "--from", form, file, "--benchmark", benchmark];
+        arguments.extend(["--owner", "platform", "--ticket", "SEC-1", "--into", into.as_str()]);
+        arguments.extend(more);
+        run(folder.path(), &arguments)
+    };
+    let output = import("inspec", &inspec, "cis-al2023-1.0.0", &["--variants", "l1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = import("kube-bench-skip", &skip, "cis-eks-1.8.0", &["--expires", "2020-01-31"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let audited = run(folder.path(), &["waiver", "audit", "--file", &into]);
+    assert_eq!(audited.status.code(), Some(1), "expired ones are to be mended");
+    let text = String::from_utf8(audited.stdout).unwrap();
+    let expired = text.lines().filter(|line| line.starts_with("expired")).count();
+    assert!(text.contains("too wide  waivers[0] cis-al2023-1.0.0/3.2.1 on l1"), "for more than a year: {text}");
+    // 3.1.1, and the five controls of group 4.2 of the benchmark.
+    assert_eq!(expired, 6, "{text}");
+}
+
+#[test]
+fn kube_bench_of_a_version_that_nobody_knows_is_imported_under_its_own_name_and_torn_output_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("amiproof.yaml"), VARIANTS).unwrap();
+    let test = |number: &str, status: &str| {
+        format!(
+            "{{\"test_number\": \"{number}\", \"test_desc\": \"a title\", \"status\": \"{status}\", \"scored\": true}}"
+        )
+    };
+    let results =
+        [test("3.1.1", "PASS"), test("3.1.1", "FAIL"), test("3.9.9", "FAIL"), test("3.9.8", "SOON")].join(",");
+    let text = format!(
+        "{{\"Controls\": [{{\"id\": \"3\", \"version\": \"eks-9.9.0\", \"detected_version\": \"1.99\", \"text\": \"nodes\", \
+         \"node_type\": \"node\", \"tests\": [{{\"section\": \"3.1\", \"desc\": \"files\", \"results\": [{results}]}}]}}]}}"
+    );
+    std::fs::write(at("whole.json"), &text).unwrap();
+    std::fs::write(at("torn.json"), &text[..text.len() / 2]).unwrap();
+    let import = |file: &str| {
+        let (matrix, file) = (at("amiproof.yaml"), at(file));
+        let arguments = ["import", "kube-bench", file.to_str().unwrap(), "--variant", "l1", "--file"];
+        run(&at("runs"), &[&arguments[..], &[matrix.to_str().unwrap()]].concat())
+    };
+    let torn = import("torn.json");
+    assert_eq!(torn.status.code(), Some(2), "{}", stderr(&torn));
+    assert!(!at("runs/runs").exists(), "nothing of a torn file is imported");
+    let whole = import("whole.json");
+    assert_eq!(whole.status.code(), Some(1), "{}", stderr(&whole));
+    let report = crate::process::report(&at("runs"));
+    let word = |number: &str| {
+        let [result] = of(&report, "l1", &format!("kube-bench/cis-eks-9.9.0/{number}"))[..] else { panic!("{number}") };
+        result.outcome.word()
+    };
+    assert_eq!([word("3.1.1"), word("3.9.9"), word("3.9.8")], ["not evaluated", "fail", "not evaluated"]);
+}
