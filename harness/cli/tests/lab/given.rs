@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use amiproof_model::report::{PhaseEnd, Report};
+use amiproof_model::report::{CheckResult, PhaseEnd, Report};
 use amiproof_model::verdict::Outcome;
 
 use crate::process::{LabProcess, Watched, amiproof, finish, matrix, report, stderr};
@@ -69,13 +69,30 @@ fn pairs<'a>(variants: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> 
     variants.iter().map(|(name, selector)| (*name, selector.as_str())).collect()
 }
 
+/// Checks of Linux nodes that ask AWS and nobody else.
+const ONLY_AWS: [&str; 13] = [
+    "host/container-os",
+    "host/encrypted-root",
+    "host/imds",
+    "host/inspector-coverage",
+    "host/no-public-address",
+    "host/no-ssh",
+    "host/private-subnets",
+    "host/ssm-managed",
+    "host/ssm-permissions",
+    "node/ami-not-deprecated",
+    "node/expected-ami",
+    "node/newest-ami",
+    "os-cis/inspector",
+];
+
 #[test]
 fn a_cluster_by_kubeconfig_is_tested_and_scanned_without_one_aws_call() {
     let standing = Standing::new();
     let variants = standing.both();
     let matrix = standing.matrix("given", "{name: somebodys}", &pairs(&variants));
     let (requests, resources) = (standing.lab.requests(), standing.lab.resources());
-    let checks = "node,kubelet-path,kube-bench,os-cis,workload/pod-to-pod,workload/web-service";
+    let checks = "node,host,kubelet-path,kube-bench,os-cis,workload/pod-to-pod,workload/web-service";
     let run = ended(standing.given("ours", "run", &matrix).args(["--no-fail", "--checks", checks]));
     assert_eq!(run.status.code(), Some(0), "{}", stderr(&run));
     assert_eq!(standing.lab.requests(), requests, "no AWS request reached the lab");
@@ -89,23 +106,19 @@ fn a_cluster_by_kubeconfig_is_tested_and_scanned_without_one_aws_call() {
     assert_eq!(report.variants[0].node_group.as_ref(), Some(&standing.groups[0]));
     assert!(report.cleanup.ran && report.cleanup.leftovers.is_empty(), "{:?}", report.cleanup);
     assert!(report.cleanup.created > 8 && report.cleanup.created == report.cleanup.gone, "{:?}", report.cleanup);
-    let mut only_aws = BTreeSet::new();
     for result in &report.results {
         let check = result.check.as_str();
         let word = result.outcome.word();
-        if word == "not applicable" && result.outcome.reason() == "no AWS account" {
-            only_aws.insert(check);
-        }
         if check.starts_with("workload/") {
             assert_eq!(word, "pass", "{check}: {:?}", result.outcome);
             assert!(result.placements.iter().all(|at| at.pod.is_some() && at.instance_id.is_some()), "{result:?}");
         }
     }
-    assert_eq!(
-        only_aws,
-        ["node/ami-not-deprecated", "node/expected-ami", "node/newest-ami", "os-cis/inspector"].into(),
-        "what only AWS can answer says so"
-    );
+    let only_aws = |result: &&CheckResult| {
+        result.outcome.word() == "not applicable" && result.outcome.reason() == "no AWS account"
+    };
+    let found: BTreeSet<&str> = report.results.iter().filter(only_aws).map(|result| result.check.as_str()).collect();
+    assert_eq!(found, BTreeSet::from(ONLY_AWS), "what only AWS could answer, and nothing else");
     let tested = |suite: &str| report.results.iter().any(|result| result.check.suite() == suite);
     assert!(["node", "kubelet-path", "kube-bench", "workload"].into_iter().all(tested));
 }
@@ -192,4 +205,40 @@ fn nodes_that_are_there_are_found_refused_and_described_by_their_selectors() {
     let made = ended(&mut standing.given("none", "test", &matrix("pair.yaml")));
     assert_eq!(made.status.code(), Some(2), "{}", stderr(&made));
     assert!(stderr(&made).contains("nodes: {selector: ..}"), "{}", stderr(&made));
+}
+
+#[test]
+fn what_ran_says_where_and_what_ran_elsewhere_is_an_error_that_names_both() {
+    let standing = Standing::new();
+    let variants = standing.both();
+    let theirs = report(&standing.dir.path().join("theirs"));
+    let on = &theirs.variants[0].nodes[0];
+    // It chooses its own node, which is right for one variant and wrong for the other.
+    let workload = format!(
+        "apiVersion: amiproof/v1\nkind: Workload\nmetadata: {{name: stubborn}}\nspec:\n  title: it chooses its own node\n  \
+         exercises: [image-pull]\n  timeout: 1m\n  expect: [complete: job/it]\n---\napiVersion: batch/v1\nkind: Job\n\
+         metadata: {{name: it}}\nspec:\n  backoffLimit: 0\n  template:\n    spec:\n      restartPolicy: Never\n      nodeName: {}\n      \
+         containers: [{{name: it, image: 'public.ecr.aws/docker/library/busybox:1.36.1', command: ['true']}}]\n",
+        on.name
+    );
+    let file = standing.dir.path().join("stubborn.yaml");
+    std::fs::write(&file, workload).unwrap();
+    // AWS says what the nodes run.
+    let matrix = standing.matrix("known", "{name: pair, region: us-west-2}", &pairs(&variants));
+    let mut test = amiproof(&standing.dir.path().join("stubborn"));
+    standing.lab.target(&mut test).args(["test", "--file"]).arg(&matrix).arg("--workloads").arg(&file);
+    let tested = ended(&mut test);
+    assert_eq!(tested.status.code(), Some(3), "{}", stderr(&tested));
+
+    let report = standing.report("stubborn");
+    let of = |name: &str| report.results.iter().find(|result| result.subject.as_str() == name).unwrap();
+    let right = of("stock");
+    assert_eq!(right.outcome, Outcome::Pass);
+    let [at] = &right.placements[..] else { panic!("{:?}", right.placements) };
+    assert!(at.pod.as_ref().is_some_and(|pod| pod.starts_with("it-")), "{at:?}");
+    assert_eq!((&at.node, &at.instance_id), (&on.name, &on.instance_id));
+    assert_eq!(at.ami_id, on.ami_id.as_ref().map(ToString::to_string));
+    assert!(at.instance_id.is_some() && at.ami_id.is_some(), "{at:?}");
+    let Outcome::Error { message } = &of("l1").outcome else { panic!("{:?}", of("l1").outcome) };
+    assert!(message.contains(&on.name) && message.contains("nodes of l1 ('"), "{message}");
 }

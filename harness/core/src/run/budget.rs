@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use amiproof_model::name::VariantName;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Where places are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +21,14 @@ pub enum Pool {
 
 /// The places of a run. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Budget(Arc<Mutex<State>>);
+pub struct Budget(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: Mutex<State>,
+    /// How many shares are out.
+    out: watch::Sender<usize>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -78,6 +85,7 @@ impl Drop for Held {
             }
         }
         drop(state);
+        self.budget.0.out.send_modify(|count| *count -= 1);
         self.budget.serve();
     }
 }
@@ -87,7 +95,8 @@ impl Budget {
     pub fn new(pods: u32) -> Self {
         let pods = pods.max(1);
         let pools = BTreeMap::from([(Pool::Run, Places { all: pods, free: pods })]);
-        Self(Arc::new(Mutex::new(State { pools, waiting: Vec::new(), arrivals: 0 })))
+        let state = Mutex::new(State { pools, waiting: Vec::new(), arrivals: 0 });
+        Self(Arc::new(Inner { state, out: watch::Sender::new(0) }))
     }
 
     /// How many pods there may be in the run as a whole.
@@ -119,12 +128,21 @@ impl Budget {
         granted.await.unwrap_or_default()
     }
 
+    /// Waits until every share is given back. A check that nobody waits for any more may still be taking its namespace down, or be
+    /// about to make one; once this returns, nothing is on its way.
+    pub async fn returned(&self) {
+        // The sender is borrowed, so the channel is open.
+        let mut out = self.0.out.subscribe();
+        let _open = out.wait_for(|count| *count == 0).await;
+    }
+
     /// Serves everybody for whom there is room.
     fn serve(&self) {
         // A share that its taker no longer waits for gives its places back when it is dropped, which needs the lock.
         let mut unwanted = Vec::new();
         let mut state = self.state();
         while let Some((waiter, taken)) = state.next() {
+            self.0.out.send_modify(|count| *count += 1);
             let share = Share(Some(Arc::new(Held { budget: self.clone(), taken })));
             if let Err(share) = waiter.grant.send(share) {
                 unwanted.push(share);
@@ -135,7 +153,7 @@ impl Budget {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -222,6 +240,21 @@ mod tests {
         }
         drop(held);
         assert!(all.now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_is_out_is_waited_for_and_who_waits_in_vain_is_not() {
+        let budget = Budget::new(2);
+        assert!(budget.returned().now_or_never().is_some());
+        let one = budget.take(run(2), SHORT).await;
+        let none = budget.take(Vec::new(), SHORT).await;
+        let gives_up = budget.take(run(1), SHORT);
+        let mut returned = std::pin::pin!(budget.returned());
+        drop(one);
+        assert!(returned.as_mut().now_or_never().is_none(), "a share of no places is one, too");
+        drop(none);
+        drop(gives_up);
+        returned.await;
     }
 
     #[tokio::test]

@@ -202,6 +202,8 @@ async fn work(session: Arc<Session>) {
         pipelines.run(&session, &shared).await;
     }
     shared.finished().await;
+    // Checks that were stopped take their namespaces down by themselves, each within its deadline.
+    let _stopped = session.stop.abort.run_until_cancelled(session.budget.returned()).await;
     let cleanup = if session.plan.steps.teardown {
         teardown(&session, shared.access().or_else(|| session.tools.access.clone())).await
     } else {
