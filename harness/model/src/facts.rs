@@ -29,6 +29,97 @@ const OUTPUT: [&str; 2] = ["firewall.nft.output", "firewall.iptables.OUTPUT"];
 /// Facts that decide what files of the kubelet and of volumes are good for.
 const FILES: [&str; 5] = ["mount./var", "mount./var/lib/kubelet", "mount./var/lib/containerd", "umask", "selinux.mode"];
 
+/// Facts that decide whether a kubelet starts and stays.
+const KUBELET: [&str; 10] = [
+    "service.kubelet",
+    "service.containerd",
+    "package.kubelet",
+    "package.containerd",
+    "sysctl.vm.overcommit_memory",
+    "sysctl.vm.panic_on_oom",
+    "sysctl.kernel.panic",
+    "sysctl.kernel.panic_on_oops",
+    "cgroup.version",
+    "selinux.mode",
+];
+/// Facts that say who can log in.
+const ACCESS: [&str; 8] = [
+    "listening.tcp",
+    "service.sshd",
+    "package.openssh-server",
+    "host-container.admin",
+    "windows.rdp",
+    "service.TermService",
+    "service.WinRM",
+    "firewall.windows.Public",
+];
+/// Facts about the agent of Systems Manager.
+const AGENT: [&str; 5] = [
+    "service.amazon-ssm-agent",
+    "service.snap.amazon-ssm-agent",
+    "service.AmazonSSMAgent",
+    "package.amazon-ssm-agent",
+    "host-container.control",
+];
+/// Facts that say what system it is.
+const SYSTEM: [&str; 5] = ["os.name", "os.variant", "kernel.release", "windows.installation", "windows.build"];
+
+/// The facts that a check of amiproof's own suites depends on, by name; none for workloads, which say what they exercise.
+fn of_check(suite: &str, name: &str) -> Vec<&'static str> {
+    let groups: &[&[&'static str]] = match (suite, name) {
+        ("kubelet-path", _) => &[&INPUT],
+        ("disruptive" | "addon", _) => &[&FORWARDING, &INPUT, &KUBELET, &FILES],
+        ("node", "kernel-modules") => &[&["modules.blocked", "modules.loaded"]],
+        ("node", "cgroups") => &[&["cgroup.version", "kernel.cmdline", "os.name"]],
+        ("node", "disk-space") => &[&["mount./var", "mount./var/lib/kubelet", "mount./var/lib/containerd"]],
+        ("node", "audit") => &[&["service.auditd", "kernel.cmdline", "mount./var/log/audit"]],
+        ("node", "martian-packets") => {
+            &[&["sysctl.net.ipv4.conf.all.log_martians", "sysctl.net.ipv4.conf.all.rp_filter"]]
+        }
+        ("node", "joined" | "ready" | "boot-time" | "kubelet-config" | "kubelet-skew" | "kernel-defaults") => {
+            &[&KUBELET, &["os.name"]]
+        }
+        ("host", "no-ssh" | "sshd") | ("windows", "no-remote-access") => &[&ACCESS],
+        ("host", "ssm-managed" | "run-command" | "ssm-permissions") => &[&AGENT, &OUTPUT],
+        ("host", "imds" | "imds-answers") => &[&OUTPUT],
+        ("host", "selinux" | "selinux-denials") => &[&["selinux.mode", "kernel.cmdline", "os.name"]],
+        ("node" | "host" | "windows", _) => &[&SYSTEM],
+        _ => &[],
+    };
+    groups.concat()
+}
+
+/// Words of controls, and what facts they are about beside those that they name.
+const TOPICS: [(&str, &[&str]); 6] = [
+    ("SELinux", &["selinux.mode"]),
+    ("nftables", &["firewall.nft.input", "firewall.nft.forward", "firewall.nft.output", "service.nftables"]),
+    ("iptables", &["firewall.iptables.INPUT", "firewall.iptables.FORWARD", "firewall.iptables.OUTPUT"]),
+    ("firewalld", &["service.firewalld"]),
+    ("kubelet", &["service.kubelet", "package.kubelet"]),
+    ("IP forwarding", &["sysctl.net.ipv4.ip_forward", "sysctl.net.ipv6.conf.all.forwarding"]),
+];
+
+/// The facts of a node that a scanner's row is about: those that its title or a finding names, such as a kernel setting or a mount.
+fn of_control(result: &CheckResult, node: &NodeRecord) -> Vec<String> {
+    let mut text = result.title.clone();
+    if let Outcome::Fail { findings } = &result.outcome {
+        findings.iter().for_each(|finding| text.extend([" ", &finding.summary, " ", &finding.detail]));
+    }
+    let topics = TOPICS.iter().filter(|(word, _)| text.contains(word)).flat_map(|(_, names)| names.iter());
+    let mut names: Vec<String> = topics.map(|name| (*name).to_owned()).collect();
+    let tail = |name: &str| name.split_once('.').map_or(String::new(), |(_, tail)| tail.to_owned());
+    let named = node.facts.keys().filter(|name| is_named(&text, &tail(name)));
+    names.extend(named.filter(|name| !names.contains(name)).cloned().collect::<Vec<_>>());
+    names
+}
+
+/// Whether a text has a name as a word of its own; what is shorter than four letters names nothing.
+fn is_named(text: &str, name: &str) -> bool {
+    let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '_' | '-'));
+    let begins = |before: &str| !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '_' | '-' | '.'));
+    name.len() >= 4 && text.match_indices(name).any(|(at, _)| begins(&text[..at]) && ends(&text[at + name.len()..]))
+}
+
 /// The facts that a capability depends on, by name.
 pub fn of_capability(capability: Capability) -> Vec<&'static str> {
     use Capability::{
@@ -75,24 +166,25 @@ pub fn attach(report: &mut Report) {
         }
         let Some((_, reference, own)) = of(name) else { continue };
         let twin = reference.as_ref().and_then(of).and_then(|(_, _, nodes)| nodes.first());
-        let text = told(&wanted(&exercised(result)), own, twin);
+        let text = told(&wanted(result, own), own, twin);
         if !text.is_empty() {
             result.evidence.push(Evidence { name: TITLE.to_owned(), text, file: None });
         }
     }
 }
 
-/// What a check exercises: as its workload says, and the kubelet's port for the suite that is about it.
-fn exercised(result: &CheckResult) -> Vec<String> {
-    let port = (result.check.suite() == "kubelet-path").then(|| Capability::KubeletApi.word().to_owned());
-    result.exercises.iter().cloned().chain(port).collect()
-}
-
-/// The facts behind the words of `exercises`, each once.
-fn wanted(exercises: &[String]) -> Vec<&'static str> {
-    let capabilities = Capability::ALL.into_iter().filter(|one| exercises.iter().any(|word| word == one.word()));
-    let mut names: Vec<&'static str> = Vec::new();
-    for name in capabilities.flat_map(of_capability) {
+/// The facts behind a failure, each once: those of what its workload exercises, of its own check, or of the control that failed.
+fn wanted(result: &CheckResult, nodes: &[NodeRecord]) -> Vec<String> {
+    let exercised = |one: &Capability| result.exercises.iter().any(|word| word == one.word());
+    let capabilities = Capability::ALL.into_iter().filter(exercised);
+    let (suite, name) = result.check.as_str().split_once('/').unwrap_or_default();
+    let own = capabilities.flat_map(of_capability).chain(of_check(suite, name)).map(str::to_owned);
+    let of_control = match (suite, nodes.first()) {
+        ("kube-bench" | "os-cis", Some(node)) => of_control(result, node),
+        _ => Vec::new(),
+    };
+    let mut names: Vec<String> = Vec::new();
+    for name in own.chain(of_control) {
         if !names.contains(&name) {
             names.push(name);
         }
@@ -101,11 +193,11 @@ fn wanted(exercises: &[String]) -> Vec<&'static str> {
 }
 
 /// One line per fact; values of single nodes where they differ from each other.
-fn told(names: &[&str], nodes: &[NodeRecord], twin: Option<&NodeRecord>) -> String {
+fn told(names: &[String], nodes: &[NodeRecord], twin: Option<&NodeRecord>) -> String {
     let mut text = String::new();
     for name in names {
         let values: Vec<(u32, &str)> =
-            nodes.iter().filter_map(|node| Some((node.index, node.facts.get(*name)?.as_str()))).collect();
+            nodes.iter().filter_map(|node| Some((node.index, node.facts.get(name)?.as_str()))).collect();
         let Some((_, first)) = values.first() else { continue };
         let mut line = if values.iter().all(|(_, value)| value == first) {
             format!("{name} = {first}")
@@ -113,7 +205,7 @@ fn told(names: &[&str], nodes: &[NodeRecord], twin: Option<&NodeRecord>) -> Stri
             let each: Vec<String> = values.iter().map(|(index, value)| format!("node {index}: {value}")).collect();
             format!("{name} = {}", each.join(", "))
         };
-        let of_twin = twin.and_then(|twin| twin.facts.get(*name));
+        let of_twin = twin.and_then(|twin| twin.facts.get(name));
         if let Some(other) = of_twin.filter(|other| values.iter().any(|(_, value)| value != other)) {
             line.push_str(&format!("  (reference: {other})"));
         }
@@ -134,6 +226,41 @@ mod tests {
         record
     }
 
+    fn failure(check: &str, title: &str, exercises: &[&str]) -> CheckResult {
+        let findings = serde_json::json!([{"resource": "node 1", "summary": "is wrong"}]);
+        let result = serde_json::json!({
+            "check": check, "title": title, "subject": {"variant": "l1"}, "exercises": exercises,
+            "outcome": {"fail": {"findings": findings}}, "disposition": "failed",
+            "started": "2026-11-21T00:00:00Z", "seconds": 1.0,
+        });
+        serde_json::from_value(result).unwrap()
+    }
+
+    #[test]
+    fn a_check_carries_what_decides_it_and_a_control_what_it_names() {
+        let facts = [
+            ("listening.tcp", "22"),
+            ("firewall.nft.input", "drop"),
+            ("selinux.mode", "Permissive"),
+            ("sysctl.net.ipv4.conf.all.rp_filter", "1"),
+            ("mount./tmp", "rw"),
+            ("mount./var/tmp", "rw"),
+        ];
+        let own = [node(1, &facts)];
+        let names = |check: &str, title: &str| {
+            let names = wanted(&failure(check, title, &[]), &own);
+            names.into_iter().filter(|name| own[0].facts.contains_key(name)).collect::<Vec<_>>()
+        };
+        assert_eq!(names("kubelet-path/logs", ""), ["firewall.nft.input", "listening.tcp"]);
+        assert_eq!(names("host/selinux", ""), ["selinux.mode"]);
+        assert_eq!(names("host/sshd", ""), ["listening.tcp"]);
+        assert_eq!(names("os-cis/cis-al2023-1.0.0/1.1.2.1", "Ensure /tmp is a separate partition"), ["mount./tmp"]);
+        assert_eq!(names("os-cis/cis-al2023-1.0.0/1.6.1.5", "Ensure the SELinux mode is enforcing"), ["selinux.mode"]);
+        let title = "Ensure net.ipv4.conf.all.rp_filter is 1";
+        assert_eq!(names("os-cis/cis-al2023-1.0.0/3.3.7", title), ["sysctl.net.ipv4.conf.all.rp_filter"]);
+        assert!(names("os-cis/cis-al2023-1.0.0/4.6.5", "Ensure the default umask").is_empty());
+    }
+
     #[test]
     fn every_capability_depends_on_something() {
         for capability in Capability::ALL {
@@ -149,7 +276,7 @@ mod tests {
             node(2, &[("firewall.nft.forward", drop), ("sysctl.net.ipv4.ip_forward", "0")]),
         ];
         let twin = node(1, &[("firewall.nft.forward", "accept"), ("sysctl.net.ipv4.ip_forward", "1")]);
-        let names = wanted(&["pod-network".to_owned(), "service-vip".to_owned(), "telepathy".to_owned()]);
+        let names = wanted(&failure("workload/web", "", &["pod-network", "service-vip", "telepathy"]), &own);
         assert_eq!(
             told(&names, &own, Some(&twin)),
             "sysctl.net.ipv4.ip_forward = node 1: 1, node 2: 0  (reference: 1)\n\

@@ -6,14 +6,18 @@
 pub mod container_os;
 pub mod encrypted_root;
 pub mod imds;
+pub mod imds_answers;
 pub mod inspector_coverage;
 pub mod no_public_address;
 pub mod no_ssh;
 pub mod private_subnets;
+pub mod run_command;
 pub mod selinux;
+pub mod selinux_denials;
 pub mod sshd;
 pub mod ssm_managed;
 pub mod ssm_permissions;
+pub mod vulnerabilities;
 
 use std::collections::BTreeSet;
 

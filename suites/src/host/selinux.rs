@@ -37,6 +37,13 @@ fn assess(facts: &[NodeFacts], family: Family) -> Verdict {
     }
     let mut findings = Vec::new();
     for of_node in facts {
+        let system = of_node.read.as_ref().ok().and_then(|(_, read)| read.get("os.id")).unwrap_or("amzn");
+        if !["amzn", "bottlerocket"].contains(&system) {
+            return Verdict::NotApplicable(format!(
+                "{} is no Amazon Linux or Bottlerocket but {system}",
+                resource(&of_node.node)
+            ));
+        }
         let mode = of_node.read.as_ref().ok().and_then(|(_, read)| read.get("selinux.mode")).unwrap_or("unknown");
         let (fine, wanted) = match family {
             Family::Bottlerocket => (mode == "Enforcing", "Enforcing"),

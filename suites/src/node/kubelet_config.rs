@@ -48,8 +48,29 @@ struct Rule {
     wanted: &'static str,
     /// Whether a value is fine; `Null` for one that is not set.
     is_fine: fn(&Value) -> bool,
+    /// Whose nodes it is asked of.
+    of: Of,
+}
+
+/// Whose nodes a rule is asked of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    All,
     /// Windows has no such setting.
-    linux_only: bool,
+    Linux,
+    /// What EKS sets on its own images, and other distributions leave to the kubelet's default.
+    Eks,
+}
+
+impl Of {
+    fn applies(self, node: &NodeRecord, family: Family) -> bool {
+        let is_of_eks = ["Amazon Linux", "Bottlerocket"].iter().any(|name| node.os_image.starts_with(name));
+        match self {
+            Self::All => true,
+            Self::Linux => family.is_linux(),
+            Self::Eks => family.is_linux() && is_of_eks,
+        }
+    }
 }
 
 const RULES: [Rule; 9] = [
@@ -61,7 +82,7 @@ const RULES: [Rule; 9] = [
     rule("/readOnlyPort", "3.2.4", "0", |value| value.is_null() || value == 0),
     rule("/streamingConnectionIdleTimeout", "3.2.5", "not 0", |value| value != "0s" && value != "0"),
     Rule {
-        linux_only: true,
+        of: Of::Linux,
         ..rule("/makeIPTablesUtilChains", "3.2.6", "true", |value| value.is_null() || value == true)
     },
     rule("/eventRecordQPS", "3.2.7", "0 or more", |value| {
@@ -69,13 +90,13 @@ const RULES: [Rule; 9] = [
     }),
     rule("/rotateCertificates", "3.2.8", "true", |value| value.is_null() || value == true),
     Rule {
-        linux_only: true,
+        of: Of::Eks,
         ..rule("/protectKernelDefaults", "1.0.1 3.2.6, and what nodeadm sets", "true", |value| value == true)
     },
 ];
 
 const fn rule(pointer: &'static str, source: &'static str, wanted: &'static str, is_fine: fn(&Value) -> bool) -> Rule {
-    Rule { pointer, source, wanted, is_fine, linux_only: false }
+    Rule { pointer, source, wanted, is_fine, of: Of::All }
 }
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
@@ -114,7 +135,7 @@ fn assess(configurations: &[Configuration], family: Family) -> Verdict {
             let reason = "the kubelet does not answer configz, and its files could not be read";
             return Verdict::NotEvaluated(format!("{}: {reason}", resource(node)));
         };
-        let rules = RULES.iter().filter(|rule| !(rule.linux_only && family == Family::Windows));
+        let rules = RULES.iter().filter(|rule| rule.of.applies(node, family));
         for rule in rules {
             let value = configuration.pointer(rule.pointer).unwrap_or(&Value::Null);
             if (rule.is_fine)(value) {
@@ -153,7 +174,8 @@ mod tests {
         let mut configuration = stock();
         change(&mut configuration);
         let known = Some(("configz", configuration));
-        match assess(&[Configuration { node: record(1, ""), known }], family) {
+        let node = NodeRecord { os_image: "Amazon Linux 2023.9.20261103".to_owned(), ..record(1, "") };
+        match assess(&[Configuration { node, known }], family) {
             Verdict::Pass => Vec::new(),
             Verdict::Fail(findings) => findings.into_iter().map(|finding| finding.summary).collect(),
             other => panic!("{other:?}"),
@@ -171,6 +193,8 @@ mod tests {
         let unprotected = |it: &mut Value| drop(it.as_object_mut().unwrap().remove("protectKernelDefaults"));
         assert_eq!(found(unprotected, Family::Al2023), ["protectKernelDefaults is not set, not true"]);
         assert!(found(unprotected, Family::Windows).is_empty(), "Windows has no kernel defaults to protect");
+        let debian = NodeRecord { os_image: "Debian GNU/Linux 12".to_owned(), ..record(1, "") };
+        assert!(!Of::Eks.applies(&debian, Family::Al2023), "who made the image decides it there");
     }
 
     #[test]

@@ -1,13 +1,21 @@
-//! Suite `node`: the nodes themselves, as Kubernetes and EC2 see them.
+//! Suite `node`: the nodes themselves, as Kubernetes and EC2 see them, and what a look at the host says of them.
 
 pub mod age;
 pub mod ami_not_deprecated;
+pub mod audit;
 pub mod boot_time;
+pub mod cgroups;
+pub mod conntrack;
+pub mod disk_space;
 pub mod expected_ami;
 pub mod facts;
+pub mod integrity_scan;
 pub mod joined;
+pub mod kernel_defaults;
+pub mod kernel_modules;
 pub mod kubelet_config;
 pub mod kubelet_skew;
+pub mod martian_packets;
 pub mod newest_ami;
 pub mod ready;
 
@@ -15,9 +23,9 @@ use amiproof_core::aws::instances::{self, Instance};
 use amiproof_core::check::CheckError;
 use amiproof_core::cluster;
 use amiproof_core::context::Context;
-use amiproof_core::probe::facts::NodeFacts;
+use amiproof_core::probe::facts::{Collected, NodeFacts};
 use amiproof_model::report::NodeRecord;
-use amiproof_model::verdict::{Placement, Verdict};
+use amiproof_model::verdict::{Finding, Placement, Verdict};
 use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt as _;
 
@@ -69,6 +77,30 @@ pub(crate) fn unread(facts: &[NodeFacts]) -> Option<Verdict> {
     })
 }
 
+/// Judges what was read from each node. A node that gave nothing is not evaluated, and `judge` may say why it has no answer.
+pub(crate) fn judged(
+    facts: &[NodeFacts],
+    judge: impl Fn(&NodeRecord, &Collected) -> Result<Vec<Finding>, Verdict>,
+) -> Verdict {
+    if let Some(verdict) = unread(facts) {
+        return verdict;
+    }
+    let mut findings = Vec::new();
+    for of_node in facts {
+        let Ok((_, read)) = &of_node.read else { continue };
+        match judge(&of_node.node, read) {
+            Ok(found) => findings.extend(found),
+            Err(verdict) => return verdict,
+        }
+    }
+    if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
+}
+
+/// What a node was not asked, or did not say.
+pub(crate) fn silent(node: &NodeRecord, what: &str) -> Verdict {
+    Verdict::NotEvaluated(format!("{} does not say {what}", resource(node)))
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use amiproof_core::probe::Way;
@@ -80,6 +112,15 @@ pub(crate) mod tests {
         let facts = facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let read = Ok((Way::Ssm, Collected { facts, ..Collected::default() }));
         NodeFacts { node: record(index, ""), read }
+    }
+
+    /// What a section of the script printed on a node, for tests.
+    pub(crate) fn measured(index: u32, facts: &[(&str, &str)], measured: &[(&str, &str)]) -> NodeFacts {
+        let mut of_node = read_facts(index, facts);
+        if let Ok((_, read)) = &mut of_node.read {
+            read.measured = measured.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        }
+        of_node
     }
 
     /// A node of a run, for tests.

@@ -9,6 +9,7 @@ mod broken;
 mod catalogue;
 mod cluster;
 mod disruptive;
+mod hosts;
 mod kube_bench;
 mod openscap;
 mod private;

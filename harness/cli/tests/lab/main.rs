@@ -5,6 +5,7 @@ mod budget;
 mod cleanup;
 mod disruptive;
 mod given;
+mod hosts;
 mod import;
 mod living;
 mod own;

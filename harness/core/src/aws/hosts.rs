@@ -259,6 +259,8 @@ pub async fn encryption(clients: &Clients, volumes: &[String]) -> Result<BTreeMa
 pub struct Role {
     /// Its name.
     pub name: String,
+    /// Its ARN.
+    pub arn: String,
     /// Managed policies, by name.
     pub managed: Vec<String>,
     /// Inline policies, by name.
@@ -280,13 +282,13 @@ pub async fn roles(clients: &Clients, profile_arns: &BTreeSet<String>) -> Result
             })
             .await?;
         for role in answer.instance_profile().map_or(&[][..], |profile| profile.roles()) {
-            roles.push(policies(clients, role.role_name()).await?);
+            roles.push(policies(clients, role.role_name(), role.arn()).await?);
         }
     }
     Ok(roles)
 }
 
-async fn policies(clients: &Clients, role: &str) -> Result<Role, AwsError> {
+async fn policies(clients: &Clients, role: &str, arn: &str) -> Result<Role, AwsError> {
     let attached = clients
         .patiently(|| async {
             let pages = clients.iam.list_attached_role_policies().role_name(role).into_paginator().items();
@@ -302,7 +304,7 @@ async fn policies(clients: &Clients, role: &str) -> Result<Role, AwsError> {
         })
         .await?;
     let managed = attached.iter().filter_map(|policy| policy.policy_name().map(str::to_owned)).collect();
-    Ok(Role { name: role.to_owned(), managed, inline })
+    Ok(Role { name: role.to_owned(), arn: arn.to_owned(), managed, inline })
 }
 
 #[cfg(test)]

@@ -41,7 +41,9 @@ pub(crate) fn run(
 fn images(workloads: &[Workload]) -> BTreeMap<String, BTreeSet<String>> {
     let mut images: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (user, image) in amiproof_core::images::OWN {
-        images.entry((*image).to_owned()).or_default().insert((*user).to_owned());
+        for image in spellings(image) {
+            images.entry(image).or_default().insert((*user).to_owned());
+        }
     }
     for workload in workloads {
         for object in &workload.objects {
@@ -50,18 +52,22 @@ fn images(workloads: &[Workload]) -> BTreeMap<String, BTreeSet<String>> {
             let lists = ["initContainers", "containers"];
             let containers = lists.iter().flat_map(|list| template["spec"][list].as_array().into_iter().flatten());
             for image in containers.filter_map(|container| container["image"].as_str()) {
-                let spellings: Vec<String> = if image.contains(WINDOWS_RELEASE) {
-                    WINDOWS_RELEASES.iter().map(|release| image.replace(WINDOWS_RELEASE, release)).collect()
-                } else {
-                    vec![image.to_owned()]
-                };
-                for image in spellings {
+                for image in spellings(image) {
                     images.entry(image).or_default().insert(workload.name.clone());
                 }
             }
         }
     }
     images
+}
+
+/// An image for each release of Windows that its tag stands for.
+fn spellings(image: &str) -> Vec<String> {
+    if image.contains(WINDOWS_RELEASE) {
+        WINDOWS_RELEASES.iter().map(|release| image.replace(WINDOWS_RELEASE, release)).collect()
+    } else {
+        vec![image.to_owned()]
+    }
 }
 
 #[cfg(test)]

@@ -126,6 +126,18 @@ pub(super) fn common() -> String {
         "kubelet-drop-ins",
         "for f in /etc/kubernetes/kubelet/config.json.d/*.conf; do if [ -r \"$f\" ]; then echo '%%'; cat \"$f\"; fi; done",
     );
+    add(
+        "disks",
+        "for p in /var/lib/kubelet /var/lib/containerd; do echo \"blocks $p $(df -Pk $p 2> /dev/null | tail -n 1)\"; \
+         echo \"inodes $p $(df -Pi $p 2> /dev/null | tail -n 1)\"; done",
+    );
+    add("martians", "journalctl -k -n 1 > /dev/null 2>&1 && journalctl -k --since=-10min --no-pager | grep -c martian");
+    add(
+        "denials",
+        "if ausearch --version > /dev/null 2>&1; then echo asked; ausearch -m avc -ts boot --raw 2> /dev/null; \
+         elif journalctl -k -n 1 > /dev/null 2>&1; then echo asked; journalctl -k -b --no-pager; fi \
+         | grep -e '^asked' -e 'avc: *denied' | tail -n 40",
+    );
     for unit in ["kubelet", "containerd"] {
         let name = format!("journal-{unit}");
         add(&name, &format!("journalctl -u {unit} -n 60 --no-pager 2> /dev/null | cut -c 1-400"));
@@ -136,19 +148,31 @@ pub(super) fn common() -> String {
 /// The script for Amazon Linux.
 pub(super) fn script() -> String {
     let rpm = "rpm -q kubelet containerd runc amazon-ssm-agent openssh-server nftables firewalld audit aide container-selinux 2> /dev/null | grep -v 'not installed'";
+    let audit = "auditctl -s 2> /dev/null; grep -iE '^ *(disk_full_action|disk_error_action|admin_space_left_action) *=' /etc/audit/auditd.conf 2> /dev/null";
+    // The statuses of a question without a token and of one with it; 000 for no answer.
+    let imds =
+        "u=http://169.254.169.254/latest; code() { curl -s -m 2 -o /dev/null -w '%{http_code}' \"$@\" 2> /dev/null; }
+echo \"plain $(code $u/meta-data/instance-id)\"
+t=$(curl -s -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $u/api/token 2> /dev/null)
+echo \"token $(code -H \"X-aws-ec2-metadata-token: $t\" $u/meta-data/instance-id)\"";
+    let aide = "grep -hE '^[!=/]' /etc/aide.conf 2> /dev/null";
     let sshd = "cat /etc/ssh/sshd_config 2> /dev/null | grep -iE '^(PermitRootLogin|PasswordAuthentication) '";
     format!(
-        "{}{}{}{}",
+        "{}{}{}{}{}{}{}",
         common(),
         shell("packages", rpm),
         shell("package-count", "rpm -qa 2> /dev/null | wc -l"),
-        shell("sshd", sshd)
+        shell("sshd", sshd),
+        shell("audit", audit),
+        shell("imds", imds),
+        shell("aide", aide)
     )
 }
 
 /// What the sections of [`script`] say.
 pub(super) fn parse(sections: &IndexMap<String, String>) -> Collected {
     let mut found = parse_common(sections);
+    measure(&mut found, sections, &["audit", "aide", "imds"]);
     let text = |name: &str| sections.get(name).map_or("", String::as_str);
     for line in text("packages").lines() {
         if let Some((name, version)) = package(line) {
@@ -201,6 +225,7 @@ pub(super) fn parse_common(sections: &IndexMap<String, String>) -> Collected {
         }
     }
     found.kubelet = kubelet(text("kubelet-file"), text("kubelet-drop-ins"));
+    measure(&mut found, sections, &["disks", "martians", "denials"]);
     for (name, title) in [
         ("nft", "nft ruleset"),
         ("iptables", "iptables rules"),
@@ -218,6 +243,12 @@ pub(super) fn parse_common(sections: &IndexMap<String, String>) -> Collected {
         }
     }
     found
+}
+
+/// Keeps what sections printed as it is, the empty ones too: a section that printed nothing was asked.
+fn measure(found: &mut Collected, sections: &IndexMap<String, String>, names: &[&str]) {
+    let asked = names.iter().filter_map(|name| Some(((*name).to_owned(), sections.get(*name)?.trim().to_owned())));
+    found.measured.extend(asked);
 }
 
 fn os_release(found: &mut Collected, text: &str) {

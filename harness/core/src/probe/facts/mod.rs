@@ -33,6 +33,8 @@ pub struct Collected {
     pub facts: IndexMap<String, String>,
     /// Long texts by name: `nft ruleset`.
     pub texts: IndexMap<String, String>,
+    /// What changes by the minute, for checks alone: the report does not keep it.
+    pub measured: IndexMap<String, String>,
     /// The kubelet's configuration file with its drop-ins merged into it, where there is one.
     pub kubelet: Option<Value>,
 }
@@ -43,6 +45,11 @@ impl Collected {
         if !value.is_empty() {
             self.facts.insert(name.into(), value.to_owned());
         }
+    }
+
+    /// What a section of the script printed, for checks alone; `None` where nothing printed it.
+    pub fn measured(&self, name: &str) -> Option<&str> {
+        self.measured.get(name).map(String::as_str)
     }
 
     /// A fact.

@@ -10,6 +10,7 @@ mod benchmark;
 mod prerequisites;
 mod report;
 mod sequence;
+mod vulnerabilities;
 
 use amiproof_model::matrix::{Family, Variant};
 use amiproof_model::name::{Benchmark, Level, NameError, RunId};
@@ -22,6 +23,7 @@ pub(crate) use self::api::{configurations, delete_configuration};
 pub use self::assess::{Detail, NodeScan, Summary, TargetState, assess_nodes, assess_rows, assess_summary};
 pub use self::benchmark::judged_by;
 pub use self::prerequisites::{Coverage, coverage};
+pub use self::vulnerabilities::{Vulnerabilities, vulnerabilities};
 use crate::aws::Clients;
 use crate::aws::error::AwsError;
 use crate::check::{CheckError, Decision, ScanAnswer, ScanRow};

@@ -1,0 +1,87 @@
+//! What suites `node`, `host` and `windows` say of nodes in an account, and which facts failures carry.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+
+use amiproof_model::facts;
+use amiproof_model::report::{Report, Subject};
+use amiproof_model::verdict::Outcome;
+
+use crate::process::{amiproof, finish, matrix, report, stderr};
+
+fn run(file: &str, variants: &str, checks: &str) -> Report {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = amiproof(dir.path());
+    command.args(["run", "--lab", "--no-fail", "--variants", variants, "--checks", checks, "--file"]).arg(matrix(file));
+    let output = finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    report(dir.path())
+}
+
+fn words<'a>(report: &'a Report, variant: &str) -> BTreeMap<&'a str, &'a Outcome> {
+    let subject = Subject::Variant(variant.parse().unwrap());
+    let own = report.results.iter().filter(|result| result.subject == subject && result.check.suite() != "gate");
+    own.map(|result| (result.check.as_str(), &result.outcome)).collect()
+}
+
+#[test]
+fn hosts_of_an_account_are_judged_by_what_aws_and_they_themselves_say() {
+    let report = run("demo.yaml", "eks-al2023,windows-2022-core", "node,host,windows");
+    let stock = words(&report, "eks-al2023");
+    let windows = words(&report, "windows-2022-core");
+    for (check, word, on_windows) in [
+        ("node/kernel-defaults", "pass", "not applicable"),
+        ("node/audit", "pass", "not applicable"),
+        ("node/boot-time", "pass", "pass"),
+        ("node/newest-ami", "pass", "pass"),
+        ("host/no-ssh", "pass", "pass"),
+        ("host/no-public-address", "pass", "pass"),
+        ("host/private-subnets", "pass", "pass"),
+        ("host/imds", "pass", "pass"),
+        ("host/imds-answers", "pass", "not applicable"),
+        ("host/ssm-managed", "pass", "pass"),
+        ("host/run-command", "pass", "not applicable"),
+        ("host/ssm-permissions", "manual", "manual"),
+        ("host/encrypted-root", "pass", "pass"),
+        ("host/inspector-coverage", "pass", "pass"),
+        ("host/vulnerabilities", "pass", "pass"),
+        ("host/selinux", "pass", "not applicable"),
+        ("windows/server-core", "not applicable", "pass"),
+        ("windows/no-remote-access", "not applicable", "pass"),
+        ("windows/guard-duty", "not applicable", "pass"),
+        ("windows/guard-duty-findings", "not applicable", "pass"),
+        ("windows/inspector-cis", "not applicable", "pass"),
+    ] {
+        assert_eq!(stock[check].word(), word, "{check}: {:?}", stock[check]);
+        assert_eq!(windows[check].word(), on_windows, "{check} on Windows: {:?}", windows[check]);
+    }
+    let told = report.results.iter().find(|result| result.check.as_str() == "host/vulnerabilities").unwrap();
+    assert!(told.evidence.iter().any(|one| one.text.contains("3 others")), "{:?}", told.evidence);
+}
+
+#[test]
+fn every_failure_carries_the_facts_of_its_nodes_that_matter_to_it() {
+    let variants = "eks-al2023,al2023-no-10250,al2023-ip-forward-off";
+    let checks = "node,host,kubelet-path,workload/pod-to-pod,workload/web-service,workload/host-network";
+    let report = run("broken-hosts.yaml", variants, checks);
+    let failed: Vec<_> =
+        report.results.iter().filter(|result| matches!(result.outcome, Outcome::Fail { .. })).collect();
+    let facts_of = |check: &str, variant: &str| {
+        let of = |result: &&&_| -> bool {
+            let result: &amiproof_model::report::CheckResult = result;
+            result.check.as_str() == check && result.subject.as_str() == variant
+        };
+        let result = failed.iter().find(of).unwrap_or_else(|| panic!("{check} did not fail on {variant}"));
+        let facts = result.evidence.iter().find(|one| one.name == facts::TITLE);
+        facts.map(|one| one.text.clone()).unwrap_or_default()
+    };
+    for result in &failed {
+        assert!(result.evidence.iter().any(|one| one.name == facts::TITLE), "{} on {:?}", result.check, result.subject);
+    }
+    let closed = facts_of("kubelet-path/logs", "al2023-no-10250");
+    assert!(closed.contains("firewall.nft.input = drop"), "{closed}");
+    let off = facts_of("workload/pod-to-pod", "al2023-ip-forward-off");
+    assert!(off.contains("sysctl.net.ipv4.ip_forward = 0  (reference: 1)"), "{off}");
+    let named = report.variants.iter().flat_map(|variant| &variant.nodes);
+    assert!(named.into_iter().all(|node| node.facts.len() > 30), "every node's facts are in the report");
+}

@@ -1,0 +1,78 @@
+//! `host/imds-answers`: on the host itself the metadata service refuses a question without a token and answers one with it (guide:
+//! "Restrict access to the instance profile assigned to the worker node"). `host/imds` reads the setting; this asks.
+
+use std::time::Duration;
+
+use amiproof_core::check::{Applies, CheckError, Decision, Scope};
+use amiproof_core::context::Context;
+use amiproof_core::probe::facts::NodeFacts;
+use amiproof_model::matrix::{Family, Variant};
+use amiproof_model::report::Phase;
+use amiproof_model::verdict::{Finding, Verdict};
+use futures::FutureExt as _;
+
+use super::decision;
+use crate::definition::{Definition, Work};
+use crate::node::{judged, resource};
+
+/// See the module.
+pub const CHECK: Definition = Definition {
+    id: "host/imds-answers",
+    title: "the metadata service answers the host with a token and not without",
+    scope: Scope::Variant,
+    phase: Phase::Test,
+    timeout: Some(Duration::from_secs(300)),
+    applies: has_shell,
+    work: Work::Question(|context| run(context).boxed()),
+};
+
+fn has_shell(variant: &Variant) -> Applies {
+    match variant.family {
+        Family::Al2023 | Family::Al2 => Applies::Yes,
+        Family::Bottlerocket => Applies::No("the host has no program to ask with; host/imds reads the setting"),
+        Family::Windows => Applies::No("Linux only"),
+    }
+}
+
+async fn run(context: &Context) -> Result<Decision, CheckError> {
+    Ok(decision(context, assess(context.facts.of(context).await)))
+}
+
+fn assess(facts: &[NodeFacts]) -> Verdict {
+    judged(facts, |node, read| {
+        let answers = read.measured("imds").unwrap_or_default();
+        let code = |name: &str| answers.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u16>().ok());
+        let (summary, mend) = match (code("plain "), code("token ")) {
+            (Some(401), Some(200)) => return Ok(Vec::new()),
+            (Some(200), _) => {
+                ("answers a question without a token".to_owned(), "set HttpTokens to required in the launch template")
+            }
+            (Some(401 | 403), Some(other)) => (
+                format!("answers {other} to a question with a token"),
+                "see what stands between the host and 169.254.169.254: nodeadm and drivers need it",
+            ),
+            _ => {
+                let why = "no instance, no curl, or no way to it";
+                return Err(Verdict::NotEvaluated(format!("no metadata service answers on {}: {why}", resource(node))));
+            }
+        };
+        Ok(vec![Finding::new(resource(node), summary).with_remediation(mend)])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::tests::measured;
+
+    #[test]
+    fn a_question_without_a_token_must_be_refused_and_one_with_it_answered() {
+        let asked = |answers: &str| assess(&[measured(1, &[], &[("imds", answers)])]);
+        assert_eq!(asked("plain 401\ntoken 200\n"), Verdict::Pass);
+        assert!(matches!(asked("plain 200\ntoken 200\n"), Verdict::Fail(_)));
+        assert!(matches!(asked("plain 401\ntoken 401\n"), Verdict::Fail(_)));
+        assert!(matches!(asked("plain 000\ntoken 000\n"), Verdict::NotEvaluated(_)));
+        assert!(matches!(asked("plain \ntoken \n"), Verdict::NotEvaluated(_)));
+        assert!(matches!(assess(&[]), Verdict::NotEvaluated(_)));
+    }
+}

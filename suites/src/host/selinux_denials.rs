@@ -1,0 +1,120 @@
+//! `host/selinux-denials`: where SELinux enforces, it has denied nothing to the kubelet, the container runtime or containers since boot
+//! (guide: "Run SELinux"). A missing container-selinux or a wrong label shows here before volumes and sockets fail.
+
+use std::time::Duration;
+
+use amiproof_core::check::{CheckError, Decision, Scope, linux_only};
+use amiproof_core::context::Context;
+use amiproof_core::probe::facts::NodeFacts;
+use amiproof_model::report::Phase;
+use amiproof_model::verdict::{Finding, Verdict};
+use futures::FutureExt as _;
+
+use super::decision;
+use crate::definition::{Definition, Work};
+use crate::node::{judged, resource, silent};
+
+/// See the module.
+pub const CHECK: Definition = Definition {
+    id: "host/selinux-denials",
+    title: "SELinux has denied nothing that nodes and containers need",
+    scope: Scope::Variant,
+    phase: Phase::Test,
+    timeout: Some(Duration::from_secs(300)),
+    applies: linux_only,
+    work: Work::Question(|context| run(context).boxed()),
+};
+
+/// Programs of a node, as the kernel names them (at most 15 letters).
+const PROGRAMS: [&str; 9] = [
+    "kubelet",
+    "containerd",
+    "containerd-shim",
+    "runc",
+    "nodeadm",
+    "ssm-agent-worke",
+    "amazon-ssm-agen",
+    "aws-k8s-agent",
+    "ecr-credential-",
+];
+
+async fn run(context: &Context) -> Result<Decision, CheckError> {
+    Ok(decision(context, assess(context.facts.of(context).await)))
+}
+
+fn assess(facts: &[NodeFacts]) -> Verdict {
+    judged(facts, |node, read| {
+        match read.get("selinux.mode") {
+            Some("Enforcing") => {}
+            Some(mode) => return Err(Verdict::NotApplicable(format!("SELinux is {mode}, so it denies nothing"))),
+            None => return Err(silent(node, "in which mode SELinux is")),
+        }
+        let text = read.measured("denials").unwrap_or_default();
+        if text.is_empty() {
+            return Err(silent(node, "what SELinux denied"));
+        }
+        let denials: Vec<&str> = text.lines().filter(|line| matters(line)).collect();
+        if denials.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mend =
+            "install container-selinux, and label what the image keeps under /var/lib (restorecon) when it is built";
+        let summary = format!("SELinux denied something to {}", programs(&denials).join(", "));
+        Ok(vec![Finding::new(resource(node), summary).with_detail(denials.join("\n")).with_remediation(mend)])
+    })
+}
+
+/// A value of `name="kubelet"` or `permissive=0`.
+fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    line.split_whitespace()
+        .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+        .map(|value| value.trim_matches('"'))
+}
+
+/// Whether a denial took something from the node's own programs or from a container.
+fn matters(line: &str) -> bool {
+    let context = value(line, "scontext").unwrap_or_default();
+    let of_container =
+        context.contains(":container") || context.contains(":kubelet_t") || context.contains(":control_t");
+    let of_node = value(line, "comm").is_some_and(|comm| PROGRAMS.contains(&comm));
+    line.contains("denied") && value(line, "permissive") != Some("1") && (of_container || of_node)
+}
+
+/// Who was denied something, each once.
+fn programs(denials: &[&str]) -> Vec<String> {
+    let mut names: Vec<String> = denials.iter().filter_map(|line| value(line, "comm")).map(str::to_owned).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::tests::measured;
+
+    const KUBELET: &str = "type=AVC msg=audit(1.2:3): avc:  denied  { execute } for  pid=1 comm=\"kubelet\" \
+                           scontext=system_u:system_r:init_t:s0 tcontext=system_u:object_r:var_lib_t:s0 tclass=file permissive=0";
+
+    fn asked(mode: &str, text: &str) -> Verdict {
+        assess(&[measured(1, &[("selinux.mode", mode)], &[("denials", text)])])
+    }
+
+    #[test]
+    fn what_is_denied_to_the_node_or_a_container_is_a_finding() {
+        assert_eq!(asked("Enforcing", "asked"), Verdict::Pass);
+        let Verdict::Fail(findings) = asked("Enforcing", &format!("asked\n{KUBELET}")) else { panic!("a finding") };
+        assert_eq!(findings[0].summary, "SELinux denied something to kubelet");
+        let container = KUBELET.replace("kubelet", "cat").replace("init_t", "container_t");
+        assert!(matches!(asked("Enforcing", &container), Verdict::Fail(_)));
+    }
+
+    #[test]
+    fn what_is_only_logged_or_somebody_elses_is_none() {
+        let logged = KUBELET.replace("permissive=0", "permissive=1");
+        let other = KUBELET.replace("kubelet", "logrotate");
+        assert_eq!(asked("Enforcing", &format!("asked\n{logged}\n{other}")), Verdict::Pass);
+        assert!(matches!(asked("Permissive", KUBELET), Verdict::NotApplicable(_)));
+        assert!(matches!(asked("Enforcing", ""), Verdict::NotEvaluated(_)));
+    }
+}

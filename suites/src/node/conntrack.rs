@@ -1,0 +1,60 @@
+//! `node/conntrack`: the kernel tracks as many connections as kube-proxy wants (Kubernetes, "kube-proxy", `conntrack.min`: 131072).
+//!
+//! kube-proxy raises the limit at its start. One that is lower was set afterwards, and connections are dropped under load.
+
+use std::time::Duration;
+
+use amiproof_core::check::{CheckError, Decision, Scope, linux_only};
+use amiproof_core::context::Context;
+use amiproof_core::probe::facts::NodeFacts;
+use amiproof_model::report::Phase;
+use amiproof_model::verdict::{Finding, Verdict};
+use futures::FutureExt as _;
+
+use super::{judged, resource, silent};
+use crate::definition::{Definition, Work};
+use crate::host::decision;
+
+/// See the module.
+pub const CHECK: Definition = Definition {
+    id: "node/conntrack",
+    title: "the kernel may track as many connections as kube-proxy wants",
+    scope: Scope::Variant,
+    phase: Phase::Test,
+    timeout: Some(Duration::from_secs(300)),
+    applies: linux_only,
+    work: Work::Question(|context| run(context).boxed()),
+};
+
+const LEAST: u64 = 131_072;
+
+async fn run(context: &Context) -> Result<Decision, CheckError> {
+    Ok(decision(context, assess(context.facts.of(context).await)))
+}
+
+fn assess(facts: &[NodeFacts]) -> Verdict {
+    judged(facts, |node, read| {
+        let limit = read.get("sysctl.net.netfilter.nf_conntrack_max").and_then(|limit| limit.parse::<u64>().ok());
+        let Some(limit) = limit else { return Err(silent(node, "how many connections it tracks")) };
+        if limit >= LEAST {
+            return Ok(Vec::new());
+        }
+        let mend = "let hardening leave net.netfilter.nf_conntrack_max to kube-proxy";
+        let summary = format!("net.netfilter.nf_conntrack_max is {limit}, less than {LEAST}");
+        Ok(vec![Finding::new(resource(node), summary).with_remediation(mend)])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::tests::read_facts;
+
+    #[test]
+    fn fewer_connections_than_kube_proxy_asks_for_are_a_finding() {
+        let asked = |limit: &str| assess(&[read_facts(1, &[("sysctl.net.netfilter.nf_conntrack_max", limit)])]);
+        assert_eq!(asked("262144"), Verdict::Pass);
+        assert!(matches!(asked("65536"), Verdict::Fail(_)));
+        assert!(matches!(asked("many"), Verdict::NotEvaluated(_)));
+    }
+}
