@@ -35,10 +35,11 @@ fn has_shell(variant: &Variant) -> Applies {
 }
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
-    Ok(decision(context, assess(context.facts.of(context).await)))
+    Ok(decision(context, assess(context.facts.of(context).await, context.aws.is_some())))
 }
 
-fn assess(facts: &[NodeFacts]) -> Verdict {
+/// Without an account nobody says that the nodes are instances at all.
+fn assess(facts: &[NodeFacts], has_account: bool) -> Verdict {
     judged(facts, |node, read| {
         let answers = read.measured("imds").unwrap_or_default();
         let code = |name: &str| answers.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u16>().ok());
@@ -51,6 +52,10 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
                 format!("answers {other} to a question with a token"),
                 "see what stands between the host and 169.254.169.254: nodeadm and drivers need it",
             ),
+            _ if !has_account => {
+                let why = "no metadata service answers, and no AWS account says that there is one";
+                return Err(Verdict::NotApplicable(why.to_owned()));
+            }
             _ => {
                 let why = "no instance, no curl, or no way to it";
                 return Err(Verdict::NotEvaluated(format!("no metadata service answers on {}: {why}", resource(node))));
@@ -67,12 +72,14 @@ mod tests {
 
     #[test]
     fn a_question_without_a_token_must_be_refused_and_one_with_it_answered() {
-        let asked = |answers: &str| assess(&[measured(1, &[], &[("imds", answers)])]);
+        let asked = |answers: &str| assess(&[measured(1, &[], &[("imds", answers)])], true);
         assert_eq!(asked("plain 401\ntoken 200\n"), Verdict::Pass);
         assert!(matches!(asked("plain 200\ntoken 200\n"), Verdict::Fail(_)));
         assert!(matches!(asked("plain 401\ntoken 401\n"), Verdict::Fail(_)));
         assert!(matches!(asked("plain 000\ntoken 000\n"), Verdict::NotEvaluated(_)));
         assert!(matches!(asked("plain \ntoken \n"), Verdict::NotEvaluated(_)));
-        assert!(matches!(assess(&[]), Verdict::NotEvaluated(_)));
+        assert!(matches!(assess(&[], true), Verdict::NotEvaluated(_)));
+        let elsewhere = [measured(1, &[], &[("imds", "plain 000\ntoken 000\n")])];
+        assert!(matches!(assess(&elsewhere, false), Verdict::NotApplicable(_)));
     }
 }

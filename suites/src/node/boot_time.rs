@@ -24,7 +24,11 @@ pub const CHECK: Definition = Definition {
 };
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
-    let verdict = assess(&context.nodes, context.variant.timeouts.nodes_ready);
+    let verdict = match (assess(&context.nodes, context.variant.timeouts.nodes_ready), context.account()) {
+        // Only EC2 knows when an instance was launched.
+        (Verdict::NotEvaluated(_), Err(no_account)) => no_account,
+        (verdict, _) => verdict,
+    };
     let evidence = Evidence { name: "boot to Ready".to_owned(), text: told(&context.nodes), file: None };
     Ok(Decision { placements: placements(&context.nodes), evidence: vec![evidence], ..verdict.into() })
 }

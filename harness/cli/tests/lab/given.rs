@@ -70,7 +70,7 @@ fn pairs<'a>(variants: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> 
 }
 
 /// Checks of Linux nodes that ask AWS and nobody else.
-const ONLY_AWS: [&str; 13] = [
+const ONLY_AWS: [&str; 16] = [
     "host/container-os",
     "host/encrypted-root",
     "host/imds",
@@ -78,9 +78,12 @@ const ONLY_AWS: [&str; 13] = [
     "host/no-public-address",
     "host/no-ssh",
     "host/private-subnets",
+    "host/run-command",
     "host/ssm-managed",
     "host/ssm-permissions",
+    "host/vulnerabilities",
     "node/ami-not-deprecated",
+    "node/boot-time",
     "node/expected-ami",
     "node/newest-ami",
     "os-cis/inspector",
