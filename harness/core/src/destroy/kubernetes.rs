@@ -10,6 +10,9 @@ use super::target::Target;
 use crate::cluster::{Access, namespace, objects};
 use crate::ledger::ResourceKind;
 
+/// How long a namespace that did not go may take to say what keeps it, after its deadline: a list per kind that the cluster has.
+const NAMING: Duration = Duration::from_secs(30);
+
 /// Removes an object, and waits until a namespace is really gone.
 pub(super) async fn remove(
     access: &Access,
@@ -27,7 +30,7 @@ pub(super) async fn remove(
             _ => remove_object(access, target.attribute("apiVersion"), target.attribute("kind"), target).await,
         }
     };
-    match tokio::time::timeout(deadline, removed).await {
+    match tokio::time::timeout(deadline + NAMING, removed).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(format!("the cluster did not remove it within {}s", deadline.as_secs())),
