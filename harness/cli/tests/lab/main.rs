@@ -12,4 +12,5 @@ mod own;
 mod process;
 mod scans;
 mod scenarios;
+mod schemas;
 mod strangers;
