@@ -42,7 +42,7 @@ async fn what_is_wrong_with_a_workload_is_said_in_its_own_words_and_nothing_stay
 
     let refused = deployment(&format!("{{name: a, {BUSYBOX}}}")).replace("labels: {app: web}", "labels: {app: other}");
     let refused = told(&lab, "ready: deployment/web", &refused).await;
-    assert!(refused.starts_with("error: applying Deployment web of the workload (broken.yaml:9:1): "), "{refused}");
+    assert!(refused.starts_with("error: applying Deployment web of the workload (broken.yaml:10:1): "), "{refused}");
     assert!(refused.contains("selector"), "{refused}");
 
     let never = format!(
