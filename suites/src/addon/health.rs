@@ -3,7 +3,7 @@
 use amiproof_core::wait::{Progress, pods};
 use amiproof_core::workload::judge::{is_registry_answer, no_room};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 use kube::ResourceExt as _;
 
 /// So many ends of a container, the last one not long ago, mean that it keeps crashing although it happens to run now.
@@ -63,7 +63,7 @@ impl Crash {
     /// The last one of any of the pod's containers.
     fn last(pod: &Pod) -> Option<Self> {
         let crashes = pods::containers(pod).filter_map(|container| {
-            let end = container.last_state.as_ref()?.terminated.as_ref().filter(|end| end.exit_code != 0)?;
+            let end = container.last_state.as_ref()?.terminated.as_ref().filter(|end| is_crash(end))?;
             let restarts = container.restart_count;
             let times = if restarts == 1 { "once".to_owned() } else { format!("{restarts} times, last") };
             let (name, pod, words) = (&container.name, pod.name_any(), pods::words_of(end));
@@ -72,6 +72,12 @@ impl Crash {
         });
         crashes.max_by_key(|crash| (crash.restarts >= CRASHES, crash.at))
     }
+}
+
+/// Whether a container ended by its own fault. One that a reboot took along is found dead by the container runtime afterwards, which
+/// then says 255 and `Unknown` (containerd/containerd, `unknownExitCode` and `unknownExitReason`).
+fn is_crash(end: &ContainerStateTerminated) -> bool {
+    end.exit_code != 0 && !(end.exit_code == 255 && end.reason.as_deref() == Some("Unknown"))
 }
 
 /// From its creation to its Ready condition; `None` while it is not Ready.
@@ -132,6 +138,9 @@ pub(super) mod tests {
         let told = "container main of pod aws-node-a was restarted once after exit code 1: no metadata";
         assert_eq!(crashed("2026-11-21T11:59:30Z", 1, 1), Health::Waiting(told.to_owned()), "it may crash again");
         assert_eq!(crashed("2026-11-21T11:55:00Z", 3, 0), Health::Well, "it ended because it was asked to");
+        let end = json!({"exitCode": 255, "reason": "Unknown", "finishedAt": "2026-11-21T11:59:30Z"});
+        let rebooted = pod("a", true, json!({"restartCount": 4, "lastState": {"terminated": end}}));
+        assert_eq!(health(&rebooted), Health::Well, "its host was rebooted");
     }
 
     #[test]

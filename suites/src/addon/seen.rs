@@ -1,13 +1,14 @@
 //! What Kubernetes shows of the pods of add-ons: watched until all have settled, then told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use amiproof_core::check::CheckError;
 use amiproof_core::cluster::{Access, NODE_IMAGE_LABEL, nodes, watch};
 use amiproof_core::wait::{Observed, pods};
 use amiproof_core::workload::evidence::{event_lines, evidence, last_words, pod_table};
 use amiproof_model::verdict::{Evidence, Placement};
-use futures::StreamExt as _;
+use futures::stream::{self, StreamExt as _};
 use k8s_openapi::api::core::v1::{Event, Node, Pod};
 use kube::api::ListParams;
 use kube::runtime::watcher;
@@ -15,6 +16,9 @@ use kube::{Api, ResourceExt as _};
 use tokio::time::Instant;
 
 use super::{PATIENCE, health};
+
+/// How often pods that do not change are judged again.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Watches the pods of some namespaces until `is_settled` says that waiting longer teaches nothing, or the patience ends. Answers
 /// with the pods as they were last.
@@ -30,13 +34,15 @@ pub(super) async fn settled(
         let api: Api<Pod> = Api::namespaced(access.client(), namespace);
         let namespace = namespace.clone();
         watch::follow(api, watcher::Config::default())
-            .map(move |list| list.map(|pods| (namespace.clone(), pods)))
+            .map(move |list| list.map(|pods| Some((namespace.clone(), pods))))
             .boxed()
     });
+    // A pod that recovered is well once it has run for a while, and no event tells when that is.
+    let ticks = stream::repeat(()).then(|()| tokio::time::sleep(LOOK_AGAIN)).map(|()| Ok(None)).boxed();
     let mut seen: BTreeMap<String, Vec<Pod>> = BTreeMap::new();
-    let stream = futures::stream::select_all(streams);
-    let ended = watch::until(stream, Instant::now() + PATIENCE, |(namespace, pods)| {
-        seen.insert(namespace, pods);
+    let all = stream::select_all(streams.chain([ticks]));
+    let ended = watch::until(all, Instant::now() + PATIENCE, |change| {
+        seen.extend(change);
         let all: Vec<Pod> = seen.values().flatten().cloned().collect();
         (seen.len() == namespaces.len() && is_settled(&all)).then_some(())
     })
