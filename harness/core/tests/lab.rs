@@ -26,7 +26,12 @@ const PATIENCE: Duration = Duration::from_secs(300);
 struct Kubernetes;
 
 impl ClusterHook for Kubernetes {
-    fn open<'a>(&'a self, _cluster: &'a str, _version: &'a str) -> BoxFuture<'a, Result<ClusterEndpoint, String>> {
+    fn open<'a>(
+        &'a self,
+        _cluster: &'a str,
+        _version: &'a str,
+        _issuer: &'a str,
+    ) -> BoxFuture<'a, Result<ClusterEndpoint, String>> {
         let certificate_authority = BASE64_STANDARD.encode("-----BEGIN CERTIFICATE-----\n");
         let endpoint = "https://127.0.0.1:6443".to_owned();
         Box::pin(async move { Ok(ClusterEndpoint { endpoint, certificate_authority }) })
