@@ -1,9 +1,13 @@
 //! The report as a sheet: rows are checks grouped by suite, columns are the subjects they were asked about.
 //!
+//! A control that scanners of several suites judge (kube-bench and `eks-cis` by the CIS EKS benchmark) is one row with all answers.
+//!
 //! HTML, Markdown and the terminal all show this sheet; this is the one place that decides its order.
 
+use std::collections::HashMap;
+
 use amiproof_model::judge::Disposition;
-use amiproof_model::name::CheckId;
+use amiproof_model::name::{CheckId, ControlId};
 use amiproof_model::report::{CheckResult, Counts, Phase, PhaseEnd, PhaseRecord, Report, Subject, VariantRecord};
 use indexmap::IndexMap;
 
@@ -11,8 +15,9 @@ use indexmap::IndexMap;
 pub(crate) struct Sheet<'a> {
     /// The variants in the order of the matrix, then the cluster if anything was asked about it.
     pub(crate) columns: Vec<Column<'a>>,
-    /// The suites in the order of their first result.
+    /// The suites in the order of their first result, without those whose rows are all among another's.
     pub(crate) suites: Vec<Suite<'a>>,
+    names: Vec<&'a str>,
 }
 
 /// What one column is about.
@@ -25,14 +30,18 @@ pub(crate) struct Column<'a> {
 /// The rows of one suite.
 pub(crate) struct Suite<'a> {
     pub(crate) name: &'a str,
+    /// Other suites that judge controls of these rows too.
+    pub(crate) others: Vec<&'a str>,
     /// In the order of their first result.
     pub(crate) rows: Vec<Row<'a>>,
 }
 
-/// One check over all columns.
+/// One check, or one control, over all columns.
 pub(crate) struct Row<'a> {
     pub(crate) check: &'a CheckId,
-    /// One cell per column: the results of that check on that subject; usually one, none where it was not asked.
+    /// The checks of other suites that judge the same control.
+    pub(crate) others: Vec<&'a CheckId>,
+    /// One cell per column: the results of these checks on that subject; usually one, none where it was not asked.
     pub(crate) cells: Vec<Vec<&'a CheckResult>>,
 }
 
@@ -46,27 +55,57 @@ impl<'a> Row<'a> {
 impl<'a> Sheet<'a> {
     pub(crate) fn of(report: &'a Report) -> Self {
         let columns = columns(report);
+        let homes = homes(report);
         let mut suites: IndexMap<&'a str, IndexMap<&'a CheckId, Row<'a>>> = IndexMap::new();
+        let mut names: Vec<&'a str> = Vec::new();
         for result in &report.results {
-            let row = suites
-                .entry(result.check.suite())
-                .or_default()
-                .entry(&result.check)
-                .or_insert_with(|| Row { check: &result.check, cells: vec![Vec::new(); columns.len()] });
+            if !names.contains(&result.check.suite()) {
+                names.push(result.check.suite());
+            }
+            let home = result.control.as_ref().and_then(|control| homes.get(control)).copied();
+            // Within a suite every check is a row of its own.
+            let check = home.filter(|home| home.suite() != result.check.suite()).unwrap_or(&result.check);
+            let new = || Row { check, others: Vec::new(), cells: vec![Vec::new(); columns.len()] };
+            let row = suites.entry(check.suite()).or_default().entry(check).or_insert_with(new);
+            if *check != result.check && !row.others.contains(&&result.check) {
+                row.others.push(&result.check);
+            }
             let at = columns.iter().position(|column| column.subject == result.subject);
             if let Some(cell) = at.and_then(|at| row.cells.get_mut(at)) {
                 cell.push(result);
             }
         }
-        let suites =
-            suites.into_iter().map(|(name, rows)| Suite { name, rows: rows.into_values().collect() }).collect();
-        Self { columns, suites }
+        let suites = suites.into_iter().map(|(name, rows)| Suite::of(name, rows.into_values().collect())).collect();
+        Self { columns, suites, names }
     }
 
-    /// The names of the suites, in order.
+    /// The names of all suites that have results, in order.
     pub(crate) fn suite_names(&self) -> Vec<&'a str> {
-        self.suites.iter().map(|suite| suite.name).collect()
+        self.names.clone()
     }
+}
+
+impl<'a> Suite<'a> {
+    fn of(name: &'a str, rows: Vec<Row<'a>>) -> Self {
+        let mut others: Vec<&'a str> = Vec::new();
+        for check in rows.iter().flat_map(|row| &row.others) {
+            if !others.contains(&check.suite()) {
+                others.push(check.suite());
+            }
+        }
+        Self { name, others, rows }
+    }
+}
+
+/// The check whose row a control stands in: the first one that judges it.
+fn homes(report: &Report) -> HashMap<&ControlId, &CheckId> {
+    let mut homes = HashMap::new();
+    for result in &report.results {
+        if let Some(control) = &result.control {
+            homes.entry(control).or_insert(&result.check);
+        }
+    }
+    homes
 }
 
 fn columns(report: &Report) -> Vec<Column<'_>> {

@@ -39,6 +39,18 @@ function attempts(detail) {
   return [el('h3', {}, 'Earlier attempts'), el('ul', { class: 'plain' }, lines)];
 }
 
+/** What each scanner answered, where several judge the control. */
+function answers(cell) {
+  const all = cell && cell[AT_ANSWERS] ? data.details[cell[AT_ANSWERS]] : null;
+  if (!all) return [];
+  const list = all.answers.map(([scanner, status, reason, check]) => {
+    const one = STATUS[status];
+    return el('li', {}, el('strong', {}, scanner, ' '), el('span', { class: `s-${one.key}` }, `${one.symbol} ${one.word}`),
+      el('code', { class: 'muted' }, ` ${check}`), reason ? el('div', {}, reason) : '');
+  });
+  return [el('h3', {}, all.differ ? 'Scanners disagree' : 'What each scanner says'), el('ul', {}, list)];
+}
+
 function others(row, column) {
   const buttons = data.columns.map((one, at) => {
     if (!row.cells[at]) return null;
@@ -72,6 +84,7 @@ function open(row, column) {
       ['Took', cell && cell[AT_STATUS] !== GONE && `${cell[AT_SECONDS]} s`],
       ['Exercises', detail.exercises && detail.exercises.join(', ')],
     ]),
+    ...answers(cell),
     ...((detail.findings || []).length ? [el('h3', {}, 'Findings'), ...findings(detail)] : []),
     ...attempts(detail), ...evidence(detail), ...placements(detail), ...others(row, column),
   );
@@ -108,7 +121,7 @@ function follow() {
   } catch {
     return; // Not an address that this page made.
   }
-  const row = rows.find((one) => one.id === id);
+  const row = rows.find((one) => one.id === id || (one.others || []).includes(id));
   if (!row) return;
   folded.set(row.suite.name, false);
   active = { row: row.number, column: data.columns.findIndex((one) => one.name === name) + 1 };

@@ -22,7 +22,7 @@ function showColumns() {
 }
 
 function prepare() {
-  for (const suite of data.suites) $('suite').append(el('option', { value: suite.name }, `${suite.name} (${suite.rows.length})`));
+  for (const suite of data.suites) $('suite').append(el('option', { value: suite.name }, `${label(suite)} (${suite.rows.length})`));
   const counts = new Array(STATUS.length).fill(0);
   for (const row of rows) for (const cell of row.cells) if (cell) counts[cell[AT_STATUS]] += 1;
   counts.forEach((number, status) => {

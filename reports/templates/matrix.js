@@ -17,7 +17,7 @@ const STATUS = [
   { key: 'gone', symbol: '∅', word: 'gone' },
 ];
 const STANDING = { failed: 'failed', passed: 'passed', 'passed in part': 'not-evaluated', broken: 'error', error: 'error' };
-const [AT_STATUS, AT_SECONDS, AT_REASON, AT_DETAIL, AT_CHANGE] = [0, 1, 2, 3, 4];
+const [AT_STATUS, AT_SECONDS, AT_REASON, AT_DETAIL, AT_CHANGE, AT_ANSWERS] = [0, 1, 2, 3, 4, 5];
 const GONE = 10;
 // A suite with more checks than this starts folded: its first row already says how many failed where.
 const MANY = 40;
@@ -30,7 +30,9 @@ for (const suite of data.suites) {
     row.suite = suite;
     row.number = rows.length;
     const reasons = new Set(row.cells.filter(Boolean).map((cell) => data.strings[cell[AT_REASON]]));
-    row.haystack = [row.id, row.title, row.control || '', ...reasons].join('\n').toLowerCase();
+    const answers = row.cells.filter((cell) => cell && cell[AT_ANSWERS]).flatMap((cell) => data.details[cell[AT_ANSWERS]].answers);
+    for (const [scanner, , reason] of answers) reasons.add(`${scanner} ${reason}`);
+    row.haystack = [row.id, ...(row.others || []), row.title, row.control || '', ...reasons].join('\n').toLowerCase();
     rows.push(row);
   }
 }
@@ -61,6 +63,8 @@ function el(tag, attributes, ...children) {
 
 const plural = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`;
 const columns = () => data.columns.map((_, at) => at).filter((at) => !filter.columns.size || filter.columns.has(at));
+/** A suite's name, with those of other suites that judge controls of its rows. */
+const label = (suite) => [suite.name, ...(suite.others || [])].join(', ');
 const filtered = () => filter.query || filter.suite || filter.level || filter.differs || filter.status.size || filter.change.size;
 const hit = (cell) => cell
   && (!filter.status.size || filter.status.has(cell[AT_STATUS]))
@@ -88,10 +92,12 @@ function cellMarkup(row, at, dims) {
   const one = STATUS[cell[AT_STATUS]];
   const change = cell[AT_CHANGE] ? `<span class="change">${esc(data.changes[cell[AT_CHANGE] - 1])}</span>` : '';
   const reason = data.strings[cell[AT_REASON]];
+  const differ = cell[AT_ANSWERS] && data.details[cell[AT_ANSWERS]].differ;
+  const mark = differ ? '<span class="change" title="scanners disagree" aria-label="scanners disagree">≠</span>' : '';
   const dim = dims && !hit(cell) ? ' dim' : '';
   const open = opened && opened.row === row && opened.column === at ? ' class="open"' : '';
   return `<td ${where}${open}${reason ? ` title="${esc(reason)}"` : ''}>`
-    + `<div class="cell s-${one.key}${dim}"><span><b aria-hidden="true">${one.symbol}</b>${one.short || one.word}</span>${change}</div></td>`;
+    + `<div class="cell s-${one.key}${dim}"><span><b aria-hidden="true">${one.symbol}</b>${one.short || one.word}</span>${mark}${change}</div></td>`;
 }
 
 function rowMarkup(row, shown, dims) {
@@ -116,7 +122,7 @@ function suiteMarkup(suite, matching, shown, dims) {
   const all = suite.rows.length === matching.length ? matching.length : `${matching.length} of ${suite.rows.length}`;
   const cells = shown.map((at) => `<td role="gridcell" tabindex="-1" data-suite="${esc(suite.name)}">${tally(matching, at)}</td>`);
   const head = `<tr role="row" class="suite"><th scope="rowgroup" role="rowheader" tabindex="-1" data-suite="${esc(suite.name)}" aria-expanded="${open}">`
-    + `${esc(suite.name)} <span class="muted">${all}</span></th>${cells.join('')}</tr>`;
+    + `${esc(label(suite))} <span class="muted">${all}</span></th>${cells.join('')}</tr>`;
   if (open) pending.push({ suite: suite.name, rows: matching, shown, dims });
   return `<tbody role="rowgroup">${head}</tbody>`;
 }

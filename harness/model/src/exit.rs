@@ -1,6 +1,7 @@
 //! What the process answers: a documented, closed set of exit codes.
 
 use crate::report::Report;
+use crate::threshold;
 
 /// The exit codes of amiproof. A script may rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +51,15 @@ impl ExitCode {
             Self::LeftBehind
         } else if report.run.interrupted {
             Self::Interrupted
-        } else if counts.error > 0 || report.has_broken_pipeline() {
+        } else if counts.error > 0 || report.has_broken_pipeline() || threshold::gaps(report).next().is_some() {
+            // No evidence is never green: a scan with a gap has not decided everything.
             Self::Error
         } else if counts.failed > 0 {
             Self::Failed
         } else if counts.total() == counts.not_applicable {
             Self::NothingSelected
         } else if counts.total() == counts.not_applicable + counts.not_evaluated + counts.manual {
-            // No evidence is never green: a run that evaluated nothing at all has decided nothing.
+            // A run that evaluated nothing at all has decided nothing.
             Self::Error
         } else {
             Self::Passed

@@ -3,6 +3,9 @@
 //! A scan that answered fewer controls than its benchmark has is never simply green: its coverage is a row of its own. What a
 //! threshold of the matrix file allows to fail is [`Disposition::Tolerated`]; the threshold's row decides instead.
 
+mod coverage;
+mod disagreement;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
@@ -11,13 +14,20 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::coverage::{OPERATING_SYSTEM, coverage, scanned, variant};
+pub use self::coverage::{gaps, hold_against};
+pub use self::disagreement::mark_disagreements;
 use crate::judge::Disposition;
 use crate::name::{CheckId, Level, VariantName};
-use crate::report::{CheckResult, Report, ScanRecord, Severity, Subject};
+use crate::report::{CheckResult, Report, Severity, Subject};
 use crate::verdict::{Finding, Outcome};
 
 /// The suite of the rows that [`apply`] adds.
 pub const SUITE: &str = "gate";
+
+/// The suites of scans, which are what a threshold can be about: those of a run, then those of imported files that answer no known
+/// benchmark.
+pub const SCANNED: [&str; 7] = ["kube-bench", "os-cis", "eks-cis", "xccdf", "inspec", "sarif", "junit"];
 
 /// A share in tenths of a percent, written `95%` or `99.5%`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -76,7 +86,7 @@ impl From<Share> for String {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Threshold {
-    /// The suite of scans it is about (`os-cis`, `kube-bench`, `eks-cis`).
+    /// The suite of scans it is about, one of [`SCANNED`].
     pub suite: String,
     /// The variants it is for; empty for all of them and the cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -93,7 +103,8 @@ pub struct Threshold {
     /// At most so many failures of each severity.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub severities: BTreeMap<Severity, usize>,
-    /// The least share of answered controls among those that the benchmark has. Without it a gap is shown, but fails nothing.
+    /// The least share of answered controls among those that the benchmark has. Without it any gap is something that amiproof could
+    /// not decide (exit code 3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Share>,
 }
@@ -144,12 +155,16 @@ struct Tally {
     by_severity: BTreeMap<Severity, usize>,
     /// By benchmark, the controls with an answer of any scanner: also `not applicable` and `manual` are answers, no evidence is none.
     answered: BTreeMap<Option<Benchmark>, BTreeSet<CheckId>>,
+    /// By benchmark, how many results are answers of a scanner: what it leaves to a human is none.
+    evaluated: BTreeMap<Option<Benchmark>, usize>,
     /// By benchmark, what has no answer of some scanner.
     silent: BTreeMap<Option<Benchmark>, BTreeSet<CheckId>>,
     /// Why, with how often.
     reasons: BTreeMap<String, usize>,
     /// Why a scanner as a whole does not apply.
     inapplicable: Option<String>,
+    /// What a scanner that did not scan at all says about it, because it is not there: no control of it is missing.
+    absent: Option<String>,
 }
 
 /// A benchmark's name: `cis-al2023-1.0.0`.
@@ -160,7 +175,7 @@ impl Tally {
         let mut tally = Self::default();
         let own = |result: &&CheckResult| result.subject == *subject && result.check.suite() == suite;
         for result in report.results.iter().filter(own) {
-            tally.add_answer(result);
+            tally.add_answer(result, report.scans.iter().any(|scan| scan.owns(result)));
             match result.disposition {
                 Disposition::Passed | Disposition::Flaky => tally.passed += 1,
                 Disposition::Failed | Disposition::Known | Disposition::Tolerated => {
@@ -175,20 +190,28 @@ impl Tally {
         tally
     }
 
-    fn add_answer(&mut self, result: &CheckResult) {
+    /// `recorded` says whether the run has a record of the scan that the result is of.
+    fn add_answer(&mut self, result: &CheckResult, recorded: bool) {
         let benchmark = result.control.as_ref().map(|control| control.benchmark().to_owned());
+        // `os-cis/inspector`: not a control or rule, but the scanner itself.
+        let is_scanner = result.check.as_str().matches('/').count() == 1;
         match &result.outcome {
+            outcome if outcome.is_silent() && is_scanner && result.scanner.is_some() && !recorded => {
+                self.absent = Some(outcome.reason().to_owned());
+            }
             outcome if outcome.is_silent() => {
                 self.silent.entry(benchmark).or_default().insert(result.check.clone());
                 *self.reasons.entry(outcome.reason().to_owned()).or_default() += 1;
             }
-            // `os-cis/inspector`: not a control or rule, but a scanner that says that it has none here.
-            Outcome::NotApplicable { reason } if result.check.as_str().matches('/').count() == 1 => {
+            Outcome::NotApplicable { reason } if is_scanner => {
                 if self.inapplicable.is_none() || result.scanner.is_some() {
                     self.inapplicable = Some(reason.clone());
                 }
             }
-            _ if result.scanner.is_some() => {
+            outcome if result.scanner.is_some() => {
+                if !matches!(outcome, Outcome::Manual { .. }) {
+                    *self.evaluated.entry(benchmark.clone()).or_default() += 1;
+                }
                 self.answered.entry(benchmark).or_default().insert(result.check.clone());
             }
             _ => {}
@@ -213,7 +236,8 @@ impl Tally {
 
     /// The reason that most of the missing answers give.
     fn main_reason(&self) -> &str {
-        self.reasons.iter().max_by_key(|(_, count)| **count).map_or("no scanner says why", |(reason, _)| reason)
+        let most = self.reasons.iter().max_by_key(|(_, count)| **count).map(|(reason, _)| reason);
+        most.or(self.absent.as_ref()).map_or("no scanner says why", String::as_str)
     }
 }
 
@@ -221,24 +245,17 @@ impl Tally {
 /// a threshold that holds become [`Disposition::Tolerated`]. Rows of an earlier call are replaced.
 pub fn apply(report: &mut Report, thresholds: &[Threshold], now: Timestamp) {
     report.results.retain(|result| result.check.suite() != SUITE);
-    let levels: BTreeMap<Subject, Option<Level>> =
-        report.variants.iter().map(|record| (Subject::Variant(record.name.clone()), record.level)).collect();
-    let mut subjects: Vec<(Subject, String)> = Vec::new();
-    for scan in &report.scans {
-        let pair = (scan.subject.clone(), scan.suite.clone());
-        if !subjects.contains(&pair) {
-            subjects.push(pair);
-        }
-    }
-    for (subject, suite) in subjects {
-        let level = levels.get(&subject).copied().flatten();
+    for (subject, suite) in scanned(report) {
+        let variant = variant(report, &subject);
+        let level = variant.and_then(|variant| variant.level);
         let own: Vec<&Threshold> = thresholds
             .iter()
             .filter(|threshold| threshold.suite == suite && threshold.covers(&subject, level))
             .collect();
         let tally = Tally::of(report, &subject, &suite);
         let scans = report.scans.iter().filter(|scan| scan.subject == subject && scan.suite == suite);
-        let outcome = coverage(&tally, scans, &own);
+        let promised = variant.and_then(|variant| variant.benchmark.as_ref()).filter(|_| suite == OPERATING_SYSTEM);
+        let outcome = coverage(&tally, scans, &own, promised);
         let mut rows = vec![row(format!("{SUITE}/{suite}-coverage"), COVERAGE, &subject, outcome, now)];
         if own.iter().any(|threshold| threshold.limits_failures()) {
             let missed: Vec<Finding> = own.iter().flat_map(|threshold| threshold.missed(&tally)).collect();
@@ -255,33 +272,6 @@ pub fn apply(report: &mut Report, thresholds: &[Threshold], now: Timestamp) {
 
 const COVERAGE: &str = "every control of the benchmark has an answer";
 const THRESHOLD: &str = "no more controls fail than the matrix file allows";
-
-fn coverage<'a>(tally: &Tally, scans: impl Iterator<Item = &'a ScanRecord>, thresholds: &[&Threshold]) -> Outcome {
-    let mut expected: BTreeMap<Option<Benchmark>, usize> = BTreeMap::new();
-    for scan in scans {
-        if let Some(has) = scan.expected {
-            let known = expected.entry(scan.benchmark.as_ref().map(ToString::to_string)).or_default();
-            *known = has.max(*known);
-        }
-    }
-    let (answered, whole) = tally.coverage(&expected);
-    let told = format!("{answered} of {whole} controls have an answer");
-    let least = thresholds.iter().filter_map(|threshold| threshold.coverage).max();
-    match least {
-        Some(share) if whole > 0 && share.is_met(answered, whole) => Outcome::Pass,
-        Some(share) => {
-            let summary = format!("{told}, at least {share} must: {}", tally.main_reason());
-            Outcome::Fail { findings: vec![Finding::new("coverage", summary)] }
-        }
-        None if answered > 0 && answered == whole => Outcome::Pass,
-        None if whole == 0
-            && let Some(reason) = &tally.inapplicable =>
-        {
-            Outcome::NotApplicable { reason: reason.clone() }
-        }
-        None => Outcome::NotEvaluated { reason: format!("{told}: {}", tally.main_reason()) },
-    }
-}
 
 fn tolerate(report: &mut Report, subject: &Subject, suite: &str) {
     let own = |result: &&mut CheckResult| result.subject == *subject && result.check.suite() == suite;
@@ -320,27 +310,6 @@ fn row(id: String, title: &str, subject: &Subject, outcome: Outcome, now: Timest
         exercises: Vec::new(),
         evidence: Vec::new(),
     })
-}
-
-/// Says of every result whose check another scanner answered otherwise what that one says: `openscap says pass`.
-pub fn mark_disagreements(results: &mut [CheckResult]) {
-    type Answers = BTreeMap<String, &'static str>;
-    let mut answers: BTreeMap<(CheckId, Subject), Answers> = BTreeMap::new();
-    for result in results.iter() {
-        if let (Some(scanner), Outcome::Pass | Outcome::Fail { .. }) = (&result.scanner, &result.outcome) {
-            let of_check = answers.entry((result.check.clone(), result.subject.clone())).or_default();
-            of_check.insert(scanner.clone(), result.outcome.word());
-        }
-    }
-    for result in results.iter_mut() {
-        let of_check = answers.get(&(result.check.clone(), result.subject.clone()));
-        let own = result.outcome.word();
-        let others = of_check.into_iter().flatten().filter(|(scanner, word)| {
-            Some(scanner.as_str()) != result.scanner.as_deref() && **word != own && matches!(own, "pass" | "fail")
-        });
-        let others: Vec<String> = others.map(|(scanner, word)| format!("{scanner} says {word}")).collect();
-        result.disagreement = if others.is_empty() { None } else { Some(others.join(", ")) };
-    }
 }
 
 #[cfg(test)]

@@ -145,8 +145,8 @@ impl Comparison {
         self.changes.iter().filter(|one| matches!(one.change, Change::NewFailure | Change::NewError | Change::Revealed))
     }
 
-    /// What had a verdict in the base and has none now: not evaluated, an error, or gone, on a variant and in a suite that
-    /// still ran. Not applicable is an answer and does not count.
+    /// What had a verdict in the base and has none now: not evaluated, left to a human, an error, or gone, on a variant and in a
+    /// suite that still ran. Not applicable is an answer and does not count.
     pub fn coverage_losses(&self) -> impl Iterator<Item = &ResultChange> {
         self.changes.iter().filter(|change| change.coverage_lost)
     }
@@ -288,7 +288,8 @@ impl Found<'_> {
         };
         ResultChange {
             change,
-            coverage_lost: base.is_verdict() && matches!(candidate, State::NotEvaluated | State::Error | State::Absent),
+            coverage_lost: base.is_verdict()
+                && matches!(candidate, State::NotEvaluated | State::Error | State::Manual | State::Absent),
             subject: shown.subject.clone(),
             check: shown.check.clone(),
             title: shown.title.clone(),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use amiproof_model::judge::Disposition;
+use amiproof_model::name::{CheckId, ControlId};
 use amiproof_model::report::{CheckResult, NodeRecord, Report, Severity};
 use indexmap::{IndexMap, IndexSet};
 use serde::Serialize;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::compare::{Change, Comparison, ResultChange};
 use crate::csv::origin_word;
-use crate::sheet::{self, Column, Sheet, Standing};
+use crate::sheet::{self, Column, Row, Sheet, Standing};
 use crate::text;
 
 /// The most bytes of one detail or evidence text; the same as the model's own limit for evidence.
@@ -39,6 +40,9 @@ pub(super) struct Data {
 #[derive(Serialize)]
 struct SuiteData {
     name: String,
+    /// Other suites that judge controls of these rows too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<String>,
     rows: Vec<RowData>,
 }
 
@@ -46,17 +50,20 @@ struct SuiteData {
 struct RowData {
     /// The check's id.
     id: String,
+    /// The ids under which other suites judge the same control.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<String>,
     title: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     control: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     level: Option<u8>,
-    /// One per column: none, or status, seconds, reason, detail, change.
+    /// One per column: none, or status, seconds, reason, detail, change, answers.
     cells: Vec<Option<CellData>>,
 }
 
 #[derive(Clone, Serialize)]
-struct CellData(u8, f64, usize, usize, usize);
+struct CellData(u8, f64, usize, usize, usize, usize);
 
 /// Collects the data of a sheet.
 pub(super) fn data(report: &Report, sheet: &Sheet<'_>, comparison: Option<&Comparison>) -> Data {
@@ -68,36 +75,47 @@ pub(super) fn data(report: &Report, sheet: &Sheet<'_>, comparison: Option<&Compa
         .flat_map(|comparison| &comparison.changes)
         .map(|change| ((change.subject.as_str(), change.check.as_str()), change))
         .collect();
-    let mut cell = |result: &CheckResult| {
+    let mut cell = |results: &[&CheckResult]| {
+        // Of several answers the most urgent one is shown; a click shows all.
+        let result = results.iter().copied().min_by_key(|one| sheet::urgency(&one.disposition))?;
         let change = changes.get(&(result.subject.as_str(), result.check.as_str()));
         let change = change.filter(|change| change.candidate == crate::compare::State::of(result));
-        CellData(
+        Some(CellData(
             sheet::urgency(&result.disposition),
             rounded(result.seconds),
             strings.insert_full(text::short_line(&sheet::reason(result), 400)).0,
             of_result.get(&std::ptr::from_ref(result)).copied().unwrap_or(0),
             change.map_or(0, |change| number(change.change)),
-        )
+            answers(results).map_or(0, |answers| details.insert_full(answers).0),
+        ))
     };
-    let mut suites: IndexMap<String, IndexMap<String, RowData>> = IndexMap::new();
+    let mut suites: IndexMap<String, Rows> = IndexMap::new();
+    let mut homes: HashMap<&ControlId, &CheckId> = HashMap::new();
     for suite in &sheet.suites {
-        let rows = suites.entry(suite.name.to_owned()).or_default();
+        let section = suites.entry(suite.name.to_owned()).or_default();
+        section.others = suite.others.iter().map(|name| (*name).to_owned()).collect();
         for row in &suite.rows {
             let Some(sample) = row.sample() else { continue };
-            // Of several results for one cell the most urgent one is shown.
-            let worst = row.cells.iter().map(|cell| cell.iter().min_by_key(|one| sheet::urgency(&one.disposition)));
-            let cells = worst.map(|result| result.map(|result| cell(result))).collect();
-            rows.insert(row.check.to_string(), row_data(sample, cells));
+            if let Some(control) = &sample.control {
+                homes.insert(control, row.check);
+            }
+            let cells = row.cells.iter().map(|results| cell(results)).collect();
+            section.rows.insert(row.check.to_string(), row_data(row, sample, cells));
         }
     }
     for change in comparison.into_iter().flat_map(|comparison| &comparison.changes) {
         if change.change == Change::Disappeared {
-            add_gone(&mut suites, sheet, change);
+            add_gone(&mut suites, sheet, &homes, change);
         }
     }
+    let suites = suites.into_iter().map(|(name, Rows { others, rows })| SuiteData {
+        name,
+        others,
+        rows: rows.into_values().collect(),
+    });
     Data {
         columns: sheet.columns.iter().map(|column| column_data(report, column)).collect(),
-        suites: suites.into_iter().map(|(name, rows)| SuiteData { name, rows: rows.into_values().collect() }).collect(),
+        suites: suites.collect(),
         changes: Change::ALL.into_iter().map(Change::word).collect(),
         details,
         strings,
@@ -108,9 +126,31 @@ fn number(change: Change) -> usize {
     Change::ALL.iter().position(|one| *one == change).map_or(0, |at| at + 1)
 }
 
-fn row_data(sample: &CheckResult, cells: Vec<Option<CellData>>) -> RowData {
+/// A suite's rows by id.
+#[derive(Default)]
+struct Rows {
+    others: Vec<String>,
+    rows: IndexMap<String, RowData>,
+}
+
+/// What each scanner answered, where several did: its name, status and reason, and whether one says pass and another fail.
+fn answers(results: &[&CheckResult]) -> Option<Value> {
+    if results.len() < 2 {
+        return None;
+    }
+    let list = results.iter().map(|result| {
+        let scanner = result.scanner.as_deref().map_or_else(|| "amiproof".into(), text::line);
+        let reason = text::short_line(&sheet::reason(result), 400);
+        json!([scanner, sheet::urgency(&result.disposition), reason, result.check.as_str()])
+    });
+    let differ = results.iter().any(|result| result.disagreement.is_some());
+    Some(json!({ "answers": list.collect::<Vec<_>>(), "differ": differ }))
+}
+
+fn row_data(row: &Row<'_>, sample: &CheckResult, cells: Vec<Option<CellData>>) -> RowData {
     RowData {
-        id: sample.check.to_string(),
+        id: row.check.to_string(),
+        others: row.others.iter().map(ToString::to_string).collect(),
         title: text::short_line(&sample.title, 400),
         control: sample.control.as_ref().map(ToString::to_string),
         level: sample.level.map(u8::from),
@@ -118,19 +158,32 @@ fn row_data(sample: &CheckResult, cells: Vec<Option<CellData>>) -> RowData {
     }
 }
 
-/// A cell for what the baseline has and this report has not.
-fn add_gone(suites: &mut IndexMap<String, IndexMap<String, RowData>>, sheet: &Sheet<'_>, change: &ResultChange) {
+/// A cell for what the baseline has and this report has not: in the row of its control, where that has none for the column.
+fn add_gone(
+    suites: &mut IndexMap<String, Rows>,
+    sheet: &Sheet<'_>,
+    homes: &HashMap<&ControlId, &CheckId>,
+    change: &ResultChange,
+) {
     let Some(at) = sheet.columns.iter().position(|column| column.subject == change.subject) else { return };
-    let rows = suites.entry(change.check.suite().to_owned()).or_default();
+    let gone = CellData(GONE, 0.0, 0, 0, number(change.change), 0);
+    let home = change.control.as_ref().and_then(|control| homes.get(control));
+    let row = home.and_then(|home| suites.get_mut(home.suite())?.rows.get_mut(home.as_str()));
+    if let Some(cell @ None) = row.and_then(|row| row.cells.get_mut(at)) {
+        *cell = Some(gone);
+        return;
+    }
+    let rows = &mut suites.entry(change.check.suite().to_owned()).or_default().rows;
     let row = rows.entry(change.check.to_string()).or_insert_with(|| RowData {
         id: change.check.to_string(),
+        others: Vec::new(),
         title: text::short_line(&change.title, 400),
         control: change.control.as_ref().map(ToString::to_string),
         level: change.level.map(u8::from),
         cells: vec![None; sheet.columns.len()],
     });
     if let Some(cell) = row.cells.get_mut(at) {
-        cell.get_or_insert(CellData(GONE, 0.0, 0, 0, number(change.change)));
+        cell.get_or_insert(gone);
     }
 }
 

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use amiproof_model::judge::Disposition;
 use amiproof_model::name::CheckId;
 use amiproof_model::report::{CheckResult, Counts, Report, Subject};
+use amiproof_model::threshold;
 
 use crate::compare::{Comparison, compare};
 use crate::csv::origin_word;
@@ -36,6 +37,8 @@ pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> Stri
         let results = report.results.iter().filter(|result| wanted(&result.disposition));
         write_results(&mut out, style, (title, ink), results.collect(), comparison.as_ref());
     }
+    let gaps = threshold::gaps(report).collect();
+    write_results(&mut out, style, ("scans with a gap: not everything was evaluated", Ink::Doubt), gaps, None);
     write_scans(&mut out, report, style);
     write_waivers(&mut out, report, style);
     write_leftovers(&mut out, report, style);

@@ -323,6 +323,21 @@ pub(crate) fn disagreeing() -> Report {
     report
 }
 
+/// A control of the cluster that two suites judge differently, and one of nodes that the second leaves to the first.
+pub(crate) fn judged_twice() -> Report {
+    let mut report = green();
+    let control = |suite, number, subject, outcome| control(suite, "cis-eks-1.8.0", number, "titled", subject, outcome);
+    let elsewhere = Outcome::NotApplicable { reason: "kube-bench judges it per variant".into() };
+    report.results.extend([
+        control("kube-bench", "3.1.9", of_variant("al2023-eks-l1"), Outcome::Pass),
+        control("kube-bench", "4.1.9", Subject::Cluster, fail("cluster", "a binding too many")),
+        control("eks-cis", "3.1.9", Subject::Cluster, elsewhere),
+        control("eks-cis", "4.1.9", Subject::Cluster, Outcome::Pass),
+    ]);
+    amiproof_model::threshold::mark_disagreements(&mut report.results);
+    report
+}
+
 /// A run that was interrupted, with a node that never joined and a variant that never started.
 pub(crate) fn interrupted() -> Report {
     let mut report = green();

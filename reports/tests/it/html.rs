@@ -209,3 +209,38 @@ fn two_scanners_share_a_row_and_the_cell_shows_the_worse_answer_and_that_they_di
     let reason = data["strings"][cell[2].as_u64().unwrap() as usize].as_str().unwrap();
     assert_eq!(reason, "net.ipv4.ip_forward is 1; scanners disagree: inspector says pass");
 }
+
+#[test]
+fn a_control_that_two_suites_judge_is_one_row_with_both_answers_and_a_mark_where_they_differ() {
+    let report = fixture::judged_twice();
+    let data = data(&render(&report, None).unwrap());
+    let suites = data["suites"].as_array().unwrap();
+    let own = suites.iter().find(|suite| suite["name"] == "eks-cis").unwrap();
+    assert_eq!(own["rows"].as_array().unwrap().len(), 1, "the others are among those of kube-bench");
+    let suite = suites.iter().find(|suite| suite["name"] == "kube-bench").unwrap();
+    assert_eq!(suite["others"], serde_json::json!(["eks-cis"]));
+    let row = |number: &str| {
+        let id = format!("kube-bench/cis-eks-1.8.0/{number}");
+        suite["rows"].as_array().unwrap().iter().find(|row| row["id"] == id.as_str()).unwrap()
+    };
+    let cluster = data["columns"].as_array().unwrap().len() - 1;
+    let node = row("3.1.9");
+    assert_eq!(
+        (&node["cells"][1][0], &node["cells"][cluster][0]),
+        (&9.into(), &8.into()),
+        "each column its own scanner"
+    );
+    let both = row("4.1.9");
+    assert_eq!(both["others"], serde_json::json!(["eks-cis/cis-eks-1.8.0/4.1.9"]));
+    let cell = &both["cells"][cluster];
+    assert_eq!(cell[0], 0, "the worse answer is shown");
+    let answers = &data["details"][cell[5].as_u64().unwrap() as usize];
+    assert_eq!(answers["differ"], true);
+    let said: Vec<(&str, u64)> = answers["answers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one[0].as_str().unwrap(), one[1].as_u64().unwrap()))
+        .collect();
+    assert_eq!(said, [("kube-bench", 0), ("eks-cis", 9)]);
+}

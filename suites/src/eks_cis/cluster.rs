@@ -5,7 +5,7 @@ use std::time::Duration;
 use amiproof_core::check::{CheckError, ScanAnswer, Scope, always};
 use amiproof_core::context::Context;
 use amiproof_core::scan::kube_bench::benchmark as kube_bench;
-use amiproof_model::name::KubernetesVersion;
+use amiproof_model::name::{Benchmark, KubernetesVersion};
 use amiproof_model::report::Phase;
 use futures::FutureExt as _;
 
@@ -29,26 +29,30 @@ pub const CHECK: Definition = Definition {
 
 async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
     let version = version(context).await?;
-    let catalogue = chosen(None, &version)?;
-    let by_kube_bench = kube_bench::for_version(&version).map(|name| format!("cis-{name}"));
-    let nodes_by = match by_kube_bench {
-        Some(name) => benchmark::find(&name).map_err(broken)?,
-        None => None,
+    let wanted = context.matrix.scans.kube_bench.benchmark.as_ref();
+    let catalogue = chosen(wanted, &version)?;
+    let nodes_by = match kube_bench::choose(&version, wanted) {
+        Ok(choice) => benchmark::find(choice.benchmark.as_str()).map_err(broken)?,
+        Err(_) => None,
     };
     let facts = collect::everything(context, catalogue, version).await;
     rows::answer(catalogue, nodes_by, &facts)
 }
 
-/// The benchmark that the matrix names, else the newest that fits.
-fn chosen(configured: Option<&str>, version: &KubernetesVersion) -> Result<&'static Catalogue, CheckError> {
-    let found = match configured {
-        Some(name) => benchmark::find(name).map_err(broken)?,
+/// The version that the matrix has kube-bench judge by, so that both answer the same controls, where it is one of the EKS benchmark;
+/// else the newest that fits.
+fn chosen(wanted: Option<&Benchmark>, version: &KubernetesVersion) -> Result<&'static Catalogue, CheckError> {
+    let named = match wanted {
+        Some(wanted) => benchmark::find(wanted.as_str()).map_err(broken)?,
+        None => None,
+    };
+    let found = match named {
+        Some(named) => Some(named),
         None => benchmark::for_version(version).map_err(broken)?,
     };
     found.ok_or_else(|| {
-        let asked = configured.map_or_else(|| format!("Kubernetes {version}"), str::to_owned);
         CheckError::Undecided(format!(
-            "there is no CIS EKS benchmark for {asked}: `amiproof controls` lists those there are"
+            "there is no CIS EKS benchmark for Kubernetes {version}: `amiproof controls` lists those there are"
         ))
     })
 }

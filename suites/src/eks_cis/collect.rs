@@ -50,7 +50,7 @@ pub(crate) async fn everything(context: &Context, catalogue: &Catalogue, version
     };
     Facts {
         cluster: context.matrix.cluster.name.clone(),
-        approved_registries: None,
+        approved_registries: Some(context.matrix.scans.approved_registries.clone()).filter(|list| !list.is_empty()),
         namespaces: reader.namespaces.clone(),
         workloads,
         service_accounts,
@@ -134,8 +134,9 @@ impl Reader {
         Ok(exposed)
     }
 
+    /// All of them: the nodes that a run made are what it is about, unlike its namespaces.
     async fn nodes(&self) -> Seen<Vec<Node>> {
-        self.all("list nodes", |node: core::Node| Some(node.into())).await
+        list(&self.client, "list nodes", &ListParams::default(), |node: core::Node| Some(node.into())).await
     }
 
     async fn admission(&self) -> Seen<Admission> {

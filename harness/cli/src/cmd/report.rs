@@ -15,6 +15,7 @@ pub(crate) fn run(global: &Global, args: &Report, output: &Output) -> Result<Exi
         Some(which) => Some(rundir::read_report(&global.dir, Some(which))?.0),
         None => None,
     };
+    let report = super::run::held_against(&report, baseline.as_ref());
     if let Some(word) = &args.format {
         let format = Format::ALL.into_iter().find(|format| format.word() == word).ok_or_else(|| {
             let words: Vec<&str> = Format::ALL.iter().map(|format| format.word()).collect();

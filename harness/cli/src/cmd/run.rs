@@ -9,6 +9,7 @@ use amiproof_core::run::{Plan, Steps, Stop, Tools};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::{Matrix, ScannedNodes};
 use amiproof_model::report::{Cleanup, Report};
+use amiproof_model::threshold;
 use amiproof_reports::{Format, Options, Style, compare, terminal};
 use camino::Utf8PathBuf;
 use jiff::{SignedDuration, Timestamp};
@@ -299,6 +300,8 @@ fn publish(
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     let baseline = baseline(global, report, folder, conduct, goal)?;
+    let exit = exit_code(report, baseline.as_ref(), conduct);
+    let report = &held_against(report, baseline.as_ref());
     let written = write_files(report, baseline.as_ref(), folder.path(), output);
     match conduct.output {
         OutputForm::Text => {
@@ -315,7 +318,16 @@ fn publish(
             output.data(text);
         }
     }
-    Ok(exit_code(report, baseline.as_ref(), conduct))
+    Ok(exit)
+}
+
+/// The report with the gates of scans that evaluated less than in the baseline no longer green.
+pub(crate) fn held_against(report: &Report, baseline: Option<&Report>) -> Report {
+    let mut held = report.clone();
+    if let Some(baseline) = baseline {
+        threshold::hold_against(&mut held, baseline);
+    }
+    held
 }
 
 fn exit_code(report: &Report, baseline: Option<&Report>, conduct: &Conduct) -> ExitCode {

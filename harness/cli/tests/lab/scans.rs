@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use amiproof_model::judge::Disposition;
 use amiproof_model::report::{CheckResult, Report, Subject};
+use amiproof_model::threshold;
 use amiproof_model::verdict::Outcome;
 
 use crate::process::{matrix, run, stderr};
@@ -26,7 +27,7 @@ pub(crate) fn every_image_says_who_judged_it(dir: &Path, report: &Report) {
     };
     let os = judged("os-cis");
     let of = |variant: &str| -> Vec<&str> { os[variant].iter().map(String::as_str).collect() };
-    assert_eq!(of("eks-al2"), ["inspector nothing", "openscap nothing"]);
+    assert_eq!(of("eks-al2"), ["inspector nothing"], "and kube-bench, below");
     assert_eq!(of("cis-al2-kernel-4-14-l1"), ["inspector nothing L1", "openscap cis-al2-3.0.0 L1"]);
     assert_eq!(of("cis-al2-l2"), ["inspector nothing L2", "openscap cis-al2-3.0.0 L2"]);
     assert_eq!(of("eks-al2023"), ["inspector cis-al2023-1.0.0 L1"]);
@@ -37,9 +38,17 @@ pub(crate) fn every_image_says_who_judged_it(dir: &Path, report: &Report) {
         ["bottlerocket cis-bottlerocket-1.0.0 L1", "bottlerocket-k8s cis-kubernetes-1.8.0 L1", "inspector nothing L1"]
     );
     assert_eq!(of("windows-2022-core"), ["inspector cis-windows-2022-5.0.0 L1"]);
+    let gaps: Vec<&CheckResult> = threshold::gaps(report).collect();
+    assert!(gaps.is_empty(), "nobody asked for more of the stock image of Amazon Linux 2: {gaps:#?}");
+    assert_eq!(report_of(report, "eks-al2", "gate/os-cis-coverage"), Disposition::NotEvaluated, "but it is not green");
     let nodes = judged("kube-bench");
     assert_eq!(nodes.len(), 7, "every image but Windows: {nodes:?}");
     assert!(nodes.values().all(|scans| *scans == ["kube-bench cis-eks-1.8.0 L2"]), "{nodes:?}");
+}
+
+fn report_of(report: &Report, variant: &str, check: &str) -> Disposition {
+    let [result] = of(report, variant, check)[..] else { panic!("{check} of {variant}") };
+    result.disposition.clone()
 }
 
 /// Every control that a benchmark has for a subject ended in exactly one of six ways, and none is missing.
@@ -214,7 +223,9 @@ fn thresholds_and_the_coverage_gate_of_the_matrix_file_decide_the_exit_code() {
         (&whole, "{suite: os-cis, failures: 1, level: 2}", 1),
         (&whole, "{suite: os-cis, failures: 1, level: 1, variants: [l1, l2]}", 0),
         (&whole, "{suite: kube-bench, failures: 1}", 1),
-        (INSPECTOR, "{suite: os-cis, failures: 1}", 0),
+        (INSPECTOR, "{suite: os-cis, failures: 1}", 3),
+        (INSPECTOR, "{suite: os-cis, failures: 0}", 3),
+        (INSPECTOR, "{suite: kube-bench, coverage: 1%}, {suite: os-cis, failures: 1}", 3),
         (INSPECTOR, "{suite: os-cis, failures: 1, coverage: 75%}", 0),
         (INSPECTOR, "{suite: os-cis, failures: 1, coverage: 76%}", 1),
     ] {
@@ -314,11 +325,53 @@ fn kube_bench_of_a_version_that_nobody_knows_is_imported_under_its_own_name_and_
     assert_eq!(torn.status.code(), Some(2), "{}", stderr(&torn));
     assert!(!at("runs/runs").exists(), "nothing of a torn file is imported");
     let whole = import("whole.json");
-    assert_eq!(whole.status.code(), Some(1), "{}", stderr(&whole));
+    assert_eq!(whole.status.code(), Some(3), "two controls have no answer: {}", stderr(&whole));
     let report = crate::process::report(&at("runs"));
     let word = |number: &str| {
         let [result] = of(&report, "l1", &format!("kube-bench/cis-eks-9.9.0/{number}"))[..] else { panic!("{number}") };
         result.outcome.word()
     };
     assert_eq!([word("3.1.1"), word("3.9.9"), word("3.9.8")], ["not evaluated", "fail", "not evaluated"]);
+}
+
+const OLD_BENCHMARK: &str = "\
+apiVersion: amiproof/v1
+kind: Matrix
+metadata: {name: old}
+cluster: {name: c, region: us-west-2, kubernetesVersion: \"1.35\", create: true}
+variants:
+  - {name: stock, family: al2023, ami: {ssm: recommended}}
+scans: {kubeBench: {benchmark: cis-eks-1.0.1}, approvedRegistries: [public.ecr.aws]}
+";
+
+/// The benchmark of the seed, whole: `eks-cis` follows the version that kube-bench is told to use, and what both answer is one control.
+#[test]
+fn every_control_of_version_1_0_1_has_a_row_in_a_run_and_35_of_52_are_decided_there_without_a_human() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("amiproof.yaml");
+    std::fs::write(&file, OLD_BENCHMARK).unwrap();
+    let checks = ["--checks", "eks-cis", "--checks", "kube-bench"];
+    let arguments = [&["run", "--lab", "--file", file.to_str().unwrap()][..], &checks].concat();
+    let output = run(dir.path(), &arguments);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let report = crate::process::report(dir.path());
+    let mut answers: BTreeMap<&str, Vec<&CheckResult>> = BTreeMap::new();
+    for result in &report.results {
+        if let Some(control) = &result.control {
+            assert_eq!(control.benchmark(), "cis-eks-1.0.1");
+            answers.entry(control.number()).or_default().push(result);
+        }
+    }
+    assert_eq!(answers.len(), 52);
+    let is_decided = |results: &&Vec<&CheckResult>| {
+        results.iter().any(|result| matches!(result.disposition, Disposition::Passed | Disposition::Failed))
+    };
+    let decided = answers.values().filter(is_decided).count();
+    let open: Vec<_> = answers.iter().filter(|(_, results)| !is_decided(results)).map(|(number, _)| *number).collect();
+    assert!(decided >= 35, "{decided}, without {open:?}");
+    // Asked of the nodes that the run itself made, too.
+    let kernel = answers["3.2.6"].iter().find(|result| result.scanner.as_deref() == Some("amiproof")).unwrap();
+    assert_eq!(kernel.disposition, Disposition::Passed, "{kernel:#?}");
+    let chains = answers["3.2.7"].iter().find(|result| result.scanner.as_deref() == Some("amiproof")).unwrap();
+    assert!(chains.outcome.reason().ends_with("as kube-bench/cis-eks-1.0.1/3.2.7"), "{chains:#?}");
 }

@@ -362,6 +362,10 @@ pub(crate) struct ScansSection {
     /// profile of the SCAP Security Guide for the operating system, at the variant's level.
     #[schemars(with = "Option<Vec<OpenScapSection>>")]
     pub(crate) openscap: Option<List<OpenScapSection>>,
+    /// Registries, or repositories below them, that people's own images may come from. Without it a human decides on what pods
+    /// pull from (CIS EKS, "container registries are approved").
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["111122223333.dkr.ecr.us-west-2.amazonaws.com"]]))]
+    pub(crate) approved_registries: Option<List<String>>,
 }
 
 /// How OpenSCAP is run on some variants.
@@ -389,7 +393,8 @@ pub(crate) struct OpenScapSection {
 pub(crate) struct KubeBenchSection {
     /// On which nodes of each variant. Without it: one, because all nodes of a variant boot the same image.
     pub(crate) nodes: Option<ScannedNodes>,
-    /// By which benchmark. Without it: the newest that fits the Kubernetes version; kube-bench's own choice is never taken.
+    /// By which benchmark, which `eks-cis` then answers too. Without it: the newest that fits the Kubernetes version; kube-bench's own
+    /// choice is never taken.
     #[schemars(example = &"cis-eks-1.8.0")]
     pub(crate) benchmark: Option<String>,
     /// The image, with a tag or digest. Without it: the one that amiproof pins.

@@ -16,6 +16,8 @@ pub struct ScanSettings {
     pub kube_bench: KubeBench,
     /// OpenSCAP, for the variants that an entry names; the first entry that is for a variant counts.
     pub openscap: Vec<OpenScap>,
+    /// Registries, or repositories below them, that people's own images may come from; empty where the matrix file says nothing.
+    pub approved_registries: Vec<String>,
 }
 
 impl ScanSettings {
@@ -95,7 +97,20 @@ pub(super) fn resolve(asked: &mut Asked<'_>, raw: Option<ScansSection>, variants
     ScanSettings {
         kube_bench: raw.kube_bench.map(|raw| kube_bench(asked, raw)).unwrap_or_default(),
         openscap: openscap(asked, raw.openscap.unwrap_or_default(), variants),
+        approved_registries: list(asked, "scans.approvedRegistries", raw.approved_registries, |asked, path, text| {
+            let rule = "a registry as images name it, without https:// and tag, like public.ecr.aws/eks-distro";
+            asked.text(path, text, "registry", rule, is_registry)
+        }),
     }
+}
+
+/// A host, with or without a port and a path of repositories.
+fn is_registry(text: &str) -> bool {
+    let (host, path) = text.split_once('/').unwrap_or((text, "a"));
+    let legal = |part: &str, more: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || more.contains(c))
+    };
+    legal(host, ".-:") && path.split('/').all(|part| legal(part, "._-"))
 }
 
 fn openscap(asked: &mut Asked<'_>, raw: List<OpenScapSection>, variants: &[Named]) -> Vec<OpenScap> {
@@ -193,6 +208,21 @@ fn is_object_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registry_is_a_host_and_perhaps_a_path() {
+        for (text, wanted) in [
+            ("111122223333.dkr.ecr.us-west-2.amazonaws.com", true),
+            ("public.ecr.aws/eks-distro", true),
+            ("registry.local:5000/team/apps", true),
+            ("https://public.ecr.aws", false),
+            ("public.ecr.aws/", false),
+            ("public.ecr.aws/app:1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_registry(text), wanted, "{text}");
+        }
+    }
 
     #[test]
     fn a_path_of_content_needs_no_quotes() {

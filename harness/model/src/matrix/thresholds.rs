@@ -9,7 +9,7 @@ use crate::form::List;
 use crate::name::Level;
 use crate::problem::instead;
 use crate::report::Severity;
-use crate::threshold::{Share, Threshold};
+use crate::threshold::{SCANNED, Share, Threshold};
 
 /// Resolves every threshold; those that are wrong were noted.
 pub(super) fn all(
@@ -30,8 +30,13 @@ fn one(
     variants: &[Named],
 ) -> Option<Threshold> {
     let suite = raw.suite?;
-    if !suites.contains(&suite.as_str()) {
-        asked.problem(&format!("{path}.suite"), format!("there is no suite '{suite}'"), instead(&suite, suites));
+    if !SCANNED.contains(&suite.as_str()) {
+        let message = if suites.contains(&suite.as_str()) {
+            format!("the suite '{suite}' has no controls that a threshold could count")
+        } else {
+            format!("there is no suite '{suite}'")
+        };
+        asked.problem(&format!("{path}.suite"), message, instead(&suite, &SCANNED));
         return None;
     }
     let known: Vec<&str> = variants.iter().filter_map(Named::name).collect();

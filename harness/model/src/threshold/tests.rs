@@ -1,6 +1,6 @@
 use super::*;
 use crate::name::{ControlId, RunId};
-use crate::report::{Cleanup, ClusterRecord, RunRecord, SCHEMA_VERSION, Tool};
+use crate::report::{Cleanup, ClusterRecord, RunRecord, SCHEMA_VERSION, ScanRecord, Tool, VariantRecord};
 
 const BENCHMARK: &str = "cis-al2023-1.0.0";
 
@@ -117,13 +117,96 @@ fn a_gap_in_coverage_is_never_green_and_fails_only_where_the_matrix_says_so() {
         ),
         (Some(1), manual, None, "passed: "),
         (Some(0), Vec::new(), None, "not evaluated: 0 of 0 controls have an answer: no scanner says why"),
-        (None, Vec::new(), Some("0%"), "failed: 0 of 0 controls have an answer, at least 0% must: no scanner says why"),
+        (
+            None,
+            Vec::new(),
+            Some("0.1%"),
+            "failed: 0 of 0 controls have an answer, at least 0.1% must: no scanner says why",
+        ),
+        (None, Vec::new(), Some("0%"), "not evaluated: 0 of 0 controls have an answer: no scanner says why"),
     ] {
         let mut report = report(expected, results);
         let thresholds = [Threshold { coverage: coverage.map(|text: &str| text.parse().unwrap()), ..threshold() }];
         apply(&mut report, &thresholds, Timestamp::UNIX_EPOCH);
         assert_eq!(gate(&report, "gate/os-cis-coverage"), told);
     }
+}
+
+/// How many gaps decide the exit code after the gates have been made.
+fn gaps_with(mut report: Report, thresholds: &[Threshold]) -> usize {
+    report.thresholds = thresholds.to_vec();
+    apply(&mut report, thresholds, Timestamp::UNIX_EPOCH);
+    gaps(&report).count()
+}
+
+#[test]
+fn a_gap_counts_until_a_threshold_says_how_much_may_be_missing() {
+    let with = |coverage: &str| Threshold { coverage: Some(coverage.parse().unwrap()), ..threshold() };
+    let all = || vec![answer("1.1", "inspector", None, Outcome::Pass)];
+    assert_eq!(gaps_with(report(Some(1), all()), &[]), 0);
+    assert_eq!(gaps_with(report(Some(2), all()), &[]), 1);
+    assert_eq!(gaps_with(report(Some(2), Vec::new()), &[]), 1, "a scan that completed with zero checks");
+    assert_eq!(gaps_with(report(Some(2), all()), &[with("50%")]), 0);
+    assert_eq!(gaps_with(report(Some(2), Vec::new()), &[with("0%")]), 0, "it is still no green row");
+    let other = Threshold { suite: "kube-bench".into(), ..with("50%") };
+    assert_eq!(gaps_with(report(Some(2), all()), &[other]), 1);
+    let elsewhere = Threshold { variants: vec!["other".parse().unwrap()], ..with("50%") };
+    assert_eq!(gaps_with(report(Some(2), all()), &[elsewhere]), 1);
+}
+
+/// A variant on which Inspector has no benchmark and OpenSCAP is not installed; hardened to a benchmark, or to none.
+fn unjudged(benchmark: Option<&str>) -> Report {
+    let scanner = |id: &str, outcome: Outcome| CheckResult {
+        check: format!("os-cis/{id}").parse().unwrap(),
+        control: None,
+        ..answer("1.1", id, None, outcome)
+    };
+    let results = vec![
+        scanner("inspector", Outcome::NotApplicable { reason: "it has no benchmark for it".into() }),
+        scanner("openscap", Outcome::NotEvaluated { reason: "oscap is not there".into() }),
+    ];
+    let mut report = report(None, results);
+    report.scans[0].benchmark = None;
+    report.variants.push(VariantRecord {
+        name: "l1".parse().unwrap(),
+        family: crate::matrix::Family::Al2,
+        reference: None,
+        benchmark: benchmark.map(|text| text.parse().unwrap()),
+        level: benchmark.map(|_| Level::One),
+        ami: None,
+        node_group: None,
+        nodes: Vec::new(),
+        phases: Vec::new(),
+    });
+    report
+}
+
+#[test]
+fn an_image_that_is_hardened_must_be_judged_and_one_that_is_not_is_no_gap() {
+    for (benchmark, told, count) in [
+        (None, "not evaluated: oscap is not there", 0),
+        (Some("cis-al2-3.0.0"), "not evaluated: no scanner judged the variant by cis-al2-3.0.0: oscap is not there", 1),
+    ] {
+        let mut report = unjudged(benchmark);
+        apply(&mut report, &[], Timestamp::UNIX_EPOCH);
+        assert_eq!(gate(&report, "gate/os-cis-coverage"), told);
+        assert_eq!(gaps_with(report.clone(), &[]), count);
+        let demanding = Threshold { coverage: Some("1%".parse().unwrap()), ..threshold() };
+        apply(&mut report, &[demanding], Timestamp::UNIX_EPOCH);
+        assert!(gate(&report, "gate/os-cis-coverage").starts_with("failed: "), "{benchmark:?}");
+    }
+    let mut nobody = unjudged(Some("cis-al2-3.0.0"));
+    nobody.scans.clear();
+    for result in &mut nobody.results {
+        result.outcome = Outcome::NotApplicable { reason: "this run has no AWS account".into() };
+    }
+    apply(&mut nobody, &[], Timestamp::UNIX_EPOCH);
+    let told = "not evaluated: no scanner judged the variant by cis-al2-3.0.0: this run has no AWS account";
+    assert_eq!(gate(&nobody, "gate/os-cis-coverage"), told);
+    let mut imported = unjudged(Some("cis-al2-3.0.0"));
+    imported.results.push(answer("1.1", "inspec", None, Outcome::Pass));
+    apply(&mut imported, &[], Timestamp::UNIX_EPOCH);
+    assert_eq!(gate(&imported, "gate/os-cis-coverage"), "passed: ", "another tool judged it");
 }
 
 #[test]
@@ -161,6 +244,7 @@ fn a_suite_whose_scanners_do_not_apply_is_not_green_either() {
     };
     let gate_of = |results| {
         let mut report = report(None, results);
+        report.scans.push(ScanRecord { scanner: "openscap".into(), benchmark: None, ..report.scans[0].clone() });
         apply(&mut report, &[], Timestamp::UNIX_EPOCH);
         gate(&report, "gate/os-cis-coverage")
     };
@@ -237,4 +321,42 @@ fn shares_are_read_and_written_as_people_write_them() {
         assert!(text.parse::<Share>().is_err(), "{text}");
     }
     assert!("100%".parse::<Share>().unwrap().is_met(usize::MAX, usize::MAX));
+}
+
+#[test]
+fn fewer_evaluated_controls_than_in_the_baseline_take_the_green_from_the_gate() {
+    let pass = |number: &str| answer(number, "inspector", None, Outcome::Pass);
+    let manual = |number: &str| answer(number, "inspector", None, Outcome::Manual { look_at: "banner".into() });
+    let mut base = report(Some(2), vec![pass("1.1"), pass("1.2")]);
+    base.run.id = "r-0".parse().unwrap();
+    let against = |results: Vec<CheckResult>, thresholds: &[Threshold]| {
+        let mut report = report(Some(results.len()), results);
+        let benchmark = report.results[0].control.as_ref().unwrap().benchmark();
+        report.scans[0].benchmark = Some(benchmark.parse().unwrap());
+        report.thresholds = thresholds.to_vec();
+        apply(&mut report, thresholds, Timestamp::UNIX_EPOCH);
+        hold_against(&mut report, &base);
+        gate(&report, "gate/os-cis-coverage")
+    };
+    let fewer = "not evaluated: 1 controls of cis-al2023-1.0.0 were evaluated, in run r-0 2";
+    assert_eq!(against(vec![pass("1.1"), pass("1.2")], &[]), "passed: ");
+    assert_eq!(against(vec![pass("1.1")], &[]), fewer, "a control that is gone");
+    assert_eq!(against(vec![pass("1.1"), manual("1.2")], &[]), fewer, "a control that the scanner skips now");
+    let allowed = Threshold { coverage: Some("50%".parse().unwrap()), ..threshold() };
+    assert_eq!(against(vec![pass("1.1")], &[allowed]), "passed: ", "the matrix file says how much may be missing");
+    let mut newer = pass("1.1");
+    newer.control = Some(ControlId::new(&"cis-al2023-2.0.0".parse().unwrap(), "1.1").unwrap());
+    assert_eq!(against(vec![newer], &[]), "passed: ", "another version is another benchmark");
+}
+
+#[test]
+fn scanners_of_two_suites_that_answer_one_control_disagree_too() {
+    let by = |suite: &str, scanner: &str, outcome: Outcome| CheckResult {
+        check: format!("{suite}/{BENCHMARK}/1.1").parse().unwrap(),
+        ..answer("1.1", scanner, None, outcome)
+    };
+    let mut results = vec![by("kube-bench", "kube-bench", fail()), by("eks-cis", "amiproof", Outcome::Pass)];
+    mark_disagreements(&mut results);
+    let told: Vec<_> = results.iter().map(|result| result.disagreement.as_deref()).collect();
+    assert_eq!(told, [Some("amiproof says pass"), Some("kube-bench says fail")]);
 }

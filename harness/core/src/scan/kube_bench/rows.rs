@@ -32,6 +32,10 @@ pub fn verdict(control: &Control, resource: &str) -> Verdict {
             Verdict::NotEvaluated(format!("the audit did not run: {}", first_line(&control.reason)))
         }
         Status::Fail => Verdict::Fail(vec![finding(control, resource)]),
+        // What is not scored warns where a scored one fails, also when its audit broke.
+        Status::Warn if control.reason.to_ascii_lowercase().contains("failed to run") => {
+            Verdict::NotEvaluated(format!("the audit did not run: {}", first_line(&control.reason)))
+        }
         Status::Warn if control.reason.is_empty() => {
             Verdict::Manual(format!("not met, but kube-bench does not score it{}", seen(control)))
         }

@@ -114,3 +114,19 @@ fn a_control_that_is_listed_twice_with_two_answers_has_none() {
     assert_eq!(rows.len(), 13);
     assert_eq!(reason_of(&rows, "3.1.1"), "kube-bench lists control 3.1.1 twice, with two answers");
 }
+
+#[test]
+fn an_audit_that_broke_is_no_warning_for_a_human() {
+    let control = |reason: &str| crate::scan::kube_bench::parse::Control {
+        number: "3.1.1".into(),
+        status: crate::scan::kube_bench::parse::Status::Warn,
+        reason: reason.into(),
+        ..Default::default()
+    };
+    let verdict = |reason: &str| crate::scan::kube_bench::rows::verdict(&control(reason), "node 1");
+    // What kube-bench's check/check.go writes about an unscored control whose command did not end well.
+    let broken = verdict("failed to run: \"stat\", output: \"\", error: exit status 1\n");
+    assert!(matches!(broken, Verdict::NotEvaluated(why) if why.starts_with("the audit did not run: failed to run")));
+    assert!(matches!(verdict("Test marked as a manual test"), Verdict::Manual(_)));
+    assert!(matches!(verdict("No tests defined"), Verdict::Manual(_)));
+}

@@ -1,0 +1,32 @@
+//! The same control, answered by several scanners.
+
+use std::collections::BTreeMap;
+
+use crate::report::{CheckResult, Subject};
+use crate::verdict::Outcome;
+
+/// What two scanners answer both: the control, whatever suite asked, or the check where there is none.
+fn question(result: &CheckResult) -> (String, Subject) {
+    let what = result.control.as_ref().map_or_else(|| result.check.to_string(), ToString::to_string);
+    (what, result.subject.clone())
+}
+
+/// Says of every result whose control another scanner answered otherwise what that one says: `openscap says pass`.
+pub fn mark_disagreements(results: &mut [CheckResult]) {
+    type Answers = BTreeMap<String, &'static str>;
+    let mut answers: BTreeMap<(String, Subject), Answers> = BTreeMap::new();
+    for result in results.iter() {
+        if let (Some(scanner), Outcome::Pass | Outcome::Fail { .. }) = (&result.scanner, &result.outcome) {
+            answers.entry(question(result)).or_default().insert(scanner.clone(), result.outcome.word());
+        }
+    }
+    for result in results.iter_mut() {
+        let of_check = answers.get(&question(result));
+        let own = result.outcome.word();
+        let others = of_check.into_iter().flatten().filter(|(scanner, word)| {
+            Some(scanner.as_str()) != result.scanner.as_deref() && **word != own && matches!(own, "pass" | "fail")
+        });
+        let others: Vec<String> = others.map(|(scanner, word)| format!("{scanner} says {word}")).collect();
+        result.disagreement = if others.is_empty() { None } else { Some(others.join(", ")) };
+    }
+}
