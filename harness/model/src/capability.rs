@@ -57,15 +57,18 @@ pub enum Capability {
     Inotify,
     /// The kubelet probes a container over HTTP, TCP or by a command.
     Probes,
-    /// A pod gets AWS credentials by EKS Pod Identity or IRSA.
+    /// A pod gets AWS credentials by EKS Pod Identity: from the agent of its node.
     PodIdentity,
+    /// A pod exchanges the token of its service account at STS for AWS credentials (IRSA): HTTPS out of the cluster, names, a clock that
+    /// is right.
+    WebIdentity,
     /// Log files of pods below `/var/log` are read by another pod.
     LogFiles,
 }
 
 impl Capability {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::ImagePull,
         Self::PodNetwork,
         Self::SameNodeNetwork,
@@ -90,6 +93,7 @@ impl Capability {
         Self::Inotify,
         Self::Probes,
         Self::PodIdentity,
+        Self::WebIdentity,
         Self::LogFiles,
     ];
 
@@ -120,6 +124,7 @@ impl Capability {
             Self::Inotify => "inotify",
             Self::Probes => "probes",
             Self::PodIdentity => "pod-identity",
+            Self::WebIdentity => "web-identity",
             Self::LogFiles => "log-files",
         }
     }

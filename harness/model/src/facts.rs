@@ -126,6 +126,7 @@ pub fn of_capability(capability: Capability) -> Vec<&'static str> {
         ApiServer, ClusterDns, DaemonSet, Egress, ExecFromVolume, HostNetwork, HostPath, ImagePull, Inotify,
         InstanceMetadata, KubeletApi, LogFiles, NetworkPolicy, NodePort, NonRoot, PersistentVolume, PodIdentity,
         PodNetwork, Privileged, Probes, ReadOnlyRoot, RunAsJob, SameNodeNetwork, ServiceVip, UserNamespaces,
+        WebIdentity,
     };
     let groups: &[&[&'static str]] = match capability {
         PodNetwork | SameNodeNetwork | ClusterDns | ServiceVip | NetworkPolicy => {
@@ -133,6 +134,7 @@ pub fn of_capability(capability: Capability) -> Vec<&'static str> {
         }
         Egress | ApiServer => &[&FORWARDING, &OUTPUT],
         InstanceMetadata => &[&FORWARDING, &OUTPUT],
+        WebIdentity => &[&FORWARDING, &OUTPUT, &["service.chronyd"]],
         HostNetwork | PodIdentity => &[&INPUT, &FORWARDING],
         NodePort => &[&INPUT, &FORWARDING, &["sysctl.net.ipv4.ip_local_reserved_ports"]],
         KubeletApi => &[&INPUT],

@@ -42,6 +42,10 @@ pub enum Need {
     /// EKS Pod Identity for the service account of this name: amiproof makes a role without permissions and associates it with the
     /// account for as long as the workload runs. Not applicable without an AWS account and without the agent.
     PodIdentity(String),
+    /// An IAM role for the service account of this name (IRSA), which must be one of the file's objects: amiproof makes a role without
+    /// permissions that trusts the tokens of this account, and an OpenID Connect provider for the cluster where the account has none,
+    /// and annotates the service account with the role. Not applicable without an AWS account and where the cluster has no issuer.
+    Irsa(String),
     /// Something that the kubelet of every node of the variant says it can do.
     NodeFeature(NodeFeature),
     /// The metrics API (metrics-server) with figures of the variant's nodes. Without the API the check is not applicable; an API

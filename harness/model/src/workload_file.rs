@@ -225,9 +225,16 @@ impl Asked {
 
     fn needs(&mut self, header: &Node, raw: List<Need>, objects: &[Object<'_>]) -> Vec<Need> {
         for (index, need) in raw.iter().enumerate() {
-            let Some(Need::Holds { job, .. }) = need else { continue };
-            let path = format!("spec.needs[{index}].holds.job");
-            if let Err((message, mend)) = object::find(job, &["job"], objects) {
+            let (path, found) = match need {
+                Some(Need::Holds { job, .. }) => {
+                    (format!("spec.needs[{index}].holds.job"), object::find(job, &["job"], objects))
+                }
+                Some(Need::Irsa(account)) => {
+                    (format!("spec.needs[{index}].irsa"), object::service_account(account, objects))
+                }
+                _ => continue,
+            };
+            if let Err((message, mend)) = found {
                 self.problem(header.place_of(&path), &path, message, mend);
             }
         }

@@ -49,14 +49,16 @@ fn is_for(workload: &Workload, image: &str) -> bool {
 
 /// Whether it needs an AWS account, which these nodes have not: the whole run in `harness/cli/tests/lab/addons.rs` tries it.
 fn needs_account(workload: &Workload) -> bool {
-    workload.needs.iter().any(|need| matches!(need, Need::PodIdentity(_)))
+    workload.needs.iter().any(|need| matches!(need, Need::PodIdentity(_) | Need::Irsa(_)))
 }
 
 /// The ids of the workloads that must fail on an image.
 pub(crate) fn failing_on(image: &str) -> Vec<String> {
     let taken: BTreeSet<&str> = taken_by(image).into_iter().map(Capability::word).collect();
     let fails = |workload: &&Workload| {
-        is_for(workload, image) && workload.exercises.iter().any(|word| taken.contains(word.as_str()))
+        is_for(workload, image)
+            && !needs_account(workload)
+            && workload.exercises.iter().any(|word| taken.contains(word.as_str()))
     };
     catalogue().iter().filter(fails).map(id).collect()
 }

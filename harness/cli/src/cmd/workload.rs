@@ -1,11 +1,11 @@
 //! `amiproof workload`: what the catalogue holds, a workload as it is really applied, new ones, their test, and the images of all.
 
 use amiproof_core::workload::inject::{Injection, Nodes, inject};
-use amiproof_core::workload::variables::IMDS_EXPECTED;
+use amiproof_core::workload::variables::{AWS_REGION, IMDS_EXPECTED};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::name::{NameError, RunId, VariantName};
 use amiproof_model::selector::NodeSelector;
-use amiproof_model::workload::{Os, Workload};
+use amiproof_model::workload::{Need, Os, Workload};
 use serde_json::{Value, json};
 
 mod images;
@@ -63,6 +63,21 @@ fn render(workload: &Workload, node_group: &str, image_registry: Option<&str>) -
     let selector = NodeSelector::label("eks.amazonaws.com/nodegroup", node_group);
     let nodes = Nodes { selector, taints: Vec::new(), windows_release };
     let namespace = amiproof_core::cluster::namespace::name(&run, variant.as_str(), &workload.name);
+    // Who runs it has another account, region and role.
+    let role = |account: &String| {
+        let name = amiproof_core::aws::names::workload_role(&run, &variant, &workload.name, account);
+        (account.clone(), format!("arn:aws:iam::111122223333:role/amiproof/{name}"))
+    };
+    let roles: Vec<(String, String)> = workload
+        .needs
+        .iter()
+        .filter_map(|need| match need {
+            Need::Irsa(account) => Some(role(account)),
+            _ => None,
+        })
+        .collect();
+    let variables = [(IMDS_EXPECTED, "reachable"), (AWS_REGION, "us-west-2")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let injection = Injection {
         run: &run,
         variant: &variant,
@@ -72,7 +87,8 @@ fn render(workload: &Workload, node_group: &str, image_registry: Option<&str>) -
         peer: &nodes,
         image_registry,
         room: None,
-        variables: &[(IMDS_EXPECTED.to_owned(), "reachable".to_owned())],
+        variables: &variables,
+        roles: &roles,
     };
     Ok(json!({"apiVersion": "v1", "kind": "List", "items": inject(&workload.objects, &injection)}))
 }

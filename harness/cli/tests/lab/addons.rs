@@ -54,9 +54,26 @@ fn daemons_are_judged_where_they_run_and_controllers_keep_to_the_stock_image() {
         assert_eq!(words.get(&("al2023-ip-forward-off", workload)), Some(&"pass"), "{workload}: {words:#?}");
         assert_eq!(words.get(&("windows-2022-core", workload)), Some(&"not applicable"), "{workload}: {words:#?}");
     }
+    // STS is: names and packets of pods have to leave the node.
+    for (variant, wanted) in
+        [("eks-al2023", "pass"), ("al2023-ip-forward-off", "fail"), ("windows-2022-core", "not applicable")]
+    {
+        assert_eq!(words.get(&(variant, "workload/irsa")), Some(&wanted), "{variant}: {words:#?}");
+    }
+    the_failure_names_sts(&report);
     controllers_are_on_stock_nodes(&report);
     the_failure_says_what_the_driver_needs(&report);
     assert!(report.cleanup.ran && report.cleanup.leftovers.is_empty(), "{:#?}", report.cleanup);
+}
+
+fn the_failure_names_sts(report: &Report) {
+    let is_it = |result: &&amiproof_model::report::CheckResult| {
+        result.subject.as_str() == "al2023-ip-forward-off" && result.check.as_str() == "workload/irsa"
+    };
+    let failed = report.results.iter().find(is_it).unwrap();
+    let text = format!("{failed:?}");
+    assert!(text.contains("no credentials from https://sts.us-west-2.amazonaws.com/ in 6 tries"), "{text}");
+    assert!(!text.contains("AccessKeyId"), "{text}");
 }
 
 fn controllers_are_on_stock_nodes(report: &Report) {

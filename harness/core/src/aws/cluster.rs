@@ -40,6 +40,8 @@ pub struct ClusterEndpoint {
     pub security_group_id: Option<String>,
     /// The value of [`RUN_TAG`], where amiproof made it.
     pub run_tag: Option<String>,
+    /// Who issues the tokens of its service accounts (`https://oidc.eks.…`); `None` while it is created.
+    pub issuer: Option<String>,
     /// What EKS says is wrong with it.
     pub issues: Vec<String>,
 }
@@ -150,6 +152,7 @@ fn endpoint_of(name: &str, cluster: &aws_sdk_eks::types::Cluster) -> ClusterEndp
         vpc_id: vpc.and_then(|vpc| vpc.vpc_id()).map(str::to_owned),
         security_group_id: vpc.and_then(|vpc| vpc.cluster_security_group_id()).map(str::to_owned),
         run_tag: cluster.tags().and_then(|tags| tags.get(RUN_TAG)).cloned(),
+        issuer: cluster.identity().and_then(|identity| identity.oidc()?.issuer()).map(str::to_owned),
         issues: issues.filter_map(|issue| issue.message()).map(str::to_owned).collect(),
     }
 }

@@ -22,6 +22,7 @@ pub mod names;
 pub mod network;
 pub mod node_group;
 pub mod node_roles;
+pub(crate) mod oidc_provider;
 mod pages;
 pub(crate) mod pod_identity;
 pub mod presigned;

@@ -20,9 +20,7 @@ pub(crate) async fn make(
     policies: &[String],
     tags: &Tags,
 ) -> Result<String, AwsError> {
-    let tags: Result<Vec<Tag>, _> =
-        tags.pairs().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    let tags = tags.map_err(|error| AwsError::new(Class::Request, "CreateRole", name, error.to_string()))?;
+    let tags = tag_list(tags, "CreateRole", name)?;
     let request = clients.iam.create_role().role_name(name).path(ROLE_PATH);
     let request = request.assume_role_policy_document(trust.to_string()).set_tags(Some(tags));
     let made = request.send().await.explain("CreateRole", format!("role {name}"));
@@ -40,4 +38,14 @@ pub(crate) async fn make(
         request.send().await.explain("AttachRolePolicy", format!("role {name}, policy {policy}"))?;
     }
     arn.ok_or_else(|| AwsError::new(Class::Infrastructure, "CreateRole", name, "the answer has no role"))
+}
+
+/// Tags as IAM takes them.
+///
+/// # Errors
+/// When the SDK takes one for incomplete.
+pub(super) fn tag_list(tags: &Tags, operation: &'static str, name: &str) -> Result<Vec<Tag>, AwsError> {
+    let tags: Result<Vec<Tag>, _> =
+        tags.pairs().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    tags.map_err(|error| AwsError::new(Class::Request, operation, name, error.to_string()))
 }

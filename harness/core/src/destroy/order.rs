@@ -20,7 +20,7 @@ fn place(kind: Kind) -> u8 {
         Kind::Ledgered(ResourceKind::LaunchTemplate | ResourceKind::AccessEntry) => 6,
         Kind::Ledgered(ResourceKind::Cluster) => 7,
         Kind::Ledgered(ResourceKind::Stack) => 8,
-        Kind::Ledgered(ResourceKind::Role) => 9,
+        Kind::Ledgered(ResourceKind::Role | ResourceKind::OidcProvider) => 9,
     }
 }
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::target::{Kind, Target};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::names::{self, EXPIRES_TAG, RUN_TAG, VARIANT_TAG};
-use crate::aws::{Clients, network};
+use crate::aws::{Clients, network, oidc_provider};
 use crate::ledger::{Ledger, ResourceKind};
 use crate::scan::inspector;
 
@@ -80,8 +80,9 @@ pub(super) async fn find(clients: &Clients, query: &Query<'_>) -> (Vec<Target>, 
         stacks(clients, query),
         scan_configurations(clients, query),
         roles(clients, query),
+        oidc_providers(clients, query),
     );
-    let answers = [answers.0, answers.1, answers.2, answers.3, answers.4, answers.5, answers.6, answers.7];
+    let answers = [answers.0, answers.1, answers.2, answers.3, answers.4, answers.5, answers.6, answers.7, answers.8];
     let (mut targets, mut problems) = (Vec::new(), Vec::new());
     for answer in answers {
         match found(answer) {
@@ -285,6 +286,20 @@ async fn roles(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, AwsE
             if query.wants(&tags) {
                 targets.push(target(clients, Kind::Ledgered(ResourceKind::Role), name, &tags));
             }
+        }
+    }
+    Ok(targets)
+}
+
+async fn oidc_providers(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, AwsError> {
+    let mut targets = Vec::new();
+    for arn in oidc_provider::of_clusters(clients).await? {
+        // It may have gone since it was listed.
+        let Some(provider) = oidc_provider::read(clients, &arn).await? else { continue };
+        if query.wants(&provider.tags) {
+            let kind = Kind::Ledgered(ResourceKind::OidcProvider);
+            let found = target(clients, kind, oidc_provider::url_of(&arn), &provider.tags);
+            targets.push(Target { id: Some(arn), ..found });
         }
     }
     Ok(targets)

@@ -10,7 +10,9 @@ use tokio::time::Instant;
 use super::target::{Kind, Target};
 use super::{Deadlines, Plan, kubernetes};
 use crate::aws::error::{AwsError, Class, Explain as _, found};
-use crate::aws::{Clients, addons, cluster, instances, launch_template, network, node_group, pod_identity};
+use crate::aws::{
+    Clients, addons, cluster, instances, launch_template, network, node_group, oidc_provider, pod_identity,
+};
 use crate::ledger::ResourceKind;
 use crate::scan::inspector;
 
@@ -77,6 +79,7 @@ pub(super) async fn remove_from_aws(
         ResourceKind::Addon => remove_addon(clients, of_cluster, name, deadlines.other).await,
         ResourceKind::AccessEntry => remove_access_entry(clients, of_cluster, name).await,
         ResourceKind::PodIdentityAssociation => pod_identity::remove(clients, of_cluster, name).await,
+        ResourceKind::OidcProvider => oidc_provider::remove(clients, name, target.must_be_of.as_ref()).await,
         ResourceKind::CisScanConfiguration => remove_scan_configuration(clients, name).await,
         ResourceKind::Role => remove_role(clients, name).await,
         ResourceKind::Namespace

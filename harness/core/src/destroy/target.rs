@@ -45,8 +45,8 @@ pub struct Target {
     pub cluster: Option<String>,
     /// The variant that it was made for.
     pub variant: Option<VariantName>,
-    /// The run that it must be of: for what was planned but never confirmed, so that a thing of the same name that somebody else made
-    /// is left alone.
+    /// The run that it must be of: for what was planned but never confirmed, and for what others of the account live on, so that a thing
+    /// of the same name that somebody else made is left alone.
     pub must_be_of: Option<RunId>,
     /// Its entry in the ledger.
     pub key: Option<Key>,
@@ -81,7 +81,8 @@ impl Target {
             id: entry.id.clone(),
             cluster: resource.cluster.clone(),
             variant: resource.variant.clone(),
-            must_be_of: (entry.state == State::Planned).then(|| header.run.clone()),
+            must_be_of: (entry.state == State::Planned || resource.kind == ResourceKind::OidcProvider)
+                .then(|| header.run.clone()),
             key: Some(entry.key),
             attributes: resource.attributes.clone(),
             arguments: arguments(&header.region, header.endpoint.as_deref()),
@@ -135,6 +136,12 @@ impl Target {
                      --service-account {account}{arguments}"
                 )
             }
+            ResourceKind::OidcProvider => match &self.id {
+                Some(arn) => {
+                    format!("aws iam delete-open-id-connect-provider --open-id-connect-provider-arn {arn}{arguments}")
+                }
+                None => format!("aws iam list-open-id-connect-providers{arguments}"),
+            },
             ResourceKind::CisScanConfiguration => match &self.id {
                 Some(arn) => {
                     format!("aws inspector2 delete-cis-scan-configuration --scan-configuration-arn {arn}{arguments}")

@@ -32,6 +32,7 @@ fn one_of_each() -> Vec<Resource> {
     vec![
         of(ResourceKind::Stack, "amiproof-c"),
         of(ResourceKind::Role, "role"),
+        of(ResourceKind::OidcProvider, "oidc.eks.us-west-2.amazonaws.com/id/A"),
         of(ResourceKind::Cluster, "c"),
         of(ResourceKind::Addon, "vpc-cni"),
         of(ResourceKind::AccessEntry, "arn:aws:iam::111122223333:role/x"),
@@ -62,7 +63,7 @@ async fn what_uses_goes_before_what_is_used() {
     launch template, EKS access entry
     EKS cluster
     CloudFormation stack
-    IAM role
+    IAM OpenID Connect provider, IAM role
     ");
     assert!(order::needs_free_interfaces(&tiers[5]) && !order::needs_free_interfaces(&tiers[3]));
 }
@@ -87,11 +88,11 @@ async fn without_access_everything_is_a_leftover_and_nothing_is_forgotten() {
     };
     let cleanup = destroy(&plan).await.unwrap();
     // What lives in the cluster would go with it, and the cluster itself is listed.
-    assert_eq!((cleanup.created, cleanup.gone), (12, 0));
-    assert_eq!(cleanup.leftovers.len(), 6);
+    assert_eq!((cleanup.created, cleanup.gone), (13, 0));
+    assert_eq!(cleanup.leftovers.len(), 7);
     assert!(cleanup.leftovers.iter().all(|leftover| leftover.reason.contains("no access")), "{cleanup:?}");
     let again = destroy(&plan).await.unwrap();
-    assert_eq!((again.created, again.leftovers.len()), (12, 6));
+    assert_eq!((again.created, again.leftovers.len()), (13, 7));
     assert!(ledger.entries().iter().all(|entry| entry.state == State::Created));
 }
 
@@ -117,15 +118,16 @@ async fn one_variant_goes_alone() {
 }
 
 #[test]
-fn what_was_never_confirmed_must_carry_the_runs_tag() {
-    let entry = |state| Entry {
-        key: serde_json::from_str("1").unwrap(),
-        resource: Resource::new(ResourceKind::Cluster, "c"),
-        id: None,
-        state,
+fn what_was_never_confirmed_or_others_live_on_must_carry_the_runs_tag() {
+    let must_be_of = |kind, state| {
+        let key = serde_json::from_str("1").unwrap();
+        let entry = Entry { key, resource: Resource::new(kind, "c"), id: None, state };
+        Target::of_entry(&entry, &header()).must_be_of
     };
-    assert_eq!(Target::of_entry(&entry(State::Created), &header()).must_be_of, None);
-    assert_eq!(Target::of_entry(&entry(State::Planned), &header()).must_be_of, Some("r-1".parse().unwrap()));
+    let run = Some("r-1".parse().unwrap());
+    assert_eq!(must_be_of(ResourceKind::Cluster, State::Created), None);
+    assert_eq!(must_be_of(ResourceKind::Cluster, State::Planned), run);
+    assert_eq!(must_be_of(ResourceKind::OidcProvider, State::Created), run);
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub enum ResourceKind {
     Addon,
     /// An EKS Pod Identity association; its name is `namespace/service account`.
     PodIdentityAssociation,
+    /// An IAM OpenID Connect provider of a cluster; its name is the issuer without `https://`, its id the ARN.
+    OidcProvider,
     /// An EKS access entry; its name is the principal's ARN.
     AccessEntry,
     /// An Inspector CIS scan configuration; its id is the ARN.
@@ -49,6 +51,7 @@ impl ResourceKind {
             Self::NodeGroup => "node group",
             Self::Addon => "EKS add-on",
             Self::PodIdentityAssociation => "EKS Pod Identity association",
+            Self::OidcProvider => "IAM OpenID Connect provider",
             Self::AccessEntry => "EKS access entry",
             Self::CisScanConfiguration => "Inspector CIS scan configuration",
             Self::Namespace => "namespace",

@@ -44,7 +44,13 @@ pub struct Injection<'a> {
     pub room: Option<usize>,
     /// Variables for the containers that mention them.
     pub variables: &'a [Variable],
+    /// Service accounts of the objects, each with the ARN of the IAM role that its pods are to take.
+    pub roles: &'a [(String, String)],
 }
+
+/// The annotation of a service account that the webhook of EKS goes by (EKS user guide, "Assign IAM roles to Kubernetes service
+/// accounts").
+pub const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 
 /// The objects as they are to be applied, in their order.
 pub fn inject(objects: &[Value], injection: &Injection<'_>) -> Vec<Value> {
@@ -54,6 +60,12 @@ pub fn inject(objects: &[Value], injection: &Injection<'_>) -> Vec<Value> {
 fn inject_one(mut object: Value, injection: &Injection<'_>) -> Value {
     object["metadata"]["namespace"] = json!(injection.namespace);
     label(&mut object["metadata"], injection);
+    if object["kind"] == "ServiceAccount"
+        && let Some((_, role)) =
+            injection.roles.iter().find(|(account, _)| object["metadata"]["name"] == account.as_str())
+    {
+        object["metadata"]["annotations"][ROLE_ANNOTATION] = json!(role);
+    }
     if let Some(room) = injection.room.filter(|_| fits_itself(&object)) {
         let wanted = object["spec"]["replicas"].as_u64().unwrap_or(1);
         object["spec"]["replicas"] = json!(wanted.min(room as u64).max(1));

@@ -9,6 +9,8 @@ use k8s_openapi::api::core::v1::{Container, Node};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
+use crate::aws;
+use crate::aws::oidc_provider::{self, AUDIENCE};
 use crate::check::CheckError;
 use crate::cluster::{nodes, storage};
 use crate::context::Context;
@@ -42,6 +44,10 @@ pub(super) async fn unmet(context: &Context, workload: &Workload) -> Result<Opti
             // Asked by a pod, once there is a namespace: see `premise`.
             Need::Holds { .. } => None,
             Need::PodIdentity(_) => pod_identity(context).await?,
+            Need::Irsa(_) => match irsa(context).await? {
+                Some(verdict) => return Ok(Some(verdict)),
+                None => None,
+            },
             Need::NodeFeature(feature) => node::feature(context, *feature).await?,
             Need::NodeMetrics => match node::metrics(context).await? {
                 node::Metrics::There => None,
@@ -66,6 +72,33 @@ async fn pod_identity(context: &Context) -> Result<Option<String>, CheckError> {
     let agent = agent.map_err(|error| CheckError::api("looking for the EKS Pod Identity Agent", error))?;
     Ok(agent.is_none().then(|| {
         "the cluster has no EKS Pod Identity Agent: list eks-pod-identity-agent below cluster.addons".to_owned()
+    }))
+}
+
+/// Why no service account gets an IAM role here; `None` where one does.
+async fn irsa(context: &Context) -> Result<Option<Verdict>, CheckError> {
+    let clients = match context.account() {
+        Ok(clients) => clients,
+        Err(verdict) => return Ok(Some(verdict)),
+    };
+    let name = context.matrix.cluster.name.as_str();
+    let doing = |error| CheckError::api("looking for the issuer of the cluster's tokens", error);
+    let Some(cluster) = aws::cluster::describe(clients, name).await.map_err(doing)? else {
+        let reason =
+            format!("{name} is no cluster of EKS in {}, so AWS knows no issuer of its tokens", clients.region());
+        return Ok(Some(Verdict::NotApplicable(reason)));
+    };
+    let Some(issuer) = cluster.issuer else {
+        return Ok(Some(Verdict::NotApplicable("the cluster has no OpenID Connect issuer".to_owned())));
+    };
+    let provider = oidc_provider::find(clients, oidc_provider::bare(&issuer)).await.map_err(doing)?;
+    let unfit = provider.filter(|provider| !provider.audiences.iter().any(|audience| audience == AUDIENCE));
+    Ok(unfit.map(|provider| {
+        Verdict::NotEvaluated(format!(
+            "{arn} takes no tokens for {AUDIENCE}: `aws iam add-client-id-to-open-id-connect-provider --client-id {AUDIENCE} \
+             --open-id-connect-provider-arn {arn}`",
+            arn = provider.arn
+        ))
     }))
 }
 

@@ -1,14 +1,17 @@
 //! Rights in AWS that amiproof gives to the service accounts of a workload for as long as it runs: a role without any permission,
-//! handed out through EKS Pod Identity. Who the pod is then is all that matters.
+//! handed out through EKS Pod Identity or exchanged at STS (IRSA). Who the pod is then is all that matters.
+
+mod irsa;
 
 use std::time::Duration;
 
+use amiproof_model::verdict::Verdict;
 use amiproof_model::workload::{Need, Workload};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::aws::names::{self, Tags};
-use crate::aws::{Clients, pod_identity, roles};
-use crate::check::CheckError;
+use crate::aws::{AwsError, Clients, pod_identity, roles};
+use crate::check::{CheckError, Decision};
 use crate::context::Context;
 use crate::destroy;
 use crate::ledger::{Created, Resource, ResourceKind};
@@ -17,12 +20,16 @@ use crate::ledger::{Created, Resource, ResourceKind};
 const PRINCIPAL: &str = "pods.eks.amazonaws.com";
 
 /// From an association to the first pod that gets its credentials: "several seconds" (EKS user guide, "EKS Pod Identity
-/// considerations").
+/// considerations"). A role takes as long until STS knows it.
 const PROPAGATION: Duration = Duration::from_secs(15);
 
 /// What was made for a workload, in the order in which it was made.
 pub(super) struct Rights {
     made: Vec<Created>,
+    /// Service accounts and the ARNs of the roles that they are to be annotated with.
+    roles: Vec<(String, String)>,
+    /// The OpenID Connect provider that roles trust.
+    provider: Option<String>,
 }
 
 impl Rights {
@@ -31,21 +38,41 @@ impl Rights {
     /// # Errors
     /// When AWS refuses, or the ledger cannot be written. What was made by then stays in the ledger.
     pub(super) async fn grant(context: &Context, workload: &Workload, namespace: &str) -> Result<Self, CheckError> {
-        let mut made = Vec::new();
-        let accounts = workload.needs.iter().filter_map(|need| match need {
-            Need::PodIdentity(account) => Some(account),
-            _ => None,
-        });
-        for account in accounts {
+        let mut rights = Self { made: Vec::new(), roles: Vec::new(), provider: None };
+        for need in &workload.needs {
+            let (Need::PodIdentity(account) | Need::Irsa(account)) = need else { continue };
             let Some(clients) = &context.aws else {
                 return Err(CheckError::Undecided("roles need an AWS account".to_owned()));
             };
-            grant_one(context, clients, workload, namespace, account, &mut made).await?;
+            let grant = Grant { context, clients, workload: &workload.name, namespace, account };
+            match need {
+                Need::Irsa(_) => irsa::grant(&grant, &mut rights).await?,
+                _ => associate(&grant, &mut rights).await?,
+            }
         }
-        if !made.is_empty() {
+        if !rights.made.is_empty() {
             tokio::time::sleep(context.pace.of(PROPAGATION)).await;
         }
-        Ok(Self { made })
+        Ok(rights)
+    }
+
+    /// Service accounts and the ARNs of the roles that they are to be annotated with.
+    pub(super) fn roles(&self) -> &[(String, String)] {
+        &self.roles
+    }
+
+    /// The decision, unless it is a failure for which somebody took the ground away: the provider that roles trust is another run's or
+    /// a team's, and may go at any time.
+    ///
+    /// # Errors
+    /// When it has gone, or nobody says whether it has.
+    pub(super) async fn confirm(&self, context: &Context, decision: Decision) -> Result<Decision, CheckError> {
+        match (&self.provider, &context.aws) {
+            (Some(provider), Some(clients)) if matches!(decision.verdict, Verdict::Fail(_)) => {
+                irsa::check_there(clients, provider).await.map(|()| decision)
+            }
+            _ => Ok(decision),
+        }
     }
 
     /// Takes them away again, the last made first. What cannot be removed stays in the ledger, for the end of the run to try again.
@@ -57,36 +84,60 @@ impl Rights {
     }
 }
 
-async fn grant_one(
-    context: &Context,
-    clients: &Clients,
-    workload: &Workload,
-    namespace: &str,
-    account: &str,
-    made: &mut Vec<Created>,
-) -> Result<(), CheckError> {
-    let (ledger, variant) = (&context.ledger, &context.variant.name);
-    let cluster = context.matrix.cluster.name.as_str();
-    let tags = Tags::of_run(context.run.clone(), ledger.header().expires).for_variant(variant);
-    let name = names::workload_role(&context.run, variant, &workload.name, account);
+/// What a service account gets its role for.
+struct Grant<'a> {
+    context: &'a Context,
+    clients: &'a Clients,
+    workload: &'a str,
+    namespace: &'a str,
+    account: &'a str,
+}
+
+impl Grant<'_> {
+    fn tags(&self) -> Tags {
+        Tags::of_run(self.context.run.clone(), self.context.ledger.header().expires)
+    }
+
+    /// Makes the account's role, which may do nothing; its ARN.
+    async fn role(&self, trust: &Value, made: &mut Vec<Created>) -> Result<String, CheckError> {
+        let (ledger, variant) = (&self.context.ledger, &self.context.variant.name);
+        let tags = self.tags().for_variant(variant);
+        let name = names::workload_role(&self.context.run, variant, self.workload, self.account);
+        let resource = Resource::new(ResourceKind::Role, &name).in_cluster(self.cluster()).for_variant(variant);
+        let role = ledger.create_resource(resource, || async {
+            self.clients.patiently(|| roles::make(self.clients, &name, trust, &[], &tags)).await.map_err(refused)
+        });
+        let role = role.await?;
+        let arn = role.id.clone();
+        made.push(role);
+        Ok(arn)
+    }
+
+    fn cluster(&self) -> &str {
+        self.context.matrix.cluster.name.as_str()
+    }
+}
+
+fn refused(error: AwsError) -> CheckError {
+    CheckError::api("giving the workload's service account a role", error)
+}
+
+/// Gives a service account its role through EKS Pod Identity.
+async fn associate(grant: &Grant<'_>, rights: &mut Rights) -> Result<(), CheckError> {
+    let Grant { context, clients, namespace, account, .. } = *grant;
+    let variant = &context.variant.name;
     let trust = json!({
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": {"Service": PRINCIPAL}, "Action": ["sts:AssumeRole", "sts:TagSession"]}],
     });
-    let doing = |error| CheckError::api("giving the workload's service account a role", error);
-    let resource = Resource::new(ResourceKind::Role, &name).in_cluster(cluster).for_variant(variant);
-    let role = ledger.create_resource(resource, || async {
-        clients.patiently(|| roles::make(clients, &name, &trust, &[], &tags)).await.map_err(doing)
-    });
-    let role = role.await?;
-    let arn = role.id.clone();
-    made.push(role);
+    let arn = grant.role(&trust, &mut rights.made).await?;
+    let tags = grant.tags().for_variant(variant);
     let resource = Resource::new(ResourceKind::PodIdentityAssociation, format!("{namespace}/{account}"));
-    let resource = resource.in_cluster(cluster).for_variant(variant);
-    let association = ledger.create_resource(resource, || async {
-        let associate = || pod_identity::associate(clients, cluster, namespace, account, &arn, &tags);
-        clients.patiently(associate).await.map_err(doing)
+    let resource = resource.in_cluster(grant.cluster()).for_variant(variant);
+    let association = context.ledger.create_resource(resource, || async {
+        let associate = || pod_identity::associate(clients, grant.cluster(), namespace, account, &arn, &tags);
+        clients.patiently(associate).await.map_err(refused)
     });
-    made.push(association.await?);
+    rights.made.push(association.await?);
     Ok(())
 }

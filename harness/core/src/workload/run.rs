@@ -26,7 +26,7 @@ use super::places::{Peer, Places};
 use super::premise::{Asked, PATIENCE, Premise};
 use super::rights::Rights;
 use super::stage::Stage;
-use super::variables::{self, IMDS_EXPECTED, Variable};
+use super::variables::{self, AWS_REGION, IMDS_EXPECTED, Variable};
 use super::{needs, room};
 use crate::act::{Act, evict};
 use crate::check::{CheckError, Decision};
@@ -70,12 +70,16 @@ pub async fn run(workload: &Arc<Workload>, context: &Context) -> Result<Decision
     let is_hardened = context.variant.hardening.is_some() || context.variant.reference.is_some();
     stay::within(context, stay, move |context, namespace| async move {
         let rights = Rights::grant(&context, &workload, &namespace).await?;
-        let decision = match Run::prepare(&context, &workload, namespace, places).await {
+        let decision = match Run::prepare(&context, &workload, namespace, places, rights.roles()).await {
             Ok(mut run) => match run.unmet_premise(premises, is_hardened).await {
                 Ok(None) => run.until_ended(conditions, workload.timeout).await,
                 Ok(Some(verdict)) => Ok(verdict.into()),
                 Err(error) => Err(error),
             },
+            Err(error) => Err(error),
+        };
+        let decision = match decision {
+            Ok(decision) => rights.confirm(&context, decision).await,
             Err(error) => Err(error),
         };
         rights.revoke(&context).await;
@@ -186,6 +190,7 @@ impl Run {
         workload: &Workload,
         namespace: String,
         places: Places,
+        roles: &[(String, String)],
     ) -> Result<Self, CheckError> {
         let own = pinned(&context.cluster, &places.selector).await?;
         let peer = match &places.peer {
@@ -200,6 +205,8 @@ impl Run {
             false => None,
         };
         let imds = variables::imds_expected(context.variant.imds_hop_limit);
+        let mut variables = vec![(IMDS_EXPECTED.to_owned(), imds.to_owned())];
+        variables.extend(context.aws.as_ref().map(|aws| (AWS_REGION.to_owned(), aws.region().to_owned())));
         let injection = Injection {
             run: &context.run,
             variant: &context.variant.name,
@@ -209,7 +216,8 @@ impl Run {
             peer: &peer,
             image_registry: context.image_registry.as_deref(),
             room,
-            variables: &[(IMDS_EXPECTED.to_owned(), imds.to_owned())],
+            variables: &variables,
+            roles,
         };
         let mut objects = inject(&workload.objects, &injection);
         if context.pull_secret.is_some() {

@@ -17,6 +17,9 @@ pub const NODE_PORT: &str = "AMIPROOF_NODE_PORT_";
 /// containers that mention it.
 pub const IMDS_EXPECTED: &str = "AMIPROOF_IMDS_EXPECTED";
 
+/// The AWS region that the run speaks to. Given to containers that mention it, where the run has an AWS account.
+pub const AWS_REGION: &str = "AMIPROOF_AWS_REGION";
+
 /// A variable: name and value.
 pub type Variable = (String, String);
 

@@ -209,6 +209,20 @@ pub(super) fn find(target: &str, kinds: &[&str], objects: &[Object<'_>]) -> Resu
     Err((format!("no object of this workload is {target}"), mend))
 }
 
+/// Whether a service account is one of the objects, or what to do about it.
+pub(super) fn service_account(name: &str, objects: &[Object<'_>]) -> Result<(), (String, String)> {
+    let is_account = |object: &&Object<'_>| object.group.is_empty() && object.kind == "ServiceAccount";
+    let known: Vec<&str> = objects.iter().filter(is_account).map(|object| object.name).collect();
+    if known.contains(&name) {
+        return Ok(());
+    }
+    let mend = match known.is_empty() {
+        true => "add the ServiceAccount to this workload: amiproof annotates it with its role".to_owned(),
+        false => instead(name, &known),
+    };
+    Err((format!("no ServiceAccount of this workload is called {name}"), mend))
+}
+
 impl Object<'_> {
     /// The object as JSON; the namespace of a manifest that was written for something else gives way to amiproof's.
     pub(super) fn to_json(&self) -> serde_json::Value {

@@ -2,6 +2,8 @@
 
 use super::*;
 
+const ROLE: &str = "arn:aws:iam::111122223333:role/amiproof/reader";
+
 fn nodes(group: &str) -> Nodes {
     let taint =
         Taint { key: "hardened".into(), value: Some("yes".into()), effect: "NoSchedule".into(), time_added: None };
@@ -25,6 +27,7 @@ fn injected(objects: Value, registry: Option<&str>) -> Value {
         image_registry: registry,
         room: None,
         variables: &[],
+        roles: &[("reader".to_owned(), ROLE.to_owned())],
     };
     Value::Array(inject(objects.as_array().unwrap(), &injection))
 }
@@ -124,4 +127,14 @@ fn sets_and_absences_become_node_affinity_beside_what_the_workload_asks_for() {
     assert_eq!(terms[0]["matchExpressions"][0], theirs);
     assert_eq!(terms[1]["matchExpressions"], ours);
     assert_eq!(terms[2]["matchExpressions"], Value::Null, "matches no node, and must not begin to");
+}
+
+#[test]
+fn a_service_account_with_a_role_says_so_and_others_do_not() {
+    let account = |name: &str| json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}});
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "reader"}});
+    let all = injected(json!([account("reader"), account("other"), secret]), None);
+    assert_eq!(all[0]["metadata"]["annotations"], json!({"eks.amazonaws.com/role-arn": ROLE}));
+    assert_eq!(all[1]["metadata"].get("annotations"), None);
+    assert_eq!(all[2]["metadata"].get("annotations"), None);
 }

@@ -1,0 +1,124 @@
+//! OpenID Connect providers of IAM: whose tokens the roles of an account can trust. One per cluster and account, shared by everything
+//! that uses IAM roles for service accounts there (EKS user guide, "IAM roles for service accounts").
+
+use std::collections::BTreeMap;
+
+use amiproof_model::name::RunId;
+
+use super::Clients;
+use super::error::{AwsError, Class, Explain as _, found};
+use super::names::{RUN_TAG, Tags};
+use super::roles::tag_list;
+
+/// Whom tokens are for that STS takes, as the webhook of EKS asks for them.
+pub(crate) const AUDIENCE: &str = "sts.amazonaws.com";
+
+/// What stands before the URL in an ARN.
+const IN_ARN: &str = ":oidc-provider/";
+
+/// The beginning of the URL of every cluster of EKS.
+const OF_EKS: &str = "oidc.eks.";
+
+/// A provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Provider {
+    /// Its ARN.
+    pub(crate) arn: String,
+    /// Whom its tokens may be for.
+    pub(crate) audiences: Vec<String>,
+    /// Its tags.
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// An issuer as IAM and condition keys write it, without its scheme.
+pub(crate) fn bare(issuer: &str) -> &str {
+    issuer.strip_prefix("https://").unwrap_or(issuer)
+}
+
+/// The URL in a provider's ARN.
+pub(crate) fn url_of(arn: &str) -> &str {
+    arn.split_once(IN_ARN).map_or(arn, |(_, url)| url)
+}
+
+/// The ARNs of the account's providers of clusters of EKS.
+///
+/// # Errors
+/// When IAM refuses.
+pub(crate) async fn of_clusters(clients: &Clients) -> Result<Vec<String>, AwsError> {
+    let list = || async {
+        let answer = clients.iam.list_open_id_connect_providers().send().await;
+        answer.explain("ListOpenIDConnectProviders", "the account's OpenID Connect providers")
+    };
+    let answer = clients.patiently(list).await?;
+    let arns = answer.open_id_connect_provider_list().iter().filter_map(|entry| entry.arn());
+    Ok(arns.filter(|arn| url_of(arn).starts_with(OF_EKS)).map(str::to_owned).collect())
+}
+
+/// Reads a provider; `None` where it is not there, any more or yet.
+///
+/// # Errors
+/// When IAM refuses.
+pub(crate) async fn read(clients: &Clients, arn: &str) -> Result<Option<Provider>, AwsError> {
+    let get = || async {
+        let request = clients.iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn);
+        request.send().await.explain("GetOpenIDConnectProvider", arn)
+    };
+    let Some(answer) = found(clients.patiently(get).await)? else { return Ok(None) };
+    let tags = answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
+    Ok(Some(Provider { arn: arn.to_owned(), audiences: answer.client_id_list().to_vec(), tags }))
+}
+
+/// The provider of an issuer (without its scheme), whoever made it.
+///
+/// # Errors
+/// When IAM refuses.
+pub(crate) async fn find(clients: &Clients, url: &str) -> Result<Option<Provider>, AwsError> {
+    match of_clusters(clients).await?.iter().find(|arn| url_of(arn) == url) {
+        Some(arn) => read(clients, arn).await,
+        None => Ok(None),
+    }
+}
+
+/// Makes the provider of an issuer (without its scheme); its ARN. Needs no thumbprint: IAM checks the certificate of EKS by
+/// authorities that it trusts (IAM API, `CreateOpenIDConnectProvider.ThumbprintList`).
+///
+/// # Errors
+/// When IAM refuses, [`Class::Exists`] where there is one already.
+pub(crate) async fn make(clients: &Clients, url: &str, tags: &Tags) -> Result<String, AwsError> {
+    const OPERATION: &str = "CreateOpenIDConnectProvider";
+    let tags = tag_list(tags, OPERATION, url)?;
+    let request = clients.iam.create_open_id_connect_provider().url(format!("https://{url}"));
+    let answer = request.client_id_list(AUDIENCE).set_tags(Some(tags)).send().await.explain(OPERATION, url)?;
+    let arn = answer.open_id_connect_provider_arn.filter(|arn| !arn.is_empty());
+    arn.ok_or_else(|| AwsError::new(Class::Infrastructure, OPERATION, url, "the answer has no ARN"))
+}
+
+/// Removes the provider of an issuer (without its scheme); whether there was one. Where it has to be of a run, one without that run's tag
+/// is left alone: it is somebody else's, and others live on it.
+///
+/// # Errors
+/// When IAM refuses.
+pub(crate) async fn remove(clients: &Clients, url: &str, of: Option<&RunId>) -> Result<bool, AwsError> {
+    let Some(provider) = find(clients, url).await? else { return Ok(false) };
+    if of.is_some_and(|run| provider.tags.get(RUN_TAG).map(String::as_str) != Some(run.as_str())) {
+        return Ok(false);
+    }
+    let delete = || async {
+        let request = clients.iam.delete_open_id_connect_provider().open_id_connect_provider_arn(&provider.arn);
+        request.send().await.explain("DeleteOpenIDConnectProvider", &provider.arn)
+    };
+    Ok(found(clients.until_free(delete).await)?.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_is_found_by_the_end_of_its_arn_in_every_partition() {
+        let url = "oidc.eks.cn-north-1.amazonaws.com.cn/id/0123456789ABCDEF0123456789ABCDEF";
+        assert_eq!(url_of(&format!("arn:aws-cn:iam::111122223333:oidc-provider/{url}")), url);
+        assert_eq!(bare(&format!("https://{url}")), url);
+        assert!(url.starts_with(OF_EKS));
+    }
+}
