@@ -3,8 +3,7 @@
 use amiproof_core::aws::ami::{self, Standing};
 use amiproof_core::check::{CheckError, Decision, Scope, linux_only};
 use amiproof_core::context::Context;
-use amiproof_model::matrix::Family;
-use amiproof_model::report::Phase;
+use amiproof_model::report::{NodeRecord, Phase};
 use amiproof_model::verdict::Verdict;
 use futures::FutureExt as _;
 
@@ -25,8 +24,13 @@ pub const CHECK: Definition = Definition {
 /// How the names of EKS-optimised images begin.
 const EKS: [&str; 2] = ["amazon-eks-node-", "bottlerocket-aws-k8s-"];
 
+/// How operating systems that run nothing but containers call themselves to the kubelet (`nodeInfo.osImage`).
+const MADE_FOR_CONTAINERS: [&str; 5] =
+    ["Bottlerocket OS ", "Talos ", "Flatcar Container Linux ", "Fedora CoreOS ", "Red Hat Enterprise Linux CoreOS "];
+
 async fn run(context: &Context) -> Result<Decision, CheckError> {
-    if context.variant.family == Family::Bottlerocket {
+    // The nodes themselves can say it, without an account.
+    if say_it(&context.nodes) {
         return Ok(decision(context, Verdict::Pass));
     }
     let Some(clients) = &context.aws else { return Ok(no_account()) };
@@ -41,6 +45,11 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         None => None,
     };
     Ok(decision(context, assess(&image, base.as_ref())))
+}
+
+fn say_it(nodes: &[NodeRecord]) -> bool {
+    let is_one = |node: &NodeRecord| MADE_FOR_CONTAINERS.iter().any(|name| node.os_image.starts_with(name));
+    !nodes.is_empty() && nodes.iter().all(is_one)
 }
 
 fn assess(image: &Standing, base: Option<&Standing>) -> Verdict {
@@ -58,6 +67,16 @@ fn assess(image: &Standing, base: Option<&Standing>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::tests::record;
+
+    #[test]
+    fn nodes_say_themselves_when_their_system_runs_nothing_but_containers() {
+        let node = |os: &str| NodeRecord { os_image: os.to_owned(), ..record(1, "") };
+        let bottlerocket = || node("Bottlerocket OS 1.52.0 (aws-k8s-1.36)");
+        assert!(say_it(&[bottlerocket(), node("Talos (v1.11.5)")]));
+        assert!(!say_it(&[bottlerocket(), node("Amazon Linux 2023.9.20261103")]));
+        assert!(!say_it(&[]));
+    }
 
     #[test]
     fn an_image_of_or_from_eks_passes_and_another_is_for_a_human() {

@@ -7,11 +7,13 @@ use amiproof_core::cluster::kubelet_path::{PathError, Through};
 use amiproof_core::cluster::stay::{self, Stay};
 use amiproof_core::cluster::{nodes, objects, watch};
 use amiproof_core::context::Context;
+use amiproof_core::images::{BUSYBOX as IMAGE, NANO_SERVER};
 use amiproof_core::wait::{Condition, Kind, Observed, Progress, Target};
 use amiproof_core::workload::evidence::evidence;
 use amiproof_core::workload::inject::mirrored;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Placement, Verdict};
+use amiproof_model::workload::WINDOWS_RELEASE;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Pod;
@@ -35,14 +37,10 @@ const READY: Duration = Duration::from_secs(120);
 /// The same on Windows, whose smallest image is a hundred times as large.
 const READY_ON_WINDOWS: Duration = Duration::from_secs(300);
 
-/// The smallest image that has a shell, for the build of the nodes.
-const WINDOWS_IMAGE: &str = "mcr.microsoft.com/windows/nanoserver";
-
 /// For one attempt of such a check: the pod, the answer, and taking everything away again.
 pub(super) const ATTEMPT: Duration = Duration::from_secs(480);
 
 const POD: &str = "asked";
-use amiproof_core::images::BUSYBOX as IMAGE;
 
 /// What one question came to.
 pub(super) struct Asked {
@@ -155,7 +153,7 @@ async fn start(context: &Context, namespace: &str, node: &NodeRecord) -> Result<
             let label = nodes::WINDOWS_BUILD_LABEL;
             CheckError::Undecided(format!("the nodes have no label {label} of a build with base images of its own"))
         })?;
-        windows_pod(node, &from(&format!("{WINDOWS_IMAGE}:{release}")))
+        windows_pod(node, &from(&NANO_SERVER.replace(WINDOWS_RELEASE, &release)))
     };
     let applied = objects::apply(&context.cluster, Some(namespace), &pod).await;
     applied.map(|_| ()).map_err(|error| CheckError::api("starting the pod to ask", error))

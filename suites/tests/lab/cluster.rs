@@ -192,6 +192,11 @@ impl Lab {
         api.get(node).await.unwrap().status.unwrap().node_info.unwrap().boot_id
     }
 
+    /// A client of the cluster's API.
+    pub(crate) fn client(&self) -> kube::Client {
+        self.access.client()
+    }
+
     /// Names of the namespaces that checks have made.
     pub(crate) async fn own_namespaces(&self) -> Vec<String> {
         let all = self.access.client().list_namespaces().await;

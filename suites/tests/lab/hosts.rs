@@ -3,8 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use amiproof_lab::profile::{HostProfile, Selinux};
+use amiproof_lab::profile::{HostProfile, Policy, Selinux};
 use amiproof_model::verdict::Outcome;
+use k8s_openapi::api::apps::v1::DaemonSet;
+use k8s_openapi::api::core::v1::Service;
+use kube::Api;
+use kube::api::PostParams;
+use serde_json::json;
 
 use super::cluster::{Lab, REFERENCE, profile};
 
@@ -38,6 +43,8 @@ async fn a_stock_host_passes_everything_that_a_look_at_it_can_say() {
         "node/cgroups",
         "node/conntrack",
         "node/disk-space",
+        "node/ebpf",
+        "node/ipv6",
         "node/kernel-defaults",
         "node/kernel-modules",
         "node/martian-packets",
@@ -46,7 +53,7 @@ async fn a_stock_host_passes_everything_that_a_look_at_it_can_say() {
     ] {
         assert_eq!(outcomes[id], Outcome::Pass, "{id}");
     }
-    for id in ["node/integrity-scan", "host/selinux-denials", "host/run-command"] {
+    for id in ["node/integrity-scan", "node/local-dns", "node/sctp", "host/selinux-denials", "host/run-command"] {
         assert_eq!(outcomes[id].word(), "not applicable", "{id}: {:?}", outcomes[id]);
     }
 }
@@ -77,6 +84,8 @@ async fn each_setting_that_breaks_nodes_is_named_by_its_own_check() {
             ("kernel.martians", "2000"),
             ("aide.rules", "/var NORMAL\n!/var/lib/kubelet\n"),
             ("selinux.denials", denial),
+            ("boot.arguments", "ipv6.disable=1"),
+            ("kernel.lockdown", "confidentiality"),
         ] {
             host.facts.insert(name.into(), value.into());
         }
@@ -92,10 +101,56 @@ async fn each_setting_that_breaks_nodes_is_named_by_its_own_check() {
                 "node/disk-space",
                 "5% of the room below /var/lib/kubelet is free: the kubelet evicts pods (nodefs.available)"
             ),
+            (
+                "node/ebpf",
+                "the kernel is locked down for confidentiality: eBPF programs that read kernel memory are refused, and with them \
+                 Falco, Cilium and GuardDuty's runtime monitoring"
+            ),
             ("node/integrity-scan", "AIDE scans /var/lib/containerd"),
+            (
+                "node/ipv6",
+                "booted with ipv6.disable=1: programs that listen on [::] do not start, on the host or in pods"
+            ),
             ("node/kernel-defaults", "kernel.panic is 60, not 10"),
             ("node/kernel-modules", "module nfsv4 cannot be loaded: EFS and NFS volumes cannot be mounted"),
             ("node/martian-packets", "the kernel logged 2000 martian packets in ten minutes"),
         ]
     );
+}
+
+/// A Service that speaks SCTP, and a DNS cache on every node.
+async fn install(lab: &Lab) {
+    let service = json!({"metadata": {"name": "sigtran"}, "spec": {"ports": [{"port": 2905, "protocol": "SCTP"}]}});
+    let services: Api<Service> = Api::namespaced(lab.client(), "default");
+    services.create(&PostParams::default(), &serde_json::from_value(service).unwrap()).await.unwrap();
+    let labels = json!({"k8s-app": "node-local-dns"});
+    let container = json!({"name": "node-cache", "image": "registry.k8s.io/dns/k8s-dns-node-cache:1.26.4"});
+    let cache = json!({
+        "metadata": {"name": "node-local-dns", "labels": labels},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"hostNetwork": true, "containers": [container]}},
+        },
+    });
+    let sets: Api<DaemonSet> = Api::namespaced(lab.client(), "kube-system");
+    sets.create(&PostParams::default(), &serde_json::from_value(cache).unwrap()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hardening_takes_away_is_a_finding_only_where_the_cluster_uses_it() {
+    let ids = ["node/sctp", "node/local-dns"];
+    for (hardened, word) in [(false, "pass"), (true, "fail")] {
+        let mut host = (*profile(REFERENCE)).clone();
+        if hardened {
+            host.blocked_modules.insert("sctp".into());
+            host.firewall.managed_by = "nftables".into();
+            host.firewall.input = Policy::Drop;
+        }
+        let lab = Lab::of(Arc::new(host), REFERENCE).await;
+        install(&lab).await;
+        let outcomes = lab.run_those(|check| ids.contains(&check.id.as_str())).await;
+        for id in ids {
+            assert_eq!(outcomes[id].word(), word, "{id}: {:?}", outcomes[id]);
+        }
+    }
 }

@@ -93,6 +93,7 @@ pub(super) fn common() -> String {
     add("os-release", "cat /etc/os-release 2> /dev/null");
     add("kernel", "uname -r");
     add("cmdline", "cat /proc/cmdline 2> /dev/null");
+    add("lockdown", "cat /sys/kernel/security/lockdown 2> /dev/null");
     add("sysctl", &format!("sysctl {} 2> /dev/null", SYSCTLS.join(" ")));
     add("selinux", "getenforce 2> /dev/null || cat /sys/fs/selinux/enforce 2> /dev/null");
     add("cgroup", "ls /sys/fs/cgroup/cgroup.controllers 2> /dev/null");
@@ -200,6 +201,7 @@ pub(super) fn parse_common(sections: &IndexMap<String, String>) -> Collected {
     os_release(&mut found, text("os-release"));
     found.put("kernel.release", text("kernel"));
     found.put("kernel.cmdline", text("cmdline"));
+    found.put("kernel.lockdown", lockdown(text("lockdown")));
     for line in text("sysctl").lines() {
         if let Some((name, value)) = line.split_once('=') {
             found.put(format!("sysctl.{}", name.trim()), value.split_whitespace().collect::<Vec<_>>().join(" "));
@@ -258,6 +260,11 @@ fn os_release(found: &mut Collected, text: &str) {
         let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         found.put(name, value.unwrap_or_default().trim_matches(['"', '\'']));
     }
+}
+
+/// The mode in brackets of `none [integrity] confidentiality`; empty for a kernel without lockdown.
+fn lockdown(text: &str) -> &str {
+    text.split_whitespace().find_map(|word| word.strip_prefix('[')?.strip_suffix(']')).unwrap_or_default()
 }
 
 /// The word of `getenforce`, or the number of `/sys/fs/selinux/enforce`.

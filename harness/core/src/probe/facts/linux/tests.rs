@@ -104,3 +104,10 @@ fn the_script_is_one_that_a_posix_shell_reads() {
     let checked = shell.args(["-n", "-c", &script()]).output().unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 }
+
+#[test]
+fn the_lockdown_of_a_kernel_is_its_word_in_brackets() {
+    let of = |text: &str| parse_common(&IndexMap::from([("lockdown".to_owned(), text.to_owned())]));
+    assert_eq!(of("none [integrity] confidentiality\n").get("kernel.lockdown"), Some("integrity"));
+    assert_eq!(of("").get("kernel.lockdown"), None);
+}
