@@ -1,9 +1,9 @@
-//! CSV: one line per result, for a spreadsheet or a query.
+//! CSV: one line per result, for a spreadsheet or a query; then one per waiver that somebody should look at (suite `waiver`).
 
 use amiproof_model::judge::Origin;
 use amiproof_model::report::{CheckResult, Report, Severity, Subject};
 
-use crate::{RenderError, sheet, text};
+use crate::{RenderError, sheet, text, waivers};
 
 /// The first line. Columns are only ever added at the end.
 pub const HEADER: [&str; 19] = [
@@ -42,6 +42,9 @@ pub fn render(report: &Report) -> Result<String, RenderError> {
     for result in &report.results {
         writer.write_record(record(report, result)).map_err(|error| broken(error.to_string()))?;
     }
+    for line in waivers::lines(report) {
+        writer.write_record(of_waiver(report, &line)).map_err(|error| broken(error.to_string()))?;
+    }
     let bytes = writer.into_inner().map_err(|error| broken(error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| broken(error.to_string()))
 }
@@ -78,6 +81,25 @@ fn record(report: &Report, result: &CheckResult) -> [String; HEADER.len()] {
     ]
 }
 
+/// An expired or unused waiver, its scope in place of a check, its owner in place of a title.
+fn of_waiver(report: &Report, line: &waivers::Line) -> [String; HEADER.len()] {
+    let mut record = [const { String::new() }; HEADER.len()];
+    for (column, value) in [
+        ("run", report.run.id.as_str()),
+        ("suite", "waiver"),
+        ("check", &line.scope),
+        ("title", &line.owner),
+        ("disposition", line.state),
+        ("reason", &line.note),
+    ] {
+        let at = HEADER.iter().position(|name| *name == column);
+        if let Some(cell) = at.and_then(|at| record.get_mut(at)) {
+            *cell = field(value);
+        }
+    }
+    record
+}
+
 /// One line that no spreadsheet runs as a formula: what begins with `=`, `+`, `-` or `@` gets an apostrophe in front, which
 /// spreadsheets show as text (OWASP, "CSV injection"). Their full-width twins count too, because some spreadsheets fold them.
 fn field(value: &str) -> String {
@@ -87,7 +109,7 @@ fn field(value: &str) -> String {
 
 /// A number that a formula may use, never in exponent form; empty where there is none.
 fn seconds(seconds: f64) -> String {
-    if seconds.is_finite() && seconds >= 0.0 { format!("{seconds:.3}") } else { String::new() }
+    if seconds.is_finite() && seconds >= 0.0 { format!("{:.3}", seconds.abs()) } else { String::new() }
 }
 
 pub(crate) fn origin_word(origin: Origin) -> &'static str {

@@ -77,7 +77,8 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
     let whole = whole_seconds(seconds);
     match whole {
-        _ if seconds < 9.95 => format!("{seconds:.1} s"),
+        // A sum of nothing is -0.0.
+        _ if seconds < 9.95 => format!("{:.1} s", seconds.abs()),
         0..60 => format!("{whole} s"),
         60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
@@ -206,6 +207,7 @@ mod tests {
     fn durations_read_as_people_say_them() {
         for (seconds, expected) in [
             (0.0, "0.0 s"),
+            (-0.0, "0.0 s"),
             (0.44, "0.4 s"),
             (9.96, "10 s"),
             (59.6, "1 min 00 s"),

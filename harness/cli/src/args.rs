@@ -225,7 +225,7 @@ pub(crate) struct Conduct {
     /// Registry credentials that nodes pull with: a config.json as `docker login` writes it
     #[arg(long, value_name = "FILE")]
     pub(crate) image_pull_secret: Option<Utf8PathBuf>,
-    /// Compare with this run or report and mark regressions
+    /// Compare with this run or report (`latest` is the newest one) and mark regressions
     #[arg(long, value_name = "RUN")]
     pub(crate) baseline: Option<String>,
     /// Print the report as JSON instead of a table

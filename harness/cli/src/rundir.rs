@@ -36,11 +36,11 @@ impl RunDir {
         Ok(run)
     }
 
-    /// Opens the folder of a run that was made before; the newest one when no id is given.
+    /// Opens the folder of a run that was made before; the newest one when no id is given, or `latest`.
     pub(crate) fn open(dir: &Utf8Path, id: Option<&str>) -> Result<Self, Failure> {
         let text = match id {
-            Some(text) => text.to_owned(),
-            None => read_latest(dir)?,
+            Some(text) if text != "latest" => text.to_owned(),
+            _ => read_latest(dir)?,
         };
         let id: RunId = text.parse().map_err(|error: amiproof_model::name::NameError| {
             Failure::usage(error.to_string(), format!("runs are the folders in {}", dir.join("runs")))

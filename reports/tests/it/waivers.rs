@@ -1,7 +1,7 @@
 //! Waivers that have expired, and those that nothing needs, in every form.
 
 use amiproof_model::waiver::{Waiver, WaiverRecord, WaiverState};
-use amiproof_reports::{Style, html, junit, markdown, terminal};
+use amiproof_reports::{Style, csv, html, junit, markdown, terminal};
 
 use crate::fixture;
 
@@ -32,6 +32,7 @@ fn every_form_names_expired_and_unused_waivers_and_no_others() {
         markdown::render(&report, None),
         html::render(&report, None).unwrap(),
         junit::render(&report).unwrap(),
+        csv::render(&report).unwrap(),
     ];
     for text in forms {
         let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));

@@ -31,7 +31,7 @@ pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) ->
         ));
     }
     let inputs = files::read(&args.selection.file, output)?;
-    let asked = Asked::new(inputs, &args.selection, &args.conduct)?;
+    let asked = Asked::new(global, inputs, &args.selection, &args.conduct)?;
     if asked.checks.is_empty() && !args.network_only() {
         return nothing_selected(output);
     }
@@ -70,7 +70,7 @@ pub(crate) fn resumed(
     goal: Goal,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let asked = Asked::new(inputs, &args.selection, &args.conduct)?;
+    let asked = Asked::new(global, inputs, &args.selection, &args.conduct)?;
     if asked.checks.is_empty() {
         return nothing_selected(output);
     }
@@ -144,10 +144,12 @@ struct Asked {
     pull_secret: Option<PullSecret>,
     /// The folder of the matrix file.
     base: Utf8PathBuf,
+    /// The report that `--baseline` names: read before anything is made, for a run must not end without a report because of it.
+    baseline: Option<Report>,
 }
 
 impl Asked {
-    fn new(inputs: Inputs, selection: &Selection, conduct: &Conduct) -> Result<Self, Failure> {
+    fn new(global: &Global, inputs: Inputs, selection: &Selection, conduct: &Conduct) -> Result<Self, Failure> {
         let mut matrix = files::narrowed(&inputs.matrix, &selection.variants)?;
         if conduct.all_nodes {
             matrix.scans.kube_bench.nodes = ScannedNodes::All;
@@ -166,7 +168,11 @@ impl Asked {
         let checks = files::checks(&inputs.workloads)?.into_iter().filter(wanted).collect();
         let base = selection.file.parent().map(ToOwned::to_owned).unwrap_or_default();
         let pull_secret = conduct.image_pull_secret.as_deref().map(files::pull_secret).transpose()?;
-        Ok(Self { matrix, checks, inputs, conduct: conduct.clone(), pull_secret, base })
+        let baseline = match &conduct.baseline {
+            Some(which) => Some(rundir::read_report(&global.dir, Some(which))?.0),
+            None => None,
+        };
+        Ok(Self { matrix, checks, inputs, conduct: conduct.clone(), pull_secret, base, baseline })
     }
 }
 
@@ -202,7 +208,7 @@ async fn conduct(
     let connection = place.connect(global, &asked.matrix).await?;
     let ledger = ledger(&asked, &folder, place, steps, &connection).await?;
     output.note(format_args!("run {}  ({})", folder.id, folder.path()));
-    let conduct = asked.conduct.clone();
+    let (conduct, baseline) = (asked.conduct.clone(), asked.baseline.clone());
     let (clients, access) = (connection.clients.clone(), connection.access.clone());
     let tools = Tools { clients, access, ledger, pace: connection.pace };
     let plan = plan(asked, &folder, steps, connection.is_lab, &tools)?;
@@ -211,7 +217,11 @@ async fn conduct(
     let report = amiproof_core::run::run(plan, tools, stop, |event| progress.show(event)).await;
     progress.finish();
     connection.close().await;
-    publish(global, &report, &folder, &conduct, goal, output)
+    let baseline = match goal {
+        Goal::Nightly => baseline.or_else(|| rundir::previous(&global.dir, &report.run.matrix, &folder.id)),
+        _ => baseline,
+    };
+    publish(&report, &folder, baseline.as_ref(), &conduct, output)
 }
 
 /// The ledger of a run that goes on, or that of a new one. What takes nodes as they are may be either; what continues the work of
@@ -292,31 +302,27 @@ fn plan(asked: Asked, folder: &RunDir, steps: Steps, is_lab: bool, tools: &Tools
 
 /// Writes every format, prints the summary, says the exit code.
 fn publish(
-    global: &Global,
     report: &Report,
     folder: &RunDir,
+    baseline: Option<&Report>,
     conduct: &Conduct,
-    goal: Goal,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let baseline = baseline(global, report, folder, conduct, goal)?;
-    let exit = exit_code(report, baseline.as_ref(), conduct);
-    let report = &held_against(report, baseline.as_ref());
-    let written = write_files(report, baseline.as_ref(), folder.path(), output);
+    let exit = exit_code(report, baseline, conduct);
+    let report = &held_against(report, baseline);
+    let written = write_files(report, baseline, folder.path(), output);
     match conduct.output {
         OutputForm::Text => {
-            output.data(terminal::render(report, baseline.as_ref(), &style(*output)));
+            output.data(terminal::render(report, baseline, &style(*output)));
             let shown = [Format::Html, Format::Junit, Format::Json];
             for (format, path) in written.iter().filter(|(format, _)| shown.contains(format)) {
                 output.data(format_args!("{:<9} {path}", format.word()));
             }
         }
-        OutputForm::Json => {
-            let options = Options::default();
-            let text = amiproof_reports::render(Format::Json, report, &options)
-                .map_err(|error| Failure::error(error.to_string(), ""))?;
-            output.data(text);
-        }
+        OutputForm::Json => match amiproof_reports::render(Format::Json, report, &Options::default()) {
+            Ok(text) => output.data(text),
+            Err(error) => output.note(format_args!("warning: json: {error}")),
+        },
     }
     Ok(exit)
 }
@@ -337,21 +343,6 @@ fn exit_code(report: &Report, baseline: Option<&Report>, conduct: &Conduct) -> E
         ExitCode::Failed | ExitCode::Passed if regressed() => ExitCode::Regression,
         ExitCode::Failed if conduct.no_fail => ExitCode::Passed,
         other => other,
-    }
-}
-
-/// The report that was named with `--baseline`, or the last night's.
-fn baseline(
-    global: &Global,
-    report: &Report,
-    folder: &RunDir,
-    conduct: &Conduct,
-    goal: Goal,
-) -> Result<Option<Report>, Failure> {
-    match (&conduct.baseline, goal) {
-        (Some(which), _) => Ok(Some(rundir::read_report(&global.dir, Some(which))?.0)),
-        (None, Goal::Nightly) => Ok(rundir::previous(&global.dir, &report.run.matrix, &folder.id)),
-        (None, _) => Ok(None),
     }
 }
 

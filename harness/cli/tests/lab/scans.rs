@@ -375,3 +375,37 @@ fn every_control_of_version_1_0_1_has_a_row_in_a_run_and_35_of_52_are_decided_th
     let chains = answers["3.2.7"].iter().find(|result| result.scanner.as_deref() == Some("amiproof")).unwrap();
     assert!(chains.outcome.reason().ends_with("as kube-bench/cis-eks-1.0.1/3.2.7"), "{chains:#?}");
 }
+
+/// One check of a stock node group, with more on the command line.
+fn joined(dir: &Path, more: &[&str]) -> std::process::Output {
+    let file = matrix("pair.yaml");
+    let first = ["run", "--lab", "--file", file.to_str().unwrap(), "--variants", "eks-al2023"];
+    run(dir, &[&first[..], more].concat())
+}
+
+#[test]
+fn a_baseline_that_is_not_there_is_said_before_anything_is_made_and_one_with_more_in_it_takes_the_green() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = joined(dir.path(), &["--checks", "node/joined", "--baseline", "latest"]);
+    assert_eq!(missing.status.code(), Some(2), "{}", stderr(&missing));
+    assert!(!dir.path().join("runs").exists(), "nothing was begun");
+    let scan = ["--checks", "kube-bench", "--no-fail"];
+    let first = joined(dir.path(), &scan);
+    assert_eq!(first.status.code(), Some(0), "{}", stderr(&first));
+    let path = dir.path().join("runs").join(crate::process::report(dir.path()).run.id.as_str()).join("report.json");
+    let mut base: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let results = base["results"].as_array_mut().unwrap();
+    let mut more = results.iter().find(|result| result["check"] == "kube-bench/cis-eks-1.8.0/3.1.1").unwrap().clone();
+    more["check"] = "kube-bench/cis-eks-1.8.0/3.9.9".into();
+    more["control"] = "cis-eks-1.8.0/3.9.9".into();
+    results.push(more);
+    std::fs::write(&path, base.to_string()).unwrap();
+    let second = joined(dir.path(), &[&scan[..], &["--baseline", "latest"]].concat());
+    assert_eq!(second.status.code(), Some(5), "a control that nobody evaluates any more: {}", stderr(&second));
+    let newest = std::fs::read_to_string(dir.path().join("latest")).unwrap();
+    let written = dir.path().join("runs").join(newest.trim()).join("report.json");
+    let report = Report::parse(&std::fs::read_to_string(written).unwrap()).unwrap();
+    let [gate] = of(&report, "eks-al2023", "gate/kube-bench-coverage")[..] else { panic!("one gate") };
+    assert_eq!(gate.disposition, Disposition::NotEvaluated);
+    assert!(gate.outcome.reason().starts_with("13 controls of cis-eks-1.8.0 were evaluated, in run "), "{gate:#?}");
+}

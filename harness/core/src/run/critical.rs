@@ -37,9 +37,13 @@ fn chain(report: &Report, beside: impl Fn(&VariantRecord) -> f64) -> f64 {
 /// Seconds of what one variant does in a row, its checks left out.
 fn until_nodes_and_after(variant: &VariantRecord) -> f64 {
     let of = |phase| seconds(&variant.phases, phase);
-    [Phase::Ami, Phase::LaunchTemplate, Phase::NodeGroup, Phase::Nodes, Phase::Teardown].map(of).iter().sum()
+    // Not by `sum`, which makes -0.0 of nothing.
+    [Phase::Ami, Phase::LaunchTemplate, Phase::NodeGroup, Phase::Nodes, Phase::Teardown]
+        .map(of)
+        .iter()
+        .fold(0.0, |a, b| a + b)
 }
 
 fn seconds(phases: &[PhaseRecord], phase: Phase) -> f64 {
-    phases.iter().filter(|record| record.phase == phase).map(|record| record.seconds).sum()
+    phases.iter().filter(|record| record.phase == phase).map(|record| record.seconds).fold(0.0, |all, one| all + one)
 }
