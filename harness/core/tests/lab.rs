@@ -105,6 +105,13 @@ async fn what_has_expired_is_swept_by_its_tags_alone() {
 }
 
 #[tokio::test]
+async fn a_provider_goes_with_its_run_and_those_of_others_stay() {
+    let lab = Lab::with(Scenario::default()).await;
+    provisioning::provider::a_provider_goes_with_its_run_and_those_of_others_stay(&lab.world).await;
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
 async fn what_is_missing_is_said_with_the_mend() {
     let lab = Lab::with(Scenario::default()).await;
     provisioning::what_is_missing_is_said_with_the_mend(&lab.world).await;

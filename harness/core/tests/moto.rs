@@ -24,7 +24,7 @@ const START: Duration = Duration::from_secs(60);
 
 type Body = for<'a> fn(&'a World) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-const BODIES: [(&str, Body); 5] = [
+const BODIES: [(&str, Body); 6] = [
     ("everything that is made is removed", |world| Box::pin(provisioning::everything_that_is_made_is_removed(world))),
     ("a ledger without a single answer is enough", |world| {
         Box::pin(provisioning::a_ledger_without_a_single_answer_is_enough(world))
@@ -34,6 +34,9 @@ const BODIES: [(&str, Body); 5] = [
     }),
     ("what has expired is swept by its tags alone", |world| {
         Box::pin(provisioning::what_has_expired_is_swept_by_its_tags_alone(world))
+    }),
+    ("a provider goes with its run and those of others stay", |world| {
+        Box::pin(provisioning::provider::a_provider_goes_with_its_run_and_those_of_others_stay(world))
     }),
     ("what is missing is said with the mend", |world| {
         Box::pin(provisioning::what_is_missing_is_said_with_the_mend(world))

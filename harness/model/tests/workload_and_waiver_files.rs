@@ -80,6 +80,17 @@ fn every_problem_of_a_workload_file_is_found() {
                  - evicted: {{target: deployment/web, budget: pdb/web}}\n    - fired: cronjob/tick\n    - updated: deployment/web\n{DEPLOYMENT}{JOB}"
             ),
         ),
+        (
+            "wrong needs",
+            format!(
+                "{HEADER}  needs: [irsa: reader, irsa: raeder, irsa: [reader], holds: {{job: job/way, otherwise: it is shut}}]\n  expect: [ready: deployment/web]\n\
+                 {DEPLOYMENT}---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: reader}}\n"
+            ),
+        ),
+        (
+            "a role for nobody",
+            format!("{HEADER}  needs: [irsa: reader]\n  expect: [ready: deployment/web]\n{DEPLOYMENT}"),
+        ),
         ("not YAML", format!("{HEADER}  expect: [ready: deployment/web]\n---\nkind: {{\n")),
     ];
     let report: String = bad

@@ -10,14 +10,14 @@ use amiproof_model::verdict::Outcome;
 use crate::process::{LabProcess, Watched, amiproof, finish, matrix, report, stderr};
 
 /// A lab with a cluster of two node groups that somebody else made, as far as later runs can tell.
-struct Standing {
-    lab: LabProcess,
+pub(crate) struct Standing {
+    pub(crate) lab: LabProcess,
     dir: tempfile::TempDir,
     groups: Vec<String>,
 }
 
 impl Standing {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (lab, dir) = (LabProcess::start(None), tempfile::tempdir().unwrap());
         let mut apply = amiproof(&dir.path().join("theirs"));
         lab.target(&mut apply).args(["apply", "--checks", "node/joined", "--file"]).arg(matrix("pair.yaml"));
@@ -29,8 +29,13 @@ impl Standing {
         Self { lab, dir, groups }
     }
 
+    /// Where everything is kept.
+    pub(crate) fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// A matrix of these variants, each with its selector.
-    fn matrix(&self, name: &str, cluster: &str, variants: &[(&str, &str)]) -> PathBuf {
+    pub(crate) fn matrix(&self, name: &str, cluster: &str, variants: &[(&str, &str)]) -> PathBuf {
         let mut text = format!(
             "apiVersion: amiproof/v1\nkind: Matrix\nmetadata: {{name: {name}}}\ncluster: {cluster}\nvariants:\n"
         );
@@ -44,7 +49,7 @@ impl Standing {
     }
 
     /// The two node groups, one by equality and one by a set.
-    fn both(&self) -> [(&'static str, String); 2] {
+    pub(crate) fn both(&self) -> [(&'static str, String); 2] {
         let label = "eks.amazonaws.com/nodegroup";
         [("stock", format!("{label}={}", self.groups[0])), ("l1", format!("{label} in ({}), !absent", self.groups[1]))]
     }
@@ -56,16 +61,16 @@ impl Standing {
         given
     }
 
-    fn report(&self, runs: &str) -> Report {
+    pub(crate) fn report(&self, runs: &str) -> Report {
         report(&self.dir.path().join(runs))
     }
 }
 
-fn ended(command: &mut Command) -> Output {
+pub(crate) fn ended(command: &mut Command) -> Output {
     finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
 }
 
-fn pairs<'a>(variants: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+pub(crate) fn pairs<'a>(variants: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
     variants.iter().map(|(name, selector)| (*name, selector.as_str())).collect()
 }
 

@@ -7,6 +7,7 @@ mod disruptive;
 mod given;
 mod hosts;
 mod import;
+mod irsa;
 mod living;
 mod own;
 mod process;

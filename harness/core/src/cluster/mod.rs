@@ -172,7 +172,14 @@ impl Access {
         self.client.clone()
     }
 
-    /// The endpoint or the kubeconfig context, for messages.
+    /// The same under the name that AWS has for the cluster.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// What the ledger and messages call the cluster: its name in AWS, the kubeconfig context, or the endpoint.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -102,8 +102,9 @@ pub(crate) async fn cluster(session: &Session, stack: Option<&Network>, tags: &T
 /// A connection to a cluster's API server, with tokens signed in this process.
 pub(crate) fn access(clients: &Clients, endpoint: &ClusterEndpoint) -> Result<Access, Broken> {
     let authority = endpoint.ca_pem().map_err(|error| Broken::from_error(&error))?;
-    Access::eks(&endpoint.endpoint, &authority, tokens(clients, &endpoint.name))
-        .map_err(|error| Broken::from_error(&error))
+    let access = Access::eks(&endpoint.endpoint, &authority, tokens(clients, &endpoint.name));
+    // By its name destroy finds the cluster again, and sees that what is in it goes with it.
+    access.map(|access| access.named(&endpoint.name)).map_err(|error| Broken::from_error(&error))
 }
 
 /// Signs a bearer token whenever the last one runs out.

@@ -25,6 +25,8 @@ use aws_sdk_ec2::types::Filter;
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) mod provider;
+
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Something that answers like AWS.
