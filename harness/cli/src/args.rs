@@ -1,14 +1,20 @@
 //! The command line as data.
 
+mod waiver;
+mod workload;
+
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::waiver::{Waiver, WaiverAudit, WaiverCommand, WaiverForm, WaiverImport};
+pub(crate) use self::workload::{Workload, WorkloadCommand};
 
 /// Proves that hardened EKS node images still join, run your workloads and meet the benchmark.
 #[derive(Debug, Parser)]
 #[command(name = "amiproof", version, propagate_version = true, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 all passed or waived, 1 a check failed, 2 usage or configuration, 3 amiproof could not \
-decide something, 4 nothing selected, 5 regression against the baseline, 6 something was left behind, 130 interrupted."
+decide something or a scan has a gap, 4 nothing selected, 5 regression against the baseline, 6 something was left behind, 130 interrupted."
 )]
 pub(crate) struct Cli {
     /// What every command understands.
@@ -332,82 +338,6 @@ pub(crate) struct Import {
     pub(crate) output: OutputForm,
 }
 
-/// Options of 'waiver'.
-#[derive(Debug, Args)]
-pub(crate) struct Waiver {
-    #[command(subcommand)]
-    pub(crate) command: WaiverCommand,
-}
-
-/// What to do with waivers.
-#[derive(Debug, Subcommand)]
-pub(crate) enum WaiverCommand {
-    /// List waivers that are expired, too wide, about to expire, unused in a run, or without a ticket; exit code 1 for the first two
-    Audit(WaiverAudit),
-    /// Write waivers from a table of exclusions, an InSpec waiver file or a list of kube-bench checks to skip
-    Import(WaiverImport),
-}
-
-/// Options of 'waiver audit'.
-#[derive(Debug, Args)]
-pub(crate) struct WaiverAudit {
-    /// The waiver file, or a matrix file that names one
-    #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
-    pub(crate) file: Utf8PathBuf,
-    /// Hold them against this run or report.json; 'latest' for the newest run
-    #[arg(long, value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// Name those that end within so many days, like 30d
-    #[arg(long, default_value = "30d", value_name = "DAYS")]
-    pub(crate) within: String,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
-    pub(crate) output: OutputForm,
-}
-
-/// Options of 'waiver import'.
-#[derive(Debug, Args)]
-pub(crate) struct WaiverImport {
-    /// What the file is
-    #[arg(long, value_enum, value_name = "FORM")]
-    pub(crate) from: WaiverForm,
-    /// The file
-    #[arg(value_name = "FILE")]
-    pub(crate) path: Utf8PathBuf,
-    /// The benchmark that its numbers belong to, like cis-al2023-1.0.0
-    #[arg(long, value_name = "BENCHMARK")]
-    pub(crate) benchmark: String,
-    /// Who answers for them
-    #[arg(long, value_name = "NAME")]
-    pub(crate) owner: String,
-    /// The last day, where the file names none: YYYY-MM-DD
-    #[arg(long, value_name = "DATE")]
-    pub(crate) expires: Option<String>,
-    /// Why, for rows that do not say it
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-    /// Where it was decided
-    #[arg(long, value_name = "TICKET")]
-    pub(crate) ticket: Option<String>,
-    /// Only for these variants
-    #[arg(long, value_delimiter = ',', value_name = "NAME")]
-    pub(crate) variants: Vec<String>,
-    /// Add them to this waiver file instead of printing a new one
-    #[arg(long, value_name = "FILE")]
-    pub(crate) into: Option<Utf8PathBuf>,
-}
-
-/// What waivers can be imported from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum WaiverForm {
-    /// A Markdown table of exclusions, or a build kit's exclusion_list.txt.
-    Table,
-    /// An InSpec waiver file.
-    Inspec,
-    /// A list for `kube-bench run --skip`.
-    KubeBenchSkip,
-}
-
 /// Options of 'compare'.
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
@@ -454,61 +384,6 @@ pub(crate) struct Sweep {
     /// Only say what would be removed
     #[arg(long)]
     pub(crate) dry_run: bool,
-}
-
-/// Options of 'workload'.
-#[derive(Debug, Args)]
-pub(crate) struct Workload {
-    #[command(subcommand)]
-    pub(crate) command: WorkloadCommand,
-}
-
-/// What to do with workloads.
-#[derive(Debug, Subcommand)]
-pub(crate) enum WorkloadCommand {
-    /// List the catalogue
-    List,
-    /// Write a workload of your own to start from, or around manifests or a chart
-    New {
-        /// Its name
-        name: String,
-        /// A folder of manifests, a Helm chart, or '-' for manifests on standard input
-        #[arg(long, value_name = "PATH")]
-        from: Option<String>,
-        /// Where to write NAME.yaml; paths of --from are relative to it
-        #[arg(long, default_value = "", hide_default_value = true, value_name = "DIR")]
-        folder: Utf8PathBuf,
-    },
-    /// Run workloads: the same as 'amiproof test --workloads'
-    Test {
-        /// Names of the catalogue or the matrix, files or folders
-        #[arg(required = true, value_name = "NAME|PATH")]
-        workloads: Vec<String>,
-        #[command(flatten)]
-        more: Box<Resumed>,
-    },
-    /// List every image that a run pulls, for a mirror
-    Images {
-        /// Names in the catalogue, files or folders; the whole catalogue when not given
-        workloads: Vec<String>,
-        /// Print each image with its name in this registry behind it
-        #[arg(long, value_name = "REGISTRY")]
-        image_registry: Option<String>,
-        /// How to print it
-        #[arg(long, value_enum, default_value_t = OutputForm::Text)]
-        output: OutputForm,
-    },
-    /// Print one with everything that amiproof adds to it
-    Render {
-        /// Its name in the catalogue, a file, or a folder
-        name: String,
-        /// Pull every image from this registry instead
-        #[arg(long, value_name = "REGISTRY")]
-        image_registry: Option<String>,
-        /// The node group that its pods are pinned to
-        #[arg(long, default_value = "my-node-group", value_name = "NAME")]
-        node_group: String,
-    },
 }
 
 /// Options of 'controls'.

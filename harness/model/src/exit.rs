@@ -13,7 +13,7 @@ pub enum ExitCode {
     Failed = 1,
     /// 2: the command line, the matrix or another input is wrong; nothing was created.
     Usage = 2,
-    /// 3: amiproof could not decide something.
+    /// 3: amiproof could not decide something, or a scan has a gap that no threshold allows.
     Error = 3,
     /// 4: the selection matches no variant or no check, or none that applies.
     NothingSelected = 4,
@@ -31,7 +31,7 @@ impl ExitCode {
         (Self::Passed, "all passed or waived"),
         (Self::Failed, "a check failed"),
         (Self::Usage, "usage or configuration; nothing was created"),
-        (Self::Error, "amiproof could not decide something"),
+        (Self::Error, "amiproof could not decide something, or a scan has a gap that no threshold allows"),
         (Self::NothingSelected, "nothing selected"),
         (Self::Regression, "regression against the baseline"),
         (Self::LeftBehind, "something was left behind in the account"),

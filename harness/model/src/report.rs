@@ -3,6 +3,9 @@
 //! The version rule: a reader accepts [`SCHEMA_VERSION`] and refuses anything newer with a message that names both versions.
 //! A field that is added with a default keeps the version; a field that goes or changes its meaning raises it.
 
+mod counts;
+mod scan;
+
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -15,6 +18,9 @@ use crate::name::{AmiId, Benchmark, CheckId, ControlId, KubernetesVersion, Level
 use crate::threshold::Threshold;
 use crate::verdict::{Evidence, Outcome, Placement};
 use crate::waiver::WaiverRecord;
+
+pub use self::counts::Counts;
+pub use self::scan::{ScanRecord, Severity};
 
 /// The version of the form of `report.json` that this build writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -343,73 +349,6 @@ pub struct CheckResult {
     pub evidence: Vec<Evidence>,
 }
 
-/// How bad a failure is, as scanners grade it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Worth knowing.
-    Low,
-    /// Worth mending.
-    Medium,
-    /// Worth stopping a release.
-    High,
-    /// Worth stopping now.
-    Critical,
-}
-
-impl Severity {
-    /// All of them, mildest first.
-    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
-
-    /// The word for it in YAML and reports.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-}
-
-/// One scanner on one subject: who judged, by which benchmark, and how much there was to judge. The verdicts themselves are the
-/// results with the same subject, suite and scanner.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ScanRecord {
-    /// What it was run on.
-    pub subject: Subject,
-    /// The suite of its results (`os-cis`, `kube-bench`).
-    pub suite: String,
-    /// `kube-bench`, `inspector`, `bottlerocket`, `openscap`, `amiproof`, or what a file was imported as.
-    pub scanner: String,
-    /// The scanner's own version, where it says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scanner_version: Option<String>,
-    /// The benchmark that it judged by; absent where it judged by something that is no CIS benchmark, or not at all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub benchmark: Option<Benchmark>,
-    /// The profile level that it was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub level: Option<Level>,
-    /// How many controls the benchmark has for this subject at that level; absent where nobody knows. Fewer results with a verdict
-    /// are a gap in coverage.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expected: Option<usize>,
-    /// Why it did not judge, or what is to be known about how it did; empty for nothing.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub note: String,
-}
-
-impl ScanRecord {
-    /// Whether a result is one of this scan's.
-    pub fn owns(&self, result: &CheckResult) -> bool {
-        result.subject == self.subject
-            && result.check.suite() == self.suite
-            && result.scanner.as_deref() == Some(self.scanner.as_str())
-    }
-}
-
 /// What a run made and what became of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -439,66 +378,6 @@ pub struct Leftover {
     pub reason: String,
     /// The one command that removes it.
     pub mend: String,
-}
-
-/// How many results have which disposition.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Counts {
-    /// Passed at the first attempt.
-    pub passed: usize,
-    /// Failed.
-    pub failed: usize,
-    /// Failed, but waived.
-    pub waived: usize,
-    /// Failed, as in the baseline.
-    pub known: usize,
-    /// Passed, but only on a retry.
-    pub flaky: usize,
-    /// Failed, within what a threshold allows.
-    #[serde(default)]
-    pub tolerated: usize,
-    /// Not applicable.
-    pub not_applicable: usize,
-    /// Not evaluated.
-    pub not_evaluated: usize,
-    /// For a human to look at.
-    #[serde(default)]
-    pub manual: usize,
-    /// amiproof could not decide.
-    pub error: usize,
-}
-
-impl Counts {
-    /// The sum of all.
-    pub fn total(&self) -> usize {
-        self.passed
-            + self.failed
-            + self.waived
-            + self.known
-            + self.flaky
-            + self.tolerated
-            + self.not_applicable
-            + self.not_evaluated
-            + self.manual
-            + self.error
-    }
-
-    /// Counts one more result.
-    pub fn add(&mut self, disposition: &Disposition) {
-        match disposition {
-            Disposition::Passed => self.passed += 1,
-            Disposition::Failed => self.failed += 1,
-            Disposition::Waived { .. } => self.waived += 1,
-            Disposition::Known => self.known += 1,
-            Disposition::Flaky => self.flaky += 1,
-            Disposition::Tolerated => self.tolerated += 1,
-            Disposition::Manual => self.manual += 1,
-            Disposition::NotApplicable => self.not_applicable += 1,
-            Disposition::NotEvaluated => self.not_evaluated += 1,
-            Disposition::Error => self.error += 1,
-        }
-    }
 }
 
 impl Report {

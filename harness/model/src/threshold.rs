@@ -174,8 +174,11 @@ impl Tally {
     fn of(report: &Report, subject: &Subject, suite: &str) -> Self {
         let mut tally = Self::default();
         let own = |result: &&CheckResult| result.subject == *subject && result.check.suite() == suite;
+        let scans = report.scans.iter().filter(|scan| scan.subject == *subject && scan.suite == suite);
+        let scanners: BTreeSet<&str> = scans.map(|scan| scan.scanner.as_str()).collect();
         for result in report.results.iter().filter(own) {
-            tally.add_answer(result, report.scans.iter().any(|scan| scan.owns(result)));
+            let is_recorded = result.scanner.as_deref().is_some_and(|scanner| scanners.contains(scanner));
+            tally.add_answer(result, is_recorded);
             match result.disposition {
                 Disposition::Passed | Disposition::Flaky => tally.passed += 1,
                 Disposition::Failed | Disposition::Known | Disposition::Tolerated => {

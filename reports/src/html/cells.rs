@@ -153,7 +153,8 @@ fn row_data(row: &Row<'_>, sample: &CheckResult, cells: Vec<Option<CellData>>) -
         others: row.others.iter().map(ToString::to_string).collect(),
         title: text::short_line(&sample.title, 400),
         control: sample.control.as_ref().map(ToString::to_string),
-        level: sample.level.map(u8::from),
+        // kube-bench does not say the level; another scanner of the control may.
+        level: row.cells.iter().flatten().find_map(|result| result.level).map(u8::from),
         cells,
     }
 }

@@ -30,10 +30,13 @@ pub(super) fn scanned(report: &Report) -> Vec<(Subject, String)> {
     for scan in &report.scans {
         add(&scan.subject, &scan.suite);
     }
-    for result in report.results.iter().filter(|result| result.scanner.is_some()) {
-        let promised = variant(report, &result.subject).is_some_and(|variant| variant.benchmark.is_some());
-        if promised && result.check.suite() == OPERATING_SYSTEM {
-            add(&result.subject, OPERATING_SYSTEM);
+    for variant in report.variants.iter().filter(|variant| variant.benchmark.is_some()) {
+        let subject = Subject::Variant(variant.name.clone());
+        let was_asked = |result: &CheckResult| {
+            result.check.suite() == OPERATING_SYSTEM && result.scanner.is_some() && result.subject == subject
+        };
+        if report.results.iter().any(was_asked) {
+            add(&subject, OPERATING_SYSTEM);
         }
     }
     pairs

@@ -1,0 +1,82 @@
+//! `amiproof waiver` as data.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::OutputForm;
+
+/// Options of 'waiver'.
+#[derive(Debug, Args)]
+pub(crate) struct Waiver {
+    #[command(subcommand)]
+    pub(crate) command: WaiverCommand,
+}
+
+/// What to do with waivers.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WaiverCommand {
+    /// List waivers that are expired, too wide, about to expire, unused in a run, or without a ticket; exit code 1 for the first two
+    Audit(WaiverAudit),
+    /// Write waivers from a table of exclusions, an InSpec waiver file or a list of kube-bench checks to skip
+    Import(WaiverImport),
+}
+
+/// Options of 'waiver audit'.
+#[derive(Debug, Args)]
+pub(crate) struct WaiverAudit {
+    /// The waiver file, or a matrix file that names one
+    #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
+    pub(crate) file: Utf8PathBuf,
+    /// Hold them against this run or report.json; 'latest' for the newest run
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Name those that end within so many days, like 30d
+    #[arg(long, default_value = "30d", value_name = "DAYS")]
+    pub(crate) within: String,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    pub(crate) output: OutputForm,
+}
+
+/// Options of 'waiver import'.
+#[derive(Debug, Args)]
+pub(crate) struct WaiverImport {
+    /// What the file is
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(crate) from: WaiverForm,
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub(crate) path: Utf8PathBuf,
+    /// The benchmark that its numbers belong to, like cis-al2023-1.0.0
+    #[arg(long, value_name = "BENCHMARK")]
+    pub(crate) benchmark: String,
+    /// Who answers for them
+    #[arg(long, value_name = "NAME")]
+    pub(crate) owner: String,
+    /// The last day, where the file names none: YYYY-MM-DD
+    #[arg(long, value_name = "DATE")]
+    pub(crate) expires: Option<String>,
+    /// Why, for rows that do not say it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Where it was decided
+    #[arg(long, value_name = "TICKET")]
+    pub(crate) ticket: Option<String>,
+    /// Only for these variants
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    pub(crate) variants: Vec<String>,
+    /// Add them to this waiver file instead of printing a new one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) into: Option<Utf8PathBuf>,
+}
+
+/// What waivers can be imported from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WaiverForm {
+    /// A Markdown table of exclusions, or a build kit's exclusion_list.txt.
+    Table,
+    /// An InSpec waiver file.
+    Inspec,
+    /// A list for `kube-bench run --skip`.
+    KubeBenchSkip,
+}

@@ -1,0 +1,66 @@
+//! Results by what they mean for the run.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::judge::Disposition;
+
+/// How many results have which disposition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Passed at the first attempt.
+    pub passed: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Failed, but waived.
+    pub waived: usize,
+    /// Failed, as in the baseline.
+    pub known: usize,
+    /// Passed, but only on a retry.
+    pub flaky: usize,
+    /// Failed, within what a threshold allows.
+    #[serde(default)]
+    pub tolerated: usize,
+    /// Not applicable.
+    pub not_applicable: usize,
+    /// Not evaluated.
+    pub not_evaluated: usize,
+    /// For a human to look at.
+    #[serde(default)]
+    pub manual: usize,
+    /// amiproof could not decide.
+    pub error: usize,
+}
+
+impl Counts {
+    /// The sum of all.
+    pub fn total(&self) -> usize {
+        self.passed
+            + self.failed
+            + self.waived
+            + self.known
+            + self.flaky
+            + self.tolerated
+            + self.not_applicable
+            + self.not_evaluated
+            + self.manual
+            + self.error
+    }
+
+    /// Counts one more result.
+    pub fn add(&mut self, disposition: &Disposition) {
+        match disposition {
+            Disposition::Passed => self.passed += 1,
+            Disposition::Failed => self.failed += 1,
+            Disposition::Waived { .. } => self.waived += 1,
+            Disposition::Known => self.known += 1,
+            Disposition::Flaky => self.flaky += 1,
+            Disposition::Tolerated => self.tolerated += 1,
+            Disposition::Manual => self.manual += 1,
+            Disposition::NotApplicable => self.not_applicable += 1,
+            Disposition::NotEvaluated => self.not_evaluated += 1,
+            Disposition::Error => self.error += 1,
+        }
+    }
+}

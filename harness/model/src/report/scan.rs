@@ -1,0 +1,74 @@
+//! Who judged what, and how bad a failure is.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{CheckResult, Subject};
+use crate::name::{Benchmark, Level};
+
+/// How bad a failure is, as scanners grade it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Low,
+    /// Worth mending.
+    Medium,
+    /// Worth stopping a release.
+    High,
+    /// Worth stopping now.
+    Critical,
+}
+
+impl Severity {
+    /// All of them, mildest first.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The word for it in YAML and reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// One scanner on one subject: who judged, by which benchmark, and how much there was to judge. The verdicts themselves are the
+/// results with the same subject, suite and scanner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ScanRecord {
+    /// What it was run on.
+    pub subject: Subject,
+    /// The suite of its results (`os-cis`, `kube-bench`).
+    pub suite: String,
+    /// `kube-bench`, `inspector`, `bottlerocket`, `openscap`, `amiproof`, or what a file was imported as.
+    pub scanner: String,
+    /// The scanner's own version, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scanner_version: Option<String>,
+    /// The benchmark that it judged by; absent where it judged by something that is no CIS benchmark, or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub benchmark: Option<Benchmark>,
+    /// The profile level that it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// How many controls the benchmark has for this subject at that level; absent where nobody knows. Fewer results with a verdict
+    /// are a gap in coverage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<usize>,
+    /// Why it did not judge, or what is to be known about how it did; empty for nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+impl ScanRecord {
+    /// Whether a result is one of this scan's.
+    pub fn owns(&self, result: &CheckResult) -> bool {
+        result.subject == self.subject
+            && result.check.suite() == self.suite
+            && result.scanner.as_deref() == Some(self.scanner.as_str())
+    }
+}
