@@ -238,6 +238,29 @@ fn thresholds_and_the_coverage_gate_of_the_matrix_file_decide_the_exit_code() {
 }
 
 #[test]
+fn a_threshold_can_be_about_an_imported_suite_and_about_no_suite_without_controls() {
+    const TESTS: &str = "<testsuite name=\"sonobuoy\" tests=\"2\"><testcase name=\"a\"/><testcase name=\"b\"><failure \
+                         message=\"no\"/></testcase></testsuite>";
+    for (suite, most, code, says) in [
+        ("junit", 1, 0, ""),
+        ("junit", 0, 1, ""),
+        ("workload", 1, 2, "has no controls that a threshold could count"),
+        ("jnuit", 1, 2, "did you mean 'junit'?"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let thresholds = format!("thresholds: [{{suite: {suite}, failures: {most}}}]\n");
+        std::fs::write(at("amiproof.yaml"), format!("{VARIANTS}{thresholds}")).unwrap();
+        std::fs::write(at("junit.xml"), TESTS).unwrap();
+        let (file, matrix) = (at("junit.xml"), at("amiproof.yaml"));
+        let arguments = ["import", "junit", file.to_str().unwrap(), "--file", matrix.to_str().unwrap()];
+        let output = run(&at("runs"), &arguments);
+        assert_eq!(output.status.code(), Some(code), "{suite}: {}", stderr(&output));
+        assert!(stderr(&output).contains(says), "{suite}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_waiver_counts_where_its_scope_says_and_nowhere_else() {
     let whole = INSPECTOR.replace("ERROR", "PASSED");
     let dated = |scope: &str, expires: &str| {

@@ -98,7 +98,8 @@ pub async fn scan(context: &Context) -> Result<ScanAnswer, CheckError> {
         Err(verdict) => return nothing(&context.variant, verdict, Vec::new()),
     };
     if context.variant.made().is_none() {
-        let reason = "Inspector finds instances by a tag of the run, and nodes that amiproof did not make have none";
+        let reason = "Inspector finds instances by a tag of the run, and nodes that amiproof did not make have none: leave os-cis out \
+                      (suites.exclude), or import what another scanner says with `amiproof import`";
         return nothing(&context.variant, Verdict::NotEvaluated(reason.to_owned()), Vec::new());
     }
     let request = Request {
