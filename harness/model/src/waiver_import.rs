@@ -58,6 +58,7 @@ impl Defaults {
 }
 
 /// A line of a file.
+#[derive(Clone, Copy)]
 struct Source<'a> {
     file: &'a str,
     line: usize,
@@ -71,7 +72,7 @@ impl Source<'_> {
 }
 
 /// Reads a Markdown table of exclusions: `| CIS ID | CIS Description | Reason | Alternative control |`. The first column with "ID"
-/// in its head has the number, the one with "Reason" the reason; `Pending`, `TBD`, `N/A` and `-` are no reasons. Text around the
+/// in its head has the number (or several), the one with "Reason" the reason; `Pending`, `TBD`, `N/A` and `-` are no reasons. Text around the
 /// table does not matter, nor does a list with `number #title` a line, as CIS build kits have it (`exclusion_list.txt`).
 ///
 /// # Errors
@@ -85,7 +86,7 @@ pub fn table(file: &str, text: &str, defaults: &Defaults) -> Result<Vec<Waiver>,
             (None, _) => (head, columns) = (None, None),
             (Some(cells), None) if is_rule(&cells) => columns = head.as_deref().and_then(Columns::of),
             (Some(cells), None) => head = Some(cells),
-            (Some(cells), Some(columns)) => rows.push(columns.row(source, &cells)),
+            (Some(cells), Some(columns)) => rows.extend(columns.rows(source, &cells)),
         }
     }
     if rows.is_empty() {
@@ -120,14 +121,23 @@ impl Columns {
         })
     }
 
-    fn row<'a>(&self, source: Source<'a>, cells: &[String]) -> Row<'a> {
+    /// A row for each number of the cell: people write `6.1.11, 6.1.12` and `3.4.2.4 and 3.4.2.5` where one reason is enough. A cell
+    /// that holds anything else is one row, to be told what is wrong with it.
+    fn rows<'a>(&self, source: Source<'a>, cells: &[String]) -> Vec<Row<'a>> {
         let cell = |at: usize| cells.get(at).map(String::as_str).unwrap_or_default();
         let alternative = self.alternative.and_then(|at| said(cell(at)));
         let reason = said(cell(self.reason)).map(|reason| match alternative {
             Some(alternative) => format!("{reason}; instead: {alternative}"),
             None => reason,
         });
-        (source, cell(self.number).trim_matches('`').to_owned(), reason)
+        let numbers = cell(self.number);
+        let spaced = numbers.replace("<br>", " ").replace("<br/>", " ");
+        let words = spaced.split(|c: char| c.is_whitespace() || [',', ';', '&', '`'].contains(&c));
+        let words: Vec<&str> = words.filter(|word| !word.is_empty() && *word != "and").collect();
+        match words.iter().all(|word| is_number(word)) && !words.is_empty() {
+            true => words.into_iter().map(|number| (source, number.to_owned(), reason.clone())).collect(),
+            false => vec![(source, numbers.trim_matches('`').to_owned(), reason)],
+        }
     }
 }
 

@@ -55,7 +55,7 @@ async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
     let managed = managed(context).await?;
     let now = Timestamp::now();
     let mut scene = Scene { nodes, deployments, pods: Vec::new(), events: Vec::new(), now, managed };
-    scene.pods = seen::settled(&context.cluster, &namespaces, |pods| scene.is_settled(pods)).await?;
+    scene.pods = seen::settled(&context.cluster, &namespaces, None, |pods| scene.is_settled(pods)).await?;
     scene.now = Timestamp::now();
     scene.events = seen::events(&context.cluster, &namespaces).await;
     let listed = ADD_ONS.iter().map(|addon| addon.name);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use amiproof_core::check::{CheckError, Decision, ScanAnswer, Scope, always};
 use amiproof_core::cluster::addons::{self, ADD_ONS, AddOn};
-use amiproof_core::cluster::fit;
+use amiproof_core::cluster::{fit, nodes};
 use amiproof_core::context::Context;
 use amiproof_core::wait::pods;
 use amiproof_model::report::{NodeRecord, Phase};
@@ -50,7 +50,9 @@ async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
     sets.retain(|set| addons::of_daemon_set(&set.name_any()).is_some());
     let mut scene = Scene { nodes, sets, pods: Vec::new(), events: Vec::new(), now: Timestamp::now() };
     let namespaces: BTreeSet<String> = scene.sets.iter().filter_map(ResourceExt::namespace).collect();
-    scene.pods = seen::settled(&context.cluster, &namespaces, |pods| scene.is_settled(pods)).await?;
+    let names: Vec<&str> = scene.nodes.iter().map(|(record, _)| record.name.as_str()).collect();
+    let settled = seen::settled(&context.cluster, &namespaces, Some(&names), |pods| scene.is_settled(pods));
+    scene.pods = settled.await?;
     scene.now = Timestamp::now();
     scene.events = seen::events(&context.cluster, &namespaces).await;
     let daemons = ADD_ONS.iter().filter(|addon| !addon.daemons.is_empty());
@@ -59,9 +61,8 @@ async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
 
 /// The variant's nodes, each with the object that is there now.
 async fn own_nodes(context: &Context) -> Result<Vec<(NodeRecord, Node)>, CheckError> {
-    let api: Api<Node> = Api::all(context.cluster.client());
-    let all = api.list(&ListParams::default()).await;
-    let all = all.map_err(|error| CheckError::api("reading the cluster's nodes", error))?.items;
+    let all = nodes::list(&context.cluster, context.selector.as_str()).await;
+    let all = all.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
     let with_object = |record: &NodeRecord| {
         let node = all.iter().find(|node| node.name_any() == record.name)?;
         Some((record.clone(), node.clone()))

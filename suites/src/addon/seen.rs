@@ -21,30 +21,34 @@ use super::{PATIENCE, health};
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Watches the pods of some namespaces until `is_settled` says that waiting longer teaches nothing, or the patience ends. Answers
-/// with the pods as they were last.
+/// with the pods as they were last. Where `nodes` are given, those are the pods on them and the ones that are on no node yet: every
+/// variant watches, and the pods of all the others would be in the memory of each.
 pub(super) async fn settled(
     access: &Access,
     namespaces: &BTreeSet<String>,
+    nodes: Option<&[&str]>,
     mut is_settled: impl FnMut(&[Pod]) -> bool,
 ) -> Result<Vec<Pod>, CheckError> {
     if namespaces.is_empty() {
         return Ok(Vec::new());
     }
-    let streams = namespaces.iter().map(|namespace| {
+    let whole = || vec![watcher::Config::default()];
+    let on_node = |node: &str| watcher::Config::default().fields(&format!("spec.nodeName={node}"));
+    let parts = nodes.map_or_else(whole, |nodes| nodes.iter().copied().chain([""]).map(on_node).collect());
+    let watches = namespaces.iter().flat_map(|namespace| parts.iter().map(move |part| (namespace, part)));
+    let streams = watches.enumerate().map(|(at, (namespace, part))| {
         let api: Api<Pod> = Api::namespaced(access.client(), namespace);
-        let namespace = namespace.clone();
-        watch::follow(api, watcher::Config::default())
-            .map(move |list| list.map(|pods| Some((namespace.clone(), pods))))
-            .boxed()
+        watch::follow(api, part.clone()).map(move |list| list.map(|pods| Some((at, pods)))).boxed()
     });
+    let count = namespaces.len() * parts.len();
     // A pod that recovered is well once it has run for a while, and no event tells when that is.
     let ticks = stream::repeat(()).then(|()| tokio::time::sleep(LOOK_AGAIN)).map(|()| Ok(None)).boxed();
-    let mut seen: BTreeMap<String, Vec<Pod>> = BTreeMap::new();
+    let mut seen: BTreeMap<usize, Vec<Pod>> = BTreeMap::new();
     let all = stream::select_all(streams.chain([ticks]));
     let ended = watch::until(all, Instant::now() + PATIENCE, |change| {
         seen.extend(change);
         let all: Vec<Pod> = seen.values().flatten().cloned().collect();
-        (seen.len() == namespaces.len() && is_settled(&all)).then_some(())
+        (seen.len() == count && is_settled(&all)).then_some(())
     })
     .await;
     match ended {

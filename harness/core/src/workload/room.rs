@@ -69,9 +69,14 @@ async fn free(access: &Access, selector: &NodeSelector) -> Result<Vec<usize>, Ch
     let own = nodes::list(access, selector.as_str()).await;
     let own = own.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
     let api: Api<Pod> = Api::all(access.client());
-    let all = api.list(&ListParams::default()).await;
-    let all = all.map_err(|error| CheckError::api("counting the pods of the variant's nodes", error))?;
-    Ok(left(&own, &all.items))
+    let mut all = Vec::new();
+    for node in &own {
+        // The cluster's other pods are many, and none of them takes a place here.
+        let alive = format!("spec.nodeName={},status.phase!=Succeeded,status.phase!=Failed", node.name_any());
+        let found = api.list(&ListParams::default().fields(&alive)).await;
+        all.extend(found.map_err(|error| CheckError::api("counting the pods of the variant's nodes", error))?.items);
+    }
+    Ok(left(&own, &all))
 }
 
 fn left(nodes: &[Node], all: &[Pod]) -> Vec<usize> {

@@ -51,6 +51,18 @@ fn a_table_of_exclusions_becomes_waivers_wherever_it_stands_in_a_document() {
 }
 
 #[test]
+fn a_row_with_several_numbers_is_a_waiver_for_each() {
+    let text =
+        format!("{DOCUMENT}| `3.4.2.4`, 3.4.2.5 and<br>3.4.4.3.3 | firewalls | Pods | |\n| 1.1, soon | x | y | |\n");
+    let said = printed(&table("README.md", &text, &defaults()).unwrap_err());
+    assert!(said.contains("README.md:15:1: '1.1, soon' is not a control's number"), "{said}");
+    let waivers = table("README.md", &text.replace("| 1.1, soon | x | y | |\n", ""), &defaults()).unwrap();
+    let short = short(&waivers);
+    assert_eq!(short.len(), 6, "{short:?}");
+    assert!(short[4].starts_with("cis-al2023-1.0.0/3.4.2.5 on al2023-l1: Pods until"), "{short:?}");
+}
+
+#[test]
 fn rows_without_a_reason_are_problems_unless_the_user_gives_one() {
     let text = format!(
         "{DOCUMENT}| 3.3.1 | source routing | Pending | Pending |\n| 1.4.1 | bootloader | | |\n| soon | x | y | |\n"
