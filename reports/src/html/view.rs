@@ -25,9 +25,35 @@ pub(super) struct View {
     pub(super) problems: Vec<Problem>,
     pub(super) tiles: Vec<Tile>,
     pub(super) timeline: Timeline,
-    pub(super) scans: Vec<Line>,
+    pub(super) scans: Scans,
     pub(super) waivers: Vec<waivers::Line>,
     pub(super) cleanup: CleanupView,
+}
+
+/// Who scanned what, a line each. What many lines have to say stands below them once, with a number.
+pub(super) struct Scans {
+    /// The lines, each with the number of its note.
+    pub(super) lines: Vec<(Line, Option<usize>)>,
+    /// The notes, the first of which is number 1.
+    pub(super) notes: Vec<String>,
+}
+
+impl Scans {
+    fn of(lines: Vec<Line>) -> Self {
+        let mut notes: Vec<String> = Vec::new();
+        let numbered = lines.into_iter().map(|line| {
+            if line.note.is_empty() {
+                return (line, None);
+            }
+            let at = notes.iter().position(|note| *note == line.note).unwrap_or_else(|| {
+                notes.push(line.note.clone());
+                notes.len() - 1
+            });
+            (line, Some(at + 1))
+        });
+        let lines = numbered.collect();
+        Self { lines, notes }
+    }
 }
 
 /// The run in a word.
@@ -115,7 +141,7 @@ impl View {
             problems: problems(report),
             tiles: sheet.columns.iter().map(|column| tile(report, &column.subject, column.variant)).collect(),
             timeline: Timeline::of(report),
-            scans: scans::lines(report),
+            scans: Scans::of(scans::lines(report)),
             waivers: waivers::lines(report),
             cleanup: cleanup(report),
         }
