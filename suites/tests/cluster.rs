@@ -10,6 +10,8 @@
 //! - `AMIPROOF_EXPECT`: which checks must fail where, as JSON: `{"hardened": ["workload/pod-to-pod"]}`. Whatever is not named
 //!   must not fail, so without it every node group must pass everything.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends there")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fmt::Write as _;

@@ -5,6 +5,8 @@
 //! AMIPROOF_MATRIX (a matrix file) and AMIPROOF_RUN (the folder of a run that `amiproof apply` left) the selected checks run on
 //! that cluster. With AMIPROOF_REPORT nothing runs, and the report of that name is judged.
 
+#![expect(clippy::print_stderr, reason = "a catalogue that cannot be read is told before there is a test")]
+
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

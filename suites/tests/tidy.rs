@@ -1,6 +1,8 @@
 //! The invariants of the workspace that no compiler checks: who may depend on what, who may talk to whom, and that every check is
 //! where its id says.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

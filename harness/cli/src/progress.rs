@@ -49,10 +49,10 @@ impl Progress {
                 Some(bars) => bars.all.suspend(|| self.output.note(&line)),
                 None => self.output.note(&line),
             }
-        } else if self.bars.is_none() {
-            if let Some(text) = ordinary(event) {
-                self.output.note(format_args!("[{elapsed:7.1}s] {:<24} {text}", event.subject.as_str()));
-            }
+        } else if self.bars.is_none()
+            && let Some(text) = ordinary(event)
+        {
+            self.output.note(format_args!("[{elapsed:7.1}s] {:<24} {text}", event.subject.as_str()));
         }
         if let Some(bars) = &mut self.bars {
             bars.update(event);
@@ -61,10 +61,10 @@ impl Progress {
 
     /// Takes the bars away.
     pub(crate) fn finish(&mut self) {
-        if let Some(bars) = &mut self.bars {
-            if bars.all.clear().is_err() {
-                tracing::debug!("the terminal went away");
-            }
+        if let Some(bars) = &mut self.bars
+            && bars.all.clear().is_err()
+        {
+            tracing::debug!("the terminal went away");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Provisioning and cleanup against the lab: the same bodies as against moto, and what only the lab can do: things that go wrong.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
 mod provisioning;
 
 use std::sync::Arc;

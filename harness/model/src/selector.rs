@@ -143,7 +143,7 @@ fn requirement(text: &str) -> Result<Requirement, String> {
     }
     if let Some((head, list)) = text.strip_suffix(')').and_then(|rest| rest.split_once('(')) {
         let (key, word) = head.trim().rsplit_once(char::is_whitespace).ok_or(SETS)?;
-        let mut values = list.split(',').map(|text| value(text)).collect::<Result<Vec<_>, _>>()?;
+        let mut values = list.split(',').map(value).collect::<Result<Vec<_>, _>>()?;
         values.sort();
         values.dedup();
         let test = match (word, values.as_slice()) {

@@ -206,10 +206,10 @@ impl Tally {
                 self.silent.entry(benchmark).or_default().insert(result.check.clone());
                 *self.reasons.entry(outcome.reason().to_owned()).or_default() += 1;
             }
-            Outcome::NotApplicable { reason } if is_scanner => {
-                if self.inapplicable.is_none() || result.scanner.is_some() {
-                    self.inapplicable = Some(reason.clone());
-                }
+            Outcome::NotApplicable { reason }
+                if is_scanner && (self.inapplicable.is_none() || result.scanner.is_some()) =>
+            {
+                self.inapplicable = Some(reason.clone());
             }
             outcome if result.scanner.is_some() => {
                 if !matches!(outcome, Outcome::Manual { .. }) {

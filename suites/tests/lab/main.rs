@@ -1,5 +1,7 @@
 //! Every check on emulated nodes of different images: what a host profile takes away is exactly what fails.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_model::verdict::Outcome;

@@ -45,8 +45,7 @@ async fn count(kubeconfig: &Utf8Path, most: &Mutex<Vec<String>>) {
     let mut changes = std::pin::pin!(watch::follow(api, watcher::Config::default()));
     while let Some(change) = changes.next().await {
         let Ok(pods) = change else { continue };
-        let alive: Vec<String> =
-            pods.iter().filter(|pod| is_of_a_run(pod) && is_alive(pod)).map(|pod| name(pod)).collect();
+        let alive: Vec<String> = pods.iter().filter(|pod| is_of_a_run(pod) && is_alive(pod)).map(name).collect();
         let mut most = most.lock().unwrap();
         if alive.len() > most.len() {
             *most = alive;

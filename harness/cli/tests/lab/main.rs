@@ -1,5 +1,11 @@
 //! The command as a user runs it, against the lab.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on ends there, and says what it skips"
+)]
+
 mod addons;
 mod budget;
 mod cleanup;

@@ -184,7 +184,7 @@ mod tests {
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = [0; 4096];
-            stream.read(&mut request).await.unwrap();
+            assert_ne!(stream.read(&mut request).await.unwrap(), 0, "a request");
             stream.write_all(format!("HTTP/1.1 {head}\r\n\r\n").as_bytes()).await.unwrap();
             while stream.write_all(&body).await.is_ok() && endless {}
             // The connection stays open for as long as the test runs, unless the client closes it.

@@ -101,8 +101,8 @@ impl Rule {
     pub(crate) fn allows(&self, verb: &str, group: &str, resource: &str) -> bool {
         let has = |list: &[String], wanted: &str| list.iter().any(|entry| entry == "*" || entry == wanted);
         let subresource = resource.split_once('/').map(|(_, subresource)| format!("*/{subresource}"));
-        let reaches = has(&self.resources, resource)
-            || subresource.is_some_and(|every| self.resources.iter().any(|entry| *entry == every));
+        let reaches =
+            has(&self.resources, resource) || subresource.is_some_and(|every| self.resources.contains(&every));
         // A rule for single names cannot create, and reads or changes only those.
         self.names.is_empty() && has(&self.verbs, verb) && has(&self.groups, group) && reaches
     }

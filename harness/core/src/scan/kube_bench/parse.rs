@@ -150,10 +150,8 @@ pub fn parse(text: &str) -> Result<Output, ParseError> {
                 Some(sections) => return controls(sections),
                 None => continue,
             },
-            Some(Err(error)) if error.is_eof() => {
-                if !matches!(problem, Some(ParseError::Truncated { .. })) {
-                    problem = Some(ParseError::Truncated { bytes: rest.len() });
-                }
+            Some(Err(error)) if error.is_eof() && !matches!(problem, Some(ParseError::Truncated { .. })) => {
+                problem = Some(ParseError::Truncated { bytes: rest.len() });
             }
             Some(Err(error)) => {
                 problem.get_or_insert(ParseError::Form { reason: error.to_string() });
