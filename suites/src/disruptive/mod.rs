@@ -1,6 +1,6 @@
 //! Suite `disruptive`, opt-in: what is left of a node after a reboot, a restart, a reload, a drain.
 //!
-//! Each check takes a [`snapshot`] of what works, disturbs the variant's nodes, waits until they are back, and takes another. What
+//! Each check takes a `snapshot` of what works, disturbs the variant's nodes, waits until they are back, and takes another. What
 //! worked before and does not after is a finding; what did not work before is somebody else's. The runner starts these checks when all
 //! others are over, one at a time.
 

@@ -1,7 +1,7 @@
 //! Facts of the nodes of a variant: read once per run, shared by all its checks, and kept in the report.
 //!
 //! Short values are facts (`sysctl.net.ipv4.ip_forward` is `1`); whole rule sets and journals are files of evidence. One script per
-//! family reads everything in one command, in sections; [`linux`], [`bottlerocket`] and [`windows`] know what a section says.
+//! family reads everything in one command, in sections; `linux`, `bottlerocket` and `windows` know what a section says.
 
 mod bottlerocket;
 mod firewall;

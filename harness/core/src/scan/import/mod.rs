@@ -1,8 +1,8 @@
 //! Results that other tools wrote, read from their files as further rows of the matrix.
 //!
-//! Each format has a parser of its own that turns a stream into a [`Document`]; [`rows`] turns a document into rows, and [`merge`]
+//! Each format has a parser of its own that turns a stream into a [`Document`]; `rows` turns a document into rows, and [`merge`]
 //! puts them into a report. Files come from anywhere, so nothing is decompressed, no DTD is read, nothing is fetched, and memory
-//! is bounded whatever the length of the file ([`guard`], [`xml`]).
+//! is bounded whatever the length of the file ([`guard`], `xml`).
 
 mod document;
 pub mod guard;

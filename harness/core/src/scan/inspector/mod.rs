@@ -2,7 +2,7 @@
 //!
 //! The sequence is that of the Inspector user guide ("CIS scans for Amazon EC2 instances") with what the field learned: prerequisites
 //! first, one configuration at a time per instance, a tag that no other variant has, and nothing believed that was not evaluated. The
-//! judgement is pure ([`assess`]); [`sequence`] only asks.
+//! judgement is pure (`assess`); `sequence` only asks.
 
 mod api;
 mod assess;
