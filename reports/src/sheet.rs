@@ -144,7 +144,7 @@ pub(crate) fn broken_phases<'a>(
     };
     phases.iter().filter_map(|phase| match &phase.ended {
         PhaseEnd::Broken { message, .. } => Some((phase, message.as_str())),
-        PhaseEnd::Done | PhaseEnd::Cancelled => None,
+        PhaseEnd::Done | PhaseEnd::Failed { .. } | PhaseEnd::Cancelled => None,
     })
 }
 

@@ -75,6 +75,9 @@ fn important(event: &Event) -> Option<String> {
         EventKind::PhaseEnded(phase, PhaseEnd::Broken { message, .. }) => {
             Some(format!("{} broke: {message}", phase.word()))
         }
+        EventKind::PhaseEnded(phase, PhaseEnd::Failed { message, .. }) => {
+            Some(format!("{} failed: {message}", phase.word()))
+        }
         EventKind::Interrupted => {
             Some("interrupted: stopping checks, then cleaning up (again to stop at once)".to_owned())
         }

@@ -11,6 +11,9 @@ use crate::verdict::{Evidence, Outcome};
 /// The title of the evidence that a failure carries.
 pub const TITLE: &str = "facts that matter here";
 
+/// The title of the evidence that a variant whose nodes never joined carries: everything that differs from its reference.
+pub const DIFFERENCE: &str = "facts that differ from the reference";
+
 /// Facts that decide whether packets pass through the host.
 const FORWARDING: [&str; 7] = [
     "sysctl.net.ipv4.ip_forward",
@@ -157,7 +160,11 @@ pub fn attach(report: &mut Report) {
     let nodes: Vec<(VariantName, Option<VariantName>, Vec<NodeRecord>)> = report
         .variants
         .iter()
-        .map(|variant| (variant.name.clone(), variant.reference.clone(), variant.nodes.clone()))
+        .map(|variant| {
+            // Instances that never joined were read by the same script as nodes.
+            let nodes = if variant.nodes.is_empty() { &variant.never_joined } else { &variant.nodes };
+            (variant.name.clone(), variant.reference.clone(), nodes.clone())
+        })
         .collect();
     let of = |name: &VariantName| nodes.iter().find(|(own, ..)| own == name);
     for result in &mut report.results {
@@ -172,7 +179,23 @@ pub fn attach(report: &mut Report) {
         if !text.is_empty() {
             result.evidence.push(Evidence { name: TITLE.to_owned(), text, file: None });
         }
+        let difference = match (result.check.as_str(), own.first(), twin) {
+            ("node/joined", Some(node), Some(twin)) => difference(node, twin),
+            _ => String::new(),
+        };
+        if !difference.is_empty() {
+            result.evidence.push(Evidence { name: DIFFERENCE.to_owned(), text: difference, file: None });
+        }
     }
+}
+
+/// One line per fact that both nodes have and that is not the same on them.
+fn difference(node: &NodeRecord, twin: &NodeRecord) -> String {
+    let of_both = node.facts.iter().filter_map(|(name, value)| Some((name, value, twin.facts.get(name)?)));
+    of_both
+        .filter(|(_, value, other)| value != other)
+        .map(|(name, value, other)| format!("{name} = {value}  (reference: {other})\n"))
+        .collect()
 }
 
 /// The facts behind a failure, each once: those of what its workload exercises, of its own check, or of the control that failed.
@@ -261,6 +284,14 @@ mod tests {
         let title = "Ensure net.ipv4.conf.all.rp_filter is 1";
         assert_eq!(names("os-cis/cis-al2023-1.0.0/3.3.7", title), ["sysctl.net.ipv4.conf.all.rp_filter"]);
         assert!(names("os-cis/cis-al2023-1.0.0/4.6.5", "Ensure the default umask").is_empty());
+    }
+
+    #[test]
+    fn what_differs_is_told_whole_and_in_the_order_of_the_script() {
+        let own = node(1, &[("sysctl.vm.overcommit_memory", "0"), ("umask", "0022"), ("kernel.release", "6.12")]);
+        let twin = node(1, &[("kernel.release", "6.12"), ("sysctl.vm.overcommit_memory", "1"), ("service.sshd", "on")]);
+        assert_eq!(difference(&own, &twin), "sysctl.vm.overcommit_memory = 0  (reference: 1)\n");
+        assert_eq!(difference(&own, &own), "");
     }
 
     #[test]

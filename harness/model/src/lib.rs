@@ -8,6 +8,7 @@
 
 pub mod capability;
 pub mod charge;
+mod consequence;
 pub mod duration;
 pub mod exit;
 pub mod facts;

@@ -138,6 +138,10 @@ pub struct VariantRecord {
     /// The nodes that joined, by index.
     #[serde(default)]
     pub nodes: Vec<NodeRecord>,
+    /// Instances of it that booted and never became nodes of the cluster, with what could be read from them. Their names are those that
+    /// EC2 gives them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub never_joined: Vec<NodeRecord>,
     /// How long each phase took and how it ended, in order.
     #[serde(default)]
     pub phases: Vec<PhaseRecord>,
@@ -270,6 +274,14 @@ pub enum PhaseEnd {
         /// What was collected about it (node group health, scaling activities, console output).
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         evidence: Vec<Evidence>,
+    },
+    /// It could not come to its end because of something that is a verdict: the row of this check says so, with the evidence. A node
+    /// group whose nodes never joined ends like this, and so does the wait for add-ons that only those nodes could have run.
+    Failed {
+        /// The check whose row says it: `node/joined`.
+        check: CheckId,
+        /// What happened, in one sentence.
+        message: String,
     },
     /// The run was interrupted before or during it.
     Cancelled,

@@ -91,6 +91,7 @@ pub(crate) fn variant(name: &str, family: Family, hardening: Option<(&str, Level
         }),
         node_group: Some(format!("amiproof-{name}")),
         nodes: vec![node(1), node(2)],
+        never_joined: Vec::new(),
         phases: vec![
             phase(Phase::Ami, 602, 1.2),
             phase(Phase::LaunchTemplate, 603, 2.8),

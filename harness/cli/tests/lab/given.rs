@@ -176,7 +176,7 @@ fn nodes_that_are_there_are_found_refused_and_described_by_their_selectors() {
         .map(|variant| {
             variant.phases.iter().find_map(|phase| match &phase.ended {
                 PhaseEnd::Broken { message, .. } => Some(message.as_str()),
-                PhaseEnd::Done | PhaseEnd::Cancelled => None,
+                PhaseEnd::Done | PhaseEnd::Failed { .. } | PhaseEnd::Cancelled => None,
             })
         })
         .collect();

@@ -198,6 +198,7 @@ fn blank(variant: &Variant) -> VariantRecord {
         ami: None,
         node_group: None,
         nodes: Vec::new(),
+        never_joined: Vec::new(),
         phases: Vec::new(),
     }
 }

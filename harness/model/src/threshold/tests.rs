@@ -176,6 +176,7 @@ fn unjudged(benchmark: Option<&str>) -> Report {
         ami: None,
         node_group: None,
         nodes: Vec::new(),
+        never_joined: Vec::new(),
         phases: Vec::new(),
     });
     report

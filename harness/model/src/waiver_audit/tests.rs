@@ -64,6 +64,7 @@ fn report(results: Vec<CheckResult>) -> Report {
             ami: None,
             node_group: None,
             nodes: Vec::new(),
+            never_joined: Vec::new(),
             phases: Vec::new(),
         }],
         results,

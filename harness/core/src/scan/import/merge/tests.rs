@@ -41,6 +41,7 @@ fn report() -> Report {
             ami: None,
             node_group: None,
             nodes: Vec::new(),
+            never_joined: Vec::new(),
             phases: Vec::new(),
         }],
         results: Vec::new(),
