@@ -5,12 +5,15 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use amiproof_core::check::{Applies, Body, Check, CheckError, Scope};
+use amiproof_core::check::{Applies, Check, Scope};
 use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_core::cluster::{Access, NODE_GROUP_LABEL, Token, nodes, objects, storage, watch};
 use amiproof_core::context::{Context, Peers};
 use amiproof_core::ledger::{Header, Ledger, State, VERSION};
 use amiproof_core::pace::Pace;
+use amiproof_core::run::budget::Budget;
+use amiproof_core::run::checks::{Conduct, run_all};
+use amiproof_core::run::event::{EventKind, Events};
 use amiproof_core::wait::{Condition, Observed, Progress};
 use amiproof_lab::aws::NodeSpec;
 use amiproof_lab::clock::Clock;
@@ -34,6 +37,9 @@ use tokio_util::sync::CancellationToken;
 
 /// The reference of every test: nothing hardened.
 pub(crate) const REFERENCE: &str = "eks-al2023";
+
+/// The most pods that a test's checks have at a time: the default of a run with a variant and its reference.
+const PODS: u32 = 60;
 
 /// What all checks share, and the end of a run removes.
 const CLASSES: [&str; 2] = [storage::CLASS, storage::WINDOWS_CLASS];
@@ -173,18 +179,25 @@ impl Lab {
         self.run_those(|check| !check.opt_in).await
     }
 
-    /// Runs the checks that apply and that `wanted` picks. What fills the nodes comes after all others: here is no pod budget that
-    /// would keep places for them.
+    /// Runs the checks that apply and that `wanted` picks, as a run does: by the product's own scheduler and its pod budget, those of
+    /// the cluster after those of the variant.
     pub(crate) async fn run_those(&self, wanted: impl Fn(&Check) -> bool) -> BTreeMap<String, Outcome> {
         let checks = amiproof_suites::all(amiproof_workloads::catalogue().unwrap()).unwrap();
         let applies = |check: &Check| check.scope == Scope::Cluster || (check.applies)(&self.variant) == Applies::Yes;
-        let wanted = checks.iter().filter(|check| applies(check) && wanted(check));
-        let (filling, others): (Vec<&Check>, Vec<&Check>) =
-            wanted.partition(|check| check.id.as_str() == "workload/many-pods");
+        let wanted = checks.into_iter().filter(|check| applies(check) && wanted(check));
+        let (of_variant, of_cluster): (Vec<Check>, Vec<Check>) =
+            wanted.partition(|check| check.scope == Scope::Variant);
+        let (events, mut received) = Events::channel();
+        let conduct = Conduct { retries: 0, budget: Budget::new(PODS), events };
+        run_all(&self.context(Scope::Variant), &of_variant, &conduct).await;
+        run_all(&self.context(Scope::Cluster), &of_cluster, &conduct).await;
+        drop(conduct);
         let mut outcomes = BTreeMap::new();
-        for checks in [others, filling] {
-            let runs = checks.into_iter().map(|check| self.run(check));
-            outcomes.extend(futures::future::join_all(runs).await.into_iter().flatten());
+        while let Some(event) = received.recv().await {
+            if let EventKind::Result(result) = event.kind {
+                self.traffic.lock().unwrap().extend(result.traffic);
+                outcomes.insert(result.check.to_string(), result.outcome);
+            }
         }
         outcomes
     }
@@ -209,30 +222,6 @@ impl Lab {
     pub(crate) async fn own_namespaces(&self) -> Vec<String> {
         let all = self.access.client().list_namespaces().await;
         all.into_iter().filter(|name| name.starts_with("ap-")).collect()
-    }
-
-    async fn run(&self, check: &Check) -> Vec<(String, Outcome)> {
-        let context = self.context(check.scope);
-        let id = check.id.to_string();
-        let decided = match &check.body {
-            Body::Code(run) => run(&context).await,
-            Body::Workload(workload) => amiproof_core::workload::run(workload, &context).await,
-            Body::Scan(run) => {
-                return match run(&context).await {
-                    Ok(scan) => {
-                        scan.rows.into_iter().map(|row| (row.check.to_string(), row.decision.verdict.into())).collect()
-                    }
-                    Err(error) => vec![(id, error_outcome(&error))],
-                };
-            }
-        };
-        match decided {
-            Ok(decision) => {
-                self.traffic.lock().unwrap().extend(decision.traffic);
-                vec![(id, decision.verdict.into())]
-            }
-            Err(error) => vec![(id, error_outcome(&error))],
-        }
     }
 
     /// Of all connections, those among the reference's own nodes included, only nodes of the image under test may be blamed.
@@ -283,10 +272,6 @@ impl Namespaces for kube::Client {
         let list = api.list(&Default::default()).await.unwrap();
         list.items.into_iter().filter_map(|namespace| namespace.metadata.name).collect()
     }
-}
-
-fn error_outcome(error: &CheckError) -> Outcome {
-    Outcome::Error { message: format!("{error:?}") }
 }
 
 /// The VPC CNI with its network policy agent turned on.
@@ -383,8 +368,8 @@ fn variant(image: &str) -> Variant {
         imds_hop_limit: 2,
         timeouts: Timeouts {
             nodes_ready: Duration::from_secs(60),
-            check: Duration::from_secs(60),
-            os_scan: Duration::from_secs(60),
+            check: Duration::from_secs(300),
+            os_scan: Duration::from_secs(300),
         },
     }
 }
