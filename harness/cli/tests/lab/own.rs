@@ -149,7 +149,7 @@ fn what_the_api_server_rejects_is_an_error_and_what_never_starts_a_failure() {
     let workload = |name: &str, image: &str, label: &str| {
         let text = format!(
             "apiVersion: amiproof/v1\nkind: Workload\nmetadata: {{name: {name}}}\nspec:\n  title: it is ready\n  \
-             exercises: [image-pull]\n  timeout: 1m\n  expect: [ready: deployment/app]\n---\napiVersion: apps/v1\n\
+             exercises: [image-pull]\n  timeout: 15s\n  expect: [ready: deployment/app]\n---\napiVersion: apps/v1\n\
              kind: Deployment\nmetadata: {{name: app}}\nspec:\n  selector: {{matchLabels: {{app: {label}}}}}\n  template:\n    \
              metadata: {{labels: {{app: app}}}}\n    spec: {{containers: [{{name: app, image: '{image}'}}]}}\n"
         );
