@@ -4,6 +4,7 @@ mod args;
 mod cmd;
 mod files;
 mod helm;
+mod lock;
 mod output;
 mod progress;
 mod rundir;

@@ -1,11 +1,17 @@
 //! The folder of a run: `<dir>/runs/<id>/` with ledger, report, rendered files and evidence.
 
+use std::time::Duration;
+
 use amiproof_model::name::RunId;
 use amiproof_model::report::Report;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::{Timestamp, tz::TimeZone};
 
+use crate::lock::RunLock;
 use crate::output::Failure;
+
+/// How long a command waits for imports into the same run: they are over in seconds.
+const IMPORTS: Duration = Duration::from_secs(120);
 
 /// The folder of one run.
 #[derive(Clone, Debug)]
@@ -64,6 +70,14 @@ impl RunDir {
     /// The write-ahead record of what the run made.
     pub(crate) fn ledger(&self) -> Utf8PathBuf {
         self.path.join("ledger.jsonl")
+    }
+
+    /// Takes the folder's lock for a command that writes into it, until the returned value is dropped.
+    ///
+    /// # Errors
+    /// When the run is alive, or another command is at work on it; see [`RunLock::take`].
+    pub(crate) fn lock(&self, command: &str) -> Result<RunLock, Failure> {
+        RunLock::take(&self.path, command, IMPORTS)
     }
 
     /// The report.

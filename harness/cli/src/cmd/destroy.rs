@@ -21,6 +21,7 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
         None => None,
     };
     let folder = RunDir::open(&global.dir, network.as_deref().or(args.run.as_deref()))?;
+    let _lock = folder.lock("destroy")?;
     let ledger =
         Ledger::open(folder.path()).map_err(|error| Failure::usage(chain(&error), "was it started by amiproof?"))?;
     let cleanup = super::runtime()?.block_on(take_down(global, args, &ledger, output))?;

@@ -205,6 +205,7 @@ async fn conduct(
         }
     })
     .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
+    let _lock = folder.lock("run")?;
     let connection = place.connect(global, &asked.matrix).await?;
     let ledger = ledger(&asked, &folder, place, steps, &connection).await?;
     output.note(format_args!("run {}  ({})", folder.id, folder.path()));
