@@ -54,6 +54,7 @@ impl Connection {
         let settings = Settings {
             region: Some(region.to_owned()),
             profile: target.profile.clone(),
+            only_profile: false,
             endpoint: target.endpoint_url.clone(),
             credentials: None,
             pace,
@@ -76,6 +77,7 @@ impl Connection {
             let settings = Settings {
                 region: region.map(str::to_owned),
                 profile: target.profile.clone(),
+                only_profile: false,
                 endpoint: target.endpoint_url.clone(),
                 credentials: None,
                 pace,
@@ -104,6 +106,7 @@ impl Connection {
         let settings = Settings {
             region: Some(region.to_owned()),
             profile: None,
+            only_profile: false,
             endpoint: Some(lab.endpoint()),
             credentials: Some((key.to_owned(), secret.to_owned())),
             pace,

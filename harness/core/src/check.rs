@@ -145,7 +145,7 @@ pub enum CheckError {
     #[error("the check panicked, which is a defect of amiproof: {0}")]
     Panicked(String),
     /// An API did not answer as it should.
-    #[error("{doing}: {source}")]
+    #[error("{doing}: {}", crate::cluster::explain::chain(&**source))]
     Api {
         /// What was asked of whom.
         doing: String,

@@ -48,7 +48,8 @@ pub(super) fn assess(path: &str, answers: &[Answered], is_good: fn(&Value) -> bo
             Ok(_) => Finding::new(resource(node), format!("{path} answers something else than what kubelets answer")),
             Err(PathError::Refused(error)) if is_forbidden(error) => {
                 return Verdict::NotEvaluated(format!(
-                    "the API server does not let this identity ask for {path}: {error}"
+                    "the API server does not let this identity ask for {path}: {}",
+                    amiproof_core::cluster::explain(error)
                 ));
             }
             Err(error) => {

@@ -32,7 +32,7 @@ pub(crate) async fn activities(clients: &Clients, groups: &[String]) -> Result<V
     let mut activities = Vec::new();
     for group in groups {
         let answer = clients
-            .patiently(|| async {
+            .read(|| async {
                 let _place = clients.read_place().await;
                 let request = clients.autoscaling.describe_scaling_activities().auto_scaling_group_name(group);
                 request

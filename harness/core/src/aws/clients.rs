@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -12,8 +13,9 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_types::service_config::ServiceConfigKey;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::clock::{Clock, Skew};
 use super::error::{AwsError, Class, Explain as _};
-use super::retry;
+use super::{http, retry};
 use crate::pace::Pace;
 
 /// At most so many CreateNodegroup and DeleteNodegroup calls under way at once: EKS calls IAM for each, and parallel creates end in
@@ -21,16 +23,31 @@ use crate::pace::Pace;
 const NODE_GROUP_CHANGES: usize = 4;
 /// At most so many describe calls under way at once.
 const READS: usize = 10;
-/// Attempts of the SDK for each call.
-const ATTEMPTS: u32 = 8;
+/// Attempts of the SDK for a call that no function of [`retry`] repeats.
+const ATTEMPTS: u32 = 5;
+/// A server that takes no connection for so long is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// No byte for so long means that the answer does not come.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// The most that one attempt may take, with signing and reading its answer. The slowest answers of AWS (a long list of Inspector's) take seconds.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
+/// The most that the first question of a run may take, with both of its attempts.
+const PREFLIGHT_TIMEOUT: Duration = Duration::from_secs(12);
+/// The most that its first attempt may take; one connection in a few is lost, and the second has the rest of the time.
+const FIRST_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// The operation that asks who is calling, and of whom.
+const CALLER: (&str, &str) = ("GetCallerIdentity", "the caller");
 
 /// Which account, which region, and who answers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Settings {
     /// The region; `None` for the profile's or the environment's.
     pub region: Option<String>,
     /// The profile of the shared configuration files.
     pub profile: Option<String>,
+    /// Whether credentials come from the profile alone, and keys in the environment do not count: what `--profile` means to the aws CLI.
+    pub only_profile: bool,
     /// What stands in for AWS (the lab, moto); `None` for AWS, or for `AWS_ENDPOINT_URL` where it is set.
     pub endpoint: Option<String>,
     /// Fixed credentials instead of the provider chain: access key id and secret. For the embedded lab, which takes any; with
@@ -38,6 +55,18 @@ pub struct Settings {
     pub credentials: Option<(String, String)>,
     /// How patient polling and retries are.
     pub pace: Pace,
+}
+
+/// Without the secret.
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Settings")
+            .field("region", &self.region)
+            .field("profile", &self.profile)
+            .field("endpoint", &self.endpoint)
+            .field("has_credentials", &self.credentials.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 /// The SDK clients of one account and region. Cheap to clone.
@@ -74,6 +103,7 @@ struct Shared {
     given_endpoint: Option<String>,
     region: String,
     pace: Pace,
+    clock: Clock,
     node_group_changes: Semaphore,
     reads: Semaphore,
 }
@@ -104,26 +134,39 @@ impl Clients {
                 "no region is configured: set `cluster.region` in the matrix, or AWS_REGION",
             ));
         };
+        let clock = Clock::default();
+        // Every client reads the clock of AWS, and sends once what `retry` repeats.
+        macro_rules! client {
+            ($sdk:ident) => {
+                $sdk::Client::from_conf(
+                    $sdk::config::Builder::from(&config)
+                        .interceptor(clock.clone())
+                        .interceptor(retry::OneAttempt)
+                        .build(),
+                )
+            };
+        }
         let shared = Shared {
             given_endpoint,
             region,
             pace,
+            clock: clock.clone(),
             node_group_changes: Semaphore::new(NODE_GROUP_CHANGES),
             reads: Semaphore::new(READS),
             config: config.clone(),
         };
         Ok(Self {
-            autoscaling: aws_sdk_autoscaling::Client::new(&config),
-            cloudformation: aws_sdk_cloudformation::Client::new(&config),
-            ec2: aws_sdk_ec2::Client::new(&config),
-            ecr: aws_sdk_ecr::Client::new(&config),
-            eks: aws_sdk_eks::Client::new(&config),
-            elb: aws_sdk_elasticloadbalancingv2::Client::new(&config),
-            guardduty: aws_sdk_guardduty::Client::new(&config),
-            iam: aws_sdk_iam::Client::new(&config),
-            inspector: aws_sdk_inspector2::Client::new(&config),
-            ssm: aws_sdk_ssm::Client::new(&config),
-            sts: aws_sdk_sts::Client::new(&config),
+            autoscaling: client!(aws_sdk_autoscaling),
+            cloudformation: client!(aws_sdk_cloudformation),
+            ec2: client!(aws_sdk_ec2),
+            ecr: client!(aws_sdk_ecr),
+            eks: client!(aws_sdk_eks),
+            elb: client!(aws_sdk_elasticloadbalancingv2),
+            guardduty: client!(aws_sdk_guardduty),
+            iam: client!(aws_sdk_iam),
+            inspector: client!(aws_sdk_inspector2),
+            ssm: client!(aws_sdk_ssm),
+            sts: client!(aws_sdk_sts),
             shared: Arc::new(shared),
         })
     }
@@ -143,20 +186,59 @@ impl Clients {
         self.shared.pace
     }
 
-    /// Asks STS who is calling: the first call of every run, because it needs no permission and finds expired credentials.
+    /// The first question of every run: who is calling. It needs no permission, and finds missing credentials, an endpoint that does not
+    /// answer and a wrong clock in at most 12 seconds and two attempts.
     ///
     /// # Errors
-    /// When there are no valid credentials, or STS cannot be reached.
-    pub async fn whoami(&self) -> Result<Identity, AwsError> {
-        let answer = self
-            .patiently(|| async {
-                self.sts.get_caller_identity().send().await.explain("GetCallerIdentity", "the configured credentials")
-            })
-            .await?;
+    /// [`Class::Credentials`], [`Class::Unreachable`], [`Class::Clock`], or what STS says. Asked twice at most.
+    pub async fn preflight(&self) -> Result<Identity, AwsError> {
+        let until = tokio::time::Instant::now() + PREFLIGHT_TIMEOUT;
+        let first = tokio::time::timeout(FIRST_ATTEMPT_TIMEOUT, retry::attempt(|| self.ask_who())).await;
+        match first {
+            Ok(Err(error)) if error.is_infrastructure() || error.class == Class::Clock => {}
+            Ok(answer) => return answer,
+            // Credentials that do not come are not asked for twice: a helper may be waiting for its user.
+            Err(_) if !self.shared.clock.has_signed() => return Err(self.no_answer(FIRST_ATTEMPT_TIMEOUT)),
+            Err(_) => {}
+        }
+        let second = tokio::time::timeout_at(until, retry::attempt(|| self.ask_who())).await;
+        second.unwrap_or_else(|_| Err(self.no_answer(PREFLIGHT_TIMEOUT)))
+    }
+
+    fn no_answer(&self, within: Duration) -> AwsError {
+        let seconds = within.as_secs();
+        let (class, message) = if self.shared.clock.has_signed() {
+            (Class::Unreachable, format!("no answer within {seconds} s"))
+        } else {
+            (Class::Credentials, format!("what should give the credentials did not answer within {seconds} s"))
+        };
+        AwsError::new(class, CALLER.0, CALLER.1, message)
+    }
+
+    async fn ask_who(&self) -> Result<Identity, AwsError> {
+        let answer = self.sts.get_caller_identity().send().await.explain(CALLER.0, CALLER.1)?;
         Ok(Identity {
             account: answer.account().unwrap_or_default().to_owned(),
             arn: answer.arn().unwrap_or_default().to_owned(),
         })
+    }
+
+    /// Asks STS who is calling, in the middle of a run: it needs no permission.
+    ///
+    /// # Errors
+    /// When there are no valid credentials, or STS cannot be reached; the latter is tried again first.
+    pub async fn whoami(&self) -> Result<Identity, AwsError> {
+        self.read(|| self.ask_who()).await
+    }
+
+    /// How wrong this machine's clock is by the answers so far; `None` when it is right enough.
+    pub fn clock_skew(&self) -> Option<Skew> {
+        self.shared.clock.skew()
+    }
+
+    /// The time by the clock of AWS where this machine's is wrong: for what others compare with theirs, as expiry tags and tokens.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.shared.clock.now()
     }
 
     /// The credentials as they are now, refreshed through the provider chain where they are about to expire.
@@ -166,7 +248,7 @@ impl Clients {
         let Some(provider) = self.shared.config.credentials_provider() else {
             return Err(none("no credentials provider is configured".to_owned()));
         };
-        provider.provide_credentials().await.map_err(|error| none(error.to_string()))
+        provider.provide_credentials().await.map_err(|error| none(super::cause::of(&error).message))
     }
 
     /// The endpoint of STS where it is overridden: by argument, `AWS_ENDPOINT_URL_STS` or `AWS_ENDPOINT_URL`.
@@ -184,15 +266,44 @@ impl Clients {
         own.or_else(|| self.endpoint().map(str::to_owned))
     }
 
-    /// Repeats a call while AWS throttles or is out of order, longer than the SDK does.
-    pub(crate) async fn patiently<T, Fut>(&self, call: impl FnMut() -> Fut) -> Result<T, AwsError>
+    /// Makes a call that changes nothing, again while AWS throttles, is out of order or out of reach.
+    pub(crate) async fn read<T, Fut>(&self, call: impl FnMut() -> Fut) -> Result<T, AwsError>
     where
         Fut: Future<Output = Result<T, AwsError>>,
     {
-        retry::patiently(self.pace(), call).await
+        retry::read(self.pace(), call).await
     }
 
-    /// As `patiently`, and also while something else still uses the resource.
+    /// As `read`, for a write that may arrive twice: it carries a client token, or its caller takes "exists already" for done.
+    pub(crate) async fn write_idempotent<T, Fut>(&self, call: impl FnMut() -> Fut) -> Result<T, AwsError>
+    where
+        Fut: Future<Output = Result<T, AwsError>>,
+    {
+        retry::write_idempotent(self.pace(), call).await
+    }
+
+    /// Makes a write that must not arrive twice; again only where it certainly did nothing.
+    pub(crate) async fn write_once<T, Fut>(&self, call: impl FnMut() -> Fut) -> Result<T, AwsError>
+    where
+        Fut: Future<Output = Result<T, AwsError>>,
+    {
+        retry::write_once(self.pace(), call).await
+    }
+
+    /// Makes a write that must not arrive twice; where its answer was lost, `find` is asked for what it made before it is made again.
+    pub(crate) async fn write_or_find<T, Written, Found>(
+        &self,
+        write: impl FnMut() -> Written,
+        find: impl FnMut() -> Found,
+    ) -> Result<T, AwsError>
+    where
+        Written: Future<Output = Result<T, AwsError>>,
+        Found: Future<Output = Result<Option<T>, AwsError>>,
+    {
+        retry::write_or_find(self.pace(), write, find).await
+    }
+
+    /// As `write_idempotent`, and also while something else still uses the resource.
     pub(crate) async fn until_free<T, Fut>(&self, call: impl FnMut() -> Fut) -> Result<T, AwsError>
     where
         Fut: Future<Output = Result<T, AwsError>>,
@@ -226,11 +337,15 @@ async fn load(settings: Settings) -> SdkConfig {
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(pace.of(Duration::from_secs(1)))
         .with_max_backoff(pace.of(Duration::from_secs(20)));
-    let timeouts =
-        TimeoutConfig::builder().connect_timeout(Duration::from_secs(10)).read_timeout(Duration::from_secs(60)).build();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(retries)
         .timeout_config(timeouts)
+        .http_client(http::client())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Ok(name) = AppName::new("amiproof") {
         loader = loader.app_name(name);
@@ -238,16 +353,25 @@ async fn load(settings: Settings) -> SdkConfig {
     if let Some(region) = settings.region {
         loader = loader.region(Region::new(region));
     }
-    if let Some(profile) = settings.profile {
+    if let Some(profile) = &settings.profile {
         loader = loader.profile_name(profile);
+        if settings.only_profile {
+            loader =
+                loader.credentials_provider(ProfileFileCredentialsProvider::builder().profile_name(profile).build());
+        }
     }
     if let Some(endpoint) = settings.endpoint {
         loader = loader.endpoint_url(endpoint);
     }
     if let Some((key, secret)) = settings.credentials {
         let credentials = Credentials::new(key, secret, None, None, "amiproof");
-        loader =
-            loader.credentials_provider(SharedCredentialsProvider::new(credentials)).profile_files(no_profile_files());
+        // A lab is neither: settings of the environment for AWS do not reach it.
+        loader = loader
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .profile_files(no_profile_files())
+            .profile_name("default")
+            .use_fips(false)
+            .use_dual_stack(false);
     }
     loader.load().await
 }

@@ -124,7 +124,7 @@ fn listed(issues: &[String]) -> String {
 /// When EKS does not answer.
 pub async fn describe(clients: &Clients, name: &str) -> Result<Option<ClusterEndpoint>, AwsError> {
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let _place = clients.read_place().await;
             clients.eks.describe_cluster().name(name).send().await.explain("DescribeCluster", format!("cluster {name}"))
         })
@@ -193,7 +193,7 @@ pub async fn create(
         ledger
             .create_resource(resource, || async {
                 let create = || create_once(clients, spec, subnet_ids, role_arn, tags);
-                clients.patiently(create).await.map_err(Error::from)
+                clients.write_idempotent(create).await.map_err(Error::from)
             })
             .await?;
     }

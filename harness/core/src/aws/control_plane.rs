@@ -31,7 +31,7 @@ pub struct ControlPlane {
 /// When EKS does not answer, or may not be asked.
 pub async fn describe(clients: &Clients, cluster: &str) -> Result<Option<ControlPlane>, AwsError> {
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let _place = clients.read_place().await;
             let request = clients.eks.describe_cluster().name(cluster);
             request.send().await.explain("DescribeCluster", format!("cluster {cluster}"))
@@ -83,7 +83,7 @@ pub async fn fargate_profiles(clients: &Clients, cluster: &str) -> Result<Vec<Fa
     let mut profiles = Vec::new();
     for name in names {
         let answer = clients
-            .patiently(|| async {
+            .read(|| async {
                 let request = clients.eks.describe_fargate_profile().cluster_name(cluster).fargate_profile_name(&name);
                 request.send().await.explain("DescribeFargateProfile", format!("Fargate profile {name}"))
             })

@@ -6,11 +6,15 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::{cause, clock};
+
 /// Whose fault an error is, which decides whether to try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Throttling, 5xx, capacity, a broken connection: try again. Says nothing about the request or the image.
     Infrastructure,
+    /// No connection to the endpoint: refused, no answer, an unknown name, TLS, a proxy. Tried again as [`Class::Infrastructure`].
+    Unreachable,
     /// The request itself is wrong, or breaks a quota: trying again gives the same answer.
     Request,
     /// The resource does not exist.
@@ -23,6 +27,8 @@ pub enum Class {
     AccessDenied,
     /// There are no valid credentials.
     Credentials,
+    /// AWS refuses the signature's time: this machine's clock is wrong.
+    Clock,
 }
 
 /// A call to AWS that was not answered as it should.
@@ -38,6 +44,10 @@ pub struct AwsError {
     pub code: Option<String>,
     /// The service's own words, or those of the connection.
     pub message: String,
+    /// Whether AWS certainly did nothing: no connection came about, or it refused the call only to slow the caller down.
+    pub did_nothing: bool,
+    /// The prefix of the service's IAM actions, where the service is known: `eks`.
+    pub service: Option<&'static str>,
 }
 
 impl std::fmt::Display for AwsError {
@@ -46,7 +56,7 @@ impl std::fmt::Display for AwsError {
         if let Some(code) = &self.code {
             write!(out, "{code}: ")?;
         }
-        write!(out, "{}{}", self.message, self.mend())
+        write!(out, "{}{}", self.message, self.advice())
     }
 }
 
@@ -55,12 +65,20 @@ impl std::error::Error for AwsError {}
 impl AwsError {
     /// An error that amiproof itself finds in an otherwise good answer.
     pub fn new(class: Class, operation: &'static str, resource: impl Display, message: impl Into<String>) -> Self {
-        Self { class, operation, resource: resource.to_string(), code: None, message: message.into() }
+        Self {
+            class,
+            operation,
+            resource: resource.to_string(),
+            code: None,
+            message: message.into(),
+            did_nothing: false,
+            service: None,
+        }
     }
 
     /// Whether the same call may well succeed later.
     pub fn is_infrastructure(&self) -> bool {
-        self.class == Class::Infrastructure
+        matches!(self.class, Class::Infrastructure | Class::Unreachable)
     }
 
     /// Whether the resource does not exist.
@@ -68,20 +86,23 @@ impl AwsError {
         self.class == Class::NotFound
     }
 
-    fn mend(&self) -> String {
-        let action = self.operation;
-        match self.class {
+    /// What to do about it, in parentheses; empty where only the caller knows.
+    fn advice(&self) -> String {
+        let text = match self.class {
             Class::AccessDenied => {
-                format!(
-                    " (allow the action {action} to the caller, or use other credentials; `amiproof doctor` lists what is needed)"
-                )
+                let prefix = self.service.map_or_else(String::new, |service| format!("{service}:"));
+                return format!(
+                    " (allow the caller the IAM action {prefix}{}, or use other credentials)",
+                    self.operation
+                );
             }
-            Class::Credentials => {
-                " (log in, or name a profile with --profile; `aws sts get-caller-identity` must answer)".to_owned()
-            }
-            Class::Infrastructure => " (AWS did not answer in good time; run again)".to_owned(),
-            Class::Request | Class::NotFound | Class::Exists | Class::InUse => String::new(),
-        }
+            Class::Credentials => "log in, or name a profile with --profile; `aws sts get-caller-identity` must answer",
+            Class::Unreachable => "check the network, VPN and proxy settings (HTTPS_PROXY, NO_PROXY), then run again",
+            Class::Infrastructure => "run again",
+            Class::Clock => "set this machine's clock, for example with `timedatectl set-ntp true`, then run again",
+            Class::Request | Class::NotFound | Class::Exists | Class::InUse => return String::new(),
+        };
+        format!(" ({text})")
     }
 }
 
@@ -120,28 +141,44 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     let status = error.raw_response().map(|response| response.status().as_u16());
+    let mut read =
+        AwsError { service: service_of::<E>(), ..AwsError::new(Class::Infrastructure, operation, resource, "") };
     if let SdkError::ServiceError(context) = &error {
         let code = context.err().code().map(str::to_owned);
-        let message = context.err().message().map_or_else(|| chain(context.err()), str::to_owned);
-        let class = classify(code.as_deref(), status, &message);
-        return AwsError { class, operation, resource, code, message };
+        let message = context.err().message().map_or_else(|| cause::chain(context.err()), str::to_owned);
+        read.class = classify(code.as_deref(), status, &message);
+        read.did_nothing = is_throttling(code.as_deref().unwrap_or_default(), &message);
+        let skew = clock::skew_of(context.raw().headers().get("date"));
+        if let Some(skew) = skew.filter(|_| matches!(read.class, Class::Credentials | Class::Clock)) {
+            read.class = Class::Clock;
+            read.message = format!("{skew}: {message}");
+        } else {
+            read.message = message;
+        }
+        read.code = code;
+        return read;
     }
-    let message = chain(&error);
-    let class = match &error {
-        // The request was never sent: either it is incomplete, or no provider had credentials for it.
-        _ if mentions_credentials(&message) => Class::Credentials,
-        SdkError::ConstructionFailure(_) => Class::Request,
+    let cause = cause::of(&error);
+    read.class = match (cause.class, &error) {
+        (Some(class), _) => class,
+        (None, SdkError::ConstructionFailure(_)) => Class::Request,
         // An answer that is not of the service's form: an endpoint that does not have this API says 404 in HTML.
-        SdkError::ResponseError(_) => classify(None, status, &message),
-        _ => Class::Infrastructure,
+        (None, SdkError::ResponseError(_)) => classify(None, status, &cause.message),
+        (None, _) => Class::Infrastructure,
     };
-    AwsError { class, operation, resource, code: None, message }
+    read.message = cause.message;
+    read.did_nothing = cause.never_sent;
+    read
 }
 
-fn mentions_credentials(message: &str) -> bool {
-    message.contains("credentials provider")
-        || message.contains("no providers in chain")
-        || message.contains("SSO session")
+/// The prefix of the IAM actions of the service whose error this is. The type's path names the SDK's crate; where it should not, the
+/// message does without the prefix.
+fn service_of<E>() -> Option<&'static str> {
+    let name = std::any::type_name::<E>().strip_prefix("aws_sdk_")?;
+    Some(match name.split_once("::")?.0 {
+        "elasticloadbalancingv2" => "elasticloadbalancing",
+        other => other,
+    })
 }
 
 /// Codes come from the service models; status decides where a code is unknown.
@@ -153,6 +190,13 @@ fn classify(code: Option<&str>, status: Option<u16>, message: &str) -> Class {
     match code {
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthorizationError" | "NotAuthorized" => {
             Class::AccessDenied
+        }
+        "RequestTimeTooSkewed" | "RequestInTheFuture" => Class::Clock,
+        "InvalidSignatureException" | "SignatureDoesNotMatch" if message.starts_with("Signature expired") => {
+            Class::Clock
+        }
+        "InvalidSignatureException" | "SignatureDoesNotMatch" if message.starts_with("Signature not yet current") => {
+            Class::Clock
         }
         "ExpiredToken"
         | "ExpiredTokenException"
@@ -229,21 +273,6 @@ fn is_capacity(code: &str) -> bool {
     )
 }
 
-/// An error with all its sources on one line; the SDK's own `Display` says only "dispatch failure".
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,6 +300,10 @@ mod tests {
             ("InvalidLaunchTemplateName.AlreadyExistsException", 400, "", Class::Exists),
             ("UnauthorizedOperation", 403, "", Class::AccessDenied),
             ("ExpiredToken", 403, "", Class::Credentials),
+            ("SignatureDoesNotMatch", 403, "The request signature we calculated does not match", Class::Credentials),
+            ("SignatureDoesNotMatch", 403, "Signature expired: 20260101T000000Z is now earlier than", Class::Clock),
+            ("InvalidSignatureException", 403, "Signature not yet current: 20260101T000000Z", Class::Clock),
+            ("RequestTimeTooSkewed", 403, "", Class::Clock),
             ("InvalidNetworkInterface.InUse", 400, "", Class::InUse),
         ] {
             assert_eq!(classify(Some(code), Some(status), message), class, "{code} {status} {message}");
@@ -279,14 +312,14 @@ mod tests {
     }
 
     #[test]
-    fn a_message_names_operation_resource_and_the_mend() {
+    fn a_message_names_operation_resource_and_what_to_do() {
         let error = AwsError {
-            class: Class::AccessDenied,
-            operation: "CreateNodegroup",
-            resource: "node group al2023".to_owned(),
             code: Some("AccessDeniedException".to_owned()),
-            message: "not authorized".to_owned(),
+            service: service_of::<aws_sdk_eks::operation::create_nodegroup::CreateNodegroupError>(),
+            ..AwsError::new(Class::AccessDenied, "CreateNodegroup", "node group al2023", "not authorized")
         };
-        insta::assert_snapshot!(error, @"CreateNodegroup for node group al2023: AccessDeniedException: not authorized (allow the action CreateNodegroup to the caller, or use other credentials; `amiproof doctor` lists what is needed)");
+        insta::assert_snapshot!(error, @"CreateNodegroup for node group al2023: AccessDeniedException: not authorized (allow the caller the IAM action eks:CreateNodegroup, or use other credentials)");
+        let error = AwsError::new(Class::Clock, "GetCallerIdentity", "the caller", "Signature expired");
+        insta::assert_snapshot!(error, @"GetCallerIdentity for the caller: Signature expired (set this machine's clock, for example with `timedatectl set-ntp true`, then run again)");
     }
 }

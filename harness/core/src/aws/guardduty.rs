@@ -35,13 +35,11 @@ pub struct Found {
 /// When GuardDuty does not answer.
 pub async fn detector(clients: &Clients) -> Result<Option<Detector>, AwsError> {
     let listed = clients
-        .patiently(|| async { clients.guardduty.list_detectors().send().await.explain("ListDetectors", "the region") })
+        .read(|| async { clients.guardduty.list_detectors().send().await.explain("ListDetectors", "the region") })
         .await?;
     let Some(id) = listed.detector_ids().first() else { return Ok(None) };
     let answer = clients
-        .patiently(|| async {
-            clients.guardduty.get_detector().detector_id(id).send().await.explain("GetDetector", id)
-        })
+        .read(|| async { clients.guardduty.get_detector().detector_id(id).send().await.explain("GetDetector", id) })
         .await?;
     let on = |feature: &&aws_sdk_guardduty::types::DetectorFeatureConfigurationResult| {
         feature.status() == Some(&FeatureStatus::Enabled)
@@ -66,7 +64,7 @@ pub async fn findings(clients: &Clients, detector: &str, instance_ids: &[String]
         .criterion("service.archived", current)
         .build();
     let ids: Vec<String> = clients
-        .patiently(|| async {
+        .read(|| async {
             let request = clients.guardduty.list_findings().detector_id(detector).finding_criteria(criteria.clone());
             let ids: Result<Vec<String>, _> = request.into_paginator().items().send().collect().await;
             ids.explain("ListFindings", detector)
@@ -76,7 +74,7 @@ pub async fn findings(clients: &Clients, detector: &str, instance_ids: &[String]
     // GetFindings takes at most 50 ids.
     for some in ids.chunks(50) {
         let answer = clients
-            .patiently(|| async {
+            .read(|| async {
                 let request = clients.guardduty.get_findings().detector_id(detector);
                 request.set_finding_ids(Some(some.to_vec())).send().await.explain("GetFindings", detector)
             })

@@ -49,7 +49,7 @@ pub async fn describe(clients: &Clients, ids: &[String]) -> Result<Vec<Host>, Aw
         return Ok(Vec::new());
     }
     let reservations = clients
-        .patiently(|| async {
+        .read(|| async {
             let _place = clients.read_place().await;
             let request = clients.ec2.describe_instances().set_instance_ids(Some(ids.to_vec()));
             request.send().await.explain("DescribeInstances", ids.join(", "))
@@ -146,7 +146,7 @@ pub async fn ingress(clients: &Clients, groups: &BTreeSet<String>) -> Result<Vec
     let what = groups.iter().cloned().collect::<Vec<_>>().join(", ");
     let filter = Filter::builder().name("group-id").set_values(Some(groups.iter().cloned().collect())).build();
     let rules: Vec<SecurityGroupRule> = clients
-        .patiently(|| async {
+        .read(|| async {
             let _place = clients.read_place().await;
             let pages = clients.ec2.describe_security_group_rules().filters(filter.clone()).into_paginator().items();
             let rules: Result<Vec<_>, _> = pages.send().collect().await;
@@ -197,7 +197,7 @@ pub async fn subnets(clients: &Clients, ids: &BTreeSet<String>) -> Result<Vec<Su
     }
     let what = ids.iter().cloned().collect::<Vec<_>>().join(", ");
     let found = clients
-        .patiently(|| async {
+        .read(|| async {
             let _place = clients.read_place().await;
             let request = clients.ec2.describe_subnets().set_subnet_ids(Some(ids.iter().cloned().collect()));
             request.send().await.explain("DescribeSubnets", &what)
@@ -208,7 +208,7 @@ pub async fn subnets(clients: &Clients, ids: &BTreeSet<String>) -> Result<Vec<Su
     let vpcs: BTreeSet<String> = found.iter().filter_map(|subnet| subnet.vpc_id().map(str::to_owned)).collect();
     let filter = Filter::builder().name("vpc-id").set_values(Some(vpcs.into_iter().collect())).build();
     let tables: Vec<aws_sdk_ec2::types::RouteTable> = clients
-        .patiently(|| async {
+        .read(|| async {
             let _place = clients.read_place().await;
             let pages = clients.ec2.describe_route_tables().filters(filter.clone()).into_paginator().items();
             let tables: Result<Vec<_>, _> = pages.send().collect().await;
@@ -242,7 +242,7 @@ pub async fn encryption(clients: &Clients, volumes: &[String]) -> Result<BTreeMa
         return Ok(BTreeMap::new());
     }
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let _place = clients.read_place().await;
             let request = clients.ec2.describe_volumes().set_volume_ids(Some(volumes.to_vec()));
             request.send().await.explain("DescribeVolumes", volumes.join(", "))
@@ -276,7 +276,7 @@ pub async fn roles(clients: &Clients, profile_arns: &BTreeSet<String>) -> Result
     for arn in profile_arns {
         let profile = arn.rsplit('/').next().unwrap_or(arn);
         let answer = clients
-            .patiently(|| async {
+            .read(|| async {
                 let request = clients.iam.get_instance_profile().instance_profile_name(profile);
                 request.send().await.explain("GetInstanceProfile", profile)
             })
@@ -290,14 +290,14 @@ pub async fn roles(clients: &Clients, profile_arns: &BTreeSet<String>) -> Result
 
 async fn policies(clients: &Clients, role: &str, arn: &str) -> Result<Role, AwsError> {
     let attached = clients
-        .patiently(|| async {
+        .read(|| async {
             let pages = clients.iam.list_attached_role_policies().role_name(role).into_paginator().items();
             let found: Result<Vec<_>, _> = pages.send().collect().await;
             found.explain("ListAttachedRolePolicies", role)
         })
         .await?;
     let inline = clients
-        .patiently(|| async {
+        .read(|| async {
             let pages = clients.iam.list_role_policies().role_name(role).into_paginator().items();
             let found: Result<Vec<String>, _> = pages.send().collect().await;
             found.explain("ListRolePolicies", role)

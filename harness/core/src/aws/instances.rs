@@ -68,7 +68,7 @@ pub(crate) async fn matching(
     let mut token: Option<String> = None;
     loop {
         let page = clients
-            .patiently(|| async {
+            .read(|| async {
                 let _place = clients.read_place().await;
                 let request = clients.ec2.describe_instances().set_filters(Some(filters.clone()));
                 request.set_next_token(token.clone()).send().await.explain("DescribeInstances", what)
@@ -111,7 +111,7 @@ impl std::fmt::Display for Health {
 /// When EC2 does not answer.
 pub async fn health(clients: &Clients, ids: &[String]) -> Result<Vec<Health>, AwsError> {
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let request = clients.ec2.describe_instance_status().set_instance_ids(Some(ids.to_vec()));
             let request = request.include_all_instances(true);
             request.send().await.explain("DescribeInstanceStatus", ids.join(", "))
@@ -156,7 +156,7 @@ pub async fn console(clients: &Clients, instance_id: &str) -> Result<String, Aws
 /// When EC2 refuses.
 pub async fn terminate(clients: &Clients, instance_id: &str) -> Result<(), AwsError> {
     let ended = clients
-        .patiently(|| async {
+        .write_idempotent(|| async {
             let request = clients.ec2.terminate_instances().instance_ids(instance_id);
             request.send().await.explain("TerminateInstances", instance_id)
         })

@@ -66,7 +66,7 @@ pub async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, tags: &
     let wanted = template(plan, tags);
     let created = ledger
         .create_resource(resource, || async {
-            clients.patiently(|| create_once(clients, &name, &wanted, tags)).await.map_err(Error::from)
+            clients.write_idempotent(|| create_once(clients, &name, &wanted, tags)).await.map_err(Error::from)
         })
         .await?;
     Ok(LaunchTemplate { id: created.id, name })

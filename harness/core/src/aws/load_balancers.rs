@@ -69,7 +69,7 @@ type Tags = BTreeMap<String, String>;
 async fn tags(clients: &Clients, balancers: &[SdkLoadBalancer]) -> Result<BTreeMap<String, Tags>, AwsError> {
     let arns: Vec<String> = balancers.iter().filter_map(|balancer| balancer.load_balancer_arn.clone()).collect();
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let _place = clients.read_place().await;
             let request = clients.elb.describe_tags().set_resource_arns(Some(arns.clone()));
             request.send().await.explain("DescribeTags", "load balancers")

@@ -93,7 +93,7 @@ pub async fn create(
         let resource = Resource::new(ResourceKind::Stack, name).in_region(clients.region());
         ledger
             .create_resource(resource, || async {
-                clients.patiently(|| create_once(clients, name, &zones, tags)).await.map_err(Error::from)
+                clients.write_idempotent(|| create_once(clients, name, &zones, tags)).await.map_err(Error::from)
             })
             .await?;
     }
@@ -194,7 +194,7 @@ async fn create_once(clients: &Clients, name: &str, zones: &[String; 2], tags: &
 async fn zones(clients: &Clients) -> Result<[String; 2], Error> {
     let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let request = clients.ec2.describe_availability_zones().filters(filter("state", "available"));
             let request = request.filters(filter("zone-type", "availability-zone"));
             request.send().await.explain("DescribeAvailabilityZones", clients.region())
@@ -213,7 +213,7 @@ async fn zones(clients: &Clients) -> Result<[String; 2], Error> {
 
 async fn describe_stack(clients: &Clients, name: &str) -> Result<Option<Stack>, AwsError> {
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let _place = clients.read_place().await;
             let request = clients.cloudformation.describe_stacks().stack_name(name);
             request.send().await.explain("DescribeStacks", format!("stack {name}"))

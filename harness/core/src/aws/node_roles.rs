@@ -34,7 +34,7 @@ pub async fn node_groups(clients: &Clients, cluster: &str) -> Result<Vec<NodeGro
     let mut groups = Vec::new();
     for name in names {
         let answer = clients
-            .patiently(|| async {
+            .read(|| async {
                 let _place = clients.read_place().await;
                 let request = clients.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(&name);
                 request.send().await.explain("DescribeNodegroup", format!("node group {name}"))

@@ -49,7 +49,7 @@ pub(crate) async fn of_clusters(clients: &Clients) -> Result<Vec<String>, AwsErr
         let answer = clients.iam.list_open_id_connect_providers().send().await;
         answer.explain("ListOpenIDConnectProviders", "the account's OpenID Connect providers")
     };
-    let answer = clients.patiently(list).await?;
+    let answer = clients.read(list).await?;
     let arns = answer.open_id_connect_provider_list().iter().filter_map(|entry| entry.arn());
     Ok(arns.filter(|arn| url_of(arn).starts_with(OF_EKS)).map(str::to_owned).collect())
 }
@@ -63,7 +63,7 @@ pub(crate) async fn read(clients: &Clients, arn: &str) -> Result<Option<Provider
         let request = clients.iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn);
         request.send().await.explain("GetOpenIDConnectProvider", arn)
     };
-    let Some(answer) = found(clients.patiently(get).await)? else { return Ok(None) };
+    let Some(answer) = found(clients.read(get).await)? else { return Ok(None) };
     let tags = answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
     Ok(Some(Provider { arn: arn.to_owned(), audiences: answer.client_id_list().to_vec(), tags }))
 }

@@ -13,7 +13,7 @@ where
     let mut token: Option<String> = None;
     loop {
         let (entries, next) = clients
-            .patiently(|| async {
+            .read(|| async {
                 let _place = clients.read_place().await;
                 page(token.clone()).await
             })

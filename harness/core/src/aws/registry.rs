@@ -30,7 +30,7 @@ pub struct Repository {
 /// When ECR does not answer, or may not be asked.
 pub async fn scanning(clients: &Clients) -> Result<Scanning, AwsError> {
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let request = clients.ecr.get_registry_scanning_configuration();
             request.send().await.explain("GetRegistryScanningConfiguration", "the account's registry")
         })
@@ -90,7 +90,7 @@ pub async fn repositories(clients: &Clients) -> Result<Vec<Repository>, AwsError
 /// When ECR does not answer, or may not be asked.
 pub async fn policy(clients: &Clients, repository: &str) -> Result<Option<String>, AwsError> {
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let _place = clients.read_place().await;
             let request = clients.ecr.get_repository_policy().repository_name(repository);
             request.send().await.explain("GetRepositoryPolicy", format!("repository {repository}"))

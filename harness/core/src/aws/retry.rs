@@ -1,48 +1,167 @@
-//! Patience beyond the SDK's own retries, for calls whose failure would spoil a whole variant or leave something behind.
+//! How often a call to AWS is made.
+//!
+//! There is one layer of retries, here: within [`read`], [`write_idempotent`] and [`write_once`] the SDK sends each request once
+//! ([`OneAttempt`]), so that attempts of two layers never multiply. A call outside of them has the SDK's own few attempts.
+//!
+//! What may be done twice decides which function a caller takes:
+//! * a read: [`read`];
+//! * a write with a client token, or one whose caller takes "exists already" for done: [`write_idempotent`];
+//! * a write that leaves a name behind by which it can be found: [`write_or_find`];
+//! * every other write: [`write_once`].
 
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable as _};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeSerializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::retry::RetryConfig;
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 
 use super::error::{AwsError, Class};
 use crate::pace::Pace;
 
-/// How often a call is tried beyond the eight attempts that the SDK makes of each try.
-const EXTRA_TRIES: usize = 6;
+/// How often a call is made before its last error counts.
+const TRIES: usize = 12;
+/// The first pause; each is twice the one before, up to [`LAST_PAUSE`], and up to twice as long by chance. In all two to four minutes:
+/// as long as a throttled service or a network that went away for a moment takes to come back.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause.
+const LAST_PAUSE: Duration = Duration::from_secs(20);
 
-/// Repeats a call while AWS throttles, is out of order or out of reach, with growing, jittered pauses.
-pub(crate) async fn patiently<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
+tokio::task_local! {
+    /// Set while one of the functions of this module makes a call.
+    static ONE_ATTEMPT: ();
+}
+
+/// Makes the SDK send a request once where this module repeats the call.
+#[derive(Debug)]
+pub(super) struct OneAttempt;
+
+#[dyn_dispatch_hint]
+impl Intercept for OneAttempt {
+    fn name(&self) -> &'static str {
+        "OneAttempt"
+    }
+
+    fn read_before_execution(
+        &self,
+        _context: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if ONE_ATTEMPT.try_with(|()| ()).is_ok() {
+            // The mode stays: in adaptive mode the SDK also sends more slowly to a service that throttles.
+            let once = config.load::<RetryConfig>().cloned().unwrap_or_else(RetryConfig::standard).with_max_attempts(1);
+            config.interceptor_state().store_put(once);
+        }
+        Ok(())
+    }
+}
+
+/// Makes a call once, whatever comes of it.
+pub(super) async fn attempt<T, Fut>(call: impl FnOnce() -> Fut) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,
 {
-    while_class(pace, call, |class| class == Class::Infrastructure).await
+    ONE_ATTEMPT.scope((), call()).await
 }
 
-/// As [`patiently`], and also while something else still uses the resource: for deletes, whose dependants go shortly.
+/// Makes a call that changes nothing, again while AWS throttles, is out of order or out of reach.
+pub(crate) async fn read<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
+where
+    Fut: Future<Output = Result<T, AwsError>>,
+{
+    repeat(pace, call, AwsError::is_infrastructure).await
+}
+
+/// As [`read`], for a write that may arrive twice: it carries a client token, or its caller takes "exists already" for done.
+pub(crate) async fn write_idempotent<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
+where
+    Fut: Future<Output = Result<T, AwsError>>,
+{
+    repeat(pace, call, AwsError::is_infrastructure).await
+}
+
+/// Makes a write that must not arrive twice. It is made again only where it certainly did nothing: no connection came about, or AWS
+/// refused it to slow the caller down. After an answer that was lost it is *not* made again.
+pub(crate) async fn write_once<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
+where
+    Fut: Future<Output = Result<T, AwsError>>,
+{
+    repeat(pace, call, |error| error.did_nothing).await
+}
+
+/// Makes a write that must not arrive twice, and can be found when it did: where an answer was lost, `find` is asked for what the call made
+/// before it is made again.
+pub(crate) async fn write_or_find<T, Write, Written, Find, Found>(
+    pace: Pace,
+    mut write: Write,
+    mut find: Find,
+) -> Result<T, AwsError>
+where
+    Write: FnMut() -> Written,
+    Written: Future<Output = Result<T, AwsError>>,
+    Find: FnMut() -> Found,
+    Found: Future<Output = Result<Option<T>, AwsError>>,
+{
+    let mut pauses = pauses(pace);
+    loop {
+        let error = match write_once(pace, &mut write).await {
+            Ok(made) => return Ok(made),
+            Err(error) if error.is_infrastructure() => error,
+            Err(error) => return Err(error),
+        };
+        let Some(pause) = pauses.next() else { return Err(error) };
+        tracing::debug!(%error, ?pause, "looking whether it was done");
+        tokio::time::sleep(pause).await;
+        if let Some(made) = read(pace, &mut find).await? {
+            return Ok(made);
+        }
+    }
+}
+
+/// As [`write_idempotent`], and also while something else still uses the resource: for deletes, whose dependants go shortly.
 pub(crate) async fn until_free<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,
 {
-    while_class(pace, call, |class| matches!(class, Class::Infrastructure | Class::InUse)).await
+    repeat(pace, call, |error| error.is_infrastructure() || error.class == Class::InUse).await
 }
 
-async fn while_class<T, Fut>(
+fn pauses(pace: Pace) -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(pace.of(FIRST_PAUSE))
+        .with_max_delay(pace.of(LAST_PAUSE))
+        .with_max_times(TRIES - 1)
+        .with_jitter()
+        .build()
+}
+
+async fn repeat<T, Fut>(
     pace: Pace,
-    call: impl FnMut() -> Fut,
-    again: impl Fn(Class) -> bool,
+    mut call: impl FnMut() -> Fut,
+    again: impl Fn(&AwsError) -> bool,
 ) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,
 {
-    let backoff = ExponentialBuilder::default()
-        .with_min_delay(pace.of(Duration::from_secs(2)))
-        .with_max_delay(pace.of(Duration::from_secs(30)))
-        .with_max_times(EXTRA_TRIES)
-        .with_jitter();
-    call.retry(backoff)
-        .when(|error| again(error.class))
-        .notify(|error: &AwsError, pause| tracing::debug!(%error, ?pause, "trying again"))
-        .await
+    let mut pauses = pauses(pace);
+    let mut clock_was_wrong = false;
+    loop {
+        let error = match ONE_ATTEMPT.scope((), call()).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        // The SDK has taken the service's time from the refusal and signs the next request by it.
+        let is_first_refusal_of_the_clock = error.class == Class::Clock && !clock_was_wrong;
+        clock_was_wrong |= is_first_refusal_of_the_clock;
+        if !is_first_refusal_of_the_clock && !again(&error) {
+            return Err(error);
+        }
+        let Some(pause) = pauses.next() else { return Err(error) };
+        tracing::debug!(%error, ?pause, "trying again");
+        tokio::time::sleep(pause).await;
+    }
 }
 
 #[cfg(test)]
@@ -51,25 +170,75 @@ mod tests {
 
     use super::*;
 
+    const FAST: f64 = 10_000.0;
+
     fn error(class: Class) -> AwsError {
         AwsError::new(class, "DescribeCluster", "cluster c", "no")
     }
 
-    #[tokio::test]
-    async fn infrastructure_errors_are_tried_again_and_others_are_not() {
+    /// How often a function makes a call that always fails so.
+    async fn tries(function: &str, error: AwsError) -> usize {
         let calls = Cell::new(0);
-        let fast = Pace::faster(1000.0);
-        let answer = patiently(fast, || async {
+        let pace = Pace::faster(FAST);
+        let call = || {
+            calls.set(calls.get() + 1);
+            let error = error.clone();
+            async { Err::<(), _>(error) }
+        };
+        let answer = match function {
+            "read" => read(pace, call).await,
+            "write_idempotent" => write_idempotent(pace, call).await,
+            "write_once" => write_once(pace, call).await,
+            _ => until_free(pace, call).await,
+        };
+        assert!(answer.is_err());
+        calls.get()
+    }
+
+    #[tokio::test]
+    async fn what_may_be_done_twice_is_made_again_and_nothing_else_is() {
+        let throttled = AwsError { did_nothing: true, ..error(Class::Infrastructure) };
+        for (function, error, wanted) in [
+            ("read", error(Class::Infrastructure), TRIES),
+            ("read", error(Class::Unreachable), TRIES),
+            ("read", error(Class::Credentials), 1),
+            ("read", error(Class::AccessDenied), 1),
+            ("read", error(Class::Request), 1),
+            ("read", error(Class::InUse), 1),
+            ("read", error(Class::Clock), 2),
+            ("write_idempotent", error(Class::Infrastructure), TRIES),
+            ("write_once", error(Class::Infrastructure), 1),
+            ("write_once", error(Class::Unreachable), 1),
+            ("write_once", throttled, TRIES),
+            ("until_free", error(Class::InUse), TRIES),
+        ] {
+            let class = error.class;
+            assert_eq!(tries(function, error).await, wanted, "{function} {class:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_in_the_end_is_the_answer() {
+        let calls = Cell::new(0);
+        let answer = read(Pace::faster(FAST), || async {
             calls.set(calls.get() + 1);
             if calls.get() < 3 { Err(error(Class::Infrastructure)) } else { Ok(calls.get()) }
         });
         assert_eq!(answer.await.unwrap(), 3);
-        calls.set(0);
-        let answer = patiently(fast, || async {
-            calls.set(calls.get() + 1);
-            Err::<(), _>(error(Class::InUse))
-        });
-        assert_eq!(answer.await.unwrap_err().class, Class::InUse);
-        assert_eq!(calls.get(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_write_whose_answer_was_lost_is_looked_for_before_it_is_made_again() {
+        let (sent, asked) = (Cell::new(0), Cell::new(0));
+        let write = || async {
+            sent.set(sent.get() + 1);
+            Err::<u32, _>(error(Class::Infrastructure))
+        };
+        let find = || async {
+            asked.set(asked.get() + 1);
+            Ok((asked.get() == 2).then_some(7))
+        };
+        assert_eq!(write_or_find(Pace::faster(FAST), write, find).await.unwrap(), 7);
+        assert_eq!((sent.get(), asked.get()), (2, 2));
     }
 }

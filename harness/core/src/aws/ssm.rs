@@ -27,7 +27,7 @@ pub async fn ping_status(clients: &Clients, instance_ids: &[String]) -> Result<B
             InstanceInformationStringFilter::builder().key("InstanceIds").set_values(Some(ids.to_vec())).build();
         let filter = filter.explain("DescribeInstanceInformation", "instances")?;
         let answer = clients
-            .patiently(|| async {
+            .read(|| async {
                 let _place = clients.read_place().await;
                 let request = clients.ssm.describe_instance_information().filters(filter.clone()).max_results(50);
                 request.send().await.explain("DescribeInstanceInformation", ids.join(", "))
@@ -75,6 +75,8 @@ pub struct CommandOutput {
 
 /// Runs commands on an instance and waits for their end. `document` is `AWS-RunShellScript` or `AWS-RunPowerShellScript`.
 ///
+/// A command is sent once, for it may be a reboot: an answer that was lost is an error, whether the command arrived or not.
+///
 /// # Errors
 /// When Systems Manager refuses, or the command does not end within `deadline`.
 pub async fn run(
@@ -86,7 +88,7 @@ pub async fn run(
 ) -> Result<CommandOutput, AwsError> {
     let until = Instant::now() + deadline;
     let sent = clients
-        .patiently(|| async {
+        .write_once(|| async {
             let request = clients.ssm.send_command().document_name(document).instance_ids(instance_id);
             let lines = commands.iter().map(ToString::to_string).collect();
             request.parameters("commands", lines).comment("amiproof").send().await.explain("SendCommand", instance_id)

@@ -43,15 +43,15 @@ impl std::fmt::Debug for Token {
 pub async fn sign_token(clients: &Clients, cluster: &str) -> Result<Token, AwsError> {
     let credentials = clients.credentials().await?;
     let url = sts_url(clients.region(), clients.sts_endpoint().as_deref());
-    let now = SystemTime::now();
+    // STS refuses the time of a clock that is wrong; when to sign anew is this machine's own affair.
+    let now = SystemTime::from(clients.now());
     let broken =
         |reason: String| AwsError::new(Class::Request, "sign", format!("a token for cluster {cluster}"), reason);
     let bearer =
         presign(&url, clients.region(), cluster, &credentials, now).map_err(|error| broken(error.to_string()))?;
-    let signed = Timestamp::try_from(now).map_err(|error| broken(error.to_string()))?;
     // Temporary credentials may end before the token would.
     let by_credentials = credentials.expiry().and_then(|expiry| Timestamp::try_from(expiry).ok());
-    let expires = signed + TOKEN_LIFETIME;
+    let expires = Timestamp::now() + TOKEN_LIFETIME;
     Ok(Token { bearer, expires: by_credentials.map_or(expires, |end| end.min(expires)) })
 }
 

@@ -30,7 +30,7 @@ pub enum PathError {
     #[error("no answer within {}s", .0.as_secs())]
     Silent(Duration),
     /// The API server, or the kubelet behind it, refused.
-    #[error("{0}")]
+    #[error("{}", super::explain(.0))]
     Refused(#[source] Box<kube::Error>),
     /// The connection broke in the middle.
     #[error("the connection broke: {0}")]

@@ -5,6 +5,7 @@
 
 pub mod addons;
 mod bearer;
+pub mod explain;
 pub mod fit;
 pub mod groups;
 pub mod kubelet_api;
@@ -13,6 +14,7 @@ pub mod namespace;
 pub mod nodes;
 pub mod objects;
 pub mod pages;
+mod proxy;
 pub mod pull_secret;
 mod retry;
 pub mod stay;
@@ -38,6 +40,7 @@ use tower::retry::RetryLayer;
 
 use self::bearer::Bearer;
 pub use self::bearer::{Token, TokenSource};
+pub use self::explain::{explain, explain_watch};
 pub use self::retry::is_transient;
 
 /// The field manager of everything that amiproof applies, and the value of the label `app.kubernetes.io/managed-by`.
@@ -104,7 +107,7 @@ pub enum AccessError {
         source: Box<kube::config::KubeconfigError>,
     },
     /// The client cannot be built.
-    #[error("cannot build a client for the cluster {name}: {source}")]
+    #[error("cannot build a client for the cluster {name}: {}", explain(source))]
     Client {
         /// Endpoint or context.
         name: String,
@@ -122,8 +125,10 @@ impl Access {
     /// When the endpoint is not a URL or the certificate authority not PEM.
     pub fn eks(endpoint: &str, certificate_authority: &[u8], tokens: TokenSource) -> Result<Self, AccessError> {
         let url = endpoint.to_owned();
-        let uri = endpoint.parse().map_err(|source| AccessError::Endpoint { url: url.clone(), source })?;
+        let uri: http::Uri = endpoint.parse().map_err(|source| AccessError::Endpoint { url: url.clone(), source })?;
+        let proxy_url = proxy::of_environment(&uri);
         let mut config = kube::Config::new(uri);
+        config.proxy_url = proxy_url;
         config.root_cert = Some(certificates(&url, certificate_authority)?);
         Self::build(config, url, Some(tokens))
     }
@@ -142,7 +147,15 @@ impl Access {
         let file = Kubeconfig::read_from(path).map_err(refused)?;
         let name = context.map(str::to_owned).or_else(|| file.current_context.clone()).unwrap_or_default();
         let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-        let config = kube::Config::from_custom_kubeconfig(file, &options).await.map_err(refused)?;
+        let own_proxy = proxy::of_kubeconfig(&file, &name);
+        let mut config = kube::Config::from_custom_kubeconfig(file, &options).await.map_err(refused)?;
+        config.proxy_url = match own_proxy {
+            Some(url) => {
+                let url = url.parse().map_err(kube::config::KubeconfigError::ParseProxyUrl);
+                Some(url.map_err(refused)?)
+            }
+            None => proxy::of_environment(&config.cluster_url),
+        };
         Self::build(config, name, None)
     }
 

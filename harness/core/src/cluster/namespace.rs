@@ -38,7 +38,7 @@ const SEARCH: Duration = Duration::from_secs(20);
 #[derive(Debug, thiserror::Error)]
 pub enum NamespaceError {
     /// The API server refused, or was away.
-    #[error("namespace {name}: cannot {doing}: {source}")]
+    #[error("namespace {name}: cannot {doing}: {}", super::explain::chain(&**source))]
     Api {
         /// The namespace.
         name: String,
@@ -299,7 +299,7 @@ async fn what_keeps(access: &Access, name: &str) -> String {
     let api: Api<Namespace> = Api::all(access.client());
     let conditions = match api.get(name).await {
         Ok(namespace) => namespace.status.and_then(|status| status.conditions).unwrap_or_default(),
-        Err(error) => return format!("and its state cannot be read: {error}"),
+        Err(error) => return format!("and its state cannot be read: {}", super::explain(&error)),
     };
     let says = conditions
         .iter()

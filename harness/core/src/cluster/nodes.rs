@@ -30,7 +30,7 @@ pub enum NodesError {
     },
     /// The API server refused.
     #[error(
-        "cannot list the nodes '{selector}': {source}; does the identity of this run have an access entry that may read nodes?"
+        "cannot list the nodes '{selector}': {}; does the identity of this run have an access entry that may read nodes?", super::explain::chain(&**source)
     )]
     Refused {
         /// The label selector.

@@ -6,7 +6,7 @@ use kube::discovery::Scope;
 use kube::{Api, ResourceExt as _};
 use serde_json::Value;
 
-use super::{Access, FIELD_MANAGER};
+use super::{Access, FIELD_MANAGER, explain};
 
 /// Why an object could not be applied.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +20,7 @@ pub enum ApplyError {
         reason: String,
     },
     /// The cluster does not know its kind.
-    #[error("{object}: the cluster does not serve {api_version} {kind}: {source}")]
+    #[error("{object}: the cluster does not serve {api_version} {kind}: {}", explain(source))]
     UnknownKind {
         /// `Deployment web`.
         object: String,
@@ -33,7 +33,7 @@ pub enum ApplyError {
         source: Box<kube::Error>,
     },
     /// The API server refused it.
-    #[error("{object}: {source}")]
+    #[error("{object}: {}", explain(source))]
     Refused {
         /// `Deployment web`.
         object: String,

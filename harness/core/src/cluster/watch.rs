@@ -20,7 +20,7 @@ pub enum Stopped {
         last_error: Option<String>,
     },
     /// The API server refuses to list or watch this.
-    #[error("{0}")]
+    #[error("{}", super::explain_watch(.0))]
     Refused(#[source] Box<watcher::Error>),
 }
 
@@ -93,7 +93,7 @@ where
             }
             Ok(Some(Err(error))) if may_pass(&error) => {
                 tracing::debug!(%error, "watch broke, resuming");
-                last_error = Some(error.to_string());
+                last_error = Some(super::explain_watch(&error));
             }
             Ok(Some(Err(error))) => return Err(Stopped::Refused(Box::new(error))),
         }

@@ -7,7 +7,7 @@ use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 
 use super::target::Target;
-use crate::cluster::{Access, namespace, objects};
+use crate::cluster::{Access, explain, namespace, objects};
 use crate::ledger::ResourceKind;
 
 /// How long a namespace that did not go may take to say what keeps it, after its deadline: a list per kind that the cluster has.
@@ -39,7 +39,7 @@ pub(super) async fn remove(
 
 async fn remove_object(access: &Access, api_version: &str, kind: &str, target: &Target) -> Result<(), String> {
     let namespace = target.attributes.get("namespace").map(String::as_str);
-    objects::delete(access, api_version, kind, namespace, &target.name).await.map_err(|error| error.to_string())
+    objects::delete(access, api_version, kind, namespace, &target.name).await.map_err(|error| explain(&error))
 }
 
 /// Puts the value back that was there before, or takes the key away.
@@ -50,6 +50,6 @@ async fn undo_change(access: &Access, target: &Target) -> Result<(), String> {
     match api.patch(&target.name, &PatchParams::default(), &Patch::Merge(&patch)).await {
         Ok(_) => Ok(()),
         Err(error) if objects::is_not_found(&error) => Ok(()),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(explain(&error)),
     }
 }

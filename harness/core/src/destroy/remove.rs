@@ -115,7 +115,9 @@ pub(super) async fn remove_remain(
     match asked {
         Ok(()) => Ok(Removed::Gone),
         // It is going, or what uses it is.
-        Err(error) if matches!(error.class, Class::NotFound | Class::InUse | Class::Infrastructure) => {
+        Err(error)
+            if matches!(error.class, Class::NotFound | Class::InUse | Class::Infrastructure | Class::Unreachable) =>
+        {
             Ok(Removed::Gone)
         }
         Err(error) => Err(error.to_string()),
@@ -134,7 +136,7 @@ where
         match attempt(until.saturating_duration_since(Instant::now())).await {
             Ok(()) => return Ok(()),
             Err(error)
-                if matches!(error.class, Class::InUse | Class::Infrastructure)
+                if (error.class == Class::InUse || error.is_infrastructure())
                     && (error.class == Class::InUse || tries < TRIES)
                     && Instant::now() < until =>
             {
@@ -186,7 +188,7 @@ async fn remove_node_group(clients: &Clients, cluster: &str, name: &str, deadlin
 }
 
 async fn remove_launch_template(clients: &Clients, name: &str) -> Result<bool, AwsError> {
-    let find = || clients.patiently(|| launch_template::find(clients, name));
+    let find = || clients.read(|| launch_template::find(clients, name));
     let Some(id) = find().await? else { return Ok(false) };
     launch_template::delete(clients, &id).await?;
     match find().await? {
@@ -284,7 +286,7 @@ const CNI_INSTANCE_TAG: &str = "node.k8s.amazonaws.com/instance_id";
 async fn leaked(clients: &Clients, cluster: &str) -> Result<Vec<String>, AwsError> {
     let filter = |name: String, value: &str| Filter::builder().name(name).values(value).build();
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let request = clients.ec2.describe_network_interfaces().filters(filter("status".to_owned(), "available"));
             let request = request.filters(filter(format!("tag:{CNI_CLUSTER_TAG}"), cluster));
             request.send().await.explain("DescribeNetworkInterfaces", format!("interfaces of cluster {cluster}"))

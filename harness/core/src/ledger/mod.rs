@@ -49,7 +49,7 @@ struct Book {
 pub enum Error {
     /// The file system refused.
     #[error(
-        "cannot {doing} the ledger {path}: {source}; nothing is created without it, so mend the path and start again"
+        "cannot {doing} the ledger {path}: {source}; nothing is created without it: make the path writable and start again"
     )]
     Io {
         /// `create`, `open`, `write`.
@@ -61,7 +61,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// There is a ledger already where a new one was to be made.
-    #[error("the ledger {path} exists already: choose another run id, or `amiproof resume` that run")]
+    #[error(
+        "the ledger {path} exists already: choose another run id with --run, or remove it with `amiproof destroy --run` first"
+    )]
     Exists {
         /// The file.
         path: Utf8PathBuf,

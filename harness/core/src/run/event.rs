@@ -126,7 +126,7 @@ impl Broken {
     }
 
     /// From any error, with its whole chain of causes.
-    pub fn from_error(error: &dyn std::error::Error) -> Self {
+    pub fn from_error(error: &(dyn std::error::Error + 'static)) -> Self {
         Self::Because { message: chain(error), evidence: Vec::new() }
     }
 
@@ -140,18 +140,8 @@ impl Broken {
 }
 
 /// An error with its causes, each once: `a: b: c`.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    crate::cluster::explain::chain(error)
 }
 
 /// The subject of a variant.

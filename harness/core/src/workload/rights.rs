@@ -105,7 +105,7 @@ impl Grant<'_> {
         let name = names::workload_role(&self.context.run, variant, self.workload, self.account);
         let resource = Resource::new(ResourceKind::Role, &name).in_cluster(self.cluster()).for_variant(variant);
         let role = ledger.create_resource(resource, || async {
-            self.clients.patiently(|| roles::make(self.clients, &name, trust, &[], &tags)).await.map_err(refused)
+            self.clients.write_idempotent(|| roles::make(self.clients, &name, trust, &[], &tags)).await.map_err(refused)
         });
         let role = role.await?;
         let arn = role.id.clone();
@@ -136,7 +136,7 @@ async fn associate(grant: &Grant<'_>, rights: &mut Rights) -> Result<(), CheckEr
     let resource = resource.in_cluster(grant.cluster()).for_variant(variant);
     let association = context.ledger.create_resource(resource, || async {
         let associate = || pod_identity::associate(clients, grant.cluster(), namespace, account, &arn, &tags);
-        clients.patiently(associate).await.map_err(refused)
+        clients.write_idempotent(associate).await.map_err(refused)
     });
     rights.made.push(association.await?);
     Ok(())

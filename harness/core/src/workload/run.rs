@@ -325,7 +325,9 @@ impl Run {
                     change.onto(&mut view.observed);
                     view.api_error = None;
                 }
-                Err(Lost::Watch(error)) if watch::may_pass(&error) => view.api_error = Some(error.to_string()),
+                Err(Lost::Watch(error)) if watch::may_pass(&error) => {
+                    view.api_error = Some(crate::cluster::explain_watch(&error))
+                }
                 Err(Lost::Watch(error)) => {
                     return Err(CheckError::api(format!("watching namespace {}", self.namespace), error));
                 }

@@ -45,7 +45,9 @@ impl Unseen {
             kube::Error::Api(status) if matches!(status.code, 401 | 403) => {
                 Self::Denied(format!("the Kubernetes permission to {what}"))
             }
-            error => Self::Broken(format!("the API server's answer to {what}: {error}")),
+            error => {
+                Self::Broken(format!("the API server's answer to {what}: {}", amiproof_core::cluster::explain(error)))
+            }
         }
     }
 }

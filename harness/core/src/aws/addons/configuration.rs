@@ -33,7 +33,7 @@ pub(super) struct Identity {
 /// When EKS does not answer.
 pub(super) async fn describe(clients: &Clients, addon: &str, version: &str) -> Result<Configuration, AwsError> {
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let request = clients.eks.describe_addon_configuration().addon_name(addon).addon_version(version);
             request.send().await.explain("DescribeAddonConfiguration", format!("add-on {addon} {version}"))
         })

@@ -117,7 +117,7 @@ pub async fn install(clients: &Clients, ledger: &Ledger, wanted: &Installation<'
     ledger
         .create_resource(resource, || async {
             let create = || create_once(clients, wanted, &version, values.as_ref(), &identities);
-            clients.patiently(create).await.map_err(Error::from)
+            clients.write_idempotent(create).await.map_err(Error::from)
         })
         .await?;
     Ok(())
@@ -163,7 +163,7 @@ async fn create_once(
 /// When EKS does not answer.
 pub async fn describe(clients: &Clients, cluster: &str, addon: &str) -> Result<Option<Addon>, AwsError> {
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let _place = clients.read_place().await;
             let request = clients.eks.describe_addon().cluster_name(cluster).addon_name(addon);
             request.send().await.explain("DescribeAddon", format!("add-on {addon}"))

@@ -37,7 +37,7 @@ pub(super) async fn associations(
         let made = ledger
             .create_resource(resource, || async {
                 clients
-                    .patiently(|| roles::make(clients, &name, &trust, &identity.policies, tags))
+                    .write_idempotent(|| roles::make(clients, &name, &trust, &identity.policies, tags))
                     .await
                     .map_err(Error::from)
             })

@@ -50,7 +50,7 @@ async fn fitting(clients: &Clients, kubernetes: &str, addon: &str) -> Result<Vec
     let mut token: Option<String> = None;
     loop {
         let page = clients
-            .patiently(|| async {
+            .read(|| async {
                 let request = clients.eks.describe_addon_versions().addon_name(addon).kubernetes_version(kubernetes);
                 let request = request.set_next_token(token.clone());
                 request.send().await.explain("DescribeAddonVersions", format!("add-on {addon}"))

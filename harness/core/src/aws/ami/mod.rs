@@ -134,7 +134,7 @@ pub async fn standing(clients: &Clients, id: &AmiId) -> Result<Standing, Error> 
 /// Reads an image.
 async fn describe(clients: &Clients, id: &AmiId) -> Result<Image, Error> {
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let _place = clients.read_place().await;
             clients.ec2.describe_images().image_ids(id.as_str()).send().await.explain("DescribeImages", id)
         })
@@ -160,7 +160,7 @@ async fn from_parameter(
     name: &str,
 ) -> Result<Image, Error> {
     let answer = clients
-        .patiently(|| async { clients.ssm.get_parameter().name(name).send().await.explain("GetParameter", name) })
+        .read(|| async { clients.ssm.get_parameter().name(name).send().await.explain("GetParameter", name) })
         .await;
     let answer = match answer {
         Ok(answer) => answer,
@@ -183,7 +183,7 @@ async fn newest(clients: &Clients, architecture: Architecture, owner: &str, name
     let mut token: Option<String> = None;
     loop {
         let page = clients
-            .patiently(|| async {
+            .read(|| async {
                 let request = clients.ec2.describe_images().owners(owner).set_filters(Some(filters.clone()));
                 request
                     .set_next_token(token.clone())

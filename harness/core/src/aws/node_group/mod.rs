@@ -156,7 +156,7 @@ async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, name: &str,
     let created = ledger
         .create_resource(resource, || async {
             let _place = clients.node_group_place().await;
-            clients.patiently(|| create_once(clients, plan, name, attempt)).await.map_err(Error::from)
+            clients.write_idempotent(|| create_once(clients, plan, name, attempt)).await.map_err(Error::from)
         })
         .await?;
     Ok(created.key)
@@ -205,7 +205,7 @@ async fn create_once(clients: &Clients, plan: &Plan<'_>, name: &str, attempt: u3
 /// When EKS does not answer.
 pub async fn describe(clients: &Clients, cluster: &str, name: &str) -> Result<Option<Nodegroup>, AwsError> {
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let _place = clients.read_place().await;
             let request = clients.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name);
             request.send().await.explain("DescribeNodegroup", format!("node group {name}"))

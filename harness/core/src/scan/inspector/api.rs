@@ -81,6 +81,12 @@ pub(super) async fn rivals(
     Ok(all.iter().filter(matches).map(|rival| rival.scan_name().unwrap_or("one without a name").to_owned()).collect())
 }
 
+/// The ARN of the configuration of exactly this name, which only its run gives: what a create call made whose answer was lost.
+pub(super) async fn configuration_named(clients: &Clients, name: &str) -> Result<Option<String>, AwsError> {
+    let found = configurations(clients, name, CisStringComparison::Equals).await?;
+    Ok(found.into_iter().map(|configuration| configuration.scan_configuration_arn).next())
+}
+
 /// The configurations with a name, or whose names begin with it.
 pub(crate) async fn configurations(
     clients: &Clients,
@@ -102,7 +108,7 @@ async fn list_configurations(
     let mut pages = Pages::default();
     loop {
         let page = clients
-            .patiently(|| async {
+            .read(|| async {
                 let request = clients.inspector.list_cis_scan_configurations();
                 let request = request.set_filter_criteria(criteria.clone()).set_next_token(pages.token());
                 request.max_results(100).send().await.explain(OPERATION, "this account")
@@ -169,7 +175,7 @@ pub(super) async fn find_scan(clients: &Clients, configuration: &str) -> Result<
     let mut pages = Pages::default();
     loop {
         let page = clients
-            .patiently(|| async {
+            .read(|| async {
                 let request = clients.inspector.list_cis_scans().filter_criteria(criteria.clone()).max_results(50);
                 request.set_next_token(pages.token()).send().await.explain(OPERATION, configuration)
             })
@@ -195,7 +201,7 @@ pub(super) async fn targets(clients: &Clients, scan_arn: &str) -> Result<BTreeMa
     let mut pages = Pages::default();
     loop {
         let page = clients
-            .patiently(|| async {
+            .read(|| async {
                 let request = clients.inspector.list_cis_scan_results_aggregated_by_target_resource();
                 let request = request.scan_arn(scan_arn).set_next_token(pages.token()).max_results(100);
                 request.send().await.explain(OPERATION, scan_arn)
@@ -228,7 +234,7 @@ pub(super) async fn details(
     let mut pages = Pages::default();
     loop {
         let page = clients
-            .patiently(|| async {
+            .read(|| async {
                 let _place = clients.read_place().await;
                 let request = clients.inspector.get_cis_scan_result_details().scan_arn(scan_arn).account_id(account);
                 let request = request.target_resource_id(instance_id).set_next_token(pages.token());

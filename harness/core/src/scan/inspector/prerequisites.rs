@@ -96,7 +96,7 @@ fn permitted<T>(answer: Result<T, AwsError>, unknown: &mut Vec<String>) -> Resul
 /// Why Inspector does not scan EC2 instances in this account and region; `None` where it does.
 async fn why_not_enabled(clients: &Clients) -> Result<Option<String>, AwsError> {
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             clients.inspector.batch_get_account_status().send().await.explain("BatchGetAccountStatus", "this account")
         })
         .await?;
@@ -121,7 +121,7 @@ async fn why_role_may_not(clients: &Clients, nodes: &[NodeScan]) -> Result<Vec<S
     }
     for profile in profiles {
         let answer = clients
-            .patiently(|| async {
+            .read(|| async {
                 let request = clients.iam.get_instance_profile().instance_profile_name(&profile);
                 request.send().await.explain("GetInstanceProfile", &profile)
             })
@@ -149,7 +149,7 @@ fn role_reason(role: &str, denied: &[String]) -> Option<String> {
 async fn instance_profiles(clients: &Clients, nodes: &[NodeScan]) -> Result<(BTreeSet<String>, Vec<String>), AwsError> {
     let ids: Vec<String> = nodes.iter().map(|node| node.instance_id.clone()).collect();
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let _place = clients.read_place().await;
             let request = clients.ec2.describe_instances().set_instance_ids(Some(ids.clone()));
             request.send().await.explain("DescribeInstances", "the nodes")
@@ -169,7 +169,7 @@ async fn instance_profiles(clients: &Clients, nodes: &[NodeScan]) -> Result<(BTr
 /// Those of [`ACTIONS`] that a role may not call. Where the caller may not simulate, the managed policy itself is looked for.
 async fn denied_actions(clients: &Clients, arn: &str, role: &str) -> Result<Vec<String>, AwsError> {
     let simulated = clients
-        .patiently(|| async {
+        .read(|| async {
             let request = clients.iam.simulate_principal_policy().policy_source_arn(arn);
             let request = request.set_action_names(Some(ACTIONS.map(str::to_owned).to_vec()));
             request.send().await.explain("SimulatePrincipalPolicy", role)
@@ -196,7 +196,7 @@ async fn denied_actions(clients: &Clients, arn: &str, role: &str) -> Result<Vec<
 
 async fn has_managed_policy(clients: &Clients, role: &str) -> Result<bool, AwsError> {
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let request = clients.iam.list_attached_role_policies().role_name(role).max_items(100);
             request.send().await.explain("ListAttachedRolePolicies", role)
         })
@@ -270,7 +270,7 @@ pub async fn coverage(clients: &Clients, ids: &[String]) -> Result<BTreeMap<Stri
         let mut pages = Pages::default();
         loop {
             let page = clients
-                .patiently(|| async {
+                .read(|| async {
                     let request = clients.inspector.list_coverage().filter_criteria(criteria.clone());
                     let request = request.set_next_token(pages.token()).max_results(200);
                     request.send().await.explain(OPERATION, some.join(", "))

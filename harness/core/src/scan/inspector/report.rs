@@ -66,7 +66,7 @@ async fn ask(
     format: CisReportFormat,
 ) -> Result<(Option<CisReportStatus>, Option<String>), AwsError> {
     let answer = clients
-        .patiently(|| async {
+        .read(|| async {
             let request = clients.inspector.get_cis_scan_report().scan_arn(scan_arn).report_format(format.clone());
             request.send().await.explain("GetCisScanReport", scan_arn)
         })

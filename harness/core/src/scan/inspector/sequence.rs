@@ -53,7 +53,8 @@ pub(super) async fn run(request: &Request<'_>, clients: &Clients) -> Result<Ende
         .ledger
         .create_resource(resource, || async {
             let create = || api::create_configuration(clients, &name, request.level(), &value, &tags);
-            clients.patiently(create).await.map_err(Error::from)
+            let find = || api::configuration_named(clients, &name);
+            clients.write_or_find(create, find).await.map_err(Error::from)
         })
         .await?;
     let ended = watch_and_read(request, clients, &created.id, &nodes, &missing.nodes, deadline).await;

@@ -40,7 +40,7 @@ pub async fn vulnerabilities(clients: &Clients, ids: &[String]) -> Result<BTreeM
         let mut pages = Pages::default();
         loop {
             let page = clients
-                .patiently(|| async {
+                .read(|| async {
                     let request = clients.inspector.list_findings().filter_criteria(criteria.clone());
                     let request = request.set_next_token(pages.token()).max_results(100);
                     request.send().await.explain(OPERATION, some.join(", "))

@@ -43,8 +43,9 @@ async fn asked(context: &Context, node: &NodeRecord) -> Result<Value, String> {
     let request = http::Request::get(path).body(Vec::new()).map_err(|error| error.to_string())?;
     let client = context.cluster.client();
     let answer = tokio::time::timeout(ANSWER, client.request::<Value>(request)).await;
-    let mut answer =
-        answer.map_err(|_| format!("no answer within {}s", ANSWER.as_secs()))?.map_err(|error| error.to_string())?;
+    let mut answer = answer
+        .map_err(|_| format!("no answer within {}s", ANSWER.as_secs()))?
+        .map_err(|error| crate::cluster::explain(&error))?;
     match answer.get_mut("kubeletconfig").map(Value::take) {
         Some(configuration @ Value::Object(_)) => Ok(configuration),
         _ => Err("its answer holds no kubeletconfig".to_owned()),
