@@ -203,13 +203,13 @@ pub(crate) fn urgency(disposition: &Disposition) -> u8 {
     match disposition {
         Disposition::Failed => 0,
         Disposition::Error => 1,
-        Disposition::NotEvaluated => 2,
+        Disposition::NotEvaluated | Disposition::Blocked { .. } => 2,
         Disposition::Flaky => 3,
         Disposition::Waived { .. } => 4,
         Disposition::Known => 5,
-        Disposition::Tolerated => 6,
+        Disposition::Tolerated | Disposition::Allowed => 6,
         Disposition::Manual => 7,
-        Disposition::NotApplicable => 8,
+        Disposition::NotApplicable | Disposition::Informational => 8,
         Disposition::Passed => 9,
     }
 }

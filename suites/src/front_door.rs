@@ -28,10 +28,7 @@ pub fn answer(check: &Check, results: &[CheckResult]) -> Answer {
     if !failed.is_empty() {
         return Answer::Failed(failed.join("\n"));
     }
-    let evaluated = |result: &&&CheckResult| {
-        !matches!(result.disposition, Disposition::NotApplicable | Disposition::NotEvaluated | Disposition::Manual)
-    };
-    if own.iter().any(|result| evaluated(&result)) {
+    if own.iter().any(|result| has_verdict(result)) {
         return Answer::Passed;
     }
     Answer::Skipped(own.first().map_or_else(|| "the run has no result of it".to_owned(), |result| line(result)))
@@ -41,14 +38,19 @@ pub fn answer(check: &Check, results: &[CheckResult]) -> Answer {
 pub fn is_evaluated(check: &Check, results: &[CheckResult]) -> bool {
     let mut own = results.iter().filter(|result| belongs(check, result));
     let undecided = |result: &CheckResult| matches!(result.disposition, Disposition::Error);
-    let decided = |result: &CheckResult| {
-        !undecided(result)
-            && !matches!(
-                result.disposition,
-                Disposition::NotApplicable | Disposition::NotEvaluated | Disposition::Manual
-            )
-    };
+    let decided = |result: &CheckResult| !undecided(result) && has_verdict(result);
     own.clone().any(decided) && !own.any(undecided)
+}
+
+fn has_verdict(result: &CheckResult) -> bool {
+    !matches!(
+        result.disposition,
+        Disposition::NotApplicable
+            | Disposition::NotEvaluated
+            | Disposition::Allowed
+            | Disposition::Blocked { .. }
+            | Disposition::Manual
+    )
 }
 
 fn belongs(check: &Check, result: &CheckResult) -> bool {

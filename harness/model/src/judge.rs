@@ -4,17 +4,20 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::name::CheckId;
+use crate::report::Subject;
 use crate::verdict::Outcome;
 use crate::waiver::{Circumstances, Waiver, waiving};
 
-/// What a result means for the run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What a result means for the run. Ordered: the greater it is, the less it lets a run pass, so that replacing a disposition by a
+/// greater one never makes the [`Conclusion`](crate::conclusion::Conclusion) better.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Disposition {
     /// Fine.
     Passed,
-    /// Not fine, and nobody said that it may be.
-    Failed,
+    /// Passed, but not at the first attempt.
+    Flaky,
     /// Not fine, but somebody signed for it and the date has not passed.
     Waived {
         /// Who answers for it.
@@ -28,16 +31,27 @@ pub enum Disposition {
     Known,
     /// Not fine, but within what a threshold of the matrix file allows: the threshold's own row decides.
     Tolerated,
+    /// Shown and not judged: a benchmark of the operating system on an image that nobody hardened to it.
+    Informational,
     /// See [`Outcome::NotApplicable`].
     NotApplicable,
-    /// See [`Outcome::NotEvaluated`].
-    NotEvaluated,
     /// See [`Outcome::Manual`].
     Manual,
+    /// Not evaluated, within what a `coverage` of the matrix file allows to be missing.
+    Allowed,
+    /// Not fine, and nobody said that it may be.
+    Failed,
+    /// Not evaluated, because something else failed that says why: no node joined, or the other end of every connection is broken.
+    Blocked {
+        /// The check that failed.
+        check: CheckId,
+        /// What it failed on.
+        subject: Subject,
+    },
+    /// See [`Outcome::NotEvaluated`]. Nothing allows it.
+    NotEvaluated,
     /// See [`Outcome::Error`].
     Error,
-    /// Passed, but not at the first attempt.
-    Flaky,
 }
 
 impl Disposition {
@@ -49,11 +63,26 @@ impl Disposition {
             Self::Waived { .. } => "waived",
             Self::Known => "known",
             Self::Tolerated => "tolerated",
+            Self::Informational => "informational",
             Self::NotApplicable => "not applicable",
             Self::NotEvaluated => "not evaluated",
+            Self::Allowed => "allowed",
+            Self::Blocked { .. } => "blocked",
             Self::Manual => "manual",
             Self::Error => "error",
             Self::Flaky => "flaky",
+        }
+    }
+
+    /// What an outcome means before waivers, thresholds and the rest of the run are looked at.
+    pub fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Pass => Self::Passed,
+            Outcome::Fail { .. } => Self::Failed,
+            Outcome::NotApplicable { .. } => Self::NotApplicable,
+            Outcome::NotEvaluated { .. } => Self::NotEvaluated,
+            Outcome::Manual { .. } => Self::Manual,
+            Outcome::Error { .. } => Self::Error,
         }
     }
 }

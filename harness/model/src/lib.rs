@@ -4,10 +4,11 @@
 //! [`workload_file`] and [`waiver_file`] (how both are written), [`yaml`] and [`problem`] (how files are read, and what is wrong
 //! with them), [`schema`] (their forms for editors), [`verdict`] (what a check decides), [`charge`] (whom a failed traffic check
 //! blames), [`waiver`] with [`waiver_audit`] and [`judge`] (what that means for the run), [`facts`] (which settings of a node
-//! explain a failure), [`report`] (the one truth on disk) and [`exit`] (what the process answers).
+//! explain a failure), [`report`] (the one truth on disk), [`conclusion`] (what a run comes to) and [`exit`] (what the process answers).
 
 pub mod capability;
 pub mod charge;
+pub mod conclusion;
 mod consequence;
 pub mod duration;
 pub mod exit;

@@ -361,6 +361,39 @@ pub struct CheckResult {
     pub evidence: Vec<Evidence>,
 }
 
+impl CheckResult {
+    /// A result that is about no control and has nothing beside its outcome; what more is known is put over it:
+    /// `CheckResult { title, started, ..CheckResult::new(check, subject, outcome) }`. The title is that of no check until it is given,
+    /// the time the beginning of the epoch, and the disposition that of the outcome alone ([`Disposition::of`]).
+    pub fn new(check: CheckId, subject: Subject, outcome: Outcome) -> Self {
+        Self {
+            check,
+            title: String::new(),
+            subject,
+            control: None,
+            level: None,
+            severity: None,
+            scanner: None,
+            disposition: Disposition::of(&outcome),
+            outcome,
+            origin: None,
+            disagreement: None,
+            started: Timestamp::UNIX_EPOCH,
+            seconds: 0.0,
+            earlier_attempts: Vec::new(),
+            placements: Vec::new(),
+            traffic: Vec::new(),
+            exercises: Vec::new(),
+            evidence: Vec::new(),
+        }
+    }
+
+    /// Whether it is a row of amiproof's own gates over scans ([`crate::threshold`]), which is about no node.
+    pub fn is_gate(&self) -> bool {
+        self.check.suite() == crate::threshold::SUITE
+    }
+}
+
 /// What a run made and what became of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -35,9 +35,10 @@ impl State {
             Disposition::Passed => Self::Passed,
             Disposition::Flaky => Self::Flaky,
             Disposition::Failed | Disposition::Known | Disposition::Tolerated => Self::Failing,
-            Disposition::Waived { .. } => Self::Waived,
+            // What is only shown is nobody's failure, and no more a regression than a failure that is signed for.
+            Disposition::Waived { .. } | Disposition::Informational => Self::Waived,
             Disposition::NotApplicable => Self::NotApplicable,
-            Disposition::NotEvaluated => Self::NotEvaluated,
+            Disposition::NotEvaluated | Disposition::Allowed | Disposition::Blocked { .. } => Self::NotEvaluated,
             Disposition::Manual => Self::Manual,
             Disposition::Error => Self::Error,
         }

@@ -225,6 +225,9 @@ pub(crate) fn kind(disposition: &Disposition) -> Kind {
         | Disposition::Tolerated
         | Disposition::NotApplicable
         | Disposition::NotEvaluated
+        | Disposition::Informational
+        | Disposition::Allowed
+        | Disposition::Blocked { .. }
         | Disposition::Manual => Kind::Skipped,
     }
 }

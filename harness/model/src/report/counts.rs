@@ -26,6 +26,15 @@ pub struct Counts {
     pub not_applicable: usize,
     /// Not evaluated.
     pub not_evaluated: usize,
+    /// Shown and not judged.
+    #[serde(default)]
+    pub informational: usize,
+    /// Not evaluated, within what a threshold allows.
+    #[serde(default)]
+    pub allowed: usize,
+    /// Not evaluated, because something else failed.
+    #[serde(default)]
+    pub blocked: usize,
     /// For a human to look at.
     #[serde(default)]
     pub manual: usize,
@@ -44,6 +53,9 @@ impl Counts {
             + self.tolerated
             + self.not_applicable
             + self.not_evaluated
+            + self.informational
+            + self.allowed
+            + self.blocked
             + self.manual
             + self.error
     }
@@ -57,6 +69,9 @@ impl Counts {
             Disposition::Known => self.known += 1,
             Disposition::Flaky => self.flaky += 1,
             Disposition::Tolerated => self.tolerated += 1,
+            Disposition::Informational => self.informational += 1,
+            Disposition::Allowed => self.allowed += 1,
+            Disposition::Blocked { .. } => self.blocked += 1,
             Disposition::Manual => self.manual += 1,
             Disposition::NotApplicable => self.not_applicable += 1,
             Disposition::NotEvaluated => self.not_evaluated += 1,

@@ -1,0 +1,148 @@
+//! The words of a conclusion.
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+
+use super::{Conclusion, Scope, Tally};
+use crate::judge::Disposition;
+use crate::report::{CheckResult, Report, Subject};
+use crate::threshold;
+use crate::verdict::Outcome;
+
+/// Why, worst first: what is not said by the conclusion itself comes behind it.
+pub(super) fn of(report: &Report, scope: Scope<'_>, tally: &Tally<'_>) -> String {
+    let mut parts = Vec::new();
+    if tally.leftovers > 0 {
+        parts.push(format!("{} left behind", count(tally.leftovers, "resource")));
+    }
+    if tally.interrupted {
+        parts.push("interrupted before everything was asked".to_owned());
+    }
+    parts.extend(broken(tally, scope));
+    parts.extend(open(tally));
+    if tally.regressions > 0 {
+        parts.push(format!("{} against the baseline", count(tally.regressions, "regression")));
+    }
+    if !tally.failed.is_empty() {
+        parts.push(format!("{} failed ({})", tally.failed.len(), by_suite(&tally.failed)));
+    }
+    let counts = &tally.counts;
+    if counts.blocked > 0 {
+        parts.push(format!("{} blocked by a failure{}", counts.blocked, blockers(report, scope)));
+    }
+    if !parts.is_empty() {
+        return parts.join("; ");
+    }
+    match tally.conclusion() {
+        Conclusion::NothingSelected if counts.total() == 0 => "nothing was asked".to_owned(),
+        Conclusion::NothingSelected => "nothing that was asked applies".to_owned(),
+        Conclusion::NothingEvaluated => "nothing was evaluated".to_owned(),
+        Conclusion::PassedInPart => format!("{} not evaluated, which a threshold allows", counts.allowed),
+        _ => passed(counts),
+    }
+}
+
+fn passed(counts: &crate::report::Counts) -> String {
+    let words = [
+        (counts.passed, "passed"),
+        (counts.flaky, "flaky"),
+        (counts.waived, "waived"),
+        (counts.known, "known"),
+        (counts.tolerated, "tolerated"),
+        (counts.informational, "informational"),
+    ];
+    let told = words.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}"));
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// `node group of al2023-l1 broke`, or how many phases of how many variants.
+fn broken(tally: &Tally<'_>, scope: Scope<'_>) -> Option<String> {
+    let words: BTreeSet<&str> = tally.broken.iter().map(|(_, phase)| phase.phase.word()).collect();
+    let words = words.into_iter().collect::<Vec<_>>().join(", ");
+    let variants: BTreeSet<&str> = tally.broken.iter().filter_map(|(name, _)| Some((*name)?.as_str())).collect();
+    match (variants.len(), scope) {
+        _ if tally.broken.is_empty() => None,
+        (0, _) | (_, Scope::Of(_)) => Some(format!("{words} broke")),
+        (1..=3, Scope::Run) => {
+            let names = variants.into_iter().collect::<Vec<_>>().join(", ");
+            Some(format!("{words} broke ({names})"))
+        }
+        (many, Scope::Run) => Some(format!("{words} broke ({many} variants)")),
+    }
+}
+
+/// `2 errors; 50 not evaluated (workload 48, gate 2)`.
+fn open(tally: &Tally<'_>) -> Option<String> {
+    let (errors, silent): (Vec<&CheckResult>, Vec<&CheckResult>) =
+        tally.open.iter().partition(|row| matches!(row.disposition, Disposition::Error));
+    let mut parts = Vec::new();
+    if !errors.is_empty() {
+        parts.push(format!("{} ({})", count(errors.len(), "error"), by_suite(&errors)));
+    }
+    if !silent.is_empty() {
+        parts.push(format!("{} not evaluated ({})", silent.len(), by_suite(&silent)));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// ` of node/joined`, where all of them are blocked by the same check.
+fn blockers(report: &Report, scope: Scope<'_>) -> String {
+    let rows = report.results.iter().filter(|row| scope.has(&row.subject));
+    let checks: BTreeSet<&str> = rows
+        .filter_map(|row| match &row.disposition {
+            Disposition::Blocked { check, .. } => Some(check.as_str()),
+            _ => None,
+        })
+        .collect();
+    match checks.first() {
+        Some(check) if checks.len() == 1 => format!(" of {check}"),
+        _ => String::new(),
+    }
+}
+
+/// What is to be known beside the verdict: what an operating system's benchmark finds on images that nobody hardened to it.
+pub(super) fn notes(report: &Report, scope: Scope<'_>) -> Vec<String> {
+    let mut subjects: IndexMap<&Subject, (usize, usize)> = IndexMap::new();
+    let suites: BTreeSet<(&Subject, &str)> = report
+        .results
+        .iter()
+        .filter(|row| matches!(row.disposition, Disposition::Informational) && scope.has(&row.subject))
+        .map(|row| (&row.subject, row.check.suite()))
+        .filter(|(_, suite)| *suite != threshold::SUITE)
+        .collect();
+    for row in report.results.iter().filter(|row| suites.contains(&(&row.subject, row.check.suite()))) {
+        let (missed, whole) = subjects.entry(&row.subject).or_default();
+        match (&row.outcome, &row.disposition) {
+            (Outcome::Fail { .. }, Disposition::Informational) => {
+                *missed += 1;
+                *whole += 1;
+            }
+            (Outcome::Pass | Outcome::Fail { .. }, _) => *whole += 1,
+            _ => {}
+        }
+    }
+    let told = subjects.into_iter().filter(|(_, (missed, _))| *missed > 0);
+    told.map(|(subject, (missed, whole))| {
+        let said = format!("{missed} of {whole} controls not met, as expected of a stock image");
+        match scope {
+            Scope::Run => format!("{}: {said}", subject.as_str()),
+            Scope::Of(_) => said,
+        }
+    })
+    .collect()
+}
+
+/// `workload 15, addon 1`: the suites of some rows, the one with the most first.
+fn by_suite(rows: &[&CheckResult]) -> String {
+    let mut suites: IndexMap<&str, usize> = IndexMap::new();
+    for row in rows {
+        *suites.entry(row.check.suite()).or_default() += 1;
+    }
+    suites.sort_by(|_, left, _, right| right.cmp(left));
+    suites.iter().map(|(suite, number)| format!("{suite} {number}")).collect::<Vec<_>>().join(", ")
+}
+
+fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
