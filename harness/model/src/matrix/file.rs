@@ -281,10 +281,10 @@ pub(crate) struct AmiSection {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct FilterSection {
     /// The image's name; `*` and `?` stand for any text and any character.
-    #[schemars(required, example = &"CIS Amazon Linux 2023 Benchmark - Level 1*")]
+    #[schemars(required, example = &"al2023-cis-l1-eks-*")]
     pub(crate) name: Option<String>,
     /// Who owns the image: an account id in quotes, self, amazon or aws-marketplace.
-    #[schemars(required, example = &"aws-marketplace")]
+    #[schemars(required, example = &"self")]
     pub(crate) owner: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! The matrix file (`amiproof.yaml`) in three layers: raw text, names that cannot be wrong, and [`Matrix`], which is resolved:
 //! every default filled in, every reference checked.
 
+mod base_image;
 mod cluster;
 mod cross;
 pub(crate) mod file;
@@ -20,6 +21,7 @@ use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::base_image::{HOW_TO_BUILD, is_no_node};
 pub use self::resolve::{Resolved, resolve};
 pub use self::scans::{KubeBench, OpenScap, Runs, RunsBy, ScanSettings, ScannedNodes};
 pub use self::sources::{Files, ReadFile};
