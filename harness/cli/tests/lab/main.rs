@@ -21,3 +21,4 @@ mod scans;
 mod scenarios;
 mod schemas;
 mod strangers;
+mod windows;

@@ -8,6 +8,7 @@ use amiproof_model::report::ClusterRecord;
 use futures::FutureExt as _;
 
 use super::Session;
+use super::admittance::{self, Refusals, Roles, installs_cni, makes_windows};
 use super::event::{Broken, EventKind};
 use crate::aws::Clients;
 use crate::aws::ami::Ami;
@@ -32,6 +33,8 @@ pub(crate) struct Eks {
     pub(crate) endpoint: ClusterEndpoint,
     /// Where nodes live and who they are.
     ground: Ground,
+    /// Whom the cluster would not let in.
+    refusals: Refusals,
     /// Tags of everything that the run makes.
     tags: Tags,
 }
@@ -57,16 +60,11 @@ pub(crate) async fn network(session: &Session, tags: &Tags) -> Result<Option<Net
     match there {
         Some(network) => Ok(Some(network)),
         None if is_wanted => {
-            let made = aws::network::create(clients, &tools.ledger, &name, tags, NETWORK_DEADLINE).await;
+            let made = aws::network::create(clients, &tools.ledger, &name, spec, tags, NETWORK_DEADLINE).await;
             made.map(Some).map_err(|error| Broken::from_error(&error))
         }
         None => Ok(None),
     }
-}
-
-fn makes_windows(session: &Session) -> bool {
-    let variants = &session.plan.matrix.variants;
-    variants.iter().any(|variant| variant.made().is_some() && !variant.family.is_linux())
 }
 
 /// The cluster and a connection to its API server.
@@ -93,10 +91,17 @@ pub(crate) async fn cluster(session: &Session, stack: Option<&Network>, tags: &T
         account: identity.account,
         kubernetes_version: endpoint.version.parse().ok().or_else(|| spec.kubernetes_version.clone()),
         lab: plan.lab,
+        made: spec.create,
     };
     session.events.send(&amiproof_model::report::Subject::Cluster, EventKind::Cluster(record));
     let ground = Ground::new(spec, stack, &endpoint);
-    Ok((Eks { clients: clients.clone(), endpoint, ground, tags: tags.clone() }, access))
+    let roles = Roles { linux: ground.node_role_arn.as_deref(), windows: ground.windows_node_role_arn.as_deref() };
+    let refusals = if plan.steps.provision {
+        admittance::prepare(session, clients, &access, &endpoint, roles, tags).await?
+    } else {
+        Refusals::default()
+    };
+    Ok((Eks { clients: clients.clone(), endpoint, ground, refusals, tags: tags.clone() }, access))
 }
 
 /// A connection to a cluster's API server, with tokens signed in this process.
@@ -145,7 +150,7 @@ impl Eks {
     pub(crate) async fn install(&self, session: &Session, access: &Access) -> Result<(), Broken> {
         let tools = &session.tools;
         let spec = &session.plan.matrix.cluster;
-        if makes_windows(session) {
+        if makes_windows(session) && !installs_cni(spec) && self.refusals.of(Family::Windows).is_none() {
             cluster::windows::enable_ipam(access, &tools.ledger).await.map_err(|error| Broken::from_error(&error))?;
         }
         if !spec.create {
@@ -159,6 +164,8 @@ impl Eks {
                 addon,
                 with_identities: spec.addons.iter().any(|other| other.name == "eks-pod-identity-agent"),
                 controllers_on: has_stock.then_some(cluster::CONTROLLERS_LABEL),
+                boundary: spec.governance.permissions_boundary.as_deref(),
+                with_windows: makes_windows(session),
                 tags: &self.tags,
             };
             let made = aws::addons::install(&self.clients, &tools.ledger, &wanted).await;
@@ -193,7 +200,7 @@ impl Eks {
         let labels = aws::node_group::node_labels(&plan.run, variant, &group);
         let user_data = user_data::generate(&self.endpoint.facts(), variant, made.user_data.as_ref(), &labels)
             .map_err(|error| Broken::from_error(&error))?;
-        let tags = self.tags.for_variant(&variant.name);
+        let tags = self.tags.for_variant(&variant.name).with(&made.tags);
         let wanted = aws::launch_template::Plan { variant, made, ami, user_data: &user_data };
         aws::launch_template::create(&self.clients, &tools.ledger, &wanted, &tags)
             .await
@@ -208,6 +215,9 @@ impl Eks {
         made: &MadeNodes,
         launch_template: &LaunchTemplate,
     ) -> Result<NodeGroup, Broken> {
+        if let Some(why) = self.refusals.of(variant.family) {
+            return Err(Broken::because(why.to_owned()));
+        }
         let windows = variant.family == Family::Windows;
         let role = if windows { &self.ground.windows_node_role_arn } else { &self.ground.node_role_arn };
         let key = if windows { "windowsNodeRoleArn" } else { "nodeRoleArn" };
@@ -225,7 +235,7 @@ impl Eks {
             role_arn,
             subnet_ids: &self.ground.subnet_ids,
             launch_template,
-            tags: &self.tags.for_variant(&variant.name),
+            tags: &self.tags.for_variant(&variant.name).with(&made.tags),
         };
         let provisioned = aws::node_group::provision(&self.clients, &session.tools.ledger, &plan).await;
         provisioned.map_err(|error| match error {
