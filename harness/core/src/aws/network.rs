@@ -99,7 +99,10 @@ pub async fn create(
         let resource = Resource::new(ResourceKind::Stack, name).in_region(clients.region());
         ledger
             .create_resource(resource, || async {
-                clients.write_idempotent(|| create_once(clients, name, &template, &zones, tags)).await.map_err(Error::from)
+                clients
+                    .write_idempotent(|| create_once(clients, name, &template, &zones, tags))
+                    .await
+                    .map_err(Error::from)
             })
             .await?;
     }
