@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod context;
 pub mod destroy;
 pub mod endpoint;
+pub mod finish;
 #[cfg(test)]
 mod fixture;
 pub mod images;

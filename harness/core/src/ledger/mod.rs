@@ -176,10 +176,14 @@ impl Ledger {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<String, E>>,
     {
-        let key = self.planned(resource).await?;
-        let id = create().await?;
-        self.created(key, &id).await?;
-        Ok(Created { key, id })
+        // A run that is interrupted while the answer is on its way waits for it, so that teardown knows what there is.
+        crate::finish::whole(async {
+            let key = self.planned(resource).await?;
+            let id = create().await?;
+            self.created(key, &id).await?;
+            Ok(Created { key, id })
+        })
+        .await
     }
 
     /// Records that a resource was seen to be gone. Says nothing twice.
