@@ -282,14 +282,6 @@ impl Clients {
         retry::write_idempotent(self.pace(), call).await
     }
 
-    /// Makes a write that must not arrive twice; again only where it certainly did nothing.
-    pub(crate) async fn write_once<T, Fut>(&self, call: impl FnMut() -> Fut) -> Result<T, AwsError>
-    where
-        Fut: Future<Output = Result<T, AwsError>>,
-    {
-        retry::write_once(self.pace(), call).await
-    }
-
     /// Makes a write that must not arrive twice; where its answer was lost, `find` is asked for what it made before it is made again.
     pub(crate) async fn write_or_find<T, Written, Found>(
         &self,

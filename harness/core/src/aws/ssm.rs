@@ -75,10 +75,12 @@ pub struct CommandOutput {
 
 /// Runs commands on an instance and waits for their end. `document` is `AWS-RunShellScript` or `AWS-RunPowerShellScript`.
 ///
-/// A command is sent once, for it may be a reboot: an answer that was lost is an error, whether the command arrived or not.
+/// The command is sent once. Where the answer is lost, Systems Manager is asked whether it has the command, which is known by its comment,
+/// before it is sent again: a command that reboots a node must not run twice.
 ///
 /// # Errors
-/// When Systems Manager refuses, or the command does not end within `deadline`.
+/// When Systems Manager refuses (operation `SendCommand`: it never ran), when it cannot be told whether it has the command (operation
+/// `ListCommands`), or when the command does not end within `deadline`.
 pub async fn run(
     clients: &Clients,
     instance_id: &str,
@@ -87,14 +89,7 @@ pub async fn run(
     deadline: Duration,
 ) -> Result<CommandOutput, AwsError> {
     let until = Instant::now() + deadline;
-    let sent = clients
-        .write_once(|| async {
-            let request = clients.ssm.send_command().document_name(document).instance_ids(instance_id);
-            let lines = commands.iter().map(ToString::to_string).collect();
-            request.parameters("commands", lines).comment("amiproof").send().await.explain("SendCommand", instance_id)
-        })
-        .await?;
-    let command_id = sent.command().and_then(|command| command.command_id()).unwrap_or_default().to_owned();
+    let command_id = send(clients, instance_id, document, commands).await?;
     loop {
         clients.pause(COMMAND_POLL).await;
         let answer = clients.ssm.get_command_invocation().command_id(&command_id).instance_id(instance_id).send().await;
@@ -116,6 +111,40 @@ pub async fn run(
             return Err(AwsError::new(Class::Infrastructure, "GetCommandInvocation", instance_id, message));
         }
     }
+}
+
+/// How often Systems Manager is asked for a command whose sending was not answered, and how long to wait before each question: its lists lag
+/// behind.
+const LOOKS: u32 = 3;
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Sends a command and gives its id.
+async fn send(clients: &Clients, instance_id: &str, document: &str, commands: &[&str]) -> Result<String, AwsError> {
+    let comment = format!("amiproof {}", uuid::Uuid::new_v4());
+    let lines: Vec<String> = commands.iter().map(ToString::to_string).collect();
+    let write = || async {
+        let request = clients.ssm.send_command().document_name(document).instance_ids(instance_id);
+        let request = request.parameters("commands", lines.clone()).comment(&comment);
+        let sent = request.send().await.explain("SendCommand", instance_id)?;
+        Ok(sent.command().and_then(|command| command.command_id()).unwrap_or_default().to_owned())
+    };
+    clients.write_or_find(write, || sent_before(clients, instance_id, &comment)).await
+}
+
+/// The command with a comment, where Systems Manager has it.
+async fn sent_before(clients: &Clients, instance_id: &str, comment: &str) -> Result<Option<String>, AwsError> {
+    for _ in 0..LOOKS {
+        clients.pause(LOOK).await;
+        let _place = clients.read_place().await;
+        // The newest come first, and one page of them is more than a run sends to one instance at a time.
+        let request = clients.ssm.list_commands().instance_id(instance_id).max_results(50);
+        let answer = request.send().await.explain("ListCommands", instance_id)?;
+        let found = answer.commands().iter().find(|command| command.comment() == Some(comment));
+        if let Some(id) = found.and_then(|command| command.command_id()) {
+            return Ok(Some(id.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 fn is_over(status: Option<&CommandInvocationStatus>) -> bool {

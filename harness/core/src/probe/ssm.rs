@@ -54,7 +54,7 @@ impl Agent<'_> {
         finish(&text, self.node, deadline, self.way).map_err(Attempt::Over)
     }
 
-    /// Sends a script. One that Systems Manager does not take was never sent, so another way may do.
+    /// Sends a script. One that Systems Manager refuses never ran, so another way may do; where nobody can tell, it may have.
     async fn send(&self, script: &str, deadline: Duration) -> Result<ssm::CommandOutput, Attempt> {
         let until = Instant::now() + deadline + DELIVERY;
         let line = (self.road)(script);

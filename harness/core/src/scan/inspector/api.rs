@@ -1,6 +1,7 @@
 //! The calls to Inspector, with pagination that ends.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use amiproof_model::name::Level;
 use aws_sdk_inspector2::types::{
@@ -81,10 +82,21 @@ pub(super) async fn rivals(
     Ok(all.iter().filter(matches).map(|rival| rival.scan_name().unwrap_or("one without a name").to_owned()).collect())
 }
 
+/// How often Inspector is asked for a configuration whose making was not answered, and how long to wait before each question: its lists lag
+/// behind, and a second configuration for the same instances ends both scans with zero checks.
+const LOOKS: u32 = 3;
+const LOOK: Duration = Duration::from_secs(5);
+
 /// The ARN of the configuration of exactly this name, which only its run gives: what a create call made whose answer was lost.
 pub(super) async fn configuration_named(clients: &Clients, name: &str) -> Result<Option<String>, AwsError> {
-    let found = configurations(clients, name, CisStringComparison::Equals).await?;
-    Ok(found.into_iter().map(|configuration| configuration.scan_configuration_arn).next())
+    for _ in 0..LOOKS {
+        clients.pause(LOOK).await;
+        let found = configurations(clients, name, CisStringComparison::Equals).await?;
+        if let Some(made) = found.into_iter().next() {
+            return Ok(Some(made.scan_configuration_arn));
+        }
+    }
+    Ok(None)
 }
 
 /// The configurations with a name, or whose names begin with it.

@@ -21,22 +21,22 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 const DOWNLOAD: Duration = Duration::from_secs(120);
 const SHORTEST_DOWNLOAD: Duration = Duration::from_secs(5);
 
-/// Keeps both forms below `folder`. A report that cannot be had says so in its evidence; results stand without it.
+/// Keeps both forms below `folder`, beside each other: at most seven minutes for making and fetching them. A report that is not available
+/// says so in its evidence; results stand without it.
 pub(super) async fn keep(clients: &Clients, scan_arn: &str, folder: &Utf8Path) -> Vec<Evidence> {
     let forms = [(CisReportFormat::Csv, "inspector-report.csv"), (CisReportFormat::Pdf, "inspector-report.pdf")];
-    let mut kept = Vec::new();
-    for (format, name) in forms {
+    let kept = forms.map(|(format, name)| async move {
         let title = format!("Inspector's own report ({})", format.as_str());
-        kept.push(match one(clients, scan_arn, format, &folder.join(name)).await {
+        match one(clients, scan_arn, format, &folder.join(name)).await {
             Ok(size) => Evidence {
                 name: title,
                 text: format!("{name}, {size} bytes, as Inspector wrote it"),
                 file: Some(evidence_path(folder, name)),
             },
-            Err(reason) => Evidence { name: title, text: format!("not had: {reason}"), file: None },
-        });
-    }
-    kept
+            Err(reason) => Evidence { name: title, text: format!("not available: {reason}"), file: None },
+        }
+    });
+    futures::future::join_all(kept).await
 }
 
 async fn one(clients: &Clients, scan_arn: &str, format: CisReportFormat, path: &Utf8Path) -> Result<u64, String> {

@@ -12,6 +12,7 @@ use super::{Ended, Error, Request, Scanned, api, judged_by, prerequisites, repor
 use crate::aws::evidence::evidence;
 use crate::aws::names::{self, SCAN_TAG, Tags};
 use crate::aws::{Clients, ssm};
+use crate::finish;
 use crate::ledger::{Resource, ResourceKind};
 
 /// A scan takes minutes, so looking more often finds nothing sooner.
@@ -28,7 +29,7 @@ const AFTER_STALE: Duration = Duration::from_secs(15);
 /// # Errors
 /// When an API does not answer, or the run is interrupted.
 pub(super) async fn run(request: &Request<'_>, clients: &Clients) -> Result<Ended, Error> {
-    let deadline = Instant::now() + request.variant.timeouts.os_scan;
+    let deadline = Instant::now() + clients.pace().deadline(request.variant.timeouts.os_scan);
     let nodes: Vec<NodeScan> = request.nodes.iter().filter_map(NodeScan::of).collect();
     if nodes.is_empty() {
         return Ok(Ended::NotEvaluated("no node of the variant has an EC2 instance id".to_owned(), Vec::new()));
@@ -49,21 +50,25 @@ pub(super) async fn run(request: &Request<'_>, clients: &Clients) -> Result<Ende
     let resource = Resource::new(ResourceKind::CisScanConfiguration, &name)
         .in_region(clients.region())
         .for_variant(&request.variant.name);
-    let created = request
-        .ledger
-        .create_resource(resource, || async {
-            let create = || api::create_configuration(clients, &name, request.level(), &value, &tags);
-            let find = || api::configuration_named(clients, &name);
-            clients.write_or_find(create, find).await.map_err(Error::from)
-        })
-        .await?;
-    let ended = watch_and_read(request, clients, &created.id, &nodes, &missing.nodes, deadline).await;
-    // In every path, also when reading failed. What cannot be deleted now stays in the ledger, and destroy tries again.
-    match api::delete_configuration(clients, &created.id).await {
-        Ok(()) => request.ledger.gone(created.key).await?,
-        Err(error) => tracing::warn!(%error, "the scan configuration stays until the run is destroyed"),
-    }
-    ended.map(|ended| with_notes(ended, notes))
+    // Whole, so that an interruption finds the configuration deleted: watching it ends by itself then.
+    let ended = finish::whole(async {
+        let created = request
+            .ledger
+            .create_resource(resource, || async {
+                let create = || api::create_configuration(clients, &name, request.level(), &value, &tags);
+                let find = || api::configuration_named(clients, &name);
+                clients.write_or_find(create, find).await.map_err(Error::from)
+            })
+            .await?;
+        let ended = watch_and_read(request, clients, &created.id, &nodes, &missing.nodes, deadline).await;
+        // In every path, also when reading failed. What cannot be deleted now stays in the ledger, and destroy tries again.
+        match api::delete_configuration(clients, &created.id).await {
+            Ok(()) => request.ledger.gone(created.key).await?,
+            Err(error) => tracing::warn!(%error, "the scan configuration stays until the run is destroyed"),
+        }
+        ended
+    });
+    ended.await.map(|ended| with_notes(ended, notes))
 }
 
 fn with_notes(ended: Ended, notes: Option<Evidence>) -> Ended {
@@ -102,7 +107,20 @@ async fn missing(
     }
 }
 
+/// Watches a scan to its end and reads it. An interruption stops it at once.
 async fn watch_and_read(
+    request: &Request<'_>,
+    clients: &Clients,
+    configuration: &str,
+    nodes: &[NodeScan],
+    offline: &BTreeMap<String, String>,
+    deadline: Instant,
+) -> Result<Ended, Error> {
+    let work = watched(request, clients, configuration, nodes, offline, deadline);
+    request.cancel.run_until_cancelled(work).await.unwrap_or(Err(Error::Cancelled))
+}
+
+async fn watched(
     request: &Request<'_>,
     clients: &Clients,
     configuration: &str,
