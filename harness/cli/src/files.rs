@@ -67,12 +67,7 @@ pub(crate) fn problems(file: &Utf8Path) -> Result<Inputs, Vec<Problem>> {
         let mend = "give the matrix with --file, or write a starter with `amiproof init`";
         vec![Problem::of_file(file.as_str(), format!("cannot be read: {why}"), mend)]
     })?;
-    let mut resolved = resolve(file.as_str(), &bytes, &disk, amiproof_suites::SUITES)?;
-    let user_data = amiproof_core::user_data::review(file.as_str(), &resolved.matrix);
-    if !user_data.problems.is_empty() {
-        return Err(user_data.problems);
-    }
-    resolved.warnings.extend(user_data.warnings);
+    let resolved = resolve(file.as_str(), &bytes, &disk, amiproof_suites::SUITES)?;
     let mut workloads = Vec::new();
     if resolved.matrix.workloads.contains(&WorkloadSource::Builtin) {
         let catalogue = amiproof_workloads::catalogue().map_err(|error| {

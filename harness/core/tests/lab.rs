@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amiproof_lab::aws::Aws;
-use amiproof_lab::aws::world::{ClusterEndpoint, ClusterHook, World as Account, WorldSettings};
+use amiproof_lab::aws::world::{
+    ClusterEndpoint, ClusterHook, NodeShellHook, ShellOutput, World as Account, WorldSettings,
+};
 use amiproof_lab::clock::Clock;
 use amiproof_lab::profile;
 use amiproof_lab::scenario::Scenario;
@@ -44,6 +46,16 @@ impl ClusterHook for Kubernetes {
     }
 }
 
+/// Hosts that run every script at once.
+struct Shells;
+
+impl NodeShellHook for Shells {
+    fn run<'a>(&'a self, _instance_id: &'a str, script: &'a str) -> BoxFuture<'a, ShellOutput> {
+        let stdout = format!("ran: {script}");
+        Box::pin(async move { ShellOutput { exit_code: 0, stdout, stderr: String::new() } })
+    }
+}
+
 struct Lab {
     aws: Aws,
     world: World,
@@ -55,6 +67,7 @@ impl Lab {
         let settings = WorldSettings { clock: Clock::new(SPEED), profiles, scenario, ..WorldSettings::default() };
         let account = Account::new(settings);
         account.set_cluster_hook(Arc::new(Kubernetes));
+        account.set_shell_hook(Arc::new(Shells));
         let aws = Aws::serve(account, Aws::ANY_PORT).await.unwrap();
         let world = World {
             endpoint: aws.endpoint(),
@@ -64,6 +77,11 @@ impl Lab {
             is_moto: false,
         };
         Self { aws, world }
+    }
+
+    /// How often an operation was called.
+    fn calls(&self, operation: &str) -> u64 {
+        self.aws.world().requests().get(operation).copied().unwrap_or(0)
     }
 
     /// Asks the lab itself what exists beyond what it starts with.
@@ -154,6 +172,45 @@ async fn a_node_group_that_aws_throttled_is_made_anew() {
     let throttled = "name: iam\nfaults:\n  - nodeGroupFails: {nodeGroup: '*', phase: create, issue: IamThrottling, message: Rate exceeded, times: 1}\n";
     let lab = Lab::with(Scenario::parse("iam", throttled).unwrap()).await;
     provisioning::a_node_group_that_aws_throttled_is_made_anew(&lab.world).await;
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
+async fn what_is_permanent_is_tried_once() {
+    let quota = "name: quota\nfaults:\n  - nodeGroupFails: {nodeGroup: '*', phase: create, issue: AsgInstanceLaunchFailures, message: 'Could not launch instances. VcpuLimitExceeded: limit of 5', times: 0}\n";
+    let lab = Lab::with(Scenario::parse("quota", quota).unwrap()).await;
+    provisioning::what_is_permanent_is_tried_once(&lab.world).await;
+    assert_eq!(lab.calls("eks.CreateNodegroup"), 1);
+    lab.assert_empty().await;
+}
+
+fn lost(operation: &str) -> Scenario {
+    let text = format!("name: lost\nfaults:\n  - answerLost: {{operation: {operation}, times: 1}}\n");
+    Scenario::parse("lost", &text).unwrap()
+}
+
+#[tokio::test]
+async fn a_command_whose_answer_is_lost_is_not_sent_again() {
+    let lab = Lab::with(lost("SendCommand")).await;
+    provisioning::a_command_is_sent_once(&lab.world).await;
+    assert_eq!((lab.calls("ssm.SendCommand"), lab.calls("ssm.ListCommands")), (1, 1));
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
+async fn a_scan_whose_making_was_not_answered_is_made_once() {
+    let lab = Lab::with(lost("CreateCisScanConfiguration")).await;
+    let scan = provisioning::inspector_scans(&lab.world, None, PATIENCE).await;
+    assert!(scan.answer.rows.len() > 50, "{} rows", scan.answer.rows.len());
+    assert_eq!(lab.calls("inspector2.CreateCisScanConfiguration"), 1, "two at once would both end with zero checks");
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
+async fn a_create_call_in_flight_is_answered_and_recorded_when_the_run_is_stopped() {
+    let slow = "name: slow\nfaults:\n  - latency: {milliseconds: 300, operation: CreateStack}\n";
+    let lab = Lab::with(Scenario::parse("slow", slow).unwrap()).await;
+    provisioning::a_create_call_in_flight_is_recorded(&lab.world, || lab.calls("cloudformation.CreateStack") > 0).await;
     lab.assert_empty().await;
 }
 

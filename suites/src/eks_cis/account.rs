@@ -27,14 +27,13 @@ pub(crate) async fn read(
 ) -> Account {
     let id = seen(clients.whoami().await.map(|identity| identity.account), "sts:GetCallerIdentity");
     let region = clients.region().to_owned();
-    let administrators = access::cluster_admin(&region);
     let (plane, providers, fargate, cni, principals, administrators) = futures::join!(
         control_plane::describe(clients, cluster),
         control_plane::identity_providers(clients, cluster),
         control_plane::fargate_profiles(clients, cluster),
         control_plane::addon_versions(clients, "vpc-cni", version.as_str()),
         access::principals(clients, cluster, None),
-        access::principals(clients, cluster, Some(&administrators))
+        access::principals(clients, cluster, Some(access::CLUSTER_ADMIN))
     );
     let (addresses, scanning, repositories, balancers) = futures::join!(
         node_roles::public_addresses(clients, cluster),

@@ -13,6 +13,7 @@ use amiproof_core::ledger::{Header, Ledger, State, VERSION};
 use amiproof_core::pace::Pace;
 use amiproof_core::run::budget::Budget;
 use amiproof_core::run::checks::{Conduct, run_all};
+use amiproof_core::run::clock;
 use amiproof_core::run::event::{EventKind, Events};
 use amiproof_core::wait::{Condition, Observed, Progress};
 use amiproof_lab::aws::NodeSpec;
@@ -80,7 +81,6 @@ fn boot(
     ]);
     let instance_id = format!("i-{group}{number}");
     let spec = NodeSpec {
-        proxies_services: amiproof_lab::aws::Toggle::new(true),
         name: format!("{group}-{number}"),
         provider_id: format!("aws:///us-west-2a/{instance_id}"),
         instance_id,
@@ -133,7 +133,7 @@ impl Lab {
             objects::apply(&access, Some("kube-system"), &part).await.unwrap();
         }
         wait_for_dns(&access).await;
-        storage::ensure_classes(&access, &ledger, &std::collections::BTreeMap::new()).await.unwrap();
+        storage::ensure_classes(&access, &ledger).await.unwrap();
         Self {
             server,
             nodes: handles,
@@ -188,8 +188,8 @@ impl Lab {
         let wanted = checks.into_iter().filter(|check| applies(check) && wanted(check));
         let (of_variant, of_cluster): (Vec<Check>, Vec<Check>) =
             wanted.partition(|check| check.scope == Scope::Variant);
-        let (events, mut received) = Events::channel();
-        let conduct = Conduct { retries: 0, budget: Budget::new(PODS), events };
+        let (events, mut received) = Events::channel(clock::Clock::start());
+        let conduct = Conduct { retries: 0, budget: Budget::new(PODS), events, abort: Default::default() };
         run_all(&self.context(Scope::Variant), &of_variant, &conduct).await;
         run_all(&self.context(Scope::Cluster), &of_cluster, &conduct).await;
         drop(conduct);
@@ -406,7 +406,6 @@ fn matrix(variant: &Variant) -> Matrix {
             windows_node_role_arn: None,
             max_pods: None,
             addons: Vec::new(),
-            governance: amiproof_model::matrix::Governance::default(),
         },
         variants: vec![reference(variant), variant.clone()],
         suites: SuiteSelection::default(),

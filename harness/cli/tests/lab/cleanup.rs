@@ -49,6 +49,17 @@ fn a_run_interrupted_in_any_phase_leaves_nothing() {
         run.signal("INT");
         let (code, progress) = run.end();
         assert_eq!(code, Some(130), "interrupted in {phase}:\n{progress}");
+        let report = crate::process::report(dir.path());
+        for variant in &report.variants {
+            let is_joined = |row: &&amiproof_model::report::CheckResult| {
+                row.subject.as_str() == variant.name.as_str() && row.check.as_str() == "node/joined"
+            };
+            assert!(
+                report.results.iter().any(|row| is_joined(&row)),
+                "{} vanished, interrupted in {phase}",
+                variant.name
+            );
+        }
         assert_eq!(lab.resources(), [""; 0], "interrupted in {phase}:\n{progress}");
     });
 }

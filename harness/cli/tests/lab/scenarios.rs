@@ -6,8 +6,7 @@ use std::process::Stdio;
 
 use crate::process::{LabProcess, amiproof, finish, matrix, run, stderr};
 use amiproof_model::capability::Capability;
-use amiproof_model::judge::Disposition;
-use amiproof_model::report::{PhaseEnd, Report, Subject};
+use amiproof_model::report::Report;
 use amiproof_model::verdict::Outcome;
 use amiproof_model::workload::Workload;
 
@@ -114,48 +113,6 @@ fn throttling_and_server_errors_change_no_verdict() {
     let calm = verdicts_under(None);
     assert_eq!(verdicts_under(Some("throttling")), calm);
     assert_eq!(verdicts_under(Some("server-errors")), calm);
-}
-
-#[test]
-fn a_node_that_never_joins_is_an_error_of_its_variant_alone() {
-    let dir = tempfile::tempdir().unwrap();
-    let hosts = matrix("broken-hosts.yaml");
-    let output = run(
-        dir.path(),
-        &["run", "--lab", "--file", hosts.to_str().unwrap(), "--variants", "eks-al2023,al2023-never-joins"],
-    );
-    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    let report = crate::process::report(dir.path());
-    let broken: Vec<_> = report
-        .variants
-        .iter()
-        .filter_map(|variant| {
-            variant.phases.iter().find_map(|phase| match &phase.ended {
-                PhaseEnd::Broken { message, evidence } => {
-                    Some((variant.name.as_str(), message.clone(), evidence.len()))
-                }
-                _ => None,
-            })
-        })
-        .collect();
-    assert_eq!(broken.len(), 1, "{broken:?}");
-    assert_eq!(broken[0].0, "al2023-never-joins");
-    assert!(broken[0].2 > 0, "there is evidence: {broken:?}");
-    let of = |name: &str, suite: &str| {
-        let mine = report.results.iter().filter(|result| result.subject == Subject::Variant(name.parse().unwrap()));
-        mine.filter(|result| result.check.suite() == suite).map(|result| result.disposition.clone()).collect::<Vec<_>>()
-    };
-    let healthy = of("eks-al2023", "workload");
-    assert!(healthy.iter().filter(|disposition| **disposition == Disposition::Passed).count() > 20, "{healthy:?}");
-    assert!(
-        healthy.iter().all(|disposition| matches!(disposition, Disposition::Passed | Disposition::NotApplicable)),
-        "{healthy:?}"
-    );
-    assert!(
-        !of("al2023-never-joins", "workload").contains(&Disposition::Passed),
-        "nothing that was not asked is green"
-    );
-    assert!(report.cleanup.leftovers.is_empty());
 }
 
 #[test]

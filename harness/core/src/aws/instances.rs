@@ -38,6 +38,71 @@ pub async fn of_node_group(clients: &Clients, cluster: &str, node_group: &str) -
     matching(clients, &filters, &format!("instances of node group {node_group}")).await
 }
 
+/// An instance of a node group, also one that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launched {
+    /// The instance.
+    pub instance: Instance,
+    /// Why it is ending or has ended; `None` while it starts or runs.
+    pub ended: Option<Ended>,
+}
+
+/// Why an instance ended, in EC2's words (EC2 API reference, `StateReason`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// `Client.InstanceInitiatedShutdown`, `Server.SpotInstanceTermination` …; empty where EC2 says none.
+    pub code: String,
+    /// The same as a sentence.
+    pub message: String,
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.message.as_str(), self.code.as_str()) {
+            ("", "") => out.write_str("EC2 gives no reason"),
+            ("", words) | (words, _) => out.write_str(words),
+        }
+    }
+}
+
+impl std::fmt::Display for Launched {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Instance { id, state, ami_id, launched, .. } = &self.instance;
+        write!(out, "{id} {state} {ami_id}")?;
+        if let Some(launched) = launched {
+            write!(out, " launched {launched}")?;
+        }
+        self.ended.as_ref().map_or(Ok(()), |ended| write!(out, ": {ended}"))
+    }
+}
+
+/// Every instance of a node group that EC2 remembers, oldest first: also those that ended within the last hour, which may have died while
+/// they booted.
+///
+/// # Errors
+/// When EC2 does not answer. Tried again while it throttles or is out of order.
+pub async fn launched(clients: &Clients, cluster: &str, node_group: &str) -> Result<Vec<Launched>, AwsError> {
+    let filters = [("tag:eks:cluster-name", vec![cluster]), ("tag:eks:nodegroup-name", vec![node_group])];
+    let found = described(clients, &filters, &format!("instances of node group {node_group}")).await?;
+    let mut all: Vec<Launched> = found.into_iter().map(Launched::from).collect();
+    all.sort_by(|a, b| (a.instance.launched, &a.instance.id).cmp(&(b.instance.launched, &b.instance.id)));
+    Ok(all)
+}
+
+impl From<aws_sdk_ec2::types::Instance> for Launched {
+    fn from(instance: aws_sdk_ec2::types::Instance) -> Self {
+        let reason = instance.state_reason();
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let ended = Ended {
+            code: text(reason.and_then(|reason| reason.code())),
+            message: text(reason.and_then(|reason| reason.message())),
+        };
+        let instance = Instance::from(instance);
+        let is_alive = matches!(instance.state.as_str(), "pending" | "running" | "unknown");
+        Self { instance, ended: (!is_alive).then_some(ended) }
+    }
+}
+
 /// The instances of these ids that are starting or running, oldest first. One that is gone is left out.
 ///
 /// # Errors
@@ -58,6 +123,16 @@ pub(crate) async fn matching(
     filters: &[(&str, Vec<&str>)],
     what: &str,
 ) -> Result<Vec<Instance>, AwsError> {
+    let mut found: Vec<Instance> = described(clients, filters, what).await?.into_iter().map(Instance::from).collect();
+    found.sort_by(|a, b| (a.launched, &a.id).cmp(&(b.launched, &b.id)));
+    Ok(found)
+}
+
+async fn described(
+    clients: &Clients,
+    filters: &[(&str, Vec<&str>)],
+    what: &str,
+) -> Result<Vec<aws_sdk_ec2::types::Instance>, AwsError> {
     let filters: Vec<Filter> = filters
         .iter()
         .map(|(name, values)| {
@@ -75,15 +150,12 @@ pub(crate) async fn matching(
             })
             .await?;
         let reservations = page.reservations.unwrap_or_default().into_iter();
-        found
-            .extend(reservations.flat_map(|reservation| reservation.instances.unwrap_or_default()).map(Instance::from));
+        found.extend(reservations.flat_map(|reservation| reservation.instances.unwrap_or_default()));
         match page.next_token {
             Some(next) if !next.is_empty() && token.as_ref() != Some(&next) => token = Some(next),
-            _ => break,
+            _ => return Ok(found),
         }
     }
-    found.sort_by(|a, b| (a.launched, &a.id).cmp(&(b.launched, &b.id)));
-    Ok(found)
 }
 
 /// What EC2 says of an instance and of the machine below it.

@@ -50,8 +50,15 @@ pub struct NodeSeen {
     pub state: String,
 }
 
+impl NodeSeen {
+    /// Whether it was Ready.
+    pub fn is_ready(&self) -> bool {
+        self.state == READY
+    }
+}
+
 fn never_ready(wanted: usize, after: Duration, seen: &[NodeSeen], last_error: Option<&str>) -> String {
-    let ready = seen.iter().filter(|node| node.state == READY).count();
+    let ready = seen.iter().filter(|node| node.is_ready()).count();
     let mut text = format!("{ready} of {wanted} nodes were Ready after {}s", after.as_secs());
     if seen.is_empty() {
         text.push_str("; no node registered");
@@ -170,7 +177,7 @@ pub fn ready_since(node: &Node) -> Option<Timestamp> {
 }
 
 /// Why a node is not Ready, or `Ready`.
-fn seen(node: &Node) -> NodeSeen {
+pub(crate) fn seen(node: &Node) -> NodeSeen {
     let state = match ready_condition(node) {
         _ if node.metadata.deletion_timestamp.is_some() => "being removed".to_owned(),
         None => "registered, but its kubelet has not reported yet".to_owned(),

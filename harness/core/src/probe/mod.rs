@@ -154,6 +154,27 @@ pub async fn command(context: &Context, node: &NodeRecord, script: &str, deadlin
     Err(Error::Unreachable { node: node.name.clone(), why })
 }
 
+/// Runs `script` once, as root on the host of an instance that may be no node of any cluster: through the agent of Systems Manager, which
+/// on Bottlerocket leads to the host only where the admin container is on.
+///
+/// # Errors
+/// [`Error`]; another exit code than 0 is no error.
+pub(crate) async fn on_instance(
+    clients: &aws::Clients,
+    family: Family,
+    instance: &NodeRecord,
+    script: &str,
+    deadline: Duration,
+) -> Result<Output, Error> {
+    let unreachable = |why: String| Error::Unreachable { node: instance.name.clone(), why: vec![why] };
+    let id = answering(clients, instance).await.map_err(unreachable)?;
+    let way = if family == Family::Bottlerocket { Way::Admin } else { Way::Ssm };
+    through_agent(clients, family, (instance, id), way, script, deadline).await.map_err(|attempt| match attempt {
+        Attempt::NoWay(why) => unreachable(why),
+        Attempt::Over(error) => error,
+    })
+}
+
 async fn attempt(
     context: &Context,
     node: &NodeRecord,
@@ -164,10 +185,23 @@ async fn attempt(
     if way == Way::Pod {
         return pod::run(context, node, script, deadline).await;
     }
-    let (clients, instance) = managed(context, node).await.map_err(Attempt::NoWay)?;
+    let clients = context.aws.as_ref().ok_or_else(|| Attempt::NoWay("this run has no AWS account".to_owned()))?;
+    let instance = answering(clients, node).await.map_err(Attempt::NoWay)?;
+    through_agent(clients, context.variant.family, (node, instance), way, script, deadline).await
+}
+
+/// Through the agent of a node's instance, which answers.
+async fn through_agent(
+    clients: &aws::Clients,
+    family: Family,
+    (node, instance): (&NodeRecord, &str),
+    way: Way,
+    script: &str,
+    deadline: Duration,
+) -> Result<Output, Attempt> {
     let road: fn(&str) -> String = if way == Way::Admin { admin::through } else { str::to_owned };
     let agent = ssm::Agent { clients, instance, node, way, road };
-    match (way, context.variant.family) {
+    match (way, family) {
         (Way::Admin, _) => admin::run(&agent, script, deadline).await,
         (_, Family::Windows) => windows::run(&agent, script, deadline).await,
         _ => agent.run(script, deadline).await,
@@ -182,13 +216,12 @@ enum Attempt {
     Over(Error),
 }
 
-/// The clients and the instance of a node whose agent answers; otherwise why there is none.
-async fn managed<'a>(context: &'a Context, node: &'a NodeRecord) -> Result<(&'a aws::Clients, &'a str), String> {
-    let clients = context.aws.as_ref().ok_or("this run has no AWS account")?;
+/// The instance of a node, where its agent answers; otherwise why it does not.
+async fn answering<'a>(clients: &aws::Clients, node: &'a NodeRecord) -> Result<&'a str, String> {
     let instance = node.instance_id.as_deref().ok_or("the node is no EC2 instance")?;
     let status = aws::ssm::ping_status(clients, &[instance.to_owned()]).await.map_err(|error| error.to_string())?;
     match status.get(instance).map(String::as_str) {
-        Some("Online") => Ok((clients, instance)),
+        Some("Online") => Ok(instance),
         Some(other) => Err(format!("the agent of {instance} is {other}")),
         None => Err(format!("{instance} is not a managed node: its agent never registered")),
     }

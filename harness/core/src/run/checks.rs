@@ -1,14 +1,17 @@
 //! Runs checks: attempts, deadlines, panics, and the order in which a variant's nodes are kept busy.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use amiproof_model::judge::Disposition;
+use amiproof_model::name::CheckId;
 use amiproof_model::report::{CheckResult, Phase, PhaseEnd};
 use amiproof_model::verdict::{Outcome, Verdict};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
 use super::event::{EventKind, Events};
@@ -16,10 +19,15 @@ use super::pods;
 use super::recorder::seconds_between;
 use crate::check::{Applies, Body, Check, CheckError, Decision, ScanAnswer, Scope};
 use crate::context::Context;
+use crate::finish;
 use crate::workload::room::Room;
 
 /// How many questions of one variant are asked at a time; workloads and scans are limited by the pods that they have.
 const QUESTIONS_AT_A_TIME: usize = 8;
+
+/// What a scan may take beyond `timeouts.os_scan`, within which it has to end: reading what it found, page by page, keeping the scanner's
+/// own reports (seven minutes), and taking away what it made.
+const AFTER_SCAN: Duration = Duration::from_secs(20 * 60);
 
 /// How checks are run.
 #[derive(Clone)]
@@ -30,6 +38,8 @@ pub struct Conduct {
     pub budget: Budget,
     /// Where results go.
     pub events: Events,
+    /// Fires when nothing is to be waited for any more, also not what has to come to its end.
+    pub abort: CancellationToken,
 }
 
 /// Runs the selected checks of one subject, phase by phase beside each other, and reports every result as an event.
@@ -61,7 +71,8 @@ pub async fn run_all(context: &Context, checks: &[Check], conduct: &Conduct) {
 ///
 /// # Cancel safety
 /// As [`run_all`].
-pub async fn run_alone(context: &Context, checks: &[Check], events: &Events) {
+pub async fn run_alone(context: &Context, checks: &[Check], conduct: &Conduct) {
+    let events = &conduct.events;
     if checks.is_empty() {
         return;
     }
@@ -70,13 +81,44 @@ pub async fn run_alone(context: &Context, checks: &[Check], events: &Events) {
         if context.cancel.is_cancelled() {
             break;
         }
+        let doing = || format!("{}, which disturbs the nodes", check.id);
+        let answer = run_one(context, check, check.retries, conduct);
         events.send(&context.subject, EventKind::CheckStarted { check: check.id.to_string() });
-        for result in run_one(context, check, check.retries, events).await {
-            events.send(&context.subject, EventKind::Result(Box::new(result)));
-        }
+        let results = events.beating(&context.subject, Phase::Test, doing, answer).await;
+        answered(context, check, results, events);
     }
     let end = if context.cancel.is_cancelled() { PhaseEnd::Cancelled } else { PhaseEnd::Done };
     events.send(&context.subject, EventKind::PhaseEnded(Phase::Test, end));
+}
+
+/// Reports the results of a check; `None` where the run was interrupted before there were any.
+fn answered(context: &Context, check: &Check, results: Option<Vec<CheckResult>>, events: &Events) {
+    let Some(results) = results else { return };
+    for result in results {
+        events.send(&context.subject, EventKind::Result(Box::new(result)));
+    }
+    events.send(&context.subject, EventKind::CheckEnded { check: check.id.to_string() });
+}
+
+/// What of a phase is under way, for whoever waits.
+#[derive(Clone, Default)]
+struct UnderWay(Arc<Mutex<BTreeSet<String>>>);
+
+impl UnderWay {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `os-cis/inspector and 3 more checks`.
+    fn told(&self) -> String {
+        let all = self.lock();
+        match (all.first(), all.len()) {
+            (None, _) => "room for checks".to_owned(),
+            (Some(one), 1) => one.clone(),
+            (Some(one), 2) => format!("{one} and 1 more check"),
+            (Some(one), count) => format!("{one} and {} more checks", count - 1),
+        }
+    }
 }
 
 async fn run_phase(
@@ -90,9 +132,12 @@ async fn run_phase(
     let subject = context.subject.clone();
     conduct.events.send(&subject, EventKind::PhaseStarted(phase));
     let mut running = JoinSet::new();
+    let under_way = UnderWay::default();
+    let mut names = BTreeMap::new();
     for check in checks {
         let (mut context, conduct, permits) = (context.clone(), conduct.clone(), Arc::clone(&permits));
-        running.spawn(async move {
+        let (under_way, id) = (under_way.clone(), check.id.clone());
+        let task = running.spawn(async move {
             let is_question = matches!(check.body, Body::Code(_));
             let _permit = if is_question { permits.acquire_owned().await.ok() } else { None };
             let places = pods::places(&context, &check, room, &conduct.budget);
@@ -102,38 +147,49 @@ async fn run_phase(
             }
             let events = &conduct.events;
             events.send(&context.subject, EventKind::CheckStarted { check: check.id.to_string() });
+            under_way.lock().insert(check.id.to_string());
             let results = match share {
                 Ok(share) => {
                     context.pods = share;
-                    run_one(&context, &check, check.retries.max(conduct.retries), events).await
+                    run_one(&context, &check, check.retries.max(conduct.retries), &conduct).await
                 }
                 Err(why) => {
                     let answer = Answer::Decided(Verdict::NotEvaluated(why).into());
-                    answer.into_results(&context, &check, Timestamp::now(), Vec::new())
+                    let now = events.now();
+                    Some(answer.into_results(&context, &check, (now, now), Vec::new()))
                 }
             };
-            for result in results {
-                events.send(&context.subject, EventKind::Result(Box::new(result)));
-            }
+            under_way.lock().remove(check.id.as_str());
+            answered(&context, &check, results, events);
         });
+        names.insert(task.id(), id);
     }
-    while running.join_next().await.is_some() {}
+    let all = async {
+        while let Some(joined) = running.join_next_with_id().await {
+            let Err(failure) = joined else { continue };
+            let Some(id) = names.get(&failure.id()) else { continue };
+            // What a check itself does is caught elsewhere; this is the work around it, and what it leaves open the recorder closes.
+            tracing::error!(check = %id, %failure, "the work around a check panicked, which is a defect of amiproof");
+        }
+    };
+    conduct.events.beating(&subject, phase, || under_way.told(), all).await;
     let end = if context.cancel.is_cancelled() { PhaseEnd::Cancelled } else { PhaseEnd::Done };
     conduct.events.send(&subject, EventKind::PhaseEnded(phase, end));
 }
 
-/// All attempts of one check; nothing when the run was interrupted before there was an answer.
-async fn run_one(context: &Context, check: &Check, retries: u32, events: &Events) -> Vec<CheckResult> {
-    let started = Timestamp::now();
+/// All attempts of one check; `None` when the run was interrupted before there was an answer.
+async fn run_one(context: &Context, check: &Check, retries: u32, conduct: &Conduct) -> Option<Vec<CheckResult>> {
+    let events = &conduct.events;
+    let started = events.now();
     if let (Scope::Variant, Applies::No(why)) = (check.scope, (check.applies)(&context.variant)) {
         let answer = Answer::Decided(Verdict::NotApplicable(why.to_owned()).into());
-        return answer.into_results(context, check, started, Vec::new());
+        return Some(answer.into_results(context, check, (started, events.now()), Vec::new()));
     }
     let mut earlier = Vec::new();
     loop {
-        let answer = attempt(context, check).await;
+        let answer = attempt(context, check, &conduct.abort).await;
         if matches!(answer, Answer::Cancelled) {
-            return Vec::new();
+            return None;
         }
         let again = answer.outcome().filter(|_| earlier.len() < retries as usize);
         let Some(outcome) = again else {
@@ -142,7 +198,7 @@ async fn run_one(context: &Context, check: &Check, retries: u32, events: &Events
                     events.send(&context.subject, EventKind::Scanned(Box::new(record.clone())));
                 }
             }
-            return answer.into_results(context, check, started, earlier);
+            return Some(answer.into_results(context, check, (started, events.now()), earlier));
         };
         let reason = outcome.reason().to_owned();
         earlier.push(outcome);
@@ -158,21 +214,31 @@ enum Answer {
     Cancelled,
 }
 
-/// One attempt under its deadline. A panic is an error of this check alone.
-async fn attempt(context: &Context, check: &Check) -> Answer {
+/// One attempt under its deadline. A panic is an error of this check alone. When the run is interrupted or the deadline passes, parts of the
+/// check that have to come to their end do, and an answer that they bring is taken.
+async fn attempt(context: &Context, check: &Check, abort: &CancellationToken) -> Answer {
     let deadline = deadline(context, check);
-    let cancel = context.cancel.clone();
+    let stop = context.cancel.child_token();
+    let own = Context { cancel: stop.clone(), ..context.clone() };
+    let (until, abort, body) = (stop.clone(), abort.clone(), check.body.clone());
     let mut task = JoinSet::new();
-    task.spawn(perform(context.clone(), check.body.clone()));
-    let joined = cancel.run_until_cancelled(tokio::time::timeout(deadline, task.join_next())).await;
+    task.spawn(async move { finish::until_stopped(&until, &abort, perform(own, body)).await });
+    let (joined, is_late) = match tokio::time::timeout(deadline, task.join_next()).await {
+        Ok(joined) => (joined, false),
+        Err(_) => {
+            stop.cancel();
+            (task.join_next().await, true)
+        }
+    };
     match joined {
-        None => Answer::Cancelled,
-        Some(Err(_)) => {
+        Some(Ok(Some(answer @ (Answer::Decided(_) | Answer::Scanned(_))))) => answer,
+        _ if is_late => {
             Answer::Undecided(CheckError::Timeout { doing: format!("waiting for {}", check.title), after: deadline })
         }
-        Some(Ok(None)) => Answer::Undecided(CheckError::Panicked("its task vanished".to_owned())),
-        Some(Ok(Some(Err(failure)))) => Answer::Undecided(CheckError::Panicked(panic_message(failure))),
-        Some(Ok(Some(Ok(answer)))) => answer,
+        None => Answer::Undecided(CheckError::Panicked("its task vanished".to_owned())),
+        Some(Err(failure)) => Answer::Undecided(CheckError::Panicked(panic_message(failure))),
+        Some(Ok(None)) => Answer::Cancelled,
+        Some(Ok(Some(answer))) => answer,
     }
 }
 
@@ -200,7 +266,7 @@ fn deadline(context: &Context, check: &Check) -> Duration {
     match (&check.body, check.timeout, check.phase) {
         (Body::Workload(workload), ..) => timeouts.nodes_ready + workload.timeout + Duration::from_secs(300),
         (_, Some(timeout), _) => timeout,
-        (_, None, Phase::OsScan) => timeouts.os_scan + Duration::from_secs(60),
+        (_, None, Phase::OsScan) => context.pace.deadline(timeouts.os_scan) + AFTER_SCAN,
         (_, None, _) => timeouts.check,
     }
 }
@@ -234,11 +300,10 @@ impl Answer {
         self,
         context: &Context,
         check: &Check,
-        started: Timestamp,
+        (started, ended): (Timestamp, Timestamp),
         earlier: Vec<Outcome>,
     ) -> Vec<CheckResult> {
-        let now = Timestamp::now();
-        let base = blank(context, check, started, seconds_between(started, now), earlier);
+        let base = blank(context, check, started, seconds_between(started, ended), earlier);
         match self {
             Self::Cancelled => Vec::new(),
             Self::Undecided(error) => {
@@ -281,24 +346,12 @@ fn blank(context: &Context, check: &Check, started: Timestamp, seconds: f64, ear
         Body::Code(_) | Body::Scan(_) => Vec::new(),
     };
     CheckResult {
-        check: check.id.clone(),
-        title: check.title.clone(),
-        subject: context.subject.clone(),
-        control: None,
-        level: None,
-        severity: None,
-        scanner: None,
         outcome: Outcome::Pass,
         disposition: Disposition::Passed,
-        origin: None,
-        disagreement: None,
-        started,
         seconds,
         earlier_attempts: earlier,
-        placements: Vec::new(),
-        traffic: Vec::new(),
         exercises,
-        evidence: Vec::new(),
+        ..empty(&check.id, &check.title, &context.subject, started)
     }
 }
 
@@ -308,33 +361,25 @@ pub fn not_asked(
     variant: Option<&amiproof_model::matrix::Variant>,
     checks: &[Check],
     reason: &str,
+    now: Timestamp,
 ) -> Vec<CheckResult> {
-    let now = Timestamp::now();
     let outcome = |check: &Check| match variant.map(|variant| (check.applies)(variant)) {
         Some(Applies::No(why)) => Outcome::NotApplicable { reason: why.to_owned() },
         Some(Applies::Yes) | None => Outcome::NotEvaluated { reason: reason.to_owned() },
     };
     checks
         .iter()
-        .map(|check| CheckResult {
-            check: check.id.clone(),
-            title: check.title.clone(),
-            subject: subject.clone(),
-            control: None,
-            level: None,
-            severity: None,
-            scanner: None,
-            outcome: outcome(check),
-            disposition: Disposition::NotEvaluated,
-            origin: None,
-            disagreement: None,
-            started: now,
-            seconds: 0.0,
-            earlier_attempts: Vec::new(),
-            placements: Vec::new(),
-            traffic: Vec::new(),
-            exercises: Vec::new(),
-            evidence: Vec::new(),
-        })
+        .map(|check| CheckResult { outcome: outcome(check), ..empty(&check.id, &check.title, subject, now) })
         .collect()
+}
+
+/// A row of a check that says nothing yet: not evaluated, without a reason.
+pub(crate) fn empty(
+    check: &CheckId,
+    title: &str,
+    subject: &amiproof_model::report::Subject,
+    now: Timestamp,
+) -> CheckResult {
+    let outcome = Outcome::NotEvaluated { reason: String::new() };
+    CheckResult { title: title.to_owned(), started: now, ..CheckResult::new(check.clone(), subject.clone(), outcome) }
 }

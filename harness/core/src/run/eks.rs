@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amiproof_model::matrix::{ClusterSpec, Family, MadeNodes, Variant};
-use amiproof_model::report::ClusterRecord;
+use amiproof_model::report::{ClusterRecord, Phase, Subject};
 use futures::FutureExt as _;
 
-use super::Session;
-use super::admittance::{self, Refusals, Roles, installs_cni, makes_windows};
+use tokio::sync::mpsc;
+
 use super::event::{Broken, EventKind};
+use super::{Session, unjoined};
 use crate::aws::Clients;
 use crate::aws::ami::Ami;
 use crate::aws::cluster::ClusterEndpoint;
@@ -33,8 +34,6 @@ pub(crate) struct Eks {
     pub(crate) endpoint: ClusterEndpoint,
     /// Where nodes live and who they are.
     ground: Ground,
-    /// Whom the cluster would not let in.
-    refusals: Refusals,
     /// Tags of everything that the run makes.
     tags: Tags,
 }
@@ -60,11 +59,16 @@ pub(crate) async fn network(session: &Session, tags: &Tags) -> Result<Option<Net
     match there {
         Some(network) => Ok(Some(network)),
         None if is_wanted => {
-            let made = aws::network::create(clients, &tools.ledger, &name, spec, tags, NETWORK_DEADLINE).await;
+            let made = aws::network::create(clients, &tools.ledger, &name, tags, NETWORK_DEADLINE).await;
             made.map(Some).map_err(|error| Broken::from_error(&error))
         }
         None => Ok(None),
     }
+}
+
+fn makes_windows(session: &Session) -> bool {
+    let variants = &session.plan.matrix.variants;
+    variants.iter().any(|variant| variant.made().is_some() && !variant.family.is_linux())
 }
 
 /// The cluster and a connection to its API server.
@@ -91,17 +95,33 @@ pub(crate) async fn cluster(session: &Session, stack: Option<&Network>, tags: &T
         account: identity.account,
         kubernetes_version: endpoint.version.parse().ok().or_else(|| spec.kubernetes_version.clone()),
         lab: plan.lab,
-        made: spec.create,
     };
-    session.events.send(&amiproof_model::report::Subject::Cluster, EventKind::Cluster(record));
-    let ground = Ground::new(spec, stack, &endpoint);
-    let roles = Roles { linux: ground.node_role_arn.as_deref(), windows: ground.windows_node_role_arn.as_deref() };
-    let refusals = if plan.steps.provision {
-        admittance::prepare(session, clients, &access, &endpoint, roles, tags).await?
-    } else {
-        Refusals::default()
-    };
-    Ok((Eks { clients: clients.clone(), endpoint, ground, refusals, tags: tags.clone() }, access))
+    session.events.send(&Subject::Cluster, EventKind::Cluster(record));
+    let mut ground = Ground::new(spec, stack, &endpoint);
+    if spec.subnet_ids.is_empty() && stack.is_none() && makes_nodes(session) {
+        ground.subnet_ids = private_subnets(clients, &endpoint).await?;
+    }
+    Ok((Eks { clients: clients.clone(), endpoint, ground, tags: tags.clone() }, access))
+}
+
+/// Whether the run makes node groups.
+fn makes_nodes(session: &Session) -> bool {
+    session.plan.steps.provision && session.plan.matrix.variants.iter().any(|variant| variant.made().is_some())
+}
+
+/// The private subnets of a cluster that the run did not make: where its node groups go.
+async fn private_subnets(clients: &Clients, endpoint: &ClusterEndpoint) -> Result<Vec<String>, Broken> {
+    let private = aws::node_group::subnets::private_of(clients, &endpoint.subnet_ids).await;
+    let private = private.map_err(|error| Broken::from_error(&error))?;
+    if private.is_empty() {
+        return Err(Broken::because(format!(
+            "every subnet of cluster {} leads to an internet gateway ({}), and nodes without a public address never join from there: set \
+             cluster.subnetIds in the matrix to private subnets of its VPC",
+            endpoint.name,
+            endpoint.subnet_ids.join(", ")
+        )));
+    }
+    Ok(private)
 }
 
 /// A connection to a cluster's API server, with tokens signed in this process.
@@ -146,11 +166,17 @@ impl Ground {
 }
 
 impl Eks {
-    /// Add-ons of a cluster that the run made, and what Windows nodes need of the VPC CNI.
-    pub(crate) async fn install(&self, session: &Session, access: &Access) -> Result<(), Broken> {
+    /// Add-ons of a cluster that the run made, and what Windows nodes need of the VPC CNI. Stops waiting for them when `arrivals` closes:
+    /// no node can come any more then on which their controllers could run, and that is not their fault.
+    pub(crate) async fn install(
+        &self,
+        session: &Session,
+        access: &Access,
+        arrivals: &mut mpsc::Receiver<()>,
+    ) -> Result<(), Broken> {
         let tools = &session.tools;
         let spec = &session.plan.matrix.cluster;
-        if makes_windows(session) && !installs_cni(spec) && self.refusals.of(Family::Windows).is_none() {
+        if makes_windows(session) {
             cluster::windows::enable_ipam(access, &tools.ledger).await.map_err(|error| Broken::from_error(&error))?;
         }
         if !spec.create {
@@ -164,8 +190,6 @@ impl Eks {
                 addon,
                 with_identities: spec.addons.iter().any(|other| other.name == "eks-pod-identity-agent"),
                 controllers_on: has_stock.then_some(cluster::CONTROLLERS_LABEL),
-                boundary: spec.governance.permissions_boundary.as_deref(),
-                with_windows: makes_windows(session),
                 tags: &self.tags,
             };
             let made = aws::addons::install(&self.clients, &tools.ledger, &wanted).await;
@@ -179,12 +203,20 @@ impl Eks {
                 // An API server that is away for a moment is asked again.
                 async move { cluster::addons::are_controllers_ready(&access, &asked).await.unwrap_or(false) }.boxed()
             };
-            aws::addons::wait_active(&self.clients, &spec.name, name, ADDON_DEADLINE, is_ready)
+            let deadline = self.clients.pace().deadline(ADDON_DEADLINE);
+            aws::addons::wait_active(&self.clients, &spec.name, name, deadline, is_ready)
         });
-        for outcome in futures::future::join_all(waiting).await {
-            outcome.map_err(|error| Broken::from_error(&error))?;
+        tokio::select! {
+            biased;
+            outcomes = futures::future::join_all(waiting) => {
+                outcomes.into_iter().try_for_each(|outcome| outcome.map_err(|error| Broken::from_error(&error)))
+            }
+            _ = arrivals.recv() => {
+                let text = "no longer waited for: no node can come any more that could run them".to_owned();
+                session.events.send(&Subject::Cluster, EventKind::Progress(Phase::Addons, text));
+                Err(Broken::Cancelled)
+            }
         }
-        Ok(())
     }
 
     /// Makes the variant's launch template.
@@ -200,7 +232,7 @@ impl Eks {
         let labels = aws::node_group::node_labels(&plan.run, variant, &group);
         let user_data = user_data::generate(&self.endpoint.facts(), variant, made.user_data.as_ref(), &labels)
             .map_err(|error| Broken::from_error(&error))?;
-        let tags = self.tags.for_variant(&variant.name).with(&made.tags);
+        let tags = self.tags.for_variant(&variant.name);
         let wanted = aws::launch_template::Plan { variant, made, ami, user_data: &user_data };
         aws::launch_template::create(&self.clients, &tools.ledger, &wanted, &tags)
             .await
@@ -208,16 +240,17 @@ impl Eks {
     }
 
     /// Makes the variant's node group and waits until EKS says ACTIVE.
+    ///
+    /// # Errors
+    /// [`Broken::Failed`] when its nodes never joined: a verdict. [`Broken::Because`] when AWS or the account kept it from coming up.
     pub(crate) async fn node_group(
         &self,
         session: &Session,
         variant: &Variant,
         made: &MadeNodes,
         launch_template: &LaunchTemplate,
+        access: &Access,
     ) -> Result<NodeGroup, Broken> {
-        if let Some(why) = self.refusals.of(variant.family) {
-            return Err(Broken::because(why.to_owned()));
-        }
         let windows = variant.family == Family::Windows;
         let role = if windows { &self.ground.windows_node_role_arn } else { &self.ground.node_role_arn };
         let key = if windows { "windowsNodeRoleArn" } else { "nodeRoleArn" };
@@ -235,13 +268,24 @@ impl Eks {
             role_arn,
             subnet_ids: &self.ground.subnet_ids,
             launch_template,
-            tags: &self.tags.for_variant(&variant.name).with(&made.tags),
+            tags: &self.tags.for_variant(&variant.name),
         };
-        let provisioned = aws::node_group::provision(&self.clients, &session.tools.ledger, &plan).await;
-        provisioned.map_err(|error| match error {
-            aws::node_group::Error::NeverJoined { message, evidence }
-            | aws::node_group::Error::Infrastructure { message, evidence } => Broken::Because { message, evidence },
-            other => Broken::from_error(&other),
-        })
+        let subject = super::event::of_variant(&variant.name);
+        let tell = |text: String| session.events.waiting(&subject, text);
+        match aws::node_group::provision(&self.clients, &session.tools.ledger, &plan, &tell).await {
+            Ok(group) => Ok(group),
+            Err(aws::node_group::Error::NeverJoined { message, line, evidence, instances }) => {
+                let mut never = unjoined::Never { message, line, evidence, instances };
+                session.events.waiting(&subject, "what the instances that never joined say".to_owned());
+                unjoined::read_facts(&self.clients, variant.family, &mut never).await;
+                let group = aws::names::node_group(&session.plan.run, &variant.name);
+                let wanted = usize::try_from(made.count).unwrap_or(usize::MAX);
+                Err(unjoined::verdict(access, &group, wanted, never).await)
+            }
+            Err(aws::node_group::Error::Infrastructure { message, evidence, .. }) => {
+                Err(Broken::Because { message, evidence })
+            }
+            Err(other) => Err(Broken::from_error(&other)),
+        }
     }
 }

@@ -3,16 +3,27 @@
 //! Work sends events; one dispatcher receives them in order, folds them into the report ([`super::recorder`]) and shows each to a
 //! listener. The work knows neither the report nor any renderer.
 
-use amiproof_model::name::VariantName;
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use amiproof_model::name::{CheckId, VariantName};
 use amiproof_model::report::{
     AmiRecord, CheckResult, Cleanup, ClusterRecord, NodeRecord, Phase, PhaseEnd, ScanRecord, Subject,
 };
+use amiproof_model::verdict::{Evidence, Finding};
 use jiff::Timestamp;
+
+use super::clock::Clock;
+
+/// How often a phase says what it waits for: CI systems end jobs that print nothing.
+pub(crate) const BEAT: Duration = Duration::from_secs(30);
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// When.
+    /// When: the time at which the run started and what has passed since then by a clock that nobody sets.
     pub at: Timestamp,
     /// What it is about; [`Subject::Cluster`] for what all variants share.
     pub subject: Subject,
@@ -37,10 +48,17 @@ pub enum EventKind {
     NodeGroup(String),
     /// The subject's nodes are Ready.
     Nodes(Vec<NodeRecord>),
+    /// Instances of the subject that never became nodes.
+    NeverJoined(Vec<NodeRecord>),
     /// What was read from the subject's nodes: facts by the node's index.
     Facts(Vec<(u32, indexmap::IndexMap<String, String>)>),
     /// A check of the subject started.
     CheckStarted {
+        /// Its id.
+        check: String,
+    },
+    /// A check of the subject was answered; its results came before.
+    CheckEnded {
         /// Its id.
         check: String,
     },
@@ -63,25 +81,46 @@ pub enum EventKind {
 
 /// Where work reports events. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Events(tokio::sync::mpsc::UnboundedSender<Event>);
+pub struct Events {
+    sender: tokio::sync::mpsc::UnboundedSender<Event>,
+    clock: Clock,
+    /// How often a phase says what it waits for.
+    beat: Duration,
+    /// What each subject waits for, in one line.
+    waiting: Arc<Mutex<BTreeMap<Subject, String>>>,
+}
 
 impl Events {
     /// A sender and the receiver that the dispatcher reads. Unbounded, because a listener that is slow must not slow the work
     /// down, and a run has thousands of events at the most.
-    pub fn channel() -> (Self, tokio::sync::mpsc::UnboundedReceiver<Event>) {
+    pub fn channel(clock: Clock) -> (Self, tokio::sync::mpsc::UnboundedReceiver<Event>) {
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-        (Self(sender), receiver)
+        (Self { sender, clock, beat: BEAT, waiting: Arc::default() }, receiver)
+    }
+
+    /// The time, as events have it.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Reports something. A dispatcher that is gone is no reason to stop working.
     pub fn send(&self, subject: &Subject, kind: EventKind) {
-        let event = Event { at: Timestamp::now(), subject: subject.clone(), kind };
-        if self.0.send(event).is_err() {
+        let event = Event { at: self.now(), subject: subject.clone(), kind };
+        if self.sender.send(event).is_err() {
             tracing::debug!("an event came after the run had ended");
         }
     }
 
-    /// Runs a phase and reports its start and its end.
+    /// Says what a subject waits for, for the next line about it.
+    pub fn waiting(&self, subject: &Subject, text: String) {
+        self.lock().insert(subject.clone(), text);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Subject, String>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a phase and reports its start and its end; while it goes on, every half minute what it waits for.
     ///
     /// # Errors
     /// What the phase itself returns.
@@ -92,10 +131,15 @@ impl Events {
         work: impl Future<Output = Result<T, Broken>>,
     ) -> Result<T, Broken> {
         self.send(subject, EventKind::PhaseStarted(phase));
-        let answer = work.await;
+        self.lock().remove(subject);
+        let what = || self.lock().get(subject).cloned().unwrap_or_else(|| awaited(phase).to_owned());
+        let answer = self.beating(subject, phase, what, work).await;
         let end = match &answer {
             Ok(_) => PhaseEnd::Done,
             Err(Broken::Cancelled) => PhaseEnd::Cancelled,
+            Err(Broken::Failed(failed)) => {
+                PhaseEnd::Failed { check: failed.check.clone(), message: failed.finding.summary.clone() }
+            }
             Err(Broken::Because { message, evidence }) => {
                 PhaseEnd::Broken { message: message.clone(), evidence: evidence.clone() }
             }
@@ -103,20 +147,72 @@ impl Events {
         self.send(subject, EventKind::PhaseEnded(phase, end));
         answer
     }
+
+    /// Runs work and says every half minute what it waits for.
+    pub(crate) async fn beating<T>(
+        &self,
+        subject: &Subject,
+        phase: Phase,
+        what: impl Fn() -> String,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let mut work = pin!(work);
+        let mut beats: u64 = 0;
+        loop {
+            match tokio::time::timeout(self.beat, work.as_mut()).await {
+                Ok(answer) => return answer,
+                Err(_) => {
+                    beats += 1;
+                    let text = format!("waiting for {} ({} s so far)", what(), beats * self.beat.as_secs());
+                    self.send(subject, EventKind::Progress(phase, text));
+                }
+            }
+        }
+    }
+}
+
+/// What a phase waits for where it says nothing better itself.
+fn awaited(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Network => "CloudFormation to make the network stack",
+        Phase::Cluster => "the cluster to be ACTIVE and to answer",
+        Phase::Addons => "the cluster's add-ons, which need a node",
+        Phase::Ami => "EC2 to describe the image",
+        Phase::LaunchTemplate => "EC2 to make the launch template",
+        Phase::NodeGroup => "instances to start and to join the cluster",
+        Phase::Nodes => "the nodes to be Ready",
+        Phase::Test | Phase::KubeBench | Phase::OsScan => "checks",
+        Phase::Teardown => "what the run made to be gone",
+    }
 }
 
 /// Why a phase did not do what it should.
 #[derive(Clone, Debug)]
 pub enum Broken {
-    /// The run was interrupted.
+    /// The run was interrupted, or nobody is left to wait for it.
     Cancelled,
-    /// What happened, where, what to do next; with what was collected about it.
+    /// The subject itself failed: a verdict.
+    Failed(Box<Failed>),
+    /// What happened, where, what to do next; with what was collected about it. Says nothing about the subject.
     Because {
         /// The message.
         message: String,
         /// The proof.
-        evidence: Vec<amiproof_model::verdict::Evidence>,
+        evidence: Vec<Evidence>,
     },
+}
+
+/// A failure of a check that provisioning itself decides: nodes that never joined, or were never Ready.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// `node/joined` or `node/ready`.
+    pub check: CheckId,
+    /// What is wrong, in one sentence.
+    pub finding: Finding,
+    /// The proof.
+    pub evidence: Vec<Evidence>,
+    /// The instances that never became nodes, with the facts that could be read from them.
+    pub instances: Vec<NodeRecord>,
 }
 
 impl Broken {
@@ -134,6 +230,7 @@ impl Broken {
     pub fn message(&self) -> &str {
         match self {
             Self::Cancelled => "interrupted",
+            Self::Failed(failed) => &failed.finding.summary,
             Self::Because { message, .. } => message,
         }
     }
@@ -147,4 +244,43 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 /// The subject of a variant.
 pub fn of_variant(name: &VariantName) -> Subject {
     Subject::Variant(name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_phase_that_waits_says_for_what_again_and_again() {
+        let (mut events, mut incoming) = Events::channel(Clock::start());
+        assert_eq!(events.beat, Duration::from_secs(30));
+        events.beat = Duration::from_millis(1);
+        let subject = Subject::Variant("l2".parse().unwrap());
+        let (enough, seen) = tokio::sync::oneshot::channel();
+        let phase = events.phase(&subject, Phase::NodeGroup, async { seen.await.map_err(|_| Broken::Cancelled) });
+        let listen = async {
+            let mut told = Vec::new();
+            let mut enough = Some(enough);
+            while let Some(event) = incoming.recv().await {
+                match event.kind {
+                    EventKind::Progress(Phase::NodeGroup, text) => {
+                        told.push(text);
+                        events.waiting(&subject, "1 of 2 instances".to_owned());
+                        if told.iter().any(|text| text.contains("1 of 2"))
+                            && let Some(enough) = enough.take()
+                        {
+                            enough.send(()).unwrap();
+                        }
+                    }
+                    EventKind::PhaseEnded(..) => break,
+                    _ => {}
+                }
+            }
+            told
+        };
+        let (ended, told) = tokio::join!(phase, listen);
+        ended.unwrap();
+        assert!(told[0].starts_with("waiting for instances to start and to join the cluster ("), "{told:?}");
+        assert!(told[1].starts_with("waiting for 1 of 2 instances ("), "{told:?}");
+    }
 }

@@ -9,31 +9,35 @@
 //! Work stops at `stop.cancel`; teardown goes on until `stop.abort`. What is still there then is in the ledger, and
 //! `amiproof destroy` removes it.
 
-mod admittance;
 pub mod budget;
 mod calm;
 pub mod checks;
+pub mod clock;
 pub mod critical;
 mod eks;
 pub mod event;
+mod failure;
 pub mod nodes;
 pub mod pipeline;
 mod pods;
 pub mod recorder;
 pub mod shared;
+mod unjoined;
 pub mod verdicts;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use amiproof_model::matrix::{Matrix, Variant};
-use amiproof_model::name::RunId;
-use amiproof_model::report::{Cleanup, Phase, PhaseEnd, Report, Subject};
+use amiproof_model::name::{CheckId, RunId, VariantName};
+use amiproof_model::report::{CheckResult, Cleanup, Phase, PhaseEnd, Report, Subject};
 use amiproof_model::waiver::Waiver;
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use self::budget::Budget;
+use self::clock::Clock;
 use self::event::{Event, EventKind, Events};
 use self::recorder::Recorder;
 use crate::aws::Clients;
@@ -120,9 +124,25 @@ pub(crate) struct Session {
     pub(crate) stop: Stop,
     pub(crate) events: Events,
     pub(crate) budget: Budget,
+    /// The variants whose nodes failed by themselves, with the check that says so.
+    pub(crate) failures: Mutex<BTreeMap<VariantName, CheckId>>,
 }
 
 impl Session {
+    /// Says that a variant's nodes failed by themselves.
+    pub(crate) fn failed(&self, variant: &VariantName, check: &CheckId) {
+        self.locked().insert(variant.clone(), check.clone());
+    }
+
+    /// The check by which a variant's nodes failed by themselves.
+    pub(crate) fn failed_at(&self, variant: &VariantName) -> Option<CheckId> {
+        self.locked().get(variant).cloned()
+    }
+
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<VariantName, CheckId>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// AWS.
     ///
     /// # Errors
@@ -134,7 +154,12 @@ impl Session {
 
     /// How checks are run.
     pub(crate) fn conduct(&self) -> checks::Conduct {
-        checks::Conduct { retries: self.plan.retries, budget: self.budget.clone(), events: self.events.clone() }
+        checks::Conduct {
+            retries: self.plan.retries,
+            budget: self.budget.clone(),
+            events: self.events.clone(),
+            abort: self.stop.abort.clone(),
+        }
     }
 
     /// The selected checks of a scope that belong to the steps of this run.
@@ -149,15 +174,20 @@ impl Session {
 
 /// Runs a plan to its end and answers with the finished report. The listener sees every event, in order.
 pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(&Event)) -> Report {
-    let (events, mut incoming) = Events::channel();
+    let clock = Clock::start();
+    let (events, mut incoming) = Events::channel(clock);
     let order = plan.checks.iter().map(|check| check.id.to_string());
-    let mut recorder = Recorder::new(plan.run.clone(), &plan.matrix, plan.lab, order, Timestamp::now());
+    let mut recorder = Recorder::new(plan.run.clone(), &plan.matrix, plan.lab, order, clock.started());
     if let Some(earlier) = plan.earlier.clone() {
         recorder.resume(earlier);
     }
     let waivers = plan.waivers.clone();
     let budget = Budget::new(plan.max_pods);
-    let session = Arc::new(Session { plan, tools, stop: stop.clone(), events, budget });
+    let failures = Mutex::default();
+    let session = Arc::new(Session { plan, tools, stop: stop.clone(), events, budget, failures });
+    if !session.plan.steps.network_only {
+        recorder.expect(expected(&session));
+    }
     let mut work = tokio::spawn(work(session));
     let mut interrupted = false;
     let mut finished = false;
@@ -173,7 +203,7 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
             },
             () = stop.cancel.cancelled(), if !interrupted && !finished => {
                 interrupted = true;
-                let event = Event { at: Timestamp::now(), subject: Subject::Cluster, kind: EventKind::Interrupted };
+                let event = Event { at: clock.now(), subject: Subject::Cluster, kind: EventKind::Interrupted };
                 recorder.record(&event);
                 listener(&event);
             }
@@ -185,26 +215,42 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
                         remove what it made with 'amiproof destroy'");
                     let end = PhaseEnd::Broken { message, evidence: Vec::new() };
                     let kind = EventKind::PhaseEnded(Phase::Cluster, end);
-                    let event = Event { at: Timestamp::now(), subject: Subject::Cluster, kind };
+                    let event = Event { at: clock.now(), subject: Subject::Cluster, kind };
                     recorder.record(&event);
                     listener(&event);
                 }
             }
         }
     }
-    recorder.finish(&waivers, Timestamp::now())
+    recorder.finish(&waivers, clock.now())
+}
+
+/// What this run has to answer: every selected check of its steps, for every variant and for the cluster.
+fn expected(session: &Session) -> Vec<CheckResult> {
+    const OPEN: &str = "not answered yet";
+    let now = session.events.now();
+    let of_variants = session.checks(Scope::Variant);
+    let variants = session.plan.matrix.variants.iter().flat_map(|variant| {
+        checks::not_asked(&event::of_variant(&variant.name), Some(variant), &of_variants, OPEN, now)
+    });
+    let of_cluster = checks::not_asked(&Subject::Cluster, None, &session.checks(Scope::Cluster), OPEN, now);
+    variants.chain(of_cluster).collect()
 }
 
 /// The work of a run: what all variants share and every variant's pipeline, beside each other; then the last teardown.
 async fn work(session: Arc<Session>) {
     let pipelines = pipeline::Pipelines::new(&session.plan.matrix);
-    let shared = shared::start(&session);
-    if !session.plan.steps.network_only {
-        pipelines.run(&session, &shared).await;
+    let (shared, arrival) = shared::start(&session);
+    if session.plan.steps.network_only {
+        drop(arrival);
+    } else {
+        pipelines.run(&session, &shared, arrival).await;
     }
-    shared.finished().await;
+    shared.finished(&session).await;
     // Checks that were stopped take their namespaces down by themselves, each within its deadline.
-    let _stopped = session.stop.abort.run_until_cancelled(session.budget.returned()).await;
+    let returned = session.stop.abort.run_until_cancelled(session.budget.returned());
+    let what = || "the pods of checks that ended to be gone".to_owned();
+    let _stopped = session.events.beating(&Subject::Cluster, Phase::Test, what, returned).await;
     let cleanup = if session.plan.steps.teardown {
         teardown(&session, shared.access().or_else(|| session.tools.access.clone())).await
     } else {
@@ -224,7 +270,13 @@ async fn teardown(session: &Session, access: Option<Access>) -> Cleanup {
         what: What::Everything,
         deadlines: destroy::Deadlines::default(),
     };
-    let (cleanup, end) = match session.stop.abort.run_until_cancelled(destroy::destroy(&plan)).await {
+    let what = || {
+        let open = unfinished(&session.tools.ledger).leftovers;
+        let first = open.first().map_or(String::new(), |left| format!(", {} {} among them", left.kind, left.id));
+        format!("{} of the run's resources to be gone{first}", open.len())
+    };
+    let destroyed = session.stop.abort.run_until_cancelled(destroy::destroy(&plan));
+    let (cleanup, end) = match session.events.beating(&subject, Phase::Teardown, what, destroyed).await {
         Some(Ok(cleanup)) => (cleanup, PhaseEnd::Done),
         Some(Err(error)) => {
             let message = format!("{}; the account may still hold what the run made", event::chain(&error));
@@ -265,3 +317,6 @@ pub(crate) fn cluster_check_candidates(matrix: &Matrix) -> Vec<&Variant> {
     let hardened = linux().filter(|variant| variant.hardening.is_some());
     stock.chain(hardened).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,19 +1,20 @@
 //! The nodes of a variant: those of the node group that the run made, or those that its selector finds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use amiproof_model::matrix::{MadeNodes, Matrix, NodeSource, Variant};
-use amiproof_model::name::RunId;
+use amiproof_model::name::{AmiId, RunId, VariantName};
 use amiproof_model::report::{AmiRecord, NodeRecord};
 use amiproof_model::selector::{NodeSelector, Test};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt as _;
 
-use super::Session;
 use super::event::{Broken, chain};
 use super::recorder::seconds_between;
 use super::shared::ClusterReady;
+use super::{Session, unjoined};
 use crate::aws::instances::{self, Instance};
 use crate::aws::{ami, names};
 use crate::cluster::{Access, NODE_GROUP_LABEL, RUN_LABEL, VARIANT_LABEL, nodes};
@@ -37,22 +38,43 @@ pub(crate) async fn made(
     let wanted = usize::try_from(made.count).unwrap_or(usize::MAX);
     let group = names::node_group(&session.plan.run, &variant.name);
     let selector = nodes::of_group(&group);
-    let mut nodes = nodes::wait_ready(&cluster.access, &selector, wanted, variant.timeouts.nodes_ready)
+    let deadline = session.tools.pace.deadline(variant.timeouts.nodes_ready);
+    let mut nodes = nodes::wait_ready(&cluster.access, &selector, wanted, deadline)
         .await
-        .map_err(|error| Broken::from_error(&error))?;
-    let found = instances::of_node_group(session.aws()?, &session.plan.matrix.cluster.name, &group)
-        .await
-        .map_err(|error| Broken::from_error(&error))?;
-    describe(&cluster.access, &mut nodes, &found).await;
-    match nodes.iter().find(|node| node.ami_id.as_ref().is_some_and(|booted| *booted != ami.id)) {
-        Some(node) => Err(Broken::because(format!(
-            "node {} booted {} although the launch template of {} names {}: nothing that it shows is about this image",
-            node.name,
-            node.ami_id.as_ref().map_or("another image", |booted| booted.as_str()),
-            variant.name,
-            ami.id
-        ))),
-        None => Ok(nodes),
+        .map_err(|error| unjoined::not_ready(&error))?;
+    let clients = session.aws()?;
+    for look in 1.. {
+        let found = instances::of_node_group(clients, &session.plan.matrix.cluster.name, &group)
+            .await
+            .map_err(|error| Broken::from_error(&error))?;
+        describe(&cluster.access, &mut nodes, &found).await;
+        // EC2 may not show an instance everywhere yet that was launched a moment ago.
+        if look == LOOKS || nodes.iter().all(|node| node.ami_id.is_some()) {
+            break;
+        }
+        clients.pause(LOOK).await;
+    }
+    placed(&nodes, &variant.name, &ami.id).map_err(Broken::because)?;
+    Ok(nodes)
+}
+
+/// How often EC2 is asked for the instances behind nodes, and how long to wait between two questions.
+const LOOKS: u32 = 6;
+const LOOK: Duration = Duration::from_secs(10);
+
+/// The placement proof: every node is known to run the image that the launch template names. A node whose image is not known proves
+/// nothing.
+fn placed(nodes: &[NodeRecord], variant: &VariantName, wanted: &AmiId) -> Result<(), String> {
+    match nodes.iter().find(|node| node.ami_id.as_ref() != Some(wanted)) {
+        None => Ok(()),
+        Some(NodeRecord { name, ami_id: Some(booted), .. }) => Err(format!(
+            "node {name} booted {booted} although the launch template of {variant} names {wanted}: nothing that it shows is about this \
+             image"
+        )),
+        Some(NodeRecord { name, instance_id, .. }) => Err(format!(
+            "EC2 does not say which image node {name} booted ({}): nothing that it shows is known to be about the image of {variant}",
+            instance_id.as_ref().map_or("it names no instance".to_owned(), |id| format!("instance {id} is not listed"))
+        )),
     }
 }
 
@@ -73,9 +95,10 @@ pub(crate) async fn selected(
         return Err(Broken::because(conflict));
     }
     let wanted = matched.len();
-    let mut nodes = nodes::wait_ready(&cluster.access, selector.as_str(), wanted, variant.timeouts.nodes_ready)
+    let deadline = session.tools.pace.deadline(variant.timeouts.nodes_ready);
+    let mut nodes = nodes::wait_ready(&cluster.access, selector.as_str(), wanted, deadline)
         .await
-        .map_err(|error| Broken::from_error(&error))?;
+        .map_err(|error| unjoined::not_ready(&error))?;
     let Some(clients) = &session.tools.clients else { return Ok((nodes, None)) };
     let ids: Vec<&str> = nodes.iter().filter_map(|node| node.instance_id.as_deref()).collect();
     let found = match instances::by_ids(clients, &ids).await {
@@ -146,10 +169,7 @@ fn conflict(matched: &[&Node], matrix: &Matrix, run: &RunId, variant: &Variant) 
 }
 
 /// The one image of all nodes whose image is known.
-fn one_image<'a>(
-    nodes: &'a [NodeRecord],
-    variant: &Variant,
-) -> Result<Option<&'a amiproof_model::name::AmiId>, String> {
+fn one_image<'a>(nodes: &'a [NodeRecord], variant: &Variant) -> Result<Option<&'a AmiId>, String> {
     let mut known = nodes.iter().filter_map(|node| Some((node, node.ami_id.as_ref()?)));
     let Some((first, image)) = known.next() else { return Ok(None) };
     match known.find(|(_, other)| *other != image) {
@@ -223,6 +243,22 @@ mod tests {
         let made = [node("c", json!({"pool": "l2", "amiproof.dev/run": "r-1", "amiproof.dev/variant": "own"}))];
         let told = conflict(&matching(&made, &"pool=l2".parse().unwrap()), &matrix, &run, &matrix.variants[2]);
         assert!(told.unwrap().contains("made by this run for own"));
+    }
+
+    #[test]
+    fn a_node_whose_image_is_not_known_proves_nothing() {
+        let mut nodes = nodes::records(vec![node("a", json!({})), node("b", json!({}))]);
+        let image = |text: &str| Some(text.parse::<AmiId>().unwrap());
+        let (own, name) = (image("ami-0123456789abcdef0").unwrap(), "l1".parse().unwrap());
+        let told = |nodes: &[NodeRecord]| placed(nodes, &name, &own).unwrap_err();
+        nodes[0].ami_id = Some(own.clone());
+        assert!(told(&nodes).contains("which image node b booted (it names no instance)"), "{}", told(&nodes));
+        nodes[1].instance_id = Some("i-1".to_owned());
+        assert!(told(&nodes).contains("instance i-1 is not listed"), "{}", told(&nodes));
+        nodes[1].ami_id = image("ami-0fedcba9876543210");
+        assert!(told(&nodes).contains("node b booted ami-0fedcba9876543210"), "{}", told(&nodes));
+        nodes[1].ami_id = Some(own.clone());
+        assert_eq!(placed(&nodes, &name, &own), Ok(()));
     }
 
     #[test]

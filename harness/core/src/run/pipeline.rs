@@ -4,44 +4,71 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use amiproof_model::matrix::{AmiSource, MadeNodes, Matrix, NodeSource, Variant};
-use amiproof_model::name::VariantName;
+use amiproof_model::name::{CheckId, VariantName};
 use amiproof_model::report::{NodeRecord, Phase, PhaseEnd, Subject};
-use amiproof_model::verdict::Evidence;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::calm::{Calm, Place};
 use super::event::{Broken, EventKind, of_variant};
-use super::shared::{ClusterReady, Shared};
-use super::{Session, checks, cluster_check_candidates, nodes};
+use super::shared::{Arrival, ClusterReady, Shared};
+use super::{Session, checks, cluster_check_candidates, failure, nodes};
 use crate::aws::ami::Ami;
+use crate::aws::node_group::takes_controllers;
 use crate::check::{Check, Scope};
 use crate::cluster;
 use crate::context::{Context, Peers};
 use crate::destroy::{self, What};
+use crate::finish;
 
 /// The pipelines of all variants, with what they need of each other.
 pub(crate) struct Pipelines {
     lanes: BTreeMap<VariantName, Lane>,
 }
 
-/// What one pipeline shows to, and waits for from, the others.
+/// What one pipeline shows to, and waits for from, the others, until all pipelines run. Nobody keeps it then: a pipeline owns the only
+/// sender of its nodes, so one that ends without a word, by a panic, keeps nobody waiting.
 struct Lane {
     /// Its nodes, for the variants that use it as their reference.
-    nodes: watch::Sender<Peers>,
+    nodes: watch::Receiver<Peers>,
+    /// Moved into its pipeline.
+    sender: Option<Nodes>,
     /// Cloned by everybody who needs its nodes; its teardown waits until the last clone is gone.
-    hold: Option<mpsc::Sender<()>>,
+    hold: mpsc::Sender<()>,
     /// Closes when nobody needs its nodes any more.
     released: Option<mpsc::Receiver<()>>,
 }
 
+/// The sending end of what a pipeline says of its nodes. When it goes without having said anything, it says that none will come.
+struct Nodes(watch::Sender<Peers>);
+
+impl Nodes {
+    fn say(&self, peers: Peers) {
+        self.0.send_replace(peers);
+    }
+}
+
+impl Drop for Nodes {
+    fn drop(&mut self) {
+        self.0.send_if_modified(|peers| {
+            let is_open = matches!(peers, Peers::Pending);
+            if is_open {
+                *peers = Peers::Never("its pipeline broke".to_owned());
+            }
+            is_open
+        });
+    }
+}
+
 /// The variant's side of its lane, moved into its pipeline.
 struct Seat {
-    nodes: watch::Sender<Peers>,
+    nodes: Nodes,
     released: mpsc::Receiver<()>,
     peers: watch::Receiver<Peers>,
     /// Keeps the reference's nodes alive until this variant's tests are over.
     reference_hold: Option<mpsc::Sender<()>>,
+    /// Kept as long as the variant may bring nodes on which the controllers of add-ons can run.
+    arrival: Option<Arrival>,
 }
 
 impl Pipelines {
@@ -49,21 +76,31 @@ impl Pipelines {
     pub(crate) fn new(matrix: &Matrix) -> Self {
         let lanes = matrix.variants.iter().map(|variant| {
             let (hold, released) = mpsc::channel(1);
-            let lane = Lane { nodes: watch::Sender::new(Peers::Pending), hold: Some(hold), released: Some(released) };
+            let (sender, nodes) = watch::channel(Peers::Pending);
+            let lane = Lane { nodes, sender: Some(Nodes(sender)), hold, released: Some(released) };
             (variant.name.clone(), lane)
         });
         Self { lanes: lanes.collect() }
     }
 
     /// Runs all pipelines beside each other, and the checks of the whole cluster on the first suitable variant's nodes.
-    pub(crate) async fn run(mut self, session: &Arc<Session>, shared: &Shared) {
+    pub(crate) async fn run(mut self, session: &Arc<Session>, shared: &Shared, arrival: Arrival) {
         let mut running = JoinSet::new();
         let mut names = BTreeMap::new();
         let (busy, quiet) = mpsc::channel(1);
         let calm = Calm::default();
         let on_cluster = session.checks(Scope::Cluster);
-        if !on_cluster.is_empty() {
-            let candidates = self.candidates(&session.plan.matrix);
+        let candidates = self.candidates(&session.plan.matrix);
+        let variants: Vec<Variant> = session.plan.matrix.variants.clone();
+        let seats: Vec<_> = variants
+            .into_iter()
+            .filter_map(|variant| Some((self.seat(&variant, session, &arrival)?, variant)))
+            .collect();
+        // Holds that were not given to anybody would keep every teardown waiting, and senders that nobody owns every reader.
+        drop((self, arrival));
+        if on_cluster.is_empty() {
+            drop((candidates, quiet));
+        } else {
             let (session, shared) = (Arc::clone(session), shared.clone());
             let bystander = calm.bystander();
             let task = running.spawn(async move {
@@ -72,8 +109,7 @@ impl Pipelines {
             });
             names.insert(task.id(), Subject::Cluster);
         }
-        for variant in session.plan.matrix.variants.clone() {
-            let Some(seat) = self.seat(&variant) else { continue };
+        for (seat, variant) in seats {
             let name = variant.name.clone();
             let (session, shared) = (Arc::clone(session), shared.clone());
             let among = Among { busy: busy.clone(), place: calm.place(&variant) };
@@ -82,24 +118,22 @@ impl Pipelines {
         }
         drop(busy);
         calm.complete();
-        // The holds that were not given to anybody would keep every teardown waiting.
-        self.lanes.values_mut().for_each(|lane| lane.hold = None);
         while let Some(joined) = running.join_next_with_id().await {
             let Err(failure) = joined else { continue };
             let Some(subject) = names.get(&failure.id()) else { continue };
             let message = format!("its pipeline panicked, which is a defect of amiproof: {failure}");
-            let end = PhaseEnd::Broken { message, evidence: Vec::new() };
-            session.events.send(subject, EventKind::PhaseEnded(Phase::Test, end));
+            report_broken(session, subject, Phase::Test, &Broken::because(message));
         }
     }
 
-    fn seat(&mut self, variant: &Variant) -> Option<Seat> {
+    fn seat(&mut self, variant: &Variant, session: &Session, arrival: &Arrival) -> Option<Seat> {
         let (peers, reference_hold) = match variant.reference.as_ref().and_then(|name| self.lanes.get(name)) {
-            Some(lane) => (lane.nodes.subscribe(), lane.hold.clone()),
+            Some(lane) => (lane.nodes.clone(), Some(lane.hold.clone())),
             None => (watch::Sender::new(Peers::None).subscribe(), None),
         };
         let lane = self.lanes.get_mut(&variant.name)?;
-        Some(Seat { nodes: lane.nodes.clone(), released: lane.released.take()?, peers, reference_hold })
+        let arrival = carries_controllers(&session.plan.matrix, variant).then(|| arrival.clone());
+        Some(Seat { nodes: lane.sender.take()?, released: lane.released.take()?, peers, reference_hold, arrival })
     }
 
     fn candidates(&self, matrix: &Matrix) -> Vec<Candidate> {
@@ -107,8 +141,8 @@ impl Pipelines {
             .into_iter()
             .filter_map(|variant| {
                 let lane = self.lanes.get(&variant.name)?;
-                let hold = lane.hold.clone();
-                Some(Candidate { variant: Arc::new(variant.clone()), nodes: lane.nodes.subscribe(), hold })
+                let (nodes, hold) = (lane.nodes.clone(), lane.hold.clone());
+                Some(Candidate { variant: Arc::new(variant.clone()), nodes, hold })
             })
             .collect()
     }
@@ -125,7 +159,13 @@ struct Among {
 struct Candidate {
     variant: Arc<Variant>,
     nodes: watch::Receiver<Peers>,
-    hold: Option<mpsc::Sender<()>>,
+    hold: mpsc::Sender<()>,
+}
+
+/// Whether the controllers of add-ons may run on a variant's nodes: on stock images only, or, where there is none, on any with Linux.
+fn carries_controllers(matrix: &Matrix, variant: &Variant) -> bool {
+    let has_stock = matrix.variants.iter().any(takes_controllers);
+    if has_stock { takes_controllers(variant) } else { variant.family.is_linux() }
 }
 
 /// Runs the checks of the whole cluster on the nodes of the first candidate that gets any, once the checks of all variants are over:
@@ -139,36 +179,53 @@ async fn check_cluster(
 ) {
     let subject = Subject::Cluster;
     let mut reason = "no variant with Linux nodes is selected".to_owned();
+    let mut failed = Vec::new();
     let mut candidates = candidates.into_iter();
     while let Some(mut candidate) = candidates.next() {
         let nodes = match settled(&session, &mut candidate.nodes).await {
             Some(Peers::Ready(nodes)) => nodes,
             Some(Peers::Never(why)) => {
                 reason = format!("no variant got nodes; {}: {why}", candidate.variant.name);
+                failed.push(session.failed_at(&candidate.variant.name));
                 continue;
             }
             _ => return,
         };
         // The others need not keep their nodes for this.
         drop(candidates);
-        let Ok(cluster) = shared.ready(&session).await else { return };
+        let cluster = match shared.ready(&session).await {
+            Ok(cluster) => cluster,
+            Err(Broken::Cancelled) => return,
+            Err(broken) => return report_broken(&session, &subject, Phase::Test, &broken),
+        };
         let _all_are_done = session.stop.cancel.run_until_cancelled(quiet.recv()).await;
         let (_none, peers) = watch::channel(Peers::None);
         let lane = Checked { subject: subject.clone(), variant: candidate.variant, nodes, peers };
-        if let Ok(context) = context(&session, &cluster, lane) {
-            shared.addons_settled(&session).await;
-            checks::run_all(&context, &checks, &session.conduct()).await;
+        match context(&session, &cluster, lane) {
+            Ok(context) => {
+                shared.addons_settled(&session).await;
+                checks::run_all(&context, &checks, &session.conduct()).await;
+            }
+            // What it leaves open is closed with this reason when the run ends.
+            Err(broken) => report_broken(&session, &subject, Phase::Test, &broken),
         }
         drop(candidate.hold);
         return;
     }
-    for result in checks::not_asked(&subject, None, &checks, &reason) {
+    // Where every candidate failed by itself, what was not asked follows from that.
+    if let Some(check) = failed.iter().cloned().collect::<Option<Vec<CheckId>>>().and_then(|all| all.into_iter().next())
+    {
+        session.events.send(&subject, EventKind::PhaseStarted(Phase::Test));
+        let end = PhaseEnd::Failed { check, message: reason.clone() };
+        session.events.send(&subject, EventKind::PhaseEnded(Phase::Test, end));
+    }
+    for result in checks::not_asked(&subject, None, &checks, &reason, session.events.now()) {
         session.events.send(&subject, EventKind::Result(Box::new(result)));
     }
 }
 
 /// One variant, all phases. Whatever happens, its teardown is tried.
-async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant>, seat: Seat, among: Among) {
+async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant>, mut seat: Seat, among: Among) {
     let subject = of_variant(&variant.name);
     let (disturbing, selected): (Vec<Check>, Vec<Check>) =
         session.checks(Scope::Variant).into_iter().partition(|check| check.disturbs);
@@ -176,7 +233,7 @@ async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant
     match provision(&session, &shared, &variant).await {
         Ok((cluster, nodes)) => {
             let nodes = Arc::new(nodes);
-            seat.nodes.send_replace(Peers::Ready(Arc::clone(&nodes)));
+            seat.nodes.say(Peers::Ready(Arc::clone(&nodes)));
             let lane = Checked { subject: subject.clone(), variant: Arc::clone(&variant), nodes, peers: seat.peers };
             match context(&session, &cluster, lane) {
                 Ok(context) => {
@@ -187,24 +244,36 @@ async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant
                 Err(broken) => report_broken(&session, &subject, Phase::Test, &broken),
             }
         }
-        Err(Broken::Cancelled) => {
-            seat.nodes.send_replace(Peers::Never("the run was interrupted".to_owned()));
-        }
-        Err(broken @ Broken::Because { .. }) => {
-            seat.nodes.send_replace(Peers::Never(broken.message().to_owned()));
-            let reason = format!("the variant never got that far: {}", broken.message());
-            for result in checks::not_asked(&subject, Some(&variant), &[selected, disturbing.clone()].concat(), &reason)
-            {
+        // What is open then is closed when the run ends: not evaluated, because it was interrupted.
+        Err(Broken::Cancelled) => seat.nodes.say(Peers::Never("the run was interrupted".to_owned())),
+        Err(Broken::Failed(failed)) => {
+            session.failed(&variant.name, &failed.check);
+            seat.nodes.say(Peers::Never(failed.finding.summary.clone()));
+            session.events.send(&subject, EventKind::NeverJoined(failed.instances.clone()));
+            let checks = [selected, disturbing.clone()].concat();
+            for result in failure::results(&variant, &checks, &failed, session.events.now()) {
                 session.events.send(&subject, EventKind::Result(Box::new(result)));
             }
         }
+        Err(broken @ Broken::Because { .. }) => {
+            seat.nodes.say(Peers::Never(broken.message().to_owned()));
+            let reason = format!("the variant never got that far: {}", broken.message());
+            let checks = [selected, disturbing.clone()].concat();
+            for result in checks::not_asked(&subject, Some(&variant), &checks, &reason, session.events.now()) {
+                session.events.send(&subject, EventKind::Result(Box::new(result)));
+            }
+        }
+    }
+    if tested.is_none() {
+        // No node comes any more, and whoever waits for one need not.
+        seat.arrival = None;
     }
     drop(among.busy);
     match tested.filter(|_| !disturbing.is_empty()) {
         None => drop(among.place),
         Some(context) => disturb(&session, &context, &disturbing, among.place).await,
     }
-    drop(seat.reference_hold);
+    drop((seat.reference_hold, seat.arrival));
     if session.plan.steps.teardown {
         teardown(&session, shared.access(), &variant, seat.released).await;
     }
@@ -213,7 +282,7 @@ async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant
 /// Runs the checks that disturb the variant's nodes, when it is their turn.
 async fn disturb(session: &Session, context: &Context, checks: &[Check], place: Place) {
     let Some(_turn) = session.stop.cancel.run_until_cancelled(place.turn()).await else { return };
-    checks::run_alone(context, checks, &session.events).await;
+    checks::run_alone(context, checks, &session.conduct()).await;
 }
 
 /// Everything up to nodes that are Ready and run the image that was asked for.
@@ -235,7 +304,8 @@ async fn provision(
             if session.plan.steps.provision {
                 let template = guarded(session, cluster.eks()?.launch_template(session, variant, made, &ami));
                 let template = events.phase(&subject, Phase::LaunchTemplate, template).await?;
-                let group = guarded(session, cluster.eks()?.node_group(session, variant, made, &template));
+                let group = cluster.eks()?.node_group(session, variant, made, &template, &cluster.access);
+                let group = guarded(session, group);
                 events.phase(&subject, Phase::NodeGroup, group).await?;
             }
             let nodes = guarded(session, nodes::made(session, &cluster, variant, made, &ami.record));
@@ -312,9 +382,11 @@ async fn teardown(
     }
 }
 
-/// Runs a step until the user interrupts. The step's own deadline is its own business.
+/// Runs a step until the user interrupts; a create call that is under way then is answered and recorded first. The step's own deadline is
+/// its own business.
 pub(crate) async fn guarded<T>(session: &Session, work: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
-    session.stop.cancel.run_until_cancelled(work).await.unwrap_or(Err(Broken::Cancelled))
+    let done = finish::until_stopped(&session.stop.cancel, &session.stop.abort, work).await;
+    done.unwrap_or(Err(Broken::Cancelled))
 }
 
 /// Waits until it is known whether a lane gets nodes; `None` when the run was interrupted first.
@@ -322,7 +394,7 @@ async fn settled(session: &Session, nodes: &mut watch::Receiver<Peers>) -> Optio
     let known = nodes.wait_for(|peers| !matches!(peers, Peers::Pending));
     match session.stop.cancel.run_until_cancelled(known).await? {
         Ok(peers) => Some(peers.clone()),
-        // The pipeline is gone without a word: it panicked, and that is reported where it was joined.
+        // It said so itself when it went; a lane without a sender never had a pipeline.
         Err(_) => Some(Peers::Never("its pipeline broke".to_owned())),
     }
 }
@@ -364,7 +436,6 @@ fn context(session: &Session, cluster: &ClusterReady, checked: Checked) -> Resul
 }
 
 fn report_broken(session: &Session, subject: &Subject, phase: Phase, broken: &Broken) {
-    let evidence: Vec<Evidence> = Vec::new();
-    let end = PhaseEnd::Broken { message: broken.message().to_owned(), evidence };
+    let end = PhaseEnd::Broken { message: broken.message().to_owned(), evidence: Vec::new() };
     session.events.send(subject, EventKind::PhaseEnded(phase, end));
 }

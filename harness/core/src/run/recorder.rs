@@ -8,6 +8,7 @@ use amiproof_model::report::{
     CheckResult, Cleanup, ClusterRecord, Phase, PhaseEnd, PhaseRecord, Report, RunRecord, SCHEMA_VERSION, ScanRecord,
     Subject, Tool, VariantRecord,
 };
+use amiproof_model::verdict::Outcome;
 use amiproof_model::waiver::Waiver;
 use jiff::Timestamp;
 
@@ -23,6 +24,8 @@ pub struct Recorder {
     places: HashMap<(CheckId, Subject, Option<String>), usize>,
     /// The order of checks in the registry: results are sorted by it.
     order: BTreeMap<String, usize>,
+    /// What has to be answered and was not yet: a row per check and subject, for what nobody answers in the end.
+    open: BTreeMap<(Subject, CheckId), CheckResult>,
 }
 
 impl Recorder {
@@ -52,7 +55,6 @@ impl Recorder {
                 account: String::new(),
                 kubernetes_version: matrix.cluster.kubernetes_version.clone(),
                 lab,
-                made: false,
             },
             variants: matrix.variants.iter().map(blank).collect(),
             results: Vec::new(),
@@ -62,7 +64,7 @@ impl Recorder {
             cleanup: Cleanup::default(),
         };
         let order = order.into_iter().enumerate().map(|(at, check)| (check, at)).collect();
-        Self { report, started: BTreeMap::new(), places: HashMap::new(), order }
+        Self { report, started: BTreeMap::new(), places: HashMap::new(), order, open: BTreeMap::new() }
     }
 
     /// Continues a report that an earlier command of the same run wrote: results that come again replace the old ones.
@@ -80,6 +82,12 @@ impl Recorder {
         }
     }
 
+    /// Says what has to be answered: a row per check and subject, which stays unless an event ends that check. So nothing that was asked
+    /// for vanishes, whatever becomes of the work.
+    pub fn expect(&mut self, rows: impl IntoIterator<Item = CheckResult>) {
+        self.open.extend(rows.into_iter().map(|row| ((row.subject.clone(), row.check.clone()), row)));
+    }
+
     /// Takes one event in.
     pub fn record(&mut self, event: &Event) {
         match &event.kind {
@@ -92,7 +100,13 @@ impl Recorder {
             EventKind::NodeGroup(name) => {
                 self.on_variant(&event.subject, |record| record.node_group = Some(name.clone()));
             }
-            EventKind::Nodes(nodes) => self.on_variant(&event.subject, |record| record.nodes.clone_from(nodes)),
+            EventKind::Nodes(nodes) => self.on_variant(&event.subject, |record| {
+                record.nodes.clone_from(nodes);
+                record.never_joined.clear();
+            }),
+            EventKind::NeverJoined(instances) => {
+                self.on_variant(&event.subject, |record| record.never_joined.clone_from(instances));
+            }
             EventKind::Scanned(scan) => self.add_scan(scan),
             EventKind::Facts(facts) => self.on_variant(&event.subject, |record| {
                 for node in &mut record.nodes {
@@ -101,7 +115,15 @@ impl Recorder {
                     }
                 }
             }),
-            EventKind::Result(result) => self.add_result(result),
+            EventKind::Result(result) => {
+                self.open.remove(&(result.subject.clone(), result.check.clone()));
+                self.add_result(result);
+            }
+            EventKind::CheckEnded { check } => {
+                if let Ok(check) = check.parse() {
+                    self.open.remove(&(event.subject.clone(), check));
+                }
+            }
             EventKind::Interrupted => self.report.run.interrupted = true,
             EventKind::CleanedUp(cleanup) => self.report.cleanup = cleanup.clone(),
             EventKind::Progress(..) | EventKind::CheckStarted { .. } | EventKind::CheckRetried { .. } => {}
@@ -110,6 +132,7 @@ impl Recorder {
 
     /// The finished report: traffic charged, dispositions and origins judged, results in the order of the registry.
     pub fn finish(mut self, waivers: &[Waiver], now: Timestamp) -> Report {
+        self.close();
         self.report.run.seconds = seconds_between(self.report.run.started, now);
         self.report.run.critical_path_seconds = critical::path(&self.report);
         let position: BTreeMap<&VariantName, usize> =
@@ -125,6 +148,45 @@ impl Recorder {
         self.report.scans.sort_by_cached_key(|scan| (column(&scan.subject), scan.suite.clone(), scan.scanner.clone()));
         verdicts::settle(&mut self.report, waivers, now);
         self.report
+    }
+
+    /// A row for everything that nobody answered; an answer of an earlier command of the same run stays.
+    fn close(&mut self) {
+        for ((subject, check), mut row) in std::mem::take(&mut self.open) {
+            let is_answered = |result: &CheckResult| result.subject == subject && result.check == check;
+            if self.report.results.iter().any(is_answered) {
+                continue;
+            }
+            if let Outcome::NotEvaluated { .. } = row.outcome {
+                row.outcome = self.why_unanswered(&subject);
+            }
+            self.add_result(&row);
+        }
+    }
+
+    /// What became of a subject's work that left questions open.
+    fn why_unanswered(&self, subject: &Subject) -> Outcome {
+        let phases = match subject {
+            Subject::Cluster => Some(&self.report.run.phases),
+            Subject::Variant(name) => {
+                self.report.variants.iter().find(|record| record.name == *name).map(|record| &record.phases)
+            }
+        };
+        let broken = phases.into_iter().flatten().rev().find_map(|phase| match &phase.ended {
+            PhaseEnd::Broken { message, .. } if phase.phase != Phase::Teardown => Some(message.clone()),
+            _ => None,
+        });
+        if self.report.run.interrupted {
+            return Outcome::NotEvaluated { reason: "the run was interrupted before this was answered".to_owned() };
+        }
+        match broken {
+            Some(message) => Outcome::NotEvaluated { reason: format!("the run never got that far: {message}") },
+            None => Outcome::Error {
+                message:
+                    "this was asked and never answered, which is a defect of amiproof: report it with the run's folder"
+                        .to_owned(),
+            },
+        }
     }
 
     fn end_phase(&mut self, event: &Event, phase: Phase, end: &PhaseEnd) {
@@ -211,7 +273,62 @@ pub(crate) fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use amiproof_model::matrix::Family;
+
     use super::*;
+
+    fn recorder(interrupted: bool, broken: Option<&str>) -> Recorder {
+        let variants = vec![crate::fixture::variant("l1", Family::Al2023)];
+        let matrix = crate::fixture::matrix(variants);
+        let run = "r-1".parse().unwrap();
+        let mut recorder = Recorder::new(run, &matrix, true, std::iter::empty(), Timestamp::UNIX_EPOCH);
+        let subject = Subject::Variant("l1".parse().unwrap());
+        let event = |kind| Event { at: Timestamp::UNIX_EPOCH, subject: subject.clone(), kind };
+        if interrupted {
+            recorder.record(&event(EventKind::Interrupted));
+        }
+        if let Some(message) = broken {
+            let end = PhaseEnd::Broken { message: message.to_owned(), evidence: Vec::new() };
+            recorder.record(&event(EventKind::PhaseEnded(Phase::Test, end)));
+        }
+        recorder.expect(["node/ready", "node/joined", "os-cis/inspector"].map(|check| row(check, &subject)));
+        recorder.record(&event(EventKind::Result(Box::new(CheckResult {
+            outcome: Outcome::Pass,
+            ..row("node/joined", &subject)
+        }))));
+        // A scan's rows have other ids than its check.
+        recorder.record(&event(EventKind::CheckEnded { check: "os-cis/inspector".to_owned() }));
+        recorder
+    }
+
+    fn row(check: &str, subject: &Subject) -> CheckResult {
+        let row = serde_json::json!({
+            "check": check, "title": "t", "subject": serde_json::to_value(subject).unwrap(),
+            "outcome": {"notEvaluated": {"reason": "open"}}, "disposition": "notEvaluated",
+            "started": "2026-11-21T00:00:00Z", "seconds": 0.0,
+        });
+        serde_json::from_value(row).unwrap()
+    }
+
+    #[test]
+    fn what_nobody_answered_is_a_row_that_says_why_and_what_was_answered_stays() {
+        for (interrupted, broken, word, part) in [
+            (true, None, "not evaluated", "interrupted"),
+            (false, Some("its pipeline panicked"), "not evaluated", "its pipeline panicked"),
+            (false, None, "error", "never answered"),
+        ] {
+            let report = recorder(interrupted, broken).finish(&[], Timestamp::UNIX_EPOCH);
+            let told: Vec<_> = report
+                .results
+                .iter()
+                .map(|result| (result.check.as_str(), result.outcome.word(), result.outcome.reason()))
+                .collect();
+            let of = |check: &str| told.iter().find(|(own, ..)| *own == check);
+            assert_eq!(of("node/joined").map(|row| row.1), Some("pass"), "{told:?}");
+            assert!(of("node/ready").is_some_and(|row| row.1 == word && row.2.contains(part)), "{told:?}");
+            assert!(of("os-cis/inspector").is_none(), "a scan that was answered has rows of its own: {told:?}");
+        }
+    }
 
     #[test]
     fn control_numbers_sort_as_people_count() {

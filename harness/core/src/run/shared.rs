@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use amiproof_model::name::{KubernetesVersion, NameError};
-use amiproof_model::report::{ClusterRecord, Phase, Subject};
-use tokio::sync::watch;
+use amiproof_model::report::{ClusterRecord, Phase, PhaseEnd, Subject};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Session;
@@ -51,8 +51,16 @@ pub(crate) struct Shared {
     task: Arc<std::sync::Mutex<Option<JoinHandle<()>>>>,
 }
 
+/// Held by whoever may still bring a node on which the controllers of add-ons can run. When the last one is gone, add-ons are not waited
+/// for any longer.
+#[derive(Clone)]
+pub(crate) struct Arrival {
+    _open: mpsc::Sender<()>,
+}
+
 /// Starts to bring it up.
-pub(crate) fn start(session: &Arc<Session>) -> Shared {
+pub(crate) fn start(session: &Arc<Session>) -> (Shared, Arrival) {
+    let (open, mut arrivals) = mpsc::channel(1);
     let (cluster_sender, cluster) = watch::channel(State::Pending);
     let (addons_sender, addons) = watch::channel(State::Pending);
     let session = Arc::clone(session);
@@ -61,7 +69,7 @@ pub(crate) fn start(session: &Arc<Session>) -> Shared {
             Ok(Some(ready)) => {
                 let ready = Arc::new(ready);
                 cluster_sender.send_replace(State::Ready(Arc::clone(&ready)));
-                let settled = match add(&session, &ready).await {
+                let settled = match add(&session, &ready, &mut arrivals).await {
                     Ok(()) => State::Ready(()),
                     Err(broken) => State::Never(broken),
                 };
@@ -73,7 +81,7 @@ pub(crate) fn start(session: &Arc<Session>) -> Shared {
             }
         }
     });
-    Shared { cluster, addons, task: Arc::new(std::sync::Mutex::new(Some(task))) }
+    (Shared { cluster, addons, task: Arc::new(std::sync::Mutex::new(Some(task))) }, Arrival { _open: open })
 }
 
 impl Shared {
@@ -112,13 +120,15 @@ impl Shared {
         let _settled = session.stop.cancel.run_until_cancelled(settled).await;
     }
 
-    /// Waits for the end of the bringing up itself.
-    pub(crate) async fn finished(&self) {
+    /// Waits for the end of the bringing up itself; a panic in it is a broken phase of the cluster.
+    pub(crate) async fn finished(&self, session: &Session) {
         let task = self.task.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(task) = task
             && let Err(failure) = task.await
         {
-            tracing::error!("bringing up the cluster broke, which is a defect of amiproof: {failure}");
+            let message = format!("bringing up the cluster panicked, which is a defect of amiproof: {failure}");
+            let end = PhaseEnd::Broken { message, evidence: Vec::new() };
+            session.events.send(&Subject::Cluster, EventKind::PhaseEnded(Phase::Cluster, end));
         }
     }
 }
@@ -131,7 +141,7 @@ async fn bring_up(session: &Session) -> Result<Option<ClusterReady>, Broken> {
         let kubernetes = events.phase(&subject, Phase::Cluster, guarded(session, given(session, access))).await?;
         return Ok(Some(ClusterReady { access: access.clone(), kubernetes, eks: None }));
     }
-    let tags = Tags::of_run(plan.run.clone(), plan.expires).with(&plan.matrix.cluster.governance.tags);
+    let tags = Tags::of_run(plan.run.clone(), plan.expires);
     let stack = events.phase(&subject, Phase::Network, guarded(session, eks::network(session, &tags))).await?;
     if plan.steps.network_only {
         return Ok(None);
@@ -139,6 +149,14 @@ async fn bring_up(session: &Session) -> Result<Option<ClusterReady>, Broken> {
     let up = async {
         let (eks, access) = eks::cluster(session, stack.as_ref(), &tags).await?;
         let kubernetes = version(&access).await?;
+        let asked = plan.matrix.cluster.kubernetes_version.as_ref();
+        match asked.map_or(Skew::None, |asked| skew(asked, &kubernetes)) {
+            Skew::None => {}
+            Skew::Allowed => {
+                events.send(&subject, EventKind::Progress(Phase::Cluster, skew_note(access.name(), asked, &kubernetes)))
+            }
+            Skew::Refused => return Err(Broken::because(skew_note(access.name(), asked, &kubernetes))),
+        }
         Ok(ClusterReady { access, kubernetes, eks: Some(eks) })
     };
     events.phase(&subject, Phase::Cluster, guarded(session, up)).await.map(Some)
@@ -160,7 +178,6 @@ async fn given(session: &Session, access: &Access) -> Result<KubernetesVersion, 
         account,
         kubernetes_version: Some(kubernetes.clone()),
         lab: session.plan.lab,
-        made: false,
     };
     session.events.send(&Subject::Cluster, EventKind::Cluster(record));
     Ok(kubernetes)
@@ -180,25 +197,77 @@ async fn version(access: &Access) -> Result<KubernetesVersion, Broken> {
     text.parse().map_err(|error: NameError| refused(error.to_string()))
 }
 
+/// How the version that the matrix names, by which images are found, and that of the API server go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Skew {
+    /// They are the same.
+    None,
+    /// Kubelets are older, by no more than Kubernetes supports.
+    Allowed,
+    /// Kubelets would be newer than the API server, or too old for it.
+    Refused,
+}
+
+/// A kubelet is never newer than its API server, and at most three minor versions older (Kubernetes, "Version Skew Policy").
+fn skew(asked: &KubernetesVersion, server: &KubernetesVersion) -> Skew {
+    const OLDEST: u64 = 3;
+    let number = |version: &KubernetesVersion| {
+        let (major, minor) = version.as_str().split_once('.')?;
+        Some((major.parse::<u64>().ok()?, minor.parse::<u64>().ok()?))
+    };
+    match (number(asked), number(server)) {
+        (Some(asked), Some(server)) if asked == server => Skew::None,
+        (Some((major, asked)), Some((of_server, server))) if major == of_server => {
+            if asked < server && server - asked <= OLDEST { Skew::Allowed } else { Skew::Refused }
+        }
+        // What cannot be compared is not refused: the check of kubelets' versions asks the nodes themselves.
+        (None, _) | (_, None) => Skew::Allowed,
+        _ => Skew::Refused,
+    }
+}
+
+fn skew_note(cluster: &str, asked: Option<&KubernetesVersion>, server: &KubernetesVersion) -> String {
+    let asked = asked.map_or("none", KubernetesVersion::as_str);
+    format!(
+        "cluster {cluster} runs Kubernetes {server} and cluster.kubernetesVersion says {asked}, by which images are found: a kubelet may be \
+         at most three versions older than its API server and never newer, so set cluster.kubernetesVersion to {server}"
+    )
+}
+
 /// Makes what all variants share inside the cluster: the storage classes of the catalogue, and where the run provisions, add-ons.
-async fn add(session: &Session, ready: &ClusterReady) -> Result<(), Broken> {
+async fn add(session: &Session, ready: &ClusterReady, arrivals: &mut mpsc::Receiver<()>) -> Result<(), Broken> {
     let steps = session.plan.steps;
     let given = session.tools.access.is_some();
     if !(steps.provision || given && steps.test) {
         return Ok(());
     }
     let work = async {
-        let made = cluster::storage::ensure_classes(
-            &ready.access,
-            &session.tools.ledger,
-            &session.plan.matrix.cluster.governance.tags,
-        )
-        .await;
+        let made = cluster::storage::ensure_classes(&ready.access, &session.tools.ledger).await;
         made.map_err(|error| Broken::from_error(&error))?;
         match &ready.eks {
-            Some(eks) if steps.provision => eks.install(session, &ready.access).await,
+            Some(eks) if steps.provision => eks.install(session, &ready.access, arrivals).await,
             _ => Ok(()),
         }
     };
     session.events.phase(&Subject::Cluster, Phase::Addons, guarded(session, work)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kubelets_are_never_newer_than_the_api_server_and_at_most_three_versions_older() {
+        for (asked, server, wanted) in [
+            ("1.36", "1.36", Skew::None),
+            ("1.35", "1.36", Skew::Allowed),
+            ("1.33", "1.36", Skew::Allowed),
+            ("1.32", "1.36", Skew::Refused),
+            ("1.36", "1.35", Skew::Refused),
+        ] {
+            assert_eq!(skew(&asked.parse().unwrap(), &server.parse().unwrap()), wanted, "{asked} {server}");
+        }
+        let note = skew_note("c", "1.36".parse().ok().as_ref(), &"1.35".parse().unwrap());
+        assert!(note.contains("set cluster.kubernetesVersion to 1.35"), "{note}");
+    }
 }

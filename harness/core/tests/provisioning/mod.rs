@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use amiproof_core::aws::node_group::Plan;
 use amiproof_core::aws::{
-    Clients, Settings, addons, ami, cluster, instances, launch_template, names, network, node_group,
+    Clients, Settings, addons, ami, cluster, instances, launch_template, names, network, node_group, ssm,
 };
 use amiproof_core::check::ScanAnswer;
 use amiproof_core::destroy::{self, Deadlines, What};
+use amiproof_core::finish;
 use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger, ResourceKind, State};
 use amiproof_core::pace::Pace;
 use amiproof_core::scan::inspector::{self, Request};
@@ -94,7 +95,7 @@ impl Run {
 
     async fn try_provision(&self) -> (network::Network, Result<node_group::NodeGroup, node_group::Error>) {
         let Self { clients, ledger, tags, spec, variant, .. } = self;
-        let network = network::create(clients, ledger, &self.stack(), spec, tags, 5 * MINUTE).await.unwrap();
+        let network = network::create(clients, ledger, &self.stack(), tags, 5 * MINUTE).await.unwrap();
         assert_eq!((network.private_subnet_ids.len(), network.public_subnet_ids.len()), (2, 2), "{network:?}");
         let cluster =
             cluster::create(clients, ledger, spec, &network.subnet_ids(), &network.cluster_role_arn, tags, 5 * MINUTE)
@@ -119,7 +120,7 @@ impl Run {
             launch_template: &template,
             tags: &tags,
         };
-        let group = node_group::provision(clients, ledger, &plan).await;
+        let group = node_group::provision(clients, ledger, &plan, &|_| {}).await;
         if group.is_ok() {
             self.assert_node_group(&name, &template.id).await;
         }
@@ -203,7 +204,7 @@ pub(crate) async fn a_ledger_without_a_single_answer_is_enough(world: &World) {
     std::fs::write(folder.join(FILE_NAME), format!("{}\n{{\"created\":{{\"key\":", planned.join("\n"))).unwrap();
     let ledger = Ledger::open(&folder).unwrap();
     // A run that is resumed asks again, and adopts what answers that its name is taken.
-    let adopted = network::create(&run.clients, &ledger, &run.stack(), &run.spec, &run.tags, MINUTE).await.unwrap();
+    let adopted = network::create(&run.clients, &ledger, &run.stack(), &run.tags, MINUTE).await.unwrap();
     assert_eq!(adopted, network);
     help_moto(world, &run, &network).await;
     let cleanup = run.destroy(&ledger).await;
@@ -279,13 +280,16 @@ pub(crate) async fn nodes_that_never_join_are_given_up_with_evidence(world: &Wor
     let mut run = Run::start(world, "r-never").await;
     run.variant.timeouts.nodes_ready = Duration::from_millis(600);
     let (_, group) = run.try_provision().await;
-    let Err(node_group::Error::NeverJoined { message, evidence }) = group else { panic!("{group:?}") };
+    let Err(node_group::Error::NeverJoined { message, line, evidence, instances }) = group else { panic!("{group:?}") };
     assert!(message.contains("2 instances were launched but did not join the cluster"), "{message}");
+    assert_eq!(line.as_deref(), Some("kubelet: Failed to determine user credentials"), "{evidence:#?}");
+    assert_eq!(instances.iter().map(|instance| instance.index).collect::<Vec<_>>(), [1, 2]);
     let text = |name: &str| {
         let found = evidence.iter().find(|piece| piece.name.starts_with(name));
         found.unwrap_or_else(|| panic!("no {name} in {evidence:?}")).text.clone()
     };
     assert!(text("console output of node 1").contains("Failed to determine user credentials"), "{evidence:#?}");
+    assert!(text("EC2 status checks").contains("running, system check"), "{evidence:#?}");
     // CREATING, or CREATE_FAILED where the world was faster than the deadline.
     assert!(text("node group health").contains("status CREAT"), "{evidence:#?}");
     assert!(text("scaling activities").contains("Launching a new EC2 instance"), "{evidence:#?}");
@@ -305,6 +309,55 @@ pub(crate) async fn a_node_group_that_aws_throttled_is_made_anew(world: &World) 
         .map(|entry| entry.state)
         .collect();
     assert_eq!(states, [State::Gone, State::Created]);
+    assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
+    run.assert_nothing_is_left().await;
+}
+
+/// What is permanent (a quota) is tried once, and no image is blamed for it.
+pub(crate) async fn what_is_permanent_is_tried_once(world: &World) {
+    let run = Run::start(world, "r-quota").await;
+    let (_, group) = run.try_provision().await;
+    let Err(node_group::Error::Infrastructure { class, message, .. }) = group else { panic!("{group:?}") };
+    assert_eq!(class, node_group::Infrastructure::Quota, "{message}");
+    assert!(message.contains("not of the image") && message.contains("VcpuLimitExceeded"), "{message}");
+    let made = run.ledger.entries().iter().filter(|entry| entry.resource.kind == ResourceKind::NodeGroup).count();
+    assert_eq!(made, 1, "it was made once");
+    assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
+    run.assert_nothing_is_left().await;
+}
+
+/// A command of Systems Manager that was sent, and whose answer was lost, is found again.
+pub(crate) async fn a_command_is_sent_once(world: &World) {
+    let run = Run::start(world, "r-command").await;
+    run.provision().await;
+    let group = names::node_group(run.id(), &run.variant.name);
+    let found = instances::of_node_group(&run.clients, &run.spec.name, &group).await.unwrap();
+    let id = found[0].id.as_str();
+    let online = ssm::wait_online(&run.clients, &[id.to_owned()], 5 * MINUTE).await.unwrap();
+    assert_eq!(online.get(id).map(String::as_str), Some("Online"));
+    let output = ssm::run(&run.clients, id, "AWS-RunShellScript", &["reboot"], MINUTE).await.unwrap();
+    assert_eq!((output.code, output.stdout.as_str()), (0, "ran: reboot"));
+    assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
+    run.assert_nothing_is_left().await;
+}
+
+/// A create call that is under way when a run is stopped is answered and recorded before anybody looks for what there is. `is_under_way`
+/// says when the call has arrived.
+pub(crate) async fn a_create_call_in_flight_is_recorded(world: &World, is_under_way: impl Fn() -> bool) {
+    let run = Run::start(world, "r-stopped").await;
+    let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+    let stack = run.stack();
+    let making = network::create(&run.clients, &run.ledger, &stack, &run.tags, 5 * MINUTE);
+    let interrupt = async {
+        while !is_under_way() {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+    };
+    let (made, ()) = tokio::join!(finish::until_stopped(&stop, &abort, making), interrupt);
+    assert!(made.is_none(), "the run was stopped: {made:?}");
+    let states: Vec<_> = run.ledger.entries().iter().map(|entry| entry.state).collect();
+    assert_eq!(states, [State::Created], "{:?}", run.ledger.entries());
     assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
     run.assert_nothing_is_left().await;
 }
@@ -443,7 +496,6 @@ fn cluster_spec(name: &str) -> ClusterSpec {
         windows_node_role_arn: None,
         max_pods: None,
         addons: Vec::new(),
-        governance: amiproof_model::matrix::Governance::default(),
     }
 }
 
@@ -469,7 +521,5 @@ fn made(ami: AmiSource) -> MadeNodes {
         capacity: Capacity::OnDemand,
         kubernetes_version: "1.36".parse().unwrap(),
         volume_gib: 40,
-        kms_key: None,
-        tags: BTreeMap::new(),
     }
 }

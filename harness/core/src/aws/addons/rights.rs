@@ -24,7 +24,6 @@ pub(super) async fn associations(
     cluster: &str,
     addon: &str,
     identities: &[Identity],
-    boundary: Option<&str>,
     tags: &Tags,
 ) -> Result<Vec<AddonPodIdentityAssociations>, Error> {
     let trust = json!({
@@ -38,7 +37,7 @@ pub(super) async fn associations(
         let made = ledger
             .create_resource(resource, || async {
                 clients
-                    .write_idempotent(|| roles::make(clients, &name, &trust, &identity.policies, boundary, tags))
+                    .write_idempotent(|| roles::make(clients, &name, &trust, &identity.policies, tags))
                     .await
                     .map_err(Error::from)
             })

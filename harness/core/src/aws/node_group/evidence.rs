@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use amiproof_model::matrix::Family;
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::Evidence;
+use indexmap::IndexMap;
 
+use super::telling::telling_line;
 use super::watch::Watch;
 use crate::aws::Clients;
 use crate::aws::error::AwsError;
 use crate::aws::evidence::evidence;
+use crate::aws::instances::Launched;
 use crate::aws::{instances, ssm};
 
 /// For all of it: a run does not wait for evidence as long as it waited for the nodes.
@@ -18,58 +22,137 @@ const JOURNAL_DEADLINE: Duration = Duration::from_secs(45);
 /// The first instances tell as much as all of them.
 const INSTANCES: usize = 2;
 
-/// Health and activities as seen, then console output and journals of the instances. Never fails: what could not be had is said in
-/// its place.
-pub(super) async fn collect(clients: &Clients, family: Family, watch: &Watch<'_>) -> Vec<Evidence> {
-    let mut all = watch.evidence();
-    let ids: Vec<&str> = watch.seen.instances.iter().take(INSTANCES).map(|instance| instance.id.as_str()).collect();
-    let more = async {
-        let mut more = Vec::new();
-        for (index, id) in ids.iter().enumerate() {
-            let (console, journal) = tokio::join!(instances::console(clients, id), journal(clients, family, id));
-            more.push(evidence(format!("console output of node {} ({id})", index + 1), said(console)));
-            more.push(evidence(format!("journal of node {} ({id})", index + 1), said(journal)));
-        }
-        more
-    };
-    match tokio::time::timeout(DEADLINE, more).await {
-        Ok(more) => all.extend(more),
-        Err(_) => {
-            let text = format!("not had within {}s", DEADLINE.as_secs());
-            all.push(evidence("console output and journals", text));
-        }
-    }
-    all
+/// What was learned.
+pub(super) struct Learned {
+    /// The line that says why, where a console or a journal has one.
+    pub(super) line: Option<String>,
+    /// Health and activities, status checks, consoles, journals.
+    pub(super) evidence: Vec<Evidence>,
+    /// The instances that were asked, as nodes that never were.
+    pub(super) instances: Vec<NodeRecord>,
 }
 
-fn said(answer: Result<String, AwsError>) -> String {
+/// What one instance says.
+struct Told {
+    console: Result<String, AwsError>,
+    journal: Result<String, Silent>,
+}
+
+/// Why a journal was not read.
+enum Silent {
+    /// AWS did not answer.
+    Aws(AwsError),
+    /// There is no way to it.
+    Unreachable(String),
+}
+
+impl std::fmt::Display for Silent {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Aws(error) => error.fmt(out),
+            Self::Unreachable(why) => out.write_str(why),
+        }
+    }
+}
+
+/// Health and activities as seen, then EC2's status checks, console output and journals of the instances. Never fails: what is not
+/// available says so in its place.
+pub(super) async fn collect(clients: &Clients, family: Family, watch: &Watch<'_>) -> Learned {
+    let mut evidence = watch.evidence();
+    let ids: Vec<String> = watch.seen.ids().into_iter().take(INSTANCES).map(str::to_owned).collect();
+    let asked = async { tokio::join!(status_checks(clients, &ids), tell(clients, family, &ids)) };
+    let mut line = None;
+    match tokio::time::timeout(DEADLINE, asked).await {
+        Ok((checks, told)) => {
+            evidence.push(checks);
+            line = telling_line(told.iter().flat_map(|told| {
+                [&told.console.as_deref().ok(), &told.journal.as_deref().ok()].map(|text| text.unwrap_or_default())
+            }));
+            for (index, (id, told)) in ids.iter().zip(told).enumerate() {
+                let name = |what: &str| format!("{what} of node {} ({id})", index + 1);
+                evidence.push(self::evidence(name("console output"), said(told.console)));
+                evidence.push(self::evidence(name("journal"), said(told.journal)));
+            }
+        }
+        Err(_) => {
+            let text = format!("not available within {}s", DEADLINE.as_secs());
+            evidence.push(self::evidence("status checks, console output and journals", text));
+        }
+    }
+    let launched = |id: &String| watch.seen.launched.iter().find(|launched| launched.instance.id == *id);
+    let instances = (1..).zip(ids.iter().filter_map(launched)).map(|(index, launched)| record(index, launched));
+    Learned { line, evidence, instances: instances.collect() }
+}
+
+async fn tell(clients: &Clients, family: Family, ids: &[String]) -> Vec<Told> {
+    let all = ids.iter().map(|id| async move {
+        let (console, journal) = tokio::join!(instances::console(clients, id), journal(clients, family, id));
+        Told { console, journal }
+    });
+    futures::future::join_all(all).await
+}
+
+/// EC2's own checks of the machine and of the instance: an operating system that hangs or panicked fails the second.
+async fn status_checks(clients: &Clients, ids: &[String]) -> Evidence {
+    let name = "EC2 status checks";
+    if ids.is_empty() {
+        return evidence(name, "no instance was launched");
+    }
+    evidence(
+        name,
+        match instances::health(clients, ids).await {
+            Ok(health) if health.is_empty() => "EC2 does not know the instances any more".to_owned(),
+            Ok(health) => health.iter().map(|one| format!("{}: {one}\n", one.id)).collect(),
+            Err(error) => format!("not available: {error}"),
+        },
+    )
+}
+
+fn said<E: std::fmt::Display>(answer: Result<String, E>) -> String {
     match answer {
         Ok(text) if text.trim().is_empty() => "empty".to_owned(),
         Ok(text) => text,
-        Err(error) => format!("not had: {error}"),
+        Err(error) => format!("not available: {error}"),
     }
 }
 
-const LINUX_JOURNAL: &str =
-    "journalctl --no-pager -n 300 -u nodeadm-config -u nodeadm-run -u cloud-final -u kubelet -u containerd";
+const LINUX_JOURNAL: &str = "journalctl --no-pager -n 300 -u nodeadm-config -u nodeadm-run -u nodeadm-boot-hook -u cloud-final -u kubelet -u containerd";
 const WINDOWS_JOURNAL: &str =
     "Get-EventLog -LogName EKS -Newest 100 | Format-Table -AutoSize -Wrap | Out-String -Width 200";
 
-async fn journal(clients: &Clients, family: Family, instance_id: &str) -> Result<String, AwsError> {
+async fn journal(clients: &Clients, family: Family, instance_id: &str) -> Result<String, Silent> {
+    let unreachable = |why: &str| Err(Silent::Unreachable(why.to_owned()));
     let (document, command) = match family {
         Family::Al2023 | Family::Al2 => ("AWS-RunShellScript", LINUX_JOURNAL),
         Family::Windows => ("AWS-RunPowerShellScript", WINDOWS_JOURNAL),
         Family::Bottlerocket => {
-            return Ok("Bottlerocket's agent runs in a container that does not see the host's journal".to_owned());
+            return unreachable("Bottlerocket's agent runs in a container that does not see the host's journal");
         }
     };
-    let status = ssm::ping_status(clients, &[instance_id.to_owned()]).await?;
+    let status = ssm::ping_status(clients, &[instance_id.to_owned()]).await.map_err(Silent::Aws)?;
     match status.get(instance_id).map(String::as_str) {
         Some("Online") => {
-            let output = ssm::run(clients, instance_id, document, &[command], JOURNAL_DEADLINE).await?;
-            Ok(format!("{}{}", output.stdout, output.stderr))
+            let output = ssm::run(clients, instance_id, document, &[command], JOURNAL_DEADLINE).await;
+            output.map(|output| format!("{}{}", output.stdout, output.stderr)).map_err(Silent::Aws)
         }
-        Some(other) => Ok(format!("the SSM agent is {other}")),
-        None => Ok("the SSM agent never registered: no route to SSM, no role, or the agent does not run".to_owned()),
+        Some(other) => unreachable(&format!("the SSM agent is {other}")),
+        None => unreachable("the SSM agent never registered: no route to SSM, no role, or the agent does not run"),
+    }
+}
+
+/// An instance as the node that it never was.
+fn record(index: u32, launched: &Launched) -> NodeRecord {
+    let instance = &launched.instance;
+    NodeRecord {
+        index,
+        name: instance.private_dns_name.clone(),
+        instance_id: Some(instance.id.clone()),
+        ami_id: instance.ami_id.parse().ok(),
+        os_image: String::new(),
+        kernel: String::new(),
+        kubelet: String::new(),
+        runtime: String::new(),
+        boot_to_ready_seconds: None,
+        facts: IndexMap::new(),
     }
 }

@@ -1,6 +1,9 @@
 //! The managed node group of a variant: created, watched from minute one, and given up with evidence when it does not come up.
 
+mod cause;
 mod evidence;
+pub mod subnets;
+mod telling;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -8,12 +11,14 @@ use std::time::Duration;
 
 use amiproof_model::matrix::{Capacity, MadeNodes, Variant};
 use amiproof_model::name::RunId;
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::Evidence;
 use aws_sdk_eks::types::{
     CapacityTypes, LaunchTemplateSpecification, Nodegroup, NodegroupScalingConfig, NodegroupStatus,
 };
 use tokio::time::Instant;
 
+pub use self::cause::Infrastructure;
 use self::watch::{End, Watch};
 use super::Clients;
 use super::error::{AwsError, Class, Explain as _, found};
@@ -22,8 +27,8 @@ use super::names::{self, Tags};
 use crate::cluster::{CONTROLLERS_LABEL, NODE_GROUP_LABEL, RUN_LABEL, VARIANT_LABEL};
 use crate::ledger::{self, Key, Ledger, Resource, ResourceKind, State};
 
-/// How often a node group that failed for reasons of AWS is made anew.
-const ATTEMPTS: u32 = 3;
+/// How often a node group is made that fails for reasons of AWS which may pass.
+pub const ATTEMPTS: u32 = 3;
 /// The polling interval while a node group goes.
 const GONE_POLL: Duration = Duration::from_secs(15);
 /// What a node group is to be.
@@ -63,17 +68,23 @@ pub enum Error {
     /// The ledger could not be written.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
-    /// Nodes were launched but did not join in time: the image may be at fault.
+    /// Nodes were launched but did not join in time: a verdict on the image, or on how it is started.
     #[error("{message}")]
     NeverJoined {
         /// What was seen last, in one line.
         message: String,
-        /// Node group health, scaling activities, console output, journals.
+        /// The line of a console or a journal that says why: `kubelet: invalid kernel flag ..`. `None` where nothing looks like it.
+        line: Option<String>,
+        /// Node group health, scaling activities, status checks, console output, journals.
         evidence: Vec<Evidence>,
+        /// The instances that were asked, without facts.
+        instances: Vec<NodeRecord>,
     },
-    /// AWS could not make it, again and again (throttling, capacity, quota): says nothing about the image.
+    /// AWS could not make it: says nothing about the image. What is permanent was tried once, everything else [`ATTEMPTS`] times.
     #[error("{message}")]
     Infrastructure {
+        /// What kind of cause it is.
+        class: Infrastructure,
         /// What AWS said, in one line.
         message: String,
         /// Node group health, scaling activities.
@@ -100,25 +111,35 @@ pub fn takes_controllers(variant: &Variant) -> bool {
     variant.family.is_linux() && variant.hardening.is_none()
 }
 
-/// Makes the node group of a variant and waits until it is ACTIVE. One that fails for reasons of AWS is deleted and made anew.
+/// Makes the node group of a variant and waits until it is ACTIVE. One that fails for reasons of AWS that may pass is deleted and made
+/// anew. `tell` gets what is waited for, in one line, after every look.
 ///
 /// # Errors
-/// [`Error::NeverJoined`] when the nodes do not join within the variant's `timeouts.nodes_ready`.
-pub async fn provision(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>) -> Result<NodeGroup, Error> {
+/// [`Error::NeverJoined`] when the nodes do not join within the variant's `timeouts.nodes_ready`, [`Error::Infrastructure`] when AWS could
+/// not make them.
+pub async fn provision(
+    clients: &Clients,
+    ledger: &Ledger,
+    plan: &Plan<'_>,
+    tell: &(dyn Fn(String) + Send + Sync),
+) -> Result<NodeGroup, Error> {
+    let wanted = usize::try_from(plan.made.count).unwrap_or(usize::MAX);
     let name = names::node_group(&plan.tags.run, &plan.variant.name);
     let mut attempt = 1;
     loop {
         let created = Instant::now();
         let key = create(clients, ledger, plan, &name, attempt).await?;
-        let deadline = created + plan.variant.timeouts.nodes_ready;
+        let deadline = created + clients.pace().deadline(plan.variant.timeouts.nodes_ready);
         let mut watch = Watch::new(clients, plan.cluster, &name);
-        match watch.until(deadline).await? {
+        match watch.until(deadline, wanted, tell).await? {
             End::Active => return Ok(NodeGroup { name, created }),
             End::NotJoined { message } => {
-                let evidence = evidence::collect(clients, plan.variant.family, &watch).await;
-                return Err(Error::NeverJoined { message, evidence });
+                let learned = evidence::collect(clients, plan.variant.family, &watch).await;
+                let evidence::Learned { line, evidence, instances } = learned;
+                return Err(Error::NeverJoined { message, line, evidence, instances });
             }
-            End::Infrastructure { message } if attempt < ATTEMPTS => {
+            End::Infrastructure { class, message } if attempt < ATTEMPTS && !class.is_permanent() => {
+                tell(format!("{message}; making it anew"));
                 tracing::warn!(
                     node_group = name,
                     attempt,
@@ -130,8 +151,8 @@ pub async fn provision(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>) -> R
                 ledger.gone(key).await?;
                 attempt += 1;
             }
-            End::Infrastructure { message } => {
-                return Err(Error::Infrastructure { message, evidence: watch.evidence() });
+            End::Infrastructure { class, message } => {
+                return Err(Error::Infrastructure { class, message, evidence: watch.evidence() });
             }
         }
     }

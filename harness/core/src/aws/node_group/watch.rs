@@ -6,16 +6,18 @@ use amiproof_model::verdict::Evidence;
 use aws_sdk_eks::types::{Nodegroup, NodegroupIssueCode, NodegroupStatus};
 use tokio::time::Instant;
 
+use super::cause::{self, Blame, Infrastructure};
 use super::describe;
 use crate::aws::autoscaling::{self, Activity};
 use crate::aws::error::AwsError;
 use crate::aws::evidence::evidence;
-use crate::aws::instances::{self, Instance};
+use crate::aws::instances::{self, Launched};
 use crate::aws::{Class, Clients};
 
 /// EKS itself looks at a node group no more often.
 const POLL: Duration = Duration::from_secs(15);
-/// Scaling activities may fail a few times before one works; so many in a row with the same permanent cause do not.
+/// Launches may fail a few times before one works: a role that was made a moment ago is not known everywhere yet. So many in a row whose
+/// cause is not known do not.
 const HOPELESS: usize = 3;
 
 /// How watching ended.
@@ -26,7 +28,7 @@ pub(super) enum End {
     /// Instances were launched, but did not become nodes.
     NotJoined { message: String },
     /// AWS could not launch them.
-    Infrastructure { message: String },
+    Infrastructure { class: Infrastructure, message: String },
 }
 
 /// An issue that EKS reports of a node group.
@@ -50,7 +52,20 @@ pub(super) struct Seen {
     pub(super) status: String,
     pub(super) issues: Vec<Issue>,
     pub(super) activities: Vec<Activity>,
-    pub(super) instances: Vec<Instance>,
+    /// Every instance that was launched, whether it still runs or not.
+    pub(super) launched: Vec<Launched>,
+}
+
+impl Seen {
+    /// The ids of the instances, those first that EKS says did not join, then those that run.
+    pub(super) fn ids(&self) -> Vec<&str> {
+        let is_named = |launched: &Launched| {
+            self.issues.iter().any(|issue| issue.resources.iter().any(|id| *id == launched.instance.id))
+        };
+        let mut order: Vec<&Launched> = self.launched.iter().collect();
+        order.sort_by_key(|launched| (!is_named(launched), launched.ended.is_some()));
+        order.into_iter().map(|launched| launched.instance.id.as_str()).collect()
+    }
 }
 
 /// A node group under watch.
@@ -67,10 +82,17 @@ impl<'a> Watch<'a> {
     }
 
     /// Looks until the node group is ACTIVE, fails, or the deadline passes.
-    pub(super) async fn until(&mut self, deadline: Instant) -> Result<End, AwsError> {
+    /// `tell` gets what is waited for after every look.
+    pub(super) async fn until(
+        &mut self,
+        deadline: Instant,
+        wanted: usize,
+        tell: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<End, AwsError> {
         let started = Instant::now();
         loop {
             self.look().await?;
+            tell(self.waiting(wanted));
             if let Some(end) = judge(self.name, &self.seen, started.elapsed(), Instant::now() >= deadline) {
                 return Ok(end);
             }
@@ -102,26 +124,41 @@ impl<'a> Watch<'a> {
             Ok(activities) => self.seen.activities = activities,
             Err(error) => tracing::warn!(%error, "scaling activities are not known"),
         }
-        match instances::of_node_group(self.clients, self.cluster, self.name).await {
-            Ok(instances) => self.seen.instances = instances,
+        match instances::launched(self.clients, self.cluster, self.name).await {
+            Ok(launched) => self.remember(launched),
             Err(error) => tracing::warn!(%error, "instances are not known"),
         }
         Ok(())
     }
 
+    /// EC2 forgets an instance an hour after its end; the watch does not.
+    fn remember(&mut self, launched: Vec<Launched>) {
+        let known = std::mem::take(&mut self.seen.launched);
+        let forgotten = known.into_iter().filter(|old| launched.iter().all(|new| new.instance.id != old.instance.id));
+        let mut all: Vec<Launched> = forgotten.collect();
+        all.extend(launched);
+        self.seen.launched = all;
+    }
+
+    /// What it waits for, in one line.
+    fn waiting(&self, wanted: usize) -> String {
+        let running = self.seen.launched.iter().filter(|launched| launched.ended.is_none()).count();
+        let issues = match self.seen.issues.first() {
+            Some(issue) => format!("; {issue}"),
+            None => String::new(),
+        };
+        format!("EKS says {}, {running} of {wanted} instances run{issues}", self.seen.status)
+    }
+
     /// What was seen last, as evidence.
     pub(super) fn evidence(&self) -> Vec<Evidence> {
         let lines = |lines: Vec<String>| if lines.is_empty() { "none".to_owned() } else { lines.join("\n") };
-        let Seen { status, issues, activities, instances } = &self.seen;
+        let Seen { status, issues, activities, launched } = &self.seen;
         let health = lines(issues.iter().map(ToString::to_string).collect());
-        let launched = instances.iter().map(|instance| {
-            let launched = instance.launched.map(|time| time.to_string()).unwrap_or_default();
-            format!("{} {} {} {launched}", instance.id, instance.state, instance.ami_id)
-        });
         vec![
             evidence("node group health", format!("status {status}\n{health}")),
             evidence("scaling activities", lines(activities.iter().map(ToString::to_string).collect())),
-            evidence("instances", lines(launched.collect())),
+            evidence("instances", lines(launched.iter().map(ToString::to_string).collect())),
         ]
     }
 }
@@ -147,76 +184,91 @@ fn judge(name: &str, seen: &Seen, elapsed: Duration, is_late: bool) -> Option<En
     }
     let is_failed = matches!(status, "CREATE_FAILED" | "DEGRADED" | "DELETING" | "DELETE_FAILED");
     let failure = launch_failure(seen);
-    let is_hopeless = seen.instances.is_empty() && failure.as_ref().is_some_and(|failure| failure.is_permanent);
+    let is_hopeless = seen.launched.is_empty() && failure.as_ref().is_some_and(|failure| failure.is_hopeless);
     if !is_failed && !is_late && !is_hopeless {
         return None;
     }
     let after = elapsed.as_secs();
-    let infrastructure = seen.issues.iter().find(|issue| is_infrastructure(&issue.code));
-    // Instances that run prove that AWS did its part, unless EKS itself says otherwise.
-    let cause = match (infrastructure, failure) {
-        (Some(issue), _) => Some(issue.to_string()),
-        (None, Some(failure)) if seen.instances.is_empty() => Some(failure.message),
-        (None, None) if seen.instances.is_empty() && seen.issues.is_empty() => {
-            Some("no instance was launched".to_owned())
-        }
-        _ => None,
-    };
-    Some(match cause {
-        Some(cause) => End::Infrastructure {
+    Some(match infrastructure(seen, failure) {
+        Some((class, cause)) => End::Infrastructure {
+            class,
             message: format!(
-                "node group {name} is {status} after {after}s for reasons of AWS, not of the image: {cause}"
+                "node group {name} is {status} after {after}s for reasons of AWS or the account, not of the image: {cause} ({})",
+                class.help()
             ),
         },
-        None => {
-            let issues: Vec<String> = seen.issues.iter().map(ToString::to_string).collect();
-            let issues = if issues.is_empty() { String::new() } else { format!(": {}", issues.join("; ")) };
-            let running = seen.instances.len();
-            End::NotJoined {
-                message: format!(
-                    "node group {name} is {status} after {after}s: {running} instance{} launched but did not join the cluster{issues}",
-                    if running == 1 { " was" } else { "s were" }
-                ),
-            }
-        }
+        None => End::NotJoined { message: not_joined(name, seen, after) },
     })
 }
 
+/// What AWS or the account did, where that is the cause. Instances that were launched prove that they did their part, unless EKS or EC2
+/// itself says otherwise.
+fn infrastructure(seen: &Seen, failure: Option<LaunchFailure>) -> Option<(Infrastructure, String)> {
+    let blamed = seen.issues.iter().find_map(|issue| match cause::of_issue(&issue.code, &issue.message) {
+        Blame::Infrastructure(class) => Some((class, issue.to_string())),
+        Blame::Nodes => None,
+    });
+    if blamed.is_some() {
+        return blamed;
+    }
+    if seen.launched.is_empty() {
+        let names_instances = seen.issues.iter().any(|issue| issue.resources.iter().any(|id| id.starts_with("i-")));
+        return match failure {
+            Some(failure) => Some((failure.class, failure.message)),
+            None if names_instances => None,
+            None => Some((Infrastructure::Internal, "no instance was launched".to_owned())),
+        };
+    }
+    // All of them ended, and EC2 says that it ended them: a spot instance that was taken back, a key that may not be used.
+    let ends: Vec<_> = seen.launched.iter().map(|launched| launched.ended.as_ref()).collect();
+    let by_aws = |end: &Option<&instances::Ended>| match end.map(|end| (cause::of_end(&end.code), end)) {
+        Some((Blame::Infrastructure(class), end)) => Some((class, end.to_string())),
+        Some((Blame::Nodes, _)) | None => None,
+    };
+    let causes: Option<Vec<_>> = ends.iter().map(by_aws).collect();
+    causes.and_then(|causes| causes.into_iter().next())
+}
+
+fn not_joined(name: &str, seen: &Seen, after: u64) -> String {
+    let count = seen.launched.len();
+    let ended: Vec<&instances::Ended> = seen.launched.iter().filter_map(|launched| launched.ended.as_ref()).collect();
+    let mut message = format!(
+        "node group {name} is {} after {after}s: {count} instance{} launched but did not join the cluster",
+        seen.status,
+        if count == 1 { " was" } else { "s were" }
+    );
+    if let Some(end) = ended.first() {
+        message.push_str(&format!(", and {} ended by then ({end})", ended.len()));
+    }
+    let issues: Vec<String> = seen.issues.iter().map(ToString::to_string).collect();
+    if !issues.is_empty() {
+        message.push_str(&format!(": {}", issues.join("; ")));
+    }
+    message
+}
+
 struct LaunchFailure {
+    class: Infrastructure,
     message: String,
-    /// Waiting does not help: quota, permission, an instance type that the zone does not have.
-    is_permanent: bool,
+    /// Waiting does not help.
+    is_hopeless: bool,
 }
 
 /// The failure that the latest activities agree upon.
 fn launch_failure(seen: &Seen) -> Option<LaunchFailure> {
     let latest: Vec<&Activity> = seen.activities.iter().take_while(|activity| activity.is_failed()).collect();
     let newest = latest.first()?;
-    let is_capacity = |activity: &&&Activity| {
-        ["InsufficientInstanceCapacity", "do not have sufficient", "MaxSpotInstanceCountExceeded", "capacity"]
-            .iter()
-            .any(|sign| activity.message.contains(sign))
+    let class = cause::of_launch(&newest.message);
+    let is_hopeless = match class {
+        // A quota that another variant's nodes use is not free again before those are gone.
+        Some(class) => class.is_permanent(),
+        None => latest.len() >= HOPELESS,
     };
-    let is_permanent = latest.len() >= HOPELESS && !latest.iter().any(|activity| is_capacity(&activity));
-    Some(LaunchFailure { message: newest.message.clone(), is_permanent })
-}
-
-/// Issues that say nothing about the image. `NodeCreationFailure` is the one that does, and so may be an image that does not exist.
-fn is_infrastructure(code: &NodegroupIssueCode) -> bool {
-    use NodegroupIssueCode as Code;
-    matches!(
-        code,
-        Code::IamThrottling
-            | Code::AsgInstanceLaunchFailures
-            | Code::InstanceLimitExceeded
-            | Code::InsufficientFreeAddresses
-            | Code::InternalFailure
-            | Code::ClusterUnreachable
-            | Code::AutoScalingGroupRateLimitExceeded
-            | Code::LimitExceeded
-            | Code::IamLimitExceeded
-            | Code::Ec2LaunchTemplateMaxLimitExceeded
-    )
+    Some(LaunchFailure {
+        class: class.unwrap_or(Infrastructure::Unlisted),
+        message: newest.message.clone(),
+        is_hopeless,
+    })
 }
 
 #[cfg(test)]
@@ -231,20 +283,26 @@ mod tests {
             message: (*message).to_owned(),
             resources: vec!["i-1".to_owned()],
         });
-        let instance = Instance {
-            id: "i-1".to_owned(),
-            ami_id: "ami-0123456789abcdef0".to_owned(),
-            state: "running".to_owned(),
-            launched: None,
-            private_dns_name: String::new(),
-            private_ip: None,
-        };
         Seen {
             status: status.to_owned(),
             issues: issues.collect(),
             activities: Vec::new(),
-            instances: vec![instance; instances],
+            launched: vec![launched(None); instances],
         }
+    }
+
+    /// An instance that runs, or ended for a reason.
+    fn launched(ended: Option<&str>) -> Launched {
+        let instance = instances::Instance {
+            id: "i-1".to_owned(),
+            ami_id: "ami-0123456789abcdef0".to_owned(),
+            state: if ended.is_some() { "terminated" } else { "running" }.to_owned(),
+            launched: None,
+            private_dns_name: String::new(),
+            private_ip: None,
+        };
+        let ended = ended.map(|code| instances::Ended { code: code.to_owned(), message: String::new() });
+        Launched { instance, ended }
     }
 
     fn failed(message: &str, count: usize) -> Vec<Activity> {
@@ -275,22 +333,75 @@ mod tests {
         );
         let throttled = seen("CREATE_FAILED", &[(NodegroupIssueCode::IamThrottling, "Rate exceeded")], 0);
         assert!(
-            matches!(judge("g", &throttled, LATER, false), Some(End::Infrastructure { message }) if message.contains("IamThrottling"))
+            matches!(judge("g", &throttled, LATER, false), Some(End::Infrastructure { class: Infrastructure::Throttled, message }) if message.contains("IamThrottling"))
         );
     }
 
     #[test]
-    fn capacity_is_waited_for_and_a_quota_is_not() {
+    fn capacity_is_waited_for_and_what_is_permanent_is_tried_once() {
         let mut capacity = seen("CREATING", &[], 0);
         capacity.activities = failed("We currently do not have sufficient m6i.large capacity", 5);
         assert_eq!(judge("g", &capacity, LATER, false), None);
-        assert!(matches!(judge("g", &capacity, LATER, true), Some(End::Infrastructure { .. })));
-        let mut quota = seen("CREATING", &[], 0);
-        quota.activities = failed("You have requested more vCPU than your current limit of 5", 2);
-        assert_eq!(judge("g", &quota, LATER, false), None);
-        quota.activities = failed("You have requested more vCPU than your current limit of 5", 3);
+        let class_of = |end: Option<End>| match end {
+            Some(End::Infrastructure { class, .. }) => class,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(class_of(judge("g", &capacity, LATER, true)), Infrastructure::Capacity);
+        for (message, class) in [
+            ("You have requested more vCPU capacity than your current vCPU limit of 5", Infrastructure::Quota),
+            (
+                "In order to use this AWS Marketplace product you need to accept terms and subscribe",
+                Infrastructure::Subscription,
+            ),
+            ("You are not authorized to perform this operation", Infrastructure::Denied),
+        ] {
+            let mut group = seen("CREATING", &[], 0);
+            group.activities = failed(message, 1);
+            let end = judge("g", &group, LATER, false);
+            assert!(
+                matches!(&end, Some(End::Infrastructure { message: told, .. }) if told.contains(message)),
+                "{end:?}"
+            );
+            assert!(class_of(end).is_permanent(), "{message}");
+            assert_eq!(class_of(judge("g", &group, LATER, false)), class);
+        }
+        let mut unknown = seen("CREATING", &[], 0);
+        unknown.activities = failed("Invalid IAM Instance Profile name", 2);
+        assert_eq!(judge("g", &unknown, LATER, false), None);
+        unknown.activities = failed("Invalid IAM Instance Profile name", 3);
+        assert_eq!(class_of(judge("g", &unknown, LATER, false)), Infrastructure::Unlisted);
+    }
+
+    #[test]
+    fn without_an_instance_no_image_is_blamed_whatever_the_code() {
+        for code in NodegroupIssueCode::values().iter().chain(&["SomethingNew"]) {
+            let issue = Issue { code: (*code).into(), message: "m".to_owned(), resources: vec!["asg-1".to_owned()] };
+            let group = Seen { issues: vec![issue], ..seen("CREATE_FAILED", &[], 0) };
+            assert!(matches!(judge("g", &group, LATER, false), Some(End::Infrastructure { .. })), "{code}");
+        }
+        let names_one =
+            seen("CREATE_FAILED", &[(NodegroupIssueCode::NodeCreationFailure, "Instances failed to join")], 0);
+        assert!(matches!(judge("g", &names_one, LATER, false), Some(End::NotJoined { .. })));
+    }
+
+    #[test]
+    fn an_instance_that_died_at_boot_was_launched_and_one_that_was_taken_back_is_not_the_images() {
+        let died =
+            Seen { launched: vec![launched(Some("Client.InstanceInitiatedShutdown"))], ..seen("CREATING", &[], 0) };
+        let end = judge("g", &died, LATER, true);
+        let Some(End::NotJoined { message }) = end else { panic!("{end:?}") };
         assert!(
-            matches!(judge("g", &quota, LATER, false), Some(End::Infrastructure { message }) if message.contains("vCPU"))
+            message.contains("1 instance was launched") && message.contains("InstanceInitiatedShutdown"),
+            "{message}"
         );
+        let taken =
+            Seen { launched: vec![launched(Some("Server.SpotInstanceTermination"))], ..seen("CREATING", &[], 0) };
+        let end = judge("g", &taken, LATER, true);
+        assert!(matches!(end, Some(End::Infrastructure { class: Infrastructure::Capacity, .. })), "{end:?}");
+        let both = Seen {
+            launched: vec![launched(Some("Server.SpotInstanceTermination")), launched(None)],
+            ..seen("CREATING", &[], 0)
+        };
+        assert!(matches!(judge("g", &both, LATER, true), Some(End::NotJoined { .. })), "one of them had its chance");
     }
 }

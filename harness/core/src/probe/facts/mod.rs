@@ -19,7 +19,8 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use super::{Way, command};
+use super::{Output, Way, command, on_instance};
+use crate::aws::Clients;
 use crate::context::Context;
 use crate::workload::evidence::cut;
 
@@ -93,24 +94,42 @@ async fn read_all(context: &Context) -> Vec<NodeFacts> {
 
 async fn read(context: &Context, node: &NodeRecord) -> Result<(Way, Collected), String> {
     let family = context.variant.family;
-    let script = match family {
+    let output = command(context, node, &script(family), DEADLINE).await.map_err(|error| error.to_string())?;
+    Ok((output.way, parse(family, &output)?))
+}
+
+/// The facts of an instance that is no node of a cluster, through Systems Manager alone: by the same script as those of nodes.
+///
+/// # Errors
+/// Why there are none, for people.
+pub async fn of_instance(clients: &Clients, family: Family, instance: &NodeRecord) -> Result<Collected, String> {
+    let output = on_instance(clients, family, instance, &script(family), DEADLINE).await;
+    parse(family, &output.map_err(|error| error.to_string())?)
+}
+
+fn script(family: Family) -> String {
+    match family {
         Family::Al2023 | Family::Al2 => linux::script(),
         Family::Bottlerocket => bottlerocket::script(),
         Family::Windows => windows::SCRIPT.to_owned(),
-    };
-    let output = command(context, node, &script, DEADLINE).await.map_err(|error| error.to_string())?;
+    }
+}
+
+fn parse(family: Family, output: &Output) -> Result<Collected, String> {
     let sections = section::split(&output.stdout);
     if sections.is_empty() {
         return Err(format!("the script printed nothing; it said {}", cut(output.stderr.trim())));
     }
-    Ok((
-        output.way,
-        match family {
-            Family::Al2023 | Family::Al2 => linux::parse(&sections),
-            Family::Bottlerocket => bottlerocket::parse(&sections),
-            Family::Windows => windows::parse(&sections),
-        },
-    ))
+    Ok(match family {
+        Family::Al2023 | Family::Al2 => linux::parse(&sections),
+        Family::Bottlerocket => bottlerocket::parse(&sections),
+        Family::Windows => windows::parse(&sections),
+    })
+}
+
+/// A long text as evidence without a file: its first lines.
+pub fn shown(title: &str, text: &str) -> Evidence {
+    Evidence { name: title.to_owned(), text: excerpt(text), file: None }
 }
 
 /// Writes the long texts of a node into the evidence folder of the subject and shows each, cut, with its file.

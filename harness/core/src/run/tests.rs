@@ -1,0 +1,98 @@
+//! Runs without an account: what becomes of the others when one pipeline panics.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use amiproof_model::matrix::Family;
+use amiproof_model::verdict::{Outcome, Verdict};
+use futures::FutureExt as _;
+
+use super::*;
+use crate::check::{Applies, Body};
+use crate::fixture;
+use crate::ledger::{Header, VERSION};
+
+/// How often the variant `broken` was asked whether the check applies: the run itself asks first, its pipeline after that.
+static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+/// Brings down the pipeline of one variant.
+fn applies(variant: &Variant) -> Applies {
+    let is_injected = variant.name.as_str() == "broken" && ASKED.fetch_add(1, Ordering::SeqCst) > 0;
+    assert!(!is_injected, "injected");
+    Applies::Yes
+}
+
+fn check(id: &str, scope: Scope) -> Check {
+    Check {
+        id: id.parse().unwrap(),
+        title: id.to_owned(),
+        scope,
+        phase: Phase::Test,
+        opt_in: false,
+        disturbs: false,
+        timeout: None,
+        retries: 0,
+        applies,
+        body: Body::Code(|_| async { Ok(Verdict::Pass.into()) }.boxed()),
+    }
+}
+
+fn plan(folder: &Utf8PathBuf) -> Plan {
+    let mut fine = fixture::variant("fine", Family::Al2023);
+    fine.reference = Some("broken".parse().unwrap());
+    Plan {
+        run: "r-panic".parse().unwrap(),
+        matrix: Arc::new(fixture::matrix(vec![fixture::variant("broken", Family::Al2023), fine])),
+        steps: Steps { provision: true, network_only: false, test: true, scan: true, teardown: false },
+        checks: vec![check("node/ready", Scope::Variant), check("eks-cis/policies", Scope::Cluster)],
+        waivers: Vec::new(),
+        retries: 0,
+        max_pods: 10,
+        image_registry: None,
+        pull_secret: None,
+        base: folder.clone(),
+        folder: folder.clone(),
+        expires: Timestamp::UNIX_EPOCH,
+        lab: false,
+        earlier: None,
+    }
+}
+
+#[test]
+fn a_panic_in_one_pipeline_is_an_error_of_its_variant_and_keeps_nobody_waiting() {
+    // As the command does: what a run is made of needs a deep stack.
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().worker_threads(2).thread_stack_size(8 << 20).build().unwrap();
+    let guard = tempfile::tempdir().unwrap();
+    let folder = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
+    let header = Header {
+        version: VERSION,
+        run: "r-panic".parse().unwrap(),
+        matrix: "test".to_owned(),
+        account: String::new(),
+        region: String::new(),
+        endpoint: None,
+        kubeconfig: None,
+        started: Timestamp::UNIX_EPOCH,
+        expires: Timestamp::UNIX_EPOCH,
+    };
+    let ledger = Ledger::create(&folder, header).unwrap();
+    let tools = Tools { clients: None, access: None, ledger, pace: Pace::REAL };
+    let running = run(plan(&folder), tools, Stop::default(), |_| {});
+    // A run that hangs would hang for ever; this one has nothing to wait for.
+    let running = runtime.spawn(tokio::time::timeout(Duration::from_secs(300), running));
+    let report = runtime.block_on(running).unwrap().unwrap();
+    assert!(ASKED.load(Ordering::SeqCst) > 1, "nothing was injected");
+    let broken = report.variants.iter().find(|variant| variant.name.as_str() == "broken").unwrap();
+    let is_panic = |phase: &amiproof_model::report::PhaseRecord| matches!(&phase.ended, PhaseEnd::Broken { message, .. } if message.contains("panicked"));
+    assert!(broken.phases.iter().any(is_panic), "{:?}", broken.phases);
+    let told: Vec<(&str, &str)> = report.results.iter().map(|row| (row.subject.as_str(), row.check.as_str())).collect();
+    for expected in [("broken", "node/ready"), ("fine", "node/ready"), ("cluster", "eks-cis/policies")] {
+        assert!(told.contains(&expected), "{expected:?} vanished: {told:?}");
+    }
+    assert!(
+        report.results.iter().all(|row| matches!(row.outcome, Outcome::NotEvaluated { .. })),
+        "{:?}",
+        report.results
+    );
+}
