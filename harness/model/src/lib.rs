@@ -3,8 +3,9 @@
 //! Reading order: [`name`] (what things are called), [`matrix`] (what the user asks for), [`workload`] (what a sample app is),
 //! [`workload_file`] and [`waiver_file`] (how both are written), [`yaml`] and [`problem`] (how files are read, and what is wrong
 //! with them), [`schema`] (their forms for editors), [`verdict`] (what a check decides), [`charge`] (whom a failed traffic check
-//! blames), [`waiver`] with [`waiver_audit`] and [`judge`] (what that means for the run), [`facts`] (which settings of a node
-//! explain a failure), [`report`] (the one truth on disk), [`conclusion`] (what a run comes to) and [`exit`] (what the process answers).
+//! blames), [`prediction`] (what yields to what was observed), [`waiver`] with [`waiver_audit`] and [`judge`] (what that means for
+//! the run), [`facts`] (which settings of a node explain a failure), [`report`] (the one truth on disk), [`conclusion`] (what a run
+//! comes to) and [`exit`] (what the process answers).
 
 pub mod capability;
 pub mod charge;
@@ -17,6 +18,7 @@ mod form;
 pub mod judge;
 pub mod matrix;
 pub mod name;
+pub mod prediction;
 pub mod problem;
 pub mod report;
 pub mod schema;

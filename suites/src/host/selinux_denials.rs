@@ -1,11 +1,15 @@
 //! `host/selinux-denials`: where SELinux enforces, it has denied nothing to the kubelet, the container runtime or containers since boot
 //! (guide: "Run SELinux"). A missing container-selinux or a wrong label shows here before volumes and sockets fail.
+//!
+//! On nodes that were there before the run, what was denied to containers earlier is their owners' business; what is denied to the node's
+//! own programs never is. What nothing of the run misses is no failure: `amiproof_model::prediction` settles that.
 
 use std::time::Duration;
 
 use amiproof_core::check::{CheckError, Decision, Scope, linux_only};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::NodeFacts;
+use amiproof_model::matrix::NodeSource;
 use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
@@ -39,10 +43,15 @@ const PROGRAMS: [&str; 9] = [
 ];
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
-    Ok(decision(context, assess(context.facts.of(context).await)))
+    let since = match context.variant.nodes {
+        NodeSource::Selected(_) => Some(context.ledger.header().started.as_second()),
+        _ => None,
+    };
+    Ok(decision(context, assess(context.facts.of(context).await, since)))
 }
 
-fn assess(facts: &[NodeFacts]) -> Verdict {
+/// `since` is when the run began, in seconds of Unix time, where the nodes are older than it.
+fn assess(facts: &[NodeFacts], since: Option<i64>) -> Verdict {
     judged(facts, |node, read| {
         match read.get("selinux.mode") {
             Some("Enforcing") => {}
@@ -53,7 +62,7 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
         if text.is_empty() {
             return Err(silent(node, "what SELinux denied"));
         }
-        let denials: Vec<&str> = text.lines().filter(|line| matters(line)).collect();
+        let denials: Vec<&str> = text.lines().filter(|line| matters(line, since)).collect();
         if denials.is_empty() {
             return Ok(Vec::new());
         }
@@ -71,13 +80,18 @@ fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
         .map(|value| value.trim_matches('"'))
 }
 
-/// Whether a denial took something from the node's own programs or from a container.
-fn matters(line: &str) -> bool {
+/// Whether a denial took something from the node's own programs, or from a container since the run began.
+fn matters(line: &str, since: Option<i64>) -> bool {
     let context = value(line, "scontext").unwrap_or_default();
-    let of_container =
-        context.contains(":container") || context.contains(":kubelet_t") || context.contains(":control_t");
-    let of_node = value(line, "comm").is_some_and(|comm| PROGRAMS.contains(&comm));
-    line.contains("denied") && value(line, "permissive") != Some("1") && (of_container || of_node)
+    let of_container = context.contains(":container") || context.contains(":control_t");
+    let of_node = context.contains(":kubelet_t") || value(line, "comm").is_some_and(|comm| PROGRAMS.contains(&comm));
+    let is_of_run = since.is_none_or(|since| second(line).is_none_or(|second| second >= since));
+    line.contains("denied") && value(line, "permissive") != Some("1") && (of_node || of_container && is_of_run)
+}
+
+/// When a record was written, in seconds of Unix time: `audit(1732000000.123:45)`.
+fn second(line: &str) -> Option<i64> {
+    line.split_once("audit(")?.1.split(['.', ':']).next()?.parse().ok()
 }
 
 /// Who was denied something, each once.
@@ -97,7 +111,7 @@ mod tests {
                            scontext=system_u:system_r:init_t:s0 tcontext=system_u:object_r:var_lib_t:s0 tclass=file permissive=0";
 
     fn asked(mode: &str, text: &str) -> Verdict {
-        assess(&[measured(1, &[("selinux.mode", mode)], &[("denials", text)])])
+        assess(&[measured(1, &[("selinux.mode", mode)], &[("denials", text)])], None)
     }
 
     #[test]
@@ -107,6 +121,19 @@ mod tests {
         assert_eq!(findings[0].summary, "SELinux denied something to kubelet");
         let container = KUBELET.replace("kubelet", "cat").replace("init_t", "container_t");
         assert!(matches!(asked("Enforcing", &container), Verdict::Fail(_)));
+    }
+
+    #[test]
+    fn on_nodes_that_were_there_before_only_containers_of_the_runs_time_count() {
+        let container = KUBELET.replace("kubelet", "cat").replace("init_t", "container_t");
+        let at =
+            |second: &str| format!("asked\n{}", container.replace("audit(1.2:3)", &format!("audit({second}.2:3)")));
+        let asked = |text: &str| {
+            assess(&[measured(1, &[("selinux.mode", "Enforcing")], &[("denials", text)])], Some(1_700_000_000))
+        };
+        assert_eq!(asked(&at("1699999999")), Verdict::Pass);
+        assert!(matches!(asked(&at("1700000000")), Verdict::Fail(_)));
+        assert!(matches!(asked(&format!("asked\n{KUBELET}")), Verdict::Fail(_)), "the node's own program, whenever");
     }
 
     #[test]

@@ -1,0 +1,337 @@
+//! Predictions yield to observations. A check that says "this setting would break X" is settled by the results that exercise X on the
+//! same nodes in the same run: where they passed, the prediction is a note; where one of them failed, it stays a failure. Pure.
+//!
+//! A prediction that nothing in the run could observe stays as it is: no evidence refutes nothing.
+
+use std::collections::BTreeSet;
+
+use crate::capability::Capability;
+use crate::name::{CheckId, VariantName};
+use crate::report::{CheckResult, NodeRecord, Report, Subject};
+use crate::verdict::{Evidence, Finding, Outcome};
+
+/// The title of the evidence that a settled prediction leaves behind.
+pub const TITLE: &str = "predicted, and not observed";
+
+/// What a check predicts, and what shows whether it is so.
+struct Prediction {
+    /// The check.
+    check: &'static str,
+    /// The last part of a finding's resource (`node 1, iptable_nat`) for predictions about single things; empty for all findings.
+    about: &'static [&'static str],
+    /// The results that settle it.
+    settled_by: SettledBy,
+    /// What becomes of a check whose every finding is refuted.
+    then: Then,
+}
+
+/// Which results of the same variant settle a prediction.
+enum SettledBy {
+    /// Everything that runs on the nodes: workloads and add-ons.
+    Everything,
+    /// Workloads that exercise one of these.
+    Workloads(&'static [Capability]),
+    /// These rows.
+    Rows(&'static [&'static str]),
+}
+
+/// What becomes of a check whose every finding is refuted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// It passes: what it warned of works.
+    Passes,
+    /// A person is told: what it saw is real, but nothing in the run missed it.
+    Noted,
+}
+
+use Capability::{ClusterDns, Egress, ImagePull, NodePort, PodNetwork, SameNodeNetwork, ServiceVip};
+
+const PREDICTIONS: [Prediction; 8] = [
+    Prediction {
+        check: "node/kernel-modules",
+        about: &["overlay"],
+        settled_by: SettledBy::Workloads(&[ImagePull]),
+        then: Then::Passes,
+    },
+    Prediction {
+        check: "node/kernel-modules",
+        about: &["veth", "bridge", "vxlan", "geneve", "wireguard"],
+        settled_by: SettledBy::Workloads(&[PodNetwork, SameNodeNetwork]),
+        then: Then::Passes,
+    },
+    Prediction {
+        check: "node/kernel-modules",
+        about: &[
+            "br_netfilter",
+            "nf_conntrack",
+            "nf_nat",
+            "nf_tables",
+            "nft_compat",
+            "nft_chain_nat",
+            "ip_tables",
+            "iptable_nat",
+            "iptable_filter",
+            "iptable_mangle",
+            "ip_vs",
+            "xt_conntrack",
+            "xt_comment",
+            "xt_mark",
+            "xt_nat",
+            "xt_statistic",
+            "xt_addrtype",
+        ],
+        settled_by: SettledBy::Workloads(&[ServiceVip, NodePort]),
+        then: Then::Passes,
+    },
+    Prediction {
+        check: "node/kernel-modules",
+        about: &["xt_MASQUERADE"],
+        settled_by: SettledBy::Workloads(&[Egress]),
+        then: Then::Passes,
+    },
+    Prediction {
+        check: "node/ipv6",
+        about: &["net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.all.forwarding", "net.ipv6.conf.all.accept_ra"],
+        settled_by: SettledBy::Workloads(&[PodNetwork]),
+        then: Then::Passes,
+    },
+    Prediction {
+        check: "node/local-dns",
+        about: &[],
+        settled_by: SettledBy::Workloads(&[ClusterDns]),
+        then: Then::Passes,
+    },
+    // A tracer that every node may run by an add-on of EKS.
+    Prediction {
+        check: "node/ebpf",
+        about: &[],
+        settled_by: SettledBy::Rows(&["addon/aws-guardduty-agent"]),
+        then: Then::Noted,
+    },
+    Prediction { check: "host/selinux-denials", about: &[], settled_by: SettledBy::Everything, then: Then::Noted },
+];
+
+/// The checks that predict, each once: for whoever keeps the registry of checks and this table together.
+pub fn checks() -> BTreeSet<&'static str> {
+    PREDICTIONS.iter().map(|prediction| prediction.check).collect()
+}
+
+/// Replaces every failure that only predicts, and whose predictions the run refutes, by a note.
+///
+/// Findings that nothing refutes stay; those that are refuted become evidence of the same result.
+pub fn yield_to_observations(report: &mut Report) {
+    let settled: Vec<(usize, Settled)> =
+        report.results.iter().enumerate().filter_map(|(at, result)| Some((at, settle(result, report)?))).collect();
+    for (at, settled) in settled {
+        let Some(result) = report.results.get_mut(at) else { continue };
+        result.outcome = settled.outcome;
+        result.evidence.push(Evidence { name: TITLE.to_owned(), text: settled.note, file: None });
+    }
+}
+
+/// What a result becomes.
+struct Settled {
+    outcome: Outcome,
+    note: String,
+}
+
+fn settle(result: &CheckResult, report: &Report) -> Option<Settled> {
+    let (Subject::Variant(variant), Outcome::Fail { findings }) = (&result.subject, &result.outcome) else {
+        return None;
+    };
+    let nodes = &report.variants.iter().find(|record| record.name == *variant)?.nodes;
+    let (mut open, mut lines, mut then) = (Vec::new(), Vec::new(), Then::Passes);
+    for finding in findings {
+        let prediction = PREDICTIONS.iter().find(|prediction| prediction.makes(&result.check, finding));
+        let refuted =
+            prediction.and_then(|prediction| Some((prediction, refuted(prediction, finding, variant, nodes, report)?)));
+        let Some((prediction, by)) = refuted else {
+            open.push(finding.clone());
+            continue;
+        };
+        if prediction.then == Then::Noted {
+            then = Then::Noted;
+        }
+        lines.push(format!("{}: {}\n  but passed there: {}", finding.resource, finding.summary, by.join(", ")));
+        if !finding.detail.is_empty() {
+            lines.push(finding.detail.clone());
+        }
+    }
+    if lines.is_empty() {
+        return None;
+    }
+    let outcome = match then {
+        _ if !open.is_empty() => Outcome::Fail { findings: open },
+        Then::Passes => Outcome::Pass,
+        Then::Noted => {
+            let first = findings.first().map_or("", |finding| finding.summary.as_str());
+            Outcome::Manual {
+                look_at: format!(
+                    "{first}; nothing that ran on these nodes missed it: see whether anything of yours does"
+                ),
+            }
+        }
+    };
+    Some(Settled { outcome, note: lines.join("\n") })
+}
+
+impl Prediction {
+    /// Whether a finding of a check is this prediction.
+    fn makes(&self, check: &CheckId, finding: &Finding) -> bool {
+        let about = finding.resource.split_once(", ").map(|(_, about)| about);
+        self.check == check.as_str()
+            && (self.about.is_empty() || about.is_some_and(|about| self.about.contains(&about)))
+    }
+
+    /// Whether a result shows whether the prediction is so.
+    fn is_settled_by(&self, result: &CheckResult) -> bool {
+        match self.settled_by {
+            SettledBy::Everything => matches!(result.check.suite(), "workload" | "addon"),
+            SettledBy::Workloads(capabilities) => {
+                let exercised = |one: &Capability| result.exercises.iter().any(|word| word == one.word());
+                result.check.suite() == "workload" && capabilities.iter().any(exercised)
+            }
+            SettledBy::Rows(rows) => rows.contains(&result.check.as_str()),
+        }
+    }
+}
+
+/// The results that refute a finding: none of those that could show it failed, and at least one of them passed on the very node.
+fn refuted(
+    prediction: &Prediction,
+    finding: &Finding,
+    variant: &VariantName,
+    nodes: &[NodeRecord],
+    report: &Report,
+) -> Option<Vec<String>> {
+    let node = node_of(finding, nodes)?;
+    let observed = report.results.iter().filter(|result| {
+        matches!(&result.subject, Subject::Variant(name) if name == variant) && prediction.is_settled_by(result)
+    });
+    let mut passed = Vec::new();
+    for result in observed {
+        match result.outcome {
+            Outcome::Fail { .. } => return None,
+            Outcome::Pass if result.placements.iter().any(|placement| placement.node == node.name) => {
+                passed.push(result.check.to_string());
+            }
+            _ => {}
+        }
+    }
+    (!passed.is_empty()).then_some(passed)
+}
+
+/// The node of a finding's resource: `node 1`, `node 1, iptable_nat`.
+fn node_of<'a>(finding: &Finding, nodes: &'a [NodeRecord]) -> Option<&'a NodeRecord> {
+    let index = finding.resource.strip_prefix("node ")?;
+    let index: u32 = index.split(',').next()?.trim().parse().ok()?;
+    nodes.iter().find(|node| node.index == index)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A result of variant `l1`; what passes ran on the given nodes.
+    fn result(check: &str, exercises: &[&str], outcome: Value, nodes: &[&str]) -> CheckResult {
+        let placements: Vec<Value> = nodes.iter().map(|node| json!({"node": node})).collect();
+        let result = json!({
+            "check": check, "title": "t", "subject": {"variant": "l1"}, "exercises": exercises, "outcome": outcome,
+            "disposition": "passed", "started": "2026-11-21T00:00:00Z", "seconds": 1.0, "placements": placements,
+        });
+        serde_json::from_value(result).unwrap()
+    }
+
+    fn fail(findings: &[(&str, &str)]) -> Value {
+        let findings: Vec<Value> =
+            findings.iter().map(|(resource, summary)| json!({"resource": resource, "summary": summary})).collect();
+        json!({"fail": {"findings": findings}})
+    }
+
+    fn report(results: Vec<CheckResult>) -> Report {
+        let node = |index: u32| json!({"index": index, "name": format!("n{index}"), "facts": {}});
+        let report = json!({
+            "schemaVersion": 1,
+            "tool": {"name": "amiproof", "version": "0"},
+            "run": {"id": "r-1", "matrix": "m", "started": "2026-11-21T00:00:00Z", "seconds": 1.0, "criticalPathSeconds": 1.0,
+                    "interrupted": false, "phases": []},
+            "cluster": {"name": "c"},
+            "variants": [{"name": "l1", "family": "al2023", "nodes": [node(1), node(2)], "phases": []}],
+            "results": [],
+            "cleanup": {"ran": true, "created": 0, "gone": 0, "left": []},
+        });
+        let mut report: Report = serde_json::from_value(report).unwrap();
+        report.results = results;
+        report
+    }
+
+    /// What the first of some results becomes.
+    fn first(results: Vec<CheckResult>) -> CheckResult {
+        let mut report = report(results);
+        yield_to_observations(&mut report);
+        report.results.swap_remove(0)
+    }
+
+    fn modules(resource: &str) -> CheckResult {
+        result("node/kernel-modules", &[], fail(&[(resource, "module cannot be loaded")]), &["n1", "n2"])
+    }
+
+    #[test]
+    fn a_blocked_module_is_a_failure_until_what_needs_it_passes_on_the_same_node() {
+        let service = |outcome: Value, nodes: &[&str]| result("workload/web", &["service-vip"], outcome, nodes);
+        let asked = |others: Vec<CheckResult>| {
+            let mut results = vec![modules("node 1, iptable_nat")];
+            results.extend(others);
+            first(results).outcome.word().to_owned()
+        };
+        assert_eq!(asked(vec![service(json!("pass"), &["n1"])]), "pass");
+        assert_eq!(asked(vec![]), "fail", "nothing was observed");
+        assert_eq!(asked(vec![service(json!("pass"), &["n2"])]), "fail", "another node");
+        assert_eq!(
+            asked(vec![service(json!("pass"), &["n1"]), service(fail(&[("pod a", "no answer")]), &["n1"])]),
+            "fail"
+        );
+        assert_eq!(asked(vec![service(json!({"error": {"message": "away"}}), &["n1"])]), "fail");
+        let names = result("workload/names", &["cluster-dns"], json!("pass"), &["n1"]);
+        assert_eq!(asked(vec![names]), "fail", "it exercises something else");
+    }
+
+    #[test]
+    fn what_nothing_refutes_stays_and_the_rest_is_evidence() {
+        let predicted = fail(&[("node 1, iptable_nat", "no Services"), ("node 1, nfs", "no NFS")]);
+        let settled = first(vec![
+            result("node/kernel-modules", &[], predicted, &[]),
+            result("workload/web", &["service-vip"], json!("pass"), &["n1"]),
+        ]);
+        assert_eq!(settled.outcome.findings().len(), 1);
+        assert_eq!(settled.outcome.findings()[0].resource, "node 1, nfs");
+        assert_eq!(settled.evidence[0].name, TITLE);
+        assert_eq!(settled.evidence[0].text, "node 1, iptable_nat: no Services\n  but passed there: workload/web");
+    }
+
+    #[test]
+    fn a_denial_that_nobody_missed_is_for_a_person_and_one_beside_a_failure_stays() {
+        let denials =
+            || result("host/selinux-denials", &[], fail(&[("node 1", "SELinux denied something to mv")]), &[]);
+        let passed = || result("workload/web", &[], json!("pass"), &["n1"]);
+        let settled = first(vec![denials(), passed()]);
+        assert!(
+            matches!(&settled.outcome, Outcome::Manual { look_at } if look_at.starts_with("SELinux denied something to mv; "))
+        );
+        let addon = result("addon/vpc-cni", &[], fail(&[("node 1", "not Ready")]), &["n1"]);
+        assert_eq!(first(vec![denials(), passed(), addon]).outcome.word(), "fail");
+        assert_eq!(first(vec![denials()]).outcome.word(), "fail");
+    }
+
+    #[test]
+    fn results_of_another_variant_and_other_checks_settle_nothing() {
+        let mut other = result("workload/web", &["service-vip"], json!("pass"), &["n1"]);
+        other.subject = Subject::Variant("l2".parse().unwrap());
+        assert_eq!(first(vec![modules("node 1, iptable_nat"), other]).outcome.word(), "fail");
+        let conntrack = result("node/conntrack", &[], fail(&[("node 1", "too few")]), &[]);
+        let passed = result("workload/web", &["service-vip"], json!("pass"), &["n1"]);
+        assert_eq!(first(vec![conntrack, passed]).outcome.word(), "fail", "it measured, and predicts nothing");
+    }
+}
