@@ -76,16 +76,31 @@ fn of_check(suite: &str, name: &str) -> Vec<&'static str> {
         ("node", "cgroups") => &[&["cgroup.version", "kernel.cmdline", "os.name"]],
         ("node", "disk-space") => &[&["mount./var", "mount./var/lib/kubelet", "mount./var/lib/containerd"]],
         ("node", "audit") => &[&["service.auditd", "kernel.cmdline", "mount./var/log/audit"]],
+        ("node", "ipv6") => &[&[
+            "kernel.cmdline",
+            "sysctl.net.ipv6.conf.all.disable_ipv6",
+            "sysctl.net.ipv6.conf.all.forwarding",
+            "sysctl.net.ipv6.conf.all.accept_ra",
+        ]],
+        ("node", "ebpf") => {
+            &[&["kernel.lockdown", "kernel.cmdline", "sysctl.kernel.unprivileged_bpf_disabled", "kernel.release"]]
+        }
+        ("node", "conntrack") => &[&["sysctl.net.netfilter.nf_conntrack_max"]],
+        ("node", "sctp") => &[&["modules.blocked"]],
+        ("node", "local-dns") => &[&["firewall.nft.input", "firewall.iptables.INPUT"]],
+        ("node", "integrity-scan") => &[&["package.aide"]],
         ("node", "martian-packets") => {
             &[&["sysctl.net.ipv4.conf.all.log_martians", "sysctl.net.ipv4.conf.all.rp_filter"]]
         }
         ("node", "joined" | "ready" | "boot-time" | "kubelet-config" | "kubelet-skew" | "kernel-defaults") => {
-            &[&KUBELET, &["os.name"]]
+            &[&KUBELET, &["sysctl.kernel.keys.root_maxkeys", "sysctl.kernel.keys.root_maxbytes", "os.name"]]
         }
         ("host", "no-ssh" | "sshd") | ("windows", "no-remote-access") => &[&ACCESS],
         ("host", "ssm-managed" | "run-command" | "ssm-permissions") => &[&AGENT, &OUTPUT],
         ("host", "imds" | "imds-answers") => &[&OUTPUT],
-        ("host", "selinux" | "selinux-denials") => &[&["selinux.mode", "kernel.cmdline", "os.name"]],
+        ("host", "selinux" | "selinux-denials") => {
+            &[&["selinux.mode", "package.container-selinux", "kernel.cmdline", "os.name"]]
+        }
         ("node" | "host" | "windows", _) => &[&SYSTEM],
         _ => &[],
     };
@@ -270,6 +285,8 @@ mod tests {
             ("sysctl.net.ipv4.conf.all.rp_filter", "1"),
             ("mount./tmp", "rw"),
             ("mount./var/tmp", "rw"),
+            ("kernel.cmdline", "ro ipv6.disable=1"),
+            ("kernel.lockdown", "confidentiality"),
         ];
         let own = [node(1, &facts)];
         let names = |check: &str, title: &str| {
@@ -277,7 +294,9 @@ mod tests {
             names.into_iter().filter(|name| own[0].facts.contains_key(name)).collect::<Vec<_>>()
         };
         assert_eq!(names("kubelet-path/logs", ""), ["firewall.nft.input", "listening.tcp"]);
-        assert_eq!(names("host/selinux", ""), ["selinux.mode"]);
+        assert_eq!(names("host/selinux", ""), ["selinux.mode", "kernel.cmdline"]);
+        assert_eq!(names("node/ipv6", ""), ["kernel.cmdline"]);
+        assert_eq!(names("node/ebpf", ""), ["kernel.lockdown", "kernel.cmdline"]);
         assert_eq!(names("host/sshd", ""), ["listening.tcp"]);
         assert_eq!(names("os-cis/cis-al2023-1.0.0/1.1.2.1", "Ensure /tmp is a separate partition"), ["mount./tmp"]);
         assert_eq!(names("os-cis/cis-al2023-1.0.0/1.6.1.5", "Ensure the SELinux mode is enforcing"), ["selinux.mode"]);

@@ -1,6 +1,9 @@
-//! `host/sshd`: no SSH server listens (guide: "Minimize access to worker nodes"; Bottlerocket: the admin container is off).
+//! `host/sshd`: no SSH server of a host takes a password (guide: "Minimize access to worker nodes"; Bottlerocket: the admin container is
+//! off).
 //!
-//! Images of Amazon Linux come with one that runs. Behind closed security groups (`host/no-ssh`) that is for a human to judge.
+//! Images of Amazon Linux come with a server that takes keys alone, and a node is launched without one; who reaches its port is what
+//! `host/no-ssh` asks. What an image can break is that anybody who does may guess: `PasswordAuthentication`, `PermitRootLogin yes`
+//! (sshd_config(5)).
 
 use std::time::Duration;
 
@@ -13,12 +16,12 @@ use futures::FutureExt as _;
 
 use super::decision;
 use crate::definition::{Definition, Work};
-use crate::node::{resource, unread};
+use crate::node::{judged, resource, silent};
 
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "host/sshd",
-    title: "no SSH server runs on a host",
+    title: "no SSH server of a host takes a password, and no admin container is on",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(Duration::from_secs(300)),
@@ -32,45 +35,77 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
 }
 
 fn assess(facts: &[NodeFacts]) -> Verdict {
-    if let Some(verdict) = unread(facts) {
-        return verdict;
-    }
-    let (mut findings, mut servers) = (Vec::new(), Vec::new());
-    for of_node in facts {
-        let Ok((_, read)) = &of_node.read else { continue };
+    judged(facts, |node, read| {
+        let mut findings = Vec::new();
         if read.get("host-container.admin") == Some("enabled") {
             let mend = "set settings.host-containers.admin.enabled = false in the user data";
-            findings.push(Finding::new(resource(&of_node.node), "the admin container is on").with_remediation(mend));
+            findings.push(Finding::new(resource(node), "the admin container is on").with_remediation(mend));
         }
-        if read.get("listening.tcp").is_some_and(|ports| ports.split(' ').any(|port| port == "22")) {
-            servers.push(resource(&of_node.node));
+        // Every node listens on something: none known means that nobody could look.
+        let Some(ports) = read.get("listening.tcp") else { return Err(silent(node, "on which ports it listens")) };
+        // The server of an admin container is the container's.
+        if ports.split(' ').all(|port| port != "22") || read.get("host-container.admin").is_some() {
+            return Ok(findings);
         }
-    }
-    if !findings.is_empty() {
-        return Verdict::Fail(findings);
-    }
-    if servers.is_empty() {
-        return Verdict::Pass;
-    }
-    Verdict::Manual(format!(
-        "an SSH server listens on TCP 22 of {}, as on every Amazon Linux image: decide whether yours needs one, or turn it off \
-         with `systemctl disable --now sshd` when the image is built",
-        servers.join(", ")
-    ))
+        let Some(settings) = read.measured("sshd").filter(|settings| !settings.is_empty()) else {
+            return Err(silent(node, "how its SSH server lets people in"));
+        };
+        for (name, mend) in OPEN {
+            if is_yes(settings, name) {
+                let summary = format!("its SSH server has {name} yes");
+                findings.push(Finding::new(format!("{}, {name}", resource(node)), summary).with_remediation(mend));
+            }
+        }
+        Ok(findings)
+    })
+}
+
+/// Settings of sshd_config(5) that let people in by a password, and what to do about each.
+const OPEN: [(&str, &str); 2] = [
+    ("PasswordAuthentication", "set PasswordAuthentication no in /etc/ssh/sshd_config when the image is built"),
+    (
+        "PermitRootLogin",
+        "set PermitRootLogin no, or prohibit-password, in /etc/ssh/sshd_config when the image is built",
+    ),
+];
+
+/// Whether a setting is on; the first one counts, as in sshd.
+fn is_yes(settings: &str, name: &str) -> bool {
+    let words = settings.lines().filter_map(|line| line.trim().split_once(char::is_whitespace));
+    words.into_iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).is_some_and(|(_, value)| value.trim() == "yes")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::tests::read_facts;
+    use crate::node::tests::measured;
 
     #[test]
-    fn a_server_is_for_a_human_and_an_admin_container_is_a_finding() {
-        let facts = |facts: &[(&str, &str)]| assess(&[read_facts(1, facts)]);
-        assert_eq!(facts(&[("listening.tcp", "10250 10256")]), Verdict::Pass);
-        assert!(matches!(facts(&[("listening.tcp", "22 10250")]), Verdict::Manual(_)));
-        assert_eq!(facts(&[("listening.tcp", "2222 10250")]), Verdict::Pass);
-        assert!(matches!(facts(&[("host-container.admin", "enabled")]), Verdict::Fail(_)));
+    fn a_server_that_takes_passwords_and_an_admin_container_are_findings() {
+        let asked = |facts: &[(&str, &str)], sshd: &str| match assess(&[measured(1, facts, &[("sshd", sshd)])]) {
+            Verdict::Fail(findings) => {
+                findings.into_iter().map(|finding| finding.summary).collect::<Vec<_>>().join("; ")
+            }
+            other => format!("{other:?}").split('(').next().unwrap_or_default().to_owned(),
+        };
+        let open = [("listening.tcp", "22 10250")];
+        assert_eq!(asked(&[("listening.tcp", "10250 10256")], ""), "Pass");
+        assert_eq!(asked(&[("listening.tcp", "2222 10250")], ""), "Pass");
+        assert_eq!(asked(&open, "permitrootlogin forced-commands-only\npasswordauthentication no"), "Pass");
+        assert_eq!(asked(&open, "PasswordAuthentication yes"), "its SSH server has PasswordAuthentication yes");
+        assert_eq!(
+            asked(&open, "PermitRootLogin yes\nPasswordAuthentication no"),
+            "its SSH server has PermitRootLogin yes"
+        );
+        assert_eq!(
+            asked(&open, "PasswordAuthentication no\nPasswordAuthentication yes"),
+            "Pass",
+            "the first one counts"
+        );
+        assert_eq!(asked(&open, ""), "NotEvaluated");
+        assert_eq!(asked(&[], "PasswordAuthentication no"), "NotEvaluated", "nobody could look");
+        let admin = [("host-container.admin", "enabled"), ("listening.tcp", "10250")];
+        assert_eq!(asked(&admin, ""), "the admin container is on");
         assert!(matches!(assess(&[]), Verdict::NotEvaluated(_)));
     }
 }

@@ -1,7 +1,10 @@
-//! `node/audit`: the kernel loses no audit records, and its queue is not full (CIS Amazon Linux 2023, 5.2; `auditctl(8)`).
+//! `node/audit`: the kernel loses no audit records, and its queue is not full (CIS Amazon Linux 2023, 5.2; Amazon Linux 2, 4.1;
+//! `auditctl(8)`, `auditd.conf(5)`).
 //!
-//! Containers come and go fast enough to flood rules for every privileged command. A daemon that halts the host when its disk is full
-//! (5.2.2.3) turns that into a node that goes down; whether its disk is large enough is for a human to say.
+//! Containers come and go fast enough to flood rules for every privileged command. Benchmarks want a host that stops rather than goes on
+//! without a trail: `admin_space_left_action` (5.2.2.3 of Amazon Linux 2023, 4.1.2.3 of Amazon Linux 2), later editions
+//! `disk_full_action` and `disk_error_action` too. On a node that takes every pod down with it; whether its disk is large enough is for
+//! a person to say. Rules that are immutable until the next boot (`-e 2`: 5.2.3.20, 4.1.3.20) refuse agents that load their own.
 
 use std::time::Duration;
 
@@ -50,7 +53,7 @@ fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 
 fn assess(facts: &[NodeFacts]) -> Verdict {
     let verdict = judged(facts, |node, read| {
-        let text = read.measured("audit").unwrap_or_default();
+        let Some(text) = read.measured("audit") else { return Err(silent(node, "what its audit daemon does")) };
         if text.is_empty() && read.get("service.auditd").is_none_or(|state| !state.ends_with(" active")) {
             return Err(Verdict::NotApplicable("no audit daemon runs".to_owned()));
         }
@@ -74,22 +77,48 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
         }
         Ok(findings)
     });
-    match halting(facts) {
-        Some(node) if verdict == Verdict::Pass => Verdict::Manual(format!(
-            "{node} goes down when its audit log is full (disk_full_action, as CIS 5.2.2.3 asks): see that /var/log/audit has room for the \
-             records of your busiest day"
-        )),
-        _ => verdict,
+    let notes = notes(facts);
+    if verdict == Verdict::Pass && !notes.is_empty() {
+        return Verdict::Manual(notes.join("; "));
     }
+    verdict
 }
 
-/// A node that halts, or falls back to single user mode, when the disk of its audit log is full.
-fn halting(facts: &[NodeFacts]) -> Option<String> {
-    facts.iter().find_map(|of_node| {
-        let text = of_node.read.as_ref().ok()?.1.measured("audit")?;
-        let action = value(text, "disk_full_action")?.to_ascii_lowercase();
-        ["halt", "single"].contains(&action.as_str()).then(|| resource(&of_node.node))
-    })
+/// Actions of `auditd.conf(5)` that take the host down: `HALT`, and `SINGLE` for single user mode.
+const DOWN: [&str; 2] = ["halt", "single"];
+
+/// The settings of `auditd.conf(5)` that may name one, and when the daemon acts by each.
+const ACTIONS: [(&str, &str); 4] = [
+    ("space_left_action", "when its audit log begins to run out of room"),
+    ("admin_space_left_action", "when its audit log is nearly out of room"),
+    ("disk_full_action", "when its audit log is full"),
+    ("disk_error_action", "at the first error of its audit disk"),
+];
+
+/// What works today and may not tomorrow, node by node.
+fn notes(facts: &[NodeFacts]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for of_node in facts {
+        let Some(text) = of_node.read.as_ref().ok().and_then(|(_, read)| read.measured("audit")) else { continue };
+        let node = resource(&of_node.node);
+        let is_down =
+            |name: &str| value(text, name).is_some_and(|action| DOWN.contains(&action.to_ascii_lowercase().as_str()));
+        for (name, when) in ACTIONS.iter().filter(|(name, _)| is_down(name)) {
+            let keeps =
+                value(text, "max_log_file_action").is_some_and(|action| action.eq_ignore_ascii_case("keep_logs"));
+            let sure = if keeps { ", and it keeps every log (max_log_file_action), so that day comes" } else { "" };
+            notes.push(format!(
+                "{node} goes down {when} ({name}){sure}: see that /var/log/audit has room for the records of your busiest day, and that \
+                 they are shipped and removed"
+            ));
+        }
+        if value(text, "enabled") == Some("2") {
+            notes.push(format!(
+                "{node} takes no new audit rules until it boots (enabled 2): see that no agent of yours loads rules of its own"
+            ));
+        }
+    }
+    notes
 }
 
 #[cfg(test)]
@@ -113,9 +142,40 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_that_halts_the_host_is_for_a_human_and_none_is_no_question() {
-        let halting = "backlog_limit 8192\nlost 0\nbacklog 0\ndisk_full_action = HALT";
-        assert!(matches!(asked(halting), Verdict::Manual(why) if why.starts_with("node 1 goes down")));
+    fn a_daemon_that_takes_the_host_down_is_for_a_person_by_whatever_key() {
+        let with = |line: &str| asked(&format!("enabled 1\nbacklog_limit 8192\nlost 0\nbacklog 0\n{line}"));
+        for (line, told) in [
+            ("admin_space_left_action = halt", "nearly out of room (admin_space_left_action)"),
+            ("admin_space_left_action = single", "nearly out of room (admin_space_left_action)"),
+            ("space_left_action = SINGLE", "begins to run out of room (space_left_action)"),
+            ("disk_full_action = HALT", "is full (disk_full_action)"),
+            ("disk_error_action = HALT", "first error of its audit disk (disk_error_action)"),
+        ] {
+            let answer = with(line);
+            assert!(
+                matches!(&answer, Verdict::Manual(why) if why.starts_with("node 1 goes down") && why.contains(told)),
+                "{line}: {answer:?}"
+            );
+        }
+        for line in ["admin_space_left_action = SUSPEND", "space_left_action = email", "disk_full_action = rotate", ""]
+        {
+            assert_eq!(with(line), Verdict::Pass, "{line}");
+        }
+        let kept = with("disk_full_action = HALT\nmax_log_file_action = keep_logs");
+        assert!(matches!(kept, Verdict::Manual(why) if why.contains("that day comes")));
+    }
+
+    #[test]
+    fn rules_that_cannot_be_changed_are_for_a_person_and_lost_records_come_first() {
+        let immutable = "enabled 2\nbacklog_limit 8192\nbacklog 0\n";
+        assert!(
+            matches!(asked(&format!("{immutable}lost 0")), Verdict::Manual(why) if why.contains("no new audit rules"))
+        );
+        assert!(matches!(asked(&format!("{immutable}lost 1\ndisk_full_action = HALT")), Verdict::Fail(_)));
+    }
+
+    #[test]
+    fn no_answer_is_no_evidence_and_no_daemon_no_question() {
         assert!(matches!(asked(""), Verdict::NotEvaluated(_)));
         assert!(matches!(assess(&[measured(1, &[], &[("audit", "")])]), Verdict::NotApplicable(_)));
     }

@@ -1,8 +1,9 @@
-//! `node/ebpf`: agents that load eBPF programs as root can do so (kernel_lockdown(7), "confidentiality").
+//! `node/ebpf`: agents that trace the kernel by eBPF can do so (kernel_lockdown(7), "confidentiality"; bpf-helpers(7)).
 //!
-//! Network policies of the VPC CNI, Cilium, Falco and GuardDuty's agent are such agents. What benchmarks ask for does not touch them:
-//! `kernel.unprivileged_bpf_disabled` (CIS Bottlerocket 1.4.3) takes BPF from unprivileged programs alone, and a lockdown for
-//! integrity (1.5.2) forbids writing into the kernel. A lockdown for confidentiality forbids reading too, and so most tracing programs.
+//! What benchmarks ask for does not touch them: `kernel.unprivileged_bpf_disabled` (CIS Bottlerocket 1.4.3) takes BPF from unprivileged
+//! programs alone, and a lockdown for integrity (1.5.2) forbids writing into the kernel. A lockdown for confidentiality takes the helpers
+//! away that read kernel memory (`bpf_probe_read`, `bpf_probe_read_kernel` and their like), and with them tracers such as Tetragon and
+//! Falco. What only looks at packets, as the datapath of Cilium and the network policies of the VPC CNI, uses none of those and goes on.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::host::decision;
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "node/ebpf",
-    title: "agents may load eBPF programs",
+    title: "agents may trace the kernel by eBPF",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(Duration::from_secs(300)),
@@ -34,19 +35,25 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
 
 fn assess(facts: &[NodeFacts]) -> Verdict {
     judged(facts, |node, read| {
-        // Kernels before 5.4 have no lockdown; that the node was read shows in its kernel.
-        let Some(lockdown) = read.get("kernel.lockdown").or(read.get("kernel.release").map(|_| "none")) else {
+        let none = || is_before_lockdown(read.get("kernel.release")?).then_some("none");
+        let Some(lockdown) = read.get("kernel.lockdown").or_else(none) else {
             return Err(silent(node, "how its kernel is locked down"));
         };
         if lockdown != "confidentiality" {
             return Ok(Vec::new());
         }
-        let summary = "the kernel is locked down for confidentiality: eBPF programs that read kernel memory are refused, and with \
-                       them Falco, Cilium and GuardDuty's runtime monitoring";
+        let summary = "the kernel is locked down for confidentiality: eBPF programs that read kernel memory (bpf_probe_read helpers) are \
+                       refused, and with them tracers such as Tetragon and Falco";
         let mend = "lock the kernel down for integrity: settings.kernel.lockdown = \"integrity\" on Bottlerocket, which CIS asks for, \
                     lockdown=integrity among the boot arguments elsewhere";
         Ok(vec![Finding::new(resource(node), summary).with_remediation(mend)])
     })
+}
+
+/// Whether a kernel is too old to be locked down at all: Linux has it since 5.4.
+fn is_before_lockdown(release: &str) -> bool {
+    let mut parts = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    matches!((parts.next(), parts.next()), (Some(major), Some(minor)) if (major, minor) < (5, 4))
 }
 
 #[cfg(test)]
@@ -62,6 +69,10 @@ mod tests {
         assert_eq!(asked(&hardened), Verdict::Pass);
         assert_eq!(asked(&[("kernel.release", "4.14.355")]), Verdict::Pass);
         assert!(matches!(asked(&[("kernel.lockdown", "confidentiality")]), Verdict::Fail(_)));
-        assert!(matches!(asked(&[]), Verdict::NotEvaluated(_)));
+        for unknown in
+            [&[][..], &[("kernel.release", "6.12.53-69.119.amzn2023.x86_64")], &[("kernel.release", "5.4.1")]]
+        {
+            assert!(matches!(asked(unknown), Verdict::NotEvaluated(_)), "{unknown:?}");
+        }
     }
 }

@@ -66,7 +66,8 @@ fn assess(facts: &[NodeFacts], cluster_has_ipv6: bool) -> Verdict {
         if lacks_protocol(read) {
             let summary =
                 "booted with ipv6.disable=1: programs that listen on [::] do not start, on the host or in pods";
-            let mend = "turn IPv6 off by net.ipv6.conf.*.disable_ipv6=1 instead, which satisfies CIS too";
+            let mend = "take ipv6.disable=1 out of the boot arguments and waive the control: CIS leaves it to the site. Turning IPv6 off by \
+                        sysctl instead breaks others: the EKS Pod Identity agent listens on [fd00:ec2::23] unless it is told not to";
             return Ok(vec![Finding::new(resource(node), summary).with_remediation(mend)]);
         }
         if !cluster_has_ipv6 {

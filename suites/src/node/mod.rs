@@ -100,6 +100,12 @@ pub(crate) fn judged(
     if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
 }
 
+/// The modules that a host's configuration keeps from loading. A host that was asked and blocks none has no such fact.
+pub(crate) fn blocked_modules(read: &Collected) -> Option<Vec<&str>> {
+    read.measured("modprobe")?;
+    Some(read.get("modules.blocked").unwrap_or_default().split_whitespace().collect())
+}
+
 /// What a node was not asked, or did not say.
 pub(crate) fn silent(node: &NodeRecord, what: &str) -> Verdict {
     Verdict::NotEvaluated(format!("{} does not say {what}", resource(node)))

@@ -16,7 +16,7 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
-use super::{judged, resource, silent};
+use super::{blocked_modules, judged, resource, silent};
 use crate::definition::{Definition, Work};
 use crate::host::decision;
 
@@ -74,11 +74,8 @@ fn of_pod(pod: &Pod) -> Option<String> {
 
 fn assess(facts: &[NodeFacts], users: &BTreeSet<String>) -> Verdict {
     judged(facts, |node, read| {
-        // A host without any block list has no such fact; that it was read shows in its kernel.
-        let Some(blocked) = read.get("modules.blocked").or(read.get("kernel.release").map(|_| "")) else {
-            return Err(silent(node, "which modules are blocked"));
-        };
-        if !blocked.split_whitespace().any(|module| module == "sctp") {
+        let Some(blocked) = blocked_modules(read) else { return Err(silent(node, "which modules are blocked")) };
+        if !blocked.contains(&"sctp") {
             return Ok(Vec::new());
         }
         let names: Vec<&str> = users.iter().take(NAMED).map(String::as_str).collect();
@@ -94,17 +91,17 @@ fn assess(facts: &[NodeFacts], users: &BTreeSet<String>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::tests::read_facts;
+    use crate::node::tests::{measured, read_facts};
 
     #[test]
     fn a_blocked_module_is_a_finding_where_somebody_needs_it() {
         let users = BTreeSet::from(["Service telecom/sigtran".to_owned()]);
-        let asked = |facts: &[(&str, &str)]| assess(&[read_facts(1, facts)], &users);
+        let asked = |facts: &[(&str, &str)]| assess(&[measured(1, facts, &[("modprobe", "")])], &users);
         let Verdict::Fail(findings) = asked(&[("modules.blocked", "cramfs sctp")]) else { panic!("a finding") };
         assert_eq!(findings[0].detail, "Service telecom/sigtran");
         assert_eq!(asked(&[("modules.blocked", "cramfs")]), Verdict::Pass);
-        assert_eq!(asked(&[("kernel.release", "6.12")]), Verdict::Pass);
-        assert!(matches!(asked(&[]), Verdict::NotEvaluated(_)));
+        assert_eq!(asked(&[]), Verdict::Pass, "it was asked, and blocks nothing");
+        assert!(matches!(assess(&[read_facts(1, &[("kernel.release", "6.12")])], &users), Verdict::NotEvaluated(_)));
     }
 
     #[test]

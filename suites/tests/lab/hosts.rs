@@ -103,8 +103,8 @@ async fn each_setting_that_breaks_nodes_is_named_by_its_own_check() {
             ),
             (
                 "node/ebpf",
-                "the kernel is locked down for confidentiality: eBPF programs that read kernel memory are refused, and with them \
-                 Falco, Cilium and GuardDuty's runtime monitoring"
+                "the kernel is locked down for confidentiality: eBPF programs that read kernel memory (bpf_probe_read helpers) are \
+                 refused, and with them tracers such as Tetragon and Falco"
             ),
             ("node/integrity-scan", "AIDE scans /var/lib/containerd"),
             (

@@ -69,17 +69,23 @@ const SERVICES: &str = "sshd firewalld nftables iptables ip6tables auditd rsyslo
                         kubelet containerd chronyd rpcbind nfs-server fapolicyd";
 
 /// Modules whose absence takes something away, as `lsmod` names them.
-const MODULES: [&str; 10] = [
+const MODULES: [&str; 16] = [
     "overlay",
     "br_netfilter",
     "nf_conntrack",
     "nf_tables",
+    "nft_compat",
     "ip_vs",
     "sctp",
     "squashfs",
     "nfs",
+    "fuse",
+    "vxlan",
+    "wireguard",
     "xt_MASQUERADE",
+    "xt_REDIRECT",
     "ip_tables",
+    "iptable_nat",
 ];
 
 /// Configuration files of the kubelet: AL2023, AL2, Bottlerocket.
@@ -95,8 +101,15 @@ pub(super) fn common() -> String {
     add("cmdline", "cat /proc/cmdline 2> /dev/null");
     add("lockdown", "cat /sys/kernel/security/lockdown 2> /dev/null");
     add("sysctl", &format!("sysctl {} 2> /dev/null", SYSCTLS.join(" ")));
-    add("selinux", "getenforce 2> /dev/null || cat /sys/fs/selinux/enforce 2> /dev/null");
-    add("cgroup", "ls /sys/fs/cgroup/cgroup.controllers 2> /dev/null");
+    // That a kernel has none is said by a kernel that shows what it has, not by a program that does not run.
+    add(
+        "selinux",
+        "getenforce 2> /dev/null || cat /sys/fs/selinux/enforce 2> /dev/null || if [ -e /sys/kernel ]; then echo Disabled; fi",
+    );
+    add(
+        "cgroup",
+        "if [ -e /sys/fs/cgroup/cgroup.controllers ]; then echo 2; elif [ -e /sys/fs/cgroup ]; then echo 1; fi",
+    );
     add("umask", "umask");
     // Without what pods mount: a node has hundreds of those.
     add(
@@ -149,7 +162,7 @@ pub(super) fn common() -> String {
 /// The script for Amazon Linux.
 pub(super) fn script() -> String {
     let rpm = "rpm -q kubelet containerd runc amazon-ssm-agent openssh-server nftables firewalld audit aide container-selinux 2> /dev/null | grep -v 'not installed'";
-    let audit = "auditctl -s 2> /dev/null; grep -iE '^ *(disk_full_action|disk_error_action|admin_space_left_action) *=' /etc/audit/auditd.conf 2> /dev/null";
+    let audit = "auditctl -s 2> /dev/null; grep -iE '^ *(space_left_action|admin_space_left_action|disk_full_action|disk_error_action|max_log_file_action) *=' /etc/audit/auditd.conf 2> /dev/null";
     // The statuses of a question without a token and of one with it; 000 for no answer.
     let imds =
         "u=http://169.254.169.254/latest; code() { curl -s -m 2 -o /dev/null -w '%{http_code}' \"$@\" 2> /dev/null; }
@@ -157,7 +170,8 @@ echo \"plain $(code $u/meta-data/instance-id)\"
 t=$(curl -s -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $u/api/token 2> /dev/null)
 echo \"token $(code -H \"X-aws-ec2-metadata-token: $t\" $u/meta-data/instance-id)\"";
     let aide = "grep -hE '^[!=/]' /etc/aide.conf 2> /dev/null";
-    let sshd = "cat /etc/ssh/sshd_config 2> /dev/null | grep -iE '^(PermitRootLogin|PasswordAuthentication) '";
+    // The server itself says what it runs with, all files and defaults together.
+    let sshd = "{ sshd -T 2> /dev/null || cat /etc/ssh/sshd_config 2> /dev/null; } | grep -iE '^(PermitRootLogin|PasswordAuthentication) '";
     format!(
         "{}{}{}{}{}{}{}",
         common(),
@@ -173,7 +187,7 @@ echo \"token $(code -H \"X-aws-ec2-metadata-token: $t\" $u/meta-data/instance-id
 /// What the sections of [`script`] say.
 pub(super) fn parse(sections: &IndexMap<String, String>) -> Collected {
     let mut found = parse_common(sections);
-    measure(&mut found, sections, &["audit", "aide", "imds"]);
+    measure(&mut found, sections, &["audit", "aide", "imds", "sshd"]);
     let text = |name: &str| sections.get(name).map_or("", String::as_str);
     for line in text("packages").lines() {
         if let Some((name, version)) = package(line) {
@@ -208,7 +222,7 @@ pub(super) fn parse_common(sections: &IndexMap<String, String>) -> Collected {
         }
     }
     found.put("selinux.mode", selinux(text("selinux")));
-    found.put("cgroup.version", if text("cgroup").trim().is_empty() { "1" } else { "2" });
+    found.put("cgroup.version", text("cgroup"));
     found.put("umask", text("umask"));
     mounts(&mut found, text("mounts"));
     modules(&mut found, text("modules"), text("modprobe"));
@@ -227,7 +241,7 @@ pub(super) fn parse_common(sections: &IndexMap<String, String>) -> Collected {
         }
     }
     found.kubelet = kubelet(text("kubelet-file"), text("kubelet-drop-ins"));
-    measure(&mut found, sections, &["disks", "martians", "denials"]);
+    measure(&mut found, sections, &["disks", "martians", "denials", "lockdown", "modprobe"]);
     for (name, title) in [
         ("nft", "nft ruleset"),
         ("iptables", "iptables rules"),
@@ -272,8 +286,7 @@ fn selinux(text: &str) -> &str {
     match text.trim() {
         "1" => "Enforcing",
         "0" => "Permissive",
-        // Neither the program nor the file system is there: the kernel has none.
-        "" => "Disabled",
+        // Not asked, or no answer: not known, which is something else than disabled.
         word => word,
     }
 }

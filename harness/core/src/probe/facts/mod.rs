@@ -109,14 +109,14 @@ pub async fn of_instance(clients: &Clients, family: Family, instance: &NodeRecor
 
 fn script(family: Family) -> String {
     match family {
-        Family::Al2023 | Family::Al2 => linux::script(),
-        Family::Bottlerocket => bottlerocket::script(),
-        Family::Windows => windows::SCRIPT.to_owned(),
+        Family::Al2023 | Family::Al2 => linux::script() + &section::end_of_shell(),
+        Family::Bottlerocket => bottlerocket::script() + &section::end_of_shell(),
+        Family::Windows => windows::SCRIPT.to_owned() + &section::end_of_powershell(),
     }
 }
 
 fn parse(family: Family, output: &Output) -> Result<Collected, String> {
-    let sections = section::split(&output.stdout);
+    let sections = section::whole(&output.stdout);
     if sections.is_empty() {
         return Err(format!("the script printed nothing; it said {}", cut(output.stderr.trim())));
     }

@@ -20,6 +20,29 @@ pub(super) fn split(output: &str) -> IndexMap<String, String> {
     sections
 }
 
+/// The section that ends a script; see [`whole`].
+const END: &str = "end";
+
+/// The line that ends a script of a POSIX shell: output without what it prints was cut off.
+pub(super) fn end_of_shell() -> String {
+    format!("\necho '{MARK}{END}'\n")
+}
+
+/// The same for PowerShell, where a text by itself is printed.
+pub(super) fn end_of_powershell() -> String {
+    format!("\n'{MARK}{END}'\n")
+}
+
+/// The sections of an output that may have been cut off. Without the last line nobody knows what the last section would have said, so it
+/// is left out: what is not there is not known, and an empty section means that the host has nothing to say.
+pub(super) fn whole(output: &str) -> IndexMap<String, String> {
+    let mut sections = split(output);
+    if sections.shift_remove(END).is_none() {
+        sections.pop();
+    }
+    sections
+}
+
 /// Shell lines that print a section with what a command prints; what the host does not have prints nothing.
 pub(super) fn shell(name: &str, command: &str) -> String {
     format!("echo '{MARK}{name}'\n{command}\n")
@@ -35,5 +58,13 @@ mod tests {
         let shown: Vec<_> = sections.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         assert_eq!(shown, [("b", "1\n2\n"), ("a", ""), ("c", "3\n")]);
         assert!(split("").is_empty());
+    }
+
+    #[test]
+    fn what_was_cut_off_is_not_known() {
+        let names = |output: &str| whole(output).keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names("@@ selinux\n@@ modprobe\n@@ end\n"), ["selinux", "modprobe"]);
+        assert_eq!(names("@@ selinux\nEnforcing\n@@ modprobe\ninstall s"), ["selinux"]);
+        assert!(names("").is_empty());
     }
 }

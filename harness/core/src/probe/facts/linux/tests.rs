@@ -17,7 +17,7 @@ net.ipv4.ip_local_port_range = 32768	60999
 @@ selinux
 Permissive
 @@ cgroup
-/sys/fs/cgroup/cgroup.controllers
+2
 @@ umask
 0027
 @@ mounts
@@ -94,8 +94,22 @@ fn the_output_of_a_host_becomes_facts() {
 fn a_host_that_says_nothing_has_few_facts() {
     let found = parse(&split("@@ kernel\n6.12\n@@ nft\n"));
     let facts: Vec<_> = found.facts.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    assert_eq!(facts, ["kernel.release=6.12", "selinux.mode=Disabled", "cgroup.version=1"]);
+    assert_eq!(facts, ["kernel.release=6.12"], "what was not asked is not known: neither disabled nor of version 1");
     assert!(found.kubelet.is_none() && found.texts.is_empty());
+    assert_eq!((found.measured("modprobe"), found.measured("lockdown")), (None, None));
+}
+
+#[test]
+fn what_a_kernel_has_is_what_it_says() {
+    let of = |section: &str, text: &str| parse_common(&IndexMap::from([(section.to_owned(), text.to_owned())]));
+    for (text, mode) in
+        [("Enforcing\n", Some("Enforcing")), ("0\n", Some("Permissive")), ("Disabled\n", Some("Disabled")), ("", None)]
+    {
+        assert_eq!(of("selinux", text).get("selinux.mode"), mode, "{text}");
+    }
+    for (text, version) in [("2\n", Some("2")), ("1\n", Some("1")), ("", None)] {
+        assert_eq!(of("cgroup", text).get("cgroup.version"), version, "{text}");
+    }
 }
 
 #[test]
