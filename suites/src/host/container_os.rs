@@ -57,9 +57,9 @@ fn assess(image: &Standing, base: Option<&Standing>) -> Verdict {
     if is_eks(image) || base.is_some_and(is_eks) {
         return Verdict::Pass;
     }
-    Verdict::Manual(format!(
-        "EC2 does not know that image '{}' was made from an EKS-optimised one: see that it has nothing beyond what nodes need, or build \
-         it from an image of EKS",
+    // Images of the Marketplace and of other accounts do not say what they were made from.
+    Verdict::NotApplicable(format!(
+        "EC2 does not say what image '{}' was made from: what it has beyond what nodes need is what the benchmark of its system asks",
         image.name
     ))
 }
@@ -79,13 +79,13 @@ mod tests {
     }
 
     #[test]
-    fn an_image_of_or_from_eks_passes_and_another_is_for_a_human() {
+    fn an_image_of_or_from_eks_passes_and_another_does_not_say() {
         let image = |name: &str| Standing { name: name.to_owned(), ..Standing::default() };
         let eks = image("amazon-eks-node-al2023-x86_64-standard-1.36-v20261101");
         let cis = image("CIS Amazon Linux 2023 Benchmark - Level 1");
         assert_eq!(assess(&eks, None), Verdict::Pass);
         assert_eq!(assess(&cis, Some(&eks)), Verdict::Pass);
-        assert!(matches!(assess(&cis, None), Verdict::Manual(_)));
-        assert!(matches!(assess(&cis, Some(&cis)), Verdict::Manual(_)));
+        assert!(matches!(assess(&cis, None), Verdict::NotApplicable(_)));
+        assert!(matches!(assess(&cis, Some(&cis)), Verdict::NotApplicable(_)));
     }
 }

@@ -25,6 +25,7 @@ use amiproof_core::aws::hosts::{self, Host, Ingress, Peer};
 use amiproof_core::aws::{Clients, cluster, node_group};
 use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::{Context, NO_ACCOUNT};
+use amiproof_model::matrix::NodeSource;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
 
@@ -68,6 +69,18 @@ pub(crate) async fn hosts(
         }
     }
     Ok(Ok(pairs))
+}
+
+/// The verdict of a check whose answer the run has just set itself, so that it would say nothing of the image; `None` where the nodes
+/// were there before.
+pub(crate) fn set_by_us(context: &Context, what: &str) -> Option<Decision> {
+    match context.variant.nodes {
+        NodeSource::Made(_) => Some(decision(
+            context,
+            Verdict::NotApplicable(format!("set by amiproof when it made the node group: {what}")),
+        )),
+        NodeSource::Selected(_) => None,
+    }
 }
 
 /// Passes without findings.

@@ -1,9 +1,9 @@
 //! `host/ssm-permissions`: what the node role may do with Systems Manager (guide: "Use SSM Session Manager instead of SSH").
 //!
-//! Two pages of AWS disagree, so a human decides. The guide has a minimal policy (ssmmessages, ec2messages and
-//! ssm:UpdateInstanceInformation) instead of AmazonSSMManagedInstanceCore, which also reads every parameter of the account. The
-//! Inspector user guide asks for AmazonSSMManagedInstanceCore before a CIS scan, and a scan of Windows writes inventory and reads
-//! parameters.
+//! Two pages of AWS disagree about AmazonSSMManagedInstanceCore. The guide has a minimal policy (ssmmessages, ec2messages and
+//! ssm:UpdateInstanceInformation) instead, because that one also reads every parameter of the account; the Inspector user guide asks
+//! for it before a CIS scan, and a scan of Windows writes inventory and reads parameters. So it is a note, and what goes beyond it fails.
+//! The role that amiproof makes for its own nodes says nothing of an image.
 
 use std::collections::BTreeSet;
 
@@ -12,16 +12,16 @@ use amiproof_core::aws::node_roles;
 use amiproof_core::check::{CheckError, Decision, Scope, always};
 use amiproof_core::context::Context;
 use amiproof_model::report::Phase;
-use amiproof_model::verdict::{Finding, Verdict};
+use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use futures::FutureExt as _;
 
-use super::{decision, no_account, verdict};
+use super::{decision, no_account, set_by_us, verdict};
 use crate::definition::{Definition, Work};
 
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "host/ssm-permissions",
-    title: "the node role has the least permissions for Systems Manager",
+    title: "the node role has no more permissions for Systems Manager than AWS asks for",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: None,
@@ -39,6 +39,13 @@ const BROAD: [&str; 4] = ["AmazonSSMFullAccess", "AmazonEC2RoleforSSM", "Adminis
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(clients) = &context.aws else { return Ok(no_account()) };
+    let cluster = &context.matrix.cluster;
+    if cluster.node_role_arn.is_none()
+        && cluster.windows_node_role_arn.is_none()
+        && let Some(decision) = set_by_us(context, "the node role is its own")
+    {
+        return Ok(decision);
+    }
     let hosts = match super::hosts(context, clients).await? {
         Ok(hosts) => hosts,
         Err(verdict) => return Ok(decision(context, verdict)),
@@ -52,7 +59,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         let allowed = allowed.map_err(|error| CheckError::api("asking IAM what the node role may read", error))?;
         known.push((role, allowed));
     }
-    Ok(decision(context, assess(&known)))
+    Ok(Decision { evidence: note(&known).into_iter().collect(), ..decision(context, assess(&known)) })
 }
 
 /// Each role with those of [`PARAMETERS`] that IAM would allow it on every resource, by whatever policy.
@@ -64,14 +71,18 @@ fn assess(roles: &[(Role, Vec<String>)]) -> Verdict {
     if !findings.is_empty() {
         return verdict(findings);
     }
-    match roles.iter().map(|(role, _)| role).find(|role| role.managed.iter().any(|policy| policy == CORE)) {
-        Some(role) => Verdict::Manual(format!(
-            "role {} has {CORE}, which may read every SSM parameter of the account: the EKS best practices guide wants a minimal policy \
-             instead, the Inspector user guide asks for this one before a CIS scan; decide which holds here",
-            role.name
-        )),
-        None => Verdict::Pass,
-    }
+    Verdict::Pass
+}
+
+/// What the least permissions would be, where the policy that AWS's other page asks for is attached.
+fn note(roles: &[(Role, Vec<String>)]) -> Option<Evidence> {
+    let (role, _) = roles.iter().find(|(role, _)| role.managed.iter().any(|policy| policy == CORE))?;
+    let text = format!(
+        "role {} has {CORE}, which may read every SSM parameter of the account: the Inspector user guide asks for it before a CIS scan; \
+         without such scans the EKS best practices guide's minimal policy is enough",
+        role.name
+    );
+    Some(Evidence { name: "note".to_owned(), text, file: None })
 }
 
 fn broad(role: &Role, allowed: &[String]) -> Vec<Finding> {
@@ -98,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_managed_policy_is_for_a_human_and_broad_ones_are_findings() {
+    fn the_managed_policy_is_a_note_and_broad_ones_are_findings() {
         let role = |managed: &[&str]| {
             let role = Role {
                 name: "nodes".to_owned(),
@@ -110,7 +121,9 @@ mod tests {
             (role, allowed)
         };
         assert_eq!(assess(&[role(&["AmazonEKSWorkerNodePolicy"])]), Verdict::Pass);
-        assert!(matches!(assess(&[role(&[CORE])]), Verdict::Manual(_)));
+        assert_eq!(assess(&[role(&[CORE])]), Verdict::Pass);
+        assert!(note(&[role(&[CORE])]).is_some_and(|note| note.text.starts_with("role nodes has AmazonSSM")));
+        assert_eq!(note(&[role(&["AmazonEKSWorkerNodePolicy"])]), None);
         let Verdict::Fail(findings) = assess(&[role(&[CORE, "AmazonSSMFullAccess"])]) else { panic!("a finding") };
         assert_eq!(findings[0].summary, "the node role has AmazonSSMFullAccess");
         let (own, _) = role(&["AmazonEKSWorkerNodePolicy"]);
