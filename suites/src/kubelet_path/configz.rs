@@ -5,6 +5,7 @@ use amiproof_model::report::Phase;
 use futures::FutureExt as _;
 
 use super::proxy::ask;
+use super::target::ATTEMPT;
 use crate::definition::{Definition, Work};
 
 /// See the module.
@@ -13,7 +14,7 @@ pub const CHECK: Definition = Definition {
     title: "the effective configuration of every kubelet can be read within ten seconds",
     scope: Scope::Variant,
     phase: Phase::Test,
-    timeout: None,
+    timeout: Some(ATTEMPT),
     applies: always,
     work: Work::Question(|context| ask(context, "configz", |value| value["kubeletconfig"].is_object()).boxed()),
 };

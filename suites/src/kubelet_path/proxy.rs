@@ -5,11 +5,14 @@ use std::time::Duration;
 use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::cluster::kubelet_api;
 use amiproof_core::cluster::kubelet_path::PathError;
+use amiproof_core::cluster::serving_certificate::{Unanswered, patient};
 use amiproof_core::context::Context;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
+use futures::FutureExt as _;
 use serde_json::Value;
 
+use super::certificate;
 use crate::node::{placements, resource};
 
 /// As long as anybody waits for `kubectl top`.
@@ -18,13 +21,14 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// What a kubelet answered.
 pub(super) struct Answered {
     pub(super) node: NodeRecord,
-    pub(super) answer: Result<Value, PathError>,
+    pub(super) answer: Result<Value, Unanswered>,
 }
 
 /// Asks every node for a path and holds each answer against `is_good`.
 pub(super) async fn ask(context: &Context, path: &str, is_good: fn(&Value) -> bool) -> Result<Decision, CheckError> {
     let answers = context.nodes.iter().map(|node| async move {
-        let answer = kubelet_api::get(&context.cluster, &node.name, path, ANSWER).await;
+        let get = || kubelet_api::get(&context.cluster, &node.name, path, ANSWER).boxed();
+        let answer = patient(&context.cluster, context.pace, &node.name, get).await;
         Answered { node: node.clone(), answer }
     });
     let answers = futures::future::join_all(answers).await;
@@ -46,16 +50,22 @@ pub(super) fn assess(path: &str, answers: &[Answered], is_good: fn(&Value) -> bo
         let finding = match answer {
             Ok(value) if is_good(value) => continue,
             Ok(_) => Finding::new(resource(node), format!("{path} answers something else than what kubelets answer")),
-            Err(PathError::Refused(error)) if is_forbidden(error) => {
+            Err(Unanswered { error: PathError::Refused(error), .. }) if is_forbidden(error) => {
                 return Verdict::NotEvaluated(format!(
                     "the API server does not let this identity ask for {path}: {}",
                     amiproof_core::cluster::explain(error)
                 ));
             }
-            Err(error) => {
-                Finding::new(resource(node), format!("the kubelet does not answer {path} through the API server"))
-                    .with_detail(error.to_string())
-            }
+            Err(unanswered) => match certificate::finding(unanswered, &resource(node), path) {
+                Some(finding) => {
+                    findings.push(finding);
+                    continue;
+                }
+                None => {
+                    Finding::new(resource(node), format!("the kubelet does not answer {path} through the API server"))
+                        .with_detail(unanswered.error.to_string())
+                }
+            },
         };
         let mend = "let the control plane reach TCP 10250 of the node: host firewall and security group";
         findings.push(finding.with_remediation(mend));
@@ -75,6 +85,7 @@ mod tests {
     use crate::node::tests::record;
 
     fn answered(index: u32, answer: Result<Value, PathError>) -> Answered {
+        let answer = answer.map_err(|error| Unanswered { error, certificate: None });
         Answered { node: record(index, ""), answer }
     }
 

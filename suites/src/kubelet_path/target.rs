@@ -1,9 +1,10 @@
-//! A small pod on node 1 of the variant to ask things of, and what the answers mean.
+//! A small pod on each node of the variant to ask things of, and what the answers mean.
 
 use std::time::Duration;
 
 use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::cluster::kubelet_path::{PathError, Through};
+use amiproof_core::cluster::serving_certificate::{Unanswered, patient};
 use amiproof_core::cluster::stay::{self, Stay};
 use amiproof_core::cluster::{nodes, objects, watch};
 use amiproof_core::context::Context;
@@ -22,6 +23,9 @@ use kube::runtime::watcher;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::certificate;
+use crate::node::resource;
+
 /// What the pod writes to its log and serves on its port.
 pub(super) const WORDS: &str = "amiproof was here";
 
@@ -37,15 +41,20 @@ const READY: Duration = Duration::from_secs(120);
 /// The same on Windows, whose smallest image is a hundred times as large.
 const READY_ON_WINDOWS: Duration = Duration::from_secs(300);
 
-/// For one attempt of such a check: the pod, the answer, and taking everything away again.
-pub(super) const ATTEMPT: Duration = Duration::from_secs(480);
+/// For a pod to be gone, so that the next node's takes its place in the run's number of pods.
+const GONE: Duration = Duration::from_secs(60);
 
-const POD: &str = "asked";
+/// For one attempt of such a check: a pod on one node after the other, a certificate that is late, and taking everything away again.
+pub(super) const ATTEMPT: Duration = Duration::from_secs(1200);
+
+const CONTAINER: &str = "asked";
 
 /// What one question came to.
 pub(super) struct Asked {
+    /// The node whose kubelet was asked.
+    pub(super) node: NodeRecord,
     /// What the kubelet path gave back.
-    pub(super) answer: Result<String, PathError>,
+    pub(super) answer: Result<String, Unanswered>,
     /// Whether the API server itself still answered afterwards.
     pub(super) api_answers: bool,
 }
@@ -53,42 +62,79 @@ pub(super) struct Asked {
 /// A question to the pod: gives back the text that came through.
 pub(super) type Question = for<'a> fn(Through<'a>) -> BoxFuture<'a, Result<String, PathError>>;
 
-/// Starts the pod, asks, and removes the pod.
+/// Starts a pod on each node, one after the other, and asks it.
 pub(super) async fn ask(context: &Context, what: &'static str, question: Question) -> Result<Decision, CheckError> {
-    let node =
-        context.nodes.first().ok_or_else(|| CheckError::Undecided("there is no node to ask".to_owned()))?.clone();
+    if context.nodes.is_empty() {
+        return Err(CheckError::Undecided("there is no node to ask".to_owned()));
+    }
     let stay = Stay { what: format!("kubelet-{what}"), ..Stay::default() };
-    let at = node.clone();
     let asked = stay::within(context, stay, move |context, namespace| async move {
-        start(&context, &namespace, &at).await?;
-        if let Some(reason) = never_ready(&context, &namespace).await? {
-            return Ok(Err(reason));
+        let mut all = Vec::new();
+        for node in context.nodes.iter() {
+            match ask_one(&context, &namespace, node, question).await? {
+                Ok(asked) => all.push(asked),
+                Err(reason) => return Ok(Err(format!("{}: {reason}", resource(node)))),
+            }
         }
-        let through = Through { access: &context.cluster, namespace: &namespace, pod: POD, within: ANSWER };
-        let answer = question(through).await;
-        let api_answers = match &answer {
-            Ok(_) => true,
-            Err(_) => tokio::time::timeout(ANSWER, context.cluster.client().apiserver_version())
-                .await
-                .is_ok_and(|v| v.is_ok()),
-        };
-        Ok(Ok(Asked { answer, api_answers }))
+        Ok(Ok(all))
     });
     let verdict = match asked.await? {
-        Ok(asked) => assess(&node, what, &asked)?,
+        Ok(asked) => assess(what, &asked)?,
         Err(reason) => Verdict::NotEvaluated(format!("the pod to ask did not become ready: {reason}")),
     };
-    let placement = Placement {
-        pod: Some(POD.to_owned()),
+    let placements = context.nodes.iter().map(|node| Placement {
+        pod: Some(name(node)),
         node: node.name.clone(),
         instance_id: node.instance_id.clone(),
         ami_id: node.ami_id.as_ref().map(ToString::to_string),
-    };
+    });
     let told = match &verdict {
         Verdict::Fail(findings) => findings.iter().map(|finding| evidence(what, &finding.detail)).collect(),
         _ => Vec::new(),
     };
-    Ok(Decision { evidence: told, placements: vec![placement], ..verdict.into() })
+    Ok(Decision { evidence: told, placements: placements.collect(), ..verdict.into() })
+}
+
+/// The pod of a node.
+fn name(node: &NodeRecord) -> String {
+    format!("asked-{}", node.index)
+}
+
+/// One node: its pod, the answer, and the pod gone again. The inner error is why the pod did not become ready.
+async fn ask_one(
+    context: &Context,
+    namespace: &str,
+    node: &NodeRecord,
+    question: Question,
+) -> Result<Result<Asked, String>, CheckError> {
+    let pod = name(node);
+    start(context, namespace, node).await?;
+    if let Some(reason) = never_ready(context, namespace, &pod).await? {
+        return Ok(Err(reason));
+    }
+    let through = Through { access: &context.cluster, namespace, pod: &pod, within: ANSWER };
+    let answer = patient(&context.cluster, context.pace, &node.name, || question(through)).await;
+    let api_answers = match &answer {
+        Ok(_) => true,
+        Err(_) => {
+            tokio::time::timeout(ANSWER, context.cluster.client().apiserver_version()).await.is_ok_and(|v| v.is_ok())
+        }
+    };
+    remove(context, namespace, &pod).await?;
+    Ok(Ok(Asked { node: node.clone(), answer, api_answers }))
+}
+
+/// Deletes a pod and waits until it is gone; one that stays is the namespace's to take along.
+async fn remove(context: &Context, namespace: &str, pod: &str) -> Result<(), CheckError> {
+    let deleted = objects::delete(&context.cluster, "v1", "Pod", Some(namespace), pod).await;
+    deleted.map_err(|error| CheckError::api("removing the pod to ask", error))?;
+    let api: Api<Pod> = Api::namespaced(context.cluster.client(), namespace);
+    let own = watch::follow(api, watcher::Config::default().fields(&format!("metadata.name={pod}")));
+    let gone = watch::until(own, Instant::now() + GONE, |left: Vec<Pod>| left.is_empty().then_some(()));
+    if let Err(error) = gone.await {
+        tracing::warn!(namespace, pod, %error, "is still there");
+    }
+    Ok(())
 }
 
 fn pod(node: &NodeRecord, image: &str) -> Value {
@@ -99,19 +145,26 @@ fn pod(node: &NodeRecord, image: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": POD},
+        "metadata": {"name": name(node)},
         "spec": {
             "nodeName": node.name,
             "tolerations": [{"operator": "Exists"}],
             "automountServiceAccountToken": false,
             "terminationGracePeriodSeconds": 1,
             "containers": [{
-                "name": POD,
+                "name": CONTAINER,
                 "image": image,
                 "command": ["sh", "-c", script],
                 "ports": [{"containerPort": PORT}],
                 "readinessProbe": {"httpGet": {"path": "/", "port": PORT}, "periodSeconds": 1},
-                "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+                "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+                "securityContext": {
+                    "runAsNonRoot": true,
+                    "runAsUser": 65534,
+                    "allowPrivilegeEscalation": false,
+                    "capabilities": {"drop": ["ALL"]},
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
             }],
         },
     })
@@ -123,14 +176,14 @@ fn windows_pod(node: &NodeRecord, image: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": POD},
+        "metadata": {"name": name(node)},
         "spec": {
             "nodeName": node.name,
             "tolerations": [{"operator": "Exists"}],
             "automountServiceAccountToken": false,
             "terminationGracePeriodSeconds": 1,
             "containers": [{
-                "name": POD,
+                "name": CONTAINER,
                 "image": image,
                 "command": ["cmd.exe", "/S", "/C", script],
                 "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
@@ -160,10 +213,10 @@ async fn start(context: &Context, namespace: &str, node: &NodeRecord) -> Result<
 }
 
 /// Waits until the pod is Ready, through the API alone; otherwise says what it waited for.
-async fn never_ready(context: &Context, namespace: &str) -> Result<Option<String>, CheckError> {
-    let condition = Condition::Ready(Target { kind: Kind::Pod, name: POD.to_owned() });
+async fn never_ready(context: &Context, namespace: &str, pod: &str) -> Result<Option<String>, CheckError> {
+    let condition = Condition::Ready(Target { kind: Kind::Pod, name: pod.to_owned() });
     let api: Api<Pod> = Api::namespaced(context.cluster.client(), namespace);
-    let pods = watch::follow(api, watcher::Config::default());
+    let pods = watch::follow(api, watcher::Config::default().fields(&format!("metadata.name={pod}")));
     let patience = if context.variant.family.is_linux() { READY } else { READY_ON_WINDOWS };
     let mut last = String::new();
     let seen = pods.map(|pods| pods.map(|pods| Observed { pods, ..Observed::default() }));
@@ -182,33 +235,45 @@ async fn never_ready(context: &Context, namespace: &str) -> Result<Option<String
     }
 }
 
-/// The kubelet path must bring back the pod's words. An API server that is away, or that refuses the question itself, decides
-/// nothing.
-pub(super) fn assess(node: &NodeRecord, what: &str, asked: &Asked) -> Result<Verdict, CheckError> {
-    let summary = match &asked.answer {
-        Ok(text) if text.contains(WORDS) => return Ok(Verdict::Pass),
-        Ok(text) => {
-            let text: String = text.chars().take(200).collect();
-            return Ok(fail(node, format!("{what} answers something else than what the pod says"), &text));
-        }
-        Err(error) if !asked.api_answers => {
-            return Err(CheckError::Undecided(format!("{what}: the API server is away: {error}")));
-        }
-        Err(error) if error.is_refused_by_api() => {
-            return Err(CheckError::Undecided(format!("{what}: the API server refuses it: {error}")));
-        }
-        Err(PathError::Silent(after)) => format!("{what} gives no answer within {}s", after.as_secs()),
-        Err(PathError::Refused(_)) => format!("{what} fails between the API server and the kubelet"),
-        Err(PathError::Broken(_)) => format!("{what} breaks off"),
-    };
-    let detail = asked.answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
-    Ok(fail(node, summary, &detail))
+/// The kubelet path must bring back the pod's words from every node. An API server that is away, or that refuses the question itself,
+/// decides nothing.
+pub(super) fn assess(what: &str, asked: &[Asked]) -> Result<Verdict, CheckError> {
+    let mut findings = Vec::new();
+    for one in asked {
+        findings.extend(finding(what, one)?);
+    }
+    Ok(if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) })
 }
 
-fn fail(node: &NodeRecord, summary: String, detail: &str) -> Verdict {
-    let remediation = "let the control plane's security group reach TCP port 10250 of the node: host firewall (INPUT chain) and \
-                       security groups";
-    Verdict::Fail(vec![
-        Finding::new(format!("node {}", node.index), summary).with_detail(detail).with_remediation(remediation),
-    ])
+fn finding(what: &str, asked: &Asked) -> Result<Option<Finding>, CheckError> {
+    let node = resource(&asked.node);
+    let closed = |summary: String, detail: &str| {
+        let remediation = "let the control plane's security group reach TCP port 10250 of the node: host firewall (INPUT chain) and \
+                           security groups";
+        Some(Finding::new(&node, summary).with_detail(detail).with_remediation(remediation))
+    };
+    let unanswered = match &asked.answer {
+        Ok(text) if text.contains(WORDS) => return Ok(None),
+        Ok(text) => {
+            let text: String = text.chars().take(200).collect();
+            return Ok(closed(format!("{what} answers something else than what the pod says"), &text));
+        }
+        Err(unanswered) => unanswered,
+    };
+    let error = &unanswered.error;
+    if !asked.api_answers {
+        return Err(CheckError::Undecided(format!("{what}: the API server is away: {error}")));
+    }
+    if let Some(finding) = certificate::finding(unanswered, &node, what) {
+        return Ok(Some(finding));
+    }
+    let summary = match error {
+        error if error.is_refused_by_api() => {
+            return Err(CheckError::Undecided(format!("{what}: the API server refuses it: {error}")));
+        }
+        PathError::Silent(after) => format!("{what} gives no answer within {}s", after.as_secs()),
+        PathError::Refused(_) => format!("{what} fails between the API server and the kubelet"),
+        PathError::Broken(_) => format!("{what} breaks off"),
+    };
+    Ok(closed(summary, &error.to_string()))
 }

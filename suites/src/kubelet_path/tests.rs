@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use amiproof_core::check::CheckError;
 use amiproof_core::cluster::kubelet_path::PathError;
+use amiproof_core::cluster::serving_certificate::Unanswered;
 use amiproof_model::verdict::Verdict;
 
 use super::target::{Asked, WORDS, assess};
 use crate::node;
 
 fn assessed(answer: Result<String, PathError>, api_answers: bool) -> Result<Verdict, CheckError> {
-    assess(&node::tests::record(1, ""), "logs", &Asked { answer, api_answers })
+    let answer = answer.map_err(|error| Unanswered { error, certificate: None });
+    assess("logs", &[Asked { node: node::tests::record(1, ""), answer, api_answers }])
 }
 
 fn refused(code: u16, message: &str) -> PathError {
@@ -50,4 +52,24 @@ fn an_api_server_that_is_away_or_refuses_decides_nothing() {
     assert!(assessed(silent(), false).unwrap_err().to_string().contains("is away"));
     let forbidden = refused(403, "pods/log is forbidden");
     assert!(assessed(Err(forbidden), true).unwrap_err().to_string().contains("refuses it"));
+}
+
+#[test]
+fn a_certificate_that_never_came_is_told_apart_from_a_closed_port() {
+    let of = |index: u32, certificate: Option<&str>| Asked {
+        node: node::tests::record(index, ""),
+        answer: match certificate {
+            None => Ok(WORDS.to_owned()),
+            Some(says) => Err(Unanswered {
+                error: refused(500, "remote error: tls: internal error"),
+                certificate: Some(says.to_owned()),
+            }),
+        },
+        api_answers: true,
+    };
+    let both = [of(1, None), of(2, Some("its serving CSR csr-a is not approved"))];
+    let Ok(Verdict::Fail(findings)) = assess("exec", &both) else { panic!("a finding") };
+    assert_eq!((findings.len(), findings[0].resource.as_str()), (1, "node 2"), "every node is asked");
+    assert_eq!(findings[0].summary, "exec fails: its serving CSR csr-a is not approved");
+    assert!(findings[0].remediation.contains("kubectl get csr") && !findings[0].remediation.contains("security group"));
 }

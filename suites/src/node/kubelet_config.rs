@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use amiproof_core::check::{CheckError, Decision, Scope, always};
 use amiproof_core::cluster::kubelet_api;
+use amiproof_core::cluster::serving_certificate::patient;
 use amiproof_core::context::Context;
 use amiproof_model::matrix::Family;
 use amiproof_model::report::{NodeRecord, Phase};
@@ -24,7 +25,7 @@ pub const CHECK: Definition = Definition {
     title: "every kubelet really runs with a safe configuration",
     scope: Scope::Variant,
     phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
+    timeout: Some(Duration::from_secs(600)),
     applies: always,
     work: Work::Question(|context| run(context).boxed()),
 };
@@ -101,7 +102,8 @@ const fn rule(pointer: &'static str, source: &'static str, wanted: &'static str,
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let asked = context.nodes.iter().map(|node| async move {
-        match kubelet_api::configuration(&context.cluster, &node.name, ANSWER).await {
+        let ask = || kubelet_api::configuration(&context.cluster, &node.name, ANSWER).boxed();
+        match patient(&context.cluster, context.pace, &node.name, ask).await {
             Ok(configuration) => Configuration { node: node.clone(), known: Some(("configz", configuration)) },
             // That the port is closed is what suite kubelet-path says.
             Err(_) => Configuration { node: node.clone(), known: from_files(context, node).await },

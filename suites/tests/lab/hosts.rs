@@ -68,6 +68,33 @@ async fn a_windows_node_gives_its_log_and_runs_a_command() {
     lab.assert_clean().await;
 }
 
+/// What the suite of the kubelet's port says where certificates are signed so many seconds after nodes have registered.
+async fn kubelet_path(seconds: u32) -> BTreeMap<String, Outcome> {
+    let mut host = (*profile(REFERENCE)).clone();
+    host.boot.serving_certificate_seconds = Some(seconds);
+    let lab = Lab::of(Arc::new(host), REFERENCE).await;
+    let outcomes = lab.run_those(|check| check.id.suite() == "kubelet-path").await;
+    lab.assert_clean().await;
+    outcomes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_late_is_waited_for_and_one_that_never_comes_is_named() {
+    let late = kubelet_path(120).await;
+    assert!(late.values().all(|outcome| *outcome == Outcome::Pass), "{late:#?}");
+    let never = failing_of(&kubelet_path(1_000_000).await);
+    assert_eq!(never.len(), 6, "{never:#?}");
+    assert!(
+        never.iter().all(|summary| summary.contains("its serving CSR csr-") && summary.ends_with("is not approved")),
+        "{never:#?}"
+    );
+}
+
+/// The first finding of each check that fails.
+fn failing_of(outcomes: &BTreeMap<String, Outcome>) -> Vec<String> {
+    failing(outcomes).into_iter().map(|(_, summary)| summary.to_owned()).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_setting_that_breaks_nodes_is_named_by_its_own_check() {
     let denial = "type=AVC msg=audit(1.2:3): avc:  denied  { execute } for  pid=1 comm=\"kubelet\" \
@@ -75,7 +102,7 @@ async fn each_setting_that_breaks_nodes_is_named_by_its_own_check() {
     let outcomes = outcomes(|host| {
         host.sysctl.insert("kernel.panic".into(), "60".into());
         host.sysctl.insert("net.netfilter.nf_conntrack_max".into(), "16384".into());
-        host.blocked_modules.extend(["squashfs".into(), "nfsv4".into()]);
+        host.blocked_modules.extend(["squashfs".into(), "nfsv4".into(), "xt_statistic".into()]);
         host.selinux = Selinux::Enforcing;
         host.packages.insert("aide".into());
         for (name, value) in [
@@ -112,7 +139,10 @@ async fn each_setting_that_breaks_nodes_is_named_by_its_own_check() {
                 "booted with ipv6.disable=1: programs that listen on [::] do not start, on the host or in pods"
             ),
             ("node/kernel-defaults", "kernel.panic is 60, not 10"),
-            ("node/kernel-modules", "module nfsv4 cannot be loaded: EFS and NFS volumes cannot be mounted"),
+            (
+                "node/kernel-modules",
+                "module xt_statistic cannot be loaded: kube-proxy cannot choose among the pods of a Service"
+            ),
             ("node/martian-packets", "the kernel logged 2000 martian packets in ten minutes"),
         ]
     );

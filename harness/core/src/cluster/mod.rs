@@ -17,6 +17,7 @@ pub mod pages;
 mod proxy;
 pub mod pull_secret;
 mod retry;
+pub mod serving_certificate;
 pub mod stay;
 pub mod storage;
 pub mod watch;
@@ -43,8 +44,11 @@ pub use self::bearer::{Token, TokenSource};
 pub use self::explain::{explain, explain_watch};
 pub use self::retry::is_transient;
 
-/// The field manager of everything that amiproof applies, and the value of the label `app.kubernetes.io/managed-by`.
+/// The field manager of everything that amiproof applies, and the value of the label [`MANAGED_BY`].
 pub const FIELD_MANAGER: &str = "amiproof";
+
+/// The label that says what manages an object (Kubernetes, "Recommended Labels").
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
 /// The label of everything that a run makes inside a cluster; its value is the run's id.
 pub const RUN_LABEL: &str = "amiproof.dev/run";

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use amiproof_model::matrix::Family;
 use amiproof_model::report::NodeRecord;
+use futures::FutureExt as _;
 use serde_json::{Map, Value};
 
 use super::effective::Effective;
+use crate::cluster::{kubelet_api, serving_certificate};
 use crate::context::Context;
 use crate::probe;
 
@@ -37,17 +39,12 @@ pub(super) async fn of(context: &Context, node: &NodeRecord) -> Result<Effective
     Ok(Effective { source: format!("{}, because configz cannot be read", names.join(" + ")), configuration })
 }
 
-/// `GET /api/v1/nodes/<node>/proxy/configz`, which the API server asks of the kubelet's port 10250.
+/// What the kubelet itself says, through the API server and port 10250; a kubelet without a certificate is asked again.
 async fn asked(context: &Context, node: &NodeRecord) -> Result<Value, String> {
-    let path = format!("/api/v1/nodes/{}/proxy/configz", node.name);
-    let request = http::Request::get(path).body(Vec::new()).map_err(|error| error.to_string())?;
-    let client = context.cluster.client();
-    let answer = tokio::time::timeout(ANSWER, client.request::<Value>(request)).await;
-    let mut answer = answer
-        .map_err(|_| format!("no answer within {}s", ANSWER.as_secs()))?
-        .map_err(|error| crate::cluster::explain(&error))?;
-    match answer.get_mut("kubeletconfig").map(Value::take) {
-        Some(configuration @ Value::Object(_)) => Ok(configuration),
+    let ask = || kubelet_api::configuration(&context.cluster, &node.name, ANSWER).boxed();
+    let answer = serving_certificate::patient(&context.cluster, context.pace, &node.name, ask).await;
+    match answer.map_err(|error| error.to_string())? {
+        configuration @ Value::Object(_) => Ok(configuration),
         _ => Err("its answer holds no kubeletconfig".to_owned()),
     }
 }

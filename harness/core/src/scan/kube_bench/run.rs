@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use amiproof_model::name::Benchmark;
 use amiproof_model::report::NodeRecord;
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -18,7 +18,7 @@ use super::job::{self, NAME, Scope, Wanted};
 use crate::check::CheckError;
 use crate::cluster::kubelet_path::Through;
 use crate::cluster::stay::{self, Stay};
-use crate::cluster::{objects, watch};
+use crate::cluster::{objects, serving_certificate, watch};
 use crate::context::Context;
 use crate::wait::{Condition, Kind, Observed, Progress, Target, pods};
 use crate::workload::inject::mirrored;
@@ -141,7 +141,9 @@ pub(super) async fn read(context: &Context, namespace: &str, pod: &Pod, progress
     // One that goes on, as the pods of a DaemonSet do, may have said everything already.
     if ended.is_some() || pods::phase(pod) == "Running" {
         let through = Through { access: &context.cluster, namespace, pod: &name, within: LOGS };
-        match through.logs().await {
+        let node = pods::node(pod).unwrap_or_default();
+        let read = || through.logs().boxed();
+        match serving_certificate::patient(&context.cluster, context.pace, node, read).await {
             Ok(log) => seen.log = Some(log),
             Err(error) => seen.log_error = Some(error.to_string()),
         }

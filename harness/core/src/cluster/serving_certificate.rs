@@ -1,0 +1,229 @@
+//! The certificate that a kubelet serves port 10250 with, and why it may have none yet.
+//!
+//! On EKS a kubelet asks for it by a CertificateSigningRequest of signer `kubernetes.io/kubelet-serving` after it has registered
+//! (`serverTLSBootstrap`), and the control plane approves and signs it some time after the node is Ready: a minute and more where many
+//! nodes join together (awslabs/amazon-eks-ami, issue 1944). Until then everything that goes through the kubelet's port ends with
+//! `remote error: tls: internal error`, which says nothing of a firewall.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt as _};
+
+use super::Access;
+use super::kubelet_path::PathError;
+use crate::pace::Pace;
+
+/// Who signs serving certificates of kubelets (Kubernetes, "Certificates and Certificate Signing Requests").
+const SIGNER: &str = "kubernetes.io/kubelet-serving";
+
+/// What became of a kubelet's newest request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// There is none: it was never made, or is so old that the control plane has forgotten it.
+    None,
+    /// Nobody has approved it.
+    Pending(String),
+    /// It is approved, and nobody has signed it.
+    Unsigned(String),
+    /// It was refused: its name and why.
+    Refused(String, String),
+    /// It is signed.
+    Issued(String),
+}
+
+impl Request {
+    /// What there is to say of a kubelet that cannot be spoken to because of its certificate.
+    pub fn says(&self) -> String {
+        match self {
+            Self::None => "the kubelet has asked for no serving certificate".to_owned(),
+            Self::Pending(name) => format!("its serving CSR {name} is not approved"),
+            Self::Unsigned(name) => format!("its serving CSR {name} is approved, but not signed"),
+            Self::Refused(name, why) => format!("its serving CSR {name} was refused: {why}"),
+            Self::Issued(name) => {
+                format!("its serving CSR {name} is signed, but what the kubelet serves is not trusted")
+            }
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self, Self::Pending(_) | Self::Unsigned(_) | Self::Refused(..))
+    }
+}
+
+/// The newest request of a node's kubelet.
+///
+/// # Errors
+/// When the requests cannot be listed: no permission (`certificatesigningrequests`, list), or the API server is away. Not retried here.
+pub async fn of_node(access: &Access, node: &str) -> Result<Request, kube::Error> {
+    let requests: Api<CertificateSigningRequest> = Api::all(access.client());
+    let params = ListParams::default().fields(&format!("spec.signerName={SIGNER}"));
+    Ok(newest(&requests.list(&params).await?.items, node))
+}
+
+fn newest(requests: &[CertificateSigningRequest], node: &str) -> Request {
+    let user = format!("system:node:{node}");
+    let own = requests.iter().filter(|request| {
+        request.spec.signer_name == SIGNER && request.spec.username.as_deref() == Some(user.as_str())
+    });
+    let Some(request) = own.max_by_key(|request| request.creation_timestamp().map(|time| time.0)) else {
+        return Request::None;
+    };
+    let name = request.name_any();
+    let Some(status) = &request.status else { return Request::Pending(name) };
+    let condition = |kind: &str| status.conditions.iter().flatten().find(|condition| condition.type_ == kind);
+    if let Some(no) = condition("Denied").or_else(|| condition("Failed")) {
+        let why = no.message.clone().or_else(|| no.reason.clone()).unwrap_or_else(|| no.type_.clone());
+        return Request::Refused(name, why);
+    }
+    match (condition("Approved"), &status.certificate) {
+        (_, Some(certificate)) if !certificate.0.is_empty() => Request::Issued(name),
+        (Some(_), _) => Request::Unsigned(name),
+        (None, _) => Request::Pending(name),
+    }
+}
+
+/// Whether what went through a kubelet's port ended because of its certificate. `request` is what is known of the newest request;
+/// answers to an upgrade (exec, attach, port-forward) carry no message, and only that tells there.
+pub fn is_to_blame(error: &PathError, request: Option<&Request>) -> bool {
+    let said = match error {
+        // Packets that are dropped never come as far as TLS.
+        PathError::Silent(_) => return false,
+        PathError::Broken(said) => said.clone(),
+        PathError::Refused(error) => match &**error {
+            kube::Error::UpgradeConnection(kube::client::UpgradeConnectionError::ProtocolSwitch(status)) => {
+                return status.is_server_error() && request.is_some_and(Request::is_open);
+            }
+            error => error.to_string(),
+        },
+    };
+    said.contains("tls: internal error")
+        || said.contains("x509: ")
+        || said.contains("tls: failed to verify certificate")
+}
+
+/// Between two questions to a kubelet that has no certificate yet.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// As many questions as fill five minutes; the slowest that anybody reported of a healthy cluster took little more than one.
+const QUESTIONS: u32 = 60;
+
+/// Why a kubelet gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}{}", certificate.as_ref().map(|says| format!(" ({says})")).unwrap_or_default())]
+pub struct Unanswered {
+    /// What the last question came to.
+    #[source]
+    pub error: PathError,
+    /// What became of the kubelet's request for a certificate, where that is why.
+    pub certificate: Option<String>,
+}
+
+/// Asks a node's kubelet, and asks again for some minutes while all that is missing is its serving certificate.
+///
+/// # Errors
+/// [`Unanswered`], at once for everything that is not the certificate's.
+pub async fn patient<'a, T>(
+    access: &Access,
+    pace: Pace,
+    node: &str,
+    ask: impl Fn() -> BoxFuture<'a, Result<T, PathError>>,
+) -> Result<T, Unanswered> {
+    let mut questions = 1;
+    loop {
+        let error = match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        // Who may not list requests is told less, and asks again all the same where the error itself says what it is.
+        let request = of_node(access, node).await.ok();
+        if !is_to_blame(&error, request.as_ref()) {
+            return Err(Unanswered { error, certificate: None });
+        }
+        if questions == QUESTIONS {
+            let unknown = || "the kubelet has no serving certificate that the control plane trusts".to_owned();
+            return Err(Unanswered { error, certificate: Some(request.as_ref().map_or_else(unknown, Request::says)) });
+        }
+        questions += 1;
+        tokio::time::sleep(pace.of(PAUSE)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn request(name: &str, node: &str, created: &str, status: Value) -> CertificateSigningRequest {
+        let request = json!({
+            "metadata": {"name": name, "creationTimestamp": created},
+            "spec": {"signerName": SIGNER, "username": format!("system:node:{node}"), "request": "", "usages": ["server auth"]},
+            "status": status,
+        });
+        serde_json::from_value(request).unwrap()
+    }
+
+    #[test]
+    fn the_newest_request_of_the_node_counts() {
+        let condition =
+            |kind: &str| json!({"conditions": [{"type": kind, "status": "True", "message": "no such instance"}]});
+        let mut issued = condition("Approved");
+        issued["certificate"] = "LS0t".into();
+        let (old, new) = ("2026-11-21T07:00:00Z", "2026-11-21T07:10:00Z");
+        for (requests, says) in [
+            (vec![], "the kubelet has asked for no serving certificate"),
+            (vec![request("csr-b", "other", new, issued.clone())], "the kubelet has asked for no serving certificate"),
+            (vec![request("csr-a", "n", new, json!({}))], "its serving CSR csr-a is not approved"),
+            (
+                vec![request("csr-a", "n", new, condition("Approved"))],
+                "its serving CSR csr-a is approved, but not signed",
+            ),
+            (
+                vec![request("csr-a", "n", new, condition("Denied"))],
+                "its serving CSR csr-a was refused: no such instance",
+            ),
+            (
+                vec![request("csr-a", "n", old, json!({})), request("csr-b", "n", new, issued.clone())],
+                "its serving CSR csr-b is signed, but what the kubelet serves is not trusted",
+            ),
+            (
+                vec![request("csr-b", "n", old, issued.clone()), request("csr-c", "n", new, json!({}))],
+                "its serving CSR csr-c is not approved",
+            ),
+        ] {
+            assert_eq!(newest(&requests, "n").says(), says);
+        }
+    }
+
+    #[test]
+    fn only_an_error_of_tls_is_the_certificates() {
+        let refused = |message: &str| {
+            let status = kube::core::Status::failure(message, "InternalError").with_code(500);
+            PathError::Refused(Box::new(kube::Error::Api(status.boxed())))
+        };
+        let tls = "Get \"https://10.0.0.1:10250/containerLogs/a/b/c\": remote error: tls: internal error";
+        assert!(is_to_blame(&refused(tls), None));
+        assert!(is_to_blame(
+            &refused("tls: failed to verify certificate: x509: certificate signed by unknown authority"),
+            None
+        ));
+        let pending = Request::Pending("csr-a".to_owned());
+        assert!(
+            !is_to_blame(&refused("dial tcp 10.0.0.1:10250: i/o timeout"), Some(&pending)),
+            "a port that is closed"
+        );
+        assert!(!is_to_blame(&PathError::Silent(std::time::Duration::from_secs(10)), Some(&pending)));
+        let upgrade = |status: u16| {
+            let status = http::StatusCode::from_u16(status).unwrap();
+            let error = kube::client::UpgradeConnectionError::ProtocolSwitch(status);
+            PathError::Refused(Box::new(kube::Error::UpgradeConnection(error)))
+        };
+        assert!(is_to_blame(&upgrade(500), Some(&pending)));
+        assert!(!is_to_blame(&upgrade(500), Some(&Request::Issued("csr-a".to_owned()))));
+        assert!(!is_to_blame(&upgrade(403), Some(&pending)));
+        assert!(!is_to_blame(&upgrade(500), None));
+    }
+}

@@ -1,0 +1,16 @@
+//! The finding of a kubelet that never got a serving certificate.
+
+use amiproof_core::cluster::serving_certificate::Unanswered;
+use amiproof_model::verdict::Finding;
+
+/// What to do about a certificate that never came.
+const REMEDIATION: &str = "see `kubectl get csr` and who denies it: EKS signs a kubelet's request when its names and addresses are those that \
+                           EC2 has for the instance, so check the host name that the image sets (hostname, hostnameOverride), the domain \
+                           of the VPC's DHCP options, and that the kubelet runs with serverTLSBootstrap";
+
+/// The finding of a node whose kubelet has no certificate to be asked with; `None` where something else was in the way.
+pub(super) fn finding(unanswered: &Unanswered, resource: &str, what: &str) -> Option<Finding> {
+    let says = unanswered.certificate.as_ref()?;
+    let finding = Finding::new(resource, format!("{what} fails: {says}"));
+    Some(finding.with_detail(unanswered.error.to_string()).with_remediation(REMEDIATION))
+}
