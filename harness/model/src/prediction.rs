@@ -260,7 +260,7 @@ mod tests {
             "cluster": {"name": "c"},
             "variants": [{"name": "l1", "family": "al2023", "nodes": [node(1), node(2)], "phases": []}],
             "results": [],
-            "cleanup": {"ran": true, "created": 0, "gone": 0, "left": []},
+            "cleanup": {"ran": true, "created": 0, "gone": 0, "leftovers": []},
         });
         let mut report: Report = serde_json::from_value(report).unwrap();
         report.results = results;

@@ -1,6 +1,6 @@
 //! Reads everything that the questions look at, each thing once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use amiproof_core::cluster::{RUN_LABEL, pages};
@@ -68,37 +68,51 @@ pub(crate) async fn everything(context: &Context, catalogue: &Catalogue, version
     }
 }
 
-/// Reads Kubernetes, without what the run itself made.
+/// Reads Kubernetes, without what a run of amiproof made: what carries its label, and what is in a namespace that does.
 struct Reader {
     client: Client,
     namespaces: Seen<Vec<Namespace>>,
-    own: Vec<String>,
 }
 
 impl Reader {
     async fn new(context: &Context) -> Self {
         let client = context.cluster.client();
-        let listed = list::<core::Namespace, _>(&client, "list namespaces", &ListParams::default(), |namespace| {
-            Some(Namespace { name: namespace.name_any(), labels: namespace.labels().clone() })
-        })
-        .await;
-        let is_own = |namespace: &Namespace| namespace.labels.contains_key(RUN_LABEL);
-        let own = listed.iter().flatten().filter(|namespace| is_own(namespace)).map(|own| own.name.clone()).collect();
-        let namespaces = listed.map(|all| all.into_iter().filter(|namespace| !is_own(namespace)).collect());
-        Self { client, namespaces, own }
+        let params = ListParams::default();
+        let listed = list::<core::Namespace, _>(&client, "list namespaces", &params, |namespace| {
+            let labels = namespace.labels().clone();
+            (!labels.contains_key(RUN_LABEL)).then(|| Namespace { name: namespace.name_any(), labels })
+        });
+        Self { namespaces: listed.await, client }
     }
 
-    /// Objects of all namespaces but the run's own, and without those that the run labelled.
+    /// Objects that no run made. Namespaces of runs come and go while this reads, so they are asked for before and after each list:
+    /// an object in one that is in neither was there before the run's namespace, or is none of its.
     async fn all<K, T>(&self, what: &str, mut keep: impl FnMut(K) -> Option<T>) -> Seen<Vec<T>>
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        list(&self.client, what, &ListParams::default(), |object: K| {
-            let of_run = object.labels().contains_key(RUN_LABEL)
-                || object.namespace().is_some_and(|namespace| self.own.contains(&namespace));
-            if of_run { None } else { keep(object) }
-        })
-        .await
+        let before = self.namespaces_of_runs().await?;
+        let params = ListParams::default();
+        let found = list(&self.client, what, &params, |object: K| {
+            if object.labels().contains_key(RUN_LABEL) {
+                return None;
+            }
+            let namespace = object.namespace();
+            keep(object).map(|kept| (namespace, kept))
+        });
+        let found = found.await?;
+        let after = self.namespaces_of_runs().await?;
+        let is_own = |namespace: &Option<String>| {
+            namespace.as_ref().is_some_and(|name| before.contains(name) || after.contains(name))
+        };
+        Ok(found.into_iter().filter(|(namespace, _)| !is_own(namespace)).map(|(_, kept)| kept).collect())
+    }
+
+    /// The namespaces that carry the label of a run.
+    async fn namespaces_of_runs(&self) -> Seen<BTreeSet<String>> {
+        let labelled = ListParams::default().labels(RUN_LABEL);
+        let names = list(&self.client, "list namespaces", &labelled, |space: core::Namespace| Some(space.name_any()));
+        Ok(names.await?.into_iter().collect())
     }
 
     async fn workloads(&self) -> Seen<Vec<Workload>> {
@@ -173,16 +187,18 @@ impl Reader {
         let secrets: Api<core::Secret> = Api::all(self.client.clone());
         let mut page = ListParams::default().fields("type=Opaque").limit(500);
         let mut namespaces = Vec::new();
+        let own = self.namespaces_of_runs().await?;
         loop {
             let list = secrets.list_metadata(&page).await;
             let list = list.map_err(|error| Unseen::kube("list secrets in all namespaces", &error))?;
-            namespaces.extend(list.items.iter().filter_map(ResourceExt::namespace));
+            let others = list.items.iter().filter(|secret| !secret.labels().contains_key(RUN_LABEL));
+            namespaces.extend(others.filter_map(ResourceExt::namespace));
             match list.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) if page.continue_token.as_ref() != Some(&token) => page.continue_token = Some(token),
                 _ => break,
             }
         }
-        Ok(counted(namespaces.into_iter().filter(|namespace| !self.own.contains(namespace)).collect()))
+        Ok(counted(namespaces.into_iter().filter(|namespace| !own.contains(namespace)).collect()))
     }
 
     async fn aws_auth(&self) -> Seen<Option<AwsAuth>> {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::objects::is_not_found;
 use super::watch::{self, Stopped};
-use super::{Access, FIELD_MANAGER, RUN_LABEL, VARIANT_LABEL};
+use super::{Access, FIELD_MANAGER, MANAGED_BY, RUN_LABEL, VARIANT_LABEL};
 use crate::ledger::{self, Created, Ledger, Resource, ResourceKind};
 
 /// The longest name of a namespace (a DNS label).
@@ -24,6 +24,9 @@ const LONGEST: usize = 63;
 
 /// How long the controllers of a healthy cluster take at most to give a new namespace its service account.
 const SERVICE_ACCOUNT: Duration = Duration::from_secs(30);
+
+/// How often that is waited for: a control plane that is busy with a whole run's namespaces needs longer than one that is not.
+const SERVICE_ACCOUNT_TRIES: u32 = 4;
 
 /// How long a namespace that was left behind may take to go before a new one of its name is made.
 const LEFT_BEHIND: Duration = Duration::from_secs(90);
@@ -102,27 +105,24 @@ pub struct Spec {
     pub run: RunId,
     /// The variant; `None` for the cluster as a whole.
     pub variant: Option<VariantName>,
-    /// Whether its pods need the host (Pod Security level `privileged`).
+    /// Whether its pods need the host: Pod Security level `privileged`, else `baseline`.
     pub privileged: bool,
 }
 
 impl Spec {
     fn labels(&self) -> BTreeMap<&'static str, String> {
-        let mut labels = BTreeMap::from([
-            (RUN_LABEL, self.run.to_string()),
-            ("app.kubernetes.io/managed-by", FIELD_MANAGER.to_owned()),
-        ]);
+        let mut labels = BTreeMap::from([(RUN_LABEL, self.run.to_string()), (MANAGED_BY, FIELD_MANAGER.to_owned())]);
         if let Some(variant) = &self.variant {
             labels.insert(VARIANT_LABEL, variant.to_string());
         }
-        if self.privileged {
-            for mode in [
-                "pod-security.kubernetes.io/enforce",
-                "pod-security.kubernetes.io/audit",
-                "pod-security.kubernetes.io/warn",
-            ] {
-                labels.insert(mode, "privileged".to_owned());
-            }
+        // Said in every namespace, so that a default of the cluster's admission configuration decides nothing about an image.
+        let level = if self.privileged { "privileged" } else { "baseline" };
+        for mode in [
+            "pod-security.kubernetes.io/enforce",
+            "pod-security.kubernetes.io/audit",
+            "pod-security.kubernetes.io/warn",
+        ] {
+            labels.insert(mode, level.to_owned());
         }
         labels
     }
@@ -158,14 +158,24 @@ pub async fn create(access: &Access, ledger: &Ledger, spec: &Spec) -> Result<Cre
 
 /// Waits for the service account that every pod of a namespace gets. Until it is there, the API server refuses pods.
 async fn service_account(access: &Access, namespace: &str) -> Result<(), NamespaceError> {
-    let api: Api<ServiceAccount> = Api::namespaced(access.client(), namespace);
-    let stream = watch::follow(api, watcher::Config::default().fields("metadata.name=default"));
-    let there = watch::until(stream, Instant::now() + SERVICE_ACCOUNT, |accounts| (!accounts.is_empty()).then_some(()));
-    there.await.map_err(|source| NamespaceError::Api {
-        name: namespace.to_owned(),
-        doing: "get its default service account",
-        source: Box::new(source),
-    })
+    let mut tries = 1;
+    loop {
+        let api: Api<ServiceAccount> = Api::namespaced(access.client(), namespace);
+        let stream = watch::follow(api, watcher::Config::default().fields("metadata.name=default"));
+        let deadline = Instant::now() + SERVICE_ACCOUNT;
+        match watch::until(stream, deadline, |accounts| (!accounts.is_empty()).then_some(())).await {
+            Ok(()) => return Ok(()),
+            // A new watch each time: one that hangs is no reason to give up.
+            Err(Stopped::Deadline { .. }) if tries < SERVICE_ACCOUNT_TRIES => tries += 1,
+            Err(source) => {
+                return Err(NamespaceError::Api {
+                    name: namespace.to_owned(),
+                    doing: "get its default service account",
+                    source: Box::new(source),
+                });
+            }
+        }
+    }
 }
 
 /// Deletes a namespace with everything in it and waits until it and its volumes are gone. One that is not there counts as gone.

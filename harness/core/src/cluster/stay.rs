@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use amiproof_model::report::Subject;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Access, namespace, objects, pull_secret};
+use super::{Access, FIELD_MANAGER, MANAGED_BY, RUN_LABEL, namespace, objects, pull_secret};
 use crate::check::CheckError;
 use crate::context::Context;
 use crate::ledger::{Created, Ledger, Resource, ResourceKind};
@@ -123,6 +123,7 @@ async fn prepared(
 /// Makes the objects outside of the namespace, each through the ledger.
 async fn make(context: &Context, wanted: &[Value], made: &mut Vec<Made>) -> Result<(), CheckError> {
     for object in wanted {
+        let object = &labelled(object, context);
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let name = text(&object["metadata"]["name"]);
         let resource = Resource::new(ResourceKind::KubernetesObject, &name)
@@ -138,6 +139,14 @@ async fn make(context: &Context, wanted: &[Value], made: &mut Vec<Made>) -> Resu
         made.push((created.await?, object.clone()));
     }
     Ok(())
+}
+
+/// An object with the labels of everything that a run makes in a cluster: whoever looks finds it without the ledger, and no check judges it.
+fn labelled(object: &Value, context: &Context) -> Value {
+    let mut object = object.clone();
+    object["metadata"]["labels"][RUN_LABEL] = json!(context.run.as_str());
+    object["metadata"]["labels"][MANAGED_BY] = json!(FIELD_MANAGER);
+    object
 }
 
 /// Removes everything, the last made first, and notes in the ledger what is gone. What fails is logged and left to destroy.

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Taint;
 use serde_json::{Map, Value, json};
 
 use super::variables::Variable;
-use crate::cluster::{FIELD_MANAGER, RUN_LABEL, VARIANT_LABEL};
+use crate::cluster::{FIELD_MANAGER, MANAGED_BY, RUN_LABEL, VARIANT_LABEL};
 
 /// The label that says of which workload something is.
 pub const WORKLOAD_LABEL: &str = "amiproof.dev/workload";
@@ -112,7 +112,7 @@ fn label(metadata: &mut Value, injection: &Injection<'_>) {
         (RUN_LABEL, injection.run.as_str()),
         (VARIANT_LABEL, injection.variant.as_str()),
         (WORKLOAD_LABEL, injection.workload),
-        ("app.kubernetes.io/managed-by", FIELD_MANAGER),
+        (MANAGED_BY, FIELD_MANAGER),
     ];
     for (name, value) in labels {
         metadata["labels"][name] = json!(value);

@@ -131,19 +131,54 @@ async fn peer_nodes(context: &Context) -> Result<Option<Arc<Vec<NodeRecord>>>, C
     }
 }
 
+/// Capabilities that Pod Security's level `baseline` lets a container add (Kubernetes, "Pod Security Standards").
+const BASELINE_CAPABILITIES: [&str; 13] = [
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+];
+
 /// Whether any pod template needs what Pod Security's levels below `privileged` refuse.
 fn needs_host(objects: &[Value]) -> bool {
+    let each = |list: &Value| list.as_array().cloned().unwrap_or_default();
+    let of_context = |context: &Value| {
+        let adds = each(&context["capabilities"]["add"]);
+        let adds = adds.iter().any(|name| !name.as_str().is_some_and(|name| BASELINE_CAPABILITIES.contains(&name)));
+        let unconfined = |profile: &Value| profile["type"] == "Unconfined";
+        let proc_mount = context["procMount"].as_str().is_some_and(|mount| mount != "Default");
+        context["privileged"] == true
+            || context["windowsOptions"]["hostProcess"] == true
+            || adds
+            || proc_mount
+            || !each(&context["sysctls"]).is_empty()
+            || !context["seLinuxOptions"].is_null()
+            || unconfined(&context["seccompProfile"])
+            || unconfined(&context["appArmorProfile"])
+    };
     let of_spec = |spec: &Value| {
         let flag = |name: &str| spec[name] == true;
-        let host_path = spec["volumes"].as_array().into_iter().flatten().any(|volume| !volume["hostPath"].is_null());
-        let privileged =
-            ["containers", "initContainers"].iter().flat_map(|list| spec[list].as_array().into_iter().flatten());
-        let privileged = privileged.into_iter().any(|container| {
-            let context = &container["securityContext"];
-            context["privileged"] == true || context["windowsOptions"]["hostProcess"] == true
-        });
-        let host_process = spec["securityContext"]["windowsOptions"]["hostProcess"] == true;
-        flag("hostNetwork") || flag("hostPID") || flag("hostIPC") || host_path || privileged || host_process
+        let host_path = each(&spec["volumes"]).iter().any(|volume| !volume["hostPath"].is_null());
+        let containers = ["containers", "initContainers"].map(|list| each(&spec[list])).concat();
+        let of_container = |container: &Value| {
+            let host_port = each(&container["ports"]).iter().any(|port| port["hostPort"].as_u64().unwrap_or(0) > 0);
+            host_port || of_context(&container["securityContext"])
+        };
+        flag("hostNetwork")
+            || flag("hostPID")
+            || flag("hostIPC")
+            || host_path
+            || of_context(&spec["securityContext"])
+            || containers.iter().any(of_container)
     };
     objects.iter().any(|object| pod_template(&mut object.clone()).is_some_and(|template| of_spec(&template["spec"])))
 }
