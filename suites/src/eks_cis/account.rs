@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use amiproof_core::aws::access::{self, Association};
+use amiproof_core::aws::control_plane::ControlPlane;
 use amiproof_core::aws::node_roles::{self, NodeGroup};
-use amiproof_core::aws::{AwsError, Clients, access, control_plane, load_balancers, registry};
+use amiproof_core::aws::{AwsError, Clients, control_plane, load_balancers, registry};
 use amiproof_model::name::KubernetesVersion;
 
 use super::facts::account::{Account, NodeRole, REGISTRY_CHANGES};
@@ -25,15 +27,17 @@ pub(crate) async fn read(
     version: &KubernetesVersion,
     workloads: &Seen<Vec<Workload>>,
 ) -> Account {
-    let id = seen(clients.whoami().await.map(|identity| identity.account), "sts:GetCallerIdentity");
+    let identity = clients.whoami().await;
+    let caller =
+        seen(identity.as_ref().map(|identity| identity.arn.clone()).map_err(Clone::clone), "sts:GetCallerIdentity");
+    let id = seen(identity.map(|identity| identity.account), "sts:GetCallerIdentity");
     let region = clients.region().to_owned();
-    let (plane, providers, fargate, cni, principals, administrators) = futures::join!(
+    let (plane, providers, fargate, cni, principals) = futures::join!(
         control_plane::describe(clients, cluster),
         control_plane::identity_providers(clients, cluster),
         control_plane::fargate_profiles(clients, cluster),
         control_plane::addon_versions(clients, "vpc-cni", version.as_str()),
-        access::principals(clients, cluster, None),
-        access::principals(clients, cluster, Some(access::CLUSTER_ADMIN))
+        access::principals(clients, cluster, None)
     );
     let (addresses, scanning, repositories, balancers) = futures::join!(
         node_roles::public_addresses(clients, cluster),
@@ -43,14 +47,18 @@ pub(crate) async fn read(
     );
     let groups = seen(node_roles::node_groups(clients, cluster).await, "eks:ListNodegroups and eks:DescribeNodegroup");
     let absent = || Unseen::Broken(format!("EKS has no cluster {cluster} in {region}"));
+    let control_plane = seen(plane, "eks:DescribeCluster").and_then(|plane| plane.ok_or_else(absent));
+    let principals = seen(principals, "eks:ListAccessEntries");
+    let associations = associations(clients, cluster, &control_plane, &principals).await;
     let repository_policies = policies(clients, &id, &region, workloads).await;
     Account {
-        control_plane: seen(plane, "eks:DescribeCluster").and_then(|plane| plane.ok_or_else(absent)),
+        control_plane,
         identity_providers: seen(providers, "eks:ListIdentityProviderConfigs"),
         fargate: seen(fargate, "eks:ListFargateProfiles and eks:DescribeFargateProfile"),
         cni_versions: seen(cni, "eks:DescribeAddonVersions"),
-        principals: seen(principals, "eks:ListAccessEntries"),
-        administrators: seen(administrators, "eks:ListAccessEntries"),
+        principals,
+        associations,
+        caller,
         node_roles: roles(clients, &groups).await,
         public_addresses: seen(addresses, "ec2:DescribeInstances"),
         public_subnets: public_subnets(clients, &groups).await,
@@ -61,6 +69,21 @@ pub(crate) async fn read(
         id,
         region,
     }
+}
+
+/// What the principals may do; nothing in a cluster that lets nobody in by access entries.
+async fn associations(
+    clients: &Clients,
+    cluster: &str,
+    control_plane: &Seen<ControlPlane>,
+    principals: &Seen<Vec<String>>,
+) -> Seen<Vec<Association>> {
+    let mode = super::facts::seen(control_plane)?.authentication_mode.as_deref();
+    if matches!(mode, None | Some("CONFIG_MAP")) {
+        return Ok(Vec::new());
+    }
+    let principals = super::facts::seen(principals)?;
+    seen(access::associations(clients, cluster, principals).await, "eks:ListAssociatedAccessPolicies")
 }
 
 async fn roles(clients: &Clients, groups: &Seen<Vec<NodeGroup>>) -> Seen<BTreeMap<String, NodeRole>> {

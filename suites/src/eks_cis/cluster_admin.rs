@@ -1,9 +1,11 @@
 //! `cluster-admin`: who is bound to the role that may everything.
 
 use amiproof_core::check::Decision;
+use amiproof_model::verdict::Finding;
 
+use super::access_policies::CLUSTER_ADMIN;
 use super::facts::{Facts, Unseen, seen};
-use super::question::{Question, finding, verdict, with_evidence};
+use super::question::{Question, finding, manual, verdict, with_evidence};
 use super::system;
 
 /// See the module.
@@ -23,19 +25,41 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
             finding(binding.resource(), format!("{subject} may do everything in {place}"), remediation)
         })
     });
-    let decision = verdict(findings.collect());
-    // Every cluster has an administrator by access entry; who it is, people must say.
-    let administrators = facts.account.as_ref().ok().and_then(|account| account.administrators.as_ref().ok());
-    Ok(with_evidence(
-        decision,
-        "principals with AmazonEKSClusterAdminPolicy",
-        administrators.map(Vec::as_slice).unwrap_or_default(),
-    ))
+    let findings: Vec<Finding> = findings.collect();
+    let administrators = administrators(facts)?;
+    // Every cluster has an administrator by access entry; whether others need to be, people must say.
+    let others: Vec<&str> = administrators.iter().filter(|(_, is_caller)| !is_caller).map(|(name, _)| *name).collect();
+    let decision = if findings.is_empty() && !others.is_empty() {
+        manual(format!(
+            "access entries make administrators of the cluster: see that each needs to be one: {}",
+            others.join(", ")
+        ))
+    } else {
+        verdict(findings)
+    };
+    let names: Vec<&str> = administrators.iter().map(|(name, _)| *name).collect();
+    Ok(with_evidence(decision, "principals with AmazonEKSClusterAdminPolicy", &names))
+}
+
+/// Principals that administer the whole cluster by access entry, and whether each is whoever asks.
+fn administrators(facts: &Facts) -> Result<Vec<(&str, bool)>, Unseen> {
+    let Ok(account) = &facts.account else { return Ok(Vec::new()) };
+    let caller = account.caller.as_deref().unwrap_or_default();
+    let admins = seen(&account.associations)?.iter();
+    let admins = admins.filter(|one| one.policy == CLUSTER_ADMIN && one.namespaces.is_none());
+    Ok(admins.map(|one| (one.principal.as_str(), is_same(&one.principal, caller))).collect())
+}
+
+/// Whether the caller is a principal: itself, or a session of the role. Sessions do not show the path of their role.
+fn is_same(principal: &str, caller: &str) -> bool {
+    let role = principal.split_once(":role/").and_then(|(_, path)| path.rsplit('/').next());
+    let session = caller.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next());
+    principal == caller || role.is_some() && role == session
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{asked, bound, clean, subject, told};
+    use super::super::facts::testing::{account_of, administrator, asked, bound, clean, subject, told};
     use super::*;
 
     #[test]
@@ -55,9 +79,17 @@ mod tests {
     }
 
     #[test]
-    fn administrators_by_access_entry_are_evidence() {
+    fn whoever_asks_administers_and_others_are_for_a_person() {
         let decision = asked(&QUESTION, &clean());
         assert_eq!(decision.evidence[0].text, "arn:aws:iam::111122223333:role/ops");
+        let mut facts = clean();
+        account_of(&mut facts).associations.as_mut().unwrap().push(administrator("team/night"));
+        assert_eq!(told(&QUESTION, &facts), "manual");
+        account_of(&mut facts).caller = Ok("arn:aws:sts::111122223333:assumed-role/night/x".to_owned());
+        account_of(&mut facts).associations.as_mut().unwrap().remove(0);
+        assert_eq!(told(&QUESTION, &facts), "pass", "a session does not show the path of its role");
+        account_of(&mut facts).associations = Err(Unseen::Denied("eks:ListAssociatedAccessPolicies".to_owned()));
+        assert_eq!(told(&QUESTION, &facts), "denied");
     }
 
     #[test]

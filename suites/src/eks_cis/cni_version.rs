@@ -1,4 +1,5 @@
-//! `cni-version`: whether the VPC CNI is the newest that EKS offers for the cluster.
+//! `cni-version`: whether the VPC CNI is at least the version that EKS installs by default for the cluster. Newer ones are evidence: a
+//! cluster that EKS itself has just set up would otherwise be behind most of the time.
 
 use amiproof_core::check::Decision;
 
@@ -14,18 +15,23 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
     let Some(running) = plugin::vpc_cni_version(facts)? else {
         return Ok(not_applicable("the VPC CNI does not run as the DaemonSet kube-system/aws-node"));
     };
-    let newest = versions.iter().filter_map(|version| Some((numbers(version)?, version))).max();
-    let (Some((newest, name)), Some(own)) = (newest, numbers(&running)) else {
+    let names: Vec<&str> = versions.iter().map(|version| version.name.as_str()).collect();
+    let default = versions.iter().find(|version| version.is_default).map(|version| version.name.as_str());
+    let (Some(name), Some(own)) = (default, numbers(&running)) else {
         return Err(Unseen::Broken(format!(
-            "the versions of the VPC CNI cannot be compared: {running} and {versions:?}"
+            "the versions of the VPC CNI cannot be compared: {running} and {}",
+            names.join(", ")
         )));
     };
-    let findings = (own < newest).then(|| {
-        let text = format!("runs {running}; EKS offers {name}");
+    let Some(least) = numbers(name) else {
+        return Err(Unseen::Broken(format!("EKS installs a version of the VPC CNI that is none: {name}")));
+    };
+    let findings = (own < least).then(|| {
+        let text = format!("runs {running}; EKS installs {name} by default");
         let mend = "update the add-on: aws eks update-addon --addon-name vpc-cni --addon-version";
         finding("kube-system/DaemonSet/aws-node", text, &format!("{mend} {name}"))
     });
-    Ok(with_evidence(verdict(findings.into_iter().collect()), "versions that EKS offers", versions))
+    Ok(with_evidence(verdict(findings.into_iter().collect()), "versions that EKS offers", &names))
 }
 
 /// `v1.20.4-eksbuild.1` as numbers. An image without a build number is the first build of its version.
@@ -39,7 +45,7 @@ fn numbers(version: &str) -> Option<[u32; 4]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{account_of, clean, told};
+    use super::super::facts::testing::{account_of, clean, offered, told};
     use super::*;
 
     #[test]
@@ -48,6 +54,8 @@ mod tests {
             ("v1.21.1-eksbuild.1", "pass"),
             ("v1.21.2-eksbuild.1", "pass"),
             ("v1.21.1", "pass"),
+            ("v1.20.4-eksbuild.1", "pass"),
+            ("v1.20.3-eksbuild.9", "fail kube-system/DaemonSet/aws-node"),
             ("v1.9.3-eksbuild.1", "fail kube-system/DaemonSet/aws-node"),
             ("latest", "broken"),
         ] {
@@ -58,7 +66,8 @@ mod tests {
             assert_eq!(told(&QUESTION, &facts), answer, "{running}");
         }
         let mut facts = clean();
-        account_of(&mut facts).cni_versions = Ok(vec!["v1.9.0-eksbuild.2".into(), "v1.21.1-eksbuild.3".into()]);
+        account_of(&mut facts).cni_versions =
+            Ok(vec![offered("v1.22.0-eksbuild.1", false), offered("v1.21.1-eksbuild.3", true)]);
         assert_eq!(told(&QUESTION, &facts), "fail kube-system/DaemonSet/aws-node", "a later build of the same version");
         assert_eq!(told(&QUESTION, &Facts { workloads: Ok(Vec::new()), ..clean() }), "not applicable");
     }

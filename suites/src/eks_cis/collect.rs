@@ -17,12 +17,13 @@ use kube::api::ListParams;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
+use super::facts::account::Account;
 use super::facts::admission::{Admission, looks_at_pods, pod_webhooks};
 use super::facts::kubernetes::{AwsAuth, Exposed, Namespace, Node, ServiceAccount};
 use super::facts::pods::{Workload, of_pod, together};
 use super::facts::rbac::Rbac;
 use super::facts::{Facts, Seen, Unseen};
-use super::{account, kubelet_protect_kernel_defaults};
+use super::{access_policies, account, kubelet_protect_kernel_defaults};
 use crate::benchmark::Catalogue;
 
 /// Kubelets that are asked at the same time.
@@ -48,6 +49,7 @@ pub(crate) async fn everything(context: &Context, catalogue: &Catalogue, version
         Some(clients) => Ok(account::read(clients, &context.matrix.cluster.name, &version, &workloads).await),
         None => Err(Unseen::NoAccount),
     };
+    let rbac = with_access_entries(rbac, &account);
     Facts {
         cluster: context.matrix.cluster.name.clone(),
         approved_registries: Some(context.matrix.scans.approved_registries.clone()).filter(|list| !list.is_empty()),
@@ -66,6 +68,15 @@ pub(crate) async fn everything(context: &Context, catalogue: &Catalogue, version
         protects_kernel,
         account,
     }
+}
+
+/// What RBAC says, with what access entries give beside it. Where they may not be read, nobody knows who holds a right.
+fn with_access_entries(rbac: Seen<Rbac>, account: &Seen<Account>) -> Seen<Rbac> {
+    let mut rbac = rbac?;
+    if let Ok(account) = account {
+        access_policies::add(&mut rbac, super::facts::seen(&account.associations)?);
+    }
+    Ok(rbac)
 }
 
 /// Reads Kubernetes, without what a run of amiproof made: what carries its label, and what is in a namespace that does.

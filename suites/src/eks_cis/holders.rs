@@ -1,6 +1,9 @@
 //! Who outside of the system may do something, as findings.
 
+use std::collections::BTreeSet;
+
 use amiproof_core::check::Decision;
+use amiproof_model::verdict::Finding;
 
 use super::facts::{Facts, Unseen, seen};
 use super::question::{finding, verdict, with_evidence};
@@ -23,7 +26,7 @@ pub(crate) struct Right {
 /// evidence.
 pub(crate) fn assess(facts: &Facts, rights: &[Right]) -> Result<Decision, Unseen> {
     let rbac = seen(&facts.rbac)?;
-    let (mut findings, mut fine) = (Vec::new(), Vec::new());
+    let (mut findings, mut fine): (Vec<Finding>, Vec<String>) = (Vec::new(), Vec::new());
     for right in rights {
         for resource in right.resources {
             for holder in rbac.holders(right.verbs, right.group, resource) {
@@ -45,9 +48,10 @@ pub(crate) fn assess(facts: &Facts, rights: &[Right]) -> Result<Decision, Unseen
         }
     }
     // The same binding can give a right on several resources: one finding for each binding and subject is enough.
-    findings.dedup_by(|later, first| {
-        let who = |summary: &str| summary.split(" may ").next().unwrap_or_default().to_owned();
-        later.resource == first.resource && who(&later.summary) == who(&first.summary)
+    let mut told = BTreeSet::new();
+    findings.retain(|finding| {
+        let who = finding.summary.split(" may ").next().unwrap_or_default();
+        told.insert((finding.resource.clone(), who.to_owned()))
     });
     Ok(with_evidence(verdict(findings), "who may, in single namespaces", &fine))
 }

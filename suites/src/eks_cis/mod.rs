@@ -6,6 +6,7 @@
 //! stands in `suites/benchmarks`.
 
 mod access_manager;
+mod access_policies;
 mod account;
 mod added_capabilities;
 mod approved_registries;

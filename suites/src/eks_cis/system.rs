@@ -8,6 +8,45 @@ use super::facts::rbac::{Binding, Role, Subject};
 const NAMESPACES: [&str; 6] =
     ["kube-system", "kube-public", "kube-node-lease", "amazon-guardduty", "amazon-cloudwatch", "aws-observability"];
 
+/// Service accounts of Kubernetes and of AWS's own add-ons, by namespace (the manifests that the add-ons of EKS are made from). A chart
+/// that somebody installs into kube-system, as AWS's guides do with several, is theirs.
+const ACCOUNTS: [(&str, &[&str]); 3] = [
+    (
+        "kube-system",
+        &[
+            "aws-node",
+            "coredns",
+            "ebs-csi-controller-sa",
+            "ebs-csi-node-sa",
+            "ebs-csi-node-windows-sa",
+            "efs-csi-controller-sa",
+            "efs-csi-node-sa",
+            "eks-node-monitoring-agent",
+            "eks-pod-identity-agent",
+            "eks-vpc-resource-controller",
+            "fsx-csi-controller-sa",
+            "fsx-csi-node-sa",
+            "kube-dns",
+            "kube-proxy",
+            "metrics-server",
+            "s3-csi-driver-controller-sa",
+            "s3-csi-driver-sa",
+            "snapshot-controller",
+            "vpc-resource-controller",
+        ],
+    ),
+    ("amazon-guardduty", &["aws-guardduty-agent"]),
+    (
+        "amazon-cloudwatch",
+        &[
+            "amazon-cloudwatch-observability-controller-manager",
+            "cloudwatch-agent",
+            "dcgm-exporter-service-acct",
+            "neuron-monitor-service-acct",
+        ],
+    ),
+];
+
 /// Prefixes that Kubernetes and EKS keep for themselves (Kubernetes documentation, RBAC default roles; EKS user guide, default
 /// Kubernetes roles and users).
 const PREFIXES: [&str; 2] = ["system:", "eks:"];
@@ -42,16 +81,20 @@ pub(crate) fn is_crowd(subject: &Subject) -> bool {
         || subject.name == "system:anonymous"
 }
 
-/// Whether a subject is part of the system: its users and groups, and service accounts of its namespaces. Crowds are not, although
+fn is_account(namespace: &str, name: &str) -> bool {
+    ACCOUNTS.iter().any(|(own, names)| *own == namespace && names.contains(&name))
+}
+
+/// Whether a subject is part of the system: its users and groups, and the service accounts of its own parts. Crowds are not, although
 /// their names are reserved.
 pub(crate) fn is_subject(subject: &Subject) -> bool {
     match subject.kind.as_str() {
-        "ServiceAccount" => is_namespace(&subject.namespace),
+        "ServiceAccount" => is_account(&subject.namespace, &subject.name),
         _ if is_crowd(subject) => false,
         _ => {
             let of_account = subject.name.strip_prefix("system:serviceaccount:");
             match of_account.and_then(|rest| rest.split_once(':')) {
-                Some((namespace, _)) => is_namespace(namespace),
+                Some((namespace, name)) => is_account(namespace, name),
                 None => PREFIXES.iter().any(|prefix| subject.name.starts_with(prefix)),
             }
         }
@@ -72,7 +115,7 @@ fn binds_system(binding: &Binding) -> bool {
 
 /// Whether a role is one that Kubernetes or EKS makes.
 pub(crate) fn is_role(role: &Role) -> bool {
-    role.is_builtin || is_reserved(&role.name) || role.namespace.as_deref().is_some_and(is_namespace)
+    role.is_builtin || is_reserved(&role.name)
 }
 
 /// Whether a webhook configuration is one that EKS makes.
@@ -96,6 +139,10 @@ mod tests {
             ("User", "", "eks:addon-manager", true),
             ("User", "", "system:kube-scheduler", true),
             ("ServiceAccount", "kube-system", "aws-node", true),
+            ("ServiceAccount", "kube-system", "aws-load-balancer-controller", false),
+            ("ServiceAccount", "kube-system", "cluster-autoscaler", false),
+            ("ServiceAccount", "web", "aws-node", false),
+            ("User", "", "system:serviceaccount:kube-system:external-dns", false),
             ("User", "", "system:serviceaccount:kube-system:aws-node", true),
             ("ServiceAccount", "web", "front", false),
             ("User", "", "system:serviceaccount:web:front", false),
@@ -115,7 +162,7 @@ mod tests {
             role: role.into(),
             of_cluster_role: true,
             subjects: vec![who],
-            namespace: None,
+            ..Binding::default()
         };
         let alice = || subject("User", "", "alice");
         assert!(is_binding(&binding(

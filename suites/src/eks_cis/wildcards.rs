@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn a_role_that_only_the_system_holds_is_not_the_users_and_one_that_nobody_holds_is() {
         let mut facts = clean();
-        let mut account = subject("ServiceAccount", "agent");
+        let mut account = subject("ServiceAccount", "ebs-csi-controller-sa");
         account.namespace = "kube-system".to_owned();
         grant(&mut facts, None, rule("*", "*", "*"), account);
         assert_eq!(told(&QUESTION, &facts), "pass");

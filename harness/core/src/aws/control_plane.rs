@@ -116,18 +116,30 @@ pub async fn identity_providers(clients: &Clients, cluster: &str) -> Result<Vec<
     .await
 }
 
+/// A version of an add-on that EKS offers for a Kubernetes version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddonVersion {
+    /// `v1.20.4-eksbuild.1`.
+    pub name: String,
+    /// Whether it is the one that EKS installs where nobody names another.
+    pub is_default: bool,
+}
+
 /// The versions of an add-on that EKS offers for a Kubernetes version, in EKS's order.
 ///
 /// # Errors
 /// When EKS does not answer, or may not be asked.
-pub async fn addon_versions(clients: &Clients, addon: &str, kubernetes: &str) -> Result<Vec<String>, AwsError> {
+pub async fn addon_versions(clients: &Clients, addon: &str, kubernetes: &str) -> Result<Vec<AddonVersion>, AwsError> {
     pages::every(clients, async |token| {
         let request = clients.eks.describe_addon_versions().addon_name(addon).kubernetes_version(kubernetes);
         let answer = request.set_next_token(token).send().await;
         let answer = answer.explain("DescribeAddonVersions", format!("add-on {addon}"))?;
         let addons = answer.addons.unwrap_or_default();
         let versions = addons.iter().flat_map(|addon| addon.addon_versions());
-        let versions = versions.filter_map(|version| version.addon_version().map(str::to_owned));
+        let versions = versions.filter_map(|version| {
+            let is_default = version.compatibilities().iter().any(|cluster| cluster.default_version());
+            Some(AddonVersion { name: version.addon_version()?.to_owned(), is_default })
+        });
         Ok((versions.collect(), answer.next_token))
     })
     .await

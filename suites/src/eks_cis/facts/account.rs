@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use amiproof_core::aws::control_plane::{ControlPlane, FargateProfile};
+use amiproof_core::aws::access::Association;
+use amiproof_core::aws::control_plane::{AddonVersion, ControlPlane, FargateProfile};
 use amiproof_core::aws::load_balancers::LoadBalancer;
 use amiproof_core::aws::node_roles::RolePolicies;
 use amiproof_core::aws::registry::{Repository, Scanning};
@@ -23,11 +24,13 @@ pub(crate) struct Account {
     /// Fargate profiles.
     pub(crate) fargate: Seen<Vec<FargateProfile>>,
     /// Versions of the VPC CNI that EKS offers for the cluster.
-    pub(crate) cni_versions: Seen<Vec<String>>,
+    pub(crate) cni_versions: Seen<Vec<AddonVersion>>,
     /// Principals of access entries.
     pub(crate) principals: Seen<Vec<String>>,
-    /// Those that are administrators of the cluster.
-    pub(crate) administrators: Seen<Vec<String>>,
+    /// What they may do by access policies.
+    pub(crate) associations: Seen<Vec<Association>>,
+    /// The ARN of whoever asks.
+    pub(crate) caller: Seen<String>,
     /// Roles of nodes, by ARN.
     pub(crate) node_roles: Seen<BTreeMap<String, NodeRole>>,
     /// Public addresses of instances, by instance id.

@@ -14,6 +14,16 @@ pub(crate) struct Rbac {
     pub(crate) bindings: Vec<Binding>,
 }
 
+/// Where a role or a binding comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// An object of the cluster.
+    #[default]
+    Object,
+    /// An access entry of EKS and its policy.
+    AccessEntry,
+}
+
 /// A Role, or a ClusterRole where it has no namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Role {
@@ -23,6 +33,8 @@ pub(crate) struct Role {
     pub(crate) name: String,
     /// Whether Kubernetes itself made it: label `kubernetes.io/bootstrapping`.
     pub(crate) is_builtin: bool,
+    /// Where it comes from.
+    pub(crate) source: Source,
     /// Its rules.
     pub(crate) rules: Vec<Rule>,
 }
@@ -53,6 +65,8 @@ pub(crate) struct Binding {
     pub(crate) role: String,
     /// Who gets it.
     pub(crate) subjects: Vec<Subject>,
+    /// Where it comes from.
+    pub(crate) source: Source,
 }
 
 /// Who gets a role.
@@ -87,8 +101,11 @@ impl Role {
 }
 
 impl Binding {
-    /// How findings name it: `ClusterRoleBinding/ops`, `web/RoleBinding/ops`.
+    /// How findings name it: `ClusterRoleBinding/ops`, `web/RoleBinding/ops`, `access entry arn:aws:iam::...`.
     pub(crate) fn resource(&self) -> String {
+        if self.source == Source::AccessEntry {
+            return format!("access entry {}", self.name);
+        }
         match &self.namespace {
             Some(namespace) => format!("{namespace}/RoleBinding/{}", self.name),
             None => format!("ClusterRoleBinding/{}", self.name),
@@ -135,7 +152,9 @@ impl Rbac {
     /// The role that a binding gives; `None` where it does not exist (such a binding gives nothing).
     pub(crate) fn role_of(&self, binding: &Binding) -> Option<&Role> {
         let namespace = if binding.of_cluster_role { &None } else { &binding.namespace };
-        self.roles.iter().find(|role| role.name == binding.role && role.namespace == *namespace)
+        let is_it =
+            |role: &&Role| role.name == binding.role && role.namespace == *namespace && role.source == binding.source;
+        self.roles.iter().find(is_it)
     }
 
     /// Everybody outside of the system who may do one of `verbs` on `resource` of `group`.
@@ -196,14 +215,20 @@ fn subjects(subjects: Option<Vec<rbac::Subject>>, namespace: &str) -> Vec<Subjec
 impl From<rbac::ClusterRole> for Role {
     fn from(role: rbac::ClusterRole) -> Self {
         let is_builtin = is_builtin(role.labels());
-        Self { namespace: None, name: role.name_any(), is_builtin, rules: rules(role.rules) }
+        Self { namespace: None, name: role.name_any(), is_builtin, source: Source::Object, rules: rules(role.rules) }
     }
 }
 
 impl From<rbac::Role> for Role {
     fn from(role: rbac::Role) -> Self {
         let is_builtin = is_builtin(role.labels());
-        Self { namespace: role.namespace(), name: role.name_any(), is_builtin, rules: rules(role.rules) }
+        Self {
+            namespace: role.namespace(),
+            name: role.name_any(),
+            is_builtin,
+            source: Source::Object,
+            rules: rules(role.rules),
+        }
     }
 }
 
@@ -215,6 +240,7 @@ impl From<rbac::ClusterRoleBinding> for Binding {
             of_cluster_role: true,
             role: binding.role_ref.name,
             subjects: subjects(binding.subjects, ""),
+            source: Source::Object,
         }
     }
 }
@@ -227,6 +253,7 @@ impl From<rbac::RoleBinding> for Binding {
             of_cluster_role: binding.role_ref.kind == "ClusterRole",
             role: binding.role_ref.name,
             subjects: subjects(binding.subjects, &namespace),
+            source: Source::Object,
             namespace: Some(namespace),
         }
     }

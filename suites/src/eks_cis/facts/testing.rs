@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use amiproof_core::aws::control_plane::ControlPlane;
+use amiproof_core::aws::access::Association;
+use amiproof_core::aws::control_plane::{AddonVersion, ControlPlane};
 use amiproof_core::aws::node_roles::RolePolicies;
 use amiproof_core::aws::registry::Scanning;
 use amiproof_core::check::Decision;
@@ -14,6 +15,7 @@ use super::kubernetes::{Namespace, Node, ServiceAccount};
 use super::pods::{Container, Workload};
 use super::rbac::{Binding, Rbac, Role, Rule, Subject};
 use super::{Facts, Unseen};
+use crate::eks_cis::access_policies::CLUSTER_ADMIN;
 use crate::eks_cis::question::Question;
 
 /// A cluster in which every question that can pass does: a namespace `web` with one careful Deployment.
@@ -74,9 +76,10 @@ pub(crate) fn in_account() -> Account {
         }),
         identity_providers: Ok(Vec::new()),
         fargate: Ok(Vec::new()),
-        cni_versions: Ok(vec!["v1.21.1-eksbuild.1".to_owned(), "v1.20.4-eksbuild.1".to_owned()]),
+        cni_versions: Ok(vec![offered("v1.21.1-eksbuild.1", false), offered("v1.20.4-eksbuild.1", true)]),
         principals: Ok(vec!["arn:aws:iam::111122223333:role/ops".to_owned()]),
-        administrators: Ok(vec!["arn:aws:iam::111122223333:role/ops".to_owned()]),
+        associations: Ok(vec![administrator("ops")]),
+        caller: Ok("arn:aws:sts::111122223333:assumed-role/ops/session".to_owned()),
         node_roles: Ok(BTreeMap::from([("arn:aws:iam::111122223333:role/node".to_owned(), role)])),
         public_addresses: Ok(BTreeMap::new()),
         public_subnets: Ok(Vec::new()),
@@ -84,6 +87,20 @@ pub(crate) fn in_account() -> Account {
         repositories: Ok(Vec::new()),
         repository_policies: Ok(BTreeMap::new()),
         load_balancers: Ok(Vec::new()),
+    }
+}
+
+/// A version of the VPC CNI that EKS offers.
+pub(crate) fn offered(name: &str, is_default: bool) -> AddonVersion {
+    AddonVersion { name: name.to_owned(), is_default }
+}
+
+/// A role that administers the cluster by access entry.
+pub(crate) fn administrator(role: &str) -> Association {
+    Association {
+        principal: format!("arn:aws:iam::111122223333:role/{role}"),
+        policy: CLUSTER_ADMIN.to_owned(),
+        namespaces: None,
     }
 }
 
@@ -165,7 +182,7 @@ pub(crate) fn spoil(facts: &mut Facts, change: impl FnOnce(&mut Workload)) {
 }
 
 fn cluster_admin() -> Role {
-    Role { name: "cluster-admin".to_owned(), is_builtin: true, rules: vec![rule("*", "*", "*")], namespace: None }
+    Role { name: "cluster-admin".to_owned(), is_builtin: true, rules: vec![rule("*", "*", "*")], ..Role::default() }
 }
 
 fn masters() -> Binding {
@@ -195,6 +212,7 @@ pub(crate) fn bound(namespace: Option<&str>, name: &str, role: &str, who: Subjec
         of_cluster_role: true,
         role: role.to_owned(),
         subjects: vec![who],
+        ..Binding::default()
     }
 }
 

@@ -1,0 +1,119 @@
+//! What the access policies of EKS let principals do, as roles and bindings, so that questions about rights see them like those of RBAC
+//! (EKS user guide, "Review access policy permissions"; they are those of Kubernetes' user-facing roles).
+
+use amiproof_core::aws::access::Association;
+
+use super::facts::rbac::{Binding, Rbac, Role, Rule, Source, Subject};
+
+/// The policy that makes its principal the cluster's administrator. Who administers is what question `cluster-admin` is about, and no
+/// other: an administrator may read Secrets too.
+pub(crate) const CLUSTER_ADMIN: &str = "AmazonEKSClusterAdminPolicy";
+
+const READ: &[&str] = &["get", "list", "watch"];
+const WRITE: &[&str] = &["create", "delete", "deletecollection", "patch", "update"];
+
+/// A rule: verbs, API group, resources. Only those that a question asks about; what the policies give beyond them nobody asks for.
+type Given = (&'static [&'static str], &'static str, &'static [&'static str]);
+
+/// What whoever deploys needs: Kubernetes' role `edit`.
+const EDIT: &[Given] = &[
+    (READ, "", &["pods", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"]),
+    (WRITE, "", &["pods", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "serviceaccounts"]),
+    (&["impersonate"], "", &["serviceaccounts"]),
+    (WRITE, "", &["persistentvolumeclaims", "configmaps", "services", "replicationcontrollers"]),
+    (WRITE, "apps", &["daemonsets", "deployments", "replicasets", "statefulsets"]),
+    (WRITE, "batch", &["cronjobs", "jobs"]),
+];
+/// What the administrator of a namespace needs besides: Kubernetes' role `admin`.
+const ADMIN: &[Given] = &[(READ, RBAC, &["roles", "rolebindings"]), (WRITE, RBAC, &["roles", "rolebindings"])];
+/// Everything, to be read: Secrets too.
+const ADMIN_VIEW: &[Given] = &[(READ, "*", &["*"])];
+/// Secrets, to be read.
+const SECRETS: &[Given] = &[(READ, "", &["secrets"])];
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// What a policy gives; nothing for those that give no right that anybody asks about (`AmazonEKSViewPolicy` leaves Secrets out) and for
+/// those of AWS's own services.
+fn given(policy: &str) -> Vec<Given> {
+    match policy {
+        "AmazonEKSAdminPolicy" => [EDIT, ADMIN].concat(),
+        "AmazonEKSEditPolicy" => EDIT.to_vec(),
+        "AmazonEKSAdminViewPolicy" => ADMIN_VIEW.to_vec(),
+        "AmazonEKSSecretReaderPolicy" => SECRETS.to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+/// Adds what principals may do by access policies to what RBAC says.
+pub(crate) fn add(rbac: &mut Rbac, associations: &[Association]) {
+    for association in associations {
+        let rules: Vec<Rule> = given(&association.policy).into_iter().map(rule).collect();
+        if rules.is_empty() {
+            continue;
+        }
+        if rbac.roles.iter().all(|role| role.name != association.policy || role.source != Source::AccessEntry) {
+            rbac.roles.push(Role {
+                namespace: None,
+                name: association.policy.clone(),
+                is_builtin: true,
+                source: Source::AccessEntry,
+                rules,
+            });
+        }
+        let namespaces = match &association.namespaces {
+            None => vec![None],
+            Some(names) => names.iter().cloned().map(Some).collect(),
+        };
+        rbac.bindings.extend(namespaces.into_iter().map(|namespace| Binding {
+            namespace,
+            name: association.principal.clone(),
+            of_cluster_role: true,
+            role: association.policy.clone(),
+            subjects: vec![Subject {
+                kind: "User".to_owned(),
+                name: association.principal.clone(),
+                ..Subject::default()
+            }],
+            source: Source::AccessEntry,
+        }));
+    }
+}
+
+fn rule((verbs, group, resources): Given) -> Rule {
+    let owned = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
+    Rule { verbs: owned(verbs), groups: vec![group.to_owned()], resources: owned(resources), names: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::testing::{clean, told};
+    use super::super::{create_pods, escalation_verbs, secrets_access, wildcards};
+    use super::*;
+
+    #[test]
+    fn policies_of_access_entries_are_rights_like_any_other() {
+        for (policy, namespaces, secrets, pods, escalation) in [
+            ("AmazonEKSAdminPolicy", None, true, true, true),
+            ("AmazonEKSEditPolicy", None, true, true, true),
+            ("AmazonEKSAdminViewPolicy", None, true, false, false),
+            ("AmazonEKSSecretReaderPolicy", None, true, false, false),
+            ("AmazonEKSViewPolicy", None, false, false, false),
+            ("AmazonEKSSecretReaderPolicy", Some("web"), false, false, false),
+            ("AmazonEKSEditPolicy", Some("web"), false, false, true),
+            ("AmazonEKSClusterAdminPolicy", None, false, false, false),
+        ] {
+            let mut facts = clean();
+            let association = Association {
+                principal: "arn:aws:iam::111122223333:role/dev".to_owned(),
+                policy: policy.to_owned(),
+                namespaces: namespaces.map(|name: &str| vec![name.to_owned()]),
+            };
+            add(facts.rbac.as_mut().unwrap(), &[association]);
+            let fails = |question| told(question, &facts) == "fail access entry arn:aws:iam::111122223333:role/dev";
+            let answers =
+                (fails(&secrets_access::QUESTION), fails(&create_pods::QUESTION), fails(&escalation_verbs::QUESTION));
+            assert_eq!(answers, (secrets, pods, escalation), "{policy} {namespaces:?}");
+            assert_eq!(told(&wildcards::QUESTION, &facts), "pass", "nobody here wrote the policy");
+        }
+    }
+}
