@@ -20,6 +20,7 @@ pub mod matrix;
 pub mod name;
 pub mod prediction;
 pub mod problem;
+pub mod pull;
 pub mod report;
 pub mod schema;
 pub mod selector;

@@ -8,6 +8,7 @@ use amiproof_model::facts;
 use amiproof_model::judge::{judge, origin};
 use amiproof_model::name::{CheckId, Level, VariantName};
 use amiproof_model::prediction;
+use amiproof_model::pull;
 use amiproof_model::report::{CheckResult, Report, Subject};
 use amiproof_model::threshold;
 use amiproof_model::verdict::Outcome;
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 /// Settles every result of a report.
 pub fn settle(report: &mut Report, waivers: &[Waiver], now: Timestamp) {
     charge(&mut report.results);
+    pull::charge(report);
     prediction::yield_to_observations(report);
     let references: BTreeMap<VariantName, Option<VariantName>> =
         report.variants.iter().map(|variant| (variant.name.clone(), variant.reference.clone())).collect();

@@ -1,5 +1,7 @@
 //! The proof of a workload's verdict in words: pods, last words, events.
 
+use std::collections::BTreeSet;
+
 use amiproof_model::verdict::Evidence;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::ResourceExt as _;
@@ -65,6 +67,28 @@ pub fn last_words(observed: &Observed) -> Vec<Evidence> {
         (!message.is_empty()).then(|| evidence(name, message))
     });
     spoken.collect()
+}
+
+/// The containers that were started again, with why the last run ended: what passes all the same has been away for a while.
+pub fn restarts(observed: &Observed) -> Option<Evidence> {
+    let all = observed.pods.iter().flat_map(|pod| pods::containers(pod).map(move |container| (pod, container)));
+    let again = all.filter(|(_, container)| container.restart_count > 0).map(|(pod, container)| {
+        let end = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
+        let why = end.map(|end| format!(": {}", pods::words_of(end))).unwrap_or_default();
+        format!("{}, container {}: {} restarts{why}", pod.name_any(), container.name, container.restart_count)
+    });
+    let lines = again.collect::<Vec<_>>().join("\n");
+    (!lines.is_empty()).then(|| evidence("restarts", &lines))
+}
+
+/// The images that ran, each by the digest that the container runtime resolved: two nights may compare two images under one tag.
+pub fn images(observed: &Observed) -> Option<Evidence> {
+    let ran =
+        observed.pods.iter().flat_map(pods::containers).filter(|container| container.image_id.contains("sha256:"));
+    let lines: BTreeSet<String> =
+        ran.map(|container| format!("{} is {}", container.image, container.image_id)).collect();
+    let text = lines.into_iter().collect::<Vec<_>>().join("\n");
+    (!text.is_empty()).then(|| evidence("images that ran", &text))
 }
 
 /// One line per event that is not routine, oldest first, and per pull that has not ended: a registry that does not answer shows in

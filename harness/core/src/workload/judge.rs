@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use amiproof_model::charge::TrafficPair;
+use amiproof_model::pull::{REFUSES, is_unauthorized};
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use k8s_openapi::api::core::v1::{Event, Pod};
 
-use super::evidence::{event_lines, evidence, last_words, pod_table};
+use super::evidence::{event_lines, evidence, images, last_words, pod_table, restarts};
 use super::places::Places;
 use crate::check::{CheckError, Decision};
 use crate::wait::{Condition, Observed, Progress, Target, pods};
@@ -63,7 +64,7 @@ fn infrastructure(ended: &Ended<'_>, unmet: &[&(Condition, Progress)]) -> Option
     let pulls: Vec<(&Pod, String)> =
         ended.observed.pods.iter().filter_map(|pod| Some((pod, pods::pull_failure(pod)?.1))).collect();
     if let Some((_, message)) = pulls.iter().find(|(_, message)| is_registry_answer(message)) {
-        return Some(format!("the registry refuses an image: {message}"));
+        return Some(format!("{REFUSES}{message}"));
     }
     if let Some((_, message)) = pulls.iter().find(|(pod, _)| ended.places.is_elsewhere(pod)) {
         return Some(format!("the reference's nodes cannot pull the image either: {message}"));
@@ -88,17 +89,8 @@ fn refused_by_api(event: &Event) -> Option<&str> {
 /// Whether a pull failed because the registry answered no. One that cannot be reached at all may be the node's own firewall or
 /// its crypto policy.
 pub fn is_registry_answer(message: &str) -> bool {
-    const ANSWERS: [&str; 8] = [
-        "not found",
-        "manifest unknown",
-        "toomanyrequests",
-        "Too Many Requests",
-        "pull access denied",
-        "authorization failed",
-        "unauthorized",
-        "403 Forbidden",
-    ];
-    ANSWERS.iter().any(|answer| message.contains(answer))
+    const ANSWERS: [&str; 4] = ["not found", "manifest unknown", "toomanyrequests", "Too Many Requests"];
+    is_unauthorized(message) || ANSWERS.iter().any(|answer| message.contains(answer))
 }
 
 /// What the scheduler says about a pod for which there is too little of something that the instance type decides.
@@ -167,6 +159,8 @@ fn story(ended: &Ended<'_>) -> String {
 
 fn proof(ended: &Ended<'_>, verdict: &Verdict) -> Vec<Evidence> {
     let mut proof = last_words(ended.observed);
+    proof.extend(restarts(ended.observed));
+    proof.extend(images(ended.observed));
     if *verdict != Verdict::Pass {
         proof.push(evidence("pods", &pod_table(ended.observed)));
         let events = event_lines(ended.events);
