@@ -176,7 +176,7 @@ code=$?
         let mut pod = self.pod(RUN, |piece| {
             format!("tail -c +{} /result/packed | head -c {PIECE} > /dev/termination-log", piece * PIECE + 1)
         });
-        let mut first = self.container(RUN, &run);
+        let mut first = self.root(RUN, &run);
         first["env"] = json!([{"name": "AMIPROOF_SCRIPT", "value": BASE64_STANDARD.encode(&self.script)}]);
         pod["spec"]["initContainers"] = json!([first]);
         pod
@@ -192,14 +192,14 @@ code=$?
         let mut pod = self.pod(name, read);
         let remove = if is_last { format!("; rm -rf '/host-run/{folder}'") } else { String::new() };
         let copy = format!("cp '/host-run/{folder}/packed' /result/packed; {}{remove}", read(0));
-        pod["spec"]["initContainers"] = json!([self.container(RUN, &copy)]);
+        pod["spec"]["initContainers"] = json!([self.root(RUN, &copy)]);
         pod
     }
 
     /// A pod whose three containers hand out pieces 1 to 3.
     fn pod(&self, name: &str, read: impl Fn(usize) -> String) -> Value {
         let containers: Vec<Value> =
-            (1..CONTAINERS).map(|piece| self.container(&format!("piece-{piece}"), &read(piece))).collect();
+            (1..CONTAINERS).map(|piece| self.reader(&format!("piece-{piece}"), &read(piece))).collect();
         json!({
             "apiVersion": "v1",
             "kind": "Pod",
@@ -224,17 +224,35 @@ code=$?
         })
     }
 
+    /// The one container that is root on the host.
+    fn root(&self, name: &str, script: &str) -> Value {
+        let mut container = self.container(name, script);
+        container["securityContext"] = json!({"privileged": true});
+        container["volumeMounts"] = json!([
+            {"name": "result", "mountPath": "/result"},
+            {"name": "host-run", "mountPath": "/host-run"},
+        ]);
+        container
+    }
+
+    /// A container that only reads what the first one left in the pod's own volume.
+    fn reader(&self, name: &str, script: &str) -> Value {
+        let mut container = self.container(name, script);
+        container["securityContext"] = json!({
+            "allowPrivilegeEscalation": false,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        });
+        container["volumeMounts"] = json!([{"name": "result", "mountPath": "/result", "readOnly": true}]);
+        container
+    }
+
     fn container(&self, name: &str, script: &str) -> Value {
         json!({
             "name": name,
             "image": self.image,
             "command": ["sh", "-c", script],
-            "securityContext": {"privileged": true},
             "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
-            "volumeMounts": [
-                {"name": "result", "mountPath": "/result"},
-                {"name": "host-run", "mountPath": "/host-run"},
-            ],
         })
     }
 }

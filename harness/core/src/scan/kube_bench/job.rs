@@ -128,6 +128,7 @@ pub fn manifest(wanted: &Wanted<'_>) -> Value {
                         "image": wanted.image,
                         "command": ["sh", "-c", script(wanted.scope, wanted.benchmark)],
                         "securityContext": rights,
+                        "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
                         "terminationMessagePolicy": "FallbackToLogsOnError",
                         "volumeMounts": mounts,
                     }],
