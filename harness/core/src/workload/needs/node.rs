@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use amiproof_model::matrix::Family;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::workload::NodeFeature;
 use k8s_openapi::api::core::v1::Node;
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::check::CheckError;
 use crate::context::Context;
+use crate::probe::facts::{Collected, NodeFacts};
 
 /// How long metrics-server may take to have figures of a node that has just joined: it asks every 15 s, and needs two answers.
 const FIRST_FIGURES: Duration = Duration::from_secs(90);
@@ -35,7 +37,23 @@ pub(super) async fn feature(context: &Context, feature: NodeFeature) -> Result<O
             )));
         }
     }
-    Ok(None)
+    match (feature, context.variant.family) {
+        (NodeFeature::UserNamespaces, Family::Bottlerocket) => Ok(forbidden(context.facts.of(context).await)),
+        _ => Ok(None),
+    }
+}
+
+/// Why there are no user namespaces on Bottlerocket as it comes: it allows none (`user.max_user_namespaces`, CIS Bottlerocket 1.4.4;
+/// bottlerocket-os/bottlerocket, issue 3328). Nobody hardened that in, and settings of user data allow them.
+fn forbidden(facts: &[NodeFacts]) -> Option<String> {
+    let forbids = |read: &Collected| read.get("sysctl.user.max_user_namespaces") == Some("0");
+    facts.iter().find(|of_node| of_node.read.as_ref().is_ok_and(|(_, read)| forbids(read))).map(|of_node| {
+        format!(
+            "Bottlerocket allows no user namespaces as it comes, and node {} has user.max_user_namespaces = 0: \
+             settings.kernel.sysctl allows them",
+            of_node.node.name
+        )
+    })
 }
 
 fn words_of(feature: NodeFeature) -> &'static str {
