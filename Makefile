@@ -29,7 +29,7 @@ demo: build ## A whole run of eight variants against the embedded lab; no accoun
 run-static-tests: build ## Step 1: check matrix, waivers, workloads and user data; no network
 	$(AMIPROOF) check --file $(MATRIX)
 
-plan: build ## Step 2: say what the network stack would hold
+plan: build ## Step 2: list what the network stack would hold: VPC, subnets, NAT gateway, routes, roles
 	$(AMIPROOF) plan --file $(MATRIX) --only network
 
 apply: build ## Step 2: network and roles, one CloudFormation stack that stays until `make destroy-network`
@@ -40,10 +40,11 @@ destroy-network: build ## Remove the network stack
 
 create-hardened-ami: ## Step 3: build VARIANT's image with your Packer template (PACKER_TEMPLATE=..)
 	@test -n "$(VARIANT)" || { echo "name the variant: make create-hardened-ami VARIANT=al2023-l1 PACKER_TEMPLATE=ami.pkr.hcl" >&2; exit 2; }
+	@test -n "$(PACKER_TEMPLATE)" || { echo "name your Packer template: make create-hardened-ami VARIANT=$(VARIANT) PACKER_TEMPLATE=ami.pkr.hcl" >&2; exit 2; }
 	@command -v packer >/dev/null || { echo "packer is not installed; see its documentation, or build the image elsewhere and give its id in the matrix" >&2; exit 2; }
 	packer build -only '*$(VARIANT)*' $(PACKER_TEMPLATE)
 
-cluster-plan: build ## Step 4: say what the cluster and its node groups would be
+cluster-plan: build ## Step 4: show what the cluster and its node groups would be
 	$(AMIPROOF) plan --file $(MATRIX)
 
 cluster-apply: build ## Step 4: cluster, one node group per variant, apps and add-ons, smoke tests; stays
@@ -57,6 +58,7 @@ report: build ## Render the newest run's report again
 	$(AMIPROOF) report $(RUN)
 
 compare: build ## Compare two runs: make compare BASE=.. CAND=..
+	@test -n "$(BASE)" -a -n "$(CAND)" || { echo "name two runs or reports: make compare BASE=.. CAND=.." >&2; exit 2; }
 	$(AMIPROOF) compare $(BASE) $(CAND)
 
 nightly: build ## Run, report, compare with the last night, destroy
@@ -66,6 +68,7 @@ cluster-destroy: build ## Remove everything that a run made
 	$(AMIPROOF) destroy $(RUN_FLAG)
 
 sweep: build ## Remove what runs of any age left behind: make sweep REGION=us-west-2
+	@test -n "$(REGION)" || { echo "name the region: make sweep REGION=us-west-2" >&2; exit 2; }
 	$(AMIPROOF) sweep --region $(REGION)
 
 # ---- Development --------------------------------------------------------------------------------------------------------------

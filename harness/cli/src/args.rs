@@ -1,11 +1,13 @@
 //! The command line as data.
 
+mod target;
 mod waiver;
 mod workload;
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::target::{Given, Named, Target};
 pub(crate) use self::waiver::{Waiver, WaiverAudit, WaiverCommand, WaiverForm, WaiverImport};
 pub(crate) use self::workload::{Workload, WorkloadCommand};
 
@@ -60,7 +62,9 @@ pub(crate) enum Command {
     Init(Init),
     /// Check the matrix, waivers, workloads and user data; no network
     Check(Check),
-    /// Say what a run would make and do; changes nothing
+    /// List the checks, and which of them the matrix selects
+    List(List),
+    /// Show what a run would create; changes nothing and asks nobody
     Plan(Plan),
     /// Make the cluster and one node group per variant; leave them there
     Apply(Run),
@@ -110,35 +114,22 @@ pub(crate) struct Selection {
     pub(crate) checks: Vec<String>,
 }
 
-/// Which AWS to talk to.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Target {
-    /// Run against a lab inside this process instead of AWS
-    #[arg(long)]
-    pub(crate) lab: bool,
-    /// How many times faster than real time the lab runs
-    #[arg(long, requires = "lab", default_value_t = 120.0, value_name = "FACTOR")]
-    pub(crate) time_scale: f64,
-    /// Faults for the lab: a file, or the name of a built-in scenario
-    #[arg(long, requires = "lab", value_name = "FILE")]
-    pub(crate) scenario: Option<String>,
-    /// Profile of the AWS configuration to use
-    #[arg(long, env = "AWS_PROFILE", conflicts_with = "lab", value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-    /// Answer of another endpoint than AWS ('amiproof lab', a moto server)
-    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL")]
-    pub(crate) endpoint_url: Option<String>,
-}
-
-/// Which cluster, where it is known by a kubeconfig.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct Given {
-    /// Test the cluster of this kubeconfig: nothing is provisioned, and AWS is asked only with --profile or --endpoint-url
-    #[arg(long, conflicts_with = "lab", value_name = "FILE")]
-    pub(crate) kubeconfig: Option<Utf8PathBuf>,
-    /// The context of the kubeconfig; its current one when not given
-    #[arg(long, requires = "kubeconfig", value_name = "NAME")]
-    pub(crate) context: Option<String>,
+impl Command {
+    /// Which AWS it talks to, where it talks to one.
+    pub(crate) fn target(&mut self) -> Option<&mut Target> {
+        match self {
+            Self::Apply(run) | Self::Run(run) | Self::Nightly(run) => Some(&mut run.target),
+            Self::Test(test) => Some(&mut test.more.target),
+            Self::Scan(scan) => Some(&mut scan.target),
+            Self::Destroy(destroy) => Some(&mut destroy.target),
+            Self::Sweep(sweep) => Some(&mut sweep.target),
+            Self::Workload(workload) => match &mut workload.command {
+                WorkloadCommand::Test { more, .. } => Some(&mut more.target),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// Options of 'run', 'apply' and 'nightly'.
@@ -152,7 +143,7 @@ pub(crate) struct Run {
     pub(crate) given: Given,
     #[command(flatten)]
     pub(crate) conduct: Conduct,
-    /// The run's own name; made up when not given
+    /// Run ID [default: generated; of 'apply' the run that made the cluster, where there is one]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
     /// Only this part
@@ -197,7 +188,7 @@ pub(crate) struct Resumed {
     pub(crate) given: Given,
     #[command(flatten)]
     pub(crate) conduct: Conduct,
-    /// The run to continue; the newest one when not given
+    /// Run ID [default: the run that made the matrix' cluster, else the latest]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
 }
@@ -237,7 +228,7 @@ pub(crate) struct Conduct {
     /// Print the report as JSON instead of a table
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,
-    /// Answer 0 although checks failed; errors, leftovers and interruptions still count
+    /// Exit 0 even if checks fail; errors, leftovers and interruptions still count
     #[arg(long)]
     pub(crate) no_fail: bool,
     /// Hours after which 'sweep' may remove what the run made
@@ -268,10 +259,19 @@ pub(crate) struct Init {
 /// Options of 'check'.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The matrix file
-    #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
-    pub(crate) file: Utf8PathBuf,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
     /// Print problems as JSON
+    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    pub(crate) output: OutputForm,
+}
+
+/// Options of 'list'.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// How to print it
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,
 }
@@ -432,3 +432,6 @@ pub(crate) struct Completions {
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,16 @@ pub(crate) struct Inputs {
 
 /// Reads everything; warnings go to standard error.
 pub(crate) fn read(file: &Utf8Path, output: &Output) -> Result<Inputs, Failure> {
-    let inputs = problems(file).map_err(|problems| {
+    said(file, problems(file), output)
+}
+
+/// The same without the network.
+pub(crate) fn read_offline(file: &Utf8Path, output: &Output) -> Result<Inputs, Failure> {
+    said(file, problems_offline(file), output)
+}
+
+fn said(file: &Utf8Path, inputs: Result<Inputs, Vec<Problem>>, output: &Output) -> Result<Inputs, Failure> {
+    let inputs = inputs.map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let count = match lines.len() {
             1 => "1 problem".to_owned(),
@@ -62,7 +71,24 @@ pub(crate) fn without_file(shown: &str, text: &str) -> Result<Inputs, Failure> {
 
 /// Reads everything, or says all that is wrong.
 pub(crate) fn problems(file: &Utf8Path) -> Result<Inputs, Vec<Problem>> {
-    let disk = Disk { root: file.parent().map(Utf8Path::to_owned).unwrap_or_default() };
+    read_with(file, false)
+}
+
+/// The same without the network: workloads whose chart lies elsewhere have no objects, and a warning says so.
+pub(crate) fn problems_offline(file: &Utf8Path) -> Result<Inputs, Vec<Problem>> {
+    let mut inputs = read_with(file, true)?;
+    let unseen = inputs.workloads.iter().filter(|workload| workload.objects.is_empty());
+    let warning = |workload: &Workload| {
+        let message = format!("the chart of workload {} lies elsewhere, and nothing is fetched here", workload.name);
+        Problem::of_file(file.as_str(), message, "`amiproof workload render` with its file shows what a run applies")
+    };
+    let warnings: Vec<Problem> = unseen.map(warning).collect();
+    inputs.warnings.extend(warnings);
+    Ok(inputs)
+}
+
+fn read_with(file: &Utf8Path, offline: bool) -> Result<Inputs, Vec<Problem>> {
+    let disk = Disk { root: file.parent().map(Utf8Path::to_owned).unwrap_or_default(), offline };
     let bytes = read_limited(file).map_err(|why| {
         let mend = "give the matrix with --file, or write a starter with `amiproof init`";
         vec![Problem::of_file(file.as_str(), format!("cannot be read: {why}"), mend)]
@@ -182,12 +208,13 @@ fn workload_file(file: &Utf8Path) -> Result<Workload, Failure> {
 /// The files beside a matrix or a workload file.
 pub(crate) struct Disk {
     root: Utf8PathBuf,
+    offline: bool,
 }
 
 impl Disk {
     /// Those of a folder.
     pub(crate) fn at(folder: &Utf8Path) -> Self {
-        Self { root: folder.to_owned() }
+        Self { root: folder.to_owned(), offline: false }
     }
 }
 
@@ -211,18 +238,22 @@ impl ReadFile for Disk {
         Ok(files)
     }
 
+    fn is_offline(&self) -> bool {
+        self.offline
+    }
+
     fn chart(&self, chart: &Chart) -> Result<Vec<u8>, String> {
         helm::template(&self.root, chart)
     }
 }
 
-/// Registry credentials for nodes. Nothing of the file is ever shown.
-pub(crate) fn pull_secret(path: &Utf8Path) -> Result<PullSecret, Failure> {
+/// Registry credentials for nodes: those for these images, and which registries were left out. Nothing else of the file is ever shown.
+pub(crate) fn pull_secret(path: &Utf8Path, images: &[String]) -> Result<(PullSecret, Vec<String>), Failure> {
     const HINT: &str = "give a config.json as `docker login` writes it; nothing was created";
     let failure = |why: String| Failure::usage(format!("--image-pull-secret {path}: {why}"), HINT);
     let bytes = read_limited(path).map_err(failure)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| failure("not text in UTF-8".to_owned()))?;
-    PullSecret::parse(text).map_err(|error| failure(error.to_string()))
+    PullSecret::parse(text, images).map_err(|error| failure(error.to_string()))
 }
 
 /// The bytes of a file, at most [`MOST_BYTES`] and one more, so that the reader can say that it is too large.

@@ -15,12 +15,14 @@ const MOST_BYTES: u64 = 5 << 20;
 
 /// What `helm template` prints for a chart, whose paths are relative to `root`.
 pub(crate) fn template(root: &Utf8Path, chart: &Chart) -> Result<Vec<u8>, String> {
-    let place = if chart.chart.contains("://") { chart.chart.clone() } else { root.join(&chart.chart).into_string() };
+    let place = if chart.is_elsewhere() { chart.chart.clone() } else { local(root, &chart.chart)? };
     let mut command = Command::new("helm");
-    command.args(["template", &chart.release, &place]);
+    command.arg("template");
     for file in &chart.values {
-        command.args(["--values", root.join(file).as_str()]);
+        command.arg(format!("--values={}", root.join(file)));
     }
+    // What a file names is never an option.
+    command.args(["--", &chart.release, &place]);
     let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let child = started.map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
@@ -30,6 +32,16 @@ pub(crate) fn template(root: &Utf8Path, chart: &Chart) -> Result<Vec<u8>, String
         _ => format!("helm cannot be started: {error}"),
     })?;
     finish(child)
+}
+
+/// A chart on this machine. Helm looks in repositories for a path that is not there, and that would be the network.
+fn local(root: &Utf8Path, chart: &str) -> Result<String, String> {
+    let path = root.join(chart);
+    if !path.exists() {
+        return Err(format!("there is no folder or archive {path}"));
+    }
+    // With a folder in front it is no option and no name of a repository.
+    Ok(if path.is_absolute() { path.into_string() } else { Utf8Path::new(".").join(path).into_string() })
 }
 
 fn finish(mut child: Child) -> Result<Vec<u8>, String> {

@@ -19,7 +19,13 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 fn main() -> ExitCode {
     let matches = args::Cli::command().get_matches();
     let mut cli = args::Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    cli.global.aws_is_named = names_aws(&matches);
+    cli.global.aws_is_named = says(&matches, &["profile", "endpoint_url"]);
+    let named = args::Named { profile: says(&matches, &["profile"]), endpoint: says(&matches, &["endpoint_url"]) };
+    if let Some(target) = cli.command.target()
+        && let Err(conflict) = target.settle(named)
+    {
+        args::Cli::command().error(clap::error::ErrorKind::ArgumentConflict, conflict).exit();
+    }
     let output = output::Output::new(cli.global.color);
     let code = match cmd::dispatch(cli, &output) {
         Ok(code) => code,
@@ -31,13 +37,11 @@ fn main() -> ExitCode {
     ExitCode::from(code.code())
 }
 
-/// Whether the command line itself says which AWS to talk to.
-fn names_aws(matches: &ArgMatches) -> bool {
+/// Whether the command line itself, and not only the environment, gives one of these options.
+fn says(matches: &ArgMatches, ids: &[&str]) -> bool {
     let said = |command: &ArgMatches, id: &str| {
         command.try_contains_id(id).is_ok_and(|there| there)
             && command.value_source(id) == Some(ValueSource::CommandLine)
     };
-    matches.subcommand().is_some_and(|(_, command)| {
-        ["profile", "endpoint_url"].iter().any(|id| said(command, id)) || names_aws(command)
-    })
+    matches.subcommand().is_some_and(|(_, command)| ids.iter().any(|id| said(command, id)) || says(command, ids))
 }

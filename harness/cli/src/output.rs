@@ -1,17 +1,49 @@
-//! The only place that prints: data on standard output, everything else on standard error.
+//! The only place that prints: data on standard output, everything else on standard error. Whatever it prints is cleaned first, for much of
+//! it comes from pods, nodes, files and AWS.
+
+pub(crate) mod clean;
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
 use amiproof_model::exit::ExitCode;
+use tracing_subscriber::EnvFilter;
 
 use crate::args::Color;
 
 /// Where a command writes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
-    color: bool,
+    out: Stream,
+    err: Stream,
+}
+
+/// One of the two streams: what may be written to it.
+#[derive(Clone, Copy, Debug)]
+struct Stream {
+    /// Whether a person sees it as it comes.
     terminal: bool,
+    /// Whether text may be coloured.
+    color: bool,
+    /// Whether a CI system may read it, which obeys lines of certain forms.
+    is_read_by_ci: bool,
+}
+
+impl Stream {
+    fn new(terminal: bool, wish: Color) -> Self {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let color = match wish {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !set("NO_COLOR"),
+        };
+        let is_ci = ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"].into_iter().any(set);
+        Self { terminal, color, is_read_by_ci: is_ci || !terminal }
+    }
+
+    fn clean(self, text: &str) -> String {
+        clean::text(text, clean::Keep { color: self.color, commands: !self.is_read_by_ci })
+    }
 }
 
 /// Why a command could not do what it was asked: the message, the advice and the exit code.
@@ -38,27 +70,22 @@ impl Failure {
 }
 
 impl Output {
-    /// Follows the wish of the user, the terminal and NO_COLOR.
+    /// Follows the wish of the user, the terminal and NO_COLOR, for each stream by itself.
     pub(crate) fn new(color: Color) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let color = match color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => {
-                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
-            }
-        };
-        Self { color, terminal }
+        Self {
+            out: Stream::new(std::io::stdout().is_terminal(), color),
+            err: Stream::new(std::io::stderr().is_terminal(), color),
+        }
     }
 
     /// Whether text on standard output may be coloured.
     pub(crate) fn color(self) -> bool {
-        self.color
+        self.out.color
     }
 
     /// Whether standard error is a terminal, where bars may move.
     pub(crate) fn is_terminal(self) -> bool {
-        self.terminal
+        self.err.terminal
     }
 
     /// Columns of the terminal; 120 where there is none, so that logs of CI are not cut.
@@ -66,10 +93,19 @@ impl Output {
         console_width().unwrap_or(120)
     }
 
-    /// Data: standard output. A reader that went away (`| head`) is no error.
+    /// Text for people: standard output.
     pub(crate) fn data(self, text: impl Display) {
+        self.write_out(&self.out.clean(&text.to_string()));
+    }
+
+    /// JSON: standard output. What a log would obey is escaped, so that a parser reads the same text.
+    pub(crate) fn json(self, text: impl Display) {
+        self.write_out(&clean::json(&text.to_string()));
+    }
+
+    /// A reader that went away (`| head`) is no error.
+    fn write_out(self, text: &str) {
         let mut out = std::io::stdout().lock();
-        let text = text.to_string();
         let ended = if text.ends_with('\n') { "" } else { "\n" };
         if write!(out, "{text}{ended}").and_then(|()| out.flush()).is_err() {
             tracing::debug!("standard output is closed");
@@ -79,14 +115,19 @@ impl Output {
     /// Everything else: standard error.
     pub(crate) fn note(self, text: impl Display) {
         let mut out = std::io::stderr().lock();
-        if writeln!(out, "{text}").is_err() {
+        if writeln!(out, "{}", self.err.clean(&text.to_string())).is_err() {
             tracing::debug!("standard error is closed");
         }
     }
 
+    /// Text for a moving line on standard error, which is never coloured.
+    pub(crate) fn inline(self, text: &str) -> String {
+        clean::text(text, clean::Keep { color: false, commands: false }).replace('\n', " ")
+    }
+
     /// A failure with its advice.
     pub(crate) fn error(self, failure: &Failure) {
-        let label = if self.color { "\u{1b}[1;31merror\u{1b}[0m" } else { "error" };
+        let label = if self.err.color { "\u{1b}[1;31merror\u{1b}[0m" } else { "error" };
         self.note(format_args!("{label}: {}", failure.message));
         if !failure.hint.is_empty() {
             self.note(format_args!("\nhint: {}", failure.hint));
@@ -102,8 +143,8 @@ fn console_width() -> Option<u16> {
     }
 }
 
-/// Sends what the program and its libraries log to standard error: warnings, more with `-v`.
-pub(crate) fn log_to_stderr(verbose: u8) {
+/// Sends what the program and its libraries log to standard error: errors, more with `-v`; `RUST_LOG` says it exactly.
+pub(crate) fn log_to_stderr(verbose: u8, output: Output) {
     let ours = match verbose {
         0 => "error",
         1 => "info",
@@ -113,9 +154,37 @@ pub(crate) fn log_to_stderr(verbose: u8) {
         0 | 1 => format!("off,amiproof={ours},amiproof_core={ours},amiproof_suites={ours}"),
         _ => format!("info,amiproof={ours},amiproof_core={ours},amiproof_suites={ours},amiproof_lab={ours}"),
     };
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).finish();
+    let wished = std::env::var("RUST_LOG").ok().filter(|wish| !wish.is_empty());
+    let filter = match wished.map(EnvFilter::try_new) {
+        Some(Ok(wished)) => wished,
+        Some(Err(error)) => {
+            output.note(format_args!("warning: RUST_LOG: {error}"));
+            EnvFilter::new(filter)
+        }
+        None => EnvFilter::new(filter),
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(output.err.color)
+        .with_writer(move || CleanStderr(output.err))
+        .finish();
     if tracing::subscriber::set_global_default(subscriber).is_err() {
         // Only tests that call several commands in one process get here.
         tracing::debug!("the log goes where it went before");
+    }
+}
+
+/// Standard error for the log, whose values come from elsewhere too. Each line arrives in one piece.
+struct CleanStderr(Stream);
+
+impl Write for CleanStderr {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = self.0.clean(&String::from_utf8_lossy(bytes));
+        std::io::stderr().lock().write_all(text.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().lock().flush()
     }
 }

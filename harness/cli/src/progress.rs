@@ -1,20 +1,25 @@
 //! Live progress: bars on a terminal, plain lines in CI. Only listens to events.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use amiproof_core::run::event::{Event, EventKind};
 use amiproof_model::report::{Phase, PhaseEnd, Subject};
 use amiproof_model::verdict::Outcome;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use jiff::Timestamp;
 
 use crate::output::Output;
+
+/// A log that says nothing for so long is ended by some CI systems (Travis CI and CircleCI after ten minutes), and makes people wonder.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// Shows events as they come.
 pub(crate) struct Progress {
     output: Output,
-    started: Timestamp,
+    /// By the clock that nobody sets.
+    started: Instant,
+    said: Instant,
+    running: BTreeMap<String, Vec<Phase>>,
     bars: Option<Bars>,
 }
 
@@ -37,25 +42,55 @@ impl Progress {
     /// Bars on a terminal, lines elsewhere.
     pub(crate) fn new(output: Output) -> Self {
         let bars = output.is_terminal().then(|| Bars { all: MultiProgress::new(), lines: BTreeMap::new() });
-        Self { output, started: Timestamp::now(), bars }
+        let now = Instant::now();
+        Self { output, started: now, said: now, running: BTreeMap::new(), bars }
     }
 
     /// Shows one event.
     pub(crate) fn show(&mut self, event: &Event) {
-        let elapsed = event.at.duration_since(self.started).as_secs_f64();
+        self.remember(event);
         if let Some(text) = important(event) {
-            let line = format!("[{elapsed:7.1}s] {:<24} {text}", event.subject.as_str());
-            match &self.bars {
-                Some(bars) => bars.all.suspend(|| self.output.note(&line)),
-                None => self.output.note(&line),
-            }
+            self.say(event.subject.as_str(), &text);
         } else if self.bars.is_none()
             && let Some(text) = ordinary(event)
         {
-            self.output.note(format_args!("[{elapsed:7.1}s] {:<24} {text}", event.subject.as_str()));
+            self.say(event.subject.as_str(), &text);
         }
         if let Some(bars) = &mut self.bars {
-            bars.update(event);
+            bars.update(event, self.output);
+        }
+    }
+
+    /// Says what is under way where nothing was said for a while. Bars move by themselves.
+    pub(crate) fn beat(&mut self) {
+        if self.bars.is_some() || self.said.elapsed() < QUIET {
+            return;
+        }
+        let doing = |(subject, phases): (&String, &Vec<Phase>)| {
+            let words: Vec<&str> = phases.iter().map(|phase| phase.word()).collect();
+            format!("{subject}: {}", words.join(" + "))
+        };
+        let running: Vec<String> = self.running.iter().filter(|(_, phases)| !phases.is_empty()).map(doing).collect();
+        if !running.is_empty() {
+            self.say("still", &running.join("; "));
+        }
+    }
+
+    fn say(&mut self, subject: &str, text: &str) {
+        self.said = Instant::now();
+        let line = format!("[{:7.1}s] {subject:<24} {text}", self.started.elapsed().as_secs_f64());
+        match &self.bars {
+            Some(bars) => bars.all.suspend(|| self.output.note(&line)),
+            None => self.output.note(&line),
+        }
+    }
+
+    fn remember(&mut self, event: &Event) {
+        let phases = self.running.entry(event.subject.as_str().to_owned()).or_default();
+        match &event.kind {
+            EventKind::PhaseStarted(phase) => phases.push(*phase),
+            EventKind::PhaseEnded(ended, _) => phases.retain(|phase| phase != ended),
+            _ => {}
         }
     }
 
@@ -78,9 +113,10 @@ fn important(event: &Event) -> Option<String> {
         EventKind::PhaseEnded(phase, PhaseEnd::Failed { message, .. }) => {
             Some(format!("{} failed: {message}", phase.word()))
         }
-        EventKind::Interrupted => {
-            Some("interrupted: stopping checks, then cleaning up (again to stop at once)".to_owned())
-        }
+        EventKind::Interrupted => Some(
+            "interrupted: stopping checks, then cleaning up (a second Ctrl-C leaves the rest to `amiproof destroy`)"
+                .to_owned(),
+        ),
         EventKind::CleanedUp(cleanup) if !cleanup.leftovers.is_empty() => {
             Some(format!("{} left behind", cleanup.leftovers.len()))
         }
@@ -115,7 +151,7 @@ fn first_line(text: &str) -> &str {
 }
 
 impl Bars {
-    fn update(&mut self, event: &Event) {
+    fn update(&mut self, event: &Event, output: Output) {
         let name = event.subject.as_str().to_owned();
         let all = &self.all;
         let line = self.lines.entry(name.clone()).or_insert_with(|| Line::new(all, &name, &event.subject));
@@ -129,7 +165,7 @@ impl Bars {
                     line.other += 1
                 }
             },
-            EventKind::Progress(_, text) => line.bar.set_prefix(text.clone()),
+            EventKind::Progress(_, text) => line.bar.set_prefix(output.inline(text)),
             _ => {}
         }
         line.redraw();

@@ -22,8 +22,16 @@ pub(crate) struct RunDir {
 }
 
 impl RunDir {
-    /// Makes the folder of a new run, under the name that the user gave or one made of time and process.
+    /// Makes the folder of a new run, which becomes the latest one.
     pub(crate) fn create(dir: &Utf8Path, id: Option<&str>) -> Result<Self, Failure> {
+        let run = Self::new(dir, id)?;
+        run.make()?;
+        run.set_latest(dir)?;
+        Ok(run)
+    }
+
+    /// A new run under the name that the user gave or one made of time and process. Its folder is not made yet.
+    pub(crate) fn new(dir: &Utf8Path, id: Option<&str>) -> Result<Self, Failure> {
         let id = match id {
             Some(text) => text.parse().map_err(|error: amiproof_model::name::NameError| {
                 Failure::usage(error.to_string(), "give another name with --run")
@@ -37,9 +45,26 @@ impl RunDir {
                 "give another name with --run, or remove it with 'amiproof destroy --run' first",
             ));
         }
-        std::fs::create_dir_all(run.evidence()).map_err(|error| cannot("create", &run.path, &error))?;
-        run.set_latest(dir)?;
         Ok(run)
+    }
+
+    /// Every run that has a folder.
+    pub(crate) fn all(dir: &Utf8Path) -> Vec<Self> {
+        let names = std::fs::read_dir(dir.join("runs")).into_iter().flatten().filter_map(Result::ok);
+        let ids = names.filter_map(|entry| entry.file_name().to_str()?.parse::<RunId>().ok());
+        ids.map(|id| Self { path: dir.join("runs").join(id.as_str()), id }).collect()
+    }
+
+    /// Makes the folder, which only its user may read: evidence says much of a host.
+    pub(crate) fn make(&self) -> Result<(), Failure> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        let failed = |error: std::io::Error| cannot("create", &self.path, &error);
+        if let Some(runs) = self.path.parent() {
+            std::fs::create_dir_all(runs).map_err(failed)?;
+        }
+        let mut private = std::fs::DirBuilder::new();
+        private.recursive(true).mode(0o700);
+        private.create(&self.path).and_then(|()| private.create(self.evidence())).map_err(failed)
     }
 
     /// Opens the folder of a run that was made before; the newest one when no id is given, or `latest`.
@@ -90,7 +115,8 @@ impl RunDir {
         self.path.join("evidence")
     }
 
-    fn set_latest(&self, dir: &Utf8Path) -> Result<(), Failure> {
+    /// Makes it the run that is meant where none is named: one that made or judged something.
+    pub(crate) fn set_latest(&self, dir: &Utf8Path) -> Result<(), Failure> {
         let path = dir.join("latest");
         std::fs::write(&path, format!("{}\n", self.id)).map_err(|error| cannot("write", &path, &error))
     }

@@ -1,6 +1,6 @@
-//! What every command that talks to AWS or the lab has in common: the target, the clients, the run's folder, the listener.
+//! What every command that talks to AWS or the lab has in common: the target, the clients, and the first question to both.
 
-use amiproof_core::aws::{Clients, Settings};
+use amiproof_core::aws::{AwsError, Clients, Identity, Settings};
 use amiproof_core::cluster::Access;
 use amiproof_core::cluster::groups::{self, Group};
 use amiproof_core::pace::Pace;
@@ -9,7 +9,7 @@ use amiproof_lab::scenario::Scenario;
 use amiproof_lab::{Lab, LabOptions};
 
 use crate::args::{Given, Target};
-use crate::output::Failure;
+use crate::output::{Failure, Output};
 
 /// What a command wants to come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +26,13 @@ pub(crate) enum Goal {
     Nightly,
 }
 
-/// AWS, or what stands in for it, and the cluster where it is known by a kubeconfig.
+/// AWS, or what stands in for it, and the cluster where it is known by a kubeconfig. Each was asked once who it is, so that a connection
+/// that is there answers.
 pub(crate) struct Connection {
     /// AWS; `None` for a cluster by kubeconfig alone.
     pub(crate) clients: Option<Clients>,
+    /// Who AWS says is calling.
+    pub(crate) identity: Option<Identity>,
     /// The cluster of a kubeconfig.
     pub(crate) access: Option<Access>,
     /// How patient polling is.
@@ -41,26 +44,28 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects to AWS, to the endpoint that was given, or to a lab of its own.
-    pub(crate) async fn open(target: &Target, region: &str) -> Result<Self, Failure> {
+    /// Connects to AWS, to the endpoint that was given, or to a lab of its own. Says whom it asks before it waits for the answer.
+    pub(crate) async fn open(target: &Target, region: &str, output: &Output) -> Result<Self, Failure> {
         if target.lab {
             return Self::embedded(target, region).await;
         }
-        let scale = match &target.endpoint_url {
-            Some(url) => lab_scale(url).await,
-            None => None,
+        output.note(format_args!("connecting to {} ...", place(target, Some(region))));
+        let settings = settings(target, Some(region.to_owned()), Pace::REAL);
+        let (scale, answer) = match &target.endpoint_url {
+            // Two questions to the same place: one that does not answer is waited for once.
+            Some(url) => tokio::join!(amiproof_core::endpoint::lab_time_scale(url), ask(settings)),
+            None => (None, ask(settings).await),
         };
+        let (clients, identity) = answer?;
         let pace = scale.map_or(Pace::REAL, Pace::faster);
-        let settings = Settings {
-            region: Some(region.to_owned()),
-            profile: target.profile.clone(),
-            only_profile: false,
-            endpoint: target.endpoint_url.clone(),
-            credentials: None,
-            pace,
+        let clients = if pace == Pace::REAL {
+            clients
+        } else {
+            connect(self::settings(target, Some(region.to_owned()), pace)).await?
         };
-        let clients = connect(settings).await?;
-        Ok(Self { clients: Some(clients), access: None, pace, is_lab: scale.is_some(), lab: None })
+        warn_of_the_clock(&clients, output);
+        let identity = Some(identity);
+        Ok(Self { clients: Some(clients), identity, access: None, pace, is_lab: scale.is_some(), lab: None })
     }
 
     /// Takes the cluster of a kubeconfig. AWS only where the command line names it: for diagnosis, nothing is made there.
@@ -69,24 +74,20 @@ impl Connection {
         target: &Target,
         region: Option<&str>,
         aws: bool,
+        output: &Output,
     ) -> Result<Self, Failure> {
-        let access = access(given).await?;
+        let access = access(given, output).await?;
         let scale = amiproof_core::endpoint::lab_behind(&access).await;
         let pace = scale.map_or(Pace::REAL, Pace::faster);
-        let clients = if aws {
-            let settings = Settings {
-                region: region.map(str::to_owned),
-                profile: target.profile.clone(),
-                only_profile: false,
-                endpoint: target.endpoint_url.clone(),
-                credentials: None,
-                pace,
-            };
-            Some(connect(settings).await?)
+        let (clients, identity) = if aws {
+            output.note(format_args!("connecting to {} ...", place(target, region)));
+            let (clients, identity) = ask(settings(target, region.map(str::to_owned), pace)).await?;
+            warn_of_the_clock(&clients, output);
+            (Some(clients), Some(identity))
         } else {
-            None
+            (None, None)
         };
-        Ok(Self { clients, access: Some(access), pace, is_lab: scale.is_some(), lab: None })
+        Ok(Self { clients, identity, access: Some(access), pace, is_lab: scale.is_some(), lab: None })
     }
 
     /// AWS.
@@ -112,7 +113,9 @@ impl Connection {
             pace,
         };
         let clients = connect(settings).await?;
-        Ok(Self { clients: Some(clients), access: None, pace, is_lab: true, lab: Some(lab) })
+        let identity = clients.whoami().await.map_err(|error| refusal(&error))?;
+        let identity = Some(identity);
+        Ok(Self { clients: Some(clients), identity, access: None, pace, is_lab: true, lab: Some(lab) })
     }
 
     /// Stops the lab inside this process.
@@ -124,18 +127,23 @@ impl Connection {
 }
 
 /// The node groups of the cluster of a kubeconfig.
-pub(crate) async fn groups(given: &Given) -> Result<Vec<Group>, Failure> {
-    let access = access(given).await?;
+pub(crate) async fn groups(given: &Given, output: &Output) -> Result<Vec<Group>, Failure> {
+    let access = access(given, output).await?;
     groups::of_cluster(&access).await.map_err(|error| Failure::error(chain(&error), ""))
 }
 
-async fn access(given: &Given) -> Result<Access, Failure> {
+async fn access(given: &Given, output: &Output) -> Result<Access, Failure> {
     let Some(path) = &given.kubeconfig else {
         return Err(Failure::usage("which cluster?", "name its kubeconfig with --kubeconfig"));
     };
-    Access::kubeconfig(path, given.context.as_deref())
+    let context = given.context.as_ref().map_or_else(String::new, |name| format!(", context {name}"));
+    output.note(format_args!("connecting to the cluster of {path}{context} ..."));
+    let hint = || format!("does `kubectl --kubeconfig {path} get nodes` work?");
+    let access = Access::kubeconfig(path, given.context.as_deref())
         .await
-        .map_err(|error| Failure::usage(chain(&error), format!("does `kubectl --kubeconfig {path} get nodes` work?")))
+        .map_err(|error| Failure::usage(chain(&error), hint()))?;
+    access.preflight().await.map_err(|why| Failure::error(format!("cluster {}: {why}", access.name()), hint()))?;
+    Ok(access)
 }
 
 /// A scenario by file or by the name of a built-in one; nothing goes wrong without.
@@ -146,17 +154,54 @@ pub(crate) fn scenario(which: Option<&str>) -> Result<Scenario, Failure> {
     )
 }
 
-async fn connect(settings: Settings) -> Result<Clients, Failure> {
-    let clients = Clients::connect(settings).await.map_err(|error| {
-        Failure::error(
-            chain(&error),
-            "set credentials and region as for the aws CLI, or try it without an account: add --lab",
-        )
-    })?;
-    Ok(clients)
+fn settings(target: &Target, region: Option<String>, pace: Pace) -> Settings {
+    Settings {
+        region,
+        profile: target.profile.clone(),
+        only_profile: target.profile_is_named,
+        endpoint: target.endpoint_url.clone(),
+        credentials: None,
+        pace,
+    }
 }
 
-/// How fast the lab at this endpoint runs; nothing when it is no lab.
-async fn lab_scale(url: &str) -> Option<f64> {
-    amiproof_core::endpoint::lab_time_scale(url).await
+async fn connect(settings: Settings) -> Result<Clients, Failure> {
+    Clients::connect(settings).await.map_err(|error| refusal(&error))
+}
+
+async fn ask(settings: Settings) -> Result<(Clients, Identity), Failure> {
+    let clients = connect(settings).await?;
+    let identity = clients.preflight().await.map_err(|error| match clients.clock_skew() {
+        Some(skew) => Failure::error(format!("{skew}: {}", chain(&error)), NOTHING),
+        None => refusal(&error),
+    })?;
+    Ok((clients, identity))
+}
+
+const NOTHING: &str = "nothing was created or removed";
+
+fn refusal(error: &AwsError) -> Failure {
+    Failure::error(format!("cannot connect to AWS: {}", chain(error)), NOTHING)
+}
+
+fn warn_of_the_clock(clients: &Clients, output: &Output) {
+    if let Some(skew) = clients.clock_skew() {
+        output.note(format_args!("warning: {skew}; times in reports are by this machine"));
+    }
+}
+
+/// Whom a command asks, and as whom, for the line before the answer.
+fn place(target: &Target, region: Option<&str>) -> String {
+    let region = region.unwrap_or("the configured region");
+    let place = match &target.endpoint_url {
+        Some(url) => format!("{url} ({region})"),
+        None => format!("AWS {region}"),
+    };
+    let has_keys = std::env::var_os("AWS_ACCESS_KEY_ID").is_some_and(|key| !key.is_empty());
+    match &target.profile {
+        // Keys in the environment count more than a profile there; one on the command line counts more than they do.
+        Some(profile) if target.profile_is_named || !has_keys => format!("{place} as profile {profile}"),
+        _ if has_keys => format!("{place} with AWS_ACCESS_KEY_ID of the environment"),
+        _ => format!("{place} with the default credentials"),
+    }
 }

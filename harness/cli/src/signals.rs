@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM: once to stop and clean up, twice to stop cleaning up.
+//! INT, TERM and HUP: once to stop and clean up. Only a second INT means to leave things behind: CI systems send INT, then TERM, and mean
+//! clean up.
 
 use tokio_util::sync::CancellationToken;
 
@@ -7,8 +8,42 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Signals {
     /// Fires at the first signal: stop checks, still clean up.
     pub(crate) cancel: CancellationToken,
-    /// Fires at the second: print what is left and stop.
+    /// Fires at the second INT: print what is left and stop.
     pub(crate) abort: CancellationToken,
+}
+
+/// What a signal means, by those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Stop, and clean up.
+    Stop,
+    /// The same once more; cleaning up goes on.
+    StillStopping,
+    /// Stop cleaning up.
+    Leave,
+}
+
+/// The signals so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    interrupts: u32,
+    others: u32,
+}
+
+impl Count {
+    fn interrupt(&mut self) -> Heard {
+        self.interrupts += 1;
+        match (self.interrupts, self.others) {
+            (1, 0) => Heard::Stop,
+            (1, _) => Heard::StillStopping,
+            _ => Heard::Leave,
+        }
+    }
+
+    fn other(&mut self) -> Heard {
+        self.others += 1;
+        if self.interrupts + self.others == 1 { Heard::Stop } else { Heard::StillStopping }
+    }
 }
 
 impl Signals {
@@ -16,21 +51,74 @@ impl Signals {
     ///
     /// # Errors
     /// When the process may not listen to signals.
-    pub(crate) fn listen(on_signal: impl Fn(usize) + Send + 'static) -> std::io::Result<Self> {
+    pub(crate) fn listen(on_signal: impl Fn(Heard) + Send + 'static) -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let signals = Self::default();
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let heard = signals.clone();
+        // Who starts the command with nohup wants it to outlive its terminal.
+        let mut hang_up = if is_hang_up_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
+        let heard_by = signals.clone();
         tokio::spawn(async move {
-            for count in 1.. {
-                tokio::select! {
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
+            let mut count = Count::default();
+            loop {
+                let hung_up = async {
+                    match &mut hang_up {
+                        Some(stream) => stream.recv().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let heard = tokio::select! {
+                    _ = interrupt.recv() => count.interrupt(),
+                    _ = terminate.recv() => count.other(),
+                    _ = hung_up => count.other(),
+                };
+                heard_by.cancel.cancel();
+                if heard == Heard::Leave {
+                    heard_by.abort.cancel();
                 }
-                on_signal(count);
-                if count == 1 { heard.cancel.cancel() } else { heard.abort.cancel() }
+                on_signal(heard);
             }
         });
         Ok(signals)
+    }
+}
+
+/// Whether the process was started with SIGHUP ignored. Linux says so in its own status; elsewhere it is not known, and HUP stops.
+fn is_hang_up_ignored() -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hang_up(&status))
+}
+
+/// `SigIgn` is a mask in which the lowest bit is signal 1, SIGHUP (proc_pid_status(5)).
+fn ignores_hang_up(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_second_interrupt_leaves_things_behind() {
+        for (signals, wanted) in [
+            ("I", vec![Heard::Stop]),
+            ("T", vec![Heard::Stop]),
+            ("II", vec![Heard::Stop, Heard::Leave]),
+            ("ITT", vec![Heard::Stop, Heard::StillStopping, Heard::StillStopping]),
+            ("TI", vec![Heard::Stop, Heard::StillStopping]),
+            ("TTII", vec![Heard::Stop, Heard::StillStopping, Heard::StillStopping, Heard::Leave]),
+        ] {
+            let mut count = Count::default();
+            let heard: Vec<_> =
+                signals.chars().map(|signal| if signal == 'I' { count.interrupt() } else { count.other() }).collect();
+            assert_eq!(heard, wanted, "{signals}");
+        }
+    }
+
+    #[test]
+    fn an_inherited_nohup_is_seen() {
+        assert!(ignores_hang_up("Name:\tx\nSigIgn:\t0000000000001001\n"));
+        assert!(!ignores_hang_up("SigIgn:\t0000000000001000\n"));
+        assert!(!ignores_hang_up(""));
     }
 }

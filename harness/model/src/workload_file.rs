@@ -93,7 +93,7 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Workload, Vec<Problem>> {
 /// As [`parse`]; what is wrong with a manifest is said at its own file and line.
 pub fn parse_beside(file: &str, bytes: &[u8], beside: &dyn Beside) -> Result<Workload, Vec<Problem>> {
     let documents = yaml::documents(file, bytes, Limits::WORKLOAD).map_err(|problem| vec![problem])?;
-    let mut asked = Asked { file: file.to_owned(), problems: Vec::new() };
+    let mut asked = Asked { file: file.to_owned(), problems: Vec::new(), unseen: false };
     let headers = documents.iter().filter(|document| is_header(document)).count();
     let header = documents.first().filter(|document| is_header(document));
     if headers == 0 {
@@ -158,6 +158,8 @@ enum Owner {
 struct Asked {
     file: String,
     problems: Vec<Problem>,
+    /// Whether the manifests are elsewhere and were not fetched, so that nothing is said of them.
+    unseen: bool,
 }
 
 impl Asked {
@@ -224,7 +226,7 @@ impl Asked {
     }
 
     fn needs(&mut self, header: &Node, raw: List<Need>, objects: &[Object<'_>]) -> Vec<Need> {
-        for (index, need) in raw.iter().enumerate() {
+        for (index, need) in raw.iter().enumerate().take(if self.unseen { 0 } else { usize::MAX }) {
             let (path, found) = match need {
                 Some(Need::Holds { job, .. }) => {
                     (format!("spec.needs[{index}].holds.job"), object::find(job, &["job"], objects))
@@ -243,7 +245,8 @@ impl Asked {
 
     fn expectations(&mut self, header: &Node, raw: List<Expectation>, objects: &[Object<'_>]) -> Vec<Expectation> {
         // Where the manifests themselves cannot be had, what is missing of them need not be said.
-        let has_objects = !objects.is_empty() || self.problems.iter().all(|problem| problem.path != "spec.from");
+        let has_objects =
+            !self.unseen && (!objects.is_empty() || self.problems.iter().all(|problem| problem.path != "spec.from"));
         for (index, expectation) in raw.iter().enumerate().filter(|_| has_objects) {
             let targets = expectation.as_ref().map(object::named_by).unwrap_or_default();
             for (key, target, kinds) in targets {

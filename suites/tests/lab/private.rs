@@ -13,7 +13,8 @@ const CHECKS: [&str; 4] = ["host/", "kubelet-path/logs", "kube-bench/", "workloa
 async fn run(login: &str) -> BTreeMap<String, Outcome> {
     let mut lab = Lab::new(REFERENCE).await;
     lab.image_registry = Some("private.example.com/mirror".to_owned());
-    lab.pull_secret = Some(PullSecret::parse(&format!(r#"{{"auths": {{"{login}": {{"auth": "YTpi"}}}}}}"#)).unwrap());
+    let text = format!(r#"{{"auths": {{"{login}": {{"auth": "YTpi"}}}}}}"#);
+    lab.pull_secret = Some(PullSecret::parse(&text, &[format!("{login}/mirror/app")]).unwrap().0);
     let outcomes = lab.run_those(|check| CHECKS.iter().any(|prefix| check.id.as_str().starts_with(prefix))).await;
     lab.assert_clean().await;
     outcomes

@@ -1,10 +1,11 @@
 //! `amiproof check`: matrix, waivers, workloads and user data, all problems at once. No network.
 
-use amiproof_core::check::{Applies, Scope};
+use amiproof_core::check::{self, Applies, Scope};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::Variant;
 use serde_json::json;
 
+use super::selected;
 use crate::args::{Check, OutputForm};
 use crate::files;
 use crate::output::{Failure, Output};
@@ -13,29 +14,26 @@ use crate::output::{Failure, Output};
 pub(crate) fn run(args: &Check, output: &Output) -> Result<ExitCode, Failure> {
     match args.output {
         OutputForm::Text => {
-            let inputs = files::read(&args.file, output)?;
-            output.data(summary(&inputs)?);
+            let inputs = files::read_offline(&args.selection.file, output)?;
+            output.data(summary(args, &inputs)?);
             Ok(ExitCode::Passed)
         }
         OutputForm::Json => {
-            let (problems, warnings) = match files::problems(&args.file) {
+            let (problems, warnings) = match files::problems_offline(&args.selection.file) {
                 Ok(inputs) => (Vec::new(), inputs.warnings),
                 Err(problems) => (problems, Vec::new()),
             };
             let code = if problems.is_empty() { ExitCode::Passed } else { ExitCode::Usage };
             let answer = json!({"problems": problems, "warnings": warnings});
-            output.data(format_args!("{answer:#}"));
+            output.json(format_args!("{answer:#}"));
             Ok(code)
         }
     }
 }
 
-fn summary(inputs: &files::Inputs) -> Result<String, Failure> {
-    let matrix = &inputs.matrix;
-    let checks: Vec<_> = files::checks(&inputs.workloads)?
-        .into_iter()
-        .filter(|check| matrix.suites.selects(&check.id, check.opt_in))
-        .collect();
+fn summary(args: &Check, inputs: &files::Inputs) -> Result<String, Failure> {
+    let matrix = &files::narrowed(&inputs.matrix, &args.selection.variants)?;
+    let checks = selected::checks(matrix, inputs, &args.selection.checks)?;
     let made: u32 = matrix.variants.iter().filter_map(Variant::made).map(|made| made.count).sum();
     let nodes = if made == 0 { "nodes that are there".to_owned() } else { format!("{made} nodes to make") };
     let place = matrix.cluster.region.as_ref().map_or_else(String::new, |region| format!(" ({region})"));
@@ -60,6 +58,17 @@ fn summary(inputs: &files::Inputs) -> Result<String, Failure> {
             variant.selector().map_or_else(String::new, |selector| format!(" on the nodes '{selector}'"))
         ));
     }
+    lines.push(format!("selected: {} (`amiproof list` shows each)", by_suite(&checks)));
     lines.push(format!("{} waivers, {} workloads", inputs.waivers.len(), inputs.workloads.len()));
     Ok(lines.join("\n"))
+}
+
+/// How many checks and scans of each suite, in the order of reports.
+fn by_suite(checks: &[check::Check]) -> String {
+    let count = |suite: &&str| match checks.iter().filter(|check| check.id.suite() == *suite).count() {
+        0 => None,
+        count => Some(format!("{suite} {count}")),
+    };
+    let counts: Vec<String> = amiproof_suites::SUITES.iter().filter_map(count).collect();
+    if counts.is_empty() { "no check".to_owned() } else { counts.join(", ") }
 }

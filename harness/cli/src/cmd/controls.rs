@@ -16,7 +16,7 @@ pub(crate) fn run(args: &Controls, output: &Output) -> Result<ExitCode, Failure>
     let Some(name) = &args.benchmark else {
         match args.output {
             OutputForm::Text => output.data(benchmarks(all)),
-            OutputForm::Json => output.data(json(&all.iter().map(Summary::of).collect::<Vec<_>>())?),
+            OutputForm::Json => output.json(json(&all.iter().map(Summary::of).collect::<Vec<_>>())?),
         }
         return Ok(ExitCode::Passed);
     };
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Controls, output: &Output) -> Result<ExitCode, Failure>
     };
     match args.output {
         OutputForm::Text => output.data(table(catalogue)),
-        OutputForm::Json => output.data(json(&Listing::of(catalogue, all))?),
+        OutputForm::Json => output.json(json(&Listing::of(catalogue, all))?),
     }
     Ok(ExitCode::Passed)
 }

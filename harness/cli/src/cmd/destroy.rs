@@ -41,7 +41,10 @@ async fn take_down(global: &Global, args: &Destroy, ledger: &Ledger, output: &Ou
     let shown = *output;
     let signals = Signals::listen(move |_| shown.note("interrupted: what is left stays in the ledger"))
         .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
-    let connection = connect(global, args, ledger).await?;
+    let Some(connection) = signals.cancel.run_until_cancelled(connect(global, args, ledger, output)).await else {
+        return Ok(amiproof_core::run::unfinished(ledger));
+    };
+    let connection = connection?;
     let access = match &connection.access {
         Some(access) => Some(access.clone()),
         None => reach(connection.aws()?, ledger).await,
@@ -62,7 +65,7 @@ async fn take_down(global: &Global, args: &Destroy, ledger: &Ledger, output: &Ou
 }
 
 /// Connects to where the ledger says that the run was. What the command line says wins: a file may have moved, a lab's port changed.
-async fn connect(global: &Global, args: &Destroy, ledger: &Ledger) -> Result<Connection, Failure> {
+async fn connect(global: &Global, args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Connection, Failure> {
     let header = ledger.header();
     let mut target = args.target.clone();
     if target.endpoint_url.is_none() {
@@ -71,10 +74,10 @@ async fn connect(global: &Global, args: &Destroy, ledger: &Ledger) -> Result<Con
     let given = match (&args.given.kubeconfig, &header.kubeconfig) {
         (Some(_), _) => args.given.clone(),
         (None, Some(by)) => Given { kubeconfig: Some(by.path.clone()), context: by.context.clone() },
-        (None, None) => return Connection::open(&target, &header.region).await,
+        (None, None) => return Connection::open(&target, &header.region, output).await,
     };
     let region = Some(header.region.as_str()).filter(|region| !region.is_empty());
-    Connection::given(&given, &target, region, global.aws_is_named).await
+    Connection::given(&given, &target, region, global.aws_is_named, output).await
 }
 
 /// The cluster that the run made things in, where it still answers.

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod begin;
 mod check;
 mod compare;
 mod completions;
@@ -8,14 +9,20 @@ mod destroy;
 mod import;
 mod init;
 mod lab;
+mod list;
+mod owner;
 mod plan;
+mod provisioned;
 mod report;
 mod run;
 mod schema;
+mod selected;
 mod sweep;
 mod test;
 mod waiver;
 mod workload;
+
+use std::time::Duration;
 
 use amiproof_model::exit::ExitCode;
 
@@ -25,11 +32,12 @@ use crate::session::Goal;
 
 /// Runs the command that was asked for.
 pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
-    crate::output::log_to_stderr(cli.global.verbose);
+    crate::output::log_to_stderr(cli.global.verbose, *output);
     let global = &cli.global;
     match cli.command {
         Command::Init(args) => init::run(&args, output),
         Command::Check(args) => check::run(&args, output),
+        Command::List(args) => list::run(&args, output),
         Command::Plan(args) => plan::run(&args, output),
         Command::Apply(args) => run::fresh(global, &args, Goal::Apply, output),
         Command::Test(args) => test::run(global, &args.more, &args.workloads, output),
@@ -48,6 +56,14 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Lab(args) => lab::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
     }
+}
+
+/// Runs what talks to somebody to its end. A name that is still being resolved, or a helper that hangs, keeps nobody waiting then.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = runtime()?;
+    let answer = runtime.block_on(work);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(answer)
 }
 
 /// The runtime of commands that talk to somebody.

@@ -1,14 +1,15 @@
 //! `amiproof plan`: what a run would make and do. Changes nothing and asks nobody.
 
-use amiproof_core::aws::names;
+use amiproof_core::aws::{names, network};
 use amiproof_core::check::{Applies, Check, Scope};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::{Matrix, Variant};
 use amiproof_model::name::RunId;
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::args::{OutputForm, Part, Plan};
-use crate::cmd::run::is_named;
+use super::selected;
+use crate::args::{self, OutputForm, Plan};
 use crate::files;
 use crate::output::{Failure, Output};
 
@@ -20,10 +21,24 @@ struct Planned {
     region: Option<String>,
     kubernetes_version: Option<String>,
     create: Vec<String>,
+    /// What the network stack holds, as its template says.
+    network: Vec<Part>,
     variants: Vec<PlannedVariant>,
     cluster_checks: usize,
-    /// How many pods of the run are alive at a time.
-    max_pods: u32,
+    /// How many pods of the run are alive at a time; absent where none is made.
+    max_pods: Option<u32>,
+}
+
+/// One resource of the network stack.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Part {
+    /// `subnet`.
+    kind: String,
+    /// Its name in the template.
+    name: String,
+    /// What tells it from others: its address range, or the policies of a role.
+    detail: String,
 }
 
 /// What it would make and do for one variant.
@@ -44,33 +59,28 @@ struct PlannedVariant {
 
 /// Prints the plan.
 pub(crate) fn run(args: &Plan, output: &Output) -> Result<ExitCode, Failure> {
-    let inputs = files::read(&args.selection.file, output)?;
+    let inputs = files::read_offline(&args.selection.file, output)?;
     let matrix = files::narrowed(&inputs.matrix, &args.selection.variants)?;
-    let prefixes = &args.selection.checks;
-    let checks: Vec<Check> = files::checks(&inputs.workloads)?
-        .into_iter()
-        .filter(|check| matrix.suites.selects(&check.id, check.opt_in && !is_named(check, prefixes)))
-        .filter(|check| {
-            prefixes.is_empty() || prefixes.iter().any(|prefix| check.id.as_str().starts_with(prefix.as_str()))
-        })
-        .collect();
-    let planned = planned(&matrix, &checks, args.only);
+    let checks = selected::checks(&matrix, &inputs, &args.selection.checks)?;
+    let planned = planned(&matrix, &checks, args.only)?;
     match args.output {
         OutputForm::Json => {
             let text = serde_json::to_string_pretty(&planned)
                 .map_err(|error| Failure::error(format!("cannot write the plan as JSON: {error}"), ""))?;
-            output.data(text);
+            output.json(text);
         }
         OutputForm::Text => output.data(text(&planned)),
     }
     Ok(ExitCode::Passed)
 }
 
-fn planned(matrix: &Matrix, checks: &[Check], only: Option<Part>) -> Planned {
-    let network_only = only == Some(Part::Network);
+fn planned(matrix: &Matrix, checks: &[Check], only: Option<args::Part>) -> Result<Planned, Failure> {
+    let network_only = only == Some(args::Part::Network);
     let mut create = Vec::new();
-    if matrix.cluster.create {
+    let mut network = Vec::new();
+    if matrix.cluster.create || network_only {
         create.push(format!("CloudFormation stack {}", names::network_stack(&matrix.cluster.name)));
+        network = parts()?;
         if !network_only {
             create.push(format!("EKS cluster {}", matrix.cluster.name));
             create.extend(matrix.cluster.addons.iter().map(|addon| format!("EKS add-on {addon}")));
@@ -82,14 +92,63 @@ fn planned(matrix: &Matrix, checks: &[Check], only: Option<Part>) -> Planned {
         matrix.variants.iter().map(|variant| planned_variant(variant, checks)).collect()
     };
     let cluster_checks = checks.iter().filter(|check| check.scope == Scope::Cluster && !network_only).count();
-    Planned {
+    Ok(Planned {
         cluster: matrix.cluster.name.clone(),
         region: matrix.cluster.region.clone(),
         kubernetes_version: matrix.cluster.kubernetes_version.as_ref().map(ToString::to_string),
         create,
+        network,
         variants,
         cluster_checks,
-        max_pods: matrix.most_pods(),
+        max_pods: (!network_only).then(|| matrix.most_pods()),
+    })
+}
+
+/// What the network stack holds, read from the very template that is sent to CloudFormation.
+fn parts() -> Result<Vec<Part>, Failure> {
+    let defect = |why: String| Failure::error(format!("the network template: {why}"), "this is a defect of amiproof");
+    let template: Value = serde_json::from_str(network::TEMPLATE).map_err(|error| defect(error.to_string()))?;
+    let resources = template["Resources"].as_object().ok_or_else(|| defect("it has no resources".to_owned()))?;
+    let part = |(name, resource): (&String, &Value)| {
+        let kind = resource["Type"].as_str().unwrap_or_default();
+        Part { kind: word(kind).to_owned(), name: name.clone(), detail: detail(kind, &resource["Properties"]) }
+    };
+    Ok(resources.iter().map(part).collect())
+}
+
+/// What AWS's own pages call it; the type itself where this does not know it.
+fn word(kind: &str) -> &str {
+    match kind {
+        "AWS::EC2::VPC" => "VPC",
+        "AWS::EC2::Subnet" => "subnet",
+        "AWS::EC2::InternetGateway" => "internet gateway",
+        "AWS::EC2::VPCGatewayAttachment" => "internet gateway attachment",
+        "AWS::EC2::EIP" => "Elastic IP address",
+        "AWS::EC2::NatGateway" => "NAT gateway",
+        "AWS::EC2::RouteTable" => "route table",
+        "AWS::EC2::Route" => "route",
+        "AWS::EC2::SubnetRouteTableAssociation" => "route table association",
+        "AWS::IAM::Role" => "IAM role",
+        "AWS::IAM::InstanceProfile" => "instance profile",
+        other => other,
+    }
+}
+
+fn detail(kind: &str, properties: &Value) -> String {
+    let text = |key: &str| properties[key].as_str().unwrap_or_default().to_owned();
+    match kind {
+        "AWS::EC2::VPC" | "AWS::EC2::Subnet" => text("CidrBlock"),
+        "AWS::EC2::Route" => format!("to {}", text("DestinationCidrBlock")),
+        "AWS::EC2::NatGateway" => "billed by the hour and by the gigabyte".to_owned(),
+        "AWS::IAM::Role" => {
+            let policies = properties["ManagedPolicyArns"].as_array().into_iter().flatten();
+            let names = policies.filter_map(|arn| {
+                let arn = arn.as_str().or_else(|| arn["Fn::Sub"].as_str())?;
+                arn.rsplit('/').next()
+            });
+            names.collect::<Vec<_>>().join(", ")
+        }
+        _ => String::new(),
     }
 }
 
@@ -122,7 +181,13 @@ fn text(planned: &Planned) -> String {
     if planned.create.is_empty() {
         lines.push("  is used as it is; nothing of it is made or removed".to_owned());
     }
-    lines.extend(planned.create.iter().map(|what| format!("  + {what}")));
+    for what in &planned.create {
+        lines.push(format!("  + {what}"));
+        if what.starts_with("CloudFormation stack") {
+            let line = |part: &Part| format!("      {:<28} {:<26} {}", part.kind, part.name, part.detail);
+            lines.extend(planned.network.iter().map(|part| line(part).trim_end().to_owned()));
+        }
+    }
     for variant in &planned.variants {
         let twin = variant.reference.as_ref().map_or_else(String::new, |name| format!(", compared with {name}"));
         let nodes = match (&variant.selector, variant.nodes, &variant.instance_type) {
@@ -135,11 +200,13 @@ fn text(planned: &Planned) -> String {
     if planned.cluster_checks > 0 {
         lines.push(format!("once per cluster: {} checks and scans", planned.cluster_checks));
     }
-    let made: Vec<u32> = planned.variants.iter().filter_map(|variant| variant.nodes).collect();
-    lines.push(match made.as_slice() {
-        [] => "in all no node group: every node is there already".to_owned(),
-        made => format!("in all {} node groups with {} nodes", made.len(), made.iter().sum::<u32>()),
-    });
-    lines.push(format!("at most {} pods of the run are alive at a time (--max-pods)", planned.max_pods));
+    if let Some(max_pods) = planned.max_pods {
+        let made: Vec<u32> = planned.variants.iter().filter_map(|variant| variant.nodes).collect();
+        lines.push(match made.as_slice() {
+            [] => "total: no node group, every node is there already".to_owned(),
+            made => format!("total: {} node groups, {} nodes", made.len(), made.iter().sum::<u32>()),
+        });
+        lines.push(format!("at most {max_pods} pods of the run are alive at a time (--max-pods)"));
+    }
     lines.join("\n")
 }

@@ -1,10 +1,11 @@
 //! `amiproof run`, `apply`, `test`, `scan` and `nightly`: the same code with different steps.
 
+use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
-use amiproof_core::check::{Body, Check};
+use amiproof_core::check::Check;
 use amiproof_core::cluster::pull_secret::PullSecret;
-use amiproof_core::ledger::{ByKubeconfig, Header, Ledger};
 use amiproof_core::run::{Plan, Steps, Stop, Tools};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::{Matrix, ScannedNodes};
@@ -12,15 +13,17 @@ use amiproof_model::report::{Cleanup, Report};
 use amiproof_model::threshold;
 use amiproof_reports::{Format, Options, Style, compare, terminal};
 use camino::Utf8PathBuf;
-use jiff::{SignedDuration, Timestamp};
 
-use crate::args::{Conduct, Given, Global, OutputForm, Resumed, Run, Selection, Target};
+use super::begin::{Begun, Folder, Place, begin};
+use super::provisioned::{Latest, provisioned};
+use super::{owner, selected};
+use crate::args::{Conduct, Global, OutputForm, Resumed, Run, Selection, Target};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::progress::Progress;
 use crate::rundir::{self, RunDir};
-use crate::session::{Connection, Goal};
-use crate::signals::Signals;
+use crate::session::Goal;
+use crate::signals::{Heard, Signals};
 
 /// A run of its own.
 pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) -> Result<ExitCode, Failure> {
@@ -31,8 +34,8 @@ pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) ->
         ));
     }
     let inputs = files::read(&args.selection.file, output)?;
-    let asked = Asked::new(global, inputs, &args.selection, &args.conduct)?;
-    if asked.checks.is_empty() && !args.network_only() {
+    let asked = Asked::new(global, inputs, &args.selection, &args.conduct, output)?;
+    if asked.checks.is_empty() && goal != Goal::Apply {
         return nothing_selected(output);
     }
     let steps = match goal {
@@ -45,8 +48,24 @@ pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) ->
     };
     let place = Place { target: &args.target, given: &args.given };
     place.check(&asked.matrix)?;
-    let folder = RunDir::create(&global.dir, args.run_name(&asked.matrix.cluster.name).as_deref())?;
-    super::runtime()?.block_on(conduct(global, place, asked, folder, steps, goal, output))
+    let folder = match goal {
+        Goal::Apply => applied(global, args, &asked.matrix)?,
+        _ => Folder::New(RunDir::new(&global.dir, args.run_name(&asked.matrix.cluster.name).as_deref())?),
+    };
+    super::block_on(conduct(global, place, asked, folder, steps, goal, output))?
+}
+
+/// The run that 'apply' goes on with: the one that the user names or that made the cluster, so that applying twice converges; else a new one.
+fn applied(global: &Global, args: &Run, matrix: &Matrix) -> Result<Folder, Failure> {
+    let name = args.run_name(&matrix.cluster.name);
+    if let Some(name) = &name {
+        let there = RunDir::open(&global.dir, Some(name)).ok().filter(|run| run.ledger().exists());
+        return there.map_or_else(|| RunDir::new(&global.dir, Some(name)).map(Folder::New), |run| Ok(Folder::Old(run)));
+    }
+    match owner::of_cluster(&global.dir, matrix, args.target.endpoint_url.as_deref()) {
+        Some(run) => Ok(Folder::Old(run)),
+        None => RunDir::new(&global.dir, None).map(Folder::New),
+    }
 }
 
 /// Scans of a run that is there, or of nodes that are there.
@@ -70,7 +89,7 @@ pub(crate) fn resumed(
     goal: Goal,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let asked = Asked::new(global, inputs, &args.selection, &args.conduct)?;
+    let asked = Asked::new(global, inputs, &args.selection, &args.conduct, output)?;
     if asked.checks.is_empty() {
         return nothing_selected(output);
     }
@@ -78,69 +97,40 @@ pub(crate) fn resumed(
     place.check(&asked.matrix)?;
     let steps = Steps { test: goal == Goal::Test, scan: goal == Goal::Scan, ..STEPS_NONE };
     if args.target.lab {
-        let folder = RunDir::create(&global.dir, args.run.as_deref())?;
+        let folder = Folder::New(RunDir::new(&global.dir, args.run.as_deref())?);
         let steps = Steps { provision: true, teardown: true, ..steps };
-        return super::runtime()?.block_on(conduct(global, place, asked, folder, steps, goal, output));
+        return super::block_on(conduct(global, place, asked, folder, steps, goal, output))?;
     }
     let nothing_was_made = asked.matrix.variants.iter().all(|variant| variant.made().is_none());
     let is_there = args.run.as_deref().is_some_and(|run| RunDir::open(&global.dir, Some(run)).is_ok());
     let folder = match args.run.as_deref() {
-        run if nothing_was_made && !is_there => RunDir::create(&global.dir, run)?,
-        run => RunDir::open(&global.dir, run)?,
+        run if nothing_was_made && !is_there => Folder::New(RunDir::new(&global.dir, run)?),
+        None if !nothing_was_made => Folder::Old(continued(global, &asked.matrix, &args.target)?),
+        run => Folder::Old(RunDir::open(&global.dir, run)?),
     };
     // What stays of a run on nodes that are there is only its report.
     let steps = Steps { teardown: nothing_was_made, ..steps };
-    super::runtime()?.block_on(conduct(global, place, asked, folder, steps, goal, output))
+    super::block_on(conduct(global, place, asked, folder, steps, goal, output))?
 }
 
-/// Where a run goes.
-#[derive(Clone, Copy)]
-struct Place<'a> {
-    target: &'a Target,
-    given: &'a Given,
-}
-
-impl Place<'_> {
-    /// A kubeconfig makes no node groups, and AWS is not found without a region.
-    fn check(self, matrix: &Matrix) -> Result<(), Failure> {
-        if self.given.kubeconfig.is_none() {
-            return files::region(matrix).map(|_| ());
-        }
-        match matrix.variants.iter().find(|variant| variant.made().is_some()) {
-            None => Ok(()),
-            Some(variant) => Err(Failure::usage(
-                format!("--kubeconfig provisions nothing, and the nodes of {} would have to be made", variant.name),
-                "write `nodes: {selector: ..}` for nodes that are there, or leave the variant out with --variants",
-            )),
-        }
-    }
-
-    async fn connect(self, global: &Global, matrix: &Matrix) -> Result<Connection, Failure> {
-        let region = matrix.cluster.region.as_deref();
-        match self.given.kubeconfig {
-            Some(_) => Connection::given(self.given, self.target, region, global.aws_is_named).await,
-            None => Connection::open(self.target, files::region(matrix)?).await,
-        }
-    }
-
-    /// What the ledger keeps of it.
-    fn by_kubeconfig(self) -> Result<Option<ByKubeconfig>, Failure> {
-        let Some(path) = &self.given.kubeconfig else { return Ok(None) };
-        let absolute = path
-            .canonicalize_utf8()
-            .map_err(|error| Failure::usage(format!("cannot read the kubeconfig {path}: {error}"), ""))?;
-        Ok(Some(ByKubeconfig { path: absolute, context: self.given.context.clone() }))
-    }
+/// The run whose nodes are tested or scanned where none is named: the one that made the cluster or node groups in it.
+fn continued(global: &Global, matrix: &Matrix, target: &Target) -> Result<RunDir, Failure> {
+    owner::of_cluster(&global.dir, matrix, target.endpoint_url.as_deref()).ok_or_else(|| {
+        Failure::usage(
+            format!("no run in {} has made the nodes of cluster {}, or they are gone", global.dir, matrix.cluster.name),
+            "make them with 'amiproof apply' first, name the folder of their run with --dir, or do it all with 'amiproof run'",
+        )
+    })
 }
 
 const STEPS_NONE: Steps = Steps { provision: false, network_only: false, test: false, scan: false, teardown: false };
 
 /// What the user asked for, narrowed to what was selected.
-struct Asked {
-    matrix: Matrix,
+pub(super) struct Asked {
+    pub(super) matrix: Matrix,
     checks: Vec<Check>,
     inputs: Inputs,
-    conduct: Conduct,
+    pub(super) conduct: Conduct,
     pull_secret: Option<PullSecret>,
     /// The folder of the matrix file.
     base: Utf8PathBuf,
@@ -149,25 +139,33 @@ struct Asked {
 }
 
 impl Asked {
-    fn new(global: &Global, inputs: Inputs, selection: &Selection, conduct: &Conduct) -> Result<Self, Failure> {
+    fn new(
+        global: &Global,
+        inputs: Inputs,
+        selection: &Selection,
+        conduct: &Conduct,
+        output: &Output,
+    ) -> Result<Self, Failure> {
         let mut matrix = files::narrowed(&inputs.matrix, &selection.variants)?;
         if conduct.all_nodes {
             matrix.scans.kube_bench.nodes = ScannedNodes::All;
         }
-        let wanted = |check: &Check| {
-            if inputs.only_workloads && !matches!(check.body, Body::Workload(_)) {
-                return false;
-            }
-            let prefixes = &selection.checks;
-            let named =
-                prefixes.is_empty() || prefixes.iter().any(|prefix| check.id.as_str().starts_with(prefix.as_str()));
-            named
-                && (inputs.only_workloads
-                    || matrix.suites.selects(&check.id, check.opt_in && !is_named(check, prefixes)))
-        };
-        let checks = files::checks(&inputs.workloads)?.into_iter().filter(wanted).collect();
+        let checks = selected::checks(&matrix, &inputs, &selection.checks)?;
         let base = selection.file.parent().map(ToOwned::to_owned).unwrap_or_default();
-        let pull_secret = conduct.image_pull_secret.as_deref().map(files::pull_secret).transpose()?;
+        let pull_secret = match &conduct.image_pull_secret {
+            Some(path) => {
+                let images = super::workload::pulled(&checks, &matrix, conduct.image_registry.as_deref());
+                let (secret, left_out) = files::pull_secret(path, &images)?;
+                if !left_out.is_empty() {
+                    output.note(format_args!(
+                        "credentials that stay here, for this run pulls nothing from there: {}",
+                        left_out.join(", ")
+                    ));
+                }
+                Some(secret)
+            }
+            None => None,
+        };
         let baseline = match &conduct.baseline {
             Some(which) => Some(rundir::read_report(&global.dir, Some(which))?.0),
             None => None,
@@ -176,15 +174,9 @@ impl Asked {
     }
 }
 
-/// Whether `--checks` names a check's suite, and not only by leaving everything in.
-pub(crate) fn is_named(check: &Check, prefixes: &[String]) -> bool {
-    let suite = check.id.suite();
-    prefixes.iter().any(|prefix| prefix.split('/').next() == Some(suite))
-}
-
 fn nothing_selected(output: &Output) -> Result<ExitCode, Failure> {
     output.note("nothing selected: no check matches --checks and the matrix' suites");
-    output.note("\nhint: `amiproof check` lists what the matrix selects");
+    output.note("\nhint: `amiproof list` shows every check and why it is not selected");
     Ok(ExitCode::NothingSelected)
 }
 
@@ -193,85 +185,55 @@ async fn conduct(
     global: &Global,
     place: Place<'_>,
     asked: Asked,
-    folder: RunDir,
+    folder: Folder,
     steps: Steps,
     goal: Goal,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     let shown = *output;
-    let signals = Signals::listen(move |count| {
-        if count > 1 {
-            shown.note("interrupted again: leaving; `amiproof destroy` removes what is left");
+    let signals = Signals::listen(move |heard| match heard {
+        Heard::Stop => {}
+        Heard::StillStopping => {
+            shown.note("cleaning up already; a second Ctrl-C leaves the rest to `amiproof destroy`")
         }
+        Heard::Leave => shown.note("interrupted again: leaving; `amiproof destroy` removes what is left"),
     })
     .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
-    let _lock = folder.lock("run")?;
-    let connection = place.connect(global, &asked.matrix).await?;
-    let ledger = ledger(&asked, &folder, place, steps, &connection).await?;
-    output.note(format_args!("run {}  ({})", folder.id, folder.path()));
+    let begun = signals.cancel.run_until_cancelled(begin(global, place, &asked, &folder, steps, output)).await;
+    let Some(begun) = begun else {
+        output.note("interrupted before anything was created");
+        return Ok(ExitCode::Interrupted);
+    };
+    let Begun { connection, ledger, lock: _lock } = begun?;
+    let folder = folder.run();
     let (conduct, baseline) = (asked.conduct.clone(), asked.baseline.clone());
+    let judges_nothing = steps.network_only || (goal == Goal::Apply && asked.checks.is_empty());
     let (clients, access) = (connection.clients.clone(), connection.access.clone());
-    let tools = Tools { clients, access, ledger, pace: connection.pace };
-    let plan = plan(asked, &folder, steps, connection.is_lab, &tools)?;
+    let before = owner::standing(&ledger);
+    let mut latest = Latest { dir: &global.dir, folder, ledger: ledger.clone(), is_set: steps.network_only };
+    let tools = Tools { clients, access, ledger: ledger.clone(), pace: connection.pace };
+    let plan = plan(asked, folder, steps, connection.is_lab, &tools)?;
     let stop = Stop { cancel: signals.cancel.clone(), abort: signals.abort.clone() };
-    let mut progress = Progress::new(*output);
-    let report = amiproof_core::run::run(plan, tools, stop, |event| progress.show(event)).await;
-    progress.finish();
+    let progress = RefCell::new(Progress::new(*output));
+    let run = amiproof_core::run::run(plan, tools, stop, |event| {
+        progress.borrow_mut().show(event);
+        latest.follow(event, output);
+    });
+    let report = with_beats(run, &progress).await;
+    progress.borrow_mut().finish();
     connection.close().await;
+    let made = owner::standing(&ledger).difference(&before).count();
+    if judges_nothing {
+        return provisioned(&report, folder, made, &conduct, output);
+    }
+    if goal == Goal::Apply && made == 0 && !before.is_empty() {
+        output.note(format_args!("cluster {} is up to date: nothing was created", report.cluster.name));
+    }
     let baseline = match goal {
         Goal::Nightly => baseline.or_else(|| rundir::previous(&global.dir, &report.run.matrix, &folder.id)),
         _ => baseline,
     };
-    publish(&report, &folder, baseline.as_ref(), &conduct, output)
-}
-
-/// The ledger of a run that goes on, or that of a new one. What takes nodes as they are may be either; what continues the work of
-/// 'apply' must find its ledger.
-async fn ledger(
-    asked: &Asked,
-    folder: &RunDir,
-    place: Place<'_>,
-    steps: Steps,
-    connection: &Connection,
-) -> Result<Ledger, Failure> {
-    let failure = |error: amiproof_core::ledger::Error| Failure::error(amiproof_core::run::event::chain(&error), "");
-    let is_new = steps.provision || steps.network_only || (steps.teardown && !folder.ledger().exists());
-    if !is_new {
-        return Ledger::open(folder.path()).map_err(failure);
-    }
-    let account = match &connection.clients {
-        None => String::new(),
-        Some(clients) => {
-            let identity = clients.whoami().await.map_err(|error| {
-                Failure::error(
-                    amiproof_core::run::event::chain(&error),
-                    "check the credentials with `aws sts get-caller-identity`; nothing was created",
-                )
-            })?;
-            identity.account
-        }
-    };
-    let clients = connection.clients.as_ref();
-    let header = Header {
-        version: amiproof_core::ledger::VERSION,
-        run: folder.id.clone(),
-        matrix: asked.matrix.name.clone(),
-        account,
-        region: clients.map_or_else(String::new, |clients| clients.region().to_owned()),
-        endpoint: clients.and_then(|clients| clients.endpoint()).map(str::to_owned),
-        kubeconfig: place.by_kubeconfig()?,
-        started: Timestamp::now(),
-        expires: expires(&asked.conduct)?,
-    };
-    Ledger::create(folder.path(), header).map_err(failure)
-}
-
-/// When `sweep` may remove what a run that starts now makes.
-fn expires(conduct: &Conduct) -> Result<Timestamp, Failure> {
-    let hours = i64::from(conduct.expires);
-    Timestamp::now()
-        .checked_add(SignedDuration::from_hours(hours))
-        .map_err(|error| Failure::usage(format!("--expires {hours}: {error}"), "give a smaller number of hours"))
+    publish(&report, folder, baseline.as_ref(), &conduct, output)
 }
 
 fn plan(asked: Asked, folder: &RunDir, steps: Steps, is_lab: bool, tools: &Tools) -> Result<Plan, Failure> {
@@ -300,6 +262,20 @@ fn plan(asked: Asked, folder: &RunDir, steps: Steps, is_lab: bool, tools: &Tools
         earlier,
     })
 }
+
+/// Lets the progress say what is under way while nothing else happens.
+async fn with_beats<T>(run: impl Future<Output = T>, progress: &RefCell<Progress>) -> T {
+    let mut run = std::pin::pin!(run);
+    loop {
+        match tokio::time::timeout(BEAT, &mut run).await {
+            Ok(ended) => return ended,
+            Err(_) => progress.borrow_mut().beat(),
+        }
+    }
+}
+
+/// How often to look whether something should be said.
+const BEAT: Duration = Duration::from_secs(15);
 
 /// Writes every format, prints the summary, says the exit code.
 fn publish(

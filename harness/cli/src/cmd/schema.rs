@@ -16,6 +16,6 @@ pub(crate) fn run(args: &Schema, output: &Output) -> Result<ExitCode, Failure> {
             format!("use one of {}", kinds.join(", ")),
         ));
     };
-    output.data(schema::pretty(found));
+    output.json(schema::pretty(found));
     Ok(ExitCode::Passed)
 }

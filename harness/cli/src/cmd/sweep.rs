@@ -2,7 +2,6 @@
 
 use amiproof_core::destroy;
 use amiproof_model::exit::ExitCode;
-use jiff::Timestamp;
 
 use crate::args::Sweep;
 use crate::output::{Failure, Output};
@@ -14,8 +13,8 @@ pub(crate) fn run(args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
 }
 
 async fn sweep(args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
-    let connection = Connection::open(&args.target, &args.region).await?;
-    let now = Timestamp::now();
+    let connection = Connection::open(&args.target, &args.region, output).await?;
+    let now = connection.aws()?.now();
     if args.dry_run {
         let (found, unasked) = destroy::expired(connection.aws()?, now).await;
         connection.close().await;

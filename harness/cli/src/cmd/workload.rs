@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 mod images;
 mod new;
 
+pub(crate) use self::images::pulled;
+
 use crate::args::{self, Global, WorkloadCommand};
 use crate::files;
 use crate::output::{Failure, Output};
@@ -47,7 +49,7 @@ pub(crate) fn run(global: &Global, args: &args::Workload, output: &Output) -> Re
             let lists = lists.collect::<Result<Vec<Value>, Failure>>()?;
             let items: Vec<&Value> =
                 lists.iter().flat_map(|list| list["items"].as_array().into_iter().flatten()).collect();
-            output.data(format_args!("{:#}", json!({"apiVersion": "v1", "kind": "List", "items": items})));
+            output.json(format_args!("{:#}", json!({"apiVersion": "v1", "kind": "List", "items": items})));
         }
     }
     Ok(ExitCode::Passed)

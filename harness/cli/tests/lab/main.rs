@@ -9,6 +9,7 @@
 mod addons;
 mod budget;
 mod cleanup;
+mod connect;
 mod disruptive;
 mod given;
 mod hosts;
@@ -21,4 +22,5 @@ mod process;
 mod scans;
 mod scenarios;
 mod schemas;
+mod steps;
 mod strangers;

@@ -25,7 +25,20 @@ pub(crate) fn matrix(name: &str) -> PathBuf {
 /// The command, with a folder of its own for runs and nothing of the caller's AWS configuration.
 pub(crate) fn amiproof(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_amiproof"));
-    for name in ["AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION", "AMIPROOF_FILE", "AMIPROOF_DIR"] {
+    for name in [
+        "AWS_PROFILE",
+        "AWS_ENDPOINT_URL",
+        "AWS_REGION",
+        "AMIPROOF_FILE",
+        "AMIPROOF_DIR",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "NO_PROXY",
+        "https_proxy",
+        "http_proxy",
+        "no_proxy",
+        "RUST_LOG",
+    ] {
         command.env_remove(name);
     }
     command.env("AWS_EC2_METADATA_DISABLED", "true").arg("--dir").arg(dir);

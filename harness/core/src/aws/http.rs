@@ -18,6 +18,11 @@ pub(crate) fn is_this_machine(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// Whether a URL leads to this machine.
+pub(crate) fn is_local(url: &str) -> bool {
+    url.parse::<http::Uri>().is_ok_and(|uri| uri.host().is_some_and(is_this_machine))
+}
+
 /// A client that takes the proxies of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`) for all other hosts.
 pub(super) fn client() -> SharedHttpClient {
     use aws_smithy_runtime_api::client::http::HttpClient as _;
@@ -51,9 +56,7 @@ struct Route {
 
 impl HttpConnector for Route {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let uri = request.uri().parse::<http::Uri>().ok();
-        let is_here = uri.as_ref().and_then(http::Uri::host).is_some_and(is_this_machine);
-        if is_here { self.direct.call(request) } else { self.by_proxy.call(request) }
+        if is_local(request.uri()) { self.direct.call(request) } else { self.by_proxy.call(request) }
     }
 }
 

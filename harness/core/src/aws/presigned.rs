@@ -140,7 +140,11 @@ async fn copy(url: Url, host: &str, path: &Utf8Path, limit: u64) -> Result<u64, 
         let stays = attempt.previous().len() < 5 && first == Some(place(attempt.url()));
         if stays { attempt.follow() } else { attempt.stop() }
     });
-    let client = reqwest::Client::builder().redirect(same_place).build().map_err(broken)?;
+    let mut client = reqwest::Client::builder().redirect(same_place);
+    if super::http::is_local(url.as_str()) {
+        client = client.no_proxy();
+    }
+    let client = client.build().map_err(broken)?;
     let response = client.get(url).send().await.map_err(broken)?;
     let status = response.status();
     if status.is_redirection() {

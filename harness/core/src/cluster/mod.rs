@@ -68,6 +68,9 @@ pub const NODE_IMAGE_LABEL: &str = "eks.amazonaws.com/nodegroup-image";
 /// No bytes for this long means that the connection is dead. Longer than the 290 s after which a watch is renewed.
 const READ_TIMEOUT: Duration = Duration::from_secs(305);
 
+/// The most that the first question to a cluster may take.
+const PREFLIGHT_TIMEOUT: Duration = Duration::from_secs(12);
+
 /// Requests that wait for the connection at the same time; far more than a run has checks under way.
 const QUEUE: usize = 4096;
 
@@ -75,6 +78,8 @@ const QUEUE: usize = 4096;
 #[derive(Clone)]
 pub struct Access {
     client: kube::Client,
+    /// The same without retries, for the first question.
+    once: kube::Client,
     name: Arc<str>,
     kinds: Arc<Mutex<HashMap<kube::core::GroupVersionKind, (kube::core::ApiResource, ApiCapabilities)>>>,
 }
@@ -167,21 +172,47 @@ impl Access {
         // Requests are tried again by our own policy, which knows more errors and stops sooner.
         config.default_retry = false;
         config.read_timeout = Some(READ_TIMEOUT);
-        let builder = ClientBuilder::try_from(config)
-            .map_err(|source| AccessError::Client { name: name.clone(), source: Box::new(source) })?
-            .with_layer(&BufferLayer::new(QUEUE));
-        let retry = RetryLayer::new(retry::Policy::default());
-        let client = match tokens {
-            Some(source) => builder.with_layer(&AsyncFilterLayer::new(Bearer::new(source))).with_layer(&retry).build(),
-            None => builder.with_layer(&retry).build(),
+        let builder = || {
+            ClientBuilder::try_from(config.clone())
+                .map(|builder| builder.with_layer(&BufferLayer::new(QUEUE)))
+                .map_err(|source| AccessError::Client { name: name.clone(), source: Box::new(source) })
         };
-        Ok(Self { client, name: name.into(), kinds: Arc::default() })
+        let retry = RetryLayer::new(retry::Policy::default());
+        let (client, once) = match tokens {
+            Some(source) => {
+                let bearer = AsyncFilterLayer::new(Bearer::new(source));
+                (builder()?.with_layer(&bearer).with_layer(&retry).build(), builder()?.with_layer(&bearer).build())
+            }
+            None => (builder()?.with_layer(&retry).build(), builder()?.build()),
+        };
+        Ok(Self { client, once, name: name.into(), kinds: Arc::default() })
     }
 
     /// Access by a client that talks to a fake.
     #[cfg(test)]
     pub(crate) fn of_client(client: kube::Client, name: &str) -> Self {
-        Self { client, name: name.into(), kinds: Arc::default() }
+        Self { once: client.clone(), client, name: name.into(), kinds: Arc::default() }
+    }
+
+    /// Asks the API server for its version, twice at most and within twelve seconds: an endpoint that does not answer and credentials that
+    /// are not accepted are found before anything else is tried.
+    ///
+    /// # Errors
+    /// Why there is no use in going on, in one line.
+    pub async fn preflight(&self) -> Result<(), String> {
+        let ask = async {
+            match self.once.apiserver_version().await {
+                Err(error) if is_transient(&error) => self.once.apiserver_version().await,
+                answer => answer,
+            }
+        };
+        match tokio::time::timeout(PREFLIGHT_TIMEOUT, ask).await {
+            // A caller who may not read the version may be allowed all that a run needs.
+            Ok(Err(kube::Error::Api(status))) if status.code != 401 => Ok(()),
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(explain(&error)),
+            Err(_) => Err(format!("the API server gives no answer within {} s", PREFLIGHT_TIMEOUT.as_secs())),
+        }
     }
 
     /// The client. Reads and idempotent writes through it are tried again on errors that pass.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Access;
 use super::objects::{self, ApplyError};
@@ -36,6 +36,14 @@ pub enum BadPullSecret {
     /// It names no registry.
     #[error("has no registries under 'auths'")]
     NoRegistry,
+    /// It names others than those that the run pulls from.
+    #[error("has no credentials for a registry that this run pulls from ({wanted}), only for {there}")]
+    OtherRegistries {
+        /// Those of the run.
+        wanted: String,
+        /// Those of the file.
+        there: String,
+    },
     /// The credentials of a registry are not in the file.
     #[error(
         "the credentials for {registry} are not in the file; a credential helper of this machine is of no use to a node"
@@ -47,23 +55,36 @@ pub enum BadPullSecret {
 }
 
 impl PullSecret {
-    /// Reads the file's text.
+    /// Reads the file's text and keeps the credentials of the registries that these images come from; nodes under test could read all that
+    /// goes to them. Answers also which registries of the file were left out.
     ///
     /// # Errors
     /// [`BadPullSecret`] says why a node could not pull with it. None shows a credential.
-    pub fn parse(text: &str) -> Result<Self, BadPullSecret> {
+    pub fn parse(text: &str, images: &[String]) -> Result<(Self, Vec<String>), BadPullSecret> {
         let value: Value = serde_json::from_str(text).map_err(|error| {
             // The parser's own message may quote the text.
             BadPullSecret::Json(format!("line {}, column {}", error.line(), error.column()))
         })?;
         let registries = value["auths"].as_object().filter(|registries| !registries.is_empty());
+        let (mut kept, mut left_out) = (Map::new(), Vec::new());
         for (registry, login) in registries.ok_or(BadPullSecret::NoRegistry)? {
+            if !images.iter().any(|image| is_from(image, registry)) {
+                left_out.push(registry.clone());
+                continue;
+            }
             let has = |key: &str| login[key].as_str().is_some_and(|text| !text.is_empty());
             if !(has("auth") || has("identitytoken") || (has("username") && has("password"))) {
                 return Err(BadPullSecret::Elsewhere { registry: registry.clone() });
             }
+            kept.insert(registry.clone(), login.clone());
         }
-        Ok(Self { text: text.into() })
+        if kept.is_empty() {
+            let mut wanted: Vec<&str> = images.iter().map(|image| place(image).0).collect();
+            wanted.sort_unstable();
+            wanted.dedup();
+            return Err(BadPullSecret::OtherRegistries { wanted: wanted.join(", "), there: left_out.join(", ") });
+        }
+        Ok((Self { text: json!({"auths": kept}).to_string().into() }, left_out))
     }
 
     fn object(&self) -> Value {
@@ -74,6 +95,48 @@ impl PullSecret {
             "type": "kubernetes.io/dockerconfigjson",
             "data": {".dockerconfigjson": BASE64_STANDARD.encode(self.text.as_bytes())},
         })
+    }
+}
+
+/// Where an image comes from: its registry, and the repository there. Without a registry it is Docker Hub's (distribution/reference,
+/// "familiar names").
+fn place(image: &str) -> (&str, String) {
+    let name = image.split('@').next().unwrap_or(image);
+    let (registry, repository) = match name.split_once('/') {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (first, rest.to_owned()),
+        Some(_) => (HUB, name.to_owned()),
+        None => (HUB, format!("library/{name}")),
+    };
+    // The tag is behind the last colon, which is none of a port any more.
+    let repository = repository.rsplit_once(':').map_or(repository.as_str(), |(bare, _)| bare).to_owned();
+    (registry, repository)
+}
+
+/// Docker Hub, by the name that images have of it.
+const HUB: &str = "docker.io";
+
+/// Whether the kubelet would take these credentials for an image: the host by labels, each of which may hold `*`, and the beginning of
+/// the path (Kubernetes, "Pull an Image from a Private Registry", config.json interpretation).
+fn is_from(image: &str, key: &str) -> bool {
+    let key = key.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
+    let key = key.strip_suffix("/v1").or_else(|| key.strip_suffix("/v2")).unwrap_or(key);
+    let (host, path) = key.split_once('/').unwrap_or((key, ""));
+    let host = if matches!(host, "index.docker.io" | "registry-1.docker.io") { HUB } else { host };
+    let (registry, repository) = place(image);
+    let (wanted, there): (Vec<&str>, Vec<&str>) = (host.split('.').collect(), registry.split('.').collect());
+    let is_host =
+        wanted.len() == there.len() && wanted.iter().zip(&there).all(|(wanted, there)| is_like(there, wanted));
+    let is_path = path.is_empty() || repository == path || repository.starts_with(&format!("{path}/"));
+    is_host && is_path
+}
+
+/// One label of a host name against one that may hold `*`.
+fn is_like(label: &str, pattern: &str) -> bool {
+    match pattern.split_once('*') {
+        None => label == pattern,
+        Some((start, rest)) => label
+            .strip_prefix(start)
+            .is_some_and(|left| (0..=left.len()).any(|at| left.get(at..).is_some_and(|left| is_like(left, rest)))),
     }
 }
 
@@ -126,11 +189,51 @@ mod tests {
                 ),
             ),
         ] {
-            let told = PullSecret::parse(text).err().map(|error| error.to_string());
+            let told = PullSecret::parse(text, &images()).err().map(|error| error.to_string());
             assert_eq!(told.as_deref(), wanted, "{text}");
         }
-        let secret = PullSecret::parse(r#"{"auths": {"r": {"auth": "c2VjcmV0"}}}"#).unwrap();
+        let (secret, _) =
+            PullSecret::parse(r#"{"auths": {"r.example.com": {"auth": "c2VjcmV0"}}}"#, &images()).unwrap();
         assert_eq!(format!("{secret:?}"), "PullSecret");
+    }
+
+    fn images() -> Vec<String> {
+        vec!["r.example.com/team/app:1".to_owned()]
+    }
+
+    #[test]
+    fn only_credentials_of_the_registries_that_a_run_pulls_from_go_to_its_nodes() {
+        let text = r#"{"auths": {"r.example.com": {"auth": "b3du"}, "other.example.com": {"auth": "b3RoZXI="}, "helped.example.com": {}},
+                       "credHelpers": {"public.ecr.aws": "ecr-login"}, "HttpHeaders": {"X-Secret": "header"}}"#;
+        let (secret, left_out) = PullSecret::parse(text, &images()).unwrap();
+        assert_eq!(left_out, ["other.example.com", "helped.example.com"]);
+        assert_eq!(&*secret.text, r#"{"auths":{"r.example.com":{"auth":"b3du"}}}"#);
+        let error = PullSecret::parse(text, &["public.ecr.aws/x/y:1".to_owned()]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "has no credentials for a registry that this run pulls from (public.ecr.aws), only for r.example.com, other.example.com, helped.example.com"
+        );
+    }
+
+    #[test]
+    fn a_key_covers_what_the_kubelet_would_pull_with_it() {
+        for (image, key, wanted) in [
+            ("busybox", "https://index.docker.io/v1/", true),
+            ("docker.io/aquasec/kube-bench:v0.15.6", "docker.io", true),
+            ("aquasec/kube-bench", "registry-1.docker.io", true),
+            ("busybox", "public.ecr.aws", false),
+            ("r.example.com:5000/a/b@sha256:00", "r.example.com:5000", true),
+            ("r.example.com:5000/a/b", "r.example.com", false),
+            ("r.example.com/team/app:1", "r.example.com/team", true),
+            ("r.example.com/team/app:1", "r.example.com/team/app", true),
+            ("r.example.com/teams/app:1", "r.example.com/team", false),
+            ("1.dkr.ecr.us-west-2.amazonaws.com/x", "*.dkr.ecr.*.amazonaws.com", true),
+            ("a.b.example.com/x", "*.example.com", false),
+            ("evil-r.example.com/x", "r.example.com", false),
+            ("localhost/x", "localhost", true),
+        ] {
+            assert_eq!(is_from(image, key), wanted, "{image} {key}");
+        }
     }
 
     #[test]

@@ -19,6 +19,11 @@ pub trait ReadFile {
     /// A clause that says why it cannot be listed: `no such folder`.
     fn workload_files(&self, folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, String>;
 
+    /// Whether charts of a registry or a web server are left alone: their workloads are read without objects.
+    fn is_offline(&self) -> bool {
+        false
+    }
+
     /// What a Helm chart renders to; its paths are relative to the matrix file.
     ///
     /// # Errors

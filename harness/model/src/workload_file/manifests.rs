@@ -8,6 +8,7 @@ use super::object::{self, Object};
 use super::{Asked, Owner};
 use crate::form::List;
 use crate::matrix::ReadFile;
+use crate::name::is_label;
 use crate::yaml::{self, Limits, Node};
 
 /// Manifests that are elsewhere: exactly one of folder and chart. Namespaces in them give way to amiproof's.
@@ -51,6 +52,19 @@ pub struct Chart {
     pub values: Vec<Utf8PathBuf>,
 }
 
+impl Chart {
+    /// Whether it lies in a registry or on a web server, and rendering it takes the network.
+    pub fn is_elsewhere(&self) -> bool {
+        self.chart.contains("://")
+    }
+}
+
+/// The longest name of a release that Helm accepts ("Chart Template Guide", built-in objects: it is part of names of at most 63).
+const LONGEST_RELEASE: usize = 53;
+
+/// Where Helm fetches charts from.
+const SCHEMES: [&str; 3] = ["oci://", "https://", "http://"];
+
 /// Reads what lies beside a workload file.
 pub trait Beside {
     /// Every file of manifests with what problems call it.
@@ -58,6 +72,11 @@ pub trait Beside {
     /// # Errors
     /// A clause that says why there are none: `no such folder`, `helm is not installed`.
     fn manifests(&self, from: &From) -> Result<Vec<(String, Vec<u8>)>, String>;
+
+    /// Whether charts that are elsewhere are left alone.
+    fn is_offline(&self) -> bool {
+        false
+    }
 }
 
 /// Nothing lies beside: for texts that come from no folder.
@@ -80,6 +99,10 @@ pub struct OfFiles<'a> {
 }
 
 impl Beside for OfFiles<'_> {
+    fn is_offline(&self) -> bool {
+        self.files.is_offline()
+    }
+
     fn manifests(&self, from: &From) -> Result<Vec<(String, Vec<u8>)>, String> {
         match from {
             From::Folder(folder) => {
@@ -92,7 +115,7 @@ impl Beside for OfFiles<'_> {
             }
             From::Chart(chart) => {
                 let local = |path: &str| self.folder.join(path);
-                let place = if chart.chart.contains("://") { chart.chart.clone() } else { local(&chart.chart).into() };
+                let place = if chart.is_elsewhere() { chart.chart.clone() } else { local(&chart.chart).into() };
                 let values = chart.values.iter().map(|file| local(file.as_str())).collect();
                 let rendered = Chart { chart: place, release: chart.release.clone(), values };
                 Ok(vec![(format!("helm template {}", chart.chart), self.files.chart(&rendered)?)])
@@ -126,6 +149,17 @@ pub(super) fn read(asked: &mut Asked, header: &Node, raw: &FromSection, beside: 
             return Vec::new();
         }
     };
+    if let From::Chart(chart) = &from {
+        let known = asked.problems.len();
+        check_chart(asked, header, chart);
+        if asked.problems.len() > known {
+            return Vec::new();
+        }
+        if chart.is_elsewhere() && beside.is_offline() {
+            asked.unseen = true;
+            return Vec::new();
+        }
+    }
     let files = match beside.manifests(&from) {
         Ok(files) => files,
         Err(why) => {
@@ -157,6 +191,28 @@ pub(super) fn read(asked: &mut Asked, header: &Node, raw: &FromSection, beside: 
         );
     }
     manifests
+}
+
+/// A chart, its release and its values go to helm as arguments, and are no options of it.
+fn check_chart(asked: &mut Asked, header: &Node, chart: &Chart) {
+    if !is_label(&chart.release, LONGEST_RELEASE) {
+        let message = format!("'{}' is not a legal name of a release", chart.release);
+        let write = "write 1 to 53 lower-case letters, digits and '-', starting with a letter";
+        asked.problem(header.place_of("spec.from.release"), "spec.from.release", message, write);
+    }
+    let is_legal = !chart.is_elsewhere() || SCHEMES.iter().any(|scheme| chart.chart.starts_with(scheme));
+    if !is_legal || chart.chart.starts_with('-') {
+        let message = format!("'{}' is not a chart", chart.chart);
+        let write = "name a folder or an archive beside this file, or a reference with oci:// or https://";
+        asked.problem(header.place_of("spec.from.chart"), "spec.from.chart", message, write);
+    }
+    for (index, file) in chart.values.iter().enumerate() {
+        if file.as_str().contains("://") || file.as_str().starts_with('-') {
+            let path = format!("spec.from.values[{index}]");
+            let message = format!("'{file}' is not a file beside this one");
+            asked.problem(header.place_of(&path), &path, message, "keep the values in a file beside this one");
+        }
+    }
 }
 
 /// Kinds that are skipped are not wanted, and neither are a chart's own tests (Helm, "Chart Tests"): `helm test` starts those.

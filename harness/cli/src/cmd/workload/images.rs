@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use amiproof_core::check::{Body, Check};
 use amiproof_core::workload::inject::{mirrored, pod_template};
 use amiproof_model::exit::ExitCode;
+use amiproof_model::matrix::Matrix;
 use amiproof_model::workload::{WINDOWS_RELEASE, Workload};
 use serde_json::json;
 
@@ -31,10 +33,22 @@ pub(crate) fn run(
         }
         OutputForm::Json => {
             let entry = |(image, users): (&String, &BTreeSet<String>)| json!({"image": image, "usedBy": users, "mirror": registry.map(|registry| mirrored(image, registry))});
-            output.data(format_args!("{:#}", images.iter().map(entry).collect::<serde_json::Value>()));
+            output.json(format_args!("{:#}", images.iter().map(entry).collect::<serde_json::Value>()));
         }
     }
     Ok(ExitCode::Passed)
+}
+
+/// Every image that the selected checks pull, by the name that nodes pull it by.
+pub(crate) fn pulled(checks: &[Check], matrix: &Matrix, registry: Option<&str>) -> Vec<String> {
+    let workloads = checks.iter().filter_map(|check| match &check.body {
+        Body::Workload(workload) => Some((**workload).clone()),
+        _ => None,
+    });
+    let workloads: Vec<Workload> = workloads.collect();
+    let own = matrix.scans.kube_bench.image.clone();
+    let all = images(&workloads).into_keys().chain(own);
+    all.map(|image| registry.map_or_else(|| image.clone(), |registry| mirrored(&image, registry))).collect()
 }
 
 /// Each image with who uses it: workloads by name, and amiproof's own pods.

@@ -1,0 +1,66 @@
+//! Which AWS and which cluster a command talks to.
+
+use camino::Utf8PathBuf;
+use clap::Args;
+
+/// Which AWS to talk to.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Target {
+    /// Run against a lab inside this process instead of AWS
+    #[arg(long)]
+    pub(crate) lab: bool,
+    /// How many times faster than real time the lab runs
+    #[arg(long, requires = "lab", default_value_t = 120.0, value_name = "FACTOR")]
+    pub(crate) time_scale: f64,
+    /// Faults for the lab: a file, or the name of a built-in scenario
+    #[arg(long, requires = "lab", value_name = "FILE")]
+    pub(crate) scenario: Option<String>,
+    /// Profile of the AWS configuration to use; not with --lab
+    #[arg(long, env = "AWS_PROFILE", value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Use this AWS endpoint URL ('amiproof lab', a moto server); not with --lab
+    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+    /// Whether --profile is on the command line: then its credentials count, and not those of the environment.
+    #[arg(skip)]
+    pub(crate) profile_is_named: bool,
+}
+
+/// Which options for AWS the command line itself gives; others come from the environment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Named {
+    /// `--profile`.
+    pub(crate) profile: bool,
+    /// `--endpoint-url`.
+    pub(crate) endpoint: bool,
+}
+
+impl Target {
+    /// Takes what the environment says of AWS away from a lab. Refuses what the command line says twice.
+    pub(crate) fn settle(&mut self, named: Named) -> Result<(), String> {
+        self.profile_is_named = named.profile;
+        if !self.lab {
+            return Ok(());
+        }
+        let twice = |option: &str| format!("the argument '--lab' cannot be used with '{option}'");
+        if named.profile {
+            return Err(twice("--profile <NAME>"));
+        }
+        if named.endpoint {
+            return Err(twice("--endpoint-url <URL>"));
+        }
+        (self.profile, self.endpoint_url) = (None, None);
+        Ok(())
+    }
+}
+
+/// Which cluster, where it is known by a kubeconfig.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Given {
+    /// Test the cluster of this kubeconfig: nothing is provisioned, and AWS is asked only with --profile or --endpoint-url
+    #[arg(long, conflicts_with = "lab", value_name = "FILE")]
+    pub(crate) kubeconfig: Option<Utf8PathBuf>,
+    /// The context of the kubeconfig; its current one when not given
+    #[arg(long, requires = "kubeconfig", value_name = "NAME")]
+    pub(crate) context: Option<String>,
+}

@@ -1,0 +1,165 @@
+//! What comes before a run: whom it talks to, its folder, its lock and its ledger.
+
+use amiproof_core::ledger::{ByKubeconfig, Header, Ledger};
+use amiproof_core::run::Steps;
+use amiproof_core::run::event::chain;
+use amiproof_model::matrix::Matrix;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::args::{Conduct, Given, Global, Target};
+use crate::cmd::run::Asked;
+use crate::files;
+use crate::lock::RunLock;
+use crate::output::{Failure, Output};
+use crate::rundir::RunDir;
+use crate::session::Connection;
+
+/// The folder of a run.
+pub(super) enum Folder {
+    /// It is made when there is somebody to talk to: an invocation that was wrong leaves nothing.
+    New(RunDir),
+    /// It is there, and the run goes on.
+    Old(RunDir),
+}
+
+impl Folder {
+    /// The run.
+    pub(super) fn run(&self) -> &RunDir {
+        match self {
+            Self::New(run) | Self::Old(run) => run,
+        }
+    }
+}
+
+/// Where a run goes.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) target: &'a Target,
+    pub(super) given: &'a Given,
+}
+
+impl Place<'_> {
+    /// A kubeconfig makes no node groups, and AWS is not found without a region.
+    pub(super) fn check(self, matrix: &Matrix) -> Result<(), Failure> {
+        if self.given.kubeconfig.is_none() {
+            return files::region(matrix).map(|_| ());
+        }
+        match matrix.variants.iter().find(|variant| variant.made().is_some()) {
+            None => Ok(()),
+            Some(variant) => Err(Failure::usage(
+                format!("--kubeconfig provisions nothing, and the nodes of {} would have to be made", variant.name),
+                "write `nodes: {selector: ..}` for nodes that are there, or leave the variant out with --variants",
+            )),
+        }
+    }
+
+    async fn connect(self, global: &Global, matrix: &Matrix, output: &Output) -> Result<Connection, Failure> {
+        let region = matrix.cluster.region.as_deref();
+        match self.given.kubeconfig {
+            Some(_) => Connection::given(self.given, self.target, region, global.aws_is_named, output).await,
+            None => Connection::open(self.target, files::region(matrix)?, output).await,
+        }
+    }
+
+    /// What the ledger keeps of it.
+    fn by_kubeconfig(self) -> Result<Option<ByKubeconfig>, Failure> {
+        let Some(path) = &self.given.kubeconfig else { return Ok(None) };
+        let absolute = path
+            .canonicalize_utf8()
+            .map_err(|error| Failure::usage(format!("cannot read the kubeconfig {path}: {error}"), ""))?;
+        Ok(Some(ByKubeconfig { path: absolute, context: self.given.context.clone() }))
+    }
+}
+
+/// What a run needs before it starts.
+pub(super) struct Begun {
+    pub(super) connection: Connection,
+    pub(super) ledger: Ledger,
+    pub(super) lock: RunLock,
+}
+
+/// Everything before the run: whom it talks to, its folder and its ledger.
+pub(super) async fn begin(
+    global: &Global,
+    place: Place<'_>,
+    asked: &Asked,
+    folder: &Folder,
+    steps: Steps,
+    output: &Output,
+) -> Result<Begun, Failure> {
+    // A run that is alive says so before anybody is asked.
+    let mut lock = match folder {
+        Folder::Old(run) => Some(run.lock("run")?),
+        Folder::New(_) => None,
+    };
+    let connection = place.connect(global, &asked.matrix, output).await?;
+    if let Some(skew) = connection.clients.as_ref().and_then(|clients| clients.clock_skew())
+        && (steps.provision || steps.network_only)
+    {
+        // What a run makes says when it expires, and another machine's 'sweep' goes by its own clock.
+        let hint = "set the clock, for example with `timedatectl set-ntp true`; nothing was created";
+        return Err(Failure::error(skew.to_string(), hint));
+    }
+    let run = folder.run();
+    if lock.is_none() {
+        run.make()?;
+        lock = Some(run.lock("run")?);
+    }
+    let lock = match lock {
+        Some(lock) => lock,
+        None => run.lock("run")?,
+    };
+    let ledger = ledger(asked, run, place, steps, &connection)?;
+    let goes_on = if matches!(folder, Folder::Old(_)) { ", which goes on" } else { "" };
+    output.note(format_args!("run {}{goes_on}  ({})", run.id, run.path()));
+    Ok(Begun { connection, ledger, lock })
+}
+
+/// The ledger of a run that goes on, or that of a new one. What takes nodes as they are may be either; what continues the work of
+/// 'apply' must find its ledger.
+fn ledger(
+    asked: &Asked,
+    folder: &RunDir,
+    place: Place<'_>,
+    steps: Steps,
+    connection: &Connection,
+) -> Result<Ledger, Failure> {
+    let failure = |error: amiproof_core::ledger::Error| Failure::error(chain(&error), "");
+    let account = connection.identity.as_ref().map_or_else(String::new, |identity| identity.account.clone());
+    let clients = connection.clients.as_ref();
+    let region = clients.map_or_else(String::new, |clients| clients.region().to_owned());
+    let may_be_new = steps.provision || steps.network_only || steps.teardown;
+    if folder.ledger().exists() || !may_be_new {
+        let ledger = Ledger::open(folder.path()).map_err(failure)?;
+        let header = ledger.header();
+        for (what, there, here) in [("account", &header.account, &account), ("region", &header.region, &region)] {
+            if !there.is_empty() && !here.is_empty() && there != here {
+                return Err(Failure::usage(
+                    format!("run {} is in {what} {there}, and this is {what} {here}", folder.id),
+                    "use the profile and the matrix of that run, or give the new one a name with --run; nothing was created",
+                ));
+            }
+        }
+        return Ok(ledger);
+    }
+    let header = Header {
+        version: amiproof_core::ledger::VERSION,
+        run: folder.id.clone(),
+        matrix: asked.matrix.name.clone(),
+        account,
+        region,
+        endpoint: clients.and_then(|clients| clients.endpoint()).map(str::to_owned),
+        kubeconfig: place.by_kubeconfig()?,
+        started: Timestamp::now(),
+        expires: expires(&asked.conduct)?,
+    };
+    Ledger::create(folder.path(), header).map_err(failure)
+}
+
+/// When `sweep` may remove what a run that starts now makes.
+fn expires(conduct: &Conduct) -> Result<Timestamp, Failure> {
+    let hours = i64::from(conduct.expires);
+    Timestamp::now()
+        .checked_add(SignedDuration::from_hours(hours))
+        .map_err(|error| Failure::usage(format!("--expires {hours}: {error}"), "give a smaller number of hours"))
+}

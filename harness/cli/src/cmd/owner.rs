@@ -1,0 +1,89 @@
+//! Which run a command continues: state belongs to the cluster, not to the invocation.
+
+use std::collections::BTreeSet;
+
+use amiproof_core::ledger::{Entry, Ledger, ResourceKind, State};
+use amiproof_model::matrix::Matrix;
+use camino::Utf8Path;
+use jiff::Timestamp;
+
+use crate::rundir::RunDir;
+
+/// The run of this folder that made the matrix' cluster, or node groups in it, and did not take them down; the newest one of several.
+/// `endpoint` is what stands in for AWS. A ledger that cannot be read is no answer here; the commands that name its run say why.
+pub(crate) fn of_cluster(dir: &Utf8Path, matrix: &Matrix, endpoint: Option<&str>) -> Option<RunDir> {
+    let region = matrix.cluster.region.as_deref()?;
+    let owned = RunDir::all(dir).into_iter().filter_map(|run| {
+        let (header, entries) = Ledger::replay(run.path()).ok()?;
+        let is_here = header.region == region && same(header.endpoint.as_deref(), endpoint);
+        let rank = if is_here { rank(&entries, &matrix.cluster.name) } else { None };
+        rank.map(|rank| ((rank, header.started), run))
+    });
+    owned.max_by_key(|(key, _): &((Rank, Timestamp), RunDir)| *key).map(|(_, run)| run)
+}
+
+/// How much of a cluster a run owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// It was about to make the cluster, or node groups in it, when it was stopped.
+    Planned,
+    /// Node groups in it.
+    NodeGroups,
+    /// The cluster itself.
+    Cluster,
+}
+
+fn rank(entries: &[Entry], cluster: &str) -> Option<Rank> {
+    let of = |entry: &Entry| {
+        let resource = &entry.resource;
+        match (resource.kind, entry.state) {
+            (_, State::Gone) => None,
+            (ResourceKind::Cluster, state) if resource.name == cluster => {
+                Some(if state == State::Created { Rank::Cluster } else { Rank::Planned })
+            }
+            (ResourceKind::NodeGroup, state) if resource.cluster.as_deref() == Some(cluster) => {
+                Some(if state == State::Created { Rank::NodeGroups } else { Rank::Planned })
+            }
+            _ => None,
+        }
+    };
+    entries.iter().filter_map(of).max()
+}
+
+fn same(one: Option<&str>, other: Option<&str>) -> bool {
+    let bare = |url: &'_ str| url.trim_end_matches('/').to_owned();
+    one.map(bare) == other.map(bare)
+}
+
+/// What of a ledger costs money and stays: everything in AWS that was made, each thing once however often it was made sure of.
+pub(crate) fn standing(ledger: &Ledger) -> BTreeSet<(ResourceKind, String)> {
+    let stays = |entry: &Entry| entry.state == State::Created && !entry.resource.kind.is_kubernetes();
+    let entries = ledger.entries().into_iter().filter(stays);
+    entries.map(|entry| (entry.resource.kind, entry.resource.name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use amiproof_core::ledger::Resource;
+
+    fn entry(resource: Resource, state: State) -> Entry {
+        Entry { key: serde_json::from_str("1").unwrap(), resource, id: None, state }
+    }
+
+    #[test]
+    fn the_cluster_itself_counts_more_than_node_groups_in_it_and_nothing_gone_counts() {
+        let cluster = || Resource::new(ResourceKind::Cluster, "pair").in_cluster("pair");
+        let group = || Resource::new(ResourceKind::NodeGroup, "l1").in_cluster("pair");
+        for (entries, wanted) in [
+            (vec![entry(cluster(), State::Created), entry(group(), State::Created)], Some(Rank::Cluster)),
+            (vec![entry(cluster(), State::Gone), entry(group(), State::Created)], Some(Rank::NodeGroups)),
+            (vec![entry(cluster(), State::Planned)], Some(Rank::Planned)),
+            (vec![entry(cluster(), State::Gone)], None),
+            (vec![entry(Resource::new(ResourceKind::Cluster, "other"), State::Created)], None),
+        ] {
+            assert_eq!(rank(&entries, "pair"), wanted, "{entries:?}");
+        }
+        assert!(same(Some("http://127.0.0.1:1/"), Some("http://127.0.0.1:1")) && !same(None, Some("http://a")));
+    }
+}

@@ -1,0 +1,76 @@
+//! What a command answers that makes things and judges nothing, and when a run becomes the latest one.
+
+use amiproof_core::ledger::Ledger;
+use amiproof_core::run::event::{Event, EventKind};
+use amiproof_model::exit::ExitCode;
+use amiproof_model::report::{PhaseEnd, Report};
+use amiproof_model::verdict::Outcome;
+use amiproof_reports::{Format, Options};
+use camino::Utf8Path;
+
+use super::owner;
+use crate::args::{Conduct, OutputForm};
+use crate::output::{Failure, Output};
+use crate::rundir::RunDir;
+
+/// Makes the run the latest one as soon as it made or judged something.
+pub(super) struct Latest<'a> {
+    pub(super) dir: &'a Utf8Path,
+    pub(super) folder: &'a RunDir,
+    pub(super) ledger: Ledger,
+    /// The run of a network, which other runs live on, never becomes it.
+    pub(super) is_set: bool,
+}
+
+impl Latest<'_> {
+    /// Looks at one event.
+    pub(super) fn follow(&mut self, event: &Event, output: &Output) {
+        let is_something = match &event.kind {
+            EventKind::Result(result) => {
+                matches!(result.outcome, Outcome::Pass | Outcome::Fail { .. } | Outcome::Manual { .. })
+            }
+            EventKind::PhaseStarted(_) | EventKind::PhaseEnded(..) => !owner::standing(&self.ledger).is_empty(),
+            _ => false,
+        };
+        if self.is_set || !is_something {
+            return;
+        }
+        self.is_set = true;
+        if let Err(failure) = self.folder.set_latest(self.dir) {
+            output.note(format_args!("warning: {}", failure.message));
+        }
+    }
+}
+
+/// What a command says and answers that makes things and judges nothing: there is no report of tests then.
+pub(super) fn provisioned(
+    report: &Report,
+    folder: &RunDir,
+    made: usize,
+    conduct: &Conduct,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    if conduct.output == OutputForm::Json {
+        match amiproof_reports::render(Format::Json, report, &Options::default()) {
+            Ok(text) => output.json(text),
+            Err(error) => output.note(format_args!("warning: json: {error}")),
+        }
+    }
+    let variants = report.variants.iter().flat_map(|variant| &variant.phases);
+    let is_broken =
+        report.run.phases.iter().chain(variants).any(|phase| matches!(phase.ended, PhaseEnd::Broken { .. }));
+    let state = match (is_broken || report.run.interrupted, made) {
+        (true, _) => format!("not complete; `amiproof destroy --run {}` removes what was created", folder.id),
+        (false, 0) => "up to date".to_owned(),
+        (false, 1) => "1 resource created".to_owned(),
+        (false, many) => format!("{many} resources created"),
+    };
+    if conduct.output == OutputForm::Text {
+        output.data(format_args!("run {}: {state}", folder.id));
+    }
+    Ok(match (report.run.interrupted, is_broken) {
+        (true, _) => ExitCode::Interrupted,
+        (false, true) => ExitCode::Error,
+        (false, false) => ExitCode::Passed,
+    })
+}
