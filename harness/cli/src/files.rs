@@ -93,7 +93,12 @@ fn read_with(file: &Utf8Path, offline: bool) -> Result<Inputs, Vec<Problem>> {
         let mend = "give the matrix with --file, or write a starter with `amiproof init`";
         vec![Problem::of_file(file.as_str(), format!("cannot be read: {why}"), mend)]
     })?;
-    let resolved = resolve(file.as_str(), &bytes, &disk, amiproof_suites::SUITES)?;
+    let mut resolved = resolve(file.as_str(), &bytes, &disk, amiproof_suites::SUITES)?;
+    let user_data = amiproof_core::user_data::review(file.as_str(), &resolved.matrix);
+    if !user_data.problems.is_empty() {
+        return Err(user_data.problems);
+    }
+    resolved.warnings.extend(user_data.warnings);
     let mut workloads = Vec::new();
     if resolved.matrix.workloads.contains(&WorkloadSource::Builtin) {
         let catalogue = amiproof_workloads::catalogue().map_err(|error| {

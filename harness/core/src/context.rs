@@ -55,6 +55,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// Whether amiproof made the cluster: then its configuration is amiproof's doing, and says nothing of an image.
+    pub fn made_the_cluster(&self) -> bool {
+        self.matrix.cluster.create && self.aws.is_some()
+    }
+
     /// The EKS node group of the variant, where its nodes are chosen by one: made by the run, or named by the selector.
     pub fn node_group(&self) -> Option<&str> {
         self.selector.value_of(crate::cluster::NODE_GROUP_LABEL)

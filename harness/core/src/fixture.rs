@@ -39,6 +39,7 @@ pub(crate) fn matrix(variants: Vec<Variant>) -> Matrix {
         windows_node_role_arn: None,
         max_pods: None,
         addons: Vec::new(),
+        governance: amiproof_model::matrix::Governance::default(),
     };
     Matrix {
         name: "test".to_owned(),
@@ -62,6 +63,8 @@ pub(crate) fn made() -> MadeNodes {
         capacity: Capacity::OnDemand,
         kubernetes_version: "1.36".parse().unwrap(),
         volume_gib: 40,
+        kms_key: None,
+        tags: std::collections::BTreeMap::new(),
     }
 }
 

@@ -103,6 +103,9 @@ pub struct ClusterRecord {
     /// Whether the run talked to the lab instead of AWS.
     #[serde(default)]
     pub lab: bool,
+    /// Whether amiproof made it: what is wrong with its configuration is then amiproof's doing, and says nothing of an image.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made: bool,
 }
 
 impl ClusterRecord {

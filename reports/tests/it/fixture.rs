@@ -45,6 +45,7 @@ pub(crate) fn empty() -> Report {
             account: "111122223333".into(),
             kubernetes_version: "1.36".parse().ok(),
             lab: false,
+            made: false,
         },
         variants: Vec::new(),
         results: Vec::new(),

@@ -81,6 +81,7 @@ fn boot(
     ]);
     let instance_id = format!("i-{group}{number}");
     let spec = NodeSpec {
+        proxies_services: amiproof_lab::aws::Toggle::new(true),
         name: format!("{group}-{number}"),
         provider_id: format!("aws:///us-west-2a/{instance_id}"),
         instance_id,
@@ -133,7 +134,7 @@ impl Lab {
             objects::apply(&access, Some("kube-system"), &part).await.unwrap();
         }
         wait_for_dns(&access).await;
-        storage::ensure_classes(&access, &ledger).await.unwrap();
+        storage::ensure_classes(&access, &ledger, &std::collections::BTreeMap::new()).await.unwrap();
         Self {
             server,
             nodes: handles,
@@ -406,6 +407,7 @@ fn matrix(variant: &Variant) -> Matrix {
             windows_node_role_arn: None,
             max_pods: None,
             addons: Vec::new(),
+            governance: amiproof_model::matrix::Governance::default(),
         },
         variants: vec![reference(variant), variant.clone()],
         suites: SuiteSelection::default(),

@@ -25,7 +25,7 @@ variants:
     family: al2023
     reference: stock
     hardening: {benchmark: cis-al2023-1.0.0, level: 1}
-    ami: {filter: {owner: aws-marketplace, name: "CIS Amazon Linux 2023 Benchmark - Level 1*"}}
+    ami: {filter: {owner: self, name: "al2023-cis-l1-eks-*"}}
 "#;
 
 /// Tests; with `workloads` those and nothing else.

@@ -24,3 +24,4 @@ mod scenarios;
 mod schemas;
 mod steps;
 mod strangers;
+mod windows;

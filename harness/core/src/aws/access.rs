@@ -1,13 +1,48 @@
 //! Who the cluster lets in by access entries.
 
-use aws_sdk_eks::types::AccessScopeType;
+use amiproof_model::matrix::Family;
+use aws_sdk_eks::types::{AccessEntry, AccessScopeType};
 
 use super::Clients;
-use super::error::{AwsError, Explain as _};
+use super::error::{AwsError, Class, Explain as _, found};
+use super::names::{self, Tags};
 use super::pages;
+use super::partition;
+use crate::ledger::{self, Ledger, Resource, ResourceKind};
 
-/// The policy that makes a principal the cluster's administrator (EKS user guide, access policy permissions).
-pub const CLUSTER_ADMIN: &str = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy";
+/// The type of the entry that lets Windows nodes in: it brings the group `eks:kube-proxy-windows`, without which kube-proxy on them reads
+/// no Services (EKS API, `CreateAccessEntry.type`).
+const WINDOWS: &str = "EC2_WINDOWS";
+
+/// Why a role's nodes are not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// EKS did not answer as it should.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The ledger could not be written.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// There is an entry of another type, which belongs to somebody else.
+    #[error(
+        "the role {role} has an access entry of the type {kind} in cluster {cluster}, and nodes of Windows need {WINDOWS}: EKS gives a role one \
+         type, so name a role of its own in cluster.windowsNodeRoleArn"
+    )]
+    OtherType {
+        /// The ARN.
+        role: String,
+        /// The type.
+        kind: String,
+        /// The cluster.
+        cluster: String,
+    },
+}
+
+/// The ARN of the policy that makes a principal the cluster's administrator, in the partition of a region (EKS user guide, access policy
+/// permissions).
+pub fn cluster_admin(region: &str) -> String {
+    format!("arn:{}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy", partition::of(region).name)
+}
 
 /// The principals of a cluster's access entries, those with one access policy where `policy` names it. Policies of one namespace
 /// count as well: EKS does not list by scope.
@@ -61,4 +96,118 @@ pub async fn associations(
         }));
     }
     Ok(all)
+}
+
+/// Reads the access entry of a principal; `None` where it has none.
+///
+/// # Errors
+/// When EKS does not answer, or the cluster does not use access entries.
+pub async fn describe(clients: &Clients, cluster: &str, principal: &str) -> Result<Option<AccessEntry>, AwsError> {
+    let answer = clients
+        .read(|| async {
+            let _place = clients.read_place().await;
+            let request = clients.eks.describe_access_entry().cluster_name(cluster).principal_arn(principal);
+            request.send().await.explain("DescribeAccessEntry", principal)
+        })
+        .await;
+    Ok(found(answer)?.and_then(|answer| answer.access_entry))
+}
+
+/// Lets the Windows nodes of a role into a cluster that uses access entries. EKS makes an entry by itself when a node group comes up, but
+/// for a custom image it is that of Linux nodes, and Services fail on every node (aws/containers-roadmap#2327): the right one has to be
+/// there before. One that is there already is used and stays.
+///
+/// # Errors
+/// [`Error::OtherType`] where the role is known as something else; otherwise when EKS refuses, or the ledger cannot be written.
+pub async fn admit_windows(
+    clients: &Clients,
+    ledger: &Ledger,
+    cluster: &str,
+    role: &str,
+    tags: &Tags,
+) -> Result<(), Error> {
+    if ledger.has_created(ResourceKind::AccessEntry, role) {
+        return Ok(());
+    }
+    if let Some(entry) = describe(clients, cluster, role).await? {
+        let kind = entry.r#type().unwrap_or("STANDARD");
+        let is_ours = ledger.standing(ResourceKind::AccessEntry, role).is_some();
+        if kind == WINDOWS && !is_ours {
+            return Ok(());
+        }
+        if kind != WINDOWS {
+            let (role, kind, cluster) = (role.to_owned(), kind.to_owned(), cluster.to_owned());
+            return Err(Error::OtherType { role, kind, cluster });
+        }
+    }
+    let resource = Resource::new(ResourceKind::AccessEntry, role).in_region(clients.region()).in_cluster(cluster);
+    ledger
+        .create_resource(resource, || async {
+            clients.write_idempotent(|| create_once(clients, cluster, role, tags)).await.map_err(Error::from)
+        })
+        .await?;
+    Ok(())
+}
+
+async fn create_once(clients: &Clients, cluster: &str, role: &str, tags: &Tags) -> Result<String, AwsError> {
+    let answer = clients
+        .eks
+        .create_access_entry()
+        .cluster_name(cluster)
+        .principal_arn(role)
+        .r#type(WINDOWS)
+        .client_request_token(names::request_token(&format!("{cluster}/{role}"), &tags.run, 1))
+        .set_tags(Some(tags.pairs().into_iter().collect()))
+        .send()
+        .await
+        .explain("CreateAccessEntry", role);
+    match answer {
+        Ok(answer) => {
+            Ok(answer.access_entry.and_then(|entry| entry.access_entry_arn).unwrap_or_else(|| role.to_owned()))
+        }
+        // A lost answer of an earlier try: it was not there before.
+        Err(error) if matches!(error.class, Class::Exists | Class::InUse) => Ok(role.to_owned()),
+        // The role was made seconds ago and is not known everywhere yet.
+        Err(error) if error.class == Class::Request && error.message.contains("principalArn") => {
+            Err(AwsError { class: Class::Infrastructure, ..error })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What a cluster without access entries must say in the config map aws-auth for the nodes of a role.
+pub fn aws_auth_groups(family: Family) -> Vec<&'static str> {
+    let mut groups = vec!["system:bootstrappers", "system:nodes"];
+    if family == Family::Windows {
+        groups.push("eks:kube-proxy-windows");
+    }
+    groups
+}
+
+/// The ARN by which aws-auth knows a role: without its path (aws/containers-roadmap#926).
+pub fn without_path(role_arn: &str) -> String {
+    match role_arn.split_once(":role/") {
+        Some((head, name)) => format!("{head}:role/{}", name.rsplit('/').next().unwrap_or(name)),
+        None => role_arn.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_of_administrators_is_in_the_partition_of_the_region() {
+        let name = "eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy";
+        assert_eq!(cluster_admin("us-west-2"), format!("arn:aws:{name}"));
+        assert_eq!(cluster_admin("us-gov-west-1"), format!("arn:aws-us-gov:{name}"));
+        assert_eq!(cluster_admin("cn-north-1"), format!("arn:aws-cn:{name}"));
+    }
+
+    #[test]
+    fn aws_auth_knows_a_role_without_its_path() {
+        let of = "arn:aws:iam::111122223333:role";
+        assert_eq!(without_path(&format!("{of}/amiproof/one/node")), format!("{of}/node"));
+        assert_eq!(without_path(&format!("{of}/node")), format!("{of}/node"));
+    }
 }

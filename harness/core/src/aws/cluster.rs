@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use amiproof_model::matrix::ClusterSpec;
-use aws_sdk_eks::types::{AuthenticationMode, ClusterStatus, CreateAccessConfigRequest, VpcConfigRequest};
+use amiproof_model::matrix::{ClusterSpec, ControlPlaneLog};
+use aws_sdk_eks::types::{
+    AuthenticationMode, ClusterStatus, CreateAccessConfigRequest, EncryptionConfig, LogSetup, LogType, Logging,
+    Provider, VpcConfigRequest,
+};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use tokio::time::Instant;
@@ -42,6 +45,8 @@ pub struct ClusterEndpoint {
     pub run_tag: Option<String>,
     /// Who issues the tokens of its service accounts (`https://oidc.eks.…`); `None` while it is created.
     pub issuer: Option<String>,
+    /// Whether it knows access entries; otherwise only the config map aws-auth says who gets in.
+    pub has_access_entries: bool,
     /// What EKS says is wrong with it.
     pub issues: Vec<String>,
 }
@@ -136,6 +141,7 @@ fn endpoint_of(name: &str, cluster: &aws_sdk_eks::types::Cluster) -> ClusterEndp
     let network = cluster.kubernetes_network_config();
     let service_cidr = network.and_then(|network| network.service_ipv4_cidr().or_else(|| network.service_ipv6_cidr()));
     let vpc = cluster.resources_vpc_config();
+    let mode = cluster.access_config().and_then(|access| access.authentication_mode());
     let issues = cluster.health().map(|health| health.issues()).unwrap_or_default().iter();
     ClusterEndpoint {
         name: name.to_owned(),
@@ -153,6 +159,7 @@ fn endpoint_of(name: &str, cluster: &aws_sdk_eks::types::Cluster) -> ClusterEndp
         security_group_id: vpc.and_then(|vpc| vpc.cluster_security_group_id()).map(str::to_owned),
         run_tag: cluster.tags().and_then(|tags| tags.get(RUN_TAG)).cloned(),
         issuer: cluster.identity().and_then(|identity| identity.oidc()?.issuer()).map(str::to_owned),
+        has_access_entries: mode != Some(&AuthenticationMode::ConfigMap),
         issues: issues.filter_map(|issue| issue.message()).map(str::to_owned).collect(),
     }
 }
@@ -211,12 +218,21 @@ async fn create_once(
         .authentication_mode(AuthenticationMode::ApiAndConfigMap)
         .bootstrap_cluster_creator_admin_permissions(true)
         .build();
-    // Nodes in private subnets reach the API privately, whoever runs amiproof reaches it from outside.
+    let governance = &spec.governance;
+    // Nodes in private subnets reach the API privately, whoever runs amiproof reaches it from outside. Who that is nobody knows but the
+    // user, whom a guess would lock out.
+    let cidrs = &governance.endpoint.public_access_cidrs;
     let vpc = VpcConfigRequest::builder()
         .set_subnet_ids(Some(subnet_ids.to_vec()))
-        .endpoint_public_access(true)
+        .endpoint_public_access(governance.endpoint.public)
         .endpoint_private_access(true)
+        .set_public_access_cidrs(Some(cidrs.clone()).filter(|cidrs| !cidrs.is_empty()))
         .build();
+    #[expect(deprecated, reason = "regions and stand-ins of the older API require it, and the newer one ignores it")]
+    let encryption = governance.secrets_key.as_ref().map(|key| {
+        let provider = Provider::builder().key_arn(key).build();
+        vec![EncryptionConfig::builder().resources("secrets").provider(provider).build()]
+    });
     let answer = clients
         .eks
         .create_cluster()
@@ -225,6 +241,8 @@ async fn create_once(
         .role_arn(role_arn)
         .resources_vpc_config(vpc)
         .access_config(access)
+        .set_logging(logging(governance.logging.as_deref().unwrap_or_default()))
+        .set_encryption_config(encryption)
         .client_request_token(names::request_token(&spec.name, &tags.run, 1))
         .set_tags(Some(tags.pairs().into_iter().collect()))
         .send()
@@ -240,6 +258,13 @@ async fn create_once(
         }
         Err(error) => Err(error),
     }
+}
+
+/// What the control plane is to log; `None` for nothing.
+fn logging(types: &[ControlPlaneLog]) -> Option<Logging> {
+    let types: Vec<LogType> = types.iter().map(|kind| LogType::from(kind.word())).collect();
+    let setup = LogSetup::builder().enabled(true).set_types(Some(types.clone())).build();
+    (!types.is_empty()).then(|| Logging::builder().cluster_logging(setup).build())
 }
 
 /// Waits until a cluster is ACTIVE.

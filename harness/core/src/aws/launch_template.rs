@@ -167,6 +167,7 @@ fn block_device(variant: &Variant, made: &MadeNodes, volume: &ImageVolume) -> La
         .encrypted(true)
         .delete_on_termination(true)
         .volume_type(VolumeType::Gp3)
+        .set_kms_key_id(made.kms_key.clone())
         .set_volume_size((gib > 0).then_some(gib))
         .build();
     LaunchTemplateBlockDeviceMappingRequest::builder().device_name(&volume.device).ebs(ebs).build()
@@ -223,6 +224,23 @@ mod tests {
         assert_eq!(tagged, [&ResourceType::Instance, &ResourceType::Volume, &ResourceType::NetworkInterface]);
         let keys: Vec<_> = template.tag_specifications()[0].tags().iter().filter_map(|tag| tag.key()).collect();
         assert_eq!(keys, ["amiproof:run", "amiproof:expires", "amiproof:variant", "amiproof:variant-run", "Name"]);
+    }
+
+    #[test]
+    fn what_the_account_demands_is_on_every_volume_and_instance() {
+        let variant = fixture::variant("v", Family::Al2023);
+        let key = "arn:aws:kms:us-west-2:111122223333:key/1";
+        let made = MadeNodes { kms_key: Some(key.to_owned()), ..fixture::made() };
+        let tags = Tags::of_run("r-1".parse().unwrap(), "2026-11-22T00:00:00Z".parse().unwrap());
+        let tags = tags.for_variant(&variant.name).with(&[("CostCenter".to_owned(), "4711".to_owned())].into());
+        let ami = ami(&[("/dev/xvda", 4, true), ("/dev/xvdb", 20, false)]);
+        let template = template(&Plan { variant: &variant, made: &made, ami: &ami, user_data: "" }, &tags);
+        let keys = template.block_device_mappings().iter().map(|mapping| mapping.ebs().unwrap().kms_key_id());
+        assert_eq!(keys.collect::<Vec<_>>(), [Some(key), Some(key)]);
+        for specification in template.tag_specifications() {
+            let is_it = |tag: &Tag| (tag.key(), tag.value()) == (Some("CostCenter"), Some("4711"));
+            assert!(specification.tags().iter().any(is_it), "{specification:?}");
+        }
     }
 
     #[test]

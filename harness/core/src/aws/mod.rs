@@ -27,6 +27,7 @@ pub mod node_group;
 pub mod node_roles;
 pub(crate) mod oidc_provider;
 mod pages;
+pub mod partition;
 pub(crate) mod pod_identity;
 pub mod presigned;
 pub mod registry;

@@ -1,6 +1,8 @@
 //! Names and tags of everything that a run makes. They follow from run and variant alone, so that a resource whose create call
 //! was never confirmed is found again.
 
+use std::collections::BTreeMap;
+
 use amiproof_model::name::{Level, RunId, VariantName};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -26,12 +28,21 @@ pub struct Tags {
     pub expires: Timestamp,
     /// The variant; `None` for what all variants share.
     pub variant: Option<VariantName>,
+    /// What the account demands beside amiproof's own.
+    pub others: BTreeMap<String, String>,
 }
 
 impl Tags {
     /// The tags of what all variants share.
     pub fn of_run(run: RunId, expires: Timestamp) -> Self {
-        Self { run, expires, variant: None }
+        Self { run, expires, variant: None, others: BTreeMap::new() }
+    }
+
+    /// The same with tags that the account demands; amiproof's own cannot be replaced.
+    #[must_use]
+    pub fn with(mut self, others: &BTreeMap<String, String>) -> Self {
+        self.others.extend(others.iter().map(|(key, value)| (key.clone(), value.clone())));
+        self
     }
 
     /// The same for one variant.
@@ -50,6 +61,8 @@ impl Tags {
             pairs.push((VARIANT_TAG.to_owned(), variant.to_string()));
             pairs.push((SCAN_TAG.to_owned(), scan_tag_value(&self.run, variant)));
         }
+        let others: Vec<_> = self.others.iter().filter(|(key, _)| pairs.iter().all(|(own, _)| own != *key)).collect();
+        pairs.extend(others.into_iter().map(|(key, value)| (key.clone(), value.clone())));
         pairs
     }
 
@@ -159,5 +172,11 @@ mod tests {
                 "amiproof:variant-run=r-1.al2023"
             ]
         );
+        let others =
+            [("CostCenter", "4711"), (RUN_TAG, "theirs")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let pairs = tags.with(&others.into()).pairs();
+        assert_eq!(pairs.iter().filter(|(key, _)| key == RUN_TAG).count(), 1);
+        assert_eq!(pairs.last().map(|(key, value)| (key.as_str(), value.as_str())), Some(("CostCenter", "4711")));
+        assert_eq!(pairs[0].1, "r-1");
     }
 }

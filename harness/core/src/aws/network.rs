@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
+use amiproof_model::matrix::ClusterSpec;
 use aws_sdk_cloudformation::types::{Capability, OnFailure, Parameter, Stack, StackStatus, Tag};
 use aws_sdk_ec2::types::Filter;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Clients;
 use super::error::{AwsError, Class, Explain as _, found};
 use super::names::{RUN_TAG, Tags};
+use super::partition;
 use crate::ledger::{self, Ledger, Resource, ResourceKind};
 
-/// The template: a VPC with two public and two private subnets, one NAT gateway, and the roles of cluster and nodes.
+/// The template: a VPC with two public and two private subnets, one NAT gateway, and the roles of cluster and nodes. A stack is made of
+/// it with what the matrix adds.
 pub const TEMPLATE: &str = include_str!("../../templates/network.json");
 
 /// The path of every IAM role of the stack.
@@ -85,15 +89,20 @@ pub async fn create(
     clients: &Clients,
     ledger: &Ledger,
     name: &str,
+    spec: &ClusterSpec,
     tags: &Tags,
     deadline: Duration,
 ) -> Result<Network, Error> {
     if !ledger.has_created(ResourceKind::Stack, name) {
         let zones = zones(clients).await?;
+        let template = template(spec, clients.region())?;
         let resource = Resource::new(ResourceKind::Stack, name).in_region(clients.region());
         ledger
             .create_resource(resource, || async {
-                clients.write_idempotent(|| create_once(clients, name, &zones, tags)).await.map_err(Error::from)
+                clients
+                    .write_idempotent(|| create_once(clients, name, &template, &zones, tags))
+                    .await
+                    .map_err(Error::from)
             })
             .await?;
     }
@@ -103,7 +112,7 @@ pub async fn create(
             return Err(stuck(clients, name, "gone", "complete", started).await);
         };
         match status(&stack) {
-            StackStatus::CreateComplete | StackStatus::UpdateComplete => return Ok(network_of(&stack)),
+            status if is_usable(&status) => return Ok(network_of(&stack)),
             StackStatus::CreateInProgress if started.elapsed() < deadline => clients.pause(POLL).await,
             other => return Err(stuck(clients, name, other.as_str(), "CREATE_COMPLETE", started).await),
         }
@@ -116,9 +125,7 @@ pub async fn create(
 /// When CloudFormation does not answer.
 pub async fn describe(clients: &Clients, name: &str) -> Result<Option<Network>, AwsError> {
     let stack = describe_stack(clients, name).await?;
-    let is_complete =
-        |stack: &Stack| matches!(status(stack), StackStatus::CreateComplete | StackStatus::UpdateComplete);
-    Ok(stack.filter(is_complete).map(|stack| network_of(&stack)))
+    Ok(stack.filter(|stack| is_usable(&status(stack))).map(|stack| network_of(&stack)))
 }
 
 /// Asks for a stack's deletion and waits until it is gone; one that does not exist is fine.
@@ -155,7 +162,47 @@ pub(crate) async fn run_tag(clients: &Clients, name: &str) -> Result<Option<Opti
     Ok(describe_stack(clients, name).await?.map(|stack| tag_of(&stack)))
 }
 
-async fn create_once(clients: &Clients, name: &str, zones: &[String; 2], tags: &Tags) -> Result<String, AwsError> {
+/// The roles of nodes.
+const NODE_ROLES: [&str; 2] = ["NodeRole", "WindowsNodeRole"];
+
+/// The template with what the matrix adds: the account's permissions boundary on every role, further policies on those of nodes, and
+/// what the EBS driver needs on that of Linux nodes, where no Pod Identity agent hands it out.
+///
+/// # Errors
+/// Never for the template that is built in.
+fn template(spec: &ClusterSpec, region: &str) -> Result<String, AwsError> {
+    let broken =
+        |error: serde_json::Error| AwsError::new(Class::Request, "CreateStack", "the template", error.to_string());
+    let mut template: Value = serde_json::from_str(TEMPLATE).map_err(broken)?;
+    let governance = &spec.governance;
+    for resource in template["Resources"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+        if resource["Type"] == "AWS::IAM::Role"
+            && let Some(boundary) = &governance.permissions_boundary
+        {
+            resource["Properties"]["PermissionsBoundary"] = json!(boundary);
+        }
+    }
+    let mut add = |role: &str, policy: &str| {
+        if let Some(policies) = template["Resources"][role]["Properties"]["ManagedPolicyArns"].as_array_mut() {
+            policies.push(json!(policy));
+        }
+    };
+    if !spec.addons.iter().any(|addon| addon.name == "eks-pod-identity-agent") {
+        add(NODE_ROLES[0], &partition::managed_policy(region, "service-role/AmazonEBSCSIDriverPolicy"));
+    }
+    for role in NODE_ROLES {
+        governance.node_policies.iter().for_each(|policy| add(role, policy));
+    }
+    serde_json::to_string_pretty(&template).map_err(broken)
+}
+
+async fn create_once(
+    clients: &Clients,
+    name: &str,
+    template: &str,
+    zones: &[String; 2],
+    tags: &Tags,
+) -> Result<String, AwsError> {
     let parameter = |key: &str, value: &str| Parameter::builder().parameter_key(key).parameter_value(value).build();
     let stack_tags =
         tags.pairs().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
@@ -163,7 +210,7 @@ async fn create_once(clients: &Clients, name: &str, zones: &[String; 2], tags: &
         .cloudformation
         .create_stack()
         .stack_name(name)
-        .template_body(TEMPLATE)
+        .template_body(template)
         .parameters(parameter("ZoneA", &zones[0]))
         .parameters(parameter("ZoneB", &zones[1]))
         .capabilities(Capability::CapabilityIam)
@@ -223,6 +270,19 @@ async fn describe_stack(clients: &Clients, name: &str) -> Result<Option<Stack>, 
     Ok(stacks.into_iter().find(|stack| status(stack) != StackStatus::DeleteComplete))
 }
 
+/// Whether everything of a stack is there: also where a change of it was taken back, or old parts are still being removed.
+fn is_usable(status: &StackStatus) -> bool {
+    matches!(
+        status,
+        StackStatus::CreateComplete
+            | StackStatus::UpdateComplete
+            | StackStatus::UpdateCompleteCleanupInProgress
+            | StackStatus::UpdateRollbackComplete
+            | StackStatus::UpdateRollbackCompleteCleanupInProgress
+            | StackStatus::ImportComplete
+    )
+}
+
 fn status(stack: &Stack) -> StackStatus {
     stack.stack_status().cloned().unwrap_or_else(|| StackStatus::from("unknown"))
 }
@@ -271,4 +331,58 @@ async fn stuck(clients: &Clients, name: &str, status: &str, wanted: &'static str
         Err(error) => format!("its events are not known: {error}"),
     };
     Error::Stuck { name: name.to_owned(), status: status.to_owned(), wanted, after: started.elapsed(), events }
+}
+
+#[cfg(test)]
+mod tests {
+    use amiproof_model::matrix::{AddonSpec, Governance};
+
+    use super::*;
+    use crate::fixture;
+
+    fn of(addons: &[&str], governance: Governance) -> Value {
+        let addons = addons.iter().map(|name| AddonSpec::recommended(name)).collect();
+        let spec = ClusterSpec { addons, governance, ..fixture::matrix(Vec::new()).cluster };
+        serde_json::from_str(&template(&spec, "cn-north-1").unwrap()).unwrap()
+    }
+
+    fn policies(template: &Value, role: &str) -> String {
+        template["Resources"][role]["Properties"]["ManagedPolicyArns"].to_string()
+    }
+
+    #[test]
+    fn nodes_have_the_rights_of_the_ebs_driver_only_where_no_agent_hands_them_out() {
+        let with = of(&["eks-pod-identity-agent", "aws-ebs-csi-driver"], Governance::default());
+        assert!(!policies(&with, "NodeRole").contains("EBS"), "{with}");
+        let without = of(&["aws-ebs-csi-driver"], Governance::default());
+        let policy = "arn:aws-cn:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy";
+        assert!(policies(&without, "NodeRole").contains(policy), "{without}");
+        assert!(!policies(&without, "WindowsNodeRole").contains("EBS"), "{without}");
+    }
+
+    #[test]
+    fn what_the_account_demands_is_on_every_role() {
+        let boundary = "arn:aws:iam::111122223333:policy/boundary";
+        let further = "arn:aws:iam::111122223333:policy/golden-image";
+        let governance = Governance {
+            permissions_boundary: Some(boundary.to_owned()),
+            node_policies: vec![further.to_owned()],
+            ..Governance::default()
+        };
+        let template = of(&[], governance);
+        for role in ["ClusterRole", "NodeRole", "WindowsNodeRole"] {
+            assert_eq!(template["Resources"][role]["Properties"]["PermissionsBoundary"], boundary, "{role}");
+            assert_eq!(policies(&template, role).contains(further), role != "ClusterRole", "{role}");
+        }
+        let plain = of(&[], Governance::default());
+        assert!(!plain.to_string().contains("PermissionsBoundary"));
+    }
+
+    #[test]
+    fn a_stack_whose_change_was_taken_back_is_still_a_network() {
+        assert!(is_usable(&StackStatus::UpdateRollbackComplete) && is_usable(&StackStatus::CreateComplete));
+        for status in [StackStatus::RollbackComplete, StackStatus::DeleteFailed, StackStatus::UpdateRollbackFailed] {
+            assert!(!is_usable(&status), "{status:?}");
+        }
+    }
 }

@@ -16,8 +16,9 @@ pub(crate) const AUDIENCE: &str = "sts.amazonaws.com";
 /// What stands before the URL in an ARN.
 const IN_ARN: &str = ":oidc-provider/";
 
-/// The beginning of the URL of every cluster of EKS.
-const OF_EKS: &str = "oidc.eks.";
+/// The beginnings of the URLs of clusters of EKS: of IPv4 clusters, and of those of IPv6, whose host answers over both
+/// (`oidc-eks.us-west-2.api.aws`).
+const OF_EKS: [&str; 2] = ["oidc.eks.", "oidc-eks."];
 
 /// A provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,10 @@ pub(crate) fn url_of(arn: &str) -> &str {
     arn.split_once(IN_ARN).map_or(arn, |(_, url)| url)
 }
 
+fn is_of_eks(url: &str) -> bool {
+    OF_EKS.iter().any(|prefix| url.starts_with(prefix))
+}
+
 /// The ARNs of the account's providers of clusters of EKS.
 ///
 /// # Errors
@@ -51,7 +56,7 @@ pub(crate) async fn of_clusters(clients: &Clients) -> Result<Vec<String>, AwsErr
     };
     let answer = clients.read(list).await?;
     let arns = answer.open_id_connect_provider_list().iter().filter_map(|entry| entry.arn());
-    Ok(arns.filter(|arn| url_of(arn).starts_with(OF_EKS)).map(str::to_owned).collect())
+    Ok(arns.filter(|arn| is_of_eks(url_of(arn))).map(str::to_owned).collect())
 }
 
 /// Reads a provider; `None` where it is not there, any more or yet.
@@ -119,6 +124,6 @@ mod tests {
         let url = "oidc.eks.cn-north-1.amazonaws.com.cn/id/0123456789ABCDEF0123456789ABCDEF";
         assert_eq!(url_of(&format!("arn:aws-cn:iam::111122223333:oidc-provider/{url}")), url);
         assert_eq!(bare(&format!("https://{url}")), url);
-        assert!(url.starts_with(OF_EKS));
+        assert!(is_of_eks(url) && is_of_eks("oidc-eks.eu-west-1.api.aws/id/0123") && !is_of_eks("token.example.com"));
     }
 }

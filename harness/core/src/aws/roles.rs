@@ -8,8 +8,8 @@ use super::error::{AwsError, Class, Explain as _};
 use super::names::Tags;
 use super::network::ROLE_PATH;
 
-/// Makes a role, or finds the one that a lost answer made, and attaches its managed policies; its ARN. Doing it twice is the same as
-/// once.
+/// Makes a role, or finds the one that a lost answer made, and attaches its managed policies; its ARN. `boundary` is the policy that limits
+/// it, where the account demands one. Doing it twice is the same as once.
 ///
 /// # Errors
 /// When IAM refuses.
@@ -18,11 +18,13 @@ pub(crate) async fn make(
     name: &str,
     trust: &Value,
     policies: &[String],
+    boundary: Option<&str>,
     tags: &Tags,
 ) -> Result<String, AwsError> {
     let tags = tag_list(tags, "CreateRole", name)?;
     let request = clients.iam.create_role().role_name(name).path(ROLE_PATH);
     let request = request.assume_role_policy_document(trust.to_string()).set_tags(Some(tags));
+    let request = request.set_permissions_boundary(boundary.map(str::to_owned));
     let made = request.send().await.explain("CreateRole", format!("role {name}"));
     let arn = match made {
         Ok(answer) => answer.role.map(|role| role.arn),

@@ -59,8 +59,7 @@ pub async fn sign_token(clients: &Clients, cluster: &str) -> Result<Token, AwsEr
 fn sts_url(region: &str, endpoint: Option<&str>) -> String {
     let host = match endpoint {
         Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
-        None if region.starts_with("cn-") => format!("https://sts.{region}.amazonaws.com.cn"),
-        None => format!("https://sts.{region}.amazonaws.com"),
+        None => format!("https://sts.{region}.{}", super::partition::of(region).domain),
     };
     format!("{host}/?Action=GetCallerIdentity&Version=2011-06-15")
 }
@@ -138,5 +137,6 @@ mod tests {
         let url = sts_url("us-west-2", Some("http://127.0.0.1:4566/"));
         assert_eq!(url, "http://127.0.0.1:4566/?Action=GetCallerIdentity&Version=2011-06-15");
         assert!(sts_url("cn-north-1", None).starts_with("https://sts.cn-north-1.amazonaws.com.cn/"));
+        assert!(sts_url("us-iso-east-1", None).starts_with("https://sts.us-iso-east-1.c2s.ic.gov/"));
     }
 }

@@ -1,5 +1,7 @@
 //! The storage classes that workloads of the catalogue claim volumes from.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::storage::v1::{CSIDriver, StorageClass};
 use kube::Api;
 use serde_json::{Value, json};
@@ -17,15 +19,24 @@ pub const EBS_DRIVER: &str = "ebs.csi.aws.com";
 /// The same for pods on Windows, which can use NTFS only.
 pub const WINDOWS_CLASS: &str = "amiproof-gp3-ntfs";
 
-/// Makes [`CLASS`] and [`WINDOWS_CLASS`] unless they are there; says which it made. A run makes them once, before its variants.
+/// Makes [`CLASS`] and [`WINDOWS_CLASS`] unless they are there; says which it made. A run makes them once, before its variants. Volumes
+/// get `tags` (EBS CSI driver, `docs/tagging.md`).
 ///
 /// # Errors
 /// When the API server or the ledger refuses.
-pub async fn ensure_classes(access: &Access, ledger: &Ledger) -> Result<Vec<Created>, CheckError> {
+pub async fn ensure_classes(
+    access: &Access,
+    ledger: &Ledger,
+    tags: &BTreeMap<String, String>,
+) -> Result<Vec<Created>, CheckError> {
     let mut made = Vec::new();
-    made.extend(ensure(access, ledger, CLASS, json!({"type": "gp3", "encrypted": "true"})).await?);
-    let ntfs = json!({"type": "gp3", "encrypted": "true", "csi.storage.k8s.io/fstype": "ntfs"});
-    made.extend(ensure(access, ledger, WINDOWS_CLASS, ntfs).await?);
+    let mut parameters = json!({"type": "gp3", "encrypted": "true"});
+    for (index, (key, value)) in tags.iter().enumerate() {
+        parameters[format!("tagSpecification_{}", index + 1)] = json!(format!("{key}={value}"));
+    }
+    made.extend(ensure(access, ledger, CLASS, parameters.clone()).await?);
+    parameters["csi.storage.k8s.io/fstype"] = json!("ntfs");
+    made.extend(ensure(access, ledger, WINDOWS_CLASS, parameters).await?);
     Ok(made)
 }
 

@@ -1,6 +1,8 @@
 //! What Windows nodes need of the cluster: the VPC CNI must hand out addresses to their pods.
 //!
-//! EKS user guide, "Deploy Windows nodes on EKS clusters": ConfigMap `kube-system/amazon-vpc-cni` with `enable-windows-ipam: "true"`.
+//! EKS user guide, "Deploy Windows nodes on EKS clusters": ConfigMap `kube-system/amazon-vpc-cni` with `enable-windows-ipam: "true"`. Where
+//! the CNI is an add-on of EKS the config map is the add-on's, which writes its own configuration over it: then the add-on is told
+//! ([`crate::aws::addons`]).
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
@@ -11,51 +13,113 @@ use super::{Access, FIELD_MANAGER};
 use crate::check::CheckError;
 use crate::ledger::{Ledger, Resource, ResourceKind};
 
+const NAMESPACE: &str = "kube-system";
 /// The ConfigMap, in `kube-system`.
 pub const CONFIG_MAP: &str = "amazon-vpc-cni";
 const KEY: &str = "enable-windows-ipam";
 
-/// Turns it on, unless it is on already. What was changed is in the ledger.
+/// How the CNI is switched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Switch {
+    /// There is no config map.
+    Absent,
+    /// It says this; `None` where it has no such key.
+    Says(Option<String>),
+}
+
+async fn switch(access: &Access) -> Result<Switch, CheckError> {
+    let api: Api<ConfigMap> = Api::namespaced(access.client(), NAMESPACE);
+    let there = api.get_opt(CONFIG_MAP).await;
+    let there = there.map_err(|error| CheckError::api(format!("reading ConfigMap {NAMESPACE}/{CONFIG_MAP}"), error))?;
+    Ok(there.map_or(Switch::Absent, |map| Switch::Says(map.data.and_then(|mut data| data.remove(KEY)))))
+}
+
+/// Whether pods on Windows nodes get addresses.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn has_ipam(access: &Access) -> Result<bool, CheckError> {
+    Ok(switch(access).await? == Switch::Says(Some("true".to_owned())))
+}
+
+/// Turns it on where the CNI is no add-on, unless it is on already. What was changed is in the ledger, with what was there before, and
+/// destroy puts that back.
 ///
 /// # Errors
 /// When the API server refuses, or the ledger cannot be written.
 pub async fn enable_ipam(access: &Access, ledger: &Ledger) -> Result<(), CheckError> {
-    let api: Api<ConfigMap> = Api::namespaced(access.client(), "kube-system");
-    let doing = || format!("turning on Windows address management in ConfigMap kube-system/{CONFIG_MAP}");
-    let there = api.get_opt(CONFIG_MAP).await.map_err(|error| CheckError::api(doing(), error))?;
-    let is_on =
-        there.is_some_and(|map| map.data.is_some_and(|data| data.get(KEY).is_some_and(|value| value == "true")));
-    if is_on {
-        return Ok(());
-    }
-    let resource = Resource::new(ResourceKind::ConfigMapChange, CONFIG_MAP).in_cluster(access.name());
+    let resource = match switch(access).await? {
+        Switch::Says(Some(value)) if value == "true" => return Ok(()),
+        Switch::Says(before) => {
+            let change = Resource::new(ResourceKind::ConfigMapChange, CONFIG_MAP);
+            let change = change.with("namespace", NAMESPACE).with("key", KEY);
+            match before {
+                Some(before) => change.with("before", before),
+                None => change,
+            }
+        }
+        Switch::Absent => Resource::new(ResourceKind::KubernetesObject, CONFIG_MAP)
+            .with("apiVersion", "v1")
+            .with("kind", "ConfigMap")
+            .with("namespace", NAMESPACE),
+    };
+    let doing = || format!("turning on Windows address management in ConfigMap {NAMESPACE}/{CONFIG_MAP}");
     ledger
-        .create_resource(resource, || async {
-            patch(&api, json!({KEY: "true"})).await.map_err(|error| CheckError::api(doing(), error))?;
-            Ok::<String, CheckError>(format!("kube-system/{CONFIG_MAP}"))
+        .create_resource(resource.in_cluster(access.name()), || async {
+            turn_on(access).await.map_err(|error| CheckError::api(doing(), error))?;
+            Ok::<String, CheckError>(format!("{NAMESPACE}/{CONFIG_MAP}"))
         })
         .await?;
     Ok(())
 }
 
-/// Takes the change back: server-side apply without the key removes what this field manager owned, and nothing else.
-///
-/// # Errors
-/// When the API server refuses.
-pub async fn restore_ipam(access: &Access) -> Result<(), kube::Error> {
-    let api: Api<ConfigMap> = Api::namespaced(access.client(), "kube-system");
-    if api.get_opt(CONFIG_MAP).await?.is_none() {
-        return Ok(());
-    }
-    patch(&api, json!({})).await
-}
-
-async fn patch(api: &Api<ConfigMap>, data: serde_json::Value) -> Result<(), kube::Error> {
+async fn turn_on(access: &Access) -> Result<(), kube::Error> {
+    let api: Api<ConfigMap> = Api::namespaced(access.client(), NAMESPACE);
     let object = json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": CONFIG_MAP, "namespace": "kube-system"},
-        "data": data,
+        "metadata": {"name": CONFIG_MAP, "namespace": NAMESPACE},
+        "data": {KEY: "true"},
     });
     api.patch(CONFIG_MAP, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&object)).await.map(|_| ())
+}
+
+/// Whether the config map aws-auth maps a role, by its ARN without a path, to a group.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn aws_auth_maps(access: &Access, role: &str, group: &str) -> Result<bool, CheckError> {
+    let api: Api<ConfigMap> = Api::namespaced(access.client(), NAMESPACE);
+    let there = api.get_opt("aws-auth").await;
+    let there = there.map_err(|error| CheckError::api(format!("reading ConfigMap {NAMESPACE}/aws-auth"), error))?;
+    let roles = there.and_then(|map| map.data?.remove("mapRoles")).unwrap_or_default();
+    Ok(maps(&roles, role, group))
+}
+
+/// Whether `mapRoles` maps a role to a group.
+fn maps(roles: &str, role: &str, group: &str) -> bool {
+    use amiproof_model::yaml::{Limits, Node, Value, document};
+    let Ok(Node { value: Value::List(entries), .. }) = document("mapRoles", roles.as_bytes(), Limits::MATRIX) else {
+        return false;
+    };
+    let says_group =
+        |node: &Node| matches!(&node.value, Value::List(all) if all.iter().any(|one| one.text() == Some(group)));
+    let is_it = |entry: &&Node| entry.get("rolearn").and_then(Node::text) == Some(role);
+    entries.iter().filter(is_it).any(|entry| entry.get("groups").is_some_and(says_group))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aws_auth_is_read_as_the_authenticator_reads_it() {
+        let roles = "- rolearn: arn:aws:iam::111122223333:role/linux\n  groups: [system:bootstrappers, system:nodes]\n\
+                     - rolearn: arn:aws:iam::111122223333:role/windows\n  username: system:node:{{EC2PrivateDNSName}}\n  groups:\n  - system:nodes\n  \
+                     - eks:kube-proxy-windows\n";
+        assert!(maps(roles, "arn:aws:iam::111122223333:role/windows", "eks:kube-proxy-windows"));
+        assert!(!maps(roles, "arn:aws:iam::111122223333:role/linux", "eks:kube-proxy-windows"));
+        assert!(!maps("", "arn:aws:iam::111122223333:role/linux", "system:nodes"));
+        assert!(!maps("no list", "arn:aws:iam::111122223333:role/linux", "system:nodes"));
+    }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use amiproof_model::matrix::{ClusterSpec, Family, MadeNodes, Variant};
 use amiproof_model::report::{ClusterRecord, Phase, Subject};
 use futures::FutureExt as _;
-
 use tokio::sync::mpsc;
 
+use super::admittance::{self, Refusals, Roles, installs_cni, makes_windows};
 use super::event::{Broken, EventKind};
 use super::{Session, unjoined};
 use crate::aws::Clients;
@@ -34,6 +34,8 @@ pub(crate) struct Eks {
     pub(crate) endpoint: ClusterEndpoint,
     /// Where nodes live and who they are.
     ground: Ground,
+    /// Whom the cluster would not let in.
+    refusals: Refusals,
     /// Tags of everything that the run makes.
     tags: Tags,
 }
@@ -59,16 +61,11 @@ pub(crate) async fn network(session: &Session, tags: &Tags) -> Result<Option<Net
     match there {
         Some(network) => Ok(Some(network)),
         None if is_wanted => {
-            let made = aws::network::create(clients, &tools.ledger, &name, tags, NETWORK_DEADLINE).await;
+            let made = aws::network::create(clients, &tools.ledger, &name, spec, tags, NETWORK_DEADLINE).await;
             made.map(Some).map_err(|error| Broken::from_error(&error))
         }
         None => Ok(None),
     }
-}
-
-fn makes_windows(session: &Session) -> bool {
-    let variants = &session.plan.matrix.variants;
-    variants.iter().any(|variant| variant.made().is_some() && !variant.family.is_linux())
 }
 
 /// The cluster and a connection to its API server.
@@ -95,13 +92,20 @@ pub(crate) async fn cluster(session: &Session, stack: Option<&Network>, tags: &T
         account: identity.account,
         kubernetes_version: endpoint.version.parse().ok().or_else(|| spec.kubernetes_version.clone()),
         lab: plan.lab,
+        made: spec.create,
     };
     session.events.send(&Subject::Cluster, EventKind::Cluster(record));
     let mut ground = Ground::new(spec, stack, &endpoint);
     if spec.subnet_ids.is_empty() && stack.is_none() && makes_nodes(session) {
         ground.subnet_ids = private_subnets(clients, &endpoint).await?;
     }
-    Ok((Eks { clients: clients.clone(), endpoint, ground, tags: tags.clone() }, access))
+    let roles = Roles { linux: ground.node_role_arn.as_deref(), windows: ground.windows_node_role_arn.as_deref() };
+    let refusals = if plan.steps.provision {
+        admittance::prepare(session, clients, &access, &endpoint, roles, tags).await?
+    } else {
+        Refusals::default()
+    };
+    Ok((Eks { clients: clients.clone(), endpoint, ground, refusals, tags: tags.clone() }, access))
 }
 
 /// Whether the run makes node groups.
@@ -176,7 +180,7 @@ impl Eks {
     ) -> Result<(), Broken> {
         let tools = &session.tools;
         let spec = &session.plan.matrix.cluster;
-        if makes_windows(session) {
+        if makes_windows(session) && !installs_cni(spec) && self.refusals.of(Family::Windows).is_none() {
             cluster::windows::enable_ipam(access, &tools.ledger).await.map_err(|error| Broken::from_error(&error))?;
         }
         if !spec.create {
@@ -190,6 +194,8 @@ impl Eks {
                 addon,
                 with_identities: spec.addons.iter().any(|other| other.name == "eks-pod-identity-agent"),
                 controllers_on: has_stock.then_some(cluster::CONTROLLERS_LABEL),
+                boundary: spec.governance.permissions_boundary.as_deref(),
+                with_windows: makes_windows(session),
                 tags: &self.tags,
             };
             let made = aws::addons::install(&self.clients, &tools.ledger, &wanted).await;
@@ -232,7 +238,7 @@ impl Eks {
         let labels = aws::node_group::node_labels(&plan.run, variant, &group);
         let user_data = user_data::generate(&self.endpoint.facts(), variant, made.user_data.as_ref(), &labels)
             .map_err(|error| Broken::from_error(&error))?;
-        let tags = self.tags.for_variant(&variant.name);
+        let tags = self.tags.for_variant(&variant.name).with(&made.tags);
         let wanted = aws::launch_template::Plan { variant, made, ami, user_data: &user_data };
         aws::launch_template::create(&self.clients, &tools.ledger, &wanted, &tags)
             .await
@@ -251,6 +257,9 @@ impl Eks {
         launch_template: &LaunchTemplate,
         access: &Access,
     ) -> Result<NodeGroup, Broken> {
+        if let Some(why) = self.refusals.of(variant.family) {
+            return Err(Broken::because(why.to_owned()));
+        }
         let windows = variant.family == Family::Windows;
         let role = if windows { &self.ground.windows_node_role_arn } else { &self.ground.node_role_arn };
         let key = if windows { "windowsNodeRoleArn" } else { "nodeRoleArn" };
@@ -268,7 +277,7 @@ impl Eks {
             role_arn,
             subnet_ids: &self.ground.subnet_ids,
             launch_template,
-            tags: &self.tags.for_variant(&variant.name),
+            tags: &self.tags.for_variant(&variant.name).with(&made.tags),
         };
         let subject = super::event::of_variant(&variant.name);
         let tell = |text: String| session.events.waiting(&subject, text);

@@ -9,6 +9,7 @@
 //! Work stops at `stop.cancel`; teardown goes on until `stop.abort`. What is still there then is in the ledger, and
 //! `amiproof destroy` removes it.
 
+mod admittance;
 pub mod budget;
 mod calm;
 pub mod checks;

@@ -55,6 +55,7 @@ impl Recorder {
                 account: String::new(),
                 kubernetes_version: matrix.cluster.kubernetes_version.clone(),
                 lab,
+                made: false,
             },
             variants: matrix.variants.iter().map(blank).collect(),
             results: Vec::new(),

@@ -141,7 +141,7 @@ async fn bring_up(session: &Session) -> Result<Option<ClusterReady>, Broken> {
         let kubernetes = events.phase(&subject, Phase::Cluster, guarded(session, given(session, access))).await?;
         return Ok(Some(ClusterReady { access: access.clone(), kubernetes, eks: None }));
     }
-    let tags = Tags::of_run(plan.run.clone(), plan.expires);
+    let tags = Tags::of_run(plan.run.clone(), plan.expires).with(&plan.matrix.cluster.governance.tags);
     let stack = events.phase(&subject, Phase::Network, guarded(session, eks::network(session, &tags))).await?;
     if plan.steps.network_only {
         return Ok(None);
@@ -178,6 +178,7 @@ async fn given(session: &Session, access: &Access) -> Result<KubernetesVersion, 
         account,
         kubernetes_version: Some(kubernetes.clone()),
         lab: session.plan.lab,
+        made: false,
     };
     session.events.send(&Subject::Cluster, EventKind::Cluster(record));
     Ok(kubernetes)
@@ -242,7 +243,12 @@ async fn add(session: &Session, ready: &ClusterReady, arrivals: &mut mpsc::Recei
         return Ok(());
     }
     let work = async {
-        let made = cluster::storage::ensure_classes(&ready.access, &session.tools.ledger).await;
+        let made = cluster::storage::ensure_classes(
+            &ready.access,
+            &session.tools.ledger,
+            &session.plan.matrix.cluster.governance.tags,
+        )
+        .await;
         made.map_err(|error| Broken::from_error(&error))?;
         match &ready.eks {
             Some(eks) if steps.provision => eks.install(session, &ready.access, arrivals).await,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::mime::{Part, SHELL_SCRIPT, join, parts_of_user};
-use super::{ClusterFacts, node_labels_flag};
+use super::{ClusterFacts, Refusal, node_labels_flag};
 
 /// The user's parts first: cloud-init runs scripts in order, and bootstrap.sh starts the kubelet. EKS itself puts the user's
 /// part first too.
@@ -12,13 +12,14 @@ pub(super) fn generate(
     dns_ip: &str,
     labels: &BTreeMap<String, String>,
     user: Option<&str>,
-) -> Result<String, String> {
+) -> Result<String, Refusal> {
     let mut parts = user.map(parts_of_user).transpose()?.unwrap_or_default();
     parts.push(Part::new(SHELL_SCRIPT, bootstrap(cluster, dns_ip, labels)));
     Ok(join(&parts))
 }
 
-/// With endpoint and certificate authority given, bootstrap.sh makes no DescribeCluster call.
+/// With endpoint and certificate authority given, bootstrap.sh makes no DescribeCluster call, and takes the cluster for one of IPv4 unless
+/// it is told otherwise (awslabs/amazon-eks-ami, branch al2, `bootstrap.sh`: `--ip-family`, `--service-ipv6-cidr`).
 fn bootstrap(cluster: &ClusterFacts, dns_ip: &str, labels: &BTreeMap<String, String>) -> String {
     let mut script = format!(
         "#!/bin/bash\nset -o errexit\n/etc/eks/bootstrap.sh {} \\\n  --apiserver-endpoint {} \\\n  --b64-cluster-ca {} \\\n  \
@@ -28,6 +29,10 @@ fn bootstrap(cluster: &ClusterFacts, dns_ip: &str, labels: &BTreeMap<String, Str
         quoted(&cluster.certificate_authority),
         quoted(dns_ip)
     );
+    if cluster.is_ipv6() {
+        script
+            .push_str(&format!(" \\\n  --ip-family ipv6 \\\n  --service-ipv6-cidr {}", quoted(&cluster.service_cidr)));
+    }
     if !labels.is_empty() {
         script.push_str(&format!(" \\\n  --kubelet-extra-args {}", quoted(&node_labels_flag(labels))));
     }

@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::mime::{NODE_CONFIG, Part, join, parts_of_user};
-use super::{ClusterFacts, node_labels_flag};
+use super::{ClusterFacts, Refusal, node_labels_flag};
 
-/// The NodeConfig first, then what the user adds: nodeadm merges NodeConfigs, and a later one wins.
+/// What the user adds first, then amiproof's NodeConfig: nodeadm merges NodeConfigs, a later one wins, and which cluster a node joins
+/// with which labels is not the user's to say here. Flags of the kubelet are added up (`nodeadm/internal/api/merge.go`).
 pub(super) fn generate(
     cluster: &ClusterFacts,
     labels: &BTreeMap<String, String>,
     user: Option<&str>,
-) -> Result<String, String> {
-    let mut parts = vec![Part::new(NODE_CONFIG, node_config(cluster, labels))];
-    if let Some(text) = user {
-        parts.extend(parts_of_user(text)?);
-    }
+) -> Result<String, Refusal> {
+    let mut parts = user.map(parts_of_user).transpose()?.unwrap_or_default();
+    parts.push(Part::new(NODE_CONFIG, node_config(cluster, labels)));
     Ok(join(&parts))
 }
 

@@ -2,77 +2,109 @@
 
 use std::collections::BTreeMap;
 
-use toml::{Table, Value};
+use amiproof_model::problem::Place;
+use amiproof_model::yaml::Value;
+use toml::Table;
 
-use super::ClusterFacts;
+use super::known::bottlerocket::USER_DATA;
+use super::review::{Reader, Reading, Unknown};
+use super::{ClusterFacts, Refusal, toml_tree};
 
-/// Merges the user's settings over the generated ones. The user wins, except for the keys that make the node join this cluster.
+const READER: Reader = Reader { name: "Bottlerocket", unknown: Unknown::Refused };
+
+/// Merges the user's settings over the generated ones. The user wins, except for the keys that make the node join this cluster, and be
+/// found there.
 pub(super) fn generate(
     cluster: &ClusterFacts,
     dns_ip: &str,
     labels: &BTreeMap<String, String>,
     user: Option<&str>,
-) -> Result<String, String> {
+) -> Result<String, Refusal> {
     let mut settings = user.map(read).transpose()?.unwrap_or_default();
-    merge_missing(&mut settings, labels_table(labels));
+    overwrite(&mut settings, labels_table(labels))?;
     overwrite(&mut settings, cluster_table(cluster, dns_ip))?;
-    toml::to_string(&settings).map_err(|error| format!("cannot be written as TOML: {error}"))
+    toml::to_string(&settings).map_err(|error| Refusal::new(1, format!("cannot be written as TOML: {error}"), ""))
 }
 
-fn read(text: &str) -> Result<Table, String> {
-    let table: Table = text
-        .trim_start_matches('\u{feff}')
-        .parse()
-        .map_err(|error: toml::de::Error| format!("not TOML: {}", error.to_string().trim_end()))?;
+/// Reads the user's settings as the node does.
+pub(super) fn check(reading: &mut Reading<'_>, text: &str) {
+    let tree = match toml_tree::parse(text.trim_start_matches('\u{feff}')) {
+        Ok(tree) => tree,
+        Err(problem) => return reading.parser_problem(problem),
+    };
+    if let Value::Map(entries) = &tree.value
+        && let Some(stray) = entries.iter().find(|entry| entry.key != "settings")
+    {
+        return reading.problem(stray.place, &stray.key, no_setting(&stray.key), EVERY_TABLE);
+    }
+    reading.check(&tree, &USER_DATA, "", READER);
+    let Some(kubernetes) = tree.get("settings").and_then(|settings| settings.get("kubernetes")) else { return };
+    for key in OWN {
+        if let Some(node) = kubernetes.get(key) {
+            let message = format!("amiproof says itself which cluster nodes join, so this {key} is not used");
+            reading.warning(node.place, &format!("settings.kubernetes.{key}"), message, "remove it");
+        }
+    }
+}
+
+/// What amiproof says of the cluster itself.
+const OWN: [&str; 4] = ["cluster-name", "api-server", "cluster-certificate", "cluster-dns-ip"];
+
+const EVERY_TABLE: &str = "begin every table with settings., like [settings.kernel]";
+
+fn no_setting(key: &str) -> String {
+    format!("'{key}' is not a setting of Bottlerocket")
+}
+
+fn read(text: &str) -> Result<Table, Refusal> {
+    let text = text.trim_start_matches('\u{feff}');
+    let table: Table = text.parse().map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| Place::of_byte(text.as_bytes(), span.start).line);
+        let what = error.message().lines().next().unwrap_or_default().to_owned();
+        Refusal::new(line, format!("not TOML: {what}"), "check quotes, brackets and '=' there")
+    })?;
     // Bottlerocket refuses to boot with keys that it does not know, and every setting is below `settings`.
     match table.keys().find(|key| *key != "settings") {
-        Some(stray) => Err(format!("'{stray}' is not a setting of Bottlerocket: every table begins with `settings.`")),
+        Some(stray) => Err(Refusal::new(1, no_setting(stray), EVERY_TABLE)),
         None => Ok(table),
     }
 }
 
 fn labels_table(labels: &BTreeMap<String, String>) -> Table {
-    let labels: Table = labels.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
-    nested(Table::from_iter([("node-labels".to_owned(), Value::Table(labels))]))
+    let labels: Table = labels.iter().map(|(key, value)| (key.clone(), toml::Value::from(value.as_str()))).collect();
+    nested(Table::from_iter([("node-labels".to_owned(), toml::Value::Table(labels))]))
 }
 
 fn cluster_table(cluster: &ClusterFacts, dns_ip: &str) -> Table {
     nested(Table::from_iter([
-        ("cluster-name".to_owned(), Value::from(cluster.name.as_str())),
-        ("api-server".to_owned(), Value::from(cluster.endpoint.as_str())),
-        ("cluster-certificate".to_owned(), Value::from(cluster.certificate_authority.as_str())),
-        ("cluster-dns-ip".to_owned(), Value::from(dns_ip)),
+        ("cluster-name".to_owned(), toml::Value::from(cluster.name.as_str())),
+        ("api-server".to_owned(), toml::Value::from(cluster.endpoint.as_str())),
+        ("cluster-certificate".to_owned(), toml::Value::from(cluster.certificate_authority.as_str())),
+        ("cluster-dns-ip".to_owned(), toml::Value::from(dns_ip)),
     ]))
 }
 
 fn nested(kubernetes: Table) -> Table {
-    let settings = Table::from_iter([("kubernetes".to_owned(), Value::Table(kubernetes))]);
-    Table::from_iter([("settings".to_owned(), Value::Table(settings))])
-}
-
-/// Adds what is not there yet, at every depth.
-fn merge_missing(into: &mut Table, from: Table) {
-    for (key, value) in from {
-        match (into.get_mut(&key), value) {
-            (Some(Value::Table(into)), Value::Table(from)) => merge_missing(into, from),
-            (Some(_), _) => {}
-            (None, value) => {
-                into.insert(key, value);
-            }
-        }
-    }
+    let settings = Table::from_iter([("kubernetes".to_owned(), toml::Value::Table(kubernetes))]);
+    Table::from_iter([("settings".to_owned(), toml::Value::Table(settings))])
 }
 
 /// Replaces leaves, at every depth.
-fn overwrite(into: &mut Table, from: Table) -> Result<(), String> {
+fn overwrite(into: &mut Table, from: Table) -> Result<(), Refusal> {
     for (key, value) in from {
-        let Value::Table(from) = value else {
+        let toml::Value::Table(from) = value else {
             into.insert(key, value);
             continue;
         };
-        match into.entry(key.clone()).or_insert_with(|| Value::Table(Table::new())) {
-            Value::Table(into) => overwrite(into, from)?,
-            _ => return Err(format!("'{key}' must be a table of settings")),
+        match into.entry(key.clone()).or_insert_with(|| toml::Value::Table(Table::new())) {
+            toml::Value::Table(into) => overwrite(into, from)?,
+            _ => {
+                return Err(Refusal::new(
+                    1,
+                    format!("'{key}' is not a table of settings"),
+                    format!("write a table [{key}]"),
+                ));
+            }
         }
     }
     Ok(())

@@ -1,5 +1,8 @@
 //! MIME multipart, the form in which cloud-init takes several parts.
 
+use super::Refusal;
+use super::node_config::is_node_config;
+
 /// One part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Part {
@@ -8,11 +11,13 @@ pub(super) struct Part {
     /// Further headers of the part as they stood, apart from its content type.
     pub(super) headers: Vec<String>,
     pub(super) body: String,
+    /// The line of the user's file in which the body begins, from 1; 0 for a part of amiproof's own.
+    pub(super) line: usize,
 }
 
 impl Part {
     pub(super) fn new(media_type: &str, body: impl Into<String>) -> Self {
-        Self { media_type: media_type.to_owned(), headers: Vec::new(), body: body.into() }
+        Self { media_type: media_type.to_owned(), headers: Vec::new(), body: body.into(), line: 0 }
     }
 }
 
@@ -53,62 +58,82 @@ fn content_type(part: &Part) -> String {
 }
 
 /// Reads what a user wrote for Amazon Linux: a multipart document, or one part that its first line names.
-pub(super) fn parts_of_user(text: &str) -> Result<Vec<Part>, String> {
+pub(super) fn parts_of_user(text: &str) -> Result<Vec<Part>, Refusal> {
     let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     let start = text.trim_start();
+    let line = text[..text.len() - start.len()].matches('\n').count() + 1;
     if start.is_empty() {
-        return Err(
-            "the file is empty: remove `userData`, or write a shell script, a cloud-config or a NodeConfig".to_owned()
-        );
+        let help = "remove `userData`, or write a shell script, a cloud-config or a NodeConfig";
+        return Err(Refusal::new(1, "the file is empty", help));
     }
     let lower = start.to_ascii_lowercase();
     if lower.starts_with("mime-version:") || lower.starts_with("content-type:") {
-        return split(start);
+        return split(start, line);
     }
     let media_type = if start.starts_with("#!") {
         SHELL_SCRIPT
     } else if start.starts_with("#cloud-config") {
         CLOUD_CONFIG
-    } else if start.contains("node.eks.aws/") && start.contains("kind: NodeConfig") {
+    } else if is_node_config(start) || (start.contains("node.eks.aws/") && start.contains("NodeConfig")) {
+        // Also one that cannot be read, so that what is wrong in it is said.
         NODE_CONFIG
     } else {
-        return Err("neither a shell script (first line `#!/bin/bash`), nor `#cloud-config`, nor a NodeConfig \
-                    (`apiVersion: node.eks.aws/v1alpha1`), nor MIME multipart: begin the file with one of these"
-            .to_owned());
+        return Err(Refusal::new(
+            line,
+            "neither a shell script, nor a cloud-config, nor a NodeConfig, nor MIME multipart",
+            "begin the file with #!/bin/bash, with #cloud-config, with apiVersion: node.eks.aws/v1alpha1, or with MIME-Version: 1.0",
+        ));
     };
-    Ok(vec![Part::new(media_type, start)])
+    Ok(vec![Part { line, ..Part::new(media_type, start) }])
 }
 
-fn split(text: &str) -> Result<Vec<Part>, String> {
-    let (head, body) = text.split_once("\n\n").ok_or("MIME multipart without an empty line after its headers")?;
+/// The parts of a multipart document that begins in a line of the user's file.
+fn split(text: &str, first_line: usize) -> Result<Vec<Part>, Refusal> {
+    let refused = |message: String, help: &str| Refusal::new(first_line, message, help);
+    let (head, body) = text.split_once("\n\n").ok_or_else(|| {
+        refused("MIME multipart without an empty line after its headers".to_owned(), "write one before the first part")
+    })?;
     let boundary = head.split_once("boundary=").map(|(_, rest)| rest.lines().next().unwrap_or_default());
     let boundary = boundary
         .map(|rest| rest.split(';').next().unwrap_or_default().trim().trim_matches('"'))
         .filter(|boundary| !boundary.is_empty())
-        .ok_or("MIME multipart without `boundary=` in its Content-Type header")?;
+        .ok_or_else(|| {
+            let message = "MIME multipart without `boundary=` in its Content-Type header".to_owned();
+            refused(message, "write Content-Type: multipart/mixed; boundary=\"==BOUNDARY==\"")
+        })?;
     let (opening, closing) = (format!("--{boundary}"), format!("--{boundary}--"));
-    let mut parts: Vec<Vec<&str>> = Vec::new();
+    let body_line = first_line + head.matches('\n').count() + 2;
+    let mut parts: Vec<(usize, Vec<&str>)> = Vec::new();
     let mut closed = false;
-    for line in body.lines() {
+    for (line, number) in body.lines().zip(body_line..) {
         if line.trim_end() == closing {
             closed = true;
             break;
         } else if line.trim_end() == opening {
-            parts.push(Vec::new());
-        } else if let Some(part) = parts.last_mut() {
+            parts.push((number + 1, Vec::new()));
+        } else if let Some((_, part)) = parts.last_mut() {
             part.push(line);
         }
     }
     if !closed {
-        return Err(format!("MIME multipart without its last line `{closing}`"));
+        return Err(refused(
+            format!("MIME multipart without its last line {closing}"),
+            "write it behind the last part",
+        ));
     }
-    parts.into_iter().map(|lines| read_part(&lines.join("\n"))).collect()
+    if parts.is_empty() {
+        let message = format!("MIME multipart without a part: no line is {opening}");
+        return Err(refused(message, "write the boundary before each part"));
+    }
+    parts.into_iter().map(|(line, lines)| read_part(&lines.join("\n"), line)).collect()
 }
 
-fn read_part(text: &str) -> Result<Part, String> {
+/// A part that begins, with its headers, in a line of the user's file.
+fn read_part(text: &str, first_line: usize) -> Result<Part, Refusal> {
     // A part without headers begins with the empty line itself, and is plain text by the standard.
     let (head, body) =
         text.strip_prefix('\n').map(|body| ("", body)).or_else(|| text.split_once("\n\n")).unwrap_or((text, ""));
+    let line = if head.is_empty() { first_line + 1 } else { first_line + head.matches('\n').count() + 2 };
     let mut media_type = "text/plain".to_owned();
     let mut headers = Vec::new();
     for header in head.replace("\n ", " ").replace("\n\t", " ").lines() {
@@ -118,11 +143,10 @@ fn read_part(text: &str) -> Result<Part, String> {
             }
             Some(_) => headers.push(header.to_owned()),
             None => {
-                return Err(format!(
-                    "'{header}' is not a header of a MIME part: separate headers from the body by an empty line"
-                ));
+                let message = format!("'{header}' is not a header of a MIME part");
+                return Err(Refusal::new(first_line, message, "separate headers from the body by an empty line"));
             }
         }
     }
-    Ok(Part { media_type, headers, body: body.to_owned() })
+    Ok(Part { media_type, headers, body: body.to_owned(), line })
 }

@@ -5,13 +5,19 @@
 mod al2;
 mod al2023;
 mod bottlerocket;
+mod known;
 mod mime;
+mod node_config;
+mod review;
+mod toml_tree;
 mod windows;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use amiproof_model::matrix::{Family, UserData, Variant};
+
+pub use self::review::{Review, review};
 
 /// The most that EC2 takes, bytes before base64 (EC2 user guide, "Run commands when you launch an EC2 instance").
 pub const MAX_BYTES: usize = 16 * 1024;
@@ -39,6 +45,11 @@ impl ClusterFacts {
             certificate_authority: "QUFB".repeat(372),
             service_cidr: "172.20.0.0/16".to_owned(),
         }
+    }
+
+    /// Whether Services, and so pods, have IPv6 addresses.
+    fn is_ipv6(&self) -> bool {
+        self.service_cidr.contains(':')
     }
 
     /// The address of the cluster's DNS Service: the tenth of the Service CIDR, as EKS lays it out.
@@ -69,18 +80,15 @@ pub enum Error {
     #[error("the cluster's Service CIDR '{0}' is not an address and a prefix length")]
     Cidr(String),
     /// What the user gave cannot be merged.
-    #[error("{path}: {reason}")]
+    #[error("{path}:{}: {}: {}", refusal.line, refusal.message, refusal.help)]
     Merge {
         /// The user's file.
         path: String,
-        /// What is wrong with it, and what to write instead.
-        reason: String,
+        /// What is wrong with it, and where.
+        refusal: Refusal,
     },
     /// The whole is too long for EC2.
-    #[error(
-        "the user data of variant {variant} is {bytes} bytes, and EC2 takes {MAX_BYTES}: shorten {path}, or let it fetch the rest from \
-         the image or from S3"
-    )]
+    #[error("{}: {}", too_long(variant, *bytes), shorten(path))]
     TooLong {
         /// The variant.
         variant: String,
@@ -89,6 +97,42 @@ pub enum Error {
         /// Bytes before base64.
         bytes: usize,
     },
+}
+
+/// Why something that the user gave cannot be merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The line of the user's file, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+impl Refusal {
+    fn new(line: usize, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { line, message: message.into(), help: help.into() }
+    }
+}
+
+impl Error {
+    /// What is wrong, and what to do about it.
+    fn in_two(self) -> (String, String) {
+        match self {
+            Self::Cidr(_) => (self.to_string(), String::new()),
+            Self::Merge { refusal, .. } => (format!("line {}: {}", refusal.line, refusal.message), refusal.help),
+            Self::TooLong { variant, path, bytes } => (too_long(&variant, bytes), shorten(&path)),
+        }
+    }
+}
+
+fn too_long(variant: &str, bytes: usize) -> String {
+    format!("the user data of variant {variant} is {bytes} bytes with amiproof's own part, and EC2 takes {MAX_BYTES}")
+}
+
+fn shorten(path: &str) -> String {
+    format!("shorten {path}, or let it fetch the rest from the image or from S3")
 }
 
 /// Makes the user data of a variant, with `user`, the user's own, merged in; not yet in base64. `labels` become labels of the node.
@@ -102,7 +146,7 @@ pub fn generate(
     labels: &BTreeMap<String, String>,
 ) -> Result<String, Error> {
     let merge =
-        |reason: String| Error::Merge { path: user.map_or_else(String::new, |user| user.path.to_string()), reason };
+        |refusal: Refusal| Error::Merge { path: user.map_or_else(String::new, |user| user.path.to_string()), refusal };
     let user_text = user.map(|user| user.text.as_str());
     let text = match variant.family {
         Family::Al2023 => al2023::generate(cluster, labels, user_text).map_err(merge)?,

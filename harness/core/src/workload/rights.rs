@@ -95,17 +95,22 @@ struct Grant<'a> {
 
 impl Grant<'_> {
     fn tags(&self) -> Tags {
-        Tags::of_run(self.context.run.clone(), self.context.ledger.header().expires)
+        let tags = Tags::of_run(self.context.run.clone(), self.context.ledger.header().expires);
+        tags.with(&self.context.matrix.cluster.governance.tags)
     }
 
     /// Makes the account's role, which may do nothing; its ARN.
     async fn role(&self, trust: &Value, made: &mut Vec<Created>) -> Result<String, CheckError> {
         let (ledger, variant) = (&self.context.ledger, &self.context.variant.name);
         let tags = self.tags().for_variant(variant);
+        let boundary = self.context.matrix.cluster.governance.permissions_boundary.as_deref();
         let name = names::workload_role(&self.context.run, variant, self.workload, self.account);
         let resource = Resource::new(ResourceKind::Role, &name).in_cluster(self.cluster()).for_variant(variant);
         let role = ledger.create_resource(resource, || async {
-            self.clients.write_idempotent(|| roles::make(self.clients, &name, trust, &[], &tags)).await.map_err(refused)
+            self.clients
+                .write_idempotent(|| roles::make(self.clients, &name, trust, &[], boundary, &tags))
+                .await
+                .map_err(refused)
         });
         let role = role.await?;
         let arn = role.id.clone();

@@ -95,7 +95,7 @@ impl Run {
 
     async fn try_provision(&self) -> (network::Network, Result<node_group::NodeGroup, node_group::Error>) {
         let Self { clients, ledger, tags, spec, variant, .. } = self;
-        let network = network::create(clients, ledger, &self.stack(), tags, 5 * MINUTE).await.unwrap();
+        let network = network::create(clients, ledger, &self.stack(), spec, tags, 5 * MINUTE).await.unwrap();
         assert_eq!((network.private_subnet_ids.len(), network.public_subnet_ids.len()), (2, 2), "{network:?}");
         let cluster =
             cluster::create(clients, ledger, spec, &network.subnet_ids(), &network.cluster_role_arn, tags, 5 * MINUTE)
@@ -204,7 +204,7 @@ pub(crate) async fn a_ledger_without_a_single_answer_is_enough(world: &World) {
     std::fs::write(folder.join(FILE_NAME), format!("{}\n{{\"created\":{{\"key\":", planned.join("\n"))).unwrap();
     let ledger = Ledger::open(&folder).unwrap();
     // A run that is resumed asks again, and adopts what answers that its name is taken.
-    let adopted = network::create(&run.clients, &ledger, &run.stack(), &run.tags, MINUTE).await.unwrap();
+    let adopted = network::create(&run.clients, &ledger, &run.stack(), &run.spec, &run.tags, MINUTE).await.unwrap();
     assert_eq!(adopted, network);
     help_moto(world, &run, &network).await;
     let cleanup = run.destroy(&ledger).await;
@@ -347,7 +347,7 @@ pub(crate) async fn a_create_call_in_flight_is_recorded(world: &World, is_under_
     let run = Run::start(world, "r-stopped").await;
     let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
     let stack = run.stack();
-    let making = network::create(&run.clients, &run.ledger, &stack, &run.tags, 5 * MINUTE);
+    let making = network::create(&run.clients, &run.ledger, &stack, &run.spec, &run.tags, 5 * MINUTE);
     let interrupt = async {
         while !is_under_way() {
             tokio::task::yield_now().await;
@@ -496,6 +496,7 @@ fn cluster_spec(name: &str) -> ClusterSpec {
         windows_node_role_arn: None,
         max_pods: None,
         addons: Vec::new(),
+        governance: amiproof_model::matrix::Governance::default(),
     }
 }
 
@@ -521,5 +522,7 @@ fn made(ami: AmiSource) -> MadeNodes {
         capacity: Capacity::OnDemand,
         kubernetes_version: "1.36".parse().unwrap(),
         volume_gib: 40,
+        kms_key: None,
+        tags: BTreeMap::new(),
     }
 }

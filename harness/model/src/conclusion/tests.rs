@@ -58,6 +58,7 @@ fn report(results: Vec<CheckResult>) -> Report {
             account: String::new(),
             kubernetes_version: "1.36".parse().ok(),
             lab: true,
+            made: false,
         },
         variants: vec![variant("stock"), variant("l1")],
         results,

@@ -2,18 +2,23 @@
 
 use super::file::ClusterSection;
 use super::resolve::{Asked, list};
-use super::{AddonSpec, ClusterSpec};
+use super::{AddonSpec, ClusterSpec, governance};
 use crate::form::List;
 
-/// What a cluster needs for the built-in workloads: pods with addresses, services, names and volumes.
-const DEFAULT_ADDONS: [&str; 4] = ["vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver"];
+/// Hands out rights in AWS to service accounts, so that nodes need none for them and a hop limit of 1 breaks no driver.
+const AGENT: &str = "eks-pod-identity-agent";
+
+/// What a cluster needs for the built-in workloads: pods with addresses, services, names, rights and volumes.
+const DEFAULT_ADDONS: [&str; 5] = [AGENT, "vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver"];
 
 /// Resolves the section. `has_made` says whether any variant's nodes are made by amiproof, which needs to know where and for what
 /// version.
-pub(super) fn resolve(asked: &mut Asked<'_>, raw: ClusterSection, has_made: bool) -> Option<ClusterSpec> {
+pub(super) fn resolve(asked: &mut Asked<'_>, mut raw: ClusterSection, has_made: bool) -> Option<ClusterSpec> {
     let missing = |is_there: bool, asked: &Asked<'_>, path: &str| !is_there && !asked.is_wrong(path);
     let no_region = missing(raw.region.is_some(), asked, "cluster.region");
     let no_version = missing(raw.kubernetes_version.is_some(), asked, "cluster.kubernetesVersion");
+    let create = raw.create.unwrap_or(false);
+    let governance = governance::resolve(asked, &mut raw, create);
     let name = raw.name.and_then(|name| {
         let rule = "1 to 100 letters, digits, '-' and '_', starting with a letter or digit";
         asked.text("cluster.name", name, "EKS cluster name", rule, is_cluster_name)
@@ -22,7 +27,6 @@ pub(super) fn resolve(asked: &mut Asked<'_>, raw: ClusterSection, has_made: bool
         asked.text("cluster.region", region, "AWS region", "a region code like us-west-2", is_region)
     });
     let version = raw.kubernetes_version.and_then(|text| asked.name("cluster.kubernetesVersion", text.parse()));
-    let create = raw.create.unwrap_or(false);
     if (has_made || create) && no_region {
         asked.missing("cluster", "region", "\"us-west-2\"");
     }
@@ -49,6 +53,7 @@ pub(super) fn resolve(asked: &mut Asked<'_>, raw: ClusterSection, has_made: bool
         windows_node_role_arn,
         max_pods: raw.max_pods,
         addons,
+        governance,
     })
 }
 
@@ -111,7 +116,6 @@ fn addon(asked: &mut Asked<'_>, path: &str, text: String) -> Option<AddonSpec> {
 
 /// Some add-ons call AWS with rights that no node has by itself; EKS hands them out through the Pod Identity agent.
 fn rights(asked: &mut Asked<'_>, addons: &[AddonSpec]) {
-    const AGENT: &str = "eks-pod-identity-agent";
     const NEEDY: [&str; 2] = ["aws-efs-csi-driver", "amazon-cloudwatch-observability"];
     if addons.iter().any(|addon| addon.name == AGENT) {
         return;

@@ -3,13 +3,14 @@
 //! Every field is optional to serde, so that the well-formed parts of a wrong file can be read; the schema says what is required.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Architecture, Capacity, Family, ScannedNodes};
+use super::{Architecture, Capacity, ControlPlaneLog, Family, ScannedNodes};
 use crate::form::List;
 
 /// Which AMI variants to test, in which cluster, and with what.
@@ -105,10 +106,41 @@ pub(crate) struct ClusterSection {
     /// How many pods of a run are alive at a time, over all variants. Without it: 30 for each variant.
     #[schemars(range(min = 1, max = 10000))]
     pub(crate) max_pods: Option<u32>,
-    /// EKS add-ons to install when amiproof makes the cluster, each by its name or with a version behind '@'. Without it: vpc-cni,
-    /// kube-proxy, coredns, aws-ebs-csi-driver.
+    /// EKS add-ons to install when amiproof makes the cluster, each by its name or with a version behind '@'. Without it:
+    /// eks-pod-identity-agent, vpc-cni, kube-proxy, coredns, aws-ebs-csi-driver. With the agent each add-on that calls AWS gets a role of
+    /// its own; without it the nodes' role has what the EBS driver needs.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["vpc-cni", "kube-proxy", "coredns@v1.13.1-eksbuild.1"]]))]
     pub(crate) addons: Option<List<String>>,
+    /// Tags of everything that a run makes in the account, beside amiproof's own: network stack, roles, cluster, add-ons, node groups,
+    /// launch templates, instances, volumes, scan configurations.
+    #[schemars(extend("examples" = [{"CostCenter": "4711"}]))]
+    pub(crate) tags: Option<BTreeMap<String, String>>,
+    /// The policy that limits every role that a run makes (IAM, permissions boundary).
+    #[schemars(example = &"arn:aws:iam::111122223333:policy/boundary")]
+    pub(crate) permissions_boundary: Option<String>,
+    /// From where the API server of a cluster that amiproof makes is reached. Without it: from anywhere, and from inside of the VPC.
+    pub(crate) endpoint: Option<EndpointSection>,
+    /// What the control plane of a cluster that amiproof makes logs to CloudWatch; `[]` for nothing. Without it: audit, where amiproof may
+    /// remove its log group again.
+    #[schemars(with = "Option<Vec<ControlPlaneLog>>", extend("examples" = [["audit", "authenticator"]]))]
+    pub(crate) logging: Option<List<ControlPlaneLog>>,
+    /// The KMS key that Secrets of a cluster that amiproof makes are encrypted with. Without it: EKS's own.
+    #[schemars(example = &"arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab")]
+    pub(crate) secrets_key: Option<String>,
+    /// Policies that the node roles of amiproof's network stack get beside what nodes need.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["arn:aws:iam::111122223333:policy/golden-image"]]))]
+    pub(crate) node_policies: Option<List<String>>,
+}
+
+/// From where an API server is reached.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct EndpointSection {
+    /// Whether it is reached from the internet. Without it: yes. With `false` amiproof must run inside of the VPC of `subnetIds`.
+    pub(crate) public: Option<bool>,
+    /// From which addresses of the internet. Without it: from all of them.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["203.0.113.0/24"]]))]
+    pub(crate) public_access_cidrs: Option<List<String>>,
 }
 
 /// What holds for every variant that does not say otherwise.
@@ -129,6 +161,12 @@ pub(crate) struct Defaults {
     /// Size of the root volume, GiB. Without it: 30, or 80 for Windows.
     #[schemars(range(min = 8, max = 16384))]
     pub(crate) volume_gib: Option<u32>,
+    /// The KMS key of the nodes' volumes. Without it: the account's own for EBS.
+    #[schemars(example = &"arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab")]
+    pub(crate) kms_key: Option<String>,
+    /// Tags of what is made for variants, beside `cluster.tags`: node group, launch template, instances, their volumes and interfaces.
+    #[schemars(extend("examples" = [{"Team": "images"}]))]
+    pub(crate) tags: Option<BTreeMap<String, String>>,
     /// Deadlines.
     pub(crate) timeouts: Option<TimeoutsSection>,
 }
@@ -137,7 +175,7 @@ pub(crate) struct Defaults {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct TimeoutsSection {
-    /// From the node group's creation until all its nodes are Ready. Without it: 8m.
+    /// From the node group's creation until all its nodes are Ready. Without it: 8m, or 20m for Windows.
     #[schemars(example = &"8m", regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
     pub(crate) nodes_ready: Option<String>,
     /// One attempt of a check that has no deadline of its own. Without it: 5m.
@@ -185,6 +223,10 @@ pub(crate) struct VariantSection {
     /// Size of the root volume, GiB.
     #[schemars(range(min = 8, max = 16384))]
     pub(crate) volume_gib: Option<u32>,
+    /// The KMS key of its nodes' volumes.
+    pub(crate) kms_key: Option<String>,
+    /// Tags of what is made for it, beside those of `cluster` and `defaults`.
+    pub(crate) tags: Option<BTreeMap<String, String>>,
     /// Deadlines.
     pub(crate) timeouts: Option<TimeoutsSection>,
 }
@@ -281,10 +323,10 @@ pub(crate) struct AmiSection {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct FilterSection {
     /// The image's name; `*` and `?` stand for any text and any character.
-    #[schemars(required, example = &"CIS Amazon Linux 2023 Benchmark - Level 1*")]
+    #[schemars(required, example = &"al2023-cis-l1-eks-*")]
     pub(crate) name: Option<String>,
     /// Who owns the image: an account id in quotes, self, amazon or aws-marketplace.
-    #[schemars(required, example = &"aws-marketplace")]
+    #[schemars(required, example = &"self")]
     pub(crate) owner: Option<String>,
 }
 

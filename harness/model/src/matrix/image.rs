@@ -1,5 +1,6 @@
 //! Where a variant's image comes from.
 
+use super::base_image::{HOW_TO_BUILD, is_no_node, is_no_node_parameter};
 use super::file::{AmiSection, FilterSection};
 use super::resolve::Asked;
 use super::{AmiSource, Family};
@@ -80,6 +81,10 @@ fn ssm(
         && parameter.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
         && parameter.starts_with('/');
     if is_path {
+        if let Some(what) = is_no_node_parameter(&parameter) {
+            asked.problem(at, format!("'{parameter}' is {what}, which holds no kubelet and never joins"), HOW_TO_BUILD);
+            return None;
+        }
         return Some(AmiSource::SsmParameter(parameter));
     }
     let mend = match closest(&parameter, ["recommended"]) {
@@ -111,6 +116,15 @@ fn filter(asked: &mut Asked<'_>, at: &str, raw: FilterSection) -> Option<AmiSour
             |text: &str| (3..=128).contains(&text.chars().count()) && text.chars().any(|c| c.is_ascii_alphanumeric());
         asked.text(&format!("{at}.name"), name, "image name pattern", rule, is_legal)
     });
+    // Under its own account's name an image may be called anything.
+    if let (Some(owner), Some(name)) = (&owner, &name)
+        && owner != "self"
+        && let Some(what) = is_no_node(name)
+    {
+        let message = format!("'{name}' is {what}, which holds no kubelet and never joins");
+        asked.problem(&format!("{at}.name"), message, HOW_TO_BUILD);
+        return None;
+    }
     Some(AmiSource::Filter { owner: owner?, name: name? })
 }
 

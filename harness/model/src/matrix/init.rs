@@ -22,7 +22,7 @@ defaults:
   nodes: 2                      # two nodes, so that traffic between nodes of one variant is tested
   instanceTypes: [m6i.large]
   capacity: on-demand           # a spot instance can go away in the middle of a scan
-  timeouts: {nodesReady: 8m, check: 5m, osScan: 45m}
+  timeouts: {check: 5m, osScan: 45m}     # nodesReady is 8m, and 20m for Windows
 
 variants:
   # The stock image: the control group. What fails here too is not the fault of hardening.
@@ -36,8 +36,9 @@ variants:
     reference: al2023-eks
     hardening: {benchmark: cis-al2023-1.0.0, level: 1}
     ami:
-      # One of: id, ssm, filter, packerManifest.
-      filter: {owner: aws-marketplace, name: "CIS Amazon Linux 2023 Benchmark - Level 1*"}
+      # Your own build on top of a CIS or stock image. One of: id, ssm, filter, packerManifest. A CIS image of the Marketplace by
+      # itself holds no kubelet and never joins.
+      filter: {owner: self, name: "al2023-cis-l1-eks-*"}
       # id: ami-0123456789abcdef0
       # packerManifest: build/manifest.json
     # userData: {merge: userdata/al2023.yaml}

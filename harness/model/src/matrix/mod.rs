@@ -1,9 +1,11 @@
 //! The matrix file (`amiproof.yaml`) in three layers: raw text, names that cannot be wrong, and [`Matrix`], which is resolved:
 //! every default filled in, every reference checked.
 
+mod base_image;
 mod cluster;
 mod cross;
 pub(crate) mod file;
+mod governance;
 mod image;
 pub mod init;
 mod machine;
@@ -14,12 +16,15 @@ mod sources;
 mod thresholds;
 mod variant;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::base_image::{HOW_TO_BUILD, is_no_node};
+pub use self::governance::{ControlPlaneLog, Endpoint, Governance};
 pub use self::resolve::{Resolved, resolve};
 pub use self::scans::{KubeBench, OpenScap, Runs, RunsBy, ScanSettings, ScannedNodes};
 pub use self::sources::{Files, ReadFile};
@@ -83,6 +88,8 @@ pub struct ClusterSpec {
     pub max_pods: Option<u32>,
     /// EKS add-ons to install when the run makes the cluster.
     pub addons: Vec<AddonSpec>,
+    /// What the account demands.
+    pub governance: Governance,
 }
 
 /// An EKS add-on to install: `vpc-cni`, or `coredns@v1.13.1-eksbuild.1`.
@@ -176,6 +183,10 @@ pub struct MadeNodes {
     pub kubernetes_version: KubernetesVersion,
     /// Size of the root volume, GiB.
     pub volume_gib: u32,
+    /// The KMS key of its volumes; `None` for the account's own for EBS.
+    pub kms_key: Option<String>,
+    /// Tags beside those of the whole run: of node group, launch template, instances and their volumes and interfaces.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// How a variant boots.

@@ -5,7 +5,7 @@ use super::image::ami;
 use super::machine::chosen_types;
 use super::resolve::Asked;
 use super::variant::{Fallback, transposed, user_data};
-use super::{Architecture, Capacity, ClusterSpec, Family, MadeNodes, NodeSource};
+use super::{Architecture, Capacity, ClusterSpec, Family, MadeNodes, NodeSource, governance};
 use crate::name::KubernetesVersion;
 use crate::selector::NodeSelector;
 
@@ -53,6 +53,8 @@ fn nothing_is_made(asked: &mut Asked<'_>, path: &str, raw: &VariantSection) {
         ("capacity", raw.capacity.is_some()),
         ("kubernetesVersion", raw.kubernetes_version.is_some()),
         ("volumeGib", raw.volume_gib.is_some()),
+        ("kmsKey", raw.kms_key.is_some()),
+        ("tags", raw.tags.is_some()),
     ];
     for (key, _) in keys.into_iter().filter(|(_, is_given)| *is_given) {
         asked.problem(
@@ -79,6 +81,13 @@ fn made(
         Some(NodesSection::Count(count)) => Some(count),
         _ => defaults.nodes,
     };
+    let region = fallback.cluster.and_then(|cluster| cluster.region.as_deref());
+    let kms_key = match raw.kms_key {
+        Some(key) => governance::key(asked, &format!("{path}.kmsKey"), Some(key), region),
+        None => fallback.kms_key.clone(),
+    };
+    let mut tags = fallback.tags.clone();
+    tags.extend(governance::tags(asked, &format!("{path}.tags"), raw.tags));
     let volume = if raw.family == Some(Family::Windows) { 80 } else { 30 };
     Some(MadeNodes {
         count: count.unwrap_or(2),
@@ -88,6 +97,8 @@ fn made(
         capacity: raw.capacity.or(defaults.capacity).unwrap_or(Capacity::OnDemand),
         kubernetes_version: version?,
         volume_gib: raw.volume_gib.or(defaults.volume_gib).unwrap_or(volume),
+        kms_key,
+        tags,
     })
 }
 

@@ -1,11 +1,12 @@
 //! One section of `variants`, resolved on its own; what variants ask of each other is in [`super::cross`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::file::{Defaults, HardeningSection, TimeoutsSection, UserDataSection, VariantSection};
 use super::machine::instance_types;
 use super::resolve::Asked;
-use super::{Architecture, ClusterSpec, Family, Hardening, NodeSource, Timeouts, UserData, Variant, nodes};
+use super::{Architecture, ClusterSpec, Family, Hardening, NodeSource, Timeouts, UserData, Variant, governance, nodes};
 use crate::duration;
 use crate::form::List;
 use crate::name::{Benchmark, Level, VariantName};
@@ -48,7 +49,17 @@ pub(super) fn all(
     let default_timeouts = timeouts(asked, "defaults.timeouts", defaults.timeouts.as_ref(), DEFAULT_TIMEOUTS);
     let default_types =
         defaults.instance_types.clone().map(|raw| instance_types(asked, "defaults.instanceTypes", Some(raw)));
-    let fallback = Fallback { defaults, timeouts: default_timeouts, instance_types: default_types, cluster };
+    let says_nodes_ready = defaults.timeouts.as_ref().is_some_and(|timeouts| timeouts.nodes_ready.is_some());
+    let region = cluster.and_then(|cluster| cluster.region.as_deref());
+    let fallback = Fallback {
+        defaults,
+        timeouts: default_timeouts,
+        says_nodes_ready,
+        instance_types: default_types,
+        kms_key: governance::key(asked, "defaults.kmsKey", defaults.kms_key.clone(), region),
+        tags: governance::tags(asked, "defaults.tags", defaults.tags.clone()),
+        cluster,
+    };
     let sections = raw.into_iter().enumerate();
     sections.filter_map(|(index, raw)| Some(one(asked, &format!("variants[{index}]"), raw?, &fallback))).collect()
 }
@@ -57,12 +68,20 @@ pub(super) fn all(
 pub(super) struct Fallback<'a> {
     pub(super) defaults: &'a Defaults,
     timeouts: Timeouts,
+    /// Whether `defaults.timeouts` says when nodes are to be Ready.
+    says_nodes_ready: bool,
     pub(super) instance_types: Option<Vec<String>>,
+    pub(super) kms_key: Option<String>,
+    pub(super) tags: BTreeMap<String, String>,
     pub(super) cluster: Option<&'a ClusterSpec>,
 }
 
 const DEFAULT_TIMEOUTS: Timeouts =
     Timeouts { nodes_ready: Duration::from_mins(8), check: Duration::from_mins(5), os_scan: Duration::from_mins(45) };
+
+/// The same for Windows: a stock image of EKS is Ready in about five minutes, one of one's own without EC2 Fast Launch in 15 and more
+/// (EC2 user guide, "Configure EC2 Fast Launch").
+const WINDOWS_NODES_READY: Duration = Duration::from_mins(20);
 
 fn one(asked: &mut Asked<'_>, path: &str, mut raw: VariantSection, fallback: &Fallback<'_>) -> Named {
     let below = |key: &str| format!("{path}.{key}");
@@ -77,7 +96,17 @@ fn one(asked: &mut Asked<'_>, path: &str, mut raw: VariantSection, fallback: &Fa
     if let (Some(Family::Windows), Architecture::Arm64) = (raw.family, architecture) {
         asked.problem(&below("architecture"), "EKS has no Windows nodes on arm64", "write x86_64, or remove the key");
     }
-    let timeouts = timeouts(asked, &below("timeouts"), raw.timeouts.as_ref(), fallback.timeouts);
+    let mut timeouts = timeouts(asked, &below("timeouts"), raw.timeouts.as_ref(), fallback.timeouts);
+    if raw.family == Some(Family::Windows) && !nodes::is_selected(&raw) {
+        let own = raw.timeouts.as_ref().is_some_and(|timeouts| timeouts.nodes_ready.is_some());
+        if !own && !fallback.says_nodes_ready {
+            timeouts.nodes_ready = WINDOWS_NODES_READY;
+        } else if timeouts.nodes_ready < WINDOWS_NODES_READY {
+            let at = if own { below("timeouts.nodesReady") } else { "defaults.timeouts.nodesReady".to_owned() };
+            let message = "nodes of Windows from an image of one's own often take 15 minutes and more to be Ready";
+            asked.warning(&at, message, "write 20m for Windows, or nothing, which is the same");
+        }
+    }
     let family = raw.family;
     let imds_hop_limit = raw.imds_hop_limit.or(fallback.defaults.imds_hop_limit).unwrap_or(2);
     let is_selected = nodes::is_selected(&raw);

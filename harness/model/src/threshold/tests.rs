@@ -53,6 +53,7 @@ fn report(expected: Option<usize>, results: Vec<CheckResult>) -> Report {
             account: String::new(),
             kubernetes_version: "1.36".parse().ok(),
             lab: true,
+            made: false,
         },
         variants: Vec::new(),
         results,

@@ -54,6 +54,7 @@ fn report(results: Vec<CheckResult>) -> Report {
             account: String::new(),
             kubernetes_version: "1.36".parse().ok(),
             lab: true,
+            made: false,
         },
         variants: vec![VariantRecord {
             name: "al2023-l1".parse().unwrap(),

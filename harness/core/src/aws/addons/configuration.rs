@@ -66,7 +66,7 @@ impl Configuration {
     }
 
     /// Whether the schema names a property.
-    fn accepts(&self, path: &[&str]) -> bool {
+    pub(super) fn accepts(&self, path: &[&str]) -> bool {
         let mut place = self.followed(&self.schema);
         for name in path {
             match place.and_then(|place| place["properties"].get(*name)) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use amiproof_model::matrix::AddonSpec;
 use aws_sdk_eks::types::{Addon, AddonPodIdentityAssociations, ResolveConflicts};
 use futures::future::BoxFuture;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::aws::Clients;
@@ -89,6 +89,10 @@ pub struct Installation<'a> {
     pub with_identities: bool,
     /// The label of the nodes that controllers shall run on; `None` for any node.
     pub controllers_on: Option<(&'a str, &'a str)>,
+    /// The policy that limits the roles of add-ons, where the account demands one.
+    pub boundary: Option<&'a str>,
+    /// Whether there will be nodes of Windows.
+    pub with_windows: bool,
     /// The tags of what is made.
     pub tags: &'a Tags,
 }
@@ -106,12 +110,18 @@ pub async fn install(clients: &Clients, ledger: &Ledger, wanted: &Installation<'
     }
     let version = version::resolve(clients, wanted.kubernetes, addon, wanted.addon.version.as_deref()).await?;
     let configuration = configuration::describe(clients, addon, &version.name).await?;
-    let values = wanted.controllers_on.and_then(|label| configuration.controllers_on(addon, label));
+    let mut values = wanted.controllers_on.and_then(|label| configuration.controllers_on(addon, label));
+    for (switch, value) in switches(addon, wanted.with_windows) {
+        if configuration.accepts(&[switch]) {
+            values.get_or_insert_with(|| json!({}))[switch] = json!(value);
+        }
+    }
     let mut identities = Vec::new();
     // The CNI must work before any other pod does, the agent's included, so it keeps the rights of the nodes' role.
     if wanted.with_identities && version.needs_rights && addon != "vpc-cni" {
         let roles = &configuration.identities;
-        identities = rights::associations(clients, ledger, wanted.cluster, addon, roles, wanted.tags).await?;
+        identities =
+            rights::associations(clients, ledger, wanted.cluster, addon, roles, wanted.boundary, wanted.tags).await?;
     }
     let resource = Resource::new(ResourceKind::Addon, addon).in_region(clients.region()).in_cluster(wanted.cluster);
     ledger
@@ -121,6 +131,17 @@ pub async fn install(clients: &Clients, ledger: &Ledger, wanted: &Installation<'
         })
         .await?;
     Ok(())
+}
+
+/// What an add-on is told besides. The VPC CNI: network policies are enforced, as the CIS EKS benchmark asks (4.3.1), and where there are
+/// nodes of Windows their pods get addresses, which only its own configuration can say for good: its config map is written anew with it
+/// (aws/containers-roadmap#2341).
+fn switches(addon: &str, with_windows: bool) -> Vec<(&'static str, &'static str)> {
+    match addon {
+        "vpc-cni" if with_windows => vec![("enableNetworkPolicy", "true"), ("enableWindowsIpam", "true")],
+        "vpc-cni" => vec![("enableNetworkPolicy", "true")],
+        _ => Vec::new(),
+    }
 }
 
 async fn create_once(

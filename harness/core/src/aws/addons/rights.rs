@@ -24,6 +24,7 @@ pub(super) async fn associations(
     cluster: &str,
     addon: &str,
     identities: &[Identity],
+    boundary: Option<&str>,
     tags: &Tags,
 ) -> Result<Vec<AddonPodIdentityAssociations>, Error> {
     let trust = json!({
@@ -37,7 +38,7 @@ pub(super) async fn associations(
         let made = ledger
             .create_resource(resource, || async {
                 clients
-                    .write_idempotent(|| roles::make(clients, &name, &trust, &identity.policies, tags))
+                    .write_idempotent(|| roles::make(clients, &name, &trust, &identity.policies, boundary, tags))
                     .await
                     .map_err(Error::from)
             })

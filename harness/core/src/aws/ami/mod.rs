@@ -4,7 +4,7 @@ mod packer;
 mod parameter;
 mod plausible;
 
-use amiproof_model::matrix::{AmiSource, Architecture, Family, MadeNodes, Variant};
+use amiproof_model::matrix::{AmiSource, Architecture, Family, HOW_TO_BUILD, MadeNodes, Variant, is_no_node};
 use amiproof_model::name::{AmiId, KubernetesVersion};
 use amiproof_model::report::AmiRecord;
 use aws_sdk_ec2::types::{Filter, Image};
@@ -225,6 +225,12 @@ fn check(image: &Image, variant: &Variant) -> Result<(), Error> {
             "{id} ({name}) is {architecture}, but the variant says {}: set `architecture` and `instanceTypes` to fit the image",
             variant.architecture.word()
         )));
+    }
+    // An image of the account's own may be called anything.
+    let is_published = image.public() == Some(true) || image.image_owner_alias().is_some();
+    if is_published && let Some(what) = is_no_node(name) {
+        let message = format!("{id} ({name}) is {what}, which holds no kubelet and never joins: {HOW_TO_BUILD}");
+        return Err(Error::Unusable(message));
     }
     let is_windows = image.platform().is_some_and(|platform| platform.as_str().eq_ignore_ascii_case("windows"));
     match plausible::family(name, is_windows) {

@@ -5,19 +5,19 @@ use amiproof_model::matrix::Family;
 /// The family that an image is surely of; `None` where its name says nothing (an image of the user's own).
 ///
 /// Names as published: `amazon-eks-node-al2023-x86_64-standard-1.36-v…`, `amazon-eks-node-1.32-v…`,
-/// `amazon-eks-arm64-node-1.32-v…`, `bottlerocket-aws-k8s-1.36-…`, `CIS Amazon Linux 2023 Benchmark - Level 1 …`,
-/// `CIS Amazon Linux 2 Kernel 4.14 Benchmark …`.
+/// `amazon-eks-arm64-node-1.32-v…`, `bottlerocket-aws-k8s-1.36-…`. A base image of an operating system boots as no node at all, so its
+/// name is no proof ([`amiproof_model::matrix::is_no_node`]).
 pub(super) fn family(name: &str, is_windows: bool) -> Option<Family> {
     if is_windows {
         return Some(Family::Windows);
     }
     let name = name.to_ascii_lowercase();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-    if starts(&["bottlerocket-"]) {
+    if starts(&["bottlerocket-aws-k8s-"]) {
         Some(Family::Bottlerocket)
-    } else if starts(&["amazon-eks-node-al2023", "al2023-ami", "cis amazon linux 2023"]) {
+    } else if starts(&["amazon-eks-node-al2023", "amazon-eks-arm64-node-al2023"]) {
         Some(Family::Al2023)
-    } else if starts(&["amazon-eks-node-1.", "amazon-eks-arm64-node-1.", "amzn2-ami", "cis amazon linux 2 "]) {
+    } else if starts(&["amazon-eks-node-1.", "amazon-eks-arm64-node-1."]) {
         Some(Family::Al2)
     } else {
         None

@@ -64,9 +64,18 @@ fn an_image_that_fits_is_accepted_and_others_are_refused_with_the_mend() {
         why_not(&good, Family::Bottlerocket),
         why_not(&image().platform(PlatformValues::Windows).build(), Family::Al2023),
         why_not(&image().name("ours").build(), Family::Windows),
+        why_not(
+            &image()
+                .name("CIS Amazon Linux 2023 Benchmark - Level 1 - v12")
+                .image_owner_alias("aws-marketplace")
+                .build(),
+            Family::Al2023,
+        ),
     ];
     insta::assert_snapshot!(messages.join("\n"));
     check(&image().name("ours").build(), &fixture::variant("v", Family::Al2)).unwrap();
+    let own = image().name("CIS Amazon Linux 2023 with our kubelet").public(false).build();
+    check(&own, &fixture::variant("v", Family::Al2023)).unwrap();
 }
 
 #[test]

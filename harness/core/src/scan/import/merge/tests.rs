@@ -31,6 +31,7 @@ fn report() -> Report {
             account: String::new(),
             kubernetes_version: "1.36".parse().ok(),
             lab: true,
+            made: false,
         },
         variants: vec![VariantRecord {
             name: variant(),

@@ -1,0 +1,92 @@
+//! What Windows nodes need of a cluster beside their image: without it a run fails, with it it passes, and afterwards it is gone.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+
+use amiproof_core::cluster::Access;
+use camino::Utf8Path;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+
+use crate::process::{LabProcess, amiproof, finish, report, stderr};
+
+const MATRIX: &str = r#"
+apiVersion: amiproof/v1
+kind: Matrix
+metadata: {name: windows}
+cluster: {name: windows, region: us-west-2, kubernetesVersion: "1.35", create: true, tags: {CostCenter: "4711"}}
+defaults: {nodes: 1}
+variants:
+  - {name: eks-al2023, family: al2023, ami: {ssm: recommended}}
+  - {name: windows-2022-core, family: windows, ami: {ssm: recommended}}
+suites: {include: [workload/windows-web, workload/windows-dns]}
+"#;
+
+/// Runs a command on the lab; the words of its results of Windows.
+fn words(lab: &LabProcess, dir: &Path, arguments: &[&str]) -> BTreeMap<String, String> {
+    let mut command = amiproof(dir);
+    lab.target(&mut command);
+    command.arg(arguments[0]).args(["--file", dir.join("amiproof.yaml").to_str().unwrap()]).args(&arguments[1..]);
+    let output = finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let code = output.status.code();
+    let report = report(dir);
+    let of_windows = report.results.iter().filter(|result| result.subject.as_str() == "windows-2022-core");
+    let words: BTreeMap<String, String> =
+        of_windows.map(|result| (result.check.to_string(), result.outcome.word().to_owned())).collect();
+    assert!(!words.is_empty(), "{code:?}: {}", stderr(&output));
+    words
+}
+
+/// Turns the addresses of Windows pods on or off behind the add-on's back, as somebody with kubectl does.
+fn switch_ipam(lab: &LabProcess, dir: &Path, value: &str) {
+    let path = dir.join("kubeconfig");
+    let text = lab.kubeconfig("windows");
+    let text = &text[text.find("apiVersion").unwrap()..];
+    std::fs::write(&path, text).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let access = Access::kubeconfig(Utf8Path::from_path(&path).unwrap(), None).await.unwrap();
+        let api: Api<ConfigMap> = Api::namespaced(access.client(), "kube-system");
+        let there = api.get("amazon-vpc-cni").await.unwrap().data.unwrap();
+        assert_ne!(there["enable-windows-ipam"], value, "what the add-on was told, or what was switched before");
+        let patch = serde_json::json!({"data": {"enable-windows-ipam": value}});
+        api.patch("amazon-vpc-cni", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+    });
+}
+
+#[test]
+fn services_and_addresses_of_windows_come_with_the_run_and_go_with_it() {
+    let (lab, dir) = (LabProcess::start(None), tempfile::tempdir().unwrap());
+    let dir = dir.path();
+    std::fs::write(dir.join("amiproof.yaml"), MATRIX).unwrap();
+    let all = |words: &BTreeMap<String, String>, word: &str| words.values().all(|one| one == word);
+
+    let applied = words(&lab, dir, &["apply"]);
+    assert!(all(&applied, "pass"), "{applied:#?}");
+    let entries: Vec<String> = lab.resources().into_iter().filter(|one| one.starts_with("eks accessentry ")).collect();
+    assert_eq!(entries.len(), 1, "{entries:?}");
+
+    // The VPC resource controller takes the addresses of Windows nodes away; their pods stay Pending.
+    switch_ipam(&lab, dir, "false");
+    let pending = words(&lab, dir, &["test", "--run", "latest"]);
+    assert!(!pending.values().any(|word| word == "pass"), "{pending:#?}");
+    switch_ipam(&lab, dir, "true");
+
+    // What EKS makes by itself for the node group of a custom image is the entry of Linux nodes: kube-proxy reads no Services.
+    let entry = entries[0].rsplit(' ').next().unwrap();
+    let role = format!("arn:aws:iam::111122223333:role/amiproof/{}", entry.split('/').rev().nth(1).unwrap());
+    let escaped = role.replace(':', "%3A").replace('/', "%2F");
+    lab.send("DELETE", &format!("/clusters/windows/access-entries/{escaped}"), "eks", "");
+    let body = serde_json::json!({"principalArn": role, "type": "EC2_LINUX"}).to_string();
+    lab.send("POST", "/clusters/windows/access-entries", "eks", &body);
+    let unreachable = words(&lab, dir, &["test", "--run", "latest"]);
+    assert!(all(&unreachable, "fail"), "{unreachable:#?}");
+
+    let mut command = amiproof(dir);
+    lab.target(&mut command);
+    let output = finish(command.arg("destroy").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(lab.resources(), Vec::<String>::new());
+}

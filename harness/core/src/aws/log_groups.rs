@@ -1,0 +1,111 @@
+//! The log group that EKS makes for a control plane that logs: it stays in the account when the cluster goes, so whoever made the cluster
+//! removes it.
+//!
+//! CloudWatch Logs is asked by two signed requests of its JSON protocol: its SDK would be the largest of all for them.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use serde_json::{Value, json};
+
+use super::error::{AwsError, Class, found};
+use super::{Clients, partition};
+
+/// How long one request may take.
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// The log group of a cluster's control plane (EKS user guide, "Send control plane logs to CloudWatch Logs").
+pub fn of_cluster(cluster: &str) -> String {
+    format!("/aws/eks/{cluster}/cluster")
+}
+
+/// Whether a log group is there.
+///
+/// # Errors
+/// When CloudWatch Logs does not answer, or may not be asked.
+pub async fn exists(clients: &Clients, name: &str) -> Result<bool, AwsError> {
+    let answer = clients
+        .read(|| ask(clients, "DescribeLogGroups", name, json!({"logGroupNamePrefix": name})))
+        .await?;
+    let groups = answer["logGroups"].as_array().into_iter().flatten();
+    Ok(groups.into_iter().any(|group| group["logGroupName"] == name))
+}
+
+/// Removes a log group; one that is not there is fine.
+///
+/// # Errors
+/// When CloudWatch Logs refuses.
+pub async fn delete(clients: &Clients, name: &str) -> Result<(), AwsError> {
+    let asked = || ask(clients, "DeleteLogGroup", name, json!({"logGroupName": name}));
+    found(clients.write_idempotent(asked).await).map(|_| ())
+}
+
+async fn ask(clients: &Clients, operation: &'static str, name: &str, body: Value) -> Result<Value, AwsError> {
+    let resource = || format!("log group {name}");
+    let request = |reason: String| AwsError::new(Class::Request, operation, resource(), reason);
+    let region = clients.region();
+    let url = match clients.endpoint() {
+        Some(endpoint) => format!("{}/", endpoint.trim_end_matches('/')),
+        None => format!("https://logs.{region}.{}/", partition::of(region).domain),
+    };
+    let parsed: reqwest::Url = url.parse().map_err(|error| request(format!("{url}: {error}")))?;
+    let body = body.to_string();
+    let target = format!("Logs_20140328.{operation}");
+    let host = match (parsed.host_str(), parsed.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (host, _) => host.unwrap_or_default().to_owned(),
+    };
+    let headers =
+        [("host", host.as_str()), ("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
+    let identity = clients.credentials().await?.into();
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name("logs")
+        .time(SystemTime::now())
+        .settings(SigningSettings::default())
+        .build()
+        .map_err(|error| request(error.to_string()))?
+        .into();
+    let signable = SignableRequest::new("POST", url.as_str(), headers.into_iter(), SignableBody::Bytes(body.as_bytes()))
+        .map_err(|error| request(error.to_string()))?;
+    let (instructions, _signature) =
+        sign(signable, &parameters).map_err(|error| request(error.to_string()))?.into_parts();
+    let unreachable = |error: reqwest::Error| {
+        AwsError::new(Class::Infrastructure, operation, resource(), error.without_url().to_string())
+    };
+    let mut builder = reqwest::Client::builder().timeout(WITHIN);
+    if parsed.host_str().is_some_and(super::http::is_this_machine) {
+        builder = builder.no_proxy();
+    }
+    let mut post = builder.build().map_err(unreachable)?.post(parsed).body(body);
+    for (key, value) in headers.iter().filter(|(key, _)| *key != "host") {
+        post = post.header(*key, *value);
+    }
+    for (key, value) in instructions.headers() {
+        post = post.header(key, value);
+    }
+    let response = post.send().await.map_err(unreachable)?;
+    let status = response.status();
+    let text = response.text().await.map_err(unreachable)?;
+    let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+    if status.is_success() {
+        return Ok(answer);
+    }
+    let code = answer["__type"].as_str().map(|code| code.rsplit('#').next().unwrap_or(code).to_owned());
+    let message = ["message", "Message"].iter().find_map(|key| answer[*key].as_str()).unwrap_or(&text).to_owned();
+    Err(AwsError { code: code.clone(), ..AwsError::new(class(code.as_deref(), status.as_u16()), operation, resource(), message) })
+}
+
+fn class(code: Option<&str>, status: u16) -> Class {
+    match code {
+        Some("ResourceNotFoundException") => Class::NotFound,
+        Some("AccessDeniedException") => Class::AccessDenied,
+        Some("UnrecognizedClientException" | "ExpiredTokenException" | "InvalidSignatureException") => Class::Credentials,
+        Some("OperationAbortedException") => Class::InUse,
+        Some("ThrottlingException" | "ServiceUnavailableException") => Class::Infrastructure,
+        _ if status >= 500 || status == 429 => Class::Infrastructure,
+        _ => Class::Request,
+    }
+}

@@ -1,0 +1,206 @@
+//! The names and types of settings that the readers of user data know, and how a tree is held against them.
+
+pub(super) mod bottlerocket;
+pub(super) mod kubelet;
+pub(super) mod node_config;
+
+use amiproof_model::problem::{closest, one_of};
+use amiproof_model::yaml::{Node, Value};
+
+use super::review::{Reader, Reading, Unknown};
+
+/// What a setting may hold.
+#[derive(Debug)]
+pub(super) enum Shape {
+    /// Anything: what its reader makes of it is not modelled.
+    Any,
+    /// Text.
+    Text,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Number,
+    /// Text or a number: sizes and shares that readers take in both forms.
+    Scalar,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A list.
+    List(&'static Shape),
+    /// A list, or its only item.
+    OneOrMore(&'static Shape),
+    /// Names of the user's own.
+    Map(&'static Shape),
+    /// These names, all of one shape.
+    Keys(&'static [&'static str], &'static Shape),
+    /// These settings.
+    Table(&'static [(&'static str, Shape)]),
+}
+
+/// A list of texts.
+pub(super) const TEXTS: Shape = Shape::List(&Shape::Text);
+
+impl Shape {
+    /// What to write: `true or false`.
+    fn words(&self) -> String {
+        match self {
+            Self::Any => "anything".to_owned(),
+            Self::Text => "text".to_owned(),
+            Self::Bool => "true or false".to_owned(),
+            Self::Integer => "a whole number".to_owned(),
+            Self::Number => "a number".to_owned(),
+            Self::Scalar => "text or a number".to_owned(),
+            Self::Word(words) => one_of(words),
+            Self::List(inner) => format!("a list of {}", inner.words()),
+            Self::OneOrMore(inner) => format!("{} or a list of it", inner.words()),
+            Self::Map(_) | Self::Keys(..) | Self::Table(_) => "a table of settings".to_owned(),
+        }
+    }
+}
+
+/// What a node is, in words.
+fn found(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number { spelling, .. } => format!("the number {spelling}"),
+        Value::Text(text) if text.chars().count() <= 40 => format!("the text \"{text}\""),
+        Value::Text(_) => "text".to_owned(),
+        Value::List(_) => "a list".to_owned(),
+        Value::Map(_) => "a table".to_owned(),
+    }
+}
+
+/// Holds a tree against a shape.
+pub(super) fn check(reading: &mut Reading<'_>, node: &Node, shape: &'static Shape, path: &str, reader: Reader) {
+    match (shape, &node.value) {
+        // Nothing in YAML is a setting that was not made.
+        (Shape::Any, _)
+        | (_, Value::Null)
+        | (Shape::Text | Shape::Scalar, Value::Text(_))
+        | (Shape::Bool, Value::Bool(_))
+        | (Shape::Number | Shape::Scalar, Value::Number { .. }) => {}
+        (Shape::Integer, Value::Number { value, .. }) if !value.is_f64() => {}
+        (Shape::Word(words), Value::Text(text)) => {
+            if !words.contains(&text.as_str()) {
+                let message = format!("{} does not know '{text}' here", reader.name);
+                reading.problem(node.place, path, message, amiproof_model::problem::instead(text, words));
+            }
+        }
+        (Shape::List(inner) | Shape::OneOrMore(inner), Value::List(items)) => {
+            for (index, item) in items.iter().enumerate() {
+                check(reading, item, inner, &format!("{path}[{index}]"), reader);
+            }
+        }
+        (Shape::OneOrMore(inner), _) => check(reading, node, inner, path, reader),
+        (Shape::Map(inner), Value::Map(entries)) => {
+            for entry in entries {
+                let below = below(path, &entry.key);
+                match (&entry.value.value, inner) {
+                    (Value::Map(_), Shape::Text | Shape::Bool) => {
+                        let whole = dotted(&entry.key, &entry.value);
+                        let message = format!(
+                            "a dotted name without quotes is tables inside each other, and {} takes it as no name",
+                            reader.name
+                        );
+                        reading.problem(entry.place, &below, message, format!("put the name in quotes: \"{whole}\""));
+                    }
+                    _ => check(reading, &entry.value, inner, &below, reader),
+                }
+            }
+        }
+        (Shape::Keys(keys, inner), Value::Map(entries)) => {
+            for entry in entries {
+                let below = below(path, &entry.key);
+                if keys.contains(&entry.key.as_str()) {
+                    check(reading, &entry.value, inner, &below, reader);
+                } else {
+                    unknown(reading, entry.place, &below, &entry.key, keys, reader);
+                }
+            }
+        }
+        (Shape::Table(fields), Value::Map(entries)) => {
+            for entry in entries {
+                let below = below(path, &entry.key);
+                match fields.iter().find(|(name, _)| *name == entry.key) {
+                    Some((_, inner)) => check(reading, &entry.value, inner, &below, reader),
+                    None => {
+                        let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+                        unknown(reading, entry.place, &below, &entry.key, &names, reader);
+                    }
+                }
+            }
+        }
+        (shape, value) => {
+            let message = format!("{} where {} takes {}", found(value), reader.name, shape.words());
+            reading.problem(node.place, path, message, remedy(shape, value));
+        }
+    }
+}
+
+fn unknown(
+    reading: &mut Reading<'_>,
+    place: amiproof_model::problem::Place,
+    path: &str,
+    key: &str,
+    names: &[&str],
+    reader: Reader,
+) {
+    let like = closest(key, names.iter().copied());
+    let what = match reader.unknown {
+        Unknown::Ignored => "and drops it without a word",
+        Unknown::Refused => "and refuses all of the user data for it",
+        Unknown::Logged => "and drops it with a line in its log",
+    };
+    let message = format!("{} knows no setting '{key}' here, {what}", reader.name);
+    let is_top = path.matches('.').count() <= 1;
+    match like {
+        Some(like) => reading.problem(place, path, message, format!("did you mean '{like}'?")),
+        None if reader.unknown == Unknown::Ignored || (reader.unknown == Unknown::Refused && is_top) => {
+            reading.problem(place, path, message, format!("remove it, or write {}", one_of(names)));
+        }
+        None => {
+            let message = format!("amiproof knows no setting '{key}' of {} here", reader.name);
+            reading.warning(place, path, message, "see that the image's release has it");
+        }
+    }
+}
+
+/// `net.ipv4.ip_forward` of the tables that the same without quotes makes.
+fn dotted(key: &str, node: &Node) -> String {
+    let mut name = key.to_owned();
+    let mut node = node;
+    while let Value::Map(entries) = &node.value
+        && let [entry] = entries.as_slice()
+    {
+        name = format!("{name}.{}", entry.key);
+        node = &entry.value;
+    }
+    name
+}
+
+fn below(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else if key.contains('.') {
+        format!("{path}.\"{key}\"")
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+fn remedy(shape: &Shape, value: &Value) -> String {
+    match (shape, value) {
+        (Shape::Text | Shape::Word(_), Value::Number { spelling, .. }) => format!("put it in quotes: \"{spelling}\""),
+        (Shape::Text | Shape::Word(_), Value::Bool(value)) => format!("put it in quotes: \"{value}\""),
+        (Shape::Bool, Value::Text(text)) if matches!(text.as_str(), "true" | "false") => {
+            format!("write {text} without quotes")
+        }
+        (Shape::Integer | Shape::Number, Value::Text(text)) if text.parse::<f64>().is_ok() => {
+            format!("write {text} without quotes")
+        }
+        (Shape::List(_), Value::Text(text)) if text.chars().count() <= 60 => format!("write a list: [\"{text}\"]"),
+        (shape, _) => format!("write {}", shape.words()),
+    }
+}

@@ -1,0 +1,224 @@
+//! What a user gives for Amazon Linux, read as nodeadm and cloud-init read it on the node.
+//!
+//! nodeadm (awslabs/amazon-eks-ami 81fec2e8, `nodeadm/internal/configprovider`): only parts of the type `application/node.eks.aws` on the
+//! first level of a multipart document count, or a document that is a NodeConfig as a whole; base64 and gzip are undone; of several YAML
+//! documents the first counts; a NodeConfig that cannot be decoded counts as none.
+
+use std::io::Read as _;
+
+use amiproof_model::matrix::Family;
+use amiproof_model::problem::{Place, Problem};
+use amiproof_model::yaml::{self, Limits, Node, Value};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use flate2::read::GzDecoder;
+
+use super::known::kubelet::CONFIGURATION;
+use super::known::node_config::NODE_CONFIG as FIELDS;
+use super::mime::{CLOUD_CONFIG, NODE_CONFIG, Part, SHELL_SCRIPT, parts_of_user};
+use super::review::{Reader, Reading, Unknown};
+use super::toml_tree;
+
+/// The one version of the form that there is.
+pub(super) const API_VERSION: &str = "node.eks.aws/v1alpha1";
+
+const NODEADM: Reader = Reader { name: "nodeadm", unknown: Unknown::Ignored };
+const KUBELET: Reader = Reader { name: "the kubelet", unknown: Unknown::Logged };
+
+/// What amiproof says of the cluster itself.
+const OWN: [&str; 4] = ["name", "apiServerEndpoint", "certificateAuthority", "cidr"];
+
+/// Whether a text is a NodeConfig, in YAML or JSON, quoted or not.
+pub(super) fn is_node_config(text: &str) -> bool {
+    // A group in its own right, or a kind of that name: a mistake in the other one is then said as such.
+    let tree = yaml::documents("", text.as_bytes(), Limits::MATRIX).ok().and_then(|all| all.into_iter().next());
+    tree.is_some_and(|tree| {
+        let says = |key: &str, is_it: fn(&str) -> bool| tree.get(key).and_then(Node::text).is_some_and(is_it);
+        says("kind", |kind| kind == "NodeConfig") || says("apiVersion", |version| version.starts_with("node.eks.aws/"))
+    })
+}
+
+/// Reads what the user gave for a family of Amazon Linux.
+pub(super) fn read(reading: &mut Reading<'_>, family: Family, text: &str) {
+    let parts = match parts_of_user(text) {
+        Ok(parts) => parts,
+        Err(refusal) => {
+            let place = Place { line: refusal.line, column: 1 };
+            return reading.problem(place, "", refusal.message, refusal.help);
+        }
+    };
+    for part in &parts {
+        self::part(reading, family, part);
+    }
+}
+
+fn part(reading: &mut Reading<'_>, family: Family, part: &Part) {
+    let start = Place { line: part.line.max(1), column: 1 };
+    if part.media_type.starts_with("multipart/") {
+        let message =
+            "a multipart document inside of another: nodeadm does not look into it, so that a NodeConfig there is lost";
+        return reading.problem(start, "", message, "move its parts one level up");
+    }
+    let (text, is_encoded) = match decoded(part) {
+        Ok(decoded) => decoded,
+        Err(why) => return reading.problem(start, "", why, "write the part as plain text, or encode it again"),
+    };
+    let inner = |reading: &mut Reading<'_>| of_type(reading, family, &part.media_type, &text);
+    if is_encoded { reading.fixed(start.line, inner) } else { reading.within(start.line, inner) }
+}
+
+/// The text of a part as its readers see it, and whether it had to be decoded.
+fn decoded(part: &Part) -> Result<(String, bool), String> {
+    let encoding = part.headers.iter().find_map(|header| {
+        let (name, value) = header.split_once(':')?;
+        name.eq_ignore_ascii_case("content-transfer-encoding").then(|| value.trim().to_ascii_lowercase())
+    });
+    let compact: String = part.body.split_ascii_whitespace().collect();
+    let is_base64 = encoding.as_deref() == Some("base64");
+    let bytes = match BASE64_STANDARD.decode(&compact) {
+        Ok(bytes) if is_base64 || (part.media_type == NODE_CONFIG && !bytes.is_empty()) => bytes,
+        Err(error) if is_base64 => return Err(format!("the part says that it is base64, and it is not: {error}")),
+        _ => return Ok((part.body.clone(), false)),
+    };
+    let bytes = if bytes.starts_with(&[0x1f, 0x8b]) {
+        let mut plain = Vec::new();
+        let most = u64::try_from(Limits::MATRIX.bytes).unwrap_or(u64::MAX);
+        let unpacked = GzDecoder::new(bytes.as_slice()).take(most).read_to_end(&mut plain);
+        unpacked.map_err(|error| format!("the part begins like gzip, and it is not: {error}"))?;
+        plain
+    } else {
+        bytes
+    };
+    String::from_utf8(bytes)
+        .map(|text| (text, true))
+        .map_err(|_| "the part decodes to something that is no text".to_owned())
+}
+
+fn of_type(reading: &mut Reading<'_>, family: Family, media_type: &str, text: &str) {
+    match media_type {
+        NODE_CONFIG if family == Family::Al2 => {
+            let message = "a NodeConfig, which nothing on Amazon Linux 2 reads";
+            reading.problem(
+                Place::START,
+                "",
+                message,
+                "write a shell script: bootstrap.sh of the image starts the kubelet",
+            );
+        }
+        NODE_CONFIG => node_config(reading, text),
+        other if is_node_config(text) => {
+            let message = format!(
+                "a NodeConfig in a part of the type {other}: nodeadm reads those of the type {NODE_CONFIG} only"
+            );
+            reading.problem(Place::START, "", message, format!("write Content-Type: {NODE_CONFIG}"));
+        }
+        SHELL_SCRIPT => shell_script(reading, family, text),
+        CLOUD_CONFIG => match yaml::document("", text.as_bytes(), Limits::MATRIX) {
+            Ok(tree) if matches!(tree.value, Value::Map(_) | Value::Null) => {}
+            Ok(tree) => {
+                reading.problem(tree.place, "", "a cloud-config that is no map of keys", "write keys like runcmd:")
+            }
+            Err(problem) if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) => {
+                drop(problem);
+            }
+            Err(problem) => reading.parser_problem(problem),
+        },
+        _ => {}
+    }
+}
+
+fn shell_script(reading: &mut Reading<'_>, family: Family, text: &str) {
+    if !text.trim_start().starts_with("#!") {
+        let message = "a shell script without its first line, which cloud-init cannot run";
+        reading.problem(Place::START, "", message, "begin it with #!/bin/bash");
+    }
+    let commands = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'));
+    for (index, line) in commands {
+        let place = Place { line: index + 1, column: 1 };
+        if family == Family::Al2 && line.contains("/etc/eks/bootstrap.sh") {
+            let message =
+                "the script calls bootstrap.sh, and amiproof's own part does, too: the second call joins nothing";
+            reading.problem(
+                place,
+                "",
+                message,
+                "remove the call: amiproof calls it behind your script, with this cluster",
+            );
+        } else if family == Family::Al2023 && line.contains("nodeadm init") {
+            let message = "the script calls nodeadm, which the image runs by itself before any script";
+            reading.warning(place, "", message, "write a NodeConfig instead, and nodeadm merges it");
+        }
+    }
+}
+
+fn node_config(reading: &mut Reading<'_>, text: &str) {
+    let documents = match yaml::documents("", text.as_bytes(), Limits::MATRIX) {
+        Ok(documents) => documents,
+        Err(problem) => return reading.parser_problem(problem),
+    };
+    let Some(tree) = documents.first() else {
+        return reading.problem(Place::START, "", "the NodeConfig is empty", "remove the part, or write one");
+    };
+    if let Some(second) = documents.get(1) {
+        let message = "a second document starts here, and nodeadm reads only the first";
+        reading.problem(second.place, "", message, "write one NodeConfig, or each in a part of its own");
+    }
+    for (key, wanted) in [("apiVersion", API_VERSION), ("kind", "NodeConfig")] {
+        let node = tree.get(key);
+        if node.and_then(Node::text) != Some(wanted) {
+            let place = node.map_or(tree.place, |node| node.place);
+            let message =
+                format!("a NodeConfig without {key}: {wanted}, which nodeadm cannot decode and then treats as none");
+            reading.problem(place, key, message, format!("write {key}: {wanted}"));
+        }
+    }
+    reading.check(tree, &FIELDS, "", NODEADM);
+    let Some(spec) = tree.get("spec") else { return };
+    cluster(reading, spec);
+    kubelet(reading, spec);
+    containerd(reading, spec);
+}
+
+fn cluster(reading: &mut Reading<'_>, spec: &Node) {
+    let Some(cluster) = spec.get("cluster") else { return };
+    for key in OWN {
+        if let Some(node) = cluster.get(key) {
+            let message = format!("amiproof says itself which cluster nodes join, so this {key} is not used");
+            reading.warning(node.place, &format!("spec.cluster.{key}"), message, "remove it");
+        }
+    }
+    let authority = cluster.get("certificateAuthority");
+    if let Some((node, text)) = authority.and_then(|node| Some((node, node.text()?)))
+        && BASE64_STANDARD.decode(text.trim()).is_err()
+    {
+        let message = "not base64, so that nodeadm cannot decode the NodeConfig and treats it as none";
+        reading.problem(node.place, "spec.cluster.certificateAuthority", message, "remove it");
+    }
+}
+
+fn kubelet(reading: &mut Reading<'_>, spec: &Node) {
+    let Some(kubelet) = spec.get("kubelet") else { return };
+    if let Some(config) = kubelet.get("config") {
+        reading.check(config, &CONFIGURATION, "spec.kubelet.config", KUBELET);
+    }
+    let Some(Value::List(flags)) = kubelet.get("flags").map(|flags| &flags.value) else { return };
+    for (index, flag) in flags.iter().enumerate() {
+        if let Some(text) = flag.text()
+            && !text.starts_with('-')
+        {
+            let message = format!("'{text}' is no flag, and the kubelet does not start with it");
+            let path = format!("spec.kubelet.flags[{index}]");
+            reading.problem(flag.place, &path, message, format!("write --{text}"));
+        }
+    }
+}
+
+fn containerd(reading: &mut Reading<'_>, spec: &Node) {
+    let node = spec.get("containerd").and_then(|containerd| containerd.get("config"));
+    let Some((node, text)) = node.and_then(|node| Some((node, node.text()?))) else { return };
+    if let Err(Problem { place, message, mend, .. }) = toml_tree::parse(text) {
+        let line = place.map_or(1, |place| place.line);
+        let message = format!("line {line} of it is {message}: nodeadm fails to merge it, and the node never joins");
+        reading.problem(node.place, "spec.containerd.config", message, mend);
+    }
+}

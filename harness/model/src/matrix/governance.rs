@@ -1,0 +1,262 @@
+//! What governed accounts ask of everything that is made in them: tags, permissions boundaries, endpoints, logs, keys.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::file::{ClusterSection, EndpointSection};
+use super::resolve::{Asked, list};
+use crate::form::List;
+
+/// What an account demands, and amiproof then does to what it makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Governance {
+    /// Tags of everything that a run makes in the account, beside amiproof's own.
+    pub tags: BTreeMap<String, String>,
+    /// The ARN of the policy that limits every role that a run makes.
+    pub permissions_boundary: Option<String>,
+    /// From where the API server of a cluster that amiproof makes is reached.
+    pub endpoint: Endpoint,
+    /// What the control plane of a cluster that amiproof makes logs to CloudWatch; `None` where the matrix does not say: the audit log,
+    /// where its log group can be removed again.
+    pub logging: Option<Vec<ControlPlaneLog>>,
+    /// The KMS key that Secrets of a cluster that amiproof makes are encrypted with, beside EKS's own encryption.
+    pub secrets_key: Option<String>,
+    /// ARNs of policies that node roles of amiproof's network stack get beside what nodes need.
+    pub node_policies: Vec<String>,
+}
+
+/// From where an API server is reached. From inside of the VPC it always is: nodes are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Whether it is reached from the internet.
+    pub public: bool,
+    /// From which addresses of the internet; empty for all of them.
+    pub public_access_cidrs: Vec<String>,
+}
+
+impl Default for Endpoint {
+    fn default() -> Self {
+        Self { public: true, public_access_cidrs: Vec::new() }
+    }
+}
+
+/// What a control plane can log (EKS API, `LogSetup.types`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ControlPlaneLog {
+    /// Requests to the API server's components.
+    Api,
+    /// Who did what.
+    Audit,
+    /// Who was let in by IAM.
+    Authenticator,
+    /// The controllers.
+    ControllerManager,
+    /// The scheduler.
+    Scheduler,
+}
+
+impl ControlPlaneLog {
+    /// The word for it in YAML and in the API.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Audit => "audit",
+            Self::Authenticator => "authenticator",
+            Self::ControllerManager => "controllerManager",
+            Self::Scheduler => "scheduler",
+        }
+    }
+}
+
+/// Most tags that a resource can have, less those that amiproof and EKS put on it (AWS general reference, "Tag naming limits": 50).
+const MOST_TAGS: usize = 40;
+
+/// Reads what the section `cluster` says.
+pub(super) fn resolve(asked: &mut Asked<'_>, raw: &mut ClusterSection, create: bool) -> Governance {
+    let only_made = [
+        ("endpoint", raw.endpoint.is_some()),
+        ("logging", raw.logging.is_some()),
+        ("secretsKey", raw.secrets_key.is_some()),
+    ];
+    for (key, _) in only_made.into_iter().filter(|(_, is_given)| *is_given && !create) {
+        let message = format!("{key} is for a cluster that amiproof makes, and this one exists");
+        asked.warning(&format!("cluster.{key}"), message, "remove it, or say create: true");
+    }
+    let region = raw.region.clone();
+    let has_subnets = raw.subnet_ids.as_ref().is_some_and(|ids| !ids.is_empty());
+    Governance {
+        tags: tags(asked, "cluster.tags", raw.tags.take()),
+        permissions_boundary: policy(asked, "cluster.permissionsBoundary", raw.permissions_boundary.take()),
+        endpoint: raw.endpoint.take().map(|section| endpoint(asked, section, has_subnets)).unwrap_or_default(),
+        logging: raw.logging.take().map(|types| logging(asked, types)),
+        secrets_key: key(asked, "cluster.secretsKey", raw.secrets_key.take(), region.as_deref()),
+        node_policies: node_policies(asked, raw.node_policies.take()),
+    }
+}
+
+/// Tags, as AWS takes them (AWS general reference, "Tag naming limits and requirements").
+pub(super) fn tags(asked: &mut Asked<'_>, at: &str, raw: Option<BTreeMap<String, String>>) -> BTreeMap<String, String> {
+    let raw = raw.unwrap_or_default();
+    if raw.len() > MOST_TAGS {
+        let message = format!("{} tags, and with amiproof's own a resource can have {MOST_TAGS}", raw.len());
+        asked.problem(at, message, "keep those that the account asks for");
+    }
+    let is_legal = |text: &str, most: usize| {
+        text.chars().count() <= most && text.chars().all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c))
+    };
+    let mut tags = BTreeMap::new();
+    for (key, value) in raw {
+        let at = format!("{at}.{key}");
+        let lower = key.to_ascii_lowercase();
+        if lower.starts_with("aws:") || lower.starts_with("amiproof:") || key == "Name" {
+            let whose = if lower.starts_with("aws:") { "AWS" } else { "amiproof" };
+            asked.problem(&at, format!("the tag {key} is {whose}'s own"), "write tags of your own");
+        } else if key.is_empty() || !is_legal(&key, 128) {
+            let help = "write 1 to 128 letters, digits, blanks and _ . : / = + - @";
+            asked.problem(&at, format!("'{key}' is not a legal key of a tag"), help);
+        } else if !is_legal(&value, 256) {
+            let help = "write at most 256 letters, digits, blanks and _ . : / = + - @";
+            asked.problem(&at, format!("'{value}' is not a legal value of a tag"), help);
+        } else {
+            tags.insert(key, value);
+        }
+    }
+    tags
+}
+
+fn policy(asked: &mut Asked<'_>, at: &str, arn: Option<String>) -> Option<String> {
+    let rule = "the ARN of an IAM policy, like arn:aws:iam::111122223333:policy/name";
+    asked.text(at, arn?, "policy ARN", rule, is_policy_arn)
+}
+
+fn node_policies(asked: &mut Asked<'_>, raw: Option<List<String>>) -> Vec<String> {
+    list(asked, "cluster.nodePolicies", raw, |asked, at, arn| policy(asked, at, Some(arn)))
+}
+
+/// A KMS key, which must be in the cluster's region.
+pub(super) fn key(asked: &mut Asked<'_>, at: &str, arn: Option<String>, region: Option<&str>) -> Option<String> {
+    let rule = "the ARN of a KMS key or alias, like arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let arn = asked.text(at, arn?, "KMS key ARN", rule, |text| key_region(text).is_some())?;
+    if let (Some(own), Some(region)) = (key_region(&arn), region)
+        && own != region
+    {
+        let message = format!("the key is in {own}, and what it encrypts in {region}");
+        asked.problem(at, message, format!("name a key of {region}"));
+        return None;
+    }
+    Some(arn)
+}
+
+fn logging(asked: &mut Asked<'_>, raw: List<ControlPlaneLog>) -> Vec<ControlPlaneLog> {
+    let mut types: Vec<ControlPlaneLog> = Vec::new();
+    for (index, kind) in raw.into_iter().enumerate().filter_map(|(index, kind)| Some((index, kind?))) {
+        if types.contains(&kind) {
+            let at = format!("cluster.logging[{index}]");
+            asked.warning(&at, format!("{} is listed already", kind.word()), "remove one of the two");
+        } else {
+            types.push(kind);
+        }
+    }
+    types
+}
+
+fn endpoint(asked: &mut Asked<'_>, raw: EndpointSection, has_subnets: bool) -> Endpoint {
+    let public = raw.public.unwrap_or(true);
+    let at = "cluster.endpoint.publicAccessCidrs";
+    if raw.public_access_cidrs.as_ref().is_some_and(Vec::is_empty) {
+        asked.problem(at, "nobody could reach the API server", "list addresses, or say public: false");
+    }
+    if !public && raw.public_access_cidrs.is_some() {
+        asked.problem(at, "a private endpoint is reached from no address of the internet", "remove it");
+    }
+    if !public && !has_subnets {
+        let message = "a private endpoint in the VPC that amiproof makes is reached by nobody, amiproof neither";
+        let help = "add cluster.subnetIds of a VPC that amiproof runs in, or list addresses in publicAccessCidrs";
+        asked.problem("cluster.endpoint.public", message, help);
+    }
+    let public_access_cidrs = list(asked, at, raw.public_access_cidrs, |asked, at, text| {
+        let rule = "an address of the internet with a prefix length, like 203.0.113.0/24";
+        asked.text(at, text, "CIDR", rule, is_public_cidr)
+    });
+    Endpoint { public, public_access_cidrs }
+}
+
+fn is_policy_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    matches!(parts.as_slice(), ["arn", partition, "iam", "", account, resource]
+        if partition.starts_with("aws") && (*account == "aws" || is_account(account))
+            && resource.strip_prefix("policy/").is_some_and(|name| !name.is_empty()))
+}
+
+fn key_region(text: &str) -> Option<&str> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    match parts.as_slice() {
+        ["arn", partition, "kms", region, account, resource]
+            if partition.starts_with("aws")
+                && !region.is_empty()
+                && is_account(account)
+                && ["key/", "alias/"]
+                    .iter()
+                    .any(|kind| resource.strip_prefix(kind).is_some_and(|id| !id.is_empty())) =>
+        {
+            Some(region)
+        }
+        _ => None,
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.chars().all(|c| c.is_ascii_digit())
+}
+
+/// EKS refuses private and reserved blocks (EKS API, `VpcConfigRequest.publicAccessCidrs`).
+fn is_public_cidr(text: &str) -> bool {
+    let Some((address, length)) = text.split_once('/') else { return false };
+    let (Ok(address), Ok(length)) = (address.parse::<IpAddr>(), length.parse::<u8>()) else { return false };
+    match address {
+        IpAddr::V4(address) => {
+            let is_whole = address.is_unspecified() && length == 0;
+            let bits = u32::from(address);
+            let host = if length == 0 { u32::MAX } else { u32::MAX >> length.min(31) >> u8::from(length == 32) };
+            length <= 32
+                && (is_whole
+                    || !(address.is_private()
+                        || address.is_loopback()
+                        || address.is_link_local()
+                        || address.is_unspecified()))
+                && bits & host == 0
+        }
+        IpAddr::V6(address) => length <= 128 && !address.is_loopback(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_cidr_is_a_block_of_the_internet() {
+        for text in ["203.0.113.0/24", "203.0.113.7/32", "0.0.0.0/0", "2001:db8::/32"] {
+            assert!(is_public_cidr(text), "{text}");
+        }
+        for text in
+            ["203.0.113.7", "203.0.113.7/24", "10.0.0.0/8", "192.168.1.0/24", "203.0.113.0/33", "x/24", "127.0.0.1/32"]
+        {
+            assert!(!is_public_cidr(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn arns_of_policies_and_keys_are_told_from_others() {
+        assert!(is_policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess"));
+        assert!(is_policy_arn("arn:aws-us-gov:iam::111122223333:policy/team/boundary"));
+        assert!(!is_policy_arn("arn:aws:iam::111122223333:role/x") && !is_policy_arn("boundary"));
+        assert_eq!(key_region("arn:aws:kms:us-west-2:111122223333:key/1234abcd"), Some("us-west-2"));
+        assert_eq!(key_region("arn:aws-cn:kms:cn-north-1:111122223333:alias/eks"), Some("cn-north-1"));
+        assert_eq!(key_region("1234abcd-12ab-34cd-56ef-1234567890ab"), None);
+    }
+}
