@@ -59,11 +59,13 @@ fn the_demo_resolves_to_eight_variants_with_every_default_filled_in() {
     assert_eq!((made.count, cis.imds_hop_limit, made.volume_gib, made.capacity), (2, 2, 30, Capacity::OnDemand));
     assert_eq!(made.kubernetes_version.as_str(), "1.35", "the cluster's, where the variant says nothing");
     assert_eq!(cis.timeouts.os_scan, Duration::from_mins(45));
+    let ready = [cis, windows].map(|variant| variant.timeouts.nodes_ready);
+    assert_eq!(ready, [8, 20].map(Duration::from_mins), "Windows takes its time");
     let made = windows.made().unwrap();
     assert_eq!((made.volume_gib, &made.ami, windows.family), (80, &AmiSource::Recommended, Family::Windows));
     assert_eq!(matrix.variants[0].made().unwrap().kubernetes_version.as_str(), "1.32");
     let addons: Vec<String> = matrix.cluster.addons.iter().map(ToString::to_string).collect();
-    assert_eq!(addons, ["vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver"]);
+    assert_eq!(addons, ["eks-pod-identity-agent", "vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver"]);
     assert_eq!(matrix.workloads, [WorkloadSource::Builtin]);
 }
 
@@ -366,4 +368,45 @@ fn every_image_that_the_matrices_ask_for_is_one_host_profile_of_the_lab() {
             assert_eq!(names.len(), 1, "{file}: {} boots one of {names:?}", variant.name);
         }
     }
+}
+
+#[test]
+fn what_a_governed_account_demands_is_read() {
+    let text = r#"
+apiVersion: amiproof/v1
+kind: Matrix
+metadata: {name: governed}
+cluster:
+  name: c
+  region: us-west-2
+  kubernetesVersion: "1.35"
+  create: true
+  tags: {CostCenter: "4711"}
+  permissionsBoundary: arn:aws:iam::111122223333:policy/boundary
+  endpoint: {publicAccessCidrs: [203.0.113.0/24]}
+  logging: [audit, authenticator]
+  secretsKey: arn:aws:kms:us-west-2:111122223333:key/1234abcd
+  nodePolicies: [arn:aws:iam::111122223333:policy/golden-image]
+defaults: {tags: {Team: images, Stage: test}, kmsKey: arn:aws:kms:us-west-2:111122223333:alias/nodes, timeouts: {nodesReady: 8m}}
+variants:
+  - {name: stock, family: al2023, ami: {ssm: recommended}, tags: {Stage: stock}}
+  - {name: windows, family: windows, ami: {ssm: recommended}, kmsKey: arn:aws:kms:us-west-2:111122223333:key/2}
+"#;
+    let Resolved { matrix, warnings, .. } = resolved(text.as_bytes());
+    let governance = &matrix.cluster.governance;
+    assert_eq!(governance.tags.get("CostCenter").map(String::as_str), Some("4711"));
+    assert_eq!(governance.permissions_boundary.as_deref(), Some("arn:aws:iam::111122223333:policy/boundary"));
+    assert_eq!((governance.endpoint.public, governance.endpoint.public_access_cidrs.len()), (true, 1));
+    assert_eq!(governance.logging.as_ref().map(Vec::len), Some(2));
+    let made: Vec<_> = matrix.variants.iter().filter_map(|variant| variant.made()).collect();
+    assert_eq!(
+        made[0].tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>(),
+        ["Stage=stock", "Team=images"]
+    );
+    assert!(
+        made[0].kms_key.as_ref().unwrap().ends_with("alias/nodes")
+            && made[1].kms_key.as_ref().unwrap().ends_with("key/2")
+    );
+    let warned: Vec<&str> = warnings.iter().map(|warning| warning.path.as_str()).collect();
+    assert_eq!(warned, ["defaults.timeouts.nodesReady"], "8m is short for Windows");
 }

@@ -7,7 +7,6 @@ use super::Clients;
 use super::error::{AwsError, Class, Explain as _, found};
 use super::names::{self, Tags};
 use super::pages;
-use super::partition;
 use crate::ledger::{self, Ledger, Resource, ResourceKind};
 
 /// The type of the entry that lets Windows nodes in: it brings the group `eks:kube-proxy-windows`, without which kube-proxy on them reads
@@ -36,12 +35,6 @@ pub enum Error {
         /// The cluster.
         cluster: String,
     },
-}
-
-/// The ARN of the policy that makes a principal the cluster's administrator, in the partition of a region (EKS user guide, access policy
-/// permissions).
-pub fn cluster_admin(region: &str) -> String {
-    format!("arn:{}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy", partition::of(region).name)
 }
 
 /// The principals of a cluster's access entries, those with one access policy where `policy` names it. Policies of one namespace
@@ -195,14 +188,6 @@ pub fn without_path(role_arn: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_policy_of_administrators_is_in_the_partition_of_the_region() {
-        let name = "eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy";
-        assert_eq!(cluster_admin("us-west-2"), format!("arn:aws:{name}"));
-        assert_eq!(cluster_admin("us-gov-west-1"), format!("arn:aws-us-gov:{name}"));
-        assert_eq!(cluster_admin("cn-north-1"), format!("arn:aws-cn:{name}"));
-    }
 
     #[test]
     fn aws_auth_knows_a_role_without_its_path() {

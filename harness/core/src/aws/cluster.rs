@@ -11,9 +11,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use tokio::time::Instant;
 
-use super::Clients;
 use super::error::{AwsError, Class, Explain as _, found};
-use super::names::{self, RUN_TAG, Tags};
+use super::names::{self, LOG_GROUP_TAG, RUN_TAG, Tags};
+use super::{Clients, log_groups};
 use crate::ledger::{self, Ledger, Resource, ResourceKind};
 use crate::user_data::ClusterFacts;
 
@@ -45,6 +45,8 @@ pub struct ClusterEndpoint {
     pub run_tag: Option<String>,
     /// Who issues the tokens of its service accounts (`https://oidc.eks.…`); `None` while it is created.
     pub issuer: Option<String>,
+    /// Whether the log group of its control plane goes with it.
+    pub owns_log_group: bool,
     /// Whether it knows access entries; otherwise only the config map aws-auth says who gets in.
     pub has_access_entries: bool,
     /// What EKS says is wrong with it.
@@ -159,6 +161,7 @@ fn endpoint_of(name: &str, cluster: &aws_sdk_eks::types::Cluster) -> ClusterEndp
         security_group_id: vpc.and_then(|vpc| vpc.cluster_security_group_id()).map(str::to_owned),
         run_tag: cluster.tags().and_then(|tags| tags.get(RUN_TAG)).cloned(),
         issuer: cluster.identity().and_then(|identity| identity.oidc()?.issuer()).map(str::to_owned),
+        owns_log_group: cluster.tags().is_some_and(|tags| tags.contains_key(LOG_GROUP_TAG)),
         has_access_entries: mode != Some(&AuthenticationMode::ConfigMap),
         issues: issues.filter_map(|issue| issue.message()).map(str::to_owned).collect(),
     }
@@ -219,6 +222,7 @@ async fn create_once(
         .bootstrap_cluster_creator_admin_permissions(true)
         .build();
     let governance = &spec.governance;
+    let logs = logs_of(clients, spec).await;
     // Nodes in private subnets reach the API privately, whoever runs amiproof reaches it from outside. Who that is nobody knows but the
     // user, whom a guess would lock out.
     let cidrs = &governance.endpoint.public_access_cidrs;
@@ -241,10 +245,10 @@ async fn create_once(
         .role_arn(role_arn)
         .resources_vpc_config(vpc)
         .access_config(access)
-        .set_logging(logging(governance.logging.as_deref().unwrap_or_default()))
+        .set_logging(logging(&logs.types))
         .set_encryption_config(encryption)
         .client_request_token(names::request_token(&spec.name, &tags.run, 1))
-        .set_tags(Some(tags.pairs().into_iter().collect()))
+        .set_tags(Some(tags.pairs().into_iter().chain(logs.tag()).collect()))
         .send()
         .await
         .explain("CreateCluster", format!("cluster {}", spec.name));
@@ -257,6 +261,36 @@ async fn create_once(
             Err(AwsError { class: Class::Infrastructure, ..error })
         }
         Err(error) => Err(error),
+    }
+}
+
+/// What a control plane is to log, and whose its log group is.
+#[derive(Clone, Debug, Default)]
+struct Logs {
+    types: Vec<ControlPlaneLog>,
+    /// Whether the log group comes with the cluster, and so goes with it.
+    is_own: bool,
+}
+
+impl Logs {
+    fn tag(&self) -> Option<(String, String)> {
+        self.is_own.then(|| (LOG_GROUP_TAG.to_owned(), "made".to_owned()))
+    }
+}
+
+/// What the matrix asks for, or the audit log, as the CIS EKS benchmark does (2.1.1). EKS leaves the log group behind: what nobody asked
+/// for is only logged where amiproof may look for the group, and so remove it again.
+async fn logs_of(clients: &Clients, spec: &ClusterSpec) -> Logs {
+    let asked = spec.governance.logging.clone();
+    if asked.as_ref().is_some_and(Vec::is_empty) {
+        return Logs::default();
+    }
+    match log_groups::exists(clients, &log_groups::of_cluster(&spec.name)).await {
+        Ok(is_there) => Logs { types: asked.unwrap_or_else(|| vec![ControlPlaneLog::Audit]), is_own: !is_there },
+        Err(error) => {
+            tracing::info!(%error, "the log group of the control plane could not be removed again");
+            Logs { types: asked.unwrap_or_default(), is_own: false }
+        }
     }
 }
 
@@ -309,17 +343,22 @@ async fn is_deleting(clients: &Clients, name: &str) -> Result<bool, AwsError> {
     Ok(cluster.is_none_or(|cluster| cluster.status == ClusterStatus::Deleting.as_str()))
 }
 
-/// Waits until a cluster is gone.
+/// Waits until a cluster is gone, and with it the log group that came with it.
 ///
 /// # Errors
-/// When it is not gone within `deadline`.
+/// When it is not gone within `deadline`, or CloudWatch Logs refuses.
 pub async fn wait_gone(clients: &Clients, name: &str, deadline: Duration) -> Result<(), Error> {
     let started = Instant::now();
+    let mut owns_log_group = false;
     while let Some(cluster) = describe(clients, name).await? {
+        owns_log_group |= cluster.owns_log_group;
         if started.elapsed() >= deadline || cluster.status == ClusterStatus::Failed.as_str() {
             return Err(stuck(cluster, "gone", started));
         }
         clients.pause(POLL).await;
+    }
+    if owns_log_group {
+        log_groups::delete(clients, &log_groups::of_cluster(name)).await?;
     }
     Ok(())
 }

@@ -20,14 +20,12 @@ pub fn of_cluster(cluster: &str) -> String {
     format!("/aws/eks/{cluster}/cluster")
 }
 
-/// Whether a log group is there.
+/// Whether a log group is there. Asked once: what depends on it can do without.
 ///
 /// # Errors
 /// When CloudWatch Logs does not answer, or may not be asked.
 pub async fn exists(clients: &Clients, name: &str) -> Result<bool, AwsError> {
-    let answer = clients
-        .read(|| ask(clients, "DescribeLogGroups", name, json!({"logGroupNamePrefix": name})))
-        .await?;
+    let answer = ask(clients, "DescribeLogGroups", name, json!({"logGroupNamePrefix": name})).await?;
     let groups = answer["logGroups"].as_array().into_iter().flatten();
     Ok(groups.into_iter().any(|group| group["logGroupName"] == name))
 }
@@ -68,8 +66,9 @@ async fn ask(clients: &Clients, operation: &'static str, name: &str, body: Value
         .build()
         .map_err(|error| request(error.to_string()))?
         .into();
-    let signable = SignableRequest::new("POST", url.as_str(), headers.into_iter(), SignableBody::Bytes(body.as_bytes()))
-        .map_err(|error| request(error.to_string()))?;
+    let signable =
+        SignableRequest::new("POST", url.as_str(), headers.into_iter(), SignableBody::Bytes(body.as_bytes()))
+            .map_err(|error| request(error.to_string()))?;
     let (instructions, _signature) =
         sign(signable, &parameters).map_err(|error| request(error.to_string()))?.into_parts();
     let unreachable = |error: reqwest::Error| {
@@ -95,14 +94,19 @@ async fn ask(clients: &Clients, operation: &'static str, name: &str, body: Value
     }
     let code = answer["__type"].as_str().map(|code| code.rsplit('#').next().unwrap_or(code).to_owned());
     let message = ["message", "Message"].iter().find_map(|key| answer[*key].as_str()).unwrap_or(&text).to_owned();
-    Err(AwsError { code: code.clone(), ..AwsError::new(class(code.as_deref(), status.as_u16()), operation, resource(), message) })
+    Err(AwsError {
+        code: code.clone(),
+        ..AwsError::new(class(code.as_deref(), status.as_u16()), operation, resource(), message)
+    })
 }
 
 fn class(code: Option<&str>, status: u16) -> Class {
     match code {
         Some("ResourceNotFoundException") => Class::NotFound,
         Some("AccessDeniedException") => Class::AccessDenied,
-        Some("UnrecognizedClientException" | "ExpiredTokenException" | "InvalidSignatureException") => Class::Credentials,
+        Some("UnrecognizedClientException" | "ExpiredTokenException" | "InvalidSignatureException") => {
+            Class::Credentials
+        }
         Some("OperationAbortedException") => Class::InUse,
         Some("ThrottlingException" | "ServiceUnavailableException") => Class::Infrastructure,
         _ if status >= 500 || status == 429 => Class::Infrastructure,

@@ -21,6 +21,7 @@ pub(crate) mod http;
 pub mod instances;
 pub mod launch_template;
 pub mod load_balancers;
+pub mod log_groups;
 pub mod names;
 pub mod network;
 pub mod node_group;

@@ -13,6 +13,8 @@ pub const RUN_TAG: &str = "amiproof:run";
 pub const VARIANT_TAG: &str = "amiproof:variant";
 /// The tag with the time from which `amiproof sweep` may take the resource away, RFC 3339 in UTC.
 pub const EXPIRES_TAG: &str = "amiproof:expires";
+/// The tag of a cluster whose control plane's log group was made with it, and so goes with it.
+pub const LOG_GROUP_TAG: &str = "amiproof:log-group";
 /// The tag by which an Inspector CIS scan finds the instances of one variant of one run, and no others.
 pub const SCAN_TAG: &str = "amiproof:variant-run";
 
