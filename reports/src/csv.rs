@@ -1,12 +1,17 @@
-//! CSV: one line per result, for a spreadsheet or a query; then one per waiver that somebody should look at (suite `waiver`).
+//! CSV: one line per cell of the matrix, for a spreadsheet or a query; then one per waiver that somebody should look at (suite
+//! `waiver`). Lines add up to the same numbers as every other form: where several scanners judge a control, the line is that of the
+//! most urgent answer, and `answers` has the others.
 
 use amiproof_model::judge::Origin;
 use amiproof_model::report::{CheckResult, Report, Severity, Subject};
 
-use crate::{RenderError, sheet, text, waivers};
+use crate::context::Context;
+use crate::sheet::{self, Sheet};
+use crate::times::{self, Times};
+use crate::{RenderError, text, waivers};
 
 /// The first line. Columns are only ever added at the end.
-pub const HEADER: [&str; 19] = [
+pub const HEADER: [&str; 22] = [
     "run",
     "variant",
     "family",
@@ -26,30 +31,64 @@ pub const HEADER: [&str; 19] = [
     "scanner",
     "severity",
     "disagreement",
+    "answers",
+    "verdict",
+    "run_verdict",
 ];
 
 /// The longest field: spreadsheets cut a cell at 32,767 characters.
 const FIELD_LIMIT: usize = 32_000;
 
-/// The results as CSV (RFC 4180, UTF-8, header line).
+/// The cells as CSV (RFC 4180, UTF-8, header line).
 ///
 /// # Errors
 /// When the CSV cannot be written, which would be a defect of amiproof.
-pub fn render(report: &Report) -> Result<String, RenderError> {
-    let broken = |error: String| RenderError::Csv(error);
+pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
+    let broken = |error: ::csv::Error| RenderError::Csv(error.to_string());
+    let context = Context::of(report, baseline);
+    let sheet = Sheet::of(&context.report);
+    let times = Times::of(&context.report);
+    let run = context.verdict().conclusion.word();
+    let verdicts: Vec<&str> =
+        sheet.columns.iter().map(|column| context.verdict_of(&column.subject).conclusion.word()).collect();
     let mut writer = ::csv::Writer::from_writer(Vec::new());
-    writer.write_record(HEADER).map_err(|error| broken(error.to_string()))?;
-    for result in &report.results {
-        writer.write_record(record(report, result)).map_err(|error| broken(error.to_string()))?;
+    writer.write_record(HEADER).map_err(broken)?;
+    for row in sheet.suites.iter().flat_map(|suite| &suite.rows) {
+        for (cell, verdict) in row.cells.iter().zip(&verdicts) {
+            let Some(result) = sheet::decisive(cell) else { continue };
+            let said = Said { answers: answers(cell, result), verdict, run, seconds: times.own(result) };
+            writer.write_record(record(&context.report, result, said)).map_err(broken)?;
+        }
     }
-    for line in waivers::lines(report) {
-        writer.write_record(of_waiver(report, &line)).map_err(|error| broken(error.to_string()))?;
+    for line in waivers::lines(&context.report) {
+        writer.write_record(of_waiver(&context.report, &line)).map_err(broken)?;
     }
-    let bytes = writer.into_inner().map_err(|error| broken(error.to_string()))?;
-    String::from_utf8(bytes).map_err(|error| broken(error.to_string()))
+    let bytes = writer.into_inner().map_err(|error| RenderError::Csv(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| RenderError::Csv(error.to_string()))
 }
 
-fn record(report: &Report, result: &CheckResult) -> [String; HEADER.len()] {
+/// What a line says beside its result.
+struct Said<'a> {
+    /// What other scanners answer.
+    answers: String,
+    /// The verdict of the variant.
+    verdict: &'a str,
+    /// The verdict of the run.
+    run: &'a str,
+    seconds: f64,
+}
+
+/// `openscap: passed (os-cis/cis-al2023-1.0.0/3.3.1); …`: the answers of a cell that do not decide it.
+fn answers(cell: &[&CheckResult], decisive: &CheckResult) -> String {
+    let others = cell.iter().filter(|result| !std::ptr::eq(**result, decisive));
+    let said = others.map(|result| {
+        let scanner = result.scanner.as_deref().unwrap_or("amiproof");
+        format!("{scanner}: {} ({})", result.disposition.word(), result.check)
+    });
+    said.collect::<Vec<_>>().join("; ")
+}
+
+fn record(report: &Report, result: &CheckResult, said: Said<'_>) -> [String; HEADER.len()] {
     let variant = match &result.subject {
         Subject::Variant(name) => report.variants.iter().find(|variant| &variant.name == name),
         Subject::Cluster => None,
@@ -72,12 +111,15 @@ fn record(report: &Report, result: &CheckResult) -> [String; HEADER.len()] {
         result.disposition.word().to_owned(),
         result.origin.map_or("", origin_word).to_owned(),
         field(&sheet::reason(result)),
-        seconds(result.seconds),
+        format!("{:.3}", times::legal(said.seconds)),
         field(&nodes.join(" ")),
         variant.and_then(|variant| variant.ami.as_ref()).map_or_else(String::new, |ami| ami.id.to_string()),
         field(result.scanner.as_deref().unwrap_or_default()),
         result.severity.map_or("", Severity::word).to_owned(),
         field(result.disagreement.as_deref().unwrap_or_default()),
+        field(&said.answers),
+        said.verdict.to_owned(),
+        said.run.to_owned(),
     ]
 }
 
@@ -101,15 +143,21 @@ fn of_waiver(report: &Report, line: &waivers::Line) -> [String; HEADER.len()] {
 }
 
 /// One line that no spreadsheet runs as a formula: what begins with `=`, `+`, `-` or `@` gets an apostrophe in front, which
-/// spreadsheets show as text (OWASP, "CSV injection"). Their full-width twins count too, because some spreadsheets fold them.
+/// spreadsheets show as text (OWASP, "CSV injection"). Their full-width twins count too, because some spreadsheets fold them, and so
+/// does what follows a semicolon, which separates cells where the comma is the decimal sign.
 fn field(value: &str) -> String {
+    const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
     let line = text::short_line(value, FIELD_LIMIT);
-    if line.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) { format!("'{line}") } else { line }
-}
-
-/// A number that a formula may use, never in exponent form; empty where there is none.
-fn seconds(seconds: f64) -> String {
-    if seconds.is_finite() && seconds >= 0.0 { format!("{:.3}", seconds.abs()) } else { String::new() }
+    let mut safe = String::with_capacity(line.len() + 1);
+    let mut is_start = true;
+    for c in line.chars() {
+        if is_start && FORMULA.contains(&c) {
+            safe.push('\'');
+        }
+        is_start = c == ';' || is_start && c == ' ';
+        safe.push(c);
+    }
+    safe
 }
 
 pub(crate) fn origin_word(origin: Origin) -> &'static str {
@@ -134,15 +182,9 @@ mod tests {
             ("\t=1", "'=1"),
             ("\u{1b}[0m=1", "'=1"),
             ("a=1", "a=1"),
+            ("a;=1; -2;b", "a;'=1; '-2;b"),
         ] {
             assert_eq!(field(value), expected);
         }
-    }
-
-    #[test]
-    fn seconds_are_plain_numbers_or_nothing() {
-        assert_eq!(seconds(1e-9), "0.000");
-        assert_eq!(seconds(1e12), "1000000000000.000");
-        assert_eq!(seconds(f64::NAN), "");
     }
 }

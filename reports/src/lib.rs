@@ -4,6 +4,7 @@
 //! format, [`write_all`] puts all files beside `report.json`, [`compare`] tells two runs apart.
 
 pub mod compare;
+mod context;
 pub mod csv;
 pub mod html;
 pub mod junit;
@@ -12,13 +13,15 @@ mod scans;
 mod sheet;
 pub mod terminal;
 mod text;
+mod times;
 mod waivers;
 
-use std::fs;
+use std::borrow::Cow;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use amiproof_model::report::Report;
+use amiproof_model::threshold;
 
 pub use terminal::Style;
 
@@ -102,7 +105,8 @@ pub enum RenderError {
     },
 }
 
-/// The report in one form.
+/// The report in one form. What follows from the baseline is worked out here and is in no report on disk: gates of scans that
+/// evaluated less than the baseline's are not green, and the JSON form is the report itself.
 ///
 /// # Errors
 /// See [`RenderError`].
@@ -113,24 +117,51 @@ pub fn render(format: Format, report: &Report, options: &Options<'_>) -> Result<
             json.push('\n');
             Ok(json)
         }
-        Format::Junit => junit::render(report),
+        Format::Junit => junit::render(report, options.baseline),
         Format::Html => html::render(report, options.baseline),
         Format::Markdown => Ok(markdown::render(report, options.baseline)),
-        Format::Csv => csv::render(report),
+        Format::Csv => csv::render(report, options.baseline),
         Format::Terminal => Ok(terminal::render(report, options.baseline, &options.style)),
     }
 }
 
-/// Writes every form that has a file into `folder`, which must exist. One that fails does not stop the others; the answer has
-/// one entry per form, in the order of [`Format::ALL`].
+/// The report with the gates of scans that evaluated less than in the baseline no longer green. Only for showing: see [`render`].
+pub(crate) fn held_against<'a>(report: &'a Report, baseline: Option<&Report>) -> Cow<'a, Report> {
+    let Some(baseline) = baseline else { return Cow::Borrowed(report) };
+    let mut held = report.clone();
+    threshold::hold_against(&mut held, baseline);
+    Cow::Owned(held)
+}
+
+/// Writes the report and every form of it that has a file into `folder`, which must exist. One that fails does not stop the others;
+/// the answer has one entry per form, in the order of [`Format::ALL`].
 pub fn write_all(
     folder: &Path,
     report: &Report,
     baseline: Option<&Report>,
 ) -> Vec<(Format, Result<PathBuf, RenderError>)> {
+    write(folder, report, baseline, |_| true)
+}
+
+/// Like [`write_all`], without the report itself: it is on the disk already, and reading it changes nothing.
+pub fn write_rendered(
+    folder: &Path,
+    report: &Report,
+    baseline: Option<&Report>,
+) -> Vec<(Format, Result<PathBuf, RenderError>)> {
+    write(folder, report, baseline, |format| format != Format::Json)
+}
+
+fn write(
+    folder: &Path,
+    report: &Report,
+    baseline: Option<&Report>,
+    wanted: impl Fn(Format) -> bool,
+) -> Vec<(Format, Result<PathBuf, RenderError>)> {
     let options = Options { baseline, style: Style::default() };
     let files = Format::ALL.into_iter().filter_map(|format| Some((format, format.file_name()?)));
     files
+        .filter(|(format, _)| wanted(*format))
         .map(|(format, name)| {
             let written = render(format, report, &options).and_then(|text| write_file(folder, name, &text));
             (format, written)
@@ -138,26 +169,23 @@ pub fn write_all(
         .collect()
 }
 
-/// Writes a file so that a reader sees the old one or the new one and never half of it: a temporary file in the same folder,
-/// flushed to the disk, then renamed.
+/// Writes a file so that a reader sees the old one or the new one and never half of it: a temporary file of its own name in the same
+/// folder, flushed to the disk, then renamed. Two that write at once do not disturb each other, and a link that is there is replaced and
+/// not followed. Only its owner can read the file, because evidence of nodes is in it.
 ///
 /// # Errors
 /// [`RenderError::File`] with the path of the file that was to be.
 pub fn write_file(folder: &Path, name: &str, text: &str) -> Result<PathBuf, RenderError> {
     let path = folder.join(name);
-    let part = folder.join(format!(".{name}.part"));
     let write = || -> std::io::Result<()> {
-        let mut file = fs::File::create(&part)?;
+        let mut file = tempfile::Builder::new().prefix(&format!(".{name}.")).tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&part, &path)
+        file.as_file().sync_all()?;
+        file.persist(&path).map_err(|failed| failed.error)?;
+        Ok(())
     };
     match write() {
         Ok(()) => Ok(path),
-        Err(source) => {
-            // The error that matters is the first one; a part that cannot be removed is overwritten by the next attempt.
-            let _ = fs::remove_file(&part);
-            Err(RenderError::File { path, source })
-        }
+        Err(source) => Err(RenderError::File { path, source }),
     }
 }

@@ -1,8 +1,8 @@
 //! Who scanned what, by which benchmark, and what came of it: a line per scanner and subject, whose numbers add up.
 
-use amiproof_model::report::{Counts, Report, ScanRecord};
+use amiproof_model::report::{Report, ScanRecord};
 
-use crate::terminal::counts_sentence;
+use crate::sheet::{Status, Tally};
 use crate::text;
 
 /// One scanner on one subject.
@@ -14,7 +14,7 @@ pub(crate) struct Line {
     /// `cis-al2023-1.0.0 level 1`; empty where it judged by none.
     pub(crate) benchmark: String,
     /// Every result of it, by what became of it.
-    pub(crate) counts: Counts,
+    pub(crate) tally: Tally,
     /// What is to be known about it, or why it did not judge; may be empty.
     pub(crate) note: String,
 }
@@ -22,24 +22,57 @@ pub(crate) struct Line {
 impl Line {
     /// `203 controls: 3 failed, 20 manual, 180 passed`, with the benchmark's own number where it is another.
     pub(crate) fn sentence(&self) -> String {
-        let whole = text::count(self.counts.total(), "result");
-        match counts_sentence(self.counts) {
+        let whole = text::count(self.tally.total(), "result");
+        match self.tally.sentence() {
             words if words.is_empty() => whole,
             words => format!("{whole}: {words}"),
         }
     }
 }
 
+/// Lines with their notes below them: what many lines have to say is said once, with a number.
+pub(crate) struct Numbered {
+    /// The lines, each with the number of its note.
+    pub(crate) lines: Vec<(Line, Option<usize>)>,
+    /// The notes, the first of which is number 1.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Numbered {
+    pub(crate) fn of(report: &Report) -> Self {
+        let mut notes: Vec<String> = Vec::new();
+        let numbered = lines(report).into_iter().map(|line| {
+            if line.note.is_empty() {
+                return (line, None);
+            }
+            let at = notes.iter().position(|note| *note == line.note).unwrap_or_else(|| {
+                notes.push(line.note.clone());
+                notes.len() - 1
+            });
+            (line, Some(at + 1))
+        });
+        let lines = numbered.collect();
+        Self { lines, notes }
+    }
+
+    /// The statuses that any of the scans has results with: the columns of a table.
+    pub(crate) fn statuses(&self) -> Vec<Status> {
+        let has = |status: &Status| self.lines.iter().any(|(line, _)| line.tally.get(*status) > 0);
+        Status::ALL.into_iter().filter(has).collect()
+    }
+}
+
 /// A line for every scan of a report, in its order.
-pub(crate) fn lines(report: &Report) -> Vec<Line> {
+fn lines(report: &Report) -> Vec<Line> {
     report.scans.iter().map(|scan| line(report, scan)).collect()
 }
 
 fn line(report: &Report, scan: &ScanRecord) -> Line {
-    let counts = report.counts_where(|result| scan.owns(result));
+    let own = report.results.iter().filter(|result| scan.owns(result));
+    let tally: Tally = own.map(|result| Status::of(&result.disposition)).collect();
     let version = scan.scanner_version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
     let level = scan.level.map(|level| format!(" level {}", u8::from(level))).unwrap_or_default();
-    let short = scan.expected.filter(|expected| *expected != counts.total());
+    let short = scan.expected.filter(|expected| *expected != tally.total());
     let has = short.map(|expected| format!("the benchmark has {expected} controls"));
     let notes: Vec<String> =
         [has.unwrap_or_default(), scan.note.clone()].into_iter().filter(|note| !note.is_empty()).collect();
@@ -48,7 +81,7 @@ fn line(report: &Report, scan: &ScanRecord) -> Line {
         suite: text::line(&scan.suite),
         scanner: text::line(&format!("{}{version}", scan.scanner)),
         benchmark: scan.benchmark.as_ref().map(|benchmark| format!("{benchmark}{level}")).unwrap_or_default(),
-        counts,
+        tally,
         note: text::line(&notes.join("; ")),
     }
 }

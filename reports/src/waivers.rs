@@ -29,9 +29,9 @@ fn line(record: &WaiverRecord) -> Line {
     let ticket = waiver.ticket.as_deref().map(|ticket| format!(", {ticket}")).unwrap_or_default();
     let note = match (state, failures) {
         (WaiverState::Expired, 0) => "nothing fails that it was for: remove it".to_owned(),
-        (WaiverState::Expired, 1) => "1 failure counts again: mend it, or renew the waiver".to_owned(),
-        (WaiverState::Expired, count) => format!("{count} failures count again: mend them, or renew the waiver"),
-        _ => "nothing fails that it is for: remove it, or mend its scope".to_owned(),
+        (WaiverState::Expired, 1) => "1 failure counts again: fix it, or renew the waiver".to_owned(),
+        (WaiverState::Expired, count) => format!("{count} failures count again: fix them, or renew the waiver"),
+        _ => "nothing fails that it is for: remove it, or correct its scope".to_owned(),
     };
     Line {
         state: state.word(),

@@ -1,4 +1,4 @@
-// The drawer: everything about one cell, or about one check on all variants.
+// The drawer beside the grid: everything about one cell, or about one check on all variants.
 /** The word for a cell with its symbol, coloured. */
 function mark(cell) {
   const one = cell ? STATUS[cell[AT_STATUS]] : null;
@@ -63,25 +63,42 @@ function others(row, column) {
   return [el('h3', {}, 'This check on every variant'), el('div', { class: 'others' }, buttons)];
 }
 
-function open(row, column) {
+/** Says that the row is not in the grid, with the way to see it there. */
+function hiddenNote(row) {
+  if (matches(row, columns()) && (opened.column < 0 || columns().includes(opened.column))) return '';
+  const button = el('button', { type: 'button' }, 'Clear the filters');
+  button.addEventListener('click', () => { clearFilters(); });
+  return el('p', { class: 'note' }, 'The filters hide this cell in the grid. ', button);
+}
+
+function took(cell, detail) {
+  if (!cell || cell[AT_STATUS] === GONE) return '';
+  return detail.scanSeconds ? `${detail.scanSeconds} s for the whole scan` : `${cell[AT_SECONDS]} s`;
+}
+
+/** Shows a cell; `step` says whether the browser's Back comes back from it. */
+function open(row, column, step = true) {
   const drawer = $('drawer');
   const cell = column < 0 ? null : row.cells[column];
   const detail = (cell && data.details[cell[AT_DETAIL]]) || {};
-  const origin = { hardening: 'hardening: the reference passes', environment: 'environment: the reference fails too', unknown: 'unknown: no reference, or it was not evaluated' }[detail.origin];
+  opened = { row, column };
   const close = el('button', { type: 'button', class: 'close', 'aria-label': 'Close' }, '×');
-  close.addEventListener('click', shut);
+  close.addEventListener('click', () => shut());
+  const link = el('button', { type: 'button', class: 'copy' }, 'Copy link');
+  link.addEventListener('click', () => copy(link));
   const title = el('h2', { id: 'drawer-title', tabindex: '-1' }, row.title);
   const reason = cell ? data.strings[cell[AT_REASON]] : '';
   drawer.replaceChildren(
-    el('header', {}, el('div', {}, el('code', { class: 'muted' }, row.id), title), close),
+    el('div', { class: 'drawer-head' }, el('div', {}, el('code', { class: 'muted' }, row.id), title), link, close),
     column < 0 ? '' : el('p', {}, el('strong', {}, data.columns[column].name, ' '), el('span', { class: `pill s-${cell ? STATUS[cell[AT_STATUS]].key : 'not-applicable'}` }, mark(cell))),
+    hiddenNote(row),
     cell && reason && !(detail.findings || []).length || detail.waiver ? el('p', {}, reason) : '',
     facts([
-      ['Control', row.control], ['Level', row.level && `Level ${row.level}`], ['Origin', origin],
+      ['Control', row.control], ['Level', row.level && `Level ${row.level}`], ['Origin', ORIGINS.get(detail.origin)],
       ['Scanner', detail.scanner], ['Severity', detail.severity], ['Disagreement', detail.disagreement],
       ['Change', cell && cell[AT_CHANGE] && data.changes[cell[AT_CHANGE] - 1]],
       ['Waiver', detail.waiver && `${detail.waiver[0]}, until ${detail.waiver[1]}`],
-      ['Took', cell && cell[AT_STATUS] !== GONE && `${cell[AT_SECONDS]} s`],
+      ['Took', took(cell, detail)],
       ['Exercises', detail.exercises && detail.exercises.join(', ')],
     ]),
     ...answers(cell),
@@ -90,10 +107,15 @@ function open(row, column) {
   );
   drawer.hidden = false;
   drawer.scrollTop = 0;
-  opened = { row, column };
+  // The drawer takes its room from the grid and covers nothing of it.
+  layout(columns().length);
+  drawSome(Infinity);
   outline();
-  history.replaceState(null, '', `#${encodeURIComponent(row.id)}${column < 0 ? '' : `@${encodeURIComponent(data.columns[column].name)}`}`);
+  if (step) record();
   title.focus({ preventScroll: true });
+  const shown = columns();
+  active = { row: row.number, column: column < 0 ? 0 : shown.indexOf(column) + 1 };
+  reveal(find(active));
 }
 
 function outline() {
@@ -103,30 +125,13 @@ function outline() {
   if (cell) cell.classList.add('open');
 }
 
-function shut() {
+function shut(step = true) {
   if ($('drawer').hidden) return;
   $('drawer').hidden = true;
   opened = null;
+  layout(columns().length);
   outline();
-  history.replaceState(null, '', location.pathname + location.search);
-  focus(find(active));
-}
-
-/** Opens what the address names, so that a cell can be linked to. */
-function follow() {
-  let id = '';
-  let name = '';
-  try {
-    [id, name] = location.hash.slice(1).split('@').map(decodeURIComponent);
-  } catch {
-    return; // Not an address that this page made.
-  }
-  const row = rows.find((one) => one.id === id || (one.others || []).includes(id));
-  if (!row) return;
-  folded.set(row.suite.name, false);
-  active = { row: row.number, column: data.columns.findIndex((one) => one.name === name) + 1 };
-  draw();
-  drawSome(Infinity);
-  reveal(find(active));
-  open(row, active.column - 1);
+  if (step) record();
+  const cell = find(active);
+  if (cell) focus(cell); else $('query').focus({ preventScroll: true });
 }

@@ -24,6 +24,8 @@ function remember(cell) {
 
 /** Scrolls so that the sticky header and the sticky first column do not hide the cell. */
 function reveal(cell) {
+  // A row that the filters hide has no cell.
+  if (!cell) return;
   const sheet = cell.closest('.sheet');
   const [box, at] = [sheet.getBoundingClientRect(), cell.getBoundingClientRect()];
   const head = $('cells').tHead.getBoundingClientRect().height;
@@ -34,7 +36,13 @@ function reveal(cell) {
     if (at.left < box.left + first) sheet.scrollLeft -= box.left + first - at.left + 2;
     else if (at.right > box.right) sheet.scrollLeft += at.right - box.right + 14;
   }
-  if (box.top < 0 || box.bottom > innerHeight) cell.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  // On a narrow screen the drawer stands below: the cell must be above it.
+  const drawer = $('drawer').hidden ? null : $('drawer').getBoundingClientRect();
+  const floor = drawer && getComputedStyle($('drawer')).position === 'fixed' ? drawer.top : innerHeight;
+  const now = cell.getBoundingClientRect();
+  if (now.top < head + 8 || now.bottom > floor - 8) {
+    scrollBy(0, now.top < head + 8 ? now.top - head - 60 : now.bottom - floor + 60);
+  }
 }
 
 function toggle(name) {

@@ -1,24 +1,14 @@
 'use strict';
-// The grid: data, state and drawing. keyboard.js, drawer.js and filters.js follow it in the same script.
+// The grid: data, state and drawing. keyboard.js, drawer.js, address.js and filters.js follow it in the same script.
 const data = JSON.parse(document.getElementById('data').textContent);
 const $ = (id) => document.getElementById(id);
-// In the order of the numbers that cells hold; 10 is a cell that only the baseline has.
-const STATUS = [
-  { key: 'failed', symbol: '✕', word: 'failed' },
-  { key: 'error', symbol: '!', word: 'error' },
-  { key: 'not-evaluated', symbol: '?', word: 'not evaluated', short: 'not eval.' },
-  { key: 'flaky', symbol: '↻', word: 'flaky' },
-  { key: 'waived', symbol: '~', word: 'waived' },
-  { key: 'known', symbol: '=', word: 'known' },
-  { key: 'tolerated', symbol: '≈', word: 'tolerated' },
-  { key: 'manual', symbol: '☞', word: 'manual' },
-  { key: 'not-applicable', symbol: '–', word: 'not applicable', short: 'n/a' },
-  { key: 'passed', symbol: '✓', word: 'passed' },
-  { key: 'gone', symbol: '∅', word: 'gone' },
-];
-const STANDING = { failed: 'failed', passed: 'passed', 'passed in part': 'not-evaluated', broken: 'error', error: 'error' };
+// In the order of the numbers that cells hold, most urgent first; the last one is a cell that only the baseline has.
+const STATUS = data.statuses.map(([key, symbol, word, short]) => ({ key, symbol, word, short }));
+const GONE = STATUS.length - 1;
+const ORIGINS = new Map(data.origins);
 const [AT_STATUS, AT_SECONDS, AT_REASON, AT_DETAIL, AT_CHANGE, AT_ANSWERS] = [0, 1, 2, 3, 4, 5];
-const GONE = 10;
+// What nobody has to act on: paper leaves out rows with nothing else.
+const QUIET = new Set(['passed', 'not-applicable', 'manual', 'informational']);
 // A suite with more checks than this starts folded: its first row already says how many failed where.
 const MANY = 40;
 // How many rows are drawn in one frame.
@@ -37,10 +27,12 @@ for (const suite of data.suites) {
   }
 }
 
-const filter = { query: '', suite: '', level: '', differs: false, status: new Set(), change: new Set(), columns: new Set() };
+const nothing = () => ({ query: '', suite: '', level: '', origin: '', differs: false, status: new Set(), change: new Set(), columns: new Set() });
+let filter = nothing();
 let folded = new Map();
 let active = { row: null, column: 0 };
 let opened = null;
+let printing = false;
 // Parts of open suites that are not drawn yet, and the frame that will draw more.
 let pending = [];
 let frame = 0;
@@ -65,24 +57,34 @@ const plural = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`;
 const columns = () => data.columns.map((_, at) => at).filter((at) => !filter.columns.size || filter.columns.has(at));
 /** A suite's name, with those of other suites that judge controls of its rows. */
 const label = (suite) => [suite.name, ...(suite.others || [])].join(', ');
-const filtered = () => filter.query || filter.suite || filter.level || filter.differs || filter.status.size || filter.change.size;
-const hit = (cell) => cell
-  && (!filter.status.size || filter.status.has(cell[AT_STATUS]))
-  && (!filter.change.size || filter.change.has(cell[AT_CHANGE]));
+const originOf = (cell) => (data.details[cell[AT_DETAIL]] || {}).origin || '';
+const picks = () => filter.status.size || filter.change.size || filter.origin;
+const filtered = () => Boolean(filter.query || filter.suite || filter.level || filter.differs || picks());
 
-function matches(row, shown) {
+/** Whether a cell is one that the filters pick; `but` names one of them that does not count. */
+function hit(cell, but) {
+  return Boolean(cell)
+    && (but === 'status' || !filter.status.size || filter.status.has(cell[AT_STATUS]))
+    && (but === 'change' || !filter.change.size || filter.change.has(cell[AT_CHANGE]))
+    && (!filter.origin || originOf(cell) === filter.origin);
+}
+
+/** Whether a row passes the filters that are about rows. */
+function fits(row, shown) {
   if (filter.suite && row.suite.name !== filter.suite) return false;
   if (filter.level && String(row.level || 0) !== filter.level) return false;
   if (filter.query && !filter.query.split(/\s+/).every((word) => row.haystack.includes(word))) return false;
-  const cells = shown.map((at) => row.cells[at]);
-  if (filter.columns.size && !cells.some(Boolean)) return false;
-  if ((filter.status.size || filter.change.size) && !cells.some(hit)) return false;
-  return !filter.differs || new Set(cells.filter(Boolean).map((cell) => cell[AT_STATUS])).size > 1;
+  const cells = shown.map((at) => row.cells[at]).filter(Boolean);
+  if (filter.columns.size && !cells.length) return false;
+  if (printing && !filtered() && cells.every((cell) => QUIET.has(STATUS[cell[AT_STATUS]].key))) return false;
+  return !filter.differs || new Set(cells.map((cell) => cell[AT_STATUS])).size > 1;
 }
+
+const matches = (row, shown) => fits(row, shown) && (!picks() || shown.some((at) => hit(row.cells[at])));
 
 function isOpen(suite, matching) {
   if (folded.has(suite.name)) return !folded.get(suite.name);
-  return Boolean(filtered()) || matching <= MANY;
+  return filtered() || printing || matching <= MANY;
 }
 
 function cellMarkup(row, at, dims) {
@@ -93,11 +95,11 @@ function cellMarkup(row, at, dims) {
   const change = cell[AT_CHANGE] ? `<span class="change">${esc(data.changes[cell[AT_CHANGE] - 1])}</span>` : '';
   const reason = data.strings[cell[AT_REASON]];
   const differ = cell[AT_ANSWERS] && data.details[cell[AT_ANSWERS]].differ;
-  const mark = differ ? '<span class="change" title="scanners disagree" aria-label="scanners disagree">≠</span>' : '';
+  const mark = differ ? '<span class="change" title="scanners disagree"><span aria-hidden="true">≠</span><span class="unseen">scanners disagree</span></span>' : '';
   const dim = dims && !hit(cell) ? ' dim' : '';
   const open = opened && opened.row === row && opened.column === at ? ' class="open"' : '';
   return `<td ${where}${open}${reason ? ` title="${esc(reason)}"` : ''}>`
-    + `<div class="cell s-${one.key}${dim}"><span><b aria-hidden="true">${one.symbol}</b>${one.short || one.word}</span>${mark}${change}</div></td>`;
+    + `<div class="cell s-${one.key}${dim}"><span><b aria-hidden="true">${one.symbol}</b>${one.short}</span>${mark}${change}</div></td>`;
 }
 
 function rowMarkup(row, shown, dims) {
@@ -150,24 +152,32 @@ function drawRest() {
 function headMarkup(shown) {
   const cells = shown.map((at) => {
     const column = data.columns[at];
-    const kind = STANDING[column.standing] || 'not-applicable';
-    const brief = [column.family, column.level && `L${column.level}`].filter(Boolean).join(' · ');
+    const kind = [column.family, column.level && `L${column.level}`].filter(Boolean).join(' · ');
     const more = [
       column.benchmark, column.family && plural(column.nodes, 'node'), column.boot && `ready in ${column.boot}`, column.kubelet,
       column.ami, column.amiName,
     ].filter(Boolean);
-    return `<th scope="col" role="columnheader" title="${esc([column.name, brief, ...more].join('\n'))}"><b>${esc(column.name)}</b>`
-      + `<span>${esc(brief)}</span>${more.map((line) => `<span class="more">${esc(line)}</span>`).join('')}`
-      + `<span class="pill s-${kind}">${esc(column.standing)}</span></th>`;
+    return `<th scope="col" role="columnheader" title="${esc([column.name, kind, ...more].join('\n'))}"><b>${esc(column.name)}</b>`
+      + `<span>${esc(kind)}</span>${more.map((line) => `<span class="more">${esc(line)}</span>`).join('')}`
+      + `<span class="pill s-${column.class}">${esc(column.verdict)}</span></th>`;
   });
   const images = `<button type="button" id="images" aria-pressed="${!brief}">images</button>`;
   return `<colgroup><col>${'<col class="c">'.repeat(shown.length)}</colgroup>`
     + `<thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">check${images}</th>${cells.join('')}</tr></thead>`;
 }
 
+/** Gives the columns a fair share of the width that there is. */
+function layout(number) {
+  const table = $('cells');
+  const root = document.documentElement.style;
+  const fair = (table.parentElement.clientWidth - (innerWidth <= 760 ? 168 : 340)) / number;
+  root.setProperty('--columns', number);
+  root.setProperty('--column', `${Math.floor(Math.max(100, Math.min(fair, 190)))}px`);
+}
+
 function draw() {
   const shown = columns();
-  const dims = filter.status.size > 0 || filter.change.size > 0;
+  const dims = Boolean(picks());
   let count = 0;
   pending = [];
   const bodies = data.suites.map((suite) => {
@@ -177,11 +187,7 @@ function draw() {
   });
   const table = $('cells');
   const focused = table.contains(document.activeElement);
-  const root = document.documentElement.style;
-  const narrow = innerWidth <= 760;
-  const fair = (table.parentElement.clientWidth - (narrow ? 168 : 340)) / shown.length;
-  root.setProperty('--columns', shown.length);
-  root.setProperty('--column', `${Math.floor(Math.max(100, Math.min(fair, 190)))}px`);
+  layout(shown.length);
   table.classList.toggle('brief', brief);
   table.setAttribute('aria-colcount', shown.length + 1);
   const none = `<tbody><tr><td class="nothing" colspan="${shown.length + 1}">${rows.length ? 'No check matches: clear filters to see all.' : 'This run has no results.'}</td></tr></tbody>`;
@@ -189,6 +195,7 @@ function draw() {
   $('shown').textContent = `${count} of ${plural(rows.length, 'check')}, ${shown.length} of ${plural(data.columns.length, 'column')}`;
   const folds = [...table.querySelectorAll('tr.suite th')];
   $('fold').textContent = folds.some((head) => head.getAttribute('aria-expanded') === 'true') ? 'Collapse all' : 'Expand all';
+  countChips(shown);
   // Where the focus was must be there again before the next key.
   if (focused) drawSome(Infinity); else drawRest();
   const current = find(active) || table.querySelector('tbody [tabindex]');

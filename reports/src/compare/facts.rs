@@ -7,6 +7,8 @@ use amiproof_model::report::{NodeRecord, Report, VariantRecord};
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use crate::text;
+
 /// How one variant differs between two runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -55,6 +57,14 @@ pub struct FactChange {
     pub base: String,
     /// The values of the candidate's nodes.
     pub candidate: String,
+}
+
+impl FactChange {
+    /// `kernel: 6.12.55 -> 6.12.58`; what only one of the runs says is `none` in the other.
+    pub(crate) fn sentence(&self) -> String {
+        let shown = |value: &str| if value.is_empty() { "none".to_owned() } else { text::short_line(value, 200) };
+        format!("{}: {} -> {}", text::short_line(&self.fact, 200), shown(&self.base), shown(&self.candidate))
+    }
 }
 
 /// The variants that differ, in the order of the candidate, then those that only the base has.

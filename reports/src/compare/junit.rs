@@ -2,7 +2,7 @@
 //!
 //! | change | JUnit |
 //! |---|---|
-//! | new failure | `failure` |
+//! | new failure, appeared failing | `failure` |
 //! | coverage lost (had a verdict, now not evaluated, error or gone), newly broken variant | `error` |
 //! | fixed, newly decided | passed |
 //! | everything else | `skipped`, with the change as type |
@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 
 use super::{Change, Comparison, ResultChange};
 use crate::RenderError;
-use crate::junit::{Draft, Kind, SuiteDraft, render_suites};
+use crate::junit::{Draft, Kind, Root, SuiteDraft, render_suites};
 
 /// The comparison as JUnit XML.
 pub(super) fn render(comparison: &Comparison) -> Result<String, RenderError> {
@@ -33,6 +33,7 @@ pub(super) fn render(comparison: &Comparison) -> Result<String, RenderError> {
             output: String::new(),
             started: comparison.candidate.started,
             seconds: 0.0,
+            span: 0.0,
         });
     }
     if suites.is_empty() {
@@ -47,9 +48,11 @@ pub(super) fn render(comparison: &Comparison) -> Result<String, RenderError> {
             output: String::new(),
             started: comparison.candidate.started,
             seconds: 0.0,
+            span: 0.0,
         });
     }
-    render_suites(&format!("amiproof compare {}", comparison.candidate.matrix), suites.into_values().collect())
+    let name = format!("amiproof compare {}", comparison.candidate.matrix);
+    render_suites(&Root { name, seconds: 0.0 }, suites.into_values().collect())
 }
 
 fn suite<'a>(
@@ -71,7 +74,7 @@ fn suite<'a>(
 fn result_case(comparison: &Comparison, change: &ResultChange) -> Draft {
     let subject = change.subject.as_str();
     let kind = match change.change {
-        Change::NewFailure => Kind::Failure,
+        Change::NewFailure | Change::AppearedFailing => Kind::Failure,
         _ if change.coverage_lost => Kind::Error,
         Change::Fixed | Change::NewlyDecided => Kind::Pass,
         _ => Kind::Skipped,
@@ -81,12 +84,17 @@ fn result_case(comparison: &Comparison, change: &ResultChange) -> Draft {
         "" => format!("{}: {from} -> {to}", change.change.word()),
         reason => format!("{}: {from} -> {to}: {reason}", change.change.word()),
     };
-    let body = format!(
+    let mut body = format!(
         "{message}\n\n{}\nbase: {}\ncandidate: {}\n",
         change.change.meaning(),
         comparison.base.run,
         comparison.candidate.run,
     );
+    if change.change.is_news() {
+        for fact in comparison.facts_of(&change.subject) {
+            body.push_str(&format!("changed on {subject}: {}\n", fact.sentence()));
+        }
+    }
     Draft {
         classname: format!("{subject}.{}", change.check.suite()),
         name: format!("[{subject}] {}: {}", change.check, change.title),
@@ -95,6 +103,7 @@ fn result_case(comparison: &Comparison, change: &ResultChange) -> Draft {
         output: String::new(),
         started: comparison.candidate.started,
         seconds: 0.0,
+        span: 0.0,
         message,
         body,
     }

@@ -1,18 +1,25 @@
 //! A comparison for a pull request.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use super::{Change, Comparison, ResultChange, VariantChange};
+use amiproof_model::report::Subject;
+
+use super::{Change, Comparison, FactChange, ResultChange, VariantChange};
 use crate::csv::origin_word;
 use crate::markdown::{Page, code, escape};
 use crate::text;
+
+/// How many changed facts of a variant are told.
+const FACTS: usize = 30;
 
 /// The comparison as GitHub-flavoured Markdown, within the limit of [`crate::markdown::LIMIT`].
 pub(super) fn render(comparison: &Comparison) -> String {
     let mut page = Page::new();
     page.push(&heading(comparison));
+    let mut told = HashSet::new();
     for change in Change::ALL {
-        push_change(&mut page, comparison, change);
+        push_change(&mut page, comparison, change, &mut told);
     }
     push_benchmarks(&mut page, comparison);
     if !comparison.suites_not_run.is_empty() {
@@ -20,7 +27,7 @@ pub(super) fn render(comparison: &Comparison) -> String {
         page.push(&format!("Not compared: the candidate did not run {}.\n\n", suites.join(", ")));
     }
     for variant in &comparison.variants {
-        push_variant(&mut page, variant);
+        push_variant(&mut page, variant, &told);
     }
     page.finish("`amiproof compare --format json` has everything.")
 }
@@ -42,29 +49,43 @@ fn heading(comparison: &Comparison) -> String {
     heading
 }
 
-fn push_change(page: &mut Page, comparison: &Comparison, change: Change) {
-    let all: Vec<&ResultChange> = comparison.changes.iter().filter(|one| one.change == change).collect();
-    if all.is_empty() {
+/// The changes of one kind; behind the bad news of a variant what is different about its nodes.
+fn push_change<'a>(page: &mut Page, comparison: &'a Comparison, change: Change, told: &mut HashSet<&'a Subject>) {
+    let groups = comparison.by_subject(change);
+    if groups.is_empty() {
         return;
     }
+    let head = "| variant | check | was | is | origin | why |\n|---|---|---|---|---|---|\n";
     page.push(&format!(
-        "### {} ({})\n\n{}.\n\n| variant | check | was | is | origin | why |\n|---|---|---|---|---|---|\n",
+        "### {} ({})\n\n{}.\n\n{head}",
         capitalised(change.word()),
-        all.len(),
+        comparison.count(change),
         capitalised(change.meaning()),
     ));
-    for one in all {
-        page.push(&format!(
-            "| {} | {} | {} | {} | {} | {} |\n",
-            escape(one.subject.as_str()),
-            code(one.check.as_str()),
-            one.base.word(),
-            one.candidate.word(),
-            one.origin.map_or("", origin_word),
-            escape(&text::short_line(&one.reason, 300)),
-        ));
+    let last = groups.len();
+    for (at, (subject, all)) in (1..).zip(groups) {
+        for one in all {
+            page.push(&row(one));
+        }
+        let facts = comparison.facts_of(subject);
+        if change.is_news() && !facts.is_empty() && told.insert(subject) {
+            let title = format!("\nChanged on **{}**:\n\n", escape(subject.as_str()));
+            page.push(&format!("{title}{}\n{}", facts_table(facts), if at < last { head } else { "" }));
+        }
     }
     page.push("\n");
+}
+
+fn row(one: &ResultChange) -> String {
+    format!(
+        "| {} | {} | {} | {} | {} | {} |\n",
+        escape(one.subject.as_str()),
+        code(one.check.as_str()),
+        one.base.word(),
+        one.candidate.word(),
+        one.origin.map_or("", origin_word),
+        escape(&text::short_line(&one.reason, 300)),
+    )
 }
 
 fn capitalised(words: &str) -> String {
@@ -96,27 +117,40 @@ fn push_benchmarks(page: &mut Page, comparison: &Comparison) {
     page.push("\n");
 }
 
-fn push_variant(page: &mut Page, variant: &VariantChange) {
+/// What is different about a variant that had no bad news.
+fn push_variant(page: &mut Page, variant: &VariantChange, told: &HashSet<&Subject>) {
     let presence = match variant.presence.sentence() {
         "" => String::new(),
         sentence => format!(": {sentence}"),
     };
+    let facts = if told.contains(&Subject::Variant(variant.variant.clone())) { &[] } else { variant.facts.as_slice() };
+    if presence.is_empty() && variant.newly_broken.is_none() && facts.is_empty() {
+        return;
+    }
     page.push(&format!("### {}{presence}\n\n", escape(variant.variant.as_str())));
     if let Some(broken) = &variant.newly_broken {
         page.push(&format!("Newly broken at {}\n\n", escape(&text::short_line(broken, 500))));
     }
-    if variant.facts.is_empty() {
-        return;
+    if !facts.is_empty() {
+        page.push(&format!("{}\n", facts_table(facts)));
     }
-    page.push("| fact | base | candidate |\n|---|---|---|\n");
-    for fact in &variant.facts {
+}
+
+fn facts_table(facts: &[FactChange]) -> String {
+    let mut table = "| fact | base | candidate |\n|---|---|---|\n".to_owned();
+    for fact in facts.iter().take(FACTS) {
         let shown = |value: &str| if value.is_empty() { "–".to_owned() } else { code(&text::short_line(value, 200)) };
-        page.push(&format!(
-            "| {} | {} | {} |\n",
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            table,
+            "| {} | {} | {} |",
             escape(&text::short_line(&fact.fact, 200)),
             shown(&fact.base),
             shown(&fact.candidate)
-        ));
+        );
     }
-    page.push("\n");
+    if facts.len() > FACTS {
+        let _ = writeln!(table, "\nand {} more facts", facts.len() - FACTS);
+    }
+    table
 }

@@ -142,7 +142,7 @@ impl Comparison {
 
     /// What is worse than in the base: new failures, new errors, and failures that nobody saw before.
     pub(crate) fn news(&self) -> impl Iterator<Item = &ResultChange> {
-        self.changes.iter().filter(|one| matches!(one.change, Change::NewFailure | Change::NewError | Change::Revealed))
+        self.changes.iter().filter(|one| one.change.is_news())
     }
 
     /// What had a verdict in the base and has none now: not evaluated, left to a human, an error, or gone, on a variant and in a
@@ -156,12 +156,41 @@ impl Comparison {
         self.variants.iter().filter(|variant| variant.newly_broken.is_some())
     }
 
-    /// Whether the candidate is worse than the base: something fails that passed, or something is no longer known that was.
-    /// The second counts because evidence that went missing must not look like success.
+    /// Whether the candidate is worse than the base: something fails that passed or that the base did not ask, or something is no
+    /// longer known that was. The last counts because evidence that went missing must not look like success.
     pub fn has_regression(&self) -> bool {
-        self.new_failures().next().is_some()
-            || self.coverage_losses().next().is_some()
-            || self.newly_broken().next().is_some()
+        self.regressions(|_| true) > 0
+    }
+
+    /// How many results and variants make it a regression, of the subjects that are wanted.
+    pub fn regressions(&self, wanted: impl Fn(&Subject) -> bool) -> usize {
+        let is_worse = |one: &&ResultChange| {
+            matches!(one.change, Change::NewFailure | Change::AppearedFailing) || one.coverage_lost
+        };
+        let results = self.changes.iter().filter(is_worse).filter(|one| wanted(&one.subject)).count();
+        let broken = self.newly_broken().filter(|variant| wanted(&Subject::Variant(variant.variant.clone())));
+        results + broken.count()
+    }
+
+    /// The facts of a subject that changed: what stands beside its new failures.
+    pub(crate) fn facts_of(&self, subject: &Subject) -> &[FactChange] {
+        let Subject::Variant(name) = subject else { return &[] };
+        self.variants
+            .iter()
+            .find(|variant| variant.variant == *name)
+            .map_or(&[][..], |variant| variant.facts.as_slice())
+    }
+
+    /// The changes of one kind by subject, subjects in the order of the reports.
+    pub(crate) fn by_subject(&self, change: Change) -> IndexMap<&Subject, Vec<&ResultChange>> {
+        let mut groups: IndexMap<&Subject, Vec<&ResultChange>> = IndexMap::new();
+        for one in self.changes.iter().filter(|one| one.change == change) {
+            groups.entry(&one.subject).or_default().push(one);
+        }
+        for group in groups.values_mut() {
+            group.sort_by_key(|one| sheet::weight(one.check.suite()));
+        }
+        groups
     }
 
     /// The comparison in one line: `against r-…: 2 new failures, 1 fixed`.
@@ -229,7 +258,10 @@ pub fn compare(base: &Report, candidate: &Report) -> Comparison {
         }
         match scope.benchmark_in(&scope.base_benchmarks, new) {
             Some(from) => benchmarks.came(new, from),
-            None => changes.push(Found::OnlyCandidate(new).change(Change::Appeared)),
+            None => {
+                let change = Change::between(State::Absent, State::of(new));
+                changes.extend(change.map(|change| Found::OnlyCandidate(new).change(change)));
+            }
         }
     }
     changes.sort_by_key(|change: &ResultChange| (change.change, !change.coverage_lost));

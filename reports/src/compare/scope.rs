@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use amiproof_model::name::VariantName;
 use amiproof_model::report::{CheckResult, Report, Subject};
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::{BenchmarkChange, State};
-use crate::sheet::Sheet;
 
 /// Subject, suite and benchmark family: within these a benchmark has a version.
 pub(super) type BenchmarkKey<'a> = (&'a Subject, &'a str, &'a str);
@@ -23,10 +22,10 @@ pub(super) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     pub(super) fn of(base: &'a Report, candidate: &'a Report) -> Self {
-        let ran: Vec<&str> = Sheet::of(candidate).suite_names();
+        let ran = suites(candidate);
         // A suite that has no result at all was left out by choice, unless the run fell short: then its absence is a loss.
         let complete = !candidate.run.interrupted && !candidate.has_broken_pipeline();
-        let missing = Sheet::of(base).suite_names().into_iter().filter(|suite| complete && !ran.contains(suite));
+        let missing = suites(base).into_iter().filter(|suite| complete && !ran.contains(suite));
         Self {
             base_variants: base.variants.iter().map(|variant| &variant.name).collect(),
             candidate_variants: candidate.variants.iter().map(|variant| &variant.name).collect(),
@@ -63,6 +62,11 @@ impl<'a> Scope<'a> {
         let versions = other.get(&(&result.subject, result.check.suite(), family(benchmark)))?;
         if versions.contains(&benchmark) { None } else { versions.first().copied() }
     }
+}
+
+/// The suites that have results, in order.
+fn suites(report: &Report) -> IndexSet<&str> {
+    report.results.iter().map(|result| result.check.suite()).collect()
 }
 
 fn benchmarks(report: &Report) -> HashMap<BenchmarkKey<'_>, Vec<&str>> {

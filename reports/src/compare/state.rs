@@ -71,6 +71,8 @@ impl State {
 pub enum Change {
     /// Passed in the base, fails now.
     NewFailure,
+    /// Fails now; the base had the variant and did not ask.
+    AppearedFailing,
     /// An error now, and none in the base.
     NewError,
     /// Had a verdict in the base; not applicable or not evaluated now.
@@ -87,7 +89,7 @@ pub enum Change {
     NewlyWaived,
     /// Fails in both.
     StillFailing,
-    /// In the candidate, but not in the base, although the base had the variant.
+    /// In the candidate, but not in the base, although the base had the variant; it does not fail.
     Appeared,
     /// Failed in the base, passes now.
     Fixed,
@@ -97,8 +99,9 @@ pub enum Change {
 
 impl Change {
     /// Every change, worst first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NewFailure,
+        Self::AppearedFailing,
         Self::NewError,
         Self::NewlySkipped,
         Self::Disappeared,
@@ -118,6 +121,8 @@ impl Change {
         Some(match (base, candidate) {
             (State::Absent, State::Absent) => return None,
             (_, State::Absent) => Self::Disappeared,
+            (State::Absent, Failing) => Self::AppearedFailing,
+            (State::Absent, Error) => Self::NewError,
             (State::Absent, _) => Self::Appeared,
             (Passed | Flaky, Failing) => Self::NewFailure,
             (Failing, Failing) => Self::StillFailing,
@@ -140,6 +145,7 @@ impl Change {
     pub fn word(self) -> &'static str {
         match self {
             Self::NewFailure => "new failure",
+            Self::AppearedFailing => "appeared failing",
             Self::NewError => "new error",
             Self::NewlySkipped => "newly skipped",
             Self::Disappeared => "disappeared",
@@ -158,6 +164,7 @@ impl Change {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::NewFailure => "passed in the base, fails now",
+            Self::AppearedFailing => "fails now; the base had the variant and did not ask",
             Self::NewError => "amiproof cannot decide it now",
             Self::NewlySkipped => "had a verdict in the base, has none now",
             Self::Disappeared => "in the base only, although variant and suite ran",
@@ -166,10 +173,15 @@ impl Change {
             Self::Flaky => "passed on a retry",
             Self::NewlyWaived => "fails now and is waived; it was not waived in the base",
             Self::StillFailing => "fails in both",
-            Self::Appeared => "in the candidate only, although the base had the variant",
+            Self::Appeared => "in the candidate only and not failing, although the base had the variant",
             Self::Fixed => "failed in the base, passes now",
             Self::NewlyDecided => "had no verdict in the base, passes or is waived now",
         }
+    }
+
+    /// Whether it is worse than in the base and nobody knew.
+    pub(crate) fn is_news(self) -> bool {
+        matches!(self, Self::NewFailure | Self::AppearedFailing | Self::NewError | Self::Revealed)
     }
 
     /// `2 new failures`, `1 fixed`.
@@ -201,7 +213,8 @@ mod tests {
     #[test]
     fn every_pair_of_states_has_the_meaning_of_this_table() {
         use Change::{
-            Appeared, Disappeared, Fixed, Flaky, NewError, NewFailure, NewlyDecided, NewlySkipped, NewlyWaived,
+            Appeared, AppearedFailing, Disappeared, Fixed, Flaky, NewError, NewFailure, NewlyDecided, NewlySkipped,
+            NewlyWaived,
         };
         use Change::{Revealed, StillFailing, WaiverEnded};
         let (skip, gone, err) = (Some(NewlySkipped), Some(Disappeared), Some(NewError));
@@ -217,12 +230,12 @@ mod tests {
             [
                 Some(Appeared),
                 Some(Appeared),
+                Some(AppearedFailing),
                 Some(Appeared),
                 Some(Appeared),
                 Some(Appeared),
                 Some(Appeared),
-                Some(Appeared),
-                Some(Appeared),
+                err,
                 None,
             ],
         ];

@@ -1,10 +1,16 @@
 //! A comparison for people at a terminal.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use super::{Change, Comparison, ResultChange, VariantChange};
+use amiproof_model::report::Subject;
+
+use super::{Change, Comparison, FactChange, State, VariantChange};
 use crate::csv::origin_word;
 use crate::terminal::{Ink, Style, write_titled, write_wrapped};
+
+/// How many changed facts stand beside the failures of a variant.
+const FACTS: usize = 8;
 
 /// The comparison as text, ending in a line feed.
 pub(super) fn render(comparison: &Comparison, style: &Style) -> String {
@@ -17,15 +23,16 @@ pub(super) fn render(comparison: &Comparison, style: &Style) -> String {
         let _ = writeln!(out, "Kubernetes {}, was {}", candidate.kubernetes_version, base.kubernetes_version);
     }
     out.push('\n');
+    let mut told = HashSet::new();
     for change in Change::ALL {
-        write_change(&mut out, comparison, change, style);
+        write_change(&mut out, comparison, change, style, &mut told);
     }
     write_benchmarks(&mut out, comparison);
     if !comparison.suites_not_run.is_empty() {
         let _ = writeln!(out, "not compared: the candidate did not run {}\n", comparison.suites_not_run.join(", "));
     }
     for variant in &comparison.variants {
-        write_variant(&mut out, variant, style);
+        write_variant(&mut out, variant, style, &told);
     }
     let verdict = if comparison.has_regression() {
         style.paint(Ink::Bad, "regression")
@@ -36,32 +43,62 @@ pub(super) fn render(comparison: &Comparison, style: &Style) -> String {
     out
 }
 
-fn write_change(out: &mut String, comparison: &Comparison, change: Change, style: &Style) {
-    let all: Vec<&ResultChange> = comparison.changes.iter().filter(|one| one.change == change).collect();
-    if all.is_empty() {
+/// The changes of one kind; behind the bad news of a variant what is different about its nodes.
+fn write_change<'a>(
+    out: &mut String,
+    comparison: &'a Comparison,
+    change: Change,
+    style: &Style,
+    told: &mut HashSet<&'a Subject>,
+) {
+    let groups = comparison.by_subject(change);
+    if groups.is_empty() {
         return;
     }
     let ink = match change {
-        Change::NewFailure => Ink::Bad,
+        Change::NewFailure | Change::AppearedFailing => Ink::Bad,
         Change::Fixed | Change::NewlyDecided => Ink::Good,
         Change::StillFailing | Change::Appeared | Change::NewlyWaived => Ink::Faint,
         _ => Ink::Doubt,
     };
-    let title = format!("{} ({}): {}", change.word(), all.len(), change.meaning());
+    let title = format!("{} ({}): {}", change.word(), comparison.count(change), change.meaning());
     let _ = writeln!(out, "{}", style.paint(ink, &title));
-    for one in all.iter().take(style.limit) {
-        let origin = one.origin.map(|origin| format!(" [{}]", origin_word(origin))).unwrap_or_default();
-        let words = format!("{} {} -> {}{origin}", one.check, one.base.word(), one.candidate.word());
-        write_titled(out, style, 2, one.subject.as_str(), &words);
-        // What is fixed or gone needs no reason: it would be that of the base, which no longer holds.
-        if !matches!(change, Change::Fixed | Change::Disappeared | Change::NewlyDecided) {
-            write_wrapped(out, style, 4, &one.reason, 2);
+    let mut room = style.limit;
+    for (subject, all) in groups {
+        for one in all.iter().take(room) {
+            let origin = one.origin.map(|origin| format!(" [{}]", origin_word(origin))).unwrap_or_default();
+            // The heading says it of what is as it was.
+            let states = match (one.base, one.candidate) {
+                (State::Failing, State::Failing) => String::new(),
+                (base, candidate) => format!(" {} -> {}", base.word(), candidate.word()),
+            };
+            write_titled(out, style, 2, subject.as_str(), &format!("{}{states}{origin}", one.check));
+            // What is fixed or gone needs no reason: it would be that of the base, which no longer holds.
+            if !matches!(change, Change::Fixed | Change::Disappeared | Change::NewlyDecided) {
+                write_wrapped(out, style, 4, &one.reason, 2);
+            }
+        }
+        room = room.saturating_sub(all.len());
+        let facts = comparison.facts_of(subject);
+        if change.is_news() && !facts.is_empty() && told.insert(subject) {
+            let _ = writeln!(out, "  changed on {}:", style.paint(Ink::Strong, &style.line(subject.as_str())));
+            write_facts(out, facts, FACTS, style);
         }
     }
-    if all.len() > style.limit {
-        let _ = writeln!(out, "  and {} more", all.len() - style.limit);
+    let number = comparison.count(change);
+    if number > style.limit {
+        let _ = writeln!(out, "  and {} more", number - style.limit);
     }
     out.push('\n');
+}
+
+fn write_facts(out: &mut String, facts: &[FactChange], limit: usize, style: &Style) {
+    for fact in facts.iter().take(limit) {
+        write_wrapped(out, style, 4, &fact.sentence(), 2);
+    }
+    if facts.len() > limit {
+        let _ = writeln!(out, "    and {} more facts", facts.len() - limit);
+    }
 }
 
 fn write_benchmarks(out: &mut String, comparison: &Comparison) {
@@ -81,9 +118,14 @@ fn write_benchmarks(out: &mut String, comparison: &Comparison) {
     }
 }
 
-fn write_variant(out: &mut String, variant: &VariantChange, style: &Style) {
-    let mut title = style.paint(Ink::Strong, variant.variant.as_str());
+/// What is different about a variant that had no bad news.
+fn write_variant(out: &mut String, variant: &VariantChange, style: &Style, told: &HashSet<&Subject>) {
     let presence = variant.presence.sentence();
+    let facts = if told.contains(&Subject::Variant(variant.variant.clone())) { &[] } else { variant.facts.as_slice() };
+    if presence.is_empty() && variant.newly_broken.is_none() && facts.is_empty() {
+        return;
+    }
+    let mut title = style.paint(Ink::Strong, variant.variant.as_str());
     if !presence.is_empty() {
         let _ = write!(title, "  {presence}");
     }
@@ -92,12 +134,6 @@ fn write_variant(out: &mut String, variant: &VariantChange, style: &Style) {
         let _ = writeln!(out, "  {}", style.paint(Ink::Doubt, "newly broken"));
         write_wrapped(out, style, 4, broken, 2);
     }
-    for fact in variant.facts.iter().take(style.limit) {
-        let shown = |value: &str| if value.is_empty() { "none".to_owned() } else { style.line(value) };
-        let _ = writeln!(out, "  {}: {} -> {}", style.line(&fact.fact), shown(&fact.base), shown(&fact.candidate));
-    }
-    if variant.facts.len() > style.limit {
-        let _ = writeln!(out, "  and {} more facts", variant.facts.len() - style.limit);
-    }
+    write_facts(out, facts, style.limit, style);
     out.push('\n');
 }

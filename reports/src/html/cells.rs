@@ -9,10 +9,13 @@ use indexmap::{IndexMap, IndexSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::compare::{Change, Comparison, ResultChange};
+use crate::compare::{Change, ResultChange};
+use crate::context::{Context, class};
 use crate::csv::origin_word;
-use crate::sheet::{self, Column, Row, Sheet, Standing};
+use crate::junit::origin_sentence;
+use crate::sheet::{self, Column, Folded, Row, Sheet, Status};
 use crate::text;
+use crate::times::{self, Times};
 
 /// The most bytes of one detail or evidence text; the same as the model's own limit for evidence.
 const TEXT_LIMIT: usize = 16 * 1024;
@@ -20,8 +23,8 @@ const TEXT_LIMIT: usize = 16 * 1024;
 /// The most bytes of all details and evidence together: a browser should open the page at once. What failed comes first.
 const TEXT_BUDGET: usize = 8 * 1024 * 1024;
 
-/// The number of a cell that is in the baseline only; those below it are [`sheet::urgency`]'s.
-const GONE: u8 = 10;
+/// The number of a cell that is in the baseline only; those below it are places in [`Status::ALL`].
+const GONE: usize = Status::ALL.len();
 
 /// What the script draws.
 #[derive(Serialize)]
@@ -29,6 +32,10 @@ const GONE: u8 = 10;
 pub(super) struct Data {
     columns: Vec<Value>,
     suites: Vec<SuiteData>,
+    /// Class, symbol, word and short word of each status; a cell holds its place. The last one is a cell of the baseline only.
+    statuses: Vec<[&'static str; 4]>,
+    /// The words for where a failure comes from, with what they mean.
+    origins: Vec<[&'static str; 2]>,
     /// The words of [`Change`]; a cell holds its place plus one, zero for none.
     changes: Vec<&'static str>,
     /// What a drawer shows; cells refer to it by place.
@@ -63,13 +70,15 @@ struct RowData {
 }
 
 #[derive(Clone, Serialize)]
-struct CellData(u8, f64, usize, usize, usize, usize);
+struct CellData(usize, f64, usize, usize, usize, usize);
 
 /// Collects the data of a sheet.
-pub(super) fn data(report: &Report, sheet: &Sheet<'_>, comparison: Option<&Comparison>) -> Data {
+pub(super) fn data(context: &Context<'_>, sheet: &Sheet<'_>) -> Data {
+    let (report, comparison) = (&*context.report, context.comparison.as_ref());
+    let times = Times::of(report);
     let mut strings = IndexSet::from([String::new()]);
     let mut details = IndexSet::from([Value::Null]);
-    let of_result = detail_of_every(report, &mut details);
+    let of_result = detail_of_every(report, &times, &mut details);
     let changes: HashMap<(&str, &str), &ResultChange> = comparison
         .into_iter()
         .flat_map(|comparison| &comparison.changes)
@@ -77,12 +86,12 @@ pub(super) fn data(report: &Report, sheet: &Sheet<'_>, comparison: Option<&Compa
         .collect();
     let mut cell = |results: &[&CheckResult]| {
         // Of several answers the most urgent one is shown; a click shows all.
-        let result = results.iter().copied().min_by_key(|one| sheet::urgency(&one.disposition))?;
+        let result = sheet::decisive(results)?;
         let change = changes.get(&(result.subject.as_str(), result.check.as_str()));
         let change = change.filter(|change| change.candidate == crate::compare::State::of(result));
         Some(CellData(
-            sheet::urgency(&result.disposition),
-            rounded(result.seconds),
+            Status::of(&result.disposition).place(),
+            times.own(result),
             strings.insert_full(text::short_line(&sheet::reason(result), 400)).0,
             of_result.get(&std::ptr::from_ref(result)).copied().unwrap_or(0),
             change.map_or(0, |change| number(change.change)),
@@ -114,8 +123,14 @@ pub(super) fn data(report: &Report, sheet: &Sheet<'_>, comparison: Option<&Compa
         rows: rows.into_values().collect(),
     });
     Data {
-        columns: sheet.columns.iter().map(|column| column_data(report, column)).collect(),
+        columns: sheet.columns.iter().map(|column| column_data(context, column)).collect(),
         suites: suites.collect(),
+        statuses: Status::ALL
+            .into_iter()
+            .map(|status| [status.key(), status.symbol(), status.word(), status.short()])
+            .chain([["gone", "∅", "gone", "gone"]])
+            .collect(),
+        origins: origins(report),
         changes: Change::ALL.into_iter().map(Change::word).collect(),
         details,
         strings,
@@ -141,7 +156,7 @@ fn answers(results: &[&CheckResult]) -> Option<Value> {
     let list = results.iter().map(|result| {
         let scanner = result.scanner.as_deref().map_or_else(|| "amiproof".into(), text::line);
         let reason = text::short_line(&sheet::reason(result), 400);
-        json!([scanner, sheet::urgency(&result.disposition), reason, result.check.as_str()])
+        json!([scanner, Status::of(&result.disposition).place(), reason, result.check.as_str()])
     });
     let differ = results.iter().any(|result| result.disagreement.is_some());
     Some(json!({ "answers": list.collect::<Vec<_>>(), "differ": differ }))
@@ -188,19 +203,27 @@ fn add_gone(
     }
 }
 
-/// Milliseconds are enough; JSON has no word for what is no number.
-fn rounded(seconds: f64) -> f64 {
-    if seconds.is_finite() { (seconds * 1000.0).round() / 1000.0 } else { 0.0 }
+/// The origins that the report has, with what they mean.
+fn origins(report: &Report) -> Vec<[&'static str; 2]> {
+    let mut origins: Vec<[&'static str; 2]> = Vec::new();
+    for origin in report.results.iter().filter_map(|result| result.origin) {
+        if !origins.iter().any(|[word, _]| *word == origin_word(origin)) {
+            origins.push([origin_word(origin), origin_sentence(origin)]);
+        }
+    }
+    origins
 }
 
-fn column_data(report: &Report, column: &Column<'_>) -> Value {
-    let standing = Standing::of(report, &column.subject).word();
+fn column_data(context: &Context<'_>, column: &Column<'_>) -> Value {
+    let conclusion = context.verdict_of(&column.subject).conclusion;
+    let (verdict, class) = (conclusion.word(), class(conclusion));
     let Some(variant) = column.variant else {
-        return json!({ "name": column.subject.as_str(), "standing": standing });
+        return json!({ "name": column.subject.as_str(), "verdict": verdict, "class": class });
     };
     json!({
         "name": variant.name.as_str(),
-        "standing": standing,
+        "verdict": verdict,
+        "class": class,
         "family": variant.family.word(),
         "level": variant.level.map(u8::from),
         "benchmark": variant.benchmark.as_ref().map(ToString::to_string),
@@ -209,7 +232,7 @@ fn column_data(report: &Report, column: &Column<'_>) -> Value {
         "amiName": variant.ami.as_ref().map(|ami| text::short_line(&ami.name, 200)),
         "kubelet": each_once(&variant.nodes, |node| &node.kubelet),
         "nodes": variant.nodes.len(),
-        "boot": super::view::boot(variant),
+        "boot": super::tiles::boot(variant),
     })
 }
 
@@ -220,17 +243,21 @@ pub(super) fn each_once(nodes: &[NodeRecord], value: impl Fn(&NodeRecord) -> &St
 }
 
 /// Puts the detail of every result into `details` and says where; the most urgent first, because room is limited.
-fn detail_of_every(report: &Report, details: &mut IndexSet<Value>) -> HashMap<*const CheckResult, usize> {
+fn detail_of_every(
+    report: &Report,
+    times: &Times<'_>,
+    details: &mut IndexSet<Value>,
+) -> HashMap<*const CheckResult, usize> {
     let mut budget = Budget { left: TEXT_BUDGET };
     let mut results: Vec<&CheckResult> = report.results.iter().collect();
-    results.sort_by_key(|result| sheet::urgency(&result.disposition));
+    results.sort_by_key(|result| Status::of(&result.disposition));
     results
         .into_iter()
-        .map(|result| (std::ptr::from_ref(result), details.insert_full(detail(result, &mut budget)).0))
+        .map(|result| (std::ptr::from_ref(result), details.insert_full(detail(result, times, &mut budget)).0))
         .collect()
 }
 
-fn detail(result: &CheckResult, budget: &mut Budget) -> Value {
+fn detail(result: &CheckResult, times: &Times<'_>, budget: &mut Budget) -> Value {
     let mut detail = serde_json::Map::new();
     let mut put = |name: &str, value: Value| {
         let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
@@ -238,15 +265,19 @@ fn detail(result: &CheckResult, budget: &mut Budget) -> Value {
             detail.insert(name.to_owned(), value);
         }
     };
-    let findings = result.outcome.findings().iter().map(|finding| {
+    let findings = Folded::of(result);
+    let findings = findings.iter().map(|folded| {
         json!([
-            text::line(&finding.resource),
-            text::line(&finding.summary),
-            budget.take(&finding.detail),
-            budget.take(&finding.remediation),
+            folded.place(),
+            text::line(&folded.finding.summary),
+            budget.take(folded.detail()),
+            budget.take(&folded.finding.remediation),
         ])
     });
     put("findings", findings.collect());
+    if times.is_shared(result) {
+        put("scanSeconds", times::legal(result.seconds).into());
+    }
     let evidence = result.evidence.iter().map(|piece| {
         json!([
             text::line(&piece.name),

@@ -1,10 +1,13 @@
 //! The matrix as one self-contained page: rows are checks, columns are variants, a click shows the evidence.
 //!
 //! The page makes no request: style, script and data are inside it, and its content security policy forbids everything else.
-//! Heading, problems, tiles, timeline and cleanup are plain HTML; the grid is drawn by `templates/matrix.js` from one block of
+//! Heading, tiles, what failed and why, scans, timeline and cleanup are plain HTML; the grid is drawn by `templates/matrix.js` from one block of
 //! JSON, so that 30 variants with 400 checks stay quick and so that nothing from outside is ever parsed as markup here.
 
 mod cells;
+mod failures;
+mod since;
+mod tiles;
 mod timeline;
 mod view;
 
@@ -15,7 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use crate::RenderError;
-use crate::compare::compare;
+use crate::context::Context;
 use crate::sheet::Sheet;
 use view::View;
 
@@ -24,6 +27,7 @@ const SCRIPT: &str = concat!(
     include_str!("../../templates/matrix.js"),
     include_str!("../../templates/keyboard.js"),
     include_str!("../../templates/drawer.js"),
+    include_str!("../../templates/address.js"),
     include_str!("../../templates/filters.js"),
 );
 
@@ -43,15 +47,15 @@ struct Page {
 /// # Errors
 /// When the template cannot be filled or the data cannot be written, which would be a defect of amiproof.
 pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
-    let comparison = baseline.map(|baseline| compare(baseline, report));
-    let sheet = Sheet::of(report);
-    let data = serde_json::to_string(&cells::data(report, &sheet, comparison.as_ref()))?;
+    let context = Context::of(report, baseline);
+    let sheet = Sheet::of(&context.report);
+    let data = serde_json::to_string(&cells::data(&context, &sheet))?;
     let page = Page {
         policy: policy(),
         style: STYLE,
         script: SCRIPT,
         data: inside_script(&data),
-        view: View::of(report, &sheet, comparison.as_ref()),
+        view: View::of(&context, &sheet),
     };
     Ok(page.render()?)
 }
@@ -69,6 +73,16 @@ fn policy() -> String {
 /// JSON that cannot end the `<script>` element around it: HTML looks for `</script` and `<!--` before anything reads the JSON.
 fn inside_script(json: &str) -> String {
     json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
+
+/// What the template calls besides askama's own filters.
+#[expect(unreachable_pub, reason = "askama's attribute makes a public type of the function")]
+mod filters {
+    /// A value inside the address of a link.
+    #[askama::filter_fn]
+    pub(super) fn address(text: impl std::fmt::Display, _: &dyn askama::Values) -> askama::Result<String> {
+        Ok(super::failures::encoded(&text.to_string()))
+    }
 }
 
 #[cfg(test)]

@@ -3,23 +3,22 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
+use amiproof_model::conclusion::Summary;
 use amiproof_model::judge::{Disposition, Origin};
 use amiproof_model::report::{CheckResult, Leftover, PhaseEnd, PhaseRecord, Report};
-use amiproof_model::verdict::{Evidence, Finding, Outcome, Placement};
+use amiproof_model::verdict::{Evidence, Outcome, Placement};
 use jiff::Timestamp;
 use junit_report::{Duration, TestCase, TestResult};
 
-use crate::sheet;
+use crate::sheet::{self, Folded};
 use crate::text;
+use crate::times::{self, Times};
 
 /// The most characters that a name or a message has (Azure cuts names at 512).
 const LINE_LIMIT: usize = 512;
 
 /// The most bytes of one body or one `system-out`: with both, a case stays below the 100,000 characters at which Jenkins cuts.
 const TEXT_LIMIT: usize = 48 * 1024;
-
-/// Seconds in a year: Jenkins clamps times to it, and it keeps sums of durations from overflowing.
-const YEAR: f64 = 31_536_000.0;
 
 /// What a case comes to in JUnit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +45,10 @@ pub(crate) struct Draft {
     pub(crate) body: String,
     pub(crate) output: String,
     pub(crate) started: Timestamp,
+    /// What the case took by itself: nothing for a control that a scan answered among others.
     pub(crate) seconds: f64,
+    /// How long it was at work, which for such a control is as long as the scan: what the time of a suite is made of.
+    pub(crate) span: f64,
 }
 
 /// How many bytes of its body and its output a case may write.
@@ -57,7 +59,7 @@ pub(crate) struct Share {
 }
 
 impl Draft {
-    pub(super) fn of_result(result: &CheckResult) -> Self {
+    pub(super) fn of_result(times: &Times<'_>, result: &CheckResult) -> Self {
         let subject = result.subject.as_str();
         let kind = super::kind(&result.disposition);
         let output = match (&result.disposition, kind) {
@@ -74,7 +76,8 @@ impl Draft {
             body: if kind == Kind::Pass { String::new() } else { result_body(result) },
             output,
             started: result.started,
-            seconds: result.seconds,
+            seconds: times.own(result),
+            span: result.seconds,
         }
     }
 
@@ -95,7 +98,24 @@ impl Draft {
             output: evidence_text(evidence),
             started: phase.started,
             seconds: phase.seconds,
+            span: phase.seconds,
         })
+    }
+
+    /// A case for a verdict that no other case tells: nothing was selected, or nothing was evaluated.
+    pub(super) fn of_verdict(report: &Report, verdict: &Summary) -> Self {
+        Self {
+            classname: "run.verdict".to_owned(),
+            name: "[run] run/verdict: the run decides something".to_owned(),
+            kind: Kind::Error,
+            type_: verdict.conclusion.word().replace(' ', "-"),
+            message: format!("{}: {}", verdict.conclusion.word(), verdict.reason),
+            body: format!("{}: {}\n", verdict.conclusion.word(), verdict.reason),
+            output: String::new(),
+            started: report.run.started,
+            seconds: 0.0,
+            span: 0.0,
+        }
     }
 
     pub(super) fn of_interruption(report: &Report) -> Self {
@@ -118,6 +138,7 @@ impl Draft {
             output: String::new(),
             started: report.run.started,
             seconds: 0.0,
+            span: 0.0,
         }
     }
 
@@ -132,6 +153,7 @@ impl Draft {
             output: String::new(),
             started,
             seconds: 0.0,
+            span: 0.0,
         }
     }
 
@@ -142,7 +164,7 @@ impl Draft {
         let (type_, cause) = (self.type_.clone(), Some(split_cdata_end(&body)));
         TestCase {
             name: self.name.clone(),
-            time: Duration::saturating_seconds_f64(legal_seconds(self.seconds)),
+            time: Duration::saturating_seconds_f64(times::legal(self.seconds)),
             result: match self.kind {
                 Kind::Pass => TestResult::Success,
                 Kind::Failure => TestResult::Failure { type_, message, cause },
@@ -210,11 +232,6 @@ fn split_cdata_end(text: &str) -> String {
     text.replace("]]>", "]]]]><![CDATA[>")
 }
 
-/// Seconds that every consumer can read: a number, not negative, at most a year.
-pub(super) fn legal_seconds(seconds: f64) -> f64 {
-    if seconds.is_finite() { (seconds.clamp(0.0, YEAR) * 1000.0).round() / 1000.0 } else { 0.0 }
-}
-
 fn result_body(result: &CheckResult) -> String {
     let mut body = String::new();
     let out = &mut body;
@@ -229,7 +246,7 @@ fn result_body(result: &CheckResult) -> String {
         let _ = writeln!(out, "origin: {}", origin_sentence(origin));
     }
     // The reason of every other outcome is whole in the first line.
-    let findings = result.outcome.findings();
+    let findings = Folded::of(result);
     for (at, finding) in findings.iter().enumerate() {
         write_finding(out, at + 1, findings.len(), finding);
     }
@@ -238,9 +255,10 @@ fn result_body(result: &CheckResult) -> String {
     body
 }
 
-fn write_finding(out: &mut String, number: usize, total: usize, finding: &Finding) {
-    let _ = writeln!(out, "\nfinding {number} of {total}, {}: {}", finding.resource, finding.summary);
-    for detail in finding.detail.lines() {
+fn write_finding(out: &mut String, number: usize, total: usize, folded: &Folded<'_>) {
+    let finding = folded.finding;
+    let _ = writeln!(out, "\nfinding {number} of {total}, {}: {}", folded.place(), finding.summary);
+    for detail in folded.detail().lines() {
         let _ = writeln!(out, "  {detail}");
     }
     for (at, remedy) in finding.remediation.lines().enumerate() {

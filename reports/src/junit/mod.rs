@@ -9,12 +9,15 @@
 //! | passed | passed |
 //! | flaky | passed, with a note in `system-out` |
 //! | failed | `failure`: the variant does not conform |
-//! | error | `error`: amiproof could not decide |
-//! | waived, known, tolerated, not applicable, not evaluated, manual | `skipped` with that word as type and the reason as message |
+//! | error, and not evaluated where nothing allows it | `error`: amiproof could not decide |
+//! | waived, known, tolerated, informational, not applicable, manual, allowed, blocked by a failure | `skipped` with that word as type and the reason as message |
 //!
-//! Three things that are no result of a check appear as `error` cases of their own, so that a consumer that knows only JUnit
-//! sees them: a phase that broke (suite `subject/run`, for a node that never joined), an interrupted run (`run/interrupted`),
-//! and a resource that was left behind (`run/cleanup`). [`expected_counts`] adds it all up.
+//! Things that are no result of a check appear as `error` cases of their own, so that a consumer that knows only JUnit sees them: a
+//! phase that broke (suite `subject/run`), an interrupted run (`run/interrupted`), a resource that was left behind (`run/cleanup`), and
+//! a run that decided nothing (`run/verdict`). [`expected_counts`] adds it all up.
+//!
+//! Times: a scan takes its time once. A control that it answered among others takes none; the time of a suite is the wall clock that its
+//! cases cover together, and that of the document is the run's.
 //!
 //! Consumers' limits: GitLab reads files below 30 MB, Jenkins cuts the text of a case at 100,000 characters, Azure cuts names at
 //! 512 characters. See GitLab's "unit test reports" page and the source of Jenkins' junit-plugin.
@@ -22,18 +25,21 @@
 mod case;
 mod document;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use amiproof_model::conclusion::{Conclusion, Scope, Summary};
 use amiproof_model::judge::Disposition;
 use amiproof_model::name::CheckId;
-use amiproof_model::report::{PhaseEnd, Report, Subject};
+use amiproof_model::report::{Report, Subject};
 use indexmap::IndexMap;
 use junit_report::{OffsetDateTime, ReportBuilder, TestSuite};
 
 use crate::RenderError;
+use crate::context::Context;
 use crate::text;
+use crate::times::Times;
 use crate::waivers;
-pub(crate) use case::{Draft, Kind};
+pub(crate) use case::{Draft, Kind, origin_sentence};
 
 /// How large a file may become, bytes: below GitLab's 30 MB (30,000,000 on the safe reading of it) with some air.
 pub(crate) const FILE_LIMIT: usize = 28_000_000;
@@ -51,32 +57,44 @@ pub struct JunitCounts {
     pub skipped: usize,
 }
 
-/// What the JUnit file of this report adds up to: its results as the table above maps them, one error per broken phase, one if
-/// the run was interrupted, one per leftover.
+/// What the JUnit file of this report adds up to: its results as the table above maps them, and one error for each of the things that
+/// are no result.
 pub fn expected_counts(report: &Report) -> JunitCounts {
-    let counts = report.counts();
-    let phases = report.run.phases.iter().chain(report.variants.iter().flat_map(|variant| &variant.phases));
-    let broken = phases.filter(|phase| matches!(phase.ended, PhaseEnd::Broken { .. })).count();
-    let extra = broken + usize::from(report.run.interrupted) + report.cleanup.leftovers.len();
-    JunitCounts {
-        tests: counts.total() + extra,
-        failures: counts.failed,
-        errors: counts.error + extra,
-        skipped: counts.waived
-            + counts.known
-            + counts.tolerated
-            + counts.manual
-            + counts.not_applicable
-            + counts.not_evaluated,
+    let mut counts = JunitCounts::default();
+    let cases = report.results.iter().map(|result| kind(&result.disposition));
+    let verdict = Summary::of(report, Scope::Run, 0);
+    for kind in cases.chain(extra(report, &verdict).iter().map(|(_, _, case)| case.kind)) {
+        counts.add(kind);
+    }
+    counts
+}
+
+impl JunitCounts {
+    fn add(&mut self, kind: Kind) {
+        self.tests += 1;
+        match kind {
+            Kind::Pass => {}
+            Kind::Failure => self.failures += 1,
+            Kind::Error => self.errors += 1,
+            Kind::Skipped => self.skipped += 1,
+        }
     }
 }
 
-/// The report as JUnit XML.
+/// The report as JUnit XML. With a baseline, suites say in `runVerdict` and `verdict` whether it is a regression; what is red is the same.
 ///
 /// # Errors
 /// When the XML cannot be written, which would be a defect of amiproof.
-pub fn render(report: &Report) -> Result<String, RenderError> {
-    render_suites(&format!("amiproof {}", report.run.matrix), suites(report))
+pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
+    let root = Root { name: format!("amiproof {}", report.run.matrix), seconds: report.run.seconds };
+    render_suites(&root, suites(&Context::of(report, baseline)))
+}
+
+/// What is said of the document as a whole.
+pub(crate) struct Root {
+    pub(crate) name: String,
+    /// Wall clock.
+    pub(crate) seconds: f64,
 }
 
 /// One `testsuite` before its text is cut to the file's limit.
@@ -88,11 +106,11 @@ pub(crate) struct SuiteDraft {
 }
 
 /// Writes suites; gives every case a name of its own and all texts their share of the file.
-pub(crate) fn render_suites(name: &str, mut suites: Vec<SuiteDraft>) -> Result<String, RenderError> {
+pub(crate) fn render_suites(root: &Root, mut suites: Vec<SuiteDraft>) -> Result<String, RenderError> {
     case::make_unique(suites.iter_mut().flat_map(|suite| &mut suite.cases));
     let mut budget = FILE_LIMIT;
     loop {
-        let xml = write(name, &suites, budget)?;
+        let xml = write(root, &suites, budget)?;
         // Escaping can make names and messages larger than what the budget assumed, so the text around them shrinks until it
         // fits. At zero only names and messages are left; no run comes near 28 MB of those.
         if xml.len() <= FILE_LIMIT || budget == 0 {
@@ -102,7 +120,7 @@ pub(crate) fn render_suites(name: &str, mut suites: Vec<SuiteDraft>) -> Result<S
     }
 }
 
-fn write(name: &str, suites: &[SuiteDraft], budget: usize) -> Result<String, RenderError> {
+fn write(root: &Root, suites: &[SuiteDraft], budget: usize) -> Result<String, RenderError> {
     let shares = case::shares(suites.iter().flat_map(|suite| &suite.cases), budget);
     let mut shares = shares.into_iter();
     let mut builder = ReportBuilder::new();
@@ -119,7 +137,7 @@ fn write(name: &str, suites: &[SuiteDraft], budget: usize) -> Result<String, Ren
     }
     let mut xml = Vec::new();
     builder.build().write_xml(&mut xml).map_err(|error| RenderError::Xml(error.to_string()))?;
-    document::complete(&xml, name, suites)
+    document::complete(&xml, root, suites)
 }
 
 /// `junit-report` panics on a year that RFC 3339 cannot write, so years outside 0 to 9999 become the nearest that it can.
@@ -129,22 +147,29 @@ fn timestamp(time: jiff::Timestamp) -> OffsetDateTime {
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-fn suites(report: &Report) -> Vec<SuiteDraft> {
+fn suites(context: &Context<'_>) -> Vec<SuiteDraft> {
+    let report = &*context.report;
+    let verdict = context.verdict();
+    let mut verdicts: HashMap<Subject, &'static str> = HashMap::new();
     let mut suites: IndexMap<String, SuiteDraft> = IndexMap::new();
     let mut add = |name: String, subject: Option<&Subject>, case: Draft| {
-        let suite = suites.entry(name).or_insert_with_key(|name| SuiteDraft {
-            name: text::line(name),
-            started: case.started,
-            properties: properties(report, subject),
-            cases: Vec::new(),
+        let suite = suites.entry(name).or_insert_with_key(|name| {
+            let mut properties = properties(report, subject);
+            properties.push(("runVerdict", verdict.conclusion.word().to_owned()));
+            if let Some(subject) = subject {
+                let word = || context.verdict_of(subject).conclusion.word();
+                properties.push(("verdict", (*verdicts.entry(subject.clone()).or_insert_with(word)).to_owned()));
+            }
+            SuiteDraft { name: text::line(name), started: case.started, properties, cases: Vec::new() }
         });
         suite.started = suite.started.min(case.started);
         suite.cases.push(case);
     };
     let several = answered_twice(report);
+    let times = Times::of(report);
     for result in &report.results {
         let name = format!("{}/{}", result.subject.as_str(), result.check.suite());
-        let mut case = Draft::of_result(result);
+        let mut case = Draft::of_result(&times, result);
         if let Some(scanner) = &result.scanner
             && several.contains(&(&result.check, &result.subject))
         {
@@ -153,25 +178,43 @@ fn suites(report: &Report) -> Vec<SuiteDraft> {
         }
         add(name, Some(&result.subject), case);
     }
+    for (name, subject, case) in extra(report, &verdict) {
+        add(name, subject.as_ref(), case);
+    }
+    suites.into_values().collect()
+}
+
+/// What is no result of a check and must be seen all the same, by suite.
+fn extra(report: &Report, verdict: &Summary) -> Vec<(String, Option<Subject>, Draft)> {
+    let mut extra: Vec<(String, Option<Subject>, Draft)> = Vec::new();
     for phase in &report.run.phases {
-        if let Some(case) = Draft::of_phase("cluster", phase) {
-            add("cluster/run".to_owned(), Some(&Subject::Cluster), case);
-        }
+        let case = Draft::of_phase("cluster", phase);
+        extra.extend(case.map(|case| ("cluster/run".to_owned(), Some(Subject::Cluster), case)));
     }
     for variant in &report.variants {
         for phase in &variant.phases {
-            if let Some(case) = Draft::of_phase(variant.name.as_str(), phase) {
-                add(format!("{}/run", variant.name), Some(&Subject::Variant(variant.name.clone())), case);
-            }
+            let subject = Subject::Variant(variant.name.clone());
+            let case = Draft::of_phase(variant.name.as_str(), phase);
+            extra.extend(case.map(|case| (format!("{}/run", variant.name), Some(subject), case)));
         }
     }
     if report.run.interrupted {
-        add("run/interrupted".to_owned(), None, Draft::of_interruption(report));
+        extra.push(("run/interrupted".to_owned(), None, Draft::of_interruption(report)));
     }
     for leftover in &report.cleanup.leftovers {
-        add("run/cleanup".to_owned(), None, Draft::of_leftover(report.run.started, leftover));
+        extra.push(("run/cleanup".to_owned(), None, Draft::of_leftover(report.run.started, leftover)));
     }
-    suites.into_values().collect()
+    let is_told = || !extra.is_empty() || report.results.iter().any(|result| kind(&result.disposition) == Kind::Error);
+    if !is_told() && is_silent(verdict.conclusion) {
+        extra.push(("run/verdict".to_owned(), None, Draft::of_verdict(report, verdict)));
+    }
+    extra
+}
+
+/// Whether the run says nothing about its images, so that no case of a check would be red.
+fn is_silent(conclusion: Conclusion) -> bool {
+    use Conclusion::{Inconclusive, NothingEvaluated, NothingSelected};
+    matches!(conclusion, Inconclusive | NothingEvaluated | NothingSelected)
 }
 
 /// What more than one scanner answered.
@@ -214,17 +257,16 @@ fn properties(report: &Report, subject: Option<&Subject>) -> Vec<(&'static str, 
     properties
 }
 
-/// How a disposition appears in JUnit.
+/// How a result appears in JUnit. What the exit code calls undecided is an error, never a skip: a consumer takes those for good.
 pub(crate) fn kind(disposition: &Disposition) -> Kind {
     match disposition {
         Disposition::Passed | Disposition::Flaky => Kind::Pass,
         Disposition::Failed => Kind::Failure,
-        Disposition::Error => Kind::Error,
+        Disposition::Error | Disposition::NotEvaluated => Kind::Error,
         Disposition::Waived { .. }
         | Disposition::Known
         | Disposition::Tolerated
         | Disposition::NotApplicable
-        | Disposition::NotEvaluated
         | Disposition::Informational
         | Disposition::Allowed
         | Disposition::Blocked { .. }

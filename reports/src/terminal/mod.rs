@@ -1,20 +1,19 @@
 //! The summary at the end of a run, for a terminal or a CI log. Readable at 80 columns, without colour, and in ASCII.
+//!
+//! The verdict comes last, because the end of a long text is what stays on the screen: first what went wrong one by one, then the
+//! scans, then the table of variants with their verdicts, then the verdict of the run.
 
 mod style;
 mod table;
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use amiproof_model::judge::Disposition;
-use amiproof_model::name::CheckId;
-use amiproof_model::report::{CheckResult, Counts, Report, Subject};
-use amiproof_model::threshold;
+use amiproof_model::report::{CheckResult, Report, Subject};
 
-use crate::compare::{Comparison, compare};
+use crate::context::{Context, class, sentence};
 use crate::csv::origin_word;
-use crate::scans;
-use crate::sheet::{self, Wanted};
+use crate::scans::Numbered;
+use crate::sheet::{self, Sheet, Status};
 use crate::text;
 use crate::waivers;
 pub use style::Style;
@@ -22,31 +21,26 @@ pub(crate) use style::{Ink, write_titled, write_wrapped};
 
 /// The report as a summary for people, ending in a line feed.
 pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> String {
+    let context = Context::of(report, baseline);
+    let report = &*context.report;
+    let sheet = Sheet::of(report);
     let mut out = String::new();
     write_heading(&mut out, report, style);
-    out.push_str(&table::matrix(report, style));
-    out.push('\n');
     write_broken(&mut out, report, style);
-    let comparison = baseline.map(|baseline| compare(baseline, report));
-    let sections: [(&str, Ink, Wanted); 3] = [
-        ("failed", Ink::Bad, |disposition| matches!(disposition, Disposition::Failed)),
-        ("error: amiproof could not decide", Ink::Doubt, |disposition| matches!(disposition, Disposition::Error)),
-        ("flaky: passed on a retry", Ink::Doubt, |disposition| matches!(disposition, Disposition::Flaky)),
+    let sections: [(&str, Ink, fn(Status) -> bool); 3] = [
+        ("failed", Ink::Bad, |status| status == Status::Failed),
+        ("not decided", Ink::Doubt, Status::is_undecided),
+        ("flaky: passed on a retry", Ink::Doubt, |status| status == Status::Flaky),
     ];
     for (title, ink, wanted) in sections {
-        let results = report.results.iter().filter(|result| wanted(&result.disposition));
-        write_results(&mut out, style, (title, ink), results.collect(), comparison.as_ref());
+        write_results(&mut out, style, (title, ink), &context, &sheet, wanted);
     }
-    let gaps = threshold::gaps(report).collect();
-    write_results(&mut out, style, ("scans with a gap: not everything was evaluated", Ink::Doubt), gaps, None);
     write_scans(&mut out, report, style);
     write_waivers(&mut out, report, style);
     write_leftovers(&mut out, report, style);
-    if let Some(comparison) = comparison {
-        write_wrapped(&mut out, style, 0, &comparison.headline(), usize::MAX);
-        out.push('\n');
-    }
-    write_closing(&mut out, report, style);
+    write_numbers(&mut out, &context, &sheet, style);
+    out.push_str(&table::matrix(&context, &sheet, style));
+    write_verdict(&mut out, &context, style);
     out
 }
 
@@ -83,47 +77,78 @@ fn write_broken(out: &mut String, report: &Report, style: &Style) {
     out.push('\n');
 }
 
+/// The wanted cells: those that are worse than in the baseline first, and of every variant some.
 fn write_results(
     out: &mut String,
     style: &Style,
     (title, ink): (&str, Ink),
-    mut results: Vec<&CheckResult>,
-    comparison: Option<&Comparison>,
+    context: &Context<'_>,
+    sheet: &Sheet<'_>,
+    wanted: fn(Status) -> bool,
 ) {
-    if results.is_empty() {
+    let columns: Vec<Vec<&CheckResult>> =
+        (0..sheet.columns.len()).map(|at| context.news_first(sheet.listed(at, wanted))).collect();
+    let number: usize = columns.iter().map(Vec::len).sum();
+    if number == 0 {
         return;
     }
-    let news: HashSet<(&Subject, &CheckId)> =
-        comparison.into_iter().flat_map(Comparison::news).map(|change| (&change.subject, &change.check)).collect();
-    let is_news = |result: &CheckResult| news.contains(&(&result.subject, &result.check));
-    results.sort_by_key(|result| !is_news(result));
-    let _ = writeln!(out, "{}", style.paint(ink, &format!("{title} ({})", results.len())));
-    for result in results.iter().take(style.limit) {
-        let origin = result.origin.map(|origin| format!(" [{}]", origin_word(origin))).unwrap_or_default();
-        let mark = if is_news(result) { " NEW" } else { "" };
-        write_titled(out, style, 2, result.subject.as_str(), &format!("{}{origin}{mark}", result.check));
-        write_wrapped(out, style, 4, &sheet::reason(result), 2);
-    }
-    if results.len() > style.limit {
-        let _ = writeln!(out, "  and {} more: see matrix.html", results.len() - style.limit);
+    let news: usize = columns.iter().flatten().filter(|result| context.is_new(result)).count();
+    let new = if news > 0 { format!(", {news} of them new") } else { String::new() };
+    let _ = writeln!(out, "{}", style.paint(ink, &format!("{title} ({number}{new})")));
+    let shown = dealt(&columns, style.limit, |result| context.is_new(result));
+    for (results, count) in columns.iter().zip(shown) {
+        for result in results.iter().take(count) {
+            let origin = result.origin.map(|origin| format!(" [{}]", origin_word(origin))).unwrap_or_default();
+            let mark = if context.is_new(result) { " NEW" } else { "" };
+            write_titled(out, style, 2, result.subject.as_str(), &format!("{}{origin}{mark}", result.check));
+            write_wrapped(out, style, 4, &sheet::reason(result), 2);
+        }
+        if results.len() > count
+            && let Some(result) = results.first()
+        {
+            let more = format!("and {} more of {}: see matrix.html", results.len() - count, result.subject.as_str());
+            write_wrapped(out, style, 2, &more, 2);
+        }
     }
     out.push('\n');
 }
 
+/// How many results of each column are shown: all that are new as far as there is room, then one of each column in turn.
+fn dealt(columns: &[Vec<&CheckResult>], limit: usize, is_new: impl Fn(&CheckResult) -> bool) -> Vec<usize> {
+    let mut shown = vec![0; columns.len()];
+    let mut left = limit;
+    for news in [true, false] {
+        loop {
+            let before = left;
+            for (results, shown) in columns.iter().zip(&mut shown) {
+                let next = results.get(*shown).filter(|result| !news || is_new(result));
+                if left > 0 && next.is_some() {
+                    (*shown, left) = (*shown + 1, left - 1);
+                }
+            }
+            if left == before {
+                break;
+            }
+        }
+    }
+    shown
+}
+
 fn write_scans(out: &mut String, report: &Report, style: &Style) {
-    let lines = scans::lines(report);
-    if lines.is_empty() {
+    let scans = Numbered::of(report);
+    if scans.lines.is_empty() {
         return;
     }
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "{}", style.paint(Ink::Strong, &format!("scans ({})", lines.len())));
-    for line in lines {
+    let _ = writeln!(out, "{}", style.paint(Ink::Strong, &format!("scans ({})", scans.lines.len())));
+    for (line, note) in &scans.lines {
         let by = if line.benchmark.is_empty() { String::new() } else { format!(", {}", line.benchmark) };
-        write_titled(out, style, 2, &line.subject, &format!("{} by {}{by}", line.suite, line.scanner));
+        let note = note.map(|number| format!(" ({number})")).unwrap_or_default();
+        write_titled(out, style, 2, &line.subject, &format!("{} by {}{by}{note}", line.suite, line.scanner));
         write_wrapped(out, style, 4, &line.sentence(), 3);
-        if !line.note.is_empty() {
-            write_wrapped(out, style, 4, &line.note, 2);
-        }
+    }
+    for (number, note) in (1..).zip(&scans.notes) {
+        write_wrapped(out, style, 2, &format!("({number}) {note}"), 3);
     }
     out.push('\n');
 }
@@ -161,10 +186,12 @@ fn write_leftovers(out: &mut String, report: &Report, style: &Style) {
     out.push('\n');
 }
 
-fn write_closing(out: &mut String, report: &Report, style: &Style) {
-    let (run, cleanup, counts) = (&report.run, &report.cleanup, report.counts());
-    let words = counts_sentence(counts);
-    let results = text::count(counts.total(), "result");
+/// Counts, times and what was made: what stands above the table of verdicts.
+fn write_numbers(out: &mut String, context: &Context<'_>, sheet: &Sheet<'_>, style: &Style) {
+    let report = &*context.report;
+    let (run, cleanup, tally) = (&report.run, &report.cleanup, sheet.tally());
+    let words = tally.sentence();
+    let results = text::count(tally.total(), "result");
     let results = if words.is_empty() { results } else { format!("{results}: {words}") };
     write_wrapped(out, style, 0, &results, usize::MAX);
     let mut times =
@@ -179,28 +206,37 @@ fn write_closing(out: &mut String, report: &Report, style: &Style) {
     } else if cleanup.created > 0 {
         let _ = writeln!(out, "made {made}, kept on purpose");
     }
-    if run.interrupted {
-        let _ = writeln!(out, "{}", style.paint(Ink::Doubt, "interrupted: the results above are not complete"));
-    }
+    out.push('\n');
 }
 
-/// `3 failed, 1 error, 40 passed`: what is zero is not said, what is worst comes first.
-pub(crate) fn counts_sentence(counts: Counts) -> String {
-    [
-        (counts.failed, "failed"),
-        (counts.error, "error"),
-        (counts.not_evaluated, "not evaluated"),
-        (counts.manual, "manual"),
-        (counts.flaky, "flaky"),
-        (counts.waived, "waived"),
-        (counts.known, "known"),
-        (counts.tolerated, "tolerated"),
-        (counts.not_applicable, "not applicable"),
-        (counts.passed, "passed"),
-    ]
-    .into_iter()
-    .filter(|(number, _)| *number > 0)
-    .map(|(number, word)| format!("{number} {word}"))
-    .collect::<Vec<_>>()
-    .join(", ")
+/// The last line: what the run comes to and why, with the exit code that says the same.
+fn write_verdict(out: &mut String, context: &Context<'_>, style: &Style) {
+    if let Some(comparison) = &context.comparison {
+        write_wrapped(out, style, 0, &comparison.headline(), usize::MAX);
+    }
+    if context.report.run.interrupted {
+        let _ = writeln!(out, "{}", style.paint(Ink::Doubt, "interrupted: the results above are not complete"));
+    }
+    let verdict = context.verdict();
+    for note in &verdict.notes {
+        write_wrapped(out, style, 0, note, 3);
+    }
+    let word = verdict.conclusion.word();
+    let line = format!("{} (exit code {})", sentence(&verdict), verdict.conclusion.exit_code().code());
+    let mut lines = String::new();
+    write_wrapped(&mut lines, style, 0, &line, usize::MAX);
+    let _ = match lines.strip_prefix(word) {
+        Some(rest) => write!(out, "{}{rest}", style.paint(ink(class(verdict.conclusion)), word)),
+        None => write!(out, "{lines}"),
+    };
+}
+
+/// The colour of a verdict's class.
+fn ink(class: &str) -> Ink {
+    match class {
+        "failed" => Ink::Bad,
+        "passed" => Ink::Good,
+        "not-applicable" => Ink::Faint,
+        _ => Ink::Doubt,
+    }
 }

@@ -1,65 +1,77 @@
 //! The table of variants and suites.
 
-use std::fmt::Write as _;
-
-use amiproof_model::report::{Counts, Report, Subject};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle};
 
 use super::style::{self, Ink, Style};
-use crate::sheet::{self, Column, Sheet, Standing};
+use crate::context::{Context, class, sentence};
+use crate::sheet::{Column, Sheet, Status, Tally};
 
-/// Variants as rows and suites as columns, or, where the suites do not fit, one column with the numbers of all of them.
-pub(super) fn matrix(report: &Report, style: &Style) -> String {
-    let sheet = Sheet::of(report);
+/// Variants as rows and suites as columns, or, where the suites do not fit, one column with the numbers of all of them. The last column
+/// is the verdict with its reason.
+pub(super) fn matrix(context: &Context<'_>, sheet: &Sheet<'_>, style: &Style) -> String {
     let suites = sheet.suite_names();
-    let mut rows = vec![header(&suites)];
-    rows.extend(sheet.columns.iter().map(|column| by_suite(report, column, &suites, style)));
-    let mut table = lines(&rows, style);
-    if table.iter().any(|line| plain_width(line) > style.columns()) {
-        table = totals(report, &sheet, &suites, style);
+    let by_suite = |at: usize| suites.iter().map(|suite| figures(&sheet.tally_in(at, suite), style)).collect();
+    let wide = with_verdicts(context, sheet, &suites, by_suite, style);
+    let table = match wide {
+        Some(table) => Some(table),
+        None => with_verdicts(context, sheet, &["all"], |at| vec![figures(&sheet.tally_of(at), style)], style),
+    };
+    let mut out = table.unwrap_or_default().join("\n");
+    out.push('\n');
+    for line in
+        style::wrap("passed/failed !error ?not evaluated ~waived or known @manual i:information", style.columns())
+    {
+        out.push_str(&style.paint(Ink::Faint, &line));
+        out.push('\n');
     }
-    let mut out = table.join("\n");
-    let legend = "passed/failed !error ?not evaluated ~waived or known @manual";
-    // Writing to a String cannot fail.
-    let _ = writeln!(out, "\n{}", style.paint(Ink::Faint, legend));
+    out.push('\n');
     out
 }
 
-fn header(middle: &[&str]) -> Vec<String> {
-    let names = ["variant", "nodes"].into_iter().chain(middle.iter().copied()).chain(["verdict"]);
-    names.map(str::to_owned).collect()
-}
+/// The least room in which a verdict with its reason can be read, columns.
+const LEAST: usize = 24;
 
-fn by_suite(report: &Report, column: &Column<'_>, suites: &[&str], style: &Style) -> Vec<String> {
-    let mut row = start(column);
-    row.extend(suites.iter().map(|suite| tally(counts(report, &column.subject, suite), style)));
-    row.push(verdict(report, &column.subject, style));
-    row
-}
-
-fn totals(report: &Report, sheet: &Sheet<'_>, suites: &[&str], style: &Style) -> Vec<String> {
-    let mut rows = vec![header(&["all"])];
-    for column in &sheet.columns {
+/// The table with these columns between nodes and verdict; none where they leave the verdict too little room and there are fewer to
+/// show.
+fn with_verdicts(
+    context: &Context<'_>,
+    sheet: &Sheet<'_>,
+    middle: &[&str],
+    figures: impl Fn(usize) -> Vec<String>,
+    style: &Style,
+) -> Option<Vec<String>> {
+    let names = ["variant", "nodes"].into_iter().chain(middle.iter().copied());
+    let mut rows: Vec<Vec<String>> = vec![names.map(str::to_owned).collect()];
+    for (at, column) in sheet.columns.iter().enumerate() {
         let mut row = start(column);
-        row.push(tally(sheet::counts_of(report, &column.subject), style));
+        row.extend(figures(at));
         rows.push(row);
     }
     // The last column takes what the others leave. It is wrapped before it is painted, or colours would count as text.
-    let colourless = Style { colour: false, ..*style };
-    let narrow = rows.iter().map(|row| row.iter().map(|cell| plain_width(cell)).collect::<Vec<_>>());
-    let widest = narrow.fold([0; 3], |mut widest, row| {
-        widest.iter_mut().zip(row).for_each(|(widest, width)| *widest = width.max(*widest));
+    let widest = rows.iter().fold(vec![0; middle.len() + 2], |mut widest, row| {
+        widest.iter_mut().zip(row).for_each(|(widest, cell)| *widest = plain_width(cell).max(*widest));
         widest
     });
     let taken: usize = widest.iter().map(|width| width + 3).sum();
-    let room = style.columns().saturating_sub(taken + 2).max(12);
-    for (row, column) in rows.iter_mut().skip(1).zip(&sheet.columns) {
-        let (painted, plain) = (verdict(report, &column.subject, style), verdict(report, &column.subject, &colourless));
-        let failing = places(report, &column.subject, suites);
-        let text = if failing.is_empty() { plain.clone() } else { format!("{plain}: {failing}") };
-        row.push(style::wrap(&text, room).join("\n").replacen(&plain, &painted, 1));
+    let left = style.columns().saturating_sub(taken + 2);
+    if left < LEAST && middle.len() > 1 {
+        return None;
     }
-    lines(&rows, style)
+    if let Some(head) = rows.first_mut() {
+        head.push("verdict".to_owned());
+    }
+    for (row, column) in rows.iter_mut().skip(1).zip(&sheet.columns) {
+        row.push(verdict(context, column, left.max(12), style));
+    }
+    Some(lines(&rows, style))
+}
+
+/// `failed: 16 failed (workload 15, addon 1)`, in as many lines as it needs.
+fn verdict(context: &Context<'_>, column: &Column<'_>, room: usize, style: &Style) -> String {
+    let verdict = context.verdict_of(&column.subject);
+    let word = verdict.conclusion.word();
+    let painted = style.paint(super::ink(class(verdict.conclusion)), word);
+    style::wrap(&style.line(&sentence(&verdict)), room).join("\n").replacen(word, &painted, 1)
 }
 
 fn start(column: &Column<'_>) -> Vec<String> {
@@ -94,53 +106,28 @@ fn plain_width(text: &str) -> usize {
     style::width(&crate::text::clean(text))
 }
 
-fn counts(report: &Report, subject: &Subject, suite: &str) -> Counts {
-    report.counts_where(|result| &result.subject == subject && result.check.suite() == suite)
-}
-
-/// `12/1 !1 ?2 ~3 @4`: passed, failed, errors, not evaluated, excused, for a human. `n/a` where nothing applied, `-` where nothing ran.
-fn tally(counts: Counts, style: &Style) -> String {
-    if counts.total() == 0 {
+/// `12/1 !1 ?2 ~3 @4 i5`: passed, failed, errors, not evaluated, excused, for a human, only shown. `n/a` where nothing applied, `-` where nothing ran.
+fn figures(tally: &Tally, style: &Style) -> String {
+    let of = |statuses: &[Status]| statuses.iter().map(|status| tally.get(*status)).sum::<usize>();
+    if tally.total() == 0 {
         return style.paint(Ink::Faint, "-");
     }
-    if counts.total() == counts.not_applicable {
+    if tally.total() == tally.get(Status::NotApplicable) {
         return style.paint(Ink::Faint, "n/a");
     }
-    let figures = format!("{}/{}", counts.passed + counts.flaky, counts.failed);
-    let mut parts = vec![style.paint(if counts.failed > 0 { Ink::Bad } else { Ink::Good }, &figures)];
+    let failed = tally.get(Status::Failed);
+    let figures = format!("{}/{failed}", of(&[Status::Passed, Status::Flaky]));
+    let mut parts = vec![style.paint(if failed > 0 { Ink::Bad } else { Ink::Good }, &figures)];
     for (mark, number, ink) in [
-        ('!', counts.error, Ink::Doubt),
-        ('?', counts.not_evaluated, Ink::Doubt),
-        ('~', counts.waived + counts.known + counts.tolerated, Ink::Faint),
-        ('@', counts.manual, Ink::Faint),
+        ('!', of(&[Status::Error]), Ink::Doubt),
+        ('?', of(&[Status::NotEvaluated, Status::Blocked]), Ink::Doubt),
+        ('~', of(&[Status::Waived, Status::Known, Status::Tolerated, Status::Allowed]), Ink::Faint),
+        ('@', of(&[Status::Manual]), Ink::Faint),
+        ('i', of(&[Status::Informational]), Ink::Faint),
     ] {
         if number > 0 {
             parts.push(style.paint(ink, &format!("{mark}{number}")));
         }
     }
     parts.join(" ")
-}
-
-fn verdict(report: &Report, subject: &Subject, style: &Style) -> String {
-    let standing = Standing::of(report, subject);
-    let ink = match standing {
-        Standing::Failed => Ink::Bad,
-        Standing::Broken | Standing::Error | Standing::Partly => Ink::Doubt,
-        Standing::Passed => Ink::Good,
-        Standing::Empty => Ink::Faint,
-    };
-    let word = style.paint(ink, standing.word());
-    match sheet::broken_phases(report, subject).next() {
-        Some((phase, _)) if standing == Standing::Broken => format!("{word} at {}", phase.phase.word()),
-        _ => word,
-    }
-}
-
-/// The suites with failures or errors, and how many.
-fn places(report: &Report, subject: &Subject, suites: &[&str]) -> String {
-    let places = suites.iter().filter_map(|suite| {
-        let counts = counts(report, subject, suite);
-        (counts.failed + counts.error > 0).then(|| format!("{suite} {}", counts.failed + counts.error))
-    });
-    places.collect::<Vec<_>>().join(", ")
 }

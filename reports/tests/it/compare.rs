@@ -81,6 +81,42 @@ fn a_failure_without_an_earlier_verdict_is_revealed_and_no_regression() {
 }
 
 #[test]
+fn a_check_that_appears_and_fails_is_a_regression_and_one_that_appears_and_passes_is_not() {
+    let appearing = |outcome: Outcome| {
+        with(|candidate| {
+            let subject = of_variant("al2023-eks");
+            candidate.results.push(result("node/skew", "kubelet and control plane fit", subject, outcome));
+        })
+    };
+    let failing = appearing(fail("node 1", "two minor versions behind"));
+    assert_eq!((failing.count(Change::AppearedFailing), failing.count(Change::Appeared)), (1, 0));
+    assert!(failing.has_regression());
+    assert_eq!(failing.regressions(|subject| *subject == of_variant("al2023-eks")), 1);
+    assert_eq!(failing.regressions(|subject| *subject == Subject::Cluster), 0);
+    let passing = appearing(Outcome::Pass);
+    assert_eq!((passing.count(Change::AppearedFailing), passing.count(Change::Appeared)), (0, 1));
+    assert!(!passing.has_regression());
+    let undecided = appearing(Outcome::Error { message: "throttled".into() });
+    assert_eq!(undecided.count(Change::NewError), 1);
+    assert!(!undecided.has_regression(), "the exit code of the run itself says what is not decided");
+}
+
+#[test]
+fn what_changed_about_a_variant_stands_behind_its_news_and_is_not_told_twice() {
+    let mut comparison = rich();
+    comparison.variants[0].variant = "al2023-eks".parse().unwrap();
+    for format in [ComparisonFormat::Terminal, ComparisonFormat::Markdown] {
+        let text = comparison.render(format, &Style::default()).unwrap();
+        let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"));
+        assert!(
+            at("node/joined") < at("iptables FORWARD") && at("iptables FORWARD") < at("kubelet-path/logs"),
+            "{text}"
+        );
+        assert_eq!(text.matches("iptables FORWARD").count(), 1, "{text}");
+    }
+}
+
+#[test]
 fn a_waiver_that_ends_is_told_apart_from_a_new_failure() {
     let comparison = with(|candidate| {
         let waived = candidate.results.iter_mut().find(|one| one.check.as_str() == "node/age").unwrap();

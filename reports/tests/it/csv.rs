@@ -6,26 +6,43 @@ use crate::fixture;
 
 #[test]
 fn a_mixed_run() {
-    insta::assert_snapshot!(render(&fixture::mixed()).unwrap());
+    insta::assert_snapshot!(render(&fixture::mixed(), None).unwrap());
+}
+
+/// The lines by their cells: variant and check, with all fields.
+fn lines(report: &amiproof_model::report::Report) -> Vec<::csv::StringRecord> {
+    let text = render(report, None).unwrap();
+    let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+    assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>(), HEADER);
+    reader.records().map(Result::unwrap).collect()
 }
 
 #[test]
-fn there_is_one_line_per_result_and_no_field_is_a_formula() {
+fn there_is_one_line_per_cell_and_no_field_is_a_formula() {
     for (name, report) in fixture::all() {
-        let text = render(&report).unwrap();
-        let mut reader = ::csv::Reader::from_reader(text.as_bytes());
-        assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>(), HEADER, "{name}");
-        let mut lines = 0;
-        for (record, result) in reader.records().zip(&report.results) {
-            let record = record.unwrap();
-            lines += 1;
-            assert_eq!(&record[5], result.check.as_str(), "{name}");
-            assert_eq!(&record[10], result.disposition.word(), "{name}");
-            for field in &record {
+        let lines = lines(&report);
+        for (line, result) in lines.iter().zip(&report.results) {
+            for field in line {
                 assert!(!field.starts_with(['=', '+', '-', '@', '\t', '\r']), "{name}: {field}");
                 assert!(!field.chars().any(char::is_control), "{name}: {field:?}");
             }
+            let is_there = |one: &::csv::StringRecord| {
+                (&one[1], &one[5], &one[10])
+                    == (result.subject.as_str(), result.check.as_str(), result.disposition.word())
+            };
+            assert!(lines.iter().any(is_there), "{name}: {} of {}", result.check, result.subject.as_str());
         }
-        assert_eq!(lines, report.results.len(), "{name}");
+        assert_eq!(lines.len(), report.results.len(), "{name}: no two scanners share a cell here");
     }
+}
+
+#[test]
+fn scanners_that_share_a_cell_share_a_line_which_is_that_of_the_worse_answer() {
+    let report = fixture::disagreeing();
+    let lines = lines(&report);
+    assert_eq!(lines.len(), report.results.len() - 1);
+    let line = lines.iter().find(|line| &line[5] == "os-cis/cis-al2023-1.0.0/3.3.1").unwrap();
+    assert_eq!((&line[10], &line[16]), ("failed", "openscap"));
+    assert_eq!(&line[19], "inspector: passed (os-cis/cis-al2023-1.0.0/3.3.1)");
+    assert_eq!((&line[20], &line[21]), ("failed", "failed"), "the verdicts of the variant and of the run");
 }

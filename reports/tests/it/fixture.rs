@@ -311,6 +311,22 @@ fn scan(
     }
 }
 
+/// A variant whose scan has answered its only control, with the row of its gate.
+pub(crate) fn gated() -> Report {
+    let mut report = green();
+    report.scans = vec![scan("al2023-eks-l1", "os-cis", "inspector", Some(("cis-al2023-1.0.0", 1)), "")];
+    report.results.push(control(
+        "os-cis",
+        "cis-al2023-1.0.0",
+        "1.1",
+        "answered",
+        of_variant("al2023-eks-l1"),
+        Outcome::Pass,
+    ));
+    amiproof_model::threshold::apply(&mut report, &[], start());
+    report
+}
+
 /// One control that two scanners answer differently.
 pub(crate) fn disagreeing() -> Report {
     let mut report = green();

@@ -103,18 +103,8 @@ fn text_from_outside_is_never_markup() {
 fn every_result_is_a_cell_with_its_status() {
     for (name, report) in fixture::all() {
         let data = data(&render(&report, None).unwrap());
-        let words = [
-            "failed",
-            "error",
-            "not evaluated",
-            "flaky",
-            "waived",
-            "known",
-            "tolerated",
-            "manual",
-            "not applicable",
-            "passed",
-        ];
+        let words: Vec<&str> =
+            data["statuses"].as_array().unwrap().iter().map(|status| status[2].as_str().unwrap()).collect();
         let shown: BTreeSet<(String, String, &str)> =
             cells(&data).into_iter().map(|(check, column, status)| (check, column, words[status as usize])).collect();
         let expected: BTreeSet<(String, String, &str)> = report
@@ -147,8 +137,13 @@ fn cells_say_what_changed_since_the_baseline_and_what_is_gone_has_a_cell() {
     };
     assert_eq!(change("node/ready", 0), "new failure");
     assert_eq!(change("workload/pod-to-pod", 1), "disappeared");
-    assert!(cells(&data).contains(&("workload/pod-to-pod".into(), "al2023-eks-l1".into(), 10)));
-    assert!(page.contains("Regression"));
+    let gone = data["statuses"].as_array().unwrap().len() as u64 - 1;
+    assert!(cells(&data).contains(&("workload/pod-to-pod".into(), "al2023-eks-l1".into(), gone)));
+    let page = markup(&page);
+    assert!(page.contains("Regression") && page.contains("regression"));
+    let (_, since) = page.split_once("id=\"since\"").unwrap();
+    let since = since.split_once("</section>").unwrap().0;
+    assert!(since.contains("<a href=\"#node%2Fready@al2023-eks\">node/ready</a> new failure: not ready"), "{since}");
 }
 
 #[test]
@@ -225,9 +220,11 @@ fn a_control_that_two_suites_judge_is_one_row_with_both_answers_and_a_mark_where
     };
     let cluster = data["columns"].as_array().unwrap().len() - 1;
     let node = row("3.1.9");
+    let words = &data["statuses"];
+    let word = |cell: &Value| words[cell[0].as_u64().unwrap() as usize][2].as_str().unwrap().to_owned();
     assert_eq!(
-        (&node["cells"][1][0], &node["cells"][cluster][0]),
-        (&9.into(), &8.into()),
+        (word(&node["cells"][1]).as_str(), word(&node["cells"][cluster]).as_str()),
+        ("passed", "not applicable"),
         "each column its own scanner"
     );
     let both = row("4.1.9");
@@ -236,11 +233,54 @@ fn a_control_that_two_suites_judge_is_one_row_with_both_answers_and_a_mark_where
     assert_eq!(cell[0], 0, "the worse answer is shown");
     let answers = &data["details"][cell[5].as_u64().unwrap() as usize];
     assert_eq!(answers["differ"], true);
-    let said: Vec<(&str, u64)> = answers["answers"]
+    let said: Vec<(&str, &str)> = answers["answers"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| (one[0].as_str().unwrap(), one[1].as_u64().unwrap()))
+        .map(|one| (one[0].as_str().unwrap(), words[one[1].as_u64().unwrap() as usize][2].as_str().unwrap()))
         .collect();
-    assert_eq!(said, [("kube-bench", 0), ("eks-cis", 9)]);
+    assert_eq!(said, [("kube-bench", "failed"), ("eks-cis", "passed")]);
+}
+
+/// Jenkins shows pages without script and without style: what failed and why is text all the same, and links where there is script.
+#[test]
+fn what_failed_and_why_is_readable_without_script() {
+    let page = markup(&render(&fixture::mixed(), None).unwrap());
+    let (_, list) = page.split_once("id=\"failing\"").unwrap();
+    let list = list.split_once("</section>").unwrap().0;
+    let at = |part: &str| list.find(part).unwrap_or_else(|| panic!("{part}: {list}"));
+    assert!(at("2 failed") < at("workload/pod-to-pod") && at("workload/pod-to-pod") < at("os-cis/nasty"));
+    assert!(list.contains("href=\"#workload%2Fpod-to-pod@al2023-eks-l1\""), "{list}");
+    assert!(list.contains("no answer from 10.0.3.17:8080 within 10 s (and 1 more) <span class=\"muted\">(hardening)"));
+    assert!(at("os-cis/nasty") < at("2 not decided") && at("2 not decided") < at("kubelet-path/exec"));
+    let tile = page.split_once("al2023-eks-l1</button>").unwrap().1.split_once("</li>").unwrap().0;
+    assert!(tile.contains("workload 1</a>") && tile.contains("os-cis 1</a>"), "{tile}");
+    assert!(!markup(&render(&fixture::green(), None).unwrap()).contains("id=\"failing\""));
+}
+
+#[test]
+fn the_same_failure_of_many_checks_is_said_once_and_a_long_list_is_folded() {
+    let page = markup(&render(&fixture::big(), None).unwrap());
+    let (_, first) = page.split_once("id=\"failing-1\"").unwrap();
+    let first = first.split_once("</article>").unwrap().0;
+    assert!(first.contains("40 failed") && first.contains("the other 34"), "{first}");
+    let mut report = fixture::green();
+    for check in ["workload/dns", "workload/web"] {
+        report.results.push(fixture::result(
+            check,
+            "t",
+            fixture::of_variant("al2023-eks"),
+            fixture::fail("pod a", "no route"),
+        ));
+    }
+    let page = markup(&render(&report, None).unwrap());
+    assert_eq!(page.matches(": no route").count(), 1);
+    assert!(page.contains(">workload/dns</a>, <a href=\"#workload%2Fweb@al2023-eks\""));
+}
+
+#[test]
+fn statuses_that_nothing_has_are_not_in_the_legend() {
+    let page = markup(&render(&fixture::green(), None).unwrap());
+    let legend = page.split_once("class=\"legend\"").unwrap().1.split_once("</ul>").unwrap().0;
+    assert_eq!(legend.matches("<li").count(), 1, "{legend}");
 }

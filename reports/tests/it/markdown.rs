@@ -32,6 +32,12 @@ fn a_document_is_never_larger_than_github_takes_and_never_cut_inside_a_block() {
     }
     let big = render(&fixture::big(), None);
     assert!(big.contains("have everything") && big.contains("### Failed (1200)"), "{big}");
+    for number in 0..30 {
+        let name = format!("**al2023-eks-variant-{number:02}** (40)");
+        let own = big.split_once(&name).unwrap_or_else(|| panic!("{name}: {big}")).1;
+        let own = own.split_once("and ").unwrap().0;
+        assert!(own.matches("- `os-cis").count() > 3, "every variant has its failures: {name}: {own}");
+    }
 }
 
 #[test]
@@ -40,4 +46,26 @@ fn what_comes_from_outside_is_no_html() {
     let outside_of_code: String = markdown.split("```").step_by(2).collect();
     assert!(!outside_of_code.contains("<img") && !outside_of_code.contains("</script>"), "{outside_of_code}");
     assert!(!outside_of_code.contains("@all"), "nobody is mentioned");
+}
+
+#[test]
+fn what_is_new_comes_first_and_smoke_tests_before_controls() {
+    let base = fixture::mixed();
+    let mut candidate = base.clone();
+    candidate.run.id = "r-new".parse().unwrap();
+    let control = fixture::control(
+        "os-cis",
+        "cis-al2023-1.0.0",
+        "3.3.2",
+        "redirects are not sent",
+        fixture::of_variant("al2023-eks-l1"),
+        fixture::fail("node 1", "sent"),
+    );
+    let old = candidate.results.iter_mut().find(|one| one.check == control.check).unwrap();
+    *old = control;
+    let markdown = render(&candidate, Some(&base));
+    let failed = markdown.split_once("### Failed (3)").unwrap().1;
+    let at = |part: &str| failed.find(part).unwrap_or_else(|| panic!("{part}: {failed}"));
+    assert!(at("3.3.2") < at("workload/pod-to-pod") && at("workload/pod-to-pod") < at("os-cis/nasty"), "{failed}");
+    assert!(markdown.contains("- **al2023-eks-l1** `os-cis/cis-al2023-1.0.0/3.3.2` new failure: sent"), "{markdown}");
 }

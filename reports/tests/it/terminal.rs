@@ -41,7 +41,7 @@ fn what_is_new_against_the_baseline_is_marked_and_comes_first() {
     let moved = candidate.results.remove(0);
     candidate.results.push(moved);
     let summary = render(&candidate, Some(&base), &PLAIN);
-    let mut failed = summary.lines().skip_while(|line| !line.starts_with("failed (3)")).skip(1);
+    let mut failed = summary.lines().skip_while(|line| !line.starts_with("failed (3, 1 of them new)")).skip(1);
     assert_eq!(failed.next(), Some("  al2023-eks node/joined [unknown] NEW"));
     assert_eq!(summary.matches(" NEW").count(), 1);
 }
@@ -89,5 +89,33 @@ fn colour_adds_escape_sequences_and_changes_no_word() {
 #[test]
 fn a_long_list_is_cut_and_says_how_much_is_missing() {
     let summary = render(&fixture::big(), None, &Style { limit: 3, ..PLAIN });
-    assert!(summary.contains("failed (1200)") && summary.contains("and 1197 more: see matrix.html"), "{summary}");
+    assert!(summary.contains("failed (1200)"), "{summary}");
+    assert!(summary.contains("  and 39 more of al2023-eks-variant-02: see matrix.html"), "{summary}");
+    assert!(summary.contains("  and 40 more of al2023-eks-variant-03: see matrix.html"), "{summary}");
+}
+
+#[test]
+fn the_table_of_verdicts_and_the_verdict_are_the_end_of_the_summary() {
+    for (name, report) in fixture::all() {
+        let summary = render(&report, None, &PLAIN);
+        let lines: Vec<&str> = summary.lines().collect();
+        let head = lines.iter().position(|line| line.starts_with(" variant")).unwrap();
+        let behind = ["failed (", "not decided (", "scans (", "left behind ("];
+        assert!(
+            lines[head..].iter().all(|line| !behind.iter().any(|title| line.starts_with(title))),
+            "{name}: {summary}"
+        );
+        let code = amiproof_model::exit::ExitCode::of(&report).code();
+        let words: Vec<&str> = summary.split_whitespace().collect();
+        assert!(words.join(" ").ends_with(&format!("(exit code {code})")), "{name}: {summary}");
+    }
+}
+
+#[test]
+fn of_every_variant_some_failures_are_shown() {
+    let summary = render(&fixture::big(), None, &Style { limit: 60, ..PLAIN });
+    for number in 0..30 {
+        let own = format!("  al2023-eks-variant-{number:02} os-cis");
+        assert_eq!(summary.lines().filter(|line| line.starts_with(&own)).count(), 2, "{own}");
+    }
 }

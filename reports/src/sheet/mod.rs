@@ -2,22 +2,29 @@
 //!
 //! A control that scanners of several suites judge (kube-bench and `eks-cis` by the CIS EKS benchmark) is one row with all answers.
 //!
-//! HTML, Markdown and the terminal all show this sheet; this is the one place that decides its order.
+//! HTML, Markdown, CSV and the terminal all show this sheet; this is the one place that decides its order and counts its cells. A cell
+//! is counted once, by the most urgent of its answers.
+
+mod finding;
+mod status;
 
 use std::collections::HashMap;
 
-use amiproof_model::judge::Disposition;
 use amiproof_model::name::{CheckId, ControlId};
-use amiproof_model::report::{CheckResult, Counts, Phase, PhaseEnd, PhaseRecord, Report, Subject, VariantRecord};
+use amiproof_model::report::{CheckResult, PhaseEnd, PhaseRecord, Report, Subject, VariantRecord};
+use amiproof_model::threshold;
 use indexmap::IndexMap;
+
+pub(crate) use self::finding::{Folded, reason};
+pub(crate) use self::status::{Status, Tally};
 
 /// The sheet of one report.
 pub(crate) struct Sheet<'a> {
+    homes: HashMap<&'a ControlId, &'a CheckId>,
     /// The variants in the order of the matrix, then the cluster if anything was asked about it.
     pub(crate) columns: Vec<Column<'a>>,
     /// The suites in the order of their first result, without those whose rows are all among another's.
     pub(crate) suites: Vec<Suite<'a>>,
-    names: Vec<&'a str>,
 }
 
 /// What one column is about.
@@ -50,6 +57,16 @@ impl<'a> Row<'a> {
     pub(crate) fn sample(&self) -> Option<&'a CheckResult> {
         self.cells.iter().flatten().next().copied()
     }
+
+    /// What a cell comes to; none where nothing was asked.
+    pub(crate) fn decisive(&self, column: usize) -> Option<&'a CheckResult> {
+        decisive(self.cells.get(column)?)
+    }
+}
+
+/// Of several answers the most urgent one, which is what a cell shows and counts as; of equals the first.
+pub(crate) fn decisive<'a>(cell: &[&'a CheckResult]) -> Option<&'a CheckResult> {
+    cell.iter().copied().min_by_key(|result| Status::of(&result.disposition))
 }
 
 impl<'a> Sheet<'a> {
@@ -57,14 +74,8 @@ impl<'a> Sheet<'a> {
         let columns = columns(report);
         let homes = homes(report);
         let mut suites: IndexMap<&'a str, IndexMap<&'a CheckId, Row<'a>>> = IndexMap::new();
-        let mut names: Vec<&'a str> = Vec::new();
         for result in &report.results {
-            if !names.contains(&result.check.suite()) {
-                names.push(result.check.suite());
-            }
-            let home = result.control.as_ref().and_then(|control| homes.get(control)).copied();
-            // Within a suite every check is a row of its own.
-            let check = home.filter(|home| home.suite() != result.check.suite()).unwrap_or(&result.check);
+            let check = home(&homes, result).unwrap_or(&result.check);
             let new = || Row { check, others: Vec::new(), cells: vec![Vec::new(); columns.len()] };
             let row = suites.entry(check.suite()).or_default().entry(check).or_insert_with(new);
             if *check != result.check && !row.others.contains(&&result.check) {
@@ -76,12 +87,71 @@ impl<'a> Sheet<'a> {
             }
         }
         let suites = suites.into_iter().map(|(name, rows)| Suite::of(name, rows.into_values().collect())).collect();
-        Self { columns, suites, names }
+        Self { homes, columns, suites }
     }
 
-    /// The names of all suites that have results, in order.
+    /// The row that a result is in, where it is another's.
+    pub(crate) fn row_of(&self, result: &CheckResult) -> Option<&'a CheckId> {
+        home(&self.homes, result)
+    }
+
+    /// All cells of all suites, by suite and row.
+    fn cells(&self, column: usize) -> impl Iterator<Item = (&Suite<'a>, &'a CheckResult)> {
+        self.suites
+            .iter()
+            .flat_map(move |suite| suite.rows.iter().filter_map(move |row| Some((suite, row.decisive(column)?))))
+    }
+
+    /// Every cell of the sheet.
+    pub(crate) fn tally(&self) -> Tally {
+        (0..self.columns.len()).flat_map(|at| self.cells(at)).map(|(_, one)| Status::of(&one.disposition)).collect()
+    }
+
+    /// Every cell of a column.
+    pub(crate) fn tally_of(&self, column: usize) -> Tally {
+        self.cells(column).map(|(_, one)| Status::of(&one.disposition)).collect()
+    }
+
+    /// The cells of a column in one suite.
+    pub(crate) fn tally_in(&self, column: usize, suite: &str) -> Tally {
+        let own = self.cells(column).filter(|(of, _)| of.name == suite);
+        own.map(|(_, one)| Status::of(&one.disposition)).collect()
+    }
+
+    /// The cells of a column that are wanted: smoke tests and add-ons before checks of nodes, these before controls of scans.
+    pub(crate) fn listed(&self, column: usize, wanted: impl Fn(Status) -> bool) -> Vec<&'a CheckResult> {
+        let cells = self.cells(column).map(|(_, result)| result);
+        let mut listed: Vec<&CheckResult> = cells.filter(|one| wanted(Status::of(&one.disposition))).collect();
+        listed.sort_by_key(|result| weight(result.check.suite()));
+        listed
+    }
+
+    /// Which suites the wanted cells of a column are in, and how many: `workload 16, addon 1, os-cis 17`.
+    pub(crate) fn places(&self, column: usize, wanted: impl Fn(Status) -> bool) -> Vec<(&'a str, usize)> {
+        let mut places: Vec<(&str, usize)> = Vec::new();
+        for result in self.listed(column, wanted) {
+            match places.iter_mut().find(|(suite, _)| *suite == result.check.suite()) {
+                Some((_, number)) => *number += 1,
+                None => places.push((result.check.suite(), 1)),
+            }
+        }
+        places
+    }
+
+    /// The names of all suites that have rows, in order.
     pub(crate) fn suite_names(&self) -> Vec<&'a str> {
-        self.names.clone()
+        self.suites.iter().map(|suite| suite.name).collect()
+    }
+}
+
+/// How soon a reader wants to know of a failure in a suite: what users run, what everybody hangs on, the nodes, scans, amiproof's gates.
+pub(crate) fn weight(suite: &str) -> u8 {
+    match suite {
+        "workload" => 0,
+        "addon" => 1,
+        threshold::SUITE => 4,
+        scanned if threshold::SCANNED.contains(&scanned) => 3,
+        _ => 2,
     }
 }
 
@@ -95,6 +165,12 @@ impl<'a> Suite<'a> {
         }
         Self { name, others, rows }
     }
+}
+
+/// The check of another suite in whose row a result stands. Within a suite every check is a row of its own.
+fn home<'a>(homes: &HashMap<&'a ControlId, &'a CheckId>, result: &CheckResult) -> Option<&'a CheckId> {
+    let home = homes.get(result.control.as_ref()?).copied()?;
+    (home.suite() != result.check.suite()).then_some(home)
 }
 
 /// The check whose row a control stands in: the first one that judges it.
@@ -124,11 +200,6 @@ fn columns(report: &Report) -> Vec<Column<'_>> {
     columns
 }
 
-/// Counts over the results of one subject.
-pub(crate) fn counts_of(report: &Report, subject: &Subject) -> Counts {
-    report.counts_where(|result| &result.subject == subject)
-}
-
 /// The phases of a subject that broke, in order. Those of the run as a whole belong to the cluster.
 pub(crate) fn broken_phases<'a>(
     report: &'a Report,
@@ -146,98 +217,4 @@ pub(crate) fn broken_phases<'a>(
         PhaseEnd::Broken { message, .. } => Some((phase, message.as_str())),
         PhaseEnd::Done | PhaseEnd::Failed { .. } | PhaseEnd::Cancelled => None,
     })
-}
-
-/// What a column comes to, in one word that needs no colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// A phase broke: the pipeline of this subject is not complete.
-    Broken,
-    /// A check failed.
-    Failed,
-    /// No check failed, but amiproof could not decide something.
-    Error,
-    /// Everything that was decided passed or was excused, but not everything was decided.
-    Partly,
-    /// Everything that applies was decided, and passed or was excused.
-    Passed,
-    /// Nothing was decided at all.
-    Empty,
-}
-
-impl Standing {
-    pub(crate) fn of(report: &Report, subject: &Subject) -> Self {
-        let counts = counts_of(report, subject);
-        if broken_phases(report, subject).any(|(phase, _)| phase.phase != Phase::Teardown) {
-            Self::Broken
-        } else if counts.failed > 0 {
-            Self::Failed
-        } else if counts.error > 0 {
-            Self::Error
-        } else if counts.passed + counts.flaky + counts.waived + counts.known + counts.tolerated == 0 {
-            Self::Empty
-        } else if counts.not_evaluated > 0 {
-            Self::Partly
-        } else {
-            Self::Passed
-        }
-    }
-
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Broken => "broken",
-            Self::Error => "error",
-            Self::Failed => "failed",
-            Self::Partly => "passed in part",
-            Self::Passed => "passed",
-            Self::Empty => "no verdict",
-        }
-    }
-}
-
-/// Picks results by what they mean for the run.
-pub(crate) type Wanted = fn(&Disposition) -> bool;
-
-/// The order in which a reader needs to see results: what failed, what could not be decided, what nobody looked at, the rest.
-pub(crate) fn urgency(disposition: &Disposition) -> u8 {
-    match disposition {
-        Disposition::Failed => 0,
-        Disposition::Error => 1,
-        Disposition::NotEvaluated | Disposition::Blocked { .. } => 2,
-        Disposition::Flaky => 3,
-        Disposition::Waived { .. } => 4,
-        Disposition::Known => 5,
-        Disposition::Tolerated | Disposition::Allowed => 6,
-        Disposition::Manual => 7,
-        Disposition::NotApplicable | Disposition::Informational => 8,
-        Disposition::Passed => 9,
-    }
-}
-
-/// One line that says why a result is what it is: the waiver for a waived one, else the outcome's own reason.
-pub(crate) fn reason(result: &CheckResult) -> String {
-    match &result.disposition {
-        Disposition::Waived { owner, reason, until } => format!("waived by {owner} until {until}: {reason}"),
-        Disposition::Flaky => {
-            let tries = result.earlier_attempts.len();
-            let first =
-                result.earlier_attempts.iter().map(|outcome| outcome.reason()).find(|reason| !reason.is_empty());
-            let after = crate::text::count(tries, "earlier attempt");
-            match first {
-                Some(first) => format!("passed after {after}: {first}"),
-                None => format!("passed after {after}"),
-            }
-        }
-        _ => {
-            let own = match result.outcome.findings() {
-                [] | [_] => result.outcome.reason().to_owned(),
-                [first, rest @ ..] => format!("{} (and {} more)", first.summary, rest.len()),
-            };
-            match (&result.disagreement, own.is_empty()) {
-                (None, _) => own,
-                (Some(others), true) => format!("scanners disagree: {others}"),
-                (Some(others), false) => format!("{own}; scanners disagree: {others}"),
-            }
-        }
-    }
 }

@@ -1,0 +1,101 @@
+//! What every form needs besides the report: the comparison with a baseline, and the verdict of the run and of each column.
+//!
+//! The verdicts are the model's; no form derives one of its own. They are those of the report as it is on the disk, which is what the
+//! exit code follows from; the gates that a baseline holds open are shown in the rows.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use amiproof_model::conclusion::{Conclusion, Scope, Summary};
+use amiproof_model::name::CheckId;
+use amiproof_model::report::{CheckResult, Report, Subject};
+
+use crate::compare::{Comparison, compare};
+
+/// A report in the light of a baseline.
+pub(crate) struct Context<'a> {
+    original: &'a Report,
+    /// The report with the gates that the baseline holds open.
+    pub(crate) report: Cow<'a, Report>,
+    /// What changed since the baseline.
+    pub(crate) comparison: Option<Comparison>,
+    news: HashSet<(Subject, CheckId)>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn of(report: &'a Report, baseline: Option<&Report>) -> Self {
+        let comparison = baseline.map(|baseline| compare(baseline, report));
+        let news = comparison.iter().flat_map(Comparison::news);
+        let news = news.map(|change| (change.subject.clone(), change.check.clone())).collect();
+        Self { original: report, report: crate::held_against(report, baseline), comparison, news }
+    }
+
+    /// What the run comes to: the same word as its exit code.
+    pub(crate) fn verdict(&self) -> Summary {
+        self.summary(Scope::Run)
+    }
+
+    /// What a column comes to.
+    pub(crate) fn verdict_of(&self, subject: &Subject) -> Summary {
+        self.summary(Scope::Of(subject))
+    }
+
+    fn summary(&self, scope: Scope<'_>) -> Summary {
+        let regressions = self.comparison.as_ref().map_or(0, |comparison| match scope {
+            Scope::Run => comparison.regressions(|_| true),
+            Scope::Of(own) => comparison.regressions(|subject| subject == own),
+        });
+        Summary::of(self.original, scope, regressions)
+    }
+
+    /// Whether a result is worse than in the baseline.
+    pub(crate) fn is_new(&self, result: &CheckResult) -> bool {
+        !self.news.is_empty() && self.news.contains(&(result.subject.clone(), result.check.clone()))
+    }
+
+    /// The same results with those that are worse than in the baseline first.
+    pub(crate) fn news_first<'r>(&self, mut results: Vec<&'r CheckResult>) -> Vec<&'r CheckResult> {
+        results.sort_by_key(|result| !self.is_new(result));
+        results
+    }
+}
+
+/// A verdict in words: `failed: 16 failed (workload 15, addon 1)`, `passed`. What only says the word again is left out.
+pub(crate) fn sentence(verdict: &Summary) -> String {
+    let word = verdict.conclusion.word();
+    match verdict.reason.as_str() {
+        "" => word.to_owned(),
+        reason if reason.starts_with(word) => reason.to_owned(),
+        _ if verdict.conclusion == Conclusion::Passed && verdict.counts.passed == verdict.counts.total() => {
+            word.to_owned()
+        }
+        reason => format!("{word}: {reason}"),
+    }
+}
+
+/// How a verdict looks where there are colours.
+pub(crate) fn class(conclusion: Conclusion) -> &'static str {
+    match conclusion {
+        Conclusion::Passed => "passed",
+        Conclusion::PassedInPart => "not-evaluated",
+        Conclusion::NothingSelected => "not-applicable",
+        Conclusion::Failed | Conclusion::Regression => "failed",
+        Conclusion::NothingEvaluated | Conclusion::Inconclusive | Conclusion::Interrupted | Conclusion::LeftBehind => {
+            "error"
+        }
+    }
+}
+
+/// The sign of a verdict where there are none.
+pub(crate) fn mark(conclusion: Conclusion) -> &'static str {
+    match conclusion {
+        Conclusion::Passed => "✅",
+        Conclusion::NothingSelected => "➖",
+        Conclusion::Failed | Conclusion::Regression => "❌",
+        Conclusion::PassedInPart
+        | Conclusion::NothingEvaluated
+        | Conclusion::Inconclusive
+        | Conclusion::Interrupted
+        | Conclusion::LeftBehind => "⚠️",
+    }
+}

@@ -1,0 +1,153 @@
+//! What failed and why, as plain HTML: it can be read without script and without style, as Jenkins shows pages by default.
+
+use amiproof_model::report::CheckResult;
+
+use crate::context::{Context, class};
+use crate::csv::origin_word;
+use crate::sheet::{self, Sheet, Status};
+use crate::text;
+
+/// How many groups of a column are on the page at once; the rest is folded.
+const OPEN: usize = 6;
+
+/// How many groups are on the page for all columns together.
+const ALL: usize = 900;
+
+/// One column with what is wrong with it.
+pub(super) struct Failing {
+    pub(super) name: String,
+    pub(super) class: &'static str,
+    pub(super) word: &'static str,
+    pub(super) reason: String,
+    /// Failed cells, then those that could not be decided.
+    pub(super) lists: Vec<List>,
+}
+
+/// Cells of one kind.
+pub(super) struct List {
+    pub(super) title: String,
+    pub(super) open: Vec<Group>,
+    pub(super) folded: Vec<Group>,
+    /// How many cells are in neither.
+    pub(super) left_out: usize,
+}
+
+impl List {
+    /// How many cells are not on the page at once.
+    pub(super) fn rest(&self) -> usize {
+        self.folded.iter().map(|group| group.checks.len()).sum::<usize>() + self.left_out
+    }
+}
+
+/// Cells that say the same.
+pub(super) struct Group {
+    pub(super) checks: Vec<Link>,
+    pub(super) why: String,
+    /// `hardening`; empty where nobody says.
+    pub(super) origin: &'static str,
+    pub(super) is_new: bool,
+}
+
+/// A cell, with the address at which the page opens it.
+pub(super) struct Link {
+    pub(super) check: String,
+    pub(super) href: String,
+    pub(super) title: String,
+}
+
+/// The columns with something to say, in their order.
+pub(super) fn of(context: &Context<'_>, sheet: &Sheet<'_>) -> Vec<Failing> {
+    let each = (ALL / sheet.columns.len().max(1)).max(OPEN);
+    let columns = sheet.columns.iter().enumerate().filter_map(|(at, column)| {
+        let lists: Vec<List> = [
+            ("failed", (|status| status == Status::Failed) as fn(Status) -> bool),
+            ("not decided", Status::is_undecided),
+        ]
+        .into_iter()
+        .filter_map(|(word, wanted)| list(context, sheet, at, word, wanted, each))
+        .collect();
+        let verdict = context.verdict_of(&column.subject);
+        (!lists.is_empty()).then(|| Failing {
+            name: column.subject.as_str().to_owned(),
+            class: class(verdict.conclusion),
+            word: verdict.conclusion.word(),
+            reason: text::line(&verdict.reason),
+            lists,
+        })
+    });
+    columns.collect()
+}
+
+fn list(
+    context: &Context<'_>,
+    sheet: &Sheet<'_>,
+    column: usize,
+    word: &str,
+    wanted: fn(Status) -> bool,
+    limit: usize,
+) -> Option<List> {
+    let results = context.news_first(sheet.listed(column, wanted));
+    if results.is_empty() {
+        return None;
+    }
+    let title = format!("{} {word}", results.len());
+    let mut groups: Vec<Group> = Vec::new();
+    let mut left_out = 0;
+    for result in results {
+        let new = group(context, sheet, column, result);
+        let same = |one: &&mut Group| (&one.why, one.origin, one.is_new) == (&new.why, new.origin, new.is_new);
+        if let Some(known) = groups.iter_mut().find(same) {
+            known.checks.extend(new.checks);
+        } else if groups.len() < limit {
+            groups.push(new);
+        } else {
+            left_out += 1;
+        }
+    }
+    // One group more is not worth a fold.
+    let at = if groups.len() <= OPEN + 1 { groups.len() } else { OPEN };
+    let folded = groups.split_off(at);
+    Some(List { title, open: groups, folded, left_out })
+}
+
+fn group(context: &Context<'_>, sheet: &Sheet<'_>, column: usize, result: &CheckResult) -> Group {
+    let name = sheet.columns.get(column).map_or("", |column| column.subject.as_str());
+    // Another suite's answer is a cell of the control's own row.
+    let row = sheet.row_of(result).unwrap_or(&result.check);
+    let link = Link {
+        check: result.check.to_string(),
+        href: format!("#{}@{}", encoded(row.as_str()), encoded(name)),
+        title: text::short_line(&result.title, 200),
+    };
+    Group {
+        checks: vec![link],
+        why: text::short_line(&sheet::reason(result), 300),
+        origin: result.origin.map_or("", origin_word),
+        is_new: context.is_new(result),
+    }
+}
+
+/// The text as the script's `encodeURIComponent` writes it.
+pub(super) fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')' => {
+                out.push(char::from(byte));
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_browsers_write_them() {
+        assert_eq!(encoded("os-cis/cis-al2023-1.0.0/3.3.1"), "os-cis%2Fcis-al2023-1.0.0%2F3.3.1");
+        assert_eq!(encoded("ä b@c#d?e&f"), "%C3%A4%20b%40c%23d%3Fe%26f");
+    }
+}

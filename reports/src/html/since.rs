@@ -1,0 +1,120 @@
+//! What changed since the baseline: the news by name, with what is different about the nodes beside it.
+
+use super::failures::encoded;
+use crate::compare::{Change, Comparison, FactChange};
+use crate::text;
+
+/// How many news of a variant are named; the rest is a filter away.
+const NAMED: usize = 12;
+
+/// The card of the page.
+pub(super) struct Since {
+    pub(super) run: String,
+    pub(super) started: String,
+    pub(super) regression: bool,
+    pub(super) headline: String,
+    /// Place plus one in [`Change::ALL`], word, meaning, number.
+    pub(super) changes: Vec<(usize, &'static str, &'static str, usize)>,
+    pub(super) news: Vec<News>,
+    pub(super) notes: Vec<String>,
+    /// Changed facts of all variants: variant, fact, was, is.
+    pub(super) facts: Vec<(String, String, String, String)>,
+}
+
+/// What is worse on one variant.
+pub(super) struct News {
+    pub(super) name: String,
+    /// Address, check, what it means and why.
+    pub(super) items: Vec<(String, String, String)>,
+    pub(super) left_out: usize,
+    /// What is different about its nodes.
+    pub(super) facts: Vec<String>,
+}
+
+impl Since {
+    pub(super) fn of(comparison: &Comparison) -> Self {
+        let mut facts = Vec::new();
+        for variant in &comparison.variants {
+            facts.extend(variant.facts.iter().map(|fact| {
+                (
+                    variant.variant.to_string(),
+                    text::line(&fact.fact),
+                    text::line(&fact.base),
+                    text::line(&fact.candidate),
+                )
+            }));
+        }
+        Self {
+            run: comparison.base.run.to_string(),
+            started: text::moment(comparison.base.started),
+            regression: comparison.has_regression(),
+            headline: text::line(&comparison.headline()),
+            changes: (1..)
+                .zip(Change::ALL)
+                .map(|(at, change)| (at, change.word(), change.meaning(), comparison.count(change)))
+                .filter(|(.., number)| *number > 0)
+                .collect(),
+            news: news(comparison),
+            notes: notes(comparison),
+            facts,
+        }
+    }
+}
+
+fn news(comparison: &Comparison) -> Vec<News> {
+    let mut news: Vec<News> = Vec::new();
+    for change in Change::ALL.into_iter().filter(|change| change.is_news()) {
+        for (subject, changes) in comparison.by_subject(change) {
+            let name = subject.as_str();
+            let at = news.iter().position(|one| one.name == name).unwrap_or_else(|| {
+                let facts = comparison.facts_of(subject).iter().map(FactChange::sentence).collect();
+                news.push(News { name: name.to_owned(), items: Vec::new(), left_out: 0, facts });
+                news.len() - 1
+            });
+            let Some(one) = news.get_mut(at) else { continue };
+            for change in changes {
+                if one.items.len() == NAMED {
+                    one.left_out += 1;
+                    continue;
+                }
+                let why = text::short_line(&change.reason, 300);
+                let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+                one.items.push((
+                    format!("#{}@{}", encoded(change.check.as_str()), encoded(name)),
+                    change.check.to_string(),
+                    format!("{}{why}", change.change.word()),
+                ));
+            }
+        }
+    }
+    news
+}
+
+fn notes(comparison: &Comparison) -> Vec<String> {
+    let benchmarks = comparison.benchmarks.iter().map(|one| {
+        format!(
+            "{}/{}: benchmark changed from {} to {}; controls are not compared by number ({} went, {} came, {} of them failing)",
+            one.subject.as_str(),
+            one.suite,
+            one.from,
+            one.to,
+            one.disappeared,
+            one.appeared,
+            one.appeared_failing,
+        )
+    });
+    let mut notes: Vec<String> = benchmarks.collect();
+    if !comparison.suites_not_run.is_empty() {
+        notes.push(format!("not compared, because this run left them out: {}", comparison.suites_not_run.join(", ")));
+    }
+    for variant in &comparison.variants {
+        let presence = variant.presence.sentence();
+        if !presence.is_empty() {
+            notes.push(format!("{}: {presence}", variant.variant));
+        }
+        if let Some(broken) = &variant.newly_broken {
+            notes.push(format!("{}: newly broken at {}", variant.variant, text::short_line(broken, 300)));
+        }
+    }
+    notes
+}

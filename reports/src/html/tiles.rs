@@ -1,0 +1,85 @@
+//! Each column in short: its verdict with the reason, what of it is wrong by suite, and its image.
+
+use amiproof_model::report::VariantRecord;
+
+use super::cells::each_once;
+use super::view::{Share, shares};
+use crate::context::{Context, class};
+use crate::sheet::{Sheet, Status};
+use crate::text;
+
+/// A column in short.
+pub(super) struct Tile {
+    pub(super) name: String,
+    pub(super) class: &'static str,
+    pub(super) word: &'static str,
+    /// Why, in a clause.
+    pub(super) reason: String,
+    /// What is to be known beside it.
+    pub(super) notes: Vec<String>,
+    /// Failed cells by suite, smoke tests first: suite and number.
+    pub(super) failed: Vec<(String, usize)>,
+    /// Cells that nobody can decide, by suite.
+    pub(super) undecided: Vec<(String, usize)>,
+    /// All cells in a sentence.
+    pub(super) sentence: String,
+    pub(super) shares: Vec<Share>,
+    pub(super) image: String,
+    pub(super) facts: Vec<(&'static str, String)>,
+}
+
+pub(super) fn of(context: &Context<'_>, sheet: &Sheet<'_>) -> Vec<Tile> {
+    let tiles = sheet.columns.iter().enumerate().map(|(at, column)| {
+        let verdict = context.verdict_of(&column.subject);
+        let tally = sheet.tally_of(at);
+        let sentence = tally.sentence();
+        let places = |wanted: fn(Status) -> bool| -> Vec<(String, usize)> {
+            sheet.places(at, wanted).into_iter().map(|(suite, number)| (suite.to_owned(), number)).collect()
+        };
+        Tile {
+            name: column.subject.as_str().to_owned(),
+            class: class(verdict.conclusion),
+            word: verdict.conclusion.word(),
+            reason: text::line(&verdict.reason),
+            notes: verdict.notes.iter().map(|note| text::line(note)).collect(),
+            failed: places(|status| status == Status::Failed),
+            undecided: places(Status::is_undecided),
+            sentence: if sentence.is_empty() { "no results".to_owned() } else { sentence },
+            shares: shares(tally),
+            image: column.variant.map(image_line).unwrap_or_default(),
+            facts: column.variant.map(facts).unwrap_or_default(),
+        }
+    });
+    tiles.collect()
+}
+
+/// `al2023 · L1 · 2 nodes · v1.36.2-eks-3abbec1`.
+fn image_line(variant: &VariantRecord) -> String {
+    let parts = [
+        variant.family.word().to_owned(),
+        variant.level.map(|level| level.to_string()).unwrap_or_default(),
+        text::count(variant.nodes.len(), "node"),
+        each_once(&variant.nodes, |node| &node.kubelet),
+    ];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+}
+
+fn facts(variant: &VariantRecord) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("Benchmark", variant.benchmark.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("Reference", variant.reference.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("AMI", variant.ami.as_ref().map(|ami| ami.id.to_string()).unwrap_or_default()),
+        ("Image", variant.ami.as_ref().map(|ami| text::short_line(&ami.name, 120)).unwrap_or_default()),
+        ("Kernel", each_once(&variant.nodes, |node| &node.kernel)),
+        ("Kubelet", each_once(&variant.nodes, |node| &node.kubelet)),
+        ("Nodes", variant.nodes.len().to_string()),
+        ("Boot to Ready", boot(variant).unwrap_or_default()),
+    ];
+    facts.retain(|(_, value)| !value.is_empty());
+    facts
+}
+
+/// The slowest node's time from launch to Ready, in words.
+pub(super) fn boot(variant: &VariantRecord) -> Option<String> {
+    variant.nodes.iter().filter_map(|node| node.boot_to_ready_seconds).reduce(f64::max).map(text::duration)
+}

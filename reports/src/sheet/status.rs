@@ -1,0 +1,181 @@
+//! What a cell comes to, in the order in which a reader needs to see it, and how many cells come to what.
+
+use amiproof_model::judge::Disposition;
+
+/// A disposition as every form shows it: with a symbol, so that colour never speaks alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Status {
+    Failed,
+    Error,
+    NotEvaluated,
+    Blocked,
+    Flaky,
+    Waived,
+    Known,
+    Tolerated,
+    Allowed,
+    Manual,
+    Informational,
+    NotApplicable,
+    Passed,
+}
+
+impl Status {
+    /// All of them, most urgent first: what failed, what could not be decided, what nobody looked at, the rest.
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Failed,
+        Self::Error,
+        Self::NotEvaluated,
+        Self::Blocked,
+        Self::Flaky,
+        Self::Waived,
+        Self::Known,
+        Self::Tolerated,
+        Self::Allowed,
+        Self::Manual,
+        Self::Informational,
+        Self::NotApplicable,
+        Self::Passed,
+    ];
+
+    pub(crate) fn of(disposition: &Disposition) -> Self {
+        match disposition {
+            Disposition::Failed => Self::Failed,
+            Disposition::Error => Self::Error,
+            Disposition::NotEvaluated => Self::NotEvaluated,
+            Disposition::Blocked { .. } => Self::Blocked,
+            Disposition::Flaky => Self::Flaky,
+            Disposition::Waived { .. } => Self::Waived,
+            Disposition::Known => Self::Known,
+            Disposition::Tolerated => Self::Tolerated,
+            Disposition::Allowed => Self::Allowed,
+            Disposition::Manual => Self::Manual,
+            Disposition::Informational => Self::Informational,
+            Disposition::NotApplicable => Self::NotApplicable,
+            Disposition::Passed => Self::Passed,
+        }
+    }
+
+    /// Its place in [`Self::ALL`].
+    pub(crate) fn place(self) -> usize {
+        self as usize
+    }
+
+    /// The word as a class of a style sheet and a type of a test case: `not-evaluated`.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::NotEvaluated => "not-evaluated",
+            Self::NotApplicable => "not-applicable",
+            other => other.word(),
+        }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Error => "error",
+            Self::NotEvaluated => "not evaluated",
+            Self::Blocked => "blocked",
+            Self::Flaky => "flaky",
+            Self::Waived => "waived",
+            Self::Known => "known",
+            Self::Tolerated => "tolerated",
+            Self::Allowed => "allowed",
+            Self::Manual => "manual",
+            Self::Informational => "informational",
+            Self::NotApplicable => "not applicable",
+            Self::Passed => "passed",
+        }
+    }
+
+    /// The word in a narrow cell.
+    pub(crate) fn short(self) -> &'static str {
+        match self {
+            Self::NotEvaluated => "not eval.",
+            Self::NotApplicable => "n/a",
+            Self::Informational => "info",
+            other => other.word(),
+        }
+    }
+
+    pub(crate) fn symbol(self) -> &'static str {
+        match self {
+            Self::Failed => "✕",
+            Self::Error => "!",
+            Self::NotEvaluated => "?",
+            Self::Blocked => "⊘",
+            Self::Flaky => "↻",
+            Self::Waived => "~",
+            Self::Known => "=",
+            Self::Tolerated => "≈",
+            Self::Allowed => "○",
+            Self::Manual => "☞",
+            Self::Informational => "ℹ",
+            Self::NotApplicable => "–",
+            Self::Passed => "✓",
+        }
+    }
+
+    /// Whether nobody can say how the subject does: such a cell is never called failed, and never good.
+    pub(crate) fn is_undecided(self) -> bool {
+        matches!(self, Self::Error | Self::NotEvaluated)
+    }
+}
+
+/// How many cells have which status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally([usize; Status::ALL.len()]);
+
+impl Tally {
+    pub(crate) fn add(&mut self, status: Status) {
+        self.0[status.place()] += 1;
+    }
+
+    pub(crate) fn get(&self, status: Status) -> usize {
+        self.0[status.place()]
+    }
+
+    pub(crate) fn total(&self) -> usize {
+        self.0.iter().sum()
+    }
+
+    /// What is there, most urgent first, without zeros.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (Status, usize)> {
+        Status::ALL.into_iter().map(|status| (status, self.get(status))).filter(|(_, number)| *number > 0)
+    }
+
+    /// `3 failed, 1 error, 40 passed`: what is zero is not said.
+    pub(crate) fn sentence(&self) -> String {
+        let parts: Vec<String> = self.parts().map(|(status, number)| format!("{number} {}", status.word())).collect();
+        parts.join(", ")
+    }
+}
+
+impl FromIterator<Status> for Tally {
+    fn from_iter<I: IntoIterator<Item = Status>>(statuses: I) -> Self {
+        let mut tally = Self::default();
+        statuses.into_iter().for_each(|status| tally.add(status));
+        tally
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_lists_every_status_at_its_place() {
+        assert!(Status::ALL.is_sorted());
+        for (at, status) in Status::ALL.into_iter().enumerate() {
+            assert_eq!(status.place(), at);
+        }
+    }
+
+    #[test]
+    fn a_sentence_says_the_most_urgent_first_and_no_zeros() {
+        let tally: Tally = [Status::Passed, Status::Failed, Status::Passed, Status::Manual].into_iter().collect();
+        assert_eq!(tally.sentence(), "1 failed, 1 manual, 2 passed");
+        assert_eq!(tally.total(), 4);
+        assert_eq!(Tally::default().sentence(), "");
+    }
+}
