@@ -1,5 +1,6 @@
 //! The command line as data.
 
+mod format;
 mod target;
 mod waiver;
 mod workload;
@@ -7,6 +8,7 @@ mod workload;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::format::{ComparisonForm, ReportForm};
 pub(crate) use self::target::{Given, Named, Target};
 pub(crate) use self::waiver::{Waiver, WaiverAudit, WaiverCommand, WaiverForm, WaiverImport};
 pub(crate) use self::workload::{Workload, WorkloadCommand};
@@ -74,7 +76,7 @@ pub(crate) enum Command {
     Scan(Resumed),
     /// All of it: apply, test, scan, report, destroy; with --kubeconfig, test and scan
     Run(Run),
-    /// Render a run's report again, offline
+    /// Render a run's report again, offline; report.json itself stays as it is
     Report(Report),
     /// Add the results of other tools to a run: XCCDF, ARF, SARIF, JUnit, Inspector's CSV, kube-bench, InSpec
     Import(Import),
@@ -296,8 +298,8 @@ pub(crate) struct Report {
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
     /// Print one format to standard output instead of writing all files
-    #[arg(long, value_name = "FORMAT")]
-    pub(crate) format: Option<String>,
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<ReportForm>,
     /// Mark differences from this run or report in the matrix
     #[arg(long, value_name = "RUN")]
     pub(crate) baseline: Option<String>,
@@ -347,9 +349,9 @@ pub(crate) struct Compare {
     /// The run or report.json that is new
     #[arg(value_name = "CAND")]
     pub(crate) candidate: String,
-    /// text, markdown or json
-    #[arg(long, default_value = "text", value_name = "FORMAT")]
-    pub(crate) format: String,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = ComparisonForm::Text, value_name = "FORMAT")]
+    pub(crate) format: ComparisonForm,
 }
 
 /// Options of 'destroy'.

@@ -25,7 +25,7 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
     let ledger =
         Ledger::open(folder.path()).map_err(|error| Failure::usage(chain(&error), "was it started by amiproof?"))?;
     let cleanup = super::runtime()?.block_on(take_down(global, args, &ledger, output))?;
-    super::run::amend_report(&folder, &cleanup, output)?;
+    let amended = super::run::amend_report(&folder, &cleanup, output)?;
     match args.output {
         OutputForm::Json => {
             let text = serde_json::to_string_pretty(&cleanup)
@@ -34,7 +34,8 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
         }
         OutputForm::Text => output.data(summary(&folder, &cleanup)),
     }
-    Ok(if cleanup.leftovers.is_empty() { ExitCode::Passed } else { ExitCode::LeftBehind })
+    let exit = if cleanup.leftovers.is_empty() { ExitCode::Passed } else { ExitCode::LeftBehind };
+    Ok(amended.map_or(exit, |written| written.exit(exit)))
 }
 
 async fn take_down(global: &Global, args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Cleanup, Failure> {

@@ -15,6 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::forms::{self, Written};
 use crate::args::{self, Global, OutputForm};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
@@ -52,10 +53,10 @@ pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Resu
     keep_copy(&spool, &folder, target.copy.as_deref(), output)?;
     let summary = Summary::of(kind, &import);
     let change = merge(&mut report, import, &waivers, Timestamp::now());
-    let written = super::run::write_files(&report, None, folder.path(), output);
+    let written = forms::write_all(&report, None, folder.path(), output);
     show(args, &folder, &summary, change, &written, output);
     let exit = ExitCode::of(&report);
-    Ok(if exit == ExitCode::Failed && args.no_fail { ExitCode::Passed } else { exit })
+    Ok(written.exit(if exit == ExitCode::Failed && args.no_fail { ExitCode::Passed } else { exit }))
 }
 
 fn keep_copy(spool: &Spool, folder: &RunDir, copy: Option<&str>, output: &Output) -> Result<(), Failure> {
@@ -269,14 +270,7 @@ impl Summary {
     }
 }
 
-fn show(
-    args: &args::Import,
-    folder: &RunDir,
-    summary: &Summary,
-    change: Change,
-    written: &[(Format, String)],
-    output: &Output,
-) {
+fn show(args: &args::Import, folder: &RunDir, summary: &Summary, change: Change, written: &Written, output: &Output) {
     let counts: Vec<String> = summary.counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
     match args.output {
         OutputForm::Json => output.data(format_args!(
@@ -295,9 +289,7 @@ fn show(
             for note in &summary.notes {
                 output.data(format_args!("  {note}"));
             }
-            for (format, path) in written.iter().filter(|(format, _)| matches!(format, Format::Html | Format::Junit)) {
-                output.data(format_args!("{:<9} {path}", format.word()));
-            }
+            written.show(&[Format::Html, Format::Junit], output);
         }
     }
 }

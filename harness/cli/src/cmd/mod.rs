@@ -6,6 +6,7 @@ mod compare;
 mod completions;
 mod controls;
 mod destroy;
+mod forms;
 mod import;
 mod init;
 mod lab;

@@ -1,38 +1,42 @@
-//! `amiproof report`: a run's report again, offline.
+//! `amiproof report`: a run's report again, offline. The report itself is read and never written.
 
 use amiproof_model::exit::ExitCode;
 use amiproof_reports::{Format, Options, terminal};
 use camino::Utf8Path;
 
+use super::forms;
 use crate::args::{Global, Report};
 use crate::output::{Failure, Output};
 use crate::rundir;
 
-/// Writes all files beside the report, or prints one format.
+/// Writes the rendered forms beside the report, or prints one of them. A form that cannot be written is exit code 3; the others are
+/// written all the same.
 pub(crate) fn run(global: &Global, args: &Report, output: &Output) -> Result<ExitCode, Failure> {
     let (report, path) = rundir::read_report(&global.dir, args.run.as_deref())?;
     let baseline = match &args.baseline {
         Some(which) => Some(rundir::read_report(&global.dir, Some(which))?.0),
         None => None,
     };
-    let report = super::run::held_against(&report, baseline.as_ref());
-    if let Some(word) = &args.format {
-        let format = Format::ALL.into_iter().find(|format| format.word() == word).ok_or_else(|| {
-            let words: Vec<&str> = Format::ALL.iter().map(|format| format.word()).collect();
-            Failure::usage(format!("there is no format '{word}'"), format!("use one of {}", words.join(", ")))
-        })?;
-        let style = super::run::style(*output);
-        let options = Options { baseline: baseline.as_ref(), style };
-        let text = amiproof_reports::render(format, &report, &options)
-            .map_err(|error| Failure::error(error.to_string(), ""))?;
-        output.data(text);
-        return Ok(ExitCode::Passed);
-    }
-    let folder = path.parent().unwrap_or(Utf8Path::new("."));
-    let written = super::run::write_files(&report, baseline.as_ref(), folder, output);
-    output.data(terminal::render(&report, baseline.as_ref(), &super::run::style(*output)));
-    for (format, path) in written {
-        output.data(format_args!("{:<9} {path}", format.word()));
+    let baseline = baseline.as_ref();
+    match args.format.map(Format::from) {
+        // What is on the disk, whatever this build would write in its place.
+        Some(Format::Json) => output.data(
+            std::fs::read_to_string(&path)
+                .map_err(|error| Failure::usage(format!("cannot read the report {path}: {error}"), ""))?,
+        ),
+        Some(format) => {
+            let options = Options { baseline, style: forms::style(*output) };
+            let text = amiproof_reports::render(format, &report, &options)
+                .map_err(|error| Failure::error(error.to_string(), ""))?;
+            output.data(text);
+        }
+        None => {
+            let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+            let written = forms::write_rendered(&report, baseline, folder, output);
+            output.data(terminal::render(&report, baseline, &forms::style(*output)));
+            written.show(&Format::ALL, output);
+            return Ok(written.exit(ExitCode::Passed));
+        }
     }
     Ok(ExitCode::Passed)
 }

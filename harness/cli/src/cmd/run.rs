@@ -7,14 +7,15 @@ use std::time::Duration;
 use amiproof_core::check::Check;
 use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_core::run::{Plan, Steps, Stop, Tools};
+use amiproof_model::conclusion::{Scope, Summary};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::{Matrix, ScannedNodes};
 use amiproof_model::report::{Cleanup, Report};
-use amiproof_model::threshold;
-use amiproof_reports::{Format, Options, Style, compare, terminal};
+use amiproof_reports::{Format, Options, compare, terminal};
 use camino::Utf8PathBuf;
 
 use super::begin::{Begun, Folder, Place, begin};
+use super::forms::{self, Written};
 use super::provisioned::{Latest, provisioned};
 use super::{owner, selected};
 use crate::args::{Conduct, Global, OutputForm, Resumed, Run, Selection, Target};
@@ -277,7 +278,7 @@ async fn with_beats<T>(run: impl Future<Output = T>, progress: &RefCell<Progress
 /// How often to look whether something should be said.
 const BEAT: Duration = Duration::from_secs(15);
 
-/// Writes every format, prints the summary, says the exit code.
+/// Writes every form, prints the summary, says the exit code.
 fn publish(
     report: &Report,
     folder: &RunDir,
@@ -285,73 +286,34 @@ fn publish(
     conduct: &Conduct,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let exit = exit_code(report, baseline, conduct);
-    let report = &held_against(report, baseline);
-    let written = write_files(report, baseline, folder.path(), output);
+    let written = forms::write_all(report, baseline, folder.path(), output);
     match conduct.output {
         OutputForm::Text => {
-            output.data(terminal::render(report, baseline, &style(*output)));
-            let shown = [Format::Html, Format::Junit, Format::Json];
-            for (format, path) in written.iter().filter(|(format, _)| shown.contains(format)) {
-                output.data(format_args!("{:<9} {path}", format.word()));
-            }
+            output.data(terminal::render(report, baseline, &forms::style(*output)));
+            written.show(&[Format::Html, Format::Junit, Format::Json], output);
         }
         OutputForm::Json => match amiproof_reports::render(Format::Json, report, &Options::default()) {
             Ok(text) => output.data(text),
-            Err(error) => output.note(format_args!("warning: json: {error}")),
+            Err(error) => output.note(format_args!("error: json: {error}")),
         },
     }
-    Ok(exit)
-}
-
-/// The report with the gates of scans that evaluated less than in the baseline no longer green.
-pub(crate) fn held_against(report: &Report, baseline: Option<&Report>) -> Report {
-    let mut held = report.clone();
-    if let Some(baseline) = baseline {
-        threshold::hold_against(&mut held, baseline);
-    }
-    held
+    Ok(written.exit(exit_code(report, baseline, conduct)))
 }
 
 fn exit_code(report: &Report, baseline: Option<&Report>, conduct: &Conduct) -> ExitCode {
-    let own = ExitCode::of(report);
-    let regressed = || baseline.is_some_and(|baseline| compare::compare(baseline, report).has_regression());
-    match own {
-        ExitCode::Failed | ExitCode::Passed if regressed() => ExitCode::Regression,
+    let regressions = baseline.map_or(0, |baseline| compare::compare(baseline, report).regressions(|_| true));
+    match Summary::of(report, Scope::Run, regressions).conclusion.exit_code() {
         ExitCode::Failed if conduct.no_fail => ExitCode::Passed,
         other => other,
     }
 }
 
 /// Writes into a run's report, where it has one, what `destroy` did later.
-pub(crate) fn amend_report(folder: &RunDir, cleanup: &Cleanup, output: &Output) -> Result<(), Failure> {
-    let Ok(text) = std::fs::read_to_string(folder.report()) else { return Ok(()) };
+pub(crate) fn amend_report(folder: &RunDir, cleanup: &Cleanup, output: &Output) -> Result<Option<Written>, Failure> {
+    let Ok(text) = std::fs::read_to_string(folder.report()) else { return Ok(None) };
     let mut report = Report::parse(&text).map_err(|error| {
         Failure::error(format!("{}: {error}", folder.report()), "everything was destroyed all the same")
     })?;
     report.cleanup = cleanup.clone();
-    write_files(&report, None, folder.path(), output);
-    Ok(())
-}
-
-/// Writes every format into a folder; one that fails is said and does not stop the others.
-pub(crate) fn write_files(
-    report: &Report,
-    baseline: Option<&Report>,
-    folder: &camino::Utf8Path,
-    output: &Output,
-) -> Vec<(Format, String)> {
-    let mut written = Vec::new();
-    for (format, outcome) in amiproof_reports::write_all(folder.as_std_path(), report, baseline) {
-        match outcome {
-            Ok(path) => written.push((format, path.display().to_string())),
-            Err(error) => output.note(format_args!("warning: {}: {error}", format.word())),
-        }
-    }
-    written
-}
-
-/// How the terminal wants its tables.
-pub(crate) fn style(output: Output) -> Style {
-    Style { width: output.width(), colour: output.color(), ..Style::default() }
+    Ok(Some(forms::write_all(&report, None, folder.path(), output)))
 }

@@ -1,0 +1,92 @@
+//! The forms of a report, put into the folder of a run.
+
+use std::path::PathBuf;
+
+use amiproof_model::exit::ExitCode;
+use amiproof_model::report::Report;
+use amiproof_reports::{Format, RenderError, Style};
+use camino::Utf8Path;
+
+use crate::output::Output;
+
+/// What became of the files.
+#[derive(Debug)]
+pub(crate) struct Written {
+    files: Vec<(Format, String)>,
+    is_complete: bool,
+}
+
+impl Written {
+    /// The exit code of a command that would answer `own`: a report that a CI server cannot read must not look like success. What is
+    /// left in the account and an interruption say more.
+    pub(crate) fn exit(&self, own: ExitCode) -> ExitCode {
+        match own {
+            ExitCode::LeftBehind | ExitCode::Interrupted | ExitCode::Usage => own,
+            _ if !self.is_complete => ExitCode::Error,
+            _ => own,
+        }
+    }
+
+    /// Says where some of the forms are, a line each.
+    pub(crate) fn show(&self, wanted: &[Format], output: &Output) {
+        for (format, path) in self.files.iter().filter(|(format, _)| wanted.contains(format)) {
+            output.data(format_args!("{:<9} {path}", format.word()));
+        }
+    }
+}
+
+/// Writes the report and every form of it; one that fails is said and does not stop the others.
+pub(crate) fn write_all(report: &Report, baseline: Option<&Report>, folder: &Utf8Path, output: &Output) -> Written {
+    written(amiproof_reports::write_all(folder.as_std_path(), report, baseline), output)
+}
+
+/// Writes every form but the report itself, which is what they are made from.
+pub(crate) fn write_rendered(
+    report: &Report,
+    baseline: Option<&Report>,
+    folder: &Utf8Path,
+    output: &Output,
+) -> Written {
+    written(amiproof_reports::write_rendered(folder.as_std_path(), report, baseline), output)
+}
+
+fn written(outcomes: Vec<(Format, Result<PathBuf, RenderError>)>, output: &Output) -> Written {
+    let mut written = Written { files: Vec::new(), is_complete: true };
+    for (format, outcome) in outcomes {
+        match outcome {
+            Ok(path) => written.files.push((format, path.display().to_string())),
+            Err(error) => {
+                written.is_complete = false;
+                output.note(format_args!("error: {}: {error}", format.word()));
+            }
+        }
+    }
+    written
+}
+
+/// How the terminal wants its tables.
+pub(crate) fn style(output: Output) -> Style {
+    Style { width: output.width(), colour: output.color(), ..Style::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_written_is_3_unless_something_worse_is_known() {
+        let written = |is_complete| Written { files: Vec::new(), is_complete };
+        for (own, expected) in [
+            (ExitCode::Passed, ExitCode::Error),
+            (ExitCode::Failed, ExitCode::Error),
+            (ExitCode::Regression, ExitCode::Error),
+            (ExitCode::NothingSelected, ExitCode::Error),
+            (ExitCode::Usage, ExitCode::Usage),
+            (ExitCode::LeftBehind, ExitCode::LeftBehind),
+            (ExitCode::Interrupted, ExitCode::Interrupted),
+        ] {
+            assert_eq!(written(false).exit(own), expected, "{own:?}");
+            assert_eq!(written(true).exit(own), own, "{own:?}");
+        }
+    }
+}
