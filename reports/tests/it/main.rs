@@ -10,4 +10,5 @@ mod html;
 mod junit;
 mod markdown;
 mod terminal;
+mod verdicts;
 mod waivers;

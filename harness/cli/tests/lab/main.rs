@@ -19,6 +19,7 @@ mod joining;
 mod living;
 mod own;
 mod process;
+mod rendering;
 mod scans;
 mod scenarios;
 mod schemas;

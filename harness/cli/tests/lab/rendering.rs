@@ -1,0 +1,105 @@
+//! `report` and `compare`: what they write, what they leave alone, and what they answer.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::process::{run, stderr};
+
+const FORMS: [&str; 4] = ["junit.xml", "matrix.html", "matrix.md", "matrix.csv"];
+
+fn result(check: &str, outcome: Value, disposition: &str) -> Value {
+    json!({
+        "check": check, "title": "a question", "subject": {"variant": "al2023-l1"}, "outcome": outcome, "disposition": disposition,
+        "started": "2026-11-21T07:42:20Z", "seconds": 2.5,
+    })
+}
+
+/// A run of one variant with these results, in a folder of runs. Its text is not what this build would write.
+fn stored(dir: &Path, id: &str, results: &[Value]) -> PathBuf {
+    let report = json!({
+        "schemaVersion": 1, "tool": {"name": "amiproof", "version": "0.1.0"},
+        "run": {
+            "id": id, "matrix": "nightly", "started": "2026-11-21T07:42:20Z", "seconds": 1.0,
+            "criticalPathSeconds": 1.0, "interrupted": false,
+        },
+        "cluster": {"name": "c"}, "variants": [{"name": "al2023-l1", "family": "al2023"}], "results": results,
+        "cleanup": {"ran": true, "created": 0, "gone": 0, "leftovers": []},
+    });
+    let folder = dir.join("runs").join(id);
+    fs::create_dir_all(&folder).unwrap();
+    let text = report.to_string().replacen("\"seconds\":1.0", "\"seconds\" :  1.2788751170000001", 1);
+    fs::write(folder.join("report.json"), text).unwrap();
+    folder
+}
+
+fn passed(check: &str) -> Value {
+    result(check, json!("pass"), "passed")
+}
+
+fn failed(check: &str) -> Value {
+    result(check, json!({"fail": {"findings": [{"resource": "node 1", "summary": "not so"}]}}), "failed")
+}
+
+#[test]
+fn rendering_changes_no_byte_of_the_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = stored(dir.path(), "a", &[passed("node/ready"), failed("node/joined")]);
+    stored(dir.path(), "base", &[passed("node/ready"), passed("node/joined")]);
+    let before = fs::read(folder.join("report.json")).unwrap();
+    for arguments in
+        [&["report", "a"][..], &["report", "a", "--baseline", "base"], &["report", "a", "--format", "html"]]
+    {
+        let output = run(dir.path(), arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+        assert_eq!(fs::read(folder.join("report.json")).unwrap(), before, "{arguments:?}");
+    }
+    assert!(FORMS.iter().all(|name| folder.join(name).is_file()));
+    let output = run(dir.path(), &["report", "a", "--format", "json", "--baseline", "base"]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).trim_end().as_bytes(),
+        before,
+        "the report itself is printed as it is"
+    );
+}
+
+#[test]
+fn a_form_that_cannot_be_written_is_3_and_the_others_are_there() {
+    for blocked in FORMS {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = stored(dir.path(), "a", &[passed("node/ready")]);
+        fs::create_dir_all(folder.join(blocked).join("occupied")).unwrap();
+        let output = run(dir.path(), &["report", "a"]);
+        assert_eq!(output.status.code(), Some(3), "{blocked}: {}", stderr(&output));
+        assert!(stderr(&output).contains(blocked), "{}", stderr(&output));
+        assert!(FORMS.iter().filter(|name| **name != blocked).all(|name| folder.join(name).is_file()), "{blocked}");
+    }
+}
+
+#[test]
+fn a_check_that_appears_failing_is_a_regression_and_one_that_appears_passing_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    stored(dir.path(), "base", &[passed("node/ready")]);
+    stored(dir.path(), "worse", &[passed("node/ready"), failed("node/joined")]);
+    stored(dir.path(), "wider", &[passed("node/ready"), passed("node/joined")]);
+    let code = |candidate: &str| run(dir.path(), &["compare", "base", candidate]).status.code();
+    assert_eq!((code("worse"), code("wider")), (Some(5), Some(0)));
+}
+
+#[test]
+fn help_lists_the_forms_and_another_word_is_refused_with_them() {
+    let dir = tempfile::tempdir().unwrap();
+    for (command, forms) in [
+        (&["report", "a"][..], &["json", "junit", "html", "markdown", "csv", "terminal"][..]),
+        (&["compare", "a", "b"], &["text", "markdown", "json", "junit"]),
+    ] {
+        let help = run(dir.path(), &[command[0], "--help"]);
+        let help = String::from_utf8_lossy(&help.stdout).into_owned();
+        let refused = run(dir.path(), &[command, &["--format", "jnuit"]].concat());
+        assert_eq!(refused.status.code(), Some(2));
+        for form in forms {
+            assert!(help.contains(form) && stderr(&refused).contains(form), "{command:?} {form}: {help}");
+        }
+    }
+}
