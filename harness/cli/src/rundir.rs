@@ -1,5 +1,6 @@
 //! The folder of a run: `<dir>/runs/<id>/` with ledger, report, rendered files and evidence.
 
+use std::io::Write;
 use std::time::Duration;
 
 use amiproof_model::name::RunId;
@@ -118,7 +119,7 @@ impl RunDir {
     /// Makes it the run that is meant where none is named: one that made or judged something.
     pub(crate) fn set_latest(&self, dir: &Utf8Path) -> Result<(), Failure> {
         let path = dir.join("latest");
-        std::fs::write(&path, format!("{}\n", self.id)).map_err(|error| cannot("write", &path, &error))
+        write_new(&path, format!("{}\n", self.id).as_bytes())
     }
 }
 
@@ -183,6 +184,26 @@ fn fresh_id(now: Timestamp) -> RunId {
         Ok(id) => id,
         Err(error) => unreachable!("a run id made of digits is legal: {error}"),
     }
+}
+
+/// Writes a file whole or not at all. A link in its place is replaced and not followed: folders of runs come from artifacts, too.
+pub(crate) fn write_new(path: &Utf8Path, bytes: &[u8]) -> Result<(), Failure> {
+    let write = || -> std::io::Result<()> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".part-");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // What the user's umask says, as for every other file of his.
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        }
+        let mut part = builder.tempfile_in(path.parent().unwrap_or(Utf8Path::new(".")))?;
+        part.write_all(bytes)?;
+        part.as_file().sync_all()?;
+        part.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|error| cannot("write", path, &error))
 }
 
 /// A file operation that failed.

@@ -151,9 +151,7 @@ fn add(into: &Utf8Path, waivers: &[Waiver], output: &Output) -> Result<(), Failu
             })?
         }
     };
-    let temporary = into.with_extension("yaml.tmp");
-    std::fs::write(&temporary, &text).map_err(|error| rundir::cannot("write", &temporary, &error))?;
-    std::fs::rename(&temporary, into).map_err(|error| rundir::cannot("write", into, &error))?;
+    rundir::write_new(into, text.as_bytes())?;
     output.note(format_args!("{into}: {} waivers read", waivers.len()));
     Ok(())
 }
