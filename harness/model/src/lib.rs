@@ -26,6 +26,7 @@ pub mod schema;
 pub mod selector;
 pub mod threshold;
 pub mod verdict;
+pub mod vocabulary;
 pub mod waiver;
 pub mod waiver_audit;
 pub mod waiver_file;

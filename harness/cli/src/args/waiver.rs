@@ -73,9 +73,9 @@ pub(crate) struct WaiverImport {
 /// What waivers can be imported from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum WaiverForm {
-    /// A Markdown table of exclusions, or a build kit's exclusion_list.txt.
+    /// A table of exclusions in Markdown or CSV, or a build kit's exclusion_list.txt.
     Table,
-    /// An InSpec waiver file.
+    /// An InSpec waiver file, YAML or CSV.
     Inspec,
     /// A list for `kube-bench run --skip`.
     KubeBenchSkip,

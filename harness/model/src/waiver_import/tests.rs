@@ -132,3 +132,83 @@ fn a_list_to_skip_names_controls_and_a_group_stands_for_its_controls() {
     assert!(printed(&kube_bench_skip("skip", "3.1.1,all", &defaults, &known).unwrap_err()).contains("'all'"));
     assert!(kube_bench_skip("skip", "# nothing\n", &defaults, &known).is_err());
 }
+
+#[test]
+fn a_control_that_passes_or_does_not_apply_needs_no_waiver_and_a_heading_is_no_control() {
+    let text = "\
+| CIS ID | Recommendation | Status | Reason |
+|---|---|---|---|
+|2.1|Time synchronisation|||
+|2.1.1|chrony is there|Fail|The hypervisor keeps the time|
+|2.1.2|chrony runs as its own user|Pass||
+|2.1.3|no graphical desktop|N/A||
+|2.2|Services|Equivalent control|Another agent does it|
+";
+    assert_eq!(
+        short(&table("t.md", text, &defaults()).unwrap()),
+        [
+            "cis-al2023-1.0.0/2.1.1 on al2023-l1: The hypervisor keeps the time until 2027-06-30",
+            "cis-al2023-1.0.0/2.2 on al2023-l1: Another agent does it until 2027-06-30"
+        ]
+    );
+    let lenient = Defaults { reason: Some("documented".into()), ..defaults() };
+    assert_eq!(table("t.md", text, &lenient).unwrap().len(), 2, "a reason for all makes no waiver of a passing row");
+    let passing = "| ID | Status | Reason |\n|---|---|---|\n| 2.1.2 | Pass | |\n| 2.1.3 | ✅ met | |\n";
+    assert!(printed(&table("t.md", passing, &lenient).unwrap_err()).contains("none needs a waiver"));
+}
+
+#[test]
+fn the_outer_pipes_of_a_table_may_be_missing() {
+    let text = "Left out:\n\nCIS ID | Reason | Expires\n--- | :---: | ---\n4.1.2 | audit \\| log is shipped | 2026-12-31T00:00:00Z\nCIS 4.1.3 | same | -\n\nA line | of prose\n";
+    assert_eq!(
+        short(&table("t.md", text, &defaults()).unwrap()),
+        [
+            "cis-al2023-1.0.0/4.1.2 on al2023-l1: audit | log is shipped until 2026-12-31",
+            "cis-al2023-1.0.0/4.1.3 on al2023-l1: same until 2027-06-30"
+        ]
+    );
+}
+
+#[test]
+fn a_csv_of_exclusions_is_read_whatever_separates_its_columns() {
+    for separator in [",", ";", "\t"] {
+        let line = |cells: [&str; 4]| cells.map(|cell| format!("\"{cell}\"")).join(separator);
+        let text = [
+            "exported 2026-11-28".to_owned(),
+            line(["Control ID", "Result", "Justification", "Expiration Date"]),
+            line(["4.1.2", "FAILED", "shipped, see runbook", "2026-12-31 12:00:00 UTC"]),
+            line(["4.1.3", "PASSED", "", ""]),
+        ]
+        .join("\n");
+        let expected = ["cis-al2023-1.0.0/4.1.2 on al2023-l1: shipped, see runbook until 2026-12-31"];
+        assert_eq!(short(&table("t.csv", &text, &defaults()).unwrap()), expected, "{separator}");
+        assert_eq!(short(&inspec("t.csv", text.as_bytes(), &defaults()).unwrap()), expected, "{separator}");
+    }
+    let bad = "control_id,justification,expiration_date\n4.1.2,x,soon\n";
+    assert!(
+        printed(&inspec("t.csv", bad.as_bytes(), &defaults()).unwrap_err()).contains("t.csv:2:1: the last day 'soon'")
+    );
+}
+
+#[test]
+fn an_inspec_waiver_ends_on_the_day_of_its_date_whatever_time_stands_behind_it() {
+    for (date, day) in [
+        ("2027-01-31", Some("2027-01-31")),
+        ("2027-01-31T00:00:00Z", Some("2027-01-31")),
+        ("2027-01-31 23:59:59 +0200", Some("2027-01-31")),
+        ("2027-01-31 08:00:00.000 UTC", Some("2027-01-31")),
+        ("2027-01-31 or later", None),
+        ("2027-02-31", None),
+        ("31.01.2027", None),
+    ] {
+        let id = "xccdf_org.cisecurity.benchmarks_rule_4.1.2_Ensure_audit_logs_are_kept";
+        let text = format!("{id}:\n  justification: x\n  expiration_date: {date}\n");
+        match (inspec("w.yml", text.as_bytes(), &defaults()), day) {
+            (Ok(waivers), Some(day)) => {
+                assert_eq!(short(&waivers), [format!("cis-al2023-1.0.0/4.1.2 on al2023-l1: x until {day}")]);
+            }
+            (Err(problems), None) => assert!(printed(&problems).contains("is not a date"), "{date}"),
+            (other, _) => panic!("{date}: {other:?}"),
+        }
+    }
+}
