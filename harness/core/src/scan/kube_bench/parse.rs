@@ -1,10 +1,14 @@
 //! kube-bench's JSON (`kube-bench run --json`, v0.15.6, check/controls.go), whole or in the compact form that fits into a
 //! termination message.
 
+mod documents;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+
+pub use self::documents::runs;
 
 /// Everything that one run of kube-bench said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,23 +99,28 @@ pub enum ParseError {
         /// What is wrong, with its place.
         reason: String,
     },
+    /// The JSON is of something else.
+    #[error(
+        "holds JSON, but none of kube-bench, which is an object with Controls, or a section with node_type and tests; it begins with '{begins}'"
+    )]
+    OtherJson {
+        /// The first line, cut to 200 characters.
+        begins: String,
+    },
+    /// The report for people.
+    #[error("is kube-bench's report for people; run kube-bench with --json, whose results can be read by programs")]
+    Text,
     /// The JSON holds no control.
     #[error("kube-bench ran no check")]
     NoControls,
-}
-
-#[derive(Deserialize)]
-struct RawControls {
-    #[serde(default)]
-    version: String,
-    #[serde(default)]
-    node_type: String,
-    tests: Option<Vec<RawGroup>>,
-}
-
-#[derive(Deserialize)]
-struct RawGroup {
-    results: Option<Vec<RawControl>>,
+    /// It does not hold as many checks as it says.
+    #[error("kube-bench's totals say {total} checks, and its output holds {found}")]
+    Incomplete {
+        /// What it says.
+        total: u64,
+        /// What it holds.
+        found: u64,
+    },
 }
 
 #[derive(Deserialize)]
@@ -133,75 +142,55 @@ struct RawControl {
     reason: String,
 }
 
-/// Reads what `kube-bench run --json` wrote: an object with `Controls` and `Totals`, or with `--nototals` a bare array; lines
-/// before and after the JSON do not matter.
+/// Reads what `kube-bench run --json` wrote, as one output: what several runs in it say of a control counts as its worst answer.
 ///
 /// # Errors
-/// [`ParseError`]; a truncated document is never taken for a whole one.
+/// As [`runs`].
 pub fn parse(text: &str) -> Result<Output, ParseError> {
-    if text.trim().is_empty() {
-        return Err(ParseError::Empty);
+    let mut whole: Option<Output> = None;
+    for run in runs(text)? {
+        match &mut whole {
+            None => whole = Some(run),
+            Some(whole) => whole.add(run),
+        }
     }
-    let mut problem = None;
-    for start in json_starts(text) {
-        let rest = &text[start..];
-        match serde_json::Deserializer::from_str(rest).into_iter::<Value>().next() {
-            Some(Ok(document)) => match sections(document) {
-                Some(sections) => return controls(sections),
-                None => continue,
-            },
-            Some(Err(error)) if error.is_eof() && !matches!(problem, Some(ParseError::Truncated { .. })) => {
-                problem = Some(ParseError::Truncated { bytes: rest.len() });
+    whole.ok_or(ParseError::NoControls)
+}
+
+impl Output {
+    fn add(&mut self, other: Self) {
+        if !self.benchmark.split(", ").any(|known| known == other.benchmark) {
+            // Nobody asked for two; whoever wanted one of them finds that this is another.
+            self.benchmark = format!("{}, {}", self.benchmark, other.benchmark);
+        }
+        self.cut |= other.cut;
+        for control in other.controls {
+            match self.controls.iter_mut().find(|known| known.number == control.number) {
+                Some(known) if control.badness() > known.badness() => *known = control,
+                Some(_) => {}
+                None => self.controls.push(control),
             }
-            Some(Err(error)) => {
-                problem.get_or_insert(ParseError::Form { reason: error.to_string() });
-            }
-            None => {}
         }
-    }
-    Err(problem.unwrap_or_else(|| {
-        let begins = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-        ParseError::NoJson { begins: begins.chars().take(200).collect() }
-    }))
-}
-
-/// Where a JSON document may begin: lines that start like one. A log line may do so too (`[INFO] …`), so there can be several.
-fn json_starts(text: &str) -> impl Iterator<Item = usize> {
-    let mut at = 0;
-    text.split_inclusive('\n').filter_map(move |line| {
-        let start = at + (line.len() - line.trim_start().len());
-        at += line.len();
-        let head = line.trim_start();
-        let document =
-            head.starts_with('{') || head.starts_with("[{") || head.trim_end() == "[" || head.trim_end() == "[]";
-        document.then_some(start)
-    })
-}
-
-/// The list of sections, when the document is one of kube-bench.
-fn sections(document: Value) -> Option<Value> {
-    match document {
-        Value::Object(mut object) => object.remove("Controls"),
-        list @ Value::Array(_) => Some(list),
-        _ => None,
     }
 }
 
-fn controls(sections: Value) -> Result<Output, ParseError> {
-    // kube-bench writes `null` for an empty list.
-    let sections: Option<Vec<RawControls>> =
-        serde_json::from_value(sections).map_err(|error| ParseError::Form { reason: error.to_string() })?;
-    let mut output = Output { benchmark: String::new(), controls: Vec::new(), cut: false };
-    for section in sections.unwrap_or_default() {
-        if output.benchmark.is_empty() {
-            output.benchmark = section.version;
-        }
-        let groups = section.tests.unwrap_or_default().into_iter();
-        for raw in groups.flat_map(|group| group.results.unwrap_or_default()) {
-            output.controls.push(control(raw, &section.node_type));
+impl Control {
+    /// Which of two answers to the same question counts: the higher.
+    fn badness(&self) -> u8 {
+        let broke = self.reason.to_ascii_lowercase().contains("failed to run");
+        match self.status {
+            Status::Pass => 0,
+            Status::Warn if !broke => 1,
+            Status::Fail if self.reason.is_empty() => 3,
+            _ => 2,
         }
     }
-    if output.controls.is_empty() { Err(ParseError::NoControls) } else { Ok(output) }
+}
+
+/// One check as `kube-bench run --junit` keeps it in a test's output; nothing for any other text.
+pub fn check(text: &str) -> Option<Control> {
+    let raw: RawControl = serde_json::from_str(text.trim()).ok()?;
+    (!raw.status.is_empty()).then(|| control(raw, ""))
 }
 
 fn control(raw: RawControl, target: &str) -> Control {

@@ -40,7 +40,8 @@ pub fn verdict(control: &Control, resource: &str) -> Verdict {
             Verdict::Manual(format!("not met, but kube-bench does not score it{}", seen(control)))
         }
         Status::Warn => Verdict::Manual(look_at(control)),
-        Status::Info => Verdict::NotApplicable("skipped by kube-bench".to_owned()),
+        // `--skip`, or a check that its configuration skips: whoever did that knows why, and kube-bench does not say.
+        Status::Info => Verdict::NotEvaluated("kube-bench was told to skip it".to_owned()),
         Status::Missing => Verdict::NotEvaluated("kube-bench gave no status".to_owned()),
         Status::Unknown(word) => Verdict::NotEvaluated(format!("kube-bench gave the unknown status '{word}'")),
     }

@@ -111,3 +111,76 @@ fn shared_data() -> Option<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().map(|folder| folder.join("shared/data/kube-bench")).find(|folder| folder.is_dir())
 }
+
+/// A section of one control, as kube-bench writes it.
+fn section(number: &str, status: &str) -> String {
+    format!(
+        r#"{{"id":"3","version":"eks-1.8.0","node_type":"node","tests":[{{"results":[{{"test_number":"{number}","test_desc":"d","status":"{status}"}}]}}]}}"#
+    )
+}
+
+fn told(text: &str) -> Vec<Vec<String>> {
+    let run = |output: Output| {
+        output.controls.iter().map(|control| format!("{} {:?}", control.number, control.status)).collect()
+    };
+    runs(text).unwrap().into_iter().map(run).collect()
+}
+
+#[test]
+fn every_run_in_a_text_counts_whatever_holds_them_together() {
+    let (bad, good, other) = (section("3.1.1", "FAIL"), section("3.1.1", "PASS"), section("3.1.2", "PASS"));
+    let whole = |section: &str| format!("{{\"Controls\":[{section}],\"Totals\":{{\"total_pass\":1}}}}");
+    let two = [vec!["3.1.1 Pass".to_owned()], vec!["3.1.1 Fail".to_owned()]];
+    let prefixed = |pod: &str, text: &str| format!("[pod/{pod}/kube-bench] {text}\n");
+    for text in [
+        format!("{}\n{}\n", whole(&good), whole(&bad)),
+        format!("[INFO] start\n{}\nI1128 a line\n{}\n", whole(&good), whole(&bad)),
+        format!("[{},{}]", whole(&good), whole(&bad)),
+        format!("{good}\n{bad}\n"),
+        prefixed("a", &whole(&good)) + &prefixed("b", &whole(&bad)),
+        format!("2026-11-28T10:00:00.123456789Z {}\n2026-11-28T10:00:01.5Z {}\n", whole(&good), whole(&bad)),
+    ] {
+        assert_eq!(told(&text), two, "{text}");
+        assert_eq!(parse(&text).unwrap().controls[0].status, Status::Fail, "the worst answer counts");
+    }
+    // Lines of two pods that were followed at once.
+    let pretty =
+        |section: &str| serde_json::to_string_pretty(&serde_json::from_str::<Value>(&whole(section)).unwrap()).unwrap();
+    let (one, two_of) = (pretty(&good), pretty(&bad));
+    let mixed: String = one.lines().zip(two_of.lines()).map(|(a, b)| prefixed("a", a) + &prefixed("b", b)).collect();
+    assert_eq!(told(&mixed), two);
+    for text in [format!("{bad}\n{other}"), format!("[{bad},{other}]"), bad.clone() + &other] {
+        assert_eq!(told(&text), [["3.1.1 Fail", "3.1.2 Pass"]], "sections of one run: {text}");
+    }
+    let mixed = format!("[{bad},{}]", other.replace("eks-1.8.0", "eks-1.7.0"));
+    let benchmarks: Vec<String> = runs(&mixed).unwrap().into_iter().map(|output| output.benchmark).collect();
+    assert_eq!(benchmarks, ["eks-1.8.0", "eks-1.7.0"]);
+}
+
+#[test]
+fn no_run_that_is_cut_off_hides_behind_a_whole_one() {
+    let (good, bad) = (section("3.1.1", "PASS"), section("3.1.1", "FAIL"));
+    for cut in (1..bad.len()).filter(|cut| bad.is_char_boundary(*cut)) {
+        for text in [format!("{good}\n{}", &bad[..cut]), format!("{}\n{good}\n", &bad[..cut.max(20)])] {
+            let error = runs(&text).expect_err(&text);
+            assert!(matches!(error, ParseError::Truncated { .. } | ParseError::Form { .. }), "{text}: {error}");
+        }
+    }
+    let short = format!("{{\"Controls\":[{good}],\"Totals\":{{\"total_pass\":3,\"total_fail\":1}}}}");
+    assert_eq!(runs(&short), Err(ParseError::Incomplete { total: 4, found: 1 }));
+}
+
+#[test]
+fn what_is_refused_is_called_what_it_is() {
+    for (text, part) in [
+        ("[INFO] 3 Worker Node\n[FAIL] 3.1.1 Ensure\n", "with --json"),
+        ("{\"items\": [{\"test_number\": \"K.1\"}]}", "holds JSON, but none of kube-bench"),
+        ("nothing at all", "wrote no JSON"),
+    ] {
+        let error = parse(text).unwrap_err().to_string();
+        assert!(error.contains(part), "{text}: {error}");
+    }
+    let kept = r#"{"test_number":"4.2.9","test_desc":"d","status":"WARN","reason":"failed to run: x"}"#;
+    assert_eq!(check(kept).map(|control| control.status), Some(Status::Warn));
+    assert_eq!(check("a log line"), None);
+}
