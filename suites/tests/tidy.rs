@@ -145,6 +145,17 @@ fn only_aws_and_cluster_build_clients() {
 }
 
 #[test]
+fn reading_files_of_other_tools_knows_neither_kube_nor_aws() {
+    let other =
+        Regex::new(r"\b(kube::|k8s_openapi|aws_sdk|aws_config|crate::(aws|cluster|context|probe|wait)\b)").unwrap();
+    let mut sources = sources("harness/core");
+    sources.retain(|source| source.path.starts_with("harness/core/src/scan/import/"));
+    assert!(sources.len() > 10, "the folder was moved");
+    let lines: Vec<String> = sources.iter().flat_map(|source| source.lines_with(&other).collect::<Vec<_>>()).collect();
+    assert!(lines.is_empty(), "{}", lines.join("\n"));
+}
+
+#[test]
 fn only_the_program_reads_the_environment_prints_and_exits() {
     let speaks = Regex::new(r"\b(println|print|eprintln|eprint|dbg)!|\benv::(var|vars|args)|process::exit").unwrap();
     let libraries = sources("").into_iter().filter(|source| !source.path.starts_with("harness/cli/"));

@@ -308,7 +308,7 @@ pub(crate) struct Report {
 /// Options of 'import'.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// What it is: auto, kube-bench, xccdf, arf, inspector-csv, sarif, junit or inspec
+    /// What it is: auto, kube-bench, xccdf, arf, inspector-csv, inspector-json, sarif, junit, inspec or bottlerocket
     #[arg(value_name = "KIND")]
     pub(crate) kind: String,
     /// The file; '-' for standard input

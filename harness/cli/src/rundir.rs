@@ -12,7 +12,7 @@ use crate::lock::RunLock;
 use crate::output::Failure;
 
 /// How long a command waits for imports into the same run: they are over in seconds.
-const IMPORTS: Duration = Duration::from_secs(120);
+pub(crate) const IMPORTS: Duration = Duration::from_secs(120);
 
 /// The folder of one run.
 #[derive(Clone, Debug)]

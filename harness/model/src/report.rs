@@ -20,7 +20,7 @@ use crate::verdict::{Evidence, Outcome, Placement};
 use crate::waiver::WaiverRecord;
 
 pub use self::counts::Counts;
-pub use self::scan::{ScanRecord, Severity};
+pub use self::scan::{ImportedFrom, ScanRecord, Severity};
 
 /// The version of the form of `report.json` that this build writes.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -307,6 +307,7 @@ fn scan(
         benchmark: benchmark.map(|(benchmark, _)| benchmark.parse().unwrap()),
         level: benchmark.filter(|_| suite == "os-cis").map(|_| Level::One),
         expected: benchmark.map(|(_, expected)| expected),
+        source: None,
         note: note.into(),
     }
 }

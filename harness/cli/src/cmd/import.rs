@@ -1,54 +1,47 @@
 //! `amiproof import`: results of other tools become rows of a run's report.
 
-use std::fs::File;
-use std::io::{Read, Seek, Write};
+mod spool;
 
 use amiproof_core::run::recorder::Recorder;
 use amiproof_core::scan::import::merge::{Change, merge};
-use amiproof_core::scan::import::{self, Import, Kind, Source, Target};
+use amiproof_core::scan::import::{self, Import, ImportError, Kind, Source, Target};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::name::{Benchmark, Level, NameError, RunId};
-use amiproof_model::report::{Report, Subject};
+use amiproof_model::report::{CheckResult, Report, ScanRecord, Subject};
 use amiproof_model::waiver::Waiver;
 use amiproof_reports::Format;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use jiff::Timestamp;
 use serde_json::json;
 
+use self::spool::{MOST_KEPT, Spool};
 use super::forms::{self, Written};
 use crate::args::{self, Global, OutputForm};
 use crate::files::{self, Inputs};
+use crate::lock::RunLock;
 use crate::output::{Failure, Output};
 use crate::rundir::{self, RunDir};
 
-/// Of an imported file so much is kept as evidence, bytes as they come.
-const MOST_KEPT: u64 = 256 * 1024 * 1024;
-
 /// Reads the file, adds its rows, renders all formats again.
+///
+/// The file is read before anything is locked or made: it may be long, come through a pipe, or be refused. The report is read again once
+/// its run is locked, so that imports beside each other lose nothing.
 pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Result<ExitCode, Failure> {
     let wanted = kind(&args.kind)?;
     let inputs = args.file.as_ref().map(|file| files::read(file, output)).transpose()?;
-    let Place { folder, mut report } = place(global, args, inputs.as_ref())?;
-    let waivers = waivers(&report, inputs, output);
+    let columns = place(global, args, inputs.as_ref())?.report;
     let spool = Spool::of(&args.path)?;
-    let source = Source::open(spool.open()?).map_err(|error| refused(&args.path, &error))?;
     let kind = match wanted {
         Some(kind) => kind,
-        None => Kind::detect(source.head()).ok_or_else(|| {
-            Failure::usage(
-                format!("{}: cannot tell what it is from its beginning", args.path),
-                format!("name its kind instead of 'auto': {}", words()),
-            )
-        })?,
+        None => detect(&spool, &args.path)?,
     };
-    let mut target = target(kind, &report, args)?;
-    target.copy = Some(evidence_name(&target.subject, kind, args));
-    let import = import::read(kind, source, &target).map_err(|error| refused(&args.path, &error))?;
+    let target = target(kind, &columns, args, &spool)?;
+    let import = open(&spool, &args.path)
+        .and_then(|source| import::read(kind, source, &target).map_err(|error| refused(&args.path, &error)))
+        .map_err(|failure| with_second_opinion(failure, wanted, &spool))?;
     // Only now: a file that is refused leaves nothing behind, not even the folder of a new run.
-    let folder = match folder {
-        Some(folder) => folder,
-        None => RunDir::create(&global.dir, args.run.as_deref())?,
-    };
+    let Held { folder, mut report, _lock } = hold(global, args, inputs.as_ref())?;
+    let waivers = waivers(&report, inputs, output);
     report.run.id = folder.id.clone();
     keep_copy(&spool, &folder, target.copy.as_deref(), output)?;
     let summary = Summary::of(kind, &import);
@@ -59,9 +52,78 @@ pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Resu
     Ok(written.exit(if exit == ExitCode::Failed && args.no_fail { ExitCode::Passed } else { exit }))
 }
 
+fn open(spool: &Spool, path: &Utf8Path) -> Result<Source, Failure> {
+    Source::open(spool.open()?).map_err(|error| refused(path, &error))
+}
+
+fn detect(spool: &Spool, path: &Utf8Path) -> Result<Kind, Failure> {
+    import::detect(open(spool, path)?).map_err(|error| match error {
+        ImportError::Unknown { .. } => {
+            Failure::usage(format!("{path}: {error}"), format!("name its kind instead of 'auto': {}", words()))
+        }
+        error => refused(path, &error),
+    })
+}
+
+/// Where the user named the kind of a file that is refused: what it seems to be.
+fn with_second_opinion(failure: Failure, wanted: Option<Kind>, spool: &Spool) -> Failure {
+    let Some(wanted) = wanted else { return failure };
+    let seems = spool.open().ok().and_then(|file| Source::open(file).ok()).map(import::detect);
+    match seems {
+        Some(Ok(kind)) if kind != wanted && !(kind == Kind::Xccdf && wanted == Kind::Arf) => Failure {
+            hint: format!("it looks like {}: name that kind, or 'auto'; {}", kind.word(), failure.hint),
+            ..failure
+        },
+        Some(Err(error @ ImportError::Foreign { .. })) => {
+            Failure { hint: format!("it {error}; {}", failure.hint), ..failure }
+        }
+        _ => failure,
+    }
+}
+
+/// A run whose report nobody else changes.
+struct Held {
+    folder: RunDir,
+    report: Report,
+    _lock: RunLock,
+}
+
+/// Opens the run that was named, or the newest one, or makes one, and locks it.
+fn hold(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Result<Held, Failure> {
+    // Where there is no run yet, imports beside each other must find the one that the first of them makes.
+    let first = match place(global, args, inputs)?.folder {
+        Some(_) => None,
+        None => Some(lock_all(&global.dir)?),
+    };
+    let Place { folder, report } = place(global, args, inputs)?;
+    let is_new = folder.is_none();
+    let folder = match folder {
+        Some(folder) => folder,
+        None => RunDir::create(&global.dir, args.run.as_deref())?,
+    };
+    let lock = folder.lock("import")?;
+    if is_new {
+        // So that whoever comes next finds a report to add to.
+        rundir::write_new(&folder.report(), json(&report)?.as_bytes())?;
+    }
+    drop(first);
+    let report = if is_new { report } else { rundir::read_report(&global.dir, Some(folder.id.as_str()))?.0 };
+    Ok(Held { folder, report, _lock: lock })
+}
+
+fn lock_all(dir: &Utf8Path) -> Result<RunLock, Failure> {
+    std::fs::create_dir_all(dir).map_err(|error| rundir::cannot("create", dir, &error))?;
+    RunLock::take(dir, "import", rundir::IMPORTS)
+}
+
+fn json(report: &Report) -> Result<String, Failure> {
+    let options = amiproof_reports::Options::default();
+    amiproof_reports::render(Format::Json, report, &options).map_err(|error| Failure::error(error.to_string(), ""))
+}
+
 fn keep_copy(spool: &Spool, folder: &RunDir, copy: Option<&str>, output: &Output) -> Result<(), Failure> {
     let Some(copy) = copy else { return Ok(()) };
-    if !spool.keep(&folder.path().join(copy))? {
+    if !spool.keep(folder.path(), copy)? {
         let most = MOST_KEPT / (1024 * 1024);
         output.note(format_args!("warning: {copy} holds only the first {most} MiB of the file"));
     }
@@ -82,7 +144,7 @@ fn words() -> String {
     Kind::ALL.map(Kind::word).join(", ")
 }
 
-fn refused(path: &Utf8Path, error: &import::ImportError) -> Failure {
+fn refused(path: &Utf8Path, error: &ImportError) -> Failure {
     Failure::usage(format!("{path}: {error}"), "nothing was imported; the report is as it was")
 }
 
@@ -96,10 +158,8 @@ struct Place {
 /// The report of the run that was named, of the newest one, or a new one with the columns of a matrix.
 fn place(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Result<Place, Failure> {
     let dir = &global.dir;
-    let exists = match &args.run {
-        Some(id) => dir.join("runs").join(id).is_dir(),
-        None => dir.join("latest").is_file(),
-    };
+    // A run that is being made has no report yet.
+    let exists = RunDir::open(dir, args.run.as_deref()).is_ok_and(|folder| folder.report().is_file());
     match inputs {
         Some(inputs) if !exists => {
             let id: RunId = args
@@ -138,7 +198,7 @@ fn waivers(report: &Report, inputs: Option<Inputs>, output: &Output) -> Vec<Waiv
     }
 }
 
-fn target(kind: Kind, report: &Report, args: &args::Import) -> Result<Target, Failure> {
+fn target(kind: Kind, report: &Report, args: &args::Import, spool: &Spool) -> Result<Target, Failure> {
     let legal = |error: NameError| Failure::usage(error.to_string(), "");
     let benchmark = args.benchmark.as_deref().map(str::parse::<Benchmark>).transpose().map_err(legal)?;
     let level = args.level.map(Level::try_from).transpose().map_err(legal)?;
@@ -150,10 +210,11 @@ fn target(kind: Kind, report: &Report, args: &args::Import) -> Result<Target, Fa
         level,
         name: args.name.clone(),
         nodes: Vec::new(),
-        copy: None,
+        copy: Some(evidence_name(&Subject::Cluster, kind, args, report, spool)?),
+        file: Some(spool.file()?),
     };
     let Some(name) = &args.variant else {
-        if matches!(kind, Kind::Xccdf | Kind::Arf | Kind::InspectorCsv | Kind::KubeBench) {
+        if kind.is_about_a_machine() {
             let message = format!("{} is about a machine: say which variant", kind.word());
             return Err(Failure::usage(message, format!("give --variant, one of {}", known.join(", "))));
         }
@@ -162,89 +223,44 @@ fn target(kind: Kind, report: &Report, args: &args::Import) -> Result<Target, Fa
     let variant = report.variants.iter().find(|variant| variant.name.as_str() == name).ok_or_else(|| {
         Failure::usage(format!("--variant: the run has no variant '{name}'"), format!("it has {}", known.join(", ")))
     })?;
+    let subject = Subject::Variant(variant.name.clone());
     Ok(Target {
-        subject: Subject::Variant(variant.name.clone()),
+        copy: Some(evidence_name(&subject, kind, args, report, spool)?),
+        subject,
         hardened_to: variant.benchmark.clone(),
         nodes: variant.nodes.clone(),
         ..base
     })
 }
 
-/// Where a copy of the file goes, relative to the run's folder: importing the same thing again writes over it.
-fn evidence_name(subject: &Subject, kind: Kind, args: &args::Import) -> String {
-    let tail = match &args.name {
-        Some(name) => format!("-{}", name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-")),
-        None => String::new(),
-    };
+/// Where a copy of the file goes, relative to the run's folder: importing the same thing again writes over it, importing another thing
+/// does not.
+fn evidence_name(
+    subject: &Subject,
+    kind: Kind,
+    args: &args::Import,
+    report: &Report,
+    spool: &Spool,
+) -> Result<String, Failure> {
+    let slug = |text: &str| text.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     let extension = match kind {
         Kind::Xccdf | Kind::Arf | Kind::Junit => "xml",
         Kind::InspectorCsv => "csv",
-        Kind::KubeBench | Kind::Sarif | Kind::Inspec => "json",
+        Kind::KubeBench | Kind::Sarif | Kind::Inspec | Kind::Bottlerocket | Kind::InspectorJson => "json",
     };
-    format!("evidence/{}/import-{}{tail}.{extension}", subject.as_str(), kind.word())
-}
-
-/// A file that can be read twice: once by its parser, once to keep it. Standard input is put into a temporary file first.
-struct Spool {
-    path: Utf8PathBuf,
-    temporary: bool,
-}
-
-impl Spool {
-    fn of(path: &Utf8Path) -> Result<Self, Failure> {
-        if path != "-" {
-            return Ok(Self { path: path.to_owned(), temporary: false });
-        }
-        let folder = Utf8PathBuf::from_path_buf(std::env::temp_dir()).map_err(|path| {
-            Failure::usage(format!("{} is no UTF-8", path.display()), "set TMPDIR to another folder")
-        })?;
-        let spool = Self { path: folder.join(format!("amiproof-import-{}", std::process::id())), temporary: true };
-        let mut file = File::options()
-            .write(true)
-            .create_new(true)
-            .open(&spool.path)
-            .map_err(|error| rundir::cannot("write", &spool.path, &error))?;
-        let mut input = std::io::stdin().lock().take(import::guard::MOST_BYTES);
-        std::io::copy(&mut input, &mut file)
-            .map_err(|error| rundir::cannot("read standard input into", &spool.path, &error))?;
-        Ok(spool)
+    let path = |tail: &str| format!("evidence/{}/import-{}{tail}.{extension}", subject.as_str(), kind.word());
+    if let Some(name) = &args.name {
+        return Ok(path(&format!("-{}", slug(name))));
     }
-
-    fn open(&self) -> Result<File, Failure> {
-        let file = File::open(&self.path).map_err(|error| rundir::cannot("read", &self.path, &error))?;
-        match file.metadata() {
-            Ok(metadata) if metadata.is_dir() => {
-                Err(Failure::usage(format!("{} is a folder", self.path), "name a file in it"))
-            }
-            _ => Ok(file),
-        }
-    }
-
-    /// Copies the file, of one that is very long the beginning; says whether it is the whole.
-    fn keep(&self, copy: &Utf8Path) -> Result<bool, Failure> {
-        let failure = |error: std::io::Error| rundir::cannot("keep a copy as", copy, &error);
-        let mut from = self.open()?;
-        // A file that was imported from the evidence itself is there already.
-        if copy.canonicalize_utf8().ok() == self.path.canonicalize_utf8().ok() && copy.exists() {
-            return Ok(true);
-        }
-        if let Some(folder) = copy.parent() {
-            std::fs::create_dir_all(folder).map_err(failure)?;
-        }
-        from.rewind().map_err(failure)?;
-        let mut to = File::create(copy).map_err(failure)?;
-        let kept = std::io::copy(&mut from.take(MOST_KEPT), &mut to).map_err(failure)?;
-        to.flush().map_err(failure)?;
-        Ok(kept < MOST_KEPT)
-    }
-}
-
-impl Drop for Spool {
-    fn drop(&mut self) {
-        if self.temporary && std::fs::remove_file(&self.path).is_err() {
-            tracing::debug!("{} is left behind", self.path);
-        }
-    }
+    let file = spool.file()?;
+    let plain = path("");
+    let is_other = |scan: &ScanRecord| scan.source.as_ref().is_some_and(|source| !source.is_of(&file.digest()));
+    let holds =
+        |result: &CheckResult| result.evidence.iter().any(|piece| piece.file.as_deref() == Some(plain.as_str()));
+    let others: Vec<&ScanRecord> =
+        report.scans.iter().filter(|scan| scan.subject == *subject && is_other(scan)).collect();
+    let is_taken = report.results.iter().any(|result| holds(result) && others.iter().any(|scan| scan.owns(result)));
+    Ok(if is_taken { path(&format!("-{}-{}", slug(&file.name), file.digest())) } else { plain })
 }
 
 /// What came in, by outcome.
@@ -265,7 +281,8 @@ impl Summary {
         let scan = import.scans.first();
         let version = scan.and_then(|scan| scan.scanner_version.clone()).unwrap_or_default();
         let scanner = scan.map(|scan| scan.scanner.clone()).unwrap_or_default();
-        let notes = import.scans.iter().map(|scan| scan.note.clone()).collect();
+        let mut notes: Vec<String> = import.scans.iter().map(|scan| scan.note.clone()).collect();
+        notes.dedup();
         Self { kind, scanner: format!("{scanner} {version}").trim_end().to_owned(), counts, notes }
     }
 }
@@ -273,7 +290,7 @@ impl Summary {
 fn show(args: &args::Import, folder: &RunDir, summary: &Summary, change: Change, written: &Written, output: &Output) {
     let counts: Vec<String> = summary.counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
     match args.output {
-        OutputForm::Json => output.data(format_args!(
+        OutputForm::Json => output.json(format_args!(
             "{:#}",
             json!({
                 "run": folder.id.as_str(), "kind": summary.kind.word(), "scanner": summary.scanner, "outcomes": summary.counts,

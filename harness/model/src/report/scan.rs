@@ -35,6 +35,26 @@ impl Severity {
     }
 }
 
+/// A file of results: importing it again replaces what it said before, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ImportedFrom {
+    /// The scanner as the file or the user calls it. Where several files of one scanner are about one subject, the scan's own name holds
+    /// that of the file, too.
+    pub scanner: String,
+    /// The file's name without extension, as a word; empty where the user named the import.
+    pub file: String,
+    /// What tells files of one name apart: a digest of where the file was and of the machine that it is about.
+    pub key: String,
+}
+
+impl ImportedFrom {
+    /// Whether it is the file at the place whose digest this is, whatever machine it is about.
+    pub fn is_of(&self, digest: &str) -> bool {
+        self.key.split('-').next() == Some(digest)
+    }
+}
+
 /// One scanner on one subject: who judged, by which benchmark, and how much there was to judge. The verdicts themselves are the
 /// results with the same subject, suite and scanner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -59,6 +79,9 @@ pub struct ScanRecord {
     /// are a gap in coverage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<usize>,
+    /// The file that its results were imported from; absent where amiproof itself had it scan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<ImportedFrom>,
     /// Why it did not judge, or what is to be known about how it did; empty for nothing.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,

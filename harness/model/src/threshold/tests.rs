@@ -65,6 +65,7 @@ fn report(expected: Option<usize>, results: Vec<CheckResult>) -> Report {
             benchmark: Some(BENCHMARK.parse().unwrap()),
             level: None,
             expected,
+            source: None,
             note: String::new(),
         }],
         thresholds: Vec::new(),
@@ -228,6 +229,7 @@ fn a_gap_in_one_benchmark_is_not_hidden_by_the_answers_of_another() {
         scanner: "bottlerocket-k8s".into(),
         benchmark: Some("cis-kubernetes-1.8.0".parse().unwrap()),
         expected: Some(3),
+        source: None,
         ..report.scans[0].clone()
     };
     report.scans.push(second);

@@ -113,6 +113,7 @@ async fn one(context: &Context, kind: Kind, level: Level) -> Result<(ScanRecord,
         benchmark: known.as_ref().map(|(benchmark, _)| benchmark.clone()),
         level: Some(level),
         expected: known.map(|(_, total)| total),
+        source: None,
         note: silent.join("; "),
     };
     Ok((record, rows))

@@ -75,6 +75,8 @@ pub enum ParseError {
     },
 }
 
+/// Name and version stand beside the counts or in `metadata`, a check's words beside each other or in `metadata` and `result`: both forms
+/// of the report are about.
 #[derive(Deserialize)]
 struct Raw {
     level: u8,
@@ -83,15 +85,42 @@ struct Raw {
     name: Option<String>,
     #[serde(default)]
     version: Option<String>,
+    #[serde(default)]
+    metadata: About,
     results: BTreeMap<String, RawCheck>,
 }
 
+#[derive(Default, Deserialize)]
+struct About {
+    name: Option<String>,
+    version: Option<String>,
+}
+
 #[derive(Deserialize)]
-struct RawCheck {
+#[serde(untagged)]
+enum RawCheck {
+    Flat {
+        #[serde(flatten)]
+        question: Question,
+        #[serde(flatten)]
+        answer: Answer,
+    },
+    Nested {
+        metadata: Question,
+        result: Answer,
+    },
+}
+
+#[derive(Deserialize)]
+struct Question {
     id: String,
     level: u8,
     title: String,
     mode: String,
+}
+
+#[derive(Deserialize)]
+struct Answer {
     status: Value,
     #[serde(default)]
     error: String,
@@ -120,8 +149,14 @@ pub fn parse(text: &str) -> Result<Report, ParseError> {
         return Err(ParseError::Incomplete { total: raw.total, found });
     }
     Ok(Report {
-        name: raw.name.unwrap_or_default(),
-        version: raw.version.unwrap_or_default().trim().trim_start_matches(['v', 'V']).to_owned(),
+        name: raw.name.or(raw.metadata.name).unwrap_or_default(),
+        version: raw
+            .version
+            .or(raw.metadata.version)
+            .unwrap_or_default()
+            .trim()
+            .trim_start_matches(['v', 'V'])
+            .to_owned(),
         level: raw.level,
         total: raw.total,
         checks: raw.results.into_values().map(check).collect(),
@@ -129,15 +164,25 @@ pub fn parse(text: &str) -> Result<Report, ParseError> {
 }
 
 fn check(raw: RawCheck) -> Check {
-    let status = match raw.status.as_str() {
+    let (question, answer) = match raw {
+        RawCheck::Flat { question, answer } => (question, answer),
+        RawCheck::Nested { metadata, result } => (metadata, result),
+    };
+    let status = match answer.status.as_str() {
         Some("PASS") => Status::Pass,
         Some("FAIL") => Status::Fail,
         Some("SKIP") => Status::Skip,
         Some(other) => Status::Other(other.to_owned()),
-        None => Status::Other(raw.status.to_string()),
+        None => Status::Other(answer.status.to_string()),
     };
-    let manual = raw.mode == "Manual";
-    Check { number: raw.id, title: raw.title, level: raw.level, manual, status, error: raw.error.trim().to_owned() }
+    Check {
+        number: question.id,
+        title: question.title,
+        level: question.level,
+        manual: question.mode == "Manual",
+        status,
+        error: answer.error.trim().to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -161,6 +206,17 @@ mod tests {
             report.checks.iter().map(|check| (check.number.as_str(), &check.status, check.manual)).collect();
         assert_eq!(read, [("1.3.1", &Status::Pass, false), ("1.6", &Status::Skip, true)]);
         assert_eq!(parse(&format!("Warning: something\n{REPORT}\n")).unwrap(), report);
+    }
+
+    #[test]
+    fn a_report_whose_words_are_nested_tells_the_same() {
+        let nested = r#"{"level":1,"total":1,"failed":1,"metadata":{"name":"CIS Bottlerocket Benchmark","version":"v1.0.0"},
+            "results":{"br01030100":{"metadata":{"name":"br01030100","id":"1.3.1","level":1,"title":"dm-verity","mode":"Automatic"},
+                                     "result":{"status":"FAIL","error":"it is off"}}}}"#;
+        let report = parse(nested).unwrap();
+        let check = &report.checks[0];
+        assert_eq!((report.version.as_str(), check.number.as_str(), &check.status), ("1.0.0", "1.3.1", &Status::Fail));
+        assert_eq!((check.error.as_str(), check.manual), ("it is off", false));
     }
 
     #[test]

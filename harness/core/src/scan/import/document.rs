@@ -10,6 +10,9 @@ use super::ImportError;
 /// More answers than any scanner gives; behind it, a file is not what it seems.
 pub(super) const MOST_ANSWERS: usize = 50_000;
 
+/// Longer than any title, bytes.
+const MOST_TITLE: usize = 2_000;
+
 /// Of the violations of one rule, so many are kept.
 pub(super) const MOST_FINDINGS: usize = 20;
 
@@ -24,6 +27,8 @@ pub struct Document {
     pub content: String,
     /// The CIS benchmark, where the file leaves no doubt.
     pub benchmark: Option<Benchmark>,
+    /// The operating system, where the file says it instead of a benchmark.
+    pub platform: String,
     /// Which profile of it; empty where there is none.
     pub profile: String,
     /// The level of that profile, where its name says so.
@@ -47,8 +52,10 @@ pub struct Answer {
     pub id: String,
     /// Its title.
     pub title: String,
-    /// Its number in the CIS benchmark, where the file says so.
-    pub number: Option<String>,
+    /// The CIS benchmark, where the file has several.
+    pub benchmark: Option<Benchmark>,
+    /// Its numbers in the CIS benchmark, where the file says so: one rule can answer several controls.
+    pub numbers: Vec<String>,
     /// The level of that control, where the file says so.
     pub level: Option<Level>,
     /// How bad a failure is.
@@ -67,7 +74,8 @@ impl Answer {
         Self {
             id: id.into(),
             title: title.into(),
-            number: None,
+            benchmark: None,
+            numbers: Vec::new(),
             level: None,
             severity: None,
             identifiers: Vec::new(),
@@ -83,20 +91,27 @@ impl Document {
     /// # Errors
     /// When there are more than any scanner gives.
     pub(super) fn add(&mut self, index: &mut Index, answer: Answer) -> Result<(), ImportError> {
-        let Some(at) = index.get(&answer.id).copied() else {
+        let key = match &answer.benchmark {
+            Some(benchmark) => format!("{benchmark} {}", answer.id),
+            None => answer.id.clone(),
+        };
+        let Some(at) = index.get(&key).copied() else {
             if self.answers.len() == MOST_ANSWERS {
                 return Err(ImportError::TooLarge {
                     what: "the number of its answers".to_owned(),
                     most: MOST_ANSWERS.to_string(),
                 });
             }
-            index.insert(answer.id.clone(), self.answers.len());
+            index.insert(key, self.answers.len());
             self.answers.push(answer);
             return Ok(());
         };
         if let Some(known) = self.answers.get_mut(at) {
             known.times += 1;
             known.severity = known.severity.max(answer.severity);
+            known.numbers.extend(
+                answer.numbers.into_iter().filter(|number| !known.numbers.contains(number)).collect::<Vec<_>>(),
+            );
             match (&mut known.verdict, answer.verdict) {
                 (Verdict::Fail(findings), Verdict::Fail(more)) => {
                     let room = MOST_FINDINGS.saturating_sub(findings.len());
@@ -141,10 +156,13 @@ pub(super) fn line(text: &str) -> String {
     super::xml::clip(first.to_owned(), 300)
 }
 
-/// `3.3.1` and `5.1`, but not `2023` or `v1.0`.
-pub(super) fn is_number(text: &str) -> bool {
-    text.contains('.')
-        && text.split('.').all(|part| !part.is_empty() && part.len() <= 3 && part.bytes().all(|b| b.is_ascii_digit()))
+/// A title as one line, whole: XML and Markdown wrap texts where they like, and two titles can begin with the same words.
+pub(super) fn title(text: &str) -> String {
+    let text = text.trim();
+    match text.contains(|c: char| c.is_control()) {
+        true => super::xml::clip(text.split_whitespace().collect::<Vec<_>>().join(" "), MOST_TITLE),
+        false => super::xml::clip(text.to_owned(), MOST_TITLE),
+    }
 }
 
 /// The severity that a word of a scanner stands for.
@@ -156,6 +174,13 @@ pub(super) fn severity(word: &str) -> Option<Severity> {
         "low" | "note" | "minor" => Some(Severity::Low),
         _ => None,
     }
+}
+
+/// A time as scanners write it: with a zone, or without one as older files and Ginkgo have it (UTC is as good a guess as any), with a `T`
+/// or a space.
+pub(super) fn time(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| format!("{text}Z").parse().ok())
 }
 
 /// A scanner's name as a word: `OpenSCAP` is `openscap`, `CIS-CAT Pro` is `cis-cat-pro`.

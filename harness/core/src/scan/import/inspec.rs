@@ -1,13 +1,16 @@
 //! Chef InSpec's JSON report (`inspec exec --reporter json`), which is also how MITRE's Heimdall Data Format looks.
 
+mod merge;
+
 use std::io::BufRead;
 
 use amiproof_model::verdict::{Finding, Verdict};
-use serde::Deserialize;
+use amiproof_model::vocabulary::{is_number, number_in};
+use serde::{Deserialize, Deserializer};
 
 use super::ImportError;
-use super::document::{Answer, Document, Index, MOST_FINDINGS, is_number, line, severity};
-use super::json::{self, List, Scalar, Text};
+use super::document::{Answer, Document, Index, MOST_FINDINGS, line, severity, title};
+use super::json::{self, List, Text};
 use super::xml::clip;
 
 #[derive(Deserialize)]
@@ -18,14 +21,32 @@ struct Report {
 
 #[derive(Deserialize)]
 struct Profile {
+    #[serde(default)]
     name: Text,
     title: Option<Text>,
+    /// The profile that took this one in.
+    parent_profile: Option<Text>,
+    #[serde(default)]
+    depends: List<Dependency>,
+    /// `loaded`, `skipped` where it does not support the platform, `failed`.
+    status: Option<Text>,
+    status_message: Option<Text>,
+    skip_message: Option<Text>,
     #[serde(default)]
     controls: List<Control>,
 }
 
 #[derive(Deserialize)]
+struct Dependency {
+    name: Option<Text>,
+    status: Option<Text>,
+    status_message: Option<Text>,
+    skip_message: Option<Text>,
+}
+
+#[derive(Clone, Deserialize)]
 struct Control {
+    #[serde(default)]
     id: Text,
     title: Option<Text>,
     impact: Option<f64>,
@@ -33,19 +54,55 @@ struct Control {
     results: List<Check>,
     #[serde(default)]
     tags: Tags,
+    waiver_data: Option<Waiver>,
 }
 
-/// The two tags under which profiles of CIS benchmarks carry the number.
-#[derive(Default, Deserialize)]
+/// The tags under which profiles of CIS benchmarks carry the number.
+#[derive(Clone, Default, Deserialize)]
 struct Tags {
     #[serde(default)]
-    cis_number: Scalar,
+    cis_number: Numbers,
     #[serde(default)]
-    cis: Scalar,
+    cis_rid: Numbers,
+    #[serde(default)]
+    cis: Numbers,
 }
 
-#[derive(Deserialize)]
+impl Tags {
+    fn numbers(&self) -> &[String] {
+        let all = [&self.cis_number, &self.cis_rid, &self.cis];
+        all.into_iter().map(|numbers| numbers.0.as_slice()).find(|numbers| !numbers.is_empty()).unwrap_or_default()
+    }
+}
+
+/// The control numbers in a text or a list of texts; none in anything else. A JSON number would have lost its last zero.
+#[derive(Clone, Default)]
+struct Numbers(Vec<String>);
+
+impl<'de> Deserialize<'de> for Numbers {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let texts = match serde_json::Value::deserialize(from)? {
+            serde_json::Value::String(text) => vec![text],
+            serde_json::Value::Array(list) => {
+                list.into_iter().filter_map(|entry| entry.as_str().map(str::to_owned)).take(50).collect()
+            }
+            _ => Vec::new(),
+        };
+        Ok(Self(texts.into_iter().filter(|text| is_number(text)).collect()))
+    }
+}
+
+/// What InSpec's own waiver did to a control.
+#[derive(Clone, Deserialize)]
+struct Waiver {
+    #[serde(default)]
+    skipped_due_to_waiver: serde_json::Value,
+    justification: Option<Text>,
+}
+
+#[derive(Clone, Deserialize)]
 struct Check {
+    #[serde(default)]
     status: Text,
     #[serde(default)]
     code_desc: Text,
@@ -68,36 +125,58 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
         ..Document::default()
     };
     let mut index = Index::new();
-    for profile in profiles.0 {
+    for profile in &profiles.0 {
         if document.content.is_empty() {
-            document.content = line(&profile.title.as_ref().unwrap_or(&profile.name).0);
+            document.content = title(&profile.title.as_ref().unwrap_or(&profile.name).0);
         }
-        for control in profile.controls.0 {
-            document.add(&mut index, answer(control))?;
+        for (name, reason) in not_run(profile) {
+            document.notes.push(reason.clone());
+            let id = format!("profile.{name}");
+            let heading = format!("the profile {name} was run");
+            document.add(&mut index, Answer::new(id, heading, Verdict::NotEvaluated(reason)))?;
         }
+    }
+    for control in merge::merged(profiles.0) {
+        document.add(&mut index, answer(control))?;
     }
     if document.answers.is_empty() { Err(ImportError::NoResults { what: "control" }) } else { Ok(document) }
 }
 
-fn answer(control: Control) -> Answer {
-    let title = control.title.as_ref().map(|title| line(&title.0)).filter(|title| !title.is_empty());
-    // MITRE's profiles of CIS benchmarks carry the number as a tag; others put it into the id.
-    let tag = control.tags.cis_number.0.clone().or_else(|| control.tags.cis.0.clone());
-    let number = tag.filter(|text| is_number(text)).or_else(|| number_in(&control.id.0));
-    let verdict = verdict(&control);
-    let id = clip(control.id.0, 500);
-    Answer {
-        number,
-        severity: control.impact.and_then(grade),
-        verdict,
-        ..Answer::new(id.clone(), title.unwrap_or(id), Verdict::Pass)
-    }
+/// The profiles that InSpec skipped or could not load, by what a profile says of itself and of those that it depends on.
+fn not_run(profile: &Profile) -> Vec<(String, String)> {
+    let told = |name: &str, status: &Option<Text>, messages: [&Option<Text>; 2]| {
+        let status = status.as_ref().map(|status| status.0.as_str())?;
+        if matches!(status, "" | "loaded") {
+            return None;
+        }
+        let why = messages.into_iter().flatten().map(|text| line(&text.0)).find(|text| !text.is_empty());
+        let why = why.unwrap_or_else(|| "the report does not say why".to_owned());
+        let name = title(name);
+        Some((name.clone(), format!("InSpec says that the profile {name} was {}: {why}", line(status))))
+    };
+    let own = told(&profile.name.0, &profile.status, [&profile.status_message, &profile.skip_message]);
+    let others = profile.depends.0.iter().filter_map(|one| {
+        let name = one.name.as_ref().map_or("unnamed", |name| name.0.as_str());
+        told(name, &one.status, [&one.status_message, &one.skip_message])
+    });
+    own.into_iter().chain(others).collect()
 }
 
-/// `cis-dil-benchmark-1.1.1.1` ends with the number.
-fn number_in(id: &str) -> Option<String> {
-    let last = id.rsplit(['-', '_', ' ']).next()?;
-    is_number(last).then(|| last.to_owned())
+fn answer(control: Control) -> Answer {
+    let heading = control.title.as_ref().map(|text| title(&text.0)).filter(|text| !text.is_empty());
+    // MITRE's profiles of CIS benchmarks carry the number as a tag; others put it into the id.
+    let numbers = match control.tags.numbers() {
+        [] => number_in(&control.id.0).map(str::to_owned).into_iter().collect(),
+        tags => tags.to_vec(),
+    };
+    let verdict = verdict(&control);
+    let id = if control.id.0.is_empty() { "unnamed".to_owned() } else { clip(control.id.0, 500) };
+    Answer {
+        numbers,
+        severity: control.impact.and_then(grade),
+        verdict,
+        ..Answer::new(id.clone(), heading.unwrap_or(id), Verdict::Pass)
+    }
 }
 
 /// InSpec's own words for an impact (docs: "control impact").
@@ -128,10 +207,19 @@ fn verdict(control: &Control) -> Verdict {
         })
         .collect();
     let skipped = checks.iter().find(|check| check.status.0 == "skipped");
+    let waived =
+        control.waiver_data.as_ref().filter(|waiver| waiver.skipped_due_to_waiver == serde_json::Value::Bool(true));
     match (findings.is_empty(), checks.is_empty(), skipped) {
         (false, ..) => Verdict::Fail(findings),
         (_, true, _) => Verdict::NotEvaluated("the report holds no test of this control".to_owned()),
-        (_, false, Some(check)) => Verdict::Manual(format!("skipped by InSpec: {}", reason(check))),
+        (_, false, Some(check)) => match waived {
+            Some(waiver) => {
+                let why = waiver.justification.as_ref().map(|text| line(&text.0)).filter(|why| !why.is_empty());
+                let why = why.unwrap_or_else(|| "no reason given".to_owned());
+                Verdict::NotEvaluated(format!("InSpec did not run it, because a waiver of its own says so: {why}"))
+            }
+            None => Verdict::Manual(format!("skipped by InSpec: {}", reason(check))),
+        },
         (_, false, None) if checks.iter().all(|check| check.status.0 == "passed") => Verdict::Pass,
         (_, false, None) => {
             Verdict::NotEvaluated("a test of this control has a status that InSpec does not document".to_owned())

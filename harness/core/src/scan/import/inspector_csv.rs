@@ -4,14 +4,14 @@
 //! `GetCisScanResultDetails` more or less; a file whose header fits nothing is refused with the header in the message.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::io::{self, BufRead, Read};
 
-use amiproof_model::name::Level;
-use amiproof_model::verdict::Verdict;
+use amiproof_model::vocabulary::number_in;
 use csv::{ReaderBuilder, StringRecord};
 
 use super::ImportError;
-use super::document::{Answer, Document, Index, fail, is_number, line};
+use super::document::{Answer, Document, Index, line, title};
+use super::inspector::{self, Said, plain};
 use super::xml::clip;
 
 /// What a column means, with the names that it may have: letters and digits only, lower case.
@@ -27,6 +27,11 @@ const COLUMNS: [(Column, &[&str]); 8] = [
             "check",
             "control",
             "ruleid",
+            "cisid",
+            "cisnumber",
+            "controlnumber",
+            "recommendationid",
+            "number",
             "id",
         ],
     ),
@@ -76,51 +81,106 @@ impl Layout {
     }
 }
 
-/// `Check ID` and `check_id` are `checkid`.
-fn plain(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+/// Rows before the header row, at most.
+const MOST_PREFACE: usize = 20;
+
+/// Whether a text has the header row of such a CSV.
+pub(super) fn has_header(head: &str) -> bool {
+    separator(head.as_bytes()).is_some()
 }
 
-/// Reads the CSV of an Inspector CIS report. A preface of lines before the header row is passed over.
+/// What separates the columns of the header row; nothing where there is no such row.
+fn separator(head: &[u8]) -> Option<u8> {
+    let has_layout = |separator: &u8| {
+        let rows = ReaderBuilder::new().delimiter(*separator).has_headers(false).flexible(true).from_reader(head);
+        rows.into_records().take(MOST_PREFACE).flatten().any(|row| Layout::of(&row).is_ok())
+    };
+    [b',', b';', b'\t'].into_iter().find(has_layout)
+}
+
+/// How a CSV ends: a writer ends every row with a line end, outside of quotes.
+#[derive(Clone, Copy, Debug, Default)]
+struct End {
+    bytes: u64,
+    last: u8,
+    quoted: bool,
+}
+
+/// Passes a CSV on and keeps how it ended.
+struct Watched<'a, R> {
+    inner: R,
+    end: &'a std::cell::Cell<End>,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(into)?;
+        let mut end = self.end.get();
+        for byte in &into[..count] {
+            end.quoted ^= *byte == b'"';
+            end.last = *byte;
+        }
+        end.bytes += count as u64;
+        self.end.set(end);
+        Ok(count)
+    }
+}
+
+/// Reads the CSV of an Inspector CIS report, whose columns are separated by commas, semicolons or tabs. A preface of lines before the header
+/// row is passed over. One that does not end with a whole row is cut off.
 ///
 /// # Errors
 /// As [`super::read`].
-pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
-    let mut rows = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(reader).into_records();
-    let layout = header(&mut rows)?;
-    let mut document =
-        Document { scanner: "inspector".to_owned(), content: "Inspector CIS report".to_owned(), ..Document::default() };
+pub(super) fn read(mut reader: impl BufRead) -> Result<Document, ImportError> {
+    let separator = separator(reader.fill_buf()?).unwrap_or(b',');
+    let end = std::cell::Cell::new(End::default());
+    let mut csv = ReaderBuilder::new();
+    csv.delimiter(separator).has_headers(false).flexible(true);
+    let mut rows = csv.from_reader(Watched { inner: reader, end: &end }).into_records();
+    let (layout, columns) = header(&mut rows)?;
+    let mut document = Document {
+        scanner: inspector::SCANNER.to_owned(),
+        content: "Inspector CIS report".to_owned(),
+        ..Document::default()
+    };
     let mut index = Index::new();
-    let mut nameless = 0_usize;
+    let (mut nameless, mut has) = (0_usize, columns);
     for row in rows {
         let row = row.map_err(|error| ImportError::Csv(error.to_string()))?;
-        let number = layout.cell(&row, Column::Number);
-        if !is_number(number) {
-            nameless += usize::from(!row.iter().all(|cell| cell.trim().is_empty()));
+        if row.iter().all(|cell| cell.trim().is_empty()) {
             continue;
         }
-        document.add(&mut index, answer(&layout, &row, number))?;
+        has = row.len();
         let platform = layout.cell(&row, Column::Platform);
-        if document.profile.is_empty() && !platform.is_empty() {
-            document.profile = line(platform);
+        if document.platform.is_empty() && !platform.is_empty() {
+            document.platform = line(platform);
         }
+        match answer(&layout, &row) {
+            Some(answer) => document.add(&mut index, answer)?,
+            None => nameless += 1,
+        }
+    }
+    let end = end.get();
+    // A row that is cut within its last cell looks whole but for its line end.
+    if end.quoted || end.last != b'\n' || has < columns {
+        return Err(ImportError::CutTable { at: end.bytes });
     }
     if document.answers.is_empty() {
         return Err(ImportError::NoResults { what: "row with a control's number" });
     }
     if nameless > 0 {
-        document.notes.push(format!("{nameless} of its rows have no control's number and were passed over"));
+        document.notes.push(format!("{nameless} of its rows name no control and no result, and were passed over"));
     }
     Ok(document)
 }
 
-/// The first row, among the first 20, that has the columns; when there is none, what the first one lacks.
-fn header(rows: &mut impl Iterator<Item = csv::Result<StringRecord>>) -> Result<Layout, ImportError> {
+/// The first row, among the first ones, that has the columns, and how many it has; when there is none, what the first one lacks.
+fn header(rows: &mut impl Iterator<Item = csv::Result<StringRecord>>) -> Result<(Layout, usize), ImportError> {
     let mut first = None;
-    for row in rows.take(20) {
+    for row in rows.take(MOST_PREFACE) {
         let row = row.map_err(|error| ImportError::Csv(error.to_string()))?;
         match Layout::of(&row) {
-            Ok(layout) => return Ok(layout),
+            Ok(layout) => return Ok((layout, row.len())),
             Err(error) => {
                 first.get_or_insert(error);
             }
@@ -129,45 +189,34 @@ fn header(rows: &mut impl Iterator<Item = csv::Result<StringRecord>>) -> Result<
     Err(first.unwrap_or(ImportError::Empty))
 }
 
-fn answer(layout: &Layout, row: &StringRecord, number: &str) -> Answer {
-    let title = line(layout.cell(row, Column::Title));
-    let level = match layout
-        .cell(row, Column::Level)
-        .to_ascii_uppercase()
-        .trim_start_matches("LEVEL")
-        .trim_matches(['_', ' ', '-', 'L'])
-    {
-        "1" => Some(Level::One),
-        "2" => Some(Level::Two),
-        _ => None,
+/// What a row answers. One that gives a result without a control's number keeps it under its own name; nothing for headings and sums.
+fn answer(layout: &Layout, row: &StringRecord) -> Option<Answer> {
+    let name = layout.cell(row, Column::Number);
+    let number = number_in(name);
+    let said = Said {
+        status: layout.cell(row, Column::Status),
+        reason: &clip(layout.cell(row, Column::Reason).to_owned(), MOST_CELL),
+        remediation: &clip(layout.cell(row, Column::Remediation).to_owned(), MOST_CELL),
+        resource: layout.cell(row, Column::Resource),
     };
-    Answer {
-        number: Some(number.to_owned()),
-        level,
-        verdict: verdict(layout, row),
-        ..Answer::new(number, if title.is_empty() { format!("control {number}") } else { title }, Verdict::Pass)
+    let is_sum =
+        said.status.is_empty() || said.status.bytes().all(|byte| byte.is_ascii_digit() || b".%".contains(&byte));
+    if number.is_none() && is_sum {
+        return None;
     }
-}
-
-/// The words of `CisFindingStatus`, as the API gives them or as a person would write them.
-fn verdict(layout: &Layout, row: &StringRecord) -> Verdict {
-    let reason = clip(layout.cell(row, Column::Reason).to_owned(), MOST_CELL);
-    let why = if reason.is_empty() { String::new() } else { format!(": {}", line(&reason)) };
-    match plain(layout.cell(row, Column::Status)).as_str() {
-        "passed" | "pass" => Verdict::Pass,
-        "failed" | "fail" => {
-            let summary = if reason.is_empty() { "the control is not met".to_owned() } else { line(&reason) };
-            let remediation = clip(layout.cell(row, Column::Remediation).to_owned(), MOST_CELL);
-            fail(layout.cell(row, Column::Resource), summary, reason, remediation)
-        }
-        "skipped" | "skip" | "manual" => Verdict::Manual(format!("Inspector leaves it to a human{why}")),
-        "notapplicable" => Verdict::NotApplicable(format!("Inspector says that it does not apply{why}")),
-        "" => Verdict::NotEvaluated("the row gives no result".to_owned()),
-        _ => Verdict::NotEvaluated(format!(
-            "the row gives the unknown result '{}'",
-            line(layout.cell(row, Column::Status))
-        )),
-    }
+    let heading = title(layout.cell(row, Column::Title));
+    let id = number.map_or_else(|| if name.is_empty() { title(&heading) } else { title(name) }, str::to_owned);
+    let id = if id.is_empty() { "unnamed".to_owned() } else { id };
+    let heading = match (heading.is_empty(), number) {
+        (false, _) => heading,
+        (true, Some(number)) => format!("control {number}"),
+        (true, None) => id.clone(),
+    };
+    Some(Answer {
+        numbers: number.map(str::to_owned).into_iter().collect(),
+        level: inspector::level(layout.cell(row, Column::Level)),
+        ..Answer::new(id, heading, inspector::verdict(&said))
+    })
 }
 
 #[cfg(test)]

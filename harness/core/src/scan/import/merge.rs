@@ -1,7 +1,12 @@
 //! Puts imported rows into a report. Pure.
+//!
+//! What comes out depends on which files were imported, not on their order: a file takes the place of what the same file said before, and
+//! of nothing else. Several files of one scanner on one subject are told apart by their names.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_model::judge::Disposition;
-use amiproof_model::report::{CheckResult, Report, Subject};
+use amiproof_model::report::{CheckResult, ImportedFrom, Report, ScanRecord, Subject};
 use amiproof_model::waiver::Waiver;
 use jiff::Timestamp;
 
@@ -13,51 +18,147 @@ use crate::run::verdicts::settle;
 /// What an import changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Change {
-    /// Rows of a check that the report did not have for the subject.
+    /// Rows of a check that the file had not answered for the subject before.
     pub added: usize,
     /// Rows that took the place of older ones.
     pub replaced: usize,
-    /// Older rows of the same scanner that the file no longer has.
+    /// Older rows that the file no longer has.
     pub removed: usize,
 }
 
-/// Adds the rows of an import. What the same scanner had said of the same subject goes, so that importing a file twice changes
-/// nothing. The new rows, and with them all that depends on them, are judged with the waivers.
+/// Adds the rows of an import. What the same file had said of the same subject goes, so that importing it twice changes nothing. The new
+/// rows, and with them all that depends on them, are judged with the waivers.
 pub fn merge(report: &mut Report, import: Import, waivers: &[Waiver], now: Timestamp) -> Change {
-    let Import { scans, suites, rows, when } = import;
-    let mut before = Vec::new();
-    for scan in &scans {
-        let goes = |suite: &str, subject: &Subject, scanner: Option<&str>| {
-            suites.contains(&suite) && *subject == scan.subject && scanner == Some(scan.scanner.as_str())
-        };
-        let row_goes = |result: &CheckResult| goes(result.check.suite(), &result.subject, result.scanner.as_deref());
-        before.extend(report.results.iter().filter(|result| row_goes(result)).map(key));
-        report.results.retain(|result| !row_goes(result));
-        report.scans.retain(|known| !goes(&known.suite, &known.subject, Some(&known.scanner)));
-    }
+    let Import { subject, source, scans, rows, when } = import;
+    let before = remove(report, source.as_ref(), subject.as_ref(), &scans);
     let when = when.unwrap_or(now);
-    let mut new: Vec<CheckResult> = rows.into_iter().map(|(subject, row)| result(subject, row, when)).collect();
-    new.sort_by_cached_key(|result| natural(result.check.as_str()));
+    let new: Vec<CheckResult> = rows.into_iter().map(|(subject, row)| result(subject, row, when)).collect();
     let replaced = new.iter().filter(|result| before.contains(&key(result))).count();
     let change = Change { added: new.len() - replaced, replaced, removed: before.len() - replaced };
-    for suite in &suites {
-        let (of_suite, others): (Vec<_>, Vec<_>) = new.into_iter().partition(|result| result.check.suite() == *suite);
-        let at = place(&report.results, suite);
-        report.results.splice(at..at, of_suite);
-        new = others;
-    }
-    report.scans.extend(scans);
+    // Under a name that no other file's rows can have, until all names are known.
+    let name = source.as_ref().map(|source| format!("{} {}", source.scanner, source.key));
+    let own = |mut scan: ScanRecord| {
+        if let Some(name) = &name {
+            scan.scanner.clone_from(name);
+        }
+        scan
+    };
+    let mine = |mut result: CheckResult| {
+        result.scanner = name.clone().or(result.scanner);
+        result
+    };
+    report.scans.extend(scans.into_iter().map(own));
+    report.results.extend(new.into_iter().map(mine));
+    name_scanners(report);
+    sort(report);
     settle(report, waivers, now);
     change
 }
 
-fn key(result: &CheckResult) -> (String, Subject) {
-    (result.check.to_string(), result.subject.clone())
+/// Takes away what the file said before, and says of which checks.
+fn remove(
+    report: &mut Report,
+    source: Option<&ImportedFrom>,
+    subject: Option<&Subject>,
+    scans: &[ScanRecord],
+) -> BTreeSet<(String, String)> {
+    let is_about =
+        |known: &ScanRecord| subject == Some(&known.subject) || scans.iter().any(|scan| scan.subject == known.subject);
+    let goes = |known: &ScanRecord| known.source.is_some() && known.source.as_ref() == source && is_about(known);
+    let old: Vec<ScanRecord> = report.scans.iter().filter(|known| goes(known)).cloned().collect();
+    let row_goes = |result: &CheckResult| old.iter().any(|scan| scan.owns(result));
+    let before = report.results.iter().filter(|result| row_goes(result)).map(key).collect();
+    report.results.retain(|result| !row_goes(result));
+    report.scans.retain(|known| !goes(known));
+    before
 }
 
-/// Behind the last row of the suite, or at the end.
-fn place(results: &[CheckResult], suite: &str) -> usize {
-    results.iter().rposition(|result| result.check.suite() == suite).map_or(results.len(), |at| at + 1)
+fn key(result: &CheckResult) -> (String, String) {
+    (result.check.to_string(), result.subject.as_str().to_owned())
+}
+
+/// What reports call the scanner of each file: what the file itself calls it where that is enough, else with the name of the file.
+fn name_scanners(report: &mut Report) {
+    let mut files: BTreeMap<(String, String), BTreeSet<ImportedFrom>> = BTreeMap::new();
+    let mut of_the_run: BTreeSet<(String, String)> = BTreeSet::new();
+    for scan in &report.scans {
+        let subject = scan.subject.as_str().to_owned();
+        match &scan.source {
+            Some(source) => {
+                files.entry((subject, source.scanner.clone())).or_default().insert(source.clone());
+            }
+            None => {
+                of_the_run.insert((subject, scan.scanner.clone()));
+            }
+        }
+    }
+    let name = |subject: &Subject, source: &ImportedFrom| {
+        let place = (subject.as_str().to_owned(), source.scanner.clone());
+        let all = files.get(&place);
+        let is_alone = all.is_none_or(|all| all.len() < 2) && !of_the_run.contains(&place);
+        let same = all.into_iter().flatten().filter(|other| other.file == source.file).count();
+        match (is_alone || source.file.is_empty(), same > 1) {
+            (true, _) => source.scanner.clone(),
+            (false, false) => format!("{}-{}", source.scanner, source.file),
+            (false, true) => format!("{}-{}-{}", source.scanner, source.file, source.key),
+        }
+    };
+    // The names of before all new names are given, so that one file's new name is not taken for another's old one.
+    let mut new: BTreeMap<(String, String, String), String> = BTreeMap::new();
+    for scan in &mut report.scans {
+        let Some(source) = &scan.source else { continue };
+        let name = name(&scan.subject, source);
+        let place = (scan.subject.as_str().to_owned(), scan.suite.clone(), scan.scanner.clone());
+        new.insert(place, name.clone());
+        scan.scanner = name;
+    }
+    for result in &mut report.results {
+        let Some(scanner) = &result.scanner else { continue };
+        let place = (result.subject.as_str().to_owned(), result.check.suite().to_owned(), scanner.clone());
+        if let Some(name) = new.get(&place) {
+            result.scanner = Some(name.clone());
+        }
+    }
+}
+
+/// Imported rows stand behind the run's own of the same suite, in the order of their checks, columns and files.
+fn sort(report: &mut Report) {
+    let columns: BTreeMap<String, usize> =
+        report.variants.iter().enumerate().map(|(at, variant)| (variant.name.to_string(), at)).collect();
+    let column = |subject: &Subject| columns.get(subject.as_str()).copied().unwrap_or(usize::MAX);
+    let imported: BTreeSet<(String, String, String)> = report
+        .scans
+        .iter()
+        .filter(|scan| scan.source.is_some())
+        .map(|scan| (scan.subject.as_str().to_owned(), scan.suite.clone(), scan.scanner.clone()))
+        .collect();
+    let is_imported = |result: &CheckResult| {
+        let place =
+            |scanner: &String| (result.subject.as_str().to_owned(), result.check.suite().to_owned(), scanner.clone());
+        result.scanner.as_ref().is_some_and(|scanner| imported.contains(&place(scanner)))
+    };
+    let (mut new, own): (Vec<_>, Vec<_>) = std::mem::take(&mut report.results).into_iter().partition(is_imported);
+    report.results = own;
+    new.sort_by_cached_key(|result| {
+        let id = result.check.as_str();
+        (result.check.suite().to_owned(), natural(id), column(&result.subject), result.scanner.clone())
+    });
+    while let Some(first) = new.first() {
+        let suite = first.check.suite().to_owned();
+        let end = new.iter().position(|result| result.check.suite() != suite).unwrap_or(new.len());
+        let of_suite: Vec<CheckResult> = new.drain(..end).collect();
+        let at = report.results.iter().rposition(|result| result.check.suite() == suite);
+        let at = at.map_or(report.results.len(), |at| at + 1);
+        report.results.splice(at..at, of_suite);
+    }
+    let (mut new, own): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut report.scans).into_iter().partition(|scan| scan.source.is_some());
+    new.sort_by_cached_key(|scan| {
+        let benchmark = scan.benchmark.as_ref().map(ToString::to_string);
+        (column(&scan.subject), scan.suite.clone(), scan.scanner.clone(), benchmark)
+    });
+    report.scans = own;
+    report.scans.extend(new);
 }
 
 fn result(subject: Subject, row: ScanRow, when: Timestamp) -> CheckResult {
@@ -84,4 +185,4 @@ fn result(subject: Subject, row: ScanRow, when: Timestamp) -> CheckResult {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,16 +1,19 @@
 //! From a file of results to rows of the matrix. Pure.
 
+pub(super) mod bottlerocket;
+pub(super) mod kube_bench;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use amiproof_model::name::{Benchmark, CheckId, ControlId, Level};
-use amiproof_model::report::{NodeRecord, ScanRecord, Subject};
+use amiproof_model::report::{ImportedFrom, NodeRecord, ScanRecord, Subject};
 use amiproof_model::verdict::{Evidence, Verdict};
+use amiproof_model::vocabulary::of_inspector;
 use sha2::{Digest, Sha256};
 
 use super::document::{Answer, Document, badness, word};
 use super::{Import, ImportError, Kind};
 use crate::check::{Decision, ScanRow};
-use crate::scan::{inspector, kube_bench};
 
 /// What a file is imported as.
 #[derive(Clone, Debug)]
@@ -29,6 +32,58 @@ pub struct Target {
     pub nodes: Vec<NodeRecord>,
     /// Where a copy of the file lies, relative to the folder of the report.
     pub copy: Option<String>,
+    /// The file; absent for what a run's own scan wrote.
+    pub file: Option<File>,
+}
+
+/// Which file results are from, so that importing it again replaces what it said before, and importing another does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its name without extension, for people.
+    pub name: String,
+    /// Where it was, or for a stream what was in it: the same text for the same file, another one for every other.
+    pub place: String,
+}
+
+impl File {
+    /// Eight digits that stand for its place.
+    pub fn digest(&self) -> String {
+        digest(&self.place)
+    }
+}
+
+/// A digest of all that a reader yields, as a place of what has none.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn digest_of(mut from: impl std::io::Read) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    std::io::copy(&mut from, &mut hash)?;
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+impl Target {
+    /// The file's part in the report. A name that the user gave says all: it tells imports apart, and which one is done again.
+    fn source(&self, scanner: &str, machine: &str) -> Option<ImportedFrom> {
+        let file = self.file.as_ref()?;
+        let (name, key) = match &self.name {
+            Some(_) => (String::new(), String::new()),
+            None if machine.is_empty() => (word(&file.name), file.digest()),
+            None => (word(&file.name), format!("{}-{}", file.digest(), digest(machine))),
+        };
+        Some(ImportedFrom { scanner: scanner.to_owned(), file: name, key })
+    }
+}
+
+/// Eight digits that stand for a text.
+fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The name of a scanner: the user's word for it, or the file's.
+fn scanner_name(target: &Target, own: &str) -> String {
+    let name = target.name.as_deref().map(word).filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| own.to_owned())
 }
 
 /// The rows of a document.
@@ -36,60 +91,100 @@ pub struct Target {
 /// # Errors
 /// When the benchmark is needed and nobody says which one it is.
 pub(super) fn rows(kind: Kind, document: Document, target: &Target) -> Result<Import, ImportError> {
-    let benchmark = target.benchmark.clone().or_else(|| document.benchmark.clone());
-    let benchmark = match kind {
-        Kind::InspectorCsv => Some(
-            benchmark
-                .or_else(|| target.hardened_to.clone())
-                .ok_or(ImportError::NeedsBenchmark { what: "an Inspector report" })?,
-        ),
-        _ => benchmark,
-    };
-    let scanner = match (kind, &target.name) {
-        // The same scanner as a run's own scan: its rows are the same rows.
-        (Kind::InspectorCsv, _) => inspector::SCANNER.to_owned(),
-        (_, Some(name)) => word(name),
-        (_, None) => document.scanner.clone(),
-    };
-    let scanner = if scanner.is_empty() { kind.word().to_owned() } else { scanner };
+    let benchmark = benchmark(kind, &document, target)?;
+    let own = if document.scanner.is_empty() { kind.word() } else { &document.scanner };
+    let scanner = scanner_name(target, own);
+    let source = target.source(&scanner, &document.target);
     let facts = facts(&document, target);
     let resources = resources(&document, &target.nodes);
     let mut taken = BTreeSet::new();
     let mut found: Vec<ScanRow> = Vec::with_capacity(document.answers.len());
     let mut places: HashMap<CheckId, usize> = HashMap::new();
     for answer in &document.answers {
-        let control = benchmark.as_ref().zip(answer.number.as_ref());
-        let control = control.and_then(|(benchmark, number)| ControlId::new(benchmark, number).ok());
-        let check = match &control {
-            Some(control) if kind.judges_os() => format!("{OS_SUITE}/{control}"),
-            _ => format!("{}/{scanner}/{}", kind.suite(), unique(&answer.id, &mut taken)),
+        let benchmark = answer.benchmark.as_ref().or(benchmark.as_ref());
+        let control = |number: &String| ControlId::new(benchmark?, number).ok();
+        let controls: Vec<ControlId> = answer.numbers.iter().filter_map(control).collect();
+        let joined = joined_suite(kind, &document);
+        let checks: Vec<(String, Option<ControlId>)> = match joined {
+            Some(suite) if !controls.is_empty() => {
+                controls.into_iter().map(|control| (format!("{suite}/{control}"), Some(control))).collect()
+            }
+            _ => {
+                let id = format!("{}/{scanner}/{}", kind.suite(), unique(&answer.id, &mut taken));
+                vec![(id, controls.into_iter().next())]
+            }
         };
-        let check = CheckId::try_from(check).map_err(|error| ImportError::Id(error.to_string()))?;
-        let row = row(answer, check.clone(), control, &scanner, &facts, &resources);
-        match places.get(&check).and_then(|at| found.get_mut(*at)) {
-            Some(known) => join(known, row),
-            None => {
-                places.insert(check, found.len());
-                found.push(row);
+        for (check, control) in checks {
+            let check = CheckId::try_from(check).map_err(|error| ImportError::Id(error.to_string()))?;
+            let row = row(answer, check.clone(), control, &scanner, &facts, &resources);
+            match places.get(&check).and_then(|at| found.get_mut(*at)) {
+                Some(known) => join(known, row),
+                None => {
+                    places.insert(check, found.len());
+                    found.push(row);
+                }
             }
         }
     }
-    let of_suite = |suite: &str| found.iter().any(|row| row.check.suite() == suite);
-    let suites = if kind.suite() == OS_SUITE { vec![OS_SUITE] } else { vec![OS_SUITE, kind.suite()] };
     let note = note(&document);
-    let record = |suite: &&str| ScanRecord {
+    // One record per suite, and where a file judges by several benchmarks one per benchmark.
+    let mut judged: BTreeSet<(String, Option<Benchmark>)> = BTreeSet::new();
+    for row in &found {
+        let of = row.control.as_ref().and_then(|control| control.benchmark().parse().ok());
+        let is_joined = Some(row.check.suite()) == joined_suite(kind, &document);
+        judged.insert((row.check.suite().to_owned(), of.or_else(|| benchmark.clone()).filter(|_| is_joined)));
+    }
+    let record = |(suite, benchmark): (String, Option<Benchmark>)| ScanRecord {
         subject: target.subject.clone(),
-        suite: (*suite).to_owned(),
+        suite,
         scanner: scanner.clone(),
         scanner_version: document.version.clone(),
-        benchmark: benchmark.clone().filter(|_| *suite == OS_SUITE),
+        benchmark,
         level: target.level.or(document.level),
+        // What a file happens to hold says nothing about how much there is.
         expected: None,
+        source: source.clone(),
         note: note.clone(),
     };
-    let scans: Vec<ScanRecord> = suites.iter().filter(|suite| of_suite(suite)).map(record).collect();
+    let scans: Vec<ScanRecord> = judged.into_iter().map(record).collect();
     let rows = found.into_iter().map(|row| (target.subject.clone(), row)).collect();
-    Ok(Import { scans, suites, rows, when: document.when })
+    Ok(Import { subject: Some(target.subject.clone()), source, scans, rows, when: document.when })
+}
+
+/// The suite whose rows the controls of a file are, beside those of a run's own scans; nothing where it judges by no benchmark.
+fn joined_suite(kind: Kind, document: &Document) -> Option<&'static str> {
+    match kind {
+        Kind::Junit if document.scanner == kube_bench::SCANNER => Some(kube_bench::SCANNER),
+        kind if kind.judges_os() => Some(OS_SUITE),
+        _ => None,
+    }
+}
+
+/// By which benchmark the numbers of a document are meant: the file's own word for it counts more than the user's, and that more than
+/// what the variant is hardened to, which only says what somebody hoped for.
+fn benchmark(kind: Kind, document: &Document, target: &Target) -> Result<Option<Benchmark>, ImportError> {
+    let said = target.benchmark.as_ref();
+    let other = |found: &Benchmark| match said {
+        Some(said) => ImportError::OtherBenchmark { said: said.to_string(), found: found.to_string() },
+        None => ImportError::NeedsBenchmark { what: "an Inspector report" },
+    };
+    if !kind.is_inspectors() {
+        let mut own = document.answers.iter().filter_map(|answer| answer.benchmark.as_ref()).chain(&document.benchmark);
+        return match own.find(|own| said.is_some_and(|said| said != *own)) {
+            Some(found) => Err(other(found)),
+            None => Ok(document.benchmark.clone().or_else(|| said.cloned())),
+        };
+    }
+    // Inspector names the platform, and which version of its benchmark it judges by only in its guide.
+    let platform = of_inspector(&document.platform);
+    let fits = |one: &Benchmark| platform.as_ref().is_none_or(|platform| platform.family() == one.family());
+    match (said, &target.hardened_to, platform.as_ref()) {
+        (Some(said), ..) if fits(said) => Ok(Some(said.clone())),
+        (Some(_), _, Some(platform)) => Err(other(platform)),
+        (None, Some(hardened_to), _) if fits(hardened_to) => Ok(Some(hardened_to.clone())),
+        (None, _, Some(platform)) => Ok(Some(platform.clone())),
+        _ => Err(ImportError::NeedsBenchmark { what: "an Inspector report" }),
+    }
 }
 
 /// The suite of controls of an operating system's benchmark, whoever judged them: two scanners' answers stand in one row.
@@ -154,7 +249,12 @@ struct Facts {
 }
 
 fn facts(document: &Document, target: &Target) -> Facts {
-    let pairs = [("content", &document.content), ("profile", &document.profile), ("machine", &document.target)];
+    let pairs = [
+        ("content", &document.content),
+        ("profile", &document.profile),
+        ("platform", &document.platform),
+        ("machine", &document.target),
+    ];
     let mut lines: Vec<String> =
         pairs.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("{name}: {text}")).collect();
     let version = document.version.as_deref().unwrap_or_default();
@@ -180,7 +280,10 @@ fn resources(document: &Document, nodes: &[NodeRecord]) -> BTreeMap<String, Stri
 }
 
 fn note(document: &Document) -> String {
-    let mut parts = vec![format!("imported: {}", document.content)];
+    let mut parts = match document.content.is_empty() {
+        true => vec!["imported".to_owned()],
+        false => vec![format!("imported: {}", document.content)],
+    };
     if !document.profile.is_empty() {
         parts.push(format!("profile {}", document.profile));
     }
@@ -211,8 +314,7 @@ fn unique(id: &str, taken: &mut BTreeSet<String>) -> String {
     }
     let legal = legal.trim_matches('-');
     let short = if legal.len() > MOST_ID || legal.is_empty() || taken.contains(legal) {
-        let digest: String = Sha256::digest(id).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        format!("{}-{digest}", legal.get(..MOST_ID - 10).unwrap_or(legal).trim_end_matches('-'))
+        format!("{}-{}", legal.get(..MOST_ID - 10).unwrap_or(legal).trim_end_matches('-'), digest(id))
             .trim_start_matches('-')
             .to_owned()
     } else {
@@ -220,82 +322,6 @@ fn unique(id: &str, taken: &mut BTreeSet<String>) -> String {
     };
     taken.insert(short.clone());
     short
-}
-
-/// The rows of kube-bench's own JSON: node controls are the variant's, all others the cluster's.
-///
-/// # Errors
-/// When the benchmark is unknown or another than the user says.
-pub(super) fn kube_bench_rows(text: &str, target: &Target) -> Result<Import, ImportError> {
-    let output = kube_bench::parse::parse(text).map_err(|error| ImportError::KubeBench(error.to_string()))?;
-    let benchmark = kube_bench_benchmark(&output.benchmark, target)?;
-    let mut import = Import::default();
-    let node = target.nodes.first();
-    for (subject, of_node) in [(target.subject.clone(), true), (Subject::Cluster, false)] {
-        let controls: Vec<_> =
-            output.controls.iter().filter(|control| (control.target == "node") == of_node).cloned().collect();
-        if controls.is_empty() {
-            continue;
-        }
-        let about = kube_bench::rows::About {
-            benchmark: benchmark.clone(),
-            resource: if of_node { "node 1" } else { "cluster" }.to_owned(),
-            placement: amiproof_model::verdict::Placement {
-                pod: None,
-                node: node.map_or_else(|| "of the imported file".to_owned(), |node| node.name.clone()),
-                instance_id: node.and_then(|node| node.instance_id.clone()),
-                ami_id: None,
-            },
-        };
-        let part = kube_bench::parse::Output { controls, ..output.clone() };
-        let rows = kube_bench::rows::rows(&part, &about).map_err(|error| ImportError::Id(error.to_string()))?;
-        import.add_kube_bench(subject, &benchmark, target, rows);
-    }
-    Ok(import)
-}
-
-fn kube_bench_benchmark(named: &str, target: &Target) -> Result<Benchmark, ImportError> {
-    let own = match named {
-        "" => None,
-        // kube-bench calls the CIS Kubernetes benchmarks `cis-1.10`, and those of EKS `eks-1.8.0`.
-        named if named.starts_with("cis-") => named.replacen("cis-", "cis-kubernetes-", 1).parse().ok(),
-        named => kube_bench::benchmark::key(named).ok(),
-    };
-    match (own, &target.benchmark) {
-        (Some(own), Some(said)) if own != *said => {
-            Err(ImportError::OtherBenchmark { said: said.to_string(), found: own.to_string() })
-        }
-        (Some(own), _) => Ok(own),
-        (None, Some(said)) => Ok(said.clone()),
-        (None, None) => {
-            Err(ImportError::NeedsBenchmark { what: "a kube-bench result without a version that amiproof reads" })
-        }
-    }
-}
-
-impl Import {
-    fn add_kube_bench(&mut self, subject: Subject, benchmark: &Benchmark, target: &Target, rows: Vec<ScanRow>) {
-        self.suites = vec!["kube-bench"];
-        let rows = rows.into_iter().map(|mut row| {
-            row.decision.evidence.extend(target.copy.as_ref().map(|copy| Evidence {
-                name: "kube-bench output".to_owned(),
-                text: "imported from a file".to_owned(),
-                file: Some(copy.clone()),
-            }));
-            (subject.clone(), row)
-        });
-        self.rows.extend(rows);
-        self.scans.push(ScanRecord {
-            subject,
-            suite: "kube-bench".to_owned(),
-            scanner: kube_bench::rows::SCANNER.to_owned(),
-            scanner_version: None,
-            benchmark: Some(benchmark.clone()),
-            level: target.level,
-            expected: None,
-            note: "imported".to_owned(),
-        });
-    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! SARIF 2.1.0 (OASIS): results of static analysers and scanners, folded rule by rule while they are read.
 
-use std::collections::HashMap;
+mod rules;
+
 use std::io::BufRead;
 
 use amiproof_model::verdict::Verdict;
 use serde::Deserialize;
 
+use self::rules::Rules;
 use super::ImportError;
-use super::document::{Answer, Document, Index, fail, line, severity, word};
+use super::document::{Answer, Document, Index, fail, line, severity, time, title, word};
 use super::json::{self, List, Scalar, Text};
 use super::xml::clip;
 
@@ -26,17 +28,28 @@ struct Run {
     results: Option<List<SarifResult>>,
     #[serde(default)]
     invocations: List<Invocation>,
+    external_property_file_references: Option<External>,
+}
+
+/// Parts of a run that stand in other files (3.14.2).
+#[derive(Deserialize)]
+struct External {
+    #[serde(default)]
+    results: List<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
 struct Tool {
-    driver: Driver,
+    driver: Component,
+    #[serde(default)]
+    extensions: List<Component>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Driver {
+struct Component {
     name: Text,
+    guid: Option<Text>,
     version: Option<Text>,
     semantic_version: Option<Text>,
     #[serde(default)]
@@ -87,6 +100,7 @@ struct SarifResult {
     rule: Option<Reference>,
     kind: Option<Text>,
     level: Option<Text>,
+    baseline_state: Option<Text>,
     message: Option<Message>,
     #[serde(default)]
     locations: List<Location>,
@@ -94,9 +108,18 @@ struct SarifResult {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Reference {
     id: Option<Text>,
     index: Option<i64>,
+    tool_component: Option<ComponentReference>,
+}
+
+#[derive(Deserialize)]
+struct ComponentReference {
+    name: Option<Text>,
+    index: Option<i64>,
+    guid: Option<Text>,
 }
 
 #[derive(Deserialize)]
@@ -135,60 +158,74 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
     }
     let mut document = Document { content: "SARIF".to_owned(), ..Document::default() };
     let mut index = Index::new();
-    let mut empty = 0;
     for run in log.runs.0 {
-        empty += usize::from(run.results.as_ref().is_none_or(|results| results.0.is_empty()));
         one_run(run, &mut document, &mut index)?;
     }
-    if document.answers.is_empty() {
-        return Err(ImportError::NoResults {
-            what: "result in its runs; a clean scan cannot be told from one that did not run",
-        });
-    }
-    if empty > 0 {
-        document.notes.push(format!("{empty} of its runs hold no result"));
-    }
-    Ok(document)
+    if document.answers.is_empty() { Err(ImportError::NoResults { what: "run" }) } else { Ok(document) }
 }
 
 fn one_run(run: Run, document: &mut Document, index: &mut Index) -> Result<(), ImportError> {
-    let driver = run.tool.driver;
+    let Tool { driver, extensions } = run.tool;
     let name = word(&driver.name.0);
     if document.scanner.is_empty() {
-        document.scanner = name;
-        document.version = driver.version.or(driver.semantic_version).map(|version| clip(version.0, 40));
+        document.scanner.clone_from(&name);
+        document.version =
+            driver.version.as_ref().or(driver.semantic_version.as_ref()).map(|it| clip(it.0.clone(), 40));
     } else if document.scanner != name {
         document.notes.push(format!("the file holds runs of {} too", line(&driver.name.0)));
     }
+    let mut broken = None;
     for invocation in &run.invocations.0 {
-        let ended = invocation.end_time_utc.as_ref().and_then(|text| text.0.parse().ok());
+        let ended = invocation.end_time_utc.as_ref().and_then(|text| time(&text.0));
         document.when = document.when.or(ended);
         if invocation.execution_successful == Some(false) {
-            let reason = "the tool says of itself that its run did not succeed".to_owned();
-            document.notes.push(reason.clone());
-            document.add(index, Answer::new("run", "the tool ran to its end", Verdict::NotEvaluated(reason)))?;
+            broken = Some("the tool says of itself that its run did not succeed");
         }
     }
-    let rules = driver.rules.0;
-    let positions: HashMap<&str, usize> = rules.iter().enumerate().map(|(at, rule)| (rule.id.0.as_str(), at)).collect();
+    if run.external_property_file_references.is_some_and(|external| !external.results.0.is_empty()) {
+        broken = broken.or(Some("its results stand in other files, which are not read"));
+    }
+    if run.results.is_none() {
+        // Absent and `null` say that the tool did not look for results (3.14.23); that is something else than none.
+        broken = broken.or(Some("the run has no list of results: the tool did not look for any"));
+    }
+    let rules = Rules::of(&driver, &extensions.0);
+    let (mut counted, mut gone) = (0_usize, 0_usize);
     for result in run.results.unwrap_or_default().0 {
+        // What an earlier run found and this one does not (3.27.24).
+        if result.baseline_state.as_ref().is_some_and(|state| state.0 == "absent") {
+            gone += 1;
+            continue;
+        }
+        counted += 1;
+        let rule = rules.find(&result);
         let reference = result.rule.as_ref();
-        let at = result.rule_index.or(reference.and_then(|rule| rule.index)).and_then(|at| usize::try_from(at).ok());
         let id = result.rule_id.as_ref().or_else(|| reference?.id.as_ref()).map(|id| id.0.as_str());
-        // `ruleId` may be more precise than the rule's own id: `CA1000/1` (3.27.5).
-        let by_id = id.and_then(|id| positions.get(id).or_else(|| positions.get(id.split('/').next()?))).copied();
-        let rule = at.or(by_id).and_then(|at| rules.get(at));
         let id = id.or_else(|| rule.map(|rule| rule.id.0.as_str())).unwrap_or("unnamed").to_owned();
         document.add(index, answer(id, &result, rule))?;
     }
-    Ok(())
+    if gone > 0 {
+        document
+            .notes
+            .push(format!("{gone} of its results are marked as absent: they were there before, and are no more"));
+    }
+    let verdict = match broken {
+        Some(reason) => Verdict::NotEvaluated(reason.to_owned()),
+        // An empty list says that the tool looked and found nothing.
+        None if counted == 0 => Verdict::Pass,
+        None => return Ok(()),
+    };
+    if let Verdict::NotEvaluated(reason) = &verdict {
+        document.notes.push(reason.clone());
+    }
+    document.add(index, Answer::new("run", format!("{} ran to its end", line(&driver.name.0)), verdict))
 }
 
 fn answer(id: String, result: &SarifResult, rule: Option<&Rule>) -> Answer {
     let text = |message: Option<&Message>| message.and_then(|message| message.text.clone()).unwrap_or_default().0;
-    let short = line(&text(rule.and_then(|rule| rule.short_description.as_ref())));
+    let short = title(&text(rule.and_then(|rule| rule.short_description.as_ref())));
     let name = rule.and_then(|rule| rule.name.clone()).unwrap_or_default().0;
-    let title = [short, line(&name), id.clone()].into_iter().find(|title| !title.is_empty()).unwrap_or_default();
+    let heading = [short, title(&name), id.clone()].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
     let default = || rule?.default_configuration.as_ref()?.level.as_ref();
     let level = result.level.as_ref().or_else(default).map_or("warning", |level| level.0.as_str());
     let score = rule.and_then(|rule| rule.properties.security_severity.0.as_deref()).and_then(score);
@@ -197,7 +234,7 @@ fn answer(id: String, result: &SarifResult, rule: Option<&Rule>) -> Answer {
         severity: score.or_else(|| severity(level)),
         identifiers: if has_identifier { vec![clip(id.clone(), 100)] } else { Vec::new() },
         verdict: verdict(result, text(rule.and_then(|rule| rule.help.as_ref()))),
-        ..Answer::new(clip(id, 500), title, Verdict::Pass)
+        ..Answer::new(clip(id, 500), heading, Verdict::Pass)
     }
 }
 
@@ -220,7 +257,9 @@ fn verdict(result: &SarifResult, help: String) -> Verdict {
         Some("pass") => Verdict::Pass,
         Some("notApplicable") => Verdict::NotApplicable(said),
         Some("informational") => Verdict::NotApplicable(format!("for information only: {said}")),
-        Some("open" | "review") => Verdict::Manual(said),
+        Some("review") => Verdict::Manual(said),
+        // The tool had not enough to decide.
+        Some("open") => Verdict::NotEvaluated(said),
         None | Some("fail") => {
             let uri = result
                 .locations

@@ -1,24 +1,229 @@
+//! What a file is worth, kind by kind: the same rules for all.
+
+use amiproof_model::verdict::Outcome;
+use proptest::prelude::*;
+
 use super::*;
+use crate::scan::import::merge::merge;
+
+fn target(file: &str) -> Target {
+    Target {
+        subject: Subject::Variant("l1".parse().unwrap()),
+        benchmark: Some("cis-eks-1.8.0".parse().unwrap()),
+        hardened_to: None,
+        level: None,
+        name: None,
+        nodes: Vec::new(),
+        copy: None,
+        file: Some(File { name: file.to_owned(), place: format!("/results/{file}") }),
+    }
+}
+
+fn import(kind: Kind, text: &str, target: &Target) -> Result<Import, ImportError> {
+    read(kind, Source::open(std::io::Cursor::new(text.as_bytes().to_vec()))?, target)
+}
+
+/// The rows as `check: outcome`, in the order of their checks.
+fn told(kind: Kind, text: &str, benchmark: Option<&str>) -> Vec<String> {
+    let target = Target { benchmark: benchmark.map(|name| name.parse().unwrap()), ..target("a") };
+    let import = import(kind, text, &target).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let row = |(_, row): &(Subject, ScanRow)| {
+        format!("{}: {}", row.check, Outcome::from(row.decision.verdict.clone()).word())
+    };
+    let mut rows: Vec<String> = import.rows.iter().map(row).collect();
+    rows.sort();
+    rows
+}
+
+fn xccdf(results: &str) -> String {
+    format!("<TestResult end-time='2026-11-28T10:00:00'><target>n</target>{results}</TestResult>")
+}
+
+/// Each kind has a way to say that something was not looked at; none of them is an answer.
+#[test]
+fn what_no_program_looked_at_is_an_answer_in_no_kind() {
+    let rule = |word: &str| xccdf(&format!("<rule-result idref='r'><result>{word}</result></rule-result>"));
+    let case = |attributes: &str, child: &str| {
+        format!("<testsuite name='s'><testcase name='t' {attributes}>{child}</testcase></testsuite>")
+    };
+    let check = |status: &str| {
+        format!(
+            r#"{{"Controls":[{{"id":"3","version":"eks-1.8.0","node_type":"node","tests":[{{"results":[{{"test_number":"3.1.1","test_desc":"d","status":"{status}"}}]}}]}}]}}"#
+        )
+    };
+    let sarif = |more: &str| format!(r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"T"}}}}{more}}}]}}"#);
+    let inspec = |profile: &str| format!(r#"{{"version":"5","platform":{{}},"profiles":[{{"name":"p"{profile}}}]}}"#);
+    let table: Vec<(Kind, String)> = vec![
+        (Kind::Xccdf, rule("notchecked")),
+        (Kind::Xccdf, rule("notapplicable")),
+        (Kind::Xccdf, rule("unknown")),
+        (Kind::Junit, case("", "<skipped/>")),
+        (Kind::Junit, case("status='disabled'", "")),
+        (Kind::Junit, case("status='notrun' result='suppressed'", "")),
+        (Kind::Junit, case("status='run' result='skipped'", "")),
+        (Kind::Junit, case("status='of course'", "")),
+        (Kind::Junit, case("status='interrupted'", "")),
+        (Kind::KubeBench, check("INFO")),
+        (Kind::KubeBench, check("")),
+        (Kind::InspectorCsv, "Check ID,Status\n3.1.1,SKIPPED\n".to_owned()),
+        (Kind::InspectorCsv, "Check ID,Status\n3.1.1,\n".to_owned()),
+        (Kind::InspectorJson, r#"{"scanResultDetails":[{"checkId":"3.1.1","status":"SKIPPED"}]}"#.to_owned()),
+        (Kind::Sarif, sarif("")),
+        (Kind::Sarif, sarif(r#","results":null"#)),
+        (Kind::Sarif, sarif(r#","results":[],"invocations":[{"executionSuccessful":false}]"#)),
+        (Kind::Sarif, sarif(r#","results":[],"externalPropertyFileReferences":{"results":[{}]}"#)),
+        (Kind::Sarif, sarif(r#","results":[{"ruleId":"r","kind":"open"}]"#)),
+        (Kind::Inspec, inspec(r#","status":"skipped","status_message":"another platform","controls":[]"#)),
+        (Kind::Inspec, inspec(r#","status":"failed","controls":[]"#)),
+        (Kind::Inspec, inspec(r#","controls":[{"id":"c","impact":0.5,"results":[]}]"#)),
+    ];
+    for (kind, text) in table {
+        let rows = told(kind, &text, Some("cis-eks-1.8.0"));
+        assert!(!rows.is_empty() && rows.iter().all(|row| row.ends_with(": not evaluated")), "{text}: {rows:?}");
+    }
+}
 
 #[test]
-fn a_file_is_known_by_its_beginning() {
-    let table: [(&str, Option<Kind>); 14] = [
-        ("<?xml version='1.0'?>\n<!-- c --><Benchmark xmlns='x'>", Some(Kind::Xccdf)),
-        ("<cdf:TestResult>", Some(Kind::Xccdf)),
-        ("<arf:asset-report-collection xmlns:arf='x'>", Some(Kind::Arf)),
-        ("  <testsuites/>", Some(Kind::Junit)),
-        ("<testsuite>", Some(Kind::Junit)),
-        ("<html>", None),
-        ("{\"Controls\": []}", Some(Kind::KubeBench)),
-        ("I1121 log line\n{\"Controls\": []}", Some(Kind::KubeBench)),
-        ("{\"$schema\": \"https://x\", \"runs\": []", Some(Kind::Sarif)),
-        ("{\"platform\": {\"name\": \"amazon\"}, \"profiles\": []}", Some(Kind::Inspec)),
-        ("{\"a\": 1}", None),
-        ("Check ID,Title,Status\n", Some(Kind::InspectorCsv)),
-        ("words", None),
-        ("<!DOCTYPE r [<!ENTITY x 'y'>]><Benchmark>", Some(Kind::Xccdf)),
-    ];
-    for (text, kind) in table {
-        assert_eq!(Kind::detect(text.as_bytes()), kind, "{text}");
+fn a_clean_log_of_sarif_is_a_result() {
+    for more in [
+        r#","results":[]"#,
+        r#","results":[],"invocations":[{"executionSuccessful":true}]"#,
+        r#","results":[{"ruleId":"r","baselineState":"absent","message":{"text":"gone"}}]"#,
+    ] {
+        let text = format!(r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"T"}}}}{more}}}]}}"#);
+        assert_eq!(told(Kind::Sarif, &text, None), ["sarif/t/run: pass"], "{more}");
+    }
+}
+
+#[test]
+fn a_rule_answers_every_control_that_it_belongs_to() {
+    let rule = "<Rule id='xccdf_a_rule_x'><title>t</title>\
+        <reference href='https://www.cisecurity.org/benchmark/x/'>6.1.1</reference>\
+        <reference href='https://www.cisecurity.org/benchmark/x/'>6.1.2</reference></Rule>\
+        <Rule id='xccdf_a_rule_y'><reference href='https://www.cisecurity.org/benchmark/x/'>6.1.2</reference></Rule>";
+    let result = |rule: &str, word: &str| {
+        format!("<rule-result idref='xccdf_a_rule_{rule}'><result>{word}</result></rule-result>")
+    };
+    let text = format!("<Benchmark id='b'>{rule}{}</Benchmark>", xccdf(&(result("x", "fail") + &result("y", "pass"))));
+    let expected = ["os-cis/cis-al2023-1.0.0/6.1.1: fail", "os-cis/cis-al2023-1.0.0/6.1.2: fail"];
+    assert_eq!(told(Kind::Xccdf, &text, Some("cis-al2023-1.0.0")), expected);
+    let inspec = r#"{"version":"5","profiles":[{"name":"p","controls":[{"id":"c","tags":{"cis":["6.1.1","6.1.2"]},"results":[{"status":"failed","code_desc":"x"}]}]}]}"#;
+    assert_eq!(told(Kind::Inspec, inspec, Some("cis-al2023-1.0.0")), expected);
+}
+
+#[test]
+fn every_reader_calls_a_benchmark_and_its_controls_by_one_name() {
+    let control = "os-cis/cis-windows-2022-5.0.0/1.1.1: pass";
+    let cis_cat = "<TestResult><benchmark id='xccdf_org.cisecurity.benchmarks_benchmark_5.0.0_CIS_Microsoft_Windows_Server_2022_Benchmark'/>\
+        <target>n</target><rule-result idref='xccdf_org.cisecurity.benchmarks_rule_1.1.1_L1_Ensure_a'><result>pass</result></rule-result></TestResult>";
+    assert_eq!(told(Kind::Xccdf, cis_cat, None), [control]);
+    let csv = "Check ID,Status,Platform\n1.1.1,PASSED,WINDOWS_SERVER_2022\n";
+    assert_eq!(told(Kind::InspectorCsv, csv, None), [control]);
+    let json = r#"{"scanResultDetails":[{"checkId":"1.1.1","status":"PASSED","platform":"WINDOWS_SERVER_2022"}]}"#;
+    assert_eq!(told(Kind::InspectorJson, json, None), [control]);
+    let chef = r#"{"version":"5","profiles":[{"name":"p","controls":[{"id":"xccdf_org.cisecurity.benchmarks_rule_1.1.1_L1_Ensure_a","results":[{"status":"passed"}]}]}]}"#;
+    assert_eq!(told(Kind::Inspec, chef, Some("cis-windows-2022-5.0.0")), [control]);
+    // What a file says of itself counts more than what somebody hoped for.
+    let target = Target { benchmark: None, hardened_to: Some("cis-al2023-1.0.0".parse().unwrap()), ..target("a") };
+    let foreign = import(Kind::InspectorCsv, csv, &target).unwrap();
+    assert_eq!(foreign.rows[0].1.check.as_str(), "os-cis/cis-windows-2022-5.0.0/1.1.1");
+    let said = Target { benchmark: target.hardened_to.clone(), ..target };
+    for (kind, text) in [(Kind::Xccdf, cis_cat), (Kind::InspectorCsv, csv)] {
+        let error = import(kind, text, &said).unwrap_err().to_string();
+        assert_eq!(error, "judges by cis-windows-2022-5.0.0, not by cis-al2023-1.0.0");
+    }
+}
+
+#[test]
+fn what_amiproof_reads_on_a_run_can_be_imported_too() {
+    let bottlerocket = r#"{"level":1,"total":2,"name":"CIS Bottlerocket Benchmark","version":"v1.0.0","results":{
+        "a":{"id":"1.1.1.1","level":2,"title":"udf","mode":"Automatic","status":"FAIL","error":"loaded"},
+        "b":{"id":"1.2.1","level":1,"title":"ask","mode":"Manual","status":"SKIP","error":""}}}"#;
+    assert_eq!(
+        told(Kind::Bottlerocket, bottlerocket, None),
+        ["os-cis/cis-bottlerocket-1.0.0/1.1.1.1: fail", "os-cis/cis-bottlerocket-1.0.0/1.2.1: manual"]
+    );
+    let page = r#"{"scanResultDetails":[{"checkId":"1.1.1","title":"A","status":"FAILED","level":"LEVEL_1","platform":"AMAZON_LINUX_2023",
+        "statusReason":"it is on","targetResourceId":"i-0aa"}],"nextToken":"more"}"#;
+    assert_eq!(
+        told(Kind::InspectorJson, page, None),
+        ["os-cis/cis-al2023-1.0.0/1.1.1: fail", "os-cis/inspector/pages: not evaluated"]
+    );
+    let kube_bench = |status: &str, reason: &str| {
+        format!(
+            "<testcase name='3.1.1 x'><skipped/><system-out>{{&quot;test_number&quot;:&quot;3.1.1&quot;,&quot;status&quot;:&quot;{status}&quot;,&quot;reason&quot;:&quot;{reason}&quot;}}</system-out></testcase>"
+        )
+    };
+    for (status, reason, outcome) in [
+        ("WARN", "failed to run: x", "not evaluated"),
+        ("WARN", "Test marked as a manual test", "manual"),
+        ("PASS", "", "pass"),
+        ("INFO", "", "not evaluated"),
+    ] {
+        let text = format!("<testsuite name='Worker Node'>{}</testsuite>", kube_bench(status, reason));
+        let named = told(Kind::Junit, &text, Some("cis-eks-1.8.0"));
+        assert_eq!(named, [format!("kube-bench/cis-eks-1.8.0/3.1.1: {outcome}")]);
+        assert_eq!(told(Kind::Junit, &text, None), [format!("junit/kube-bench/3.1.1: {outcome}")]);
+    }
+}
+
+/// A kind of file with a test or control that ends as told.
+fn file(kind: Kind, good: bool) -> String {
+    match kind {
+        Kind::Junit => {
+            let failure = if good { "" } else { "<failure/>" };
+            format!("<testsuite name='e2e'><testcase name='t'>{failure}</testcase></testsuite>")
+        }
+        Kind::Xccdf => {
+            let word = if good { "pass" } else { "fail" };
+            xccdf(&format!(
+                "<rule-result idref='r'><ident system='https://www.cisecurity.org/benchmark/x'>3.1.1</ident><result>{word}</result></rule-result>"
+            ))
+        }
+        Kind::InspectorCsv => format!("Check ID,Status\n3.1.1,{}\n", if good { "PASSED" } else { "FAILED" }),
+        _ => format!(
+            r#"{{"id":"3","version":"eks-1.8.0","node_type":"node","tests":[{{"results":[{{"test_number":"3.1.1","test_desc":"d","status":"{}"}}]}}]}}"#,
+            if good { "PASS" } else { "FAIL" }
+        ),
+    }
+}
+
+proptest! {
+    /// Whatever files are imported, and in whatever order: the report is the same, and no failure of any of them is gone.
+    #[test]
+    fn the_order_of_imports_changes_nothing(
+        files in proptest::collection::vec((0_usize..4, 0_usize..3, any::<bool>(), any::<bool>()), 1..6),
+        order in any::<proptest::sample::Index>(),
+    ) {
+        let kinds = [Kind::Junit, Kind::Xccdf, Kind::InspectorCsv, Kind::KubeBench];
+        // One file per place: a file has one content at a time.
+        let files: std::collections::BTreeMap<(usize, usize), (bool, bool)> =
+            files.into_iter().map(|(kind, place, good, named)| ((kind, place), (good, named))).collect();
+        let imports: Vec<(bool, Import)> = files
+            .iter()
+            .map(|((kind, place), (good, named))| {
+                let name = format!("{}-{place}", kinds[*kind].word());
+                let target = Target { name: named.then(|| name.clone()), ..target(&name) };
+                (*good, import(kinds[*kind], &file(kinds[*kind], *good), &target).unwrap())
+            })
+            .collect();
+        let now = Timestamp::UNIX_EPOCH;
+        let after = |imports: &mut dyn Iterator<Item = &(bool, Import)>| {
+            let mut report = super::merge::tests::report();
+            for (_, import) in imports {
+                merge(&mut report, import.clone(), &[], now);
+            }
+            report
+        };
+        let once = after(&mut imports.iter());
+        let start = order.index(imports.len());
+        let turned = after(&mut imports.iter().cycle().skip(start).take(imports.len()));
+        prop_assert_eq!(&once, &turned);
+        let backwards = after(&mut imports.iter().rev());
+        prop_assert_eq!(&once, &backwards);
+        let again = after(&mut imports.iter().chain(&imports));
+        prop_assert_eq!(&once, &again);
+        let failed = once.results.iter().filter(|result| matches!(result.outcome, Outcome::Fail { .. }) && result.scanner.is_some());
+        prop_assert_eq!(failed.count(), imports.iter().filter(|(good, _)| !good).count());
     }
 }

@@ -176,6 +176,7 @@ fn answered(variant: &Variant, level: Level, scanned: Scanned) -> ScanAnswer {
         benchmark: Some(scanned.benchmark),
         level: Some(level),
         expected: scanned.expected,
+        source: None,
         note: scanned.note,
         ..record(variant)
     };
@@ -191,6 +192,7 @@ fn record(variant: &Variant) -> ScanRecord {
         benchmark: None,
         level: None,
         expected: None,
+        source: None,
         note: String::new(),
     }
 }

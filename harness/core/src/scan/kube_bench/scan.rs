@@ -127,6 +127,7 @@ fn answer(context: &Context, choice: &Choice, rows: Vec<ScanRow>) -> ScanAnswer 
         // It has no profiles: all controls are asked, and level 2 holds those of level 1.
         level: Some(Level::Two),
         expected: Some(rows.iter().filter(|row| row.control.is_some()).count()),
+        source: None,
         note: notes.collect::<Vec<_>>().join("; "),
     };
     ScanAnswer { scans: vec![record], rows }

@@ -127,6 +127,7 @@ fn nothing(context: &Context, verdict: Verdict) -> Result<ScanAnswer, CheckError
             benchmark: None,
             level: context.variant.hardening.as_ref().map(|hardening| hardening.level),
             expected: None,
+            source: None,
             note: reason.clone(),
         }],
         _ => Vec::new(),
@@ -221,6 +222,7 @@ fn read(
         name: Some(SCANNER.to_owned()),
         nodes: Vec::new(),
         copy,
+        file: None,
     };
     let source = Source::open(std::io::Cursor::new(output.into_bytes()))?;
     let mut import = import::read(Kind::Xccdf, source, &target)?;

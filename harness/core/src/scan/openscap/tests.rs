@@ -46,6 +46,7 @@ fn import_of(text: &str, benchmark: Option<&str>) -> Import {
         name: Some(SCANNER.to_owned()),
         nodes: Vec::new(),
         copy: None,
+        file: None,
     };
     let source = Source::open(std::io::Cursor::new(text.as_bytes().to_vec())).unwrap();
     import::read(Kind::Xccdf, source, &target).unwrap()

@@ -18,8 +18,8 @@ fn a_control_is_what_its_tests_come_to() {
     assert!(matches!(verdicts[2], Verdict::Manual(why) if why.contains("ask a person")));
     assert!(matches!(verdicts[3], Verdict::NotApplicable(why) if why == "no GUI here"));
     assert!(matches!(verdicts[4], Verdict::NotEvaluated(_)));
-    let numbers: Vec<Option<&str>> = document.answers.iter().map(|answer| answer.number.as_deref()).collect();
-    assert_eq!(numbers, [Some("3.3.1"), Some("3.3.2"), None, None, None]);
+    let numbers: Vec<&[String]> = document.answers.iter().map(|answer| answer.numbers.as_slice()).collect();
+    assert_eq!(numbers, [&["3.3.1".to_owned()][..], &["3.3.2".to_owned()], &[], &[], &[]]);
     assert_eq!(document.answers[0].severity, Some(amiproof_model::report::Severity::High));
 }
 
@@ -30,4 +30,72 @@ fn other_json_is_refused() {
         let error = read(text.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     }
+}
+
+/// A wrapper, an overlay of it, and the profile with the tests, in the words of the report.
+fn layers(leaf: &str, names: [&str; 2]) -> String {
+    let [middle, outer] = names;
+    format!(
+        r#"{{"version":"5","platform":{{}},"profiles":[
+        {{"name":"outer","title":"Outer","depends":[{{"name":"middle"}}],"controls":[
+          {{"id":"c-1","title":"of the outer","impact":0.9,"results":[]}},{{"id":"c-2","impact":0.0}},{{"id":"c-3","impact":0.5}},{{"id":"c-4","impact":0.5}}]}},
+        {{"name":"middle"{outer},"depends":[{{"name":"leaf"}}],"controls":[
+          {{"id":"c-1","title":"of the middle","impact":0.3}},{{"id":"c-2","impact":0.5}},{{"id":"c-3"}},{{"id":"c-4"}}]}},
+        {{"name":"leaf"{middle},"controls":[{leaf}]}}]}}"#
+    )
+}
+
+#[test]
+fn wrappers_have_the_results_of_what_they_wrap_and_the_last_word_on_everything_else() {
+    let result = |status: &str| format!(r#"{{"status":"{status}","code_desc":"x","skip_message":"s"}}"#);
+    let control = |id: &str, results: &str| {
+        format!(r#"{{"id":"{id}","title":"of the leaf","impact":0.5,"results":[{results}]}}"#)
+    };
+    let leaf = [
+        control("c-1", &result("passed")),
+        control("c-2", &result("failed")),
+        control("c-3", &format!("{},{}", result("passed"), result("failed"))),
+        control("c-4", &result("skipped")),
+    ]
+    .join(",");
+    let parents = [r#","parent_profile":"middle""#, r#","parent_profile":"outer""#];
+    for names in [parents, ["", ""]] {
+        let document = read(layers(&leaf, names).as_bytes()).unwrap();
+        let told: Vec<String> = document
+            .answers
+            .iter()
+            .map(|answer| {
+                let word = amiproof_model::verdict::Outcome::from(answer.verdict.clone()).word();
+                format!("{} {}: {word}", answer.id, answer.title)
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "c-1 of the outer: pass",
+                "c-2 of the leaf: not applicable",
+                "c-3 of the leaf: fail",
+                "c-4 of the leaf: manual"
+            ]
+        );
+        assert_eq!(document.answers[0].severity, Some(amiproof_model::report::Severity::Critical));
+        assert!(document.answers.iter().all(|answer| answer.times == 1));
+    }
+}
+
+#[test]
+fn profiles_that_have_nothing_to_do_with_each_other_answer_for_themselves() {
+    let text = r#"{"version":"5","platform":{},"profiles":[
+        {"name":"a","controls":[{"id":"c","impact":0.5,"results":[]}]},
+        {"name":"b","controls":[{"id":"c","impact":0.5,"results":[{"status":"passed","code_desc":"x"}]}]}]}"#;
+    let document = read(text.as_bytes()).unwrap();
+    assert!(matches!(document.answers[0].verdict, Verdict::NotEvaluated(_)), "{document:?}");
+}
+
+#[test]
+fn what_inspec_itself_waived_is_not_looked_at() {
+    let text = r#"{"version":"5","platform":{},"profiles":[{"name":"a","controls":[{"id":"c","impact":0.5,
+        "waiver_data":{"skipped_due_to_waiver":true,"justification":"agreed"},"results":[{"status":"skipped","code_desc":"x"}]}]}]}"#;
+    let document = read(text.as_bytes()).unwrap();
+    assert!(matches!(&document.answers[0].verdict, Verdict::NotEvaluated(why) if why.ends_with("says so: agreed")));
 }

@@ -1,3 +1,6 @@
+use amiproof_model::name::Level;
+use amiproof_model::verdict::Verdict;
+
 use super::*;
 
 #[test]
@@ -16,7 +19,7 @@ fn columns_are_found_by_their_names_whatever_their_order_and_spelling() {
         assert_eq!((first.times, first.level, first.title.as_str()), (2, Some(Level::One), "no, routing"));
         let Verdict::Fail(findings) = &first.verdict else { panic!("{first:?}") };
         assert_eq!((findings[0].resource.as_str(), findings[0].summary.as_str()), ("i-0bb", "it was 1"));
-        assert_eq!(document.answers[1].verdict, Verdict::Manual("Inspector leaves it to a human: by hand".into()));
+        assert_eq!(document.answers[1].verdict, Verdict::NotEvaluated("Inspector skipped it: by hand".into()));
         assert!(matches!(document.answers[2].verdict, Verdict::NotEvaluated(_)));
     }
 }
@@ -35,4 +38,30 @@ fn a_header_that_fits_nothing_is_refused_with_its_columns() {
     let error = read("Check ID,Owner\n3.3.1,x\n".as_bytes()).unwrap_err().to_string();
     assert!(error.starts_with("has no column for the result"), "{error}");
     assert!(read("Check ID,Status\n".as_bytes()).unwrap_err().to_string().contains("no row"));
+}
+
+#[test]
+fn no_row_with_a_result_is_dropped_whatever_stands_around_its_number() {
+    let rows = ["1.1.1.1", "CIS 1.1.2.1", "1.1.2.2 Ensure TLS 1.2", "'1.1.2.3", "\"1.1.2.4\"", "somewhere else"];
+    for separator in [",", ";", "\t"] {
+        let lines = rows.map(|number| format!("{number}{separator}a title{separator}FAILED\n"));
+        let text = format!("Check ID{separator}Title{separator}Status\n{}", lines.concat());
+        let document = read(text.as_bytes()).unwrap();
+        let numbers: Vec<String> = document.answers.iter().map(|answer| answer.numbers.concat()).collect();
+        assert_eq!(numbers, ["1.1.1.1", "1.1.2.1", "1.1.2.2", "1.1.2.3", "1.1.2.4", ""], "{separator}");
+        assert!(document.answers.iter().all(|answer| matches!(answer.verdict, Verdict::Fail(_))));
+        assert_eq!(document.answers[5].id, "somewhere else");
+    }
+}
+
+#[test]
+fn a_table_that_is_cut_off_is_never_whole() {
+    let text = "Check ID,Title,Status\n3.3.1,\"no,\nrouting\",PASSED\n3.3.2,b,PASSED\n";
+    assert_eq!(read(text.as_bytes()).unwrap().answers.len(), 2);
+    for cut in 1..text.len() {
+        let Ok(document) = read(text[..cut].as_bytes()) else { continue };
+        assert!(text[..cut].ends_with("PASSED\n"), "{:?}: {document:?}", &text[..cut]);
+    }
+    let error = read("Check ID,Title,Status\n3.3.1,a,PASSED\n3.3.2,b\n".as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("cut off"), "{error}");
 }

@@ -19,6 +19,7 @@ fn failures_errors_and_skips_are_told_apart() {
         <testcase classname="tests.web" name="test_broken"><error message="fixture 'db' not found"/></testcase>
         <testcase classname="tests.web" name="test_elsewhere"><skipped type="pytest.skip" message="needs Windows"/></testcase>
         <testcase name="both"><skipped message="x"/><failure/></testcase>
+        <testcase name="bare"><skipped/></testcase>
         </testsuite></testsuites>"#;
     let document = read(text.as_bytes()).unwrap();
     assert_eq!(
@@ -29,6 +30,7 @@ fn failures_errors_and_skips_are_told_apart() {
             "tests.web.test_broken: not evaluated the test broke: fixture 'db' not found",
             "tests.web.test_elsewhere: not applicable needs Windows",
             "both: fail the file does not say why",
+            "bare: not evaluated the test was skipped, and the file does not say why",
         ]
     );
     assert_eq!(document.scanner, "pytest");
@@ -62,12 +64,89 @@ fn a_test_that_is_there_twice_counts_as_its_worse_end() {
 fn files_without_evidence_are_refused() {
     for (text, part) in [
         ("<testsuites/>", "no testcase"),
-        ("<testsuite><testcase name='a'><skipped/></testcase></testsuite>", "not skipped"),
+        ("<testsuite name='e2e'><testcase name='a'><skipped/></testcase></testsuite>", "not skipped"),
         ("<Benchmark/>", "is not JUnit XML"),
         ("<testsuite><testcase name='a'>", "cut off"),
         ("<!DOCTYPE t><testsuite/>", "document type"),
     ] {
         let error = read(text.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_suite_that_holds_less_than_its_header_says_did_not_run_to_its_end() {
+    let case = |name: &str| format!("<testcase name='{name}'/>");
+    for (header, inner, said) in [
+        ("tests='2'", case("a") + &case("b"), None),
+        ("tests='1'", case("a") + &case("b"), None),
+        ("tests='5'", case("a"), Some("promises 5 tests, and 1 are in the file")),
+        ("tests='1' failures='2' errors='1'", case("a"), Some("counts 3 failures and errors, and 0 are in the file")),
+        ("tests='1' errors='1'", "<testcase name='a'><failure/></testcase>".to_owned(), None),
+        (
+            "tests='1' errors='1'",
+            case("a") + "<error message='did not start'/>",
+            Some("the suite broke: did not start"),
+        ),
+        ("tests='1'", case("a") + "<skipped message='no cluster'/>", Some("the suite was skipped: no cluster")),
+    ] {
+        let text = format!("<testsuite name='s' {header}>{inner}</testsuite>");
+        let document = read(text.as_bytes()).unwrap();
+        let own = verdicts(&document).into_iter().find(|told| told.starts_with("suite.s: not evaluated"));
+        assert_eq!(own.is_some(), said.is_some(), "{text}: {document:?}");
+        if let (Some(own), Some(said)) = (own, said) {
+            assert!(own.contains(said), "{own}");
+        }
+    }
+    let nested = "<testsuites tests='5'><testsuite name='a' tests='4'><testcase name='x'/></testsuite><testsuite name='b' tests='1'><testcase name='y'/></testsuite></testsuites>";
+    let told = verdicts(&read(nested.as_bytes()).unwrap());
+    assert_eq!(told.iter().filter(|told| told.starts_with("suite.")).count(), 1, "said once: {told:?}");
+    let failed = "<testsuite name='s'><failure message='no teardown'/><testcase name='a'/></testsuite>";
+    assert!(verdicts(&read(failed.as_bytes()).unwrap()).contains(&"suite-itself.s: fail no teardown".to_owned()));
+}
+
+#[test]
+fn what_ginkgo_says_of_its_suite_changes_what_the_tests_mean() {
+    let suite = |properties: &[(&str, &str)], cases: &str| {
+        let property = |(name, value): &(&str, &str)| format!("<property name='{name}' value='{value}'/>");
+        let properties: String = properties.iter().map(property).collect();
+        let text = format!(
+            "<testsuites><testsuite name='Kubernetes e2e suite' timestamp='2026-11-28T10:00:00'><properties>{properties}</properties>{cases}</testsuite></testsuites>"
+        );
+        let document = read(text.as_bytes()).unwrap();
+        assert_eq!(document.when.unwrap().to_string(), "2026-11-28T10:00:00Z", "a time without a zone is UTC");
+        verdicts(&document)
+    };
+    let cases = "<testcase name='[It] a' status='passed'/><testcase name='[It] b' status='skipped'><skipped message='skipped'/></testcase>";
+    assert_eq!(suite(&[("SuiteSucceeded", "true")], cases), ["[It] a: pass "]);
+    assert_eq!(
+        suite(&[("SuiteSucceeded", "false"), ("SpecialSuiteFailureReason", "Suite Timeout Elapsed")], cases),
+        [
+            "[It] a: pass ",
+            "suite.Kubernetes e2e suite: not evaluated it says of itself that it did not succeed: Suite Timeout Elapsed; 1 of its tests were not run"
+        ]
+    );
+    assert_eq!(suite(&[("SuiteSucceeded", "false")], cases).len(), 2);
+    let failed = format!("{cases}<testcase name='[It] c'><failure/></testcase>");
+    assert_eq!(suite(&[("SuiteSucceeded", "false")], &failed).len(), 2, "a failure says why");
+    let dry = suite(&[("SuiteSucceeded", "true"), ("DryRun", "true")], cases);
+    assert!(dry.iter().all(|told| told.contains("not evaluated")), "{dry:?}");
+}
+
+#[test]
+fn a_test_without_a_child_ends_as_its_status_says() {
+    for (attributes, word) in [
+        ("", "pass"),
+        ("status='PASSED'", "pass"),
+        ("status='run' result='completed'", "pass"),
+        ("status='failed'", "fail"),
+        ("status='timedout'", "not evaluated"),
+        ("status='disabled'", "not evaluated"),
+        ("status='run' result='suppressed'", "not evaluated"),
+        ("result='whatever'", "not evaluated"),
+    ] {
+        let text = format!("<testsuite name='s'><testcase name='t' {attributes}/></testsuite>");
+        let told = verdicts(&read(text.as_bytes()).unwrap());
+        assert!(told[0].starts_with(&format!("t: {word} ")), "{attributes}: {told:?}");
     }
 }

@@ -3,7 +3,7 @@ use amiproof_model::name::VariantName;
 use amiproof_model::report::{Cleanup, ClusterRecord, RunRecord, SCHEMA_VERSION, Tool, VariantRecord};
 use amiproof_model::waiver::WaiverState;
 
-use super::super::{Kind, Source, Target, read};
+use super::super::{File, Kind, Source, Target, read};
 use super::*;
 
 const VARIANT: &str = "al2023-l1";
@@ -12,7 +12,8 @@ fn variant() -> VariantName {
     VARIANT.parse().unwrap()
 }
 
-fn report() -> Report {
+/// A report with one variant and nothing in it.
+pub(in crate::scan::import) fn report() -> Report {
     Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool { name: "amiproof".into(), version: "0".into() },
@@ -54,6 +55,11 @@ fn report() -> Report {
 }
 
 fn junit(cases: &str, name: Option<&str>) -> Import {
+    junit_of("results", cases, name)
+}
+
+/// The import of a file of that name.
+fn junit_of(file: &str, cases: &str, name: Option<&str>) -> Import {
     let target = Target {
         subject: Subject::Variant(variant()),
         benchmark: None,
@@ -62,6 +68,7 @@ fn junit(cases: &str, name: Option<&str>) -> Import {
         name: name.map(str::to_owned),
         nodes: Vec::new(),
         copy: None,
+        file: Some(File { name: file.into(), place: format!("/results/{file}.xml") }),
     };
     let text = format!("<testsuite name='e2e'>{cases}</testsuite>");
     read(Kind::Junit, Source::open(std::io::Cursor::new(text)).unwrap(), &target).unwrap()
@@ -94,7 +101,40 @@ fn a_file_that_is_imported_again_replaces_its_rows_and_no_others() {
     expected.sort_unstable();
     assert_eq!(have, expected);
     let scanners: Vec<&str> = report.scans.iter().map(|scan| scan.scanner.as_str()).collect();
-    assert_eq!(scanners, ["other", "e2e"]);
+    assert_eq!(scanners, ["e2e", "other"]);
+}
+
+#[test]
+fn another_file_of_the_same_scanner_takes_nothing_away_and_both_are_told_apart() {
+    let now = Timestamp::UNIX_EPOCH;
+    let mut report = report();
+    let bad = "<testcase name='t'><failure/></testcase>";
+    merge(&mut report, junit_of("node-1", bad, None), &[], now);
+    let change = merge(&mut report, junit_of("node-2", "<testcase name='t'/>", None), &[], now);
+    assert_eq!(change, Change { added: 1, replaced: 0, removed: 0 });
+    let told = |report: &Report| -> Vec<String> {
+        let rows = report.results.iter().filter(|result| result.check.suite() == "junit");
+        rows.map(|row| format!("{} {}", row.scanner.clone().unwrap_or_default(), row.outcome.word())).collect()
+    };
+    assert_eq!(told(&report), ["e2e-node-1 fail", "e2e-node-2 pass"]);
+    // What was wrong on the first node is right now, and its file says so.
+    merge(&mut report, junit_of("node-1", "<testcase name='t'/>", None), &[], now);
+    assert_eq!(told(&report), ["e2e-node-1 pass", "e2e-node-2 pass"]);
+}
+
+#[test]
+fn a_file_does_not_take_the_place_of_what_the_run_itself_scanned() {
+    let now = Timestamp::UNIX_EPOCH;
+    let mut report = report();
+    let mut own = junit("<testcase name='t'><failure/></testcase>", None);
+    own.source = None;
+    own.scans.iter_mut().for_each(|scan| scan.source = None);
+    merge(&mut report, own, &[], now);
+    merge(&mut report, junit("<testcase name='t'/>", None), &[], now);
+    let scanners: Vec<&str> = report.scans.iter().map(|scan| scan.scanner.as_str()).collect();
+    assert_eq!(scanners, ["e2e", "e2e-results"]);
+    let outcomes = report.results.iter().filter(|result| result.check.suite() == "junit");
+    assert_eq!(outcomes.map(|result| result.outcome.word()).collect::<Vec<_>>(), ["fail", "pass"]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ fn target() -> Target {
         name: None,
         nodes: Vec::new(),
         copy: Some("evidence/al2023-l1/import.x".into()),
+        file: None,
     }
 }
 

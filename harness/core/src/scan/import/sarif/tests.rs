@@ -56,10 +56,9 @@ fn a_suppression_in_the_file_is_said_but_waives_nothing() {
 }
 
 #[test]
-fn a_log_without_results_is_no_clean_scan() {
+fn a_log_of_another_form_is_refused_and_a_run_that_broke_is_no_answer() {
     for (text, part) in [
-        (log("[]"), "clean scan"),
-        (log("null"), "clean scan"),
+        (r#"{"version":"2.1.0","runs":[]}"#.to_owned(), "no run"),
         (log("[]").replace("2.1.0", "2.0.0"), "this build reads 2.1.0"),
         ("{}".to_owned(), "is not SARIF"),
         (log("[")[..200].to_owned(), "cut off"),
@@ -78,4 +77,38 @@ fn deep_and_endless_json_is_refused() {
     assert!(read("[".repeat(100_000).as_bytes()).is_err());
     let long = format!("{{\"version\":\"{}", "x".repeat(super::super::guard::MOST_PIECE + 5));
     assert!(read(long.as_bytes()).unwrap_err().to_string().contains("16 MiB"));
+}
+
+#[test]
+fn the_rule_of_a_result_is_the_one_of_its_component() {
+    let rule = |id: &str, text: &str, level: &str| {
+        format!(
+            r#"{{"id":"{id}","shortDescription":{{"text":"{text}"}},"defaultConfiguration":{{"level":"{level}"}}}}"#
+        )
+    };
+    let text = |result: &str| {
+        format!(
+            r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"T","rules":[{}]}},"extensions":[{{"name":"one","rules":[]}},
+            {{"name":"queries","guid":"g","rules":[{},{}]}}]}},"results":[{result}]}}]}}"#,
+            rule("own", "of the tool", "note"),
+            rule("a/b", "wrapped\\n  over lines", "error"),
+            rule("other", "another", "warning"),
+        )
+    };
+    for (result, title) in [
+        (r#"{"ruleId":"a/b","ruleIndex":0,"rule":{"index":0,"toolComponent":{"index":1}}}"#, "wrapped over lines"),
+        (
+            r#"{"ruleId":"a/b","ruleIndex":0,"rule":{"index":0,"toolComponent":{"name":"queries"}}}"#,
+            "wrapped over lines",
+        ),
+        (r#"{"ruleId":"other","rule":{"toolComponent":{"guid":"g"}}}"#, "another"),
+        (r#"{"ruleId":"a/b"}"#, "wrapped over lines"),
+        (r#"{"ruleId":"a/b/extra"}"#, "wrapped over lines"),
+        (r#"{"ruleId":"a/b","ruleIndex":0}"#, "wrapped over lines"),
+        (r#"{"ruleIndex":0}"#, "of the tool"),
+        (r#"{"ruleId":"unknown","rule":{"index":7,"toolComponent":{"index":9}}}"#, "unknown"),
+    ] {
+        let document = read(text(result).as_bytes()).unwrap();
+        assert_eq!(document.answers[0].title, title, "{result}");
+    }
 }

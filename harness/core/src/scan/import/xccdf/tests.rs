@@ -1,4 +1,8 @@
+use amiproof_model::name::Level;
+use amiproof_model::verdict::Verdict;
+
 use super::*;
+use crate::scan::import::document::Answer;
 
 const NS: &str = "http://checklists.nist.gov/xccdf/1.2";
 
@@ -59,7 +63,7 @@ fn every_result_of_the_standard_has_one_verdict() {
             "error = not evaluated",
             "unknown = not evaluated",
             "notapplicable = not applicable",
-            "notchecked = manual",
+            "notchecked = not evaluated",
             "informational = not applicable",
             "fixed = pass",
             "maybe = not evaluated",
@@ -79,7 +83,7 @@ fn a_rule_brings_its_title_severity_numbers_and_remediation() {
         <message severity=\"info\">it was 1</message><check system=\"x\"><check-content-ref href=\"y\"/></check></rule-result>";
     let document = read_text(&file(rule, result)).unwrap();
     let a = answer(&document, "a");
-    assert_eq!((a.title.as_str(), a.number.as_deref()), ("Do not route", Some("3.3.1")));
+    assert_eq!((a.title.as_str(), a.numbers.as_slice()), ("Do not route", &["3.3.1".to_owned()][..]));
     assert_eq!(a.identifiers, ["CCE-80001-1", "CIS 3.3.1"]);
     assert_eq!(a.severity, Some(amiproof_model::report::Severity::Medium));
     let Verdict::Fail(findings) = &a.verdict else { panic!("{a:?}") };
@@ -107,8 +111,8 @@ fn cis_cat_says_benchmark_and_number_in_its_ids() {
     assert_eq!((document.level, document.scanner.as_str()), (Some(Level::Two), "cis-cat"));
     let answer = &document.answers[0];
     assert_eq!(
-        (answer.number.as_deref(), answer.title.as_str()),
-        (Some("3.3.1"), "3.3.1 Ensure source routed packets are not accepted")
+        (answer.numbers.as_slice(), answer.title.as_str()),
+        (&["3.3.1".to_owned()][..], "3.3.1 Ensure source routed packets are not accepted")
     );
 }
 
@@ -153,22 +157,72 @@ fn files_without_evidence_are_refused() {
     }
 }
 
-#[test]
-fn of_several_results_of_one_machine_the_newest_counts_and_several_machines_are_refused() {
-    let test = |end: &str, target: &str, word: &str| {
-        format!("<TestResult end-time=\"{end}\"><target>{target}</target>{}</TestResult>", rule_result("a", word, ""))
-    };
-    let wrap = |tests: String| {
+/// Several results in one ARF file, each of a machine, a profile and a rule.
+fn several(tests: &[(&str, &str, &str, &str)]) -> String {
+    let test = |(end, target, profile, word): &(&str, &str, &str, &str)| {
         format!(
-            "<arf:asset-report-collection xmlns:arf=\"x\"><arf:reports>{tests}</arf:reports></arf:asset-report-collection>"
+            "<TestResult end-time='2026-11-{end}T00:00:00Z'><profile idref='{profile}'/><target>{target}</target>{}</TestResult>",
+            rule_result("a", word, "")
         )
     };
-    let one = wrap(test("2026-11-22T00:00:00Z", "n", "fail") + &test("2026-11-21T00:00:00Z", "n", "pass"));
-    let document = read_text(&one).unwrap();
-    assert!(matches!(answer(&document, "a").verdict, Verdict::Fail(_)));
-    assert!(document.notes[0].contains("2 results of one machine"), "{:?}", document.notes);
-    let two = wrap(test("2026-11-22T00:00:00Z", "n", "fail") + &test("2026-11-21T00:00:00Z", "m", "pass"));
+    let tests: String = tests.iter().map(test).collect();
+    format!(
+        "<arf:asset-report-collection xmlns:arf='x'><arf:reports>{tests}</arf:reports></arf:asset-report-collection>"
+    )
+}
+
+#[test]
+fn every_result_of_a_machine_counts_and_several_machines_are_refused() {
+    for (tests, word) in [
+        ([("21", "n", "p", "pass"), ("22", "n", "p", "fail")], "fail"),
+        ([("22", "n", "p", "fail"), ("21", "n", "p", "pass")], "fail"),
+        ([("21", "n", "p", "fail"), ("22", "n", "p", "notchecked")], "fail"),
+        ([("21", "n", "p", "pass"), ("22", "n", "p", "notchecked")], "not evaluated"),
+        ([("21", "n", "p", "fail"), ("22", "n", "p", "fixed")], "pass"),
+        ([("22", "n", "p", "fail"), ("21", "n", "p", "fixed")], "fail"),
+        ([("21", "n", "one", "fail"), ("22", "n", "two", "fixed")], "fail"),
+        ([("21", "n", "one", "fail"), ("22", "n", "two", "pass")], "fail"),
+        ([("21", "n", "p", "fail"), ("22", "", "p", "pass")], "fail"),
+        ([("21", "n", "one", "fail"), ("22", "n", "two", "notselected")], "fail"),
+        ([("21", "n", "one", "pass"), ("22", "n", "two", "notapplicable")], "not evaluated"),
+    ] {
+        let document = read_text(&several(&tests)).unwrap();
+        let outcome = amiproof_model::verdict::Outcome::from(answer(&document, "a").verdict.clone());
+        assert_eq!(outcome.word(), word, "{tests:?}");
+        assert!(document.notes[0].contains("2 results of one machine"), "{:?}", document.notes);
+    }
+    let two = several(&[("22", "n", "p", "fail"), ("21", "m", "p", "pass")]);
     assert!(read_text(&two).unwrap_err().to_string().contains("several machines (m, n)"));
+}
+
+#[test]
+fn two_benchmarks_of_one_machine_keep_their_names() {
+    let test = |name: &str, word: &str| {
+        format!(
+            "<TestResult><benchmark id='xccdf_org.cisecurity.benchmarks_benchmark_1.0.0_CIS_{name}_Benchmark'/><target>n</target>\
+             <rule-result idref='xccdf_org.cisecurity.benchmarks_rule_1.1_Ensure'><result>{word}</result></rule-result></TestResult>"
+        )
+    };
+    let text = format!("<c>{}{}</c>", test("Amazon_Linux_2023", "fail"), test("Bottlerocket", "pass"));
+    let document = read_text(&text.replace("<c>", "<Benchmark>").replace("</c>", "</Benchmark>")).unwrap();
+    let told: Vec<String> = document
+        .answers
+        .iter()
+        .map(|answer| format!("{} {}", answer.benchmark.as_ref().unwrap(), matches!(answer.verdict, Verdict::Pass)))
+        .collect();
+    assert_eq!(told, ["cis-al2023-1.0.0 false", "cis-bottlerocket-1.0.0 true"]);
+    assert_eq!(document.benchmark, None);
+}
+
+#[test]
+fn a_title_is_whole_whatever_lines_it_stands_on() {
+    let rule = "<Rule id=\"xccdf_org.example_rule_a\"><title>It must be so\n      that values match.</title></Rule>";
+    let document =
+        read_text(&file(rule, &rule_result("a", "pass", "")).replace("Guide to X", "Guide\n   to X")).unwrap();
+    assert_eq!(
+        (answer(&document, "a").title.as_str(), document.content.as_str()),
+        ("It must be so that values match.", "Guide to X")
+    );
 }
 
 #[test]

@@ -1,0 +1,165 @@
+//! Why a file cannot be imported.
+
+/// Why a file cannot be imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// It could not be read.
+    #[error("cannot be read: {0}")]
+    Read(String),
+    /// There is nothing in it.
+    #[error("is empty")]
+    Empty,
+    /// It is compressed.
+    #[error("is compressed with {how}; unpack it first: amiproof decompresses nothing that comes from outside")]
+    Compressed {
+        /// With what.
+        how: &'static str,
+    },
+    /// It is in another encoding than Unicode.
+    #[error("is not in a Unicode encoding (found {found}); convert it with `iconv -t UTF-8`")]
+    Encoding {
+        /// What was found.
+        found: String,
+    },
+    /// It has a document type declaration.
+    #[error(
+        "has a document type declaration (<!DOCTYPE ..>), which could make entities that grow or that fetch other files; no scanner writes one: remove it"
+    )]
+    Dtd,
+    /// It uses an entity.
+    #[error("uses the entity '{name}', which XML itself does not define and amiproof does not expand")]
+    Entity {
+        /// The entity.
+        name: String,
+    },
+    /// It breaks a limit.
+    #[error("{what} is over the limit of {most}")]
+    TooLarge {
+        /// Of what there is too much.
+        what: String,
+        /// How much there may be.
+        most: String,
+    },
+    /// It ends too early.
+    #[error("is cut off: it ends in the middle, behind byte {at}; nothing of it was imported")]
+    CutOff {
+        /// Where.
+        at: u64,
+    },
+    /// It breaks the rules of its form.
+    #[error("is malformed at byte {at}: {reason}")]
+    Malformed {
+        /// Where.
+        at: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// It is JSON of another form.
+    #[error("is not {wanted} JSON as this build reads it: {reason}")]
+    Json {
+        /// What was wanted.
+        wanted: &'static str,
+        /// What is wrong, with its line.
+        reason: String,
+    },
+    /// It is not what the user says.
+    #[error("is not {wanted}: found {found}")]
+    NotThis {
+        /// What was wanted.
+        wanted: &'static str,
+        /// What was found.
+        found: String,
+    },
+    /// It is of another version.
+    #[error("is {what} {found}; this build reads {reads}")]
+    Version {
+        /// Of what.
+        what: &'static str,
+        /// The version found.
+        found: String,
+        /// The version that is read.
+        reads: &'static str,
+    },
+    /// There is no result in it.
+    #[error("holds no {what}: no evidence is never taken for a clean scan")]
+    NoResults {
+        /// What is missing.
+        what: &'static str,
+    },
+    /// It is about several machines.
+    #[error("holds results of several machines ({targets}); write one file per machine")]
+    SeveralTargets {
+        /// Their names.
+        targets: String,
+    },
+    /// A CSV without the columns that are needed.
+    #[error("has no column for {missing}; its columns are: {header}")]
+    Columns {
+        /// What is missing.
+        missing: &'static str,
+        /// The header row.
+        header: String,
+    },
+    /// A table whose end is missing.
+    #[error(
+        "is cut off: its last row does not end, at byte {at}; nothing of it was imported. A table that is whole ends with a line end, and its last row has as many cells as its header"
+    )]
+    CutTable {
+        /// How long it is.
+        at: u64,
+    },
+    /// It is what another tool writes.
+    #[error("is {what}, which amiproof does not read; {instead}")]
+    Foreign {
+        /// What it is.
+        what: &'static str,
+        /// What to import instead.
+        instead: &'static str,
+    },
+    /// It is nothing that is known.
+    #[error("cannot tell what it is: {begins}")]
+    Unknown {
+        /// What it looks like.
+        begins: String,
+    },
+    /// It is no CSV.
+    #[error("is not CSV: {0}")]
+    Csv(String),
+    /// The parser of the tool's own form refuses it.
+    #[error("{0}")]
+    Form(String),
+    /// Nobody says which benchmark it is.
+    #[error("is {what}: say which benchmark it is with --benchmark, like cis-al2023-1.0.0")]
+    NeedsBenchmark {
+        /// What it is.
+        what: &'static str,
+    },
+    /// The user says another benchmark than the file.
+    #[error("judges by {found}, not by {said}")]
+    OtherBenchmark {
+        /// What the user said.
+        said: String,
+        /// What the file says.
+        found: String,
+    },
+    /// A rule's id cannot be part of a check id.
+    #[error("has an id that cannot be a row's: {0}")]
+    Id(String),
+}
+
+impl ImportError {
+    /// Sorts an error of the JSON parser: cut off, unreadable, or of another form.
+    pub(super) fn json(wanted: &'static str, error: &serde_json::Error) -> Self {
+        match error.classify() {
+            serde_json::error::Category::Eof => Self::CutOff { at: u64::try_from(error.line()).unwrap_or(u64::MAX) },
+            serde_json::error::Category::Io => Self::Read(error.to_string()),
+            _ => Self::Json { wanted, reason: error.to_string() },
+        }
+    }
+}
+
+impl From<std::io::Error> for ImportError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Read(error.to_string())
+    }
+}

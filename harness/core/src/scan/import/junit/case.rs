@@ -1,0 +1,211 @@
+//! One `testcase`.
+
+use std::io::BufRead;
+
+use amiproof_model::verdict::Verdict;
+
+use crate::scan::import::ImportError;
+use crate::scan::import::document::{Answer, fail, line, title};
+use crate::scan::import::xml::{Tag, Token, Xml};
+use crate::scan::kube_bench::{parse, rows};
+
+/// A test with everything that says how it ended.
+#[derive(Debug, Default)]
+pub(super) struct Case {
+    name: String,
+    class: String,
+    /// The attributes `status` and `result`, lower case.
+    words: Vec<String>,
+    ends: Vec<End>,
+    /// The check of kube-bench that it is.
+    pub(super) kube_bench: Option<parse::Control>,
+}
+
+/// A child of a `testcase` that says how it ended.
+#[derive(Debug)]
+enum End {
+    Failure(String, String),
+    Error(String, String),
+    Skipped(String),
+    /// Failed once, and passed when it was tried again (Maven's `flakyFailure`).
+    Flaky,
+}
+
+/// What a test came to.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// An answer.
+    Answer(Answer),
+    /// Ginkgo left it out, as a filter asked or because the suite ended before it.
+    LeftOut,
+}
+
+/// How a test ended, by its attributes alone.
+enum Word {
+    Passed,
+    Failed,
+    Broken,
+    Skipped,
+    Unknown,
+}
+
+fn meaning(word: &str) -> Word {
+    match word {
+        "" | "pass" | "passed" | "run" | "ok" | "success" | "successful" | "succeeded" | "completed" | "complete"
+        | "executed" | "expected" | "done" | "finished" | "good" | "true" | "1" | "flaky" => Word::Passed,
+        "fail" | "failed" | "failure" | "unexpected" | "false" => Word::Failed,
+        "error" | "errored" | "broken" | "panicked" | "interrupted" | "aborted" | "timedout" | "timeout"
+        | "timed out" | "cancelled" | "canceled" | "crashed" | "incomplete" | "inconclusive" | "unknown" => {
+            Word::Broken
+        }
+        "skipped" | "skip" | "disabled" | "notrun" | "not run" | "not_run" | "ignored" | "pending" | "suppressed"
+        | "inactive" | "notexecuted" | "not executed" | "filtered" | "todo" | "excluded" | "blocked" | "deselected" => {
+            Word::Skipped
+        }
+        _ => Word::Unknown,
+    }
+}
+
+impl Case {
+    /// A test by its own tag.
+    pub(super) fn of(tag: &Tag<'_>) -> Self {
+        let word = |name: &str| tag.attribute(name).map(|text| text.trim().to_ascii_lowercase());
+        Self {
+            name: tag.attribute("name").unwrap_or_default(),
+            class: tag.attribute("classname").unwrap_or_default(),
+            words: [word("status"), word("result")].into_iter().flatten().collect(),
+            ends: Vec::new(),
+            kube_bench: None,
+        }
+    }
+
+    /// Reads what stands in it.
+    pub(super) fn read<R: BufRead>(xml: &mut Xml<R>, mut case: Self) -> Result<Self, ImportError> {
+        let depth = xml.depth();
+        loop {
+            match xml.next()? {
+                Token::Open(tag) => {
+                    let message = tag.attribute("message").unwrap_or_default();
+                    let end: fn(String, String) -> End = match tag.name() {
+                        b"failure" => End::Failure,
+                        b"error" => End::Error,
+                        b"skipped" | b"disabled" => {
+                            |message, text| End::Skipped(if message.is_empty() { text } else { message })
+                        }
+                        b"flakyFailure" | b"flakyError" => |_, _| End::Flaky,
+                        b"system-out" => {
+                            let text = xml.text()?;
+                            case.kube_bench = case.kube_bench.or_else(|| parse::check(&text));
+                            continue;
+                        }
+                        _ => {
+                            xml.skip()?;
+                            continue;
+                        }
+                    };
+                    let text = xml.text()?;
+                    if case.ends.len() < 20 {
+                        case.ends.push(end(message, text));
+                    }
+                }
+                Token::Close(left) if left < depth => return Ok(case),
+                Token::Text(_) | Token::Close(_) | Token::Other | Token::End => {}
+            }
+        }
+    }
+
+    pub(super) fn is_flaky(&self) -> bool {
+        self.ends.iter().any(|end| matches!(end, End::Flaky))
+    }
+
+    /// Whether a header counts it among its failures.
+    pub(super) fn is_failure(&self) -> bool {
+        self.ends.iter().any(|end| matches!(end, End::Failure(..))) || self.has(|word| matches!(word, Word::Failed))
+    }
+
+    /// Whether a header counts it among its errors.
+    pub(super) fn is_error(&self) -> bool {
+        self.ends.iter().any(|end| matches!(end, End::Error(..))) || self.has(|word| matches!(word, Word::Broken))
+    }
+
+    fn has(&self, wanted: fn(&Word) -> bool) -> bool {
+        self.words.iter().any(|word| wanted(&meaning(word)))
+    }
+
+    /// What it came to. An `error` is a test that could not be carried out, which says nothing about the machine; nor does one that was
+    /// skipped, unless it says why it does not apply.
+    pub(super) fn outcome(&self, ginkgo: bool) -> Outcome {
+        if let Some(control) = &self.kube_bench {
+            let heading = if control.title.is_empty() { &self.name } else { &control.title };
+            let verdict = rows::verdict(control, "node 1");
+            let numbers = vec![control.number.clone()];
+            return Outcome::Answer(Answer { numbers, ..Answer::new(control.number.clone(), title(heading), verdict) });
+        }
+        let verdict = match self.verdict(ginkgo) {
+            Some(verdict) => verdict,
+            None => return Outcome::LeftOut,
+        };
+        let name = if self.name.is_empty() { "unnamed" } else { &self.name };
+        // Ginkgo repeats the suite in every classname; where it says nothing more, the name alone is the id.
+        let id = if self.class.is_empty() || name.starts_with(&self.class) {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.class)
+        };
+        Outcome::Answer(Answer::new(id, title(name), verdict))
+    }
+
+    fn verdict(&self, ginkgo: bool) -> Option<Verdict> {
+        let find = |pick: fn(&End) -> Option<(&str, &str)>| self.ends.iter().find_map(pick);
+        let failure = find(|end| match end {
+            End::Failure(message, text) => Some((message, text)),
+            _ => None,
+        });
+        let error = find(|end| match end {
+            End::Error(message, text) => Some((message, text)),
+            _ => None,
+        });
+        let skipped = find(|end| match end {
+            End::Skipped(message) => Some((message, "")),
+            _ => None,
+        });
+        let said = |(message, text): (&str, &str)| match (line(message), line(text)) {
+            (message, _) if !message.is_empty() => message,
+            (_, text) if !text.is_empty() => text,
+            _ => "the file does not say why".to_owned(),
+        };
+        let word = |wanted: fn(&Word) -> bool| self.words.iter().find(|word| wanted(&meaning(word)));
+        let by_word = |what: &str, word: &String| format!("{what}: its status is '{}'", line(word));
+        Some(match (failure, error, skipped) {
+            (Some(failure), ..) => fail("test", said(failure), failure.1, ""),
+            (None, Some(error), _) => Verdict::NotEvaluated(format!("the test broke: {}", said(error))),
+            (None, None, Some((reason, _))) => return self.skipped(reason, ginkgo),
+            (None, None, None) => {
+                if let Some(word) = word(|word| matches!(word, Word::Failed)) {
+                    fail("test", by_word("the file does not say why", word), "", "")
+                } else if let Some(word) = word(|word| matches!(word, Word::Broken)) {
+                    Verdict::NotEvaluated(by_word("the test broke", word))
+                } else if let Some(word) = word(|word| matches!(word, Word::Skipped)) {
+                    Verdict::NotEvaluated(by_word("the test was not run", word))
+                } else if let Some(word) = word(|word| matches!(word, Word::Unknown)) {
+                    Verdict::NotEvaluated(by_word("the file does not say how the test ended", word))
+                } else {
+                    Verdict::Pass
+                }
+            }
+        })
+    }
+
+    /// A test that was skipped; nothing where Ginkgo only left it out. Ginkgo says `skipped - reason` for the one and `skipped` for the
+    /// other, of which it writes thousands.
+    fn skipped(&self, message: &str, ginkgo: bool) -> Option<Verdict> {
+        let reason = message.trim();
+        let reason = reason.strip_prefix("skipped - ").unwrap_or(reason).trim();
+        let is_bare = reason.is_empty() || reason == "skipped";
+        match is_bare {
+            true if ginkgo => None,
+            true => Some(Verdict::NotEvaluated("the test was skipped, and the file does not say why".to_owned())),
+            false => Some(Verdict::NotApplicable(line(reason))),
+        }
+    }
+}

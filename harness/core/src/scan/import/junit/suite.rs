@@ -1,0 +1,168 @@
+//! One `testsuite`: its tests, and what it says of itself.
+
+use amiproof_model::verdict::Verdict;
+
+use super::case::{Case, Outcome};
+use crate::scan::import::ImportError;
+use crate::scan::import::document::{Answer, Document, Index, fail, line, title};
+use crate::scan::import::xml::Tag;
+
+/// How much of a thing there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    tests: usize,
+    /// Failures and errors together: tools draw the line between them where they like.
+    bad: usize,
+}
+
+impl Count {
+    fn less(self, other: Self) -> Self {
+        Self { tests: self.tests.saturating_sub(other.tests), bad: self.bad.saturating_sub(other.bad) }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { tests: self.tests.saturating_add(other.tests), bad: self.bad.saturating_add(other.bad) }
+    }
+}
+
+/// What a suite adds to the one around it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    held: Count,
+    missing: Count,
+}
+
+/// A suite that is being read.
+#[derive(Debug, Default)]
+pub(super) struct Suite {
+    pub(super) name: String,
+    /// What its header says.
+    promised: Count,
+    /// What the suites in it hold, and what they themselves lack.
+    inner: Told,
+    pub(super) cases: Vec<Case>,
+    /// What broke outside of every test.
+    errors: Vec<String>,
+    failures: Vec<(String, String)>,
+    skipped: Option<String>,
+    ginkgo: bool,
+    /// Ginkgo's SuiteSucceeded.
+    succeeded: Option<bool>,
+    /// Ginkgo's SpecialSuiteFailureReason.
+    special: String,
+    /// Ginkgo's DryRun.
+    dry_run: bool,
+}
+
+impl Suite {
+    /// A suite by its own tag.
+    pub(super) fn of(tag: &Tag<'_>) -> Self {
+        let count = |name: &str| tag.attribute(name).and_then(|text| text.trim().parse::<usize>().ok()).unwrap_or(0);
+        let name = tag.attribute("name").unwrap_or_default();
+        Self {
+            ginkgo: name.contains("e2e"),
+            promised: Count { tests: count("tests"), bad: count("failures").saturating_add(count("errors")) },
+            name,
+            ..Self::default()
+        }
+    }
+
+    /// Keeps what a property says that changes what the tests mean.
+    pub(super) fn learn(&mut self, name: &str, value: &str) {
+        let is_true = value.trim().eq_ignore_ascii_case("true");
+        match name {
+            "SuiteSucceeded" => (self.ginkgo, self.succeeded) = (true, Some(is_true)),
+            "SpecialSuiteFailureReason" => value.trim().clone_into(&mut self.special),
+            "DryRun" => self.dry_run = is_true,
+            _ => {}
+        }
+    }
+
+    /// Keeps a `failure`, `error` or `skipped` that belongs to no test.
+    pub(super) fn end(&mut self, kind: &[u8], message: String, text: String) {
+        let said = [line(&message), line(&text)].into_iter().find(|said| !said.is_empty());
+        let said = said.unwrap_or_else(|| "the file does not say why".to_owned());
+        match kind {
+            b"failure" => self.failures.push((said, text)),
+            b"error" => self.errors.push(said),
+            _ => self.skipped = Some(said),
+        }
+    }
+
+    /// Counts what a suite within it came to.
+    pub(super) fn add(&mut self, told: &Told) {
+        self.inner.held = self.inner.held.plus(told.held);
+        self.inner.missing = self.inner.missing.plus(told.missing);
+    }
+
+    /// Adds its answers to the document, and one about itself where it did not hold what it promises.
+    pub(super) fn close(self, document: &mut Document, index: &mut Index) -> Result<Told, ImportError> {
+        let bad = |case: &&Case| case.is_failure() || case.is_error();
+        let own = Count {
+            tests: self.cases.len(),
+            bad: self.cases.iter().filter(bad).count() + self.errors.len() + self.failures.len(),
+        };
+        let held = own.plus(self.inner.held);
+        let missing = self.promised.less(held);
+        // What a suite within it lacks was said there.
+        let unsaid = missing.less(self.inner.missing);
+        let mut reasons = self.reasons(unsaid, held, own.bad > 0);
+        let mut left_out = 0;
+        for case in &self.cases {
+            match case.outcome(self.ginkgo) {
+                Outcome::Answer(mut answer) => {
+                    if self.dry_run {
+                        answer.verdict = Verdict::NotEvaluated("a dry run: the test was not run".to_owned());
+                    }
+                    document.add(index, answer)?;
+                }
+                Outcome::LeftOut => left_out += 1,
+            }
+        }
+        document.left_out += left_out;
+        if left_out > 0 && !self.special.is_empty() {
+            reasons.push(format!("{left_out} of its tests were not run"));
+        }
+        let name = if self.name.is_empty() { "all suites" } else { &self.name };
+        if !reasons.is_empty() {
+            let verdict = Verdict::NotEvaluated(reasons.join("; "));
+            document.add(
+                index,
+                Answer::new(format!("suite.{name}"), format!("the suite {} ran to its end", title(name)), verdict),
+            )?;
+        }
+        if let Some((said, text)) = self.failures.first() {
+            let verdict = fail("suite", said.clone(), text.clone(), "");
+            document.add(
+                index,
+                Answer::new(format!("suite-itself.{name}"), format!("the suite {} itself", title(name)), verdict),
+            )?;
+        }
+        Ok(Told { held, missing: self.inner.missing.plus(unsaid) })
+    }
+
+    /// Why the suite did not evaluate all that it was to evaluate.
+    fn reasons(&self, missing: Count, held: Count, has_bad: bool) -> Vec<String> {
+        let mut reasons: Vec<String> = self.errors.iter().map(|error| format!("the suite broke: {error}")).collect();
+        if let Some(why) = &self.skipped {
+            reasons.push(format!("the suite was skipped: {why}"));
+        }
+        if missing.tests > 0 {
+            let promised = self.promised.tests;
+            reasons.push(format!("its header promises {promised} tests, and {} are in the file", held.tests));
+        }
+        if missing.bad > 0 {
+            let promised = self.promised.bad;
+            reasons.push(format!("its header counts {promised} failures and errors, and {} are in the file", held.bad));
+        }
+        if self.dry_run {
+            reasons.push("it was a dry run, in which no test is run".to_owned());
+        }
+        if !self.special.is_empty() {
+            reasons.push(format!("it says of itself that it did not succeed: {}", line(&self.special)));
+        } else if self.succeeded == Some(false) && !has_bad {
+            reasons.push("it says of itself that it did not succeed, and no test says why".to_owned());
+        }
+        reasons
+    }
+}

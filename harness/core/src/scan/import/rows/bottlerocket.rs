@@ -1,0 +1,62 @@
+//! The rows of Bottlerocket's own report (`apiclient report cis -f json`, `cis-k8s`), the same as of a run's own scan.
+
+use amiproof_model::name::Level;
+use amiproof_model::report::ScanRecord;
+use amiproof_model::verdict::{Evidence, Placement};
+
+use super::{OS_SUITE, Target, scanner_name};
+use crate::scan::bottlerocket::Kind;
+use crate::scan::bottlerocket::parse::parse;
+use crate::scan::bottlerocket::rows;
+use crate::scan::import::{Import, ImportError};
+
+/// One row per control of the report.
+///
+/// # Errors
+/// When the report is no whole one, or judges by another benchmark than the user says.
+pub(in crate::scan::import) fn rows(text: &str, target: &Target) -> Result<Import, ImportError> {
+    let report = parse(text).map_err(|error| ImportError::Form(error.to_string()))?;
+    let kind = if report.name.contains("Kubernetes") { Kind::Kubernetes } else { Kind::Os };
+    let own = rows::benchmark(kind, &report).map_err(|_| ImportError::NotThis {
+        wanted: "a report of Bottlerocket",
+        found: "one that does not say by which version of the benchmark it judges".to_owned(),
+    })?;
+    if let Some(said) = target.benchmark.as_ref().filter(|said| **said != own) {
+        return Err(ImportError::OtherBenchmark { said: said.to_string(), found: own.to_string() });
+    }
+    let node = target.nodes.first().filter(|_| target.nodes.len() == 1);
+    let placement = Placement {
+        pod: None,
+        node: node.map_or_else(|| "of the imported file".to_owned(), |node| node.name.clone()),
+        instance_id: node.and_then(|node| node.instance_id.clone()),
+        ami_id: None,
+    };
+    let mut found =
+        rows::rows(kind, &report, "node 1", &placement).map_err(|error| ImportError::Id(error.to_string()))?;
+    let scanner = scanner_name(target, kind.scanner());
+    for row in &mut found {
+        row.scanner.clone_from(&scanner);
+        row.decision.evidence.extend(target.copy.as_ref().map(|copy| Evidence {
+            name: "Bottlerocket's report".to_owned(),
+            text: "imported from a file".to_owned(),
+            file: Some(copy.clone()),
+        }));
+    }
+    let source = target.source(&scanner, "");
+    let scan = ScanRecord {
+        subject: target.subject.clone(),
+        suite: OS_SUITE.to_owned(),
+        scanner,
+        scanner_version: None,
+        benchmark: Some(own),
+        level: target.level.or_else(|| Level::try_from(report.level).ok()),
+        expected: None,
+        source: source.clone(),
+        note: match report.name.is_empty() {
+            true => "imported".to_owned(),
+            false => format!("imported: {}", super::super::document::title(&report.name)),
+        },
+    };
+    let rows = found.into_iter().map(|row| (target.subject.clone(), row)).collect();
+    Ok(Import { subject: Some(target.subject.clone()), source, scans: vec![scan], rows, when: None })
+}

@@ -1,0 +1,198 @@
+//! What the results of a file come to: every `TestResult` counts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use amiproof_model::name::{Benchmark, Level};
+use amiproof_model::verdict::Verdict;
+use amiproof_model::vocabulary::{number_in, of_cis_id};
+
+use super::{Content, Rule, RuleResult, Test};
+use crate::scan::import::ImportError;
+use crate::scan::import::document::{Answer, Document, Index, fail, line, severity, time, title, word};
+use crate::scan::import::xml::clip;
+
+/// Joins all results of the machine with what the benchmarks say of their rules. A rule that several of them answer has its worst answer:
+/// a scan after a remediation that looked at less must not hide what the one before it found. Only `fixed` takes an earlier failure back,
+/// for it says itself that there was one.
+pub(super) fn of(content: Content) -> Result<Document, ImportError> {
+    let Content { root, title: heading, rules, mut tests, .. } = content;
+    if tests.is_empty() {
+        return Err(match root.as_str() {
+            "Benchmark" | "asset-report-collection" | "data-stream-collection" => {
+                ImportError::NoResults { what: "XCCDF TestResult" }
+            }
+            _ => ImportError::NotThis { wanted: "XCCDF results", found: format!("<{}>", clip(root, 80)) },
+        });
+    }
+    let targets: BTreeSet<&str> = tests.iter().map(|test| test.target.trim()).filter(|name| !name.is_empty()).collect();
+    if targets.len() > 1 {
+        let targets = targets.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(ImportError::SeveralTargets { targets: clip(targets, 300) });
+    }
+    let target = targets.first().map(|name| title(name)).unwrap_or_default();
+    // Those that ended first stand first; of two that ended together, the one that stands earlier in the file.
+    tests.sort_by(|one, other| one.ended.cmp(&other.ended));
+    drop_fixed(&mut tests);
+    let mut document = Document { content: heading.clone(), target, ..Document::default() };
+    let several = tests.len();
+    if several > 1 {
+        document.notes.push(format!("the file holds {several} results of one machine; of each rule the worst counts"));
+    }
+    let mut index = Index::new();
+    let mut benchmarks: BTreeSet<Benchmark> = BTreeSet::new();
+    let mut profiles: Vec<String> = Vec::new();
+    for test in tests {
+        let own = of_cis_id(&test.benchmark);
+        benchmarks.extend(own.clone());
+        (document.scanner, document.version) = scanner(&test);
+        document.level = document.level.max(level(&test.profile));
+        document.when = document.when.max(time(&test.ended));
+        if document.content.is_empty() {
+            document.content = title(&test.benchmark);
+        }
+        if !test.profile.is_empty() && !profiles.contains(&test.profile) {
+            profiles.push(test.profile.clone());
+        }
+        one(test, own, &rules, &mut document, &mut index)?;
+    }
+    document.profile = profiles.join(", ");
+    if benchmarks.len() == 1 {
+        document.benchmark = benchmarks.pop_first();
+    }
+    if document.answers.is_empty() {
+        let arf = root == "asset-report-collection";
+        let what = if arf { "selected rule in its ARF report" } else { "selected rule" };
+        return Err(ImportError::NoResults { what });
+    }
+    Ok(document)
+}
+
+/// Takes the failures of a rule away that a later result of the same benchmark and profile says it fixed.
+fn drop_fixed(tests: &mut [Test]) {
+    type Key = (String, String, String);
+    let key = |test: &Test, result: &RuleResult| -> Key {
+        (test.benchmark.clone(), test.profile.clone(), result.rule.clone())
+    };
+    let mut last: BTreeMap<Key, usize> = BTreeMap::new();
+    for (at, test) in tests.iter().enumerate() {
+        for result in test.results.iter().filter(|result| result.result == "fixed") {
+            last.insert(key(test, result), at);
+        }
+    }
+    for (at, test) in tests.iter_mut().enumerate() {
+        let results = std::mem::take(&mut test.results);
+        test.results = results
+            .into_iter()
+            .filter(|result| last.get(&key(test, result)).is_none_or(|fixed| at >= *fixed))
+            .collect();
+    }
+}
+
+/// Adds the answers of one result.
+fn one(
+    test: Test,
+    benchmark: Option<Benchmark>,
+    rules: &HashMap<String, Rule>,
+    document: &mut Document,
+    index: &mut Index,
+) -> Result<(), ImportError> {
+    let selected = test.results.iter().filter(|result| result.result != "notselected").count();
+    document.left_out += test.results.len() - selected;
+    // A benchmark for another platform makes every rule `notapplicable`; that is no evidence, and must not look like a clean scan.
+    let applies = test.results.iter().any(|result| !matches!(result.result.as_str(), "notselected" | "notapplicable"));
+    if selected == 0 && !test.results.is_empty() {
+        let reason = format!("the profile '{}' selects no rule, so nothing was evaluated by it", title(&test.profile));
+        document.notes.push(reason);
+    }
+    if selected > 0 && !applies {
+        document.notes.push(format!(
+            "all {selected} rules are notapplicable: the content is meant for another platform, so nothing was evaluated"
+        ));
+    }
+    for result in test.results.into_iter().filter(|result| result.result != "notselected") {
+        let rule = rules.get(&result.rule).cloned().unwrap_or_default();
+        let mut answer = answer(result, rule);
+        answer.benchmark.clone_from(&benchmark);
+        if !applies {
+            let reason = "no rule of this content applies to the machine: is it meant for its platform?";
+            answer.verdict = Verdict::NotEvaluated(reason.to_owned());
+        }
+        document.add(index, answer)?;
+    }
+    Ok(())
+}
+
+fn answer(result: RuleResult, rule: Rule) -> Answer {
+    let id = short_id(&result.rule);
+    let heading = if rule.title.is_empty() { id.replace('_', " ") } else { rule.title.clone() };
+    // CIS-CAT numbers rules in their ids; other content lists every control that a rule belongs to.
+    let in_id = result.rule.contains("cisecurity.benchmarks_rule_").then(|| number_in(&result.rule)).flatten();
+    let mut numbers: Vec<String> = match in_id {
+        Some(number) => vec![number.to_owned()],
+        None => result.numbers.iter().chain(&rule.numbers).cloned().collect(),
+    };
+    let grade =
+        if result.severity.is_empty() || result.severity == "unknown" { &rule.severity } else { &result.severity };
+    let mut identifiers: Vec<String> = result.identifiers.iter().chain(&rule.identifiers).cloned().collect();
+    identifiers.extend(result.numbers.iter().chain(&rule.numbers).map(|number| format!("CIS {number}")));
+    identifiers.sort();
+    identifiers.dedup();
+    let mut seen = BTreeSet::new();
+    numbers.retain(|number| seen.insert(number.clone()));
+    Answer {
+        numbers,
+        severity: severity(grade),
+        identifiers,
+        verdict: verdict(&result, &rule),
+        ..Answer::new(id, heading, Verdict::Pass)
+    }
+}
+
+/// What a result means (XCCDF 1.2, table 26). `notchecked` says that no program looked.
+fn verdict(result: &RuleResult, rule: &Rule) -> Verdict {
+    let why = if result.message.is_empty() { String::new() } else { format!(": {}", line(&result.message)) };
+    match result.result.as_str() {
+        "pass" | "fixed" => Verdict::Pass,
+        "fail" if result.unscored => Verdict::Manual(format!("not met, but its profile does not score it{why}")),
+        "fail" => fail(&result.instance, format!("the rule is not met{why}"), result.message.clone(), rule.fix.clone()),
+        "notapplicable" => Verdict::NotApplicable(format!("the rule does not apply to this machine{why}")),
+        "informational" => Verdict::NotApplicable(format!("for information only{why}")),
+        "notchecked" => {
+            Verdict::NotEvaluated(format!("no program looked: the content has no automated check for it{why}"))
+        }
+        "error" => Verdict::NotEvaluated(format!("the scanner's check broke{why}")),
+        "unknown" => Verdict::NotEvaluated(format!("the scanner could not tell{why}")),
+        "" => Verdict::NotEvaluated("the file gives no result".to_owned()),
+        other => Verdict::NotEvaluated(format!("the file gives the unknown result '{}'", line(other))),
+    }
+}
+
+/// The scanner by its facts, else by the CPE name of the test system.
+fn scanner(test: &Test) -> (String, Option<String>) {
+    let parts: Vec<&str> = test.system.split(':').collect();
+    let (name, version) = match parts.as_slice() {
+        ["cpe", "/a", _, name, version, ..] | ["cpe", "2.3", "a", _, name, version, ..] => (*name, *version),
+        _ => (test.system.as_str(), ""),
+    };
+    let name = if test.scanner.is_empty() { name } else { &test.scanner };
+    let version = if test.version.is_empty() { version } else { &test.version };
+    let name = if name.is_empty() { "xccdf".to_owned() } else { word(name) };
+    (name, (!version.is_empty()).then(|| clip(version.to_owned(), 40)))
+}
+
+/// `package_aide_installed` of `xccdf_org.ssgproject.content_rule_package_aide_installed`.
+fn short_id(rule: &str) -> String {
+    let short = rule.strip_prefix("xccdf_").and_then(|rest| rest.split_once("_rule_")).map_or(rule, |(_, name)| name);
+    if short.is_empty() { "unnamed".to_owned() } else { clip(short.to_owned(), 500) }
+}
+
+/// The level that a profile's name tells: `…_profile_cis_level1_server`, `…_Level_2_-_Server`, `…_profile_cis_server_l1`.
+fn level(profile: &str) -> Option<Level> {
+    let name = profile.to_ascii_lowercase().replace(['-', '.'], "_");
+    let has = |words: [&str; 3]| words.iter().any(|word| name.contains(word));
+    match (has(["level1", "level_1", "_l1"]), has(["level2", "level_2", "_l2"])) {
+        (true, false) => Some(Level::One),
+        (false, true) => Some(Level::Two),
+        _ => None,
+    }
+}
