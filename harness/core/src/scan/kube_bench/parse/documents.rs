@@ -144,7 +144,9 @@ fn documents(text: &str, seen: &mut Seen) -> Result<Vec<Vec<(String, Control)>>,
                 // A log line may begin with a brace; only JSON goes on with a key in quotes.
                 let inner = rest.trim_start_matches(|c: char| c.is_whitespace() || ['{', '['].contains(&c));
                 let is_json = inner.starts_with('"');
-                let problem = match error.is_eof() {
+                // One that ends in the middle of a text ends at the line end behind it.
+                let is_cut = error.is_eof() || error.line() > rest.trim_end().lines().count();
+                let problem = match is_cut {
                     true => ParseError::Truncated { bytes: rest.len() },
                     false => ParseError::Form { reason: error.to_string() },
                 };

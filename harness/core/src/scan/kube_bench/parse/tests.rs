@@ -166,6 +166,8 @@ fn no_run_that_is_cut_off_hides_behind_a_whole_one() {
             assert!(matches!(error, ParseError::Truncated { .. } | ParseError::Form { .. }), "{text}: {error}");
         }
     }
+    let behind = format!("{good}\n{}\n", &bad[..bad.len() - 9]);
+    assert!(matches!(runs(&behind), Err(ParseError::Truncated { .. })), "cut within a text, before a line end");
     let short = format!("{{\"Controls\":[{good}],\"Totals\":{{\"total_pass\":3,\"total_fail\":1}}}}");
     assert_eq!(runs(&short), Err(ParseError::Incomplete { total: 4, found: 1 }));
 }
