@@ -64,7 +64,7 @@ function prepare() {
   STATUS.forEach((one, status) => {
     if (!there.has(status)) return;
     const chip = el('button', { type: 'button', class: 'chip', 'aria-pressed': 'false', 'data-status': status },
-      el('span', { class: `s-${one.key}` }, `${one.symbol} ${one.word}`), el('b', {}));
+      el('span', { class: `s-${one.key}` }, `${one.symbol} ${one.word} `), el('b', {}));
     chip.addEventListener('click', () => toggleIn(filter.status, status));
     $('statuses').append(chip);
   });

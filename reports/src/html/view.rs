@@ -70,6 +70,7 @@ pub(super) struct Verdict {
 pub(super) struct Share {
     pub(super) class: &'static str,
     pub(super) symbol: &'static str,
+    pub(super) colour: &'static str,
     pub(super) word: &'static str,
     pub(super) number: usize,
     /// Start and width in a bar of 1000 units.
@@ -168,7 +169,7 @@ pub(super) fn shares(tally: Tally) -> Vec<Share> {
         let x = units(before, total);
         before += number;
         let (class, symbol, word) = (status.key(), status.symbol(), status.word());
-        Share { class, symbol, word, number, x, width: units(number, total) }
+        Share { class, symbol, colour: status.colour(), word, number, x, width: units(number, total) }
     });
     shares.collect()
 }

@@ -116,6 +116,20 @@ impl Status {
         }
     }
 
+    /// A colour for where a page has no style sheet, as under the policy that Jenkins sends by default.
+    pub(crate) fn colour(self) -> &'static str {
+        match self {
+            Self::Failed => "#c93a4b",
+            Self::Error => "#dd7f2a",
+            Self::NotEvaluated | Self::Blocked => "#9a7fce",
+            Self::Flaky => "#d9b13b",
+            Self::Waived => "#6ea3cc",
+            Self::Known | Self::Tolerated | Self::Allowed | Self::Manual | Self::Informational => "#9aa7b5",
+            Self::NotApplicable => "#d3d9e0",
+            Self::Passed => "#58a97d",
+        }
+    }
+
     /// Whether nobody can say how the subject does: such a cell is never called failed, and never good.
     pub(crate) fn is_undecided(self) -> bool {
         matches!(self, Self::Error | Self::NotEvaluated)
