@@ -17,6 +17,8 @@ use crate::report::{CheckResult, Counts, Phase, PhaseEnd, PhaseRecord, Report, S
 use crate::threshold;
 use crate::verdict::Outcome;
 
+pub use self::reason::weight;
+
 /// What a run, or a column of it, comes to. Ordered: the greatest of all that applies is the conclusion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -114,7 +116,8 @@ impl Scope<'_> {
 pub struct Summary {
     /// What it comes to.
     pub conclusion: Conclusion,
-    /// Why, as one clause without full stop: `16 failed (workload 15, addon 1)`. Plain text that may hold words of the run.
+    /// Why, as one clause without full stop: `16 failed (workload 15, addon 1)`. Plain text that may hold words of the run. It counts
+    /// cells of the matrix: a control that several scanners judge is one.
     pub reason: String,
     /// What is to be known beside it, one clause each: `56 of 166 controls not met, as expected of a stock image`.
     pub notes: Vec<String>,

@@ -12,11 +12,11 @@ use std::collections::HashMap;
 
 use amiproof_model::name::{CheckId, ControlId};
 use amiproof_model::report::{CheckResult, PhaseEnd, PhaseRecord, Report, Subject, VariantRecord};
-use amiproof_model::threshold;
 use indexmap::IndexMap;
 
 pub(crate) use self::finding::{Folded, reason};
 pub(crate) use self::status::{Status, Tally};
+pub(crate) use amiproof_model::conclusion::weight;
 
 /// The sheet of one report.
 pub(crate) struct Sheet<'a> {
@@ -141,17 +141,6 @@ impl<'a> Sheet<'a> {
     /// The names of all suites that have rows, in order.
     pub(crate) fn suite_names(&self) -> Vec<&'a str> {
         self.suites.iter().map(|suite| suite.name).collect()
-    }
-}
-
-/// How soon a reader wants to know of a failure in a suite: what users run, what everybody hangs on, the nodes, scans, amiproof's gates.
-pub(crate) fn weight(suite: &str) -> u8 {
-    match suite {
-        "workload" => 0,
-        "addon" => 1,
-        threshold::SUITE => 4,
-        scanned if threshold::SCANNED.contains(&scanned) => 3,
-        _ => 2,
     }
 }
 

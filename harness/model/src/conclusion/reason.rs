@@ -1,11 +1,13 @@
 //! The words of a conclusion.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use indexmap::IndexMap;
 
 use super::{Conclusion, Scope, Tally};
 use crate::judge::Disposition;
+use crate::name::{CheckId, ControlId};
 use crate::report::{CheckResult, Report, Subject};
 use crate::threshold;
 use crate::verdict::Outcome;
@@ -24,8 +26,9 @@ pub(super) fn of(report: &Report, scope: Scope<'_>, tally: &Tally<'_>) -> String
     if tally.regressions > 0 {
         parts.push(format!("{} against the baseline", count(tally.regressions, "regression")));
     }
-    if !tally.failed.is_empty() {
-        parts.push(format!("{} failed ({})", tally.failed.len(), by_suite(&tally.failed)));
+    let failed = cells(&tally.failed);
+    if !failed.is_empty() {
+        parts.push(format!("{} failed ({})", failed.len(), by_suite(&failed)));
     }
     let counts = &tally.counts;
     if counts.blocked > 0 {
@@ -75,7 +78,7 @@ fn broken(tally: &Tally<'_>, scope: Scope<'_>) -> Option<String> {
 /// `2 errors; 50 not evaluated (workload 48, gate 2)`.
 fn open(tally: &Tally<'_>) -> Option<String> {
     let (errors, silent): (Vec<&CheckResult>, Vec<&CheckResult>) =
-        tally.open.iter().partition(|row| matches!(row.disposition, Disposition::Error));
+        cells(&tally.open).into_iter().partition(|row| matches!(row.disposition, Disposition::Error));
     let mut parts = Vec::new();
     if !errors.is_empty() {
         parts.push(format!("{} ({})", count(errors.len(), "error"), by_suite(&errors)));
@@ -133,14 +136,39 @@ pub(super) fn notes(report: &Report, scope: Scope<'_>) -> Vec<String> {
     .collect()
 }
 
-/// `workload 15, addon 1`: the suites of some rows, the one with the most first.
+/// The rows that stand for a cell of the matrix each: a control of a subject counts once, whichever scanners and suites judge it, as in
+/// every other number of a report.
+fn cells<'a>(rows: &[&'a CheckResult]) -> Vec<&'a CheckResult> {
+    let mut checks: HashSet<(&Subject, &CheckId)> = HashSet::new();
+    let mut controls: HashMap<(&Subject, &ControlId), &str> = HashMap::new();
+    let is_first = |row: &&&'a CheckResult| {
+        let suite = row.check.suite();
+        let is_new = checks.insert((&row.subject, &row.check));
+        let home = row.control.as_ref().map(|control| *controls.entry((&row.subject, control)).or_insert(suite));
+        is_new && home.is_none_or(|home| home == suite)
+    };
+    rows.iter().filter(is_first).copied().collect()
+}
+
+/// `workload 15, addon 1`: the suites of some rows, those that users notice first, then the one with the most.
 fn by_suite(rows: &[&CheckResult]) -> String {
     let mut suites: IndexMap<&str, usize> = IndexMap::new();
     for row in rows {
         *suites.entry(row.check.suite()).or_default() += 1;
     }
-    suites.sort_by(|_, left, _, right| right.cmp(left));
+    suites.sort_by_key(|suite, number| (weight(suite), Reverse(*number)));
     suites.iter().map(|(suite, number)| format!("{suite} {number}")).collect::<Vec<_>>().join(", ")
+}
+
+/// How soon a reader wants to know of a failure in a suite: what users run, what everybody hangs on, the nodes, scans, amiproof's gates.
+pub fn weight(suite: &str) -> u8 {
+    match suite {
+        "workload" => 0,
+        "addon" => 1,
+        threshold::SUITE => 4,
+        scanned if threshold::SCANNED.contains(&scanned) => 3,
+        _ => 2,
+    }
 }
 
 fn count(number: usize, thing: &str) -> String {

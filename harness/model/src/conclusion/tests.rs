@@ -268,3 +268,28 @@ proptest! {
         prop_assert!(whole >= own || is_empty);
     }
 }
+
+#[test]
+fn a_reason_counts_cells_and_names_what_users_notice_first() {
+    let control = |check: &str, subject: &Subject| {
+        let mut row = row(check, subject, Disposition::Failed);
+        row.control = "cis-eks-1.8.0/4.1.9".parse().ok();
+        row
+    };
+    let failed = |check: &str| row(check, &l1(), Disposition::Failed);
+    let rows = vec![
+        control("kube-bench/cis-eks-1.8.0/4.1.9", &Subject::Cluster),
+        control("eks-cis/cis-eks-1.8.0/4.1.9", &Subject::Cluster),
+        control("kube-bench/cis-eks-1.8.0/4.1.9", &l1()),
+        failed("os-cis/a"),
+        failed("os-cis/a"),
+        failed("os-cis/b"),
+        failed("os-cis/c"),
+        failed("gate/os-cis-threshold"),
+        failed("node/age"),
+        failed("addon/coredns"),
+        failed("workload/dns"),
+    ];
+    let summary = Summary::of(&report(rows), Scope::Run, 0);
+    assert_eq!(summary.reason, "9 failed (workload 1, addon 1, node 1, os-cis 3, kube-bench 2, gate 1)");
+}
