@@ -164,6 +164,8 @@ pub(crate) fn origin_word(origin: Origin) -> &'static str {
     match origin {
         Origin::Hardening => "hardening",
         Origin::Environment => "environment",
+        Origin::NotApplied => "not applied",
+        Origin::Lost => "lost",
         Origin::Unknown => "unknown",
     }
 }

@@ -31,7 +31,10 @@ impl ExitCode {
         (Self::Passed, "all passed or waived"),
         (Self::Failed, "a check failed"),
         (Self::Usage, "usage or configuration; nothing was created"),
-        (Self::Error, "something was not evaluated or could not be decided, and no threshold allows it"),
+        (
+            Self::Error,
+            "something was not evaluated or could not be decided, and no threshold allows it; or nothing was evaluated",
+        ),
         (Self::NothingSelected, "nothing selected"),
         (Self::Regression, "regression against the baseline"),
         (Self::LeftBehind, "something was left behind in the account"),

@@ -88,15 +88,46 @@ impl Disposition {
 }
 
 /// Where a failure comes from, as the reference variant shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+///
+/// Whether something works on a node is one question, whether a benchmark's control is met another: a sysctl that is wrong on the stock
+/// image and on the hardened one is no fault of the environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
-    /// The reference passes: hardening (or the build) did it.
+    /// The reference passes, or the question does not arise there: hardening (or the build) did it.
     Hardening,
     /// The reference fails too: cluster, account, add-on or test.
     Environment,
+    /// A control that the reference does not meet either: the hardening does not do what its benchmark asks.
+    NotApplied,
+    /// A control that the reference meets: the hardening (or the build) undid it.
+    Lost,
     /// There is no reference, or it was not evaluated.
     Unknown,
+}
+
+impl Origin {
+    /// The word for it, as reports write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hardening => "hardening",
+            Self::Environment => "environment",
+            Self::NotApplied => "not applied",
+            Self::Lost => "lost",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// What the reference shows, as a clause.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Hardening => "the reference passes",
+            Self::Environment => "the reference fails too",
+            Self::NotApplied => "the reference does not meet it either",
+            Self::Lost => "the reference meets it",
+            Self::Unknown => "no reference, or it was not evaluated",
+        }
+    }
 }
 
 /// Judges one result: pure, total, and never milder than the evidence.
@@ -130,14 +161,19 @@ pub fn judge(
     }
 }
 
-/// Says where a failure comes from, given the outcome of the same check on the reference variant.
-pub fn origin(outcome: &Outcome, reference: Option<&Outcome>) -> Option<Origin> {
+/// Says where a failure comes from, given what the same check (of the same scanner, where one answered) came to on the reference.
+/// `is_scanned` says whether the row is a scanner's answer about a control; `same_family` whether both variants boot the same way, so
+/// that a question which does not arise on the reference arises here because of the hardening.
+pub fn origin(outcome: &Outcome, reference: Option<&Outcome>, is_scanned: bool, same_family: bool) -> Option<Origin> {
     if !matches!(outcome, Outcome::Fail { .. }) {
         return None;
     }
-    Some(match reference {
-        Some(Outcome::Pass) => Origin::Hardening,
-        Some(Outcome::Fail { .. }) => Origin::Environment,
+    Some(match (reference, is_scanned) {
+        (Some(Outcome::Fail { .. }), true) => Origin::NotApplied,
+        (Some(Outcome::Pass), true) => Origin::Lost,
+        (Some(Outcome::Pass), false) => Origin::Hardening,
+        (Some(Outcome::Fail { .. }), false) => Origin::Environment,
+        (Some(Outcome::NotApplicable { .. }), false) if same_family => Origin::Hardening,
         _ => Origin::Unknown,
     })
 }
@@ -183,10 +219,22 @@ mod tests {
 
     #[test]
     fn a_failure_that_the_reference_shares_is_not_blamed_on_hardening() {
-        assert_eq!(origin(&fail(), Some(&Outcome::Pass)), Some(Origin::Hardening));
-        assert_eq!(origin(&fail(), Some(&fail())), Some(Origin::Environment));
-        assert_eq!(origin(&fail(), None), Some(Origin::Unknown));
-        assert_eq!(origin(&Outcome::Pass, None), None);
+        let permissive = Outcome::NotApplicable { reason: "permissive".into() };
+        let silent = Outcome::NotEvaluated { reason: "no scan".into() };
+        let manual = Outcome::Manual { look_at: "banner".into() };
+        for (reference, of_check, of_scanner) in [
+            (Some(&Outcome::Pass), Origin::Hardening, Origin::Lost),
+            (Some(&fail()), Origin::Environment, Origin::NotApplied),
+            (Some(&permissive), Origin::Hardening, Origin::Unknown),
+            (Some(&silent), Origin::Unknown, Origin::Unknown),
+            (Some(&manual), Origin::Unknown, Origin::Unknown),
+            (None, Origin::Unknown, Origin::Unknown),
+        ] {
+            assert_eq!(origin(&fail(), reference, false, true), Some(of_check), "{reference:?}");
+            assert_eq!(origin(&fail(), reference, true, true), Some(of_scanner), "{reference:?}");
+        }
+        assert_eq!(origin(&fail(), Some(&permissive), false, false), Some(Origin::Unknown), "another family");
+        assert_eq!(origin(&Outcome::Pass, None, false, true), None);
     }
 
     #[test]

@@ -7,6 +7,8 @@
 //! the run), [`facts`] (which settings of a node explain a failure), [`report`] (the one truth on disk), [`conclusion`] (what a run
 //! comes to) and [`exit`] (what the process answers).
 
+pub mod benchmark;
+pub mod candidate;
 pub mod capability;
 pub mod charge;
 pub mod conclusion;

@@ -77,11 +77,12 @@ macro_rules! name {
 
 name!(
     /// The name of an AMI variant. It becomes part of node group names (at most 63 characters in EKS) and Kubernetes
-    /// namespaces, hence the DNS label rule and the limit of 32.
+    /// namespaces, hence the DNS label rule and the limit of 32. `cluster` is what rows about the cluster as a whole are called.
     VariantName,
     "variant name",
-    "1 to 32 lower-case letters, digits and '-', starting with a letter and ending with a letter or digit",
-    |text| is_label(text, 32)
+    "1 to 32 lower-case letters, digits and '-', starting with a letter and ending with a letter or digit, and not 'cluster', \
+     which means the cluster as a whole",
+    |text| is_label(text, 32) && text != "cluster"
 );
 
 name!(
@@ -257,7 +258,15 @@ mod tests {
         {
             assert_eq!(text.parse::<AmiId>().is_ok(), legal, "{text}");
         }
-        for (text, legal) in [("al2023-eks-l1", true), ("Al2023", false), ("-a", false), ("a-", false), ("", false)] {
+        for (text, legal) in [
+            ("al2023-eks-l1", true),
+            ("clusters", true),
+            ("cluster", false),
+            ("Al2023", false),
+            ("-a", false),
+            ("a-", false),
+            ("", false),
+        ] {
             assert_eq!(text.parse::<VariantName>().is_ok(), legal, "{text}");
         }
         for (text, legal) in

@@ -1,7 +1,9 @@
 //! The report of one run: the only truth on disk (`report.json`); every other format renders from it.
 //!
-//! The version rule: a reader accepts [`SCHEMA_VERSION`] and refuses anything newer with a message that names both versions.
-//! A field that is added with a default keeps the version; a field that goes or changes its meaning raises it.
+//! The version rule: `schemaVersion` is the major version of the form. What is added within it, a field with a default, keeps the
+//! number, and a reader passes over fields that it does not know: a report of a newer build is read, without what is new in it. A field
+//! that goes or changes its meaning raises the number, and a reader refuses what is higher than [`SCHEMA_VERSION`] with a sentence that
+//! names both numbers and the build that wrote it.
 
 mod counts;
 mod scan;
@@ -22,12 +24,12 @@ use crate::waiver::WaiverRecord;
 pub use self::counts::Counts;
 pub use self::scan::{ImportedFrom, ScanRecord, Severity};
 
-/// The version of the form of `report.json` that this build writes.
+/// The major version of the form of `report.json` that this build writes, and the highest that it reads.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Everything that is known of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Report {
     /// The form of this document; see [`SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -56,7 +58,7 @@ pub struct Report {
 
 /// The program that wrote a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Tool {
     /// `amiproof`.
     pub name: String,
@@ -66,7 +68,7 @@ pub struct Tool {
 
 /// One invocation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct RunRecord {
     /// The run's own name, which is also in the tags of everything it made.
     pub id: RunId,
@@ -87,7 +89,7 @@ pub struct RunRecord {
 
 /// The cluster under test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct ClusterRecord {
     /// Its name in EKS, or the kubeconfig context.
     pub name: String,
@@ -117,7 +119,7 @@ impl ClusterRecord {
 
 /// One AMI variant as it was really run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct VariantRecord {
     /// The name in the matrix.
     pub name: VariantName,
@@ -152,7 +154,7 @@ pub struct VariantRecord {
 
 /// An image as EC2 describes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct AmiRecord {
     /// `ami-…`.
     pub id: AmiId,
@@ -171,7 +173,7 @@ pub struct AmiRecord {
 
 /// A node that joined.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct NodeRecord {
     /// 1, 2, … within the variant, ordered by instance launch time, then by name: the name that findings use (`node 1`).
     pub index: u32,
@@ -205,7 +207,7 @@ pub struct NodeRecord {
 
 /// A timed part of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct PhaseRecord {
     /// Which part.
     pub phase: Phase,
@@ -312,7 +314,7 @@ impl Subject {
 
 /// One cell of the matrix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct CheckResult {
     /// Which check.
     pub check: CheckId,
@@ -399,7 +401,7 @@ impl CheckResult {
 
 /// What a run made and what became of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Cleanup {
     /// Whether teardown ran (false after `apply`, `test` or `scan`: everything is meant to stay).
     pub ran: bool,
@@ -413,7 +415,7 @@ pub struct Cleanup {
 
 /// A resource that could not be removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Leftover {
     /// `node group`, `launch template`, `namespace` …
     pub kind: String,
@@ -443,6 +445,14 @@ impl Report {
         counts
     }
 
+    /// The record of a subject that is a variant; `None` for the cluster, and for a variant without a record.
+    pub fn variant_of(&self, subject: &Subject) -> Option<&VariantRecord> {
+        match subject {
+            Subject::Variant(name) => self.variants.iter().find(|variant| variant.name == *name),
+            Subject::Cluster => None,
+        }
+    }
+
     /// Whether a phase of the run or of any variant broke, teardown not counted (leftovers say that better).
     pub fn has_broken_pipeline(&self) -> bool {
         let broken =
@@ -450,19 +460,21 @@ impl Report {
         self.run.phases.iter().any(broken) || self.variants.iter().any(|variant| variant.phases.iter().any(broken))
     }
 
-    /// Reads a report.
+    /// Reads a report. Fields that this build does not know are passed over.
     ///
     /// # Errors
-    /// When the text is not JSON of this form, or of a newer schema version; the message says which.
+    /// When the text is not JSON of this form, or of a newer major version; the message says which, and what to do.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Version {
             schema_version: u32,
+            tool: Option<Tool>,
         }
         let version: Version = serde_json::from_str(text).map_err(ParseError::Form)?;
-        if version.schema_version != SCHEMA_VERSION {
-            return Err(ParseError::Version { found: version.schema_version });
+        if version.schema_version == 0 || version.schema_version > SCHEMA_VERSION {
+            let by = version.tool.map_or("another build".to_owned(), |tool| format!("{} {}", tool.name, tool.version));
+            return Err(ParseError::Version { found: version.schema_version, by });
         }
         serde_json::from_str(text).map_err(ParseError::Form)
     }
@@ -474,12 +486,18 @@ pub enum ParseError {
     /// Not JSON, or not of this form.
     #[error("not a report of amiproof: {0}")]
     Form(serde_json::Error),
-    /// Of another version.
+    /// Of a version that this build does not read.
     #[error(
-        "report has schema version {found}, this build reads version {SCHEMA_VERSION}: use the amiproof that wrote it, or run again"
+        "this report has schema version {found}, and this amiproof reads up to {SCHEMA_VERSION}: read it with the amiproof that wrote it \
+         ({by}) or a newer one"
     )]
     Version {
         /// The version that the document says.
         found: u32,
+        /// What wrote it: `amiproof 2.0.0`.
+        by: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

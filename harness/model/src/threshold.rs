@@ -1,12 +1,15 @@
 //! Gates over scans: how much of a benchmark must have been answered, and how much of it may fail. Pure.
 //!
-//! A scan that answered fewer controls than its benchmark has is never simply green: its coverage is a row of its own. What a
-//! threshold of the matrix file allows to fail is [`Disposition::Tolerated`]; the threshold's row decides instead.
+//! A scan that answered fewer controls than its benchmark has is never simply green: its coverage is a row of its own. A threshold of
+//! the matrix file tolerates only what it counted: each failure spends a budget that the file declares, and the threshold's row decides
+//! instead. What no budget is for stays a failure, and a budget that nothing can be counted against is not evaluated.
 
 mod coverage;
 mod disagreement;
+mod limits;
+mod tally;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,13 +17,16 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::coverage::{OPERATING_SYSTEM, coverage, scanned, variant};
+use self::coverage::{Asked, Table, gated};
 pub use self::coverage::{gaps, hold_against};
 pub use self::disagreement::mark_disagreements;
+use self::tally::Tally;
+use crate::benchmark;
+use crate::candidate::OPERATING_SYSTEM;
 use crate::judge::Disposition;
 use crate::name::{CheckId, Level, VariantName};
 use crate::report::{CheckResult, Report, Severity, Subject};
-use crate::verdict::{Finding, Outcome};
+use crate::verdict::Outcome;
 
 /// The suite of the rows that [`apply`] adds.
 pub const SUITE: &str = "gate";
@@ -36,7 +42,7 @@ pub const SCANNED: [&str; 7] = ["kube-bench", "os-cis", "eks-cis", "xccdf", "ins
 pub struct Share(u16);
 
 impl Share {
-    /// Whether `part` of `whole` is at least this share; nothing of nothing is.
+    /// Whether `part` of `whole` is at least this share. Nothing of nothing is only as a number: gates do not ask it.
     pub fn is_met(self, part: usize, whole: usize) -> bool {
         (part as u128) * 1000 >= u128::from(self.0) * (whole as u128)
     }
@@ -84,9 +90,9 @@ impl From<Share> for String {
 
 /// What a suite of scans must reach on some variants. Everything that is given must hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Threshold {
-    /// The suite of scans it is about, one of [`SCANNED`].
+    /// The suite it is about, one of [`SCANNED`]; for the coverage alone any suite.
     pub suite: String,
     /// The variants it is for; empty for all of them and the cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -100,11 +106,11 @@ pub struct Threshold {
     /// At most so many failures, whatever their severity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<usize>,
-    /// At most so many failures of each severity.
+    /// At most so many failures of each severity. Failures of a severity that is not here are not tolerated.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub severities: BTreeMap<Severity, usize>,
-    /// The least share of answered controls among those that the benchmark has. Without it any gap is something that amiproof could
-    /// not decide (exit code 3).
+    /// The least share of answered controls among those that the benchmark has, or of answered checks of a suite that is no scan.
+    /// Without it any gap is something that amiproof could not decide (exit code 3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Share>,
 }
@@ -117,202 +123,83 @@ impl Threshold {
         };
         variant && (self.level.is_none() || self.level == level)
     }
-
-    fn limits_failures(&self) -> bool {
-        self.pass.is_some() || self.failures.is_some() || !self.severities.is_empty()
-    }
-
-    /// What of it does not hold.
-    fn missed(&self, tally: &Tally) -> Vec<Finding> {
-        let mut missed = Vec::new();
-        if let Some(share) = self.pass
-            && !share.is_met(tally.passed, tally.passed + tally.failed)
-        {
-            let decided = tally.passed + tally.failed;
-            missed.push(format!("{} of {decided} decided controls passed, at least {share} must", tally.passed));
-        }
-        if let Some(most) = self.failures
-            && tally.failed > most
-        {
-            missed.push(format!("{} controls failed, at most {most} may", tally.failed));
-        }
-        for (severity, most) in &self.severities {
-            let failed = tally.by_severity.get(severity).copied().unwrap_or(0);
-            if failed > *most {
-                let word = severity.word();
-                missed.push(format!("{failed} controls of severity {word} failed, at most {most} may"));
-            }
-        }
-        missed.into_iter().map(|summary| Finding::new(format!("threshold of {}", self.suite), summary)).collect()
-    }
 }
 
-/// What one suite of scans came to on one subject.
-#[derive(Debug, Default)]
-struct Tally {
-    passed: usize,
-    failed: usize,
-    by_severity: BTreeMap<Severity, usize>,
-    /// By benchmark, the controls with an answer of any scanner: also `not applicable` and `manual` are answers, no evidence is none.
-    answered: BTreeMap<Option<Benchmark>, BTreeSet<CheckId>>,
-    /// By benchmark, how many results are answers of a scanner: what it leaves to a human is none.
-    evaluated: BTreeMap<Option<Benchmark>, usize>,
-    /// By benchmark, what has no answer of some scanner.
-    silent: BTreeMap<Option<Benchmark>, BTreeSet<CheckId>>,
-    /// Why, with how often.
-    reasons: BTreeMap<String, usize>,
-    /// Why a scanner as a whole does not apply.
-    inapplicable: Option<String>,
-    /// What a scanner that did not scan at all says about it, because it is not there: no control of it is missing.
-    absent: Option<String>,
+/// Whether a scanner says how bad its failures are. The results of Inspector's CIS scans, of kube-bench, of Bottlerocket's own reports and
+/// of amiproof itself carry no severity, so that a threshold by severities can count none of them.
+pub fn grades(scanner: &str) -> bool {
+    // The name of an import may hold that of its file behind the scanner's.
+    !["inspector", "kube-bench", "bottlerocket", "amiproof"].iter().any(|name| scanner.starts_with(name))
 }
 
-/// A benchmark's name: `cis-al2023-1.0.0`.
-type Benchmark = String;
-
-impl Tally {
-    fn of(report: &Report, subject: &Subject, suite: &str) -> Self {
-        let mut tally = Self::default();
-        let own = |result: &&CheckResult| result.subject == *subject && result.check.suite() == suite;
-        let scans = report.scans.iter().filter(|scan| scan.subject == *subject && scan.suite == suite);
-        let scanners: BTreeSet<&str> = scans.map(|scan| scan.scanner.as_str()).collect();
-        for result in report.results.iter().filter(own) {
-            let is_recorded = result.scanner.as_deref().is_some_and(|scanner| scanners.contains(scanner));
-            tally.add_answer(result, is_recorded);
-            match result.disposition {
-                Disposition::Passed | Disposition::Flaky => tally.passed += 1,
-                Disposition::Failed | Disposition::Known | Disposition::Tolerated => {
-                    tally.failed += 1;
-                    if let Some(severity) = result.severity {
-                        *tally.by_severity.entry(severity).or_default() += 1;
-                    }
-                }
-                _ => {}
-            }
-        }
-        tally
-    }
-
-    /// `recorded` says whether the run has a record of the scan that the result is of.
-    fn add_answer(&mut self, result: &CheckResult, recorded: bool) {
-        let benchmark = result.control.as_ref().map(|control| control.benchmark().to_owned());
-        // `os-cis/inspector`: not a control or rule, but the scanner itself.
-        let is_scanner = result.check.as_str().matches('/').count() == 1;
-        match &result.outcome {
-            outcome if outcome.is_silent() && is_scanner && result.scanner.is_some() && !recorded => {
-                self.absent = Some(outcome.reason().to_owned());
-            }
-            outcome if outcome.is_silent() => {
-                self.silent.entry(benchmark).or_default().insert(result.check.clone());
-                *self.reasons.entry(outcome.reason().to_owned()).or_default() += 1;
-            }
-            Outcome::NotApplicable { reason }
-                if is_scanner && (self.inapplicable.is_none() || result.scanner.is_some()) =>
-            {
-                self.inapplicable = Some(reason.clone());
-            }
-            outcome if result.scanner.is_some() => {
-                if !matches!(outcome, Outcome::Manual { .. }) {
-                    *self.evaluated.entry(benchmark.clone()).or_default() += 1;
-                }
-                self.answered.entry(benchmark).or_default().insert(result.check.clone());
-            }
-            _ => {}
-        }
-    }
-
-    /// How many controls have an answer, and how many there are: by each benchmark as many as it has, where a scanner says how many.
-    fn coverage(&self, expected: &BTreeMap<Option<Benchmark>, usize>) -> (usize, usize) {
-        let benchmarks: BTreeSet<&Option<Benchmark>> =
-            self.answered.keys().chain(self.silent.keys()).chain(expected.keys()).collect();
-        let (mut answered, mut whole) = (0, 0);
-        for benchmark in benchmarks {
-            let own = self.answered.get(benchmark);
-            let count = own.map_or(0, BTreeSet::len);
-            let is_open = |check: &&CheckId| own.is_none_or(|own| !own.contains(*check));
-            let silent = self.silent.get(benchmark).map_or(0, |silent| silent.iter().filter(is_open).count());
-            answered += count;
-            whole += expected.get(benchmark).copied().unwrap_or(count + silent).max(count);
-        }
-        (answered, whole)
-    }
-
-    /// The reason that most of the missing answers give.
-    fn main_reason(&self) -> &str {
-        let most = self.reasons.iter().max_by_key(|(_, count)| **count).map(|(reason, _)| reason);
-        most.or(self.absent.as_ref()).map_or("no scanner says why", String::as_str)
-    }
-}
-
-/// Adds a row for the coverage of every suite that scanned a subject, and one for the thresholds that are about it; failures within
-/// a threshold that holds become [`Disposition::Tolerated`]. Rows of an earlier call are replaced.
+/// Adds a row for the coverage of every suite that scanned a subject, and one for the thresholds that are about it. What a threshold
+/// that holds counted becomes [`Disposition::Tolerated`] where it failed and [`Disposition::Allowed`] where it was not evaluated. Rows
+/// of an earlier call are replaced.
 pub fn apply(report: &mut Report, thresholds: &[Threshold], now: Timestamp) {
-    report.results.retain(|result| result.check.suite() != SUITE);
-    for (subject, suite) in scanned(report) {
-        let variant = variant(report, &subject);
+    apply_by(report, thresholds, now, &benchmark::asked);
+}
+
+fn apply_by(report: &mut Report, thresholds: &[Threshold], now: Timestamp, table: Table<'_>) {
+    report.results.retain(|result| !result.is_gate());
+    for (subject, suite) in gated(report, thresholds) {
+        let variant = report.variant_of(&subject);
         let level = variant.and_then(|variant| variant.level);
         let own: Vec<&Threshold> = thresholds
             .iter()
             .filter(|threshold| threshold.suite == suite && threshold.covers(&subject, level))
             .collect();
         let tally = Tally::of(report, &subject, &suite);
-        let scans = report.scans.iter().filter(|scan| scan.subject == subject && scan.suite == suite);
         let promised = variant.and_then(|variant| variant.benchmark.as_ref()).filter(|_| suite == OPERATING_SYSTEM);
-        let outcome = coverage(&tally, scans, &own, promised);
-        let mut rows = vec![row(format!("{SUITE}/{suite}-coverage"), COVERAGE, &subject, outcome, now)];
-        if own.iter().any(|threshold| threshold.limits_failures()) {
-            let missed: Vec<Finding> = own.iter().flat_map(|threshold| threshold.missed(&tally)).collect();
-            let holds = missed.is_empty();
-            let outcome = if holds { Outcome::Pass } else { Outcome::Fail { findings: missed } };
-            rows.push(row(format!("{SUITE}/{suite}-threshold"), THRESHOLD, &subject, outcome, now));
-            if holds {
-                tolerate(report, &subject, &suite);
+        let asked = Asked {
+            subject: &subject,
+            promised: promised.map(|benchmark| benchmark.as_str()),
+            level,
+            least: own.iter().filter_map(|threshold| threshold.coverage).max(),
+            scans: report.scans.iter().filter(|scan| scan.subject == subject && scan.suite == suite).collect(),
+            table,
+        };
+        let (coverage, is_declared) = (asked.outcome(&tally), asked.least.is_some());
+        let limits = limits::outcome(&own, &tally);
+        let id = format!("{SUITE}/{suite}-coverage");
+        match &coverage {
+            Outcome::Pass if is_declared => account(report, &subject, &suite, &Disposition::Allowed),
+            // The matrix file says what less means: a failure, which stands in the gate's row.
+            Outcome::Fail { .. } => {
+                if let Ok(check) = CheckId::try_from(id.clone()) {
+                    let blocked = Disposition::Blocked { check, subject: subject.clone() };
+                    account(report, &subject, &suite, &blocked);
+                }
             }
+            _ => {}
         }
-        report.results.extend(rows.into_iter().flatten());
+        if limits == Some(Outcome::Pass) {
+            limits::tolerate(report, &subject, &suite, &own);
+        }
+        let coverage = row(id, COVERAGE, &subject, coverage, now);
+        let limits =
+            limits.and_then(|outcome| row(format!("{SUITE}/{suite}-threshold"), THRESHOLD, &subject, outcome, now));
+        report.results.extend(coverage.into_iter().chain(limits));
     }
 }
 
 const COVERAGE: &str = "every control of the benchmark has an answer";
 const THRESHOLD: &str = "no more controls fail than the matrix file allows";
 
-fn tolerate(report: &mut Report, subject: &Subject, suite: &str) {
+/// Gives what was not evaluated the meaning that a declared coverage has for it. An error is no gap in a scan: it says that amiproof
+/// broke.
+fn account(report: &mut Report, subject: &Subject, suite: &str, meaning: &Disposition) {
     let own = |result: &&mut CheckResult| result.subject == *subject && result.check.suite() == suite;
     for result in report.results.iter_mut().filter(own) {
-        if result.disposition == Disposition::Failed {
-            result.disposition = Disposition::Tolerated;
+        if result.disposition == Disposition::NotEvaluated {
+            result.disposition = meaning.clone();
         }
     }
 }
 
 /// A row of a gate; `None` only where the suite's name could not be part of a check id, which the matrix file refuses.
 fn row(id: String, title: &str, subject: &Subject, outcome: Outcome, now: Timestamp) -> Option<CheckResult> {
-    let disposition = match &outcome {
-        Outcome::Pass => Disposition::Passed,
-        Outcome::Fail { .. } => Disposition::Failed,
-        Outcome::NotApplicable { .. } => Disposition::NotApplicable,
-        _ => Disposition::NotEvaluated,
-    };
-    Some(CheckResult {
-        check: CheckId::try_from(id).ok()?,
-        title: title.to_owned(),
-        subject: subject.clone(),
-        control: None,
-        level: None,
-        severity: None,
-        scanner: None,
-        outcome,
-        disposition,
-        origin: None,
-        disagreement: None,
-        started: now,
-        seconds: 0.0,
-        earlier_attempts: Vec::new(),
-        placements: Vec::new(),
-        traffic: Vec::new(),
-        exercises: Vec::new(),
-        evidence: Vec::new(),
-    })
+    let check = CheckId::try_from(id).ok()?;
+    Some(CheckResult { title: title.to_owned(), started: now, ..CheckResult::new(check, subject.clone(), outcome) })
 }
 
 #[cfg(test)]

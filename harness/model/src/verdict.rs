@@ -23,7 +23,7 @@ pub enum Verdict {
 
 /// One concrete violation on one resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// What it was seen on, under a name that is the same in the next run: `node 1`, `pod client`, `cluster`. Never an instance id.
     pub resource: String,
@@ -150,7 +150,7 @@ impl From<Verdict> for Outcome {
 
 /// Captured proof: a short text inside the report, a longer one in a file beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Evidence {
     /// What it is: `termination message of job/client`, `kube-bench output`.
     pub name: String,
@@ -163,7 +163,7 @@ pub struct Evidence {
 
 /// Where a result was really produced: the placement proof.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Placement {
     /// The pod, where one ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,9 +8,10 @@ use crate::name::{CheckId, ControlId, Level};
 use crate::report::{CheckResult, Report, Subject};
 use crate::verdict::{Finding, Outcome};
 
-/// One exception. Every scope field that is present must match; at least one of `check`, `control`, `suite` and `benchmark` is.
+/// One exception. Every scope field that is present must match. At least one of `check`, `control` and a `benchmark` with its version is,
+/// in a waiver file; `suite` and a benchmark in every version only narrow these.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Waiver {
     /// Variants it is for; empty for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -149,7 +150,7 @@ pub fn waiving<'w>(
 
 /// A waiver as it counted in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct WaiverRecord {
     /// The waiver.
     pub waiver: Waiver,
@@ -187,10 +188,7 @@ impl WaiverState {
 
 /// What each waiver did in a run.
 pub fn records(report: &Report, waivers: &[Waiver], now: Timestamp) -> Vec<WaiverRecord> {
-    let level = |result: &CheckResult| {
-        let own = report.variants.iter().find(|variant| variant.name.as_str() == result.subject.as_str());
-        own.and_then(|variant| variant.level)
-    };
+    let level = |result: &CheckResult| report.variant_of(&result.subject).and_then(|variant| variant.level);
     waivers
         .iter()
         .map(|waiver| {
@@ -217,7 +215,11 @@ pub fn records(report: &Report, waivers: &[Waiver], now: Timestamp) -> Vec<Waive
 /// does not have is looked for as soon as one of its controls is there.
 fn looked(report: &Report, waiver: &Waiver) -> bool {
     let near = |result: &CheckResult| {
-        let variant = waiver.variants.is_empty() || waiver.variants.iter().any(|name| name == result.subject.as_str());
+        let variant = waiver.variants.is_empty()
+            || match &result.subject {
+                Subject::Variant(own) => waiver.variants.iter().any(|name| name == own.as_str()),
+                Subject::Cluster => false,
+            };
         let suite = waiver.check.as_deref().and_then(|check| check.split('/').next()).or(waiver.suite.as_deref());
         let own = result.control.as_ref().map(ControlId::benchmark).unwrap_or_default();
         let wanted = waiver.control.as_ref().map(ControlId::benchmark).or(waiver.benchmark.as_deref());

@@ -129,12 +129,9 @@ fn too_wide(waiver: &Waiver, now: Timestamp) -> Option<String> {
 
 /// Whether it waives failures of many checks in a run, whatever its scope looks like.
 fn blanket(waiver: &Waiver, report: &Report) -> Option<String> {
-    let level = |name: &str| {
-        report.variants.iter().find(|variant| variant.name.as_str() == name).and_then(|variant| variant.level)
-    };
     let covered = report.results.iter().filter(|result| {
-        !result.outcome.findings().is_empty()
-            && waiver.covers(&Circumstances::of(result, level(result.subject.as_str())))
+        let level = report.variant_of(&result.subject).and_then(|variant| variant.level);
+        !result.outcome.findings().is_empty() && waiver.covers(&Circumstances::of(result, level))
     });
     let checks: BTreeSet<&str> = covered.map(|result| result.check.as_str()).collect();
     (checks.len() > MOST_CHECKS).then(|| format!("it waives failures of {} checks of the run", checks.len()))

@@ -37,7 +37,8 @@ enum WaiversKind {
     Waivers,
 }
 
-/// One exception. It covers what all of its scope keys match; at least one of check, control, suite and benchmark is needed.
+/// One exception. It covers what all of its scope keys match. A check, a control, or a benchmark with its version is needed; the other
+/// keys narrow these.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct WaiverSection {
@@ -56,7 +57,7 @@ struct WaiverSection {
     /// A check (`node/ready`), or a suite with `/*` behind it (`os-cis/*`).
     #[schemars(example = &"workload/web-service")]
     check: Option<String>,
-    /// A benchmark with its version (`cis-al2023-1.0.0`), or in every version (`cis-al2023`).
+    /// A benchmark with its version (`cis-al2023-1.0.0`), or, beside a check, in every version (`cis-al2023`).
     #[schemars(example = &"cis-al2023-1.0.0")]
     benchmark: Option<String>,
     /// A control with benchmark and version, because benchmarks renumber.
@@ -108,9 +109,18 @@ impl Sections<'_> {
     }
 
     fn waiver(&mut self, path: &str, raw: WaiverSection) -> Option<Waiver> {
-        if raw.check.is_none() && raw.control.is_none() && raw.suite.is_none() && raw.benchmark.is_none() {
-            let mend = "add check: suite/check, or control: benchmark-version/number";
-            self.problem(path, "neither a check nor a control says what is waived", mend);
+        let has_version = raw.benchmark.as_deref().is_some_and(|text| text.parse::<Benchmark>().is_ok());
+        if raw.check.is_none() && raw.control.is_none() && !has_version {
+            let help = match (&raw.suite, &raw.benchmark) {
+                (_, Some(benchmark)) => {
+                    format!(
+                        "'{benchmark}' means every version, and versions renumber: name one, or add control or check"
+                    )
+                }
+                (Some(suite), None) => format!("add control or check; a whole suite is check: {suite}/*"),
+                (None, None) => "add check: suite/check, or control: benchmark-version/number".to_owned(),
+            };
+            self.problem(path, "neither a check nor a control says what is waived", help);
         }
         let suite = raw.suite.map(|text| self.suite(&format!("{path}.suite"), text));
         let benchmark = raw.benchmark.map(|text| self.benchmark(&format!("{path}.benchmark"), text));

@@ -311,6 +311,8 @@ pub(crate) fn origin_sentence(origin: Origin) -> &'static str {
     match origin {
         Origin::Hardening => "hardening (the reference passes)",
         Origin::Environment => "environment (the reference fails too)",
+        Origin::NotApplied => "not applied (the reference does not meet it either)",
+        Origin::Lost => "lost (the reference meets it)",
         Origin::Unknown => "unknown (no reference, or it was not evaluated)",
     }
 }

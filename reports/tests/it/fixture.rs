@@ -137,7 +137,7 @@ pub(crate) fn result(check: &str, title: &str, subject: Subject, outcome: Outcom
         level: None,
         severity: None,
         scanner: None,
-        origin: origin(&outcome, None),
+        origin: origin(&outcome, None, false, true),
         disagreement: None,
         outcome,
         disposition,

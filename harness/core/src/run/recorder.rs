@@ -19,7 +19,7 @@ use super::{critical, verdicts};
 #[derive(Debug)]
 pub struct Recorder {
     report: Report,
-    started: BTreeMap<(String, Phase), Timestamp>,
+    started: BTreeMap<(Subject, Phase), Timestamp>,
     /// Where the result of a check on a subject by a scanner stands: a run has thousands.
     places: HashMap<(CheckId, Subject, Option<String>), usize>,
     /// The order of checks in the registry: results are sorted by it.
@@ -93,7 +93,7 @@ impl Recorder {
     pub fn record(&mut self, event: &Event) {
         match &event.kind {
             EventKind::PhaseStarted(phase) => {
-                self.started.insert((event.subject.as_str().to_owned(), *phase), event.at);
+                self.started.insert((event.subject.clone(), *phase), event.at);
             }
             EventKind::PhaseEnded(phase, end) => self.end_phase(event, *phase, end),
             EventKind::Cluster(cluster) => self.report.cluster = cluster.clone(),
@@ -191,7 +191,7 @@ impl Recorder {
     }
 
     fn end_phase(&mut self, event: &Event, phase: Phase, end: &PhaseEnd) {
-        let started = self.started.remove(&(event.subject.as_str().to_owned(), phase)).unwrap_or(event.at);
+        let started = self.started.remove(&(event.subject.clone(), phase)).unwrap_or(event.at);
         let record = PhaseRecord { phase, started, seconds: seconds_between(started, event.at), ended: end.clone() };
         match &event.subject {
             Subject::Cluster => self.report.run.phases.push(record),
@@ -222,8 +222,8 @@ impl Recorder {
     }
 
     fn on_variant(&mut self, subject: &Subject, change: impl FnOnce(&mut VariantRecord)) {
-        let found = self.report.variants.iter_mut().find(|record| subject.as_str() == record.name.as_str());
-        if let Some(record) = found {
+        let Subject::Variant(name) = subject else { return };
+        if let Some(record) = self.report.variants.iter_mut().find(|record| record.name == *name) {
             change(record);
         }
     }

@@ -1,15 +1,16 @@
 //! The last word on a run's results: traffic charged to the node that broke it, origins by comparison with the reference,
-//! dispositions after waivers, and the gates over scans. Pure.
+//! dispositions after waivers, what is only shown, and the gates over scans. Pure, and the same when it is called again.
 
 use std::collections::BTreeMap;
 
+use amiproof_model::candidate;
 use amiproof_model::charge::{TrafficPair, broken_nodes};
 use amiproof_model::facts;
-use amiproof_model::judge::{judge, origin};
-use amiproof_model::name::{CheckId, Level, VariantName};
+use amiproof_model::judge::{Disposition, judge, origin};
+use amiproof_model::name::{CheckId, VariantName};
 use amiproof_model::prediction;
 use amiproof_model::pull;
-use amiproof_model::report::{CheckResult, Report, Subject};
+use amiproof_model::report::{CheckResult, Report, Subject, VariantRecord};
 use amiproof_model::threshold;
 use amiproof_model::verdict::Outcome;
 use amiproof_model::waiver::{self, Circumstances, Waiver};
@@ -17,48 +18,107 @@ use jiff::Timestamp;
 
 /// Settles every result of a report.
 pub fn settle(report: &mut Report, waivers: &[Waiver], now: Timestamp) {
-    charge(&mut report.results);
+    let culprits = charge(&mut report.results);
     pull::charge(report);
     prediction::yield_to_observations(report);
-    let references: BTreeMap<VariantName, Option<VariantName>> =
-        report.variants.iter().map(|variant| (variant.name.clone(), variant.reference.clone())).collect();
-    let levels: BTreeMap<VariantName, Option<Level>> =
-        report.variants.iter().map(|variant| (variant.name.clone(), variant.level)).collect();
-    let outcomes: BTreeMap<(VariantName, CheckId), Outcome> = report
-        .results
-        .iter()
-        .filter_map(|result| match &result.subject {
-            Subject::Variant(name) => Some(((name.clone(), result.check.clone()), result.outcome.clone())),
-            Subject::Cluster => None,
-        })
-        .collect();
+    set_origins(report);
+    let variants: BTreeMap<&VariantName, &VariantRecord> =
+        report.variants.iter().map(|variant| (&variant.name, variant)).collect();
     for result in &mut report.results {
-        let variant = match &result.subject {
-            Subject::Variant(name) => Some(name),
+        let level = match &result.subject {
+            Subject::Variant(name) => variants.get(name).and_then(|variant| variant.level),
             Subject::Cluster => None,
         };
-        let twin = variant.and_then(|name| references.get(name)).and_then(Option::as_ref);
-        let twin_outcome = twin.and_then(|twin| outcomes.get(&(twin.clone(), result.check.clone())));
-        result.origin = origin(&result.outcome, twin_outcome);
-        let level = variant.and_then(|name| levels.get(name).copied().flatten());
         let circumstances = Circumstances::of(result, level);
         result.disposition = judge(&result.outcome, result.earlier_attempts.len(), waivers, &circumstances, false, now);
     }
     facts::attach(report);
     report.waivers = waiver::records(report, waivers, now);
     threshold::mark_disagreements(&mut report.results);
+    block(report, &culprits);
+    candidate::inform(report);
     let thresholds = report.thresholds.clone();
     threshold::apply(report, &thresholds, now);
+    // The gates are rows like others: a scan of nodes that never came has no gap of its own, and a stock image no gate.
+    block(report, &BTreeMap::new());
+    candidate::inform(report);
+}
+
+/// Compares every failure with the same check of the same scanner on the reference. Two scanners of one control are two questions.
+fn set_origins(report: &mut Report) {
+    type Question<'a> = (&'a VariantName, &'a CheckId, Option<&'a str>);
+    let variants: BTreeMap<&VariantName, &VariantRecord> =
+        report.variants.iter().map(|variant| (&variant.name, variant)).collect();
+    let answers: BTreeMap<Question<'_>, &Outcome> = report
+        .results
+        .iter()
+        .filter_map(|result| match &result.subject {
+            Subject::Variant(name) => Some(((name, &result.check, result.scanner.as_deref()), &result.outcome)),
+            Subject::Cluster => None,
+        })
+        .collect();
+    let origins: Vec<_> = report
+        .results
+        .iter()
+        .map(|result| {
+            let own = match &result.subject {
+                Subject::Variant(name) => variants.get(name),
+                Subject::Cluster => None,
+            };
+            let twin = own.and_then(|own| variants.get(own.reference.as_ref()?));
+            let answer =
+                twin.and_then(|twin| answers.get(&(&twin.name, &result.check, result.scanner.as_deref()))).copied();
+            let same_family = own.zip(twin).is_some_and(|(own, twin)| own.family == twin.family);
+            origin(&result.outcome, answer, result.scanner.is_some(), same_family)
+        })
+        .collect();
+    for (result, origin) in report.results.iter_mut().zip(origins) {
+        result.origin = origin;
+    }
+}
+
+/// Where something else failed that says why a result is not evaluated, it is blocked by that, and no gap of its own.
+fn block(report: &mut Report, culprits: &BTreeMap<usize, VariantName>) {
+    let failed = |check: &CheckId, subject: Option<&Subject>| {
+        let is_it = |row: &&CheckResult| {
+            row.check == *check
+                && subject.is_none_or(|subject| row.subject == *subject)
+                && matches!(row.disposition, Disposition::Failed)
+        };
+        let row = report.results.iter().find(is_it)?;
+        Some(Disposition::Blocked { check: row.check.clone(), subject: row.subject.clone() })
+    };
+    let mut blocked = Vec::new();
+    for (at, result) in report.results.iter().enumerate() {
+        if result.disposition != Disposition::NotEvaluated {
+            continue;
+        }
+        let by_neighbour = culprits.get(&at).map(|name| Subject::Variant(name.clone()));
+        let why = match (report.cause_of(result), by_neighbour) {
+            (Some(check), _) if result.subject == Subject::Cluster => failed(check, None),
+            (Some(check), _) => failed(check, Some(&result.subject)),
+            (None, Some(neighbour)) => failed(&result.check, Some(&neighbour)),
+            (None, None) => None,
+        };
+        blocked.extend(why.map(|why| (at, why)));
+    }
+    for (at, why) in blocked {
+        if let Some(result) = report.results.get_mut(at) {
+            result.disposition = why;
+        }
+    }
 }
 
 /// Takes back failures of traffic checks that another variant's node caused: whoever shares no broken node is not evaluated,
-/// because the only evidence it has was spoilt at the other end.
-fn charge(results: &mut [CheckResult]) {
+/// because the only evidence it has was spoilt at the other end. Says which variant spoilt which result.
+fn charge(results: &mut [CheckResult]) -> BTreeMap<usize, VariantName> {
     let pairs: Vec<TrafficPair> = results.iter().flat_map(|result| result.traffic.iter().cloned()).collect();
     let broken = broken_nodes(&pairs);
-    for result in results.iter_mut() {
+    let mut culprits = BTreeMap::new();
+    for (at, result) in results.iter_mut().enumerate() {
         let Subject::Variant(own) = &result.subject else { continue };
-        if !matches!(result.outcome, Outcome::Fail { .. }) || result.traffic.iter().all(|pair| pair.ok) {
+        let is_open = matches!(result.outcome, Outcome::Fail { .. } | Outcome::NotEvaluated { .. });
+        if !is_open || result.traffic.iter().all(|pair| pair.ok) {
             continue;
         }
         let failing: Vec<&TrafficPair> = result.traffic.iter().filter(|pair| !pair.ok).collect();
@@ -67,20 +127,22 @@ fn charge(results: &mut [CheckResult]) {
         let culprit = ends().find(|end| end.variant.as_ref() != Some(own) && broken.contains(end));
         if let (false, Some(culprit)) = (own_is_broken, culprit) {
             let name = culprit.variant.as_ref().map_or("no variant of this run", VariantName::as_str);
-            result.outcome = Outcome::NotEvaluated {
-                reason: format!(
-                    "the other end is broken: every failing connection involves node {} of {name}",
-                    culprit.node
-                ),
-            };
+            let reason =
+                format!("the other end is broken: every failing connection involves node {} of {name}", culprit.node);
+            culprits.extend(culprit.variant.clone().map(|name| (at, name)));
+            result.outcome = Outcome::NotEvaluated { reason };
         }
     }
+    culprits
 }
 
 #[cfg(test)]
 mod tests {
     use amiproof_model::charge::Endpoint;
-    use amiproof_model::judge::Disposition;
+    use amiproof_model::exit::ExitCode;
+    use amiproof_model::matrix::Family;
+    use amiproof_model::name::Level;
+    use amiproof_model::report::SCHEMA_VERSION;
     use amiproof_model::verdict::Finding;
 
     use super::*;
@@ -92,30 +154,141 @@ mod tests {
 
     fn traffic(variant: &str, pairs: &[(&str, &str, bool)]) -> CheckResult {
         let fails = pairs.iter().any(|(_, _, ok)| !ok);
+        let outcome = if fails {
+            Outcome::Fail { findings: vec![Finding::new("pod client", "no answer")] }
+        } else {
+            Outcome::Pass
+        };
+        let pairs = pairs.iter().map(|(from, to, ok)| TrafficPair { from: end(from), to: end(to), ok: *ok });
+        CheckResult { traffic: pairs.collect(), ..row("workload/pod-to-pod", variant, None, outcome) }
+    }
+
+    fn row(check: &str, variant: &str, scanner: Option<&str>, outcome: Outcome) -> CheckResult {
+        let subject = Subject::Variant(variant.parse().unwrap());
         CheckResult {
-            check: "workload/pod-to-pod".parse().unwrap(),
-            title: "pods reach each other".to_owned(),
-            subject: Subject::Variant(variant.parse().unwrap()),
-            control: None,
-            level: None,
-            severity: None,
-            scanner: None,
-            outcome: if fails {
-                Outcome::Fail { findings: vec![Finding::new("pod client", "no answer")] }
-            } else {
-                Outcome::Pass
-            },
-            disposition: Disposition::Passed,
-            origin: None,
-            disagreement: None,
-            started: Timestamp::UNIX_EPOCH,
-            seconds: 1.0,
-            earlier_attempts: Vec::new(),
-            placements: Vec::new(),
-            traffic: pairs.iter().map(|(from, to, ok)| TrafficPair { from: end(from), to: end(to), ok: *ok }).collect(),
-            exercises: Vec::new(),
-            evidence: Vec::new(),
+            scanner: scanner.map(str::to_owned),
+            ..CheckResult::new(check.parse().unwrap(), subject, outcome)
         }
+    }
+
+    fn fail() -> Outcome {
+        Outcome::Fail { findings: vec![Finding::new("node 1", "not met")] }
+    }
+
+    /// A stock image and two that are hardened with it as their reference, settled.
+    fn settled(results: Vec<CheckResult>) -> Report {
+        let variant = |name: &str, hardened: bool| VariantRecord {
+            name: name.parse().unwrap(),
+            family: Family::Al2023,
+            reference: hardened.then(|| "stock".parse().unwrap()),
+            benchmark: hardened.then(|| "cis-al2023-1.0.0".parse().unwrap()),
+            level: hardened.then_some(Level::One),
+            ami: None,
+            node_group: None,
+            nodes: Vec::new(),
+            never_joined: Vec::new(),
+            phases: Vec::new(),
+        };
+        let mut report: Report = serde_json::from_value(serde_json::json!({
+            "schemaVersion": SCHEMA_VERSION,
+            "tool": {"name": "amiproof", "version": "0"},
+            "run": {"id": "r-1", "matrix": "m", "started": "2026-11-21T00:00:00Z", "seconds": 1.0,
+                    "criticalPathSeconds": 1.0, "interrupted": false},
+            "cluster": {"name": "c"},
+            "variants": [],
+            "results": [],
+            "cleanup": {"ran": true, "created": 0, "gone": 0, "leftovers": []},
+        }))
+        .unwrap();
+        report.variants = vec![variant("stock", false), variant("bad", true), variant("good", true)];
+        report.results = results;
+        settle(&mut report, &[], Timestamp::UNIX_EPOCH);
+        report
+    }
+
+    fn words(report: &Report) -> Vec<&'static str> {
+        report.results.iter().map(|result| result.disposition.word()).collect()
+    }
+
+    #[test]
+    fn who_shares_no_broken_node_is_blocked_by_the_neighbour_that_failed() {
+        let results = || {
+            vec![
+                traffic("bad", &[("bad.1", "stock.1", false), ("stock.1", "bad.1", false)]),
+                traffic("stock", &[("stock.1", "stock.2", true), ("stock.1", "bad.1", false)]),
+            ]
+        };
+        let mut report = settled(results());
+        assert_eq!(words(&report), ["failed", "blocked"]);
+        assert_eq!(ExitCode::of(&report), ExitCode::Failed, "the failure says what is wrong");
+        settle(&mut report, &[], Timestamp::UNIX_EPOCH);
+        assert_eq!(words(&report), ["failed", "blocked"], "the same again");
+        let waived = Waiver {
+            check: Some("workload/pod-to-pod".into()),
+            reason: "known".into(),
+            owner: "platform".into(),
+            expires: "2099-01-31".parse().unwrap(),
+            ..Waiver::default()
+        };
+        settle(&mut report, &[waived], Timestamp::UNIX_EPOCH);
+        assert_eq!(words(&report), ["waived", "not evaluated"], "nobody signed for the neighbour");
+        assert_eq!(ExitCode::of(&report), ExitCode::Error);
+    }
+
+    #[test]
+    fn origins_are_asked_of_the_same_scanner_and_in_the_words_of_the_question() {
+        const CONTROL: &str = "os-cis/cis-al2023-1.0.0/3.3.1";
+        let silent = || Outcome::NotEvaluated { reason: "no agent".into() };
+        let report = settled(vec![
+            row(CONTROL, "stock", Some("inspector"), fail()),
+            row(CONTROL, "stock", Some("openscap"), Outcome::Pass),
+            row(CONTROL, "good", Some("inspector"), fail()),
+            row(CONTROL, "good", Some("openscap"), fail()),
+            row("host/selinux-denials", "stock", None, Outcome::NotApplicable { reason: "permissive".into() }),
+            row("host/selinux-denials", "good", None, fail()),
+            row("node/joined", "stock", None, Outcome::Pass),
+            row("node/joined", "good", None, fail()),
+            row("node/ready", "stock", None, silent()),
+            row("node/ready", "good", None, fail()),
+        ]);
+        let origins: Vec<Option<&str>> =
+            report.results.iter().filter(|row| !row.is_gate()).map(|row| Some(row.origin?.word())).collect();
+        let expected = [
+            Some("unknown"),
+            None,
+            Some("not applied"),
+            Some("lost"),
+            None,
+            Some("hardening"),
+            None,
+            Some("hardening"),
+            None,
+            Some("unknown"),
+        ];
+        assert_eq!(origins, expected);
+    }
+
+    #[test]
+    fn a_stock_image_is_shown_by_a_benchmark_and_failed_by_a_check() {
+        const CONTROL: &str = "os-cis/cis-al2023-1.0.0/3.3.1";
+        let silent = || Outcome::NotEvaluated { reason: "no agent".into() };
+        let of_hardening = |variant: &str| CheckResult {
+            control: Some("cis-al2023-1.0.0/9.1".parse().unwrap()),
+            ..row("kube-bench/cis-al2023-1.0.0/9.1", variant, Some("kube-bench"), fail())
+        };
+        let report = settled(vec![
+            row(CONTROL, "stock", Some("inspector"), fail()),
+            row("os-cis/cis-al2023-1.0.0/3.3.2", "stock", Some("inspector"), silent()),
+            row("os-cis/cis-al2023-1.0.0/3.3.3", "stock", Some("inspector"), Outcome::Pass),
+            row("kube-bench/cis-eks-1.8.0/3.1.1", "stock", Some("kube-bench"), fail()),
+            of_hardening("stock"),
+            of_hardening("good"),
+            row(CONTROL, "good", Some("inspector"), fail()),
+        ]);
+        let expected = ["informational", "informational", "passed", "failed", "informational", "failed", "failed"];
+        assert_eq!(words(&report)[..7], expected);
+        let gates = report.results.iter().filter(|row| row.is_gate() && row.subject.as_str() == "stock");
+        assert!(gates.clone().all(|row| !matches!(row.disposition, Disposition::Failed | Disposition::NotEvaluated)));
     }
 
     #[test]

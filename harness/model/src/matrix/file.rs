@@ -340,11 +340,11 @@ pub(crate) struct UserDataSection {
     pub(crate) merge: Option<String>,
 }
 
-/// What a suite of scans must reach on some variants. Everything that is given must hold; then its failed controls fail nothing.
+/// What a suite must reach on some variants. Everything that is given must hold; then the failures that it counted fail nothing.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ThresholdSection {
-    /// The suite of scans.
+    /// The suite of scans; for `coverage` alone any suite.
     #[schemars(required, example = &"os-cis")]
     pub(crate) suite: Option<String>,
     /// Only these variants. Without it: all of them, and the cluster.
@@ -358,9 +358,11 @@ pub(crate) struct ThresholdSection {
     pub(crate) pass: Option<String>,
     /// At most so many failed controls.
     pub(crate) failures: Option<u32>,
-    /// At most so many failed controls of a severity, where the scanner grades them.
+    /// At most so many failed controls of a severity, where the scanner grades them: Amazon Inspector, kube-bench and Bottlerocket do not.
+    /// Failures of a severity that is not named stay failures.
     pub(crate) severities: Option<SeveritiesSection>,
-    /// The least share of answered controls among those that the benchmark has. Without it a gap is shown, but fails nothing.
+    /// The least share of answered controls among those that the benchmark has. Without it any gap is exit
+    /// code 3.
     #[schemars(example = &"90%", regex(pattern = r"^[0-9]{1,3}(\.[0-9])?%$"))]
     pub(crate) coverage: Option<String>,
 }

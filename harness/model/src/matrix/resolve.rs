@@ -170,8 +170,9 @@ fn whole(asked: &mut Asked<'_>, raw: MatrixFile, suites: &[&str]) -> Option<(Mat
     let variants = variant::all(asked, sections, &defaults, cluster.as_ref());
     cross::check(asked, &variants, cluster.as_ref());
     let scans = scans::resolve(asked, raw.scans, &variants);
-    let thresholds = thresholds::all(asked, raw.thresholds.unwrap_or_default(), suites, &variants);
-    let suites = suite_selection(asked, raw.suites.unwrap_or_default(), suites);
+    let selection = suite_selection(asked, raw.suites.unwrap_or_default(), suites);
+    let judged = thresholds::Judged { suites, selection: &selection, scans: &scans, variants: &variants };
+    let thresholds = thresholds::all(asked, raw.thresholds.unwrap_or_default(), &judged);
     let (sources, own_workloads) = workloads(asked, raw.workloads);
     let (waiver_path, waivers) = waivers(asked, raw.waivers, &variants);
     let variants = variants.into_iter().map(|named| named.variant).collect::<Option<Vec<_>>>();
@@ -179,7 +180,7 @@ fn whole(asked: &mut Asked<'_>, raw: MatrixFile, suites: &[&str]) -> Option<(Mat
         name: name?,
         cluster: cluster?,
         variants: variants?,
-        suites,
+        suites: selection,
         scans,
         thresholds,
         workloads: sources,

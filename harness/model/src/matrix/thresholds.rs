@@ -5,33 +5,35 @@ use std::collections::BTreeMap;
 use super::file::{SeveritiesSection, ThresholdSection};
 use super::resolve::{Asked, list};
 use super::variant::Named;
+use super::{Family, ScanSettings, SuiteSelection};
 use crate::form::List;
-use crate::name::Level;
+use crate::name::{Level, VariantName};
 use crate::problem::instead;
 use crate::report::Severity;
 use crate::threshold::{SCANNED, Share, Threshold};
 
-/// Resolves every threshold; those that are wrong were noted.
-pub(super) fn all(
-    asked: &mut Asked<'_>,
-    raw: List<ThresholdSection>,
-    suites: &[&str],
-    variants: &[Named],
-) -> Vec<Threshold> {
-    let sections = raw.into_iter().enumerate();
-    sections.filter_map(|(index, raw)| one(asked, &format!("thresholds[{index}]"), raw?, suites, variants)).collect()
+/// What a threshold can be about.
+pub(super) struct Judged<'a> {
+    /// The names of all suites that exist.
+    pub(super) suites: &'a [&'a str],
+    /// Which of them run.
+    pub(super) selection: &'a SuiteSelection,
+    pub(super) scans: &'a ScanSettings,
+    pub(super) variants: &'a [Named],
 }
 
-fn one(
-    asked: &mut Asked<'_>,
-    path: &str,
-    raw: ThresholdSection,
-    suites: &[&str],
-    variants: &[Named],
-) -> Option<Threshold> {
+/// Resolves every threshold; those that are wrong were noted.
+pub(super) fn all(asked: &mut Asked<'_>, raw: List<ThresholdSection>, judged: &Judged<'_>) -> Vec<Threshold> {
+    let sections = raw.into_iter().enumerate();
+    sections.filter_map(|(index, raw)| one(asked, &format!("thresholds[{index}]"), raw?, judged)).collect()
+}
+
+fn one(asked: &mut Asked<'_>, path: &str, raw: ThresholdSection, judged: &Judged<'_>) -> Option<Threshold> {
     let suite = raw.suite?;
-    if !SCANNED.contains(&suite.as_str()) {
-        let message = if suites.contains(&suite.as_str()) {
+    let limits = raw.pass.is_some() || raw.failures.is_some() || raw.severities.is_some();
+    let is_scanned = SCANNED.contains(&suite.as_str());
+    if !is_scanned && (limits || !judged.suites.contains(&suite.as_str())) {
+        let message = if judged.suites.contains(&suite.as_str()) {
             format!("the suite '{suite}' has no controls that a threshold could count")
         } else {
             format!("there is no suite '{suite}'")
@@ -39,6 +41,7 @@ fn one(
         asked.problem(&format!("{path}.suite"), message, instead(&suite, &SCANNED));
         return None;
     }
+    let variants = judged.variants;
     let known: Vec<&str> = variants.iter().filter_map(Named::name).collect();
     let variants = list(asked, &format!("{path}.variants"), raw.variants, |asked, path, name| {
         if !known.contains(&name.as_str()) {
@@ -56,6 +59,10 @@ fn one(
         severities: severities(&raw.severities.unwrap_or_default()),
         coverage: share(asked, &format!("{path}.coverage"), raw.coverage),
     };
+    if let Some(scanner) = ungraded(&threshold, judged) {
+        let message = format!("{scanner} gives no severity, so that this would count none of its failures");
+        asked.problem(&format!("{path}.severities"), message, "limit them by failures or pass instead");
+    }
     let is_empty = threshold.pass.is_none()
         && threshold.failures.is_none()
         && threshold.severities.is_empty()
@@ -64,6 +71,43 @@ fn one(
         asked.problem(path, "this threshold asks for nothing", "add pass, failures, severities or coverage");
     }
     Some(threshold)
+}
+
+/// The scanner that judges whatever a threshold by severities is about, where it is one that grades nothing.
+fn ungraded(threshold: &Threshold, judged: &Judged<'_>) -> Option<&'static str> {
+    if threshold.severities.is_empty() {
+        return None;
+    }
+    match threshold.suite.as_str() {
+        "kube-bench" => Some("kube-bench"),
+        "eks-cis" => Some("amiproof's own scan of the cluster"),
+        "os-cis" => {
+            let is_meant = |named: &&Named| {
+                let hardened_to = named.variant.as_ref().and_then(|variant| variant.hardening.as_ref());
+                let level = hardened_to.map(|hardening| hardening.level);
+                let is_named = |name: &VariantName| Some(name.as_str()) == named.name();
+                (threshold.variants.is_empty() || threshold.variants.iter().any(is_named))
+                    && (threshold.level.is_none() || threshold.level == level)
+            };
+            let scanners: Vec<Option<&'static str>> =
+                judged.variants.iter().filter(is_meant).map(|named| only_scanner(named, judged)).collect();
+            scanners.into_iter().collect::<Option<Vec<&'static str>>>()?.into_iter().next()
+        }
+        _ => None,
+    }
+}
+
+/// The only scanner of a variant's operating system, where there is one; OpenSCAP and imported files grade, and files are imported where no
+/// scanner runs.
+fn only_scanner(named: &Named, judged: &Judged<'_>) -> Option<&'static str> {
+    let (check, scanner) = match named.family? {
+        Family::Al2023 | Family::Windows => ("os-cis/inspector", "Amazon Inspector"),
+        Family::Bottlerocket => ("os-cis/bottlerocket", "Bottlerocket's own report"),
+        Family::Al2 => return None,
+    };
+    let has_openscap = named.variant.as_ref().is_none_or(|variant| judged.scans.openscap_of(&variant.name).is_some());
+    let runs = check.parse().is_ok_and(|check| judged.selection.selects(&check, false));
+    (runs && !has_openscap).then_some(scanner)
 }
 
 fn share(asked: &mut Asked<'_>, path: &str, text: Option<String>) -> Option<Share> {

@@ -58,7 +58,7 @@ impl ImportedFrom {
 /// One scanner on one subject: who judged, by which benchmark, and how much there was to judge. The verdicts themselves are the
 /// results with the same subject, suite and scanner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct ScanRecord {
     /// What it was run on.
     pub subject: Subject,

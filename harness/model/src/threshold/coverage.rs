@@ -1,26 +1,22 @@
 //! How much of a benchmark has an answer: the gate that a scan with a gap does not pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Benchmark, SUITE, Tally, Threshold};
+use super::tally::{Benchmark, Tally};
+use super::{SUITE, Threshold};
+use crate::candidate::OPERATING_SYSTEM;
 use crate::judge::Disposition;
-use crate::name;
-use crate::report::{CheckResult, Report, ScanRecord, Subject, VariantRecord};
+use crate::name::Level;
+use crate::report::{CheckResult, Report, ScanRecord, Subject};
 use crate::verdict::{Finding, Outcome};
 
-/// The suite that judges the operating system: a variant that says what it is hardened to must be judged by one of its scanners.
-pub(super) const OPERATING_SYSTEM: &str = "os-cis";
+/// What a benchmark asks of a subject at a level: [`crate::benchmark::asked`].
+pub(super) type Table<'t> = &'t dyn Fn(&str, &Subject, Option<Level>) -> Option<BTreeSet<&'static str>>;
 
-/// Suites of imported tests and findings that belong to no benchmark.
-const WITHOUT_BENCHMARK: [&str; 2] = ["junit", "sarif"];
-
-/// The record of a subject that is a variant.
-pub(super) fn variant<'a>(report: &'a Report, subject: &Subject) -> Option<&'a VariantRecord> {
-    report.variants.iter().find(|variant| matches!(subject, Subject::Variant(name) if *name == variant.name))
-}
-
-/// What has a gate: every suite that scanned a subject, and on variants with a benchmark also the scanners that were not there.
-pub(super) fn scanned(report: &Report) -> Vec<(Subject, String)> {
+/// What has a gate: every suite that scanned a subject, on variants with a benchmark also the scanners of the operating system that
+/// were not there, and every
+/// suite that a threshold wants to be covered.
+pub(super) fn gated(report: &Report, thresholds: &[Threshold]) -> Vec<(Subject, String)> {
     let mut pairs: Vec<(Subject, String)> = Vec::new();
     let mut add = |subject: &Subject, suite: &str| {
         if !pairs.iter().any(|(known, of)| known == subject && of == suite) {
@@ -39,29 +35,20 @@ pub(super) fn scanned(report: &Report) -> Vec<(Subject, String)> {
             add(&subject, OPERATING_SYSTEM);
         }
     }
+    for threshold in thresholds.iter().filter(|threshold| threshold.coverage.is_some()) {
+        for result in report.results.iter().filter(|result| result.check.suite() == threshold.suite) {
+            let level = report.variant_of(&result.subject).and_then(|variant| variant.level);
+            if threshold.covers(&result.subject, level) {
+                add(&result.subject, &threshold.suite);
+            }
+        }
+    }
     pairs
 }
 
-/// The gaps in coverage that no threshold of the matrix file allows: the rows of gates that could not be decided. A suite whose
-/// scanners are all missing on an image that is hardened to nothing is not green either, but nobody asked for more. Nor is there a
-/// benchmark to be short of where a tool skips tests of its own.
+/// The gaps in coverage that nothing allows: the rows of gates that could not be decided.
 pub fn gaps(report: &Report) -> impl Iterator<Item = &CheckResult> {
-    let is_gap = |result: &&CheckResult| {
-        let Some(suite) = suite_of(result) else { return false };
-        let variant = variant(report, &result.subject);
-        let was_asked = || {
-            let tally = Tally::of(report, &result.subject, suite);
-            tally.absent.is_none()
-                || !tally.silent.is_empty()
-                || !tally.answered.is_empty()
-                || variant.is_some_and(|variant| variant.benchmark.is_some())
-        };
-        result.disposition == Disposition::NotEvaluated
-            && !WITHOUT_BENCHMARK.contains(&suite)
-            && !is_allowed(report, &result.subject, suite)
-            && was_asked()
-    };
-    report.results.iter().filter(is_gap)
+    report.results.iter().filter(|result| result.is_gate() && result.disposition == Disposition::NotEvaluated)
 }
 
 /// The suite whose coverage a row is about: `os-cis` of `gate/os-cis-coverage`.
@@ -71,7 +58,7 @@ fn suite_of(result: &CheckResult) -> Option<&str> {
 
 /// Whether the matrix file says how much of a suite may be missing on a subject.
 fn is_allowed(report: &Report, subject: &Subject, suite: &str) -> bool {
-    let level = variant(report, subject).and_then(|variant| variant.level);
+    let level = report.variant_of(subject).and_then(|variant| variant.level);
     let allows = |one: &Threshold| one.coverage.is_some() && one.suite == suite && one.covers(subject, level);
     report.thresholds.iter().any(allows)
 }
@@ -104,47 +91,134 @@ pub fn hold_against(report: &mut Report, base: &Report) {
     }
 }
 
-/// `promised` is the benchmark that the variant is hardened to, where the suite is the one that judges it.
-pub(super) fn coverage<'a>(
-    tally: &Tally,
-    scans: impl Iterator<Item = &'a ScanRecord>,
-    thresholds: &[&Threshold],
-    promised: Option<&name::Benchmark>,
-) -> Outcome {
-    let mut expected: BTreeMap<Option<Benchmark>, usize> = BTreeMap::new();
-    for scan in scans {
-        if let Some(has) = scan.expected {
-            let known = expected.entry(scan.benchmark.as_ref().map(ToString::to_string)).or_default();
-            *known = has.max(*known);
+/// What is to be covered on a subject.
+pub(super) struct Asked<'a> {
+    pub(super) subject: &'a Subject,
+    /// The benchmark that the variant is hardened to, where the suite is the one that judges it.
+    pub(super) promised: Option<&'a str>,
+    /// The level that it is hardened to.
+    pub(super) level: Option<Level>,
+    /// The least share that a threshold of the matrix file asks for.
+    pub(super) least: Option<super::Share>,
+    pub(super) scans: Vec<&'a ScanRecord>,
+    pub(super) table: Table<'a>,
+}
+
+/// How much has an answer.
+#[derive(Default)]
+struct Covered {
+    answered: usize,
+    whole: usize,
+    /// Benchmarks whose controls nobody here can count.
+    unknown: Vec<Benchmark>,
+    /// Whether any benchmark is asked at all.
+    has_benchmark: bool,
+}
+
+impl Asked<'_> {
+    /// By each benchmark as many controls as its list has, never as many as happened to be answered.
+    fn covered(&self, tally: &Tally) -> Covered {
+        let of_scans = self.scans.iter().filter_map(|scan| scan.benchmark.as_ref().map(ToString::to_string)).map(Some);
+        let known = tally.answered.keys().chain(tally.silent.keys()).cloned();
+        let promised = self.promised.map(|name| Some(name.to_owned()));
+        let benchmarks: BTreeSet<Option<Benchmark>> = of_scans.chain(known).chain(promised).collect();
+        let mut covered = Covered::default();
+        let nothing = BTreeSet::new();
+        for benchmark in &benchmarks {
+            let answered = tally.answered.get(benchmark).unwrap_or(&nothing);
+            let silent = tally.silent.get(benchmark).unwrap_or(&nothing);
+            let mut whole: BTreeSet<&str> = answered.iter().chain(silent).map(String::as_str).collect();
+            if let Some(name) = benchmark {
+                covered.has_benchmark = true;
+                match (self.table)(name, self.subject, self.level_of(name)) {
+                    Some(listed) => whole.extend(listed),
+                    // What is beside the benchmark that the variant is hardened to is judged row by row.
+                    None if self.promised.is_none_or(|promised| promised == name) => covered.unknown.push(name.clone()),
+                    None => {}
+                }
+            }
+            covered.answered += answered.len();
+            covered.whole += whole.len().max(self.counted(benchmark.as_deref()));
+        }
+        covered
+    }
+
+    /// How many controls a scanner itself counted: fewer rows than that are a gap, whatever the list says.
+    fn counted(&self, benchmark: Option<&str>) -> usize {
+        let of = self.scans.iter().filter(|scan| scan.benchmark.as_ref().map(|name| name.as_str()) == benchmark);
+        of.filter_map(|scan| scan.expected).max().unwrap_or(0)
+    }
+
+    /// The variant's own level for the benchmark that it is hardened to, else the one that was scanned at.
+    fn level_of(&self, benchmark: &str) -> Option<Level> {
+        if self.promised == Some(benchmark) {
+            return self.level;
+        }
+        let of =
+            self.scans.iter().filter(|scan| scan.benchmark.as_ref().is_some_and(|name| name.as_str() == benchmark));
+        of.filter_map(|scan| scan.level).max()
+    }
+
+    /// The outcome of the gate.
+    pub(super) fn outcome(&self, tally: &Tally) -> Outcome {
+        let covered = self.covered(tally);
+        let told = format!("{} of {} controls have an answer", covered.answered, covered.whole);
+        let by_promised = |name: &str| tally.answered.get(&Some(name.to_owned())).is_some_and(|own| !own.is_empty());
+        let gap = match self.promised.filter(|name| !by_promised(name)) {
+            Some(name) => Some(format!("no scanner judged the variant by {name}: {}", self.instead(tally))),
+            None if covered.answered == 0 => tally.absent.clone().or_else(|| {
+                let reason = tally.inapplicable.clone();
+                reason.filter(|_| tally.silent.is_empty())
+            }),
+            None => None,
+        };
+        if let Some(told) = gap {
+            return match self.least {
+                Some(share) if !share.is_met(0, 1) => Outcome::Fail { findings: vec![Finding::new("coverage", told)] },
+                _ if self.promised.is_some() || tally.absent.is_some() => Outcome::NotEvaluated { reason: told },
+                _ => Outcome::NotApplicable { reason: told },
+            };
+        }
+        if let [unknown, ..] = covered.unknown.as_slice()
+            && self.least.is_none_or(|share| !share.is_met(0, 1))
+        {
+            let reason = format!(
+                "amiproof has no list of the controls of {unknown}, so that nobody can say whether all have an answer"
+            );
+            return Outcome::NotEvaluated { reason };
+        }
+        let is_whole = covered.answered > 0 && covered.answered == covered.whole;
+        match self.least {
+            Some(share) if covered.answered > 0 && share.is_met(covered.answered, covered.whole) => Outcome::Pass,
+            // Nothing at all may be missing, but nothing at all is nothing green either.
+            Some(share) if share.is_met(0, 1) => {
+                Outcome::NotEvaluated { reason: format!("{told}: {}", tally.main_reason()) }
+            }
+            Some(share) => {
+                let summary = format!("{told}, at least {share} must: {}", tally.main_reason());
+                Outcome::Fail { findings: vec![Finding::new("coverage", summary)] }
+            }
+            None if is_whole && !covered.has_benchmark => Outcome::NotApplicable {
+                reason: "its results belong to no benchmark, so that nothing says how many there should be".to_owned(),
+            },
+            None if is_whole => Outcome::Pass,
+            None => Outcome::NotEvaluated { reason: format!("{told}: {}", tally.main_reason()) },
         }
     }
-    let (answered, whole) = tally.coverage(&expected);
-    let told = format!("{answered} of {whole} controls have an answer");
-    let least = thresholds.iter().filter_map(|threshold| threshold.coverage).max();
-    if whole == 0
-        && let Some(reason) = tally.absent.as_ref().or(tally.inapplicable.as_ref())
-    {
-        let told = match promised {
-            Some(benchmark) => format!("no scanner judged the variant by {benchmark}: {reason}"),
-            None => reason.clone(),
-        };
-        return match least {
-            Some(share) if !share.is_met(0, 1) => Outcome::Fail { findings: vec![Finding::new("coverage", told)] },
-            _ if promised.is_some() || tally.absent.is_some() => Outcome::NotEvaluated { reason: told },
-            _ => Outcome::NotApplicable { reason: told },
-        };
-    }
-    match least {
-        Some(share) if answered > 0 && share.is_met(answered, whole) => Outcome::Pass,
-        // Nothing at all may be missing, but nothing at all is nothing green either.
-        Some(share) if share.is_met(0, 1) => {
-            Outcome::NotEvaluated { reason: format!("{told}: {}", tally.main_reason()) }
+
+    /// Why nobody answered by the benchmark that was promised.
+    fn instead(&self, tally: &Tally) -> String {
+        let others: BTreeMap<&str, usize> = tally
+            .answered
+            .iter()
+            .filter_map(|(name, own)| Some((name.as_deref()?, own.len())))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        let told = tally.absent.clone().or_else(|| tally.inapplicable.clone());
+        match (others.keys().next(), told) {
+            (Some(other), _) => format!("the answers are about {other}"),
+            (None, Some(told)) => told,
+            (None, None) => tally.main_reason().to_owned(),
         }
-        Some(share) => {
-            let summary = format!("{told}, at least {share} must: {}", tally.main_reason());
-            Outcome::Fail { findings: vec![Finding::new("coverage", summary)] }
-        }
-        None if answered > 0 && answered == whole => Outcome::Pass,
-        None => Outcome::NotEvaluated { reason: format!("{told}: {}", tally.main_reason()) },
     }
 }

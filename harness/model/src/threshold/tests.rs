@@ -1,6 +1,12 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
 use super::*;
+use crate::conclusion::{Conclusion, Scope, Summary};
 use crate::name::{ControlId, RunId};
 use crate::report::{Cleanup, ClusterRecord, RunRecord, SCHEMA_VERSION, ScanRecord, Tool, VariantRecord};
+use crate::verdict::Finding;
 
 const BENCHMARK: &str = "cis-al2023-1.0.0";
 
@@ -18,23 +24,17 @@ fn silent() -> Outcome {
 
 fn answer(number: &str, scanner: &str, severity: Option<Severity>, outcome: Outcome) -> CheckResult {
     let control = ControlId::new(&BENCHMARK.parse().unwrap(), number).unwrap();
-    let disposition = match &outcome {
-        Outcome::Pass => Disposition::Passed,
-        Outcome::Fail { .. } => Disposition::Failed,
-        Outcome::Manual { .. } => Disposition::Manual,
-        _ => Disposition::NotEvaluated,
-    };
     CheckResult {
         control: Some(control),
         severity,
         scanner: Some(scanner.to_owned()),
+        disposition: Disposition::of(&outcome),
         outcome,
-        disposition,
         ..row(format!("os-cis/{BENCHMARK}/{number}"), "t", &subject(), Outcome::Pass, Timestamp::UNIX_EPOCH).unwrap()
     }
 }
 
-fn report(expected: Option<usize>, results: Vec<CheckResult>) -> Report {
+fn report(results: Vec<CheckResult>) -> Report {
     Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool { name: "amiproof".into(), version: "0".into() },
@@ -64,7 +64,7 @@ fn report(expected: Option<usize>, results: Vec<CheckResult>) -> Report {
             scanner_version: None,
             benchmark: Some(BENCHMARK.parse().unwrap()),
             level: None,
-            expected,
+            expected: None,
             source: None,
             note: String::new(),
         }],
@@ -101,15 +101,36 @@ fn mixed() -> Vec<CheckResult> {
     ]
 }
 
+/// A list of the first so many controls `1.1`, `1.2` … of the benchmark; without a number the benchmark is unknown.
+fn listing(controls: Option<usize>) -> impl Fn(&str, &Subject, Option<Level>) -> Option<BTreeSet<&'static str>> {
+    const NUMBERS: [&str; 5] = ["1.1", "1.2", "1.3", "1.4", "1.5"];
+    move |benchmark, _, _| (benchmark == BENCHMARK).then_some(NUMBERS.into_iter().take(controls?).collect())
+}
+
+fn apply_listing(report: &mut Report, thresholds: &[Threshold], controls: Option<usize>) {
+    report.thresholds = thresholds.to_vec();
+    apply_by(report, thresholds, Timestamp::UNIX_EPOCH, &listing(controls));
+}
+
+/// The words of the disposition of every row that is no gate.
+fn words(report: &Report) -> Vec<&'static str> {
+    report.results.iter().filter(|row| !row.is_gate()).map(|row| row.disposition.word()).collect()
+}
+
+fn code(report: &Report) -> u8 {
+    Summary::of(report, Scope::Run, 0).conclusion.exit_code().code()
+}
+
 #[test]
 fn a_gap_in_coverage_is_never_green_and_fails_only_where_the_matrix_says_so() {
     let all = vec![answer("1.1", "inspector", None, Outcome::Pass), answer("1.3", "inspector", None, fail())];
     let manual = vec![answer("1.1", "inspector", None, Outcome::Manual { look_at: "banner".into() })];
-    for (expected, results, coverage, told) in [
-        (Some(2), all.clone(), None, "passed: "),
-        (Some(3), all.clone(), None, "not evaluated: 2 of 3 controls have an answer: no scanner says why"),
+    let one = vec![answer("1.1", "inspector", None, Outcome::Pass)];
+    for (listed, results, coverage, told) in [
+        (Some(1), one.clone(), None, "passed: "),
+        (Some(2), all.clone(), None, "not evaluated: 2 of 3 controls have an answer: no scanner says why"),
         (Some(4), mixed(), None, "not evaluated: 3 of 4 controls have an answer: the agent went away"),
-        (None, mixed(), None, "not evaluated: 3 of 4 controls have an answer: the agent went away"),
+        (Some(3), mixed(), None, "not evaluated: 3 of 4 controls have an answer: the agent went away"),
         (Some(4), mixed(), Some("75%"), "passed: "),
         (
             Some(4),
@@ -118,42 +139,119 @@ fn a_gap_in_coverage_is_never_green_and_fails_only_where_the_matrix_says_so() {
             "failed: 3 of 4 controls have an answer, at least 75.1% must: the agent went away",
         ),
         (Some(1), manual, None, "passed: "),
-        (Some(0), Vec::new(), None, "not evaluated: 0 of 0 controls have an answer: no scanner says why"),
+        (Some(5), Vec::new(), None, "not evaluated: 0 of 5 controls have an answer: no scanner says why"),
         (
-            None,
+            Some(5),
             Vec::new(),
             Some("0.1%"),
-            "failed: 0 of 0 controls have an answer, at least 0.1% must: no scanner says why",
+            "failed: 0 of 5 controls have an answer, at least 0.1% must: no scanner says why",
         ),
-        (None, Vec::new(), Some("0%"), "not evaluated: 0 of 0 controls have an answer: no scanner says why"),
+        (Some(5), Vec::new(), Some("0%"), "not evaluated: 0 of 5 controls have an answer: no scanner says why"),
+        (
+            None,
+            one.clone(),
+            None,
+            "not evaluated: amiproof has no list of the controls of cis-al2023-1.0.0, so that nobody can say whether all have an \
+             answer",
+        ),
+        (
+            None,
+            one.clone(),
+            Some("90%"),
+            "not evaluated: amiproof has no list of the controls of cis-al2023-1.0.0, so that nobody can say whether all have an \
+             answer",
+        ),
+        (None, one, Some("0%"), "passed: "),
     ] {
-        let mut report = report(expected, results);
+        let mut report = report(results);
         let thresholds = [Threshold { coverage: coverage.map(|text: &str| text.parse().unwrap()), ..threshold() }];
-        apply(&mut report, &thresholds, Timestamp::UNIX_EPOCH);
+        apply_listing(&mut report, &thresholds, listed);
         assert_eq!(gate(&report, "gate/os-cis-coverage"), told);
     }
 }
 
-/// How many gaps decide the exit code after the gates have been made.
-fn gaps_with(mut report: Report, thresholds: &[Threshold]) -> usize {
-    report.thresholds = thresholds.to_vec();
-    apply(&mut report, thresholds, Timestamp::UNIX_EPOCH);
-    gaps(&report).count()
+#[test]
+fn what_the_scanner_itself_counted_can_only_make_a_gap_larger() {
+    let mut report = report(vec![answer("1.1", "inspector", None, Outcome::Pass)]);
+    report.scans[0].expected = Some(230);
+    apply_listing(&mut report, &[], Some(1));
+    assert!(gate(&report, "gate/os-cis-coverage").starts_with("not evaluated: 1 of 230 controls"));
+    report.scans[0].expected = Some(1);
+    apply_listing(&mut report, &[], Some(3));
+    assert!(gate(&report, "gate/os-cis-coverage").starts_with("not evaluated: 1 of 3 controls"));
 }
 
 #[test]
 fn a_gap_counts_until_a_threshold_says_how_much_may_be_missing() {
     let with = |coverage: &str| Threshold { coverage: Some(coverage.parse().unwrap()), ..threshold() };
-    let all = || vec![answer("1.1", "inspector", None, Outcome::Pass)];
-    assert_eq!(gaps_with(report(Some(1), all()), &[]), 0);
-    assert_eq!(gaps_with(report(Some(2), all()), &[]), 1);
-    assert_eq!(gaps_with(report(Some(2), Vec::new()), &[]), 1, "a scan that completed with zero checks");
-    assert_eq!(gaps_with(report(Some(2), all()), &[with("50%")]), 0);
-    assert_eq!(gaps_with(report(Some(2), Vec::new()), &[with("0%")]), 0, "it is still no green row");
+    let all = || vec![answer("1.1", "openscap", None, Outcome::Pass)];
+    let code_of = |results: Vec<CheckResult>, listed, thresholds: &[Threshold]| {
+        let mut report = report(results);
+        apply_listing(&mut report, thresholds, Some(listed));
+        code(&report)
+    };
+    assert_eq!(code_of(all(), 1, &[]), 0);
+    assert_eq!(code_of(all(), 2, &[]), 3);
+    assert_eq!(code_of(Vec::new(), 2, &[]), 3, "a scan that completed with zero checks");
+    assert_eq!(code_of(all(), 2, &[with("50%")]), 0);
+    assert_eq!(code_of(Vec::new(), 2, &[with("0%")]), 3, "nothing of nothing is met by nothing");
     let other = Threshold { suite: "kube-bench".into(), ..with("50%") };
-    assert_eq!(gaps_with(report(Some(2), all()), &[other]), 1);
+    assert_eq!(code_of(all(), 2, &[other]), 3);
     let elsewhere = Threshold { variants: vec!["other".parse().unwrap()], ..with("50%") };
-    assert_eq!(gaps_with(report(Some(2), all()), &[elsewhere]), 1);
+    assert_eq!(code_of(all(), 2, &[elsewhere]), 3);
+}
+
+#[test]
+fn what_is_not_evaluated_is_allowed_by_a_coverage_that_holds_and_by_nothing_else() {
+    let quiet = || vec![answer("1.1", "openscap", None, Outcome::Pass), answer("1.2", "openscap", None, silent())];
+    for (coverage, word, expected) in
+        [(None, "not evaluated", 3), (Some("50%"), "allowed", 0), (Some("51%"), "blocked", 1)]
+    {
+        let mut report = report(quiet());
+        let coverage: Option<&str> = coverage;
+        let declared = Threshold { coverage: coverage.map(|text| text.parse().unwrap()), ..threshold() };
+        apply_listing(&mut report, &[declared], Some(2));
+        assert_eq!((words(&report), code(&report)), (vec!["passed", word], expected), "{coverage:?}");
+    }
+    let mut broken = report(vec![answer("1.1", "openscap", None, Outcome::Pass)]);
+    broken.results.push(answer("1.2", "openscap", None, Outcome::Error { message: "throttled".into() }));
+    let declared = Threshold { coverage: Some("50%".parse().unwrap()), ..threshold() };
+    apply_listing(&mut broken, &[declared], Some(2));
+    assert_eq!(code(&broken), 3, "an error is no gap in a scan");
+}
+
+#[test]
+fn a_suite_that_is_no_scan_has_a_gate_where_its_coverage_is_declared() {
+    let check = |id: &str, outcome: Outcome| CheckResult::new(id.parse().unwrap(), subject(), outcome);
+    let rows = || vec![check("workload/web", Outcome::Pass), check("workload/gpu", silent())];
+    let mut report = report(rows());
+    report.scans.clear();
+    apply_listing(&mut report, &[], None);
+    assert_eq!((gate(&report, "gate/workload-coverage").as_str(), code(&report)), ("no row", 3));
+    let declared = Threshold { suite: "workload".into(), coverage: Some("50%".parse().unwrap()), ..threshold() };
+    apply_listing(&mut report, &[declared], None);
+    assert_eq!((gate(&report, "gate/workload-coverage").as_str(), code(&report)), ("passed: ", 0));
+}
+
+#[test]
+fn results_that_belong_to_no_benchmark_claim_no_coverage() {
+    let of = |outcome: Outcome| CheckResult {
+        scanner: Some("e2e".to_owned()),
+        ..CheckResult::new("junit/e2e/a".parse().unwrap(), subject(), outcome)
+    };
+    let gated = |results: Vec<CheckResult>| {
+        let mut report = report(results);
+        report.scans[0] =
+            ScanRecord { suite: "junit".into(), scanner: "e2e".into(), benchmark: None, ..report.scans[0].clone() };
+        apply_listing(&mut report, &[], None);
+        (gate(&report, "gate/junit-coverage"), code(&report))
+    };
+    let (told, passed) = gated(vec![of(Outcome::Pass)]);
+    assert!(told.starts_with("not applicable: its results belong to no benchmark"), "{told}");
+    assert_eq!(passed, 0);
+    let other = CheckResult { check: "junit/e2e/b".parse().unwrap(), ..of(silent()) };
+    let told = "not evaluated: 1 of 2 controls have an answer: the agent went away";
+    assert_eq!(gated(vec![of(Outcome::Pass), other]), (told.to_owned(), 3));
 }
 
 /// A variant on which Inspector has no benchmark and OpenSCAP is not installed; hardened to a benchmark, or to none.
@@ -167,7 +265,7 @@ fn unjudged(benchmark: Option<&str>) -> Report {
         scanner("inspector", Outcome::NotApplicable { reason: "it has no benchmark for it".into() }),
         scanner("openscap", Outcome::NotEvaluated { reason: "oscap is not there".into() }),
     ];
-    let mut report = report(None, results);
+    let mut report = report(results);
     report.scans[0].benchmark = None;
     report.variants.push(VariantRecord {
         name: "l1".parse().unwrap(),
@@ -185,15 +283,14 @@ fn unjudged(benchmark: Option<&str>) -> Report {
 }
 
 #[test]
-fn an_image_that_is_hardened_must_be_judged_and_one_that_is_not_is_no_gap() {
-    for (benchmark, told, count) in [
-        (None, "not evaluated: oscap is not there", 0),
-        (Some("cis-al2-3.0.0"), "not evaluated: no scanner judged the variant by cis-al2-3.0.0: oscap is not there", 1),
+fn an_image_that_is_hardened_must_be_judged_by_its_benchmark() {
+    for (benchmark, told) in [
+        (None, "not evaluated: oscap is not there"),
+        (Some("cis-al2-3.0.0"), "not evaluated: no scanner judged the variant by cis-al2-3.0.0: oscap is not there"),
     ] {
         let mut report = unjudged(benchmark);
         apply(&mut report, &[], Timestamp::UNIX_EPOCH);
         assert_eq!(gate(&report, "gate/os-cis-coverage"), told);
-        assert_eq!(gaps_with(report.clone(), &[]), count);
         let demanding = Threshold { coverage: Some("1%".parse().unwrap()), ..threshold() };
         apply(&mut report, &[demanding], Timestamp::UNIX_EPOCH);
         assert!(gate(&report, "gate/os-cis-coverage").starts_with("failed: "), "{benchmark:?}");
@@ -206,10 +303,15 @@ fn an_image_that_is_hardened_must_be_judged_and_one_that_is_not_is_no_gap() {
     apply(&mut nobody, &[], Timestamp::UNIX_EPOCH);
     let told = "not evaluated: no scanner judged the variant by cis-al2-3.0.0: this run has no AWS account";
     assert_eq!(gate(&nobody, "gate/os-cis-coverage"), told);
-    let mut imported = unjudged(Some("cis-al2-3.0.0"));
+    let mut imported = unjudged(Some(BENCHMARK));
     imported.results.push(answer("1.1", "inspec", None, Outcome::Pass));
-    apply(&mut imported, &[], Timestamp::UNIX_EPOCH);
+    apply_listing(&mut imported, &[], Some(1));
     assert_eq!(gate(&imported, "gate/os-cis-coverage"), "passed: ", "another tool judged it");
+    let mut foreign = unjudged(Some("cis-al2-3.0.0"));
+    foreign.results.push(answer("1.1", "inspec", None, Outcome::Pass));
+    apply_listing(&mut foreign, &[], Some(1));
+    let told = "not evaluated: no scanner judged the variant by cis-al2-3.0.0: the answers are about cis-al2023-1.0.0";
+    assert_eq!(gate(&foreign, "gate/os-cis-coverage"), told, "controls of another benchmark fill nothing");
 }
 
 #[test]
@@ -224,16 +326,18 @@ fn a_gap_in_one_benchmark_is_not_hidden_by_the_answers_of_another() {
     };
     let mut results = vec![answer("1.1", "inspector", None, Outcome::Pass)];
     results.extend(["4.1.1", "4.1.2", "4.1.3"].map(other));
-    let mut report = report(Some(2), results);
+    let mut report = report(results);
     let second = ScanRecord {
         scanner: "bottlerocket-k8s".into(),
         benchmark: Some("cis-kubernetes-1.8.0".parse().unwrap()),
-        expected: Some(3),
-        source: None,
         ..report.scans[0].clone()
     };
     report.scans.push(second);
-    apply(&mut report, &[], Timestamp::UNIX_EPOCH);
+    let lists = |benchmark: &str, _: &Subject, _: Option<Level>| match benchmark {
+        BENCHMARK => Some(BTreeSet::from(["1.1", "1.2"])),
+        _ => Some(BTreeSet::from(["4.1.1", "4.1.2", "4.1.3"])),
+    };
+    apply_by(&mut report, &[], Timestamp::UNIX_EPOCH, &lists);
     let told = "not evaluated: 4 of 5 controls have an answer: no scanner says why";
     assert_eq!(gate(&report, "gate/os-cis-coverage"), told);
 }
@@ -247,16 +351,18 @@ fn a_suite_whose_scanners_do_not_apply_is_not_green_either() {
         ..answer("1.1", "inspector", None, inapplicable.clone())
     };
     let gate_of = |results| {
-        let mut report = report(None, results);
+        let mut report = report(results);
+        report.scans[0].benchmark = None;
         report.scans.push(ScanRecord { scanner: "openscap".into(), benchmark: None, ..report.scans[0].clone() });
-        apply(&mut report, &[], Timestamp::UNIX_EPOCH);
+        apply_listing(&mut report, &[], Some(1));
         gate(&report, "gate/os-cis-coverage")
     };
     assert_eq!(gate_of(vec![scanner()]), "not applicable: this run has no AWS account");
     let one = || answer("1.1", "openscap", None, Outcome::Pass);
     assert_eq!(gate_of(vec![scanner(), one()]), "passed: ");
     let rule = || CheckResult { check: "os-cis/openscap/a".parse().unwrap(), control: None, ..scanner() };
-    assert_eq!(gate_of(vec![scanner(), rule()]), "passed: ", "a rule that does not apply is an answer");
+    let told = gate_of(vec![scanner(), rule()]);
+    assert!(told.starts_with("not applicable: its results belong to no benchmark"), "a rule is an answer: {told}");
     let broken = || CheckResult {
         check: "os-cis/openscap".parse().unwrap(),
         control: None,
@@ -273,6 +379,10 @@ fn a_suite_whose_scanners_do_not_apply_is_not_green_either() {
 fn failures_within_a_threshold_are_tolerated_and_beyond_it_the_row_fails() {
     let pass = |text: &str| Threshold { pass: Some(text.parse().unwrap()), ..threshold() };
     let severity = |most| Threshold { severities: [(Severity::High, most)].into(), ..threshold() };
+    let graded = || {
+        let rows = mixed().into_iter();
+        rows.map(|row| CheckResult { scanner: Some("openscap".to_owned()), ..row }).collect::<Vec<_>>()
+    };
     for (threshold, told, control) in [
         (pass("66%"), "passed: ", "tolerated"),
         (pass("67%"), "failed: 2 of 3 decided controls passed, at least 67% must", "failed"),
@@ -280,21 +390,119 @@ fn failures_within_a_threshold_are_tolerated_and_beyond_it_the_row_fails() {
         (Threshold { failures: Some(0), ..threshold() }, "failed: 1 controls failed, at most 0 may", "failed"),
         (severity(0), "failed: 1 controls of severity high failed, at most 0 may", "failed"),
         (severity(1), "passed: ", "tolerated"),
+        (Threshold { severities: [(Severity::Critical, 0)].into(), ..threshold() }, "passed: ", "failed"),
         (Threshold { variants: vec!["other".parse().unwrap()], ..pass("66%") }, "no row", "failed"),
         (Threshold { level: Some(Level::Two), ..pass("66%") }, "no row", "failed"),
         (Threshold { suite: "kube-bench".into(), ..pass("66%") }, "no row", "failed"),
         (Threshold { coverage: Some("10%".parse().unwrap()), ..threshold() }, "no row", "failed"),
     ] {
-        let mut report = report(Some(4), mixed());
-        apply(&mut report, &[threshold], Timestamp::UNIX_EPOCH);
+        let mut report = report(graded());
+        apply_listing(&mut report, &[threshold], Some(4));
         assert_eq!(gate(&report, "gate/os-cis-threshold"), told);
         assert_eq!(report.results[2].disposition.word(), control, "{told}");
     }
 }
 
 #[test]
+fn severities_count_nothing_where_the_scanner_grades_nothing() {
+    let critical = || Threshold { severities: [(Severity::Critical, 0)].into(), ..threshold() };
+    let gated = |rows: Vec<CheckResult>, threshold: Threshold| {
+        let mut report = report(rows);
+        apply_listing(&mut report, &[threshold], Some(2));
+        (gate(&report, "gate/os-cis-threshold"), words(&report).join(" "), code(&report))
+    };
+    let rows = |scanner: &str| vec![answer("1.1", scanner, None, Outcome::Pass), answer("1.2", scanner, None, fail())];
+    let (told, words, code) = gated(rows("inspector"), critical());
+    assert_eq!(told, "not evaluated: inspector gives no severity: limit failures or pass instead of severities");
+    assert_eq!((words.as_str(), code), ("passed failed", 3));
+    let (told, words, code) = gated(rows("openscap"), critical());
+    assert_eq!(told, "not evaluated: failures of openscap have no severity, so that no budget counts them");
+    assert_eq!((words.as_str(), code), ("passed failed", 3));
+    let clean = ["1.1", "1.2"].map(|number| answer(number, "trivy", None, Outcome::Pass)).to_vec();
+    assert_eq!(gated(clean, critical()).0, "passed: ", "a scanner that grades and found nothing");
+    let both = Threshold { failures: Some(1), ..critical() };
+    assert_eq!(gated(rows("inspector"), both).2, 3, "every limit must be decided");
+}
+
+#[test]
+fn nothing_decided_is_within_no_limit() {
+    let limits = [
+        Threshold { pass: Some("0%".parse().unwrap()), ..threshold() },
+        Threshold { failures: Some(9), ..threshold() },
+        Threshold { severities: [(Severity::High, 9)].into(), ..threshold() },
+    ];
+    for limit in limits {
+        let mut report = report(vec![answer("1.1", "openscap", None, Outcome::Manual { look_at: "banner".into() })]);
+        apply_listing(&mut report, std::slice::from_ref(&limit), Some(1));
+        let told = "not evaluated: no control passed or failed, so there is nothing to count";
+        assert_eq!(gate(&report, "gate/os-cis-threshold"), told, "{limit:?}");
+    }
+}
+
+fn any_row() -> impl Strategy<Value = (Outcome, Option<Severity>)> {
+    let outcome = prop_oneof![
+        3 => Just(Outcome::Pass),
+        3 => Just(fail()),
+        1 => Just(silent()),
+        1 => Just(Outcome::Manual { look_at: "banner".into() }),
+    ];
+    let severity = prop_oneof![Just(None), prop::sample::select(Severity::ALL.to_vec()).prop_map(Some)];
+    (outcome, severity)
+}
+
+fn any_threshold() -> impl Strategy<Value = Threshold> {
+    let share = || prop::option::of((0_u16..=1000).prop_map(Share));
+    let severities = prop::collection::btree_map(prop::sample::select(Severity::ALL.to_vec()), 0_usize..4, 0..3);
+    (share(), prop::option::of(0_usize..6), severities, share()).prop_map(|(pass, failures, severities, coverage)| {
+        Threshold { pass, failures, severities, coverage, ..threshold() }
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_threshold_makes_a_run_no_greener_than_the_rows_that_it_counted(
+        rows in prop::collection::vec(any_row(), 1..6),
+        declared in any_threshold(),
+    ) {
+        const NUMBERS: [&str; 5] = ["1.1", "1.2", "1.3", "1.4", "1.5"];
+        let rows: Vec<CheckResult> = rows
+            .into_iter()
+            .zip(NUMBERS)
+            .map(|((outcome, severity), number)| answer(number, "openscap", severity, outcome))
+            .collect();
+        let listed = rows.len();
+        let mut without = report(rows.clone());
+        apply_listing(&mut without, &[], Some(listed));
+        let mut with = report(rows);
+        apply_listing(&mut with, std::slice::from_ref(&declared), Some(listed));
+        for row in with.results.iter().filter(|row| !row.is_gate()) {
+            match &row.disposition {
+                // A failure is tolerated only by a budget that it was taken from.
+                Disposition::Tolerated => {
+                    let named = row.severity.is_some_and(|severity| declared.severities.contains_key(&severity));
+                    prop_assert!(declared.pass.is_some() || declared.failures.is_some() || named, "{declared:?}");
+                }
+                Disposition::Allowed | Disposition::Blocked { .. } => prop_assert!(declared.coverage.is_some()),
+                other => prop_assert_eq!(other, &Disposition::of(&row.outcome)),
+            }
+        }
+        let tolerated = with.results.iter().filter(|row| row.disposition == Disposition::Tolerated).count();
+        prop_assert!(declared.failures.is_none_or(|most| tolerated <= most));
+        for (severity, most) in &declared.severities {
+            let of = |row: &&CheckResult| row.severity == Some(*severity) && row.disposition == Disposition::Tolerated;
+            prop_assert!(with.results.iter().filter(of).count() <= *most);
+        }
+        // Where it counted nothing, the run is what it was, or worse.
+        let conclusion = |report: &Report| Summary::of(report, Scope::Run, 0).conclusion;
+        if tolerated == 0 && declared.coverage.is_none() {
+            prop_assert!(conclusion(&with) >= conclusion(&without).min(Conclusion::Inconclusive));
+        }
+    }
+}
+
+#[test]
 fn gates_are_made_anew_and_not_added_up() {
-    let mut report = report(Some(4), mixed());
+    let mut report = report(mixed());
     for _ in 0..3 {
         apply(&mut report, &[Threshold { failures: Some(0), ..threshold() }], Timestamp::UNIX_EPOCH);
     }
@@ -331,14 +539,18 @@ fn shares_are_read_and_written_as_people_write_them() {
 fn fewer_evaluated_controls_than_in_the_baseline_take_the_green_from_the_gate() {
     let pass = |number: &str| answer(number, "inspector", None, Outcome::Pass);
     let manual = |number: &str| answer(number, "inspector", None, Outcome::Manual { look_at: "banner".into() });
-    let mut base = report(Some(2), vec![pass("1.1"), pass("1.2")]);
+    let mut base = report(vec![pass("1.1"), pass("1.2")]);
     base.run.id = "r-0".parse().unwrap();
     let against = |results: Vec<CheckResult>, thresholds: &[Threshold]| {
-        let mut report = report(Some(results.len()), results);
+        let mut report = report(results);
+        let listed = report.results.len();
         let benchmark = report.results[0].control.as_ref().unwrap().benchmark();
         report.scans[0].benchmark = Some(benchmark.parse().unwrap());
         report.thresholds = thresholds.to_vec();
-        apply(&mut report, thresholds, Timestamp::UNIX_EPOCH);
+        const NUMBERS: [&str; 2] = ["1.1", "1.2"];
+        let lists =
+            |_: &str, _: &Subject, _: Option<Level>| Some(NUMBERS.into_iter().take(listed).collect::<BTreeSet<_>>());
+        apply_by(&mut report, thresholds, Timestamp::UNIX_EPOCH, &lists);
         hold_against(&mut report, &base);
         gate(&report, "gate/os-cis-coverage")
     };

@@ -1,0 +1,72 @@
+//! Which variants a benchmark judges, and on which its results are only shown.
+//!
+//! A variant with `hardening` is a candidate. A stock image was never meant to meet a benchmark of the operating system: on a variant
+//! without one the same rows are information, which fails nothing and decides no exit code.
+
+use std::collections::BTreeSet;
+
+use crate::judge::Disposition;
+use crate::name::VariantName;
+use crate::report::{CheckResult, Report, Subject};
+use crate::threshold;
+
+/// The suite whose rows are a benchmark of the operating system, whoever scanned.
+pub const OPERATING_SYSTEM: &str = "os-cis";
+
+/// What is only shown in a run.
+struct Shown {
+    /// Variants that are hardened to nothing.
+    stock: BTreeSet<VariantName>,
+    /// What the others are hardened to.
+    benchmarks: BTreeSet<String>,
+    /// Suites of such a variant that judge by one of those benchmarks.
+    suites: BTreeSet<(VariantName, String)>,
+}
+
+impl Shown {
+    fn of(report: &Report) -> Self {
+        let stock = report.variants.iter().filter(|variant| variant.benchmark.is_none());
+        let hardened = report.variants.iter().filter_map(|variant| variant.benchmark.as_ref());
+        let mut shown = Self {
+            stock: stock.map(|variant| variant.name.clone()).collect(),
+            benchmarks: hardened.map(ToString::to_string).collect(),
+            suites: BTreeSet::new(),
+        };
+        let suites = report.results.iter().filter(|result| shown.is_control(result));
+        let suites = suites.filter_map(|result| match &result.subject {
+            Subject::Variant(name) => Some((name.clone(), result.check.suite().to_owned())),
+            Subject::Cluster => None,
+        });
+        shown.suites = suites.collect();
+        shown
+    }
+
+    /// Whether a result is one of a benchmark on a stock image.
+    fn is_control(&self, result: &CheckResult) -> bool {
+        let Subject::Variant(name) = &result.subject else { return false };
+        let by = result.control.as_ref().is_some_and(|control| self.benchmarks.contains(control.benchmark()));
+        self.stock.contains(name) && !result.is_gate() && (result.check.suite() == OPERATING_SYSTEM || by)
+    }
+
+    /// Whether it is the gate over such results.
+    fn is_gate(&self, result: &CheckResult) -> bool {
+        let Subject::Variant(name) = &result.subject else { return false };
+        let id = result.check.within_suite();
+        let suite = id.strip_suffix("-coverage").or_else(|| id.strip_suffix("-threshold"));
+        let is_of = |suite: &str| self.suites.contains(&(name.clone(), suite.to_owned()));
+        self.stock.contains(name) && result.check.suite() == threshold::SUITE && suite.is_some_and(is_of)
+    }
+}
+
+/// Makes information of what a benchmark of the operating system says about stock images: failures and rows without evidence, those of
+/// the gates over them included. What passed stays passed, and an error of amiproof stays one.
+pub fn inform(report: &mut Report) {
+    let shown = Shown::of(report);
+    for result in &mut report.results {
+        let decides =
+            matches!(result.disposition, Disposition::Failed | Disposition::Known | Disposition::NotEvaluated);
+        if decides && (shown.is_control(result) || shown.is_gate(result)) {
+            result.disposition = Disposition::Informational;
+        }
+    }
+}

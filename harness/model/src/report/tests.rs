@@ -1,0 +1,49 @@
+use serde_json::json;
+
+use super::*;
+
+fn document() -> serde_json::Value {
+    json!({
+        "schemaVersion": SCHEMA_VERSION,
+        "tool": {"name": "amiproof", "version": "2.0.0"},
+        "run": {"id": "r-1", "matrix": "m", "started": "2026-11-21T00:00:00Z", "seconds": 1.0, "criticalPathSeconds": 1.0,
+                "interrupted": false},
+        "cluster": {"name": "c"},
+        "variants": [{"name": "l1", "family": "al2023"}],
+        "results": [{"check": "node/ready", "title": "t", "subject": {"variant": "l1"}, "outcome": "pass", "disposition": "passed",
+                     "started": "2026-11-21T00:00:00Z", "seconds": 1.0}],
+        "cleanup": {"ran": true, "created": 0, "gone": 0, "leftovers": []},
+    })
+}
+
+#[test]
+fn fields_of_a_newer_build_are_passed_over_wherever_they_are() {
+    let plain = Report::parse(&document().to_string()).unwrap();
+    let mut newer = document();
+    for path in ["", "/tool", "/run", "/cluster", "/variants/0", "/results/0", "/cleanup"] {
+        newer.pointer_mut(path).unwrap()["novelty"] = json!({"of": ["a", "newer", "build"]});
+    }
+    assert_eq!(Report::parse(&newer.to_string()).unwrap(), plain);
+}
+
+#[test]
+fn a_newer_major_version_is_refused_by_its_name_and_with_what_to_do() {
+    let mut newer = document();
+    newer["schemaVersion"] = json!(SCHEMA_VERSION + 1);
+    newer["run"] = json!("another form");
+    let told = Report::parse(&newer.to_string()).unwrap_err().to_string();
+    assert_eq!(
+        told,
+        "this report has schema version 2, and this amiproof reads up to 1: read it with the amiproof that wrote it (amiproof 2.0.0) or \
+         a newer one"
+    );
+    assert!(matches!(Report::parse("{}"), Err(ParseError::Form(_))));
+}
+
+#[test]
+fn a_result_that_is_about_nothing_special_means_what_its_outcome_says() {
+    let outcome = Outcome::NotEvaluated { reason: "no evidence".into() };
+    let result = CheckResult::new("gate/os-cis-coverage".parse().unwrap(), Subject::Cluster, outcome);
+    assert_eq!(result.disposition, Disposition::NotEvaluated);
+    assert!(result.is_gate() && result.scanner.is_none() && result.title.is_empty());
+}

@@ -1,0 +1,95 @@
+//! How much of a suite may fail: budgets, and the rows that spend them.
+
+use super::tally::Tally;
+use super::{Threshold, grades};
+use crate::judge::Disposition;
+use crate::report::{CheckResult, Report, Subject};
+use crate::verdict::{Finding, Outcome};
+
+impl Threshold {
+    pub(super) fn limits_failures(&self) -> bool {
+        self.pass.is_some() || self.failures.is_some() || !self.severities.is_empty()
+    }
+
+    /// Whether one of its budgets is for such a row: `pass` and `failures` count every failure, `severities` those that they name.
+    fn counts(&self, result: &CheckResult) -> bool {
+        let graded = result.severity.is_some_and(|severity| self.severities.contains_key(&severity));
+        self.pass.is_some() || self.failures.is_some() || graded
+    }
+
+    /// What of it does not hold.
+    fn missed(&self, tally: &Tally) -> Vec<Finding> {
+        let mut missed = Vec::new();
+        if let Some(share) = self.pass
+            && !share.is_met(tally.passed, tally.passed + tally.failed)
+        {
+            let decided = tally.passed + tally.failed;
+            missed.push(format!("{} of {decided} decided controls passed, at least {share} must", tally.passed));
+        }
+        if let Some(most) = self.failures
+            && tally.failed > most
+        {
+            missed.push(format!("{} controls failed, at most {most} may", tally.failed));
+        }
+        for (severity, most) in &self.severities {
+            let failed = tally.by_severity.get(severity).copied().unwrap_or(0);
+            if failed > *most {
+                let word = severity.word();
+                missed.push(format!("{failed} controls of severity {word} failed, at most {most} may"));
+            }
+        }
+        missed.into_iter().map(|summary| Finding::new(format!("threshold of {}", self.suite), summary)).collect()
+    }
+
+    /// Why it cannot be held against what was decided.
+    fn undecidable(&self, tally: &Tally) -> Option<String> {
+        if self.severities.is_empty() {
+            return None;
+        }
+        // A scanner that grades may leave a finding without a severity: no budget counts that one either.
+        let (silent, is_graded) = match tally.ungraded.is_empty() {
+            false => (&tally.ungraded, tally.ungraded.iter().any(|name| grades(name))),
+            true if tally.has_grader => return None,
+            true => (&tally.never_grade, false),
+        };
+        let names = silent.iter().map(String::as_str).collect::<Vec<_>>().join(" and ");
+        Some(if is_graded {
+            format!("failures of {names} have no severity, so that no budget counts them")
+        } else {
+            format!("{names} gives no severity: limit failures or pass instead of severities")
+        })
+    }
+}
+
+/// What the limits of some thresholds come to; `None` where none limits failures. Nothing decided is never within a limit.
+pub(super) fn outcome(own: &[&Threshold], tally: &Tally) -> Option<Outcome> {
+    if !own.iter().any(|threshold| threshold.limits_failures()) {
+        return None;
+    }
+    let missed: Vec<Finding> = own.iter().flat_map(|threshold| threshold.missed(tally)).collect();
+    if tally.passed + tally.failed == 0 {
+        let nothing_applies =
+            tally.inapplicable.clone().filter(|_| tally.silent.is_empty() && tally.answered.is_empty());
+        return Some(match nothing_applies {
+            Some(reason) => Outcome::NotApplicable { reason },
+            None => {
+                Outcome::NotEvaluated { reason: "no control passed or failed, so there is nothing to count".to_owned() }
+            }
+        });
+    }
+    if !missed.is_empty() {
+        return Some(Outcome::Fail { findings: missed });
+    }
+    let open = own.iter().find_map(|threshold| threshold.undecidable(tally));
+    Some(open.map_or(Outcome::Pass, |reason| Outcome::NotEvaluated { reason }))
+}
+
+/// Tolerates the failures that the budgets of thresholds that hold were spent on, and no others.
+pub(super) fn tolerate(report: &mut Report, subject: &Subject, suite: &str, own: &[&Threshold]) {
+    let is_own = |result: &&mut CheckResult| result.subject == *subject && result.check.suite() == suite;
+    for result in report.results.iter_mut().filter(is_own) {
+        if result.disposition == Disposition::Failed && own.iter().any(|threshold| threshold.counts(result)) {
+            result.disposition = Disposition::Tolerated;
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What one suite came to on one subject, counted once for all gates over it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{SCANNED, grades};
+use crate::judge::Disposition;
+use crate::report::{CheckResult, Report, Severity, Subject};
+use crate::verdict::Outcome;
+
+/// A benchmark's name: `cis-al2023-1.0.0`.
+pub(super) type Benchmark = String;
+
+/// What one suite came to on one subject.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) passed: usize,
+    pub(super) failed: usize,
+    pub(super) by_severity: BTreeMap<Severity, usize>,
+    /// The scanners of failures without a severity.
+    pub(super) ungraded: BTreeSet<String>,
+    /// Whether a scanner of any decided row grades.
+    pub(super) has_grader: bool,
+    /// The scanners of decided rows that never grade.
+    pub(super) never_grade: BTreeSet<String>,
+    /// By benchmark, the controls (or, without a benchmark, the checks) with an answer of any scanner: also `not applicable` and
+    /// `manual` are answers, no evidence is none.
+    pub(super) answered: BTreeMap<Option<Benchmark>, BTreeSet<String>>,
+    /// By benchmark, how many results are answers of a scanner: what it leaves to a human is none.
+    pub(super) evaluated: BTreeMap<Option<Benchmark>, usize>,
+    /// By benchmark, what has no answer of some scanner.
+    pub(super) silent: BTreeMap<Option<Benchmark>, BTreeSet<String>>,
+    /// Why, with how often.
+    reasons: BTreeMap<String, usize>,
+    /// Why a scanner as a whole does not apply.
+    pub(super) inapplicable: Option<String>,
+    /// What a scanner that did not scan at all says about it, because it is not there: no control of it is missing.
+    pub(super) absent: Option<String>,
+}
+
+impl Tally {
+    pub(super) fn of(report: &Report, subject: &Subject, suite: &str) -> Self {
+        let mut tally = Self::default();
+        let own = |result: &&CheckResult| result.subject == *subject && result.check.suite() == suite;
+        let scans = report.scans.iter().filter(|scan| scan.subject == *subject && scan.suite == suite);
+        let scanners: BTreeSet<&str> = scans.map(|scan| scan.scanner.as_str()).collect();
+        for result in report.results.iter().filter(own) {
+            if SCANNED.contains(&suite) {
+                let is_recorded = result.scanner.as_deref().is_some_and(|scanner| scanners.contains(scanner));
+                tally.add_answer(result, is_recorded);
+            } else {
+                tally.add_check(result);
+            }
+            tally.add_decision(result);
+        }
+        if *subject == Subject::Cluster {
+            tally.add_elsewhere(report, suite);
+        }
+        tally
+    }
+
+    fn add_decision(&mut self, result: &CheckResult) {
+        let scanner = || result.scanner.clone().unwrap_or_else(|| "amiproof".to_owned());
+        let is_failure = match result.disposition {
+            Disposition::Passed | Disposition::Flaky => false,
+            Disposition::Failed | Disposition::Known | Disposition::Tolerated => true,
+            _ => return,
+        };
+        if grades(&scanner()) {
+            self.has_grader = true;
+        } else {
+            self.never_grade.insert(scanner());
+        }
+        match (is_failure, result.severity) {
+            (false, _) => self.passed += 1,
+            (true, Some(severity)) => {
+                self.failed += 1;
+                *self.by_severity.entry(severity).or_default() += 1;
+            }
+            (true, None) => {
+                self.failed += 1;
+                self.ungraded.insert(scanner());
+            }
+        }
+    }
+
+    /// A check of amiproof's own, which is no control.
+    fn add_check(&mut self, result: &CheckResult) {
+        let check = result.check.to_string();
+        if result.outcome.is_silent() {
+            self.silent.entry(None).or_default().insert(check);
+            *self.reasons.entry(result.outcome.reason().to_owned()).or_default() += 1;
+        } else {
+            self.answered.entry(None).or_default().insert(check);
+        }
+    }
+
+    /// `recorded` says whether the run has a record of the scan that the result is of.
+    fn add_answer(&mut self, result: &CheckResult, recorded: bool) {
+        let benchmark = result.control.as_ref().map(|control| control.benchmark().to_owned());
+        let key =
+            result.control.as_ref().map_or_else(|| result.check.to_string(), |control| control.number().to_owned());
+        // `os-cis/inspector`: not a control or rule, but the scanner itself.
+        let is_scanner = result.check.as_str().matches('/').count() == 1;
+        match &result.outcome {
+            outcome if outcome.is_silent() && is_scanner && result.scanner.is_some() && !recorded => {
+                self.absent = Some(outcome.reason().to_owned());
+            }
+            outcome if outcome.is_silent() => {
+                self.silent.entry(benchmark).or_default().insert(key);
+                *self.reasons.entry(outcome.reason().to_owned()).or_default() += 1;
+            }
+            Outcome::NotApplicable { reason }
+                if is_scanner && (self.inapplicable.is_none() || result.scanner.is_some()) =>
+            {
+                self.inapplicable = Some(reason.clone());
+            }
+            outcome if result.scanner.is_some() => {
+                if !matches!(outcome, Outcome::Manual { .. }) {
+                    *self.evaluated.entry(benchmark.clone()).or_default() += 1;
+                }
+                self.answered.entry(benchmark).or_default().insert(key);
+            }
+            _ => {}
+        }
+    }
+
+    /// Controls of the cluster that another suite answers: kube-bench and `eks-cis` share the benchmark of EKS between them.
+    fn add_elsewhere(&mut self, report: &Report, suite: &str) {
+        let others = report.results.iter().filter(|result| {
+            result.subject == Subject::Cluster && result.check.suite() != suite && !result.outcome.is_silent()
+        });
+        for control in others.filter_map(|result| result.control.as_ref()) {
+            if let Some(own) = self.answered.get_mut(&Some(control.benchmark().to_owned())) {
+                own.insert(control.number().to_owned());
+            }
+        }
+    }
+
+    /// The reason that most of the missing answers give.
+    pub(super) fn main_reason(&self) -> &str {
+        let most = self.reasons.iter().max_by_key(|(_, count)| **count).map(|(reason, _)| reason);
+        most.or(self.absent.as_ref()).map_or("no scanner says why", String::as_str)
+    }
+}
