@@ -52,6 +52,7 @@ pub(crate) async fn everything(context: &Context, catalogue: &Catalogue, version
     let rbac = with_access_entries(rbac, &account);
     Facts {
         cluster: context.matrix.cluster.name.clone(),
+        made_by_us: context.matrix.cluster.create,
         approved_registries: Some(context.matrix.scans.approved_registries.clone()).filter(|list| !list.is_empty()),
         namespaces: reader.namespaces.clone(),
         workloads,

@@ -57,6 +57,8 @@ impl Unseen {
 pub(crate) struct Facts {
     /// The cluster's name in EKS, or the kubeconfig context.
     pub(crate) cluster: String,
+    /// Whether a run of amiproof made it: its settings are then amiproof's own.
+    pub(crate) made_by_us: bool,
     /// Registries whose images are approved, as the matrix says; `None` where it says nothing.
     pub(crate) approved_registries: Option<Vec<String>>,
     /// Namespaces that are not this run's own.

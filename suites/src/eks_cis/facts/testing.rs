@@ -22,6 +22,7 @@ use crate::eks_cis::question::Question;
 pub(crate) fn clean() -> Facts {
     Facts {
         cluster: "c".to_owned(),
+        made_by_us: false,
         approved_registries: None,
         namespaces: Ok(vec![
             namespace("default", None),
