@@ -10,7 +10,7 @@ use amiproof_model::report::{NodeRecord, Phase};
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
-use super::{decision, hosts, no_account, verdict};
+use super::{decision, hosts, no_account, set_by_us, verdict};
 use crate::definition::{Definition, Work};
 use crate::node::resource;
 
@@ -27,6 +27,9 @@ pub const CHECK: Definition = Definition {
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(clients) = &context.aws else { return Ok(no_account()) };
+    if let Some(decision) = set_by_us(context, "its launch template asks for tokens and sets the hop limit") {
+        return Ok(decision);
+    }
     let verdict = match hosts(context, clients).await? {
         Ok(hosts) => assess(&hosts, context.variant.imds_hop_limit),
         Err(verdict) => verdict,

@@ -7,7 +7,7 @@ use amiproof_model::report::{NodeRecord, Phase};
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
-use super::{decision, hosts, no_account, verdict};
+use super::{decision, hosts, no_account, set_by_us, verdict};
 use crate::definition::{Definition, Work};
 use crate::node::resource;
 
@@ -24,6 +24,11 @@ pub const CHECK: Definition = Definition {
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(clients) = &context.aws else { return Ok(no_account()) };
+    if context.matrix.cluster.create
+        && let Some(decision) = set_by_us(context, "its subnets give out none")
+    {
+        return Ok(decision);
+    }
     let verdict = match hosts(context, clients).await? {
         Ok(hosts) => assess(&hosts),
         Err(verdict) => verdict,

@@ -6,7 +6,7 @@ use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
-use super::{Doors, decision, no_account, verdict};
+use super::{Doors, decision, no_account, set_by_us, verdict};
 use crate::definition::{Definition, Work};
 use crate::node::resource;
 
@@ -25,6 +25,9 @@ const SSH: u16 = 22;
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(clients) = &context.aws else { return Ok(no_account()) };
+    if let Some(decision) = set_by_us(context, "it has no key pair and no remoteAccess") {
+        return Ok(decision);
+    }
     let verdict = match Doors::read(context, clients).await? {
         Ok(doors) => assess(&doors),
         Err(verdict) => verdict,

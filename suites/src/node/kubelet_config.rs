@@ -65,16 +65,20 @@ enum Of {
 
 impl Of {
     fn applies(self, node: &NodeRecord, family: Family) -> bool {
-        let is_of_eks = ["Amazon Linux", "Bottlerocket"].iter().any(|name| node.os_image.starts_with(name));
         match self {
             Self::All => true,
             Self::Linux => family.is_linux(),
-            Self::Eks => family.is_linux() && is_of_eks,
+            Self::Eks => family.is_linux() && is_of_eks(node),
         }
     }
 }
 
-const RULES: [Rule; 9] = [
+/// Whether a node runs a system that EKS makes node images of.
+fn is_of_eks(node: &NodeRecord) -> bool {
+    ["Amazon Linux", "Bottlerocket"].iter().any(|name| node.os_image.starts_with(name))
+}
+
+const RULES: [Rule; 11] = [
     rule("/authentication/anonymous/enabled", "3.2.1", "false", |value| value == false),
     rule("/authorization/mode", "3.2.2", "Webhook", |value| value == "Webhook"),
     rule("/authentication/x509/clientCAFile", "3.2.3", "a file", |value| {
@@ -90,6 +94,8 @@ const RULES: [Rule; 9] = [
         value.is_null() || value.as_i64().is_some_and(|rate| rate >= 0)
     }),
     rule("/rotateCertificates", "3.2.8", "true", |value| value.is_null() || value == true),
+    rule("/featureGates/RotateKubeletServerCertificate", "3.2.9", "true", |value| value.is_null() || value == true),
+    Rule { of: Of::Eks, ..rule("/serverTLSBootstrap", "3.2.9, and what nodeadm sets", "true", |value| value == true) },
     Rule {
         of: Of::Eks,
         ..rule("/protectKernelDefaults", "1.0.1 3.2.6, and what nodeadm sets", "true", |value| value == true)
@@ -139,7 +145,8 @@ fn assess(configurations: &[Configuration], family: Family) -> Verdict {
         };
         let rules = RULES.iter().filter(|rule| rule.of.applies(node, family));
         for rule in rules {
-            let value = configuration.pointer(rule.pointer).unwrap_or(&Value::Null);
+            let absent = if is_left_out(rule, source, node) { &Value::Bool(false) } else { &Value::Null };
+            let value = configuration.pointer(rule.pointer).filter(|value| !value.is_null()).unwrap_or(absent);
             if (rule.is_fine)(value) {
                 continue;
             }
@@ -155,6 +162,12 @@ fn assess(configurations: &[Configuration], family: Family) -> Verdict {
     verdict(findings)
 }
 
+/// Whether a setting that a configuration does not have is off. The kubelet itself leaves out what is false (`omitempty` of
+/// `rotateCertificates`); one of EKS comes to the control plane by IAM and has no client certificate to rotate.
+fn is_left_out(rule: &Rule, source: &str, node: &NodeRecord) -> bool {
+    rule.pointer == "/rotateCertificates" && source == "configz" && !is_of_eks(node)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -168,6 +181,7 @@ mod tests {
             "authorization": {"mode": "Webhook"},
             "protectKernelDefaults": true,
             "rotateCertificates": true,
+            "serverTLSBootstrap": true,
             "streamingConnectionIdleTimeout": "4h0m0s",
         })
     }
@@ -195,6 +209,22 @@ mod tests {
         let unprotected = |it: &mut Value| drop(it.as_object_mut().unwrap().remove("protectKernelDefaults"));
         assert_eq!(found(unprotected, Family::Al2023), ["protectKernelDefaults is not set, not true"]);
         assert!(found(unprotected, Family::Windows).is_empty(), "Windows has no kernel defaults to protect");
+        let unsigned = |it: &mut Value| it["serverTLSBootstrap"] = json!(false);
+        assert_eq!(found(unsigned, Family::Al2023), ["serverTLSBootstrap is false, not true"]);
+        let gate = |it: &mut Value| it["featureGates"] = json!({"RotateKubeletServerCertificate": false});
+        assert_eq!(found(gate, Family::Al2023), ["featureGates.RotateKubeletServerCertificate is false, not true"]);
+        let left_out = |it: &mut Value| drop(it.as_object_mut().unwrap().remove("rotateCertificates"));
+        assert!(found(left_out, Family::Al2023).is_empty(), "EKS authenticates kubelets by IAM");
+        let elsewhere = Configuration {
+            node: NodeRecord { os_image: "Debian GNU/Linux 12".to_owned(), ..record(1, "") },
+            known: Some(("configz", {
+                let mut configuration = stock();
+                left_out(&mut configuration);
+                configuration
+            })),
+        };
+        let Verdict::Fail(findings) = assess(&[elsewhere], Family::Al2023) else { panic!("a finding") };
+        assert_eq!(findings[0].summary, "rotateCertificates is false, not true");
         let debian = NodeRecord { os_image: "Debian GNU/Linux 12".to_owned(), ..record(1, "") };
         assert!(!Of::Eks.applies(&debian, Family::Al2023), "who made the image decides it there");
     }
