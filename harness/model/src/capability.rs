@@ -39,7 +39,8 @@ pub enum Capability {
     PersistentVolume,
     /// A folder of the host is mounted into a pod and read.
     HostPath,
-    /// A pod runs a program that lies in a volume below `/var/lib/kubelet`: no `noexec` there.
+    /// A pod runs a program that lies in a volume below `/var/lib/kubelet`: no `noexec` there, where the host's runc hands it on to
+    /// volumes (1.1 does; since 1.2 a volume is mounted as the pod asks).
     ExecFromVolume,
     /// A process that is not root reads the files that the kubelet puts into its pod: umask, modes.
     NonRoot,

@@ -6,14 +6,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use std::sync::Arc;
+
+use amiproof_lab::profile::HostProfile;
 use amiproof_model::capability::Capability;
 use amiproof_model::verdict::Outcome;
 use amiproof_model::workload::{Need, Os, Workload};
 
-use super::cluster::{Lab, REFERENCE};
+use super::cluster::{Lab, REFERENCE, profile};
 use Capability::{
-    ApiServer, ClusterDns, Egress, ExecFromVolume, HostNetwork, InstanceMetadata, KubeletApi, NodePort, NonRoot,
-    PodNetwork, SameNodeNetwork, ServiceVip,
+    ApiServer, ClusterDns, DaemonSet, Egress, ExecFromVolume, HostNetwork, HostPath, ImagePull, Inotify,
+    InstanceMetadata, KubeletApi, LogFiles, NetworkPolicy, NodePort, NonRoot, PersistentVolume, PodIdentity,
+    PodNetwork, Privileged, Probes, ReadOnlyRoot, RunAsJob, SameNodeNetwork, ServiceVip, UserNamespaces, WebIdentity,
 };
 
 /// Everything for which packets of pods are forwarded.
@@ -116,5 +120,75 @@ async fn each_workload_passes_on_stock_nodes_of_its_system() {
     for image in [REFERENCE, "windows-2022-core"] {
         assert!(failing_on(image).is_empty());
         fails_exactly_where_something_is_taken(image).await;
+    }
+}
+
+/// The images of [`taken_by`] that take something away.
+const IMAGES: [&str; 5] =
+    ["al2023-ip-forward-off", "al2023-no-10250", "cis-al2023-l2", "al2023-umask-027", "al2023-var-noexec"];
+
+/// What a change of a stock host takes away from its pods.
+const CHANGES: [(Capability, fn(&mut HostProfile)); 2] = [
+    (UserNamespaces, |host| drop(host.sysctl.insert("user.max_user_namespaces".into(), "0".into()))),
+    (Inotify, |host| {
+        host.sysctl.insert("fs.inotify.max_user_instances".into(), "1".into());
+        host.sysctl.insert("fs.inotify.max_user_watches".into(), "16".into());
+    }),
+];
+
+/// What no host of the lab can lack yet, so that its workloads are only known to pass. Whoever models one takes it out of here.
+const NEVER_TAKEN: [Capability; 12] = [
+    DaemonSet,
+    HostPath,
+    ImagePull,
+    LogFiles,
+    NetworkPolicy,
+    PersistentVolume,
+    PodIdentity,
+    Privileged,
+    Probes,
+    ReadOnlyRoot,
+    RunAsJob,
+    WebIdentity,
+];
+
+/// The ids of the Linux workloads that exercise a capability.
+fn exercising(capability: Capability) -> Vec<String> {
+    let exercises = |workload: &&Workload| {
+        workload.os == Os::Linux && workload.exercises.iter().any(|word| word == capability.word())
+    };
+    catalogue().iter().filter(exercises).map(id).collect()
+}
+
+#[test]
+fn every_capability_has_workloads_and_an_image_without_it_or_is_known_to_have_none() {
+    let by_images: BTreeSet<Capability> = IMAGES.into_iter().flat_map(taken_by).collect();
+    let by_changes: BTreeSet<Capability> = CHANGES.iter().map(|(capability, _)| *capability).collect();
+    for capability in Capability::ALL {
+        assert!(!exercising(capability).is_empty(), "no workload exercises {}", capability.word());
+        let ways = [&by_images, &by_changes].iter().filter(|taken| taken.contains(&capability)).count();
+        assert_eq!(ways == 0, NEVER_TAKEN.contains(&capability), "{} is taken in {ways} ways", capability.word());
+    }
+    for image in IMAGES {
+        assert!(!failing_on(image).is_empty(), "{image} fails nothing");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_change_of_a_stock_host_fails_what_exercises_what_it_takes_and_nothing_else() {
+    for (capability, change) in CHANGES {
+        let mut host = (*profile(REFERENCE)).clone();
+        change(&mut host);
+        let lab = Lab::of(Arc::new(host), REFERENCE).await;
+        let wanted = exercising(capability);
+        // A bystander shows that the host is otherwise well.
+        let asked = |name: &str| wanted.iter().any(|id| id == name) || name == "workload/web-service";
+        let outcomes = lab.run_those(|check| asked(check.id.as_str())).await;
+        for (id, outcome) in &outcomes {
+            let word = if wanted.contains(id) { "fail" } else { "pass" };
+            assert_eq!(outcome.word(), word, "{} without {}: {outcome:?}", id, capability.word());
+        }
+        assert_eq!(outcomes.len(), wanted.len() + 1, "{outcomes:#?}");
+        lab.assert_clean().await;
     }
 }
