@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::placements;
 use crate::definition::{Definition, Work};
-use crate::host::no_account;
+use crate::host::{no_account, verdict};
 
 /// See the module.
 pub const CHECK: Definition = Definition {
@@ -31,19 +31,31 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     };
     let image = ami::standing(clients, id).await;
     let image = image.map_err(|error| CheckError::api(format!("reading the image {id}"), error))?;
-    Ok(Decision { placements: placements(&context.nodes), ..assess(&image, Timestamp::now()).into() })
+    let base = match image.base.as_deref().and_then(|base| base.parse().ok()) {
+        // The base may have been deleted or never shared; then it says nothing.
+        Some(base) => ami::standing(clients, &base).await.ok(),
+        None => None,
+    };
+    let verdict = assess(&image, base.as_ref(), Timestamp::now());
+    Ok(Decision { placements: placements(&context.nodes), ..verdict.into() })
 }
 
-/// An image without a deprecation time is not deprecated.
-fn assess(image: &Standing, now: Timestamp) -> Verdict {
-    match image.deprecated {
-        Some(time) if time <= now => {
-            let day = time.strftime("%Y-%m-%d");
-            let mend = "build from, or name, a newer image: a deprecated one gets no fixes and may be gone tomorrow";
-            Verdict::Fail(vec![Finding::new("image", format!("is deprecated since {day}")).with_remediation(mend)])
-        }
-        _ => Verdict::Pass,
+/// An image without a deprecation time is not deprecated. One that was made from a deprecated one is as old as that: what hardening adds
+/// brings no fixes.
+fn assess(image: &Standing, base: Option<&Standing>, now: Timestamp) -> Verdict {
+    let since = |image: &Standing| {
+        image.deprecated.filter(|time| *time <= now).map(|time| time.strftime("%Y-%m-%d").to_string())
+    };
+    let mend = "build from, or name, a newer image: a deprecated one gets no fixes and may be gone tomorrow";
+    let mut findings = Vec::new();
+    if let Some(day) = since(image) {
+        findings.push(Finding::new("image", format!("is deprecated since {day}")).with_remediation(mend));
     }
+    if let Some((base, day)) = base.and_then(|base| Some((base, since(base)?))) {
+        let summary = format!("was made from '{}', which is deprecated since {day}", base.name);
+        findings.push(Finding::new("source image", summary).with_remediation(mend));
+    }
+    verdict(findings)
 }
 
 #[cfg(test)]
@@ -55,9 +67,15 @@ mod tests {
         let now: Timestamp = "2026-11-21T08:00:00Z".parse().unwrap();
         let image =
             |time: Option<&str>| Standing { deprecated: time.map(|time| time.parse().unwrap()), ..Standing::default() };
-        assert_eq!(assess(&image(None), now), Verdict::Pass);
-        assert_eq!(assess(&image(Some("2026-11-21T08:00:01Z")), now), Verdict::Pass);
-        let Verdict::Fail(findings) = assess(&image(Some("2026-11-20T00:00:00Z")), now) else { panic!("a finding") };
-        assert_eq!(findings[0].summary, "is deprecated since 2026-11-20");
+        let asked = |own: Option<&str>, base: Option<&str>| match assess(&image(own), Some(&image(base)), now) {
+            Verdict::Fail(findings) => findings.into_iter().map(|finding| finding.summary).collect::<Vec<_>>(),
+            _ => Vec::new(),
+        };
+        let past = Some("2026-11-20T00:00:00Z");
+        assert_eq!(assess(&image(None), None, now), Verdict::Pass);
+        assert!(asked(None, Some("2026-11-21T08:00:01Z")).is_empty());
+        assert!(asked(Some("2026-11-21T08:00:01Z"), None).is_empty());
+        assert_eq!(asked(past, None), ["is deprecated since 2026-11-20"]);
+        assert_eq!(asked(None, past), ["was made from '', which is deprecated since 2026-11-20"]);
     }
 }

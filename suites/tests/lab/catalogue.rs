@@ -165,7 +165,8 @@ fn every_capability_has_workloads_and_an_image_without_it_or_is_known_to_have_no
     let by_images: BTreeSet<Capability> = IMAGES.into_iter().flat_map(taken_by).collect();
     let by_changes: BTreeSet<Capability> = CHANGES.iter().map(|(capability, _)| *capability).collect();
     for capability in Capability::ALL {
-        assert!(!exercising(capability).is_empty(), "no workload exercises {}", capability.word());
+        let exercises = |workload: &Workload| workload.exercises.iter().any(|word| word == capability.word());
+        assert!(catalogue().iter().any(exercises), "no workload exercises {}", capability.word());
         let ways = [&by_images, &by_changes].iter().filter(|taken| taken.contains(&capability)).count();
         assert_eq!(ways == 0, NEVER_TAKEN.contains(&capability), "{} is taken in {ways} ways", capability.word());
     }

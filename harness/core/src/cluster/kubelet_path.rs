@@ -126,7 +126,16 @@ impl Through<'_> {
             let mut process = api.attach(self.pod, &how).await.map_err(|error| PathError::Refused(Box::new(error)))?;
             let mut stdout =
                 process.stdout().ok_or_else(|| PathError::Broken("there is no stream of the output".to_owned()))?;
+            let status = process.take_status();
             let said = read_until(&mut stdout, until).await?;
+            // An API server that has taken the client's stream already says by the status why there is nothing in it.
+            if !said.contains(until)
+                && let Some(status) = status
+                && let Some(status) = status.await
+                && status.status.as_deref() == Some("Failure")
+            {
+                return Err(PathError::Broken(status.message.unwrap_or_default()));
+            }
             process.abort();
             Ok(said)
         })
