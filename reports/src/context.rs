@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use amiproof_model::conclusion::{Conclusion, Scope, Summary};
+use amiproof_model::conclusion::{Conclusion, Scope, Summary, weight};
 use amiproof_model::name::CheckId;
 use amiproof_model::report::{CheckResult, Report, Subject};
 
@@ -51,6 +51,13 @@ impl<'a> Context<'a> {
     /// Whether a result is worse than in the baseline.
     pub(crate) fn is_new(&self, result: &CheckResult) -> bool {
         !self.news.is_empty() && self.news.contains(&(result.subject.clone(), result.check.clone()))
+    }
+
+    /// How soon a reader wants to know of a column with these results, the first of which is the most important: news before what is
+    /// known, smoke tests before controls.
+    pub(crate) fn urgency(&self, results: &[&CheckResult]) -> (bool, u8) {
+        let first = results.first();
+        (!first.is_some_and(|result| self.is_new(result)), first.map_or(u8::MAX, |result| weight(result.check.suite())))
     }
 
     /// The same results with those that are worse than in the baseline first.

@@ -55,10 +55,13 @@ pub(super) struct Link {
     pub(super) title: String,
 }
 
-/// The columns with something to say, in their order.
+/// The columns with something to say: those with news first, then those whose smoke tests fail, then the rest in their order.
 pub(super) fn of(context: &Context<'_>, sheet: &Sheet<'_>) -> Vec<Failing> {
     let each = (ALL / sheet.columns.len().max(1)).max(OPEN);
-    let columns = sheet.columns.iter().enumerate().filter_map(|(at, column)| {
+    let mut order: Vec<usize> = (0..sheet.columns.len()).collect();
+    order.sort_by_key(|at| context.urgency(&context.news_first(sheet.listed(*at, |status| status == Status::Failed))));
+    let columns = order.into_iter().filter_map(|at| {
+        let column = sheet.columns.get(at)?;
         let lists: Vec<List> = [
             ("failed", (|status| status == Status::Failed) as fn(Status) -> bool),
             ("not decided", Status::is_undecided),

@@ -31,6 +31,7 @@ const KEPT: usize = 6 * 1024;
 /// One variant's part of a section.
 struct Part<'a> {
     name: &'a str,
+    urgency: (bool, u8),
     /// New ones first, then smoke tests and add-ons, nodes, controls of scans.
     blocks: Vec<String>,
     /// How many of them are shown.
@@ -60,11 +61,14 @@ fn parts<'a>(context: &Context<'_>, sheet: &'a Sheet<'_>, wanted: fn(Status) -> 
         let listed = context.news_first(sheet.listed(at, wanted));
         Part {
             name: column.subject.as_str(),
+            urgency: context.urgency(&listed),
             blocks: listed.into_iter().map(|result| block(result, context.is_new(result), is_brief)).collect(),
             taken: 0,
         }
     });
-    parts.filter(|part| !part.blocks.is_empty()).collect()
+    let mut parts: Vec<Part<'_>> = parts.filter(|part| !part.blocks.is_empty()).collect();
+    parts.sort_by_key(|part| part.urgency);
+    parts
 }
 
 fn push_section(page: &mut Page, title: &str, mut parts: Vec<Part<'_>>, later: usize) {
@@ -154,7 +158,7 @@ mod tests {
 
     fn part(name: &str, sizes: &[usize]) -> Part<'static> {
         let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
-        Part { name, blocks: sizes.iter().map(|size| "x".repeat(*size)).collect(), taken: 0 }
+        Part { name, urgency: (true, 0), blocks: sizes.iter().map(|size| "x".repeat(*size)).collect(), taken: 0 }
     }
 
     #[test]

@@ -69,3 +69,18 @@ fn what_is_new_comes_first_and_smoke_tests_before_controls() {
     assert!(at("3.3.2") < at("workload/pod-to-pod") && at("workload/pod-to-pod") < at("os-cis/nasty"), "{failed}");
     assert!(markdown.contains("- **al2023-eks-l1** `os-cis/cis-al2023-1.0.0/3.3.2` new failure: sent"), "{markdown}");
 }
+
+#[test]
+fn variants_whose_smoke_tests_fail_come_before_those_with_failed_controls_only() {
+    let mut report = fixture::green();
+    let first = fixture::of_variant("al2023-eks");
+    let fail = || fixture::fail("node 1", "no");
+    report.results.push(fixture::control("os-cis", "cis-al2023-1.0.0", "1.1", "t", first, fail()));
+    report.results.push(fixture::result("workload/dns", "t", fixture::of_variant("bottlerocket-l2"), fail()));
+    let markdown = render(&report, None);
+    let failed = markdown.split_once("### Failed (2)").unwrap().1;
+    assert!(failed.find("workload/dns").unwrap() < failed.find("os-cis/cis").unwrap(), "{failed}");
+    let page = amiproof_reports::html::render(&report, None).unwrap();
+    let failing = page.split_once("id=\"failing\"").unwrap().1;
+    assert!(failing.find("workload/dns").unwrap() < failing.find("os-cis/cis").unwrap());
+}
