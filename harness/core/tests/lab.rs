@@ -184,6 +184,13 @@ async fn what_is_permanent_is_tried_once() {
     lab.assert_empty().await;
 }
 
+#[tokio::test]
+async fn private_subnets_are_told_from_public_ones() {
+    let lab = Lab::with(Scenario::default()).await;
+    provisioning::private_subnets_are_told_from_public_ones(&lab.world).await;
+    lab.assert_empty().await;
+}
+
 fn lost(operation: &str) -> Scenario {
     let text = format!("name: lost\nfaults:\n  - answerLost: {{operation: {operation}, times: 1}}\n");
     Scenario::parse("lost", &text).unwrap()

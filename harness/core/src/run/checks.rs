@@ -186,10 +186,19 @@ async fn run_one(context: &Context, check: &Check, retries: u32, conduct: &Condu
         return Some(answer.into_results(context, check, (started, events.now()), Vec::new()));
     }
     let mut earlier = Vec::new();
+    // An API that did not answer says nothing about the image, so a question is asked once more then, and that is no attempt of its own.
+    let mut is_spare = !matches!(check.body, Body::Scan(_)) && !check.disturbs;
     loop {
         let answer = attempt(context, check, &conduct.abort).await;
         if matches!(answer, Answer::Cancelled) {
             return None;
+        }
+        if let Answer::Undecided(error @ CheckError::Api { .. }) = &answer
+            && std::mem::take(&mut is_spare)
+        {
+            let reason = super::event::chain(error);
+            events.send(&context.subject, EventKind::CheckRetried { check: check.id.to_string(), reason });
+            continue;
         }
         let again = answer.outcome().filter(|_| earlier.len() < retries as usize);
         let Some(outcome) = again else {

@@ -61,7 +61,15 @@ pub(crate) async fn network(session: &Session, tags: &Tags) -> Result<Option<Net
     match there {
         Some(network) => Ok(Some(network)),
         None if is_wanted => {
-            let made = aws::network::create(clients, &tools.ledger, &name, spec, tags, NETWORK_DEADLINE).await;
+            let made = aws::network::create(
+                clients,
+                &tools.ledger,
+                &name,
+                spec,
+                tags,
+                clients.pace().deadline(NETWORK_DEADLINE),
+            )
+            .await;
             made.map(Some).map_err(|error| Broken::from_error(&error))
         }
         None => Ok(None),
@@ -79,9 +87,18 @@ pub(crate) async fn cluster(session: &Session, stack: Option<&Network>, tags: &T
             spec.subnet_ids.clone()
         };
         let role = spec.role_arn.as_deref().or(stack.map(|stack| stack.cluster_role_arn.as_str())).unwrap_or_default();
-        aws::cluster::create(clients, &tools.ledger, spec, &subnets, role, tags, CLUSTER_DEADLINE).await
+        aws::cluster::create(
+            clients,
+            &tools.ledger,
+            spec,
+            &subnets,
+            role,
+            tags,
+            clients.pace().deadline(CLUSTER_DEADLINE),
+        )
+        .await
     } else {
-        aws::cluster::existing(clients, &spec.name, CLUSTER_DEADLINE).await
+        aws::cluster::existing(clients, &spec.name, clients.pace().deadline(CLUSTER_DEADLINE)).await
     };
     let endpoint = endpoint.map_err(|error| Broken::from_error(&error))?;
     let access = access(clients, &endpoint)?;

@@ -1,6 +1,7 @@
 //! What all variants share: the network stack, the cluster, its add-ons. Brought up once, beside the variants' own first steps.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use amiproof_model::name::{KubernetesVersion, NameError};
 use amiproof_model::report::{ClusterRecord, Phase, PhaseEnd, Subject};
@@ -148,7 +149,8 @@ async fn bring_up(session: &Session) -> Result<Option<ClusterReady>, Broken> {
     }
     let up = async {
         let (eks, access) = eks::cluster(session, stack.as_ref(), &tags).await?;
-        let kubernetes = version(&access).await?;
+        let is_new = plan.matrix.cluster.create && plan.steps.provision;
+        let kubernetes = if is_new { admitted(session, &access).await? } else { version(&access).await? };
         let asked = plan.matrix.cluster.kubernetes_version.as_ref();
         match asked.map_or(Skew::None, |asked| skew(asked, &kubernetes)) {
             Skew::None => {}
@@ -182,6 +184,26 @@ async fn given(session: &Session, access: &Access) -> Result<KubernetesVersion, 
     };
     session.events.send(&Subject::Cluster, EventKind::Cluster(record));
     Ok(kubernetes)
+}
+
+/// How often a cluster that was just made is asked, and how long to wait between two questions: the access entry of whoever made it is not
+/// known to its API server at once.
+const LOOKS: u32 = 12;
+const LOOK: Duration = Duration::from_secs(10);
+
+/// The version of a cluster that may have been made a moment ago.
+async fn admitted(session: &Session, access: &Access) -> Result<KubernetesVersion, Broken> {
+    let mut looks = 1;
+    loop {
+        match version(access).await {
+            Err(broken) if looks < LOOKS => {
+                tracing::debug!(looks, "asking again: {}", broken.message());
+                tokio::time::sleep(session.tools.pace.of(LOOK)).await;
+                looks += 1;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// The control plane's version as its API server says it.

@@ -326,6 +326,19 @@ pub(crate) async fn what_is_permanent_is_tried_once(world: &World) {
     run.assert_nothing_is_left().await;
 }
 
+/// Node groups of a cluster that somebody else made go into its private subnets.
+pub(crate) async fn private_subnets_are_told_from_public_ones(world: &World) {
+    let run = Run::start(world, "r-subnets").await;
+    let Run { clients, ledger, tags, spec, .. } = &run;
+    let network = network::create(clients, ledger, &run.stack(), spec, tags, 5 * MINUTE).await.unwrap();
+    let private = node_group::subnets::private_of(clients, &network.subnet_ids()).await.unwrap();
+    assert_eq!(private, network.private_subnet_ids, "{network:?}");
+    assert_eq!(node_group::subnets::private_of(clients, &network.public_subnet_ids).await.unwrap(), [""; 0]);
+    help_moto(world, &run, &network).await;
+    assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
+    run.assert_nothing_is_left().await;
+}
+
 /// A command of Systems Manager that was sent, and whose answer was lost, is found again.
 pub(crate) async fn a_command_is_sent_once(world: &World) {
     let run = Run::start(world, "r-command").await;

@@ -209,7 +209,7 @@ async fn rivals(request: &Request<'_>, clients: &Clients, own: &str) -> Option<E
             "{}: two that scan one instance at the same time both end with zero checks; move their schedule",
             rivals.join(", ")
         ),
-        Err(error) => format!("not had: {error}"),
+        Err(error) => format!("not available: {error}"),
     };
     Some(evidence("other scan configurations for the same instances", text))
 }
@@ -220,7 +220,7 @@ async fn plugin_log(request: &Request<'_>, clients: &Clients, nodes: &[NodeScan]
     const COMMAND: &str = "tail -n 100 /var/log/amazon/inspector/*.log";
     let node = nodes.first().filter(|_| request.variant.family.is_linux())?;
     let answer = ssm::run(clients, &node.instance_id, "AWS-RunShellScript", &[COMMAND], DEADLINE).await;
-    let text = answer.map_or_else(|error| format!("not had: {error}"), |output| output.stdout + &output.stderr);
+    let text = answer.map_or_else(|error| format!("not available: {error}"), |output| output.stdout + &output.stderr);
     Some(evidence(format!("log of Inspector's plugin on node {}", node.index), text))
 }
 
