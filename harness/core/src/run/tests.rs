@@ -80,7 +80,7 @@ fn a_panic_in_one_pipeline_is_an_error_of_its_variant_and_keeps_nobody_waiting()
     let tools = Tools { clients: None, access: None, ledger, pace: Pace::REAL };
     let running = run(plan(&folder), tools, Stop::default(), |_| {});
     // A run that hangs would hang for ever; this one has nothing to wait for.
-    let running = runtime.spawn(tokio::time::timeout(Duration::from_secs(300), running));
+    let running = runtime.spawn(async { tokio::time::timeout(Duration::from_secs(300), running).await });
     let report = runtime.block_on(running).unwrap().unwrap();
     assert!(ASKED.load(Ordering::SeqCst) > 1, "nothing was injected");
     let broken = report.variants.iter().find(|variant| variant.name.as_str() == "broken").unwrap();

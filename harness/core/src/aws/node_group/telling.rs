@@ -59,11 +59,27 @@ struct Line {
 
 impl Line {
     fn read(raw: &str) -> Self {
+        let raw = plain(raw);
         let text = without_time(raw.trim());
         let (program, rest) = split_program(text);
         let (message, level) = message(rest);
         Self { program: program.to_owned(), message, level }
     }
+}
+
+/// Takes colours and other control characters away, which consoles are full of.
+fn plain(raw: &str) -> String {
+    let mut text = String::with_capacity(raw.len());
+    let mut letters = raw.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '\u{1b}' {
+            // `ESC [ 0 ; 1 m`: up to its letter.
+            letters.by_ref().find(|c| c.is_ascii_alphabetic());
+        } else if !letter.is_control() || letter == '\t' {
+            text.push(letter);
+        }
+    }
+    text
 }
 
 /// Takes time stamps and the host's name away: of the kernel (`[    3.2]`), of syslog (`Nov 21 08:14:09 ip-10-0-1-2`), and of ISO 8601.
@@ -191,7 +207,7 @@ const FATAL: [&str; 10] = [
 ];
 
 /// Words of lines that say that something went wrong.
-const ERROR: [&str; 25] = [
+const ERROR: [&str; 26] = [
     "error",
     "fail",
     "fatal",
@@ -216,6 +232,7 @@ const ERROR: [&str; 25] = [
     "not supported",
     "segfault",
     "out of memory",
+    "exception",
     "no user data",
 ];
 
@@ -259,7 +276,9 @@ fn weigh(program: &str, message: &str, level: Level) -> Option<Weight> {
     if has(&FATAL) || level == Level::Fatal {
         return Some(Weight::Fatal);
     }
-    if has(&CONSEQUENCE) || program == "systemd" && has(&ERROR) {
+    // What systemd says of units, on a console with a word in brackets before it.
+    let is_systemd = program == "systemd" || text.starts_with("[failed]") || text.starts_with("[depend]");
+    if has(&CONSEQUENCE) || is_systemd && has(&ERROR) {
         return Some(Weight::Consequence);
     }
     (has(&ERROR) || level == Level::Error).then_some(Weight::Error)
@@ -275,7 +294,7 @@ mod tests {
 
     #[test]
     fn the_line_that_says_why_is_found_among_what_follows_from_it() {
-        let table: [(&[&str], &str); 9] = [
+        let table: [(&[&str], &str); 10] = [
             (
                 &[
                     "Nov 21 08:14:08 ip-10-0-1-2 systemd[1]: Started kubelet.service - Kubernetes Kubelet.",
@@ -298,6 +317,13 @@ mod tests {
                     "[FAILED] Failed to start amazon-ssm-agent.service.",
                 ],
                 "hibinit-agent: OSError: [Errno 101] Network is unreachable",
+            ),
+            (
+                &[
+                    "[    5.204411] early-boot-config[563]: Error 400 when PATCHing settings: unknown field `lockdwon`",
+                    "[\u{1b}[0;1;31mFAILED\u{1b}[0m] Failed to start sshd.service - OpenSSH server daemon.",
+                ],
+                "early-boot-config: Error 400 when PATCHing settings: unknown field `lockdwon`",
             ),
             (
                 &[
