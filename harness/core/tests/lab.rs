@@ -104,6 +104,13 @@ async fn everything_that_is_made_is_removed() {
 }
 
 #[tokio::test]
+async fn what_an_account_demands_is_on_everything() {
+    let lab = Lab::with(Scenario::default()).await;
+    provisioning::governed::what_an_account_demands_is_on_everything(&lab.world).await;
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
 async fn a_ledger_without_a_single_answer_is_enough() {
     let lab = Lab::with(Scenario::default()).await;
     provisioning::a_ledger_without_a_single_answer_is_enough(&lab.world).await;

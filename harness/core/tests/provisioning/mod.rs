@@ -26,6 +26,7 @@ use aws_sdk_ec2::types::Filter;
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) mod governed;
 pub(crate) mod provider;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -422,6 +423,7 @@ pub(crate) async fn inspector_scans(world: &World, lacking: Option<&str>, patien
         variant: &run.variant,
         nodes: &nodes,
         ledger: &run.ledger,
+        tags: &run.spec.governance.tags,
         evidence: Some(&folder),
         cancel: &cancel,
     };

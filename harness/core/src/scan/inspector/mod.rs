@@ -75,6 +75,8 @@ pub struct Request<'a> {
     pub nodes: &'a [NodeRecord],
     /// The record of what is made.
     pub ledger: &'a Ledger,
+    /// The tags that the account demands of what is made.
+    pub tags: &'a std::collections::BTreeMap<String, String>,
     /// Where Inspector's own reports are kept; exists. `None` keeps none.
     pub evidence: Option<&'a Utf8Path>,
     /// Fires when the run is interrupted.
@@ -107,6 +109,7 @@ pub async fn scan(context: &Context) -> Result<ScanAnswer, CheckError> {
         variant: &context.variant,
         nodes: &context.nodes,
         ledger: &context.ledger,
+        tags: &context.matrix.cluster.governance.tags,
         evidence: Some(&context.evidence),
         cancel: &context.cancel,
     };

@@ -46,7 +46,8 @@ pub(super) async fn run(request: &Request<'_>, clients: &Clients) -> Result<Ende
         clients.pause(AFTER_STALE).await;
     }
     let name = names::scan_configuration(request.run, &request.variant.name, request.level());
-    let tags = Tags::of_run(request.run.clone(), request.ledger.header().expires).for_variant(&request.variant.name);
+    let tags = Tags::of_run(request.run.clone(), request.ledger.header().expires);
+    let tags = tags.for_variant(&request.variant.name).with(request.tags);
     let resource = Resource::new(ResourceKind::CisScanConfiguration, &name)
         .in_region(clients.region())
         .for_variant(&request.variant.name);
