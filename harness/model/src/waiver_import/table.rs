@@ -75,9 +75,12 @@ impl Columns {
         let find = |wanted: &[&str]| {
             wanted.iter().find_map(|word| head.iter().position(|cell| words(cell).iter().any(|part| part == word)))
         };
-        Some(Self {
-            number: find(&["id", "number", "no", "control", "check", "recommendation"])?,
-            reason: find(&["reason", "justification", "why", "rationale", "comment"])?,
+        let number = find(&["id", "number", "no", "control", "check", "recommendation"])?;
+        let reason = find(&["reason", "justification", "why", "rationale", "comment"])?;
+        // One cell with all the words is a row that is separated by something else.
+        (number != reason).then(|| Self {
+            number,
+            reason,
             alternative: find(&["alternative", "mitigation"]),
             status: find(&["status", "result", "state", "outcome"]),
             expires: find(&["expires", "expiration", "expiry", "until"]),

@@ -104,7 +104,7 @@ fn of_text(head: &str) -> Result<Kind, ImportError> {
         |line: &str| [',', ';', '\t'].map(|separator| line.matches(separator).count()).into_iter().max().unwrap_or(0);
     let first: Vec<usize> = head.lines().filter(|line| !line.trim().is_empty()).take(3).map(columns).collect();
     match first.as_slice() {
-        [one, rest @ ..] if *one > 0 && !rest.is_empty() && rest.iter().all(|count| count == one) => {
+        [one, rest @ ..] if *one > 1 && !rest.is_empty() && rest.iter().all(|count| count == one) => {
             Ok(Kind::InspectorCsv)
         }
         _ => Err(unknown(head)),
