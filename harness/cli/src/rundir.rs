@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
+use amiproof_core::ledger::Ledger;
 use amiproof_model::name::RunId;
 use amiproof_model::report::Report;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -155,13 +156,19 @@ pub(crate) fn previous(dir: &Utf8Path, matrix: &str, except: &RunId) -> Option<R
 }
 
 fn read_latest(dir: &Utf8Path) -> Result<String, Failure> {
-    let path = dir.join("latest");
-    std::fs::read_to_string(&path).map(|text| text.trim().to_owned()).map_err(|_| {
+    let latest = std::fs::read_to_string(dir.join("latest")).ok().map(|text| text.trim().to_owned());
+    latest.or_else(|| begun(dir)).ok_or_else(|| {
         Failure::usage(
             format!("there is no run in {dir} yet"),
             "start one with 'amiproof run' or 'amiproof apply', or name the folder with --dir",
         )
     })
+}
+
+/// The newest run that was begun, where none has made or judged anything yet: one that was killed at once.
+fn begun(dir: &Utf8Path) -> Option<String> {
+    let started = |run: RunDir| Some((Ledger::replay(run.path()).ok()?.0.started, run.id.to_string()));
+    RunDir::all(dir).into_iter().filter_map(started).max().map(|(_, id)| id)
 }
 
 fn known_runs(dir: &Utf8Path) -> String {

@@ -216,3 +216,48 @@ fn what_is_wrong_with_manifests_elsewhere_is_said_at_their_own_lines() {
         .collect();
     insta::assert_snapshot!(report);
 }
+
+#[test]
+fn a_workload_file_gives_helm_no_options_and_fetches_no_values() {
+    for (header, wanted) in [
+        (
+            "{chart: x, release: '--post-renderer=./e'}",
+            "spec.from.release: '--post-renderer=./e' is not a legal name of a release",
+        ),
+        ("{chart: x, release: App}", "spec.from.release"),
+        ("{chart: '--post-renderer=x://y'}", "spec.from.chart: '--post-renderer=x://y' is not a chart"),
+        ("{chart: '-x'}", "spec.from.chart"),
+        ("{chart: 'git+ssh://example.com/x'}", "spec.from.chart"),
+        ("{chart: x, values: [a.yaml, 'https://example.com/v.yaml']}", "spec.from.values[1]"),
+    ] {
+        let told = beside(header, &[]).expect_err(header);
+        assert!(told.contains(wanted), "{told}");
+    }
+    assert!(
+        beside("{chart: 'oci://registry.example.com/charts/web', release: web-1, skip: [ClusterRole]}", &[]).is_ok()
+    );
+}
+
+/// Charts elsewhere are left alone; whoever asks for one gets none.
+struct Offline;
+
+impl workload_file::Beside for Offline {
+    fn manifests(&self, from: &workload_file::From) -> Result<Vec<(String, Vec<u8>)>, String> {
+        Err(format!("{from:?} was asked for"))
+    }
+
+    fn is_offline(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn without_the_network_a_chart_elsewhere_is_a_workload_without_objects() {
+    let of = |chart: &str| {
+        let text = format!("{HEADER}  expect: [ready: deployment/web]\n  from: {{chart: '{chart}'}}\n");
+        workload_file::parse_beside("w.yaml", text.as_bytes(), &Offline).map_err(|problems| printed(&problems))
+    };
+    let workload = of("oci://registry.example.com/charts/web").unwrap();
+    assert!(workload.objects.is_empty() && workload.expect.len() == 1);
+    assert!(of("charts/web").unwrap_err().contains("was asked for"), "a chart beside the file is rendered");
+}

@@ -30,7 +30,7 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
         OutputForm::Json => {
             let text = serde_json::to_string_pretty(&cleanup)
                 .map_err(|error| Failure::error(format!("cannot write the answer as JSON: {error}"), ""))?;
-            output.data(text);
+            output.json(text);
         }
         OutputForm::Text => output.data(summary(&folder, &cleanup)),
     }

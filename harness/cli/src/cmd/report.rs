@@ -20,7 +20,7 @@ pub(crate) fn run(global: &Global, args: &Report, output: &Output) -> Result<Exi
     let baseline = baseline.as_ref();
     match args.format.map(Format::from) {
         // What is on the disk, whatever this build would write in its place.
-        Some(Format::Json) => output.data(
+        Some(Format::Json) => output.json(
             std::fs::read_to_string(&path)
                 .map_err(|error| Failure::usage(format!("cannot read the report {path}: {error}"), ""))?,
         ),

@@ -293,7 +293,7 @@ fn publish(
             written.show(&[Format::Html, Format::Junit, Format::Json], output);
         }
         OutputForm::Json => match amiproof_reports::render(Format::Json, report, &Options::default()) {
-            Ok(text) => output.data(text),
+            Ok(text) => output.json(text),
             Err(error) => output.note(format_args!("error: json: {error}")),
         },
     }

@@ -39,7 +39,7 @@ fn run_audit(global: &Global, args: &WaiverAudit, output: &Output) -> Result<Exi
     let run = report.as_ref().map(|report| report.run.id.as_str());
     match args.output {
         OutputForm::Json => {
-            output.data(format_args!("{:#}", json!({"waivers": waivers.len(), "run": run, "remarks": remarks})));
+            output.json(format_args!("{:#}", json!({"waivers": waivers.len(), "run": run, "remarks": remarks})));
         }
         OutputForm::Text => {
             for remark in &remarks {

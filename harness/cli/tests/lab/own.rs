@@ -53,7 +53,7 @@ const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name
     - {name: app, image: 'public.ecr.aws/docker/library/busybox:1.36.1', command: [sleep, '600']}\n";
 
 /// Prints a chart as helm would; a machine that runs the tests need not have helm.
-const HELM: &str = "#!/bin/sh\nset -e\ntest \"$1 $2\" = 'template --'\nsed \"s/NAME/$3/\" \"$4/templates/app.yaml\"\n";
+const HELM: &str = "#!/bin/sh\nset -e\ntest \"$1\" = template\nshift\nif test \"$1\" = --; then shift; fi\nsed \"s/NAME/$1/\" \"$2/templates/app.yaml\"\n";
 
 fn prepare(home: &Path, lab: &LabProcess) {
     let write = |path: &str, text: &str| {

@@ -32,7 +32,7 @@ pub(crate) fn run(name: &str, from: Option<&str>, folder: &Utf8Path, output: &Ou
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         return Err(Failure::usage(
             format!("what is there cannot be a workload yet\n\n{}", lines.join("\n")),
-            "mend the manifests and try again; nothing was written",
+            "correct the manifests and try again; nothing was written",
         ));
     }
     if !folder.as_str().is_empty() {
