@@ -316,14 +316,11 @@ fn scan(
 pub(crate) fn gated() -> Report {
     let mut report = green();
     report.scans = vec![scan("al2023-eks-l1", "os-cis", "inspector", Some(("cis-al2023-1.0.0", 1)), "")];
-    report.results.push(control(
-        "os-cis",
-        "cis-al2023-1.0.0",
-        "1.1",
-        "answered",
-        of_variant("al2023-eks-l1"),
-        Outcome::Pass,
-    ));
+    // A gate is green only where every control of the benchmark is answered.
+    let asked = amiproof_model::benchmark::asked("cis-al2023-1.0.0", &of_variant("al2023-eks-l1"), Some(Level::One));
+    report.results.extend(asked.unwrap().into_iter().map(|number| {
+        control("os-cis", "cis-al2023-1.0.0", number, "answered", of_variant("al2023-eks-l1"), Outcome::Pass)
+    }));
     amiproof_model::threshold::apply(&mut report, &[], start());
     report
 }
