@@ -136,6 +136,7 @@ fn ledger(folder: &Utf8Path, run: &RunId) -> Ledger {
         kubeconfig: None,
         started: now,
         expires: now,
+        keep: false,
     };
     Ledger::create(folder, header).unwrap()
 }

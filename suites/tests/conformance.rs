@@ -145,6 +145,7 @@ async fn on_lab(checks: Vec<Check>) -> Result<Report, Failure> {
         kubeconfig: None,
         started: now,
         expires: now + Duration::from_secs(3600),
+        keep: false,
     };
     let run_id = header.run.clone();
     let tools = Tools { clients: Some(clients), access: None, ledger: Ledger::create(&path, header)?, pace };

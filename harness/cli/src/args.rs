@@ -357,7 +357,7 @@ pub(crate) struct Compare {
 /// Options of 'destroy'.
 #[derive(Debug, Args)]
 pub(crate) struct Destroy {
-    /// The run; the newest one when not given
+    /// The run; the newest one that has resources when not given
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
     /// Only this part: the network stack that 'apply --only network' made, which outlives runs
@@ -370,6 +370,9 @@ pub(crate) struct Destroy {
     pub(crate) given: Given,
     #[command(flatten)]
     pub(crate) target: Target,
+    /// Only say what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Print what became of each resource as JSON
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,
@@ -386,6 +389,9 @@ pub(crate) struct Sweep {
     /// Only say what would be removed
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Print what was removed, what stays and why as JSON
+    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    pub(crate) output: OutputForm,
 }
 
 /// Options of 'controls'.

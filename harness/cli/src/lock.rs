@@ -80,7 +80,6 @@ impl RunLock {
     }
 
     /// Who works on a run's folder right now; `None` when nobody does.
-    #[cfg(test)]
     pub(crate) fn held_by(folder: &Utf8Path) -> Option<Holder> {
         let path = folder.join(FILE_NAME);
         let file = File::open(&path).ok()?;

@@ -1,6 +1,9 @@
 //! The folder of a run: `<dir>/runs/<id>/` with ledger, report, rendered files and evidence.
 
+use std::collections::BTreeSet;
+use std::fs::DirBuilder;
 use std::io::Write;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::time::Duration;
 
 use amiproof_core::ledger::Ledger;
@@ -41,6 +44,7 @@ impl RunDir {
             None => fresh_id(Timestamp::now()),
         };
         let run = Self { path: dir.join("runs").join(id.as_str()), id };
+        refuse_links(&run.path)?;
         if run.ledger().exists() {
             return Err(Failure::usage(
                 format!("there is a run '{}' already in {}", run.id, run.path),
@@ -59,13 +63,12 @@ impl RunDir {
 
     /// Makes the folder, which only its user may read: evidence says much of a host.
     pub(crate) fn make(&self) -> Result<(), Failure> {
-        use std::os::unix::fs::DirBuilderExt as _;
         let failed = |error: std::io::Error| cannot("create", &self.path, &error);
         if let Some(runs) = self.path.parent() {
             std::fs::create_dir_all(runs).map_err(failed)?;
         }
-        let mut private = std::fs::DirBuilder::new();
-        private.recursive(true).mode(0o700);
+        let mut private = DirBuilder::new();
+        private.recursive(true).mode(PRIVATE);
         private.create(&self.path).and_then(|()| private.create(self.evidence())).map_err(failed)
     }
 
@@ -79,6 +82,7 @@ impl RunDir {
             Failure::usage(error.to_string(), format!("runs are the folders in {}", dir.join("runs")))
         })?;
         let run = Self { path: dir.join("runs").join(id.as_str()), id };
+        refuse_links(&run.path)?;
         if run.path.is_dir() {
             Ok(run)
         } else {
@@ -86,6 +90,26 @@ impl RunDir {
                 format!("there is no run '{}' in {}", run.id, dir.join("runs")),
                 format!("these are there: {}", known_runs(dir)),
             ))
+        }
+    }
+
+    /// Opens the run whose resources are meant when no run is named: the newest one that has some. What is meant to outlive runs (the
+    /// network) does not count.
+    ///
+    /// # Errors
+    /// When several runs have resources that may be there: then each is listed, for the user to name one.
+    pub(crate) fn open_live(dir: &Utf8Path, id: Option<&str>) -> Result<(Self, Option<Live>), Failure> {
+        if id.is_some_and(|id| id != "latest") {
+            return Ok((Self::open(dir, id)?, None));
+        }
+        let mut live: Vec<Live> = runs_with_live_resources(dir).into_iter().filter(|live| !live.keep).collect();
+        match live.len() {
+            0 => Ok((Self::open(dir, id)?, None)),
+            1 => {
+                let only = live.remove(0);
+                Ok((Self::open(dir, Some(only.id.as_str()))?, Some(only)))
+            }
+            _ => Err(several(&live)),
         }
     }
 
@@ -120,8 +144,81 @@ impl RunDir {
     /// Makes it the run that is meant where none is named: one that made or judged something.
     pub(crate) fn set_latest(&self, dir: &Utf8Path) -> Result<(), Failure> {
         let path = dir.join("latest");
+        // Written beside and renamed: whatever stands in its place, a link too, is replaced and not written through.
         write_new(&path, format!("{}\n", self.id).as_bytes())
     }
+}
+
+/// Mode of a run's folder.
+const PRIVATE: u32 = 0o700;
+
+/// A run of which something may be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Live {
+    /// The run.
+    pub(crate) id: RunId,
+    /// When it started.
+    pub(crate) started: Timestamp,
+    /// How many of its resources are not known to be gone.
+    pub(crate) resources: usize,
+    /// Whether they are meant to outlive runs.
+    pub(crate) keep: bool,
+}
+
+/// The runs of a folder of which something may be there by their ledgers, the newest first. A ledger that cannot be read is passed over:
+/// whoever names that run is told.
+pub(crate) fn runs_with_live_resources(dir: &Utf8Path) -> Vec<Live> {
+    let folders = dir.join("runs").read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
+    let live = folders.filter(|folder| !folder.path().is_symlink()).filter_map(|folder| {
+        let (header, entries) = Ledger::replay(folder.path()).ok()?;
+        let resources = entries.iter().filter(|entry| entry.is_live()).count();
+        (resources > 0).then_some(Live { id: header.run, started: header.started, resources, keep: header.keep })
+    });
+    let mut live: Vec<Live> = live.collect();
+    live.sort_by(|one, other| other.started.cmp(&one.started).then_with(|| one.id.as_str().cmp(other.id.as_str())));
+    live
+}
+
+/// The runs of a folder that are under way in some process of this machine.
+pub(crate) fn runs_under_way(dir: &Utf8Path) -> BTreeSet<String> {
+    let folders = dir.join("runs").read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
+    let alive = folders.filter(|folder| RunLock::held_by(folder.path()).is_some());
+    alive.map(|folder| folder.file_name().to_owned()).collect()
+}
+
+fn several(live: &[Live]) -> Failure {
+    let listed: Vec<String> = live
+        .iter()
+        .map(|run| format!("  {} started {}, {} resources may be there", run.id, run.started, run.resources))
+        .collect();
+    Failure::usage(
+        format!("{} runs have resources that may be there:\n{}", live.len(), listed.join("\n")),
+        "name the one that you mean with --run",
+    )
+}
+
+/// How deep the folder of a run is: evidence, subject, file, and what a report keeps in folders of its own.
+const DEPTH: usize = 6;
+
+/// Refuses a run's folder with symbolic links in it. amiproof makes none, and what writes through one writes somewhere else.
+fn refuse_links(folder: &Utf8Path) -> Result<(), Failure> {
+    match link_in(folder, DEPTH) {
+        None => Ok(()),
+        Some(link) => Err(Failure::usage(
+            format!("{link} is a symbolic link, and links in a run's folder are not followed"),
+            "remove it: amiproof makes no links",
+        )),
+    }
+}
+
+fn link_in(path: &Utf8Path, depth: usize) -> Option<Utf8PathBuf> {
+    if path.is_symlink() {
+        return Some(path.to_owned());
+    }
+    if depth == 0 {
+        return None;
+    }
+    path.read_dir_utf8().ok()?.filter_map(Result::ok).find_map(|entry| link_in(entry.path(), depth - 1))
 }
 
 /// Reads the report of a run id, of a folder or of a file.
@@ -216,4 +313,101 @@ pub(crate) fn write_new(path: &Utf8Path, bytes: &[u8]) -> Result<(), Failure> {
 /// A file operation that failed.
 pub(crate) fn cannot(what: &str, path: &Utf8Path, error: &std::io::Error) -> Failure {
     Failure::usage(format!("cannot {what} {path}: {error}"), "")
+}
+
+#[cfg(test)]
+mod tests {
+    use amiproof_core::ledger::{self, Header, Resource, ResourceKind};
+
+    use super::*;
+
+    fn dir() -> (tempfile::TempDir, Utf8PathBuf) {
+        let guard = tempfile::tempdir().unwrap();
+        let dir = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
+        (guard, dir)
+    }
+
+    /// A run that made one thing, and has it still or not.
+    async fn made(dir: &Utf8Path, run: &str, minute: u8, keep: bool, is_gone: bool) {
+        let folder = RunDir::create(dir, Some(run)).unwrap();
+        let started: Timestamp = format!("2026-11-21T07:{minute:02}:00Z").parse().unwrap();
+        let header = Header {
+            version: ledger::VERSION,
+            run: run.parse().unwrap(),
+            matrix: "nightly".to_owned(),
+            account: "111122223333".to_owned(),
+            region: "us-west-2".to_owned(),
+            endpoint: None,
+            kubeconfig: None,
+            started,
+            expires: started,
+            keep,
+        };
+        let ledger = Ledger::create(folder.path(), header).unwrap();
+        let resource = Resource::new(ResourceKind::Stack, "amiproof-c");
+        let made =
+            ledger.create_resource(resource, || async { Ok::<_, ledger::Error>("id".to_owned()) }).await.unwrap();
+        if is_gone {
+            ledger.gone(made.key).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn the_run_that_is_meant_is_the_newest_one_with_something_left() {
+        let (_guard, dir) = dir();
+        made(&dir, "network-c", 1, true, false).await;
+        made(&dir, "r-old", 2, false, true).await;
+        made(&dir, "r-live", 3, false, false).await;
+        // It came later, and failed before it made anything.
+        RunDir::create(&dir, Some("r-empty")).unwrap();
+        let (meant, live) = RunDir::open_live(&dir, None).unwrap();
+        assert_eq!((meant.id.as_str(), live.unwrap().resources), ("r-live", 1));
+        let (named, live) = RunDir::open_live(&dir, Some("r-old")).unwrap();
+        assert_eq!((named.id.as_str(), live), ("r-old", None));
+
+        made(&dir, "r-second", 4, false, false).await;
+        let refused = RunDir::open_live(&dir, None).unwrap_err();
+        insta::assert_snapshot!(refused.message, @r"
+        2 runs have resources that may be there:
+          r-second started 2026-11-21T07:04:00Z, 1 resources may be there
+          r-live started 2026-11-21T07:03:00Z, 1 resources may be there
+        ");
+    }
+
+    #[test]
+    fn the_folder_of_a_run_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_guard, dir) = dir();
+        let run = RunDir::create(&dir, Some("r-1")).unwrap();
+        for folder in [run.path(), &run.evidence()] {
+            assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700, "{folder}");
+        }
+    }
+
+    #[test]
+    fn links_in_a_runs_folder_are_not_followed() {
+        let (guard, dir) = dir();
+        let run = RunDir::create(&dir, Some("r-1")).unwrap();
+        let victim = guard.path().join("victim");
+        std::fs::write(&victim, "mine").unwrap();
+        std::fs::create_dir(run.evidence().join("l1")).unwrap();
+        std::os::unix::fs::symlink(&victim, run.evidence().join("l1/import-arf.xml")).unwrap();
+        let refused = RunDir::open(&dir, Some("r-1")).unwrap_err();
+        assert!(refused.message.contains("import-arf.xml is a symbolic link"), "{refused:?}");
+
+        std::fs::remove_file(dir.join("latest")).unwrap();
+        std::os::unix::fs::symlink(&victim, dir.join("latest")).unwrap();
+        RunDir::create(&dir, Some("r-2")).unwrap();
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "mine");
+        assert_eq!(read_latest(&dir).unwrap(), "r-2");
+    }
+
+    #[test]
+    fn a_run_that_is_under_way_is_known_by_its_lock() {
+        let (_guard, dir) = dir();
+        let run = RunDir::create(&dir, Some("r-1")).unwrap();
+        assert_eq!(runs_under_way(&dir), BTreeSet::new());
+        let _lock = run.lock("run").unwrap();
+        assert_eq!(runs_under_way(&dir), BTreeSet::from(["r-1".to_owned()]));
+    }
 }

@@ -132,6 +132,42 @@ async fn what_has_expired_is_swept_by_its_tags_alone() {
 }
 
 #[tokio::test]
+async fn what_others_made_under_the_same_names_survives() {
+    let lab = Lab::with(Scenario::default()).await;
+    provisioning::owners::what_others_made_under_the_same_names_survives(&lab.world).await;
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
+async fn sweep_takes_nothing_from_under_a_living_cluster() {
+    let lab = Lab::with(Scenario::default()).await;
+    provisioning::owners::sweep_takes_nothing_from_under_a_living_cluster(&lab.world).await;
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
+async fn what_nodes_and_guard_duty_leave_in_the_network_goes_with_it() {
+    let lab = Lab::with(scenario("leaks")).await;
+    provisioning::everything_that_is_made_is_removed(&lab.world).await;
+    for operation in ["DeleteNetworkInterface", "DeleteVolume", "DeleteVpcEndpoints", "DeleteSecurityGroup"] {
+        assert!(lab.calls(&format!("ec2.{operation}")) > 0, "{operation}");
+    }
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
+async fn a_reading_that_is_denied_is_asked_once_and_is_no_leftover() {
+    let denied = "{name: denied, faults: [{deleteFails: {service: eks, operation: ListClusters, times: 100, status: 403, \
+                  code: AccessDeniedException, message: no}}]}";
+    let lab = Lab::with(Scenario::parse("denied", denied).unwrap()).await;
+    provisioning::what_may_not_be_read_is_not_verified(&lab.world).await;
+    assert_eq!(lab.calls("eks.ListClusters"), 1);
+    // Nothing of theirs was used.
+    assert_eq!((lab.calls("iam.ListRoles"), lab.calls("inspector2.ListCisScanConfigurations")), (0, 0));
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
 async fn a_provider_goes_with_its_run_and_those_of_others_stay() {
     let lab = Lab::with(Scenario::default()).await;
     provisioning::provider::a_provider_goes_with_its_run_and_those_of_others_stay(&lab.world).await;

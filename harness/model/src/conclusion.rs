@@ -143,6 +143,8 @@ struct Tally<'a> {
     counts: Counts,
     regressions: usize,
     leftovers: usize,
+    /// What the teardown could not verify to be gone.
+    unverified: usize,
     interrupted: bool,
     broken: Vec<(Option<&'a VariantName>, &'a PhaseRecord)>,
     failed: Vec<&'a CheckResult>,
@@ -165,6 +167,10 @@ impl<'a> Tally<'a> {
             counts: report.counts_where(|result| scope.has(&result.subject)),
             regressions,
             leftovers: leftovers.filter(|left| own_leftover(left.variant.as_ref().map(|name| name.as_str()))).count(),
+            unverified: match scope {
+                Scope::Run | Scope::Of(Subject::Cluster) => report.cleanup.open(),
+                Scope::Of(Subject::Variant(_)) => 0,
+            },
             interrupted: is_interrupted(report, scope),
             broken: broken(report, scope),
             failed: rows().filter(|row| matches!(row.disposition, Disposition::Failed)).collect(),
@@ -178,7 +184,7 @@ impl<'a> Tally<'a> {
             Conclusion::LeftBehind
         } else if self.interrupted {
             Conclusion::Interrupted
-        } else if !self.broken.is_empty() || !self.open.is_empty() {
+        } else if !self.broken.is_empty() || !self.open.is_empty() || self.unverified > 0 {
             Conclusion::Inconclusive
         } else if self.regressions > 0 {
             Conclusion::Regression

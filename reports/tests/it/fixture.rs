@@ -52,7 +52,7 @@ pub(crate) fn empty() -> Report {
         scans: Vec::new(),
         waivers: Vec::new(),
         thresholds: Vec::new(),
-        cleanup: Cleanup { ran: true, created: 31, gone: 31, leftovers: Vec::new() },
+        cleanup: Cleanup { ran: true, created: 31, gone: 31, ..Cleanup::default() },
     }
 }
 

@@ -43,7 +43,9 @@ pub(crate) const REFERENCE: &str = "eks-al2023";
 const PODS: u32 = 60;
 
 /// What all checks share, and the end of a run removes.
-const CLASSES: [&str; 2] = [storage::CLASS, storage::WINDOWS_CLASS];
+fn classes() -> [String; 2] {
+    [storage::CLASS, storage::WINDOWS_CLASS].map(|class| storage::class_name(&header().run, class))
+}
 
 /// A cluster with two nodes of the reference and two of another image.
 pub(crate) struct Lab {
@@ -250,7 +252,7 @@ impl Lab {
 
     /// Whether no check made anything.
     pub(crate) fn ledger_is_empty(&self) -> bool {
-        self.ledger.entries().iter().all(|entry| CLASSES.contains(&entry.resource.name.as_str()))
+        self.ledger.entries().iter().all(|entry| classes().contains(&entry.resource.name))
     }
 
     /// Nothing that the checks made is left, in the cluster or in the ledger.
@@ -258,7 +260,7 @@ impl Lab {
         assert_eq!(self.own_namespaces().await, [""; 0]);
         let left: Vec<_> = self.ledger.entries().into_iter().filter(|entry| entry.state != State::Gone).collect();
         let names: Vec<&str> = left.iter().map(|entry| entry.resource.name.as_str()).collect();
-        assert_eq!(names, CLASSES);
+        assert_eq!(names, classes());
         self.server.stop().await;
     }
 }
@@ -352,6 +354,7 @@ fn header() -> Header {
         kubeconfig: None,
         started: jiff::Timestamp::UNIX_EPOCH,
         expires: jiff::Timestamp::UNIX_EPOCH,
+        keep: false,
     }
 }
 

@@ -67,7 +67,12 @@ impl Place<'_> {
         let absolute = path
             .canonicalize_utf8()
             .map_err(|error| Failure::usage(format!("cannot read the kubeconfig {path}: {error}"), ""))?;
-        Ok(Some(ByKubeconfig { path: absolute, context: self.given.context.clone() }))
+        // The name of the context counts, not that it is the current one: another may be current when the run is destroyed.
+        let context = match &self.given.context {
+            Some(context) => Some(context.clone()),
+            None => amiproof_core::cluster::current_context(path),
+        };
+        Ok(Some(ByKubeconfig { path: absolute, context }))
     }
 }
 
@@ -152,6 +157,7 @@ fn ledger(
         kubeconfig: place.by_kubeconfig()?,
         started: Timestamp::now(),
         expires: expires(&asked.conduct)?,
+        keep: steps.network_only,
     };
     Ledger::create(folder.path(), header).map_err(failure)
 }

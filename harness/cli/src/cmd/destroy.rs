@@ -2,7 +2,7 @@
 
 use amiproof_core::aws::Clients;
 use amiproof_core::cluster::Access;
-use amiproof_core::destroy;
+use amiproof_core::destroy::{self, Elsewhere, Target};
 use amiproof_core::ledger::{Ledger, ResourceKind};
 use amiproof_core::run::event::chain;
 use amiproof_model::exit::ExitCode;
@@ -20,49 +20,133 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
         Some(Part::Network) => Some(network_run(&crate::files::read(&args.file, output)?.matrix.cluster.name)),
         None => None,
     };
-    let folder = RunDir::open(&global.dir, network.as_deref().or(args.run.as_deref()))?;
+    let (folder, live) = RunDir::open_live(&global.dir, network.as_deref().or(args.run.as_deref()))?;
+    if let Some(live) = live {
+        output.note(format_args!("run {}: {} resources may be there", live.id, live.resources));
+    }
     let _lock = folder.lock("destroy")?;
-    let ledger =
-        Ledger::open(folder.path()).map_err(|error| Failure::usage(chain(&error), "was it started by amiproof?"))?;
+    let ledger = Ledger::open(folder.path()).map_err(|error| {
+        Failure::usage(
+            chain(&error),
+            "a run without a ledger has made nothing; `amiproof sweep` finds what has expired by its tags",
+        )
+    })?;
+    if let Some(contradiction) = ledger.contradiction() {
+        return Err(Failure::usage(contradiction, "put the header of the ledger right; nothing was touched"));
+    }
+    for torn in ledger.torn() {
+        output.note(format_args!("warning: the ledger is not whole, so everything is asked for by tag, too: {torn}"));
+    }
+    if args.dry_run {
+        let targets = super::runtime()?.block_on(foresee(global, args, &ledger, output))?;
+        return show(&folder, &targets, args.output, output);
+    }
     let cleanup = super::runtime()?.block_on(take_down(global, args, &ledger, output))?;
     let amended = super::run::amend_report(&folder, &cleanup, output)?;
     match args.output {
-        OutputForm::Json => {
-            let text = serde_json::to_string_pretty(&cleanup)
-                .map_err(|error| Failure::error(format!("cannot write the answer as JSON: {error}"), ""))?;
-            output.json(text);
-        }
+        OutputForm::Json => output.json(json(&cleanup)?),
         OutputForm::Text => output.data(summary(&folder, &cleanup)),
     }
-    let exit = if cleanup.leftovers.is_empty() { ExitCode::Passed } else { ExitCode::LeftBehind };
+    let exit = match (cleanup.leftovers.is_empty(), cleanup.is_verified()) {
+        (false, _) => ExitCode::LeftBehind,
+        (true, false) => ExitCode::Error,
+        (true, true) => ExitCode::Passed,
+    };
     Ok(amended.map_or(exit, |written| written.exit(exit)))
+}
+
+fn json(answer: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(answer)
+        .map_err(|error| Failure::error(format!("cannot write the answer as JSON: {error}"), ""))
+}
+
+/// Says what would be removed.
+fn show(folder: &RunDir, targets: &[Target], form: OutputForm, output: &Output) -> Result<ExitCode, Failure> {
+    match form {
+        OutputForm::Json => {
+            let lines: Vec<_> = targets
+                .iter()
+                .map(|target| serde_json::json!({"kind": target.kind.word(), "name": target.name, "cluster": target.cluster}))
+                .collect();
+            output.json(json(&serde_json::json!({"dryRun": true, "run": folder.id, "wouldRemove": lines}))?);
+        }
+        OutputForm::Text => {
+            for target in targets {
+                output.data(format_args!("would remove {} {}", target.kind.word(), target.name));
+            }
+            output.note(format_args!("run {}: {} resources; nothing was removed", folder.id, targets.len()));
+        }
+    }
+    Ok(ExitCode::Passed)
+}
+
+/// What a teardown needs, wherever the run was.
+struct Reached {
+    connection: Connection,
+    access: Option<Access>,
+}
+
+impl Reached {
+    async fn of(global: &Global, args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Self, Failure> {
+        let connection = connect(global, args, ledger, output).await?;
+        let access = match &connection.access {
+            Some(access) => Some(access.clone()),
+            None => reach(connection.aws()?, ledger).await,
+        };
+        Ok(Self { connection, access })
+    }
+
+    fn plan<'a>(&'a self, ledger: &'a Ledger) -> destroy::Plan<'a> {
+        destroy::Plan {
+            ledger,
+            clients: self.connection.clients.as_ref(),
+            access: self.access.as_ref(),
+            what: destroy::What::Everything,
+            deadlines: destroy::Deadlines::default(),
+        }
+    }
+}
+
+async fn foresee(global: &Global, args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Vec<Target>, Failure> {
+    let reached = Reached::of(global, args, ledger, output).await?;
+    let targets = destroy::foreseen(&reached.plan(ledger)).await.map_err(elsewhere)?;
+    reached.connection.close().await;
+    Ok(targets)
 }
 
 async fn take_down(global: &Global, args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Cleanup, Failure> {
     let shown = *output;
     let signals = Signals::listen(move |_| shown.note("interrupted: what is left stays in the ledger"))
         .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
-    let Some(connection) = signals.cancel.run_until_cancelled(connect(global, args, ledger, output)).await else {
-        return Ok(amiproof_core::run::unfinished(ledger));
+    let stopped = || amiproof_core::run::unfinished(ledger);
+    let Some(reached) = signals.cancel.run_until_cancelled(Reached::of(global, args, ledger, output)).await else {
+        return Ok(stopped());
     };
-    let connection = connection?;
-    let access = match &connection.access {
-        Some(access) => Some(access.clone()),
-        None => reach(connection.aws()?, ledger).await,
+    let reached = reached?;
+    let cleanup = match signals.cancel.run_until_cancelled(destroy::destroy(&reached.plan(ledger))).await {
+        Some(cleanup) => cleanup.map_err(elsewhere)?,
+        None => stopped(),
     };
-    let plan = destroy::Plan {
-        ledger,
-        clients: connection.clients.as_ref(),
-        access: access.as_ref(),
-        what: destroy::What::Everything,
-        deadlines: destroy::Deadlines::default(),
-    };
-    let cleanup = match signals.cancel.run_until_cancelled(destroy::destroy(&plan)).await {
-        Some(cleanup) => cleanup.map_err(|error| Failure::error(chain(&error), ""))?,
-        None => amiproof_core::run::unfinished(ledger),
-    };
-    connection.close().await;
+    reached.connection.close().await;
     Ok(cleanup)
+}
+
+/// A teardown that would be in the wrong place: nothing was touched.
+fn elsewhere(error: Elsewhere) -> Failure {
+    match &error {
+        Elsewhere::Aws { what: "account", theirs, .. } => {
+            Failure::usage(chain(&error), format!("use credentials of account {theirs}, for example with --profile"))
+        }
+        Elsewhere::Aws { .. } => Failure::usage(
+            chain(&error),
+            "leave --endpoint-url and AWS_ENDPOINT_URL out: the ledger knows where the run is",
+        ),
+        Elsewhere::Cluster { .. } => Failure::usage(
+            chain(&error),
+            "name the kubeconfig and context of the run's cluster with --kubeconfig and --context",
+        ),
+        Elsewhere::Unknown { .. } => Failure::error(chain(&error), "nothing was touched"),
+    }
 }
 
 /// Connects to where the ledger says that the run was. What the command line says wins: a file may have moved, a lab's port changed.
@@ -74,6 +158,7 @@ async fn connect(global: &Global, args: &Destroy, ledger: &Ledger, output: &Outp
     }
     let given = match (&args.given.kubeconfig, &header.kubeconfig) {
         (Some(_), _) => args.given.clone(),
+        // The context is the one that was current when the run started, whatever is current now.
         (None, Some(by)) => Given { kubeconfig: Some(by.path.clone()), context: by.context.clone() },
         (None, None) => return Connection::open(&target, &header.region, output).await,
     };
@@ -93,8 +178,14 @@ async fn reach(clients: &Clients, ledger: &Ledger) -> Option<Access> {
 
 fn summary(folder: &RunDir, cleanup: &Cleanup) -> String {
     let mut text = format!("run {}: {} created, {} gone", folder.id, cleanup.created, cleanup.gone);
-    if cleanup.leftovers.is_empty() {
+    if cleanup.leftovers.is_empty() && cleanup.is_verified() {
         text.push_str(", nothing left");
+    }
+    for foreign in &cleanup.foreign {
+        text.push_str(&format!("\nnot of this run: {foreign}"));
+    }
+    for unverified in &cleanup.unverified {
+        text.push_str(&format!("\nnot verified: {unverified}"));
     }
     for leftover in &cleanup.leftovers {
         text.push_str(&format!(

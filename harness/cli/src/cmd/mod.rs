@@ -50,7 +50,7 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Waiver(args) => waiver::run(global, &args.command, output),
         Command::Compare(args) => compare::run(global, &args, output),
         Command::Destroy(args) => destroy::run(global, &args, output),
-        Command::Sweep(args) => sweep::run(&args, output),
+        Command::Sweep(args) => sweep::run(global, &args, output),
         Command::Workload(args) => workload::run(global, &args, output),
         Command::Controls(args) => controls::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),

@@ -36,8 +36,8 @@ enum Rank {
 fn rank(entries: &[Entry], cluster: &str) -> Option<Rank> {
     let of = |entry: &Entry| {
         let resource = &entry.resource;
-        match (resource.kind, entry.state) {
-            (_, State::Gone) => None,
+        match (&resource.kind, entry.state) {
+            (_, State::Gone | State::Foreign) => None,
             (ResourceKind::Cluster, state) if resource.name == cluster => {
                 Some(if state == State::Created { Rank::Cluster } else { Rank::Planned })
             }
@@ -59,7 +59,7 @@ fn same(one: Option<&str>, other: Option<&str>) -> bool {
 pub(crate) fn standing(ledger: &Ledger) -> BTreeSet<(ResourceKind, String)> {
     let stays = |entry: &Entry| entry.state == State::Created && !entry.resource.kind.is_kubernetes();
     let entries = ledger.entries().into_iter().filter(stays);
-    entries.map(|entry| (entry.resource.kind, entry.resource.name)).collect()
+    entries.map(|entry| (entry.resource.kind.clone(), entry.resource.name)).collect()
 }
 
 #[cfg(test)]

@@ -1,38 +1,109 @@
 //! `amiproof sweep`: the janitor. Removes what runs of any machine left behind, by their expiry tags.
 
-use amiproof_core::destroy;
+use amiproof_core::destroy::{self, Target};
 use amiproof_model::exit::ExitCode;
+use amiproof_model::report::{Foreign, Leftover};
+use serde::Serialize;
 
-use crate::args::Sweep;
+use crate::args::{Global, OutputForm, Sweep};
 use crate::output::{Failure, Output};
+use crate::rundir;
 use crate::session::Connection;
 
-/// Removes what has expired; says what it found.
-pub(crate) fn run(args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
-    super::runtime()?.block_on(sweep(args, output))
+/// What a sweep did, for programs.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    /// Whether anything was touched.
+    dry_run: bool,
+    /// What was removed, or would be.
+    removed: Vec<Line<'a>>,
+    /// What has expired and stays, with its reason.
+    kept: &'a [Foreign],
+    /// What could not be removed.
+    leftovers: &'a [Leftover],
+    /// What could not be asked.
+    unverified: &'a [String],
 }
 
-async fn sweep(args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
+/// One thing.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    kind: &'static str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<&'a str>,
+}
+
+/// Removes what has expired; says what it removed and what it left.
+pub(crate) fn run(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
+    super::runtime()?.block_on(sweep(global, args, output))
+}
+
+async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
+    // Runs of this machine that are under way are no prey, whatever their tags say.
+    let alive = rundir::runs_under_way(&global.dir);
     let connection = Connection::open(&args.target, &args.region, output).await?;
-    let now = connection.aws()?.now();
-    if args.dry_run {
-        let (found, unasked) = destroy::expired(connection.aws()?, now).await;
-        connection.close().await;
-        for target in &found {
-            output.data(format_args!("{} {}", target.kind.word(), target.name));
-        }
-        for problem in &unasked {
-            output.note(format_args!("warning: {problem}"));
-        }
-        let count = found.len();
-        output.note(format_args!("{count} expired; nothing was removed"));
-        return Ok(if unasked.is_empty() { ExitCode::Passed } else { ExitCode::Error });
-    }
-    let swept = destroy::sweep(connection.aws()?, now, destroy::Deadlines::default()).await;
+    let clients = connection.aws()?;
+    let now = clients.now();
+    let swept = if args.dry_run {
+        let found = destroy::expired(clients, now, &alive).await;
+        let mut swept = destroy::Swept { removed: found.targets, ..destroy::Swept::default() };
+        (swept.cleanup.foreign, swept.cleanup.unverified) = (found.kept, found.unverified);
+        swept
+    } else {
+        destroy::sweep(clients, now, &alive, destroy::Deadlines::default()).await
+    };
     connection.close().await;
-    output.note(format_args!("{} expired, {} removed", swept.created, swept.gone));
-    for leftover in &swept.leftovers {
-        output.data(format_args!("left: {} {}: {}\n  {}", leftover.kind, leftover.id, leftover.reason, leftover.mend));
+    let (removed, cleanup) = (&swept.removed, &swept.cleanup);
+    match args.output {
+        OutputForm::Json => {
+            let answer = Answer {
+                dry_run: args.dry_run,
+                removed: removed.iter().map(line).collect(),
+                kept: &cleanup.foreign,
+                leftovers: &cleanup.leftovers,
+                unverified: &cleanup.unverified,
+            };
+            let text = serde_json::to_string_pretty(&answer)
+                .map_err(|error| Failure::error(format!("cannot write the answer as JSON: {error}"), ""))?;
+            output.json(text);
+        }
+        OutputForm::Text => {
+            let verb = if args.dry_run { "would remove" } else { "removed" };
+            for target in removed {
+                let run = target.run.as_ref().map(|run| format!(" of run {run}")).unwrap_or_default();
+                output.data(format_args!("{verb} {} {}{run}", target.kind.word(), target.name));
+            }
+            for kept in &cleanup.foreign {
+                output.data(format_args!("kept {kept}"));
+            }
+            for Leftover { kind, id, reason, mend, .. } in &cleanup.leftovers {
+                output.data(format_args!("left: {kind} {id}: {reason}\n  {mend}"));
+            }
+            for problem in &cleanup.unverified {
+                output.note(format_args!("warning: {problem}"));
+            }
+            let end = if args.dry_run { "; nothing was removed" } else { "" };
+            let (count, kept) = (removed.len(), cleanup.foreign.len());
+            output.note(format_args!("{count} {verb}, {kept} kept, {} left{end}", cleanup.leftovers.len()));
+        }
     }
-    Ok(if swept.leftovers.is_empty() { ExitCode::Passed } else { ExitCode::LeftBehind })
+    Ok(match (cleanup.leftovers.is_empty(), cleanup.unverified.is_empty()) {
+        (false, _) => ExitCode::LeftBehind,
+        (true, false) => ExitCode::Error,
+        (true, true) => ExitCode::Passed,
+    })
+}
+
+fn line(target: &Target) -> Line<'_> {
+    Line {
+        kind: target.kind.word(),
+        name: &target.name,
+        cluster: target.cluster.as_deref(),
+        run: target.run.as_deref(),
+    }
 }

@@ -18,6 +18,7 @@ mod irsa;
 mod joining;
 mod living;
 mod own;
+mod ownership;
 mod process;
 mod rendering;
 mod scans;

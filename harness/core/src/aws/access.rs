@@ -134,9 +134,10 @@ pub async fn admit_windows(
         }
     }
     let resource = Resource::new(ResourceKind::AccessEntry, role).in_region(clients.region()).in_cluster(cluster);
+    let (clients, cluster, role, tags) = (clients.clone(), cluster.to_owned(), role.to_owned(), tags.clone());
     ledger
-        .create_resource(resource, || async {
-            clients.write_idempotent(|| create_once(clients, cluster, role, tags)).await.map_err(Error::from)
+        .create_resource(resource, || async move {
+            clients.write_idempotent(|| create_once(&clients, &cluster, &role, &tags)).await.map_err(Error::from)
         })
         .await?;
     Ok(())

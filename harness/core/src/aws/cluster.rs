@@ -200,9 +200,11 @@ pub async fn create(
     }
     if !ledger.has_created(ResourceKind::Cluster, name) {
         let resource = Resource::new(ResourceKind::Cluster, name).in_region(clients.region()).in_cluster(name);
+        let (clients, spec, tags) = (clients.clone(), spec.clone(), tags.clone());
+        let (subnet_ids, role_arn) = (subnet_ids.to_vec(), role_arn.to_owned());
         ledger
-            .create_resource(resource, || async {
-                let create = || create_once(clients, spec, subnet_ids, role_arn, tags);
+            .create_resource(resource, || async move {
+                let create = || create_once(&clients, &spec, &subnet_ids, &role_arn, &tags);
                 clients.write_idempotent(create).await.map_err(Error::from)
             })
             .await?;

@@ -64,9 +64,10 @@ pub async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, tags: &
     let resource =
         Resource::new(ResourceKind::LaunchTemplate, &name).in_region(clients.region()).for_variant(&variant.name);
     let wanted = template(plan, tags);
+    let (clients, asked, tags) = (clients.clone(), name.clone(), tags.clone());
     let created = ledger
-        .create_resource(resource, || async {
-            clients.write_idempotent(|| create_once(clients, &name, &wanted, tags)).await.map_err(Error::from)
+        .create_resource(resource, || async move {
+            clients.write_idempotent(|| create_once(&clients, &asked, &wanted, &tags)).await.map_err(Error::from)
         })
         .await?;
     Ok(LaunchTemplate { id: created.id, name })

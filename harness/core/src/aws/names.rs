@@ -15,6 +15,8 @@ pub const VARIANT_TAG: &str = "amiproof:variant";
 pub const EXPIRES_TAG: &str = "amiproof:expires";
 /// The tag of a cluster whose control plane's log group was made with it, and so goes with it.
 pub const LOG_GROUP_TAG: &str = "amiproof:log-group";
+/// The tag of what is meant to outlive runs, in the place of [`EXPIRES_TAG`]: `sweep` never takes it away.
+pub const KEEP_TAG: &str = "amiproof:keep";
 /// The tag by which an Inspector CIS scan finds the instances of one variant of one run, and no others.
 pub const SCAN_TAG: &str = "amiproof:variant-run";
 
@@ -26,8 +28,8 @@ const NODE_GROUP_MAX: usize = 63;
 pub struct Tags {
     /// The run.
     pub run: RunId,
-    /// When `sweep` may take the resources away.
-    pub expires: Timestamp,
+    /// When `sweep` may take the resources away; `None` for what is meant to outlive runs.
+    pub expires: Option<Timestamp>,
     /// The variant; `None` for what all variants share.
     pub variant: Option<VariantName>,
     /// What the account demands beside amiproof's own.
@@ -37,7 +39,12 @@ pub struct Tags {
 impl Tags {
     /// The tags of what all variants share.
     pub fn of_run(run: RunId, expires: Timestamp) -> Self {
-        Self { run, expires, variant: None, others: BTreeMap::new() }
+        Self { run, expires: Some(expires), variant: None, others: BTreeMap::new() }
+    }
+
+    /// The tags of what is meant to outlive runs.
+    pub fn kept(run: RunId) -> Self {
+        Self { run, expires: None, variant: None, others: BTreeMap::new() }
     }
 
     /// The same with tags that the account demands; amiproof's own cannot be replaced.
@@ -57,7 +64,10 @@ impl Tags {
     pub fn pairs(&self) -> Vec<(String, String)> {
         let mut pairs = vec![
             (RUN_TAG.to_owned(), self.run.to_string()),
-            (EXPIRES_TAG.to_owned(), self.expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            match self.expires {
+                Some(expires) => (EXPIRES_TAG.to_owned(), expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+                None => (KEEP_TAG.to_owned(), "true".to_owned()),
+            },
         ];
         if let Some(variant) = &self.variant {
             pairs.push((VARIANT_TAG.to_owned(), variant.to_string()));

@@ -97,10 +97,11 @@ pub async fn create(
         let zones = zones(clients).await?;
         let template = template(spec, clients.region())?;
         let resource = Resource::new(ResourceKind::Stack, name).in_region(clients.region());
+        let (clients, name, tags) = (clients.clone(), name.to_owned(), tags.clone());
         ledger
-            .create_resource(resource, || async {
+            .create_resource(resource, || async move {
                 clients
-                    .write_idempotent(|| create_once(clients, name, &template, &zones, tags))
+                    .write_idempotent(|| create_once(&clients, &name, &template, &zones, &tags))
                     .await
                     .map_err(Error::from)
             })

@@ -3,11 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use amiproof_model::name::RunId;
-
 use super::Clients;
 use super::error::{AwsError, Class, Explain as _, found};
-use super::names::{RUN_TAG, Tags};
+use super::names::Tags;
 use super::roles::tag_list;
 
 /// Whom tokens are for that STS takes, as the webhook of EKS asks for them.
@@ -96,23 +94,6 @@ pub(crate) async fn make(clients: &Clients, url: &str, tags: &Tags) -> Result<St
     let answer = request.client_id_list(AUDIENCE).set_tags(Some(tags)).send().await.explain(OPERATION, url)?;
     let arn = answer.open_id_connect_provider_arn.filter(|arn| !arn.is_empty());
     arn.ok_or_else(|| AwsError::new(Class::Infrastructure, OPERATION, url, "the answer has no ARN"))
-}
-
-/// Removes the provider of an issuer (without its scheme); whether there was one. Where it has to be of a run, one without that run's tag
-/// is left alone: it is somebody else's, and others live on it.
-///
-/// # Errors
-/// When IAM refuses.
-pub(crate) async fn remove(clients: &Clients, url: &str, of: Option<&RunId>) -> Result<bool, AwsError> {
-    let Some(provider) = find(clients, url).await? else { return Ok(false) };
-    if of.is_some_and(|run| provider.tags.get(RUN_TAG).map(String::as_str) != Some(run.as_str())) {
-        return Ok(false);
-    }
-    let delete = || async {
-        let request = clients.iam.delete_open_id_connect_provider().open_id_connect_provider_arn(&provider.arn);
-        request.send().await.explain("DeleteOpenIDConnectProvider", &provider.arn)
-    };
-    Ok(found(clients.until_free(delete).await)?.is_some())
 }
 
 #[cfg(test)]

@@ -40,17 +40,3 @@ async fn ids(clients: &Clients, cluster: &str, namespace: &str, account: &str) -
     let associations = answer.map(|answer| answer.associations.unwrap_or_default()).unwrap_or_default();
     Ok(associations.into_iter().filter_map(|association| association.association_id).collect())
 }
-
-/// Removes the associations of a service account (`namespace/account`); whether there were any.
-///
-/// # Errors
-/// When EKS refuses.
-pub(crate) async fn remove(clients: &Clients, cluster: &str, subject: &str) -> Result<bool, AwsError> {
-    let (namespace, account) = subject.split_once('/').unwrap_or((subject, "default"));
-    let there = ids(clients, cluster, namespace, account).await?;
-    for id in &there {
-        let request = clients.eks.delete_pod_identity_association().cluster_name(cluster).association_id(id);
-        found(request.send().await.explain("DeletePodIdentityAssociation", subject))?;
-    }
-    Ok(!there.is_empty())
-}

@@ -8,6 +8,7 @@ mod bearer;
 pub mod explain;
 pub mod fit;
 pub mod groups;
+pub mod identity;
 pub mod kubelet_api;
 pub mod kubelet_path;
 pub mod namespace;
@@ -34,6 +35,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::discovery::ApiCapabilities;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use tower::buffer::BufferLayer;
 use tower::filter::AsyncFilterLayer;
@@ -81,6 +83,10 @@ pub struct Access {
     /// The same without retries, for the first question.
     once: kube::Client,
     name: Arc<str>,
+    /// The API server's URL.
+    server: Arc<str>,
+    /// The SHA-256 of its certificate authority.
+    authority: Option<Arc<str>>,
     kinds: Arc<Mutex<HashMap<kube::core::GroupVersionKind, (kube::core::ApiResource, ApiCapabilities)>>>,
 }
 
@@ -170,6 +176,12 @@ impl Access {
 
     fn build(mut config: kube::Config, name: String, tokens: Option<TokenSource>) -> Result<Self, AccessError> {
         // Requests are tried again by our own policy, which knows more errors and stops sooner.
+        let server = config.cluster_url.to_string().trim_end_matches('/').into();
+        let authority = config.root_cert.as_ref().map(|certificates| {
+            let mut digest = Sha256::new();
+            certificates.iter().for_each(|certificate| digest.update(certificate));
+            digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+        });
         config.default_retry = false;
         config.read_timeout = Some(READ_TIMEOUT);
         let builder = || {
@@ -185,13 +197,14 @@ impl Access {
             }
             None => (builder()?.with_layer(&retry).build(), builder()?.build()),
         };
-        Ok(Self { client, once, name: name.into(), kinds: Arc::default() })
+        Ok(Self { client, once, name: name.into(), server, authority, kinds: Arc::default() })
     }
 
     /// Access by a client that talks to a fake.
     #[cfg(test)]
     pub(crate) fn of_client(client: kube::Client, name: &str) -> Self {
-        Self { once: client.clone(), client, name: name.into(), kinds: Arc::default() }
+        let (once, server) = (client.clone(), "http://fake".into());
+        Self { client, once, name: name.into(), server, authority: None, kinds: Arc::default() }
     }
 
     /// Asks the API server for its version, twice at most and within twelve seconds: an endpoint that does not answer and credentials that
@@ -227,6 +240,16 @@ impl Access {
         self
     }
 
+    /// The URL of the API server.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The SHA-256 of the certificate authority, in hexadecimal; `None` where the system's authorities are trusted.
+    pub fn authority(&self) -> Option<&str> {
+        self.authority.as_deref()
+    }
+
     /// What the ledger and messages call the cluster: its name in AWS, the kubeconfig context, or the endpoint.
     pub fn name(&self) -> &str {
         &self.name
@@ -237,6 +260,16 @@ impl fmt::Debug for Access {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Access").field("name", &self.name).finish_non_exhaustive()
     }
+}
+
+/// The name of the current context of a kubeconfig; `None` where it has none, or cannot be read.
+pub fn current_context(path: &Utf8Path) -> Option<String> {
+    Kubeconfig::read_from(path).ok()?.current_context.filter(|context| !context.is_empty())
+}
+
+/// Whether the API server says that the caller may not do this.
+pub fn is_denied(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 403)
 }
 
 /// The certificates of a PEM text, as DER.

@@ -71,6 +71,16 @@ pub enum NamespaceError {
         /// The deadline.
         after: Duration,
     },
+    /// It is somebody else's.
+    #[error(
+        "namespace {name} is there and does not carry the label {RUN_LABEL}={run}: it is somebody else's, and left alone"
+    )]
+    Foreign {
+        /// The namespace.
+        name: String,
+        /// The run.
+        run: String,
+    },
     /// The ledger cannot be written.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
@@ -135,7 +145,7 @@ impl Spec {
 pub async fn create(access: &Access, ledger: &Ledger, spec: &Spec) -> Result<Created, NamespaceError> {
     let api: Api<Namespace> = Api::all(access.client());
     if api.get_opt(&spec.name).await.map_err(NamespaceError::api(&spec.name, "look for it"))?.is_some() {
-        delete(access, &spec.name, LEFT_BEHIND).await?;
+        delete(access, &spec.run, &spec.name, LEFT_BEHIND).await?;
     }
     let mut resource = Resource::new(ResourceKind::Namespace, &spec.name).in_cluster(access.name());
     if let Some(variant) = &spec.variant {
@@ -146,10 +156,11 @@ pub async fn create(access: &Access, ledger: &Ledger, spec: &Spec) -> Result<Cre
         "kind": "Namespace",
         "metadata": {"name": spec.name, "labels": spec.labels()},
     });
-    let made = ledger.create_resource(resource, || async {
+    let name = spec.name.clone();
+    let made = ledger.create_resource(resource, || async move {
         // Applied, not created: an answer that got lost on the way can be asked for again.
-        let applied = api.patch(&spec.name, &PatchParams::apply(FIELD_MANAGER), &Patch::Apply(&object)).await;
-        applied.map(|made| made.name_any()).map_err(NamespaceError::api(&spec.name, "create it"))
+        let applied = api.patch(&name, &PatchParams::apply(FIELD_MANAGER), &Patch::Apply(&object)).await;
+        applied.map(|made| made.name_any()).map_err(NamespaceError::api(&name, "create it"))
     });
     let made: Created = made.await?;
     service_account(access, &spec.name).await?;
@@ -178,13 +189,21 @@ async fn service_account(access: &Access, namespace: &str) -> Result<(), Namespa
     }
 }
 
-/// Deletes a namespace with everything in it and waits until it and its volumes are gone. One that is not there counts as gone.
+/// Deletes a namespace of a run with everything in it and waits until it and its volumes are gone. One that is not there counts as gone.
 ///
 /// # Errors
-/// When it is still there after `within`, [`NamespaceError::Stuck`] names what keeps it.
-pub async fn delete(access: &Access, name: &str, within: Duration) -> Result<(), NamespaceError> {
+/// [`NamespaceError::Foreign`] when it does not carry the run's label, and then it is left alone. When it is still there after `within`,
+/// [`NamespaceError::Stuck`] names what keeps it.
+pub async fn delete(access: &Access, run: &RunId, name: &str, within: Duration) -> Result<(), NamespaceError> {
     let deadline = Instant::now() + within;
     let api: Api<Namespace> = Api::all(access.client());
+    match api.get_opt(name).await.map_err(NamespaceError::api(name, "look for it"))? {
+        None => return Ok(()),
+        Some(there) if there.labels().get(RUN_LABEL).map(String::as_str) != Some(run.as_str()) => {
+            return Err(NamespaceError::Foreign { name: name.to_owned(), run: run.to_string() });
+        }
+        Some(_) => {}
+    }
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(access.client(), name);
     let claims = claims.list_metadata(&ListParams::default()).await;
     let has_volumes = claims.is_ok_and(|claims| !claims.items.is_empty());

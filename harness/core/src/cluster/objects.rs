@@ -1,12 +1,12 @@
 //! Objects of any kind, applied as they are written.
 
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::discovery::Scope;
 use kube::{Api, ResourceExt as _};
 use serde_json::Value;
 
-use super::{Access, FIELD_MANAGER, explain};
+use super::{Access, FIELD_MANAGER, RUN_LABEL, explain};
 
 /// Why an object could not be applied.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +96,44 @@ pub async fn apply(access: &Access, namespace: Option<&str>, object: &Value) -> 
     api.patch(name, &how, &Patch::Apply(object))
         .await
         .map_err(|source| ApplyError::Refused { object: label.clone(), source: Box::new(source) })
+}
+
+/// Reads an object; `None` where it, or its kind, is not there.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn get(
+    access: &Access,
+    api_version: &str,
+    kind: &str,
+    namespace: Option<&str>,
+    name: &str,
+) -> Result<Option<DynamicObject>, kube::Error> {
+    let (resource, scope) = match kind_of(access, api_version, kind).await {
+        Ok(known) => known,
+        Err(error) if is_not_found(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let api: Api<DynamicObject> = match scope {
+        Scope::Namespaced => Api::namespaced_with(access.client(), namespace.unwrap_or("default"), &resource),
+        Scope::Cluster => Api::all_with(access.client(), &resource),
+    };
+    api.get_opt(name).await
+}
+
+/// The names of the cluster-wide objects of a kind that carry a run's label; none where the cluster does not serve the kind.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn of_run(access: &Access, api_version: &str, kind: &str, run: &str) -> Result<Vec<String>, kube::Error> {
+    let resource = match kind_of(access, api_version, kind).await {
+        Ok((resource, _)) => resource,
+        Err(error) if is_not_found(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let api: Api<DynamicObject> = Api::all_with(access.client(), &resource);
+    let found = api.list_metadata(&ListParams::default().labels(&format!("{RUN_LABEL}={run}"))).await?;
+    Ok(found.items.iter().map(|object| object.name_any()).collect())
 }
 
 /// Deletes an object; one that is not there counts as deleted.

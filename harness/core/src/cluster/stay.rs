@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Access, FIELD_MANAGER, MANAGED_BY, RUN_LABEL, namespace, objects, pull_secret};
 use crate::check::CheckError;
 use crate::context::Context;
-use crate::ledger::{Created, Ledger, Resource, ResourceKind};
+use crate::ledger::{Created, Ledger, ObjectRef, Resource, ResourceKind};
 
 /// How long everything may take to go. A pod on a node that does not answer takes its grace period and a little more.
 const REMOVAL: Duration = Duration::from_secs(120);
@@ -123,20 +123,22 @@ async fn prepared(
 /// Makes the objects outside of the namespace, each through the ledger.
 async fn make(context: &Context, wanted: &[Value], made: &mut Vec<Made>) -> Result<(), CheckError> {
     for object in wanted {
-        let object = &labelled(object, context);
+        let object = labelled(object, context);
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let name = text(&object["metadata"]["name"]);
-        let resource = Resource::new(ResourceKind::KubernetesObject, &name)
-            .in_cluster(context.cluster.name())
-            .with("apiVersion", text(&object["apiVersion"]))
-            .with("kind", text(&object["kind"]));
-        let created = context.ledger.create_resource(resource, || async {
-            objects::apply(&context.cluster, None, object)
-                .await
-                .map_err(|error| CheckError::api("preparing the check", error))?;
+        let kind = ResourceKind::KubernetesObject(ObjectRef {
+            api_version: text(&object["apiVersion"]),
+            kind: text(&object["kind"]),
+            namespace: None,
+        });
+        let resource = Resource::new(kind, &name).in_cluster(context.cluster.name());
+        let (cluster, wanted) = (context.cluster.clone(), object.clone());
+        let created = context.ledger.create_resource(resource, || async move {
+            let applied = objects::apply(&cluster, None, &wanted).await;
+            applied.map_err(|error| CheckError::api("preparing the check", error))?;
             Ok::<_, CheckError>(name)
         });
-        made.push((created.await?, object.clone()));
+        made.push((created.await?, object));
     }
     Ok(())
 }
@@ -160,7 +162,7 @@ async fn remove(access: &Access, ledger: &Ledger, namespace: &str, made: Option<
             Err(error) => tracing::warn!(kind, name, %error, "could not be removed; destroy will try again"),
         }
     }
-    match namespace::delete(access, namespace, REMOVAL).await {
+    match namespace::delete(access, &ledger.header().run, namespace, REMOVAL).await {
         Ok(()) => {
             if let Some(created) = made {
                 note_gone(ledger, &created).await;

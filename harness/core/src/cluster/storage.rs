@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use amiproof_model::name::RunId;
 use k8s_openapi::api::storage::v1::{CSIDriver, StorageClass};
 use kube::Api;
 use serde_json::{Value, json};
 
-use super::{Access, FIELD_MANAGER, objects};
+use super::{Access, FIELD_MANAGER, RUN_LABEL, objects};
+use crate::aws::names::Tags;
 use crate::check::CheckError;
 use crate::ledger::{Created, Ledger, Resource, ResourceKind};
 
-/// The storage class of the catalogue's workloads: encrypted gp3, bound where the pod runs, deleted with its claim.
+/// What workloads write as the name of their storage class: encrypted gp3, bound where the pod runs, deleted with its claim. In the
+/// cluster the class carries the run's id ([`class_name`]), so that no run takes it from another.
 pub const CLASS: &str = "amiproof-gp3";
 
 /// The CSI driver of EBS, an add-on of EKS.
@@ -19,8 +22,13 @@ pub const EBS_DRIVER: &str = "ebs.csi.aws.com";
 /// The same for pods on Windows, which can use NTFS only.
 pub const WINDOWS_CLASS: &str = "amiproof-gp3-ntfs";
 
-/// Makes [`CLASS`] and [`WINDOWS_CLASS`] unless they are there; says which it made. A run makes them once, before its variants. Volumes
-/// get `tags` (EBS CSI driver, `docs/tagging.md`).
+/// The name that a run's storage class has in the cluster.
+pub fn class_name(run: &RunId, class: &str) -> String {
+    format!("{class}-{run}")
+}
+
+/// Makes the run's [`CLASS`] and [`WINDOWS_CLASS`] unless they are there; says which it made. A run makes them once, before its variants.
+/// Volumes get the tags of the run, by which one whose cluster is gone is found, and `tags` (EBS CSI driver, `docs/tagging.md`).
 ///
 /// # Errors
 /// When the API server or the ledger refuses.
@@ -31,7 +39,8 @@ pub async fn ensure_classes(
 ) -> Result<Vec<Created>, CheckError> {
     let mut made = Vec::new();
     let mut parameters = json!({"type": "gp3", "encrypted": "true"});
-    for (index, (key, value)) in tags.iter().enumerate() {
+    let all = Tags::of_run(ledger.header().run.clone(), ledger.header().expires).with(tags).pairs();
+    for (index, (key, value)) in all.iter().enumerate() {
         parameters[format!("tagSpecification_{}", index + 1)] = json!(format!("{key}={value}"));
     }
     made.extend(ensure(access, ledger, CLASS, parameters.clone()).await?);
@@ -43,28 +52,30 @@ pub async fn ensure_classes(
 async fn ensure(
     access: &Access,
     ledger: &Ledger,
-    name: &'static str,
+    class: &'static str,
     parameters: Value,
 ) -> Result<Option<Created>, CheckError> {
+    let (run, name) = (&ledger.header().run, class_name(&ledger.header().run, class));
     let api: Api<StorageClass> = Api::all(access.client());
-    let there = api.get_opt(name).await;
+    let there = api.get_opt(&name).await;
     if there.map_err(|error| CheckError::api(format!("looking for the storage class {name}"), error))?.is_some() {
         return Ok(None);
     }
-    let class = json!({
+    let object = json!({
         "apiVersion": "storage.k8s.io/v1",
         "kind": "StorageClass",
-        "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}},
+        "metadata": {"name": name, "labels": {RUN_LABEL: run, "app.kubernetes.io/managed-by": FIELD_MANAGER}},
         "provisioner": EBS_DRIVER,
         "parameters": parameters,
         "volumeBindingMode": "WaitForFirstConsumer",
         "reclaimPolicy": "Delete",
     });
-    let resource = Resource::new(ResourceKind::StorageClass, name).in_cluster(access.name());
-    let made = ledger.create_resource(resource, || async {
-        let applied = objects::apply(access, None, &class).await;
+    let resource = Resource::new(ResourceKind::StorageClass, &name).in_cluster(access.name());
+    let access = access.clone();
+    let made = ledger.create_resource(resource, || async move {
+        let applied = objects::apply(&access, None, &object).await;
         applied.map_err(|error| CheckError::api(format!("making the storage class {name}"), error))?;
-        Ok::<_, CheckError>(name.to_owned())
+        Ok::<_, CheckError>(name)
     });
     made.await.map(Some)
 }

@@ -9,14 +9,15 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::{Access, FIELD_MANAGER};
+use super::{Access, FIELD_MANAGER, RUN_LABEL};
 use crate::check::CheckError;
-use crate::ledger::{Ledger, Resource, ResourceKind};
+use crate::ledger::{ConfigMapKey, Ledger, ObjectRef, Resource, ResourceKind};
 
 const NAMESPACE: &str = "kube-system";
 /// The ConfigMap, in `kube-system`.
 pub const CONFIG_MAP: &str = "amazon-vpc-cni";
 const KEY: &str = "enable-windows-ipam";
+const ON: &str = "true";
 
 /// How the CNI is switched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ async fn switch(access: &Access) -> Result<Switch, CheckError> {
 /// # Errors
 /// When the API server refuses.
 pub async fn has_ipam(access: &Access) -> Result<bool, CheckError> {
-    Ok(switch(access).await? == Switch::Says(Some("true".to_owned())))
+    Ok(switch(access).await? == Switch::Says(Some(ON.to_owned())))
 }
 
 /// Turns it on where the CNI is no add-on, unless it is on already. What was changed is in the ledger, with what was there before, and
@@ -48,38 +49,39 @@ pub async fn has_ipam(access: &Access) -> Result<bool, CheckError> {
 /// # Errors
 /// When the API server refuses, or the ledger cannot be written.
 pub async fn enable_ipam(access: &Access, ledger: &Ledger) -> Result<(), CheckError> {
-    let resource = match switch(access).await? {
-        Switch::Says(Some(value)) if value == "true" => return Ok(()),
+    let (run, namespace) = (ledger.header().run.clone(), NAMESPACE.to_owned());
+    let (kind, labels) = match switch(access).await? {
+        Switch::Says(Some(value)) if value == ON => return Ok(()),
         Switch::Says(before) => {
-            let change = Resource::new(ResourceKind::ConfigMapChange, CONFIG_MAP);
-            let change = change.with("namespace", NAMESPACE).with("key", KEY);
-            match before {
-                Some(before) => change.with("before", before),
-                None => change,
-            }
+            let (key, value) = (KEY.to_owned(), ON.to_owned());
+            (ResourceKind::ConfigMapKey(ConfigMapKey { namespace, key, value, before }), json!({}))
         }
-        Switch::Absent => Resource::new(ResourceKind::KubernetesObject, CONFIG_MAP)
-            .with("apiVersion", "v1")
-            .with("kind", "ConfigMap")
-            .with("namespace", NAMESPACE),
+        // A config map of the run's own carries its label: by that it is known when it is removed.
+        Switch::Absent => {
+            let (api_version, kind) = ("v1".to_owned(), "ConfigMap".to_owned());
+            let object = ObjectRef { api_version, kind, namespace: Some(namespace) };
+            let labels = json!({RUN_LABEL: run, "app.kubernetes.io/managed-by": FIELD_MANAGER});
+            (ResourceKind::KubernetesObject(object), labels)
+        }
     };
     let doing = || format!("turning on Windows address management in ConfigMap {NAMESPACE}/{CONFIG_MAP}");
+    let cluster = access.clone();
     ledger
-        .create_resource(resource.in_cluster(access.name()), || async {
-            turn_on(access).await.map_err(|error| CheckError::api(doing(), error))?;
+        .create_resource(Resource::new(kind, CONFIG_MAP).in_cluster(access.name()), || async move {
+            turn_on(&cluster, &labels).await.map_err(|error| CheckError::api(doing(), error))?;
             Ok::<String, CheckError>(format!("{NAMESPACE}/{CONFIG_MAP}"))
         })
         .await?;
     Ok(())
 }
 
-async fn turn_on(access: &Access) -> Result<(), kube::Error> {
+async fn turn_on(access: &Access, labels: &serde_json::Value) -> Result<(), kube::Error> {
     let api: Api<ConfigMap> = Api::namespaced(access.client(), NAMESPACE);
     let object = json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": CONFIG_MAP, "namespace": NAMESPACE},
-        "data": {KEY: "true"},
+        "metadata": {"name": CONFIG_MAP, "namespace": NAMESPACE, "labels": labels},
+        "data": {KEY: ON},
     });
     api.patch(CONFIG_MAP, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&object)).await.map(|_| ())
 }

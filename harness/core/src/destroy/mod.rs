@@ -1,35 +1,55 @@
 //! Taking everything down again, and proving that nothing is left.
 //!
 //! Works from a ledger alone, so also after `kill -9`: what was planned is looked for by its name, what was created is removed, and
-//! each is looked at again until it is gone. Then every service is asked for anything that carries the run's tag. Idempotent: what
-//! is gone already is fine.
+//! each is looked at again until it is gone. Then every service that the run used is asked for anything that carries the run's tag.
+//!
+//! # Guarantees
+//! * Only what was read live and found to be the run's is removed ([`owned`]); what is somebody else's is named and left alone.
+//! * Every resource is tried, whatever becomes of the others, and whether the ledger can be written or not.
+//! * Nothing is marked gone in another account, region, endpoint or cluster than the run was in ([`Elsewhere`]).
+//!
+//! # Assumptions
+//! * Names follow from run and variant, so that what was planned and never confirmed is found.
+//! * What was asked for is visible within [`VISIBLE`].
+//!
+//! Idempotent: what is gone already is fine.
 
-mod kubernetes;
+mod kind;
 mod order;
+mod owned;
+mod place;
+mod prove;
 mod remains;
-mod remove;
+mod sweep;
 mod target;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use amiproof_model::name::VariantName;
-use amiproof_model::report::{Cleanup, Leftover};
+use amiproof_model::report::Cleanup;
 use futures::stream::{self, StreamExt as _};
-use jiff::Timestamp;
 use tokio::time::Instant;
 
-use self::remains::Query;
-use self::remove::Removed;
+use self::kind::{Cx, Look};
+use self::owned::{Claim, Owner};
+pub use self::place::Elsewhere;
+pub use self::sweep::{Found, Swept, expired, sweep};
 pub use self::target::{Kind, Target};
 use crate::aws::Clients;
+use crate::aws::error::{AwsError, Class};
 use crate::cluster::Access;
-use crate::ledger::{self, Ledger, ResourceKind, State};
+use crate::ledger::{self, Entry, Ledger, ResourceKind, State};
 
 /// How many resources are removed at the same time.
 const AT_ONCE: usize = 16;
-/// How often the proof is tried while things are still going.
-const PROOF_POLL: Duration = Duration::from_secs(10);
+/// How long a create call that arrived may stay unseen: IAM and EC2 show what was made after some seconds (IAM user guide, "Changes that I
+/// make are not always immediately visible"; EC2 API, "Eventual consistency").
+const VISIBLE: Duration = Duration::from_secs(30);
+/// How often what was planned and is not seen is looked for within that time.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How long create calls that are under way are waited for. A deadline: it is not shorter where time runs faster.
+const IN_FLIGHT: Duration = Duration::from_secs(60);
 
 /// What is to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,47 +123,116 @@ pub struct Plan<'a> {
     pub deadlines: Deadlines,
 }
 
-/// Takes down what a run made and proves that nothing is left. Every resource is tried, whatever becomes of the others.
+/// What became of a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Removed {
+    /// It was there, and is gone.
+    Gone,
+    /// Nothing stands there.
+    Absent,
+    /// It will go with its cluster.
+    WithCluster,
+    /// What stands there is somebody else's.
+    Foreign(Owner),
+}
+
+/// Why something is still there, or not known to be gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stays {
+    /// It is there, or was there when it was last heard of.
+    There(String),
+    /// Nobody may say whether it is there: it is asked once, and is no leftover.
+    Unverified(String),
+}
+
+impl Stays {
+    /// A reading that failed.
+    fn unread(error: AwsError) -> Self {
+        if error.class == Class::AccessDenied {
+            Self::Unverified(denied(&error))
+        } else {
+            Self::There(error.to_string())
+        }
+    }
+
+    /// A deletion that was refused.
+    fn refused(error: &AwsError) -> Self {
+        Self::There(error.to_string())
+    }
+}
+
+/// What a reading that is denied needs, as the end of a sentence.
+fn denied(error: &AwsError) -> String {
+    let prefix = error.service.map(|service| format!("{service}:")).unwrap_or_default();
+    format!("the caller lacks the IAM action {prefix}{}", error.operation)
+}
+
+/// What a teardown knows when it begins.
+struct Ground {
+    /// Which cluster answers.
+    cluster: place::Cluster,
+    /// Clusters that go with the run: what lives in them goes with them.
+    doomed: BTreeSet<String>,
+    /// Clusters that are gone already.
+    vanished: BTreeSet<String>,
+    /// From when on something that is not seen was never made.
+    sure: Instant,
+}
+
+/// Takes down what a run made and proves that nothing is left. Every resource is tried, whatever becomes of the others. Create calls
+/// that are under way are waited for first.
 ///
 /// # Errors
-/// When the ledger cannot be written. What cannot be removed is not an error but a leftover.
+/// [`Elsewhere`], and then nothing was touched. What cannot be removed is not an error but a leftover; a ledger that cannot be written
+/// stops nothing, and is said in the answer.
 ///
 /// # Cancel safety
 /// Safe: what had not gone stays in the ledger, and the next destroy goes on.
-pub async fn destroy(plan: &Plan<'_>) -> Result<Cleanup, ledger::Error> {
+pub async fn destroy(plan: &Plan<'_>) -> Result<Cleanup, Elsewhere> {
+    let cluster = place::check(plan).await?;
+    let variant = match plan.what {
+        What::Everything => None,
+        What::Variant(name) => Some(name),
+    };
+    let given_up = plan.ledger.settled(variant, IN_FLIGHT).await;
+    if given_up > 0 {
+        tracing::warn!(given_up, "create calls without an answer; they are looked for by name");
+    }
     let mut cleanup = Cleanup { ran: true, ..Cleanup::default() };
     let header = plan.ledger.header();
-    let standing = plan.ledger.entries().into_iter().filter(|entry| is_meant(plan.what, entry));
-    let (gone, standing): (Vec<_>, Vec<_>) = standing.partition(|entry| entry.state == State::Gone);
+    let meant = plan.ledger.entries().into_iter().filter(|entry| is_meant(plan.what, entry));
+    let (gone, standing): (Vec<_>, Vec<_>) = meant.partition(|entry| entry.state == State::Gone);
     cleanup.created = gone.len();
     cleanup.gone = gone.len();
     let targets: Vec<Target> = standing.iter().map(|entry| Target::of_entry(entry, header)).collect();
-    let doomed = doomed_clusters(&targets);
+    let ground = survey(plan, cluster, &targets).await;
     let mut with_cluster = Vec::new();
     for tier in order::tiers(targets) {
         if order::needs_free_interfaces(&tier)
             && let Some(clients) = plan.clients
         {
-            remove::leaked_interfaces(clients, &doomed).await;
+            kind::interface::leaked_of_clusters(Cx { clients, deadlines: &plan.deadlines }, &ground.doomed).await;
         }
         let removed: Vec<_> = stream::iter(tier)
-            .map(|target| async { (remove::remove(plan, &target, &doomed).await, target) })
+            .map(|target| async { (remove_until_sure(plan, &ground, &target).await, target) })
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
         for (outcome, target) in removed {
             match outcome {
                 Ok(Removed::WithCluster) => with_cluster.push(target),
-                _ => account(plan, &mut cleanup, target, outcome).await?,
+                _ => account(plan, &mut cleanup, target, outcome).await,
             }
         }
     }
-    go_with_cluster(plan, &mut cleanup, with_cluster).await?;
-    if let (What::Everything, Some(clients)) = (plan.what, plan.clients) {
-        let query = Query::Run(&header.run, remains::namespaces(plan.ledger), remains::clusters(plan.ledger));
-        prove(plan, clients, &query, &mut cleanup).await;
+    go_with_cluster(plan, &ground, &mut cleanup, with_cluster).await;
+    if plan.what == What::Everything {
+        prove::nothing_is_left(plan, &ground, &mut cleanup).await;
     }
+    cleanup.unverified.extend(plan.ledger.problem());
     cleanup.leftovers.sort_by(|a, b| (&a.kind, &a.id).cmp(&(&b.kind, &b.id)));
+    cleanup.foreign.sort_by(|a, b| (&a.kind, &a.id).cmp(&(&b.kind, &b.id)));
+    cleanup.unverified.dedup();
     Ok(cleanup)
 }
 
@@ -152,134 +241,179 @@ pub(crate) async fn one(ledger: &Ledger, clients: &Clients, key: ledger::Key) {
     let Some(entry) = ledger.entries().into_iter().find(|entry| entry.key == key) else { return };
     let target = Target::of_entry(&entry, ledger.header());
     let (kind, name) = (target.kind.word(), target.name.clone());
-    let removed = remove::remove_from_aws(clients, &target, &Deadlines::default()).await;
-    let noted = match removed {
-        Ok(_) => ledger.gone(key).await.map_err(|error| error.to_string()),
-        Err(reason) => Err(reason),
+    let deadlines = Deadlines::default();
+    let removed = kind::remove(Cx { clients, deadlines: &deadlines }, &target, &target.claim(ledger.header())).await;
+    let reason = match removed {
+        Ok(Removed::Gone | Removed::Absent | Removed::WithCluster) => match ledger.gone(key).await {
+            Ok(()) => return,
+            Err(error) => error.to_string(),
+        },
+        Ok(Removed::Foreign(owner)) => format!("it {owner}"),
+        Err(Stays::There(reason) | Stays::Unverified(reason)) => reason,
     };
-    if let Err(reason) = noted {
-        tracing::warn!(kind, name, reason, "could not be removed; destroy will try again");
-    }
+    tracing::warn!(kind, name, reason, "could not be removed; destroy will try again");
 }
 
-/// Everything in the account and region whose tag `amiproof:expires` lies before `now`, and what could not be asked.
-pub async fn expired(clients: &Clients, now: Timestamp) -> (Vec<Target>, Vec<String>) {
-    remains::find(clients, &Query::Expired(now)).await
+/// What of a run `destroy` would remove, without touching it: the entries that are not known to be gone.
+///
+/// # Errors
+/// [`Elsewhere`].
+pub async fn foreseen(plan: &Plan<'_>) -> Result<Vec<Target>, Elsewhere> {
+    place::check(plan).await?;
+    let header = plan.ledger.header();
+    let live = plan.ledger.entries().into_iter().filter(Entry::is_live).filter(|entry| is_meant(plan.what, entry));
+    let targets = live.map(|entry| Target::of_entry(&entry, header)).collect();
+    Ok(order::tiers(targets).into_iter().flatten().collect())
 }
 
-/// Removes everything whose tag `amiproof:expires` lies before `now`: what runs left behind whose ledger is lost.
-pub async fn sweep(clients: &Clients, now: Timestamp, deadlines: Deadlines) -> Cleanup {
-    let mut cleanup = Cleanup { ran: true, ..Cleanup::default() };
-    let (found, _) = expired(clients, now).await;
-    cleanup.created = found.len();
-    let doomed = doomed_clusters(&found);
-    for tier in order::tiers(found) {
-        if order::needs_free_interfaces(&tier) {
-            remove::leaked_interfaces(clients, &doomed).await;
-        }
-        let removed: Vec<_> = stream::iter(tier)
-            .map(|target| async { (remove::remove_from_aws(clients, &target, &deadlines).await, target) })
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
-        for (outcome, target) in removed {
-            match outcome {
-                Ok(_) => cleanup.gone += 1,
-                Err(reason) => cleanup.leftovers.push(target.leftover(reason)),
-            }
-        }
-    }
-    let until = Instant::now() + deadlines.proof;
-    settle(clients, &Query::Expired(now), &deadlines, until, &mut cleanup.leftovers).await;
-    cleanup
-}
-
-fn is_meant(what: What<'_>, entry: &ledger::Entry) -> bool {
+fn is_meant(what: What<'_>, entry: &Entry) -> bool {
     match what {
         What::Everything => true,
         What::Variant(name) => entry.resource.variant.as_ref() == Some(name),
     }
 }
 
-/// Clusters that go with the run: what lives in them goes with them.
-fn doomed_clusters(targets: &[Target]) -> BTreeSet<String> {
-    let clusters = targets.iter().filter(|target| target.kind == Kind::Ledgered(ResourceKind::Cluster));
-    clusters.map(|target| target.name.clone()).collect()
+/// Looks at the clusters first: what lives in one that goes too need not be taken out of it, and one that is somebody else's does not go.
+async fn survey(plan: &Plan<'_>, cluster: place::Cluster, targets: &[Target]) -> Ground {
+    let (mut doomed, mut vanished) = (BTreeSet::new(), BTreeSet::new());
+    let own: BTreeSet<&str> = targets
+        .iter()
+        .filter(|target| target.kind == Kind::Ledgered(ResourceKind::Cluster))
+        .map(|target| target.name.as_str())
+        .collect();
+    let used: BTreeSet<&str> = targets.iter().filter_map(|target| target.cluster.as_deref()).collect();
+    let by_kubeconfig = plan.ledger.header().kubeconfig.is_some();
+    if let Some(clients) = plan.clients.filter(|_| !by_kubeconfig) {
+        let claim = Claim::Run { run: plan.ledger.header().run.clone(), id: None };
+        let cx = Cx { clients, deadlines: &plan.deadlines };
+        for name in own.union(&used) {
+            match kind::cluster::look_at(cx, name, &claim).await {
+                Ok(Look::Ours(_)) if own.contains(name) => {
+                    doomed.insert((*name).to_owned());
+                }
+                Ok(Look::Absent) => {
+                    vanished.insert((*name).to_owned());
+                }
+                Ok(Look::Ours(_) | Look::Foreign(_)) | Err(_) => {}
+            }
+        }
+    } else {
+        // Nobody can look; what is in a cluster of the run's own goes with it, once somebody can.
+        doomed.extend(own.into_iter().map(str::to_owned));
+    }
+    let pace = plan.clients.map(Clients::pace).unwrap_or_default();
+    let quiet = plan.ledger.inherited().unwrap_or_default();
+    let sure = Instant::now() + pace.of(VISIBLE.saturating_sub(quiet));
+    Ground { cluster, doomed, vanished, sure }
+}
+
+/// Removes a resource; one that was only planned and is not there is looked for again until it must have been seen.
+async fn remove_until_sure(plan: &Plan<'_>, ground: &Ground, target: &Target) -> Result<Removed, Stays> {
+    loop {
+        let outcome = remove(plan, ground, target).await;
+        let is_settled = target.was_made || outcome != Ok(Removed::Absent) || Instant::now() >= ground.sure;
+        match plan.clients {
+            Some(clients) if !is_settled => clients.pause(LOOK_AGAIN).await,
+            _ => return outcome,
+        }
+    }
+}
+
+/// Removes a resource of the ledger. What lives inside a cluster that goes too is only tried: it goes with the cluster.
+async fn remove(plan: &Plan<'_>, ground: &Ground, target: &Target) -> Result<Removed, Stays> {
+    let header = plan.ledger.header();
+    let is_in = |clusters: &BTreeSet<String>| target.cluster.as_ref().is_some_and(|cluster| clusters.contains(cluster));
+    let Kind::Ledgered(kind) = &target.kind else {
+        return Err(Stays::There("only what is in the ledger is removed by the ledger".to_owned()));
+    };
+    if kind.is_kubernetes() {
+        if is_in(&ground.vanished) || ground.cluster == place::Cluster::Replaced {
+            return Ok(Removed::WithCluster);
+        }
+        let removed = match plan.access {
+            Some(access) => {
+                kind::kubernetes::remove(access, &header.run, kind, target, plan.deadlines.kubernetes).await
+            }
+            None => Err(Stays::There("the cluster's API cannot be reached".to_owned())),
+        };
+        return match removed {
+            Ok(Removed::Absent) if ground.cluster == place::Cluster::Unrecorded && target.was_made => {
+                Err(Stays::Unverified(format!(
+                    "{} {} is not in this cluster, and the ledger does not say which one the run was in",
+                    target.kind.word(),
+                    target.name
+                )))
+            }
+            Err(reason) if is_in(&ground.doomed) => {
+                tracing::info!(name = target.name, ?reason, "goes with its cluster");
+                Ok(Removed::WithCluster)
+            }
+            other => other,
+        };
+    }
+    if kind.is_in_cluster() && (is_in(&ground.doomed) || is_in(&ground.vanished)) {
+        return Ok(Removed::WithCluster);
+    }
+    match plan.clients {
+        Some(clients) => kind::remove(Cx { clients, deadlines: &plan.deadlines }, target, &target.claim(header)).await,
+        None => Err(Stays::There("there is no access to the AWS account: give credentials".to_owned())),
+    }
 }
 
 /// Counts what lives in a cluster that was to go too: gone if the cluster is. Where it is not, its own leftover says enough.
-async fn go_with_cluster(plan: &Plan<'_>, cleanup: &mut Cleanup, targets: Vec<Target>) -> Result<(), ledger::Error> {
-    let is_standing = |cluster: &str| plan.ledger.standing(ResourceKind::Cluster, cluster).is_some();
+async fn go_with_cluster(plan: &Plan<'_>, ground: &Ground, cleanup: &mut Cleanup, targets: Vec<Target>) {
+    let is_standing = |cluster: &str| {
+        ground.doomed.contains(cluster) && plan.ledger.standing(ResourceKind::Cluster, cluster).is_some()
+    };
     for target in targets {
         cleanup.created += 1;
         if let Some(key) = target.key
             && !target.cluster.as_deref().is_some_and(is_standing)
         {
-            plan.ledger.gone(key).await?;
+            note(plan.ledger.gone(key).await);
             cleanup.gone += 1;
         }
     }
-    Ok(())
 }
 
-async fn account(
-    plan: &Plan<'_>,
-    cleanup: &mut Cleanup,
-    target: Target,
-    outcome: Result<Removed, String>,
-) -> Result<(), ledger::Error> {
+async fn account(plan: &Plan<'_>, cleanup: &mut Cleanup, target: Target, outcome: Result<Removed, Stays>) {
     match outcome {
+        Ok(Removed::Foreign(owner)) => {
+            let foreign = target.foreign(&owner);
+            tracing::warn!("not of this run: {foreign}");
+            if let Some(key) = target.key {
+                note(plan.ledger.foreign(key, &foreign.owner).await);
+            }
+            cleanup.created += usize::from(target.was_made);
+            cleanup.foreign.push(foreign);
+        }
         Ok(removed) => {
             if let Some(key) = target.key {
-                plan.ledger.gone(key).await?;
+                note(plan.ledger.gone(key).await);
             }
-            if removed == Removed::Gone {
+            // What was planned and is not there was never made.
+            if removed == Removed::Gone || target.was_made {
                 cleanup.created += 1;
                 cleanup.gone += 1;
             }
         }
-        Err(reason) => {
+        Err(Stays::Unverified(reason)) => {
+            cleanup.created += 1;
+            let (kind, name) = (target.kind.word(), &target.name);
+            cleanup.unverified.push(format!("could not verify that {kind} {name} is gone: {reason}"));
+        }
+        Err(Stays::There(reason)) => {
             tracing::warn!(kind = target.kind.word(), name = target.name, reason, "left behind");
             cleanup.created += 1;
             cleanup.leftovers.push(target.leftover(reason));
         }
     }
-    Ok(())
 }
 
-/// Asks every service for what carries the run's tag, removes what the ledger did not know of, and lists what stays.
-async fn prove(plan: &Plan<'_>, clients: &Clients, query: &Query<'_>, cleanup: &mut Cleanup) {
-    let until = Instant::now() + plan.deadlines.proof;
-    settle(clients, query, &plan.deadlines, until, &mut cleanup.leftovers).await;
-}
-
-async fn settle(
-    clients: &Clients,
-    query: &Query<'_>,
-    deadlines: &Deadlines,
-    until: Instant,
-    leftovers: &mut Vec<Leftover>,
-) {
-    loop {
-        let (found, problems) = remains::find(clients, query).await;
-        let is_known = |target: &Target| leftovers.iter().any(|leftover| target.is(leftover));
-        let mut new: Vec<Target> = found.into_iter().filter(|target| !is_known(target)).collect();
-        let is_late = Instant::now() >= until;
-        if is_late || (new.is_empty() && problems.is_empty()) {
-            leftovers.extend(
-                new.drain(..).map(|target| target.leftover("it is still there, and going or stuck".to_owned())),
-            );
-            leftovers.extend(problems.into_iter().map(|reason| remains::unknown(query, reason)));
-            return;
-        }
-        for target in order::tiers(new).into_iter().flatten() {
-            tracing::info!(kind = target.kind.word(), name = target.name, "still there");
-            // What cannot be removed now is found again, until the deadline.
-            if let Err(reason) = remove::remove_remain(clients, &target, deadlines).await {
-                leftovers.push(target.leftover(reason));
-            }
-        }
-        clients.pause(PROOF_POLL).await;
+/// A record that cannot be written is believed all the same, and said at the end ([`Ledger::problem`]).
+fn note(written: Result<(), ledger::Error>) {
+    if let Err(error) = written {
+        tracing::debug!(%error, "the teardown goes on without the ledger");
     }
 }
 

@@ -3,114 +3,206 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_model::name::RunId;
-use amiproof_model::report::Leftover;
-use aws_sdk_ec2::types::{Filter, Tag};
+use aws_sdk_ec2::types::Filter;
 use aws_sdk_inspector2::types::CisStringComparison;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
-use super::target::{Kind, Target};
+use super::kind::ec2_tags;
+use super::kind::interface::CNI_INSTANCE_TAG;
+use super::owned::{Claim, has_expired};
+use super::target::{Kind, Proof, Target};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::names::{self, EXPIRES_TAG, RUN_TAG, VARIANT_TAG};
 use crate::aws::{Clients, network, oidc_provider};
 use crate::ledger::{Ledger, ResourceKind};
 use crate::scan::inspector;
 
+/// The tag with which the EBS CSI driver says for which namespace's claim it made a volume.
+const CLAIM_NAMESPACE_TAG: &str = "kubernetes.io/created-for/pvc/namespace";
+/// Of each member of a stack, by CloudFormation.
+pub(super) const STACK_TAG: &str = "aws:cloudformation:stack-id";
+
 /// What to look for.
-pub(super) enum Query<'a> {
+#[derive(Clone, Debug)]
+pub(super) enum Query {
     /// What one run made, with the namespaces and clusters that its ledger knows.
-    Run(&'a RunId, BTreeSet<String>, BTreeSet<String>),
+    Run { run: RunId, namespaces: BTreeSet<String>, clusters: BTreeSet<String> },
     /// What runs made whose time is over.
     Expired(Timestamp),
 }
 
-impl Query<'_> {
-    /// Whether a resource with these tags is looked for.
-    pub(super) fn wants(&self, tags: &BTreeMap<String, String>) -> bool {
+/// Who is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Service {
+    LaunchTemplates,
+    Instances,
+    Volumes,
+    Interfaces,
+    SecurityGroups,
+    Clusters,
+    Stacks,
+    ScanConfigurations,
+    Roles,
+    OidcProviders,
+}
+
+impl Service {
+    pub(super) const ALL: [Self; 10] = [
+        Self::LaunchTemplates,
+        Self::Instances,
+        Self::Volumes,
+        Self::Interfaces,
+        Self::SecurityGroups,
+        Self::Clusters,
+        Self::Stacks,
+        Self::ScanConfigurations,
+        Self::Roles,
+        Self::OidcProviders,
+    ];
+
+    /// What it holds.
+    pub(super) fn plural(self) -> &'static str {
         match self {
-            Self::Run(run, ..) => tags.get(RUN_TAG).is_some_and(|tag| tag == run.as_str()),
-            Self::Expired(now) => {
-                let expires = tags.get(EXPIRES_TAG).and_then(|tag| tag.parse::<Timestamp>().ok());
-                tags.contains_key(RUN_TAG) && expires.is_some_and(|expires| expires < *now)
-            }
+            Self::LaunchTemplates => "launch templates",
+            Self::Instances => "EC2 instances",
+            Self::Volumes => "EBS volumes",
+            Self::Interfaces => "network interfaces",
+            Self::SecurityGroups => "security groups",
+            Self::Clusters => "EKS clusters and node groups",
+            Self::Stacks => "CloudFormation stacks",
+            Self::ScanConfigurations => "Inspector CIS scan configurations",
+            Self::Roles => "IAM roles",
+            Self::OidcProviders => "IAM OpenID Connect providers",
+        }
+    }
+
+    /// Who holds what a kind of resource brings with it: a node group instances with volumes and interfaces, a claim of a workload a
+    /// volume.
+    fn of(kind: &ResourceKind) -> &'static [Self] {
+        match kind {
+            ResourceKind::Stack => &[Self::Stacks],
+            ResourceKind::Cluster => &[Self::Clusters, Self::SecurityGroups],
+            ResourceKind::Role => &[Self::Roles],
+            ResourceKind::LaunchTemplate => &[Self::LaunchTemplates],
+            ResourceKind::NodeGroup => &[Self::Clusters, Self::Instances, Self::Volumes, Self::Interfaces],
+            ResourceKind::OidcProvider => &[Self::OidcProviders],
+            ResourceKind::CisScanConfiguration => &[Self::ScanConfigurations],
+            ResourceKind::Addon
+            | ResourceKind::PodIdentityAssociation
+            | ResourceKind::AccessEntry
+            | ResourceKind::Namespace
+            | ResourceKind::StorageClass
+            | ResourceKind::ConfigMapKey(_)
+            | ResourceKind::KubernetesObject(_) => &[],
+        }
+    }
+}
+
+/// The services of which a run used something. Where its ledger is torn, that may be any.
+pub(super) fn used(ledger: &Ledger) -> BTreeSet<Service> {
+    let header = ledger.header();
+    if !ledger.torn().is_empty() && header.kubeconfig.is_none() {
+        return Service::ALL.into();
+    }
+    let entries = ledger.entries();
+    let mut used: BTreeSet<Service> =
+        entries.iter().flat_map(|entry| Service::of(&entry.resource.kind)).copied().collect();
+    // Volumes of claims stay when a cluster of EKS goes before its driver was done.
+    if header.kubeconfig.is_none() && entries.iter().any(|entry| entry.resource.kind == ResourceKind::StorageClass) {
+        used.insert(Service::Volumes);
+    }
+    used
+}
+
+impl Query {
+    /// What is looked for after the teardown of a run.
+    pub(super) fn of_run(ledger: &Ledger) -> Self {
+        let entries = ledger.entries();
+        let named = |kind: ResourceKind| {
+            entries.iter().filter(move |entry| entry.resource.kind == kind).map(|entry| entry.resource.name.clone())
+        };
+        let used = entries.iter().filter_map(|entry| entry.resource.cluster.clone());
+        Self::Run {
+            run: ledger.header().run.clone(),
+            namespaces: named(ResourceKind::Namespace).collect(),
+            clusters: used.chain(named(ResourceKind::Cluster)).collect(),
+        }
+    }
+
+    /// What must be true of what is removed because of it.
+    pub(super) fn claim(&self) -> Claim {
+        match self {
+            Self::Run { run, .. } => Claim::Run { run: run.clone(), id: None },
+            Self::Expired(now) => Claim::Expired(*now),
+        }
+    }
+
+    /// Whether a resource with these tags is looked for. Members of a stack go with their stack, never by themselves.
+    pub(super) fn wants(&self, tags: &BTreeMap<String, String>) -> bool {
+        if tags.contains_key(STACK_TAG) {
+            return false;
+        }
+        match self {
+            Self::Run { run, .. } => tags.get(RUN_TAG).is_some_and(|tag| tag == run.as_str()),
+            Self::Expired(now) => has_expired(tags, *now),
         }
     }
 
     fn filter(&self) -> Filter {
         match self {
-            Self::Run(run, ..) => Filter::builder().name(format!("tag:{RUN_TAG}")).values(run.as_str()).build(),
+            Self::Run { run, .. } => Filter::builder().name(format!("tag:{RUN_TAG}")).values(run.as_str()).build(),
             Self::Expired(_) => Filter::builder().name("tag-key").values(EXPIRES_TAG).build(),
         }
     }
 }
 
-/// The namespaces that a run made: volumes of their claims carry the name in a tag.
-pub(super) fn namespaces(ledger: &Ledger) -> BTreeSet<String> {
-    names_of(ledger, ResourceKind::Namespace)
-}
-
-/// The clusters that a run made or used.
-pub(super) fn clusters(ledger: &Ledger) -> BTreeSet<String> {
-    let used = ledger.entries().into_iter().filter_map(|entry| entry.resource.cluster);
-    used.chain(names_of(ledger, ResourceKind::Cluster)).collect()
-}
-
-fn names_of(ledger: &Ledger, kind: ResourceKind) -> BTreeSet<String> {
-    let entries = ledger.entries().into_iter().filter(|entry| entry.resource.kind == kind);
-    entries.map(|entry| entry.resource.name).collect()
-}
-
-/// A leftover that says that a service could not be asked.
-pub(super) fn unknown(query: &Query<'_>, reason: String) -> Leftover {
-    let mend = match query {
-        Query::Run(run, ..) => format!("amiproof destroy --run {run}"),
-        Query::Expired(_) => "amiproof sweep".to_owned(),
-    };
-    Leftover { kind: "unknown".to_owned(), id: String::new(), variant: None, reason, mend }
-}
-
-/// Everything that is looked for, and which services did not answer. A service that an endpoint does not have has nothing left.
-pub(super) async fn find(clients: &Clients, query: &Query<'_>) -> (Vec<Target>, Vec<String>) {
-    let answers = tokio::join!(
-        launch_templates(clients, query),
-        instances(clients, query),
-        volumes(clients, query),
-        interfaces(clients, query),
-        eks(clients, query),
-        stacks(clients, query),
-        scan_configurations(clients, query),
-        roles(clients, query),
-        oidc_providers(clients, query),
-    );
-    let answers = [answers.0, answers.1, answers.2, answers.3, answers.4, answers.5, answers.6, answers.7, answers.8];
+/// Everything that is looked for, and which of the services did not answer. A service that an endpoint does not have has nothing left.
+pub(super) async fn find(
+    clients: &Clients,
+    query: &Query,
+    services: &BTreeSet<Service>,
+) -> (Vec<Target>, Vec<(Service, AwsError)>) {
+    let asked = services.iter().map(|service| async move {
+        let answer: BoxFuture<'_, _> = match service {
+            Service::LaunchTemplates => launch_templates(clients, query).boxed(),
+            Service::Instances => instances(clients, query).boxed(),
+            Service::Volumes => volumes(clients, query).boxed(),
+            Service::Interfaces => interfaces(clients, query).boxed(),
+            Service::SecurityGroups => security_groups(clients, query).boxed(),
+            Service::Clusters => eks(clients, query).boxed(),
+            Service::Stacks => stacks(clients, query).boxed(),
+            Service::ScanConfigurations => scan_configurations(clients, query).boxed(),
+            Service::Roles => roles(clients, query).boxed(),
+            Service::OidcProviders => oidc_providers(clients, query).boxed(),
+        };
+        (*service, answer.await)
+    });
     let (mut targets, mut problems) = (Vec::new(), Vec::new());
-    for answer in answers {
+    for (service, answer) in futures::future::join_all(asked).await {
         match found(answer) {
             Ok(found) => targets.extend(found.unwrap_or_default()),
-            Err(error) => problems.push(format!("cannot be sure that nothing is left: {error}")),
+            Err(error) => problems.push((service, error)),
         }
     }
     (targets, problems)
 }
 
-fn map_of(tags: &[Tag]) -> BTreeMap<String, String> {
-    let pairs = tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())));
-    pairs.collect()
-}
-
 fn target(clients: &Clients, kind: Kind, name: &str, tags: &BTreeMap<String, String>) -> Target {
     let variant = tags.get(VARIANT_TAG).and_then(|variant| variant.parse().ok());
-    Target { variant, ..Target::found(kind, name, clients) }
+    Target { variant, run: tags.get(RUN_TAG).cloned(), ..Target::found(kind, name, clients) }
 }
 
-async fn launch_templates(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, AwsError> {
+async fn launch_templates(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
     let mut pages = clients.ec2.describe_launch_templates().filters(query.filter()).into_paginator().send();
     let mut targets = Vec::new();
     while let Some(page) = pages.next().await {
         for template in
             page.explain("DescribeLaunchTemplates", "launch templates with amiproof's tags")?.launch_templates()
         {
-            let tags = map_of(template.tags());
+            let tags = ec2_tags(template.tags());
             if query.wants(&tags) {
                 let name = template.launch_template_name().unwrap_or_default();
                 targets.push(target(clients, Kind::Ledgered(ResourceKind::LaunchTemplate), name, &tags));
@@ -120,7 +212,7 @@ async fn launch_templates(clients: &Clients, query: &Query<'_>) -> Result<Vec<Ta
     Ok(targets)
 }
 
-async fn instances(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, AwsError> {
+async fn instances(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
     let states = Filter::builder()
         .name("instance-state-name")
         .set_values(Some(["pending", "running", "shutting-down", "stopping", "stopped"].map(str::to_owned).into()))
@@ -131,7 +223,7 @@ async fn instances(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, 
     while let Some(page) = pages.next().await {
         let page = page.explain("DescribeInstances", "instances with amiproof's tags")?;
         for instance in page.reservations().iter().flat_map(|reservation| reservation.instances()) {
-            let tags = map_of(instance.tags());
+            let tags = ec2_tags(instance.tags());
             if query.wants(&tags) {
                 targets.push(target(clients, Kind::Instance, instance.instance_id().unwrap_or_default(), &tags));
             }
@@ -140,16 +232,23 @@ async fn instances(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, 
     Ok(targets)
 }
 
-async fn volumes(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, AwsError> {
-    let mut targets = volumes_matching(clients, query.filter(), |tags| query.wants(tags)).await?;
-    if let Query::Run(_, namespaces, _) = query {
-        // Volumes of claims carry the tags of the CSI driver, not of the launch template. Namespaces hold the run's id.
+async fn volumes(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
+    let mut targets = volumes_matching(clients, query.filter(), |tags| query.wants(tags), None).await?;
+    if let Query::Run { run, namespaces, clusters } = query {
+        // Volumes of claims carry the tags of the CSI driver, not of the launch template. Namespaces hold the run's id; of another
+        // cluster's volume the driver says so.
+        let is_ours = |tags: &BTreeMap<String, String>| {
+            let mut of = tags.keys().filter_map(|key| key.strip_prefix("kubernetes.io/cluster/")).peekable();
+            of.peek().is_none() || of.any(|cluster| clusters.contains(cluster))
+        };
         let names: Vec<&String> = namespaces.iter().collect();
         for chunk in names.chunks(100) {
             let values = chunk.iter().map(|name| (*name).clone()).collect();
-            let filter = Filter::builder().name("tag:kubernetes.io/created-for/pvc/namespace").set_values(Some(values));
-            targets.extend(volumes_matching(clients, filter.build(), |_| true).await?);
+            let filter = Filter::builder().name(format!("tag:{CLAIM_NAMESPACE_TAG}")).set_values(Some(values)).build();
+            targets.extend(volumes_matching(clients, filter, is_ours, Some(run)).await?);
         }
+        targets.sort_by(|one, other| one.name.cmp(&other.name));
+        targets.dedup_by(|one, other| one.name == other.name);
     }
     Ok(targets)
 }
@@ -158,31 +257,90 @@ async fn volumes_matching(
     clients: &Clients,
     filter: Filter,
     wants: impl Fn(&BTreeMap<String, String>) -> bool,
+    by_namespace: Option<&RunId>,
 ) -> Result<Vec<Target>, AwsError> {
     let mut pages = clients.ec2.describe_volumes().filters(filter).into_paginator().send();
     let mut targets = Vec::new();
     while let Some(page) = pages.next().await {
         for volume in page.explain("DescribeVolumes", "volumes with amiproof's tags")?.volumes() {
-            let tags = map_of(volume.tags());
+            let tags = ec2_tags(volume.tags());
             let is_going = volume.state().is_some_and(|state| matches!(state.as_str(), "deleting" | "deleted"));
             if wants(&tags) && !is_going {
-                targets.push(target(clients, Kind::Volume, volume.volume_id().unwrap_or_default(), &tags));
+                let found = target(clients, Kind::Volume, volume.volume_id().unwrap_or_default(), &tags);
+                let proof = by_namespace.zip(tags.get(CLAIM_NAMESPACE_TAG)).map(|(run, namespace)| Proof {
+                    key: CLAIM_NAMESPACE_TAG.to_owned(),
+                    value: namespace.clone(),
+                    run: run.to_string(),
+                });
+                targets.push(Target { proof, ..found });
             }
         }
     }
     Ok(targets)
 }
 
-async fn interfaces(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, AwsError> {
-    let mut pages = clients.ec2.describe_network_interfaces().filters(query.filter()).into_paginator().send();
+async fn interfaces(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
+    let mut targets = interfaces_matching(clients, query.filter(), |tags| query.wants(tags), None).await?;
+    if let Query::Run { run, .. } = query {
+        // What the VPC CNI attached carries the instance and not the run; an instance that is gone is known for about an hour.
+        for chunk in instances_ever(clients, query).await?.chunks(100) {
+            let filter =
+                Filter::builder().name(format!("tag:{CNI_INSTANCE_TAG}")).set_values(Some(chunk.to_vec())).build();
+            targets.extend(interfaces_matching(clients, filter, |_| true, Some(run)).await?);
+        }
+        targets.sort_by(|one, other| one.name.cmp(&other.name));
+        targets.dedup_by(|one, other| one.name == other.name);
+    }
+    Ok(targets)
+}
+
+async fn interfaces_matching(
+    clients: &Clients,
+    filter: Filter,
+    wants: impl Fn(&BTreeMap<String, String>) -> bool,
+    by_instance: Option<&RunId>,
+) -> Result<Vec<Target>, AwsError> {
+    let mut pages = clients.ec2.describe_network_interfaces().filters(filter).into_paginator().send();
     let mut targets = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.explain("DescribeNetworkInterfaces", "network interfaces with amiproof's tags")?;
         for interface in page.network_interfaces() {
-            let tags = map_of(interface.tag_set());
-            if query.wants(&tags) {
+            let tags = ec2_tags(interface.tag_set());
+            if wants(&tags) {
                 let id = interface.network_interface_id().unwrap_or_default();
-                targets.push(target(clients, Kind::NetworkInterface, id, &tags));
+                let proof = by_instance.zip(tags.get(CNI_INSTANCE_TAG)).map(|(run, instance)| Proof {
+                    key: CNI_INSTANCE_TAG.to_owned(),
+                    value: instance.clone(),
+                    run: run.to_string(),
+                });
+                targets.push(Target { proof, ..target(clients, Kind::NetworkInterface, id, &tags) });
+            }
+        }
+    }
+    Ok(targets)
+}
+
+/// The run's instances of whatever state, also those that are gone.
+async fn instances_ever(clients: &Clients, query: &Query) -> Result<Vec<String>, AwsError> {
+    let mut pages = clients.ec2.describe_instances().filters(query.filter()).into_paginator().send();
+    let mut ids = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.explain("DescribeInstances", "instances with amiproof's tags")?;
+        let all = page.reservations().iter().flat_map(|reservation| reservation.instances());
+        ids.extend(all.filter_map(|instance| instance.instance_id()).map(str::to_owned));
+    }
+    Ok(ids)
+}
+
+async fn security_groups(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
+    let mut pages = clients.ec2.describe_security_groups().filters(query.filter()).into_paginator().send();
+    let mut targets = Vec::new();
+    while let Some(page) = pages.next().await {
+        for group in page.explain("DescribeSecurityGroups", "security groups with amiproof's tags")?.security_groups() {
+            let tags = ec2_tags(group.tags());
+            // EKS makes one for each cluster, which goes with it.
+            if query.wants(&tags) && !tags.contains_key("aws:eks:cluster-name") {
+                targets.push(target(clients, Kind::SecurityGroup, group.group_id().unwrap_or_default(), &tags));
             }
         }
     }
@@ -190,7 +348,7 @@ async fn interfaces(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>,
 }
 
 /// Clusters with the tags, and node groups with the tags in any cluster that may have some.
-async fn eks(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, AwsError> {
+async fn eks(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
     let mut pages = clients.eks.list_clusters().into_paginator().send();
     let mut clusters = Vec::new();
     while let Some(page) = pages.next().await {
@@ -200,7 +358,7 @@ async fn eks(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, AwsErr
         .map(|cluster| async move {
             let mut targets: Vec<Target> = cluster_with_tags(clients, query, &cluster).await?.into_iter().collect();
             let may_have = match query {
-                Query::Run(_, _, used) => !targets.is_empty() || used.contains(&cluster),
+                Query::Run { clusters, .. } => !targets.is_empty() || clusters.contains(&cluster),
                 Query::Expired(_) => true,
             };
             if may_have {
@@ -214,7 +372,7 @@ async fn eks(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, AwsErr
     Ok(found.into_iter().flatten().collect())
 }
 
-async fn cluster_with_tags(clients: &Clients, query: &Query<'_>, name: &str) -> Result<Option<Target>, AwsError> {
+async fn cluster_with_tags(clients: &Clients, query: &Query, name: &str) -> Result<Option<Target>, AwsError> {
     let answer = clients.eks.describe_cluster().name(name).send().await;
     let answer = found(answer.explain("DescribeCluster", format!("cluster {name}")))?;
     let tags = answer.and_then(|answer| answer.cluster).and_then(|cluster| cluster.tags).unwrap_or_default();
@@ -222,7 +380,7 @@ async fn cluster_with_tags(clients: &Clients, query: &Query<'_>, name: &str) -> 
     Ok(query.wants(&tags).then(|| target(clients, Kind::Ledgered(ResourceKind::Cluster), name, &tags)))
 }
 
-async fn node_groups(clients: &Clients, query: &Query<'_>, cluster: &str) -> Result<Vec<Target>, AwsError> {
+async fn node_groups(clients: &Clients, query: &Query, cluster: &str) -> Result<Vec<Target>, AwsError> {
     let mut pages = clients.eks.list_nodegroups().cluster_name(cluster).into_paginator().send();
     let mut targets = Vec::new();
     while let Some(page) = pages.next().await {
@@ -240,7 +398,7 @@ async fn node_groups(clients: &Clients, query: &Query<'_>, cluster: &str) -> Res
     Ok(targets)
 }
 
-async fn stacks(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, AwsError> {
+async fn stacks(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
     let mut pages = clients.cloudformation.describe_stacks().into_paginator().send();
     let mut targets = Vec::new();
     while let Some(page) = pages.next().await {
@@ -257,9 +415,9 @@ async fn stacks(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, Aws
     Ok(targets)
 }
 
-async fn scan_configurations(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, AwsError> {
+async fn scan_configurations(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
     let prefix = match query {
-        Query::Run(run, ..) => names::scan_prefix(run),
+        Query::Run { run, .. } => names::scan_prefix(run),
         Query::Expired(_) => "amiproof-".to_owned(),
     };
     let all = inspector::configurations(clients, &prefix, CisStringComparison::Prefix).await?;
@@ -273,7 +431,7 @@ async fn scan_configurations(clients: &Clients, query: &Query<'_>) -> Result<Vec
     Ok(wanted.collect())
 }
 
-async fn roles(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, AwsError> {
+async fn roles(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
     let mut pages = clients.iam.list_roles().path_prefix(network::ROLE_PATH).into_paginator().send();
     let mut targets = Vec::new();
     while let Some(page) = pages.next().await {
@@ -291,7 +449,7 @@ async fn roles(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, AwsE
     Ok(targets)
 }
 
-async fn oidc_providers(clients: &Clients, query: &Query<'_>) -> Result<Vec<Target>, AwsError> {
+async fn oidc_providers(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
     let mut targets = Vec::new();
     for arn in oidc_provider::of_clusters(clients).await? {
         // It may have gone since it was listed.

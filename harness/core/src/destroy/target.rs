@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use amiproof_model::name::{RunId, VariantName};
-use amiproof_model::report::Leftover;
+use amiproof_model::name::VariantName;
+use amiproof_model::report::{Foreign, Leftover};
 
-use crate::ledger::{Entry, Header, Key, ResourceKind, State};
+use super::owned::{Claim, Owner};
+use crate::aws::names::RUN_TAG;
+use crate::ledger::{ConfigMapKey, Entry, Header, Key, ObjectRef, ResourceKind, State};
 
 /// A kind of thing that can be left behind: what runs make, and what AWS makes in their name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// What runs make themselves.
     Ledgered(ResourceKind),
@@ -18,18 +20,32 @@ pub enum Kind {
     Volume,
     /// A network interface, of an instance or of the VPC CNI.
     NetworkInterface,
+    /// A security group outside of the stack.
+    SecurityGroup,
 }
 
 impl Kind {
     /// The word for it, as leftovers write it.
-    pub fn word(self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         match self {
             Self::Ledgered(kind) => kind.word(),
             Self::Instance => "EC2 instance",
             Self::Volume => "EBS volume",
             Self::NetworkInterface => "network interface",
+            Self::SecurityGroup => "security group",
         }
     }
+}
+
+/// A tag of another than amiproof that proves as well as the run's own whose something is: it holds what only this run made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Proof {
+    /// The tag.
+    pub(super) key: String,
+    /// Its value: a namespace of the run, an instance of the run.
+    pub(super) value: String,
+    /// The run.
+    pub(super) run: String,
 }
 
 /// Something to be removed.
@@ -45,19 +61,20 @@ pub struct Target {
     pub cluster: Option<String>,
     /// The variant that it was made for.
     pub variant: Option<VariantName>,
-    /// The run that it must be of: for what was planned but never confirmed, and for what others of the account live on, so that a thing
-    /// of the same name that somebody else made is left alone.
-    pub must_be_of: Option<RunId>,
+    /// The run that made it, where its tag says so.
+    pub run: Option<String>,
     /// Its entry in the ledger.
     pub key: Option<Key>,
-    /// See [`ResourceKind`].
-    pub attributes: BTreeMap<String, String>,
+    /// Whether the service confirmed that the run made it.
+    pub(super) was_made: bool,
+    /// What proves beside the run's own tag whose it is.
+    pub(super) proof: Option<Proof>,
     /// The end of every aws command about it: region and endpoint.
     pub(super) arguments: String,
 }
 
 impl Target {
-    /// A target that a tag query found.
+    /// A target that a query found.
     pub(super) fn found(kind: Kind, name: &str, clients: &crate::aws::Clients) -> Self {
         Self {
             kind,
@@ -65,10 +82,27 @@ impl Target {
             id: Some(name.to_owned()),
             cluster: None,
             variant: None,
-            must_be_of: None,
+            run: None,
             key: None,
-            attributes: BTreeMap::new(),
+            was_made: true,
+            proof: None,
             arguments: arguments(clients.region(), clients.endpoint()),
+        }
+    }
+
+    /// An object that its label found in the cluster.
+    pub(super) fn in_kubernetes(kind: ResourceKind, name: &str, cluster: &str) -> Self {
+        Self {
+            kind: Kind::Ledgered(kind),
+            name: name.to_owned(),
+            id: None,
+            cluster: Some(cluster.to_owned()),
+            variant: None,
+            run: None,
+            key: None,
+            was_made: true,
+            proof: None,
+            arguments: String::new(),
         }
     }
 
@@ -76,16 +110,55 @@ impl Target {
     pub(crate) fn of_entry(entry: &Entry, header: &Header) -> Self {
         let resource = &entry.resource;
         Self {
-            kind: Kind::Ledgered(resource.kind),
+            kind: Kind::Ledgered(resource.kind.clone()),
             name: resource.name.clone(),
             id: entry.id.clone(),
             cluster: resource.cluster.clone(),
             variant: resource.variant.clone(),
-            must_be_of: (entry.state == State::Planned || resource.kind == ResourceKind::OidcProvider)
-                .then(|| header.run.clone()),
+            run: Some(header.run.to_string()),
             key: Some(entry.key),
-            attributes: resource.attributes.clone(),
+            was_made: entry.id.is_some() && entry.state != State::Planned,
+            proof: None,
             arguments: arguments(&header.region, header.endpoint.as_deref()),
+        }
+    }
+
+    /// What must be true of it before it is removed by the ledger of a run.
+    pub(super) fn claim(&self, header: &Header) -> Claim {
+        let has_own_ids = matches!(
+            self.kind,
+            Kind::Ledgered(
+                ResourceKind::Stack
+                    | ResourceKind::NodeGroup
+                    | ResourceKind::LaunchTemplate
+                    | ResourceKind::Addon
+                    | ResourceKind::AccessEntry
+                    | ResourceKind::PodIdentityAssociation
+                    | ResourceKind::CisScanConfiguration
+            )
+        );
+        // After a lost answer the ledger holds the name in its place.
+        let id = self.id.clone().filter(|id| has_own_ids && self.key.is_some() && *id != self.name);
+        Claim::Run { run: header.run.clone(), id }
+    }
+
+    /// Its tags, with that of the run where another tag proves it.
+    pub(super) fn with_proof(&self, mut tags: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        if let Some(Proof { key, value, run }) = &self.proof
+            && tags.get(key) == Some(value)
+        {
+            tags.entry(RUN_TAG.to_owned()).or_insert_with(|| run.clone());
+        }
+        tags
+    }
+
+    /// The sentence about what stands in its place and is somebody else's.
+    pub(super) fn foreign(&self, owner: &Owner) -> Foreign {
+        Foreign {
+            kind: self.kind.word().to_owned(),
+            id: self.name.clone(),
+            owner: owner.to_string(),
+            was_made: self.was_made,
         }
     }
 
@@ -98,18 +171,15 @@ impl Target {
         Leftover { kind: self.kind.word().to_owned(), mend: self.mend(), id: self.name, variant: self.variant, reason }
     }
 
-    pub(super) fn attribute(&self, name: &str) -> &str {
-        self.attributes.get(name).map_or("", String::as_str)
-    }
-
     /// The one command that removes it.
     pub fn mend(&self) -> String {
         let Self { name, arguments, .. } = self;
         let cluster = self.cluster.as_deref().unwrap_or_default();
-        let Kind::Ledgered(kind) = self.kind else {
+        let Kind::Ledgered(kind) = &self.kind else {
             return match self.kind {
                 Kind::Instance => format!("aws ec2 terminate-instances --instance-ids {name}{arguments}"),
                 Kind::Volume => format!("aws ec2 delete-volume --volume-id {name}{arguments}"),
+                Kind::SecurityGroup => format!("aws ec2 delete-security-group --group-id {name}{arguments}"),
                 _ => format!("aws ec2 delete-network-interface --network-interface-id {name}{arguments}"),
             };
         };
@@ -153,18 +223,15 @@ impl Target {
             },
             ResourceKind::Namespace => format!("kubectl delete namespace {name}"),
             ResourceKind::StorageClass => format!("kubectl delete storageclass {name}"),
-            ResourceKind::ConfigMapChange => {
-                let (namespace, key) = (self.attribute("namespace"), self.attribute("key"));
-                let before =
-                    self.attributes.get("before").map_or_else(|| "null".to_owned(), |text| format!("{text:?}"));
+            ResourceKind::ConfigMapKey(ConfigMapKey { namespace, key, before, .. }) => {
+                let before = before.as_ref().map_or_else(|| "null".to_owned(), |text| format!("{text:?}"));
                 format!(
                     "kubectl -n {namespace} patch configmap {name} --type merge -p '{{\"data\":{{\"{key}\":{before}}}}}'"
                 )
             }
-            ResourceKind::KubernetesObject => {
-                let namespace = self.attribute("namespace");
-                let namespace = if namespace.is_empty() { String::new() } else { format!(" -n {namespace}") };
-                format!("kubectl delete{namespace} {} {name}", self.attribute("kind").to_ascii_lowercase())
+            ResourceKind::KubernetesObject(ObjectRef { kind, namespace, .. }) => {
+                let namespace = namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
+                format!("kubectl delete{namespace} {} {name}", kind.to_ascii_lowercase())
             }
         }
     }

@@ -1,7 +1,9 @@
-use std::collections::BTreeMap;
+use jiff::Timestamp;
 
 use super::*;
-use crate::ledger::{Entry, Header, Resource};
+use crate::ledger::{ConfigMapKey, Header, ObjectRef, Resource};
+
+mod kubernetes;
 
 fn header() -> Header {
     Header {
@@ -14,6 +16,7 @@ fn header() -> Header {
         kubeconfig: None,
         started: Timestamp::UNIX_EPOCH,
         expires: Timestamp::UNIX_EPOCH,
+        keep: false,
     }
 }
 
@@ -22,9 +25,19 @@ async fn ledger_with(resources: &[Resource]) -> (tempfile::TempDir, Ledger) {
     let ledger = Ledger::create(camino::Utf8Path::from_path(folder.path()).unwrap(), header()).unwrap();
     for resource in resources {
         let id = format!("id-{}", resource.name);
-        ledger.create_resource(resource.clone(), || async { Ok::<_, ledger::Error>(id) }).await.unwrap();
+        ledger.create_resource(resource.clone(), || async move { Ok::<_, ledger::Error>(id) }).await.unwrap();
     }
     (folder, ledger)
+}
+
+fn cluster_role() -> ResourceKind {
+    let (api_version, kind) = ("rbac.authorization.k8s.io/v1".to_owned(), "ClusterRole".to_owned());
+    ResourceKind::KubernetesObject(ObjectRef { api_version, kind, namespace: None })
+}
+
+fn windows_ipam() -> ResourceKind {
+    let (namespace, key) = ("kube-system".to_owned(), "enable-windows-ipam".to_owned());
+    ResourceKind::ConfigMapKey(ConfigMapKey { namespace, key, value: "true".to_owned(), before: None })
 }
 
 fn one_of_each() -> Vec<Resource> {
@@ -41,10 +54,8 @@ fn one_of_each() -> Vec<Resource> {
         of(ResourceKind::CisScanConfiguration, "amiproof-r-1-v"),
         of(ResourceKind::Namespace, "ap-r-1-v"),
         of(ResourceKind::StorageClass, "amiproof"),
-        of(ResourceKind::KubernetesObject, "readers").with("apiVersion", "v1").with("kind", "ClusterRole"),
-        of(ResourceKind::ConfigMapChange, "amazon-vpc-cni")
-            .with("namespace", "kube-system")
-            .with("key", "enable-windows-ipam"),
+        of(cluster_role(), "readers"),
+        of(windows_ipam(), "amazon-vpc-cni"),
     ]
 }
 
@@ -115,32 +126,4 @@ async fn one_variant_goes_alone() {
     let cleanup = destroy(&plan).await.unwrap();
     let kinds: Vec<&str> = cleanup.leftovers.iter().map(|leftover| leftover.kind.as_str()).collect();
     assert_eq!(kinds, ["node group"]);
-}
-
-#[test]
-fn what_was_never_confirmed_or_others_live_on_must_carry_the_runs_tag() {
-    let must_be_of = |kind, state| {
-        let key = serde_json::from_str("1").unwrap();
-        let entry = Entry { key, resource: Resource::new(kind, "c"), id: None, state };
-        Target::of_entry(&entry, &header()).must_be_of
-    };
-    let run = Some("r-1".parse().unwrap());
-    assert_eq!(must_be_of(ResourceKind::Cluster, State::Created), None);
-    assert_eq!(must_be_of(ResourceKind::Cluster, State::Planned), run);
-    assert_eq!(must_be_of(ResourceKind::OidcProvider, State::Created), run);
-}
-
-#[test]
-fn only_what_has_expired_is_swept() {
-    let now: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
-    let tags = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
-    };
-    let run = ("amiproof:run", "r-1");
-    let wants = |pairs: &[(&str, &str)]| Query::Expired(now).wants(&tags(pairs));
-    assert!(wants(&[run, ("amiproof:expires", "2026-11-21T23:59:59Z")]));
-    assert!(!wants(&[run, ("amiproof:expires", "2026-11-22T00:00:01Z")]));
-    assert!(!wants(&[run, ("amiproof:expires", "soon")]));
-    assert!(!wants(&[("amiproof:expires", "2026-11-21T23:59:59Z")]));
-    assert!(!wants(&[run]));
 }

@@ -5,19 +5,24 @@
 //! ([`crate::aws::names`]), so a resource that was planned but whose `created` line was lost (`kill -9` in between) is found by
 //! its name.
 
+mod book;
+mod flight;
 mod record;
 mod resource;
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
+use amiproof_model::name::VariantName;
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use self::record::{ByKubeconfig, Entry, Header, Key, State};
-use self::record::{Record, replay_text};
-pub use self::resource::{Resource, ResourceKind};
+use self::book::Book;
+use self::flight::Flight;
+pub use self::record::{ByKubeconfig, ClusterIdentity, Entry, Header, Key, State};
+use self::record::{Record, Sum, replay_text};
+pub use self::resource::{ConfigMapKey, ObjectRef, Resource, ResourceKind};
 
 /// The version of the file's form. A reader refuses any other.
 pub const VERSION: u32 = 1;
@@ -36,21 +41,16 @@ struct Inner {
     path: Utf8PathBuf,
     header: Header,
     state: Mutex<Book>,
-}
-
-#[derive(Debug)]
-struct Book {
-    file: File,
-    entries: BTreeMap<Key, Entry>,
+    flight: Flight,
+    /// When the file was last written before it was opened; `None` for the ledger of a run that began in this process.
+    inherited: Option<SystemTime>,
 }
 
 /// Why the ledger could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file system refused.
-    #[error(
-        "cannot {doing} the ledger {path}: {source}; nothing is created without it: make the path writable and start again"
-    )]
+    #[error("cannot {doing} the ledger {path}: {source}; nothing is created without it")]
     Io {
         /// `create`, `open`, `write`.
         doing: &'static str,
@@ -60,15 +60,21 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// It is a symbolic link.
+    #[error("the ledger {path} is a symbolic link, and links in a run's folder are not followed")]
+    Link {
+        /// The file.
+        path: Utf8PathBuf,
+    },
     /// There is a ledger already where a new one was to be made.
     #[error(
-        "the ledger {path} exists already: choose another run id with --run, or remove it with `amiproof destroy --run` first"
+        "the ledger {path} exists already: choose another run id, or remove what that run made with `amiproof destroy`"
     )]
     Exists {
         /// The file.
         path: Utf8PathBuf,
     },
-    /// A line is not what this build writes.
+    /// The header is not what this build writes.
     #[error("the ledger {path}, line {line}: {reason}")]
     Form {
         /// The file.
@@ -78,6 +84,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A create call was given up by the teardown before its answer came. Its entry stays planned.
+    #[error("the teardown did not wait for the answer any longer")]
+    GivenUp,
 }
 
 impl Ledger {
@@ -87,36 +96,48 @@ impl Ledger {
     /// When there is one already, or the file cannot be written.
     pub fn create(folder: &Utf8Path, header: Header) -> Result<Self, Error> {
         let path = folder.join(FILE_NAME);
+        // `create_new` follows no link.
         let file =
-            OpenOptions::new().append(true).create_new(true).open(&path).map_err(|source| match source.kind() {
+            OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path).map_err(|source| match source
+                .kind()
+            {
                 std::io::ErrorKind::AlreadyExists => Error::Exists { path: path.clone() },
                 _ => Error::Io { doing: "create", path: path.clone(), source },
             })?;
         sync_folder(folder, &path)?;
-        let ledger = Self::of(path, header.clone(), Book { file, entries: BTreeMap::new() });
-        ledger.append(&Record::Header(header))?;
+        let ledger = Self::of(path, header.clone(), Book::new(file, Sum::default(), Vec::new()), None);
+        let written = ledger.book().append(&Record::Header(header));
+        written.map_err(|source| ledger.write_error(source))?;
         Ok(ledger)
     }
 
-    /// Opens the ledger of an earlier run to go on writing. A torn last line (the machine went down while it was written)
-    /// is cut off; a torn line anywhere else is an error.
+    /// Opens the ledger of an earlier run to go on writing. A torn last line (the machine went down while it was written) is cut off; one
+    /// in the middle (the disk was full) is passed over and said by [`Ledger::torn`].
     ///
     /// # Errors
-    /// When the file cannot be read or written, or is not a ledger of [`VERSION`].
+    /// When the file cannot be read, is a symbolic link, or does not begin with the header of a ledger of [`VERSION`]. A file that cannot
+    /// be written to is opened all the same: [`Ledger::problem`] says so once something was to be written.
     pub fn open(folder: &Utf8Path) -> Result<Self, Error> {
         let path = folder.join(FILE_NAME);
         let io = |doing| {
             let path = path.clone();
             move |source| Error::Io { doing, path, source }
         };
-        let text = std::fs::read(&path).map_err(io("open"))?;
+        let text = read(&path)?;
         let replay = replay_text(&path, &text)?;
-        let file = OpenOptions::new().append(true).open(&path).map_err(io("open"))?;
-        if replay.intact < text.len() {
-            file.set_len(replay.intact as u64).map_err(io("write"))?;
-            file.sync_all().map_err(io("write"))?;
+        let file = OpenOptions::new().append(true).open(&path).or_else(|error| match error.kind() {
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => File::open(&path),
+            _ => Err(error),
+        });
+        let file = file.map_err(io("open"))?;
+        let mut torn = replay.torn;
+        if replay.intact < text.len()
+            && let Err(error) = file.set_len(replay.intact as u64).and_then(|()| file.sync_all())
+        {
+            torn.push(format!("the torn last line cannot be cut off: {error}"));
         }
-        Ok(Self::of(path, replay.header, Book { file, entries: replay.entries }))
+        let written = file.metadata().and_then(|metadata| metadata.modified()).map_err(io("open"))?;
+        Ok(Self::of(path, replay.header, Book::new(file, replay.state, torn), Some(written)))
     }
 
     /// Reads a ledger without opening it for writing: what it is of, and every entry in the order of planning.
@@ -125,13 +146,12 @@ impl Ledger {
     /// As [`Ledger::open`].
     pub fn replay(folder: &Utf8Path) -> Result<(Header, Vec<Entry>), Error> {
         let path = folder.join(FILE_NAME);
-        let text = std::fs::read(&path).map_err(|source| Error::Io { doing: "open", path: path.clone(), source })?;
-        let replay = replay_text(&path, &text)?;
-        Ok((replay.header, replay.entries.into_values().collect()))
+        let replay = replay_text(&path, &read(&path)?)?;
+        Ok((replay.header, replay.state.entries.into_values().collect()))
     }
 
-    fn of(path: Utf8PathBuf, header: Header, book: Book) -> Self {
-        Self { inner: Arc::new(Inner { path, header, state: Mutex::new(book) }) }
+    fn of(path: Utf8PathBuf, header: Header, book: Book, inherited: Option<SystemTime>) -> Self {
+        Self { inner: Arc::new(Inner { path, header, state: Mutex::new(book), flight: Flight::default(), inherited }) }
     }
 
     /// What run it is of, and where.
@@ -146,14 +166,14 @@ impl Ledger {
 
     /// Every entry in the order of planning.
     pub fn entries(&self) -> Vec<Entry> {
-        self.book().entries.values().cloned().collect()
+        self.book().entries().cloned().collect()
     }
 
-    /// The entry of a resource that is not known to be gone: for `resume`, which adopts instead of creating again.
+    /// The entry of a resource that may be there: for commands that continue a run, which adopt instead of creating again.
     pub fn standing(&self, kind: ResourceKind, name: &str) -> Option<Entry> {
         let book = self.book();
-        let mut standing = book.entries.values().rev();
-        standing.find(|entry| entry.state != State::Gone && entry.is(kind, name)).cloned()
+        let mut standing = book.entries().rev();
+        standing.find(|entry| entry.is_live() && entry.is(&kind, name)).cloned()
     }
 
     /// Whether the service confirmed a resource that is not known to be gone. One that was only planned is to be asked for again: a create
@@ -162,68 +182,153 @@ impl Ledger {
         self.standing(kind, name).is_some_and(|entry| entry.state == State::Created)
     }
 
-    /// Makes a resource: writes `planned`, runs `create`, writes `created` with the id that it gives back. Every create call
-    /// of amiproof is inside a closure given to this function.
-    ///
-    /// When `create` fails or is dropped half-way, the entry stays `planned`: the call may have arrived all the same, and
-    /// destroy looks for the name.
+    /// The clusters that the run spoke to, as they were then.
+    pub fn clusters(&self) -> Vec<ClusterIdentity> {
+        self.book().sum.clusters.values().cloned().collect()
+    }
+
+    /// Records which cluster a name or context stands for, before anything is made in it. The first record of a name counts.
     ///
     /// # Errors
-    /// Those of `create`, and [`Error`] when the file cannot be written (then nothing is created).
+    /// When the file cannot be written.
+    pub async fn met(&self, cluster: ClusterIdentity) -> Result<(), Error> {
+        if self.book().sum.clusters.contains_key(&cluster.name) {
+            return Ok(());
+        }
+        self.write(move |_| Record::Cluster(cluster)).await.map(|_| ())
+    }
+
+    /// Lines of the file that could not be read, one sentence each. What they were about is found by its tags only.
+    pub fn torn(&self) -> Vec<String> {
+        self.book().torn.clone()
+    }
+
+    /// What in the file contradicts itself, in one sentence: a header that was changed leads to another region than that of the resources.
+    pub fn contradiction(&self) -> Option<String> {
+        let (book, header) = (self.book(), &self.inner.header);
+        let other = book
+            .entries()
+            .map(|entry| &entry.resource.region)
+            .find(|region| !region.is_empty() && **region != header.region)?;
+        Some(format!(
+            "the ledger {} says that its run is in region {}, and of a resource that it is in {other}",
+            self.inner.path, header.region
+        ))
+    }
+
+    /// What has happened and could not be written, in one sentence; `None` when all of it is on disk.
+    pub fn problem(&self) -> Option<String> {
+        let problem = self.book().problem()?;
+        Some(format!("the ledger {} could not be written, {problem}", self.inner.path))
+    }
+
+    /// How long ago an earlier process wrote the file last; `None` when the run began in this one.
+    pub fn inherited(&self) -> Option<Duration> {
+        // A clock that was set back says nothing: then it was just now.
+        self.inner.inherited.map(|then| SystemTime::now().duration_since(then).unwrap_or_default())
+    }
+
+    /// Makes a resource: writes `planned`, runs the call that `create` begins, writes `created` with the id that it gives back. Every
+    /// create call of amiproof is begun by a closure given to this function.
+    ///
+    /// When the call fails, the entry stays `planned`: it may have arrived all the same, and destroy looks for the name. When the caller
+    /// is dropped half-way, the call goes on and its answer is recorded; a teardown waits for it ([`Ledger::settled`]).
+    ///
+    /// # Errors
+    /// Those of the call, and [`Error`] when the file cannot be written (then nothing is created).
     pub async fn create_resource<E, F, Fut>(&self, resource: Resource, create: F) -> Result<Created, E>
     where
-        E: From<Error>,
+        E: From<Error> + Send + 'static,
         F: FnOnce() -> Fut,
-        Fut: Future<Output = Result<String, E>>,
+        Fut: Future<Output = Result<String, E>> + Send + 'static,
     {
-        // A run that is interrupted while the answer is on its way waits for it, so that teardown knows what there is.
+        // A run that is stopped waits for what is under way here, and begins nothing more.
         crate::finish::whole(async {
+            let variant = resource.variant.clone();
             let key = self.planned(resource).await?;
-            let id = create().await?;
-            self.created(key, &id).await?;
-            Ok(Created { key, id })
+            let (ledger, call) = (self.clone(), create());
+            let task = tokio::spawn(async move {
+                let _landing = ledger.inner.flight.landing(key);
+                let id = call.await?;
+                // It exists, whether the file takes that or not: the plan is on disk, and names it.
+                if let Err(error) = ledger.note(Record::Created { key, id: id.clone() }).await {
+                    tracing::warn!(%error, id, "was created, but the ledger could not be told");
+                }
+                Ok(Created { key, id })
+            });
+            self.inner.flight.begun(key, variant, task.abort_handle());
+            match task.await {
+                Ok(made) => made,
+                Err(join) => match join.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_aborted) => Err(Error::GivenUp.into()),
+                },
+            }
         })
         .await
     }
 
-    /// Records that a resource was seen to be gone. Says nothing twice.
+    /// Waits until the create calls under way for a variant (for everything with `None`) are answered, and stops those that are not
+    /// after `within`: their entries stay planned. Says how many it stopped.
+    pub async fn settled(&self, variant: Option<&VariantName>, within: Duration) -> usize {
+        self.inner.flight.settled(variant, within).await
+    }
+
+    /// Records that a resource was seen to be gone. Says nothing twice. It is believed also when it cannot be written.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When the file cannot be written; it is tried again with the next record, and [`Ledger::problem`] says so until then.
     pub async fn gone(&self, key: Key) -> Result<(), Error> {
-        let is_gone = |entry: &Entry| entry.state == State::Gone;
-        if self.book().entries.get(&key).is_none_or(is_gone) {
+        if self.state_of(key).is_none_or(|state| state == State::Gone) {
             return Ok(());
         }
-        self.write(move |_| Record::Gone { key }).await.map(|_| ())
+        self.note(Record::Gone { key }).await
+    }
+
+    /// Records that what stands under a resource's name is somebody else's. It is believed also when it cannot be written.
+    ///
+    /// # Errors
+    /// As [`Ledger::gone`].
+    pub async fn foreign(&self, key: Key, owner: &str) -> Result<(), Error> {
+        if self.state_of(key).is_none_or(|state| state == State::Foreign) {
+            return Ok(());
+        }
+        self.note(Record::Foreign { key, owner: owner.to_owned() }).await
+    }
+
+    fn state_of(&self, key: Key) -> Option<State> {
+        self.book().sum.entries.get(&key).map(|entry| entry.state)
     }
 
     async fn planned(&self, resource: Resource) -> Result<Key, Error> {
         self.write(move |book| Record::Planned { key: book.next_key(), resource }).await
     }
 
-    async fn created(&self, key: Key, id: &str) -> Result<Key, Error> {
-        let id = id.to_owned();
-        self.write(move |_| Record::Created { key, id }).await
-    }
-
-    /// Writes one record on a thread where blocking is allowed. Once begun it completes, even when the caller is dropped.
+    /// Writes one record on a thread where blocking is allowed, and believes it then. Once begun it completes, even when the caller is
+    /// dropped.
     async fn write(&self, record: impl FnOnce(&Book) -> Record + Send + 'static) -> Result<Key, Error> {
-        let ledger = self.clone();
-        let written = tokio::task::spawn_blocking(move || {
-            let mut book = ledger.book();
-            let record = record(&book);
-            book.append(&record).map_err(|source| ledger.write_error(source))?;
-            Ok(record.key())
-        });
-        match written.await {
-            Ok(result) => result,
-            Err(join) => Err(self.write_error(std::io::Error::other(join))),
-        }
+        self.blocking(move |book| {
+            let record = record(book);
+            book.append(&record).map(|()| record.key())
+        })
+        .await
     }
 
-    fn append(&self, record: &Record) -> Result<(), Error> {
-        self.book().append(record).map_err(|source| self.write_error(source))
+    /// As `write`, for what has happened already: it is believed whether it can be written or not.
+    async fn note(&self, record: Record) -> Result<(), Error> {
+        self.blocking(move |book| book.note(record)).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Book) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let ledger = self.clone();
+        let worked = tokio::task::spawn_blocking(move || {
+            let worked = work(&mut ledger.book());
+            worked.map_err(|source| ledger.write_error(source))
+        });
+        worked.await.unwrap_or_else(|join| Err(self.write_error(std::io::Error::other(join))))
     }
 
     fn write_error(&self, source: std::io::Error) -> Error {
@@ -245,19 +350,12 @@ pub struct Created {
     pub id: String,
 }
 
-impl Book {
-    fn next_key(&self) -> Key {
-        self.entries.last_key_value().map_or(Key::FIRST, |(last, _)| last.next())
+/// Reads the file, unless it is a link to somewhere else.
+fn read(path: &Utf8Path) -> Result<Vec<u8>, Error> {
+    if path.is_symlink() {
+        return Err(Error::Link { path: path.to_owned() });
     }
-
-    fn append(&mut self, record: &Record) -> std::io::Result<()> {
-        let mut line = serde_json::to_vec(record)?;
-        line.push(b'\n');
-        self.file.write_all(&line)?;
-        self.file.sync_data()?;
-        record.apply(&mut self.entries);
-        Ok(())
-    }
+    std::fs::read(path).map_err(|source| Error::Io { doing: "open", path: path.to_owned(), source })
 }
 
 /// Makes the new file's name itself durable.

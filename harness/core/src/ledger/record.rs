@@ -34,6 +34,10 @@ pub struct Header {
     pub started: Timestamp,
     /// When `sweep` may take its resources away: the value of the tag `amiproof:expires`.
     pub expires: Timestamp,
+    /// Whether what it makes is meant to outlive runs: the network stack of `apply --only network`. Such resources have no expiry, and
+    /// commands without `--run` never mean such a run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep: bool,
 }
 
 /// A cluster that is known by a kubeconfig.
@@ -42,9 +46,37 @@ pub struct Header {
 pub struct ByKubeconfig {
     /// The file, absolute.
     pub path: Utf8PathBuf,
-    /// The context in it; `None` for its current one.
+    /// The context in it, resolved when the run started; `None` only in ledgers of older builds, for its current one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
+}
+
+/// Which cluster it was, whatever a name or a context stands for later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterIdentity {
+    /// What the ledger calls it.
+    pub name: String,
+    /// The URL of its API server.
+    pub server: String,
+    /// The SHA-256 of its certificate authority; `None` where the system's authorities are trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+    /// The UID of its namespace `kube-system`, which no two clusters share; `None` where it may not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+}
+
+impl ClusterIdentity {
+    /// Whether the other is the same cluster: the same UID behind the same server or authority (a tunnel changes the one, a rotation
+    /// the other); where a UID is not known, both must be the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let (server, authority) = (self.server == other.server, self.authority == other.authority);
+        match (&self.uid, &other.uid) {
+            (Some(one), Some(two)) => one == two && (server || authority && self.authority.is_some()),
+            _ => server && authority,
+        }
+    }
 }
 
 /// The number of an entry within its ledger, in the order of planning.
@@ -71,38 +103,75 @@ impl fmt::Display for Key {
 #[serde(rename_all = "camelCase")]
 pub(super) enum Record {
     Header(Header),
-    Planned { key: Key, resource: Resource },
-    Created { key: Key, id: String },
-    Gone { key: Key },
+    /// The cluster as it was when the run first spoke to it.
+    Cluster(ClusterIdentity),
+    Planned {
+        key: Key,
+        resource: Resource,
+    },
+    Created {
+        key: Key,
+        id: String,
+    },
+    Gone {
+        key: Key,
+    },
+    /// What stands under the name now is somebody else's.
+    Foreign {
+        key: Key,
+        owner: String,
+    },
 }
 
 impl Record {
-    /// The entry that it is about; the first one for the header, which is about none.
+    /// The entry that it is about; the first one for a record that is about none.
     pub(super) fn key(&self) -> Key {
         match self {
-            Self::Header(_) => Key::FIRST,
-            Self::Planned { key, .. } | Self::Created { key, .. } | Self::Gone { key } => *key,
+            Self::Header(_) | Self::Cluster(_) => Key::FIRST,
+            Self::Planned { key, .. } | Self::Created { key, .. } | Self::Gone { key } | Self::Foreign { key, .. } => {
+                *key
+            }
         }
     }
+}
 
-    pub(super) fn apply(&self, entries: &mut BTreeMap<Key, Entry>) {
-        match self {
-            Self::Header(_) => {}
-            Self::Planned { key, resource } => {
+/// How a record other than the header begins: what a torn line is followed by, when the file system had room again.
+const BEGINNINGS: [&str; 5] = ["{\"planned\":", "{\"created\":", "{\"gone\":", "{\"foreign\":", "{\"cluster\":"];
+
+/// What the records add up to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sum {
+    pub(super) entries: BTreeMap<Key, Entry>,
+    pub(super) clusters: BTreeMap<String, ClusterIdentity>,
+}
+
+impl Sum {
+    /// Adds a record; false when it is about an entry that is not there: its line was torn.
+    pub(super) fn apply(&mut self, record: &Record) -> bool {
+        let set = |entry: Option<&mut Entry>, change: &dyn Fn(&mut Entry)| match entry {
+            Some(entry) => {
+                change(entry);
+                true
+            }
+            None => false,
+        };
+        match record {
+            Record::Header(_) => true,
+            Record::Cluster(identity) => {
+                self.clusters.insert(identity.name.clone(), identity.clone());
+                true
+            }
+            Record::Planned { key, resource } => {
                 let entry = Entry { key: *key, resource: resource.clone(), id: None, state: State::Planned };
-                entries.insert(*key, entry);
+                self.entries.insert(*key, entry);
+                true
             }
-            Self::Created { key, id } => {
-                if let Some(entry) = entries.get_mut(key) {
-                    entry.id = Some(id.clone());
-                    entry.state = State::Created;
-                }
-            }
-            Self::Gone { key } => {
-                if let Some(entry) = entries.get_mut(key) {
-                    entry.state = State::Gone;
-                }
-            }
+            Record::Created { key, id } => set(self.entries.get_mut(key), &|entry| {
+                entry.id = Some(id.clone());
+                entry.state = State::Created;
+            }),
+            Record::Gone { key } => set(self.entries.get_mut(key), &|entry| entry.state = State::Gone),
+            Record::Foreign { key, .. } => set(self.entries.get_mut(key), &|entry| entry.state = State::Foreign),
         }
     }
 }
@@ -122,8 +191,13 @@ pub struct Entry {
 
 impl Entry {
     /// Whether it is of this kind and has this name.
-    pub fn is(&self, kind: ResourceKind, name: &str) -> bool {
-        self.resource.kind == kind && self.resource.name == name
+    pub fn is(&self, kind: &ResourceKind, name: &str) -> bool {
+        self.resource.kind == *kind && self.resource.name == name
+    }
+
+    /// Whether it may be there, and is the run's.
+    pub fn is_live(&self) -> bool {
+        matches!(self.state, State::Planned | State::Created)
     }
 
     /// The id, or the name where no id ever came.
@@ -141,35 +215,61 @@ pub enum State {
     Created,
     /// It was seen to be gone.
     Gone,
+    /// What stood under its name when it was to be removed was somebody else's, and was left alone.
+    Foreign,
 }
 
 /// What a file adds up to.
 #[derive(Debug)]
 pub(super) struct Replay {
     pub(super) header: Header,
-    pub(super) entries: BTreeMap<Key, Entry>,
+    pub(super) state: Sum,
     /// Bytes up to the end of the last whole line.
     pub(super) intact: usize,
+    /// What could not be read, one sentence per line.
+    pub(super) torn: Vec<String>,
 }
 
-/// Adds the lines up. A last line without its newline is torn, and ignored: its record was never acted upon.
+/// Adds the lines up. A last line without its newline is torn, and ignored: its record was never acted upon. A line that was torn in
+/// the middle of the file (a full disk, a power cut) is passed over; a record that was appended to its stump is read.
 pub(super) fn replay_text(path: &Utf8Path, text: &[u8]) -> Result<Replay, Error> {
     let form = |line: usize, reason: String| Error::Form { path: path.to_owned(), line, reason };
     let intact = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     let mut header = None;
-    let mut entries = BTreeMap::new();
+    let (mut state, mut torn) = (Sum::default(), Vec::new());
     for (index, line) in text[..intact].split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let number = index + 1;
         if index == 0 {
             header = Some(read_header(line).map_err(|reason| form(1, reason))?);
             continue;
         }
-        let record: Record =
-            serde_json::from_slice(line).map_err(|error| form(index + 1, format!("not a ledger record: {error}")))?;
-        record.apply(&mut entries);
+        match serde_json::from_slice::<Record>(line) {
+            Ok(Record::Header(_)) => torn.push(format!("line {number} is a second header")),
+            Ok(record) => {
+                if !state.apply(&record) {
+                    torn.push(format!("line {number} is about an entry whose own line is torn"));
+                }
+            }
+            Err(_) if line.iter().all(u8::is_ascii_whitespace) => {}
+            Err(error) => {
+                torn.push(format!("line {number} is torn: {error}"));
+                let rescued = after_stump(line).is_some_and(|record| state.apply(&record));
+                tracing::warn!(%path, line = number, rescued, "a torn line of the ledger is passed over");
+            }
+        }
     }
     let header =
         header.ok_or_else(|| form(1, "there is no header line, so nothing was created by this run".to_owned()))?;
-    Ok(Replay { header, entries, intact })
+    Ok(Replay { header, state, intact, torn })
+}
+
+/// The record that follows the stump of a torn one on the same line.
+fn after_stump(line: &[u8]) -> Option<Record> {
+    let text = String::from_utf8_lossy(line);
+    let starts = BEGINNINGS.iter().flat_map(|beginning| text.match_indices(beginning).map(|(at, _)| at));
+    let mut starts: Vec<usize> = starts.filter(|at| *at > 0).collect();
+    starts.sort_unstable();
+    starts.into_iter().find_map(|at| serde_json::from_str(text.get(at..)?).ok())
 }
 
 fn read_header(line: &[u8]) -> Result<Header, String> {

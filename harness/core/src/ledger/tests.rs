@@ -11,6 +11,7 @@ fn header() -> Header {
         kubeconfig: None,
         started: "2026-11-21T07:42:20Z".parse().unwrap(),
         expires: "2026-11-22T07:42:20Z".parse().unwrap(),
+        keep: false,
     }
 }
 
@@ -28,9 +29,10 @@ fn template(name: &str) -> Resource {
 async fn planned_is_on_disk_before_the_create_call_runs() {
     let (_guard, folder) = folder();
     let ledger = Ledger::create(&folder, header()).unwrap();
+    let place = folder.clone();
     let created = ledger
-        .create_resource(template("t"), || async {
-            let (_, entries) = Ledger::replay(&folder)?;
+        .create_resource(template("t"), || async move {
+            let (_, entries) = Ledger::replay(&place)?;
             assert_eq!(entries[0].state, State::Planned);
             Ok::<_, Error>("lt-1".to_owned())
         })
@@ -80,16 +82,167 @@ async fn a_torn_last_line_is_cut_off_and_writing_goes_on() {
     assert_eq!(names, ["first", "second"]);
 }
 
+#[tokio::test]
+async fn a_line_that_a_full_disk_tore_is_passed_over_and_what_follows_is_read() {
+    let (_guard, folder) = folder();
+    let ledger = Ledger::create(&folder, header()).unwrap();
+    ledger.create_resource(template("first"), || async { Ok::<_, Error>("lt-1".to_owned()) }).await.unwrap();
+    drop(ledger);
+    let path = folder.join(FILE_NAME);
+    let mut text = std::fs::read_to_string(&path).unwrap();
+    // Half a record, the next one behind it on the same line; then one about an entry whose own line is torn.
+    text.push_str(
+        "{\"planned\":{\"key\":2,\"resou{\"planned\":{\"key\":3,\"resource\":{\"kind\":\"stack\",\"name\":\"s\"}}}\n",
+    );
+    text.push_str("{\"created\":{\"key\":2,\"id\":\"lt-2\"}}\n{\"gone\":{\"key\":1}}\n");
+    std::fs::write(&path, text).unwrap();
+    let ledger = Ledger::open(&folder).unwrap();
+    let entries: Vec<_> = ledger.entries().into_iter().map(|entry| (entry.resource.name, entry.state)).collect();
+    assert_eq!(entries, [("first".to_owned(), State::Gone), ("s".to_owned(), State::Planned)]);
+    assert_eq!(ledger.torn().len(), 2, "{:?}", ledger.torn());
+    ledger.create_resource(template("second"), || async { Ok::<_, Error>("lt-3".to_owned()) }).await.unwrap();
+    assert_eq!(Ledger::replay(&folder).unwrap().1.len(), 3);
+}
+
 #[test]
-fn a_broken_line_in_the_middle_is_named() {
+fn a_disk_without_room_tears_nothing_and_forgets_nothing() {
+    let key = Key::FIRST;
+    let full = OpenOptions::new().append(true).open("/dev/full").unwrap();
+    let mut book = Book::new(full, Sum::default(), Vec::new());
+    let planned = Record::Planned { key, resource: template("t") };
+    // What is only planned is not believed when it cannot be written: nothing is created without it.
+    book.append(&planned).unwrap_err();
+    assert_eq!(book.entries().count(), 0);
+    book.sum.apply(&planned);
+    // What has happened is.
+    book.note(Record::Gone { key }).unwrap_err();
+    assert_eq!(book.entries().next().unwrap().state, State::Gone);
+    let problem = book.problem().unwrap();
+    assert!(problem.starts_with("1 of its records are not on disk: "), "{problem}");
+}
+
+#[tokio::test]
+async fn a_ledger_whose_folder_was_removed_says_so() {
+    let (_guard, folder) = folder();
+    let ledger = Ledger::create(&folder, header()).unwrap();
+    let made = ledger.create_resource(template("t"), || async { Ok::<_, Error>("lt-1".to_owned()) }).await.unwrap();
+    std::fs::remove_file(ledger.path()).unwrap();
+    let refused = ledger.create_resource(template("u"), || async { Ok::<_, Error>("lt-2".to_owned()) }).await;
+    assert!(refused.unwrap_err().to_string().contains("was removed while it was written to"));
+    ledger.gone(made.key).await.unwrap_err();
+    assert_eq!(ledger.entries()[0].state, State::Gone, "believed all the same");
+    assert!(ledger.problem().unwrap().contains("1 of its records are not on disk"));
+}
+
+#[tokio::test]
+async fn a_create_call_whose_caller_went_away_is_recorded_and_waited_for() {
+    let (_guard, folder) = folder();
+    let ledger = Ledger::create(&folder, header()).unwrap();
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let (answer, answers) = tokio::sync::oneshot::channel::<String>();
+    let call = ledger.create_resource(template("t"), || async move {
+        begun.send(()).unwrap();
+        Ok::<_, Error>(answers.await.unwrap())
+    });
+    tokio::select! {
+        _ = call => panic!("the answer has not come"),
+        begun = begins => begun.unwrap(),
+    }
+    assert_eq!(ledger.entries()[0].state, State::Planned);
+    answer.send("lt-1".to_owned()).unwrap();
+    assert_eq!(ledger.settled(None, Duration::from_secs(60)).await, 0);
+    assert_eq!((ledger.entries()[0].state, ledger.entries()[0].id.as_deref()), (State::Created, Some("lt-1")));
+}
+
+#[tokio::test]
+async fn a_create_call_that_never_ends_is_given_up_and_stays_planned() {
+    let (_guard, folder) = folder();
+    let ledger = Ledger::create(&folder, header()).unwrap();
+    let caller = ledger.clone();
+    let call = tokio::spawn(async move {
+        let never = || std::future::pending::<Result<String, Error>>();
+        caller.create_resource(template("t"), never).await
+    });
+    while ledger.entries().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    while ledger.settled(None, Duration::ZERO).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(call.await.unwrap(), Err(Error::GivenUp)));
+    assert_eq!(ledger.entries()[0].state, State::Planned);
+}
+
+#[tokio::test]
+async fn an_entry_says_what_its_undoing_needs_or_is_not_believed() {
+    let (_guard, folder) = folder();
+    let ledger = Ledger::create(&folder, header()).unwrap();
+    let change = ConfigMapKey {
+        namespace: "kube-system".to_owned(),
+        key: "enable-windows-ipam".to_owned(),
+        value: "true".to_owned(),
+        before: Some("false".to_owned()),
+    };
+    let resource = Resource::new(ResourceKind::ConfigMapKey(change), "amazon-vpc-cni").in_cluster("c");
+    ledger.create_resource(resource.clone(), || async { Ok::<_, Error>("m".to_owned()) }).await.unwrap();
+    assert_eq!(Ledger::replay(&folder).unwrap().1[0].resource, resource);
+    let path = folder.join(FILE_NAME);
+    let mut text = std::fs::read_to_string(&path).unwrap();
+    text.push_str(
+        "{\"planned\":{\"key\":2,\"resource\":{\"kind\":\"config-map-change\",\"name\":\"amazon-vpc-cni\"}}}\n",
+    );
+    std::fs::write(&path, text).unwrap();
+    let ledger = Ledger::open(&folder).unwrap();
+    assert_eq!(ledger.entries().len(), 1);
+    assert!(ledger.torn()[0].contains("has no namespace, so it cannot be undone"), "{:?}", ledger.torn());
+}
+
+#[test]
+fn a_cluster_is_known_by_its_uid_behind_its_server_or_authority() {
+    let of = |server: &str, authority: Option<&str>, uid: Option<&str>| ClusterIdentity {
+        name: "c".to_owned(),
+        server: server.to_owned(),
+        authority: authority.map(str::to_owned),
+        uid: uid.map(str::to_owned),
+    };
+    let recorded = of("https://a", Some("x"), Some("1"));
+    for (now, is_same) in [
+        (of("https://a", Some("x"), Some("1")), true),
+        // A tunnel; a rotated authority.
+        (of("https://localhost", Some("x"), Some("1")), true),
+        (of("https://a", Some("y"), Some("1")), true),
+        (of("https://b", Some("y"), Some("1")), false),
+        (of("https://a", Some("x"), Some("2")), false),
+        (of("https://b", Some("x"), None), false),
+        (of("https://a", Some("x"), None), true),
+    ] {
+        assert_eq!(recorded.is_same(&now), is_same, "{now:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_names_another_region_than_the_resources_is_seen() {
+    let (_guard, folder) = folder();
+    let ledger = Ledger::create(&folder, header()).unwrap();
+    ledger.create_resource(template("t"), || async { Ok::<_, Error>("lt-1".to_owned()) }).await.unwrap();
+    assert_eq!(ledger.contradiction(), None);
+    let path = folder.join(FILE_NAME);
+    let text = std::fs::read_to_string(&path).unwrap().replacen("us-west-2", "aws-west-2", 1);
+    std::fs::write(&path, text).unwrap();
+    let contradiction = Ledger::open(&folder).unwrap().contradiction().unwrap();
+    assert!(contradiction.ends_with("is in region aws-west-2, and of a resource that it is in us-west-2"));
+}
+
+#[test]
+fn a_link_in_the_place_of_the_ledger_is_not_followed() {
     let (_guard, folder) = folder();
     drop(Ledger::create(&folder, header()).unwrap());
     let path = folder.join(FILE_NAME);
-    let mut text = std::fs::read_to_string(&path).unwrap();
-    text.push_str("{\"created\":17}\n{\"gone\":{\"key\":1}}\n");
-    std::fs::write(&path, text).unwrap();
-    let error = Ledger::open(&folder).unwrap_err().to_string();
-    assert!(error.contains("line 2: not a ledger record"), "{error}");
+    let elsewhere = folder.join("elsewhere.jsonl");
+    std::fs::rename(&path, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+    assert!(matches!(Ledger::open(&folder), Err(Error::Link { .. })));
+    assert!(matches!(Ledger::create(&folder, header()), Err(Error::Exists { .. })));
 }
 
 #[test]

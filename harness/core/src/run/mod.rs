@@ -255,7 +255,7 @@ async fn work(session: Arc<Session>) {
     let cleanup = if session.plan.steps.teardown {
         teardown(&session, shared.access().or_else(|| session.tools.access.clone())).await
     } else {
-        Cleanup { ran: false, created: session.tools.ledger.entries().len(), gone: 0, leftovers: Vec::new() }
+        Cleanup { created: session.tools.ledger.entries().len(), ..Cleanup::default() }
     };
     session.events.send(&Subject::Cluster, EventKind::CleanedUp(cleanup));
 }
@@ -302,6 +302,7 @@ pub fn unfinished(ledger: &Ledger) -> Cleanup {
         created: entries.len(),
         gone: entries.iter().filter(is_gone).count(),
         leftovers: leftovers.collect(),
+        ..Cleanup::default()
     }
 }
 

@@ -140,9 +140,15 @@ async fn bring_up(session: &Session) -> Result<Option<ClusterReady>, Broken> {
     let (plan, events) = (&session.plan, &session.events);
     if let Some(access) = &session.tools.access {
         let kubernetes = events.phase(&subject, Phase::Cluster, guarded(session, given(session, access))).await?;
+        met(session, access).await?;
         return Ok(Some(ClusterReady { access: access.clone(), kubernetes, eks: None }));
     }
-    let tags = Tags::of_run(plan.run.clone(), plan.expires).with(&plan.matrix.cluster.governance.tags);
+    let own = if plan.steps.network_only {
+        Tags::kept(plan.run.clone())
+    } else {
+        Tags::of_run(plan.run.clone(), plan.expires)
+    };
+    let tags = own.with(&plan.matrix.cluster.governance.tags);
     let stack = events.phase(&subject, Phase::Network, guarded(session, eks::network(session, &tags))).await?;
     if plan.steps.network_only {
         return Ok(None);
@@ -159,9 +165,16 @@ async fn bring_up(session: &Session) -> Result<Option<ClusterReady>, Broken> {
             }
             Skew::Refused => return Err(Broken::because(skew_note(access.name(), asked, &kubernetes))),
         }
+        met(session, &access).await?;
         Ok(ClusterReady { access, kubernetes, eks: Some(eks) })
     };
     events.phase(&subject, Phase::Cluster, guarded(session, up)).await.map(Some)
+}
+
+/// Notes which cluster it is, before anything is made in it: a name or a context may stand for another one when it is taken down.
+async fn met(session: &Session, access: &Access) -> Result<(), Broken> {
+    let identity = cluster::identity::read(access, access.name().to_owned()).await;
+    session.tools.ledger.met(identity).await.map_err(|error| Broken::from_error(&error))
 }
 
 /// Asks the cluster of a kubeconfig what it is.

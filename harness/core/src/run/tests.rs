@@ -75,6 +75,7 @@ fn a_panic_in_one_pipeline_is_an_error_of_its_variant_and_keeps_nobody_waiting()
         kubeconfig: None,
         started: Timestamp::UNIX_EPOCH,
         expires: Timestamp::UNIX_EPOCH,
+        keep: false,
     };
     let ledger = Ledger::create(&folder, header).unwrap();
     let tools = Tools { clients: None, access: None, ledger, pace: Pace::REAL };

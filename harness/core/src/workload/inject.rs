@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Taint;
 use serde_json::{Map, Value, json};
 
 use super::variables::Variable;
-use crate::cluster::{FIELD_MANAGER, MANAGED_BY, RUN_LABEL, VARIANT_LABEL};
+use crate::cluster::{FIELD_MANAGER, MANAGED_BY, RUN_LABEL, VARIANT_LABEL, storage};
 
 /// The label that says of which workload something is.
 pub const WORKLOAD_LABEL: &str = "amiproof.dev/workload";
@@ -86,8 +86,27 @@ fn inject_one(mut object: Value, injection: &Injection<'_>) -> Value {
     for claim in claims.into_iter().flatten() {
         label(&mut claim["metadata"], injection);
     }
+    storage_classes(&mut object, injection.run);
     drop_nulls(&mut object);
     object
+}
+
+/// Names the run's own storage classes wherever an object asks for those of the catalogue.
+fn storage_classes(value: &mut Value, run: &RunId) {
+    match value {
+        Value::Object(members) => {
+            for (key, member) in members {
+                match member.as_str().filter(|_| key == "storageClassName") {
+                    Some(class) if [storage::CLASS, storage::WINDOWS_CLASS].contains(&class) => {
+                        *member = json!(storage::class_name(run, class));
+                    }
+                    _ => storage_classes(member, run),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| storage_classes(item, run)),
+        _ => {}
+    }
 }
 
 /// Whether an object asks for no more replicas than fit on a node.

@@ -106,11 +106,10 @@ impl Grant<'_> {
         let boundary = self.context.matrix.cluster.governance.permissions_boundary.as_deref();
         let name = names::workload_role(&self.context.run, variant, self.workload, self.account);
         let resource = Resource::new(ResourceKind::Role, &name).in_cluster(self.cluster()).for_variant(variant);
-        let role = ledger.create_resource(resource, || async {
-            self.clients
-                .write_idempotent(|| roles::make(self.clients, &name, trust, &[], boundary, &tags))
-                .await
-                .map_err(refused)
+        let (clients, trust, boundary) = (self.clients.clone(), trust.clone(), boundary.map(str::to_owned));
+        let role = ledger.create_resource(resource, || async move {
+            let make = || roles::make(&clients, &name, &trust, &[], boundary.as_deref(), &tags);
+            clients.write_idempotent(make).await.map_err(refused)
         });
         let role = role.await?;
         let arn = role.id.clone();
@@ -139,8 +138,10 @@ async fn associate(grant: &Grant<'_>, rights: &mut Rights) -> Result<(), CheckEr
     let tags = grant.tags().for_variant(variant);
     let resource = Resource::new(ResourceKind::PodIdentityAssociation, format!("{namespace}/{account}"));
     let resource = resource.in_cluster(grant.cluster()).for_variant(variant);
-    let association = context.ledger.create_resource(resource, || async {
-        let associate = || pod_identity::associate(clients, grant.cluster(), namespace, account, &arn, &tags);
+    let (clients, cluster) = (clients.clone(), grant.cluster().to_owned());
+    let (namespace, account) = (namespace.to_owned(), account.to_owned());
+    let association = context.ledger.create_resource(resource, || async move {
+        let associate = || pod_identity::associate(&clients, &cluster, &namespace, &account, &arn, &tags);
         clients.write_idempotent(associate).await.map_err(refused)
     });
     rights.made.push(association.await?);

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, clippy::allow_attributes, reason = "each world runs the bodies that it is able to")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use amiproof_core::aws::node_group::Plan;
@@ -27,6 +27,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) mod governed;
+pub(crate) mod owners;
 pub(crate) mod provider;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -72,6 +73,7 @@ impl Run {
             kubeconfig: None,
             started,
             expires: started,
+            keep: false,
         };
         let tags = names::Tags::of_run(header.run.clone(), header.expires);
         let ledger = Ledger::create(&folder, header).unwrap();
@@ -181,7 +183,7 @@ impl Run {
 pub(crate) async fn everything_that_is_made_is_removed(world: &World) {
     let run = Run::start(world, "r-whole").await;
     let network = run.provision().await;
-    let kinds: Vec<_> = run.ledger.entries().iter().map(|entry| (entry.resource.kind, entry.state)).collect();
+    let kinds: Vec<_> = run.ledger.entries().into_iter().map(|entry| (entry.resource.kind, entry.state)).collect();
     let created = |kind| (kind, State::Created);
     use ResourceKind::{Cluster, LaunchTemplate, NodeGroup, Stack};
     assert_eq!(kinds, [created(Stack), created(Cluster), created(LaunchTemplate), created(NodeGroup)]);
@@ -191,6 +193,18 @@ pub(crate) async fn everything_that_is_made_is_removed(world: &World) {
     run.assert_nothing_is_left().await;
     let again = run.destroy(&run.ledger).await;
     assert_eq!((again.created, again.gone, again.leftovers.as_slice()), (4, 4, [].as_slice()));
+}
+
+/// What a caller without the right to list is told, once: everything that the ledger names is gone, and that nothing else is there is
+/// not verified.
+pub(crate) async fn what_may_not_be_read_is_not_verified(world: &World) {
+    let run = Run::start(world, "r-denied").await;
+    run.provision().await;
+    let cleanup = run.destroy(&run.ledger).await;
+    assert_eq!((cleanup.created, cleanup.gone, cleanup.leftovers.as_slice()), (4, 4, [].as_slice()));
+    let told = "could not verify that no EKS clusters and node groups are left: the caller lacks the IAM action eks:ListClusters";
+    assert_eq!(cleanup.unverified, [told]);
+    assert!(!cleanup.is_verified());
 }
 
 /// As after `kill -9` at the worst moment: the ledger says what was planned, and nothing of what came back.
@@ -231,6 +245,8 @@ pub(crate) async fn a_cluster_of_the_same_name_that_another_run_made_is_left_alo
     ours.ledger.create_resource(resource, lost).await.unwrap_err();
     let cleanup = ours.destroy(&ours.ledger).await;
     assert_eq!((cleanup.created, cleanup.leftovers.as_slice()), (0, [].as_slice()));
+    let named: Vec<String> = cleanup.foreign.iter().map(ToString::to_string).collect();
+    assert_eq!(named, [format!("EKS cluster {} is of run r-theirs: left alone", ours.spec.name)]);
     assert!(cluster::describe(&theirs.clients, &theirs.spec.name).await.unwrap().is_some());
     help_moto(world, &theirs, &network).await;
     assert_eq!(theirs.destroy(&theirs.ledger).await.leftovers.as_slice(), []);
@@ -242,13 +258,20 @@ pub(crate) async fn what_has_expired_is_swept_by_its_tags_alone(world: &World) {
     let run = Run::start(world, "r-lost").await;
     let network = run.provision().await;
     let before = "2026-11-21T07:42:19Z".parse().unwrap();
-    let (early, problems) = destroy::expired(&run.clients, before).await;
-    assert!(!early.iter().any(|target| target.name.contains("r-lost")), "{early:?}");
-    assert_eq!(problems, Vec::<String>::new());
+    let early = destroy::expired(&run.clients, before, &BTreeSet::new()).await;
+    assert!(!early.targets.iter().any(|target| target.name.contains("r-lost")), "{early:?}");
+    assert_eq!(early.unverified, Vec::<String>::new());
+    let under_way = BTreeSet::from(["r-lost".to_owned()]);
     help_moto(world, &run, &network).await;
     let after = "2026-11-21T07:42:21Z".parse().unwrap();
-    let cleanup = destroy::sweep(&run.clients, after, Deadlines::default().faster(20.0)).await;
-    assert_eq!(cleanup.leftovers.as_slice(), []);
+    // A run that is under way on this machine is no prey, whatever its tags say.
+    let spared = destroy::expired(&run.clients, after, &under_way).await;
+    assert!(!spared.targets.iter().any(|target| target.run.as_deref() == Some("r-lost")), "{spared:?}");
+    let swept = destroy::sweep(&run.clients, after, &BTreeSet::new(), Deadlines::default().faster(20.0)).await;
+    assert_eq!(swept.cleanup.leftovers.as_slice(), []);
+    let removed: BTreeSet<&str> = swept.removed.iter().map(|target| target.kind.word()).collect();
+    let roots = BTreeSet::from(["CloudFormation stack", "EKS cluster", "launch template", "node group"]);
+    assert!(removed.is_superset(&roots) && !removed.contains("IAM role"), "members go with their stack: {removed:?}");
     run.assert_nothing_is_left().await;
 }
 

@@ -36,7 +36,7 @@ async fn note(ledger: &Ledger, id: char, arn: Option<String>) {
     let resource = Resource::new(ResourceKind::OidcProvider, url(id)).in_cluster("c");
     let lost = || ledger::Error::Exists { path: "lost".into() };
     // A lost answer is what this stands for.
-    let _ = ledger.create_resource(resource, || async { arn.ok_or_else(lost) }).await;
+    let _ = ledger.create_resource(resource, || async move { arn.ok_or_else(lost) }).await;
 }
 
 pub(crate) async fn a_provider_goes_with_its_run_and_those_of_others_stay(world: &World) {
@@ -56,18 +56,31 @@ pub(crate) async fn a_provider_goes_with_its_run_and_those_of_others_stay(world:
     let cleanup = run.destroy(ledger).await;
     assert_eq!(cleanup.leftovers.as_slice(), []);
     assert_eq!(there(clients).await, BTreeSet::from(['C', 'D']));
+    let foreign: Vec<(char, bool)> =
+        cleanup.foreign.iter().map(|foreign| (foreign.id.chars().last().unwrap(), foreign.was_made)).collect();
+    assert_eq!(foreign, [('C', false), ('D', true)], "each is named, and only one of them was ever the run's");
     let again = run.destroy(ledger).await;
-    assert_eq!((again.created, again.leftovers.as_slice()), (again.gone, [].as_slice()));
+    assert_eq!((again.foreign.len(), again.leftovers.as_slice()), (2, [].as_slice()));
 
     make(clients, 'F', Some(&run.tags)).await;
+    let none = BTreeSet::new();
     let before = "2026-11-21T07:42:19Z".parse().unwrap();
-    assert_eq!(destroy::sweep(clients, before, Deadlines::default().faster(20.0)).await.leftovers.as_slice(), []);
+    assert_eq!(
+        destroy::sweep(clients, before, &none, Deadlines::default().faster(20.0)).await.cleanup.leftovers.as_slice(),
+        []
+    );
     assert_eq!(there(clients).await, BTreeSet::from(['C', 'D', 'F']), "its time is not over");
     let after = "2026-11-21T07:42:21Z".parse().unwrap();
-    let (expired, problems) = destroy::expired(clients, after).await;
-    let found: Vec<&str> = expired.iter().map(|target| target.kind.word()).collect();
-    assert_eq!((found.as_slice(), problems.as_slice()), (["IAM OpenID Connect provider"].as_slice(), [].as_slice()));
-    assert_eq!(destroy::sweep(clients, after, Deadlines::default().faster(20.0)).await.leftovers.as_slice(), []);
+    let expired = destroy::expired(clients, after, &none).await;
+    let found: Vec<&str> = expired.targets.iter().map(|target| target.kind.word()).collect();
+    assert_eq!(
+        (found.as_slice(), expired.unverified.as_slice()),
+        (["IAM OpenID Connect provider"].as_slice(), [].as_slice())
+    );
+    assert_eq!(
+        destroy::sweep(clients, after, &none, Deadlines::default().faster(20.0)).await.cleanup.leftovers.as_slice(),
+        []
+    );
     assert_eq!(there(clients).await, BTreeSet::from(['C', 'D']));
 
     for id in ['C', 'D'] {

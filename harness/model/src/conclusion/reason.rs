@@ -21,6 +21,9 @@ pub(super) fn of(report: &Report, scope: Scope<'_>, tally: &Tally<'_>) -> String
     if tally.interrupted {
         parts.push("interrupted before everything was asked".to_owned());
     }
+    if tally.unverified > 0 {
+        parts.push(format!("{} not verified to be gone", count(tally.unverified, "resource")));
+    }
     parts.extend(broken(tally, scope));
     parts.extend(open(tally));
     if tally.regressions > 0 {

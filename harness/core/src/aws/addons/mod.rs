@@ -124,10 +124,10 @@ pub async fn install(clients: &Clients, ledger: &Ledger, wanted: &Installation<'
             rights::associations(clients, ledger, wanted.cluster, addon, roles, wanted.boundary, wanted.tags).await?;
     }
     let resource = Resource::new(ResourceKind::Addon, addon).in_region(clients.region()).in_cluster(wanted.cluster);
+    let (clients, order) = (clients.clone(), Order::new(wanted, version, values, identities));
     ledger
-        .create_resource(resource, || async {
-            let create = || create_once(clients, wanted, &version, values.as_ref(), &identities);
-            clients.write_idempotent(create).await.map_err(Error::from)
+        .create_resource(resource, || async move {
+            clients.write_idempotent(|| create_once(&clients, &order)).await.map_err(Error::from)
         })
         .await?;
     Ok(())
@@ -144,14 +144,30 @@ fn switches(addon: &str, with_windows: bool) -> Vec<(&'static str, &'static str)
     }
 }
 
-async fn create_once(
-    clients: &Clients,
-    wanted: &Installation<'_>,
-    version: &Version,
-    values: Option<&Value>,
-    identities: &[AddonPodIdentityAssociations],
-) -> Result<String, AwsError> {
-    let (cluster, addon) = (wanted.cluster, wanted.addon.name.as_str());
+/// A create call, whole: it goes on when nobody waits for it any more.
+struct Order {
+    cluster: String,
+    addon: String,
+    version: Version,
+    values: Option<Value>,
+    identities: Vec<AddonPodIdentityAssociations>,
+    tags: Tags,
+}
+
+impl Order {
+    fn new(
+        wanted: &Installation<'_>,
+        version: Version,
+        values: Option<Value>,
+        identities: Vec<AddonPodIdentityAssociations>,
+    ) -> Self {
+        let (cluster, addon) = (wanted.cluster.to_owned(), wanted.addon.name.clone());
+        Self { cluster, addon, version, values, identities, tags: wanted.tags.clone() }
+    }
+}
+
+async fn create_once(clients: &Clients, order: &Order) -> Result<String, AwsError> {
+    let Order { cluster, addon, version, values, identities, tags } = order;
     let answer = clients
         .eks
         .create_addon()
@@ -160,16 +176,16 @@ async fn create_once(
         .addon_version(&version.name)
         // A new cluster comes with self-managed vpc-cni, kube-proxy and coredns; the add-on takes them over.
         .resolve_conflicts(ResolveConflicts::Overwrite)
-        .set_configuration_values(values.map(Value::to_string))
-        .set_pod_identity_associations(Some(identities.to_vec()).filter(|all| !all.is_empty()))
-        .client_request_token(names::request_token(&format!("{cluster}/{addon}"), &wanted.tags.run, 1))
-        .set_tags(Some(wanted.tags.pairs().into_iter().collect()))
+        .set_configuration_values(values.as_ref().map(Value::to_string))
+        .set_pod_identity_associations(Some(identities.clone()).filter(|all| !all.is_empty()))
+        .client_request_token(names::request_token(&format!("{cluster}/{addon}"), &tags.run, 1))
+        .set_tags(Some(tags.pairs().into_iter().collect()))
         .send()
         .await
         .explain("CreateAddon", format!("add-on {addon}"));
     match answer {
-        Ok(answer) => Ok(answer.addon.and_then(|addon| addon.addon_arn).unwrap_or_else(|| addon.to_owned())),
-        Err(error) if error.class == Class::Exists => Ok(addon.to_owned()),
+        Ok(answer) => Ok(answer.addon.and_then(|addon| addon.addon_arn).unwrap_or_else(|| addon.clone())),
+        Err(error) if error.class == Class::Exists => Ok(addon.clone()),
         // A role that was made seconds ago is not known everywhere yet.
         Err(error) if !identities.is_empty() && error.message.contains("role") && error.class == Class::Request => {
             Err(AwsError { class: Class::Infrastructure, ..error })

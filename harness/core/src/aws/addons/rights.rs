@@ -35,10 +35,12 @@ pub(super) async fn associations(
     for identity in identities {
         let name = names::addon_role(&tags.run, addon, &identity.service_account);
         let resource = Resource::new(ResourceKind::Role, &name).in_cluster(cluster);
+        let (clients, trust, tags) = (clients.clone(), trust.clone(), tags.clone());
+        let (policies, boundary) = (identity.policies.clone(), boundary.map(str::to_owned));
         let made = ledger
-            .create_resource(resource, || async {
+            .create_resource(resource, || async move {
                 clients
-                    .write_idempotent(|| roles::make(clients, &name, &trust, &identity.policies, boundary, tags))
+                    .write_idempotent(|| roles::make(&clients, &name, &trust, &policies, boundary.as_deref(), &tags))
                     .await
                     .map_err(Error::from)
             })

@@ -13,6 +13,7 @@ use amiproof_model::matrix::{Capacity, MadeNodes, Variant};
 use amiproof_model::name::RunId;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::Evidence;
+use aws_sdk_eks::operation::create_nodegroup::builders::CreateNodegroupFluentBuilder;
 use aws_sdk_eks::types::{
     CapacityTypes, LaunchTemplateSpecification, Nodegroup, NodegroupScalingConfig, NodegroupStatus,
 };
@@ -174,10 +175,12 @@ async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, name: &str,
         .in_region(clients.region())
         .in_cluster(plan.cluster)
         .for_variant(&plan.variant.name);
+    // Before the call is begun: one that waits for its place is not to be made any more when nobody waits for it.
+    let _place = clients.node_group_place().await;
+    let (request, asked, clients) = (request(clients, plan, name, attempt), name.to_owned(), clients.clone());
     let created = ledger
-        .create_resource(resource, || async {
-            let _place = clients.node_group_place().await;
-            clients.write_idempotent(|| create_once(clients, plan, name, attempt)).await.map_err(Error::from)
+        .create_resource(resource, || async move {
+            clients.write_idempotent(|| create_once(&request, &asked)).await.map_err(Error::from)
         })
         .await?;
     Ok(created.key)
@@ -185,14 +188,14 @@ async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, name: &str,
 
 /// Exactly the fields that EKS allows beside a launch template with an image: no `amiType`, `version`, `releaseVersion`, `diskSize`
 /// or `remoteAccess` (EKS user guide, "Customize managed nodes with launch templates").
-async fn create_once(clients: &Clients, plan: &Plan<'_>, name: &str, attempt: u32) -> Result<String, AwsError> {
+fn request(clients: &Clients, plan: &Plan<'_>, name: &str, attempt: u32) -> CreateNodegroupFluentBuilder {
     let nodes = i32::try_from(plan.made.count).unwrap_or(i32::MAX);
     let scaling = NodegroupScalingConfig::builder().min_size(nodes).max_size(nodes).desired_size(nodes).build();
     let template = LaunchTemplateSpecification::builder().id(&plan.launch_template.id).version("1").build();
     let labels = node_labels(&plan.tags.run, plan.variant, name);
     // EKS sets the label of its own domain itself, and refuses it here.
     let labels = labels.into_iter().filter(|(key, _)| key != NODE_GROUP_LABEL).collect();
-    let answer = clients
+    clients
         .eks
         .create_nodegroup()
         .cluster_name(plan.cluster)
@@ -209,10 +212,10 @@ async fn create_once(clients: &Clients, plan: &Plan<'_>, name: &str, attempt: u3
         .set_labels(Some(labels))
         .set_tags(Some(plan.tags.pairs().into_iter().collect()))
         .client_request_token(names::request_token(name, &plan.tags.run, attempt))
-        .send()
-        .await
-        .explain("CreateNodegroup", format!("node group {name}"));
-    match answer {
+}
+
+async fn create_once(request: &CreateNodegroupFluentBuilder, name: &str) -> Result<String, AwsError> {
+    match request.clone().send().await.explain("CreateNodegroup", format!("node group {name}")) {
         Ok(answer) => Ok(answer.nodegroup.and_then(|group| group.nodegroup_arn).unwrap_or_else(|| name.to_owned())),
         // A lost answer of an earlier try: the name holds the run's id, so it is ours.
         Err(error) if error.class == Class::Exists => Ok(name.to_owned()),

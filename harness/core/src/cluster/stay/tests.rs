@@ -21,6 +21,8 @@ use crate::pace::Pace;
 #[derive(Clone, Default)]
 struct Fake {
     objects: Arc<Mutex<BTreeSet<String>>>,
+    /// Those of them that carry the label of another run.
+    theirs: Arc<Mutex<BTreeSet<String>>>,
     changed: Arc<tokio::sync::Notify>,
 }
 
@@ -70,7 +72,10 @@ impl Fake {
                 (200, json!({"metadata": {"resourceVersion": "1"}, "items": items}))
             }
             Method::GET if path.ends_with("claims") => (200, json!({"metadata": {}, "items": []})),
-            Method::GET if there => (200, json!({"metadata": {"name": name}})),
+            Method::GET if there => {
+                let run = if self.theirs.lock().unwrap().contains(&path) { "r-2" } else { "r-1" };
+                (200, json!({"metadata": {"name": name, "labels": {"amiproof.dev/run": run}}}))
+            }
             _ => (
                 404,
                 json!({"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound", "message": path}),
@@ -105,6 +110,7 @@ fn context(fake: &Fake, folder: &tempfile::TempDir) -> Context {
         kubeconfig: None,
         started: jiff::Timestamp::UNIX_EPOCH,
         expires: jiff::Timestamp::UNIX_EPOCH,
+        keep: false,
     };
     Context {
         run: "r-1".parse().unwrap(),
@@ -207,4 +213,15 @@ async fn a_namespace_that_an_earlier_attempt_left_behind_goes_first() {
     let context = context(&fake, &folder);
     within(&context, stay(), |_, _| async move { Ok(()) }).await.unwrap();
     assert!(fake.objects().is_empty(), "{:?}", fake.objects());
+}
+
+#[tokio::test]
+async fn a_namespace_of_the_same_name_that_another_run_made_is_left_alone() {
+    let (fake, folder) = (Fake::default(), tempfile::tempdir().unwrap());
+    fake.objects.lock().unwrap().insert(NAMESPACE.to_owned());
+    fake.theirs.lock().unwrap().insert(NAMESPACE.to_owned());
+    let context = context(&fake, &folder);
+    let error = within(&context, stay(), |_, _| async move { Ok(()) }).await.unwrap_err().to_string();
+    assert!(error.contains("is somebody else's, and left alone"), "{error}");
+    assert_eq!(fake.objects(), [NAMESPACE]);
 }

@@ -51,14 +51,15 @@ pub(super) async fn run(request: &Request<'_>, clients: &Clients) -> Result<Ende
     let resource = Resource::new(ResourceKind::CisScanConfiguration, &name)
         .in_region(clients.region())
         .for_variant(&request.variant.name);
+    let (caller, level) = (clients.clone(), request.level());
     // Whole, so that an interruption finds the configuration deleted: watching it ends by itself then.
     let ended = finish::whole(async {
         let created = request
             .ledger
-            .create_resource(resource, || async {
-                let create = || api::create_configuration(clients, &name, request.level(), &value, &tags);
-                let find = || api::configuration_named(clients, &name);
-                clients.write_or_find(create, find).await.map_err(Error::from)
+            .create_resource(resource, || async move {
+                let create = || api::create_configuration(&caller, &name, level, &value, &tags);
+                let find = || api::configuration_named(&caller, &name);
+                caller.write_or_find(create, find).await.map_err(Error::from)
             })
             .await?;
         let ended = watch_and_read(request, clients, &created.id, &nodes, &missing.nodes, deadline).await;

@@ -55,8 +55,10 @@ async fn provider(grant: &Grant<'_>, url: &str) -> Result<String, CheckError> {
     // Of the run and no variant: those that come later use it, too.
     let resource = Resource::new(ResourceKind::OidcProvider, url).in_cluster(grant.cluster());
     let tags = grant.tags();
-    let make =
-        || async { clients.write_idempotent(|| oidc_provider::make(clients, url, &tags)).await.map_err(NotMade::Aws) };
+    let (caller, issuer) = (clients.clone(), url.to_owned());
+    let make = || async move {
+        caller.write_idempotent(|| oidc_provider::make(&caller, &issuer, &tags)).await.map_err(NotMade::Aws)
+    };
     match grant.context.ledger.create_resource(resource, make).await {
         Ok(created) => Ok(created.id),
         // Another variant was faster, or another run. The entry stays planned, and destroy goes by the run's tag.

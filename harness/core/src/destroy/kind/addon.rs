@@ -1,0 +1,30 @@
+//! EKS add-ons of a cluster that stays.
+
+use tokio::time::Instant;
+
+use super::{Cx, POLL, in_cluster, still_there, tags_of, take};
+use crate::aws::addons;
+use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::{Removed, Stays, Target};
+
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+    let (cluster, name) = in_cluster(target)?;
+    let read = addons::describe(cx.clients, cluster, name).await.map(|addon| {
+        let addon = addon?;
+        Some((name.to_owned(), Seen { tags: tags_of(addon.tags()), id: addon.addon_arn.clone() }))
+    });
+    take(claim, read, |owned| delete(cx, cluster, owned)).await
+}
+
+async fn delete(cx: Cx<'_>, cluster: &str, owned: Owned<String>) -> Result<(), Stays> {
+    let name = owned.get();
+    addons::delete(cx.clients, cluster, name).await.map_err(|error| Stays::refused(&error))?;
+    let until = Instant::now() + cx.deadlines.other;
+    while addons::describe(cx.clients, cluster, name).await.map_err(Stays::unread)?.is_some() {
+        if Instant::now() >= until {
+            return Err(Stays::refused(&still_there("DeleteAddon", name)));
+        }
+        cx.clients.pause(POLL).await;
+    }
+    Ok(())
+}

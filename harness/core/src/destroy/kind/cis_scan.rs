@@ -1,0 +1,39 @@
+//! Inspector CIS scan configurations. Their names are not unique, so each of a name is looked at by itself.
+
+use aws_sdk_inspector2::types::CisStringComparison;
+
+use super::{Cx, Look, look, still_there, tags_of};
+use crate::aws::error::{AwsError, found};
+use crate::destroy::owned::{Claim, Seen};
+use crate::destroy::{Removed, Stays, Target};
+use crate::scan::inspector;
+
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+    let mut result = Removed::Absent;
+    for (arn, seen) in read(cx, &target.name).await.map_err(Stays::unread)? {
+        match look(claim, Ok(Some((arn, seen))))? {
+            Look::Ours(owned) => {
+                let deleted = inspector::delete_configuration(cx.clients, owned.get()).await;
+                deleted.map_err(|error| Stays::refused(&error))?;
+                let left = read(cx, &target.name).await.map_err(Stays::unread)?;
+                if left.iter().any(|(arn, _)| arn == owned.get()) {
+                    return Err(Stays::refused(&still_there("DeleteCisScanConfiguration", owned.get())));
+                }
+                result = Removed::Gone;
+            }
+            // Another of the same name beside the run's own is no news.
+            Look::Foreign(owner) if result == Removed::Absent => result = Removed::Foreign(owner),
+            Look::Foreign(_) | Look::Absent => {}
+        }
+    }
+    Ok(result)
+}
+
+async fn read(cx: Cx<'_>, name: &str) -> Result<Vec<(String, Seen)>, AwsError> {
+    let all = found(inspector::configurations(cx.clients, name, CisStringComparison::Equals).await)?;
+    let seen = all.unwrap_or_default().into_iter().map(|configuration| {
+        let arn = configuration.scan_configuration_arn().to_owned();
+        (arn.clone(), Seen { tags: tags_of(configuration.tags()), id: Some(arn) })
+    });
+    Ok(seen.collect())
+}

@@ -1,0 +1,71 @@
+//! EKS clusters. Their ARN is made of their name, so only the run's tag says whose one is.
+
+use tokio::time::Instant;
+
+use super::{Cx, Look, look, persist, tags_of};
+use crate::aws::error::{AwsError, Class, Explain as _, found};
+use crate::aws::names::RUN_TAG;
+use crate::aws::{cluster, node_group};
+use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::{Removed, Stays, Target};
+
+/// Reads the cluster of a name, and says whose it is.
+pub(in crate::destroy) async fn look_at(cx: Cx<'_>, name: &str, claim: &Claim) -> Result<Look<String>, Stays> {
+    let read = cx.clients.read(|| async {
+        cx.clients.eks.describe_cluster().name(name).send().await.explain("DescribeCluster", format!("cluster {name}"))
+    });
+    let read = found(read.await).map(|answer| {
+        let cluster = answer?.cluster?;
+        Some((name.to_owned(), Seen { tags: tags_of(cluster.tags()), id: None }))
+    });
+    look(claim, read)
+}
+
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+    match look_at(cx, &target.name, claim).await? {
+        Look::Absent => Ok(Removed::Absent),
+        Look::Foreign(owner) => Ok(Removed::Foreign(owner)),
+        Look::Ours(owned) => delete(cx, owned, claim).await.map(|()| Removed::Gone),
+    }
+}
+
+async fn delete(cx: Cx<'_>, owned: Owned<String>, claim: &Claim) -> Result<(), Stays> {
+    let (clients, name) = (cx.clients, owned.get());
+    if let Some(others) = foreign_groups(cx, name, claim).await.map_err(Stays::unread)? {
+        return Err(Stays::There(others));
+    }
+    let until = Instant::now() + cx.deadlines.cluster;
+    persist(clients, cx.deadlines.cluster, |_| cluster::delete(clients, name))
+        .await
+        .map_err(|error| Stays::refused(&error))?;
+    let left = until.saturating_duration_since(Instant::now());
+    cluster::wait_gone(clients, name, left).await.map_err(|error| Stays::There(error.to_string()))
+}
+
+/// Node groups of others in the cluster, in one sentence: EKS deletes no cluster that has some, and they are not this run's to delete.
+async fn foreign_groups(cx: Cx<'_>, cluster: &str, claim: &Claim) -> Result<Option<String>, AwsError> {
+    for name in node_groups(cx, cluster).await? {
+        let Some(group) = node_group::describe(cx.clients, cluster, &name).await? else { continue };
+        let tags = tags_of(group.tags());
+        let run = tags.get(RUN_TAG).cloned();
+        if let Err(owner) = claim.without_id().own((), &Seen { tags, id: None }) {
+            let help = run.map(|run| format!("; `amiproof destroy --run {run}` removes it")).unwrap_or_default();
+            return Ok(Some(format!("node group {name} in it {owner}, and a cluster goes last{help}")));
+        }
+    }
+    Ok(None)
+}
+
+/// The names of a cluster's node groups.
+pub(in crate::destroy) async fn node_groups(cx: Cx<'_>, cluster: &str) -> Result<Vec<String>, AwsError> {
+    let mut pages = cx.clients.eks.list_nodegroups().cluster_name(cluster).into_paginator().send();
+    let mut names = Vec::new();
+    while let Some(page) = pages.next().await {
+        match page.explain("ListNodegroups", format!("node groups of cluster {cluster}")) {
+            Ok(page) => names.extend(page.nodegroups.unwrap_or_default()),
+            Err(error) if error.class == Class::NotFound => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,147 @@
+//! Objects in a cluster that stays. Each is read before it goes: the run's label says whose it is, and of a changed config map the value
+//! that the run wrote.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use amiproof_model::name::RunId;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use kube::core::DynamicObject;
+use serde_json::json;
+
+use crate::aws::names::RUN_TAG;
+use crate::cluster::{Access, RUN_LABEL, is_denied, namespace, objects};
+use crate::destroy::owned::{Claim, Owned, Owner, Seen};
+use crate::destroy::{Removed, Stays, Target};
+use crate::ledger::{ConfigMapKey, ObjectRef, ResourceKind};
+
+/// How long a namespace that did not go may take to say what keeps it, after its deadline: a list per kind that the cluster has.
+const NAMING: Duration = Duration::from_secs(30);
+
+/// Removes an object of a run, and waits until a namespace is really gone.
+pub(in crate::destroy) async fn remove(
+    access: &Access,
+    run: &RunId,
+    kind: &ResourceKind,
+    target: &Target,
+    deadline: Duration,
+) -> Result<Removed, Stays> {
+    let removed = async {
+        match kind {
+            ResourceKind::Namespace => remove_object(access, run, &core("Namespace"), target, deadline).await,
+            ResourceKind::StorageClass => {
+                let class = ObjectRef {
+                    api_version: "storage.k8s.io/v1".to_owned(),
+                    kind: "StorageClass".to_owned(),
+                    namespace: None,
+                };
+                remove_object(access, run, &class, target, deadline).await
+            }
+            ResourceKind::ConfigMapKey(change) => undo(access, change, &target.name).await,
+            ResourceKind::KubernetesObject(object) => remove_object(access, run, object, target, deadline).await,
+            _ => Err(Stays::There("it is not in the cluster's API".to_owned())),
+        }
+    };
+    match tokio::time::timeout(deadline + NAMING, removed).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Stays::There(format!("the cluster did not remove it within {}s", deadline.as_secs()))),
+    }
+}
+
+fn core(kind: &str) -> ObjectRef {
+    ObjectRef { api_version: "v1".to_owned(), kind: kind.to_owned(), namespace: None }
+}
+
+async fn remove_object(
+    access: &Access,
+    run: &RunId,
+    object: &ObjectRef,
+    target: &Target,
+    deadline: Duration,
+) -> Result<Removed, Stays> {
+    let namespace = object.namespace.as_deref();
+    let read = objects::get(access, &object.api_version, &object.kind, namespace, &target.name).await;
+    let Some(there) = read.map_err(|error| unread(&error, object))? else { return Ok(Removed::Absent) };
+    let claim = Claim::Run { run: run.clone(), id: None };
+    match claim.own((), &seen(&there)) {
+        Ok(owned) => delete(access, run, object, target, &owned, deadline).await.map(|()| Removed::Gone),
+        Err(owner) => Ok(Removed::Foreign(owner)),
+    }
+}
+
+/// Labels as tags, that of the run under the name that it has in AWS.
+fn seen(object: &DynamicObject) -> Seen {
+    let labels = object.metadata.labels.iter().flatten();
+    let tags: BTreeMap<String, String> = labels
+        .map(|(key, value)| {
+            let key = if key == RUN_LABEL { RUN_TAG } else { key };
+            (key.to_owned(), value.clone())
+        })
+        .collect();
+    Seen { tags, id: None }
+}
+
+async fn delete(
+    access: &Access,
+    run: &RunId,
+    object: &ObjectRef,
+    target: &Target,
+    _owned: &Owned<()>,
+    deadline: Duration,
+) -> Result<(), Stays> {
+    if object.kind == "Namespace" {
+        let deleted = namespace::delete(access, run, &target.name, deadline).await;
+        return deleted.map_err(|error| Stays::There(error.to_string()));
+    }
+    let namespace = object.namespace.as_deref();
+    let deleted = objects::delete(access, &object.api_version, &object.kind, namespace, &target.name).await;
+    deleted.map_err(|error| Stays::There(error.to_string()))?;
+    match objects::get(access, &object.api_version, &object.kind, namespace, &target.name).await {
+        Ok(Some(left)) if left.metadata.deletion_timestamp.is_none() => {
+            Err(Stays::There("it is still there after its deletion was accepted".to_owned()))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(unread(&error, object)),
+    }
+}
+
+/// Puts the value back that was there before, or takes the key away, where the value is the one that the run wrote; and reads it back.
+async fn undo(access: &Access, change: &ConfigMapKey, name: &str) -> Result<Removed, Stays> {
+    let ConfigMapKey { namespace, key, value, before } = change;
+    let api: Api<ConfigMap> = Api::namespaced(access.client(), namespace);
+    let read = async || -> Result<Option<String>, Stays> {
+        let there = api.get_opt(name).await.map_err(|error| unread(&error, &core("ConfigMap")))?;
+        Ok(there.and_then(|map| map.data?.get(key).cloned()))
+    };
+    match read().await? {
+        None => return Ok(Removed::Absent),
+        Some(now) if Some(&now) == before.as_ref() => return Ok(Removed::Gone),
+        Some(now) if now != *value => {
+            return Ok(Removed::Foreign(Owner::new(format!(
+                "has {key} at {now:?} by now, and the run had written {value:?}"
+            ))));
+        }
+        Some(_) => {}
+    }
+    let patch = json!({"data": {key: before}});
+    match api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+        Ok(_) => {}
+        Err(error) if objects::is_not_found(&error) => return Ok(Removed::Gone),
+        Err(error) => return Err(Stays::There(error.to_string())),
+    }
+    match read().await? {
+        now if now == *before => Ok(Removed::Gone),
+        now => Err(Stays::There(format!("{key} is {} after it was put back", now.unwrap_or_default()))),
+    }
+}
+
+fn unread(error: &kube::Error, object: &ObjectRef) -> Stays {
+    if is_denied(error) {
+        let kind = &object.kind;
+        Stays::Unverified(format!("the caller may not read objects of kind {kind} in the cluster (get)"))
+    } else {
+        Stays::There(error.to_string())
+    }
+}

@@ -1,0 +1,24 @@
+//! EKS managed node groups.
+
+use super::{Cx, in_cluster, persist, tags_of, take};
+use crate::aws::node_group;
+use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::{Removed, Stays, Target};
+
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+    let (cluster, name) = in_cluster(target)?;
+    let read = node_group::describe(cx.clients, cluster, name).await.map(|group| {
+        let group = group?;
+        Some((name.to_owned(), Seen { tags: tags_of(group.tags()), id: group.nodegroup_arn.clone() }))
+    });
+    take(claim, read, |owned| delete(cx, cluster, owned)).await
+}
+
+async fn delete(cx: Cx<'_>, cluster: &str, owned: Owned<String>) -> Result<(), Stays> {
+    let (clients, name) = (cx.clients, owned.get());
+    let attempt = |left| async move {
+        node_group::delete(clients, cluster, name).await?;
+        node_group::wait_gone(clients, cluster, name, left).await
+    };
+    persist(clients, cx.deadlines.node_group, attempt).await.map_err(|error| Stays::refused(&error))
+}

@@ -1,0 +1,23 @@
+//! OpenID Connect providers of IAM. An account has one per cluster, and others live on it; its ARN is made of its URL, so only the run's
+//! tag says whose one is.
+
+use super::{Cx, take};
+use crate::aws::error::{Explain as _, found};
+use crate::aws::oidc_provider;
+use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::{Removed, Stays, Target};
+
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+    let read = oidc_provider::find(cx.clients, &target.name).await;
+    let read = read.map(|provider| provider.map(|provider| (provider.arn, Seen { tags: provider.tags, id: None })));
+    take(claim, read, |owned| delete(cx, owned)).await
+}
+
+async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), Stays> {
+    let arn = owned.get();
+    let deleted = cx.clients.until_free(|| async {
+        let request = cx.clients.iam.delete_open_id_connect_provider().open_id_connect_provider_arn(arn);
+        request.send().await.explain("DeleteOpenIDConnectProvider", arn)
+    });
+    found(deleted.await).map(|_| ()).map_err(|error| Stays::refused(&error))
+}

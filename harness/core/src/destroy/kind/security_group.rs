@@ -1,0 +1,24 @@
+//! Security groups that carry a run's tag and are in no stack.
+
+use super::{Cx, asked, ec2_tags, take};
+use crate::aws::error::{Explain as _, found};
+use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::{Removed, Stays, Target};
+
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+    let id = target.name.as_str();
+    let describe = || async {
+        cx.clients.ec2.describe_security_groups().group_ids(id).send().await.explain("DescribeSecurityGroups", id)
+    };
+    let read = found(cx.clients.read(describe).await).map(|answer| {
+        let group = answer?.security_groups.unwrap_or_default().into_iter().next()?;
+        Some((id.to_owned(), Seen { tags: ec2_tags(group.tags()), id: None }))
+    });
+    take(claim, read, |owned| delete(cx, owned)).await
+}
+
+async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), Stays> {
+    let id = owned.get();
+    let request = cx.clients.ec2.delete_security_group().group_id(id);
+    asked(request.send().await.explain("DeleteSecurityGroup", id).map(|_| ()))
+}

@@ -1,0 +1,77 @@
+//! The CloudFormation stack with network and roles. It is deleted by its StackId, which no other stack ever has.
+
+use aws_sdk_cloudformation::types::StackStatus;
+
+use super::{Cx, take, vpc};
+use crate::aws::error::{AwsError, Explain as _, found};
+use crate::aws::network;
+use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::{Removed, Stays, Target};
+
+/// How often a deletion that failed is asked for again, after what held the stack was looked for.
+const TRIES: usize = 3;
+
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+    let read = read(cx, &target.name).await;
+    take(claim, read, |owned| delete(cx, owned)).await
+}
+
+/// The stack that stands under a name now: its StackId and its tags.
+async fn read(cx: Cx<'_>, name: &str) -> Result<Option<(String, Seen)>, AwsError> {
+    let describe = || async {
+        let request = cx.clients.cloudformation.describe_stacks().stack_name(name);
+        request.send().await.explain("DescribeStacks", format!("stack {name}"))
+    };
+    let stacks = found(cx.clients.read(describe).await)?.and_then(|answer| answer.stacks).unwrap_or_default();
+    let mut there = stacks.into_iter().filter(|stack| stack.stack_status() != Some(&StackStatus::DeleteComplete));
+    Ok(there.next().map(|stack| {
+        let pairs = stack.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())));
+        let seen = Seen { tags: pairs.collect(), id: stack.stack_id().map(str::to_owned) };
+        (stack.stack_id().unwrap_or(name).to_owned(), seen)
+    }))
+}
+
+async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), Stays> {
+    let id = owned.get();
+    let vpcs = vpcs(cx, id).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "what is in the stack is not known");
+        Vec::new()
+    });
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let mut cleared = 0;
+        for vpc in &vpcs {
+            cleared += vpc::clear(cx, vpc).await;
+        }
+        match network::delete(cx.clients, id, cx.deadlines.stack).await {
+            Ok(()) => return Ok(()),
+            Err(network::Error::Stuck { status, events, .. })
+                if status == StackStatus::DeleteFailed.as_str() && tries < TRIES =>
+            {
+                tracing::info!(cleared, events, "the stack could not be deleted, looking for what holds it");
+            }
+            Err(error) => return Err(Stays::There(error.to_string())),
+        }
+    }
+}
+
+/// The VPCs that a stack made.
+pub(in crate::destroy) async fn vpcs(cx: Cx<'_>, id: &str) -> Result<Vec<String>, AwsError> {
+    let members = members(cx, id).await?.into_iter();
+    Ok(members.filter(|(kind, _)| kind == "AWS::EC2::VPC").map(|(_, id)| id).collect())
+}
+
+/// What a stack holds: types and physical ids.
+pub(in crate::destroy) async fn members(cx: Cx<'_>, id: &str) -> Result<Vec<(String, String)>, AwsError> {
+    let describe = || async {
+        let request = cx.clients.cloudformation.describe_stack_resources().stack_name(id);
+        request.send().await.explain("DescribeStackResources", format!("stack {id}"))
+    };
+    let answer = found(cx.clients.read(describe).await)?;
+    let members = answer.iter().flat_map(|answer| answer.stack_resources()).filter_map(|member| {
+        let id = member.physical_resource_id().filter(|id| !id.is_empty())?;
+        Some((member.resource_type().unwrap_or_default().to_owned(), id.to_owned()))
+    });
+    Ok(members.collect())
+}

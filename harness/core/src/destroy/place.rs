@@ -1,0 +1,116 @@
+//! Whether a teardown is where the run was: in its account, region and endpoint, and before its cluster.
+
+use amiproof_model::name::RunId;
+
+use super::Plan;
+use crate::aws::error::AwsError;
+use crate::cluster::identity;
+use crate::ledger::ClusterIdentity;
+
+/// A teardown that is somewhere else than the run was. Nothing was touched, and nothing was marked gone.
+#[derive(Debug, thiserror::Error)]
+pub enum Elsewhere {
+    /// In another account, region or endpoint.
+    #[error("run {run} is in {what} {theirs}, and you are in {ours}: nothing was touched")]
+    Aws {
+        /// The run.
+        run: RunId,
+        /// `account`, `region`, `endpoint`.
+        what: &'static str,
+        /// Where the run is.
+        theirs: String,
+        /// Where the caller is.
+        ours: String,
+    },
+    /// In front of another cluster.
+    #[error(
+        "run {run} was in the cluster at {theirs}, and this is the cluster at {ours}, which is another one: nothing was touched"
+    )]
+    Cluster {
+        /// The run.
+        run: RunId,
+        /// The server that the run spoke to.
+        theirs: String,
+        /// The server that answers now.
+        ours: String,
+    },
+    /// Nobody says in which account the caller is.
+    #[error("it is not known in which account you are, and run {run} is in account {account}: {source}")]
+    Unknown {
+        /// The run.
+        run: RunId,
+        /// Its account.
+        account: String,
+        /// Why.
+        #[source]
+        source: AwsError,
+    },
+}
+
+/// Which cluster the objects of the run are looked for in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cluster {
+    /// The one that the run spoke to, by all that is known.
+    Same,
+    /// One that took its name: that of the run is gone, with everything in it.
+    Replaced,
+    /// A kubeconfig's, of which the ledger keeps no identity: what is not found there may be elsewhere.
+    Unrecorded,
+}
+
+/// Compares where the run was with where the teardown is.
+///
+/// # Errors
+/// [`Elsewhere`].
+pub(super) async fn check(plan: &Plan<'_>) -> Result<Cluster, Elsewhere> {
+    let header = plan.ledger.header();
+    let elsewhere = |what, theirs: &str, ours: &str| Elsewhere::Aws {
+        run: header.run.clone(),
+        what,
+        theirs: theirs.to_owned(),
+        ours: ours.to_owned(),
+    };
+    if let Some(clients) = plan.clients.filter(|_| !header.account.is_empty()) {
+        let none = "AWS itself";
+        let (theirs, ours) = (header.endpoint.as_deref().unwrap_or(none), clients.endpoint().unwrap_or(none));
+        if theirs.trim_end_matches('/') != ours.trim_end_matches('/') {
+            return Err(elsewhere("endpoint", theirs, ours));
+        }
+        if header.region != clients.region() {
+            return Err(elsewhere("region", &header.region, clients.region()));
+        }
+        // The process that began the run has asked before it wrote the header.
+        if plan.ledger.inherited().is_some() {
+            let identity = clients.whoami().await.map_err(|source| Elsewhere::Unknown {
+                run: header.run.clone(),
+                account: header.account.clone(),
+                source,
+            })?;
+            if identity.account != header.account {
+                return Err(elsewhere("account", &header.account, &identity.account));
+            }
+        }
+    }
+    // The process that began the run has the connection from then.
+    let Some(access) = plan.access.filter(|_| plan.ledger.inherited().is_some()) else { return Ok(Cluster::Same) };
+    let recorded = plan.ledger.clusters();
+    let recorded = recorded.iter().find(|known| known.name == access.name()).or(recorded.first());
+    let by_kubeconfig = header.kubeconfig.is_some();
+    let Some(recorded) = recorded else {
+        return Ok(if by_kubeconfig { Cluster::Unrecorded } else { Cluster::Same });
+    };
+    let now = identity::read(access, recorded.name.clone()).await;
+    let is_same = recorded.is_same(&now) || is_unread(recorded, &now);
+    match (is_same, by_kubeconfig) {
+        (true, _) => Ok(Cluster::Same),
+        (false, false) => Ok(Cluster::Replaced),
+        (false, true) => {
+            Err(Elsewhere::Cluster { run: header.run.clone(), theirs: recorded.server.clone(), ours: now.server })
+        }
+    }
+}
+
+/// The API server does not say its UID now: server and authority decide.
+fn is_unread(recorded: &ClusterIdentity, now: &ClusterIdentity) -> bool {
+    now.uid.is_none() && recorded.server == now.server && recorded.authority == now.authority
+}

@@ -1,0 +1,146 @@
+//! Asking everybody whom the run used whether something is left.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use amiproof_model::report::{Cleanup, Leftover};
+use tokio::time::Instant;
+
+use super::kind::{self, Cx};
+use super::remains::{self, Query, Service};
+use super::target::{Kind, Target};
+use super::{Deadlines, Ground, Plan, Removed, Stays, denied, order, place};
+use crate::aws::Clients;
+use crate::aws::error::Class;
+use crate::cluster::{Access, explain, is_denied, objects};
+use crate::ledger::{ObjectRef, ResourceKind};
+
+/// How often the proof is tried while things are still going.
+const POLL: Duration = Duration::from_secs(10);
+
+/// Asks for what carries the run's tag or label, removes what the ledger did not know of, and lists what stays. An empty answer is
+/// believed from `sure` on.
+pub(super) async fn nothing_is_left(plan: &Plan<'_>, ground: &Ground, cleanup: &mut Cleanup) {
+    let (torn, sure) = (plan.ledger.torn(), ground.sure);
+    let is_going = |cluster: &str| ground.doomed.contains(cluster) || ground.vanished.contains(cluster);
+    if let Some(access) = plan.access.filter(|access| !is_going(access.name()))
+        && ground.cluster != place::Cluster::Replaced
+        && (!torn.is_empty() || plan.ledger.entries().iter().any(|entry| entry.resource.kind.is_kubernetes()))
+    {
+        of_cluster(plan, access, cleanup).await;
+    }
+    let services = remains::used(plan.ledger);
+    if let Some(clients) = plan.clients
+        && !services.is_empty()
+    {
+        let query = Query::of_run(plan.ledger);
+        let until = Instant::now() + plan.deadlines.proof;
+        let has_doubt = cleanup.created != plan.ledger.entries().len() || !torn.is_empty();
+        let sure = if has_doubt { sure } else { Instant::now() };
+        settle(clients, &query, services, &plan.deadlines, (sure, until), cleanup).await;
+    } else if !torn.is_empty() && plan.clients.is_none() {
+        let reasons = torn.join("; ");
+        cleanup.unverified.push(format!("the ledger is not whole, and there is no account to ask: {reasons}"));
+    }
+}
+
+/// Asks the services until nothing is left, nobody can be asked, or it is too late.
+pub(super) async fn settle(
+    clients: &Clients,
+    query: &Query,
+    mut services: BTreeSet<Service>,
+    deadlines: &Deadlines,
+    (sure, until): (Instant, Instant),
+    cleanup: &mut Cleanup,
+) {
+    let cx = Cx { clients, deadlines };
+    loop {
+        let (found, problems) = remains::find(clients, query, &services).await;
+        let mut open = Vec::new();
+        for (service, error) in problems {
+            if error.class == Class::AccessDenied {
+                // The answer will not change: it is asked once.
+                services.remove(&service);
+                cleanup.unverified.push(format!(
+                    "could not verify that no {} are left: {}",
+                    service.plural(),
+                    denied(&error)
+                ));
+            } else {
+                open.push(format!("could not verify that no {} are left: {error}", service.plural()));
+            }
+        }
+        let is_known = |target: &Target| {
+            cleanup.leftovers.iter().any(|leftover| target.is(leftover))
+                || cleanup.foreign.iter().any(|foreign| foreign.kind == target.kind.word() && foreign.id == target.name)
+        };
+        let new: Vec<Target> = found.into_iter().filter(|target| !is_known(target)).collect();
+        let now = Instant::now();
+        if now >= until || new.is_empty() && open.is_empty() && now >= sure {
+            let still = "it is still there, and going or stuck";
+            cleanup.leftovers.extend(new.into_iter().map(|target| target.leftover(still.to_owned())));
+            cleanup.unverified.extend(open);
+            return;
+        }
+        for target in order::tiers(new).into_iter().flatten() {
+            tracing::info!(kind = target.kind.word(), name = target.name, "still there");
+            // What cannot be removed now is found again, until the deadline.
+            match kind::remove(cx, &target, &query.claim()).await {
+                Ok(Removed::Foreign(owner)) => tracing::info!(name = target.name, %owner, "is not removed"),
+                Ok(_) => {}
+                Err(Stays::There(reason) | Stays::Unverified(reason)) => {
+                    cleanup.leftovers.push(target.leftover(reason));
+                }
+            }
+        }
+        clients.pause(POLL).await;
+    }
+}
+
+/// Objects outside of namespaces that carry the run's label, whatever the ledger says.
+async fn of_cluster(plan: &Plan<'_>, access: &Access, cleanup: &mut Cleanup) {
+    const KINDS: [(&str, &str); 4] = [
+        ("v1", "Namespace"),
+        ("storage.k8s.io/v1", "StorageClass"),
+        ("rbac.authorization.k8s.io/v1", "ClusterRole"),
+        ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
+    ];
+    let run = &plan.ledger.header().run;
+    let known = |kind: &ResourceKind, name: &str, leftovers: &[Leftover]| {
+        leftovers.iter().any(|leftover| leftover.kind == Kind::Ledgered(kind.clone()).word() && leftover.id == name)
+    };
+    for (api_version, word) in KINDS {
+        let kind = match word {
+            "Namespace" => ResourceKind::Namespace,
+            "StorageClass" => ResourceKind::StorageClass,
+            _ => ResourceKind::KubernetesObject(ObjectRef {
+                api_version: api_version.to_owned(),
+                kind: word.to_owned(),
+                namespace: None,
+            }),
+        };
+        let names = match objects::of_run(access, api_version, word, run.as_str()).await {
+            Ok(names) => names,
+            Err(error) if is_denied(&error) => {
+                let what = format!("could not verify that no {word} of the run is left: the caller may not list them");
+                cleanup.unverified.push(what);
+                continue;
+            }
+            // A cluster that does not answer is gone, or its own leftovers say so.
+            Err(error) => {
+                tracing::debug!(kind = word, error = explain(&error), "what carries the run's label is not known");
+                continue;
+            }
+        };
+        for name in names {
+            if known(&kind, &name, &cleanup.leftovers) {
+                continue;
+            }
+            let target = Target::in_kubernetes(kind.clone(), &name, access.name());
+            let removed = kind::kubernetes::remove(access, run, &kind, &target, plan.deadlines.kubernetes).await;
+            if let Err(Stays::There(reason) | Stays::Unverified(reason)) = removed {
+                cleanup.leftovers.push(target.leftover(reason));
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Objects of the same name that somebody else made survive, each in every state of the ledger; and what the run wrote is undone. Against
+//! a fake API server that keeps objects by path.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use http::{Method, Request, Response};
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::*;
+
+#[derive(Clone, Default)]
+struct Fake {
+    objects: Arc<Mutex<BTreeMap<String, Value>>>,
+}
+
+const NAMESPACE: &str = "/api/v1/namespaces/ap-r-1-v";
+const CLASS: &str = "/apis/storage.k8s.io/v1/storageclasses/amiproof-gp3-r-1";
+const ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/readers";
+const CONFIG_MAP: &str = "/api/v1/namespaces/kube-system/configmaps/amazon-vpc-cni";
+
+impl Fake {
+    /// Everything that the ledger of the test names, with these labels, and the config map's key at a value.
+    fn with(labels: &Value, ipam: &str) -> Self {
+        let fake = Self::default();
+        let mut objects = fake.objects.lock().unwrap();
+        for path in [NAMESPACE, CLASS, ROLE] {
+            let name = path.rsplit('/').next().unwrap();
+            objects.insert(path.to_owned(), json!({"metadata": {"name": name, "labels": labels}}));
+        }
+        let map = json!({"metadata": {"name": "amazon-vpc-cni"}, "data": {"enable-windows-ipam": ipam}});
+        objects.insert(CONFIG_MAP.to_owned(), map);
+        drop(objects);
+        fake
+    }
+
+    fn paths(&self) -> Vec<String> {
+        self.objects.lock().unwrap().keys().cloned().collect()
+    }
+
+    fn ipam(&self) -> Value {
+        self.objects.lock().unwrap()[CONFIG_MAP]["data"]["enable-windows-ipam"].clone()
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let body = request.into_body().collect_bytes().await.unwrap_or_default();
+        let mut objects = self.objects.lock().unwrap();
+        let kinds = |group: &str, plural: &str, kind: &str| {
+            json!({"groupVersion": group, "resources": [
+                {"name": plural, "singularName": "", "kind": kind, "namespaced": false, "verbs": ["list"]}]})
+        };
+        let found = match method {
+            Method::GET if path == "/api/v1" => Some(kinds("v1", "namespaces", "Namespace")),
+            Method::GET if path == "/apis/storage.k8s.io/v1" => {
+                Some(kinds("storage.k8s.io/v1", "storageclasses", "StorageClass"))
+            }
+            Method::GET if path == "/apis/rbac.authorization.k8s.io/v1" => {
+                Some(kinds("rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole"))
+            }
+            Method::DELETE => objects.remove(&path),
+            Method::PATCH => objects.get_mut(&path).map(|object| {
+                let patch: Value = serde_json::from_slice(&body).unwrap();
+                for (key, value) in patch["data"].as_object().unwrap() {
+                    match value {
+                        Value::Null => {
+                            object["data"].as_object_mut().unwrap().remove(key);
+                        }
+                        value => object["data"][key] = value.clone(),
+                    }
+                }
+                object.clone()
+            }),
+            _ => objects.get(&path).cloned().or_else(|| {
+                let is_list = ["namespaces", "storageclasses", "clusterroles", "claims"];
+                let is_list = is_list.iter().any(|plural| path.ends_with(plural));
+                is_list.then(|| json!({"metadata": {"resourceVersion": "1"}, "items": []}))
+            }),
+        };
+        let (code, body) = match found {
+            Some(object) => (200, object),
+            None => (
+                404,
+                json!({"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound", "message": path}),
+            ),
+        };
+        let body = Body::from(body.to_string().into_bytes());
+        Response::builder().status(code).header("content-type", "application/json").body(body).unwrap()
+    }
+
+    fn access(&self) -> Access {
+        let fake = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let fake = fake.clone();
+            async move { Ok::<_, Infallible>(fake.answer(request).await) }
+        });
+        Access::of_client(kube::Client::new(service, "default"), "theirs")
+    }
+}
+
+fn in_kubernetes() -> Vec<Resource> {
+    let of = |kind, name: &str| Resource::new(kind, name).in_cluster("theirs");
+    vec![
+        of(ResourceKind::Namespace, "ap-r-1-v"),
+        of(ResourceKind::StorageClass, "amiproof-gp3-r-1"),
+        of(cluster_role(), "readers"),
+        of(windows_ipam(), "amazon-vpc-cni"),
+    ]
+}
+
+async fn ledger_in(is_confirmed: bool) -> (tempfile::TempDir, Ledger) {
+    if is_confirmed {
+        return ledger_with(&in_kubernetes()).await;
+    }
+    let (folder, ledger) = ledger_with(&[]).await;
+    for resource in in_kubernetes() {
+        let lost = || async { Err::<String, _>(ledger::Error::GivenUp) };
+        ledger.create_resource(resource, lost).await.unwrap_err();
+    }
+    (folder, ledger)
+}
+
+async fn taken_down(ledger: &Ledger, access: &Access) -> Cleanup {
+    let deadlines = Deadlines::default().faster(1000.0);
+    destroy(&Plan { ledger, clients: None, access: Some(access), what: What::Everything, deadlines }).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_others_made_under_the_same_names_survives_in_every_state_of_the_ledger() {
+    for is_confirmed in [true, false] {
+        for labels in [json!({"amiproof.dev/run": "r-2"}), json!({"team": "payments"}), json!({})] {
+            let fake = Fake::with(&labels, "maybe");
+            let (_folder, ledger) = ledger_in(is_confirmed).await;
+            let before = fake.paths();
+            let cleanup = taken_down(&ledger, &fake.access()).await;
+            assert_eq!(fake.paths(), before, "{labels}");
+            assert_eq!(fake.ipam(), "maybe");
+            assert_eq!(cleanup.foreign.len(), 4, "{cleanup:?}");
+            assert_eq!(cleanup.is_verified(), !is_confirmed, "{cleanup:?}");
+            assert!(ledger.entries().iter().all(|entry| entry.state == State::Foreign));
+            if is_confirmed && labels["team"].is_string() {
+                let sentences: Vec<String> = cleanup.foreign.iter().map(ToString::to_string).collect();
+                insta::assert_snapshot!(sentences.join("\n"), @r#"
+                Kubernetes object readers is of somebody else (team=payments): left alone
+                config map change amazon-vpc-cni has enable-windows-ipam at "maybe" by now, and the run had written "true": left alone
+                namespace ap-r-1-v is of somebody else (team=payments): left alone
+                storage class amiproof-gp3-r-1 is of somebody else (team=payments): left alone
+                "#);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_run_made_goes_and_what_it_wrote_is_taken_back() {
+    for is_confirmed in [true, false] {
+        let fake = Fake::with(&json!({"amiproof.dev/run": "r-1"}), "true");
+        let (_folder, ledger) = ledger_in(is_confirmed).await;
+        let cleanup = taken_down(&ledger, &fake.access()).await;
+        assert_eq!(fake.paths(), [CONFIG_MAP]);
+        assert_eq!(fake.ipam(), Value::Null);
+        assert_eq!((cleanup.created, cleanup.gone), (4, 4), "{cleanup:?}");
+        assert!(cleanup.leftovers.is_empty() && cleanup.is_verified());
+    }
+}
