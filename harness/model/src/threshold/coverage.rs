@@ -214,7 +214,8 @@ impl Asked<'_> {
             .filter_map(|(name, own)| Some((name.as_deref()?, own.len())))
             .filter(|(_, count)| *count > 0)
             .collect();
-        let told = tally.absent.clone().or_else(|| tally.inapplicable.clone());
+        // A scanner that was there and gave no answer says more than one that was not.
+        let told = tally.absent.clone().or_else(|| tally.inapplicable.clone()).filter(|_| tally.silent.is_empty());
         match (others.keys().next(), told) {
             (Some(other), _) => format!("the answers are about {other}"),
             (None, Some(told)) => told,
