@@ -78,6 +78,7 @@ impl PullSecret {
             }
             kept.insert(registry.clone(), login.clone());
         }
+        left_out.sort_unstable();
         if kept.is_empty() {
             let mut wanted: Vec<&str> = images.iter().map(|image| place(image).0).collect();
             wanted.sort_unstable();
@@ -206,12 +207,12 @@ mod tests {
         let text = r#"{"auths": {"r.example.com": {"auth": "b3du"}, "other.example.com": {"auth": "b3RoZXI="}, "helped.example.com": {}},
                        "credHelpers": {"public.ecr.aws": "ecr-login"}, "HttpHeaders": {"X-Secret": "header"}}"#;
         let (secret, left_out) = PullSecret::parse(text, &images()).unwrap();
-        assert_eq!(left_out, ["other.example.com", "helped.example.com"]);
+        assert_eq!(left_out, ["helped.example.com", "other.example.com"]);
         assert_eq!(&*secret.text, r#"{"auths":{"r.example.com":{"auth":"b3du"}}}"#);
         let error = PullSecret::parse(text, &["public.ecr.aws/x/y:1".to_owned()]).unwrap_err().to_string();
         assert_eq!(
             error,
-            "has no credentials for a registry that this run pulls from (public.ecr.aws), only for r.example.com, other.example.com, helped.example.com"
+            "has no credentials for a registry that this run pulls from (public.ecr.aws), only for helped.example.com, other.example.com, r.example.com"
         );
     }
 
