@@ -16,7 +16,8 @@ fn fixture(name: &str) -> Vec<u8> {
 }
 
 fn resolved(bytes: &[u8]) -> Resolved {
-    resolve("amiproof.yaml", bytes, &Files::new(), &SUITES).unwrap_or_else(|problems| panic!("{}", printed(&problems)))
+    let beside = Files::from([("demo-waivers.yaml".into(), fixture("demo-waivers.yaml"))]);
+    resolve("amiproof.yaml", bytes, &beside, &SUITES).unwrap_or_else(|problems| panic!("{}", printed(&problems)))
 }
 
 fn printed(problems: &[Problem]) -> String {
