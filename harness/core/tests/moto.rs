@@ -23,6 +23,8 @@ use provisioning::World;
 const SPEED: f64 = 1000.0;
 /// How long moto may take to start: Python imports much.
 const START: Duration = Duration::from_secs(60);
+/// An image of EKS by its name, which is all that a run sees of it before its nodes boot.
+const NODE_IMAGE: &str = "amazon-eks-node-al2023-x86_64-standard-1.36-v20261101";
 
 type Body = for<'a> fn(&'a World) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
 
@@ -159,11 +161,26 @@ fn run(endpoint: &str, body: Body) -> Result<Completion, Failed> {
 /// moto has no parameters of EKS, and does not let anybody make names below `/aws`.
 async fn put_parameter(world: &World) {
     let clients = provisioning::connect(world).await;
-    let name = aws_sdk_ec2::types::Filter::builder().name("name").values("al2023-ami-*-x86_64").build();
-    let images = clients.ec2.describe_images().owners("amazon").filters(name).send().await.unwrap();
-    let image = images.images().iter().find(|image| image.image_id().is_some_and(|id| id.len() == 21)).unwrap();
-    let request = clients.ssm.put_parameter().name(&world.parameter).value(image.image_id().unwrap());
+    let request = clients.ssm.put_parameter().name(&world.parameter).value(node_image(&clients).await);
     request.r#type(aws_sdk_ssm::types::ParameterType::String).overwrite(true).send().await.unwrap();
+}
+
+/// The id of a node image. moto's images are plain Amazon Linux, which a run refuses, so this is a copy of one under the name of a
+/// node image: moto's RegisterImage keeps no architecture, its CopyImage does.
+async fn node_image(clients: &amiproof_core::aws::Clients) -> String {
+    let copies = clients.ec2.describe_images().owners("self").filters(named(NODE_IMAGE)).send().await.unwrap();
+    if let Some(copy) = copies.images().first() {
+        return copy.image_id().unwrap().to_owned();
+    }
+    let plain = named("al2023-ami-*-x86_64");
+    let images = clients.ec2.describe_images().owners("amazon").filters(plain).send().await.unwrap();
+    let source = images.images().first().unwrap().image_id().unwrap();
+    let request = clients.ec2.copy_image().name(NODE_IMAGE).source_image_id(source).source_region(clients.region());
+    request.send().await.unwrap().image_id.unwrap()
+}
+
+fn named(pattern: &str) -> aws_sdk_ec2::types::Filter {
+    aws_sdk_ec2::types::Filter::builder().name("name").values(pattern).build()
 }
 
 fn in_container() -> Result<Completion, Failed> {
