@@ -66,7 +66,8 @@ fn the_demo_resolves_to_eight_variants_with_every_default_filled_in() {
     assert_eq!((made.volume_gib, &made.ami, windows.family), (80, &AmiSource::Recommended, Family::Windows));
     assert_eq!(matrix.variants[0].made().unwrap().kubernetes_version.as_str(), "1.32");
     let addons: Vec<String> = matrix.cluster.addons.iter().map(ToString::to_string).collect();
-    assert_eq!(addons, ["eks-pod-identity-agent", "vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver"]);
+    let six = ["eks-pod-identity-agent", "vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver", "metrics-server"];
+    assert_eq!(addons, six);
     assert_eq!(matrix.workloads, [WorkloadSource::Builtin]);
 }
 

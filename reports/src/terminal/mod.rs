@@ -44,6 +44,13 @@ pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> Stri
     out
 }
 
+/// Only what the run comes to, with the exit code that says the same: the last lines of [`render`].
+pub fn verdict(report: &Report, style: &Style) -> String {
+    let mut out = String::new();
+    write_verdict(&mut out, &Context::of(report, None), style);
+    out
+}
+
 fn write_heading(out: &mut String, report: &Report, style: &Style) {
     let cluster = &report.cluster;
     let place: Vec<&str> =

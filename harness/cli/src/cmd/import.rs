@@ -5,6 +5,7 @@ mod spool;
 use amiproof_core::run::recorder::Recorder;
 use amiproof_core::scan::import::merge::{Change, merge};
 use amiproof_core::scan::import::{self, Import, ImportError, Kind, Source, Target};
+use amiproof_model::conclusion;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::name::{Benchmark, Level, NameError, RunId};
 use amiproof_model::report::{CheckResult, Report, ScanRecord, Subject};
@@ -15,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use self::spool::{MOST_KEPT, Spool};
-use super::forms::{self, Written};
+use super::forms;
 use crate::args::{self, Global, OutputForm};
 use crate::files::{self, Inputs};
 use crate::lock::RunLock;
@@ -47,9 +48,17 @@ pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Resu
     let summary = Summary::of(kind, &import);
     let change = merge(&mut report, import, &waivers, Timestamp::now());
     let written = forms::write_all(&report, None, folder.path(), output);
-    show(args, &folder, &summary, change, &written, output);
     let exit = ExitCode::of(&report);
-    Ok(written.exit(if exit == ExitCode::Failed && args.no_fail { ExitCode::Passed } else { exit }))
+    let exit = written.exit(if exit == ExitCode::Failed && args.no_fail { ExitCode::Passed } else { exit });
+    match args.output {
+        OutputForm::Json => output.json(format_args!("{:#}", summary.json(&folder, change, &report))),
+        OutputForm::Text => {
+            output.data(summary.text(args, &folder, change));
+            written.show(&[Format::Html, Format::Junit], output);
+            output.data(amiproof_reports::terminal::verdict(&report, &forms::style(*output)));
+        }
+    }
+    Ok(exit)
 }
 
 fn open(spool: &Spool, path: &Utf8Path) -> Result<Source, Failure> {
@@ -285,28 +294,34 @@ impl Summary {
         notes.dedup();
         Self { kind, scanner: format!("{scanner} {version}").trim_end().to_owned(), counts, notes }
     }
-}
 
-fn show(args: &args::Import, folder: &RunDir, summary: &Summary, change: Change, written: &Written, output: &Output) {
-    let counts: Vec<String> = summary.counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
-    match args.output {
-        OutputForm::Json => output.json(format_args!(
-            "{:#}",
-            json!({
-                "run": folder.id.as_str(), "kind": summary.kind.word(), "scanner": summary.scanner, "outcomes": summary.counts,
-                "added": change.added, "replaced": change.replaced, "removed": change.removed, "notes": summary.notes,
-            })
-        )),
-        OutputForm::Text => {
-            let subject = args.variant.as_deref().unwrap_or("cluster");
-            output.data(format_args!(
-                "{} by {} into run {}, {subject}: {}\n{} rows added, {} replaced, {} removed",
-                summary.kind.word(), summary.scanner, folder.id, counts.join(", "), change.added, change.replaced, change.removed
-            ));
-            for note in &summary.notes {
-                output.data(format_args!("  {note}"));
-            }
-            written.show(&[Format::Html, Format::Junit], output);
+    fn text(&self, args: &args::Import, folder: &RunDir, change: Change) -> String {
+        let counts: Vec<String> = self.counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
+        let subject = args.variant.as_deref().unwrap_or("cluster");
+        let mut text = format!(
+            "{} by {} into run {}, {subject}: {}\n{} rows added, {} replaced, {} removed",
+            self.kind.word(),
+            self.scanner,
+            folder.id,
+            counts.join(", "),
+            change.added,
+            change.replaced,
+            change.removed
+        );
+        for note in &self.notes {
+            text.push_str("\n  ");
+            text.push_str(note);
         }
+        text
+    }
+
+    /// What came in, and what the whole report comes to with it.
+    fn json(&self, folder: &RunDir, change: Change, report: &Report) -> serde_json::Value {
+        let verdict = conclusion::Summary::of(report, conclusion::Scope::Run, 0);
+        json!({
+            "run": folder.id.as_str(), "kind": self.kind.word(), "scanner": self.scanner, "outcomes": self.counts,
+            "added": change.added, "replaced": change.replaced, "removed": change.removed, "notes": self.notes,
+            "conclusion": verdict.conclusion, "reason": verdict.reason, "exitCode": verdict.conclusion.exit_code().code(),
+        })
     }
 }

@@ -65,6 +65,7 @@ fn broken_by_a_firewall_that_drops(report: &Report) -> BTreeSet<(String, String)
         Capability::HostNetwork,
         Capability::InstanceMetadata,
         Capability::NodePort,
+        Capability::PodIdentity,
         Capability::PodNetwork,
         Capability::SameNodeNetwork,
         Capability::ServiceVip,

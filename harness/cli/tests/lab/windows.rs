@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use amiproof_core::cluster::Access;
 use camino::Utf8Path;
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Node};
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams};
 
 use crate::process::{LabProcess, amiproof, finish, report, stderr};
+
+/// What Windows nodes offer their pods once the VPC CNI manages addresses for Windows.
+const ADDRESSES: &str = "vpc.amazonaws.com/PrivateIPv4Address";
 
 const MATRIX: &str = r#"
 apiVersion: amiproof/v1
@@ -95,7 +99,8 @@ fn words(lab: &LabProcess, dir: &Path, arguments: &[&str]) -> BTreeMap<String, S
     words
 }
 
-/// Turns the addresses of Windows pods on or off behind the add-on's back, as somebody with kubectl does.
+/// Turns the addresses of Windows pods on or off behind the add-on's back, as somebody with kubectl does, and waits until the node offers
+/// them or no longer does.
 fn switch_ipam(lab: &LabProcess, dir: &Path, value: &str) {
     let path = dir.join("kubeconfig");
     std::fs::write(&path, lab.kubeconfig("windows")).unwrap();
@@ -107,6 +112,19 @@ fn switch_ipam(lab: &LabProcess, dir: &Path, value: &str) {
         assert_ne!(there["enable-windows-ipam"], value, "what the add-on was told, or what was switched before");
         let patch = serde_json::json!({"data": {"enable-windows-ipam": value}});
         api.patch("amazon-vpc-cni", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+        let nodes: Api<Node> = Api::all(access.client());
+        let windows = ListParams::default().labels("kubernetes.io/os=windows");
+        loop {
+            let offers = |node: &Node| {
+                node.status.as_ref().and_then(|status| status.allocatable.as_ref()?.get(ADDRESSES)).is_some()
+            };
+            let all = nodes.list(&windows).await.unwrap().items;
+            assert!(!all.is_empty(), "the run's node is still there");
+            if all.iter().all(|node| offers(node) == (value == "true")) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     });
 }
 
