@@ -35,6 +35,8 @@ use amiproof_model::report::{CheckResult, Cleanup, Phase, PhaseEnd, Report, Subj
 use amiproof_model::waiver::Waiver;
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::budget::Budget;
@@ -189,41 +191,50 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
     if !session.plan.steps.network_only {
         recorder.expect(expected(&session));
     }
-    let mut work = tokio::spawn(work(session));
+    let work = tokio::spawn(work(session));
+    follow(&mut incoming, &stop.cancel, work, clock, |event| {
+        recorder.record(event);
+        listener(event);
+    })
+    .await;
+    recorder.finish(&waivers, clock.now())
+}
+
+/// Passes on every event until all work has ended. That it was stopped comes before what the work says because of it, and is never
+/// lost: work may end before this is scheduled again, and then everything it sent lies ready at once.
+async fn follow(
+    incoming: &mut mpsc::UnboundedReceiver<Event>,
+    cancel: &CancellationToken,
+    work: JoinHandle<()>,
+    clock: Clock,
+    mut each: impl FnMut(&Event),
+) {
+    let of_cluster = |kind| Event { at: clock.now(), subject: Subject::Cluster, kind };
     let mut interrupted = false;
-    let mut finished = false;
     loop {
         tokio::select! {
             biased;
+            () = cancel.cancelled(), if !interrupted => {
+                interrupted = true;
+                each(&of_cluster(EventKind::Interrupted));
+            }
             event = incoming.recv() => match event {
-                Some(event) => {
-                    recorder.record(&event);
-                    listener(&event);
-                }
+                Some(event) => each(&event),
+                // The channel closes with the last sender: work has ended, or is about to.
                 None => break,
             },
-            () = stop.cancel.cancelled(), if !interrupted && !finished => {
-                interrupted = true;
-                let event = Event { at: clock.now(), subject: Subject::Cluster, kind: EventKind::Interrupted };
-                recorder.record(&event);
-                listener(&event);
-            }
-            joined = &mut work, if !finished => {
-                // The channel closes with the last sender, so everything that was sent is still received above.
-                finished = true;
-                if let Err(failure) = joined {
-                    let message = format!("the run itself broke, which is a defect of amiproof: {failure}; \
-                        remove what it made with 'amiproof destroy'");
-                    let end = PhaseEnd::Broken { message, evidence: Vec::new() };
-                    let kind = EventKind::PhaseEnded(Phase::Cluster, end);
-                    let event = Event { at: clock.now(), subject: Subject::Cluster, kind };
-                    recorder.record(&event);
-                    listener(&event);
-                }
-            }
         }
     }
-    recorder.finish(&waivers, clock.now())
+    if let Err(failure) = work.await {
+        let message = format!(
+            "the run itself broke, which is a defect of amiproof: {failure}; remove what it made with 'amiproof destroy'"
+        );
+        let end = PhaseEnd::Broken { message, evidence: Vec::new() };
+        each(&of_cluster(EventKind::PhaseEnded(Phase::Cluster, end)));
+    }
+    if cancel.is_cancelled() && !interrupted {
+        each(&of_cluster(EventKind::Interrupted));
+    }
 }
 
 /// What this run has to answer: every selected check of its steps, for every variant and for the cluster.

@@ -97,3 +97,43 @@ fn a_panic_in_one_pipeline_is_an_error_of_its_variant_and_keeps_nobody_waiting()
         report.results
     );
 }
+
+/// Follows work that has ended before anybody looks: the words of what came, in order.
+async fn followed(is_cancelled: bool, work: impl Future<Output = ()> + Send + 'static) -> Vec<&'static str> {
+    let clock = Clock::start();
+    let (events, mut incoming) = Events::channel(clock);
+    let cancel = CancellationToken::new();
+    let work = tokio::spawn(async move {
+        let end = PhaseEnd::Broken { message: "no answer".to_owned(), evidence: Vec::new() };
+        events.send(&Subject::Cluster, EventKind::PhaseEnded(Phase::Network, end));
+        work.await;
+    });
+    while !work.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    if is_cancelled {
+        cancel.cancel();
+    }
+    let mut words = Vec::new();
+    follow(&mut incoming, &cancel, work, clock, |event| {
+        words.push(match &event.kind {
+            EventKind::Interrupted => "interrupted",
+            EventKind::PhaseEnded(Phase::Network, _) => "network",
+            EventKind::PhaseEnded(Phase::Cluster, PhaseEnd::Broken { .. }) => "broken",
+            _ => "another",
+        });
+    })
+    .await;
+    words
+}
+
+#[tokio::test]
+async fn an_interruption_is_told_first_also_where_all_work_has_ended_by_then() {
+    assert_eq!(followed(true, async {}).await, ["interrupted", "network"]);
+    assert_eq!(followed(false, async {}).await, ["network"]);
+}
+
+#[tokio::test]
+async fn work_that_panics_is_told_although_its_events_end_with_it() {
+    assert_eq!(followed(false, async { panic!("injected") }).await, ["network", "broken"]);
+}
