@@ -163,9 +163,10 @@ fn assess(configurations: &[Configuration], family: Family) -> Verdict {
 }
 
 /// Whether a setting that a configuration does not have is off. The kubelet itself leaves out what is false (`omitempty` of
-/// `rotateCertificates`); one of EKS comes to the control plane by IAM and has no client certificate to rotate.
+/// `rotateCertificates`); one of EKS, on Linux as on Windows, comes to the control plane by IAM and has no client certificate to rotate.
 fn is_left_out(rule: &Rule, source: &str, node: &NodeRecord) -> bool {
-    rule.pointer == "/rotateCertificates" && source == "configz" && !is_of_eks(node)
+    let comes_by_iam = is_of_eks(node) || node.os_image.starts_with("Windows");
+    rule.pointer == "/rotateCertificates" && source == "configz" && !comes_by_iam
 }
 
 #[cfg(test)]
@@ -215,15 +216,14 @@ mod tests {
         assert_eq!(found(gate, Family::Al2023), ["featureGates.RotateKubeletServerCertificate is false, not true"]);
         let left_out = |it: &mut Value| drop(it.as_object_mut().unwrap().remove("rotateCertificates"));
         assert!(found(left_out, Family::Al2023).is_empty(), "EKS authenticates kubelets by IAM");
-        let elsewhere = Configuration {
-            node: NodeRecord { os_image: "Debian GNU/Linux 12".to_owned(), ..record(1, "") },
-            known: Some(("configz", {
-                let mut configuration = stock();
-                left_out(&mut configuration);
-                configuration
-            })),
+        let on = |os_image: &str, family: Family| {
+            let mut configuration = stock();
+            left_out(&mut configuration);
+            let node = NodeRecord { os_image: os_image.to_owned(), ..record(1, "") };
+            assess(&[Configuration { node, known: Some(("configz", configuration)) }], family)
         };
-        let Verdict::Fail(findings) = assess(&[elsewhere], Family::Al2023) else { panic!("a finding") };
+        assert_eq!(on("Windows Server 2022 Datacenter", Family::Windows), Verdict::Pass, "of EKS as well");
+        let Verdict::Fail(findings) = on("Debian GNU/Linux 12", Family::Al2023) else { panic!("a finding") };
         assert_eq!(findings[0].summary, "rotateCertificates is false, not true");
         let debian = NodeRecord { os_image: "Debian GNU/Linux 12".to_owned(), ..record(1, "") };
         assert!(!Of::Eks.applies(&debian, Family::Al2023), "who made the image decides it there");
