@@ -28,7 +28,7 @@ const NODE_IMAGE: &str = "amazon-eks-node-al2023-x86_64-standard-1.36-v20261101"
 
 type Body = for<'a> fn(&'a World) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-const BODIES: [(&str, Body); 6] = [
+const BODIES: [(&str, Body); 7] = [
     ("everything that is made is removed", |world| Box::pin(provisioning::everything_that_is_made_is_removed(world))),
     ("a ledger without a single answer is enough", |world| {
         Box::pin(provisioning::a_ledger_without_a_single_answer_is_enough(world))
@@ -41,6 +41,9 @@ const BODIES: [(&str, Body); 6] = [
     }),
     ("a provider goes with its run and those of others stay", |world| {
         Box::pin(provisioning::provider::a_provider_goes_with_its_run_and_those_of_others_stay(world))
+    }),
+    ("what only tags say the owner of is taken by its owner alone", |world| {
+        Box::pin(provisioning::tagged::what_only_tags_say_the_owner_of_is_taken_by_its_owner_alone(world))
     }),
     ("what is missing is said with the mend", |world| {
         Box::pin(provisioning::what_is_missing_is_said_with_the_mend(world))

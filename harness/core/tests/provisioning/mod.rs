@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) mod governed;
 pub(crate) mod owners;
 pub(crate) mod provider;
+pub(crate) mod tagged;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
