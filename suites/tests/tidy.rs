@@ -189,6 +189,29 @@ fn every_create_call_to_aws_goes_through_the_ledger() {
 }
 
 #[test]
+fn the_readme_names_every_action_that_the_code_asks_aws_for() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let table = readme.split_once("### Permissions").unwrap().1.split_once("\n\nWhat may not be listed").unwrap().0;
+    let word = Regex::new(r"`(?:[a-z0-9]+:)?([A-Z][A-Za-z]+)(\*?)`").unwrap();
+    let named: Vec<(&str, bool)> =
+        word.captures_iter(table).map(|found| (found.get(1).unwrap().as_str(), !found[2].is_empty())).collect();
+    let call = Regex::new(r#"\.explain\(\s*"([A-Z][A-Za-z]+)""#).unwrap();
+    let mut missing = BTreeSet::new();
+    for source in ["harness/core", "harness/cli", "suites"].iter().flat_map(|folder| sources(folder)) {
+        for found in call.captures_iter(source.product()) {
+            let operation = &found[1];
+            let is_named = |(name, is_prefix): &(&str, bool)| {
+                if *is_prefix { operation.starts_with(name) } else { operation == *name }
+            };
+            if !named.iter().any(is_named) {
+                missing.insert(operation.to_owned());
+            }
+        }
+    }
+    assert_eq!(missing, BTreeSet::new(), "add them to the table of permissions in README.md");
+}
+
+#[test]
 fn every_module_says_what_it_is() {
     for source in sources("") {
         let first = source.text.lines().next().unwrap_or_default();

@@ -90,8 +90,8 @@ pub(crate) fn problems_offline(file: &Utf8Path) -> Result<Inputs, Vec<Problem>> 
 fn read_with(file: &Utf8Path, offline: bool) -> Result<Inputs, Vec<Problem>> {
     let disk = Disk { root: file.parent().map(Utf8Path::to_owned).unwrap_or_default(), offline };
     let bytes = read_limited(file).map_err(|why| {
-        let mend = "give the matrix with --file, or write a starter with `amiproof init`";
-        vec![Problem::of_file(file.as_str(), format!("cannot be read: {why}"), mend)]
+        let help = "give the matrix with --file, or write a starter with `amiproof init`";
+        vec![Problem::of_file(file.as_str(), format!("cannot be read: {why}"), help)]
     })?;
     let mut resolved = resolve(file.as_str(), &bytes, &disk, amiproof_suites::SUITES)?;
     let user_data = amiproof_core::user_data::review(file.as_str(), &resolved.matrix);

@@ -160,10 +160,21 @@ async fn a_reading_that_is_denied_is_asked_once_and_is_no_leftover() {
     let denied = "{name: denied, faults: [{deleteFails: {service: eks, operation: ListClusters, times: 100, status: 403, \
                   code: AccessDeniedException, message: no}}]}";
     let lab = Lab::with(Scenario::parse("denied", denied).unwrap()).await;
-    provisioning::what_may_not_be_read_is_not_verified(&lab.world).await;
+    let why = "the caller lacks the IAM action eks:ListClusters";
+    provisioning::what_may_not_be_read_is_not_verified(&lab.world, why).await;
     assert_eq!(lab.calls("eks.ListClusters"), 1);
     // Nothing of theirs was used.
     assert_eq!((lab.calls("iam.ListRoles"), lab.calls("inspector2.ListCisScanConfigurations")), (0, 0));
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
+async fn a_reading_that_fails_for_good_is_asked_once_and_is_no_leftover() {
+    let refused = "{name: refused, faults: [{deleteFails: {service: eks, operation: ListClusters, times: 100, status: 401, \
+                   code: OptInRequired, message: You are not subscribed to this service}}]}";
+    let lab = Lab::with(Scenario::parse("refused", refused).unwrap()).await;
+    provisioning::what_may_not_be_read_is_not_verified(&lab.world, "You are not subscribed to this service").await;
+    assert_eq!(lab.calls("eks.ListClusters"), 1);
     lab.assert_empty().await;
 }
 
@@ -175,9 +186,9 @@ async fn a_provider_goes_with_its_run_and_those_of_others_stay() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_said_with_the_mend() {
+async fn what_is_missing_is_said_with_a_suggestion() {
     let lab = Lab::with(Scenario::default()).await;
-    provisioning::what_is_missing_is_said_with_the_mend(&lab.world).await;
+    provisioning::what_is_missing_is_said_with_a_suggestion(&lab.world).await;
     lab.assert_empty().await;
 }
 

@@ -45,8 +45,8 @@ const BODIES: [(&str, Body); 7] = [
     ("what only tags say the owner of is taken by its owner alone", |world| {
         Box::pin(provisioning::tagged::what_only_tags_say_the_owner_of_is_taken_by_its_owner_alone(world))
     }),
-    ("what is missing is said with the mend", |world| {
-        Box::pin(provisioning::what_is_missing_is_said_with_the_mend(world))
+    ("what is missing is said with a suggestion", |world| {
+        Box::pin(provisioning::what_is_missing_is_said_with_a_suggestion(world))
     }),
 ];
 

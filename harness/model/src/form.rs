@@ -70,7 +70,7 @@ struct Check<'a> {
 const MOST_PROBLEMS: usize = 1_000;
 
 impl<'a> Check<'a> {
-    fn problem(&mut self, place: Place, path: &str, message: impl Into<String>, mend: impl Into<String>) {
+    fn problem(&mut self, place: Place, path: &str, message: impl Into<String>, help: impl Into<String>) {
         self.count += 1;
         if self.count > MOST_PROBLEMS {
             return;
@@ -79,7 +79,7 @@ impl<'a> Check<'a> {
         self.problems.push(Problem {
             place,
             path: path.to_owned(),
-            ..Problem::of_file(self.file, message.into(), mend.into())
+            ..Problem::of_file(self.file, message.into(), help.into())
         });
     }
 
@@ -121,8 +121,8 @@ impl<'a> Check<'a> {
             ("number", Value::Number { value, .. }) => self.in_range(node, value, plain, &path),
             ("any", _) => Some(node.to_json()),
             (wanted, _) => {
-                let (message, mend) = wrong_type(wanted, node, plain);
-                self.problem(node.place, &path, message, mend);
+                let (message, help) = wrong_type(wanted, node, plain);
+                self.problem(node.place, &path, message, help);
                 None
             }
         }
@@ -135,11 +135,11 @@ impl<'a> Check<'a> {
             return self.visit(node, choice, path);
         }
         let names: Vec<&str> = choices.iter().map(|choice| type_name(type_of(self.plain(choice)))).collect();
-        let mend = match choices.iter().find(|choice| type_of(self.plain(choice)) == "object") {
+        let help = match choices.iter().find(|choice| type_of(self.plain(choice)) == "object") {
             Some(map) => format!("write {}, like {}", one_of(&names), self.example(map)),
             None => format!("write {}", one_of(&names)),
         };
-        self.problem(node.place, &path, format!("expected {}, found {}", one_of(&names), kind_of(&node.value)), mend);
+        self.problem(node.place, &path, format!("expected {}, found {}", one_of(&names), kind_of(&node.value)), help);
         None
     }
 
@@ -161,8 +161,8 @@ impl<'a> Check<'a> {
                 None if schema["additionalProperties"] == Json::Bool(false) => {
                     let names = property_names(schema);
                     misspelt.extend(closest(&entry.key, names.iter().copied()));
-                    let mend = instead(&entry.key, &names);
-                    self.problem(entry.place, &below, format!("unknown key '{}'", entry.key), mend);
+                    let help = instead(&entry.key, &names);
+                    self.problem(entry.place, &below, format!("unknown key '{}'", entry.key), help);
                 }
                 None => {
                     map.insert(entry.key.clone(), entry.value.to_json());
@@ -218,7 +218,7 @@ impl<'a> Check<'a> {
         let choices: Vec<&Json> = schema["oneOf"].as_array().map_or_else(|| vec![schema], |list| list.iter().collect());
         let words: Vec<&str> = choices.iter().flat_map(|choice| words_of(choice)).collect();
         let tagged: Vec<(&str, &'a Json)> = choices.iter().flat_map(|choice| tags_of(choice)).collect();
-        let (message, mend) = match &node.value {
+        let (message, help) = match &node.value {
             Value::Text(text) if words.contains(&text.as_str()) => return Some(text.as_str().into()),
             Value::Map(entries) if !tagged.is_empty() => return self.visit_tagged(node.place, entries, &tagged, path),
             Value::Text(text) if !words.is_empty() => {
@@ -233,7 +233,7 @@ impl<'a> Check<'a> {
                 format!("use {}", one_of(&tags(&tagged))),
             ),
         };
-        self.problem(node.place, path, message, mend);
+        self.problem(node.place, path, message, help);
         None
     }
 
@@ -250,8 +250,8 @@ impl<'a> Check<'a> {
             return None;
         };
         let Some((tag, inner)) = tagged.iter().find(|(tag, _)| *tag == entry.key) else {
-            let mend = instead(&entry.key, &tags(tagged));
-            self.problem(entry.place, path, format!("unknown key '{}'", entry.key), mend);
+            let help = instead(&entry.key, &tags(tagged));
+            self.problem(entry.place, path, format!("unknown key '{}'", entry.key), help);
             return None;
         };
         let before = self.count;
@@ -355,7 +355,7 @@ fn type_name(wanted: &str) -> &'static str {
 fn wrong_type(wanted: &str, node: &Node, schema: &Json) -> (String, String) {
     let want = type_name(wanted);
     let message = format!("expected {want}, found {}", kind_of(&node.value));
-    let mend = match (wanted, &node.value) {
+    let help = match (wanted, &node.value) {
         (_, Value::Null) => "write a value, or remove the key".to_owned(),
         ("string", Value::Number { spelling, .. }) => format!("put it in quotes: \"{spelling}\""),
         ("string", Value::Bool(value)) => format!("put it in quotes: \"{value}\""),
@@ -376,5 +376,5 @@ fn wrong_type(wanted: &str, node: &Node, schema: &Json) -> (String, String) {
         },
         _ => format!("write {want}"),
     };
-    (message, mend)
+    (message, help)
 }

@@ -90,8 +90,8 @@ name!(
     /// It is part of AWS tags and resource names.
     RunId,
     "run id",
-    "1 to 40 lower-case letters, digits and '-', starting with a letter and ending with a letter or digit",
-    |text| is_label(text, 40)
+    "1 to 40 lower-case letters, digits and '-', starting with a letter and ending with a letter or digit; not 'latest'",
+    |text| is_label(text, 40) && text != "latest"
 );
 
 name!(
@@ -268,6 +268,9 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(text.parse::<VariantName>().is_ok(), legal, "{text}");
+        }
+        for (text, legal) in [("r-20261121-074220-4f2a", true), ("latest-1", true), ("latest", false)] {
+            assert_eq!(text.parse::<RunId>().is_ok(), legal, "{text}: the word for the newest run");
         }
         for (text, legal) in
             [("node/ready", true), ("os-cis/cis-al2023-1.0.0/3.3.1", true), ("node", false), ("node//x", false)]

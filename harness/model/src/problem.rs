@@ -46,13 +46,13 @@ pub struct Problem {
     /// What is wrong: lower case, no full stop.
     pub message: String,
     /// What to do about it, as an instruction: lower case, no full stop. Empty when the message says it all.
-    pub mend: String,
+    pub help: String,
 }
 
 impl Problem {
     /// A problem of a whole file.
-    pub fn of_file(file: &str, message: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), place: None, path: String::new(), message: message.into(), mend: mend.into() }
+    pub fn of_file(file: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), place: None, path: String::new(), message: message.into(), help: help.into() }
     }
 }
 
@@ -66,7 +66,7 @@ impl fmt::Display for Problem {
             write!(out, " {}:", OneLine(&self.path))?;
         }
         write!(out, " {}", OneLine(&self.message))?;
-        if self.mend.is_empty() { Ok(()) } else { write!(out, "\n  = help: {}", OneLine(&self.mend)) }
+        if self.help.is_empty() { Ok(()) } else { write!(out, "\n  = help: {}", OneLine(&self.help)) }
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
             place: Some(Place { line: 12, column: 5 }),
             path: "variants[2].ami".into(),
             message: "'ami-xyz' is not a legal AMI id".into(),
-            mend: "write ami-0123456789abcdef0".into(),
+            help: "write ami-0123456789abcdef0".into(),
         };
         assert_eq!(
             problem.to_string(),

@@ -39,13 +39,13 @@ pub fn charge(report: &mut Report) {
         if !is_unauthorized(first) || !passed.contains(&(twin.clone(), result.check.clone())) {
             continue;
         }
-        let mend = "see the credential provider of the kubelet (image-credential-provider-config, ecr-credential-provider): that it is there, \
+        let help = "see the credential provider of the kubelet (image-credential-provider-config, ecr-credential-provider): that it is there, \
                     may run (noexec, SELinux, fapolicyd) and reaches the instance metadata service";
         let finding = Finding::new(
             "image pull",
             format!("the registry refuses to these nodes what it gives to those of {twin}: {first}"),
         );
-        result.outcome = Outcome::Fail { findings: vec![finding.with_detail(refusal).with_remediation(mend)] };
+        result.outcome = Outcome::Fail { findings: vec![finding.with_detail(refusal).with_remediation(help)] };
     }
 }
 

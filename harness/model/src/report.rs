@@ -465,7 +465,7 @@ pub struct Leftover {
     /// Why it is still there.
     pub reason: String,
     /// The one command that removes it.
-    pub mend: String,
+    pub help: String,
 }
 
 impl Report {

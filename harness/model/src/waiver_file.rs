@@ -103,9 +103,9 @@ struct Sections<'a> {
 }
 
 impl Sections<'_> {
-    fn problem(&mut self, path: &str, message: impl Into<String>, mend: impl Into<String>) {
+    fn problem(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         let place = Some(self.tree.place_of(path));
-        self.problems.push(Problem { place, path: path.to_owned(), ..Problem::of_file(self.file, message, mend) });
+        self.problems.push(Problem { place, path: path.to_owned(), ..Problem::of_file(self.file, message, help) });
     }
 
     fn waiver(&mut self, path: &str, raw: WaiverSection) -> Option<Waiver> {
@@ -153,8 +153,8 @@ impl Sections<'_> {
         if is_suite || text.parse::<CheckId>().is_ok() {
             return Some(text);
         }
-        let mend = "write a suite and a check like node/ready, or a whole suite like os-cis/*";
-        self.problem(path, format!("'{text}' is not a legal check"), mend);
+        let help = "write a suite and a check like node/ready, or a whole suite like os-cis/*";
+        self.problem(path, format!("'{text}' is not a legal check"), help);
         None
     }
 
@@ -171,8 +171,8 @@ impl Sections<'_> {
         if is_family || text.parse::<Benchmark>().is_ok() {
             return Some(text);
         }
-        let mend = "write a name and a version like cis-al2023-1.0.0, or a name for every version like cis-al2023";
-        self.problem(path, format!("'{text}' is not a legal benchmark"), mend);
+        let help = "write a name and a version like cis-al2023-1.0.0, or a name for every version like cis-al2023";
+        self.problem(path, format!("'{text}' is not a legal benchmark"), help);
         None
     }
 
@@ -200,10 +200,10 @@ impl Sections<'_> {
         variants
     }
 
-    fn said(&mut self, path: &str, text: Option<String>, mend: &str) -> Option<String> {
+    fn said(&mut self, path: &str, text: Option<String>, help: &str) -> Option<String> {
         let text = text?;
         if text.trim().is_empty() {
-            self.problem(path, "nothing is said here", mend);
+            self.problem(path, "nothing is said here", help);
             return None;
         }
         Some(text.trim().to_owned())

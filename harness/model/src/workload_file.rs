@@ -106,11 +106,11 @@ pub fn parse_beside(file: &str, bytes: &[u8], beside: &dyn Beside) -> Result<Wor
         );
     }
     for document in documents.iter().skip(1).filter(|document| is_header(document)) {
-        let (message, mend) = match header {
+        let (message, help) = match header {
             Some(_) => ("a second header starts here", "put each workload into a file of its own"),
             None => ("the header comes behind objects", "move it to the beginning of the file"),
         };
-        asked.problem(document.place, "", message, mend);
+        asked.problem(document.place, "", message, help);
     }
     let raw = header.and_then(|header| asked.header(header));
     let from = raw.as_ref().and_then(|raw| raw.spec.as_ref()?.from.as_ref());
@@ -124,8 +124,8 @@ pub fn parse_beside(file: &str, bytes: &[u8], beside: &dyn Beside) -> Result<Wor
     objects.extend(manifests::objects(&mut asked, &foreign));
     if headers > 0 && objects.is_empty() && from.is_none() && asked.problems.is_empty() {
         let end = documents.last().map_or(Place::START, |document| document.place);
-        let mend = "add Kubernetes objects behind a line of '---', or name a folder or chart in spec.from";
-        asked.problem(end, "", "no objects follow the header", mend);
+        let help = "add Kubernetes objects behind a line of '---', or name a folder or chart in spec.from";
+        asked.problem(end, "", "no objects follow the header", help);
     }
     let workload = header.zip(raw).and_then(|(header, raw)| asked.workload(header, raw, &objects));
     let mut problems = asked.problems;
@@ -163,11 +163,11 @@ struct Asked {
 }
 
 impl Asked {
-    fn problem(&mut self, place: Place, path: &str, message: impl Into<String>, mend: impl Into<String>) {
+    fn problem(&mut self, place: Place, path: &str, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Problem {
             place: Some(place),
             path: path.to_owned(),
-            ..Problem::of_file(&self.file, message, mend)
+            ..Problem::of_file(&self.file, message, help)
         });
     }
 
@@ -236,8 +236,8 @@ impl Asked {
                 }
                 _ => continue,
             };
-            if let Err((message, mend)) = found {
-                self.problem(header.place_of(&path), &path, message, mend);
+            if let Err((message, help)) = found {
+                self.problem(header.place_of(&path), &path, message, help);
             }
         }
         raw.into_iter().flatten().collect()
@@ -251,8 +251,8 @@ impl Asked {
             let targets = expectation.as_ref().map(object::named_by).unwrap_or_default();
             for (key, target, kinds) in targets {
                 let path = format!("spec.expect[{index}].{key}");
-                if let Err((message, mend)) = object::find(target, kinds, objects) {
-                    self.problem(header.place_of(&path), &path, message, mend);
+                if let Err((message, help)) = object::find(target, kinds, objects) {
+                    self.problem(header.place_of(&path), &path, message, help);
                 }
             }
         }

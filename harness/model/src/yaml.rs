@@ -73,8 +73,8 @@ pub fn documents(file: &str, bytes: &[u8], limits: Limits) -> Result<Vec<Node>, 
     let nodes = spanned.into_iter().map(|located| located.into_node(text, &mut twice)).collect();
     match twice.into_iter().next() {
         Some((key, place)) => {
-            let (message, mend) = there_twice(Some(&key));
-            Err(Problem { place: Some(place), ..Problem::of_file(file, message, mend) })
+            let (message, help) = there_twice(Some(&key));
+            Err(Problem { place: Some(place), ..Problem::of_file(file, message, help) })
         }
         None => Ok(nodes),
     }
@@ -125,7 +125,7 @@ fn in_words(file: &str, error: &serde_saphyr::Error) -> Problem {
     let error = error.without_snippet();
     let place = error.location().filter(|at| at.line() > 0).map_or(Place::START, place);
     let place = Some(place);
-    let (message, mend) = match error {
+    let (message, help) = match error {
         E::AliasError { error, .. } => return Problem { place, ..in_words(file, error) },
         E::Budget { breach, .. } => too_much(breach),
         E::AliasReplayLimitExceeded { .. }
@@ -149,7 +149,7 @@ fn in_words(file: &str, error: &serde_saphyr::Error) -> Problem {
             (format!("not legal YAML: {}", first_line(&text)), "check indentation, quotes and brackets here")
         }
     };
-    Problem { place, ..Problem::of_file(file, message, mend) }
+    Problem { place, ..Problem::of_file(file, message, help) }
 }
 
 fn there_twice(key: Option<&str>) -> (String, &'static str) {
@@ -366,6 +366,6 @@ mod tests {
         assert_eq!(tree.place_of("more.x"), Place { line: 2, column: 6 });
         assert_eq!(tree.get("more").unwrap().to_json(), serde_json::json!({"x": 1, "y": 2}));
         let recursive = document("x.yaml", b"a: &a [*a]\n", Limits::MATRIX).unwrap_err();
-        assert!(recursive.place.is_some() && !recursive.mend.is_empty(), "{recursive}");
+        assert!(recursive.place.is_some() && !recursive.help.is_empty(), "{recursive}");
     }
 }

@@ -31,7 +31,7 @@ fn every_bad_matrix_is_answered_with_all_its_problems() {
         let problems = resolve("amiproof.yaml", &bytes, &Files::new(), &SUITES).expect_err("the matrix is bad");
         for problem in &problems {
             assert!(problem.place.is_some(), "has a place: {problem}");
-            assert!(!problem.mend.is_empty(), "says what to do: {problem}");
+            assert!(!problem.help.is_empty(), "says what to do: {problem}");
         }
         insta::assert_snapshot!(printed(&problems));
     });

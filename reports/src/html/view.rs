@@ -240,7 +240,7 @@ fn cleanup(report: &Report) -> CleanupView {
             text::line(&format!("{} {}", leftover.kind, leftover.id)),
             leftover.variant.as_ref().map_or_else(|| "shared".to_owned(), ToString::to_string),
             text::line(&leftover.reason),
-            text::line(&leftover.mend),
+            text::line(&leftover.help),
         )
     });
     CleanupView {

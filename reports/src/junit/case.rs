@@ -149,7 +149,7 @@ impl Draft {
             kind: Kind::Error,
             type_: "left-behind".to_owned(),
             message: format!("{} {} was left behind: {}", leftover.kind, leftover.id, leftover.reason),
-            body: format!("{}\n\nremove it with:\n{}\n", leftover.reason, leftover.mend),
+            body: format!("{}\n\nremove it with:\n{}\n", leftover.reason, leftover.help),
             output: String::new(),
             started,
             seconds: 0.0,

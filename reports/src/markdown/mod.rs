@@ -227,7 +227,7 @@ fn push_leftovers(page: &mut Page, report: &Report) {
         let block = format!(
             "- **{what}**: {}\n{}\n",
             limited(&leftover.reason),
-            indented(&fence(&leftover.mend, DETAIL_LIMIT), "  ")
+            indented(&fence(&leftover.help, DETAIL_LIMIT), "  ")
         );
         page.push(&block);
     }

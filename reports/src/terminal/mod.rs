@@ -188,7 +188,7 @@ fn write_leftovers(out: &mut String, report: &Report, style: &Style) {
         write_titled(out, style, 2, &leftover.kind, &leftover.id);
         write_wrapped(out, style, 4, &leftover.reason, 2);
         // Never wrapped and never cut: it is there to be copied.
-        let _ = writeln!(out, "    {}", style.line(&leftover.mend));
+        let _ = writeln!(out, "    {}", style.line(&leftover.help));
     }
     out.push('\n');
 }

@@ -401,14 +401,14 @@ pub(crate) fn leftovers() -> Report {
             id: "amiproof-al2023-eks-l1".into(),
             variant: Some("al2023-eks-l1".parse().unwrap()),
             reason: "DELETE_FAILED: Ec2SecurityGroupDeletionFailure".into(),
-            mend: "amiproof destroy --run r-20261121-074220-4f2a --only node-group/amiproof-al2023-eks-l1 --region us-west-2 --yes".into(),
+            help: "amiproof destroy --run r-20261121-074220-4f2a --only node-group/amiproof-al2023-eks-l1 --region us-west-2 --yes".into(),
         },
         Leftover {
             kind: "launch template".into(),
             id: "lt-0123456789abcdef0".into(),
             variant: None,
             reason: "AccessDenied: not authorized to perform ec2:DeleteLaunchTemplate".into(),
-            mend: "aws ec2 delete-launch-template --launch-template-id lt-0123456789abcdef0 --region us-west-2".into(),
+            help: "aws ec2 delete-launch-template --launch-template-id lt-0123456789abcdef0 --region us-west-2".into(),
         },
     ];
     report

@@ -13,17 +13,17 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
     let mode = seen(&account.control_plane)?.authentication_mode.as_deref().unwrap_or("CONFIG_MAP");
     let mut findings = Vec::new();
     if mode == "CONFIG_MAP" {
-        let mend = "aws eks update-cluster-config --access-config authenticationMode=API_AND_CONFIG_MAP";
-        findings.push(finding("cluster", "access is given by the ConfigMap aws-auth alone", mend));
+        let help = "aws eks update-cluster-config --access-config authenticationMode=API_AND_CONFIG_MAP";
+        findings.push(finding("cluster", "access is given by the ConfigMap aws-auth alone", help));
     }
     if mode != "API" {
         // The entries of nodes are EKS's own work in this mode.
         let entries = seen(&facts.aws_auth)?.iter().flat_map(|map| &map.entries);
         let people = entries.filter(|(_, groups)| !groups.iter().any(|group| group == "system:nodes"));
-        let mend = "make an access entry of it (aws eks create-access-entry) and take it out of the ConfigMap";
+        let help = "make an access entry of it (aws eks create-access-entry) and take it out of the ConfigMap";
         findings.extend(people.map(|(principal, _)| {
             let resource = format!("kube-system/ConfigMap/aws-auth {principal}");
-            finding(resource, format!("{principal} comes in by the ConfigMap"), mend)
+            finding(resource, format!("{principal} comes in by the ConfigMap"), help)
         }));
     }
     let principals = account.principals.as_ref().map(Vec::as_slice).unwrap_or_default();

@@ -28,8 +28,8 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
     };
     let findings = (own < least).then(|| {
         let text = format!("runs {running}; EKS installs {name} by default");
-        let mend = "update the add-on: aws eks update-addon --addon-name vpc-cni --addon-version";
-        finding("kube-system/DaemonSet/aws-node", text, &format!("{mend} {name}"))
+        let help = "update the add-on: aws eks update-addon --addon-name vpc-cni --addon-version";
+        finding("kube-system/DaemonSet/aws-node", text, &format!("{help} {name}"))
     });
     Ok(with_evidence(verdict(findings.into_iter().collect()), "versions that EKS offers", &names))
 }

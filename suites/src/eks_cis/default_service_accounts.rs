@@ -15,23 +15,23 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
     for account in accounts.filter(|account| account.name == "default" && !system::is_namespace(&account.namespace)) {
         if account.automount != Some(false) {
             let resource = format!("{}/ServiceAccount/default", account.namespace);
-            let mend = "set automountServiceAccountToken: false on it";
-            findings.push(finding(resource, "gives its token to every pod that names no account", mend));
+            let help = "set automountServiceAccountToken: false on it";
+            findings.push(finding(resource, "gives its token to every pod that names no account", help));
         }
     }
     for binding in &seen(&facts.rbac)?.bindings {
         for subject in &binding.subjects {
             let is_default = subject.kind == "ServiceAccount" && subject.name == "default";
             if is_default && !system::is_namespace(&subject.namespace) {
-                let mend = "bind the role to a service account of the workload's own";
+                let help = "bind the role to a service account of the workload's own";
                 let text = format!("gives {subject} the role {}", binding.role);
-                findings.push(finding(binding.resource(), text, mend));
+                findings.push(finding(binding.resource(), text, help));
             }
         }
     }
     for workload in facts.own_workloads()?.into_iter().filter(|workload| workload.service_account == "default") {
-        let mend = "give the workload a service account of its own";
-        findings.push(finding(workload.resource(), "runs as the service account default", mend));
+        let help = "give the workload a service account of its own";
+        findings.push(finding(workload.resource(), "runs as the service account default", help));
     }
     Ok(verdict(findings))
 }

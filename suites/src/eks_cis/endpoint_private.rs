@@ -10,14 +10,14 @@ pub(crate) const QUESTION: Question = Question { id: "endpoint-private", assess 
 
 fn assess(facts: &Facts) -> Result<Decision, Unseen> {
     let plane = seen(&facts.account()?.control_plane)?;
-    let mend =
+    let help =
         "aws eks update-cluster-config --resources-vpc-config endpointPrivateAccess=true,endpointPublicAccess=false";
     let wrong = match (plane.private_access, plane.public_access) {
         (true, false) => return Ok(verdict(Vec::new())),
         (true, true) => "the API server has a public endpoint beside its private one",
         (false, _) => "the API server has no private endpoint",
     };
-    Ok(verdict(vec![finding("cluster", wrong, mend)]))
+    Ok(verdict(vec![finding("cluster", wrong, help)]))
 }
 
 #[cfg(test)]

@@ -18,12 +18,12 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
     let mut findings = Vec::new();
     // Without a list EKS lets everybody in.
     if !open.is_empty() || plane.public_cidrs.is_empty() {
-        let mend = "aws eks update-cluster-config --resources-vpc-config publicAccessCidrs=<your addresses>,endpointPrivateAccess=true";
-        findings.push(finding("cluster", "the whole internet reaches the API server", mend));
+        let help = "aws eks update-cluster-config --resources-vpc-config publicAccessCidrs=<your addresses>,endpointPrivateAccess=true";
+        findings.push(finding("cluster", "the whole internet reaches the API server", help));
     }
     if !plane.private_access {
-        let mend = "aws eks update-cluster-config --resources-vpc-config endpointPrivateAccess=true";
-        findings.push(finding("cluster endpoint", "nodes reach the API server over the internet only", mend));
+        let help = "aws eks update-cluster-config --resources-vpc-config endpointPrivateAccess=true";
+        findings.push(finding("cluster endpoint", "nodes reach the API server over the internet only", help));
     }
     Ok(with_evidence(verdict(findings), "public access from", &plane.public_cidrs))
 }

@@ -21,9 +21,9 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
     }
     if guards.is_empty() {
         let text = "no admission webhook and no policy looks at images, so any image runs";
-        let mend =
+        let help =
             "install a verifier (sigstore policy-controller, Ratify, Kyverno verifyImages) and sign what you build";
-        return Ok(verdict(vec![finding("cluster", text, mend)]));
+        return Ok(verdict(vec![finding("cluster", text, help)]));
     }
     Ok(manual(format!("whether {} verify signatures of images", guards.join(", "))))
 }

@@ -21,10 +21,10 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
     if enforcement == Enforcement::SwitchedOff {
         findings.push(finding("kube-system/DaemonSet/aws-node", "NetworkPolicies are not enforced", SWITCH_ON));
     }
-    let mend = "create a NetworkPolicy that denies by default, then one for each connection that is needed";
+    let help = "create a NetworkPolicy that denies by default, then one for each connection that is needed";
     let bare = in_use.into_iter().filter(|namespace| !policies.contains_key(*namespace));
     findings.extend(
-        bare.map(|namespace| finding(format!("Namespace/{namespace}"), "runs pods without a NetworkPolicy", mend)),
+        bare.map(|namespace| finding(format!("Namespace/{namespace}"), "runs pods without a NetworkPolicy", help)),
     );
     if findings.is_empty() && enforcement == Enforcement::Unknown {
         return Ok(manual(

@@ -24,10 +24,10 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
             let told = public.map(|(instance, address)| format!("{instance} has the public address {address}"));
             findings.extend(numbered("public instance", told, remediation));
         }
-        let mend = "use subnets that do not give out public addresses (MapPublicIpOnLaunch off)";
+        let help = "use subnets that do not give out public addresses (MapPublicIpOnLaunch off)";
         let subnets = seen(&account.public_subnets)?.iter();
         let told = subnets.map(|id| format!("{id} gives every new node a public address"));
-        findings.extend(numbered("public subnet", told, mend));
+        findings.extend(numbered("public subnet", told, help));
     }
     Ok(verdict(findings))
 }

@@ -52,7 +52,7 @@ fn row(control: &Control, nodes_by: Option<&Catalogue>, facts: &Facts) -> Result
 }
 
 /// Questions about what amiproof itself decides when it makes a cluster: settings of the control plane, add-ons, the role of nodes. Who
-/// tests images can mend none of it, and the cluster is gone when the run is over.
+/// tests images can help none of it, and the cluster is gone when the run is over.
 const OWN: [&str; 12] = [
     "access-manager",
     "audit-logs",

@@ -52,11 +52,11 @@ fn assess(hosts: &[(NodeRecord, Host)], encrypted: &BTreeMap<String, bool>) -> V
             }
             Some((_, true)) => {}
             Some((volume, false)) => {
-                let mend = "set Encrypted in the launch template's block device mapping, or EBS encryption by default in the account";
+                let help = "set Encrypted in the launch template's block device mapping, or EBS encryption by default in the account";
                 findings.push(
                     Finding::new(resource(node), "the root volume is not encrypted")
                         .with_detail(volume)
-                        .with_remediation(mend),
+                        .with_remediation(help),
                 );
             }
         }

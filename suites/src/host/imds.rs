@@ -46,17 +46,17 @@ fn assess(hosts: &[(NodeRecord, Host)], hops: u32) -> Verdict {
             continue;
         }
         if tokens != "required" {
-            let mend = "set HttpTokens to required in the launch template: IMDSv1 answers any request that a pod can be made to send";
+            let help = "set HttpTokens to required in the launch template: IMDSv1 answers any request that a pod can be made to send";
             let finding = Finding::new(format!("{}, tokens", resource(node)), "answers IMDSv1, without a token");
-            findings.push(finding.with_remediation(mend));
+            findings.push(finding.with_remediation(help));
         }
         if hop_limit.map(i64::from) != Some(i64::from(hops)) {
             let is = hop_limit.map_or_else(|| "unknown".to_owned(), |limit| limit.to_string());
             let finding =
                 Finding::new(format!("{}, hop limit", resource(node)), format!("the hop limit is {is}, not {hops}"));
-            let mend =
+            let help =
                 "set HttpPutResponseHopLimit in the launch template, or the variant's imdsHopLimit to what is meant";
-            findings.push(finding.with_remediation(mend));
+            findings.push(finding.with_remediation(help));
         }
     }
     verdict(findings)

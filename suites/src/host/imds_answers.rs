@@ -43,7 +43,7 @@ fn assess(facts: &[NodeFacts], has_account: bool) -> Verdict {
     judged(facts, |node, read| {
         let answers = read.measured("imds").unwrap_or_default();
         let code = |name: &str| answers.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u16>().ok());
-        let (summary, mend) = match (code("plain "), code("token ")) {
+        let (summary, help) = match (code("plain "), code("token ")) {
             (Some(401), Some(200)) => return Ok(Vec::new()),
             (Some(200), _) => {
                 ("answers a question without a token".to_owned(), "set HttpTokens to required in the launch template")
@@ -61,7 +61,7 @@ fn assess(facts: &[NodeFacts], has_account: bool) -> Verdict {
                 return Err(Verdict::NotEvaluated(format!("no metadata service answers on {}: {why}", resource(node))));
             }
         };
-        Ok(vec![Finding::new(resource(node), summary).with_remediation(mend)])
+        Ok(vec![Finding::new(resource(node), summary).with_remediation(help)])
     })
 }
 

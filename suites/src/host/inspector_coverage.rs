@@ -54,10 +54,10 @@ fn assess(nodes: &[NodeRecord], coverage: &BTreeMap<String, Coverage>) -> Verdic
                 unseen.push(format!("{} ({reason})", resource(node)));
             }
             Some(Coverage::Inactive(reason)) => {
-                let mend = "turn Inspector's EC2 scanning on, and see that no tag excludes the instance";
+                let help = "turn Inspector's EC2 scanning on, and see that no tag excludes the instance";
                 findings.push(
                     Finding::new(resource(node), format!("Inspector does not scan it: {reason}"))
-                        .with_remediation(mend),
+                        .with_remediation(help),
                 );
             }
         }

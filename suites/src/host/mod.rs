@@ -149,10 +149,10 @@ impl Doors {
                 .collect();
             let summary = format!("{} is let in to TCP {}", rule.peer.name(), open.join(", "));
             let detail = format!("rule {} of security group {}, on {}", rule.id, rule.group, nodes.join(", "));
-            let mend =
+            let help =
                 "remove the rule; sessions go through Systems Manager (Session Manager), which needs no open port";
             let resource = format!("rule for {}", rule.peer.name());
-            findings.push(Finding::new(resource, summary).with_detail(detail).with_remediation(mend));
+            findings.push(Finding::new(resource, summary).with_detail(detail).with_remediation(help));
         }
         findings
     }

@@ -39,10 +39,10 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
 fn assess(hosts: &[(NodeRecord, Host)]) -> Verdict {
     let open = hosts.iter().filter(|(_, host)| !host.public_addresses.is_empty());
     let findings = open.map(|(node, host)| {
-        let mend = "launch nodes in private subnets without public addresses, behind a NAT gateway or VPC endpoints";
+        let help = "launch nodes in private subnets without public addresses, behind a NAT gateway or VPC endpoints";
         Finding::new(resource(node), "has a public address")
             .with_detail(host.public_addresses.join("\n"))
-            .with_remediation(mend)
+            .with_remediation(help)
     });
     verdict(findings.collect())
 }

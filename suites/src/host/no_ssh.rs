@@ -38,14 +38,14 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
 fn assess(doors: &Doors) -> Verdict {
     let mut findings = doors.open(&[SSH]);
     if doors.remote_access {
-        let mend = "make the node group without remoteAccess; EKS opens TCP 22 with it";
-        findings.push(Finding::new("node group", "was made with remoteAccess").with_remediation(mend));
+        let help = "make the node group without remoteAccess; EKS opens TCP 22 with it";
+        findings.push(Finding::new("node group", "was made with remoteAccess").with_remediation(help));
     }
     for (node, host) in &doors.hosts {
         if let Some(key) = &host.key_name {
-            let mend = "launch without a key pair: whoever has the key can log in once the port is open";
+            let help = "launch without a key pair: whoever has the key can log in once the port is open";
             let finding = Finding::new(resource(node), "was launched with a key pair").with_detail(key);
-            findings.push(finding.with_remediation(mend));
+            findings.push(finding.with_remediation(help));
         }
     }
     verdict(findings)

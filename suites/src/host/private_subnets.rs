@@ -49,13 +49,13 @@ fn assess(subnets: &[Subnet]) -> Verdict {
     for subnet in subnets {
         if let Some(gateway) = &subnet.gateway {
             let finding = Finding::new("subnet of the nodes", "routes to an internet gateway");
-            let mend = "put nodes into subnets whose default route leads to a NAT gateway, or nowhere";
-            findings.push(finding.with_detail(format!("{} to {gateway}", subnet.id)).with_remediation(mend));
+            let help = "put nodes into subnets whose default route leads to a NAT gateway, or nowhere";
+            findings.push(finding.with_detail(format!("{} to {gateway}", subnet.id)).with_remediation(help));
         }
         if subnet.maps_public_addresses {
             let finding = Finding::new("subnet of the nodes, addresses", "gives instances public addresses");
-            let mend = "turn MapPublicIpOnLaunch off: it decides for managed node groups since 2020-04-22";
-            findings.push(finding.with_detail(&subnet.id).with_remediation(mend));
+            let help = "turn MapPublicIpOnLaunch off: it decides for managed node groups since 2020-04-22";
+            findings.push(finding.with_detail(&subnet.id).with_remediation(help));
         }
     }
     verdict(findings)

@@ -65,10 +65,10 @@ fn assess(answers: &[(NodeRecord, Output)]) -> Verdict {
             return Verdict::NotEvaluated(why);
         }
         if output.exit_code != 0 {
-            let mend = "see /etc/sudoers.d and the ages of passwords: automation has no terminal and no password";
+            let help = "see /etc/sudoers.d and the ages of passwords: automation has no terminal and no password";
             let finding =
                 Finding::new(resource(node), format!("the command ended with exit code {}", output.exit_code));
-            findings.push(finding.with_detail(output.stderr.trim()).with_remediation(mend));
+            findings.push(finding.with_detail(output.stderr.trim()).with_remediation(help));
         }
     }
     verdict(findings)

@@ -58,9 +58,9 @@ fn assess(facts: &[NodeFacts], family: Family) -> Verdict {
             _ => (matches!(mode, "Enforcing" | "Permissive"), "Permissive or Enforcing"),
         };
         if !fine {
-            let mend = "boot without selinux=0 and set SELINUX= in /etc/selinux/config when the image is built";
+            let help = "boot without selinux=0 and set SELINUX= in /etc/selinux/config when the image is built";
             let finding = Finding::new(resource(&of_node.node), format!("SELinux is {mode}, not {wanted}"));
-            findings.push(finding.with_remediation(mend));
+            findings.push(finding.with_remediation(help));
         }
     }
     verdict(findings)

@@ -66,10 +66,10 @@ fn assess(facts: &[NodeFacts], since: Option<i64>) -> Verdict {
         if denials.is_empty() {
             return Ok(Vec::new());
         }
-        let mend =
+        let help =
             "install container-selinux, and label what the image keeps under /var/lib (restorecon) when it is built";
         let summary = format!("SELinux denied something to {}", programs(&denials).join(", "));
-        Ok(vec![Finding::new(resource(node), summary).with_detail(denials.join("\n")).with_remediation(mend)])
+        Ok(vec![Finding::new(resource(node), summary).with_detail(denials.join("\n")).with_remediation(help)])
     })
 }
 

@@ -38,8 +38,8 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
     judged(facts, |node, read| {
         let mut findings = Vec::new();
         if read.get("host-container.admin") == Some("enabled") {
-            let mend = "set settings.host-containers.admin.enabled = false in the user data";
-            findings.push(Finding::new(resource(node), "the admin container is on").with_remediation(mend));
+            let help = "set settings.host-containers.admin.enabled = false in the user data";
+            findings.push(Finding::new(resource(node), "the admin container is on").with_remediation(help));
         }
         // Every node listens on something: none known means that nobody could look.
         let Some(ports) = read.get("listening.tcp") else { return Err(silent(node, "on which ports it listens")) };
@@ -50,10 +50,10 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
         let Some(settings) = read.measured("sshd").filter(|settings| !settings.is_empty()) else {
             return Err(silent(node, "how its SSH server lets people in"));
         };
-        for (name, mend) in OPEN {
+        for (name, help) in OPEN {
             if is_yes(settings, name) {
                 let summary = format!("its SSH server has {name} yes");
-                findings.push(Finding::new(format!("{}, {name}", resource(node)), summary).with_remediation(mend));
+                findings.push(Finding::new(format!("{}, {name}", resource(node)), summary).with_remediation(help));
             }
         }
         Ok(findings)

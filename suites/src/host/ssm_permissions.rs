@@ -88,18 +88,18 @@ fn note(roles: &[(Role, Vec<String>)]) -> Option<Evidence> {
 fn broad(role: &Role, allowed: &[String]) -> Vec<Finding> {
     let broad: Vec<&String> = role.managed.iter().filter(|policy| BROAD.contains(&policy.as_str())).collect();
     if broad.is_empty() && !allowed.is_empty() && role.managed.iter().all(|policy| policy != CORE) {
-        let mend = "take it out of the role's inline policies: a host needs ssmmessages, ec2messages and ssm:UpdateInstanceInformation";
+        let help = "take it out of the role's inline policies: a host needs ssmmessages, ec2messages and ssm:UpdateInstanceInformation";
         let summary = format!("the node role may call {} on every parameter of the account", allowed.join(" and "));
         let detail = format!("{}: inline policies {}", role.name, role.inline.join(", "));
-        return vec![Finding::new("parameters", summary).with_detail(detail).with_remediation(mend)];
+        return vec![Finding::new("parameters", summary).with_detail(detail).with_remediation(help)];
     }
     broad
         .into_iter()
         .map(|policy| {
-            let mend = "detach it; being managed needs ssmmessages, ec2messages and ssm:UpdateInstanceInformation";
+            let help = "detach it; being managed needs ssmmessages, ec2messages and ssm:UpdateInstanceInformation";
             Finding::new(format!("policy {policy}"), format!("the node role has {policy}"))
                 .with_detail(&role.name)
-                .with_remediation(mend)
+                .with_remediation(help)
         })
         .collect()
 }

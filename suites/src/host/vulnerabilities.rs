@@ -1,4 +1,4 @@
-//! `host/vulnerabilities`: Inspector knows of no critical or high vulnerability on a host that a newer package mends (guide: "Use Amazon
+//! `host/vulnerabilities`: Inspector knows of no critical or high vulnerability on a host that a newer package fixes (guide: "Use Amazon
 //! Inspector to check for exposure, vulnerabilities and deviations from best practices").
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use crate::node::resource;
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "host/vulnerabilities",
-    title: "no host has a critical or high vulnerability that a newer package mends",
+    title: "no host has a critical or high vulnerability that a newer package fixes",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: None,
@@ -68,9 +68,9 @@ fn assess(
         }
         let Vulnerabilities { critical, high, .. } = of(node, found);
         for (severity, count) in [("critical", critical), ("high", high)].into_iter().filter(|(_, count)| *count > 0) {
-            let mend = "build the image anew from the newest base, with updates; `aws inspector2 list-findings` names the packages";
-            let summary = format!("{count} {severity} vulnerabilities that a newer package mends");
-            findings.push(Finding::new(format!("{}, {severity}", resource(node)), summary).with_remediation(mend));
+            let help = "build the image anew from the newest base, with updates; `aws inspector2 list-findings` names the packages";
+            let summary = format!("{count} {severity} vulnerabilities that a newer package fixes");
+            findings.push(Finding::new(format!("{}, {severity}", resource(node)), summary).with_remediation(help));
         }
     }
     verdict(findings)
@@ -82,7 +82,7 @@ mod tests {
     use crate::node::tests::record;
 
     #[test]
-    fn what_a_newer_package_mends_is_a_finding_per_severity_and_nothing_seen_is_no_evidence() {
+    fn what_a_newer_package_helps_is_a_finding_per_severity_and_nothing_seen_is_no_evidence() {
         let asked = |coverage: Option<Coverage>, found: Vulnerabilities| {
             let coverage = coverage.map(|state| ("i-1".to_owned(), state)).into_iter().collect();
             assess(&[record(1, "")], &coverage, &BTreeMap::from([("i-1".to_owned(), found)]))
@@ -95,8 +95,8 @@ mod tests {
         assert_eq!(
             told,
             [
-                "2 critical vulnerabilities that a newer package mends",
-                "5 high vulnerabilities that a newer package mends"
+                "2 critical vulnerabilities that a newer package fixes",
+                "5 high vulnerabilities that a newer package fixes"
             ]
         );
         assert!(matches!(asked(None, none), Verdict::NotEvaluated(_)));

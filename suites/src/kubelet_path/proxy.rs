@@ -67,8 +67,8 @@ pub(super) fn assess(path: &str, answers: &[Answered], is_good: fn(&Value) -> bo
                 }
             },
         };
-        let mend = "let the control plane reach TCP 10250 of the node: host firewall and security group";
-        findings.push(finding.with_remediation(mend));
+        let help = "let the control plane reach TCP 10250 of the node: host firewall and security group";
+        findings.push(finding.with_remediation(help));
     }
     if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
 }

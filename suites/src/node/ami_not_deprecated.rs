@@ -46,14 +46,14 @@ fn assess(image: &Standing, base: Option<&Standing>, now: Timestamp) -> Verdict 
     let since = |image: &Standing| {
         image.deprecated.filter(|time| *time <= now).map(|time| time.strftime("%Y-%m-%d").to_string())
     };
-    let mend = "build from, or name, a newer image: a deprecated one gets no fixes and may be gone tomorrow";
+    let help = "build from, or name, a newer image: a deprecated one gets no fixes and may be gone tomorrow";
     let mut findings = Vec::new();
     if let Some(day) = since(image) {
-        findings.push(Finding::new("image", format!("is deprecated since {day}")).with_remediation(mend));
+        findings.push(Finding::new("image", format!("is deprecated since {day}")).with_remediation(help));
     }
     if let Some((base, day)) = base.and_then(|base| Some((base, since(base)?))) {
         let summary = format!("was made from '{}', which is deprecated since {day}", base.name);
-        findings.push(Finding::new("source image", summary).with_remediation(mend));
+        findings.push(Finding::new("source image", summary).with_remediation(help));
     }
     verdict(findings)
 }

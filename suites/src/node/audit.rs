@@ -63,17 +63,17 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
         };
         let mut findings = Vec::new();
         if lost > 0 {
-            let mend =
+            let help =
                 "raise the backlog (auditctl -b, audit_backlog_limit= at boot), or leave containers out of the rules";
             findings.push(
                 Finding::new(format!("{}, lost", resource(node)), format!("lost {lost} audit records"))
-                    .with_remediation(mend),
+                    .with_remediation(help),
             );
         }
         if let Some(limit) = number("backlog_limit").filter(|limit| *limit > 0 && backlog >= *limit) {
-            let mend = "raise the backlog, or see why auditd does not keep up: its disk, its rules";
+            let help = "raise the backlog, or see why auditd does not keep up: its disk, its rules";
             let summary = format!("the queue of audit records is full: {backlog} of {limit}");
-            findings.push(Finding::new(format!("{}, queue", resource(node)), summary).with_remediation(mend));
+            findings.push(Finding::new(format!("{}, queue", resource(node)), summary).with_remediation(help));
         }
         Ok(findings)
     });

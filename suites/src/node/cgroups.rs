@@ -46,15 +46,15 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
         let Some(version) = read.get("cgroup.version") else { return Err(silent(node, "its version of cgroups")) };
         let mut findings = Vec::new();
         if version != "2" {
-            let mend = "boot with systemd.unified_cgroup_hierarchy=1: see what wrote /etc/default/grub or the boot loader entries";
-            findings.push(Finding::new(resource(node), format!("boots with cgroup v{version}")).with_remediation(mend));
+            let help = "boot with systemd.unified_cgroup_hierarchy=1: see what wrote /etc/default/grub or the boot loader entries";
+            findings.push(Finding::new(resource(node), format!("boots with cgroup v{version}")).with_remediation(help));
         }
         let driver = read.kubelet.as_ref().and_then(|kubelet| kubelet["cgroupDriver"].as_str());
         if let Some(driver) = driver.filter(|driver| *driver != "systemd") {
-            let mend = "set cgroupDriver to systemd: two managers of one hierarchy make a node unstable under pressure";
+            let help = "set cgroupDriver to systemd: two managers of one hierarchy make a node unstable under pressure";
             let finding =
                 Finding::new(format!("{}, driver", resource(node)), format!("the kubelet's cgroup driver is {driver}"));
-            findings.push(finding.with_remediation(mend));
+            findings.push(finding.with_remediation(help));
         }
         Ok(findings)
     })

@@ -39,9 +39,9 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
         if limit >= LEAST {
             return Ok(Vec::new());
         }
-        let mend = "let hardening leave net.netfilter.nf_conntrack_max to kube-proxy";
+        let help = "let hardening leave net.netfilter.nf_conntrack_max to kube-proxy";
         let summary = format!("net.netfilter.nf_conntrack_max is {limit}, less than {LEAST}");
-        Ok(vec![Finding::new(resource(node), summary).with_remediation(mend)])
+        Ok(vec![Finding::new(resource(node), summary).with_remediation(help)])
     })
 }
 

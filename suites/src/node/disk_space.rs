@@ -79,8 +79,8 @@ fn finding(node: &NodeRecord, (kind, path, room): (&str, &str, Room), kubelet: O
     } else {
         return None;
     };
-    let mend = "make the partition larger, or put /var/lib/containerd and /var/lib/kubelet on one of their own";
-    Some(Finding::new(format!("{}, {path} {what}", resource(node)), summary).with_remediation(mend))
+    let help = "make the partition larger, or put /var/lib/containerd and /var/lib/kubelet on one of their own";
+    Some(Finding::new(format!("{}, {path} {what}", resource(node)), summary).with_remediation(help))
 }
 
 /// The hard threshold of a signal: as configured, else the kubelet's default. In KiB or inodes.

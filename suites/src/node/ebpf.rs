@@ -44,9 +44,9 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
         }
         let summary = "the kernel is locked down for confidentiality: eBPF programs that read kernel memory (bpf_probe_read helpers) are \
                        refused, and with them tracers such as Tetragon and Falco";
-        let mend = "lock the kernel down for integrity: settings.kernel.lockdown = \"integrity\" on Bottlerocket, which CIS asks for, \
+        let help = "lock the kernel down for integrity: settings.kernel.lockdown = \"integrity\" on Bottlerocket, which CIS asks for, \
                     lockdown=integrity among the boot arguments elsewhere";
-        Ok(vec![Finding::new(resource(node), summary).with_remediation(mend)])
+        Ok(vec![Finding::new(resource(node), summary).with_remediation(help)])
     })
 }
 

@@ -51,8 +51,8 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
         }
         let scanned = CHANGING.iter().filter(|path| scans(rules, path));
         let finding = |path: &&str| {
-            let mend = format!("add a line `!{path}` to /etc/aide.conf");
-            Finding::new(format!("{}, {path}", resource(node)), format!("AIDE scans {path}")).with_remediation(mend)
+            let help = format!("add a line `!{path}` to /etc/aide.conf");
+            Finding::new(format!("{}, {path}", resource(node)), format!("AIDE scans {path}")).with_remediation(help)
         };
         Ok(scanned.map(finding).collect())
     })

@@ -66,9 +66,9 @@ fn assess(facts: &[NodeFacts], cluster_has_ipv6: bool) -> Verdict {
         if lacks_protocol(read) {
             let summary =
                 "booted with ipv6.disable=1: programs that listen on [::] do not start, on the host or in pods";
-            let mend = "take ipv6.disable=1 out of the boot arguments and waive the control: CIS leaves it to the site. Turning IPv6 off by \
+            let help = "take ipv6.disable=1 out of the boot arguments and waive the control: CIS leaves it to the site. Turning IPv6 off by \
                         sysctl instead breaks others: the EKS Pod Identity agent listens on [fd00:ec2::23] unless it is told not to";
-            return Ok(vec![Finding::new(resource(node), summary).with_remediation(mend)]);
+            return Ok(vec![Finding::new(resource(node), summary).with_remediation(help)]);
         }
         if !cluster_has_ipv6 {
             return match read.get("kernel.cmdline") {
@@ -77,11 +77,11 @@ fn assess(facts: &[NodeFacts], cluster_has_ipv6: bool) -> Verdict {
             };
         }
         let mut findings = Vec::new();
-        for (name, wrong, breaks, mend) in OF_CLUSTERS {
+        for (name, wrong, breaks, help) in OF_CLUSTERS {
             let Some(value) = read.get(&format!("sysctl.{name}")) else { return Err(silent(node, name)) };
             if value == wrong {
                 let summary = format!("{name} is {value}: {breaks}");
-                findings.push(Finding::new(format!("{}, {name}", resource(node)), summary).with_remediation(mend));
+                findings.push(Finding::new(format!("{}, {name}", resource(node)), summary).with_remediation(help));
             }
         }
         Ok(findings)

@@ -55,11 +55,11 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
             } else {
                 "the kubelet set it when it started, and something set it back"
             };
-            let mend = format!(
+            let help = format!(
                 "let hardening leave {name} alone, or set it to {wanted} in a file of /etc/sysctl.d that sorts last"
             );
             let finding = Finding::new(format!("{}, {name}", resource(node)), format!("{name} is {is}, not {wanted}"));
-            findings.push(finding.with_detail(detail).with_remediation(mend));
+            findings.push(finding.with_detail(detail).with_remediation(help));
         }
         Ok(findings)
     })

@@ -179,9 +179,9 @@ fn assess(facts: &[NodeFacts], cluster: &Cluster) -> Verdict {
         let Some(blocked) = blocked_modules(read) else { return Err(silent(node, "which modules are blocked")) };
         let needed = NEEDED.iter().filter(|(name, by, _)| blocked.contains(name) && cluster.needs(*by, read));
         let finding = |(name, _, why): &(&str, By, &str)| {
-            let mend = format!("remove `install {name} /bin/false` from /etc/modprobe.d when the image is built");
+            let help = format!("remove `install {name} /bin/false` from /etc/modprobe.d when the image is built");
             let resource = format!("{}, {name}", resource(node));
-            Finding::new(resource, format!("module {name} cannot be loaded: {why}")).with_remediation(mend)
+            Finding::new(resource, format!("module {name} cannot be loaded: {why}")).with_remediation(help)
         };
         Ok(needed.map(finding).collect())
     })

@@ -155,8 +155,8 @@ fn assess(configurations: &[Configuration], family: Family) -> Verdict {
             let finding =
                 Finding::new(format!("{}, {name}", resource(node)), format!("{name} is {is}, not {}", rule.wanted));
             let detail = format!("CIS EKS benchmark {}; read by {source}", rule.source);
-            let mend = "set it in the kubelet's configuration (nodeadm: spec.kubelet.config; Bottlerocket: settings.kubernetes)";
-            findings.push(finding.with_detail(detail).with_remediation(mend));
+            let help = "set it in the kubelet's configuration (nodeadm: spec.kubelet.config; Bottlerocket: settings.kubernetes)";
+            findings.push(finding.with_detail(detail).with_remediation(help));
         }
     }
     verdict(findings)

@@ -63,10 +63,10 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
         }
         let summary =
             format!("nftables drops what pods ask {ADDRESS}, in chain {chain}: rules of iptables cannot save it");
-        let mend = format!(
+        let help = format!(
             "add `ip daddr {ADDRESS} meta l4proto {{ tcp, udp }} th dport 53 accept` to chain {chain} when the image is built"
         );
-        Ok(vec![Finding::new(resource(node), summary).with_remediation(mend)])
+        Ok(vec![Finding::new(resource(node), summary).with_remediation(help)])
     })
 }
 

@@ -42,9 +42,9 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
         if lines <= MOST {
             return Ok(Vec::new());
         }
-        let mend = "set net.ipv4.conf.all.log_martians to 0 and waive the control, or rp_filter to 2 on the interfaces of the VPC CNI";
+        let help = "set net.ipv4.conf.all.log_martians to 0 and waive the control, or rp_filter to 2 on the interfaces of the VPC CNI";
         let summary = format!("the kernel logged {lines} martian packets in ten minutes");
-        Ok(vec![Finding::new(resource(node), summary).with_remediation(mend)])
+        Ok(vec![Finding::new(resource(node), summary).with_remediation(help)])
     })
 }
 

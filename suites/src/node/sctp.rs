@@ -81,10 +81,10 @@ fn assess(facts: &[NodeFacts], users: &BTreeSet<String>) -> Verdict {
         let names: Vec<&str> = users.iter().take(NAMED).map(String::as_str).collect();
         let more = if users.len() > NAMED { format!(" and {} more", users.len() - NAMED) } else { String::new() };
         let summary = "module sctp cannot be loaded, and something in the cluster speaks SCTP";
-        let mend = "remove `install sctp /bin/false` from /etc/modprobe.d when the image is built and waive the control, or keep what \
+        let help = "remove `install sctp /bin/false` from /etc/modprobe.d when the image is built and waive the control, or keep what \
                     speaks SCTP on nodes of another image";
         let finding = Finding::new(resource(node), summary).with_detail(format!("{}{more}", names.join(", ")));
-        Ok(vec![finding.with_remediation(mend)])
+        Ok(vec![finding.with_remediation(help)])
     })
 }
 

@@ -38,7 +38,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
 
 fn assess(detector: Option<&Detector>) -> Verdict {
     let off =
-        |summary: &str, mend: &str| Verdict::Fail(vec![Finding::new("GuardDuty", summary).with_remediation(mend)]);
+        |summary: &str, help: &str| Verdict::Fail(vec![Finding::new("GuardDuty", summary).with_remediation(help)]);
     match detector {
         None => off("is not turned on in this region", "aws guardduty create-detector --enable"),
         Some(detector) if !detector.enabled => {

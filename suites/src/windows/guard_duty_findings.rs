@@ -44,10 +44,10 @@ fn assess(nodes: &[NodeRecord], found: &[Found]) -> Verdict {
     let finding = |one: &Found| {
         let of = |node: &&NodeRecord| node.instance_id.as_ref() == Some(&one.instance_id);
         let on = nodes.iter().find(of).map_or_else(|| "a node".to_owned(), resource);
-        let mend = "look at the finding in GuardDuty; archive it there when it is expected";
+        let help = "look at the finding in GuardDuty; archive it there when it is expected";
         Finding::new(format!("{on}, {}", one.kind), format!("{} (severity {:.1})", one.kind, one.severity))
             .with_detail(&one.title)
-            .with_remediation(mend)
+            .with_remediation(help)
     };
     verdict(found.iter().map(finding).collect())
 }

@@ -45,8 +45,8 @@ fn assess(image: &Standing, now: Timestamp) -> Verdict {
         return Verdict::Pass;
     }
     let summary = format!("was made {} days ago, the limit is {OLDEST_DAYS}", age.as_hours() / 24);
-    let mend = "build from the newest EKS-optimised Windows image: fixes come with it, monthly";
-    Verdict::Fail(vec![Finding::new("image", summary).with_remediation(mend)])
+    let help = "build from the newest EKS-optimised Windows image: fixes come with it, monthly";
+    Verdict::Fail(vec![Finding::new("image", summary).with_remediation(help)])
 }
 
 #[cfg(test)]

@@ -47,10 +47,10 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
             None => return Verdict::NotEvaluated(format!("{} does not say its build", resource(&of_node.node))),
             Some(build) if BUILDS.contains(&build) => {}
             Some(build) => {
-                let mend =
+                let help =
                     "use Windows Server 2019, 2022 or 2025: without a benchmark nobody judges the operating system";
                 let summary = format!("Inspector has no CIS benchmark for build {build}");
-                findings.push(Finding::new(resource(&of_node.node), summary).with_remediation(mend));
+                findings.push(Finding::new(resource(&of_node.node), summary).with_remediation(help));
             }
         }
     }

@@ -42,14 +42,14 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
 fn assess(doors: &Doors, facts: &[NodeFacts]) -> Verdict {
     let mut findings = doors.open(&PORTS);
     if doors.remote_access {
-        let mend = "make the node group without remoteAccess; EKS opens TCP 3389 with it";
-        findings.push(Finding::new("node group", "was made with remoteAccess").with_remediation(mend));
+        let help = "make the node group without remoteAccess; EKS opens TCP 3389 with it";
+        findings.push(Finding::new("node group", "was made with remoteAccess").with_remediation(help));
     }
     for of_node in facts {
         let Ok((_, read)) = &of_node.read else { continue };
         if read.get("windows.rdp") == Some("allowed") {
-            let mend = "set fDenyTSConnections to 1 when the image is built";
-            findings.push(Finding::new(resource(&of_node.node), "allows Remote Desktop").with_remediation(mend));
+            let help = "set fDenyTSConnections to 1 when the image is built";
+            findings.push(Finding::new(resource(&of_node.node), "allows Remote Desktop").with_remediation(help));
         }
     }
     verdict(findings)

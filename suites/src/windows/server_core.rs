@@ -46,8 +46,8 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
                 ));
             }
             Some(other) => {
-                let mend = "use an image whose name has Core instead of Full: it has no desktop and needs fewer fixes";
-                findings.push(Finding::new(resource(&of_node.node), format!("runs {other}")).with_remediation(mend));
+                let help = "use an image whose name has Core instead of Full: it has no desktop and needs fewer fixes";
+                findings.push(Finding::new(resource(&of_node.node), format!("runs {other}")).with_remediation(help));
             }
         }
     }

@@ -42,17 +42,24 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
         return show(&folder, &targets, args.output, output);
     }
     let cleanup = super::runtime()?.block_on(take_down(global, args, &ledger, output))?;
-    let amended = super::run::amend_report(&folder, &cleanup, output)?;
     match args.output {
         OutputForm::Json => output.json(json(&cleanup)?),
         OutputForm::Text => output.data(summary(&folder, &cleanup)),
     }
+    let amended = super::run::amend_report(&folder, &cleanup, output);
     let exit = match (cleanup.leftovers.is_empty(), cleanup.is_verified()) {
         (false, _) => ExitCode::LeftBehind,
         (true, false) => ExitCode::Error,
         (true, true) => ExitCode::Passed,
     };
-    Ok(amended.map_or(exit, |written| written.exit(exit)))
+    Ok(match amended {
+        Ok(amended) => amended.map_or(exit, |written| written.exit(exit)),
+        // What was destroyed and what stays has been said by now. It weighs more than a report that does not say it.
+        Err(failure) => {
+            output.error(&failure);
+            if exit == ExitCode::LeftBehind { exit } else { ExitCode::Error }
+        }
+    })
 }
 
 fn json(answer: &impl serde::Serialize) -> Result<String, Failure> {
@@ -190,7 +197,7 @@ fn summary(folder: &RunDir, cleanup: &Cleanup) -> String {
     for leftover in &cleanup.leftovers {
         text.push_str(&format!(
             "\nleft behind: {} {}: {}\n  {}",
-            leftover.kind, leftover.id, leftover.reason, leftover.mend
+            leftover.kind, leftover.id, leftover.reason, leftover.help
         ));
     }
     text

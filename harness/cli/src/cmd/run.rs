@@ -312,7 +312,10 @@ fn exit_code(report: &Report, baseline: Option<&Report>, conduct: &Conduct) -> E
 pub(crate) fn amend_report(folder: &RunDir, cleanup: &Cleanup, output: &Output) -> Result<Option<Written>, Failure> {
     let Ok(text) = std::fs::read_to_string(folder.report()) else { return Ok(None) };
     let mut report = Report::parse(&text).map_err(|error| {
-        Failure::error(format!("{}: {error}", folder.report()), "everything was destroyed all the same")
+        Failure::error(
+            format!("{}: {error}", folder.report()),
+            "the report does not say what was destroyed; the lines above do",
+        )
     })?;
     report.cleanup = cleanup.clone();
     Ok(Some(forms::write_all(&report, None, folder.path(), output)))

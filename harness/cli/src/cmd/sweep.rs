@@ -81,8 +81,8 @@ async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCod
             for kept in &cleanup.foreign {
                 output.data(format_args!("kept {kept}"));
             }
-            for Leftover { kind, id, reason, mend, .. } in &cleanup.leftovers {
-                output.data(format_args!("left: {kind} {id}: {reason}\n  {mend}"));
+            for Leftover { kind, id, reason, help, .. } in &cleanup.leftovers {
+                output.data(format_args!("left: {kind} {id}: {reason}\n  {help}"));
             }
             for problem in &cleanup.unverified {
                 output.note(format_args!("warning: {problem}"));

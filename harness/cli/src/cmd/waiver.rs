@@ -48,7 +48,7 @@ fn run_audit(global: &Global, args: &WaiverAudit, output: &Output) -> Result<Exi
             let against = run.map(|run| format!(" against run {run}")).unwrap_or_default();
             let bad = remarks.iter().filter(|remark| remark.kind.is_failure()).count();
             output.data(format_args!(
-                "{} waivers{against}: {bad} to mend, {} to look at",
+                "{} waivers{against}: {bad} errors, {} warnings",
                 waivers.len(),
                 remarks.len() - bad
             ));

@@ -80,7 +80,7 @@ fn a_run_killed_in_any_phase_is_removed_by_destroy() {
 }
 
 #[test]
-fn what_cannot_be_deleted_is_listed_with_its_mend_and_exit_code_6() {
+fn what_cannot_be_deleted_is_listed_with_its_command_and_exit_code_6() {
     let lab = LabProcess::start(Some("delete-fails"));
     let dir = tempfile::tempdir().unwrap();
     let (code, progress) = run(&lab, dir.path()).end();
@@ -91,7 +91,7 @@ fn what_cannot_be_deleted_is_listed_with_its_mend_and_exit_code_6() {
     } else {
         assert_eq!(code, Some(6), "{progress}");
         assert!(
-            report.cleanup.leftovers.iter().all(|leftover| leftover.mend.starts_with("aws ")),
+            report.cleanup.leftovers.iter().all(|leftover| leftover.help.starts_with("aws ")),
             "{:?}",
             report.cleanup
         );

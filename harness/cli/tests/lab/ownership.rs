@@ -91,3 +91,43 @@ fn what_is_meant_to_stay_is_not_swept() {
     assert_eq!(answer["removed"], serde_json::json!([]), "{answer}");
     assert_eq!(lab.resources(), before);
 }
+
+#[test]
+fn a_teardown_in_another_account_or_region_is_refused_and_marks_nothing_gone() {
+    let lab = LabProcess::start(None);
+    let dir = tempfile::tempdir().unwrap();
+    network(&lab, dir.path());
+    let before = lab.resources();
+    let path = dir.path().join("runs").join(RUN).join("ledger.jsonl");
+    let ledger = std::fs::read_to_string(&path).unwrap();
+    for (here, elsewhere, word) in
+        [("111122223333", "444455556666", "444455556666"), ("us-west-2", "eu-central-1", "eu-central-1")]
+    {
+        std::fs::write(&path, ledger.replacen(here, elsewhere, 1)).unwrap();
+        let refused = command(&lab, dir.path(), &["destroy", "--run", RUN]);
+        assert_eq!(refused.status.code(), Some(2), "{word}: {}", stderr(&refused));
+        assert!(
+            stderr(&refused).contains(word) && stderr(&refused).contains("nothing was touched"),
+            "{}",
+            stderr(&refused)
+        );
+        assert_eq!(lab.resources(), before, "{word}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), ledger.replacen(here, elsewhere, 1), "{word}");
+    }
+    std::fs::write(&path, ledger).unwrap();
+    assert_eq!(command(&lab, dir.path(), &["destroy", "--run", RUN]).status.code(), Some(0));
+    assert_eq!(lab.resources(), [""; 0]);
+}
+
+#[test]
+fn a_report_that_cannot_be_read_hides_nothing_of_what_was_destroyed() {
+    let lab = LabProcess::start(None);
+    let dir = tempfile::tempdir().unwrap();
+    network(&lab, dir.path());
+    std::fs::write(dir.path().join("runs").join(RUN).join("report.json"), "{}").unwrap();
+    let destroyed = command(&lab, dir.path(), &["destroy", "--run", RUN]);
+    assert_eq!(destroyed.status.code(), Some(3), "{}", stderr(&destroyed));
+    assert!(stdout(&destroyed).contains("1 created, 1 gone, nothing left"), "{}", stdout(&destroyed));
+    assert!(stderr(&destroyed).contains("report.json"), "{}", stderr(&destroyed));
+    assert_eq!(lab.resources(), [""; 0]);
+}

@@ -324,7 +324,7 @@ fn waivers_of_inspec_and_of_kube_bench_become_a_file_that_the_audit_reads() {
     let output = import("kube-bench-skip", &skip, "cis-eks-1.8.0", &["--expires", "2020-01-31"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let audited = run(folder.path(), &["waiver", "audit", "--file", &into]);
-    assert_eq!(audited.status.code(), Some(1), "expired ones are to be mended");
+    assert_eq!(audited.status.code(), Some(1), "expired ones are to be fixed");
     let text = String::from_utf8(audited.stdout).unwrap();
     let expired = text.lines().filter(|line| line.starts_with("expired")).count();
     assert!(text.contains("too wide  waivers[0] cis-al2023-1.0.0/3.2.1 on l1"), "for more than a year: {text}");

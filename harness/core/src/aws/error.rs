@@ -81,6 +81,11 @@ impl AwsError {
         matches!(self.class, Class::Infrastructure | Class::Unreachable)
     }
 
+    /// Whether asking again gives the same answer: rights, credentials, the clock or the request itself must change first.
+    pub fn is_permanent(&self) -> bool {
+        matches!(self.class, Class::AccessDenied | Class::Credentials | Class::Clock | Class::Request)
+    }
+
     /// Whether the resource does not exist.
     pub fn is_not_found(&self) -> bool {
         self.class == Class::NotFound

@@ -1,4 +1,4 @@
-//! Bad access is refused with what to mend.
+//! Bad access is refused with a suggestion.
 
 use std::sync::Arc;
 

@@ -24,7 +24,7 @@ pub enum Stopped {
     Refused(#[source] Box<watcher::Error>),
 }
 
-/// Every object that matches, again after each change. Broken connections and expired resource versions are mended inside;
+/// Every object that matches, again after each change. Broken connections and expired resource versions are fixed inside;
 /// an error is passed on for the record, and the stream goes on after a pause.
 pub fn follow<K>(api: Api<K>, config: watcher::Config) -> impl Stream<Item = Result<Vec<K>, watcher::Error>> + Send
 where
@@ -61,7 +61,7 @@ where
     })
 }
 
-/// Whether waiting can mend a watch error. Missing rights and unknown kinds do not mend themselves.
+/// Whether waiting can help a watch error. Missing rights and unknown kinds do not go away by themselves.
 pub(crate) fn may_pass(error: &watcher::Error) -> bool {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))

@@ -148,11 +148,7 @@ enum Stays {
 impl Stays {
     /// A reading that failed.
     fn unread(error: AwsError) -> Self {
-        if error.class == Class::AccessDenied {
-            Self::Unverified(denied(&error))
-        } else {
-            Self::There(error.to_string())
-        }
+        if error.is_permanent() { Self::Unverified(unanswered(&error)) } else { Self::There(error.to_string()) }
     }
 
     /// A deletion that was refused.
@@ -161,8 +157,11 @@ impl Stays {
     }
 }
 
-/// What a reading that is denied needs, as the end of a sentence.
-fn denied(error: &AwsError) -> String {
+/// Why a reading has no answer, as the end of a sentence.
+fn unanswered(error: &AwsError) -> String {
+    if error.class != Class::AccessDenied {
+        return error.to_string();
+    }
     let prefix = error.service.map(|service| format!("{service}:")).unwrap_or_default();
     format!("the caller lacks the IAM action {prefix}{}", error.operation)
 }

@@ -9,9 +9,8 @@ use tokio::time::Instant;
 use super::kind::{self, Cx};
 use super::remains::{self, Query, Service};
 use super::target::{Kind, Target};
-use super::{Deadlines, Ground, Plan, Removed, Stays, denied, order, place};
+use super::{Deadlines, Ground, Plan, Removed, Stays, order, place, unanswered};
 use crate::aws::Clients;
-use crate::aws::error::Class;
 use crate::cluster::{Access, explain, is_denied, objects};
 use crate::ledger::{ObjectRef, ResourceKind};
 
@@ -58,13 +57,13 @@ pub(super) async fn settle(
         let (found, problems) = remains::find(clients, query, &services).await;
         let mut open = Vec::new();
         for (service, error) in problems {
-            if error.class == Class::AccessDenied {
+            if error.is_permanent() {
                 // The answer will not change: it is asked once.
                 services.remove(&service);
                 cleanup.unverified.push(format!(
                     "could not verify that no {} are left: {}",
                     service.plural(),
-                    denied(&error)
+                    unanswered(&error)
                 ));
             } else {
                 open.push(format!("could not verify that no {} are left: {error}", service.plural()));

@@ -14,8 +14,8 @@ use super::kind::{self, Cx};
 use super::owned::{Claim, Owner, Seen, has_expired};
 use super::remains::{self, Query, Service};
 use super::target::{Kind, Target};
-use super::{AT_ONCE, Deadlines, Removed, Stays, denied, order, prove};
-use crate::aws::error::{AwsError, Class, Explain as _, found};
+use super::{AT_ONCE, Deadlines, Removed, Stays, order, prove, unanswered};
+use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::{Clients, node_group, oidc_provider};
 use crate::ledger::ResourceKind;
 
@@ -83,7 +83,7 @@ pub async fn expired(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>
         }
     }
     for error in [living.err(), members.err()].into_iter().flatten() {
-        found.unverified.push(format!("could not verify which clusters live: {}", said(&error)));
+        found.unverified.push(format!("could not verify which clusters live: {}", unanswered(&error)));
     }
     found
 }
@@ -139,11 +139,7 @@ pub async fn sweep(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>, 
 }
 
 fn unasked((service, error): (Service, AwsError)) -> String {
-    format!("could not verify that no {} are left: {}", service.plural(), said(&error))
-}
-
-fn said(error: &AwsError) -> String {
-    if error.class == Class::AccessDenied { denied(error) } else { error.to_string() }
+    format!("could not verify that no {} are left: {}", service.plural(), unanswered(&error))
 }
 
 /// Whether others may stand on it.

@@ -168,11 +168,11 @@ impl Target {
     }
 
     pub(crate) fn leftover(self, reason: String) -> Leftover {
-        Leftover { kind: self.kind.word().to_owned(), mend: self.mend(), id: self.name, variant: self.variant, reason }
+        Leftover { kind: self.kind.word().to_owned(), help: self.help(), id: self.name, variant: self.variant, reason }
     }
 
     /// The one command that removes it.
-    pub fn mend(&self) -> String {
+    pub fn help(&self) -> String {
         let Self { name, arguments, .. } = self;
         let cluster = self.cluster.as_deref().unwrap_or_default();
         let Kind::Ledgered(kind) = &self.kind else {

@@ -83,7 +83,7 @@ async fn what_uses_goes_before_what_is_used() {
 async fn every_leftover_names_the_one_command_that_removes_it() {
     let (_folder, ledger) = ledger_with(&one_of_each()).await;
     let commands: Vec<String> =
-        ledger.entries().iter().map(|entry| Target::of_entry(entry, &header()).mend()).collect();
+        ledger.entries().iter().map(|entry| Target::of_entry(entry, &header()).help()).collect();
     insta::assert_snapshot!(commands.join("\n"));
 }
 
@@ -114,7 +114,7 @@ async fn a_namespace_of_a_cluster_that_stays_is_a_leftover() {
     let deadlines = Deadlines::default();
     let plan = Plan { ledger: &ledger, clients: None, access: None, what: What::Everything, deadlines };
     let cleanup = destroy(&plan).await.unwrap();
-    assert_eq!(cleanup.leftovers[0].mend, "kubectl delete namespace ap-r-1-v");
+    assert_eq!(cleanup.leftovers[0].help, "kubectl delete namespace ap-r-1-v");
 }
 
 #[tokio::test]

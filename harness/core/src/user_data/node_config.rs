@@ -216,9 +216,9 @@ fn kubelet(reading: &mut Reading<'_>, spec: &Node) {
 fn containerd(reading: &mut Reading<'_>, spec: &Node) {
     let node = spec.get("containerd").and_then(|containerd| containerd.get("config"));
     let Some((node, text)) = node.and_then(|node| Some((node, node.text()?))) else { return };
-    if let Err(Problem { place, message, mend, .. }) = toml_tree::parse(text) {
+    if let Err(Problem { place, message, help, .. }) = toml_tree::parse(text) {
         let line = place.map_or(1, |place| place.line);
         let message = format!("line {line} of it is {message}: nodeadm fails to merge it, and the node never joins");
-        reading.problem(node.place, "spec.containerd.config", message, mend);
+        reading.problem(node.place, "spec.containerd.config", message, help);
     }
 }

@@ -81,7 +81,7 @@ fn powershell_of_the_user_joins_the_one_block() {
 }
 
 #[test]
-fn what_cannot_be_merged_is_refused_with_the_mend() {
+fn what_cannot_be_merged_is_refused_with_the_help() {
     let messages: Vec<String> = [
         (Family::Al2023, ""),
         (Family::Al2023, "echo hello"),

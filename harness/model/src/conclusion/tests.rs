@@ -147,7 +147,7 @@ fn leftovers_come_before_the_interruption_and_that_before_every_verdict() {
         id: "ng".into(),
         variant: Some("l1".parse().unwrap()),
         reason: "r".into(),
-        mend: "m".into(),
+        help: "m".into(),
     });
     assert_eq!(code(&report), 6);
     let summary = Summary::of(&report, Scope::Run, 0);

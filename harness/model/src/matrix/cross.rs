@@ -76,15 +76,15 @@ fn selectors_are_unique(asked: &mut Asked<'_>, variants: &[Named]) {
 fn reference_fits(asked: &mut Asked<'_>, variant: &Named, reference: &str, variants: &[Named]) {
     let at = format!("{}.reference", variant.path);
     if variant.name() == Some(reference) {
-        let mend = "name the unhardened twin, or remove the key";
-        asked.problem(&at, "a variant cannot be its own reference", mend);
+        let help = "name the unhardened twin, or remove the key";
+        asked.problem(&at, "a variant cannot be its own reference", help);
         return;
     }
     let Some(twin) = variants.iter().find(|other| other.name() == Some(reference)) else {
         let others: Vec<&str> =
             variants.iter().filter(|other| other.path != variant.path).filter_map(Named::name).collect();
-        let mend = if others.is_empty() { "add it, or remove the key".to_owned() } else { instead(reference, &others) };
-        asked.problem(&at, format!("there is no variant '{reference}'"), mend);
+        let help = if others.is_empty() { "add it, or remove the key".to_owned() } else { instead(reference, &others) };
+        asked.problem(&at, format!("there is no variant '{reference}'"), help);
         return;
     };
     if twin.is_hardened {
@@ -113,11 +113,11 @@ fn windows_has_company(asked: &mut Asked<'_>, variants: &[Named], cluster: Optio
     }
     let at = format!("{}.family", windows.path);
     let message = "a cluster of Windows nodes alone resolves no names, because CoreDNS runs on Linux";
-    let mend = "add a Linux variant, like {name: eks-al2023, family: al2023, ami: {ssm: recommended}}";
+    let help = "add a Linux variant, like {name: eks-al2023, family: al2023, ami: {ssm: recommended}}";
     match cluster {
         Some(cluster) if !cluster.create => {
             asked.warning(&at, message, "see that the existing cluster has Linux nodes, or add a Linux variant");
         }
-        _ => asked.problem(&at, message, mend),
+        _ => asked.problem(&at, message, help),
     }
 }

@@ -70,9 +70,9 @@ fn ssm(
         if let (Some(Family::Al2), Some(version)) = (family, version)
             && version.minor() > LAST_AL2_MINOR
         {
-            let mend =
+            let help =
                 format!("add kubernetesVersion: \"1.{LAST_AL2_MINOR}\" to the variant, or name an image of your own");
-            asked.problem(at, format!("there is no EKS image of Amazon Linux 2 for Kubernetes {version}"), mend);
+            asked.problem(at, format!("there is no EKS image of Amazon Linux 2 for Kubernetes {version}"), help);
             return None;
         }
         return Some(AmiSource::Recommended);
@@ -87,11 +87,11 @@ fn ssm(
         }
         return Some(AmiSource::SsmParameter(parameter));
     }
-    let mend = match closest(&parameter, ["recommended"]) {
+    let help = match closest(&parameter, ["recommended"]) {
         Some(word) => format!("did you mean '{word}'?"),
         None => "write recommended, or a parameter name that begins with '/'".to_owned(),
     };
-    asked.problem(at, format!("'{parameter}' is not the name of an SSM parameter"), mend);
+    asked.problem(at, format!("'{parameter}' is not the name of an SSM parameter"), help);
     None
 }
 
@@ -103,11 +103,11 @@ fn filter(asked: &mut Asked<'_>, at: &str, raw: FilterSection) -> Option<AmiSour
             return Some(owner);
         }
         let message = format!("'{owner}' is not an owner of images");
-        let mend = match closest(&owner, ALIASES) {
+        let help = match closest(&owner, ALIASES) {
             Some(word) => format!("did you mean '{word}'?"),
             None => format!("write a 12-digit account id in quotes, or {}", one_of(&ALIASES)),
         };
-        asked.problem(&format!("{at}.owner"), message, mend);
+        asked.problem(&format!("{at}.owner"), message, help);
         None
     });
     let name = raw.name.and_then(|name| {

@@ -67,14 +67,14 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn at(&self, path: &str, message: impl Into<String>, mend: impl Into<String>) -> Problem {
+    fn at(&self, path: &str, message: impl Into<String>, help: impl Into<String>) -> Problem {
         let place = Some(self.tree.place_of(path));
-        Problem { place, path: path.to_owned(), ..Problem::of_file(self.file, message, mend) }
+        Problem { place, path: path.to_owned(), ..Problem::of_file(self.file, message, help) }
     }
 
     /// Notes a problem at a path like `variants[2].ami`.
-    pub(super) fn problem(&mut self, path: &str, message: impl Into<String>, mend: impl Into<String>) {
-        let problem = self.at(path, message, mend);
+    pub(super) fn problem(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        let problem = self.at(path, message, help);
         self.problems.push(problem);
     }
 
@@ -96,8 +96,8 @@ impl Asked<'_> {
     }
 
     /// Notes something that is legal, but probably not meant.
-    pub(super) fn warning(&mut self, path: &str, message: impl Into<String>, mend: impl Into<String>) {
-        let warning = self.at(path, message, mend);
+    pub(super) fn warning(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        let warning = self.at(path, message, help);
         self.warnings.push(warning);
     }
 
@@ -124,8 +124,8 @@ impl Asked<'_> {
     }
 
     /// A file that the matrix names, as text.
-    pub(super) fn read_text(&mut self, path: &str, file: &str, mend: &str) -> Option<(Utf8PathBuf, String)> {
-        let (file, bytes) = self.read(path, file, mend)?;
+    pub(super) fn read_text(&mut self, path: &str, file: &str, help: &str) -> Option<(Utf8PathBuf, String)> {
+        let (file, bytes) = self.read(path, file, help)?;
         match String::from_utf8(bytes) {
             Ok(text) => Some((file, text)),
             Err(error) => {
@@ -140,12 +140,12 @@ impl Asked<'_> {
         }
     }
 
-    fn read(&mut self, path: &str, file: &str, mend: &str) -> Option<(Utf8PathBuf, Vec<u8>)> {
+    fn read(&mut self, path: &str, file: &str, help: &str) -> Option<(Utf8PathBuf, Vec<u8>)> {
         let file = Utf8PathBuf::from(file);
         match self.files.read(&file) {
             Ok(bytes) => Some((file, bytes)),
             Err(reason) => {
-                self.problem(path, format!("{file} cannot be read: {reason}"), mend);
+                self.problem(path, format!("{file} cannot be read: {reason}"), help);
                 None
             }
         }
@@ -208,8 +208,8 @@ fn suite_selection(asked: &mut Asked<'_>, raw: SuitesSection, known: &[&str]) ->
             return None;
         }
         if suite != text && text.parse::<CheckId>().is_err() {
-            let mend = format!("write {suite} for the whole suite, or a check like node/ready");
-            asked.problem(path, format!("'{text}' is not a legal check id"), mend);
+            let help = format!("write {suite} for the whole suite, or a check like node/ready");
+            asked.problem(path, format!("'{text}' is not a legal check id"), help);
             return None;
         }
         Some(text)
@@ -242,11 +242,11 @@ fn workloads(asked: &mut Asked<'_>, raw: Option<List<String>>) -> (Vec<WorkloadS
         let files = match asked.files.workload_files(&folder) {
             Ok(files) => files,
             Err(reason) => {
-                let mend = match closest(&text, ["builtin"]) {
+                let help = match closest(&text, ["builtin"]) {
                     Some(_) => "did you mean 'builtin'?".to_owned(),
                     None => "write builtin, or a folder beside the matrix file".to_owned(),
                 };
-                asked.problem(path, format!("the folder {folder} cannot be read: {reason}"), mend);
+                asked.problem(path, format!("the folder {folder} cannot be read: {reason}"), help);
                 return None;
             }
         };
@@ -294,8 +294,8 @@ fn waivers(
     raw: Option<String>,
     variants: &[variant::Named],
 ) -> (Option<Utf8PathBuf>, Vec<Waiver>) {
-    let mend = "write the path of the waiver file, relative to the matrix file, or remove the key";
-    let Some((path, bytes)) = raw.and_then(|file| asked.read("waivers", &file, mend)) else {
+    let help = "write the path of the waiver file, relative to the matrix file, or remove the key";
+    let Some((path, bytes)) = raw.and_then(|file| asked.read("waivers", &file, help)) else {
         return (None, Vec::new());
     };
     let shown = asked.shown(&path);

@@ -187,8 +187,8 @@ pub(super) fn user_data(asked: &mut Asked<'_>, path: &str, raw: UserDataSection)
         asked.read_text(&at, &raw.merge?, "write the path of a text file, relative to the matrix file")?;
     let size = text.len();
     if size > USER_DATA_LIMIT {
-        let mend = "fetch the larger part at boot, for example from S3";
-        asked.problem(&at, format!("{path} has {size} bytes, EC2 takes {USER_DATA_LIMIT}"), mend);
+        let help = "fetch the larger part at boot, for example from S3";
+        asked.problem(&at, format!("{path} has {size} bytes, EC2 takes {USER_DATA_LIMIT}"), help);
         return None;
     }
     if text.trim().is_empty() {

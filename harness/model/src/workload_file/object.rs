@@ -91,10 +91,10 @@ pub(super) fn read<'a>(asked: &mut Asked, node: &'a Node, owner: Owner) -> Optio
         );
         return None;
     }
-    let mut text = |path: &str, value: Option<&'a Node>, mend: &str| {
+    let mut text = |path: &str, value: Option<&'a Node>, help: &str| {
         let text = value.and_then(Node::text).filter(|text| !text.is_empty());
         if text.is_none() {
-            asked.problem(value.map_or(node.place, |value| value.place), path, "missing, or not text", mend);
+            asked.problem(value.map_or(node.place, |value| value.place), path, "missing, or not text", help);
         }
         text
     };
@@ -118,11 +118,11 @@ fn check_scope(asked: &mut Asked, node: &Node, kind: &str, owner: Owner) {
     let at = node.place_of("kind");
     if is_cluster_scoped(kind) {
         let message = format!("a {kind} belongs to no namespace, so it would touch every variant and outlive the run");
-        let mend = match owner {
+        let help = match owner {
             Owner::Own => "use only kinds that live in a namespace".to_owned(),
             Owner::Foreign => format!("render it without, or leave it out with spec.from.skip: [{kind}]"),
         };
-        asked.problem(at, "kind", message, mend);
+        asked.problem(at, "kind", message, help);
     }
     if kind == "List" {
         asked.problem(at, "kind", "a List hides the objects in it", "write each object as a document of its own");
@@ -143,13 +143,13 @@ fn check_name(asked: &mut Asked, node: &Node, name: &str) {
                 && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         });
     if !is_legal {
-        let mend =
+        let help =
             "write at most 63 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit";
         asked.problem(
             node.place_of("metadata.name"),
             "metadata.name",
             format!("'{name}' is not a legal object name"),
-            mend,
+            help,
         );
     }
 }
@@ -167,14 +167,14 @@ fn check_placement(asked: &mut Asked, node: &Node) {
                 PLACE_ANNOTATION => (PLACE_PEER, "any node of the variant"),
                 REPLICAS_ANNOTATION => (REPLICAS_AS_FIT, "exactly spec.replicas pods"),
                 unknown => {
-                    let mend = instead(unknown, &[PLACE_ANNOTATION, REPLICAS_ANNOTATION]);
-                    asked.problem(entry.place, &at, format!("unknown annotation '{unknown}'"), mend);
+                    let help = instead(unknown, &[PLACE_ANNOTATION, REPLICAS_ANNOTATION]);
+                    asked.problem(entry.place, &at, format!("unknown annotation '{unknown}'"), help);
                     continue;
                 }
             };
             if entry.value.text() != Some(legal) {
-                let mend = format!("write {legal}, or remove the annotation for {otherwise}");
-                asked.problem(entry.value.place, &at, format!("{} has no such value", entry.key), mend);
+                let help = format!("write {legal}, or remove the annotation for {otherwise}");
+                asked.problem(entry.value.place, &at, format!("{} has no such value", entry.key), help);
             }
         }
     }
@@ -201,12 +201,12 @@ pub(super) fn find(target: &str, kinds: &[&str], objects: &[Object<'_>]) -> Resu
     let known: Vec<&str> = candidates.iter().map(String::as_str).collect();
     let word = target.split_once('/').map_or("", |(kind, _)| kind);
     if !kinds.contains(&word) {
-        let mend =
+        let help =
             if known.is_empty() { format!("write {}/name", kinds.join("/name or ")) } else { instead(target, &known) };
-        return Err((format!("'{target}' does not name a {}", kinds.join(" or ")), mend));
+        return Err((format!("'{target}' does not name a {}", kinds.join(" or ")), help));
     }
-    let mend = if known.is_empty() { "add the object to this workload".to_owned() } else { instead(target, &known) };
-    Err((format!("no object of this workload is {target}"), mend))
+    let help = if known.is_empty() { "add the object to this workload".to_owned() } else { instead(target, &known) };
+    Err((format!("no object of this workload is {target}"), help))
 }
 
 /// Whether a service account is one of the objects, or what to do about it.
@@ -216,11 +216,11 @@ pub(super) fn service_account(name: &str, objects: &[Object<'_>]) -> Result<(), 
     if known.contains(&name) {
         return Ok(());
     }
-    let mend = match known.is_empty() {
+    let help = match known.is_empty() {
         true => "add the ServiceAccount to this workload: amiproof annotates it with its role".to_owned(),
         false => instead(name, &known),
     };
-    Err((format!("no ServiceAccount of this workload is called {name}"), mend))
+    Err((format!("no ServiceAccount of this workload is called {name}"), help))
 }
 
 impl Object<'_> {

@@ -235,7 +235,7 @@ fn check(image: &Image, variant: &Variant) -> Result<(), Error> {
     let is_windows = image.platform().is_some_and(|platform| platform.as_str().eq_ignore_ascii_case("windows"));
     match plausible::family(name, is_windows) {
         Some(family) if family != variant.family => Err(Error::Unusable(format!(
-            "{id} ({name}) boots as {}, but the variant says family {}: with the wrong user data it never joins, so mend `family` or \
+            "{id} ({name}) boots as {}, but the variant says family {}: with the wrong user data it never joins, so correct `family` or \
              the image",
             family.word(),
             variant.family.word()

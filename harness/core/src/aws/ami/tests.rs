@@ -55,7 +55,7 @@ fn a_parameter_holds_an_id_or_the_json_form() {
 }
 
 #[test]
-fn an_image_that_fits_is_accepted_and_others_are_refused_with_the_mend() {
+fn an_image_that_fits_is_accepted_and_others_are_refused_with_the_help() {
     let good = image().build();
     check(&good, &fixture::variant("v", Family::Al2023)).unwrap();
     let messages = [

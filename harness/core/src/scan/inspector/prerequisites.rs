@@ -13,7 +13,7 @@ use aws_sdk_inspector2::types::{
 use super::api::Pages;
 use super::assess::NodeScan;
 use crate::aws::error::{AwsError, Class, Explain as _};
-use crate::aws::{Clients, ssm};
+use crate::aws::{Clients, partition, ssm};
 
 /// The managed policy that lets Inspector's plugin on the instance report.
 const POLICY: &str = "AmazonInspector2ManagedCisPolicy";
@@ -128,20 +128,21 @@ async fn why_role_may_not(clients: &Clients, nodes: &[NodeScan]) -> Result<Vec<S
             .await?;
         for role in answer.instance_profile().map(|profile| profile.roles()).unwrap_or_default() {
             let denied = denied_actions(clients, role.arn(), role.role_name()).await?;
-            reasons.extend(role_reason(role.role_name(), &denied));
+            reasons.extend(role_reason(clients.region(), role.role_name(), &denied));
         }
     }
     Ok(reasons)
 }
 
-fn role_reason(role: &str, denied: &[String]) -> Option<String> {
+fn role_reason(region: &str, role: &str, denied: &[String]) -> Option<String> {
     let what = match denied {
         [] => return None,
         denied if denied.len() == ACTIONS.len() => "report CIS results to Inspector".to_owned(),
         denied => denied.join(", "),
     };
+    let policy = partition::managed_policy(region, POLICY);
     Some(format!(
-        "the node role {role} may not {what}: `aws iam attach-role-policy --role-name {role} --policy-arn arn:aws:iam::aws:policy/{POLICY}`"
+        "the node role {role} may not {what}: `aws iam attach-role-policy --role-name {role} --policy-arn {policy}`"
     ))
 }
 
@@ -320,15 +321,17 @@ mod tests {
     }
 
     #[test]
-    fn a_role_that_may_not_report_is_named_with_the_command_that_mends_it() {
-        assert_eq!(role_reason("workers", &[]), None);
-        let all = role_reason("workers", &ACTIONS.map(str::to_owned)).unwrap();
+    fn a_role_that_may_not_report_is_named_with_the_command_that_helps_it() {
+        assert_eq!(role_reason("us-west-2", "workers", &[]), None);
+        let all = role_reason("us-west-2", "workers", &ACTIONS.map(str::to_owned)).unwrap();
         assert_eq!(
             all,
             "the node role workers may not report CIS results to Inspector: `aws iam attach-role-policy --role-name workers \
              --policy-arn arn:aws:iam::aws:policy/AmazonInspector2ManagedCisPolicy`"
         );
-        let one = role_reason("workers", &["inspector2:StopCisSession".to_owned()]).unwrap();
+        let governed = role_reason("us-gov-west-1", "workers", &ACTIONS.map(str::to_owned)).unwrap();
+        assert!(governed.contains("arn:aws-us-gov:iam::aws:policy/"), "{governed}");
+        let one = role_reason("us-west-2", "workers", &["inspector2:StopCisSession".to_owned()]).unwrap();
         assert!(one.contains("may not inspector2:StopCisSession: "), "{one}");
     }
 

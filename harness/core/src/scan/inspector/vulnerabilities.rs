@@ -13,9 +13,9 @@ use crate::aws::error::{AwsError, Explain as _};
 /// How many active findings an instance has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Vulnerabilities {
-    /// Critical ones that a newer package mends.
+    /// Critical ones that a newer package fixes.
     pub critical: u32,
-    /// High ones that a newer package mends.
+    /// High ones that a newer package fixes.
     pub high: u32,
     /// All others: less severe, or without a fix.
     pub others: u32,

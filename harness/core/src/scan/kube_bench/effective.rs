@@ -96,7 +96,7 @@ pub fn hold(
                 (Verdict::Pass, false) => {
                     let finding = Finding::new(resource, format!("the kubelet runs with another setting: {}", setting.text))
                         .with_detail(format!("kube-bench passes {number} by the configuration file; {} says {}", effective.source, setting.text))
-                        .with_remediation("look for the setting in the kubelet's flags and in the drop-ins beside its configuration file, and mend it there");
+                        .with_remediation("look for the setting in the kubelet's flags and in the drop-ins beside its configuration file, and change it there");
                     wrong_pass.push(Finding {
                         summary: format!("kube-bench passes {number}, but {}", setting.text),
                         ..finding.clone()

@@ -29,7 +29,7 @@ fn detail(number: &str, status: &str, reason: &str) -> Detail {
         title: format!("Ensure {number}"),
         status: status.to_owned(),
         reason: reason.to_owned(),
-        remediation: "mend it".to_owned(),
+        remediation: "fix it".to_owned(),
         level: "LEVEL_1".to_owned(),
     }
 }
