@@ -155,8 +155,14 @@ pub fn waiting_for(pod: &Pod) -> super::Progress {
     NotYet(match node(pod) {
         None => format!("pod {name} is not scheduled yet"),
         Some(node) if phase(pod) == "Pending" => format!("pod {name} is starting on {node}"),
+        // Nobody asks a pod of a Job whether it is ready, but what it ends with.
+        Some(node) if is_of_job(pod) => format!("pod {name} still runs on {node}"),
         Some(node) => format!("pod {name} runs on {node} but is not ready"),
     })
+}
+
+fn is_of_job(pod: &Pod) -> bool {
+    pod.metadata.owner_references.iter().flatten().any(|owner| owner.kind == "Job")
 }
 
 /// How a failed pod ended: its first failed container, or what the pod itself says (evicted, lost with its node).

@@ -46,10 +46,22 @@ pub fn decide(ended: &Ended<'_>) -> Result<Decision, CheckError> {
         if let Some(reason) = infrastructure(ended, &unmet) {
             return Err(CheckError::Undecided(format!("{reason}\n\n{}", story(ended))));
         }
-        let of = |(condition, progress): &&(Condition, Progress)| finding(ended, condition, progress);
-        Verdict::Fail(unmet.iter().map(of).collect())
+        let of = |(condition, progress): &(Condition, Progress)| finding(ended, condition, progress);
+        let decided: Vec<_> = unmet.iter().filter(|one| !is_cut_off(ended, one)).map(|one| of(one)).collect();
+        Verdict::Fail(if decided.is_empty() { unmet.iter().map(|one| of(one)).collect() } else { decided })
     };
     Ok(Decision { evidence: proof(ended, &verdict), verdict, placements, traffic: traffic(ended) })
+}
+
+/// Whether waiting for a condition ended because another one failed: then nothing is known about it. A client that has failed while its
+/// Job does not say so yet is known.
+fn is_cut_off(ended: &Ended<'_>, (condition, progress): &(Condition, Progress)) -> bool {
+    let has_failed =
+        |target: &Target| pods::of(target, ended.observed).into_iter().any(|pod| pods::phase(pod) == "Failed");
+    ended.timed_out.is_none()
+        && ended.api_error.is_none()
+        && matches!(progress, Progress::NotYet(_))
+        && !has_failed(condition.subject())
 }
 
 /// Why it is not the variant's doing, if it is not.
@@ -175,7 +187,8 @@ fn proof(ended: &Ended<'_>, verdict: &Verdict) -> Vec<Evidence> {
 /// known which one was asked. A connection with an end in a host's own network is left out: it takes other rules than those of pods,
 /// so neither would it clear a node whose pods are cut off, nor may pods that talk clear a node that is deaf itself.
 fn traffic(ended: &Ended<'_>) -> Vec<TrafficPair> {
-    let pairs = ended.conditions.iter().filter_map(|(condition, progress)| {
+    let tried = ended.conditions.iter().filter(|one| !is_cut_off(ended, one));
+    let pairs = tried.filter_map(|(condition, progress)| {
         let Condition::Reaches { client, server } = condition else { return None };
         let client = pods::of(client, ended.observed)
             .into_iter()

@@ -40,6 +40,9 @@ use crate::wait::{Condition, Kind, Observed, Progress, pods};
 /// How long a list that only explains may take to arrive.
 const EXPLANATION: Duration = Duration::from_secs(10);
 
+/// How long other connections may be tried on when one has failed: longer than the last tries of the catalogue's clients take.
+const OTHERS: Duration = Duration::from_secs(30);
+
 /// The least real time for a premise, however fast time passes.
 const LEAST_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -282,7 +285,8 @@ impl Run {
             let mut view = View::of(self.watch(stage.conditions.iter()));
             self.apply(&object).await?;
             let deadline = Instant::now() + self.pace.of(PATIENCE).max(LEAST_PATIENCE);
-            self.until_over(0, &stage, &mut Late::of(&[], &[]), &mut view, deadline).await?;
+            let over = |observed: &Observed| stage.is_over(observed);
+            self.until(over, 0, &mut Late::of(&[], &[]), &mut view, deadline).await?;
             let asked = Asked::of(&object, self.places.peer.is_some(), is_hardened);
             for (_, progress) in stage.progress(&view.observed) {
                 if let Some(verdict) = premise.unmet(&progress, asked) {
@@ -307,8 +311,15 @@ impl Run {
             if let Some(act) = &stage.act {
                 self.act(act, &mut view).await?;
             }
-            let in_time = self.until_over(number, stage, &mut late, &mut view, deadline).await?;
-            if !in_time {
+            let over = |observed: &Observed| stage.is_over(observed);
+            let in_time = self.until(over, number, &mut late, &mut view, deadline).await?;
+            if in_time {
+                let tried = |observed: &Observed| stage.has_tried_all(observed);
+                let soon = deadline.min(Instant::now() + OTHERS);
+                // What is known by now stays known, whatever becomes of the API server meanwhile.
+                let _more = self.until(tried, number, &mut late, &mut view, soon).await;
+                view.api_error = None;
+            } else {
                 timed_out = Some(timeout);
             }
             let reached = stage.progress(&view.observed);
@@ -335,11 +346,11 @@ impl Run {
         })
     }
 
-    /// Waits until a stage is over; false where the deadline passed first.
-    async fn until_over(
+    /// Waits until something of a stage holds; false where the deadline passed first.
+    async fn until(
         &self,
+        holds: impl Fn(&Observed) -> bool,
         number: usize,
-        stage: &Stage,
         late: &mut Late,
         view: &mut View,
         deadline: Instant,
@@ -348,7 +359,7 @@ impl Run {
             for object in late.startable(number, &view.observed, &view.node_ports) {
                 self.apply(&object).await?;
             }
-            if stage.is_over(&view.observed) {
+            if holds(&view.observed) {
                 return Ok(true);
             }
             let change = match tokio::time::timeout_at(deadline, view.changes.next()).await {

@@ -31,6 +31,14 @@ impl Stage {
         self.conditions.iter().map(|condition| (condition.clone(), condition.progress(observed))).collect()
     }
 
+    /// Whether every connection has been tried to its end. After the first that failed the others are still waited for: which of them
+    /// work says whom to blame.
+    pub(super) fn has_tried_all(&self, observed: &Observed) -> bool {
+        self.progress(observed).iter().all(|(condition, progress)| {
+            !matches!((condition, progress), (Condition::Reaches { .. }, Progress::NotYet(_)))
+        })
+    }
+
     /// Whether everything is met, or something never will be: waiting longer teaches nothing.
     pub(super) fn is_over(&self, observed: &Observed) -> bool {
         let progress = self.progress(observed);

@@ -184,3 +184,42 @@ fn an_api_server_that_is_away_at_the_end_decides_nothing() {
     };
     assert!(decide(&ended).unwrap_err().to_string().contains("connection refused"));
 }
+
+#[test]
+fn what_the_end_of_another_condition_cut_off_is_neither_a_finding_nor_a_broken_connection() {
+    let still = |phase: &str, state: Value| {
+        pod("outbound-x", "Job/outbound", phase, json!({"containerStatuses": [container(state, 0)]}))
+    };
+    let outbound =
+        Condition::Reaches { client: "job/outbound".parse().unwrap(), server: "deployment/server".parse().unwrap() };
+    let conditions = [
+        (outbound, Progress::NotYet("0 of 1 completions".into())),
+        (reaches(), Progress::Never("connection refused".into())),
+    ];
+    let judged = |other: Value| {
+        let pods = vec![on(client(1), "node-b", false), on(server(), "node-a", false), on(other, "node-b", false)];
+        decide(&Ended {
+            conditions: &conditions,
+            observed: &observed(json!({ "pods": pods })),
+            events: &[],
+            places: &places(false),
+            timed_out: None,
+            api_error: None,
+        })
+        .unwrap()
+    };
+    let resources = |decision: &Decision| match &decision.verdict {
+        Verdict::Fail(findings) => findings.iter().map(|finding| finding.resource.clone()).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    let running = judged(still("Running", json!({"running": {}})));
+    assert_eq!((resources(&running), running.traffic.len()), (vec!["job/client".to_owned()], 1));
+    let succeeded = judged(still("Succeeded", json!({"terminated": {"exitCode": 0}})));
+    assert_eq!((resources(&succeeded), succeeded.traffic.len()), (vec!["job/client".to_owned()], 1));
+    // Its Job has not caught up with it.
+    let failed = judged(still("Failed", json!({"terminated": {"exitCode": 1}})));
+    assert_eq!(
+        (resources(&failed), failed.traffic.len()),
+        (vec!["job/outbound".to_owned(), "job/client".to_owned()], 2)
+    );
+}
