@@ -159,6 +159,41 @@ fn what_an_interrupted_and_a_killed_run_made_in_a_cluster_by_kubeconfig_is_remov
 }
 
 #[test]
+fn another_cluster_behind_the_same_kubeconfig_is_refused_and_not_touched() {
+    let (standing, other) = (Standing::new(), Standing::new());
+    let variants = standing.both();
+    let matrix = standing.matrix("given", "{name: somebodys}", &pairs(&variants));
+    let run = Watched::start(standing.given("killed", "test", &matrix).args(["--checks", "workload", "--run", "x"]));
+    standing.lab.wait_for_resource("kubernetes namespace pair/ap-x-");
+    run.signal("KILL");
+    assert_eq!(run.end().0, None);
+    // Somebody in the other cluster has a run of the same name, and the file leads there now.
+    let theirs = other.both();
+    let their_matrix = other.matrix("given", "{name: somebodys}", &pairs(&theirs));
+    let run = Watched::start(other.given("killed", "test", &their_matrix).args(["--checks", "workload", "--run", "x"]));
+    other.lab.wait_for_resource("kubernetes namespace pair/ap-x-");
+    run.signal("KILL");
+    assert_eq!(run.end().0, None);
+    let (path, own) = (standing.dir.path().join("kubeconfig"), standing.lab.kubeconfig("pair"));
+    std::fs::write(&path, other.lab.kubeconfig("pair")).unwrap();
+    let (here, there) = (standing.lab.resources(), other.lab.resources());
+    let destroy = || {
+        let mut destroy = amiproof(&standing.dir.path().join("killed"));
+        ended(destroy.args(["destroy", "--run", "x"]))
+    };
+    let refused = destroy();
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("nothing was touched"), "{}", stderr(&refused));
+    assert_eq!((standing.lab.resources(), other.lab.resources()), (here, there.clone()));
+
+    std::fs::write(&path, own).unwrap();
+    let destroyed = destroy();
+    assert_eq!(destroyed.status.code(), Some(0), "{}", stderr(&destroyed));
+    assert!(!standing.lab.resources().iter().any(|one| one.contains("ap-x-")), "{:?}", standing.lab.resources());
+    assert_eq!(other.lab.resources(), there);
+}
+
+#[test]
 fn nodes_that_are_there_are_found_refused_and_described_by_their_selectors() {
     let standing = Standing::new();
     let variants = standing.both();
