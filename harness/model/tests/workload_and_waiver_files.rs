@@ -261,3 +261,20 @@ fn without_the_network_a_chart_elsewhere_is_a_workload_without_objects() {
     assert!(workload.objects.is_empty() && workload.expect.len() == 1);
     assert!(of("charts/web").unwrap_err().contains("was asked for"), "a chart beside the file is rendered");
 }
+
+#[test]
+fn a_pod_without_a_container_is_found_before_there_is_a_cluster() {
+    for (containers, problems) in [
+        ("containers: null", 1),
+        ("containers: []", 1),
+        ("containers: {name: web}", 1),
+        ("restartPolicy: Never", 1),
+        ("containers: [{name: web, image: web}]", 0),
+    ] {
+        let pod = format!("---\napiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec: {{{containers}}}\n");
+        let header = format!("{HEADER}  expect:\n    - ready: pod/web\n");
+        let found = workload_file::parse("web.yaml", format!("{header}{pod}").as_bytes()).err().unwrap_or_default();
+        assert_eq!(found.len(), problems, "{containers}: {}", printed(&found));
+        assert!(found.iter().all(|problem| problem.message == "a Pod without a container"), "{}", printed(&found));
+    }
+}

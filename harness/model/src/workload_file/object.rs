@@ -109,9 +109,33 @@ pub(super) fn read<'a>(asked: &mut Asked, node: &'a Node, owner: Owner) -> Optio
     check_scope(asked, node, kind, owner);
     check_name(asked, node, name);
     check_placement(asked, node);
+    check_containers(asked, node, kind);
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
     let origin = format!("{}:{}:{}", asked.file, node.place.line, node.place.column);
     Some(Object { node, origin, owner, group, kind, name })
+}
+
+/// Where the pods of a kind are described.
+fn pod_spec(kind: &str) -> Option<&'static [&'static str]> {
+    match kind {
+        "Pod" => Some(&["spec"]),
+        "CronJob" => Some(&["spec", "jobTemplate", "spec", "template", "spec"]),
+        "DaemonSet" | "Deployment" | "Job" | "ReplicaSet" | "StatefulSet" => Some(&["spec", "template", "spec"]),
+        _ => None,
+    }
+}
+
+/// The API server would refuse it, but only once there is a cluster.
+fn check_containers(asked: &mut Asked, node: &Node, kind: &str) {
+    let Some(path) = pod_spec(kind) else { return };
+    let Some(spec) = path.iter().try_fold(node, |node, key| node.get(key)) else { return };
+    let containers = spec.get("containers");
+    if matches!(containers.map(|containers| &containers.value), Some(Value::List(all)) if !all.is_empty()) {
+        return;
+    }
+    let place = containers.map_or(spec.place, |there| there.place);
+    let path = format!("{}.containers", path.join("."));
+    asked.problem(place, &path, format!("a {kind} without a container"), "write containers: [{name: ..., image: ...}]");
 }
 
 fn check_scope(asked: &mut Asked, node: &Node, kind: &str, owner: Owner) {
