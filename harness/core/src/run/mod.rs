@@ -11,7 +11,6 @@
 
 mod admittance;
 pub mod budget;
-mod calm;
 pub mod checks;
 pub mod clock;
 pub mod critical;
@@ -21,6 +20,7 @@ mod failure;
 pub mod nodes;
 pub mod pipeline;
 mod pods;
+mod quiescence;
 pub mod recorder;
 pub mod shared;
 mod unjoined;

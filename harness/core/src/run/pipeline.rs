@@ -9,8 +9,8 @@ use amiproof_model::report::{NodeRecord, Phase, PhaseEnd, Subject};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::calm::{Calm, Place};
 use super::event::{Broken, EventKind, of_variant};
+use super::quiescence::{Participant, Quiescence};
 use super::shared::{Arrival, ClusterReady, Shared};
 use super::{Session, checks, cluster_check_candidates, failure, nodes};
 use crate::aws::ami::Ami;
@@ -88,7 +88,7 @@ impl Pipelines {
         let mut running = JoinSet::new();
         let mut names = BTreeMap::new();
         let (busy, quiet) = mpsc::channel(1);
-        let calm = Calm::default();
+        let quiescence = Quiescence::default();
         let on_cluster = session.checks(Scope::Cluster);
         let candidates = self.candidates(&session.plan.matrix);
         let variants: Vec<Variant> = session.plan.matrix.variants.clone();
@@ -102,22 +102,22 @@ impl Pipelines {
             drop((candidates, quiet));
         } else {
             let (session, shared) = (Arc::clone(session), shared.clone());
-            let bystander = calm.bystander();
+            let ordinary = quiescence.ordinary();
             let task = running.spawn(async move {
                 check_cluster(session, shared, candidates, quiet, on_cluster).await;
-                drop(bystander);
+                drop(ordinary);
             });
             names.insert(task.id(), Subject::Cluster);
         }
         for (seat, variant) in seats {
             let name = variant.name.clone();
             let (session, shared) = (Arc::clone(session), shared.clone());
-            let among = Among { busy: busy.clone(), place: calm.place(&variant) };
+            let among = Among { busy: busy.clone(), participant: quiescence.participant(&variant) };
             let task = running.spawn(async move { run_variant(session, shared, Arc::new(variant), seat, among).await });
             names.insert(task.id(), of_variant(&name));
         }
         drop(busy);
-        calm.complete();
+        quiescence.complete();
         while let Some(joined) = running.join_next_with_id().await {
             let Err(failure) = joined else { continue };
             let Some(subject) = names.get(&failure.id()) else { continue };
@@ -152,7 +152,7 @@ impl Pipelines {
 struct Among {
     /// Dropped when its checks are over, those that disturb left out: checks of the whole cluster wait for that.
     busy: mpsc::Sender<()>,
-    place: Place,
+    participant: Participant,
 }
 
 /// A variant whose nodes the checks of the whole cluster may use.
@@ -270,8 +270,8 @@ async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant
     }
     drop(among.busy);
     match tested.filter(|_| !disturbing.is_empty()) {
-        None => drop(among.place),
-        Some(context) => disturb(&session, &context, &disturbing, among.place).await,
+        None => drop(among.participant),
+        Some(context) => disturb(&session, &context, &disturbing, among.participant).await,
     }
     drop((seat.reference_hold, seat.arrival));
     if session.plan.steps.teardown {
@@ -280,7 +280,7 @@ async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant
 }
 
 /// Runs the checks that disturb the variant's nodes, when it is their turn.
-async fn disturb(session: &Session, context: &Context, checks: &[Check], place: Place) {
+async fn disturb(session: &Session, context: &Context, checks: &[Check], place: Participant) {
     let Some(_turn) = session.stop.cancel.run_until_cancelled(place.turn()).await else { return };
     checks::run_alone(context, checks, &session.conduct()).await;
 }

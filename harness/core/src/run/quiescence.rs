@@ -12,7 +12,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// The order of a run's disturbances. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Calm {
+pub(crate) struct Quiescence {
     /// Held by everybody whose checks must not be disturbed.
     ordinary: TaskTracker,
     /// Held by hardened variants until they were disturbed.
@@ -20,9 +20,9 @@ pub(crate) struct Calm {
     stock: Arc<Mutex<()>>,
 }
 
-/// A variant's place in it.
-pub(crate) struct Place {
-    calm: Calm,
+/// A variant that takes part in it.
+pub(crate) struct Participant {
+    quiescence: Quiescence,
     is_stock: bool,
     ordinary: Option<TaskTrackerToken>,
     hardened: Option<TaskTrackerToken>,
@@ -34,37 +34,37 @@ pub(crate) struct Turn {
     _hardened: Option<TaskTrackerToken>,
 }
 
-impl Calm {
+impl Quiescence {
     /// Somebody who runs checks that must not be disturbed, until it is dropped.
-    pub(crate) fn bystander(&self) -> TaskTrackerToken {
+    pub(crate) fn ordinary(&self) -> TaskTrackerToken {
         self.ordinary.token()
     }
 
     /// A variant that runs ordinary checks first.
-    pub(crate) fn place(&self, variant: &Variant) -> Place {
+    pub(crate) fn participant(&self, variant: &Variant) -> Participant {
         let is_stock = variant.hardening.is_none();
         let ordinary = Some(self.ordinary.token());
         let hardened = (!is_stock).then(|| self.hardened.token());
-        Place { calm: self.clone(), is_stock, ordinary, hardened }
+        Participant { quiescence: self.clone(), is_stock, ordinary, hardened }
     }
 
-    /// Everybody has a place now.
+    /// Everybody takes part by now.
     pub(crate) fn complete(&self) {
         self.ordinary.close();
         self.hardened.close();
     }
 }
 
-impl Place {
+impl Participant {
     /// Says that the variant's ordinary checks are over, and waits for its turn.
     pub(crate) async fn turn(mut self) -> Turn {
         self.ordinary = None;
-        self.calm.ordinary.wait().await;
+        self.quiescence.ordinary.wait().await;
         if !self.is_stock {
             return Turn { _stock: None, _hardened: self.hardened.take() };
         }
-        self.calm.hardened.wait().await;
-        Turn { _stock: Some(Arc::clone(&self.calm.stock).lock_owned().await), _hardened: None }
+        self.quiescence.hardened.wait().await;
+        Turn { _stock: Some(Arc::clone(&self.quiescence.stock).lock_owned().await), _hardened: None }
     }
 }
 
@@ -74,22 +74,23 @@ mod tests {
 
     use super::*;
 
-    fn place(calm: &Calm, is_stock: bool) -> Place {
-        let hardened = (!is_stock).then(|| calm.hardened.token());
-        Place { calm: calm.clone(), is_stock, ordinary: Some(calm.ordinary.token()), hardened }
+    fn participant(quiescence: &Quiescence, is_stock: bool) -> Participant {
+        let hardened = (!is_stock).then(|| quiescence.hardened.token());
+        Participant { quiescence: quiescence.clone(), is_stock, ordinary: Some(quiescence.ordinary.token()), hardened }
     }
 
     #[tokio::test]
     async fn nobody_is_disturbed_before_all_others_are_done_and_stock_images_come_last_one_by_one() {
-        let calm = Calm::default();
-        let bystander = calm.bystander();
-        let (hardened, first, second) = (place(&calm, false), place(&calm, true), place(&calm, true));
-        calm.complete();
+        let quiescence = Quiescence::default();
+        let ordinary = quiescence.ordinary();
+        let (hardened, first, second) =
+            (participant(&quiescence, false), participant(&quiescence, true), participant(&quiescence, true));
+        quiescence.complete();
         let (mut hardened, mut first, mut second) =
             (Box::pin(hardened.turn()), Box::pin(first.turn()), Box::pin(second.turn()));
-        assert!((&mut hardened).now_or_never().is_none(), "the bystander still runs");
+        assert!((&mut hardened).now_or_never().is_none(), "an ordinary check still runs");
         assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
-        drop(bystander);
+        drop(ordinary);
         let turn = hardened.await;
         assert!((&mut first).now_or_never().is_none(), "a hardened variant is still disturbed");
         drop(turn);
@@ -101,9 +102,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_variant_that_never_got_nodes_keeps_nobody_waiting() {
-        let calm = Calm::default();
-        let (broken, stock) = (place(&calm, false), place(&calm, true));
-        calm.complete();
+        let quiescence = Quiescence::default();
+        let (broken, stock) = (participant(&quiescence, false), participant(&quiescence, true));
+        quiescence.complete();
         drop(broken);
         drop(stock.turn().await);
     }
