@@ -65,15 +65,19 @@ pub fn of_cis_id(id: &str) -> Option<Benchmark> {
 /// `WINDOWS_SERVER_2019`); Inspector user guide, "Supported operating systems: CIS scanning".
 pub fn of_inspector(platform: &str) -> Option<Benchmark> {
     let name = platform.to_ascii_lowercase();
-    let table = [
-        (["windows", "2016"], "cis-windows-2016-4.0.0"),
-        (["windows", "2019"], "cis-windows-2019-5.0.0"),
-        (["windows", "2022"], "cis-windows-2022-5.0.0"),
-        (["windows", "2025"], "cis-windows-2025-2.0.0"),
-        (["amazon", "2023"], "cis-al2023-1.0.0"),
+    let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let table: [(&[&str], &str); 6] = [
+        (&["windows", "server", "2016"], "cis-windows-2016-4.0.0"),
+        (&["windows", "server", "2019"], "cis-windows-2019-5.0.0"),
+        (&["windows", "server", "2022"], "cis-windows-2022-5.0.0"),
+        (&["windows", "server", "2025"], "cis-windows-2025-2.0.0"),
+        (&["amazon", "linux", "2023"], "cis-al2023-1.0.0"),
+        (&["amazon", "linux", "2"], "cis-al2-3.0.0"),
     ];
-    let known = table.into_iter().find(|(words, _)| words.iter().all(|word| name.contains(word)));
-    known.and_then(|(_, benchmark)| benchmark.parse().ok())
+    // The words of a name stand together, so that the version of a benchmark is none of a platform; a STIG is another benchmark.
+    let is_named = |wanted: &[&str]| words.windows(wanted.len()).any(|some| some == wanted);
+    let mut known = table.into_iter().filter(|_| !words.contains(&"stig"));
+    known.find(|(wanted, _)| is_named(wanted)).and_then(|(_, benchmark)| benchmark.parse().ok())
 }
 
 fn product(name: &str) -> String {
@@ -164,7 +168,14 @@ mod tests {
             ),
             ("WINDOWS_SERVER_2019", "cis-windows-2019-5.0.0"),
             ("CIS Amazon Linux 2023 Benchmark", "cis-al2023-1.0.0"),
+            ("AMAZON_LINUX_2", "cis-al2-3.0.0"),
+            ("CIS Amazon Linux 2 Benchmark v3.0.0", "cis-al2-3.0.0"),
+            ("CIS Amazon Linux 2 STIG Benchmark", ""),
+            ("AMAZON_LINUX", ""),
+            ("WINDOWS_SERVER_2012_R2", ""),
             ("UBUNTU_22_04", ""),
+            ("RHEL_9", ""),
+            ("DEBIAN_12", ""),
         ] {
             assert_eq!(name(of_inspector(platform)), wanted, "{platform}");
         }

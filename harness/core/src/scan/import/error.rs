@@ -92,6 +92,12 @@ pub enum ImportError {
         /// Their names.
         targets: String,
     },
+    /// It is about several operating systems.
+    #[error("holds results of several platforms ({platforms}); write one file per platform")]
+    SeveralPlatforms {
+        /// Their names.
+        platforms: String,
+    },
     /// A CSV without the columns that are needed.
     #[error("has no column for {missing}; its columns are: {header}")]
     Columns {

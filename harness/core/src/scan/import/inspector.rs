@@ -1,9 +1,14 @@
 //! What Inspector's words for a CIS check mean, in its CSV and in its JSON.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use amiproof_model::name::Level;
 use amiproof_model::verdict::Verdict;
+use amiproof_model::vocabulary::of_inspector;
 
-use super::document::{fail, line};
+use super::ImportError;
+use super::document::{Document, badness, fail, line, title};
+use super::xml::clip;
 
 /// The scanner's name, as in a run's own scan.
 pub(super) const SCANNER: &str = "inspector";
@@ -20,7 +25,7 @@ pub(super) struct Said<'a> {
 /// at, unless the reason says that it is for a human.
 pub(super) fn verdict(said: &Said<'_>) -> Verdict {
     let why = if said.reason.is_empty() { String::new() } else { format!(": {}", line(said.reason)) };
-    let is_manual = said.reason.to_ascii_lowercase().contains("manual");
+    let is_manual = is_manual(said.reason);
     match plain(said.status).as_str() {
         "passed" | "pass" => Verdict::Pass,
         "failed" | "fail" => {
@@ -39,6 +44,54 @@ pub(super) fn verdict(said: &Said<'_>) -> Verdict {
     }
 }
 
+/// Whether a reason says that a check is for a human. `run it manually, it timed out` says that there is no answer.
+fn is_manual(reason: &str) -> bool {
+    let reason = reason.trim().trim_end_matches('.').to_ascii_lowercase();
+    reason == "manual" || reason.starts_with("manual check") || reason.starts_with("manual review")
+}
+
+/// Which instances and platforms a file is about, and what each instance answers.
+#[derive(Default)]
+pub(super) struct Scope {
+    instances: BTreeMap<String, BTreeSet<String>>,
+    platforms: BTreeMap<String, String>,
+}
+
+impl Scope {
+    /// Notes one row: where it was asked, and the id of its answer.
+    pub(super) fn add(&mut self, instance: &str, platform: &str, answer: &str) {
+        self.instances.entry(instance.trim().to_owned()).or_default().insert(answer.to_owned());
+        if !platform.trim().is_empty() {
+            // Two spellings of one platform are the same.
+            let key = of_inspector(platform).map_or_else(|| plain(platform), String::from);
+            self.platforms.entry(key).or_insert_with(|| title(platform));
+        }
+    }
+
+    /// Gives a whole document its platform. What one instance answers and another does not has no answer on that one: a scan that broke
+    /// off there must not look as good as the others.
+    ///
+    /// # Errors
+    /// When the file is about several platforms: the same number is another control on each of them.
+    pub(super) fn complete(self, document: &mut Document) -> Result<(), ImportError> {
+        if self.platforms.len() > 1 {
+            let platforms = self.platforms.into_values().collect::<Vec<_>>().join(", ");
+            return Err(ImportError::SeveralPlatforms { platforms: clip(platforms, 300) });
+        }
+        document.platform = self.platforms.into_values().next().unwrap_or_default();
+        for answer in &mut document.answers {
+            let lacks = self.instances.iter().find(|(_, answers)| !answers.contains(&answer.id));
+            let Some((instance, _)) = lacks else { continue };
+            let who = if instance.is_empty() { "an instance without a name".to_owned() } else { line(instance) };
+            let verdict = Verdict::NotEvaluated(format!("{who} has no answer, another instance of the file has one"));
+            if badness(&verdict) > badness(&answer.verdict) {
+                answer.verdict = verdict;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The level of a check: `LEVEL_1`, `Level 1`, `L1`, `1`.
 pub(super) fn level(word: &str) -> Option<Level> {
     match word.to_ascii_uppercase().trim_start_matches("LEVEL").trim_matches(['_', ' ', '-', 'L']) {
@@ -52,3 +105,6 @@ pub(super) fn level(word: &str) -> Option<Level> {
 pub(super) fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
 
+use amiproof_model::verdict::Verdict;
 use amiproof_model::vocabulary::number_in;
 use csv::{ReaderBuilder, StringRecord};
 
 use super::ImportError;
-use super::document::{Answer, Document, Index, line, title};
-use super::inspector::{self, Said, plain};
+use super::document::{Answer, Document, Index, badness, line, title};
+use super::inspector::{self, Said, Scope, plain};
 use super::xml::clip;
 
 /// What a column means, with the names that it may have: letters and digits only, lower case.
@@ -59,15 +60,23 @@ enum Column {
     Platform,
 }
 
-/// Where each column stands.
-struct Layout(BTreeMap<Column, usize>);
+/// Where each column stands, and every one that looks like a result.
+struct Layout {
+    places: BTreeMap<Column, usize>,
+    results: Vec<usize>,
+}
 
 impl Layout {
     fn of(header: &StringRecord) -> Result<Self, ImportError> {
         let names: Vec<String> = header.iter().map(plain).collect();
         let place = |wanted: &[&str]| wanted.iter().find_map(|name| names.iter().position(|have| have == name));
-        let layout = Self(COLUMNS.iter().filter_map(|(column, wanted)| Some((*column, place(wanted)?))).collect());
-        let missing = match (layout.0.contains_key(&Column::Number), layout.0.contains_key(&Column::Status)) {
+        let places: BTreeMap<Column, usize> =
+            COLUMNS.iter().filter_map(|(column, wanted)| Some((*column, place(wanted)?))).collect();
+        let status = COLUMNS.iter().find(|(column, _)| *column == Column::Status).map_or(&[][..], |(_, names)| names);
+        let results = (0..names.len()).filter(|at| status.contains(&names[*at].as_str())).collect();
+        let layout = Self { places, results };
+        let has = |column| layout.places.contains_key(&column);
+        let missing = match (has(Column::Number), has(Column::Status)) {
             (true, true) => return Ok(layout),
             (false, _) => "the control's number",
             (true, false) => "the result",
@@ -77,7 +86,12 @@ impl Layout {
     }
 
     fn cell<'a>(&self, record: &'a StringRecord, column: Column) -> &'a str {
-        self.0.get(&column).and_then(|at| record.get(*at)).unwrap_or_default().trim()
+        self.places.get(&column).and_then(|at| record.get(*at)).unwrap_or_default().trim()
+    }
+
+    /// What every column of a result says.
+    fn results<'a>(&self, record: &'a StringRecord) -> Vec<&'a str> {
+        self.results.iter().map(|at| record.get(*at).unwrap_or_default().trim()).collect()
     }
 }
 
@@ -143,7 +157,7 @@ pub(super) fn read(mut reader: impl BufRead) -> Result<Document, ImportError> {
         content: "Inspector CIS report".to_owned(),
         ..Document::default()
     };
-    let mut index = Index::new();
+    let (mut index, mut scope) = (Index::new(), Scope::default());
     let (mut nameless, mut has) = (0_usize, columns);
     for row in rows {
         let row = row.map_err(|error| ImportError::Csv(error.to_string()))?;
@@ -151,12 +165,11 @@ pub(super) fn read(mut reader: impl BufRead) -> Result<Document, ImportError> {
             continue;
         }
         has = row.len();
-        let platform = layout.cell(&row, Column::Platform);
-        if document.platform.is_empty() && !platform.is_empty() {
-            document.platform = line(platform);
-        }
         match answer(&layout, &row) {
-            Some(answer) => document.add(&mut index, answer)?,
+            Some(answer) => {
+                scope.add(layout.cell(&row, Column::Resource), layout.cell(&row, Column::Platform), &answer.id);
+                document.add(&mut index, answer)?;
+            }
             None => nameless += 1,
         }
     }
@@ -168,6 +181,7 @@ pub(super) fn read(mut reader: impl BufRead) -> Result<Document, ImportError> {
     if document.answers.is_empty() {
         return Err(ImportError::NoResults { what: "row with a control's number" });
     }
+    scope.complete(&mut document)?;
     if nameless > 0 {
         document.notes.push(format!("{nameless} of its rows name no control and no result, and were passed over"));
     }
@@ -194,13 +208,13 @@ fn answer(layout: &Layout, row: &StringRecord) -> Option<Answer> {
     let name = layout.cell(row, Column::Number);
     let number = number_in(name);
     let said = Said {
-        status: layout.cell(row, Column::Status),
+        status: "",
         reason: &clip(layout.cell(row, Column::Reason).to_owned(), MOST_CELL),
         remediation: &clip(layout.cell(row, Column::Remediation).to_owned(), MOST_CELL),
         resource: layout.cell(row, Column::Resource),
     };
-    let is_sum =
-        said.status.is_empty() || said.status.bytes().all(|byte| byte.is_ascii_digit() || b".%".contains(&byte));
+    let results = layout.results(row);
+    let is_sum = results.iter().all(|text| text.bytes().all(|byte| byte.is_ascii_digit() || b".%".contains(&byte)));
     if number.is_none() && is_sum {
         return None;
     }
@@ -215,8 +229,19 @@ fn answer(layout: &Layout, row: &StringRecord) -> Option<Answer> {
     Some(Answer {
         numbers: number.map(str::to_owned).into_iter().collect(),
         level: inspector::level(layout.cell(row, Column::Level)),
-        ..Answer::new(id, heading, inspector::verdict(&said))
+        ..Answer::new(id, heading, verdict(&said, &results))
     })
+}
+
+/// The verdict of all columns that look like a result. Which of two that differ is meant, nobody knows: a failure counts.
+fn verdict(said: &Said<'_>, results: &[&str]) -> Verdict {
+    let verdicts = || results.iter().map(|status| inspector::verdict(&Said { status, ..*said }));
+    let worst = verdicts().max_by_key(badness).unwrap_or_else(|| inspector::verdict(said));
+    if matches!(worst, Verdict::Fail(_)) || verdicts().all(|one| badness(&one) == badness(&worst)) {
+        return worst;
+    }
+    let texts = results.iter().map(|text| format!("'{}'", line(text))).collect::<Vec<_>>().join(" and ");
+    Verdict::NotEvaluated(format!("the columns of the result say {texts}"))
 }
 
 #[cfg(test)]

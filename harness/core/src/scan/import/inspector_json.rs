@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::ImportError;
 use super::document::{Answer, Document, Index, title};
-use super::inspector::{self, Said};
+use super::inspector::{self, Said, Scope};
 use super::json::{self, List, Text};
 
 #[derive(Deserialize)]
@@ -53,16 +53,16 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
         content: "Inspector CIS scan".to_owned(),
         ..Document::default()
     };
-    let mut index = Index::new();
+    let (mut index, mut scope) = (Index::new(), Scope::default());
     for detail in details.0 {
-        if document.platform.is_empty() {
-            document.platform = title(&detail.platform.0);
-        }
-        document.add(&mut index, answer(&detail))?;
+        let answer = answer(&detail);
+        scope.add(&detail.target_resource_id.0, &detail.platform.0, &answer.id);
+        document.add(&mut index, answer)?;
     }
     if document.answers.is_empty() {
         return Err(ImportError::NoResults { what: "check" });
     }
+    scope.complete(&mut document)?;
     if page.next_token.is_some_and(|token| !token.0.is_empty()) {
         let reason =
             "the file is one page of several (it has a nextToken); import the output of the aws CLI, which fetches all";

@@ -175,13 +175,15 @@ fn benchmark(kind: Kind, document: &Document, target: &Target) -> Result<Option<
             None => Ok(document.benchmark.clone().or_else(|| said.cloned())),
         };
     }
-    // Inspector names the platform, and which version of its benchmark it judges by only in its guide.
+    // Inspector names the platform, and which version of its benchmark it judges by only in its guide. One that nobody knows is not the
+    // variant's: its controls have the same numbers, and would answer the variant's benchmark.
     let platform = of_inspector(&document.platform);
+    let is_foreign = platform.is_none() && !document.platform.is_empty();
     let fits = |one: &Benchmark| platform.as_ref().is_none_or(|platform| platform.family() == one.family());
     match (said, &target.hardened_to, platform.as_ref()) {
         (Some(said), ..) if fits(said) => Ok(Some(said.clone())),
         (Some(_), _, Some(platform)) => Err(other(platform)),
-        (None, Some(hardened_to), _) if fits(hardened_to) => Ok(Some(hardened_to.clone())),
+        (None, Some(hardened_to), _) if !is_foreign && fits(hardened_to) => Ok(Some(hardened_to.clone())),
         (None, _, Some(platform)) => Ok(Some(platform.clone())),
         _ => Err(ImportError::NeedsBenchmark { what: "an Inspector report" }),
     }

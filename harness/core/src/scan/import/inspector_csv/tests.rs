@@ -65,3 +65,22 @@ fn a_table_that_is_cut_off_is_never_whole() {
     let error = read("Check ID,Title,Status\n3.3.1,a,PASSED\n3.3.2,b\n".as_bytes()).unwrap_err().to_string();
     assert!(error.contains("cut off"), "{error}");
 }
+
+#[test]
+fn two_columns_of_the_result_that_differ_are_no_pass() {
+    for (first, second, wanted) in [
+        ("PASSED", "PASSED", "pass"),
+        ("PASSED", "PASS", "pass"),
+        ("PASSED", "FAILED", "fail"),
+        ("FAILED", "PASSED", "fail"),
+        ("PASSED", "SKIPPED", "not evaluated"),
+        ("PASSED", "", "not evaluated"),
+        ("", "PASSED", "not evaluated"),
+        ("PASSED", "MANUAL", "not evaluated"),
+    ] {
+        let text = format!("Check ID,Status,Result\n3.3.1,{first},{second}\n");
+        let document = read(text.as_bytes()).unwrap();
+        let outcome = amiproof_model::verdict::Outcome::from(document.answers[0].verdict.clone());
+        assert_eq!(outcome.word(), wanted, "{first} {second}");
+    }
+}

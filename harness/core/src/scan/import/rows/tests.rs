@@ -123,3 +123,24 @@ fn kube_bench_of_an_unknown_version_is_keyed_by_it_and_a_control_with_two_answer
         "al2023-l1 kube-bench/cis-kubernetes-1.10/3.1.1"
     );
 }
+
+#[test]
+fn results_of_another_platform_never_answer_the_benchmark_of_the_variant() {
+    for (platform, benchmark, wanted) in [
+        ("", None, Some("cis-al2023-1.0.0")),
+        ("AMAZON_LINUX_2023", None, Some("cis-al2023-1.0.0")),
+        ("AMAZON_LINUX_2", None, Some("cis-al2-3.0.0")),
+        ("UBUNTU_22_04", None, None),
+        ("RHEL_9", None, None),
+        ("DEBIAN_12", None, None),
+        ("WINDOWS_SERVER_2012_R2", None, None),
+        ("DEBIAN_12", Some("cis-debian-linux-12-1.1.0"), Some("cis-debian-linux-12-1.1.0")),
+        ("AMAZON_LINUX_2", Some("cis-al2023-1.0.0"), None),
+    ] {
+        let text = format!("Check ID,Status,Platform\n3.3.1,PASSED,{platform}\n");
+        let benchmark = benchmark.map(|name: &str| name.parse().unwrap());
+        let import = import(Kind::InspectorCsv, &text, &Target { benchmark, ..target() });
+        let own = import.ok().map(|import| import.rows[0].1.control.as_ref().unwrap().benchmark().to_owned());
+        assert_eq!(own.as_deref(), wanted, "{platform}");
+    }
+}
