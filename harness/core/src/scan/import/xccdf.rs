@@ -49,6 +49,7 @@ struct RuleResult {
     result: String,
     severity: String,
     unscored: bool,
+    unchecked: bool,
     identifiers: Vec<String>,
     numbers: Vec<String>,
     message: String,
@@ -192,6 +193,7 @@ fn begin_result(tag: &Tag<'_>) -> RuleResult {
         rule: tag.attribute("idref").unwrap_or_default(),
         severity: tag.attribute("severity").unwrap_or_default(),
         unscored: tag.attribute("role").is_some_and(|role| role == "unscored" || role == "unchecked"),
+        unchecked: tag.attribute("role").is_some_and(|role| role == "unchecked"),
         ..RuleResult::default()
     }
 }

@@ -6,6 +6,8 @@ use amiproof_model::name::{Benchmark, Level};
 use amiproof_model::verdict::Verdict;
 use amiproof_model::vocabulary::{number_in, of_cis_id};
 
+use jiff::Timestamp;
+
 use super::{Content, Rule, RuleResult, Test};
 use crate::scan::import::ImportError;
 use crate::scan::import::document::{Answer, Document, Index, fail, line, severity, time, title, word};
@@ -30,8 +32,6 @@ pub(super) fn of(content: Content) -> Result<Document, ImportError> {
         return Err(ImportError::SeveralTargets { targets: clip(targets, 300) });
     }
     let target = targets.first().map(|name| title(name)).unwrap_or_default();
-    // Those that ended first stand first; of two that ended together, the one that stands earlier in the file.
-    tests.sort_by(|one, other| one.ended.cmp(&other.ended));
     drop_fixed(&mut tests);
     let mut document = Document { content: heading.clone(), target, ..Document::default() };
     let several = tests.len();
@@ -41,7 +41,11 @@ pub(super) fn of(content: Content) -> Result<Document, ImportError> {
     let mut index = Index::new();
     let mut benchmarks: BTreeSet<Benchmark> = BTreeSet::new();
     let mut profiles: Vec<String> = Vec::new();
+    let mut empty: Vec<String> = Vec::new();
     for test in tests {
+        if test.results.iter().all(|result| result.result == "notselected") {
+            empty.push(if test.profile.is_empty() { "without a profile".to_owned() } else { title(&test.profile) });
+        }
         let own = of_cis_id(&test.benchmark);
         benchmarks.extend(own.clone());
         (document.scanner, document.version) = scanner(&test);
@@ -64,26 +68,46 @@ pub(super) fn of(content: Content) -> Result<Document, ImportError> {
         let what = if arf { "selected rule in its ARF report" } else { "selected rule" };
         return Err(ImportError::NoResults { what });
     }
+    // One that answers nothing beside others that do: what it was to look at has no answer.
+    for (at, profile) in empty.into_iter().enumerate() {
+        let reason = format!("a TestResult of the file ({profile}) holds no result of a rule");
+        let heading = "every TestResult of the file holds results";
+        let id = format!("test-result-without-results-{}", at + 1);
+        document.add(&mut index, Answer::new(id, heading, Verdict::NotEvaluated(reason)))?;
+    }
     Ok(document)
 }
 
-/// Takes the failures of a rule away that a later result of the same benchmark and profile says it fixed.
+/// When each result ended; nothing where that of one is not known, or where only some say in which zone, for then nobody knows which of
+/// two is the later one.
+fn ends(tests: &[Test]) -> Option<Vec<Timestamp>> {
+    let zoned = tests.iter().filter(|test| test.ended.trim().parse::<Timestamp>().is_ok()).count();
+    if zoned != 0 && zoned != tests.len() {
+        return None;
+    }
+    tests.iter().map(|test| time(&test.ended)).collect()
+}
+
+/// Takes the failures of a rule away that a later result of the same benchmark and profile says it fixed. Where the order is not known,
+/// nothing is.
 fn drop_fixed(tests: &mut [Test]) {
+    let Some(ends) = ends(tests) else { return };
     type Key = (String, String, String);
     let key = |test: &Test, result: &RuleResult| -> Key {
         (test.benchmark.clone(), test.profile.clone(), result.rule.clone())
     };
-    let mut last: BTreeMap<Key, usize> = BTreeMap::new();
-    for (at, test) in tests.iter().enumerate() {
+    let mut last: BTreeMap<Key, Timestamp> = BTreeMap::new();
+    for (test, end) in tests.iter().zip(&ends) {
         for result in test.results.iter().filter(|result| result.result == "fixed") {
-            last.insert(key(test, result), at);
+            let fixed = last.entry(key(test, result)).or_insert(*end);
+            *fixed = (*fixed).max(*end);
         }
     }
-    for (at, test) in tests.iter_mut().enumerate() {
+    for (test, end) in tests.iter_mut().zip(ends) {
         let results = std::mem::take(&mut test.results);
         test.results = results
             .into_iter()
-            .filter(|result| last.get(&key(test, result)).is_none_or(|fixed| at >= *fixed))
+            .filter(|result| last.get(&key(test, result)).is_none_or(|fixed| end >= *fixed))
             .collect();
     }
 }
@@ -140,22 +164,29 @@ fn answer(result: RuleResult, rule: Rule) -> Answer {
     let mut seen = BTreeSet::new();
     numbers.retain(|number| seen.insert(number.clone()));
     Answer {
-        numbers,
         severity: severity(grade),
         identifiers,
-        verdict: verdict(&result, &rule),
+        verdict: verdict(&result, &rule, !numbers.is_empty()),
+        numbers,
         ..Answer::new(id, heading, Verdict::Pass)
     }
 }
 
-/// What a result means (XCCDF 1.2, table 26). `notchecked` says that no program looked.
-fn verdict(result: &RuleResult, rule: &Rule) -> Verdict {
+/// What a result means (XCCDF 1.2, table 26). `notchecked` says that no program looked. What is only for information is no answer to a
+/// control of a benchmark.
+fn verdict(result: &RuleResult, rule: &Rule, is_control: bool) -> Verdict {
     let why = if result.message.is_empty() { String::new() } else { format!(": {}", line(&result.message)) };
     match result.result.as_str() {
+        "pass" | "fixed" | "notapplicable" if result.unchecked => {
+            Verdict::NotEvaluated(format!("its role is 'unchecked', so that '{}' is no result{why}", result.result))
+        }
         "pass" | "fixed" => Verdict::Pass,
         "fail" if result.unscored => Verdict::Manual(format!("not met, but its profile does not score it{why}")),
         "fail" => fail(&result.instance, format!("the rule is not met{why}"), result.message.clone(), rule.fix.clone()),
         "notapplicable" => Verdict::NotApplicable(format!("the rule does not apply to this machine{why}")),
+        "informational" if is_control || result.unchecked => {
+            Verdict::NotEvaluated(format!("the result is 'informational', which is no answer{why}"))
+        }
         "informational" => Verdict::NotApplicable(format!("for information only{why}")),
         "notchecked" => {
             Verdict::NotEvaluated(format!("no program looked: the content has no automated check for it{why}"))

@@ -230,3 +230,63 @@ fn more_results_than_any_scanner_gives_are_refused() {
     let many: String = (0..=MOST_ANSWERS).map(|at| rule_result(&format!("r{at}"), "pass", "")).collect();
     assert!(read_text(&file("", &many)).unwrap_err().to_string().contains("over the limit of 50000"));
 }
+
+#[test]
+fn only_a_result_that_is_known_to_be_later_fixes_a_failure() {
+    let failed_then_fixed = [
+        ("2026-11-21T10:00:00Z", "2026-11-21T11:00:00Z", "pass"),
+        // Half past nine by the clock, but an hour later.
+        ("2026-11-21T10:00:00+02:00", "2026-11-21T09:30:00+00:00", "pass"),
+        ("2026-11-21T10:00:00-05:00", "2026-11-21T12:00:00+00:00", "fail"),
+        ("2026-11-21T10:00:00", "2026-11-21T11:00:00", "pass"),
+        ("2026-11-21T10:00:00Z", "2026-11-21T10:00:00Z", "fail"),
+        ("2026-11-21T10:00:00", "2026-11-21T11:00:00Z", "fail"),
+        ("", "2026-11-21T11:00:00Z", "fail"),
+        ("2026-11-21T10:00:00Z", "", "fail"),
+        ("yesterday", "2026-11-21T11:00:00Z", "fail"),
+    ];
+    let test = |end: &str, word: &str| {
+        format!("<TestResult end-time='{end}'><target>n</target>{}</TestResult>", rule_result("a", word, ""))
+    };
+    for (failed, fixed, wanted) in failed_then_fixed {
+        let (failed, fixed) = (test(failed, "fail"), test(fixed, "fixed"));
+        for text in [format!("{failed}{fixed}"), format!("{fixed}{failed}")] {
+            let document = read_text(&format!("<Benchmark>{text}</Benchmark>")).unwrap();
+            let outcome = amiproof_model::verdict::Outcome::from(answer(&document, "a").verdict.clone());
+            assert_eq!(outcome.word(), wanted, "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_result_without_rules_beside_others_is_a_row_without_an_answer() {
+    let full = format!("<TestResult><target>n</target>{}</TestResult>", rule_result("a", "pass", ""));
+    for empty in [
+        "<TestResult><target>n</target></TestResult>".to_owned(),
+        format!("<TestResult><target>n</target>{}</TestResult>", rule_result("b", "notselected", "")),
+    ] {
+        let document = read_text(&format!("<Benchmark>{full}{empty}</Benchmark>")).unwrap();
+        assert_eq!((document.answers.len(), &document.answers[0].verdict), (2, &Verdict::Pass), "{empty}");
+        assert!(matches!(document.answers[1].verdict, Verdict::NotEvaluated(_)), "{document:?}");
+    }
+}
+
+#[test]
+fn what_is_for_information_or_unchecked_is_no_answer_to_a_control() {
+    let number = "<ident system='https://www.cisecurity.org/benchmark/x'>1.1</ident>";
+    for (role, word, more, wanted) in [
+        ("full", "informational", number, "not evaluated"),
+        ("full", "informational", "", "not applicable"),
+        ("unchecked", "informational", "", "not evaluated"),
+        ("unchecked", "pass", number, "not evaluated"),
+        ("unchecked", "fixed", "", "not evaluated"),
+        ("unscored", "pass", number, "pass"),
+        ("unscored", "fail", number, "manual"),
+        ("full", "pass", number, "pass"),
+    ] {
+        let result = rule_result("a", word, more).replace("severity=", &format!("role=\"{role}\" severity="));
+        let document = read_text(&file("", &result)).unwrap();
+        let outcome = amiproof_model::verdict::Outcome::from(answer(&document, "a").verdict.clone());
+        assert_eq!(outcome.word(), wanted, "{role} {word} {more}");
+    }
+}
