@@ -14,10 +14,14 @@ use super::json::{self, List, Scalar, Text};
 use super::xml::clip;
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Log {
     version: Option<Text>,
     #[serde(default)]
     runs: List<Run>,
+    /// Parts of runs that stand behind them (3.13.5).
+    #[serde(default)]
+    inline_external_properties: List<External>,
 }
 
 #[derive(Deserialize)]
@@ -88,8 +92,18 @@ struct Message {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Invocation {
+    #[serde(default)]
+    tool_execution_notifications: List<Notification>,
+    #[serde(default)]
+    tool_configuration_notifications: List<Notification>,
     execution_successful: Option<bool>,
     end_time_utc: Option<Text>,
+}
+
+/// What a tool says of its own run (3.58); without a level it is a warning.
+#[derive(Deserialize)]
+struct Notification {
+    level: Option<Text>,
 }
 
 #[derive(Deserialize)]
@@ -161,6 +175,12 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
     for run in log.runs.0 {
         one_run(run, &mut document, &mut index)?;
     }
+    if log.inline_external_properties.0.iter().any(|external| !external.results.0.is_empty()) {
+        let reason = "results of its runs stand in inlineExternalProperties, which are not read";
+        document.notes.push(reason.to_owned());
+        let heading = "all results of the file are read";
+        document.add(&mut index, Answer::new("external", heading, Verdict::NotEvaluated(reason.to_owned())))?;
+    }
     if document.answers.is_empty() { Err(ImportError::NoResults { what: "run" }) } else { Ok(document) }
 }
 
@@ -180,6 +200,13 @@ fn one_run(run: Run, document: &mut Document, index: &mut Index) -> Result<(), I
         document.when = document.when.or(ended);
         if invocation.execution_successful == Some(false) {
             broken = Some("the tool says of itself that its run did not succeed");
+        }
+        let (execution, configuration) =
+            (&invocation.tool_execution_notifications.0, &invocation.tool_configuration_notifications.0);
+        let is_error = |one: &Notification| one.level.as_ref().is_some_and(|level| level.0 == "error");
+        if execution.iter().chain(configuration).any(is_error) {
+            broken =
+                broken.or(Some("the tool notes an error of its own run, so that it may not have looked at everything"));
         }
     }
     if run.external_property_file_references.is_some_and(|external| !external.results.0.is_empty()) {

@@ -112,3 +112,24 @@ fn the_rule_of_a_result_is_the_one_of_its_component() {
         assert_eq!(document.answers[0].title, title, "{result}");
     }
 }
+
+#[test]
+fn errors_of_the_run_itself_and_results_beside_it_are_no_clean_scan() {
+    let clean = log("[]");
+    let with = |invocation: &str| clean.replace("\"executionSuccessful\":true", invocation);
+    let beside =
+        |text: &str| clean.replacen("{\"version\"", &format!("{{\"inlineExternalProperties\":{text},\"version\""), 1);
+    for (text, is_clean) in [
+        (clean.clone(), true),
+        (with(r#""toolExecutionNotifications":[{"level":"error","message":{"text":"x"}}]"#), false),
+        (with(r#""toolConfigurationNotifications":[{"level":"error"}]"#), false),
+        (with(r#""toolExecutionNotifications":[{"level":"warning"},{}]"#), true),
+        (beside("[]"), true),
+        (beside(r#"[{"results":[]}]"#), true),
+        (beside(r#"[{"runGuid":"x","results":[{"ruleId":"a","message":{"text":"bad"}}]}]"#), false),
+    ] {
+        let document = read(text.as_bytes()).unwrap();
+        let is_passed = document.answers.iter().all(|answer| answer.verdict == Verdict::Pass);
+        assert_eq!(is_passed, is_clean, "{text}");
+    }
+}
