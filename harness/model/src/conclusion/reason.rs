@@ -34,8 +34,9 @@ pub(super) fn of(report: &Report, scope: Scope<'_>, tally: &Tally<'_>) -> String
         parts.push(format!("{} failed ({})", failed.len(), by_suite(&failed)));
     }
     let counts = &tally.counts;
-    if counts.blocked > 0 {
-        parts.push(format!("{} blocked by a failure{}", counts.blocked, blockers(report, scope)));
+    let blocked = counted(report, scope, |disposition| matches!(disposition, Disposition::Blocked { .. }));
+    if blocked > 0 {
+        parts.push(format!("{blocked} blocked by a failure{}", blockers(report, scope)));
     }
     if !parts.is_empty() {
         return parts.join("; ");
@@ -44,22 +45,27 @@ pub(super) fn of(report: &Report, scope: Scope<'_>, tally: &Tally<'_>) -> String
         Conclusion::NothingSelected if counts.total() == 0 => "nothing was asked".to_owned(),
         Conclusion::NothingSelected => "nothing that was asked applies".to_owned(),
         Conclusion::NothingEvaluated => "nothing was evaluated".to_owned(),
-        Conclusion::PassedInPart => format!("{} not evaluated, which a threshold allows", counts.allowed),
-        _ => passed(counts),
+        Conclusion::PassedInPart => {
+            let allowed = counted(report, scope, |disposition| matches!(disposition, Disposition::Allowed));
+            format!("{allowed} not evaluated, which a threshold allows")
+        }
+        _ => passed(report, scope),
     }
 }
 
-fn passed(counts: &crate::report::Counts) -> String {
-    let words = [
-        (counts.passed, "passed"),
-        (counts.flaky, "flaky"),
-        (counts.waived, "waived"),
-        (counts.known, "known"),
-        (counts.tolerated, "tolerated"),
-        (counts.informational, "informational"),
-    ];
-    let told = words.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}"));
-    told.collect::<Vec<_>>().join(", ")
+fn passed(report: &Report, scope: Scope<'_>) -> String {
+    let words = ["passed", "flaky", "waived", "known", "tolerated", "informational"];
+    let told = words.iter().map(|word| (counted(report, scope, |disposition| disposition.word() == *word), word));
+    told.filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{number} {word}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// How many cells have a row with such a disposition.
+fn counted(report: &Report, scope: Scope<'_>, is_meant: impl Fn(&Disposition) -> bool) -> usize {
+    let rows = report.results.iter().filter(|row| scope.has(&row.subject) && is_meant(&row.disposition));
+    cells(&rows.collect::<Vec<_>>()).len()
 }
 
 /// `node group of al2023-l1 broke`, or how many phases of how many variants.

@@ -293,3 +293,24 @@ fn a_reason_counts_cells_and_names_what_users_notice_first() {
     let summary = Summary::of(&report(rows), Scope::Run, 0);
     assert_eq!(summary.reason, "9 failed (workload 1, addon 1, node 1, os-cis 3, kube-bench 2, gate 1)");
 }
+
+#[test]
+fn what_passed_is_counted_by_cells_as_what_failed() {
+    let control = |check: &str, disposition: Disposition| {
+        let mut row = row(check, &l1(), disposition);
+        row.control = "cis-al2023-1.0.0/1.1".parse().ok();
+        row
+    };
+    let twice = |disposition: &Disposition| ["os-cis/a", "os-cis/a"].map(|check| control(check, disposition.clone()));
+    for (disposition, reason) in [
+        (Disposition::Passed, "2 passed"),
+        (Disposition::Tolerated, "1 passed, 1 tolerated"),
+        (blocked(), "1 blocked by a failure of node/joined"),
+        (Disposition::Allowed, "1 not evaluated, which a threshold allows"),
+    ] {
+        let mut rows = twice(&disposition).to_vec();
+        rows.push(row("node/age", &l1(), Disposition::Passed));
+        let told = Summary::of(&report(rows), Scope::Of(&l1()), 0).reason;
+        assert!(told.ends_with(reason), "{disposition:?}: {told}");
+    }
+}
