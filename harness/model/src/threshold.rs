@@ -100,7 +100,8 @@ pub struct Threshold {
     /// Only variants that are hardened to this level; absent for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
-    /// The least share of passed controls among those that passed or failed; what is waived counts as neither.
+    /// The least share of passed controls among those that passed or failed; what is waived counts as neither. A control that several
+    /// scanners judge is one, and passed only where all of them say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pass: Option<Share>,
     /// At most so many failures, whatever their severity.
@@ -148,8 +149,8 @@ fn apply_by(report: &mut Report, thresholds: &[Threshold], now: Timestamp, table
             .iter()
             .filter(|threshold| threshold.suite == suite && threshold.covers(&subject, level))
             .collect();
-        let tally = Tally::of(report, &subject, &suite);
         let promised = variant.and_then(|variant| variant.benchmark.as_ref()).filter(|_| suite == OPERATING_SYSTEM);
+        let tally = Tally::of(report, &subject, &suite, promised.map(|benchmark| benchmark.as_str()));
         let asked = Asked {
             subject: &subject,
             promised: promised.map(|benchmark| benchmark.as_str()),

@@ -72,7 +72,7 @@ pub fn hold_against(report: &mut Report, base: &Report) {
         if result.disposition != Disposition::Passed || is_allowed(report, &result.subject, suite) {
             continue;
         }
-        let evaluated = |report: &Report| Tally::of(report, &result.subject, suite).evaluated;
+        let evaluated = |report: &Report| Tally::of(report, &result.subject, suite, None).evaluated;
         let (now, before) = (evaluated(report), evaluated(base));
         let is_new = now.keys().any(|benchmark| !before.contains_key(benchmark));
         for (benchmark, had) in before {

@@ -20,19 +20,20 @@ impl Threshold {
     /// What of it does not hold.
     fn missed(&self, tally: &Tally) -> Vec<Finding> {
         let mut missed = Vec::new();
+        let (passed, failed) = (tally.passed(), tally.failed());
+        let decided = passed + failed;
         if let Some(share) = self.pass
-            && !share.is_met(tally.passed, tally.passed + tally.failed)
+            && !share.is_met(passed, decided)
         {
-            let decided = tally.passed + tally.failed;
-            missed.push(format!("{} of {decided} decided controls passed, at least {share} must", tally.passed));
+            missed.push(format!("{passed} of {decided} decided controls passed, at least {share} must"));
         }
         if let Some(most) = self.failures
-            && tally.failed > most
+            && failed > most
         {
-            missed.push(format!("{} controls failed, at most {most} may", tally.failed));
+            missed.push(format!("{failed} controls failed, at most {most} may"));
         }
         for (severity, most) in &self.severities {
-            let failed = tally.by_severity.get(severity).copied().unwrap_or(0);
+            let failed = tally.failed_with(*severity);
             if failed > *most {
                 let word = severity.word();
                 missed.push(format!("{failed} controls of severity {word} failed, at most {most} may"));
@@ -67,7 +68,7 @@ pub(super) fn outcome(own: &[&Threshold], tally: &Tally) -> Option<Outcome> {
         return None;
     }
     let missed: Vec<Finding> = own.iter().flat_map(|threshold| threshold.missed(tally)).collect();
-    if tally.passed + tally.failed == 0 {
+    if tally.passed() + tally.failed() == 0 {
         let nothing_applies =
             tally.inapplicable.clone().filter(|_| tally.silent.is_empty() && tally.answered.is_empty());
         return Some(match nothing_applies {

@@ -13,9 +13,10 @@ pub(super) type Benchmark = String;
 /// What one suite came to on one subject.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    pub(super) passed: usize,
-    pub(super) failed: usize,
-    pub(super) by_severity: BTreeMap<Severity, usize>,
+    /// By control, or check where there is none, what all rows of it come to.
+    cells: BTreeMap<(Option<Benchmark>, String), Cell>,
+    /// The benchmark that the subject is hardened to; passes of any other are no evidence for it.
+    promised: Option<Benchmark>,
     /// The scanners of failures without a severity.
     pub(super) ungraded: BTreeSet<String>,
     /// Whether a scanner of any decided row grades.
@@ -37,9 +38,20 @@ pub(super) struct Tally {
     pub(super) absent: Option<String>,
 }
 
+/// What the rows of one control come to, whichever scanners and files they are of.
+#[derive(Debug, Default)]
+struct Cell {
+    passes: bool,
+    fails: bool,
+    /// Whether a row of it is neither passed nor failed: then nobody can say that the control passed.
+    is_open: bool,
+    /// The severities of its failures.
+    severities: BTreeSet<Severity>,
+}
+
 impl Tally {
-    pub(super) fn of(report: &Report, subject: &Subject, suite: &str) -> Self {
-        let mut tally = Self::default();
+    pub(super) fn of(report: &Report, subject: &Subject, suite: &str, promised: Option<&str>) -> Self {
+        let mut tally = Self { promised: promised.map(str::to_owned), ..Self::default() };
         let own = |result: &&CheckResult| result.subject == *subject && result.check.suite() == suite;
         let scans = report.scans.iter().filter(|scan| scan.subject == *subject && scan.suite == suite);
         let scanners: BTreeSet<&str> = scans.map(|scan| scan.scanner.as_str()).collect();
@@ -58,28 +70,45 @@ impl Tally {
         tally
     }
 
+    /// How many controls passed: every row of them did, and where a benchmark is promised, they are of that one. Another file can take a
+    /// control away from here, and never add one that a row of this report leaves open.
+    pub(super) fn passed(&self) -> usize {
+        let is_own = |benchmark: &Option<Benchmark>| self.promised.is_none() || *benchmark == self.promised;
+        let passed = |cell: &Cell| cell.passes && !cell.fails && !cell.is_open;
+        self.cells.iter().filter(|((benchmark, _), cell)| is_own(benchmark) && passed(cell)).count()
+    }
+
+    /// How many controls failed, of whatever benchmark: a failure is never left out.
+    pub(super) fn failed(&self) -> usize {
+        self.cells.values().filter(|cell| cell.fails).count()
+    }
+
+    /// How many controls have a failure of a severity. One that scanners grade differently counts for each of them.
+    pub(super) fn failed_with(&self, severity: Severity) -> usize {
+        self.cells.values().filter(|cell| cell.severities.contains(&severity)).count()
+    }
+
     fn add_decision(&mut self, result: &CheckResult) {
         let scanner = || result.scanner.clone().unwrap_or_else(|| "amiproof".to_owned());
+        let cell = self.cells.entry(place(result)).or_default();
         let is_failure = match result.disposition {
             Disposition::Passed | Disposition::Flaky => false,
             Disposition::Failed | Disposition::Known | Disposition::Tolerated => true,
-            _ => return,
+            _ => {
+                cell.is_open = true;
+                return;
+            }
         };
+        cell.passes |= !is_failure;
+        cell.fails |= is_failure;
+        cell.severities.extend(result.severity.filter(|_| is_failure));
         if grades(&scanner()) {
             self.has_grader = true;
         } else {
             self.never_grade.insert(scanner());
         }
-        match (is_failure, result.severity) {
-            (false, _) => self.passed += 1,
-            (true, Some(severity)) => {
-                self.failed += 1;
-                *self.by_severity.entry(severity).or_default() += 1;
-            }
-            (true, None) => {
-                self.failed += 1;
-                self.ungraded.insert(scanner());
-            }
+        if is_failure && result.severity.is_none() {
+            self.ungraded.insert(scanner());
         }
     }
 
@@ -96,9 +125,7 @@ impl Tally {
 
     /// `recorded` says whether the run has a record of the scan that the result is of.
     fn add_answer(&mut self, result: &CheckResult, recorded: bool) {
-        let benchmark = result.control.as_ref().map(|control| control.benchmark().to_owned());
-        let key =
-            result.control.as_ref().map_or_else(|| result.check.to_string(), |control| control.number().to_owned());
+        let (benchmark, key) = place(result);
         // `os-cis/inspector`: not a control or rule, but the scanner itself.
         let is_scanner = result.check.as_str().matches('/').count() == 1;
         match &result.outcome {
@@ -140,5 +167,13 @@ impl Tally {
     pub(super) fn main_reason(&self) -> &str {
         let most = self.reasons.iter().max_by_key(|(_, count)| **count).map(|(reason, _)| reason);
         most.or(self.absent.as_ref()).map_or("no scanner says why", String::as_str)
+    }
+}
+
+/// The control that a result is about, or the check where it is about none.
+fn place(result: &CheckResult) -> (Option<Benchmark>, String) {
+    match &result.control {
+        Some(control) => (Some(control.benchmark().to_owned()), control.number().to_owned()),
+        None => (None, result.check.to_string()),
     }
 }

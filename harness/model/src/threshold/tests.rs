@@ -576,3 +576,5 @@ fn scanners_of_two_suites_that_answer_one_control_disagree_too() {
     let told: Vec<_> = results.iter().map(|result| result.disagreement.as_deref()).collect();
     assert_eq!(told, [Some("amiproof says pass"), Some("kube-bench says fail")]);
 }
+
+mod controls;
