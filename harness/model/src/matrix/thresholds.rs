@@ -79,8 +79,6 @@ fn ungraded(threshold: &Threshold, judged: &Judged<'_>) -> Option<&'static str> 
         return None;
     }
     match threshold.suite.as_str() {
-        "kube-bench" => Some("kube-bench"),
-        "eks-cis" => Some("amiproof's own scan of the cluster"),
         "os-cis" => {
             let is_meant = |named: &&Named| {
                 let hardened_to = named.variant.as_ref().and_then(|variant| variant.hardening.as_ref());
@@ -93,6 +91,16 @@ fn ungraded(threshold: &Threshold, judged: &Judged<'_>) -> Option<&'static str> 
                 judged.variants.iter().filter(is_meant).map(|named| only_scanner(named, judged)).collect();
             scanners.into_iter().collect::<Option<Vec<&'static str>>>()?.into_iter().next()
         }
+        suite => never_graded(suite),
+    }
+}
+
+/// Who judges a suite none of whose results ever has a severity.
+fn never_graded(suite: &str) -> Option<&'static str> {
+    match suite {
+        "kube-bench" => Some("kube-bench"),
+        "eks-cis" => Some("amiproof's own scan of the cluster"),
+        "junit" => Some("a JUnit file"),
         _ => None,
     }
 }
@@ -129,4 +137,15 @@ fn severities(raw: &SeveritiesSection) -> BTreeMap<Severity, usize> {
         (Severity::Low, raw.low),
     ];
     all.into_iter().filter_map(|(severity, most)| Some((severity, usize::try_from(most?).ok()?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_suite_of_scans_is_known_to_grade_or_not() {
+        let ungraded: Vec<&str> = SCANNED.into_iter().filter(|suite| never_graded(suite).is_some()).collect();
+        assert_eq!(ungraded, ["kube-bench", "eks-cis", "junit"]);
+    }
 }
