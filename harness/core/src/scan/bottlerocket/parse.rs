@@ -1,8 +1,9 @@
 //! The JSON of `apiclient report` (bottlerocket-core-kit, sources/bloodhound: `ReportResults`).
 
-use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// One report.
@@ -87,7 +88,39 @@ struct Raw {
     version: Option<String>,
     #[serde(default)]
     metadata: About,
-    results: BTreeMap<String, RawCheck>,
+    #[serde(default)]
+    failed: Option<usize>,
+    #[serde(default)]
+    skipped: Option<usize>,
+    #[serde(default)]
+    status: Option<String>,
+    results: Checks,
+}
+
+/// The checks with every one that is listed twice under one name: a map would keep the last and lose a failure.
+struct Checks(Vec<RawCheck>);
+
+impl<'de> Deserialize<'de> for Checks {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Checks;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object of checks")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Checks, M::Error> {
+                let mut checks: Vec<(String, RawCheck)> = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    checks.push(entry);
+                }
+                checks.sort_by(|(one, _), (other, _)| one.cmp(other));
+                Ok(Checks(checks.into_iter().map(|(_, check)| check).collect()))
+            }
+        }
+        from.deserialize_map(All)
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -126,27 +159,71 @@ struct Answer {
     error: String,
 }
 
-/// Reads what `apiclient report … --format json` wrote.
+/// Reads what `apiclient report … --format json` wrote once.
 ///
 /// # Errors
-/// [`ParseError`]; a report that is cut is never taken for a whole one.
+/// [`ParseError`]; a report that is cut is never taken for a whole one, nor the first of several for all of them.
 pub fn parse(text: &str) -> Result<Report, ParseError> {
-    let Some(start) = text.find('{') else {
+    let mut reports = reports(text)?;
+    match (reports.pop(), reports.len()) {
+        (Some(report), 0) => Ok(report),
+        (_, more) => Err(ParseError::Form(format!("it holds {} reports where one was asked for", more + 1))),
+    }
+}
+
+/// Reads every report in a text: one behind the other, or in lists. What stands before the first one does not matter.
+///
+/// # Errors
+/// [`ParseError`]; where one of them is cut, or something else follows, nothing of the text is taken for an answer.
+pub fn reports(text: &str) -> Result<Vec<Report>, ParseError> {
+    let Some(brace) = text.find('{') else {
         let begins = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
         return Err(ParseError::NoJson { begins: begins.chars().take(200).collect() });
     };
-    let mut documents = serde_json::Deserializer::from_str(&text[start..]).into_iter::<Raw>();
-    let raw = match documents.next() {
-        Some(Ok(raw)) => raw,
-        Some(Err(error)) => return Err(ParseError::Form(error.to_string())),
-        None => return Err(ParseError::Form("it is empty".to_owned())),
-    };
-    let found = raw.results.len();
+    // A list begins before its first report.
+    let head = text[..brace].trim_end();
+    let mut rest = if head.ends_with('[') { &text[head.len() - 1..] } else { &text[brace..] };
+    let mut found = Vec::new();
+    while !rest.trim_start().is_empty() {
+        let form = |error: serde_json::Error| ParseError::Form(error.to_string());
+        let end = if rest.trim_start().starts_with('[') {
+            let mut lists = serde_json::Deserializer::from_str(rest).into_iter::<Vec<Raw>>();
+            found.extend(lists.next().transpose().map_err(form)?.into_iter().flatten());
+            lists.byte_offset()
+        } else {
+            let mut documents = serde_json::Deserializer::from_str(rest).into_iter::<Raw>();
+            found.extend(documents.next().transpose().map_err(form)?);
+            documents.byte_offset()
+        };
+        rest = &rest[end..];
+    }
+    if found.is_empty() {
+        return Err(ParseError::NoChecks);
+    }
+    found.into_iter().map(report).collect()
+}
+
+fn report(raw: Raw) -> Result<Report, ParseError> {
+    let found = raw.results.0.len();
     if found == 0 {
         return Err(ParseError::NoChecks);
     }
     if found != raw.total {
         return Err(ParseError::Incomplete { total: raw.total, found });
+    }
+    let checks: Vec<Check> = raw.results.0.into_iter().map(check).collect();
+    let ended = |wanted: &Status| {
+        checks.iter().filter(|check| check.status == *wanted || matches!(check.status, Status::Other(_))).count()
+    };
+    for (what, promised, found) in
+        [("failed", raw.failed, ended(&Status::Fail)), ("skipped", raw.skipped, ended(&Status::Skip))]
+    {
+        if let Some(promised) = promised.filter(|promised| *promised > found) {
+            return Err(ParseError::Form(format!("it counts {promised} {what} checks and holds {found}")));
+        }
+    }
+    if raw.status.is_some_and(|status| status.eq_ignore_ascii_case("fail")) && ended(&Status::Fail) == 0 {
+        return Err(ParseError::Form("it says of itself that it failed and holds no check that did".to_owned()));
     }
     Ok(Report {
         name: raw.name.or(raw.metadata.name).unwrap_or_default(),
@@ -159,7 +236,7 @@ pub fn parse(text: &str) -> Result<Report, ParseError> {
             .to_owned(),
         level: raw.level,
         total: raw.total,
-        checks: raw.results.into_values().map(check).collect(),
+        checks,
     })
 }
 
@@ -237,5 +314,30 @@ mod tests {
         assert_eq!(parse(r#"{"level":1,"total":0,"results":{}}"#), Err(ParseError::NoChecks));
         let overridden = REPORT.replace(r#""status":"PASS","error":"""#, r#""status":{"OVERRIDE":"PASS"},"error":"""#);
         assert_eq!(parse(&overridden).unwrap().checks[0].status, Status::Other(r#"{"OVERRIDE":"PASS"}"#.to_owned()));
+    }
+
+    #[test]
+    fn every_report_in_a_text_counts_and_what_is_cut_or_disagrees_is_refused() {
+        let bad = REPORT.replace(r#""status":"PASS","error":"""#, r#""status":"FAIL","error":"off""#);
+        let bad = bad.replace(r#""failed":0"#, r#""failed":1"#);
+        for text in [format!("{REPORT}\n{bad}"), format!("{REPORT}{bad}\n"), format!("[{REPORT},{bad}]")] {
+            let statuses: Vec<Status> =
+                reports(&text).unwrap().into_iter().map(|report| report.checks[0].status.clone()).collect();
+            assert_eq!(statuses, [Status::Pass, Status::Fail], "{text}");
+            assert!(matches!(parse(&text), Err(ParseError::Form(_))), "one was asked for");
+        }
+        let status = REPORT.replacen(r#""status":"PASS""#, r#""status":"FAIL""#, 1);
+        let twice = REPORT.replace("\"br01060000\":", "\"br01030100\":").replace("\"total\":2", "\"total\":1");
+        for (text, part) in [
+            (format!("{REPORT}\n{}", &bad[..bad.len() - 9]), "EOF"),
+            (format!("{REPORT}\nError: the host went away"), "expected"),
+            (REPORT.replace(r#""failed":0"#, r#""failed":3"#), "counts 3 failed checks and holds 0"),
+            (REPORT.replace(r#""skipped":1"#, r#""skipped":2"#), "counts 2 skipped checks and holds 1"),
+            (status, "holds no check that did"),
+            (twice, "says 1 checks and holds 2"),
+        ] {
+            let error = reports(&text).unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
     }
 }

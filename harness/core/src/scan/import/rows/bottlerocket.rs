@@ -1,41 +1,61 @@
 //! The rows of Bottlerocket's own report (`apiclient report cis -f json`, `cis-k8s`), the same as of a run's own scan.
 
-use amiproof_model::name::Level;
+use amiproof_model::name::{Benchmark, Level};
 use amiproof_model::report::ScanRecord;
 use amiproof_model::verdict::{Evidence, Placement};
 
 use super::{OS_SUITE, Target, scanner_name};
 use crate::scan::bottlerocket::Kind;
-use crate::scan::bottlerocket::parse::parse;
+use crate::scan::bottlerocket::parse::reports;
 use crate::scan::bottlerocket::rows;
 use crate::scan::import::{Import, ImportError};
+use crate::scan::kube_bench::merge::{complete, merge};
 
-/// One row per control of the report.
+/// One row per control of the reports in the file, which may be of several nodes: the worst answer counts.
 ///
 /// # Errors
 /// When the report is no whole one, or judges by another benchmark than the user says.
 pub(in crate::scan::import) fn rows(text: &str, target: &Target) -> Result<Import, ImportError> {
-    let report = parse(text).map_err(|error| ImportError::Form(error.to_string()))?;
-    let kind = if report.name.contains("Kubernetes") { Kind::Kubernetes } else { Kind::Os };
-    let own = rows::benchmark(kind, &report).map_err(|_| ImportError::NotThis {
-        wanted: "a report of Bottlerocket",
-        found: "one that does not say by which version of the benchmark it judges".to_owned(),
-    })?;
+    let reports = reports(text).map_err(|error| ImportError::Form(error.to_string()))?;
+    let mut first: Option<(Kind, Benchmark)> = None;
+    for report in &reports {
+        let kind = if report.name.contains("Kubernetes") { Kind::Kubernetes } else { Kind::Os };
+        let own = rows::benchmark(kind, report).map_err(|_| ImportError::NotThis {
+            wanted: "a report of Bottlerocket",
+            found: "one that does not say by which version of the benchmark it judges".to_owned(),
+        })?;
+        let (_, known) = first.get_or_insert_with(|| (kind, own.clone()));
+        if *known != own {
+            return Err(ImportError::Form(format!(
+                "holds reports of {known} and of {own}; write one file per benchmark"
+            )));
+        }
+    }
+    let Some(((kind, own), report)) = first.zip(reports.first()) else {
+        return Err(ImportError::NoResults { what: "report" });
+    };
     if let Some(said) = target.benchmark.as_ref().filter(|said| **said != own) {
         return Err(ImportError::OtherBenchmark { said: said.to_string(), found: own.to_string() });
     }
-    let node = target.nodes.first().filter(|_| target.nodes.len() == 1);
+    let node = target.nodes.first().filter(|_| target.nodes.len() == 1 && reports.len() == 1);
     let placement = Placement {
         pod: None,
         node: node.map_or_else(|| "of the imported file".to_owned(), |node| node.name.clone()),
         instance_id: node.and_then(|node| node.instance_id.clone()),
         ami_id: None,
     };
-    let mut found =
-        rows::rows(kind, &report, "node 1", &placement).map_err(|error| ImportError::Id(error.to_string()))?;
+    let mut of_nodes = Vec::new();
+    for (at, report) in reports.iter().enumerate() {
+        let resource = format!("node {}", at + 1);
+        let own = rows::rows(kind, report, &resource, &placement);
+        of_nodes.push((resource, own.map_err(|error| ImportError::Id(error.to_string()))?));
+    }
+    complete(&mut of_nodes);
+    let mut found = merge(of_nodes);
     let scanner = scanner_name(target, kind.scanner());
     for row in &mut found {
         row.scanner.clone_from(&scanner);
+        row.decision.placements.dedup();
         row.decision.evidence.extend(target.copy.as_ref().map(|copy| Evidence {
             name: "Bottlerocket's report".to_owned(),
             text: "imported from a file".to_owned(),
