@@ -32,6 +32,8 @@ pub struct Control {
     pub target: String,
     /// How it ended.
     pub status: Status,
+    /// `manual`, `skip`; mostly empty.
+    pub kind: String,
     /// Why, where kube-bench says: the control is manual, or its audit command broke.
     pub reason: String,
     /// The command that looked.
@@ -121,6 +123,31 @@ pub enum ParseError {
         /// What it holds.
         found: u64,
     },
+    /// It does not hold as many checks with a status as it says.
+    #[error(
+        "kube-bench's totals say {total} checks with {word}, and its output holds {found}; import it as kube-bench wrote it"
+    )]
+    Disagrees {
+        /// The status.
+        word: &'static str,
+        /// What it says.
+        total: u64,
+        /// What it holds.
+        found: u64,
+    },
+    /// One of several runs holds no control.
+    #[error(
+        "one of the runs in it holds no check: of that node nothing is known; run kube-bench there again, or leave it out"
+    )]
+    EmptyRun,
+    /// Results stand beside those that can be read.
+    #[error(
+        "holds results that cannot be read beside others that can: '{begins}'; import each output of kube-bench as it was written"
+    )]
+    Unread {
+        /// The line, cut to 200 characters.
+        begins: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -128,6 +155,8 @@ struct RawControl {
     test_number: String,
     #[serde(default)]
     test_desc: String,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
     #[serde(default)]
     audit: Value,
     #[serde(default)]
@@ -175,9 +204,17 @@ impl Output {
 }
 
 impl Control {
+    /// Whether a WARN is none of kube-bench's opinions: its audit did not run, or there was none. A manual test, and one that is not
+    /// met and not scored, say so in other words or not at all (kube-bench check/check.go).
+    pub(super) fn broke(&self) -> bool {
+        let reason = self.reason.trim().to_ascii_lowercase();
+        let is_manual = self.kind.eq_ignore_ascii_case("manual") || reason.starts_with("test marked as a manual test");
+        !reason.is_empty() && (reason.contains("failed to run") || !is_manual)
+    }
+
     /// Which of two answers to the same question counts: the higher.
     fn badness(&self) -> u8 {
-        let broke = self.reason.to_ascii_lowercase().contains("failed to run");
+        let broke = self.broke();
         match self.status {
             Status::Pass => 0,
             Status::Warn if !broke => 1,
@@ -199,6 +236,7 @@ fn control(raw: RawControl, target: &str) -> Control {
         title: raw.test_desc,
         target: target.to_owned(),
         status: Status::of(&raw.status),
+        kind: raw.kind.unwrap_or_default(),
         reason: raw.reason,
         audit: raw.audit.as_str().unwrap_or_default().trim().to_owned(),
         actual: raw.actual_value.trim().to_owned(),

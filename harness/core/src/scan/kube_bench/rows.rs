@@ -36,12 +36,16 @@ pub fn verdict(control: &Control, resource: &str) -> Verdict {
         Status::Warn if control.reason.to_ascii_lowercase().contains("failed to run") => {
             Verdict::NotEvaluated(format!("the audit did not run: {}", first_line(&control.reason)))
         }
-        Status::Warn if control.reason.is_empty() => {
+        Status::Warn if control.broke() => {
+            Verdict::NotEvaluated(format!("kube-bench could not judge it: {}", first_line(&control.reason)))
+        }
+        Status::Warn if control.reason.trim().is_empty() && !control.kind.eq_ignore_ascii_case("manual") => {
             Verdict::Manual(format!("not met, but kube-bench does not score it{}", seen(control)))
         }
         Status::Warn => Verdict::Manual(look_at(control)),
         // `--skip`, or a check that its configuration skips: whoever did that knows why, and kube-bench does not say.
         Status::Info => Verdict::NotEvaluated("kube-bench was told to skip it".to_owned()),
+        Status::Missing if !control.reason.is_empty() => Verdict::NotEvaluated(control.reason.clone()),
         Status::Missing => Verdict::NotEvaluated("kube-bench gave no status".to_owned()),
         Status::Unknown(word) => Verdict::NotEvaluated(format!("kube-bench gave the unknown status '{word}'")),
     }

@@ -89,6 +89,10 @@ fn a_run_of_all_targets_is_split_by_what_is_asked_for() {
     policies["tests"][0]["results"].as_array_mut().unwrap().truncate(1);
     policies["tests"].as_array_mut().unwrap().truncate(1);
     policies["tests"][0]["results"][0]["test_number"] = "4.1.1".into();
+    policies["tests"][0]["fail"] = 0.into();
+    for count in ["total_fail", "total_warn", "total_info"] {
+        policies[count] = 0.into();
+    }
     sections.push(policies);
     let seen =
         Seen { progress: Progress::Met, log: Some(serde_json::Value::from(sections).to_string()), ..Seen::default() };
@@ -128,5 +132,8 @@ fn an_audit_that_broke_is_no_warning_for_a_human() {
     let broken = verdict("failed to run: \"stat\", output: \"\", error: exit status 1\n");
     assert!(matches!(broken, Verdict::NotEvaluated(why) if why.starts_with("the audit did not run: failed to run")));
     assert!(matches!(verdict("Test marked as a manual test"), Verdict::Manual(_)));
-    assert!(matches!(verdict("No tests defined"), Verdict::Manual(_)));
+    assert!(matches!(verdict(""), Verdict::Manual(_)));
+    for why in ["There are no tests", "missing audit command"] {
+        assert!(matches!(verdict(why), Verdict::NotEvaluated(told) if told.contains(why)), "{why}");
+    }
 }

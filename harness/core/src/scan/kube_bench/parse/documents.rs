@@ -6,40 +6,73 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Control, Output, ParseError, RawControl, control};
+use super::{Control, Output, ParseError, RawControl, Status, control};
 
 #[derive(Deserialize)]
 struct Section {
+    #[serde(default)]
+    id: Value,
     #[serde(default)]
     version: String,
     #[serde(default)]
     node_type: String,
     tests: Option<Vec<Group>>,
+    #[serde(flatten)]
+    totals: Totals,
 }
 
 #[derive(Deserialize)]
 struct Group {
     results: Option<Vec<RawControl>>,
+    #[serde(flatten)]
+    totals: Totals,
 }
 
+/// What a document, a section (`total_fail`) or a group (`fail`) says that it holds.
 #[derive(Default, Deserialize)]
 struct Totals {
-    #[serde(default)]
-    total_pass: u64,
-    #[serde(default)]
-    total_fail: u64,
-    #[serde(default)]
-    total_warn: u64,
-    #[serde(default)]
-    total_info: u64,
+    #[serde(alias = "pass")]
+    total_pass: Option<u64>,
+    #[serde(alias = "fail")]
+    total_fail: Option<u64>,
+    #[serde(alias = "warn")]
+    total_warn: Option<u64>,
+    #[serde(alias = "info")]
+    total_info: Option<u64>,
 }
 
 impl Totals {
-    fn sum(&self) -> u64 {
-        [self.total_pass, self.total_fail, self.total_warn, self.total_info]
-            .into_iter()
-            .fold(0, |sum, count| sum.saturating_add(count))
+    /// Compares them with the controls: whatever is promised and not there is an answer that is lost.
+    fn hold(&self, controls: &[&Control]) -> Result<(), ParseError> {
+        let all = [self.total_pass, self.total_fail, self.total_warn, self.total_info];
+        let total = all.iter().fold(0, |sum: u64, count| sum.saturating_add(count.unwrap_or(0)));
+        let found = controls.len() as u64;
+        if total > found {
+            return Err(ParseError::Incomplete { total, found });
+        }
+        let words = [(Status::Pass, "PASS"), (Status::Fail, "FAIL"), (Status::Warn, "WARN"), (Status::Info, "INFO")];
+        for (promised, (status, word)) in all.into_iter().zip(words) {
+            // A status that this build does not know may be any.
+            let fits = |control: &&&Control| {
+                control.status == status || matches!(control.status, Status::Missing | Status::Unknown(_))
+            };
+            let found = controls.iter().filter(fits).count() as u64;
+            if let Some(total) = promised.filter(|promised| *promised > found) {
+                return Err(ParseError::Disagrees { word, total, found });
+            }
+        }
+        Ok(())
     }
+}
+
+/// The part of a benchmark that a section answers: its version, its target and its id.
+type Part = (String, String, String);
+
+/// What one document says.
+#[derive(Default)]
+struct Answers {
+    parts: BTreeSet<Part>,
+    controls: Vec<(String, Control)>,
 }
 
 /// Reads what `kube-bench run --json` wrote: objects with `Controls` and `Totals`, with `--nototals` bare arrays of sections, single
@@ -55,14 +88,21 @@ pub fn runs(text: &str) -> Result<Vec<Output>, ParseError> {
     let mut found: Vec<Output> = Vec::new();
     let mut seen = Seen::default();
     for source in sources(text) {
-        let mut runs: Vec<Vec<(String, Control)>> = Vec::new();
+        let mut runs: Vec<Answers> = Vec::new();
         for document in documents(&source, &mut seen)? {
             add(&mut runs, document);
         }
-        found.extend(runs.into_iter().flat_map(outputs));
+        found.extend(runs.into_iter().flat_map(|run| outputs(run.controls)));
     }
     if !found.is_empty() {
-        return Ok(found);
+        return match seen {
+            Seen { unread: Some(begins), .. } => Err(ParseError::Unread { begins }),
+            Seen { empty: true, .. } => Err(ParseError::EmptyRun),
+            _ => {
+                complete(&mut found);
+                Ok(found)
+            }
+        };
     }
     let begins = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let begins: String = begins.chars().take(200).collect();
@@ -87,6 +127,22 @@ struct Seen {
     json: bool,
     /// The first thing that begins like a document and is none.
     problem: Option<ParseError>,
+    /// A document of kube-bench without any control.
+    empty: bool,
+    /// What looks like results and was not read.
+    unread: Option<String>,
+}
+
+impl Seen {
+    /// Looks for results in what lies outside of every document that was read.
+    fn outside(&mut self, text: &str) {
+        let has_result = |line: &&str| {
+            ["\"Controls\"", "\"test_number\"", "[FAIL]", "[PASS]"].iter().any(|word| line.contains(word))
+        };
+        if let (None, Some(line)) = (&self.unread, text.lines().find(has_result)) {
+            self.unread = Some(line.trim().chars().take(200).collect());
+        }
+    }
 }
 
 /// The text of each pod that `kubectl logs --prefix` names, its lines put together again; the whole where it names none.
@@ -110,17 +166,32 @@ fn sources(text: &str) -> Vec<Cow<'_, str>> {
             sources.push((name, String::new()));
             sources.len() - 1
         });
+        let (rest, goes_on) = match framed(rest) {
+            Some((rest, goes_on)) => (rest, goes_on),
+            None => (rest, false),
+        };
         let whole = &mut sources[at].1;
         whole.push_str(rest);
-        whole.push('\n');
+        if !goes_on {
+            whole.push('\n');
+        }
     }
     sources.into_iter().map(|(_, text)| Cow::Owned(text)).collect()
 }
 
+/// A line as container runtimes keep it on the node, behind its stamp: `stdout F …`, and with `P` where the next one goes on with it.
+fn framed(line: &str) -> Option<(&str, bool)> {
+    let line = line.strip_prefix("stdout ").or_else(|| line.strip_prefix("stderr "))?;
+    match line.strip_prefix("F ") {
+        Some(rest) => Some((rest, false)),
+        None => line.strip_prefix("P ").map(|rest| (rest, true)),
+    }
+}
+
 /// Every document of kube-bench in a text, as its controls with the version that judged them.
-fn documents(text: &str, seen: &mut Seen) -> Result<Vec<Vec<(String, Control)>>, ParseError> {
+fn documents(text: &str, seen: &mut Seen) -> Result<Vec<Answers>, ParseError> {
     let mut found = Vec::new();
-    let (mut broken, mut end) = (None, 0);
+    let (mut broken, mut end, mut read) = (None, 0, 0);
     let mut lines = json_starts(text);
     loop {
         // Behind a document the next one may begin on the same line.
@@ -137,6 +208,8 @@ fn documents(text: &str, seen: &mut Seen) -> Result<Vec<Vec<(String, Control)>>,
         match values.next() {
             Some(Ok(value)) => {
                 end = start + values.byte_offset();
+                seen.outside(&text[read..start]);
+                read = end;
                 seen.json = true;
                 collect(value, &mut found, seen)?;
             }
@@ -160,6 +233,7 @@ fn documents(text: &str, seen: &mut Seen) -> Result<Vec<Vec<(String, Control)>>,
             None => break,
         }
     }
+    seen.outside(&text[read..]);
     match broken {
         // Of what did not end, nobody knows what it would have said.
         Some(problem) => Err(problem),
@@ -181,7 +255,7 @@ fn json_starts(text: &str) -> impl Iterator<Item = usize> {
 }
 
 /// Puts what a value holds of kube-bench behind what was found before.
-fn collect(value: Value, found: &mut Vec<Vec<(String, Control)>>, seen: &mut Seen) -> Result<(), ParseError> {
+fn collect(value: Value, found: &mut Vec<Answers>, seen: &mut Seen) -> Result<(), ParseError> {
     match value {
         Value::Object(mut object) if object.contains_key("Controls") => {
             seen.own = true;
@@ -189,12 +263,12 @@ fn collect(value: Value, found: &mut Vec<Vec<(String, Control)>>, seen: &mut See
             let totals: Option<Totals> = serde_json::from_value(totals).map_err(form)?;
             let sections: Option<Vec<Section>> =
                 serde_json::from_value(object.remove("Controls").unwrap_or_default()).map_err(form)?;
-            found.push(controls(sections.unwrap_or_default(), totals.unwrap_or_default().sum())?);
+            found.extend(answers(sections.unwrap_or_default(), &totals.unwrap_or_default(), seen)?);
         }
         Value::Object(object) if is_section(&object) => {
             seen.own = true;
             let section: Section = serde_json::from_value(Value::Object(object)).map_err(form)?;
-            found.push(controls(vec![section], 0)?);
+            found.extend(answers(vec![section], &Totals::default(), seen)?);
         }
         // Sections of one run, as `--nototals` writes them.
         Value::Array(list)
@@ -202,15 +276,16 @@ fn collect(value: Value, found: &mut Vec<Vec<(String, Control)>>, seen: &mut See
         {
             seen.own = true;
             let sections: Vec<Section> = serde_json::from_value(Value::Array(list)).map_err(form)?;
-            found.push(controls(sections, 0)?);
+            found.extend(answers(sections, &Totals::default(), seen)?);
         }
         Value::Array(list) => {
             seen.own |= list.is_empty();
+            seen.empty |= list.is_empty();
             for entry in list {
                 collect(entry, found, seen)?;
             }
         }
-        _ => {}
+        other => seen.outside(&other.to_string()),
     }
     Ok(())
 }
@@ -223,26 +298,66 @@ fn form(error: serde_json::Error) -> ParseError {
     ParseError::Form { reason: error.to_string() }
 }
 
-fn controls(sections: Vec<Section>, total: u64) -> Result<Vec<(String, Control)>, ParseError> {
-    let mut controls = Vec::new();
+/// The answers of a document; nothing where it has none.
+fn answers(sections: Vec<Section>, totals: &Totals, seen: &mut Seen) -> Result<Option<Answers>, ParseError> {
+    let mut answers = Answers::default();
     for section in sections {
-        let groups = section.tests.unwrap_or_default().into_iter();
-        for raw in groups.flat_map(|group| group.results.unwrap_or_default()) {
-            controls.push((section.version.clone(), control(raw, &section.node_type)));
+        let begin = answers.controls.len();
+        for group in section.tests.unwrap_or_default() {
+            let first = answers.controls.len();
+            let results = group.results.unwrap_or_default().into_iter();
+            answers.controls.extend(results.map(|raw| (section.version.clone(), control(raw, &section.node_type))));
+            group.totals.hold(&behind(&answers.controls, first))?;
         }
+        section.totals.hold(&behind(&answers.controls, begin))?;
+        answers.parts.insert((section.version, section.node_type, section.id.to_string()));
     }
-    let found = controls.len() as u64;
-    if total > found { Err(ParseError::Incomplete { total, found }) } else { Ok(controls) }
+    totals.hold(&behind(&answers.controls, 0))?;
+    seen.empty |= answers.controls.is_empty();
+    Ok((!answers.controls.is_empty()).then_some(answers))
 }
 
-/// Adds a document to the first run that has no answer to any of its controls, or as a run of its own.
-fn add(runs: &mut Vec<Vec<(String, Control)>>, document: Vec<(String, Control)>) {
-    let numbers: BTreeSet<&str> = document.iter().map(|(_, control)| control.number.as_str()).collect();
-    let is_apart =
-        |run: &&mut Vec<(String, Control)>| !run.iter().any(|(_, known)| numbers.contains(known.number.as_str()));
+fn behind(controls: &[(String, Control)], first: usize) -> Vec<&Control> {
+    controls.iter().skip(first).map(|(_, control)| control).collect()
+}
+
+/// Adds a document to the first run that has none of its parts and none of its controls, or as a run of its own.
+fn add(runs: &mut Vec<Answers>, document: Answers) {
+    let numbers: BTreeSet<&str> = document.controls.iter().map(|(_, control)| control.number.as_str()).collect();
+    let is_apart = |run: &&mut Answers| {
+        run.parts.is_disjoint(&document.parts)
+            && !run.controls.iter().any(|(_, known)| numbers.contains(known.number.as_str()))
+    };
     match runs.iter_mut().find(is_apart) {
-        Some(run) => run.extend(document),
+        Some(run) => {
+            run.parts.extend(document.parts);
+            run.controls.extend(document.controls);
+        }
         None => runs.push(document),
+    }
+}
+
+/// Gives each run the controls that another one has of the same target, without an answer: of what it did not say, nobody knows how it is.
+fn complete(found: &mut [Output]) {
+    let all: Vec<(String, Control)> = found
+        .iter()
+        .flat_map(|output| output.controls.iter().map(|control| (output.benchmark.clone(), control.clone())))
+        .collect();
+    for (at, output) in found.iter_mut().enumerate() {
+        let targets: BTreeSet<String> = output.controls.iter().map(|control| control.target.clone()).collect();
+        let mut known: BTreeSet<String> = output.controls.iter().map(|control| control.number.clone()).collect();
+        for (benchmark, control) in &all {
+            let is_wanted = *benchmark == output.benchmark && targets.contains(&control.target);
+            if is_wanted && known.insert(control.number.clone()) {
+                output.controls.push(Control {
+                    number: control.number.clone(),
+                    title: control.title.clone(),
+                    target: control.target.clone(),
+                    reason: format!("run {} of the file has no answer", at + 1),
+                    ..Control::default()
+                });
+            }
+        }
     }
 }
 

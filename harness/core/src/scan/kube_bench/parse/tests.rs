@@ -128,8 +128,15 @@ fn told(text: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn every_run_in_a_text_counts_whatever_holds_them_together() {
-    let (bad, good, other) = (section("3.1.1", "FAIL"), section("3.1.1", "PASS"), section("3.1.2", "PASS"));
-    let whole = |section: &str| format!("{{\"Controls\":[{section}],\"Totals\":{{\"total_pass\":1}}}}");
+    let (bad, good, other) = (
+        section("3.1.1", "FAIL"),
+        section("3.1.1", "PASS"),
+        section("3.1.2", "PASS").replace(r#""id":"3""#, r#""id":"4""#),
+    );
+    let whole = |section: &str| {
+        let pass = section.matches("PASS").count();
+        format!("{{\"Controls\":[{section}],\"Totals\":{{\"total_pass\":{pass},\"total_fail\":{}}}}}", 1 - pass)
+    };
     let two = [vec!["3.1.1 Pass".to_owned()], vec!["3.1.1 Fail".to_owned()]];
     let prefixed = |pod: &str, text: &str| format!("[pod/{pod}/kube-bench] {text}\n");
     for text in [
@@ -138,6 +145,7 @@ fn every_run_in_a_text_counts_whatever_holds_them_together() {
         format!("[{},{}]", whole(&good), whole(&bad)),
         format!("{good}\n{bad}\n"),
         prefixed("a", &whole(&good)) + &prefixed("b", &whole(&bad)),
+        format!("{}\n2026-11-28T10:00:00.123456789Z stdout F {}\n", whole(&good), whole(&bad)),
         format!("2026-11-28T10:00:00.123456789Z {}\n2026-11-28T10:00:01.5Z {}\n", whole(&good), whole(&bad)),
     ] {
         assert_eq!(told(&text), two, "{text}");
@@ -185,4 +193,50 @@ fn what_is_refused_is_called_what_it_is() {
     let kept = r#"{"test_number":"4.2.9","test_desc":"d","status":"WARN","reason":"failed to run: x"}"#;
     assert_eq!(check(kept).map(|control| control.status), Some(Status::Warn));
     assert_eq!(check("a log line"), None);
+}
+
+#[test]
+fn totals_that_promise_more_of_a_status_than_there_is_are_refused_at_every_level() {
+    let good = section("3.1.1", "PASS");
+    let of_section = |counts: &str| good.replace("\"tests\"", &format!("{counts},\"tests\""));
+    for (text, refused) in [
+        (format!("{{\"Controls\":[{good}],\"Totals\":{{\"total_pass\":1}}}}"), false),
+        (format!("{{\"Controls\":[{good}],\"Totals\":{{\"total_fail\":1}}}}"), true),
+        (of_section("\"total_pass\":1,\"total_fail\":0"), false),
+        (of_section("\"total_fail\":1"), true),
+        (good.replace("{\"results\"", "{\"pass\":1,\"fail\":0,\"results\""), false),
+        (good.replace("{\"results\"", "{\"fail\":1,\"results\""), true),
+        (good.replace("{\"results\"", "{\"fail\":2,\"results\""), true),
+    ] {
+        assert_eq!(runs(&text).is_err(), refused, "{text}");
+    }
+}
+
+#[test]
+fn what_a_second_run_does_not_say_is_no_answer() {
+    let (one, two) = (section("3.1.1", "PASS"), section("3.1.2", "PASS"));
+    let full = format!("[{one},{two}]");
+    assert_eq!(told(&format!("{full}\n{one}\n")), [["3.1.1 Pass", "3.1.2 Pass"], ["3.1.1 Pass", "3.1.2 Missing"]]);
+    assert_eq!(told(&format!("{one}\n{two}\n")).len(), 2, "the same section twice is of two runs");
+    let empty = r#"{"id":"3","version":"eks-1.8.0","node_type":"node","tests":null}"#;
+    for text in ["{\"Controls\":[],\"Totals\":{\"total_pass\":0}}".to_owned(), "[]".to_owned(), empty.to_owned()] {
+        assert_eq!(runs(&format!("{full}\n{text}\n")), Err(ParseError::EmptyRun), "{text}");
+    }
+    let promised = empty.replace("null", "null,\"total_fail\":3");
+    assert_eq!(runs(&format!("{full}\n{promised}")), Err(ParseError::Incomplete { total: 3, found: 0 }));
+}
+
+#[test]
+fn results_outside_of_what_can_be_read_refuse_the_file() {
+    let (good, bad) = (section("3.1.1", "PASS"), section("3.1.1", "FAIL"));
+    for other in [
+        format!("pod-b kube-bench {{\"Controls\":[{bad}]}}"),
+        format!("a line {bad}"),
+        "[FAIL] 3.1.1 Ensure".to_owned(),
+        format!("{{\"items\":[{{\"Controls\":[{bad}]}}]}}"),
+    ] {
+        for text in [format!("{good}\n{other}\n"), format!("{other}\n{good}\n")] {
+            assert!(matches!(runs(&text), Err(ParseError::Unread { .. })), "{text}: {:?}", runs(&text));
+        }
+    }
 }
