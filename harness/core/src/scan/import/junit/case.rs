@@ -14,7 +14,7 @@ use crate::scan::kube_bench::{parse, rows};
 pub(super) struct Case {
     name: String,
     class: String,
-    /// The attributes `status` and `result`, lower case.
+    /// The attributes `status`, `result` and `success`, lower case.
     words: Vec<String>,
     ends: Vec<End>,
     /// The check of kube-bench that it is.
@@ -27,6 +27,10 @@ enum End {
     Failure(String, String),
     Error(String, String),
     Skipped(String),
+    /// For a human, in amiproof's own words.
+    Manual(String),
+    /// Without an answer that counts, in amiproof's own words.
+    Open(String),
     /// Failed once, and passed when it was tried again (Maven's `flakyFailure`).
     Flaky,
 }
@@ -66,6 +70,12 @@ fn meaning(word: &str) -> Word {
     }
 }
 
+/// Whether `skipped` is amiproof's own, whose `type` says what it means: a failure or a silence that somebody allowed, that another
+/// one stands in the way of, or that does not count is no reason why a test does not apply.
+fn is_own(kind: &str) -> bool {
+    matches!(kind, "allowed" | "blocked" | "manual" | "informational")
+}
+
 impl Case {
     /// A test by its own tag.
     pub(super) fn of(tag: &Tag<'_>) -> Self {
@@ -73,7 +83,7 @@ impl Case {
         Self {
             name: tag.attribute("name").unwrap_or_default(),
             class: tag.attribute("classname").unwrap_or_default(),
-            words: [word("status"), word("result")].into_iter().flatten().collect(),
+            words: [word("status"), word("result"), word("success")].into_iter().flatten().collect(),
             ends: Vec::new(),
             kube_bench: None,
         }
@@ -86,9 +96,15 @@ impl Case {
             match xml.next()? {
                 Token::Open(tag) => {
                     let message = tag.attribute("message").unwrap_or_default();
+                    let kind = tag.attribute("type").unwrap_or_default();
                     let end: fn(String, String) -> End = match tag.name() {
-                        b"failure" => End::Failure,
-                        b"error" => End::Error,
+                        // Surefire keeps each further try that failed beside the failure itself; without it, none passed either.
+                        b"failure" | b"rerunFailure" => End::Failure,
+                        b"error" | b"rerunError" => End::Error,
+                        b"skipped" if is_own(&kind) => match kind.as_str() {
+                            "manual" => |message, _| End::Manual(message),
+                            _ => |message, _| End::Open(message),
+                        },
                         b"skipped" | b"disabled" => {
                             |message, text| End::Skipped(if message.is_empty() { text } else { message })
                         }
@@ -126,6 +142,12 @@ impl Case {
     /// Whether a header counts it among its errors.
     pub(super) fn is_error(&self) -> bool {
         self.ends.iter().any(|end| matches!(end, End::Error(..))) || self.has(|word| matches!(word, Word::Broken))
+    }
+
+    /// Whether a header counts it among those that were skipped.
+    pub(super) fn is_skipped(&self) -> bool {
+        self.ends.iter().any(|end| matches!(end, End::Skipped(_) | End::Manual(_) | End::Open(_)))
+            || self.has(|word| matches!(word, Word::Skipped))
     }
 
     fn has(&self, wanted: fn(&Word) -> bool) -> bool {
@@ -169,6 +191,14 @@ impl Case {
             End::Skipped(message) => Some((message, "")),
             _ => None,
         });
+        let open = find(|end| match end {
+            End::Open(message) => Some((message, "")),
+            _ => None,
+        });
+        let manual = find(|end| match end {
+            End::Manual(message) => Some((message, "")),
+            _ => None,
+        });
         let said = |(message, text): (&str, &str)| match (line(message), line(text)) {
             (message, _) if !message.is_empty() => message,
             (_, text) if !text.is_empty() => text,
@@ -179,12 +209,17 @@ impl Case {
         Some(match (failure, error, skipped) {
             (Some(failure), ..) => fail("test", said(failure), failure.1, ""),
             (None, Some(error), _) => Verdict::NotEvaluated(format!("the test broke: {}", said(error))),
-            (None, None, Some((reason, _))) => return self.skipped(reason, ginkgo),
-            (None, None, None) => {
+            (None, None, skipped) => {
                 if let Some(word) = word(|word| matches!(word, Word::Failed)) {
                     fail("test", by_word("the file does not say why", word), "", "")
                 } else if let Some(word) = word(|word| matches!(word, Word::Broken)) {
                     Verdict::NotEvaluated(by_word("the test broke", word))
+                } else if let Some(open) = open {
+                    Verdict::NotEvaluated(format!("it was no answer there: {}", said(open)))
+                } else if let Some(manual) = manual {
+                    Verdict::Manual(said(manual))
+                } else if let Some((reason, _)) = skipped {
+                    return self.skipped(reason, ginkgo);
                 } else if let Some(word) = word(|word| matches!(word, Word::Skipped)) {
                     Verdict::NotEvaluated(by_word("the test was not run", word))
                 } else if let Some(word) = word(|word| matches!(word, Word::Unknown)) {
@@ -202,7 +237,13 @@ impl Case {
         let reason = message.trim();
         let reason = reason.strip_prefix("skipped - ").unwrap_or(reason).trim();
         let is_bare = reason.is_empty() || reason == "skipped";
+        let lower = reason.to_ascii_lowercase();
+        // A word for how it ended is no reason why it does not apply.
+        let is_status = lower == "unconditional skip" || !matches!(meaning(&lower), Word::Unknown);
         match is_bare {
+            false if is_status => {
+                Some(Verdict::NotEvaluated(format!("the test was not run, and the file says only '{}'", line(reason))))
+            }
             true if ginkgo => None,
             true => Some(Verdict::NotEvaluated("the test was skipped, and the file does not say why".to_owned())),
             false => Some(Verdict::NotApplicable(line(reason))),

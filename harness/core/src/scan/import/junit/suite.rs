@@ -13,15 +13,24 @@ struct Count {
     tests: usize,
     /// Failures and errors together: tools draw the line between them where they like.
     bad: usize,
+    skipped: usize,
 }
 
 impl Count {
     fn less(self, other: Self) -> Self {
-        Self { tests: self.tests.saturating_sub(other.tests), bad: self.bad.saturating_sub(other.bad) }
+        Self {
+            tests: self.tests.saturating_sub(other.tests),
+            bad: self.bad.saturating_sub(other.bad),
+            skipped: self.skipped.saturating_sub(other.skipped),
+        }
     }
 
     fn plus(self, other: Self) -> Self {
-        Self { tests: self.tests.saturating_add(other.tests), bad: self.bad.saturating_add(other.bad) }
+        Self {
+            tests: self.tests.saturating_add(other.tests),
+            bad: self.bad.saturating_add(other.bad),
+            skipped: self.skipped.saturating_add(other.skipped),
+        }
     }
 }
 
@@ -60,8 +69,14 @@ impl Suite {
         let count = |name: &str| tag.attribute(name).and_then(|text| text.trim().parse::<usize>().ok()).unwrap_or(0);
         let name = tag.attribute("name").unwrap_or_default();
         Self {
-            ginkgo: name.contains("e2e"),
-            promised: Count { tests: count("tests"), bad: count("failures").saturating_add(count("errors")) },
+            // Elsewhere a test that is only called skipped is one without an answer.
+            ginkgo: name == "Kubernetes e2e suite",
+            promised: Count {
+                tests: count("tests"),
+                bad: count("failures").saturating_add(count("errors")),
+                // Ginkgo and GoogleTest count what is disabled beside what is skipped, others write either.
+                skipped: count("skipped").max(count("skips")).saturating_add(count("disabled")),
+            },
             name,
             ..Self::default()
         }
@@ -72,7 +87,11 @@ impl Suite {
         let is_true = value.trim().eq_ignore_ascii_case("true");
         match name {
             "SuiteSucceeded" => (self.ginkgo, self.succeeded) = (true, Some(is_true)),
-            "SpecialSuiteFailureReason" => value.trim().clone_into(&mut self.special),
+            "SpecialSuiteFailureReason" => {
+                self.ginkgo = true;
+                value.trim().clone_into(&mut self.special);
+            }
+            "SuiteHasProgrammaticFocus" => self.ginkgo = true,
             "DryRun" => self.dry_run = is_true,
             _ => {}
         }
@@ -101,6 +120,7 @@ impl Suite {
         let own = Count {
             tests: self.cases.len(),
             bad: self.cases.iter().filter(bad).count() + self.errors.len() + self.failures.len(),
+            skipped: self.cases.iter().filter(|case| case.is_skipped()).count() + usize::from(self.skipped.is_some()),
         };
         let held = own.plus(self.inner.held);
         let missing = self.promised.less(held);
@@ -154,6 +174,13 @@ impl Suite {
         if missing.bad > 0 {
             let promised = self.promised.bad;
             reasons.push(format!("its header counts {promised} failures and errors, and {} are in the file", held.bad));
+        }
+        if missing.skipped > 0 {
+            let promised = self.promised.skipped;
+            reasons.push(format!(
+                "its header counts {promised} tests that were skipped, and {} are in the file",
+                held.skipped
+            ));
         }
         if self.dry_run {
             reasons.push("it was a dry run, in which no test is run".to_owned());

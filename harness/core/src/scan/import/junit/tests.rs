@@ -64,7 +64,7 @@ fn a_test_that_is_there_twice_counts_as_its_worse_end() {
 fn files_without_evidence_are_refused() {
     for (text, part) in [
         ("<testsuites/>", "no testcase"),
-        ("<testsuite name='e2e'><testcase name='a'><skipped/></testcase></testsuite>", "not skipped"),
+        ("<testsuite name='Kubernetes e2e suite'><testcase name='a'><skipped/></testcase></testsuite>", "not skipped"),
         ("<Benchmark/>", "is not JUnit XML"),
         ("<testsuite><testcase name='a'>", "cut off"),
         ("<!DOCTYPE t><testsuite/>", "document type"),
@@ -148,5 +148,38 @@ fn a_test_without_a_child_ends_as_its_status_says() {
         let text = format!("<testsuite name='s'><testcase name='t' {attributes}/></testsuite>");
         let told = verdicts(&read(text.as_bytes()).unwrap());
         assert!(told[0].starts_with(&format!("t: {word} ")), "{attributes}: {told:?}");
+    }
+}
+
+#[test]
+fn what_only_says_that_a_test_was_not_run_is_no_reason_why_it_does_not_apply() {
+    let own = |kind: &str| format!("<skipped type='{kind}' message='a sentence'/>");
+    for (suite, attributes, child, word) in [
+        ("my-e2e-tests", "", "<skipped/>".to_owned(), "not evaluated"),
+        ("s", "", "<skipped message='pending'/>".to_owned(), "not evaluated"),
+        ("s", "", "<skipped message='Skipped'/>".to_owned(), "not evaluated"),
+        ("s", "", "<skipped message='disabled'/>".to_owned(), "not evaluated"),
+        ("s", "", "<skipped message='ignored'/>".to_owned(), "not evaluated"),
+        ("s", "", "<skipped message='not run'/>".to_owned(), "not evaluated"),
+        ("s", "", "<skipped message='unconditional skip'/>".to_owned(), "not evaluated"),
+        ("s", "", "<skipped message='needs Windows'/>".to_owned(), "not applicable"),
+        ("s", "status='failed'", "<skipped message='needs Windows'/>".to_owned(), "fail"),
+        ("s", "success='False'", String::new(), "fail"),
+        ("s", "success='True'", String::new(), "pass"),
+        ("s", "", "<rerunFailure message='m'/>".to_owned(), "fail"),
+        ("s", "", "<rerunError message='m'/>".to_owned(), "not evaluated"),
+        ("s", "", own("allowed"), "not evaluated"),
+        ("s", "", own("blocked"), "not evaluated"),
+        ("s", "", own("informational"), "not evaluated"),
+        ("s", "", own("manual"), "manual"),
+    ] {
+        let text = format!("<testsuite name='{suite}'><testcase name='t' {attributes}>{child}</testcase></testsuite>");
+        let told = verdicts(&read(text.as_bytes()).unwrap());
+        assert!(told[0].starts_with(&format!("t: {word} ")), "{text}: {told:?}");
+    }
+    for header in ["skipped='3'", "disabled='1'", "skips='2'"] {
+        let text = format!("<testsuite name='s' tests='1' {header}><testcase name='t'/></testsuite>");
+        let told = verdicts(&read(text.as_bytes()).unwrap());
+        assert!(told.iter().any(|told| told.starts_with("suite.s: not evaluated")), "{text}: {told:?}");
     }
 }
