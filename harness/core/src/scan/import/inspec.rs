@@ -108,6 +108,22 @@ struct Check {
     code_desc: Text,
     message: Option<Text>,
     skip_message: Option<Text>,
+    /// What broke the test.
+    exception: Option<Text>,
+}
+
+impl Waiver {
+    /// Whether the control was not run; converters write the word as text.
+    fn skipped(&self) -> bool {
+        match &self.skipped_due_to_waiver {
+            serde_json::Value::Bool(is) => *is,
+            serde_json::Value::String(text) => {
+                !matches!(text.trim().to_ascii_lowercase().as_str(), "" | "false" | "no" | "0")
+            }
+            serde_json::Value::Number(number) => number.as_f64() != Some(0.0),
+            _ => false,
+        }
+    }
 }
 
 /// Reads an InSpec report.
@@ -207,11 +223,15 @@ fn verdict(control: &Control) -> Verdict {
         })
         .collect();
     let skipped = checks.iter().find(|check| check.status.0 == "skipped");
-    let waived =
-        control.waiver_data.as_ref().filter(|waiver| waiver.skipped_due_to_waiver == serde_json::Value::Bool(true));
+    let waived = control.waiver_data.as_ref().filter(|waiver| waiver.skipped());
+    let broken = checks.iter().filter(|check| check.status.0 == "passed").filter_map(|check| check.exception.as_ref());
+    let broken = broken.map(|text| line(&text.0)).find(|text| !text.is_empty());
     match (findings.is_empty(), checks.is_empty(), skipped) {
         (false, ..) => Verdict::Fail(findings),
         (_, true, _) => Verdict::NotEvaluated("the report holds no test of this control".to_owned()),
+        (..) if broken.is_some() => {
+            Verdict::NotEvaluated(format!("a test of it broke: {}", broken.unwrap_or_default()))
+        }
         (_, false, Some(check)) => match waived {
             Some(waiver) => {
                 let why = waiver.justification.as_ref().map(|text| line(&text.0)).filter(|why| !why.is_empty());

@@ -23,7 +23,8 @@ pub(super) fn merged(profiles: Vec<Profile>) -> Vec<Control> {
     for (root, _, at, control) in order {
         let key = (root, control.id.0.clone());
         match places.get(&key).and_then(|place| controls.get_mut(*place)) {
-            Some((from, known)) if *from != at => join(known, control),
+            // One that has results of its own wraps nothing: both count, the worse one wins.
+            Some((from, known)) if *from != at && known.results.0.is_empty() => join(known, control),
             _ => {
                 places.entry(key).or_insert(controls.len());
                 controls.push((at, control));

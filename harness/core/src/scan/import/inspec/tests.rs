@@ -99,3 +99,31 @@ fn what_inspec_itself_waived_is_not_looked_at() {
     let document = read(text.as_bytes()).unwrap();
     assert!(matches!(&document.answers[0].verdict, Verdict::NotEvaluated(why) if why.ends_with("says so: agreed")));
 }
+
+#[test]
+fn a_profile_with_results_of_its_own_hides_no_failure_of_another() {
+    let result = |status: &str| format!(r#"[{{"status":"{status}","code_desc":"x"}}]"#);
+    let text = format!(
+        r#"{{"version":"5","platform":{{}},"profiles":[
+        {{"name":"a","depends":[{{"name":"elsewhere"}}],"controls":[{{"id":"c","impact":0.0,"results":{}}}]}},
+        {{"name":"b","controls":[{{"id":"c","impact":0.5,"results":{}}}]}}]}}"#,
+        result("passed"),
+        result("failed")
+    );
+    let document = read(text.as_bytes()).unwrap();
+    assert!(matches!(document.answers[0].verdict, Verdict::Fail(_)), "{document:?}");
+}
+
+#[test]
+fn a_waiver_in_words_and_a_test_that_broke_are_no_answer() {
+    for inner in [
+        r#""waiver_data":{"skipped_due_to_waiver":"true"},"results":[{"status":"skipped","code_desc":"x"}]"#,
+        r#""results":[{"status":"passed","code_desc":"x","exception":"NoMethodError"}]"#,
+    ] {
+        let text = format!(
+            r#"{{"version":"5","platform":{{}},"profiles":[{{"name":"a","controls":[{{"id":"c","impact":0.5,{inner}}}]}}]}}"#
+        );
+        let document = read(text.as_bytes()).unwrap();
+        assert!(matches!(document.answers[0].verdict, Verdict::NotEvaluated(_)), "{document:?}");
+    }
+}
