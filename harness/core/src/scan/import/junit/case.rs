@@ -73,7 +73,7 @@ fn meaning(word: &str) -> Word {
 /// Whether `skipped` is amiproof's own, whose `type` says what it means: a failure or a silence that somebody allowed, that another
 /// one stands in the way of, or that does not count is no reason why a test does not apply.
 fn is_own(kind: &str) -> bool {
-    matches!(kind, "allowed" | "blocked" | "manual" | "informational")
+    matches!(kind, "allowed" | "blocked" | "informational" | "known" | "manual" | "tolerated" | "waived")
 }
 
 impl Case {
@@ -159,7 +159,11 @@ impl Case {
     pub(super) fn outcome(&self, ginkgo: bool) -> Outcome {
         if let Some(control) = &self.kube_bench {
             let heading = if control.title.is_empty() { &self.name } else { &control.title };
-            let verdict = rows::verdict(control, "node 1");
+            let verdict = match (rows::verdict(control, "node 1"), self.verdict(ginkgo)) {
+                // A failure beside a pass is worse: the two contradict each other.
+                (Verdict::Pass, Some(other)) if self.is_failure() || self.is_error() => other,
+                (verdict, _) => verdict,
+            };
             let numbers = vec![control.number.clone()];
             return Outcome::Answer(Answer { numbers, ..Answer::new(control.number.clone(), title(heading), verdict) });
         }

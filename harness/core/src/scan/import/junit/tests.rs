@@ -171,6 +171,9 @@ fn what_only_says_that_a_test_was_not_run_is_no_reason_why_it_does_not_apply() {
         ("s", "", own("allowed"), "not evaluated"),
         ("s", "", own("blocked"), "not evaluated"),
         ("s", "", own("informational"), "not evaluated"),
+        ("s", "", own("waived"), "not evaluated"),
+        ("s", "", own("known"), "not evaluated"),
+        ("s", "", own("tolerated"), "not evaluated"),
         ("s", "", own("manual"), "manual"),
     ] {
         let text = format!("<testsuite name='{suite}'><testcase name='t' {attributes}>{child}</testcase></testsuite>");
@@ -181,5 +184,16 @@ fn what_only_says_that_a_test_was_not_run_is_no_reason_why_it_does_not_apply() {
         let text = format!("<testsuite name='s' tests='1' {header}><testcase name='t'/></testsuite>");
         let told = verdicts(&read(text.as_bytes()).unwrap());
         assert!(told.iter().any(|told| told.starts_with("suite.s: not evaluated")), "{text}: {told:?}");
+    }
+}
+
+#[test]
+fn a_pass_of_kube_bench_beside_a_failure_is_no_pass() {
+    let check = r#"{"test_number":"3.1.1","test_desc":"permissions","status":"PASS","scored":true}"#;
+    for (child, word) in [("", "pass"), ("<failure message='m'/>", "fail"), ("<error message='m'/>", "not evaluated")] {
+        let out = check.replace('"', "&quot;");
+        let case = format!("<testcase name='3.1.1'>{child}<system-out>{out}</system-out></testcase>");
+        let told = verdicts(&read(format!("<testsuite name='s'>{case}</testsuite>").as_bytes()).unwrap());
+        assert!(told[0].starts_with(&format!("3.1.1: {word} ")), "{child}: {told:?}");
     }
 }
