@@ -304,7 +304,7 @@ mod tests {
     fn manifests_from_standard_input_become_a_workload_without_what_belongs_to_no_namespace() {
         let manifests = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db, namespace: shop}\nspec: {replicas: 1}\n---\n\
             apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: db}\n---\n\
-            apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate}\nspec: {template: {spec: {restartPolicy: Never}}}\n";
+            apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate}\nspec: {template: {spec: {containers: [{name: migrate, image: migrate}]}}}\n";
         let workload = parsed(&around_documents("shop", manifests.as_bytes()).unwrap());
         let kinds: Vec<&str> = workload.objects.iter().filter_map(|object| object["kind"].as_str()).collect();
         assert_eq!(kinds, ["StatefulSet", "Job"]);

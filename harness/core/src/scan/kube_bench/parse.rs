@@ -204,11 +204,12 @@ impl Output {
 }
 
 impl Control {
-    /// Whether a WARN is none of kube-bench's opinions: its audit did not run, or there was none. A manual test, and one that is not
-    /// met and not scored, say so in other words or not at all (kube-bench check/check.go).
+    /// Whether a WARN is none of kube-bench's opinions: its audit did not run. A manual test, one without tests, which its configuration
+    /// leaves to a human as well (eks-1.5.0, 2.1.1), and one that is not met and not scored say so in other words or not at all.
     pub(super) fn broke(&self) -> bool {
         let reason = self.reason.trim().to_ascii_lowercase();
-        let is_manual = self.kind.eq_ignore_ascii_case("manual") || reason.starts_with("test marked as a manual test");
+        let is_manual = self.kind.eq_ignore_ascii_case("manual")
+            || ["test marked as a manual test", "no tests defined"].iter().any(|known| reason.starts_with(known));
         !reason.is_empty() && (reason.contains("failed to run") || !is_manual)
     }
 
