@@ -182,7 +182,7 @@ async fn each_change_of_a_stock_host_fails_what_exercises_what_it_takes_and_noth
         change(&mut host);
         let lab = Lab::of(Arc::new(host), REFERENCE).await;
         let wanted = exercising(capability);
-        // A bystander shows that the host is otherwise well.
+        // Another workload shows that the host is otherwise well.
         let asked = |name: &str| wanted.iter().any(|id| id == name) || name == "workload/web-service";
         let outcomes = lab.run_those(|check| asked(check.id.as_str())).await;
         for (id, outcome) in &outcomes {

@@ -170,8 +170,8 @@ fn unanswered(error: &AwsError) -> String {
 struct Ground {
     /// Which cluster answers.
     cluster: place::Cluster,
-    /// Clusters that go with the run: what lives in them goes with them.
-    doomed: BTreeSet<String>,
+    /// Clusters that are deleted with the run: what lives in them goes with them.
+    deleting: BTreeSet<String>,
     /// Clusters that are gone already.
     vanished: BTreeSet<String>,
     /// From when on something that is not seen was never made.
@@ -210,7 +210,7 @@ pub async fn destroy(plan: &Plan<'_>) -> Result<Cleanup, Elsewhere> {
         if order::needs_free_interfaces(&tier)
             && let Some(clients) = plan.clients
         {
-            kind::interface::leaked_of_clusters(Cx { clients, deadlines: &plan.deadlines }, &ground.doomed).await;
+            kind::interface::leaked_of_clusters(Cx { clients, deadlines: &plan.deadlines }, &ground.deleting).await;
         }
         let removed: Vec<_> = stream::iter(tier)
             .map(|target| async { (remove_until_sure(plan, &ground, &target).await, target) })
@@ -274,7 +274,7 @@ fn is_meant(what: What<'_>, entry: &Entry) -> bool {
 
 /// Looks at the clusters first: what lives in one that goes too need not be taken out of it, and one that is somebody else's does not go.
 async fn survey(plan: &Plan<'_>, cluster: place::Cluster, targets: &[Target]) -> Ground {
-    let (mut doomed, mut vanished) = (BTreeSet::new(), BTreeSet::new());
+    let (mut deleting, mut vanished) = (BTreeSet::new(), BTreeSet::new());
     let own: BTreeSet<&str> = targets
         .iter()
         .filter(|target| target.kind == Kind::Ledgered(ResourceKind::Cluster))
@@ -288,7 +288,7 @@ async fn survey(plan: &Plan<'_>, cluster: place::Cluster, targets: &[Target]) ->
         for name in own.union(&used) {
             match kind::cluster::look_at(cx, name, &claim).await {
                 Ok(Look::Ours(_)) if own.contains(name) => {
-                    doomed.insert((*name).to_owned());
+                    deleting.insert((*name).to_owned());
                 }
                 Ok(Look::Absent) => {
                     vanished.insert((*name).to_owned());
@@ -298,12 +298,12 @@ async fn survey(plan: &Plan<'_>, cluster: place::Cluster, targets: &[Target]) ->
         }
     } else {
         // Nobody can look; what is in a cluster of the run's own goes with it, once somebody can.
-        doomed.extend(own.into_iter().map(str::to_owned));
+        deleting.extend(own.into_iter().map(str::to_owned));
     }
     let pace = plan.clients.map(Clients::pace).unwrap_or_default();
     let quiet = plan.ledger.inherited().unwrap_or_default();
     let sure = Instant::now() + pace.of(VISIBLE.saturating_sub(quiet));
-    Ground { cluster, doomed, vanished, sure }
+    Ground { cluster, deleting, vanished, sure }
 }
 
 /// Removes a resource; one that was only planned and is not there is looked for again until it must have been seen.
@@ -343,14 +343,14 @@ async fn remove(plan: &Plan<'_>, ground: &Ground, target: &Target) -> Result<Rem
                     target.name
                 )))
             }
-            Err(reason) if is_in(&ground.doomed) => {
+            Err(reason) if is_in(&ground.deleting) => {
                 tracing::info!(name = target.name, ?reason, "goes with its cluster");
                 Ok(Removed::WithCluster)
             }
             other => other,
         };
     }
-    if kind.is_in_cluster() && (is_in(&ground.doomed) || is_in(&ground.vanished)) {
+    if kind.is_in_cluster() && (is_in(&ground.deleting) || is_in(&ground.vanished)) {
         return Ok(Removed::WithCluster);
     }
     match plan.clients {
@@ -362,7 +362,7 @@ async fn remove(plan: &Plan<'_>, ground: &Ground, target: &Target) -> Result<Rem
 /// Counts what lives in a cluster that was to go too: gone if the cluster is. Where it is not, its own leftover says enough.
 async fn go_with_cluster(plan: &Plan<'_>, ground: &Ground, cleanup: &mut Cleanup, targets: Vec<Target>) {
     let is_standing = |cluster: &str| {
-        ground.doomed.contains(cluster) && plan.ledger.standing(ResourceKind::Cluster, cluster).is_some()
+        ground.deleting.contains(cluster) && plan.ledger.standing(ResourceKind::Cluster, cluster).is_some()
     };
     for target in targets {
         cleanup.created += 1;

@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_secs(10);
 /// believed from `sure` on.
 pub(super) async fn nothing_is_left(plan: &Plan<'_>, ground: &Ground, cleanup: &mut Cleanup) {
     let (torn, sure) = (plan.ledger.torn(), ground.sure);
-    let is_going = |cluster: &str| ground.doomed.contains(cluster) || ground.vanished.contains(cluster);
+    let is_going = |cluster: &str| ground.deleting.contains(cluster) || ground.vanished.contains(cluster);
     if let Some(access) = plan.access.filter(|access| !is_going(access.name()))
         && ground.cluster != place::Cluster::Replaced
         && (!torn.is_empty() || plan.ledger.entries().iter().any(|entry| entry.resource.kind.is_kubernetes()))

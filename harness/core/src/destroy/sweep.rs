@@ -99,10 +99,10 @@ pub async fn sweep(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>, 
     let cx = Cx { clients, deadlines: &deadlines };
     let claim = Claim::Expired(now);
     let is_cluster = |target: &&Target| target.kind == Kind::Ledgered(ResourceKind::Cluster);
-    let doomed: BTreeSet<String> = targets.iter().filter(is_cluster).map(|target| target.name.clone()).collect();
+    let deleting: BTreeSet<String> = targets.iter().filter(is_cluster).map(|target| target.name.clone()).collect();
     for tier in order::tiers(targets) {
         if order::needs_free_interfaces(&tier) {
-            kind::interface::leaked_of_clusters(cx, &doomed).await;
+            kind::interface::leaked_of_clusters(cx, &deleting).await;
         }
         let removed: Vec<_> = stream::iter(tier)
             .map(|target| {
