@@ -51,7 +51,7 @@ pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Resu
     let exit = ExitCode::of(&report);
     let exit = written.exit(if exit == ExitCode::Failed && args.no_fail { ExitCode::Passed } else { exit });
     match args.output {
-        OutputForm::Json => output.json(format_args!("{:#}", summary.json(&folder, change, &report))),
+        OutputForm::Json => output.json(format_args!("{:#}", summary.json(&folder, change, &report, exit))),
         OutputForm::Text => {
             output.data(summary.text(args, &folder, change));
             written.show(&[Format::Html, Format::Junit], output);
@@ -316,12 +316,12 @@ impl Summary {
     }
 
     /// What came in, and what the whole report comes to with it.
-    fn json(&self, folder: &RunDir, change: Change, report: &Report) -> serde_json::Value {
+    fn json(&self, folder: &RunDir, change: Change, report: &Report, exit: ExitCode) -> serde_json::Value {
         let verdict = conclusion::Summary::of(report, conclusion::Scope::Run, 0);
         json!({
             "run": folder.id.as_str(), "kind": self.kind.word(), "scanner": self.scanner, "outcomes": self.counts,
             "added": change.added, "replaced": change.replaced, "removed": change.removed, "notes": self.notes,
-            "conclusion": verdict.conclusion, "reason": verdict.reason, "exitCode": verdict.conclusion.exit_code().code(),
+            "conclusion": verdict.conclusion, "reason": verdict.reason, "exitCode": exit.code(),
         })
     }
 }
