@@ -26,4 +26,5 @@ mod scenarios;
 mod schemas;
 mod steps;
 mod strangers;
+mod waivers;
 mod windows;
