@@ -17,6 +17,7 @@ mod import;
 mod irsa;
 mod joining;
 mod living;
+mod openscap;
 mod own;
 mod ownership;
 mod process;
