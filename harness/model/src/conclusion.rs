@@ -4,111 +4,18 @@
 //! [`Summary::conclusion`] and [`Summary::reason`], of the run or of one of its columns. The order says which of several things that
 //! happened is told: what costs money before what the user did, that before what amiproof could not decide, and that before what is
 //! known to be bad, because a run with an undecided row does not show all that is bad. A row that a failure of the same run keeps from
-//! being evaluated ([`Disposition::Blocked`]) is told by that failure.
+//! being evaluated ([`Disposition::Blocked`](crate::judge::Disposition::Blocked)) is told by that failure.
 
 mod reason;
+mod tally;
 
-use serde::{Deserialize, Serialize};
-
-use crate::exit::ExitCode;
-use crate::judge::Disposition;
-use crate::name::VariantName;
-use crate::report::{CheckResult, Counts, Phase, PhaseEnd, PhaseRecord, Report, Subject};
-use crate::threshold;
-use crate::verdict::Outcome;
+use serde::Serialize;
 
 pub use self::reason::weight;
-
-/// What a run, or a column of it, comes to. Ordered: the greatest of all that applies is the conclusion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Conclusion {
-    /// Everything that applies was evaluated, and passed or was excused. Exit code 0.
-    Passed,
-    /// As [`Self::Passed`], but some of it was not evaluated, as much as a threshold of the matrix file allows. Exit code 0.
-    PassedInPart,
-    /// There is no row, or none that applies. Exit code 4.
-    NothingSelected,
-    /// There are rows that apply, but none that says anything about an image or the cluster. Exit code 3.
-    NothingEvaluated,
-    /// A check failed. Exit code 1.
-    Failed,
-    /// Something that was good in the baseline is not any more. Exit code 5.
-    Regression,
-    /// Something was not evaluated, could not be decided, or broke. Exit code 3.
-    Inconclusive,
-    /// The run ended before everything was asked. Exit code 130.
-    Interrupted,
-    /// Something is still in the account or the cluster that should be gone. Exit code 6.
-    LeftBehind,
-}
-
-impl Conclusion {
-    /// All of them, best first.
-    pub const ALL: [Self; 9] = [
-        Self::Passed,
-        Self::PassedInPart,
-        Self::NothingSelected,
-        Self::NothingEvaluated,
-        Self::Failed,
-        Self::Regression,
-        Self::Inconclusive,
-        Self::Interrupted,
-        Self::LeftBehind,
-    ];
-
-    /// The words for it, as reports write them.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::PassedInPart => "passed in part",
-            Self::NothingSelected => "nothing selected",
-            Self::NothingEvaluated => "nothing evaluated",
-            Self::Failed => "failed",
-            Self::Regression => "regression",
-            Self::Inconclusive => "not decided",
-            Self::Interrupted => "interrupted",
-            Self::LeftBehind => "left behind",
-        }
-    }
-
-    /// What the process answers.
-    pub fn exit_code(self) -> ExitCode {
-        match self {
-            Self::Passed | Self::PassedInPart => ExitCode::Passed,
-            Self::NothingSelected => ExitCode::NothingSelected,
-            Self::Failed => ExitCode::Failed,
-            Self::Regression => ExitCode::Regression,
-            Self::NothingEvaluated | Self::Inconclusive => ExitCode::Error,
-            Self::Interrupted => ExitCode::Interrupted,
-            Self::LeftBehind => ExitCode::LeftBehind,
-        }
-    }
-
-    /// Whether it is exit code 0.
-    pub fn is_green(self) -> bool {
-        self.exit_code() == ExitCode::Passed
-    }
-}
-
-/// What is to be concluded about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope<'a> {
-    /// The whole run.
-    Run,
-    /// One variant, or the cluster: one column of the matrix.
-    Of(&'a Subject),
-}
-
-impl Scope<'_> {
-    /// Whether a row is in it.
-    pub fn has(self, subject: &Subject) -> bool {
-        match self {
-            Self::Run => true,
-            Self::Of(own) => own == subject,
-        }
-    }
-}
+use self::tally::Tally;
+pub use self::tally::{Conclusion, Scope};
+use crate::exit::ExitCode;
+use crate::report::{Counts, Report};
 
 /// A conclusion with why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -138,127 +45,11 @@ impl Summary {
     }
 }
 
-/// Everything that a conclusion depends on.
-struct Tally<'a> {
-    counts: Counts,
-    regressions: usize,
-    leftovers: usize,
-    /// What the teardown could not verify to be gone.
-    unverified: usize,
-    interrupted: bool,
-    broken: Vec<(Option<&'a VariantName>, &'a PhaseRecord)>,
-    failed: Vec<&'a CheckResult>,
-    /// Rows without an answer that nothing in the scope accounts for.
-    open: Vec<&'a CheckResult>,
-    /// Whether any row but amiproof's own gates says something about its subject.
-    is_evaluated: bool,
-}
-
-impl<'a> Tally<'a> {
-    fn of(report: &'a Report, scope: Scope<'_>, regressions: usize) -> Self {
-        let rows = || report.results.iter().filter(move |result| scope.has(&result.subject));
-        let own_leftover = |variant: Option<&str>| match scope {
-            Scope::Run => true,
-            Scope::Of(Subject::Cluster) => variant.is_none(),
-            Scope::Of(Subject::Variant(name)) => variant == Some(name.as_str()),
-        };
-        let leftovers = report.cleanup.leftovers.iter();
-        Self {
-            counts: report.counts_where(|result| scope.has(&result.subject)),
-            regressions,
-            leftovers: leftovers.filter(|left| own_leftover(left.variant.as_ref().map(|name| name.as_str()))).count(),
-            unverified: match scope {
-                Scope::Run | Scope::Of(Subject::Cluster) => report.cleanup.open(),
-                Scope::Of(Subject::Variant(_)) => 0,
-            },
-            interrupted: is_interrupted(report, scope),
-            broken: broken(report, scope),
-            failed: rows().filter(|row| matches!(row.disposition, Disposition::Failed)).collect(),
-            open: rows().filter(|row| is_open(row, scope)).collect(),
-            is_evaluated: rows().any(|row| row.check.suite() != threshold::SUITE && is_evaluated(row)),
-        }
+impl ExitCode {
+    /// The code that a finished run answers, without a baseline: see [`Conclusion`] for the order.
+    pub fn of(report: &Report) -> Self {
+        Summary::of(report, Scope::Run, 0).conclusion.exit_code()
     }
-
-    fn conclusion(&self) -> Conclusion {
-        if self.leftovers > 0 {
-            Conclusion::LeftBehind
-        } else if self.interrupted {
-            Conclusion::Interrupted
-        } else if !self.broken.is_empty() || !self.open.is_empty() || self.unverified > 0 {
-            Conclusion::Inconclusive
-        } else if self.regressions > 0 {
-            Conclusion::Regression
-        } else if self.counts.failed + self.counts.blocked > 0 {
-            Conclusion::Failed
-        } else if self.counts.total() == self.counts.not_applicable {
-            Conclusion::NothingSelected
-        } else if !self.is_evaluated {
-            Conclusion::NothingEvaluated
-        } else if self.counts.allowed > 0 {
-            Conclusion::PassedInPart
-        } else {
-            Conclusion::Passed
-        }
-    }
-}
-
-/// Whether a row has no answer, and nothing in the scope says why that is all right or what else is wrong.
-fn is_open(row: &CheckResult, scope: Scope<'_>) -> bool {
-    match &row.disposition {
-        Disposition::NotEvaluated | Disposition::Error => true,
-        Disposition::Blocked { subject, .. } => !scope.has(subject),
-        _ => false,
-    }
-}
-
-/// Whether a row says something about its subject. What is only shown does so where it has an answer.
-fn is_evaluated(row: &CheckResult) -> bool {
-    match row.disposition {
-        Disposition::Passed
-        | Disposition::Flaky
-        | Disposition::Waived { .. }
-        | Disposition::Known
-        | Disposition::Tolerated
-        | Disposition::Failed => true,
-        Disposition::Informational => matches!(row.outcome, Outcome::Pass | Outcome::Fail { .. }),
-        Disposition::NotApplicable
-        | Disposition::Manual
-        | Disposition::Allowed
-        | Disposition::Blocked { .. }
-        | Disposition::NotEvaluated
-        | Disposition::Error => false,
-    }
-}
-
-fn is_interrupted(report: &Report, scope: Scope<'_>) -> bool {
-    let cancelled = |phase: &PhaseRecord| matches!(phase.ended, PhaseEnd::Cancelled);
-    report.run.interrupted
-        && match scope {
-            Scope::Run => true,
-            Scope::Of(Subject::Cluster) => report.run.phases.iter().any(cancelled),
-            Scope::Of(Subject::Variant(name)) => {
-                // A variant that no phase ended of was not even begun.
-                let own = report.variants.iter().find(|variant| variant.name == *name);
-                own.is_none_or(|own| own.phases.is_empty() || own.phases.iter().any(cancelled))
-            }
-        }
-}
-
-/// The phases that broke, teardown not counted: leftovers say that better. A phase that ended with a verdict
-/// ([`PhaseEnd::Failed`]) is told by the row of that verdict.
-fn broken<'a>(report: &'a Report, scope: Scope<'_>) -> Vec<(Option<&'a VariantName>, &'a PhaseRecord)> {
-    let counts =
-        |phase: &&PhaseRecord| phase.phase != Phase::Teardown && matches!(phase.ended, PhaseEnd::Broken { .. });
-    let mut broken = Vec::new();
-    if scope.has(&Subject::Cluster) {
-        broken.extend(report.run.phases.iter().filter(counts).map(|phase| (None, phase)));
-    }
-    for variant in &report.variants {
-        if scope.has(&Subject::Variant(variant.name.clone())) {
-            broken.extend(variant.phases.iter().filter(counts).map(|phase| (Some(&variant.name), phase)));
-        }
-    }
-    broken
 }
 
 #[cfg(test)]

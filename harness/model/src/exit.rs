@@ -1,8 +1,5 @@
 //! What the process answers: a documented, closed set of exit codes.
 
-use crate::conclusion::{Scope, Summary};
-use crate::report::Report;
-
 /// The exit codes of amiproof. A script may rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -44,11 +41,6 @@ impl ExitCode {
     /// The number that the shell sees.
     pub fn code(self) -> u8 {
         self as u8
-    }
-
-    /// The code that a finished run answers, without a baseline: see [`Conclusion`](crate::conclusion::Conclusion) for the order.
-    pub fn of(report: &Report) -> Self {
-        Summary::of(report, Scope::Run, 0).conclusion.exit_code()
     }
 }
 

@@ -2,9 +2,13 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
+use crate::judge::Disposition;
 use crate::matrix::Family;
-use crate::report::{Cleanup, ClusterRecord, Leftover, RunRecord, SCHEMA_VERSION, Tool, VariantRecord};
-use crate::verdict::Finding;
+use crate::report::{
+    CheckResult, Cleanup, ClusterRecord, Leftover, Phase, PhaseEnd, PhaseRecord, RunRecord, SCHEMA_VERSION, Subject,
+    Tool, VariantRecord,
+};
+use crate::verdict::{Finding, Outcome};
 
 fn l1() -> Subject {
     Subject::Variant("l1".parse().unwrap())

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use super::{Defaults, Source, collect, is_number, last_day, number_in, said};
+use super::source::{Defaults, Source, collect, last_day, said};
 use crate::problem::Problem;
+use crate::vocabulary::{is_number, number_in};
 use crate::waiver::Waiver;
 
 /// Reads a table of exclusions, Markdown (`| CIS ID | CIS Description | Reason | Alternative control |`, outer pipes or not) or CSV. The
