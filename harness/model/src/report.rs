@@ -5,24 +5,30 @@
 //! that goes or changes its meaning raises the number, and a reader refuses what is higher than [`SCHEMA_VERSION`] with a sentence that
 //! names both numbers and the build that wrote it.
 
+mod cleanup;
 mod counts;
+mod phase;
+mod result;
 mod scan;
+mod severity;
+mod subject;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::charge::TrafficPair;
-use crate::judge::{Disposition, Origin};
-use crate::matrix::Family;
-use crate::name::{AmiId, Benchmark, CheckId, ControlId, KubernetesVersion, Level, RunId, VariantName};
-use crate::threshold::Threshold;
-use crate::verdict::{Evidence, Outcome, Placement};
-use crate::waiver::WaiverRecord;
-
+pub use self::cleanup::{Cleanup, Foreign, Leftover};
 pub use self::counts::Counts;
-pub use self::scan::{ImportedFrom, ScanRecord, Severity};
+pub use self::phase::{Phase, PhaseEnd, PhaseRecord};
+pub use self::result::CheckResult;
+pub use self::scan::{ImportedFrom, ScanRecord};
+pub use self::severity::Severity;
+pub use self::subject::Subject;
+use crate::matrix::Family;
+use crate::name::{AmiId, Benchmark, KubernetesVersion, Level, RunId, VariantName};
+use crate::threshold::Threshold;
+use crate::waiver::WaiverRecord;
 
 /// The major version of the form of `report.json` that this build writes, and the highest that it reads.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -203,269 +209,6 @@ pub struct NodeRecord {
     /// Facts read from the node (sysctls, firewall policies, mounts, modules), by name, for attribution and comparison.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub facts: IndexMap<String, String>,
-}
-
-/// A timed part of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PhaseRecord {
-    /// Which part.
-    pub phase: Phase,
-    /// When it started.
-    pub started: Timestamp,
-    /// How long it took, seconds.
-    pub seconds: f64,
-    /// How it ended.
-    pub ended: PhaseEnd,
-}
-
-/// The parts of a run, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// The CloudFormation stack with network and roles.
-    Network,
-    /// The EKS cluster.
-    Cluster,
-    /// The add-ons of the cluster, the run's storage class and other things that all variants share.
-    Addons,
-    /// Finding the AMI.
-    Ami,
-    /// The launch template.
-    LaunchTemplate,
-    /// The managed node group, until EKS says ACTIVE.
-    NodeGroup,
-    /// Nodes Ready, with the AMI that was asked for.
-    Nodes,
-    /// Smoke tests and node checks.
-    Test,
-    /// kube-bench.
-    KubeBench,
-    /// The scan of the operating system.
-    OsScan,
-    /// Taking everything down again.
-    Teardown,
-}
-
-impl Phase {
-    /// The word for it, as progress lines and reports write it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Network => "network",
-            Self::Cluster => "cluster",
-            Self::Addons => "add-ons",
-            Self::Ami => "ami",
-            Self::LaunchTemplate => "launch template",
-            Self::NodeGroup => "node group",
-            Self::Nodes => "nodes",
-            Self::Test => "test",
-            Self::KubeBench => "kube-bench",
-            Self::OsScan => "os scan",
-            Self::Teardown => "teardown",
-        }
-    }
-}
-
-/// How a phase ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum PhaseEnd {
-    /// As it should.
-    Done,
-    /// It broke: what happened, where, what to do next. The variant's later phases were skipped, except teardown.
-    Broken {
-        /// The message.
-        message: String,
-        /// What was collected about it (node group health, scaling activities, console output).
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        evidence: Vec<Evidence>,
-    },
-    /// It could not come to its end because of something that is a verdict: the row of this check says so, with the evidence. A node
-    /// group whose nodes never joined ends like this, and so does the wait for add-ons that only those nodes could have run.
-    Failed {
-        /// The check whose row says it: `node/joined`.
-        check: CheckId,
-        /// What happened, in one sentence.
-        message: String,
-    },
-    /// The run was interrupted before or during it.
-    Cancelled,
-}
-
-/// What a result is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Subject {
-    /// The cluster as a whole; asked once per run.
-    Cluster,
-    /// One AMI variant.
-    Variant(VariantName),
-}
-
-impl Subject {
-    /// `cluster`, or the variant's name.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Cluster => "cluster",
-            Self::Variant(name) => name.as_str(),
-        }
-    }
-}
-
-/// One cell of the matrix.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CheckResult {
-    /// Which check.
-    pub check: CheckId,
-    /// Its title: a lower-case clause without full stop.
-    pub title: String,
-    /// What it was asked about.
-    pub subject: Subject,
-    /// The control that it answers, when it is one of a benchmark.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub control: Option<ControlId>,
-    /// The level of that control.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub level: Option<Level>,
-    /// How bad a failure is, where the scanner says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub severity: Option<Severity>,
-    /// The scanner that answered (`kube-bench`, `inspector`, `openscap`); absent where amiproof asked itself. The same word as in
-    /// [`ScanRecord::scanner`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scanner: Option<String>,
-    /// What the check decided: that of the last attempt.
-    pub outcome: Outcome,
-    /// What it means for the run after waivers, baseline and retries.
-    pub disposition: Disposition,
-    /// Whether hardening did it, by comparison with the reference variant.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Origin>,
-    /// What other scanners say of the same check on the same subject, where it is not the same: `openscap says pass`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub disagreement: Option<String>,
-    /// When the first attempt started.
-    pub started: Timestamp,
-    /// Seconds over all attempts.
-    pub seconds: f64,
-    /// Outcomes of the attempts before the last one; empty when the first one counted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub earlier_attempts: Vec<Outcome>,
-    /// Where it really ran.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub placements: Vec<Placement>,
-    /// Traffic that it tried, for charging failures to the right variant.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub traffic: Vec<TrafficPair>,
-    /// Capabilities of a node that it exercises (`pod-network`, `cluster-dns`, `kubelet-api`).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub exercises: Vec<String>,
-    /// Captured proof.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub evidence: Vec<Evidence>,
-}
-
-impl CheckResult {
-    /// A result that is about no control and has nothing beside its outcome; what more is known is put over it:
-    /// `CheckResult { title, started, ..CheckResult::new(check, subject, outcome) }`. The title is that of no check until it is given,
-    /// the time the beginning of the epoch, and the disposition that of the outcome alone ([`Disposition::of`]).
-    pub fn new(check: CheckId, subject: Subject, outcome: Outcome) -> Self {
-        Self {
-            check,
-            title: String::new(),
-            subject,
-            control: None,
-            level: None,
-            severity: None,
-            scanner: None,
-            disposition: Disposition::of(&outcome),
-            outcome,
-            origin: None,
-            disagreement: None,
-            started: Timestamp::UNIX_EPOCH,
-            seconds: 0.0,
-            earlier_attempts: Vec::new(),
-            placements: Vec::new(),
-            traffic: Vec::new(),
-            exercises: Vec::new(),
-            evidence: Vec::new(),
-        }
-    }
-
-    /// Whether it is a row of amiproof's own gates over scans ([`crate::threshold`]), which is about no node.
-    pub fn is_gate(&self) -> bool {
-        self.check.suite() == crate::threshold::SUITE
-    }
-}
-
-/// What a run made and what became of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Cleanup {
-    /// Whether teardown ran (false after `apply`, `test` or `scan`: everything is meant to stay).
-    pub ran: bool,
-    /// How many resources the ledger holds.
-    pub created: usize,
-    /// How many of them were verified gone.
-    pub gone: usize,
-    /// What is still there although it should not be.
-    pub leftovers: Vec<Leftover>,
-    /// What stands under a name of the run and is somebody else's. It was left alone.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub foreign: Vec<Foreign>,
-    /// What could not be verified to be gone, one sentence each: a reading that is denied, a ledger that could not be written.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unverified: Vec<String>,
-}
-
-impl Cleanup {
-    /// Whether everything that the run made is accounted for: gone, or listed as left behind.
-    pub fn is_verified(&self) -> bool {
-        self.open() == 0
-    }
-
-    /// How much is not accounted for: neither seen to be gone nor listed as left behind.
-    pub fn open(&self) -> usize {
-        self.unverified.len() + self.foreign.iter().filter(|foreign| foreign.was_made).count()
-    }
-}
-
-/// Something that is not the run's under a name that the run used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Foreign {
-    /// `EKS cluster`, `namespace` …
-    pub kind: String,
-    /// Its name.
-    pub id: String,
-    /// Whose it is, as the end of a sentence: `is of run r-2`.
-    pub owner: String,
-    /// Whether the run made one of that name (which has gone by other ways than this teardown), and not only meant to.
-    pub was_made: bool,
-}
-
-impl std::fmt::Display for Foreign {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{} {} {}: left alone", self.kind, self.id, self.owner)
-    }
-}
-
-/// A resource that could not be removed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Leftover {
-    /// `node group`, `launch template`, `namespace` …
-    pub kind: String,
-    /// Its id or name.
-    pub id: String,
-    /// The variant it was made for; absent for what all variants share.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub variant: Option<VariantName>,
-    /// Why it is still there.
-    pub reason: String,
-    /// The one command that removes it.
-    pub help: String,
 }
 
 impl Report {

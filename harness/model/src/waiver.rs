@@ -1,12 +1,17 @@
 //! Waivers: dated, owned, scoped exceptions. A waiver never changes a verdict, only its disposition.
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+mod records;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::records::records;
 use crate::name::{CheckId, ControlId, Level};
-use crate::report::{CheckResult, Report, Subject};
-use crate::verdict::{Finding, Outcome};
+use crate::report::{CheckResult, Subject};
+use crate::verdict::Finding;
 
 /// One exception. Every scope field that is present must match. At least one of `check`, `control` and a `benchmark` with its version is,
 /// in a waiver file; `suite` and a benchmark in every version only narrow these.
@@ -184,54 +189,6 @@ impl WaiverState {
             Self::NotAsked => "not asked",
         }
     }
-}
-
-/// What each waiver did in a run.
-pub fn records(report: &Report, waivers: &[Waiver], now: Timestamp) -> Vec<WaiverRecord> {
-    let level = |result: &CheckResult| report.variant_of(&result.subject).and_then(|variant| variant.level);
-    waivers
-        .iter()
-        .map(|waiver| {
-            let covered =
-                report.results.iter().filter(|result| waiver.covers(&Circumstances::of(result, level(result))));
-            let failures = covered
-                .filter(|result| result.outcome.findings().iter().any(|finding| waiver.covers_finding(finding)))
-                .count();
-            let state = if waiver.is_expired(now) {
-                WaiverState::Expired
-            } else if failures > 0 {
-                WaiverState::Used
-            } else if looked(report, waiver) {
-                WaiverState::Unused
-            } else {
-                WaiverState::NotAsked
-            };
-            WaiverRecord { waiver: waiver.clone(), state, failures }
-        })
-        .collect()
-}
-
-/// Whether the run looked where a waiver is for: at one of its variants, in its suite, by its benchmark. A control that a benchmark
-/// does not have is looked for as soon as one of its controls is there.
-fn looked(report: &Report, waiver: &Waiver) -> bool {
-    let near = |result: &CheckResult| {
-        let variant = waiver.variants.is_empty()
-            || match &result.subject {
-                Subject::Variant(own) => waiver.variants.iter().any(|name| name == own.as_str()),
-                Subject::Cluster => false,
-            };
-        let suite = waiver.check.as_deref().and_then(|check| check.split('/').next()).or(waiver.suite.as_deref());
-        let own = result.control.as_ref().map(ControlId::benchmark).unwrap_or_default();
-        let wanted = waiver.control.as_ref().map(ControlId::benchmark).or(waiver.benchmark.as_deref());
-        let answered = !matches!(result.outcome, Outcome::NotEvaluated { .. } | Outcome::Error { .. });
-        variant
-            && answered
-            && suite.is_none_or(|suite| result.check.suite() == suite)
-            && wanted.is_none_or(|wanted| {
-                own == wanted || own.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('-'))
-            })
-    };
-    report.results.iter().any(near)
 }
 
 #[cfg(test)]

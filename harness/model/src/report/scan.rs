@@ -1,39 +1,10 @@
-//! Who judged what, and how bad a failure is.
+//! Who judged what.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CheckResult, Subject};
 use crate::name::{Benchmark, Level};
-
-/// How bad a failure is, as scanners grade it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Worth knowing.
-    Low,
-    /// Worth mending.
-    Medium,
-    /// Worth stopping a release.
-    High,
-    /// Worth stopping now.
-    Critical,
-}
-
-impl Severity {
-    /// All of them, mildest first.
-    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
-
-    /// The word for it in YAML and reports.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-}
 
 /// A file of results: importing it again replaces what it said before, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

@@ -1,6 +1,8 @@
 use serde_json::json;
 
 use super::*;
+use crate::judge::Disposition;
+use crate::verdict::Outcome;
 
 fn document() -> serde_json::Value {
     json!({

@@ -1,11 +1,13 @@
-use std::collections::BTreeSet;
+mod controls;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::conclusion::{Conclusion, Scope, Summary};
-use crate::name::{ControlId, RunId};
-use crate::report::{Cleanup, ClusterRecord, RunRecord, SCHEMA_VERSION, ScanRecord, Tool, VariantRecord};
+use crate::name::{ControlId, Level, RunId};
+use crate::report::{Cleanup, ClusterRecord, RunRecord, SCHEMA_VERSION, ScanRecord, Severity, Tool, VariantRecord};
 use crate::verdict::Finding;
 
 const BENCHMARK: &str = "cis-al2023-1.0.0";
@@ -576,5 +578,3 @@ fn scanners_of_two_suites_that_answer_one_control_disagree_too() {
     let told: Vec<_> = results.iter().map(|result| result.disagreement.as_deref()).collect();
     assert_eq!(told, [Some("amiproof says pass"), Some("kube-bench says fail")]);
 }
-
-mod controls;

@@ -1,6 +1,7 @@
 //! Limits count controls, not rows.
 
 use super::*;
+use crate::report::Severity;
 
 const LIMITS: &str = "gate/os-cis-threshold";
 

@@ -1,0 +1,95 @@
+//! The parts of a run, and how they ended.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::name::CheckId;
+use crate::verdict::Evidence;
+
+/// A timed part of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PhaseRecord {
+    /// Which part.
+    pub phase: Phase,
+    /// When it started.
+    pub started: Timestamp,
+    /// How long it took, seconds.
+    pub seconds: f64,
+    /// How it ended.
+    pub ended: PhaseEnd,
+}
+
+/// The parts of a run, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// The CloudFormation stack with network and roles.
+    Network,
+    /// The EKS cluster.
+    Cluster,
+    /// The add-ons of the cluster, the run's storage class and other things that all variants share.
+    Addons,
+    /// Finding the AMI.
+    Ami,
+    /// The launch template.
+    LaunchTemplate,
+    /// The managed node group, until EKS says ACTIVE.
+    NodeGroup,
+    /// Nodes Ready, with the AMI that was asked for.
+    Nodes,
+    /// Smoke tests and node checks.
+    Test,
+    /// kube-bench.
+    KubeBench,
+    /// The scan of the operating system.
+    OsScan,
+    /// Taking everything down again.
+    Teardown,
+}
+
+impl Phase {
+    /// The word for it, as progress lines and reports write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Cluster => "cluster",
+            Self::Addons => "add-ons",
+            Self::Ami => "ami",
+            Self::LaunchTemplate => "launch template",
+            Self::NodeGroup => "node group",
+            Self::Nodes => "nodes",
+            Self::Test => "test",
+            Self::KubeBench => "kube-bench",
+            Self::OsScan => "os scan",
+            Self::Teardown => "teardown",
+        }
+    }
+}
+
+/// How a phase ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum PhaseEnd {
+    /// As it should.
+    Done,
+    /// It broke: what happened, where, what to do next. The variant's later phases were skipped, except teardown.
+    Broken {
+        /// The message.
+        message: String,
+        /// What was collected about it (node group health, scaling activities, console output).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        evidence: Vec<Evidence>,
+    },
+    /// It could not come to its end because of something that is a verdict: the row of this check says so, with the evidence. A node
+    /// group whose nodes never joined ends like this, and so does the wait for add-ons that only those nodes could have run.
+    Failed {
+        /// The check whose row says it: `node/joined`.
+        check: CheckId,
+        /// What happened, in one sentence.
+        message: String,
+    },
+    /// The run was interrupted before or during it.
+    Cancelled,
+}

@@ -1,0 +1,101 @@
+//! One cell of the matrix.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[cfg(doc)]
+use super::ScanRecord;
+use super::severity::Severity;
+use super::subject::Subject;
+use crate::charge::TrafficPair;
+use crate::judge::{Disposition, Origin};
+use crate::name::{CheckId, ControlId, Level};
+use crate::verdict::{Evidence, Outcome, Placement};
+
+/// One cell of the matrix.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckResult {
+    /// Which check.
+    pub check: CheckId,
+    /// Its title: a lower-case clause without full stop.
+    pub title: String,
+    /// What it was asked about.
+    pub subject: Subject,
+    /// The control that it answers, when it is one of a benchmark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<ControlId>,
+    /// The level of that control.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// How bad a failure is, where the scanner says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// The scanner that answered (`kube-bench`, `inspector`, `openscap`); absent where amiproof asked itself. The same word as in
+    /// [`ScanRecord::scanner`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scanner: Option<String>,
+    /// What the check decided: that of the last attempt.
+    pub outcome: Outcome,
+    /// What it means for the run after waivers, baseline and retries.
+    pub disposition: Disposition,
+    /// Whether hardening did it, by comparison with the reference variant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// What other scanners say of the same check on the same subject, where it is not the same: `openscap says pass`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disagreement: Option<String>,
+    /// When the first attempt started.
+    pub started: Timestamp,
+    /// Seconds over all attempts.
+    pub seconds: f64,
+    /// Outcomes of the attempts before the last one; empty when the first one counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_attempts: Vec<Outcome>,
+    /// Where it really ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub placements: Vec<Placement>,
+    /// Traffic that it tried, for charging failures to the right variant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traffic: Vec<TrafficPair>,
+    /// Capabilities of a node that it exercises (`pod-network`, `cluster-dns`, `kubelet-api`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exercises: Vec<String>,
+    /// Captured proof.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
+}
+
+impl CheckResult {
+    /// A result that is about no control and has nothing beside its outcome; what more is known is put over it:
+    /// `CheckResult { title, started, ..CheckResult::new(check, subject, outcome) }`. The title is that of no check until it is given,
+    /// the time the beginning of the epoch, and the disposition that of the outcome alone ([`Disposition::of`]).
+    pub fn new(check: CheckId, subject: Subject, outcome: Outcome) -> Self {
+        Self {
+            check,
+            title: String::new(),
+            subject,
+            control: None,
+            level: None,
+            severity: None,
+            scanner: None,
+            disposition: Disposition::of(&outcome),
+            outcome,
+            origin: None,
+            disagreement: None,
+            started: Timestamp::UNIX_EPOCH,
+            seconds: 0.0,
+            earlier_attempts: Vec::new(),
+            placements: Vec::new(),
+            traffic: Vec::new(),
+            exercises: Vec::new(),
+            evidence: Vec::new(),
+        }
+    }
+
+    /// Whether it is a row of amiproof's own gates over scans ([`crate::threshold`]), which is about no node.
+    pub fn is_gate(&self) -> bool {
+        self.check.suite() == crate::threshold::SUITE
+    }
+}
