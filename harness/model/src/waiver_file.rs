@@ -1,81 +1,17 @@
 //! The waiver file (`waivers.yaml`): a list of dated, owned exceptions. Every problem is found, not only the first.
 
-use jiff::civil::Date;
-use schemars::JsonSchema;
-use serde::Deserialize;
+mod document;
 
-use crate::form::{self, List};
-use crate::matrix::file::ApiVersion;
+use jiff::civil::Date;
+
+pub(crate) use self::document::WaiverFile;
+use self::document::WaiverSection;
+use crate::form::List;
 use crate::name::{Benchmark, CheckId, ControlId, Level, VariantName, is_label};
 use crate::problem::Problem;
-use crate::schema;
 use crate::waiver::Waiver;
-use crate::yaml::{self, Limits, Node};
-
-/// Exceptions that somebody signed for, until a date. A waiver changes what a failure means for the run, never the verdict.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(title = "amiproof waivers")]
-pub(crate) struct WaiverFile {
-    /// The form of this file.
-    #[schemars(required)]
-    #[expect(dead_code, reason = "the schema checks it")]
-    api_version: Option<ApiVersion>,
-    /// What this file is.
-    #[schemars(required)]
-    #[expect(dead_code, reason = "the schema checks it")]
-    kind: Option<WaiversKind>,
-    /// The exceptions. An expired one no longer counts and is reported.
-    #[schemars(with = "Vec<WaiverSection>")]
-    waivers: Option<List<WaiverSection>>,
-}
-
-/// What a waiver file is.
-#[derive(Debug, Deserialize, JsonSchema)]
-enum WaiversKind {
-    /// A list of waivers.
-    Waivers,
-}
-
-/// One exception. It covers what all of its scope keys match. A check, a control, or a benchmark with its version is needed; the other
-/// keys narrow these.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct WaiverSection {
-    /// The variants it is for. Without it: all.
-    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["al2023-eks-l1"]]))]
-    variants: Option<List<String>>,
-    /// The hardening level of the variants it is for. Without it: any.
-    #[schemars(range(min = 1, max = 2))]
-    level: Option<u32>,
-    /// The node within each variant (1, 2, ...). Without it: all.
-    #[schemars(range(min = 1, max = 1000))]
-    node: Option<u32>,
-    /// A suite (`os-cis`).
-    #[schemars(example = &"os-cis")]
-    suite: Option<String>,
-    /// A check (`node/ready`), or a suite with `/*` behind it (`os-cis/*`).
-    #[schemars(example = &"workload/web-service")]
-    check: Option<String>,
-    /// A benchmark with its version (`cis-al2023-1.0.0`), or, beside a check, in every version (`cis-al2023`).
-    #[schemars(example = &"cis-al2023-1.0.0")]
-    benchmark: Option<String>,
-    /// A control with benchmark and version, because benchmarks renumber.
-    #[schemars(example = &"cis-al2023-1.0.0/3.3.1")]
-    control: Option<String>,
-    /// Why it is all right.
-    #[schemars(required, example = &"pods need forwarding; approved in SEC-1234")]
-    reason: Option<String>,
-    /// Who answers for it.
-    #[schemars(required, example = &"platform-team")]
-    owner: Option<String>,
-    /// Where it was decided.
-    #[schemars(example = &"SEC-1234")]
-    ticket: Option<String>,
-    /// The last day on which it counts (UTC).
-    #[schemars(required, example = &"2027-06-30", regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
-    expires: Option<String>,
-}
+use crate::yaml::{Limits, Node};
+use crate::{form, schema, yaml};
 
 /// Reads a waiver file. `file` is what problems call it. Expired waivers are read like all others: they are for the report to name.
 ///

@@ -1,81 +1,28 @@
 //! A workload file: a header that says what it exercises and what must become true, followed by ordinary Kubernetes objects, or by
 //! none where the header names a folder of manifests or a Helm chart.
 
+mod asked;
+mod chart;
+mod header;
+mod manifests;
+mod object;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
+use self::asked::{Asked, Owner};
+pub use self::chart::Chart;
+pub(crate) use self::header::WorkloadHeader;
+pub use self::manifests::{Beside, From, OfFiles};
+use self::object::Object;
+pub use self::object::is_cluster_scoped;
 use crate::capability::Capability;
-use crate::duration;
-use crate::form::{self, List};
-use crate::matrix::file::{ApiVersion, Metadata};
+use crate::form::List;
 use crate::name::is_label;
 use crate::problem::{Place, Problem};
-use crate::schema;
-use crate::workload::{Expectation, Need, Os, Workload};
-use crate::yaml::{self, Limits, Node};
-
-mod manifests;
-mod object;
-use manifests::FromSection;
-pub use manifests::{Beside, Chart, From, OfFiles};
-use object::Object;
-pub use object::is_cluster_scoped;
-
-/// The header of a workload file. Kubernetes objects follow it as further documents; amiproof adds namespace, placement and labels.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(title = "amiproof workload")]
-pub(crate) struct WorkloadHeader {
-    /// The form of this document.
-    #[schemars(required)]
-    #[expect(dead_code, reason = "the schema checks it")]
-    api_version: Option<ApiVersion>,
-    /// What this document is.
-    #[schemars(required)]
-    #[expect(dead_code, reason = "the schema checks it")]
-    kind: Option<WorkloadKind>,
-    /// What the workload is called.
-    #[schemars(required)]
-    metadata: Option<Metadata>,
-    /// What it is about.
-    #[schemars(required)]
-    spec: Option<WorkloadSpec>,
-}
-
-/// What a header is.
-#[derive(Debug, Deserialize, JsonSchema)]
-enum WorkloadKind {
-    /// A sample app or add-on.
-    Workload,
-}
-
-/// What a workload is about.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct WorkloadSpec {
-    /// What it shows when it passes: a lower-case clause without full stop.
-    #[schemars(required, example = &"a Deployment answers through its Service by name from another node")]
-    title: Option<String>,
-    /// Manifests that are elsewhere: a folder of them, or a Helm chart. Without it: the documents behind this one.
-    from: Option<FromSection>,
-    /// What it needs of a node. A failure is explained by the controls that take these away.
-    #[schemars(with = "Vec<Capability>", length(min = 1))]
-    exercises: Option<List<Capability>>,
-    /// What the cluster must have; without it the check is not applicable.
-    #[schemars(with = "Option<Vec<Need>>")]
-    needs: Option<List<Need>>,
-    /// The operating system of the nodes that it runs on. Without it: linux.
-    os: Option<Os>,
-    /// For one attempt, from the first object applied. Without it: 3m.
-    #[schemars(example = &"3m", regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
-    timeout: Option<String>,
-    /// What must become true, in order.
-    #[schemars(with = "Vec<Expectation>", length(min = 1))]
-    expect: Option<List<Expectation>>,
-}
+use crate::workload::{Expectation, Need, Workload};
+use crate::yaml::{Limits, Node};
+use crate::{duration, form, schema, yaml};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(3);
 
@@ -146,31 +93,7 @@ fn is_header(document: &Node) -> bool {
         || (says("kind", "Workload") && document.get("spec").is_some_and(|spec| spec.get("expect").is_some()))
 }
 
-/// Whose manifest a document is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    /// Written for amiproof: namespaces and the like are mistakes.
-    Own,
-    /// Written for something else: what amiproof sets itself is left out of it.
-    Foreign,
-}
-
-struct Asked {
-    file: String,
-    problems: Vec<Problem>,
-    /// Whether the manifests are elsewhere and were not fetched, so that nothing is said of them.
-    unseen: bool,
-}
-
 impl Asked {
-    fn problem(&mut self, place: Place, path: &str, message: impl Into<String>, help: impl Into<String>) {
-        self.problems.push(Problem {
-            place: Some(place),
-            path: path.to_owned(),
-            ..Problem::of_file(&self.file, message, help)
-        });
-    }
-
     fn header(&mut self, header: &Node) -> Option<WorkloadHeader> {
         let (raw, problems) = form::read::<WorkloadHeader>(&self.file, header, schema::workload());
         self.problems.extend(problems);

@@ -1,7 +1,7 @@
 //! The section `cluster`.
 
+use super::asked::{Asked, list};
 use super::file::ClusterSection;
-use super::resolve::{Asked, list};
 use super::{AddonSpec, ClusterSpec, governance};
 use crate::form::List;
 

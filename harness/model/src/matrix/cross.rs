@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::resolve::Asked;
+use super::asked::Asked;
 use super::variant::Named;
 use super::{ClusterSpec, Family};
 use crate::problem::instead;

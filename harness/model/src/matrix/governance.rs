@@ -3,74 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
+use super::asked::{Asked, list};
 use super::file::{ClusterSection, EndpointSection};
-use super::resolve::{Asked, list};
+use super::spec::governance::{ControlPlaneLog, Endpoint, Governance};
 use crate::form::List;
-
-/// What an account demands, and amiproof then does to what it makes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Governance {
-    /// Tags of everything that a run makes in the account, beside amiproof's own.
-    pub tags: BTreeMap<String, String>,
-    /// The ARN of the policy that limits every role that a run makes.
-    pub permissions_boundary: Option<String>,
-    /// From where the API server of a cluster that amiproof makes is reached.
-    pub endpoint: Endpoint,
-    /// What the control plane of a cluster that amiproof makes logs to CloudWatch; `None` where the matrix does not say: the audit log,
-    /// where its log group can be removed again.
-    pub logging: Option<Vec<ControlPlaneLog>>,
-    /// The KMS key that Secrets of a cluster that amiproof makes are encrypted with, beside EKS's own encryption.
-    pub secrets_key: Option<String>,
-    /// ARNs of policies that node roles of amiproof's network stack get beside what nodes need.
-    pub node_policies: Vec<String>,
-}
-
-/// From where an API server is reached. From inside of the VPC it always is: nodes are there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Whether it is reached from the internet.
-    pub public: bool,
-    /// From which addresses of the internet; empty for all of them.
-    pub public_access_cidrs: Vec<String>,
-}
-
-impl Default for Endpoint {
-    fn default() -> Self {
-        Self { public: true, public_access_cidrs: Vec::new() }
-    }
-}
-
-/// What a control plane can log (EKS API, `LogSetup.types`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum ControlPlaneLog {
-    /// Requests to the API server's components.
-    Api,
-    /// Who did what.
-    Audit,
-    /// Who was let in by IAM.
-    Authenticator,
-    /// The controllers.
-    ControllerManager,
-    /// The scheduler.
-    Scheduler,
-}
-
-impl ControlPlaneLog {
-    /// The word for it in YAML and in the API.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Api => "api",
-            Self::Audit => "audit",
-            Self::Authenticator => "authenticator",
-            Self::ControllerManager => "controllerManager",
-            Self::Scheduler => "scheduler",
-        }
-    }
-}
 
 /// Most tags that a resource can have, less those that amiproof and EKS put on it (AWS general reference, "Tag naming limits": 50).
 const MOST_TAGS: usize = 40;

@@ -1,8 +1,8 @@
 //! Where a variant's image comes from.
 
+use super::asked::Asked;
 use super::base_image::{HOW_TO_BUILD, is_no_node, is_no_node_parameter};
 use super::file::{AmiSection, FilterSection};
-use super::resolve::Asked;
 use super::{AmiSource, Family};
 use crate::name::KubernetesVersion;
 use crate::problem::{closest, instead, one_of};

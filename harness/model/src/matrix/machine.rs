@@ -1,7 +1,7 @@
 //! Which machines boot a variant's image.
 
 use super::Architecture;
-use super::resolve::{Asked, list};
+use super::asked::{Asked, list};
 use crate::form::List;
 use crate::name::NameError;
 

@@ -1,10 +1,11 @@
 //! Where the nodes of a variant come from: made by amiproof, or there already.
 
+use super::asked::{Asked, transposed};
+use super::fallback::Fallback;
 use super::file::{Defaults, NodesSection, SelectorSection, VariantSection};
 use super::image::ami;
 use super::machine::chosen_types;
-use super::resolve::Asked;
-use super::variant::{Fallback, transposed, user_data};
+use super::user_data::user_data;
 use super::{Architecture, Capacity, ClusterSpec, Family, MadeNodes, NodeSource, governance};
 use crate::name::KubernetesVersion;
 use crate::selector::NodeSelector;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::asked::{Asked, list};
 use super::file::{SeveritiesSection, ThresholdSection};
-use super::resolve::{Asked, list};
 use super::variant::Named;
 use super::{Family, ScanSettings, SuiteSelection};
 use crate::form::List;

@@ -1,12 +1,12 @@
 //! One section of `variants`, resolved on its own; what variants ask of each other is in [`super::cross`].
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::file::{Defaults, HardeningSection, TimeoutsSection, UserDataSection, VariantSection};
+use super::asked::{Asked, transposed};
+use super::fallback::Fallback;
+use super::file::{Defaults, HardeningSection, TimeoutsSection, VariantSection};
 use super::machine::instance_types;
-use super::resolve::Asked;
-use super::{Architecture, ClusterSpec, Family, Hardening, NodeSource, Timeouts, UserData, Variant, governance, nodes};
+use super::{Architecture, ClusterSpec, Family, Hardening, NodeSource, Timeouts, Variant, governance, nodes};
 use crate::duration;
 use crate::form::List;
 use crate::name::{Benchmark, Level, VariantName};
@@ -62,18 +62,6 @@ pub(super) fn all(
     };
     let sections = raw.into_iter().enumerate();
     sections.filter_map(|(index, raw)| Some(one(asked, &format!("variants[{index}]"), raw?, &fallback))).collect()
-}
-
-/// What holds where a section is silent.
-pub(super) struct Fallback<'a> {
-    pub(super) defaults: &'a Defaults,
-    timeouts: Timeouts,
-    /// Whether `defaults.timeouts` says when nodes are to be Ready.
-    says_nodes_ready: bool,
-    pub(super) instance_types: Option<Vec<String>>,
-    pub(super) kms_key: Option<String>,
-    pub(super) tags: BTreeMap<String, String>,
-    pub(super) cluster: Option<&'a ClusterSpec>,
 }
 
 const DEFAULT_TIMEOUTS: Timeouts =
@@ -139,16 +127,6 @@ fn one(asked: &mut Asked<'_>, path: &str, mut raw: VariantSection, fallback: &Fa
     }
 }
 
-/// `None` for what was asked for and is wrong.
-#[expect(clippy::option_option, reason = "absent, wrong and right are three things")]
-pub(super) fn transposed<T>(section: Option<Option<T>>) -> Option<Option<T>> {
-    match section {
-        None => Some(None),
-        Some(None) => None,
-        Some(right) => Some(right),
-    }
-}
-
 /// The benchmarks that fit a family, by the beginning of their names.
 fn benchmark_family(family: Family) -> &'static str {
     match family {
@@ -176,25 +154,6 @@ fn hardening(asked: &mut Asked<'_>, path: &str, raw: HardeningSection, family: O
     }
     let level = raw.level.and_then(|level| u8::try_from(level).ok()).and_then(|level| Level::try_from(level).ok());
     Some(Hardening { benchmark: benchmark?, level: level? })
-}
-
-/// EC2 takes at most 16 KiB of user data (EC2 user guide, "Run commands at launch").
-const USER_DATA_LIMIT: usize = 16 * 1024;
-
-pub(super) fn user_data(asked: &mut Asked<'_>, path: &str, raw: UserDataSection) -> Option<UserData> {
-    let at = format!("{path}.userData.merge");
-    let (path, text) =
-        asked.read_text(&at, &raw.merge?, "write the path of a text file, relative to the matrix file")?;
-    let size = text.len();
-    if size > USER_DATA_LIMIT {
-        let help = "fetch the larger part at boot, for example from S3";
-        asked.problem(&at, format!("{path} has {size} bytes, EC2 takes {USER_DATA_LIMIT}"), help);
-        return None;
-    }
-    if text.trim().is_empty() {
-        asked.warning(&at, format!("{path} is empty"), "remove userData, or write something into the file");
-    }
-    Some(UserData { path, text })
 }
 
 fn timeouts(asked: &mut Asked<'_>, at: &str, raw: Option<&TimeoutsSection>, fallback: Timeouts) -> Timeouts {

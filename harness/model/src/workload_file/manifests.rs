@@ -4,12 +4,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::object::{self, Object};
-use super::{Asked, Owner};
+use super::chart::Chart;
+use super::object::Object;
+use super::{Asked, Owner, object};
 use crate::form::List;
 use crate::matrix::ReadFile;
 use crate::name::is_label;
-use crate::yaml::{self, Limits, Node};
+use crate::yaml;
+use crate::yaml::{Limits, Node};
 
 /// Manifests that are elsewhere: exactly one of folder and chart. Namespaces in them give way to amiproof's.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -39,24 +41,6 @@ pub enum From {
     Folder(Utf8PathBuf),
     /// What a chart renders to.
     Chart(Chart),
-}
-
-/// A Helm chart with what it is rendered with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chart {
-    /// The chart as the file names it, below the file's folder unless it is a reference with `://`.
-    pub chart: String,
-    /// The release's name.
-    pub release: String,
-    /// Files of values.
-    pub values: Vec<Utf8PathBuf>,
-}
-
-impl Chart {
-    /// Whether it lies in a registry or on a web server, and rendering it takes the network.
-    pub fn is_elsewhere(&self) -> bool {
-        self.chart.contains("://")
-    }
 }
 
 /// The longest name of a release that Helm accepts ("Chart Template Guide", built-in objects: it is part of names of at most 63).

@@ -1,0 +1,131 @@
+//! A matrix file while it is resolved: what is wrong with it, and the files that it names.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::sources::ReadFile;
+use crate::form::List;
+use crate::name::NameError;
+use crate::problem::{Problem, closest};
+use crate::yaml::Node;
+
+/// What is being resolved, and what is wrong with it so far.
+pub(super) struct Asked<'a> {
+    pub(super) file: &'a str,
+    pub(super) tree: &'a Node,
+    pub(super) files: &'a dyn ReadFile,
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Problem>,
+}
+
+impl Asked<'_> {
+    pub(super) fn at(&self, path: &str, message: impl Into<String>, help: impl Into<String>) -> Problem {
+        let place = Some(self.tree.place_of(path));
+        Problem { place, path: path.to_owned(), ..Problem::of_file(self.file, message, help) }
+    }
+
+    /// Notes a problem at a path like `variants[2].ami`.
+    pub(super) fn problem(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        let problem = self.at(path, message, help);
+        self.problems.push(problem);
+    }
+
+    /// Whether something at or below a path has been noted as wrong, so that what follows from it need not be said.
+    pub(super) fn is_wrong(&self, path: &str) -> bool {
+        self.problems.iter().any(|problem| problem.path.starts_with(path))
+    }
+
+    /// Notes that a key is missing that the schema does not ask for, because it depends on others. What is there under a misspelt key
+    /// is not missing.
+    pub(super) fn missing(&mut self, path: &str, key: &str, example: &str) {
+        let misspelt = self.problems.iter().any(|problem| {
+            let written = problem.path.strip_prefix(path).and_then(|rest| rest.strip_prefix('.'));
+            problem.message.starts_with("unknown key") && written.and_then(|written| closest(written, [key])).is_some()
+        });
+        if !misspelt {
+            self.problem(path, format!("the key '{key}' is missing"), format!("add it, like {key}: {example}"));
+        }
+    }
+
+    /// Notes something that is legal, but probably not meant.
+    pub(super) fn warning(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        let warning = self.at(path, message, help);
+        self.warnings.push(warning);
+    }
+
+    /// What parsing a name gave; its error becomes a problem.
+    pub(super) fn name<T>(&mut self, path: &str, parsed: Result<T, NameError>) -> Option<T> {
+        parsed
+            .map_err(|NameError { what, text, rule }| {
+                self.problem(path, format!("'{text}' is not a legal {what}"), format!("write {rule}"));
+            })
+            .ok()
+    }
+
+    /// A text that must match a rule.
+    pub(super) fn text(
+        &mut self,
+        path: &str,
+        text: String,
+        what: &'static str,
+        rule: &'static str,
+        is_legal: fn(&str) -> bool,
+    ) -> Option<String> {
+        let parsed = if is_legal(&text) { Ok(text) } else { Err(NameError { what, text, rule: rule.to_owned() }) };
+        self.name(path, parsed)
+    }
+
+    /// A file that the matrix names, as text.
+    pub(super) fn read_text(&mut self, path: &str, file: &str, help: &str) -> Option<(Utf8PathBuf, String)> {
+        let (file, bytes) = self.read(path, file, help)?;
+        match String::from_utf8(bytes) {
+            Ok(text) => Some((file, text)),
+            Err(error) => {
+                let offset = error.utf8_error().valid_up_to();
+                self.problem(
+                    path,
+                    format!("{file} is not text: byte {offset} is not UTF-8"),
+                    "name a text file in UTF-8",
+                );
+                None
+            }
+        }
+    }
+
+    pub(super) fn read(&mut self, path: &str, file: &str, help: &str) -> Option<(Utf8PathBuf, Vec<u8>)> {
+        let file = Utf8PathBuf::from(file);
+        match self.files.read(&file) {
+            Ok(bytes) => Some((file, bytes)),
+            Err(reason) => {
+                self.problem(path, format!("{file} cannot be read: {reason}"), help);
+                None
+            }
+        }
+    }
+
+    /// What problems call a file whose path is relative to the matrix file.
+    pub(super) fn shown(&self, file: &Utf8Path) -> String {
+        let folder = Utf8Path::new(self.file).parent().unwrap_or(Utf8Path::new(""));
+        folder.join(file).into_string()
+    }
+}
+
+/// The legal entries of a list; the others were noted.
+pub(super) fn list<T>(
+    asked: &mut Asked<'_>,
+    path: &str,
+    raw: Option<List<String>>,
+    mut entry: impl FnMut(&mut Asked<'_>, &str, String) -> Option<T>,
+) -> Vec<T> {
+    let raw = raw.unwrap_or_default().into_iter().enumerate();
+    raw.filter_map(|(index, text)| entry(asked, &format!("{path}[{index}]"), text?)).collect()
+}
+
+/// `None` for what was asked for and is wrong.
+#[expect(clippy::option_option, reason = "absent, wrong and right are three things")]
+pub(super) fn transposed<T>(section: Option<Option<T>>) -> Option<Option<T>> {
+    match section {
+        None => Some(None),
+        Some(None) => None,
+        Some(right) => Some(right),
+    }
+}
