@@ -7,7 +7,7 @@ use amiproof_model::yaml::Value;
 use toml::Table;
 
 use super::known::bottlerocket::USER_DATA;
-use super::review::{Reader, Reading, Unknown};
+use super::reading::{Reader, Reading, Unknown};
 use super::{ClusterFacts, Refusal, toml_tree};
 
 const READER: Reader = Reader { name: "Bottlerocket", unknown: Unknown::Refused };

@@ -1,7 +1,9 @@
 //! MIME multipart, the form in which cloud-init takes several parts.
 
+use amiproof_model::yaml;
+use amiproof_model::yaml::{Limits, Node};
+
 use super::Refusal;
-use super::node_config::is_node_config;
 
 /// One part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,4 +151,14 @@ fn read_part(text: &str, first_line: usize) -> Result<Part, Refusal> {
         }
     }
     Ok(Part { media_type, headers, body: body.to_owned(), line })
+}
+
+/// Whether a text is a NodeConfig, in YAML or JSON, quoted or not.
+pub(super) fn is_node_config(text: &str) -> bool {
+    // A group in its own right, or a kind of that name: a mistake in the other one is then said as such.
+    let tree = yaml::documents("", text.as_bytes(), Limits::MATRIX).ok().and_then(|all| all.into_iter().next());
+    tree.is_some_and(|tree| {
+        let says = |key: &str, is_it: fn(&str) -> bool| tree.get(key).and_then(Node::text).is_some_and(is_it);
+        says("kind", |kind| kind == "NodeConfig") || says("apiVersion", |version| version.starts_with("node.eks.aws/"))
+    })
 }

@@ -8,15 +8,16 @@ use std::io::Read as _;
 
 use amiproof_model::matrix::Family;
 use amiproof_model::problem::{Place, Problem};
-use amiproof_model::yaml::{self, Limits, Node, Value};
+use amiproof_model::yaml;
+use amiproof_model::yaml::{Limits, Node, Value};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use flate2::read::GzDecoder;
 
 use super::known::kubelet::CONFIGURATION;
 use super::known::node_config::NODE_CONFIG as FIELDS;
-use super::mime::{CLOUD_CONFIG, NODE_CONFIG, Part, SHELL_SCRIPT, parts_of_user};
-use super::review::{Reader, Reading, Unknown};
+use super::mime::{CLOUD_CONFIG, NODE_CONFIG, Part, SHELL_SCRIPT, is_node_config, parts_of_user};
+use super::reading::{Reader, Reading, Unknown};
 use super::toml_tree;
 
 /// The one version of the form that there is.
@@ -27,16 +28,6 @@ const KUBELET: Reader = Reader { name: "the kubelet", unknown: Unknown::Logged }
 
 /// What amiproof says of the cluster itself.
 const OWN: [&str; 4] = ["name", "apiServerEndpoint", "certificateAuthority", "cidr"];
-
-/// Whether a text is a NodeConfig, in YAML or JSON, quoted or not.
-pub(super) fn is_node_config(text: &str) -> bool {
-    // A group in its own right, or a kind of that name: a mistake in the other one is then said as such.
-    let tree = yaml::documents("", text.as_bytes(), Limits::MATRIX).ok().and_then(|all| all.into_iter().next());
-    tree.is_some_and(|tree| {
-        let says = |key: &str, is_it: fn(&str) -> bool| tree.get(key).and_then(Node::text).is_some_and(is_it);
-        says("kind", |kind| kind == "NodeConfig") || says("apiVersion", |version| version.starts_with("node.eks.aws/"))
-    })
-}
 
 /// Reads what the user gave for a family of Amazon Linux.
 pub(super) fn read(reading: &mut Reading<'_>, family: Family, text: &str) {

@@ -4,23 +4,13 @@
 
 use amiproof_model::matrix::{Family, Matrix, UserData, Variant};
 use amiproof_model::name::RunId;
-use amiproof_model::problem::{Place, Problem};
-use amiproof_model::yaml::Node;
+use amiproof_model::problem::Problem;
 use camino::Utf8Path;
 
-use super::known::{self, Shape};
+use super::reading::{Reading, Review};
 use super::{ClusterFacts, bottlerocket, generate, node_config, windows};
 use crate::aws::names;
 use crate::aws::node_group::node_labels;
-
-/// What is wrong with user data, and what is probably not meant.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Review {
-    /// What keeps a node from joining, or is lost without a word.
-    pub problems: Vec<Problem>,
-    /// What is legal and may surprise.
-    pub warnings: Vec<Problem>,
-}
 
 /// The longest id that a run can have: the size check must hold for every run.
 const RUN: &str = "r-20261121-074220-4f2a";
@@ -66,81 +56,4 @@ fn of_variant(file: &str, cluster: &str, variant: &Variant, user_data: &UserData
         }
     }
     review
-}
-
-/// A file of user data that is being read, or a part of one.
-pub(super) struct Reading<'a> {
-    file: &'a str,
-    /// Lines of the file before the part.
-    lines_before: usize,
-    /// Where a part is whose own lines are not the file's, because it is encoded.
-    fixed: Option<Place>,
-    review: Review,
-}
-
-/// Who reads settings, and what becomes of those that he does not know.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reader {
-    /// `nodeadm`.
-    pub(super) name: &'static str,
-    /// What becomes of a setting without a name that he knows.
-    pub(super) unknown: Unknown,
-}
-
-/// What becomes of unknown settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unknown {
-    /// They are dropped without a word: as wrong as a typo.
-    Ignored,
-    /// They make the whole refused. Newer images know more, so below the top one that is like no other is only warned of.
-    Refused,
-    /// They are dropped with a line in a log.
-    Logged,
-}
-
-impl Reading<'_> {
-    /// The same file, with places counted from a line of it (1 is the first).
-    pub(super) fn within<T>(&mut self, first_line: usize, inner: impl FnOnce(&mut Self) -> T) -> T {
-        let before = std::mem::replace(&mut self.lines_before, first_line.saturating_sub(1));
-        let answer = inner(self);
-        self.lines_before = before;
-        answer
-    }
-
-    /// The same file, with every place that of one line of it.
-    pub(super) fn fixed<T>(&mut self, line: usize, inner: impl FnOnce(&mut Self) -> T) -> T {
-        let before = self.fixed.replace(Place { line, column: 1 });
-        let answer = inner(self);
-        self.fixed = before;
-        answer
-    }
-
-    fn place(&self, place: Place) -> Place {
-        self.fixed.unwrap_or(Place { line: place.line + self.lines_before, ..place })
-    }
-
-    /// Notes a problem.
-    pub(super) fn problem(&mut self, place: Place, path: &str, message: impl Into<String>, help: impl Into<String>) {
-        let place = Some(self.place(place));
-        let problem = Problem { place, path: path.to_owned(), ..Problem::of_file(self.file, message, help) };
-        self.review.problems.push(problem);
-    }
-
-    /// Notes a problem that a parser found.
-    pub(super) fn parser_problem(&mut self, problem: Problem) {
-        let place = problem.place.map(|place| self.place(place));
-        self.review.problems.push(Problem { place, file: self.file.to_owned(), ..problem });
-    }
-
-    /// Notes what may surprise.
-    pub(super) fn warning(&mut self, place: Place, path: &str, message: impl Into<String>, help: impl Into<String>) {
-        let place = Some(self.place(place));
-        let warning = Problem { place, path: path.to_owned(), ..Problem::of_file(self.file, message, help) };
-        self.review.warnings.push(warning);
-    }
-
-    /// Holds a tree against what its reader knows.
-    pub(super) fn check(&mut self, node: &Node, shape: &'static Shape, path: &str, reader: Reader) {
-        known::check(self, node, shape, path, reader);
-    }
 }

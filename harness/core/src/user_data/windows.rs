@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use amiproof_model::problem::Place;
 
-use super::review::Reading;
+use super::reading::Reading;
 use super::{ClusterFacts, Refusal, node_labels_flag};
 
 const OPEN: &str = "<powershell>";

@@ -3,61 +3,13 @@
 pub(super) mod bottlerocket;
 pub(super) mod kubelet;
 pub(super) mod node_config;
+mod shape;
 
 use amiproof_model::problem::{closest, one_of};
 use amiproof_model::yaml::{Node, Value};
 
-use super::review::{Reader, Reading, Unknown};
-
-/// What a setting may hold.
-#[derive(Debug)]
-pub(super) enum Shape {
-    /// Anything: what its reader makes of it is not modelled.
-    Any,
-    /// Text.
-    Text,
-    /// `true` or `false`.
-    Bool,
-    /// A whole number.
-    Integer,
-    /// A number.
-    Number,
-    /// Text or a number: sizes and shares that readers take in both forms.
-    Scalar,
-    /// One of these words.
-    Word(&'static [&'static str]),
-    /// A list.
-    List(&'static Shape),
-    /// A list, or its only item.
-    OneOrMore(&'static Shape),
-    /// Names of the user's own.
-    Map(&'static Shape),
-    /// These names, all of one shape.
-    Keys(&'static [&'static str], &'static Shape),
-    /// These settings.
-    Table(&'static [(&'static str, Shape)]),
-}
-
-/// A list of texts.
-pub(super) const TEXTS: Shape = Shape::List(&Shape::Text);
-
-impl Shape {
-    /// What to write: `true or false`.
-    fn words(&self) -> String {
-        match self {
-            Self::Any => "anything".to_owned(),
-            Self::Text => "text".to_owned(),
-            Self::Bool => "true or false".to_owned(),
-            Self::Integer => "a whole number".to_owned(),
-            Self::Number => "a number".to_owned(),
-            Self::Scalar => "text or a number".to_owned(),
-            Self::Word(words) => one_of(words),
-            Self::List(inner) => format!("a list of {}", inner.words()),
-            Self::OneOrMore(inner) => format!("{} or a list of it", inner.words()),
-            Self::Map(_) | Self::Keys(..) | Self::Table(_) => "a table of settings".to_owned(),
-        }
-    }
-}
+pub(super) use self::shape::{Shape, TEXTS};
+use super::reading::{Reader, Reading, Unknown};
 
 /// What a node is, in words.
 fn found(value: &Value) -> String {
@@ -72,8 +24,15 @@ fn found(value: &Value) -> String {
     }
 }
 
+impl Reading<'_> {
+    /// Holds a tree against what its reader knows.
+    pub(in crate::user_data) fn check(&mut self, node: &Node, shape: &'static Shape, path: &str, reader: Reader) {
+        check(self, node, shape, path, reader);
+    }
+}
+
 /// Holds a tree against a shape.
-pub(super) fn check(reading: &mut Reading<'_>, node: &Node, shape: &'static Shape, path: &str, reader: Reader) {
+fn check(reading: &mut Reading<'_>, node: &Node, shape: &'static Shape, path: &str, reader: Reader) {
     match (shape, &node.value) {
         // Nothing in YAML is a setting that was not made.
         (Shape::Any, _)
