@@ -4,6 +4,7 @@
 //! Systems Manager reaches the control container, where `apiclient` is; where its agent does not answer, a privileged pod asks on the
 //! host (Bottlerocket documentation, "CIS reports"; EKS user guide, "Validate Kubernetes CIS Benchmark for Bottlerocket").
 
+mod kind;
 pub mod parse;
 pub mod rows;
 
@@ -13,6 +14,7 @@ use amiproof_model::name::{Benchmark, Level, NameError};
 use amiproof_model::report::{NodeRecord, ScanRecord};
 use amiproof_model::verdict::{Placement, Verdict};
 
+pub use self::kind::Kind;
 use self::parse::Report;
 use super::kube_bench::merge::merge;
 use crate::aws::ssm;
@@ -25,41 +27,6 @@ pub const CHECK: &str = "os-cis/bottlerocket";
 
 /// For one report, which takes a second or two.
 const DEADLINE: Duration = Duration::from_secs(90);
-
-/// Which report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Of the operating system.
-    Os,
-    /// Of the kubelet, by the worker part of the CIS Kubernetes benchmark.
-    Kubernetes,
-}
-
-impl Kind {
-    /// The command that writes it.
-    pub fn command(self) -> &'static str {
-        match self {
-            Self::Os => "apiclient report cis",
-            Self::Kubernetes => "apiclient report cis-k8s",
-        }
-    }
-
-    /// The benchmark without its version.
-    fn family(self) -> &'static str {
-        match self {
-            Self::Os => "cis-bottlerocket",
-            Self::Kubernetes => "cis-kubernetes",
-        }
-    }
-
-    /// The scanner's name in rows and records.
-    pub fn scanner(self) -> &'static str {
-        match self {
-            Self::Os => "bottlerocket",
-            Self::Kubernetes => "bottlerocket-k8s",
-        }
-    }
-}
 
 /// Both reports of every node of the context's variant, one row per control over all nodes.
 ///

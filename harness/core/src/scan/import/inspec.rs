@@ -1,130 +1,18 @@
 //! Chef InSpec's JSON report (`inspec exec --reporter json`), which is also how MITRE's Heimdall Data Format looks.
 
+mod form;
 mod merge;
 
 use std::io::BufRead;
 
 use amiproof_model::verdict::{Finding, Verdict};
-use amiproof_model::vocabulary::{is_number, number_in};
-use serde::{Deserialize, Deserializer};
+use amiproof_model::vocabulary::number_in;
 
-use super::ImportError;
+use self::form::{Check, Control, Profile, Report};
 use super::document::{Answer, Document, Index, MOST_FINDINGS, line, severity, title};
-use super::json::{self, List, Text};
+use super::json::Text;
 use super::xml::clip;
-
-#[derive(Deserialize)]
-struct Report {
-    version: Option<Text>,
-    profiles: Option<List<Profile>>,
-}
-
-#[derive(Deserialize)]
-struct Profile {
-    #[serde(default)]
-    name: Text,
-    title: Option<Text>,
-    /// The profile that took this one in.
-    parent_profile: Option<Text>,
-    #[serde(default)]
-    depends: List<Dependency>,
-    /// `loaded`, `skipped` where it does not support the platform, `failed`.
-    status: Option<Text>,
-    status_message: Option<Text>,
-    skip_message: Option<Text>,
-    #[serde(default)]
-    controls: List<Control>,
-}
-
-#[derive(Deserialize)]
-struct Dependency {
-    name: Option<Text>,
-    status: Option<Text>,
-    status_message: Option<Text>,
-    skip_message: Option<Text>,
-}
-
-#[derive(Clone, Deserialize)]
-struct Control {
-    #[serde(default)]
-    id: Text,
-    title: Option<Text>,
-    impact: Option<f64>,
-    #[serde(default)]
-    results: List<Check>,
-    #[serde(default)]
-    tags: Tags,
-    waiver_data: Option<Waiver>,
-}
-
-/// The tags under which profiles of CIS benchmarks carry the number.
-#[derive(Clone, Default, Deserialize)]
-struct Tags {
-    #[serde(default)]
-    cis_number: Numbers,
-    #[serde(default)]
-    cis_rid: Numbers,
-    #[serde(default)]
-    cis: Numbers,
-}
-
-impl Tags {
-    fn numbers(&self) -> &[String] {
-        let all = [&self.cis_number, &self.cis_rid, &self.cis];
-        all.into_iter().map(|numbers| numbers.0.as_slice()).find(|numbers| !numbers.is_empty()).unwrap_or_default()
-    }
-}
-
-/// The control numbers in a text or a list of texts; none in anything else. A JSON number would have lost its last zero.
-#[derive(Clone, Default)]
-struct Numbers(Vec<String>);
-
-impl<'de> Deserialize<'de> for Numbers {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let texts = match serde_json::Value::deserialize(from)? {
-            serde_json::Value::String(text) => vec![text],
-            serde_json::Value::Array(list) => {
-                list.into_iter().filter_map(|entry| entry.as_str().map(str::to_owned)).take(50).collect()
-            }
-            _ => Vec::new(),
-        };
-        Ok(Self(texts.into_iter().filter(|text| is_number(text)).collect()))
-    }
-}
-
-/// What InSpec's own waiver did to a control.
-#[derive(Clone, Deserialize)]
-struct Waiver {
-    #[serde(default)]
-    skipped_due_to_waiver: serde_json::Value,
-    justification: Option<Text>,
-}
-
-#[derive(Clone, Deserialize)]
-struct Check {
-    #[serde(default)]
-    status: Text,
-    #[serde(default)]
-    code_desc: Text,
-    message: Option<Text>,
-    skip_message: Option<Text>,
-    /// What broke the test.
-    exception: Option<Text>,
-}
-
-impl Waiver {
-    /// Whether the control was not run; converters write the word as text.
-    fn skipped(&self) -> bool {
-        match &self.skipped_due_to_waiver {
-            serde_json::Value::Bool(is) => *is,
-            serde_json::Value::String(text) => {
-                !matches!(text.trim().to_ascii_lowercase().as_str(), "" | "false" | "no" | "0")
-            }
-            serde_json::Value::Number(number) => number.as_f64() != Some(0.0),
-            _ => false,
-        }
-    }
-}
+use super::{ImportError, json};
 
 /// Reads an InSpec report.
 ///

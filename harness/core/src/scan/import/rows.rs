@@ -1,90 +1,22 @@
 //! From a file of results to rows of the matrix. Pure.
 
 pub(super) mod bottlerocket;
+pub(super) mod import;
 pub(super) mod kube_bench;
+mod target;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use amiproof_model::name::{Benchmark, CheckId, ControlId, Level};
-use amiproof_model::report::{ImportedFrom, NodeRecord, ScanRecord, Subject};
+use amiproof_model::name::{Benchmark, CheckId, ControlId};
+use amiproof_model::report::{NodeRecord, ScanRecord};
 use amiproof_model::verdict::{Evidence, Verdict};
 use amiproof_model::vocabulary::of_inspector;
-use sha2::{Digest, Sha256};
 
-use super::document::{Answer, Document, badness, word};
+pub use self::target::{File, Target, digest_of};
+use self::target::{OS_SUITE, digest, scanner_name};
+use super::document::{Answer, Document, badness};
 use super::{Import, ImportError, Kind};
 use crate::check::{Decision, ScanRow};
-
-/// What a file is imported as.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// The variant, or the cluster.
-    pub subject: Subject,
-    /// The benchmark that the user says it is.
-    pub benchmark: Option<Benchmark>,
-    /// The benchmark that the variant is hardened to: Inspector judges by it, and its file does not name it.
-    pub hardened_to: Option<Benchmark>,
-    /// The level that the user says it was scanned for.
-    pub level: Option<Level>,
-    /// What reports call the scanner, instead of the name that the file gives.
-    pub name: Option<String>,
-    /// The variant's nodes, for findings that name an instance.
-    pub nodes: Vec<NodeRecord>,
-    /// Where a copy of the file lies, relative to the folder of the report.
-    pub copy: Option<String>,
-    /// The file; absent for what a run's own scan wrote.
-    pub file: Option<File>,
-}
-
-/// Which file results are from, so that importing it again replaces what it said before, and importing another does not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
-    /// Its name without extension, for people.
-    pub name: String,
-    /// Where it was, or for a stream what was in it: the same text for the same file, another one for every other.
-    pub place: String,
-}
-
-impl File {
-    /// Eight digits that stand for its place.
-    pub fn digest(&self) -> String {
-        digest(&self.place)
-    }
-}
-
-/// A digest of all that a reader yields, as a place of what has none.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn digest_of(mut from: impl std::io::Read) -> std::io::Result<String> {
-    let mut hash = Sha256::new();
-    std::io::copy(&mut from, &mut hash)?;
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-impl Target {
-    /// The file's part in the report. A name that the user gave says all: it tells imports apart, and which one is done again.
-    fn source(&self, scanner: &str, machine: &str) -> Option<ImportedFrom> {
-        let file = self.file.as_ref()?;
-        let (name, key) = match &self.name {
-            Some(_) => (String::new(), String::new()),
-            None if machine.is_empty() => (word(&file.name), file.digest()),
-            None => (word(&file.name), format!("{}-{}", file.digest(), digest(machine))),
-        };
-        Some(ImportedFrom { scanner: scanner.to_owned(), file: name, key })
-    }
-}
-
-/// Eight digits that stand for a text.
-fn digest(text: &str) -> String {
-    Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The name of a scanner: the user's word for it, or the file's.
-fn scanner_name(target: &Target, own: &str) -> String {
-    let name = target.name.as_deref().map(word).filter(|name| !name.is_empty());
-    name.unwrap_or_else(|| own.to_owned())
-}
 
 /// The rows of a document.
 ///
@@ -188,9 +120,6 @@ fn benchmark(kind: Kind, document: &Document, target: &Target) -> Result<Option<
         _ => Err(ImportError::NeedsBenchmark { what: "an Inspector report" }),
     }
 }
-
-/// The suite of controls of an operating system's benchmark, whoever judged them: two scanners' answers stand in one row.
-const OS_SUITE: &str = "os-cis";
 
 /// Joins the answers of two rules that a benchmark has as one control: the worse counts, findings add up, both are in evidence.
 fn join(known: &mut ScanRow, other: ScanRow) {

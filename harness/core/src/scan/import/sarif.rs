@@ -1,163 +1,17 @@
 //! SARIF 2.1.0 (OASIS): results of static analysers and scanners, folded rule by rule while they are read.
 
+mod form;
 mod rules;
 
 use std::io::BufRead;
 
 use amiproof_model::verdict::Verdict;
-use serde::Deserialize;
 
+use self::form::{Log, Message, Notification, Rule, Run, SarifResult, Suppression, Tool};
 use self::rules::Rules;
-use super::ImportError;
 use super::document::{Answer, Document, Index, fail, line, severity, time, title, word};
-use super::json::{self, List, Scalar, Text};
 use super::xml::clip;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Log {
-    version: Option<Text>,
-    #[serde(default)]
-    runs: List<Run>,
-    /// Parts of runs that stand behind them (3.13.5).
-    #[serde(default)]
-    inline_external_properties: List<External>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Run {
-    tool: Tool,
-    /// Absent and `null` both say that the tool did not look for results (3.14.23); that is something else than none.
-    results: Option<List<SarifResult>>,
-    #[serde(default)]
-    invocations: List<Invocation>,
-    external_property_file_references: Option<External>,
-}
-
-/// Parts of a run that stand in other files (3.14.2).
-#[derive(Deserialize)]
-struct External {
-    #[serde(default)]
-    results: List<serde::de::IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct Tool {
-    driver: Component,
-    #[serde(default)]
-    extensions: List<Component>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Component {
-    name: Text,
-    guid: Option<Text>,
-    version: Option<Text>,
-    semantic_version: Option<Text>,
-    #[serde(default)]
-    rules: List<Rule>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Rule {
-    id: Text,
-    name: Option<Text>,
-    short_description: Option<Message>,
-    help: Option<Message>,
-    default_configuration: Option<Configuration>,
-    #[serde(default)]
-    properties: Properties,
-}
-
-#[derive(Deserialize)]
-struct Configuration {
-    level: Option<Text>,
-}
-
-/// GitHub's convention for security results: a CVSS score as text.
-#[derive(Default, Deserialize)]
-struct Properties {
-    #[serde(rename = "security-severity", default)]
-    security_severity: Scalar,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    text: Option<Text>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Invocation {
-    #[serde(default)]
-    tool_execution_notifications: List<Notification>,
-    #[serde(default)]
-    tool_configuration_notifications: List<Notification>,
-    execution_successful: Option<bool>,
-    end_time_utc: Option<Text>,
-}
-
-/// What a tool says of its own run (3.58); without a level it is a warning.
-#[derive(Deserialize)]
-struct Notification {
-    level: Option<Text>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SarifResult {
-    rule_id: Option<Text>,
-    rule_index: Option<i64>,
-    rule: Option<Reference>,
-    kind: Option<Text>,
-    level: Option<Text>,
-    baseline_state: Option<Text>,
-    message: Option<Message>,
-    #[serde(default)]
-    locations: List<Location>,
-    suppressions: Option<List<Suppression>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Reference {
-    id: Option<Text>,
-    index: Option<i64>,
-    tool_component: Option<ComponentReference>,
-}
-
-#[derive(Deserialize)]
-struct ComponentReference {
-    name: Option<Text>,
-    index: Option<i64>,
-    guid: Option<Text>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Location {
-    physical_location: Option<Physical>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Physical {
-    artifact_location: Option<Artifact>,
-}
-
-#[derive(Deserialize)]
-struct Artifact {
-    uri: Option<Text>,
-}
-
-#[derive(Deserialize)]
-struct Suppression {
-    status: Option<Text>,
-    justification: Option<Text>,
-}
+use super::{ImportError, json};
 
 /// Reads a SARIF log.
 ///

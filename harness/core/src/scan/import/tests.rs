@@ -1,10 +1,13 @@
 //! What a file is worth, kind by kind: the same rules for all.
 
+use amiproof_model::report::Subject;
 use amiproof_model::verdict::Outcome;
+use jiff::Timestamp;
 use proptest::prelude::*;
 
+use super::merge::merge;
 use super::*;
-use crate::scan::import::merge::merge;
+use crate::check::ScanRow;
 
 fn target(file: &str) -> Target {
     Target {

@@ -4,68 +4,16 @@
 //! over: its definitions make up nearly all of its length.
 
 mod document;
+mod form;
 
-use std::collections::HashMap;
 use std::io::BufRead;
 
 use amiproof_model::vocabulary::is_number;
 
+use self::form::{Content, Rule, RuleResult, Test};
 use super::ImportError;
 use super::document::{Document, MOST_ANSWERS, line, title};
 use super::xml::{Tag, Token, Xml, clip};
-
-/// What the benchmark says of a rule.
-#[derive(Clone, Debug, Default)]
-struct Rule {
-    title: String,
-    severity: String,
-    /// Numbers in a CIS benchmark.
-    numbers: Vec<String>,
-    /// CCE and the like.
-    identifiers: Vec<String>,
-    fix: String,
-}
-
-/// One `TestResult`.
-#[derive(Clone, Debug, Default)]
-struct Test {
-    profile: String,
-    target: String,
-    /// A CPE name: `cpe:/a:redhat:openscap:1.3.7`.
-    system: String,
-    /// The scanner's name and version as facts.
-    scanner: String,
-    version: String,
-    benchmark: String,
-    ended: String,
-    results: Vec<RuleResult>,
-}
-
-/// One `rule-result`.
-#[derive(Clone, Debug, Default)]
-struct RuleResult {
-    rule: String,
-    /// The word of the standard (XCCDF 1.2, table 26).
-    result: String,
-    severity: String,
-    unscored: bool,
-    unchecked: bool,
-    identifiers: Vec<String>,
-    numbers: Vec<String>,
-    message: String,
-    instance: String,
-}
-
-/// Everything of the file that matters.
-#[derive(Debug, Default)]
-struct Content {
-    root: String,
-    /// The benchmark whose element began last.
-    benchmark: String,
-    title: String,
-    rules: HashMap<String, Rule>,
-    tests: Vec<Test>,
-}
 
 /// Reads a file of XCCDF results, or an ARF file.
 ///

@@ -9,86 +9,25 @@ mod assess;
 mod benchmark;
 mod prerequisites;
 mod report;
+mod request;
 mod sequence;
 mod vulnerabilities;
 
 use amiproof_model::matrix::{Family, Variant};
-use amiproof_model::name::{Benchmark, Level, NameError, RunId};
-use amiproof_model::report::{NodeRecord, ScanRecord, Subject};
+use amiproof_model::name::{Level, NameError};
+use amiproof_model::report::{ScanRecord, Subject};
 use amiproof_model::verdict::{Evidence, Verdict};
-use camino::Utf8Path;
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::api::{configurations, delete_configuration};
 pub use self::assess::{Detail, NodeScan, Summary, TargetState, assess_nodes, assess_rows, assess_summary};
 pub use self::benchmark::judged_by;
 pub use self::prerequisites::{Coverage, coverage};
+pub use self::request::{CHECK, Request, SCANNER};
+use self::request::{Ended, Error, Scanned};
 pub use self::vulnerabilities::{Vulnerabilities, vulnerabilities};
 use crate::aws::Clients;
-use crate::aws::error::AwsError;
 use crate::check::{CheckError, Decision, ScanAnswer, ScanRow};
 use crate::context::Context;
-use crate::ledger::{self, Ledger};
-
-/// The scanner's name in rows and records.
-pub const SCANNER: &str = "inspector";
-
-/// The id of the scan as a whole: what is reported when there are no rows.
-pub const CHECK: &str = "os-cis/inspector";
-
-/// What went wrong while asking; what Inspector would not evaluate is a verdict, not an error.
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error(transparent)]
-    Aws(#[from] AwsError),
-    #[error(transparent)]
-    Ledger(#[from] ledger::Error),
-    #[error(transparent)]
-    Name(#[from] NameError),
-    #[error("interrupted")]
-    Cancelled,
-}
-
-/// How a scan ended.
-enum Ended {
-    Rows(Scanned),
-    NotEvaluated(String, Vec<Evidence>),
-}
-
-/// A scan that evaluated something.
-struct Scanned {
-    rows: Vec<ScanRow>,
-    benchmark: Benchmark,
-    /// Controls per node, as the scan itself counts them.
-    expected: Option<usize>,
-    note: String,
-}
-
-/// What is to be scanned.
-#[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
-    /// The run.
-    pub run: &'a RunId,
-    /// The variant.
-    pub variant: &'a Variant,
-    /// Its nodes.
-    pub nodes: &'a [NodeRecord],
-    /// The record of what is made.
-    pub ledger: &'a Ledger,
-    /// The tags that the account demands of what is made.
-    pub tags: &'a std::collections::BTreeMap<String, String>,
-    /// Where Inspector's own reports are kept; exists. `None` keeps none.
-    pub evidence: Option<&'a Utf8Path>,
-    /// Fires when the run is interrupted.
-    pub cancel: &'a CancellationToken,
-}
-
-impl Request<'_> {
-    /// The level that is scanned: the variant's own, level 1 for a stock image.
-    fn level(&self) -> Level {
-        self.variant.hardening.as_ref().map_or(Level::One, |hardening| hardening.level)
-    }
-}
 
 /// Scans the nodes of a check's variant and answers every control.
 ///

@@ -5,6 +5,7 @@
 //! tested.
 
 mod choose;
+mod request;
 mod script;
 
 use amiproof_model::matrix::{Family, OpenScap};
@@ -13,12 +14,13 @@ use amiproof_model::report::{NodeRecord, ScanRecord};
 use amiproof_model::verdict::{Placement, Verdict};
 
 use self::choose::Found;
-use super::import::{self, Import, Kind, Source, Target};
+use self::request::Asked;
+use super::import::{Import, Kind, Source, Target};
 use super::kube_bench::merge::merge;
+use super::{evidence_path, import};
 use crate::check::{CheckError, Decision, ScanAnswer, ScanRow};
 use crate::context::Context;
 use crate::probe;
-use crate::scan::evidence_path;
 
 /// The scanner's name in rows and records.
 pub const SCANNER: &str = "openscap";
@@ -28,13 +30,6 @@ pub const CHECK: &str = "os-cis/openscap";
 
 /// For the question what a node has.
 const LOOK: std::time::Duration = std::time::Duration::from_secs(60);
-
-/// What is evaluated. Both stand in a script, so neither holds anything that a shell reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Asked {
-    content: String,
-    profile: String,
-}
 
 /// Evaluates all nodes of the context's variant, one row per control or rule over all nodes.
 ///

@@ -1,3 +1,4 @@
+use amiproof_model::report::Subject;
 use amiproof_model::verdict::Outcome;
 
 use super::super::{ImportError, Kind, Source, read};

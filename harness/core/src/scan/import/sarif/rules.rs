@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Component, ComponentReference, Rule, SarifResult};
+use super::form::{Component, ComponentReference, Rule, SarifResult};
 
 /// The rules of a run's tool and of its extensions.
 pub(super) struct Rules<'a> {

@@ -1,0 +1,119 @@
+//! The form of InSpec's JSON report, as far as results need it.
+
+use amiproof_model::vocabulary::is_number;
+use serde::{Deserialize, Deserializer};
+
+use crate::scan::import::json::{List, Text};
+
+#[derive(Deserialize)]
+pub(super) struct Report {
+    pub(super) version: Option<Text>,
+    pub(super) profiles: Option<List<Profile>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Profile {
+    #[serde(default)]
+    pub(super) name: Text,
+    pub(super) title: Option<Text>,
+    /// The profile that took this one in.
+    pub(super) parent_profile: Option<Text>,
+    #[serde(default)]
+    pub(super) depends: List<Dependency>,
+    /// `loaded`, `skipped` where it does not support the platform, `failed`.
+    pub(super) status: Option<Text>,
+    pub(super) status_message: Option<Text>,
+    pub(super) skip_message: Option<Text>,
+    #[serde(default)]
+    pub(super) controls: List<Control>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Dependency {
+    pub(super) name: Option<Text>,
+    pub(super) status: Option<Text>,
+    pub(super) status_message: Option<Text>,
+    pub(super) skip_message: Option<Text>,
+}
+
+#[derive(Clone, Deserialize)]
+pub(super) struct Control {
+    #[serde(default)]
+    pub(super) id: Text,
+    pub(super) title: Option<Text>,
+    pub(super) impact: Option<f64>,
+    #[serde(default)]
+    pub(super) results: List<Check>,
+    #[serde(default)]
+    pub(super) tags: Tags,
+    pub(super) waiver_data: Option<Waiver>,
+}
+
+/// The tags under which profiles of CIS benchmarks carry the number.
+#[derive(Clone, Default, Deserialize)]
+pub(super) struct Tags {
+    #[serde(default)]
+    cis_number: Numbers,
+    #[serde(default)]
+    cis_rid: Numbers,
+    #[serde(default)]
+    cis: Numbers,
+}
+
+impl Tags {
+    pub(super) fn numbers(&self) -> &[String] {
+        let all = [&self.cis_number, &self.cis_rid, &self.cis];
+        all.into_iter().map(|numbers| numbers.0.as_slice()).find(|numbers| !numbers.is_empty()).unwrap_or_default()
+    }
+}
+
+/// The control numbers in a text or a list of texts; none in anything else. A JSON number would have lost its last zero.
+#[derive(Clone, Default)]
+pub(super) struct Numbers(Vec<String>);
+
+impl<'de> Deserialize<'de> for Numbers {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let texts = match serde_json::Value::deserialize(from)? {
+            serde_json::Value::String(text) => vec![text],
+            serde_json::Value::Array(list) => {
+                list.into_iter().filter_map(|entry| entry.as_str().map(str::to_owned)).take(50).collect()
+            }
+            _ => Vec::new(),
+        };
+        Ok(Self(texts.into_iter().filter(|text| is_number(text)).collect()))
+    }
+}
+
+/// What InSpec's own waiver did to a control.
+#[derive(Clone, Deserialize)]
+pub(super) struct Waiver {
+    #[serde(default)]
+    skipped_due_to_waiver: serde_json::Value,
+    pub(super) justification: Option<Text>,
+}
+
+#[derive(Clone, Deserialize)]
+pub(super) struct Check {
+    #[serde(default)]
+    pub(super) status: Text,
+    #[serde(default)]
+    pub(super) code_desc: Text,
+    pub(super) message: Option<Text>,
+    pub(super) skip_message: Option<Text>,
+    /// What broke the test.
+    pub(super) exception: Option<Text>,
+}
+
+impl Waiver {
+    /// Whether the control was not run; converters write the word as text.
+    pub(super) fn skipped(&self) -> bool {
+        match &self.skipped_due_to_waiver {
+            serde_json::Value::Bool(is) => *is,
+            serde_json::Value::String(text) => {
+                !matches!(text.trim().to_ascii_lowercase().as_str(), "" | "false" | "no" | "0")
+            }
+            serde_json::Value::Number(number) => number.as_f64() != Some(0.0),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The files of other tools that can be read.
+
+/// What a file of results is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `kube-bench run --json`.
+    KubeBench,
+    /// XCCDF 1.1 or 1.2 with a TestResult.
+    Xccdf,
+    /// An Asset Reporting Format file with such results inside.
+    Arf,
+    /// The CSV of an Inspector CIS report.
+    InspectorCsv,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// JUnit XML.
+    Junit,
+    /// InSpec's JSON report.
+    Inspec,
+    /// The JSON of `apiclient report cis` on a Bottlerocket host.
+    Bottlerocket,
+    /// The JSON of `aws inspector2 get-cis-scan-result-details`.
+    InspectorJson,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::KubeBench,
+        Self::Xccdf,
+        Self::Arf,
+        Self::InspectorCsv,
+        Self::InspectorJson,
+        Self::Sarif,
+        Self::Junit,
+        Self::Inspec,
+        Self::Bottlerocket,
+    ];
+
+    /// The word for it on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::KubeBench => "kube-bench",
+            Self::Xccdf => "xccdf",
+            Self::Arf => "arf",
+            Self::InspectorCsv => "inspector-csv",
+            Self::Sarif => "sarif",
+            Self::Junit => "junit",
+            Self::Inspec => "inspec",
+            Self::Bottlerocket => "bottlerocket",
+            Self::InspectorJson => "inspector-json",
+        }
+    }
+
+    /// The suite of its rows. A file of kube-bench or Inspector answers the same checks as a run's own scan; an ARF holds XCCDF. What
+    /// is a control of a known benchmark goes to `os-cis` instead.
+    pub fn suite(self) -> &'static str {
+        match self {
+            Self::Xccdf | Self::Arf => "xccdf",
+            Self::InspectorCsv | Self::InspectorJson | Self::Bottlerocket => "os-cis",
+            other => other.word(),
+        }
+    }
+
+    /// Whether it judges an operating system, so that what it says of a control is an answer to the same question as Inspector's.
+    pub(super) fn judges_os(self) -> bool {
+        !matches!(self, Self::KubeBench | Self::Sarif | Self::Junit)
+    }
+
+    /// Whether its results are always about a machine, so that they belong to a variant.
+    pub fn is_about_a_machine(self) -> bool {
+        !matches!(self, Self::Sarif | Self::Junit | Self::Inspec)
+    }
+
+    /// Whether it is what Inspector found.
+    pub(super) fn is_inspectors(self) -> bool {
+        matches!(self, Self::InspectorCsv | Self::InspectorJson)
+    }
+}

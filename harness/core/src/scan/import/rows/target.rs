@@ -1,0 +1,81 @@
+//! What a file is about, as the user says it.
+
+use amiproof_model::name::{Benchmark, Level};
+use amiproof_model::report::{ImportedFrom, NodeRecord, Subject};
+use sha2::{Digest as _, Sha256};
+
+use crate::scan::import::document::word;
+
+/// What a file is imported as.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The variant, or the cluster.
+    pub subject: Subject,
+    /// The benchmark that the user says it is.
+    pub benchmark: Option<Benchmark>,
+    /// The benchmark that the variant is hardened to: Inspector judges by it, and its file does not name it.
+    pub hardened_to: Option<Benchmark>,
+    /// The level that the user says it was scanned for.
+    pub level: Option<Level>,
+    /// What reports call the scanner, instead of the name that the file gives.
+    pub name: Option<String>,
+    /// The variant's nodes, for findings that name an instance.
+    pub nodes: Vec<NodeRecord>,
+    /// Where a copy of the file lies, relative to the folder of the report.
+    pub copy: Option<String>,
+    /// The file; absent for what a run's own scan wrote.
+    pub file: Option<File>,
+}
+
+/// Which file results are from, so that importing it again replaces what it said before, and importing another does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its name without extension, for people.
+    pub name: String,
+    /// Where it was, or for a stream what was in it: the same text for the same file, another one for every other.
+    pub place: String,
+}
+
+impl File {
+    /// Eight digits that stand for its place.
+    pub fn digest(&self) -> String {
+        digest(&self.place)
+    }
+}
+
+/// A digest of all that a reader yields, as a place of what has none.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn digest_of(mut from: impl std::io::Read) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    std::io::copy(&mut from, &mut hash)?;
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+impl Target {
+    /// The file's part in the report. A name that the user gave says all: it tells imports apart, and which one is done again.
+    pub(super) fn source(&self, scanner: &str, machine: &str) -> Option<ImportedFrom> {
+        let file = self.file.as_ref()?;
+        let (name, key) = match &self.name {
+            Some(_) => (String::new(), String::new()),
+            None if machine.is_empty() => (word(&file.name), file.digest()),
+            None => (word(&file.name), format!("{}-{}", file.digest(), digest(machine))),
+        };
+        Some(ImportedFrom { scanner: scanner.to_owned(), file: name, key })
+    }
+}
+
+/// Eight digits that stand for a text.
+pub(super) fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The name of a scanner: the user's word for it, or the file's.
+pub(super) fn scanner_name(target: &Target, own: &str) -> String {
+    let name = target.name.as_deref().map(word).filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| own.to_owned())
+}
+
+/// The suite of controls of an operating system's benchmark, whoever judged them: two scanners' answers stand in one row.
+pub(super) const OS_SUITE: &str = "os-cis";

@@ -1,0 +1,219 @@
+//! What kube-bench says of a control, whatever the form of its output.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Everything that one run of kube-bench said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// `eks-1.8.0`; empty in the compact form.
+    pub benchmark: String,
+    /// Every control in the order of the output.
+    pub controls: Vec<Control>,
+    /// Whether the output ended early: the compact form may be cut at the size of a termination message.
+    pub cut: bool,
+}
+
+/// One control as kube-bench judged it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Control {
+    /// `3.2.1`.
+    pub number: String,
+    /// Its title, as kube-bench words it; empty where the compact form leaves it out.
+    pub title: String,
+    /// `node`, `policies`, `managedservices`, `controlplane`; empty in the compact form.
+    pub target: String,
+    /// How it ended.
+    pub status: Status,
+    /// `manual`, `skip`; mostly empty.
+    pub kind: String,
+    /// Why, where kube-bench says: the control is manual, or its audit command broke.
+    pub reason: String,
+    /// The command that looked.
+    pub audit: String,
+    /// What it found.
+    pub actual: String,
+    /// What it should have found.
+    pub expected: String,
+    /// What to do about it, as kube-bench words it.
+    pub remediation: String,
+}
+
+/// How a control ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Status {
+    /// Met.
+    Pass,
+    /// Not met, and it counts.
+    Fail,
+    /// Nobody looked, or not met and it does not count.
+    Warn,
+    /// Skipped.
+    Info,
+    /// No status, or one that this build does not know.
+    #[default]
+    Missing,
+    /// A word that this build does not know.
+    Unknown(String),
+}
+
+impl Status {
+    pub(super) fn of(word: &str) -> Self {
+        match word {
+            "PASS" => Self::Pass,
+            "FAIL" => Self::Fail,
+            "WARN" => Self::Warn,
+            "INFO" => Self::Info,
+            "" => Self::Missing,
+            other => Self::Unknown(other.to_owned()),
+        }
+    }
+}
+
+/// Why an output cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// There is nothing.
+    #[error("kube-bench wrote nothing")]
+    Empty,
+    /// There is no JSON in it.
+    #[error("kube-bench wrote no JSON; its output begins with '{begins}'")]
+    NoJson {
+        /// The first line, cut to 200 characters.
+        begins: String,
+    },
+    /// The JSON ends in the middle.
+    #[error("kube-bench's JSON is cut off after {bytes} bytes; the log was truncated or the pod ended early")]
+    Truncated {
+        /// How much there was.
+        bytes: usize,
+    },
+    /// The JSON is not kube-bench's.
+    #[error("kube-bench's JSON has another form than this build reads: {reason}")]
+    Form {
+        /// What is wrong, with its place.
+        reason: String,
+    },
+    /// The JSON is of something else.
+    #[error(
+        "holds JSON, but none of kube-bench, which is an object with Controls, or a section with node_type and tests; it begins with '{begins}'"
+    )]
+    OtherJson {
+        /// The first line, cut to 200 characters.
+        begins: String,
+    },
+    /// The report for people.
+    #[error("is kube-bench's report for people; run kube-bench with --json, whose results can be read by programs")]
+    Text,
+    /// The JSON holds no control.
+    #[error("kube-bench ran no check")]
+    NoControls,
+    /// It does not hold as many checks as it says.
+    #[error("kube-bench's totals say {total} checks, and its output holds {found}")]
+    Incomplete {
+        /// What it says.
+        total: u64,
+        /// What it holds.
+        found: u64,
+    },
+    /// It does not hold as many checks with a status as it says.
+    #[error(
+        "kube-bench's totals say {total} checks with {word}, and its output holds {found}; import it as kube-bench wrote it"
+    )]
+    Disagrees {
+        /// The status.
+        word: &'static str,
+        /// What it says.
+        total: u64,
+        /// What it holds.
+        found: u64,
+    },
+    /// One of several runs holds no control.
+    #[error(
+        "one of the runs in it holds no check: of that node nothing is known; run kube-bench there again, or leave it out"
+    )]
+    EmptyRun,
+    /// Results stand beside those that can be read.
+    #[error(
+        "holds results that cannot be read beside others that can: '{begins}'; import each output of kube-bench as it was written"
+    )]
+    Unread {
+        /// The line, cut to 200 characters.
+        begins: String,
+    },
+}
+
+#[derive(Deserialize)]
+pub(super) struct RawControl {
+    test_number: String,
+    #[serde(default)]
+    test_desc: String,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    audit: Value,
+    #[serde(default)]
+    remediation: String,
+    #[serde(default)]
+    pub(super) status: String,
+    #[serde(default)]
+    actual_value: String,
+    #[serde(default)]
+    expected_result: String,
+    #[serde(default)]
+    reason: String,
+}
+
+impl Output {
+    pub(super) fn add(&mut self, other: Self) {
+        if !self.benchmark.split(", ").any(|known| known == other.benchmark) {
+            // Nobody asked for two; whoever wanted one of them finds that this is another.
+            self.benchmark = format!("{}, {}", self.benchmark, other.benchmark);
+        }
+        self.cut |= other.cut;
+        for control in other.controls {
+            match self.controls.iter_mut().find(|known| known.number == control.number) {
+                Some(known) if control.badness() > known.badness() => *known = control,
+                Some(_) => {}
+                None => self.controls.push(control),
+            }
+        }
+    }
+}
+
+impl Control {
+    /// Whether a WARN is none of kube-bench's opinions: its audit did not run. A manual test, one without tests, which its configuration
+    /// leaves to a human as well (eks-1.5.0, 2.1.1), and one that is not met and not scored say so in other words or not at all.
+    pub(in crate::scan::kube_bench) fn broke(&self) -> bool {
+        let reason = self.reason.trim().to_ascii_lowercase();
+        let is_manual = self.kind.eq_ignore_ascii_case("manual")
+            || ["test marked as a manual test", "no tests defined"].iter().any(|known| reason.starts_with(known));
+        !reason.is_empty() && (reason.contains("failed to run") || !is_manual)
+    }
+
+    /// Which of two answers to the same question counts: the higher.
+    fn badness(&self) -> u8 {
+        let broke = self.broke();
+        match self.status {
+            Status::Pass => 0,
+            Status::Warn if !broke => 1,
+            Status::Fail if self.reason.is_empty() => 3,
+            _ => 2,
+        }
+    }
+}
+
+pub(super) fn control(raw: RawControl, target: &str) -> Control {
+    Control {
+        number: raw.test_number,
+        title: raw.test_desc,
+        target: target.to_owned(),
+        status: Status::of(&raw.status),
+        kind: raw.kind.unwrap_or_default(),
+        reason: raw.reason,
+        audit: raw.audit.as_str().unwrap_or_default().trim().to_owned(),
+        actual: raw.actual_value.trim().to_owned(),
+        expected: raw.expected_result,
+        remediation: raw.remediation.trim().to_owned(),
+    }
+}
