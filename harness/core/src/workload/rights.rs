@@ -1,20 +1,22 @@
 //! Rights in AWS that amiproof gives to the service accounts of a workload for as long as it runs: a role without any permission,
 //! handed out through EKS Pod Identity or exchanged at STS (IRSA). Who the pod is then is all that matters.
 
+mod grant;
 mod irsa;
 
 use std::time::Duration;
 
 use amiproof_model::verdict::Verdict;
 use amiproof_model::workload::{Need, Workload};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::aws::names::{self, Tags};
-use crate::aws::{AwsError, Clients, pod_identity, roles};
+pub(super) use self::grant::Rights;
+use self::grant::{Grant, refused};
+use crate::aws::pod_identity;
 use crate::check::{CheckError, Decision};
 use crate::context::Context;
 use crate::destroy;
-use crate::ledger::{Created, Resource, ResourceKind};
+use crate::ledger::{Resource, ResourceKind};
 
 /// The service that assumes the roles (EKS user guide, "Create IAM role with trust policy required by EKS Pod Identity").
 const PRINCIPAL: &str = "pods.eks.amazonaws.com";
@@ -22,15 +24,6 @@ const PRINCIPAL: &str = "pods.eks.amazonaws.com";
 /// From an association to the first pod that gets its credentials: "several seconds" (EKS user guide, "EKS Pod Identity
 /// considerations"). A role takes as long until STS knows it.
 const PROPAGATION: Duration = Duration::from_secs(15);
-
-/// What was made for a workload, in the order in which it was made.
-pub(super) struct Rights {
-    made: Vec<Created>,
-    /// Service accounts and the ARNs of the roles that they are to be annotated with.
-    roles: Vec<(String, String)>,
-    /// The OpenID Connect provider that roles trust.
-    provider: Option<String>,
-}
 
 impl Rights {
     /// Gives the service accounts that a workload names their roles.
@@ -82,48 +75,6 @@ impl Rights {
             destroy::one(&context.ledger, clients, created.key).await;
         }
     }
-}
-
-/// What a service account gets its role for.
-struct Grant<'a> {
-    context: &'a Context,
-    clients: &'a Clients,
-    workload: &'a str,
-    namespace: &'a str,
-    account: &'a str,
-}
-
-impl Grant<'_> {
-    fn tags(&self) -> Tags {
-        let tags = Tags::of_run(self.context.run.clone(), self.context.ledger.header().expires);
-        tags.with(&self.context.matrix.cluster.governance.tags)
-    }
-
-    /// Makes the account's role, which may do nothing; its ARN.
-    async fn role(&self, trust: &Value, made: &mut Vec<Created>) -> Result<String, CheckError> {
-        let (ledger, variant) = (&self.context.ledger, &self.context.variant.name);
-        let tags = self.tags().for_variant(variant);
-        let boundary = self.context.matrix.cluster.governance.permissions_boundary.as_deref();
-        let name = names::workload_role(&self.context.run, variant, self.workload, self.account);
-        let resource = Resource::new(ResourceKind::Role, &name).in_cluster(self.cluster()).for_variant(variant);
-        let (clients, trust, boundary) = (self.clients.clone(), trust.clone(), boundary.map(str::to_owned));
-        let role = ledger.create_resource(resource, || async move {
-            let make = || roles::make(&clients, &name, &trust, &[], boundary.as_deref(), &tags);
-            clients.write_idempotent(make).await.map_err(refused)
-        });
-        let role = role.await?;
-        let arn = role.id.clone();
-        made.push(role);
-        Ok(arn)
-    }
-
-    fn cluster(&self) -> &str {
-        self.context.matrix.cluster.name.as_str()
-    }
-}
-
-fn refused(error: AwsError) -> CheckError {
-    CheckError::api("giving the workload's service account a role", error)
 }
 
 /// Gives a service account its role through EKS Pod Identity.

@@ -1,0 +1,60 @@
+//! What one service account is given in the account.
+
+use serde_json::Value;
+
+use crate::aws::names::Tags;
+use crate::aws::{AwsError, Clients, names, roles};
+use crate::check::CheckError;
+use crate::context::Context;
+use crate::ledger::{Created, Resource, ResourceKind};
+
+/// What was made for a workload, in the order in which it was made.
+pub(in crate::workload) struct Rights {
+    pub(super) made: Vec<Created>,
+    /// Service accounts and the ARNs of the roles that they are to be annotated with.
+    pub(super) roles: Vec<(String, String)>,
+    /// The OpenID Connect provider that roles trust.
+    pub(super) provider: Option<String>,
+}
+
+/// What a service account gets its role for.
+pub(super) struct Grant<'a> {
+    pub(super) context: &'a Context,
+    pub(super) clients: &'a Clients,
+    pub(super) workload: &'a str,
+    pub(super) namespace: &'a str,
+    pub(super) account: &'a str,
+}
+
+impl Grant<'_> {
+    pub(super) fn tags(&self) -> Tags {
+        let tags = Tags::of_run(self.context.run.clone(), self.context.ledger.header().expires);
+        tags.with(&self.context.matrix.cluster.governance.tags)
+    }
+
+    /// Makes the account's role, which may do nothing; its ARN.
+    pub(super) async fn role(&self, trust: &Value, made: &mut Vec<Created>) -> Result<String, CheckError> {
+        let (ledger, variant) = (&self.context.ledger, &self.context.variant.name);
+        let tags = self.tags().for_variant(variant);
+        let boundary = self.context.matrix.cluster.governance.permissions_boundary.as_deref();
+        let name = names::workload_role(&self.context.run, variant, self.workload, self.account);
+        let resource = Resource::new(ResourceKind::Role, &name).in_cluster(self.cluster()).for_variant(variant);
+        let (clients, trust, boundary) = (self.clients.clone(), trust.clone(), boundary.map(str::to_owned));
+        let role = ledger.create_resource(resource, || async move {
+            let make = || roles::make(&clients, &name, &trust, &[], boundary.as_deref(), &tags);
+            clients.write_idempotent(make).await.map_err(refused)
+        });
+        let role = role.await?;
+        let arn = role.id.clone();
+        made.push(role);
+        Ok(arn)
+    }
+
+    pub(super) fn cluster(&self) -> &str {
+        self.context.matrix.cluster.name.as_str()
+    }
+}
+
+pub(super) fn refused(error: AwsError) -> CheckError {
+    CheckError::api("giving the workload's service account a role", error)
+}
