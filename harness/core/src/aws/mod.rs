@@ -9,6 +9,7 @@ pub mod addons;
 pub mod ami;
 mod autoscaling;
 pub(crate) mod cause;
+mod class;
 mod clients;
 mod clock;
 pub mod cluster;

@@ -6,6 +6,7 @@
 //! its name.
 
 mod book;
+mod error;
 mod flight;
 mod record;
 mod resource;
@@ -19,13 +20,11 @@ use amiproof_model::name::VariantName;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use self::book::Book;
+pub use self::error::{Error, VERSION};
 use self::flight::Flight;
 pub use self::record::{ByKubeconfig, ClusterIdentity, Entry, Header, Key, State};
 use self::record::{Record, Sum, replay_text};
 pub use self::resource::{ConfigMapKey, ObjectRef, Resource, ResourceKind};
-
-/// The version of the file's form. A reader refuses any other.
-pub const VERSION: u32 = 1;
 
 /// The name of the file within the folder of a run.
 pub const FILE_NAME: &str = "ledger.jsonl";
@@ -44,49 +43,6 @@ struct Inner {
     flight: Flight,
     /// When the file was last written before it was opened; `None` for the ledger of a run that began in this process.
     inherited: Option<SystemTime>,
-}
-
-/// Why the ledger could not be written or read.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file system refused.
-    #[error("cannot {doing} the ledger {path}: {source}; nothing is created without it")]
-    Io {
-        /// `create`, `open`, `write`.
-        doing: &'static str,
-        /// The file.
-        path: Utf8PathBuf,
-        /// The answer of the file system.
-        #[source]
-        source: std::io::Error,
-    },
-    /// It is a symbolic link.
-    #[error("the ledger {path} is a symbolic link, and links in a run's folder are not followed")]
-    Link {
-        /// The file.
-        path: Utf8PathBuf,
-    },
-    /// There is a ledger already where a new one was to be made.
-    #[error(
-        "the ledger {path} exists already: choose another run id, or remove what that run made with `amiproof destroy`"
-    )]
-    Exists {
-        /// The file.
-        path: Utf8PathBuf,
-    },
-    /// The header is not what this build writes.
-    #[error("the ledger {path}, line {line}: {reason}")]
-    Form {
-        /// The file.
-        path: Utf8PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A create call was given up by the teardown before its answer came. Its entry stays planned.
-    #[error("the teardown did not wait for the answer any longer")]
-    GivenUp,
 }
 
 impl Ledger {

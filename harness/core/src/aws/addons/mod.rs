@@ -1,6 +1,8 @@
 //! EKS add-ons: those that the matrix lists, in the version that it pins or EKS recommends, with the rights that they need.
 
 mod configuration;
+mod describe;
+mod error;
 mod rights;
 mod state;
 mod version;
@@ -8,73 +10,25 @@ mod version;
 use std::time::Duration;
 
 use amiproof_model::matrix::AddonSpec;
-use aws_sdk_eks::types::{Addon, AddonPodIdentityAssociations, ResolveConflicts};
+use aws_sdk_eks::types::{AddonPodIdentityAssociations, ResolveConflicts};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::aws::Clients;
-use crate::aws::error::{AwsError, Class, Explain as _, found};
-use crate::aws::names::{self, Tags};
-use crate::ledger::{self, Ledger, Resource, ResourceKind};
-
+pub use self::describe::describe;
+pub use self::error::Error;
 pub use self::state::{Issue, State, states};
 pub use self::version::Version;
+use super::error::{AwsError, Class, Explain as _, found};
+use super::names::Tags;
+use super::{Clients, names};
+use crate::ledger::{Ledger, Resource, ResourceKind};
 
 /// The polling interval of the SDK's own waiter.
 const POLL: Duration = Duration::from_secs(10);
 
 /// The issue of an add-on of which some pods are not there (EKS API, `AddonIssue.code`).
 pub const MISSING_PODS: &str = "InsufficientNumberOfReplicas";
-
-/// Why an add-on is not there.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// EKS did not answer as it should.
-    #[error(transparent)]
-    Aws(#[from] AwsError),
-    /// The ledger could not be written.
-    #[error(transparent)]
-    Ledger(#[from] ledger::Error),
-    /// There is no version of it for the cluster.
-    #[error(
-        "add-on {addon} has no version for Kubernetes {kubernetes}: check its name with `aws eks describe-addon-versions \
-         --kubernetes-version {kubernetes}`"
-    )]
-    NoVersion {
-        /// The add-on.
-        addon: String,
-        /// The cluster's version.
-        kubernetes: String,
-    },
-    /// The version that the matrix pins does not fit the cluster.
-    #[error(
-        "add-on {addon} has no version {asked} for Kubernetes {kubernetes}: pin one of {}, or none for the recommended one",
-        known.join(", ")
-    )]
-    OtherVersion {
-        /// The add-on.
-        addon: String,
-        /// The version.
-        asked: String,
-        /// The cluster's version.
-        kubernetes: String,
-        /// The versions that fit.
-        known: Vec<String>,
-    },
-    /// It went wrong, or took too long.
-    #[error("add-on {addon} is {status} after {}s: {issues}", after.as_secs())]
-    Stuck {
-        /// The add-on.
-        addon: String,
-        /// Its status.
-        status: String,
-        /// How long it was waited for.
-        after: Duration,
-        /// What EKS says is wrong.
-        issues: String,
-    },
-}
 
 /// What to install, and where.
 #[derive(Debug)]
@@ -192,21 +146,6 @@ async fn create_once(clients: &Clients, order: &Order) -> Result<String, AwsErro
         }
         Err(error) => Err(error),
     }
-}
-
-/// Reads an add-on; `None` where it is not installed.
-///
-/// # Errors
-/// When EKS does not answer.
-pub async fn describe(clients: &Clients, cluster: &str, addon: &str) -> Result<Option<Addon>, AwsError> {
-    let answer = clients
-        .read(|| async {
-            let _place = clients.read_place().await;
-            let request = clients.eks.describe_addon().cluster_name(cluster).addon_name(addon);
-            request.send().await.explain("DescribeAddon", format!("add-on {addon}"))
-        })
-        .await;
-    Ok(found(answer)?.and_then(|answer| answer.addon))
 }
 
 /// Waits until an add-on works as far as the cluster is concerned: it is ACTIVE, or only its DaemonSet pods on some nodes are missing

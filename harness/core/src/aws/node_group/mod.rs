@@ -1,6 +1,7 @@
 //! The managed node group of a variant: created, watched from minute one, and given up with evidence when it does not come up.
 
 mod cause;
+mod describe;
 mod evidence;
 pub mod subnets;
 mod telling;
@@ -14,19 +15,19 @@ use amiproof_model::name::RunId;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::Evidence;
 use aws_sdk_eks::operation::create_nodegroup::builders::CreateNodegroupFluentBuilder;
-use aws_sdk_eks::types::{
-    CapacityTypes, LaunchTemplateSpecification, Nodegroup, NodegroupScalingConfig, NodegroupStatus,
-};
+use aws_sdk_eks::types::{CapacityTypes, LaunchTemplateSpecification, NodegroupScalingConfig, NodegroupStatus};
 use tokio::time::Instant;
 
 pub use self::cause::Infrastructure;
+pub use self::describe::describe;
 use self::watch::{End, Watch};
-use super::Clients;
 use super::error::{AwsError, Class, Explain as _, found};
 use super::launch_template::LaunchTemplate;
-use super::names::{self, Tags};
+use super::names::Tags;
+use super::{Clients, names};
 use crate::cluster::{CONTROLLERS_LABEL, NODE_GROUP_LABEL, RUN_LABEL, VARIANT_LABEL};
-use crate::ledger::{self, Key, Ledger, Resource, ResourceKind, State};
+use crate::ledger;
+use crate::ledger::{Key, Ledger, Resource, ResourceKind, State};
 
 /// How often a node group is made that fails for reasons of AWS which may pass.
 pub const ATTEMPTS: u32 = 3;
@@ -221,21 +222,6 @@ async fn create_once(request: &CreateNodegroupFluentBuilder, name: &str) -> Resu
         Err(error) if error.class == Class::Exists => Ok(name.to_owned()),
         Err(error) => Err(error),
     }
-}
-
-/// Reads a node group; `None` where there is none of that name.
-///
-/// # Errors
-/// When EKS does not answer.
-pub async fn describe(clients: &Clients, cluster: &str, name: &str) -> Result<Option<Nodegroup>, AwsError> {
-    let answer = clients
-        .read(|| async {
-            let _place = clients.read_place().await;
-            let request = clients.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name);
-            request.send().await.explain("DescribeNodegroup", format!("node group {name}"))
-        })
-        .await;
-    Ok(found(answer)?.and_then(|answer| answer.nodegroup))
 }
 
 /// Asks for a node group's deletion; one that does not exist, or is being deleted, is fine.

@@ -1,0 +1,22 @@
+//! What EKS says of one add-on.
+
+use aws_sdk_eks::types::Addon;
+
+use crate::aws::Clients;
+use crate::aws::error::Explain as _;
+use crate::aws::error::{AwsError, found};
+
+/// Reads an add-on; `None` where it is not installed.
+///
+/// # Errors
+/// When EKS does not answer.
+pub async fn describe(clients: &Clients, cluster: &str, addon: &str) -> Result<Option<Addon>, AwsError> {
+    let answer = clients
+        .read(|| async {
+            let _place = clients.read_place().await;
+            let request = clients.eks.describe_addon().cluster_name(cluster).addon_name(addon);
+            request.send().await.explain("DescribeAddon", format!("add-on {addon}"))
+        })
+        .await;
+    Ok(found(answer)?.and_then(|answer| answer.addon))
+}

@@ -1,0 +1,55 @@
+//! Why an add-on is not there.
+
+use std::time::Duration;
+
+use crate::aws::error::AwsError;
+use crate::ledger;
+
+/// Why an add-on is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// EKS did not answer as it should.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The ledger could not be written.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// There is no version of it for the cluster.
+    #[error(
+        "add-on {addon} has no version for Kubernetes {kubernetes}: check its name with `aws eks describe-addon-versions \
+         --kubernetes-version {kubernetes}`"
+    )]
+    NoVersion {
+        /// The add-on.
+        addon: String,
+        /// The cluster's version.
+        kubernetes: String,
+    },
+    /// The version that the matrix pins does not fit the cluster.
+    #[error(
+        "add-on {addon} has no version {asked} for Kubernetes {kubernetes}: pin one of {}, or none for the recommended one",
+        known.join(", ")
+    )]
+    OtherVersion {
+        /// The add-on.
+        addon: String,
+        /// The version.
+        asked: String,
+        /// The cluster's version.
+        kubernetes: String,
+        /// The versions that fit.
+        known: Vec<String>,
+    },
+    /// It went wrong, or took too long.
+    #[error("add-on {addon} is {status} after {}s: {issues}", after.as_secs())]
+    Stuck {
+        /// The add-on.
+        addon: String,
+        /// Its status.
+        status: String,
+        /// How long it was waited for.
+        after: Duration,
+        /// What EKS says is wrong.
+        issues: String,
+    },
+}

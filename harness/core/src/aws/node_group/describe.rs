@@ -1,0 +1,22 @@
+//! What EKS says of one node group.
+
+use aws_sdk_eks::types::Nodegroup;
+
+use crate::aws::Clients;
+use crate::aws::error::Explain as _;
+use crate::aws::error::{AwsError, found};
+
+/// Reads a node group; `None` where there is none of that name.
+///
+/// # Errors
+/// When EKS does not answer.
+pub async fn describe(clients: &Clients, cluster: &str, name: &str) -> Result<Option<Nodegroup>, AwsError> {
+    let answer = clients
+        .read(|| async {
+            let _place = clients.read_place().await;
+            let request = clients.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name);
+            request.send().await.explain("DescribeNodegroup", format!("node group {name}"))
+        })
+        .await;
+    Ok(found(answer)?.and_then(|answer| answer.nodegroup))
+}
