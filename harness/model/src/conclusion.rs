@@ -4,7 +4,8 @@
 //! [`Summary::conclusion`] and [`Summary::reason`], of the run or of one of its columns. The order says which of several things that
 //! happened is told: what costs money before what the user did, that before what amiproof could not decide, and that before what is
 //! known to be bad, because a run with an undecided row does not show all that is bad. A row that a failure of the same run keeps from
-//! being evaluated ([`Disposition::Blocked`](crate::judge::Disposition::Blocked)) is told by that failure.
+//! being evaluated ([`Disposition::Blocked`](crate::judge::Disposition::Blocked)) is told by that failure. A gap in a gate decides
+//! nothing where the same scan failed: the gate asks whether the whole benchmark is met, and no further answer makes it so.
 
 mod reason;
 mod tally;

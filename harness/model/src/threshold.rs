@@ -13,7 +13,7 @@ mod tally;
 use jiff::Timestamp;
 
 use self::coverage::{Asked, Table, gated};
-pub use self::coverage::{gaps, hold_against};
+pub use self::coverage::{gap_of, gaps, hold_against};
 pub use self::declared::{SCANNED, SUITE, Share, Threshold, grades};
 pub use self::disagreement::mark_disagreements;
 use self::tally::Tally;

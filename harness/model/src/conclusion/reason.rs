@@ -25,7 +25,7 @@ pub(super) fn of(report: &Report, scope: Scope<'_>, tally: &Tally<'_>) -> String
         parts.push(format!("{} not verified to be gone", count(tally.unverified, "resource")));
     }
     parts.extend(broken(tally, scope));
-    parts.extend(open(tally));
+    parts.extend(open(&tally.open));
     if tally.regressions > 0 {
         parts.push(format!("{} against the baseline", count(tally.regressions, "regression")));
     }
@@ -33,6 +33,7 @@ pub(super) fn of(report: &Report, scope: Scope<'_>, tally: &Tally<'_>) -> String
     if !failed.is_empty() {
         parts.push(format!("{} failed ({})", failed.len(), by_suite(&failed)));
     }
+    parts.extend(open(&tally.settled));
     let counts = &tally.counts;
     let blocked = counted(report, scope, |disposition| matches!(disposition, Disposition::Blocked { .. }));
     if blocked > 0 {
@@ -85,9 +86,9 @@ fn broken(tally: &Tally<'_>, scope: Scope<'_>) -> Option<String> {
 }
 
 /// `2 errors; 50 not evaluated (workload 48, gate 2)`.
-fn open(tally: &Tally<'_>) -> Option<String> {
+fn open(rows: &[&CheckResult]) -> Option<String> {
     let (errors, silent): (Vec<&CheckResult>, Vec<&CheckResult>) =
-        cells(&tally.open).into_iter().partition(|row| matches!(row.disposition, Disposition::Error));
+        cells(rows).into_iter().partition(|row| matches!(row.disposition, Disposition::Error));
     let mut parts = Vec::new();
     if !errors.is_empty() {
         parts.push(format!("{} ({})", count(errors.len(), "error"), by_suite(&errors)));

@@ -1,5 +1,7 @@
 //! What happened in a run or in one of its columns, and what that comes to.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::exit::ExitCode;
@@ -112,6 +114,8 @@ pub(super) struct Tally<'a> {
     pub(super) failed: Vec<&'a CheckResult>,
     /// Rows without an answer that nothing in the scope accounts for.
     pub(super) open: Vec<&'a CheckResult>,
+    /// Gaps in gates whose scan failed already: to be known, but the failure decides.
+    pub(super) settled: Vec<&'a CheckResult>,
     /// Whether any row but amiproof's own gates says something about its subject.
     pub(super) is_evaluated: bool,
 }
@@ -125,6 +129,11 @@ impl<'a> Tally<'a> {
             Scope::Of(Subject::Variant(name)) => variant == Some(name.as_str()),
         };
         let leftovers = report.cleanup.leftovers.iter();
+        let failed: Vec<&CheckResult> = rows().filter(|row| matches!(row.disposition, Disposition::Failed)).collect();
+        let scans: HashSet<(&Subject, &str)> = failed.iter().map(|row| (&row.subject, row.check.suite())).collect();
+        let is_settled =
+            |row: &&CheckResult| threshold::gap_of(row).is_some_and(|suite| scans.contains(&(&row.subject, suite)));
+        let (settled, open) = rows().filter(|row| is_open(row, scope)).partition(is_settled);
         Self {
             counts: report.counts_where(|result| scope.has(&result.subject)),
             regressions,
@@ -135,8 +144,9 @@ impl<'a> Tally<'a> {
             },
             interrupted: is_interrupted(report, scope),
             broken: broken(report, scope),
-            failed: rows().filter(|row| matches!(row.disposition, Disposition::Failed)).collect(),
-            open: rows().filter(|row| is_open(row, scope)).collect(),
+            failed,
+            open,
+            settled,
             is_evaluated: rows().any(|row| row.check.suite() != threshold::SUITE && is_evaluated(row)),
         }
     }

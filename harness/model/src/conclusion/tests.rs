@@ -137,6 +137,29 @@ fn a_gate_that_passed_is_no_evidence() {
 }
 
 #[test]
+fn a_gap_in_a_gate_decides_nothing_where_the_same_scan_failed() {
+    let stock = Subject::Variant("stock".parse().unwrap());
+    let gap = || row("gate/kube-bench-coverage", &l1(), Disposition::NotEvaluated);
+    let control = |subject: &Subject, disposition| row("kube-bench/cis-eks-1.8.0/3.2.1", subject, disposition);
+    let of = |rows| Summary::of(&report(rows), Scope::Run, 0);
+
+    let settled = of(vec![control(&l1(), Disposition::Failed), gap()]);
+    assert_eq!(settled.conclusion, Conclusion::Failed);
+    assert_eq!(settled.reason, "1 failed (kube-bench 1); 1 not evaluated (gate 1)");
+    for (why, rows) in [
+        ("a failure that is excused settles nothing", vec![control(&l1(), waived()), gap()]),
+        ("nor does one of another variant", vec![control(&stock, Disposition::Failed), gap()]),
+        ("nor one of another suite", vec![row("os-cis/a", &l1(), Disposition::Failed), gap()]),
+        (
+            "a row of the scan itself stays open",
+            vec![control(&l1(), Disposition::Failed), row("kube-bench/b", &l1(), Disposition::NotEvaluated), gap()],
+        ),
+    ] {
+        assert_eq!(of(rows).conclusion, Conclusion::Inconclusive, "{why}");
+    }
+}
+
+#[test]
 fn leftovers_come_before_the_interruption_and_that_before_every_verdict() {
     let mut report = with(&[Disposition::Failed]);
     report.run.phases = vec![broken(Phase::Teardown)];

@@ -51,6 +51,11 @@ pub fn gaps(report: &Report) -> impl Iterator<Item = &CheckResult> {
     report.results.iter().filter(|result| result.is_gate() && result.disposition == Disposition::NotEvaluated)
 }
 
+/// The suite in which a row says that controls have no answer: `os-cis`, where `gate/os-cis-coverage` is not evaluated.
+pub fn gap_of(result: &CheckResult) -> Option<&str> {
+    suite_of(result).filter(|_| result.disposition == Disposition::NotEvaluated)
+}
+
 /// The suite whose coverage a row is about: `os-cis` of `gate/os-cis-coverage`.
 fn suite_of(result: &CheckResult) -> Option<&str> {
     result.check.as_str().strip_prefix(SUITE)?.strip_prefix('/')?.strip_suffix("-coverage")
