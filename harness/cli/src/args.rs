@@ -428,6 +428,9 @@ pub(crate) struct Lab {
     /// Faults: a file, or the name of a built-in scenario
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<String>,
+    /// Host profiles beside the built-in ones: a folder of YAML files, each an image that a matrix may name
+    #[arg(long, value_name = "DIR")]
+    pub(crate) profiles: Option<Utf8PathBuf>,
     /// The one region of the account
     #[arg(long, default_value = "us-west-2", value_name = "REGION")]
     pub(crate) region: String,

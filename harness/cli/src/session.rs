@@ -5,8 +5,10 @@ use amiproof_core::cluster::Access;
 use amiproof_core::cluster::groups::{self, Group};
 use amiproof_core::pace::Pace;
 use amiproof_core::run::event::chain;
+use amiproof_lab::profile::{HostProfile, load_folder};
 use amiproof_lab::scenario::Scenario;
 use amiproof_lab::{Lab, LabOptions};
+use camino::Utf8Path;
 
 use crate::args::{Given, Target};
 use crate::output::{Failure, Output};
@@ -98,8 +100,14 @@ impl Connection {
 
     async fn embedded(target: &Target, region: &str) -> Result<Self, Failure> {
         let scenario = scenario(target.scenario.as_deref())?;
-        let options =
-            LabOptions { region: region.to_owned(), time_scale: target.time_scale, scenario, ..LabOptions::default() };
+        let profiles = profiles(target.profiles.as_deref())?;
+        let options = LabOptions {
+            region: region.to_owned(),
+            time_scale: target.time_scale,
+            scenario,
+            profiles,
+            ..LabOptions::default()
+        };
         let lab =
             Lab::start(options).await.map_err(|error| Failure::error(format!("cannot start the lab: {error}"), ""))?;
         let pace = Pace::faster(target.time_scale);
@@ -152,6 +160,16 @@ pub(crate) fn scenario(which: Option<&str>) -> Result<Scenario, Failure> {
         || Ok(Scenario::default()),
         |which| Scenario::find(which).map_err(|error| Failure::usage(chain(&error), "")),
     )
+}
+
+/// The host profiles of a folder; none without. An empty folder is a mistake: the images that a matrix names would be missing.
+pub(crate) fn profiles(folder: Option<&Utf8Path>) -> Result<Vec<HostProfile>, Failure> {
+    let Some(folder) = folder else { return Ok(Vec::new()) };
+    let profiles = load_folder(folder.as_std_path()).map_err(|error| Failure::usage(chain(&error), ""))?;
+    if profiles.is_empty() {
+        return Err(Failure::usage(format!("{folder} holds no host profile"), "a host profile is a file NAME.yaml"));
+    }
+    Ok(profiles)
 }
 
 fn settings(target: &Target, region: Option<String>, pace: Pace) -> Settings {

@@ -15,6 +15,9 @@ pub(crate) struct Target {
     /// Faults for the lab: a file, or the name of a built-in scenario
     #[arg(long, requires = "lab", value_name = "FILE")]
     pub(crate) scenario: Option<String>,
+    /// Host profiles for the lab, beside the built-in ones: a folder of YAML files, each an image that a matrix may name
+    #[arg(long, requires = "lab", value_name = "DIR")]
+    pub(crate) profiles: Option<Utf8PathBuf>,
     /// Profile of the AWS configuration to use; not with --lab
     #[arg(long, env = "AWS_PROFILE", value_name = "NAME")]
     pub(crate) profile: Option<String>,

@@ -1,13 +1,14 @@
 //! What suites `node`, `host` and `windows` say of nodes in an account, and which facts failures carry.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Stdio;
 
 use amiproof_model::facts;
 use amiproof_model::report::{Report, Subject};
 use amiproof_model::verdict::Outcome;
 
-use crate::process::{amiproof, finish, matrix, report, stderr};
+use crate::process::{amiproof, finish, matrix, report, root, stderr};
 
 fn run(file: &str, variants: &str, checks: &str) -> Report {
     let dir = tempfile::tempdir().unwrap();
@@ -84,4 +85,41 @@ fn every_failure_carries_the_facts_of_its_nodes_that_matter_to_it() {
     assert!(off.contains("sysctl.net.ipv4.ip_forward = 0  (reference: 1)"), "{off}");
     let named = report.variants.iter().flat_map(|variant| &variant.nodes);
     assert!(named.into_iter().all(|node| node.facts.len() > 30), "every node's facts are in the report");
+}
+
+#[test]
+fn a_folder_of_host_profiles_is_a_set_of_images_that_a_matrix_may_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let profiles = dir.path().join("profiles");
+    std::fs::create_dir(&profiles).unwrap();
+    let built_in = std::fs::read_to_string(root().join("fixtures/profiles/al2023-ip-forward-off.yaml")).unwrap();
+    let id = built_in.lines().find_map(|line| line.strip_prefix("  id: ")).unwrap().trim_matches('"');
+    std::fs::write(profiles.join("own.yaml"), built_in.replace(id, "ami-0123456789abcdef9")).unwrap();
+    let file = dir.path().join("amiproof.yaml");
+    let text = "apiVersion: amiproof/v1\nkind: Matrix\nmetadata: {name: own}\n\
+                cluster: {name: own, region: us-west-2, kubernetesVersion: \"1.35\", create: true}\n\
+                variants:\n  - {name: own, family: al2023, ami: {id: ami-0123456789abcdef9}}\n";
+    std::fs::write(&file, text).unwrap();
+    let asked = |folder: &Path| {
+        let mut command = amiproof(dir.path());
+        command.args(["run", "--lab", "--checks", "node/ready,workload/pod-to-pod", "--profiles"]).arg(folder);
+        command.arg("--file").arg(&file);
+        finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    };
+
+    let output = asked(&profiles);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let report = report(dir.path());
+    let words = words(&report, "own");
+    assert_eq!(words["node/ready"].word(), "pass");
+    assert_eq!(words["workload/pod-to-pod"].word(), "fail", "packets are not forwarded on such an image");
+
+    std::fs::remove_file(profiles.join("own.yaml")).unwrap();
+    let output = asked(&profiles);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("holds no host profile"), "{}", stderr(&output));
+    std::fs::write(profiles.join("broken.yaml"), "name: [").unwrap();
+    let output = asked(&profiles);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("broken.yaml is not a host profile"), "{}", stderr(&output));
 }
