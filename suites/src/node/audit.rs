@@ -43,9 +43,10 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     Ok(decision(context, assess(context.facts.of(context).await)))
 }
 
-/// `lost 12` of `auditctl -s`, or `disk_full_action = HALT` of its configuration.
+/// `lost 12` of `auditctl -s`, or `disk_full_action = HALT` of its configuration. A key that stands there twice counts as it stands last:
+/// auditd reads its file from top to bottom.
 fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.lines().find_map(|line| {
+    text.lines().rev().find_map(|line| {
         let (own, value) = line.trim().split_once([' ', '='])?;
         own.eq_ignore_ascii_case(name).then(|| value.trim_matches([' ', '=']))
     })
@@ -150,6 +151,10 @@ mod tests {
             ("space_left_action = SINGLE", "begins to run out of room (space_left_action)"),
             ("disk_full_action = HALT", "is full (disk_full_action)"),
             ("disk_error_action = HALT", "first error of its audit disk (disk_error_action)"),
+            (
+                "admin_space_left_action = SUSPEND\nadmin_space_left_action = halt",
+                "nearly out of room (admin_space_left_action)",
+            ),
         ] {
             let answer = with(line);
             assert!(
@@ -157,8 +162,13 @@ mod tests {
                 "{line}: {answer:?}"
             );
         }
-        for line in ["admin_space_left_action = SUSPEND", "space_left_action = email", "disk_full_action = rotate", ""]
-        {
+        for line in [
+            "admin_space_left_action = SUSPEND",
+            "space_left_action = email",
+            "disk_full_action = rotate",
+            "disk_full_action = HALT\ndisk_full_action = SUSPEND",
+            "",
+        ] {
             assert_eq!(with(line), Verdict::Pass, "{line}");
         }
         let kept = with("disk_full_action = HALT\nmax_log_file_action = keep_logs");
