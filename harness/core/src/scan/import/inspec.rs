@@ -94,6 +94,10 @@ fn grade(impact: f64) -> Option<amiproof_model::report::Severity> {
     }
 }
 
+/// How InSpec begins the message of a control that a condition of its profile (`only_if`) kept from being run, as `prepare_checks` of
+/// its `rule.rb` writes it. A test that a profile skips by itself ("ask a person") says something else.
+const NOT_RUN: &str = "Skipped control due to ";
+
 /// A control fails when one of its tests does; with an impact of 0 it does not apply, as Heimdall reads it.
 fn verdict(control: &Control) -> Verdict {
     let reason =
@@ -125,6 +129,9 @@ fn verdict(control: &Control) -> Verdict {
                 let why = waiver.justification.as_ref().map(|text| line(&text.0)).filter(|why| !why.is_empty());
                 let why = why.unwrap_or_else(|| "no reason given".to_owned());
                 Verdict::NotEvaluated(format!("InSpec did not run it, because a waiver of its own says so: {why}"))
+            }
+            None if reason(check).starts_with(NOT_RUN) => {
+                Verdict::NotEvaluated(format!("InSpec did not run it: {}", reason(check)))
             }
             None => Verdict::Manual(format!("skipped by InSpec: {}", reason(check))),
         },

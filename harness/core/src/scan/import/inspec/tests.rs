@@ -24,6 +24,17 @@ fn a_control_is_what_its_tests_come_to() {
 }
 
 #[test]
+fn a_control_that_a_condition_kept_from_being_run_has_no_answer() {
+    for message in ["Skipped control due to only_if condition.", "Skipped control due to only_if condition: node pass"]
+    {
+        let report = REPORT.replace("ask a person", message);
+        let document = read(report.as_bytes()).unwrap();
+        let verdict = &document.answers[2].verdict;
+        assert!(matches!(verdict, Verdict::NotEvaluated(why) if why.contains("only_if condition")), "{verdict:?}");
+    }
+}
+
+#[test]
 fn other_json_is_refused() {
     for (text, part) in [("{}", "without profiles"), (r#"{"profiles":[]}"#, "no control"), (&REPORT[..300], "cut off")]
     {
