@@ -14,10 +14,13 @@
 //!
 //! Idempotent: what is gone already is fine.
 
+mod ground;
 mod kind;
 mod order;
+mod outcome;
 mod owned;
 mod place;
+mod plan;
 mod prove;
 mod remains;
 mod sweep;
@@ -26,19 +29,19 @@ mod target;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use amiproof_model::name::VariantName;
 use amiproof_model::report::Cleanup;
 use futures::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 
-use self::kind::{Cx, Look};
-use self::owned::{Claim, Owner};
+use self::ground::Ground;
+use self::kind::removal::{Cx, Look};
+use self::outcome::{Removed, Stays};
+use self::owned::Claim;
 pub use self::place::Elsewhere;
+pub use self::plan::{Deadlines, Plan, What};
 pub use self::sweep::{Found, Swept, expired, sweep};
 pub use self::target::{Kind, Target};
 use crate::aws::Clients;
-use crate::aws::error::{AwsError, Class};
-use crate::cluster::Access;
 use crate::ledger::{self, Entry, Ledger, ResourceKind, State};
 
 /// How many resources are removed at the same time.
@@ -50,133 +53,6 @@ const VISIBLE: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long create calls that are under way are waited for. A deadline: it is not shorter where time runs faster.
 const IN_FLIGHT: Duration = Duration::from_secs(60);
-
-/// What is to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What<'a> {
-    /// Everything that the run made.
-    Everything,
-    /// What it made for one variant.
-    Variant(&'a VariantName),
-}
-
-/// How long each kind of resource may take to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deadlines {
-    /// The network stack.
-    pub stack: Duration,
-    /// The cluster.
-    pub cluster: Duration,
-    /// A node group.
-    pub node_group: Duration,
-    /// A Kubernetes object.
-    pub kubernetes: Duration,
-    /// Anything else.
-    pub other: Duration,
-    /// The proof at the end: instances and volumes that are going anyway.
-    pub proof: Duration,
-}
-
-impl Default for Deadlines {
-    /// Those of the field: EKS deletes a node group in three to eight minutes, a cluster in about ten.
-    fn default() -> Self {
-        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-        Self {
-            stack: minutes(20),
-            cluster: minutes(20),
-            node_group: minutes(20),
-            kubernetes: minutes(5),
-            other: minutes(5),
-            proof: minutes(5),
-        }
-    }
-}
-
-impl Deadlines {
-    /// The same for a world that runs `factor` times as fast; none below 5 seconds.
-    #[must_use]
-    pub fn faster(self, factor: f64) -> Self {
-        let scaled = |deadline: Duration| deadline.div_f64(factor.max(1.0)).max(Duration::from_secs(5)).min(deadline);
-        Self {
-            stack: scaled(self.stack),
-            cluster: scaled(self.cluster),
-            node_group: scaled(self.node_group),
-            kubernetes: scaled(self.kubernetes),
-            other: scaled(self.other),
-            proof: scaled(self.proof),
-        }
-    }
-}
-
-/// What to take down, and through what.
-#[derive(Clone, Copy, Debug)]
-pub struct Plan<'a> {
-    /// What the run made.
-    pub ledger: &'a Ledger,
-    /// AWS; `None` for a run that only had a kubeconfig.
-    pub clients: Option<&'a Clients>,
-    /// The cluster; `None` where it cannot be reached (any more).
-    pub access: Option<&'a Access>,
-    /// Everything, or one variant.
-    pub what: What<'a>,
-    /// How long it may take.
-    pub deadlines: Deadlines,
-}
-
-/// What became of a resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Removed {
-    /// It was there, and is gone.
-    Gone,
-    /// Nothing stands there.
-    Absent,
-    /// It will go with its cluster.
-    WithCluster,
-    /// What stands there is somebody else's.
-    Foreign(Owner),
-}
-
-/// Why something is still there, or not known to be gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Stays {
-    /// It is there, or was there when it was last heard of.
-    There(String),
-    /// Nobody may say whether it is there: it is asked once, and is no leftover.
-    Unverified(String),
-}
-
-impl Stays {
-    /// A reading that failed.
-    fn unread(error: AwsError) -> Self {
-        if error.is_permanent() { Self::Unverified(unanswered(&error)) } else { Self::There(error.to_string()) }
-    }
-
-    /// A deletion that was refused.
-    fn refused(error: &AwsError) -> Self {
-        Self::There(error.to_string())
-    }
-}
-
-/// Why a reading has no answer, as the end of a sentence.
-fn unanswered(error: &AwsError) -> String {
-    if error.class != Class::AccessDenied {
-        return error.to_string();
-    }
-    let prefix = error.service.map(|service| format!("{service}:")).unwrap_or_default();
-    format!("the caller lacks the IAM action {prefix}{}", error.operation)
-}
-
-/// What a teardown knows when it begins.
-struct Ground {
-    /// Which cluster answers.
-    cluster: place::Cluster,
-    /// Clusters that are deleted with the run: what lives in them goes with them.
-    deleting: BTreeSet<String>,
-    /// Clusters that are gone already.
-    vanished: BTreeSet<String>,
-    /// From when on something that is not seen was never made.
-    sure: Instant,
-}
 
 /// Takes down what a run made and proves that nothing is left. Every resource is tried, whatever becomes of the others. Create calls
 /// that are under way are waited for first.

@@ -2,7 +2,7 @@
 
 use amiproof_model::name::RunId;
 
-use super::Plan;
+use super::plan::Plan;
 use crate::aws::error::AwsError;
 use crate::cluster::identity;
 use crate::ledger::ClusterIdentity;

@@ -6,10 +6,13 @@ use std::time::Duration;
 use amiproof_model::report::{Cleanup, Leftover};
 use tokio::time::Instant;
 
-use super::kind::{self, Cx};
+use super::ground::Ground;
+use super::kind::removal::Cx;
+use super::outcome::{Removed, Stays, unanswered};
+use super::plan::{Deadlines, Plan};
 use super::remains::{self, Query, Service};
 use super::target::{Kind, Target};
-use super::{Deadlines, Ground, Plan, Removed, Stays, order, place, unanswered};
+use super::{kind, order, place};
 use crate::aws::Clients;
 use crate::cluster::{Access, explain, is_denied, objects};
 use crate::ledger::{ObjectRef, ResourceKind};

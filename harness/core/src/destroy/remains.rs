@@ -10,8 +10,8 @@ use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
-use super::kind::ec2_tags;
 use super::kind::interface::CNI_INSTANCE_TAG;
+use super::kind::removal::ec2_tags;
 use super::owned::{Claim, has_expired};
 use super::target::{Kind, Proof, Target};
 use crate::aws::error::{AwsError, Explain as _, found};

@@ -10,11 +10,13 @@ use futures::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::kind::{self, Cx};
+use super::kind::removal::{Cx, ec2_tags};
+use super::outcome::{Removed, Stays, unanswered};
 use super::owned::{Claim, Owner, Seen, has_expired};
+use super::plan::Deadlines;
 use super::remains::{self, Query, Service};
 use super::target::{Kind, Target};
-use super::{AT_ONCE, Deadlines, Removed, Stays, order, prove, unanswered};
+use super::{AT_ONCE, kind, order, prove};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::{Clients, node_group, oidc_provider};
 use crate::ledger::ResourceKind;
@@ -206,7 +208,7 @@ async fn living_instance(cx: Cx<'_>, vpc: &str, now: Timestamp) -> Result<Option
         })
         .await?;
     for instance in answer.reservations().iter().flat_map(|reservation| reservation.instances()) {
-        let seen = Seen { tags: kind::ec2_tags(instance.tags()), id: None };
+        let seen = Seen { tags: ec2_tags(instance.tags()), id: None };
         if let Err(owner) = Claim::Expired(now).own((), &seen) {
             return Ok(Some((instance.instance_id().unwrap_or_default().to_owned(), owner)));
         }

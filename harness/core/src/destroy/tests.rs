@@ -1,9 +1,10 @@
+mod kubernetes;
+
+use amiproof_model::name::VariantName;
 use jiff::Timestamp;
 
 use super::*;
 use crate::ledger::{ConfigMapKey, Header, ObjectRef, Resource};
-
-mod kubernetes;
 
 fn header() -> Header {
     Header {

@@ -1,9 +1,10 @@
 //! EKS access entries. EKS makes some by itself, for the roles of nodes: those carry no tag, and are not a run's.
 
-use super::{Cx, in_cluster, tags_of, take};
+use super::removal::{Cx, in_cluster, tags_of, take};
 use crate::aws::error::{Explain as _, found};
+use crate::destroy::Target;
+use crate::destroy::outcome::{Removed, Stays};
 use crate::destroy::owned::{Claim, Owned, Seen};
-use crate::destroy::{Removed, Stays, Target};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let (cluster, principal) = in_cluster(target)?;

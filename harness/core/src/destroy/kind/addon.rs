@@ -2,10 +2,11 @@
 
 use tokio::time::Instant;
 
-use super::{Cx, POLL, in_cluster, still_there, tags_of, take};
+use super::removal::{Cx, POLL, in_cluster, still_there, tags_of, take};
 use crate::aws::addons;
+use crate::destroy::Target;
+use crate::destroy::outcome::{Removed, Stays};
 use crate::destroy::owned::{Claim, Owned, Seen};
-use crate::destroy::{Removed, Stays, Target};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let (cluster, name) = in_cluster(target)?;

@@ -2,10 +2,11 @@
 
 use aws_sdk_inspector2::types::CisStringComparison;
 
-use super::{Cx, Look, look, still_there, tags_of};
+use super::removal::{Cx, Look, look, still_there, tags_of};
 use crate::aws::error::{AwsError, found};
+use crate::destroy::Target;
+use crate::destroy::outcome::{Removed, Stays};
 use crate::destroy::owned::{Claim, Seen};
-use crate::destroy::{Removed, Stays, Target};
 use crate::scan::inspector;
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {

@@ -2,12 +2,13 @@
 
 use tokio::time::Instant;
 
-use super::{Cx, Look, look, persist, tags_of};
+use super::removal::{Cx, Look, look, persist, tags_of};
 use crate::aws::error::{AwsError, Class, Explain as _, found};
 use crate::aws::names::RUN_TAG;
 use crate::aws::{cluster, node_group};
+use crate::destroy::Target;
+use crate::destroy::outcome::{Removed, Stays};
 use crate::destroy::owned::{Claim, Owned, Seen};
-use crate::destroy::{Removed, Stays, Target};
 
 /// Reads the cluster of a name, and says whose it is.
 pub(in crate::destroy) async fn look_at(cx: Cx<'_>, name: &str, claim: &Claim) -> Result<Look<String>, Stays> {

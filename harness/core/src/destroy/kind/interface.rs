@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{Filter, NetworkInterface};
 
-use super::{Cx, asked, ec2_tags, take};
+use super::removal::{Cx, asked, ec2_tags, take};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::instances;
+use crate::destroy::Target;
+use crate::destroy::outcome::{Removed, Stays};
 use crate::destroy::owned::{Claim, Owned, Seen};
-use crate::destroy::{Removed, Stays, Target};
 
 /// Tags of the VPC CNI (aws/amazon-vpc-cni-k8s, "ENI tags").
 const CNI_CLUSTER_TAG: &str = "cluster.k8s.amazonaws.com/name";

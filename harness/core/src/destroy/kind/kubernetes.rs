@@ -13,8 +13,9 @@ use serde_json::json;
 
 use crate::aws::names::RUN_TAG;
 use crate::cluster::{Access, RUN_LABEL, is_denied, namespace, objects};
+use crate::destroy::Target;
+use crate::destroy::outcome::{Removed, Stays};
 use crate::destroy::owned::{Claim, Owned, Owner, Seen};
-use crate::destroy::{Removed, Stays, Target};
 use crate::ledger::{ConfigMapKey, ObjectRef, ResourceKind};
 
 /// How long a namespace that did not go may take to say what keeps it, after its deadline: a list per kind that the cluster has.

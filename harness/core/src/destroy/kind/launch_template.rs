@@ -1,10 +1,11 @@
 //! EC2 launch templates.
 
-use super::{Cx, ec2_tags, still_there, take};
+use super::removal::{Cx, ec2_tags, still_there, take};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::launch_template;
+use crate::destroy::Target;
+use crate::destroy::outcome::{Removed, Stays};
 use crate::destroy::owned::{Claim, Owned, Seen};
-use crate::destroy::{Removed, Stays, Target};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let read = read(cx, &target.name).await;

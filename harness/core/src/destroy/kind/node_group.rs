@@ -1,9 +1,10 @@
 //! EKS managed node groups.
 
-use super::{Cx, in_cluster, persist, tags_of, take};
+use super::removal::{Cx, in_cluster, persist, tags_of, take};
 use crate::aws::node_group;
+use crate::destroy::Target;
+use crate::destroy::outcome::{Removed, Stays};
 use crate::destroy::owned::{Claim, Owned, Seen};
-use crate::destroy::{Removed, Stays, Target};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let (cluster, name) = in_cluster(target)?;

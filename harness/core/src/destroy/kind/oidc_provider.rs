@@ -1,11 +1,12 @@
 //! OpenID Connect providers of IAM. An account has one per cluster, and others live on it; its ARN is made of its URL, so only the run's
 //! tag says whose one is.
 
-use super::{Cx, take};
+use super::removal::{Cx, take};
 use crate::aws::error::{Explain as _, found};
 use crate::aws::oidc_provider;
+use crate::destroy::Target;
+use crate::destroy::outcome::{Removed, Stays};
 use crate::destroy::owned::{Claim, Owned, Seen};
-use crate::destroy::{Removed, Stays, Target};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let read = oidc_provider::find(cx.clients, &target.name).await;

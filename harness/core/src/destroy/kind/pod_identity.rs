@@ -1,9 +1,10 @@
 //! EKS Pod Identity associations: at most one per service account.
 
-use super::{Cx, in_cluster, tags_of, take};
+use super::removal::{Cx, in_cluster, tags_of, take};
 use crate::aws::error::{AwsError, Explain as _, found};
+use crate::destroy::Target;
+use crate::destroy::outcome::{Removed, Stays};
 use crate::destroy::owned::{Claim, Owned, Seen};
-use crate::destroy::{Removed, Stays, Target};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let (cluster, subject) = in_cluster(target)?;

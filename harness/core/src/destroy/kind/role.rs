@@ -1,9 +1,10 @@
 //! IAM roles outside of the stack. Their ARN is made of their name, so only the run's tag says whose one is.
 
-use super::{Cx, take};
+use super::removal::{Cx, take};
 use crate::aws::error::{AwsError, Explain as _, found};
+use crate::destroy::Target;
+use crate::destroy::outcome::{Removed, Stays};
 use crate::destroy::owned::{Claim, Owned, Seen};
-use crate::destroy::{Removed, Stays, Target};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let name = target.name.as_str();

@@ -1,9 +1,10 @@
 //! Security groups that carry a run's tag and are in no stack.
 
-use super::{Cx, asked, ec2_tags, take};
+use super::removal::{Cx, asked, ec2_tags, take};
 use crate::aws::error::{Explain as _, found};
+use crate::destroy::Target;
+use crate::destroy::outcome::{Removed, Stays};
 use crate::destroy::owned::{Claim, Owned, Seen};
-use crate::destroy::{Removed, Stays, Target};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let id = target.name.as_str();

@@ -2,11 +2,13 @@
 
 use aws_sdk_cloudformation::types::StackStatus;
 
-use super::{Cx, take, vpc};
+use super::removal::{Cx, take};
+use super::vpc;
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::network;
+use crate::destroy::Target;
+use crate::destroy::outcome::{Removed, Stays};
 use crate::destroy::owned::{Claim, Owned, Seen};
-use crate::destroy::{Removed, Stays, Target};
 
 /// How often a deletion that failed is asked for again, after what held the stack was looked for.
 const TRIES: usize = 3;

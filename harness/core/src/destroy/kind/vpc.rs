@@ -8,7 +8,8 @@ use std::time::Duration;
 use aws_sdk_ec2::types::Filter;
 use tokio::time::Instant;
 
-use super::{Cx, interface};
+use super::interface;
+use super::removal::Cx;
 use crate::aws::error::{AwsError, Class, Explain as _, found};
 
 /// The tag of what GuardDuty manages.

@@ -10,6 +10,7 @@ use kube::client::Body;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::cluster::Access;
 
 #[derive(Clone, Default)]
 struct Fake {

@@ -1,0 +1,119 @@
+//! What every removal in AWS does: read, compare, delete, and ask again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::aws::Clients;
+use crate::aws::error::{AwsError, Class};
+use crate::destroy::outcome::{Removed, Stays};
+use crate::destroy::owned::{Claim, Owned, Owner, Seen};
+use crate::destroy::plan::Deadlines;
+use crate::destroy::target::Target;
+
+/// How often a deletion that AWS accepts but does not carry out is asked for again.
+pub(super) const TRIES: u32 = 4;
+
+pub(super) const POLL: Duration = Duration::from_secs(10);
+
+/// What every removal in AWS works with.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::destroy) struct Cx<'a> {
+    pub(in crate::destroy) clients: &'a Clients,
+    pub(in crate::destroy) deadlines: &'a Deadlines,
+}
+
+/// What was read, compared and removed: `Absent` where there was nothing, `Foreign` where it is somebody else's.
+pub(super) async fn take<T, Fut>(
+    claim: &Claim,
+    read: Result<Option<(T, Seen)>, AwsError>,
+    delete: impl FnOnce(Owned<T>) -> Fut,
+) -> Result<Removed, Stays>
+where
+    Fut: Future<Output = Result<(), Stays>>,
+{
+    match look(claim, read)? {
+        Look::Absent => Ok(Removed::Absent),
+        Look::Foreign(owner) => Ok(Removed::Foreign(owner)),
+        Look::Ours(owned) => delete(owned).await.map(|()| Removed::Gone),
+    }
+}
+
+/// What a live reading says.
+pub(in crate::destroy) enum Look<T> {
+    /// Nothing stands there.
+    Absent,
+    /// What the claim is about.
+    Ours(Owned<T>),
+    /// Somebody else's.
+    Foreign(Owner),
+}
+
+pub(super) fn look<T>(claim: &Claim, read: Result<Option<(T, Seen)>, AwsError>) -> Result<Look<T>, Stays> {
+    Ok(match read.map_err(Stays::unread)? {
+        None => Look::Absent,
+        Some((it, seen)) => match claim.own(it, &seen) {
+            Ok(owned) => Look::Ours(owned),
+            Err(owner) => Look::Foreign(owner),
+        },
+    })
+}
+
+/// The name and cluster of something inside of an EKS cluster.
+pub(super) fn in_cluster(target: &Target) -> Result<(&str, &str), Stays> {
+    let unknown = || Stays::There("the ledger does not say in which cluster it is".to_owned());
+    Ok((target.cluster.as_deref().filter(|cluster| !cluster.is_empty()).ok_or_else(unknown)?, &target.name))
+}
+
+/// Tags as EKS gives them.
+pub(super) fn tags_of(tags: Option<&std::collections::HashMap<String, String>>) -> BTreeMap<String, String> {
+    tags.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// Tags as EC2 gives them.
+pub(in crate::destroy) fn ec2_tags(tags: &[aws_sdk_ec2::types::Tag]) -> BTreeMap<String, String> {
+    tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect()
+}
+
+/// Tries again while AWS is busy with the resource, or accepted the deletion but did not carry it out.
+pub(super) async fn persist<Fut>(
+    clients: &Clients,
+    deadline: Duration,
+    attempt: impl Fn(Duration) -> Fut,
+) -> Result<(), AwsError>
+where
+    Fut: Future<Output = Result<(), AwsError>>,
+{
+    let until = Instant::now() + deadline;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match attempt(until.saturating_duration_since(Instant::now())).await {
+            Ok(()) => return Ok(()),
+            Err(error)
+                if matches!(error.class, Class::InUse | Class::Infrastructure)
+                    && (error.class == Class::InUse || tries < TRIES)
+                    && Instant::now() < until =>
+            {
+                tracing::debug!(%error, "asking for the deletion again");
+            }
+            Err(error) => return Err(error),
+        }
+        clients.pause(POLL).await;
+    }
+}
+
+/// What goes by itself, or with what uses it, once its deletion was asked for: the next query tells.
+pub(super) fn asked(answer: Result<(), AwsError>) -> Result<(), Stays> {
+    match answer {
+        Err(error) if !matches!(error.class, Class::NotFound | Class::InUse | Class::Infrastructure) => {
+            Err(Stays::refused(&error))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn still_there(operation: &'static str, resource: &str) -> AwsError {
+    AwsError::new(Class::InUse, operation, resource, "it is still there after its deletion was accepted")
+}

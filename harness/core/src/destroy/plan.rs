@@ -1,0 +1,81 @@
+//! What is taken down, and how long each kind of it may take.
+
+use std::time::Duration;
+
+use amiproof_model::name::VariantName;
+
+use crate::aws::Clients;
+use crate::cluster::Access;
+use crate::ledger::Ledger;
+
+/// What is to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What<'a> {
+    /// Everything that the run made.
+    Everything,
+    /// What it made for one variant.
+    Variant(&'a VariantName),
+}
+
+/// How long each kind of resource may take to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// The network stack.
+    pub stack: Duration,
+    /// The cluster.
+    pub cluster: Duration,
+    /// A node group.
+    pub node_group: Duration,
+    /// A Kubernetes object.
+    pub kubernetes: Duration,
+    /// Anything else.
+    pub other: Duration,
+    /// The proof at the end: instances and volumes that are going anyway.
+    pub proof: Duration,
+}
+
+impl Default for Deadlines {
+    /// Those of the field: EKS deletes a node group in three to eight minutes, a cluster in about ten.
+    fn default() -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        Self {
+            stack: minutes(20),
+            cluster: minutes(20),
+            node_group: minutes(20),
+            kubernetes: minutes(5),
+            other: minutes(5),
+            proof: minutes(5),
+        }
+    }
+}
+
+impl Deadlines {
+    /// The same for a world that runs `factor` times as fast; none below 5 seconds.
+    #[must_use]
+    pub fn faster(self, factor: f64) -> Self {
+        let scaled = |deadline: Duration| deadline.div_f64(factor.max(1.0)).max(Duration::from_secs(5)).min(deadline);
+        Self {
+            stack: scaled(self.stack),
+            cluster: scaled(self.cluster),
+            node_group: scaled(self.node_group),
+            kubernetes: scaled(self.kubernetes),
+            other: scaled(self.other),
+            proof: scaled(self.proof),
+        }
+    }
+}
+
+/// What to take down, and through what.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// What the run made.
+    pub ledger: &'a Ledger,
+    /// AWS; `None` for a run that only had a kubeconfig.
+    pub clients: Option<&'a Clients>,
+    /// The cluster; `None` where it cannot be reached (any more).
+    pub access: Option<&'a Access>,
+    /// Everything, or one variant.
+    pub what: What<'a>,
+    /// How long it may take.
+    pub deadlines: Deadlines,
+}
