@@ -26,7 +26,7 @@ use amiproof_core::pace::Pace;
 use amiproof_core::probe::{self, Way};
 use amiproof_core::run::nodes::selector_of;
 use amiproof_core::workload;
-use amiproof_model::charge::{TrafficPair, broken_nodes};
+use amiproof_model::attribution::{TrafficPair, broken_nodes};
 use amiproof_model::matrix::{self, Files, Matrix};
 use amiproof_model::name::RunId;
 use amiproof_model::report::{NodeRecord, Subject};

@@ -144,7 +144,7 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) given: Given,
     #[command(flatten)]
-    pub(crate) conduct: Conduct,
+    pub(crate) options: RunOptions,
     /// Run ID [default: generated; of 'apply' the run that made the cluster, where there is one]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
@@ -189,7 +189,7 @@ pub(crate) struct Resumed {
     #[command(flatten)]
     pub(crate) given: Given,
     #[command(flatten)]
-    pub(crate) conduct: Conduct,
+    pub(crate) options: RunOptions,
     /// Run ID [default: the run that made the matrix' cluster, else the latest]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
@@ -208,7 +208,7 @@ pub(crate) struct Test {
 
 /// How a run behaves.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Conduct {
+pub(crate) struct RunOptions {
     /// Try a failed check again this often; a pass on a retry is 'flaky'
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) retries: u32,

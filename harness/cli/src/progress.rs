@@ -107,7 +107,7 @@ impl Progress {
 /// What everybody should read, bars or not.
 fn important(event: &Event) -> Option<String> {
     match &event.kind {
-        EventKind::PhaseEnded(phase, PhaseEnd::Broken { message, .. }) => {
+        EventKind::PhaseEnded(phase, PhaseEnd::Error { message, .. }) => {
             Some(format!("{} broke: {message}", phase.word()))
         }
         EventKind::PhaseEnded(phase, PhaseEnd::Failed { message, .. }) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use amiproof_model::charge::TrafficPair;
+use amiproof_model::attribution::TrafficPair;
 use amiproof_model::matrix::{Family, Variant};
 use amiproof_model::name::{CheckId, ControlId, Level};
 use amiproof_model::report::{Phase, ScanRecord, Severity};

@@ -86,7 +86,7 @@ pub enum Peers {
     /// Ready.
     Ready(Arc<Vec<NodeRecord>>),
     /// They never will be, and why.
-    Never(String),
+    Unavailable(String),
     /// The variant has no reference.
     None,
 }

@@ -18,7 +18,7 @@ impl Report {
         };
         let named = phases.iter().rev().filter_map(|phase| match &phase.ended {
             PhaseEnd::Failed { check, .. } => Some(check),
-            PhaseEnd::Done | PhaseEnd::Broken { .. } | PhaseEnd::Cancelled => None,
+            PhaseEnd::Done | PhaseEnd::Error { .. } | PhaseEnd::Cancelled => None,
         });
         let is_failed = |check: &&CheckId| {
             self.results.iter().any(|row| {

@@ -2,15 +2,15 @@
 //!
 //! Reading order: [`name`] (what things are called), [`matrix`] (what the user asks for), [`workload`] (what a sample app is),
 //! [`workload_file`] and [`waiver_file`] (how both are written), [`yaml`] and [`problem`] (how files are read, and what is wrong
-//! with them), [`schema`] (their forms for editors), [`verdict`] (what a check decides), [`charge`] (whom a failed traffic check
+//! with them), [`schema`] (their forms for editors), [`verdict`] (what a check decides), [`attribution`] (whom a failed traffic check
 //! blames), [`prediction`] (what yields to what was observed), [`waiver`] with [`waiver_audit`] and [`judge`] (what that means for
 //! the run), [`facts`] (which settings of a node explain a failure), [`report`] (the one truth on disk), [`conclusion`] (what a run
 //! comes to) and [`exit`] (what the process answers).
 
+pub mod attribution;
 pub mod benchmark;
 pub mod candidate;
 pub mod capability;
-pub mod charge;
 pub mod conclusion;
 mod consequence;
 pub mod duration;

@@ -20,7 +20,7 @@ pub fn is_unauthorized(message: &str) -> bool {
 
 /// Makes a failure of every check that could not decide because a registry refused an image to a variant, where the same check of the
 /// same run passed on the reference, which pulled the same images.
-pub fn charge(report: &mut Report) {
+pub fn attribute(report: &mut Report) {
     let references: BTreeMap<VariantName, VariantName> =
         report.variants.iter().filter_map(|variant| Some((variant.name.clone(), variant.reference.clone()?))).collect();
     let passed: Vec<(VariantName, CheckId)> = report
@@ -63,7 +63,7 @@ mod tests {
     }
 
     /// What becomes of a refusal on `l1` beside what its reference says.
-    fn charged(answer: &str, reference: Value) -> Outcome {
+    fn judged(answer: &str, reference: Value) -> Outcome {
         let error = json!({"error": {"message": format!("{REFUSES}{answer}\n\npods:\nweb")}});
         let report = json!({
             "schemaVersion": 1, "tool": {"name": "amiproof", "version": "0"},
@@ -78,7 +78,7 @@ mod tests {
             "cleanup": {"ran": true, "created": 0, "gone": 0, "leftovers": []},
         });
         let mut report: Report = serde_json::from_value(report).unwrap();
-        charge(&mut report);
+        attribute(&mut report);
         report.results.swap_remove(0).outcome
     }
 
@@ -86,7 +86,7 @@ mod tests {
     fn what_the_reference_pulls_is_not_the_registrys_to_refuse() {
         for answer in ["403 Forbidden", "failed to authorize: unauthorized", "pull access denied, authorization failed"]
         {
-            let outcome = charged(answer, json!("pass"));
+            let outcome = judged(answer, json!("pass"));
             let Outcome::Fail { findings } = outcome else { panic!("{answer}: {outcome:?}") };
             assert!(findings[0].summary.ends_with(answer) && findings[0].detail.contains("pods:"), "{findings:?}");
         }
@@ -95,12 +95,12 @@ mod tests {
     #[test]
     fn without_a_reference_that_pulled_it_the_registry_is_to_blame() {
         let away = json!({"error": {"message": "away"}});
-        assert_eq!(charged("403 Forbidden", away).word(), "error");
+        assert_eq!(judged("403 Forbidden", away).word(), "error");
         assert_eq!(
-            charged("toomanyrequests: Rate exceeded", json!("pass")).word(),
+            judged("toomanyrequests: Rate exceeded", json!("pass")).word(),
             "error",
             "it has a limit, for everybody"
         );
-        assert_eq!(charged("manifest unknown", json!("pass")).word(), "error");
+        assert_eq!(judged("manifest unknown", json!("pass")).word(), "error");
     }
 }

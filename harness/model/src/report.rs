@@ -237,7 +237,7 @@ impl Report {
     /// Whether a phase of the run or of any variant broke, teardown not counted (leftovers say that better).
     pub fn has_broken_pipeline(&self) -> bool {
         let broken =
-            |phase: &PhaseRecord| phase.phase != Phase::Teardown && matches!(phase.ended, PhaseEnd::Broken { .. });
+            |phase: &PhaseRecord| phase.phase != Phase::Teardown && matches!(phase.ended, PhaseEnd::Error { .. });
         self.run.phases.iter().any(broken) || self.variants.iter().any(|variant| variant.phases.iter().any(broken))
     }
 

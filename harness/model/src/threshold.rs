@@ -12,7 +12,7 @@ mod tally;
 
 use jiff::Timestamp;
 
-use self::coverage::{Asked, Table, gated};
+use self::coverage::{Expected, Table, gated};
 pub use self::coverage::{gap_of, gaps, hold_against};
 pub use self::declared::{SCANNED, SUITE, Share, Threshold, grades};
 pub use self::disagreement::mark_disagreements;
@@ -42,7 +42,7 @@ fn apply_by(report: &mut Report, thresholds: &[Threshold], now: Timestamp, table
             .collect();
         let promised = variant.and_then(|variant| variant.benchmark.as_ref()).filter(|_| suite == OPERATING_SYSTEM);
         let tally = Tally::of(report, &subject, &suite, promised.map(|benchmark| benchmark.as_str()));
-        let asked = Asked {
+        let expected = Expected {
             subject: &subject,
             promised: promised.map(|benchmark| benchmark.as_str()),
             level,
@@ -50,7 +50,7 @@ fn apply_by(report: &mut Report, thresholds: &[Threshold], now: Timestamp, table
             scans: report.scans.iter().filter(|scan| scan.subject == subject && scan.suite == suite).collect(),
             table,
         };
-        let (coverage, is_declared) = (asked.outcome(&tally), asked.least.is_some());
+        let (coverage, is_declared) = (expected.outcome(&tally), expected.least.is_some());
         let limits = limits::outcome(&own, &tally);
         let id = format!("{SUITE}/{suite}-coverage");
         match &coverage {

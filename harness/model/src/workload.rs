@@ -92,7 +92,7 @@ pub enum Expectation {
     /// The Job or Pod (`job/client`) ends with exit code 0. Its termination message is evidence.
     Complete(String),
     /// The client Job (or Pod) ends with exit code 0, and that is a connection from its node to the server's node: pairs are
-    /// charged to the node that all failing ones share.
+    /// attributed to the node that all failing ones share.
     Reaches {
         /// `job/client`: its exit code says whether it got its answer.
         client: String,

@@ -1,21 +1,21 @@
 //! A workload file: a header that says what it exercises and what must become true, followed by ordinary Kubernetes objects, or by
 //! none where the header names a folder of manifests or a Helm chart.
 
-mod asked;
 mod chart;
 mod header;
 mod manifests;
 mod object;
+mod reader;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use self::asked::{Asked, Owner};
 pub use self::chart::Chart;
 pub(crate) use self::header::WorkloadHeader;
 pub use self::manifests::{Beside, From, OfFiles};
 use self::object::Object;
 pub use self::object::is_cluster_scoped;
+use self::reader::{Owner, Reader};
 use crate::capability::Capability;
 use crate::form::List;
 use crate::name::is_label;
@@ -40,12 +40,12 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Workload, Vec<Problem>> {
 /// As [`parse`]; what is wrong with a manifest is said at its own file and line.
 pub fn parse_beside(file: &str, bytes: &[u8], beside: &dyn Beside) -> Result<Workload, Vec<Problem>> {
     let documents = yaml::documents(file, bytes, Limits::WORKLOAD).map_err(|problem| vec![problem])?;
-    let mut asked = Asked { file: file.to_owned(), problems: Vec::new(), unseen: false };
+    let mut reader = Reader { file: file.to_owned(), problems: Vec::new(), unseen: false };
     let headers = documents.iter().filter(|document| is_header(document)).count();
     let header = documents.first().filter(|document| is_header(document));
     if headers == 0 {
         let place = documents.first().map_or(Place::START, |document| document.place);
-        asked.problem(
+        reader.problem(
             place,
             "",
             "no header says what this workload is",
@@ -57,25 +57,25 @@ pub fn parse_beside(file: &str, bytes: &[u8], beside: &dyn Beside) -> Result<Wor
             Some(_) => ("a second header starts here", "put each workload into a file of its own"),
             None => ("the header comes behind objects", "move it to the beginning of the file"),
         };
-        asked.problem(document.place, "", message, help);
+        reader.problem(document.place, "", message, help);
     }
-    let raw = header.and_then(|header| asked.header(header));
+    let raw = header.and_then(|header| reader.header(header));
     let from = raw.as_ref().and_then(|raw| raw.spec.as_ref()?.from.as_ref());
     let foreign = match (from, header) {
-        (Some(from), Some(header)) => manifests::read(&mut asked, header, from, beside),
+        (Some(from), Some(header)) => manifests::read(&mut reader, header, from, beside),
         _ => Vec::new(),
     };
     let nodes = documents.iter().filter(|document| !is_header(document));
-    let mut objects: Vec<Object<'_>> = nodes.filter_map(|node| object::read(&mut asked, node, Owner::Own)).collect();
-    object::check_duplicates(&mut asked, &objects, 0);
-    objects.extend(manifests::objects(&mut asked, &foreign));
-    if headers > 0 && objects.is_empty() && from.is_none() && asked.problems.is_empty() {
+    let mut objects: Vec<Object<'_>> = nodes.filter_map(|node| object::read(&mut reader, node, Owner::Own)).collect();
+    object::check_duplicates(&mut reader, &objects, 0);
+    objects.extend(manifests::objects(&mut reader, &foreign));
+    if headers > 0 && objects.is_empty() && from.is_none() && reader.problems.is_empty() {
         let end = documents.last().map_or(Place::START, |document| document.place);
         let help = "add Kubernetes objects behind a line of '---', or name a folder or chart in spec.from";
-        asked.problem(end, "", "no objects follow the header", help);
+        reader.problem(end, "", "no objects follow the header", help);
     }
-    let workload = header.zip(raw).and_then(|(header, raw)| asked.workload(header, raw, &objects));
-    let mut problems = asked.problems;
+    let workload = header.zip(raw).and_then(|(header, raw)| reader.workload(header, raw, &objects));
+    let mut problems = reader.problems;
     problems.sort_by(|one, other| {
         (one.file != file, &one.file, one.place).cmp(&(other.file != file, &other.file, other.place))
     });
@@ -93,7 +93,7 @@ fn is_header(document: &Node) -> bool {
         || (says("kind", "Workload") && document.get("spec").is_some_and(|spec| spec.get("expect").is_some()))
 }
 
-impl Asked {
+impl Reader {
     fn header(&mut self, header: &Node) -> Option<WorkloadHeader> {
         let (raw, problems) = form::read::<WorkloadHeader>(&self.file, header, schema::workload());
         self.problems.extend(problems);

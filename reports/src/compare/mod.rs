@@ -348,7 +348,7 @@ fn side(report: &Report) -> Side {
 /// What broke a variant's pipeline, teardown not counted: leftovers say that better.
 fn broken(phases: &[amiproof_model::report::PhaseRecord]) -> Option<String> {
     phases.iter().find_map(|phase| match &phase.ended {
-        PhaseEnd::Broken { message, .. } if phase.phase != amiproof_model::report::Phase::Teardown => {
+        PhaseEnd::Error { message, .. } if phase.phase != amiproof_model::report::Phase::Teardown => {
             Some(format!("{}: {message}", phase.phase.word()))
         }
         _ => None,

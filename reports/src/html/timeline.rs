@@ -78,7 +78,7 @@ fn row(name: &str, phases: &[PhaseRecord], span: impl Fn(&PhaseRecord) -> (f64, 
         }
         let (mark, ended) = match &phase.ended {
             PhaseEnd::Done => ("", String::new()),
-            PhaseEnd::Broken { message, .. } => (" broken", format!(", broken: {}", text::short_line(message, 300))),
+            PhaseEnd::Error { message, .. } => (" broken", format!(", broken: {}", text::short_line(message, 300))),
             PhaseEnd::Failed { message, .. } => (" broken", format!(", failed: {}", text::short_line(message, 300))),
             PhaseEnd::Cancelled => (" cancelled", ", cancelled".to_owned()),
         };

@@ -214,7 +214,7 @@ fn problems(report: &Report) -> Vec<Problem> {
     let mut problems = Vec::new();
     for subject in &subjects {
         for (phase, message) in sheet::broken_phases(report, subject) {
-            let PhaseEnd::Broken { evidence, .. } = &phase.ended else { continue };
+            let PhaseEnd::Error { evidence, .. } = &phase.ended else { continue };
             problems.push(Problem {
                 subject: subject.as_str().to_owned(),
                 phase: phase.phase.word(),

@@ -83,7 +83,7 @@ impl Draft {
 
     /// A case for a phase that broke; none for one that did not.
     pub(super) fn of_phase(subject: &str, phase: &PhaseRecord) -> Option<Self> {
-        let PhaseEnd::Broken { message, evidence } = &phase.ended else { return None };
+        let PhaseEnd::Error { message, evidence } = &phase.ended else { return None };
         Some(Self {
             classname: format!("{subject}.run"),
             name: format!("[{subject}] run/{}: the phase ends as it should", phase.phase.word().replace(' ', "-")),

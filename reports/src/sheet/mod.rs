@@ -203,7 +203,7 @@ pub(crate) fn broken_phases<'a>(
             .map_or(&[][..], |variant| variant.phases.as_slice()),
     };
     phases.iter().filter_map(|phase| match &phase.ended {
-        PhaseEnd::Broken { message, .. } => Some((phase, message.as_str())),
+        PhaseEnd::Error { message, .. } => Some((phase, message.as_str())),
         PhaseEnd::Done | PhaseEnd::Failed { .. } | PhaseEnd::Cancelled => None,
     })
 }

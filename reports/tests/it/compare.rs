@@ -197,7 +197,7 @@ fn a_variant_that_breaks_now_is_a_regression_even_without_results() {
     let comparison = with(|candidate| {
         candidate.results.retain(|one| one.subject != of_variant("bottlerocket-l2"));
         let phase = &mut candidate.variants[2].phases[2];
-        phase.ended = PhaseEnd::Broken { message: "no capacity".into(), evidence: Vec::new() };
+        phase.ended = PhaseEnd::Error { message: "no capacity".into(), evidence: Vec::new() };
     });
     assert_eq!(comparison.newly_broken().count(), 1);
     assert!(comparison.has_regression());

@@ -369,7 +369,7 @@ pub(crate) fn interrupted() -> Report {
                     phase: Phase::Nodes,
                     started: at(701),
                     seconds: 480.0,
-                    ended: PhaseEnd::Broken {
+                    ended: PhaseEnd::Error {
                         message:
                             "0 of 2 nodes joined within 8 min: the console output shows 'failed to fetch user data'"
                                 .into(),

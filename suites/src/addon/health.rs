@@ -46,7 +46,7 @@ pub(super) fn of(pod: &Pod, now: Timestamp) -> Health {
         return Health::Well;
     }
     match pods::waiting_for(pod) {
-        Progress::Never(why) => Health::Ill(why),
+        Progress::Failed(why) => Health::Ill(why),
         Progress::NotYet(why) => Health::Waiting(why),
         Progress::Met => Health::Well,
     }

@@ -83,7 +83,7 @@ async fn beyond(context: &Context, node: &NodeRecord, before: &Snapshot) -> Resu
             proof.push(evidence("replacement", &story));
             Context { nodes: std::sync::Arc::new(nodes), ..context.clone() }
         }
-        Replaced::Never(why, evidence) => {
+        Replaced::Failed(why, evidence) => {
             proof.extend(evidence);
             let finding =
                 Finding::new("replacement", why).with_remediation("see the console output of the new instance");
@@ -167,7 +167,7 @@ enum Replaced {
     /// The variant's nodes now, and what happened.
     By(Vec<NodeRecord>, String),
     /// No node came in its place.
-    Never(String, Vec<Evidence>),
+    Failed(String, Vec<Evidence>),
 }
 
 /// Ends the instance, and waits for the node that the Auto Scaling group makes in its place.
@@ -215,7 +215,7 @@ async fn replace(context: &Context, node: &NodeRecord) -> Result<Replaced, Check
                 node.index,
                 patience(context).as_secs()
             );
-            return Ok(Replaced::Never(why, vec![evidence(format!("console output of {}", new.id), &console)]));
+            return Ok(Replaced::Failed(why, vec![evidence(format!("console output of {}", new.id), &console)]));
         }
         pause(context, POLL).await?;
     }

@@ -46,7 +46,7 @@ pub(crate) async fn read(
         load_balancers::of_cluster(clients, cluster)
     );
     let groups = seen(node_roles::node_groups(clients, cluster).await, "eks:ListNodegroups and eks:DescribeNodegroup");
-    let absent = || Unseen::Broken(format!("EKS has no cluster {cluster} in {region}"));
+    let absent = || Unseen::Unavailable(format!("EKS has no cluster {cluster} in {region}"));
     let control_plane = seen(plane, "eks:DescribeCluster").and_then(|plane| plane.ok_or_else(absent));
     let principals = seen(principals, "eks:ListAccessEntries");
     let associations = associations(clients, cluster, &control_plane, &principals).await;

@@ -18,13 +18,13 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
     let names: Vec<&str> = versions.iter().map(|version| version.name.as_str()).collect();
     let default = versions.iter().find(|version| version.is_default).map(|version| version.name.as_str());
     let (Some(name), Some(own)) = (default, numbers(&running)) else {
-        return Err(Unseen::Broken(format!(
+        return Err(Unseen::Unavailable(format!(
             "the versions of the VPC CNI cannot be compared: {running} and {}",
             names.join(", ")
         )));
     };
     let Some(least) = numbers(name) else {
-        return Err(Unseen::Broken(format!("EKS installs a version of the VPC CNI that is none: {name}")));
+        return Err(Unseen::Unavailable(format!("EKS installs a version of the VPC CNI that is none: {name}")));
     };
     let findings = (own < least).then(|| {
         let text = format!("runs {running}; EKS installs {name} by default");

@@ -217,7 +217,7 @@ impl Reader {
         let maps: Api<core::ConfigMap> = Api::namespaced(self.client.clone(), "kube-system");
         let map = maps.get_opt("aws-auth").await;
         let map = map.map_err(|error| Unseen::kube("get the configmap kube-system/aws-auth", &error))?;
-        map.map(|map| AwsAuth::read(&map.data.unwrap_or_default()).map_err(Unseen::Broken)).transpose()
+        map.map(|map| AwsAuth::read(&map.data.unwrap_or_default()).map_err(Unseen::Unavailable)).transpose()
     }
 
     async fn protects_kernel(&self, nodes: &Seen<Vec<Node>>, is_asked: bool) -> Seen<Vec<(String, Seen<bool>)>> {
@@ -243,7 +243,7 @@ where
 {
     pages::kept(&Api::all(client.clone()), params, keep).await.map_err(|error| match &error {
         // The API server does not serve this kind.
-        kube::Error::Api(status) if status.code == 404 => Unseen::Broken(format!("{ABSENT} to {what}")),
+        kube::Error::Api(status) if status.code == 404 => Unseen::Unavailable(format!("{ABSENT} to {what}")),
         error => Unseen::kube(what, error),
     })
 }
@@ -253,7 +253,7 @@ const ABSENT: &str = "the API server has no kind";
 
 fn absent_is_empty<T>(listed: Seen<T>) -> Seen<Option<T>> {
     match listed {
-        Err(Unseen::Broken(reason)) if reason.starts_with(ABSENT) => Ok(None),
+        Err(Unseen::Unavailable(reason)) if reason.starts_with(ABSENT) => Ok(None),
         listed => listed.map(Some),
     }
 }

@@ -15,9 +15,9 @@ pub(crate) const QUESTION: Question = Question { id: "kubelet-protect-kernel-def
 pub(crate) async fn ask(client: &Client, node: &str) -> Seen<bool> {
     let what = format!("get nodes/proxy of {node} (configz)");
     let request = Request::get(format!("/api/v1/nodes/{node}/proxy/configz")).body(Vec::new());
-    let request = request.map_err(|error| Unseen::Broken(format!("the node name {node}: {error}")))?;
+    let request = request.map_err(|error| Unseen::Unavailable(format!("the node name {node}: {error}")))?;
     let answer: Value = client.request(request).await.map_err(|error| Unseen::kube(&what, &error))?;
-    read(&answer).ok_or_else(|| Unseen::Broken(format!("configz of {node} has no kubeletconfig")))
+    read(&answer).ok_or_else(|| Unseen::Unavailable(format!("configz of {node} has no kubeletconfig")))
 }
 
 /// The kubelet's own default is false (KubeletConfiguration v1beta1).
@@ -55,7 +55,7 @@ mod tests {
         for (nodes, answer) in [
             (vec![node("a", Ok(true)), node("b", Ok(true))], "pass"),
             (vec![node("a", Ok(true)), node("b", Ok(false))], "fail node 2"),
-            (vec![node("a", Ok(true)), node("b", Err(Unseen::Broken("no answer".into())))], "broken"),
+            (vec![node("a", Ok(true)), node("b", Err(Unseen::Unavailable("no answer".into())))], "broken"),
             (vec![], "not applicable"),
         ] {
             assert_eq!(told(&QUESTION, &Facts { protects_kernel: Ok(nodes), ..clean() }), answer);

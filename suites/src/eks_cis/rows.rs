@@ -104,7 +104,7 @@ fn decision(control: &Control, nodes_by: Option<&Catalogue>, facts: &Facts) -> D
         Err(Unseen::Denied(permission)) => {
             Verdict::NotEvaluated(format!("the caller lacks {permission}; allow it and run again")).into()
         }
-        Err(Unseen::Broken(reason)) => Verdict::NotEvaluated(reason).into(),
+        Err(Unseen::Unavailable(reason)) => Verdict::NotEvaluated(reason).into(),
     }
 }
 

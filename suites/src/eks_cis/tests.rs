@@ -109,7 +109,7 @@ fn a_missing_permission_is_never_a_pass_and_is_named() {
 
 #[test]
 fn when_nothing_can_be_read_nothing_passes() {
-    let broken = || Unseen::Broken("the API server is away".to_owned());
+    let broken = || Unseen::Unavailable("the API server is away".to_owned());
     let facts = Facts {
         namespaces: Err(broken()),
         workloads: Err(broken()),

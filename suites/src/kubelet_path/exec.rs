@@ -29,6 +29,6 @@ async fn run(through: Through<'_>, command: &[&str]) -> Result<String, PathError
     let executed = through.exec(command).await?;
     match executed.failure {
         None => Ok(executed.stdout),
-        Some(failure) => Err(PathError::Broken(format!("{failure}: {}", executed.stderr.trim()))),
+        Some(failure) => Err(PathError::Connection(format!("{failure}: {}", executed.stderr.trim()))),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::cluster::kubelet_api;
 use amiproof_core::cluster::kubelet_path::PathError;
-use amiproof_core::cluster::serving_certificate::{Unanswered, patient};
+use amiproof_core::cluster::serving_certificate::{Unanswered, with_retry};
 use amiproof_core::context::Context;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
@@ -28,7 +28,7 @@ pub(super) struct Answered {
 pub(super) async fn ask(context: &Context, path: &str, is_good: fn(&Value) -> bool) -> Result<Decision, CheckError> {
     let answers = context.nodes.iter().map(|node| async move {
         let get = || kubelet_api::get(&context.cluster, &node.name, path, ANSWER).boxed();
-        let answer = patient(&context.cluster, context.pace, &node.name, get).await;
+        let answer = with_retry(&context.cluster, context.pace, &node.name, get).await;
         Answered { node: node.clone(), answer }
     });
     let answers = futures::future::join_all(answers).await;

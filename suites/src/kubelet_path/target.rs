@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::cluster::check_namespace::{self, CheckNamespace};
 use amiproof_core::cluster::kubelet_path::{PathError, Through};
-use amiproof_core::cluster::serving_certificate::{Unanswered, patient};
-use amiproof_core::cluster::stay::{self, Stay};
+use amiproof_core::cluster::serving_certificate::{Unanswered, with_retry};
 use amiproof_core::cluster::{nodes, objects, watch};
 use amiproof_core::context::Context;
 use amiproof_core::images::{BUSYBOX as IMAGE, NANO_SERVER};
@@ -50,7 +50,7 @@ pub(super) const ATTEMPT: Duration = Duration::from_secs(1200);
 const CONTAINER: &str = "asked";
 
 /// What one question came to.
-pub(super) struct Asked {
+pub(super) struct Answer {
     /// The node whose kubelet was asked.
     pub(super) node: NodeRecord,
     /// What the kubelet path gave back.
@@ -67,8 +67,8 @@ pub(super) async fn ask(context: &Context, what: &'static str, question: Questio
     if context.nodes.is_empty() {
         return Err(CheckError::Undecided("there is no node to ask".to_owned()));
     }
-    let stay = Stay { what: format!("kubelet-{what}"), ..Stay::default() };
-    let asked = stay::within(context, stay, move |context, namespace| async move {
+    let wanted = CheckNamespace { what: format!("kubelet-{what}"), ..CheckNamespace::default() };
+    let asked = check_namespace::within(context, wanted, move |context, namespace| async move {
         let mut all = Vec::new();
         for node in context.nodes.iter() {
             match ask_one(&context, &namespace, node, question).await? {
@@ -106,14 +106,14 @@ async fn ask_one(
     namespace: &str,
     node: &NodeRecord,
     question: Question,
-) -> Result<Result<Asked, String>, CheckError> {
+) -> Result<Result<Answer, String>, CheckError> {
     let pod = name(node);
     start(context, namespace, node).await?;
     if let Some(reason) = never_ready(context, namespace, &pod).await? {
         return Ok(Err(reason));
     }
     let through = Through { access: &context.cluster, namespace, pod: &pod, within: ANSWER };
-    let answer = patient(&context.cluster, context.pace, &node.name, || question(through)).await;
+    let answer = with_retry(&context.cluster, context.pace, &node.name, || question(through)).await;
     let api_answers = match &answer {
         Ok(_) => true,
         Err(_) => {
@@ -121,7 +121,7 @@ async fn ask_one(
         }
     };
     remove(context, namespace, &pod).await?;
-    Ok(Ok(Asked { node: node.clone(), answer, api_answers }))
+    Ok(Ok(Answer { node: node.clone(), answer, api_answers }))
 }
 
 /// Deletes a pod and waits until it is gone; one that stays is the namespace's to take along.
@@ -222,7 +222,7 @@ async fn never_ready(context: &Context, namespace: &str, pod: &str) -> Result<Op
     let seen = pods.map(|pods| pods.map(|pods| Observed { pods, ..Observed::default() }));
     let ended = watch::until(seen, Instant::now() + patience, |observed| match condition.progress(&observed) {
         Progress::Met => Some(None),
-        Progress::Never(why) => Some(Some(why)),
+        Progress::Failed(why) => Some(Some(why)),
         Progress::NotYet(why) => {
             last = why;
             None
@@ -237,7 +237,7 @@ async fn never_ready(context: &Context, namespace: &str, pod: &str) -> Result<Op
 
 /// The kubelet path must bring back the pod's words from every node. An API server that is away, or that refuses the question itself,
 /// decides nothing.
-pub(super) fn assess(what: &str, asked: &[Asked]) -> Result<Verdict, CheckError> {
+pub(super) fn assess(what: &str, asked: &[Answer]) -> Result<Verdict, CheckError> {
     let mut findings = Vec::new();
     for one in asked {
         findings.extend(finding(what, one)?);
@@ -245,7 +245,7 @@ pub(super) fn assess(what: &str, asked: &[Asked]) -> Result<Verdict, CheckError>
     Ok(if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) })
 }
 
-fn finding(what: &str, asked: &Asked) -> Result<Option<Finding>, CheckError> {
+fn finding(what: &str, asked: &Answer) -> Result<Option<Finding>, CheckError> {
     let node = resource(&asked.node);
     let closed = |summary: String, detail: &str| {
         let remediation = "let the control plane's security group reach TCP port 10250 of the node: host firewall (INPUT chain) and \
@@ -273,7 +273,7 @@ fn finding(what: &str, asked: &Asked) -> Result<Option<Finding>, CheckError> {
         }
         PathError::Silent(after) => format!("{what} gives no answer within {}s", after.as_secs()),
         PathError::Refused(_) => format!("{what} fails between the API server and the kubelet"),
-        PathError::Broken(_) => format!("{what} breaks off"),
+        PathError::Connection(_) => format!("{what} breaks off"),
     };
     Ok(closed(summary, &error.to_string()))
 }

@@ -7,12 +7,12 @@ use amiproof_core::cluster::kubelet_path::PathError;
 use amiproof_core::cluster::serving_certificate::Unanswered;
 use amiproof_model::verdict::Verdict;
 
-use super::target::{Asked, WORDS, assess};
+use super::target::{Answer, WORDS, assess};
 use crate::node;
 
 fn assessed(answer: Result<String, PathError>, api_answers: bool) -> Result<Verdict, CheckError> {
     let answer = answer.map_err(|error| Unanswered { error, certificate: None });
-    assess("logs", &[Asked { node: node::tests::record(1, ""), answer, api_answers }])
+    assess("logs", &[Answer { node: node::tests::record(1, ""), answer, api_answers }])
 }
 
 fn refused(code: u16, message: &str) -> PathError {
@@ -43,7 +43,7 @@ fn a_port_that_drops_or_refuses_is_the_nodes_doing() {
     assert_eq!(summary(assessed(silent(), true)), "logs gives no answer within 10s");
     let closed = refused(500, "Get \"https://10.0.0.1:10250/containerLogs\": dial tcp 10.0.0.1:10250: i/o timeout");
     assert_eq!(summary(assessed(Err(closed), true)), "logs fails between the API server and the kubelet");
-    assert_eq!(summary(assessed(Err(PathError::Broken("reset".into())), true)), "logs breaks off");
+    assert_eq!(summary(assessed(Err(PathError::Connection("reset".into())), true)), "logs breaks off");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn an_api_server_that_is_away_or_refuses_decides_nothing() {
 
 #[test]
 fn a_certificate_that_never_came_is_told_apart_from_a_closed_port() {
-    let of = |index: u32, certificate: Option<&str>| Asked {
+    let of = |index: u32, certificate: Option<&str>| Answer {
         node: node::tests::record(index, ""),
         answer: match certificate {
             None => Ok(WORDS.to_owned()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use amiproof_core::check::{CheckError, Decision, Scope, always};
 use amiproof_core::cluster::kubelet_api;
-use amiproof_core::cluster::serving_certificate::patient;
+use amiproof_core::cluster::serving_certificate::with_retry;
 use amiproof_core::context::Context;
 use amiproof_model::matrix::Family;
 use amiproof_model::report::{NodeRecord, Phase};
@@ -109,7 +109,7 @@ const fn rule(pointer: &'static str, source: &'static str, wanted: &'static str,
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let asked = context.nodes.iter().map(|node| async move {
         let ask = || kubelet_api::configuration(&context.cluster, &node.name, ANSWER).boxed();
-        match patient(&context.cluster, context.pace, &node.name, ask).await {
+        match with_retry(&context.cluster, context.pace, &node.name, ask).await {
             Ok(configuration) => Configuration { node: node.clone(), known: Some(("configz", configuration)) },
             // That the port is closed is what suite kubelet-path says.
             Err(_) => Configuration { node: node.clone(), known: from_files(context, node).await },

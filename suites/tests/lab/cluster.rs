@@ -12,7 +12,7 @@ use amiproof_core::context::{Context, Peers};
 use amiproof_core::ledger::{Header, Ledger, State, VERSION};
 use amiproof_core::pace::Pace;
 use amiproof_core::run::budget::Budget;
-use amiproof_core::run::checks::{Conduct, run_all};
+use amiproof_core::run::checks::{RunnerConfig, run_all};
 use amiproof_core::run::clock;
 use amiproof_core::run::event::{EventKind, Events};
 use amiproof_core::wait::{Condition, Observed, Progress};
@@ -21,7 +21,7 @@ use amiproof_lab::clock::Clock;
 use amiproof_lab::kube::server::{ApiServer, ServerOptions};
 use amiproof_lab::node::{self, Fabric, NodeHandle};
 use amiproof_lab::profile::{HostProfile, builtin};
-use amiproof_model::charge::{TrafficPair, broken_nodes};
+use amiproof_model::attribution::{TrafficPair, broken_nodes};
 use amiproof_model::matrix::{
     Architecture, ClusterSpec, Family, Matrix, NodeSource, SuiteSelection, Timeouts, Variant,
 };
@@ -192,10 +192,10 @@ impl Lab {
         let (of_variant, of_cluster): (Vec<Check>, Vec<Check>) =
             wanted.partition(|check| check.scope == Scope::Variant);
         let (events, mut received) = Events::channel(clock::Clock::start());
-        let conduct = Conduct { retries: 0, budget: Budget::new(PODS), events, abort: Default::default() };
-        run_all(&self.context(Scope::Variant), &of_variant, &conduct).await;
-        run_all(&self.context(Scope::Cluster), &of_cluster, &conduct).await;
-        drop(conduct);
+        let config = RunnerConfig { retries: 0, budget: Budget::new(PODS), events, abort: Default::default() };
+        run_all(&self.context(Scope::Variant), &of_variant, &config).await;
+        run_all(&self.context(Scope::Cluster), &of_cluster, &config).await;
+        drop(config);
         let mut outcomes = BTreeMap::new();
         while let Some(event) = received.recv().await {
             if let EventKind::Result(result) = event.kind {

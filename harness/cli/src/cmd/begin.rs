@@ -6,8 +6,8 @@ use amiproof_core::run::event::chain;
 use amiproof_model::matrix::Matrix;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::args::{Conduct, Given, Global, Target};
-use crate::cmd::run::Asked;
+use crate::args::{Given, Global, RunOptions, Target};
+use crate::cmd::run::Request;
 use crate::files;
 use crate::lock::RunLock;
 use crate::output::{Failure, Output};
@@ -87,7 +87,7 @@ pub(super) struct Begun {
 pub(super) async fn begin(
     global: &Global,
     place: Place<'_>,
-    asked: &Asked,
+    request: &Request,
     folder: &Folder,
     steps: Steps,
     output: &Output,
@@ -97,7 +97,7 @@ pub(super) async fn begin(
         Folder::Old(run) => Some(run.lock("run")?),
         Folder::New(_) => None,
     };
-    let connection = place.connect(global, &asked.matrix, output).await?;
+    let connection = place.connect(global, &request.matrix, output).await?;
     if let Some(skew) = connection.clients.as_ref().and_then(|clients| clients.clock_skew())
         && (steps.provision || steps.network_only)
     {
@@ -114,7 +114,7 @@ pub(super) async fn begin(
         Some(lock) => lock,
         None => run.lock("run")?,
     };
-    let ledger = ledger(asked, run, place, steps, &connection)?;
+    let ledger = ledger(request, run, place, steps, &connection)?;
     let goes_on = if matches!(folder, Folder::Old(_)) { ", which goes on" } else { "" };
     output.note(format_args!("run {}{goes_on}  ({})", run.id, run.path()));
     Ok(Begun { connection, ledger, lock })
@@ -123,7 +123,7 @@ pub(super) async fn begin(
 /// The ledger of a run that goes on, or that of a new one. What takes nodes as they are may be either; what continues the work of
 /// 'apply' must find its ledger.
 fn ledger(
-    asked: &Asked,
+    request: &Request,
     folder: &RunDir,
     place: Place<'_>,
     steps: Steps,
@@ -150,21 +150,21 @@ fn ledger(
     let header = Header {
         version: amiproof_core::ledger::VERSION,
         run: folder.id.clone(),
-        matrix: asked.matrix.name.clone(),
+        matrix: request.matrix.name.clone(),
         account,
         region,
         endpoint: clients.and_then(|clients| clients.endpoint()).map(str::to_owned),
         kubeconfig: place.by_kubeconfig()?,
         started: Timestamp::now(),
-        expires: expires(&asked.conduct)?,
+        expires: expires(&request.options)?,
         keep: steps.network_only,
     };
     Ledger::create(folder.path(), header).map_err(failure)
 }
 
 /// When `sweep` may remove what a run that starts now makes.
-fn expires(conduct: &Conduct) -> Result<Timestamp, Failure> {
-    let hours = i64::from(conduct.expires);
+fn expires(options: &RunOptions) -> Result<Timestamp, Failure> {
+    let hours = i64::from(options.expires);
     Timestamp::now()
         .checked_add(SignedDuration::from_hours(hours))
         .map_err(|error| Failure::usage(format!("--expires {hours}: {error}"), "give a smaller number of hours"))

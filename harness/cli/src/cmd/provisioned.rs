@@ -9,7 +9,7 @@ use amiproof_reports::{Format, Options};
 use camino::Utf8Path;
 
 use super::owner;
-use crate::args::{Conduct, OutputForm};
+use crate::args::{OutputForm, RunOptions};
 use crate::output::{Failure, Output};
 use crate::rundir::RunDir;
 
@@ -47,25 +47,24 @@ pub(super) fn provisioned(
     report: &Report,
     folder: &RunDir,
     made: usize,
-    conduct: &Conduct,
+    options: &RunOptions,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    if conduct.output == OutputForm::Json {
+    if options.output == OutputForm::Json {
         match amiproof_reports::render(Format::Json, report, &Options::default()) {
             Ok(text) => output.json(text),
             Err(error) => output.note(format_args!("warning: json: {error}")),
         }
     }
     let variants = report.variants.iter().flat_map(|variant| &variant.phases);
-    let is_broken =
-        report.run.phases.iter().chain(variants).any(|phase| matches!(phase.ended, PhaseEnd::Broken { .. }));
+    let is_broken = report.run.phases.iter().chain(variants).any(|phase| matches!(phase.ended, PhaseEnd::Error { .. }));
     let state = match (is_broken || report.run.interrupted, made) {
         (true, _) => format!("not complete; `amiproof destroy --run {}` removes what was created", folder.id),
         (false, 0) => "up to date".to_owned(),
         (false, 1) => "1 resource created".to_owned(),
         (false, many) => format!("{many} resources created"),
     };
-    if conduct.output == OutputForm::Text {
+    if options.output == OutputForm::Text {
         output.data(format_args!("run {}: {state}", folder.id));
     }
     Ok(match (report.run.interrupted, is_broken) {

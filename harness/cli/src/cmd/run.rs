@@ -18,7 +18,7 @@ use super::begin::{Begun, Folder, Place, begin};
 use super::forms::{self, Written};
 use super::provisioned::{Latest, provisioned};
 use super::{owner, selected};
-use crate::args::{Conduct, Global, OutputForm, Resumed, Run, Selection, Target};
+use crate::args::{Global, OutputForm, Resumed, Run, RunOptions, Selection, Target};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::progress::Progress;
@@ -35,8 +35,8 @@ pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) ->
         ));
     }
     let inputs = files::read(&args.selection.file, output)?;
-    let asked = Asked::new(global, inputs, &args.selection, &args.conduct, output)?;
-    if asked.checks.is_empty() && goal != Goal::Apply {
+    let request = Request::new(global, inputs, &args.selection, &args.options, output)?;
+    if request.checks.is_empty() && goal != Goal::Apply {
         return nothing_selected(output);
     }
     let steps = match goal {
@@ -48,12 +48,12 @@ pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) ->
         }
     };
     let place = Place { target: &args.target, given: &args.given };
-    place.check(&asked.matrix)?;
+    place.check(&request.matrix)?;
     let folder = match goal {
-        Goal::Apply => applied(global, args, &asked.matrix)?,
-        _ => Folder::New(RunDir::new(&global.dir, args.run_name(&asked.matrix.cluster.name).as_deref())?),
+        Goal::Apply => applied(global, args, &request.matrix)?,
+        _ => Folder::New(RunDir::new(&global.dir, args.run_name(&request.matrix.cluster.name).as_deref())?),
     };
-    super::block_on(conduct(global, place, asked, folder, steps, goal, output))?
+    super::block_on(execute(global, place, request, folder, steps, goal, output))?
 }
 
 /// The run that 'apply' goes on with: the one that the user names or that made the cluster, so that applying twice converges; else a new one.
@@ -90,28 +90,28 @@ pub(crate) fn resumed(
     goal: Goal,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let asked = Asked::new(global, inputs, &args.selection, &args.conduct, output)?;
-    if asked.checks.is_empty() {
+    let request = Request::new(global, inputs, &args.selection, &args.options, output)?;
+    if request.checks.is_empty() {
         return nothing_selected(output);
     }
     let place = Place { target: &args.target, given: &args.given };
-    place.check(&asked.matrix)?;
+    place.check(&request.matrix)?;
     let steps = Steps { test: goal == Goal::Test, scan: goal == Goal::Scan, ..STEPS_NONE };
     if args.target.lab {
         let folder = Folder::New(RunDir::new(&global.dir, args.run.as_deref())?);
         let steps = Steps { provision: true, teardown: true, ..steps };
-        return super::block_on(conduct(global, place, asked, folder, steps, goal, output))?;
+        return super::block_on(execute(global, place, request, folder, steps, goal, output))?;
     }
-    let nothing_was_made = asked.matrix.variants.iter().all(|variant| variant.made().is_none());
+    let nothing_was_made = request.matrix.variants.iter().all(|variant| variant.made().is_none());
     let is_there = args.run.as_deref().is_some_and(|run| RunDir::open(&global.dir, Some(run)).is_ok());
     let folder = match args.run.as_deref() {
         run if nothing_was_made && !is_there => Folder::New(RunDir::new(&global.dir, run)?),
-        None if !nothing_was_made => Folder::Old(continued(global, &asked.matrix, &args.target)?),
+        None if !nothing_was_made => Folder::Old(continued(global, &request.matrix, &args.target)?),
         run => Folder::Old(RunDir::open(&global.dir, run)?),
     };
     // What stays of a run on nodes that are there is only its report.
     let steps = Steps { teardown: nothing_was_made, ..steps };
-    super::block_on(conduct(global, place, asked, folder, steps, goal, output))?
+    super::block_on(execute(global, place, request, folder, steps, goal, output))?
 }
 
 /// The run whose nodes are tested or scanned where none is named: the one that made the cluster or node groups in it.
@@ -127,11 +127,11 @@ fn continued(global: &Global, matrix: &Matrix, target: &Target) -> Result<RunDir
 const STEPS_NONE: Steps = Steps { provision: false, network_only: false, test: false, scan: false, teardown: false };
 
 /// What the user asked for, narrowed to what was selected.
-pub(super) struct Asked {
+pub(super) struct Request {
     pub(super) matrix: Matrix,
     checks: Vec<Check>,
     inputs: Inputs,
-    pub(super) conduct: Conduct,
+    pub(super) options: RunOptions,
     pull_secret: Option<PullSecret>,
     /// The folder of the matrix file.
     base: Utf8PathBuf,
@@ -139,23 +139,23 @@ pub(super) struct Asked {
     baseline: Option<Report>,
 }
 
-impl Asked {
+impl Request {
     fn new(
         global: &Global,
         inputs: Inputs,
         selection: &Selection,
-        conduct: &Conduct,
+        options: &RunOptions,
         output: &Output,
     ) -> Result<Self, Failure> {
         let mut matrix = files::narrowed(&inputs.matrix, &selection.variants)?;
-        if conduct.all_nodes {
+        if options.all_nodes {
             matrix.scans.kube_bench.nodes = ScannedNodes::All;
         }
         let checks = selected::checks(&matrix, &inputs, &selection.checks)?;
         let base = selection.file.parent().map(ToOwned::to_owned).unwrap_or_default();
-        let pull_secret = match &conduct.image_pull_secret {
+        let pull_secret = match &options.image_pull_secret {
             Some(path) => {
-                let images = super::workload::pulled(&checks, &matrix, conduct.image_registry.as_deref());
+                let images = super::workload::pulled(&checks, &matrix, options.image_registry.as_deref());
                 let (secret, left_out) = files::pull_secret(path, &images)?;
                 if !left_out.is_empty() {
                     output.note(format_args!(
@@ -167,11 +167,11 @@ impl Asked {
             }
             None => None,
         };
-        let baseline = match &conduct.baseline {
+        let baseline = match &options.baseline {
             Some(which) => Some(rundir::read_report(&global.dir, Some(which))?.0),
             None => None,
         };
-        Ok(Self { matrix, checks, inputs, conduct: conduct.clone(), pull_secret, base, baseline })
+        Ok(Self { matrix, checks, inputs, options: options.clone(), pull_secret, base, baseline })
     }
 }
 
@@ -182,10 +182,10 @@ fn nothing_selected(output: &Output) -> Result<ExitCode, Failure> {
 }
 
 /// Connects, runs, reports.
-async fn conduct(
+async fn execute(
     global: &Global,
     place: Place<'_>,
-    asked: Asked,
+    request: Request,
     folder: Folder,
     steps: Steps,
     goal: Goal,
@@ -200,20 +200,20 @@ async fn conduct(
         Heard::Leave => shown.note("interrupted again: leaving; `amiproof destroy` removes what is left"),
     })
     .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
-    let begun = signals.cancel.run_until_cancelled(begin(global, place, &asked, &folder, steps, output)).await;
+    let begun = signals.cancel.run_until_cancelled(begin(global, place, &request, &folder, steps, output)).await;
     let Some(begun) = begun else {
         output.note("interrupted before anything was created");
         return Ok(ExitCode::Interrupted);
     };
     let Begun { connection, ledger, lock: _lock } = begun?;
     let folder = folder.run();
-    let (conduct, baseline) = (asked.conduct.clone(), asked.baseline.clone());
-    let judges_nothing = steps.network_only || (goal == Goal::Apply && asked.checks.is_empty());
+    let (options, baseline) = (request.options.clone(), request.baseline.clone());
+    let judges_nothing = steps.network_only || (goal == Goal::Apply && request.checks.is_empty());
     let (clients, access) = (connection.clients.clone(), connection.access.clone());
     let before = owner::standing(&ledger);
     let mut latest = Latest { dir: &global.dir, folder, ledger: ledger.clone(), is_set: steps.network_only };
     let tools = Tools { clients, access, ledger: ledger.clone(), pace: connection.pace };
-    let plan = plan(asked, folder, steps, connection.is_lab, &tools)?;
+    let plan = plan(request, folder, steps, connection.is_lab, &tools)?;
     let stop = Stop { cancel: signals.cancel.clone(), abort: signals.abort.clone() };
     let progress = RefCell::new(Progress::new(*output));
     let run = amiproof_core::run::run(plan, tools, stop, |event| {
@@ -225,7 +225,7 @@ async fn conduct(
     connection.close().await;
     let made = owner::standing(&ledger).difference(&before).count();
     if judges_nothing {
-        return provisioned(&report, folder, made, &conduct, output);
+        return provisioned(&report, folder, made, &options, output);
     }
     if goal == Goal::Apply && made == 0 && !before.is_empty() {
         output.note(format_args!("cluster {} is up to date: nothing was created", report.cluster.name));
@@ -234,10 +234,10 @@ async fn conduct(
         Goal::Nightly => baseline.or_else(|| rundir::previous(&global.dir, &report.run.matrix, &folder.id)),
         _ => baseline,
     };
-    publish(&report, folder, baseline.as_ref(), &conduct, output)
+    publish(&report, folder, baseline.as_ref(), &options, output)
 }
 
-fn plan(asked: Asked, folder: &RunDir, steps: Steps, is_lab: bool, tools: &Tools) -> Result<Plan, Failure> {
+fn plan(request: Request, folder: &RunDir, steps: Steps, is_lab: bool, tools: &Tools) -> Result<Plan, Failure> {
     let expires = tools.ledger.header().expires;
     let earlier = match std::fs::read_to_string(folder.report()) {
         Ok(text) => Some(Report::parse(&text).map_err(|error| {
@@ -245,18 +245,18 @@ fn plan(asked: Asked, folder: &RunDir, steps: Steps, is_lab: bool, tools: &Tools
         })?),
         Err(_) => None,
     };
-    let max_pods = asked.conduct.max_pods.unwrap_or(asked.matrix.most_pods());
+    let max_pods = request.options.max_pods.unwrap_or(request.matrix.most_pods());
     Ok(Plan {
         run: folder.id.clone(),
-        matrix: Arc::new(asked.matrix),
+        matrix: Arc::new(request.matrix),
         steps,
-        checks: asked.checks,
-        waivers: asked.inputs.waivers,
-        retries: asked.conduct.retries,
+        checks: request.checks,
+        waivers: request.inputs.waivers,
+        retries: request.options.retries,
         max_pods,
-        image_registry: asked.conduct.image_registry,
-        pull_secret: asked.pull_secret,
-        base: asked.base,
+        image_registry: request.options.image_registry,
+        pull_secret: request.pull_secret,
+        base: request.base,
         folder: folder.path().to_owned(),
         expires,
         lab: is_lab,
@@ -283,11 +283,11 @@ fn publish(
     report: &Report,
     folder: &RunDir,
     baseline: Option<&Report>,
-    conduct: &Conduct,
+    options: &RunOptions,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     let written = forms::write_all(report, baseline, folder.path(), output);
-    match conduct.output {
+    match options.output {
         OutputForm::Text => {
             output.data(terminal::render(report, baseline, &forms::style(*output)));
             written.show(&[Format::Html, Format::Junit, Format::Json], output);
@@ -297,13 +297,13 @@ fn publish(
             Err(error) => output.note(format_args!("error: json: {error}")),
         },
     }
-    Ok(written.exit(exit_code(report, baseline, conduct)))
+    Ok(written.exit(exit_code(report, baseline, options)))
 }
 
-fn exit_code(report: &Report, baseline: Option<&Report>, conduct: &Conduct) -> ExitCode {
+fn exit_code(report: &Report, baseline: Option<&Report>, options: &RunOptions) -> ExitCode {
     let regressions = baseline.map_or(0, |baseline| compare::compare(baseline, report).regressions(|_| true));
     match Summary::of(report, Scope::Run, regressions).conclusion.exit_code() {
-        ExitCode::Failed if conduct.no_fail => ExitCode::Passed,
+        ExitCode::Failed if options.no_fail => ExitCode::Passed,
         other => other,
     }
 }

@@ -88,7 +88,7 @@ fn render(workload: &Workload, node_group: &str, image_registry: Option<&str>) -
         own: &nodes,
         peer: &nodes,
         image_registry,
-        room: None,
+        capacity: None,
         variables: &variables,
         roles: &roles,
     };

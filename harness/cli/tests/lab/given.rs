@@ -210,7 +210,7 @@ fn nodes_that_are_there_are_found_refused_and_described_by_their_selectors() {
         .iter()
         .map(|variant| {
             variant.phases.iter().find_map(|phase| match &phase.ended {
-                PhaseEnd::Broken { message, .. } => Some(message.as_str()),
+                PhaseEnd::Error { message, .. } => Some(message.as_str()),
                 PhaseEnd::Done | PhaseEnd::Failed { .. } | PhaseEnd::Cancelled => None,
             })
         })

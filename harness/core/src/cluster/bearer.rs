@@ -27,7 +27,7 @@ pub type TokenSource = Arc<dyn Fn() -> BoxFuture<'static, Result<Token, BoxError
 const MARGIN: Duration = Duration::from_secs(60);
 
 /// A token that is being asked for, or is there: its header and when it expires.
-type Asked = Shared<BoxFuture<'static, Result<(HeaderValue, Timestamp), NoToken>>>;
+type PendingToken = Shared<BoxFuture<'static, Result<(HeaderValue, Timestamp), NoToken>>>;
 
 /// Why there is no token; everybody who waited for it is told.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -42,7 +42,7 @@ struct NoToken(Arc<BoxError>);
 #[derive(Clone)]
 pub(super) struct Bearer {
     source: TokenSource,
-    last: Arc<Mutex<Option<Asked>>>,
+    last: Arc<Mutex<Option<PendingToken>>>,
 }
 
 impl Bearer {
@@ -52,8 +52,8 @@ impl Bearer {
 
     async fn header(&self) -> Result<HeaderValue, BoxError> {
         loop {
-            let (asked, is_new) = self.current();
-            let (header, expires) = asked.await?;
+            let (token, is_new) = self.current();
+            let (header, expires) = token.await?;
             // One that was asked for long ago, by somebody who gave up waiting, may have expired unseen.
             if is_new || Timestamp::now() < expires {
                 return Ok(header);
@@ -62,20 +62,20 @@ impl Bearer {
     }
 
     /// The token that is good for a while, or else one that is asked for now; true for a new one.
-    fn current(&self) -> (Asked, bool) {
+    fn current(&self) -> (PendingToken, bool) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(asked) = &*last
-            && asked
+        if let Some(token) = &*last
+            && token
                 .peek()
                 .is_none_or(|known| known.as_ref().is_ok_and(|(_, expires)| Timestamp::now() + MARGIN < *expires))
         {
-            return (asked.clone(), false);
+            return (token.clone(), false);
         }
         let task = tokio::spawn(ask((self.source)()));
-        let asked = async move { task.await.unwrap_or_else(|broken| Err(NoToken(Arc::new(broken.into())))) };
-        let asked = asked.boxed().shared();
-        *last = Some(asked.clone());
-        (asked, true)
+        let token = async move { task.await.unwrap_or_else(|broken| Err(NoToken(Arc::new(broken.into())))) };
+        let token = token.boxed().shared();
+        *last = Some(token.clone());
+        (token, true)
     }
 }
 
@@ -109,24 +109,24 @@ mod tests {
     use super::*;
 
     fn source(lives: Duration) -> (Bearer, Arc<AtomicU32>) {
-        let asked = Arc::new(AtomicU32::new(0));
-        let count = asked.clone();
+        let token = Arc::new(AtomicU32::new(0));
+        let count = token.clone();
         let source: TokenSource = Arc::new(move || {
             let number = count.fetch_add(1, Ordering::SeqCst) + 1;
             let token = Token { bearer: format!("token-{number}"), expires: Timestamp::now() + lives };
             async move { Ok(token) }.boxed()
         });
-        (Bearer::new(source), asked)
+        (Bearer::new(source), token)
     }
 
     #[tokio::test]
     async fn a_token_is_used_until_shortly_before_it_expires() {
-        let (mut bearer, asked) = source(Duration::from_secs(900));
+        let (mut bearer, token) = source(Duration::from_secs(900));
         for _ in 0..3 {
             let request = bearer.check(Request::new(())).await.unwrap();
             assert_eq!(request.headers()[AUTHORIZATION], "Bearer token-1");
         }
-        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        assert_eq!(token.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test]

@@ -14,14 +14,14 @@ use super::kubelet_path::PathError;
 pub async fn get(access: &Access, node: &str, path: &str, within: Duration) -> Result<Value, PathError> {
     let request = http::Request::get(format!("/api/v1/nodes/{node}/proxy/{path}"))
         .body(Vec::new())
-        .map_err(|error| PathError::Broken(error.to_string()))?;
+        .map_err(|error| PathError::Connection(error.to_string()))?;
     let client = access.client();
     let answer = tokio::time::timeout(within, client.request_text(request)).await;
     let text = match answer {
         Err(_) => return Err(PathError::Silent(within)),
         Ok(answer) => answer.map_err(|error| PathError::Refused(Box::new(error)))?,
     };
-    serde_json::from_str(&text).map_err(|error| PathError::Broken(format!("{path} answered no JSON: {error}")))
+    serde_json::from_str(&text).map_err(|error| PathError::Connection(format!("{path} answered no JSON: {error}")))
 }
 
 /// The configuration that a kubelet really runs with: file, drop-ins, flags and defaults together.
@@ -32,6 +32,6 @@ pub async fn configuration(access: &Access, node: &str, within: Duration) -> Res
     let mut answer = get(access, node, "configz", within).await?;
     match answer.get_mut("kubeletconfig") {
         Some(configuration) => Ok(configuration.take()),
-        None => Err(PathError::Broken("configz answered without kubeletconfig".to_owned())),
+        None => Err(PathError::Connection("configz answered without kubeletconfig".to_owned())),
     }
 }

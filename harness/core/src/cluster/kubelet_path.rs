@@ -34,7 +34,7 @@ pub enum PathError {
     Refused(#[source] Box<kube::Error>),
     /// The connection broke in the middle.
     #[error("the connection broke: {0}")]
-    Broken(String),
+    Connection(String),
 }
 
 impl PathError {
@@ -48,7 +48,7 @@ impl PathError {
                 }
                 _ => None,
             },
-            Self::Silent(_) | Self::Broken(_) => None,
+            Self::Silent(_) | Self::Connection(_) => None,
         };
         code.is_some_and(|code| (400..500).contains(&code))
     }
@@ -106,9 +106,9 @@ impl Through<'_> {
                 Some(status) => status.await,
                 None => None,
             };
-            process.join().await.map_err(|error| PathError::Broken(error.to_string()))?;
+            process.join().await.map_err(|error| PathError::Connection(error.to_string()))?;
             let status =
-                status.ok_or_else(|| PathError::Broken("it ended without the command's exit code".to_owned()))?;
+                status.ok_or_else(|| PathError::Connection("it ended without the command's exit code".to_owned()))?;
             let failure = (status.status.as_deref() != Some("Success")).then(|| status.message.unwrap_or_default());
             Ok(Executed { stdout, stderr, failure })
         })
@@ -125,7 +125,7 @@ impl Through<'_> {
             let how = AttachParams::default().stdin(false).stdout(true).stderr(false);
             let mut process = api.attach(self.pod, &how).await.map_err(|error| PathError::Refused(Box::new(error)))?;
             let mut stdout =
-                process.stdout().ok_or_else(|| PathError::Broken("there is no stream of the output".to_owned()))?;
+                process.stdout().ok_or_else(|| PathError::Connection("there is no stream of the output".to_owned()))?;
             let status = process.take_status();
             let said = read_until(&mut stdout, until).await?;
             // An API server that has taken the client's stream already says by the status why there is nothing in it.
@@ -134,7 +134,7 @@ impl Through<'_> {
                 && let Some(status) = status.await
                 && status.status.as_deref() == Some("Failure")
             {
-                return Err(PathError::Broken(status.message.unwrap_or_default()));
+                return Err(PathError::Connection(status.message.unwrap_or_default()));
             }
             process.abort();
             Ok(said)
@@ -154,8 +154,8 @@ impl Through<'_> {
             let error = forward.take_error(port);
             let mut stream = forward
                 .take_stream(port)
-                .ok_or_else(|| PathError::Broken("there is no stream for the port".to_owned()))?;
-            stream.write_all(request).await.map_err(|error| PathError::Broken(error.to_string()))?;
+                .ok_or_else(|| PathError::Connection("there is no stream for the port".to_owned()))?;
+            stream.write_all(request).await.map_err(|error| PathError::Connection(error.to_string()))?;
             // That the pod closed its end does not reach every client through every API server: its words do.
             let reply = read_until(&mut stream, until).await?;
             drop(stream);
@@ -163,7 +163,7 @@ impl Through<'_> {
                 && let Some(error) = error
                 && let Some(message) = error.await
             {
-                return Err(PathError::Broken(message));
+                return Err(PathError::Connection(message));
             }
             forward.abort();
             Ok(reply)
@@ -176,7 +176,7 @@ async fn read_until(stream: &mut (impl AsyncRead + Unpin), until: &str) -> Resul
     let mut bytes = Vec::new();
     let mut stream = stream.take(MOST);
     loop {
-        let read = stream.read_buf(&mut bytes).await.map_err(|error| PathError::Broken(error.to_string()))?;
+        let read = stream.read_buf(&mut bytes).await.map_err(|error| PathError::Connection(error.to_string()))?;
         let text = String::from_utf8_lossy(&bytes);
         if read == 0 || text.contains(until) {
             return Ok(text.into_owned());
@@ -187,7 +187,7 @@ async fn read_until(stream: &mut (impl AsyncRead + Unpin), until: &str) -> Resul
 async fn read(stream: Option<impl AsyncRead + Unpin>) -> Result<String, PathError> {
     let mut bytes = Vec::new();
     if let Some(stream) = stream {
-        stream.take(MOST).read_to_end(&mut bytes).await.map_err(|error| PathError::Broken(error.to_string()))?;
+        stream.take(MOST).read_to_end(&mut bytes).await.map_err(|error| PathError::Connection(error.to_string()))?;
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -5,6 +5,7 @@
 
 pub mod addons;
 mod bearer;
+pub mod check_namespace;
 pub mod explain;
 pub mod fit;
 pub mod groups;
@@ -19,7 +20,6 @@ mod proxy;
 pub mod pull_secret;
 mod retry;
 pub mod serving_certificate;
-pub mod stay;
 pub mod storage;
 pub mod watch;
 pub mod windows;

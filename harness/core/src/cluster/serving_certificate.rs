@@ -91,7 +91,7 @@ pub fn is_to_blame(error: &PathError, request: Option<&Request>) -> bool {
     let said = match error {
         // Packets that are dropped never come as far as TLS.
         PathError::Silent(_) => return false,
-        PathError::Broken(said) => said.clone(),
+        PathError::Connection(said) => said.clone(),
         PathError::Refused(error) => match &**error {
             kube::Error::UpgradeConnection(kube::client::UpgradeConnectionError::ProtocolSwitch(status)) => {
                 return status.is_server_error() && request.is_some_and(Request::is_open);
@@ -125,7 +125,7 @@ pub struct Unanswered {
 ///
 /// # Errors
 /// [`Unanswered`], at once for everything that is not the certificate's.
-pub async fn patient<'a, T>(
+pub async fn with_retry<'a, T>(
     access: &Access,
     pace: Pace,
     node: &str,

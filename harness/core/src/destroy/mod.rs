@@ -14,7 +14,6 @@
 //!
 //! Idempotent: what is gone already is fine.
 
-mod ground;
 mod kind;
 mod order;
 mod outcome;
@@ -23,6 +22,7 @@ mod place;
 mod plan;
 mod prove;
 mod remains;
+mod survey;
 mod sweep;
 mod target;
 
@@ -33,12 +33,12 @@ use amiproof_model::report::Cleanup;
 use futures::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 
-use self::ground::Ground;
 use self::kind::removal::{Cx, Look};
 use self::outcome::{Removed, Stays};
 use self::owned::Claim;
 pub use self::place::Elsewhere;
 pub use self::plan::{Deadlines, Plan, What};
+use self::survey::Survey;
 pub use self::sweep::{Found, Swept, expired, sweep};
 pub use self::target::{Kind, Target};
 use crate::aws::Clients;
@@ -80,16 +80,16 @@ pub async fn destroy(plan: &Plan<'_>) -> Result<Cleanup, Elsewhere> {
     cleanup.created = gone.len();
     cleanup.gone = gone.len();
     let targets: Vec<Target> = standing.iter().map(|entry| Target::of_entry(entry, header)).collect();
-    let ground = survey(plan, cluster, &targets).await;
+    let survey = survey(plan, cluster, &targets).await;
     let mut with_cluster = Vec::new();
     for tier in order::tiers(targets) {
         if order::needs_free_interfaces(&tier)
             && let Some(clients) = plan.clients
         {
-            kind::interface::leaked_of_clusters(Cx { clients, deadlines: &plan.deadlines }, &ground.deleting).await;
+            kind::interface::leaked_of_clusters(Cx { clients, deadlines: &plan.deadlines }, &survey.deleting).await;
         }
         let removed: Vec<_> = stream::iter(tier)
-            .map(|target| async { (remove_until_sure(plan, &ground, &target).await, target) })
+            .map(|target| async { (remove_until_sure(plan, &survey, &target).await, target) })
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
@@ -100,9 +100,9 @@ pub async fn destroy(plan: &Plan<'_>) -> Result<Cleanup, Elsewhere> {
             }
         }
     }
-    go_with_cluster(plan, &ground, &mut cleanup, with_cluster).await;
+    go_with_cluster(plan, &survey, &mut cleanup, with_cluster).await;
     if plan.what == What::Everything {
-        prove::nothing_is_left(plan, &ground, &mut cleanup).await;
+        prove::nothing_is_left(plan, &survey, &mut cleanup).await;
     }
     cleanup.unverified.extend(plan.ledger.problem());
     cleanup.leftovers.sort_by(|a, b| (&a.kind, &a.id).cmp(&(&b.kind, &b.id)));
@@ -149,7 +149,7 @@ fn is_meant(what: What<'_>, entry: &Entry) -> bool {
 }
 
 /// Looks at the clusters first: what lives in one that goes too need not be taken out of it, and one that is somebody else's does not go.
-async fn survey(plan: &Plan<'_>, cluster: place::Cluster, targets: &[Target]) -> Ground {
+async fn survey(plan: &Plan<'_>, cluster: place::Cluster, targets: &[Target]) -> Survey {
     let (mut deleting, mut vanished) = (BTreeSet::new(), BTreeSet::new());
     let own: BTreeSet<&str> = targets
         .iter()
@@ -179,14 +179,14 @@ async fn survey(plan: &Plan<'_>, cluster: place::Cluster, targets: &[Target]) ->
     let pace = plan.clients.map(Clients::pace).unwrap_or_default();
     let quiet = plan.ledger.inherited().unwrap_or_default();
     let sure = Instant::now() + pace.of(VISIBLE.saturating_sub(quiet));
-    Ground { cluster, deleting, vanished, sure }
+    Survey { cluster, deleting, vanished, sure }
 }
 
 /// Removes a resource; one that was only planned and is not there is looked for again until it must have been seen.
-async fn remove_until_sure(plan: &Plan<'_>, ground: &Ground, target: &Target) -> Result<Removed, Stays> {
+async fn remove_until_sure(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Removed, Stays> {
     loop {
-        let outcome = remove(plan, ground, target).await;
-        let is_settled = target.was_made || outcome != Ok(Removed::Absent) || Instant::now() >= ground.sure;
+        let outcome = remove(plan, survey, target).await;
+        let is_settled = target.was_made || outcome != Ok(Removed::Absent) || Instant::now() >= survey.sure;
         match plan.clients {
             Some(clients) if !is_settled => clients.pause(LOOK_AGAIN).await,
             _ => return outcome,
@@ -195,14 +195,14 @@ async fn remove_until_sure(plan: &Plan<'_>, ground: &Ground, target: &Target) ->
 }
 
 /// Removes a resource of the ledger. What lives inside a cluster that goes too is only tried: it goes with the cluster.
-async fn remove(plan: &Plan<'_>, ground: &Ground, target: &Target) -> Result<Removed, Stays> {
+async fn remove(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Removed, Stays> {
     let header = plan.ledger.header();
     let is_in = |clusters: &BTreeSet<String>| target.cluster.as_ref().is_some_and(|cluster| clusters.contains(cluster));
     let Kind::Ledgered(kind) = &target.kind else {
         return Err(Stays::There("only what is in the ledger is removed by the ledger".to_owned()));
     };
     if kind.is_kubernetes() {
-        if is_in(&ground.vanished) || ground.cluster == place::Cluster::Replaced {
+        if is_in(&survey.vanished) || survey.cluster == place::Cluster::Replaced {
             return Ok(Removed::WithCluster);
         }
         let removed = match plan.access {
@@ -212,21 +212,21 @@ async fn remove(plan: &Plan<'_>, ground: &Ground, target: &Target) -> Result<Rem
             None => Err(Stays::There("the cluster's API cannot be reached".to_owned())),
         };
         return match removed {
-            Ok(Removed::Absent) if ground.cluster == place::Cluster::Unrecorded && target.was_made => {
+            Ok(Removed::Absent) if survey.cluster == place::Cluster::Unrecorded && target.was_made => {
                 Err(Stays::Unverified(format!(
                     "{} {} is not in this cluster, and the ledger does not say which one the run was in",
                     target.kind.word(),
                     target.name
                 )))
             }
-            Err(reason) if is_in(&ground.deleting) => {
+            Err(reason) if is_in(&survey.deleting) => {
                 tracing::info!(name = target.name, ?reason, "goes with its cluster");
                 Ok(Removed::WithCluster)
             }
             other => other,
         };
     }
-    if kind.is_in_cluster() && (is_in(&ground.deleting) || is_in(&ground.vanished)) {
+    if kind.is_in_cluster() && (is_in(&survey.deleting) || is_in(&survey.vanished)) {
         return Ok(Removed::WithCluster);
     }
     match plan.clients {
@@ -236,9 +236,9 @@ async fn remove(plan: &Plan<'_>, ground: &Ground, target: &Target) -> Result<Rem
 }
 
 /// Counts what lives in a cluster that was to go too: gone if the cluster is. Where it is not, its own leftover says enough.
-async fn go_with_cluster(plan: &Plan<'_>, ground: &Ground, cleanup: &mut Cleanup, targets: Vec<Target>) {
+async fn go_with_cluster(plan: &Plan<'_>, survey: &Survey, cleanup: &mut Cleanup, targets: Vec<Target>) {
     let is_standing = |cluster: &str| {
-        ground.deleting.contains(cluster) && plan.ledger.standing(ResourceKind::Cluster, cluster).is_some()
+        survey.deleting.contains(cluster) && plan.ledger.standing(ResourceKind::Cluster, cluster).is_some()
     };
     for target in targets {
         cleanup.created += 1;

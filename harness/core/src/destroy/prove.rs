@@ -6,11 +6,11 @@ use std::time::Duration;
 use amiproof_model::report::{Cleanup, Leftover};
 use tokio::time::Instant;
 
-use super::ground::Ground;
 use super::kind::removal::Cx;
 use super::outcome::{Removed, Stays, unanswered};
 use super::plan::{Deadlines, Plan};
 use super::remains::{self, Query, Service};
+use super::survey::Survey;
 use super::target::{Kind, Target};
 use super::{kind, order, place};
 use crate::aws::Clients;
@@ -22,11 +22,11 @@ const POLL: Duration = Duration::from_secs(10);
 
 /// Asks for what carries the run's tag or label, removes what the ledger did not know of, and lists what stays. An empty answer is
 /// believed from `sure` on.
-pub(super) async fn nothing_is_left(plan: &Plan<'_>, ground: &Ground, cleanup: &mut Cleanup) {
-    let (torn, sure) = (plan.ledger.torn(), ground.sure);
-    let is_going = |cluster: &str| ground.deleting.contains(cluster) || ground.vanished.contains(cluster);
+pub(super) async fn nothing_is_left(plan: &Plan<'_>, survey: &Survey, cleanup: &mut Cleanup) {
+    let (torn, sure) = (plan.ledger.torn(), survey.sure);
+    let is_going = |cluster: &str| survey.deleting.contains(cluster) || survey.vanished.contains(cluster);
     if let Some(access) = plan.access.filter(|access| !is_going(access.name()))
-        && ground.cluster != place::Cluster::Replaced
+        && survey.cluster != place::Cluster::Replaced
         && (!torn.is_empty() || plan.ledger.entries().iter().any(|entry| entry.resource.kind.is_kubernetes()))
     {
         of_cluster(plan, access, cleanup).await;

@@ -5,8 +5,8 @@
 //! ([`crate::aws::names`]), so a resource that was planned but whose `created` line was lost (`kill -9` in between) is found by
 //! its name.
 
-mod book;
 mod error;
+mod file;
 mod flight;
 mod record;
 mod resource;
@@ -19,8 +19,8 @@ use std::time::{Duration, SystemTime};
 use amiproof_model::name::VariantName;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use self::book::Book;
 pub use self::error::{Error, VERSION};
+use self::file::LedgerFile;
 use self::flight::Flight;
 pub use self::record::{ByKubeconfig, ClusterIdentity, Entry, Header, Key, State};
 use self::record::{Record, Sum, replay_text};
@@ -39,7 +39,7 @@ pub struct Ledger {
 struct Inner {
     path: Utf8PathBuf,
     header: Header,
-    state: Mutex<Book>,
+    state: Mutex<LedgerFile>,
     flight: Flight,
     /// When the file was last written before it was opened; `None` for the ledger of a run that began in this process.
     inherited: Option<SystemTime>,
@@ -61,8 +61,8 @@ impl Ledger {
                 _ => Error::Io { doing: "create", path: path.clone(), source },
             })?;
         sync_folder(folder, &path)?;
-        let ledger = Self::of(path, header.clone(), Book::new(file, Sum::default(), Vec::new()), None);
-        let written = ledger.book().append(&Record::Header(header));
+        let ledger = Self::of(path, header.clone(), LedgerFile::new(file, Sum::default(), Vec::new()), None);
+        let written = ledger.file().append(&Record::Header(header));
         written.map_err(|source| ledger.write_error(source))?;
         Ok(ledger)
     }
@@ -93,7 +93,7 @@ impl Ledger {
             torn.push(format!("the torn last line cannot be cut off: {error}"));
         }
         let written = file.metadata().and_then(|metadata| metadata.modified()).map_err(io("open"))?;
-        Ok(Self::of(path, replay.header, Book::new(file, replay.state, torn), Some(written)))
+        Ok(Self::of(path, replay.header, LedgerFile::new(file, replay.state, torn), Some(written)))
     }
 
     /// Reads a ledger without opening it for writing: what it is of, and every entry in the order of planning.
@@ -106,8 +106,8 @@ impl Ledger {
         Ok((replay.header, replay.state.entries.into_values().collect()))
     }
 
-    fn of(path: Utf8PathBuf, header: Header, book: Book, inherited: Option<SystemTime>) -> Self {
-        Self { inner: Arc::new(Inner { path, header, state: Mutex::new(book), flight: Flight::default(), inherited }) }
+    fn of(path: Utf8PathBuf, header: Header, file: LedgerFile, inherited: Option<SystemTime>) -> Self {
+        Self { inner: Arc::new(Inner { path, header, state: Mutex::new(file), flight: Flight::default(), inherited }) }
     }
 
     /// What run it is of, and where.
@@ -122,13 +122,13 @@ impl Ledger {
 
     /// Every entry in the order of planning.
     pub fn entries(&self) -> Vec<Entry> {
-        self.book().entries().cloned().collect()
+        self.file().entries().cloned().collect()
     }
 
     /// The entry of a resource that may be there: for commands that continue a run, which adopt instead of creating again.
     pub fn standing(&self, kind: ResourceKind, name: &str) -> Option<Entry> {
-        let book = self.book();
-        let mut standing = book.entries().rev();
+        let file = self.file();
+        let mut standing = file.entries().rev();
         standing.find(|entry| entry.is_live() && entry.is(&kind, name)).cloned()
     }
 
@@ -140,7 +140,7 @@ impl Ledger {
 
     /// The clusters that the run spoke to, as they were then.
     pub fn clusters(&self) -> Vec<ClusterIdentity> {
-        self.book().sum.clusters.values().cloned().collect()
+        self.file().sum.clusters.values().cloned().collect()
     }
 
     /// Records which cluster a name or context stands for, before anything is made in it. The first record of a name counts.
@@ -148,7 +148,7 @@ impl Ledger {
     /// # Errors
     /// When the file cannot be written.
     pub async fn met(&self, cluster: ClusterIdentity) -> Result<(), Error> {
-        if self.book().sum.clusters.contains_key(&cluster.name) {
+        if self.file().sum.clusters.contains_key(&cluster.name) {
             return Ok(());
         }
         self.write(move |_| Record::Cluster(cluster)).await.map(|_| ())
@@ -156,13 +156,13 @@ impl Ledger {
 
     /// Lines of the file that could not be read, one sentence each. What they were about is found by its tags only.
     pub fn torn(&self) -> Vec<String> {
-        self.book().torn.clone()
+        self.file().torn.clone()
     }
 
     /// What in the file contradicts itself, in one sentence: a header that was changed leads to another region than that of the resources.
     pub fn contradiction(&self) -> Option<String> {
-        let (book, header) = (self.book(), &self.inner.header);
-        let other = book
+        let (file, header) = (self.file(), &self.inner.header);
+        let other = file
             .entries()
             .map(|entry| &entry.resource.region)
             .find(|region| !region.is_empty() && **region != header.region)?;
@@ -174,7 +174,7 @@ impl Ledger {
 
     /// What has happened and could not be written, in one sentence; `None` when all of it is on disk.
     pub fn problem(&self) -> Option<String> {
-        let problem = self.book().problem()?;
+        let problem = self.file().problem()?;
         Some(format!("the ledger {} could not be written, {problem}", self.inner.path))
     }
 
@@ -253,35 +253,35 @@ impl Ledger {
     }
 
     fn state_of(&self, key: Key) -> Option<State> {
-        self.book().sum.entries.get(&key).map(|entry| entry.state)
+        self.file().sum.entries.get(&key).map(|entry| entry.state)
     }
 
     async fn planned(&self, resource: Resource) -> Result<Key, Error> {
-        self.write(move |book| Record::Planned { key: book.next_key(), resource }).await
+        self.write(move |file| Record::Planned { key: file.next_key(), resource }).await
     }
 
     /// Writes one record on a thread where blocking is allowed, and believes it then. Once begun it completes, even when the caller is
     /// dropped.
-    async fn write(&self, record: impl FnOnce(&Book) -> Record + Send + 'static) -> Result<Key, Error> {
-        self.blocking(move |book| {
-            let record = record(book);
-            book.append(&record).map(|()| record.key())
+    async fn write(&self, record: impl FnOnce(&LedgerFile) -> Record + Send + 'static) -> Result<Key, Error> {
+        self.blocking(move |file| {
+            let record = record(file);
+            file.append(&record).map(|()| record.key())
         })
         .await
     }
 
     /// As `write`, for what has happened already: it is believed whether it can be written or not.
     async fn note(&self, record: Record) -> Result<(), Error> {
-        self.blocking(move |book| book.note(record)).await
+        self.blocking(move |file| file.note(record)).await
     }
 
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Book) -> std::io::Result<T> + Send + 'static,
+        work: impl FnOnce(&mut LedgerFile) -> std::io::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let ledger = self.clone();
         let worked = tokio::task::spawn_blocking(move || {
-            let worked = work(&mut ledger.book());
+            let worked = work(&mut ledger.file());
             worked.map_err(|source| ledger.write_error(source))
         });
         worked.await.unwrap_or_else(|join| Err(self.write_error(std::io::Error::other(join))))
@@ -291,7 +291,7 @@ impl Ledger {
         Error::Io { doing: "write", path: self.inner.path.clone(), source }
     }
 
-    fn book(&self) -> std::sync::MutexGuard<'_, Book> {
+    fn file(&self) -> std::sync::MutexGuard<'_, LedgerFile> {
         // A writer that panicked left the file with whole lines or one torn line at most: both are legal.
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

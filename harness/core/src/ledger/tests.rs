@@ -108,16 +108,16 @@ async fn a_line_that_a_full_disk_tore_is_passed_over_and_what_follows_is_read() 
 fn a_disk_without_room_tears_nothing_and_forgets_nothing() {
     let key = Key::FIRST;
     let full = OpenOptions::new().append(true).open("/dev/full").unwrap();
-    let mut book = Book::new(full, Sum::default(), Vec::new());
+    let mut file = LedgerFile::new(full, Sum::default(), Vec::new());
     let planned = Record::Planned { key, resource: template("t") };
     // What is only planned is not believed when it cannot be written: nothing is created without it.
-    book.append(&planned).unwrap_err();
-    assert_eq!(book.entries().count(), 0);
-    book.sum.apply(&planned);
+    file.append(&planned).unwrap_err();
+    assert_eq!(file.entries().count(), 0);
+    file.sum.apply(&planned);
     // What has happened is.
-    book.note(Record::Gone { key }).unwrap_err();
-    assert_eq!(book.entries().next().unwrap().state, State::Gone);
-    let problem = book.problem().unwrap();
+    file.note(Record::Gone { key }).unwrap_err();
+    assert_eq!(file.entries().next().unwrap().state, State::Gone);
+    let problem = file.problem().unwrap();
     assert!(problem.starts_with("1 of its records are not on disk: "), "{problem}");
 }
 

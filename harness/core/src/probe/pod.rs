@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::{Attempt, Error, Output, Way, packed, ssm};
 use crate::check::CheckError;
-use crate::cluster::stay::{self, Stay};
+use crate::cluster::check_namespace::{self, CheckNamespace};
 use crate::cluster::{objects, watch};
 use crate::context::Context;
 use crate::wait::{Progress, pods};
@@ -51,20 +51,21 @@ pub(super) async fn run(
     deadline: Duration,
 ) -> Result<Output, Attempt> {
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let stay = Stay { what: format!("probe-{}-{number}", node.index), privileged: true, ..Stay::default() };
+    let wanted = CheckNamespace {
+        what: format!("probe-{}-{number}", node.index),
+        privileged: true,
+        ..CheckNamespace::default()
+    };
     let task = Task {
         node: node.name.clone(),
         image: context.image_registry.as_deref().map_or_else(|| IMAGE.to_owned(), |registry| mirrored(IMAGE, registry)),
-        folder: format!("amiproof-{}", stay.namespace(context)),
+        folder: format!("amiproof-{}", wanted.namespace(context)),
         script: script.to_owned(),
         deadline,
     };
-    let text =
-        stay::within(
-            context,
-            stay,
-            move |context, namespace| async move { Ok(task.result(&context, &namespace).await) },
-        );
+    let text = check_namespace::within(context, wanted, move |context, namespace| async move {
+        Ok(task.result(&context, &namespace).await)
+    });
     let text = text.await.map_err(|error| match error {
         CheckError::Cancelled => Attempt::Over(Error::Cancelled),
         error => Attempt::NoWay(error.to_string()),
@@ -267,7 +268,7 @@ fn has_started(pod: &Pod) -> bool {
 fn waited_for(pod: Option<&Pod>) -> String {
     let Some(pod) = pod else { return "its pod was never seen".to_owned() };
     match pods::waiting_for(pod) {
-        Progress::Never(why) | Progress::NotYet(why) => why,
+        Progress::Failed(why) | Progress::NotYet(why) => why,
         Progress::Met => pods::end_of(pod),
     }
 }

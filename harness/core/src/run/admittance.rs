@@ -3,7 +3,7 @@
 use amiproof_model::matrix::{ClusterSpec, Family, Variant};
 
 use super::Session;
-use super::event::Broken;
+use super::event::PhaseError;
 use crate::aws::cluster::ClusterEndpoint;
 use crate::aws::names::Tags;
 use crate::aws::{self, Clients, access};
@@ -56,7 +56,7 @@ pub(crate) async fn prepare(
     endpoint: &ClusterEndpoint,
     roles: Roles<'_>,
     tags: &Tags,
-) -> Result<Refusals, Broken> {
+) -> Result<Refusals, PhaseError> {
     let mut refusals = Refusals::default();
     let makes_linux =
         session.plan.matrix.variants.iter().any(|it: &Variant| it.made().is_some() && it.family.is_linux());
@@ -70,7 +70,7 @@ pub(crate) async fn prepare(
     } else if let (true, Some(role)) = (makes_windows(session), roles.windows) {
         match access::admit_windows(clients, &session.tools.ledger, &endpoint.name, role, tags).await {
             Ok(()) => {}
-            Err(error @ access::Error::Ledger(_)) => return Err(Broken::from_error(&error)),
+            Err(error @ access::Error::Ledger(_)) => return Err(PhaseError::from_error(&error)),
             Err(error) => refusals.windows = Some(error.to_string()),
         }
     }
@@ -108,12 +108,12 @@ async fn without_addresses(
     clients: &Clients,
     access: &Access,
     endpoint: &ClusterEndpoint,
-) -> Result<Option<String>, Broken> {
+) -> Result<Option<String>, PhaseError> {
     if installs_cni(&session.plan.matrix.cluster) {
         return Ok(None);
     }
     let addon =
-        aws::addons::describe(clients, &endpoint.name, CNI).await.map_err(|error| Broken::from_error(&error))?;
+        aws::addons::describe(clients, &endpoint.name, CNI).await.map_err(|error| PhaseError::from_error(&error))?;
     if addon.is_none() {
         // The config map is nobody else's then: `Eks::install` turns it on.
         return Ok(None);

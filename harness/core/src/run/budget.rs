@@ -136,7 +136,7 @@ impl Budget {
         let _open = out.wait_for(|count| *count == 0).await;
     }
 
-    /// Serves everybody for whom there is room.
+    /// Serves everybody for whom there is capacity.
     fn serve(&self) {
         // A share that its taker no longer waits for gives its places back when it is dropped, which needs the lock.
         let mut unwanted = Vec::new();

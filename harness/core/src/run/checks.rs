@@ -20,7 +20,7 @@ use super::recorder::seconds_between;
 use crate::check::{Applies, Body, Check, CheckError, Decision, ScanAnswer, Scope};
 use crate::context::Context;
 use crate::finish;
-use crate::workload::room::Room;
+use crate::workload::capacity::Capacity;
 
 /// How many questions of one variant are asked at a time; workloads and scans are limited by the pods that they have.
 const QUESTIONS_AT_A_TIME: usize = 8;
@@ -31,7 +31,7 @@ const AFTER_SCAN: Duration = Duration::from_secs(20 * 60);
 
 /// How checks are run.
 #[derive(Clone)]
-pub struct Conduct {
+pub struct RunnerConfig {
     /// How often a failure is tried again.
     pub retries: u32,
     /// The places for pods.
@@ -46,8 +46,8 @@ pub struct Conduct {
 ///
 /// # Cancel safety
 /// When `context.cancel` fires, checks stop at their next await; what they made is in the ledger.
-pub async fn run_all(context: &Context, checks: &[Check], conduct: &Conduct) {
-    let room = pods::room(context, &conduct.budget).await;
+pub async fn run_all(context: &Context, checks: &[Check], config: &RunnerConfig) {
+    let capacity = pods::capacity(context, &config.budget).await;
     let permits = Arc::new(Semaphore::new(QUESTIONS_AT_A_TIME));
     let mut phases = JoinSet::new();
     for phase in [Phase::Test, Phase::KubeBench, Phase::OsScan] {
@@ -55,15 +55,15 @@ pub async fn run_all(context: &Context, checks: &[Check], conduct: &Conduct) {
         if of_phase.is_empty() {
             continue;
         }
-        let (context, conduct, permits) = (context.clone(), conduct.clone(), Arc::clone(&permits));
-        phases.spawn(async move { run_phase(context, phase, of_phase, conduct, room, permits).await });
+        let (context, config, permits) = (context.clone(), config.clone(), Arc::clone(&permits));
+        phases.spawn(async move { run_phase(context, phase, of_phase, config, capacity, permits).await });
     }
     while phases.join_next().await.is_some() {}
     let read = context.facts.known().iter();
     let facts: Vec<_> =
         read.filter_map(|of_node| Some((of_node.node.index, of_node.read.as_ref().ok()?.1.facts.clone()))).collect();
     if !facts.is_empty() {
-        conduct.events.send(&context.subject, EventKind::Facts(facts));
+        config.events.send(&context.subject, EventKind::Facts(facts));
     }
 }
 
@@ -71,8 +71,8 @@ pub async fn run_all(context: &Context, checks: &[Check], conduct: &Conduct) {
 ///
 /// # Cancel safety
 /// As [`run_all`].
-pub async fn run_alone(context: &Context, checks: &[Check], conduct: &Conduct) {
-    let events = &conduct.events;
+pub async fn run_alone(context: &Context, checks: &[Check], config: &RunnerConfig) {
+    let events = &config.events;
     if checks.is_empty() {
         return;
     }
@@ -82,7 +82,7 @@ pub async fn run_alone(context: &Context, checks: &[Check], conduct: &Conduct) {
             break;
         }
         let doing = || format!("{}, which disturbs the nodes", check.id);
-        let answer = run_one(context, check, check.retries, conduct);
+        let answer = run_one(context, check, check.retries, config);
         events.send(&context.subject, EventKind::CheckStarted { check: check.id.to_string() });
         let results = events.beating(&context.subject, Phase::Test, doing, answer).await;
         answered(context, check, results, events);
@@ -113,7 +113,7 @@ impl UnderWay {
     fn told(&self) -> String {
         let all = self.lock();
         match (all.first(), all.len()) {
-            (None, _) => "room for checks".to_owned(),
+            (None, _) => "capacity for checks".to_owned(),
             (Some(one), 1) => one.clone(),
             (Some(one), 2) => format!("{one} and 1 more check"),
             (Some(one), count) => format!("{one} and {} more checks", count - 1),
@@ -125,33 +125,33 @@ async fn run_phase(
     context: Context,
     phase: Phase,
     checks: Vec<Check>,
-    conduct: Conduct,
-    room: Room,
+    config: RunnerConfig,
+    capacity: Capacity,
     permits: Arc<Semaphore>,
 ) {
     let subject = context.subject.clone();
-    conduct.events.send(&subject, EventKind::PhaseStarted(phase));
+    config.events.send(&subject, EventKind::PhaseStarted(phase));
     let mut running = JoinSet::new();
     let under_way = UnderWay::default();
     let mut names = BTreeMap::new();
     for check in checks {
-        let (mut context, conduct, permits) = (context.clone(), conduct.clone(), Arc::clone(&permits));
+        let (mut context, config, permits) = (context.clone(), config.clone(), Arc::clone(&permits));
         let (under_way, id) = (under_way.clone(), check.id.clone());
         let task = running.spawn(async move {
             let is_question = matches!(check.body, Body::Code(_));
             let _permit = if is_question { permits.acquire_owned().await.ok() } else { None };
-            let places = pods::places(&context, &check, room, &conduct.budget);
+            let places = pods::places(&context, &check, capacity, &config.budget);
             let Some(share) = context.cancel.run_until_cancelled(places).await else { return };
             if context.cancel.is_cancelled() {
                 return;
             }
-            let events = &conduct.events;
+            let events = &config.events;
             events.send(&context.subject, EventKind::CheckStarted { check: check.id.to_string() });
             under_way.lock().insert(check.id.to_string());
             let results = match share {
                 Ok(share) => {
                     context.pods = share;
-                    run_one(&context, &check, check.retries.max(conduct.retries), &conduct).await
+                    run_one(&context, &check, check.retries.max(config.retries), &config).await
                 }
                 Err(why) => {
                     let answer = Answer::Decided(Verdict::NotEvaluated(why).into());
@@ -172,14 +172,14 @@ async fn run_phase(
             tracing::error!(check = %id, %failure, "the work around a check panicked, which is a defect of amiproof");
         }
     };
-    conduct.events.beating(&subject, phase, || under_way.told(), all).await;
+    config.events.beating(&subject, phase, || under_way.told(), all).await;
     let end = if context.cancel.is_cancelled() { PhaseEnd::Cancelled } else { PhaseEnd::Done };
-    conduct.events.send(&subject, EventKind::PhaseEnded(phase, end));
+    config.events.send(&subject, EventKind::PhaseEnded(phase, end));
 }
 
 /// All attempts of one check; `None` when the run was interrupted before there was an answer.
-async fn run_one(context: &Context, check: &Check, retries: u32, conduct: &Conduct) -> Option<Vec<CheckResult>> {
-    let events = &conduct.events;
+async fn run_one(context: &Context, check: &Check, retries: u32, config: &RunnerConfig) -> Option<Vec<CheckResult>> {
+    let events = &config.events;
     let started = events.now();
     if let (Scope::Variant, Applies::No(why)) = (check.scope, (check.applies)(&context.variant)) {
         let answer = Answer::Decided(Verdict::NotApplicable(why.to_owned()).into());
@@ -189,7 +189,7 @@ async fn run_one(context: &Context, check: &Check, retries: u32, conduct: &Condu
     // An API that did not answer says nothing about the image, so a question is asked once more then, and that is no attempt of its own.
     let mut is_spare = !matches!(check.body, Body::Scan(_)) && !check.disturbs;
     loop {
-        let answer = attempt(context, check, &conduct.abort).await;
+        let answer = attempt(context, check, &config.abort).await;
         if matches!(answer, Answer::Cancelled) {
             return None;
         }

@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 use tokio::sync::mpsc;
 
 use super::admittance::{self, Refusals, Roles, installs_cni, makes_windows};
-use super::event::{Broken, EventKind};
+use super::event::{EventKind, PhaseError};
 use super::{Session, unjoined};
 use crate::aws::Clients;
 use crate::aws::ami::Ami;
@@ -33,7 +33,7 @@ pub(crate) struct Eks {
     /// What nodes must know to join.
     pub(crate) endpoint: ClusterEndpoint,
     /// Where nodes live and who they are.
-    ground: Ground,
+    node_settings: NodeSettings,
     /// Whom the cluster would not let in.
     refusals: Refusals,
     /// Tags of everything that the run makes.
@@ -41,18 +41,18 @@ pub(crate) struct Eks {
 }
 
 /// Where nodes live and who they are.
-struct Ground {
+struct NodeSettings {
     subnet_ids: Vec<String>,
     node_role_arn: Option<String>,
     windows_node_role_arn: Option<String>,
 }
 
 /// The network stack: the one that is there, or a new one where the matrix leaves anything to it; `None` where it says all itself.
-pub(crate) async fn network(session: &Session, tags: &Tags) -> Result<Option<Network>, Broken> {
+pub(crate) async fn network(session: &Session, tags: &Tags) -> Result<Option<Network>, PhaseError> {
     let (plan, tools, clients) = (&session.plan, &session.tools, session.aws()?);
     let spec = &plan.matrix.cluster;
     let name = aws::names::network_stack(&spec.name);
-    let there = aws::network::describe(clients, &name).await.map_err(|error| Broken::from_error(&error))?;
+    let there = aws::network::describe(clients, &name).await.map_err(|error| PhaseError::from_error(&error))?;
     let says_all = !spec.subnet_ids.is_empty()
         && spec.role_arn.is_some()
         && spec.node_role_arn.is_some()
@@ -70,14 +70,18 @@ pub(crate) async fn network(session: &Session, tags: &Tags) -> Result<Option<Net
                 clients.pace().deadline(NETWORK_DEADLINE),
             )
             .await;
-            made.map(Some).map_err(|error| Broken::from_error(&error))
+            made.map(Some).map_err(|error| PhaseError::from_error(&error))
         }
         None => Ok(None),
     }
 }
 
 /// The cluster and a connection to its API server.
-pub(crate) async fn cluster(session: &Session, stack: Option<&Network>, tags: &Tags) -> Result<(Eks, Access), Broken> {
+pub(crate) async fn cluster(
+    session: &Session,
+    stack: Option<&Network>,
+    tags: &Tags,
+) -> Result<(Eks, Access), PhaseError> {
     let (plan, tools, clients) = (&session.plan, &session.tools, session.aws()?);
     let spec = &plan.matrix.cluster;
     let endpoint = if spec.create && plan.steps.provision {
@@ -100,9 +104,9 @@ pub(crate) async fn cluster(session: &Session, stack: Option<&Network>, tags: &T
     } else {
         aws::cluster::existing(clients, &spec.name, clients.pace().deadline(CLUSTER_DEADLINE)).await
     };
-    let endpoint = endpoint.map_err(|error| Broken::from_error(&error))?;
+    let endpoint = endpoint.map_err(|error| PhaseError::from_error(&error))?;
     let access = access(clients, &endpoint)?;
-    let identity = clients.whoami().await.map_err(|error| Broken::from_error(&error))?;
+    let identity = clients.whoami().await.map_err(|error| PhaseError::from_error(&error))?;
     let record = ClusterRecord {
         name: endpoint.name.clone(),
         region: clients.region().to_owned(),
@@ -112,17 +116,20 @@ pub(crate) async fn cluster(session: &Session, stack: Option<&Network>, tags: &T
         made: spec.create,
     };
     session.events.send(&Subject::Cluster, EventKind::Cluster(record));
-    let mut ground = Ground::new(spec, stack, &endpoint);
+    let mut node_settings = NodeSettings::new(spec, stack, &endpoint);
     if spec.subnet_ids.is_empty() && stack.is_none() && makes_nodes(session) {
-        ground.subnet_ids = private_subnets(clients, &endpoint).await?;
+        node_settings.subnet_ids = private_subnets(clients, &endpoint).await?;
     }
-    let roles = Roles { linux: ground.node_role_arn.as_deref(), windows: ground.windows_node_role_arn.as_deref() };
+    let roles = Roles {
+        linux: node_settings.node_role_arn.as_deref(),
+        windows: node_settings.windows_node_role_arn.as_deref(),
+    };
     let refusals = if plan.steps.provision {
         admittance::prepare(session, clients, &access, &endpoint, roles, tags).await?
     } else {
         Refusals::default()
     };
-    Ok((Eks { clients: clients.clone(), endpoint, ground, refusals, tags: tags.clone() }, access))
+    Ok((Eks { clients: clients.clone(), endpoint, node_settings, refusals, tags: tags.clone() }, access))
 }
 
 /// Whether the run makes node groups.
@@ -131,11 +138,11 @@ fn makes_nodes(session: &Session) -> bool {
 }
 
 /// The private subnets of a cluster that the run did not make: where its node groups go.
-async fn private_subnets(clients: &Clients, endpoint: &ClusterEndpoint) -> Result<Vec<String>, Broken> {
+async fn private_subnets(clients: &Clients, endpoint: &ClusterEndpoint) -> Result<Vec<String>, PhaseError> {
     let private = aws::node_group::subnets::private_of(clients, &endpoint.subnet_ids).await;
-    let private = private.map_err(|error| Broken::from_error(&error))?;
+    let private = private.map_err(|error| PhaseError::from_error(&error))?;
     if private.is_empty() {
-        return Err(Broken::because(format!(
+        return Err(PhaseError::other(format!(
             "every subnet of cluster {} leads to an internet gateway ({}), and nodes without a public address never join from there: set \
              cluster.subnetIds in the matrix to private subnets of its VPC",
             endpoint.name,
@@ -146,11 +153,11 @@ async fn private_subnets(clients: &Clients, endpoint: &ClusterEndpoint) -> Resul
 }
 
 /// A connection to a cluster's API server, with tokens signed in this process.
-pub(crate) fn access(clients: &Clients, endpoint: &ClusterEndpoint) -> Result<Access, Broken> {
-    let authority = endpoint.ca_pem().map_err(|error| Broken::from_error(&error))?;
+pub(crate) fn access(clients: &Clients, endpoint: &ClusterEndpoint) -> Result<Access, PhaseError> {
+    let authority = endpoint.ca_pem().map_err(|error| PhaseError::from_error(&error))?;
     let access = Access::eks(&endpoint.endpoint, &authority, tokens(clients, &endpoint.name));
     // By its name destroy finds the cluster again, and sees that what is in it goes with it.
-    access.map(|access| access.named(&endpoint.name)).map_err(|error| Broken::from_error(&error))
+    access.map(|access| access.named(&endpoint.name)).map_err(|error| PhaseError::from_error(&error))
 }
 
 /// Signs a bearer token whenever the last one runs out.
@@ -166,7 +173,7 @@ fn tokens(clients: &Clients, cluster: &str) -> cluster::TokenSource {
     })
 }
 
-impl Ground {
+impl NodeSettings {
     /// The matrix first, then the network stack, then what the cluster itself says.
     fn new(spec: &ClusterSpec, stack: Option<&Network>, endpoint: &ClusterEndpoint) -> Self {
         let subnet_ids = match (spec.subnet_ids.is_empty(), stack) {
@@ -194,11 +201,13 @@ impl Eks {
         session: &Session,
         access: &Access,
         arrivals: &mut mpsc::Receiver<()>,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), PhaseError> {
         let tools = &session.tools;
         let spec = &session.plan.matrix.cluster;
         if makes_windows(session) && !installs_cni(spec) && self.refusals.of(Family::Windows).is_none() {
-            cluster::windows::enable_ipam(access, &tools.ledger).await.map_err(|error| Broken::from_error(&error))?;
+            cluster::windows::enable_ipam(access, &tools.ledger)
+                .await
+                .map_err(|error| PhaseError::from_error(&error))?;
         }
         if !spec.create {
             return Ok(());
@@ -216,7 +225,7 @@ impl Eks {
                 tags: &self.tags,
             };
             let made = aws::addons::install(&self.clients, &tools.ledger, &wanted).await;
-            made.map_err(|error| Broken::from_error(&error))?;
+            made.map_err(|error| PhaseError::from_error(&error))?;
         }
         let waiting = spec.addons.iter().map(|addon| {
             let name = addon.name.as_str();
@@ -232,12 +241,12 @@ impl Eks {
         tokio::select! {
             biased;
             outcomes = futures::future::join_all(waiting) => {
-                outcomes.into_iter().try_for_each(|outcome| outcome.map_err(|error| Broken::from_error(&error)))
+                outcomes.into_iter().try_for_each(|outcome| outcome.map_err(|error| PhaseError::from_error(&error)))
             }
             _ = arrivals.recv() => {
                 let text = "no longer waited for: no node can come any more that could run them".to_owned();
                 session.events.send(&Subject::Cluster, EventKind::Progress(Phase::Addons, text));
-                Err(Broken::Cancelled)
+                Err(PhaseError::Cancelled)
             }
         }
     }
@@ -249,23 +258,23 @@ impl Eks {
         variant: &Variant,
         made: &MadeNodes,
         ami: &Ami,
-    ) -> Result<LaunchTemplate, Broken> {
+    ) -> Result<LaunchTemplate, PhaseError> {
         let (plan, tools) = (&session.plan, &session.tools);
         let group = aws::names::node_group(&plan.run, &variant.name);
         let labels = aws::node_group::node_labels(&plan.run, variant, &group);
         let user_data = user_data::generate(&self.endpoint.facts(), variant, made.user_data.as_ref(), &labels)
-            .map_err(|error| Broken::from_error(&error))?;
+            .map_err(|error| PhaseError::from_error(&error))?;
         let tags = self.tags.for_variant(&variant.name).with(&made.tags);
         let wanted = aws::launch_template::Plan { variant, made, ami, user_data: &user_data };
         aws::launch_template::create(&self.clients, &tools.ledger, &wanted, &tags)
             .await
-            .map_err(|error| Broken::from_error(&error))
+            .map_err(|error| PhaseError::from_error(&error))
     }
 
     /// Makes the variant's node group and waits until EKS says ACTIVE.
     ///
     /// # Errors
-    /// [`Broken::Failed`] when its nodes never joined: a verdict. [`Broken::Because`] when AWS or the account kept it from coming up.
+    /// [`PhaseError::Failed`] when its nodes never joined: a verdict. [`PhaseError::Other`] when AWS or the account kept it from coming up.
     pub(crate) async fn node_group(
         &self,
         session: &Session,
@@ -273,15 +282,15 @@ impl Eks {
         made: &MadeNodes,
         launch_template: &LaunchTemplate,
         access: &Access,
-    ) -> Result<NodeGroup, Broken> {
+    ) -> Result<NodeGroup, PhaseError> {
         if let Some(why) = self.refusals.of(variant.family) {
-            return Err(Broken::because(why.to_owned()));
+            return Err(PhaseError::other(why.to_owned()));
         }
         let windows = variant.family == Family::Windows;
-        let role = if windows { &self.ground.windows_node_role_arn } else { &self.ground.node_role_arn };
+        let role = if windows { &self.node_settings.windows_node_role_arn } else { &self.node_settings.node_role_arn };
         let key = if windows { "windowsNodeRoleArn" } else { "nodeRoleArn" };
         let role_arn = role.as_deref().ok_or_else(|| {
-            Broken::because(format!(
+            PhaseError::other(format!(
                 "there is no role for the nodes of {}: set cluster.{key} in the matrix, or make the network stack with \
                  'amiproof apply --only network'",
                 variant.name
@@ -292,7 +301,7 @@ impl Eks {
             variant,
             made,
             role_arn,
-            subnet_ids: &self.ground.subnet_ids,
+            subnet_ids: &self.node_settings.subnet_ids,
             launch_template,
             tags: &self.tags.for_variant(&variant.name).with(&made.tags),
         };
@@ -301,17 +310,17 @@ impl Eks {
         match aws::node_group::provision(&self.clients, &session.tools.ledger, &plan, &tell).await {
             Ok(group) => Ok(group),
             Err(aws::node_group::Error::NeverJoined { message, line, evidence, instances }) => {
-                let mut never = unjoined::Never { message, line, evidence, instances };
+                let mut not_ready = unjoined::NotReady { message, line, evidence, instances };
                 session.events.waiting(&subject, "what the instances that never joined say".to_owned());
-                unjoined::read_facts(&self.clients, variant.family, &mut never).await;
+                unjoined::read_facts(&self.clients, variant.family, &mut not_ready).await;
                 let group = aws::names::node_group(&session.plan.run, &variant.name);
                 let wanted = usize::try_from(made.count).unwrap_or(usize::MAX);
-                Err(unjoined::verdict(access, &group, wanted, never).await)
+                Err(unjoined::verdict(access, &group, wanted, not_ready).await)
             }
             Err(aws::node_group::Error::Infrastructure { message, evidence, .. }) => {
-                Err(Broken::Because { message, evidence })
+                Err(PhaseError::Other { message, evidence })
             }
-            Err(other) => Err(Broken::from_error(&other)),
+            Err(other) => Err(PhaseError::from_error(&other)),
         }
     }
 }

@@ -128,20 +128,20 @@ impl Events {
         &self,
         subject: &Subject,
         phase: Phase,
-        work: impl Future<Output = Result<T, Broken>>,
-    ) -> Result<T, Broken> {
+        work: impl Future<Output = Result<T, PhaseError>>,
+    ) -> Result<T, PhaseError> {
         self.send(subject, EventKind::PhaseStarted(phase));
         self.lock().remove(subject);
         let what = || self.lock().get(subject).cloned().unwrap_or_else(|| awaited(phase).to_owned());
         let answer = self.beating(subject, phase, what, work).await;
         let end = match &answer {
             Ok(_) => PhaseEnd::Done,
-            Err(Broken::Cancelled) => PhaseEnd::Cancelled,
-            Err(Broken::Failed(failed)) => {
+            Err(PhaseError::Cancelled) => PhaseEnd::Cancelled,
+            Err(PhaseError::Failed(failed)) => {
                 PhaseEnd::Failed { check: failed.check.clone(), message: failed.finding.summary.clone() }
             }
-            Err(Broken::Because { message, evidence }) => {
-                PhaseEnd::Broken { message: message.clone(), evidence: evidence.clone() }
+            Err(PhaseError::Other { message, evidence }) => {
+                PhaseEnd::Error { message: message.clone(), evidence: evidence.clone() }
             }
         };
         self.send(subject, EventKind::PhaseEnded(phase, end));
@@ -188,13 +188,13 @@ fn awaited(phase: Phase) -> &'static str {
 
 /// Why a phase did not do what it should.
 #[derive(Clone, Debug)]
-pub enum Broken {
+pub enum PhaseError {
     /// The run was interrupted, or nobody is left to wait for it.
     Cancelled,
     /// The subject itself failed: a verdict.
     Failed(Box<Failed>),
     /// What happened, where, what to do next; with what was collected about it. Says nothing about the subject.
-    Because {
+    Other {
         /// The message.
         message: String,
         /// The proof.
@@ -215,15 +215,15 @@ pub struct Failed {
     pub instances: Vec<NodeRecord>,
 }
 
-impl Broken {
+impl PhaseError {
     /// With a message and no more proof than that.
-    pub fn because(message: String) -> Self {
-        Self::Because { message, evidence: Vec::new() }
+    pub fn other(message: String) -> Self {
+        Self::Other { message, evidence: Vec::new() }
     }
 
     /// From any error, with its whole chain of causes.
     pub fn from_error(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self::Because { message: chain(error), evidence: Vec::new() }
+        Self::Other { message: chain(error), evidence: Vec::new() }
     }
 
     /// The message.
@@ -231,7 +231,7 @@ impl Broken {
         match self {
             Self::Cancelled => "interrupted",
             Self::Failed(failed) => &failed.finding.summary,
-            Self::Because { message, .. } => message,
+            Self::Other { message, .. } => message,
         }
     }
 }
@@ -257,7 +257,7 @@ mod tests {
         events.beat = Duration::from_millis(1);
         let subject = Subject::Variant("l2".parse().unwrap());
         let (enough, seen) = tokio::sync::oneshot::channel();
-        let phase = events.phase(&subject, Phase::NodeGroup, async { seen.await.map_err(|_| Broken::Cancelled) });
+        let phase = events.phase(&subject, Phase::NodeGroup, async { seen.await.map_err(|_| PhaseError::Cancelled) });
         let listen = async {
             let mut told = Vec::new();
             let mut enough = Some(enough);

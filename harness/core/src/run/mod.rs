@@ -150,14 +150,14 @@ impl Session {
     ///
     /// # Errors
     /// When the run has no account.
-    pub(crate) fn aws(&self) -> Result<&Clients, event::Broken> {
+    pub(crate) fn aws(&self) -> Result<&Clients, event::PhaseError> {
         let why = "this needs an AWS account, and a run by kubeconfig has none: add --profile";
-        self.tools.clients.as_ref().ok_or_else(|| event::Broken::because(why.to_owned()))
+        self.tools.clients.as_ref().ok_or_else(|| event::PhaseError::other(why.to_owned()))
     }
 
     /// How checks are run.
-    pub(crate) fn conduct(&self) -> checks::Conduct {
-        checks::Conduct {
+    pub(crate) fn runner_config(&self) -> checks::RunnerConfig {
+        checks::RunnerConfig {
             retries: self.plan.retries,
             budget: self.budget.clone(),
             events: self.events.clone(),
@@ -229,7 +229,7 @@ async fn follow(
         let message = format!(
             "the run itself broke, which is a defect of amiproof: {failure}; remove what it made with 'amiproof destroy'"
         );
-        let end = PhaseEnd::Broken { message, evidence: Vec::new() };
+        let end = PhaseEnd::Error { message, evidence: Vec::new() };
         each(&of_cluster(EventKind::PhaseEnded(Phase::Cluster, end)));
     }
     if cancel.is_cancelled() && !interrupted {
@@ -292,7 +292,7 @@ async fn teardown(session: &Session, access: Option<Access>) -> Cleanup {
         Some(Ok(cleanup)) => (cleanup, PhaseEnd::Done),
         Some(Err(error)) => {
             let message = format!("{}; the account may still hold what the run made", event::chain(&error));
-            (unfinished(&session.tools.ledger), PhaseEnd::Broken { message, evidence: Vec::new() })
+            (unfinished(&session.tools.ledger), PhaseEnd::Error { message, evidence: Vec::new() })
         }
         None => (unfinished(&session.tools.ledger), PhaseEnd::Cancelled),
     };

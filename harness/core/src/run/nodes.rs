@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt as _;
 
-use super::event::{Broken, chain};
+use super::event::{PhaseError, chain};
 use super::recorder::seconds_between;
 use super::shared::ClusterReady;
 use super::{Session, unjoined};
@@ -34,7 +34,7 @@ pub(crate) async fn made(
     variant: &Variant,
     made: &MadeNodes,
     ami: &AmiRecord,
-) -> Result<Vec<NodeRecord>, Broken> {
+) -> Result<Vec<NodeRecord>, PhaseError> {
     let wanted = usize::try_from(made.count).unwrap_or(usize::MAX);
     let group = names::node_group(&session.plan.run, &variant.name);
     let selector = nodes::of_group(&group);
@@ -46,7 +46,7 @@ pub(crate) async fn made(
     for look in 1.. {
         let found = instances::of_node_group(clients, &session.plan.matrix.cluster.name, &group)
             .await
-            .map_err(|error| Broken::from_error(&error))?;
+            .map_err(|error| PhaseError::from_error(&error))?;
         describe(&cluster.access, &mut nodes, &found).await;
         // EC2 may not show an instance everywhere yet that was launched a moment ago.
         if look == LOOKS || nodes.iter().all(|node| node.ami_id.is_some()) {
@@ -54,7 +54,7 @@ pub(crate) async fn made(
         }
         clients.pause(LOOK).await;
     }
-    placed(&nodes, &variant.name, &ami.id).map_err(Broken::because)?;
+    placed(&nodes, &variant.name, &ami.id).map_err(PhaseError::other)?;
     Ok(nodes)
 }
 
@@ -85,14 +85,14 @@ pub(crate) async fn selected(
     cluster: &ClusterReady,
     variant: &Variant,
     selector: &NodeSelector,
-) -> Result<(Vec<NodeRecord>, Option<AmiRecord>), Broken> {
-    let all = nodes::list(&cluster.access, "").await.map_err(|error| Broken::from_error(&error))?;
+) -> Result<(Vec<NodeRecord>, Option<AmiRecord>), PhaseError> {
+    let all = nodes::list(&cluster.access, "").await.map_err(|error| PhaseError::from_error(&error))?;
     let matched = matching(&all, selector);
     if matched.is_empty() {
-        return Err(Broken::because(none_matches(&all, selector)));
+        return Err(PhaseError::other(none_matches(&all, selector)));
     }
     if let Some(conflict) = conflict(&matched, &session.plan.matrix, &session.plan.run, variant) {
-        return Err(Broken::because(conflict));
+        return Err(PhaseError::other(conflict));
     }
     let wanted = matched.len();
     let deadline = session.tools.pace.deadline(variant.timeouts.nodes_ready);
@@ -110,9 +110,9 @@ pub(crate) async fn selected(
         }
     };
     describe(&cluster.access, &mut nodes, &found).await;
-    let image = one_image(&nodes, variant).map_err(Broken::because)?;
+    let image = one_image(&nodes, variant).map_err(PhaseError::other)?;
     let record = match image {
-        Some(id) => ami::of_nodes(clients, id).await.map_err(|error| Broken::from_error(&error)).map(Some)?,
+        Some(id) => ami::of_nodes(clients, id).await.map_err(|error| PhaseError::from_error(&error)).map(Some)?,
         None => None,
     };
     Ok((nodes, record))

@@ -9,7 +9,7 @@ use amiproof_model::report::{NodeRecord, Phase, PhaseEnd, Subject};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::event::{Broken, EventKind, of_variant};
+use super::event::{EventKind, PhaseError, of_variant};
 use super::quiescence::{Participant, Quiescence};
 use super::shared::{Arrival, ClusterReady, Shared};
 use super::{Session, checks, cluster_check_candidates, failure, nodes};
@@ -23,18 +23,18 @@ use crate::finish;
 
 /// The pipelines of all variants, with what they need of each other.
 pub(crate) struct Pipelines {
-    lanes: BTreeMap<VariantName, Lane>,
+    handles: BTreeMap<VariantName, Handle>,
 }
 
-/// What one pipeline shows to, and waits for from, the others, until all pipelines run. Nobody keeps it then: a pipeline owns the only
-/// sender of its nodes, so one that ends without a word, by a panic, keeps nobody waiting.
-struct Lane {
+/// What other pipelines use of one pipeline: its nodes, and a keepalive. All handles are dropped once every pipeline runs, so that each
+/// pipeline owns the only sender of its nodes: one that panics closes the channel, and nobody waits for it.
+struct Handle {
     /// Its nodes, for the variants that use it as their reference.
     nodes: watch::Receiver<Peers>,
     /// Moved into its pipeline.
     sender: Option<Nodes>,
     /// Cloned by everybody who needs its nodes; its teardown waits until the last clone is gone.
-    hold: mpsc::Sender<()>,
+    keepalive: mpsc::Sender<()>,
     /// Closes when nobody needs its nodes any more.
     released: Option<mpsc::Receiver<()>>,
 }
@@ -53,34 +53,34 @@ impl Drop for Nodes {
         self.0.send_if_modified(|peers| {
             let is_open = matches!(peers, Peers::Pending);
             if is_open {
-                *peers = Peers::Never("its pipeline broke".to_owned());
+                *peers = Peers::Unavailable("its pipeline broke".to_owned());
             }
             is_open
         });
     }
 }
 
-/// The variant's side of its lane, moved into its pipeline.
-struct Seat {
+/// What one pipeline owns: the sending ends of its handle, and what it waits for.
+struct PipelineEnds {
     nodes: Nodes,
     released: mpsc::Receiver<()>,
     peers: watch::Receiver<Peers>,
     /// Keeps the reference's nodes alive until this variant's tests are over.
-    reference_hold: Option<mpsc::Sender<()>>,
+    reference_keepalive: Option<mpsc::Sender<()>>,
     /// Kept as long as the variant may bring nodes on which the controllers of add-ons can run.
     arrival: Option<Arrival>,
 }
 
 impl Pipelines {
-    /// A lane per variant.
+    /// A handle per variant.
     pub(crate) fn new(matrix: &Matrix) -> Self {
-        let lanes = matrix.variants.iter().map(|variant| {
-            let (hold, released) = mpsc::channel(1);
+        let handles = matrix.variants.iter().map(|variant| {
+            let (keepalive, released) = mpsc::channel(1);
             let (sender, nodes) = watch::channel(Peers::Pending);
-            let lane = Lane { nodes, sender: Some(Nodes(sender)), hold, released: Some(released) };
-            (variant.name.clone(), lane)
+            let handle = Handle { nodes, sender: Some(Nodes(sender)), keepalive, released: Some(released) };
+            (variant.name.clone(), handle)
         });
-        Self { lanes: lanes.collect() }
+        Self { handles: handles.collect() }
     }
 
     /// Runs all pipelines beside each other, and the checks of the whole cluster on the first suitable variant's nodes.
@@ -92,9 +92,9 @@ impl Pipelines {
         let on_cluster = session.checks(Scope::Cluster);
         let candidates = self.candidates(&session.plan.matrix);
         let variants: Vec<Variant> = session.plan.matrix.variants.clone();
-        let seats: Vec<_> = variants
+        let pipelines: Vec<_> = variants
             .into_iter()
-            .filter_map(|variant| Some((self.seat(&variant, session, &arrival)?, variant)))
+            .filter_map(|variant| Some((self.ends(&variant, session, &arrival)?, variant)))
             .collect();
         // Holds that were not given to anybody would keep every teardown waiting, and senders that nobody owns every reader.
         drop((self, arrival));
@@ -109,11 +109,12 @@ impl Pipelines {
             });
             names.insert(task.id(), Subject::Cluster);
         }
-        for (seat, variant) in seats {
+        for (ends, variant) in pipelines {
             let name = variant.name.clone();
             let (session, shared) = (Arc::clone(session), shared.clone());
-            let among = Among { busy: busy.clone(), participant: quiescence.participant(&variant) };
-            let task = running.spawn(async move { run_variant(session, shared, Arc::new(variant), seat, among).await });
+            let barriers = Barriers { busy: busy.clone(), participant: quiescence.participant(&variant) };
+            let task =
+                running.spawn(async move { run_variant(session, shared, Arc::new(variant), ends, barriers).await });
             names.insert(task.id(), of_variant(&name));
         }
         drop(busy);
@@ -122,34 +123,40 @@ impl Pipelines {
             let Err(failure) = joined else { continue };
             let Some(subject) = names.get(&failure.id()) else { continue };
             let message = format!("its pipeline panicked, which is a defect of amiproof: {failure}");
-            report_broken(session, subject, Phase::Test, &Broken::because(message));
+            report_phase_error(session, subject, Phase::Test, &PhaseError::other(message));
         }
     }
 
-    fn seat(&mut self, variant: &Variant, session: &Session, arrival: &Arrival) -> Option<Seat> {
-        let (peers, reference_hold) = match variant.reference.as_ref().and_then(|name| self.lanes.get(name)) {
-            Some(lane) => (lane.nodes.clone(), Some(lane.hold.clone())),
+    fn ends(&mut self, variant: &Variant, session: &Session, arrival: &Arrival) -> Option<PipelineEnds> {
+        let (peers, reference_keepalive) = match variant.reference.as_ref().and_then(|name| self.handles.get(name)) {
+            Some(handle) => (handle.nodes.clone(), Some(handle.keepalive.clone())),
             None => (watch::Sender::new(Peers::None).subscribe(), None),
         };
-        let lane = self.lanes.get_mut(&variant.name)?;
+        let handle = self.handles.get_mut(&variant.name)?;
         let arrival = carries_controllers(&session.plan.matrix, variant).then(|| arrival.clone());
-        Some(Seat { nodes: lane.sender.take()?, released: lane.released.take()?, peers, reference_hold, arrival })
+        Some(PipelineEnds {
+            nodes: handle.sender.take()?,
+            released: handle.released.take()?,
+            peers,
+            reference_keepalive,
+            arrival,
+        })
     }
 
     fn candidates(&self, matrix: &Matrix) -> Vec<Candidate> {
         cluster_check_candidates(matrix)
             .into_iter()
             .filter_map(|variant| {
-                let lane = self.lanes.get(&variant.name)?;
-                let (nodes, hold) = (lane.nodes.clone(), lane.hold.clone());
-                Some(Candidate { variant: Arc::new(variant.clone()), nodes, hold })
+                let handle = self.handles.get(&variant.name)?;
+                let (nodes, keepalive) = (handle.nodes.clone(), handle.keepalive.clone());
+                Some(Candidate { variant: Arc::new(variant.clone()), nodes, keepalive })
             })
             .collect()
     }
 }
 
-/// A variant's place among all that run.
-struct Among {
+/// What a variant signals to, and waits for from, all the others.
+struct Barriers {
     /// Dropped when its checks are over, those that disturb left out: checks of the whole cluster wait for that.
     busy: mpsc::Sender<()>,
     participant: Participant,
@@ -159,7 +166,7 @@ struct Among {
 struct Candidate {
     variant: Arc<Variant>,
     nodes: watch::Receiver<Peers>,
-    hold: mpsc::Sender<()>,
+    keepalive: mpsc::Sender<()>,
 }
 
 /// Whether the controllers of add-ons may run on a variant's nodes: on stock images only, or, where there is none, on any with Linux.
@@ -184,7 +191,7 @@ async fn check_cluster(
     while let Some(mut candidate) = candidates.next() {
         let nodes = match settled(&session, &mut candidate.nodes).await {
             Some(Peers::Ready(nodes)) => nodes,
-            Some(Peers::Never(why)) => {
+            Some(Peers::Unavailable(why)) => {
                 reason = format!("no variant got nodes; {}: {why}", candidate.variant.name);
                 failed.push(session.failed_at(&candidate.variant.name));
                 continue;
@@ -195,21 +202,21 @@ async fn check_cluster(
         drop(candidates);
         let cluster = match shared.ready(&session).await {
             Ok(cluster) => cluster,
-            Err(Broken::Cancelled) => return,
-            Err(broken) => return report_broken(&session, &subject, Phase::Test, &broken),
+            Err(PhaseError::Cancelled) => return,
+            Err(broken) => return report_phase_error(&session, &subject, Phase::Test, &broken),
         };
         let _all_are_done = session.stop.cancel.run_until_cancelled(quiet.recv()).await;
         let (_none, peers) = watch::channel(Peers::None);
-        let lane = Checked { subject: subject.clone(), variant: candidate.variant, nodes, peers };
-        match context(&session, &cluster, lane) {
+        let checked = Checked { subject: subject.clone(), variant: candidate.variant, nodes, peers };
+        match context(&session, &cluster, checked) {
             Ok(context) => {
                 shared.addons_settled(&session).await;
-                checks::run_all(&context, &checks, &session.conduct()).await;
+                checks::run_all(&context, &checks, &session.runner_config()).await;
             }
             // What it leaves open is closed with this reason when the run ends.
-            Err(broken) => report_broken(&session, &subject, Phase::Test, &broken),
+            Err(broken) => report_phase_error(&session, &subject, Phase::Test, &broken),
         }
-        drop(candidate.hold);
+        drop(candidate.keepalive);
         return;
     }
     // Where every candidate failed by itself, what was not asked follows from that.
@@ -225,7 +232,13 @@ async fn check_cluster(
 }
 
 /// One variant, all phases. Whatever happens, its teardown is tried.
-async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant>, mut seat: Seat, among: Among) {
+async fn run_variant(
+    session: Arc<Session>,
+    shared: Shared,
+    variant: Arc<Variant>,
+    mut ends: PipelineEnds,
+    barriers: Barriers,
+) {
     let subject = of_variant(&variant.name);
     let (disturbing, selected): (Vec<Check>, Vec<Check>) =
         session.checks(Scope::Variant).into_iter().partition(|check| check.disturbs);
@@ -233,30 +246,30 @@ async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant
     match provision(&session, &shared, &variant).await {
         Ok((cluster, nodes)) => {
             let nodes = Arc::new(nodes);
-            seat.nodes.say(Peers::Ready(Arc::clone(&nodes)));
-            let lane = Checked { subject: subject.clone(), variant: Arc::clone(&variant), nodes, peers: seat.peers };
-            match context(&session, &cluster, lane) {
+            ends.nodes.say(Peers::Ready(Arc::clone(&nodes)));
+            let checked = Checked { subject: subject.clone(), variant: Arc::clone(&variant), nodes, peers: ends.peers };
+            match context(&session, &cluster, checked) {
                 Ok(context) => {
                     shared.addons_settled(&session).await;
-                    checks::run_all(&context, &selected, &session.conduct()).await;
+                    checks::run_all(&context, &selected, &session.runner_config()).await;
                     tested = Some(context);
                 }
-                Err(broken) => report_broken(&session, &subject, Phase::Test, &broken),
+                Err(broken) => report_phase_error(&session, &subject, Phase::Test, &broken),
             }
         }
         // What is open then is closed when the run ends: not evaluated, because it was interrupted.
-        Err(Broken::Cancelled) => seat.nodes.say(Peers::Never("the run was interrupted".to_owned())),
-        Err(Broken::Failed(failed)) => {
+        Err(PhaseError::Cancelled) => ends.nodes.say(Peers::Unavailable("the run was interrupted".to_owned())),
+        Err(PhaseError::Failed(failed)) => {
             session.failed(&variant.name, &failed.check);
-            seat.nodes.say(Peers::Never(failed.finding.summary.clone()));
+            ends.nodes.say(Peers::Unavailable(failed.finding.summary.clone()));
             session.events.send(&subject, EventKind::NeverJoined(failed.instances.clone()));
             let checks = [selected, disturbing.clone()].concat();
             for result in failure::results(&variant, &checks, &failed, session.events.now()) {
                 session.events.send(&subject, EventKind::Result(Box::new(result)));
             }
         }
-        Err(broken @ Broken::Because { .. }) => {
-            seat.nodes.say(Peers::Never(broken.message().to_owned()));
+        Err(broken @ PhaseError::Other { .. }) => {
+            ends.nodes.say(Peers::Unavailable(broken.message().to_owned()));
             let reason = format!("the variant never got that far: {}", broken.message());
             let checks = [selected, disturbing.clone()].concat();
             for result in checks::not_asked(&subject, Some(&variant), &checks, &reason, session.events.now()) {
@@ -266,23 +279,23 @@ async fn run_variant(session: Arc<Session>, shared: Shared, variant: Arc<Variant
     }
     if tested.is_none() {
         // No node comes any more, and whoever waits for one need not.
-        seat.arrival = None;
+        ends.arrival = None;
     }
-    drop(among.busy);
+    drop(barriers.busy);
     match tested.filter(|_| !disturbing.is_empty()) {
-        None => drop(among.participant),
-        Some(context) => disturb(&session, &context, &disturbing, among.participant).await,
+        None => drop(barriers.participant),
+        Some(context) => disturb(&session, &context, &disturbing, barriers.participant).await,
     }
-    drop((seat.reference_hold, seat.arrival));
+    drop((ends.reference_keepalive, ends.arrival));
     if session.plan.steps.teardown {
-        teardown(&session, shared.access(), &variant, seat.released).await;
+        teardown(&session, shared.access(), &variant, ends.released).await;
     }
 }
 
 /// Runs the checks that disturb the variant's nodes, when it is their turn.
 async fn disturb(session: &Session, context: &Context, checks: &[Check], place: Participant) {
     let Some(_turn) = session.stop.cancel.run_until_cancelled(place.turn()).await else { return };
-    checks::run_alone(context, checks, &session.conduct()).await;
+    checks::run_alone(context, checks, &session.runner_config()).await;
 }
 
 /// Everything up to nodes that are Ready and run the image that was asked for.
@@ -290,7 +303,7 @@ async fn provision(
     session: &Session,
     shared: &Shared,
     variant: &Variant,
-) -> Result<(Arc<ClusterReady>, Vec<NodeRecord>), Broken> {
+) -> Result<(Arc<ClusterReady>, Vec<NodeRecord>), PhaseError> {
     let subject = of_variant(&variant.name);
     let events = &session.events;
     let (cluster, nodes) = match &variant.nodes {
@@ -329,11 +342,11 @@ async fn provision(
     Ok((cluster, nodes))
 }
 
-async fn resolve_ami(session: &Session, variant: &Variant, made: &MadeNodes) -> Result<Ami, Broken> {
+async fn resolve_ami(session: &Session, variant: &Variant, made: &MadeNodes) -> Result<Ami, PhaseError> {
     let manifest = match &made.ami {
         AmiSource::PackerManifest { path, .. } => {
             let path = session.plan.base.join(path);
-            let text = tokio::fs::read_to_string(&path).await.map_err(|error| Broken::Because {
+            let text = tokio::fs::read_to_string(&path).await.map_err(|error| PhaseError::Other {
                 message: format!("cannot read the Packer manifest {path}: {error}"),
                 evidence: Vec::new(),
             })?;
@@ -343,7 +356,7 @@ async fn resolve_ami(session: &Session, variant: &Variant, made: &MadeNodes) -> 
     };
     crate::aws::ami::resolve(session.aws()?, variant, made, manifest.as_deref())
         .await
-        .map_err(|error| Broken::from_error(&error))
+        .map_err(|error| PhaseError::from_error(&error))
 }
 
 /// Takes the variant's own resources down as soon as nobody needs its nodes any more. What fails here is tried again by the last
@@ -366,11 +379,11 @@ async fn teardown(
             deadlines: destroy::Deadlines::default(),
         };
         match session.stop.abort.run_until_cancelled(destroy::destroy(&plan)).await {
-            None => Err(Broken::Cancelled),
-            Some(Err(error)) => Err(Broken::from_error(&error)),
+            None => Err(PhaseError::Cancelled),
+            Some(Err(error)) => Err(PhaseError::from_error(&error)),
             Some(Ok(cleanup)) => match cleanup.leftovers.first() {
                 None => Ok(()),
-                Some(left) => Err(Broken::Because {
+                Some(left) => Err(PhaseError::Other {
                     message: format!("{} {} is still there: {}", left.kind, left.id, left.reason),
                     evidence: Vec::new(),
                 }),
@@ -384,18 +397,21 @@ async fn teardown(
 
 /// Runs a step until the user interrupts; a create call that is under way then is answered and recorded first. The step's own deadline is
 /// its own business.
-pub(crate) async fn guarded<T>(session: &Session, work: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
+pub(crate) async fn guarded<T>(
+    session: &Session,
+    work: impl Future<Output = Result<T, PhaseError>>,
+) -> Result<T, PhaseError> {
     let done = finish::until_stopped(&session.stop.cancel, &session.stop.abort, work).await;
-    done.unwrap_or(Err(Broken::Cancelled))
+    done.unwrap_or(Err(PhaseError::Cancelled))
 }
 
-/// Waits until it is known whether a lane gets nodes; `None` when the run was interrupted first.
+/// Waits until it is known whether a variant gets nodes; `None` when the run was interrupted first.
 async fn settled(session: &Session, nodes: &mut watch::Receiver<Peers>) -> Option<Peers> {
     let known = nodes.wait_for(|peers| !matches!(peers, Peers::Pending));
     match session.stop.cancel.run_until_cancelled(known).await? {
         Ok(peers) => Some(peers.clone()),
-        // It said so itself when it went; a lane without a sender never had a pipeline.
-        Err(_) => Some(Peers::Never("its pipeline broke".to_owned())),
+        // It said so itself when it went; a sender that is gone without a value never had a pipeline.
+        Err(_) => Some(Peers::Unavailable("its pipeline broke".to_owned())),
     }
 }
 
@@ -407,9 +423,9 @@ struct Checked {
     peers: watch::Receiver<Peers>,
 }
 
-fn context(session: &Session, cluster: &ClusterReady, checked: Checked) -> Result<Context, Broken> {
+fn context(session: &Session, cluster: &ClusterReady, checked: Checked) -> Result<Context, PhaseError> {
     let evidence = session.plan.folder.join("evidence").join(checked.subject.as_str());
-    std::fs::create_dir_all(&evidence).map_err(|error| Broken::Because {
+    std::fs::create_dir_all(&evidence).map_err(|error| PhaseError::Other {
         message: format!("cannot create the evidence folder {evidence}: {error}"),
         evidence: Vec::new(),
     })?;
@@ -435,7 +451,7 @@ fn context(session: &Session, cluster: &ClusterReady, checked: Checked) -> Resul
     })
 }
 
-fn report_broken(session: &Session, subject: &Subject, phase: Phase, broken: &Broken) {
-    let end = PhaseEnd::Broken { message: broken.message().to_owned(), evidence: Vec::new() };
+fn report_phase_error(session: &Session, subject: &Subject, phase: Phase, broken: &PhaseError) {
+    let end = PhaseEnd::Error { message: broken.message().to_owned(), evidence: Vec::new() };
     session.events.send(subject, EventKind::PhaseEnded(phase, end));
 }

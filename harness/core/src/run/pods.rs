@@ -9,29 +9,34 @@ use amiproof_model::report::Phase;
 use super::budget::{Budget, Pool, Share};
 use crate::check::{Body, Check, Scope};
 use crate::context::Context;
-use crate::workload::demand::{self, Demand, Ground};
-use crate::workload::room::{self, Room};
+use crate::workload::capacity::{self, Capacity};
+use crate::workload::demand::{self, Demand, NodeCounts};
 
 /// A node of the smallest instance type that anybody tests on has at least so many places left; where they cannot be counted.
 const PER_NODE: usize = 8;
 
 /// What the nodes of the context's variant take, which is also told to the budget.
-pub(super) async fn room(context: &Context, budget: &Budget) -> Room {
-    let guess = Room { all: PER_NODE * context.nodes.len(), one: PER_NODE };
-    let counted = room::of_nodes(&context.cluster, &context.selector).await;
-    let room = counted.unwrap_or_else(|error| {
+pub(super) async fn capacity(context: &Context, budget: &Budget) -> Capacity {
+    let guess = Capacity { all: PER_NODE * context.nodes.len(), one: PER_NODE };
+    let counted = capacity::of_nodes(&context.cluster, &context.selector).await;
+    let capacity = counted.unwrap_or_else(|error| {
         tracing::warn!(variant = %context.variant.name, %error, "the places on its nodes cannot be counted");
         guess
     });
-    budget.limit(&context.variant.name, count(room.all));
-    room
+    budget.limit(&context.variant.name, count(capacity.all));
+    capacity
 }
 
 /// Waits for the places of a check: as many as it may have pods at the worst.
 ///
 /// # Errors
 /// Why there never will be as many: a number of pods that somebody stated is kept.
-pub(super) async fn places(context: &Context, check: &Check, room: Room, budget: &Budget) -> Result<Share, String> {
+pub(super) async fn places(
+    context: &Context,
+    check: &Check,
+    capacity: Capacity,
+    budget: &Budget,
+) -> Result<Share, String> {
     let (least, all) = (demand(context, check, 1).all(), budget.all());
     // What asks the nodes themselves, most often without a pod, is not refused where there are many of them.
     if least > all && matches!(check.body, Body::Workload(_)) {
@@ -39,7 +44,7 @@ pub(super) async fn places(context: &Context, check: &Check, room: Room, budget:
             "it has up to {least} pods at a time, and the run may have {all} (--max-pods, cluster.maxPods)"
         ));
     }
-    let demand = demand(context, check, count(room.one));
+    let demand = demand(context, check, count(capacity.one));
     let of = |variant: &VariantName, count: u32| (Pool::Nodes(variant.clone()), count);
     let mut wants = vec![(Pool::Run, demand.all()), of(&context.variant.name, demand.own)];
     if let Some(reference) = context.variant.reference.as_ref().filter(|_| demand.peer > 0) {
@@ -52,7 +57,9 @@ pub(super) async fn places(context: &Context, check: &Check, room: Room, budget:
 fn demand(context: &Context, check: &Check, fill: u32) -> Demand {
     let nodes = count(context.nodes.len());
     match (&check.body, check.phase) {
-        (Body::Workload(workload), _) => demand::of(workload, &Ground { fill, ..crate::workload::ground(context) }),
+        (Body::Workload(workload), _) => {
+            demand::of(workload, &NodeCounts { fill, ..crate::workload::node_counts(context) })
+        }
         // Inspector works through the agents of the nodes and may take most of an hour; Bottlerocket's report needs a pod on each.
         (Body::Scan(_), Phase::OsScan) if context.variant.family != Family::Bottlerocket => Demand::default(),
         (Body::Scan(_), _) if check.scope == Scope::Cluster => Demand { own: 1, peer: 0 },

@@ -131,7 +131,7 @@ impl Recorder {
         }
     }
 
-    /// The finished report: traffic charged, dispositions and origins judged, results in the order of the registry.
+    /// The finished report: traffic failures attributed, dispositions and origins judged, results in the order of the registry.
     pub fn finish(mut self, waivers: &[Waiver], now: Timestamp) -> Report {
         self.close();
         self.report.run.seconds = seconds_between(self.report.run.started, now);
@@ -174,7 +174,7 @@ impl Recorder {
             }
         };
         let broken = phases.into_iter().flatten().rev().find_map(|phase| match &phase.ended {
-            PhaseEnd::Broken { message, .. } if phase.phase != Phase::Teardown => Some(message.clone()),
+            PhaseEnd::Error { message, .. } if phase.phase != Phase::Teardown => Some(message.clone()),
             _ => None,
         });
         if self.report.run.interrupted {
@@ -289,7 +289,7 @@ mod tests {
             recorder.record(&event(EventKind::Interrupted));
         }
         if let Some(message) = broken {
-            let end = PhaseEnd::Broken { message: message.to_owned(), evidence: Vec::new() };
+            let end = PhaseEnd::Error { message: message.to_owned(), evidence: Vec::new() };
             recorder.record(&event(EventKind::PhaseEnded(Phase::Test, end)));
         }
         recorder.expect(["node/ready", "node/joined", "os-cis/inspector"].map(|check| row(check, &subject)));

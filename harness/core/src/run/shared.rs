@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::Session;
 use super::eks::{self, Eks};
-use super::event::{Broken, EventKind, chain};
+use super::event::{EventKind, PhaseError, chain};
 use super::pipeline::guarded;
 use crate::aws::names::Tags;
 use crate::cluster::{self, Access};
@@ -30,9 +30,9 @@ impl ClusterReady {
     ///
     /// # Errors
     /// When the cluster is known by its kubeconfig alone.
-    pub(crate) fn eks(&self) -> Result<&Eks, Broken> {
+    pub(crate) fn eks(&self) -> Result<&Eks, PhaseError> {
         let why = "a cluster by kubeconfig gets no node groups: give the variant `nodes: {selector: ..}`";
-        self.eks.as_ref().ok_or_else(|| Broken::because(why.to_owned()))
+        self.eks.as_ref().ok_or_else(|| PhaseError::other(why.to_owned()))
     }
 }
 
@@ -41,7 +41,7 @@ impl ClusterReady {
 enum State<T> {
     Pending,
     Ready(T),
-    Never(Broken),
+    Failed(PhaseError),
 }
 
 /// What the pipelines see of it. Cheap to clone.
@@ -72,13 +72,13 @@ pub(crate) fn start(session: &Arc<Session>) -> (Shared, Arrival) {
                 cluster_sender.send_replace(State::Ready(Arc::clone(&ready)));
                 let settled = match add(&session, &ready, &mut arrivals).await {
                     Ok(()) => State::Ready(()),
-                    Err(broken) => State::Never(broken),
+                    Err(broken) => State::Failed(broken),
                 };
                 addons_sender.send_replace(settled);
             }
             Ok(None) => {}
             Err(broken) => {
-                cluster_sender.send_replace(State::Never(broken));
+                cluster_sender.send_replace(State::Failed(broken));
             }
         }
     });
@@ -90,15 +90,17 @@ impl Shared {
     ///
     /// # Errors
     /// When there never will be one, or the run was interrupted.
-    pub(crate) async fn ready(&self, session: &Session) -> Result<Arc<ClusterReady>, Broken> {
+    pub(crate) async fn ready(&self, session: &Session) -> Result<Arc<ClusterReady>, PhaseError> {
         let mut cluster = self.cluster.clone();
         guarded(session, async move {
             match cluster.wait_for(|state| !matches!(state, State::Pending)).await.as_deref() {
                 Ok(State::Ready(ready)) => Ok(Arc::clone(ready)),
-                Ok(State::Never(Broken::Cancelled)) => Err(Broken::Cancelled),
-                Ok(State::Never(broken)) => Err(Broken::because(format!("there is no cluster: {}", broken.message()))),
+                Ok(State::Failed(PhaseError::Cancelled)) => Err(PhaseError::Cancelled),
+                Ok(State::Failed(broken)) => {
+                    Err(PhaseError::other(format!("there is no cluster: {}", broken.message())))
+                }
                 Ok(State::Pending) | Err(_) => {
-                    Err(Broken::because("there is no cluster: its setup ended without a word".to_owned()))
+                    Err(PhaseError::other("there is no cluster: its setup ended without a word".to_owned()))
                 }
             }
         })
@@ -109,7 +111,7 @@ impl Shared {
     pub(crate) fn access(&self) -> Option<Access> {
         match &*self.cluster.borrow() {
             State::Ready(ready) => Some(ready.access.clone()),
-            State::Pending | State::Never(_) => None,
+            State::Pending | State::Failed(_) => None,
         }
     }
 
@@ -128,14 +130,14 @@ impl Shared {
             && let Err(failure) = task.await
         {
             let message = format!("bringing up the cluster panicked, which is a defect of amiproof: {failure}");
-            let end = PhaseEnd::Broken { message, evidence: Vec::new() };
+            let end = PhaseEnd::Error { message, evidence: Vec::new() };
             session.events.send(&Subject::Cluster, EventKind::PhaseEnded(Phase::Cluster, end));
         }
     }
 }
 
 /// The cluster of a kubeconfig; or network, then cluster, and nothing more when only the network is wanted.
-async fn bring_up(session: &Session) -> Result<Option<ClusterReady>, Broken> {
+async fn bring_up(session: &Session) -> Result<Option<ClusterReady>, PhaseError> {
     let subject = Subject::Cluster;
     let (plan, events) = (&session.plan, &session.events);
     if let Some(access) = &session.tools.access {
@@ -163,7 +165,7 @@ async fn bring_up(session: &Session) -> Result<Option<ClusterReady>, Broken> {
             Skew::Allowed => {
                 events.send(&subject, EventKind::Progress(Phase::Cluster, skew_note(access.name(), asked, &kubernetes)))
             }
-            Skew::Refused => return Err(Broken::because(skew_note(access.name(), asked, &kubernetes))),
+            Skew::Refused => return Err(PhaseError::other(skew_note(access.name(), asked, &kubernetes))),
         }
         met(session, &access).await?;
         Ok(ClusterReady { access, kubernetes, eks: Some(eks) })
@@ -172,17 +174,17 @@ async fn bring_up(session: &Session) -> Result<Option<ClusterReady>, Broken> {
 }
 
 /// Notes which cluster it is, before anything is made in it: a name or a context may stand for another one when it is taken down.
-async fn met(session: &Session, access: &Access) -> Result<(), Broken> {
+async fn met(session: &Session, access: &Access) -> Result<(), PhaseError> {
     let identity = cluster::identity::read(access, access.name().to_owned()).await;
-    session.tools.ledger.met(identity).await.map_err(|error| Broken::from_error(&error))
+    session.tools.ledger.met(identity).await.map_err(|error| PhaseError::from_error(&error))
 }
 
 /// Asks the cluster of a kubeconfig what it is.
-async fn given(session: &Session, access: &Access) -> Result<KubernetesVersion, Broken> {
+async fn given(session: &Session, access: &Access) -> Result<KubernetesVersion, PhaseError> {
     let kubernetes = version(access).await?;
     let (region, account) = match &session.tools.clients {
         Some(clients) => {
-            let identity = clients.whoami().await.map_err(|error| Broken::from_error(&error))?;
+            let identity = clients.whoami().await.map_err(|error| PhaseError::from_error(&error))?;
             (clients.region().to_owned(), identity.account)
         }
         None => (String::new(), String::new()),
@@ -205,7 +207,7 @@ const LOOKS: u32 = 12;
 const LOOK: Duration = Duration::from_secs(10);
 
 /// The version of a cluster that may have been made a moment ago.
-async fn admitted(session: &Session, access: &Access) -> Result<KubernetesVersion, Broken> {
+async fn admitted(session: &Session, access: &Access) -> Result<KubernetesVersion, PhaseError> {
     let mut looks = 1;
     loop {
         match version(access).await {
@@ -220,10 +222,10 @@ async fn admitted(session: &Session, access: &Access) -> Result<KubernetesVersio
 }
 
 /// The control plane's version as its API server says it.
-async fn version(access: &Access) -> Result<KubernetesVersion, Broken> {
+async fn version(access: &Access) -> Result<KubernetesVersion, PhaseError> {
     let refused = |why: String| {
         let name = access.name();
-        Broken::because(format!(
+        PhaseError::other(format!(
             "the API server of {name} does not say its version: {why}; does `kubectl version` work?"
         ))
     };
@@ -271,7 +273,7 @@ fn skew_note(cluster: &str, asked: Option<&KubernetesVersion>, server: &Kubernet
 }
 
 /// Makes what all variants share inside the cluster: the storage classes of the catalogue, and where the run provisions, add-ons.
-async fn add(session: &Session, ready: &ClusterReady, arrivals: &mut mpsc::Receiver<()>) -> Result<(), Broken> {
+async fn add(session: &Session, ready: &ClusterReady, arrivals: &mut mpsc::Receiver<()>) -> Result<(), PhaseError> {
     let steps = session.plan.steps;
     let given = session.tools.access.is_some();
     if !(steps.provision || given && steps.test) {
@@ -284,7 +286,7 @@ async fn add(session: &Session, ready: &ClusterReady, arrivals: &mut mpsc::Recei
             &session.plan.matrix.cluster.governance.tags,
         )
         .await;
-        made.map_err(|error| Broken::from_error(&error))?;
+        made.map_err(|error| PhaseError::from_error(&error))?;
         match &ready.eks {
             Some(eks) if steps.provision => eks.install(session, &ready.access, arrivals).await,
             _ => Ok(()),

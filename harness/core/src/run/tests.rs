@@ -85,7 +85,7 @@ fn a_panic_in_one_pipeline_is_an_error_of_its_variant_and_keeps_nobody_waiting()
     let report = runtime.block_on(running).unwrap().unwrap();
     assert!(ASKED.load(Ordering::SeqCst) > 1, "nothing was injected");
     let broken = report.variants.iter().find(|variant| variant.name.as_str() == "broken").unwrap();
-    let is_panic = |phase: &amiproof_model::report::PhaseRecord| matches!(&phase.ended, PhaseEnd::Broken { message, .. } if message.contains("panicked"));
+    let is_panic = |phase: &amiproof_model::report::PhaseRecord| matches!(&phase.ended, PhaseEnd::Error { message, .. } if message.contains("panicked"));
     assert!(broken.phases.iter().any(is_panic), "{:?}", broken.phases);
     let told: Vec<(&str, &str)> = report.results.iter().map(|row| (row.subject.as_str(), row.check.as_str())).collect();
     for expected in [("broken", "node/ready"), ("fine", "node/ready"), ("cluster", "eks-cis/policies")] {
@@ -104,7 +104,7 @@ async fn followed(is_cancelled: bool, work: impl Future<Output = ()> + Send + 's
     let (events, mut incoming) = Events::channel(clock);
     let cancel = CancellationToken::new();
     let work = tokio::spawn(async move {
-        let end = PhaseEnd::Broken { message: "no answer".to_owned(), evidence: Vec::new() };
+        let end = PhaseEnd::Error { message: "no answer".to_owned(), evidence: Vec::new() };
         events.send(&Subject::Cluster, EventKind::PhaseEnded(Phase::Network, end));
         work.await;
     });
@@ -119,7 +119,7 @@ async fn followed(is_cancelled: bool, work: impl Future<Output = ()> + Send + 's
         words.push(match &event.kind {
             EventKind::Interrupted => "interrupted",
             EventKind::PhaseEnded(Phase::Network, _) => "network",
-            EventKind::PhaseEnded(Phase::Cluster, PhaseEnd::Broken { .. }) => "broken",
+            EventKind::PhaseEnded(Phase::Cluster, PhaseEnd::Error { .. }) => "broken",
             _ => "another",
         });
     })

@@ -6,7 +6,7 @@ use amiproof_model::name::CheckId;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Evidence, Finding};
 
-use super::event::{Broken, Failed};
+use super::event::{Failed, PhaseError};
 use super::failure::{JOINED, READY};
 use crate::aws::Clients;
 use crate::cluster::Access;
@@ -14,7 +14,7 @@ use crate::cluster::nodes::{self, NodeSeen, NodesError};
 use crate::probe::facts;
 
 /// What provisioning saw of a node group that did not come up for reasons of its nodes.
-pub(crate) struct Never {
+pub(crate) struct NotReady {
     /// What EKS and EC2 say.
     pub(crate) message: String,
     /// The line of a console or a journal that says why.
@@ -29,25 +29,27 @@ const REMEDIATION: &str = "look at what differs from the reference and at the jo
 
 /// Reads the facts of the instances where the agent of Systems Manager answers, by the script that reads those of nodes, so that they can be
 /// compared; puts them and their long texts where they belong.
-pub(crate) async fn read_facts(clients: &Clients, family: Family, never: &mut Never) {
-    for instance in &mut never.instances {
+pub(crate) async fn read_facts(clients: &Clients, family: Family, not_ready: &mut NotReady) {
+    for instance in &mut not_ready.instances {
         let index = instance.index;
         match facts::of_instance(clients, family, instance).await {
             Ok(collected) => {
                 let texts = collected.texts.iter();
-                never.evidence.extend(texts.map(|(name, text)| facts::shown(&format!("{name} of node {index}"), text)));
+                not_ready
+                    .evidence
+                    .extend(texts.map(|(name, text)| facts::shown(&format!("{name} of node {index}"), text)));
                 instance.facts = collected.facts;
             }
             Err(why) => {
                 let name = format!("facts of node {index}");
-                never.evidence.push(Evidence { name, text: format!("not available: {why}"), file: None });
+                not_ready.evidence.push(Evidence { name, text: format!("not available: {why}"), file: None });
             }
         }
     }
 }
 
 /// The verdict on a node group that did not come up: on `node/joined`, or on `node/ready` where all nodes did register.
-pub(crate) async fn verdict(access: &Access, group: &str, wanted: usize, never: Never) -> Broken {
+pub(crate) async fn verdict(access: &Access, group: &str, wanted: usize, not_ready: NotReady) -> PhaseError {
     // An API server that does not answer now says nothing against what EKS and EC2 have said.
     let seen = match nodes::list(access, &nodes::of_group(group)).await {
         Ok(found) => found.iter().map(nodes::seen).collect(),
@@ -56,26 +58,28 @@ pub(crate) async fn verdict(access: &Access, group: &str, wanted: usize, never: 
             Vec::new()
         }
     };
-    let (check, summary) = sentence(&seen, wanted, never.line.as_deref().unwrap_or(&never.message));
-    failed(check, summary, never)
+    let (check, summary) = sentence(&seen, wanted, not_ready.line.as_deref().unwrap_or(&not_ready.message));
+    failed(check, summary, not_ready)
 }
 
 /// The verdict on nodes that EKS counts as joined and that were not all Ready in time.
-pub(crate) fn not_ready(error: &NodesError) -> Broken {
-    let NodesError::NotReady { wanted, seen, last_error: None, .. } = error else { return Broken::from_error(error) };
+pub(crate) fn not_ready(error: &NodesError) -> PhaseError {
+    let NodesError::NotReady { wanted, seen, last_error: None, .. } = error else {
+        return PhaseError::from_error(error);
+    };
     let (check, summary) = sentence(seen, *wanted, &error.to_string());
-    let never = Never { message: error.to_string(), line: None, evidence: Vec::new(), instances: Vec::new() };
-    failed(check, summary, never)
+    let not_ready = NotReady { message: error.to_string(), line: None, evidence: Vec::new(), instances: Vec::new() };
+    failed(check, summary, not_ready)
 }
 
-fn failed(check: &str, summary: String, never: Never) -> Broken {
-    let Never { message, evidence, instances, .. } = never;
+fn failed(check: &str, summary: String, not_ready: NotReady) -> PhaseError {
+    let NotReady { message, evidence, instances, .. } = not_ready;
     match check.parse::<CheckId>() {
         Ok(check) => {
             let finding = Finding::new("node group", summary).with_detail(message).with_remediation(REMEDIATION);
-            Broken::Failed(Box::new(Failed { check, finding, evidence, instances }))
+            PhaseError::Failed(Box::new(Failed { check, finding, evidence, instances }))
         }
-        Err(error) => Broken::because(format!("{summary} ({error})")),
+        Err(error) => PhaseError::other(format!("{summary} ({error})")),
     }
 }
 
@@ -122,8 +126,8 @@ mod tests {
             seen: vec![node("a", "Ready"), node("b", "KubeletNotReady: no network")],
             last_error: last_error.map(str::to_owned),
         };
-        let Broken::Failed(failed) = not_ready(&error(None)) else { panic!("a verdict") };
+        let PhaseError::Failed(failed) = not_ready(&error(None)) else { panic!("a verdict") };
         assert_eq!(failed.check.as_str(), READY);
-        assert!(matches!(not_ready(&error(Some("connection refused"))), Broken::Because { .. }));
+        assert!(matches!(not_ready(&error(Some("connection refused"))), PhaseError::Other { .. }));
     }
 }

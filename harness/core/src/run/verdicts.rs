@@ -1,10 +1,10 @@
-//! The last word on a run's results: traffic charged to the node that broke it, origins by comparison with the reference,
+//! The last word on a run's results: traffic failures attributed to the node that broke it, origins by comparison with the reference,
 //! dispositions after waivers, what is only shown, and the gates over scans. Pure, and the same when it is called again.
 
 use std::collections::BTreeMap;
 
+use amiproof_model::attribution::{TrafficPair, broken_nodes};
 use amiproof_model::candidate;
-use amiproof_model::charge::{TrafficPair, broken_nodes};
 use amiproof_model::facts;
 use amiproof_model::judge::{Disposition, judge, origin};
 use amiproof_model::name::{CheckId, VariantName};
@@ -18,8 +18,8 @@ use jiff::Timestamp;
 
 /// Settles every result of a report.
 pub fn settle(report: &mut Report, waivers: &[Waiver], now: Timestamp) {
-    let culprits = charge(&mut report.results);
-    pull::charge(report);
+    let culprits = attribute(&mut report.results);
+    pull::attribute(report);
     prediction::yield_to_observations(report);
     set_origins(report);
     let variants: BTreeMap<&VariantName, &VariantRecord> =
@@ -111,7 +111,7 @@ fn block(report: &mut Report, culprits: &BTreeMap<usize, VariantName>) {
 
 /// Takes back failures of traffic checks that another variant's node caused: whoever shares no broken node is not evaluated,
 /// because the only evidence it has was spoilt at the other end. Says which variant spoilt which result.
-fn charge(results: &mut [CheckResult]) -> BTreeMap<usize, VariantName> {
+fn attribute(results: &mut [CheckResult]) -> BTreeMap<usize, VariantName> {
     let pairs: Vec<TrafficPair> = results.iter().flat_map(|result| result.traffic.iter().cloned()).collect();
     let broken = broken_nodes(&pairs);
     let mut culprits = BTreeMap::new();
@@ -138,7 +138,7 @@ fn charge(results: &mut [CheckResult]) -> BTreeMap<usize, VariantName> {
 
 #[cfg(test)]
 mod tests {
-    use amiproof_model::charge::Endpoint;
+    use amiproof_model::attribution::Endpoint;
     use amiproof_model::exit::ExitCode;
     use amiproof_model::matrix::Family;
     use amiproof_model::name::Level;
@@ -297,7 +297,7 @@ mod tests {
             traffic("stock", &[("stock.1", "stock.2", true), ("stock.1", "bad.1", false)]),
             traffic("bad", &[("bad.1", "stock.1", false), ("stock.1", "bad.1", false)]),
         ];
-        charge(&mut results);
+        attribute(&mut results);
         assert!(matches!(results[0].outcome, Outcome::NotEvaluated { .. }), "{:?}", results[0].outcome);
         assert!(matches!(results[1].outcome, Outcome::Fail { .. }), "{:?}", results[1].outcome);
     }
@@ -308,7 +308,7 @@ mod tests {
             traffic("stock", &[("stock.1", "stock.2", false)]),
             traffic("good", &[("good.1", "stock.1", false), ("good.1", "good.2", true)]),
         ];
-        charge(&mut results);
+        attribute(&mut results);
         assert!(matches!(results[0].outcome, Outcome::Fail { .. }));
         assert!(matches!(results[1].outcome, Outcome::NotEvaluated { .. }), "{:?}", results[1].outcome);
     }

@@ -11,7 +11,7 @@ pub fn bound(target: &Target, observed: &Observed) -> Progress {
     };
     match claim.status.as_ref().and_then(|status| status.phase.as_deref()) {
         Some("Bound") => Progress::Met,
-        Some("Lost") => Progress::Never(format!("{target} lost its volume")),
+        Some("Lost") => Progress::Failed(format!("{target} lost its volume")),
         phase => Progress::NotYet(format!("{target} is {}", phase.unwrap_or("Pending"))),
     }
 }

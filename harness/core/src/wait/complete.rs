@@ -13,7 +13,7 @@ pub fn complete(target: &Target, observed: &Observed) -> Progress {
             Some(pod) if pods::phase(pod) == "Succeeded" => Progress::Met,
             Some(pod) => pods::waiting_for(pod),
         },
-        _ => Progress::Never(format!("a {} never completes", target.kind.word())),
+        _ => Progress::Failed(format!("a {} never completes", target.kind.word())),
     }
 }
 
@@ -26,7 +26,7 @@ fn job(target: &Target, observed: &Observed) -> Progress {
         match condition.type_.as_str() {
             "Complete" => return Progress::Met,
             "Failed" => {
-                return Progress::Never(failed(
+                return Progress::Failed(failed(
                     target,
                     observed,
                     condition.reason.as_deref(),
@@ -42,7 +42,7 @@ fn job(target: &Target, observed: &Observed) -> Progress {
     let unfinished = pods::of(target, observed).into_iter().find(|pod| pods::phase(pod) != "Succeeded");
     match unfinished.map(pods::waiting_for) {
         // The Job's own verdict follows: it may have tries left, and says so in its condition.
-        Some(Progress::NotYet(why) | Progress::Never(why)) => Progress::NotYet(format!("{count}; {why}")),
+        Some(Progress::NotYet(why) | Progress::Failed(why)) => Progress::NotYet(format!("{count}; {why}")),
         Some(Progress::Met) | None => Progress::NotYet(count),
     }
 }

@@ -29,7 +29,7 @@ pub fn evicted(target: &Target, budget: &Target, observed: &Observed) -> Progres
         return Progress::NotYet(format!("the eviction of pod {} was refused {times} times: {why}", waiting.pod));
     }
     if evictions.iter().all(|eviction| eviction.refusals.is_empty()) {
-        return Progress::Never(format!("{budget} did not keep any of the {} pods from going", evictions.len()));
+        return Progress::Failed(format!("{budget} did not keep any of the {} pods from going", evictions.len()));
     }
     let here =
         observed.pods.iter().find(|pod| evictions.iter().any(|eviction| pod.uid().as_ref() == Some(&eviction.uid)));
@@ -65,7 +65,7 @@ mod tests {
     fn a_budget_that_let_everything_go_is_no_budget() {
         assert_eq!(
             progress(vec![eviction("a", 0, true), eviction("b", 0, true)], "new"),
-            Progress::Never("pdb/web did not keep any of the 2 pods from going".into())
+            Progress::Failed("pdb/web did not keep any of the 2 pods from going".into())
         );
     }
 

@@ -21,7 +21,7 @@ pub fn fired(target: &Target, observed: &Observed) -> Progress {
         return Progress::Met;
     }
     match progress.last() {
-        Some((Progress::NotYet(why) | Progress::Never(why), job)) => Progress::NotYet(format!("{job}: {why}")),
+        Some((Progress::NotYet(why) | Progress::Failed(why), job)) => Progress::NotYet(format!("{job}: {why}")),
         Some((Progress::Met, _)) | None => {
             let schedule = &cron_job.spec.schedule;
             Progress::NotYet(format!("{target} has started no Job yet, its schedule is '{schedule}'"))

@@ -28,8 +28,8 @@ pub enum Progress {
     Met,
     /// It does not hold yet: what is missing.
     NotYet(String),
-    /// It never will: why.
-    Never(String),
+    /// It cannot hold any more: why.
+    Failed(String),
 }
 
 /// What the API shows of one namespace at one moment.

@@ -126,10 +126,10 @@ pub fn pull_failure(pod: &Pod) -> Option<(&ContainerStatus, String)> {
 
 /// What a pod that is not ready is waiting for, or why it never will be.
 pub fn waiting_for(pod: &Pod) -> super::Progress {
-    use super::Progress::{Never, NotYet};
+    use super::Progress::{Failed, NotYet};
     let name = pod.name_any();
     if phase(pod) == "Failed" {
-        return Never(format!("pod {name} failed: {}", end_of(pod)));
+        return Failed(format!("pod {name} failed: {}", end_of(pod)));
     }
     if let Some(("False", message)) = condition(pod, "PodScheduled") {
         return NotYet(format!("pod {name} is not scheduled: {message}"));
@@ -146,7 +146,7 @@ pub fn waiting_for(pod: &Pod) -> super::Progress {
                 "container {} of pod {name} crashed {} times, last with {end}",
                 container.name, container.restart_count
             );
-            return if container.restart_count >= CRASHES { Never(text) } else { NotYet(text) };
+            return if container.restart_count >= CRASHES { Failed(text) } else { NotYet(text) };
         }
         if let Some(message) = waiting.message.as_deref().filter(|message| !message.is_empty()) {
             return NotYet(format!("pod {name} is waiting: {reason}: {message}"));

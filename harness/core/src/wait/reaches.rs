@@ -8,7 +8,7 @@ pub fn reaches(client: &Target, server: &Target, observed: &Observed) -> Progres
         Progress::NotYet(client_waits) => match ready::ready(server, observed) {
             Progress::Met => Progress::NotYet(client_waits),
             Progress::NotYet(why) => Progress::NotYet(format!("server {server}: {why}")),
-            Progress::Never(why) => Progress::Never(format!("server {server}: {why}")),
+            Progress::Failed(why) => Progress::Failed(format!("server {server}: {why}")),
         },
         answer => answer,
     }

@@ -10,7 +10,7 @@ pub fn ready(target: &Target, observed: &Observed) -> Progress {
         Kind::StatefulSet => stateful_set(target, observed),
         Kind::DaemonSet => daemon_set(target, observed),
         Kind::Pod => pod(target, observed),
-        _ => Progress::Never(format!("a {} is never 'ready'", target.kind.word())),
+        _ => Progress::Failed(format!("a {} is never 'ready'", target.kind.word())),
     };
     match counted {
         Progress::NotYet(count) => explained(target, observed, count),
@@ -25,7 +25,7 @@ fn explained(target: &Target, observed: &Observed, count: String) -> Progress {
     match pods::waiting_for(pod) {
         Progress::NotYet(why) => Progress::NotYet(format!("{count}; {why}")),
         // A controller replaces a pod that failed; only for a pod of its own is that the end.
-        Progress::Never(why) if target.kind != Kind::Pod && pods::phase(pod) == "Failed" => {
+        Progress::Failed(why) if target.kind != Kind::Pod && pods::phase(pod) == "Failed" => {
             Progress::NotYet(format!("{count}; {why}"))
         }
         answer => answer,
@@ -86,7 +86,7 @@ fn pod(target: &Target, observed: &Observed) -> Progress {
         None => missing(target),
         Some(pod) if pods::is_ready(pod) => Progress::Met,
         Some(pod) if pods::phase(pod) == "Succeeded" => {
-            Progress::Never(format!("pod {} ended instead of staying ready", target.name))
+            Progress::Failed(format!("pod {} ended instead of staying ready", target.name))
         }
         Some(_) => Progress::NotYet("0 of 1 ready".to_owned()),
     }

@@ -32,7 +32,7 @@ fn replaced(target: &Target, mark: &str, wanted: bool, observed: &Observed) -> P
         let count = format!("{} pods of the earlier template are still there", old.len());
         return match coming.map(pods::waiting_for) {
             Some(Progress::NotYet(why)) => Progress::NotYet(format!("{count}; {why}")),
-            Some(Progress::Never(why)) => Progress::Never(why),
+            Some(Progress::Failed(why)) => Progress::Failed(why),
             Some(Progress::Met) | None => Progress::NotYet(count),
         };
     }

@@ -104,7 +104,7 @@ fn a_container_that_keeps_crashing_is_never_ready_and_its_last_words_say_why() {
     };
     let words =
         "container main of pod web-6b-x crashed 3 times, last with exit code 126: sh: /app/run: Permission denied";
-    assert_eq!(crashing(3), Progress::Never(words.into()));
+    assert_eq!(crashing(3), Progress::Failed(words.into()));
     assert!(matches!(crashing(1), Progress::NotYet(_)));
 }
 
@@ -141,9 +141,9 @@ fn a_job_completes_or_fails_with_the_exit_code_and_last_words_of_its_pod() {
     let ended = pod("client-x", "Job/client", "Failed", json!({"containerStatuses": [container(ended, 0)]}));
     assert_eq!(
         complete(json!({"jobs": [failed.clone()], "pods": [ended]})),
-        Progress::Never("container main ended with exit code 1: wget: download timed out".into())
+        Progress::Failed("container main ended with exit code 1: wget: download timed out".into())
     );
-    assert_eq!(complete(json!({"jobs": [failed]})), Progress::Never("BackoffLimitExceeded: too many".into()));
+    assert_eq!(complete(json!({"jobs": [failed]})), Progress::Failed("BackoffLimitExceeded: too many".into()));
     assert_eq!(complete(json!({"jobs": [job(json!([]))]})), Progress::NotYet("0 of 1 completions".into()));
 }
 
@@ -152,7 +152,7 @@ fn a_pod_lost_with_its_node_says_so() {
     let lost = pod("once", "", "Failed", json!({"reason": "Evicted", "message": "the node was low on memory"}));
     assert_eq!(
         progress(Expectation::Complete("pod/once".into()), json!({"pods": [lost]})),
-        Progress::Never("pod once failed: Evicted: the node was low on memory".into())
+        Progress::Failed("pod once failed: Evicted: the node was low on memory".into())
     );
 }
 
@@ -180,7 +180,7 @@ fn a_claim_is_bound_pending_or_lost() {
     for (phase, wanted) in [
         ("Bound", Progress::Met),
         ("Pending", Progress::NotYet("pvc/data is Pending".into())),
-        ("Lost", Progress::Never("pvc/data lost its volume".into())),
+        ("Lost", Progress::Failed("pvc/data lost its volume".into())),
     ] {
         let lists = json!({"claims": [{"metadata": {"name": "data"}, "status": {"phase": phase}}]});
         assert_eq!(progress(Expectation::Bound("pvc/data".into()), lists), wanted);

@@ -27,7 +27,7 @@ impl Demand {
 
 /// What decides how many pods there are, beside the objects themselves.
 #[derive(Clone, Copy, Debug)]
-pub struct Ground {
+pub struct NodeCounts {
     /// Nodes of the variant: a DaemonSet has a pod on each.
     pub own_nodes: u32,
     /// Nodes of the reference; `None` without one, and then the variant's own take their place.
@@ -38,15 +38,15 @@ pub struct Ground {
 
 /// The most pods of a workload. Controllers may have a few more than they declare while they replace some, and those count; so do pods
 /// that were replaced and are on their way out, which controllers no longer count.
-pub fn of(workload: &Workload, ground: &Ground) -> Demand {
+pub fn of(workload: &Workload, counts: &NodeCounts) -> Demand {
     let scaled: HashMap<&str, u32> = workload.objects.iter().filter_map(scaled_by).collect();
     let acts: Vec<Act> =
         workload.expect.iter().filter_map(|expected| Act::of(&Condition::of(expected).ok()?)).collect();
     let mut demand = Demand::default();
     for object in &workload.objects {
-        let is_peer = ground.peer_nodes.is_some() && wants_peer(object);
-        let nodes = ground.peer_nodes.filter(|_| is_peer).unwrap_or(ground.own_nodes);
-        let pods = pods_of(object, nodes, ground.fill, &scaled);
+        let is_peer = counts.peer_nodes.is_some() && wants_peer(object);
+        let nodes = counts.peer_nodes.filter(|_| is_peer).unwrap_or(counts.own_nodes);
+        let pods = pods_of(object, nodes, counts.fill, &scaled);
         let replaced = acts.iter().filter(|act| replaces(act, object)).count();
         let pods = pods.saturating_mul(u32::try_from(replaced).unwrap_or(u32::MAX).saturating_add(1));
         let side = if is_peer { &mut demand.peer } else { &mut demand.own };
@@ -56,9 +56,9 @@ pub fn of(workload: &Workload, ground: &Ground) -> Demand {
 }
 
 /// The most replicas of a Deployment that takes what fits, so that the whole workload has no more than `places` pods.
-pub fn fill(workload: &Workload, ground: &Ground, places: u32) -> u32 {
-    let fits = |fill: &u32| of(workload, &Ground { fill: *fill, ..*ground }).all() <= places;
-    (1..=ground.fill).rev().find(fits).unwrap_or(1)
+pub fn fill(workload: &Workload, counts: &NodeCounts, places: u32) -> u32 {
+    let fits = |fill: &u32| of(workload, &NodeCounts { fill: *fill, ..*counts }).all() <= places;
+    (1..=counts.fill).rev().find(fits).unwrap_or(1)
 }
 
 /// The name of what an autoscaler scales, and how far.
@@ -135,11 +135,11 @@ mod tests {
 
     use super::*;
 
-    const GROUND: Ground = Ground { own_nodes: 3, peer_nodes: Some(2), fill: 20 };
+    const COUNTS: NodeCounts = NodeCounts { own_nodes: 3, peer_nodes: Some(2), fill: 20 };
 
     fn pods(object: Value) -> u32 {
         let scaled = HashMap::from([("web", 5)]);
-        pods_of(&object, GROUND.own_nodes, GROUND.fill, &scaled)
+        pods_of(&object, COUNTS.own_nodes, COUNTS.fill, &scaled)
     }
 
     #[test]
@@ -184,9 +184,9 @@ mod tests {
             spec: {replicas: 50, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, \
             spec: {containers: [{name: a, image: a}]}}}\n";
         let workload = amiproof_model::workload_file::parse("many.yaml", text.as_bytes()).unwrap();
-        assert_eq!(fill(&workload, &GROUND, 200), GROUND.fill);
-        assert_eq!(fill(&workload, &GROUND, 15), 12, "and a quarter of surge");
-        assert_eq!(fill(&workload, &GROUND, 1), 1);
+        assert_eq!(fill(&workload, &COUNTS, 200), COUNTS.fill);
+        assert_eq!(fill(&workload, &COUNTS, 15), 12, "and a quarter of surge");
+        assert_eq!(fill(&workload, &COUNTS, 1), 1);
     }
 
     #[test]
@@ -197,14 +197,14 @@ mod tests {
             spec: {replicas: 2, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, \
             spec: {containers: [{name: a, image: a}]}}}\n";
         let workload = amiproof_model::workload_file::parse("web.yaml", text.as_bytes()).unwrap();
-        assert_eq!(of(&workload, &GROUND).own, 9, "two and one of surge, for each of three revisions");
+        assert_eq!(of(&workload, &COUNTS).own, 9, "two and one of surge, for each of three revisions");
     }
 
     #[test]
     fn every_workload_of_the_catalogue_has_a_pod_and_none_fills_a_cluster() {
         for workload in amiproof_workloads::catalogue().unwrap() {
-            let with = of(workload, &GROUND);
-            let without = of(workload, &Ground { peer_nodes: None, ..GROUND });
+            let with = of(workload, &COUNTS);
+            let without = of(workload, &NodeCounts { peer_nodes: None, ..COUNTS });
             assert!((1..=40).contains(&with.all()), "{}: {with:?}", workload.name);
             assert_eq!(without.peer, 0, "{}", workload.name);
         }

@@ -41,7 +41,7 @@ pub struct Injection<'a> {
     /// Replaces the registry of every image (`registry.example.com/mirror`).
     pub image_registry: Option<&'a str>,
     /// The most pods that fit on one of the variant's nodes, where a Deployment asks for no more.
-    pub room: Option<usize>,
+    pub capacity: Option<usize>,
     /// Variables for the containers that mention them.
     pub variables: &'a [Variable],
     /// Service accounts of the objects, each with the ARN of the IAM role that its pods are to take.
@@ -66,9 +66,9 @@ fn inject_one(mut object: Value, injection: &Injection<'_>) -> Value {
     {
         object["metadata"]["annotations"][ROLE_ANNOTATION] = json!(role);
     }
-    if let Some(room) = injection.room.filter(|_| fits_itself(&object)) {
+    if let Some(capacity) = injection.capacity.filter(|_| fits_itself(&object)) {
         let wanted = object["spec"]["replicas"].as_u64().unwrap_or(1);
-        object["spec"]["replicas"] = json!(wanted.min(room as u64).max(1));
+        object["spec"]["replicas"] = json!(wanted.min(capacity as u64).max(1));
     }
     if let Some(template) = pod_template(&mut object) {
         label(&mut template["metadata"], injection);

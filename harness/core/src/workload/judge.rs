@@ -1,12 +1,12 @@
 //! What came of a workload: whose fault a condition is that was not met, and the words for it. Pure.
 //!
 //! Three questions in this order. Did every pod run where it should (otherwise nothing can be said)? Is it the infrastructure's
-//! doing: a registry that refuses, a quota, no room, a node of the reference (then amiproof could not decide)? Otherwise it is a
+//! doing: a registry that refuses, a quota, full nodes, a node of the reference (then amiproof could not decide)? Otherwise it is a
 //! finding about the variant.
 
 use std::time::Duration;
 
-use amiproof_model::charge::TrafficPair;
+use amiproof_model::attribution::TrafficPair;
 use amiproof_model::pull::{REFUSES, is_unauthorized};
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -111,8 +111,8 @@ pub fn no_room(pod: &Pod) -> Option<&str> {
     let scheduled =
         conditions.iter().find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")?;
     let message = scheduled.message.as_deref()?;
-    let room = ["Insufficient ", "Too many pods", "exceed max volume count", "have free ports"];
-    room.iter().any(|word| message.contains(word)).then_some(message)
+    let full = ["Insufficient ", "Too many pods", "exceed max volume count", "have free ports"];
+    full.iter().any(|word| message.contains(word)).then_some(message)
 }
 
 /// Whether what a condition waits for is a pod on a node of the reference that does not even run. A client there that ran and got
@@ -141,7 +141,7 @@ fn has_ended(pod: &Pod) -> bool {
 
 fn finding(ended: &Ended<'_>, condition: &Condition, progress: &Progress) -> Finding {
     let summary = match (progress, ended.timed_out) {
-        (Progress::Never(why), _) => format!("{condition}: {why}"),
+        (Progress::Failed(why), _) => format!("{condition}: {why}"),
         (Progress::NotYet(why), Some(after)) => format!("{condition}: not within {}s: {why}", after.as_secs()),
         (Progress::NotYet(why), None) => format!("{condition}: {why}"),
         (Progress::Met, _) => condition.to_string(),

@@ -4,6 +4,7 @@
 //! what came of it (pure), [`evidence`] words the proof. The verdict comes from pod statuses, exit codes, termination messages
 //! and events alone; logs and exec need the kubelet's port, whose absence must not fail a workload.
 
+pub(crate) mod capacity;
 mod change;
 pub mod demand;
 pub mod evidence;
@@ -12,12 +13,11 @@ pub mod judge;
 mod late;
 mod needs;
 pub mod places;
-mod premise;
+mod precondition;
 mod rights;
-pub(crate) mod room;
 mod run;
 mod stage;
 pub mod variables;
 
-pub(crate) use self::room::ground;
+pub(crate) use self::capacity::node_counts;
 pub use self::run::run;

@@ -41,7 +41,7 @@ pub(super) async fn unmet(context: &Context, workload: &Workload) -> Result<Opti
                 let found = found.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
                 (!found.iter().all(is_ec2)).then(|| "the nodes are no EC2 instances".to_owned())
             }
-            // Asked by a pod, once there is a namespace: see `premise`.
+            // Asked by a pod, once there is a namespace: see `precondition`.
             Need::Holds { .. } => None,
             Need::PodIdentity(_) => pod_identity(context).await?,
             Need::Irsa(_) => match irsa(context).await? {

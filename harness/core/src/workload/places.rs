@@ -1,6 +1,6 @@
 //! Which nodes a workload's pods may run on, and whether they did.
 
-use amiproof_model::charge::Endpoint;
+use amiproof_model::attribution::Endpoint;
 use amiproof_model::name::VariantName;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::selector::NodeSelector;

@@ -23,14 +23,14 @@ use super::inject::{Injection, Nodes, fits_itself, inject, pod_template};
 use super::judge::{Ended, decide};
 use super::late::Late;
 use super::places::{Peer, Places};
-use super::premise::{Asked, PATIENCE, Premise};
+use super::precondition::{DEADLINE, NodeImage, Precondition};
 use super::rights::Rights;
 use super::stage::Stage;
 use super::variables::{self, AWS_REGION, IMDS_EXPECTED, Variable};
-use super::{needs, room};
+use super::{capacity, needs};
 use crate::act::{Act, evict};
 use crate::check::{CheckError, Decision};
-use crate::cluster::stay::{self, Stay};
+use crate::cluster::check_namespace::{self, CheckNamespace};
 use crate::cluster::{Access, nodes, objects, pull_secret, watch};
 use crate::context::{Context, Peers};
 use crate::pace::Pace;
@@ -43,14 +43,14 @@ const EXPLANATION: Duration = Duration::from_secs(10);
 /// How long other connections may be tried on when one has failed: longer than the last tries of the catalogue's clients take.
 const OTHERS: Duration = Duration::from_secs(30);
 
-/// The least real time for a premise, however fast time passes.
-const LEAST_PATIENCE: Duration = Duration::from_secs(20);
+/// The least real time for a precondition, however fast time passes.
+const MIN_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Runs `workload` on the nodes of the context's variant. Its deadline begins with the first object that is applied, and is kept
 /// here: give the attempt more time than that, or none.
 ///
 /// # Errors
-/// When nothing can be said about the variant: the API or the registry refuses, there is no room, a pod ran elsewhere.
+/// When nothing can be said about the variant: the API or the registry refuses, nodes are full, a pod ran elsewhere.
 pub async fn run(workload: &Arc<Workload>, context: &Context) -> Result<Decision, CheckError> {
     let windows = !context.variant.family.is_linux();
     if windows != (workload.os == Os::Windows) {
@@ -66,15 +66,19 @@ pub async fn run(workload: &Arc<Workload>, context: &Context) -> Result<Decision
         .map(Condition::of)
         .collect::<Result<_, _>>()
         .map_err(|reason| CheckError::Undecided(format!("workload {}: {reason}", workload.name)))?;
-    let premises = Premise::all(workload)?;
+    let preconditions = Precondition::all(workload)?;
     let places = places(context, workload).await?;
-    let stay = Stay { what: workload.name.clone(), privileged: needs_host(&workload.objects), ..Stay::default() };
+    let wanted = CheckNamespace {
+        what: workload.name.clone(),
+        privileged: needs_host(&workload.objects),
+        ..CheckNamespace::default()
+    };
     let workload = workload.clone();
     let is_hardened = context.variant.hardening.is_some() || context.variant.reference.is_some();
-    stay::within(context, stay, move |context, namespace| async move {
+    check_namespace::within(context, wanted, move |context, namespace| async move {
         let rights = Rights::grant(&context, &workload, &namespace).await?;
         let decision = match Run::prepare(&context, &workload, namespace, places, rights.roles()).await {
-            Ok(mut run) => match run.unmet_premise(premises, is_hardened).await {
+            Ok(mut run) => match run.unmet_precondition(preconditions, is_hardened).await {
                 Ok(None) => run.until_ended(conditions, workload.timeout).await,
                 Ok(Some(verdict)) => Ok(verdict.into()),
                 Err(error) => Err(error),
@@ -130,7 +134,7 @@ async fn peer_nodes(context: &Context) -> Result<Option<Arc<Vec<NodeRecord>>>, C
     match known {
         Ok(Peers::Ready(nodes)) if !nodes.is_empty() => Ok(Some(nodes)),
         // Without a reference the variant's own nodes talk to each other: less telling, but not nothing.
-        Ok(Peers::Ready(_) | Peers::Never(_) | Peers::None | Peers::Pending) | Err(_) => Ok(None),
+        Ok(Peers::Ready(_) | Peers::Unavailable(_) | Peers::None | Peers::Pending) | Err(_) => Ok(None),
     }
 }
 
@@ -235,10 +239,10 @@ impl Run {
             Some(peer) => pinned(&context.cluster, &peer.selector).await?,
             None => own.clone(),
         };
-        let room = match workload.objects.iter().any(fits_itself) {
+        let capacity = match workload.objects.iter().any(fits_itself) {
             true => {
-                let left = room::on_one_node(&context.cluster, &context.selector).await?;
-                Some(room::within_share(context, workload, left))
+                let left = capacity::on_one_node(&context.cluster, &context.selector).await?;
+                Some(capacity::within_share(context, workload, left))
             }
             false => None,
         };
@@ -253,7 +257,7 @@ impl Run {
             own: &own,
             peer: &peer,
             image_registry: context.image_registry.as_deref(),
-            room,
+            capacity,
             variables: &variables,
             roles,
         };
@@ -272,24 +276,24 @@ impl Run {
         Ok(Self { access: context.cluster.clone(), namespace, places, objects, origins, pace: context.pace })
     }
 
-    /// Runs the premises one by one, and takes them from the objects; what follows from the first that does not hold.
-    async fn unmet_premise(
+    /// Runs the preconditions one by one, and takes them from the objects; what follows from the first that does not hold.
+    async fn unmet_precondition(
         &mut self,
-        premises: Vec<Premise>,
+        preconditions: Vec<Precondition>,
         is_hardened: bool,
     ) -> Result<Option<Verdict>, CheckError> {
-        for premise in premises {
-            let Some(at) = self.objects.iter().position(|object| premise.is(object)) else { continue };
+        for precondition in preconditions {
+            let Some(at) = self.objects.iter().position(|object| precondition.is(object)) else { continue };
             let object = self.objects.remove(at);
-            let stage = Stage { act: None, conditions: vec![Condition::Complete(premise.job.clone())] };
+            let stage = Stage { act: None, conditions: vec![Condition::Complete(precondition.job.clone())] };
             let mut view = View::of(self.watch(stage.conditions.iter()));
             self.apply(&object).await?;
-            let deadline = Instant::now() + self.pace.of(PATIENCE).max(LEAST_PATIENCE);
+            let deadline = Instant::now() + self.pace.of(DEADLINE).max(MIN_DEADLINE);
             let over = |observed: &Observed| stage.is_over(observed);
             self.until(over, 0, &mut Late::of(&[], &[]), &mut view, deadline).await?;
-            let asked = Asked::of(&object, self.places.peer.is_some(), is_hardened);
+            let image = NodeImage::of(&object, self.places.peer.is_some(), is_hardened);
             for (_, progress) in stage.progress(&view.observed) {
-                if let Some(verdict) = premise.unmet(&progress, asked) {
+                if let Some(verdict) = precondition.unmet(&progress, image) {
                     return Ok(Some(verdict));
                 }
             }

@@ -43,7 +43,7 @@ impl Stage {
     pub(super) fn is_over(&self, observed: &Observed) -> bool {
         let progress = self.progress(observed);
         let met = progress.iter().all(|(_, progress)| *progress == Progress::Met);
-        met || progress.iter().any(|(_, progress)| matches!(progress, Progress::Never(_)))
+        met || progress.iter().any(|(_, progress)| matches!(progress, Progress::Failed(_)))
     }
 }
 

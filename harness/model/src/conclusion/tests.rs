@@ -87,7 +87,7 @@ fn blocked() -> Disposition {
 }
 
 fn broken(phase: Phase) -> PhaseRecord {
-    let ended = PhaseEnd::Broken { message: "throttled".into(), evidence: Vec::new() };
+    let ended = PhaseEnd::Error { message: "throttled".into(), evidence: Vec::new() };
     PhaseRecord { phase, started: Timestamp::UNIX_EPOCH, seconds: 1.0, ended }
 }
 

@@ -1,7 +1,7 @@
 //! The section `cluster`.
 
-use super::asked::{Asked, list};
 use super::file::ClusterSection;
+use super::resolver::{Resolver, list};
 use super::{AddonSpec, ClusterSpec, governance};
 use crate::form::List;
 
@@ -13,35 +13,35 @@ const DEFAULT_ADDONS: [&str; 5] = [AGENT, "vpc-cni", "kube-proxy", "coredns", "a
 
 /// Resolves the section. `has_made` says whether any variant's nodes are made by amiproof, which needs to know where and for what
 /// version.
-pub(super) fn resolve(asked: &mut Asked<'_>, mut raw: ClusterSection, has_made: bool) -> Option<ClusterSpec> {
-    let missing = |is_there: bool, asked: &Asked<'_>, path: &str| !is_there && !asked.is_wrong(path);
-    let no_region = missing(raw.region.is_some(), asked, "cluster.region");
-    let no_version = missing(raw.kubernetes_version.is_some(), asked, "cluster.kubernetesVersion");
+pub(super) fn resolve(resolver: &mut Resolver<'_>, mut raw: ClusterSection, has_made: bool) -> Option<ClusterSpec> {
+    let missing = |is_there: bool, resolver: &Resolver<'_>, path: &str| !is_there && !resolver.is_wrong(path);
+    let no_region = missing(raw.region.is_some(), resolver, "cluster.region");
+    let no_version = missing(raw.kubernetes_version.is_some(), resolver, "cluster.kubernetesVersion");
     let create = raw.create.unwrap_or(false);
-    let governance = governance::resolve(asked, &mut raw, create);
+    let governance = governance::resolve(resolver, &mut raw, create);
     let name = raw.name.and_then(|name| {
         let rule = "1 to 100 letters, digits, '-' and '_', starting with a letter or digit";
-        asked.text("cluster.name", name, "EKS cluster name", rule, is_cluster_name)
+        resolver.text("cluster.name", name, "EKS cluster name", rule, is_cluster_name)
     });
     let region = raw.region.and_then(|region| {
-        asked.text("cluster.region", region, "AWS region", "a region code like us-west-2", is_region)
+        resolver.text("cluster.region", region, "AWS region", "a region code like us-west-2", is_region)
     });
-    let version = raw.kubernetes_version.and_then(|text| asked.name("cluster.kubernetesVersion", text.parse()));
+    let version = raw.kubernetes_version.and_then(|text| resolver.name("cluster.kubernetesVersion", text.parse()));
     if (has_made || create) && no_region {
-        asked.missing("cluster", "region", "\"us-west-2\"");
+        resolver.missing("cluster", "region", "\"us-west-2\"");
     }
     if (has_made || create) && no_version {
-        asked.missing("cluster", "kubernetesVersion", "\"1.35\"");
+        resolver.missing("cluster", "kubernetesVersion", "\"1.35\"");
     }
-    let subnet_ids = subnets(asked, raw.subnet_ids, create);
-    let role_arn = role(asked, "roleArn", raw.role_arn);
-    let node_role_arn = role(asked, "nodeRoleArn", raw.node_role_arn);
-    let windows_node_role_arn = role(asked, "windowsNodeRoleArn", raw.windows_node_role_arn);
+    let subnet_ids = subnets(resolver, raw.subnet_ids, create);
+    let role_arn = role(resolver, "roleArn", raw.role_arn);
+    let node_role_arn = role(resolver, "nodeRoleArn", raw.node_role_arn);
+    let windows_node_role_arn = role(resolver, "windowsNodeRoleArn", raw.windows_node_role_arn);
     if node_role_arn.is_some() && node_role_arn == windows_node_role_arn {
         let message = "EKS gives a role access as a Linux node or as a Windows node, not as both";
-        asked.problem("cluster.windowsNodeRoleArn", message, "name a role of its own for Windows nodes");
+        resolver.problem("cluster.windowsNodeRoleArn", message, "name a role of its own for Windows nodes");
     }
-    let addons = addons(asked, raw.addons, create);
+    let addons = addons(resolver, raw.addons, create);
     Some(ClusterSpec {
         name: name?,
         region,
@@ -57,72 +57,72 @@ pub(super) fn resolve(asked: &mut Asked<'_>, mut raw: ClusterSection, has_made: 
     })
 }
 
-fn subnets(asked: &mut Asked<'_>, raw: Option<List<String>>, create: bool) -> Vec<String> {
+fn subnets(resolver: &mut Resolver<'_>, raw: Option<List<String>>, create: bool) -> Vec<String> {
     let count = raw.as_ref().map_or(0, Vec::len);
     if create && count == 1 {
         let message = "EKS makes a cluster only in subnets of two availability zones or more";
-        asked.problem("cluster.subnetIds", message, "add a subnet of another zone, or remove the key");
+        resolver.problem("cluster.subnetIds", message, "add a subnet of another zone, or remove the key");
     }
-    list(asked, "cluster.subnetIds", raw, |asked, path, id| {
+    list(resolver, "cluster.subnetIds", raw, |resolver, path, id| {
         let is_subnet = |text: &str| {
             text.strip_prefix("subnet-")
                 .is_some_and(|digits| !digits.is_empty() && digits.chars().all(|c| c.is_ascii_hexdigit()))
         };
-        asked.text(path, id, "subnet id", "an id like subnet-0123456789abcdef0", is_subnet)
+        resolver.text(path, id, "subnet id", "an id like subnet-0123456789abcdef0", is_subnet)
     })
 }
 
-fn role(asked: &mut Asked<'_>, key: &str, arn: Option<String>) -> Option<String> {
+fn role(resolver: &mut Resolver<'_>, key: &str, arn: Option<String>) -> Option<String> {
     let rule = "the ARN of an IAM role, like arn:aws:iam::111122223333:role/name";
-    asked.text(&format!("cluster.{key}"), arn?, "role ARN", rule, is_role_arn)
+    resolver.text(&format!("cluster.{key}"), arn?, "role ARN", rule, is_role_arn)
 }
 
-fn addons(asked: &mut Asked<'_>, raw: Option<List<String>>, create: bool) -> Vec<AddonSpec> {
+fn addons(resolver: &mut Resolver<'_>, raw: Option<List<String>>, create: bool) -> Vec<AddonSpec> {
     let Some(raw) = raw else {
         return if create { DEFAULT_ADDONS.map(AddonSpec::recommended).to_vec() } else { Vec::new() };
     };
     if !create && !raw.is_empty() {
         let message = "add-ons are installed only in a cluster that amiproof makes";
-        asked.warning("cluster.addons", message, "remove them, or say create: true");
+        resolver.warning("cluster.addons", message, "remove them, or say create: true");
     }
     let mut known: Vec<AddonSpec> = Vec::new();
-    let addons = list(asked, "cluster.addons", Some(raw), |asked, path, text| {
-        let addon = addon(asked, path, text)?;
+    let addons = list(resolver, "cluster.addons", Some(raw), |resolver, path, text| {
+        let addon = addon(resolver, path, text)?;
         if known.iter().any(|other| other.name == addon.name) {
-            asked.problem(path, format!("add-on {} is listed already", addon.name), "remove one of the two");
+            resolver.problem(path, format!("add-on {} is listed already", addon.name), "remove one of the two");
             return None;
         }
         known.push(addon.clone());
         Some(addon)
     });
-    rights(asked, &addons);
+    rights(resolver, &addons);
     addons
 }
 
 /// `name` or `name@version`.
-fn addon(asked: &mut Asked<'_>, path: &str, text: String) -> Option<AddonSpec> {
+fn addon(resolver: &mut Resolver<'_>, path: &str, text: String) -> Option<AddonSpec> {
     let (name, version) = match text.split_once('@') {
         Some((name, version)) => (name.to_owned(), Some(version.to_owned())),
         None => (text, None),
     };
     let rule = "the name of an EKS add-on, like vpc-cni, or a name with a version, like coredns@v1.13.1-eksbuild.1";
-    let name = asked.text(path, name, "add-on name", rule, |text| crate::name::is_label(text, 100))?;
+    let name = resolver.text(path, name, "add-on name", rule, |text| crate::name::is_label(text, 100))?;
     let version = match version {
         None => None,
-        Some(version) => Some(asked.text(path, version, "add-on version", rule, is_addon_version)?),
+        Some(version) => Some(resolver.text(path, version, "add-on version", rule, is_addon_version)?),
     };
     Some(AddonSpec { name, version })
 }
 
 /// Some add-ons call AWS with rights that no node has by itself; EKS hands them out through the Pod Identity agent.
-fn rights(asked: &mut Asked<'_>, addons: &[AddonSpec]) {
+fn rights(resolver: &mut Resolver<'_>, addons: &[AddonSpec]) {
     const NEEDY: [&str; 2] = ["aws-efs-csi-driver", "amazon-cloudwatch-observability"];
     if addons.iter().any(|addon| addon.name == AGENT) {
         return;
     }
     for addon in addons.iter().filter(|addon| NEEDY.contains(&addon.name.as_str())) {
         let message = format!("{} needs rights in AWS that the nodes' role does not have", addon.name);
-        asked.warning("cluster.addons", message, format!("add {AGENT}, and amiproof makes a role for it"));
+        resolver.warning("cluster.addons", message, format!("add {AGENT}, and amiproof makes a role for it"));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::asked::Asked;
+use super::resolver::Resolver;
 use super::variant::Named;
 use super::{ClusterSpec, Family};
 use crate::problem::instead;
@@ -11,18 +11,18 @@ use crate::problem::instead;
 const NODE_GROUP_QUOTA: usize = 30;
 
 /// Holds all variants against the rules that concern more than one of them.
-pub(super) fn check(asked: &mut Asked<'_>, variants: &[Named], cluster: Option<&ClusterSpec>) {
-    names_are_unique(asked, variants);
+pub(super) fn check(resolver: &mut Resolver<'_>, variants: &[Named], cluster: Option<&ClusterSpec>) {
+    names_are_unique(resolver, variants);
     for variant in variants {
         if let Some(reference) = &variant.reference {
-            reference_fits(asked, variant, reference, variants);
+            reference_fits(resolver, variant, reference, variants);
         }
     }
-    selectors_are_unique(asked, variants);
+    selectors_are_unique(resolver, variants);
     if let Some(selecting) = variants.iter().find(|variant| variant.is_selected)
         && cluster.is_some_and(|cluster| cluster.create)
     {
-        asked.problem(
+        resolver.problem(
             "cluster.create",
             format!(
                 "a cluster that amiproof makes has no nodes yet that the selector of {} could find",
@@ -31,10 +31,10 @@ pub(super) fn check(asked: &mut Asked<'_>, variants: &[Named], cluster: Option<&
             "write create: false, or let amiproof make the nodes, too: nodes: 2",
         );
     }
-    windows_has_company(asked, variants, cluster);
+    windows_has_company(resolver, variants, cluster);
     let count = variants.iter().filter(|variant| !variant.is_selected).count();
     if count > NODE_GROUP_QUOTA {
-        asked.warning(
+        resolver.warning(
             "variants",
             format!("{count} variants need {count} node groups, and EKS allows {NODE_GROUP_QUOTA} per cluster unless it was raised"),
             "raise the quota L-6D54EA21, or split the matrix",
@@ -42,12 +42,12 @@ pub(super) fn check(asked: &mut Asked<'_>, variants: &[Named], cluster: Option<&
     }
 }
 
-fn names_are_unique(asked: &mut Asked<'_>, variants: &[Named]) {
+fn names_are_unique(resolver: &mut Resolver<'_>, variants: &[Named]) {
     let mut first: HashMap<&str, &Named> = HashMap::new();
     for variant in variants {
         let Some(name) = variant.name() else { continue };
         if let Some(earlier) = first.get(name) {
-            asked.problem(
+            resolver.problem(
                 &format!("{}.name", variant.path),
                 format!("{} is named '{name}' already", earlier.path),
                 "give each variant a name of its own",
@@ -59,12 +59,12 @@ fn names_are_unique(asked: &mut Asked<'_>, variants: &[Named]) {
 }
 
 /// Two variants of the same nodes would be one. Selectors that differ and still find the same node are found out when the run asks.
-fn selectors_are_unique(asked: &mut Asked<'_>, variants: &[Named]) {
+fn selectors_are_unique(resolver: &mut Resolver<'_>, variants: &[Named]) {
     for (index, variant) in variants.iter().enumerate() {
         let Some(selector) = &variant.selector else { continue };
         let same = |other: &&Named| other.selector.as_ref().is_some_and(|other| other.is_same(selector));
         if let Some(earlier) = variants[..index].iter().find(same) {
-            asked.problem(
+            resolver.problem(
                 &format!("{}.nodes.selector", variant.path),
                 format!("{} selects the same nodes", earlier.path),
                 "give each variant nodes of its own",
@@ -73,22 +73,22 @@ fn selectors_are_unique(asked: &mut Asked<'_>, variants: &[Named]) {
     }
 }
 
-fn reference_fits(asked: &mut Asked<'_>, variant: &Named, reference: &str, variants: &[Named]) {
+fn reference_fits(resolver: &mut Resolver<'_>, variant: &Named, reference: &str, variants: &[Named]) {
     let at = format!("{}.reference", variant.path);
     if variant.name() == Some(reference) {
         let help = "name the unhardened twin, or remove the key";
-        asked.problem(&at, "a variant cannot be its own reference", help);
+        resolver.problem(&at, "a variant cannot be its own reference", help);
         return;
     }
     let Some(twin) = variants.iter().find(|other| other.name() == Some(reference)) else {
         let others: Vec<&str> =
             variants.iter().filter(|other| other.path != variant.path).filter_map(Named::name).collect();
         let help = if others.is_empty() { "add it, or remove the key".to_owned() } else { instead(reference, &others) };
-        asked.problem(&at, format!("there is no variant '{reference}'"), help);
+        resolver.problem(&at, format!("there is no variant '{reference}'"), help);
         return;
     };
     if twin.is_hardened {
-        asked.problem(
+        resolver.problem(
             &at,
             format!("'{reference}' is hardened itself, so it cannot show what hardening changes"),
             "name a stock image of the same family",
@@ -97,7 +97,7 @@ fn reference_fits(asked: &mut Asked<'_>, variant: &Named, reference: &str, varia
     if let (Some(own), Some(other)) = (variant.family, twin.family)
         && own != other
     {
-        asked.warning(
+        resolver.warning(
             &at,
             format!("'{reference}' is of the family {}, this variant of {}", other.word(), own.word()),
             "compare with a stock image of the same family, or differences of the OS look like hardening",
@@ -106,7 +106,7 @@ fn reference_fits(asked: &mut Asked<'_>, variant: &Named, reference: &str, varia
 }
 
 /// CoreDNS runs on Linux only, so a cluster of Windows nodes alone resolves no names (EKS user guide, "Windows support").
-fn windows_has_company(asked: &mut Asked<'_>, variants: &[Named], cluster: Option<&ClusterSpec>) {
+fn windows_has_company(resolver: &mut Resolver<'_>, variants: &[Named], cluster: Option<&ClusterSpec>) {
     let Some(windows) = variants.iter().find(|variant| variant.family == Some(Family::Windows)) else { return };
     if variants.iter().any(|variant| variant.family.is_none_or(Family::is_linux)) {
         return;
@@ -116,8 +116,8 @@ fn windows_has_company(asked: &mut Asked<'_>, variants: &[Named], cluster: Optio
     let help = "add a Linux variant, like {name: eks-al2023, family: al2023, ami: {ssm: recommended}}";
     match cluster {
         Some(cluster) if !cluster.create => {
-            asked.warning(&at, message, "see that the existing cluster has Linux nodes, or add a Linux variant");
+            resolver.warning(&at, message, "see that the existing cluster has Linux nodes, or add a Linux variant");
         }
-        _ => asked.problem(&at, message, help),
+        _ => resolver.problem(&at, message, help),
     }
 }

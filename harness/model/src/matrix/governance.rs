@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::asked::{Asked, list};
 use super::file::{ClusterSection, EndpointSection};
+use super::resolver::{Resolver, list};
 use super::spec::governance::{ControlPlaneLog, Endpoint, Governance};
 use crate::form::List;
 
@@ -12,7 +12,7 @@ use crate::form::List;
 const MOST_TAGS: usize = 40;
 
 /// Reads what the section `cluster` says.
-pub(super) fn resolve(asked: &mut Asked<'_>, raw: &mut ClusterSection, create: bool) -> Governance {
+pub(super) fn resolve(resolver: &mut Resolver<'_>, raw: &mut ClusterSection, create: bool) -> Governance {
     let only_made = [
         ("endpoint", raw.endpoint.is_some()),
         ("logging", raw.logging.is_some()),
@@ -20,26 +20,30 @@ pub(super) fn resolve(asked: &mut Asked<'_>, raw: &mut ClusterSection, create: b
     ];
     for (key, _) in only_made.into_iter().filter(|(_, is_given)| *is_given && !create) {
         let message = format!("{key} is for a cluster that amiproof makes, and this one exists");
-        asked.warning(&format!("cluster.{key}"), message, "remove it, or say create: true");
+        resolver.warning(&format!("cluster.{key}"), message, "remove it, or say create: true");
     }
     let region = raw.region.clone();
     let has_subnets = raw.subnet_ids.as_ref().is_some_and(|ids| !ids.is_empty());
     Governance {
-        tags: tags(asked, "cluster.tags", raw.tags.take()),
-        permissions_boundary: policy(asked, "cluster.permissionsBoundary", raw.permissions_boundary.take()),
-        endpoint: raw.endpoint.take().map(|section| endpoint(asked, section, has_subnets)).unwrap_or_default(),
-        logging: raw.logging.take().map(|types| logging(asked, types)),
-        secrets_key: key(asked, "cluster.secretsKey", raw.secrets_key.take(), region.as_deref()),
-        node_policies: node_policies(asked, raw.node_policies.take()),
+        tags: tags(resolver, "cluster.tags", raw.tags.take()),
+        permissions_boundary: policy(resolver, "cluster.permissionsBoundary", raw.permissions_boundary.take()),
+        endpoint: raw.endpoint.take().map(|section| endpoint(resolver, section, has_subnets)).unwrap_or_default(),
+        logging: raw.logging.take().map(|types| logging(resolver, types)),
+        secrets_key: key(resolver, "cluster.secretsKey", raw.secrets_key.take(), region.as_deref()),
+        node_policies: node_policies(resolver, raw.node_policies.take()),
     }
 }
 
 /// Tags, as AWS takes them (AWS general reference, "Tag naming limits and requirements").
-pub(super) fn tags(asked: &mut Asked<'_>, at: &str, raw: Option<BTreeMap<String, String>>) -> BTreeMap<String, String> {
+pub(super) fn tags(
+    resolver: &mut Resolver<'_>,
+    at: &str,
+    raw: Option<BTreeMap<String, String>>,
+) -> BTreeMap<String, String> {
     let raw = raw.unwrap_or_default();
     if raw.len() > MOST_TAGS {
         let message = format!("{} tags, and with amiproof's own a resource can have {MOST_TAGS}", raw.len());
-        asked.problem(at, message, "keep those that the account asks for");
+        resolver.problem(at, message, "keep those that the account asks for");
     }
     let is_legal = |text: &str, most: usize| {
         text.chars().count() <= most && text.chars().all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c))
@@ -50,13 +54,13 @@ pub(super) fn tags(asked: &mut Asked<'_>, at: &str, raw: Option<BTreeMap<String,
         let lower = key.to_ascii_lowercase();
         if lower.starts_with("aws:") || lower.starts_with("amiproof:") || key == "Name" {
             let whose = if lower.starts_with("aws:") { "AWS" } else { "amiproof" };
-            asked.problem(&at, format!("the tag {key} is {whose}'s own"), "write tags of your own");
+            resolver.problem(&at, format!("the tag {key} is {whose}'s own"), "write tags of your own");
         } else if key.is_empty() || !is_legal(&key, 128) {
             let help = "write 1 to 128 letters, digits, blanks and _ . : / = + - @";
-            asked.problem(&at, format!("'{key}' is not a legal key of a tag"), help);
+            resolver.problem(&at, format!("'{key}' is not a legal key of a tag"), help);
         } else if !is_legal(&value, 256) {
             let help = "write at most 256 letters, digits, blanks and _ . : / = + - @";
-            asked.problem(&at, format!("'{value}' is not a legal value of a tag"), help);
+            resolver.problem(&at, format!("'{value}' is not a legal value of a tag"), help);
         } else {
             tags.insert(key, value);
         }
@@ -64,35 +68,35 @@ pub(super) fn tags(asked: &mut Asked<'_>, at: &str, raw: Option<BTreeMap<String,
     tags
 }
 
-fn policy(asked: &mut Asked<'_>, at: &str, arn: Option<String>) -> Option<String> {
+fn policy(resolver: &mut Resolver<'_>, at: &str, arn: Option<String>) -> Option<String> {
     let rule = "the ARN of an IAM policy, like arn:aws:iam::111122223333:policy/name";
-    asked.text(at, arn?, "policy ARN", rule, is_policy_arn)
+    resolver.text(at, arn?, "policy ARN", rule, is_policy_arn)
 }
 
-fn node_policies(asked: &mut Asked<'_>, raw: Option<List<String>>) -> Vec<String> {
-    list(asked, "cluster.nodePolicies", raw, |asked, at, arn| policy(asked, at, Some(arn)))
+fn node_policies(resolver: &mut Resolver<'_>, raw: Option<List<String>>) -> Vec<String> {
+    list(resolver, "cluster.nodePolicies", raw, |resolver, at, arn| policy(resolver, at, Some(arn)))
 }
 
 /// A KMS key, which must be in the cluster's region.
-pub(super) fn key(asked: &mut Asked<'_>, at: &str, arn: Option<String>, region: Option<&str>) -> Option<String> {
+pub(super) fn key(resolver: &mut Resolver<'_>, at: &str, arn: Option<String>, region: Option<&str>) -> Option<String> {
     let rule = "the ARN of a KMS key or alias, like arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-    let arn = asked.text(at, arn?, "KMS key ARN", rule, |text| key_region(text).is_some())?;
+    let arn = resolver.text(at, arn?, "KMS key ARN", rule, |text| key_region(text).is_some())?;
     if let (Some(own), Some(region)) = (key_region(&arn), region)
         && own != region
     {
         let message = format!("the key is in {own}, and what it encrypts in {region}");
-        asked.problem(at, message, format!("name a key of {region}"));
+        resolver.problem(at, message, format!("name a key of {region}"));
         return None;
     }
     Some(arn)
 }
 
-fn logging(asked: &mut Asked<'_>, raw: List<ControlPlaneLog>) -> Vec<ControlPlaneLog> {
+fn logging(resolver: &mut Resolver<'_>, raw: List<ControlPlaneLog>) -> Vec<ControlPlaneLog> {
     let mut types: Vec<ControlPlaneLog> = Vec::new();
     for (index, kind) in raw.into_iter().enumerate().filter_map(|(index, kind)| Some((index, kind?))) {
         if types.contains(&kind) {
             let at = format!("cluster.logging[{index}]");
-            asked.warning(&at, format!("{} is listed already", kind.word()), "remove one of the two");
+            resolver.warning(&at, format!("{} is listed already", kind.word()), "remove one of the two");
         } else {
             types.push(kind);
         }
@@ -100,23 +104,23 @@ fn logging(asked: &mut Asked<'_>, raw: List<ControlPlaneLog>) -> Vec<ControlPlan
     types
 }
 
-fn endpoint(asked: &mut Asked<'_>, raw: EndpointSection, has_subnets: bool) -> Endpoint {
+fn endpoint(resolver: &mut Resolver<'_>, raw: EndpointSection, has_subnets: bool) -> Endpoint {
     let public = raw.public.unwrap_or(true);
     let at = "cluster.endpoint.publicAccessCidrs";
     if raw.public_access_cidrs.as_ref().is_some_and(Vec::is_empty) {
-        asked.problem(at, "nobody could reach the API server", "list addresses, or say public: false");
+        resolver.problem(at, "nobody could reach the API server", "list addresses, or say public: false");
     }
     if !public && raw.public_access_cidrs.is_some() {
-        asked.problem(at, "a private endpoint is reached from no address of the internet", "remove it");
+        resolver.problem(at, "a private endpoint is reached from no address of the internet", "remove it");
     }
     if !public && !has_subnets {
         let message = "a private endpoint in the VPC that amiproof makes is reached by nobody, amiproof neither";
         let help = "add cluster.subnetIds of a VPC that amiproof runs in, or list addresses in publicAccessCidrs";
-        asked.problem("cluster.endpoint.public", message, help);
+        resolver.problem("cluster.endpoint.public", message, help);
     }
-    let public_access_cidrs = list(asked, at, raw.public_access_cidrs, |asked, at, text| {
+    let public_access_cidrs = list(resolver, at, raw.public_access_cidrs, |resolver, at, text| {
         let rule = "an address of the internet with a prefix length, like 203.0.113.0/24";
-        asked.text(at, text, "CIDR", rule, is_public_cidr)
+        resolver.text(at, text, "CIDR", rule, is_public_cidr)
     });
     Endpoint { public, public_access_cidrs }
 }

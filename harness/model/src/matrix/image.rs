@@ -1,8 +1,8 @@
 //! Where a variant's image comes from.
 
-use super::asked::Asked;
 use super::base_image::{HOW_TO_BUILD, is_no_node, is_no_node_parameter};
 use super::file::{AmiSection, FilterSection};
+use super::resolver::Resolver;
 use super::{AmiSource, Family};
 use crate::name::KubernetesVersion;
 use crate::problem::{closest, instead, one_of};
@@ -11,7 +11,7 @@ use crate::problem::{closest, instead, one_of};
 const LAST_AL2_MINOR: u32 = 32;
 
 pub(super) fn ami(
-    asked: &mut Asked<'_>,
+    resolver: &mut Resolver<'_>,
     path: &str,
     raw: AmiSection,
     family: Option<Family>,
@@ -20,29 +20,29 @@ pub(super) fn ami(
     let at = format!("{path}.ami");
     if raw.select.is_some() && raw.packer_manifest.is_none() {
         let message = "select picks a build of a Packer manifest, and there is none";
-        asked.problem(&format!("{at}.select"), message, "remove it");
+        resolver.problem(&format!("{at}.select"), message, "remove it");
     }
     match raw {
         AmiSection { id: Some(id), ssm: None, filter: None, packer_manifest: None, .. } => {
-            asked.name(&format!("{at}.id"), id.parse()).map(AmiSource::Id)
+            resolver.name(&format!("{at}.id"), id.parse()).map(AmiSource::Id)
         }
         AmiSection { id: None, ssm: Some(parameter), filter: None, packer_manifest: None, .. } => {
-            ssm(asked, &format!("{at}.ssm"), parameter, family, version)
+            ssm(resolver, &format!("{at}.ssm"), parameter, family, version)
         }
         AmiSection { id: None, ssm: None, filter: Some(section), packer_manifest: None, .. } => {
-            filter(asked, &format!("{at}.filter"), section)
+            filter(resolver, &format!("{at}.filter"), section)
         }
         AmiSection { id: None, ssm: None, filter: None, packer_manifest: Some(file), select } => {
-            packer_manifest(asked, &at, &file, select)
+            packer_manifest(resolver, &at, &file, select)
         }
         raw => {
-            not_one_source(asked, &at, &raw);
+            not_one_source(resolver, &at, &raw);
             None
         }
     }
 }
 
-fn not_one_source(asked: &mut Asked<'_>, at: &str, raw: &AmiSection) {
+fn not_one_source(resolver: &mut Resolver<'_>, at: &str, raw: &AmiSection) {
     let sources = [
         ("id", raw.id.is_some()),
         ("ssm", raw.ssm.is_some()),
@@ -52,15 +52,15 @@ fn not_one_source(asked: &mut Asked<'_>, at: &str, raw: &AmiSection) {
     let given: Vec<&str> = sources.iter().filter(|(_, is_given)| *is_given).map(|(key, _)| *key).collect();
     let message = match given.as_slice() {
         // A source that is there under a misspelt key, or in a wrong form, has been noted already.
-        [] if asked.is_wrong(&format!("{at}.")) => return,
+        [] if resolver.is_wrong(&format!("{at}.")) => return,
         [] => "nothing says where the image comes from".to_owned(),
         several => format!("{} cannot go together", several.join(" and ")),
     };
-    asked.problem(at, message, "keep one of: id, ssm, filter, packerManifest");
+    resolver.problem(at, message, "keep one of: id, ssm, filter, packerManifest");
 }
 
 fn ssm(
-    asked: &mut Asked<'_>,
+    resolver: &mut Resolver<'_>,
     at: &str,
     parameter: String,
     family: Option<Family>,
@@ -72,7 +72,7 @@ fn ssm(
         {
             let help =
                 format!("add kubernetesVersion: \"1.{LAST_AL2_MINOR}\" to the variant, or name an image of your own");
-            asked.problem(at, format!("there is no EKS image of Amazon Linux 2 for Kubernetes {version}"), help);
+            resolver.problem(at, format!("there is no EKS image of Amazon Linux 2 for Kubernetes {version}"), help);
             return None;
         }
         return Some(AmiSource::Recommended);
@@ -82,7 +82,11 @@ fn ssm(
         && parameter.starts_with('/');
     if is_path {
         if let Some(what) = is_no_node_parameter(&parameter) {
-            asked.problem(at, format!("'{parameter}' is {what}, which holds no kubelet and never joins"), HOW_TO_BUILD);
+            resolver.problem(
+                at,
+                format!("'{parameter}' is {what}, which holds no kubelet and never joins"),
+                HOW_TO_BUILD,
+            );
             return None;
         }
         return Some(AmiSource::SsmParameter(parameter));
@@ -91,11 +95,11 @@ fn ssm(
         Some(word) => format!("did you mean '{word}'?"),
         None => "write recommended, or a parameter name that begins with '/'".to_owned(),
     };
-    asked.problem(at, format!("'{parameter}' is not the name of an SSM parameter"), help);
+    resolver.problem(at, format!("'{parameter}' is not the name of an SSM parameter"), help);
     None
 }
 
-fn filter(asked: &mut Asked<'_>, at: &str, raw: FilterSection) -> Option<AmiSource> {
+fn filter(resolver: &mut Resolver<'_>, at: &str, raw: FilterSection) -> Option<AmiSource> {
     const ALIASES: [&str; 3] = ["self", "amazon", "aws-marketplace"];
     let owner = raw.owner.and_then(|owner| {
         let is_account = owner.len() == 12 && owner.chars().all(|c| c.is_ascii_digit());
@@ -107,14 +111,14 @@ fn filter(asked: &mut Asked<'_>, at: &str, raw: FilterSection) -> Option<AmiSour
             Some(word) => format!("did you mean '{word}'?"),
             None => format!("write a 12-digit account id in quotes, or {}", one_of(&ALIASES)),
         };
-        asked.problem(&format!("{at}.owner"), message, help);
+        resolver.problem(&format!("{at}.owner"), message, help);
         None
     });
     let name = raw.name.and_then(|name| {
         let rule = "an image name of 3 to 128 characters, with '*' and '?' where any text fits";
         let is_legal =
             |text: &str| (3..=128).contains(&text.chars().count()) && text.chars().any(|c| c.is_ascii_alphanumeric());
-        asked.text(&format!("{at}.name"), name, "image name pattern", rule, is_legal)
+        resolver.text(&format!("{at}.name"), name, "image name pattern", rule, is_legal)
     });
     // Under its own account's name an image may be called anything.
     if let (Some(owner), Some(name)) = (&owner, &name)
@@ -122,7 +126,7 @@ fn filter(asked: &mut Asked<'_>, at: &str, raw: FilterSection) -> Option<AmiSour
         && let Some(what) = is_no_node(name)
     {
         let message = format!("'{name}' is {what}, which holds no kubelet and never joins");
-        asked.problem(&format!("{at}.name"), message, HOW_TO_BUILD);
+        resolver.problem(&format!("{at}.name"), message, HOW_TO_BUILD);
         return None;
     }
     Some(AmiSource::Filter { owner: owner?, name: name? })
@@ -130,13 +134,13 @@ fn filter(asked: &mut Asked<'_>, at: &str, raw: FilterSection) -> Option<AmiSour
 
 /// A Packer manifest holds `builds`, each with a `name` and an `artifact_id` like `us-west-2:ami-…` (Packer's post-processor
 /// "manifest"). Which build counts is found out when the run starts; that there is one is checked here.
-fn packer_manifest(asked: &mut Asked<'_>, at: &str, file: &str, select: Option<String>) -> Option<AmiSource> {
+fn packer_manifest(resolver: &mut Resolver<'_>, at: &str, file: &str, select: Option<String>) -> Option<AmiSource> {
     let key = format!("{at}.packerManifest");
-    let (path, text) = asked.read_text(&key, file, "build the image first, or name another source of the image")?;
+    let (path, text) = resolver.read_text(&key, file, "build the image first, or name another source of the image")?;
     let manifest: serde_json::Value = match serde_json::from_str(&text) {
         Ok(manifest) => manifest,
         Err(error) => {
-            asked.problem(
+            resolver.problem(
                 &key,
                 format!("{path} is not JSON: {error}"),
                 "let Packer's post-processor 'manifest' write it again",
@@ -147,13 +151,17 @@ fn packer_manifest(asked: &mut Asked<'_>, at: &str, file: &str, select: Option<S
     let names: Vec<&str> =
         manifest["builds"].as_array().into_iter().flatten().filter_map(|build| build["name"].as_str()).collect();
     if names.is_empty() {
-        asked.problem(&key, format!("{path} holds no builds"), "let Packer's post-processor 'manifest' write it again");
+        resolver.problem(
+            &key,
+            format!("{path} holds no builds"),
+            "let Packer's post-processor 'manifest' write it again",
+        );
         return None;
     }
     if let Some(part) = &select
         && !names.iter().any(|name| name.contains(part.as_str()))
     {
-        asked.problem(
+        resolver.problem(
             &format!("{at}.select"),
             format!("no build in {path} has '{part}' in its name"),
             instead(part, &names),

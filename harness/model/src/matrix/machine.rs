@@ -1,29 +1,29 @@
 //! Which machines boot a variant's image.
 
 use super::Architecture;
-use super::asked::{Asked, list};
+use super::resolver::{Resolver, list};
 use crate::form::List;
 use crate::name::NameError;
 
-pub(super) fn instance_types(asked: &mut Asked<'_>, at: &str, raw: Option<List<String>>) -> Vec<String> {
-    list(asked, at, raw, |asked, path, text| {
+pub(super) fn instance_types(resolver: &mut Resolver<'_>, at: &str, raw: Option<List<String>>) -> Vec<String> {
+    list(resolver, at, raw, |resolver, path, text| {
         let parsed = if is_instance_type(&text) {
             Ok(text)
         } else {
             Err(NameError { what: "instance type", text, rule: "a type with its size, like m6i.large".to_owned() })
         };
-        asked.name(path, parsed)
+        resolver.name(path, parsed)
     })
 }
 
 pub(super) fn chosen_types(
-    asked: &mut Asked<'_>,
+    resolver: &mut Resolver<'_>,
     path: &str,
     own: Option<List<String>>,
     architecture: Architecture,
     fallback: Option<&[String]>,
 ) -> Vec<String> {
-    let own = own.map(|raw| instance_types(asked, &format!("{path}.instanceTypes"), Some(raw)));
+    let own = own.map(|raw| instance_types(resolver, &format!("{path}.instanceTypes"), Some(raw)));
     let standard = match architecture {
         Architecture::X86_64 => "m6i.large",
         Architecture::Arm64 => "m6g.large",
@@ -32,7 +32,7 @@ pub(super) fn chosen_types(
     let types = types.unwrap_or_else(|| vec![standard.to_owned()]);
     for kind in types.iter().filter(|kind| is_graviton(kind) != (architecture == Architecture::Arm64)) {
         let word = architecture.word();
-        asked.problem(
+        resolver.problem(
             &format!("{path}.instanceTypes"),
             format!("the instance type {kind} does not boot an image for {word}"),
             format!("write instanceTypes: [{standard}] for this variant, or change its architecture"),

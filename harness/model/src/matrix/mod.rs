@@ -1,7 +1,6 @@
 //! The matrix file (`amiproof.yaml`) in three layers: raw text, names that cannot be wrong, and [`Matrix`], which is resolved:
 //! every default filled in, every reference checked.
 
-mod asked;
 mod base_image;
 mod cluster;
 mod cross;
@@ -13,6 +12,7 @@ pub mod init;
 mod machine;
 mod nodes;
 mod resolve;
+mod resolver;
 mod scans;
 mod sources;
 mod spec;

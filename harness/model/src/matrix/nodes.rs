@@ -1,10 +1,10 @@
 //! Where the nodes of a variant come from: made by amiproof, or there already.
 
-use super::asked::{Asked, transposed};
 use super::fallback::Fallback;
 use super::file::{Defaults, NodesSection, SelectorSection, VariantSection};
 use super::image::ami;
 use super::machine::chosen_types;
+use super::resolver::{Resolver, transposed};
 use super::user_data::user_data;
 use super::{Architecture, Capacity, ClusterSpec, Family, MadeNodes, NodeSource, governance};
 use crate::name::KubernetesVersion;
@@ -17,7 +17,7 @@ pub(super) fn is_selected(section: &VariantSection) -> bool {
 
 /// Resolves what a section says about its nodes.
 pub(super) fn resolve(
-    asked: &mut Asked<'_>,
+    resolver: &mut Resolver<'_>,
     path: &str,
     raw: VariantSection,
     architecture: Architecture,
@@ -26,27 +26,27 @@ pub(super) fn resolve(
     let ami_is_there = raw.ami.is_some();
     match raw.nodes {
         Some(NodesSection::Selected(ref section)) => {
-            nothing_is_made(asked, path, &raw);
-            selected(asked, path, section).map(NodeSource::Selected)
+            nothing_is_made(resolver, path, &raw);
+            selected(resolver, path, section).map(NodeSource::Selected)
         }
         _ => {
-            let made = made(asked, path, raw, architecture, fallback).map(NodeSource::Made);
+            let made = made(resolver, path, raw, architecture, fallback).map(NodeSource::Made);
             let at = format!("{path}.ami");
-            if !ami_is_there && !asked.is_wrong(&at) && !asked.is_wrong(&format!("{path}.nodes")) {
-                asked.missing(path, "ami", "{\"ssm\":\"recommended\"}");
+            if !ami_is_there && !resolver.is_wrong(&at) && !resolver.is_wrong(&format!("{path}.nodes")) {
+                resolver.missing(path, "ami", "{\"ssm\":\"recommended\"}");
             }
             made
         }
     }
 }
 
-fn selected(asked: &mut Asked<'_>, path: &str, raw: &SelectorSection) -> Option<NodeSelector> {
+fn selected(resolver: &mut Resolver<'_>, path: &str, raw: &SelectorSection) -> Option<NodeSelector> {
     let text = raw.selector.as_ref()?;
-    asked.name(&format!("{path}.nodes.selector"), text.parse())
+    resolver.name(&format!("{path}.nodes.selector"), text.parse())
 }
 
 /// What is made for a variant means nothing for nodes that are there.
-fn nothing_is_made(asked: &mut Asked<'_>, path: &str, raw: &VariantSection) {
+fn nothing_is_made(resolver: &mut Resolver<'_>, path: &str, raw: &VariantSection) {
     let keys = [
         ("ami", raw.ami.is_some()),
         ("userData", raw.user_data.is_some()),
@@ -58,7 +58,7 @@ fn nothing_is_made(asked: &mut Asked<'_>, path: &str, raw: &VariantSection) {
         ("tags", raw.tags.is_some()),
     ];
     for (key, _) in keys.into_iter().filter(|(_, is_given)| *is_given) {
-        asked.problem(
+        resolver.problem(
             &format!("{path}.{key}"),
             format!("the nodes of a selector are there already, so {key} cannot be chosen"),
             format!("remove {key}, or write a number of nodes to make instead of the selector"),
@@ -67,16 +67,16 @@ fn nothing_is_made(asked: &mut Asked<'_>, path: &str, raw: &VariantSection) {
 }
 
 fn made(
-    asked: &mut Asked<'_>,
+    resolver: &mut Resolver<'_>,
     path: &str,
     raw: VariantSection,
     architecture: Architecture,
     fallback: &Fallback<'_>,
 ) -> Option<MadeNodes> {
-    let version = version(asked, path, raw.kubernetes_version, fallback.cluster);
-    let ami = raw.ami.and_then(|section| ami(asked, path, section, raw.family, version.as_ref()));
-    let user_data = raw.user_data.map(|section| user_data(asked, path, section));
-    let types = chosen_types(asked, path, raw.instance_types, architecture, fallback.instance_types.as_deref());
+    let version = version(resolver, path, raw.kubernetes_version, fallback.cluster);
+    let ami = raw.ami.and_then(|section| ami(resolver, path, section, raw.family, version.as_ref()));
+    let user_data = raw.user_data.map(|section| user_data(resolver, path, section));
+    let types = chosen_types(resolver, path, raw.instance_types, architecture, fallback.instance_types.as_deref());
     let defaults: &Defaults = fallback.defaults;
     let count = match raw.nodes {
         Some(NodesSection::Count(count)) => Some(count),
@@ -84,11 +84,11 @@ fn made(
     };
     let region = fallback.cluster.and_then(|cluster| cluster.region.as_deref());
     let kms_key = match raw.kms_key {
-        Some(key) => governance::key(asked, &format!("{path}.kmsKey"), Some(key), region),
+        Some(key) => governance::key(resolver, &format!("{path}.kmsKey"), Some(key), region),
         None => fallback.kms_key.clone(),
     };
     let mut tags = fallback.tags.clone();
-    tags.extend(governance::tags(asked, &format!("{path}.tags"), raw.tags));
+    tags.extend(governance::tags(resolver, &format!("{path}.tags"), raw.tags));
     let volume = if raw.family == Some(Family::Windows) { 80 } else { 30 };
     Some(MadeNodes {
         count: count.unwrap_or(2),
@@ -105,7 +105,7 @@ fn made(
 
 /// The image's Kubernetes version: its own, or the cluster's. A kubelet may be three minors behind the API server, never ahead.
 fn version(
-    asked: &mut Asked<'_>,
+    resolver: &mut Resolver<'_>,
     path: &str,
     own: Option<String>,
     cluster: Option<&ClusterSpec>,
@@ -114,14 +114,14 @@ fn version(
     let Some(text) = own else {
         return cluster.and_then(|cluster| cluster.kubernetes_version.clone());
     };
-    let version: KubernetesVersion = asked.name(&at, text.parse())?;
+    let version: KubernetesVersion = resolver.name(&at, text.parse())?;
     let control_plane = cluster?.kubernetes_version.as_ref()?;
     let (least, most) = (control_plane.minor().saturating_sub(3), control_plane.minor());
     if (least..=most).contains(&version.minor()) {
         return Some(version);
     }
     let what = if version.minor() > most { "is ahead of" } else { "is more than three minors behind" };
-    asked.problem(
+    resolver.problem(
         &at,
         format!("{version} {what} the cluster's {control_plane}"),
         format!("write \"1.{least}\" to \"1.{most}\", or change cluster.kubernetesVersion"),

@@ -2,8 +2,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::asked::{Asked, list};
 use super::file::{MatrixFile, SuitesSection};
+use super::resolver::{Resolver, list};
 use super::sources::ReadFile;
 use super::{Matrix, SuiteSelection, WorkloadSource, cluster, cross, nodes, scans, thresholds, variant};
 use crate::form::List;
@@ -37,9 +37,9 @@ pub struct Resolved {
 pub fn resolve(file: &str, bytes: &[u8], files: &dyn ReadFile, suites: &[&str]) -> Result<Resolved, Vec<Problem>> {
     let tree = yaml::document(file, bytes, Limits::MATRIX).map_err(|problem| vec![problem])?;
     let (raw, form_problems) = form::read::<MatrixFile>(file, &tree, schema::matrix());
-    let mut asked = Asked { file, tree: &tree, files, problems: form_problems, warnings: Vec::new() };
-    let resolved = raw.and_then(|raw| whole(&mut asked, raw, suites));
-    let Asked { mut problems, mut warnings, .. } = asked;
+    let mut resolver = Resolver { file, tree: &tree, files, problems: form_problems, warnings: Vec::new() };
+    let resolved = raw.and_then(|raw| whole(&mut resolver, raw, suites));
+    let Resolver { mut problems, mut warnings, .. } = resolver;
     problems.sort_by(|one, other| {
         (one.file != file, &one.file, one.place).cmp(&(other.file != file, &other.file, other.place))
     });
@@ -58,23 +58,27 @@ pub fn resolve(file: &str, bytes: &[u8], files: &dyn ReadFile, suites: &[&str]) 
     }
 }
 
-fn whole(asked: &mut Asked<'_>, raw: MatrixFile, suites: &[&str]) -> Option<(Matrix, Vec<Waiver>, Vec<Workload>)> {
+fn whole(
+    resolver: &mut Resolver<'_>,
+    raw: MatrixFile,
+    suites: &[&str],
+) -> Option<(Matrix, Vec<Waiver>, Vec<Workload>)> {
     let name = raw.metadata.and_then(|metadata| metadata.name).and_then(|name| {
         let rule = "1 to 40 lower-case letters, digits and '-', starting with a letter";
-        asked.text("metadata.name", name, "matrix name", rule, |text| crate::name::is_label(text, 40))
+        resolver.text("metadata.name", name, "matrix name", rule, |text| crate::name::is_label(text, 40))
     });
     let sections = raw.variants.unwrap_or_default();
     let has_made = sections.iter().any(|section| section.as_ref().is_none_or(|section| !nodes::is_selected(section)));
-    let cluster = raw.cluster.and_then(|section| cluster::resolve(asked, section, has_made));
+    let cluster = raw.cluster.and_then(|section| cluster::resolve(resolver, section, has_made));
     let defaults = raw.defaults.unwrap_or_default();
-    let variants = variant::all(asked, sections, &defaults, cluster.as_ref());
-    cross::check(asked, &variants, cluster.as_ref());
-    let scans = scans::resolve(asked, raw.scans, &variants);
-    let selection = suite_selection(asked, raw.suites.unwrap_or_default(), suites);
+    let variants = variant::all(resolver, sections, &defaults, cluster.as_ref());
+    cross::check(resolver, &variants, cluster.as_ref());
+    let scans = scans::resolve(resolver, raw.scans, &variants);
+    let selection = suite_selection(resolver, raw.suites.unwrap_or_default(), suites);
     let judged = thresholds::Judged { suites, selection: &selection, scans: &scans, variants: &variants };
-    let thresholds = thresholds::all(asked, raw.thresholds.unwrap_or_default(), &judged);
-    let (sources, own_workloads) = workloads(asked, raw.workloads);
-    let (waiver_path, waivers) = waivers(asked, raw.waivers, &variants);
+    let thresholds = thresholds::all(resolver, raw.thresholds.unwrap_or_default(), &judged);
+    let (sources, own_workloads) = workloads(resolver, raw.workloads);
+    let (waiver_path, waivers) = waivers(resolver, raw.waivers, &variants);
     let variants = variants.into_iter().map(|named| named.variant).collect::<Option<Vec<_>>>();
     let matrix = Matrix {
         name: name?,
@@ -89,26 +93,26 @@ fn whole(asked: &mut Asked<'_>, raw: MatrixFile, suites: &[&str]) -> Option<(Mat
     Some((matrix, waivers, own_workloads))
 }
 
-fn suite_selection(asked: &mut Asked<'_>, raw: SuitesSection, known: &[&str]) -> SuiteSelection {
-    let mut entry = |asked: &mut Asked<'_>, path: &str, text: String| {
+fn suite_selection(resolver: &mut Resolver<'_>, raw: SuitesSection, known: &[&str]) -> SuiteSelection {
+    let mut entry = |resolver: &mut Resolver<'_>, path: &str, text: String| {
         let suite = text.split_once('/').map_or(text.as_str(), |(suite, _)| suite);
         if !known.contains(&suite) {
-            asked.problem(path, format!("there is no suite '{suite}'"), instead(suite, known));
+            resolver.problem(path, format!("there is no suite '{suite}'"), instead(suite, known));
             return None;
         }
         if suite != text && text.parse::<CheckId>().is_err() {
             let help = format!("write {suite} for the whole suite, or a check like node/ready");
-            asked.problem(path, format!("'{text}' is not a legal check id"), help);
+            resolver.problem(path, format!("'{text}' is not a legal check id"), help);
             return None;
         }
         Some(text)
     };
-    let include = list(asked, "suites.include", raw.include, &mut entry);
-    let with = list(asked, "suites.with", raw.with, &mut entry);
-    let exclude = list(asked, "suites.exclude", raw.exclude, &mut entry);
+    let include = list(resolver, "suites.include", raw.include, &mut entry);
+    let with = list(resolver, "suites.with", raw.with, &mut entry);
+    let exclude = list(resolver, "suites.exclude", raw.exclude, &mut entry);
     for (field, names) in [("include", &include), ("with", &with)] {
         for (index, name) in names.iter().enumerate().filter(|(_, name)| exclude.contains(name)) {
-            asked.warning(
+            resolver.warning(
                 &format!("suites.{field}[{index}]"),
                 format!("'{name}' is also excluded, so it does not run"),
                 "keep one of the two",
@@ -118,36 +122,36 @@ fn suite_selection(asked: &mut Asked<'_>, raw: SuitesSection, known: &[&str]) ->
     SuiteSelection { include, with, exclude }
 }
 
-fn workloads(asked: &mut Asked<'_>, raw: Option<List<String>>) -> (Vec<WorkloadSource>, Vec<Workload>) {
+fn workloads(resolver: &mut Resolver<'_>, raw: Option<List<String>>) -> (Vec<WorkloadSource>, Vec<Workload>) {
     if raw.is_none() {
         return (vec![WorkloadSource::Builtin], Vec::new());
     }
     let mut own: Vec<Workload> = Vec::new();
-    let sources = list(asked, "workloads", raw, |asked, path, text| {
+    let sources = list(resolver, "workloads", raw, |resolver, path, text| {
         if text == "builtin" {
             return Some(WorkloadSource::Builtin);
         }
         let folder = Utf8PathBuf::from(&text);
-        let files = match asked.files.workload_files(&folder) {
+        let files = match resolver.files.workload_files(&folder) {
             Ok(files) => files,
             Err(reason) => {
                 let help = match closest(&text, ["builtin"]) {
                     Some(_) => "did you mean 'builtin'?".to_owned(),
                     None => "write builtin, or a folder beside the matrix file".to_owned(),
                 };
-                asked.problem(path, format!("the folder {folder} cannot be read: {reason}"), help);
+                resolver.problem(path, format!("the folder {folder} cannot be read: {reason}"), help);
                 return None;
             }
         };
         if files.is_empty() {
-            asked.problem(
+            resolver.problem(
                 path,
                 format!("the folder {folder} holds no workload file"),
                 "put *.yaml files into it, or remove it here",
             );
         }
         for file in files {
-            if let Some(workload) = own_workload(asked, path, &file, &own) {
+            if let Some(workload) = own_workload(resolver, path, &file, &own) {
                 own.push(workload);
             }
         }
@@ -156,14 +160,14 @@ fn workloads(asked: &mut Asked<'_>, raw: Option<List<String>>) -> (Vec<WorkloadS
     (sources, own)
 }
 
-fn own_workload(asked: &mut Asked<'_>, path: &str, file: &Utf8Path, earlier: &[Workload]) -> Option<Workload> {
-    let (_, bytes) = asked.read(path, file.as_str(), "check the file's permissions")?;
-    let root = Utf8Path::new(asked.file).parent().unwrap_or(Utf8Path::new(""));
+fn own_workload(resolver: &mut Resolver<'_>, path: &str, file: &Utf8Path, earlier: &[Workload]) -> Option<Workload> {
+    let (_, bytes) = resolver.read(path, file.as_str(), "check the file's permissions")?;
+    let root = Utf8Path::new(resolver.file).parent().unwrap_or(Utf8Path::new(""));
     let folder = file.parent().unwrap_or(Utf8Path::new(""));
-    let beside = workload_file::OfFiles { files: asked.files, folder, shown: root };
-    match workload_file::parse_beside(&asked.shown(file), &bytes, &beside) {
+    let beside = workload_file::OfFiles { files: resolver.files, folder, shown: root };
+    match workload_file::parse_beside(&resolver.shown(file), &bytes, &beside) {
         Ok(workload) if earlier.iter().any(|other| other.name == workload.name) => {
-            asked.problem(
+            resolver.problem(
                 path,
                 format!("two workload files are named '{}'", workload.name),
                 format!("rename the one in {file}"),
@@ -172,32 +176,32 @@ fn own_workload(asked: &mut Asked<'_>, path: &str, file: &Utf8Path, earlier: &[W
         }
         Ok(workload) => Some(workload),
         Err(problems) => {
-            asked.problems.extend(problems);
+            resolver.problems.extend(problems);
             None
         }
     }
 }
 
 fn waivers(
-    asked: &mut Asked<'_>,
+    resolver: &mut Resolver<'_>,
     raw: Option<String>,
     variants: &[variant::Named],
 ) -> (Option<Utf8PathBuf>, Vec<Waiver>) {
     let help = "write the path of the waiver file, relative to the matrix file, or remove the key";
-    let Some((path, bytes)) = raw.and_then(|file| asked.read("waivers", &file, help)) else {
+    let Some((path, bytes)) = raw.and_then(|file| resolver.read("waivers", &file, help)) else {
         return (None, Vec::new());
     };
-    let shown = asked.shown(&path);
+    let shown = resolver.shown(&path);
     let waivers = match waiver_file::parse(&shown, &bytes) {
         Ok(waivers) => waivers,
         Err(problems) => {
-            asked.problems.extend(problems);
+            resolver.problems.extend(problems);
             return (Some(path), Vec::new());
         }
     };
     let names: Vec<&str> = variants.iter().filter_map(|named| named.name()).collect();
     for name in waivers.iter().flat_map(|waiver| &waiver.variants).filter(|name| !names.contains(&name.as_str())) {
-        asked.warning(
+        resolver.warning(
             "waivers",
             format!("{path} has a waiver for the variant '{name}', which is not in this matrix"),
             instead(name, &names),

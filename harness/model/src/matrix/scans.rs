@@ -1,22 +1,27 @@
 //! The section `scans`.
 
-use super::asked::{Asked, list};
 use super::file::{KubeBenchSection, OpenScapSection, RunsSection, ScansSection};
+use super::resolver::{Resolver, list};
 use super::spec::scans::{KubeBench, OpenScap, Runs, RunsBy, ScanSettings};
 use super::variant::Named;
 use crate::form::List;
 use crate::problem::instead;
 
 /// Resolves the section.
-pub(super) fn resolve(asked: &mut Asked<'_>, raw: Option<ScansSection>, variants: &[Named]) -> ScanSettings {
+pub(super) fn resolve(resolver: &mut Resolver<'_>, raw: Option<ScansSection>, variants: &[Named]) -> ScanSettings {
     let raw = raw.unwrap_or_default();
     ScanSettings {
-        kube_bench: raw.kube_bench.map(|raw| kube_bench(asked, raw)).unwrap_or_default(),
-        openscap: openscap(asked, raw.openscap.unwrap_or_default(), variants),
-        approved_registries: list(asked, "scans.approvedRegistries", raw.approved_registries, |asked, path, text| {
-            let rule = "a registry as images name it, without https:// and tag, like public.ecr.aws/eks-distro";
-            asked.text(path, text, "registry", rule, is_registry)
-        }),
+        kube_bench: raw.kube_bench.map(|raw| kube_bench(resolver, raw)).unwrap_or_default(),
+        openscap: openscap(resolver, raw.openscap.unwrap_or_default(), variants),
+        approved_registries: list(
+            resolver,
+            "scans.approvedRegistries",
+            raw.approved_registries,
+            |resolver, path, text| {
+                let rule = "a registry as images name it, without https:// and tag, like public.ecr.aws/eks-distro";
+                resolver.text(path, text, "registry", rule, is_registry)
+            },
+        ),
     }
 }
 
@@ -29,27 +34,27 @@ fn is_registry(text: &str) -> bool {
     legal(host, ".-:") && path.split('/').all(|part| legal(part, "._-"))
 }
 
-fn openscap(asked: &mut Asked<'_>, raw: List<OpenScapSection>, variants: &[Named]) -> Vec<OpenScap> {
+fn openscap(resolver: &mut Resolver<'_>, raw: List<OpenScapSection>, variants: &[Named]) -> Vec<OpenScap> {
     let known: Vec<&str> = variants.iter().filter_map(Named::name).collect();
     let mut entries = Vec::new();
     for (index, raw) in raw.into_iter().enumerate() {
         let (path, Some(raw)) = (format!("scans.openscap[{index}]"), raw) else { continue };
-        let variants = list(asked, &format!("{path}.variants"), raw.variants, |asked, path, name| {
+        let variants = list(resolver, &format!("{path}.variants"), raw.variants, |resolver, path, name| {
             if !known.contains(&name.as_str()) {
-                asked.problem(path, format!("there is no variant '{name}'"), instead(&name, &known));
+                resolver.problem(path, format!("there is no variant '{name}'"), instead(&name, &known));
                 return None;
             }
-            asked.name(path, name.parse())
+            resolver.name(path, name.parse())
         });
         let content = raw.content.and_then(|text| {
             let rule = "an absolute path of letters, digits and '/._-' on the nodes";
-            asked.text(&format!("{path}.content"), text, "path of SCAP content", rule, is_plain_path)
+            resolver.text(&format!("{path}.content"), text, "path of SCAP content", rule, is_plain_path)
         });
         let profile = raw.profile.and_then(|text| {
             let rule = "the id of a profile as `oscap info --profiles` lists it";
-            asked.text(&format!("{path}.profile"), text, "profile", rule, is_plain)
+            resolver.text(&format!("{path}.profile"), text, "profile", rule, is_plain)
         });
-        let benchmark = raw.benchmark.and_then(|text| asked.name(&format!("{path}.benchmark"), text.parse()));
+        let benchmark = raw.benchmark.and_then(|text| resolver.name(&format!("{path}.benchmark"), text.parse()));
         entries.push(OpenScap { variants, content, profile, benchmark });
     }
     entries
@@ -63,43 +68,43 @@ fn is_plain_path(text: &str) -> bool {
     text.starts_with('/') && is_plain(text)
 }
 
-fn kube_bench(asked: &mut Asked<'_>, raw: KubeBenchSection) -> KubeBench {
+fn kube_bench(resolver: &mut Resolver<'_>, raw: KubeBenchSection) -> KubeBench {
     let benchmark = raw.benchmark.and_then(|text| {
         if !text.starts_with("cis-eks-") {
             let message = format!("'{text}' is no benchmark of EKS: the paths of others do not fit its nodes");
-            asked.problem("scans.kubeBench.benchmark", message, "write a benchmark like cis-eks-1.8.0");
+            resolver.problem("scans.kubeBench.benchmark", message, "write a benchmark like cis-eks-1.8.0");
             return None;
         }
-        asked.name("scans.kubeBench.benchmark", text.parse())
+        resolver.name("scans.kubeBench.benchmark", text.parse())
     });
     let image = raw.image.and_then(|image| {
         let rule = "an image with a tag or digest, like docker.io/aquasec/kube-bench:v0.15.6";
-        asked.text("scans.kubeBench.image", image, "image", rule, is_pinned)
+        resolver.text("scans.kubeBench.image", image, "image", rule, is_pinned)
     });
-    let from = raw.from.and_then(|raw| runs(asked, raw));
+    let from = raw.from.and_then(|raw| runs(resolver, raw));
     if from.is_some() {
         for (key, given) in [("image", image.is_some()), ("nodes", raw.nodes.is_some())] {
             if given {
                 let message = "has no effect: runs that are there already are read";
-                asked.warning(&format!("scans.kubeBench.{key}"), message, "remove it, or remove from");
+                resolver.warning(&format!("scans.kubeBench.{key}"), message, "remove it, or remove from");
             }
         }
     }
     KubeBench { nodes: raw.nodes.unwrap_or_default(), benchmark, image, from }
 }
 
-fn runs(asked: &mut Asked<'_>, raw: RunsSection) -> Option<Runs> {
+fn runs(resolver: &mut Resolver<'_>, raw: RunsSection) -> Option<Runs> {
     const PATH: &str = "scans.kubeBench.from";
-    let name = |asked: &mut Asked<'_>, key: &str, text: String, what: &'static str| {
+    let name = |resolver: &mut Resolver<'_>, key: &str, text: String, what: &'static str| {
         let rule = "a name of Kubernetes: lower-case letters, digits, '-' and '.'";
-        asked.text(&format!("{PATH}.{key}"), text, what, rule, is_object_name)
+        resolver.text(&format!("{PATH}.{key}"), text, what, rule, is_object_name)
     };
-    let namespace = raw.namespace.and_then(|text| name(asked, "namespace", text, "namespace"));
+    let namespace = raw.namespace.and_then(|text| name(resolver, "namespace", text, "namespace"));
     let by = match (raw.job, raw.pod) {
-        (Some(job), None) => name(asked, "job", job, "Job").map(RunsBy::Job),
-        (None, Some(pod)) => name(asked, "pod", pod, "pod").map(RunsBy::Pod),
+        (Some(job), None) => name(resolver, "job", job, "Job").map(RunsBy::Job),
+        (None, Some(pod)) => name(resolver, "pod", pod, "pod").map(RunsBy::Pod),
         _ => {
-            asked.problem(PATH, "names neither a Job nor a pod, or both", "name one of job and pod");
+            resolver.problem(PATH, "names neither a Job nor a pod, or both", "name one of job and pod");
             None
         }
     };

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::asked::{Asked, list};
 use super::file::{SeveritiesSection, ThresholdSection};
+use super::resolver::{Resolver, list};
 use super::variant::Named;
 use super::{Family, ScanSettings, SuiteSelection};
 use crate::form::List;
@@ -23,12 +23,12 @@ pub(super) struct Judged<'a> {
 }
 
 /// Resolves every threshold; those that are wrong were noted.
-pub(super) fn all(asked: &mut Asked<'_>, raw: List<ThresholdSection>, judged: &Judged<'_>) -> Vec<Threshold> {
+pub(super) fn all(resolver: &mut Resolver<'_>, raw: List<ThresholdSection>, judged: &Judged<'_>) -> Vec<Threshold> {
     let sections = raw.into_iter().enumerate();
-    sections.filter_map(|(index, raw)| one(asked, &format!("thresholds[{index}]"), raw?, judged)).collect()
+    sections.filter_map(|(index, raw)| one(resolver, &format!("thresholds[{index}]"), raw?, judged)).collect()
 }
 
-fn one(asked: &mut Asked<'_>, path: &str, raw: ThresholdSection, judged: &Judged<'_>) -> Option<Threshold> {
+fn one(resolver: &mut Resolver<'_>, path: &str, raw: ThresholdSection, judged: &Judged<'_>) -> Option<Threshold> {
     let suite = raw.suite?;
     let limits = raw.pass.is_some() || raw.failures.is_some() || raw.severities.is_some();
     let is_scanned = SCANNED.contains(&suite.as_str());
@@ -38,37 +38,37 @@ fn one(asked: &mut Asked<'_>, path: &str, raw: ThresholdSection, judged: &Judged
         } else {
             format!("there is no suite '{suite}'")
         };
-        asked.problem(&format!("{path}.suite"), message, instead(&suite, &SCANNED));
+        resolver.problem(&format!("{path}.suite"), message, instead(&suite, &SCANNED));
         return None;
     }
     let variants = judged.variants;
     let known: Vec<&str> = variants.iter().filter_map(Named::name).collect();
-    let variants = list(asked, &format!("{path}.variants"), raw.variants, |asked, path, name| {
+    let variants = list(resolver, &format!("{path}.variants"), raw.variants, |resolver, path, name| {
         if !known.contains(&name.as_str()) {
-            asked.problem(path, format!("there is no variant '{name}'"), instead(&name, &known));
+            resolver.problem(path, format!("there is no variant '{name}'"), instead(&name, &known));
             return None;
         }
-        asked.name(path, name.parse())
+        resolver.name(path, name.parse())
     });
     let threshold = Threshold {
         suite,
         variants,
         level: raw.level.and_then(|level| u8::try_from(level).ok()).and_then(|level| Level::try_from(level).ok()),
-        pass: share(asked, &format!("{path}.pass"), raw.pass),
+        pass: share(resolver, &format!("{path}.pass"), raw.pass),
         failures: raw.failures.and_then(|most| usize::try_from(most).ok()),
         severities: severities(&raw.severities.unwrap_or_default()),
-        coverage: share(asked, &format!("{path}.coverage"), raw.coverage),
+        coverage: share(resolver, &format!("{path}.coverage"), raw.coverage),
     };
     if let Some(scanner) = ungraded(&threshold, judged) {
         let message = format!("{scanner} gives no severity, so that this would count none of its failures");
-        asked.problem(&format!("{path}.severities"), message, "limit them by failures or pass instead");
+        resolver.problem(&format!("{path}.severities"), message, "limit them by failures or pass instead");
     }
     let is_empty = threshold.pass.is_none()
         && threshold.failures.is_none()
         && threshold.severities.is_empty()
         && threshold.coverage.is_none();
-    if is_empty && !asked.is_wrong(path) {
-        asked.problem(path, "this threshold asks for nothing", "add pass, failures, severities or coverage");
+    if is_empty && !resolver.is_wrong(path) {
+        resolver.problem(path, "this threshold asks for nothing", "add pass, failures, severities or coverage");
     }
     Some(threshold)
 }
@@ -118,12 +118,12 @@ fn only_scanner(named: &Named, judged: &Judged<'_>) -> Option<&'static str> {
     (runs && !has_openscap).then_some(scanner)
 }
 
-fn share(asked: &mut Asked<'_>, path: &str, text: Option<String>) -> Option<Share> {
+fn share(resolver: &mut Resolver<'_>, path: &str, text: Option<String>) -> Option<Share> {
     match text?.parse() {
         Ok(share) => Some(share),
         Err(message) => {
             let message: String = message;
-            asked.problem(path, message, "write a share like 95%");
+            resolver.problem(path, message, "write a share like 95%");
             None
         }
     }

@@ -1,24 +1,24 @@
 //! User data that a variant brings.
 
 use super::UserData;
-use super::asked::Asked;
 use super::file::UserDataSection;
+use super::resolver::Resolver;
 
 /// EC2 takes at most 16 KiB of user data (EC2 user guide, "Run commands at launch").
 pub(super) const USER_DATA_LIMIT: usize = 16 * 1024;
 
-pub(super) fn user_data(asked: &mut Asked<'_>, path: &str, raw: UserDataSection) -> Option<UserData> {
+pub(super) fn user_data(resolver: &mut Resolver<'_>, path: &str, raw: UserDataSection) -> Option<UserData> {
     let at = format!("{path}.userData.merge");
     let (path, text) =
-        asked.read_text(&at, &raw.merge?, "write the path of a text file, relative to the matrix file")?;
+        resolver.read_text(&at, &raw.merge?, "write the path of a text file, relative to the matrix file")?;
     let size = text.len();
     if size > USER_DATA_LIMIT {
         let help = "fetch the larger part at boot, for example from S3";
-        asked.problem(&at, format!("{path} has {size} bytes, EC2 takes {USER_DATA_LIMIT}"), help);
+        resolver.problem(&at, format!("{path} has {size} bytes, EC2 takes {USER_DATA_LIMIT}"), help);
         return None;
     }
     if text.trim().is_empty() {
-        asked.warning(&at, format!("{path} is empty"), "remove userData, or write something into the file");
+        resolver.warning(&at, format!("{path} is empty"), "remove userData, or write something into the file");
     }
     Some(UserData { path, text })
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::asked::{Asked, transposed};
 use super::fallback::Fallback;
 use super::file::{Defaults, HardeningSection, TimeoutsSection, VariantSection};
 use super::machine::instance_types;
+use super::resolver::{Resolver, transposed};
 use super::{Architecture, ClusterSpec, Family, Hardening, NodeSource, Timeouts, Variant, governance, nodes};
 use crate::duration;
 use crate::form::List;
@@ -41,14 +41,14 @@ impl Named {
 
 /// Resolves every section, in order.
 pub(super) fn all(
-    asked: &mut Asked<'_>,
+    resolver: &mut Resolver<'_>,
     raw: List<VariantSection>,
     defaults: &Defaults,
     cluster: Option<&ClusterSpec>,
 ) -> Vec<Named> {
-    let default_timeouts = timeouts(asked, "defaults.timeouts", defaults.timeouts.as_ref(), DEFAULT_TIMEOUTS);
+    let default_timeouts = timeouts(resolver, "defaults.timeouts", defaults.timeouts.as_ref(), DEFAULT_TIMEOUTS);
     let default_types =
-        defaults.instance_types.clone().map(|raw| instance_types(asked, "defaults.instanceTypes", Some(raw)));
+        defaults.instance_types.clone().map(|raw| instance_types(resolver, "defaults.instanceTypes", Some(raw)));
     let says_nodes_ready = defaults.timeouts.as_ref().is_some_and(|timeouts| timeouts.nodes_ready.is_some());
     let region = cluster.and_then(|cluster| cluster.region.as_deref());
     let fallback = Fallback {
@@ -56,12 +56,12 @@ pub(super) fn all(
         timeouts: default_timeouts,
         says_nodes_ready,
         instance_types: default_types,
-        kms_key: governance::key(asked, "defaults.kmsKey", defaults.kms_key.clone(), region),
-        tags: governance::tags(asked, "defaults.tags", defaults.tags.clone()),
+        kms_key: governance::key(resolver, "defaults.kmsKey", defaults.kms_key.clone(), region),
+        tags: governance::tags(resolver, "defaults.tags", defaults.tags.clone()),
         cluster,
     };
     let sections = raw.into_iter().enumerate();
-    sections.filter_map(|(index, raw)| Some(one(asked, &format!("variants[{index}]"), raw?, &fallback))).collect()
+    sections.filter_map(|(index, raw)| Some(one(resolver, &format!("variants[{index}]"), raw?, &fallback))).collect()
 }
 
 const DEFAULT_TIMEOUTS: Timeouts =
@@ -71,20 +71,24 @@ const DEFAULT_TIMEOUTS: Timeouts =
 /// (EC2 user guide, "Configure EC2 Fast Launch").
 const WINDOWS_NODES_READY: Duration = Duration::from_mins(20);
 
-fn one(asked: &mut Asked<'_>, path: &str, mut raw: VariantSection, fallback: &Fallback<'_>) -> Named {
+fn one(resolver: &mut Resolver<'_>, path: &str, mut raw: VariantSection, fallback: &Fallback<'_>) -> Named {
     let below = |key: &str| format!("{path}.{key}");
     let written = raw.name.clone();
     let reference_written = raw.reference.clone();
     let is_hardened = raw.hardening.is_some();
-    let name: Option<VariantName> = raw.name.clone().and_then(|text| asked.name(&below("name"), text.parse()));
+    let name: Option<VariantName> = raw.name.clone().and_then(|text| resolver.name(&below("name"), text.parse()));
     let reference: Option<VariantName> =
-        raw.reference.clone().and_then(|text| asked.name(&below("reference"), text.parse()));
-    let hardening = raw.hardening.take().map(|section| hardening(asked, path, section, raw.family));
+        raw.reference.clone().and_then(|text| resolver.name(&below("reference"), text.parse()));
+    let hardening = raw.hardening.take().map(|section| hardening(resolver, path, section, raw.family));
     let architecture = raw.architecture.unwrap_or(Architecture::X86_64);
     if let (Some(Family::Windows), Architecture::Arm64) = (raw.family, architecture) {
-        asked.problem(&below("architecture"), "EKS has no Windows nodes on arm64", "write x86_64, or remove the key");
+        resolver.problem(
+            &below("architecture"),
+            "EKS has no Windows nodes on arm64",
+            "write x86_64, or remove the key",
+        );
     }
-    let mut timeouts = timeouts(asked, &below("timeouts"), raw.timeouts.as_ref(), fallback.timeouts);
+    let mut timeouts = timeouts(resolver, &below("timeouts"), raw.timeouts.as_ref(), fallback.timeouts);
     if raw.family == Some(Family::Windows) && !nodes::is_selected(&raw) {
         let own = raw.timeouts.as_ref().is_some_and(|timeouts| timeouts.nodes_ready.is_some());
         if !own && !fallback.says_nodes_ready {
@@ -92,13 +96,13 @@ fn one(asked: &mut Asked<'_>, path: &str, mut raw: VariantSection, fallback: &Fa
         } else if timeouts.nodes_ready < WINDOWS_NODES_READY {
             let at = if own { below("timeouts.nodesReady") } else { "defaults.timeouts.nodesReady".to_owned() };
             let message = "nodes of Windows from an image of one's own often take 15 minutes and more to be Ready";
-            asked.warning(&at, message, "write 20m for Windows, or nothing, which is the same");
+            resolver.warning(&at, message, "write 20m for Windows, or nothing, which is the same");
         }
     }
     let family = raw.family;
     let imds_hop_limit = raw.imds_hop_limit.or(fallback.defaults.imds_hop_limit).unwrap_or(2);
     let is_selected = nodes::is_selected(&raw);
-    let nodes = nodes::resolve(asked, path, raw, architecture, fallback);
+    let nodes = nodes::resolve(resolver, path, raw, architecture, fallback);
     let selector = match &nodes {
         Some(NodeSource::Selected(selector)) => Some(selector.clone()),
         _ => None,
@@ -137,14 +141,19 @@ fn benchmark_family(family: Family) -> &'static str {
     }
 }
 
-fn hardening(asked: &mut Asked<'_>, path: &str, raw: HardeningSection, family: Option<Family>) -> Option<Hardening> {
+fn hardening(
+    resolver: &mut Resolver<'_>,
+    path: &str,
+    raw: HardeningSection,
+    family: Option<Family>,
+) -> Option<Hardening> {
     let at = format!("{path}.hardening.benchmark");
-    let benchmark: Option<Benchmark> = raw.benchmark.and_then(|text| asked.name(&at, text.parse()));
+    let benchmark: Option<Benchmark> = raw.benchmark.and_then(|text| resolver.name(&at, text.parse()));
     if let (Some(benchmark), Some(family)) = (&benchmark, family) {
         let fitting = benchmark_family(family);
         let name = benchmark.family();
         if name != fitting && !name.strip_prefix(fitting).is_some_and(|rest| rest.starts_with('-')) {
-            asked.problem(
+            resolver.problem(
                 &at,
                 format!("the benchmark {benchmark} is not for the family {}", family.word()),
                 format!("write a benchmark that begins with {fitting}-, or another family"),
@@ -156,10 +165,10 @@ fn hardening(asked: &mut Asked<'_>, path: &str, raw: HardeningSection, family: O
     Some(Hardening { benchmark: benchmark?, level: level? })
 }
 
-fn timeouts(asked: &mut Asked<'_>, at: &str, raw: Option<&TimeoutsSection>, fallback: Timeouts) -> Timeouts {
+fn timeouts(resolver: &mut Resolver<'_>, at: &str, raw: Option<&TimeoutsSection>, fallback: Timeouts) -> Timeouts {
     let Some(raw) = raw else { return fallback };
     let mut one = |key: &str, text: &Option<String>, fallback: Duration| {
-        text.as_ref().and_then(|text| asked.name(&format!("{at}.{key}"), duration::parse(text))).unwrap_or(fallback)
+        text.as_ref().and_then(|text| resolver.name(&format!("{at}.{key}"), duration::parse(text))).unwrap_or(fallback)
     };
     Timeouts {
         nodes_ready: one("nodesReady", &raw.nodes_ready, fallback.nodes_ready),

@@ -74,8 +74,9 @@ impl Phase {
 pub enum PhaseEnd {
     /// As it should.
     Done,
-    /// It broke: what happened, where, what to do next. The variant's later phases were skipped, except teardown.
-    Broken {
+    /// It ended with an error: what happened, where, what to do next. The variant's later phases were skipped, except teardown.
+    #[serde(alias = "broken")]
+    Error {
         /// The message.
         message: String,
         /// What was collected about it (node group health, scaling activities, console output).

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ScanRecord;
 use super::severity::Severity;
 use super::subject::Subject;
-use crate::charge::TrafficPair;
+use crate::attribution::TrafficPair;
 use crate::judge::{Disposition, Origin};
 use crate::name::{CheckId, ControlId, Level};
 use crate::verdict::{Evidence, Outcome, Placement};

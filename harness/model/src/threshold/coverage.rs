@@ -97,7 +97,7 @@ pub fn hold_against(report: &mut Report, base: &Report) {
 }
 
 /// What is to be covered on a subject.
-pub(super) struct Asked<'a> {
+pub(super) struct Expected<'a> {
     pub(super) subject: &'a Subject,
     /// The benchmark that the variant is hardened to, where the suite is the one that judges it.
     pub(super) promised: Option<&'a str>,
@@ -120,7 +120,7 @@ struct Covered {
     has_benchmark: bool,
 }
 
-impl Asked<'_> {
+impl Expected<'_> {
     /// By each benchmark as many controls as its list has, never as many as happened to be answered.
     fn covered(&self, tally: &Tally) -> Covered {
         let of_scans = self.scans.iter().filter_map(|scan| scan.benchmark.as_ref().map(ToString::to_string)).map(Some);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::chart::Chart;
 use super::object::Object;
-use super::{Asked, Owner, object};
+use super::{Owner, Reader, object};
 use crate::form::List;
 use crate::matrix::ReadFile;
 use crate::name::is_label;
@@ -115,7 +115,7 @@ pub(super) struct Manifest {
 }
 
 /// Reads the manifests that a header names; what is wrong is noted.
-pub(super) fn read(asked: &mut Asked, header: &Node, raw: &FromSection, beside: &dyn Beside) -> Vec<Manifest> {
+pub(super) fn read(reader: &mut Reader, header: &Node, raw: &FromSection, beside: &dyn Beside) -> Vec<Manifest> {
     let at = header.place_of("spec.from");
     let release = raw.release.clone().unwrap_or_else(|| "app".to_owned());
     let texts = |list: &Option<List<String>>| list.iter().flatten().flatten().cloned().collect::<Vec<_>>();
@@ -125,22 +125,22 @@ pub(super) fn read(asked: &mut Asked, header: &Node, raw: &FromSection, beside: 
         (None, Some(chart)) => From::Chart(Chart { chart: chart.clone(), release, values }),
         (Some(_), None) => {
             let message = "release and values belong to a chart";
-            asked.problem(at, "spec.from", message, "remove them, or name a chart instead of a folder");
+            reader.problem(at, "spec.from", message, "remove them, or name a chart instead of a folder");
             return Vec::new();
         }
         _ => {
-            asked.problem(at, "spec.from", "exactly one of folder and chart is needed", "name one of them");
+            reader.problem(at, "spec.from", "exactly one of folder and chart is needed", "name one of them");
             return Vec::new();
         }
     };
     if let From::Chart(chart) = &from {
-        let known = asked.problems.len();
-        check_chart(asked, header, chart);
-        if asked.problems.len() > known {
+        let known = reader.problems.len();
+        check_chart(reader, header, chart);
+        if reader.problems.len() > known {
             return Vec::new();
         }
         if chart.is_elsewhere() && beside.is_offline() {
-            asked.unseen = true;
+            reader.unseen = true;
             return Vec::new();
         }
     }
@@ -151,7 +151,7 @@ pub(super) fn read(asked: &mut Asked, header: &Node, raw: &FromSection, beside: 
                 From::Folder(folder) => format!("the manifests in {folder} cannot be read: {why}"),
                 From::Chart(chart) => format!("the chart {} cannot be rendered: {why}", chart.chart),
             };
-            asked.problem(at, "spec.from", what, "check the path, which is relative to this file");
+            reader.problem(at, "spec.from", what, "check the path, which is relative to this file");
             return Vec::new();
         }
     };
@@ -163,11 +163,11 @@ pub(super) fn read(asked: &mut Asked, header: &Node, raw: &FromSection, beside: 
                 documents.retain(|document| is_wanted(document, &skip));
                 manifests.push(Manifest { file, documents });
             }
-            Err(problem) => asked.problems.push(problem),
+            Err(problem) => reader.problems.push(problem),
         }
     }
-    if manifests.iter().all(|manifest| manifest.documents.is_empty()) && asked.problems.is_empty() {
-        asked.problem(
+    if manifests.iter().all(|manifest| manifest.documents.is_empty()) && reader.problems.is_empty() {
+        reader.problem(
             at,
             "spec.from",
             "there are no objects in it",
@@ -178,23 +178,23 @@ pub(super) fn read(asked: &mut Asked, header: &Node, raw: &FromSection, beside: 
 }
 
 /// A chart, its release and its values go to helm as arguments, and are no options of it.
-fn check_chart(asked: &mut Asked, header: &Node, chart: &Chart) {
+fn check_chart(reader: &mut Reader, header: &Node, chart: &Chart) {
     if !is_label(&chart.release, LONGEST_RELEASE) {
         let message = format!("'{}' is not a legal name of a release", chart.release);
         let write = "write 1 to 53 lower-case letters, digits and '-', starting with a letter";
-        asked.problem(header.place_of("spec.from.release"), "spec.from.release", message, write);
+        reader.problem(header.place_of("spec.from.release"), "spec.from.release", message, write);
     }
     let is_legal = !chart.is_elsewhere() || SCHEMES.iter().any(|scheme| chart.chart.starts_with(scheme));
     if !is_legal || chart.chart.starts_with('-') {
         let message = format!("'{}' is not a chart", chart.chart);
         let write = "name a folder or an archive beside this file, or a reference with oci:// or https://";
-        asked.problem(header.place_of("spec.from.chart"), "spec.from.chart", message, write);
+        reader.problem(header.place_of("spec.from.chart"), "spec.from.chart", message, write);
     }
     for (index, file) in chart.values.iter().enumerate() {
         if file.as_str().contains("://") || file.as_str().starts_with('-') {
             let path = format!("spec.from.values[{index}]");
             let message = format!("'{file}' is not a file beside this one");
-            asked.problem(header.place_of(&path), &path, message, "keep the values in a file beside this one");
+            reader.problem(header.place_of(&path), &path, message, "keep the values in a file beside this one");
         }
     }
 }
@@ -209,17 +209,17 @@ fn is_wanted(document: &Node, skip: &[String]) -> bool {
 }
 
 /// The objects of all manifests; what is wrong is noted at their own files.
-pub(super) fn objects<'a>(asked: &mut Asked, manifests: &'a [Manifest]) -> Vec<Object<'a>> {
-    let own = asked.file.clone();
+pub(super) fn objects<'a>(reader: &mut Reader, manifests: &'a [Manifest]) -> Vec<Object<'a>> {
+    let own = reader.file.clone();
     let mut objects: Vec<Object<'a>> = Vec::new();
     for manifest in manifests {
-        asked.file.clone_from(&manifest.file);
+        reader.file.clone_from(&manifest.file);
         let known = objects.len();
         for document in &manifest.documents {
-            objects.extend(object::read(asked, document, Owner::Foreign));
+            objects.extend(object::read(reader, document, Owner::Foreign));
         }
-        object::check_duplicates(asked, &objects, known);
+        object::check_duplicates(reader, &objects, known);
     }
-    asked.file = own;
+    reader.file = own;
     objects
 }

@@ -1,6 +1,6 @@
 //! The Kubernetes objects of a workload file: what amiproof must know of them before it applies them.
 
-use super::{Asked, Owner};
+use super::{Owner, Reader};
 use crate::problem::instead;
 use crate::workload::{Expectation, PLACE_ANNOTATION, PLACE_PEER, REPLICAS_ANNOTATION, REPLICAS_AS_FIT};
 use crate::yaml::{Node, Value};
@@ -81,9 +81,9 @@ pub fn is_cluster_scoped(kind: &str) -> bool {
 }
 
 /// Reads what identifies a document as an object; problems are noted.
-pub(super) fn read<'a>(asked: &mut Asked, node: &'a Node, owner: Owner) -> Option<Object<'a>> {
+pub(super) fn read<'a>(reader: &mut Reader, node: &'a Node, owner: Owner) -> Option<Object<'a>> {
     if !matches!(node.value, Value::Map(_)) {
-        asked.problem(
+        reader.problem(
             node.place,
             "",
             "a document that is no Kubernetes object",
@@ -94,7 +94,7 @@ pub(super) fn read<'a>(asked: &mut Asked, node: &'a Node, owner: Owner) -> Optio
     let mut text = |path: &str, value: Option<&'a Node>, help: &str| {
         let text = value.and_then(Node::text).filter(|text| !text.is_empty());
         if text.is_none() {
-            asked.problem(value.map_or(node.place, |value| value.place), path, "missing, or not text", help);
+            reader.problem(value.map_or(node.place, |value| value.place), path, "missing, or not text", help);
         }
         text
     };
@@ -106,12 +106,12 @@ pub(super) fn read<'a>(asked: &mut Asked, node: &'a Node, owner: Owner) -> Optio
         "add metadata: {name: ...}",
     );
     let (api_version, kind, name) = (api_version?, kind?, name?);
-    check_scope(asked, node, kind, owner);
-    check_name(asked, node, name);
-    check_placement(asked, node);
-    check_containers(asked, node, kind);
+    check_scope(reader, node, kind, owner);
+    check_name(reader, node, name);
+    check_placement(reader, node);
+    check_containers(reader, node, kind);
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    let origin = format!("{}:{}:{}", asked.file, node.place.line, node.place.column);
+    let origin = format!("{}:{}:{}", reader.file, node.place.line, node.place.column);
     Some(Object { node, origin, owner, group, kind, name })
 }
 
@@ -126,7 +126,7 @@ fn pod_spec(kind: &str) -> Option<&'static [&'static str]> {
 }
 
 /// The API server would refuse it, but only once there is a cluster.
-fn check_containers(asked: &mut Asked, node: &Node, kind: &str) {
+fn check_containers(reader: &mut Reader, node: &Node, kind: &str) {
     let Some(path) = pod_spec(kind) else { return };
     let Some(spec) = path.iter().try_fold(node, |node, key| node.get(key)) else { return };
     let containers = spec.get("containers");
@@ -135,10 +135,15 @@ fn check_containers(asked: &mut Asked, node: &Node, kind: &str) {
     }
     let place = containers.map_or(spec.place, |there| there.place);
     let path = format!("{}.containers", path.join("."));
-    asked.problem(place, &path, format!("a {kind} without a container"), "write containers: [{name: ..., image: ...}]");
+    reader.problem(
+        place,
+        &path,
+        format!("a {kind} without a container"),
+        "write containers: [{name: ..., image: ...}]",
+    );
 }
 
-fn check_scope(asked: &mut Asked, node: &Node, kind: &str, owner: Owner) {
+fn check_scope(reader: &mut Reader, node: &Node, kind: &str, owner: Owner) {
     let at = node.place_of("kind");
     if is_cluster_scoped(kind) {
         let message = format!("a {kind} belongs to no namespace, so it would touch every variant and outlive the run");
@@ -146,20 +151,20 @@ fn check_scope(asked: &mut Asked, node: &Node, kind: &str, owner: Owner) {
             Owner::Own => "use only kinds that live in a namespace".to_owned(),
             Owner::Foreign => format!("render it without, or leave it out with spec.from.skip: [{kind}]"),
         };
-        asked.problem(at, "kind", message, help);
+        reader.problem(at, "kind", message, help);
     }
     if kind == "List" {
-        asked.problem(at, "kind", "a List hides the objects in it", "write each object as a document of its own");
+        reader.problem(at, "kind", "a List hides the objects in it", "write each object as a document of its own");
     }
     let has_namespace = node.get("metadata").and_then(|metadata| metadata.get("namespace")).is_some();
     if owner == Owner::Own && has_namespace {
         let message = "namespaces are amiproof's: each variant gets one of its own";
-        asked.problem(node.place_of("metadata.namespace"), "metadata.namespace", message, "remove the key");
+        reader.problem(node.place_of("metadata.namespace"), "metadata.namespace", message, "remove the key");
     }
 }
 
 /// Pods and Services need DNS labels, most other kinds DNS subdomains (Kubernetes, "Object names and IDs").
-fn check_name(asked: &mut Asked, node: &Node, name: &str) {
+fn check_name(reader: &mut Reader, node: &Node, name: &str) {
     let is_legal = name.len() <= 63
         && name.split('.').all(|label| {
             label.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
@@ -169,7 +174,7 @@ fn check_name(asked: &mut Asked, node: &Node, name: &str) {
     if !is_legal {
         let help =
             "write at most 63 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit";
-        asked.problem(
+        reader.problem(
             node.place_of("metadata.name"),
             "metadata.name",
             format!("'{name}' is not a legal object name"),
@@ -178,7 +183,7 @@ fn check_name(asked: &mut Asked, node: &Node, name: &str) {
     }
 }
 
-fn check_placement(asked: &mut Asked, node: &Node) {
+fn check_placement(reader: &mut Reader, node: &Node) {
     for path in ["metadata", "spec.template.metadata", "spec.jobTemplate.spec.template.metadata"] {
         let metadata = path.split('.').try_fold(node, |node, key| node.get(key));
         let Some(Value::Map(annotations)) = metadata.and_then(|node| node.get("annotations")).map(|node| &node.value)
@@ -192,26 +197,26 @@ fn check_placement(asked: &mut Asked, node: &Node) {
                 REPLICAS_ANNOTATION => (REPLICAS_AS_FIT, "exactly spec.replicas pods"),
                 unknown => {
                     let help = instead(unknown, &[PLACE_ANNOTATION, REPLICAS_ANNOTATION]);
-                    asked.problem(entry.place, &at, format!("unknown annotation '{unknown}'"), help);
+                    reader.problem(entry.place, &at, format!("unknown annotation '{unknown}'"), help);
                     continue;
                 }
             };
             if entry.value.text() != Some(legal) {
                 let help = format!("write {legal}, or remove the annotation for {otherwise}");
-                asked.problem(entry.value.place, &at, format!("{} has no such value", entry.key), help);
+                reader.problem(entry.value.place, &at, format!("{} has no such value", entry.key), help);
             }
         }
     }
 }
 
 /// Notes objects that are there twice.
-pub(super) fn check_duplicates(asked: &mut Asked, objects: &[Object<'_>], new: usize) {
+pub(super) fn check_duplicates(reader: &mut Reader, objects: &[Object<'_>], new: usize) {
     for (index, object) in objects.iter().enumerate().skip(new) {
         let same =
             |other: &&Object<'_>| (other.group, other.kind, other.name) == (object.group, object.kind, object.name);
         if let Some(earlier) = objects[..index].iter().find(same) {
             let message = format!("{} {} is in line {} already", object.kind, object.name, earlier.node.place.line);
-            asked.problem(object.node.place, "", message, "rename or remove one of the two");
+            reader.problem(object.node.place, "", message, "rename or remove one of the two");
         }
     }
 }

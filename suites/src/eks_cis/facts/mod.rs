@@ -27,7 +27,7 @@ pub(crate) enum Unseen {
     /// The caller may not ask; names the permission.
     Denied(String),
     /// There was no usable answer.
-    Broken(String),
+    Unavailable(String),
 }
 
 impl Unseen {
@@ -35,7 +35,7 @@ impl Unseen {
     pub(crate) fn aws(action: &str, error: &AwsError) -> Self {
         match error.class {
             Class::AccessDenied => Self::Denied(format!("the IAM action {action}")),
-            _ => Self::Broken(error.to_string()),
+            _ => Self::Unavailable(error.to_string()),
         }
     }
 
@@ -45,9 +45,10 @@ impl Unseen {
             kube::Error::Api(status) if matches!(status.code, 401 | 403) => {
                 Self::Denied(format!("the Kubernetes permission to {what}"))
             }
-            error => {
-                Self::Broken(format!("the API server's answer to {what}: {}", amiproof_core::cluster::explain(error)))
-            }
+            error => Self::Unavailable(format!(
+                "the API server's answer to {what}: {}",
+                amiproof_core::cluster::explain(error)
+            )),
         }
     }
 }

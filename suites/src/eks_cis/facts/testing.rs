@@ -243,6 +243,6 @@ pub(crate) fn told(question: &Question, facts: &Facts) -> String {
         Ok(Verdict::NotEvaluated(_)) => "not evaluated".to_owned(),
         Err(Unseen::NoAccount) => "no account".to_owned(),
         Err(Unseen::Denied(_)) => "denied".to_owned(),
-        Err(Unseen::Broken(_)) => "broken".to_owned(),
+        Err(Unseen::Unavailable(_)) => "broken".to_owned(),
     }
 }

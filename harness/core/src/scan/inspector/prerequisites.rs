@@ -73,7 +73,7 @@ pub(super) async fn of_nodes(clients: &Clients, nodes: &[NodeScan]) -> Result<(M
                 settled = false;
                 missing.nodes.insert(id.clone(), why);
             }
-            Obstacle::Never(why) => {
+            Obstacle::Permanent(why) => {
                 missing.nodes.insert(id.clone(), why);
             }
         }
@@ -225,7 +225,7 @@ enum Obstacle {
     /// Something that may still come, and that no scan works without.
     NotYet(String),
     /// Something that does not change by itself.
-    Never(String),
+    Permanent(String),
 }
 
 fn obstacle(ping: Option<&str>, coverage: Option<&Coverage>) -> Obstacle {
@@ -234,12 +234,12 @@ fn obstacle(ping: Option<&str>, coverage: Option<&Coverage>) -> Obstacle {
         _ => "",
     };
     match (ping, inactive) {
-        (_, "UNSUPPORTED_OS") => Obstacle::Never("Inspector does not support its operating system".to_owned()),
-        (_, "EXCLUDED_BY_TAG") => Obstacle::Never(
+        (_, "UNSUPPORTED_OS") => Obstacle::Permanent("Inspector does not support its operating system".to_owned()),
+        (_, "EXCLUDED_BY_TAG") => Obstacle::Permanent(
             "its tag InspectorEc2Exclusion keeps Inspector from scanning it: remove the tag from the launch template"
                 .to_owned(),
         ),
-        (_, "EC2_INSTANCE_STOPPED") => Obstacle::Never("its instance is stopped".to_owned()),
+        (_, "EC2_INSTANCE_STOPPED") => Obstacle::Permanent("its instance is stopped".to_owned()),
         (Some("Online"), "UNMANAGED_EC2_INSTANCE") => {
             Obstacle::NotYet("Inspector does not see yet that SSM manages it".to_owned())
         }
@@ -316,8 +316,8 @@ mod tests {
         assert!(matches!(obstacle(Some("Online"), Some(&inactive("UNMANAGED_EC2_INSTANCE"))), Obstacle::NotYet(_)));
         assert!(matches!(obstacle(Some("ConnectionLost"), Some(&Coverage::Active)), Obstacle::NotYet(_)));
         assert!(matches!(obstacle(None, None), Obstacle::NotYet(why) if why.contains("not managed by SSM")));
-        assert!(matches!(obstacle(Some("Online"), Some(&inactive("UNSUPPORTED_OS"))), Obstacle::Never(_)));
-        assert!(matches!(obstacle(None, Some(&inactive("EXCLUDED_BY_TAG"))), Obstacle::Never(_)));
+        assert!(matches!(obstacle(Some("Online"), Some(&inactive("UNSUPPORTED_OS"))), Obstacle::Permanent(_)));
+        assert!(matches!(obstacle(None, Some(&inactive("EXCLUDED_BY_TAG"))), Obstacle::Permanent(_)));
     }
 
     #[test]

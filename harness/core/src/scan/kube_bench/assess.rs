@@ -107,7 +107,7 @@ fn how_it_ended(seen: &Seen) -> String {
     match &seen.progress {
         Progress::Met => String::new(),
         Progress::NotYet(why) => format!(" (its time was up: {why})"),
-        Progress::Never(why) => format!(" ({why})"),
+        Progress::Failed(why) => format!(" ({why})"),
     }
 }
 

@@ -63,7 +63,7 @@ async fn pods_of(context: &Context, from: &Runs) -> Result<Vec<Pod>, CheckError>
 fn progress(pod: &Pod, from: &Runs) -> Progress {
     match pods::phase(pod) {
         "Succeeded" => Progress::Met,
-        "Failed" => Progress::Never(pods::end_of(pod)),
+        "Failed" => Progress::Failed(pods::end_of(pod)),
         phase => Progress::NotYet(format!("{from} is {phase} and has not ended")),
     }
 }

@@ -16,8 +16,8 @@ use super::assess::Seen;
 use super::benchmark::name_in_kube_bench;
 use super::job::{self, NAME, Scope, Wanted};
 use crate::check::CheckError;
+use crate::cluster::check_namespace::{self, CheckNamespace};
 use crate::cluster::kubelet_path::Through;
-use crate::cluster::stay::{self, Stay};
 use crate::cluster::{objects, serving_certificate, watch};
 use crate::context::Context;
 use crate::wait::{Condition, Kind, Observed, Progress, Target, pods};
@@ -44,19 +44,19 @@ pub(super) async fn look(
     nodes: &[NodeRecord],
     image: &str,
 ) -> Result<Vec<(NodeRecord, Seen)>, CheckError> {
-    let mut stay = Stay {
+    let mut wanted = CheckNamespace {
         what: if scope == Scope::Node { "kube-bench" } else { "kube-bench-policies" }.to_owned(),
         privileged: scope == Scope::Node,
         cluster_wide: Vec::new(),
     };
     if scope == Scope::Cluster {
-        let namespace = stay.namespace(context);
-        stay.cluster_wide = job::read_rights(&namespace, &namespace);
+        let namespace = wanted.namespace(context);
+        wanted.cluster_wide = job::read_rights(&namespace, &namespace);
     }
     let image =
         context.image_registry.as_deref().map_or_else(|| image.to_owned(), |registry| mirrored(image, registry));
     let (benchmark, nodes) = (name_in_kube_bench(benchmark).to_owned(), nodes.to_vec());
-    stay::within(context, stay, move |context, namespace| async move {
+    check_namespace::within(context, wanted, move |context, namespace| async move {
         let runs = nodes.iter().map(|node| on_node(&context, &namespace, scope, &benchmark, node, &image));
         futures::future::try_join_all(runs).await
     })
@@ -143,7 +143,7 @@ pub(super) async fn read(context: &Context, namespace: &str, pod: &Pod, progress
         let through = Through { access: &context.cluster, namespace, pod: &name, within: LOGS };
         let node = pods::node(pod).unwrap_or_default();
         let read = || through.logs().boxed();
-        match serving_certificate::patient(&context.cluster, context.pace, node, read).await {
+        match serving_certificate::with_retry(&context.cluster, context.pace, node, read).await {
             Ok(log) => seen.log = Some(log),
             Err(error) => seen.log_error = Some(error.to_string()),
         }

@@ -14,7 +14,7 @@ use amiproof_model::report::{NodeRecord, ScanRecord};
 use amiproof_model::verdict::{Placement, Verdict};
 
 use self::choose::Found;
-use self::request::Asked;
+use self::request::Evaluation;
 use super::import::{Import, Kind, Source, Target};
 use super::kube_bench::merge::merge;
 use super::{evidence_path, import};
@@ -156,12 +156,12 @@ impl From<probe::Error> for Why {
 }
 
 async fn of_node(context: &Context, settings: &OpenScap, node: &NodeRecord) -> Result<Import, Why> {
-    let asked = match asked(context, settings, node).await? {
-        Ok(asked) => asked,
+    let evaluation = match evaluation(context, settings, node).await? {
+        Ok(evaluation) => evaluation,
         Err(why) => return Err(Why::Silent(why)),
     };
     let deadline = context.variant.timeouts.os_scan;
-    let output = probe::command(context, node, &script::evaluate(&asked), deadline).await?.success(node)?;
+    let output = probe::command(context, node, &script::evaluate(&evaluation), deadline).await?.success(node)?;
     let name = format!("openscap-node-{}.xml", node.index);
     let path = context.evidence.join(&name);
     let copy = match tokio::fs::write(&path, &output).await {
@@ -175,7 +175,11 @@ async fn of_node(context: &Context, settings: &OpenScap, node: &NodeRecord) -> R
 }
 
 /// What is to be evaluated on a node, or why nothing can be.
-async fn asked(context: &Context, settings: &OpenScap, node: &NodeRecord) -> Result<Result<Asked, String>, Why> {
+async fn evaluation(
+    context: &Context,
+    settings: &OpenScap,
+    node: &NodeRecord,
+) -> Result<Result<Evaluation, String>, Why> {
     let contents = settings.content.clone().map_or_else(|| choose::contents(context.variant.family), |path| vec![path]);
     let seen = probe::command(context, node, &script::look(&contents), LOOK).await?.success(node)?;
     let (content, profiles) = match choose::found(&seen) {
@@ -193,7 +197,7 @@ async fn asked(context: &Context, settings: &OpenScap, node: &NodeRecord) -> Res
         None => choose::profile(&profiles, level),
     };
     Ok(match chosen {
-        Some(profile) => Ok(Asked { content, profile: profile.to_owned() }),
+        Some(profile) => Ok(Evaluation { content, profile: profile.to_owned() }),
         None => {
             let wanted = settings.profile.clone().unwrap_or_else(|| format!("CIS profile for servers at {level}"));
             Err(format!("{content} has no {wanted}, only {}; name one with scans.openscap", profiles.join(", ")))

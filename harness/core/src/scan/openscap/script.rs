@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::Asked;
+use super::Evaluation;
 
 /// What is kept of results.
 const STYLESHEET: &str = include_str!("brief.xsl");
@@ -38,9 +38,9 @@ pub(super) fn guide(products: &[&str]) -> Vec<String> {
 
 /// Evaluates and prints the transformed result. `oscap` ends with 0 when all rules pass and with 2 when one fails (oscap(8)).
 /// Nothing is fetched: remote resources are left out.
-pub(super) fn evaluate(asked: &Asked) -> String {
+pub(super) fn evaluate(evaluation: &Evaluation) -> String {
     let stylesheet = BASE64_STANDARD.encode(STYLESHEET);
-    let Asked { content, profile } = asked;
+    let Evaluation { content, profile } = evaluation;
     format!(
         r#"d=$(mktemp -d /run/amiproof-oscap.XXXXXX) || exit 125
 trap 'rm -rf "$d"' EXIT

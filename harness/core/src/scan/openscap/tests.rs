@@ -62,7 +62,8 @@ fn a_genuine_oscap_evaluates_this_machine_and_its_result_is_small_and_whole() {
     let profile = "xccdf_org.ssgproject.content_profile_anssi_np_nt28_high".to_owned();
     assert!(profiles.contains(&profile), "{profiles:?}");
 
-    let text = run(&script::evaluate(&Asked { content: content.clone(), profile: profile.clone() }), folder.path());
+    let text =
+        run(&script::evaluate(&Evaluation { content: content.clone(), profile: profile.clone() }), folder.path());
     assert!(text.len() < 200_000, "{} bytes do not come back from a node", text.len());
     let kept: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(kept, ["content.xml"], "nothing stays on the node");

@@ -25,7 +25,7 @@ fn injected(objects: Value, registry: Option<&str>) -> Value {
         own: &own,
         peer: &peer,
         image_registry: registry,
-        room: None,
+        capacity: None,
         variables: &[],
         roles: &[("reader".to_owned(), ROLE.to_owned())],
     };

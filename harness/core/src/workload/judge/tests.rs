@@ -104,7 +104,7 @@ fn a_workload_that_works_passes_with_its_placement_and_its_connection() {
 fn a_client_without_an_answer_is_a_finding_with_its_last_words_and_its_pair() {
     let pods = vec![on(client(1), "ref-1", true), on(server(), "node-a", false)];
     let why = "container main ended with exit code 1: wget: download timed out";
-    let decision = decided(reaches(), Progress::Never(why.into()), pods, true, json!([])).unwrap();
+    let decision = decided(reaches(), Progress::Failed(why.into()), pods, true, json!([])).unwrap();
     let finding = finding_of(&decision);
     assert_eq!(finding.resource, "job/client");
     assert_eq!(finding.summary, format!("job/client reaches deployment/server: {why}"));
@@ -194,7 +194,7 @@ fn what_the_end_of_another_condition_cut_off_is_neither_a_finding_nor_a_broken_c
         Condition::Reaches { client: "job/outbound".parse().unwrap(), server: "deployment/server".parse().unwrap() };
     let conditions = [
         (outbound, Progress::NotYet("0 of 1 completions".into())),
-        (reaches(), Progress::Never("connection refused".into())),
+        (reaches(), Progress::Failed("connection refused".into())),
     ];
     let judged = |other: Value| {
         let pods = vec![on(client(1), "node-b", false), on(server(), "node-a", false), on(other, "node-b", false)];

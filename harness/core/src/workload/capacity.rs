@@ -8,18 +8,18 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
-use super::demand::{self, Ground};
+use super::demand::{self, NodeCounts};
 use crate::check::CheckError;
 use crate::cluster::{Access, nodes};
 use crate::context::{Context, Peers};
 use crate::wait::pods;
 
 /// Places that are left to others: the workload's own clients, and pods that start meanwhile.
-const LEFT_FREE: usize = 4;
+const RESERVED: usize = 4;
 
 /// What the nodes of a variant still take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Room {
+pub(crate) struct Capacity {
     /// All of them together, less a few.
     pub(crate) all: usize,
     /// The emptiest of them, less a few.
@@ -30,10 +30,10 @@ pub(crate) struct Room {
 ///
 /// # Errors
 /// When the API server refuses.
-pub(crate) async fn of_nodes(access: &Access, selector: &NodeSelector) -> Result<Room, CheckError> {
+pub(crate) async fn of_nodes(access: &Access, selector: &NodeSelector) -> Result<Capacity, CheckError> {
     let free = free(access, selector).await?;
-    let less = |places: usize| places.saturating_sub(LEFT_FREE);
-    Ok(Room { all: less(free.iter().sum()), one: less(free.into_iter().max().unwrap_or(0)) })
+    let less = |places: usize| places.saturating_sub(RESERVED);
+    Ok(Capacity { all: less(free.iter().sum()), one: less(free.into_iter().max().unwrap_or(0)) })
 }
 
 /// The most pods that a workload may put on one of the nodes that a selector finds: what the emptiest has left, less a few.
@@ -48,20 +48,20 @@ pub(super) async fn on_one_node(access: &Access, selector: &NodeSelector) -> Res
 pub(super) fn within_share(context: &Context, workload: &Workload, left: usize) -> usize {
     let Some(places) = context.pods.places() else { return left };
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let ground = Ground { fill: count(left), ..ground(context) };
-    demand::fill(workload, &ground, places) as usize
+    let counts = NodeCounts { fill: count(left), ..node_counts(context) };
+    demand::fill(workload, &counts, places) as usize
 }
 
 /// What decides how many pods a workload has, as far as the nodes are known now.
-pub(crate) fn ground(context: &Context) -> Ground {
+pub(crate) fn node_counts(context: &Context) -> NodeCounts {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let peer_nodes = match &*context.peers.borrow() {
         Peers::Ready(nodes) => Some(count(nodes.len())),
         // They are not there yet; the variant's own number is the best guess.
         Peers::Pending => Some(count(context.nodes.len())),
-        Peers::Never(_) | Peers::None => None,
+        Peers::Unavailable(_) | Peers::None => None,
     };
-    Ground { own_nodes: count(context.nodes.len()), peer_nodes, fill: 0 }
+    NodeCounts { own_nodes: count(context.nodes.len()), peer_nodes, fill: 0 }
 }
 
 /// How many more pods each node takes.

@@ -16,7 +16,7 @@ const REMOVAL: Duration = Duration::from_secs(120);
 
 /// What a check needs in the cluster.
 #[derive(Clone, Debug, Default)]
-pub struct Stay {
+pub struct CheckNamespace {
     /// The check, within the name of the namespace: `web-service`.
     pub what: String,
     /// Whether its pods need the host.
@@ -25,21 +25,21 @@ pub struct Stay {
     pub cluster_wide: Vec<Value>,
 }
 
-impl Stay {
+impl CheckNamespace {
     /// The namespace that it will have.
     pub fn namespace(&self, context: &Context) -> String {
         namespace::name(&context.run, context.subject.as_str(), &self.what)
     }
 }
 
-/// Makes what `stay` asks for, runs `work` with the name of the namespace, and removes everything.
+/// Makes what `wanted` asks for, runs `work` with the name of the namespace, and removes everything.
 ///
 /// Removal happens in a task of its own. When the run is interrupted, or the returned future is dropped because a deadline
 /// passed, the work stops and the removal still runs. What cannot be removed stays in the ledger, for destroy to try again.
 ///
 /// # Errors
 /// Those of `work`; [`CheckError::Cancelled`] when the run is interrupted; those of making the namespace.
-pub async fn within<T, F, Fut>(context: &Context, stay: Stay, work: F) -> Result<T, CheckError>
+pub async fn within<T, F, Fut>(context: &Context, wanted: CheckNamespace, work: F) -> Result<T, CheckError>
 where
     T: Send + 'static,
     F: FnOnce(Context, String) -> Fut + Send + 'static,
@@ -47,14 +47,19 @@ where
 {
     let stop = context.cancel.child_token();
     let _stops_when_dropped = stop.clone().drop_guard();
-    match tokio::spawn(live(context.clone(), stay, work, stop)).await {
+    match tokio::spawn(live(context.clone(), wanted, work, stop)).await {
         Ok(result) => result,
         Err(join) if join.is_cancelled() => Err(CheckError::Cancelled),
         Err(join) => Err(CheckError::Panicked(join.to_string())),
     }
 }
 
-async fn live<T, F, Fut>(context: Context, stay: Stay, work: F, stop: CancellationToken) -> Result<T, CheckError>
+async fn live<T, F, Fut>(
+    context: Context,
+    wanted: CheckNamespace,
+    work: F,
+    stop: CancellationToken,
+) -> Result<T, CheckError>
 where
     T: Send + 'static,
     F: FnOnce(Context, String) -> Fut + Send + 'static,
@@ -64,13 +69,13 @@ where
         return Err(CheckError::Cancelled);
     }
     let spec = namespace::Spec {
-        name: stay.namespace(&context),
+        name: wanted.namespace(&context),
         run: context.run.clone(),
         variant: match &context.subject {
             Subject::Variant(name) => Some(name.clone()),
             Subject::Cluster => None,
         },
-        privileged: stay.privileged,
+        privileged: wanted.privileged,
     };
     let (cluster, ledger) = (context.cluster.clone(), context.ledger.clone());
     // Its places are taken until the last pod is gone, also when nobody waits for the answer any more.
@@ -87,7 +92,7 @@ where
             remove(&cluster, &ledger, &spec.name, None, objects).await;
             return Err(CheckError::api("preparing the check", error));
         }
-        Ok(_) => match prepared(pulls, &context, &stay.cluster_wide, &mut objects).await {
+        Ok(_) => match prepared(pulls, &context, &wanted.cluster_wide, &mut objects).await {
             Ok(()) => {
                 // A task of its own, so that a panic inside cannot skip the removal.
                 let name = spec.name.clone();

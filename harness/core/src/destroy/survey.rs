@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::place::Cluster;
 
 /// What a teardown knows when it begins.
-pub(super) struct Ground {
+pub(super) struct Survey {
     /// Which cluster answers.
     pub(super) cluster: Cluster,
     /// Clusters that are deleted with the run: what lives in them goes with them.

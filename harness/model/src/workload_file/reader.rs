@@ -11,14 +11,14 @@ pub(super) enum Owner {
     Foreign,
 }
 
-pub(super) struct Asked {
+pub(super) struct Reader {
     pub(super) file: String,
     pub(super) problems: Vec<Problem>,
     /// Whether the manifests are elsewhere and were not fetched, so that nothing is said of them.
     pub(super) unseen: bool,
 }
 
-impl Asked {
+impl Reader {
     /// Notes a problem.
     pub(super) fn problem(&mut self, place: Place, path: &str, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Problem {

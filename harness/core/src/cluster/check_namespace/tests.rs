@@ -136,10 +136,10 @@ fn context(fake: &Fake, folder: &tempfile::TempDir) -> Context {
 
 const NAMESPACE: &str = "/api/v1/namespaces/ap-r-1-al2023-check";
 
-fn stay() -> Stay {
+fn wanted() -> CheckNamespace {
     let role =
         json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "reader"}});
-    Stay { what: "check".into(), privileged: true, cluster_wide: vec![role] }
+    CheckNamespace { what: "check".into(), privileged: true, cluster_wide: vec![role] }
 }
 
 fn all_gone(context: &Context) -> bool {
@@ -152,7 +152,8 @@ async fn what_a_check_makes_is_there_while_it_works_and_gone_afterwards() {
     let (fake, folder) = (Fake::default(), tempfile::tempdir().unwrap());
     let context = context(&fake, &folder);
     let during = fake.clone();
-    let seen = within(&context, stay(), |_, namespace| async move { Ok((namespace, during.objects())) }).await.unwrap();
+    let seen =
+        within(&context, wanted(), |_, namespace| async move { Ok((namespace, during.objects())) }).await.unwrap();
     assert_eq!(seen.0, "ap-r-1-al2023-check");
     assert_eq!(seen.1, [NAMESPACE, "/apis/rbac.authorization.k8s.io/v1/clusterroles/reader"]);
     assert!(fake.objects().is_empty(), "{:?}", fake.objects());
@@ -164,7 +165,7 @@ async fn an_error_and_a_panic_leave_nothing_behind() {
     for panics in [false, true] {
         let (fake, folder) = (Fake::default(), tempfile::tempdir().unwrap());
         let context = context(&fake, &folder);
-        let ended = within(&context, stay(), move |_, _| async move {
+        let ended = within(&context, wanted(), move |_, _| async move {
             if panics {
                 panic!("boom");
             }
@@ -181,7 +182,7 @@ async fn an_interrupted_run_leaves_nothing_behind() {
     let (fake, folder) = (Fake::default(), tempfile::tempdir().unwrap());
     let context = context(&fake, &folder);
     let cancel = context.cancel.clone();
-    let ended = within(&context, stay(), move |_, _| async move {
+    let ended = within(&context, wanted(), move |_, _| async move {
         cancel.cancel();
         std::future::pending::<Result<(), CheckError>>().await
     });
@@ -194,7 +195,7 @@ async fn a_check_that_is_dropped_at_its_deadline_leaves_nothing_behind() {
     let (fake, folder) = (Fake::default(), tempfile::tempdir().unwrap());
     let context = context(&fake, &folder);
     let (started, begins) = tokio::sync::oneshot::channel();
-    let work = within(&context, stay(), move |_, _| async move {
+    let work = within(&context, wanted(), move |_, _| async move {
         started.send(()).unwrap();
         std::future::pending::<Result<(), CheckError>>().await
     });
@@ -211,7 +212,7 @@ async fn a_namespace_that_an_earlier_attempt_left_behind_goes_first() {
     let (fake, folder) = (Fake::default(), tempfile::tempdir().unwrap());
     fake.objects.lock().unwrap().insert(NAMESPACE.to_owned());
     let context = context(&fake, &folder);
-    within(&context, stay(), |_, _| async move { Ok(()) }).await.unwrap();
+    within(&context, wanted(), |_, _| async move { Ok(()) }).await.unwrap();
     assert!(fake.objects().is_empty(), "{:?}", fake.objects());
 }
 
@@ -221,7 +222,7 @@ async fn a_namespace_of_the_same_name_that_another_run_made_is_left_alone() {
     fake.objects.lock().unwrap().insert(NAMESPACE.to_owned());
     fake.theirs.lock().unwrap().insert(NAMESPACE.to_owned());
     let context = context(&fake, &folder);
-    let error = within(&context, stay(), |_, _| async move { Ok(()) }).await.unwrap_err().to_string();
+    let error = within(&context, wanted(), |_, _| async move { Ok(()) }).await.unwrap_err().to_string();
     assert!(error.contains("is somebody else's, and left alone"), "{error}");
     assert_eq!(fake.objects(), [NAMESPACE]);
 }

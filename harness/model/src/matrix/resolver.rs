@@ -8,8 +8,8 @@ use crate::name::NameError;
 use crate::problem::{Problem, closest};
 use crate::yaml::Node;
 
-/// What is being resolved, and what is wrong with it so far.
-pub(super) struct Asked<'a> {
+/// A matrix file that is being resolved, with the problems found so far.
+pub(super) struct Resolver<'a> {
     pub(super) file: &'a str,
     pub(super) tree: &'a Node,
     pub(super) files: &'a dyn ReadFile,
@@ -17,7 +17,7 @@ pub(super) struct Asked<'a> {
     pub(super) warnings: Vec<Problem>,
 }
 
-impl Asked<'_> {
+impl Resolver<'_> {
     pub(super) fn at(&self, path: &str, message: impl Into<String>, help: impl Into<String>) -> Problem {
         let place = Some(self.tree.place_of(path));
         Problem { place, path: path.to_owned(), ..Problem::of_file(self.file, message, help) }
@@ -111,13 +111,13 @@ impl Asked<'_> {
 
 /// The legal entries of a list; the others were noted.
 pub(super) fn list<T>(
-    asked: &mut Asked<'_>,
+    resolver: &mut Resolver<'_>,
     path: &str,
     raw: Option<List<String>>,
-    mut entry: impl FnMut(&mut Asked<'_>, &str, String) -> Option<T>,
+    mut entry: impl FnMut(&mut Resolver<'_>, &str, String) -> Option<T>,
 ) -> Vec<T> {
     let raw = raw.unwrap_or_default().into_iter().enumerate();
-    raw.filter_map(|(index, text)| entry(asked, &format!("{path}[{index}]"), text?)).collect()
+    raw.filter_map(|(index, text)| entry(resolver, &format!("{path}[{index}]"), text?)).collect()
 }
 
 /// `None` for what was asked for and is wrong.

@@ -1,4 +1,4 @@
-//! What only a pod can find out about a cluster: a Job of the workload that runs before everything else, and what follows from its end.
+//! Preconditions of a workload: Jobs that run before everything else, because only a pod can find out what they ask about the cluster.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use super::inject::pod_template;
 use crate::check::CheckError;
 use crate::wait::{Progress, Target};
 
-/// For the whole of a premise: an image is pulled, and a few connections time out.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+/// For one precondition: pulling an image, and a few connections that time out.
+pub(super) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A Job that has to end well for the workload to make sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Premise {
+pub(super) struct Precondition {
     pub(super) job: Target,
     otherwise: String,
 }
 
-impl Premise {
+impl Precondition {
     /// Those of a workload, in the order of its file.
     ///
     /// # Errors
@@ -46,34 +46,34 @@ impl Premise {
     }
 
     /// What follows; `None` where the workload makes sense.
-    pub(super) fn unmet(&self, progress: &Progress, asked: Asked) -> Option<Verdict> {
+    pub(super) fn unmet(&self, progress: &Progress, image: NodeImage) -> Option<Verdict> {
         let otherwise = &self.otherwise;
-        match (progress, asked) {
+        match (progress, image) {
             (Progress::Met, _) => None,
-            (Progress::Never(why), Asked::Stock) => {
+            (Progress::Failed(why), NodeImage::Stock) => {
                 Some(Verdict::NotApplicable(format!("{otherwise}, says a node that is not hardened: {why}")))
             }
-            (Progress::Never(why), Asked::Hardened) => Some(Verdict::NotEvaluated(format!(
+            (Progress::Failed(why), NodeImage::Hardened) => Some(Verdict::NotEvaluated(format!(
                 "either {otherwise}, or the hardening of the node is why; a variant with a reference would tell: {why}"
             ))),
             (Progress::NotYet(why), _) => Some(Verdict::NotEvaluated(format!(
                 "whether {otherwise} was not known within {}s: {why}",
-                PATIENCE.as_secs()
+                DEADLINE.as_secs()
             ))),
         }
     }
 }
 
-/// On whose node a premise was asked.
+/// The image of the node on which a precondition ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum NodeImage {
     /// Not hardened: what it says, it says of the cluster.
     Stock,
     /// Hardened: what it says may be its own doing.
     Hardened,
 }
 
-impl Asked {
+impl NodeImage {
     /// Where a Job goes, when there are nodes of a reference or not, and the variant itself is hardened or not.
     pub(super) fn of(job: &Value, has_peer: bool, is_hardened: bool) -> Self {
         let template = pod_template(&mut job.clone()).map(|template| template["metadata"]["annotations"].clone());
@@ -88,24 +88,24 @@ mod tests {
 
     use super::*;
 
-    fn premise() -> Premise {
-        Premise { job: "job/way-out".parse().unwrap(), otherwise: "the network has no way out".to_owned() }
+    fn precondition() -> Precondition {
+        Precondition { job: "job/way-out".parse().unwrap(), otherwise: "the network has no way out".to_owned() }
     }
 
     #[test]
     fn a_premise_that_fails_on_stock_nodes_is_a_property_of_the_cluster() {
-        let failed = Progress::Never("exit code 1".to_owned());
-        assert_eq!(premise().unmet(&Progress::Met, Asked::Hardened), None);
-        let Some(Verdict::NotApplicable(reason)) = premise().unmet(&failed, Asked::Stock) else { panic!() };
+        let failed = Progress::Failed("exit code 1".to_owned());
+        assert_eq!(precondition().unmet(&Progress::Met, NodeImage::Hardened), None);
+        let Some(Verdict::NotApplicable(reason)) = precondition().unmet(&failed, NodeImage::Stock) else { panic!() };
         assert_eq!(reason, "the network has no way out, says a node that is not hardened: exit code 1");
     }
 
     #[test]
     fn nothing_is_said_where_hardening_may_be_the_reason_or_nobody_answered() {
-        let failed = Progress::Never("exit code 1".to_owned());
+        let failed = Progress::Failed("exit code 1".to_owned());
         let waiting = Progress::NotYet("no pod".to_owned());
-        assert!(matches!(premise().unmet(&failed, Asked::Hardened), Some(Verdict::NotEvaluated(_))));
-        assert!(matches!(premise().unmet(&waiting, Asked::Stock), Some(Verdict::NotEvaluated(_))));
+        assert!(matches!(precondition().unmet(&failed, NodeImage::Hardened), Some(Verdict::NotEvaluated(_))));
+        assert!(matches!(precondition().unmet(&waiting, NodeImage::Stock), Some(Verdict::NotEvaluated(_))));
     }
 
     #[test]
@@ -113,9 +113,9 @@ mod tests {
         let peer =
             json!({"kind": "Job", "spec": {"template": {"metadata": {"annotations": {"amiproof.dev/place": "peer"}}}}});
         let own = json!({"kind": "Job", "spec": {"template": {"metadata": {}}}});
-        assert_eq!(Asked::of(&peer, true, true), Asked::Stock);
-        assert_eq!(Asked::of(&peer, false, true), Asked::Hardened);
-        assert_eq!(Asked::of(&own, true, true), Asked::Hardened);
-        assert_eq!(Asked::of(&own, false, false), Asked::Stock);
+        assert_eq!(NodeImage::of(&peer, true, true), NodeImage::Stock);
+        assert_eq!(NodeImage::of(&peer, false, true), NodeImage::Hardened);
+        assert_eq!(NodeImage::of(&own, true, true), NodeImage::Hardened);
+        assert_eq!(NodeImage::of(&own, false, false), NodeImage::Stock);
     }
 }

@@ -9,7 +9,7 @@ use super::{Entry, Key};
 
 /// What the ledger knows, and the file that it is written to.
 #[derive(Debug)]
-pub(super) struct Book {
+pub(super) struct LedgerFile {
     file: File,
     pub(super) sum: Sum,
     /// Lines that were torn before the file was opened.
@@ -22,7 +22,7 @@ pub(super) struct Book {
     stump: bool,
 }
 
-impl Book {
+impl LedgerFile {
     pub(super) fn new(file: File, sum: Sum, torn: Vec<String>) -> Self {
         Self { file, sum, torn, pending: Vec::new(), refusal: None, stump: false }
     }
