@@ -6,10 +6,10 @@ MATRIX   ?= amiproof.yaml
 DIR      ?= .amiproof
 VENV     ?= .venv
 CARGO    ?= cargo
-# `dev` builds in a third of the time and is quick enough: a run waits for AWS, not for us. `make build PROFILE=release` for the rest.
+# `dev` builds in a third of the time and is fast enough, since a run mostly waits for AWS; PROFILE=release optimises.
 PROFILE  ?= dev
 AMIPROOF ?= target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/amiproof --dir $(DIR)
-# `make cluster-apply RUN=nightly-7` names a run; without it the newest one is meant.
+# `make cluster-apply RUN=nightly-7` names a run; the default is the latest run.
 RUN_FLAG := $(if $(RUN),--run $(RUN),)
 
 .PHONY: help
@@ -19,23 +19,23 @@ help: ## List the targets
 # ---- The main job -------------------------------------------------------------------------------------------------------------
 
 .PHONY: build demo
-build: ## Build the command; PROFILE=release for an optimised one
+build: ## Build the binary; PROFILE=release for an optimised one
 	$(CARGO) build --profile $(PROFILE) --locked --workspace --bins
 
-demo: build ## A whole run of eight variants against the embedded lab; no account needed
+demo: build ## Run eight variants against the embedded lab; no account needed
 	$(AMIPROOF) run --lab --file fixtures/matrices/demo.yaml --no-fail
 
 .PHONY: run-static-tests plan apply create-hardened-ami cluster-plan cluster-apply run-cis-scan
 run-static-tests: build ## Step 1: check matrix, waivers, workloads and user data; no network
 	$(AMIPROOF) check --file $(MATRIX)
 
-plan: build ## Step 2: list what the network stack would hold: VPC, subnets, NAT gateway, routes, roles
+plan: build ## Step 2: show what the network stack would create: VPC, subnets, NAT gateway, routes, roles
 	$(AMIPROOF) plan --file $(MATRIX) --only network
 
-apply: build ## Step 2: network and roles, one CloudFormation stack that stays until `make destroy-network`
+apply: build ## Step 2: create network and roles, one CloudFormation stack that stays until `make destroy-network`
 	$(AMIPROOF) apply --file $(MATRIX) --only network
 
-destroy-network: build ## Remove the network stack
+destroy-network: build ## Delete the network stack
 	$(AMIPROOF) destroy --only network --file $(MATRIX)
 
 create-hardened-ami: ## Step 3: build VARIANT's image with your Packer template (PACKER_TEMPLATE=..)
@@ -44,30 +44,30 @@ create-hardened-ami: ## Step 3: build VARIANT's image with your Packer template 
 	@command -v packer >/dev/null || { echo "packer is not installed; see its documentation, or build the image elsewhere and give its id in the matrix" >&2; exit 2; }
 	packer build -only '*$(VARIANT)*' $(PACKER_TEMPLATE)
 
-cluster-plan: build ## Step 4: show what the cluster and its node groups would be
+cluster-plan: build ## Step 4: show the cluster and node groups that would be created
 	$(AMIPROOF) plan --file $(MATRIX)
 
-cluster-apply: build ## Step 4: cluster, one node group per variant, apps and add-ons, smoke tests; stays
+cluster-apply: build ## Step 4: create cluster, node groups, add-ons and apps, run smoke tests; all of it stays
 	$(AMIPROOF) apply --file $(MATRIX) $(RUN_FLAG)
 
-run-cis-scan: build ## Step 5: kube-bench and OS CIS scans on what cluster-apply left
+run-cis-scan: build ## Step 5: run kube-bench and OS CIS scans on what cluster-apply created
 	$(AMIPROOF) scan --file $(MATRIX) $(RUN_FLAG)
 
 .PHONY: report compare nightly cluster-destroy sweep destroy-network
-report: build ## Render the newest run's report again
+report: build ## Render the report of the latest run again
 	$(AMIPROOF) report $(RUN)
 
 compare: build ## Compare two runs: make compare BASE=.. CAND=..
 	@test -n "$(BASE)" -a -n "$(CAND)" || { echo "name two runs or reports: make compare BASE=.. CAND=.." >&2; exit 2; }
 	$(AMIPROOF) compare $(BASE) $(CAND)
 
-nightly: build ## Run, report, compare with the last night, destroy
+nightly: build ## Run, report, compare with the previous nightly run, destroy
 	$(AMIPROOF) nightly --file $(MATRIX)
 
-cluster-destroy: build ## Remove everything that a run made
+cluster-destroy: build ## Delete everything that a run created
 	$(AMIPROOF) destroy $(RUN_FLAG)
 
-sweep: build ## Remove what runs of any age left behind: make sweep REGION=us-west-2
+sweep: build ## Delete expired resources of any run (by tag): make sweep REGION=us-west-2
 	@test -n "$(REGION)" || { echo "name the region: make sweep REGION=us-west-2" >&2; exit 2; }
 	$(AMIPROOF) sweep --region $(REGION)
 
@@ -86,45 +86,45 @@ $(PYTHON_STAMP): fixtures/tests/requirements.txt
 OSCAP_CONTENT := /usr/share/xml/scap/ssg/content/ssg-debian*-ds.xml
 
 .PHONY: python oscap test test-cluster lint fmt doc bench schemas deny
-oscap: ## Install OpenSCAP and its content from Debian's packages, where there is apt
+oscap: ## Install OpenSCAP and its content from Debian packages (if apt is available)
 	@if { ! command -v oscap >/dev/null || ! ls $(OSCAP_CONTENT) >/dev/null 2>&1; } && command -v apt-get >/dev/null; then \
 	  echo "installing openscap-scanner and ssg-debian"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openscap-scanner ssg-debian; fi
 
-python: $(PYTHON_STAMP) ## Make the virtual environment with moto, botocore, boto3, the aws CLI, junitparser, pytest and kubernetes-validate
+python: $(PYTHON_STAMP) ## Create the virtual environment with moto, botocore, boto3, the aws CLI, junitparser, pytest and kubernetes-validate
 
 TEST_ENV = AMIPROOF_PYTHON=$(CURDIR)/$(VENV)/bin/python AMIPROOF_REQUIRE_PYTHON=1 \
            AMIPROOF_MOTO_SERVER=$(CURDIR)/$(VENV)/bin/moto_server AMIPROOF_REQUIRE_MOTO=1 \
            AMIPROOF_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws INSTA_UPDATE=no \
            $(if $(shell command -v apt-get),AMIPROOF_REQUIRE_OSCAP=1)
 
-test: python oscap ## Set up what is needed, then the whole test suite
+test: python oscap ## Set up what the tests need and run all of them
 	$(CARGO) fmt --all --check
 	$(TEST_ENV) $(CARGO) test --locked --workspace --all-targets --no-fail-fast
 	$(TEST_ENV) $(CARGO) test --locked --workspace --doc
 
-test-containers: python ## Run the Docker tests for real: starts Docker Engine and builds a moto image from Debian and PyPI
+test-containers: python ## Run the Docker tests: starts Docker Engine and builds a moto image from Debian and PyPI
 	fixtures/containers/run-tests.sh
 
-test-cluster: ## The catalogue on a cluster of yours, no AWS: make test-cluster KUBECONFIG=.. (REFERENCE=.. EXPECT='{"group": [..]}')
+test-cluster: ## Run the catalogue on your own cluster, without AWS: make test-cluster KUBECONFIG=.. (REFERENCE=.. EXPECT='{"group": [..]}')
 	@test -n "$(KUBECONFIG)" || { echo "name a cluster: make test-cluster KUBECONFIG=\$$HOME/.kube/config" >&2; exit 2; }
 	AMIPROOF_TEST_KUBECONFIG='$(KUBECONFIG)' $(if $(REFERENCE),AMIPROOF_TEST_REFERENCE='$(REFERENCE)') $(if $(EXPECT),AMIPROOF_EXPECT='$(EXPECT)') \
 	  $(CARGO) test --locked -p amiproof-suites --test cluster -- --ignored --nocapture
 
-lint: ## Clippy on everything, warnings are errors
+lint: ## Run clippy on everything; warnings are errors
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 fmt: ## Format
 	$(CARGO) fmt --all
 
-doc: ## Documentation, warnings are errors
+doc: ## Build the documentation; warnings are errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 
-bench: ## Speed and size targets, printed as ratios
+bench: ## Measure speed and size against their targets
 	$(CARGO) bench --locked -p amiproof --bench targets
 
-schemas: ## Write the JSON Schemas and snapshots anew
+schemas: ## Regenerate the JSON Schemas and snapshots
 	AMIPROOF_UPDATE=1 INSTA_UPDATE=always $(CARGO) test --workspace
 
-deny: ## Licences, advisories and duplicate dependencies (needs cargo-deny)
+deny: ## Check licences, advisories and duplicate dependencies (needs cargo-deny)
 	$(CARGO) deny check

@@ -17,8 +17,8 @@ pub(crate) use self::workload::{Workload, WorkloadCommand};
 #[derive(Debug, Parser)]
 #[command(name = "amiproof", version, propagate_version = true, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 all passed or waived, 1 a check failed, 2 usage or configuration, 3 amiproof could not \
-decide something or a scan has a gap, 4 nothing selected, 5 regression against the baseline, 6 something was left behind, 130 interrupted."
+    after_help = "Exit codes: 0 all passed or waived, 1 a check failed, 2 usage or configuration, 3 inconclusive: something \
+could not be evaluated, 4 nothing selected, 5 regression against the baseline, 6 something was left behind, 130 interrupted."
 )]
 pub(crate) struct Cli {
     /// What every command understands.
@@ -32,7 +32,7 @@ pub(crate) struct Cli {
 /// What every command understands.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
-    /// Colour: 'auto' follows the terminal and NO_COLOR
+    /// When to use colour: 'auto' respects the terminal and NO_COLOR
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub(crate) color: Color,
     /// Folder for runs, ledgers and reports
@@ -41,7 +41,7 @@ pub(crate) struct Global {
     /// Whether --profile or --endpoint-url is on the command line, and not only in the environment.
     #[arg(skip)]
     pub(crate) aws_is_named: bool,
-    /// More detail on standard error; twice for what the libraries say
+    /// Log more to standard error; -vv includes the libraries
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -64,51 +64,51 @@ pub(crate) enum Command {
     Init(Init),
     /// Check the matrix, waivers, workloads and user data; no network
     Check(Check),
-    /// List the checks, and which of them the matrix selects
+    /// List the checks and whether the matrix selects them
     List(List),
-    /// Show what a run would create; changes nothing and asks nobody
+    /// Show what a run would create (no changes, no network)
     Plan(Plan),
-    /// Make the cluster and one node group per variant; leave them there
+    /// Create the cluster and one node group per variant, and keep them
     Apply(Run),
     /// Run smoke tests and node checks on what 'apply' left, or on any cluster (--kubeconfig)
     Test(Test),
     /// Run kube-bench and OS CIS scans on what 'apply' left, or on any cluster (--kubeconfig)
     Scan(Resumed),
-    /// All of it: apply, test, scan, report, destroy; with --kubeconfig, test and scan
+    /// Apply, test, scan, report and destroy in one go; with --kubeconfig, test and scan
     Run(Run),
-    /// Render a run's report again, offline; report.json itself stays as it is
+    /// Render the report of a run again from its report.json (offline)
     Report(Report),
-    /// Add the results of other tools to a run: XCCDF, ARF, SARIF, JUnit, Inspector's CSV, kube-bench, InSpec
+    /// Import the results of another tool into a run: XCCDF, ARF, SARIF, JUnit, Inspector CSV, kube-bench, InSpec
     Import(Import),
-    /// Look after waivers: find those that expired, or write some from another tool's list
+    /// Audit and import waivers
     Waiver(Waiver),
     /// Compare two runs; exit code 5 on a regression
     Compare(Compare),
-    /// Run, compare with the last night's report, destroy
+    /// Run, compare with the report of the previous nightly run, and destroy
     Nightly(Run),
-    /// Remove everything that a run made
+    /// Delete everything that a run created
     Destroy(Destroy),
-    /// Remove what runs of any age left behind, by their expiry tags
+    /// Delete expired resources of any run (by tag)
     Sweep(Sweep),
-    /// List, write, test, render and mirror workloads
+    /// List, create, test and render workloads, and list their images
     Workload(Workload),
-    /// List the controls of a benchmark and who judges each of them
+    /// List the controls of a benchmark and what evaluates each of them
     Controls(Controls),
     /// Print a JSON Schema
     Schema(Schema),
-    /// Serve the lab: an emulated AWS account with Kubernetes clusters
+    /// Run the lab: an emulated AWS account with Kubernetes clusters
     Lab(Lab),
     /// Print a completion script for a shell
     Completions(Completions),
 }
 
-/// Where the matrix is and what of it is wanted.
+/// The matrix file, and which of its variants and checks to use.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Selection {
     /// The matrix file
     #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
     pub(crate) file: Utf8PathBuf,
-    /// Only these variants, and the references that they need
+    /// Only these variants and the references they need
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     pub(crate) variants: Vec<String>,
     /// Only checks whose id starts with one of these ('node', 'workload/web-service')
@@ -145,7 +145,7 @@ pub(crate) struct Run {
     pub(crate) given: Given,
     #[command(flatten)]
     pub(crate) options: RunOptions,
-    /// Run ID [default: generated; of 'apply' the run that made the cluster, where there is one]
+    /// Run ID [default: generated; for 'apply', the run that created the cluster, if there is one]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
     /// Only this part
@@ -153,7 +153,7 @@ pub(crate) struct Run {
     pub(crate) only: Option<Part>,
 }
 
-/// A part of what a run makes.
+/// A part of what a run creates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
     /// The CloudFormation stack with network and roles.
@@ -190,7 +190,7 @@ pub(crate) struct Resumed {
     pub(crate) given: Given,
     #[command(flatten)]
     pub(crate) options: RunOptions,
-    /// Run ID [default: the run that made the matrix' cluster, else the latest]
+    /// Run ID [default: the run that created the cluster of the matrix, or else the latest]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
 }
@@ -200,8 +200,8 @@ pub(crate) struct Resumed {
 pub(crate) struct Test {
     #[command(flatten)]
     pub(crate) more: Resumed,
-    /// Only these workloads: names of the catalogue or the matrix, files or folders. Without a matrix file they run on a lab, or on the
-    /// node groups of --kubeconfig
+    /// Only these workloads: names from the catalogue or the matrix, files or folders. Without a matrix file they run in the lab, or on
+    /// the node groups of --kubeconfig
     #[arg(long, value_delimiter = ',', value_name = "NAME|PATH")]
     pub(crate) workloads: Vec<String>,
 }
@@ -209,22 +209,22 @@ pub(crate) struct Test {
 /// How a run behaves.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunOptions {
-    /// Try a failed check again this often; a pass on a retry is 'flaky'
+    /// Retry a failed check up to N times; a pass on a retry is reported as 'flaky'
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) retries: u32,
-    /// Run kube-bench on every node of each variant, not only on the first
+    /// Run kube-bench on every node of each variant instead of only the first
     #[arg(long)]
     pub(crate) all_nodes: bool,
-    /// Keep at most this many pods alive at a time, over all variants; without it, cluster.maxPods or 30 for each variant
+    /// Maximum number of pods at a time, over all variants [default: cluster.maxPods, or 30 per variant]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_pods: Option<u32>,
-    /// Pull every image from this registry instead
+    /// Pull all images from this registry
     #[arg(long, value_name = "REGISTRY")]
     pub(crate) image_registry: Option<String>,
-    /// Registry credentials that nodes pull with: a config.json as `docker login` writes it
+    /// Registry credentials for the nodes: a config.json as written by `docker login`
     #[arg(long, value_name = "FILE")]
     pub(crate) image_pull_secret: Option<Utf8PathBuf>,
-    /// Compare with this run or report (`latest` is the newest one) and mark regressions
+    /// Compare with this run or report and mark regressions ('latest' is the latest run)
     #[arg(long, value_name = "RUN")]
     pub(crate) baseline: Option<String>,
     /// Print the report as JSON instead of a table
@@ -233,7 +233,7 @@ pub(crate) struct RunOptions {
     /// Exit 0 even if checks fail; errors, leftovers and interruptions still count
     #[arg(long)]
     pub(crate) no_fail: bool,
-    /// Hours after which 'sweep' may remove what the run made
+    /// Hours after which 'sweep' may delete what the run created
     #[arg(long, default_value_t = 12, value_name = "HOURS")]
     pub(crate) expires: u32,
 }
@@ -241,19 +241,19 @@ pub(crate) struct RunOptions {
 /// What goes to standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputForm {
-    /// For people.
+    /// Text for people.
     Text,
-    /// For programs.
+    /// JSON for programs.
     Json,
 }
 
 /// Options of 'init'.
 #[derive(Debug, Args)]
 pub(crate) struct Init {
-    /// Where to write it
+    /// File to write
     #[arg(default_value = "amiproof.yaml", value_name = "FILE")]
     pub(crate) file: Utf8PathBuf,
-    /// Overwrite a file that is there
+    /// Overwrite an existing file
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -263,7 +263,7 @@ pub(crate) struct Init {
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) selection: Selection,
-    /// Print problems as JSON
+    /// Output format
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,
 }
@@ -273,7 +273,7 @@ pub(crate) struct Check {
 pub(crate) struct List {
     #[command(flatten)]
     pub(crate) selection: Selection,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,
 }
@@ -286,7 +286,7 @@ pub(crate) struct Plan {
     /// Only this part
     #[arg(long, value_enum, value_name = "PART")]
     pub(crate) only: Option<Part>,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,
 }
@@ -294,13 +294,13 @@ pub(crate) struct Plan {
 /// Options of 'report'.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
-    /// A run's id or a report.json; the newest run when not given
+    /// Run ID or path of a report.json [default: the latest run]
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
-    /// Print one format to standard output instead of writing all files
+    /// Print this format to standard output instead of writing all files
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<ReportForm>,
-    /// Mark differences from this run or report in the matrix
+    /// Mark the differences from this run or report in the matrix
     #[arg(long, value_name = "RUN")]
     pub(crate) baseline: Option<String>,
 }
@@ -308,34 +308,34 @@ pub(crate) struct Report {
 /// Options of 'import'.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// What it is: auto, kube-bench, xccdf, arf, inspector-csv, inspector-json, sarif, junit, inspec or bottlerocket
+    /// Format of the file: auto, kube-bench, xccdf, arf, inspector-csv, inspector-json, sarif, junit, inspec or bottlerocket
     #[arg(value_name = "KIND")]
     pub(crate) kind: String,
-    /// The file; '-' for standard input
+    /// File to import ('-' for standard input)
     #[arg(value_name = "FILE")]
     pub(crate) path: Utf8PathBuf,
-    /// The variant that it is about; without it the cluster
+    /// Variant that the results are about [default: the cluster]
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Option<String>,
-    /// The run to add it to; the newest one when not given
+    /// Run ID [default: the latest]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
-    /// The matrix file, for its waivers; where there is no run yet, its variants make the columns of a new report
+    /// Matrix file, for its waivers; if there is no run yet, its variants become the columns of a new report
     #[arg(short, long, value_name = "FILE")]
     pub(crate) file: Option<Utf8PathBuf>,
-    /// The benchmark that its numbers belong to, like cis-al2023-1.0.0
+    /// Benchmark that the control numbers belong to, such as cis-al2023-1.0.0
     #[arg(long, value_name = "BENCHMARK")]
     pub(crate) benchmark: Option<String>,
-    /// The level that was scanned for
+    /// Level of the scan
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
     pub(crate) level: Option<u8>,
-    /// What reports call the scanner, instead of the name in the file; keeps two imports apart
+    /// Name of the scanner in reports, instead of the one in the file; distinguishes two imports
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Answer 0 although checks failed
+    /// Exit 0 even if checks fail
     #[arg(long)]
     pub(crate) no_fail: bool,
-    /// Print what changed as JSON
+    /// Output format
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,
 }
@@ -343,13 +343,13 @@ pub(crate) struct Import {
 /// Options of 'compare'.
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
-    /// The run or report.json to compare with
+    /// Run or report.json to compare with (baseline)
     #[arg(value_name = "BASE")]
     pub(crate) base: String,
-    /// The run or report.json that is new
+    /// New run or report.json (candidate)
     #[arg(value_name = "CAND")]
     pub(crate) candidate: String,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t = ComparisonForm::Text, value_name = "FORMAT")]
     pub(crate) format: ComparisonForm,
 }
@@ -357,23 +357,23 @@ pub(crate) struct Compare {
 /// Options of 'destroy'.
 #[derive(Debug, Args)]
 pub(crate) struct Destroy {
-    /// The run; the newest one that has resources when not given
+    /// Run ID [default: the latest with resources]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
-    /// Only this part: the network stack that 'apply --only network' made, which outlives runs
+    /// Only this part: the network stack created by 'apply --only network', which outlives runs
     #[arg(long, value_enum, value_name = "PART", conflicts_with = "run")]
     pub(crate) only: Option<Part>,
-    /// The matrix file; read only to find the cluster's network
+    /// Matrix file; read only to find the network of the cluster
     #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
     pub(crate) file: Utf8PathBuf,
     #[command(flatten)]
     pub(crate) given: Given,
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Only say what would be removed
+    /// Only show what would be deleted
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Print what became of each resource as JSON
+    /// Output format
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,
 }
@@ -381,15 +381,15 @@ pub(crate) struct Destroy {
 /// Options of 'sweep'.
 #[derive(Debug, Args)]
 pub(crate) struct Sweep {
-    /// The AWS region to look in
+    /// AWS region
     #[arg(long, env = "AWS_REGION", value_name = "REGION")]
     pub(crate) region: String,
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Only say what would be removed
+    /// Only show what would be deleted
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Print what was removed, what stays and why as JSON
+    /// Output format
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,
 }
@@ -397,10 +397,10 @@ pub(crate) struct Sweep {
 /// Options of 'controls'.
 #[derive(Debug, Args)]
 pub(crate) struct Controls {
-    /// The benchmark with its version ('cis-eks-1.8.0'); the list of benchmarks when not given
+    /// Benchmark and version, such as cis-eks-1.8.0 [default: list the benchmarks]
     #[arg(long, value_name = "BENCHMARK")]
     pub(crate) benchmark: Option<String>,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,
 }
@@ -408,7 +408,7 @@ pub(crate) struct Controls {
 /// Options of 'schema'.
 #[derive(Debug, Args)]
 pub(crate) struct Schema {
-    /// matrix, workload, waivers or report
+    /// Kind of file: matrix, workload, waivers or report
     #[arg(default_value = "matrix", value_name = "KIND")]
     pub(crate) kind: String,
 }
@@ -419,19 +419,19 @@ pub(crate) struct Lab {
     /// Address to listen on
     #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
     pub(crate) bind: std::net::IpAddr,
-    /// Port of the AWS endpoint; 0 for a free one
+    /// Port of the AWS endpoint; 0 picks a free one
     #[arg(long, default_value_t = 4599, value_name = "PORT")]
     pub(crate) port: u16,
-    /// How many times faster than real time it runs
+    /// Speed relative to real time
     #[arg(long, default_value_t = 20.0, value_name = "FACTOR")]
     pub(crate) time_scale: f64,
-    /// Faults: a file, or the name of a built-in scenario
+    /// Faults to inject: a file, or the name of a built-in scenario
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<String>,
     /// Host profiles beside the built-in ones: a folder of YAML files, each an image that a matrix may name
     #[arg(long, value_name = "DIR")]
     pub(crate) profiles: Option<Utf8PathBuf>,
-    /// The one region of the account
+    /// Region of the account
     #[arg(long, default_value = "us-west-2", value_name = "REGION")]
     pub(crate) region: String,
 }

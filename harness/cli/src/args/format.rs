@@ -11,13 +11,13 @@ pub(crate) enum ReportForm {
     Json,
     /// JUnit XML for CI servers
     Junit,
-    /// The matrix as one self-contained page
+    /// The matrix as a self-contained HTML page
     Html,
-    /// For a pull request or a step summary
+    /// Markdown for a pull request or a step summary
     Markdown,
     /// One line per cell of the matrix
     Csv,
-    /// The summary at the end of a run
+    /// The summary printed at the end of a run
     #[value(alias = "text")]
     Terminal,
 }
@@ -38,14 +38,14 @@ impl From<ReportForm> for Format {
 /// A form of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ComparisonForm {
-    /// For people
+    /// Text for people
     #[value(alias = "terminal")]
     Text,
-    /// For a pull request or a step summary
+    /// Markdown for a pull request or a step summary
     Markdown,
-    /// For programs
+    /// JSON for programs
     Json,
-    /// JUnit XML for CI servers: red is what got worse
+    /// JUnit XML for CI servers: regressions fail
     Junit,
 }
 

@@ -6,19 +6,19 @@ use clap::Args;
 /// Which AWS to talk to.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Target {
-    /// Run against a lab inside this process instead of AWS
+    /// Run against an in-process lab instead of AWS
     #[arg(long)]
     pub(crate) lab: bool,
-    /// How many times faster than real time the lab runs
+    /// Speed of the lab relative to real time
     #[arg(long, requires = "lab", default_value_t = 120.0, value_name = "FACTOR")]
     pub(crate) time_scale: f64,
-    /// Faults for the lab: a file, or the name of a built-in scenario
+    /// Faults for the lab to inject: a file, or the name of a built-in scenario
     #[arg(long, requires = "lab", value_name = "FILE")]
     pub(crate) scenario: Option<String>,
     /// Host profiles for the lab, beside the built-in ones: a folder of YAML files, each an image that a matrix may name
     #[arg(long, requires = "lab", value_name = "DIR")]
     pub(crate) profiles: Option<Utf8PathBuf>,
-    /// Profile of the AWS configuration to use; not with --lab
+    /// AWS profile to use; not with --lab
     #[arg(long, env = "AWS_PROFILE", value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Use this AWS endpoint URL ('amiproof lab', a moto server); not with --lab
@@ -60,10 +60,10 @@ impl Target {
 /// Which cluster, where it is known by a kubeconfig.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Given {
-    /// Test the cluster of this kubeconfig: nothing is provisioned, and AWS is asked only with --profile or --endpoint-url
+    /// Test the cluster of this kubeconfig: nothing is provisioned, and AWS is called only with --profile or --endpoint-url
     #[arg(long, conflicts_with = "lab", value_name = "FILE")]
     pub(crate) kubeconfig: Option<Utf8PathBuf>,
-    /// The context of the kubeconfig; its current one when not given
+    /// Context of the kubeconfig [default: the current context]
     #[arg(long, requires = "kubeconfig", value_name = "NAME")]
     pub(crate) context: Option<String>,
 }

@@ -15,9 +15,9 @@ pub(crate) struct Waiver {
 /// What to do with waivers.
 #[derive(Debug, Subcommand)]
 pub(crate) enum WaiverCommand {
-    /// List waivers that are expired, too wide, about to expire, unused in a run, or without a ticket; exit code 1 for the first two
+    /// List waivers that are expired, too broad, about to expire, unused in a run or without a ticket; exit code 1 for the first two
     Audit(WaiverAudit),
-    /// Write waivers from a table of exclusions, an InSpec waiver file or a list of kube-bench checks to skip
+    /// Create waivers from a table of exclusions, an InSpec waiver file or a list of kube-bench checks to skip
     Import(WaiverImport),
 }
 
@@ -27,13 +27,13 @@ pub(crate) struct WaiverAudit {
     /// The waiver file, or a matrix file that names one
     #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
     pub(crate) file: Utf8PathBuf,
-    /// Hold them against this run or report.json; 'latest' for the newest run
+    /// Check them against this run or report.json ('latest' is the latest run)
     #[arg(long, value_name = "RUN")]
     pub(crate) run: Option<String>,
-    /// Name those that end within so many days, like 30d
+    /// Report waivers that end within this many days, such as 30d
     #[arg(long, default_value = "30d", value_name = "DAYS")]
     pub(crate) within: String,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,
 }
@@ -41,31 +41,31 @@ pub(crate) struct WaiverAudit {
 /// Options of 'waiver import'.
 #[derive(Debug, Args)]
 pub(crate) struct WaiverImport {
-    /// What the file is
+    /// Format of the file
     #[arg(long, value_enum, value_name = "FORM")]
     pub(crate) from: WaiverForm,
-    /// The file
+    /// File to import
     #[arg(value_name = "FILE")]
     pub(crate) path: Utf8PathBuf,
-    /// The benchmark that its numbers belong to, like cis-al2023-1.0.0
+    /// Benchmark that the control numbers belong to, such as cis-al2023-1.0.0
     #[arg(long, value_name = "BENCHMARK")]
     pub(crate) benchmark: String,
-    /// Who answers for them
+    /// Person or team responsible for them
     #[arg(long, value_name = "NAME")]
     pub(crate) owner: String,
-    /// The last day, where the file names none: YYYY-MM-DD
+    /// Last day, for entries without one (YYYY-MM-DD)
     #[arg(long, value_name = "DATE")]
     pub(crate) expires: Option<String>,
-    /// Why, for rows that do not say it
+    /// Reason, for entries without one
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
-    /// Where it was decided
+    /// Ticket in which they were approved
     #[arg(long, value_name = "TICKET")]
     pub(crate) ticket: Option<String>,
-    /// Only for these variants
+    /// Limit them to these variants
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     pub(crate) variants: Vec<String>,
-    /// Add them to this waiver file instead of printing a new one
+    /// Append them to this waiver file instead of printing a new one
     #[arg(long, value_name = "FILE")]
     pub(crate) into: Option<Utf8PathBuf>,
 }

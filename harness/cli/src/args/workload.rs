@@ -17,44 +17,44 @@ pub(crate) struct Workload {
 pub(crate) enum WorkloadCommand {
     /// List the catalogue
     List,
-    /// Write a workload of your own to start from, or around manifests or a chart
+    /// Create a workload file to start from, or one for existing manifests or a chart
     New {
-        /// Its name
+        /// Name of the workload
         name: String,
-        /// A folder of manifests, a Helm chart, or '-' for manifests on standard input
+        /// Folder of manifests, Helm chart, or '-' for manifests on standard input
         #[arg(long, value_name = "PATH")]
         from: Option<String>,
-        /// Where to write NAME.yaml; paths of --from are relative to it
+        /// Folder to write NAME.yaml to; paths in --from are relative to it
         #[arg(long, default_value = "", hide_default_value = true, value_name = "DIR")]
         folder: Utf8PathBuf,
     },
     /// Run workloads: the same as 'amiproof test --workloads'
     Test {
-        /// Names of the catalogue or the matrix, files or folders
+        /// Names from the catalogue or the matrix, files or folders
         #[arg(required = true, value_name = "NAME|PATH")]
         workloads: Vec<String>,
         #[command(flatten)]
         more: Box<Resumed>,
     },
-    /// List every image that a run pulls, for a mirror
+    /// List all images that a run pulls, to mirror them
     Images {
-        /// Names in the catalogue, files or folders; the whole catalogue when not given
+        /// Names from the catalogue, files or folders [default: the whole catalogue]
         workloads: Vec<String>,
-        /// Print each image with its name in this registry behind it
+        /// Also print the name of each image in this registry
         #[arg(long, value_name = "REGISTRY")]
         image_registry: Option<String>,
-        /// How to print it
+        /// Output format
         #[arg(long, value_enum, default_value_t = OutputForm::Text)]
         output: OutputForm,
     },
-    /// Print one with everything that amiproof adds to it
+    /// Print the manifests of a workload as amiproof applies them
     Render {
-        /// Its name in the catalogue, a file, or a folder
+        /// Name from the catalogue, a file or a folder
         name: String,
-        /// Pull every image from this registry instead
+        /// Pull all images from this registry
         #[arg(long, value_name = "REGISTRY")]
         image_registry: Option<String>,
-        /// The node group that its pods are pinned to
+        /// Node group that the pods are pinned to
         #[arg(long, default_value = "my-node-group", value_name = "NAME")]
         node_group: String,
     },
