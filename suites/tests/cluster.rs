@@ -19,12 +19,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amiproof_core::check::{Body, Check, CheckError, Decision};
-use amiproof_core::cluster::{Access, NODE_GROUP_LABEL, nodes};
+use amiproof_core::cluster::nodes::{self, selector_of};
+use amiproof_core::cluster::{Access, NODE_GROUP_LABEL};
 use amiproof_core::context::{Context, Peers};
 use amiproof_core::ledger::{self, Ledger, State};
 use amiproof_core::pace::Pace;
 use amiproof_core::probe::{self, Way};
-use amiproof_core::run::nodes::selector_of;
 use amiproof_core::workload;
 use amiproof_model::attribution::{TrafficPair, broken_nodes};
 use amiproof_model::matrix::{self, Files, Matrix};

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::cluster::pod_template::{Given, pod_template, with_variable};
 use crate::wait::{Observed, Target, pods};
-use crate::workload::inject::{Given, pod_template, with_variable};
 
 /// The annotation of pods that took the place of the first ones.
 pub const MARK: &str = "amiproof.dev/rescheduled";

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::update::{MARK, VARIABLE};
-use crate::workload::inject::pod_template;
+use crate::cluster::pod_template::pod_template;
 
 /// The object with the earlier template.
 pub fn rolled_back(mut object: Value) -> Value {

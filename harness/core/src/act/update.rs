@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::workload::inject::{Given, pod_template, with_variable};
+use crate::cluster::pod_template::{Given, pod_template, with_variable};
 
 /// The annotation of pods of the new revision.
 pub const MARK: &str = "amiproof.dev/revision";

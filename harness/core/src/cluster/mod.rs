@@ -16,6 +16,7 @@ pub mod namespace;
 pub mod nodes;
 pub mod objects;
 pub mod pages;
+pub mod pod_template;
 mod proxy;
 pub mod pull_secret;
 mod retry;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use amiproof_model::matrix::{NodeSource, Variant};
+use amiproof_model::name::RunId;
 use amiproof_model::report::NodeRecord;
+use amiproof_model::selector::NodeSelector;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, NodeCondition, Taint};
 use kube::api::ListParams;
@@ -12,6 +15,7 @@ use tokio::time::Instant;
 
 use super::watch::{self, Stopped};
 use super::{Access, NODE_GROUP_LABEL};
+use crate::aws::names;
 
 /// Why the nodes of a variant could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -219,6 +223,14 @@ pub const WINDOWS_BUILD_LABEL: &str = "node.kubernetes.io/windows-build";
 pub fn windows_release(found: &[Node]) -> Option<String> {
     let build = found.iter().find_map(|node| node.labels().get(WINDOWS_BUILD_LABEL))?;
     amiproof_model::workload::windows_release(build).map(str::to_owned)
+}
+
+/// Which nodes of the cluster are a variant's: what its pods are pinned to.
+pub fn selector_of(run: &RunId, variant: &Variant) -> NodeSelector {
+    match &variant.nodes {
+        NodeSource::Made(_) => NodeSelector::label(NODE_GROUP_LABEL, &names::node_group(run, &variant.name)),
+        NodeSource::Selected(selector) => selector.clone(),
+    }
 }
 
 #[cfg(test)]

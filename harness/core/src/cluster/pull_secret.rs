@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::Access;
 use super::objects::{self, ApplyError};
-use crate::workload::inject::pod_template;
+use super::pod_template::pod_template;
 
 /// The name of the secret in every namespace of a run.
 pub const NAME: &str = "amiproof-pull";

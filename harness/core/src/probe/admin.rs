@@ -10,8 +10,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use super::Output;
+use super::output::Attempt;
 use super::ssm::{Agent, SHELL};
-use super::{Attempt, Output};
 use crate::aws::ssm;
 
 /// For asking whether the admin container is there.

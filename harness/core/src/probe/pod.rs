@@ -19,13 +19,14 @@ use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Attempt, Error, Output, Way, packed, ssm};
+use super::output::Attempt;
+use super::{Error, Output, Way, packed, ssm};
 use crate::check::CheckError;
 use crate::cluster::check_namespace::{self, CheckNamespace};
+use crate::cluster::pod_template::mirrored;
 use crate::cluster::{objects, watch};
 use crate::context::Context;
 use crate::wait::{Progress, pods};
-use crate::workload::inject::mirrored;
 
 /// Has a shell, `nsenter`, `gzip` and `base64`, and is small.
 use crate::images::BUSYBOX as IMAGE;

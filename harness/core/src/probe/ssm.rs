@@ -10,7 +10,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use tokio::time::Instant;
 
-use super::{Attempt, Error, Output, Way, packed};
+use super::output::Attempt;
+use super::{Error, Output, Way, packed};
 use crate::aws::{Clients, ssm};
 
 /// Characters per piece, below what GetCommandInvocation shows.

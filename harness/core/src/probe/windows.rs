@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use super::output::Attempt;
 use super::ssm::Agent;
-use super::{Attempt, Error, Output, Way};
+use super::{Error, Output, Way};
 use crate::aws::ssm;
 
 const POWERSHELL: &str = "AWS-RunPowerShellScript";

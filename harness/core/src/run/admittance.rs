@@ -2,8 +2,8 @@
 
 use amiproof_model::matrix::{ClusterSpec, Family, Variant};
 
-use super::Session;
 use super::event::PhaseError;
+use super::session::Session;
 use crate::aws::cluster::ClusterEndpoint;
 use crate::aws::names::Tags;
 use crate::aws::{self, Clients, access};

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use amiproof_model::judge::Disposition;
-use amiproof_model::name::CheckId;
 use amiproof_model::report::{CheckResult, Phase, PhaseEnd};
 use amiproof_model::verdict::{Outcome, Verdict};
 use jiff::Timestamp;
@@ -17,6 +16,7 @@ use super::budget::Budget;
 use super::event::{EventKind, Events};
 use super::pods;
 use super::recorder::seconds_between;
+use super::rows::empty;
 use crate::check::{Applies, Body, Check, CheckError, Decision, ScanAnswer, Scope};
 use crate::context::Context;
 use crate::finish;
@@ -362,33 +362,4 @@ fn blank(context: &Context, check: &Check, started: Timestamp, seconds: f64, ear
         exercises,
         ..empty(&check.id, &check.title, &context.subject, started)
     }
-}
-
-/// The results of checks that could not be asked, because the subject never got that far: each is there, none is green.
-pub fn not_asked(
-    subject: &amiproof_model::report::Subject,
-    variant: Option<&amiproof_model::matrix::Variant>,
-    checks: &[Check],
-    reason: &str,
-    now: Timestamp,
-) -> Vec<CheckResult> {
-    let outcome = |check: &Check| match variant.map(|variant| (check.applies)(variant)) {
-        Some(Applies::No(why)) => Outcome::NotApplicable { reason: why.to_owned() },
-        Some(Applies::Yes) | None => Outcome::NotEvaluated { reason: reason.to_owned() },
-    };
-    checks
-        .iter()
-        .map(|check| CheckResult { outcome: outcome(check), ..empty(&check.id, &check.title, subject, now) })
-        .collect()
-}
-
-/// A row of a check that says nothing yet: not evaluated, without a reason.
-pub(crate) fn empty(
-    check: &CheckId,
-    title: &str,
-    subject: &amiproof_model::report::Subject,
-    now: Timestamp,
-) -> CheckResult {
-    let outcome = Outcome::NotEvaluated { reason: String::new() };
-    CheckResult { title: title.to_owned(), started: now, ..CheckResult::new(check.clone(), subject.clone(), outcome) }
 }

@@ -10,16 +10,17 @@ use tokio::sync::mpsc;
 
 use super::admittance::{self, Refusals, Roles, installs_cni, makes_windows};
 use super::event::{EventKind, PhaseError};
-use super::{Session, unjoined};
-use crate::aws::Clients;
+use super::session::Session;
+use super::unjoined;
 use crate::aws::ami::Ami;
 use crate::aws::cluster::ClusterEndpoint;
 use crate::aws::launch_template::LaunchTemplate;
 use crate::aws::names::Tags;
 use crate::aws::network::Network;
 use crate::aws::node_group::NodeGroup;
+use crate::aws::{self, Clients};
 use crate::cluster::{self, Access};
-use crate::{aws, user_data};
+use crate::user_data;
 
 /// From aws-k8s-tester: infrastructure and cluster get 15 minutes each, twice that here, because nothing is won by giving up.
 const NETWORK_DEADLINE: Duration = Duration::from_secs(30 * 60);

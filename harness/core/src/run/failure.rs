@@ -5,8 +5,8 @@ use amiproof_model::report::CheckResult;
 use amiproof_model::verdict::Outcome;
 use jiff::Timestamp;
 
-use super::checks;
 use super::event::{Failed, of_variant};
+use super::rows;
 use crate::check::Check;
 
 /// The check that says whether nodes joined; its row is there for a node group that failed also where the check was not selected.
@@ -18,11 +18,11 @@ pub(crate) const READY: &str = "node/ready";
 pub(crate) fn results(variant: &Variant, selected: &[Check], failed: &Failed, now: Timestamp) -> Vec<CheckResult> {
     let subject = of_variant(&variant.name);
     let reason = format!("not evaluated because {} failed: {}", failed.check, failed.finding.summary);
-    let mut rows = checks::not_asked(&subject, Some(variant), selected, &reason, now);
+    let mut rows = rows::not_asked(&subject, Some(variant), selected, &reason, now);
     if !rows.iter().any(|row| row.check == failed.check) {
         let title =
             if failed.check.as_str() == READY { "every node is Ready" } else { "every instance joined the cluster" };
-        rows.push(checks::empty(&failed.check, title, &subject, now));
+        rows.push(rows::empty(&failed.check, title, &subject, now));
     }
     for row in rows.iter_mut().filter(|row| row.check == failed.check) {
         row.outcome = Outcome::Fail { findings: vec![failed.finding.clone()] };

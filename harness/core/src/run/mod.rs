@@ -19,22 +19,19 @@ pub mod event;
 mod failure;
 pub mod nodes;
 pub mod pipeline;
+mod plan;
 mod pods;
 mod quiescence;
 pub mod recorder;
+mod rows;
+mod session;
 pub mod shared;
 mod unjoined;
 pub mod verdicts;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use amiproof_model::matrix::{Matrix, Variant};
-use amiproof_model::name::{CheckId, RunId, VariantName};
 use amiproof_model::report::{CheckResult, Cleanup, Phase, PhaseEnd, Report, Subject};
-use amiproof_model::waiver::Waiver;
-use camino::Utf8PathBuf;
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -42,138 +39,14 @@ use tokio_util::sync::CancellationToken;
 use self::budget::Budget;
 use self::clock::Clock;
 use self::event::{Event, EventKind, Events};
+pub use self::plan::{Plan, Steps, Stop, Tools};
 use self::recorder::Recorder;
+use self::session::Session;
 use crate::aws::Clients;
-use crate::check::{Check, Scope};
+use crate::check::Scope;
 use crate::cluster::Access;
 use crate::destroy::{self, What};
 use crate::ledger::Ledger;
-use crate::pace::Pace;
-
-/// What a run shall do.
-#[derive(Clone)]
-pub struct Plan {
-    /// Its name.
-    pub run: RunId,
-    /// The matrix, already narrowed to the selected variants.
-    pub matrix: Arc<Matrix>,
-    /// Which steps.
-    pub steps: Steps,
-    /// The selected checks, in the order of the registry.
-    pub checks: Vec<Check>,
-    /// Exceptions.
-    pub waivers: Vec<Waiver>,
-    /// How often a failure is tried again.
-    pub retries: u32,
-    /// How many pods of the run are alive at a time.
-    pub max_pods: u32,
-    /// Replaces the registry of every image.
-    pub image_registry: Option<String>,
-    /// What nodes pull images with, where the registry asks for credentials.
-    pub pull_secret: Option<crate::cluster::pull_secret::PullSecret>,
-    /// The folder of the matrix file; what it names is relative to it.
-    pub base: Utf8PathBuf,
-    /// The run's folder; evidence goes below it.
-    pub folder: Utf8PathBuf,
-    /// From when on `sweep` may remove what the run made.
-    pub expires: Timestamp,
-    /// Whether it talks to the lab.
-    pub lab: bool,
-    /// The report of an earlier command of the same run.
-    pub earlier: Option<Report>,
-}
-
-/// The steps of a run, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Steps {
-    /// Make what is not there yet; otherwise what an earlier command of this run made must be there.
-    pub provision: bool,
-    /// Stop after the network stack.
-    pub network_only: bool,
-    /// Smoke tests and node checks.
-    pub test: bool,
-    /// kube-bench and OS scans.
-    pub scan: bool,
-    /// Take everything down again, also when something broke or the run was interrupted.
-    pub teardown: bool,
-}
-
-/// What a run works with.
-#[derive(Clone)]
-pub struct Tools {
-    /// AWS; `None` where a cluster is tested by its kubeconfig alone.
-    pub clients: Option<Clients>,
-    /// The cluster of a kubeconfig; `None` for the EKS cluster that the matrix names.
-    pub access: Option<Access>,
-    /// The record of everything that the run makes.
-    pub ledger: Ledger,
-    /// How patient polling is.
-    pub pace: Pace,
-}
-
-/// How a run is stopped.
-#[derive(Clone, Debug, Default)]
-pub struct Stop {
-    /// Stop working, still clean up.
-    pub cancel: CancellationToken,
-    /// Stop cleaning up, too.
-    pub abort: CancellationToken,
-}
-
-/// Everything that the parts of a run share.
-pub(crate) struct Session {
-    pub(crate) plan: Plan,
-    pub(crate) tools: Tools,
-    pub(crate) stop: Stop,
-    pub(crate) events: Events,
-    pub(crate) budget: Budget,
-    /// The variants whose nodes failed by themselves, with the check that says so.
-    pub(crate) failures: Mutex<BTreeMap<VariantName, CheckId>>,
-}
-
-impl Session {
-    /// Says that a variant's nodes failed by themselves.
-    pub(crate) fn failed(&self, variant: &VariantName, check: &CheckId) {
-        self.locked().insert(variant.clone(), check.clone());
-    }
-
-    /// The check by which a variant's nodes failed by themselves.
-    pub(crate) fn failed_at(&self, variant: &VariantName) -> Option<CheckId> {
-        self.locked().get(variant).cloned()
-    }
-
-    fn locked(&self) -> MutexGuard<'_, BTreeMap<VariantName, CheckId>> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// AWS.
-    ///
-    /// # Errors
-    /// When the run has no account.
-    pub(crate) fn aws(&self) -> Result<&Clients, event::PhaseError> {
-        let why = "this needs an AWS account, and a run by kubeconfig has none: add --profile";
-        self.tools.clients.as_ref().ok_or_else(|| event::PhaseError::other(why.to_owned()))
-    }
-
-    /// How checks are run.
-    pub(crate) fn runner_config(&self) -> checks::RunnerConfig {
-        checks::RunnerConfig {
-            retries: self.plan.retries,
-            budget: self.budget.clone(),
-            events: self.events.clone(),
-            abort: self.stop.abort.clone(),
-        }
-    }
-
-    /// The selected checks of a scope that belong to the steps of this run.
-    pub(crate) fn checks(&self, scope: Scope) -> Vec<Check> {
-        let wanted = |check: &&Check| match check.phase {
-            Phase::Test => self.plan.steps.test,
-            _ => self.plan.steps.scan,
-        };
-        self.plan.checks.iter().filter(|check| check.scope == scope).filter(wanted).cloned().collect()
-    }
-}
 
 /// Runs a plan to its end and answers with the finished report. The listener sees every event, in order.
 pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(&Event)) -> Report {
@@ -242,10 +115,11 @@ fn expected(session: &Session) -> Vec<CheckResult> {
     const OPEN: &str = "not answered yet";
     let now = session.events.now();
     let of_variants = session.checks(Scope::Variant);
-    let variants = session.plan.matrix.variants.iter().flat_map(|variant| {
-        checks::not_asked(&event::of_variant(&variant.name), Some(variant), &of_variants, OPEN, now)
-    });
-    let of_cluster = checks::not_asked(&Subject::Cluster, None, &session.checks(Scope::Cluster), OPEN, now);
+    let variants =
+        session.plan.matrix.variants.iter().flat_map(|variant| {
+            rows::not_asked(&event::of_variant(&variant.name), Some(variant), &of_variants, OPEN, now)
+        });
+    let of_cluster = rows::not_asked(&Subject::Cluster, None, &session.checks(Scope::Cluster), OPEN, now);
     variants.chain(of_cluster).collect()
 }
 
@@ -321,14 +195,6 @@ pub fn unfinished(ledger: &Ledger) -> Cleanup {
 pub async fn reach(clients: &Clients, cluster: &str) -> Option<Access> {
     let endpoint = crate::aws::cluster::describe(clients, cluster).await.ok()??;
     eks::access(clients, &endpoint).ok()
-}
-
-/// The variant whose nodes checks of the whole cluster may use: the first unhardened Linux one, else the first Linux one.
-pub(crate) fn cluster_check_candidates(matrix: &Matrix) -> Vec<&Variant> {
-    let linux = || matrix.variants.iter().filter(|variant| variant.family.is_linux());
-    let stock = linux().filter(|variant| variant.hardening.is_none());
-    let hardened = linux().filter(|variant| variant.hardening.is_some());
-    stock.chain(hardened).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use amiproof_model::matrix::{MadeNodes, Matrix, NodeSource, Variant};
+use amiproof_model::matrix::{MadeNodes, Matrix, Variant};
 use amiproof_model::name::{AmiId, RunId, VariantName};
 use amiproof_model::report::{AmiRecord, NodeRecord};
 use amiproof_model::selector::{NodeSelector, Test};
@@ -13,19 +13,12 @@ use kube::ResourceExt as _;
 
 use super::event::{PhaseError, chain};
 use super::recorder::seconds_between;
+use super::session::Session;
 use super::shared::ClusterReady;
-use super::{Session, unjoined};
+use super::unjoined;
 use crate::aws::instances::{self, Instance};
 use crate::aws::{ami, names};
-use crate::cluster::{Access, NODE_GROUP_LABEL, RUN_LABEL, VARIANT_LABEL, nodes};
-
-/// Which nodes of the cluster are a variant's: what its pods are pinned to.
-pub fn selector_of(run: &RunId, variant: &Variant) -> NodeSelector {
-    match &variant.nodes {
-        NodeSource::Made(_) => NodeSelector::label(NODE_GROUP_LABEL, &names::node_group(run, &variant.name)),
-        NodeSource::Selected(selector) => selector.clone(),
-    }
-}
+use crate::cluster::{Access, RUN_LABEL, VARIANT_LABEL, nodes};
 
 /// Waits until the nodes of the variant's own node group are Ready and proves that they run its image.
 pub(crate) async fn made(
@@ -206,6 +199,7 @@ mod tests {
 
     use super::*;
     use crate::fixture;
+    use amiproof_model::matrix::NodeSource;
 
     fn node(name: &str, labels: serde_json::Value) -> Node {
         serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}})).unwrap()

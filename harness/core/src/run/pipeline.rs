@@ -11,15 +11,16 @@ use tokio::task::JoinSet;
 
 use super::event::{EventKind, PhaseError, of_variant};
 use super::quiescence::{Participant, Quiescence};
+use super::session::{Session, guarded};
 use super::shared::{Arrival, ClusterReady, Shared};
-use super::{Session, checks, cluster_check_candidates, failure, nodes};
+use super::{checks, failure, nodes, rows};
 use crate::aws::ami::Ami;
 use crate::aws::node_group::takes_controllers;
 use crate::check::{Check, Scope};
 use crate::cluster;
+use crate::cluster::nodes::selector_of;
 use crate::context::{Context, Peers};
 use crate::destroy::{self, What};
-use crate::finish;
 
 /// The pipelines of all variants, with what they need of each other.
 pub(crate) struct Pipelines {
@@ -226,7 +227,7 @@ async fn check_cluster(
         let end = PhaseEnd::Failed { check, message: reason.clone() };
         session.events.send(&subject, EventKind::PhaseEnded(Phase::Test, end));
     }
-    for result in checks::not_asked(&subject, None, &checks, &reason, session.events.now()) {
+    for result in rows::not_asked(&subject, None, &checks, &reason, session.events.now()) {
         session.events.send(&subject, EventKind::Result(Box::new(result)));
     }
 }
@@ -272,7 +273,7 @@ async fn run_variant(
             ends.nodes.say(Peers::Unavailable(broken.message().to_owned()));
             let reason = format!("the variant never got that far: {}", broken.message());
             let checks = [selected, disturbing.clone()].concat();
-            for result in checks::not_asked(&subject, Some(&variant), &checks, &reason, session.events.now()) {
+            for result in rows::not_asked(&subject, Some(&variant), &checks, &reason, session.events.now()) {
                 session.events.send(&subject, EventKind::Result(Box::new(result)));
             }
         }
@@ -395,16 +396,6 @@ async fn teardown(
     }
 }
 
-/// Runs a step until the user interrupts; a create call that is under way then is answered and recorded first. The step's own deadline is
-/// its own business.
-pub(crate) async fn guarded<T>(
-    session: &Session,
-    work: impl Future<Output = Result<T, PhaseError>>,
-) -> Result<T, PhaseError> {
-    let done = finish::until_stopped(&session.stop.cancel, &session.stop.abort, work).await;
-    done.unwrap_or(Err(PhaseError::Cancelled))
-}
-
 /// Waits until it is known whether a variant gets nodes; `None` when the run was interrupted first.
 async fn settled(session: &Session, nodes: &mut watch::Receiver<Peers>) -> Option<Peers> {
     let known = nodes.wait_for(|peers| !matches!(peers, Peers::Pending));
@@ -433,7 +424,7 @@ fn context(session: &Session, cluster: &ClusterReady, checked: Checked) -> Resul
         run: session.plan.run.clone(),
         matrix: Arc::clone(&session.plan.matrix),
         subject: checked.subject,
-        selector: nodes::selector_of(&session.plan.run, &checked.variant),
+        selector: selector_of(&session.plan.run, &checked.variant),
         variant: checked.variant,
         nodes: checked.nodes,
         peers: checked.peers,
@@ -454,4 +445,12 @@ fn context(session: &Session, cluster: &ClusterReady, checked: Checked) -> Resul
 fn report_phase_error(session: &Session, subject: &Subject, phase: Phase, broken: &PhaseError) {
     let end = PhaseEnd::Error { message: broken.message().to_owned(), evidence: Vec::new() };
     session.events.send(subject, EventKind::PhaseEnded(phase, end));
+}
+
+/// The variant whose nodes checks of the whole cluster may use: the first unhardened Linux one, else the first Linux one.
+fn cluster_check_candidates(matrix: &Matrix) -> Vec<&Variant> {
+    let linux = || matrix.variants.iter().filter(|variant| variant.family.is_linux());
+    let stock = linux().filter(|variant| variant.hardening.is_none());
+    let hardened = linux().filter(|variant| variant.hardening.is_some());
+    stock.chain(hardened).collect()
 }

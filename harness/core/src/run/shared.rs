@@ -8,10 +8,9 @@ use amiproof_model::report::{ClusterRecord, Phase, PhaseEnd, Subject};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::Session;
 use super::eks::{self, Eks};
 use super::event::{EventKind, PhaseError, chain};
-use super::pipeline::guarded;
+use super::session::{Session, guarded};
 use crate::aws::names::Tags;
 use crate::cluster::{self, Access};
 

@@ -3,14 +3,17 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use amiproof_model::matrix::Family;
+use amiproof_model::matrix::{Family, Variant};
 use amiproof_model::verdict::{Outcome, Verdict};
+use camino::Utf8PathBuf;
 use futures::FutureExt as _;
+use jiff::Timestamp;
 
 use super::*;
-use crate::check::{Applies, Body};
+use crate::check::{Applies, Body, Check};
 use crate::fixture;
 use crate::ledger::{Header, VERSION};
+use crate::pace::Pace;
 
 /// How often the variant `broken` was asked whether the check applies: the run itself asks first, its pipeline after that.
 static ASKED: AtomicUsize = AtomicUsize::new(0);

@@ -4,16 +4,12 @@
 use std::collections::BTreeMap;
 
 use amiproof_model::attribution::{TrafficPair, broken_nodes};
-use amiproof_model::candidate;
-use amiproof_model::facts;
 use amiproof_model::judge::{Disposition, judge, origin};
 use amiproof_model::name::{CheckId, VariantName};
-use amiproof_model::prediction;
-use amiproof_model::pull;
 use amiproof_model::report::{CheckResult, Report, Subject, VariantRecord};
-use amiproof_model::threshold;
 use amiproof_model::verdict::Outcome;
 use amiproof_model::waiver::{self, Circumstances, Waiver};
+use amiproof_model::{candidate, facts, prediction, pull, threshold};
 use jiff::Timestamp;
 
 /// Settles every result of a report.

@@ -4,19 +4,6 @@ use kube::ResourceExt as _;
 
 use super::{Observed, Progress, Target, ready};
 
-/// What became of the eviction of one pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Eviction {
-    /// The pod.
-    pub pod: String,
-    /// Its uid: a StatefulSet's next pod has the same name.
-    pub uid: String,
-    /// How often a disruption budget stood in the way, and the API server's words for it.
-    pub refusals: Vec<String>,
-    /// Whether the API server has accepted the eviction, or the pod is gone.
-    pub accepted: bool,
-}
-
 /// Whether all evictions were accepted, at least one of them not at once, the pods are gone, and their successors are ready.
 pub fn evicted(target: &Target, budget: &Target, observed: &Observed) -> Progress {
     let evictions = &observed.evictions;
@@ -44,6 +31,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::wait::Eviction;
     use crate::wait::tests::{observed, pod};
 
     fn eviction(pod: &str, refusals: usize, accepted: bool) -> Eviction {

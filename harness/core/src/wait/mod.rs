@@ -4,152 +4,21 @@ pub mod bound;
 pub mod complete;
 pub mod evicted;
 pub mod fired;
+mod observed;
 pub mod pods;
 pub mod reaches;
 pub mod ready;
 pub mod replaced;
 pub mod scaled;
+mod target;
 
 use std::fmt;
-use std::str::FromStr;
 
 use amiproof_model::workload::Expectation;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
-use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
+pub use self::observed::{Eviction, Observed, Progress};
+pub use self::target::{Kind, Target};
 use crate::act::{RESCHEDULED_MARK, REVISION_MARK};
-
-/// How far a condition is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// It holds.
-    Met,
-    /// It does not hold yet: what is missing.
-    NotYet(String),
-    /// It cannot hold any more: why.
-    Failed(String),
-}
-
-/// What the API shows of one namespace at one moment.
-#[derive(Clone, Debug, Default)]
-pub struct Observed {
-    /// All pods.
-    pub pods: Vec<Pod>,
-    /// All Deployments.
-    pub deployments: Vec<Deployment>,
-    /// All StatefulSets.
-    pub stateful_sets: Vec<StatefulSet>,
-    /// All DaemonSets.
-    pub daemon_sets: Vec<DaemonSet>,
-    /// All Jobs.
-    pub jobs: Vec<Job>,
-    /// All PersistentVolumeClaims.
-    pub claims: Vec<PersistentVolumeClaim>,
-    /// All CronJobs.
-    pub cron_jobs: Vec<CronJob>,
-    /// All HorizontalPodAutoscalers.
-    pub autoscalers: Vec<HorizontalPodAutoscaler>,
-    /// The evictions that amiproof asked for.
-    pub evictions: Vec<evicted::Eviction>,
-}
-
-/// A kind of object that an expectation can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// `deployment/…`
-    Deployment,
-    /// `statefulset/…`
-    StatefulSet,
-    /// `daemonset/…`
-    DaemonSet,
-    /// `job/…`
-    Job,
-    /// `pod/…`
-    Pod,
-    /// `pvc/…`
-    Claim,
-    /// `cronjob/…`
-    CronJob,
-    /// `hpa/…`
-    Autoscaler,
-    /// `pdb/…`
-    Budget,
-}
-
-/// All kinds, in the order in which messages list them.
-const KINDS: [Kind; 9] = [
-    Kind::Deployment,
-    Kind::StatefulSet,
-    Kind::DaemonSet,
-    Kind::Job,
-    Kind::Pod,
-    Kind::Claim,
-    Kind::CronJob,
-    Kind::Autoscaler,
-    Kind::Budget,
-];
-
-impl Kind {
-    /// The word for it in workload files.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Deployment => "deployment",
-            Self::StatefulSet => "statefulset",
-            Self::DaemonSet => "daemonset",
-            Self::Job => "job",
-            Self::Pod => "pod",
-            Self::Claim => "pvc",
-            Self::CronJob => "cronjob",
-            Self::Autoscaler => "hpa",
-            Self::Budget => "pdb",
-        }
-    }
-
-    /// The kind as manifests write it.
-    pub fn manifest(self) -> &'static str {
-        match self {
-            Self::Deployment => "Deployment",
-            Self::StatefulSet => "StatefulSet",
-            Self::DaemonSet => "DaemonSet",
-            Self::Job => "Job",
-            Self::Pod => "Pod",
-            Self::Claim => "PersistentVolumeClaim",
-            Self::CronJob => "CronJob",
-            Self::Autoscaler => "HorizontalPodAutoscaler",
-            Self::Budget => "PodDisruptionBudget",
-        }
-    }
-}
-
-/// An object that an expectation names: `deployment/web`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Its kind.
-    pub kind: Kind,
-    /// Its name.
-    pub name: String,
-}
-
-impl FromStr for Target {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (word, name) = text.split_once('/').ok_or_else(|| format!("'{text}' is not of the form kind/name"))?;
-        let kind = KINDS
-            .into_iter()
-            .find(|kind| kind.word() == word)
-            .ok_or_else(|| format!("'{word}' in '{text}' is none of {}", KINDS.map(Kind::word).join(", ")))?;
-        Ok(Self { kind, name: name.to_owned() })
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}/{}", self.kind.word(), self.name)
-    }
-}
 
 /// One expectation with its targets taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]

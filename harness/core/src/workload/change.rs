@@ -5,8 +5,7 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
-use crate::wait::Observed;
-use crate::wait::evicted::Eviction;
+use crate::wait::{Eviction, Observed};
 
 /// Everything of one kind, again.
 pub(super) enum Change {

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use amiproof_model::workload::{PLACE_ANNOTATION, PLACE_PEER, Workload};
 use serde_json::Value;
 
-use super::inject::{fits_itself, pod_template};
+use super::inject::fits_itself;
 use crate::act::Act;
+use crate::cluster::pod_template::pod_template;
 use crate::wait::Condition;
 
 /// The most pods that are alive at a time.

@@ -4,9 +4,10 @@ use amiproof_model::name::{RunId, VariantName};
 use amiproof_model::selector::{NodeSelector, Requirement, Test};
 use amiproof_model::workload::{PLACE_ANNOTATION, PLACE_PEER, REPLICAS_ANNOTATION, REPLICAS_AS_FIT, WINDOWS_RELEASE};
 use k8s_openapi::api::core::v1::Taint;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::variables::Variable;
+use crate::cluster::pod_template::{Given, drop_nulls, mirrored, pod_template, with_variable};
 use crate::cluster::{FIELD_MANAGER, MANAGED_BY, RUN_LABEL, VARIANT_LABEL, storage};
 
 /// The label that says of which workload something is.
@@ -114,18 +115,6 @@ pub(super) fn fits_itself(object: &Value) -> bool {
     object["metadata"]["annotations"][REPLICAS_ANNOTATION] == REPLICAS_AS_FIT
 }
 
-/// The pod template of a controller, or the pod itself: an object with `metadata` and `spec`.
-pub fn pod_template(object: &mut Value) -> Option<&mut Value> {
-    match object["kind"].as_str()? {
-        "Pod" => Some(object),
-        "Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet" | "Job" | "ReplicationController" => {
-            object.pointer_mut("/spec/template")
-        }
-        "CronJob" => object.pointer_mut("/spec/jobTemplate/spec/template"),
-        _ => None,
-    }
-}
-
 fn label(metadata: &mut Value, injection: &Injection<'_>) {
     let labels = [
         (RUN_LABEL, injection.run.as_str()),
@@ -197,58 +186,6 @@ fn containers(spec: &mut Value, registry: Option<&str>, windows_release: Option<
                 container["image"] = json!(mirrored(image, registry));
             }
         }
-    }
-}
-
-/// The image as the mirror has it: the registry replaced, the repository's path kept.
-pub fn mirrored(image: &str, registry: &str) -> String {
-    let path = match image.split_once('/') {
-        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => rest,
-        _ => image,
-    };
-    format!("{}/{path}", registry.trim_end_matches('/'))
-}
-
-/// Which containers get a variable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Given {
-    /// All of them.
-    Always,
-    /// Those whose command, arguments or environment name it.
-    WhereMentioned,
-}
-
-/// Gives the containers of an object's pod template a variable, unless they have one of that name.
-pub fn with_variable(mut object: Value, name: &str, value: &str, given: Given) -> Value {
-    let Some(template) = pod_template(&mut object) else { return object };
-    for list in ["initContainers", "containers"] {
-        for container in template["spec"][list].as_array_mut().into_iter().flatten() {
-            if given == Given::WhereMentioned && !container.to_string().contains(name) {
-                continue;
-            }
-            let mut variables = container["env"].as_array().cloned().unwrap_or_default();
-            if variables.iter().all(|variable| variable["name"] != name) {
-                // First, so that the values of the container's own variables can refer to it.
-                variables.insert(0, json!({"name": name, "value": value}));
-                container["env"] = Value::Array(variables);
-            }
-        }
-    }
-    drop_nulls(&mut object);
-    object
-}
-
-/// Indexing a JSON value for writing leaves nulls behind where nothing was; server-side apply would take them for intent.
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            let kept: Map<String, Value> =
-                std::mem::take(fields).into_iter().filter(|(_, value)| !value.is_null()).collect();
-            *fields = kept;
-            fields.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        _ => {}
     }
 }
 

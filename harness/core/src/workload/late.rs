@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::inject::{Given, with_variable};
 use super::stage::Stage;
 use super::variables::{self, Variable};
+use crate::cluster::pod_template::{Given, with_variable};
 use crate::wait::{Condition, Observed, Progress, Target, pods};
 
 /// What is not applied at once.

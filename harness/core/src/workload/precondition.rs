@@ -6,8 +6,8 @@ use amiproof_model::verdict::Verdict;
 use amiproof_model::workload::{Need, PLACE_ANNOTATION, PLACE_PEER, Workload};
 use serde_json::Value;
 
-use super::inject::pod_template;
 use crate::check::CheckError;
+use crate::cluster::pod_template::pod_template;
 use crate::wait::{Progress, Target};
 
 /// For one precondition: pulling an image, and a few connections that time out.

@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::change::Change;
-use super::inject::{Injection, Nodes, fits_itself, inject, pod_template};
+use super::inject::{Injection, Nodes, fits_itself, inject};
 use super::judge::{Ended, decide};
 use super::late::Late;
 use super::places::{Peer, Places};
@@ -31,10 +31,11 @@ use super::{capacity, needs};
 use crate::act::{Act, evict};
 use crate::check::{CheckError, Decision};
 use crate::cluster::check_namespace::{self, CheckNamespace};
-use crate::cluster::{Access, nodes, objects, pull_secret, watch};
+use crate::cluster::nodes::{self, selector_of};
+use crate::cluster::pod_template::pod_template;
+use crate::cluster::{Access, objects, pull_secret, watch};
 use crate::context::{Context, Peers};
 use crate::pace::Pace;
-use crate::run::nodes::selector_of;
 use crate::wait::{Condition, Kind, Observed, Progress, pods};
 
 /// How long a list that only explains may take to arrive.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_core::check::{Body, Check};
-use amiproof_core::workload::inject::{mirrored, pod_template};
+use amiproof_core::cluster::pod_template::{mirrored, pod_template};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::Matrix;
 use amiproof_model::workload::{WINDOWS_RELEASE, Workload};

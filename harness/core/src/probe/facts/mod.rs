@@ -4,21 +4,19 @@
 //! family reads everything in one command, in sections; `linux`, `bottlerocket` and `windows` know what a section says.
 
 mod bottlerocket;
+mod collected;
 mod firewall;
 mod linux;
 mod section;
 mod windows;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use amiproof_model::matrix::Family;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::Evidence;
-use indexmap::IndexMap;
-use serde_json::Value;
-use tokio::sync::OnceCell;
 
+pub use self::collected::{Collected, Facts, NodeFacts};
 use super::{Output, Way, command, on_instance};
 use crate::aws::Clients;
 use crate::context::Context;
@@ -27,60 +25,10 @@ use crate::workload::evidence::cut;
 /// For reading everything from one node.
 const DEADLINE: Duration = Duration::from_secs(90);
 
-/// What was read from one node.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Collected {
-    /// Short values by name, in the order of the script.
-    pub facts: IndexMap<String, String>,
-    /// Long texts by name: `nft ruleset`.
-    pub texts: IndexMap<String, String>,
-    /// What changes by the minute, for checks alone: the report does not keep it.
-    pub measured: IndexMap<String, String>,
-    /// The kubelet's configuration file with its drop-ins merged into it, where there is one.
-    pub kubelet: Option<Value>,
-}
-
-impl Collected {
-    fn put(&mut self, name: impl Into<String>, value: impl AsRef<str>) {
-        let value = value.as_ref().trim();
-        if !value.is_empty() {
-            self.facts.insert(name.into(), value.to_owned());
-        }
-    }
-
-    /// What a section of the script printed, for checks alone; `None` where nothing printed it.
-    pub fn measured(&self, name: &str) -> Option<&str> {
-        self.measured.get(name).map(String::as_str)
-    }
-
-    /// A fact.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.facts.get(name).map(String::as_str)
-    }
-}
-
-/// One node and what was read from it, or why nothing was.
-#[derive(Clone, Debug)]
-pub struct NodeFacts {
-    /// The node, as the run knows it.
-    pub node: NodeRecord,
-    /// How it was reached, and what was read.
-    pub read: Result<(Way, Collected), String>,
-}
-
-/// The facts of a variant's nodes: read by the first check that asks, kept for the others. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct Facts(Arc<OnceCell<Vec<NodeFacts>>>);
-
 impl Facts {
     /// The facts of all nodes, in the order of the nodes. Never fails: a node that gives none says why.
     pub async fn of<'a>(&'a self, context: &Context) -> &'a [NodeFacts] {
         self.0.get_or_init(|| read_all(context)).await
-    }
-
-    /// The facts, where somebody has asked for them.
-    pub fn known(&self) -> &[NodeFacts] {
-        self.0.get().map_or(&[], Vec::as_slice)
     }
 }
 

@@ -15,7 +15,7 @@ pub const MOST_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// How much of a file's head is looked at to tell what it is, bytes.
 const HEAD: usize = 64 * 1024;
 
-/// A file as text: its head for [`super::Kind::detect`], and a reader that begins at its start and yields UTF-8.
+/// A file as text: its head for [`super::detect`], and a reader that begins at its start and yields UTF-8.
 pub struct Source {
     head: Vec<u8>,
     rest: Box<dyn Read>,

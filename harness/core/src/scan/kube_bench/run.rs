@@ -18,10 +18,10 @@ use super::job::{self, NAME, Scope, Wanted};
 use crate::check::CheckError;
 use crate::cluster::check_namespace::{self, CheckNamespace};
 use crate::cluster::kubelet_path::Through;
+use crate::cluster::pod_template::mirrored;
 use crate::cluster::{objects, serving_certificate, watch};
 use crate::context::Context;
 use crate::wait::{Condition, Kind, Observed, Progress, Target, pods};
-use crate::workload::inject::mirrored;
 
 /// kube-bench takes seconds; on a node whose pods cannot reach the API the policies never end (seen on a real cluster).
 const NODE_DEADLINE: Duration = Duration::from_secs(120);
