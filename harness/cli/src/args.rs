@@ -332,7 +332,7 @@ pub(crate) struct Import {
     /// Name of the scanner in reports, instead of the one in the file; distinguishes two imports
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Exit 0 even if checks fail
+    /// Exit 0 even if checks fail; errors still count
     #[arg(long)]
     pub(crate) no_fail: bool,
     /// Output format

@@ -56,6 +56,9 @@ pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Resu
             output.data(summary.text(args, &folder, change));
             written.show(&[Format::Html, Format::Junit], output);
             output.data(amiproof_reports::terminal::verdict(&report, &forms::style(*output)));
+            if args.no_fail {
+                super::run::say_no_fail(ExitCode::of(&report), exit, output);
+            }
         }
     }
     Ok(exit)
@@ -308,6 +311,16 @@ impl Summary {
             change.replaced,
             change.removed
         );
+        if change.no_longer_failed > 0 {
+            let checks = if change.no_longer_failed == 1 {
+                "1 check".to_owned()
+            } else {
+                format!("{} checks", change.no_longer_failed)
+            };
+            text.push_str(&format!(
+                "\n  warning: {checks} failed by the earlier import of this name and no longer; use another --name to keep both"
+            ));
+        }
         for note in &self.notes {
             text.push_str("\n  ");
             text.push_str(note);
@@ -320,7 +333,8 @@ impl Summary {
         let verdict = conclusion::Summary::of(report, conclusion::Scope::Run, 0);
         json!({
             "run": folder.id.as_str(), "kind": self.kind.word(), "scanner": self.scanner, "outcomes": self.counts,
-            "added": change.added, "replaced": change.replaced, "removed": change.removed, "notes": self.notes,
+            "added": change.added, "replaced": change.replaced, "removed": change.removed,
+            "noLongerFailed": change.no_longer_failed, "notes": self.notes,
             "conclusion": verdict.conclusion, "reason": verdict.reason, "exitCode": exit.code(),
         })
     }

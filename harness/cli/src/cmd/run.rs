@@ -297,7 +297,18 @@ fn publish(
             Err(error) => output.note(format_args!("error: json: {error}")),
         },
     }
-    Ok(written.exit(exit_code(report, baseline, options)))
+    let exit = written.exit(exit_code(report, baseline, options));
+    if options.no_fail && matches!(options.output, OutputForm::Text) {
+        say_no_fail(ExitCode::of(report), exit, output);
+    }
+    Ok(exit)
+}
+
+/// Says that `--no-fail` changed the exit code that the verdict names.
+pub(super) fn say_no_fail(verdict: ExitCode, exit: ExitCode, output: &Output) {
+    if verdict == ExitCode::Failed && exit == ExitCode::Passed {
+        output.note("exits 0 instead of 1 because of --no-fail");
+    }
 }
 
 fn exit_code(report: &Report, baseline: Option<&Report>, options: &RunOptions) -> ExitCode {

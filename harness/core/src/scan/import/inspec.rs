@@ -20,6 +20,7 @@ use super::{ImportError, json};
 /// As [`super::read`].
 pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
     let report: Report = json::read("InSpec", reader)?;
+    let total = report.total();
     let Some(profiles) = report.profiles else {
         return Err(ImportError::NotThis { wanted: "an InSpec report", found: "JSON without profiles".to_owned() });
     };
@@ -40,8 +41,16 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
             document.add(&mut index, Answer::new(id, heading, Verdict::NotEvaluated(reason)))?;
         }
     }
-    for control in merge::merged(profiles.0) {
+    let controls = merge::merged(profiles.0);
+    let held = controls.len() as u64;
+    for control in controls {
         document.add(&mut index, answer(control))?;
+    }
+    if let Some(total) = total.filter(|total| *total > held) {
+        let reason = format!("its statistics count {total} controls, and it holds {held}");
+        document.notes.push(reason.clone());
+        let heading = "every control that the file counts is in it";
+        document.add(&mut index, Answer::new("statistics", heading, Verdict::NotEvaluated(reason)))?;
     }
     if document.answers.is_empty() { Err(ImportError::NoResults { what: "control" }) } else { Ok(document) }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_model::judge::Disposition;
 use amiproof_model::report::{CheckResult, ImportedFrom, Report, ScanRecord, Subject};
+use amiproof_model::verdict::Outcome;
 use amiproof_model::waiver::Waiver;
 use jiff::Timestamp;
 
@@ -24,6 +25,8 @@ pub struct Change {
     pub replaced: usize,
     /// Older rows that the file no longer has.
     pub removed: usize,
+    /// Checks that failed by what the file said before, and do not by what it says now, or are not in it any more.
+    pub no_longer_failed: usize,
 }
 
 /// Adds the rows of an import. What the same file had said of the same subject goes, so that importing it twice changes nothing. The new
@@ -33,8 +36,10 @@ pub fn merge(report: &mut Report, import: Import, waivers: &[Waiver], now: Times
     let before = remove(report, source.as_ref(), subject.as_ref(), &scans);
     let when = when.unwrap_or(now);
     let new: Vec<CheckResult> = rows.into_iter().map(|(subject, row)| result(subject, row, when)).collect();
-    let replaced = new.iter().filter(|result| before.contains(&key(result))).count();
-    let change = Change { added: new.len() - replaced, replaced, removed: before.len() - replaced };
+    let replaced = new.iter().filter(|result| before.contains_key(&key(result))).count();
+    let still: BTreeSet<_> = new.iter().filter(|result| is_failure(result)).map(key).collect();
+    let no_longer_failed = before.iter().filter(|(key, failed)| **failed && !still.contains(key)).count();
+    let change = Change { added: new.len() - replaced, replaced, removed: before.len() - replaced, no_longer_failed };
     // Under a name that no other file's rows can have, until all names are known.
     let name = source.as_ref().map(|source| format!("{} {}", source.scanner, source.key));
     let own = |mut scan: ScanRecord| {
@@ -55,22 +60,29 @@ pub fn merge(report: &mut Report, import: Import, waivers: &[Waiver], now: Times
     change
 }
 
-/// Takes away what the file said before, and says of which checks.
+/// Takes away what the file said before, and says of which checks, and whether each failed.
 fn remove(
     report: &mut Report,
     source: Option<&ImportedFrom>,
     subject: Option<&Subject>,
     scans: &[ScanRecord],
-) -> BTreeSet<(String, String)> {
+) -> BTreeMap<(String, String), bool> {
     let is_about =
         |known: &ScanRecord| subject == Some(&known.subject) || scans.iter().any(|scan| scan.subject == known.subject);
     let goes = |known: &ScanRecord| known.source.is_some() && known.source.as_ref() == source && is_about(known);
     let old: Vec<ScanRecord> = report.scans.iter().filter(|known| goes(known)).cloned().collect();
     let row_goes = |result: &CheckResult| old.iter().any(|scan| scan.owns(result));
-    let before = report.results.iter().filter(|result| row_goes(result)).map(key).collect();
+    let mut before: BTreeMap<(String, String), bool> = BTreeMap::new();
+    for result in report.results.iter().filter(|result| row_goes(result)) {
+        *before.entry(key(result)).or_default() |= is_failure(result);
+    }
     report.results.retain(|result| !row_goes(result));
     report.scans.retain(|known| !goes(known));
     before
+}
+
+fn is_failure(result: &CheckResult) -> bool {
+    matches!(result.outcome, Outcome::Fail { .. })
 }
 
 fn key(result: &CheckResult) -> (String, String) {

@@ -9,6 +9,16 @@ use crate::scan::import::json::{List, Text};
 pub(super) struct Report {
     pub(super) version: Option<Text>,
     pub(super) profiles: Option<List<Profile>>,
+    /// A number of controls stands here in files of some versions and converters; InSpec 5 writes the duration alone.
+    #[serde(default)]
+    statistics: serde_json::Value,
+}
+
+impl Report {
+    /// How many controls the file says it holds, where it does.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.statistics.get("controls")?.get("total")?.as_u64()
+    }
 }
 
 #[derive(Deserialize)]

@@ -35,6 +35,20 @@ fn a_control_that_a_condition_kept_from_being_run_has_no_answer() {
 }
 
 #[test]
+fn a_file_that_counts_more_controls_than_it_holds_is_not_whole() {
+    for (total, open) in [(5, 0), (4, 0), (6, 1)] {
+        let statistics = format!(r#""statistics":{{"controls":{{"total":{total}}},"duration":1}}"#);
+        let report = REPORT.replace(r#""statistics":{"duration":1}"#, &statistics);
+        let document = read(report.as_bytes()).unwrap();
+        let told = document.answers.iter().filter(|answer| answer.id == "statistics");
+        let told: Vec<&Verdict> = told.map(|answer| &answer.verdict).collect();
+        assert_eq!(told.len(), open, "{total}");
+        let reason = "its statistics count 6 controls, and it holds 5".to_owned();
+        assert!(told.iter().all(|verdict| **verdict == Verdict::NotEvaluated(reason.clone())), "{told:?}");
+    }
+}
+
+#[test]
 fn other_json_is_refused() {
     for (text, part) in [("{}", "without profiles"), (r#"{"profiles":[]}"#, "no control"), (&REPORT[..300], "cut off")]
     {

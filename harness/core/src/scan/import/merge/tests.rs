@@ -88,12 +88,21 @@ fn a_file_that_is_imported_again_replaces_its_rows_and_no_others() {
     let now = Timestamp::UNIX_EPOCH;
     let mut report = report();
     let first = "<testcase name='t10'/><testcase name='t9'/><testcase name='gone'/>";
-    assert_eq!(merge(&mut report, junit(first, None), &[], now), Change { added: 3, replaced: 0, removed: 0 });
+    assert_eq!(
+        merge(&mut report, junit(first, None), &[], now),
+        Change { added: 3, replaced: 0, removed: 0, no_longer_failed: 0 }
+    );
     assert_eq!(merge(&mut report, junit("<testcase name='t9'/>", Some("other")), &[], now).added, 1);
     let again = "<testcase name='t9'><failure/></testcase><testcase name='t10'/><testcase name='new'/>";
-    assert_eq!(merge(&mut report, junit(again, None), &[], now), Change { added: 1, replaced: 2, removed: 1 });
+    assert_eq!(
+        merge(&mut report, junit(again, None), &[], now),
+        Change { added: 1, replaced: 2, removed: 1, no_longer_failed: 0 }
+    );
     let before = report.clone();
-    assert_eq!(merge(&mut report, junit(again, None), &[], now), Change { added: 0, replaced: 3, removed: 0 });
+    assert_eq!(
+        merge(&mut report, junit(again, None), &[], now),
+        Change { added: 0, replaced: 3, removed: 0, no_longer_failed: 0 }
+    );
     assert_eq!(report, before, "twice is once");
     let mut expected = vec!["junit/e2e/new", "junit/e2e/t10", "junit/e2e/t9", "junit/other/t9"];
     let mut have = checks(&report);
@@ -102,6 +111,8 @@ fn a_file_that_is_imported_again_replaces_its_rows_and_no_others() {
     assert_eq!(have, expected);
     let scanners: Vec<&str> = report.scans.iter().map(|scan| scan.scanner.as_str()).collect();
     assert_eq!(scanners, ["e2e", "other"]);
+    let change = merge(&mut report, junit("<testcase name='new'/>", None), &[], now);
+    assert_eq!((change.removed, change.no_longer_failed), (2, 1), "a failure that the file does not hold any more");
 }
 
 #[test]
@@ -111,14 +122,15 @@ fn another_file_of_the_same_scanner_takes_nothing_away_and_both_are_told_apart()
     let bad = "<testcase name='t'><failure/></testcase>";
     merge(&mut report, junit_of("node-1", bad, None), &[], now);
     let change = merge(&mut report, junit_of("node-2", "<testcase name='t'/>", None), &[], now);
-    assert_eq!(change, Change { added: 1, replaced: 0, removed: 0 });
+    assert_eq!(change, Change { added: 1, replaced: 0, removed: 0, no_longer_failed: 0 });
     let told = |report: &Report| -> Vec<String> {
         let rows = report.results.iter().filter(|result| result.check.suite() == "junit");
         rows.map(|row| format!("{} {}", row.scanner.clone().unwrap_or_default(), row.outcome.word())).collect()
     };
     assert_eq!(told(&report), ["e2e-node-1 fail", "e2e-node-2 pass"]);
     // What was wrong on the first node is right now, and its file says so.
-    merge(&mut report, junit_of("node-1", "<testcase name='t'/>", None), &[], now);
+    let change = merge(&mut report, junit_of("node-1", "<testcase name='t'/>", None), &[], now);
+    assert_eq!(change, Change { added: 0, replaced: 1, removed: 0, no_longer_failed: 1 });
     assert_eq!(told(&report), ["e2e-node-1 pass", "e2e-node-2 pass"]);
 }
 
