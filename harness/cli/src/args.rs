@@ -1,6 +1,7 @@
 //! The command line as data.
 
 mod format;
+mod run;
 mod target;
 mod waiver;
 mod workload;
@@ -9,6 +10,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::format::{ComparisonForm, ReportForm};
+pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection, Test, network_run};
 pub(crate) use self::target::{Given, Named, Target};
 pub(crate) use self::waiver::{Waiver, WaiverAudit, WaiverCommand, WaiverForm, WaiverImport};
 pub(crate) use self::workload::{Workload, WorkloadCommand};
@@ -102,20 +104,6 @@ pub(crate) enum Command {
     Completions(Completions),
 }
 
-/// The matrix file, and which of its variants and checks to use.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Selection {
-    /// The matrix file
-    #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
-    pub(crate) file: Utf8PathBuf,
-    /// Only these variants and the references they need
-    #[arg(long, value_delimiter = ',', value_name = "NAME")]
-    pub(crate) variants: Vec<String>,
-    /// Only checks whose id starts with one of these ('node', 'workload/web-service')
-    #[arg(long, value_delimiter = ',', value_name = "PREFIX")]
-    pub(crate) checks: Vec<String>,
-}
-
 impl Command {
     /// Which AWS it talks to, where it talks to one.
     pub(crate) fn target(&mut self) -> Option<&mut Target> {
@@ -132,119 +120,6 @@ impl Command {
             _ => None,
         }
     }
-}
-
-/// Options of 'run', 'apply' and 'nightly'.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Run {
-    #[command(flatten)]
-    pub(crate) selection: Selection,
-    #[command(flatten)]
-    pub(crate) target: Target,
-    #[command(flatten)]
-    pub(crate) given: Given,
-    #[command(flatten)]
-    pub(crate) options: RunOptions,
-    /// Run ID [default: generated; for 'apply', the run that created the cluster, if there is one]
-    #[arg(long, value_name = "ID")]
-    pub(crate) run: Option<String>,
-    /// Only this part
-    #[arg(long, value_enum, value_name = "PART")]
-    pub(crate) only: Option<Part>,
-}
-
-/// A part of what a run creates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Part {
-    /// The CloudFormation stack with network and roles.
-    Network,
-}
-
-impl Run {
-    /// Whether only the network stack is wanted.
-    pub(crate) fn network_only(&self) -> bool {
-        self.only == Some(Part::Network)
-    }
-
-    /// The run's name: the user's, or the one that stands for the cluster's network, or none.
-    pub(crate) fn run_name(&self, cluster: &str) -> Option<String> {
-        self.run.clone().or_else(|| self.network_only().then(|| network_run(cluster)))
-    }
-}
-
-/// The run that stands for a cluster's network stack, which outlives ordinary runs.
-pub(crate) fn network_run(cluster: &str) -> String {
-    let legal: String =
-        cluster.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    format!("network-{}", legal.chars().take(32).collect::<String>().trim_end_matches('-'))
-}
-
-/// Options of 'test' and 'scan'.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Resumed {
-    #[command(flatten)]
-    pub(crate) selection: Selection,
-    #[command(flatten)]
-    pub(crate) target: Target,
-    #[command(flatten)]
-    pub(crate) given: Given,
-    #[command(flatten)]
-    pub(crate) options: RunOptions,
-    /// Run ID [default: the run that created the cluster of the matrix, or else the latest]
-    #[arg(long, value_name = "ID")]
-    pub(crate) run: Option<String>,
-}
-
-/// Options of 'test'.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Test {
-    #[command(flatten)]
-    pub(crate) more: Resumed,
-    /// Only these workloads: names from the catalogue or the matrix, files or folders. Without a matrix file they run in the lab, or on
-    /// the node groups of --kubeconfig
-    #[arg(long, value_delimiter = ',', value_name = "NAME|PATH")]
-    pub(crate) workloads: Vec<String>,
-}
-
-/// How a run behaves.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct RunOptions {
-    /// Retry a failed check up to N times; a pass on a retry is reported as 'flaky'
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    pub(crate) retries: u32,
-    /// Run kube-bench on every node of each variant instead of only the first
-    #[arg(long)]
-    pub(crate) all_nodes: bool,
-    /// Maximum number of pods at a time, over all variants [default: cluster.maxPods, or 30 per variant]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) max_pods: Option<u32>,
-    /// Pull all images from this registry
-    #[arg(long, value_name = "REGISTRY")]
-    pub(crate) image_registry: Option<String>,
-    /// Registry credentials for the nodes: a config.json as written by `docker login`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) image_pull_secret: Option<Utf8PathBuf>,
-    /// Compare with this run or report and mark regressions ('latest' is the latest run)
-    #[arg(long, value_name = "RUN")]
-    pub(crate) baseline: Option<String>,
-    /// Print the report as JSON instead of a table
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
-    pub(crate) output: OutputForm,
-    /// Exit 0 even if checks fail; errors, leftovers and interruptions still count
-    #[arg(long)]
-    pub(crate) no_fail: bool,
-    /// Hours after which 'sweep' may delete what the run created
-    #[arg(long, default_value_t = 12, value_name = "HOURS")]
-    pub(crate) expires: u32,
-}
-
-/// What goes to standard output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OutputForm {
-    /// Text for people.
-    Text,
-    /// JSON for programs.
-    Json,
 }
 
 /// Options of 'init'.

@@ -8,6 +8,7 @@ mod lock;
 mod output;
 mod progress;
 mod rundir;
+mod runtime;
 mod session;
 mod signals;
 

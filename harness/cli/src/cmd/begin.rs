@@ -6,8 +6,8 @@ use amiproof_core::run::event::chain;
 use amiproof_model::matrix::Matrix;
 use jiff::{SignedDuration, Timestamp};
 
+use super::request::Request;
 use crate::args::{Given, Global, RunOptions, Target};
-use crate::cmd::run::Request;
 use crate::files;
 use crate::lock::RunLock;
 use crate::output::{Failure, Output};

@@ -11,6 +11,7 @@ use amiproof_model::report::Cleanup;
 use crate::args::{Destroy, Given, Global, OutputForm, Part, network_run};
 use crate::output::{Failure, Output};
 use crate::rundir::RunDir;
+use crate::runtime::runtime;
 use crate::session::Connection;
 use crate::signals::Signals;
 
@@ -38,15 +39,15 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
         output.note(format_args!("warning: the ledger is not whole, so everything is asked for by tag, too: {torn}"));
     }
     if args.dry_run {
-        let targets = super::runtime()?.block_on(foresee(global, args, &ledger, output))?;
+        let targets = runtime()?.block_on(foresee(global, args, &ledger, output))?;
         return show(&folder, &targets, args.output, output);
     }
-    let cleanup = super::runtime()?.block_on(take_down(global, args, &ledger, output))?;
+    let cleanup = runtime()?.block_on(take_down(global, args, &ledger, output))?;
     match args.output {
         OutputForm::Json => output.json(json(&cleanup)?),
         OutputForm::Text => output.data(summary(&folder, &cleanup)),
     }
-    let amended = super::run::amend_report(&folder, &cleanup, output);
+    let amended = super::forms::amend_report(&folder, &cleanup, output);
     let exit = match (cleanup.leftovers.is_empty(), cleanup.is_verified()) {
         (false, _) => ExitCode::LeftBehind,
         (true, false) => ExitCode::Error,

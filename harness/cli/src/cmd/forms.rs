@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use amiproof_model::exit::ExitCode;
-use amiproof_model::report::Report;
+use amiproof_model::report::{Cleanup, Report};
 use amiproof_reports::{Format, RenderError, Style};
 use camino::Utf8Path;
 
-use crate::output::Output;
+use super::forms;
+use crate::output::{Failure, Output};
+use crate::rundir::RunDir;
 
 /// What became of the files.
 #[derive(Debug)]
@@ -67,6 +69,19 @@ fn written(outcomes: Vec<(Format, Result<PathBuf, RenderError>)>, output: &Outpu
 /// How the terminal wants its tables.
 pub(crate) fn style(output: Output) -> Style {
     Style { width: output.width(), colour: output.color(), ..Style::default() }
+}
+
+/// Writes into a run's report, where it has one, what `destroy` did later.
+pub(crate) fn amend_report(folder: &RunDir, cleanup: &Cleanup, output: &Output) -> Result<Option<Written>, Failure> {
+    let Ok(text) = std::fs::read_to_string(folder.report()) else { return Ok(None) };
+    let mut report = Report::parse(&text).map_err(|error| {
+        Failure::error(
+            format!("{}: {error}", folder.report()),
+            "the report does not say what was destroyed; the lines above do",
+        )
+    })?;
+    report.cleanup = cleanup.clone();
+    Ok(Some(forms::write_all(&report, None, folder.path(), output)))
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use amiproof_model::exit::ExitCode;
 
 use crate::args;
 use crate::output::{Failure, Output};
+use crate::runtime::runtime;
 use crate::signals::Signals;
 
 /// Serves until a signal comes.
 pub(crate) fn run(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure> {
-    super::runtime()?.block_on(serve(args, output))
+    runtime()?.block_on(serve(args, output))
 }
 
 async fn serve(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure> {

@@ -15,6 +15,7 @@ mod owner;
 mod plan;
 mod provisioned;
 mod report;
+mod request;
 mod run;
 mod schema;
 mod selected;
@@ -22,8 +23,6 @@ mod sweep;
 mod test;
 mod waiver;
 mod workload;
-
-use std::time::Duration;
 
 use amiproof_model::exit::ExitCode;
 
@@ -57,22 +56,4 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Lab(args) => lab::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
     }
-}
-
-/// Runs what talks to somebody to its end. A name that is still being resolved, or a helper that hangs, keeps nobody waiting then.
-pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
-    let runtime = runtime()?;
-    let answer = runtime.block_on(work);
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    Ok(answer)
-}
-
-/// The runtime of commands that talk to somebody.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        // The EC2 client's largest request types need more than the usual 2 MiB in builds without optimisation.
-        .thread_stack_size(8 * 1024 * 1024)
-        .build()
-        .map_err(|error| Failure::error(format!("cannot start the asynchronous runtime: {error}"), ""))
 }

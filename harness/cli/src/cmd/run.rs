@@ -4,25 +4,23 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amiproof_core::check::Check;
-use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_core::run::{Plan, Steps, Stop, Tools};
 use amiproof_model::conclusion::{Scope, Summary};
 use amiproof_model::exit::ExitCode;
-use amiproof_model::matrix::{Matrix, ScannedNodes};
-use amiproof_model::report::{Cleanup, Report};
+use amiproof_model::matrix::Matrix;
+use amiproof_model::report::Report;
 use amiproof_reports::{Format, Options, compare, terminal};
-use camino::Utf8PathBuf;
 
 use super::begin::{Begun, Folder, Place, begin};
-use super::forms::{self, Written};
 use super::provisioned::{Latest, provisioned};
-use super::{owner, selected};
-use crate::args::{Global, OutputForm, Resumed, Run, RunOptions, Selection, Target};
+use super::request::Request;
+use super::{forms, owner};
+use crate::args::{Global, OutputForm, Resumed, Run, RunOptions, Target};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::progress::Progress;
 use crate::rundir::{self, RunDir};
+use crate::runtime::block_on;
 use crate::session::Goal;
 use crate::signals::{Heard, Signals};
 
@@ -53,7 +51,7 @@ pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) ->
         Goal::Apply => applied(global, args, &request.matrix)?,
         _ => Folder::New(RunDir::new(&global.dir, args.run_name(&request.matrix.cluster.name).as_deref())?),
     };
-    super::block_on(execute(global, place, request, folder, steps, goal, output))?
+    block_on(execute(global, place, request, folder, steps, goal, output))?
 }
 
 /// The run that 'apply' goes on with: the one that the user names or that made the cluster, so that applying twice converges; else a new one.
@@ -100,7 +98,7 @@ pub(crate) fn resumed(
     if args.target.lab {
         let folder = Folder::New(RunDir::new(&global.dir, args.run.as_deref())?);
         let steps = Steps { provision: true, teardown: true, ..steps };
-        return super::block_on(execute(global, place, request, folder, steps, goal, output))?;
+        return block_on(execute(global, place, request, folder, steps, goal, output))?;
     }
     let nothing_was_made = request.matrix.variants.iter().all(|variant| variant.made().is_none());
     let is_there = args.run.as_deref().is_some_and(|run| RunDir::open(&global.dir, Some(run)).is_ok());
@@ -111,7 +109,7 @@ pub(crate) fn resumed(
     };
     // What stays of a run on nodes that are there is only its report.
     let steps = Steps { teardown: nothing_was_made, ..steps };
-    super::block_on(execute(global, place, request, folder, steps, goal, output))?
+    block_on(execute(global, place, request, folder, steps, goal, output))?
 }
 
 /// The run whose nodes are tested or scanned where none is named: the one that made the cluster or node groups in it.
@@ -125,55 +123,6 @@ fn continued(global: &Global, matrix: &Matrix, target: &Target) -> Result<RunDir
 }
 
 const STEPS_NONE: Steps = Steps { provision: false, network_only: false, test: false, scan: false, teardown: false };
-
-/// What the user asked for, narrowed to what was selected.
-pub(super) struct Request {
-    pub(super) matrix: Matrix,
-    checks: Vec<Check>,
-    inputs: Inputs,
-    pub(super) options: RunOptions,
-    pull_secret: Option<PullSecret>,
-    /// The folder of the matrix file.
-    base: Utf8PathBuf,
-    /// The report that `--baseline` names: read before anything is made, for a run must not end without a report because of it.
-    baseline: Option<Report>,
-}
-
-impl Request {
-    fn new(
-        global: &Global,
-        inputs: Inputs,
-        selection: &Selection,
-        options: &RunOptions,
-        output: &Output,
-    ) -> Result<Self, Failure> {
-        let mut matrix = files::narrowed(&inputs.matrix, &selection.variants)?;
-        if options.all_nodes {
-            matrix.scans.kube_bench.nodes = ScannedNodes::All;
-        }
-        let checks = selected::checks(&matrix, &inputs, &selection.checks)?;
-        let base = selection.file.parent().map(ToOwned::to_owned).unwrap_or_default();
-        let pull_secret = match &options.image_pull_secret {
-            Some(path) => {
-                let images = super::workload::pulled(&checks, &matrix, options.image_registry.as_deref());
-                let (secret, left_out) = files::pull_secret(path, &images)?;
-                if !left_out.is_empty() {
-                    output.note(format_args!(
-                        "credentials that stay here, for this run pulls nothing from there: {}",
-                        left_out.join(", ")
-                    ));
-                }
-                Some(secret)
-            }
-            None => None,
-        };
-        let baseline = match &options.baseline {
-            Some(which) => Some(rundir::read_report(&global.dir, Some(which))?.0),
-            None => None,
-        };
-        Ok(Self { matrix, checks, inputs, options: options.clone(), pull_secret, base, baseline })
-    }
-}
 
 fn nothing_selected(output: &Output) -> Result<ExitCode, Failure> {
     output.note("nothing selected: no check matches --checks and the matrix' suites");
@@ -317,17 +266,4 @@ fn exit_code(report: &Report, baseline: Option<&Report>, options: &RunOptions) -
         ExitCode::Failed if options.no_fail => ExitCode::Passed,
         other => other,
     }
-}
-
-/// Writes into a run's report, where it has one, what `destroy` did later.
-pub(crate) fn amend_report(folder: &RunDir, cleanup: &Cleanup, output: &Output) -> Result<Option<Written>, Failure> {
-    let Ok(text) = std::fs::read_to_string(folder.report()) else { return Ok(None) };
-    let mut report = Report::parse(&text).map_err(|error| {
-        Failure::error(
-            format!("{}: {error}", folder.report()),
-            "the report does not say what was destroyed; the lines above do",
-        )
-    })?;
-    report.cleanup = cleanup.clone();
-    Ok(Some(forms::write_all(&report, None, folder.path(), output)))
 }

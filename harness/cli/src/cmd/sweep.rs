@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::args::{Global, OutputForm, Sweep};
 use crate::output::{Failure, Output};
 use crate::rundir;
+use crate::runtime::runtime;
 use crate::session::Connection;
 
 /// What a sweep did, for programs.
@@ -40,7 +41,7 @@ struct Line<'a> {
 
 /// Removes what has expired; says what it removed and what it left.
 pub(crate) fn run(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
-    super::runtime()?.block_on(sweep(global, args, output))
+    runtime()?.block_on(sweep(global, args, output))
 }
 
 async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {

@@ -9,6 +9,7 @@ use amiproof_model::workload::Workload;
 use crate::args::{Global, Resumed};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
+use crate::runtime::block_on;
 use crate::session::{self, Goal};
 
 /// The name under which a matrix file is looked for when none is given.
@@ -58,7 +59,7 @@ fn chosen(names: &[String], known: &[Workload]) -> Result<Vec<Workload>, Failure
 /// What to test where there is no matrix file: the node groups of a kubeconfig, or a pair of images in a lab.
 fn stand_in(global: &Global, args: &mut Resumed, only_workloads: bool, output: &Output) -> Result<Inputs, Failure> {
     if args.given.kubeconfig.is_some() {
-        let groups = super::block_on(session::groups(&args.given, output))??;
+        let groups = block_on(session::groups(&args.given, output))??;
         if groups.is_empty() {
             return Err(Failure::usage("the cluster has no nodes", "see `kubectl get nodes`"));
         }

@@ -1,0 +1,62 @@
+//! What is asked of a run: the matrix, the checks and the options, read and narrowed.
+
+use amiproof_core::check::Check;
+use amiproof_core::cluster::pull_secret::PullSecret;
+use amiproof_model::matrix::{Matrix, ScannedNodes};
+use amiproof_model::report::Report;
+use camino::Utf8PathBuf;
+
+use super::{selected, workload};
+use crate::args::{Global, RunOptions, Selection};
+use crate::files::{self, Inputs};
+use crate::output::{Failure, Output};
+use crate::rundir;
+
+/// What the user asked for, narrowed to what was selected.
+pub(super) struct Request {
+    pub(super) matrix: Matrix,
+    pub(super) checks: Vec<Check>,
+    pub(super) inputs: Inputs,
+    pub(super) options: RunOptions,
+    pub(super) pull_secret: Option<PullSecret>,
+    /// The folder of the matrix file.
+    pub(super) base: Utf8PathBuf,
+    /// The report that `--baseline` names: read before anything is made, for a run must not end without a report because of it.
+    pub(super) baseline: Option<Report>,
+}
+
+impl Request {
+    pub(super) fn new(
+        global: &Global,
+        inputs: Inputs,
+        selection: &Selection,
+        options: &RunOptions,
+        output: &Output,
+    ) -> Result<Self, Failure> {
+        let mut matrix = files::narrowed(&inputs.matrix, &selection.variants)?;
+        if options.all_nodes {
+            matrix.scans.kube_bench.nodes = ScannedNodes::All;
+        }
+        let checks = selected::checks(&matrix, &inputs, &selection.checks)?;
+        let base = selection.file.parent().map(ToOwned::to_owned).unwrap_or_default();
+        let pull_secret = match &options.image_pull_secret {
+            Some(path) => {
+                let images = workload::pulled(&checks, &matrix, options.image_registry.as_deref());
+                let (secret, left_out) = files::pull_secret(path, &images)?;
+                if !left_out.is_empty() {
+                    output.note(format_args!(
+                        "credentials that stay here, for this run pulls nothing from there: {}",
+                        left_out.join(", ")
+                    ));
+                }
+                Some(secret)
+            }
+            None => None,
+        };
+        let baseline = match &options.baseline {
+            Some(which) => Some(rundir::read_report(&global.dir, Some(which))?.0),
+            None => None,
+        };
+        Ok(Self { matrix, checks, inputs, options: options.clone(), pull_secret, base, baseline })
+    }
+}

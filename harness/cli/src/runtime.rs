@@ -1,0 +1,23 @@
+//! The asynchronous runtime, which only commands that talk to somebody need.
+
+use std::time::Duration;
+
+use crate::output::Failure;
+
+/// Runs what talks to somebody to its end. A name that is still being resolved, or a helper that hangs, keeps nobody waiting then.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = runtime()?;
+    let answer = runtime.block_on(work);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(answer)
+}
+
+/// The runtime of commands that talk to somebody.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // The EC2 client's largest request types need more than the usual 2 MiB in builds without optimisation.
+        .thread_stack_size(8 * 1024 * 1024)
+        .build()
+        .map_err(|error| Failure::error(format!("cannot start the asynchronous runtime: {error}"), ""))
+}
