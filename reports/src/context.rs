@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use amiproof_model::conclusion::{Conclusion, Scope, Summary, weight};
 use amiproof_model::name::CheckId;
 use amiproof_model::report::{CheckResult, Report, Subject};
+use amiproof_model::threshold;
 
 use crate::compare::{Comparison, compare};
 
@@ -27,7 +28,7 @@ impl<'a> Context<'a> {
         let comparison = baseline.map(|baseline| compare(baseline, report));
         let news = comparison.iter().flat_map(Comparison::news);
         let news = news.map(|change| (change.subject.clone(), change.check.clone())).collect();
-        Self { original: report, report: crate::held_against(report, baseline), comparison, news }
+        Self { original: report, report: held_against(report, baseline), comparison, news }
     }
 
     /// What the run comes to: the same word as its exit code.
@@ -105,4 +106,12 @@ pub(crate) fn mark(conclusion: Conclusion) -> &'static str {
         | Conclusion::Interrupted
         | Conclusion::LeftBehind => "⚠️",
     }
+}
+
+/// The report with the gates of scans that evaluated less than in the baseline no longer green. Only for showing: see [`render`].
+pub(crate) fn held_against<'a>(report: &'a Report, baseline: Option<&Report>) -> Cow<'a, Report> {
+    let Some(baseline) = baseline else { return Cow::Borrowed(report) };
+    let mut held = report.clone();
+    threshold::hold_against(&mut held, baseline);
+    Cow::Owned(held)
 }

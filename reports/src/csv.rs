@@ -2,10 +2,10 @@
 //! `waiver`). Lines add up to the same numbers as every other form: where several scanners judge a control, the line is that of the
 //! most urgent answer, and `answers` has the others.
 
-use amiproof_model::judge::Origin;
 use amiproof_model::report::{CheckResult, Report, Severity, Subject};
 
 use crate::context::Context;
+use crate::origin::origin_word;
 use crate::sheet::{self, Sheet};
 use crate::times::{self, Times};
 use crate::{RenderError, text, waivers};
@@ -158,16 +158,6 @@ fn field(value: &str) -> String {
         safe.push(c);
     }
     safe
-}
-
-pub(crate) fn origin_word(origin: Origin) -> &'static str {
-    match origin {
-        Origin::Hardening => "hardening",
-        Origin::Environment => "environment",
-        Origin::NotApplied => "not applied",
-        Origin::Lost => "lost",
-        Origin::Unknown => "unknown",
-    }
 }
 
 #[cfg(test)]

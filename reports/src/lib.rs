@@ -6,9 +6,11 @@
 pub mod compare;
 mod context;
 pub mod csv;
+mod error;
 pub mod html;
 pub mod junit;
 pub mod markdown;
+mod origin;
 mod scans;
 mod sheet;
 pub mod terminal;
@@ -16,14 +18,13 @@ mod text;
 mod times;
 mod waivers;
 
-use std::borrow::Cow;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use amiproof_model::report::Report;
-use amiproof_model::threshold;
 
-pub use terminal::Style;
+pub use self::error::RenderError;
+pub use self::terminal::Style;
 
 /// The forms that a report takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -80,31 +81,6 @@ pub struct Options<'a> {
     pub style: Style,
 }
 
-/// Why a form could not be made. Renderers accept every report, so all but [`RenderError::File`] would be defects of amiproof.
-#[derive(Debug, thiserror::Error)]
-pub enum RenderError {
-    /// The report, or a comparison, could not be written as JSON.
-    #[error("could not write the report as JSON: {0}")]
-    Json(#[from] serde_json::Error),
-    /// JUnit could not be written.
-    #[error("could not write JUnit XML: {0}")]
-    Xml(String),
-    /// The template of the page could not be filled.
-    #[error("could not fill the template of the matrix: {0}")]
-    Template(#[from] askama::Error),
-    /// CSV could not be written.
-    #[error("could not write CSV: {0}")]
-    Csv(String),
-    /// The file could not be written.
-    #[error("could not write {}: {source}; make the folder writable and run 'amiproof report' again", path.display())]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// What the operating system says.
-        source: std::io::Error,
-    },
-}
-
 /// The report in one form. What follows from the baseline is worked out here and is in no report on disk: gates of scans that
 /// evaluated less than the baseline's are not green, and the JSON form is the report itself.
 ///
@@ -123,14 +99,6 @@ pub fn render(format: Format, report: &Report, options: &Options<'_>) -> Result<
         Format::Csv => csv::render(report, options.baseline),
         Format::Terminal => Ok(terminal::render(report, options.baseline, &options.style)),
     }
-}
-
-/// The report with the gates of scans that evaluated less than in the baseline no longer green. Only for showing: see [`render`].
-pub(crate) fn held_against<'a>(report: &'a Report, baseline: Option<&Report>) -> Cow<'a, Report> {
-    let Some(baseline) = baseline else { return Cow::Borrowed(report) };
-    let mut held = report.clone();
-    threshold::hold_against(&mut held, baseline);
-    Cow::Owned(held)
 }
 
 /// Writes the report and every form of it that has a file into `folder`, which must exist. One that fails does not stop the others;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use amiproof_model::name::VariantName;
-use amiproof_model::report::{NodeRecord, Report, VariantRecord};
+use amiproof_model::report::{NodeRecord, PhaseEnd, Report, VariantRecord};
 use indexmap::IndexMap;
 use serde::Serialize;
 
@@ -73,8 +73,8 @@ pub(super) fn variant_changes(base: &Report, candidate: &Report) -> Vec<VariantC
     let mut changes = Vec::new();
     for new in &candidate.variants {
         let old = find(base, &new.name).and_then(|at| base.variants.get(at));
-        let broken_now = super::broken(&new.phases);
-        let broken_before = old.is_some_and(|old| super::broken(&old.phases).is_some());
+        let broken_now = broken(&new.phases);
+        let broken_before = old.is_some_and(|old| broken(&old.phases).is_some());
         let change = VariantChange {
             variant: new.name.clone(),
             presence: if old.is_some() { Presence::Both } else { Presence::OnlyCandidate },
@@ -155,4 +155,14 @@ fn node_facts(node: &NodeRecord, say: &mut impl FnMut(&str, &str)) {
 
 fn join(values: &BTreeSet<String>) -> String {
     values.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// What broke a variant's pipeline, teardown not counted: leftovers say that better.
+pub(super) fn broken(phases: &[amiproof_model::report::PhaseRecord]) -> Option<String> {
+    phases.iter().find_map(|phase| match &phase.ended {
+        PhaseEnd::Error { message, .. } if phase.phase != amiproof_model::report::Phase::Teardown => {
+            Some(format!("{}: {message}", phase.phase.word()))
+        }
+        _ => None,
+    })
 }

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use amiproof_model::report::Subject;
 
 use super::{Change, Comparison, FactChange, ResultChange, VariantChange};
-use crate::csv::origin_word;
 use crate::markdown::{Page, code, escape};
+use crate::origin::origin_word;
 use crate::text;
 
 /// How many changed facts of a variant are told.

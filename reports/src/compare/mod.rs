@@ -4,6 +4,7 @@
 //! benchmarks renumber (4.5.2 of the CIS EKS benchmark meant another thing in 1.5.0 than in 1.7.0). So controls of two versions
 //! are never matched by number: they appear as one [`BenchmarkChange`] with how many controls went and came.
 
+mod comparison;
 mod facts;
 mod junit;
 mod markdown;
@@ -13,209 +14,17 @@ mod terminal;
 
 use std::collections::{HashMap, HashSet};
 
-use amiproof_model::judge::Origin;
-use amiproof_model::name::{CheckId, ControlId, Level, RunId};
-use amiproof_model::report::{CheckResult, PhaseEnd, Report, Subject};
+use amiproof_model::name::CheckId;
+use amiproof_model::report::{CheckResult, Report, Subject};
 use indexmap::IndexMap;
-use jiff::Timestamp;
-use serde::Serialize;
 
+pub use self::comparison::{BenchmarkChange, Comparison, ComparisonFormat, ResultChange, Side};
+pub use self::facts::{FactChange, Presence, VariantChange};
+use self::scope::{Benchmarks, Scope};
+pub use self::state::{Change, State};
 use crate::{RenderError, Style, sheet};
-pub use facts::{FactChange, Presence, VariantChange};
-use scope::{Benchmarks, Scope};
-pub use state::{Change, State};
-
-/// How a candidate run differs from a base run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Comparison {
-    /// The earlier run.
-    pub base: Side,
-    /// The run in question.
-    pub candidate: Side,
-    /// How many results changed in which way; see [`Change`].
-    pub counts: IndexMap<Change, usize>,
-    /// Results that are decided the same way in both runs.
-    pub unchanged: usize,
-    /// What changed, worst first, then in the order of the reports.
-    pub changes: Vec<ResultChange>,
-    /// Benchmarks that came in another version; their controls are not compared.
-    pub benchmarks: Vec<BenchmarkChange>,
-    /// Suites of the base that the candidate did not run at all, by choice as far as its report tells. Not compared.
-    pub suites_not_run: Vec<String>,
-    /// What is different about the variants themselves: AMI, kernel, kubelet, facts. Variants without a difference are left out.
-    pub variants: Vec<VariantChange>,
-}
-
-/// One of the two runs.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Side {
-    /// The run.
-    pub run: RunId,
-    /// Its matrix.
-    pub matrix: String,
-    /// When it started.
-    pub started: Timestamp,
-    /// The version of the control plane.
-    pub kubernetes_version: String,
-    /// The version of amiproof that ran it.
-    pub tool_version: String,
-}
-
-/// One result that is not what it was.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ResultChange {
-    /// In which way.
-    pub change: Change,
-    /// Whether the check had a verdict (pass or fail, waived or not) in the base and has none now.
-    pub coverage_lost: bool,
-    /// What it is about.
-    pub subject: Subject,
-    /// Which check.
-    pub check: CheckId,
-    /// Its title, as the candidate says it where it can.
-    pub title: String,
-    /// The control that it answers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub control: Option<ControlId>,
-    /// The level of that control.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub level: Option<Level>,
-    /// What it was.
-    pub base: State,
-    /// What it is.
-    pub candidate: State,
-    /// One line that says why it is what it is now; of the base where it is gone.
-    pub reason: String,
-    /// Whether hardening did it, as the candidate says.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Origin>,
-}
-
-/// A benchmark that a suite of one subject answers in another version than before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BenchmarkChange {
-    /// Whose.
-    pub subject: Subject,
-    /// In which suite.
-    pub suite: String,
-    /// The benchmark of the base: `cis-eks-1.7.0`.
-    pub from: String,
-    /// The benchmark of the candidate: `cis-eks-1.8.0`.
-    pub to: String,
-    /// Controls of `from`, all gone.
-    pub disappeared: usize,
-    /// How many of them failed.
-    pub disappeared_failing: usize,
-    /// Controls of `to`, all new.
-    pub appeared: usize,
-    /// How many of them fail.
-    pub appeared_failing: usize,
-}
-
-/// The forms that a comparison takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ComparisonFormat {
-    /// For people at a terminal.
-    Terminal,
-    /// For a pull request.
-    Markdown,
-    /// For programs.
-    Json,
-    /// For CI servers: red is what got worse, and nothing else.
-    Junit,
-}
 
 impl Comparison {
-    /// How many results changed in this way.
-    pub fn count(&self, change: Change) -> usize {
-        self.counts.get(&change).copied().unwrap_or(0)
-    }
-
-    /// What passed in the base and fails now.
-    pub fn new_failures(&self) -> impl Iterator<Item = &ResultChange> {
-        self.changes.iter().filter(|change| change.change == Change::NewFailure)
-    }
-
-    /// What is worse than in the base: new failures, new errors, and failures that nobody saw before.
-    pub(crate) fn news(&self) -> impl Iterator<Item = &ResultChange> {
-        self.changes.iter().filter(|one| one.change.is_news())
-    }
-
-    /// What had a verdict in the base and has none now: not evaluated, left to a human, an error, or gone, on a variant and in a
-    /// suite that still ran. Not applicable is an answer and does not count.
-    pub fn coverage_losses(&self) -> impl Iterator<Item = &ResultChange> {
-        self.changes.iter().filter(|change| change.coverage_lost)
-    }
-
-    /// Variants of which a phase breaks now and none did.
-    pub fn newly_broken(&self) -> impl Iterator<Item = &VariantChange> {
-        self.variants.iter().filter(|variant| variant.newly_broken.is_some())
-    }
-
-    /// Whether the candidate is worse than the base: something fails that passed or that the base did not ask, or something is no
-    /// longer known that was. The last counts because evidence that went missing must not look like success.
-    pub fn has_regression(&self) -> bool {
-        self.regressions(|_| true) > 0
-    }
-
-    /// How many results and variants make it a regression, of the subjects that are wanted.
-    pub fn regressions(&self, wanted: impl Fn(&Subject) -> bool) -> usize {
-        let is_worse = |one: &&ResultChange| {
-            matches!(one.change, Change::NewFailure | Change::AppearedFailing) || one.coverage_lost
-        };
-        let results = self.changes.iter().filter(is_worse).filter(|one| wanted(&one.subject)).count();
-        let broken = self.newly_broken().filter(|variant| wanted(&Subject::Variant(variant.variant.clone())));
-        results + broken.count()
-    }
-
-    /// The facts of a subject that changed: what stands beside its new failures.
-    pub(crate) fn facts_of(&self, subject: &Subject) -> &[FactChange] {
-        let Subject::Variant(name) = subject else { return &[] };
-        self.variants
-            .iter()
-            .find(|variant| variant.variant == *name)
-            .map_or(&[][..], |variant| variant.facts.as_slice())
-    }
-
-    /// The changes of one kind by subject, subjects in the order of the reports.
-    pub(crate) fn by_subject(&self, change: Change) -> IndexMap<&Subject, Vec<&ResultChange>> {
-        let mut groups: IndexMap<&Subject, Vec<&ResultChange>> = IndexMap::new();
-        for one in self.changes.iter().filter(|one| one.change == change) {
-            groups.entry(&one.subject).or_default().push(one);
-        }
-        for group in groups.values_mut() {
-            group.sort_by_key(|one| sheet::weight(one.check.suite()));
-        }
-        groups
-    }
-
-    /// The comparison in one line: `against r-…: 2 new failures, 1 fixed`.
-    pub fn headline(&self) -> String {
-        let mut parts: Vec<String> = self
-            .counts
-            .iter()
-            .filter(|(change, _)| **change != Change::NewlyDecided)
-            .map(|(change, number)| change.count_sentence(*number))
-            .collect();
-        match self.coverage_losses().count() {
-            0 => {}
-            lost => parts.push(format!("coverage lost on {}", crate::text::count(lost, "check"))),
-        }
-        match self.newly_broken().count() {
-            0 => {}
-            broken => parts.push(format!("{} newly broken", crate::text::count(broken, "variant"))),
-        }
-        if !self.benchmarks.is_empty() {
-            parts.push(crate::text::count(self.benchmarks.len(), "benchmark change"));
-        }
-        let sentence = if parts.is_empty() { "no change".to_owned() } else { parts.join(", ") };
-        format!("against {}: {sentence}", self.base.run)
-    }
-
     /// The comparison in one form. The style is for the terminal only.
     ///
     /// # Errors
@@ -343,14 +152,4 @@ fn side(report: &Report) -> Side {
         kubernetes_version: report.cluster.kubernetes().to_owned(),
         tool_version: report.tool.version.clone(),
     }
-}
-
-/// What broke a variant's pipeline, teardown not counted: leftovers say that better.
-fn broken(phases: &[amiproof_model::report::PhaseRecord]) -> Option<String> {
-    phases.iter().find_map(|phase| match &phase.ended {
-        PhaseEnd::Error { message, .. } if phase.phase != amiproof_model::report::Phase::Teardown => {
-            Some(format!("{}: {message}", phase.phase.word()))
-        }
-        _ => None,
-    })
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use amiproof_model::report::Subject;
 
 use super::{Change, Comparison, FactChange, State, VariantChange};
-use crate::csv::origin_word;
+use crate::origin::origin_word;
 use crate::terminal::{Ink, Style, write_titled, write_wrapped};
 
 /// How many changed facts stand beside the failures of a variant.

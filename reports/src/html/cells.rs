@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use amiproof_model::judge::Disposition;
 use amiproof_model::name::{CheckId, ControlId};
-use amiproof_model::report::{CheckResult, NodeRecord, Report, Severity};
+use amiproof_model::report::{CheckResult, Report, Severity};
 use indexmap::{IndexMap, IndexSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::nodes::each_once;
 use crate::compare::{Change, ResultChange};
 use crate::context::{Context, class};
-use crate::csv::origin_word;
-use crate::junit::origin_sentence;
+use crate::origin::{origin_sentence, origin_word};
 use crate::sheet::{self, Column, Folded, Row, Sheet, Status};
 use crate::text;
 use crate::times::{self, Times};
@@ -234,12 +234,6 @@ fn column_data(context: &Context<'_>, column: &Column<'_>) -> Value {
         "nodes": variant.nodes.len(),
         "boot": super::tiles::boot(variant),
     })
-}
-
-/// The values of all nodes, each once, joined by commas.
-pub(super) fn each_once(nodes: &[NodeRecord], value: impl Fn(&NodeRecord) -> &String) -> String {
-    let values: IndexSet<String> = nodes.iter().map(|node| text::line(value(node))).filter(|v| !v.is_empty()).collect();
-    values.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// Puts the detail of every result into `details` and says where; the most urgent first, because room is limited.

@@ -3,7 +3,7 @@
 use amiproof_model::report::CheckResult;
 
 use crate::context::{Context, class};
-use crate::csv::origin_word;
+use crate::origin::origin_word;
 use crate::sheet::{self, Sheet, Status};
 use crate::text;
 

@@ -6,6 +6,8 @@
 
 mod cells;
 mod failures;
+mod nodes;
+mod shares;
 mod since;
 mod tiles;
 mod timeline;
@@ -17,10 +19,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use self::view::View;
 use crate::RenderError;
 use crate::context::Context;
 use crate::sheet::Sheet;
-use view::View;
 
 const STYLE: &str = include_str!("../../templates/matrix.css");
 const SCRIPT: &str = concat!(

@@ -2,8 +2,8 @@
 
 use amiproof_model::report::VariantRecord;
 
-use super::cells::each_once;
-use super::view::{Share, shares};
+use super::nodes::each_once;
+use super::shares::{Share, shares};
 use crate::context::{Context, class};
 use crate::sheet::{Sheet, Status};
 use crate::text;

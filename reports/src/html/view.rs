@@ -3,14 +3,14 @@
 use amiproof_model::report::{Phase, PhaseEnd, PhaseRecord, Report, Subject};
 
 use super::failures::{self, Failing};
+use super::shares::{Share, shares};
 use super::since::Since;
 use super::tiles::{self, Tile};
 use super::timeline::Timeline;
 use crate::context::{Context, class};
 use crate::scans::{Line, Numbered};
 use crate::sheet::{self, Sheet, Status, Tally};
-use crate::text;
-use crate::waivers;
+use crate::{text, waivers};
 
 /// The page without its grid.
 pub(super) struct View {
@@ -64,18 +64,6 @@ pub(super) struct Verdict {
     pub(super) reason: String,
     pub(super) notes: Vec<String>,
     pub(super) exit_code: u8,
-}
-
-/// One status with its part of all cells.
-pub(super) struct Share {
-    pub(super) class: &'static str,
-    pub(super) symbol: &'static str,
-    pub(super) colour: &'static str,
-    pub(super) word: &'static str,
-    pub(super) number: usize,
-    /// Start and width in a bar of 1000 units.
-    pub(super) x: String,
-    pub(super) width: String,
 }
 
 /// How much of what applies was really decided.
@@ -159,24 +147,6 @@ fn verdict(context: &Context<'_>) -> Verdict {
         notes: verdict.notes.iter().map(|note| text::line(note)).collect(),
         exit_code: verdict.conclusion.exit_code().code(),
     }
-}
-
-/// The statuses that are there, most urgent first, each with its part of the bar.
-pub(super) fn shares(tally: Tally) -> Vec<Share> {
-    let total = tally.total();
-    let mut before = 0;
-    let shares = tally.parts().map(|(status, number)| {
-        let x = units(before, total);
-        before += number;
-        let (class, symbol, word) = (status.key(), status.symbol(), status.word());
-        Share { class, symbol, colour: status.colour(), word, number, x, width: units(number, total) }
-    });
-    shares.collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of checks are far below 2^52")]
-fn units(part: usize, total: usize) -> String {
-    format!("{:.2}", part as f64 * 1000.0 / total as f64)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of checks are far below 2^52")]

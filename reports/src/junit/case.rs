@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use amiproof_model::conclusion::Summary;
-use amiproof_model::judge::{Disposition, Origin};
+use amiproof_model::judge::Disposition;
 use amiproof_model::report::{CheckResult, Leftover, PhaseEnd, PhaseRecord, Report};
 use amiproof_model::verdict::{Evidence, Outcome, Placement};
 use jiff::Timestamp;
 use junit_report::{Duration, TestCase, TestResult};
 
+use crate::origin::origin_sentence;
 use crate::sheet::{self, Folded};
 use crate::text;
 use crate::times::{self, Times};
@@ -306,13 +307,19 @@ pub(crate) fn placement_line(placement: &Placement) -> String {
     format!("{pod}node {}{ids}", placement.node)
 }
 
-/// What an origin means, in a clause.
-pub(crate) fn origin_sentence(origin: Origin) -> &'static str {
-    match origin {
-        Origin::Hardening => "hardening (the reference passes)",
-        Origin::Environment => "environment (the reference fails too)",
-        Origin::NotApplied => "not applied (the reference does not meet it either)",
-        Origin::Lost => "lost (the reference meets it)",
-        Origin::Unknown => "unknown (no reference, or it was not evaluated)",
+/// How a result appears in JUnit. What the exit code calls undecided is an error, never a skip: a consumer takes those for good.
+pub(crate) fn kind(disposition: &Disposition) -> Kind {
+    match disposition {
+        Disposition::Passed | Disposition::Flaky => Kind::Pass,
+        Disposition::Failed => Kind::Failure,
+        Disposition::Error | Disposition::NotEvaluated => Kind::Error,
+        Disposition::Waived { .. }
+        | Disposition::Known
+        | Disposition::Tolerated
+        | Disposition::NotApplicable
+        | Disposition::Informational
+        | Disposition::Allowed
+        | Disposition::Blocked { .. }
+        | Disposition::Manual => Kind::Skipped,
     }
 }

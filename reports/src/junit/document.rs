@@ -6,9 +6,7 @@ use quick_xml::events::{BytesEnd, BytesStart, Event};
 use quick_xml::{Reader, Writer};
 
 use super::{JunitCounts, Kind, Root, SuiteDraft};
-use crate::RenderError;
-use crate::text;
-use crate::times;
+use crate::{RenderError, text, times};
 
 /// Completes the document. The suites are those that it was made from, in the same order.
 pub(super) fn complete(xml: &[u8], document: &Root, suites: &[SuiteDraft]) -> Result<String, RenderError> {

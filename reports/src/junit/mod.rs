@@ -24,38 +24,24 @@
 
 mod case;
 mod document;
+mod suite;
+mod write;
 
 use std::collections::{HashMap, HashSet};
 
 use amiproof_model::conclusion::{Conclusion, Scope, Summary};
-use amiproof_model::judge::Disposition;
 use amiproof_model::name::CheckId;
 use amiproof_model::report::{Report, Subject};
 use indexmap::IndexMap;
-use junit_report::{OffsetDateTime, ReportBuilder, TestSuite};
 
-use crate::RenderError;
+use self::case::kind;
+pub(crate) use self::case::{Draft, Kind};
+pub use self::suite::JunitCounts;
+pub(crate) use self::suite::{Root, SuiteDraft};
+pub(crate) use self::write::render_suites;
 use crate::context::Context;
-use crate::text;
 use crate::times::Times;
-use crate::waivers;
-pub(crate) use case::{Draft, Kind, origin_sentence};
-
-/// How large a file may become, bytes: below GitLab's 30 MB (30,000,000 on the safe reading of it) with some air.
-pub(crate) const FILE_LIMIT: usize = 28_000_000;
-
-/// What a JUnit file of a report adds up to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct JunitCounts {
-    /// All cases.
-    pub tests: usize,
-    /// Cases with `failure`.
-    pub failures: usize,
-    /// Cases with `error`.
-    pub errors: usize,
-    /// Cases with `skipped`.
-    pub skipped: usize,
-}
+use crate::{RenderError, text, waivers};
 
 /// What the JUnit file of this report adds up to: its results as the table above maps them, and one error for each of the things that
 /// are no result.
@@ -69,18 +55,6 @@ pub fn expected_counts(report: &Report) -> JunitCounts {
     counts
 }
 
-impl JunitCounts {
-    fn add(&mut self, kind: Kind) {
-        self.tests += 1;
-        match kind {
-            Kind::Pass => {}
-            Kind::Failure => self.failures += 1,
-            Kind::Error => self.errors += 1,
-            Kind::Skipped => self.skipped += 1,
-        }
-    }
-}
-
 /// The report as JUnit XML. With a baseline, suites say in `runVerdict` and `verdict` whether it is a regression; what is red is the same.
 ///
 /// # Errors
@@ -88,63 +62,6 @@ impl JunitCounts {
 pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
     let root = Root { name: format!("amiproof {}", report.run.matrix), seconds: report.run.seconds };
     render_suites(&root, suites(&Context::of(report, baseline)))
-}
-
-/// What is said of the document as a whole.
-pub(crate) struct Root {
-    pub(crate) name: String,
-    /// Wall clock.
-    pub(crate) seconds: f64,
-}
-
-/// One `testsuite` before its text is cut to the file's limit.
-pub(crate) struct SuiteDraft {
-    pub(crate) name: String,
-    pub(crate) started: jiff::Timestamp,
-    pub(crate) properties: Vec<(&'static str, String)>,
-    pub(crate) cases: Vec<Draft>,
-}
-
-/// Writes suites; gives every case a name of its own and all texts their share of the file.
-pub(crate) fn render_suites(root: &Root, mut suites: Vec<SuiteDraft>) -> Result<String, RenderError> {
-    case::make_unique(suites.iter_mut().flat_map(|suite| &mut suite.cases));
-    let mut budget = FILE_LIMIT;
-    loop {
-        let xml = write(root, &suites, budget)?;
-        // Escaping can make names and messages larger than what the budget assumed, so the text around them shrinks until it
-        // fits. At zero only names and messages are left; no run comes near 28 MB of those.
-        if xml.len() <= FILE_LIMIT || budget == 0 {
-            return Ok(xml);
-        }
-        budget = if budget < 1_000_000 { 0 } else { budget / 2 };
-    }
-}
-
-fn write(root: &Root, suites: &[SuiteDraft], budget: usize) -> Result<String, RenderError> {
-    let shares = case::shares(suites.iter().flat_map(|suite| &suite.cases), budget);
-    let mut shares = shares.into_iter();
-    let mut builder = ReportBuilder::new();
-    for suite in suites {
-        let mut written = TestSuite::new(&suite.name);
-        // Jenkins keeps the package apart from the name, and 'hostname' would be this machine: neither may vary between runs.
-        written.package = "amiproof".to_owned();
-        written.hostname = "amiproof".to_owned();
-        written.timestamp = timestamp(suite.started);
-        for case in &suite.cases {
-            written.add_testcase(case.test_case(shares.next().unwrap_or_default()));
-        }
-        builder.add_testsuite(written);
-    }
-    let mut xml = Vec::new();
-    builder.build().write_xml(&mut xml).map_err(|error| RenderError::Xml(error.to_string()))?;
-    document::complete(&xml, root, suites)
-}
-
-/// `junit-report` panics on a year that RFC 3339 cannot write, so years outside 0 to 9999 become the nearest that it can.
-fn timestamp(time: jiff::Timestamp) -> OffsetDateTime {
-    const LAST_SECOND_OF_9999: i64 = 253_402_300_799;
-    OffsetDateTime::from_unix_timestamp(time.as_second().clamp(0, LAST_SECOND_OF_9999))
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 fn suites(context: &Context<'_>) -> Vec<SuiteDraft> {
@@ -255,21 +172,4 @@ fn properties(report: &Report, subject: Option<&Subject>) -> Vec<(&'static str, 
         properties.extend(variant.node_group.iter().map(|name| ("nodeGroup", name.clone())));
     }
     properties
-}
-
-/// How a result appears in JUnit. What the exit code calls undecided is an error, never a skip: a consumer takes those for good.
-pub(crate) fn kind(disposition: &Disposition) -> Kind {
-    match disposition {
-        Disposition::Passed | Disposition::Flaky => Kind::Pass,
-        Disposition::Failed => Kind::Failure,
-        Disposition::Error | Disposition::NotEvaluated => Kind::Error,
-        Disposition::Waived { .. }
-        | Disposition::Known
-        | Disposition::Tolerated
-        | Disposition::NotApplicable
-        | Disposition::Informational
-        | Disposition::Allowed
-        | Disposition::Blocked { .. }
-        | Disposition::Manual => Kind::Skipped,
-    }
 }

@@ -6,7 +6,7 @@ use amiproof_model::report::CheckResult;
 
 use super::page::{Page, code, escape, fence, html};
 use crate::context::Context;
-use crate::csv::origin_word;
+use crate::origin::origin_word;
 use crate::sheet::{self, Folded, Sheet, Status};
 use crate::text;
 

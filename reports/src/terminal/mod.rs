@@ -10,14 +10,14 @@ use std::fmt::Write as _;
 
 use amiproof_model::report::{CheckResult, Report, Subject};
 
+pub use self::style::Style;
+use self::style::ink;
+pub(crate) use self::style::{Ink, write_titled, write_wrapped};
 use crate::context::{Context, class, sentence};
-use crate::csv::origin_word;
+use crate::origin::origin_word;
 use crate::scans::Numbered;
 use crate::sheet::{self, Sheet, Status};
-use crate::text;
-use crate::waivers;
-pub use style::Style;
-pub(crate) use style::{Ink, write_titled, write_wrapped};
+use crate::{text, waivers};
 
 /// The report as a summary for people, ending in a line feed.
 pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> String {
@@ -236,14 +236,4 @@ fn write_verdict(out: &mut String, context: &Context<'_>, style: &Style) {
         Some(rest) => write!(out, "{}{rest}", style.paint(ink(class(verdict.conclusion)), word)),
         None => write!(out, "{lines}"),
     };
-}
-
-/// The colour of a verdict's class.
-fn ink(class: &str) -> Ink {
-    match class {
-        "failed" => Ink::Bad,
-        "passed" => Ink::Good,
-        "not-applicable" => Ink::Faint,
-        _ => Ink::Doubt,
-    }
 }

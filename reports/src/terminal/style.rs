@@ -133,3 +133,13 @@ pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
     }
     lines
 }
+
+/// The colour of a verdict's class.
+pub(super) fn ink(class: &str) -> Ink {
+    match class {
+        "failed" => Ink::Bad,
+        "passed" => Ink::Good,
+        "not-applicable" => Ink::Faint,
+        _ => Ink::Doubt,
+    }
+}

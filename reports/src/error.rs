@@ -1,0 +1,28 @@
+//! Why a form could not be made.
+
+use std::path::PathBuf;
+
+/// Why a form could not be made. Renderers accept every report, so all but [`RenderError::File`] would be defects of amiproof.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// The report, or a comparison, could not be written as JSON.
+    #[error("could not write the report as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// JUnit could not be written.
+    #[error("could not write JUnit XML: {0}")]
+    Xml(String),
+    /// The template of the page could not be filled.
+    #[error("could not fill the template of the matrix: {0}")]
+    Template(#[from] askama::Error),
+    /// CSV could not be written.
+    #[error("could not write CSV: {0}")]
+    Csv(String),
+    /// The file could not be written.
+    #[error("could not write {}: {source}; make the folder writable and run 'amiproof report' again", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+}
