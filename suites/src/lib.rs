@@ -15,6 +15,7 @@ pub mod kubelet_path;
 pub mod node;
 pub mod os_cis;
 pub mod registry;
+mod scans;
 pub mod windows;
 pub mod workload;
 

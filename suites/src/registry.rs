@@ -76,7 +76,19 @@ pub const SUITES: &[&str] =
 
 #[cfg(test)]
 mod tests {
+    use amiproof_core::check::Scope;
+
     use super::*;
+    use crate::definition::Work;
+    use crate::scans::SCANS;
+
+    #[test]
+    fn every_scan_of_nodes_is_asked_again_after_a_disturbance() {
+        let is_scan =
+            |definition: &&&Definition| matches!(definition.work, Work::Scan(_)) && definition.scope == Scope::Variant;
+        let registered: Vec<&str> = CHECKS.iter().filter(is_scan).map(|definition| definition.id).collect();
+        assert_eq!(SCANS.map(|definition| definition.id).to_vec(), registered);
+    }
 
     #[test]
     fn every_check_belongs_to_a_named_suite() {

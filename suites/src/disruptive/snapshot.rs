@@ -4,18 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amiproof_core::check::{Applies, CheckError, Scope};
+use amiproof_core::check::{Applies, CheckError};
 use amiproof_core::context::Context;
-use amiproof_core::probe;
-use amiproof_core::workload;
 use amiproof_core::workload::evidence::evidence;
+use amiproof_core::{probe, workload};
 use amiproof_model::matrix::Family;
 use amiproof_model::name::CheckId;
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use amiproof_model::workload::{Os, Workload};
 
 use crate::definition::Work;
-use crate::registry::CHECKS;
+use crate::scans::SCANS;
 
 /// The workloads that show whether pods still start, find each other and are found, on Linux. On Windows: all that there are.
 const SMOKE: [&str; 3] = ["job", "pod-to-pod", "web-service"];
@@ -83,8 +82,8 @@ pub(super) async fn take(context: &Context, depth: Depth) -> Result<Snapshot, Ch
 
 /// Runs every scan that the variant has: kube-bench and those of its operating system, as far as the matrix selects them.
 async fn controls(context: &Context, seen: &mut BTreeMap<String, Seen>) -> Result<(), CheckError> {
-    let scans = CHECKS.iter().filter_map(|definition| match definition.work {
-        Work::Scan(scan) if definition.scope == Scope::Variant => Some((definition, scan)),
+    let scans = SCANS.iter().filter_map(|definition| match definition.work {
+        Work::Scan(scan) => Some((definition, scan)),
         _ => None,
     });
     let wanted = scans.filter(|(definition, _)| {

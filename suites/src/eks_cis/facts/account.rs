@@ -8,7 +8,7 @@ use amiproof_core::aws::load_balancers::LoadBalancer;
 use amiproof_core::aws::node_roles::RolePolicies;
 use amiproof_core::aws::registry::{Repository, Scanning};
 
-use super::Seen;
+use super::seen::Seen;
 
 /// What an account says about a cluster. Each part may be unseen by itself, because each needs a permission of its own.
 #[derive(Clone, Debug)]

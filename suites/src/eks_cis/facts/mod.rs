@@ -5,53 +5,17 @@ pub(crate) mod admission;
 pub(crate) mod kubernetes;
 pub(crate) mod pods;
 pub(crate) mod rbac;
-#[cfg(test)]
-pub(crate) mod testing;
-
-use amiproof_core::aws::{AwsError, Class};
+mod seen;
 
 pub(crate) use self::account::Account;
 use self::admission::Admission;
 use self::kubernetes::{AwsAuth, Exposed, Namespace, Node, ServiceAccount};
 use self::pods::Workload;
 use self::rbac::Rbac;
+pub(crate) use self::seen::{Seen, Unseen, seen};
 
-/// What was read, or why it was not.
-pub(crate) type Seen<T> = Result<T, Unseen>;
-
-/// Why something was not read. None of them is ever a pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Unseen {
-    /// The cluster is tested by kubeconfig alone.
-    NoAccount,
-    /// The caller may not ask; names the permission.
-    Denied(String),
-    /// There was no usable answer.
-    Unavailable(String),
-}
-
-impl Unseen {
-    /// Reads the refusal of an AWS API; `action` is the IAM action that the call needs: `eks:DescribeCluster`.
-    pub(crate) fn aws(action: &str, error: &AwsError) -> Self {
-        match error.class {
-            Class::AccessDenied => Self::Denied(format!("the IAM action {action}")),
-            _ => Self::Unavailable(error.to_string()),
-        }
-    }
-
-    /// Reads the refusal of the Kubernetes API; `what` is `list pods`.
-    pub(crate) fn kube(what: &str, error: &kube::Error) -> Self {
-        match error {
-            kube::Error::Api(status) if matches!(status.code, 401 | 403) => {
-                Self::Denied(format!("the Kubernetes permission to {what}"))
-            }
-            error => Self::Unavailable(format!(
-                "the API server's answer to {what}: {}",
-                amiproof_core::cluster::explain(error)
-            )),
-        }
-    }
-}
+#[cfg(test)]
+pub(crate) mod testing;
 
 /// Everything that the questions look at.
 #[derive(Clone, Debug)]
@@ -90,11 +54,6 @@ pub(crate) struct Facts {
     pub(crate) protects_kernel: Seen<Vec<(String, Seen<bool>)>>,
     /// The account.
     pub(crate) account: Seen<Account>,
-}
-
-/// What was read, or why not, for `?`.
-pub(crate) fn seen<T>(fact: &Seen<T>) -> Result<&T, Unseen> {
-    fact.as_ref().map_err(Clone::clone)
 }
 
 impl Facts {
