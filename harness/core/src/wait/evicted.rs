@@ -2,7 +2,7 @@
 
 use kube::ResourceExt as _;
 
-use super::{Observed, Progress, Target, ready};
+use super::{Observed, Progress, Target, pods, ready};
 
 /// Whether all evictions were accepted, at least one of them not at once, the pods are gone, and their successors are ready.
 pub fn evicted(target: &Target, budget: &Target, observed: &Observed) -> Progress {
@@ -15,7 +15,7 @@ pub fn evicted(target: &Target, budget: &Target, observed: &Observed) -> Progres
         let times = waiting.refusals.len();
         return Progress::NotYet(format!("the eviction of pod {} was refused {times} times: {why}", waiting.pod));
     }
-    if evictions.iter().all(|eviction| eviction.refusals.is_empty()) {
+    if is_unopposed(observed) {
         return Progress::Failed(format!("{budget} did not keep any of the {} pods from going", evictions.len()));
     }
     let here =
@@ -24,6 +24,22 @@ pub fn evicted(target: &Target, budget: &Target, observed: &Observed) -> Progres
         Some(pod) => Progress::NotYet(format!("pod {} is evicted but has not gone", pod.name_any())),
         None => ready::ready(target, observed),
     }
+}
+
+/// Whether all evictions were accepted, and none was refused before.
+pub fn is_unopposed(observed: &Observed) -> bool {
+    let evictions = &observed.evictions;
+    !evictions.is_empty() && evictions.iter().all(|eviction| eviction.accepted && eviction.refusals.is_empty())
+}
+
+/// Whether nothing was refused, and a successor was ready so early that the budget may have been asked only then: it rightly let the
+/// second pod go. The same is asked again.
+pub fn is_inconclusive(target: &Target, observed: &Observed) -> bool {
+    let evictions = &observed.evictions;
+    let is_successor = |pod: &&k8s_openapi::api::core::v1::Pod| {
+        evictions.iter().all(|eviction| pod.uid().as_ref() != Some(&eviction.uid))
+    };
+    is_unopposed(observed) && pods::of(target, observed).into_iter().filter(is_successor).any(pods::is_ready)
 }
 
 #[cfg(test)]
@@ -55,6 +71,24 @@ mod tests {
             progress(vec![eviction("a", 0, true), eviction("b", 0, true)], "new"),
             Progress::Failed("pdb/web did not keep any of the 2 pods from going".into())
         );
+    }
+
+    #[test]
+    fn a_budget_that_was_asked_after_a_successor_was_ready_is_asked_again() {
+        let asked = |evictions: Vec<Eviction>, uid: &str, ready: &str| {
+            let status = json!({"conditions": [{"type": "Ready", "status": ready}]});
+            let mut left = pod("web-6b-x", "ReplicaSet/web-6b", "Running", status);
+            left["metadata"]["uid"] = json!(uid);
+            let seen = Observed { evictions, ..observed(json!({"pods": [left]})) };
+            is_inconclusive(&"deployment/web".parse().unwrap(), &seen)
+        };
+        let gone = || vec![eviction("a", 0, true), eviction("b", 0, true)];
+        assert!(asked(gone(), "new", "True"));
+        assert!(!asked(gone(), "new", "False"), "nobody was there when the second went");
+        assert!(!asked(gone(), "uid-b", "True"), "a pod that is on its way out is no successor");
+        assert!(!asked(vec![eviction("a", 0, true), eviction("b", 1, true)], "new", "True"));
+        assert!(!asked(vec![eviction("a", 0, true), eviction("b", 0, false)], "new", "True"));
+        assert!(!asked(vec![], "new", "True"));
     }
 
     #[test]

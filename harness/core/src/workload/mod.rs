@@ -13,6 +13,7 @@ pub mod judge;
 mod late;
 mod needs;
 pub mod places;
+mod pod_security;
 mod precondition;
 mod rights;
 mod run;

@@ -23,6 +23,7 @@ use super::inject::{Injection, Nodes, fits_itself, inject};
 use super::judge::{Ended, decide};
 use super::late::Late;
 use super::places::{Peer, Places};
+use super::pod_security::needs_host;
 use super::precondition::{DEADLINE, NodeImage, Precondition};
 use super::rights::Rights;
 use super::stage::Stage;
@@ -43,6 +44,9 @@ const EXPLANATION: Duration = Duration::from_secs(10);
 
 /// How long other connections may be tried on when one has failed: longer than the last tries of the catalogue's clients take.
 const OTHERS: Duration = Duration::from_secs(30);
+
+/// How often a stage does what it does, where it can be done too late to say anything.
+const ROUNDS: usize = 3;
 
 /// The least real time for a precondition, however fast time passes.
 const MIN_DEADLINE: Duration = Duration::from_secs(20);
@@ -137,58 +141,6 @@ async fn peer_nodes(context: &Context) -> Result<Option<Arc<Vec<NodeRecord>>>, C
         // Without a reference the variant's own nodes talk to each other: less telling, but not nothing.
         Ok(Peers::Ready(_) | Peers::Unavailable(_) | Peers::None | Peers::Pending) | Err(_) => Ok(None),
     }
-}
-
-/// Capabilities that Pod Security's level `baseline` lets a container add (Kubernetes, "Pod Security Standards").
-const BASELINE_CAPABILITIES: [&str; 13] = [
-    "AUDIT_WRITE",
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "MKNOD",
-    "NET_BIND_SERVICE",
-    "SETFCAP",
-    "SETGID",
-    "SETPCAP",
-    "SETUID",
-    "SYS_CHROOT",
-];
-
-/// Whether any pod template needs what Pod Security's levels below `privileged` refuse.
-fn needs_host(objects: &[Value]) -> bool {
-    let each = |list: &Value| list.as_array().cloned().unwrap_or_default();
-    let of_context = |context: &Value| {
-        let adds = each(&context["capabilities"]["add"]);
-        let adds = adds.iter().any(|name| !name.as_str().is_some_and(|name| BASELINE_CAPABILITIES.contains(&name)));
-        let unconfined = |profile: &Value| profile["type"] == "Unconfined";
-        let proc_mount = context["procMount"].as_str().is_some_and(|mount| mount != "Default");
-        context["privileged"] == true
-            || context["windowsOptions"]["hostProcess"] == true
-            || adds
-            || proc_mount
-            || !each(&context["sysctls"]).is_empty()
-            || !context["seLinuxOptions"].is_null()
-            || unconfined(&context["seccompProfile"])
-            || unconfined(&context["appArmorProfile"])
-    };
-    let of_spec = |spec: &Value| {
-        let flag = |name: &str| spec[name] == true;
-        let host_path = each(&spec["volumes"]).iter().any(|volume| !volume["hostPath"].is_null());
-        let containers = ["containers", "initContainers"].map(|list| each(&spec[list])).concat();
-        let of_container = |container: &Value| {
-            let host_port = each(&container["ports"]).iter().any(|port| port["hostPort"].as_u64().unwrap_or(0) > 0);
-            host_port || of_context(&container["securityContext"])
-        };
-        flag("hostNetwork")
-            || flag("hostPID")
-            || flag("hostIPC")
-            || host_path
-            || of_context(&spec["securityContext"])
-            || containers.iter().any(of_container)
-    };
-    objects.iter().any(|object| pod_template(&mut object.clone()).is_some_and(|template| of_spec(&template["spec"])))
 }
 
 /// One attempt under way.
@@ -313,11 +265,17 @@ impl Run {
         let mut progress = Vec::new();
         let mut timed_out = None;
         for (number, stage) in stages.iter().enumerate() {
-            if let Some(act) = &stage.act {
-                self.act(act, &mut view).await?;
-            }
             let over = |observed: &Observed| stage.is_over(observed);
-            let in_time = self.until(over, number, &mut late, &mut view, deadline).await?;
+            let mut in_time = false;
+            for _ in 0..ROUNDS {
+                if let Some(act) = &stage.act {
+                    self.act(act, &mut view).await?;
+                }
+                in_time = self.until(over, number, &mut late, &mut view, deadline).await?;
+                if !in_time || !self.is_inconclusive(stage, &mut view).await {
+                    break;
+                }
+            }
             if in_time {
                 let tried = |observed: &Observed| stage.has_tried_all(observed);
                 let soon = deadline.min(Instant::now() + OTHERS);
@@ -387,6 +345,17 @@ impl Run {
         }
     }
 
+    /// Whether what a stage did is to be done again; by a fresh list, since the watch may be behind the answers to evictions.
+    async fn is_inconclusive(&self, stage: &Stage, view: &mut View) -> bool {
+        if !stage.is_unopposed(&view.observed) {
+            return false;
+        }
+        if let Some(pods) = self.list("pods").await {
+            view.observed.pods = pods;
+        }
+        stage.is_inconclusive(&view.observed)
+    }
+
     /// Does what a stage begins with.
     async fn act(&mut self, act: &Act, view: &mut View) -> Result<(), CheckError> {
         let target = act.target();
@@ -395,6 +364,7 @@ impl Run {
             // Asked for, since the watch of pods may be behind the one that ended the stage before.
             let pods = api.list(&ListParams::default()).await;
             view.observed.pods = pods.map_err(|error| CheckError::api("listing the pods to evict", error))?.items;
+            view.observed.evictions.clear();
             let evictions = evict::evict(api, &pods::of(target, &view.observed), self.pace);
             view.changes.push(evictions.map(|state| state.map(Change::Evictions).map_err(Lost::Act)).boxed());
             return Ok(());
@@ -486,6 +456,3 @@ async fn pinned(access: &Access, selector: &NodeSelector) -> Result<Nodes, Check
         windows_release: nodes::windows_release(&found),
     })
 }
-
-#[cfg(test)]
-mod tests;

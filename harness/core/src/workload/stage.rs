@@ -1,7 +1,7 @@
 //! The order of a workload's expectations: what is looked at together, and what amiproof does in between.
 
 use crate::act::Act;
-use crate::wait::{Condition, Observed, Progress};
+use crate::wait::{Condition, Observed, Progress, evicted};
 
 /// Conditions that must hold at the same moment; the next stage begins when they do, and they are not looked at again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,19 @@ impl Stage {
         let progress = self.progress(observed);
         let met = progress.iter().all(|(_, progress)| *progress == Progress::Met);
         met || progress.iter().any(|(_, progress)| matches!(progress, Progress::Failed(_)))
+    }
+
+    /// Whether it evicted pods and no budget stood in the way of any.
+    pub(super) fn is_unopposed(&self, observed: &Observed) -> bool {
+        matches!(self.act, Some(Act::Evict(_))) && evicted::is_unopposed(observed)
+    }
+
+    /// Whether what the stage did says nothing about its condition, so that it is done again.
+    pub(super) fn is_inconclusive(&self, observed: &Observed) -> bool {
+        self.conditions.iter().any(|condition| match condition {
+            Condition::Evicted { target, .. } => evicted::is_inconclusive(target, observed),
+            _ => false,
+        })
     }
 }
 
