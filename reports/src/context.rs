@@ -11,7 +11,8 @@ use amiproof_model::name::CheckId;
 use amiproof_model::report::{CheckResult, Report, Subject};
 use amiproof_model::threshold;
 
-use crate::compare::{Comparison, compare};
+use crate::compare::compare;
+use crate::compare::comparison::Comparison;
 
 /// A report in the light of a baseline.
 pub(crate) struct Context<'a> {

@@ -5,10 +5,11 @@
 use amiproof_model::report::{CheckResult, Report, Severity, Subject};
 
 use crate::context::Context;
+use crate::error::RenderError;
 use crate::origin::origin_word;
 use crate::sheet::{self, Sheet};
 use crate::times::{self, Times};
-use crate::{RenderError, text, waivers};
+use crate::{text, waivers};
 
 /// The first line. Columns are only ever added at the end.
 pub const HEADER: [&str; 22] = [

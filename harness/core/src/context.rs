@@ -31,7 +31,7 @@ pub struct Context {
     /// The nodes of the reference variant: `Pending` until they are Ready.
     pub peers: watch::Receiver<Peers>,
     /// What was read from the nodes, once somebody asks for it.
-    pub facts: crate::probe::facts::Facts,
+    pub facts: crate::probe::facts::collected::Facts,
     /// Kubernetes.
     pub cluster: crate::cluster::Access,
     /// The control plane's version, as its API server says.

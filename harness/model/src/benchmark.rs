@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::name::Level;
-use crate::report::Subject;
+use crate::report::subject::Subject;
 
 /// The files, by benchmark.
 const FILES: [(&str, &str); 9] = [

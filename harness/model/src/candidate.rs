@@ -5,10 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::judge::Disposition;
+use crate::judge::disposition::Disposition;
 use crate::name::VariantName;
-use crate::report::{CheckResult, Report, Subject};
-use crate::threshold;
+use crate::report::Report;
+use crate::report::result::CheckResult;
+use crate::report::subject::Subject;
+use crate::threshold::declared::SUITE;
 
 /// The suite whose rows are a benchmark of the operating system, whoever scanned.
 pub const OPERATING_SYSTEM: &str = "os-cis";
@@ -54,7 +56,7 @@ impl Shown {
         let id = result.check.within_suite();
         let suite = id.strip_suffix("-coverage").or_else(|| id.strip_suffix("-threshold"));
         let is_of = |suite: &str| self.suites.contains(&(name.clone(), suite.to_owned()));
-        self.stock.contains(name) && result.check.suite() == threshold::SUITE && suite.is_some_and(is_of)
+        self.stock.contains(name) && result.check.suite() == SUITE && suite.is_some_and(is_of)
     }
 }
 

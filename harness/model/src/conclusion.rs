@@ -8,7 +8,7 @@
 //! nothing where the same scan failed: the gate asks whether the whole benchmark is met, and no further answer makes it so.
 
 mod reason;
-mod tally;
+pub(crate) mod tally;
 
 use serde::Serialize;
 
@@ -16,7 +16,8 @@ pub use self::reason::weight;
 use self::tally::Tally;
 pub use self::tally::{Conclusion, Scope};
 use crate::exit::ExitCode;
-use crate::report::{Counts, Report};
+use crate::report::Report;
+use crate::report::counts::Counts;
 
 /// A conclusion with why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

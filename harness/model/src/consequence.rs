@@ -1,7 +1,10 @@
 //! Results that were not evaluated because something else failed: consequences, which are no gap of their own.
 
 use crate::name::CheckId;
-use crate::report::{CheckResult, PhaseEnd, PhaseRecord, Report, Subject};
+use crate::report::Report;
+use crate::report::phase::{PhaseEnd, PhaseRecord};
+use crate::report::result::CheckResult;
+use crate::report::subject::Subject;
 use crate::verdict::Outcome;
 
 impl Report {

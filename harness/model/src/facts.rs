@@ -5,7 +5,9 @@
 
 use crate::capability::Capability;
 use crate::name::VariantName;
-use crate::report::{CheckResult, NodeRecord, Report, Subject};
+use crate::report::result::CheckResult;
+use crate::report::subject::Subject;
+use crate::report::{NodeRecord, Report};
 use crate::verdict::{Evidence, Outcome};
 
 /// The title of the evidence that a failure carries.

@@ -1,6 +1,6 @@
 //! From verdict to disposition: waivers, baseline, retries and the reference variant. Pure.
 
-mod disposition;
+pub(crate) mod disposition;
 
 use jiff::Timestamp;
 

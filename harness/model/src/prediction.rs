@@ -5,9 +5,13 @@
 
 use std::collections::BTreeSet;
 
+use Capability::{ClusterDns, Egress, ImagePull, NodePort, PodNetwork, SameNodeNetwork, ServiceVip};
+
 use crate::capability::Capability;
 use crate::name::{CheckId, VariantName};
-use crate::report::{CheckResult, NodeRecord, Report, Subject};
+use crate::report::result::CheckResult;
+use crate::report::subject::Subject;
+use crate::report::{NodeRecord, Report};
 use crate::verdict::{Evidence, Finding, Outcome};
 
 /// The title of the evidence that a settled prediction leaves behind.
@@ -43,8 +47,6 @@ enum Then {
     /// A person is told: what it saw is real, but nothing in the run missed it.
     Noted,
 }
-
-use Capability::{ClusterDns, Egress, ImagePull, NodePort, PodNetwork, SameNodeNetwork, ServiceVip};
 
 const PREDICTIONS: [Prediction; 8] = [
     Prediction {

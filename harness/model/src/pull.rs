@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::name::{CheckId, VariantName};
-use crate::report::{Report, Subject};
+use crate::report::Report;
+use crate::report::subject::Subject;
 use crate::verdict::{Finding, Outcome};
 
 /// How the error of a check begins whose images a registry refuses.

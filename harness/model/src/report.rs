@@ -5,13 +5,13 @@
 //! that goes or changes its meaning raises the number, and a reader refuses what is higher than [`SCHEMA_VERSION`] with a sentence that
 //! names both numbers and the build that wrote it.
 
-mod cleanup;
-mod counts;
-mod phase;
-mod result;
-mod scan;
-mod severity;
-mod subject;
+pub(crate) mod cleanup;
+pub(crate) mod counts;
+pub(crate) mod phase;
+pub(crate) mod result;
+pub(crate) mod scan;
+pub(crate) mod severity;
+pub(crate) mod subject;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -25,9 +25,9 @@ pub use self::result::CheckResult;
 pub use self::scan::{ImportedFrom, ScanRecord};
 pub use self::severity::Severity;
 pub use self::subject::Subject;
-use crate::matrix::Family;
+use crate::matrix::spec::Family;
 use crate::name::{AmiId, Benchmark, KubernetesVersion, Level, RunId, VariantName};
-use crate::threshold::Threshold;
+use crate::threshold::declared::Threshold;
 use crate::waiver::WaiverRecord;
 
 /// The major version of the form of `report.json` that this build writes, and the highest that it reads.

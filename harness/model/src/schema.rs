@@ -2,13 +2,14 @@
 
 use std::sync::LazyLock;
 
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use crate::matrix::file::MatrixFile;
 use crate::report::Report;
-use crate::waiver_file::WaiverFile;
-use crate::workload_file::WorkloadHeader;
+use crate::waiver_file::document::WaiverFile;
+use crate::workload_file::header::WorkloadHeader;
 
 fn generate<T: JsonSchema>() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().to_value()

@@ -5,7 +5,7 @@
 //! instead. What no budget is for stays a failure, and a budget that nothing can be counted against is not evaluated.
 
 mod coverage;
-mod declared;
+pub(crate) mod declared;
 mod disagreement;
 mod limits;
 mod tally;
@@ -19,9 +19,11 @@ pub use self::disagreement::mark_disagreements;
 use self::tally::Tally;
 use crate::benchmark;
 use crate::candidate::OPERATING_SYSTEM;
-use crate::judge::Disposition;
+use crate::judge::disposition::Disposition;
 use crate::name::CheckId;
-use crate::report::{CheckResult, Report, Subject};
+use crate::report::Report;
+use crate::report::result::CheckResult;
+use crate::report::subject::Subject;
 use crate::verdict::Outcome;
 
 /// Adds a row for the coverage of every suite that scanned a subject, and one for the thresholds that are about it. What a threshold

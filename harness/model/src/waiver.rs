@@ -1,6 +1,6 @@
 //! Waivers: dated, owned, scoped exceptions. A waiver never changes a verdict, only its disposition.
 
-mod records;
+pub(crate) mod records;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::records::records;
 use crate::name::{CheckId, ControlId, Level};
-use crate::report::{CheckResult, Subject};
+use crate::report::result::CheckResult;
+use crate::report::subject::Subject;
 use crate::verdict::Finding;
 
 /// One exception. Every scope field that is present must match. At least one of `check`, `control` and a `benchmark` with its version is,

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
 use crate::report::Report;
-use crate::waiver::{Circumstances, Waiver, WaiverState, records};
+use crate::waiver::records::records;
+use crate::waiver::{Circumstances, Waiver, WaiverState};
 
 /// A waiver may be good for so many days; what is meant for longer is a decision to look at again.
 const MOST_DAYS: i64 = 400;

@@ -1,6 +1,6 @@
 //! The waiver file (`waivers.yaml`): a list of dated, owned exceptions. Every problem is found, not only the first.
 
-mod document;
+pub(crate) mod document;
 
 use jiff::civil::Date;
 

@@ -1,8 +1,8 @@
 //! A workload file: a header that says what it exercises and what must become true, followed by ordinary Kubernetes objects, or by
 //! none where the header names a folder of manifests or a Helm chart.
 
-mod chart;
-mod header;
+pub(crate) mod chart;
+pub(crate) mod header;
 mod manifests;
 mod object;
 mod reader;

@@ -9,9 +9,12 @@
 
 use indexmap::IndexMap;
 
-use super::{Change, Comparison, ResultChange};
-use crate::RenderError;
-use crate::junit::{Draft, Kind, Root, SuiteDraft, render_suites};
+use super::comparison::{Comparison, ResultChange};
+use super::state::Change;
+use crate::error::RenderError;
+use crate::junit::case::{Draft, Kind};
+use crate::junit::suite::{Root, SuiteDraft};
+use crate::junit::write::render_suites;
 
 /// The comparison as JUnit XML.
 pub(super) fn render(comparison: &Comparison) -> Result<String, RenderError> {

@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 
 use amiproof_model::report::Subject;
 
-use super::{Change, Comparison, FactChange, ResultChange, VariantChange};
-use crate::markdown::{Page, code, escape};
+use super::comparison::{Comparison, ResultChange};
+use super::facts::{FactChange, VariantChange};
+use super::state::Change;
+use crate::markdown::page::{Page, code, escape};
 use crate::origin::origin_word;
 use crate::text;
 

@@ -4,12 +4,12 @@
 //! benchmarks renumber (4.5.2 of the CIS EKS benchmark meant another thing in 1.5.0 than in 1.7.0). So controls of two versions
 //! are never matched by number: they appear as one [`BenchmarkChange`] with how many controls went and came.
 
-mod comparison;
-mod facts;
+pub(crate) mod comparison;
+pub(crate) mod facts;
 mod junit;
 mod markdown;
 mod scope;
-mod state;
+pub(crate) mod state;
 mod terminal;
 
 use std::collections::{HashMap, HashSet};
@@ -22,7 +22,9 @@ pub use self::comparison::{BenchmarkChange, Comparison, ComparisonFormat, Result
 pub use self::facts::{FactChange, Presence, VariantChange};
 use self::scope::{Benchmarks, Scope};
 pub use self::state::{Change, State};
-use crate::{RenderError, Style, sheet};
+use crate::error::RenderError;
+use crate::sheet;
+use crate::terminal::style::Style;
 
 impl Comparison {
     /// The comparison in one form. The style is for the terminal only.

@@ -6,7 +6,8 @@ use amiproof_model::name::VariantName;
 use amiproof_model::report::{CheckResult, Report, Subject};
 use indexmap::{IndexMap, IndexSet};
 
-use super::{BenchmarkChange, State};
+use super::comparison::BenchmarkChange;
+use super::state::State;
 
 /// Subject, suite and benchmark family: within these a benchmark has a version.
 pub(super) type BenchmarkKey<'a> = (&'a Subject, &'a str, &'a str);

@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 
 use amiproof_model::report::Subject;
 
-use super::{Change, Comparison, FactChange, State, VariantChange};
+use super::comparison::Comparison;
+use super::facts::{FactChange, VariantChange};
+use super::state::{Change, State};
 use crate::origin::origin_word;
-use crate::terminal::{Ink, Style, write_titled, write_wrapped};
+use crate::terminal::style::{Ink, Style, write_titled, write_wrapped};
 
 /// How many changed facts stand beside the failures of a variant.
 const FACTS: usize = 8;

@@ -20,8 +20,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use self::view::View;
-use crate::RenderError;
 use crate::context::Context;
+use crate::error::RenderError;
 use crate::sheet::Sheet;
 
 const STYLE: &str = include_str!("../../templates/matrix.css");

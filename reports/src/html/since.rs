@@ -1,7 +1,9 @@
 //! What changed since the baseline: the news by name, with what is different about the nodes beside it.
 
 use super::failures::encoded;
-use crate::compare::{Change, Comparison, FactChange};
+use crate::compare::comparison::Comparison;
+use crate::compare::facts::FactChange;
+use crate::compare::state::Change;
 use crate::text;
 
 /// How many news of a variant are named; the rest is a filter away.

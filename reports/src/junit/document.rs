@@ -5,8 +5,10 @@
 use quick_xml::events::{BytesEnd, BytesStart, Event};
 use quick_xml::{Reader, Writer};
 
-use super::{JunitCounts, Kind, Root, SuiteDraft};
-use crate::{RenderError, text, times};
+use super::case::Kind;
+use super::suite::{JunitCounts, Root, SuiteDraft};
+use crate::error::RenderError;
+use crate::{text, times};
 
 /// Completes the document. The suites are those that it was made from, in the same order.
 pub(super) fn complete(xml: &[u8], document: &Root, suites: &[SuiteDraft]) -> Result<String, RenderError> {

@@ -22,10 +22,10 @@
 //! Consumers' limits: GitLab reads files below 30 MB, Jenkins cuts the text of a case at 100,000 characters, Azure cuts names at
 //! 512 characters. See GitLab's "unit test reports" page and the source of Jenkins' junit-plugin.
 
-mod case;
+pub(crate) mod case;
 mod document;
-mod suite;
-mod write;
+pub(crate) mod suite;
+pub(crate) mod write;
 
 use std::collections::{HashMap, HashSet};
 
@@ -40,8 +40,9 @@ pub use self::suite::JunitCounts;
 pub(crate) use self::suite::{Root, SuiteDraft};
 pub(crate) use self::write::render_suites;
 use crate::context::Context;
+use crate::error::RenderError;
 use crate::times::Times;
-use crate::{RenderError, text, waivers};
+use crate::{text, waivers};
 
 /// What the JUnit file of this report adds up to: its results as the table above maps them, and one error for each of the things that
 /// are no result.

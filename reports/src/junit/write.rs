@@ -4,7 +4,7 @@ use junit_report::{OffsetDateTime, ReportBuilder, TestSuite};
 
 use super::suite::{Root, SuiteDraft};
 use super::{case, document};
-use crate::RenderError;
+use crate::error::RenderError;
 
 /// How large a file may become, bytes: below GitLab's 30 MB (30,000,000 on the safe reading of it) with some air.
 const FILE_LIMIT: usize = 28_000_000;

@@ -1,22 +1,22 @@
 //! Markdown for a pull request or a step summary: what failed first, and never more than GitHub takes.
 
-mod page;
+pub(crate) mod page;
 mod results;
 
 use std::fmt::Write as _;
 
 use amiproof_model::report::{Report, Subject};
 
-use crate::compare::{Change, Comparison};
+pub use self::page::LIMIT;
+pub(crate) use self::page::{Page, code, escape};
+use self::page::{fence, indented};
+use self::results::limited;
+use crate::compare::comparison::Comparison;
+use crate::compare::state::Change;
 use crate::context::{Context, mark, sentence};
 use crate::scans::Numbered;
 use crate::sheet::{self, Sheet, Status, Tally};
-use crate::text;
-use crate::waivers;
-pub use page::LIMIT;
-pub(crate) use page::{Page, code, escape};
-use page::{fence, indented};
-use results::limited;
+use crate::{text, waivers};
 
 /// The most bytes of a command or a message in a list.
 const DETAIL_LIMIT: usize = 1_500;

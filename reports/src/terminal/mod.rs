@@ -3,7 +3,7 @@
 //! The verdict comes last, because the end of a long text is what stays on the screen: first what went wrong one by one, then the
 //! scans, then the table of variants with their verdicts, then the verdict of the run.
 
-mod style;
+pub(crate) mod style;
 mod table;
 
 use std::fmt::Write as _;

@@ -1,6 +1,6 @@
 //! What belongs to Kubernetes and EKS themselves, so that nobody is blamed for it.
 
-use super::facts::rbac::{Binding, Role, Subject};
+use super::facts::rbac::objects::{Binding, Role, Subject};
 
 /// Namespaces that Kubernetes makes (Kubernetes documentation, initial namespaces; `default` is everybody's and not among them) and
 /// those of AWS's own agents: GuardDuty's EKS runtime monitoring (`amazon-guardduty`), the CloudWatch Observability add-on

@@ -6,7 +6,8 @@ use amiproof_model::matrix::{Matrix, ScannedNodes};
 use amiproof_model::report::Report;
 use camino::Utf8PathBuf;
 
-use super::{selected, workload};
+use super::selected;
+use super::workload::images::pulled;
 use crate::args::{Global, RunOptions, Selection};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
@@ -41,7 +42,7 @@ impl Request {
         let base = selection.file.parent().map(ToOwned::to_owned).unwrap_or_default();
         let pull_secret = match &options.image_pull_secret {
             Some(path) => {
-                let images = workload::pulled(&checks, &matrix, options.image_registry.as_deref());
+                let images = pulled(&checks, &matrix, options.image_registry.as_deref());
                 let (secret, left_out) = files::pull_secret(path, &images)?;
                 if !left_out.is_empty() {
                     output.note(format_args!(

@@ -8,10 +8,8 @@ use amiproof_model::selector::NodeSelector;
 use amiproof_model::workload::{Need, Os, Workload};
 use serde_json::{Value, json};
 
-mod images;
+pub(super) mod images;
 mod new;
-
-pub(crate) use self::images::pulled;
 
 use crate::args::{self, Global, WorkloadCommand};
 use crate::files;

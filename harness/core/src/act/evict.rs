@@ -10,7 +10,7 @@ use kube::{Api, ResourceExt as _};
 
 use crate::check::CheckError;
 use crate::pace::Pace;
-use crate::wait::Eviction;
+use crate::wait::observed::Eviction;
 
 /// How long to wait before a refused eviction is asked for again. `kubectl drain` waits 5 s.
 const AGAIN: Duration = Duration::from_secs(2);

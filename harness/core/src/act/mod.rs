@@ -9,12 +9,13 @@ pub mod reschedule;
 pub mod roll_back;
 pub mod update;
 
-pub use self::reschedule::MARK as RESCHEDULED_MARK;
-pub use self::update::MARK as REVISION_MARK;
-
 use serde_json::Value;
 
-use crate::wait::{Condition, Observed, Target};
+pub use self::reschedule::MARK as RESCHEDULED_MARK;
+pub use self::update::MARK as REVISION_MARK;
+use crate::wait::Condition;
+use crate::wait::observed::Observed;
+use crate::wait::target::Target;
 
 /// An action and its object.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::cluster::pod_template::{Given, pod_template, with_variable};
-use crate::wait::{Observed, Target, pods};
+use crate::wait::observed::Observed;
+use crate::wait::pods;
+use crate::wait::target::Target;
 
 /// The annotation of pods that took the place of the first ones.
 pub const MARK: &str = "amiproof.dev/rescheduled";

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use super::error::Class;
+use super::class::Class;
 
 /// What went wrong below the SDK.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use kube::ResourceExt as _;
 
-use super::{Observed, Progress, Target};
+use super::observed::{Observed, Progress};
+use super::target::Target;
 
 /// Whether the claim is bound.
 pub fn bound(target: &Target, observed: &Observed) -> Progress {

@@ -2,7 +2,9 @@
 
 use kube::ResourceExt as _;
 
-use super::{Kind, Observed, Progress, Target, pods};
+use super::observed::{Observed, Progress};
+use super::pods;
+use super::target::{Kind, Target};
 
 /// Whether `target` ended, and how.
 pub fn complete(target: &Target, observed: &Observed) -> Progress {

@@ -2,7 +2,9 @@
 
 use kube::ResourceExt as _;
 
-use super::{Observed, Progress, Target, pods, ready};
+use super::observed::{Observed, Progress};
+use super::target::Target;
+use super::{pods, ready};
 
 /// Whether all evictions were accepted, at least one of them not at once, the pods are gone, and their successors are ready.
 pub fn evicted(target: &Target, budget: &Target, observed: &Observed) -> Progress {

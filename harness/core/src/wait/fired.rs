@@ -3,7 +3,9 @@
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt as _;
 
-use super::{Kind, Observed, Progress, Target, complete};
+use super::complete;
+use super::observed::{Observed, Progress};
+use super::target::{Kind, Target};
 
 /// Whether a Job of the CronJob completed. One that failed is not the end while a later one may do better, but it says why.
 pub fn fired(target: &Target, observed: &Observed) -> Progress {

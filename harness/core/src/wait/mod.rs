@@ -4,13 +4,13 @@ pub mod bound;
 pub mod complete;
 pub mod evicted;
 pub mod fired;
-mod observed;
+pub mod observed;
 pub mod pods;
 pub mod reaches;
 pub mod ready;
 pub mod replaced;
 pub mod scaled;
-mod target;
+pub mod target;
 
 use std::fmt;
 
@@ -18,7 +18,8 @@ use amiproof_model::workload::Expectation;
 
 pub use self::observed::{Eviction, Observed, Progress};
 pub use self::target::{Kind, Target};
-use crate::act::{RESCHEDULED_MARK, REVISION_MARK};
+use crate::act::reschedule::MARK as RESCHEDULED_MARK;
+use crate::act::update::MARK as REVISION_MARK;
 
 /// One expectation with its targets taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Pod};
 use kube::ResourceExt as _;
 
-use super::{Kind, Observed, Target};
+use super::observed::Observed;
+use super::target::{Kind, Target};
 
 /// After so many restarts of a container that crashes, waiting longer teaches nothing: the back-off is 40 s by then.
 const CRASHES: i32 = 3;

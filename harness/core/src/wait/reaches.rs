@@ -1,6 +1,8 @@
 //! A client gets its answer from a server: the client's exit code says so.
 
-use super::{Observed, Progress, Target, complete, ready};
+use super::observed::{Observed, Progress};
+use super::target::Target;
+use super::{complete, ready};
 
 /// Whether the client ended with exit code 0. While it has not started, what the server is waiting for is the answer.
 pub fn reaches(client: &Target, server: &Target, observed: &Observed) -> Progress {

@@ -1,7 +1,10 @@
 //! All replicas of a controller, or a pod, are ready, and its rollout is over.
 
-use super::{Kind, Observed, Progress, Target, pods};
 use kube::ResourceExt as _;
+
+use super::observed::{Observed, Progress};
+use super::pods;
+use super::target::{Kind, Target};
 
 /// Whether `target` has all its replicas ready.
 pub fn ready(target: &Target, observed: &Observed) -> Progress {

@@ -5,7 +5,9 @@
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use kube::ResourceExt as _;
 
-use super::{Kind, Observed, Progress, Target, pods, ready};
+use super::observed::{Observed, Progress};
+use super::target::{Kind, Target};
+use super::{pods, ready};
 
 /// Whether the template has the mark, and all pods are ready and have it, too.
 pub fn with_mark(target: &Target, mark: &str, observed: &Observed) -> Progress {

@@ -3,7 +3,8 @@
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::ResourceExt as _;
 
-use super::{Observed, Progress, Target};
+use super::observed::{Observed, Progress};
+use super::target::Target;
 
 /// Whether more replicas than the minimum are ready.
 pub fn scaled(target: &Target, observed: &Observed) -> Progress {

@@ -5,10 +5,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use indexmap::IndexMap;
 
-use super::{Conclusion, Scope, Tally};
-use crate::judge::Disposition;
+use super::Tally;
+use super::tally::{Conclusion, Scope};
+use crate::judge::disposition::Disposition;
 use crate::name::{CheckId, ControlId};
-use crate::report::{CheckResult, Report, Subject};
+use crate::report::Report;
+use crate::report::result::CheckResult;
+use crate::report::subject::Subject;
 use crate::threshold;
 use crate::verdict::Outcome;
 

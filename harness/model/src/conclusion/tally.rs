@@ -5,9 +5,13 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::ExitCode;
-use crate::judge::Disposition;
+use crate::judge::disposition::Disposition;
 use crate::name::VariantName;
-use crate::report::{CheckResult, Counts, Phase, PhaseEnd, PhaseRecord, Report, Subject};
+use crate::report::Report;
+use crate::report::counts::Counts;
+use crate::report::phase::{Phase, PhaseEnd, PhaseRecord};
+use crate::report::result::CheckResult;
+use crate::report::subject::Subject;
 use crate::threshold;
 use crate::verdict::Outcome;
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::CheckId;
-use crate::report::Subject;
+use crate::report::subject::Subject;
 use crate::verdict::Outcome;
 
 /// What a result means for the run. Ordered: the greater it is, the less it lets a run pass, so that replacing a disposition by a

@@ -1,8 +1,9 @@
 //! The section `cluster`.
 
 use super::file::ClusterSection;
+use super::governance;
 use super::resolver::{Resolver, list};
-use super::{AddonSpec, ClusterSpec, governance};
+use super::spec::{AddonSpec, ClusterSpec};
 use crate::form::List;
 
 /// Hands out rights in AWS to service accounts, so that nodes need none for them and a hop limit of 1 breaks no driver.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::resolver::Resolver;
+use super::spec::{ClusterSpec, Family};
 use super::variant::Named;
-use super::{ClusterSpec, Family};
 use crate::problem::instead;
 
 /// Managed node groups that a cluster may have unless AWS raised it (EKS quota L-6D54EA21).

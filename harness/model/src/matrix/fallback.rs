@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::file::Defaults;
-use super::{ClusterSpec, Timeouts};
+use super::spec::{ClusterSpec, Timeouts};
 
 /// What holds where a section is silent.
 pub(super) struct Fallback<'a> {

@@ -10,7 +10,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Architecture, Capacity, ControlPlaneLog, Family, ScannedNodes};
+use super::spec::governance::ControlPlaneLog;
+use super::spec::scans::ScannedNodes;
+use super::spec::{Architecture, Capacity, Family};
 use crate::form::List;
 
 /// Which AMI variants to test, in which cluster, and with what.

@@ -3,7 +3,7 @@
 use super::base_image::{HOW_TO_BUILD, is_no_node, is_no_node_parameter};
 use super::file::{AmiSection, FilterSection};
 use super::resolver::Resolver;
-use super::{AmiSource, Family};
+use super::spec::{AmiSource, Family};
 use crate::name::KubernetesVersion;
 use crate::problem::{closest, instead, one_of};
 

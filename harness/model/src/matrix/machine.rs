@@ -1,7 +1,7 @@
 //! Which machines boot a variant's image.
 
-use super::Architecture;
 use super::resolver::{Resolver, list};
+use super::spec::Architecture;
 use crate::form::List;
 use crate::name::NameError;
 

@@ -2,11 +2,12 @@
 
 use super::fallback::Fallback;
 use super::file::{Defaults, NodesSection, SelectorSection, VariantSection};
+use super::governance;
 use super::image::ami;
 use super::machine::chosen_types;
 use super::resolver::{Resolver, transposed};
+use super::spec::{Architecture, Capacity, ClusterSpec, Family, MadeNodes, NodeSource};
 use super::user_data::user_data;
-use super::{Architecture, Capacity, ClusterSpec, Family, MadeNodes, NodeSource, governance};
 use crate::name::KubernetesVersion;
 use crate::selector::NodeSelector;
 

@@ -5,14 +5,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::file::{MatrixFile, SuitesSection};
 use super::resolver::{Resolver, list};
 use super::sources::ReadFile;
-use super::{Matrix, SuiteSelection, WorkloadSource, cluster, cross, nodes, scans, thresholds, variant};
-use crate::form::List;
+use super::spec::{Matrix, SuiteSelection, WorkloadSource};
+use super::{cluster, cross, nodes, scans, thresholds, variant};
+use crate::form::{self, List};
 use crate::name::CheckId;
 use crate::problem::{Problem, closest, instead};
 use crate::waiver::Waiver;
 use crate::workload::Workload;
-use crate::yaml::Limits;
-use crate::{form, schema, waiver_file, workload_file, yaml};
+use crate::yaml::{self, Limits};
+use crate::{schema, waiver_file, workload_file};
 
 /// A matrix with everything that the files beside it say.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 
-use crate::workload_file::Chart;
+use crate::workload_file::chart::Chart;
 
 /// Reads files by their paths relative to the matrix file.
 pub trait ReadFile {

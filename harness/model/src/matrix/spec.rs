@@ -1,7 +1,7 @@
 //! What a matrix file comes to: every default filled in, every reference checked.
 
-pub(super) mod governance;
-pub(super) mod scans;
+pub(crate) mod governance;
+pub(crate) mod scans;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use self::governance::Governance;
 use self::scans::ScanSettings;
 use crate::name::{AmiId, Benchmark, KubernetesVersion, Level, VariantName};
 use crate::selector::NodeSelector;
-use crate::threshold::Threshold;
+use crate::threshold::declared::Threshold;
 
 /// A matrix that is complete and free of contradictions.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use super::file::{SeveritiesSection, ThresholdSection};
 use super::resolver::{Resolver, list};
+use super::spec::scans::ScanSettings;
+use super::spec::{Family, SuiteSelection};
 use super::variant::Named;
-use super::{Family, ScanSettings, SuiteSelection};
 use crate::form::List;
 use crate::name::{Level, VariantName};
 use crate::problem::instead;
-use crate::report::Severity;
-use crate::threshold::{SCANNED, Share, Threshold};
+use crate::report::severity::Severity;
+use crate::threshold::declared::{SCANNED, Share, Threshold};
 
 /// What a threshold can be about.
 pub(super) struct Judged<'a> {

@@ -1,8 +1,8 @@
 //! User data that a variant brings.
 
-use super::UserData;
 use super::file::UserDataSection;
 use super::resolver::Resolver;
+use super::spec::UserData;
 
 /// EC2 takes at most 16 KiB of user data (EC2 user guide, "Run commands at launch").
 pub(super) const USER_DATA_LIMIT: usize = 16 * 1024;

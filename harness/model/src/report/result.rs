@@ -4,12 +4,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[cfg(doc)]
-use super::ScanRecord;
 use super::severity::Severity;
 use super::subject::Subject;
 use crate::attribution::TrafficPair;
-use crate::judge::{Disposition, Origin};
+use crate::judge::disposition::{Disposition, Origin};
 use crate::name::{CheckId, ControlId, Level};
 use crate::verdict::{Evidence, Outcome, Placement};
 
@@ -33,7 +31,7 @@ pub struct CheckResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
     /// The scanner that answered (`kube-bench`, `inspector`, `openscap`); absent where amiproof asked itself. The same word as in
-    /// [`ScanRecord::scanner`].
+    /// the record of its scan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scanner: Option<String>,
     /// What the check decided: that of the last attempt.
@@ -96,6 +94,6 @@ impl CheckResult {
 
     /// Whether it is a row of amiproof's own gates over scans ([`crate::threshold`]), which is about no node.
     pub fn is_gate(&self) -> bool {
-        self.check.suite() == crate::threshold::SUITE
+        self.check.suite() == crate::threshold::declared::SUITE
     }
 }

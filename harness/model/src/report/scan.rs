@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CheckResult, Subject};
+use super::result::CheckResult;
+use super::subject::Subject;
 use crate::name::{Benchmark, Level};
 
 /// A file of results: importing it again replaces what it said before, and nothing else.

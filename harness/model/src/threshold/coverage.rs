@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::declared::{SUITE, Threshold};
 use super::tally::{Benchmark, Tally};
-use super::{SUITE, Threshold};
 use crate::candidate::OPERATING_SYSTEM;
-use crate::judge::Disposition;
+use crate::judge::disposition::Disposition;
 use crate::name::Level;
-use crate::report::{CheckResult, Report, ScanRecord, Subject};
+use crate::report::Report;
+use crate::report::result::CheckResult;
+use crate::report::scan::ScanRecord;
+use crate::report::subject::Subject;
 use crate::verdict::{Finding, Outcome};
 
 /// What a benchmark asks of a subject at a level: [`crate::benchmark::asked`].

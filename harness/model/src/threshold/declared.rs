@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::{Level, VariantName};
-use crate::report::{Severity, Subject};
+use crate::report::severity::Severity;
+use crate::report::subject::Subject;
 
 /// The suite of the rows that [`apply`](super::apply) adds.
 pub const SUITE: &str = "gate";

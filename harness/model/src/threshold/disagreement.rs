@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::{CheckResult, Subject};
+use crate::report::result::CheckResult;
+use crate::report::subject::Subject;
 use crate::verdict::Outcome;
 
 /// What two scanners answer both: the control, whatever suite asked, or the check where there is none.

@@ -1,9 +1,11 @@
 //! How much of a suite may fail: budgets, and the rows that spend them.
 
+use super::declared::{Threshold, grades};
 use super::tally::Tally;
-use super::{Threshold, grades};
-use crate::judge::Disposition;
-use crate::report::{CheckResult, Report, Subject};
+use crate::judge::disposition::Disposition;
+use crate::report::Report;
+use crate::report::result::CheckResult;
+use crate::report::subject::Subject;
 use crate::verdict::{Finding, Outcome};
 
 impl Threshold {

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{SCANNED, grades};
-use crate::judge::Disposition;
-use crate::report::{CheckResult, Report, Severity, Subject};
+use super::declared::{SCANNED, grades};
+use crate::judge::disposition::Disposition;
+use crate::report::Report;
+use crate::report::result::CheckResult;
+use crate::report::severity::Severity;
+use crate::report::subject::Subject;
 use crate::verdict::Outcome;
 
 /// A benchmark's name: `cis-al2023-1.0.0`.

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use super::{Circumstances, Waiver, WaiverRecord, WaiverState};
 use crate::name::ControlId;
-use crate::report::{CheckResult, Report, Subject};
+use crate::report::Report;
+use crate::report::result::CheckResult;
+use crate::report::subject::Subject;
 use crate::verdict::Outcome;
 
 /// What each waiver did in a run.

@@ -5,13 +5,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::chart::Chart;
-use super::object::Object;
-use super::{Owner, Reader, object};
+use super::object::{self, Object};
+use super::{Owner, Reader};
 use crate::form::List;
-use crate::matrix::ReadFile;
+use crate::matrix::sources::ReadFile;
 use crate::name::is_label;
-use crate::yaml;
-use crate::yaml::{Limits, Node};
+use crate::yaml::{self, Limits, Node};
 
 /// Manifests that are elsewhere: exactly one of folder and chart. Namespaces in them give way to amiproof's.
 #[derive(Debug, Deserialize, JsonSchema)]

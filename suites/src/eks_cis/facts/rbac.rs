@@ -1,6 +1,6 @@
 //! Roles and bindings, and who may do what by them.
 
-mod objects;
+pub(crate) mod objects;
 
 pub(crate) use self::objects::{Binding, Role, Rule, Source, Subject};
 use crate::eks_cis::system;

@@ -4,7 +4,7 @@
 //! family reads everything in one command, in sections; `linux`, `bottlerocket` and `windows` know what a section says.
 
 mod bottlerocket;
-mod collected;
+pub mod collected;
 mod firewall;
 mod linux;
 mod section;
