@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
+mod circles;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -209,6 +211,20 @@ fn the_readme_names_every_action_that_the_code_asks_aws_for() {
         }
     }
     assert_eq!(missing, BTreeSet::new(), "add them to the table of permissions in README.md");
+}
+
+/// The lab is not among them.
+#[test]
+fn no_files_need_each_other_in_a_circle() {
+    let packages = ["harness/model", "harness/core", "harness/cli", "suites", "workloads", "reports"];
+    let mut found = String::new();
+    for package in packages {
+        for circle in circles::circles(&root().join(package).join("src")) {
+            found.push_str(&format!("\n{package}: {circle}\n"));
+        }
+    }
+    let help = "move what several of them need to a file of its own, below them";
+    assert!(found.is_empty(), "{help}:\n{found}");
 }
 
 #[test]
