@@ -87,7 +87,7 @@ fn rule((verbs, group, resources): Given) -> Rule {
 #[cfg(test)]
 mod tests {
     use super::super::facts::testing::{clean, told};
-    use super::super::{create_pods, escalation_verbs, secrets_access, wildcards};
+    use super::super::{escalation_verbs, rights, wildcards};
     use super::*;
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
             add(facts.rbac.as_mut().unwrap(), &[association]);
             let fails = |question| told(question, &facts) == "fail access entry arn:aws:iam::111122223333:role/dev";
             let answers =
-                (fails(&secrets_access::QUESTION), fails(&create_pods::QUESTION), fails(&escalation_verbs::QUESTION));
+                (fails(&rights::SECRETS_ACCESS), fails(&rights::CREATE_PODS), fails(&escalation_verbs::QUESTION));
             assert_eq!(answers, (secrets, pods, escalation), "{policy} {namespaces:?}");
             assert_eq!(told(&wildcards::QUESTION, &facts), "pass", "nobody here wrote the policy");
         }

@@ -1,9 +1,9 @@
 //! Suite `eks-cis`: the CIS Amazon EKS benchmark, answered from the APIs of AWS and Kubernetes.
 //!
 //! [`cluster`] is the one check; `collect` reads everything once, `rows` makes a row of every control. A question of the benchmark is a
-//! file with a pure `assess` over the facts; `holders` and `pod_security` are what questions about rights and about pods have in
-//! common, and `system` knows what belongs to Kubernetes and EKS themselves. Which version asks which question under which number
-//! stands in `suites/benchmarks`.
+//! file with a pure `assess` over the facts, those that differ in a right only are in `rights`; `holders` and `pod_security` are what
+//! questions about rights and about pods have in common, and `system` knows what belongs to Kubernetes and EKS themselves. Which version
+//! asks which question under which number stands in `suites/benchmarks`.
 
 mod access_manager;
 mod access_policies;
@@ -18,8 +18,6 @@ mod cluster_admin;
 mod cni_network_policy;
 mod cni_version;
 mod collect;
-mod create_pods;
-mod create_volumes;
 mod dedicated_service_accounts;
 mod default_namespace;
 mod default_service_accounts;
@@ -44,7 +42,6 @@ mod namespace_network_policies;
 mod namespaces;
 mod net_raw;
 mod network_policy_enabled;
-mod node_proxy;
 mod plugin;
 mod pod_security;
 mod private_nodes;
@@ -53,17 +50,15 @@ mod privileged;
 mod question;
 mod registry_nodes;
 mod registry_users;
+mod rights;
 mod root_containers;
 mod rows;
-mod secrets_access;
 mod secrets_as_env;
 mod secrets_encryption;
 mod security_context;
 mod system;
 mod system_masters;
-mod token_creation;
 mod token_mounts;
-mod webhook_configurations;
 mod wildcards;
 
 #[cfg(test)]
@@ -78,18 +73,18 @@ const QUESTIONS: &[Question] = &[
     kubelet_protect_kernel_defaults::QUESTION,
     kubelet_hostname_override::QUESTION,
     cluster_admin::QUESTION,
-    secrets_access::QUESTION,
+    rights::SECRETS_ACCESS,
     wildcards::QUESTION,
-    create_pods::QUESTION,
+    rights::CREATE_PODS,
     default_service_accounts::QUESTION,
     token_mounts::QUESTION,
     system_masters::QUESTION,
     access_manager::QUESTION,
     escalation_verbs::QUESTION,
-    create_volumes::QUESTION,
-    node_proxy::QUESTION,
-    webhook_configurations::QUESTION,
-    token_creation::QUESTION,
+    rights::CREATE_VOLUMES,
+    rights::NODE_PROXY,
+    rights::WEBHOOK_CONFIGURATIONS,
+    rights::TOKEN_CREATION,
     privileged::QUESTION,
     host_pid::QUESTION,
     host_ipc::QUESTION,
