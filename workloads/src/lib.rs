@@ -69,6 +69,62 @@ mod tests {
         }
     }
 
+    /// Every container of the catalogue, with the file that it is in.
+    fn containers() -> Vec<(String, serde_json::Value)> {
+        fn collect(file: &str, value: &serde_json::Value, into: &mut Vec<(String, serde_json::Value)>) {
+            match value {
+                serde_json::Value::Object(fields) => {
+                    for (key, value) in fields {
+                        if matches!(key.as_str(), "containers" | "initContainers") {
+                            into.extend(value.as_array().unwrap().iter().map(|one| (file.to_owned(), one.clone())));
+                        }
+                        collect(file, value, into);
+                    }
+                }
+                serde_json::Value::Array(items) => items.iter().for_each(|item| collect(file, item, into)),
+                _ => {}
+            }
+        }
+        let mut all = Vec::new();
+        for workload in catalogue().unwrap() {
+            workload.objects.iter().for_each(|object| collect(&workload.name, object, &mut all));
+        }
+        all
+    }
+
+    /// So that a cluster takes them that demands limits of every pod, by a LimitRange, Kyverno or Gatekeeper.
+    #[test]
+    fn every_container_says_what_it_needs_and_the_most_that_it_takes() {
+        let all = containers();
+        assert!(all.len() > 70, "{}", all.len());
+        for (file, container) in &all {
+            let resources = &container["resources"];
+            for at in ["/requests/cpu", "/requests/memory", "/limits/memory"] {
+                assert!(
+                    resources.pointer(at).is_some_and(|value| value.is_string()),
+                    "{file}: {}: {at}",
+                    container["name"]
+                );
+            }
+        }
+    }
+
+    /// What stands in an argument vector is seen by everybody who may list the node's processes. `echo` is the shell's own.
+    #[test]
+    fn no_token_is_an_argument_of_a_program() {
+        let secrets = ["TOKEN", "token)", "Authorization", "WebIdentityToken", "PASSWORD"];
+        for (file, container) in containers() {
+            for list in ["command", "args"] {
+                let words = container[list].as_array().into_iter().flatten().filter_map(|word| word.as_str());
+                for line in words.flat_map(str::lines).map(str::trim) {
+                    let is_named = secrets.iter().any(|secret| line.contains(secret));
+                    let is_builtin = line.starts_with("echo ") || line.starts_with("if [ -z ");
+                    assert!(!is_named || is_builtin, "{file}: {}: {line}", container["name"]);
+                }
+            }
+        }
+    }
+
     #[test]
     fn every_title_is_a_clause_without_full_stop_and_every_file_names_its_schema() {
         for workload in catalogue().unwrap() {

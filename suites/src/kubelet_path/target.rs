@@ -186,7 +186,7 @@ fn windows_pod(node: &NodeRecord, image: &str) -> Value {
                 "name": CONTAINER,
                 "image": image,
                 "command": ["cmd.exe", "/S", "/C", script],
-                "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
+                "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
             }],
         },
     })

@@ -42,6 +42,12 @@ const CONTAINERS: usize = 4;
 /// The name of the container that runs the script.
 const RUN: &str = "run";
 
+/// The most memory of the container that runs the script: `oscap` with the content of a whole operating system takes more than a gibibyte, and
+/// what a container starts on the host counts as its own.
+const MOST_OF_ROOT: &str = "2Gi";
+/// The most memory of those that hand out pieces.
+const MOST_OF_READER: &str = "64Mi";
+
 /// Distinguishes the namespaces of commands that run at the same time.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -228,7 +234,7 @@ code=$?
 
     /// The one container that is root on the host.
     fn root(&self, name: &str, script: &str) -> Value {
-        let mut container = self.container(name, script);
+        let mut container = self.container(name, script, MOST_OF_ROOT);
         container["securityContext"] = json!({"privileged": true});
         container["volumeMounts"] = json!([
             {"name": "result", "mountPath": "/result"},
@@ -239,7 +245,7 @@ code=$?
 
     /// A container that only reads what the first one left in the pod's own volume.
     fn reader(&self, name: &str, script: &str) -> Value {
-        let mut container = self.container(name, script);
+        let mut container = self.container(name, script, MOST_OF_READER);
         container["securityContext"] = json!({
             "allowPrivilegeEscalation": false,
             "capabilities": {"drop": ["ALL"]},
@@ -249,12 +255,12 @@ code=$?
         container
     }
 
-    fn container(&self, name: &str, script: &str) -> Value {
+    fn container(&self, name: &str, script: &str, most: &str) -> Value {
         json!({
             "name": name,
             "image": self.image,
             "command": ["sh", "-c", script],
-            "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+            "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": most}},
         })
     }
 }

@@ -244,7 +244,7 @@ spec:
           command: [sh, -c, "mkdir -p /tmp/www && echo hello > /tmp/www/index.html && exec httpd -f -p 8080 -h /tmp/www"]
           ports: [{{name: http, containerPort: 8080}}]
           readinessProbe: {{httpGet: {{path: /, port: http}}, periodSeconds: 2}}
-          resources: {{requests: {{cpu: 10m, memory: 16Mi}}}}
+          resources: {{requests: {{cpu: 10m, memory: 16Mi}}, limits: {{memory: 64Mi}}}}
 ---
 apiVersion: v1
 kind: Service
@@ -279,7 +279,7 @@ spec:
               done
               echo "no answer from http://web/ in 5 tries: $(cat /tmp/error)" > /dev/termination-log
               exit 1
-          resources: {{requests: {{cpu: 10m, memory: 16Mi}}}}
+          resources: {{requests: {{cpu: 10m, memory: 16Mi}}, limits: {{memory: 64Mi}}}}
 "#
     )
 }
