@@ -161,6 +161,12 @@ pub(crate) struct Plan {
     /// Only this part
     #[arg(long, value_enum, value_name = "PART")]
     pub(crate) only: Option<Part>,
+    /// Report what the account of this AWS profile lacks for the run; without it AWS is not called
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Report what is missing at this AWS endpoint URL
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
     /// Output format
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,

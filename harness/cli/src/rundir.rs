@@ -6,6 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::time::Duration;
 
+use amiproof_core::bounded;
 use amiproof_core::ledger::Ledger;
 use amiproof_model::name::RunId;
 use amiproof_model::report::Report;
@@ -17,6 +18,9 @@ use crate::output::Failure;
 
 /// How long a command waits for imports into the same run: they are over in seconds.
 pub(crate) const IMPORTS: Duration = Duration::from_secs(120);
+
+/// The most bytes of a file that holds the name of a run.
+const LONGEST_NAME: u64 = 4096;
 
 /// The folder of one run.
 #[derive(Clone, Debug)]
@@ -221,6 +225,15 @@ fn link_in(path: &Utf8Path, depth: usize) -> Option<Utf8PathBuf> {
     path.read_dir_utf8().ok()?.filter_map(Result::ok).find_map(|entry| link_in(entry.path(), depth - 1))
 }
 
+/// The text of a run's report; `None` where it has none.
+pub(crate) fn report_text(path: &Utf8Path) -> std::io::Result<Option<String>> {
+    match bounded::text(path, bounded::REPORT) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads the report of a run id, of a folder or of a file.
 pub(crate) fn read_report(dir: &Utf8Path, which: Option<&str>) -> Result<(Report, Utf8PathBuf), Failure> {
     let path = match which {
@@ -228,7 +241,7 @@ pub(crate) fn read_report(dir: &Utf8Path, which: Option<&str>) -> Result<(Report
         Some(text) if Utf8Path::new(text).join("report.json").is_file() => Utf8Path::new(text).join("report.json"),
         other => RunDir::open(dir, other)?.report(),
     };
-    let text = std::fs::read_to_string(&path).map_err(|error| {
+    let text = bounded::text(&path, bounded::REPORT).map_err(|error| {
         Failure::usage(
             format!("cannot read the report {path}: {error}"),
             "name a run of this folder or the path of a report.json",
@@ -244,7 +257,8 @@ pub(crate) fn previous(dir: &Utf8Path, matrix: &str, except: &RunId) -> Option<R
         .ok()?
         .filter_map(Result::ok)
         .filter(|entry| entry.file_name().to_str() != Some(except.as_str()))
-        .filter_map(|entry| std::fs::read_to_string(entry.path().join("report.json")).ok())
+        .filter_map(|entry| Utf8PathBuf::from_path_buf(entry.path().join("report.json")).ok())
+        .filter_map(|path| bounded::text(&path, bounded::REPORT).ok())
         .filter_map(|text| Report::parse(&text).ok())
         .filter(|report| report.run.matrix == matrix && !report.run.interrupted)
         .collect();
@@ -253,7 +267,7 @@ pub(crate) fn previous(dir: &Utf8Path, matrix: &str, except: &RunId) -> Option<R
 }
 
 fn read_latest(dir: &Utf8Path) -> Result<String, Failure> {
-    let latest = std::fs::read_to_string(dir.join("latest")).ok().map(|text| text.trim().to_owned());
+    let latest = bounded::text(&dir.join("latest"), LONGEST_NAME).ok().map(|text| text.trim().to_owned());
     latest.or_else(|| begun(dir)).ok_or_else(|| {
         Failure::usage(
             format!("there is no run in {dir} yet"),
@@ -382,6 +396,21 @@ mod tests {
         for folder in [run.path(), &run.evidence()] {
             assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700, "{folder}");
         }
+    }
+
+    #[test]
+    fn a_report_that_is_too_large_is_refused_and_never_taken_for_none() {
+        let (_guard, dir) = dir();
+        let run = RunDir::create(&dir, Some("r-1")).unwrap();
+        assert_eq!(report_text(&run.report()).unwrap(), None);
+        std::fs::File::create(run.report()).unwrap().set_len(bounded::REPORT + 1).unwrap();
+        let refused = read_report(&dir, Some("r-1")).unwrap_err();
+        assert!(
+            refused
+                .message
+                .ends_with("it has more than 512 MiB, and amiproof reads no file of its kind that is larger")
+        );
+        assert!(report_text(&run.report()).is_err());
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Connection {
         let clients = if pace == Pace::REAL {
             clients
         } else {
-            connect(self::settings(target, Some(region.to_owned()), pace)).await?
+            connect(self::settings(target, Some(region.to_owned()), pace)).await?.with_clock_of(&clients)
         };
         warn_of_the_clock(&clients, output);
         let identity = Some(identity);

@@ -64,6 +64,7 @@ pub(crate) fn made() -> MadeNodes {
         kubernetes_version: "1.36".parse().unwrap(),
         volume_gib: 40,
         kms_key: None,
+        security_groups: Vec::new(),
         tags: std::collections::BTreeMap::new(),
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod act;
 pub mod aws;
+pub mod bounded;
 pub mod check;
 pub mod cluster;
 pub mod context;

@@ -139,6 +139,36 @@ async fn what_others_made_under_the_same_names_survives() {
 }
 
 #[tokio::test]
+async fn what_others_made_without_tags_survives() {
+    let lab = Lab::with(Scenario::default()).await;
+    provisioning::owners::what_others_made_without_tags_survives(&lab.world).await;
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
+async fn what_a_stack_holds_that_may_not_be_read_is_said_and_keeps_nothing() {
+    let denied = "{name: denied, faults: [{deleteFails: {service: cloudformation, operation: DescribeStackResources, times: 100, \
+                  status: 403, code: AccessDenied, message: no}}]}";
+    let lab = Lab::with(Scenario::parse("denied", denied).unwrap()).await;
+    provisioning::what_a_stack_holds_may_not_be_read(&lab.world).await;
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
+async fn both_volumes_of_bottlerocket_are_encrypted_and_its_data_get_the_size() {
+    let lab = Lab::with(Scenario::default()).await;
+    provisioning::governed::both_volumes_of_bottlerocket_are_as_the_matrix_says(&lab.world).await;
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
+async fn further_security_groups_are_on_every_node() {
+    let lab = Lab::with(Scenario::default()).await;
+    provisioning::governed::further_security_groups_are_on_every_node(&lab.world).await;
+    lab.assert_empty().await;
+}
+
+#[tokio::test]
 async fn sweep_takes_nothing_from_under_a_living_cluster() {
     let lab = Lab::with(Scenario::default()).await;
     provisioning::owners::sweep_takes_nothing_from_under_a_living_cluster(&lab.world).await;
@@ -162,7 +192,8 @@ async fn a_reading_that_is_denied_is_asked_once_and_is_no_leftover() {
     let lab = Lab::with(Scenario::parse("denied", denied).unwrap()).await;
     let why = "the caller lacks the IAM action eks:ListClusters";
     provisioning::what_may_not_be_read_is_not_verified(&lab.world, why).await;
-    assert_eq!(lab.calls("eks.ListClusters"), 1);
+    // For what lives in the network, and for the proof.
+    assert_eq!(lab.calls("eks.ListClusters"), 2);
     // Nothing of theirs was used.
     assert_eq!((lab.calls("iam.ListRoles"), lab.calls("inspector2.ListCisScanConfigurations")), (0, 0));
     lab.assert_empty().await;
@@ -174,7 +205,7 @@ async fn a_reading_that_fails_for_good_is_asked_once_and_is_no_leftover() {
                    code: OptInRequired, message: You are not subscribed to this service}}]}";
     let lab = Lab::with(Scenario::parse("refused", refused).unwrap()).await;
     provisioning::what_may_not_be_read_is_not_verified(&lab.world, "You are not subscribed to this service").await;
-    assert_eq!(lab.calls("eks.ListClusters"), 1);
+    assert_eq!(lab.calls("eks.ListClusters"), 2);
     lab.assert_empty().await;
 }
 

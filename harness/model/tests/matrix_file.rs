@@ -373,6 +373,35 @@ fn every_image_that_the_matrices_ask_for_is_one_host_profile_of_the_lab() {
 }
 
 #[test]
+fn security_groups_of_nodes_are_of_a_network_that_is_there() {
+    let text = |cluster: &str, groups: &str| {
+        format!(
+            "apiVersion: amiproof/v1\nkind: Matrix\nmetadata: {{name: m}}\n\
+             cluster: {{name: c, region: us-west-2, kubernetesVersion: '1.35', {cluster}}}\n\
+             defaults: {{securityGroups: [sg-0123456789abcdef0]}}\nvariants:\n\
+             - {{name: stock, family: al2023, ami: {{ssm: recommended}}}}\n\
+             - {{name: own, family: al2023, ami: {{ssm: recommended}}, securityGroups: {groups}}}\n"
+        )
+    };
+    let Resolved { matrix, .. } = resolved(text("create: false", "[sg-01234567, sg-89abcdef]").as_bytes());
+    let groups: Vec<_> = matrix.variants.iter().filter_map(|variant| variant.made()).collect();
+    assert_eq!(groups[0].security_groups, ["sg-0123456789abcdef0"]);
+    assert_eq!(groups[1].security_groups, ["sg-01234567", "sg-89abcdef"]);
+    let sentences = |cluster: &str, groups: &str| -> String {
+        let problems = resolve("amiproof.yaml", text(cluster, groups).as_bytes(), &Files::new(), &SUITES).unwrap_err();
+        problems.iter().map(|problem| format!("{}: {}\n", problem.path, problem.message)).collect()
+    };
+    insta::assert_snapshot!(sentences("create: true", "[sg-01234567]"), @r"
+    defaults.securityGroups: in the VPC that amiproof makes there are no security groups of yours
+    variants[1].securityGroups: in the VPC that amiproof makes there are no security groups of yours
+    ");
+    insta::assert_snapshot!(sentences("create: false", "[sg-0123, web]"), @r"
+    variants[1].securityGroups[0]: 'sg-0123' is not a legal security group id
+    variants[1].securityGroups[1]: 'web' is not a legal security group id
+    ");
+}
+
+#[test]
 fn what_a_governed_account_demands_is_read() {
     let text = r#"
 apiVersion: amiproof/v1

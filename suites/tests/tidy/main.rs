@@ -176,7 +176,8 @@ fn every_create_call_to_aws_goes_through_the_ledger() {
     )
     .unwrap();
     for source in sources("harness/core") {
-        let calls: Vec<String> = source.lines_with(&creates).collect();
+        // A dry run creates nothing.
+        let calls: Vec<String> = source.lines_with(&creates).filter(|line| !line.contains(".dry_run(true)")).collect();
         if calls.is_empty() {
             continue;
         }

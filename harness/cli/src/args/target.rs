@@ -39,6 +39,12 @@ pub(crate) struct Named {
 }
 
 impl Target {
+    /// AWS, by a profile and an endpoint of the command line.
+    pub(crate) fn aws(profile: Option<String>, endpoint_url: Option<String>) -> Self {
+        let profile_is_named = profile.is_some();
+        Self { lab: false, time_scale: 1.0, profiles: None, scenario: None, profile, endpoint_url, profile_is_named }
+    }
+
     /// Takes what the environment says of AWS away from a lab. Refuses what the command line says twice.
     pub(crate) fn settle(&mut self, named: Named) -> Result<(), String> {
         self.profile_is_named = named.profile;

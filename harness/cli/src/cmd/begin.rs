@@ -1,12 +1,15 @@
 //! What comes before a run: whom it talks to, its folder, its lock and its ledger.
 
+use amiproof_core::aws::Clients;
 use amiproof_core::ledger::{ByKubeconfig, Header, Ledger};
 use amiproof_core::run::Steps;
 use amiproof_core::run::event::chain;
+use amiproof_core::run::preflight::{Preflight, preflight};
 use amiproof_model::matrix::Matrix;
 use jiff::{SignedDuration, Timestamp};
 
 use super::request::Request;
+use super::selected;
 use crate::args::{Given, Global, RunOptions, Target};
 use crate::files;
 use crate::lock::RunLock;
@@ -105,6 +108,12 @@ pub(super) async fn begin(
         let hint = "set the clock, for example with `timedatectl set-ntp true`; nothing was created";
         return Err(Failure::error(skew.to_string(), hint));
     }
+    if steps.provision
+        && !steps.network_only
+        && let Some(clients) = &connection.clients
+    {
+        say_what_is_missing(clients, request, output).await?;
+    }
     let run = folder.run();
     if lock.is_none() {
         run.make()?;
@@ -118,6 +127,23 @@ pub(super) async fn begin(
     let goes_on = if matches!(folder, Folder::Old(_)) { ", which goes on" } else { "" };
     output.note(format_args!("run {}{goes_on}  ({})", run.id, run.path()));
     Ok(Begun { connection, ledger, lock })
+}
+
+/// Says what the account lacks for the run.
+///
+/// # Errors
+/// When no variant could get nodes: then nothing is worth making.
+async fn say_what_is_missing(clients: &Clients, request: &Request, output: &Output) -> Result<(), Failure> {
+    let Preflight { missing, doubts, is_hopeless } =
+        preflight(clients, &request.matrix, &request.base, selected::scans_by_inspector(&request.checks)).await;
+    if is_hopeless {
+        let listed: Vec<String> = missing.iter().map(|what| format!("\n  {what}")).collect();
+        return Err(Failure::error(format!("no variant can get nodes:{}", listed.concat()), "nothing was created"));
+    }
+    for what in missing.iter().chain(&doubts) {
+        output.note(format_args!("warning: {what}"));
+    }
+    Ok(())
 }
 
 /// The ledger of a run that goes on, or that of a new one. What takes nodes as they are may be either; what continues the work of

@@ -2,7 +2,7 @@
 
 use amiproof_core::aws::Clients;
 use amiproof_core::cluster::Access;
-use amiproof_core::destroy::{self, Elsewhere, Target};
+use amiproof_core::destroy::{self, Elsewhere, Target, Telling};
 use amiproof_core::ledger::{Ledger, ResourceKind};
 use amiproof_core::run::event::chain;
 use amiproof_model::exit::ExitCode;
@@ -104,20 +104,21 @@ impl Reached {
         Ok(Self { connection, access })
     }
 
-    fn plan<'a>(&'a self, ledger: &'a Ledger) -> destroy::Plan<'a> {
+    fn plan<'a>(&'a self, ledger: &'a Ledger, telling: &'a Telling) -> destroy::Plan<'a> {
         destroy::Plan {
             ledger,
             clients: self.connection.clients.as_ref(),
             access: self.access.as_ref(),
             what: destroy::What::Everything,
             deadlines: destroy::Deadlines::default(),
+            telling,
         }
     }
 }
 
 async fn foresee(global: &Global, args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Vec<Target>, Failure> {
     let reached = Reached::of(global, args, ledger, output).await?;
-    let targets = destroy::foreseen(&reached.plan(ledger)).await.map_err(elsewhere)?;
+    let targets = destroy::foreseen(&reached.plan(ledger, &Telling::silent())).await.map_err(elsewhere)?;
     reached.connection.close().await;
     Ok(targets)
 }
@@ -131,7 +132,9 @@ async fn take_down(global: &Global, args: &Destroy, ledger: &Ledger, output: &Ou
         return Ok(stopped());
     };
     let reached = reached?;
-    let cleanup = match signals.cancel.run_until_cancelled(destroy::destroy(&reached.plan(ledger))).await {
+    let telling = Telling::to(move |line| shown.note(line));
+    let plan = reached.plan(ledger, &telling);
+    let cleanup = match signals.cancel.run_until_cancelled(destroy::destroy(&plan)).await {
         Some(cleanup) => cleanup.map_err(elsewhere)?,
         None => stopped(),
     };

@@ -9,7 +9,7 @@ use camino::Utf8Path;
 
 use super::forms;
 use crate::output::{Failure, Output};
-use crate::rundir::RunDir;
+use crate::rundir::{self, RunDir};
 
 /// What became of the files.
 #[derive(Debug)]
@@ -73,13 +73,14 @@ pub(crate) fn style(output: Output) -> Style {
 
 /// Writes into a run's report, where it has one, what `destroy` did later.
 pub(crate) fn amend_report(folder: &RunDir, cleanup: &Cleanup, output: &Output) -> Result<Option<Written>, Failure> {
-    let Ok(text) = std::fs::read_to_string(folder.report()) else { return Ok(None) };
-    let mut report = Report::parse(&text).map_err(|error| {
+    let unread = |error: &dyn std::fmt::Display| {
         Failure::error(
             format!("{}: {error}", folder.report()),
             "the report does not say what was destroyed; the lines above do",
         )
-    })?;
+    };
+    let Some(text) = rundir::report_text(&folder.report()).map_err(|error| unread(&error))? else { return Ok(None) };
+    let mut report = Report::parse(&text).map_err(|error| unread(&error))?;
     report.cleanup = cleanup.clone();
     Ok(Some(forms::write_all(&report, None, folder.path(), output)))
 }

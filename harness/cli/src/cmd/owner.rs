@@ -9,14 +9,14 @@ use jiff::Timestamp;
 
 use crate::rundir::RunDir;
 
-/// The run of this folder that made the matrix' cluster, or node groups in it, and did not take them down; the newest one of several.
+/// The run of this folder that made the matrix' cluster, its network, or node groups in it, and did not take them down; the newest one of several.
 /// `endpoint` is what stands in for AWS. A ledger that cannot be read is no answer here; the commands that name its run say why.
 pub(crate) fn of_cluster(dir: &Utf8Path, matrix: &Matrix, endpoint: Option<&str>) -> Option<RunDir> {
     let region = matrix.cluster.region.as_deref()?;
     let owned = RunDir::all(dir).into_iter().filter_map(|run| {
         let (header, entries) = Ledger::replay(run.path()).ok()?;
         let is_here = header.region == region && same(header.endpoint.as_deref(), endpoint);
-        let rank = if is_here { rank(&entries, &matrix.cluster.name) } else { None };
+        let rank = if is_here { rank(&entries, &matrix.cluster.name, header.keep) } else { None };
         rank.map(|rank| ((rank, header.started), run))
     });
     owned.max_by_key(|(key, _): &((Rank, Timestamp), RunDir)| *key).map(|(_, run)| run)
@@ -25,6 +25,8 @@ pub(crate) fn of_cluster(dir: &Utf8Path, matrix: &Matrix, endpoint: Option<&str>
 /// How much of a cluster a run owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
+    /// The network, and it was stopped before the cluster.
+    Network,
     /// It was about to make the cluster, or node groups in it, when it was stopped.
     Planned,
     /// Node groups in it.
@@ -33,11 +35,14 @@ enum Rank {
     Cluster,
 }
 
-fn rank(entries: &[Entry], cluster: &str) -> Option<Rank> {
+fn rank(entries: &[Entry], cluster: &str, keep: bool) -> Option<Rank> {
+    let network = amiproof_core::aws::names::network_stack(cluster);
     let of = |entry: &Entry| {
         let resource = &entry.resource;
         match (&resource.kind, entry.state) {
             (_, State::Gone | State::Foreign) => None,
+            // A network that was made to stay is another run's ground, and nobody's cluster.
+            (ResourceKind::Stack, _) if resource.name == network && !keep => Some(Rank::Network),
             (ResourceKind::Cluster, state) if resource.name == cluster => {
                 Some(if state == State::Created { Rank::Cluster } else { Rank::Planned })
             }
@@ -75,15 +80,20 @@ mod tests {
     fn the_cluster_itself_counts_more_than_node_groups_in_it_and_nothing_gone_counts() {
         let cluster = || Resource::new(ResourceKind::Cluster, "pair").in_cluster("pair");
         let group = || Resource::new(ResourceKind::NodeGroup, "l1").in_cluster("pair");
+        let network = || Resource::new(ResourceKind::Stack, "amiproof-pair");
         for (entries, wanted) in [
             (vec![entry(cluster(), State::Created), entry(group(), State::Created)], Some(Rank::Cluster)),
             (vec![entry(cluster(), State::Gone), entry(group(), State::Created)], Some(Rank::NodeGroups)),
             (vec![entry(cluster(), State::Planned)], Some(Rank::Planned)),
             (vec![entry(cluster(), State::Gone)], None),
             (vec![entry(Resource::new(ResourceKind::Cluster, "other"), State::Created)], None),
+            (vec![entry(network(), State::Planned)], Some(Rank::Network)),
+            (vec![entry(network(), State::Created), entry(cluster(), State::Planned)], Some(Rank::Planned)),
+            (vec![entry(network(), State::Foreign)], None),
         ] {
-            assert_eq!(rank(&entries, "pair"), wanted, "{entries:?}");
+            assert_eq!(rank(&entries, "pair", false), wanted, "{entries:?}");
         }
+        assert_eq!(rank(&[entry(network(), State::Created)], "pair", true), None, "it was made to stay");
         assert!(same(Some("http://127.0.0.1:1/"), Some("http://127.0.0.1:1")) && !same(None, Some("http://a")));
     }
 }

@@ -1,7 +1,8 @@
-//! `amiproof plan`: what a run would make and do. Changes nothing and asks nobody.
+//! `amiproof plan`: what a run would make and do. Changes nothing, and asks nobody but the account that the command line names.
 
 use amiproof_core::aws::{names, network};
 use amiproof_core::check::{Applies, Check, Scope};
+use amiproof_core::run::preflight::{Preflight, preflight};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::{Matrix, Variant};
 use amiproof_model::name::RunId;
@@ -9,9 +10,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::selected;
-use crate::args::{self, OutputForm, Plan};
+use crate::args::{self, OutputForm, Plan, Target};
 use crate::files;
 use crate::output::{Failure, Output};
+use crate::runtime::runtime;
+use crate::session::Connection;
 
 /// What a run would make and do.
 #[derive(Debug, Serialize)]
@@ -27,6 +30,9 @@ struct Planned {
     cluster_checks: usize,
     /// How many pods of the run are alive at a time; absent where none is made.
     max_pods: Option<u32>,
+    /// What the account lacks, one sentence each; absent where it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<Vec<String>>,
 }
 
 /// One resource of the network stack.
@@ -59,10 +65,16 @@ struct PlannedVariant {
 
 /// Prints the plan.
 pub(crate) fn run(args: &Plan, output: &Output) -> Result<ExitCode, Failure> {
+    let mut is_hopeless = false;
     let inputs = files::read_offline(&args.selection.file, output)?;
     let matrix = files::narrowed(&inputs.matrix, &args.selection.variants)?;
     let checks = selected::checks(&matrix, &inputs, &args.selection.checks)?;
-    let planned = planned(&matrix, &checks, args.only)?;
+    let mut planned = planned(&matrix, &checks, args.only)?;
+    if args.profile.is_some() || args.endpoint_url.is_some() {
+        let asked = runtime()?.block_on(ask(args, &matrix, &checks, output))?;
+        planned.missing = Some(asked.missing.into_iter().chain(asked.doubts).collect());
+        is_hopeless = asked.is_hopeless;
+    }
     match args.output {
         OutputForm::Json => {
             let text = serde_json::to_string_pretty(&planned)
@@ -71,7 +83,17 @@ pub(crate) fn run(args: &Plan, output: &Output) -> Result<ExitCode, Failure> {
         }
         OutputForm::Text => output.data(text(&planned)),
     }
-    Ok(ExitCode::Passed)
+    Ok(if is_hopeless { ExitCode::Error } else { ExitCode::Passed })
+}
+
+/// Asks the account that the command line names what it lacks.
+async fn ask(args: &Plan, matrix: &Matrix, checks: &[Check], output: &Output) -> Result<Preflight, Failure> {
+    let target = Target::aws(args.profile.clone(), args.endpoint_url.clone());
+    let connection = Connection::open(&target, files::region(matrix)?, output).await?;
+    let base = args.selection.file.parent().map(ToOwned::to_owned).unwrap_or_default();
+    let asked = preflight(connection.aws()?, matrix, &base, selected::scans_by_inspector(checks)).await;
+    connection.close().await;
+    Ok(asked)
 }
 
 fn planned(matrix: &Matrix, checks: &[Check], only: Option<args::Part>) -> Result<Planned, Failure> {
@@ -101,6 +123,7 @@ fn planned(matrix: &Matrix, checks: &[Check], only: Option<args::Part>) -> Resul
         variants,
         cluster_checks,
         max_pods: (!network_only).then(|| matrix.most_pods()),
+        missing: None,
     })
 }
 
@@ -207,6 +230,15 @@ fn text(planned: &Planned) -> String {
             made => format!("total: {} node groups, {} nodes", made.len(), made.iter().sum::<u32>()),
         });
         lines.push(format!("at most {max_pods} pods of the run are alive at a time (--max-pods)"));
+    }
+    if let Some(missing) = &planned.missing {
+        let found = if missing.is_empty() {
+            "the account lacks nothing that could be asked for"
+        } else {
+            "missing in the account:"
+        };
+        lines.push(found.to_owned());
+        lines.extend(missing.iter().map(|what| format!("  ! {what}")));
     }
     lines.join("\n")
 }

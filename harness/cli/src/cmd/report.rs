@@ -1,5 +1,6 @@
 //! `amiproof report`: a run's report again, offline. The report itself is read and never written.
 
+use amiproof_core::bounded;
 use amiproof_model::exit::ExitCode;
 use amiproof_reports::{Format, Options, terminal};
 use camino::Utf8Path;
@@ -21,7 +22,7 @@ pub(crate) fn run(global: &Global, args: &Report, output: &Output) -> Result<Exi
     match args.format.map(Format::from) {
         // What is on the disk, whatever this build would write in its place.
         Some(Format::Json) => output.json(
-            std::fs::read_to_string(&path)
+            bounded::text(&path, bounded::REPORT)
                 .map_err(|error| Failure::usage(format!("cannot read the report {path}: {error}"), ""))?,
         ),
         Some(format) => {

@@ -188,12 +188,13 @@ async fn execute(
 
 fn plan(request: Request, folder: &RunDir, steps: Steps, is_lab: bool, tools: &Tools) -> Result<Plan, Failure> {
     let expires = tools.ledger.header().expires;
-    let earlier = match std::fs::read_to_string(folder.report()) {
-        Ok(text) => Some(Report::parse(&text).map_err(|error| {
-            Failure::usage(format!("{}: {error}", folder.report()), "move it away to start the report anew")
-        })?),
-        Err(_) => None,
-    };
+    const MOVE: &str = "move it away to start the report anew";
+    let there = rundir::report_text(&folder.report())
+        .map_err(|error| Failure::usage(format!("cannot read the run's report {}: {error}", folder.report()), MOVE))?;
+    let earlier = there.map(|text| {
+        Report::parse(&text).map_err(|error| Failure::usage(format!("{}: {error}", folder.report()), MOVE))
+    });
+    let earlier = earlier.transpose()?;
     let max_pods = request.options.max_pods.unwrap_or(request.matrix.most_pods());
     Ok(Plan {
         run: folder.id.clone(),
@@ -246,7 +247,11 @@ fn publish(
             Err(error) => output.note(format_args!("error: json: {error}")),
         },
     }
-    let exit = written.exit(exit_code(report, baseline, options));
+    let judged = exit_code(report, baseline, options);
+    let exit = written.exit(judged);
+    if exit != judged {
+        output.note(format_args!("exit code {}: the report was not written in every format", exit.code()));
+    }
     if options.no_fail && matches!(options.output, OutputForm::Text) {
         say_no_fail(ExitCode::of(report), exit, output);
     }

@@ -121,6 +121,11 @@ fn suggestion(unknown: &str, ids: &[&str]) -> String {
     }
 }
 
+/// Whether Amazon Inspector is to judge operating systems.
+pub(super) fn scans_by_inspector(checks: &[Check]) -> bool {
+    checks.iter().any(|check| check.id.suite() == "os-cis")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

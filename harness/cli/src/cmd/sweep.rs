@@ -1,6 +1,8 @@
 //! `amiproof sweep`: the janitor. Removes what runs of any machine left behind, by their expiry tags.
 
-use amiproof_core::destroy::{self, Target};
+use std::collections::BTreeSet;
+
+use amiproof_core::destroy::{self, Target, Telling};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::report::{Foreign, Leftover};
 use serde::Serialize;
@@ -10,6 +12,7 @@ use crate::output::{Failure, Output};
 use crate::rundir;
 use crate::runtime::runtime;
 use crate::session::Connection;
+use crate::signals::Signals;
 
 /// What a sweep did, for programs.
 #[derive(Debug, Serialize)]
@@ -47,18 +50,14 @@ pub(crate) fn run(global: &Global, args: &Sweep, output: &Output) -> Result<Exit
 async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
     // Runs of this machine that are under way are no prey, whatever their tags say.
     let alive = rundir::runs_under_way(&global.dir);
-    let connection = Connection::open(&args.target, &args.region, output).await?;
-    let clients = connection.aws()?;
-    let now = clients.now();
-    let swept = if args.dry_run {
-        let found = destroy::expired(clients, now, &alive).await;
-        let mut swept = destroy::Swept { removed: found.targets, ..destroy::Swept::default() };
-        (swept.cleanup.foreign, swept.cleanup.unverified) = (found.kept, found.unverified);
-        swept
-    } else {
-        destroy::sweep(clients, now, &alive, destroy::Deadlines::default()).await
+    let shown = *output;
+    let signals =
+        Signals::listen(move |_| shown.note("interrupted: what is left keeps its tags, and the next sweep takes it"))
+            .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
+    let Some(swept) = signals.cancel.run_until_cancelled(swept(args, &alive, output)).await else {
+        return Ok(ExitCode::Interrupted);
     };
-    connection.close().await;
+    let swept = swept?;
     let (removed, cleanup) = (&swept.removed, &swept.cleanup);
     match args.output {
         OutputForm::Json => {
@@ -98,6 +97,25 @@ async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCod
         (true, false) => ExitCode::Error,
         (true, true) => ExitCode::Passed,
     })
+}
+
+/// Connects, and removes what has expired; with `--dry-run` only finds it.
+async fn swept(args: &Sweep, alive: &BTreeSet<String>, output: &Output) -> Result<destroy::Swept, Failure> {
+    let connection = Connection::open(&args.target, &args.region, output).await?;
+    let clients = connection.aws()?;
+    let now = clients.now();
+    let shown = *output;
+    let telling = Telling::to(move |line| shown.note(line));
+    let swept = if args.dry_run {
+        let found = destroy::expired(clients, now, alive, &telling).await;
+        let mut swept = destroy::Swept { removed: found.targets, ..destroy::Swept::default() };
+        (swept.cleanup.foreign, swept.cleanup.unverified) = (found.kept, found.unverified);
+        swept
+    } else {
+        destroy::sweep(clients, now, alive, destroy::Deadlines::default(), &telling).await
+    };
+    connection.close().await;
+    Ok(swept)
 }
 
 fn line(target: &Target) -> Line<'_> {

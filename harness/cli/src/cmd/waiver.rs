@@ -1,5 +1,6 @@
 //! `amiproof waiver`: what is wrong with the waivers, and waivers from other tools' lists.
 
+use amiproof_core::bounded;
 use amiproof_core::scan::kube_bench::benchmark::{cluster_controls, node_controls};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::name::{Benchmark, VariantName};
@@ -138,7 +139,7 @@ fn defaults(args: &WaiverImport) -> Result<Defaults, Failure> {
 
 /// Adds waivers to a file, which is made when it is not there.
 fn add(into: &Utf8Path, waivers: &[Waiver], output: &Output) -> Result<(), Failure> {
-    let text = match std::fs::read_to_string(into) {
+    let text = match bounded::text(into, bounded::MANIFEST) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => waiver_write::whole(waivers),
         Err(error) => return Err(rundir::cannot("read", into, &error)),
         Ok(existing) => {

@@ -188,6 +188,14 @@ fn a_signal_ends_what_waits_for_an_answer() {
         assert_eq!(code, Some(130), "{name}: {text}");
         assert!(text.contains("interrupted before anything was created"), "{text}");
         assert!(!dir.path().join("runs").exists(), "{name}");
+        let mut sweep = amiproof(dir.path());
+        sweep.env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "x");
+        let waiting = Watched::start(sweep.args(["sweep", "--region", "us-west-2"]));
+        waiting.wait_for(&["connecting to ", "(us-west-2)"]);
+        waiting.signal(name);
+        let (code, text) = waiting.end();
+        assert_eq!(code, Some(130), "{name}: {text}");
+        assert!(text.contains("the next sweep takes it"), "{text}");
     }
 }
 
@@ -254,13 +262,18 @@ fn what_is_on_this_machine_is_asked_through_no_proxy_and_everything_else_by_its_
 
 #[test]
 fn a_kubeconfig_names_its_own_proxy() {
+    for (proxy, tunnels) in [tunnel(), socks5()] {
+        asked_through(&proxy, &tunnels);
+    }
+}
+
+fn asked_through(proxy: &str, tunnels: &Receiver<String>) {
     let lab = LabProcess::start(None);
     let dir = tempfile::tempdir().unwrap();
     let mut command = amiproof(&dir.path().join("theirs"));
     lab.target(&mut command).args(["apply", "--checks", "node/joined", "--file"]).arg(matrix("pair.yaml"));
     let output = ended(&mut command);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let (proxy, tunnels) = tunnel();
     let mut config = lab.kubeconfig("pair");
     let at = config.find("server:").unwrap();
     let indent = &config[config[..at].rfind('\n').unwrap() + 1..at].replace('-', " ");
@@ -295,16 +308,69 @@ fn tunnel() -> (String, Receiver<String>) {
             if sender.send(to.to_owned()).is_err() {
                 return;
             }
-            for (mut from, mut to) in [(stream.try_clone().unwrap(), server.try_clone().unwrap()), (server, stream)] {
-                std::thread::spawn(move || {
-                    // Either side may end the connection as it likes.
-                    let _ = std::io::copy(&mut from, &mut to);
-                    let _ = to.shutdown(std::net::Shutdown::Write);
-                });
-            }
+            relay(stream, server);
         }
     });
     (url, seen)
+}
+
+/// Passes on what comes, both ways.
+fn relay(one: TcpStream, other: TcpStream) {
+    for (mut from, mut to) in [(one.try_clone().unwrap(), other.try_clone().unwrap()), (other, one)] {
+        std::thread::spawn(move || {
+            // Either side may end the connection as it likes.
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(std::net::Shutdown::Write);
+        });
+    }
+}
+
+/// A SOCKS proxy (RFC 1928) without a password that connects where it is told.
+fn socks5() -> (String, Receiver<String>) {
+    let (listener, url) = black_hole();
+    let (sender, seen) = channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let Some(to) = socks5_target(&mut stream) else { continue };
+            let server = TcpStream::connect(&to).unwrap();
+            // Version, succeeded, reserved, and an IPv4 address that nobody reads.
+            stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).unwrap();
+            if sender.send(to).is_err() {
+                return;
+            }
+            relay(stream, server);
+        }
+    });
+    (url.replacen("http", "socks5", 1), seen)
+}
+
+/// The greeting and the request of a client that wants a connection; where to.
+fn socks5_target(stream: &mut TcpStream) -> Option<String> {
+    let mut greeting = [0; 2];
+    stream.read_exact(&mut greeting).ok()?;
+    let mut methods = vec![0; usize::from(greeting[1])];
+    stream.read_exact(&mut methods).ok()?;
+    stream.write_all(&[5, 0]).ok()?;
+    let mut request = [0; 4];
+    stream.read_exact(&mut request).ok()?;
+    let host = match request[3] {
+        1 => {
+            let mut address = [0; 4];
+            stream.read_exact(&mut address).ok()?;
+            std::net::Ipv4Addr::from(address).to_string()
+        }
+        3 => {
+            let mut length = [0; 1];
+            stream.read_exact(&mut length).ok()?;
+            let mut name = vec![0; usize::from(length[0])];
+            stream.read_exact(&mut name).ok()?;
+            String::from_utf8(name).ok()?
+        }
+        _ => return None,
+    };
+    let mut port = [0; 2];
+    stream.read_exact(&mut port).ok()?;
+    Some(format!("{host}:{}", u16::from_be_bytes(port)))
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod living;
 mod openscap;
 mod own;
 mod ownership;
+mod preflight;
 mod process;
 mod rendering;
 mod scans;

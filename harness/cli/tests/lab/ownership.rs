@@ -58,6 +58,10 @@ fn a_torn_ledger_keeps_nothing_alive() {
     let destroyed = command(&lab, dir.path(), &["destroy", "--run", RUN]);
     assert_eq!(destroyed.status.code(), Some(0), "{}", stderr(&destroyed));
     assert!(stderr(&destroyed).contains("the ledger is not whole"), "{}", stderr(&destroyed));
+    // Whoever waits reads what for.
+    for line in ["deleting CloudFormation stack amiproof-pair", "asking the account what is left"] {
+        assert!(stderr(&destroyed).lines().any(|said| said == line), "{line}: {}", stderr(&destroyed));
+    }
     assert_eq!(lab.resources(), [""; 0]);
 }
 
@@ -129,5 +133,52 @@ fn a_report_that_cannot_be_read_hides_nothing_of_what_was_destroyed() {
     assert_eq!(destroyed.status.code(), Some(3), "{}", stderr(&destroyed));
     assert!(stdout(&destroyed).contains("1 created, 1 gone, nothing left"), "{}", stdout(&destroyed));
     assert!(stderr(&destroyed).contains("report.json"), "{}", stderr(&destroyed));
+    assert_eq!(lab.resources(), [""; 0]);
+}
+
+/// A disk that takes no more in the middle of a run: nothing that was made stays, and nothing is green. `ulimit` stands in for the disk.
+#[test]
+fn a_disk_that_is_full_stops_no_teardown_and_is_no_success() {
+    let lab = LabProcess::start(None);
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = amiproof(dir.path());
+    lab.target(&mut run).args(["run", "--run", "r-full", "--checks", "node/joined", "--file"]).arg(matrix("pair.yaml"));
+    let mut limited = Command::new("sh");
+    // Without XFSZ a write beyond the limit is an error, as on a full disk, and not the end of the process.
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 5; exec \"$0\" \"$@\""]).arg(run.get_program()).args(run.get_args());
+    for (name, value) in run.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    let ended = finish(limited.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    assert_eq!(ended.status.code(), Some(3), "{}", stderr(&ended));
+    assert!(stdout(&ended).contains("cannot write the ledger"), "{}", stdout(&ended));
+    assert_eq!(lab.resources(), [""; 0], "{}", stderr(&ended));
+    let destroyed = command(&lab, dir.path(), &["destroy", "--run", "r-full"]);
+    assert_eq!(destroyed.status.code(), Some(0), "{}", stderr(&destroyed));
+    assert!(stdout(&destroyed).contains("nothing left"), "{}", stdout(&destroyed));
+}
+
+#[test]
+fn a_run_that_was_stopped_before_its_cluster_is_gone_on_with() {
+    let lab = LabProcess::start(None);
+    let dir = tempfile::tempdir().unwrap();
+    let mut first = amiproof(dir.path());
+    lab.target(&mut first).args(["apply", "--checks", "node/joined", "--file"]).arg(matrix("pair.yaml"));
+    let first = Watched::start(&mut first);
+    first.wait_for(&["cluster", "network …"]);
+    lab.wait_for_resource("cloudformation");
+    first.signal("INT");
+    let (code, text) = first.end();
+    assert_eq!(code, Some(130), "{text}");
+    let file = matrix("pair.yaml");
+    let again = ["apply", "--checks", "node/joined", "--file", file.to_str().unwrap()];
+    let second = command(&lab, dir.path(), &again);
+    assert_eq!(second.status.code(), Some(0), "{}", stderr(&second));
+    assert!(stderr(&second).contains(", which goes on"), "{}", stderr(&second));
+    let destroyed = command(&lab, dir.path(), &["destroy"]);
+    assert_eq!(destroyed.status.code(), Some(0), "{}", stderr(&destroyed));
     assert_eq!(lab.resources(), [""; 0]);
 }

@@ -231,6 +231,13 @@ impl Clients {
         self.read(|| self.ask_who()).await
     }
 
+    /// The same, knowing what other clients of the same place have heard of its clock.
+    #[must_use]
+    pub fn with_clock_of(self, other: &Self) -> Self {
+        self.shared.clock.adopt(&other.shared.clock);
+        self
+    }
+
     /// How wrong this machine's clock is by the answers so far; `None` when it is right enough.
     pub fn clock_skew(&self) -> Option<Skew> {
         self.shared.clock.skew()

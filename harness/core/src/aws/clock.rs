@@ -63,6 +63,11 @@ impl Clock {
         }
     }
 
+    /// Takes over what another has heard of the same clock.
+    pub(super) fn adopt(&self, other: &Self) {
+        self.0.ahead.store(other.0.ahead.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
     /// The time by the clock of AWS, where it is known and this machine's is wrong.
     pub(super) fn now(&self) -> Timestamp {
         let here = Timestamp::now();

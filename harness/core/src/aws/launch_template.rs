@@ -34,6 +34,9 @@ pub struct Plan<'a> {
     pub made: &'a MadeNodes,
     /// Its image.
     pub ami: &'a Ami,
+    /// The security group that EKS made for the cluster. Nodes get it by themselves only where the template names no other groups (EKS user
+    /// guide, "Customize managed nodes with launch templates").
+    pub cluster_group: Option<&'a str>,
     /// Plain text.
     pub user_data: &'a str,
 }
@@ -129,7 +132,7 @@ pub async fn delete(clients: &Clients, id: &str) -> Result<(), AwsError> {
 /// No instance type, instance profile, subnet or shutdown behaviour: EKS refuses a template with them (EKS user guide, "Customize
 /// managed nodes with launch templates").
 fn template(plan: &Plan<'_>, tags: &Tags) -> RequestLaunchTemplateData {
-    let Plan { variant, made, ami, user_data } = *plan;
+    let Plan { variant, made, ami, user_data, .. } = *plan;
     let instance_tags = ec2_tags(&tags.pairs_named(&names::instance(&tags.run, &variant.name)));
     // Network interfaces too: a leaked one says by itself which run it is of.
     let tagged = [ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface].map(|kind| {
@@ -144,7 +147,15 @@ fn template(plan: &Plan<'_>, tags: &Tags) -> RequestLaunchTemplateData {
         .metadata_options(metadata_options(variant))
         .set_block_device_mappings(Some(ami.volumes.iter().map(|volume| block_device(variant, made, volume)).collect()))
         .set_tag_specifications(Some(tagged.into()))
+        .set_security_group_ids(groups(plan))
         .build()
+}
+
+/// The cluster's own group and those of the matrix; `None` where the matrix names none, and EKS takes the cluster's.
+fn groups(plan: &Plan<'_>) -> Option<Vec<String>> {
+    let own = &plan.made.security_groups;
+    let of_cluster = plan.cluster_group.map(str::to_owned);
+    (!own.is_empty()).then(|| of_cluster.into_iter().chain(own.iter().cloned()).collect())
 }
 
 /// Tags in instance metadata stay off: EKS adds tags with a `/` in their keys, and such an instance does not launch
@@ -205,7 +216,13 @@ mod tests {
         let variant = fixture::variant("v", family);
         let tags = Tags::of_run("r-1".parse().unwrap(), "2026-11-22T00:00:00Z".parse().unwrap());
         let (made, ami) = (fixture::made(), ami(volumes));
-        let plan = Plan { variant: &variant, made: &made, ami: &ami, user_data: "#!/bin/bash" };
+        let plan = Plan {
+            variant: &variant,
+            made: &made,
+            ami: &ami,
+            cluster_group: Some("sg-cluster"),
+            user_data: "#!/bin/bash",
+        };
         template(&plan, &tags.for_variant(&variant.name))
     }
 
@@ -235,13 +252,24 @@ mod tests {
         let tags = Tags::of_run("r-1".parse().unwrap(), "2026-11-22T00:00:00Z".parse().unwrap());
         let tags = tags.for_variant(&variant.name).with(&[("CostCenter".to_owned(), "4711".to_owned())].into());
         let ami = ami(&[("/dev/xvda", 4, true), ("/dev/xvdb", 20, false)]);
-        let template = template(&Plan { variant: &variant, made: &made, ami: &ami, user_data: "" }, &tags);
+        let plan = Plan { variant: &variant, made: &made, ami: &ami, cluster_group: None, user_data: "" };
+        let template = template(&plan, &tags);
         let keys = template.block_device_mappings().iter().map(|mapping| mapping.ebs().unwrap().kms_key_id());
         assert_eq!(keys.collect::<Vec<_>>(), [Some(key), Some(key)]);
         for specification in template.tag_specifications() {
             let is_it = |tag: &Tag| (tag.key(), tag.value()) == (Some("CostCenter"), Some("4711"));
             assert!(specification.tags().iter().any(is_it), "{specification:?}");
         }
+    }
+
+    #[test]
+    fn further_security_groups_come_with_the_clusters_own() {
+        let variant = fixture::variant("v", Family::Al2023);
+        let tags = Tags::of_run("r-1".parse().unwrap(), "2026-11-22T00:00:00Z".parse().unwrap());
+        let made = MadeNodes { security_groups: vec!["sg-0123456789abcdef0".to_owned()], ..fixture::made() };
+        let ami = ami(&[("/dev/xvda", 20, true)]);
+        let plan = Plan { variant: &variant, made: &made, ami: &ami, cluster_group: Some("sg-cluster"), user_data: "" };
+        assert_eq!(template(&plan, &tags).security_group_ids(), ["sg-cluster", "sg-0123456789abcdef0"]);
     }
 
     #[test]

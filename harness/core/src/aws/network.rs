@@ -327,7 +327,14 @@ async fn stuck(clients: &Clients, name: &str, status: &str, wanted: &'static str
                     event.resource_status_reason().unwrap_or_default()
                 )
             });
-            lines.collect::<Vec<_>>().join("\n")
+            // A deletion that is asked for again fails in the same words.
+            let mut said: Vec<String> = Vec::new();
+            for line in lines {
+                if !said.contains(&line) {
+                    said.push(line);
+                }
+            }
+            said.join("\n")
         }
         Err(error) => format!("its events are not known: {error}"),
     };

@@ -25,6 +25,7 @@ mod remains;
 mod survey;
 mod sweep;
 mod target;
+mod telling;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -41,6 +42,7 @@ pub use self::plan::{Deadlines, Plan, What};
 use self::survey::Survey;
 pub use self::sweep::{Found, Swept, expired, sweep};
 pub use self::target::{Kind, Target};
+pub use self::telling::{QUIET, Telling};
 use crate::aws::Clients;
 use crate::ledger::{self, Entry, Ledger, ResourceKind, State};
 
@@ -54,6 +56,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long create calls that are under way are waited for. A deadline: it is not shorter where time runs faster.
 const IN_FLIGHT: Duration = Duration::from_secs(60);
 
+/// What is under way before clusters and stacks go.
+const LOOKING_FOR_INTERFACES: &str = "looking for network interfaces that nodes left behind";
+
 /// Takes down what a run made and proves that nothing is left. Every resource is tried, whatever becomes of the others. Create calls
 /// that are under way are waited for first.
 ///
@@ -64,6 +69,11 @@ const IN_FLIGHT: Duration = Duration::from_secs(60);
 /// # Cancel safety
 /// Safe: what had not gone stays in the ledger, and the next destroy goes on.
 pub async fn destroy(plan: &Plan<'_>) -> Result<Cleanup, Elsewhere> {
+    plan.telling.beside(take_down(plan)).await
+}
+
+async fn take_down(plan: &Plan<'_>) -> Result<Cleanup, Elsewhere> {
+    let looking = plan.telling.doing("asking where this is, and what is there".to_owned());
     let cluster = place::check(plan).await?;
     let variant = match plan.what {
         What::Everything => None,
@@ -81,13 +91,16 @@ pub async fn destroy(plan: &Plan<'_>) -> Result<Cleanup, Elsewhere> {
     cleanup.gone = gone.len();
     let targets: Vec<Target> = standing.iter().map(|entry| Target::of_entry(entry, header)).collect();
     let survey = survey(plan, cluster, &targets).await;
+    drop(looking);
     let mut with_cluster = Vec::new();
     for tier in order::tiers(targets) {
         if order::needs_free_interfaces(&tier)
             && let Some(clients) = plan.clients
         {
+            let _doing = plan.telling.doing(LOOKING_FOR_INTERFACES.to_owned());
             kind::interface::leaked_of_clusters(Cx { clients, deadlines: &plan.deadlines }, &survey.deleting).await;
         }
+        plan.telling.deleting(&tier);
         let removed: Vec<_> = stream::iter(tier)
             .map(|target| async { (remove_until_sure(plan, &survey, &target).await, target) })
             .buffer_unordered(AT_ONCE)
@@ -119,10 +132,12 @@ pub(crate) async fn one(ledger: &Ledger, clients: &Clients, key: ledger::Key) {
     let deadlines = Deadlines::default();
     let removed = kind::remove(Cx { clients, deadlines: &deadlines }, &target, &target.claim(ledger.header())).await;
     let reason = match removed {
-        Ok(Removed::Gone | Removed::Absent | Removed::WithCluster) => match ledger.gone(key).await {
-            Ok(()) => return,
-            Err(error) => error.to_string(),
-        },
+        Ok(Removed::Gone | Removed::GoneUnverified(_) | Removed::Absent | Removed::WithCluster) => {
+            match ledger.gone(key).await {
+                Ok(()) => return,
+                Err(error) => error.to_string(),
+            }
+        }
         Ok(Removed::Foreign(owner)) => format!("it {owner}"),
         Err(Stays::There(reason) | Stays::Unverified(reason)) => reason,
     };
@@ -184,6 +199,7 @@ async fn survey(plan: &Plan<'_>, cluster: place::Cluster, targets: &[Target]) ->
 
 /// Removes a resource; one that was only planned and is not there is looked for again until it must have been seen.
 async fn remove_until_sure(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Removed, Stays> {
+    let _doing = plan.telling.doing_away_with(target);
     loop {
         let outcome = remove(plan, survey, target).await;
         let is_settled = target.was_made || outcome != Ok(Removed::Absent) || Instant::now() >= survey.sure;
@@ -267,9 +283,12 @@ async fn account(plan: &Plan<'_>, cleanup: &mut Cleanup, target: Target, outcome
                 note(plan.ledger.gone(key).await);
             }
             // What was planned and is not there was never made.
-            if removed == Removed::Gone || target.was_made {
+            if matches!(removed, Removed::Gone | Removed::GoneUnverified(_)) || target.was_made {
                 cleanup.created += 1;
                 cleanup.gone += 1;
+            }
+            if let Removed::GoneUnverified(why) = removed {
+                cleanup.unverified.push(why);
             }
         }
         Err(Stays::Unverified(reason)) => {

@@ -8,6 +8,8 @@ use crate::aws::error::{AwsError, Class};
 pub(super) enum Removed {
     /// It was there, and is gone.
     Gone,
+    /// It was there, and is gone; what could not be verified about it, as a sentence.
+    GoneUnverified(String),
     /// Nothing stands there.
     Absent,
     /// It will go with its cluster.

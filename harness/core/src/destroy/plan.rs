@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use amiproof_model::name::VariantName;
 
+use super::telling::Telling;
 use crate::aws::Clients;
 use crate::cluster::Access;
 use crate::ledger::Ledger;
@@ -78,4 +79,6 @@ pub struct Plan<'a> {
     pub what: What<'a>,
     /// How long it may take.
     pub deadlines: Deadlines,
+    /// Who hears what is being deleted and what is waited for.
+    pub telling: &'a Telling,
 }

@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 use super::kind::removal::Cx;
 use super::outcome::{Removed, Stays, unanswered};
-use super::plan::{Deadlines, Plan};
+use super::plan::Plan;
 use super::remains::{self, Query, Service};
 use super::survey::Survey;
 use super::target::{Kind, Target};
+use super::telling::Telling;
 use super::{kind, order, place};
-use crate::aws::Clients;
 use crate::cluster::{Access, explain, is_denied, objects};
 use crate::ledger::{ObjectRef, ResourceKind};
 
@@ -39,7 +39,8 @@ pub(super) async fn nothing_is_left(plan: &Plan<'_>, survey: &Survey, cleanup: &
         let until = Instant::now() + plan.deadlines.proof;
         let has_doubt = cleanup.created != plan.ledger.entries().len() || !torn.is_empty();
         let sure = if has_doubt { sure } else { Instant::now() };
-        settle(clients, &query, services, &plan.deadlines, (sure, until), cleanup).await;
+        let cx = Cx { clients, deadlines: &plan.deadlines };
+        settle(cx, plan.telling, &query, services, (sure, until), cleanup).await;
     } else if !torn.is_empty() && plan.clients.is_none() {
         let reasons = torn.join("; ");
         cleanup.unverified.push(format!("the ledger is not whole, and there is no account to ask: {reasons}"));
@@ -48,14 +49,16 @@ pub(super) async fn nothing_is_left(plan: &Plan<'_>, survey: &Survey, cleanup: &
 
 /// Asks the services until nothing is left, nobody can be asked, or it is too late.
 pub(super) async fn settle(
-    clients: &Clients,
+    cx: Cx<'_>,
+    telling: &Telling,
     query: &Query,
     mut services: BTreeSet<Service>,
-    deadlines: &Deadlines,
     (sure, until): (Instant, Instant),
     cleanup: &mut Cleanup,
 ) {
-    let cx = Cx { clients, deadlines };
+    let clients = cx.clients;
+    telling.say("asking the account what is left");
+    let _asking = telling.doing("asking the account what is left".to_owned());
     loop {
         let (found, problems) = remains::find(clients, query, &services).await;
         let mut open = Vec::new();
@@ -86,9 +89,11 @@ pub(super) async fn settle(
         }
         for target in order::tiers(new).into_iter().flatten() {
             tracing::info!(kind = target.kind.word(), name = target.name, "still there");
+            let _doing = telling.doing_away_with(&target);
             // What cannot be removed now is found again, until the deadline.
             match kind::remove(cx, &target, &query.claim()).await {
                 Ok(Removed::Foreign(owner)) => tracing::info!(name = target.name, %owner, "is not removed"),
+                Ok(Removed::GoneUnverified(why)) => cleanup.unverified.push(why),
                 Ok(_) => {}
                 Err(Stays::There(reason) | Stays::Unverified(reason)) => {
                     cleanup.leftovers.push(target.leftover(reason));
@@ -108,6 +113,7 @@ async fn of_cluster(plan: &Plan<'_>, access: &Access, cleanup: &mut Cleanup) {
         ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
     ];
     let run = &plan.ledger.header().run;
+    let _asking = plan.telling.doing("asking the cluster what carries the run's label".to_owned());
     let known = |kind: &ResourceKind, name: &str, leftovers: &[Leftover]| {
         leftovers.iter().any(|leftover| leftover.kind == Kind::Ledgered(kind.clone()).word() && leftover.id == name)
     };
@@ -139,6 +145,8 @@ async fn of_cluster(plan: &Plan<'_>, access: &Access, cleanup: &mut Cleanup) {
                 continue;
             }
             let target = Target::in_kubernetes(kind.clone(), &name, access.name());
+            plan.telling.deleting(std::slice::from_ref(&target));
+            let _doing = plan.telling.doing_away_with(&target);
             let removed = kind::kubernetes::remove(access, run, &kind, &target, plan.deadlines.kubernetes).await;
             if let Err(Stays::There(reason) | Stays::Unverified(reason)) = removed {
                 cleanup.leftovers.push(target.leftover(reason));

@@ -16,7 +16,8 @@ use super::owned::{Claim, Owner, Seen, has_expired};
 use super::plan::Deadlines;
 use super::remains::{self, Query, Service};
 use super::target::{Kind, Target};
-use super::{AT_ONCE, kind, order, prove};
+use super::telling::Telling;
+use super::{AT_ONCE, LOOKING_FOR_INTERFACES, kind, order, prove};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::{Clients, node_group, oidc_provider};
 use crate::ledger::ResourceKind;
@@ -50,7 +51,13 @@ struct Living {
 }
 
 /// Everything in the account and region that a sweep at `now` would remove. What runs in `alive` made stays: they are under way.
-pub async fn expired(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>) -> Found {
+/// `telling` hears what is waited for.
+pub async fn expired(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>, telling: &Telling) -> Found {
+    let _asking = telling.doing("asking the account what has expired".to_owned());
+    telling.beside(find(clients, now, alive)).await
+}
+
+async fn find(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>) -> Found {
     let query = Query::Expired(now);
     let (targets, problems) = remains::find(clients, &query, &Service::ALL.into()).await;
     let mut found = Found { unverified: problems.into_iter().map(unasked).collect(), ..Found::default() };
@@ -90,9 +97,20 @@ pub async fn expired(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>
     found
 }
 
-/// Removes what [`expired`] finds.
-pub async fn sweep(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>, deadlines: Deadlines) -> Swept {
-    let Found { targets, kept, unverified } = expired(clients, now, alive).await;
+/// Removes what [`expired`] finds. `telling` hears what is being deleted and what is waited for.
+pub async fn sweep(
+    clients: &Clients,
+    now: Timestamp,
+    alive: &BTreeSet<String>,
+    deadlines: Deadlines,
+    telling: &Telling,
+) -> Swept {
+    let found = expired(clients, now, alive, telling).await;
+    telling.beside(remove(clients, now, found, deadlines, telling)).await
+}
+
+async fn remove(clients: &Clients, now: Timestamp, found: Found, deadlines: Deadlines, telling: &Telling) -> Swept {
+    let Found { targets, kept, unverified } = found;
     let mut swept = Swept::default();
     let cleanup = &mut swept.cleanup;
     *cleanup = Cleanup { ran: true, created: targets.len(), foreign: kept, unverified, ..Cleanup::default() };
@@ -104,12 +122,19 @@ pub async fn sweep(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>, 
     let deleting: BTreeSet<String> = targets.iter().filter(is_cluster).map(|target| target.name.clone()).collect();
     for tier in order::tiers(targets) {
         if order::needs_free_interfaces(&tier) {
+            let _doing = telling.doing(LOOKING_FOR_INTERFACES.to_owned());
             kind::interface::leaked_of_clusters(cx, &deleting).await;
         }
+        telling.deleting(&tier);
         let removed: Vec<_> = stream::iter(tier)
             .map(|target| {
                 let claim = &claim;
-                async move { (kind::remove(cx, &target, claim).await, target) }
+                async move {
+                    let doing = telling.doing_away_with(&target);
+                    let removed = kind::remove(cx, &target, claim).await;
+                    drop(doing);
+                    (removed, target)
+                }
             })
             .buffer_unordered(AT_ONCE)
             .collect()
@@ -119,7 +144,10 @@ pub async fn sweep(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>, 
                 Ok(Removed::Foreign(owner)) => {
                     cleanup.foreign.push(Foreign { was_made: false, ..target.foreign(&owner) });
                 }
-                Ok(_) => {
+                Ok(removed) => {
+                    if let Removed::GoneUnverified(why) = removed {
+                        cleanup.unverified.push(why);
+                    }
                     cleanup.gone += 1;
                     swept.removed.push(target);
                 }
@@ -134,7 +162,7 @@ pub async fn sweep(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>, 
         // What goes by itself, or was held by what has gone now.
         let going = [Service::Instances, Service::Volumes, Service::Interfaces, Service::SecurityGroups].into();
         let at = Instant::now();
-        prove::settle(clients, &Query::Expired(now), going, &deadlines, (at, at + deadlines.proof), cleanup).await;
+        prove::settle(cx, telling, &Query::Expired(now), going, (at, at + deadlines.proof), cleanup).await;
     }
     cleanup.unverified.dedup();
     swept

@@ -311,7 +311,11 @@ fn read(path: &Utf8Path) -> Result<Vec<u8>, Error> {
     if path.is_symlink() {
         return Err(Error::Link { path: path.to_owned() });
     }
-    std::fs::read(path).map_err(|source| Error::Io { doing: "open", path: path.to_owned(), source })
+    crate::bounded::bytes(path, crate::bounded::LEDGER).map_err(|source| Error::Io {
+        doing: "open",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Makes the new file's name itself durable.

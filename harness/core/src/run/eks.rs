@@ -266,7 +266,14 @@ impl Eks {
         let user_data = user_data::generate(&self.endpoint.facts(), variant, made.user_data.as_ref(), &labels)
             .map_err(|error| PhaseError::from_error(&error))?;
         let tags = self.tags.for_variant(&variant.name).with(&made.tags);
-        let wanted = aws::launch_template::Plan { variant, made, ami, user_data: &user_data };
+        let cluster_group = self.endpoint.security_group_id.as_deref();
+        if cluster_group.is_none() && !made.security_groups.is_empty() {
+            return Err(PhaseError::other(format!(
+                "EKS does not say which security group cluster {} has, and nodes with groups of their own would not reach it",
+                self.endpoint.name
+            )));
+        }
+        let wanted = aws::launch_template::Plan { variant, made, ami, cluster_group, user_data: &user_data };
         aws::launch_template::create(&self.clients, &tools.ledger, &wanted, &tags)
             .await
             .map_err(|error| PhaseError::from_error(&error))

@@ -21,6 +21,7 @@ pub mod nodes;
 pub mod pipeline;
 mod plan;
 mod pods;
+pub mod preflight;
 mod quiescence;
 pub mod recorder;
 mod rows;
@@ -149,12 +150,15 @@ async fn work(session: Arc<Session>) {
 async fn teardown(session: &Session, access: Option<Access>) -> Cleanup {
     let subject = Subject::Cluster;
     session.events.send(&subject, EventKind::PhaseStarted(Phase::Teardown));
+    // The phase itself says what it waits for.
+    let telling = destroy::Telling::silent();
     let plan = destroy::Plan {
         ledger: &session.tools.ledger,
         clients: session.tools.clients.as_ref(),
         access: access.as_ref(),
         what: What::Everything,
         deadlines: destroy::Deadlines::default(),
+        telling: &telling,
     };
     let what = || {
         let open = unfinished(&session.tools.ledger).leftovers;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use amiproof_model::matrix::{AmiSource, MadeNodes, Matrix, NodeSource, Variant};
 use amiproof_model::name::{CheckId, VariantName};
 use amiproof_model::report::{NodeRecord, Phase, PhaseEnd, Subject};
+use camino::Utf8Path;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -14,6 +15,7 @@ use super::quiescence::{Participant, Quiescence};
 use super::session::{Session, guarded};
 use super::shared::{Arrival, ClusterReady, Shared};
 use super::{checks, failure, nodes, rows};
+use crate::aws::Clients;
 use crate::aws::ami::Ami;
 use crate::aws::node_group::takes_controllers;
 use crate::check::{Check, Scope};
@@ -344,10 +346,20 @@ async fn provision(
 }
 
 async fn resolve_ami(session: &Session, variant: &Variant, made: &MadeNodes) -> Result<Ami, PhaseError> {
+    image_of(session.aws()?, &session.plan.base, variant, made).await
+}
+
+/// The image of a variant. `base` is the folder of the matrix file, which a Packer manifest is named from.
+pub(super) async fn image_of(
+    clients: &Clients,
+    base: &Utf8Path,
+    variant: &Variant,
+    made: &MadeNodes,
+) -> Result<Ami, PhaseError> {
     let manifest = match &made.ami {
         AmiSource::PackerManifest { path, .. } => {
-            let path = session.plan.base.join(path);
-            let text = tokio::fs::read_to_string(&path).await.map_err(|error| PhaseError::Other {
+            let path = base.join(path);
+            let text = crate::bounded::text(&path, crate::bounded::MANIFEST).map_err(|error| PhaseError::Other {
                 message: format!("cannot read the Packer manifest {path}: {error}"),
                 evidence: Vec::new(),
             })?;
@@ -355,7 +367,7 @@ async fn resolve_ami(session: &Session, variant: &Variant, made: &MadeNodes) -> 
         }
         _ => None,
     };
-    crate::aws::ami::resolve(session.aws()?, variant, made, manifest.as_deref())
+    crate::aws::ami::resolve(clients, variant, made, manifest.as_deref())
         .await
         .map_err(|error| PhaseError::from_error(&error))
 }
@@ -371,6 +383,7 @@ async fn teardown(
     let subject = of_variant(&variant.name);
     let wait = session.stop.cancel.run_until_cancelled(released.recv());
     let _everybody_left = wait.await;
+    let telling = destroy::Telling::silent();
     let work = async {
         let plan = destroy::Plan {
             ledger: &session.tools.ledger,
@@ -378,6 +391,7 @@ async fn teardown(
             access: access.as_ref(),
             what: What::Variant(&variant.name),
             deadlines: destroy::Deadlines::default(),
+            telling: &telling,
         };
         match session.stop.abort.run_until_cancelled(destroy::destroy(&plan)).await {
             None => Err(PhaseError::Cancelled),
@@ -448,7 +462,7 @@ fn report_phase_error(session: &Session, subject: &Subject, phase: Phase, broken
 }
 
 /// The variant whose nodes checks of the whole cluster may use: the first unhardened Linux one, else the first Linux one.
-fn cluster_check_candidates(matrix: &Matrix) -> Vec<&Variant> {
+pub(super) fn cluster_check_candidates(matrix: &Matrix) -> Vec<&Variant> {
     let linux = || matrix.variants.iter().filter(|variant| variant.family.is_linux());
     let stock = linux().filter(|variant| variant.hardening.is_none());
     let hardened = linux().filter(|variant| variant.hardening.is_some());

@@ -140,3 +140,21 @@ async fn an_interruption_is_told_first_also_where_all_work_has_ended_by_then() {
 async fn work_that_panics_is_told_although_its_events_end_with_it() {
     assert_eq!(followed(false, async { panic!("injected") }).await, ["network", "broken"]);
 }
+
+#[test]
+fn what_is_asked_of_the_whole_cluster_runs_on_stock_nodes_first_and_on_windows_never() {
+    let of = |name: &str, family, is_hardened: bool| {
+        let level = is_hardened.then(|| fixture::hardening("cis-al2023-1.0.0"));
+        Variant { hardening: level, ..fixture::variant(name, family) }
+    };
+    let matrix = fixture::matrix(vec![
+        of("l1", Family::Al2023, true),
+        of("windows", Family::Windows, false),
+        of("stock", Family::Al2023, false),
+        of("l2", Family::Al2023, true),
+        of("bottlerocket", Family::Bottlerocket, false),
+    ]);
+    let names: Vec<&str> =
+        pipeline::cluster_check_candidates(&matrix).iter().map(|variant| variant.name.as_str()).collect();
+    assert_eq!(names, ["stock", "bottlerocket", "l1", "l2"]);
+}

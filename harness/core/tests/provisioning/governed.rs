@@ -1,12 +1,12 @@
 //! What a governed account demands, on everything that is made in it.
 
 use amiproof_core::aws::node_roles::role_name;
-use amiproof_core::aws::{names, network};
-use amiproof_model::matrix::{Endpoint, Governance, NodeSource};
+use amiproof_core::aws::{cluster, names, network};
+use amiproof_model::matrix::{AmiSource, Endpoint, Family, Governance, NodeSource};
 use aws_sdk_ec2::types::Filter;
 use aws_sdk_eks::types::LogType;
 
-use super::{Run, World};
+use super::{MINUTE, Run, World};
 
 const KEY: &str = "arn:aws:kms:us-west-2:111122223333:key/1234abcd";
 const BOUNDARY: &str = "arn:aws:iam::111122223333:policy/boundary";
@@ -78,4 +78,60 @@ async fn nodes_are_tagged_and_encrypted(run: &Run) {
     assert!(volumes.volumes().iter().all(|volume| volume.kms_key_id() == Some(KEY)), "{volumes:?}");
     let instances = run.clients.ec2.describe_instances().filters(tagged).send().await.unwrap();
     assert_eq!(instances.reservations().iter().map(|one| one.instances().len()).sum::<usize>(), 2);
+}
+
+/// The image of Bottlerocket has a volume for its own partitions and one for everything that grows.
+pub(crate) async fn both_volumes_of_bottlerocket_are_as_the_matrix_says(world: &World) {
+    let mut run = Run::start(world, "r-bottlerocket").await;
+    run.variant.family = Family::Bottlerocket;
+    run.variant.hardening = None;
+    let NodeSource::Made(made) = &mut run.variant.nodes else { panic!("its nodes are made") };
+    made.ami = AmiSource::Recommended;
+    made.volume_gib = 64;
+    run.provision().await;
+    let tagged = Filter::builder().name(format!("tag:{}", names::RUN_TAG)).values(run.id().as_str()).build();
+    let volumes = run.clients.ec2.describe_volumes().filters(tagged).send().await.unwrap();
+    let mut seen: Vec<(String, Option<i32>, Option<bool>)> = volumes
+        .volumes()
+        .iter()
+        .map(|volume| {
+            let device = volume.attachments()[0].device().unwrap_or_default().to_owned();
+            (device, volume.size(), volume.encrypted())
+        })
+        .collect();
+    seen.sort();
+    let of_node = |device: &str, gib| (device.to_owned(), Some(gib), Some(true));
+    let (system, data) = (of_node("/dev/xvda", 2), of_node("/dev/xvdb", 64));
+    assert_eq!(seen, [system.clone(), system, data.clone(), data], "two nodes with two volumes each");
+    assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
+    run.assert_nothing_is_left().await;
+}
+
+/// EKS puts its own group on nodes only where the launch template names no others.
+pub(crate) async fn further_security_groups_are_on_every_node(world: &World) {
+    let mut run = Run::start(world, "r-groups").await;
+    let network =
+        network::create(&run.clients, &run.ledger, &run.stack(), &run.spec, &run.tags, 5 * MINUTE).await.unwrap();
+    // One that is there and in the same VPC.
+    let of_vpc = Filter::builder().name("vpc-id").values(&network.vpc_id).build();
+    let named = Filter::builder().name("group-name").values("default").build();
+    let found = run.clients.ec2.describe_security_groups().filters(of_vpc).filters(named).send().await.unwrap();
+    let group = found.security_groups()[0].group_id().unwrap().to_owned();
+    let NodeSource::Made(nodes) = &mut run.variant.nodes else { panic!("its nodes are made") };
+    nodes.security_groups = vec![group.clone()];
+    run.provision().await;
+    let cluster = cluster::describe(&run.clients, &run.spec.name).await.unwrap().unwrap();
+    let tagged = Filter::builder().name(format!("tag:{}", names::RUN_TAG)).values(run.id().as_str()).build();
+    let found = run.clients.ec2.describe_instances().filters(tagged).send().await.unwrap();
+    let instances: Vec<_> = found.reservations().iter().flat_map(|one| one.instances()).collect();
+    assert_eq!(instances.len(), 2);
+    for instance in instances {
+        let mut groups: Vec<_> = instance.security_groups().iter().filter_map(|one| one.group_id()).collect();
+        groups.sort_unstable();
+        let mut wanted = [cluster.security_group_id.as_deref().unwrap(), group.as_str()];
+        wanted.sort_unstable();
+        assert_eq!(groups, wanted);
+    }
+    assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
+    run.assert_nothing_is_left().await;
 }

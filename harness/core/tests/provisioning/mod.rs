@@ -10,7 +10,7 @@ use amiproof_core::aws::{
     Clients, Settings, addons, ami, cluster, instances, launch_template, names, network, node_group, ssm,
 };
 use amiproof_core::check::ScanAnswer;
-use amiproof_core::destroy::{self, Deadlines, What};
+use amiproof_core::destroy::{self, Deadlines, Telling, What};
 use amiproof_core::finish;
 use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger, ResourceKind, State};
 use amiproof_core::pace::Pace;
@@ -113,7 +113,8 @@ impl Run {
         let name = names::node_group(self.id(), &variant.name);
         let labels = node_group::node_labels(self.id(), variant, &name);
         let user_data = user_data::generate(&cluster.facts(), variant, None, &labels).unwrap();
-        let wanted = launch_template::Plan { variant, made, ami: &image, user_data: &user_data };
+        let cluster_group = cluster.security_group_id.as_deref();
+        let wanted = launch_template::Plan { variant, made, ami: &image, cluster_group, user_data: &user_data };
         let template = launch_template::create(clients, ledger, &wanted, &tags).await.unwrap();
         let plan = Plan {
             cluster: &spec.name,
@@ -149,8 +150,9 @@ impl Run {
 
     async fn destroy(&self, ledger: &Ledger) -> Cleanup {
         let deadlines = Deadlines::default().faster(20.0);
-        let plan =
-            destroy::Plan { ledger, clients: Some(&self.clients), access: None, what: What::Everything, deadlines };
+        let telling = &Telling::silent();
+        let (clients, what) = (Some(&self.clients), What::Everything);
+        let plan = destroy::Plan { ledger, clients, access: None, what, deadlines, telling };
         destroy::destroy(&plan).await.unwrap()
     }
 
@@ -209,6 +211,19 @@ pub(crate) async fn what_may_not_be_read_is_not_verified(world: &World, why: &st
     assert!(!cleanup.is_verified());
 }
 
+pub(crate) async fn what_a_stack_holds_may_not_be_read(world: &World) {
+    let run = Run::start(world, "r-denied").await;
+    run.provision().await;
+    let cleanup = run.destroy(&run.ledger).await;
+    assert_eq!((cleanup.created, cleanup.gone, cleanup.leftovers.as_slice()), (4, 4, [].as_slice()));
+    let told = format!(
+        "could not verify what else was in the network of stack {}: the caller lacks the IAM action \
+         cloudformation:DescribeStackResources",
+        run.stack()
+    );
+    assert_eq!(cleanup.unverified, [told]);
+}
+
 /// As after `kill -9` at the worst moment: the ledger says what was planned, and nothing of what came back.
 pub(crate) async fn a_ledger_without_a_single_answer_is_enough(world: &World) {
     let run = Run::start(world, "r-killed").await;
@@ -260,16 +275,18 @@ pub(crate) async fn what_has_expired_is_swept_by_its_tags_alone(world: &World) {
     let run = Run::start(world, "r-lost").await;
     let network = run.provision().await;
     let before = "2026-11-21T07:42:19Z".parse().unwrap();
-    let early = destroy::expired(&run.clients, before, &BTreeSet::new()).await;
+    let early = destroy::expired(&run.clients, before, &BTreeSet::new(), &Telling::silent()).await;
     assert!(!early.targets.iter().any(|target| target.name.contains("r-lost")), "{early:?}");
     assert_eq!(early.unverified, Vec::<String>::new());
     let under_way = BTreeSet::from(["r-lost".to_owned()]);
     help_moto(world, &run, &network).await;
     let after = "2026-11-21T07:42:21Z".parse().unwrap();
     // A run that is under way on this machine is no prey, whatever its tags say.
-    let spared = destroy::expired(&run.clients, after, &under_way).await;
+    let spared = destroy::expired(&run.clients, after, &under_way, &Telling::silent()).await;
     assert!(!spared.targets.iter().any(|target| target.run.as_deref() == Some("r-lost")), "{spared:?}");
-    let swept = destroy::sweep(&run.clients, after, &BTreeSet::new(), Deadlines::default().faster(20.0)).await;
+    let swept =
+        destroy::sweep(&run.clients, after, &BTreeSet::new(), Deadlines::default().faster(20.0), &Telling::silent())
+            .await;
     assert_eq!(swept.cleanup.leftovers.as_slice(), []);
     let removed: BTreeSet<&str> = swept.removed.iter().map(|target| target.kind.word()).collect();
     let roots = BTreeSet::from(["CloudFormation stack", "EKS cluster", "launch template", "node group"]);
@@ -563,6 +580,7 @@ fn made(ami: AmiSource) -> MadeNodes {
         kubernetes_version: "1.36".parse().unwrap(),
         volume_gib: 40,
         kms_key: None,
+        security_groups: Vec::new(),
         tags: BTreeMap::new(),
     }
 }

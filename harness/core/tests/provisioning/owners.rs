@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use amiproof_core::aws::names::Tags;
 use amiproof_core::aws::{cluster, names, network, node_group};
-use amiproof_core::destroy::{self, Deadlines};
+use amiproof_core::destroy::{self, Deadlines, Telling};
 use amiproof_core::ledger::{self, Ledger, Resource, ResourceKind, State};
 use aws_sdk_eks::error::ProvideErrorMetadata as _;
 use aws_sdk_iam::types::Tag;
@@ -34,9 +34,8 @@ async fn note(ledger: &Ledger, resource: Resource, id: &str, noted: Noted) {
 }
 
 /// Things of the other run beside those that it provisions: a role, an add-on, an association, an access entry.
-async fn furnish(theirs: &Run, tags: &Tags) -> (String, String) {
+async fn furnish(theirs: &Run, pairs: Vec<(String, String)>) -> (String, String) {
     let (clients, cluster) = (&theirs.clients, theirs.spec.name.as_str());
-    let pairs = tags.pairs();
     let iam = pairs.iter().map(|(key, value)| Tag::builder().key(key).value(value).build().unwrap()).collect();
     let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}]}"#;
     let role = clients.iam.create_role().role_name("amiproof-shared-name").path(network::ROLE_PATH);
@@ -78,7 +77,7 @@ async fn there(theirs: &Run, role: &str) -> Vec<&'static str> {
 pub(crate) async fn what_others_made_under_the_same_names_survives(world: &World) {
     let theirs = Run::start(world, "r-theirs").await;
     theirs.provision().await;
-    let (role, role_name) = furnish(&theirs, &theirs.tags).await;
+    let (role, role_name) = furnish(&theirs, theirs.tags.pairs()).await;
     let before = there(&theirs, &role).await;
     assert_eq!(before.len(), 8, "{before:?}");
     for (run, noted) in [("r-planned", Noted::Planned), ("r-created", Noted::Created)] {
@@ -113,6 +112,38 @@ pub(crate) async fn what_others_made_under_the_same_names_survives(world: &World
     theirs.assert_nothing_is_left().await;
 }
 
+/// The same for what another team made by hand in the cluster, without a single tag.
+pub(crate) async fn what_others_made_without_tags_survives(world: &World) {
+    let theirs = Run::start(world, "r-theirs").await;
+    theirs.provision().await;
+    let (role, role_name) = furnish(&theirs, Vec::new()).await;
+    let before = there(&theirs, &role).await;
+    assert_eq!(before.len(), 8, "{before:?}");
+    for (run, noted) in [("r-planned", Noted::Planned), ("r-created", Noted::Created)] {
+        let ours = Run::start(world, run).await;
+        let of =
+            |kind, name: &str| Resource::new(kind, name).in_region("us-west-2").in_cluster(theirs.spec.name.as_str());
+        for (resource, id) in [
+            (of(ResourceKind::Role, &role_name), "AROAEXAMPLEEXAMPLE000"),
+            (of(ResourceKind::Addon, "kube-proxy"), "arn:aws:eks:us-west-2:111122223333:addon/gone-since"),
+            (of(ResourceKind::PodIdentityAssociation, "shop/cart"), "a-0123456789abcdefg"),
+            (of(ResourceKind::AccessEntry, &role), "arn:aws:eks:us-west-2:111122223333:access-entry/gone-since"),
+        ] {
+            note(&ours.ledger, resource, id, noted).await;
+        }
+        let cleanup = ours.destroy(&ours.ledger).await;
+        assert_eq!(there(&theirs, &role).await, before, "{noted:?}: {cleanup:#?}");
+        assert_eq!(cleanup.leftovers.as_slice(), []);
+        assert_eq!(cleanup.foreign.len(), 4, "{cleanup:#?}");
+        let is_said = |owner: &str| owner.contains("of somebody else, without any tag of amiproof");
+        assert!(cleanup.foreign.iter().all(|foreign| is_said(&foreign.owner)), "{cleanup:#?}");
+        assert!(ours.ledger.entries().iter().all(|entry| entry.state == State::Foreign));
+    }
+    theirs.clients.iam.delete_role().role_name(&role_name).send().await.unwrap();
+    assert_eq!(theirs.destroy(&theirs.ledger).await.leftovers.as_slice(), []);
+    theirs.assert_nothing_is_left().await;
+}
+
 /// An expired network stays while a cluster whose time is not over lives in it, and what is meant to stay is never swept.
 pub(crate) async fn sweep_takes_nothing_from_under_a_living_cluster(world: &World) {
     let after = "2026-11-22T00:00:00Z".parse().unwrap();
@@ -127,7 +158,9 @@ pub(crate) async fn sweep_takes_nothing_from_under_a_living_cluster(world: &Worl
     let tags = Tags::kept(kept.id().clone());
     network::create(&kept.clients, &kept.ledger, &kept.stack(), &kept.spec, &tags, MINUTE * 5).await.unwrap();
 
-    let swept = destroy::sweep(&net.clients, after, &BTreeSet::new(), Deadlines::default().faster(20.0)).await;
+    let swept =
+        destroy::sweep(&net.clients, after, &BTreeSet::new(), Deadlines::default().faster(20.0), &Telling::silent())
+            .await;
     assert!(swept.removed.is_empty(), "{swept:#?}");
     let sentences: Vec<String> = swept.cleanup.foreign.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -141,9 +174,18 @@ pub(crate) async fn sweep_takes_nothing_from_under_a_living_cluster(world: &Worl
     assert!(network::describe(&net.clients, &net.stack()).await.unwrap().is_some());
     assert!(network::describe(&net.clients, &kept.stack()).await.unwrap().is_some());
 
+    // Nor does the teardown of the run that made the network.
+    let destroyed = net.destroy(&net.ledger).await;
+    let [kept_for_it] = destroyed.leftovers.as_slice() else { panic!("{destroyed:#?}") };
+    let why = format!("cluster {} lives in its network", live.spec.name);
+    assert_eq!((kept_for_it.id.as_str(), kept_for_it.reason.as_str()), (net.stack().as_str(), why.as_str()));
+    assert_eq!(network::describe(&net.clients, &net.stack()).await.unwrap().as_ref(), Some(&made));
+
     // The cluster is gone: now nothing speaks for the expired stack, and the one that is meant to stay does.
     assert_eq!(live.destroy(&live.ledger).await.leftovers.as_slice(), []);
-    let swept = destroy::sweep(&net.clients, after, &BTreeSet::new(), Deadlines::default().faster(20.0)).await;
+    let swept =
+        destroy::sweep(&net.clients, after, &BTreeSet::new(), Deadlines::default().faster(20.0), &Telling::silent())
+            .await;
     let removed: Vec<(&str, &str)> =
         swept.removed.iter().map(|target| (target.kind.word(), target.name.as_str())).collect();
     assert_eq!(removed, [("CloudFormation stack", net.stack().as_str())]);

@@ -13,6 +13,7 @@ pub(super) struct Fallback<'a> {
     pub(super) says_nodes_ready: bool,
     pub(super) instance_types: Option<Vec<String>>,
     pub(super) kms_key: Option<String>,
+    pub(super) security_groups: Vec<String>,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) cluster: Option<&'a ClusterSpec>,
 }

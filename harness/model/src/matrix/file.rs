@@ -166,6 +166,10 @@ pub(crate) struct Defaults {
     /// The KMS key of the nodes' volumes. Without it: the account's own for EBS.
     #[schemars(example = &"arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab")]
     pub(crate) kms_key: Option<String>,
+    /// Security groups of nodes beside the cluster's own. They are groups of the VPC that nodes are in: that of `cluster.subnetIds`, or
+    /// of a cluster that exists.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["sg-0123456789abcdef0"]]))]
+    pub(crate) security_groups: Option<List<String>>,
     /// Tags of what is made for variants, beside `cluster.tags`: node group, launch template, instances, their volumes and interfaces.
     #[schemars(extend("examples" = [{"Team": "images"}]))]
     pub(crate) tags: Option<BTreeMap<String, String>>,
@@ -227,6 +231,9 @@ pub(crate) struct VariantSection {
     pub(crate) volume_gib: Option<u32>,
     /// The KMS key of its nodes' volumes.
     pub(crate) kms_key: Option<String>,
+    /// Security groups of its nodes beside the cluster's own, in place of those of `defaults`.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["sg-0123456789abcdef0"]]))]
+    pub(crate) security_groups: Option<List<String>>,
     /// Tags of what is made for it, beside those of `cluster` and `defaults`.
     pub(crate) tags: Option<BTreeMap<String, String>>,
     /// Deadlines.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::file::{ClusterSection, EndpointSection};
 use super::resolver::{Resolver, list};
+use super::spec::ClusterSpec;
 use super::spec::governance::{ControlPlaneLog, Endpoint, Governance};
 use crate::form::List;
 
@@ -89,6 +90,39 @@ pub(super) fn key(resolver: &mut Resolver<'_>, at: &str, arn: Option<String>, re
         return None;
     }
     Some(arn)
+}
+
+/// The most security groups of a network interface, less the cluster's own (Amazon VPC quotas, "Security groups per network interface":
+/// 5, which can be raised to 16).
+const MOST_GROUPS: usize = 15;
+
+/// Security groups of nodes, which must be of a VPC that is there before the run.
+pub(super) fn security_groups(
+    resolver: &mut Resolver<'_>,
+    at: &str,
+    raw: Option<List<String>>,
+    cluster: Option<&ClusterSpec>,
+) -> Vec<String> {
+    if raw.is_some() && cluster.is_some_and(|cluster| cluster.create && cluster.subnet_ids.is_empty()) {
+        let message = "in the VPC that amiproof makes there are no security groups of yours";
+        resolver.problem(at, message, "add cluster.subnetIds of the VPC that they are in, or remove the key");
+        return Vec::new();
+    }
+    let groups = list(resolver, at, raw, |resolver, at, id| {
+        resolver.text(at, id, "security group id", "an id like sg-0123456789abcdef0", is_group_id)
+    });
+    if groups.len() > MOST_GROUPS {
+        let message = format!("{} groups, and beside the cluster's own a node takes {MOST_GROUPS}", groups.len());
+        resolver.problem(at, message, "keep those that the account asks for");
+    }
+    groups
+}
+
+/// Ids have eight or seventeen hexadecimal digits.
+fn is_group_id(text: &str) -> bool {
+    text.strip_prefix("sg-").is_some_and(|digits| {
+        matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
 }
 
 fn logging(resolver: &mut Resolver<'_>, raw: List<ControlPlaneLog>) -> Vec<ControlPlaneLog> {

@@ -56,6 +56,7 @@ fn nothing_is_made(resolver: &mut Resolver<'_>, path: &str, raw: &VariantSection
         ("kubernetesVersion", raw.kubernetes_version.is_some()),
         ("volumeGib", raw.volume_gib.is_some()),
         ("kmsKey", raw.kms_key.is_some()),
+        ("securityGroups", raw.security_groups.is_some()),
         ("tags", raw.tags.is_some()),
     ];
     for (key, _) in keys.into_iter().filter(|(_, is_given)| *is_given) {
@@ -88,6 +89,12 @@ fn made(
         Some(key) => governance::key(resolver, &format!("{path}.kmsKey"), Some(key), region),
         None => fallback.kms_key.clone(),
     };
+    let security_groups = match raw.security_groups {
+        Some(groups) => {
+            governance::security_groups(resolver, &format!("{path}.securityGroups"), Some(groups), fallback.cluster)
+        }
+        None => fallback.security_groups.clone(),
+    };
     let mut tags = fallback.tags.clone();
     tags.extend(governance::tags(resolver, &format!("{path}.tags"), raw.tags));
     let volume = if raw.family == Some(Family::Windows) { 80 } else { 30 };
@@ -100,6 +107,7 @@ fn made(
         kubernetes_version: version?,
         volume_gib: raw.volume_gib.or(defaults.volume_gib).unwrap_or(volume),
         kms_key,
+        security_groups,
         tags,
     })
 }

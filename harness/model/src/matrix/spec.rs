@@ -169,6 +169,8 @@ pub struct MadeNodes {
     pub volume_gib: u32,
     /// The KMS key of its volumes; `None` for the account's own for EBS.
     pub kms_key: Option<String>,
+    /// Security groups that its nodes get beside the cluster's own.
+    pub security_groups: Vec<String>,
     /// Tags beside those of the whole run: of node group, launch template, instances and their volumes and interfaces.
     pub tags: BTreeMap<String, String>,
 }

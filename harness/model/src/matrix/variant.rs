@@ -58,6 +58,12 @@ pub(super) fn all(
         says_nodes_ready,
         instance_types: default_types,
         kms_key: governance::key(resolver, "defaults.kmsKey", defaults.kms_key.clone(), region),
+        security_groups: governance::security_groups(
+            resolver,
+            "defaults.securityGroups",
+            defaults.security_groups.clone(),
+            cluster,
+        ),
         tags: governance::tags(resolver, "defaults.tags", defaults.tags.clone()),
         cluster,
     };

@@ -57,6 +57,23 @@ async fn foreign_groups(cx: Cx<'_>, cluster: &str, claim: &Claim) -> Result<Opti
     Ok(None)
 }
 
+/// A cluster that lives in one of these VPCs, whoever made it.
+pub(super) async fn living_in(cx: Cx<'_>, vpcs: &[String]) -> Result<Option<String>, AwsError> {
+    if vpcs.is_empty() {
+        return Ok(None);
+    }
+    let mut pages = cx.clients.eks.list_clusters().into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for name in page.explain("ListClusters", cx.clients.region())?.clusters.unwrap_or_default() {
+            let found = cluster::describe(cx.clients, &name).await?;
+            if found.is_some_and(|one| one.status != "DELETING" && one.vpc_id.is_some_and(|vpc| vpcs.contains(&vpc))) {
+                return Ok(Some(name));
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// The names of a cluster's node groups.
 pub(in crate::destroy) async fn node_groups(cx: Cx<'_>, cluster: &str) -> Result<Vec<String>, AwsError> {
     let mut pages = cx.clients.eks.list_nodegroups().cluster_name(cluster).into_paginator().send();

@@ -2,20 +2,23 @@
 
 use aws_sdk_cloudformation::types::StackStatus;
 
-use super::removal::{Cx, take};
-use super::vpc;
+use super::removal::{Cx, Look, look};
+use super::{cluster, vpc};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::network;
 use crate::destroy::Target;
-use crate::destroy::outcome::{Removed, Stays};
+use crate::destroy::outcome::{Removed, Stays, unanswered};
 use crate::destroy::owned::{Claim, Owned, Seen};
 
 /// How often a deletion that failed is asked for again, after what held the stack was looked for.
 const TRIES: usize = 3;
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
-    let read = read(cx, &target.name).await;
-    take(claim, read, |owned| delete(cx, owned)).await
+    match look(claim, read(cx, &target.name).await)? {
+        Look::Absent => Ok(Removed::Absent),
+        Look::Foreign(owner) => Ok(Removed::Foreign(owner)),
+        Look::Ours(owned) => delete(cx, &target.name, owned).await,
+    }
 }
 
 /// The stack that stands under a name now: its StackId and its tags.
@@ -33,12 +36,24 @@ async fn read(cx: Cx<'_>, name: &str) -> Result<Option<(String, Seen)>, AwsError
     }))
 }
 
-async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), Stays> {
+/// Deletes a stack by its StackId. What AWS itself put into its VPCs is removed first; where it cannot be read which ones it made, the
+/// stack is deleted all the same, and that is said.
+async fn delete(cx: Cx<'_>, name: &str, owned: Owned<String>) -> Result<Removed, Stays> {
     let id = owned.get();
-    let vpcs = vpcs(cx, id).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "what is in the stack is not known");
-        Vec::new()
-    });
+    let unverified = |error: &AwsError| {
+        format!("could not verify what else was in the network of stack {name}: {}", unanswered(error))
+    };
+    let (vpcs, unread) = match vpcs(cx, id).await {
+        Ok(vpcs) => (vpcs, None),
+        Err(error) => (Vec::new(), Some(unverified(&error))),
+    };
+    match cluster::living_in(cx, &vpcs).await {
+        Ok(None) => {}
+        // It would lose its way out and its roles, and keep the VPC all the same.
+        Ok(Some(cluster)) => return Err(Stays::There(format!("cluster {cluster} lives in its network"))),
+        // The proof at the end asks the same, and says that it may not.
+        Err(error) => tracing::info!(%error, "which clusters live in the network is not known"),
+    }
     let mut tries = 0;
     loop {
         tries += 1;
@@ -47,13 +62,16 @@ async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), Stays> {
             cleared += vpc::clear(cx, vpc).await;
         }
         match network::delete(cx.clients, id, cx.deadlines.stack).await {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(unread.map_or(Removed::Gone, Removed::GoneUnverified)),
             Err(network::Error::Stuck { status, events, .. })
                 if status == StackStatus::DeleteFailed.as_str() && tries < TRIES =>
             {
                 tracing::info!(cleared, events, "the stack could not be deleted, looking for what holds it");
             }
-            Err(error) => return Err(Stays::There(error.to_string())),
+            Err(error) => {
+                let also = unread.map(|unread| format!("; {unread}")).unwrap_or_default();
+                return Err(Stays::There(format!("{error}{also}")));
+            }
         }
     }
 }

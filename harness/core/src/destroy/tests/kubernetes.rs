@@ -15,6 +15,8 @@ use crate::cluster::Access;
 #[derive(Clone, Default)]
 struct Fake {
     objects: Arc<Mutex<BTreeMap<String, Value>>>,
+    /// Lists that were asked for: what of, and by which label.
+    lists: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 const NAMESPACE: &str = "/api/v1/namespaces/ap-r-1-v";
@@ -47,19 +49,26 @@ impl Fake {
 
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let query = request.uri().query().unwrap_or_default().trim_start_matches(['&', '?']).to_owned();
         let body = request.into_body().collect_bytes().await.unwrap_or_default();
         let mut objects = self.objects.lock().unwrap();
-        let kinds = |group: &str, plural: &str, kind: &str| {
-            json!({"groupVersion": group, "resources": [
-                {"name": plural, "singularName": "", "kind": kind, "namespaced": false, "verbs": ["list"]}]})
+        let kinds = |group: &str, kinds: &[(&str, &str)]| {
+            let resources: Vec<Value> = kinds
+                .iter()
+                .map(|(plural, kind)| {
+                    json!({"name": plural, "singularName": "", "kind": kind, "namespaced": false, "verbs": ["list"]})
+                })
+                .collect();
+            json!({"groupVersion": group, "resources": resources})
         };
         let found = match method {
-            Method::GET if path == "/api/v1" => Some(kinds("v1", "namespaces", "Namespace")),
+            Method::GET if path == "/api/v1" => Some(kinds("v1", &[("namespaces", "Namespace")])),
             Method::GET if path == "/apis/storage.k8s.io/v1" => {
-                Some(kinds("storage.k8s.io/v1", "storageclasses", "StorageClass"))
+                Some(kinds("storage.k8s.io/v1", &[("storageclasses", "StorageClass")]))
             }
             Method::GET if path == "/apis/rbac.authorization.k8s.io/v1" => {
-                Some(kinds("rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole"))
+                let kinds_of = [("clusterroles", "ClusterRole"), ("clusterrolebindings", "ClusterRoleBinding")];
+                Some(kinds("rbac.authorization.k8s.io/v1", &kinds_of))
             }
             Method::DELETE => objects.remove(&path),
             Method::PATCH => objects.get_mut(&path).map(|object| {
@@ -75,9 +84,19 @@ impl Fake {
                 object.clone()
             }),
             _ => objects.get(&path).cloned().or_else(|| {
-                let is_list = ["namespaces", "storageclasses", "clusterroles", "claims"];
-                let is_list = is_list.iter().any(|plural| path.ends_with(plural));
-                is_list.then(|| json!({"metadata": {"resourceVersion": "1"}, "items": []}))
+                let plurals = ["namespaces", "storageclasses", "clusterroles", "clusterrolebindings", "claims"];
+                let plural = plurals.iter().find(|plural| path.ends_with(*plural))?;
+                let label =
+                    query.strip_prefix("labelSelector=").map(|rest| rest.replace("%2F", "/").replace("%3D", "="));
+                let (key, value) = label.as_deref().and_then(|label| label.split_once('=')).unwrap_or_default();
+                self.lists.lock().unwrap().push(((*plural).to_owned(), format!("{key}={value}")));
+                let in_list = |at: &String, object: &Value| {
+                    at.strip_prefix(&format!("{path}/")).is_some_and(|name| !name.contains('/'))
+                        && object["metadata"]["labels"][key] == value
+                };
+                let items: Vec<&Value> =
+                    objects.iter().filter(|(at, object)| in_list(at, object)).map(|(_, object)| object).collect();
+                Some(json!({"metadata": {"resourceVersion": "1"}, "items": items}))
             }),
         };
         let (code, body) = match found {
@@ -125,7 +144,8 @@ async fn ledger_in(is_confirmed: bool) -> (tempfile::TempDir, Ledger) {
 
 async fn taken_down(ledger: &Ledger, access: &Access) -> Cleanup {
     let deadlines = Deadlines::default().faster(1000.0);
-    destroy(&Plan { ledger, clients: None, access: Some(access), what: What::Everything, deadlines }).await.unwrap()
+    let (what, telling) = (What::Everything, &Telling::silent());
+    destroy(&Plan { ledger, clients: None, access: Some(access), what, deadlines, telling }).await.unwrap()
 }
 
 #[tokio::test]
@@ -165,4 +185,31 @@ async fn what_the_run_made_goes_and_what_it_wrote_is_taken_back() {
         assert_eq!((cleanup.created, cleanup.gone), (4, 4), "{cleanup:?}");
         assert!(cleanup.leftovers.is_empty() && cleanup.is_verified());
     }
+}
+
+#[tokio::test]
+async fn what_the_ledger_lost_is_found_by_the_runs_label_and_nothing_of_other_runs_is() {
+    let fake = Fake::with(&json!({"amiproof.dev/run": "r-1"}), "true");
+    let lost = [
+        "/api/v1/namespaces/ap-r-1-lost",
+        "/apis/storage.k8s.io/v1/storageclasses/lost",
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles/lost",
+        "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/lost",
+    ];
+    let others = ["/api/v1/namespaces/ap-r-2-v", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/theirs"];
+    for (paths, run) in [(&lost[..], "r-1"), (&others[..], "r-2")] {
+        for path in paths {
+            let name = path.rsplit('/').next().unwrap();
+            let object = json!({"metadata": {"name": name, "labels": {"amiproof.dev/run": run}}});
+            fake.objects.lock().unwrap().insert((*path).to_owned(), object);
+        }
+    }
+    let (_folder, ledger) = ledger_in(true).await;
+    let cleanup = taken_down(&ledger, &fake.access()).await;
+    assert!(cleanup.leftovers.is_empty() && cleanup.is_verified(), "{cleanup:?}");
+    assert_eq!(fake.paths(), [others[0], CONFIG_MAP, others[1]]);
+    let asked: Vec<(String, String)> =
+        fake.lists.lock().unwrap().iter().filter(|(_, label)| label != "=").cloned().collect();
+    let by_label = |plural: &str| (plural.to_owned(), "amiproof.dev/run=r-1".to_owned());
+    assert_eq!(asked, ["namespaces", "storageclasses", "clusterroles", "clusterrolebindings"].map(by_label));
 }

@@ -21,7 +21,7 @@ use amiproof_model::verdict::{Evidence, Verdict};
 pub(crate) use self::api::{configurations, delete_configuration};
 pub use self::assess::{Detail, NodeScan, Summary, TargetState, assess_nodes, assess_rows, assess_summary};
 pub use self::benchmark::judged_by;
-pub use self::prerequisites::{Coverage, coverage};
+pub use self::prerequisites::{Coverage, coverage, why_not_enabled};
 pub use self::request::{CHECK, Request, SCANNER};
 use self::request::{Ended, Error, Scanned};
 pub use self::vulnerabilities::{Vulnerabilities, vulnerabilities};

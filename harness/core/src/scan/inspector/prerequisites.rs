@@ -94,7 +94,10 @@ fn permitted<T>(answer: Result<T, AwsError>, unknown: &mut Vec<String>) -> Resul
 }
 
 /// Why Inspector does not scan EC2 instances in this account and region; `None` where it does.
-async fn why_not_enabled(clients: &Clients) -> Result<Option<String>, AwsError> {
+///
+/// # Errors
+/// When Inspector does not answer.
+pub async fn why_not_enabled(clients: &Clients) -> Result<Option<String>, AwsError> {
     let answer = clients
         .read(|| async {
             clients.inspector.batch_get_account_status().send().await.explain("BatchGetAccountStatus", "this account")

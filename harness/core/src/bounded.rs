@@ -1,0 +1,83 @@
+//! Files that others may have written are read up to a limit. A report comes out of an artifact of a CI system, a manifest out of a build: one
+//! without an end must not take the machine's memory with it.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
+
+use camino::Utf8Path;
+
+const MIB: u64 = 1024 * 1024;
+
+/// The most bytes of a `report.json`. A run of a hundred variants with every scan has about a tenth of it.
+pub const REPORT: u64 = 512 * MIB;
+/// The most bytes of a ledger: a run that made a hundred thousand things.
+pub const LEDGER: u64 = 64 * MIB;
+/// The most bytes of a file that a person writes or a build makes: a waiver file, a Packer manifest.
+pub const MANIFEST: u64 = 16 * MIB;
+
+/// The bytes of a file that has at most so many.
+///
+/// # Errors
+/// When it cannot be read, or is larger ([`ErrorKind::FileTooLarge`]), which the message says with the limit. Not retried.
+pub fn bytes(path: &Utf8Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    // What says its length is not read to find it too long; a pipe or a device says none.
+    if file.metadata()?.len() > most {
+        return Err(too_large(most));
+    }
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(too_large(most)) } else { Ok(bytes) }
+}
+
+/// The text of a file that has at most so many bytes.
+///
+/// # Errors
+/// As [`bytes`], and when it is not UTF-8.
+pub fn text(path: &Utf8Path, most: u64) -> io::Result<String> {
+    String::from_utf8(bytes(path, most)?).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not text in UTF-8"))
+}
+
+fn too_large(most: u64) -> io::Error {
+    let mebibytes = most.div_ceil(MIB);
+    io::Error::new(
+        ErrorKind::FileTooLarge,
+        format!("it has more than {mebibytes} MiB, and amiproof reads no file of its kind that is larger"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sparse(length: u64) -> (tempfile::TempDir, camino::Utf8PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(folder.path()).unwrap().join("report.json");
+        File::create(&path).unwrap().set_len(length).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_not_read_and_the_limit_is_said() {
+        let (_folder, path) = sparse(REPORT + 1);
+        let refused = text(&path, REPORT).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::FileTooLarge);
+        insta::assert_snapshot!(refused, @"it has more than 512 MiB, and amiproof reads no file of its kind that is larger");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_without_an_end_is_read_up_to_the_limit() {
+        let refused = bytes(Utf8Path::new("/dev/zero"), MIB).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn what_fits_is_read_whole() {
+        let (_folder, path) = sparse(3);
+        assert_eq!(text(&path, 3).unwrap(), "\0\0\0");
+        assert_eq!(text(&path, 2).unwrap_err().kind(), ErrorKind::FileTooLarge);
+        std::fs::write(&path, [0xff]).unwrap();
+        assert_eq!(text(&path, 3).unwrap_err().to_string(), "it is not text in UTF-8");
+    }
+}

@@ -1,0 +1,168 @@
+//! What a run would miss in its account, asked before anything is made: EC2 says by a dry run whether it would take a call (EC2 API,
+//! `DryRun`), and Inspector whether it scans instances here. Quotas are not asked for.
+
+use std::collections::BTreeSet;
+
+use amiproof_model::matrix::{Family, MadeNodes, Matrix, Variant};
+use aws_sdk_ec2::types::{RequestLaunchTemplateData, ResourceType, Tag, TagSpecification};
+use camino::Utf8Path;
+use futures::future::join_all;
+
+use super::pipeline::image_of;
+use crate::aws::Clients;
+use crate::aws::error::{AwsError, Class, Explain as _};
+use crate::scan::inspector;
+
+/// What EC2 answers where it would have taken the call.
+const WOULD_SUCCEED: &str = "DryRunOperation";
+/// A subscription that is missing, for an image of the Marketplace or for the service itself; an account that is not verified yet.
+const NOT_SUBSCRIBED: [&str; 3] = ["OptInRequired", "PendingVerification", "Blocked"];
+
+/// What is missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preflight {
+    /// What keeps variants from getting nodes, one sentence each: an image that is not there or not subscribed to, a right.
+    pub missing: Vec<String>,
+    /// What may keep a part of the run from its answer: rights that policies give under conditions, Inspector that is off, what could not
+    /// be asked.
+    pub doubts: Vec<String>,
+    /// Whether no variant can get nodes.
+    pub is_hopeless: bool,
+}
+
+/// Asks for everything at once. `base` is the folder of the matrix file, `scans` says whether Inspector shall judge operating systems. Makes
+/// nothing.
+pub async fn preflight(clients: &Clients, matrix: &Matrix, base: &Utf8Path, scans: bool) -> Preflight {
+    let made: Vec<(&Variant, &MadeNodes)> =
+        matrix.variants.iter().filter_map(|variant| Some((variant, variant.made()?))).collect();
+    let of_variants = join_all(made.iter().map(|(variant, made)| of_variant(clients, matrix, base, variant, made)));
+    let (variants, network, scanner) =
+        tokio::join!(of_variants, network(clients, matrix), scanner(clients, matrix, scans));
+    let mut preflight = Preflight::default();
+    let mut hopeless = 0;
+    for variant in variants {
+        hopeless += usize::from(!variant.missing.is_empty());
+        preflight.missing.extend(variant.missing);
+        preflight.doubts.extend(variant.doubts);
+    }
+    preflight.doubts.extend(network.into_iter().chain(scanner));
+    preflight.is_hopeless = !made.is_empty() && hopeless == made.len();
+    // What is missing for all variants is said once.
+    for list in [&mut preflight.missing, &mut preflight.doubts] {
+        let mut said = BTreeSet::new();
+        list.retain(|sentence| said.insert(sentence.clone()));
+    }
+    preflight
+}
+
+async fn of_variant(
+    clients: &Clients,
+    matrix: &Matrix,
+    base: &Utf8Path,
+    variant: &Variant,
+    made: &MadeNodes,
+) -> Preflight {
+    let mut found = Preflight::default();
+    let name = &variant.name;
+    let image = match image_of(clients, base, variant, made).await {
+        Ok(image) => image.record.id.to_string(),
+        Err(error) => {
+            found.missing.push(format!("{name}: {}", error.message()));
+            return found;
+        }
+    };
+    let tags = |kind| {
+        let pairs = matrix.cluster.governance.tags.iter().chain(&made.tags);
+        let tags: Vec<Tag> = pairs.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+        (!tags.is_empty()).then(|| vec![TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()])
+    };
+    let template = dry_run(clients, "CreateLaunchTemplate", "launch templates", || async {
+        let data = RequestLaunchTemplateData::builder().image_id(&image).build();
+        let request = clients.ec2.create_launch_template().dry_run(true).launch_template_name("amiproof-preflight");
+        let request = request.launch_template_data(data).set_tag_specifications(tags(ResourceType::LaunchTemplate));
+        request.send().await.map(drop).explain("CreateLaunchTemplate", "launch templates")
+    });
+    let instance = dry_run(clients, "RunInstances", &image, || async {
+        let request = clients.ec2.run_instances().dry_run(true).image_id(&image).min_count(1).max_count(1);
+        let request = request.set_instance_type(made.instance_types.first().map(|kind| kind.as_str().into()));
+        let request = request.set_subnet_id(matrix.cluster.subnet_ids.first().cloned());
+        let request = request.set_tag_specifications(tags(ResourceType::Instance));
+        request.send().await.map(drop).explain("RunInstances", &image)
+    });
+    let (template, instance) = tokio::join!(template, instance);
+    match template {
+        Some(error) if error.class == Class::AccessDenied => found.missing.push(error.to_string()),
+        Some(error) => found.doubts.extend(unasked(&error)),
+        None => {}
+    }
+    match instance {
+        Some(error) if error.code.as_deref().is_some_and(|code| NOT_SUBSCRIBED.contains(&code)) => {
+            found.missing.push(format!("{name}: {error}"));
+        }
+        // EKS asks whether the caller may launch what the template says; a policy may allow that and not the bare call.
+        Some(error) if error.class == Class::AccessDenied => {
+            found.doubts.push(format!("{error}; EKS launches nodes only for who may, so node groups may fail"))
+        }
+        Some(error) => found.doubts.extend(unasked(&error)),
+        None => {}
+    }
+    found
+}
+
+/// CloudFormation makes the network in the caller's name.
+async fn network(clients: &Clients, matrix: &Matrix) -> Option<String> {
+    if !matrix.cluster.create || !matrix.cluster.subnet_ids.is_empty() {
+        return None;
+    }
+    let error = dry_run(clients, "CreateVpc", "the network", || async {
+        let request = clients.ec2.create_vpc().dry_run(true).cidr_block("192.168.0.0/16");
+        request.send().await.map(drop).explain("CreateVpc", "the network")
+    });
+    let error = error.await?;
+    if error.class == Class::AccessDenied {
+        return Some(format!("{error}; without it CloudFormation makes the network only where a policy lets it"));
+    }
+    unasked(&error)
+}
+
+/// Whether Inspector can judge the operating systems that it is asked about.
+async fn scanner(clients: &Clients, matrix: &Matrix, scans: bool) -> Option<String> {
+    let judges = |variant: &Variant| matches!(variant.family, Family::Al2023 | Family::Windows);
+    if !scans || !matrix.variants.iter().any(judges) {
+        return None;
+    }
+    match inspector::why_not_enabled(clients).await {
+        Ok(why) => why.map(|why| format!("{why}; without it os-cis is not evaluated")),
+        Err(error) => Some(format!("whether Inspector scans here is not known: {error}")),
+    }
+}
+
+/// What EC2 says against a call; `None` where it would take it.
+async fn dry_run<Fut>(
+    clients: &Clients,
+    operation: &'static str,
+    resource: &str,
+    call: impl FnMut() -> Fut,
+) -> Option<AwsError>
+where
+    Fut: Future<Output = Result<(), AwsError>>,
+{
+    match clients.read(call).await {
+        // It did not ask whether this was a dry run: something else than EC2 answers.
+        Ok(()) => Some(AwsError::new(Class::Request, operation, resource, "the dry run was not taken for one")),
+        Err(error) if error.code.as_deref() == Some(WOULD_SUCCEED) => None,
+        Err(error) => Some(error),
+    }
+}
+
+/// What could not be asked. What EC2 says of the request itself (no default VPC, for one) comes after it has looked at rights and
+/// subscriptions, and is no doubt about those.
+fn unasked(error: &AwsError) -> Option<String> {
+    match error.class {
+        Class::Request | Class::NotFound | Class::Exists | Class::InUse => {
+            tracing::debug!(%error, "the dry run says nothing of rights");
+            None
+        }
+        _ => Some(format!("could not be asked beforehand: {error}")),
+    }
+}
