@@ -90,6 +90,8 @@ pub(super) struct CleanupView {
     pub(super) gone: usize,
     /// Kind with id, variant, reason, command.
     pub(super) leftovers: Vec<(String, String, String, String)>,
+    /// What could not be verified, one sentence each.
+    pub(super) not_verified: Vec<String>,
 }
 
 impl View {
@@ -218,5 +220,6 @@ fn cleanup(report: &Report) -> CleanupView {
         created: report.cleanup.created,
         gone: report.cleanup.gone,
         leftovers: leftovers.collect(),
+        not_verified: report.cleanup.not_verified().map(|sentence| text::line(&sentence)).collect(),
     }
 }

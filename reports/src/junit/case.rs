@@ -158,6 +158,21 @@ impl Draft {
         }
     }
 
+    pub(super) fn of_not_verified(started: Timestamp, sentence: &str) -> Self {
+        Self {
+            classname: "run.cleanup".to_owned(),
+            name: format!("[run] run/cleanup: {}", text::short_line(sentence, LINE_LIMIT)),
+            kind: Kind::Error,
+            type_: "not-verified".to_owned(),
+            message: sentence.to_owned(),
+            body: sentence.to_owned(),
+            output: String::new(),
+            started,
+            seconds: 0.0,
+            span: 0.0,
+        }
+    }
+
     pub(super) fn test_case(&self, share: Share) -> TestCase {
         let message = text::short_line(&self.message, LINE_LIMIT);
         // GitLab reads the text of the element and not its message attribute, so there is always some text.

@@ -122,6 +122,9 @@ fn extra(report: &Report, verdict: &Summary) -> Vec<(String, Option<Subject>, Dr
     for leftover in &report.cleanup.leftovers {
         extra.push(("run/cleanup".to_owned(), None, Draft::of_leftover(report.run.started, leftover)));
     }
+    for sentence in report.cleanup.not_verified() {
+        extra.push(("run/cleanup".to_owned(), None, Draft::of_not_verified(report.run.started, &sentence)));
+    }
     let is_told = || !extra.is_empty() || report.results.iter().any(|result| kind(&result.disposition) == Kind::Error);
     if !is_told() && is_silent(verdict.conclusion) {
         extra.push(("run/verdict".to_owned(), None, Draft::of_verdict(report, verdict)));

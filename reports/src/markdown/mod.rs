@@ -33,6 +33,7 @@ pub fn render(report: &Report, baseline: Option<&Report>) -> String {
         push_since(&mut page, comparison);
     }
     push_leftovers(&mut page, report);
+    push_not_verified(&mut page, report);
     push_broken(&mut page, report);
     // What is below the results is short; its room is kept.
     let mut tail = Page::new();
@@ -212,6 +213,18 @@ fn push_waivers(page: &mut Page, report: &Report) {
     for line in lines {
         let (scope, owner) = (escape(&line.scope), escape(&line.owner));
         page.push(&format!("| {} | {scope} | {owner} | {} |\n", line.state, escape(&line.note)));
+    }
+    page.push("\n");
+}
+
+fn push_not_verified(page: &mut Page, report: &Report) {
+    let sentences: Vec<String> = report.cleanup.not_verified().collect();
+    if sentences.is_empty() {
+        return;
+    }
+    page.push(&format!("### ⚠️ Not verified: {}\n\n", sentences.len()));
+    for sentence in &sentences {
+        page.push(&format!("- {}\n", limited(sentence)));
     }
     page.push("\n");
 }

@@ -38,6 +38,7 @@ pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> Stri
     write_scans(&mut out, report, style);
     write_waivers(&mut out, report, style);
     write_leftovers(&mut out, report, style);
+    write_not_verified(&mut out, report, style);
     write_numbers(&mut out, &context, &sheet, style);
     out.push_str(&table::matrix(&context, &sheet, style));
     write_verdict(&mut out, &context, style);
@@ -173,6 +174,19 @@ fn write_waivers(out: &mut String, report: &Report, style: &Style) {
     if lines.len() > style.limit {
         let _ =
             writeln!(out, "  and {} more: amiproof waiver audit --run {}", lines.len() - style.limit, report.run.id);
+    }
+    out.push('\n');
+}
+
+/// What the teardown could not verify: nothing else says why such a run is not decided.
+fn write_not_verified(out: &mut String, report: &Report, style: &Style) {
+    let sentences: Vec<String> = report.cleanup.not_verified().collect();
+    if sentences.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "{}", style.paint(Ink::Bad, &format!("not verified ({})", sentences.len())));
+    for sentence in &sentences {
+        write_wrapped(out, style, 2, sentence, 3);
     }
     out.push('\n');
 }

@@ -4,8 +4,8 @@ use amiproof_model::judge::{Disposition, Origin, origin};
 use amiproof_model::matrix::Family;
 use amiproof_model::name::Level;
 use amiproof_model::report::{
-    AmiRecord, CheckResult, Cleanup, ClusterRecord, Leftover, NodeRecord, Phase, PhaseEnd, PhaseRecord, Report,
-    RunRecord, SCHEMA_VERSION, Subject, Tool, VariantRecord,
+    AmiRecord, CheckResult, Cleanup, ClusterRecord, Foreign, Leftover, NodeRecord, Phase, PhaseEnd, PhaseRecord,
+    Report, RunRecord, SCHEMA_VERSION, Subject, Tool, VariantRecord,
 };
 use amiproof_model::verdict::{Evidence, Finding, Outcome, Placement};
 use jiff::{SignedDuration, Timestamp};
@@ -388,6 +388,16 @@ pub(crate) fn interrupted() -> Report {
             }
         }
     }
+    report
+}
+
+/// A run that passed, and may not read whether everything is gone.
+pub(crate) fn not_verified() -> Report {
+    let mut report = green();
+    report.cleanup.unverified =
+        vec!["could not verify that no IAM roles are left: the caller lacks the IAM action iam:ListRoles".into()];
+    let (kind, id, owner) = ("EKS cluster".into(), "nightly".into(), "is of run r-2".into());
+    report.cleanup.foreign = vec![Foreign { kind, id, owner, was_made: true }];
     report
 }
 

@@ -47,6 +47,7 @@ fn states() -> Vec<(Report, Option<Report>, Conclusion, ExitCode)> {
         (fixture::mixed(), None, Conclusion::Inconclusive, ExitCode::Error),
         (fixture::interrupted(), None, Conclusion::Interrupted, ExitCode::Interrupted),
         (fixture::leftovers(), None, Conclusion::LeftBehind, ExitCode::LeftBehind),
+        (fixture::not_verified(), None, Conclusion::Inconclusive, ExitCode::Error),
     ]
 }
 
@@ -132,4 +133,19 @@ fn every_form_counts_the_same_cells() {
         assert!(said(Format::Markdown).contains(&format!("{failed} failed")));
         assert!(said(Format::Terminal).contains(&format!("results: {failed} failed")));
     }
+}
+
+/// Where nothing is left and nothing failed, the sentence is all that says why the run is not decided.
+#[test]
+fn what_could_not_be_verified_is_said_by_every_form_that_people_read() {
+    let report = fixture::not_verified();
+    for format in [Format::Html, Format::Markdown, Format::Junit] {
+        let text = render(format, &report, &Options::default()).unwrap();
+        for part in ["iam:ListRoles", "is of run r-2: left alone"] {
+            assert!(text.contains(part), "{format:?}: {part}");
+        }
+        assert!(!text.contains("Nothing was left behind"), "{format:?}");
+    }
+    let text = amiproof_reports::terminal::render(&report, None, &Style::default());
+    assert!(text.contains("iam:ListRoles") && text.contains("is of run r-2: left alone"), "{text}");
 }

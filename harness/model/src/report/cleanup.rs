@@ -33,7 +33,13 @@ impl Cleanup {
 
     /// How much is not accounted for: neither seen to be gone nor listed as left behind.
     pub fn open(&self) -> usize {
-        self.unverified.len() + self.foreign.iter().filter(|foreign| foreign.was_made).count()
+        self.not_verified().count()
+    }
+
+    /// What is not accounted for, one sentence each.
+    pub fn not_verified(&self) -> impl Iterator<Item = String> {
+        let foreign = self.foreign.iter().filter(|foreign| foreign.was_made).map(ToString::to_string);
+        self.unverified.iter().cloned().chain(foreign)
     }
 }
 
