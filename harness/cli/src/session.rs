@@ -2,9 +2,9 @@
 
 use amiproof_core::aws::{AwsError, Clients, Identity, Settings};
 use amiproof_core::cluster::Access;
+use amiproof_core::cluster::explain::chain;
 use amiproof_core::cluster::groups::{self, Group};
 use amiproof_core::pace::Pace;
-use amiproof_core::run::event::chain;
 use amiproof_lab::profile::{HostProfile, load_folder};
 use amiproof_lab::scenario::Scenario;
 use amiproof_lab::{Lab, LabOptions};

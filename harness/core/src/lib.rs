@@ -13,9 +13,8 @@ pub mod cluster;
 pub mod context;
 pub mod destroy;
 pub mod endpoint;
+pub mod evidence;
 pub mod finish;
-#[cfg(test)]
-mod fixture;
 pub mod images;
 pub mod ledger;
 pub mod pace;
@@ -26,3 +25,6 @@ pub mod scope;
 pub mod user_data;
 pub mod wait;
 pub mod workload;
+
+#[cfg(test)]
+mod fixture;

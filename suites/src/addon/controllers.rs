@@ -6,8 +6,8 @@ use amiproof_core::aws::addons::{self, MISSING_PODS, State};
 use amiproof_core::check::{CheckError, Decision, ScanAnswer, Scope, always};
 use amiproof_core::cluster::addons::{self as known, ADD_ONS};
 use amiproof_core::context::Context;
+use amiproof_core::evidence::evidence;
 use amiproof_core::wait::{Kind, Observed, Target, pods};
-use amiproof_core::workload::evidence::evidence;
 use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
@@ -17,8 +17,8 @@ use k8s_openapi::api::core::v1::{Event, Node, Pod};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
-use super::health::Health;
-use super::{ATTEMPT, answer, health, not_installed, row, seen};
+use super::health::{self, Health};
+use super::{ATTEMPT, answer, not_installed, row, seen};
 use crate::definition::{Definition, Work};
 
 /// See the module. Each add-on is a row of its own, `addon/coredns`; under this id only what keeps all of them from being judged.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use amiproof_core::check::CheckError;
 use amiproof_core::cluster::{Access, NODE_IMAGE_LABEL, nodes, watch};
+use amiproof_core::evidence::evidence;
 use amiproof_core::wait::{Observed, pods};
-use amiproof_core::workload::evidence::{event_lines, evidence, last_words, pod_table};
+use amiproof_core::workload::evidence::{event_lines, last_words, pod_table};
 use amiproof_model::verdict::{Evidence, Placement};
 use futures::stream::{self, StreamExt as _};
 use k8s_openapi::api::core::v1::{Event, Node, Pod};

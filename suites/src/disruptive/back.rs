@@ -5,7 +5,7 @@ use std::time::Duration;
 use amiproof_core::aws::instances::{self, Health};
 use amiproof_core::check::CheckError;
 use amiproof_core::context::Context;
-use amiproof_core::workload::evidence::evidence;
+use amiproof_core::evidence::evidence;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use jiff::Timestamp;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use amiproof_core::check::{Applies, CheckError, Decision, Scope};
 use amiproof_core::context::Context;
+use amiproof_core::evidence::evidence;
 use amiproof_core::probe;
-use amiproof_core::workload::evidence::evidence;
 use amiproof_model::matrix::{Family, Variant};
 use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};

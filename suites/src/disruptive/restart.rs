@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
+use amiproof_core::evidence::evidence;
 use amiproof_core::probe;
-use amiproof_core::workload::evidence::evidence;
 use amiproof_model::verdict::{Finding, Verdict};
 
 use super::back::{self, Sign};

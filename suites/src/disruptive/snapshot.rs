@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use amiproof_core::check::{Applies, CheckError};
 use amiproof_core::context::Context;
-use amiproof_core::workload::evidence::evidence;
+use amiproof_core::evidence::evidence;
 use amiproof_core::{probe, workload};
 use amiproof_model::matrix::Family;
 use amiproof_model::name::CheckId;

@@ -1,9 +1,9 @@
 //! What comes before a run: whom it talks to, its folder, its lock and its ledger.
 
 use amiproof_core::aws::Clients;
+use amiproof_core::cluster::explain::chain;
 use amiproof_core::ledger::{ByKubeconfig, Header, Ledger};
 use amiproof_core::run::Steps;
-use amiproof_core::run::event::chain;
 use amiproof_core::run::preflight::{Preflight, preflight};
 use amiproof_model::matrix::Matrix;
 use jiff::{SignedDuration, Timestamp};

@@ -2,9 +2,9 @@
 
 use amiproof_core::aws::Clients;
 use amiproof_core::cluster::Access;
+use amiproof_core::cluster::explain::chain;
 use amiproof_core::destroy::{self, Elsewhere, Target, Telling};
 use amiproof_core::ledger::{Ledger, ResourceKind};
-use amiproof_core::run::event::chain;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::report::Cleanup;
 

@@ -15,7 +15,6 @@ mod clock;
 pub mod cluster;
 pub mod control_plane;
 pub mod error;
-pub(crate) mod evidence;
 pub mod guardduty;
 pub mod hosts;
 pub(crate) mod http;
@@ -38,6 +37,6 @@ pub(crate) mod roles;
 pub mod ssm;
 pub mod token;
 
-pub use clients::{Clients, Identity, Settings};
-pub use clock::Skew;
-pub use error::{AwsError, Class};
+pub use self::clients::{Clients, Identity, Settings};
+pub use self::clock::Skew;
+pub use self::error::{AwsError, Class};

@@ -18,6 +18,7 @@ use super::pods;
 use super::recorder::seconds_between;
 use super::rows::empty;
 use crate::check::{Applies, Body, Check, CheckError, Decision, ScanAnswer, Scope};
+use crate::cluster::explain::chain;
 use crate::context::Context;
 use crate::finish;
 use crate::workload::capacity::Capacity;
@@ -196,7 +197,7 @@ async fn run_one(context: &Context, check: &Check, retries: u32, config: &Runner
         if let Answer::Undecided(error @ CheckError::Api { .. }) = &answer
             && std::mem::take(&mut is_spare)
         {
-            let reason = super::event::chain(error);
+            let reason = chain(error);
             events.send(&context.subject, EventKind::CheckRetried { check: check.id.to_string(), reason });
             continue;
         }
@@ -300,7 +301,7 @@ impl Answer {
                 outcome @ Outcome::Fail { .. } => Some(outcome),
                 _ => None,
             },
-            Self::Undecided(error) => Some(Outcome::Error { message: super::event::chain(error) }),
+            Self::Undecided(error) => Some(Outcome::Error { message: chain(error) }),
             Self::Scanned(_) | Self::Cancelled => None,
         }
     }
@@ -316,7 +317,7 @@ impl Answer {
         match self {
             Self::Cancelled => Vec::new(),
             Self::Undecided(error) => {
-                vec![CheckResult { outcome: Outcome::Error { message: super::event::chain(&error) }, ..base }]
+                vec![CheckResult { outcome: Outcome::Error { message: chain(&error) }, ..base }]
             }
             Self::Decided(decision) => vec![decided(base, decision)],
             Self::Scanned(scan) => scan

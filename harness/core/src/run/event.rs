@@ -16,6 +16,7 @@ use amiproof_model::verdict::{Evidence, Finding};
 use jiff::Timestamp;
 
 use super::clock::Clock;
+use crate::aws::cause::chain;
 
 /// How often a phase says what it waits for: CI systems end jobs that print nothing.
 pub(crate) const BEAT: Duration = Duration::from_secs(30);
@@ -234,11 +235,6 @@ impl PhaseError {
             Self::Other { message, .. } => message,
         }
     }
-}
-
-/// An error with its causes, each once: `a: b: c`.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    crate::cluster::explain::chain(error)
 }
 
 /// The subject of a variant.

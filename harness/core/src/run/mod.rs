@@ -46,6 +46,7 @@ use self::session::Session;
 use crate::aws::Clients;
 use crate::check::Scope;
 use crate::cluster::Access;
+use crate::cluster::explain::chain;
 use crate::destroy::{self, What};
 use crate::ledger::Ledger;
 
@@ -169,7 +170,7 @@ async fn teardown(session: &Session, access: Option<Access>) -> Cleanup {
     let (cleanup, end) = match session.events.beating(&subject, Phase::Teardown, what, destroyed).await {
         Some(Ok(cleanup)) => (cleanup, PhaseEnd::Done),
         Some(Err(error)) => {
-            let message = format!("{}; the account may still hold what the run made", event::chain(&error));
+            let message = format!("{}; the account may still hold what the run made", chain(&error));
             (unfinished(&session.tools.ledger), PhaseEnd::Error { message, evidence: Vec::new() })
         }
         None => (unfinished(&session.tools.ledger), PhaseEnd::Cancelled),

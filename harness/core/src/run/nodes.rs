@@ -11,13 +11,14 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt as _;
 
-use super::event::{PhaseError, chain};
+use super::event::PhaseError;
 use super::recorder::seconds_between;
 use super::session::Session;
 use super::shared::ClusterReady;
 use super::unjoined;
 use crate::aws::instances::{self, Instance};
 use crate::aws::{ami, names};
+use crate::cluster::explain::chain;
 use crate::cluster::{Access, RUN_LABEL, VARIANT_LABEL, nodes};
 
 /// Waits until the nodes of the variant's own node group are Ready and proves that they run its image.

@@ -9,9 +9,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::eks::{self, Eks};
-use super::event::{EventKind, PhaseError, chain};
+use super::event::{EventKind, PhaseError};
 use super::session::{Session, guarded};
 use crate::aws::names::Tags;
+use crate::cluster::explain::chain;
 use crate::cluster::{self, Access};
 
 /// A cluster that answers.

@@ -6,26 +6,8 @@ use amiproof_model::verdict::Evidence;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::ResourceExt as _;
 
+use crate::evidence::evidence;
 use crate::wait::{Observed, pods};
-
-/// The longest text of an evidence inside a report.
-const LONGEST: usize = 16 * 1024;
-
-/// A text as a report takes it: its beginning and its end where it is too long.
-pub fn cut(text: &str) -> String {
-    if text.len() <= LONGEST {
-        return text.to_owned();
-    }
-    let half = LONGEST / 2 - 64;
-    let head = text.floor_char_boundary(half);
-    let tail = text.ceil_char_boundary(text.len() - half);
-    format!("{}\n… {} bytes left out …\n{}", &text[..head], tail - head, &text[tail..])
-}
-
-/// An evidence inside a report.
-pub fn evidence(name: impl Into<String>, text: &str) -> Evidence {
-    Evidence { name: name.into(), text: cut(text), file: None }
-}
 
 /// One line per pod: where it ran and how it is.
 pub fn pod_table(observed: &Observed) -> String {
@@ -145,15 +127,6 @@ mod tests {
         let pulling = [event("Scheduled", 1), event("Pulling", 2)];
         assert_eq!(event_lines(&pulling), "Pod web-1 Pulling: Pulling image \"web:1\"");
         assert_eq!(event_lines(&[event("Pulling", 2), event("Pulled", 3)]), "");
-    }
-
-    #[test]
-    fn a_long_text_keeps_its_beginning_and_its_end() {
-        let text = format!("start{}end", "ä".repeat(LONGEST));
-        let kept = cut(&text);
-        assert!(kept.len() <= LONGEST && kept.starts_with("start") && kept.ends_with("end"), "{}", kept.len());
-        assert!(kept.contains("bytes left out"));
-        assert_eq!(cut("short"), "short");
     }
 
     #[test]

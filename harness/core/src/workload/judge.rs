@@ -11,9 +11,10 @@ use amiproof_model::pull::{REFUSES, is_unauthorized};
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use k8s_openapi::api::core::v1::{Event, Pod};
 
-use super::evidence::{event_lines, evidence, images, last_words, pod_table, restarts};
+use super::evidence::{event_lines, images, last_words, pod_table, restarts};
 use super::places::Places;
 use crate::check::{CheckError, Decision};
+use crate::evidence::evidence;
 use crate::wait::{Condition, Observed, Progress, Target, pods};
 
 /// Everything that is known when waiting ends.

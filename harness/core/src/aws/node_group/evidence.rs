@@ -9,11 +9,10 @@ use indexmap::IndexMap;
 
 use super::telling::telling_line;
 use super::watch::Watch;
-use crate::aws::Clients;
 use crate::aws::error::AwsError;
-use crate::aws::evidence::evidence;
-use crate::aws::instances::Launched;
-use crate::aws::{instances, ssm};
+use crate::aws::instances::{self, Launched};
+use crate::aws::{Clients, ssm};
+use crate::evidence::evidence;
 
 /// For all of it: a run does not wait for evidence as long as it waited for the nodes.
 const DEADLINE: Duration = Duration::from_secs(120);

@@ -10,9 +10,9 @@ use super::cause::{self, Blame, Infrastructure};
 use super::describe;
 use crate::aws::autoscaling::{self, Activity};
 use crate::aws::error::AwsError;
-use crate::aws::evidence::evidence;
 use crate::aws::instances::{self, Launched};
 use crate::aws::{Class, Clients};
+use crate::evidence::evidence;
 
 /// EKS itself looks at a node group no more often.
 const POLL: Duration = Duration::from_secs(15);

@@ -20,7 +20,7 @@ pub use self::collected::{Collected, Facts, NodeFacts};
 use super::{Output, Way, command, on_instance};
 use crate::aws::Clients;
 use crate::context::Context;
-use crate::workload::evidence::cut;
+use crate::evidence::cut;
 
 /// For reading everything from one node.
 const DEADLINE: Duration = Duration::from_secs(90);

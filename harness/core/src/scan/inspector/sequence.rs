@@ -7,11 +7,11 @@ use amiproof_model::verdict::Evidence;
 use tokio::time::Instant;
 
 use super::assess::{self, NodeScan, Summary, TargetState, assess_nodes, assess_rows, assess_summary};
-use super::prerequisites::Missing;
-use super::{Ended, Error, Request, Scanned, api, judged_by, prerequisites, report};
-use crate::aws::evidence::evidence;
+use super::prerequisites::{self, Missing};
+use super::{Ended, Error, Request, Scanned, api, judged_by, report};
 use crate::aws::names::{self, SCAN_TAG, Tags};
 use crate::aws::{Clients, ssm};
+use crate::evidence::evidence;
 use crate::finish;
 use crate::ledger::{Resource, ResourceKind};
 

@@ -1,0 +1,36 @@
+//! Captured proof, cut to what a report takes.
+
+use amiproof_model::verdict::Evidence;
+
+/// The longest text of an evidence inside a report, bytes; [`Evidence::text`] says so.
+const LONGEST: usize = 16 * 1024;
+
+/// A piece of evidence inside a report; a longer text keeps its beginning and its end.
+pub fn evidence(name: impl Into<String>, text: impl AsRef<str>) -> Evidence {
+    Evidence { name: name.into(), text: cut(text.as_ref()), file: None }
+}
+
+/// A text as a report takes it: its beginning and its end where it is too long, with how much is missing between them.
+pub fn cut(text: &str) -> String {
+    if text.len() <= LONGEST {
+        return text.to_owned();
+    }
+    let half = LONGEST / 2 - 64;
+    let head = text.floor_char_boundary(half);
+    let tail = text.ceil_char_boundary(text.len() - half);
+    format!("{}\n… {} bytes cut …\n{}", &text[..head], tail - head, &text[tail..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_keeps_its_beginning_and_its_end() {
+        let text = format!("head{}tail", "ä".repeat(20_000));
+        let cut = evidence("console", &text).text;
+        assert!(cut.len() <= LONGEST && cut.starts_with("head") && cut.ends_with("tail"), "{}", cut.len());
+        assert!(cut.contains(" bytes cut "));
+        assert_eq!(evidence("console", "short").text, "short");
+    }
+}
