@@ -14,14 +14,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use amiproof_core::check::ScanRow;
 use amiproof_core::run::critical;
 use amiproof_core::run::event::{Event, EventKind};
 use amiproof_core::run::recorder::Recorder;
 use amiproof_core::scan::inspector::{Detail, NodeScan, assess_rows};
-use amiproof_model::judge::Disposition;
 use amiproof_model::matrix;
-use amiproof_model::report::{CheckResult, Report, Subject};
+use amiproof_model::report::{Report, Subject};
 use amiproof_model::verdict::Placement;
 use amiproof_model::waiver::Waiver;
 use jiff::Timestamp;
@@ -115,7 +113,7 @@ fn judge(matrix: &Path) -> Result<f64, Failure> {
     for variant in &resolved.matrix.variants {
         for row in assess_rows(&"cis-al2023-1.0.0".parse()?, &nodes, &details)? {
             let subject = Subject::Variant(variant.name.clone());
-            let kind = EventKind::Result(Box::new(result(row, subject.clone())));
+            let kind = EventKind::Result(Box::new(row.into_result(subject.clone(), Timestamp::UNIX_EPOCH)));
             recorder.record(&Event { at: Timestamp::now(), subject, kind });
         }
     }
@@ -155,29 +153,6 @@ fn waiver(control: u32) -> Result<Waiver, Failure> {
         expires: "2099-12-31".parse()?,
         ..Waiver::default()
     })
-}
-
-fn result(row: ScanRow, subject: Subject) -> CheckResult {
-    CheckResult {
-        check: row.check,
-        title: row.title,
-        subject,
-        control: row.control,
-        level: row.level,
-        severity: row.severity,
-        scanner: Some(row.scanner),
-        outcome: row.decision.verdict.into(),
-        disposition: Disposition::Passed,
-        origin: None,
-        disagreement: None,
-        started: Timestamp::UNIX_EPOCH,
-        seconds: 0.0,
-        earlier_attempts: Vec::new(),
-        placements: row.decision.placements,
-        traffic: Vec::new(),
-        exercises: Vec::new(),
-        evidence: row.decision.evidence,
-    }
 }
 
 /// A whole run against a lab in another process: its report, and peak memory in MB.

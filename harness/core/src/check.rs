@@ -8,10 +8,11 @@ use std::time::Duration;
 use amiproof_model::attribution::TrafficPair;
 use amiproof_model::matrix::{Family, Variant};
 use amiproof_model::name::{CheckId, ControlId, Level};
-use amiproof_model::report::{Phase, ScanRecord, Severity};
+use amiproof_model::report::{CheckResult, Phase, ScanRecord, Severity, Subject};
 use amiproof_model::verdict::{Evidence, Placement, Verdict};
 use amiproof_model::workload::Workload;
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 
 pub use self::error::CheckError;
 use crate::context::Context;
@@ -128,4 +129,22 @@ pub struct ScanRow {
     pub scanner: String,
     /// The answer.
     pub decision: Decision,
+}
+
+impl ScanRow {
+    /// The result that a report holds for it. Its disposition is that of the outcome alone, and it took no time of its own.
+    pub fn into_result(self, subject: Subject, started: Timestamp) -> CheckResult {
+        CheckResult {
+            title: self.title,
+            control: self.control,
+            level: self.level,
+            severity: self.severity,
+            scanner: Some(self.scanner).filter(|name| !name.is_empty()),
+            started,
+            placements: self.decision.placements,
+            traffic: self.decision.traffic,
+            evidence: self.decision.evidence,
+            ..CheckResult::new(self.check, subject, self.decision.verdict.into())
+        }
+    }
 }

@@ -323,17 +323,11 @@ impl Answer {
             Self::Scanned(scan) => scan
                 .rows
                 .into_iter()
-                .map(|row| {
-                    let base = CheckResult {
-                        check: row.check,
-                        title: row.title,
-                        control: row.control,
-                        level: row.level,
-                        severity: row.severity,
-                        scanner: Some(row.scanner).filter(|name| !name.is_empty()),
-                        ..base.clone()
-                    };
-                    decided(base, row.decision)
+                .map(|row| CheckResult {
+                    disposition: base.disposition.clone(),
+                    seconds: base.seconds,
+                    earlier_attempts: base.earlier_attempts.clone(),
+                    ..row.into_result(base.subject.clone(), base.started)
                 })
                 .collect(),
         }

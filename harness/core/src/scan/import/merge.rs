@@ -5,14 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use amiproof_model::judge::Disposition;
 use amiproof_model::report::{CheckResult, ImportedFrom, Report, ScanRecord, Subject};
 use amiproof_model::verdict::Outcome;
 use amiproof_model::waiver::Waiver;
 use jiff::Timestamp;
 
 use super::Import;
-use crate::check::ScanRow;
 use crate::run::recorder::natural;
 use crate::run::verdicts::settle;
 
@@ -35,7 +33,7 @@ pub fn merge(report: &mut Report, import: Import, waivers: &[Waiver], now: Times
     let Import { subject, source, scans, rows, when } = import;
     let before = remove(report, source.as_ref(), subject.as_ref(), &scans);
     let when = when.unwrap_or(now);
-    let new: Vec<CheckResult> = rows.into_iter().map(|(subject, row)| result(subject, row, when)).collect();
+    let new: Vec<CheckResult> = rows.into_iter().map(|(subject, row)| row.into_result(subject, when)).collect();
     let replaced = new.iter().filter(|result| before.contains_key(&key(result))).count();
     let still: BTreeSet<_> = new.iter().filter(|result| is_failure(result)).map(key).collect();
     let no_longer_failed = before.iter().filter(|(key, failed)| **failed && !still.contains(key)).count();
@@ -171,29 +169,6 @@ fn sort(report: &mut Report) {
     });
     report.scans = own;
     report.scans.extend(new);
-}
-
-fn result(subject: Subject, row: ScanRow, when: Timestamp) -> CheckResult {
-    CheckResult {
-        check: row.check,
-        title: row.title,
-        subject,
-        control: row.control,
-        level: row.level,
-        severity: row.severity,
-        scanner: Some(row.scanner),
-        outcome: row.decision.verdict.into(),
-        disposition: Disposition::NotEvaluated,
-        origin: None,
-        disagreement: None,
-        started: when,
-        seconds: 0.0,
-        earlier_attempts: Vec::new(),
-        placements: row.decision.placements,
-        traffic: Vec::new(),
-        exercises: Vec::new(),
-        evidence: row.decision.evidence,
-    }
 }
 
 #[cfg(test)]
