@@ -71,7 +71,7 @@ impl<'a> Context<'a> {
 
 /// A verdict in words: `failed: 16 failed (workload 15, addon 1)`, `passed`. What only says the word again is left out.
 pub(crate) fn sentence(verdict: &Summary) -> String {
-    let word = verdict.conclusion.word();
+    let word = verdict.conclusion.as_str();
     match verdict.reason.as_str() {
         "" => word.to_owned(),
         reason if reason.starts_with(word) => reason.to_owned(),

@@ -49,9 +49,9 @@ pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, Rend
     let context = Context::of(report, baseline);
     let sheet = Sheet::of(&context.report);
     let times = Times::of(&context.report);
-    let run = context.verdict().conclusion.word();
+    let run = context.verdict().conclusion.as_str();
     let verdicts: Vec<&str> =
-        sheet.columns.iter().map(|column| context.verdict_of(&column.subject).conclusion.word()).collect();
+        sheet.columns.iter().map(|column| context.verdict_of(&column.subject).conclusion.as_str()).collect();
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     writer.write_record(HEADER).map_err(broken)?;
     for row in sheet.suites.iter().flat_map(|suite| &suite.rows) {
@@ -84,7 +84,7 @@ fn answers(cell: &[&CheckResult], decisive: &CheckResult) -> String {
     let others = cell.iter().filter(|result| !std::ptr::eq(**result, decisive));
     let said = others.map(|result| {
         let scanner = result.scanner.as_deref().unwrap_or("amiproof");
-        format!("{scanner}: {} ({})", result.disposition.word(), result.check)
+        format!("{scanner}: {} ({})", result.disposition.as_str(), result.check)
     });
     said.collect::<Vec<_>>().join("; ")
 }
@@ -101,22 +101,22 @@ fn record(report: &Report, result: &CheckResult, said: Said<'_>) -> [String; HEA
     [
         field(report.run.id.as_str()),
         field(result.subject.as_str()),
-        variant.map_or_else(String::new, |variant| variant.family.word().to_owned()),
+        variant.map_or_else(String::new, |variant| variant.family.as_str().to_owned()),
         variant.and_then(|variant| level(variant.level)).unwrap_or_default(),
         field(result.check.suite()),
         field(result.check.as_str()),
         field(&result.title),
         result.control.as_ref().map_or_else(String::new, |control| field(control.as_str())),
         level(result.level).unwrap_or_default(),
-        result.outcome.word().to_owned(),
-        result.disposition.word().to_owned(),
+        result.outcome.as_str().to_owned(),
+        result.disposition.as_str().to_owned(),
         result.origin.map_or("", origin_word).to_owned(),
         field(&sheet::reason(result)),
         format!("{:.3}", times::legal(said.seconds)),
         field(&nodes.join(" ")),
         variant.and_then(|variant| variant.ami.as_ref()).map_or_else(String::new, |ami| ami.id.to_string()),
         field(result.scanner.as_deref().unwrap_or_default()),
-        result.severity.map_or("", Severity::word).to_owned(),
+        result.severity.map_or("", Severity::as_str).to_owned(),
         field(result.disagreement.as_deref().unwrap_or_default()),
         field(&said.answers),
         said.verdict.to_owned(),

@@ -48,7 +48,7 @@ impl Format {
     pub const ALL: [Self; 6] = [Self::Json, Self::Junit, Self::Html, Self::Markdown, Self::Csv, Self::Terminal];
 
     /// The word for it on the command line.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",
             Self::Junit => "junit",

@@ -34,7 +34,7 @@ fn line(record: &WaiverRecord) -> Line {
         _ => "nothing fails that it is for: remove it, or correct its scope".to_owned(),
     };
     Line {
-        state: state.word(),
+        state: state.as_str(),
         scope: text::line(&waiver.scope()),
         owner: text::line(&format!("{}{ticket}, until {}", waiver.owner, waiver.expires)),
         note,

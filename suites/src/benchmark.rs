@@ -33,7 +33,7 @@ pub enum Judged {
 
 impl Judged {
     /// The words for it, as tables write them.
-    pub fn words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
             Self::Amiproof => "amiproof",
             Self::KubeBench => "kube-bench",
@@ -53,8 +53,8 @@ pub enum Assessment {
 }
 
 impl Assessment {
-    /// The word for it.
-    pub fn word(self) -> &'static str {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Automated => "automated",
             Self::Manual => "manual",

@@ -63,7 +63,7 @@ fn belongs(check: &Check, result: &CheckResult) -> bool {
 
 fn line(result: &CheckResult) -> String {
     let reason = result.outcome.reason().lines().next().unwrap_or_default();
-    format!("{} on {}: {}: {reason}", result.check, result.subject.as_str(), result.disposition.word())
+    format!("{} on {}: {}: {reason}", result.check, result.subject.as_str(), result.disposition.as_str())
 }
 
 #[cfg(test)]

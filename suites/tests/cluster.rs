@@ -303,7 +303,7 @@ async fn facts_of_every_node_can_be_read() {
         for facts in context.facts.of(context).await {
             let (way, read) = facts.read.as_ref().unwrap_or_else(|error| panic!("{}: {error}", facts.node.name));
             let texts: Vec<_> = read.texts.iter().map(|(name, text)| format!("{name}: {} bytes", text.len())).collect();
-            println!("{} through the {}: {:#?}\n{texts:#?}", facts.node.name, way.word(), read.facts);
+            println!("{} through the {}: {:#?}\n{texts:#?}", facts.node.name, way.as_str(), read.facts);
             assert!(matches!(read.get("sysctl.net.ipv4.ip_forward"), Some("0" | "1")), "{}", facts.node.name);
             assert!(read.get("listening.tcp").is_some_and(|ports| ports.contains("10250")), "{}", facts.node.name);
             assert!(read.kubelet.is_some(), "{}", facts.node.name);

@@ -67,7 +67,7 @@ impl Progress {
             return;
         }
         let doing = |(subject, phases): (&String, &Vec<Phase>)| {
-            let words: Vec<&str> = phases.iter().map(|phase| phase.word()).collect();
+            let words: Vec<&str> = phases.iter().map(|phase| phase.as_str()).collect();
             format!("{subject}: {}", words.join(" + "))
         };
         let running: Vec<String> = self.running.iter().filter(|(_, phases)| !phases.is_empty()).map(doing).collect();
@@ -108,10 +108,10 @@ impl Progress {
 fn important(event: &Event) -> Option<String> {
     match &event.kind {
         EventKind::PhaseEnded(phase, PhaseEnd::Error { message, .. }) => {
-            Some(format!("{} broke: {message}", phase.word()))
+            Some(format!("{} broke: {message}", phase.as_str()))
         }
         EventKind::PhaseEnded(phase, PhaseEnd::Failed { message, .. }) => {
-            Some(format!("{} failed: {message}", phase.word()))
+            Some(format!("{} failed: {message}", phase.as_str()))
         }
         EventKind::Interrupted => Some(
             "interrupted: stopping checks, then cleaning up (a second Ctrl-C leaves the rest to `amiproof destroy`)"
@@ -127,18 +127,18 @@ fn important(event: &Event) -> Option<String> {
 /// What a log of CI shows besides.
 fn ordinary(event: &Event) -> Option<String> {
     Some(match &event.kind {
-        EventKind::PhaseStarted(phase) => format!("{} …", phase.word()),
-        EventKind::PhaseEnded(phase, PhaseEnd::Done) => format!("{} done", phase.word()),
-        EventKind::PhaseEnded(phase, PhaseEnd::Cancelled) => format!("{} stopped", phase.word()),
-        EventKind::Progress(phase, text) => format!("{}: {text}", phase.word()),
+        EventKind::PhaseStarted(phase) => format!("{} …", phase.as_str()),
+        EventKind::PhaseEnded(phase, PhaseEnd::Done) => format!("{} done", phase.as_str()),
+        EventKind::PhaseEnded(phase, PhaseEnd::Cancelled) => format!("{} stopped", phase.as_str()),
+        EventKind::Progress(phase, text) => format!("{}: {text}", phase.as_str()),
         EventKind::CheckRetried { check, reason } => format!("{check}: trying again after: {}", first_line(reason)),
         EventKind::Result(result) => match &result.outcome {
             // Controls come by the hundred; a log shows those that are not fine by count at the end of the phase.
             Outcome::Pass | Outcome::NotApplicable { .. } if result.control.is_none() => {
-                format!("{}: {}", result.check, result.outcome.word())
+                format!("{}: {}", result.check, result.outcome.as_str())
             }
             Outcome::Fail { .. } | Outcome::Error { .. } if result.control.is_none() => {
-                format!("{}: {}: {}", result.check, result.outcome.word(), first_line(result.outcome.reason()))
+                format!("{}: {}: {}", result.check, result.outcome.as_str(), first_line(result.outcome.reason()))
             }
             _ => return None,
         },
@@ -185,7 +185,7 @@ impl Line {
     }
 
     fn redraw(&self) {
-        let phases: Vec<&str> = self.phases.iter().map(|phase| phase.word()).collect();
+        let phases: Vec<&str> = self.phases.iter().map(|phase| phase.as_str()).collect();
         let doing = if phases.is_empty() { "waiting".to_owned() } else { phases.join(" + ") };
         let counts = match (self.passed, self.failed, self.other) {
             (0, 0, 0) => String::new(),

@@ -99,7 +99,7 @@ impl Capability {
     ];
 
     /// The word for it in YAML and reports.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::ImagePull => "image-pull",
             Self::PodNetwork => "pod-network",
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn each_capability_has_the_word_that_yaml_reads() {
         for capability in Capability::ALL {
-            assert_eq!(serde_json::to_value(capability).unwrap(), capability.word());
+            assert_eq!(serde_json::to_value(capability).unwrap(), capability.as_str());
         }
         let schema = serde_json::to_value(schemars::schema_for!(Capability)).unwrap();
         assert_eq!(schema["oneOf"].as_array().unwrap().len(), Capability::ALL.len(), "ALL holds every variant");

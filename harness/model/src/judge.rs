@@ -83,7 +83,7 @@ mod tests {
         let open = [waiver("2027-01-31")];
         let expired = [waiver("2026-11-20")];
         let judged = |outcome: &Outcome, earlier, waivers: &[Waiver], known| {
-            judge(outcome, earlier, waivers, &circumstances, known, now).word()
+            judge(outcome, earlier, waivers, &circumstances, known, now).as_str()
         };
         assert_eq!(judged(&Outcome::Pass, 0, &open, true), "passed");
         assert_eq!(judged(&Outcome::Pass, 1, &[], false), "flaky");
@@ -124,7 +124,7 @@ mod tests {
         let at = |now: &str| judge(&fail(), 0, &waivers, &circumstances, false, now.parse().unwrap());
         let until = |disposition| match disposition {
             Disposition::Waived { until, owner, .. } => format!("{owner} {until}"),
-            other => other.word().to_owned(),
+            other => other.as_str().to_owned(),
         };
         assert_eq!(until(at("2026-11-20T23:59:59Z")), "platform 2026-11-20");
         assert_eq!(until(at("2026-11-21T00:00:00Z")), "security 2026-11-21");

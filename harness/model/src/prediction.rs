@@ -190,7 +190,7 @@ impl Prediction {
         match self.settled_by {
             SettledBy::Everything => matches!(result.check.suite(), "workload" | "addon"),
             SettledBy::Workloads(capabilities) => {
-                let exercised = |one: &Capability| result.exercises.iter().any(|word| word == one.word());
+                let exercised = |one: &Capability| result.exercises.iter().any(|word| word == one.as_str());
                 result.check.suite() == "workload" && capabilities.iter().any(exercised)
             }
             SettledBy::Rows(rows) => rows.contains(&result.check.as_str()),
@@ -286,7 +286,7 @@ mod tests {
         let asked = |others: Vec<CheckResult>| {
             let mut results = vec![modules("node 1, iptable_nat")];
             results.extend(others);
-            first(results).outcome.word().to_owned()
+            first(results).outcome.as_str().to_owned()
         };
         assert_eq!(asked(vec![service(json!("pass"), &["n1"])]), "pass");
         assert_eq!(asked(vec![]), "fail", "nothing was observed");
@@ -323,17 +323,17 @@ mod tests {
             matches!(&settled.outcome, Outcome::Manual { look_at } if look_at.starts_with("SELinux denied something to mv; "))
         );
         let addon = result("addon/vpc-cni", &[], fail(&[("node 1", "not Ready")]), &["n1"]);
-        assert_eq!(first(vec![denials(), passed(), addon]).outcome.word(), "fail");
-        assert_eq!(first(vec![denials()]).outcome.word(), "fail");
+        assert_eq!(first(vec![denials(), passed(), addon]).outcome.as_str(), "fail");
+        assert_eq!(first(vec![denials()]).outcome.as_str(), "fail");
     }
 
     #[test]
     fn results_of_another_variant_and_other_checks_settle_nothing() {
         let mut other = result("workload/web", &["service-vip"], json!("pass"), &["n1"]);
         other.subject = Subject::Variant("l2".parse().unwrap());
-        assert_eq!(first(vec![modules("node 1, iptable_nat"), other]).outcome.word(), "fail");
+        assert_eq!(first(vec![modules("node 1, iptable_nat"), other]).outcome.as_str(), "fail");
         let conntrack = result("node/conntrack", &[], fail(&[("node 1", "too few")]), &[]);
         let passed = result("workload/web", &["service-vip"], json!("pass"), &["n1"]);
-        assert_eq!(first(vec![conntrack, passed]).outcome.word(), "fail", "it measured, and predicts nothing");
+        assert_eq!(first(vec![conntrack, passed]).outcome.as_str(), "fail", "it measured, and predicts nothing");
     }
 }

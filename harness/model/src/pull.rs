@@ -96,12 +96,12 @@ mod tests {
     #[test]
     fn without_a_reference_that_pulled_it_the_registry_is_to_blame() {
         let away = json!({"error": {"message": "away"}});
-        assert_eq!(judged("403 Forbidden", away).word(), "error");
+        assert_eq!(judged("403 Forbidden", away).as_str(), "error");
         assert_eq!(
-            judged("toomanyrequests: Rate exceeded", json!("pass")).word(),
+            judged("toomanyrequests: Rate exceeded", json!("pass")).as_str(),
             "error",
             "it has a limit, for everybody"
         );
-        assert_eq!(judged("manifest unknown", json!("pass")).word(), "error");
+        assert_eq!(judged("manifest unknown", json!("pass")).as_str(), "error");
     }
 }

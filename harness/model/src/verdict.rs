@@ -99,8 +99,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The word for it, as reports write it.
-    pub fn word(&self) -> &'static str {
+    /// Its name in reports.
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Fail { .. } => "fail",

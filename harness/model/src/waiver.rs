@@ -181,8 +181,8 @@ pub enum WaiverState {
 }
 
 impl WaiverState {
-    /// The word for it, as reports write it.
-    pub fn word(self) -> &'static str {
+    /// Its name in reports.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Used => "used",
             Self::Expired => "expired",

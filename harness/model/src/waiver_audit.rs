@@ -51,8 +51,8 @@ pub enum RemarkKind {
 }
 
 impl RemarkKind {
-    /// The word for it.
-    pub fn word(self) -> &'static str {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Expired => "expired",
             Self::TooWide => "too wide",

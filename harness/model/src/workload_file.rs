@@ -129,7 +129,7 @@ impl Reader {
         Some(Workload {
             name: name?,
             title: title?,
-            exercises: exercises.into_iter().map(|capability| capability.word().to_owned()).collect(),
+            exercises: exercises.into_iter().map(|capability| capability.as_str().to_owned()).collect(),
             needs: self.needs(header, spec.needs.unwrap_or_default(), objects),
             os: spec.os.unwrap_or_default(),
             timeout: timeout?,

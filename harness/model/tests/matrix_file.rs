@@ -352,7 +352,7 @@ fn every_image_that_the_matrices_ask_for_is_one_host_profile_of_the_lab() {
             let fits = |profile: &&serde_json::Value| {
                 let image = &profile["image"];
                 let text = |key: &str| image[key].as_str().unwrap_or_default();
-                profile["os"]["family"] == variant.family.word()
+                profile["os"]["family"] == variant.family.as_str()
                     && match &variant.made().unwrap().ami {
                         AmiSource::Filter { owner, name } => {
                             let owner = if owner == "self" { "111122223333" } else { owner.as_str() };

@@ -124,7 +124,7 @@ fn facts(variant: &VariantRecord) -> IndexMap<String, BTreeSet<String>> {
             facts.entry(fact.to_owned()).or_default().insert(value.to_owned());
         }
     };
-    say("family", variant.family.word());
+    say("family", variant.family.as_str());
     if let Some(ami) = &variant.ami {
         say("ami", ami.id.as_str());
         say("ami name", &ami.name);
@@ -161,7 +161,7 @@ fn join(values: &BTreeSet<String>) -> String {
 pub(super) fn broken(phases: &[amiproof_model::report::PhaseRecord]) -> Option<String> {
     phases.iter().find_map(|phase| match &phase.ended {
         PhaseEnd::Error { message, .. } if phase.phase != amiproof_model::report::Phase::Teardown => {
-            Some(format!("{}: {message}", phase.phase.word()))
+            Some(format!("{}: {message}", phase.phase.as_str()))
         }
         _ => None,
     })

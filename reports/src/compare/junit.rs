@@ -82,10 +82,10 @@ fn result_case(comparison: &Comparison, change: &ResultChange) -> Draft {
         Change::Fixed | Change::NewlyDecided => Kind::Pass,
         _ => Kind::Skipped,
     };
-    let (from, to) = (change.base.word(), change.candidate.word());
+    let (from, to) = (change.base.as_str(), change.candidate.as_str());
     let message = match change.reason.as_str() {
-        "" => format!("{}: {from} -> {to}", change.change.word()),
-        reason => format!("{}: {from} -> {to}: {reason}", change.change.word()),
+        "" => format!("{}: {from} -> {to}", change.change.as_str()),
+        reason => format!("{}: {from} -> {to}: {reason}", change.change.as_str()),
     };
     let mut body = format!(
         "{message}\n\n{}\nbase: {}\ncandidate: {}\n",
@@ -102,7 +102,7 @@ fn result_case(comparison: &Comparison, change: &ResultChange) -> Draft {
         classname: format!("{subject}.{}", change.check.suite()),
         name: format!("[{subject}] {}: {}", change.check, change.title),
         kind,
-        type_: change.change.word().replace(' ', "-"),
+        type_: change.change.as_str().replace(' ', "-"),
         output: String::new(),
         started: comparison.candidate.started,
         seconds: 0.0,

@@ -60,7 +60,7 @@ fn push_change<'a>(page: &mut Page, comparison: &'a Comparison, change: Change, 
     let head = "| variant | check | was | is | origin | why |\n|---|---|---|---|---|---|\n";
     page.push(&format!(
         "### {} ({})\n\n{}.\n\n{head}",
-        capitalised(change.word()),
+        capitalised(change.as_str()),
         comparison.count(change),
         capitalised(change.meaning()),
     ));
@@ -83,8 +83,8 @@ fn row(one: &ResultChange) -> String {
         "| {} | {} | {} | {} | {} | {} |\n",
         escape(one.subject.as_str()),
         code(one.check.as_str()),
-        one.base.word(),
-        one.candidate.word(),
+        one.base.as_str(),
+        one.candidate.as_str(),
         one.origin.map_or("", origin_word),
         escape(&text::short_line(&one.reason, 300)),
     )

@@ -44,8 +44,8 @@ impl State {
         }
     }
 
-    /// The word for it.
-    pub fn word(self) -> &'static str {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Flaky => "flaky",
@@ -142,7 +142,7 @@ impl Change {
     }
 
     /// The words for it, as headings and cells write them.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::NewFailure => "new failure",
             Self::AppearedFailing => "appeared failing",
@@ -187,8 +187,8 @@ impl Change {
     /// `2 new failures`, `1 fixed`.
     pub(crate) fn count_sentence(self, number: usize) -> String {
         match self {
-            Self::NewFailure | Self::NewError => crate::text::count(number, self.word()),
-            _ => format!("{number} {}", self.word()),
+            Self::NewFailure | Self::NewError => crate::text::count(number, self.as_str()),
+            _ => format!("{number} {}", self.as_str()),
         }
     }
 }

@@ -63,7 +63,7 @@ fn write_change<'a>(
         Change::StillFailing | Change::Appeared | Change::NewlyWaived => Ink::Faint,
         _ => Ink::Doubt,
     };
-    let title = format!("{} ({}): {}", change.word(), comparison.count(change), change.meaning());
+    let title = format!("{} ({}): {}", change.as_str(), comparison.count(change), change.meaning());
     let _ = writeln!(out, "{}", style.paint(ink, &title));
     let mut room = style.limit;
     for (subject, all) in groups {
@@ -72,7 +72,7 @@ fn write_change<'a>(
             // The heading says it of what is as it was.
             let states = match (one.base, one.candidate) {
                 (State::Failing, State::Failing) => String::new(),
-                (base, candidate) => format!(" {} -> {}", base.word(), candidate.word()),
+                (base, candidate) => format!(" {} -> {}", base.as_str(), candidate.as_str()),
             };
             write_titled(out, style, 2, subject.as_str(), &format!("{}{states}{origin}", one.check));
             // What is fixed or gone needs no reason: it would be that of the base, which no longer holds.

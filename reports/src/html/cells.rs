@@ -128,11 +128,11 @@ pub(super) fn data(context: &Context<'_>, sheet: &Sheet<'_>) -> Data {
         suites: suites.collect(),
         statuses: Status::ALL
             .into_iter()
-            .map(|status| [status.key(), status.symbol(), status.word(), status.short()])
+            .map(|status| [status.key(), status.symbol(), status.as_str(), status.short()])
             .chain([["gone", "∅", "gone", "gone"]])
             .collect(),
         origins: origins(report),
-        changes: Change::ALL.into_iter().map(Change::word).collect(),
+        changes: Change::ALL.into_iter().map(Change::as_str).collect(),
         details,
         strings,
     }
@@ -217,7 +217,7 @@ fn origins(report: &Report) -> Vec<[&'static str; 2]> {
 
 fn column_data(context: &Context<'_>, column: &Column<'_>) -> Value {
     let conclusion = context.verdict_of(&column.subject).conclusion;
-    let (verdict, class) = (conclusion.word(), class(conclusion));
+    let (verdict, class) = (conclusion.as_str(), class(conclusion));
     let Some(variant) = column.variant else {
         return json!({ "name": column.subject.as_str(), "verdict": verdict, "class": class });
     };
@@ -225,7 +225,7 @@ fn column_data(context: &Context<'_>, column: &Column<'_>) -> Value {
         "name": variant.name.as_str(),
         "verdict": verdict,
         "class": class,
-        "family": variant.family.word(),
+        "family": variant.family.as_str(),
         "level": variant.level.map(u8::from),
         "benchmark": variant.benchmark.as_ref().map(ToString::to_string),
         "reference": variant.reference.as_ref().map(ToString::to_string),
@@ -283,7 +283,7 @@ fn detail(result: &CheckResult, times: &Times<'_>, budget: &mut Budget) -> Value
     });
     put("evidence", evidence.collect());
     put("scanner", result.scanner.as_deref().map(text::line).into());
-    put("severity", result.severity.map(Severity::word).into());
+    put("severity", result.severity.map(Severity::as_str).into());
     put("disagreement", result.disagreement.as_deref().map(text::line).into());
     put("origin", result.origin.map(origin_word).into());
     if let Disposition::Waived { owner, reason, until } = &result.disposition {
@@ -298,7 +298,8 @@ fn detail(result: &CheckResult, times: &Times<'_>, budget: &mut Budget) -> Value
         ])
     });
     put("placements", placements.collect());
-    let attempts = result.earlier_attempts.iter().map(|attempt| json!([attempt.word(), text::line(attempt.reason())]));
+    let attempts =
+        result.earlier_attempts.iter().map(|attempt| json!([attempt.as_str(), text::line(attempt.reason())]));
     put("attempts", attempts.collect());
     put("exercises", result.exercises.iter().map(|capability| text::line(capability)).collect());
     if detail.is_empty() { Value::Null } else { detail.into() }

@@ -73,7 +73,7 @@ pub(super) fn of(context: &Context<'_>, sheet: &Sheet<'_>) -> Vec<Failing> {
         (!lists.is_empty()).then(|| Failing {
             name: column.subject.as_str().to_owned(),
             class: class(verdict.conclusion),
-            word: verdict.conclusion.word(),
+            word: verdict.conclusion.as_str(),
             reason: text::line(&verdict.reason),
             lists,
         })

@@ -21,7 +21,7 @@ pub(super) fn shares(tally: Tally) -> Vec<Share> {
     let shares = tally.parts().map(|(status, number)| {
         let x = units(before, total);
         before += number;
-        let (class, symbol, word) = (status.key(), status.symbol(), status.word());
+        let (class, symbol, word) = (status.key(), status.symbol(), status.as_str());
         Share { class, symbol, colour: status.colour(), word, number, x, width: units(number, total) }
     });
     shares.collect()

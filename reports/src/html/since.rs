@@ -53,7 +53,7 @@ impl Since {
             headline: text::line(&comparison.headline()),
             changes: (1..)
                 .zip(Change::ALL)
-                .map(|(at, change)| (at, change.word(), change.meaning(), comparison.count(change)))
+                .map(|(at, change)| (at, change.as_str(), change.meaning(), comparison.count(change)))
                 .filter(|(.., number)| *number > 0)
                 .collect(),
             news: news(comparison),
@@ -84,7 +84,7 @@ fn news(comparison: &Comparison) -> Vec<News> {
                 one.items.push((
                     format!("#{}@{}", encoded(change.check.as_str()), encoded(name)),
                     change.check.to_string(),
-                    format!("{}{why}", change.change.word()),
+                    format!("{}{why}", change.change.as_str()),
                 ));
             }
         }

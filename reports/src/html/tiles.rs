@@ -39,7 +39,7 @@ pub(super) fn of(context: &Context<'_>, sheet: &Sheet<'_>) -> Vec<Tile> {
         Tile {
             name: column.subject.as_str().to_owned(),
             class: class(verdict.conclusion),
-            word: verdict.conclusion.word(),
+            word: verdict.conclusion.as_str(),
             reason: text::line(&verdict.reason),
             notes: verdict.notes.iter().map(|note| text::line(note)).collect(),
             failed: places(|status| status == Status::Failed),
@@ -56,7 +56,7 @@ pub(super) fn of(context: &Context<'_>, sheet: &Sheet<'_>) -> Vec<Tile> {
 /// `al2023 · L1 · 2 nodes · v1.36.2-eks-3abbec1`.
 fn image_line(variant: &VariantRecord) -> String {
     let parts = [
-        variant.family.word().to_owned(),
+        variant.family.as_str().to_owned(),
         variant.level.map(|level| level.to_string()).unwrap_or_default(),
         text::count(variant.nodes.len(), "node"),
         each_once(&variant.nodes, |node| &node.kubelet),

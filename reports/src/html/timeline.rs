@@ -60,7 +60,7 @@ impl Timeline {
         Self {
             rows,
             ticks: (0..=4).map(|quarter| text::duration(end * f64::from(quarter) / 4.0)).collect(),
-            legend: seen.into_iter().map(|phase| (class(phase), phase.word())).collect(),
+            legend: seen.into_iter().map(|phase| (class(phase), phase.as_str())).collect(),
         }
     }
 }
@@ -82,7 +82,7 @@ fn row(name: &str, phases: &[PhaseRecord], span: impl Fn(&PhaseRecord) -> (f64, 
             PhaseEnd::Failed { message, .. } => (" broken", format!(", failed: {}", text::short_line(message, 300))),
             PhaseEnd::Cancelled => (" cancelled", ", cancelled".to_owned()),
         };
-        let title = format!("{}: {}{ended}", phase.phase.word(), text::duration(phase.seconds));
+        let title = format!("{}: {}{ended}", phase.phase.as_str(), text::duration(phase.seconds));
         // Writing to a String cannot fail.
         let _ = write!(summary, "{}{title}", if summary.is_empty() { "" } else { "; " });
         bars.push(Bar {

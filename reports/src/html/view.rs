@@ -53,7 +53,7 @@ impl Scans {
             (line, note, numbers)
         });
         let lines = lines.collect();
-        Self { words: statuses.into_iter().map(Status::word).collect(), lines, notes: numbered.notes }
+        Self { words: statuses.into_iter().map(Status::as_str).collect(), lines, notes: numbered.notes }
     }
 }
 
@@ -144,7 +144,7 @@ fn verdict(context: &Context<'_>) -> Verdict {
     let verdict = context.verdict();
     Verdict {
         class: class(verdict.conclusion),
-        word: verdict.conclusion.word(),
+        word: verdict.conclusion.as_str(),
         reason: text::line(&verdict.reason),
         notes: verdict.notes.iter().map(|note| text::line(note)).collect(),
         exit_code: verdict.conclusion.exit_code().code(),
@@ -167,7 +167,7 @@ fn coverage(report: &Report, tally: Tally) -> Coverage {
         format!("{:.1} %", (decided as f64 * 1000.0 / applicable as f64).floor() / 10.0)
     };
     let mut missing: Vec<String> =
-        missing.iter().map(|(status, number)| format!("{number} {}", status.word())).collect();
+        missing.iter().map(|(status, number)| format!("{number} {}", status.as_str())).collect();
     // What a variant that broke or was cancelled would have been asked is not among its results.
     let short = report.variants.iter().filter(|variant| variant.phases.iter().any(falls_short)).count();
     if short > 0 {
@@ -189,7 +189,7 @@ fn problems(report: &Report) -> Vec<Problem> {
             let PhaseEnd::Error { evidence, .. } = &phase.ended else { continue };
             problems.push(Problem {
                 subject: subject.as_str().to_owned(),
-                phase: phase.phase.word(),
+                phase: phase.phase.as_str(),
                 after: text::duration(phase.seconds),
                 message: text::line(message),
                 evidence: evidence

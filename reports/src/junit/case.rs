@@ -72,7 +72,7 @@ impl Draft {
             classname: format!("{subject}.{}", result.check.suite()),
             name: format!("[{subject}] {}: {}", result.check, result.title),
             kind,
-            type_: result.disposition.word().replace(' ', "-"),
+            type_: result.disposition.as_str().replace(' ', "-"),
             message: sheet::reason(result),
             body: if kind == Kind::Pass { String::new() } else { result_body(result) },
             output,
@@ -87,13 +87,13 @@ impl Draft {
         let PhaseEnd::Error { message, evidence } = &phase.ended else { return None };
         Some(Self {
             classname: format!("{subject}.run"),
-            name: format!("[{subject}] run/{}: the phase ends as it should", phase.phase.word().replace(' ', "-")),
+            name: format!("[{subject}] run/{}: the phase ends as it should", phase.phase.as_str().replace(' ', "-")),
             kind: Kind::Error,
             type_: "broken-phase".to_owned(),
             message: message.clone(),
             body: format!(
                 "phase '{}' of {subject} broke after {}\n\n{message}\n",
-                phase.phase.word(),
+                phase.phase.as_str(),
                 text::duration(phase.seconds)
             ),
             output: evidence_text(evidence),
@@ -109,9 +109,9 @@ impl Draft {
             classname: "run.verdict".to_owned(),
             name: "[run] run/verdict: the run decides something".to_owned(),
             kind: Kind::Error,
-            type_: verdict.conclusion.word().replace(' ', "-"),
-            message: format!("{}: {}", verdict.conclusion.word(), verdict.reason),
-            body: format!("{}: {}\n", verdict.conclusion.word(), verdict.reason),
+            type_: verdict.conclusion.as_str().replace(' ', "-"),
+            message: format!("{}: {}", verdict.conclusion.as_str(), verdict.reason),
+            body: format!("{}: {}\n", verdict.conclusion.as_str(), verdict.reason),
             output: String::new(),
             started: report.run.started,
             seconds: 0.0,
@@ -124,7 +124,7 @@ impl Draft {
             "The run was interrupted; what it had not decided by then is missing from this file.\n".to_owned();
         for variant in &report.variants {
             let cancelled: Vec<_> =
-                variant.phases.iter().filter(|p| p.ended == PhaseEnd::Cancelled).map(|p| p.phase.word()).collect();
+                variant.phases.iter().filter(|p| p.ended == PhaseEnd::Cancelled).map(|p| p.phase.as_str()).collect();
             if !cancelled.is_empty() {
                 let _ = writeln!(body, "{}: cancelled {}", variant.name, cancelled.join(", "));
             }
@@ -252,7 +252,7 @@ fn result_body(result: &CheckResult) -> String {
     let mut body = String::new();
     let out = &mut body;
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "{}: {}\n", result.disposition.word(), text::line(&sheet::reason(result)));
+    let _ = writeln!(out, "{}: {}\n", result.disposition.as_str(), text::line(&sheet::reason(result)));
     let _ = writeln!(out, "check: {} on {}", result.check, result.subject.as_str());
     if let Some(control) = &result.control {
         let level = result.level.map(|level| format!(" ({level})")).unwrap_or_default();
@@ -293,7 +293,7 @@ fn write_placements(out: &mut String, placements: &[Placement]) {
 
 fn write_attempts(out: &mut String, attempts: &[Outcome]) {
     for (at, attempt) in attempts.iter().enumerate() {
-        let _ = writeln!(out, "attempt {}: {}: {}", at + 1, attempt.word(), attempt.reason());
+        let _ = writeln!(out, "attempt {}: {}: {}", at + 1, attempt.as_str(), attempt.reason());
     }
 }
 

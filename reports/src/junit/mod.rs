@@ -73,9 +73,9 @@ fn suites(context: &Context<'_>) -> Vec<SuiteDraft> {
     let mut add = |name: String, subject: Option<&Subject>, case: Draft| {
         let suite = suites.entry(name).or_insert_with_key(|name| {
             let mut properties = properties(report, subject);
-            properties.push(("runVerdict", verdict.conclusion.word().to_owned()));
+            properties.push(("runVerdict", verdict.conclusion.as_str().to_owned()));
             if let Some(subject) = subject {
-                let word = || context.verdict_of(subject).conclusion.word();
+                let word = || context.verdict_of(subject).conclusion.as_str();
                 properties.push(("verdict", (*verdicts.entry(subject.clone()).or_insert_with(word)).to_owned()));
             }
             SuiteDraft { name: text::line(name), started: case.started, properties, cases: Vec::new() }
@@ -168,7 +168,7 @@ fn properties(report: &Report, subject: Option<&Subject>) -> Vec<(&'static str, 
     };
     if let Some(variant) = variant {
         properties.push(("variant", variant.name.to_string()));
-        properties.push(("family", variant.family.word().to_owned()));
+        properties.push(("family", variant.family.as_str().to_owned()));
         properties.extend(variant.benchmark.iter().map(|benchmark| ("benchmark", benchmark.to_string())));
         properties.extend(variant.level.iter().map(|level| ("level", u8::from(*level).to_string())));
         properties

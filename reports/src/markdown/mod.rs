@@ -108,7 +108,7 @@ fn push_table(page: &mut Page, context: &Context<'_>, sheet: &Sheet<'_>) {
         row.push('\n');
         page.push(&row);
     }
-    let legend: Vec<String> = seen.parts().map(|(status, _)| format!("{} {}", sign(status), status.word())).collect();
+    let legend: Vec<String> = seen.parts().map(|(status, _)| format!("{} {}", sign(status), status.as_str())).collect();
     page.push(&format!("\n{}\n\n", legend.join(", ")));
 }
 
@@ -144,7 +144,7 @@ fn push_since(page: &mut Page, comparison: &Comparison) {
                     "- **{}** {} {}{why}",
                     escape(subject.as_str()),
                     code(one.check.as_str()),
-                    change.word()
+                    change.as_str()
                 );
             }
             if changes.len() > NEWS {
@@ -177,7 +177,7 @@ fn push_scans(page: &mut Page, report: &Report) {
     let mut head = "### Scans\n\n| subject | suite | scanner | benchmark | all |".to_owned();
     let mut rule = "|---|---|---|---|---:|".to_owned();
     for status in &statuses {
-        let _ = write!(head, " {} |", status.word());
+        let _ = write!(head, " {} |", status.as_str());
         rule.push_str("---:|");
     }
     page.push(&format!("{head}\n{rule}\n"));
@@ -258,7 +258,7 @@ fn push_broken(page: &mut Page, report: &Report) {
                 titled = true;
             }
             let place = escape(subject.as_str());
-            page.push(&format!("- **{place}** at {}: {}\n", phase.phase.word(), limited(message)));
+            page.push(&format!("- **{place}** at {}: {}\n", phase.phase.as_str(), limited(message)));
         }
     }
     if titled {

@@ -66,11 +66,11 @@ impl Status {
         match self {
             Self::NotEvaluated => "not-evaluated",
             Self::NotApplicable => "not-applicable",
-            other => other.word(),
+            other => other.as_str(),
         }
     }
 
-    pub(crate) fn word(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Failed => "failed",
             Self::Error => "error",
@@ -94,7 +94,7 @@ impl Status {
             Self::NotEvaluated => "not eval.",
             Self::NotApplicable => "n/a",
             Self::Informational => "info",
-            other => other.word(),
+            other => other.as_str(),
         }
     }
 
@@ -160,7 +160,7 @@ impl Tally {
 
     /// `3 failed, 1 error, 40 passed`: what is zero is not said.
     pub(crate) fn sentence(&self) -> String {
-        let parts: Vec<String> = self.parts().map(|(status, number)| format!("{number} {}", status.word())).collect();
+        let parts: Vec<String> = self.parts().map(|(status, number)| format!("{number} {}", status.as_str())).collect();
         parts.join(", ")
     }
 }

@@ -78,7 +78,7 @@ fn write_broken(out: &mut String, report: &Report, style: &Style) {
     // Writing to a String cannot fail, here and below.
     let _ = writeln!(out, "{}", style.paint(Ink::Doubt, &format!("broken ({})", broken.len())));
     for (subject, (phase, message)) in broken {
-        let place = format!(" {} after {}", phase.phase.word(), text::duration(phase.seconds));
+        let place = format!(" {} after {}", phase.phase.as_str(), text::duration(phase.seconds));
         write_titled(out, style, 2, subject.as_str(), &place);
         write_wrapped(out, style, 4, message, 3);
     }
@@ -242,7 +242,7 @@ fn write_verdict(out: &mut String, context: &Context<'_>, style: &Style) {
     for note in &verdict.notes {
         write_wrapped(out, style, 0, note, 3);
     }
-    let word = verdict.conclusion.word();
+    let word = verdict.conclusion.as_str();
     let line = format!("{} (exit code {})", sentence(&verdict), verdict.conclusion.exit_code().code());
     let mut lines = String::new();
     write_wrapped(&mut lines, style, 0, &line, usize::MAX);

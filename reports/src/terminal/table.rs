@@ -69,7 +69,7 @@ fn with_verdicts(
 /// `failed: 16 failed (workload 15, addon 1)`, in as many lines as it needs.
 fn verdict(context: &Context<'_>, column: &Column<'_>, room: usize, style: &Style) -> String {
     let verdict = context.verdict_of(&column.subject);
-    let word = verdict.conclusion.word();
+    let word = verdict.conclusion.as_str();
     let painted = style.paint(super::ink(class(verdict.conclusion)), word);
     style::wrap(&style.line(&sentence(&verdict)), room).join("\n").replacen(word, &painted, 1)
 }

@@ -28,7 +28,7 @@ fn there_is_one_line_per_cell_and_no_field_is_a_formula() {
             }
             let is_there = |one: &::csv::StringRecord| {
                 (&one[1], &one[5], &one[10])
-                    == (result.subject.as_str(), result.check.as_str(), result.disposition.word())
+                    == (result.subject.as_str(), result.check.as_str(), result.disposition.as_str())
             };
             assert!(lines.iter().any(is_there), "{name}: {} of {}", result.check, result.subject.as_str());
         }

@@ -110,7 +110,7 @@ fn every_result_is_a_cell_with_its_status() {
         let expected: BTreeSet<(String, String, &str)> = report
             .results
             .iter()
-            .map(|one| (one.check.to_string(), one.subject.as_str().to_owned(), one.disposition.word()))
+            .map(|one| (one.check.to_string(), one.subject.as_str().to_owned(), one.disposition.as_str()))
             .collect();
         assert_eq!(shown, expected, "{name}");
     }

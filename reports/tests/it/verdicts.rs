@@ -54,7 +54,7 @@ fn states() -> Vec<(Report, Option<Report>, Conclusion, ExitCode)> {
 #[test]
 fn every_form_says_the_word_of_the_exit_code() {
     for (at, (report, baseline, conclusion, code)) in states().into_iter().enumerate() {
-        let word = conclusion.word();
+        let word = conclusion.as_str();
         assert_eq!(conclusion.exit_code(), code, "state {at}");
         if baseline.is_none() {
             assert_eq!(Summary::of(&report, Scope::Run, 0).conclusion, conclusion, "state {at}");
@@ -94,7 +94,7 @@ fn a_column_has_the_same_verdict_in_every_form() {
     for subject in
         ["al2023-eks", "al2023-eks-l1", "bottlerocket-l2"].map(of_variant).into_iter().chain([Subject::Cluster])
     {
-        let word = Summary::of(&report, Scope::Of(&subject), 0).conclusion.word();
+        let word = Summary::of(&report, Scope::Of(&subject), 0).conclusion.as_str();
         let name = subject.as_str();
         let page = said(Format::Html);
         let tile = page.split_once(&format!("title=\"Show only this column\">{name}</button>")).unwrap().1;

@@ -182,8 +182,12 @@ pub(super) fn lost(before: &Snapshot, now: &Snapshot, after: &str) -> (Verdict, 
     let verdict = if !findings.is_empty() {
         Verdict::Fail(findings)
     } else if works.iter().all(|name| !name.starts_with("workload/")) {
-        let why =
-            before.seen.iter().map(|(name, seen)| format!("{name}: {}", seen.words())).collect::<Vec<_>>().join("; ");
+        let why = before
+            .seen
+            .iter()
+            .map(|(name, seen)| format!("{name}: {}", seen.description()))
+            .collect::<Vec<_>>()
+            .join("; ");
         Verdict::NotEvaluated(format!("no smoke workload passed before {after}, so nothing could be lost: {why}"))
     } else if !unknown.is_empty() {
         Verdict::NotEvaluated(format!("not known after {after}: {}", unknown.join("; ")))
@@ -194,7 +198,7 @@ pub(super) fn lost(before: &Snapshot, now: &Snapshot, after: &str) -> (Verdict, 
 }
 
 impl Seen {
-    fn words(&self) -> &str {
+    fn description(&self) -> &str {
         match self {
             Self::Passed => "passed",
             Self::Failed(why, _) | Self::Unknown(why) => why,

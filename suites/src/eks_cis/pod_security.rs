@@ -27,7 +27,7 @@ pub(crate) enum Profile {
 }
 
 impl Profile {
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
             Self::Restricted => "restricted",
@@ -111,7 +111,7 @@ fn broken(rule: &Rule, workload: &Workload) -> Option<Finding> {
 
 fn admits(rule: &Rule, namespace: &Namespace) -> Finding {
     let level = namespace.labels.get(ENFORCE).map_or("no", String::as_str);
-    let remediation = format!("kubectl label namespace {} {ENFORCE}={}", namespace.name, rule.forbidden_by.word());
+    let remediation = format!("kubectl label namespace {} {ENFORCE}={}", namespace.name, rule.forbidden_by.as_str());
     let text = format!("admits {}: it enforces {level} profile", rule.what);
     finding(format!("Namespace/{}", namespace.name), text, &remediation)
 }

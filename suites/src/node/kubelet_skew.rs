@@ -80,7 +80,7 @@ mod tests {
             ("", "not evaluated"),
         ] {
             let verdict = assess(&[record(1, kubelet)], "v1.36.1-eks-abcdef");
-            assert_eq!(amiproof_model::verdict::Outcome::from(verdict).word(), word, "{kubelet}");
+            assert_eq!(amiproof_model::verdict::Outcome::from(verdict).as_str(), word, "{kubelet}");
         }
         assert!(matches!(assess(&[record(1, "v1.36.0")], "next"), Verdict::NotEvaluated(_)));
     }

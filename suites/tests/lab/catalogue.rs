@@ -63,7 +63,7 @@ fn is_undecided(workload: &Workload, image: &str) -> bool {
 
 /// The ids of the workloads that must fail on an image.
 pub(crate) fn failing_on(image: &str) -> Vec<String> {
-    let taken: BTreeSet<&str> = taken_by(image).into_iter().map(Capability::word).collect();
+    let taken: BTreeSet<&str> = taken_by(image).into_iter().map(Capability::as_str).collect();
     let fails = |workload: &&Workload| {
         is_for(workload, image)
             && !needs_account(workload)
@@ -93,7 +93,7 @@ async fn fails_exactly_where_something_is_taken(image: &str) {
                 false => "pass",
             };
             let outcome = outcomes.get(&id(workload));
-            (outcome.is_none_or(|outcome| outcome.word() != wanted)).then(|| (id(workload), wanted, outcome))
+            (outcome.is_none_or(|outcome| outcome.as_str() != wanted)).then(|| (id(workload), wanted, outcome))
         })
         .collect();
     assert!(wrong.is_empty(), "{image}: {wrong:#?}");
@@ -155,7 +155,7 @@ const NEVER_TAKEN: [Capability; 12] = [
 /// The ids of the Linux workloads that exercise a capability.
 fn exercising(capability: Capability) -> Vec<String> {
     let exercises = |workload: &&Workload| {
-        workload.os == Os::Linux && workload.exercises.iter().any(|word| word == capability.word())
+        workload.os == Os::Linux && workload.exercises.iter().any(|word| word == capability.as_str())
     };
     catalogue().iter().filter(exercises).map(id).collect()
 }
@@ -165,10 +165,10 @@ fn every_capability_has_workloads_and_an_image_without_it_or_is_known_to_have_no
     let by_images: BTreeSet<Capability> = IMAGES.into_iter().flat_map(taken_by).collect();
     let by_changes: BTreeSet<Capability> = CHANGES.iter().map(|(capability, _)| *capability).collect();
     for capability in Capability::ALL {
-        let exercises = |workload: &Workload| workload.exercises.iter().any(|word| word == capability.word());
-        assert!(catalogue().iter().any(exercises), "no workload exercises {}", capability.word());
+        let exercises = |workload: &Workload| workload.exercises.iter().any(|word| word == capability.as_str());
+        assert!(catalogue().iter().any(exercises), "no workload exercises {}", capability.as_str());
         let ways = [&by_images, &by_changes].iter().filter(|taken| taken.contains(&capability)).count();
-        assert_eq!(ways == 0, NEVER_TAKEN.contains(&capability), "{} is taken in {ways} ways", capability.word());
+        assert_eq!(ways == 0, NEVER_TAKEN.contains(&capability), "{} is taken in {ways} ways", capability.as_str());
     }
     for image in IMAGES {
         assert!(!failing_on(image).is_empty(), "{image} fails nothing");
@@ -187,7 +187,7 @@ async fn each_change_of_a_stock_host_fails_what_exercises_what_it_takes_and_noth
         let outcomes = lab.run_those(|check| asked(check.id.as_str())).await;
         for (id, outcome) in &outcomes {
             let word = if wanted.contains(id) { "fail" } else { "pass" };
-            assert_eq!(outcome.word(), word, "{} without {}: {outcome:?}", id, capability.word());
+            assert_eq!(outcome.as_str(), word, "{} without {}: {outcome:?}", id, capability.as_str());
         }
         assert_eq!(outcomes.len(), wanted.len() + 1, "{outcomes:#?}");
         lab.assert_clean().await;

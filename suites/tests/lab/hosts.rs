@@ -25,7 +25,7 @@ async fn outcomes(change: impl FnOnce(&mut HostProfile)) -> BTreeMap<String, Out
 
 /// The checks that fail, each with its first finding.
 fn failing(outcomes: &BTreeMap<String, Outcome>) -> Vec<(&str, &str)> {
-    let broken = outcomes.iter().filter(|(_, outcome)| outcome.word() == "error").collect::<Vec<_>>();
+    let broken = outcomes.iter().filter(|(_, outcome)| outcome.as_str() == "error").collect::<Vec<_>>();
     assert!(broken.is_empty(), "{broken:#?}");
     let failing = outcomes.iter().filter_map(|(id, outcome)| match outcome {
         Outcome::Fail { findings } => Some((id.as_str(), findings[0].summary.as_str())),
@@ -54,7 +54,7 @@ async fn a_stock_host_passes_everything_that_a_look_at_it_can_say() {
         assert_eq!(outcomes[id], Outcome::Pass, "{id}");
     }
     for id in ["node/integrity-scan", "node/local-dns", "node/sctp", "host/selinux-denials", "host/run-command"] {
-        assert_eq!(outcomes[id].word(), "not applicable", "{id}: {:?}", outcomes[id]);
+        assert_eq!(outcomes[id].as_str(), "not applicable", "{id}: {:?}", outcomes[id]);
     }
 }
 
@@ -62,7 +62,7 @@ async fn a_stock_host_passes_everything_that_a_look_at_it_can_say() {
 async fn a_windows_node_gives_its_log_and_runs_a_command() {
     let lab = Lab::new("windows-2022-core").await;
     let outcomes = lab.run_those(|check| check.id.suite() == "kubelet-path").await;
-    let words: Vec<(&str, &str)> = outcomes.iter().map(|(id, outcome)| (id.as_str(), outcome.word())).collect();
+    let words: Vec<(&str, &str)> = outcomes.iter().map(|(id, outcome)| (id.as_str(), outcome.as_str())).collect();
     let passed = ["configz", "exec", "logs", "metrics"].map(|check| format!("kubelet-path/{check}"));
     assert_eq!(words, passed.each_ref().map(|id| (id.as_str(), "pass")), "{outcomes:#?}");
     lab.assert_clean().await;
@@ -180,7 +180,7 @@ async fn what_hardening_takes_away_is_a_finding_only_where_the_cluster_uses_it()
         install(&lab).await;
         let outcomes = lab.run_those(|check| ids.contains(&check.id.as_str())).await;
         for id in ids {
-            assert_eq!(outcomes[id].word(), word, "{id}: {:?}", outcomes[id]);
+            assert_eq!(outcomes[id].as_str(), word, "{id}: {:?}", outcomes[id]);
         }
     }
 }

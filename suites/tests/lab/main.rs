@@ -21,7 +21,7 @@ use cluster::{Lab, REFERENCE};
 
 /// The checks with an outcome of `word`, scans left out.
 fn with_word<'a>(outcomes: &'a BTreeMap<String, Outcome>, word: &str) -> BTreeSet<&'a str> {
-    let of_word = outcomes.iter().filter(|(id, outcome)| outcome.word() == word && !id.contains("/cis-"));
+    let of_word = outcomes.iter().filter(|(id, outcome)| outcome.as_str() == word && !id.contains("/cis-"));
     of_word.map(|(id, _)| id.as_str()).collect()
 }
 
@@ -30,16 +30,16 @@ fn with_word<'a>(outcomes: &'a BTreeMap<String, Outcome>, word: &str) -> BTreeSe
 async fn only_these_fail(image: &str, failed: &[&str]) {
     let lab = Lab::new(image).await;
     let outcomes = lab.run_all().await;
-    let errors: Vec<_> = outcomes.iter().filter(|(_, outcome)| outcome.word() == "error").collect();
+    let errors: Vec<_> = outcomes.iter().filter(|(_, outcome)| outcome.as_str() == "error").collect();
     assert!(errors.is_empty(), "{image}: {errors:#?}");
     let reasons: Vec<_> =
-        outcomes.iter().filter(|(id, outcome)| outcome.word() == "fail" && !id.contains("/cis-")).collect();
+        outcomes.iter().filter(|(id, outcome)| outcome.as_str() == "fail" && !id.contains("/cis-")).collect();
     let workloads = catalogue::failing_on(image);
     let wanted: BTreeSet<&str> = failed.iter().copied().chain(workloads.iter().map(String::as_str)).collect();
     assert_eq!(with_word(&outcomes, "fail"), wanted, "{image}: {reasons:#?}");
     let node_rows: Vec<_> = outcomes.iter().filter(|(id, _)| id.starts_with("kube-bench/cis-eks-1.8.0/3.")).collect();
     assert_eq!(node_rows.len(), 13, "{image}: {node_rows:#?}");
-    assert!(node_rows.iter().all(|(_, outcome)| outcome.word() != "not evaluated"), "{image}: {node_rows:#?}");
+    assert!(node_rows.iter().all(|(_, outcome)| outcome.as_str() != "not evaluated"), "{image}: {node_rows:#?}");
     let cluster_rows = outcomes.keys().filter(|id| id.starts_with("kube-bench/cis-eks-1.8.0/4.")).count();
     assert_eq!(cluster_rows, 0, "{image}: policies are what eks-cis answers");
     lab.assert_fair().await;

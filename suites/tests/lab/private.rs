@@ -24,19 +24,19 @@ async fn run(login: &str) -> BTreeMap<String, Outcome> {
 async fn every_pod_of_a_run_pulls_with_the_credentials_that_it_was_given() {
     let outcomes = run("private.example.com").await;
     for id in ["kubelet-path/logs", "workload/web-service"] {
-        assert_eq!(outcomes[id].word(), "pass", "{id}: {:?}", outcomes[id]);
+        assert_eq!(outcomes[id].as_str(), "pass", "{id}: {:?}", outcomes[id]);
     }
     let bench = outcomes.iter().filter(|(id, _)| id.starts_with("kube-bench/cis-eks"));
     assert!(bench.clone().count() >= 13, "{outcomes:#?}");
     let unanswered: Vec<_> =
-        outcomes.iter().filter(|(_, outcome)| matches!(outcome.word(), "error" | "not evaluated")).collect();
+        outcomes.iter().filter(|(_, outcome)| matches!(outcome.as_str(), "error" | "not evaluated")).collect();
     assert!(unanswered.is_empty(), "{unanswered:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_credentials_nothing_passes_that_needs_an_image() {
     let outcomes = run("other.example.com").await;
-    let passed: Vec<_> = outcomes.iter().filter(|(_, outcome)| outcome.word() == "pass").collect();
+    let passed: Vec<_> = outcomes.iter().filter(|(_, outcome)| outcome.as_str() == "pass").collect();
     assert!(passed.is_empty(), "{passed:#?}");
     let told = format!("{:?}", outcomes["workload/web-service"]);
     assert!(told.contains("no basic auth credentials") || told.contains("ImagePullBackOff"), "{told}");

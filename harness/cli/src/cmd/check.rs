@@ -54,7 +54,7 @@ fn summary(args: &Check, inputs: &files::Inputs) -> Result<String, Failure> {
         lines.push(format!(
             "  {:<32} {:<13} {hardening:<28} {applicable} checks and scans{}",
             variant.name,
-            variant.family.word(),
+            variant.family.as_str(),
             variant.selector().map_or_else(String::new, |selector| format!(" on the nodes '{selector}'"))
         ));
     }

@@ -74,13 +74,13 @@ fn show(folder: &RunDir, targets: &[Target], form: OutputForm, output: &Output) 
         OutputForm::Json => {
             let lines: Vec<_> = targets
                 .iter()
-                .map(|target| serde_json::json!({"kind": target.kind.word(), "name": target.name, "cluster": target.cluster}))
+                .map(|target| serde_json::json!({"kind": target.kind.as_str(), "name": target.name, "cluster": target.cluster}))
                 .collect();
             output.json(json(&serde_json::json!({"dryRun": true, "run": folder.id, "wouldRemove": lines}))?);
         }
         OutputForm::Text => {
             for target in targets {
-                output.data(format_args!("would remove {} {}", target.kind.word(), target.name));
+                output.data(format_args!("would remove {} {}", target.kind.as_str(), target.name));
             }
             output.note(format_args!("run {}: {} resources; nothing was removed", folder.id, targets.len()));
         }

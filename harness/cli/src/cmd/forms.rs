@@ -32,7 +32,7 @@ impl Written {
     /// Says where some of the forms are, a line each.
     pub(crate) fn show(&self, wanted: &[Format], output: &Output) {
         for (format, path) in self.files.iter().filter(|(format, _)| wanted.contains(format)) {
-            output.data(format_args!("{:<9} {path}", format.word()));
+            output.data(format_args!("{:<9} {path}", format.as_str()));
         }
     }
 }
@@ -59,7 +59,7 @@ fn written(outcomes: Vec<(Format, Result<PathBuf, RenderError>)>, output: &Outpu
             Ok(path) => written.files.push((format, path.display().to_string())),
             Err(error) => {
                 written.is_complete = false;
-                output.note(format_args!("error: {}: {error}", format.word()));
+                output.note(format_args!("error: {}: {error}", format.as_str()));
             }
         }
     }

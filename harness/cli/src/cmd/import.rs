@@ -83,7 +83,7 @@ fn with_second_opinion(failure: Failure, wanted: Option<Kind>, spool: &Spool) ->
     let seems = spool.open().ok().and_then(|file| Source::open(file).ok()).map(import::detect);
     match seems {
         Some(Ok(kind)) if kind != wanted && !(kind == Kind::Xccdf && wanted == Kind::Arf) => Failure {
-            hint: format!("it looks like {}: name that kind, or 'auto'; {}", kind.word(), failure.hint),
+            hint: format!("it looks like {}: name that kind, or 'auto'; {}", kind.as_str(), failure.hint),
             ..failure
         },
         Some(Err(error @ ImportError::Foreign { .. })) => {
@@ -146,14 +146,14 @@ fn kind(word: &str) -> Result<Option<Kind>, Failure> {
     if word == "auto" {
         return Ok(None);
     }
-    let known = Kind::ALL.into_iter().find(|kind| kind.word() == word);
+    let known = Kind::ALL.into_iter().find(|kind| kind.as_str() == word);
     known
         .map(Some)
         .ok_or_else(|| Failure::usage(format!("there is no kind '{word}'"), format!("use auto, {}", words())))
 }
 
 fn words() -> String {
-    Kind::ALL.map(Kind::word).join(", ")
+    Kind::ALL.map(Kind::as_str).join(", ")
 }
 
 fn refused(path: &Utf8Path, error: &ImportError) -> Failure {
@@ -227,7 +227,7 @@ fn target(kind: Kind, report: &Report, args: &args::Import, spool: &Spool) -> Re
     };
     let Some(name) = &args.variant else {
         if kind.is_about_a_machine() {
-            let message = format!("{} is about a machine: say which variant", kind.word());
+            let message = format!("{} is about a machine: say which variant", kind.as_str());
             return Err(Failure::usage(message, format!("give --variant, one of {}", known.join(", "))));
         }
         return Ok(base);
@@ -260,7 +260,7 @@ fn evidence_name(
         Kind::InspectorCsv => "csv",
         Kind::KubeBench | Kind::Sarif | Kind::Inspec | Kind::Bottlerocket | Kind::InspectorJson => "json",
     };
-    let path = |tail: &str| format!("evidence/{}/import-{}{tail}.{extension}", subject.as_str(), kind.word());
+    let path = |tail: &str| format!("evidence/{}/import-{}{tail}.{extension}", subject.as_str(), kind.as_str());
     if let Some(name) = &args.name {
         return Ok(path(&format!("-{}", slug(name))));
     }
@@ -288,7 +288,7 @@ impl Summary {
         let mut counts = std::collections::BTreeMap::new();
         for (_, row) in &import.rows {
             let outcome = amiproof_model::verdict::Outcome::from(row.decision.verdict.clone());
-            *counts.entry(outcome.word()).or_insert(0) += 1;
+            *counts.entry(outcome.as_str()).or_insert(0) += 1;
         }
         let scan = import.scans.first();
         let version = scan.and_then(|scan| scan.scanner_version.clone()).unwrap_or_default();
@@ -303,7 +303,7 @@ impl Summary {
         let subject = args.variant.as_deref().unwrap_or("cluster");
         let mut text = format!(
             "{} by {} into run {}, {subject}: {}\n{} rows added, {} replaced, {} removed",
-            self.kind.word(),
+            self.kind.as_str(),
             self.scanner,
             folder.id,
             counts.join(", "),
@@ -332,7 +332,7 @@ impl Summary {
     fn json(&self, folder: &RunDir, change: Change, report: &Report, exit: ExitCode) -> serde_json::Value {
         let verdict = conclusion::Summary::of(report, conclusion::Scope::Run, 0);
         json!({
-            "run": folder.id.as_str(), "kind": self.kind.word(), "scanner": self.scanner, "outcomes": self.counts,
+            "run": folder.id.as_str(), "kind": self.kind.as_str(), "scanner": self.scanner, "outcomes": self.counts,
             "added": change.added, "replaced": change.replaced, "removed": change.removed,
             "noLongerFailed": change.no_longer_failed, "notes": self.notes,
             "conclusion": verdict.conclusion, "reason": verdict.reason, "exitCode": exit.code(),

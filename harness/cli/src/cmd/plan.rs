@@ -187,7 +187,7 @@ fn planned_variant(variant: &Variant, checks: &[Check]) -> PlannedVariant {
     };
     PlannedVariant {
         name: variant.name.to_string(),
-        family: variant.family.word(),
+        family: variant.family.as_str(),
         nodes: made.map(|made| made.count),
         instance_type: made.and_then(|made| made.instance_types.first().cloned()),
         selector: variant.selector().map(ToString::to_string),

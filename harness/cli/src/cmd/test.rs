@@ -98,7 +98,7 @@ fn matrix_of(groups: &[Group]) -> String {
             text,
             "  - {{name: \"{}\", family: {}, nodes: {{selector: \"{}\"}}}}",
             group.name,
-            group.family.word(),
+            group.family.as_str(),
             group.selector
         );
     }

@@ -60,7 +60,7 @@ fn run_audit(global: &Global, args: &WaiverAudit, output: &Output) -> Result<Exi
 
 fn text(remark: &Remark) -> String {
     let Remark { index, scope, owner, expires, kind, message } = remark;
-    format!("{:<9} waivers[{index}] {scope} ({owner}, until {expires}): {message}", kind.word())
+    format!("{:<9} waivers[{index}] {scope} ({owner}, until {expires}): {message}", kind.as_str())
 }
 
 /// The waivers of a waiver file, or of the one that a matrix names.

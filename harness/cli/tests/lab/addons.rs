@@ -27,7 +27,7 @@ fn daemons_are_judged_where_they_run_and_controllers_keep_to_the_stock_image() {
     let words: BTreeMap<(&str, &str), &str> = report
         .results
         .iter()
-        .map(|result| ((result.subject.as_str(), result.check.as_str()), result.outcome.word()))
+        .map(|result| ((result.subject.as_str(), result.check.as_str()), result.outcome.as_str()))
         .collect();
     let of = |subject: &str, addon: &str| words.get(&(subject, format!("addon/{addon}").as_str())).copied();
     let daemons =

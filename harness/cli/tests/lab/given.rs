@@ -116,14 +116,14 @@ fn a_cluster_by_kubeconfig_is_tested_and_scanned_without_one_aws_call() {
     assert!(report.cleanup.created > 8 && report.cleanup.created == report.cleanup.gone, "{:?}", report.cleanup);
     for result in &report.results {
         let check = result.check.as_str();
-        let word = result.outcome.word();
+        let word = result.outcome.as_str();
         if check.starts_with("workload/") {
             assert_eq!(word, "pass", "{check}: {:?}", result.outcome);
             assert!(result.placements.iter().all(|at| at.pod.is_some() && at.instance_id.is_some()), "{result:?}");
         }
     }
     let only_aws = |result: &&CheckResult| {
-        result.outcome.word() == "not applicable" && result.outcome.reason() == "no AWS account"
+        result.outcome.as_str() == "not applicable" && result.outcome.reason() == "no AWS account"
     };
     let found: BTreeSet<&str> = report.results.iter().filter(only_aws).map(|result| result.check.as_str()).collect();
     assert_eq!(found, BTreeSet::from(ONLY_AWS), "what only AWS could answer, and nothing else");

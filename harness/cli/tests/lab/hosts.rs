@@ -53,8 +53,8 @@ fn hosts_of_an_account_are_judged_by_what_aws_and_they_themselves_say() {
         ("windows/guard-duty-findings", "not applicable", "pass"),
         ("windows/inspector-cis", "not applicable", "pass"),
     ] {
-        assert_eq!(stock[check].word(), word, "{check}: {:?}", stock[check]);
-        assert_eq!(windows[check].word(), on_windows, "{check} on Windows: {:?}", windows[check]);
+        assert_eq!(stock[check].as_str(), word, "{check}: {:?}", stock[check]);
+        assert_eq!(windows[check].as_str(), on_windows, "{check} on Windows: {:?}", windows[check]);
     }
     let told = report.results.iter().find(|result| result.check.as_str() == "host/vulnerabilities").unwrap();
     assert!(told.evidence.iter().any(|one| one.text.contains("3 others")), "{:?}", told.evidence);
@@ -111,8 +111,8 @@ fn a_folder_of_host_profiles_is_a_set_of_images_that_a_matrix_may_name() {
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let report = report(dir.path());
     let words = words(&report, "own");
-    assert_eq!(words["node/ready"].word(), "pass");
-    assert_eq!(words["workload/pod-to-pod"].word(), "fail", "packets are not forwarded on such an image");
+    assert_eq!(words["node/ready"].as_str(), "pass");
+    assert_eq!(words["workload/pod-to-pod"].as_str(), "fail", "packets are not forwarded on such an image");
 
     std::fs::remove_file(profiles.join("own.yaml")).unwrap();
     let output = asked(&profiles);

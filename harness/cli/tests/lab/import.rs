@@ -50,7 +50,7 @@ pub(crate) fn outcomes(report: &Report, scanner: &str) -> Vec<(String, &'static 
     let of = |result: &&CheckResult| result.scanner.as_deref() == Some(scanner);
     let name = |result: &CheckResult| result.check.as_str().rsplit('/').next().unwrap_or_default().to_owned();
     let mut all: Vec<_> =
-        report.results.iter().filter(of).map(|result| (name(result), result.outcome.word())).collect();
+        report.results.iter().filter(of).map(|result| (name(result), result.outcome.as_str())).collect();
     all.sort();
     all
 }
@@ -118,7 +118,7 @@ fn two_hundred_megabytes_of_arf_are_imported_in_less_than_256_megabytes_of_memor
     let report = report_of(folder.path());
     let with = |word: &str| {
         let rules = report.results.iter().filter(|result| result.check.suite() != "gate");
-        rules.filter(|result| result.outcome.word() == word).count()
+        rules.filter(|result| result.outcome.as_str() == word).count()
     };
     assert_eq!((with("pass"), with("fail")), (200, 100));
     if cfg!(target_os = "linux") {
@@ -222,7 +222,7 @@ fn imports_beside_each_other_lose_nothing_also_where_the_first_of_them_makes_the
         .results
         .iter()
         .filter(|result| result.check.suite() == "junit")
-        .map(|result| format!("{} {}", result.title, result.outcome.word()))
+        .map(|result| format!("{} {}", result.title, result.outcome.as_str()))
         .collect();
     have.sort();
     let wanted: Vec<String> = names
@@ -349,7 +349,7 @@ fn junit_of_real_tools_becomes_rows() {
             .results
             .iter()
             .filter(of)
-            .map(|result| format!("{} {}: {}", result.subject.as_str(), result.title, result.outcome.word()))
+            .map(|result| format!("{} {}: {}", result.subject.as_str(), result.title, result.outcome.as_str()))
             .collect()
     };
     assert_eq!(

@@ -20,7 +20,7 @@ fn command(standing: &Standing, runs: &str, more: &[&str]) -> Command {
 }
 
 fn words(report: &Report) -> Vec<(&str, &str)> {
-    report.results.iter().map(|result| (result.subject.as_str(), result.outcome.word())).collect()
+    report.results.iter().map(|result| (result.subject.as_str(), result.outcome.as_str())).collect()
 }
 
 /// How often an operation was called.
@@ -83,7 +83,7 @@ fn a_provider_for_another_audience_is_said_and_not_touched() {
     let run = ended(&mut command(&standing, "ours", &[]));
     assert_eq!(run.status.code(), Some(3), "nothing was decided: {}", stderr(&run));
     for result in &standing.report("ours").results {
-        assert_eq!(result.outcome.word(), "not evaluated");
+        assert_eq!(result.outcome.as_str(), "not evaluated");
         let reason = result.outcome.reason();
         assert!(reason.contains("takes no tokens for sts.amazonaws.com"), "{reason}");
         assert!(

@@ -102,7 +102,7 @@ fn what_openscap_finds_on_this_machine_is_read_as_another_parser_reads_it() {
     for (rule, _, severity) in &expected {
         let of_rule = |result: &&CheckResult| result.check.as_str() == format!("xccdf/openscap/{rule}");
         if let Some(result) = report.results.iter().find(of_rule) {
-            let have = result.severity.map_or("unknown", |severity| severity.word());
+            let have = result.severity.map_or("unknown", |severity| severity.as_str());
             assert_eq!(have, severity, "{rule}");
             assert!(
                 !result.title.is_empty() && result.title != rule.replace('_', " "),

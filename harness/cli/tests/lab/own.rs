@@ -41,7 +41,7 @@ fn latest(home: &Path) -> Report {
 /// Which workload came to what on which variant.
 fn outcomes(report: &Report) -> Vec<(String, String, String)> {
     let line = |result: &amiproof_model::report::CheckResult| {
-        (result.subject.as_str().to_owned(), result.check.to_string(), result.outcome.word().to_owned())
+        (result.subject.as_str().to_owned(), result.check.to_string(), result.outcome.as_str().to_owned())
     };
     let mut lines: Vec<_> = report.results.iter().map(line).collect();
     lines.sort();

@@ -15,7 +15,7 @@ fn verdicts(report: &Report) -> BTreeMap<(String, String), &'static str> {
     report
         .results
         .iter()
-        .map(|result| ((result.subject.as_str().to_owned(), result.check.to_string()), result.outcome.word()))
+        .map(|result| ((result.subject.as_str().to_owned(), result.check.to_string()), result.outcome.as_str()))
         .collect()
 }
 
@@ -26,7 +26,7 @@ fn failing(report: &Report, suite: &str) -> BTreeSet<(String, String)> {
         .filter(|result| {
             result.check.suite() == suite && !matches!(result.outcome, Outcome::Pass | Outcome::NotApplicable { .. })
         })
-        .map(|result| (result.subject.as_str().to_owned(), format!("{} {}", result.check, result.outcome.word())))
+        .map(|result| (result.subject.as_str().to_owned(), format!("{} {}", result.check, result.outcome.as_str())))
         .collect()
 }
 
@@ -70,7 +70,7 @@ fn broken_by_a_firewall_that_drops(report: &Report) -> BTreeSet<(String, String)
         Capability::SameNodeNetwork,
         Capability::ServiceVip,
     ];
-    let dropped = dropped.map(Capability::word);
+    let dropped = dropped.map(Capability::as_str);
     let verdicts = verdicts(report);
     let catalogue = amiproof_workloads::catalogue().unwrap();
     let needs =

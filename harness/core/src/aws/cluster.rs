@@ -298,7 +298,7 @@ async fn logs_of(clients: &Clients, spec: &ClusterSpec) -> Logs {
 
 /// What the control plane is to log; `None` for nothing.
 fn logging(types: &[ControlPlaneLog]) -> Option<Logging> {
-    let types: Vec<LogType> = types.iter().map(|kind| LogType::from(kind.word())).collect();
+    let types: Vec<LogType> = types.iter().map(|kind| LogType::from(kind.as_str())).collect();
     let setup = LogSetup::builder().enabled(true).set_types(Some(types.clone())).build();
     (!types.is_empty()).then(|| Logging::builder().cluster_logging(setup).build())
 }

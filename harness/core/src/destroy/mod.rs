@@ -128,7 +128,7 @@ async fn take_down(plan: &Plan<'_>) -> Result<Cleanup, Elsewhere> {
 pub(crate) async fn one(ledger: &Ledger, clients: &Clients, key: ledger::Key) {
     let Some(entry) = ledger.entries().into_iter().find(|entry| entry.key == key) else { return };
     let target = Target::of_entry(&entry, ledger.header());
-    let (kind, name) = (target.kind.word(), target.name.clone());
+    let (kind, name) = (target.kind.as_str(), target.name.clone());
     let deadlines = Deadlines::default();
     let removed = kind::remove(Cx { clients, deadlines: &deadlines }, &target, &target.claim(ledger.header())).await;
     let reason = match removed {
@@ -231,7 +231,7 @@ async fn remove(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Rem
             Ok(Removed::Absent) if survey.cluster == place::Cluster::Unrecorded && target.was_made => {
                 Err(Stays::Unverified(format!(
                     "{} {} is not in this cluster, and the ledger does not say which one the run was in",
-                    target.kind.word(),
+                    target.kind.as_str(),
                     target.name
                 )))
             }
@@ -293,11 +293,11 @@ async fn account(plan: &Plan<'_>, cleanup: &mut Cleanup, target: Target, outcome
         }
         Err(Stays::Unverified(reason)) => {
             cleanup.created += 1;
-            let (kind, name) = (target.kind.word(), &target.name);
+            let (kind, name) = (target.kind.as_str(), &target.name);
             cleanup.unverified.push(format!("could not verify that {kind} {name} is gone: {reason}"));
         }
         Err(Stays::There(reason)) => {
-            tracing::warn!(kind = target.kind.word(), name = target.name, reason, "left behind");
+            tracing::warn!(kind = target.kind.as_str(), name = target.name, reason, "left behind");
             cleanup.created += 1;
             cleanup.leftovers.push(target.leftover(reason));
         }

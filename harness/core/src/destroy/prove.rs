@@ -77,7 +77,10 @@ pub(super) async fn settle(
         }
         let is_known = |target: &Target| {
             cleanup.leftovers.iter().any(|leftover| target.is(leftover))
-                || cleanup.foreign.iter().any(|foreign| foreign.kind == target.kind.word() && foreign.id == target.name)
+                || cleanup
+                    .foreign
+                    .iter()
+                    .any(|foreign| foreign.kind == target.kind.as_str() && foreign.id == target.name)
         };
         let new: Vec<Target> = found.into_iter().filter(|target| !is_known(target)).collect();
         let now = Instant::now();
@@ -88,7 +91,7 @@ pub(super) async fn settle(
             return;
         }
         for target in order::tiers(new).into_iter().flatten() {
-            tracing::info!(kind = target.kind.word(), name = target.name, "still there");
+            tracing::info!(kind = target.kind.as_str(), name = target.name, "still there");
             let _doing = telling.doing_away_with(&target);
             // What cannot be removed now is found again, until the deadline.
             match kind::remove(cx, &target, &query.claim()).await {
@@ -115,7 +118,7 @@ async fn of_cluster(plan: &Plan<'_>, access: &Access, cleanup: &mut Cleanup) {
     let run = &plan.ledger.header().run;
     let _asking = plan.telling.doing("asking the cluster what carries the run's label".to_owned());
     let known = |kind: &ResourceKind, name: &str, leftovers: &[Leftover]| {
-        leftovers.iter().any(|leftover| leftover.kind == Kind::Ledgered(kind.clone()).word() && leftover.id == name)
+        leftovers.iter().any(|leftover| leftover.kind == Kind::Ledgered(kind.clone()).as_str() && leftover.id == name)
     };
     for (api_version, word) in KINDS {
         let kind = match word {

@@ -152,7 +152,7 @@ async fn remove(clients: &Clients, now: Timestamp, found: Found, deadlines: Dead
                     swept.removed.push(target);
                 }
                 Err(Stays::Unverified(reason)) => {
-                    cleanup.unverified.push(format!("{} {}: {reason}", target.kind.word(), target.name));
+                    cleanup.unverified.push(format!("{} {}: {reason}", target.kind.as_str(), target.name));
                 }
                 Err(Stays::There(reason)) => cleanup.leftovers.push(target.leftover(reason)),
             }

@@ -26,9 +26,9 @@ pub enum Kind {
 
 impl Kind {
     /// The word for it, as leftovers write it.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
-            Self::Ledgered(kind) => kind.word(),
+            Self::Ledgered(kind) => kind.as_str(),
             Self::Instance => "EC2 instance",
             Self::Volume => "EBS volume",
             Self::NetworkInterface => "network interface",
@@ -155,7 +155,7 @@ impl Target {
     /// The sentence about what stands in its place and is somebody else's.
     pub(super) fn foreign(&self, owner: &Owner) -> Foreign {
         Foreign {
-            kind: self.kind.word().to_owned(),
+            kind: self.kind.as_str().to_owned(),
             id: self.name.clone(),
             owner: owner.to_string(),
             was_made: self.was_made,
@@ -164,11 +164,17 @@ impl Target {
 
     /// Whether a leftover is about it.
     pub(super) fn is(&self, leftover: &Leftover) -> bool {
-        leftover.kind == self.kind.word() && leftover.id == self.name
+        leftover.kind == self.kind.as_str() && leftover.id == self.name
     }
 
     pub(crate) fn leftover(self, reason: String) -> Leftover {
-        Leftover { kind: self.kind.word().to_owned(), help: self.help(), id: self.name, variant: self.variant, reason }
+        Leftover {
+            kind: self.kind.as_str().to_owned(),
+            help: self.help(),
+            id: self.name,
+            variant: self.variant,
+            reason,
+        }
     }
 
     /// The one command that removes it.

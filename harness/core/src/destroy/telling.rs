@@ -77,7 +77,7 @@ impl Telling {
     pub(super) fn deleting(&self, targets: &[Target]) {
         let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for target in targets {
-            names.entry(target.kind.word()).or_default().push(&target.name);
+            names.entry(target.kind.as_str()).or_default().push(&target.name);
         }
         for (word, names) in names {
             self.say(&format!("deleting {word} {}", few(&names)));
@@ -95,7 +95,7 @@ impl Telling {
 
     /// Notes that a target is being deleted.
     pub(super) fn doing_away_with(&self, target: &Target) -> Doing<'_> {
-        self.doing(format!("deleting {} {}", target.kind.word(), target.name))
+        self.doing(format!("deleting {} {}", target.kind.as_str(), target.name))
     }
 
     /// Does the work, and says in between what it waits for.

@@ -65,8 +65,10 @@ async fn what_uses_goes_before_what_is_used() {
     let (_folder, ledger) = ledger_with(&one_of_each()).await;
     let targets = ledger.entries().iter().map(|entry| Target::of_entry(entry, &header())).collect();
     let tiers = order::tiers(targets);
-    let words: Vec<String> =
-        tiers.iter().map(|tier| tier.iter().map(|target| target.kind.word()).collect::<Vec<_>>().join(", ")).collect();
+    let words: Vec<String> = tiers
+        .iter()
+        .map(|tier| tier.iter().map(|target| target.kind.as_str()).collect::<Vec<_>>().join(", "))
+        .collect();
     insta::assert_snapshot!(words.join("\n"), @r"
     namespace
     config map change, Kubernetes object, storage class

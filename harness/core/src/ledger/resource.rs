@@ -65,7 +65,7 @@ pub struct ObjectRef {
 
 impl ResourceKind {
     /// The word for it, as leftovers and progress lines write it.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Stack => "CloudFormation stack",
             Self::Cluster => "EKS cluster",

@@ -42,7 +42,7 @@ pub async fn command(context: &Context, node: &NodeRecord, script: &str, deadlin
         match attempt(context, node, *way, script, deadline).await {
             Ok(output) => return Ok(output),
             Err(Attempt::Over(error)) => return Err(error),
-            Err(Attempt::NoWay(reason)) => why.push(format!("{}: {reason}", way.word())),
+            Err(Attempt::NoWay(reason)) => why.push(format!("{}: {reason}", way.as_str())),
         }
     }
     Err(Error::Unreachable { node: node.name.clone(), why })

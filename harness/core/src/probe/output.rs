@@ -50,7 +50,7 @@ pub enum Way {
 
 impl Way {
     /// The word for it, as evidence writes it.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Ssm => "Systems Manager",
             Self::Pod => "privileged pod",
@@ -71,7 +71,7 @@ pub enum Error {
         why: Vec<String>,
     },
     /// It was sent and did not end in time. It may still run, so it was not tried another way.
-    #[error("a command on node {node} did not end within {}s through the {}", after.as_secs(), way.word())]
+    #[error("a command on node {node} did not end within {}s through the {}", after.as_secs(), way.as_str())]
     Deadline {
         /// The node.
         node: String,
@@ -81,7 +81,7 @@ pub enum Error {
         way: Way,
     },
     /// It ran, and its result did not come back whole.
-    #[error("the result of a command on node {node} did not come back through the {}: {why}", way.word())]
+    #[error("the result of a command on node {node} did not come back through the {}: {why}", way.as_str())]
     Lost {
         /// The node.
         node: String,

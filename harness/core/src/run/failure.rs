@@ -50,7 +50,7 @@ mod tests {
         };
         let rows = results(&variant, &[], &failed, Timestamp::UNIX_EPOCH);
         let [row] = &rows[..] else { panic!("{rows:?}") };
-        assert_eq!((row.check.as_str(), row.outcome.word(), row.evidence.len()), (JOINED, "fail", 1));
+        assert_eq!((row.check.as_str(), row.outcome.as_str(), row.evidence.len()), (JOINED, "fail", 1));
         assert_eq!(row.outcome.reason(), "0 of 2 nodes joined: kubelet: invalid kernel flag");
     }
 }

@@ -322,7 +322,7 @@ mod tests {
             let told: Vec<_> = report
                 .results
                 .iter()
-                .map(|result| (result.check.as_str(), result.outcome.word(), result.outcome.reason()))
+                .map(|result| (result.check.as_str(), result.outcome.as_str(), result.outcome.reason()))
                 .collect();
             let of = |check: &str| told.iter().find(|(own, ..)| *own == check);
             assert_eq!(of("node/joined").map(|row| row.1), Some("pass"), "{told:?}");

@@ -203,7 +203,7 @@ mod tests {
     }
 
     fn words(report: &Report) -> Vec<&'static str> {
-        report.results.iter().map(|result| result.disposition.word()).collect()
+        report.results.iter().map(|result| result.disposition.as_str()).collect()
     }
 
     #[test]
@@ -248,7 +248,7 @@ mod tests {
             row("node/ready", "good", None, fail()),
         ]);
         let origins: Vec<Option<&str>> =
-            report.results.iter().filter(|row| !row.is_gate()).map(|row| Some(row.origin?.word())).collect();
+            report.results.iter().filter(|row| !row.is_gate()).map(|row| Some(row.origin?.as_str())).collect();
         let expected = [
             Some("unknown"),
             None,

@@ -15,7 +15,7 @@ pub fn complete(target: &Target, observed: &Observed) -> Progress {
             Some(pod) if pods::phase(pod) == "Succeeded" => Progress::Met,
             Some(pod) => pods::waiting_for(pod),
         },
-        _ => Progress::Failed(format!("a {} never completes", target.kind.word())),
+        _ => Progress::Failed(format!("a {} never completes", target.kind.as_str())),
     }
 }
 

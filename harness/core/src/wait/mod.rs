@@ -69,7 +69,7 @@ impl Condition {
             }
             Err(format!(
                 "'{text}' must be one of {}",
-                kinds.iter().map(|kind| kind.word()).collect::<Vec<_>>().join(", ")
+                kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
             ))
         };
         let servers = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Pod];

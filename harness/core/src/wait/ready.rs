@@ -13,7 +13,7 @@ pub fn ready(target: &Target, observed: &Observed) -> Progress {
         Kind::StatefulSet => stateful_set(target, observed),
         Kind::DaemonSet => daemon_set(target, observed),
         Kind::Pod => pod(target, observed),
-        _ => Progress::Failed(format!("a {} is never 'ready'", target.kind.word())),
+        _ => Progress::Failed(format!("a {} is never 'ready'", target.kind.as_str())),
     };
     match counted {
         Progress::NotYet(count) => explained(target, observed, count),

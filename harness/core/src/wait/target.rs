@@ -41,7 +41,7 @@ pub(super) const KINDS: [Kind; 9] = [
 
 impl Kind {
     /// The word for it in workload files.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Deployment => "deployment",
             Self::StatefulSet => "statefulset",
@@ -87,14 +87,14 @@ impl FromStr for Target {
         let (word, name) = text.split_once('/').ok_or_else(|| format!("'{text}' is not of the form kind/name"))?;
         let kind = KINDS
             .into_iter()
-            .find(|kind| kind.word() == word)
-            .ok_or_else(|| format!("'{word}' in '{text}' is none of {}", KINDS.map(Kind::word).join(", ")))?;
+            .find(|kind| kind.as_str() == word)
+            .ok_or_else(|| format!("'{word}' in '{text}' is none of {}", KINDS.map(Kind::as_str).join(", ")))?;
         Ok(Self { kind, name: name.to_owned() })
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}/{}", self.kind.word(), self.name)
+        write!(out, "{}/{}", self.kind.as_str(), self.name)
     }
 }

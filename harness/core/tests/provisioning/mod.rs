@@ -288,7 +288,7 @@ pub(crate) async fn what_has_expired_is_swept_by_its_tags_alone(world: &World) {
         destroy::sweep(&run.clients, after, &BTreeSet::new(), Deadlines::default().faster(20.0), &Telling::silent())
             .await;
     assert_eq!(swept.cleanup.leftovers.as_slice(), []);
-    let removed: BTreeSet<&str> = swept.removed.iter().map(|target| target.kind.word()).collect();
+    let removed: BTreeSet<&str> = swept.removed.iter().map(|target| target.kind.as_str()).collect();
     let roots = BTreeSet::from(["CloudFormation stack", "EKS cluster", "launch template", "node group"]);
     assert!(removed.is_superset(&roots) && !removed.contains("IAM role"), "members go with their stack: {removed:?}");
     run.assert_nothing_is_left().await;

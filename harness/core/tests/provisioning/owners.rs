@@ -187,7 +187,7 @@ pub(crate) async fn sweep_takes_nothing_from_under_a_living_cluster(world: &Worl
         destroy::sweep(&net.clients, after, &BTreeSet::new(), Deadlines::default().faster(20.0), &Telling::silent())
             .await;
     let removed: Vec<(&str, &str)> =
-        swept.removed.iter().map(|target| (target.kind.word(), target.name.as_str())).collect();
+        swept.removed.iter().map(|target| (target.kind.as_str(), target.name.as_str())).collect();
     assert_eq!(removed, [("CloudFormation stack", net.stack().as_str())]);
     assert!(network::describe(&net.clients, &kept.stack()).await.unwrap().is_some());
     assert_eq!(kept.destroy(&kept.ledger).await.leftovers.as_slice(), []);

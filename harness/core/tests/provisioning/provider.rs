@@ -76,7 +76,7 @@ pub(crate) async fn a_provider_goes_with_its_run_and_those_of_others_stay(world:
     assert_eq!(there(clients).await, BTreeSet::from(['C', 'D', 'F']), "its time is not over");
     let after = "2026-11-21T07:42:21Z".parse().unwrap();
     let expired = destroy::expired(clients, after, &none, &Telling::silent()).await;
-    let found: Vec<&str> = expired.targets.iter().map(|target| target.kind.word()).collect();
+    let found: Vec<&str> = expired.targets.iter().map(|target| target.kind.as_str()).collect();
     assert_eq!(
         (found.as_slice(), expired.unverified.as_slice()),
         (["IAM OpenID Connect provider"].as_slice(), [].as_slice())

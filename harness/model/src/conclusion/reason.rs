@@ -59,7 +59,7 @@ pub(super) fn of(report: &Report, scope: Scope<'_>, tally: &Tally<'_>) -> String
 
 fn passed(report: &Report, scope: Scope<'_>) -> String {
     let words = ["passed", "flaky", "waived", "known", "tolerated", "informational"];
-    let told = words.iter().map(|word| (counted(report, scope, |disposition| disposition.word() == *word), word));
+    let told = words.iter().map(|word| (counted(report, scope, |disposition| disposition.as_str() == *word), word));
     told.filter(|(number, _)| *number > 0)
         .map(|(number, word)| format!("{number} {word}"))
         .collect::<Vec<_>>()
@@ -74,7 +74,7 @@ fn counted(report: &Report, scope: Scope<'_>, is_meant: impl Fn(&Disposition) ->
 
 /// `node group of al2023-l1 broke`, or how many phases of how many variants.
 fn broken(tally: &Tally<'_>, scope: Scope<'_>) -> Option<String> {
-    let words: BTreeSet<&str> = tally.broken.iter().map(|(_, phase)| phase.phase.word()).collect();
+    let words: BTreeSet<&str> = tally.broken.iter().map(|(_, phase)| phase.phase.as_str()).collect();
     let words = words.into_iter().collect::<Vec<_>>().join(", ");
     let variants: BTreeSet<&str> = tally.broken.iter().filter_map(|(name, _)| Some((*name)?.as_str())).collect();
     match (variants.len(), scope) {

@@ -53,8 +53,8 @@ impl Conclusion {
         Self::LeftBehind,
     ];
 
-    /// The words for it, as reports write them.
-    pub fn word(self) -> &'static str {
+    /// Its name in reports.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::PassedInPart => "passed in part",

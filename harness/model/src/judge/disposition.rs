@@ -53,8 +53,8 @@ pub enum Disposition {
 }
 
 impl Disposition {
-    /// The word for it, as reports write it.
-    pub fn word(&self) -> &'static str {
+    /// Its name in reports.
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Failed => "failed",
@@ -105,8 +105,8 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The word for it, as reports write it.
-    pub fn word(self) -> &'static str {
+    /// Its name in reports.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Hardening => "hardening",
             Self::Environment => "environment",

@@ -99,7 +99,7 @@ fn reference_fits(resolver: &mut Resolver<'_>, variant: &Named, reference: &str,
     {
         resolver.warning(
             &at,
-            format!("'{reference}' is of the family {}, this variant of {}", other.word(), own.word()),
+            format!("'{reference}' is of the family {}, this variant of {}", other.as_str(), own.as_str()),
             "compare with a stock image of the same family, or differences of the OS look like hardening",
         );
     }

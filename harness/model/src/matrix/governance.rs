@@ -130,7 +130,7 @@ fn logging(resolver: &mut Resolver<'_>, raw: List<ControlPlaneLog>) -> Vec<Contr
     for (index, kind) in raw.into_iter().enumerate().filter_map(|(index, kind)| Some((index, kind?))) {
         if types.contains(&kind) {
             let at = format!("cluster.logging[{index}]");
-            resolver.warning(&at, format!("{} is listed already", kind.word()), "remove one of the two");
+            resolver.warning(&at, format!("{} is listed already", kind.as_str()), "remove one of the two");
         } else {
             types.push(kind);
         }

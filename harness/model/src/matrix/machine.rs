@@ -31,7 +31,7 @@ pub(super) fn chosen_types(
     let types = own.or_else(|| fallback.map(<[String]>::to_vec)).filter(|types| !types.is_empty());
     let types = types.unwrap_or_else(|| vec![standard.to_owned()]);
     for kind in types.iter().filter(|kind| is_graviton(kind) != (architecture == Architecture::Arm64)) {
-        let word = architecture.word();
+        let word = architecture.as_str();
         resolver.problem(
             &format!("{path}.instanceTypes"),
             format!("the instance type {kind} does not boot an image for {word}"),

@@ -191,7 +191,7 @@ pub enum Family {
 
 impl Family {
     /// The word for it in YAML and reports.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Al2023 => "al2023",
             Self::Al2 => "al2",
@@ -219,7 +219,7 @@ pub enum Architecture {
 
 impl Architecture {
     /// The word for it, as EC2 and SSM parameters write it.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",
             Self::Arm64 => "arm64",

@@ -162,7 +162,7 @@ fn hardening(
         if name != fitting && !name.strip_prefix(fitting).is_some_and(|rest| rest.starts_with('-')) {
             resolver.problem(
                 &at,
-                format!("the benchmark {benchmark} is not for the family {}", family.word()),
+                format!("the benchmark {benchmark} is not for the family {}", family.as_str()),
                 format!("write a benchmark that begins with {fitting}-, or another family"),
             );
             return None;

@@ -51,7 +51,7 @@ pub enum Phase {
 
 impl Phase {
     /// The word for it, as progress lines and reports write it.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Network => "network",
             Self::Cluster => "cluster",

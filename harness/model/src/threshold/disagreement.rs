@@ -18,12 +18,12 @@ pub fn mark_disagreements(results: &mut [CheckResult]) {
     let mut answers: BTreeMap<(String, Subject), Answers> = BTreeMap::new();
     for result in results.iter() {
         if let (Some(scanner), Outcome::Pass | Outcome::Fail { .. }) = (&result.scanner, &result.outcome) {
-            answers.entry(question(result)).or_default().insert(scanner.clone(), result.outcome.word());
+            answers.entry(question(result)).or_default().insert(scanner.clone(), result.outcome.as_str());
         }
     }
     for result in results.iter_mut() {
         let of_check = answers.get(&question(result));
-        let own = result.outcome.word();
+        let own = result.outcome.as_str();
         let others = of_check.into_iter().flatten().filter(|(scanner, word)| {
             Some(scanner.as_str()) != result.scanner.as_deref() && **word != own && matches!(own, "pass" | "fail")
         });

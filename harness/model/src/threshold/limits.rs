@@ -37,7 +37,7 @@ impl Threshold {
         for (severity, most) in &self.severities {
             let failed = tally.failed_with(*severity);
             if failed > *most {
-                let word = severity.word();
+                let word = severity.as_str();
                 missed.push(format!("{failed} controls of severity {word} failed, at most {most} may"));
             }
         }

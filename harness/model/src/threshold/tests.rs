@@ -90,7 +90,7 @@ fn threshold() -> Threshold {
 
 fn gate(report: &Report, check: &str) -> String {
     let row = report.results.iter().find(|result| result.check.as_str() == check);
-    row.map_or_else(|| "no row".to_owned(), |row| format!("{}: {}", row.disposition.word(), row.outcome.reason()))
+    row.map_or_else(|| "no row".to_owned(), |row| format!("{}: {}", row.disposition.as_str(), row.outcome.reason()))
 }
 
 /// Four controls: two pass, one fails (high), one is silent.
@@ -116,7 +116,7 @@ fn apply_listing(report: &mut Report, thresholds: &[Threshold], controls: Option
 
 /// The words of the disposition of every row that is no gate.
 fn words(report: &Report) -> Vec<&'static str> {
-    report.results.iter().filter(|row| !row.is_gate()).map(|row| row.disposition.word()).collect()
+    report.results.iter().filter(|row| !row.is_gate()).map(|row| row.disposition.as_str()).collect()
 }
 
 fn code(report: &Report) -> u8 {
@@ -401,7 +401,7 @@ fn failures_within_a_threshold_are_tolerated_and_beyond_it_the_row_fails() {
         let mut report = report(graded());
         apply_listing(&mut report, &[threshold], Some(4));
         assert_eq!(gate(&report, "gate/os-cis-threshold"), told);
-        assert_eq!(report.results[2].disposition.word(), control, "{told}");
+        assert_eq!(report.results[2].disposition.as_str(), control, "{told}");
     }
 }
 

@@ -88,7 +88,7 @@ fn control(number: &str, expires: &str) -> Waiver {
 }
 
 fn said(remarks: &[Remark]) -> Vec<String> {
-    remarks.iter().map(|remark| format!("{} {}: {}", remark.index, remark.kind.word(), remark.message)).collect()
+    remarks.iter().map(|remark| format!("{} {}: {}", remark.index, remark.kind.as_str(), remark.message)).collect()
 }
 
 #[test]

@@ -175,7 +175,7 @@ async fn from_parameter(
 }
 
 async fn newest(clients: &Clients, architecture: Architecture, owner: &str, name: &str) -> Result<Image, Error> {
-    let filters: Vec<Filter> = [("name", name), ("state", "available"), ("architecture", architecture.word())]
+    let filters: Vec<Filter> = [("name", name), ("state", "available"), ("architecture", architecture.as_str())]
         .into_iter()
         .map(|(key, value)| Filter::builder().name(key).values(value).build())
         .collect();
@@ -204,7 +204,7 @@ async fn newest(clients: &Clients, architecture: Architecture, owner: &str, name
         Error::Unusable(format!(
             "no available {} image of owner {owner} in {} is named {name}: check owner and pattern with \
              `aws ec2 describe-images --owners {owner} --filters Name=name,Values='{name}'`",
-            architecture.word(),
+            architecture.as_str(),
             clients.region()
         ))
     })
@@ -220,10 +220,10 @@ fn check(image: &Image, variant: &Variant) -> Result<(), Error> {
         )));
     }
     let architecture = image.architecture().map_or("unknown", |architecture| architecture.as_str());
-    if architecture != variant.architecture.word() {
+    if architecture != variant.architecture.as_str() {
         return Err(Error::Unusable(format!(
             "{id} ({name}) is {architecture}, but the variant says {}: set `architecture` and `instanceTypes` to fit the image",
-            variant.architecture.word()
+            variant.architecture.as_str()
         )));
     }
     // An image of the account's own may be called anything.
@@ -237,8 +237,8 @@ fn check(image: &Image, variant: &Variant) -> Result<(), Error> {
         Some(family) if family != variant.family => Err(Error::Unusable(format!(
             "{id} ({name}) boots as {}, but the variant says family {}: with the wrong user data it never joins, so correct `family` or \
              the image",
-            family.word(),
-            variant.family.word()
+            family.as_str(),
+            variant.family.as_str()
         ))),
         None if variant.family == Family::Windows => {
             Err(Error::Unusable(format!("{id} ({name}) is not a Windows image, but the variant says family windows")))

@@ -5,7 +5,7 @@ use amiproof_model::name::{AmiId, KubernetesVersion};
 
 /// The SSM public parameter of the newest image that AWS recommends for a variant's family, Kubernetes version and architecture.
 pub fn recommended_parameter(variant: &Variant, kubernetes: &KubernetesVersion) -> String {
-    let architecture = variant.architecture.word();
+    let architecture = variant.architecture.as_str();
     match variant.family {
         Family::Al2023 => format!(
             "/aws/service/eks/optimized-ami/{kubernetes}/amazon-linux-2023/{architecture}/standard/recommended/image_id"

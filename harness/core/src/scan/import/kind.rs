@@ -38,7 +38,7 @@ impl Kind {
     ];
 
     /// The word for it on the command line.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::KubeBench => "kube-bench",
             Self::Xccdf => "xccdf",
@@ -58,7 +58,7 @@ impl Kind {
         match self {
             Self::Xccdf | Self::Arf => "xccdf",
             Self::InspectorCsv | Self::InspectorJson | Self::Bottlerocket => "os-cis",
-            other => other.word(),
+            other => other.as_str(),
         }
     }
 

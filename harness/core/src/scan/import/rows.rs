@@ -24,7 +24,7 @@ use crate::check::{Decision, ScanRow};
 /// When the benchmark is needed and nobody says which one it is.
 pub(super) fn rows(kind: Kind, document: Document, target: &Target) -> Result<Import, ImportError> {
     let benchmark = benchmark(kind, &document, target)?;
-    let own = if document.scanner.is_empty() { kind.word() } else { &document.scanner };
+    let own = if document.scanner.is_empty() { kind.as_str() } else { &document.scanner };
     let scanner = scanner_name(target, own);
     let source = target.source(&scanner, &document.target);
     let facts = facts(&document, target);

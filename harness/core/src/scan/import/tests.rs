@@ -31,7 +31,7 @@ fn told(kind: Kind, text: &str, benchmark: Option<&str>) -> Vec<String> {
     let target = Target { benchmark: benchmark.map(|name| name.parse().unwrap()), ..target("a") };
     let import = import(kind, text, &target).unwrap_or_else(|error| panic!("{error}: {text}"));
     let row = |(_, row): &(Subject, ScanRow)| {
-        format!("{}: {}", row.check, Outcome::from(row.decision.verdict.clone()).word())
+        format!("{}: {}", row.check, Outcome::from(row.decision.verdict.clone()).as_str())
     };
     let mut rows: Vec<String> = import.rows.iter().map(row).collect();
     rows.sort();
@@ -205,7 +205,7 @@ proptest! {
         let imports: Vec<(bool, Import)> = files
             .iter()
             .map(|((kind, place), (good, named))| {
-                let name = format!("{}-{place}", kinds[*kind].word());
+                let name = format!("{}-{place}", kinds[*kind].as_str());
                 let target = Target { name: named.then(|| name.clone()), ..target(&name) };
                 (*good, import(kinds[*kind], &file(kinds[*kind], *good), &target).unwrap())
             })

@@ -92,7 +92,7 @@ fn check(reading: &mut Reading<'_>, node: &Node, shape: &'static Shape, path: &s
             }
         }
         (shape, value) => {
-            let message = format!("{} where {} takes {}", found(value), reader.name, shape.words());
+            let message = format!("{} where {} takes {}", found(value), reader.name, shape.description());
             reading.problem(node.place, path, message, remedy(shape, value));
         }
     }
@@ -160,6 +160,6 @@ fn remedy(shape: &Shape, value: &Value) -> String {
             format!("write {text} without quotes")
         }
         (Shape::List(_), Value::Text(text)) if text.chars().count() <= 60 => format!("write a list: [\"{text}\"]"),
-        (shape, _) => format!("write {}", shape.words()),
+        (shape, _) => format!("write {}", shape.description()),
     }
 }

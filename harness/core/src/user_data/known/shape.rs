@@ -36,7 +36,7 @@ pub(in crate::user_data) const TEXTS: Shape = Shape::List(&Shape::Text);
 
 impl Shape {
     /// What to write: `true or false`.
-    pub(super) fn words(&self) -> String {
+    pub(super) fn description(&self) -> String {
         match self {
             Self::Any => "anything".to_owned(),
             Self::Text => "text".to_owned(),
@@ -45,8 +45,8 @@ impl Shape {
             Self::Number => "a number".to_owned(),
             Self::Scalar => "text or a number".to_owned(),
             Self::Word(words) => one_of(words),
-            Self::List(inner) => format!("a list of {}", inner.words()),
-            Self::OneOrMore(inner) => format!("{} or a list of it", inner.words()),
+            Self::List(inner) => format!("a list of {}", inner.description()),
+            Self::OneOrMore(inner) => format!("{} or a list of it", inner.description()),
             Self::Map(_) | Self::Keys(..) | Self::Table(_) => "a table of settings".to_owned(),
         }
     }

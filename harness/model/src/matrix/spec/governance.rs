@@ -56,7 +56,7 @@ pub enum ControlPlaneLog {
 
 impl ControlPlaneLog {
     /// The word for it in YAML and in the API.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
             Self::Audit => "audit",

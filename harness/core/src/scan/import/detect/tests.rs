@@ -3,7 +3,7 @@ use super::*;
 fn told(text: &str) -> String {
     let source = Source::open(std::io::Cursor::new(text.as_bytes().to_vec())).unwrap();
     match detect(source) {
-        Ok(kind) => kind.word().to_owned(),
+        Ok(kind) => kind.as_str().to_owned(),
         Err(error) => error.to_string(),
     }
 }

@@ -90,7 +90,7 @@ fn wrappers_have_the_results_of_what_they_wrap_and_the_last_word_on_everything_e
             .answers
             .iter()
             .map(|answer| {
-                let word = amiproof_model::verdict::Outcome::from(answer.verdict.clone()).word();
+                let word = amiproof_model::verdict::Outcome::from(answer.verdict.clone()).as_str();
                 format!("{} {}: {word}", answer.id, answer.title)
             })
             .collect();

@@ -19,7 +19,7 @@ fn both(rows: &[Row<'_>]) -> [Result<Document, ImportError>; 2] {
 }
 
 fn words(document: &Document) -> String {
-    let word = |verdict: &Verdict| Outcome::from(verdict.clone()).word();
+    let word = |verdict: &Verdict| Outcome::from(verdict.clone()).as_str();
     document.answers.iter().map(|answer| word(&answer.verdict)).collect::<Vec<_>>().join(", ")
 }
 
@@ -73,6 +73,6 @@ fn only_what_is_for_a_human_is_manual() {
         ("", "not evaluated"),
     ] {
         let said = Said { status: "SKIPPED", reason, remediation: "", resource: "" };
-        assert_eq!(Outcome::from(verdict(&said)).word(), wanted, "{reason}");
+        assert_eq!(Outcome::from(verdict(&said)).as_str(), wanted, "{reason}");
     }
 }

@@ -81,6 +81,6 @@ fn two_columns_of_the_result_that_differ_are_no_pass() {
         let text = format!("Check ID,Status,Result\n3.3.1,{first},{second}\n");
         let document = read(text.as_bytes()).unwrap();
         let outcome = amiproof_model::verdict::Outcome::from(document.answers[0].verdict.clone());
-        assert_eq!(outcome.word(), wanted, "{first} {second}");
+        assert_eq!(outcome.as_str(), wanted, "{first} {second}");
     }
 }

@@ -6,7 +6,7 @@ fn verdicts(document: &Document) -> Vec<String> {
         .iter()
         .map(|answer| {
             let outcome = amiproof_model::verdict::Outcome::from(answer.verdict.clone());
-            format!("{}: {} {}", answer.id, outcome.word(), outcome.reason())
+            format!("{}: {} {}", answer.id, outcome.as_str(), outcome.reason())
         })
         .collect()
 }

@@ -125,7 +125,7 @@ fn another_file_of_the_same_scanner_takes_nothing_away_and_both_are_told_apart()
     assert_eq!(change, Change { added: 1, replaced: 0, removed: 0, no_longer_failed: 0 });
     let told = |report: &Report| -> Vec<String> {
         let rows = report.results.iter().filter(|result| result.check.suite() == "junit");
-        rows.map(|row| format!("{} {}", row.scanner.clone().unwrap_or_default(), row.outcome.word())).collect()
+        rows.map(|row| format!("{} {}", row.scanner.clone().unwrap_or_default(), row.outcome.as_str())).collect()
     };
     assert_eq!(told(&report), ["e2e-node-1 fail", "e2e-node-2 pass"]);
     // What was wrong on the first node is right now, and its file says so.
@@ -146,7 +146,7 @@ fn a_file_does_not_take_the_place_of_what_the_run_itself_scanned() {
     let scanners: Vec<&str> = report.scans.iter().map(|scan| scan.scanner.as_str()).collect();
     assert_eq!(scanners, ["e2e", "e2e-results"]);
     let outcomes = report.results.iter().filter(|result| result.check.suite() == "junit");
-    assert_eq!(outcomes.map(|result| result.outcome.word()).collect::<Vec<_>>(), ["fail", "pass"]);
+    assert_eq!(outcomes.map(|result| result.outcome.as_str()).collect::<Vec<_>>(), ["fail", "pass"]);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn imported_failures_are_waived_like_all_others_and_the_report_says_what_waivers
         .results
         .iter()
         .filter(|result| result.check.suite() == "junit")
-        .map(|result| result.disposition.word())
+        .map(|result| result.disposition.as_str())
         .collect();
     assert_eq!(dispositions, ["waived", "failed", "passed"]);
     assert!(matches!(report.results[0].disposition, Disposition::Waived { .. }));

@@ -52,7 +52,7 @@ fn every_result_of_the_standard_has_one_verdict() {
         .answers
         .iter()
         .map(|answer| {
-            format!("{} = {}", answer.id, amiproof_model::verdict::Outcome::from(answer.verdict.clone()).word())
+            format!("{} = {}", answer.id, amiproof_model::verdict::Outcome::from(answer.verdict.clone()).as_str())
         })
         .collect();
     assert_eq!(
@@ -188,7 +188,7 @@ fn every_result_of_a_machine_counts_and_several_machines_are_refused() {
     ] {
         let document = read_text(&several(&tests)).unwrap();
         let outcome = amiproof_model::verdict::Outcome::from(answer(&document, "a").verdict.clone());
-        assert_eq!(outcome.word(), word, "{tests:?}");
+        assert_eq!(outcome.as_str(), word, "{tests:?}");
         assert!(document.notes[0].contains("2 results of one machine"), "{:?}", document.notes);
     }
     let two = several(&[("22", "n", "p", "fail"), ("21", "m", "p", "pass")]);
@@ -253,7 +253,7 @@ fn only_a_result_that_is_known_to_be_later_fixes_a_failure() {
         for text in [format!("{failed}{fixed}"), format!("{fixed}{failed}")] {
             let document = read_text(&format!("<Benchmark>{text}</Benchmark>")).unwrap();
             let outcome = amiproof_model::verdict::Outcome::from(answer(&document, "a").verdict.clone());
-            assert_eq!(outcome.word(), wanted, "{text}");
+            assert_eq!(outcome.as_str(), wanted, "{text}");
         }
     }
 }
@@ -287,6 +287,6 @@ fn what_is_for_information_or_unchecked_is_no_answer_to_a_control() {
         let result = rule_result("a", word, more).replace("severity=", &format!("role=\"{role}\" severity="));
         let document = read_text(&file("", &result)).unwrap();
         let outcome = amiproof_model::verdict::Outcome::from(answer(&document, "a").verdict.clone());
-        assert_eq!(outcome.word(), wanted, "{role} {word} {more}");
+        assert_eq!(outcome.as_str(), wanted, "{role} {word} {more}");
     }
 }
