@@ -86,7 +86,7 @@ pub(crate) fn sentence(verdict: &Summary) -> String {
 pub(crate) fn class(conclusion: Conclusion) -> &'static str {
     match conclusion {
         Conclusion::Passed => "passed",
-        Conclusion::PassedInPart => "not-evaluated",
+        Conclusion::Incomplete => "not-evaluated",
         Conclusion::NothingSelected => "not-applicable",
         Conclusion::Failed | Conclusion::Regression => "failed",
         Conclusion::NothingEvaluated | Conclusion::Inconclusive | Conclusion::Interrupted | Conclusion::LeftBehind => {
@@ -101,7 +101,7 @@ pub(crate) fn mark(conclusion: Conclusion) -> &'static str {
         Conclusion::Passed => "✅",
         Conclusion::NothingSelected => "➖",
         Conclusion::Failed | Conclusion::Regression => "❌",
-        Conclusion::PassedInPart
+        Conclusion::Incomplete
         | Conclusion::NothingEvaluated
         | Conclusion::Inconclusive
         | Conclusion::Interrupted

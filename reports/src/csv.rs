@@ -1,4 +1,4 @@
-//! CSV: one line per cell of the matrix, for a spreadsheet or a query; then one per waiver that somebody should look at (suite
+//! CSV: one line per cell of the matrix, for a spreadsheet or a query; then one per waiver that someone should look at (suite
 //! `waiver`). Lines add up to the same numbers as every other form: where several scanners judge a control, the line is that of the
 //! most urgent answer, and `answers` has the others.
 
@@ -43,7 +43,7 @@ const FIELD_LIMIT: usize = 32_000;
 /// The cells as CSV (RFC 4180, UTF-8, header line).
 ///
 /// # Errors
-/// When the CSV cannot be written, which would be a defect of amiproof.
+/// When the CSV cannot be written, which would be a bug in amiproof.
 pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
     let broken = |error: ::csv::Error| RenderError::Csv(error.to_string());
     let context = Context::of(report, baseline);
@@ -57,7 +57,7 @@ pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, Rend
     for row in sheet.suites.iter().flat_map(|suite| &suite.rows) {
         for (cell, verdict) in row.cells.iter().zip(&verdicts) {
             let Some(result) = sheet::decisive(cell) else { continue };
-            let said = Said { answers: answers(cell, result), verdict, run, seconds: times.own(result) };
+            let said = LineContext { answers: answers(cell, result), verdict, run, seconds: times.own(result) };
             writer.write_record(record(&context.report, result, said)).map_err(broken)?;
         }
     }
@@ -69,7 +69,7 @@ pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, Rend
 }
 
 /// What a line says beside its result.
-struct Said<'a> {
+struct LineContext<'a> {
     /// What other scanners answer.
     answers: String,
     /// The verdict of the variant.
@@ -89,7 +89,7 @@ fn answers(cell: &[&CheckResult], decisive: &CheckResult) -> String {
     said.collect::<Vec<_>>().join("; ")
 }
 
-fn record(report: &Report, result: &CheckResult, said: Said<'_>) -> [String; HEADER.len()] {
+fn record(report: &Report, result: &CheckResult, said: LineContext<'_>) -> [String; HEADER.len()] {
     let variant = match &result.subject {
         Subject::Variant(name) => report.variants.iter().find(|variant| &variant.name == name),
         Subject::Cluster => None,

@@ -56,21 +56,21 @@ pub(crate) fn short_line(text: &str, limit: usize) -> String {
 }
 
 /// The text, or its head and tail with a note between them, in at most `limit` bytes (the note included, as long as the limit
-/// leaves room for one). `pointer` says where the whole is.
+/// leaves space for one). `pointer` says where the whole is.
 pub(crate) fn head_and_tail<'a>(text: &'a str, limit: usize, pointer: &str) -> Cow<'a, str> {
     if text.len() <= limit {
         return Cow::Borrowed(text);
     }
     let note = format!("\n[… {} bytes cut; {pointer} …]\n", text.len());
-    let room = limit.saturating_sub(note.len());
-    let head = floor(text, room.div_ceil(2));
-    let tail = ceil(text, text.len() - room / 2);
+    let space = limit.saturating_sub(note.len());
+    let head = floor(text, space.div_ceil(2));
+    let tail = ceil(text, text.len() - space / 2);
     let cut = tail - head;
     let note = format!("\n[… {cut} bytes cut; {pointer} …]\n");
     Cow::Owned(format!("{}{note}{}", &text[..head], &text[tail..]))
 }
 
-/// Seconds as people say them: `0.4 s`, `12 s`, `3 min 05 s`, `1 h 02 min`. What is no number of seconds is `-`.
+/// Seconds as people say them: `0.4 s`, `12 s`, `3 min 05 s`, `1 h 02 min`. What is not a number of seconds is `-`.
 pub(crate) fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "-".to_owned();

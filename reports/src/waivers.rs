@@ -5,7 +5,7 @@ use amiproof_model::waiver::{WaiverRecord, WaiverState};
 
 use crate::text;
 
-/// A waiver that somebody should look at.
+/// A waiver that someone should look at.
 pub(crate) struct Line {
     /// `expired` or `unused`.
     pub(crate) state: &'static str,
@@ -28,10 +28,10 @@ fn line(record: &WaiverRecord) -> Line {
     let WaiverRecord { waiver, state, failures } = record;
     let ticket = waiver.ticket.as_deref().map(|ticket| format!(", {ticket}")).unwrap_or_default();
     let note = match (state, failures) {
-        (WaiverState::Expired, 0) => "nothing fails that it was for: remove it".to_owned(),
+        (WaiverState::Expired, 0) => "nothing that it waived fails: remove it".to_owned(),
         (WaiverState::Expired, 1) => "1 failure counts again: fix it, or renew the waiver".to_owned(),
         (WaiverState::Expired, count) => format!("{count} failures count again: fix them, or renew the waiver"),
-        _ => "nothing fails that it is for: remove it, or correct its scope".to_owned(),
+        _ => "nothing that it waives fails: remove it, or correct its scope".to_owned(),
     };
     Line {
         state: state.as_str(),

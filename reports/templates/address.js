@@ -1,4 +1,4 @@
-// The address: which cell is open and what is filtered, so that both can be sent to somebody and the browser's buttons go through them.
+// The address: which cell is open and what is filtered, so that both can be sent to someone and the browser's buttons go through them.
 let handled = null;
 
 /** `#check@variant?status=failed&suite=workload`: the open cell and the filters; empty where there is neither. */
@@ -18,7 +18,7 @@ function address() {
   return place || query ? `#${place}${query ? `?${query}` : ''}` : '';
 }
 
-/** Puts the state into the address: as a step to come back to, or, while somebody types, in place of the last one. */
+/** Puts the state into the address: as a step to come back to, or, while someone types, in place of the last one. */
 function record(step = true) {
   const next = address();
   if (next === location.hash) return;

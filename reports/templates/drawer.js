@@ -2,7 +2,7 @@
 /** The word for a cell with its symbol, coloured. */
 function mark(cell) {
   const one = cell ? STATUS[cell[AT_STATUS]] : null;
-  return one ? el('span', { class: `s-${one.key}` }, `${one.symbol} ${one.word}`) : el('span', { class: 'muted' }, 'not asked');
+  return one ? el('span', { class: `s-${one.key}` }, `${one.symbol} ${one.word}`) : el('span', { class: 'muted' }, 'not run');
 }
 
 function facts(pairs) {
@@ -107,7 +107,7 @@ function open(row, column, step = true) {
   );
   drawer.hidden = false;
   drawer.scrollTop = 0;
-  // The drawer takes its room from the grid and covers nothing of it.
+  // The drawer takes its space from the grid and covers nothing of it.
   layout(columns().length);
   drawSome(Infinity);
   outline();

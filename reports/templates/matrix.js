@@ -90,7 +90,7 @@ function isOpen(suite, matching) {
 function cellMarkup(row, at, dims) {
   const cell = row.cells[at];
   const where = `data-row="${row.number}" data-column="${at}" role="gridcell" tabindex="-1"`;
-  if (!cell) return `<td ${where}><div class="cell s-not-applicable" aria-label="not asked">·</div></td>`;
+  if (!cell) return `<td ${where}><div class="cell s-not-applicable" aria-label="not run">·</div></td>`;
   const one = STATUS[cell[AT_STATUS]];
   const change = cell[AT_CHANGE] ? `<span class="change">${esc(data.changes[cell[AT_CHANGE] - 1])}</span>` : '';
   const reason = data.strings[cell[AT_REASON]];

@@ -36,7 +36,7 @@ use futures::StreamExt as _;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
-/// Pods of so many checks start at a time; more would measure the cluster's patience instead of its nodes.
+/// Pods of so many checks start at a time; more would test the limits of the cluster instead of its nodes.
 const AT_A_TIME: usize = 6;
 
 /// What one check came to on one node group.
@@ -56,7 +56,7 @@ impl Cell {
     }
 
     /// Whether it failed by its own fault: a failed connection whose broken end is another variant's node is not.
-    fn is_charged(&self, all: &[TrafficPair]) -> bool {
+    fn is_attributed(&self, all: &[TrafficPair]) -> bool {
         let broken = broken_nodes(all);
         let mut failing =
             self.traffic().iter().filter(|pair| !pair.ok).flat_map(|pair| [&pair.from, &pair.to]).peekable();
@@ -71,7 +71,7 @@ impl Cell {
             Err(_) => "ERROR",
             Ok(decision) => match &decision.verdict {
                 Verdict::Pass => "pass",
-                Verdict::Fail(_) if self.is_charged(all) => "FAIL",
+                Verdict::Fail(_) if self.is_attributed(all) => "FAIL",
                 Verdict::Fail(_) => "other end",
                 Verdict::NotApplicable(_) => "n/a",
                 Verdict::NotEvaluated(_) => "no answer",
@@ -267,7 +267,7 @@ async fn every_node_group_passes_what_it_should_and_fails_what_it_should() {
     assert!(undecided.is_empty(), "{} checks could not be decided:{shown}", undecided.len());
     let failed: BTreeSet<(String, String)> = cells
         .iter()
-        .filter(|cell| cell.is_charged(&all))
+        .filter(|cell| cell.is_attributed(&all))
         .map(|cell| (cell.group.clone(), cell.check.clone()))
         .collect();
     assert_eq!(failed, expected, "node groups fail other checks than AMIPROOF_EXPECT says:{shown}");

@@ -20,7 +20,7 @@ static CATALOGUE: LazyLock<Result<Vec<Workload>, Vec<Problem>>> = LazyLock::new(
     if problems.is_empty() { Ok(workloads) } else { Err(problems) }
 });
 
-/// The catalogue cannot be read: a defect of amiproof that its own tests catch, so it does not panic in front of a user.
+/// The catalogue cannot be read: a bug in amiproof that its own tests catch, so it does not panic in front of a user.
 #[derive(Debug, thiserror::Error)]
 #[error("the built-in workloads of this amiproof are broken, report it as a defect: {}", list(.problems))]
 pub struct BrokenCatalogue {

@@ -309,7 +309,7 @@ pub(crate) struct Lab {
     /// Faults to inject: a file, or the name of a built-in scenario
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<String>,
-    /// Host profiles beside the built-in ones: a folder of YAML files, each an image that a matrix may name
+    /// Additional host profiles: a folder of YAML files, one per image that a matrix may name
     #[arg(long, value_name = "DIR")]
     pub(crate) profiles: Option<Utf8PathBuf>,
     /// Region of the account

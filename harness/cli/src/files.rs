@@ -57,12 +57,12 @@ fn said(file: &Utf8Path, inputs: Result<Inputs, Vec<Problem>>, output: &Output) 
     Ok(inputs)
 }
 
-/// A matrix that is no file, with the whole catalogue; `shown` is what problems call it.
+/// A matrix that is not a file, with the whole catalogue; `shown` is what problems call it.
 pub(crate) fn without_file(shown: &str, text: &str) -> Result<Inputs, Failure> {
     let resolved = resolve(shown, text.as_bytes(), &Disk::at(Utf8Path::new("")), amiproof_suites::SUITES);
     let resolved = resolved.map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Failure::error(lines.join("\n"), "this is a defect of amiproof; write a matrix with `amiproof init` instead")
+        Failure::error(lines.join("\n"), "this is a bug in amiproof; write a matrix with `amiproof init` instead")
     })?;
     let workloads = catalogue()?.to_vec();
     let (matrix, waivers, warnings) = (resolved.matrix, resolved.waivers, resolved.warnings);
@@ -79,7 +79,7 @@ pub(crate) fn problems_offline(file: &Utf8Path) -> Result<Inputs, Vec<Problem>> 
     let mut inputs = read_with(file, true)?;
     let unseen = inputs.workloads.iter().filter(|workload| workload.objects.is_empty());
     let warning = |workload: &Workload| {
-        let message = format!("the chart of workload {} lies elsewhere, and nothing is fetched here", workload.name);
+        let message = format!("the chart of workload {} is remote, and this command fetches nothing", workload.name);
         Problem::of_file(file.as_str(), message, "`amiproof workload render` with its file shows what a run applies")
     };
     let warnings: Vec<Problem> = unseen.map(warning).collect();
@@ -102,7 +102,7 @@ fn read_with(file: &Utf8Path, offline: bool) -> Result<Inputs, Vec<Problem>> {
     let mut workloads = Vec::new();
     if resolved.matrix.workloads.contains(&WorkloadSource::Builtin) {
         let catalogue = amiproof_workloads::catalogue().map_err(|error| {
-            vec![Problem::of_file("the built-in catalogue", error.to_string(), "this is a defect of amiproof")]
+            vec![Problem::of_file("the built-in catalogue", error.to_string(), "this is a bug in amiproof")]
         })?;
         workloads.extend(catalogue.iter().cloned());
     }
@@ -170,7 +170,7 @@ pub(crate) fn named_workloads(names: &[String], known: &[Workload]) -> Result<Ve
 
 /// The built-in workloads.
 pub(crate) fn catalogue() -> Result<&'static [Workload], Failure> {
-    amiproof_workloads::catalogue().map_err(|error| Failure::error(error.to_string(), "this is a defect of amiproof"))
+    amiproof_workloads::catalogue().map_err(|error| Failure::error(error.to_string(), "this is a bug in amiproof"))
 }
 
 /// `my-app` stands for the folder or file of that name, or for `my-app.yaml`.
@@ -187,7 +187,7 @@ fn on_disk(name: &str, known: &[Workload]) -> Result<Vec<Workload>, Failure> {
         let names: Vec<&str> = known.iter().map(|workload| workload.name.as_str()).collect();
         return Err(Failure::usage(
             format!("there is no workload '{name}', no folder {name} and no file {with_ending}"),
-            format!("`amiproof workload new {name}` writes one; these are there: {}", names.join(", ")),
+            format!("`amiproof workload new {name}` writes one; available: {}", names.join(", ")),
         ));
     };
     if files.is_empty() {

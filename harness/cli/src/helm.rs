@@ -40,7 +40,7 @@ fn local(root: &Utf8Path, chart: &str) -> Result<String, String> {
     if !path.exists() {
         return Err(format!("there is no folder or archive {path}"));
     }
-    // With a folder in front it is no option and no name of a repository.
+    // With a folder in front it is not an option and no name of a repository.
     Ok(if path.is_absolute() { path.into_string() } else { Utf8Path::new(".").join(path).into_string() })
 }
 
@@ -55,7 +55,7 @@ fn finish(mut child: Child) -> Result<Vec<u8>, String> {
                 // It may be gone by now, and then there is nothing to stop or to collect.
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(format!("helm did not end within {} s", DEADLINE.as_secs()));
+                return Err(format!("helm did not finish within {} s", DEADLINE.as_secs()));
             }
             None => std::thread::sleep(Duration::from_millis(20)),
         }

@@ -47,12 +47,12 @@ pub(crate) struct RunLock {
 }
 
 impl RunLock {
-    /// Takes the lock of a run's folder for a command. Waits up to `patience` for short commands (imports), and not at all for others.
+    /// Takes the lock of a run's folder for a command. Waits up to `timeout` for short commands (imports), and not at all for others.
     ///
     /// # Errors
     /// A usage failure that names the holder when the run is alive or another command works on it, and when the lock file is a symbolic
     /// link or cannot be opened.
-    pub(crate) fn take(folder: &Utf8Path, command: &str, patience: Duration) -> Result<Self, Failure> {
+    pub(crate) fn take(folder: &Utf8Path, command: &str, timeout: Duration) -> Result<Self, Failure> {
         let path = folder.join(FILE_NAME);
         let Some(mut file) = open(&path)? else { return Ok(Self { _file: None }) };
         let started = Instant::now();
@@ -69,8 +69,8 @@ impl RunLock {
             }
             let holder = holder(&path);
             let may_wait = match &holder {
-                Some(holder) => holder.is_short() && started.elapsed() < patience,
-                None => started.elapsed() < patience.max(UNSIGNED),
+                Some(holder) => holder.is_short() && started.elapsed() < timeout,
+                None => started.elapsed() < timeout.max(UNSIGNED),
             };
             if !may_wait {
                 return Err(refusal(folder, holder.as_ref()));
@@ -106,7 +106,7 @@ fn open(path: &Utf8PathBuf) -> Result<Option<File>, Failure> {
             // A living run would have made it.
             Ok(File::open(path).ok())
         }
-        // No room for one more file: what cleans up must not fail because of that.
+        // The disk is full: cleanup must not fail because of that.
         Err(error) if error.kind() == ErrorKind::StorageFull => Ok(None),
         Err(error) => Err(Failure::usage(format!("cannot open {path}: {error}"), "")),
     }
@@ -136,14 +136,14 @@ fn refusal(folder: &Utf8Path, holder: Option<&Holder>) -> Failure {
     let run = folder.file_name().unwrap_or_default();
     let (who, hint) = match holder {
         Some(Holder { command, pid }) if matches!(command.as_str(), "destroy" | "import" | "report" | "waiver") => (
-            format!("'amiproof {command}' is at work on run {run} (pid {pid})"),
+            format!("'amiproof {command}' is working on run {run} (pid {pid})"),
             "wait until it has ended, and try again".to_owned(),
         ),
         Some(Holder { pid, .. }) => (
-            format!("run {run} is alive (pid {pid})"),
-            format!("wait until it has ended, or interrupt it with `kill -INT {pid}`: it removes what it made"),
+            format!("run {run} is still running (pid {pid})"),
+            format!("wait until it has ended, or interrupt it with `kill -INT {pid}`: it deletes what it created"),
         ),
-        None => (format!("run {run} is alive"), "wait until it has ended, and try again".to_owned()),
+        None => (format!("run {run} is still running"), "wait until it has ended, and try again".to_owned()),
     };
     Failure::usage(who, hint)
 }
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(RunLock::held_by(&folder), Some(Holder { command: "run".to_owned(), pid }));
         for command in ["destroy", "scan", "import"] {
             let refused = RunLock::take(&folder, command, Duration::ZERO).unwrap_err();
-            assert_eq!(refused.message, format!("run r-1 is alive (pid {pid})"));
+            assert_eq!(refused.message, format!("run r-1 is still running (pid {pid})"));
             assert_eq!(refused.exit.code(), 2);
         }
         drop(run);

@@ -103,7 +103,7 @@ impl Output {
         self.write_out(&clean::json(&text.to_string()));
     }
 
-    /// A reader that went away (`| head`) is no error.
+    /// A reader that went away (`| head`) is not an error.
     fn write_out(self, text: &str) {
         let mut out = std::io::stdout().lock();
         let ended = if text.ends_with('\n') { "" } else { "\n" };

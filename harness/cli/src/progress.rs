@@ -108,7 +108,7 @@ impl Progress {
 fn important(event: &Event) -> Option<String> {
     match &event.kind {
         EventKind::PhaseEnded(phase, PhaseEnd::Error { message, .. }) => {
-            Some(format!("{} broke: {message}", phase.as_str()))
+            Some(format!("{} error: {message}", phase.as_str()))
         }
         EventKind::PhaseEnded(phase, PhaseEnd::Failed { message, .. }) => {
             Some(format!("{} failed: {message}", phase.as_str()))
@@ -131,7 +131,7 @@ fn ordinary(event: &Event) -> Option<String> {
         EventKind::PhaseEnded(phase, PhaseEnd::Done) => format!("{} done", phase.as_str()),
         EventKind::PhaseEnded(phase, PhaseEnd::Cancelled) => format!("{} stopped", phase.as_str()),
         EventKind::Progress(phase, text) => format!("{}: {text}", phase.as_str()),
-        EventKind::CheckRetried { check, reason } => format!("{check}: trying again after: {}", first_line(reason)),
+        EventKind::CheckRetried { check, reason } => format!("{check}: retrying after: {}", first_line(reason)),
         EventKind::Result(result) => match &result.outcome {
             // Controls come by the hundred; a log shows those that are not fine by count at the end of the phase.
             Outcome::Pass | Outcome::NotApplicable { .. } if result.control.is_none() => {

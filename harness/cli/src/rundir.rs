@@ -31,7 +31,7 @@ pub(crate) struct RunDir {
 }
 
 impl RunDir {
-    /// Makes the folder of a new run, which becomes the latest one.
+    /// Creates the folder of a new run, which becomes the latest one.
     pub(crate) fn create(dir: &Utf8Path, id: Option<&str>) -> Result<Self, Failure> {
         let run = Self::new(dir, id)?;
         run.make()?;
@@ -51,7 +51,7 @@ impl RunDir {
         refuse_links(&run.path)?;
         if run.ledger().exists() {
             return Err(Failure::usage(
-                format!("there is a run '{}' already in {}", run.id, run.path),
+                format!("run '{}' already exists in {}", run.id, run.path),
                 "give another name with --run, or remove it with 'amiproof destroy --run' first",
             ));
         }
@@ -92,7 +92,7 @@ impl RunDir {
         } else {
             Err(Failure::usage(
                 format!("there is no run '{}' in {}", run.id, dir.join("runs")),
-                format!("these are there: {}", known_runs(dir)),
+                format!("existing runs: {}", known_runs(dir)),
             ))
         }
     }
@@ -101,7 +101,7 @@ impl RunDir {
     /// network) does not count.
     ///
     /// # Errors
-    /// When several runs have resources that may be there: then each is listed, for the user to name one.
+    /// When several runs may still have resources: then each is listed, for the user to name one.
     pub(crate) fn open_live(dir: &Utf8Path, id: Option<&str>) -> Result<(Self, Option<Live>), Failure> {
         if id.is_some_and(|id| id != "latest") {
             return Ok((Self::open(dir, id)?, None));
@@ -193,11 +193,11 @@ pub(crate) fn runs_under_way(dir: &Utf8Path) -> BTreeSet<String> {
 fn several(live: &[Live]) -> Failure {
     let listed: Vec<String> = live
         .iter()
-        .map(|run| format!("  {} started {}, {} resources may be there", run.id, run.started, run.resources))
+        .map(|run| format!("  {} started {}, {} resources may still exist", run.id, run.started, run.resources))
         .collect();
     Failure::usage(
-        format!("{} runs have resources that may be there:\n{}", live.len(), listed.join("\n")),
-        "name the one that you mean with --run",
+        format!("{} runs may still have resources:\n{}", live.len(), listed.join("\n")),
+        "choose one with --run",
     )
 }
 
@@ -382,9 +382,9 @@ mod tests {
         made(&dir, "r-second", 4, false, false).await;
         let refused = RunDir::open_live(&dir, None).unwrap_err();
         insta::assert_snapshot!(refused.message, @r"
-        2 runs have resources that may be there:
-          r-second started 2026-11-21T07:04:00Z, 1 resources may be there
-          r-live started 2026-11-21T07:03:00Z, 1 resources may be there
+        2 runs may still have resources:
+          r-second started 2026-11-21T07:04:00Z, 1 resources may still exist
+          r-live started 2026-11-21T07:03:00Z, 1 resources may still exist
         ");
     }
 

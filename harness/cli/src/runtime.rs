@@ -1,10 +1,10 @@
-//! The asynchronous runtime, which only commands that talk to somebody need.
+//! The asynchronous runtime, which only commands that talk to someone need.
 
 use std::time::Duration;
 
 use crate::output::Failure;
 
-/// Runs what talks to somebody to its end. A name that is still being resolved, or a helper that hangs, keeps nobody waiting then.
+/// Runs what talks to someone to its end. A name that is still being resolved, or a helper that hangs, keeps nobody waiting then.
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = runtime()?;
     let answer = runtime.block_on(work);
@@ -12,7 +12,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     Ok(answer)
 }
 
-/// The runtime of commands that talk to somebody.
+/// The runtime of commands that talk to someone.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -37,7 +37,7 @@ pub(crate) struct Connection {
     pub(crate) identity: Option<Identity>,
     /// The cluster of a kubeconfig.
     pub(crate) access: Option<Access>,
-    /// How patient polling is.
+    /// Polling intervals.
     pub(crate) pace: Pace,
     /// Whether a lab answers.
     pub(crate) is_lab: bool,
@@ -204,7 +204,7 @@ fn refusal(error: &AwsError) -> Failure {
 
 fn warn_of_the_clock(clients: &Clients, output: &Output) {
     if let Some(skew) = clients.clock_skew() {
-        output.note(format_args!("warning: {skew}; times in reports are by this machine"));
+        output.note(format_args!("warning: {skew}; timestamps in reports use this machine's clock"));
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Signals {
 pub(crate) enum Heard {
     /// Stop, and clean up.
     Stop,
-    /// The same once more; cleaning up goes on.
+    /// The same once more; cleaning up continues.
     StillStopping,
     /// Stop cleaning up.
     Leave,

@@ -1,4 +1,4 @@
-//! What a check is: data first, a thin asynchronous body, and a pure `assess` beside it that tests aim at.
+//! What a check is: data, a thin asynchronous body, and a pure `assess` that tests cover.
 
 mod error;
 
@@ -17,32 +17,32 @@ use jiff::Timestamp;
 pub use self::error::CheckError;
 use crate::context::Context;
 
-/// One executable question with one verdict per subject, or one scan that answers many at once.
+/// One executable question with one verdict per subject, or one scan with many answers.
 #[derive(Clone)]
 pub struct Check {
     /// `suite/check`; for a scan the id of the scan itself, which is reported only when the scan breaks.
     pub id: CheckId,
     /// A lower-case clause without full stop.
     pub title: String,
-    /// Whether it is asked per variant or once per cluster.
+    /// Whether it runs per variant or once per cluster.
     pub scope: Scope,
     /// The phase of a run that it belongs to: [`Phase::Test`], [`Phase::KubeBench`] or [`Phase::OsScan`].
     pub phase: Phase,
     /// Whether it runs only when `suites.include` or `suites.with` names it or its suite.
     pub opt_in: bool,
-    /// Whether it takes nodes away from other checks: it runs when all of them are over, alone on its variant, and is not repeated.
+    /// Whether it disturbs nodes: it runs after all other checks, alone on its variant, and is not retried.
     pub disturbs: bool,
     /// For one attempt; `None` for the variant's `timeouts.check`.
     pub timeout: Option<Duration>,
-    /// How often a failure is tried again before it counts; a pass on a retry is flaky.
+    /// How often a failure is retried; a pass on a retry is flaky.
     pub retries: u32,
-    /// Whether it makes sense for a variant; never asked for [`Scope::Cluster`].
+    /// Whether it applies to a variant; not used for [`Scope::Cluster`].
     pub applies: fn(&Variant) -> Applies,
     /// The work.
     pub body: Body,
 }
 
-/// Whether a check is asked per variant or once per cluster.
+/// Whether a check runs per variant or once per cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Once per AMI variant.
@@ -51,7 +51,7 @@ pub enum Scope {
     Cluster,
 }
 
-/// Whether a check makes sense for a variant.
+/// Whether a check applies to a variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applies {
     /// It does.
@@ -84,16 +84,16 @@ pub enum Body {
     Workload(Arc<Workload>),
 }
 
-/// A verdict with its proof.
+/// A verdict with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// The verdict.
     pub verdict: Verdict,
-    /// Captured proof.
+    /// Evidence.
     pub evidence: Vec<Evidence>,
-    /// Where it really ran.
+    /// Where it actually ran.
     pub placements: Vec<Placement>,
-    /// Connections that were tried.
+    /// Attempted connections.
     pub traffic: Vec<TrafficPair>,
 }
 
@@ -103,10 +103,10 @@ impl From<Verdict> for Decision {
     }
 }
 
-/// What a scan came to: who judged what, and every single answer.
+/// The result of a scan: which scanners ran, and every answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScanAnswer {
-    /// Who judged, by which benchmark: one per scanner. There is one also where nothing came of it; it says why.
+    /// One record per scanner, with its benchmark; a scanner without results has one that says why.
     pub scans: Vec<ScanRecord>,
     /// The answers.
     pub rows: Vec<ScanRow>,
@@ -121,11 +121,11 @@ pub struct ScanRow {
     pub title: String,
     /// The control.
     pub control: Option<ControlId>,
-    /// Its level, where the scanner says so.
+    /// Its level, if the scanner reports it.
     pub level: Option<Level>,
-    /// How bad a failure is, where the scanner says so.
+    /// The severity of a failure, if the scanner reports it.
     pub severity: Option<Severity>,
-    /// The scanner, as in [`ScanRecord::scanner`]; empty where amiproof asked itself.
+    /// The scanner, as in [`ScanRecord::scanner`]; empty if amiproof itself evaluated it.
     pub scanner: String,
     /// The answer.
     pub decision: Decision,

@@ -1,4 +1,4 @@
-//! What a check may touch.
+//! What a check may use.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::pace::Pace;
 
-/// What a check may touch. Cheap to clone.
+/// What a check may use. Cheap to clone.
 #[derive(Clone)]
 pub struct Context {
     /// The run.
@@ -24,13 +24,13 @@ pub struct Context {
     pub subject: Subject,
     /// The variant under test; for a check of the cluster the one whose nodes it may use.
     pub variant: Arc<Variant>,
-    /// Which nodes of the cluster are its: what pods are pinned to.
+    /// Selects its nodes; pods are pinned to it.
     pub selector: NodeSelector,
     /// Its nodes, by index.
     pub nodes: Arc<Vec<NodeRecord>>,
     /// The nodes of the reference variant: `Pending` until they are Ready.
     pub peers: watch::Receiver<Peers>,
-    /// What was read from the nodes, once somebody asks for it.
+    /// The facts of the nodes, read on first use.
     pub facts: crate::probe::facts::collected::Facts,
     /// Kubernetes.
     pub cluster: crate::cluster::Access,
@@ -38,24 +38,24 @@ pub struct Context {
     pub kubernetes: KubernetesVersion,
     /// AWS; `None` where the cluster is tested by kubeconfig alone.
     pub aws: Option<crate::aws::Clients>,
-    /// The record of everything that the run makes.
+    /// The record of everything that the run creates.
     pub ledger: crate::ledger::Ledger,
-    /// How patient polling is.
+    /// Polling intervals.
     pub pace: Pace,
     /// The folder for evidence of this subject; exists.
     pub evidence: Utf8PathBuf,
-    /// Replaces the registry of every image (`registry.example.com/mirror`).
+    /// The registry that all images are pulled from (`registry.example.com/mirror`).
     pub image_registry: Option<String>,
-    /// What nodes pull images with, where the registry asks for credentials; in every namespace of a check.
+    /// The image pull secret, if the registry requires credentials; installed in every namespace of a check.
     pub pull_secret: Option<crate::cluster::pull_secret::PullSecret>,
-    /// How many pods the check may have, taken from the run's budget; given back when its last pod is gone.
+    /// How many pods the check may have, reserved from the run's budget; released when its last pod is deleted.
     pub pods: crate::run::budget::Share,
-    /// Fires when the run is interrupted. Long work selects on it; the runner cancels the rest.
+    /// Cancelled when the run is interrupted. Long work selects on it; the runner cancels the rest.
     pub cancel: CancellationToken,
 }
 
 impl Context {
-    /// Whether amiproof made the cluster: then its configuration is amiproof's doing, and says nothing of an image.
+    /// Whether amiproof created the cluster: its configuration then says nothing about an image.
     pub fn made_the_cluster(&self) -> bool {
         self.matrix.cluster.create && self.aws.is_some()
     }
@@ -65,7 +65,7 @@ impl Context {
         self.selector.value_of(crate::cluster::NODE_GROUP_LABEL)
     }
 
-    /// AWS, or the verdict of a question that only AWS could answer.
+    /// The AWS clients, or the verdict of a check that needs AWS.
     ///
     /// # Errors
     /// [`Verdict::NotApplicable`] where the run has no AWS account.
@@ -74,7 +74,7 @@ impl Context {
     }
 }
 
-/// Why a question that only AWS could answer is not asked of a cluster that is known by its kubeconfig alone.
+/// Why a check that needs AWS does not apply to a cluster given by kubeconfig.
 pub const NO_ACCOUNT: &str = "no AWS account";
 
 /// The nodes of the reference variant.
@@ -85,7 +85,7 @@ pub enum Peers {
     Pending,
     /// Ready.
     Ready(Arc<Vec<NodeRecord>>),
-    /// They never will be, and why.
+    /// They will not become Ready, and why.
     Unavailable(String),
     /// The variant has no reference.
     None,

@@ -1,8 +1,8 @@
-//! Stopping work without cutting off what has to come to its end.
+//! Stopping work without aborting what must complete.
 //!
 //! A run that is interrupted drops its work where it stands. A call that creates something must not be dropped while its answer is on the
 //! way, because teardown would then look for a thing that is not there yet; and whoever made something that nobody else removes has to
-//! remove it first. Such parts are marked by [`whole`], and [`until_stopped`] lets the part that is under way end.
+//! remove it first. Such parts are marked with [`whole`], and [`until_stopped`] lets the current part complete.
 
 use std::future::poll_fn;
 use std::pin::pin;

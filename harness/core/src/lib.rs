@@ -1,7 +1,7 @@
-//! Everything of amiproof that talks to AWS and Kubernetes, and the runner that drives it.
+//! The part of amiproof that talks to AWS, Kubernetes and nodes, and the runner that drives it.
 //!
-//! Reading order: [`check`] (what a check is) and [`context`] (what it may touch), then [`ledger`] (the record of everything
-//! that is made), [`aws`], [`user_data`], [`cluster`], [`workload`], [`wait`], [`act`], [`probe`], [`scan`], [`destroy`],
+//! Reading order: [`check`] (what a check is) and [`context`] (what a check may use), then [`ledger`] (the record of everything
+//! that is created), [`aws`], [`user_data`], [`cluster`], [`workload`], [`wait`], [`act`], [`probe`], [`scan`], [`destroy`],
 //! [`scope`], [`pace`]
 //! and [`run`] (the dispatcher and the pipelines).
 

@@ -1,4 +1,4 @@
-//! How patient polling is. Against AWS the intervals are those of the field; against the lab, whose time runs faster, shorter.
+//! Polling intervals. Against AWS they are the usual ones; against the lab, whose time runs faster, they are shorter.
 
 use std::time::Duration;
 

@@ -65,7 +65,7 @@ impl Scope {
             let failure = match tokio::time::timeout(deadline, work).await {
                 Ok(Ok(Ok(()))) => None,
                 Ok(Ok(Err(error))) => Some(error.to_string()),
-                Ok(Err(panic)) => Some(format!("panicked, which is a defect of amiproof: {}", panic_text(&*panic))),
+                Ok(Err(panic)) => Some(format!("panicked, which is a bug in amiproof: {}", panic_text(&*panic))),
                 Err(_) => Some(format!("not done within {}s", deadline.as_secs())),
             };
             match failure {

@@ -24,7 +24,7 @@ use provisioning::World;
 const SPEED: f64 = 1000.0;
 
 /// How long a scan may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A Kubernetes half that nobody asks anything: provisioning ends where nodes join.
 struct Kubernetes;
@@ -292,7 +292,7 @@ async fn a_command_whose_answer_is_lost_is_not_sent_again() {
 #[tokio::test]
 async fn a_scan_whose_making_was_not_answered_is_made_once() {
     let lab = Lab::with(lost("CreateCisScanConfiguration")).await;
-    let scan = provisioning::inspector_scans(&lab.world, None, PATIENCE).await;
+    let scan = provisioning::inspector_scans(&lab.world, None, TIMEOUT).await;
     assert!(scan.answer.rows.len() > 50, "{} rows", scan.answer.rows.len());
     assert_eq!(lab.calls("inspector2.CreateCisScanConfiguration"), 1, "two at once would both end with zero checks");
     lab.assert_empty().await;
@@ -309,7 +309,7 @@ async fn a_create_call_in_flight_is_answered_and_recorded_when_the_run_is_stoppe
 #[tokio::test]
 async fn inspector_answers_every_control_and_its_own_reports_are_kept() {
     let lab = Lab::with(Scenario::default()).await;
-    let scan = provisioning::inspector_scans(&lab.world, None, PATIENCE).await;
+    let scan = provisioning::inspector_scans(&lab.world, None, TIMEOUT).await;
     let rows = &scan.answer.rows;
     assert!(rows.len() > 50, "{} rows", rows.len());
     assert!(rows.iter().all(|row| row.check.as_str().starts_with("os-cis/cis-al2023-1.0.0/")));
@@ -334,7 +334,7 @@ async fn a_scan_that_evaluated_nothing_is_never_green_and_says_why() {
     ];
     for (name, part) in table {
         let lab = Lab::with(scenario(name)).await;
-        let scan = provisioning::inspector_scans(&lab.world, None, PATIENCE).await;
+        let scan = provisioning::inspector_scans(&lab.world, None, TIMEOUT).await;
         assert!(scan.reason().contains(part), "{name}: {}", scan.reason());
         assert_eq!(scan.answer.scans[0].benchmark, None, "{name}: nothing was judged");
         lab.assert_empty().await;
@@ -352,7 +352,7 @@ async fn a_scan_without_an_end_is_given_up_and_says_so() {
 #[tokio::test]
 async fn what_a_scan_needs_is_asked_for_before_it_is_started() {
     let lab = Lab::with(Scenario::default()).await;
-    let scan = provisioning::inspector_scans(&lab.world, Some("AmazonInspector2ManagedCisPolicy"), PATIENCE).await;
+    let scan = provisioning::inspector_scans(&lab.world, Some("AmazonInspector2ManagedCisPolicy"), TIMEOUT).await;
     let reason = scan.reason();
     assert!(reason.contains("may not report CIS results to Inspector: `aws iam attach-role-policy"), "{reason}");
     lab.assert_empty().await;
@@ -363,11 +363,11 @@ async fn a_report_that_nobody_should_fetch_is_not_fetched_and_the_results_stand(
     let table = [
         ("report-redirects", "redirects with 307 to https://reports.example.net"),
         ("report-endless", "more than 67108864 bytes"),
-        ("report-stalls", "did not end within"),
+        ("report-stalls", "did not finish within"),
     ];
     for (name, part) in table {
         let lab = Lab::with(scenario(name)).await;
-        let scan = provisioning::inspector_scans(&lab.world, None, PATIENCE).await;
+        let scan = provisioning::inspector_scans(&lab.world, None, TIMEOUT).await;
         assert!(scan.answer.rows.len() > 50, "{name}");
         let said = scan.evidence("own report");
         assert_eq!(said.len(), 2, "{name}");

@@ -1,4 +1,4 @@
-//! Results that were not evaluated because something else failed: consequences, which are no gap of their own.
+//! Results that were not evaluated because something else failed: consequences, which are not a gap of their own.
 
 use crate::name::CheckId;
 use crate::report::Report;
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(causes(&report(failed.clone(), fail.clone())), [None, joined, None, joined, None]);
         // Nodes that came after all: the row says so, and what is missing then is a gap.
         assert_eq!(causes(&report(failed, json!("pass"))), [None; 5]);
-        // What broke for reasons of amiproof or AWS is no verdict, so nothing follows from it.
+        // What broke for reasons of amiproof or AWS is not a verdict, so nothing follows from it.
         let broken = json!({"broken": {"message": "no capacity"}});
         assert_eq!(causes(&report(broken, fail)), [None; 5]);
     }

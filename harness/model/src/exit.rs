@@ -30,7 +30,7 @@ impl ExitCode {
         (Self::Usage, "usage or configuration; nothing was created"),
         (
             Self::Error,
-            "something was not evaluated or could not be decided, and no threshold allows it; or nothing was evaluated",
+            "inconclusive: something could not be evaluated, and no threshold allows it; or nothing was evaluated",
         ),
         (Self::NothingSelected, "nothing selected"),
         (Self::Regression, "regression against the baseline"),

@@ -11,10 +11,10 @@ use crate::report::{NodeRecord, Report};
 use crate::verdict::{Evidence, Outcome};
 
 /// The title of the evidence that a failure carries.
-pub const TITLE: &str = "facts that matter here";
+pub const TITLE: &str = "relevant node settings";
 
 /// The title of the evidence that a variant whose nodes never joined carries: everything that differs from its reference.
-pub const DIFFERENCE: &str = "facts that differ from the reference";
+pub const DIFFERENCE: &str = "node settings that differ from the reference";
 
 /// Facts that decide whether packets pass through the host.
 const FORWARDING: [&str; 7] = [

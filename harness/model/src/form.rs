@@ -2,7 +2,7 @@
 //!
 //! serde stops at its first error. The schema, generated from the same types, lets all of them be found, and the parts that are
 //! well formed be read nevertheless: what is wrong is left out of the value that serde then gets, so that the rules behind the
-//! form are checked in the same pass. A wrong item of a list becomes null, to keep the positions of its neighbours.
+//! form are checked in the same pass. A wrong item of a list becomes null, to keep the positions of the others.
 
 use std::collections::HashSet;
 
@@ -245,7 +245,7 @@ impl<'a> Check<'a> {
         path: &str,
     ) -> Option<Json> {
         let [entry] = entries else {
-            let message = format!("{} keys where one is wanted", entries.len());
+            let message = format!("{} keys instead of one", entries.len());
             self.problem(place, path, message, format!("keep {}", one_of(&tags(tagged))));
             return None;
         };

@@ -15,7 +15,7 @@ use crate::report::{NodeRecord, Report};
 use crate::verdict::{Evidence, Finding, Outcome};
 
 /// The title of the evidence that a settled prediction leaves behind.
-pub const TITLE: &str = "predicted, and not observed";
+pub const TITLE: &str = "predicted but not observed";
 
 /// What a check predicts, and what shows whether it is so.
 struct Prediction {
@@ -169,7 +169,7 @@ fn settle(result: &CheckResult, report: &Report) -> Option<Settled> {
             let first = findings.first().map_or("", |finding| finding.summary.as_str());
             Outcome::Manual {
                 look_at: format!(
-                    "{first}; nothing that ran on these nodes missed it: see whether anything of yours does"
+                    "{first}; nothing that ran on these nodes was affected: check whether your workloads are"
                 ),
             }
         }

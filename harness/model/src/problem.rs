@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_misspelt_word_finds_its_neighbour_and_a_strange_one_finds_none() {
+    fn a_misspelt_word_finds_its_closest_match_and_a_strange_one_finds_none() {
         let known = ["kubernetesVersion", "region", "name", "create"];
         assert_eq!(closest("kubernetesVerison", known), Some("kubernetesVersion"));
         assert_eq!(closest("kubernetesversion", known), Some("kubernetesVersion"));

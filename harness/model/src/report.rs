@@ -265,7 +265,7 @@ impl Report {
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
     /// Not JSON, or not of this form.
-    #[error("not a report of amiproof: {0}")]
+    #[error("not an amiproof report: {0}")]
     Form(serde_json::Error),
     /// Of a version that this build does not read.
     #[error(

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
     use crate::form::KEYWORDS;
 
-    /// The committed files are what editors load. `AMIPROOF_UPDATE=1 cargo test -p amiproof-model` writes them anew.
+    /// The committed files are what editors load. `AMIPROOF_UPDATE=1 cargo test -p amiproof-model` regenerates them.
     #[test]
     fn committed_schemas_are_those_of_the_types() {
         for (name, schema) in all() {

@@ -184,7 +184,7 @@ fn key(text: &str) -> Result<String, String> {
     if !name.is_empty() && is_label_part(name) && prefix.is_none_or(is_domain) {
         Ok(text.to_owned())
     } else {
-        Err(format!("each condition with the key of a label ('{text}' is none), like {EXAMPLE}"))
+        Err(format!("each condition with the key of a label ('{text}' is not one), like {EXAMPLE}"))
     }
 }
 
@@ -194,7 +194,7 @@ fn value(text: &str) -> Result<String, String> {
     if is_label_part(text) {
         Ok(text.to_owned())
     } else {
-        Err(format!("each condition with the value of a label ('{text}' is none), like {EXAMPLE}"))
+        Err(format!("each condition with the value of a label ('{text}' is not one), like {EXAMPLE}"))
     }
 }
 

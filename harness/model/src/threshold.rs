@@ -79,7 +79,7 @@ fn apply_by(report: &mut Report, thresholds: &[Threshold], now: Timestamp, table
 const COVERAGE: &str = "every control of the benchmark has an answer";
 const THRESHOLD: &str = "no more controls fail than the matrix file allows";
 
-/// Gives what was not evaluated the meaning that a declared coverage has for it. An error is no gap in a scan: it says that amiproof
+/// Gives what was not evaluated the meaning that a declared coverage has for it. An error is not a gap in a scan: it says that amiproof
 /// broke.
 fn account(report: &mut Report, subject: &Subject, suite: &str, meaning: &Disposition) {
     let own = |result: &&mut CheckResult| result.subject == *subject && result.check.suite() == suite;

@@ -44,7 +44,7 @@ pub fn number_in(text: &str) -> Option<&str> {
 }
 
 /// The benchmark of a version that kube-bench says (`eks-1.8.0`, `cis-1.10`, `1.6` of before 0.3, `rke2-cis-1.7`, `cis-1.6-k3s`); nothing
-/// for what is no version of a CIS benchmark.
+/// for what is not a version of a CIS benchmark.
 pub fn of_kube_bench(version: &str) -> Option<Benchmark> {
     let parts: Vec<&str> = version.split('-').filter(|part| !part.is_empty() && *part != "cis").collect();
     let is_version = |part: &&str| part.starts_with(|c: char| c.is_ascii_digit()) && part.contains('.');

@@ -177,7 +177,8 @@ pub enum WaiverState {
     /// Nothing fails that it is for, although the run looked: it can go, or its scope names nothing.
     Unused,
     /// The run did not look where it is for.
-    NotAsked,
+    #[serde(alias = "notAsked")]
+    NotRun,
 }
 
 impl WaiverState {
@@ -187,7 +188,7 @@ impl WaiverState {
             Self::Used => "used",
             Self::Expired => "expired",
             Self::Unused => "unused",
-            Self::NotAsked => "not asked",
+            Self::NotRun => "not run",
         }
     }
 }

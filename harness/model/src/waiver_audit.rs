@@ -1,4 +1,4 @@
-//! What is wrong with a set of waivers: expired, about to expire, unused in a run, too wide. Pure.
+//! What is wrong with a set of waivers: expired, about to expire, unused in a run, too broad. Pure.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ pub enum RemarkKind {
     /// Its last day is over: it counts no more.
     Expired,
     /// It covers more than anybody can have looked at.
-    TooWide,
+    TooBroad,
     /// Its last day is near.
     Expiring,
     /// Nothing in the run needs it.
@@ -55,7 +55,7 @@ impl RemarkKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Expired => "expired",
-            Self::TooWide => "too wide",
+            Self::TooBroad => "too broad",
             Self::Expiring => "expiring",
             Self::Unused => "unused",
             Self::NoTicket => "no ticket",
@@ -64,7 +64,7 @@ impl RemarkKind {
 
     /// Whether it is a failure of the audit, and not only a warning.
     pub fn is_failure(self) -> bool {
-        matches!(self, Self::Expired | Self::TooWide)
+        matches!(self, Self::Expired | Self::TooBroad)
     }
 }
 
@@ -84,22 +84,22 @@ pub fn audit(waivers: &[Waiver], report: Option<&Report>, within: u32, now: Time
                 Ending::Over if again > 0 => {
                     remark(RemarkKind::Expired, format!("{again} failures of the run count again"))
                 }
-                Ending::Over => remark(RemarkKind::Expired, "it counts no more: renew or remove it".to_owned()),
+                Ending::Over => remark(RemarkKind::Expired, "it no longer applies: renew or remove it".to_owned()),
                 Ending::In(days) => remark(RemarkKind::Expiring, format!("it ends in {days} days")),
             }
         }
         if let Some(message) = too_wide(waiver, now).or_else(|| blanket(waiver, report?)) {
-            remark(RemarkKind::TooWide, message);
+            remark(RemarkKind::TooBroad, message);
         }
         if record.is_some_and(|record| record.state == WaiverState::Unused) {
             let message = match report {
                 Some(report) if !is_known(waiver, report) => "the run has no check or control that it names",
-                _ => "what it is for does not fail: remove it",
+                _ => "what it waives does not fail: remove it",
             };
             remark(RemarkKind::Unused, message.to_owned());
         }
         if waiver.ticket.is_none() {
-            remark(RemarkKind::NoTicket, "it does not say where it was decided".to_owned());
+            remark(RemarkKind::NoTicket, "it names no ticket".to_owned());
         }
     }
     remarks.sort_by_key(|remark| (remark.kind, remark.index));
@@ -126,7 +126,7 @@ fn too_wide(waiver: &Waiver, now: Timestamp) -> Option<String> {
         return Some(format!("a whole suite or benchmark on {on}: name checks or controls, or variants"));
     }
     let last = today.checked_add(MOST_DAYS.days()).ok()?;
-    (waiver.expires > last).then(|| format!("it ends more than {MOST_DAYS} days from now: give a nearer day"))
+    (waiver.expires > last).then(|| format!("it ends more than {MOST_DAYS} days from now: choose an earlier day"))
 }
 
 /// Whether it waives failures of many checks in a run, whatever its scope looks like.

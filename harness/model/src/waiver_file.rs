@@ -63,9 +63,8 @@ impl Sections<'_> {
         let check = raw.check.map(|text| self.check(&format!("{path}.check"), text));
         let control = raw.control.map(|text| self.control(&format!("{path}.control"), &text));
         let variants = self.variants(&format!("{path}.variants"), raw.variants.unwrap_or_default());
-        let reason =
-            self.said(&format!("{path}.reason"), raw.reason, "say why it is all right, and where that was decided");
-        let owner = self.said(&format!("{path}.owner"), raw.owner, "name the person or team that answers for it");
+        let reason = self.said(&format!("{path}.reason"), raw.reason, "give the reason, and where it was approved");
+        let owner = self.said(&format!("{path}.owner"), raw.owner, "name the person or team responsible for it");
         let expires = raw.expires.and_then(|text| self.date(&format!("{path}.expires"), &text));
         let level = raw.level.and_then(|level| u8::try_from(level).ok()).and_then(|level| Level::try_from(level).ok());
         let ticket = raw.ticket.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -139,7 +138,7 @@ impl Sections<'_> {
     fn said(&mut self, path: &str, text: Option<String>, help: &str) -> Option<String> {
         let text = text?;
         if text.trim().is_empty() {
-            self.problem(path, "nothing is said here", help);
+            self.problem(path, "the value is empty", help);
             return None;
         }
         Some(text.trim().to_owned())

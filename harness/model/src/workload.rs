@@ -149,7 +149,7 @@ pub const PLACE_PEER: &str = "peer";
 
 /// How many of a Deployment's replicas are made: an annotation in the Deployment's own metadata.
 ///
-/// Absent: as many as `spec.replicas` says. `as-fit`: at most so many, and no more than a node of the variant has room for.
+/// Absent: as many as `spec.replicas` says. `as-fit`: at most so many, and no more than fit on a node of the variant.
 pub const REPLICAS_ANNOTATION: &str = "amiproof.dev/replicas";
 
 /// The value of [`REPLICAS_ANNOTATION`] for no more replicas than fit on one node.

@@ -48,14 +48,14 @@ pub fn parse_beside(file: &str, bytes: &[u8], beside: &dyn Beside) -> Result<Wor
         reader.problem(
             place,
             "",
-            "no header says what this workload is",
+            "the file has no workload header",
             "begin the file with a document of apiVersion: amiproof/v1, kind: Workload",
         );
     }
     for document in documents.iter().skip(1).filter(|document| is_header(document)) {
         let (message, help) = match header {
             Some(_) => ("a second header starts here", "put each workload into a file of its own"),
-            None => ("the header comes behind objects", "move it to the beginning of the file"),
+            None => ("the header comes after objects", "move it to the beginning of the file"),
         };
         reader.problem(document.place, "", message, help);
     }
@@ -71,7 +71,7 @@ pub fn parse_beside(file: &str, bytes: &[u8], beside: &dyn Beside) -> Result<Wor
     objects.extend(manifests::objects(&mut reader, &foreign));
     if headers > 0 && objects.is_empty() && from.is_none() && reader.problems.is_empty() {
         let end = documents.last().map_or(Place::START, |document| document.place);
-        let help = "add Kubernetes objects behind a line of '---', or name a folder or chart in spec.from";
+        let help = "add Kubernetes objects after a '---' line, or name a folder or chart in spec.from";
         reader.problem(end, "", "no objects follow the header", help);
     }
     let workload = header.zip(raw).and_then(|(header, raw)| reader.workload(header, raw, &objects));
@@ -117,8 +117,8 @@ impl Reader {
             self.problem(
                 header.place_of("spec.title"),
                 "spec.title",
-                "nothing is said here",
-                "say what it shows when it passes",
+                "the value is empty",
+                "say what it proves when it passes",
             );
         }
         let timeout = spec.timeout.map_or(Some(DEFAULT_TIMEOUT), |text| self.timeout(header, &text));

@@ -160,7 +160,7 @@ fn there_twice(key: Option<&str>) -> (String, &'static str) {
 }
 
 fn too_deep() -> String {
-    format!("more than {} lists and maps inside each other", Limits::DEPTH)
+    format!("more than {} nested lists and maps", Limits::DEPTH)
 }
 
 fn unfolded() -> (String, &'static str) {

@@ -244,8 +244,8 @@ fn hostile_files_end_early() {
     for (text, says) in [
         (bomb, "aliases"),
         (big, "more than the limit of 1048576"),
-        ("- ".repeat(400_000), "inside each other"),
-        ("[".repeat(400_000), "inside each other"),
+        ("- ".repeat(400_000), "nested lists and maps"),
+        ("[".repeat(400_000), "nested lists and maps"),
         (format!("a: {}", "&a ".repeat(100_000)), "not legal YAML"),
         ("---\n".repeat(200_000), "documents"),
         ("a: 1\n---\n".repeat(100_000), "documents"),
@@ -316,7 +316,7 @@ proptest! {
         for input in [bytes.as_slice(), text.as_bytes(), lines.as_bytes()] {
             if let Err(problems) = resolve("amiproof.yaml", input, &Files::new(), &SUITES) {
                 prop_assert!(!problems.is_empty());
-                prop_assert!(problems.iter().all(|problem| !problem.message.contains("cannot make sense")), "{}", printed(&problems));
+                prop_assert!(problems.iter().all(|problem| !problem.message.contains("does not know why")), "{}", printed(&problems));
                 prop_assert!(problems.iter().all(|problem| !problem.message.contains("wrong form")), "{}", printed(&problems));
             }
         }

@@ -47,7 +47,7 @@ fn a_workload_file_is_a_header_and_objects() {
 #[test]
 fn every_problem_of_a_workload_file_is_found() {
     let bad = [
-        ("no header", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n".to_owned()),
+        ("no workload header", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n".to_owned()),
         ("empty", String::new()),
         ("two headers", format!("{HEADER}  expect: [ready: deployment/web]\n{DEPLOYMENT}---\n{HEADER}  expect: []\n")),
         ("header behind objects", format!("{}---\n{HEADER}  expect: [ready: deployment/web]\n", &DEPLOYMENT[4..])),

@@ -116,7 +116,7 @@ fn is_of_nodes(fact: &str) -> bool {
     !OF_VARIANT.contains(&fact)
 }
 
-/// Every fact with its values over all nodes. Times differ from run to run and are no facts.
+/// Every fact with its values over all nodes. Times differ from run to run and are not facts.
 fn facts(variant: &VariantRecord) -> IndexMap<String, BTreeSet<String>> {
     let mut facts: IndexMap<String, BTreeSet<String>> = IndexMap::new();
     let mut say = |fact: &str, value: &str| {

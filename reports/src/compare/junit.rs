@@ -28,7 +28,7 @@ pub(super) fn render(comparison: &Comparison) -> Result<String, RenderError> {
         let message = variant.newly_broken.clone().unwrap_or_default();
         suite(&mut suites, comparison, format!("{subject}/run")).cases.push(Draft {
             classname: format!("{subject}.run"),
-            name: format!("[{subject}] run: every phase ends as it should"),
+            name: format!("[{subject}] run: every phase completes"),
             kind: Kind::Error,
             type_: "newly-broken".to_owned(),
             body: message.clone(),

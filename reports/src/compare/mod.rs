@@ -30,7 +30,7 @@ impl Comparison {
     /// The comparison in one form. The style is for the terminal only.
     ///
     /// # Errors
-    /// When JSON or XML cannot be written, which would be a defect of amiproof.
+    /// When JSON or XML cannot be written, which would be a bug in amiproof.
     pub fn render(&self, format: ComparisonFormat, style: &Style) -> Result<String, RenderError> {
         match format {
             ComparisonFormat::Terminal => Ok(terminal::render(self, style)),

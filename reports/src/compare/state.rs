@@ -14,7 +14,7 @@ pub enum State {
     Flaky,
     /// Failed, known or not.
     Failing,
-    /// Failed, but somebody signed for it.
+    /// Failed, but someone signed for it.
     Waived,
     /// Not applicable.
     NotApplicable,
@@ -85,7 +85,7 @@ pub enum Change {
     WaiverEnded,
     /// Passed on a retry.
     Flaky,
-    /// Passed in the base; fails now, but somebody signed for it.
+    /// Passed in the base; fails now, but someone signed for it.
     NewlyWaived,
     /// Fails in both.
     StillFailing,

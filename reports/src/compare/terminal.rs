@@ -65,9 +65,9 @@ fn write_change<'a>(
     };
     let title = format!("{} ({}): {}", change.as_str(), comparison.count(change), change.meaning());
     let _ = writeln!(out, "{}", style.paint(ink, &title));
-    let mut room = style.limit;
+    let mut space = style.limit;
     for (subject, all) in groups {
-        for one in all.iter().take(room) {
+        for one in all.iter().take(space) {
             let origin = one.origin.map(|origin| format!(" [{}]", origin_word(origin))).unwrap_or_default();
             // The heading says it of what is as it was.
             let states = match (one.base, one.candidate) {
@@ -80,7 +80,7 @@ fn write_change<'a>(
                 write_wrapped(out, style, 4, &one.reason, 2);
             }
         }
-        room = room.saturating_sub(all.len());
+        space = space.saturating_sub(all.len());
         let facts = comparison.facts_of(subject);
         if change.is_news() && !facts.is_empty() && told.insert(subject) {
             let _ = writeln!(out, "  changed on {}:", style.paint(Ink::Strong, &style.line(subject.as_str())));

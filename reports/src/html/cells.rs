@@ -237,7 +237,7 @@ fn column_data(context: &Context<'_>, column: &Column<'_>) -> Value {
     })
 }
 
-/// Puts the detail of every result into `details` and says where; the most urgent first, because room is limited.
+/// Puts the detail of every result into `details` and says where; the most urgent first, because space is limited.
 fn detail_of_every(
     report: &Report,
     times: &Times<'_>,
@@ -319,7 +319,7 @@ impl Budget {
         }
         let limit = TEXT_LIMIT.min(self.left);
         let taken =
-            text::head_and_tail(clean, limit, "the whole is in report.json and its evidence files").into_owned();
+            text::head_and_tail(clean, limit, "the full text is in report.json and its evidence files").into_owned();
         self.left = self.left.saturating_sub(taken.len());
         taken
     }

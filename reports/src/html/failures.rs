@@ -64,7 +64,7 @@ pub(super) fn of(context: &Context<'_>, sheet: &Sheet<'_>) -> Vec<Failing> {
         let column = sheet.columns.get(at)?;
         let lists: Vec<List> = [
             ("failed", (|status| status == Status::Failed) as fn(Status) -> bool),
-            ("not decided", Status::is_undecided),
+            ("inconclusive", Status::is_undecided),
         ]
         .into_iter()
         .filter_map(|(word, wanted)| list(context, sheet, at, word, wanted, each))

@@ -47,7 +47,7 @@ struct Page {
 /// The report as a page. With a baseline, cells say what changed since.
 ///
 /// # Errors
-/// When the template cannot be filled or the data cannot be written, which would be a defect of amiproof.
+/// When the template cannot be filled or the data cannot be written, which would be a bug in amiproof.
 pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
     let context = Context::of(report, baseline);
     let sheet = Sheet::of(&context.report);

@@ -87,7 +87,7 @@ pub(super) struct Problem {
 pub(super) struct CleanupView {
     pub(super) ran: bool,
     pub(super) created: usize,
-    pub(super) gone: usize,
+    pub(super) deleted: usize,
     /// Kind with id, variant, reason, command.
     pub(super) leftovers: Vec<(String, String, String, String)>,
     /// What could not be verified, one sentence each.
@@ -196,7 +196,7 @@ fn problems(report: &Report) -> Vec<Problem> {
                     .iter()
                     .map(|piece| {
                         let clean = text::clean(&piece.text);
-                        let cut = text::head_and_tail(clean.trim_end(), 16 * 1024, "the whole is in report.json");
+                        let cut = text::head_and_tail(clean.trim_end(), 16 * 1024, "the full text is in report.json");
                         (text::line(&piece.name), cut.into_owned())
                     })
                     .collect(),
@@ -218,7 +218,7 @@ fn cleanup(report: &Report) -> CleanupView {
     CleanupView {
         ran: report.cleanup.ran,
         created: report.cleanup.created,
-        gone: report.cleanup.gone,
+        deleted: report.cleanup.deleted,
         leftovers: leftovers.collect(),
         not_verified: report.cleanup.not_verified().map(|sentence| text::line(&sentence)).collect(),
     }

@@ -1,4 +1,4 @@
-//! One JUnit test case: what it is called, what it says, and how much room its text gets.
+//! One JUnit test case: what it is called, what it says, and how much space its text gets.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -87,12 +87,12 @@ impl Draft {
         let PhaseEnd::Error { message, evidence } = &phase.ended else { return None };
         Some(Self {
             classname: format!("{subject}.run"),
-            name: format!("[{subject}] run/{}: the phase ends as it should", phase.phase.as_str().replace(' ', "-")),
+            name: format!("[{subject}] run/{}: the phase completes", phase.phase.as_str().replace(' ', "-")),
             kind: Kind::Error,
-            type_: "broken-phase".to_owned(),
+            type_: "phase-error".to_owned(),
             message: message.clone(),
             body: format!(
-                "phase '{}' of {subject} broke after {}\n\n{message}\n",
+                "phase '{}' of {subject} ended with an error after {}\n\n{message}\n",
                 phase.phase.as_str(),
                 text::duration(phase.seconds)
             ),
@@ -107,7 +107,7 @@ impl Draft {
     pub(super) fn of_verdict(report: &Report, verdict: &Summary) -> Self {
         Self {
             classname: "run.verdict".to_owned(),
-            name: "[run] run/verdict: the run decides something".to_owned(),
+            name: "[run] run/verdict: the run evaluates something".to_owned(),
             kind: Kind::Error,
             type_: verdict.conclusion.as_str().replace(' ', "-"),
             message: format!("{}: {}", verdict.conclusion.as_str(), verdict.reason),
@@ -121,7 +121,7 @@ impl Draft {
 
     pub(super) fn of_interruption(report: &Report) -> Self {
         let mut body =
-            "The run was interrupted; what it had not decided by then is missing from this file.\n".to_owned();
+            "The run was interrupted; what was not evaluated by then is missing from this file.\n".to_owned();
         for variant in &report.variants {
             let cancelled: Vec<_> =
                 variant.phases.iter().filter(|p| p.ended == PhaseEnd::Cancelled).map(|p| p.phase.as_str()).collect();
@@ -131,10 +131,10 @@ impl Draft {
         }
         Self {
             classname: "run.interrupted".to_owned(),
-            name: "[run] run/interrupted: the run comes to its end".to_owned(),
+            name: "[run] run/interrupted: the run completes".to_owned(),
             kind: Kind::Error,
             type_: "interrupted".to_owned(),
-            message: "the run was interrupted before it had decided everything".to_owned(),
+            message: "the run was interrupted before everything was evaluated".to_owned(),
             body,
             output: String::new(),
             started: report.run.started,
@@ -146,7 +146,7 @@ impl Draft {
     pub(super) fn of_leftover(started: Timestamp, leftover: &Leftover) -> Self {
         Self {
             classname: "run.cleanup".to_owned(),
-            name: format!("[run] run/cleanup: {} {} is gone", leftover.kind, leftover.id),
+            name: format!("[run] run/cleanup: {} {} is deleted", leftover.kind, leftover.id),
             kind: Kind::Error,
             type_: "left-behind".to_owned(),
             message: format!("{} {} was left behind: {}", leftover.kind, leftover.id, leftover.reason),
@@ -240,7 +240,7 @@ pub(super) fn shares<'a>(cases: impl Iterator<Item = &'a Draft>, budget: usize) 
 
 fn cut(whole: &str, limit: usize) -> String {
     let clean = text::clean(whole);
-    text::head_and_tail(&clean, limit, "the whole is in report.json and its evidence files").into_owned()
+    text::head_and_tail(&clean, limit, "the full text is in report.json and its evidence files").into_owned()
 }
 
 /// `junit-report` puts text into one CDATA section as it is; a `]]>` inside it would end the section early.
@@ -306,7 +306,7 @@ fn flaky_note(result: &CheckResult) -> String {
 fn evidence_text(evidence: &[Evidence]) -> String {
     let mut out = String::new();
     for piece in evidence {
-        let file = piece.file.as_deref().map(|file| format!(" (whole: {file})")).unwrap_or_default();
+        let file = piece.file.as_deref().map(|file| format!(" (full text: {file})")).unwrap_or_default();
         let _ = writeln!(out, "== {}{file}", piece.name);
         let _ = writeln!(out, "{}", piece.text.trim_end());
     }

@@ -41,7 +41,7 @@ pub(super) fn complete(xml: &[u8], document: &Root, suites: &[SuiteDraft]) -> Re
     Ok(xml)
 }
 
-/// The tag without the sum of its cases' times: they run beside each other.
+/// The tag without the sum of its cases' times: they overlap.
 fn without_time(tag: &BytesStart<'_>) -> Result<BytesStart<'static>, quick_xml::events::attributes::AttrError> {
     let mut kept = BytesStart::new("testsuite");
     for attribute in tag.attributes() {

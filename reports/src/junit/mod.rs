@@ -12,7 +12,7 @@
 //! | error, and not evaluated where nothing allows it | `error`: amiproof could not decide |
 //! | waived, known, tolerated, informational, not applicable, manual, allowed, blocked by a failure | `skipped` with that word as type and the reason as message |
 //!
-//! Things that are no result of a check appear as `error` cases of their own, so that a consumer that knows only JUnit sees them: a
+//! Things that are not the result of a check appear as `error` cases of their own, so that a consumer that knows only JUnit sees them: a
 //! phase that broke (suite `subject/run`), an interrupted run (`run/interrupted`), a resource that was left behind (`run/cleanup`), and
 //! a run that decided nothing (`run/verdict`). [`expected_counts`] adds it all up.
 //!
@@ -45,7 +45,7 @@ use crate::times::Times;
 use crate::{text, waivers};
 
 /// What the JUnit file of this report adds up to: its results as the table above maps them, and one error for each of the things that
-/// are no result.
+/// are not a result.
 pub fn expected_counts(report: &Report) -> JunitCounts {
     let mut counts = JunitCounts::default();
     let cases = report.results.iter().map(|result| kind(&result.disposition));
@@ -59,7 +59,7 @@ pub fn expected_counts(report: &Report) -> JunitCounts {
 /// The report as JUnit XML. With a baseline, suites say in `runVerdict` and `verdict` whether it is a regression; what is red is the same.
 ///
 /// # Errors
-/// When the XML cannot be written, which would be a defect of amiproof.
+/// When the XML cannot be written, which would be a bug in amiproof.
 pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
     let root = Root { name: format!("amiproof {}", report.run.matrix), seconds: report.run.seconds };
     render_suites(&root, suites(&Context::of(report, baseline)))
@@ -102,7 +102,7 @@ fn suites(context: &Context<'_>) -> Vec<SuiteDraft> {
     suites.into_values().collect()
 }
 
-/// What is no result of a check and must be seen all the same, by suite.
+/// What is not a result of a check and must be seen all the same, by suite.
 fn extra(report: &Report, verdict: &Summary) -> Vec<(String, Option<Subject>, Draft)> {
     let mut extra: Vec<(String, Option<Subject>, Draft)> = Vec::new();
     for phase in &report.run.phases {

@@ -35,14 +35,14 @@ pub fn render(report: &Report, baseline: Option<&Report>) -> String {
     push_leftovers(&mut page, report);
     push_not_verified(&mut page, report);
     push_broken(&mut page, report);
-    // What is below the results is short; its room is kept.
+    // What is below the results is short; its space is reserved.
     let mut tail = Page::new();
     push_tail(&mut tail, report);
     page.keep(tail.finish("").len().min(TAIL));
     results::push(&mut page, &context, &sheet);
     page.keep(0);
     push_tail(&mut page, report);
-    page.finish("`matrix.html` and `report.json` of the run have everything.")
+    page.finish("`matrix.html` and `report.json` of the run contain everything.")
 }
 
 /// The most bytes that results leave for what is below them.
@@ -73,7 +73,7 @@ fn heading(context: &Context<'_>, sheet: &Sheet<'_>) -> String {
         text::duration(run.critical_path_seconds),
     );
     if cluster.lab {
-        heading.push_str("> [!NOTE]\n> The lab answered instead of AWS: this is a simulation.\n\n");
+        heading.push_str("> [!NOTE]\n> Simulated run: the embedded lab, not AWS.\n\n");
     }
     if run.interrupted {
         heading.push_str("> [!WARNING]\n> The run was interrupted: these results are not complete.\n\n");
@@ -209,7 +209,7 @@ fn push_waivers(page: &mut Page, report: &Report) {
     if lines.is_empty() {
         return;
     }
-    page.push("### Waivers to look at\n\n| state | scope | owner | |\n|---|---|---|---|\n");
+    page.push("### Waivers to review\n\n| state | scope | owner | |\n|---|---|---|---|\n");
     for line in lines {
         let (scope, owner) = (escape(&line.scope), escape(&line.owner));
         page.push(&format!("| {} | {scope} | {owner} | {} |\n", line.state, escape(&line.note)));
@@ -234,7 +234,7 @@ fn push_leftovers(page: &mut Page, report: &Report) {
     if leftovers.is_empty() {
         return;
     }
-    page.push(&format!("### ⚠️ Left behind: {} of {} made\n\n", leftovers.len(), report.cleanup.created));
+    page.push(&format!("### ⚠️ Left behind: {} of {} created\n\n", leftovers.len(), report.cleanup.created));
     for leftover in leftovers {
         let what = escape(&format!("{} {}", leftover.kind, leftover.id));
         let block = format!(
@@ -254,7 +254,7 @@ fn push_broken(page: &mut Page, report: &Report) {
     for subject in &subjects {
         for (phase, message) in sheet::broken_phases(report, subject) {
             if !titled {
-                page.push("### Broken phases\n\n");
+                page.push("### Phase errors\n\n");
                 titled = true;
             }
             let place = escape(subject.as_str());

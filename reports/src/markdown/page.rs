@@ -13,7 +13,7 @@ const RESERVE: usize = 400;
 /// A zero-width space: behind `@` and `#`, and inside addresses, because GitHub links `@name`, `#1` and `https://…` wherever they stand.
 const UNLINKED: char = '\u{200b}';
 
-/// A document that takes whole blocks only, as long as there is room: a table row or a `<details>` is never cut in two.
+/// A document that takes whole blocks only, as long as there is space: a table row or a `<details>` is never cut in two.
 pub(crate) struct Page {
     text: String,
     kept: usize,
@@ -29,7 +29,7 @@ impl Page {
     /// Adds a block, or leaves it out. After the first block that did not fit no other one is tried, so that what is there is the
     /// most important part and not a sieve.
     pub(crate) fn push(&mut self, block: &str) -> bool {
-        if self.is_full || block.len() > self.room() {
+        if self.is_full || block.len() > self.remaining() {
             (self.is_full, self.is_cut) = (true, true);
             return false;
         }
@@ -37,17 +37,17 @@ impl Page {
         true
     }
 
-    /// How many bytes there is room for.
-    pub(crate) fn room(&self) -> usize {
+    /// How many bytes are left.
+    pub(crate) fn remaining(&self) -> usize {
         (LIMIT - RESERVE).saturating_sub(self.text.len() + self.kept)
     }
 
-    /// Keeps room for what comes later.
+    /// Reserves space for what comes later.
     pub(crate) fn keep(&mut self, bytes: usize) {
         (self.kept, self.is_full) = (bytes, false);
     }
 
-    /// Remembers that something was left out so that others have room too.
+    /// Remembers that something was left out so that others fit too.
     pub(crate) fn mark_cut(&mut self) {
         self.is_cut = true;
     }

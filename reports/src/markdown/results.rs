@@ -1,4 +1,4 @@
-//! Results one by one, and how the room of a document is dealt out among variants: each gets its most important ones before any gets all.
+//! Results one by one, and how the space of a document is divided among variants: each gets its most important ones before any gets all.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ const LINE_LIMIT: usize = 300;
 /// What is told one by one, most urgent first. What passed or does not apply is in the table's numbers only.
 const SECTIONS: [(&str, fn(Status) -> bool); 5] = [
     ("Failed", |status| status == Status::Failed),
-    ("Not decided", Status::is_undecided),
+    ("Inconclusive", Status::is_undecided),
     ("Flaky: passed on a retry", |status| status == Status::Flaky),
     ("Waived", |status| status == Status::Waived),
     ("Known from the baseline", |status| status == Status::Known),
@@ -38,14 +38,14 @@ struct Part<'a> {
     taken: usize,
 }
 
-/// All sections, those in front with the most room.
+/// All sections, those in front with the most space.
 pub(super) fn push(page: &mut Page, context: &Context<'_>, sheet: &Sheet<'_>) {
     let size = |parts: &[Part<'_>]| parts.iter().flat_map(|part| &part.blocks).map(String::len).sum::<usize>();
     let sections = |is_brief: bool| -> Vec<(&str, Vec<Part<'_>>)> {
         SECTIONS.into_iter().map(|(title, wanted)| (title, parts(context, sheet, wanted, is_brief))).collect()
     };
     let mut sections_told = sections(false);
-    if sections_told.iter().map(|(_, parts)| size(parts)).sum::<usize>() > page.room() / 2 {
+    if sections_told.iter().map(|(_, parts)| size(parts)).sum::<usize>() > page.remaining() / 2 {
         sections_told = sections(true);
     }
     let sections = sections_told;
@@ -79,7 +79,7 @@ fn push_section(page: &mut Page, title: &str, mut parts: Vec<Part<'_>>, later: u
     page.push(&format!("### {title} ({number})\n\n"));
     // Headings and sentences of what is left out are paid for first.
     let overhead: usize = parts.iter().map(|part| part.name.len() + 90).sum();
-    deal(&mut parts, page.room().saturating_sub(later + overhead));
+    deal(&mut parts, page.remaining().saturating_sub(later + overhead));
     for part in parts {
         page.push(&format!("**{}** ({})\n\n", escape(part.name), part.blocks.len()));
         for block in part.blocks.iter().take(part.taken) {
@@ -95,12 +95,12 @@ fn push_section(page: &mut Page, title: &str, mut parts: Vec<Part<'_>>, later: u
 }
 
 /// Gives each part in turn its next block, until nothing fits any more.
-fn deal(parts: &mut [Part<'_>], mut room: usize) {
+fn deal(parts: &mut [Part<'_>], mut space: usize) {
     let mut open: Vec<&mut Part<'_>> = parts.iter_mut().collect();
     while !open.is_empty() {
         open.retain_mut(|part| match part.blocks.get(part.taken) {
-            Some(block) if block.len() <= room => {
-                room -= block.len();
+            Some(block) if block.len() <= space => {
+                space -= block.len();
                 part.taken += 1;
                 true
             }
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn every_part_gets_its_first_block_before_any_gets_a_second_one() {
-        for (sizes, room, expected) in [
+        for (sizes, space, expected) in [
             (vec![vec![10; 100], vec![10; 2], vec![10; 100]], 60, vec![2, 2, 2]),
             (vec![vec![10; 100], vec![10], vec![10; 100]], 60, vec![3, 1, 2]),
             (vec![vec![50, 1], vec![10; 9]], 40, vec![0, 4]),
@@ -171,8 +171,8 @@ mod tests {
             (vec![vec![10; 3]], 0, vec![0]),
         ] {
             let mut parts: Vec<Part<'_>> = sizes.iter().map(|sizes| part("v", sizes)).collect();
-            deal(&mut parts, room);
-            assert_eq!(parts.iter().map(|part| part.taken).collect::<Vec<_>>(), expected, "{room}");
+            deal(&mut parts, space);
+            assert_eq!(parts.iter().map(|part| part.taken).collect::<Vec<_>>(), expected, "{space}");
         }
     }
 }

@@ -29,7 +29,7 @@ pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> Stri
     write_broken(&mut out, report, style);
     let sections: [(&str, Ink, fn(Status) -> bool); 3] = [
         ("failed", Ink::Bad, |status| status == Status::Failed),
-        ("not decided", Ink::Doubt, Status::is_undecided),
+        ("inconclusive", Ink::Doubt, Status::is_undecided),
         ("flaky: passed on a retry", Ink::Doubt, |status| status == Status::Flaky),
     ];
     for (title, ink, wanted) in sections {
@@ -60,7 +60,7 @@ fn write_heading(out: &mut String, report: &Report, style: &Style) {
     let words = format!("{} on cluster {}{place}, Kubernetes {}", report.run.id, cluster.name, cluster.kubernetes());
     write_titled(out, style, 0, &report.run.matrix, &words);
     if cluster.lab {
-        out.push_str("The lab answered instead of AWS: this is a simulation.\n");
+        out.push_str("Simulated run: the embedded lab, not AWS.\n");
     }
     out.push('\n');
 }
@@ -121,7 +121,7 @@ fn write_results(
     out.push('\n');
 }
 
-/// How many results of each column are shown: all that are new as far as there is room, then one of each column in turn.
+/// How many results of each column are shown: all that are new as far as they fit, then one of each column in turn.
 fn dealt(columns: &[Vec<&CheckResult>], limit: usize, is_new: impl Fn(&CheckResult) -> bool) -> Vec<usize> {
     let mut shown = vec![0; columns.len()];
     let mut left = limit;
@@ -166,7 +166,7 @@ fn write_waivers(out: &mut String, report: &Report, style: &Style) {
     if lines.is_empty() {
         return;
     }
-    let _ = writeln!(out, "{}", style.paint(Ink::Doubt, &format!("waivers to look at ({})", lines.len())));
+    let _ = writeln!(out, "{}", style.paint(Ink::Doubt, &format!("waivers to review ({})", lines.len())));
     for line in lines.iter().take(style.limit) {
         write_titled(out, style, 2, line.state, &format!("{} ({})", line.scope, line.owner));
         write_wrapped(out, style, 4, &line.note, 2);
@@ -178,7 +178,7 @@ fn write_waivers(out: &mut String, report: &Report, style: &Style) {
     out.push('\n');
 }
 
-/// What the teardown could not verify: nothing else says why such a run is not decided.
+/// What the teardown could not verify: nothing else says why such a run is inconclusive.
 fn write_not_verified(out: &mut String, report: &Report, style: &Style) {
     let sentences: Vec<String> = report.cleanup.not_verified().collect();
     if sentences.is_empty() {
@@ -196,7 +196,7 @@ fn write_leftovers(out: &mut String, report: &Report, style: &Style) {
     if cleanup.leftovers.is_empty() {
         return;
     }
-    let title = format!("left behind ({} of {} made)", cleanup.leftovers.len(), cleanup.created);
+    let title = format!("left behind ({} of {} created)", cleanup.leftovers.len(), cleanup.created);
     let _ = writeln!(out, "{}", style.paint(Ink::Bad, &title));
     for leftover in &cleanup.leftovers {
         write_titled(out, style, 2, &leftover.kind, &leftover.id);
@@ -223,9 +223,9 @@ fn write_numbers(out: &mut String, context: &Context<'_>, sheet: &Sheet<'_>, sty
     write_wrapped(out, style, 0, &times, usize::MAX);
     let made = text::count(cleanup.created, "resource");
     if cleanup.ran {
-        let _ = writeln!(out, "made {made}, {} verified gone", cleanup.gone);
+        let _ = writeln!(out, "created {made}, deleted {}", cleanup.deleted);
     } else if cleanup.created > 0 {
-        let _ = writeln!(out, "made {made}, kept on purpose");
+        let _ = writeln!(out, "created {made}, kept on purpose");
     }
     out.push('\n');
 }

@@ -76,13 +76,13 @@ impl Style {
 
 /// Writes at most `lines` lines of the text, `indent` columns in; what does not fit ends in `…`.
 pub(crate) fn write_wrapped(out: &mut String, style: &Style, indent: usize, text: &str, lines: usize) {
-    let room = style.columns() - indent;
-    let mut wrapped = wrap(&style.line(text), room);
+    let space = style.columns() - indent;
+    let mut wrapped = wrap(&style.line(text), space);
     if wrapped.len() > lines {
         wrapped.truncate(lines);
         if let Some(last) = wrapped.last_mut() {
             let mark = style.encode("…".to_owned());
-            while width(last) + width(&mark) > room && last.pop().is_some() {}
+            while width(last) + width(&mark) > space && last.pop().is_some() {}
             last.push_str(&mark);
         }
     }
@@ -111,18 +111,18 @@ pub(crate) fn width(text: &str) -> usize {
 }
 
 /// Breaks at spaces, and inside a word only where the word alone is too wide.
-pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, space: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut current = String::new();
     for word in text.split(' ').filter(|word| !word.is_empty()) {
-        if !current.is_empty() && width(&current) + 1 + width(word) > room {
+        if !current.is_empty() && width(&current) + 1 + width(word) > space {
             lines.push(std::mem::take(&mut current));
         }
         if !current.is_empty() {
             current.push(' ');
         }
         for c in word.chars() {
-            if width(&current) + unicode_width::UnicodeWidthChar::width(c).unwrap_or(0) > room {
+            if width(&current) + unicode_width::UnicodeWidthChar::width(c).unwrap_or(0) > space {
                 lines.push(std::mem::take(&mut current));
             }
             current.push(c);

@@ -28,10 +28,10 @@ pub(super) fn matrix(context: &Context<'_>, sheet: &Sheet<'_>, style: &Style) ->
     out
 }
 
-/// The least room in which a verdict with its reason can be read, columns.
+/// The least width in which a verdict with its reason can be read, columns.
 const LEAST: usize = 24;
 
-/// The table with these columns between nodes and verdict; none where they leave the verdict too little room and there are fewer to
+/// The table with these columns between nodes and verdict; none where they leave the verdict too little space and there are fewer to
 /// show.
 fn with_verdicts(
     context: &Context<'_>,
@@ -67,11 +67,11 @@ fn with_verdicts(
 }
 
 /// `failed: 16 failed (workload 15, addon 1)`, in as many lines as it needs.
-fn verdict(context: &Context<'_>, column: &Column<'_>, room: usize, style: &Style) -> String {
+fn verdict(context: &Context<'_>, column: &Column<'_>, space: usize, style: &Style) -> String {
     let verdict = context.verdict_of(&column.subject);
     let word = verdict.conclusion.as_str();
     let painted = style.paint(super::ink(class(verdict.conclusion)), word);
-    style::wrap(&style.line(&sentence(&verdict)), room).join("\n").replacen(word, &painted, 1)
+    style::wrap(&style.line(&sentence(&verdict)), space).join("\n").replacen(word, &painted, 1)
 }
 
 fn start(column: &Column<'_>) -> Vec<String> {

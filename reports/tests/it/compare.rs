@@ -98,7 +98,7 @@ fn a_check_that_appears_and_fails_is_a_regression_and_one_that_appears_and_passe
     assert!(!passing.has_regression());
     let undecided = appearing(Outcome::Error { message: "throttled".into() });
     assert_eq!(undecided.count(Change::NewError), 1);
-    assert!(!undecided.has_regression(), "the exit code of the run itself says what is not decided");
+    assert!(!undecided.has_regression(), "the exit code of the run itself says what is inconclusive");
 }
 
 #[test]

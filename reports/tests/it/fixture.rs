@@ -52,7 +52,7 @@ pub(crate) fn empty() -> Report {
         scans: Vec::new(),
         waivers: Vec::new(),
         thresholds: Vec::new(),
-        cleanup: Cleanup { ran: true, created: 31, gone: 31, ..Cleanup::default() },
+        cleanup: Cleanup { ran: true, created: 31, deleted: 31, ..Cleanup::default() },
     }
 }
 
@@ -404,7 +404,7 @@ pub(crate) fn not_verified() -> Report {
 /// A run that could not remove everything.
 pub(crate) fn leftovers() -> Report {
     let mut report = green();
-    report.cleanup.gone = 29;
+    report.cleanup.deleted = 29;
     report.cleanup.leftovers = vec![
         Leftover {
             kind: "node group".into(),

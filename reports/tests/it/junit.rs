@@ -139,7 +139,7 @@ fn texts_are_cut_at_both_ends_below_what_jenkins_takes_and_say_where_the_rest_is
     let body = description.as_ref().unwrap().as_str();
     assert!(message.chars().count() <= 512 && !message.contains('\n'));
     assert!((40_000..100_000).contains(&body.len()), "{}", body.len());
-    assert!(body.contains("bytes cut; the whole is in report.json"));
+    assert!(body.contains("bytes cut; the full text is in report.json"));
     assert!(body.trim_end().ends_with("us-west-2.compute.internal (i-00000000000000001)"), "the tail stays");
     assert!(xml.len() < 30_000_000);
 }
@@ -188,7 +188,7 @@ fn a_node_that_never_joined_and_the_interruption_are_errors_of_their_own() {
 #[test]
 fn a_leftover_is_an_error_with_the_command_that_removes_it() {
     let (_, parsed) = parsed(&fixture::leftovers());
-    let case = find(&parsed, "launch template lt-0123456789abcdef0 is gone");
+    let case = find(&parsed, "launch template lt-0123456789abcdef0 is deleted");
     let TestCaseStatus::NonSuccess { kind: NonSuccessKind::Error, description, .. } = &case.status else {
         panic!("{case:?}")
     };

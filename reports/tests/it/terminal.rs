@@ -100,7 +100,7 @@ fn the_table_of_verdicts_and_the_verdict_are_the_end_of_the_summary() {
         let summary = render(&report, None, &PLAIN);
         let lines: Vec<&str> = summary.lines().collect();
         let head = lines.iter().position(|line| line.starts_with(" variant")).unwrap();
-        let behind = ["failed (", "not decided (", "scans (", "left behind ("];
+        let behind = ["failed (", "inconclusive (", "scans (", "left behind ("];
         assert!(
             lines[head..].iter().all(|line| !behind.iter().any(|title| line.starts_with(title))),
             "{name}: {summary}"

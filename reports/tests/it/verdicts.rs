@@ -135,7 +135,7 @@ fn every_form_counts_the_same_cells() {
     }
 }
 
-/// Where nothing is left and nothing failed, the sentence is all that says why the run is not decided.
+/// Where nothing is left and nothing failed, the sentence is all that says why the run is inconclusive.
 #[test]
 fn what_could_not_be_verified_is_said_by_every_form_that_people_read() {
     let report = fixture::not_verified();

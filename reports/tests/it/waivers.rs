@@ -25,7 +25,7 @@ fn every_form_names_expired_and_unused_waivers_and_no_others() {
         record("cis-al2023-1.0.0/1.1.1", WaiverState::Used, 3),
         record("cis-al2023-1.0.0/2.2.2", WaiverState::Unused, 0),
         record("cis-al2023-1.0.0/3.3.3", WaiverState::Expired, 2),
-        record("cis-al2023-1.0.0/4.4.4", WaiverState::NotAsked, 0),
+        record("cis-al2023-1.0.0/4.4.4", WaiverState::NotRun, 0),
     ];
     let forms = [
         terminal::render(&report, None, &Style::default()),
@@ -45,6 +45,6 @@ fn every_form_names_expired_and_unused_waivers_and_no_others() {
         }
     }
     let text = terminal::render(&report, None, &Style::default());
-    assert!(text.contains("waivers to look at (2)") && text.contains("2 failures count again"), "{text}");
+    assert!(text.contains("waivers to review (2)") && text.contains("2 failures count again"), "{text}");
     assert!(!markdown::render(&fixture::mixed(), None).contains("Waivers"));
 }

@@ -172,7 +172,7 @@ impl Scene {
     }
 }
 
-/// The newest pod of a DaemonSet on a node: while one is replaced, the old one is still there. A pod that found no room is bound to
+/// The newest pod of a DaemonSet on a node: while one is replaced, the old one is still there. A pod that was not scheduled is bound to
 /// no node, but its affinity says for which it was made.
 fn on_node<'a>(all: &'a [Pod], set: &DaemonSet, node: &NodeRecord) -> Option<&'a Pod> {
     let is_own = |pod: &&Pod| {

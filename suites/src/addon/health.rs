@@ -22,14 +22,14 @@ pub(super) enum Health {
     Waiting(String),
     /// It will not get well by waiting: why.
     Ill(String),
-    /// A registry that refuses, or no room: says nothing about the host.
+    /// A registry that refuses, or no capacity: says nothing about the host.
     Infrastructure(String),
 }
 
 /// Judges a pod at a moment.
 pub(super) fn of(pod: &Pod, now: Timestamp) -> Health {
     if let Some(message) = no_room(pod) {
-        return Health::Infrastructure(format!("there is no room for pod {}: {message}", pod.name_any()));
+        return Health::Infrastructure(format!("there is insufficient capacity for pod {}: {message}", pod.name_any()));
     }
     if let Some((_, message)) = pods::pull_failure(pod).filter(|(_, message)| is_registry_answer(message)) {
         return Health::Infrastructure(format!("the registry refuses an image of pod {}: {message}", pod.name_any()));

@@ -11,11 +11,11 @@ mod seen;
 use amiproof_core::check::{CheckError, Decision, ScanAnswer, ScanRow};
 use amiproof_model::verdict::Verdict;
 
-/// How long an add-on's pods get to be Ready. EKS calls an add-on ACTIVE when they are; on a cluster that somebody else made they
+/// How long an add-on's pods get to be Ready. EKS calls an add-on ACTIVE when they are; on a cluster that someone else made they
 /// may have just been applied.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(180);
+const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(180);
 
-/// For one attempt: the patience, and time to read what explains a failure.
+/// For one attempt: the timeout, and time to read what explains a failure.
 const ATTEMPT: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// The row of an add-on.

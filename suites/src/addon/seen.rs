@@ -16,12 +16,12 @@ use kube::runtime::watcher;
 use kube::{Api, ResourceExt as _};
 use tokio::time::Instant;
 
-use super::{PATIENCE, health};
+use super::{TIMEOUT, health};
 
 /// How often pods that do not change are judged again.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
-/// Watches the pods of some namespaces until `is_settled` says that waiting longer teaches nothing, or the patience ends. Answers
+/// Watches the pods of some namespaces until `is_settled` says that waiting longer shows nothing new, or the timeout passes. Answers
 /// with the pods as they were last. Where `nodes` are given, those are the pods on them and the ones that are on no node yet: every
 /// variant watches, and the pods of all the others would be in the memory of each.
 pub(super) async fn settled(
@@ -46,7 +46,7 @@ pub(super) async fn settled(
     let ticks = stream::repeat(()).then(|()| tokio::time::sleep(LOOK_AGAIN)).map(|()| Ok(None)).boxed();
     let mut seen: BTreeMap<usize, Vec<Pod>> = BTreeMap::new();
     let all = stream::select_all(streams.chain([ticks]));
-    let ended = watch::until(all, Instant::now() + PATIENCE, |change| {
+    let ended = watch::until(all, Instant::now() + TIMEOUT, |change| {
         seen.extend(change);
         let all: Vec<Pod> = seen.values().flatten().cloned().collect();
         (seen.len() == count && is_settled(&all)).then_some(())
@@ -55,7 +55,7 @@ pub(super) async fn settled(
     match ended {
         Ok(()) | Err(watch::Stopped::Deadline { last_error: None }) => Ok(seen.into_values().flatten().collect()),
         Err(watch::Stopped::Deadline { last_error: Some(error) }) => {
-            Err(CheckError::Undecided(format!("the API server was away when the time for add-ons was up: {error}")))
+            Err(CheckError::Undecided(format!("the API server was unreachable at the deadline for add-ons: {error}")))
         }
         Err(refused) => Err(CheckError::api("watching the pods of add-ons", refused)),
     }

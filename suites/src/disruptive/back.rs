@@ -153,7 +153,7 @@ pub(super) async fn never_back(
         let found = instances::health(clients, &ids).await;
         health = found.map_err(|error| CheckError::api("reading the status of instances that are not back", error))?;
         for id in &ids {
-            let text = instances::console(clients, id).await.unwrap_or_else(|error| format!("not had: {error}"));
+            let text = instances::console(clients, id).await.unwrap_or_else(|error| format!("unavailable: {error}"));
             proof.push(evidence(format!("console output of {id}"), &text));
         }
     }

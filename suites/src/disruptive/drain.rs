@@ -19,7 +19,7 @@ use kube::{Api, ResourceExt as _};
 use tokio::time::Instant;
 
 use super::snapshot::{self, Depth, Snapshot};
-use super::{ATTEMPT, patience, pause};
+use super::{ATTEMPT, pause, timeout};
 use crate::definition::{Definition, Work};
 
 /// See the module.
@@ -199,7 +199,7 @@ async fn replace(context: &Context, node: &NodeRecord) -> Result<Replaced, Check
                 format!("{instance} was ended; a node in its place was Ready {}s later", started.elapsed().as_secs());
             return Ok(Replaced::By(nodes::records(ready), story));
         }
-        if started.elapsed() >= patience(context) {
+        if started.elapsed() >= timeout(context) {
             let there = instances::of_node_group(clients, cluster, group).await;
             let there = there.map_err(|error| CheckError::api(format!("reading the instances of {group}"), error))?;
             let known: Vec<&str> = context.nodes.iter().filter_map(|node| node.instance_id.as_deref()).collect();
@@ -209,11 +209,11 @@ async fn replace(context: &Context, node: &NodeRecord) -> Result<Replaced, Check
                 return Err(CheckError::Undecided(text));
             };
             let console =
-                instances::console(clients, &new.id).await.unwrap_or_else(|error| format!("not had: {error}"));
+                instances::console(clients, &new.id).await.unwrap_or_else(|error| format!("unavailable: {error}"));
             let why = format!(
                 "the instance that replaced node {} did not join within {}s",
                 node.index,
-                patience(context).as_secs()
+                timeout(context).as_secs()
             );
             return Ok(Replaced::Failed(why, vec![evidence(format!("console output of {}", new.id), &console)]));
         }

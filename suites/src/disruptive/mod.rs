@@ -1,7 +1,7 @@
 //! Suite `disruptive`, opt-in: what is left of a node after a reboot, a restart, a reload, a drain.
 //!
 //! Each check takes a `snapshot` of what works, disturbs the variant's nodes, waits until they are back, and takes another. What
-//! worked before and does not after is a finding; what did not work before is somebody else's. The runner starts these checks when all
+//! worked before and does not after is a finding; what did not work before is someone else's. The runner starts these checks when all
 //! others are over, one at a time.
 
 mod back;
@@ -23,7 +23,7 @@ use amiproof_core::context::Context;
 const ATTEMPT: Duration = Duration::from_secs(75 * 60);
 
 /// How long nodes get to come back: ten minutes where `timeouts.nodesReady` is the usual eight.
-fn patience(context: &Context) -> Duration {
+fn timeout(context: &Context) -> Duration {
     context.variant.timeouts.nodes_ready * 5 / 4
 }
 

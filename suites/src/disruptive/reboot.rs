@@ -9,8 +9,8 @@ use amiproof_model::report::Phase;
 use futures::FutureExt as _;
 
 use super::back::{self, Sign};
-use super::patience;
 use super::snapshot::{self, Depth};
+use super::timeout;
 use crate::definition::{Definition, Work};
 
 /// See the module.
@@ -50,7 +50,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
             Err(error) => return Err(error.into()),
         }
     }
-    let waited = back::wait(context, &sights, Sign::Booted, patience(context)).await?;
+    let waited = back::wait(context, &sights, Sign::Booted, timeout(context)).await?;
     let (verdict, evidence) = if waited.lost.is_empty() {
         let now = snapshot::take(context, Depth::Scans).await?;
         let (verdict, mut proof) = snapshot::lost(&before, &now, event);

@@ -9,8 +9,8 @@ use amiproof_core::probe;
 use amiproof_model::verdict::{Finding, Verdict};
 
 use super::back::{self, Sign};
-use super::patience;
 use super::snapshot::{self, Depth};
+use super::timeout;
 
 /// For the command: a unit that does not stop is killed after 90 s (systemd, DefaultTimeoutStopSec).
 const COMMAND: Duration = Duration::from_secs(150);
@@ -31,9 +31,9 @@ pub(super) async fn restart(context: &Context, unit: &str) -> Result<Decision, C
             )));
         }
     }
-    // From here on the kubelet must report anew.
+    // From here on the kubelet must report again.
     let sights = back::look(context, &context.nodes).await?;
-    let waited = back::wait(context, &sights, Sign::Reported, patience(context)).await?;
+    let waited = back::wait(context, &sights, Sign::Reported, timeout(context)).await?;
     let story = waited.story.clone();
     if !refused.is_empty() {
         let proof = vec![story, evidence("event", &event)];

@@ -40,14 +40,14 @@ pub(super) enum Depth {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Snapshot {
     /// Verdicts by `workload/job` and `kube-bench/cis-eks-1.8.0/3.2.1`.
-    seen: BTreeMap<String, Seen>,
+    seen: BTreeMap<String, Observed>,
     /// Facts by node index.
     facts: BTreeMap<u32, String>,
 }
 
 /// What one question came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Seen {
+enum Observed {
     Passed,
     /// Why, with the proof.
     Failed(String, Vec<Evidence>),
@@ -66,8 +66,8 @@ pub(super) async fn take(context: &Context, depth: Depth) -> Result<Snapshot, Ch
     for (name, answer) in futures::future::join_all(runs).await {
         let answer = match answer {
             Err(CheckError::Cancelled) => return Err(CheckError::Cancelled),
-            Err(error) => Seen::Unknown(error.to_string()),
-            Ok(decision) => match Seen::of(&decision.verdict, &decision.evidence) {
+            Err(error) => Observed::Unknown(error.to_string()),
+            Ok(decision) => match Observed::of(&decision.verdict, &decision.evidence) {
                 Some(seen) => seen,
                 None => continue,
             },
@@ -81,7 +81,7 @@ pub(super) async fn take(context: &Context, depth: Depth) -> Result<Snapshot, Ch
 }
 
 /// Runs every scan that the variant has: kube-bench and those of its operating system, as far as the matrix selects them.
-async fn controls(context: &Context, seen: &mut BTreeMap<String, Seen>) -> Result<(), CheckError> {
+async fn controls(context: &Context, seen: &mut BTreeMap<String, Observed>) -> Result<(), CheckError> {
     let scans = SCANS.iter().filter_map(|definition| match definition.work {
         Work::Scan(scan) => Some((definition, scan)),
         _ => None,
@@ -96,11 +96,11 @@ async fn controls(context: &Context, seen: &mut BTreeMap<String, Seen>) -> Resul
         match answer {
             Err(CheckError::Cancelled) => return Err(CheckError::Cancelled),
             // What passed before and was not asked again afterwards is not known, so it is not green.
-            Err(error) => drop(seen.insert(id.to_owned(), Seen::Unknown(error.to_string()))),
+            Err(error) => drop(seen.insert(id.to_owned(), Observed::Unknown(error.to_string()))),
             Ok(answer) => {
                 let rows = answer.rows.into_iter();
                 seen.extend(
-                    rows.filter_map(|row| Some((row.check.to_string(), Seen::of(&row.decision.verdict, &[])?))),
+                    rows.filter_map(|row| Some((row.check.to_string(), Observed::of(&row.decision.verdict, &[])?))),
                 );
             }
         }
@@ -136,7 +136,7 @@ fn smoke(family: Family) -> Result<Vec<Arc<Workload>>, CheckError> {
     Ok(catalogue.iter().filter(wanted).cloned().map(Arc::new).collect())
 }
 
-impl Seen {
+impl Observed {
     /// `None` for a question that makes no sense here.
     fn of(verdict: &Verdict, evidence: &[Evidence]) -> Option<Self> {
         match verdict {
@@ -154,12 +154,12 @@ impl Seen {
 /// What was lost between two snapshots; `after` names the event: `the reboot`.
 pub(super) fn lost(before: &Snapshot, now: &Snapshot, after: &str) -> (Verdict, Vec<Evidence>) {
     let worked: Vec<&String> =
-        before.seen.iter().filter(|(_, seen)| **seen == Seen::Passed).map(|(name, _)| name).collect();
+        before.seen.iter().filter(|(_, seen)| **seen == Observed::Passed).map(|(name, _)| name).collect();
     let (mut findings, mut unknown, mut proof) = (Vec::new(), Vec::new(), Vec::new());
     for name in &worked {
         match now.seen.get(*name) {
-            Some(Seen::Passed) => {}
-            Some(Seen::Failed(why, evidence)) => {
+            Some(Observed::Passed) => {}
+            Some(Observed::Failed(why, evidence)) => {
                 findings.push(Finding::new(
                     name.as_str(),
                     format!("{name} passed before {after} and fails after it: {why}"),
@@ -168,8 +168,8 @@ pub(super) fn lost(before: &Snapshot, now: &Snapshot, after: &str) -> (Verdict, 
                     evidence.iter().map(|one| Evidence { name: format!("{name}: {}", one.name), ..one.clone() }),
                 );
             }
-            Some(Seen::Unknown(why)) => unknown.push(format!("{name}: {why}")),
-            None => unknown.push(format!("{name}: it was not asked again")),
+            Some(Observed::Unknown(why)) => unknown.push(format!("{name}: {why}")),
+            None => unknown.push(format!("{name}: it was not run again")),
         }
     }
     let changes = changes(&before.facts, &now.facts);
@@ -197,7 +197,7 @@ pub(super) fn lost(before: &Snapshot, now: &Snapshot, after: &str) -> (Verdict, 
     (verdict, proof)
 }
 
-impl Seen {
+impl Observed {
     fn description(&self) -> &str {
         match self {
             Self::Passed => "passed",
@@ -223,23 +223,25 @@ fn changes(before: &BTreeMap<u32, String>, now: &BTreeMap<u32, String>) -> Strin
 mod tests {
     use super::*;
 
-    fn snapshot(seen: &[(&str, Seen)], facts: &str) -> Snapshot {
+    fn snapshot(seen: &[(&str, Observed)], facts: &str) -> Snapshot {
         Snapshot {
             seen: seen.iter().map(|(name, seen)| ((*name).to_owned(), seen.clone())).collect(),
             facts: BTreeMap::from([(1, facts.to_owned())]),
         }
     }
 
-    fn failed(why: &str) -> Seen {
-        Seen::Failed(why.to_owned(), vec![evidence("events", "told")])
+    fn failed(why: &str) -> Observed {
+        Observed::Failed(why.to_owned(), vec![evidence("events", "told")])
     }
 
     #[test]
     fn what_worked_before_and_fails_after_is_a_finding_with_what_changed_on_the_host() {
-        let before =
-            snapshot(&[("workload/job", Seen::Passed), ("workload/web", Seen::Passed)], "ip_forward = 1\nEnforcing");
+        let before = snapshot(
+            &[("workload/job", Observed::Passed), ("workload/web", Observed::Passed)],
+            "ip_forward = 1\nEnforcing",
+        );
         let after = snapshot(
-            &[("workload/job", Seen::Passed), ("workload/web", failed("no answer"))],
+            &[("workload/job", Observed::Passed), ("workload/web", failed("no answer"))],
             "ip_forward = 0\nEnforcing",
         );
         let (verdict, proof) = lost(&before, &after, "the reboot");
@@ -255,13 +257,13 @@ mod tests {
 
     #[test]
     fn what_failed_already_is_not_charged_to_the_event_and_nothing_to_lose_is_never_green() {
-        let seen = [("workload/job", Seen::Passed), ("workload/web", failed("no answer"))];
+        let seen = [("workload/job", Observed::Passed), ("workload/web", failed("no answer"))];
         let half = snapshot(&seen, "");
         assert_eq!(lost(&half, &half, "the reboot").0, Verdict::Pass);
-        let nothing = snapshot(&[("workload/web", failed("no answer")), ("kube-bench/x/1", Seen::Passed)], "");
+        let nothing = snapshot(&[("workload/web", failed("no answer")), ("kube-bench/x/1", Observed::Passed)], "");
         let (verdict, _) = lost(&nothing, &nothing, "the reboot");
         assert!(matches!(verdict, Verdict::NotEvaluated(why) if why.contains("no answer")));
-        let unknown = snapshot(&[("workload/job", Seen::Unknown("the registry refuses".into()))], "");
+        let unknown = snapshot(&[("workload/job", Observed::Unknown("the registry refuses".into()))], "");
         let (verdict, _) = lost(&half, &unknown, "the reboot");
         assert!(matches!(verdict, Verdict::NotEvaluated(why) if why.contains("the registry refuses")));
         let silent = snapshot(&[], "");

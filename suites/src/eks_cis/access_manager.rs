@@ -2,28 +2,28 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, verdict, with_evidence};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "access-manager", assess };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let account = facts.account()?;
     let mode = seen(&account.control_plane)?.authentication_mode.as_deref().unwrap_or("CONFIG_MAP");
     let mut findings = Vec::new();
     if mode == "CONFIG_MAP" {
         let help = "aws eks update-cluster-config --access-config authenticationMode=API_AND_CONFIG_MAP";
-        findings.push(finding("cluster", "access is given by the ConfigMap aws-auth alone", help));
+        findings.push(finding("cluster", "access is granted by the ConfigMap aws-auth alone", help));
     }
     if mode != "API" {
         // The entries of nodes are EKS's own work in this mode.
         let entries = seen(&facts.aws_auth)?.iter().flat_map(|map| &map.entries);
         let people = entries.filter(|(_, groups)| !groups.iter().any(|group| group == "system:nodes"));
-        let help = "make an access entry of it (aws eks create-access-entry) and take it out of the ConfigMap";
+        let help = "make an access entry of it (aws eks create-access-entry) and remove it from the ConfigMap";
         findings.extend(people.map(|(principal, _)| {
             let resource = format!("kube-system/ConfigMap/aws-auth {principal}");
-            finding(resource, format!("{principal} comes in by the ConfigMap"), help)
+            finding(resource, format!("{principal} gets access through the ConfigMap"), help)
         }));
     }
     let principals = account.principals.as_ref().map(Vec::as_slice).unwrap_or_default();
@@ -52,6 +52,6 @@ mod tests {
             account_of(&mut facts).control_plane.as_mut().unwrap().authentication_mode = mode.map(str::to_owned);
             assert_eq!(told(&QUESTION, &facts), answer, "{mode:?}");
         }
-        assert_eq!(told(&QUESTION, &Facts { account: Err(Unseen::NoAccount), ..clean() }), "no account");
+        assert_eq!(told(&QUESTION, &Facts { account: Err(Unreadable::NoAccount), ..clean() }), "no account");
     }
 }

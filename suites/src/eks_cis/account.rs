@@ -10,14 +10,14 @@ use amiproof_model::name::KubernetesVersion;
 
 use super::facts::account::{Account, NodeRole, REGISTRY_CHANGES};
 use super::facts::pods::Workload;
-use super::facts::{Seen, Unseen};
+use super::facts::{Reading, Unreadable};
 use super::image;
 
 /// Policies of at most so many repositories are read; nobody reads more.
 const REPOSITORIES: usize = 50;
 
-fn seen<T>(answer: Result<T, AwsError>, action: &str) -> Seen<T> {
-    answer.map_err(|error| Unseen::aws(action, &error))
+fn seen<T>(answer: Result<T, AwsError>, action: &str) -> Reading<T> {
+    answer.map_err(|error| Unreadable::aws(action, &error))
 }
 
 /// Everything that the account says about a cluster.
@@ -25,7 +25,7 @@ pub(crate) async fn read(
     clients: &Clients,
     cluster: &str,
     version: &KubernetesVersion,
-    workloads: &Seen<Vec<Workload>>,
+    workloads: &Reading<Vec<Workload>>,
 ) -> Account {
     let identity = clients.whoami().await;
     let caller =
@@ -46,7 +46,7 @@ pub(crate) async fn read(
         load_balancers::of_cluster(clients, cluster)
     );
     let groups = seen(node_roles::node_groups(clients, cluster).await, "eks:ListNodegroups and eks:DescribeNodegroup");
-    let absent = || Unseen::Unavailable(format!("EKS has no cluster {cluster} in {region}"));
+    let absent = || Unreadable::Unavailable(format!("EKS has no cluster {cluster} in {region}"));
     let control_plane = seen(plane, "eks:DescribeCluster").and_then(|plane| plane.ok_or_else(absent));
     let principals = seen(principals, "eks:ListAccessEntries");
     let associations = associations(clients, cluster, &control_plane, &principals).await;
@@ -75,9 +75,9 @@ pub(crate) async fn read(
 async fn associations(
     clients: &Clients,
     cluster: &str,
-    control_plane: &Seen<ControlPlane>,
-    principals: &Seen<Vec<String>>,
-) -> Seen<Vec<Association>> {
+    control_plane: &Reading<ControlPlane>,
+    principals: &Reading<Vec<String>>,
+) -> Reading<Vec<Association>> {
     let mode = super::facts::seen(control_plane)?.authentication_mode.as_deref();
     if matches!(mode, None | Some("CONFIG_MAP")) {
         return Ok(Vec::new());
@@ -86,7 +86,7 @@ async fn associations(
     seen(access::associations(clients, cluster, principals).await, "eks:ListAssociatedAccessPolicies")
 }
 
-async fn roles(clients: &Clients, groups: &Seen<Vec<NodeGroup>>) -> Seen<BTreeMap<String, NodeRole>> {
+async fn roles(clients: &Clients, groups: &Reading<Vec<NodeGroup>>) -> Reading<BTreeMap<String, NodeRole>> {
     let mut by_arn: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for group in super::facts::seen(groups)? {
         by_arn.entry(group.role_arn.clone()).or_default().push(group.name.clone());
@@ -105,7 +105,7 @@ async fn roles(clients: &Clients, groups: &Seen<Vec<NodeGroup>>) -> Seen<BTreeMa
     Ok(roles)
 }
 
-async fn public_subnets(clients: &Clients, groups: &Seen<Vec<NodeGroup>>) -> Seen<Vec<String>> {
+async fn public_subnets(clients: &Clients, groups: &Reading<Vec<NodeGroup>>) -> Reading<Vec<String>> {
     let ids: BTreeSet<String> =
         super::facts::seen(groups)?.iter().flat_map(|group| group.subnet_ids.iter().cloned()).collect();
     let ids: Vec<String> = ids.into_iter().collect();
@@ -115,10 +115,10 @@ async fn public_subnets(clients: &Clients, groups: &Seen<Vec<NodeGroup>>) -> See
 /// The policies of those repositories of the account whose images run in the cluster.
 async fn policies(
     clients: &Clients,
-    account: &Seen<String>,
+    account: &Reading<String>,
     region: &str,
-    workloads: &Seen<Vec<Workload>>,
-) -> Seen<BTreeMap<String, Option<String>>> {
+    workloads: &Reading<Vec<Workload>>,
+) -> Reading<BTreeMap<String, Option<String>>> {
     let account = super::facts::seen(account)?;
     let images = super::facts::seen(workloads)?.iter().flat_map(|workload| &workload.containers);
     let used: BTreeSet<&str> =

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen};
+use super::facts::{Facts, Unreadable};
 use super::image;
 use super::question::{Question, finding, manual, not_applicable, verdict, with_evidence};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "approved-registries", assess };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let workloads = facts.own_workloads()?;
     let mut registries: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for workload in &workloads {
@@ -20,7 +20,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
         }
     }
     if registries.is_empty() {
-        return Ok(not_applicable("no image of people's own runs"));
+        return Ok(not_applicable("no custom image runs"));
     }
     let Some(approved) = &facts.approved_registries else {
         let lines: Vec<String> = registries

@@ -2,13 +2,13 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, verdict};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "audit-logs", assess };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let logs = &seen(&facts.account()?.control_plane)?.logs;
     if logs.iter().any(|kind| kind == "audit") {
         return Ok(verdict(Vec::new()));
@@ -36,9 +36,9 @@ mod tests {
 
     #[test]
     fn without_an_account_or_the_right_to_ask_it_is_not_decided() {
-        assert_eq!(told(&QUESTION, &Facts { account: Err(Unseen::NoAccount), ..clean() }), "no account");
+        assert_eq!(told(&QUESTION, &Facts { account: Err(Unreadable::NoAccount), ..clean() }), "no account");
         let mut facts = clean();
-        account_of(&mut facts).control_plane = Err(Unseen::Denied("the IAM action eks:DescribeCluster".to_owned()));
+        account_of(&mut facts).control_plane = Err(Unreadable::Denied("the IAM action eks:DescribeCluster".to_owned()));
         assert_eq!(told(&QUESTION, &facts), "denied");
     }
 }

@@ -4,14 +4,14 @@ use amiproof_core::check::Decision;
 use amiproof_model::verdict::Finding;
 
 use super::access_policies::CLUSTER_ADMIN;
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, manual, verdict, with_evidence};
 use super::system;
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "cluster-admin", assess };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let rbac = seen(&facts.rbac)?;
     let remediation = "bind a role of the rights that are needed, then delete this binding";
     let bindings = rbac.bindings.iter().filter(|binding| binding.of_cluster_role && binding.role == "cluster-admin");
@@ -42,7 +42,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
 }
 
 /// Principals that administer the whole cluster by access entry, and whether each is whoever asks.
-fn administrators(facts: &Facts) -> Result<Vec<(&str, bool)>, Unseen> {
+fn administrators(facts: &Facts) -> Result<Vec<(&str, bool)>, Unreadable> {
     let Ok(account) = &facts.account else { return Ok(Vec::new()) };
     let caller = account.caller.as_deref().unwrap_or_default();
     let admins = seen(&account.associations)?.iter();
@@ -88,13 +88,13 @@ mod tests {
         account_of(&mut facts).caller = Ok("arn:aws:sts::111122223333:assumed-role/night/x".to_owned());
         account_of(&mut facts).associations.as_mut().unwrap().remove(0);
         assert_eq!(told(&QUESTION, &facts), "pass", "a session does not show the path of its role");
-        account_of(&mut facts).associations = Err(Unseen::Denied("eks:ListAssociatedAccessPolicies".to_owned()));
+        account_of(&mut facts).associations = Err(Unreadable::Denied("eks:ListAssociatedAccessPolicies".to_owned()));
         assert_eq!(told(&QUESTION, &facts), "denied");
     }
 
     #[test]
     fn without_the_right_to_list_bindings_it_is_not_decided() {
-        let denied = Err(Unseen::Denied("the Kubernetes permission to list clusterrolebindings".to_owned()));
+        let denied = Err(Unreadable::Denied("the Kubernetes permission to list clusterrolebindings".to_owned()));
         assert_eq!(told(&QUESTION, &Facts { rbac: denied, ..clean() }), "denied");
     }
 }

@@ -2,7 +2,7 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen};
+use super::facts::{Facts, Unreadable};
 use super::plugin::{self, Enforcement};
 use super::question::{Question, finding, manual, verdict, with_evidence};
 
@@ -13,7 +13,7 @@ pub(crate) const QUESTION: Question = Question { id: "cni-network-policy", asses
 pub(crate) const SWITCH_ON: &str =
     "aws eks update-addon --addon-name vpc-cni --configuration-values '{\"enableNetworkPolicy\":\"true\"}'";
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     Ok(match plugin::enforcement(facts)? {
         Enforcement::By(plugin) => with_evidence(verdict(Vec::new()), "enforced by", &[plugin]),
         Enforcement::SwitchedOff => {

@@ -3,14 +3,14 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::plugin;
 use super::question::{Question, finding, not_applicable, verdict, with_evidence};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "cni-version", assess };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let versions = seen(&facts.account()?.cni_versions)?;
     let Some(running) = plugin::vpc_cni_version(facts)? else {
         return Ok(not_applicable("the VPC CNI does not run as the DaemonSet kube-system/aws-node"));
@@ -18,13 +18,15 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
     let names: Vec<&str> = versions.iter().map(|version| version.name.as_str()).collect();
     let default = versions.iter().find(|version| version.is_default).map(|version| version.name.as_str());
     let (Some(name), Some(own)) = (default, numbers(&running)) else {
-        return Err(Unseen::Unavailable(format!(
+        return Err(Unreadable::Unavailable(format!(
             "the versions of the VPC CNI cannot be compared: {running} and {}",
             names.join(", ")
         )));
     };
     let Some(least) = numbers(name) else {
-        return Err(Unseen::Unavailable(format!("EKS installs a version of the VPC CNI that is none: {name}")));
+        return Err(Unreadable::Unavailable(format!(
+            "EKS reports a default version of the VPC CNI that is not a version: {name}"
+        )));
     };
     let findings = (own < least).then(|| {
         let text = format!("runs {running}; EKS installs {name} by default");

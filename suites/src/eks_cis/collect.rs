@@ -22,7 +22,7 @@ use super::facts::admission::{Admission, looks_at_pods, pod_webhooks};
 use super::facts::kubernetes::{AwsAuth, Exposed, Namespace, Node, ServiceAccount};
 use super::facts::pods::{Workload, of_pod, together};
 use super::facts::rbac::Rbac;
-use super::facts::{Facts, Seen, Unseen};
+use super::facts::{Facts, Reading, Unreadable};
 use super::{access_policies, account, kubelet_protect_kernel_defaults};
 use crate::benchmark::Catalogue;
 
@@ -47,7 +47,7 @@ pub(crate) async fn everything(context: &Context, catalogue: &Catalogue, version
     let protects_kernel = reader.protects_kernel(&nodes, asks_kubelets).await;
     let account = match &context.aws {
         Some(clients) => Ok(account::read(clients, &context.matrix.cluster.name, &version, &workloads).await),
-        None => Err(Unseen::NoAccount),
+        None => Err(Unreadable::NoAccount),
     };
     let rbac = with_access_entries(rbac, &account);
     Facts {
@@ -72,7 +72,7 @@ pub(crate) async fn everything(context: &Context, catalogue: &Catalogue, version
 }
 
 /// What RBAC says, with what access entries give beside it. Where they may not be read, nobody knows who holds a right.
-fn with_access_entries(rbac: Seen<Rbac>, account: &Seen<Account>) -> Seen<Rbac> {
+fn with_access_entries(rbac: Reading<Rbac>, account: &Reading<Account>) -> Reading<Rbac> {
     let mut rbac = rbac?;
     if let Ok(account) = account {
         access_policies::add(&mut rbac, super::facts::seen(&account.associations)?);
@@ -83,7 +83,7 @@ fn with_access_entries(rbac: Seen<Rbac>, account: &Seen<Account>) -> Seen<Rbac> 
 /// Reads Kubernetes, without what a run of amiproof made: what carries its label, and what is in a namespace that does.
 struct Reader {
     client: Client,
-    namespaces: Seen<Vec<Namespace>>,
+    namespaces: Reading<Vec<Namespace>>,
 }
 
 impl Reader {
@@ -99,7 +99,7 @@ impl Reader {
 
     /// Objects that no run made. Namespaces of runs come and go while this reads, so they are asked for before and after each list:
     /// an object in one that is in neither was there before the run's namespace, or is none of its.
-    async fn all<K, T>(&self, what: &str, mut keep: impl FnMut(K) -> Option<T>) -> Seen<Vec<T>>
+    async fn all<K, T>(&self, what: &str, mut keep: impl FnMut(K) -> Option<T>) -> Reading<Vec<T>>
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
@@ -121,22 +121,22 @@ impl Reader {
     }
 
     /// The namespaces that carry the label of a run.
-    async fn namespaces_of_runs(&self) -> Seen<BTreeSet<String>> {
+    async fn namespaces_of_runs(&self) -> Reading<BTreeSet<String>> {
         let labelled = ListParams::default().labels(RUN_LABEL);
         let names = list(&self.client, "list namespaces", &labelled, |space: core::Namespace| Some(space.name_any()));
         Ok(names.await?.into_iter().collect())
     }
 
-    async fn workloads(&self) -> Seen<Vec<Workload>> {
+    async fn workloads(&self) -> Reading<Vec<Workload>> {
         let pods = self.all("list pods in all namespaces", |pod: core::Pod| of_pod(&pod)).await?;
         Ok(together(pods))
     }
 
-    async fn service_accounts(&self) -> Seen<Vec<ServiceAccount>> {
+    async fn service_accounts(&self) -> Reading<Vec<ServiceAccount>> {
         self.all("list serviceaccounts in all namespaces", |account: core::ServiceAccount| Some(account.into())).await
     }
 
-    async fn rbac(&self) -> Seen<Rbac> {
+    async fn rbac(&self) -> Reading<Rbac> {
         let mut roles = self.all("list clusterroles", |role: rbac::ClusterRole| Some(role.into())).await?;
         roles.extend(self.all("list roles in all namespaces", |role: rbac::Role| Some(role.into())).await?);
         let of_cluster = |binding: rbac::ClusterRoleBinding| Some(binding.into());
@@ -146,13 +146,13 @@ impl Reader {
         Ok(Rbac { roles, bindings })
     }
 
-    async fn network_policies(&self) -> Seen<BTreeMap<String, usize>> {
+    async fn network_policies(&self) -> Reading<BTreeMap<String, usize>> {
         let namespaces =
             self.all("list networkpolicies in all namespaces", |policy: NetworkPolicy| policy.namespace()).await?;
         Ok(counted(namespaces))
     }
 
-    async fn exposed(&self) -> Seen<Vec<Exposed>> {
+    async fn exposed(&self) -> Reading<Vec<Exposed>> {
         let services = |service: core::Service| Exposed::service(&service);
         let mut exposed = self.all("list services in all namespaces", services).await?;
         let ingresses = |ingress: Ingress| Some(Exposed::ingress(&ingress));
@@ -161,11 +161,11 @@ impl Reader {
     }
 
     /// All of them: the nodes that a run made are what it is about, unlike its namespaces.
-    async fn nodes(&self) -> Seen<Vec<Node>> {
+    async fn nodes(&self) -> Reading<Vec<Node>> {
         list(&self.client, "list nodes", &ListParams::default(), |node: core::Node| Some(node.into())).await
     }
 
-    async fn admission(&self) -> Seen<Admission> {
+    async fn admission(&self) -> Reading<Admission> {
         let webhooks = |configuration: registration::ValidatingWebhookConfiguration| Some(pod_webhooks(&configuration));
         let pod_webhooks = self.all("list validatingwebhookconfigurations", webhooks).await?.concat();
         let kinds = |kind: CustomResourceDefinition| Some(kind.name_any());
@@ -174,7 +174,7 @@ impl Reader {
     }
 
     /// Policies that look at pods and that a binding puts into force. Clusters older than 1.30 do not have the kind.
-    async fn pod_policies(&self) -> Seen<Vec<String>> {
+    async fn pod_policies(&self) -> Reading<Vec<String>> {
         let policies =
             |policy: registration::ValidatingAdmissionPolicy| looks_at_pods(&policy).then(|| policy.name_any());
         let policies = self.all("list validatingadmissionpolicies", policies).await;
@@ -184,25 +184,25 @@ impl Reader {
         Ok(policies.into_iter().filter(|policy| bound.contains(policy)).collect())
     }
 
-    async fn default_services(&self) -> Seen<Vec<String>> {
+    async fn default_services(&self) -> Reading<Vec<String>> {
         let services: Api<core::Service> = Api::namespaced(self.client.clone(), "default");
         let kept = pages::kept(&services, &ListParams::default(), |service| Some(service.name_any())).await;
-        kept.map_err(|error| Unseen::kube("list services in the namespace default", &error))
+        kept.map_err(|error| Unreadable::kube("list services in the namespace default", &error))
     }
 
-    async fn csi_drivers(&self) -> Seen<Vec<String>> {
+    async fn csi_drivers(&self) -> Reading<Vec<String>> {
         self.all("list csidrivers", |driver: CSIDriver| Some(driver.name_any())).await
     }
 
     /// Only metadata is asked for, so that no secret leaves the cluster.
-    async fn opaque_secrets(&self) -> Seen<BTreeMap<String, usize>> {
+    async fn opaque_secrets(&self) -> Reading<BTreeMap<String, usize>> {
         let secrets: Api<core::Secret> = Api::all(self.client.clone());
         let mut page = ListParams::default().fields("type=Opaque").limit(500);
         let mut namespaces = Vec::new();
         let own = self.namespaces_of_runs().await?;
         loop {
             let list = secrets.list_metadata(&page).await;
-            let list = list.map_err(|error| Unseen::kube("list secrets in all namespaces", &error))?;
+            let list = list.map_err(|error| Unreadable::kube("list secrets in all namespaces", &error))?;
             let others = list.items.iter().filter(|secret| !secret.labels().contains_key(RUN_LABEL));
             namespaces.extend(others.filter_map(ResourceExt::namespace));
             match list.metadata.continue_.filter(|token| !token.is_empty()) {
@@ -213,14 +213,18 @@ impl Reader {
         Ok(counted(namespaces.into_iter().filter(|namespace| !own.contains(namespace)).collect()))
     }
 
-    async fn aws_auth(&self) -> Seen<Option<AwsAuth>> {
+    async fn aws_auth(&self) -> Reading<Option<AwsAuth>> {
         let maps: Api<core::ConfigMap> = Api::namespaced(self.client.clone(), "kube-system");
         let map = maps.get_opt("aws-auth").await;
-        let map = map.map_err(|error| Unseen::kube("get the configmap kube-system/aws-auth", &error))?;
-        map.map(|map| AwsAuth::read(&map.data.unwrap_or_default()).map_err(Unseen::Unavailable)).transpose()
+        let map = map.map_err(|error| Unreadable::kube("get the configmap kube-system/aws-auth", &error))?;
+        map.map(|map| AwsAuth::read(&map.data.unwrap_or_default()).map_err(Unreadable::Unavailable)).transpose()
     }
 
-    async fn protects_kernel(&self, nodes: &Seen<Vec<Node>>, is_asked: bool) -> Seen<Vec<(String, Seen<bool>)>> {
+    async fn protects_kernel(
+        &self,
+        nodes: &Reading<Vec<Node>>,
+        is_asked: bool,
+    ) -> Reading<Vec<(String, Reading<bool>)>> {
         if !is_asked {
             return Ok(Vec::new());
         }
@@ -237,23 +241,28 @@ impl Reader {
     }
 }
 
-async fn list<K, T>(client: &Client, what: &str, params: &ListParams, keep: impl FnMut(K) -> Option<T>) -> Seen<Vec<T>>
+async fn list<K, T>(
+    client: &Client,
+    what: &str,
+    params: &ListParams,
+    keep: impl FnMut(K) -> Option<T>,
+) -> Reading<Vec<T>>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
     pages::kept(&Api::all(client.clone()), params, keep).await.map_err(|error| match &error {
         // The API server does not serve this kind.
-        kube::Error::Api(status) if status.code == 404 => Unseen::Unavailable(format!("{ABSENT} to {what}")),
-        error => Unseen::kube(what, error),
+        kube::Error::Api(status) if status.code == 404 => Unreadable::Unavailable(format!("{ABSENT} to {what}")),
+        error => Unreadable::kube(what, error),
     })
 }
 
 /// How the answer to a kind that is not served begins.
 const ABSENT: &str = "the API server has no kind";
 
-fn absent_is_empty<T>(listed: Seen<T>) -> Seen<Option<T>> {
+fn absent_is_empty<T>(listed: Reading<T>) -> Reading<Option<T>> {
     match listed {
-        Err(Unseen::Unavailable(reason)) if reason.starts_with(ABSENT) => Ok(None),
+        Err(Unreadable::Unavailable(reason)) if reason.starts_with(ABSENT) => Ok(None),
         listed => listed.map(Some),
     }
 }

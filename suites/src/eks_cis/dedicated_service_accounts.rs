@@ -3,7 +3,7 @@
 use amiproof_core::aws::node_roles::role_name;
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, not_applicable, verdict};
 
 /// See the module.
@@ -23,13 +23,13 @@ const OF_NODES: [&str; 9] = [
     "AmazonInspector2ManagedCisPolicy",
 ];
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let roles = seen(&facts.account()?.node_roles)?;
     if roles.is_empty() {
         return Ok(not_applicable("the cluster has no managed node group whose role could be read"));
     }
     let remediation = "give the rights to the service account that needs them, by EKS Pod Identity or an IAM role for service \
-                       accounts, and take them from the node";
+                       accounts, and remove them from the node";
     let mut findings = Vec::new();
     for (index, (arn, role)) in roles.iter().enumerate() {
         let policies = seen(&role.policies)?;

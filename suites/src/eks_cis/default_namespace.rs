@@ -2,13 +2,13 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, verdict};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "default-namespace", assess };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let remediation = "move it to a namespace of its own, where rights, quotas and policies can be given";
     let workloads = facts.own_workloads()?.into_iter().filter(|workload| workload.namespace == "default");
     let mut findings: Vec<_> =

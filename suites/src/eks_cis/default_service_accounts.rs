@@ -2,14 +2,14 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, verdict};
 use super::system;
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "default-service-accounts", assess };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let mut findings = Vec::new();
     let accounts = seen(&facts.service_accounts)?.iter();
     for account in accounts.filter(|account| account.name == "default" && !system::is_namespace(&account.namespace)) {

@@ -2,13 +2,13 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, verdict, with_evidence};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "endpoint-restricted", assess };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let plane = seen(&facts.account()?.control_plane)?;
     if !plane.public_access {
         return Ok(verdict(Vec::new()));

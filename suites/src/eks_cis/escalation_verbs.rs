@@ -2,14 +2,14 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen};
+use super::facts::{Facts, Unreadable};
 use super::holders::{self, Right};
 use super::question::Question;
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "escalation-verbs", assess };
 
-const REMEDIATION: &str = "take the verb out of the role; each of them makes its holder an administrator in the end";
+const REMEDIATION: &str = "remove the verb from the role; each of them lets its holder become an administrator";
 
 const RIGHTS: &[Right] = &[
     Right {
@@ -28,7 +28,7 @@ const RIGHTS: &[Right] = &[
     },
 ];
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     holders::assess(facts, RIGHTS)
 }
 

@@ -2,7 +2,7 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, manual, verdict, with_evidence};
 
 /// See the module.
@@ -14,7 +14,7 @@ const GROUPS: [&str; 3] = ["external-secrets.io", "secrets-store.csi.x-k8s.io", 
 /// The Secrets Store CSI driver, which needs no custom resource to be there.
 const DRIVER: &str = "secrets-store.csi.k8s.io";
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let admission = seen(&facts.admission)?;
     let groups = GROUPS.into_iter().filter(|group| admission.has_group(group));
     let drivers = seen(&facts.csi_drivers)?.iter().map(String::as_str).filter(|driver| *driver == DRIVER);
@@ -28,7 +28,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
         own.map(|(namespace, count)| format!("{namespace}: {count} Secrets of type Opaque")).collect();
     let look_at = "whether the Secrets of the cluster could live in AWS Secrets Manager, Vault or another store outside; nothing \
                    that would bring them in is installed";
-    Ok(with_evidence(manual(look_at), "Secrets that people made", &lines))
+    Ok(with_evidence(manual(look_at), "user-created Secrets", &lines))
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, manual, with_evidence};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "fargate", assess };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let profiles = seen(&facts.account()?.fargate)?;
     let lines: Vec<String> =
         profiles.iter().map(|profile| format!("{}: {}", profile.name, profile.selectors.join("; "))).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use amiproof_core::check::Decision;
 use amiproof_model::verdict::Finding;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{finding, verdict, with_evidence};
 
 /// A right that few should have.
@@ -24,7 +24,7 @@ pub(crate) struct Right {
 
 /// A finding for everybody outside of the system who holds one of some rights; holders within a namespace, where that is fine, are
 /// evidence.
-pub(crate) fn assess(facts: &Facts, rights: &[Right]) -> Result<Decision, Unseen> {
+pub(crate) fn assess(facts: &Facts, rights: &[Right]) -> Result<Decision, Unreadable> {
     let rbac = seen(&facts.rbac)?;
     let (mut findings, mut fine): (Vec<Finding>, Vec<String>) = (Vec::new(), Vec::new());
     for right in rights {

@@ -2,19 +2,19 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, verdict, with_evidence};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "iam-users", assess };
 
-/// EKS believes IAM and, where somebody adds one, an OpenID Connect provider; it gives client certificates to nobody.
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+/// EKS believes IAM and, where someone adds one, an OpenID Connect provider; it gives client certificates to nobody.
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let account = facts.account()?;
     let remediation = "give people access entries for their IAM roles, and disassociate the provider";
     let providers = seen(&account.identity_providers)?.iter();
     let findings = providers.map(|provider| {
-        finding(format!("identity provider {provider}"), "users come to the cluster past IAM", remediation)
+        finding(format!("identity provider {provider}"), "users access the cluster without IAM", remediation)
     });
     let bindings = seen(&facts.rbac)?.bindings.iter();
     let people = bindings.flat_map(|binding| {

@@ -2,7 +2,7 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, manual, verdict, with_evidence};
 
 /// See the module.
@@ -12,7 +12,7 @@ pub(crate) const QUESTION: Question = Question { id: "image-provenance", assess 
 /// Portieris, and AWS Signer's admission controllers are built on the first two.
 const VERIFIERS: [&str; 4] = ["sigstore", "ratify", "connaisseur", "portieris"];
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let guards = seen(&facts.admission)?.guards();
     let verifiers: Vec<&str> =
         guards.iter().copied().filter(|guard| VERIFIERS.iter().any(|name| guard.contains(name))).collect();

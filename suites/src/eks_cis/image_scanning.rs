@@ -1,10 +1,10 @@
-//! `image-scanning`: whether somebody looks for vulnerabilities in the images that run.
+//! `image-scanning`: whether someone looks for vulnerabilities in the images that run.
 
 use std::collections::BTreeSet;
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::image;
 use super::question::{Question, finding, manual, not_applicable, verdict, with_evidence};
 
@@ -12,7 +12,7 @@ use super::question::{Question, finding, manual, not_applicable, verdict, with_e
 pub(crate) const QUESTION: Question = Question { id: "image-scanning", assess };
 
 /// Images of the account's own registry are judged by its settings. What scans images of another registry, the cluster does not know.
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let account = facts.account()?;
     let id = seen(&account.id)?;
     let workloads = facts.own_workloads()?;
@@ -42,7 +42,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unseen> {
         (false, ..) => verdict(findings),
         (true, _, false) => manual("which scanner covers the images of registries other than the account's own"),
         (true, false, true) => verdict(Vec::new()),
-        (true, true, true) => not_applicable("no image of people's own runs"),
+        (true, true, true) => not_applicable("no custom image runs"),
     };
     let decision = with_evidence(decision, "images of other registries", &foreign);
     Ok(with_evidence(decision, "repositories of the account that are not scanned", &bare))

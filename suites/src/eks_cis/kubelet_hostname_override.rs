@@ -2,14 +2,14 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, manual, with_evidence};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "kubelet-hostname-override", assess };
 
 /// The flag stands on the kubelet's command line and nowhere in an API; node names and host names are what the API has.
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let lines: Vec<String> =
         seen(&facts.nodes)?.iter().map(|node| format!("node {}: host name {}", node.name, node.hostname)).collect();
     let look_at = "the kubelet's command line on each image (--hostname-override); nodeadm of AL2023 always sets it, to the name \

@@ -3,7 +3,7 @@
 use amiproof_core::aws::load_balancers::{Listener, LoadBalancer};
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, manual, not_applicable, verdict, with_evidence};
 
 /// See the module.
@@ -14,11 +14,11 @@ const REMEDIATION: &str = "give the Service or Ingress a certificate of ACM (ann
 
 /// Listeners are judged where AWS shows them; what only Kubernetes shows is judged by its annotations. Plain TCP may carry TLS that
 /// ends in a pod, which only a person knows.
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let exposed = seen(&facts.exposed)?.iter().filter(|exposed| !super::system::is_namespace(&exposed.namespace));
     let balancers: &[LoadBalancer] = match &facts.account {
         Ok(account) => seen(&account.load_balancers)?,
-        Err(Unseen::NoAccount) => &[],
+        Err(Unreadable::NoAccount) => &[],
         Err(unseen) => return Err(unseen.clone()),
     };
     let (mut findings, mut unclear) = (Vec::new(), Vec::new());
@@ -120,7 +120,7 @@ mod tests {
             (vec![object("Service", true, &[443])], "pass"),
             (vec![object("Service", false, &[5432])], "manual"),
         ] {
-            let facts = Facts { exposed: Ok(exposed), account: Err(Unseen::NoAccount), ..clean() };
+            let facts = Facts { exposed: Ok(exposed), account: Err(Unreadable::NoAccount), ..clean() };
             assert_eq!(told(&QUESTION, &facts), answer);
         }
     }

@@ -2,14 +2,14 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, verdict};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "namespace-network-policies", assess };
 
 /// The namespace `default` counts where something runs in it.
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let policies = seen(&facts.network_policies)?;
     let workloads = facts.own_workloads()?;
     let is_idle = |name: &str| name == "default" && !workloads.iter().any(|workload| workload.namespace == name);

@@ -2,13 +2,13 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen};
+use super::facts::{Facts, Unreadable};
 use super::question::{Question, manual, with_evidence};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "namespaces", assess };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let workloads = facts.own_workloads()?;
     let lines = facts.own_namespaces()?.into_iter().map(|namespace| {
         let inside: Vec<&str> = workloads

@@ -3,7 +3,7 @@
 use amiproof_core::check::Decision;
 
 use super::facts::pods::Container;
-use super::facts::{Facts, Unseen};
+use super::facts::{Facts, Unreadable};
 use super::pod_security::{self, Profile, Rule};
 use super::question::Question;
 
@@ -17,7 +17,7 @@ const RULE: Rule = Rule {
     remediation: "set securityContext.capabilities.drop: [ALL]",
 };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     pod_security::assess(facts, &RULE)
 }
 

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use amiproof_core::check::Decision;
 
 use super::cni_network_policy::SWITCH_ON;
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::plugin::{self, Enforcement};
 use super::question::{Question, finding, manual, verdict};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "network-policy-enabled", assess };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let policies = seen(&facts.network_policies)?;
     let workloads = facts.own_workloads()?;
     let in_use: BTreeSet<&str> = workloads.iter().map(|workload| workload.namespace.as_str()).collect();

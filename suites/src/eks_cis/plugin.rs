@@ -1,7 +1,7 @@
 //! Network plug-ins: which one runs, and whether it enforces NetworkPolicies.
 
 use super::facts::pods::{Container, Workload};
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 
 /// DaemonSets of plug-ins that enforce NetworkPolicies by their own documentation, by the beginning of their names.
 const ENFORCING: [&str; 8] =
@@ -18,12 +18,12 @@ pub(crate) enum Enforcement {
     Unknown,
 }
 
-fn daemonsets(facts: &Facts) -> Result<impl Iterator<Item = &Workload>, Unseen> {
+fn daemonsets(facts: &Facts) -> Result<impl Iterator<Item = &Workload>, Unreadable> {
     Ok(seen(&facts.workloads)?.iter().filter(|workload| workload.kind == "DaemonSet"))
 }
 
 /// The VPC CNI's own DaemonSet.
-fn vpc_cni(facts: &Facts) -> Result<Option<&Workload>, Unseen> {
+fn vpc_cni(facts: &Facts) -> Result<Option<&Workload>, Unreadable> {
     Ok(daemonsets(facts)?.find(|workload| workload.name == "aws-node" && workload.namespace == "kube-system"))
 }
 
@@ -33,7 +33,7 @@ fn is_switched_on(container: &Container) -> bool {
 }
 
 /// What enforces NetworkPolicies in the cluster.
-pub(crate) fn enforcement(facts: &Facts) -> Result<Enforcement, Unseen> {
+pub(crate) fn enforcement(facts: &Facts) -> Result<Enforcement, Unreadable> {
     let known = |workload: &&Workload| ENFORCING.iter().any(|name| workload.name.starts_with(name));
     if let Some(plugin) = daemonsets(facts)?.find(known) {
         return Ok(Enforcement::By(plugin.resource()));
@@ -46,7 +46,7 @@ pub(crate) fn enforcement(facts: &Facts) -> Result<Enforcement, Unseen> {
 }
 
 /// The version of the VPC CNI that runs, from its image's tag: `v1.20.4-eksbuild.1`; `None` where it does not run.
-pub(crate) fn vpc_cni_version(facts: &Facts) -> Result<Option<String>, Unseen> {
+pub(crate) fn vpc_cni_version(facts: &Facts) -> Result<Option<String>, Unreadable> {
     let Some(cni) = vpc_cni(facts)? else { return Ok(None) };
     let main = cni.containers.iter().find(|container| container.name == "aws-node");
     let tag = main.and_then(|container| container.image.split('@').next()?.rsplit_once(':'));

@@ -11,7 +11,7 @@ use amiproof_model::verdict::Finding;
 
 use super::facts::kubernetes::Namespace;
 use super::facts::pods::{Container, Workload};
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{finding, manual, verdict, with_evidence};
 
 /// The label that decides.
@@ -72,7 +72,7 @@ pub(crate) fn containers(workload: &Workload, breaks: impl Fn(&Container) -> boo
 
 /// What runs against the rule is a finding, and so is a namespace in use that admits it. Where something else than Pod Security
 /// may refuse pods as well, a person must look at that.
-pub(crate) fn assess(facts: &Facts, rule: &Rule) -> Result<Decision, Unseen> {
+pub(crate) fn assess(facts: &Facts, rule: &Rule) -> Result<Decision, Unreadable> {
     let workloads = facts.own_workloads()?;
     let running: Vec<Finding> = workloads.iter().filter_map(|workload| broken(rule, workload)).collect();
     let in_use: BTreeSet<&str> = workloads.iter().map(|workload| workload.namespace.as_str()).collect();
@@ -171,7 +171,7 @@ mod tests {
         };
         assert_eq!(assess(&facts, &rule).unwrap().verdict, Verdict::Pass);
         let denied =
-            Facts { workloads: Err(Unseen::Denied("the Kubernetes permission to list pods".into())), ..clean() };
+            Facts { workloads: Err(Unreadable::Denied("the Kubernetes permission to list pods".into())), ..clean() };
         assert_eq!(told(&privileged::QUESTION, &denied), "denied");
     }
 }

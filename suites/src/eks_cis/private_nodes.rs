@@ -4,14 +4,14 @@ use amiproof_core::check::Decision;
 use amiproof_model::verdict::Finding;
 
 use super::facts::kubernetes::Node;
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, verdict};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "private-nodes", assess };
 
 /// Kubernetes alone can show a public node; that there is none, only EC2 can say, because not every node reports its address.
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let remediation = "put the node group into private subnets, behind a NAT gateway or VPC endpoints";
     // Names of nodes and ids of instances are new in every run; findings count them.
     let nodes = seen(&facts.nodes)?.iter().filter(|node| !node.external_ips.is_empty());
@@ -56,7 +56,7 @@ mod tests {
     fn without_an_account_a_public_node_is_found_but_its_absence_is_not_proven() {
         let mut public = node("a");
         public.external_ips = vec!["198.51.100.1".to_owned()];
-        let bare = |nodes| Facts { nodes: Ok(nodes), account: Err(Unseen::NoAccount), ..clean() };
+        let bare = |nodes| Facts { nodes: Ok(nodes), account: Err(Unreadable::NoAccount), ..clean() };
         assert_eq!(told(&QUESTION, &bare(vec![public])), "fail public node 1");
         assert_eq!(told(&QUESTION, &bare(vec![node("b")])), "no account");
     }

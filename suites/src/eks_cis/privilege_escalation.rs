@@ -2,7 +2,7 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen};
+use super::facts::{Facts, Unreadable};
 
 use super::pod_security::{self, Profile, Rule};
 use super::question::Question;
@@ -19,7 +19,7 @@ const RULE: Rule = Rule {
     remediation: "set securityContext.allowPrivilegeEscalation: false; the default is true",
 };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     pod_security::assess(facts, &RULE)
 }
 

@@ -3,7 +3,7 @@
 use amiproof_core::check::Decision;
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 
-use super::facts::{Facts, Unseen};
+use super::facts::{Facts, Unreadable};
 
 /// A question that amiproof answers, or collects what a human needs for.
 #[derive(Clone, Copy)]
@@ -15,7 +15,7 @@ pub(crate) struct Question {
 }
 
 /// Answers a question from what was seen; what was not seen is passed on and becomes "not evaluated".
-pub(crate) type Assess = fn(&Facts) -> Result<Decision, Unseen>;
+pub(crate) type Assess = fn(&Facts) -> Result<Decision, Unreadable>;
 
 /// As many findings as people read; more are counted in the last one, so that a cluster with thousands of pods still has a report.
 const FINDINGS: usize = 50;

@@ -3,25 +3,25 @@
 use amiproof_core::aws::node_roles::role_name;
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, not_applicable, verdict};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "registry-nodes", assess };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let roles = seen(&facts.account()?.node_roles)?;
     if roles.is_empty() {
         return Ok(not_applicable("the cluster has no managed node group whose role could be asked"));
     }
-    let remediation = "give the role AmazonEC2ContainerRegistryPullOnly and take the other rights on ECR away";
+    let remediation = "give the role AmazonEC2ContainerRegistryPullOnly and remove its other permissions on ECR";
     let mut findings = Vec::new();
     for (index, (arn, role)) in roles.iter().enumerate() {
         let actions = seen(&role.may_change_registry)?;
         if !actions.is_empty() {
             let text = format!("{} may call {}", role_name(arn), actions.join(", "));
             let detail = format!("{arn}, of node groups {}", role.groups.join(", "));
-            // Names of roles can be made up anew for every cluster; their order is what comparison has.
+            // Names of roles may be generated per cluster; their order is what comparison has.
             findings.push(finding(format!("node role {}", index + 1), text, remediation).with_detail(detail));
         }
     }
@@ -43,7 +43,7 @@ mod tests {
             told(&QUESTION, &facts)
         };
         assert_eq!(with(Ok(vec!["ecr:PutImage".to_owned()])), "fail node role 1");
-        assert_eq!(with(Err(Unseen::Denied("the IAM action iam:SimulatePrincipalPolicy".to_owned()))), "denied");
+        assert_eq!(with(Err(Unreadable::Denied("the IAM action iam:SimulatePrincipalPolicy".to_owned()))), "denied");
         let mut none = clean();
         account_of(&mut none).node_roles = Ok(Default::default());
         assert_eq!(told(&QUESTION, &none), "not applicable");

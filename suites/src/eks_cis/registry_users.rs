@@ -3,14 +3,14 @@
 use amiproof_core::check::Decision;
 use serde_json::Value;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, manual, verdict, with_evidence};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "registry-users", assess };
 
 /// Who may push by IAM is known to IAM alone, principal by principal. What a repository's own policy gives everybody is a finding.
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let account = facts.account()?;
     let policies = seen(&account.repository_policies)?;
     let remediation = "name the principals that build images in the repository's policy, or leave it to IAM";

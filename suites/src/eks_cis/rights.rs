@@ -48,7 +48,7 @@ pub(crate) const CREATE_VOLUMES: Question = Question {
                 group: "",
                 resources: &["persistentvolumes"],
                 fine_in_namespace: false,
-                remediation: "let a storage class provision volumes; a hand-made PersistentVolume can mount a path of the host",
+                remediation: "let a storage class provision volumes; a manually created PersistentVolume can mount a path of the host",
             }],
         )
     },
@@ -65,7 +65,7 @@ pub(crate) const NODE_PROXY: Question = Question {
                 group: "",
                 resources: &["nodes/proxy"],
                 fine_in_namespace: false,
-                remediation: "take nodes/proxy out of the role; it reaches every kubelet past admission and audit (nodes/metrics, nodes/stats and nodes/log are enough to watch)",
+                remediation: "remove nodes/proxy from the role; it reaches every kubelet and bypasses admission and audit (nodes/metrics, nodes/stats and nodes/log are enough to watch)",
             }],
         )
     },
@@ -99,7 +99,7 @@ pub(crate) const TOKEN_CREATION: Question = Question {
                 group: "",
                 resources: &["serviceaccounts/token"],
                 fine_in_namespace: true,
-                remediation: "take create on serviceaccounts/token out of the role; kubelets issue the tokens that pods need",
+                remediation: "remove create on serviceaccounts/token from the role; kubelets issue the tokens that pods need",
             }],
         )
     },

@@ -6,7 +6,7 @@ use amiproof_model::report::{ScanRecord, Subject};
 use amiproof_model::verdict::{Finding, Verdict};
 
 use super::QUESTIONS;
-use super::facts::{Facts, Unseen};
+use super::facts::{Facts, Unreadable};
 use crate::benchmark::{Catalogue, Control, Judged};
 
 /// Who answers, in rows and records.
@@ -15,7 +15,7 @@ pub(crate) const SCANNER: &str = "amiproof";
 /// The answer for every control of `catalogue`. `nodes_by` is the benchmark that kube-bench judges nodes by.
 ///
 /// # Errors
-/// When a control's id is no legal part of a check's; a test keeps that from happening.
+/// When a control's id is not a legal part of a check's; a test keeps that from happening.
 pub(crate) fn answer(
     catalogue: &Catalogue,
     nodes_by: Option<&Catalogue>,
@@ -69,7 +69,7 @@ const OWN: [&str; 12] = [
 ];
 
 /// What a failure says of a cluster that amiproof made: of its own settings nothing, and of the namespace that every cluster comes with
-/// neither. What somebody put into it afterwards counts.
+/// neither. What someone put into it afterwards counts.
 fn of_own_cluster(question: &str, decision: Decision) -> Decision {
     let Verdict::Fail(findings) = &decision.verdict else { return decision };
     let of_fresh_namespace = |finding: &Finding| {
@@ -98,13 +98,13 @@ fn decision(control: &Control, nodes_by: Option<&Catalogue>, facts: &Facts) -> D
     match (question.assess)(facts) {
         Ok(decision) if facts.made_by_us => of_own_cluster(question.id, decision),
         Ok(decision) => decision,
-        Err(Unseen::NoAccount) => {
+        Err(Unreadable::NoAccount) => {
             Verdict::NotApplicable("the answer is in the AWS account, and this run has none".to_owned()).into()
         }
-        Err(Unseen::Denied(permission)) => {
+        Err(Unreadable::Denied(permission)) => {
             Verdict::NotEvaluated(format!("the caller lacks {permission}; allow it and run again")).into()
         }
-        Err(Unseen::Unavailable(reason)) => Verdict::NotEvaluated(reason).into(),
+        Err(Unreadable::Unavailable(reason)) => Verdict::NotEvaluated(reason).into(),
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen};
+use super::facts::{Facts, Unreadable};
 use super::question::{Question, finding, verdict};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "secrets-as-env", assess };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let remediation = "mount the Secret as a volume and read the file";
     let findings = facts.own_workloads()?.into_iter().filter_map(|workload| {
         let secrets: BTreeSet<&str> = workload

@@ -2,14 +2,14 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, verdict, with_evidence};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "secrets-encryption", assess };
 
 /// Since Kubernetes 1.28 EKS encrypts everything with a key that AWS owns; the benchmark asks for one that the customer can take away.
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let keys = &seen(&facts.account()?.control_plane)?.secrets_keys;
     if !keys.is_empty() {
         return Ok(with_evidence(verdict(Vec::new()), "KMS keys", keys));

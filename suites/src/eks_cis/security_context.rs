@@ -3,13 +3,13 @@
 use amiproof_core::check::Decision;
 
 use super::facts::pods::{Container, Workload};
-use super::facts::{Facts, Unseen};
+use super::facts::{Facts, Unreadable};
 use super::question::{Question, finding, verdict};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "security-context", assess };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let remediation = "set runAsNonRoot: true, allowPrivilegeEscalation: false, capabilities.drop: [ALL] and seccompProfile \
                        RuntimeDefault, as the restricted profile asks";
     let findings = facts.own_workloads()?.into_iter().filter_map(|workload| {

@@ -9,7 +9,7 @@ const NAMESPACES: [&str; 6] =
     ["kube-system", "kube-public", "kube-node-lease", "amazon-guardduty", "amazon-cloudwatch", "aws-observability"];
 
 /// Service accounts of Kubernetes and of AWS's own add-ons, by namespace (the manifests that the add-ons of EKS are made from). A chart
-/// that somebody installs into kube-system, as AWS's guides do with several, is theirs.
+/// that someone installs into kube-system, as AWS's guides do with several, is theirs.
 const ACCOUNTS: [(&str, &[&str]); 3] = [
     (
         "kube-system",

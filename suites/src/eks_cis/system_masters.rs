@@ -2,15 +2,15 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, verdict};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "system-masters", assess };
 
 /// Access entries cannot name the group: EKS refuses groups that begin with `system:`. What is left is the ConfigMap.
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
-    let remediation = "replace it by an access entry with a policy that can be taken away again";
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
+    let remediation = "replace it by an access entry with a policy that can be revoked";
     let entries = seen(&facts.aws_auth)?.iter().flat_map(|map| &map.entries);
     let masters = entries.filter(|(_, groups)| groups.iter().any(|group| group == "system:masters"));
     let findings = masters.map(|(principal, _)| {

@@ -6,7 +6,7 @@ use amiproof_core::check::ScanAnswer;
 use amiproof_model::verdict::Verdict;
 
 use super::facts::testing::clean;
-use super::facts::{Facts, Unseen};
+use super::facts::{Facts, Unreadable};
 use super::{QUESTIONS, rows};
 use crate::benchmark::{self, Judged};
 
@@ -83,7 +83,7 @@ fn every_version_has_a_row_for_each_of_its_controls_and_says_how_many_there_are(
 
 #[test]
 fn without_an_account_its_questions_are_not_applicable_and_the_others_are_answered() {
-    let facts = Facts { account: Err(Unseen::NoAccount), ..clean() };
+    let facts = Facts { account: Err(Unreadable::NoAccount), ..clean() };
     let words = words(&answer("cis-eks-1.8.0", &facts));
     for number in ["2.1.1", "5.1.1", "5.3.1", "5.4.1", "5.5.1"] {
         assert_eq!(words[number], "not applicable", "{number}");
@@ -95,7 +95,7 @@ fn without_an_account_its_questions_are_not_applicable_and_the_others_are_answer
 
 #[test]
 fn a_missing_permission_is_never_a_pass_and_is_named() {
-    let denied = || Unseen::Denied("the Kubernetes permission to list pods in all namespaces".to_owned());
+    let denied = || Unreadable::Denied("the Kubernetes permission to list pods in all namespaces".to_owned());
     let facts = Facts { workloads: Err(denied()), rbac: Err(denied()), ..clean() };
     let answer = answer("cis-eks-1.8.0", &facts);
     let verdict = |number: &str| {
@@ -109,7 +109,7 @@ fn a_missing_permission_is_never_a_pass_and_is_named() {
 
 #[test]
 fn when_nothing_can_be_read_nothing_passes() {
-    let broken = || Unseen::Unavailable("the API server is away".to_owned());
+    let broken = || Unreadable::Unavailable("the API server is unreachable".to_owned());
     let facts = Facts {
         namespaces: Err(broken()),
         workloads: Err(broken()),

@@ -2,15 +2,15 @@
 
 use amiproof_core::check::Decision;
 
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, verdict};
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "token-mounts", assess };
 
-/// A token is necessary where its account has rights: then somebody bound a role for this workload. Everywhere else it only helps
+/// A token is necessary where its account has rights: then someone bound a role for this workload. Everywhere else it only helps
 /// whoever breaks in.
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let accounts = seen(&facts.service_accounts)?;
     let rbac = seen(&facts.rbac)?;
     let remediation = "set automountServiceAccountToken: false on the pod template or its service account";

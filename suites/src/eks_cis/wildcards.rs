@@ -1,16 +1,16 @@
-//! `wildcards`: roles that somebody wrote with `*`.
+//! `wildcards`: roles that someone wrote with `*`.
 
 use amiproof_core::check::Decision;
 
 use super::facts::rbac::{Rbac, Role, Rule};
-use super::facts::{Facts, Unseen, seen};
+use super::facts::{Facts, Unreadable, seen};
 use super::question::{Question, finding, verdict};
 use super::system;
 
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "wildcards", assess };
 
-fn assess(facts: &Facts) -> Result<Decision, Unseen> {
+fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let rbac = seen(&facts.rbac)?;
     let remediation = "list the API groups, resources and verbs that are needed; * also covers what comes later";
     let roles = rbac.roles.iter().filter(|role| !system::is_role(role) && !is_of_system(rbac, role));

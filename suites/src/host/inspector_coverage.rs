@@ -36,7 +36,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     Ok(decision(context, assess(&context.nodes, &coverage)))
 }
 
-/// An instance that Inspector has not seen yet is no finding: a node is minutes old, and coverage takes longer.
+/// An instance that Inspector has not seen yet is not a finding: a node is minutes old, and coverage takes longer.
 fn assess(nodes: &[NodeRecord], coverage: &BTreeMap<String, Coverage>) -> Verdict {
     let mut findings = Vec::new();
     let mut unseen = Vec::new();

@@ -42,7 +42,7 @@ pub(crate) fn instance_ids(nodes: &[NodeRecord]) -> Result<Vec<String>, Verdict>
         return Err(Verdict::NotEvaluated("there is no node".to_owned()));
     }
     let id = |node: &NodeRecord| {
-        let none = || Verdict::NotApplicable(format!("{} is no EC2 instance", resource(node)));
+        let none = || Verdict::NotApplicable(format!("{} is not an EC2 instance", resource(node)));
         node.instance_id.clone().ok_or_else(none)
     };
     nodes.iter().map(id).collect()

@@ -32,7 +32,7 @@ pub const CHECK: Definition = Definition {
 fn has_shell(variant: &Variant) -> Applies {
     match variant.family {
         Family::Al2023 | Family::Al2 => Applies::Yes,
-        Family::Bottlerocket => Applies::No("its control container is no host: apiclient is asked instead"),
+        Family::Bottlerocket => Applies::No("its control container is not the host: apiclient is asked instead"),
         Family::Windows => Applies::No("Linux only"),
     }
 }

@@ -40,7 +40,7 @@ fn assess(facts: &[NodeFacts], family: Family) -> Verdict {
         let system = of_node.read.as_ref().ok().and_then(|(_, read)| read.get("os.id")).unwrap_or("amzn");
         if !["amzn", "bottlerocket"].contains(&system) {
             return Verdict::NotApplicable(format!(
-                "{} is no Amazon Linux or Bottlerocket but {system}",
+                "{} runs {system}, which is neither Amazon Linux nor Bottlerocket",
                 resource(&of_node.node)
             ));
         }

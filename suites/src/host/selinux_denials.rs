@@ -2,7 +2,7 @@
 //! (guide: "Run SELinux"). A missing container-selinux or a wrong label shows here before volumes and sockets fail.
 //!
 //! On nodes that were there before the run, what was denied to containers earlier is their owners' business; what is denied to the node's
-//! own programs never is. What nothing of the run misses is no failure: `amiproof_model::prediction` settles that.
+//! own programs never is. What nothing of the run misses is not a failure: `amiproof_model::prediction` settles that.
 
 use std::time::Duration;
 

@@ -88,7 +88,7 @@ fn note(roles: &[(Role, Vec<String>)]) -> Option<Evidence> {
 fn broad(role: &Role, allowed: &[String]) -> Vec<Finding> {
     let broad: Vec<&String> = role.managed.iter().filter(|policy| BROAD.contains(&policy.as_str())).collect();
     if broad.is_empty() && !allowed.is_empty() && role.managed.iter().all(|policy| policy != CORE) {
-        let help = "take it out of the role's inline policies: a host needs ssmmessages, ec2messages and ssm:UpdateInstanceInformation";
+        let help = "remove it from the role's inline policies: a host needs ssmmessages, ec2messages and ssm:UpdateInstanceInformation";
         let summary = format!("the node role may call {} on every parameter of the account", allowed.join(" and "));
         let detail = format!("{}: inline policies {}", role.name, role.inline.join(", "));
         return vec![Finding::new("parameters", summary).with_detail(detail).with_remediation(help)];

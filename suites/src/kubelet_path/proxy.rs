@@ -35,7 +35,7 @@ pub(super) async fn ask(context: &Context, path: &str, is_good: fn(&Value) -> bo
     let api_answers = answers.iter().any(|one| one.answer.is_ok())
         || tokio::time::timeout(ANSWER, context.cluster.client().apiserver_version()).await.is_ok_and(|v| v.is_ok());
     if !api_answers {
-        return Err(CheckError::Undecided(format!("{path}: the API server is away")));
+        return Err(CheckError::Undecided(format!("{path}: the API server is unreachable")));
     }
     Ok(Decision { placements: placements(&context.nodes), ..assess(path, &answers, is_good).into() })
 }
@@ -49,7 +49,7 @@ pub(super) fn assess(path: &str, answers: &[Answered], is_good: fn(&Value) -> bo
     for Answered { node, answer } in answers {
         let finding = match answer {
             Ok(value) if is_good(value) => continue,
-            Ok(_) => Finding::new(resource(node), format!("{path} answers something else than what kubelets answer")),
+            Ok(_) => Finding::new(resource(node), format!("{path} returned something other than a kubelet's answer")),
             Err(Unanswered { error: PathError::Refused(error), .. }) if is_forbidden(error) => {
                 return Verdict::NotEvaluated(format!(
                     "the API server does not let this identity ask for {path}: {}",

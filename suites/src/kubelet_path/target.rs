@@ -217,10 +217,10 @@ async fn never_ready(context: &Context, namespace: &str, pod: &str) -> Result<Op
     let condition = Condition::Ready(Target { kind: Kind::Pod, name: pod.to_owned() });
     let api: Api<Pod> = Api::namespaced(context.cluster.client(), namespace);
     let pods = watch::follow(api, watcher::Config::default().fields(&format!("metadata.name={pod}")));
-    let patience = if context.variant.family.is_linux() { READY } else { READY_ON_WINDOWS };
+    let timeout = if context.variant.family.is_linux() { READY } else { READY_ON_WINDOWS };
     let mut last = String::new();
     let seen = pods.map(|pods| pods.map(|pods| Observed { pods, ..Observed::default() }));
-    let ended = watch::until(seen, Instant::now() + patience, |observed| match condition.progress(&observed) {
+    let ended = watch::until(seen, Instant::now() + timeout, |observed| match condition.progress(&observed) {
         Progress::Met => Some(None),
         Progress::Failed(why) => Some(Some(why)),
         Progress::NotYet(why) => {
@@ -256,13 +256,13 @@ fn finding(what: &str, asked: &Answer) -> Result<Option<Finding>, CheckError> {
         Ok(text) if text.contains(WORDS) => return Ok(None),
         Ok(text) => {
             let text: String = text.chars().take(200).collect();
-            return Ok(closed(format!("{what} answers something else than what the pod says"), &text));
+            return Ok(closed(format!("{what} returned something other than the output of the pod"), &text));
         }
         Err(unanswered) => unanswered,
     };
     let error = &unanswered.error;
     if !asked.api_answers {
-        return Err(CheckError::Undecided(format!("{what}: the API server is away: {error}")));
+        return Err(CheckError::Undecided(format!("{what}: the API server is unreachable: {error}")));
     }
     if let Some(finding) = certificate::finding(unanswered, &node, what) {
         return Ok(Some(finding));

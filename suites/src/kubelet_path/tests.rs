@@ -32,9 +32,9 @@ fn the_words_of_the_pod_must_come_back() {
     assert_eq!(assessed(Ok(format!("HTTP/1.0 200 OK\r\n\r\n{WORDS}\n")), true).unwrap(), Verdict::Pass);
     assert_eq!(
         summary(assessed(Ok("404 not found".into()), true)),
-        "logs answers something else than what the pod says"
+        "logs returned something other than the output of the pod"
     );
-    assert_eq!(summary(assessed(Ok(String::new()), true)), "logs answers something else than what the pod says");
+    assert_eq!(summary(assessed(Ok(String::new()), true)), "logs returned something other than the output of the pod");
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_port_that_drops_or_refuses_is_the_nodes_doing() {
 #[test]
 fn an_api_server_that_is_away_or_refuses_decides_nothing() {
     let silent = || Err(PathError::Silent(Duration::from_secs(10)));
-    assert!(assessed(silent(), false).unwrap_err().to_string().contains("is away"));
+    assert!(assessed(silent(), false).unwrap_err().to_string().contains("is unreachable"));
     let forbidden = refused(403, "pods/log is forbidden");
     assert!(assessed(Err(forbidden), true).unwrap_err().to_string().contains("refuses it"));
 }

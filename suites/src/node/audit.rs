@@ -1,7 +1,7 @@
 //! `node/audit`: the kernel loses no audit records, and its queue is not full (CIS Amazon Linux 2023, 5.2; Amazon Linux 2, 4.1;
 //! `auditctl(8)`, `auditd.conf(5)`).
 //!
-//! Containers come and go fast enough to flood rules for every privileged command. Benchmarks want a host that stops rather than goes on
+//! Containers come and go fast enough to flood rules for every privileged command. Benchmarks want a host that stops rather than continues
 //! without a trail: `admin_space_left_action` (5.2.2.3 of Amazon Linux 2023, 4.1.2.3 of Amazon Linux 2), later editions
 //! `disk_full_action` and `disk_error_action` too. On a node that takes every pod down with it; whether its disk is large enough is for
 //! a person to say. Rules that are immutable until the next boot (`-e 2`: 5.2.3.20, 4.1.3.20) refuse agents that load their own.
@@ -90,8 +90,8 @@ const DOWN: [&str; 2] = ["halt", "single"];
 
 /// The settings of `auditd.conf(5)` that may name one, and when the daemon acts by each.
 const ACTIONS: [(&str, &str); 4] = [
-    ("space_left_action", "when its audit log begins to run out of room"),
-    ("admin_space_left_action", "when its audit log is nearly out of room"),
+    ("space_left_action", "when its audit log begins to run out of space"),
+    ("admin_space_left_action", "when its audit log is nearly out of space"),
     ("disk_full_action", "when its audit log is full"),
     ("disk_error_action", "at the first error of its audit disk"),
 ];
@@ -109,7 +109,7 @@ fn notes(facts: &[NodeFacts]) -> Vec<String> {
                 value(text, "max_log_file_action").is_some_and(|action| action.eq_ignore_ascii_case("keep_logs"));
             let sure = if keeps { ", and it keeps every log (max_log_file_action), so that day comes" } else { "" };
             notes.push(format!(
-                "{node} goes down {when} ({name}){sure}: see that /var/log/audit has room for the records of your busiest day, and that \
+                "{node} goes down {when} ({name}){sure}: see that /var/log/audit has space for the records of your busiest day, and that \
                  they are shipped and removed"
             ));
         }
@@ -146,14 +146,14 @@ mod tests {
     fn a_daemon_that_takes_the_host_down_is_for_a_person_by_whatever_key() {
         let with = |line: &str| asked(&format!("enabled 1\nbacklog_limit 8192\nlost 0\nbacklog 0\n{line}"));
         for (line, told) in [
-            ("admin_space_left_action = halt", "nearly out of room (admin_space_left_action)"),
-            ("admin_space_left_action = single", "nearly out of room (admin_space_left_action)"),
-            ("space_left_action = SINGLE", "begins to run out of room (space_left_action)"),
+            ("admin_space_left_action = halt", "nearly out of space (admin_space_left_action)"),
+            ("admin_space_left_action = single", "nearly out of space (admin_space_left_action)"),
+            ("space_left_action = SINGLE", "begins to run out of space (space_left_action)"),
             ("disk_full_action = HALT", "is full (disk_full_action)"),
             ("disk_error_action = HALT", "first error of its audit disk (disk_error_action)"),
             (
                 "admin_space_left_action = SUSPEND\nadmin_space_left_action = halt",
-                "nearly out of room (admin_space_left_action)",
+                "nearly out of space (admin_space_left_action)",
             ),
         ] {
             let answer = with(line);

@@ -1,5 +1,5 @@
 //! `node/cgroups`: Amazon Linux 2023 and Bottlerocket boot with cgroup v2, and the kubelet leaves it to systemd (Kubernetes, "About
-//! cgroup v2"). A boot configuration that hardening wrote anew for `audit=1` may have lost the arguments for it.
+//! cgroup v2"). A boot configuration that hardening rewrote for `audit=1` may have lost the arguments for it.
 
 use std::time::Duration;
 
@@ -41,7 +41,9 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
 fn assess(facts: &[NodeFacts]) -> Verdict {
     judged(facts, |node, read| {
         if let Some(other) = read.get("os.id").filter(|id| !["amzn", "bottlerocket"].contains(id)) {
-            return Err(Verdict::NotApplicable(format!("the host is no Amazon Linux or Bottlerocket but {other}")));
+            return Err(Verdict::NotApplicable(format!(
+                "the host runs {other}, which is neither Amazon Linux nor Bottlerocket"
+            )));
         }
         let Some(version) = read.get("cgroup.version") else { return Err(silent(node, "its version of cgroups")) };
         let mut findings = Vec::new();

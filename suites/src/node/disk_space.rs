@@ -1,4 +1,4 @@
-//! `node/disk-space`: the file systems of kubelet and containerd have room above the thresholds at which the kubelet evicts (Kubernetes,
+//! `node/disk-space`: the file systems of kubelet and containerd have space above the thresholds at which the kubelet evicts (Kubernetes,
 //! "Node-pressure Eviction"), and for an image of two GiB.
 //!
 //! Benchmarks ask for separate partitions (CIS Amazon Linux 2023, 1.1.3 to 1.1.7); a small /var fills with the first large image.
@@ -21,7 +21,7 @@ use crate::host::decision;
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "node/disk-space",
-    title: "kubelet and containerd have room on their file systems",
+    title: "kubelet and containerd have space on their file systems",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(Duration::from_secs(300)),
@@ -29,7 +29,7 @@ pub const CHECK: Definition = Definition {
     work: Work::Question(|context| run(context).boxed()),
 };
 
-/// Room for a large image, in KiB.
+/// Space for a large image, in KiB.
 const IMAGE: u64 = 2 * 1024 * 1024;
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
@@ -38,44 +38,44 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
 
 /// A line of `df -P`: what there is of blocks of one KiB, or of inodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Room {
+struct Space {
     all: u64,
     free: u64,
 }
 
 /// `blocks /var/lib/kubelet /dev/nvme0n1p1 20959212 3941276 17017936 19% /`.
-fn parse(line: &str) -> Option<(&str, &str, Room)> {
+fn parse(line: &str) -> Option<(&str, &str, Space)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let [kind, path, _device, all, _used, free, ..] = words[..] else { return None };
-    Some((kind, path, Room { all: all.parse().ok()?, free: free.parse().ok()? }))
+    Some((kind, path, Space { all: all.parse().ok()?, free: free.parse().ok()? }))
 }
 
 fn assess(facts: &[NodeFacts]) -> Verdict {
     judged(facts, |node, read| {
         let lines: Vec<_> = read.measured("disks").unwrap_or_default().lines().filter_map(parse).collect();
         if lines.iter().all(|(kind, ..)| *kind != "blocks") {
-            return Err(silent(node, "how much room is on its file systems"));
+            return Err(silent(node, "how much space is on its file systems"));
         }
         let found = lines.iter().filter_map(|line| finding(node, *line, read.kubelet.as_ref()));
         Ok(found.collect())
     })
 }
 
-fn finding(node: &NodeRecord, (kind, path, room): (&str, &str, Room), kubelet: Option<&Value>) -> Option<Finding> {
+fn finding(node: &NodeRecord, (kind, path, space): (&str, &str, Space), kubelet: Option<&Value>) -> Option<Finding> {
     let store = if path.ends_with("containerd") { "imagefs" } else { "nodefs" };
     let is_blocks = kind == "blocks";
     let signal = format!("{store}.{}", if is_blocks { "available" } else { "inodesFree" });
     // A file system without a fixed number of inodes says 0 of 0.
-    if room.all == 0 {
+    if space.all == 0 {
         return None;
     }
-    let least = threshold(kubelet, &signal, room.all);
-    let what = if is_blocks { "room" } else { "inodes" };
-    let share = room.free * 100 / room.all;
-    let summary = if room.free < least {
+    let least = threshold(kubelet, &signal, space.all);
+    let what = if is_blocks { "space" } else { "inodes" };
+    let share = space.free * 100 / space.all;
+    let summary = if space.free < least {
         format!("{share}% of the {what} below {path} is free: the kubelet evicts pods ({signal})")
-    } else if is_blocks && room.free < IMAGE {
-        format!("{} MiB are free below {path}: a large image does not fit", room.free / 1024)
+    } else if is_blocks && space.free < IMAGE {
+        format!("{} MiB are free below {path}: a large image does not fit", space.free / 1024)
     } else {
         return None;
     };
@@ -123,7 +123,7 @@ mod tests {
         let Verdict::Fail(findings) = asked(full, None) else { panic!("a finding") };
         assert_eq!(
             findings[0].summary,
-            "10% of the room below /var/lib/containerd is free: the kubelet evicts pods (imagefs.available)"
+            "10% of the space below /var/lib/containerd is free: the kubelet evicts pods (imagefs.available)"
         );
         let own = |value: &str| Some(json!({"evictionHard": {"imagefs.available": value}}));
         assert_eq!(asked(full, own("5%")), Verdict::Pass);

@@ -3,7 +3,7 @@
 //! What benchmarks ask for does not touch them: `kernel.unprivileged_bpf_disabled` (CIS Bottlerocket 1.4.3) takes BPF from unprivileged
 //! programs alone, and a lockdown for integrity (1.5.2) forbids writing into the kernel. A lockdown for confidentiality takes the helpers
 //! away that read kernel memory (`bpf_probe_read`, `bpf_probe_read_kernel` and their like), and with them tracers such as Tetragon and
-//! Falco. What only looks at packets, as the datapath of Cilium and the network policies of the VPC CNI, uses none of those and goes on.
+//! Falco. What only looks at packets, as the datapath of Cilium and the network policies of the VPC CNI, uses none of those and continues.
 
 use std::time::Duration;
 

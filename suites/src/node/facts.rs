@@ -1,6 +1,6 @@
 //! `node/facts`: every node can be read: settings, firewall, mounts, modules, services, journals.
 //!
-//! A node that gives no facts is no failure of its image: it is not evaluated, and what other checks wanted to know of it is missing.
+//! A node that gives no facts is not a failure of its image: it is not evaluated, and what other checks wanted to know of it is missing.
 
 use amiproof_core::check::{CheckError, Decision, Scope, always};
 use amiproof_core::context::Context;

@@ -145,7 +145,7 @@ impl Cluster {
         })
     }
 
-    /// Whether somebody on a node needs a module.
+    /// Whether someone on a node needs a module.
     fn needs(&self, by: By, read: &Collected) -> bool {
         let is_nftables = self.proxy_mode.as_deref() == Some("nftables") || is_loaded(read, "nf_tables");
         match by {

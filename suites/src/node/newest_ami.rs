@@ -37,7 +37,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     Ok(Decision { placements: placements(&context.nodes), ..verdict.into() })
 }
 
-/// Only what a public parameter named can be held against that parameter.
+/// Only what a public parameter named can be compared with that parameter.
 fn is_of_aws(source: &AmiSource) -> bool {
     matches!(source, AmiSource::Recommended)
 }

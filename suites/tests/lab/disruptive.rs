@@ -11,14 +11,14 @@ use amiproof_model::verdict::{Finding, Verdict};
 
 use super::cluster::{Lab, REFERENCE, profile};
 
-/// One disruptive check on the image under test, whose nodes get `patience` to come back.
-async fn decide_in(lab: &Lab, id: &str, patience: Duration) -> Result<Decision, CheckError> {
+/// One disruptive check on the image under test, whose nodes get `timeout` to come back.
+async fn decide_in(lab: &Lab, id: &str, timeout: Duration) -> Result<Decision, CheckError> {
     let checks = amiproof_suites::all(amiproof_workloads::catalogue().unwrap()).unwrap();
     let check = checks.iter().find(|check| check.id.as_str() == id).unwrap_or_else(|| panic!("no check {id}"));
     assert!(check.opt_in && check.disturbs, "{id}");
     let Body::Code(run) = check.body else { panic!("{id} asks one question") };
     let context = lab.context(Scope::Variant);
-    let timeouts = Timeouts { nodes_ready: patience, ..context.variant.timeouts };
+    let timeouts = Timeouts { nodes_ready: timeout, ..context.variant.timeouts };
     let variant = Arc::new(Variant { timeouts, ..(*context.variant).clone() });
     run(&Context { variant, ..context }).await
 }

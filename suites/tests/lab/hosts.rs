@@ -126,7 +126,7 @@ async fn each_setting_that_breaks_nodes_is_named_by_its_own_check() {
             ("node/conntrack", "net.netfilter.nf_conntrack_max is 16384, less than 131072"),
             (
                 "node/disk-space",
-                "5% of the room below /var/lib/kubelet is free: the kubelet evicts pods (nodefs.available)"
+                "5% of the space below /var/lib/kubelet is free: the kubelet evicts pods (nodefs.available)"
             ),
             (
                 "node/ebpf",

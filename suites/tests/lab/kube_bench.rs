@@ -1,4 +1,4 @@
-//! kube-bench on emulated nodes: on all of them, from runs of somebody else, and against what kubelets really run with.
+//! kube-bench on emulated nodes: on all of them, from runs of someone else, and against what kubelets really run with.
 
 use std::sync::Arc;
 

@@ -59,7 +59,7 @@ async fn without_oscap_a_system_that_inspector_judges_has_no_row_to_wait_for_and
     let named = scan(&with(&lab, OpenScap { variants, ..OpenScap::default() })).await.unwrap();
     let (_, verdict) = only(&named);
     assert!(matches!(verdict, Verdict::NotEvaluated(why) if why.contains("names the variant")), "{verdict:?}");
-    assert_eq!(named.scans.len(), 1, "somebody waits for it: its absence is a gap");
+    assert_eq!(named.scans.len(), 1, "someone waits for it: its absence is a gap");
     let lab = Lab::new("eks-al2").await;
     let context = lab.context(Scope::Variant);
     let variant = Arc::new(Variant { family: Family::Al2, ..(*context.variant).clone() });

@@ -268,3 +268,52 @@ fn every_check_file_is_registered_under_its_path() {
     let registered: BTreeSet<String> = CHECKS.iter().map(|check| check.id.to_owned()).collect();
     assert_eq!(in_files, registered, "suites/src/registry.rs lists every file with a check");
 }
+
+/// Words of this project's own that it once spoke, with what the field says. A word that is the field's own has no place here.
+const PRIVATE_WORDS: [(&str, &str); 15] = [
+    (r"\b(mend|mends|mended)\b", "help or suggestion"),
+    (r"\b(room|rooms)\b", "capacity, space or folder"),
+    (r"\b(bystanders?|doomed|patiently|patience)\b", "quiescence, retry, timeout"),
+    (r"\b(premise|premises)\b", "precondition"),
+    (r"\b(strangers?|neighbours?)\b", "third-party client, peer"),
+    (r"\b(somebody|anew)\b", "someone, again"),
+    (
+        r"\b(not had|made up when|passed in part|facts that matter here)\b",
+        "unavailable, generated, incomplete, settings",
+    ),
+    (r"\bAnswer 0\b", "Exit 0"),
+    (r"\bdefect of amiproof\b", "bug in amiproof"),
+    (r"\bno reason to\b", "say what happens"),
+    (r"\bown affair\b", "say who decides it"),
+    (r"\bis (somebody|someone) else's, and left alone\b", "is not owned by this run"),
+    (r"\bfn words?\(&?self\)", "as_str or description"),
+    (
+        r"\b(struct|enum|trait|type) (Lane|Seat|Among|Ground|Book|Stay|Room|Asked|Premise|Conduct|Broken|Never|Calm)\b",
+        "what it is: handle, survey, request, options, error ..",
+    ),
+    (r"\bmod (stay|book|room|charge|premise|ground|asked)\b", "what is in it"),
+];
+
+#[test]
+fn private_words_do_not_come_back() {
+    let mut texts: Vec<Source> =
+        ["harness", "suites", "reports", "workloads"].iter().flat_map(|of| sources(of)).collect();
+    for path in [
+        "README.md",
+        "Makefile",
+        "harness/ARCHITECTURE.md",
+        "reports/templates/matrix.html",
+        "workloads/catalogue/README.md",
+    ] {
+        texts.push(Source { path: path.to_owned(), text: std::fs::read_to_string(root().join(path)).unwrap() });
+    }
+    let mut wrong = Vec::new();
+    for (pattern, instead) in PRIVATE_WORDS {
+        let pattern = Regex::new(&format!("(?i){pattern}")).unwrap();
+        for source in &texts {
+            let lines = source.text.lines().enumerate().filter(|(_, line)| pattern.is_match(line));
+            wrong.extend(lines.map(|(at, line)| format!("{}:{}: {} ({instead})", source.path, at + 1, line.trim())));
+        }
+    }
+    assert!(wrong.is_empty(), "say what kubectl, nextest or Terraform would:\n{}", wrong.join("\n"));
+}

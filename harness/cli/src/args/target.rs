@@ -15,7 +15,7 @@ pub(crate) struct Target {
     /// Faults for the lab to inject: a file, or the name of a built-in scenario
     #[arg(long, requires = "lab", value_name = "FILE")]
     pub(crate) scenario: Option<String>,
-    /// Host profiles for the lab, beside the built-in ones: a folder of YAML files, each an image that a matrix may name
+    /// Additional host profiles for the lab: a folder of YAML files, one per image that a matrix may name
     #[arg(long, requires = "lab", value_name = "DIR")]
     pub(crate) profiles: Option<Utf8PathBuf>,
     /// AWS profile to use; not with --lab
@@ -66,7 +66,7 @@ impl Target {
 /// Which cluster, where it is known by a kubeconfig.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Given {
-    /// Test the cluster of this kubeconfig: nothing is provisioned, and AWS is called only with --profile or --endpoint-url
+    /// Use the cluster of this kubeconfig: nothing is provisioned, and AWS is called only with --profile or --endpoint-url
     #[arg(long, conflicts_with = "lab", value_name = "FILE")]
     pub(crate) kubeconfig: Option<Utf8PathBuf>,
     /// Context of the kubeconfig [default: the current context]

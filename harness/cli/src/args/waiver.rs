@@ -24,7 +24,7 @@ pub(crate) enum WaiverCommand {
 /// Options of 'waiver audit'.
 #[derive(Debug, Args)]
 pub(crate) struct WaiverAudit {
-    /// The waiver file, or a matrix file that names one
+    /// Waiver file, or a matrix file that names one
     #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
     pub(crate) file: Utf8PathBuf,
     /// Check them against this run or report.json ('latest' is the latest run)

@@ -19,9 +19,9 @@ use crate::session::Connection;
 
 /// The folder of a run.
 pub(super) enum Folder {
-    /// It is made when there is somebody to talk to: an invocation that was wrong leaves nothing.
+    /// It is made when there is someone to talk to: an invocation that was wrong leaves nothing.
     New(RunDir),
-    /// It is there, and the run goes on.
+    /// It is there, and the run continues.
     Old(RunDir),
 }
 
@@ -50,8 +50,8 @@ impl Place<'_> {
         match matrix.variants.iter().find(|variant| variant.made().is_some()) {
             None => Ok(()),
             Some(variant) => Err(Failure::usage(
-                format!("--kubeconfig provisions nothing, and the nodes of {} would have to be made", variant.name),
-                "write `nodes: {selector: ..}` for nodes that are there, or leave the variant out with --variants",
+                format!("--kubeconfig provisions nothing, but the nodes of {} would have to be created", variant.name),
+                "write `nodes: {selector: ..}` for existing nodes, or leave the variant out with --variants",
             )),
         }
     }
@@ -95,7 +95,7 @@ pub(super) async fn begin(
     steps: Steps,
     output: &Output,
 ) -> Result<Begun, Failure> {
-    // A run that is alive says so before anybody is asked.
+    // An active run is reported before any request is made.
     let mut lock = match folder {
         Folder::Old(run) => Some(run.lock("run")?),
         Folder::New(_) => None,
@@ -146,7 +146,7 @@ async fn say_what_is_missing(clients: &Clients, request: &Request, output: &Outp
     Ok(())
 }
 
-/// The ledger of a run that goes on, or that of a new one. What takes nodes as they are may be either; what continues the work of
+/// The ledger of a run that continues, or that of a new one. What takes nodes as they are may be either; what continues the work of
 /// 'apply' must find its ledger.
 fn ledger(
     request: &Request,

@@ -35,7 +35,7 @@ fn summary(args: &Check, inputs: &files::Inputs) -> Result<String, Failure> {
     let matrix = &files::narrowed(&inputs.matrix, &args.selection.variants)?;
     let checks = selected::checks(matrix, inputs, &args.selection.checks)?;
     let made: u32 = matrix.variants.iter().filter_map(Variant::made).map(|made| made.count).sum();
-    let nodes = if made == 0 { "nodes that are there".to_owned() } else { format!("{made} nodes to make") };
+    let nodes = if made == 0 { "existing nodes".to_owned() } else { format!("{made} nodes to create") };
     let place = matrix.cluster.region.as_ref().map_or_else(String::new, |region| format!(" ({region})"));
     let version =
         matrix.cluster.kubernetes_version.as_ref().map_or_else(String::new, |it| format!(", Kubernetes {it}"));

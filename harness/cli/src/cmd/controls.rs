@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Controls, output: &Output) -> Result<ExitCode, Failure>
 }
 
 fn defect(error: &CatalogueError) -> Failure {
-    Failure::error(error.to_string(), "this is a defect of amiproof")
+    Failure::error(error.to_string(), "this is a bug in amiproof")
 }
 
 fn json(value: &impl Serialize) -> Result<String, Failure> {

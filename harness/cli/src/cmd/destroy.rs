@@ -23,20 +23,20 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
     };
     let (folder, live) = RunDir::open_live(&global.dir, network.as_deref().or(args.run.as_deref()))?;
     if let Some(live) = live {
-        output.note(format_args!("run {}: {} resources may be there", live.id, live.resources));
+        output.note(format_args!("run {}: {} resources may still exist", live.id, live.resources));
     }
     let _lock = folder.lock("destroy")?;
     let ledger = Ledger::open(folder.path()).map_err(|error| {
         Failure::usage(
             chain(&error),
-            "a run without a ledger has made nothing; `amiproof sweep` finds what has expired by its tags",
+            "a run without a ledger has created nothing; `amiproof sweep` finds expired resources by tag",
         )
     })?;
     if let Some(contradiction) = ledger.contradiction() {
-        return Err(Failure::usage(contradiction, "put the header of the ledger right; nothing was touched"));
+        return Err(Failure::usage(contradiction, "correct the header of the ledger; nothing was touched"));
     }
     for torn in ledger.torn() {
-        output.note(format_args!("warning: the ledger is not whole, so everything is asked for by tag, too: {torn}"));
+        output.note(format_args!("warning: the ledger is incomplete, so resources are also looked up by tag: {torn}"));
     }
     if args.dry_run {
         let targets = runtime()?.block_on(foresee(global, args, &ledger, output))?;
@@ -80,7 +80,7 @@ fn show(folder: &RunDir, targets: &[Target], form: OutputForm, output: &Output) 
         }
         OutputForm::Text => {
             for target in targets {
-                output.data(format_args!("would remove {} {}", target.kind.as_str(), target.name));
+                output.data(format_args!("would delete {} {}", target.kind.as_str(), target.name));
             }
             output.note(format_args!("run {}: {} resources; nothing was removed", folder.id, targets.len()));
         }
@@ -126,7 +126,7 @@ async fn foresee(global: &Global, args: &Destroy, ledger: &Ledger, output: &Outp
 async fn take_down(global: &Global, args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Cleanup, Failure> {
     let shown = *output;
     let signals = Signals::listen(move |_| shown.note("interrupted: what is left stays in the ledger"))
-        .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
+        .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
     let stopped = || amiproof_core::run::unfinished(ledger);
     let Some(reached) = signals.cancel.run_until_cancelled(Reached::of(global, args, ledger, output)).await else {
         return Ok(stopped());
@@ -150,7 +150,7 @@ fn elsewhere(error: Elsewhere) -> Failure {
         }
         Elsewhere::Aws { .. } => Failure::usage(
             chain(&error),
-            "leave --endpoint-url and AWS_ENDPOINT_URL out: the ledger knows where the run is",
+            "omit --endpoint-url and AWS_ENDPOINT_URL: the ledger records the endpoint of the run",
         ),
         Elsewhere::Cluster { .. } => Failure::usage(
             chain(&error),
@@ -188,12 +188,12 @@ async fn reach(clients: &Clients, ledger: &Ledger) -> Option<Access> {
 }
 
 fn summary(folder: &RunDir, cleanup: &Cleanup) -> String {
-    let mut text = format!("run {}: {} created, {} gone", folder.id, cleanup.created, cleanup.gone);
+    let mut text = format!("run {}: {} created, {} deleted", folder.id, cleanup.created, cleanup.deleted);
     if cleanup.leftovers.is_empty() && cleanup.is_verified() {
         text.push_str(", nothing left");
     }
     for foreign in &cleanup.foreign {
-        text.push_str(&format!("\nnot of this run: {foreign}"));
+        text.push_str(&format!("\nnot owned by this run: {foreign}"));
     }
     for unverified in &cleanup.unverified {
         text.push_str(&format!("\nnot verified: {unverified}"));

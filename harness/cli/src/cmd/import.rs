@@ -26,7 +26,7 @@ use crate::rundir::{self, RunDir};
 /// Reads the file, adds its rows, renders all formats again.
 ///
 /// The file is read before anything is locked or made: it may be long, come through a pipe, or be refused. The report is read again once
-/// its run is locked, so that imports beside each other lose nothing.
+/// its run is locked, so that concurrent imports lose nothing.
 pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Result<ExitCode, Failure> {
     let wanted = kind(&args.kind)?;
     let inputs = args.file.as_ref().map(|file| files::read(file, output)).transpose()?;
@@ -102,7 +102,7 @@ struct Held {
 
 /// Opens the run that was named, or the newest one, or makes one, and locks it.
 fn hold(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Result<Held, Failure> {
-    // Where there is no run yet, imports beside each other must find the one that the first of them makes.
+    // Where there is no run yet, concurrent imports must find the one that the first of them makes.
     let first = match place(global, args, inputs)?.folder {
         Some(_) => None,
         None => Some(lock_all(&global.dir)?),
@@ -157,7 +157,7 @@ fn words() -> String {
 }
 
 fn refused(path: &Utf8Path, error: &ImportError) -> Failure {
-    Failure::usage(format!("{path}: {error}"), "nothing was imported; the report is as it was")
+    Failure::usage(format!("{path}: {error}"), "nothing was imported; the report is unchanged")
 }
 
 /// What to add to.
@@ -227,7 +227,7 @@ fn target(kind: Kind, report: &Report, args: &args::Import, spool: &Spool) -> Re
     };
     let Some(name) = &args.variant else {
         if kind.is_about_a_machine() {
-            let message = format!("{} is about a machine: say which variant", kind.as_str());
+            let message = format!("{} is about a machine: name its variant", kind.as_str());
             return Err(Failure::usage(message, format!("give --variant, one of {}", known.join(", "))));
         }
         return Ok(base);

@@ -14,8 +14,8 @@ pub(crate) fn run(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure
 }
 
 async fn serve(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure> {
-    let signals =
-        Signals::listen(|_| ()).map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
+    let signals = Signals::listen(|_| ())
+        .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
     let options = LabOptions {
         address: std::net::SocketAddr::new(args.bind, args.port),
         region: args.region.clone(),
@@ -31,7 +31,7 @@ async fn serve(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure> {
         )
     })?;
     output.data(exports(&lab));
-    output.note("the lab runs until Ctrl-C; it forgets everything then");
+    output.note("the lab runs until Ctrl-C; its state is lost then");
     signals.cancel.cancelled().await;
     lab.stop().await;
     Ok(ExitCode::Passed)

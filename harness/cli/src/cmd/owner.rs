@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::rundir::RunDir;
 
 /// The run of this folder that made the matrix' cluster, its network, or node groups in it, and did not take them down; the newest one of several.
-/// `endpoint` is what stands in for AWS. A ledger that cannot be read is no answer here; the commands that name its run say why.
+/// `endpoint` is what stands in for AWS. A ledger that cannot be read is not an answer here; the commands that name its run say why.
 pub(crate) fn of_cluster(dir: &Utf8Path, matrix: &Matrix, endpoint: Option<&str>) -> Option<RunDir> {
     let region = matrix.cluster.region.as_deref()?;
     let owned = RunDir::all(dir).into_iter().filter_map(|run| {

@@ -53,7 +53,7 @@ struct Part {
 struct PlannedVariant {
     name: String,
     family: &'static str,
-    /// How many nodes would be made; absent where they are there already.
+    /// How many nodes would be made; absent where they already exist.
     nodes: Option<u32>,
     instance_type: Option<String>,
     /// Which nodes are taken as they are.
@@ -129,7 +129,7 @@ fn planned(matrix: &Matrix, checks: &[Check], only: Option<args::Part>) -> Resul
 
 /// What the network stack holds, read from the very template that is sent to CloudFormation.
 fn parts() -> Result<Vec<Part>, Failure> {
-    let defect = |why: String| Failure::error(format!("the network template: {why}"), "this is a defect of amiproof");
+    let defect = |why: String| Failure::error(format!("the network template: {why}"), "this is a bug in amiproof");
     let template: Value = serde_json::from_str(network::TEMPLATE).map_err(|error| defect(error.to_string()))?;
     let resources = template["Resources"].as_object().ok_or_else(|| defect("it has no resources".to_owned()))?;
     let part = |(name, resource): (&String, &Value)| {
@@ -202,7 +202,7 @@ fn text(planned: &Planned) -> String {
     let version = planned.kubernetes_version.as_ref().map_or_else(String::new, |it| format!(", Kubernetes {it}"));
     let mut lines = vec![format!("cluster {}{place}{version}", planned.cluster)];
     if planned.create.is_empty() {
-        lines.push("  is used as it is; nothing of it is made or removed".to_owned());
+        lines.push("  is used as is; nothing in it is created or deleted".to_owned());
     }
     for what in &planned.create {
         lines.push(format!("  + {what}"));
@@ -226,10 +226,10 @@ fn text(planned: &Planned) -> String {
     if let Some(max_pods) = planned.max_pods {
         let made: Vec<u32> = planned.variants.iter().filter_map(|variant| variant.nodes).collect();
         lines.push(match made.as_slice() {
-            [] => "total: no node group, every node is there already".to_owned(),
+            [] => "total: no node group, every node exists already".to_owned(),
             made => format!("total: {} node groups, {} nodes", made.len(), made.iter().sum::<u32>()),
         });
-        lines.push(format!("at most {max_pods} pods of the run are alive at a time (--max-pods)"));
+        lines.push(format!("at most {max_pods} pods run at a time (--max-pods)"));
     }
     if let Some(missing) = &planned.missing {
         let found = if missing.is_empty() {

@@ -46,7 +46,7 @@ impl Request {
                 let (secret, left_out) = files::pull_secret(path, &images)?;
                 if !left_out.is_empty() {
                     output.note(format_args!(
-                        "credentials that stay here, for this run pulls nothing from there: {}",
+                        "credentials that are not sent to the cluster, because this run does not pull from there: {}",
                         left_out.join(", ")
                     ));
                 }

@@ -28,7 +28,7 @@ use crate::signals::{Heard, Signals};
 pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) -> Result<ExitCode, Failure> {
     if args.given.kubeconfig.is_some() && goal != Goal::All {
         return Err(Failure::usage(
-            "a cluster by kubeconfig is taken as it is: nothing is made or removed there but what checks need",
+            "a cluster given by kubeconfig is used as is: nothing is created or deleted there but what checks need",
             "use 'amiproof test', 'scan' or 'run' with --kubeconfig",
         ));
     }
@@ -54,7 +54,7 @@ pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) ->
     block_on(execute(global, place, request, folder, steps, goal, output))?
 }
 
-/// The run that 'apply' goes on with: the one that the user names or that made the cluster, so that applying twice converges; else a new one.
+/// The run that 'apply' continues with: the one that the user names or that made the cluster, so that applying twice converges; else a new one.
 fn applied(global: &Global, args: &Run, matrix: &Matrix) -> Result<Folder, Failure> {
     let name = args.run_name(&matrix.cluster.name);
     if let Some(name) = &name {
@@ -71,7 +71,7 @@ fn applied(global: &Global, args: &Run, matrix: &Matrix) -> Result<Folder, Failu
 pub(crate) fn scan(global: &Global, args: &Resumed, output: &Output) -> Result<ExitCode, Failure> {
     if args.target.lab {
         return Err(Failure::usage(
-            "a lab inside this process is empty: there is nothing to continue",
+            "an in-process lab is empty: there is nothing to continue",
             "use 'amiproof run --lab', or start 'amiproof lab' and use its endpoint for apply, test and scan",
         ));
     }
@@ -116,8 +116,8 @@ pub(crate) fn resumed(
 fn continued(global: &Global, matrix: &Matrix, target: &Target) -> Result<RunDir, Failure> {
     owner::of_cluster(&global.dir, matrix, target.endpoint_url.as_deref()).ok_or_else(|| {
         Failure::usage(
-            format!("no run in {} has made the nodes of cluster {}, or they are gone", global.dir, matrix.cluster.name),
-            "make them with 'amiproof apply' first, name the folder of their run with --dir, or do it all with 'amiproof run'",
+            format!("no run in {} has created the nodes of cluster {}, or they no longer exist", global.dir, matrix.cluster.name),
+            "create them with 'amiproof apply' first, name the folder of their run with --dir, or do it all with 'amiproof run'",
         )
     })
 }
@@ -144,11 +144,11 @@ async fn execute(
     let signals = Signals::listen(move |heard| match heard {
         Heard::Stop => {}
         Heard::StillStopping => {
-            shown.note("cleaning up already; a second Ctrl-C leaves the rest to `amiproof destroy`")
+            shown.note("already cleaning up; a second Ctrl-C leaves the rest to `amiproof destroy`")
         }
         Heard::Leave => shown.note("interrupted again: leaving; `amiproof destroy` removes what is left"),
     })
-    .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
+    .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
     let begun = signals.cancel.run_until_cancelled(begin(global, place, &request, &folder, steps, output)).await;
     let Some(begun) = begun else {
         output.note("interrupted before anything was created");
@@ -188,7 +188,7 @@ async fn execute(
 
 fn plan(request: Request, folder: &RunDir, steps: Steps, is_lab: bool, tools: &Tools) -> Result<Plan, Failure> {
     let expires = tools.ledger.header().expires;
-    const MOVE: &str = "move it away to start the report anew";
+    const MOVE: &str = "move it away to start a new report";
     let there = rundir::report_text(&folder.report())
         .map_err(|error| Failure::usage(format!("cannot read the run's report {}: {error}", folder.report()), MOVE))?;
     let earlier = there.map(|text| {

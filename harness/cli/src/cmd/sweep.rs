@@ -48,12 +48,12 @@ pub(crate) fn run(global: &Global, args: &Sweep, output: &Output) -> Result<Exit
 }
 
 async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
-    // Runs of this machine that are under way are no prey, whatever their tags say.
+    // Runs of this machine that are under way are not swept, whatever their tags say.
     let alive = rundir::runs_under_way(&global.dir);
     let shown = *output;
     let signals =
         Signals::listen(move |_| shown.note("interrupted: what is left keeps its tags, and the next sweep takes it"))
-            .map_err(|error| Failure::error(format!("cannot listen to signals: {error}"), ""))?;
+            .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
     let Some(swept) = signals.cancel.run_until_cancelled(swept(args, &alive, output)).await else {
         return Ok(ExitCode::Interrupted);
     };

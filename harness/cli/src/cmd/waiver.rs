@@ -34,7 +34,7 @@ fn run_audit(global: &Global, args: &WaiverAudit, output: &Output) -> Result<Exi
         Some(run) => Some(rundir::read_report(&global.dir, Some(run))?.0),
     };
     let within = args.within.strip_suffix('d').unwrap_or(&args.within).parse().map_err(|_| {
-        Failure::usage(format!("--within: '{}' is no number of days", args.within), "write it like 30d")
+        Failure::usage(format!("--within: '{}' is not a number of days", args.within), "write it like 30d")
     })?;
     let remarks = audit(&waivers, report.as_ref(), within, Timestamp::now());
     let run = report.as_ref().map(|report| report.run.id.as_str());
@@ -89,7 +89,7 @@ fn run_import(args: &WaiverImport, output: &Output) -> Result<ExitCode, Failure>
     let as_text = || {
         std::str::from_utf8(&bytes).map_err(|error| {
             Failure::usage(
-                format!("{name}: is no UTF-8 at byte {}", error.valid_up_to()),
+                format!("{name}: not UTF-8 at byte {}", error.valid_up_to()),
                 "convert it with `iconv -t UTF-8`",
             )
         })
@@ -122,7 +122,7 @@ fn defaults(args: &WaiverImport) -> Result<Defaults, Failure> {
         Failure::usage(format!("--expires: '{text}' is not a date"), "write year, month and day, like 2027-06-30")
     })?;
     if args.owner.trim().is_empty() {
-        return Err(Failure::usage("--owner: nobody is named", "name the person or team that answers for them"));
+        return Err(Failure::usage("--owner: nobody is named", "name the person or team responsible for them"));
     }
     for variant in &args.variants {
         variant.parse::<VariantName>().map_err(|error| Failure::usage(error.to_string(), ""))?;
@@ -146,8 +146,8 @@ fn add(into: &Utf8Path, waivers: &[Waiver], output: &Output) -> Result<(), Failu
             waiver_file::parse(into.as_str(), existing.as_bytes()).map_err(|problems| failure(into, &problems))?;
             waiver_write::with(&existing, waivers).ok_or_else(|| {
                 Failure::usage(
-                    format!("{into}: its list of waivers is not the last thing in it, or is in brackets"),
-                    "leave --into out, and put what is printed there yourself",
+                    format!("{into}: its list of waivers is not at the end of the file, or is in brackets"),
+                    "omit --into, and add the printed waivers yourself",
                 )
             })?
         }

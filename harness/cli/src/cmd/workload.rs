@@ -55,7 +55,7 @@ pub(crate) fn run(global: &Global, args: &args::Workload, output: &Output) -> Re
 
 /// The objects as a run would apply them, as one list that `kubectl apply -f -` takes.
 fn render(workload: &Workload, node_group: &str, image_registry: Option<&str>) -> Result<Value, Failure> {
-    let illegal = |error: NameError| Failure::error(error.to_string(), "this is a defect of amiproof");
+    let illegal = |error: NameError| Failure::error(error.to_string(), "this is a bug in amiproof");
     let run: RunId = "r-example".parse().map_err(illegal)?;
     let variant: VariantName = "example".parse().map_err(illegal)?;
     // Rendering asks no cluster: Windows nodes are taken to be of the release that most are.

@@ -36,7 +36,7 @@ fn daemons_are_judged_where_they_run_and_controllers_keep_to_the_stock_image() {
         daemons.into_iter().chain(["aws-ebs-csi-driver", "amazon-cloudwatch-observability", "aws-guardduty-agent"])
     {
         assert_eq!(of("eks-al2023", addon), Some("pass"), "{addon}: {words:#?}");
-        // Only the EBS driver's node part asks somebody from a pod of its own before it serves.
+        // Only the EBS driver's node part asks someone from a pod of its own before it serves.
         let broken = if addon == "aws-ebs-csi-driver" { "fail" } else { "pass" };
         assert_eq!(of("al2023-ip-forward-off", addon), Some(broken), "{addon}: {words:#?}");
         let on_windows = matches!(addon, "aws-ebs-csi-driver" | "amazon-cloudwatch-observability");

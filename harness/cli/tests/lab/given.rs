@@ -9,7 +9,7 @@ use amiproof_model::verdict::Outcome;
 
 use crate::process::{LabProcess, Watched, amiproof, finish, matrix, report, stderr};
 
-/// A lab with a cluster of two node groups that somebody else made, as far as later runs can tell.
+/// A lab with a cluster of two node groups that someone else made, as far as later runs can tell.
 pub(crate) struct Standing {
     pub(crate) lab: LabProcess,
     dir: tempfile::TempDir,
@@ -113,7 +113,7 @@ fn a_cluster_by_kubeconfig_is_tested_and_scanned_without_one_aws_call() {
     assert!(report.variants.iter().all(|variant| variant.nodes.len() == 2 && variant.ami.is_none()));
     assert_eq!(report.variants[0].node_group.as_ref(), Some(&standing.groups[0]));
     assert!(report.cleanup.ran && report.cleanup.leftovers.is_empty(), "{:?}", report.cleanup);
-    assert!(report.cleanup.created > 8 && report.cleanup.created == report.cleanup.gone, "{:?}", report.cleanup);
+    assert!(report.cleanup.created > 8 && report.cleanup.created == report.cleanup.deleted, "{:?}", report.cleanup);
     for result in &report.results {
         let check = result.check.as_str();
         let word = result.outcome.as_str();
@@ -167,7 +167,7 @@ fn another_cluster_behind_the_same_kubeconfig_is_refused_and_not_touched() {
     standing.lab.wait_for_resource("kubernetes namespace pair/ap-x-");
     run.signal("KILL");
     assert_eq!(run.end().0, None);
-    // Somebody in the other cluster has a run of the same name, and the file leads there now.
+    // Someone in the other cluster has a run of the same name, and the file leads there now.
     let theirs = other.both();
     let their_matrix = other.matrix("given", "{name: somebodys}", &pairs(&theirs));
     let run = Watched::start(other.given("killed", "test", &their_matrix).args(["--checks", "workload", "--run", "x"]));

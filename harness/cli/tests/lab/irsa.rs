@@ -51,9 +51,9 @@ fn both_variants_share_a_provider_that_goes_with_the_run() {
     assert_eq!(words(&report), [("stock", "pass"), ("l1", "pass")]);
     assert_eq!(standing.lab.resources(), before);
     assert!(calls(&standing.lab, "sts.AssumeRoleWithWebIdentity") >= 2);
-    assert!(calls(&standing.lab, "iam.DeleteOpenIDConnectProvider") >= 1, "somebody removed it");
+    assert!(calls(&standing.lab, "iam.DeleteOpenIDConnectProvider") >= 1, "someone removed it");
     assert!(
-        report.cleanup.leftovers.is_empty() && report.cleanup.gone == report.cleanup.created,
+        report.cleanup.leftovers.is_empty() && report.cleanup.deleted == report.cleanup.created,
         "{:?}",
         report.cleanup
     );

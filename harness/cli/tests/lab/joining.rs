@@ -56,7 +56,7 @@ fn a_node_that_never_joins_is_a_failure_of_its_image_and_the_others_go_on() {
     assert!(evidence(joined, "console output of node 1").contains("Failed to start ContainerManager"));
     assert!(evidence(joined, "journal of node 1").contains("vm/overcommit_memory"), "through Systems Manager");
     assert!(evidence(joined, "EC2 status checks").contains("running"));
-    let difference = evidence(joined, "facts that differ from the reference");
+    let difference = evidence(joined, "node settings that differ from the reference");
     assert!(difference.contains("sysctl.vm.overcommit_memory = 0  (reference: 1)"), "{difference}");
     let record = report.variants.iter().find(|variant| variant.name.as_str() == "al2023-never-joins").unwrap();
     assert!(record.nodes.is_empty() && record.never_joined.len() == 2, "{record:?}");
@@ -98,7 +98,7 @@ fn a_run_whose_only_variant_never_joins_ends_with_it_and_blames_no_add_on() {
     assert_eq!(joined.origin, Some(Origin::Unknown), "nothing ran beside it");
     let addons: Vec<_> = report.run.phases.iter().filter(|phase| phase.phase == Phase::Addons).collect();
     assert!(addons.iter().all(|phase| phase.ended == PhaseEnd::Cancelled), "{addons:?}");
-    assert!(stderr(&output).contains("no node can come any more"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("no longer waiting"), "{}", stderr(&output));
     let of_cluster: Vec<_> = report.results.iter().filter(|row| row.subject == Subject::Cluster).collect();
     assert!(!of_cluster.is_empty());
     for row in of_cluster {

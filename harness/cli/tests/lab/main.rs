@@ -27,6 +27,6 @@ mod scans;
 mod scenarios;
 mod schemas;
 mod steps;
-mod strangers;
+mod third_party;
 mod waivers;
 mod windows;

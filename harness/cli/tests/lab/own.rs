@@ -101,14 +101,14 @@ fn the_commands_of_the_readme_work_as_they_stand_there() {
             assert_eq!(report().results.len(), 2 * names.count(), "on both variants: {:?}", outcomes(&report()));
         }
     }
-    assert_eq!(lab.resources(), resources, "nothing stays in a cluster that is somebody's");
+    assert_eq!(lab.resources(), resources, "nothing stays in a cluster of someone else");
     let shop = std::fs::read_to_string(home.join("shop.yaml")).unwrap();
     assert!(shop.contains("skip: [ClusterRole]") && shop.contains("ready: deployment/shop"), "{shop}");
 }
 
 /// Files that are wrong, and the beginning of what is said about each.
 const WRONG: [(&str, &str, &str); 4] = [
-    ("headless", "HEADER", ".yaml:1:1: no header says what this workload is"),
+    ("headless", "HEADER", ".yaml:1:1: the file has no workload header"),
     ("two-names", "metadata: {name: a, name: b}", ".yaml:3:21: the key 'name' is there twice"),
     ("two-headers", "---\nHEADER", ".yaml:15:1: a second header starts here"),
     ("unknown", "- happy: pod/a", ".yaml:7:7: spec.expect[0]: unknown key 'happy'"),
@@ -160,7 +160,7 @@ fn what_the_api_server_rejects_is_an_error_and_what_never_starts_a_failure() {
     let tested = |name: &str| {
         let done = ended(at(home.path(), "amiproof").args(["workload", "test", name, "--lab", "--variants", "stock"]));
         let report = latest(home.path());
-        assert!(report.cleanup.leftovers.is_empty() && report.cleanup.created == report.cleanup.gone);
+        assert!(report.cleanup.leftovers.is_empty() && report.cleanup.created == report.cleanup.deleted);
         let [result] = &report.results[..] else { panic!("{:?}", report.results) };
         (done.status.code(), result.outcome.clone())
     };

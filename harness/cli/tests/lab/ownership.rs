@@ -39,7 +39,7 @@ fn a_teardown_in_another_place_is_refused_and_marks_nothing_gone() {
     }
     assert_eq!(here.resources(), before);
     let foreseen = command(&here, dir.path(), &["destroy", "--run", RUN, "--dry-run"]);
-    assert_eq!(stdout(&foreseen).trim(), "would remove CloudFormation stack amiproof-pair");
+    assert_eq!(stdout(&foreseen).trim(), "would delete CloudFormation stack amiproof-pair");
     assert_eq!(here.resources(), before);
     let destroyed = command(&here, dir.path(), &["destroy", "--run", RUN]);
     assert_eq!(destroyed.status.code(), Some(0), "{}", stderr(&destroyed));
@@ -57,7 +57,7 @@ fn a_torn_ledger_keeps_nothing_alive() {
     ledger.write_all(b"{\"planned\":{\"key\":2,\"resou{\"gone\":{\"key\":9}}\n").unwrap();
     let destroyed = command(&lab, dir.path(), &["destroy", "--run", RUN]);
     assert_eq!(destroyed.status.code(), Some(0), "{}", stderr(&destroyed));
-    assert!(stderr(&destroyed).contains("the ledger is not whole"), "{}", stderr(&destroyed));
+    assert!(stderr(&destroyed).contains("the ledger is incomplete"), "{}", stderr(&destroyed));
     // Whoever waits reads what for.
     for line in ["deleting CloudFormation stack amiproof-pair", "asking the account what is left"] {
         assert!(stderr(&destroyed).lines().any(|said| said == line), "{line}: {}", stderr(&destroyed));
@@ -75,7 +75,7 @@ fn a_run_that_is_alive_is_not_destroyed() {
     run.wait_for(&["cluster", "network …"]);
     let refused = command(&lab, dir.path(), &["destroy", "--run", "r-alive"]);
     assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
-    assert!(stderr(&refused).contains("run r-alive is alive (pid "), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("run r-alive is still running (pid "), "{}", stderr(&refused));
     run.signal("INT");
     assert_eq!(run.end().0, Some(130));
     assert_eq!(lab.resources(), [""; 0]);
@@ -131,7 +131,7 @@ fn a_report_that_cannot_be_read_hides_nothing_of_what_was_destroyed() {
     std::fs::write(dir.path().join("runs").join(RUN).join("report.json"), "{}").unwrap();
     let destroyed = command(&lab, dir.path(), &["destroy", "--run", RUN]);
     assert_eq!(destroyed.status.code(), Some(3), "{}", stderr(&destroyed));
-    assert!(stdout(&destroyed).contains("1 created, 1 gone, nothing left"), "{}", stdout(&destroyed));
+    assert!(stdout(&destroyed).contains("1 created, 1 deleted, nothing left"), "{}", stdout(&destroyed));
     assert!(stderr(&destroyed).contains("report.json"), "{}", stderr(&destroyed));
     assert_eq!(lab.resources(), [""; 0]);
 }

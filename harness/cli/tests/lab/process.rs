@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use amiproof_model::report::Report;
 
 /// How long anything may take on a busy machine before a test gives up on it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The checkout.
 pub(crate) fn root() -> PathBuf {
@@ -45,7 +45,7 @@ pub(crate) fn amiproof(dir: &Path) -> Command {
     command
 }
 
-/// Its exit code and everything that it printed; panics when it takes longer than [`PATIENCE`].
+/// Its exit code and everything that it printed; panics when it takes longer than [`TIMEOUT`].
 pub(crate) fn finish(mut child: Child) -> Output {
     let started = Instant::now();
     let drains: Vec<_> = [
@@ -66,9 +66,9 @@ pub(crate) fn finish(mut child: Child) -> Output {
     let status = loop {
         match child.try_wait().unwrap() {
             Some(status) => break status,
-            None if started.elapsed() > PATIENCE => {
+            None if started.elapsed() > TIMEOUT => {
                 child.kill().unwrap();
-                panic!("the command did not end within {PATIENCE:?}");
+                panic!("the command did not finish within {TIMEOUT:?}");
             }
             None => std::thread::sleep(Duration::from_millis(20)),
         }
@@ -117,7 +117,7 @@ impl LabProcess {
                 let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
                 Some((name.to_owned(), value.to_owned()))
             })
-            // The last of the five lines; the lab goes on and the pipe stays open.
+            // The last of the five lines; the lab continues and the pipe stays open.
             .take(5)
             .collect();
         assert_eq!(exports.len(), 5, "{exports:?}");
@@ -157,7 +157,7 @@ impl LabProcess {
     pub(crate) fn wait_for_resource(&self, start: &str) {
         let started = Instant::now();
         while !self.resources().iter().any(|resource| resource.starts_with(start)) {
-            assert!(started.elapsed() < PATIENCE, "there never was a '{start}'");
+            assert!(started.elapsed() < TIMEOUT, "there never was a '{start}'");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -232,7 +232,7 @@ impl Watched {
     pub(crate) fn wait_for(&self, words: &[&str]) {
         let holds = |text: &str| text.lines().any(|line| words.iter().all(|word| line.contains(word)));
         let text = self.seen.0.lock().unwrap();
-        let (text, timeout) = self.seen.1.wait_timeout_while(text, PATIENCE, |text| !holds(text)).unwrap();
+        let (text, timeout) = self.seen.1.wait_timeout_while(text, TIMEOUT, |text| !holds(text)).unwrap();
         assert!(!timeout.timed_out(), "never saw {words:?} in:\n{text}");
     }
 
@@ -248,7 +248,7 @@ impl Watched {
         let status = loop {
             match self.child.try_wait().unwrap() {
                 Some(status) => break status,
-                None if started.elapsed() > PATIENCE => {
+                None if started.elapsed() > TIMEOUT => {
                     self.child.kill().unwrap();
                     panic!("the run did not end:\n{}", self.seen.0.lock().unwrap());
                 }

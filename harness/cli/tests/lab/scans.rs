@@ -150,7 +150,7 @@ fn a_scan_that_evaluated_nothing_leaves_no_green_cell_of_its_suite() {
 }
 
 #[test]
-fn a_scan_that_never_ends_is_given_up_at_its_deadline_and_its_neighbour_is_judged() {
+fn a_scan_that_never_ends_is_given_up_at_its_deadline_and_its_peer_is_judged() {
     let dir = tempfile::tempdir().unwrap();
     let pair = std::fs::read_to_string(matrix("pair.yaml")).unwrap();
     let hasty = dir.path().join("amiproof.yaml");
@@ -327,7 +327,7 @@ fn waivers_of_inspec_and_of_kube_bench_become_a_file_that_the_audit_reads() {
     assert_eq!(audited.status.code(), Some(1), "expired ones are to be fixed");
     let text = String::from_utf8(audited.stdout).unwrap();
     let expired = text.lines().filter(|line| line.starts_with("expired")).count();
-    assert!(text.contains("too wide  waivers[0] cis-al2023-1.0.0/3.2.1 on l1"), "for more than a year: {text}");
+    assert!(text.contains("too broad waivers[0] cis-al2023-1.0.0/3.2.1 on l1"), "for more than a year: {text}");
     // 3.1.1, and the five controls of group 4.2 of the benchmark.
     assert_eq!(expired, 6, "{text}");
 }

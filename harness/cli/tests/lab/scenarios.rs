@@ -48,7 +48,9 @@ fn the_demo_shows_which_variant_breaks_and_which_control_did_it() {
         result.subject.as_str() == "cis-al2023-l2" && result.check.as_str() == "os-cis/cis-al2023-1.0.0/3.4.2.7"
     });
     assert_eq!(control.map(|result| &result.outcome), Some(&Outcome::Pass), "the firewall control is what broke it");
-    assert!(report.cleanup.ran && report.cleanup.leftovers.is_empty() && report.cleanup.gone == report.cleanup.created);
+    assert!(
+        report.cleanup.ran && report.cleanup.leftovers.is_empty() && report.cleanup.deleted == report.cleanup.created
+    );
     junit_says_the_same(dir.path(), &report);
     for name in ["matrix.html", "matrix.md", "matrix.csv"] {
         let path = dir.path().join("runs").join(report.run.id.as_str()).join(name);

@@ -124,14 +124,14 @@ fn a_run_that_failed_before_it_made_anything_is_not_the_latest() {
     let desk = Desk::new();
     desk.make("cluster-apply");
     let first = desk.latest().unwrap();
-    // Somebody else's folder: their cluster of the same name is in the way there.
+    // Someone else's folder: their cluster of the same name is in the way there.
     let elsewhere = desk.dir.path().join("elsewhere");
     let mut command = amiproof(&elsewhere);
     let pair = desk.dir.path().join("amiproof.yaml");
     desk.lab.target(&mut command).args(["apply", "--file"]).arg(&pair);
     let output = finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    assert!(stderr(&output).contains("was not made by run"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("was not created by run"), "{}", stderr(&output));
     let made = std::fs::read_to_string(elsewhere.join("latest"));
     assert!(made.is_err(), "{made:?}");
     assert_eq!(desk.latest(), Some(first.clone()));

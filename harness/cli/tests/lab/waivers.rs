@@ -93,7 +93,7 @@ fn waivers_come_from_a_table_count_on_imported_rows_and_are_audited() {
     assert_eq!(failing, ["3.2.1"], "an expired waiver counts no more");
     let run = std::fs::read_dir(at("runs-of-test/runs")).unwrap().next().unwrap().unwrap().path();
     let markdown = std::fs::read_to_string(run.join("matrix.md")).unwrap();
-    assert!(markdown.contains("Waivers to look at") && markdown.contains("1 failure counts again"), "{markdown}");
+    assert!(markdown.contains("Waivers to review") && markdown.contains("1 failure counts again"), "{markdown}");
 }
 
 /// A day from now on, as a waiver writes it.

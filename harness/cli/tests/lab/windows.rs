@@ -28,7 +28,7 @@ suites: {include: [workload/iis]}
 workloads: [mine]
 "#;
 
-/// A web server behind a Service that is asked by its name, with less patience than the one of the catalogue.
+/// A web server behind a Service that is asked by its name, with a shorter timeout than the one of the catalogue.
 const WORKLOAD: &str = r#"
 apiVersion: amiproof/v1
 kind: Workload
@@ -99,7 +99,7 @@ fn words(lab: &LabProcess, dir: &Path, arguments: &[&str]) -> BTreeMap<String, S
     words
 }
 
-/// Turns the addresses of Windows pods on or off behind the add-on's back, as somebody with kubectl does, and waits until the node offers
+/// Turns the addresses of Windows pods on or off behind the add-on's back, as someone with kubectl does, and waits until the node offers
 /// them or no longer does.
 fn switch_ipam(lab: &LabProcess, dir: &Path, value: &str) {
     let path = dir.join("kubeconfig");

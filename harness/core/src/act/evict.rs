@@ -69,7 +69,7 @@ fn answers(api: Api<Pod>, pod: String, pace: Pace) -> impl Stream<Item = Answer>
     })
 }
 
-/// What an answer means; `None` where the server has not looked at the budget yet, which is no refusal by the budget.
+/// What an answer means; `None` where the server has not looked at the budget yet, which is not a refusal by the budget.
 fn judged(pod: &str, answer: Result<(), kube::Error>) -> Option<Answer> {
     let status = match answer {
         Ok(()) => return Some(Answer::Accepted),

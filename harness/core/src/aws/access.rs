@@ -22,9 +22,9 @@ pub enum Error {
     /// The ledger could not be written.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
-    /// There is an entry of another type, which belongs to somebody else.
+    /// There is an entry of another type, which belongs to someone else.
     #[error(
-        "the role {role} has an access entry of the type {kind} in cluster {cluster}, and nodes of Windows need {WINDOWS}: EKS gives a role one \
+        "the role {role} has an access entry of the type {kind} in cluster {cluster}, and Windows nodes need {WINDOWS}: EKS gives a role one \
          type, so name a role of its own in cluster.windowsNodeRoleArn"
     )]
     OtherType {
@@ -108,7 +108,7 @@ pub async fn describe(clients: &Clients, cluster: &str, principal: &str) -> Resu
 
 /// Lets the Windows nodes of a role into a cluster that uses access entries. EKS makes an entry by itself when a node group comes up, but
 /// for a custom image it is that of Linux nodes, and Services fail on every node (aws/containers-roadmap#2327): the right one has to be
-/// there before. One that is there already is used and stays.
+/// there before. One that already exists is used and stays.
 ///
 /// # Errors
 /// [`Error::OtherType`] where the role is known as something else; otherwise when EKS refuses, or the ledger cannot be written.

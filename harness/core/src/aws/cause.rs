@@ -62,9 +62,9 @@ fn of_credentials(error: &CredentialsError) -> String {
     let why = error.source().map(chain).unwrap_or_default();
     let what = match error {
         CredentialsError::CredentialsNotLoaded(_) => {
-            "there are no credentials: none in the environment, no profile has any, no role"
+            "no credentials found in the environment, in a profile or by a role"
         }
-        CredentialsError::ProviderTimedOut(_) => "what should give the credentials did not answer in time",
+        CredentialsError::ProviderTimedOut(_) => "the credentials provider did not answer in time",
         CredentialsError::InvalidConfiguration(_) => "the configuration of the credentials is wrong",
         _ => "the credentials cannot be loaded",
     };
@@ -75,7 +75,7 @@ fn of_tls(error: &rustls::Error) -> String {
     use rustls::CertificateError as Bad;
     let why = match error {
         rustls::Error::InvalidCertificate(Bad::UnknownIssuer) => {
-            "this machine does not trust its certificate; does a proxy inspect TLS? (its authority belongs into SSL_CERT_FILE or the system's store)"
+            "this machine does not trust its certificate; does a proxy inspect TLS? (add its CA to SSL_CERT_FILE or to the system's trust store)"
         }
         rustls::Error::InvalidCertificate(
             Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. },
@@ -161,7 +161,7 @@ mod tests {
         let missing = CredentialsError::not_loaded("no providers in chain provided credentials");
         for (error, class, words, never_sent) in [
             (ConnectorError::other(Box::new(expired), None), Class::Credentials, "the SSO token has expired", true),
-            (ConnectorError::other(Box::new(missing), None), Class::Credentials, "there are no credentials", true),
+            (ConnectorError::other(Box::new(missing), None), Class::Credentials, "no credentials found", true),
             (ConnectorError::io(Box::new(tls)), Class::Unreachable, "does not trust its certificate", true),
             (io(ErrorKind::ConnectionRefused), Class::Unreachable, "connection refused", true),
             (io(ErrorKind::ConnectionReset), Class::Infrastructure, "closed before the answer", false),

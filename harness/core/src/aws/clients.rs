@@ -53,7 +53,7 @@ pub struct Settings {
     /// Fixed credentials instead of the provider chain: access key id and secret. For the embedded lab, which takes any; with
     /// them, configuration files are not read.
     pub credentials: Option<(String, String)>,
-    /// How patient polling and retries are.
+    /// Intervals of polling and retries.
     pub pace: Pace,
 }
 
@@ -181,7 +181,7 @@ impl Clients {
         self.shared.config.endpoint_url()
     }
 
-    /// How patient polling is.
+    /// Polling intervals.
     pub fn pace(&self) -> Pace {
         self.shared.pace
     }
@@ -210,7 +210,7 @@ impl Clients {
         let (class, message) = if self.shared.clock.has_signed() {
             (Class::Unreachable, format!("no answer within {seconds} s"))
         } else {
-            (Class::Credentials, format!("what should give the credentials did not answer within {seconds} s"))
+            (Class::Credentials, format!("the credentials provider did not answer within {seconds} s"))
         };
         AwsError::new(class, CALLER.0, CALLER.1, message)
     }
@@ -273,7 +273,7 @@ impl Clients {
         own.or_else(|| self.endpoint().map(str::to_owned))
     }
 
-    /// Makes a call that changes nothing, again while AWS throttles, is out of order or out of reach.
+    /// Makes a read, and retries it on throttling, 5xx and connection errors.
     pub(crate) async fn read<T, Fut>(&self, call: impl FnMut() -> Fut) -> Result<T, AwsError>
     where
         Fut: Future<Output = Result<T, AwsError>>,

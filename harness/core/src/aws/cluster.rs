@@ -1,4 +1,4 @@
-//! The EKS cluster under test: made by the run, or one that is there already.
+//! The EKS cluster under test: made by the run, or one that already exists.
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ pub enum Error {
     },
     /// There is a cluster of that name that this run did not make.
     #[error(
-        "cluster {name} exists already and was not made by run {run}: set `cluster.create: false` to use it, or choose another name"
+        "cluster {name} already exists and was not created by run {run}: set `cluster.create: false` to use it, or choose another name"
     )]
     Foreign {
         /// Its name.
@@ -128,7 +128,8 @@ fn listed(issues: &[String]) -> String {
 /// Reads a cluster; `None` where there is none of that name.
 ///
 /// # Errors
-/// When EKS does not answer.
+/// [`AwsError`] of [DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn describe(clients: &Clients, name: &str) -> Result<Option<ClusterEndpoint>, AwsError> {
     let answer = clients
         .read(|| async {
@@ -179,7 +180,7 @@ pub async fn existing(clients: &Clients, name: &str, deadline: Duration) -> Resu
     }
 }
 
-/// Makes the cluster and waits until it is ACTIVE. `subnet_ids` and `role_arn` come from the matrix or the network stack.
+/// Creates the cluster and waits until it is ACTIVE. `subnet_ids` and `role_arn` come from the matrix or the network stack.
 ///
 /// # Errors
 /// When EKS refuses, when a cluster of that name exists that this run did not make, or when it is not ACTIVE within `deadline`.
@@ -325,7 +326,8 @@ pub async fn wait_active(clients: &Clients, name: &str, deadline: Duration) -> R
 /// Asks for a cluster's deletion; one that does not exist is fine, one with node groups left is waited for.
 ///
 /// # Errors
-/// When EKS refuses.
+/// [`AwsError`] of [DeleteCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DeleteCluster.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn delete(clients: &Clients, name: &str) -> Result<(), AwsError> {
     let deleted = clients
         .until_free(|| async {

@@ -28,7 +28,8 @@ pub struct ControlPlane {
 /// Reads a cluster's settings; `None` where EKS has no cluster of that name.
 ///
 /// # Errors
-/// When EKS does not answer, or may not be asked.
+/// [`AwsError`] of [DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn describe(clients: &Clients, cluster: &str) -> Result<Option<ControlPlane>, AwsError> {
     let answer = clients
         .read(|| async {
@@ -72,7 +73,8 @@ pub struct FargateProfile {
 /// The cluster's Fargate profiles.
 ///
 /// # Errors
-/// When EKS does not answer, or may not be asked.
+/// [`AwsError`] of [ListFargateProfiles](https://docs.aws.amazon.com/eks/latest/APIReference/API_ListFargateProfiles.html) and [DescribeFargateProfile](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeFargateProfile.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn fargate_profiles(clients: &Clients, cluster: &str) -> Result<Vec<FargateProfile>, AwsError> {
     let names = pages::every(clients, async |token| {
         let request = clients.eks.list_fargate_profiles().cluster_name(cluster).set_next_token(token);
@@ -104,7 +106,8 @@ pub async fn fargate_profiles(clients: &Clients, cluster: &str) -> Result<Vec<Fa
 /// The OpenID Connect providers whose users the cluster believes beside IAM, as `oidc corporate`.
 ///
 /// # Errors
-/// When EKS does not answer, or may not be asked.
+/// [`AwsError`] of [ListIdentityProviderConfigs](https://docs.aws.amazon.com/eks/latest/APIReference/API_ListIdentityProviderConfigs.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn identity_providers(clients: &Clients, cluster: &str) -> Result<Vec<String>, AwsError> {
     pages::every(clients, async |token| {
         let request = clients.eks.list_identity_provider_configs().cluster_name(cluster).set_next_token(token);
@@ -128,7 +131,8 @@ pub struct AddonVersion {
 /// The versions of an add-on that EKS offers for a Kubernetes version, in EKS's order.
 ///
 /// # Errors
-/// When EKS does not answer, or may not be asked.
+/// [`AwsError`] of [DescribeAddonVersions](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeAddonVersions.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn addon_versions(clients: &Clients, addon: &str, kubernetes: &str) -> Result<Vec<AddonVersion>, AwsError> {
     pages::every(clients, async |token| {
         let request = clients.eks.describe_addon_versions().addon_name(addon).kubernetes_version(kubernetes);

@@ -32,7 +32,8 @@ pub struct Found {
 /// The detector; `None` where GuardDuty was never turned on in the region. An account has at most one per region.
 ///
 /// # Errors
-/// When GuardDuty does not answer.
+/// [`AwsError`] of [ListDetectors](https://docs.aws.amazon.com/guardduty/latest/APIReference/API_ListDetectors.html) and [GetDetector](https://docs.aws.amazon.com/guardduty/latest/APIReference/API_GetDetector.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn detector(clients: &Clients) -> Result<Option<Detector>, AwsError> {
     let listed = clients
         .read(|| async { clients.guardduty.list_detectors().send().await.explain("ListDetectors", "the region") })
@@ -55,7 +56,8 @@ pub async fn detector(clients: &Clients) -> Result<Option<Detector>, AwsError> {
 /// What a detector found on instances, and nobody has archived.
 ///
 /// # Errors
-/// When GuardDuty does not answer.
+/// [`AwsError`] of [ListFindings](https://docs.aws.amazon.com/guardduty/latest/APIReference/API_ListFindings.html) and [GetFindings](https://docs.aws.amazon.com/guardduty/latest/APIReference/API_GetFindings.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn findings(clients: &Clients, detector: &str, instance_ids: &[String]) -> Result<Vec<Found>, AwsError> {
     let among = Condition::builder().set_equals(Some(instance_ids.to_vec())).build();
     let current = Condition::builder().equals("false").build();

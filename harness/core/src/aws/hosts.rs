@@ -138,7 +138,8 @@ impl Ingress {
 /// The rules of security groups that let something in.
 ///
 /// # Errors
-/// When EC2 does not answer.
+/// [`AwsError`] of [DescribeSecurityGroupRules](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroupRules.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn ingress(clients: &Clients, groups: &BTreeSet<String>) -> Result<Vec<Ingress>, AwsError> {
     if groups.is_empty() {
         return Ok(Vec::new());
@@ -190,7 +191,8 @@ pub struct Subnet {
 /// Subnets with what their route tables say; the VPC's main table counts for a subnet without one of its own.
 ///
 /// # Errors
-/// When EC2 does not answer.
+/// [`AwsError`] of [DescribeSubnets](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html) and [DescribeRouteTables](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRouteTables.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn subnets(clients: &Clients, ids: &BTreeSet<String>) -> Result<Vec<Subnet>, AwsError> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -270,7 +272,8 @@ pub struct Role {
 /// The roles behind instance profiles.
 ///
 /// # Errors
-/// When IAM does not answer.
+/// [`AwsError`] of [GetInstanceProfile](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetInstanceProfile.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn roles(clients: &Clients, profile_arns: &BTreeSet<String>) -> Result<Vec<Role>, AwsError> {
     let mut roles = Vec::new();
     for arn in profile_arns {

@@ -180,7 +180,8 @@ impl std::fmt::Display for Health {
 /// What EC2 says of some instances, those that are gone included.
 ///
 /// # Errors
-/// When EC2 does not answer.
+/// [`AwsError`] of [DescribeInstanceStatus](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceStatus.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn health(clients: &Clients, ids: &[String]) -> Result<Vec<Health>, AwsError> {
     let answer = clients
         .read(|| async {
@@ -208,7 +209,7 @@ pub async fn health(clients: &Clients, ids: &[String]) -> Result<Vec<Health>, Aw
 /// answer with that of the last boot.
 ///
 /// # Errors
-/// When EC2 does not answer.
+/// [`AwsError`] of [GetConsoleOutput](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html).
 pub async fn console(clients: &Clients, instance_id: &str) -> Result<String, AwsError> {
     let ask = |latest: bool| async move {
         let request = clients.ec2.get_console_output().instance_id(instance_id).set_latest(latest.then_some(true));
@@ -225,7 +226,8 @@ pub async fn console(clients: &Clients, instance_id: &str) -> Result<String, Aws
 /// Ends an instance. Its Auto Scaling group makes another in its place.
 ///
 /// # Errors
-/// When EC2 refuses.
+/// [`AwsError`] of [TerminateInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn terminate(clients: &Clients, instance_id: &str) -> Result<(), AwsError> {
     let ended = clients
         .write_idempotent(|| async {

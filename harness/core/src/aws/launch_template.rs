@@ -52,7 +52,7 @@ pub enum Error {
     Ledger(#[from] ledger::Error),
 }
 
-/// Makes the launch template of a variant. `tags` are those of the variant.
+/// Creates the launch template of a variant. `tags` are those of the variant.
 ///
 /// # Errors
 /// When EC2 refuses, or the ledger cannot be written.
@@ -118,7 +118,8 @@ pub(crate) async fn find(clients: &Clients, name: &str) -> Result<Option<String>
 /// Deletes a launch template by its id; one that does not exist is fine.
 ///
 /// # Errors
-/// When EC2 refuses.
+/// [`AwsError`] of [DeleteLaunchTemplate](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteLaunchTemplate.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn delete(clients: &Clients, id: &str) -> Result<(), AwsError> {
     let deleted = clients
         .until_free(|| async {

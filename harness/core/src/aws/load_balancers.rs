@@ -39,7 +39,8 @@ pub struct Listener {
 /// with `elbv2.k8s.aws/cluster`, the older in-tree provider with `kubernetes.io/cluster/<name>`.
 ///
 /// # Errors
-/// When Elastic Load Balancing does not answer, or may not be asked.
+/// [`AwsError`] of [DescribeLoadBalancers](https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeLoadBalancers.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn of_cluster(clients: &Clients, cluster: &str) -> Result<Vec<LoadBalancer>, AwsError> {
     let all = pages::every(clients, async |marker| {
         let answer = clients.elb.describe_load_balancers().set_marker(marker).send().await;

@@ -1,4 +1,4 @@
-//! AWS: the only place that builds SDK clients, and everything that amiproof asks of them.
+//! AWS: the only place that builds SDK clients, with one module per kind of resource or service.
 //!
 //! Reading order: [`error`] (whose fault an error is) and [`names`] (names and tags), then in the order of a run [`network`],
 //! [`cluster`], [`token`], [`addons`], [`ami`], [`launch_template`], [`node_group`] and [`instances`]. What audits read of an account:

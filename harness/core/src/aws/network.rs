@@ -81,7 +81,7 @@ pub enum Error {
     },
 }
 
-/// Makes the stack and waits until it is complete.
+/// Creates the stack and waits until it is complete.
 ///
 /// # Errors
 /// When CloudFormation refuses, a resource fails (its events are quoted), or it is not complete within `deadline`.
@@ -229,7 +229,7 @@ async fn create_once(
             Some(Some(run)) if run == tags.run.as_str() => Ok(name.to_owned()),
             _ => Err(AwsError {
                 message: format!(
-                    "{}; it was not made by this run: remove it with `amiproof destroy`, or use it",
+                    "{}; it was not created by this run: delete it with `amiproof destroy`, or use it",
                     error.message
                 ),
                 ..error

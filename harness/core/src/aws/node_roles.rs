@@ -23,7 +23,8 @@ pub struct NodeGroup {
 /// The managed node groups of a cluster.
 ///
 /// # Errors
-/// When EKS does not answer, or may not be asked.
+/// [`AwsError`] of [ListNodegroups](https://docs.aws.amazon.com/eks/latest/APIReference/API_ListNodegroups.html) and [DescribeNodegroup](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeNodegroup.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn node_groups(clients: &Clients, cluster: &str) -> Result<Vec<NodeGroup>, AwsError> {
     let names = pages::every(clients, async |token| {
         let request = clients.eks.list_nodegroups().cluster_name(cluster).set_next_token(token);
@@ -68,7 +69,8 @@ pub fn role_name(arn: &str) -> &str {
 /// Reads the policies of a role.
 ///
 /// # Errors
-/// When IAM does not answer, or may not be asked.
+/// [`AwsError`] of [ListAttachedRolePolicies](https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAttachedRolePolicies.html) and [ListRolePolicies](https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRolePolicies.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn policies(clients: &Clients, role_arn: &str) -> Result<RolePolicies, AwsError> {
     let role = role_name(role_arn);
     let managed = pages::every(clients, async |marker| {
@@ -91,7 +93,8 @@ pub async fn policies(clients: &Clients, role_arn: &str) -> Result<RolePolicies,
 /// together, as SimulatePrincipalPolicy weighs them.
 ///
 /// # Errors
-/// When IAM does not answer, or may not be asked.
+/// [`AwsError`] of [SimulatePrincipalPolicy](https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn allowed(clients: &Clients, role_arn: &str, actions: &[&str]) -> Result<Vec<String>, AwsError> {
     let results = pages::every(clients, async |marker| {
         let request = clients.iam.simulate_principal_policy().policy_source_arn(role_arn).set_marker(marker);
@@ -109,7 +112,8 @@ pub async fn allowed(clients: &Clients, role_arn: &str, actions: &[&str]) -> Res
 /// `kubernetes.io/cluster/<name>`, which EKS and the cloud provider ask for.
 ///
 /// # Errors
-/// When EC2 does not answer, or may not be asked.
+/// [`AwsError`] of [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn public_addresses(clients: &Clients, cluster: &str) -> Result<BTreeMap<String, String>, AwsError> {
     let of_cluster = Filter::builder().name("tag-key").values(format!("kubernetes.io/cluster/{cluster}")).build();
     let running = Filter::builder().name("instance-state-name").values("running").values("pending").build();
@@ -131,7 +135,8 @@ pub async fn public_addresses(clients: &Clients, cluster: &str) -> Result<BTreeM
 /// Those of some subnets that give every instance a public address.
 ///
 /// # Errors
-/// When EC2 does not answer, or may not be asked.
+/// [`AwsError`] of [DescribeSubnets](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn public_subnets(clients: &Clients, subnet_ids: &[String]) -> Result<Vec<String>, AwsError> {
     if subnet_ids.is_empty() {
         return Ok(Vec::new());

@@ -46,7 +46,8 @@ fn is_of_eks(url: &str) -> bool {
 /// The ARNs of the account's providers of clusters of EKS.
 ///
 /// # Errors
-/// When IAM refuses.
+/// [`AwsError`] of [ListOpenIDConnectProviders](https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListOpenIDConnectProviders.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub(crate) async fn of_clusters(clients: &Clients) -> Result<Vec<String>, AwsError> {
     let list = || async {
         let answer = clients.iam.list_open_id_connect_providers().send().await;
@@ -60,7 +61,8 @@ pub(crate) async fn of_clusters(clients: &Clients) -> Result<Vec<String>, AwsErr
 /// Reads a provider; `None` where it is not there, any more or yet.
 ///
 /// # Errors
-/// When IAM refuses.
+/// [`AwsError`] of [GetOpenIDConnectProvider](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetOpenIDConnectProvider.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub(crate) async fn read(clients: &Clients, arn: &str) -> Result<Option<Provider>, AwsError> {
     let get = || async {
         let request = clients.iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn);
@@ -82,7 +84,7 @@ pub(crate) async fn find(clients: &Clients, url: &str) -> Result<Option<Provider
     }
 }
 
-/// Makes the provider of an issuer (without its scheme); its ARN. Needs no thumbprint: IAM checks the certificate of EKS by
+/// Creates the provider of an issuer (without its scheme); its ARN. Needs no thumbprint: IAM checks the certificate of EKS by
 /// authorities that it trusts (IAM API, `CreateOpenIDConnectProvider.ThumbprintList`).
 ///
 /// # Errors

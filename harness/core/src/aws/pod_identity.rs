@@ -4,7 +4,7 @@ use super::Clients;
 use super::error::{AwsError, Class, Explain as _, found};
 use super::names::{Tags, request_token};
 
-/// Associates a service account with a role; the association's id. One that is there already, after a lost answer, is fine.
+/// Associates a service account with a role; the association's id. One that already exists, after a lost answer, is fine.
 ///
 /// # Errors
 /// When EKS refuses. A role that was made a moment ago may be unknown to it still, which passes.

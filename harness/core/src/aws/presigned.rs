@@ -23,7 +23,7 @@ pub enum Error {
     #[error("the pre-signed URL is not fetched: {0}")]
     Url(String),
     /// It leads to another host, or in circles.
-    #[error("{host} redirects with {status} to {to}, which is not followed: a pre-signed URL answers itself")]
+    #[error("{host} redirects with {status} to {to}, which is not followed: pre-signed URLs do not redirect")]
     Redirect {
         /// Who redirects.
         host: String,
@@ -49,7 +49,7 @@ pub enum Error {
         limit: u64,
     },
     /// It did not come to an end.
-    #[error("the file from {host} did not end within {}s", after.as_secs_f32())]
+    #[error("the download from {host} did not finish within {}s", after.as_secs_f32())]
     Late {
         /// The host.
         host: String,
@@ -95,7 +95,7 @@ pub async fn fetch(url: &str, endpoint: Option<&str>, path: &Utf8Path, limits: L
         Err(_) => Err(Error::Late { host, after: limits.within }),
     };
     if result.is_err() {
-        // Half a file is no evidence. One that cannot be removed is still not under the name that reports point to.
+        // Half a file is not evidence. One that cannot be removed is still not under the name that reports point to.
         drop(tokio::fs::remove_file(&partial).await);
     }
     result
@@ -110,7 +110,7 @@ fn checked(url: &str, endpoint: Option<&str>) -> Result<Url, Error> {
         return Err(Error::Url(format!("it begins with {}:// instead of https://", url.scheme())));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Error::Url("it holds a user name".to_owned()));
+        return Err(Error::Url("it contains a user name".to_owned()));
     }
     Ok(url)
 }
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(left, Vec::<String>::new());
         let url = serve("200 OK\r\ncontent-length: 900", vec![b'x'; 100], false).await;
         let (result, left) = fetched(&url, Limits { within: Duration::from_millis(300), ..SOON }).await;
-        assert!(result.unwrap_err().contains("did not end within 0.3s"));
+        assert!(result.unwrap_err().contains("did not finish within 0.3s"));
         assert_eq!(left, Vec::<String>::new());
     }
 

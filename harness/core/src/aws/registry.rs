@@ -27,7 +27,8 @@ pub struct Repository {
 /// Reads how the registry scans.
 ///
 /// # Errors
-/// When ECR does not answer, or may not be asked.
+/// [`AwsError`] of [GetRegistryScanningConfiguration](https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetRegistryScanningConfiguration.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn scanning(clients: &Clients) -> Result<Scanning, AwsError> {
     let answer = clients
         .read(|| async {
@@ -70,7 +71,8 @@ fn matches(pattern: &str, text: &str) -> bool {
 /// Every repository of the account's registry in this region.
 ///
 /// # Errors
-/// When ECR does not answer, or may not be asked.
+/// [`AwsError`] of [DescribeRepositories](https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn repositories(clients: &Clients) -> Result<Vec<Repository>, AwsError> {
     pages::every(clients, async |token| {
         let request = clients.ecr.describe_repositories().set_next_token(token);
@@ -87,7 +89,8 @@ pub async fn repositories(clients: &Clients) -> Result<Vec<Repository>, AwsError
 /// The policy of a repository, as JSON text; `None` where it has none and only IAM counts.
 ///
 /// # Errors
-/// When ECR does not answer, or may not be asked.
+/// [`AwsError`] of [GetRepositoryPolicy](https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetRepositoryPolicy.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn policy(clients: &Clients, repository: &str) -> Result<Option<String>, AwsError> {
     let answer = clients
         .read(|| async {

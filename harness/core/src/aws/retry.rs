@@ -1,12 +1,12 @@
-//! How often a call to AWS is made.
+//! Retries of AWS calls.
 //!
-//! There is one layer of retries, here: within [`read`], [`write_idempotent`] and [`write_once`] the SDK sends each request once
-//! ([`OneAttempt`]), so that attempts of two layers never multiply. A call outside of them has the SDK's own few attempts.
+//! This is the only layer of retries: within [`read`], [`write_idempotent`] and [`write_once`] the SDK sends each request once
+//! ([`OneAttempt`]), so that the attempts of two layers never multiply. A call outside of them has the few attempts of the SDK.
 //!
-//! What may be done twice decides which function a caller takes:
+//! Which function to use depends on what may happen twice:
 //! * a read: [`read`];
-//! * a write with a client token, or one whose caller takes "exists already" for done: [`write_idempotent`];
-//! * a write that leaves a name behind by which it can be found: [`write_or_find`];
+//! * a write with a client token, or whose caller treats "already exists" as success: [`write_idempotent`];
+//! * a write whose result can be found by name: [`write_or_find`];
 //! * every other write: [`write_once`].
 
 use std::time::Duration;
@@ -21,12 +21,12 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use super::error::{AwsError, Class};
 use crate::pace::Pace;
 
-/// How often a call is made before its last error counts.
+/// The number of attempts.
 const TRIES: usize = 12;
-/// The first pause; each is twice the one before, up to [`LAST_PAUSE`], and up to twice as long by chance. In all two to four minutes:
-/// as long as a throttled service or a network that went away for a moment takes to come back.
+/// The first backoff, doubled up to [`LAST_PAUSE`], with jitter of up to a factor of two. Two to four minutes in total: enough for throttling or
+/// a short network outage.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest pause.
+/// The longest backoff.
 const LAST_PAUSE: Duration = Duration::from_secs(20);
 
 tokio::task_local! {
@@ -66,7 +66,7 @@ where
     ONE_ATTEMPT.scope((), call()).await
 }
 
-/// Makes a call that changes nothing, again while AWS throttles, is out of order or out of reach.
+/// Makes a read, and retries it on throttling, 5xx and connection errors.
 pub(crate) async fn read<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,
@@ -74,7 +74,7 @@ where
     repeat(pace, call, AwsError::is_infrastructure).await
 }
 
-/// As [`read`], for a write that may arrive twice: it carries a client token, or its caller takes "exists already" for done.
+/// As [`read`], for a write that may arrive twice: it has a client token, or its caller treats "already exists" as success.
 pub(crate) async fn write_idempotent<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,
@@ -82,8 +82,8 @@ where
     repeat(pace, call, AwsError::is_infrastructure).await
 }
 
-/// Makes a write that must not arrive twice. It is made again only where it certainly did nothing: no connection came about, or AWS
-/// refused it to slow the caller down. After an answer that was lost it is *not* made again.
+/// Makes a write that must not arrive twice. Retried only if it certainly had no effect: no connection was established, or AWS throttled it.
+/// *Not* retried after a lost answer.
 pub(crate) async fn write_once<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,
@@ -91,8 +91,8 @@ where
     repeat(pace, call, |error| error.did_nothing).await
 }
 
-/// Makes a write that must not arrive twice, and can be found when it did: where an answer was lost, `find` is asked for what the call made
-/// before it is made again.
+/// Makes a write that must not arrive twice and whose result can be looked up: after a lost answer, `find` looks for the result before the
+/// call is retried.
 pub(crate) async fn write_or_find<T, Write, Written, Find, Found>(
     pace: Pace,
     mut write: Write,
@@ -112,7 +112,7 @@ where
             Err(error) => return Err(error),
         };
         let Some(pause) = pauses.next() else { return Err(error) };
-        tracing::debug!(%error, ?pause, "looking whether it was done");
+        tracing::debug!(%error, ?pause, "checking whether it was done");
         tokio::time::sleep(pause).await;
         if let Some(made) = read(pace, &mut find).await? {
             return Ok(made);
@@ -120,7 +120,7 @@ where
     }
 }
 
-/// As [`write_idempotent`], and also while something else still uses the resource: for deletes, whose dependants go shortly.
+/// As [`write_idempotent`], and also retried while something else still uses the resource: for deletes whose dependants are being deleted.
 pub(crate) async fn until_free<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,

@@ -8,11 +8,11 @@ use super::error::{AwsError, Class, Explain as _};
 use super::names::Tags;
 use super::network::ROLE_PATH;
 
-/// Makes a role, or finds the one that a lost answer made, and attaches its managed policies; its ARN. `boundary` is the policy that limits
+/// Creates a role, or finds the one that a lost answer made, and attaches its managed policies; its ARN. `boundary` is the policy that limits
 /// it, where the account demands one. Doing it twice is the same as once.
 ///
 /// # Errors
-/// When IAM refuses.
+/// [`AwsError`] of [CreateRole](https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html) and [GetRole](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html).
 pub(crate) async fn make(
     clients: &Clients,
     name: &str,

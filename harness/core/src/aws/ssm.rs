@@ -18,7 +18,8 @@ const PING_POLL: Duration = Duration::from_secs(10);
 /// The ping status (`Online`, `ConnectionLost`, `Inactive`) of those instances that are managed at all.
 ///
 /// # Errors
-/// When Systems Manager does not answer.
+/// [`AwsError`] of [DescribeInstanceInformation](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeInstanceInformation.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn ping_status(clients: &Clients, instance_ids: &[String]) -> Result<BTreeMap<String, String>, AwsError> {
     let mut known = BTreeMap::new();
     // A filter takes at most 50 values, and a page holds at most 50 instances.
@@ -107,7 +108,7 @@ pub async fn run(
             Err(error) => return Err(error),
         }
         if Instant::now() >= until {
-            let message = format!("the command did not end within {}s", deadline.as_secs());
+            let message = format!("the command did not finish within {}s", deadline.as_secs());
             return Err(AwsError::new(Class::Infrastructure, "GetCommandInvocation", instance_id, message));
         }
     }

@@ -18,7 +18,7 @@ use super::error::{AwsError, Class};
 
 /// How long the presigned URL says that it is good for. EKS itself takes a token for 15 minutes after signing.
 const URL_LIFETIME: Duration = Duration::from_secs(60);
-/// When to sign anew: a minute before EKS would refuse, as aws-iam-authenticator and kubectl do.
+/// When to sign again: a minute before EKS would refuse, as aws-iam-authenticator and kubectl do.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(14 * 60);
 
 /// A token and when to ask for the next one.
@@ -26,7 +26,7 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(14 * 60);
 pub struct Token {
     /// What goes behind `Authorization: Bearer`.
     pub bearer: String,
-    /// When to sign anew.
+    /// When to sign again.
     pub expires: Timestamp,
 }
 
@@ -43,7 +43,7 @@ impl std::fmt::Debug for Token {
 pub async fn sign_token(clients: &Clients, cluster: &str) -> Result<Token, AwsError> {
     let credentials = clients.credentials().await?;
     let url = sts_url(clients.region(), clients.sts_endpoint().as_deref());
-    // STS refuses the time of a clock that is wrong; when to sign anew is this machine's own affair.
+    // STS refuses the time of a clock that is wrong; when to sign again is decided by the clock of this machine.
     let now = SystemTime::from(clients.now());
     let broken =
         |reason: String| AwsError::new(Class::Request, "sign", format!("a token for cluster {cluster}"), reason);

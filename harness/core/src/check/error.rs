@@ -16,8 +16,8 @@ pub enum CheckError {
     /// The run was interrupted.
     #[error("interrupted")]
     Cancelled,
-    /// The check panicked; a defect of amiproof.
-    #[error("the check panicked, which is a defect of amiproof: {0}")]
+    /// The check panicked; a bug in amiproof.
+    #[error("the check panicked, which is a bug in amiproof: {0}")]
     Panicked(String),
     /// An API did not answer as it should.
     #[error("{doing}: {}", crate::cluster::explain::chain(&**source))]

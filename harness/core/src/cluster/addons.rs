@@ -110,7 +110,7 @@ pub fn of_deployment(name: &str) -> Option<&'static AddOn> {
 /// are not there is not.
 ///
 /// # Errors
-/// When the API server does not answer.
+/// When the API server does not answer. The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn are_controllers_ready(access: &Access, addon: &str) -> Result<bool, kube::Error> {
     let Some(known) = ADD_ONS.iter().find(|known| known.name == addon) else { return Ok(true) };
     let api: Api<Deployment> = Api::all(access.client());

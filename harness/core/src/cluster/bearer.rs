@@ -20,7 +20,7 @@ pub struct Token {
     pub expires: Timestamp,
 }
 
-/// Makes a new token whenever it is asked.
+/// Creates a new token on each call.
 pub type TokenSource = Arc<dyn Fn() -> BoxFuture<'static, Result<Token, BoxError>> + Send + Sync>;
 
 /// How long before its expiry a token is no longer used: the time that a request may spend in queues and retries.
@@ -54,7 +54,7 @@ impl Bearer {
         loop {
             let (token, is_new) = self.current();
             let (header, expires) = token.await?;
-            // One that was asked for long ago, by somebody who gave up waiting, may have expired unseen.
+            // One that was asked for long ago, by someone who gave up waiting, may have expired unseen.
             if is_new || Timestamp::now() < expires {
                 return Ok(header);
             }

@@ -32,7 +32,7 @@ impl CheckNamespace {
     }
 }
 
-/// Makes what `wanted` asks for, runs `work` with the name of the namespace, and removes everything.
+/// Creates what `wanted` describes, runs `work` with the name of the namespace, and removes everything.
 ///
 /// Removal happens in a task of its own. When the run is interrupted, or the returned future is dropped because a deadline
 /// passed, the work stops and the removal still runs. What cannot be removed stays in the ledger, for destroy to try again.
@@ -125,7 +125,7 @@ async fn prepared(
     make(context, wanted, made).await
 }
 
-/// Makes the objects outside of the namespace, each through the ledger.
+/// Creates the objects outside of the namespace, each through the ledger.
 async fn make(context: &Context, wanted: &[Value], made: &mut Vec<Made>) -> Result<(), CheckError> {
     for object in wanted {
         let object = labelled(object, context);
@@ -179,7 +179,7 @@ async fn remove(access: &Access, ledger: &Ledger, namespace: &str, made: Option<
 
 async fn note_gone(ledger: &Ledger, created: &Created) {
     if let Err(error) = ledger.gone(created.key).await {
-        tracing::warn!(id = created.id, %error, "is gone, but the ledger could not be told");
+        tracing::warn!(id = created.id, %error, "is deleted, but the ledger could not be updated");
     }
 }
 

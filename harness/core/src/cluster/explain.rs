@@ -17,7 +17,7 @@ pub fn explain(error: &kube::Error) -> String {
         kube::Error::SerdeError(cause) => format!("the API server's answer is not of the expected form: {cause}"),
         kube::Error::ProxyProtocolUnsupported { proxy_url } => {
             format!(
-                "the proxy {} is of a kind that is not supported: use http://, https:// or socks5://",
+                "the proxy {} uses an unsupported protocol: use http://, https:// or socks5://",
                 proxy_url.scheme_str().unwrap_or("URL")
             )
         }

@@ -11,7 +11,7 @@ pub fn why_not(spec: &PodSpec, node: &Node) -> Option<String> {
     let labels = node.labels();
     let unmet = spec.node_selector.iter().flatten().find(|(key, value)| labels.get(*key) != Some(*value));
     if let Some((key, value)) = unmet {
-        return Some(format!("it is for nodes with the label {key}={value}"));
+        return Some(format!("it targets nodes with the label {key}={value}"));
     }
     let required = spec
         .affinity
@@ -22,7 +22,7 @@ pub fn why_not(spec: &PodSpec, node: &Node) -> Option<String> {
         && !required.node_selector_terms.iter().any(|term| selects(term, node))
     {
         let wanted: Vec<String> = required.node_selector_terms.iter().map(words).collect();
-        return Some(format!("it is for nodes with {}", wanted.join(", or ")));
+        return Some(format!("it targets nodes with {}", wanted.join(", or ")));
     }
     let tolerations = spec.tolerations.as_deref().unwrap_or_default();
     let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
@@ -127,14 +127,14 @@ mod tests {
     fn selectors_and_affinities_say_which_nodes_they_are_for() {
         let everywhere = json!([{"operator": "Exists"}]);
         let windows = json!({"nodeSelector": {"kubernetes.io/os": "windows"}, "tolerations": everywhere});
-        assert_eq!(why(windows).unwrap(), "it is for nodes with the label kubernetes.io/os=windows");
+        assert_eq!(why(windows).unwrap(), "it targets nodes with the label kubernetes.io/os=windows");
         let on = |key: &str, operator: &str, values: &[&str]| {
             why(affinity(json!([{"key": key, "operator": operator, "values": values}])))
         };
         assert_eq!(on("kubernetes.io/os", "In", &["linux"]), None);
         assert_eq!(
             on("kubernetes.io/os", "NotIn", &["linux"]).unwrap(),
-            "it is for nodes with kubernetes.io/os NotIn [linux]"
+            "it targets nodes with kubernetes.io/os NotIn [linux]"
         );
         assert_eq!(on("eks.amazonaws.com/compute-type", "NotIn", &["fargate"]), None);
         assert_eq!(on("nvidia", "DoesNotExist", &[]), None);

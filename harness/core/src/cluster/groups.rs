@@ -31,10 +31,10 @@ pub struct Group {
     pub nodes: usize,
 }
 
-/// The groups of a cluster, by name. Nodes of the control plane are no group where there are others.
+/// The groups of a cluster, by name. Nodes of the control plane are not a group where there are others.
 ///
 /// # Errors
-/// When the API server does not answer.
+/// When the API server does not answer. The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn of_cluster(access: &Access) -> Result<Vec<Group>, NodesError> {
     Ok(groups(&nodes::list(access, "").await?))
 }

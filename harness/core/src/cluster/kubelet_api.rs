@@ -10,7 +10,7 @@ use super::kubelet_path::PathError;
 /// Asks a kubelet's HTTP endpoint (`configz`, `stats/summary`) by way of the API server and its port 10250.
 ///
 /// # Errors
-/// [`PathError`]; an answer that is no JSON counts as a broken connection.
+/// [`PathError`]; an answer that is not JSON counts as a broken connection.
 pub async fn get(access: &Access, node: &str, path: &str, within: Duration) -> Result<Value, PathError> {
     let request = http::Request::get(format!("/api/v1/nodes/{node}/proxy/{path}"))
         .body(Vec::new())

@@ -91,7 +91,7 @@ impl Through<'_> {
     /// Runs a command in the pod's only container.
     ///
     /// # Errors
-    /// [`PathError`]; a command that ends with another code than 0 is no error.
+    /// [`PathError`]; a command that ends with another code than 0 is not an error.
     pub async fn exec(&self, command: &[&str]) -> Result<Executed, PathError> {
         let api = self.api();
         self.in_time(async {

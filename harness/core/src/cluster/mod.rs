@@ -1,7 +1,7 @@
 //! Kubernetes: the only place that builds a kube client.
 //!
-//! [`Access`] is one client for everything. Every request through it carries a fresh bearer token and is tried again on
-//! errors that pass (`retry`); watches resume by themselves ([`watch`]).
+//! [`Access`] is one client for everything. Every request through it carries a fresh bearer token and is retried on
+//! transient errors (`retry`); watches resume automatically ([`watch`]).
 
 pub mod addons;
 mod bearer;

@@ -71,9 +71,9 @@ pub enum NamespaceError {
         /// The deadline.
         after: Duration,
     },
-    /// It is somebody else's.
+    /// It is someone else's.
     #[error(
-        "namespace {name} is there and does not carry the label {RUN_LABEL}={run}: it is somebody else's, and left alone"
+        "namespace {name} exists without the label {RUN_LABEL}={run}: this run does not own it, so it was left alone"
     )]
     Foreign {
         /// The namespace.
@@ -138,7 +138,7 @@ impl Spec {
     }
 }
 
-/// Makes a namespace and waits until pods can be made in it. One of the same name that an earlier attempt left behind goes first.
+/// Creates a namespace and waits until pods can be created in it. One of the same name that an earlier attempt left behind goes first.
 ///
 /// # Errors
 /// [`NamespaceError`].
@@ -176,7 +176,7 @@ async fn service_account(access: &Access, namespace: &str) -> Result<(), Namespa
         let deadline = Instant::now() + SERVICE_ACCOUNT;
         match watch::until(stream, deadline, |accounts| (!accounts.is_empty()).then_some(())).await {
             Ok(()) => return Ok(()),
-            // A new watch each time: one that hangs is no reason to give up.
+            // A new watch each time, so that one that hangs does not end the wait.
             Err(Stopped::Deadline { .. }) if tries < SERVICE_ACCOUNT_TRIES => tries += 1,
             Err(source) => {
                 return Err(NamespaceError::Api {
@@ -242,13 +242,15 @@ async fn until_gone(api: &Api<Namespace>, name: &str, deadline: Instant) -> Resu
 }
 
 /// Takes off the finalizers that amiproof itself put on objects of a namespace, because a workload file has them: nobody else will.
-/// Those of controllers stay; what they guard (a load balancer, a volume) would be left in the account. Never fails: what stays is
+/// Those of controllers are kept; what they guard (a load balancer, a volume) would be left in the account. Never fails: what stays is
 /// named when the deadline passes.
 async fn release(access: &Access, namespace: &str) {
     let kept = match tokio::time::timeout(SEARCH, kept_in(access, namespace)).await {
         Ok(Ok(kept)) => kept,
-        Ok(Err(error)) => return tracing::warn!(namespace, %error, "what keeps it cannot be listed"),
-        Err(_) => return tracing::warn!(namespace, "what keeps it could not be listed in time"),
+        Ok(Err(error)) => {
+            return tracing::warn!(namespace, %error, "the objects that block its deletion cannot be listed");
+        }
+        Err(_) => return tracing::warn!(namespace, "the objects that block its deletion could not be listed in time"),
     };
     for Kept { resource, object } in kept {
         let own = own_finalizers(&object);
@@ -262,11 +264,11 @@ async fn release(access: &Access, namespace: &str) {
         match api.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await {
             Ok(_) => tracing::warn!(
                 namespace,
-                "{kind} {name} was kept by {}, which its own workload file had set: taken off",
+                "{kind} {name} was kept by {}, which its own workload file had set: removed",
                 own.join(", ")
             ),
             Err(error) if is_not_found(&error) => {}
-            Err(error) => tracing::warn!(namespace, kind, name, %error, "its own finalizers cannot be taken off"),
+            Err(error) => tracing::warn!(namespace, kind, name, %error, "its own finalizers cannot be removed"),
         }
     }
 }

@@ -28,7 +28,7 @@ pub enum NodesError {
         /// The deadline.
         after: Duration,
         /// What was last seen of each node there is.
-        seen: Vec<NodeSeen>,
+        seen: Vec<NodeState>,
         /// The API server's last error, when it was away at the end.
         last_error: Option<String>,
     },
@@ -47,21 +47,21 @@ pub enum NodesError {
 
 /// What was last seen of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeSeen {
+pub struct NodeState {
     /// The node's name.
     pub name: String,
     /// `Ready`, or why it is not: the Ready condition's reason and message.
     pub state: String,
 }
 
-impl NodeSeen {
+impl NodeState {
     /// Whether it was Ready.
     pub fn is_ready(&self) -> bool {
         self.state == READY
     }
 }
 
-fn never_ready(wanted: usize, after: Duration, seen: &[NodeSeen], last_error: Option<&str>) -> String {
+fn never_ready(wanted: usize, after: Duration, seen: &[NodeState], last_error: Option<&str>) -> String {
     let ready = seen.iter().filter(|node| node.is_ready()).count();
     let mut text = format!("{ready} of {wanted} nodes were Ready after {}s", after.as_secs());
     if seen.is_empty() {
@@ -95,7 +95,7 @@ pub async fn wait_ready(
     within: Duration,
 ) -> Result<Vec<NodeRecord>, NodesError> {
     let api: Api<Node> = Api::all(access.client());
-    let mut last: Vec<NodeSeen> = Vec::new();
+    let mut last: Vec<NodeState> = Vec::new();
     let stream = watch::follow(api, watcher::Config::default().labels(selector));
     let nodes = watch::until(stream, Instant::now() + within, |nodes: Vec<Node>| {
         last = nodes.iter().map(seen).collect();
@@ -114,7 +114,7 @@ pub async fn wait_ready(
 /// The nodes that match `selector` as they are now, Ready or not, ordered by creation, then by name.
 ///
 /// # Errors
-/// When the API server does not answer.
+/// When the API server does not answer. The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn list(access: &Access, selector: &str) -> Result<Vec<Node>, NodesError> {
     let api: Api<Node> = Api::all(access.client());
     let mut nodes = api
@@ -181,7 +181,7 @@ pub fn ready_since(node: &Node) -> Option<Timestamp> {
 }
 
 /// Why a node is not Ready, or `Ready`.
-pub(crate) fn seen(node: &Node) -> NodeSeen {
+pub(crate) fn seen(node: &Node) -> NodeState {
     let state = match ready_condition(node) {
         _ if node.metadata.deletion_timestamp.is_some() => "being removed".to_owned(),
         None => "registered, but its kubelet has not reported yet".to_owned(),
@@ -194,7 +194,7 @@ pub(crate) fn seen(node: &Node) -> NodeSeen {
             }
         }
     };
-    NodeSeen { name: node.name_any(), state }
+    NodeState { name: node.name_any(), state }
 }
 
 /// Taints that keep ordinary pods off a node because its owner wants it so. Those of Kubernetes itself (a node that is not

@@ -11,7 +11,7 @@ use super::{Access, FIELD_MANAGER, RUN_LABEL, explain};
 /// Why an object could not be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// It has no `apiVersion`, `kind` or `metadata.name`, or is no object at all.
+    /// It has no `apiVersion`, `kind` or `metadata.name`, or is not an object at all.
     #[error("{object}: not a Kubernetes object: {reason}")]
     Form {
         /// `Deployment web`, or `object 3`.
@@ -88,7 +88,9 @@ pub async fn apply(access: &Access, namespace: Option<&str>, object: &Value) -> 
         (Scope::Namespaced, Some(namespace)) => Api::namespaced_with(access.client(), namespace, &resource),
         (Scope::Cluster, None) => Api::all_with(access.client(), &resource),
         (Scope::Cluster, Some(_)) => {
-            return Err(form(&format!("{kind} is cluster-wide, and would stay behind when the namespace goes")));
+            return Err(form(&format!(
+                "{kind} is cluster-scoped and would be left behind when the namespace is deleted"
+            )));
         }
         (Scope::Namespaced, None) => return Err(form(&format!("{kind} needs a namespace"))),
     };
@@ -101,7 +103,7 @@ pub async fn apply(access: &Access, namespace: Option<&str>, object: &Value) -> 
 /// Reads an object; `None` where it, or its kind, is not there.
 ///
 /// # Errors
-/// When the API server refuses.
+/// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn get(
     access: &Access,
     api_version: &str,
@@ -124,7 +126,7 @@ pub async fn get(
 /// The names of the cluster-wide objects of a kind that carry a run's label; none where the cluster does not serve the kind.
 ///
 /// # Errors
-/// When the API server refuses.
+/// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn of_run(access: &Access, api_version: &str, kind: &str, run: &str) -> Result<Vec<String>, kube::Error> {
     let resource = match kind_of(access, api_version, kind).await {
         Ok((resource, _)) => resource,
@@ -139,7 +141,7 @@ pub async fn of_run(access: &Access, api_version: &str, kind: &str, run: &str) -
 /// Deletes an object; one that is not there counts as deleted.
 ///
 /// # Errors
-/// When the API server refuses.
+/// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn delete(
     access: &Access,
     api_version: &str,

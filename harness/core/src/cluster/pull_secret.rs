@@ -30,7 +30,7 @@ impl std::fmt::Debug for PullSecret {
 /// Why a file is none of registry credentials that a node can use.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BadPullSecret {
-    /// It is no JSON.
+    /// It is not JSON.
     #[error("not JSON: {0}")]
     Json(String),
     /// It names no registry.
@@ -45,9 +45,7 @@ pub enum BadPullSecret {
         there: String,
     },
     /// The credentials of a registry are not in the file.
-    #[error(
-        "the credentials for {registry} are not in the file; a credential helper of this machine is of no use to a node"
-    )]
+    #[error("the credentials for {registry} are not in the file; nodes cannot use a credential helper of this machine")]
     Elsewhere {
         /// The registry.
         registry: String,
@@ -186,7 +184,7 @@ mod tests {
             (
                 r#"{"auths": {"r.example.com": {}}, "credsStore": "secret"}"#,
                 Some(
-                    "the credentials for r.example.com are not in the file; a credential helper of this machine is of no use to a node",
+                    "the credentials for r.example.com are not in the file; nodes cannot use a credential helper of this machine",
                 ),
             ),
         ] {

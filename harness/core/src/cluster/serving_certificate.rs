@@ -38,7 +38,7 @@ impl Request {
     /// What there is to say of a kubelet that cannot be spoken to because of its certificate.
     pub fn says(&self) -> String {
         match self {
-            Self::None => "the kubelet has asked for no serving certificate".to_owned(),
+            Self::None => "the kubelet has not requested a serving certificate".to_owned(),
             Self::Pending(name) => format!("its serving CSR {name} is not approved"),
             Self::Unsigned(name) => format!("its serving CSR {name} is approved, but not signed"),
             Self::Refused(name, why) => format!("its serving CSR {name} was refused: {why}"),
@@ -56,7 +56,7 @@ impl Request {
 /// The newest request of a node's kubelet.
 ///
 /// # Errors
-/// When the requests cannot be listed: no permission (`certificatesigningrequests`, list), or the API server is away. Not retried here.
+/// When the requests cannot be listed: no permission (`certificatesigningrequests`, list), or the API server is unreachable. Not retried here.
 pub async fn of_node(access: &Access, node: &str) -> Result<Request, kube::Error> {
     let requests: Api<CertificateSigningRequest> = Api::all(access.client());
     let params = ListParams::default().fields(&format!("spec.signerName={SIGNER}"));
@@ -174,8 +174,11 @@ mod tests {
         issued["certificate"] = "LS0t".into();
         let (old, new) = ("2026-11-21T07:00:00Z", "2026-11-21T07:10:00Z");
         for (requests, says) in [
-            (vec![], "the kubelet has asked for no serving certificate"),
-            (vec![request("csr-b", "other", new, issued.clone())], "the kubelet has asked for no serving certificate"),
+            (vec![], "the kubelet has not requested a serving certificate"),
+            (
+                vec![request("csr-b", "other", new, issued.clone())],
+                "the kubelet has not requested a serving certificate",
+            ),
             (vec![request("csr-a", "n", new, json!({}))], "its serving CSR csr-a is not approved"),
             (
                 vec![request("csr-a", "n", new, condition("Approved"))],

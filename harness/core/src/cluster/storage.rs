@@ -27,7 +27,7 @@ pub fn class_name(run: &RunId, class: &str) -> String {
     format!("{class}-{run}")
 }
 
-/// Makes the run's [`CLASS`] and [`WINDOWS_CLASS`] unless they are there; says which it made. A run makes them once, before its variants.
+/// Creates the run's [`CLASS`] and [`WINDOWS_CLASS`] unless they are there; returns which it created. A run creates them once, before its variants.
 /// Volumes get the tags of the run, by which one whose cluster is gone is found, and `tags` (EBS CSI driver, `docs/tagging.md`).
 ///
 /// # Errors
@@ -83,7 +83,7 @@ async fn ensure(
 /// Whether the cluster has a CSI driver of this name.
 ///
 /// # Errors
-/// When the API server refuses.
+/// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn has_driver(access: &Access, name: &str) -> Result<bool, kube::Error> {
     let api: Api<CSIDriver> = Api::all(access.client());
     Ok(api.get_opt(name).await?.is_some())

@@ -25,7 +25,7 @@ pub enum Stopped {
 }
 
 /// Every object that matches, again after each change. Broken connections and expired resource versions are fixed inside;
-/// an error is passed on for the record, and the stream goes on after a pause.
+/// an error is passed on for the record, and the stream continues after a pause.
 pub fn follow<K>(api: Api<K>, config: watcher::Config) -> impl Stream<Item = Result<Vec<K>, watcher::Error>> + Send
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,

@@ -38,12 +38,12 @@ async fn switch(access: &Access) -> Result<Switch, CheckError> {
 /// Whether pods on Windows nodes get addresses.
 ///
 /// # Errors
-/// When the API server refuses.
+/// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn has_ipam(access: &Access) -> Result<bool, CheckError> {
     Ok(switch(access).await? == Switch::Says(Some(ON.to_owned())))
 }
 
-/// Turns it on where the CNI is no add-on, unless it is on already. What was changed is in the ledger, with what was there before, and
+/// Turns it on where the CNI is not an add-on, unless it is on already. What was changed is in the ledger, with what was there before, and
 /// destroy puts that back.
 ///
 /// # Errors
@@ -64,7 +64,7 @@ pub async fn enable_ipam(access: &Access, ledger: &Ledger) -> Result<(), CheckEr
             (ResourceKind::KubernetesObject(object), labels)
         }
     };
-    let doing = || format!("turning on Windows address management in ConfigMap {NAMESPACE}/{CONFIG_MAP}");
+    let doing = || format!("enabling Windows IPAM in ConfigMap {NAMESPACE}/{CONFIG_MAP}");
     let cluster = access.clone();
     ledger
         .create_resource(Resource::new(kind, CONFIG_MAP).in_cluster(access.name()), || async move {
@@ -89,7 +89,7 @@ async fn turn_on(access: &Access, labels: &serde_json::Value) -> Result<(), kube
 /// Whether the config map aws-auth maps a role, by its ARN without a path, to a group.
 ///
 /// # Errors
-/// When the API server refuses.
+/// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn aws_auth_maps(access: &Access, role: &str, group: &str) -> Result<bool, CheckError> {
     let api: Api<ConfigMap> = Api::namespaced(access.client(), NAMESPACE);
     let there = api.get_opt("aws-auth").await;

@@ -1,18 +1,18 @@
-//! Taking everything down again, and proving that nothing is left.
+//! Deletes everything that a run created, and verifies that nothing is left.
 //!
-//! Works from a ledger alone, so also after `kill -9`: what was planned is looked for by its name, what was created is removed, and
-//! each is looked at again until it is gone. Then every service that the run used is asked for anything that carries the run's tag.
+//! Needs only the ledger, so it works after `kill -9`: planned resources are looked up by name, created ones are deleted, and each is polled
+//! until it is gone. Then every service that the run used is queried for resources with the run's tag.
 //!
 //! # Guarantees
-//! * Only what was read live and found to be the run's is removed ([`owned`]); what is somebody else's is named and left alone.
-//! * Every resource is tried, whatever becomes of the others, and whether the ledger can be written or not.
-//! * Nothing is marked gone in another account, region, endpoint or cluster than the run was in ([`Elsewhere`]).
+//! * Only resources that a live read shows to be the run's are deleted ([`owned`]); those of other owners are reported and left alone.
+//! * Every resource is tried, whether or not others fail, and whether or not the ledger can be written.
+//! * Nothing is deleted, or recorded as deleted, in any other account, region, endpoint or cluster than that of the run ([`Elsewhere`]).
 //!
 //! # Assumptions
-//! * Names follow from run and variant, so that what was planned and never confirmed is found.
-//! * What was asked for is visible within [`VISIBLE`].
+//! * Names are derived from run and variant, so a planned resource without confirmation is found.
+//! * A created resource is visible within [`VISIBLE`].
 //!
-//! Idempotent: what is gone already is fine.
+//! Idempotent: a resource that no longer exists is no error.
 
 mod kind;
 mod order;
@@ -46,28 +46,28 @@ pub use self::telling::{QUIET, Telling};
 use crate::aws::Clients;
 use crate::ledger::{self, Entry, Ledger, ResourceKind, State};
 
-/// How many resources are removed at the same time.
+/// How many resources are deleted at the same time.
 const AT_ONCE: usize = 16;
-/// How long a create call that arrived may stay unseen: IAM and EC2 show what was made after some seconds (IAM user guide, "Changes that I
+/// How long a created resource may stay invisible: IAM and EC2 are eventually consistent (IAM user guide, "Changes that I
 /// make are not always immediately visible"; EC2 API, "Eventual consistency").
 const VISIBLE: Duration = Duration::from_secs(30);
-/// How often what was planned and is not seen is looked for within that time.
+/// How often a planned resource is looked up within that time.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// How long create calls that are under way are waited for. A deadline: it is not shorter where time runs faster.
+/// How long create calls in flight are awaited. A deadline, so it is not divided by the pace.
 const IN_FLIGHT: Duration = Duration::from_secs(60);
 
 /// What is under way before clusters and stacks go.
 const LOOKING_FOR_INTERFACES: &str = "looking for network interfaces that nodes left behind";
 
-/// Takes down what a run made and proves that nothing is left. Every resource is tried, whatever becomes of the others. Create calls
-/// that are under way are waited for first.
+/// Deletes what a run created and verifies that nothing is left. Every resource is tried, whether or not others fail. Create calls in flight
+/// are awaited first.
 ///
 /// # Errors
-/// [`Elsewhere`], and then nothing was touched. What cannot be removed is not an error but a leftover; a ledger that cannot be written
-/// stops nothing, and is said in the answer.
+/// [`Elsewhere`], before anything is touched. A resource that cannot be deleted is not an error but a leftover; a ledger that cannot be
+/// written stops nothing, and is reported in the result.
 ///
 /// # Cancel safety
-/// Safe: what had not gone stays in the ledger, and the next destroy goes on.
+/// Safe: what is not deleted yet stays in the ledger, and the next destroy continues.
 pub async fn destroy(plan: &Plan<'_>) -> Result<Cleanup, Elsewhere> {
     plan.telling.beside(take_down(plan)).await
 }
@@ -88,7 +88,7 @@ async fn take_down(plan: &Plan<'_>) -> Result<Cleanup, Elsewhere> {
     let meant = plan.ledger.entries().into_iter().filter(|entry| is_meant(plan.what, entry));
     let (gone, standing): (Vec<_>, Vec<_>) = meant.partition(|entry| entry.state == State::Gone);
     cleanup.created = gone.len();
-    cleanup.gone = gone.len();
+    cleanup.deleted = gone.len();
     let targets: Vec<Target> = standing.iter().map(|entry| Target::of_entry(entry, header)).collect();
     let survey = survey(plan, cluster, &targets).await;
     drop(looking);
@@ -124,7 +124,7 @@ async fn take_down(plan: &Plan<'_>) -> Result<Cleanup, Elsewhere> {
     Ok(cleanup)
 }
 
-/// Removes one resource of AWS at once. What cannot be removed is logged and stays in the ledger, for destroy to try again.
+/// Deletes one AWS resource immediately. A failure is logged, and the resource stays in the ledger for destroy to retry.
 pub(crate) async fn one(ledger: &Ledger, clients: &Clients, key: ledger::Key) {
     let Some(entry) = ledger.entries().into_iter().find(|entry| entry.key == key) else { return };
     let target = Target::of_entry(&entry, ledger.header());
@@ -144,7 +144,7 @@ pub(crate) async fn one(ledger: &Ledger, clients: &Clients, key: ledger::Key) {
     tracing::warn!(kind, name, reason, "could not be removed; destroy will try again");
 }
 
-/// What of a run `destroy` would remove, without touching it: the entries that are not known to be gone.
+/// What `destroy` would delete (dry run): the entries that are not known to be deleted.
 ///
 /// # Errors
 /// [`Elsewhere`].
@@ -163,7 +163,7 @@ fn is_meant(what: What<'_>, entry: &Entry) -> bool {
     }
 }
 
-/// Looks at the clusters first: what lives in one that goes too need not be taken out of it, and one that is somebody else's does not go.
+/// Looks at the clusters first: objects in a cluster that is deleted anyway need not be deleted one by one, and a cluster of another owner stays.
 async fn survey(plan: &Plan<'_>, cluster: place::Cluster, targets: &[Target]) -> Survey {
     let (mut deleting, mut vanished) = (BTreeSet::new(), BTreeSet::new());
     let own: BTreeSet<&str> = targets
@@ -188,7 +188,7 @@ async fn survey(plan: &Plan<'_>, cluster: place::Cluster, targets: &[Target]) ->
             }
         }
     } else {
-        // Nobody can look; what is in a cluster of the run's own goes with it, once somebody can.
+        // Nobody can look; what is in a cluster of the run's own goes with it, once someone can.
         deleting.extend(own.into_iter().map(str::to_owned));
     }
     let pace = plan.clients.map(Clients::pace).unwrap_or_default();
@@ -197,7 +197,7 @@ async fn survey(plan: &Plan<'_>, cluster: place::Cluster, targets: &[Target]) ->
     Survey { cluster, deleting, vanished, sure }
 }
 
-/// Removes a resource; one that was only planned and is not there is looked for again until it must have been seen.
+/// Deletes a resource; one that was only planned and does not exist is looked up again until it would have become visible.
 async fn remove_until_sure(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Removed, Stays> {
     let _doing = plan.telling.doing_away_with(target);
     loop {
@@ -210,7 +210,7 @@ async fn remove_until_sure(plan: &Plan<'_>, survey: &Survey, target: &Target) ->
     }
 }
 
-/// Removes a resource of the ledger. What lives inside a cluster that goes too is only tried: it goes with the cluster.
+/// Deletes a resource of the ledger. Objects inside a cluster that is deleted anyway are only tried: they go with the cluster.
 async fn remove(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Removed, Stays> {
     let header = plan.ledger.header();
     let is_in = |clusters: &BTreeSet<String>| target.cluster.as_ref().is_some_and(|cluster| clusters.contains(cluster));
@@ -247,7 +247,7 @@ async fn remove(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Rem
     }
     match plan.clients {
         Some(clients) => kind::remove(Cx { clients, deadlines: &plan.deadlines }, target, &target.claim(header)).await,
-        None => Err(Stays::There("there is no access to the AWS account: give credentials".to_owned())),
+        None => Err(Stays::There("no access to the AWS account: configure credentials".to_owned())),
     }
 }
 
@@ -262,7 +262,7 @@ async fn go_with_cluster(plan: &Plan<'_>, survey: &Survey, cleanup: &mut Cleanup
             && !target.cluster.as_deref().is_some_and(is_standing)
         {
             note(plan.ledger.gone(key).await);
-            cleanup.gone += 1;
+            cleanup.deleted += 1;
         }
     }
 }
@@ -271,7 +271,7 @@ async fn account(plan: &Plan<'_>, cleanup: &mut Cleanup, target: Target, outcome
     match outcome {
         Ok(Removed::Foreign(owner)) => {
             let foreign = target.foreign(&owner);
-            tracing::warn!("not of this run: {foreign}");
+            tracing::warn!("not owned by this run: {foreign}");
             if let Some(key) = target.key {
                 note(plan.ledger.foreign(key, &foreign.owner).await);
             }
@@ -285,7 +285,7 @@ async fn account(plan: &Plan<'_>, cleanup: &mut Cleanup, target: Target, outcome
             // What was planned and is not there was never made.
             if matches!(removed, Removed::Gone | Removed::GoneUnverified(_)) || target.was_made {
                 cleanup.created += 1;
-                cleanup.gone += 1;
+                cleanup.deleted += 1;
             }
             if let Removed::GoneUnverified(why) = removed {
                 cleanup.unverified.push(why);
@@ -304,10 +304,10 @@ async fn account(plan: &Plan<'_>, cleanup: &mut Cleanup, target: Target, outcome
     }
 }
 
-/// A record that cannot be written is believed all the same, and said at the end ([`Ledger::problem`]).
+/// A record that cannot be written takes effect in memory, and is reported at the end ([`Ledger::problem`]).
 fn note(written: Result<(), ledger::Error>) {
     if let Err(error) = written {
-        tracing::debug!(%error, "the teardown goes on without the ledger");
+        tracing::debug!(%error, "continuing the teardown without the ledger");
     }
 }
 

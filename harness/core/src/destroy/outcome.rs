@@ -14,7 +14,7 @@ pub(super) enum Removed {
     Absent,
     /// It will go with its cluster.
     WithCluster,
-    /// What stands there is somebody else's.
+    /// What stands there is someone else's.
     Foreign(Owner),
 }
 
@@ -23,7 +23,7 @@ pub(super) enum Removed {
 pub(super) enum Stays {
     /// It is there, or was there when it was last heard of.
     There(String),
-    /// Nobody may say whether it is there: it is asked once, and is no leftover.
+    /// Nobody may say whether it is there: it is checked once, and is not a leftover.
     Unverified(String),
 }
 

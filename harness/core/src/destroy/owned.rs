@@ -12,30 +12,30 @@ use jiff::Timestamp;
 
 use crate::aws::names::{EXPIRES_TAG, KEEP_TAG, RUN_TAG};
 
-/// What a removal may be about.
+/// What a deletion may claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Claim {
-    /// What a run made.
+    /// What a run created.
     Run {
         /// The run.
         run: RunId,
         /// What the service called it when it was made, where the answer came and names are not ids.
         id: Option<String>,
     },
-    /// What any run made whose time is over.
+    /// What any expired run created.
     Expired(Timestamp),
 }
 
-/// A thing as it is now.
+/// A resource as it is now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct LiveState {
     /// Its tags; of a Kubernetes object its labels, with that of the run as the run's tag.
     pub(super) tags: BTreeMap<String, String>,
-    /// Its id, where the service never gives it twice.
+    /// Its id, if the service never reuses ids.
     pub(super) id: Option<String>,
 }
 
-/// Something that was read, compared and found to be what the claim is about. It can be made by [`Claim::own`] only.
+/// A resource that a live read showed to meet the claim. Only [`Claim::own`] creates it.
 #[derive(Debug)]
 pub(super) struct Owned<T> {
     it: T,
@@ -48,7 +48,7 @@ impl<T> Owned<T> {
     }
 }
 
-/// Whose something is that is not the claim's, as the end of a sentence: `is of run r-2`.
+/// The owner of a resource that does not meet the claim, as the end of a sentence: `is of run r-2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Owner(String);
 
@@ -78,22 +78,22 @@ impl Claim {
     ///
     /// # Errors
     /// Whose it is otherwise.
-    pub(super) fn own<T>(&self, it: T, seen: &Seen) -> Result<Owned<T>, Owner> {
+    pub(super) fn own<T>(&self, it: T, seen: &LiveState) -> Result<Owned<T>, Owner> {
         match self.refusal(seen) {
             None => Ok(Owned { it }),
             Some(owner) => Err(owner),
         }
     }
 
-    fn refusal(&self, seen: &Seen) -> Option<Owner> {
+    fn refusal(&self, seen: &LiveState) -> Option<Owner> {
         let tag = seen.tags.get(RUN_TAG).map(String::as_str);
         match self {
             Self::Run { run, id } => match (id, &seen.id) {
                 (Some(made), Some(there)) if made != there => Some(Owner(format!(
-                    "is another one than the run made: that was {made}, this is {there}, {}",
+                    "is not the one that the run created: that was {made}, this is {there}, {}",
                     whose(&seen.tags)
                 ))),
-                // The run's own, even where somebody took its tags away; not where another run took it over.
+                // The run's own, even where someone took its tags away; not where another run took it over.
                 (Some(_), Some(_)) if tag.is_none() => None,
                 _ if tag == Some(run.as_str()) => None,
                 _ => Some(Owner(format!("is {}", whose(&seen.tags)))),
@@ -106,14 +106,14 @@ impl Claim {
                 } else if has_expired(&seen.tags, *now) {
                     None
                 } else {
-                    Some(Owner(format!("is {}, whose time is not over", whose(&seen.tags))))
+                    Some(Owner(format!("is {}, which has not expired", whose(&seen.tags))))
                 }
             }
         }
     }
 }
 
-/// Whether tags say that the time of what carries them is over.
+/// Whether tags say that a resource has expired.
 pub(super) fn has_expired(tags: &BTreeMap<String, String>, now: Timestamp) -> bool {
     let expires = tags.get(EXPIRES_TAG).and_then(|tag| tag.parse::<Timestamp>().ok());
     tags.contains_key(RUN_TAG) && !tags.contains_key(KEEP_TAG) && expires.is_some_and(|expires| expires < now)
@@ -127,9 +127,9 @@ fn whose(tags: &BTreeMap<String, String>) -> String {
     let own = tags.iter().filter(|(key, _)| !key.starts_with("aws:") && !key.starts_with("kubernetes.io/"));
     let own: Vec<String> = own.take(4).map(|(key, value)| format!("{key}={value}")).collect();
     if own.is_empty() {
-        "of somebody else, without any tag of amiproof".to_owned()
+        "owned by someone else (no amiproof tags)".to_owned()
     } else {
-        format!("of somebody else ({})", own.join(", "))
+        format!("owned by someone else ({})", own.join(", "))
     }
 }
 
@@ -137,9 +137,9 @@ fn whose(tags: &BTreeMap<String, String>) -> String {
 mod tests {
     use super::*;
 
-    fn seen(tags: &[(&str, &str)], id: Option<&str>) -> Seen {
+    fn seen(tags: &[(&str, &str)], id: Option<&str>) -> LiveState {
         let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Seen { tags, id: id.map(str::to_owned) }
+        LiveState { tags, id: id.map(str::to_owned) }
     }
 
     fn of_run(id: Option<&str>) -> Claim {
@@ -153,7 +153,7 @@ mod tests {
         let team = [("team", "payments"), ("env", "production")];
         let stack = |last: &str| format!("arn:aws:cloudformation:us-west-2:111122223333:stack/amiproof-one/{last}");
         let (made, other) = (stack("1"), stack("2"));
-        let table: Vec<(Option<&str>, Seen)> = vec![
+        let table: Vec<(Option<&str>, LiveState)> = vec![
             (None, seen(&ours, None)),
             (None, seen(&theirs, None)),
             (None, seen(&team, None)),
@@ -176,15 +176,15 @@ mod tests {
         insta::assert_snapshot!(lines.join("\n"), @r"
         owned
         is of run r-2
-        is of somebody else (env=production, team=payments)
-        is of somebody else, without any tag of amiproof
+        is owned by someone else (env=production, team=payments)
+        is owned by someone else (no amiproof tags)
         owned
         owned
         is of run r-2
-        is another one than the run made: that was arn:aws:cloudformation:us-west-2:111122223333:stack/amiproof-one/1, this is arn:aws:cloudformation:us-west-2:111122223333:stack/amiproof-one/2, of run r-1
-        is another one than the run made: that was arn:aws:cloudformation:us-west-2:111122223333:stack/amiproof-one/1, this is arn:aws:cloudformation:us-west-2:111122223333:stack/amiproof-one/2, of somebody else (env=production, team=payments)
+        is not the one that the run created: that was arn:aws:cloudformation:us-west-2:111122223333:stack/amiproof-one/1, this is arn:aws:cloudformation:us-west-2:111122223333:stack/amiproof-one/2, of run r-1
+        is not the one that the run created: that was arn:aws:cloudformation:us-west-2:111122223333:stack/amiproof-one/1, this is arn:aws:cloudformation:us-west-2:111122223333:stack/amiproof-one/2, owned by someone else (env=production, team=payments)
         owned
-        is of somebody else (env=production, team=payments)
+        is owned by someone else (env=production, team=payments)
         ");
     }
 

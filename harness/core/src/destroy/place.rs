@@ -11,7 +11,7 @@ use crate::ledger::ClusterIdentity;
 #[derive(Debug, thiserror::Error)]
 pub enum Elsewhere {
     /// In another account, region or endpoint.
-    #[error("run {run} is in {what} {theirs}, and you are in {ours}: nothing was touched")]
+    #[error("run {run} is in {what} {theirs}, but the credentials are for {ours}: nothing was touched")]
     Aws {
         /// The run.
         run: RunId,
@@ -23,9 +23,7 @@ pub enum Elsewhere {
         ours: String,
     },
     /// In front of another cluster.
-    #[error(
-        "run {run} was in the cluster at {theirs}, and this is the cluster at {ours}, which is another one: nothing was touched"
-    )]
+    #[error("run {run} was in the cluster at {theirs}, but this is the cluster at {ours}: nothing was touched")]
     Cluster {
         /// The run.
         run: RunId,
@@ -35,7 +33,7 @@ pub enum Elsewhere {
         ours: String,
     },
     /// Nobody says in which account the caller is.
-    #[error("it is not known in which account you are, and run {run} is in account {account}: {source}")]
+    #[error("cannot determine the account of the credentials, and run {run} is in account {account}: {source}")]
     Unknown {
         /// The run.
         run: RunId,

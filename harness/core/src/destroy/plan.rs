@@ -9,16 +9,16 @@ use crate::aws::Clients;
 use crate::cluster::Access;
 use crate::ledger::Ledger;
 
-/// What is to go.
+/// What to delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What<'a> {
-    /// Everything that the run made.
+    /// Everything that the run created.
     Everything,
-    /// What it made for one variant.
+    /// What it created for one variant.
     Variant(&'a VariantName),
 }
 
-/// How long each kind of resource may take to go.
+/// How long the deletion of each kind of resource may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
     /// The network stack.
@@ -31,12 +31,12 @@ pub struct Deadlines {
     pub kubernetes: Duration,
     /// Anything else.
     pub other: Duration,
-    /// The proof at the end: instances and volumes that are going anyway.
+    /// The final verification: instances and volumes that are being deleted anyway.
     pub proof: Duration,
 }
 
 impl Default for Deadlines {
-    /// Those of the field: EKS deletes a node group in three to eight minutes, a cluster in about ten.
+    /// Typical values: EKS deletes a node group in three to eight minutes, a cluster in about ten.
     fn default() -> Self {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         Self {
@@ -51,7 +51,7 @@ impl Default for Deadlines {
 }
 
 impl Deadlines {
-    /// The same for a world that runs `factor` times as fast; none below 5 seconds.
+    /// The same for an endpoint whose time runs `factor` times as fast; none below 5 seconds.
     #[must_use]
     pub fn faster(self, factor: f64) -> Self {
         let scaled = |deadline: Duration| deadline.div_f64(factor.max(1.0)).max(Duration::from_secs(5)).min(deadline);
@@ -66,14 +66,14 @@ impl Deadlines {
     }
 }
 
-/// What to take down, and through what.
+/// What to delete, and with which clients.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'a> {
-    /// What the run made.
+    /// The ledger of the run.
     pub ledger: &'a Ledger,
     /// AWS; `None` for a run that only had a kubeconfig.
     pub clients: Option<&'a Clients>,
-    /// The cluster; `None` where it cannot be reached (any more).
+    /// The cluster; `None` if it cannot be reached.
     pub access: Option<&'a Access>,
     /// Everything, or one variant.
     pub what: What<'a>,

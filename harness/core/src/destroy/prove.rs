@@ -43,7 +43,7 @@ pub(super) async fn nothing_is_left(plan: &Plan<'_>, survey: &Survey, cleanup: &
         settle(cx, plan.telling, &query, services, (sure, until), cleanup).await;
     } else if !torn.is_empty() && plan.clients.is_none() {
         let reasons = torn.join("; ");
-        cleanup.unverified.push(format!("the ledger is not whole, and there is no account to ask: {reasons}"));
+        cleanup.unverified.push(format!("the ledger is incomplete, and there is no account to ask: {reasons}"));
     }
 }
 

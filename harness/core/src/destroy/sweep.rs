@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::kind::removal::{Cx, ec2_tags};
 use super::outcome::{Removed, Stays, unanswered};
-use super::owned::{Claim, Owner, Seen, has_expired};
+use super::owned::{Claim, LiveState, Owner, has_expired};
 use super::plan::Deadlines;
 use super::remains::{self, Query, Service};
 use super::target::{Kind, Target};
@@ -77,7 +77,7 @@ async fn find(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>) -> Fo
             (Ok(living), Ok(_)) => reason_to_keep(cx, &target, living, now).await,
             // Without knowing which clusters live and what is in stacks, nothing that others may stand on is touched.
             _ if is_root(&target) => {
-                Ok(Some(Owner::new("may be under a cluster that lives, which could not be asked")))
+                Ok(Some(Owner::new("may be used by a running cluster, which could not be checked")))
             }
             _ => Ok(None),
         };
@@ -87,12 +87,12 @@ async fn find(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>) -> Fo
             Err(error) => {
                 found
                     .kept
-                    .push(target.foreign(&Owner::new(format!("may be in use, which could not be asked: {error}"))));
+                    .push(target.foreign(&Owner::new(format!("may be in use, which could not be checked: {error}"))));
             }
         }
     }
     for error in [living.err(), members.err()].into_iter().flatten() {
-        found.unverified.push(format!("could not verify which clusters live: {}", unanswered(&error)));
+        found.unverified.push(format!("could not verify which clusters exist: {}", unanswered(&error)));
     }
     found
 }
@@ -114,7 +114,7 @@ async fn remove(clients: &Clients, now: Timestamp, found: Found, deadlines: Dead
     let mut swept = Swept::default();
     let cleanup = &mut swept.cleanup;
     *cleanup = Cleanup { ran: true, created: targets.len(), foreign: kept, unverified, ..Cleanup::default() };
-    // What is kept for others is no failure of the sweep.
+    // What is kept for others is not a failure of the sweep.
     cleanup.foreign.iter_mut().for_each(|foreign| foreign.was_made = false);
     let cx = Cx { clients, deadlines: &deadlines };
     let claim = Claim::Expired(now);
@@ -148,7 +148,7 @@ async fn remove(clients: &Clients, now: Timestamp, found: Found, deadlines: Dead
                     if let Removed::GoneUnverified(why) = removed {
                         cleanup.unverified.push(why);
                     }
-                    cleanup.gone += 1;
+                    cleanup.deleted += 1;
                     swept.removed.push(target);
                 }
                 Err(Stays::Unverified(reason)) => {
@@ -210,7 +210,7 @@ async fn reason_to_keep(
             for name in kind::cluster::node_groups(cx, &target.name).await? {
                 let Some(group) = node_group::describe(cx.clients, &target.name, &name).await? else { continue };
                 let tags: BTreeMap<_, _> = group.tags.unwrap_or_default().into_iter().collect();
-                if let Err(owner) = Claim::Expired(now).own((), &Seen { tags, id: None }) {
+                if let Err(owner) = Claim::Expired(now).own((), &LiveState { tags, id: None }) {
                     return Ok(Some(Owner::new(format!("holds node group {name}, which {owner}"))));
                 }
             }
@@ -236,7 +236,7 @@ async fn living_instance(cx: Cx<'_>, vpc: &str, now: Timestamp) -> Result<Option
         })
         .await?;
     for instance in answer.reservations().iter().flat_map(|reservation| reservation.instances()) {
-        let seen = Seen { tags: ec2_tags(instance.tags()), id: None };
+        let seen = LiveState { tags: ec2_tags(instance.tags()), id: None };
         if let Err(owner) = Claim::Expired(now).own((), &seen) {
             return Ok(Some((instance.instance_id().unwrap_or_default().to_owned(), owner)));
         }
@@ -263,7 +263,7 @@ async fn living(cx: Cx<'_>, now: Timestamp) -> Result<Vec<Living>, AwsError> {
             if has_expired(&tags, now) {
                 continue;
             }
-            if let Err(owner) = Claim::Expired(now).own((), &Seen { tags, id: None }) {
+            if let Err(owner) = Claim::Expired(now).own((), &LiveState { tags, id: None }) {
                 living.push(Living { name, owner, vpc, issuer });
             }
         }

@@ -152,7 +152,7 @@ impl Target {
         tags
     }
 
-    /// The sentence about what stands in its place and is somebody else's.
+    /// The sentence about what stands in its place and is someone else's.
     pub(super) fn foreign(&self, owner: &Owner) -> Foreign {
         Foreign {
             kind: self.kind.as_str().to_owned(),

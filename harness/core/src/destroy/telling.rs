@@ -59,7 +59,7 @@ impl Telling {
         Self { listener: Some(Box::new(listener)), ..Self::silent() }
     }
 
-    /// For a teardown that somebody else tells of.
+    /// For a teardown that someone else tells of.
     #[must_use]
     pub fn silent() -> Self {
         Self { listener: None, quiet: QUIET, look: LOOK, state: Mutex::default() }

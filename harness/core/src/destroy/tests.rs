@@ -103,7 +103,7 @@ async fn without_access_everything_is_a_leftover_and_nothing_is_forgotten() {
     };
     let cleanup = destroy(&plan).await.unwrap();
     // What lives in the cluster would go with it, and the cluster itself is listed.
-    assert_eq!((cleanup.created, cleanup.gone), (13, 0));
+    assert_eq!((cleanup.created, cleanup.deleted), (13, 0));
     assert_eq!(cleanup.leftovers.len(), 7);
     assert!(cleanup.leftovers.iter().all(|leftover| leftover.reason.contains("no access")), "{cleanup:?}");
     let again = destroy(&plan).await.unwrap();

@@ -1,4 +1,4 @@
-//! The file itself: whole lines or nothing, and what to do when there is no room for them.
+//! The file itself: whole lines or nothing, and what to do when the disk is full.
 
 use std::fs::File;
 use std::io::Write as _;

@@ -1,7 +1,7 @@
-//! The write-ahead record of everything that a run makes in the account and in the cluster.
+//! The write-ahead record of everything that a run creates in the account and in the cluster.
 //!
-//! One file per run, one JSON object per line, each line synced to disk before work goes on: `planned` before a create call,
-//! `created` with the id that came back, `gone` once the resource was seen to be gone. Names are derived from run and variant
+//! One file per run, one JSON object per line, each line synced to disk before work continues: `planned` before a create call,
+//! `created` with the returned id, `gone` once the deletion was verified. Names are derived from run and variant
 //! ([`crate::aws::names`]), so a resource that was planned but whose `created` line was lost (`kill -9` in between) is found by
 //! its name.
 
@@ -67,12 +67,12 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Opens the ledger of an earlier run to go on writing. A torn last line (the machine went down while it was written) is cut off; one
-    /// in the middle (the disk was full) is passed over and said by [`Ledger::torn`].
+    /// Opens the ledger of an earlier run to append to it. An incomplete last line (the machine went down while writing) is truncated; one in the
+    /// middle (the disk was full) is skipped and reported by [`Ledger::torn`].
     ///
     /// # Errors
-    /// When the file cannot be read, is a symbolic link, or does not begin with the header of a ledger of [`VERSION`]. A file that cannot
-    /// be written to is opened all the same: [`Ledger::problem`] says so once something was to be written.
+    /// When the file cannot be read, is a symbolic link, or does not begin with the header of a ledger of [`VERSION`]. A read-only
+    /// file is opened as well: [`Ledger::problem`] reports it at the first write.
     pub fn open(folder: &Utf8Path) -> Result<Self, Error> {
         let path = folder.join(FILE_NAME);
         let io = |doing| {
@@ -90,13 +90,13 @@ impl Ledger {
         if replay.intact < text.len()
             && let Err(error) = file.set_len(replay.intact as u64).and_then(|()| file.sync_all())
         {
-            torn.push(format!("the torn last line cannot be cut off: {error}"));
+            torn.push(format!("the incomplete last line cannot be truncated: {error}"));
         }
         let written = file.metadata().and_then(|metadata| metadata.modified()).map_err(io("open"))?;
         Ok(Self::of(path, replay.header, LedgerFile::new(file, replay.state, torn), Some(written)))
     }
 
-    /// Reads a ledger without opening it for writing: what it is of, and every entry in the order of planning.
+    /// Reads a ledger without opening it for writing: its header, and every entry in the order of planning.
     ///
     /// # Errors
     /// As [`Ledger::open`].
@@ -125,25 +125,25 @@ impl Ledger {
         self.file().entries().cloned().collect()
     }
 
-    /// The entry of a resource that may be there: for commands that continue a run, which adopt instead of creating again.
+    /// The entry of a resource that may exist: commands that continue a run adopt it instead of creating it again.
     pub fn standing(&self, kind: ResourceKind, name: &str) -> Option<Entry> {
         let file = self.file();
         let mut standing = file.entries().rev();
         standing.find(|entry| entry.is_live() && entry.is(&kind, name)).cloned()
     }
 
-    /// Whether the service confirmed a resource that is not known to be gone. One that was only planned is to be asked for again: a create
-    /// call that arrived after all answers that the name is taken.
+    /// Whether the service confirmed a resource that is not known to be deleted. One that was only planned is looked up again: if its create
+    /// call did arrive, the name is taken.
     pub fn has_created(&self, kind: ResourceKind, name: &str) -> bool {
         self.standing(kind, name).is_some_and(|entry| entry.state == State::Created)
     }
 
-    /// The clusters that the run spoke to, as they were then.
+    /// The clusters that the run talked to, with their identities at that time.
     pub fn clusters(&self) -> Vec<ClusterIdentity> {
         self.file().sum.clusters.values().cloned().collect()
     }
 
-    /// Records which cluster a name or context stands for, before anything is made in it. The first record of a name counts.
+    /// Records the identity of a cluster before anything is created in it. The first record of a name counts.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -154,12 +154,12 @@ impl Ledger {
         self.write(move |_| Record::Cluster(cluster)).await.map(|_| ())
     }
 
-    /// Lines of the file that could not be read, one sentence each. What they were about is found by its tags only.
+    /// Lines of the file that could not be read, one sentence each. Their resources can only be found by tag.
     pub fn torn(&self) -> Vec<String> {
         self.file().torn.clone()
     }
 
-    /// What in the file contradicts itself, in one sentence: a header that was changed leads to another region than that of the resources.
+    /// A contradiction within the file, in one sentence: a header with another region than its resources.
     pub fn contradiction(&self) -> Option<String> {
         let (file, header) = (self.file(), &self.inner.header);
         let other = file
@@ -172,7 +172,7 @@ impl Ledger {
         ))
     }
 
-    /// What has happened and could not be written, in one sentence; `None` when all of it is on disk.
+    /// Which records could not be written, in one sentence; `None` when everything is on disk.
     pub fn problem(&self) -> Option<String> {
         let problem = self.file().problem()?;
         Some(format!("the ledger {} could not be written, {problem}", self.inner.path))
@@ -184,14 +184,14 @@ impl Ledger {
         self.inner.inherited.map(|then| SystemTime::now().duration_since(then).unwrap_or_default())
     }
 
-    /// Makes a resource: writes `planned`, runs the call that `create` begins, writes `created` with the id that it gives back. Every
-    /// create call of amiproof is begun by a closure given to this function.
+    /// Creates a resource: writes `planned`, runs the call that `create` starts, and writes `created` with the returned id. Every create call
+    /// of amiproof goes through this function.
     ///
-    /// When the call fails, the entry stays `planned`: it may have arrived all the same, and destroy looks for the name. When the caller
-    /// is dropped half-way, the call goes on and its answer is recorded; a teardown waits for it ([`Ledger::settled`]).
+    /// If the call fails, the entry stays `planned`, because the call may have arrived; destroy looks the name up. If the caller is dropped,
+    /// the call continues and its answer is recorded; teardown waits for it ([`Ledger::settled`]).
     ///
     /// # Errors
-    /// Those of the call, and [`Error`] when the file cannot be written (then nothing is created).
+    /// Those of the call, and [`Error`] if the file cannot be written (nothing is created then).
     pub async fn create_resource<E, F, Fut>(&self, resource: Resource, create: F) -> Result<Created, E>
     where
         E: From<Error> + Send + 'static,
@@ -208,7 +208,7 @@ impl Ledger {
                 let id = call.await?;
                 // It exists, whether the file takes that or not: the plan is on disk, and names it.
                 if let Err(error) = ledger.note(Record::Created { key, id: id.clone() }).await {
-                    tracing::warn!(%error, id, "was created, but the ledger could not be told");
+                    tracing::warn!(%error, id, "was created, but the ledger could not be updated");
                 }
                 Ok(Created { key, id })
             });
@@ -224,16 +224,16 @@ impl Ledger {
         .await
     }
 
-    /// Waits until the create calls under way for a variant (for everything with `None`) are answered, and stops those that are not
-    /// after `within`: their entries stay planned. Says how many it stopped.
+    /// Waits for the create calls in flight of a variant (`None`: of everything), and aborts those without an answer after `within`: their
+    /// entries stay planned. Returns the number of aborted calls.
     pub async fn settled(&self, variant: Option<&VariantName>, within: Duration) -> usize {
         self.inner.flight.settled(variant, within).await
     }
 
-    /// Records that a resource was seen to be gone. Says nothing twice. It is believed also when it cannot be written.
+    /// Records that a resource was verified as deleted. Idempotent. Takes effect in memory even if it cannot be written.
     ///
     /// # Errors
-    /// When the file cannot be written; it is tried again with the next record, and [`Ledger::problem`] says so until then.
+    /// When the file cannot be written; it is retried with the next record, and [`Ledger::problem`] reports it until then.
     pub async fn gone(&self, key: Key) -> Result<(), Error> {
         if self.state_of(key).is_none_or(|state| state == State::Gone) {
             return Ok(());
@@ -241,7 +241,7 @@ impl Ledger {
         self.note(Record::Gone { key }).await
     }
 
-    /// Records that what stands under a resource's name is somebody else's. It is believed also when it cannot be written.
+    /// Records that the resource of this name has another owner. Takes effect in memory even if it cannot be written.
     ///
     /// # Errors
     /// As [`Ledger::gone`].
@@ -297,7 +297,7 @@ impl Ledger {
     }
 }
 
-/// A resource that was just made.
+/// A resource that was just created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {
     /// Its entry in the ledger.

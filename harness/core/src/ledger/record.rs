@@ -116,7 +116,7 @@ pub(super) enum Record {
     Gone {
         key: Key,
     },
-    /// What stands under the name now is somebody else's.
+    /// What stands under the name now is someone else's.
     Foreign {
         key: Key,
         owner: String,
@@ -135,7 +135,7 @@ impl Record {
     }
 }
 
-/// How a record other than the header begins: what a torn line is followed by, when the file system had room again.
+/// How a record other than the header begins: what a torn line is followed by, once the file system accepted writes again.
 const BEGINNINGS: [&str; 5] = ["{\"planned\":", "{\"created\":", "{\"gone\":", "{\"foreign\":", "{\"cluster\":"];
 
 /// What the records add up to.
@@ -215,7 +215,7 @@ pub enum State {
     Created,
     /// It was seen to be gone.
     Gone,
-    /// What stood under its name when it was to be removed was somebody else's, and was left alone.
+    /// What stood under its name when it was to be removed was someone else's, and was left alone.
     Foreign,
 }
 
@@ -247,14 +247,14 @@ pub(super) fn replay_text(path: &Utf8Path, text: &[u8]) -> Result<Replay, Error>
             Ok(Record::Header(_)) => torn.push(format!("line {number} is a second header")),
             Ok(record) => {
                 if !state.apply(&record) {
-                    torn.push(format!("line {number} is about an entry whose own line is torn"));
+                    torn.push(format!("line {number} refers to an entry whose own line is incomplete"));
                 }
             }
             Err(_) if line.iter().all(u8::is_ascii_whitespace) => {}
             Err(error) => {
-                torn.push(format!("line {number} is torn: {error}"));
+                torn.push(format!("line {number} is incomplete: {error}"));
                 let rescued = after_stump(line).is_some_and(|record| state.apply(&record));
-                tracing::warn!(%path, line = number, rescued, "a torn line of the ledger is passed over");
+                tracing::warn!(%path, line = number, rescued, "skipping an incomplete line of the ledger");
             }
         }
     }
@@ -274,16 +274,16 @@ fn after_stump(line: &[u8]) -> Option<Record> {
 
 fn read_header(line: &[u8]) -> Result<Header, String> {
     let value: serde_json::Value =
-        serde_json::from_slice(line).map_err(|error| format!("not a ledger of amiproof: {error}"))?;
+        serde_json::from_slice(line).map_err(|error| format!("not an amiproof ledger: {error}"))?;
     match value.pointer("/header/version").and_then(serde_json::Value::as_u64) {
-        None => Err("not a ledger of amiproof: the first line is not a header".to_owned()),
+        None => Err("not an amiproof ledger: the first line is not a header".to_owned()),
         Some(version) if version != u64::from(VERSION) => Err(format!(
             "the ledger has version {version}, this build reads version {VERSION}: use the amiproof that wrote it"
         )),
         Some(_) => match serde_json::from_value(value) {
             Ok(Record::Header(header)) => Ok(header),
-            Ok(_) => Err("not a ledger of amiproof: the first line is not a header".to_owned()),
-            Err(error) => Err(format!("not a ledger of amiproof: {error}")),
+            Ok(_) => Err("not an amiproof ledger: the first line is not a header".to_owned()),
+            Err(error) => Err(format!("not an amiproof ledger: {error}")),
         },
     }
 }

@@ -1,8 +1,8 @@
-//! One way to run a command on a node, whatever reaches it, and the facts that are read with it.
+//! Runs a command on a node by whichever channel works, and reads the node's facts with it.
 //!
-//! Systems Manager is asked where there is an AWS account and the node's agent answers. Elsewhere, and on Bottlerocket, a short-lived
+//! Systems Manager is used if there is an AWS account and the node's agent answers. Elsewhere, and on Bottlerocket, a short-lived
 //! privileged pod enters the host's namespaces; its result comes back as termination messages, so that neither the pod network nor
-//! the kubelet's port 10250 has to work. Where such a pod does not come up on Bottlerocket, its admin container is the last way.
+//! the kubelet's port 10250 has to work. Where such a pod does not come up on Bottlerocket, its admin container is the last resort.
 
 mod admin;
 pub mod facts;
@@ -28,7 +28,7 @@ use crate::context::Context;
 /// The script is run once: a way that fails after the script was sent is not followed by another.
 ///
 /// # Errors
-/// [`Error`]; another exit code than 0 is no error.
+/// [`Error`]; another exit code than 0 is not an error.
 pub async fn command(context: &Context, node: &NodeRecord, script: &str, deadline: Duration) -> Result<Output, Error> {
     let mut why = Vec::new();
     let family = context.variant.family;
@@ -52,7 +52,7 @@ pub async fn command(context: &Context, node: &NodeRecord, script: &str, deadlin
 /// on Bottlerocket leads to the host only where the admin container is on.
 ///
 /// # Errors
-/// [`Error`]; another exit code than 0 is no error.
+/// [`Error`]; another exit code than 0 is not an error.
 pub(crate) async fn on_instance(
     clients: &aws::Clients,
     family: Family,
@@ -104,7 +104,7 @@ async fn through_agent(
 
 /// The instance of a node, where its agent answers; otherwise why it does not.
 async fn answering<'a>(clients: &aws::Clients, node: &'a NodeRecord) -> Result<&'a str, String> {
-    let instance = node.instance_id.as_deref().ok_or("the node is no EC2 instance")?;
+    let instance = node.instance_id.as_deref().ok_or("the node is not an EC2 instance")?;
     let status = aws::ssm::ping_status(clients, &[instance.to_owned()]).await.map_err(|error| error.to_string())?;
     match status.get(instance).map(String::as_str) {
         Some("Online") => Ok(instance),

@@ -71,7 +71,7 @@ pub enum Error {
         why: Vec<String>,
     },
     /// It was sent and did not end in time. It may still run, so it was not tried another way.
-    #[error("a command on node {node} did not end within {}s through the {}", after.as_secs(), way.as_str())]
+    #[error("a command on node {node} did not finish within {}s through the {}", after.as_secs(), way.as_str())]
     Deadline {
         /// The node.
         node: String,

@@ -60,7 +60,7 @@ pub(super) fn unpack(packed: &str) -> Result<Unpacked, String> {
     } else {
         plain = small;
     }
-    let broken = || "it is cut, or not what was packed".to_owned();
+    let broken = || "it is truncated or corrupt".to_owned();
     let end = plain.iter().position(|byte| *byte == b'\n').ok_or_else(broken)?;
     let head = String::from_utf8_lossy(&plain[..end]).into_owned();
     let body = &plain[end + 1..];

@@ -95,15 +95,15 @@ impl Task {
     async fn result(&self, context: &Context, namespace: &str) -> Result<String, Attempt> {
         let first = self.pieces(context, namespace, RUN, &self.first_pod(), self.deadline).await?;
         let (size, text) = first.split_once(' ').ok_or_else(|| self.lost("it has no length"))?;
-        let size: usize = size.parse().map_err(|_| self.lost("its length is no number"))?;
+        let size: usize = size.parse().map_err(|_| self.lost("its length is not a number"))?;
         let mut text = text.to_owned();
         if size > packed::MOST_PACKED {
             return Err(self.lost(&format!("it has {size} bytes packed, the limit is {}", packed::MOST_PACKED)));
         }
-        let room = CONTAINERS * PIECE;
+        let capacity = CONTAINERS * PIECE;
         while text.len() < size {
-            let is_last = text.len() + room >= size;
-            let name = format!("fetch-{}", text.len() / room);
+            let is_last = text.len() + capacity >= size;
+            let name = format!("fetch-{}", text.len() / capacity);
             let pod = self.fetch_pod(&name, text.len(), is_last);
             let more = self.pieces(context, namespace, &name, &pod, Duration::from_secs(30)).await;
             // The script has run: from here on there is no other way.
@@ -160,7 +160,7 @@ impl Task {
 
     /// The pod that runs the script.
     fn first_pod(&self) -> Value {
-        let (seconds, pack, folder, room) =
+        let (seconds, pack, folder, capacity) =
             (self.deadline.as_secs().max(1), packed::shell(), &self.folder, CONTAINERS * PIECE);
         // The kubelet writes $ for $$ in a command (Kubernetes, "Define a Command and Arguments"), so $$$$ is the shell's own id.
         let run = format!(
@@ -177,7 +177,7 @@ fi
 script=$(echo "$AMIPROOF_SCRIPT" | base64 -d)
 timeout -k 5 {seconds} env -i PATH="$path" HOME=/root LC_ALL=C $host $shell -c "$script" > "$d/out" 2> "$d/err" < /dev/null
 code=$?
-{pack}if [ "$size" -gt {room} ]; then mkdir -p "/host-run/{folder}" && cp "$d/packed" "/host-run/{folder}/packed"; fi
+{pack}if [ "$size" -gt {capacity} ]; then mkdir -p "/host-run/{folder}" && cp "$d/packed" "/host-run/{folder}/packed"; fi
 {{ echo -n "$size "; head -c {PIECE} "$d/packed"; }} > /dev/termination-log
 "#
         );

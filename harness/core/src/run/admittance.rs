@@ -102,7 +102,7 @@ async fn unmapped(access: &Access, endpoint: &ClusterEndpoint, role: &str, famil
     }
 }
 
-/// Why pods on Windows would get no addresses. An add-on that the run does not install is somebody else's: it is not changed.
+/// Why pods on Windows would get no addresses. An add-on that the run does not install is someone else's: it is not changed.
 async fn without_addresses(
     session: &Session,
     clients: &Clients,

@@ -1,6 +1,6 @@
-//! How many pods of a run are alive at a time: over all variants, and on the nodes of each.
+//! Limits the number of pods at a time: over all variants, and on the nodes of each.
 //!
-//! A check takes as many places as it may have pods before it starts, and gives them back when the last of its pods is gone. Who
+//! A check reserves capacity for its maximum number of pods before it starts, and releases it when the last of its pods is deleted. Who
 //! waits is served in the order of how long it is expected to take, the longest first: what is short fits in at the end.
 
 use std::collections::BTreeMap;
@@ -50,12 +50,12 @@ struct Waiter {
     /// Who came first is served first among equals.
     arrival: u64,
     wants: Vec<(Pool, u32)>,
-    /// How many that came behind it in the order were served before it, because there was room for them and not for it.
+    /// How many that came behind it in the order were served before it, because there was capacity for them and not for it.
     overtaken: u32,
     grant: oneshot::Sender<Share>,
 }
 
-/// Somebody who waits for many places is overtaken so often by others who need fewer, and then no more.
+/// Someone who waits for many places is overtaken so often by others who need fewer, and then no more.
 const OVERTAKEN_AT_MOST: u32 = 16;
 
 /// Places that are taken; given back when the last clone is dropped. The default holds none.
@@ -182,7 +182,7 @@ impl State {
         Some((self.waiting.remove(index), taken))
     }
 
-    /// What of the pools somebody gets, if there is room for it.
+    /// What a check gets from the pools, if there is capacity for it.
     fn fitting(&self, wants: &[(Pool, u32)]) -> Option<Vec<(Pool, u32)>> {
         let mut taken = Vec::new();
         for (pool, count) in wants {

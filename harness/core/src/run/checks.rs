@@ -43,7 +43,7 @@ pub struct RunnerConfig {
     pub abort: CancellationToken,
 }
 
-/// Runs the selected checks of one subject, phase by phase beside each other, and reports every result as an event.
+/// Runs the selected checks of one subject, with all phases concurrently, and reports every result as an event.
 ///
 /// # Cancel safety
 /// When `context.cancel` fires, checks stop at their next await; what they made is in the ledger.
@@ -170,7 +170,7 @@ async fn run_phase(
             let Err(failure) = joined else { continue };
             let Some(id) = names.get(&failure.id()) else { continue };
             // What a check itself does is caught elsewhere; this is the work around it, and what it leaves open the recorder closes.
-            tracing::error!(check = %id, %failure, "the work around a check panicked, which is a defect of amiproof");
+            tracing::error!(check = %id, %failure, "the work around a check panicked, which is a bug in amiproof");
         }
     };
     config.events.beating(&subject, phase, || under_way.told(), all).await;
@@ -187,7 +187,7 @@ async fn run_one(context: &Context, check: &Check, retries: u32, config: &Runner
         return Some(answer.into_results(context, check, (started, events.now()), Vec::new()));
     }
     let mut earlier = Vec::new();
-    // An API that did not answer says nothing about the image, so a question is asked once more then, and that is no attempt of its own.
+    // An API that did not answer says nothing about the image, so a check is run once more then, and that does not count as an attempt.
     let mut is_spare = !matches!(check.body, Body::Scan(_)) && !check.disturbs;
     loop {
         let answer = attempt(context, check, &config.abort).await;

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 /// When a run started, and how long ago that is. All times of one run come from it, so that a machine whose time of day is set while the run
-/// goes on changes no duration.
+/// continues changes no duration.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     started: Timestamp,

@@ -4,7 +4,7 @@ use amiproof_model::report::{Phase, PhaseRecord, Report, Subject, VariantRecord}
 
 /// Seconds of the phases that all variants share, plus those of the longest single variant.
 ///
-/// Within a variant everything up to the nodes is a chain, tests and scans run beside each other (the longest of them counts), and
+/// Within a variant everything up to the nodes is a chain, tests and scans run concurrently (the longest of them counts), and
 /// teardown follows. Scans of the whole cluster come when all variants are done. Of the shared phases, add-ons go on beside the node
 /// groups and count only where they take longer.
 pub fn path(report: &Report) -> f64 {

@@ -245,14 +245,14 @@ impl Eks {
                 outcomes.into_iter().try_for_each(|outcome| outcome.map_err(|error| PhaseError::from_error(&error)))
             }
             _ = arrivals.recv() => {
-                let text = "no longer waited for: no node can come any more that could run them".to_owned();
+                let text = "no longer waiting: no variant that could still bring a node to run them is left".to_owned();
                 session.events.send(&Subject::Cluster, EventKind::Progress(Phase::Addons, text));
                 Err(PhaseError::Cancelled)
             }
         }
     }
 
-    /// Makes the variant's launch template.
+    /// Creates the variant's launch template.
     pub(crate) async fn launch_template(
         &self,
         session: &Session,
@@ -279,7 +279,7 @@ impl Eks {
             .map_err(|error| PhaseError::from_error(&error))
     }
 
-    /// Makes the variant's node group and waits until EKS says ACTIVE.
+    /// Creates the variant's node group and waits until EKS says ACTIVE.
     ///
     /// # Errors
     /// [`PhaseError::Failed`] when its nodes never joined: a verdict. [`PhaseError::Other`] when AWS or the account kept it from coming up.
@@ -299,7 +299,7 @@ impl Eks {
         let key = if windows { "windowsNodeRoleArn" } else { "nodeRoleArn" };
         let role_arn = role.as_deref().ok_or_else(|| {
             PhaseError::other(format!(
-                "there is no role for the nodes of {}: set cluster.{key} in the matrix, or make the network stack with \
+                "there is no role for the nodes of {}: set cluster.{key} in the matrix, or create the network stack with \
                  'amiproof apply --only network'",
                 variant.name
             ))

@@ -37,7 +37,7 @@ pub struct Event {
 pub enum EventKind {
     /// A phase of the subject started.
     PhaseStarted(Phase),
-    /// Something worth a line while a phase goes on (`2 of 2 nodes ready`).
+    /// Something worth a line while a phase runs (`2 of 2 nodes ready`).
     Progress(Phase, String),
     /// A phase of the subject ended.
     PhaseEnded(Phase, PhaseEnd),
@@ -104,7 +104,7 @@ impl Events {
         self.clock.now()
     }
 
-    /// Reports something. A dispatcher that is gone is no reason to stop working.
+    /// Reports something. Work continues even if the dispatcher is gone.
     pub fn send(&self, subject: &Subject, kind: EventKind) {
         let event = Event { at: self.now(), subject: subject.clone(), kind };
         if self.sender.send(event).is_err() {
@@ -121,7 +121,7 @@ impl Events {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a phase and reports its start and its end; while it goes on, every half minute what it waits for.
+    /// Runs a phase and reports its start and its end; while it runs, every half minute what it waits for.
     ///
     /// # Errors
     /// What the phase itself returns.
@@ -175,15 +175,15 @@ impl Events {
 /// What a phase waits for where it says nothing better itself.
 fn awaited(phase: Phase) -> &'static str {
     match phase {
-        Phase::Network => "CloudFormation to make the network stack",
+        Phase::Network => "CloudFormation to create the network stack",
         Phase::Cluster => "the cluster to be ACTIVE and to answer",
         Phase::Addons => "the cluster's add-ons, which need a node",
         Phase::Ami => "EC2 to describe the image",
-        Phase::LaunchTemplate => "EC2 to make the launch template",
+        Phase::LaunchTemplate => "EC2 to create the launch template",
         Phase::NodeGroup => "instances to start and to join the cluster",
         Phase::Nodes => "the nodes to be Ready",
         Phase::Test | Phase::KubeBench | Phase::OsScan => "checks",
-        Phase::Teardown => "what the run made to be gone",
+        Phase::Teardown => "the resources of the run to be deleted",
     }
 }
 

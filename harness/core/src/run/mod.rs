@@ -2,11 +2,10 @@
 //!
 //! [`run`] starts the work and then only receives events: it folds them into the report ([`recorder`]) and shows them to a
 //! listener. The work is [`shared`] (network, cluster, add-ons; through AWS that is `eks`) and a [`pipeline`] per variant, each waiting for nothing but its own
-//! predecessors. [`checks`] runs the checks of one subject, [`verdicts`] has the last word, [`critical`] says what the run could at
-//! best have taken.
+//! predecessors. [`checks`] runs the checks of one subject, [`verdicts`] judges all results, [`critical`] computes the critical path.
 //!
 //! # Cancel safety
-//! Work stops at `stop.cancel`; teardown goes on until `stop.abort`. What is still there then is in the ledger, and
+//! Work stops at `stop.cancel`; teardown continues until `stop.abort`. What is still there then is in the ledger, and
 //! `amiproof destroy` removes it.
 
 mod admittance;
@@ -102,7 +101,7 @@ async fn follow(
     }
     if let Err(failure) = work.await {
         let message = format!(
-            "the run itself broke, which is a defect of amiproof: {failure}; remove what it made with 'amiproof destroy'"
+            "the run itself failed, which is a bug in amiproof: {failure}; delete what it created with 'amiproof destroy'"
         );
         let end = PhaseEnd::Error { message, evidence: Vec::new() };
         each(&of_cluster(EventKind::PhaseEnded(Phase::Cluster, end)));
@@ -125,7 +124,7 @@ fn expected(session: &Session) -> Vec<CheckResult> {
     variants.chain(of_cluster).collect()
 }
 
-/// The work of a run: what all variants share and every variant's pipeline, beside each other; then the last teardown.
+/// The work of a run: what all variants share and every variant's pipeline, concurrently; then the last teardown.
 async fn work(session: Arc<Session>) {
     let pipelines = pipeline::Pipelines::new(&session.plan.matrix);
     let (shared, arrival) = shared::start(&session);
@@ -137,7 +136,7 @@ async fn work(session: Arc<Session>) {
     shared.finished(&session).await;
     // Checks that were stopped take their namespaces down by themselves, each within its deadline.
     let returned = session.stop.abort.run_until_cancelled(session.budget.returned());
-    let what = || "the pods of checks that ended to be gone".to_owned();
+    let what = || "the pods of finished checks to be deleted".to_owned();
     let _stopped = session.events.beating(&Subject::Cluster, Phase::Test, what, returned).await;
     let cleanup = if session.plan.steps.teardown {
         teardown(&session, shared.access().or_else(|| session.tools.access.clone())).await
@@ -164,13 +163,13 @@ async fn teardown(session: &Session, access: Option<Access>) -> Cleanup {
     let what = || {
         let open = unfinished(&session.tools.ledger).leftovers;
         let first = open.first().map_or(String::new(), |left| format!(", {} {} among them", left.kind, left.id));
-        format!("{} of the run's resources to be gone{first}", open.len())
+        format!("{} of the run's resources to be deleted{first}", open.len())
     };
     let destroyed = session.stop.abort.run_until_cancelled(destroy::destroy(&plan));
     let (cleanup, end) = match session.events.beating(&subject, Phase::Teardown, what, destroyed).await {
         Some(Ok(cleanup)) => (cleanup, PhaseEnd::Done),
         Some(Err(error)) => {
-            let message = format!("{}; the account may still hold what the run made", chain(&error));
+            let message = format!("{}; the account may still contain resources of the run", chain(&error));
             (unfinished(&session.tools.ledger), PhaseEnd::Error { message, evidence: Vec::new() })
         }
         None => (unfinished(&session.tools.ledger), PhaseEnd::Cancelled),
@@ -185,12 +184,12 @@ pub fn unfinished(ledger: &Ledger) -> Cleanup {
     let is_gone = |entry: &&crate::ledger::Entry| entry.state == crate::ledger::State::Gone;
     let leftovers = entries.iter().filter(|entry| !is_gone(entry)).map(|entry| {
         let target = destroy::Target::of_entry(entry, ledger.header());
-        target.leftover("the teardown was stopped before this was known to be gone".to_owned())
+        target.leftover("teardown was stopped before this was verified as deleted".to_owned())
     });
     Cleanup {
         ran: true,
         created: entries.len(),
-        gone: entries.iter().filter(is_gone).count(),
+        deleted: entries.iter().filter(is_gone).count(),
         leftovers: leftovers.collect(),
         ..Cleanup::default()
     }

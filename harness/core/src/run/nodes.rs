@@ -62,11 +62,11 @@ fn placed(nodes: &[NodeRecord], variant: &VariantName, wanted: &AmiId) -> Result
     match nodes.iter().find(|node| node.ami_id.as_ref() != Some(wanted)) {
         None => Ok(()),
         Some(NodeRecord { name, ami_id: Some(booted), .. }) => Err(format!(
-            "node {name} booted {booted} although the launch template of {variant} names {wanted}: nothing that it shows is about this \
+            "node {name} booted {booted} although the launch template of {variant} names {wanted}: its results say nothing about this \
              image"
         )),
         Some(NodeRecord { name, instance_id, .. }) => Err(format!(
-            "EC2 does not say which image node {name} booted ({}): nothing that it shows is known to be about the image of {variant}",
+            "EC2 does not say which image node {name} booted ({}): its results cannot be attributed to the image of {variant}",
             instance_id.as_ref().map_or("it names no instance".to_owned(), |id| format!("instance {id} is not listed"))
         )),
     }
@@ -127,7 +127,7 @@ fn none_matches(all: &[Node], selector: &NodeSelector) -> String {
             message.push_str(&format!("; no node has the label {}", requirement.key));
         } else {
             let values: Vec<&str> = values.into_iter().take(8).collect();
-            message.push_str(&format!("; {} is {} on the nodes there are", requirement.key, values.join(", ")));
+            message.push_str(&format!("; {} is {} on the existing nodes", requirement.key, values.join(", ")));
         }
     }
     message.push_str("; see `kubectl get nodes --show-labels`");
@@ -146,8 +146,8 @@ fn conflict(matched: &[&Node], matrix: &Matrix, run: &RunId, variant: &Variant) 
         });
         if let Some((other, selector)) = other {
             return Some(format!(
-                "node {name} matches the selectors of two variants, {} ('{own}') and {other} ('{selector}'): what it shows \
-                 could not be told apart, so make the selectors disjoint",
+                "node {name} matches the selectors of two variants, {} ('{own}') and {other} ('{selector}'): its results \
+                 would be ambiguous, so make the selectors disjoint",
                 variant.name
             ));
         }
@@ -169,7 +169,7 @@ fn one_image<'a>(nodes: &'a [NodeRecord], variant: &Variant) -> Result<Option<&'
     match known.find(|(_, other)| *other != image) {
         None => Ok(Some(image)),
         Some((node, other)) => Err(format!(
-            "the selector of {} finds nodes of two images: {} booted {image}, {} booted {other}; a variant is one image, so wait \
+            "the selector of {} matches nodes of two images: {} booted {image}, {} booted {other}; a variant is one image, so wait \
              until a rollout is over, or make the selector narrower",
             variant.name, first.name, node.name
         )),
@@ -216,7 +216,7 @@ mod tests {
         let nodes = [node("a", json!({"pool": "l1"})), node("b", json!({"pool": "l2"})), node("c", json!({}))];
         assert_eq!(
             none_matches(&nodes, &"pool=l3,zone=a,!spot".parse().unwrap()),
-            "no node of the cluster matches the selector 'pool=l3,zone=a,!spot'; pool is l1, l2 on the nodes there are; \
+            "no node of the cluster matches the selector 'pool=l3,zone=a,!spot'; pool is l1, l2 on the existing nodes; \
              no node has the label zone; see `kubectl get nodes --show-labels`"
         );
     }

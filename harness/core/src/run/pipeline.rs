@@ -56,7 +56,7 @@ impl Drop for Nodes {
         self.0.send_if_modified(|peers| {
             let is_open = matches!(peers, Peers::Pending);
             if is_open {
-                *peers = Peers::Unavailable("its pipeline broke".to_owned());
+                *peers = Peers::Unavailable("its pipeline failed".to_owned());
             }
             is_open
         });
@@ -86,7 +86,7 @@ impl Pipelines {
         Self { handles: handles.collect() }
     }
 
-    /// Runs all pipelines beside each other, and the checks of the whole cluster on the first suitable variant's nodes.
+    /// Runs all pipelines concurrently, and the checks of the whole cluster on the first suitable variant's nodes.
     pub(crate) async fn run(mut self, session: &Arc<Session>, shared: &Shared, arrival: Arrival) {
         let mut running = JoinSet::new();
         let mut names = BTreeMap::new();
@@ -125,7 +125,7 @@ impl Pipelines {
         while let Some(joined) = running.join_next_with_id().await {
             let Err(failure) = joined else { continue };
             let Some(subject) = names.get(&failure.id()) else { continue };
-            let message = format!("its pipeline panicked, which is a defect of amiproof: {failure}");
+            let message = format!("its pipeline panicked, which is a bug in amiproof: {failure}");
             report_phase_error(session, subject, Phase::Test, &PhaseError::other(message));
         }
     }
@@ -416,7 +416,7 @@ async fn settled(session: &Session, nodes: &mut watch::Receiver<Peers>) -> Optio
     match session.stop.cancel.run_until_cancelled(known).await? {
         Ok(peers) => Some(peers.clone()),
         // It said so itself when it went; a sender that is gone without a value never had a pipeline.
-        Err(_) => Some(Peers::Unavailable("its pipeline broke".to_owned())),
+        Err(_) => Some(Peers::Unavailable("its pipeline failed".to_owned())),
     }
 }
 

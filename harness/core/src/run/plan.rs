@@ -33,7 +33,7 @@ pub struct Plan {
     pub retries: u32,
     /// How many pods of the run are alive at a time.
     pub max_pods: u32,
-    /// Replaces the registry of every image.
+    /// The registry that all images are pulled from.
     pub image_registry: Option<String>,
     /// What nodes pull images with, where the registry asks for credentials.
     pub pull_secret: Option<crate::cluster::pull_secret::PullSecret>,
@@ -71,9 +71,9 @@ pub struct Tools {
     pub clients: Option<Clients>,
     /// The cluster of a kubeconfig; `None` for the EKS cluster that the matrix names.
     pub access: Option<Access>,
-    /// The record of everything that the run makes.
+    /// The record of everything that the run creates.
     pub ledger: Ledger,
-    /// How patient polling is.
+    /// Polling intervals.
     pub pace: Pace,
 }
 

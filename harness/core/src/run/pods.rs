@@ -20,7 +20,7 @@ pub(super) async fn capacity(context: &Context, budget: &Budget) -> Capacity {
     let guess = Capacity { all: PER_NODE * context.nodes.len(), one: PER_NODE };
     let counted = capacity::of_nodes(&context.cluster, &context.selector).await;
     let capacity = counted.unwrap_or_else(|error| {
-        tracing::warn!(variant = %context.variant.name, %error, "the places on its nodes cannot be counted");
+        tracing::warn!(variant = %context.variant.name, %error, "the capacity of its nodes cannot be determined");
         guess
     });
     budget.limit(&context.variant.name, count(capacity.all));
@@ -30,7 +30,7 @@ pub(super) async fn capacity(context: &Context, budget: &Budget) -> Capacity {
 /// Waits for the places of a check: as many as it may have pods at the worst.
 ///
 /// # Errors
-/// Why there never will be as many: a number of pods that somebody stated is kept.
+/// Why there never will be as many: a number of pods that someone stated is kept.
 pub(super) async fn places(
     context: &Context,
     check: &Check,

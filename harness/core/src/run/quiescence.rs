@@ -1,7 +1,7 @@
 //! When checks that disturb nodes may begin: once every other check of the run is over, stock images last and one at a time.
 //!
-//! A reboot takes connections from whoever talks to the node. Hardened nodes are talked to by their own tests alone; stock ones are the
-//! other end of everybody's traffic and carry the controllers of add-ons.
+//! A reboot breaks all connections to a node. Hardened nodes only serve their own tests; stock nodes are the peers of all other variants and
+//! run the controllers of add-ons.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub(crate) struct Turn {
 }
 
 impl Quiescence {
-    /// Somebody who runs checks that must not be disturbed, until it is dropped.
+    /// Someone who runs checks that must not be disturbed, until it is dropped.
     pub(crate) fn ordinary(&self) -> TaskTrackerToken {
         self.ordinary.token()
     }

@@ -178,13 +178,13 @@ impl Recorder {
             _ => None,
         });
         if self.report.run.interrupted {
-            return Outcome::NotEvaluated { reason: "the run was interrupted before this was answered".to_owned() };
+            return Outcome::NotEvaluated { reason: "the run was interrupted before this check finished".to_owned() };
         }
         match broken {
             Some(message) => Outcome::NotEvaluated { reason: format!("the run never got that far: {message}") },
             None => Outcome::Error {
                 message:
-                    "this was asked and never answered, which is a defect of amiproof: report it with the run's folder"
+                    "this check was started and never answered, which is a bug in amiproof: report it with the folder of the run"
                         .to_owned(),
             },
         }

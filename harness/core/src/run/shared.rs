@@ -31,7 +31,8 @@ impl ClusterReady {
     /// # Errors
     /// When the cluster is known by its kubeconfig alone.
     pub(crate) fn eks(&self) -> Result<&Eks, PhaseError> {
-        let why = "a cluster by kubeconfig gets no node groups: give the variant `nodes: {selector: ..}`";
+        let why =
+            "no node groups are created in a cluster given by kubeconfig: give the variant `nodes: {selector: ..}`";
         self.eks.as_ref().ok_or_else(|| PhaseError::other(why.to_owned()))
     }
 }
@@ -100,7 +101,7 @@ impl Shared {
                     Err(PhaseError::other(format!("there is no cluster: {}", broken.message())))
                 }
                 Ok(State::Pending) | Err(_) => {
-                    Err(PhaseError::other("there is no cluster: its setup ended without a word".to_owned()))
+                    Err(PhaseError::other("there is no cluster: its setup ended without a result".to_owned()))
                 }
             }
         })
@@ -129,7 +130,7 @@ impl Shared {
         if let Some(task) = task
             && let Err(failure) = task.await
         {
-            let message = format!("bringing up the cluster panicked, which is a defect of amiproof: {failure}");
+            let message = format!("bringing up the cluster panicked, which is a bug in amiproof: {failure}");
             let end = PhaseEnd::Error { message, evidence: Vec::new() };
             session.events.send(&Subject::Cluster, EventKind::PhaseEnded(Phase::Cluster, end));
         }
@@ -212,7 +213,7 @@ async fn admitted(session: &Session, access: &Access) -> Result<KubernetesVersio
     loop {
         match version(access).await {
             Err(broken) if looks < LOOKS => {
-                tracing::debug!(looks, "asking again: {}", broken.message());
+                tracing::debug!(looks, "retrying: {}", broken.message());
                 tokio::time::sleep(session.tools.pace.of(LOOK)).await;
                 looks += 1;
             }
@@ -272,7 +273,7 @@ fn skew_note(cluster: &str, asked: Option<&KubernetesVersion>, server: &Kubernet
     )
 }
 
-/// Makes what all variants share inside the cluster: the storage classes of the catalogue, and where the run provisions, add-ons.
+/// Creates what all variants share inside the cluster: the storage classes of the catalogue, and where the run provisions, add-ons.
 async fn add(session: &Session, ready: &ClusterReady, arrivals: &mut mpsc::Receiver<()>) -> Result<(), PhaseError> {
     let steps = session.plan.steps;
     let given = session.tools.access.is_some();

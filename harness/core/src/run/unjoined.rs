@@ -10,7 +10,7 @@ use super::event::{Failed, PhaseError};
 use super::failure::{JOINED, READY};
 use crate::aws::Clients;
 use crate::cluster::Access;
-use crate::cluster::nodes::{self, NodeSeen, NodesError};
+use crate::cluster::nodes::{self, NodeState, NodesError};
 use crate::probe::facts;
 
 /// What provisioning saw of a node group that did not come up for reasons of its nodes.
@@ -25,7 +25,7 @@ pub(crate) struct NotReady {
     pub(crate) instances: Vec<NodeRecord>,
 }
 
-const REMEDIATION: &str = "look at what differs from the reference and at the journals in the evidence, then at user data, node role and security groups";
+const REMEDIATION: &str = "check the differences from the reference and the journals in the evidence, then user data, node role and security groups";
 
 /// Reads the facts of the instances where the agent of Systems Manager answers, by the script that reads those of nodes, so that they can be
 /// compared; puts them and their long texts where they belong.
@@ -84,7 +84,7 @@ fn failed(check: &str, summary: String, not_ready: NotReady) -> PhaseError {
 }
 
 /// Which check failed, and why in one sentence.
-fn sentence(seen: &[NodeSeen], wanted: usize, why: &str) -> (&'static str, String) {
+fn sentence(seen: &[NodeState], wanted: usize, why: &str) -> (&'static str, String) {
     let ready = seen.iter().filter(|node| node.is_ready()).count();
     let not_ready = seen.iter().find(|node| !node.is_ready());
     match not_ready {
@@ -101,14 +101,14 @@ mod tests {
 
     use super::*;
 
-    fn node(name: &str, state: &str) -> NodeSeen {
-        NodeSeen { name: name.to_owned(), state: state.to_owned() }
+    fn node(name: &str, state: &str) -> NodeState {
+        NodeState { name: name.to_owned(), state: state.to_owned() }
     }
 
     #[test]
     fn the_sentence_says_how_many_came_and_why_the_others_did_not() {
         let line = "kubelet: invalid kernel flag: vm/overcommit_memory, expected value: 1, actual value: 0";
-        let told = |seen: &[NodeSeen]| sentence(seen, 2, line);
+        let told = |seen: &[NodeState]| sentence(seen, 2, line);
         assert_eq!(told(&[]), (JOINED, format!("0 of 2 nodes joined the cluster: {line}")));
         assert_eq!(told(&[node("a", "Ready")]), (JOINED, format!("1 of 2 nodes joined the cluster: {line}")));
         let lost = node("b", "KubeletNotReady: cni plugin not initialized");

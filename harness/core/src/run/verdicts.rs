@@ -89,11 +89,11 @@ fn block(report: &mut Report, culprits: &BTreeMap<usize, VariantName>) {
         if result.disposition != Disposition::NotEvaluated {
             continue;
         }
-        let by_neighbour = culprits.get(&at).map(|name| Subject::Variant(name.clone()));
-        let why = match (report.cause_of(result), by_neighbour) {
+        let by_peer = culprits.get(&at).map(|name| Subject::Variant(name.clone()));
+        let why = match (report.cause_of(result), by_peer) {
             (Some(check), _) if result.subject == Subject::Cluster => failed(check, None),
             (Some(check), _) => failed(check, Some(&result.subject)),
-            (None, Some(neighbour)) => failed(&result.check, Some(&neighbour)),
+            (None, Some(peer)) => failed(&result.check, Some(&peer)),
             (None, None) => None,
         };
         blocked.extend(why.map(|why| (at, why)));
@@ -124,7 +124,7 @@ fn attribute(results: &mut [CheckResult]) -> BTreeMap<usize, VariantName> {
         if let (false, Some(culprit)) = (own_is_broken, culprit) {
             let name = culprit.variant.as_ref().map_or("no variant of this run", VariantName::as_str);
             let reason =
-                format!("the other end is broken: every failing connection involves node {} of {name}", culprit.node);
+                format!("the remote end is faulty: every failing connection involves node {} of {name}", culprit.node);
             culprits.extend(culprit.variant.clone().map(|name| (at, name)));
             result.outcome = Outcome::NotEvaluated { reason };
         }
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn who_shares_no_broken_node_is_blocked_by_the_neighbour_that_failed() {
+    fn who_shares_no_broken_node_is_blocked_by_the_peer_that_failed() {
         let results = || {
             vec![
                 traffic("bad", &[("bad.1", "stock.1", false), ("stock.1", "bad.1", false)]),
@@ -227,7 +227,7 @@ mod tests {
             ..Waiver::default()
         };
         settle(&mut report, &[waived], Timestamp::UNIX_EPOCH);
-        assert_eq!(words(&report), ["waived", "not evaluated"], "nobody signed for the neighbour");
+        assert_eq!(words(&report), ["waived", "not evaluated"], "nobody signed for the peer");
         assert_eq!(ExitCode::of(&report), ExitCode::Error);
     }
 
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_variant_does_not_paint_its_neighbours_red() {
+    fn a_broken_variant_does_not_paint_its_peers_red() {
         let mut results = vec![
             traffic("stock", &[("stock.1", "stock.2", true), ("stock.1", "bad.1", false)]),
             traffic("bad", &[("bad.1", "stock.1", false), ("stock.1", "bad.1", false)]),

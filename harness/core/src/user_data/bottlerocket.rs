@@ -41,7 +41,7 @@ pub(super) fn check(reading: &mut Reading<'_>, text: &str) {
     let Some(kubernetes) = tree.get("settings").and_then(|settings| settings.get("kubernetes")) else { return };
     for key in OWN {
         if let Some(node) = kubernetes.get(key) {
-            let message = format!("amiproof says itself which cluster nodes join, so this {key} is not used");
+            let message = format!("amiproof sets the cluster that the nodes join, so this {key} is ignored");
             reading.warning(node.place, &format!("settings.kubernetes.{key}"), message, "remove it");
         }
     }

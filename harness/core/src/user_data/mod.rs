@@ -25,7 +25,7 @@ pub use self::error::{Error, MAX_BYTES, Refusal};
 pub use self::reading::Review;
 pub use self::review::review;
 
-/// Makes the user data of a variant, with `user`, the user's own, merged in; not yet in base64. `labels` become labels of the node.
+/// Creates the user data of a variant, with `user`, the user's own, merged in; not yet in base64. `labels` become labels of the node.
 ///
 /// # Errors
 /// When the user's part is not of a form that the family can boot from, or the whole is too long.

@@ -46,8 +46,7 @@ pub(super) fn read(reading: &mut Reading<'_>, family: Family, text: &str) {
 fn part(reading: &mut Reading<'_>, family: Family, part: &Part) {
     let start = Place { line: part.line.max(1), column: 1 };
     if part.media_type.starts_with("multipart/") {
-        let message =
-            "a multipart document inside of another: nodeadm does not look into it, so that a NodeConfig there is lost";
+        let message = "a nested multipart document: nodeadm ignores it, and a NodeConfig in it is lost";
         return reading.problem(start, "", message, "move its parts one level up");
     }
     let (text, is_encoded) = match decoded(part) {
@@ -82,7 +81,7 @@ fn decoded(part: &Part) -> Result<(String, bool), String> {
     };
     String::from_utf8(bytes)
         .map(|text| (text, true))
-        .map_err(|_| "the part decodes to something that is no text".to_owned())
+        .map_err(|_| "the part decodes to something that is not text".to_owned())
 }
 
 fn of_type(reading: &mut Reading<'_>, family: Family, media_type: &str, text: &str) {
@@ -128,12 +127,12 @@ fn shell_script(reading: &mut Reading<'_>, family: Family, text: &str) {
         let place = Place { line: index + 1, column: 1 };
         if family == Family::Al2 && line.contains("/etc/eks/bootstrap.sh") {
             let message =
-                "the script calls bootstrap.sh, and amiproof's own part does, too: the second call joins nothing";
+                "the script calls bootstrap.sh, and so does amiproof's own part: the second call has no effect";
             reading.problem(
                 place,
                 "",
                 message,
-                "remove the call: amiproof calls it behind your script, with this cluster",
+                "remove the call: amiproof calls it after your script, for this cluster",
             );
         } else if family == Family::Al2023 && line.contains("nodeadm init") {
             let message = "the script calls nodeadm, which the image runs by itself before any script";
@@ -159,7 +158,7 @@ fn node_config(reading: &mut Reading<'_>, text: &str) {
         if node.and_then(Node::text) != Some(wanted) {
             let place = node.map_or(tree.place, |node| node.place);
             let message =
-                format!("a NodeConfig without {key}: {wanted}, which nodeadm cannot decode and then treats as none");
+                format!("a NodeConfig without {key}: {wanted}, which nodeadm cannot decode and therefore ignores");
             reading.problem(place, key, message, format!("write {key}: {wanted}"));
         }
     }
@@ -174,7 +173,7 @@ fn cluster(reading: &mut Reading<'_>, spec: &Node) {
     let Some(cluster) = spec.get("cluster") else { return };
     for key in OWN {
         if let Some(node) = cluster.get(key) {
-            let message = format!("amiproof says itself which cluster nodes join, so this {key} is not used");
+            let message = format!("amiproof sets the cluster that the nodes join, so this {key} is ignored");
             reading.warning(node.place, &format!("spec.cluster.{key}"), message, "remove it");
         }
     }
@@ -182,7 +181,7 @@ fn cluster(reading: &mut Reading<'_>, spec: &Node) {
     if let Some((node, text)) = authority.and_then(|node| Some((node, node.text()?)))
         && BASE64_STANDARD.decode(text.trim()).is_err()
     {
-        let message = "not base64, so that nodeadm cannot decode the NodeConfig and treats it as none";
+        let message = "not base64, so nodeadm cannot decode the NodeConfig and ignores it";
         reading.problem(node.place, "spec.cluster.certificateAuthority", message, "remove it");
     }
 }
@@ -197,7 +196,7 @@ fn kubelet(reading: &mut Reading<'_>, spec: &Node) {
         if let Some(text) = flag.text()
             && !text.starts_with('-')
         {
-            let message = format!("'{text}' is no flag, and the kubelet does not start with it");
+            let message = format!("'{text}' is not a flag, and the kubelet does not start with it");
             let path = format!("spec.kubelet.flags[{index}]");
             reading.problem(flag.place, &path, message, format!("write --{text}"));
         }

@@ -43,8 +43,8 @@ pub(super) fn check(reading: &mut Reading<'_>, text: &str) {
     }
     let commands = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'));
     for (index, _) in commands.filter(|(_, line)| line.to_ascii_lowercase().contains("start-eksbootstrap.ps1")) {
-        let message = "the script calls Start-EKSBootstrap.ps1, and amiproof's own part does, too";
-        let help = "remove the call: amiproof calls it before your commands, with this cluster";
+        let message = "the script calls Start-EKSBootstrap.ps1, and so does amiproof's own part";
+        let help = "remove the call: amiproof calls it before your commands, for this cluster";
         reading.problem(Place { line: index + 1, column: 1 }, "", message, help);
     }
 }

@@ -1,4 +1,4 @@
-//! What a workload waits for: one condition per file, each a pure function over what the API shows of one namespace.
+//! The conditions that a workload waits for: one per file, each a pure function of the objects in one namespace.
 
 pub mod bound;
 pub mod complete;
@@ -21,7 +21,7 @@ pub use self::target::{Kind, Target};
 use crate::act::reschedule::MARK as RESCHEDULED_MARK;
 use crate::act::update::MARK as REVISION_MARK;
 
-/// One expectation with its targets taken apart.
+/// One expectation with its parsed targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// See [`ready`].
@@ -57,7 +57,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Takes an expectation apart.
+    /// Parses an expectation.
     ///
     /// # Errors
     /// When a target is not of the form `kind/name`, or of a kind that cannot meet the condition.
@@ -94,7 +94,7 @@ impl Condition {
         })
     }
 
-    /// How far it is.
+    /// Its progress.
     pub fn progress(&self, observed: &Observed) -> Progress {
         match self {
             Self::Ready(target) => ready::ready(target, observed),

@@ -5,12 +5,12 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
-/// How far a condition is.
+/// The progress of a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// It holds.
     Met,
-    /// It does not hold yet: what is missing.
+    /// It does not hold yet, and why.
     NotYet(String),
     /// It never will: why.
     Failed(String),

@@ -41,7 +41,7 @@ fn missing(target: &Target) -> Progress {
 
 fn counted(wanted: i32, ready: i32, seen_generation: bool) -> Progress {
     if !seen_generation {
-        Progress::NotYet("its controller has not looked at it yet".to_owned())
+        Progress::NotYet("its controller has not reconciled it yet".to_owned())
     } else if ready >= wanted {
         Progress::Met
     } else {

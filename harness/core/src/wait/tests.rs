@@ -62,7 +62,7 @@ fn a_deployment_is_ready_when_the_replicas_of_its_newest_version_are() {
     let table = [
         (all, Progress::Met),
         (old, Progress::NotYet("replicas of an earlier version are still there".into())),
-        (unseen, Progress::NotYet("its controller has not looked at it yet".into())),
+        (unseen, Progress::NotYet("its controller has not reconciled it yet".into())),
         (half, Progress::NotYet("1 of 2 ready".into())),
     ];
     for (status, wanted) in table {

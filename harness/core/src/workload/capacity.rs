@@ -29,7 +29,7 @@ pub(crate) struct Capacity {
 /// What the nodes that a selector finds still take.
 ///
 /// # Errors
-/// When the API server refuses.
+/// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub(crate) async fn of_nodes(access: &Access, selector: &NodeSelector) -> Result<Capacity, CheckError> {
     let free = free(access, selector).await?;
     let less = |places: usize| places.saturating_sub(RESERVED);
@@ -39,7 +39,7 @@ pub(crate) async fn of_nodes(access: &Access, selector: &NodeSelector) -> Result
 /// The most pods that a workload may put on one of the nodes that a selector finds: what the emptiest has left, less a few.
 ///
 /// # Errors
-/// When the API server refuses.
+/// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub(super) async fn on_one_node(access: &Access, selector: &NodeSelector) -> Result<usize, CheckError> {
     Ok(of_nodes(access, selector).await?.one)
 }

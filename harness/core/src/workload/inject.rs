@@ -39,7 +39,7 @@ pub struct Injection<'a> {
     pub own: &'a Nodes,
     /// Where templates with `amiproof.dev/place: peer` go; the variant's own nodes when there is no reference.
     pub peer: &'a Nodes,
-    /// Replaces the registry of every image (`registry.example.com/mirror`).
+    /// The registry that all images are pulled from (`registry.example.com/mirror`).
     pub image_registry: Option<&'a str>,
     /// The most pods that fit on one of the variant's nodes, where a Deployment asks for no more.
     pub capacity: Option<usize>,

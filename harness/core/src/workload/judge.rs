@@ -68,7 +68,7 @@ fn is_cut_off(ended: &Ended<'_>, (condition, progress): &(Condition, Progress)) 
 /// Why it is not the variant's doing, if it is not.
 fn infrastructure(ended: &Ended<'_>, unmet: &[&(Condition, Progress)]) -> Option<String> {
     if let Some(error) = ended.api_error {
-        return Some(format!("the API server was away when the time was up: {error}"));
+        return Some(format!("the API server was unreachable at the deadline: {error}"));
     }
     let refused = ended.events.iter().find_map(refused_by_api);
     if let Some(message) = refused {
@@ -83,10 +83,10 @@ fn infrastructure(ended: &Ended<'_>, unmet: &[&(Condition, Progress)]) -> Option
         return Some(format!("the reference's nodes cannot pull the image either: {message}"));
     }
     if let Some(message) = ended.observed.pods.iter().find_map(no_room) {
-        return Some(format!("the nodes have no room for the workload: {message}"));
+        return Some(format!("the nodes have insufficient capacity for the workload: {message}"));
     }
     let (condition, _) = unmet.iter().find(|(condition, _)| is_stuck_elsewhere(ended, condition))?;
-    Some(format!("{condition} waits for a pod on the reference's nodes, which is not the variant's doing"))
+    Some(format!("{condition} waits for a pod on the reference's nodes, which is not caused by the variant"))
 }
 
 /// A controller that may not make pods: quota, Pod Security, an admission webhook.

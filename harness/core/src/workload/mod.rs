@@ -1,7 +1,7 @@
 //! Runs a workload of the catalogue or of the user on one variant.
 //!
-//! [`inject`] turns its objects into those of one variant (pure), [`run`] applies them and watches, [`judge`](mod@judge) says
-//! what came of it (pure), [`evidence`] words the proof. The verdict comes from pod statuses, exit codes, termination messages
+//! [`inject`] turns its objects into those of one variant (pure), [`run`] applies them and watches, [`judge`](mod@judge) determines
+//! the outcome (pure), [`evidence`] formats the evidence. The verdict comes from pod statuses, exit codes, termination messages
 //! and events alone; logs and exec need the kubelet's port, whose absence must not fail a workload.
 
 pub(crate) mod capacity;

@@ -39,7 +39,7 @@ pub(super) async fn unmet(context: &Context, workload: &Workload) -> Result<Opti
             Need::Ec2Nodes => {
                 let found = nodes::list(access, context.selector.as_str()).await;
                 let found = found.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
-                (!found.iter().all(is_ec2)).then(|| "the nodes are no EC2 instances".to_owned())
+                (!found.iter().all(is_ec2)).then(|| "the nodes are not EC2 instances".to_owned())
             }
             // Asked by a pod, once there is a namespace: see `precondition`.
             Need::Holds { .. } => None,
@@ -85,7 +85,7 @@ async fn irsa(context: &Context) -> Result<Option<Verdict>, CheckError> {
     let doing = |error| CheckError::api("looking for the issuer of the cluster's tokens", error);
     let Some(cluster) = aws::cluster::describe(clients, name).await.map_err(doing)? else {
         let reason =
-            format!("{name} is no cluster of EKS in {}, so AWS knows no issuer of its tokens", clients.region());
+            format!("{name} is not an EKS cluster in {}, so AWS knows no issuer of its tokens", clients.region());
         return Ok(Some(Verdict::NotApplicable(reason)));
     };
     let Some(issuer) = cluster.issuer else {

@@ -51,13 +51,13 @@ impl Precondition {
         match (progress, image) {
             (Progress::Met, _) => None,
             (Progress::Failed(why), NodeImage::Stock) => {
-                Some(Verdict::NotApplicable(format!("{otherwise}, says a node that is not hardened: {why}")))
+                Some(Verdict::NotApplicable(format!("{otherwise}, according to a node that is not hardened: {why}")))
             }
             (Progress::Failed(why), NodeImage::Hardened) => Some(Verdict::NotEvaluated(format!(
-                "either {otherwise}, or the hardening of the node is why; a variant with a reference would tell: {why}"
+                "either {otherwise}, or the hardening of the node is the cause; a variant with a reference would tell them apart: {why}"
             ))),
             (Progress::NotYet(why), _) => Some(Verdict::NotEvaluated(format!(
-                "whether {otherwise} was not known within {}s: {why}",
+                "whether {otherwise} could not be determined within {}s: {why}",
                 DEADLINE.as_secs()
             ))),
         }
@@ -97,7 +97,7 @@ mod tests {
         let failed = Progress::Failed("exit code 1".to_owned());
         assert_eq!(precondition().unmet(&Progress::Met, NodeImage::Hardened), None);
         let Some(Verdict::NotApplicable(reason)) = precondition().unmet(&failed, NodeImage::Stock) else { panic!() };
-        assert_eq!(reason, "the network has no way out, says a node that is not hardened: exit code 1");
+        assert_eq!(reason, "the network has no way out, according to a node that is not hardened: exit code 1");
     }
 
     #[test]

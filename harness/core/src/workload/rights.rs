@@ -54,7 +54,7 @@ impl Rights {
         &self.roles
     }
 
-    /// The decision, unless it is a failure for which somebody took the ground away: the provider that roles trust is another run's or
+    /// The decision, unless it is a failure for which someone took the ground away: the provider that roles trust is another run's or
     /// a team's, and may go at any time.
     ///
     /// # Errors

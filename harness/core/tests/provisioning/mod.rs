@@ -192,10 +192,10 @@ pub(crate) async fn everything_that_is_made_is_removed(world: &World) {
     assert_eq!(kinds, [created(Stack), created(Cluster), created(LaunchTemplate), created(NodeGroup)]);
     help_moto(world, &run, &network).await;
     let cleanup = run.destroy(&run.ledger).await;
-    assert_eq!((cleanup.created, cleanup.gone, cleanup.leftovers.as_slice()), (4, 4, [].as_slice()));
+    assert_eq!((cleanup.created, cleanup.deleted, cleanup.leftovers.as_slice()), (4, 4, [].as_slice()));
     run.assert_nothing_is_left().await;
     let again = run.destroy(&run.ledger).await;
-    assert_eq!((again.created, again.gone, again.leftovers.as_slice()), (4, 4, [].as_slice()));
+    assert_eq!((again.created, again.deleted, again.leftovers.as_slice()), (4, 4, [].as_slice()));
 }
 
 /// What a caller without the right to list is told, once: everything that the ledger names is gone, and that nothing else is there is
@@ -204,7 +204,7 @@ pub(crate) async fn what_may_not_be_read_is_not_verified(world: &World, why: &st
     let run = Run::start(world, "r-denied").await;
     run.provision().await;
     let cleanup = run.destroy(&run.ledger).await;
-    assert_eq!((cleanup.created, cleanup.gone, cleanup.leftovers.as_slice()), (4, 4, [].as_slice()));
+    assert_eq!((cleanup.created, cleanup.deleted, cleanup.leftovers.as_slice()), (4, 4, [].as_slice()));
     let [told] = cleanup.unverified.as_slice() else { panic!("{cleanup:?}") };
     assert!(told.starts_with("could not verify that no EKS clusters and node groups are left: "), "{told}");
     assert!(told.contains(why), "{told}");
@@ -215,7 +215,7 @@ pub(crate) async fn what_a_stack_holds_may_not_be_read(world: &World) {
     let run = Run::start(world, "r-denied").await;
     run.provision().await;
     let cleanup = run.destroy(&run.ledger).await;
-    assert_eq!((cleanup.created, cleanup.gone, cleanup.leftovers.as_slice()), (4, 4, [].as_slice()));
+    assert_eq!((cleanup.created, cleanup.deleted, cleanup.leftovers.as_slice()), (4, 4, [].as_slice()));
     let told = format!(
         "could not verify what else was in the network of stack {}: the caller lacks the IAM action \
          cloudformation:DescribeStackResources",
@@ -241,11 +241,11 @@ pub(crate) async fn a_ledger_without_a_single_answer_is_enough(world: &World) {
     help_moto(world, &run, &network).await;
     let cleanup = run.destroy(&ledger).await;
     assert_eq!(cleanup.leftovers.as_slice(), []);
-    assert_eq!(cleanup.created, cleanup.gone);
+    assert_eq!(cleanup.created, cleanup.deleted);
     run.assert_nothing_is_left().await;
 }
 
-/// What was planned under a name that somebody else has taken is not ours to delete.
+/// What was planned under a name that someone else has taken is not ours to delete.
 pub(crate) async fn a_cluster_of_the_same_name_that_another_run_made_is_left_alone(world: &World) {
     let theirs = Run::start(world, "r-theirs").await;
     let network = theirs.provision().await;
@@ -281,7 +281,7 @@ pub(crate) async fn what_has_expired_is_swept_by_its_tags_alone(world: &World) {
     let under_way = BTreeSet::from(["r-lost".to_owned()]);
     help_moto(world, &run, &network).await;
     let after = "2026-11-21T07:42:21Z".parse().unwrap();
-    // A run that is under way on this machine is no prey, whatever its tags say.
+    // A run that is under way on this machine is not swept, whatever its tags say.
     let spared = destroy::expired(&run.clients, after, &under_way, &Telling::silent()).await;
     assert!(!spared.targets.iter().any(|target| target.run.as_deref() == Some("r-lost")), "{spared:?}");
     let swept =
@@ -340,7 +340,7 @@ pub(crate) async fn nodes_that_never_join_are_given_up_with_evidence(world: &Wor
     run.assert_nothing_is_left().await;
 }
 
-/// A node group that fails for reasons of AWS is made anew, and nobody hears of it.
+/// A node group that fails for reasons of AWS is recreated without a trace in the report.
 pub(crate) async fn a_node_group_that_aws_throttled_is_made_anew(world: &World) {
     let run = Run::start(world, "r-throttled").await;
     run.provision().await;
@@ -362,14 +362,14 @@ pub(crate) async fn what_is_permanent_is_tried_once(world: &World) {
     let (_, group) = run.try_provision().await;
     let Err(node_group::Error::Infrastructure { class, message, .. }) = group else { panic!("{group:?}") };
     assert_eq!(class, node_group::Infrastructure::Quota, "{message}");
-    assert!(message.contains("not of the image") && message.contains("VcpuLimitExceeded"), "{message}");
+    assert!(message.contains("not the image") && message.contains("VcpuLimitExceeded"), "{message}");
     let made = run.ledger.entries().iter().filter(|entry| entry.resource.kind == ResourceKind::NodeGroup).count();
     assert_eq!(made, 1, "it was made once");
     assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
     run.assert_nothing_is_left().await;
 }
 
-/// Node groups of a cluster that somebody else made go into its private subnets.
+/// Node groups of a cluster that someone else made go into its private subnets.
 pub(crate) async fn private_subnets_are_told_from_public_ones(world: &World) {
     let run = Run::start(world, "r-subnets").await;
     let Run { clients, ledger, tags, spec, .. } = &run;

@@ -13,7 +13,7 @@ fn url(id: char) -> String {
     format!("oidc.eks.us-west-2.amazonaws.com/id/{}", String::from(id).repeat(32))
 }
 
-/// Makes a provider, with a run's tags or with those of a team.
+/// Creates a provider, with a run's tags or with those of a team.
 async fn make(clients: &Clients, id: char, tags: Option<&names::Tags>) -> String {
     let pairs = tags.map_or_else(|| vec![("team".to_owned(), "shop".to_owned())], names::Tags::pairs);
     let tags = pairs.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build().unwrap()).collect();
@@ -46,7 +46,7 @@ pub(crate) async fn a_provider_goes_with_its_run_and_those_of_others_stay(world:
     // Made, and killed before the answer was written.
     make(clients, 'B', Some(&run.tags)).await;
     note(ledger, 'B', None).await;
-    // Somebody was faster.
+    // Someone was faster.
     make(clients, 'C', None).await;
     note(ledger, 'C', None).await;
     // Ours was removed by hand, and a team made its own.

@@ -103,7 +103,7 @@ pub(crate) async fn what_only_tags_say_the_owner_of_is_taken_by_its_owner_alone(
         made.insert(owner, make(clients, number, &tags, &subnet, &vpc).await);
     }
     let of_claim = claimed(clients, "amiproof-r-tagged-web", &ours.spec.name).await;
-    let of_another_cluster = claimed(clients, "amiproof-r-tagged-web", "somebody-elses").await;
+    let of_another_cluster = claimed(clients, "amiproof-r-tagged-web", "someone-elses").await;
 
     // Of each kind of service something was begun: the answer was lost, and only tags can tell.
     let cluster = ours.spec.name.as_str();

@@ -22,10 +22,10 @@ pub(super) fn of(report: &Report, scope: Scope<'_>, tally: &Tally<'_>) -> String
         parts.push(format!("{} left behind", count(tally.leftovers, "resource")));
     }
     if tally.interrupted {
-        parts.push("interrupted before everything was asked".to_owned());
+        parts.push("interrupted before all checks had run".to_owned());
     }
     if tally.unverified > 0 {
-        parts.push(format!("{} not verified to be gone", count(tally.unverified, "resource")));
+        parts.push(format!("{} not verified as deleted", count(tally.unverified, "resource")));
     }
     parts.extend(broken(tally, scope));
     parts.extend(open(&tally.open));
@@ -46,12 +46,12 @@ pub(super) fn of(report: &Report, scope: Scope<'_>, tally: &Tally<'_>) -> String
         return parts.join("; ");
     }
     match tally.conclusion() {
-        Conclusion::NothingSelected if counts.total() == 0 => "nothing was asked".to_owned(),
-        Conclusion::NothingSelected => "nothing that was asked applies".to_owned(),
+        Conclusion::NothingSelected if counts.total() == 0 => "no check ran".to_owned(),
+        Conclusion::NothingSelected => "no check applies".to_owned(),
         Conclusion::NothingEvaluated => "nothing was evaluated".to_owned(),
-        Conclusion::PassedInPart => {
+        Conclusion::Incomplete => {
             let allowed = counted(report, scope, |disposition| matches!(disposition, Disposition::Allowed));
-            format!("{allowed} not evaluated, which a threshold allows")
+            format!("{allowed} not evaluated, as a threshold allows")
         }
         _ => passed(report, scope),
     }
@@ -79,12 +79,12 @@ fn broken(tally: &Tally<'_>, scope: Scope<'_>) -> Option<String> {
     let variants: BTreeSet<&str> = tally.broken.iter().filter_map(|(name, _)| Some((*name)?.as_str())).collect();
     match (variants.len(), scope) {
         _ if tally.broken.is_empty() => None,
-        (0, _) | (_, Scope::Of(_)) => Some(format!("{words} broke")),
+        (0, _) | (_, Scope::Of(_)) => Some(format!("error in {words}")),
         (1..=3, Scope::Run) => {
             let names = variants.into_iter().collect::<Vec<_>>().join(", ");
-            Some(format!("{words} broke ({names})"))
+            Some(format!("error in {words} ({names})"))
         }
-        (many, Scope::Run) => Some(format!("{words} broke ({many} variants)")),
+        (many, Scope::Run) => Some(format!("errors in {words} ({many} variants)")),
     }
 }
 

@@ -22,7 +22,8 @@ pub enum Conclusion {
     /// Everything that applies was evaluated, and passed or was excused. Exit code 0.
     Passed,
     /// As [`Self::Passed`], but some of it was not evaluated, as much as a threshold of the matrix file allows. Exit code 0.
-    PassedInPart,
+    #[serde(alias = "passedInPart")]
+    Incomplete,
     /// There is no row, or none that applies. Exit code 4.
     NothingSelected,
     /// There are rows that apply, but none that says anything about an image or the cluster. Exit code 3.
@@ -43,7 +44,7 @@ impl Conclusion {
     /// All of them, best first.
     pub const ALL: [Self; 9] = [
         Self::Passed,
-        Self::PassedInPart,
+        Self::Incomplete,
         Self::NothingSelected,
         Self::NothingEvaluated,
         Self::Failed,
@@ -57,12 +58,12 @@ impl Conclusion {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "passed",
-            Self::PassedInPart => "passed in part",
+            Self::Incomplete => "incomplete",
             Self::NothingSelected => "nothing selected",
             Self::NothingEvaluated => "nothing evaluated",
             Self::Failed => "failed",
             Self::Regression => "regression",
-            Self::Inconclusive => "not decided",
+            Self::Inconclusive => "inconclusive",
             Self::Interrupted => "interrupted",
             Self::LeftBehind => "left behind",
         }
@@ -71,7 +72,7 @@ impl Conclusion {
     /// What the process answers.
     pub fn exit_code(self) -> ExitCode {
         match self {
-            Self::Passed | Self::PassedInPart => ExitCode::Passed,
+            Self::Passed | Self::Incomplete => ExitCode::Passed,
             Self::NothingSelected => ExitCode::NothingSelected,
             Self::Failed => ExitCode::Failed,
             Self::Regression => ExitCode::Regression,
@@ -171,7 +172,7 @@ impl<'a> Tally<'a> {
         } else if !self.is_evaluated {
             Conclusion::NothingEvaluated
         } else if self.counts.allowed > 0 {
-            Conclusion::PassedInPart
+            Conclusion::Incomplete
         } else {
             Conclusion::Passed
         }

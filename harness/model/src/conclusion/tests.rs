@@ -106,14 +106,14 @@ fn the_code_follows_from_the_worst_that_happened() {
         ),
         (vec![D::Passed, D::Informational], 0, "1 passed, 1 informational"),
         (vec![D::Informational], 0, "1 informational"),
-        (vec![D::Passed, D::Allowed], 0, "1 not evaluated, which a threshold allows"),
+        (vec![D::Passed, D::Allowed], 0, "1 not evaluated, as a threshold allows"),
         (vec![D::Passed, D::NotEvaluated], 3, "1 not evaluated (node 1)"),
         (vec![D::Passed, D::Failed], 1, "1 failed (node 1)"),
         (vec![D::Failed, blocked(), blocked()], 1, "1 failed (node 1); 2 blocked by a failure of node/joined"),
         (vec![D::Passed, D::Failed, D::Error], 3, "1 error (node 1); 1 failed (node 1)"),
         (vec![D::Failed, D::NotEvaluated], 3, "1 not evaluated (node 1); 1 failed (node 1)"),
-        (vec![], 4, "nothing was asked"),
-        (vec![D::NotApplicable], 4, "nothing that was asked applies"),
+        (vec![], 4, "no check ran"),
+        (vec![D::NotApplicable], 4, "no check applies"),
         (vec![D::NotApplicable, D::NotEvaluated], 3, "1 not evaluated (node 1)"),
         (vec![D::NotApplicable, D::Manual], 3, "nothing was evaluated"),
         (vec![D::Manual], 3, "nothing was evaluated"),
@@ -180,7 +180,7 @@ fn leftovers_come_before_the_interruption_and_that_before_every_verdict() {
     let summary = Summary::of(&report, Scope::Run, 0);
     assert_eq!(
         summary.reason,
-        "1 resource left behind; interrupted before everything was asked; cluster broke; 1 failed (node 1)"
+        "1 resource left behind; interrupted before all checks had run; error in cluster; 1 failed (node 1)"
     );
     let stock = Subject::Variant("stock".parse().unwrap());
     assert_eq!(Summary::of(&report, Scope::Of(&stock), 0).conclusion, Conclusion::Interrupted, "it never began");
@@ -198,7 +198,7 @@ fn nodes_that_never_join_are_a_failure_of_the_image_and_not_an_error() {
 }
 
 #[test]
-fn a_row_that_a_neighbour_blocks_is_open_in_its_own_column_and_told_in_the_run() {
+fn a_row_that_a_peer_blocks_is_open_in_its_own_column_and_told_in_the_run() {
     let stock = Subject::Variant("stock".parse().unwrap());
     let report = report(vec![
         row("workload/web", &l1(), Disposition::Failed),
@@ -230,7 +230,7 @@ fn every_conclusion_has_a_word_and_only_passed_ones_are_green() {
     assert_eq!(words.len(), Conclusion::ALL.len());
     assert!(Conclusion::ALL.is_sorted());
     for one in Conclusion::ALL {
-        assert_eq!(one.is_green(), one <= Conclusion::PassedInPart, "{one:?}");
+        assert_eq!(one.is_green(), one <= Conclusion::Incomplete, "{one:?}");
     }
 }
 
@@ -333,7 +333,7 @@ fn what_passed_is_counted_by_cells_as_what_failed() {
         (Disposition::Passed, "2 passed"),
         (Disposition::Tolerated, "1 passed, 1 tolerated"),
         (blocked(), "1 blocked by a failure of node/joined"),
-        (Disposition::Allowed, "1 not evaluated, which a threshold allows"),
+        (Disposition::Allowed, "1 not evaluated, as a threshold allows"),
     ] {
         let mut rows = twice(&disposition).to_vec();
         rows.push(row("node/age", &l1(), Disposition::Passed));

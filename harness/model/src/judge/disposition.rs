@@ -16,7 +16,7 @@ pub enum Disposition {
     Passed,
     /// Passed, but not at the first attempt.
     Flaky,
-    /// Not fine, but somebody signed for it and the date has not passed.
+    /// Not fine, but someone signed for it and the date has not passed.
     Waived {
         /// Who answers for it.
         owner: String,
@@ -88,7 +88,7 @@ impl Disposition {
 /// Where a failure comes from, as the reference variant shows it.
 ///
 /// Whether something works on a node is one question, whether a benchmark's control is met another: a sysctl that is wrong on the stock
-/// image and on the hardened one is no fault of the environment.
+/// image and on the hardened one is not a fault of the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {

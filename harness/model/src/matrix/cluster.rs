@@ -83,8 +83,8 @@ fn addons(resolver: &mut Resolver<'_>, raw: Option<List<String>>, create: bool) 
         return if create { DEFAULT_ADDONS.map(AddonSpec::recommended).to_vec() } else { Vec::new() };
     };
     if !create && !raw.is_empty() {
-        let message = "add-ons are installed only in a cluster that amiproof makes";
-        resolver.warning("cluster.addons", message, "remove them, or say create: true");
+        let message = "add-ons are installed only in a cluster that amiproof creates";
+        resolver.warning("cluster.addons", message, "remove them, or set create: true");
     }
     let mut known: Vec<AddonSpec> = Vec::new();
     let addons = list(resolver, "cluster.addons", Some(raw), |resolver, path, text| {
@@ -123,7 +123,7 @@ fn rights(resolver: &mut Resolver<'_>, addons: &[AddonSpec]) {
     }
     for addon in addons.iter().filter(|addon| NEEDY.contains(&addon.name.as_str())) {
         let message = format!("{} needs rights in AWS that the nodes' role does not have", addon.name);
-        resolver.warning("cluster.addons", message, format!("add {AGENT}, and amiproof makes a role for it"));
+        resolver.warning("cluster.addons", message, format!("add {AGENT}, and amiproof creates a role for it"));
     }
 }
 

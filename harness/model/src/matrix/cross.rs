@@ -25,10 +25,10 @@ pub(super) fn check(resolver: &mut Resolver<'_>, variants: &[Named], cluster: Op
         resolver.problem(
             "cluster.create",
             format!(
-                "a cluster that amiproof makes has no nodes yet that the selector of {} could find",
+                "a cluster that amiproof creates has no nodes yet that the selector of {} could match",
                 selecting.path
             ),
-            "write create: false, or let amiproof make the nodes, too: nodes: 2",
+            "write create: false, or let amiproof create the nodes as well: nodes: 2",
         );
     }
     windows_has_company(resolver, variants, cluster);
@@ -36,7 +36,9 @@ pub(super) fn check(resolver: &mut Resolver<'_>, variants: &[Named], cluster: Op
     if count > NODE_GROUP_QUOTA {
         resolver.warning(
             "variants",
-            format!("{count} variants need {count} node groups, and EKS allows {NODE_GROUP_QUOTA} per cluster unless it was raised"),
+            format!(
+                "{count} variants need {count} node groups, and EKS allows {NODE_GROUP_QUOTA} per cluster by default"
+            ),
             "raise the quota L-6D54EA21, or split the matrix",
         );
     }

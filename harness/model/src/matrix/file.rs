@@ -85,10 +85,10 @@ pub(crate) struct ClusterSection {
     /// Its name in EKS.
     #[schemars(required, example = &"ami-conformance", regex(pattern = r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$"))]
     pub(crate) name: Option<String>,
-    /// The AWS region. Not needed where every variant's nodes are there already.
+    /// The AWS region. Not needed where every variant's nodes already exist.
     #[schemars(example = &"us-west-2")]
     pub(crate) region: Option<String>,
-    /// The control plane's Kubernetes version, in quotes. Not needed where every variant's nodes are there already.
+    /// The control plane's Kubernetes version, in quotes. Not needed where every variant's nodes already exist.
     #[schemars(example = &"1.35", regex(pattern = r"^1\.[0-9]{1,3}$"))]
     pub(crate) kubernetes_version: Option<String>,
     /// Whether amiproof makes the cluster, and removes it afterwards. Without it: the cluster must exist.
@@ -120,13 +120,13 @@ pub(crate) struct ClusterSection {
     /// The policy that limits every role that a run makes (IAM, permissions boundary).
     #[schemars(example = &"arn:aws:iam::111122223333:policy/boundary")]
     pub(crate) permissions_boundary: Option<String>,
-    /// From where the API server of a cluster that amiproof makes is reached. Without it: from anywhere, and from inside of the VPC.
+    /// From where the API server of a cluster that amiproof creates is reached. Without it: from anywhere, and from inside of the VPC.
     pub(crate) endpoint: Option<EndpointSection>,
-    /// What the control plane of a cluster that amiproof makes logs to CloudWatch; `[]` for nothing. Without it: audit, where amiproof may
+    /// What the control plane of a cluster that amiproof creates logs to CloudWatch; `[]` for nothing. Without it: audit, where amiproof may
     /// remove its log group again.
     #[schemars(with = "Option<Vec<ControlPlaneLog>>", extend("examples" = [["audit", "authenticator"]]))]
     pub(crate) logging: Option<List<ControlPlaneLog>>,
-    /// The KMS key that Secrets of a cluster that amiproof makes are encrypted with. Without it: EKS's own.
+    /// The KMS key that Secrets of a cluster that amiproof creates are encrypted with. Without it: EKS's own.
     #[schemars(example = &"arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab")]
     pub(crate) secrets_key: Option<String>,
     /// Policies that the node roles of amiproof's network stack get beside what nodes need.
@@ -207,13 +207,13 @@ pub(crate) struct VariantSection {
     pub(crate) reference: Option<String>,
     /// What it is hardened to. Without it: a stock image.
     pub(crate) hardening: Option<HardeningSection>,
-    /// Where its image comes from. Not for nodes that are there already.
+    /// Where its image comes from. Not for nodes that already exist.
     pub(crate) ami: Option<AmiSection>,
     /// The processor architecture of the image. Without it: x86_64.
     pub(crate) architecture: Option<Architecture>,
     /// User data of your own.
     pub(crate) user_data: Option<UserDataSection>,
-    /// How many nodes to make; or `{selector: ..}` for nodes that are there already, of whoever made them.
+    /// How many nodes to create; or `{selector: ..}` for existing nodes.
     pub(crate) nodes: Option<NodesSection>,
     /// Instance types, first choice first.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["m6i.large"]]))]
@@ -249,7 +249,7 @@ pub(crate) enum NodesSection {
     Selected(SelectorSection),
 }
 
-/// Nodes that are there already.
+/// Nodes that already exist.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SelectorSection {

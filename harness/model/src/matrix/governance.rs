@@ -20,8 +20,8 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, raw: &mut ClusterSection, cre
         ("secretsKey", raw.secrets_key.is_some()),
     ];
     for (key, _) in only_made.into_iter().filter(|(_, is_given)| *is_given && !create) {
-        let message = format!("{key} is for a cluster that amiproof makes, and this one exists");
-        resolver.warning(&format!("cluster.{key}"), message, "remove it, or say create: true");
+        let message = format!("{key} is for a cluster that amiproof creates, and this one exists");
+        resolver.warning(&format!("cluster.{key}"), message, "remove it, or set create: true");
     }
     let region = raw.region.clone();
     let has_subnets = raw.subnet_ids.as_ref().is_some_and(|ids| !ids.is_empty());
@@ -44,7 +44,7 @@ pub(super) fn tags(
     let raw = raw.unwrap_or_default();
     if raw.len() > MOST_TAGS {
         let message = format!("{} tags, and with amiproof's own a resource can have {MOST_TAGS}", raw.len());
-        resolver.problem(at, message, "keep those that the account asks for");
+        resolver.problem(at, message, "keep those that the account requires");
     }
     let is_legal = |text: &str, most: usize| {
         text.chars().count() <= most && text.chars().all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c))
@@ -55,7 +55,7 @@ pub(super) fn tags(
         let lower = key.to_ascii_lowercase();
         if lower.starts_with("aws:") || lower.starts_with("amiproof:") || key == "Name" {
             let whose = if lower.starts_with("aws:") { "AWS" } else { "amiproof" };
-            resolver.problem(&at, format!("the tag {key} is {whose}'s own"), "write tags of your own");
+            resolver.problem(&at, format!("the tag {key} is reserved by {whose}"), "write tags of your own");
         } else if key.is_empty() || !is_legal(&key, 128) {
             let help = "write 1 to 128 letters, digits, blanks and _ . : / = + - @";
             resolver.problem(&at, format!("'{key}' is not a legal key of a tag"), help);
@@ -113,7 +113,7 @@ pub(super) fn security_groups(
     });
     if groups.len() > MOST_GROUPS {
         let message = format!("{} groups, and beside the cluster's own a node takes {MOST_GROUPS}", groups.len());
-        resolver.problem(at, message, "keep those that the account asks for");
+        resolver.problem(at, message, "keep those that the account requires");
     }
     groups
 }
@@ -142,13 +142,13 @@ fn endpoint(resolver: &mut Resolver<'_>, raw: EndpointSection, has_subnets: bool
     let public = raw.public.unwrap_or(true);
     let at = "cluster.endpoint.publicAccessCidrs";
     if raw.public_access_cidrs.as_ref().is_some_and(Vec::is_empty) {
-        resolver.problem(at, "nobody could reach the API server", "list addresses, or say public: false");
+        resolver.problem(at, "nobody could reach the API server", "list addresses, or set public: false");
     }
     if !public && raw.public_access_cidrs.is_some() {
-        resolver.problem(at, "a private endpoint is reached from no address of the internet", "remove it");
+        resolver.problem(at, "a private endpoint cannot be reached from the internet", "remove it");
     }
     if !public && !has_subnets {
-        let message = "a private endpoint in the VPC that amiproof makes is reached by nobody, amiproof neither";
+        let message = "nobody can reach a private endpoint in the VPC that amiproof creates, not even amiproof";
         let help = "add cluster.subnetIds of a VPC that amiproof runs in, or list addresses in publicAccessCidrs";
         resolver.problem("cluster.endpoint.public", message, help);
     }

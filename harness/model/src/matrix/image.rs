@@ -19,7 +19,7 @@ pub(super) fn ami(
 ) -> Option<AmiSource> {
     let at = format!("{path}.ami");
     if raw.select.is_some() && raw.packer_manifest.is_none() {
-        let message = "select picks a build of a Packer manifest, and there is none";
+        let message = "select picks a build of a Packer manifest, but no manifest is given";
         resolver.problem(&format!("{at}.select"), message, "remove it");
     }
     match raw {
@@ -53,8 +53,8 @@ fn not_one_source(resolver: &mut Resolver<'_>, at: &str, raw: &AmiSection) {
     let message = match given.as_slice() {
         // A source that is there under a misspelt key, or in a wrong form, has been noted already.
         [] if resolver.is_wrong(&format!("{at}.")) => return,
-        [] => "nothing says where the image comes from".to_owned(),
-        several => format!("{} cannot go together", several.join(" and ")),
+        [] => "no image source is given".to_owned(),
+        several => format!("{} cannot be combined", several.join(" and ")),
     };
     resolver.problem(at, message, "keep one of: id, ssm, filter, packerManifest");
 }
@@ -106,7 +106,7 @@ fn filter(resolver: &mut Resolver<'_>, at: &str, raw: FilterSection) -> Option<A
         if is_account || ALIASES.contains(&owner.as_str()) {
             return Some(owner);
         }
-        let message = format!("'{owner}' is not an owner of images");
+        let message = format!("'{owner}' is not an image owner");
         let help = match closest(&owner, ALIASES) {
             Some(word) => format!("did you mean '{word}'?"),
             None => format!("write a 12-digit account id in quotes, or {}", one_of(&ALIASES)),

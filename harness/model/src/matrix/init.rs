@@ -15,7 +15,7 @@ cluster:
   name: ami-conformance
   region: us-west-2
   kubernetesVersion: "1.35"     # in quotes: 1.30 without them would be the number 1.3
-  create: true                  # amiproof makes the cluster and removes it again; false uses one that exists
+  create: true                  # amiproof creates the cluster and deletes it again; false uses one that exists
 
 # What every variant gets unless it says otherwise.
 defaults:

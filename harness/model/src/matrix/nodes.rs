@@ -11,7 +11,7 @@ use super::user_data::user_data;
 use crate::name::KubernetesVersion;
 use crate::selector::NodeSelector;
 
-/// Whether a section says that its nodes are there already.
+/// Whether a section says that its nodes already exist.
 pub(super) fn is_selected(section: &VariantSection) -> bool {
     matches!(section.nodes, Some(NodesSection::Selected(_)))
 }
@@ -62,8 +62,8 @@ fn nothing_is_made(resolver: &mut Resolver<'_>, path: &str, raw: &VariantSection
     for (key, _) in keys.into_iter().filter(|(_, is_given)| *is_given) {
         resolver.problem(
             &format!("{path}.{key}"),
-            format!("the nodes of a selector are there already, so {key} cannot be chosen"),
-            format!("remove {key}, or write a number of nodes to make instead of the selector"),
+            format!("the nodes of a selector exist already, so {key} cannot be chosen"),
+            format!("remove {key}, or write a number of nodes to create instead of the selector"),
         );
     }
 }

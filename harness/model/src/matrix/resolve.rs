@@ -1,4 +1,4 @@
-//! From the bytes of a matrix file to a [`Matrix`]: every default filled in, every rule held against it, every problem named.
+//! From the bytes of a matrix file to a [`Matrix`]: every default filled in, every rule checked, every problem reported.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -52,8 +52,8 @@ pub fn resolve(file: &str, bytes: &[u8], files: &dyn ReadFile, suites: &[&str]) 
         }
         _ if problems.is_empty() => Err(vec![Problem::of_file(
             file,
-            "amiproof cannot make sense of this file and cannot say why",
-            "report it as a defect of amiproof, with the file",
+            "amiproof cannot read this file and does not know why",
+            "report it as a bug in amiproof, with the file",
         )]),
         _ => Err(problems),
     }

@@ -85,7 +85,7 @@ fn kube_bench(resolver: &mut Resolver<'_>, raw: KubeBenchSection) -> KubeBench {
     if from.is_some() {
         for (key, given) in [("image", image.is_some()), ("nodes", raw.nodes.is_some())] {
             if given {
-                let message = "has no effect: runs that are there already are read";
+                let message = "has no effect: results of existing runs are read";
                 resolver.warning(&format!("scans.kubeBench.{key}"), message, "remove it, or remove from");
             }
         }

@@ -29,7 +29,7 @@ pub trait ReadFile {
     /// # Errors
     /// A clause that says why it cannot be rendered: `helm is not installed`, or what helm says.
     fn chart(&self, chart: &Chart) -> Result<Vec<u8>, String> {
-        Err(format!("nothing renders charts here ({})", chart.chart))
+        Err(format!("charts cannot be rendered here ({})", chart.chart))
     }
 }
 

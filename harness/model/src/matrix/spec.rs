@@ -54,9 +54,9 @@ impl Matrix {
 pub struct ClusterSpec {
     /// Its name in EKS.
     pub name: String,
-    /// The AWS region; `None` only where every variant's nodes are there already, and then AWS is not needed.
+    /// The AWS region; `None` only where every variant's nodes already exist, and then AWS is not needed.
     pub region: Option<String>,
-    /// The control plane's version as the matrix says it; `None` only where every variant's nodes are there already.
+    /// The control plane's version as the matrix says it; `None` only where every variant's nodes already exist.
     pub kubernetes_version: Option<KubernetesVersion>,
     /// Whether amiproof makes (and removes) it; otherwise it must exist.
     pub create: bool,
@@ -124,7 +124,7 @@ pub struct Variant {
 }
 
 impl Variant {
-    /// What the run makes for it; `None` where its nodes are there already.
+    /// What the run makes for it; `None` where its nodes already exist.
     pub fn made(&self) -> Option<&MadeNodes> {
         match &self.nodes {
             NodeSource::Made(made) => Some(made),
@@ -146,7 +146,7 @@ impl Variant {
 pub enum NodeSource {
     /// The run makes a managed node group.
     Made(MadeNodes),
-    /// They are there already: nodes of a node group that somebody else made, or of no cloud at all.
+    /// They already exist: nodes of a node group that someone else made, or of no cloud at all.
     Selected(NodeSelector),
 }
 

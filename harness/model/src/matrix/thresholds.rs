@@ -61,7 +61,7 @@ fn one(resolver: &mut Resolver<'_>, path: &str, raw: ThresholdSection, judged: &
         coverage: share(resolver, &format!("{path}.coverage"), raw.coverage),
     };
     if let Some(scanner) = ungraded(&threshold, judged) {
-        let message = format!("{scanner} gives no severity, so that this would count none of its failures");
+        let message = format!("{scanner} reports no severity, so this would count none of its failures");
         resolver.problem(&format!("{path}.severities"), message, "limit them by failures or pass instead");
     }
     let is_empty = threshold.pass.is_none()
@@ -69,7 +69,7 @@ fn one(resolver: &mut Resolver<'_>, path: &str, raw: ThresholdSection, judged: &
         && threshold.severities.is_empty()
         && threshold.coverage.is_none();
     if is_empty && !resolver.is_wrong(path) {
-        resolver.problem(path, "this threshold asks for nothing", "add pass, failures, severities or coverage");
+        resolver.problem(path, "this threshold has no condition", "add pass, failures, severities or coverage");
     }
     Some(threshold)
 }

@@ -25,7 +25,7 @@ pub(super) struct Named {
     pub(super) is_hardened: bool,
     /// The reference as written.
     pub(super) reference: Option<String>,
-    /// Whether its nodes are there already.
+    /// Whether its nodes already exist.
     pub(super) is_selected: bool,
     /// Which nodes these are.
     pub(super) selector: Option<NodeSelector>,
@@ -102,8 +102,8 @@ fn one(resolver: &mut Resolver<'_>, path: &str, mut raw: VariantSection, fallbac
             timeouts.nodes_ready = WINDOWS_NODES_READY;
         } else if timeouts.nodes_ready < WINDOWS_NODES_READY {
             let at = if own { below("timeouts.nodesReady") } else { "defaults.timeouts.nodesReady".to_owned() };
-            let message = "nodes of Windows from an image of one's own often take 15 minutes and more to be Ready";
-            resolver.warning(&at, message, "write 20m for Windows, or nothing, which is the same");
+            let message = "Windows nodes from a custom image often take 15 minutes or more to become Ready";
+            resolver.warning(&at, message, "write 20m for Windows, or remove the key: 20m is its default");
         }
     }
     let family = raw.family;

@@ -13,11 +13,12 @@ pub struct Cleanup {
     pub ran: bool,
     /// How many resources the ledger holds.
     pub created: usize,
-    /// How many of them were verified gone.
-    pub gone: usize,
+    /// How many of them were verified as deleted.
+    #[serde(alias = "gone")]
+    pub deleted: usize,
     /// What is still there although it should not be.
     pub leftovers: Vec<Leftover>,
-    /// What stands under a name of the run and is somebody else's. It was left alone.
+    /// What stands under a name of the run and is someone else's. It was left alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub foreign: Vec<Foreign>,
     /// What could not be verified to be gone, one sentence each: a reading that is denied, a ledger that could not be written.

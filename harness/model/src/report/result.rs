@@ -27,7 +27,7 @@ pub struct CheckResult {
     /// The level of that control.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
-    /// How bad a failure is, where the scanner says so.
+    /// The severity of a failure, if the scanner reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
     /// The scanner that answered (`kube-bench`, `inspector`, `openscap`); absent where amiproof asked itself. The same word as in
@@ -51,7 +51,7 @@ pub struct CheckResult {
     /// Outcomes of the attempts before the last one; empty when the first one counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier_attempts: Vec<Outcome>,
-    /// Where it really ran.
+    /// Where it actually ran.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub placements: Vec<Placement>,
     /// Traffic that it tried, for charging failures to the right variant.
@@ -60,7 +60,7 @@ pub struct CheckResult {
     /// Capabilities of a node that it exercises (`pod-network`, `cluster-dns`, `kubelet-api`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exercises: Vec<String>,
-    /// Captured proof.
+    /// Evidence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
 }

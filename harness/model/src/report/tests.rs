@@ -14,8 +14,28 @@ fn document() -> serde_json::Value {
         "variants": [{"name": "l1", "family": "al2023"}],
         "results": [{"check": "node/ready", "title": "t", "subject": {"variant": "l1"}, "outcome": "pass", "disposition": "passed",
                      "started": "2026-11-21T00:00:00Z", "seconds": 1.0}],
-        "cleanup": {"ran": true, "created": 0, "gone": 0, "leftovers": []},
+        "cleanup": {"ran": true, "created": 0, "deleted": 0, "leftovers": []},
     })
+}
+
+#[test]
+fn reports_with_the_names_of_earlier_builds_are_read() {
+    let waiver =
+        json!({"variants": ["l1"], "check": "node/ready", "reason": "r", "owner": "o", "expires": "2027-01-31"});
+    let phase = |end: &str| json!([{"phase": "node-group", "started": "2026-11-21T00:00:00Z", "seconds": 1.0, "ended": {end: {"message": "throttled"}}}]);
+    let with = |deleted: &str, end: &str, state: &str| {
+        let mut report = document();
+        report["cleanup"] = json!({"ran": true, "created": 3, deleted: 2, "leftovers": []});
+        report["run"]["phases"] = phase(end);
+        report["waivers"] = json!([{"waiver": waiver.clone(), "state": state, "failures": 0}]);
+        Report::parse(&report.to_string()).unwrap()
+    };
+    let read = with("deleted", "error", "notRun");
+    assert_eq!(read, with("gone", "broken", "notAsked"));
+    assert_eq!((read.cleanup.deleted, read.waivers[0].state), (2, crate::waiver::WaiverState::NotRun));
+    let written = serde_json::to_value(&read).unwrap();
+    assert_eq!(written["cleanup"]["deleted"], 2);
+    assert!(written["run"]["phases"][0]["ended"].get("error").is_some(), "{written}");
 }
 
 #[test]

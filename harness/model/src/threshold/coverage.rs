@@ -173,7 +173,7 @@ impl Expected<'_> {
         let told = format!("{} of {} controls have an answer", covered.answered, covered.whole);
         let by_promised = |name: &str| tally.answered.get(&Some(name.to_owned())).is_some_and(|own| !own.is_empty());
         let gap = match self.promised.filter(|name| !by_promised(name)) {
-            Some(name) => Some(format!("no scanner judged the variant by {name}: {}", self.instead(tally))),
+            Some(name) => Some(format!("no scanner evaluated the variant against {name}: {}", self.instead(tally))),
             None if covered.answered == 0 => tally.absent.clone().or_else(|| {
                 let reason = tally.inapplicable.clone();
                 reason.filter(|_| tally.silent.is_empty())
@@ -190,9 +190,8 @@ impl Expected<'_> {
         if let [unknown, ..] = covered.unknown.as_slice()
             && self.least.is_none_or(|share| !share.is_met(0, 1))
         {
-            let reason = format!(
-                "amiproof has no list of the controls of {unknown}, so that nobody can say whether all have an answer"
-            );
+            let reason =
+                format!("amiproof has no list of the controls of {unknown}, so completeness cannot be checked");
             return Outcome::NotEvaluated { reason };
         }
         let is_whole = covered.answered > 0 && covered.answered == covered.whole;
@@ -207,7 +206,7 @@ impl Expected<'_> {
                 Outcome::Fail { findings: vec![Finding::new("coverage", summary)] }
             }
             None if is_whole && !covered.has_benchmark => Outcome::NotApplicable {
-                reason: "its results belong to no benchmark, so that nothing says how many there should be".to_owned(),
+                reason: "its results belong to no benchmark, so the expected number is unknown".to_owned(),
             },
             None if is_whole => Outcome::Pass,
             None => Outcome::NotEvaluated { reason: format!("{told}: {}", tally.main_reason()) },

@@ -93,7 +93,7 @@ pub struct Threshold {
     /// At most so many failures of each severity. Failures of a severity that is not here are not tolerated.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub severities: BTreeMap<Severity, usize>,
-    /// The least share of answered controls among those that the benchmark has, or of answered checks of a suite that is no scan.
+    /// The least share of answered controls among those that the benchmark has, or of answered checks of a suite that is not a scan.
     /// Without it any gap is something that amiproof could not decide (exit code 3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Share>,

@@ -44,7 +44,7 @@ impl Threshold {
         missed.into_iter().map(|summary| Finding::new(format!("threshold of {}", self.suite), summary)).collect()
     }
 
-    /// Why it cannot be held against what was decided.
+    /// Why it cannot be applied to what was decided.
     fn undecidable(&self, tally: &Tally) -> Option<String> {
         if self.severities.is_empty() {
             return None;

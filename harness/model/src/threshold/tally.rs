@@ -18,7 +18,7 @@ pub(super) type Benchmark = String;
 pub(super) struct Tally {
     /// By control, or check where there is none, what all rows of it come to.
     cells: BTreeMap<(Option<Benchmark>, String), Cell>,
-    /// The benchmark that the subject is hardened to; passes of any other are no evidence for it.
+    /// The benchmark that the subject is hardened to; passes of any other are not evidence for it.
     promised: Option<Benchmark>,
     /// The scanners of failures without a severity.
     pub(super) ungraded: BTreeSet<String>,
@@ -115,7 +115,7 @@ impl Tally {
         }
     }
 
-    /// A check of amiproof's own, which is no control.
+    /// A check of amiproof's own, which is not a control.
     fn add_check(&mut self, result: &CheckResult) {
         let check = result.check.to_string();
         if result.outcome.is_silent() {

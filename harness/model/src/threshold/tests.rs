@@ -114,7 +114,7 @@ fn apply_listing(report: &mut Report, thresholds: &[Threshold], controls: Option
     apply_by(report, thresholds, Timestamp::UNIX_EPOCH, &listing(controls));
 }
 
-/// The words of the disposition of every row that is no gate.
+/// The words of the disposition of every row that is not a gate.
 fn words(report: &Report) -> Vec<&'static str> {
     report.results.iter().filter(|row| !row.is_gate()).map(|row| row.disposition.as_str()).collect()
 }
@@ -153,15 +153,15 @@ fn a_gap_in_coverage_is_never_green_and_fails_only_where_the_matrix_says_so() {
             None,
             one.clone(),
             None,
-            "not evaluated: amiproof has no list of the controls of cis-al2023-1.0.0, so that nobody can say whether all have an \
-             answer",
+            "not evaluated: amiproof has no list of the controls of cis-al2023-1.0.0, so completeness cannot be \
+             checked",
         ),
         (
             None,
             one.clone(),
             Some("90%"),
-            "not evaluated: amiproof has no list of the controls of cis-al2023-1.0.0, so that nobody can say whether all have an \
-             answer",
+            "not evaluated: amiproof has no list of the controls of cis-al2023-1.0.0, so completeness cannot be \
+             checked",
         ),
         (None, one, Some("0%"), "passed: "),
     ] {
@@ -288,7 +288,10 @@ fn unjudged(benchmark: Option<&str>) -> Report {
 fn an_image_that_is_hardened_must_be_judged_by_its_benchmark() {
     for (benchmark, told) in [
         (None, "not evaluated: oscap is not there"),
-        (Some("cis-al2-3.0.0"), "not evaluated: no scanner judged the variant by cis-al2-3.0.0: oscap is not there"),
+        (
+            Some("cis-al2-3.0.0"),
+            "not evaluated: no scanner evaluated the variant against cis-al2-3.0.0: oscap is not there",
+        ),
     ] {
         let mut report = unjudged(benchmark);
         apply(&mut report, &[], Timestamp::UNIX_EPOCH);
@@ -303,7 +306,7 @@ fn an_image_that_is_hardened_must_be_judged_by_its_benchmark() {
         result.outcome = Outcome::NotApplicable { reason: "this run has no AWS account".into() };
     }
     apply(&mut nobody, &[], Timestamp::UNIX_EPOCH);
-    let told = "not evaluated: no scanner judged the variant by cis-al2-3.0.0: this run has no AWS account";
+    let told = "not evaluated: no scanner evaluated the variant against cis-al2-3.0.0: this run has no AWS account";
     assert_eq!(gate(&nobody, "gate/os-cis-coverage"), told);
     let mut imported = unjudged(Some(BENCHMARK));
     imported.results.push(answer("1.1", "inspec", None, Outcome::Pass));
@@ -312,7 +315,8 @@ fn an_image_that_is_hardened_must_be_judged_by_its_benchmark() {
     let mut foreign = unjudged(Some("cis-al2-3.0.0"));
     foreign.results.push(answer("1.1", "inspec", None, Outcome::Pass));
     apply_listing(&mut foreign, &[], Some(1));
-    let told = "not evaluated: no scanner judged the variant by cis-al2-3.0.0: the answers are about cis-al2023-1.0.0";
+    let told =
+        "not evaluated: no scanner evaluated the variant against cis-al2-3.0.0: the answers are about cis-al2023-1.0.0";
     assert_eq!(gate(&foreign, "gate/os-cis-coverage"), told, "controls of another benchmark fill nothing");
 }
 

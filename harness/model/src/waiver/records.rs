@@ -27,7 +27,7 @@ pub fn records(report: &Report, waivers: &[Waiver], now: Timestamp) -> Vec<Waive
             } else if looked(report, waiver) {
                 WaiverState::Unused
             } else {
-                WaiverState::NotAsked
+                WaiverState::NotRun
             };
             WaiverRecord { waiver: waiver.clone(), state, failures }
         })

@@ -104,11 +104,11 @@ fn expired_expiring_and_unsigned_waivers_are_named_without_any_run() {
     assert_eq!(
         said(&audit(&waivers, None, 30, now())),
         [
-            "0 expired: it counts no more: renew or remove it",
-            "5 too wide: it ends more than 400 days from now: give a nearer day",
+            "0 expired: it no longer applies: renew or remove it",
+            "5 too broad: it ends more than 400 days from now: choose an earlier day",
             "1 expiring: it ends in 0 days",
             "2 expiring: it ends in 30 days",
-            "4 no ticket: it does not say where it was decided",
+            "4 no ticket: it names no ticket",
         ]
     );
 }
@@ -122,7 +122,7 @@ fn a_whole_suite_or_benchmark_on_every_variant_is_too_wide_and_on_named_ones_it_
         Waiver { benchmark: Some("cis-al2023".into()), level: Some(crate::name::Level::Two), ..base.clone() },
     ];
     for remark in audit(&wide, None, 0, now()) {
-        assert_eq!(remark.kind, RemarkKind::TooWide, "{remark:?}");
+        assert_eq!(remark.kind, RemarkKind::TooBroad, "{remark:?}");
     }
     assert_eq!(audit(&wide, None, 0, now()).len(), 3);
     let narrow = [
@@ -155,15 +155,15 @@ fn a_run_shows_what_is_unused_what_counts_again_and_what_covers_too_much() {
         said(&audit(&waivers, Some(&report), 0, now())),
         [
             "0 expired: 1 failures of the run count again",
-            "4 too wide: it waives failures of 13 checks of the run",
-            "1 unused: what it is for does not fail: remove it",
+            "4 too broad: it waives failures of 13 checks of the run",
+            "1 unused: what it waives does not fail: remove it",
             "2 unused: the run has no check or control that it names",
         ]
     );
     let states: Vec<WaiverState> =
         records(&report, &waivers, now()).iter().map(|record: &WaiverRecord| record.state).collect();
     use WaiverState as S;
-    assert_eq!(states, [S::Expired, S::Unused, S::Unused, S::Used, S::Used, S::NotAsked, S::NotAsked]);
+    assert_eq!(states, [S::Expired, S::Unused, S::Unused, S::Used, S::Used, S::NotRun, S::NotRun]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::form::List;
 use crate::matrix::file::ApiVersion;
 
-/// Exceptions that somebody signed for, until a date. A waiver changes what a failure means for the run, never the verdict.
+/// Exceptions that someone signed for, until a date. A waiver changes what a failure means for the run, never the verdict.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "amiproof waivers")]

@@ -176,7 +176,7 @@ pub(super) fn read(reader: &mut Reader, header: &Node, raw: &FromSection, beside
     manifests
 }
 
-/// A chart, its release and its values go to helm as arguments, and are no options of it.
+/// A chart, its release and its values go to helm as arguments, and are not options of it.
 fn check_chart(reader: &mut Reader, header: &Node, chart: &Chart) {
     if !is_label(&chart.release, LONGEST_RELEASE) {
         let message = format!("'{}' is not a legal name of a release", chart.release);

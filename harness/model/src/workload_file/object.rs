@@ -146,9 +146,9 @@ fn check_containers(reader: &mut Reader, node: &Node, kind: &str) {
 fn check_scope(reader: &mut Reader, node: &Node, kind: &str, owner: Owner) {
     let at = node.place_of("kind");
     if is_cluster_scoped(kind) {
-        let message = format!("a {kind} belongs to no namespace, so it would touch every variant and outlive the run");
+        let message = format!("a {kind} is cluster-scoped: it would affect every variant and outlive the run");
         let help = match owner {
-            Owner::Own => "use only kinds that live in a namespace".to_owned(),
+            Owner::Own => "use only namespaced kinds".to_owned(),
             Owner::Foreign => format!("render it without, or leave it out with spec.from.skip: [{kind}]"),
         };
         reader.problem(at, "kind", message, help);
@@ -215,7 +215,7 @@ pub(super) fn check_duplicates(reader: &mut Reader, objects: &[Object<'_>], new:
         let same =
             |other: &&Object<'_>| (other.group, other.kind, other.name) == (object.group, object.kind, object.name);
         if let Some(earlier) = objects[..index].iter().find(same) {
-            let message = format!("{} {} is in line {} already", object.kind, object.name, earlier.node.place.line);
+            let message = format!("{} {} is already in line {}", object.kind, object.name, earlier.node.place.line);
             reader.problem(object.node.place, "", message, "rename or remove one of the two");
         }
     }

@@ -45,7 +45,7 @@ pub struct Entry {
 }
 
 impl Node {
-    /// The value behind a key; `None` where this is no map or has no such key.
+    /// The value behind a key; `None` where this is not a map or has no such key.
     pub fn get(&self, key: &str) -> Option<&Self> {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value),

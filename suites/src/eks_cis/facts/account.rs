@@ -8,43 +8,43 @@ use amiproof_core::aws::load_balancers::LoadBalancer;
 use amiproof_core::aws::node_roles::RolePolicies;
 use amiproof_core::aws::registry::{Repository, Scanning};
 
-use super::seen::Seen;
+use super::seen::Reading;
 
 /// What an account says about a cluster. Each part may be unseen by itself, because each needs a permission of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     /// The account, 12 digits.
-    pub(crate) id: Seen<String>,
+    pub(crate) id: Reading<String>,
     /// The region.
     pub(crate) region: String,
     /// The cluster's settings.
-    pub(crate) control_plane: Seen<ControlPlane>,
+    pub(crate) control_plane: Reading<ControlPlane>,
     /// OpenID Connect providers beside IAM.
-    pub(crate) identity_providers: Seen<Vec<String>>,
+    pub(crate) identity_providers: Reading<Vec<String>>,
     /// Fargate profiles.
-    pub(crate) fargate: Seen<Vec<FargateProfile>>,
+    pub(crate) fargate: Reading<Vec<FargateProfile>>,
     /// Versions of the VPC CNI that EKS offers for the cluster.
-    pub(crate) cni_versions: Seen<Vec<AddonVersion>>,
+    pub(crate) cni_versions: Reading<Vec<AddonVersion>>,
     /// Principals of access entries.
-    pub(crate) principals: Seen<Vec<String>>,
+    pub(crate) principals: Reading<Vec<String>>,
     /// What they may do by access policies.
-    pub(crate) associations: Seen<Vec<Association>>,
+    pub(crate) associations: Reading<Vec<Association>>,
     /// The ARN of whoever asks.
-    pub(crate) caller: Seen<String>,
+    pub(crate) caller: Reading<String>,
     /// Roles of nodes, by ARN.
-    pub(crate) node_roles: Seen<BTreeMap<String, NodeRole>>,
+    pub(crate) node_roles: Reading<BTreeMap<String, NodeRole>>,
     /// Public addresses of instances, by instance id.
-    pub(crate) public_addresses: Seen<BTreeMap<String, String>>,
+    pub(crate) public_addresses: Reading<BTreeMap<String, String>>,
     /// Subnets of node groups that give out public addresses.
-    pub(crate) public_subnets: Seen<Vec<String>>,
+    pub(crate) public_subnets: Reading<Vec<String>>,
     /// How the registry scans.
-    pub(crate) scanning: Seen<Scanning>,
+    pub(crate) scanning: Reading<Scanning>,
     /// Repositories of the registry.
-    pub(crate) repositories: Seen<Vec<Repository>>,
+    pub(crate) repositories: Reading<Vec<Repository>>,
     /// Policies of those repositories whose images run in the cluster; `None` for one without.
-    pub(crate) repository_policies: Seen<BTreeMap<String, Option<String>>>,
+    pub(crate) repository_policies: Reading<BTreeMap<String, Option<String>>>,
     /// The cluster's load balancers.
-    pub(crate) load_balancers: Seen<Vec<LoadBalancer>>,
+    pub(crate) load_balancers: Reading<Vec<LoadBalancer>>,
 }
 
 /// The role of nodes.
@@ -53,9 +53,9 @@ pub(crate) struct NodeRole {
     /// The node groups whose nodes have it.
     pub(crate) groups: Vec<String>,
     /// Its policies.
-    pub(crate) policies: Seen<RolePolicies>,
+    pub(crate) policies: Reading<RolePolicies>,
     /// Those of the actions that change the registry which it may call.
-    pub(crate) may_change_registry: Seen<Vec<String>>,
+    pub(crate) may_change_registry: Reading<Vec<String>>,
 }
 
 /// The actions that put an image into the registry, take one away, or change who may (service authorization reference, ECR).

@@ -12,7 +12,7 @@ use self::admission::Admission;
 use self::kubernetes::{AwsAuth, Exposed, Namespace, Node, ServiceAccount};
 use self::pods::Workload;
 use self::rbac::Rbac;
-pub(crate) use self::seen::{Seen, Unseen, seen};
+pub(crate) use self::seen::{Reading, Unreadable, seen};
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -27,49 +27,49 @@ pub(crate) struct Facts {
     /// Registries whose images are approved, as the matrix says; `None` where it says nothing.
     pub(crate) approved_registries: Option<Vec<String>>,
     /// Namespaces that are not this run's own.
-    pub(crate) namespaces: Seen<Vec<Namespace>>,
+    pub(crate) namespaces: Reading<Vec<Namespace>>,
     /// What runs, by the controller that runs it.
-    pub(crate) workloads: Seen<Vec<Workload>>,
+    pub(crate) workloads: Reading<Vec<Workload>>,
     /// Service accounts.
-    pub(crate) service_accounts: Seen<Vec<ServiceAccount>>,
+    pub(crate) service_accounts: Reading<Vec<ServiceAccount>>,
     /// Roles and bindings.
-    pub(crate) rbac: Seen<Rbac>,
+    pub(crate) rbac: Reading<Rbac>,
     /// How many NetworkPolicies each namespace has; those without any are not in it.
-    pub(crate) network_policies: Seen<std::collections::BTreeMap<String, usize>>,
+    pub(crate) network_policies: Reading<std::collections::BTreeMap<String, usize>>,
     /// Services of type LoadBalancer, and Ingresses.
-    pub(crate) exposed: Seen<Vec<Exposed>>,
+    pub(crate) exposed: Reading<Vec<Exposed>>,
     /// Names of Services in the namespace default.
-    pub(crate) default_services: Seen<Vec<String>>,
+    pub(crate) default_services: Reading<Vec<String>>,
     /// Nodes.
-    pub(crate) nodes: Seen<Vec<Node>>,
+    pub(crate) nodes: Reading<Vec<Node>>,
     /// What admits objects, and which kinds the cluster has.
-    pub(crate) admission: Seen<Admission>,
+    pub(crate) admission: Reading<Admission>,
     /// Names of CSI drivers.
-    pub(crate) csi_drivers: Seen<Vec<String>>,
+    pub(crate) csi_drivers: Reading<Vec<String>>,
     /// How many Secrets of type Opaque each namespace has.
-    pub(crate) opaque_secrets: Seen<std::collections::BTreeMap<String, usize>>,
+    pub(crate) opaque_secrets: Reading<std::collections::BTreeMap<String, usize>>,
     /// The ConfigMap kube-system/aws-auth; `None` where there is none.
-    pub(crate) aws_auth: Seen<Option<AwsAuth>>,
+    pub(crate) aws_auth: Reading<Option<AwsAuth>>,
     /// `protectKernelDefaults` of each Linux node's kubelet, by node; read only where a question asks for it.
-    pub(crate) protects_kernel: Seen<Vec<(String, Seen<bool>)>>,
+    pub(crate) protects_kernel: Reading<Vec<(String, Reading<bool>)>>,
     /// The account.
-    pub(crate) account: Seen<Account>,
+    pub(crate) account: Reading<Account>,
 }
 
 impl Facts {
     /// Namespaces that people made: not the system's.
-    pub(crate) fn own_namespaces(&self) -> Result<Vec<&Namespace>, Unseen> {
+    pub(crate) fn own_namespaces(&self) -> Result<Vec<&Namespace>, Unreadable> {
         Ok(seen(&self.namespaces)?.iter().filter(|namespace| !super::system::is_namespace(&namespace.name)).collect())
     }
 
     /// What runs in namespaces that people made.
-    pub(crate) fn own_workloads(&self) -> Result<Vec<&Workload>, Unseen> {
+    pub(crate) fn own_workloads(&self) -> Result<Vec<&Workload>, Unreadable> {
         let workloads = seen(&self.workloads)?.iter();
         Ok(workloads.filter(|workload| !super::system::is_namespace(&workload.namespace)).collect())
     }
 
     /// The account, or why there is none.
-    pub(crate) fn account(&self) -> Result<&Account, Unseen> {
+    pub(crate) fn account(&self) -> Result<&Account, Unreadable> {
         seen(&self.account)
     }
 }

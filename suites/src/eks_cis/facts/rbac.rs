@@ -14,7 +14,7 @@ pub(crate) struct Rbac {
     pub(crate) bindings: Vec<Binding>,
 }
 
-/// Somebody outside of the system who may do something, and by which binding.
+/// Someone outside of the system who may do something, and by which binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Holder<'a> {
     /// Who.

@@ -3,11 +3,11 @@
 use amiproof_core::aws::{AwsError, Class};
 
 /// What was read, or why it was not.
-pub(crate) type Seen<T> = Result<T, Unseen>;
+pub(crate) type Reading<T> = Result<T, Unreadable>;
 
 /// Why something was not read. None of them is ever a pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Unseen {
+pub(crate) enum Unreadable {
     /// The cluster is tested by kubeconfig alone.
     NoAccount,
     /// The caller may not ask; names the permission.
@@ -16,7 +16,7 @@ pub(crate) enum Unseen {
     Unavailable(String),
 }
 
-impl Unseen {
+impl Unreadable {
     /// Reads the refusal of an AWS API; `action` is the IAM action that the call needs: `eks:DescribeCluster`.
     pub(crate) fn aws(action: &str, error: &AwsError) -> Self {
         match error.class {
@@ -40,6 +40,6 @@ impl Unseen {
 }
 
 /// What was read, or why not, for `?`.
-pub(crate) fn seen<T>(fact: &Seen<T>) -> Result<&T, Unseen> {
+pub(crate) fn seen<T>(fact: &Reading<T>) -> Result<&T, Unreadable> {
     fact.as_ref().map_err(Clone::clone)
 }

@@ -14,7 +14,7 @@ use super::admission::Admission;
 use super::kubernetes::{Namespace, Node, ServiceAccount};
 use super::pods::{Container, Workload};
 use super::rbac::{Binding, Rbac, Role, Rule, Subject};
-use super::{Facts, Unseen};
+use super::{Facts, Unreadable};
 use crate::eks_cis::access_policies::CLUSTER_ADMIN;
 use crate::eks_cis::question::Question;
 
@@ -241,8 +241,8 @@ pub(crate) fn told(question: &Question, facts: &Facts) -> String {
         Ok(Verdict::Manual(_)) => "manual".to_owned(),
         Ok(Verdict::NotApplicable(_)) => "not applicable".to_owned(),
         Ok(Verdict::NotEvaluated(_)) => "not evaluated".to_owned(),
-        Err(Unseen::NoAccount) => "no account".to_owned(),
-        Err(Unseen::Denied(_)) => "denied".to_owned(),
-        Err(Unseen::Unavailable(_)) => "broken".to_owned(),
+        Err(Unreadable::NoAccount) => "no account".to_owned(),
+        Err(Unreadable::Denied(_)) => "denied".to_owned(),
+        Err(Unreadable::Unavailable(_)) => "broken".to_owned(),
     }
 }

@@ -66,7 +66,7 @@ impl Spool {
         let copy = folder.join(copy);
         let failure = |error: std::io::Error| rundir::cannot("keep a copy as", &copy, &error);
         let mut from = self.open()?;
-        // A file that was imported from the evidence itself is there already.
+        // A file that was imported from the evidence itself already exists.
         if copy.exists() && copy.canonicalize_utf8().ok() == self.path.canonicalize_utf8().ok() {
             return Ok(true);
         }
@@ -86,7 +86,7 @@ fn temporary() -> Utf8PathBuf {
     Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap_or_else(|_| Utf8PathBuf::from("the temporary folder"))
 }
 
-/// Makes the folders below a run's. One that is a link would lead out of it.
+/// Creates the folders below a run's. One that is a link would lead out of it.
 fn make_folders(run: &Utf8Path, wanted: &Utf8Path) -> Result<(), Failure> {
     let mut path = run.to_owned();
     for part in wanted.strip_prefix(run).unwrap_or(wanted) {

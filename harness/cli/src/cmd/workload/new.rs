@@ -1,4 +1,4 @@
-//! `amiproof workload new`: a workload file to start from, or around manifests that are there already.
+//! `amiproof workload new`: a workload file to start from, or around manifests that already exist.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -31,7 +31,7 @@ pub(crate) fn run(name: &str, from: Option<&str>, folder: &Utf8Path, output: &Ou
     if let Err(problems) = workload_file::parse_beside(path.as_str(), text.as_bytes(), &beside) {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         return Err(Failure::usage(
-            format!("what is there cannot be a workload yet\n\n{}", lines.join("\n")),
+            format!("this cannot be used as a workload yet\n\n{}", lines.join("\n")),
             "correct the manifests and try again; nothing was written",
         ));
     }
@@ -79,7 +79,7 @@ fn around(name: &str, from: &str, folder: &Utf8Path) -> Result<String, Failure> 
         let read = |path: Utf8PathBuf| Ok((path.to_string(), disk.read(&path)?));
         listed.into_iter().map(read).collect::<Result<_, String>>().map_err(failed)?
     };
-    let mut seen = Seen::default();
+    let mut seen = Summary::default();
     for (file, bytes) in &files {
         let documents = yaml::documents(file, bytes, Limits::WORKLOAD).map_err(|problem| wrong(&problem))?;
         documents.iter().for_each(|document| seen.add(document));
@@ -104,7 +104,7 @@ fn around(name: &str, from: &str, folder: &Utf8Path) -> Result<String, Failure> 
 /// A header with the documents behind it, without what amiproof sets itself.
 fn around_documents(name: &str, bytes: &[u8]) -> Result<String, Failure> {
     let documents = yaml::documents("standard input", bytes, Limits::WORKLOAD).map_err(|problem| wrong(&problem))?;
-    let mut seen = Seen::default();
+    let mut seen = Summary::default();
     documents.iter().for_each(|document| seen.add(document));
     let mut text = header(name, &seen, None);
     for document in documents.iter().filter(|document| !workload_file::is_cluster_scoped(text_of(document, "kind"))) {
@@ -113,7 +113,7 @@ fn around_documents(name: &str, bytes: &[u8]) -> Result<String, Failure> {
             metadata.remove("namespace");
         }
         let object = serde_saphyr::to_string(&json).map_err(|error| {
-            Failure::error(format!("an object cannot be written as YAML: {error}"), "this is a defect of amiproof")
+            Failure::error(format!("an object cannot be written as YAML: {error}"), "this is a bug in amiproof")
         })?;
         let _ = write!(text, "---\n{object}");
     }
@@ -122,13 +122,13 @@ fn around_documents(name: &str, bytes: &[u8]) -> Result<String, Failure> {
 
 /// What manifests hold, as far as a header must know.
 #[derive(Default)]
-struct Seen {
+struct Summary {
     expectations: Vec<String>,
     exercises: BTreeSet<&'static str>,
     of_the_cluster: BTreeSet<String>,
 }
 
-impl Seen {
+impl Summary {
     fn add(&mut self, document: &Node) {
         let kind = text_of(document, "kind");
         let name = document.get("metadata").map_or("", |metadata| text_of(metadata, "name"));
@@ -180,7 +180,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn header(name: &str, seen: &Seen, source: Option<&str>) -> String {
+fn header(name: &str, seen: &Summary, source: Option<&str>) -> String {
     let exercises = if seen.exercises.is_empty() {
         "image-pull".to_owned()
     } else {
@@ -213,7 +213,7 @@ fn starter(name: &str) -> String {
 #
 # A workload: this header, then ordinary Kubernetes objects. amiproof adds the namespace, the node selector of each variant,
 # tolerations and labels; `amiproof workload render {name}.yaml` shows the result. `amiproof schema workload > workload.schema.json`
-# beside this file makes editors complete it.
+# beside this file lets editors complete it.
 apiVersion: amiproof/v1
 kind: Workload
 metadata: {{name: {name}}}

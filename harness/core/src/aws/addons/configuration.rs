@@ -30,7 +30,8 @@ pub(super) struct Identity {
 /// Asks EKS.
 ///
 /// # Errors
-/// When EKS does not answer.
+/// [`AwsError`] of [DescribeAddonConfiguration](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeAddonConfiguration.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub(super) async fn describe(clients: &Clients, addon: &str, version: &str) -> Result<Configuration, AwsError> {
     let answer = clients
         .read(|| async {
@@ -44,7 +45,7 @@ pub(super) async fn describe(clients: &Clients, addon: &str, version: &str) -> R
         (!policies.is_empty()).then_some(Identity { service_account, policies })
     });
     let identities = identities.collect();
-    // What is no JSON accepts nothing that amiproof could say.
+    // What is not JSON accepts nothing that amiproof could say.
     let schema = answer.configuration_schema().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     Ok(Configuration { schema, identities })
 }

@@ -9,7 +9,8 @@ use crate::aws::error::{AwsError, found};
 /// Reads an add-on; `None` where it is not installed.
 ///
 /// # Errors
-/// When EKS does not answer.
+/// [`AwsError`] of [DescribeAddon](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeAddon.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn describe(clients: &Clients, cluster: &str, addon: &str) -> Result<Option<Addon>, AwsError> {
     let answer = clients
         .read(|| async {

@@ -51,7 +51,7 @@ pub struct Installation<'a> {
     pub tags: &'a Tags,
 }
 
-/// Installs an add-on; one that is there already is left alone. Does not wait: controllers need nodes, so that [`wait_active`] makes
+/// Installs an add-on; one that already exists is left alone. Does not wait: controllers need nodes, so that [`wait_active`] makes
 /// sense only once some have joined.
 ///
 /// # Errors
@@ -88,7 +88,7 @@ pub async fn install(clients: &Clients, ledger: &Ledger, wanted: &Installation<'
 }
 
 /// What an add-on is told besides. The VPC CNI: network policies are enforced, as the CIS EKS benchmark asks (4.3.1), and where there are
-/// nodes of Windows their pods get addresses, which only its own configuration can say for good: its config map is written anew with it
+/// nodes of Windows their pods get addresses, which only its own configuration can say for good: its config map is rewritten with it
 /// (aws/containers-roadmap#2341).
 fn switches(addon: &str, with_windows: bool) -> Vec<(&'static str, &'static str)> {
     match addon {
@@ -98,7 +98,7 @@ fn switches(addon: &str, with_windows: bool) -> Vec<(&'static str, &'static str)
     }
 }
 
-/// A create call, whole: it goes on when nobody waits for it any more.
+/// A create call, whole: it continues when nobody waits for it any more.
 struct Order {
     cluster: String,
     addon: String,
@@ -149,7 +149,7 @@ async fn create_once(clients: &Clients, order: &Order) -> Result<String, AwsErro
 }
 
 /// Waits until an add-on works as far as the cluster is concerned: it is ACTIVE, or only its DaemonSet pods on some nodes are missing
-/// (`are_controllers_ready` says so). Those are each node's own affair, and one broken image must not keep the others waiting.
+/// (`are_controllers_ready` says so). Those are checked per node, and one broken image must not block the others.
 ///
 /// # Errors
 /// When it fails, or does not get there within `deadline`, with what EKS says is wrong.
@@ -185,7 +185,8 @@ pub async fn wait_active(
 /// Asks for an add-on's deletion; one that is not installed is fine.
 ///
 /// # Errors
-/// When EKS refuses.
+/// [`AwsError`] of [DeleteAddon](https://docs.aws.amazon.com/eks/latest/APIReference/API_DeleteAddon.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn delete(clients: &Clients, cluster: &str, addon: &str) -> Result<(), AwsError> {
     let deleted = clients
         .until_free(|| async {

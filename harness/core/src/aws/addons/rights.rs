@@ -14,7 +14,7 @@ use crate::ledger::{Ledger, Resource, ResourceKind};
 /// The service that assumes the roles (EKS user guide, "Create IAM role with trust policy required by EKS Pod Identity").
 const PRINCIPAL: &str = "pods.eks.amazonaws.com";
 
-/// Makes a role per service account, with the managed policies that AWS recommends for it.
+/// Creates a role per service account, with the managed policies that AWS recommends for it.
 ///
 /// # Errors
 /// When IAM refuses, or the ledger cannot be written.

@@ -60,7 +60,7 @@ impl State {
 /// Every add-on that EKS manages in a cluster, by name.
 ///
 /// # Errors
-/// When EKS does not answer.
+/// [`AwsError`] of [ListAddons](https://docs.aws.amazon.com/eks/latest/APIReference/API_ListAddons.html).
 pub async fn states(clients: &Clients, cluster: &str) -> Result<BTreeMap<String, State>, AwsError> {
     let mut pages = clients.eks.list_addons().cluster_name(cluster).into_paginator().send();
     let mut names = Vec::new();

@@ -16,7 +16,7 @@ pub enum Infrastructure {
     Quota,
     /// The account has not subscribed to the image's product in AWS Marketplace, or AWS has not verified the account.
     Subscription,
-    /// Somebody may not do something: the caller, EKS, Auto Scaling, or the key that encrypts volumes.
+    /// Someone may not do something: the caller, EKS, Auto Scaling, or the key that encrypts volumes.
     Denied,
     /// Launch template, instance type, image id or role do not exist or do not fit each other.
     Configuration,
@@ -29,7 +29,7 @@ pub enum Infrastructure {
 }
 
 impl Infrastructure {
-    /// Whether the same request fails again in the same way until somebody changes something: it is made once then.
+    /// Whether the same request fails again in the same way until someone changes something: it is made once then.
     pub fn is_permanent(self) -> bool {
         match self {
             Self::Quota | Self::Subscription | Self::Denied | Self::Configuration => true,
@@ -44,9 +44,11 @@ impl Infrastructure {
             Self::Capacity => "name more instance types or another zone's subnets, or run again later",
             Self::Quota => "raise the quota in Service Quotas, or ask for fewer or smaller nodes",
             Self::Subscription => "subscribe to the image's product in AWS Marketplace with this account",
-            Self::Denied => "see the account's policies, service-linked roles and the KMS key of the image's snapshots",
-            Self::Configuration => "see the launch template, the instance types and the node role of the matrix",
-            Self::Network => "see the subnets of the matrix: free addresses, routes and security groups",
+            Self::Denied => {
+                "check the account's policies, service-linked roles and the KMS key of the image's snapshots"
+            }
+            Self::Configuration => "check the launch template, the instance types and the node role of the matrix",
+            Self::Network => "check the subnets of the matrix: free addresses, routes and security groups",
             Self::Internal => "run again",
             Self::Unlisted => "see the evidence",
         }
@@ -174,7 +176,7 @@ pub(super) fn of_launch(message: &str) -> Option<Infrastructure> {
 /// Whom the state reason of an instance that ended blames: EC2 itself, or the instance, which shut down or failed its checks.
 pub(super) fn of_end(code: &str) -> Blame {
     match code {
-        // Somebody, for the most part Auto Scaling after failed status checks, ended it; or its own system did.
+        // Someone, for the most part Auto Scaling after failed status checks, ended it; or its own system did.
         "" | "Client.UserInitiatedShutdown" | "Client.InstanceInitiatedShutdown" | "Client.InstanceTerminated" => {
             Blame::Nodes
         }
@@ -188,7 +190,7 @@ mod tests {
 
     #[test]
     fn every_code_that_the_sdk_knows_has_a_class() {
-        // EKS itself says `Unknown` where it has no code; that is no class.
+        // EKS itself says `Unknown` where it has no code; that is not a class.
         for code in NodegroupIssueCode::values().iter().filter(|code| **code != "Unknown") {
             let blame = of_issue(&NodegroupIssueCode::from(*code), "");
             assert_ne!(blame, Blame::Infrastructure(Infrastructure::Unlisted), "{code}");

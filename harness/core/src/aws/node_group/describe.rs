@@ -9,7 +9,8 @@ use crate::aws::error::{AwsError, found};
 /// Reads a node group; `None` where there is none of that name.
 ///
 /// # Errors
-/// When EKS does not answer.
+/// [`AwsError`] of [DescribeNodegroup](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeNodegroup.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn describe(clients: &Clients, cluster: &str, name: &str) -> Result<Option<Nodegroup>, AwsError> {
     let answer = clients
         .read(|| async {

@@ -32,7 +32,7 @@ pub(super) struct Learned {
 }
 
 /// What one instance says.
-struct Told {
+struct InstanceLogs {
     console: Result<String, AwsError>,
     journal: Result<String, Silent>,
 }
@@ -83,10 +83,10 @@ pub(super) async fn collect(clients: &Clients, family: Family, watch: &Watch<'_>
     Learned { line, evidence, instances: instances.collect() }
 }
 
-async fn tell(clients: &Clients, family: Family, ids: &[String]) -> Vec<Told> {
+async fn tell(clients: &Clients, family: Family, ids: &[String]) -> Vec<InstanceLogs> {
     let all = ids.iter().map(|id| async move {
         let (console, journal) = tokio::join!(instances::console(clients, id), journal(clients, family, id));
-        Told { console, journal }
+        InstanceLogs { console, journal }
     });
     futures::future::join_all(all).await
 }

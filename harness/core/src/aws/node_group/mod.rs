@@ -113,8 +113,8 @@ pub fn takes_controllers(variant: &Variant) -> bool {
     variant.family.is_linux() && variant.hardening.is_none()
 }
 
-/// Makes the node group of a variant and waits until it is ACTIVE. One that fails for reasons of AWS that may pass is deleted and made
-/// anew. `tell` gets what is waited for, in one line, after every look.
+/// Creates the node group of a variant and waits until it is ACTIVE. One that fails because of a transient AWS error is deleted and created
+/// again. `tell` receives what is awaited, in one line, after every poll.
 ///
 /// # Errors
 /// [`Error::NeverJoined`] when the nodes do not join within the variant's `timeouts.nodes_ready`, [`Error::Infrastructure`] when AWS could
@@ -141,13 +141,8 @@ pub async fn provision(
                 return Err(Error::NeverJoined { message, line, evidence, instances });
             }
             End::Infrastructure { class, message } if attempt < ATTEMPTS && !class.is_permanent() => {
-                tell(format!("{message}; making it anew"));
-                tracing::warn!(
-                    node_group = name,
-                    attempt,
-                    message,
-                    "node group failed for reasons of AWS, making it anew"
-                );
+                tell(format!("{message}; recreating it"));
+                tracing::warn!(node_group = name, attempt, message, "node group failed because of AWS, recreating it");
                 delete(clients, plan.cluster, &name).await?;
                 wait_gone(clients, plan.cluster, &name, deletion_deadline()).await?;
                 ledger.gone(key).await?;
@@ -165,7 +160,7 @@ fn deletion_deadline() -> Duration {
     Duration::from_secs(20 * 60)
 }
 
-/// Makes the create call, or adopts the node group of an interrupted run.
+/// Creates the node group, or adopts the node group of an interrupted run.
 async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, name: &str, attempt: u32) -> Result<Key, Error> {
     if let Some(entry) = ledger.standing(ResourceKind::NodeGroup, name)
         && entry.state == State::Created
@@ -227,7 +222,8 @@ async fn create_once(request: &CreateNodegroupFluentBuilder, name: &str) -> Resu
 /// Asks for a node group's deletion; one that does not exist, or is being deleted, is fine.
 ///
 /// # Errors
-/// When EKS refuses.
+/// [`AwsError`] of [DeleteNodegroup](https://docs.aws.amazon.com/eks/latest/APIReference/API_DeleteNodegroup.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn delete(clients: &Clients, cluster: &str, name: &str) -> Result<(), AwsError> {
     let _place = clients.node_group_place().await;
     let deleted = clients

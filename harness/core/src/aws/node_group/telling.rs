@@ -266,7 +266,7 @@ const NOISE: [&str; 12] = [
     "ignoring",
 ];
 
-/// `None` for a line that is no error.
+/// `None` for a line that is not an error.
 fn weigh(program: &str, message: &str, level: Level) -> Option<Weight> {
     let text = message.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));

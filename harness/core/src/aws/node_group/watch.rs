@@ -48,7 +48,7 @@ impl std::fmt::Display for Issue {
 
 /// What has been seen of a node group.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Observation {
     pub(super) status: String,
     pub(super) issues: Vec<Issue>,
     pub(super) activities: Vec<Activity>,
@@ -56,7 +56,7 @@ pub(super) struct Seen {
     pub(super) launched: Vec<Launched>,
 }
 
-impl Seen {
+impl Observation {
     /// The ids of the instances, those first that EKS says did not join, then those that run.
     pub(super) fn ids(&self) -> Vec<&str> {
         let is_named = |launched: &Launched| {
@@ -73,12 +73,12 @@ pub(super) struct Watch<'a> {
     clients: &'a Clients,
     cluster: &'a str,
     name: &'a str,
-    pub(super) seen: Seen,
+    pub(super) seen: Observation,
 }
 
 impl<'a> Watch<'a> {
     pub(super) fn new(clients: &'a Clients, cluster: &'a str, name: &'a str) -> Self {
-        Self { clients, cluster, name, seen: Seen::default() }
+        Self { clients, cluster, name, seen: Observation::default() }
     }
 
     /// Looks until the node group is ACTIVE, fails, or the deadline passes.
@@ -103,7 +103,7 @@ impl<'a> Watch<'a> {
 
     async fn look(&mut self) -> Result<(), AwsError> {
         let Some(group) = describe(self.clients, self.cluster, self.name).await? else {
-            let message = "it is gone: somebody else deleted it while the run was waiting for it";
+            let message = "it no longer exists: someone else deleted it while the run was waiting for it";
             let resource = format!("node group {}", self.name);
             return Err(AwsError::new(Class::NotFound, "DescribeNodegroup", resource, message));
         };
@@ -119,7 +119,7 @@ impl<'a> Watch<'a> {
             .iter()
             .filter_map(|group| group.name().map(str::to_owned))
             .collect();
-        // Only for the message of a failure: no reason to stop watching when one of them does not answer.
+        // Only for the message of a failure: watching continues when one of them does not answer.
         match autoscaling::activities(self.clients, &groups).await {
             Ok(activities) => self.seen.activities = activities,
             Err(error) => tracing::warn!(%error, "scaling activities are not known"),
@@ -153,7 +153,7 @@ impl<'a> Watch<'a> {
     /// What was seen last, as evidence.
     pub(super) fn evidence(&self) -> Vec<Evidence> {
         let lines = |lines: Vec<String>| if lines.is_empty() { "none".to_owned() } else { lines.join("\n") };
-        let Seen { status, issues, activities, launched } = &self.seen;
+        let Observation { status, issues, activities, launched } = &self.seen;
         let health = lines(issues.iter().map(ToString::to_string).collect());
         vec![
             evidence("node group health", format!("status {status}\n{health}")),
@@ -177,7 +177,7 @@ pub(super) fn issues(group: &Nodegroup) -> Vec<Issue> {
 }
 
 /// Whether it is over, and how; `None` to go on watching.
-fn judge(name: &str, seen: &Seen, elapsed: Duration, is_late: bool) -> Option<End> {
+fn judge(name: &str, seen: &Observation, elapsed: Duration, is_late: bool) -> Option<End> {
     let status = seen.status.as_str();
     if status == "ACTIVE" {
         return Some(End::Active);
@@ -193,7 +193,7 @@ fn judge(name: &str, seen: &Seen, elapsed: Duration, is_late: bool) -> Option<En
         Some((class, cause)) => End::Infrastructure {
             class,
             message: format!(
-                "node group {name} is {status} after {after}s for reasons of AWS or the account, not of the image: {cause} ({})",
+                "node group {name} is {status} after {after}s because of AWS or the account, not the image: {cause} ({})",
                 class.help()
             ),
         },
@@ -203,7 +203,7 @@ fn judge(name: &str, seen: &Seen, elapsed: Duration, is_late: bool) -> Option<En
 
 /// What AWS or the account did, where that is the cause. Instances that were launched prove that they did their part, unless EKS or EC2
 /// itself says otherwise.
-fn infrastructure(seen: &Seen, failure: Option<LaunchFailure>) -> Option<(Infrastructure, String)> {
+fn infrastructure(seen: &Observation, failure: Option<LaunchFailure>) -> Option<(Infrastructure, String)> {
     let blamed = seen.issues.iter().find_map(|issue| match cause::of_issue(&issue.code, &issue.message) {
         Blame::Infrastructure(class) => Some((class, issue.to_string())),
         Blame::Nodes => None,
@@ -229,7 +229,7 @@ fn infrastructure(seen: &Seen, failure: Option<LaunchFailure>) -> Option<(Infras
     causes.and_then(|causes| causes.into_iter().next())
 }
 
-fn not_joined(name: &str, seen: &Seen, after: u64) -> String {
+fn not_joined(name: &str, seen: &Observation, after: u64) -> String {
     let count = seen.launched.len();
     let ended: Vec<&instances::Ended> = seen.launched.iter().filter_map(|launched| launched.ended.as_ref()).collect();
     let mut message = format!(
@@ -238,7 +238,7 @@ fn not_joined(name: &str, seen: &Seen, after: u64) -> String {
         if count == 1 { " was" } else { "s were" }
     );
     if let Some(end) = ended.first() {
-        message.push_str(&format!(", and {} ended by then ({end})", ended.len()));
+        message.push_str(&format!(", and {} terminated by then ({end})", ended.len()));
     }
     let issues: Vec<String> = seen.issues.iter().map(ToString::to_string).collect();
     if !issues.is_empty() {
@@ -255,7 +255,7 @@ struct LaunchFailure {
 }
 
 /// The failure that the latest activities agree upon.
-fn launch_failure(seen: &Seen) -> Option<LaunchFailure> {
+fn launch_failure(seen: &Observation) -> Option<LaunchFailure> {
     let latest: Vec<&Activity> = seen.activities.iter().take_while(|activity| activity.is_failed()).collect();
     let newest = latest.first()?;
     let class = cause::of_launch(&newest.message);
@@ -277,13 +277,13 @@ mod tests {
 
     const LATER: Duration = Duration::from_secs(480);
 
-    fn seen(status: &str, issues: &[(NodegroupIssueCode, &str)], instances: usize) -> Seen {
+    fn seen(status: &str, issues: &[(NodegroupIssueCode, &str)], instances: usize) -> Observation {
         let issues = issues.iter().map(|(code, message)| Issue {
             code: code.clone(),
             message: (*message).to_owned(),
             resources: vec!["i-1".to_owned()],
         });
-        Seen {
+        Observation {
             status: status.to_owned(),
             issues: issues.collect(),
             activities: Vec::new(),
@@ -376,7 +376,7 @@ mod tests {
     fn without_an_instance_no_image_is_blamed_whatever_the_code() {
         for code in NodegroupIssueCode::values().iter().chain(&["SomethingNew"]) {
             let issue = Issue { code: (*code).into(), message: "m".to_owned(), resources: vec!["asg-1".to_owned()] };
-            let group = Seen { issues: vec![issue], ..seen("CREATE_FAILED", &[], 0) };
+            let group = Observation { issues: vec![issue], ..seen("CREATE_FAILED", &[], 0) };
             assert!(matches!(judge("g", &group, LATER, false), Some(End::Infrastructure { .. })), "{code}");
         }
         let names_one =
@@ -386,19 +386,23 @@ mod tests {
 
     #[test]
     fn an_instance_that_died_at_boot_was_launched_and_one_that_was_taken_back_is_not_the_images() {
-        let died =
-            Seen { launched: vec![launched(Some("Client.InstanceInitiatedShutdown"))], ..seen("CREATING", &[], 0) };
+        let died = Observation {
+            launched: vec![launched(Some("Client.InstanceInitiatedShutdown"))],
+            ..seen("CREATING", &[], 0)
+        };
         let end = judge("g", &died, LATER, true);
         let Some(End::NotJoined { message }) = end else { panic!("{end:?}") };
         assert!(
             message.contains("1 instance was launched") && message.contains("InstanceInitiatedShutdown"),
             "{message}"
         );
-        let taken =
-            Seen { launched: vec![launched(Some("Server.SpotInstanceTermination"))], ..seen("CREATING", &[], 0) };
+        let taken = Observation {
+            launched: vec![launched(Some("Server.SpotInstanceTermination"))],
+            ..seen("CREATING", &[], 0)
+        };
         let end = judge("g", &taken, LATER, true);
         assert!(matches!(end, Some(End::Infrastructure { class: Infrastructure::Capacity, .. })), "{end:?}");
-        let both = Seen {
+        let both = Observation {
             launched: vec![launched(Some("Server.SpotInstanceTermination")), launched(None)],
             ..seen("CREATING", &[], 0)
         };

@@ -4,7 +4,7 @@ use super::removal::{Cx, in_cluster, tags_of, take};
 use crate::aws::error::{Explain as _, found};
 use crate::destroy::Target;
 use crate::destroy::outcome::{Removed, Stays};
-use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::owned::{Claim, LiveState, Owned};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let (cluster, principal) = in_cluster(target)?;
@@ -14,7 +14,7 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
     };
     let read = found(cx.clients.read(describe).await).map(|answer| {
         let entry = answer?.access_entry?;
-        Some((principal.to_owned(), Seen { tags: tags_of(entry.tags()), id: entry.access_entry_arn.clone() }))
+        Some((principal.to_owned(), LiveState { tags: tags_of(entry.tags()), id: entry.access_entry_arn.clone() }))
     });
     take(claim, read, |owned| delete(cx, cluster, owned)).await
 }

@@ -6,13 +6,13 @@ use super::removal::{Cx, POLL, in_cluster, still_there, tags_of, take};
 use crate::aws::addons;
 use crate::destroy::Target;
 use crate::destroy::outcome::{Removed, Stays};
-use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::owned::{Claim, LiveState, Owned};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let (cluster, name) = in_cluster(target)?;
     let read = addons::describe(cx.clients, cluster, name).await.map(|addon| {
         let addon = addon?;
-        Some((name.to_owned(), Seen { tags: tags_of(addon.tags()), id: addon.addon_arn.clone() }))
+        Some((name.to_owned(), LiveState { tags: tags_of(addon.tags()), id: addon.addon_arn.clone() }))
     });
     take(claim, read, |owned| delete(cx, cluster, owned)).await
 }

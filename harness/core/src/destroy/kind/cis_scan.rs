@@ -6,7 +6,7 @@ use super::removal::{Cx, Look, look, still_there, tags_of};
 use crate::aws::error::{AwsError, found};
 use crate::destroy::Target;
 use crate::destroy::outcome::{Removed, Stays};
-use crate::destroy::owned::{Claim, Seen};
+use crate::destroy::owned::{Claim, LiveState};
 use crate::scan::inspector;
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
@@ -22,7 +22,7 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
                 }
                 result = Removed::Gone;
             }
-            // Another of the same name beside the run's own is no news.
+            // Another one with the same name is expected.
             Look::Foreign(owner) if result == Removed::Absent => result = Removed::Foreign(owner),
             Look::Foreign(_) | Look::Absent => {}
         }
@@ -30,11 +30,11 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
     Ok(result)
 }
 
-async fn read(cx: Cx<'_>, name: &str) -> Result<Vec<(String, Seen)>, AwsError> {
+async fn read(cx: Cx<'_>, name: &str) -> Result<Vec<(String, LiveState)>, AwsError> {
     let all = found(inspector::configurations(cx.clients, name, CisStringComparison::Equals).await)?;
     let seen = all.unwrap_or_default().into_iter().map(|configuration| {
         let arn = configuration.scan_configuration_arn().to_owned();
-        (arn.clone(), Seen { tags: tags_of(configuration.tags()), id: Some(arn) })
+        (arn.clone(), LiveState { tags: tags_of(configuration.tags()), id: Some(arn) })
     });
     Ok(seen.collect())
 }

@@ -8,7 +8,7 @@ use crate::aws::names::RUN_TAG;
 use crate::aws::{cluster, node_group};
 use crate::destroy::Target;
 use crate::destroy::outcome::{Removed, Stays};
-use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::owned::{Claim, LiveState, Owned};
 
 /// Reads the cluster of a name, and says whose it is.
 pub(in crate::destroy) async fn look_at(cx: Cx<'_>, name: &str, claim: &Claim) -> Result<Look<String>, Stays> {
@@ -17,7 +17,7 @@ pub(in crate::destroy) async fn look_at(cx: Cx<'_>, name: &str, claim: &Claim) -
     });
     let read = found(read.await).map(|answer| {
         let cluster = answer?.cluster?;
-        Some((name.to_owned(), Seen { tags: tags_of(cluster.tags()), id: None }))
+        Some((name.to_owned(), LiveState { tags: tags_of(cluster.tags()), id: None }))
     });
     look(claim, read)
 }
@@ -49,9 +49,11 @@ async fn foreign_groups(cx: Cx<'_>, cluster: &str, claim: &Claim) -> Result<Opti
         let Some(group) = node_group::describe(cx.clients, cluster, &name).await? else { continue };
         let tags = tags_of(group.tags());
         let run = tags.get(RUN_TAG).cloned();
-        if let Err(owner) = claim.without_id().own((), &Seen { tags, id: None }) {
+        if let Err(owner) = claim.without_id().own((), &LiveState { tags, id: None }) {
             let help = run.map(|run| format!("; `amiproof destroy --run {run}` removes it")).unwrap_or_default();
-            return Ok(Some(format!("node group {name} in it {owner}, and a cluster goes last{help}")));
+            return Ok(Some(format!(
+                "node group {name} in it {owner}, and node groups must be deleted before their cluster{help}"
+            )));
         }
     }
     Ok(None)

@@ -4,7 +4,7 @@ use super::removal::{Cx, asked, ec2_tags, take};
 use crate::aws::error::{Explain as _, found};
 use crate::destroy::Target;
 use crate::destroy::outcome::{Removed, Stays};
-use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::owned::{Claim, LiveState, Owned};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let id = target.name.as_str();
@@ -14,7 +14,7 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
         let reservations = answer?.reservations.unwrap_or_default();
         let instance = reservations.into_iter().flat_map(|one| one.instances.unwrap_or_default()).next()?;
         let is_gone = instance.state().and_then(|state| state.name()).is_some_and(|name| name.as_str() == "terminated");
-        (!is_gone).then(|| (id.to_owned(), Seen { tags: ec2_tags(instance.tags()), id: None }))
+        (!is_gone).then(|| (id.to_owned(), LiveState { tags: ec2_tags(instance.tags()), id: None }))
     });
     take(claim, read, |owned| delete(cx, owned)).await
 }

@@ -9,7 +9,7 @@ use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::instances;
 use crate::destroy::Target;
 use crate::destroy::outcome::{Removed, Stays};
-use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::owned::{Claim, LiveState, Owned};
 
 /// Tags of the VPC CNI (aws/amazon-vpc-cni-k8s, "ENI tags").
 const CNI_CLUSTER_TAG: &str = "cluster.k8s.amazonaws.com/name";
@@ -24,7 +24,7 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
     let read = found(cx.clients.read(describe).await).map(|answer| {
         let interface = answer?.network_interfaces.unwrap_or_default().into_iter().next()?;
         let tags = target.with_proof(ec2_tags(interface.tag_set()));
-        Some((id.to_owned(), Seen { tags, id: None }))
+        Some((id.to_owned(), LiveState { tags, id: None }))
     });
     take(claim, read, |owned| delete(cx, owned)).await
 }

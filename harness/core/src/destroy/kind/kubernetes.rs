@@ -15,7 +15,7 @@ use crate::aws::names::RUN_TAG;
 use crate::cluster::{Access, RUN_LABEL, is_denied, namespace, objects};
 use crate::destroy::Target;
 use crate::destroy::outcome::{Removed, Stays};
-use crate::destroy::owned::{Claim, Owned, Owner, Seen};
+use crate::destroy::owned::{Claim, LiveState, Owned, Owner};
 use crate::ledger::{ConfigMapKey, ObjectRef, ResourceKind};
 
 /// How long a namespace that did not go may take to say what keeps it, after its deadline: a list per kind that the cluster has.
@@ -73,7 +73,7 @@ async fn remove_object(
 }
 
 /// Labels as tags, that of the run under the name that it has in AWS.
-fn seen(object: &DynamicObject) -> Seen {
+fn seen(object: &DynamicObject) -> LiveState {
     let labels = object.metadata.labels.iter().flatten();
     let tags: BTreeMap<String, String> = labels
         .map(|(key, value)| {
@@ -81,7 +81,7 @@ fn seen(object: &DynamicObject) -> Seen {
             (key.to_owned(), value.clone())
         })
         .collect();
-    Seen { tags, id: None }
+    LiveState { tags, id: None }
 }
 
 async fn delete(
@@ -121,7 +121,7 @@ async fn undo(access: &Access, change: &ConfigMapKey, name: &str) -> Result<Remo
         Some(now) if Some(&now) == before.as_ref() => return Ok(Removed::Gone),
         Some(now) if now != *value => {
             return Ok(Removed::Foreign(Owner::new(format!(
-                "has {key} at {now:?} by now, and the run had written {value:?}"
+                "has {key} at {now:?} now, but the run had written {value:?}"
             ))));
         }
         Some(_) => {}

@@ -5,14 +5,14 @@ use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::launch_template;
 use crate::destroy::Target;
 use crate::destroy::outcome::{Removed, Stays};
-use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::owned::{Claim, LiveState, Owned};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let read = read(cx, &target.name).await;
     take(claim, read, |owned| delete(cx, &target.name, owned)).await
 }
 
-async fn read(cx: Cx<'_>, name: &str) -> Result<Option<(String, Seen)>, AwsError> {
+async fn read(cx: Cx<'_>, name: &str) -> Result<Option<(String, LiveState)>, AwsError> {
     let describe = || async {
         let request = cx.clients.ec2.describe_launch_templates().launch_template_names(name);
         request.send().await.explain("DescribeLaunchTemplates", format!("launch template {name}"))
@@ -21,7 +21,7 @@ async fn read(cx: Cx<'_>, name: &str) -> Result<Option<(String, Seen)>, AwsError
     let first = answer.and_then(|answer| answer.launch_templates.unwrap_or_default().into_iter().next());
     Ok(first.and_then(|template| {
         let id = template.launch_template_id.clone()?;
-        Some((id.clone(), Seen { tags: ec2_tags(template.tags()), id: Some(id) }))
+        Some((id.clone(), LiveState { tags: ec2_tags(template.tags()), id: Some(id) }))
     }))
 }
 

@@ -4,13 +4,13 @@ use super::removal::{Cx, in_cluster, persist, tags_of, take};
 use crate::aws::node_group;
 use crate::destroy::Target;
 use crate::destroy::outcome::{Removed, Stays};
-use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::owned::{Claim, LiveState, Owned};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let (cluster, name) = in_cluster(target)?;
     let read = node_group::describe(cx.clients, cluster, name).await.map(|group| {
         let group = group?;
-        Some((name.to_owned(), Seen { tags: tags_of(group.tags()), id: group.nodegroup_arn.clone() }))
+        Some((name.to_owned(), LiveState { tags: tags_of(group.tags()), id: group.nodegroup_arn.clone() }))
     });
     take(claim, read, |owned| delete(cx, cluster, owned)).await
 }

@@ -6,11 +6,12 @@ use crate::aws::error::{Explain as _, found};
 use crate::aws::oidc_provider;
 use crate::destroy::Target;
 use crate::destroy::outcome::{Removed, Stays};
-use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::owned::{Claim, LiveState, Owned};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let read = oidc_provider::find(cx.clients, &target.name).await;
-    let read = read.map(|provider| provider.map(|provider| (provider.arn, Seen { tags: provider.tags, id: None })));
+    let read =
+        read.map(|provider| provider.map(|provider| (provider.arn, LiveState { tags: provider.tags, id: None })));
     take(claim, read, |owned| delete(cx, owned)).await
 }
 

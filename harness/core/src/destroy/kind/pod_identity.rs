@@ -4,7 +4,7 @@ use super::removal::{Cx, in_cluster, tags_of, take};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::destroy::Target;
 use crate::destroy::outcome::{Removed, Stays};
-use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::owned::{Claim, LiveState, Owned};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let (cluster, subject) = in_cluster(target)?;
@@ -12,7 +12,7 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
     take(claim, read, |owned| delete(cx, cluster, subject, owned)).await
 }
 
-async fn read(cx: Cx<'_>, cluster: &str, subject: &str) -> Result<Option<(String, Seen)>, AwsError> {
+async fn read(cx: Cx<'_>, cluster: &str, subject: &str) -> Result<Option<(String, LiveState)>, AwsError> {
     let (namespace, account) = subject.split_once('/').unwrap_or((subject, "default"));
     let list = || async {
         let request = cx.clients.eks.list_pod_identity_associations().cluster_name(cluster).namespace(namespace);
@@ -26,7 +26,7 @@ async fn read(cx: Cx<'_>, cluster: &str, subject: &str) -> Result<Option<(String
     };
     let Some(answer) = found(cx.clients.read(describe).await)? else { return Ok(None) };
     let tags = answer.association().map(|association| tags_of(association.tags())).unwrap_or_default();
-    Ok(Some((id.clone(), Seen { tags, id: Some(id) })))
+    Ok(Some((id.clone(), LiveState { tags, id: Some(id) })))
 }
 
 async fn delete(cx: Cx<'_>, cluster: &str, subject: &str, owned: Owned<String>) -> Result<(), Stays> {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Class};
 use crate::destroy::outcome::{Removed, Stays};
-use crate::destroy::owned::{Claim, Owned, Owner, Seen};
+use crate::destroy::owned::{Claim, LiveState, Owned, Owner};
 use crate::destroy::plan::Deadlines;
 use crate::destroy::target::Target;
 
@@ -24,10 +24,10 @@ pub(in crate::destroy) struct Cx<'a> {
     pub(in crate::destroy) deadlines: &'a Deadlines,
 }
 
-/// What was read, compared and removed: `Absent` where there was nothing, `Foreign` where it is somebody else's.
+/// What was read, compared and removed: `Absent` where there was nothing, `Foreign` where it is someone else's.
 pub(super) async fn take<T, Fut>(
     claim: &Claim,
-    read: Result<Option<(T, Seen)>, AwsError>,
+    read: Result<Option<(T, LiveState)>, AwsError>,
     delete: impl FnOnce(Owned<T>) -> Fut,
 ) -> Result<Removed, Stays>
 where
@@ -46,11 +46,11 @@ pub(in crate::destroy) enum Look<T> {
     Absent,
     /// What the claim is about.
     Ours(Owned<T>),
-    /// Somebody else's.
+    /// Someone else's.
     Foreign(Owner),
 }
 
-pub(super) fn look<T>(claim: &Claim, read: Result<Option<(T, Seen)>, AwsError>) -> Result<Look<T>, Stays> {
+pub(super) fn look<T>(claim: &Claim, read: Result<Option<(T, LiveState)>, AwsError>) -> Result<Look<T>, Stays> {
     Ok(match read.map_err(Stays::unread)? {
         None => Look::Absent,
         Some((it, seen)) => match claim.own(it, &seen) {

@@ -4,7 +4,7 @@ use super::removal::{Cx, take};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::destroy::Target;
 use crate::destroy::outcome::{Removed, Stays};
-use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::owned::{Claim, LiveState, Owned};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let name = target.name.as_str();
@@ -12,7 +12,7 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
     let read = found(cx.clients.read(list).await).map(|answer| {
         let tags = answer?.tags;
         let tags = tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
-        Some((name.to_owned(), Seen { tags, id: None }))
+        Some((name.to_owned(), LiveState { tags, id: None }))
     });
     take(claim, read, |owned| async move { delete(cx, &owned).await.map_err(|error| Stays::refused(&error)) }).await
 }

@@ -4,7 +4,7 @@ use super::removal::{Cx, asked, ec2_tags, take};
 use crate::aws::error::{Explain as _, found};
 use crate::destroy::Target;
 use crate::destroy::outcome::{Removed, Stays};
-use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::owned::{Claim, LiveState, Owned};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let id = target.name.as_str();
@@ -13,7 +13,7 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
     };
     let read = found(cx.clients.read(describe).await).map(|answer| {
         let group = answer?.security_groups.unwrap_or_default().into_iter().next()?;
-        Some((id.to_owned(), Seen { tags: ec2_tags(group.tags()), id: None }))
+        Some((id.to_owned(), LiveState { tags: ec2_tags(group.tags()), id: None }))
     });
     take(claim, read, |owned| delete(cx, owned)).await
 }

@@ -8,7 +8,7 @@ use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::network;
 use crate::destroy::Target;
 use crate::destroy::outcome::{Removed, Stays, unanswered};
-use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::owned::{Claim, LiveState, Owned};
 
 /// How often a deletion that failed is asked for again, after what held the stack was looked for.
 const TRIES: usize = 3;
@@ -22,7 +22,7 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
 }
 
 /// The stack that stands under a name now: its StackId and its tags.
-async fn read(cx: Cx<'_>, name: &str) -> Result<Option<(String, Seen)>, AwsError> {
+async fn read(cx: Cx<'_>, name: &str) -> Result<Option<(String, LiveState)>, AwsError> {
     let describe = || async {
         let request = cx.clients.cloudformation.describe_stacks().stack_name(name);
         request.send().await.explain("DescribeStacks", format!("stack {name}"))
@@ -31,7 +31,7 @@ async fn read(cx: Cx<'_>, name: &str) -> Result<Option<(String, Seen)>, AwsError
     let mut there = stacks.into_iter().filter(|stack| stack.stack_status() != Some(&StackStatus::DeleteComplete));
     Ok(there.next().map(|stack| {
         let pairs = stack.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())));
-        let seen = Seen { tags: pairs.collect(), id: stack.stack_id().map(str::to_owned) };
+        let seen = LiveState { tags: pairs.collect(), id: stack.stack_id().map(str::to_owned) };
         (stack.stack_id().unwrap_or(name).to_owned(), seen)
     }))
 }
@@ -66,7 +66,7 @@ async fn delete(cx: Cx<'_>, name: &str, owned: Owned<String>) -> Result<Removed,
             Err(network::Error::Stuck { status, events, .. })
                 if status == StackStatus::DeleteFailed.as_str() && tries < TRIES =>
             {
-                tracing::info!(cleared, events, "the stack could not be deleted, looking for what holds it");
+                tracing::info!(cleared, events, "the stack could not be deleted, looking for what blocks it");
             }
             Err(error) => {
                 let also = unread.map(|unread| format!("; {unread}")).unwrap_or_default();

@@ -4,7 +4,7 @@ use super::removal::{Cx, asked, ec2_tags, take};
 use crate::aws::error::{Explain as _, found};
 use crate::destroy::Target;
 use crate::destroy::outcome::{Removed, Stays};
-use crate::destroy::owned::{Claim, Owned, Seen};
+use crate::destroy::owned::{Claim, LiveState, Owned};
 
 pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
     let id = target.name.as_str();
@@ -13,7 +13,7 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
     let read = found(cx.clients.read(describe).await).map(|answer| {
         let volume = answer?.volumes.unwrap_or_default().into_iter().next()?;
         let is_going = volume.state().is_some_and(|state| matches!(state.as_str(), "deleting" | "deleted"));
-        let seen = Seen { tags: target.with_proof(ec2_tags(volume.tags())), id: None };
+        let seen = LiveState { tags: target.with_proof(ec2_tags(volume.tags())), id: None };
         (!is_going).then(|| (id.to_owned(), seen))
     });
     take(claim, read, |owned| delete(cx, owned)).await

@@ -1,4 +1,4 @@
-//! Objects of the same name that somebody else made survive, each in every state of the ledger; and what the run wrote is undone. Against
+//! Objects of the same name that someone else made survive, each in every state of the ledger; and what the run wrote is undone. Against
 //! a fake API server that keeps objects by path.
 
 use std::collections::BTreeMap;
@@ -164,10 +164,10 @@ async fn what_others_made_under_the_same_names_survives_in_every_state_of_the_le
             if is_confirmed && labels["team"].is_string() {
                 let sentences: Vec<String> = cleanup.foreign.iter().map(ToString::to_string).collect();
                 insta::assert_snapshot!(sentences.join("\n"), @r#"
-                Kubernetes object readers is of somebody else (team=payments): left alone
-                config map change amazon-vpc-cni has enable-windows-ipam at "maybe" by now, and the run had written "true": left alone
-                namespace ap-r-1-v is of somebody else (team=payments): left alone
-                storage class amiproof-gp3-r-1 is of somebody else (team=payments): left alone
+                Kubernetes object readers is owned by someone else (team=payments): left alone
+                config map change amazon-vpc-cni has enable-windows-ipam at "maybe" now, but the run had written "true": left alone
+                namespace ap-r-1-v is owned by someone else (team=payments): left alone
+                storage class amiproof-gp3-r-1 is owned by someone else (team=payments): left alone
                 "#);
             }
         }
@@ -182,7 +182,7 @@ async fn what_the_run_made_goes_and_what_it_wrote_is_taken_back() {
         let cleanup = taken_down(&ledger, &fake.access()).await;
         assert_eq!(fake.paths(), [CONFIG_MAP]);
         assert_eq!(fake.ipam(), Value::Null);
-        assert_eq!((cleanup.created, cleanup.gone), (4, 4), "{cleanup:?}");
+        assert_eq!((cleanup.created, cleanup.deleted), (4, 4), "{cleanup:?}");
         assert!(cleanup.leftovers.is_empty() && cleanup.is_verified());
     }
 }

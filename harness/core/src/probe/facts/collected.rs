@@ -55,7 +55,7 @@ pub struct NodeFacts {
 pub struct Facts(pub(super) Arc<OnceCell<Vec<NodeFacts>>>);
 
 impl Facts {
-    /// The facts, where somebody has asked for them.
+    /// The facts, where someone has asked for them.
     pub fn known(&self) -> &[NodeFacts] {
         self.0.get().map_or(&[], Vec::as_slice)
     }

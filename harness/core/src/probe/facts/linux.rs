@@ -348,7 +348,7 @@ fn listening(text: &str) -> String {
     ports.iter().map(u16::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// The configuration file with its drop-ins merged into it, as the kubelet does (`--config-dir`). `None` where the file is no JSON.
+/// The configuration file with its drop-ins merged into it, as the kubelet does (`--config-dir`). `None` where the file is not JSON.
 fn kubelet(file: &str, drop_ins: &str) -> Option<Value> {
     let mut merged: Value = serde_json::from_str(file).ok()?;
     for drop_in in drop_ins.split("%%\n").filter(|text| !text.trim().is_empty()) {

@@ -46,7 +46,7 @@ async fn read(context: &Context, node: &NodeRecord) -> Result<(Way, Collected), 
     Ok((output.way, parse(family, &output)?))
 }
 
-/// The facts of an instance that is no node of a cluster, through Systems Manager alone: by the same script as those of nodes.
+/// The facts of an instance that is not a node of a cluster, through Systems Manager alone: by the same script as those of nodes.
 ///
 /// # Errors
 /// Why there are none, for people.

@@ -67,7 +67,7 @@ pub enum ParseError {
     #[error("apiclient ran no check")]
     NoChecks,
     /// It does not hold as many checks as it says.
-    #[error("apiclient's report says {total} checks and holds {found}")]
+    #[error("apiclient's report declares {total} checks but contains {found}")]
     Incomplete {
         /// What it says.
         total: usize,
@@ -76,7 +76,7 @@ pub enum ParseError {
     },
 }
 
-/// Name and version stand beside the counts or in `metadata`, a check's words beside each other or in `metadata` and `result`: both forms
+/// Name and version stand beside the counts or in `metadata`, a check's words side by side or in `metadata` and `result`: both forms
 /// of the report are about.
 #[derive(Deserialize)]
 struct Raw {
@@ -167,7 +167,7 @@ pub fn parse(text: &str) -> Result<Report, ParseError> {
     let mut reports = reports(text)?;
     match (reports.pop(), reports.len()) {
         (Some(report), 0) => Ok(report),
-        (_, more) => Err(ParseError::Form(format!("it holds {} reports where one was asked for", more + 1))),
+        (_, more) => Err(ParseError::Form(format!("it contains {} reports instead of one", more + 1))),
     }
 }
 
@@ -219,11 +219,11 @@ fn report(raw: Raw) -> Result<Report, ParseError> {
         [("failed", raw.failed, ended(&Status::Fail)), ("skipped", raw.skipped, ended(&Status::Skip))]
     {
         if let Some(promised) = promised.filter(|promised| *promised > found) {
-            return Err(ParseError::Form(format!("it counts {promised} {what} checks and holds {found}")));
+            return Err(ParseError::Form(format!("it declares {promised} {what} checks but contains {found}")));
         }
     }
     if raw.status.is_some_and(|status| status.eq_ignore_ascii_case("fail")) && ended(&Status::Fail) == 0 {
-        return Err(ParseError::Form("it says of itself that it failed and holds no check that did".to_owned()));
+        return Err(ParseError::Form("it reports a failure but contains no failed check".to_owned()));
     }
     Ok(Report {
         name: raw.name.or(raw.metadata.name).unwrap_or_default(),
@@ -324,17 +324,17 @@ mod tests {
             let statuses: Vec<Status> =
                 reports(&text).unwrap().into_iter().map(|report| report.checks[0].status.clone()).collect();
             assert_eq!(statuses, [Status::Pass, Status::Fail], "{text}");
-            assert!(matches!(parse(&text), Err(ParseError::Form(_))), "one was asked for");
+            assert!(matches!(parse(&text), Err(ParseError::Form(_))), "one is expected");
         }
         let status = REPORT.replacen(r#""status":"PASS""#, r#""status":"FAIL""#, 1);
         let twice = REPORT.replace("\"br01060000\":", "\"br01030100\":").replace("\"total\":2", "\"total\":1");
         for (text, part) in [
             (format!("{REPORT}\n{}", &bad[..bad.len() - 9]), "EOF"),
             (format!("{REPORT}\nError: the host went away"), "expected"),
-            (REPORT.replace(r#""failed":0"#, r#""failed":3"#), "counts 3 failed checks and holds 0"),
-            (REPORT.replace(r#""skipped":1"#, r#""skipped":2"#), "counts 2 skipped checks and holds 1"),
-            (status, "holds no check that did"),
-            (twice, "says 1 checks and holds 2"),
+            (REPORT.replace(r#""failed":0"#, r#""failed":3"#), "declares 3 failed checks but contains 0"),
+            (REPORT.replace(r#""skipped":1"#, r#""skipped":2"#), "declares 2 skipped checks but contains 1"),
+            (status, "contains no failed check"),
+            (twice, "declares 1 checks but contains 2"),
         ] {
             let error = reports(&text).unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");

@@ -94,7 +94,7 @@ fn of_text(head: &str) -> Result<Kind, ImportError> {
     let header = plain.lines().next().unwrap_or_default();
     let has = |words: [&str; 2]| words.iter().all(|word| header.contains(word));
     if has(["finding_uid", "status"]) || has(["provider", "check_id"]) || has(["assessmentstart", "checkid"]) {
-        return Err(foreign("Prowler's CSV", "Prowler judges accounts, not nodes; amiproof reads none of its forms"));
+        return Err(foreign("Prowler's CSV", "Prowler judges accounts, not nodes; amiproof reads none of its formats"));
     }
     if inspector_csv::has_header(head) {
         return Ok(Kind::InspectorCsv);
@@ -187,14 +187,14 @@ impl Shape {
             (
                 finding("SchemaVersion") && (finding("ProductArn") || finding("GeneratorId")),
                 "in the AWS Security Finding Format (ASFF, Security Hub)",
-                "import the scanner's own form: kube-bench with --json, Inspector's CSV, OpenSCAP's XCCDF",
+                "import the scanner's own formatatat: kube-bench with --json, Inspector's CSV, OpenSCAP's XCCDF",
             ),
             (
                 self.any("class_uid")
                     || self.any("metadata.product")
                     || (self.any("status_code") && self.any("metadata")),
                 "OCSF, the Open Cybersecurity Schema Framework (Prowler, Security Lake)",
-                "import the scanner's own form: kube-bench with --json, XCCDF, SARIF, JUnit",
+                "import the scanner's own formatatat: kube-bench with --json, XCCDF, SARIF, JUnit",
             ),
             (
                 self.has("findings[].findingArn") || self.any("findingArn"),
@@ -227,12 +227,12 @@ impl Shape {
             (
                 self.says("kind", "PolicyReport") || self.says("items[].kind", "PolicyReport"),
                 "a policy report (wgpolicyk8s.io)",
-                "import the scanner's own form",
+                "import the scanner's own formatatat",
             ),
             (
                 self.any("CheckID") || self.any("StatusExtended"),
                 "Prowler's own JSON",
-                "Prowler judges accounts, not nodes; amiproof reads none of its forms",
+                "Prowler judges accounts, not nodes; amiproof reads none of its formats",
             ),
             (self.any("AuditResultName"), "kubeaudit's JSON", "run kubeaudit with `-p sarif`"),
             (

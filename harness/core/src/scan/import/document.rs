@@ -86,7 +86,7 @@ impl Answer {
 }
 
 impl Document {
-    /// Adds an answer. One with an id that is there already never disappears: the worse of both counts, and findings add up.
+    /// Adds an answer. One with an id that already exists never disappears: the worse of both counts, and findings add up.
     ///
     /// # Errors
     /// When there are more than any scanner gives.
@@ -114,8 +114,8 @@ impl Document {
             );
             match (&mut known.verdict, answer.verdict) {
                 (Verdict::Fail(findings), Verdict::Fail(more)) => {
-                    let room = MOST_FINDINGS.saturating_sub(findings.len());
-                    findings.extend(more.into_iter().take(room));
+                    let remaining = MOST_FINDINGS.saturating_sub(findings.len());
+                    findings.extend(more.into_iter().take(remaining));
                 }
                 (known, other) if badness(&other) > badness(known) => *known = other,
                 _ => {}

@@ -23,7 +23,7 @@ pub enum ImportError {
     },
     /// It has a document type declaration.
     #[error(
-        "has a document type declaration (<!DOCTYPE ..>), which could make entities that grow or that fetch other files; no scanner writes one: remove it"
+        "has a document type declaration (<!DOCTYPE ..>), which could define entities that expand without bound or fetch other files; no scanner writes one: remove it"
     )]
     Dtd,
     /// It uses an entity.
@@ -41,7 +41,7 @@ pub enum ImportError {
         most: String,
     },
     /// It ends too early.
-    #[error("is cut off: it ends in the middle, behind byte {at}; nothing of it was imported")]
+    #[error("is truncated: it ends unexpectedly after byte {at}; nothing was imported")]
     CutOff {
         /// Where.
         at: u64,
@@ -81,19 +81,19 @@ pub enum ImportError {
         reads: &'static str,
     },
     /// There is no result in it.
-    #[error("holds no {what}: no evidence is never taken for a clean scan")]
+    #[error("contains no {what}: missing evidence never counts as a clean scan")]
     NoResults {
         /// What is missing.
         what: &'static str,
     },
     /// It is about several machines.
-    #[error("holds results of several machines ({targets}); write one file per machine")]
+    #[error("contains results of several machines ({targets}); write one file per machine")]
     SeveralTargets {
         /// Their names.
         targets: String,
     },
     /// It is about several operating systems.
-    #[error("holds results of several platforms ({platforms}); write one file per platform")]
+    #[error("contains results of several platforms ({platforms}); write one file per platform")]
     SeveralPlatforms {
         /// Their names.
         platforms: String,
@@ -108,7 +108,7 @@ pub enum ImportError {
     },
     /// A table whose end is missing.
     #[error(
-        "is cut off: its last row does not end, at byte {at}; nothing of it was imported. A table that is whole ends with a line end, and its last row has as many cells as its header"
+        "is truncated: its last row is incomplete, at byte {at}; nothing was imported. A complete table ends with a newline, and its last row has as many cells as its header"
     )]
     CutTable {
         /// How long it is.
@@ -128,7 +128,7 @@ pub enum ImportError {
         /// What it looks like.
         begins: String,
     },
-    /// It is no CSV.
+    /// It is not CSV.
     #[error("is not CSV: {0}")]
     Csv(String),
     /// The parser of the tool's own form refuses it.

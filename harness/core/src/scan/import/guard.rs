@@ -53,7 +53,7 @@ impl Source {
     /// The whole file in memory, for formats that are small by nature.
     ///
     /// # Errors
-    /// When it is longer than `most` bytes or is no text.
+    /// When it is longer than `most` bytes or is not text.
     pub(super) fn text(self, most: u64) -> Result<String, ImportError> {
         let mut bytes = Vec::new();
         self.reader().take(most + 1).read_to_end(&mut bytes)?;

@@ -131,7 +131,7 @@ fn verdict(control: &Control) -> Verdict {
         (false, ..) => Verdict::Fail(findings),
         (_, true, _) => Verdict::NotEvaluated("the report holds no test of this control".to_owned()),
         (..) if broken.is_some() => {
-            Verdict::NotEvaluated(format!("a test of it broke: {}", broken.unwrap_or_default()))
+            Verdict::NotEvaluated(format!("a test of it errored: {}", broken.unwrap_or_default()))
         }
         (_, false, Some(check)) => match waived {
             Some(waiver) => {

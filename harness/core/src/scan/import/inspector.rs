@@ -14,7 +14,7 @@ use super::xml::clip;
 pub(super) const SCANNER: &str = "inspector";
 
 /// What a file says of one check on one instance.
-pub(super) struct Said<'a> {
+pub(super) struct Statement<'a> {
     pub(super) status: &'a str,
     pub(super) reason: &'a str,
     pub(super) remediation: &'a str,
@@ -23,7 +23,7 @@ pub(super) struct Said<'a> {
 
 /// The verdict of the words of `CisFindingStatus`, as the API gives them or as a person would write them. What was skipped was not looked
 /// at, unless the reason says that it is for a human.
-pub(super) fn verdict(said: &Said<'_>) -> Verdict {
+pub(super) fn verdict(said: &Statement<'_>) -> Verdict {
     let why = if said.reason.is_empty() { String::new() } else { format!(": {}", line(said.reason)) };
     let is_manual = is_manual(said.reason);
     match plain(said.status).as_str() {

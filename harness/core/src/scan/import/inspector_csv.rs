@@ -12,7 +12,7 @@ use csv::{ReaderBuilder, StringRecord};
 
 use super::ImportError;
 use super::document::{Answer, Document, Index, badness, line, title};
-use super::inspector::{self, Said, Scope, plain};
+use super::inspector::{self, Scope, Statement, plain};
 use super::xml::clip;
 
 /// What a column means, with the names that it may have: letters and digits only, lower case.
@@ -207,7 +207,7 @@ fn header(rows: &mut impl Iterator<Item = csv::Result<StringRecord>>) -> Result<
 fn answer(layout: &Layout, row: &StringRecord) -> Option<Answer> {
     let name = layout.cell(row, Column::Number);
     let number = number_in(name);
-    let said = Said {
+    let said = Statement {
         status: "",
         reason: &clip(layout.cell(row, Column::Reason).to_owned(), MOST_CELL),
         remediation: &clip(layout.cell(row, Column::Remediation).to_owned(), MOST_CELL),
@@ -234,8 +234,8 @@ fn answer(layout: &Layout, row: &StringRecord) -> Option<Answer> {
 }
 
 /// The verdict of all columns that look like a result. Which of two that differ is meant, nobody knows: a failure counts.
-fn verdict(said: &Said<'_>, results: &[&str]) -> Verdict {
-    let verdicts = || results.iter().map(|status| inspector::verdict(&Said { status, ..*said }));
+fn verdict(said: &Statement<'_>, results: &[&str]) -> Verdict {
+    let verdicts = || results.iter().map(|status| inspector::verdict(&Statement { status, ..*said }));
     let worst = verdicts().max_by_key(badness).unwrap_or_else(|| inspector::verdict(said));
     if matches!(worst, Verdict::Fail(_)) || verdicts().all(|one| badness(&one) == badness(&worst)) {
         return worst;

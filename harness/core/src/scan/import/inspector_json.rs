@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::ImportError;
 use super::document::{Answer, Document, Index, title};
-use super::inspector::{self, Said, Scope};
+use super::inspector::{self, Scope, Statement};
 use super::json::{self, List, Text};
 
 #[derive(Deserialize)]
@@ -77,7 +77,7 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
 fn answer(detail: &Detail) -> Answer {
     let text = |text: &Option<Text>| text.clone().unwrap_or_default().0;
     let (reason, remediation) = (text(&detail.status_reason), text(&detail.remediation));
-    let said = Said {
+    let said = Statement {
         status: &detail.status.0,
         reason: &reason,
         remediation: &remediation,

@@ -93,7 +93,7 @@ fn joined_suite(kind: Kind, document: &Document) -> Option<&'static str> {
 }
 
 /// By which benchmark the numbers of a document are meant: the file's own word for it counts more than the user's, and that more than
-/// what the variant is hardened to, which only says what somebody hoped for.
+/// what the variant is hardened to, which only says what someone hoped for.
 fn benchmark(kind: Kind, document: &Document, target: &Target) -> Result<Option<Benchmark>, ImportError> {
     let said = target.benchmark.as_ref();
     let other = |found: &Benchmark| match said {

@@ -53,7 +53,7 @@ fn one_run(run: Run, document: &mut Document, index: &mut Index) -> Result<(), I
         let ended = invocation.end_time_utc.as_ref().and_then(|text| time(&text.0));
         document.when = document.when.or(ended);
         if invocation.execution_successful == Some(false) {
-            broken = Some("the tool says of itself that its run did not succeed");
+            broken = Some("the tool reports that its run did not succeed");
         }
         let (execution, configuration) =
             (&invocation.tool_execution_notifications.0, &invocation.tool_configuration_notifications.0);
@@ -86,9 +86,7 @@ fn one_run(run: Run, document: &mut Document, index: &mut Index) -> Result<(), I
         document.add(index, answer(id, &result, rule))?;
     }
     if gone > 0 {
-        document
-            .notes
-            .push(format!("{gone} of its results are marked as absent: they were there before, and are no more"));
+        document.notes.push(format!("{gone} of its results are marked as absent: they no longer occur"));
     }
     let verdict = match broken {
         Some(reason) => Verdict::NotEvaluated(reason.to_owned()),
@@ -99,7 +97,7 @@ fn one_run(run: Run, document: &mut Document, index: &mut Index) -> Result<(), I
     if let Verdict::NotEvaluated(reason) = &verdict {
         document.notes.push(reason.clone());
     }
-    document.add(index, Answer::new("run", format!("{} ran to its end", line(&driver.name.0)), verdict))
+    document.add(index, Answer::new("run", format!("{} completed", line(&driver.name.0)), verdict))
 }
 
 fn answer(id: String, result: &SarifResult, rule: Option<&Rule>) -> Answer {
@@ -156,7 +154,7 @@ fn verdict(result: &SarifResult, help: String) -> Verdict {
     }
 }
 
-/// Why a result was suppressed by whoever made the file. That is no waiver: nobody here signed for it, and it has no date.
+/// Why a result was suppressed by whoever made the file. That is not a waiver: nobody here signed for it, and it has no date.
 fn suppressed(result: &SarifResult) -> Option<String> {
     let accepted = |suppression: &&Suppression| suppression.status.as_ref().is_none_or(|status| status.0 == "accepted");
     let suppression = result.suppressions.as_ref()?.0.iter().find(accepted)?;

@@ -166,7 +166,7 @@ fn read_result<R: BufRead>(xml: &mut Xml<R>, mut result: RuleResult) -> Result<R
     }
 }
 
-/// Keeps an `ident`: CCE ids as they are, CIS numbers apart. The CIS *Controls* have numbers too, but are no benchmark.
+/// Keeps an `ident`: CCE ids as they are, CIS numbers apart. The CIS *Controls* have numbers too, but are not a benchmark.
 fn identify(system: &str, text: String, identifiers: &mut Vec<String>, numbers: &mut Vec<String>) {
     if text.is_empty() || identifiers.len() + numbers.len() >= 40 {
         return;

@@ -37,7 +37,7 @@ impl Pages {
     pub(super) fn turn(&mut self, token: Option<String>, operation: &'static str) -> Result<bool, AwsError> {
         let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(false) };
         if !self.seen.insert(token.clone()) || self.seen.len() > MAX_PAGES {
-            let message = "the service repeats its page tokens, so its answer has no end and is not believed";
+            let message = "the service repeats its page tokens, so its answer never ends and is discarded";
             // Not of the class that is tried again: the same question gets the same answer.
             return Err(AwsError {
                 code: Some(ENDLESS.to_owned()),

@@ -96,7 +96,8 @@ fn permitted<T>(answer: Result<T, AwsError>, unknown: &mut Vec<String>) -> Resul
 /// Why Inspector does not scan EC2 instances in this account and region; `None` where it does.
 ///
 /// # Errors
-/// When Inspector does not answer.
+/// [`AwsError`] of [BatchGetAccountStatus](https://docs.aws.amazon.com/inspector/v2/APIReference/API_BatchGetAccountStatus.html).
+/// Errors that pass (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn why_not_enabled(clients: &Clients) -> Result<Option<String>, AwsError> {
     let answer = clients
         .read(|| async {

@@ -21,7 +21,7 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 const DOWNLOAD: Duration = Duration::from_secs(120);
 const SHORTEST_DOWNLOAD: Duration = Duration::from_secs(5);
 
-/// Keeps both forms below `folder`, beside each other: at most seven minutes for making and fetching them. A report that is not available
+/// Keeps both formats below `folder`, fetched concurrently: at most seven minutes for making and fetching them. A report that is not available
 /// says so in its evidence; results stand without it.
 pub(super) async fn keep(clients: &Clients, scan_arn: &str, folder: &Utf8Path) -> Vec<Evidence> {
     let forms = [(CisReportFormat::Csv, "inspector-report.csv"), (CisReportFormat::Pdf, "inspector-report.pdf")];

@@ -1,4 +1,4 @@
-//! From what came home of a kube-bench run to its rows. Pure.
+//! Turns the output of a kube-bench run into rows. Pure.
 
 use amiproof_model::name::NameError;
 
@@ -9,9 +9,9 @@ use super::rows::{About, missing_rows, rows};
 use crate::check::{CheckError, ScanRow};
 use crate::wait::Progress;
 
-/// What came home.
+/// The output of kube-bench that reached amiproof.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct RawOutput {
     /// How the Job ended, or what it waited for.
     pub progress: Progress,
     /// The pod.
@@ -24,7 +24,7 @@ pub struct Seen {
     pub message: Option<String>,
 }
 
-impl Default for Seen {
+impl Default for RawOutput {
     fn default() -> Self {
         Self {
             progress: Progress::NotYet("it was not seen to start".to_owned()),
@@ -39,8 +39,8 @@ impl Default for Seen {
 /// One row per control: from the log, else from the termination message. Controls that neither tells of are not evaluated.
 ///
 /// # Errors
-/// When kube-bench numbers a control in a way that is no control number.
-pub fn assess(scope: Scope, about: &About, seen: &Seen) -> Result<Vec<ScanRow>, CheckError> {
+/// When kube-bench numbers a control in a way that is not a control number.
+pub fn assess(scope: Scope, about: &About, seen: &RawOutput) -> Result<Vec<ScanRow>, CheckError> {
     let whole = seen.log.as_deref().map(parse);
     let compact = seen.message.as_deref().map(parse_compact);
     let (output, reason): (Option<Output>, String) = match (whole, compact) {
@@ -95,7 +95,7 @@ fn illegal(error: NameError) -> CheckError {
     CheckError::Undecided(format!("kube-bench's output: {error}"))
 }
 
-fn why_no_log(seen: &Seen) -> String {
+fn why_no_log(seen: &RawOutput) -> String {
     match (&seen.log_error, &seen.log) {
         (Some(error), _) => error.clone(),
         (None, Some(log)) => parse(log).err().map_or_else(String::new, |error| error.to_string()),
@@ -103,7 +103,7 @@ fn why_no_log(seen: &Seen) -> String {
     }
 }
 
-fn how_it_ended(seen: &Seen) -> String {
+fn how_it_ended(seen: &RawOutput) -> String {
     match &seen.progress {
         Progress::Met => String::new(),
         Progress::NotYet(why) => format!(" (its time was up: {why})"),

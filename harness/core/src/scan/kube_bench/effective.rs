@@ -1,4 +1,4 @@
-//! What kube-bench said of the kubelet's configuration, held against the configuration that the kubelet runs with. Pure.
+//! What kube-bench said of the kubelet's configuration, compared with the configuration that the kubelet runs with. Pure.
 //!
 //! kube-bench reads one file. The kubelet reads flags, that file and the drop-ins beside it (`config.json.d/40-nodeadm.conf` on
 //! AL2023), so both a pass and a failure can be about settings that are not in force.

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::ListParams;
 
-use super::assess::Seen;
+use super::assess::RawOutput;
 use super::job::Scope;
 use super::parse;
 use super::run::read;
@@ -18,15 +18,15 @@ use crate::wait::{Progress, pods};
 /// whatever node, that holds controls of the cluster, under the node that the scan was to use. Empty when there is none.
 ///
 /// # Errors
-/// When the API server does not answer.
+/// When the API server does not answer. The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub(super) async fn look(
     context: &Context,
     scope: Scope,
     nodes: &[NodeRecord],
     from: &Runs,
-) -> Result<Vec<(NodeRecord, Seen)>, CheckError> {
+) -> Result<Vec<(NodeRecord, RawOutput)>, CheckError> {
     let pods = pods_of(context, from).await?;
-    let mut found: Vec<(NodeRecord, Seen)> = Vec::new();
+    let mut found: Vec<(NodeRecord, RawOutput)> = Vec::new();
     for pod in &pods {
         let node = match scope {
             Scope::Node => nodes.iter().find(|node| pods::node(pod) == Some(node.name.as_str())),

@@ -28,7 +28,7 @@ pub fn merge(of_nodes: Vec<(String, Vec<ScanRow>)>) -> Vec<ScanRow> {
     order.into_iter().filter_map(|id| one(by_check.remove(&id)?)).collect()
 }
 
-/// Gives every run a row for each control that another one has and it lacks: what it did not say is no answer.
+/// Gives every run a row for each control that another one has and it lacks: what it did not say is not an answer.
 pub fn complete(of_runs: &mut [(String, Vec<ScanRow>)]) {
     let all: Vec<ScanRow> = of_runs.iter().flat_map(|(_, rows)| rows.iter().cloned()).collect();
     for (run, rows) in of_runs {

@@ -42,7 +42,7 @@ pub fn parse_compact(text: &str) -> Result<Output, ParseError> {
     let mut output = Output { benchmark: String::new(), controls: Vec::new(), cut: false };
     for line in text.lines() {
         let Some((key, value)) = compact_line(line) else {
-            // Only the last line can be torn; anything else is no output of ours.
+            // Only the last line can be torn; anything else is not our output.
             output.cut = true;
             continue;
         };

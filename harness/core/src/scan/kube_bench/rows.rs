@@ -79,7 +79,7 @@ fn first_line(text: &str) -> &str {
 /// One row per control of an output. A control that is listed twice with two answers has none.
 ///
 /// # Errors
-/// When kube-bench numbers a control in a way that is no control number.
+/// When kube-bench numbers a control in a way that is not a control number.
 pub fn rows(output: &Output, about: &About) -> Result<Vec<ScanRow>, NameError> {
     let mut rows: Vec<ScanRow> = Vec::new();
     for control in &output.controls {
@@ -128,7 +128,7 @@ fn title(control: &Control, benchmark: &Benchmark) -> String {
 /// Rows for those of `numbers` that `rows` lacks: not evaluated, and why.
 ///
 /// # Errors
-/// When one is no control number.
+/// When one is not a control number.
 pub fn missing_rows<'a>(
     rows: &[ScanRow],
     about: &About,

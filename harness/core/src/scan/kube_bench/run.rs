@@ -1,4 +1,4 @@
-//! Runs kube-bench and brings its result home by whichever way is open.
+//! Runs kube-bench and fetches its result by whichever channel works.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use kube::api::ListParams;
 use kube::runtime::watcher;
 use tokio::time::Instant;
 
-use super::assess::Seen;
+use super::assess::RawOutput;
 use super::benchmark::name_in_kube_bench;
 use super::job::{self, NAME, Scope, Wanted};
 use crate::check::CheckError;
@@ -43,7 +43,7 @@ pub(super) async fn look(
     benchmark: &Benchmark,
     nodes: &[NodeRecord],
     image: &str,
-) -> Result<Vec<(NodeRecord, Seen)>, CheckError> {
+) -> Result<Vec<(NodeRecord, RawOutput)>, CheckError> {
     let mut wanted = CheckNamespace {
         what: if scope == Scope::Node { "kube-bench" } else { "kube-bench-policies" }.to_owned(),
         privileged: scope == Scope::Node,
@@ -70,7 +70,7 @@ async fn on_node(
     benchmark: &str,
     node: &NodeRecord,
     image: &str,
-) -> Result<(NodeRecord, Seen), CheckError> {
+) -> Result<(NodeRecord, RawOutput), CheckError> {
     let deadline = if scope == Scope::Node { NODE_DEADLINE } else { CLUSTER_DEADLINE };
     let name = format!("{NAME}-{}", node.index);
     let wanted = Wanted { name: &name, scope, benchmark, node: &node.name, image, deadline };
@@ -107,7 +107,7 @@ async fn wait(context: &Context, namespace: &str, name: &str, within: Duration) 
     match ended.await {
         Ok(progress) => Ok(progress),
         Err(watch::Stopped::Deadline { last_error: Some(error) }) => {
-            Err(CheckError::Undecided(format!("kube-bench: the API server was away when the time was up: {error}")))
+            Err(CheckError::Undecided(format!("kube-bench: the API server was unreachable at the deadline: {error}")))
         }
         Err(watch::Stopped::Deadline { last_error: None }) => Ok(last),
         Err(error @ watch::Stopped::Refused(_)) => Err(CheckError::api("watching kube-bench", error)),
@@ -121,11 +121,11 @@ async fn collect(
     name: &str,
     node: &str,
     progress: Progress,
-) -> Result<Seen, CheckError> {
+) -> Result<RawOutput, CheckError> {
     let api: Api<Pod> = Api::namespaced(context.cluster.client(), namespace);
     let own = ListParams::default().labels(&format!("app={name}"));
     let list = api.list(&own).await.map_err(|error| CheckError::api("reading kube-bench's pod", error))?;
-    let Some(pod) = list.items.first() else { return Ok(Seen { progress, ..Seen::default() }) };
+    let Some(pod) = list.items.first() else { return Ok(RawOutput { progress, ..RawOutput::default() }) };
     if let Some(elsewhere) = pods::node(pod).filter(|at| *at != node) {
         return Err(CheckError::Undecided(format!("kube-bench ran on node {elsewhere} instead of {node}")));
     }
@@ -133,12 +133,12 @@ async fn collect(
 }
 
 /// What a pod of kube-bench has to say: its last words, and its log where it has ended and the kubelet answers.
-pub(super) async fn read(context: &Context, namespace: &str, pod: &Pod, progress: Progress) -> Seen {
-    let mut seen = Seen { progress, ..Seen::default() };
+pub(super) async fn read(context: &Context, namespace: &str, pod: &Pod, progress: Progress) -> RawOutput {
+    let mut seen = RawOutput { progress, ..RawOutput::default() };
     let name = pod.metadata.name.clone().unwrap_or_default();
     let ended = pods::containers(pod).find_map(pods::last_end);
     seen.message = ended.and_then(|end| end.message.clone());
-    // One that goes on, as the pods of a DaemonSet do, may have said everything already.
+    // One that continues, as the pods of a DaemonSet do, may have said everything already.
     if ended.is_some() || pods::phase(pod) == "Running" {
         let through = Through { access: &context.cluster, namespace, pod: &name, within: LOGS };
         let node = pods::node(pod).unwrap_or_default();

@@ -21,7 +21,7 @@ use crate::context::Context;
 pub async fn scan_node(context: &Context) -> Result<ScanAnswer, CheckError> {
     let settings = &context.matrix.scans.kube_bench;
     let nodes: &[NodeRecord] = match settings.nodes {
-        // Where somebody else chose the nodes, every node that has a run counts.
+        // Where someone else chose the nodes, every node that has a run counts.
         ScannedNodes::One if settings.from.is_none() => context.nodes.get(..1).unwrap_or_default(),
         ScannedNodes::One | ScannedNodes::All => &context.nodes,
     };
@@ -134,7 +134,7 @@ fn answer(context: &Context, choice: &Choice, rows: Vec<ScanRow>) -> ScanAnswer 
 }
 
 /// Keeps the whole output beside the report; the rows stand without it.
-async fn keep(context: &Context, scope: Scope, node: &NodeRecord, seen: &assess::Seen) {
+async fn keep(context: &Context, scope: Scope, node: &NodeRecord, seen: &assess::RawOutput) {
     let Some(log) = &seen.log else { return };
     let name = match scope {
         Scope::Node => format!("kube-bench-node-{}.json", node.index),

@@ -50,7 +50,7 @@ pub async fn scan(context: &Context) -> Result<ScanAnswer, CheckError> {
         }
     }
     if imports.is_empty() && silent.is_empty() {
-        // The matrix file names the variant, so that somebody waits for this scan.
+        // The matrix file names the variant, so that someone waits for this scan.
         if !settings.variants.is_empty() && !absent.is_empty() {
             let verdict =
                 Verdict::NotEvaluated("scans.openscap names the variant, and oscap is not on its nodes".to_owned());

@@ -1,4 +1,4 @@
-//! The names and types of settings that the readers of user data know, and how a tree is held against them.
+//! The names and types of settings that the readers of user data know, and how a tree is checked against them.
 
 pub(super) mod bottlerocket;
 pub(super) mod kubelet;
@@ -108,9 +108,9 @@ fn unknown(
 ) {
     let like = closest(key, names.iter().copied());
     let what = match reader.unknown {
-        Unknown::Ignored => "and drops it without a word",
+        Unknown::Ignored => "and drops it silently",
         Unknown::Refused => "and refuses all of the user data for it",
-        Unknown::Logged => "and drops it with a line in its log",
+        Unknown::Logged => "and logs that it drops it",
     };
     let message = format!("{} knows no setting '{key}' here, {what}", reader.name);
     let is_top = path.matches('.').count() <= 1;
@@ -121,7 +121,7 @@ fn unknown(
         }
         None => {
             let message = format!("amiproof knows no setting '{key}' of {} here", reader.name);
-            reading.warning(place, path, message, "see that the image's release has it");
+            reading.warning(place, path, message, "check that the release of the image supports it");
         }
     }
 }

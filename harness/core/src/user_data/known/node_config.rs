@@ -1,7 +1,7 @@
 //! The fields of a NodeConfig, by name and type: awslabs/amazon-eks-ami, `nodeadm/api/v1alpha1/nodeconfig_types.go` (81fec2e8).
 //!
 //! nodeadm decodes without strictness: a field that it does not know is dropped, one of another type makes the whole unreadable, and
-//! then it goes on as if there were none (`nodeadm/internal/configprovider/chain.go`).
+//! then it continues as if there were none (`nodeadm/internal/configprovider/chain.go`).
 
 use super::Shape::{Any, Bool, Keys, List, Map, Table, Text, Word};
 use super::{Shape, TEXTS};

@@ -117,7 +117,7 @@ fn a_client_without_an_answer_is_a_finding_with_its_last_words_and_its_pair() {
 
 #[test]
 fn a_pod_on_a_node_of_another_variant_proves_nothing() {
-    for (node, peer, told) in [("stranger", false, "node stranger"), ("node-a", true, "node node-a")] {
+    for (node, peer, told) in [("other-node", false, "node other-node"), ("node-a", true, "node node-a")] {
         let pods = vec![on(client(0), node, peer)];
         let complete = Condition::Complete("job/client".parse().unwrap());
         let error = decided(complete, Progress::Met, pods, true, json!([])).unwrap_err().to_string();
@@ -130,11 +130,11 @@ fn what_the_infrastructure_does_is_not_charged_to_the_variant() {
     let ready = || Condition::Ready("deployment/server".parse().unwrap());
     let not_yet = || Progress::NotYet("0 of 1 ready".into());
     let owner = "ReplicaSet/server-6b";
-    let no_room = json!({"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/2 nodes: 2 Insufficient cpu."}]});
+    let unschedulable = json!({"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/2 nodes: 2 Insufficient cpu."}]});
     let cases = [
         (waiting("server-6b-x", owner, "ErrImagePull", "manifest unknown"), json!([]), "the registry refuses an image"),
         (waiting("server-6b-x", owner, "ImagePullBackOff", "429 Too Many Requests"), json!([]), "the registry refuses"),
-        (pod("server-6b-x", owner, "Pending", no_room), json!([]), "no room"),
+        (pod("server-6b-x", owner, "Pending", unschedulable), json!([]), "insufficient capacity"),
         (
             on(waiting("server-6b-x", owner, "ErrImagePull", "dial tcp: i/o timeout"), "ref-1", true),
             json!([]),

@@ -32,7 +32,7 @@ impl Grant<'_> {
         tags.with(&self.context.matrix.cluster.governance.tags)
     }
 
-    /// Makes the account's role, which may do nothing; its ARN.
+    /// Creates the account's role, which may do nothing; its ARN.
     pub(super) async fn role(&self, trust: &Value, made: &mut Vec<Created>) -> Result<String, CheckError> {
         let (ledger, variant) = (&self.context.ledger, &self.context.variant.name);
         let tags = self.tags().for_variant(variant);

@@ -14,7 +14,7 @@ use crate::aws::{Clients, cluster};
 use crate::check::CheckError;
 use crate::ledger::{self, Resource, ResourceKind};
 
-/// How often, and in which intervals, a provider is looked for that somebody else is just making: IAM shows what was made after some
+/// How often, and in which intervals, a provider is looked for that someone else is just making: IAM shows what was made after some
 /// seconds (IAM user guide, "Changes that I make are not always immediately visible").
 const LOOKS: u32 = 12;
 const INTERVAL: Duration = Duration::from_secs(5);

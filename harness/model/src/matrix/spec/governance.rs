@@ -12,12 +12,12 @@ pub struct Governance {
     pub tags: BTreeMap<String, String>,
     /// The ARN of the policy that limits every role that a run makes.
     pub permissions_boundary: Option<String>,
-    /// From where the API server of a cluster that amiproof makes is reached.
+    /// From where the API server of a cluster that amiproof creates is reached.
     pub endpoint: Endpoint,
-    /// What the control plane of a cluster that amiproof makes logs to CloudWatch; `None` where the matrix does not say: the audit log,
+    /// What the control plane of a cluster that amiproof creates logs to CloudWatch; `None` where the matrix does not say: the audit log,
     /// where its log group can be removed again.
     pub logging: Option<Vec<ControlPlaneLog>>,
-    /// The KMS key that Secrets of a cluster that amiproof makes are encrypted with, beside EKS's own encryption.
+    /// The KMS key that Secrets of a cluster that amiproof creates are encrypted with, beside EKS's own encryption.
     pub secrets_key: Option<String>,
     /// ARNs of policies that node roles of amiproof's network stack get beside what nodes need.
     pub node_policies: Vec<String>,

@@ -103,7 +103,7 @@ impl Binding {
 }
 
 impl Rule {
-    /// Whether it lets somebody do `verb` on `resource` (`pods`, `nodes/proxy`) of `group`, whatever the object's name.
+    /// Whether it lets someone do `verb` on `resource` (`pods`, `nodes/proxy`) of `group`, whatever the object's name.
     pub(crate) fn allows(&self, verb: &str, group: &str, resource: &str) -> bool {
         let has = |list: &[String], wanted: &str| list.iter().any(|entry| entry == "*" || entry == wanted);
         let subresource = resource.split_once('/').map(|(_, subresource)| format!("*/{subresource}"));

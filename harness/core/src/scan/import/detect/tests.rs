@@ -66,7 +66,7 @@ fn a_file_of_another_tool_is_called_by_its_name_and_an_unknown_one_by_what_it_be
         ("hello, world\nthis, that\n", "cannot tell what it is: it begins with 'hello, world'"),
         ("PROVIDER;FINDING_UID;CHECK_ID;STATUS\naws;x;y;FAIL\n", "Prowler"),
         ("<!DOCTYPE r [<!ENTITY x 'y'>]><Benchmark>", "document type"),
-        ("<testsuite", "cut off"),
+        ("<testsuite", "is truncated"),
     ] {
         let told = told(text);
         assert!(told.contains(part), "{text}: {told}");

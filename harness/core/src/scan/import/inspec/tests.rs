@@ -50,7 +50,8 @@ fn a_file_that_counts_more_controls_than_it_holds_is_not_whole() {
 
 #[test]
 fn other_json_is_refused() {
-    for (text, part) in [("{}", "without profiles"), (r#"{"profiles":[]}"#, "no control"), (&REPORT[..300], "cut off")]
+    for (text, part) in
+        [("{}", "without profiles"), (r#"{"profiles":[]}"#, "no control"), (&REPORT[..300], "is truncated")]
     {
         let error = read(text.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");

@@ -70,7 +70,7 @@ fn meaning(word: &str) -> Word {
     }
 }
 
-/// Whether `skipped` is amiproof's own, whose `type` says what it means: a failure or a silence that somebody allowed, that another
+/// Whether `skipped` is amiproof's own, whose `type` says what it means: a failure or a silence that someone allowed, that another
 /// one stands in the way of, or that does not count is no reason why a test does not apply.
 fn is_own(kind: &str) -> bool {
     matches!(kind, "allowed" | "blocked" | "informational" | "known" | "manual" | "tolerated" | "waived")
@@ -212,14 +212,14 @@ impl Case {
         let by_word = |what: &str, word: &String| format!("{what}: its status is '{}'", line(word));
         Some(match (failure, error, skipped) {
             (Some(failure), ..) => fail("test", said(failure), failure.1, ""),
-            (None, Some(error), _) => Verdict::NotEvaluated(format!("the test broke: {}", said(error))),
+            (None, Some(error), _) => Verdict::NotEvaluated(format!("the test errored: {}", said(error))),
             (None, None, skipped) => {
                 if let Some(word) = word(|word| matches!(word, Word::Failed)) {
                     fail("test", by_word("the file does not say why", word), "", "")
                 } else if let Some(word) = word(|word| matches!(word, Word::Broken)) {
-                    Verdict::NotEvaluated(by_word("the test broke", word))
+                    Verdict::NotEvaluated(by_word("the test errored", word))
                 } else if let Some(open) = open {
-                    Verdict::NotEvaluated(format!("it was no answer there: {}", said(open)))
+                    Verdict::NotEvaluated(format!("it had no answer there: {}", said(open)))
                 } else if let Some(manual) = manual {
                     Verdict::Manual(said(manual))
                 } else if let Some((reason, _)) = skipped {

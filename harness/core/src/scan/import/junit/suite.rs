@@ -36,7 +36,7 @@ impl Count {
 
 /// What a suite adds to the one around it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Totals {
     held: Count,
     missing: Count,
 }
@@ -48,7 +48,7 @@ pub(super) struct Suite {
     /// What its header says.
     promised: Count,
     /// What the suites in it hold, and what they themselves lack.
-    inner: Told,
+    inner: Totals,
     pub(super) cases: Vec<Case>,
     /// What broke outside of every test.
     errors: Vec<String>,
@@ -109,13 +109,13 @@ impl Suite {
     }
 
     /// Counts what a suite within it came to.
-    pub(super) fn add(&mut self, told: &Told) {
+    pub(super) fn add(&mut self, told: &Totals) {
         self.inner.held = self.inner.held.plus(told.held);
         self.inner.missing = self.inner.missing.plus(told.missing);
     }
 
     /// Adds its answers to the document, and one about itself where it did not hold what it promises.
-    pub(super) fn close(self, document: &mut Document, index: &mut Index) -> Result<Told, ImportError> {
+    pub(super) fn close(self, document: &mut Document, index: &mut Index) -> Result<Totals, ImportError> {
         let bad = |case: &&Case| case.is_failure() || case.is_error();
         let own = Count {
             tests: self.cases.len(),
@@ -148,7 +148,7 @@ impl Suite {
             let verdict = Verdict::NotEvaluated(reasons.join("; "));
             document.add(
                 index,
-                Answer::new(format!("suite.{name}"), format!("the suite {} ran to its end", title(name)), verdict),
+                Answer::new(format!("suite.{name}"), format!("the suite {} completed", title(name)), verdict),
             )?;
         }
         if let Some((said, text)) = self.failures.first() {
@@ -158,37 +158,38 @@ impl Suite {
                 Answer::new(format!("suite-itself.{name}"), format!("the suite {} itself", title(name)), verdict),
             )?;
         }
-        Ok(Told { held, missing: self.inner.missing.plus(unsaid) })
+        Ok(Totals { held, missing: self.inner.missing.plus(unsaid) })
     }
 
     /// Why the suite did not evaluate all that it was to evaluate.
     fn reasons(&self, missing: Count, held: Count, has_bad: bool) -> Vec<String> {
-        let mut reasons: Vec<String> = self.errors.iter().map(|error| format!("the suite broke: {error}")).collect();
+        let mut reasons: Vec<String> = self.errors.iter().map(|error| format!("the suite errored: {error}")).collect();
         if let Some(why) = &self.skipped {
             reasons.push(format!("the suite was skipped: {why}"));
         }
         if missing.tests > 0 {
             let promised = self.promised.tests;
-            reasons.push(format!("its header promises {promised} tests, and {} are in the file", held.tests));
+            reasons.push(format!("its header declares {promised} tests, but the file contains {}", held.tests));
         }
         if missing.bad > 0 {
             let promised = self.promised.bad;
-            reasons.push(format!("its header counts {promised} failures and errors, and {} are in the file", held.bad));
+            reasons.push(format!(
+                "its header declares {promised} failures and errors, but the file contains {}",
+                held.bad
+            ));
         }
         if missing.skipped > 0 {
             let promised = self.promised.skipped;
-            reasons.push(format!(
-                "its header counts {promised} tests that were skipped, and {} are in the file",
-                held.skipped
-            ));
+            reasons
+                .push(format!("its header declares {promised} skipped tests, but the file contains {}", held.skipped));
         }
         if self.dry_run {
             reasons.push("it was a dry run, in which no test is run".to_owned());
         }
         if !self.special.is_empty() {
-            reasons.push(format!("it says of itself that it did not succeed: {}", line(&self.special)));
+            reasons.push(format!("it reports that it did not succeed: {}", line(&self.special)));
         } else if self.succeeded == Some(false) && !has_bad {
-            reasons.push("it says of itself that it did not succeed, and no test says why".to_owned());
+            reasons.push("it reports that it did not succeed, and no test says why".to_owned());
         }
         reasons
     }

@@ -27,7 +27,7 @@ fn failures_errors_and_skips_are_told_apart() {
         [
             "tests.web.test_ok: pass ",
             "tests.web.test_bad: fail assert 1 == 2",
-            "tests.web.test_broken: not evaluated the test broke: fixture 'db' not found",
+            "tests.web.test_broken: not evaluated the test errored: fixture 'db' not found",
             "tests.web.test_elsewhere: not applicable needs Windows",
             "both: fail the file does not say why",
             "bare: not evaluated the test was skipped, and the file does not say why",
@@ -66,7 +66,7 @@ fn files_without_evidence_are_refused() {
         ("<testsuites/>", "no testcase"),
         ("<testsuite name='Kubernetes e2e suite'><testcase name='a'><skipped/></testcase></testsuite>", "not skipped"),
         ("<Benchmark/>", "is not JUnit XML"),
-        ("<testsuite><testcase name='a'>", "cut off"),
+        ("<testsuite><testcase name='a'>", "is truncated"),
         ("<!DOCTYPE t><testsuite/>", "document type"),
     ] {
         let error = read(text.as_bytes()).unwrap_err().to_string();
@@ -80,13 +80,17 @@ fn a_suite_that_holds_less_than_its_header_says_did_not_run_to_its_end() {
     for (header, inner, said) in [
         ("tests='2'", case("a") + &case("b"), None),
         ("tests='1'", case("a") + &case("b"), None),
-        ("tests='5'", case("a"), Some("promises 5 tests, and 1 are in the file")),
-        ("tests='1' failures='2' errors='1'", case("a"), Some("counts 3 failures and errors, and 0 are in the file")),
+        ("tests='5'", case("a"), Some("declares 5 tests, but the file contains 1")),
+        (
+            "tests='1' failures='2' errors='1'",
+            case("a"),
+            Some("declares 3 failures and errors, but the file contains 0"),
+        ),
         ("tests='1' errors='1'", "<testcase name='a'><failure/></testcase>".to_owned(), None),
         (
             "tests='1' errors='1'",
             case("a") + "<error message='did not start'/>",
-            Some("the suite broke: did not start"),
+            Some("the suite errored: did not start"),
         ),
         ("tests='1'", case("a") + "<skipped message='no cluster'/>", Some("the suite was skipped: no cluster")),
     ] {
@@ -123,7 +127,7 @@ fn what_ginkgo_says_of_its_suite_changes_what_the_tests_mean() {
         suite(&[("SuiteSucceeded", "false"), ("SpecialSuiteFailureReason", "Suite Timeout Elapsed")], cases),
         [
             "[It] a: pass ",
-            "suite.Kubernetes e2e suite: not evaluated it says of itself that it did not succeed: Suite Timeout Elapsed; 1 of its tests were not run"
+            "suite.Kubernetes e2e suite: not evaluated it reports that it did not succeed: Suite Timeout Elapsed; 1 of its tests were not run"
         ]
     );
     assert_eq!(suite(&[("SuiteSucceeded", "false")], cases).len(), 2);

@@ -61,7 +61,7 @@ fn a_log_of_another_form_is_refused_and_a_run_that_broke_is_no_answer() {
         (r#"{"version":"2.1.0","runs":[]}"#.to_owned(), "no run"),
         (log("[]").replace("2.1.0", "2.0.0"), "this build reads 2.1.0"),
         ("{}".to_owned(), "is not SARIF"),
-        (log("[")[..200].to_owned(), "cut off"),
+        (log("[")[..200].to_owned(), "is truncated"),
         (log("[3]"), "is not SARIF JSON"),
     ] {
         let error = read(text.as_bytes()).unwrap_err().to_string();

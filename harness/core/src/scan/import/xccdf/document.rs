@@ -122,7 +122,7 @@ fn one(
 ) -> Result<(), ImportError> {
     let selected = test.results.iter().filter(|result| result.result != "notselected").count();
     document.left_out += test.results.len() - selected;
-    // A benchmark for another platform makes every rule `notapplicable`; that is no evidence, and must not look like a clean scan.
+    // A benchmark for another platform makes every rule `notapplicable`; that is not evidence, and must not look like a clean scan.
     let applies = test.results.iter().any(|result| !matches!(result.result.as_str(), "notselected" | "notapplicable"));
     if selected == 0 && !test.results.is_empty() {
         let reason = format!("the profile '{}' selects no rule, so nothing was evaluated by it", title(&test.profile));
@@ -172,7 +172,7 @@ fn answer(result: RuleResult, rule: Rule) -> Answer {
     }
 }
 
-/// What a result means (XCCDF 1.2, table 26). `notchecked` says that no program looked. What is only for information is no answer to a
+/// What a result means (XCCDF 1.2, table 26). `notchecked` says that no program looked. What is only for information is not an answer to a
 /// control of a benchmark.
 fn verdict(result: &RuleResult, rule: &Rule, is_control: bool) -> Verdict {
     let why = if result.message.is_empty() { String::new() } else { format!(": {}", line(&result.message)) };
@@ -188,11 +188,9 @@ fn verdict(result: &RuleResult, rule: &Rule, is_control: bool) -> Verdict {
             Verdict::NotEvaluated(format!("the result is 'informational', which is no answer{why}"))
         }
         "informational" => Verdict::NotApplicable(format!("for information only{why}")),
-        "notchecked" => {
-            Verdict::NotEvaluated(format!("no program looked: the content has no automated check for it{why}"))
-        }
-        "error" => Verdict::NotEvaluated(format!("the scanner's check broke{why}")),
-        "unknown" => Verdict::NotEvaluated(format!("the scanner could not tell{why}")),
+        "notchecked" => Verdict::NotEvaluated(format!("not checked: the content has no automated check for it{why}")),
+        "error" => Verdict::NotEvaluated(format!("the scanner's check failed to run{why}")),
+        "unknown" => Verdict::NotEvaluated(format!("the scanner could not decide{why}")),
         "" => Verdict::NotEvaluated("the file gives no result".to_owned()),
         other => Verdict::NotEvaluated(format!("the file gives the unknown result '{}'", line(other))),
     }

@@ -25,7 +25,7 @@ fn reason_of(rows: &[ScanRow], number: &str) -> String {
 
 #[test]
 fn every_status_means_what_it_says_and_nothing_is_greener_than_its_evidence() {
-    let seen = Seen { progress: Progress::Met, log: Some(WHOLE.into()), ..Seen::default() };
+    let seen = RawOutput { progress: Progress::Met, log: Some(WHOLE.into()), ..RawOutput::default() };
     let rows = assess(Scope::Node, &about(), &seen).unwrap();
     assert_eq!(rows.len(), 13);
     assert_eq!(rows[0].check.as_str(), "kube-bench/cis-eks-1.8.0/3.1.1");
@@ -45,11 +45,11 @@ fn every_status_means_what_it_says_and_nothing_is_greener_than_its_evidence() {
 fn with_the_kubelets_port_closed_the_termination_message_tells_the_same() {
     let compact = "\"test_number\":\"3.1.1\"\n\"test_desc\":\"Mode\"\n\"status\":\"PASS\"\n\
                    \"test_number\":\"3.1.3\"\n\"status\":\"FAIL\"\n\"test_number\":\"3.1";
-    let seen = Seen {
+    let seen = RawOutput {
         progress: Progress::Met,
         log_error: Some("no answer within 10s".into()),
         message: Some(compact.into()),
-        ..Seen::default()
+        ..RawOutput::default()
     };
     let rows = assess(Scope::Node, &about(), &seen).unwrap();
     assert_eq!(rows.len(), 13);
@@ -62,20 +62,20 @@ fn with_the_kubelets_port_closed_the_termination_message_tells_the_same() {
 #[test]
 fn without_any_result_every_control_is_not_evaluated_and_says_why() {
     let waiting = Progress::NotYet("pod kube-bench-x cannot pull the image".into());
-    let rows = assess(Scope::Node, &about(), &Seen { progress: waiting, ..Seen::default() }).unwrap();
+    let rows = assess(Scope::Node, &about(), &RawOutput { progress: waiting, ..RawOutput::default() }).unwrap();
     assert_eq!(rows.len(), 13);
     assert!(reason_of(&rows, "3.1.1").contains("cannot pull the image"));
-    let torn = Seen { progress: Progress::Met, log: Some(WHOLE[..900].into()), ..Seen::default() };
+    let torn = RawOutput { progress: Progress::Met, log: Some(WHOLE[..900].into()), ..RawOutput::default() };
     let rows = assess(Scope::Node, &about(), &torn).unwrap();
     assert!(reason_of(&rows, "3.1.1").contains("cut off"), "{}", reason_of(&rows, "3.1.1"));
-    let rows = assess(Scope::Cluster, &about(), &Seen::default()).unwrap();
+    let rows = assess(Scope::Cluster, &about(), &RawOutput::default()).unwrap();
     assert_eq!(rows.len(), 37);
 }
 
 #[test]
 fn a_result_of_another_benchmark_is_not_believed() {
     let other = WHOLE.replace("eks-1.8.0", "eks-1.5.0");
-    let seen = Seen { progress: Progress::Met, log: Some(other), ..Seen::default() };
+    let seen = RawOutput { progress: Progress::Met, log: Some(other), ..RawOutput::default() };
     let rows = assess(Scope::Node, &about(), &seen).unwrap();
     assert_eq!(reason_of(&rows, "3.1.1"), "kube-bench ran eks-1.5.0 instead of eks-1.8.0");
 }
@@ -94,8 +94,11 @@ fn a_run_of_all_targets_is_split_by_what_is_asked_for() {
         policies[count] = 0.into();
     }
     sections.push(policies);
-    let seen =
-        Seen { progress: Progress::Met, log: Some(serde_json::Value::from(sections).to_string()), ..Seen::default() };
+    let seen = RawOutput {
+        progress: Progress::Met,
+        log: Some(serde_json::Value::from(sections).to_string()),
+        ..RawOutput::default()
+    };
     let rows = assess(Scope::Node, &about(), &seen).unwrap();
     assert_eq!(rows.len(), 13);
     let rows = assess(Scope::Cluster, &about(), &seen).unwrap();
@@ -108,8 +111,11 @@ fn a_control_that_is_listed_twice_with_two_answers_has_none() {
     let results = whole["Controls"][0]["tests"][0]["results"].as_array_mut().unwrap();
     let mut again = results[0].clone();
     results.push(again.clone());
-    let seen =
-        |whole: &serde_json::Value| Seen { progress: Progress::Met, log: Some(whole.to_string()), ..Seen::default() };
+    let seen = |whole: &serde_json::Value| RawOutput {
+        progress: Progress::Met,
+        log: Some(whole.to_string()),
+        ..RawOutput::default()
+    };
     let rows = assess(Scope::Node, &about(), &seen(&whole)).unwrap();
     assert_eq!((rows.len(), verdict_of(&rows, "3.1.1")), (13, &Verdict::Pass), "the same answer twice is one answer");
     again["status"] = "FAIL".into();

@@ -86,7 +86,7 @@ pub fn runs(text: &str) -> Result<Vec<Output>, ParseError> {
         return Err(ParseError::Empty);
     }
     let mut found: Vec<Output> = Vec::new();
-    let mut seen = Seen::default();
+    let mut seen = Found::default();
     for source in sources(text) {
         let mut runs: Vec<Answers> = Vec::new();
         for document in documents(&source, &mut seen)? {
@@ -96,8 +96,8 @@ pub fn runs(text: &str) -> Result<Vec<Output>, ParseError> {
     }
     if !found.is_empty() {
         return match seen {
-            Seen { unread: Some(begins), .. } => Err(ParseError::Unread { begins }),
-            Seen { empty: true, .. } => Err(ParseError::EmptyRun),
+            Found { unread: Some(begins), .. } => Err(ParseError::Unread { begins }),
+            Found { empty: true, .. } => Err(ParseError::EmptyRun),
             _ => {
                 complete(&mut found);
                 Ok(found)
@@ -110,9 +110,9 @@ pub fn runs(text: &str) -> Result<Vec<Output>, ParseError> {
         .lines()
         .any(|line| ["[PASS] ", "[FAIL] ", "[WARN] "].iter().any(|word| line.trim_start().starts_with(word)));
     Err(match seen {
-        Seen { own: true, .. } => ParseError::NoControls,
-        Seen { problem: Some(problem), .. } => problem,
-        Seen { json: true, .. } => ParseError::OtherJson { begins },
+        Found { own: true, .. } => ParseError::NoControls,
+        Found { problem: Some(problem), .. } => problem,
+        Found { json: true, .. } => ParseError::OtherJson { begins },
         _ if is_for_people => ParseError::Text,
         _ => ParseError::NoJson { begins },
     })
@@ -120,7 +120,7 @@ pub fn runs(text: &str) -> Result<Vec<Output>, ParseError> {
 
 /// What was there beside controls.
 #[derive(Default)]
-struct Seen {
+struct Found {
     /// A document of kube-bench.
     own: bool,
     /// Another document.
@@ -133,7 +133,7 @@ struct Seen {
     unread: Option<String>,
 }
 
-impl Seen {
+impl Found {
     /// Looks for results in what lies outside of every document that was read.
     fn outside(&mut self, text: &str) {
         let has_result = |line: &&str| {
@@ -179,7 +179,7 @@ fn sources(text: &str) -> Vec<Cow<'_, str>> {
     sources.into_iter().map(|(_, text)| Cow::Owned(text)).collect()
 }
 
-/// A line as container runtimes keep it on the node, behind its stamp: `stdout F …`, and with `P` where the next one goes on with it.
+/// A line as container runtimes keep it on the node, behind its stamp: `stdout F …`, and with `P` where the next one continues with it.
 fn framed(line: &str) -> Option<(&str, bool)> {
     let line = line.strip_prefix("stdout ").or_else(|| line.strip_prefix("stderr "))?;
     match line.strip_prefix("F ") {
@@ -189,7 +189,7 @@ fn framed(line: &str) -> Option<(&str, bool)> {
 }
 
 /// Every document of kube-bench in a text, as its controls with the version that judged them.
-fn documents(text: &str, seen: &mut Seen) -> Result<Vec<Answers>, ParseError> {
+fn documents(text: &str, seen: &mut Found) -> Result<Vec<Answers>, ParseError> {
     let mut found = Vec::new();
     let (mut broken, mut end, mut read) = (None, 0, 0);
     let mut lines = json_starts(text);
@@ -214,7 +214,7 @@ fn documents(text: &str, seen: &mut Seen) -> Result<Vec<Answers>, ParseError> {
                 collect(value, &mut found, seen)?;
             }
             Some(Err(error)) => {
-                // A log line may begin with a brace; only JSON goes on with a key in quotes.
+                // A log line may begin with a brace; only JSON continues with a key in quotes.
                 let inner = rest.trim_start_matches(|c: char| c.is_whitespace() || ['{', '['].contains(&c));
                 let is_json = inner.starts_with('"');
                 // One that ends in the middle of a text ends at the line end behind it.
@@ -255,7 +255,7 @@ fn json_starts(text: &str) -> impl Iterator<Item = usize> {
 }
 
 /// Puts what a value holds of kube-bench behind what was found before.
-fn collect(value: Value, found: &mut Vec<Answers>, seen: &mut Seen) -> Result<(), ParseError> {
+fn collect(value: Value, found: &mut Vec<Answers>, seen: &mut Found) -> Result<(), ParseError> {
     match value {
         Value::Object(mut object) if object.contains_key("Controls") => {
             seen.own = true;
@@ -299,7 +299,7 @@ fn form(error: serde_json::Error) -> ParseError {
 }
 
 /// The answers of a document; nothing where it has none.
-fn answers(sections: Vec<Section>, totals: &Totals, seen: &mut Seen) -> Result<Option<Answers>, ParseError> {
+fn answers(sections: Vec<Section>, totals: &Totals, seen: &mut Found) -> Result<Option<Answers>, ParseError> {
     let mut answers = Answers::default();
     for section in sections {
         let begin = answers.controls.len();

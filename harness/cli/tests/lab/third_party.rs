@@ -62,7 +62,7 @@ print(xml.tests, xml.failures, xml.errors, xml.skipped)
 "#;
 
 #[test]
-fn strangers_understand_what_a_run_leaves_and_writes() {
+fn third_party_clients_understand_what_a_run_leaves_and_writes() {
     let Some(python) = python() else { return };
     let lab = LabProcess::start(None);
     let dir = tempfile::tempdir().unwrap();
