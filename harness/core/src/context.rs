@@ -55,11 +55,6 @@ pub struct Context {
 }
 
 impl Context {
-    /// Whether amiproof created the cluster: its configuration then says nothing about an image.
-    pub fn made_the_cluster(&self) -> bool {
-        self.matrix.cluster.create && self.aws.is_some()
-    }
-
     /// The EKS node group of the variant, where its nodes are chosen by one: made by the run, or named by the selector.
     pub fn node_group(&self) -> Option<&str> {
         self.selector.value_of(crate::cluster::NODE_GROUP_LABEL)

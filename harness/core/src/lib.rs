@@ -2,8 +2,7 @@
 //!
 //! Reading order: [`check`] (what a check is) and [`context`] (what a check may use), then [`ledger`] (the record of everything
 //! that is created), [`aws`], [`user_data`], [`cluster`], [`workload`], [`wait`], [`act`], [`probe`], [`scan`], [`destroy`],
-//! [`scope`], [`pace`]
-//! and [`run`] (the dispatcher and the pipelines).
+//! [`pace`] and [`run`] (the dispatcher and the pipelines).
 
 pub mod act;
 pub mod aws;
@@ -21,7 +20,6 @@ pub mod pace;
 pub mod probe;
 pub mod run;
 pub mod scan;
-pub mod scope;
 pub mod user_data;
 pub mod wait;
 pub mod workload;

@@ -2,9 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
-use crate::name::CheckId;
 
 /// What a check decided about its subject. "Could not decide" is not a verdict but an error: see [`Outcome::Error`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,13 +52,6 @@ impl Finding {
     pub fn with_remediation(mut self, remediation: impl Into<String>) -> Self {
         self.remediation = remediation.into();
         self
-    }
-
-    /// 16 hexadecimal digits that stay the same from run to run for the same violation: check, subject and resource, but
-    /// neither the wording nor any id that AWS makes up.
-    pub fn fingerprint(&self, check: &CheckId, subject: &str) -> String {
-        let digest = Sha256::digest(format!("{check}\n{subject}\n{}", self.resource));
-        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -176,19 +166,4 @@ pub struct Placement {
     /// The AMI that the instance really booted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ami_id: Option<String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fingerprint_ignores_wording_but_not_the_resource() {
-        let check: CheckId = "node/ready".parse().unwrap();
-        let first = Finding::new("node 1", "not ready").fingerprint(&check, "al2023");
-        let reworded = Finding::new("node 1", "node is not ready").fingerprint(&check, "al2023");
-        let elsewhere = Finding::new("node 2", "not ready").fingerprint(&check, "al2023");
-        assert_eq!(first, reworded);
-        assert_ne!(first, elsewhere);
-    }
 }

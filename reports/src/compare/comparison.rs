@@ -121,11 +121,6 @@ impl Comparison {
         self.counts.get(&change).copied().unwrap_or(0)
     }
 
-    /// What passed in the base and fails now.
-    pub fn new_failures(&self) -> impl Iterator<Item = &ResultChange> {
-        self.changes.iter().filter(|change| change.change == Change::NewFailure)
-    }
-
     /// What is worse than in the base: new failures, new errors, and failures that nobody saw before.
     pub(crate) fn news(&self) -> impl Iterator<Item = &ResultChange> {
         self.changes.iter().filter(|one| one.change.is_news())

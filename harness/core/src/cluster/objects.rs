@@ -186,9 +186,3 @@ fn label(object: &Value) -> String {
         None => format!("{kind} without a name"),
     }
 }
-
-/// `Deployment web` of an object that came from the cluster.
-pub fn label_of(object: &DynamicObject) -> String {
-    let kind = object.types.as_ref().map_or("object", |types| types.kind.as_str());
-    format!("{kind} {}", object.name_any())
-}

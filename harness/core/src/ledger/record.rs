@@ -199,11 +199,6 @@ impl Entry {
     pub fn is_live(&self) -> bool {
         matches!(self.state, State::Planned | State::Created)
     }
-
-    /// The id, or the name where no id ever came.
-    pub fn id_or_name(&self) -> &str {
-        self.id.as_deref().unwrap_or(&self.resource.name)
-    }
 }
 
 /// How far a resource got.
