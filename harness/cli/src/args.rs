@@ -15,7 +15,7 @@ pub(crate) use self::target::{Given, Named, Target};
 pub(crate) use self::waiver::{Waiver, WaiverAudit, WaiverCommand, WaiverForm, WaiverImport};
 pub(crate) use self::workload::{Workload, WorkloadCommand};
 
-/// Proves that hardened EKS node images still join, run your workloads and meet the benchmark.
+/// Test whether hardened EKS node images still join, run your workloads and meet the benchmark.
 #[derive(Debug, Parser)]
 #[command(name = "amiproof", version, propagate_version = true, max_term_width = 100)]
 #[command(
@@ -68,9 +68,9 @@ pub(crate) enum Command {
     Check(Check),
     /// List the checks and whether the matrix selects them
     List(List),
-    /// Show what a run would create (no changes, no network)
+    /// Show what a run would create, without changes (offline unless --profile or --endpoint-url is given)
     Plan(Plan),
-    /// Create the cluster and one node group per variant, and keep them
+    /// Create the cluster and one node group per variant, run the smoke tests, and keep everything
     Apply(Run),
     /// Run smoke tests and node checks on what 'apply' left, or on any cluster (--kubeconfig)
     Test(Test),
@@ -158,10 +158,10 @@ pub(crate) struct List {
 pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) selection: Selection,
-    /// Only this part
+    /// Limit the command to one part of the run
     #[arg(long, value_enum, value_name = "PART")]
     pub(crate) only: Option<Part>,
-    /// Report what the account of this AWS profile lacks for the run; without it AWS is not called
+    /// Also check the account of this AWS profile for missing images, subscriptions and permissions
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Report what is missing at this AWS endpoint URL
@@ -207,10 +207,10 @@ pub(crate) struct Import {
     /// Benchmark that the control numbers belong to, such as cis-al2023-1.0.0
     #[arg(long, value_name = "BENCHMARK")]
     pub(crate) benchmark: Option<String>,
-    /// Level of the scan
+    /// CIS level of the scan
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
     pub(crate) level: Option<u8>,
-    /// Name of the scanner in reports, instead of the one in the file; distinguishes two imports
+    /// Scanner name in reports [default: the one in the file]; keeps two imports of one scanner apart
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Exit 0 even if checks fail; errors still count

@@ -158,7 +158,7 @@ impl Scene {
         let summary = format!("{} is not Ready on node {}: {}", set.name_any(), record.index, one_line(why));
         Finding::new(format!("{} on node {}", set.name_any(), record.index), summary)
             .with_detail(detail)
-            .with_remediation(format!("{} {}", addon.name, addon.host_needs))
+            .with_remediation(format!("{}: {}", addon.name, addon.host_needs))
     }
 
     /// What the controller says about a DaemonSet whose pod is missing.

@@ -33,7 +33,7 @@ pub(crate) struct Run {
     /// Run ID [default: generated; for 'apply', the run that created the cluster, if there is one]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
-    /// Only this part
+    /// Limit the command to one part of the run
     #[arg(long, value_enum, value_name = "PART")]
     pub(crate) only: Option<Part>,
 }
