@@ -46,7 +46,7 @@ impl Definition {
     /// The check as the runner takes it.
     ///
     /// # Errors
-    /// When the id is not a legal one; a test keeps that from happening.
+    /// When the id is not a valid one; a test keeps that from happening.
     pub fn check(&self) -> Result<Check, NameError> {
         let id: CheckId = self.id.parse()?;
         let disturbs = id.suite() == DISRUPTIVE;

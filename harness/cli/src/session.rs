@@ -142,7 +142,7 @@ pub(crate) async fn groups(given: &Given, output: &Output) -> Result<Vec<Group>,
 
 async fn access(given: &Given, output: &Output) -> Result<Access, Failure> {
     let Some(path) = &given.kubeconfig else {
-        return Err(Failure::usage("which cluster?", "name its kubeconfig with --kubeconfig"));
+        return Err(Failure::usage("no cluster is given", "name its kubeconfig with --kubeconfig"));
     };
     let context = given.context.as_ref().map_or_else(String::new, |name| format!(", context {name}"));
     output.note(format_args!("connecting to the cluster of {path}{context} ..."));

@@ -5,9 +5,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A text that is not a legal name, and what a legal one looks like.
+/// A text that is not a valid name, and what a legal one looks like.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is not a legal {what}: {rule}")]
+#[error("'{text}' is not a valid {what}: {rule}")]
 pub struct NameError {
     /// What kind of name was wanted, as the user calls it (`variant name`, `AMI id`).
     pub what: &'static str,

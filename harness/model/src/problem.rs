@@ -30,7 +30,7 @@ impl Place {
 /// One mistake in a file of the user's. It displays as two lines, in the form that editors and CI systems link to:
 ///
 /// ```text
-/// amiproof.yaml:12:10: variants[2].ami.id: 'ami-xyz' is not a legal AMI id
+/// amiproof.yaml:12:10: variants[2].ami.id: 'ami-xyz' is not a valid AMI id
 ///   = help: write 'ami-' and 8 or 17 lower-case hexadecimal digits, like ami-0123456789abcdef0
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -151,12 +151,12 @@ mod tests {
             file: "amiproof.yaml".into(),
             place: Some(Place { line: 12, column: 5 }),
             path: "variants[2].ami".into(),
-            message: "'ami-xyz' is not a legal AMI id".into(),
+            message: "'ami-xyz' is not a valid AMI id".into(),
             help: "write ami-0123456789abcdef0".into(),
         };
         assert_eq!(
             problem.to_string(),
-            "amiproof.yaml:12:5: variants[2].ami: 'ami-xyz' is not a legal AMI id\n  = help: write ami-0123456789abcdef0"
+            "amiproof.yaml:12:5: variants[2].ami: 'ami-xyz' is not a valid AMI id\n  = help: write ami-0123456789abcdef0"
         );
         assert_eq!(Problem::of_file("x.yaml", "cannot be read", "").to_string(), "x.yaml: cannot be read");
     }

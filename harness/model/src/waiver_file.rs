@@ -89,7 +89,7 @@ impl Sections<'_> {
             return Some(text);
         }
         let help = "write a suite and a check like node/ready, or a whole suite like os-cis/*";
-        self.problem(path, format!("'{text}' is not a legal check"), help);
+        self.problem(path, format!("'{text}' is not a valid check"), help);
         None
     }
 
@@ -97,7 +97,7 @@ impl Sections<'_> {
         if is_label(&text, 40) {
             return Some(text);
         }
-        self.problem(path, format!("'{text}' is not a legal suite"), "write a suite like os-cis");
+        self.problem(path, format!("'{text}' is not a valid suite"), "write a suite like os-cis");
         None
     }
 
@@ -107,7 +107,7 @@ impl Sections<'_> {
             return Some(text);
         }
         let help = "write a name and a version like cis-al2023-1.0.0, or a name for every version like cis-al2023";
-        self.problem(path, format!("'{text}' is not a legal benchmark"), help);
+        self.problem(path, format!("'{text}' is not a valid benchmark"), help);
         None
     }
 
@@ -115,7 +115,7 @@ impl Sections<'_> {
         let parsed = text.parse::<ControlId>();
         parsed
             .map_err(|error| {
-                self.problem(path, format!("'{text}' is not a legal control id"), format!("write {}", error.rule))
+                self.problem(path, format!("'{text}' is not a valid control id"), format!("write {}", error.rule))
             })
             .ok()
     }
@@ -126,7 +126,7 @@ impl Sections<'_> {
             match text.map(|text| text.parse::<VariantName>()) {
                 Some(Ok(name)) => variants.push(name.to_string()),
                 Some(Err(error)) => {
-                    let message = format!("'{}' is not a legal {}", error.text, error.what);
+                    let message = format!("'{}' is not a valid {}", error.text, error.what);
                     self.problem(&format!("{path}[{index}]"), message, format!("write {}", error.rule));
                 }
                 None => {}

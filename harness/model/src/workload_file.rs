@@ -107,7 +107,7 @@ impl Reader {
             self.problem(
                 header.place_of("metadata.name"),
                 "metadata.name",
-                format!("'{name}' is not a legal workload name"),
+                format!("'{name}' is not a valid workload name"),
                 rule,
             );
         }
@@ -142,7 +142,7 @@ impl Reader {
     fn timeout(&mut self, header: &Node, text: &str) -> Option<Duration> {
         let parsed = duration::parse(text);
         if let Err(error) = &parsed {
-            let message = format!("'{text}' is not a legal duration");
+            let message = format!("'{text}' is not a valid duration");
             self.problem(header.place_of("spec.timeout"), "spec.timeout", message, format!("write {}", error.rule));
         }
         parsed.ok()

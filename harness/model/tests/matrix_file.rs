@@ -396,8 +396,8 @@ fn security_groups_of_nodes_are_of_a_network_that_is_there() {
     variants[1].securityGroups: in the VPC that amiproof makes there are no security groups of yours
     ");
     insta::assert_snapshot!(sentences("create: false", "[sg-0123, web]"), @r"
-    variants[1].securityGroups[0]: 'sg-0123' is not a legal security group id
-    variants[1].securityGroups[1]: 'web' is not a legal security group id
+    variants[1].securityGroups[0]: 'sg-0123' is not a valid security group id
+    variants[1].securityGroups[1]: 'web' is not a valid security group id
     ");
 }
 

@@ -222,7 +222,7 @@ fn a_workload_file_gives_helm_no_options_and_fetches_no_values() {
     for (header, wanted) in [
         (
             "{chart: x, release: '--post-renderer=./e'}",
-            "spec.from.release: '--post-renderer=./e' is not a legal name of a release",
+            "spec.from.release: '--post-renderer=./e' is not a valid name of a release",
         ),
         ("{chart: x, release: App}", "spec.from.release"),
         ("{chart: '--post-renderer=x://y'}", "spec.from.chart: '--post-renderer=x://y' is not a chart"),

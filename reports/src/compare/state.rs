@@ -71,7 +71,7 @@ impl State {
 pub enum Change {
     /// Passed in the base, fails now.
     NewFailure,
-    /// Fails now; the base had the variant and did not ask.
+    /// Fails now; the baseline had the variant but did not run this check.
     AppearedFailing,
     /// An error now, and none in the base.
     NewError,
@@ -164,7 +164,7 @@ impl Change {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::NewFailure => "passed in the base, fails now",
-            Self::AppearedFailing => "fails now; the base had the variant and did not ask",
+            Self::AppearedFailing => "fails now; the baseline had the variant but did not run this check",
             Self::NewError => "amiproof cannot decide it now",
             Self::NewlySkipped => "had a verdict in the base, has none now",
             Self::Disappeared => "in the base only, although variant and suite ran",

@@ -107,7 +107,7 @@ fn write_benchmarks(out: &mut String, comparison: &Comparison) {
     for one in &comparison.benchmarks {
         let _ = writeln!(
             out,
-            "{}/{}: benchmark changed from {} to {}, not compared: {} controls went ({} failing), {} came ({} failing)\n",
+            "{}/{}: benchmark changed from {} to {}, not compared: {} controls removed ({} failing), {} added ({} failing)\n",
             one.subject.as_str(),
             one.suite,
             one.from,

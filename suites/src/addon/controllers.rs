@@ -129,7 +129,7 @@ impl Scene {
         Finding::new(format!("deployment {name}"), format!("{name} is not available: {summary}"))
             .with_detail(format!("{why}\n\nits pods are on {on}{events}"))
             .with_remediation(format!(
-                "look at the pods' last words and events, and whether their nodes are of a stock image: kubectl -n {} describe \
+                "check the pods' termination messages and events, and whether their nodes are of a stock image: kubectl -n {} describe \
                  deployment {name}",
                 deployment.namespace().unwrap_or_default()
             ))

@@ -23,7 +23,7 @@ use crate::definition::{Definition, Work};
 /// See the module. Each add-on is a row of its own, `addon/vpc-cni`; under this id only what keeps all of them from being judged.
 pub const CHECK: Definition = Definition {
     id: "addon/daemons",
-    title: "the DaemonSet parts of the cluster's add-ons run on every node",
+    title: "the DaemonSets of the cluster's add-ons run on every node",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(ATTEMPT),

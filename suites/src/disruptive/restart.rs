@@ -27,7 +27,7 @@ pub(super) async fn restart(context: &Context, unit: &str) -> Result<Decision, C
             let said = output.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
             let summary = format!("{unit} does not start again on node {}: {said}", node.index);
             refused.push(Finding::new(format!("node {}", node.index), summary).with_remediation(format!(
-                "read `journalctl -u {unit}` on the node: what it needs at its start was there at boot and is not now"
+                "read `journalctl -u {unit}` on the node: something that it needs to start was present at boot and is missing now"
             )));
         }
     }

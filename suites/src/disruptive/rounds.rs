@@ -16,7 +16,7 @@ use crate::definition::{Definition, Work};
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "disruptive/rounds",
-    title: "ten minutes later pods work as before",
+    title: "pods still work after ten minutes in which host agents may revert settings",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(ATTEMPT),

@@ -19,7 +19,7 @@ const ATTEMPT: Duration = Duration::from_secs(900);
 /// See the module. Reported under this id only when the scan breaks.
 pub const CHECK: Definition = Definition {
     id: "eks-cis/cluster",
-    title: "the controls of the CIS Amazon EKS benchmark are met, as AWS and Kubernetes answer",
+    title: "the controls of the CIS Amazon EKS benchmark are met according to the AWS and Kubernetes APIs",
     scope: Scope::Cluster,
     phase: Phase::KubeBench,
     timeout: Some(ATTEMPT),

@@ -82,7 +82,7 @@ pub(crate) const WEBHOOK_CONFIGURATIONS: Question = Question {
                 group: "admissionregistration.k8s.io",
                 resources: &["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
                 fine_in_namespace: false,
-                remediation: "keep the right to the installer of the webhook; who changes a webhook reads and rewrites every object",
+                remediation: "grant this only to the installer of the webhook: whoever changes a webhook can read and rewrite every object",
             }],
         )
     },

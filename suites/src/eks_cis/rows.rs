@@ -15,7 +15,7 @@ pub(crate) const SCANNER: &str = "amiproof";
 /// The answer for every control of `catalogue`. `nodes_by` is the benchmark that kube-bench judges nodes by.
 ///
 /// # Errors
-/// When a control's id is not a legal part of a check's; a test keeps that from happening.
+/// When a control's id is not a valid part of a check's; a test keeps that from happening.
 pub(crate) fn answer(
     catalogue: &Catalogue,
     nodes_by: Option<&Catalogue>,

@@ -17,7 +17,7 @@ use crate::node::resource;
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "host/imds",
-    title: "instance metadata needs a token and lives as many hops as the matrix says",
+    title: "instance metadata requires a token (IMDSv2), and the hop limit is the one in the matrix",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: None,

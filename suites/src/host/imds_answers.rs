@@ -18,7 +18,7 @@ use crate::node::{judged, resource};
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "host/imds-answers",
-    title: "the metadata service answers the host with a token and not without",
+    title: "on the host, the metadata service answers requests with a token and rejects those without",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(Duration::from_secs(300)),

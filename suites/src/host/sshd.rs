@@ -21,7 +21,7 @@ use crate::node::{judged, resource, silent};
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "host/sshd",
-    title: "no SSH server of a host takes a password, and no admin container is on",
+    title: "no host accepts SSH passwords, and no Bottlerocket admin container is enabled",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(Duration::from_secs(300)),

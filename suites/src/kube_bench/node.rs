@@ -12,7 +12,7 @@ use crate::definition::{Definition, Work};
 /// See the module. Reported under this id only when the scan breaks.
 pub const CHECK: Definition = Definition {
     id: "kube-bench/node",
-    title: "the controls of the node target are met",
+    title: "the CIS EKS controls for worker nodes are met",
     scope: Scope::Variant,
     phase: Phase::KubeBench,
     timeout: Some(ATTEMPT),

@@ -16,7 +16,7 @@ use crate::host::{no_account, verdict};
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "node/ami-not-deprecated",
-    title: "the image is not one that its owner advises against",
+    title: "the image is not deprecated",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: None,

@@ -39,7 +39,7 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
         if limit >= LEAST {
             return Ok(Vec::new());
         }
-        let help = "let hardening leave net.netfilter.nf_conntrack_max to kube-proxy";
+        let help = "exclude net.netfilter.nf_conntrack_max from hardening: kube-proxy sets it";
         let summary = format!("net.netfilter.nf_conntrack_max is {limit}, less than {LEAST}");
         Ok(vec![Finding::new(resource(node), summary).with_remediation(help)])
     })

@@ -21,7 +21,7 @@ use crate::host::decision;
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "node/ebpf",
-    title: "agents may trace the kernel by eBPF",
+    title: "agents can trace the kernel with eBPF",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(Duration::from_secs(300)),

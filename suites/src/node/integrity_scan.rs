@@ -20,7 +20,7 @@ use crate::host::decision;
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "node/integrity-scan",
-    title: "scans of AIDE leave the files of containers out",
+    title: "scans by AIDE exclude the files of containers",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(Duration::from_secs(300)),

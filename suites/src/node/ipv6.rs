@@ -22,7 +22,7 @@ use crate::host::decision;
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "node/ipv6",
-    title: "the host's IPv6 is as the cluster and programs that listen on [::] need it",
+    title: "the host's IPv6 is configured as the cluster, and programs that listen on [::], require",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(Duration::from_secs(300)),

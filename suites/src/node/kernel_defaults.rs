@@ -20,7 +20,7 @@ use crate::host::decision;
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "node/kernel-defaults",
-    title: "the kernel is set as the kubelet needs it",
+    title: "kernel parameters have the values that the kubelet requires",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(Duration::from_secs(300)),

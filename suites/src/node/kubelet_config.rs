@@ -22,7 +22,7 @@ use crate::host::verdict;
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "node/kubelet-config",
-    title: "every kubelet really runs with a safe configuration",
+    title: "the effective configuration of every kubelet is secure",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(Duration::from_secs(600)),

@@ -23,7 +23,7 @@ use crate::host::decision;
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "node/sctp",
-    title: "the kernel speaks SCTP where something in the cluster does",
+    title: "the kernel supports SCTP if anything in the cluster uses it",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(Duration::from_secs(300)),

@@ -174,7 +174,7 @@ fn files_that_mean_harm_are_refused_and_leave_the_report_as_it_was() {
         (vec!["xccdf", "good.xml"], "name its variant"),
         (vec!["junit", "good.xml", "--variant", "other"], "no variant 'other'"),
         (vec!["junit", "missing.xml"], "No such file"),
-        (vec!["junit", "good.xml", "--benchmark", "cis"], "not a legal benchmark"),
+        (vec!["junit", "good.xml", "--benchmark", "cis"], "not a valid benchmark"),
     ] {
         let output = import(folder.path(), &arguments);
         assert!(

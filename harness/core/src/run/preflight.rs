@@ -149,7 +149,9 @@ where
 {
     match clients.read(call).await {
         // It did not ask whether this was a dry run: something else than EC2 answers.
-        Ok(()) => Some(AwsError::new(Class::Request, operation, resource, "the dry run was not taken for one")),
+        Ok(()) => {
+            Some(AwsError::new(Class::Request, operation, resource, "EC2 did not treat the request as a dry run"))
+        }
         Err(error) if error.code.as_deref() == Some(WOULD_SUCCEED) => None,
         Err(error) => Some(error),
     }

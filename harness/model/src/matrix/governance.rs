@@ -58,10 +58,10 @@ pub(super) fn tags(
             resolver.problem(&at, format!("the tag {key} is reserved by {whose}"), "write tags of your own");
         } else if key.is_empty() || !is_legal(&key, 128) {
             let help = "write 1 to 128 letters, digits, blanks and _ . : / = + - @";
-            resolver.problem(&at, format!("'{key}' is not a legal key of a tag"), help);
+            resolver.problem(&at, format!("'{key}' is not a valid key of a tag"), help);
         } else if !is_legal(&value, 256) {
             let help = "write at most 256 letters, digits, blanks and _ . : / = + - @";
-            resolver.problem(&at, format!("'{value}' is not a legal value of a tag"), help);
+            resolver.problem(&at, format!("'{value}' is not a valid value of a tag"), help);
         } else {
             tags.insert(key, value);
         }
@@ -85,7 +85,7 @@ pub(super) fn key(resolver: &mut Resolver<'_>, at: &str, arn: Option<String>, re
     if let (Some(own), Some(region)) = (key_region(&arn), region)
         && own != region
     {
-        let message = format!("the key is in {own}, and what it encrypts in {region}");
+        let message = format!("the KMS key is in {own}, but the resources are in {region}");
         resolver.problem(at, message, format!("name a key of {region}"));
         return None;
     }

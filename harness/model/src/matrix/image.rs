@@ -42,6 +42,9 @@ pub(super) fn ami(
     }
 }
 
+/// The keys of which an image has one.
+const SOURCES: &str = "id, ssm, filter, packerManifest";
+
 fn not_one_source(resolver: &mut Resolver<'_>, at: &str, raw: &AmiSection) {
     let sources = [
         ("id", raw.id.is_some()),
@@ -50,13 +53,13 @@ fn not_one_source(resolver: &mut Resolver<'_>, at: &str, raw: &AmiSection) {
         ("packerManifest", raw.packer_manifest.is_some()),
     ];
     let given: Vec<&str> = sources.iter().filter(|(_, is_given)| *is_given).map(|(key, _)| *key).collect();
-    let message = match given.as_slice() {
+    let (message, help) = match given.as_slice() {
         // A source that is there under a misspelt key, or in a wrong form, has been noted already.
         [] if resolver.is_wrong(&format!("{at}.")) => return,
-        [] => "no image source is given".to_owned(),
-        several => format!("{} cannot be combined", several.join(" and ")),
+        [] => ("no image source is given".to_owned(), format!("add one of: {SOURCES}")),
+        several => (format!("{} cannot be combined", several.join(" and ")), format!("keep one of: {SOURCES}")),
     };
-    resolver.problem(at, message, "keep one of: id, ssm, filter, packerManifest");
+    resolver.problem(at, message, help);
 }
 
 fn ssm(

@@ -103,7 +103,7 @@ fn suite_selection(resolver: &mut Resolver<'_>, raw: SuitesSection, known: &[&st
         }
         if suite != text && text.parse::<CheckId>().is_err() {
             let help = format!("write {suite} for the whole suite, or a check like node/ready");
-            resolver.problem(path, format!("'{text}' is not a legal check id"), help);
+            resolver.problem(path, format!("'{text}' is not a valid check id"), help);
             return None;
         }
         Some(text)

@@ -56,7 +56,7 @@ impl Resolver<'_> {
     pub(super) fn name<T>(&mut self, path: &str, parsed: Result<T, NameError>) -> Option<T> {
         parsed
             .map_err(|NameError { what, text, rule }| {
-                self.problem(path, format!("'{text}' is not a legal {what}"), format!("write {rule}"));
+                self.problem(path, format!("'{text}' is not a valid {what}"), format!("write {rule}"));
             })
             .ok()
     }

@@ -179,7 +179,7 @@ pub(super) fn read(reader: &mut Reader, header: &Node, raw: &FromSection, beside
 /// A chart, its release and its values go to helm as arguments, and are not options of it.
 fn check_chart(reader: &mut Reader, header: &Node, chart: &Chart) {
     if !is_label(&chart.release, LONGEST_RELEASE) {
-        let message = format!("'{}' is not a legal name of a release", chart.release);
+        let message = format!("'{}' is not a valid name of a release", chart.release);
         let write = "write 1 to 53 lower-case letters, digits and '-', starting with a letter";
         reader.problem(header.place_of("spec.from.release"), "spec.from.release", message, write);
     }

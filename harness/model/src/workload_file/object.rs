@@ -177,7 +177,7 @@ fn check_name(reader: &mut Reader, node: &Node, name: &str) {
         reader.problem(
             node.place_of("metadata.name"),
             "metadata.name",
-            format!("'{name}' is not a legal object name"),
+            format!("'{name}' is not a valid object name"),
             help,
         );
     }

@@ -51,7 +51,7 @@ fn a_parameter_holds_an_id_or_the_json_form() {
     let json = r#"{"schema_version":"2","image_id":"ami-0123456789abcdef0","image_name":"n","release_version":"r"}"#;
     assert_eq!(parameter::ami_id(json).unwrap().as_str(), "ami-0123456789abcdef0");
     assert!(parameter::ami_id("{}").unwrap_err().contains("no image_id"));
-    assert!(parameter::ami_id("latest").unwrap_err().contains("not a legal AMI id"));
+    assert!(parameter::ami_id("latest").unwrap_err().contains("not a valid AMI id"));
 }
 
 #[test]

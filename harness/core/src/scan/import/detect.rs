@@ -187,14 +187,14 @@ impl Shape {
             (
                 finding("SchemaVersion") && (finding("ProductArn") || finding("GeneratorId")),
                 "in the AWS Security Finding Format (ASFF, Security Hub)",
-                "import the scanner's own formatatat: kube-bench with --json, Inspector's CSV, OpenSCAP's XCCDF",
+                "import the scanner's own format: kube-bench with --json, Inspector's CSV, OpenSCAP's XCCDF",
             ),
             (
                 self.any("class_uid")
                     || self.any("metadata.product")
                     || (self.any("status_code") && self.any("metadata")),
                 "OCSF, the Open Cybersecurity Schema Framework (Prowler, Security Lake)",
-                "import the scanner's own formatatat: kube-bench with --json, XCCDF, SARIF, JUnit",
+                "import the scanner's own format: kube-bench with --json, XCCDF, SARIF, JUnit",
             ),
             (
                 self.has("findings[].findingArn") || self.any("findingArn"),
@@ -227,7 +227,7 @@ impl Shape {
             (
                 self.says("kind", "PolicyReport") || self.says("items[].kind", "PolicyReport"),
                 "a policy report (wgpolicyk8s.io)",
-                "import the scanner's own formatatat",
+                "import the scanner's own format",
             ),
             (
                 self.any("CheckID") || self.any("StatusExtended"),

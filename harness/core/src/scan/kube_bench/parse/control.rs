@@ -103,7 +103,7 @@ pub enum ParseError {
         begins: String,
     },
     /// The report for people.
-    #[error("is kube-bench's report for people; run kube-bench with --json, whose results can be read by programs")]
+    #[error("is kube-bench's text output; run kube-bench with --json")]
     Text,
     /// The JSON holds no control.
     #[error("kube-bench ran no check")]
