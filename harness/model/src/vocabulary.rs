@@ -39,7 +39,7 @@ pub fn number_in(text: &str) -> Option<&str> {
         return Some(&word[..length]);
     }
     // An id ends with its number; a sentence may end with any.
-    let last = words.last().filter(|_| !text.contains(char::is_whitespace))?;
+    let last = words.next_back().filter(|_| !text.contains(char::is_whitespace))?;
     number(last).map(|length| &last[..length])
 }
 

@@ -16,8 +16,11 @@ const DETAIL_LIMIT: usize = 1_500;
 /// The most characters of a line of text.
 const LINE_LIMIT: usize = 300;
 
+/// Whether a section is about rows of a status.
+type IsMeant = fn(Status) -> bool;
+
 /// What is told one by one, most urgent first. What passed or does not apply is in the table's numbers only.
-const SECTIONS: [(&str, fn(Status) -> bool); 5] = [
+const SECTIONS: [(&str, IsMeant); 5] = [
     ("Failed", |status| status == Status::Failed),
     ("Inconclusive", Status::is_undecided),
     ("Flaky: passed on a retry", |status| status == Status::Flaky),

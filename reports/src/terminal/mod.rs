@@ -19,6 +19,9 @@ use crate::scans::Numbered;
 use crate::sheet::{self, Sheet, Status};
 use crate::{text, waivers};
 
+/// Whether a section is about rows of a status.
+type IsMeant = fn(Status) -> bool;
+
 /// The report as a summary for people, ending in a line feed.
 pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> String {
     let context = Context::of(report, baseline);
@@ -27,7 +30,7 @@ pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> Stri
     let mut out = String::new();
     write_heading(&mut out, report, style);
     write_broken(&mut out, report, style);
-    let sections: [(&str, Ink, fn(Status) -> bool); 3] = [
+    let sections: [(&str, Ink, IsMeant); 3] = [
         ("failed", Ink::Bad, |status| status == Status::Failed),
         ("inconclusive", Ink::Doubt, Status::is_undecided),
         ("flaky: passed on a retry", Ink::Doubt, |status| status == Status::Flaky),

@@ -110,7 +110,7 @@ impl Scene {
             found.extend(own);
         }
         let mut proof = if deployments.is_empty() { Vec::new() } else { seen::proof(&found, &self.events) };
-        proof.extend(managed.map(|state| evidence("EKS", &state.to_string())));
+        proof.extend(managed.map(|state| evidence("EKS", state.to_string())));
         let verdict = match (findings.is_empty(), elsewhere) {
             (false, _) => Verdict::Fail(findings),
             (true, Some(why)) => Verdict::NotEvaluated(why),

@@ -77,14 +77,14 @@ pub(super) async fn events(access: &Access, namespaces: &BTreeSet<String>) -> Ve
 /// The proof for some pods: how they are and how long each took, their last words, and the unusual events about them.
 pub(super) fn proof(of: &[&Pod], events: &[Event]) -> Vec<Evidence> {
     let observed = Observed { pods: of.iter().map(|pod| (*pod).clone()).collect(), ..Observed::default() };
-    let mut proof = vec![evidence("pods", &pod_table(&observed))];
+    let mut proof = vec![evidence("pods", pod_table(&observed))];
     let times = of.iter().filter_map(|pod| {
         let seconds = health::time_to_ready(pod)?.as_secs();
         Some(format!("{}: Ready {seconds}s after its creation", pod.name_any()))
     });
     let times: Vec<String> = times.collect();
     if !times.is_empty() {
-        proof.push(evidence("time to Ready", &times.join("\n")));
+        proof.push(evidence("time to Ready", times.join("\n")));
     }
     proof.extend(last_words(&observed));
     let about = events_about(of, events);

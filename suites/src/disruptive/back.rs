@@ -132,7 +132,7 @@ pub(super) async fn wait(
                 }
             }
         }
-        return Ok(Waited { story: evidence("nodes", &lines.join("\n")), lost });
+        return Ok(Waited { story: evidence("nodes", lines.join("\n")), lost });
     }
 }
 

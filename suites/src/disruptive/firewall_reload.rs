@@ -70,7 +70,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     pause(context, RESYNC).await?;
     let now = snapshot::take(context, Depth::Smoke).await?;
     let (verdict, mut proof) = snapshot::lost(&before, &now, "the firewall reload");
-    proof.insert(0, evidence("firewall service per node", &services.join("\n")));
+    proof.insert(0, evidence("firewall service per node", services.join("\n")));
     let verdict = match verdict {
         _ if !refused.is_empty() => Verdict::Fail(refused),
         Verdict::Fail(findings) => Verdict::Fail(findings.into_iter().map(explained).collect()),

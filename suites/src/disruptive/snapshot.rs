@@ -178,7 +178,7 @@ pub(super) fn lost(before: &Snapshot, now: &Snapshot, after: &str) -> (Verdict, 
         proof.push(evidence(format!("what {after} changed on the hosts"), &changes));
     }
     let works: Vec<&str> = worked.iter().map(|name| name.as_str()).collect();
-    proof.push(evidence(format!("what worked before {after}"), &works.join("\n")));
+    proof.push(evidence(format!("what worked before {after}"), works.join("\n")));
     let verdict = if !findings.is_empty() {
         Verdict::Fail(findings)
     } else if works.iter().all(|name| !name.starts_with("workload/")) {

@@ -127,8 +127,11 @@ async fn each_workload_passes_on_stock_nodes_of_its_system() {
 const IMAGES: [&str; 5] =
     ["al2023-ip-forward-off", "al2023-no-10250", "cis-al2023-l2", "al2023-umask-027", "al2023-var-noexec"];
 
+/// What hardening does to a host.
+type Change = fn(&mut HostProfile);
+
 /// What a change of a stock host takes away from its pods.
-const CHANGES: [(Capability, fn(&mut HostProfile)); 2] = [
+const CHANGES: [(Capability, Change); 2] = [
     (UserNamespaces, |host| drop(host.sysctl.insert("user.max_user_namespaces".into(), "0".into()))),
     (Inotify, |host| {
         host.sysctl.insert("fs.inotify.max_user_instances".into(), "1".into());

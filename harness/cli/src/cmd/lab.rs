@@ -22,7 +22,6 @@ async fn serve(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure> {
         time_scale: args.time_scale,
         scenario: crate::session::scenario(args.scenario.as_deref())?,
         profiles: crate::session::profiles(args.profiles.as_deref())?,
-        ..LabOptions::default()
     };
     let lab = Lab::start(options).await.map_err(|error| {
         Failure::error(

@@ -81,7 +81,7 @@ fn after_escape(rest: &str) -> &str {
     let mut characters = rest.char_indices();
     match characters.next() {
         Some((_, '[')) => match characters.find(|(_, it)| !matches!(it, ' '..='?')) {
-            Some((at, last)) if matches!(last, '@'..='~') => &rest[at + 1..],
+            Some((at, '@'..='~')) => &rest[at + 1..],
             // Broken off: what does not belong to it is read as text again.
             Some((at, _)) => &rest[at..],
             None => "",

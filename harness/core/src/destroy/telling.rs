@@ -16,11 +16,14 @@ const LOOK: Duration = Duration::from_secs(10);
 /// How many things a line names.
 const NAMED: usize = 3;
 
+/// Takes a line to say.
+type Listener = Box<dyn Fn(&str) + Send + Sync>;
+
 /// Tells what is being deleted and what is waited for, line by line. By the clock of the person who reads: it is not faster where the
 /// lab's time is.
 pub struct Telling {
     /// Where lines go; `None` where nobody listens.
-    listener: Option<Box<dyn Fn(&str) + Send + Sync>>,
+    listener: Option<Listener>,
     quiet: Duration,
     look: Duration,
     state: Mutex<State>,

@@ -175,7 +175,7 @@ fn proof(ended: &Ended<'_>, verdict: &Verdict) -> Vec<Evidence> {
     proof.extend(restarts(ended.observed));
     proof.extend(images(ended.observed));
     if *verdict != Verdict::Pass {
-        proof.push(evidence("pods", &pod_table(ended.observed)));
+        proof.push(evidence("pods", pod_table(ended.observed)));
         let events = event_lines(ended.events);
         if !events.is_empty() {
             proof.push(evidence("events", &events));

@@ -59,9 +59,8 @@ pub(super) struct Observation {
 impl Observation {
     /// The ids of the instances, those first that EKS says did not join, then those that run.
     pub(super) fn ids(&self) -> Vec<&str> {
-        let is_named = |launched: &Launched| {
-            self.issues.iter().any(|issue| issue.resources.iter().any(|id| *id == launched.instance.id))
-        };
+        let is_named =
+            |launched: &Launched| self.issues.iter().any(|issue| issue.resources.contains(&launched.instance.id));
         let mut order: Vec<&Launched> = self.launched.iter().collect();
         order.sort_by_key(|launched| (!is_named(launched), launched.ended.is_some()));
         order.into_iter().map(|launched| launched.instance.id.as_str()).collect()

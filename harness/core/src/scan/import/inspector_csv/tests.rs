@@ -59,7 +59,7 @@ fn a_table_that_is_cut_off_is_never_whole() {
     let text = "Check ID,Title,Status\n3.3.1,\"no,\nrouting\",PASSED\n3.3.2,b,PASSED\n";
     assert_eq!(read(text.as_bytes()).unwrap().answers.len(), 2);
     for cut in 1..text.len() {
-        let Ok(document) = read(text[..cut].as_bytes()) else { continue };
+        let Ok(document) = read(&text.as_bytes()[..cut]) else { continue };
         assert!(text[..cut].ends_with("PASSED\n"), "{:?}: {document:?}", &text[..cut]);
     }
     let error = read("Check ID,Title,Status\n3.3.1,a,PASSED\n3.3.2,b\n".as_bytes()).unwrap_err().to_string();
