@@ -4,13 +4,13 @@
 //! until it is gone. Then every service that the run used is queried for resources with the run's tag.
 //!
 //! # Guarantees
-//! * Only resources that a live read shows to be the run's are deleted ([`owned`]); those of other owners are reported and left alone.
+//! * Only resources that a live read shows to be the run's are deleted (`owned`); those of other owners are reported and left alone.
 //! * Every resource is tried, whether or not others fail, and whether or not the ledger can be written.
 //! * Nothing is deleted, or recorded as deleted, in any other account, region, endpoint or cluster than that of the run ([`Elsewhere`]).
 //!
 //! # Assumptions
 //! * Names are derived from run and variant, so a planned resource without confirmation is found.
-//! * A created resource is visible within [`VISIBLE`].
+//! * A created resource is visible within `VISIBLE`.
 //!
 //! Idempotent: a resource that no longer exists is no error.
 
