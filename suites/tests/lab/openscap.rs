@@ -43,7 +43,7 @@ async fn the_controls_of_the_content_are_rows_over_all_nodes() {
     let Verdict::Fail(findings) = &forwarding.decision.verdict else { panic!("{forwarding:#?}") };
     let of: Vec<&str> = findings.iter().map(|finding| finding.resource.as_str()).collect();
     assert_eq!(of, ["node 1", "node 2"], "an EKS node forwards, and every node says so");
-    assert!(findings[0].summary.contains("net.ipv4.ip_forward is 1, wanted 0"), "{findings:?}");
+    assert!(findings[0].summary.contains("net.ipv4.ip_forward is 1, expected 0"), "{findings:?}");
     assert!(context.evidence.join("openscap-node-1.xml").exists(), "what oscap said is kept");
     lab.assert_clean().await;
 }
