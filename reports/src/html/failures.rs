@@ -4,7 +4,7 @@ use amiproof_model::report::CheckResult;
 
 use crate::context::{Context, class};
 use crate::origin::origin_word;
-use crate::sheet::{self, Sheet, Status};
+use crate::sheet::{self, IsMeant, Sheet, Status};
 use crate::text;
 
 /// How many groups of a column are on the page at once; the rest is folded.
@@ -62,13 +62,11 @@ pub(super) fn of(context: &Context<'_>, sheet: &Sheet<'_>) -> Vec<Failing> {
     order.sort_by_key(|at| context.urgency(&context.news_first(sheet.listed(*at, |status| status == Status::Failed))));
     let columns = order.into_iter().filter_map(|at| {
         let column = sheet.columns.get(at)?;
-        let lists: Vec<List> = [
-            ("failed", (|status| status == Status::Failed) as fn(Status) -> bool),
-            ("inconclusive", Status::is_undecided),
-        ]
-        .into_iter()
-        .filter_map(|(word, wanted)| list(context, sheet, at, word, wanted, each))
-        .collect();
+        let lists: Vec<List> =
+            [("failed", (|status| status == Status::Failed) as IsMeant), ("inconclusive", Status::is_undecided)]
+                .into_iter()
+                .filter_map(|(word, wanted)| list(context, sheet, at, word, wanted, each))
+                .collect();
         let verdict = context.verdict_of(&column.subject);
         (!lists.is_empty()).then(|| Failing {
             name: column.subject.as_str().to_owned(),
@@ -86,7 +84,7 @@ fn list(
     sheet: &Sheet<'_>,
     column: usize,
     word: &str,
-    wanted: fn(Status) -> bool,
+    wanted: IsMeant,
     limit: usize,
 ) -> Option<List> {
     let results = context.news_first(sheet.listed(column, wanted));

@@ -5,7 +5,7 @@ use amiproof_model::report::VariantRecord;
 use super::nodes::each_once;
 use super::shares::{Share, shares};
 use crate::context::{Context, class};
-use crate::sheet::{Sheet, Status};
+use crate::sheet::{IsMeant, Sheet, Status};
 use crate::text;
 
 /// A column in short.
@@ -33,7 +33,7 @@ pub(super) fn of(context: &Context<'_>, sheet: &Sheet<'_>) -> Vec<Tile> {
         let verdict = context.verdict_of(&column.subject);
         let tally = sheet.tally_of(at);
         let sentence = tally.sentence();
-        let places = |wanted: fn(Status) -> bool| -> Vec<(String, usize)> {
+        let places = |wanted: IsMeant| -> Vec<(String, usize)> {
             sheet.places(at, wanted).into_iter().map(|(suite, number)| (suite.to_owned(), number)).collect()
         };
         Tile {

@@ -7,7 +7,7 @@ use amiproof_model::report::CheckResult;
 use super::page::{Page, code, escape, fence, html};
 use crate::context::Context;
 use crate::origin::origin_word;
-use crate::sheet::{self, Folded, Sheet, Status};
+use crate::sheet::{self, Folded, IsMeant, Sheet, Status};
 use crate::text;
 
 /// The most bytes of the detail of one finding.
@@ -15,9 +15,6 @@ const DETAIL_LIMIT: usize = 1_500;
 
 /// The most characters of a line of text.
 const LINE_LIMIT: usize = 300;
-
-/// Whether a section is about rows of a status.
-type IsMeant = fn(Status) -> bool;
 
 /// What is told one by one, most urgent first. What passed or does not apply is in the table's numbers only.
 const SECTIONS: [(&str, IsMeant); 5] = [
@@ -59,7 +56,7 @@ pub(super) fn push(page: &mut Page, context: &Context<'_>, sheet: &Sheet<'_>) {
     }
 }
 
-fn parts<'a>(context: &Context<'_>, sheet: &'a Sheet<'_>, wanted: fn(Status) -> bool, is_brief: bool) -> Vec<Part<'a>> {
+fn parts<'a>(context: &Context<'_>, sheet: &'a Sheet<'_>, wanted: IsMeant, is_brief: bool) -> Vec<Part<'a>> {
     let parts = sheet.columns.iter().enumerate().map(|(at, column)| {
         let listed = context.news_first(sheet.listed(at, wanted));
         Part {

@@ -15,7 +15,7 @@ use amiproof_model::report::{CheckResult, PhaseEnd, PhaseRecord, Report, Subject
 use indexmap::IndexMap;
 
 pub(crate) use self::finding::{Folded, reason};
-pub(crate) use self::status::{Status, Tally};
+pub(crate) use self::status::{IsMeant, Status, Tally};
 pub(crate) use amiproof_model::conclusion::weight;
 
 /// The sheet of one report.

@@ -2,6 +2,9 @@
 
 use amiproof_model::judge::Disposition;
 
+/// Which rows a section of a form is about, by their status.
+pub(crate) type IsMeant = fn(Status) -> bool;
+
 /// A disposition as every form shows it: with a symbol, so that colour never speaks alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Status {

@@ -16,11 +16,8 @@ pub(crate) use self::style::{Ink, write_titled, write_wrapped};
 use crate::context::{Context, class, sentence};
 use crate::origin::origin_word;
 use crate::scans::Numbered;
-use crate::sheet::{self, Sheet, Status};
+use crate::sheet::{self, IsMeant, Sheet, Status};
 use crate::{text, waivers};
-
-/// Whether a section is about rows of a status.
-type IsMeant = fn(Status) -> bool;
 
 /// The report as a summary for people, ending in a line feed.
 pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> String {
@@ -95,7 +92,7 @@ fn write_results(
     (title, ink): (&str, Ink),
     context: &Context<'_>,
     sheet: &Sheet<'_>,
-    wanted: fn(Status) -> bool,
+    wanted: IsMeant,
 ) {
     let columns: Vec<Vec<&CheckResult>> =
         (0..sheet.columns.len()).map(|at| context.news_first(sheet.listed(at, wanted))).collect();
