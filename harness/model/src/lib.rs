@@ -23,6 +23,7 @@ pub mod name;
 pub mod prediction;
 pub mod problem;
 pub mod pull;
+pub mod renamed;
 pub mod report;
 pub mod schema;
 pub mod selector;

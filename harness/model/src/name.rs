@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A text that is not a valid name, and what a legal one looks like.
+/// A text that is not a valid name, and what a valid one looks like.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{text}' is not a valid {what}: {rule}")]
 pub struct NameError {
@@ -27,6 +27,9 @@ pub(crate) fn is_label(text: &str, longest: usize) -> bool {
 
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal, $rule:literal, $check:expr) => {
+        name!($(#[$doc])* $type, $what, $rule, $check, std::convert::identity);
+    };
+    ($(#[$doc:meta])* $type:ident, $what:literal, $rule:literal, $check:expr, $current:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
@@ -45,8 +48,9 @@ macro_rules! name {
 
             fn try_from(text: String) -> Result<Self, NameError> {
                 let check: fn(&str) -> bool = $check;
+                let current: fn(String) -> String = $current;
                 if check(&text) {
-                    Ok(Self(text))
+                    Ok(Self(current(text)))
                 } else {
                     Err(NameError { what: $what, text, rule: $rule.to_owned() })
                 }
@@ -149,7 +153,8 @@ impl Benchmark {
 
 name!(
     /// The id of a check, stable across runs: its suite, then its own path (`node/ready`, `workload/web-service`,
-    /// `kube-bench/cis-eks-1.8.0/3.2.1`, `os-cis/cis-al2023-1.0.0/3.4.2.7`).
+    /// `kube-bench/cis-eks-1.8.0/3.2.1`, `os-cis/cis-al2023-1.0.0/3.4.2.7`). An id that was renamed is read as the present one
+    /// ([`crate::renamed`]).
     CheckId,
     "check id",
     "a suite and a check, joined by '/', like node/ready",
@@ -161,7 +166,8 @@ name!(
             && parts.all(|part| {
                 !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
             })
-    }
+    },
+    |text| crate::renamed::current(&text).to_owned()
 );
 
 impl CheckId {
