@@ -113,6 +113,6 @@ pub(crate) fn mark(conclusion: Conclusion) -> &'static str {
 pub(crate) fn held_against<'a>(report: &'a Report, baseline: Option<&Report>) -> Cow<'a, Report> {
     let Some(baseline) = baseline else { return Cow::Borrowed(report) };
     let mut held = report.clone();
-    threshold::hold_against(&mut held, baseline);
+    threshold::require_coverage_of(&mut held, baseline);
     Cow::Owned(held)
 }

@@ -37,7 +37,7 @@ impl Judged {
         match self {
             Self::Amiproof => "amiproof",
             Self::KubeBench => "kube-bench",
-            Self::Human => "a human",
+            Self::Human => "manual",
         }
     }
 }
@@ -69,7 +69,7 @@ pub struct Control {
     pub id: ControlId,
     /// What it asks: the same word in every version.
     pub question: String,
-    /// What is to hold: a lower-case clause.
+    /// The requirement: a lower-case clause.
     pub title: String,
     /// The section's title.
     pub section: String,

@@ -170,7 +170,7 @@ fn plan(
 ) -> Plan {
     Plan {
         run,
-        max_pods: matrix.most_pods(),
+        max_pods: matrix.max_pods(),
         matrix: Arc::new(matrix),
         steps,
         checks,

@@ -224,11 +224,11 @@ pub(crate) struct Import {
 /// Options of 'compare'.
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
-    /// Run or report.json to compare with (baseline)
-    #[arg(value_name = "BASE")]
+    /// Run or report.json to compare with
+    #[arg(value_name = "BASELINE")]
     pub(crate) base: String,
-    /// New run or report.json (candidate)
-    #[arg(value_name = "CAND")]
+    /// New run or report.json
+    #[arg(value_name = "CANDIDATE")]
     pub(crate) candidate: String,
     /// Output format
     #[arg(long, value_enum, default_value_t = ComparisonForm::Text, value_name = "FORMAT")]
@@ -310,8 +310,8 @@ pub(crate) struct Lab {
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<String>,
     /// Additional host profiles: a folder of YAML files, one per image that a matrix may name
-    #[arg(long, value_name = "DIR")]
-    pub(crate) profiles: Option<Utf8PathBuf>,
+    #[arg(long, alias = "profiles", value_name = "DIR")]
+    pub(crate) host_profiles: Option<Utf8PathBuf>,
     /// Region of the account
     #[arg(long, default_value = "us-west-2", value_name = "REGION")]
     pub(crate) region: String,

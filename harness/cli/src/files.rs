@@ -15,7 +15,7 @@ use crate::helm;
 use crate::output::{Failure, Output};
 
 /// No file that amiproof reads is larger; what is behind this many bytes is not even read.
-const MOST_BYTES: u64 = 5 * 1024 * 1024;
+const MAX_BYTES: u64 = 5 * 1024 * 1024;
 
 /// A matrix with everything that it points to.
 #[derive(Clone, Debug)]
@@ -261,11 +261,11 @@ pub(crate) fn pull_secret(path: &Utf8Path, images: &[String]) -> Result<(PullSec
     PullSecret::parse(text, images).map_err(|error| failure(error.to_string()))
 }
 
-/// The bytes of a file, at most [`MOST_BYTES`] and one more, so that the reader can say that it is too large.
+/// The bytes of a file, at most [`MAX_BYTES`] and one more, so that the reader can say that it is too large.
 pub(crate) fn read_limited(path: &Utf8Path) -> Result<Vec<u8>, String> {
     let file = std::fs::File::open(path).map_err(|error| clause(&error))?;
     let mut bytes = Vec::new();
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| clause(&error))?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| clause(&error))?;
     Ok(bytes)
 }
 

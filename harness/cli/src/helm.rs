@@ -11,7 +11,7 @@ use camino::Utf8Path;
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// More than a workload file may have; what is behind it is not read.
-const MOST_BYTES: u64 = 5 << 20;
+const MAX_BYTES: u64 = 5 << 20;
 
 /// What `helm template` prints for a chart, whose paths are relative to `root`.
 pub(crate) fn template(root: &Utf8Path, chart: &Chart) -> Result<Vec<u8>, String> {
@@ -74,7 +74,7 @@ fn reader(stream: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle
         let mut bytes = Vec::new();
         if let Some(mut stream) = stream {
             // What cannot be read is missing, and the parser of the manifests says so; the rest is read, so that helm can end.
-            let _ = stream.by_ref().take(MOST_BYTES + 1).read_to_end(&mut bytes);
+            let _ = stream.by_ref().take(MAX_BYTES + 1).read_to_end(&mut bytes);
             let _ = std::io::copy(&mut stream, &mut std::io::sink());
         }
         bytes

@@ -52,7 +52,7 @@ impl RunDir {
         if run.ledger().exists() {
             return Err(Failure::usage(
                 format!("run '{}' already exists in {}", run.id, run.path),
-                "give another name with --run, or remove it with 'amiproof destroy --run' first",
+                "give another name with --run, or delete it with 'amiproof destroy --run' first",
             ));
         }
         Ok(run)

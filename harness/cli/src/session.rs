@@ -100,7 +100,7 @@ impl Connection {
 
     async fn embedded(target: &Target, region: &str) -> Result<Self, Failure> {
         let scenario = scenario(target.scenario.as_deref())?;
-        let profiles = profiles(target.profiles.as_deref())?;
+        let profiles = profiles(target.host_profiles.as_deref())?;
         let options = LabOptions {
             region: region.to_owned(),
             time_scale: target.time_scale,
@@ -196,7 +196,7 @@ async fn ask(settings: Settings) -> Result<(Clients, Identity), Failure> {
     Ok((clients, identity))
 }
 
-const NOTHING: &str = "nothing was created or removed";
+const NOTHING: &str = "nothing was created or deleted";
 
 fn refusal(error: &AwsError) -> Failure {
     Failure::error(format!("cannot connect to AWS: {}", chain(error)), NOTHING)

@@ -2,7 +2,7 @@
 //!
 //! A run that is interrupted drops its work where it stands. A call that creates something must not be dropped while its answer is on the
 //! way, because teardown would then look for a thing that is not there yet; and whoever made something that nobody else removes has to
-//! remove it first. Such parts are marked with [`whole`], and [`until_stopped`] lets the current part complete.
+//! remove it first. Such parts are marked with [`run_to_completion`], and [`until_stopped`] lets the current part complete.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -44,11 +44,11 @@ impl Drop for Open {
     }
 }
 
-/// Runs `work` to its end, or until `stop` fires. Parts of it that are [`whole`] and under way then come to their end first, until `abort`
+/// Runs `work` to its end, or until `stop` fires. Parts of it that are [`run_to_completion`] and under way then come to their end first, until `abort`
 /// fires or [`GRACE`] is over. `None` when the work was stopped.
 ///
 /// # Cancel safety
-/// Dropping this future drops the work, whole parts included: stop it by `stop`.
+/// Dropping this future drops the work, these parts included: stop it by `stop`.
 pub async fn until_stopped<T>(
     stop: &CancellationToken,
     abort: &CancellationToken,
@@ -76,7 +76,7 @@ pub async fn until_stopped<T>(
 
 /// A part that comes to its end once it has begun, where it runs within [`until_stopped`]; elsewhere nothing special. After the stop none
 /// begins any more, also not within another.
-pub async fn whole<T>(part: impl Future<Output = T>) -> T {
+pub async fn run_to_completion<T>(part: impl Future<Output = T>) -> T {
     let Ok(parts) = PARTS.try_with(Arc::clone) else { return part.await };
     if parts.is_stopping.load(Ordering::SeqCst) {
         // Dropped by `until_stopped` as soon as what is under way has ended.
@@ -100,13 +100,13 @@ mod tests {
         let (answer, answered) = oneshot::channel();
         let told = RefCell::new(Vec::new());
         let work = async {
-            let id: &str = whole(async {
+            let id: &str = run_to_completion(async {
                 stop.cancel();
                 answered.await.unwrap()
             })
             .await;
             told.borrow_mut().push(id);
-            whole(async { told.borrow_mut().push("another") }).await;
+            run_to_completion(async { told.borrow_mut().push("another") }).await;
         };
         let (ended, ()) = tokio::join!(until_stopped(&stop, &abort, work), async {
             tokio::task::yield_now().await;
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(until_stopped(&stop, &abort, async { 1 }).await, Some(1));
         stop.cancel();
         assert_eq!(until_stopped(&stop, &abort, std::future::pending::<()>()).await, None);
-        let (stop, work) = (CancellationToken::new(), whole(std::future::pending::<()>()));
+        let (stop, work) = (CancellationToken::new(), run_to_completion(std::future::pending::<()>()));
         let (ended, ()) = tokio::join!(until_stopped(&stop, &abort, work), async {
             stop.cancel();
             tokio::task::yield_now().await;

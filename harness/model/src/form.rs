@@ -67,12 +67,12 @@ struct Check<'a> {
 }
 
 /// After so many problems nobody reads the next one; the wrong parts are still left out.
-const MOST_PROBLEMS: usize = 1_000;
+const MAX_PROBLEMS: usize = 1_000;
 
 impl<'a> Check<'a> {
     fn problem(&mut self, place: Place, path: &str, message: impl Into<String>, help: impl Into<String>) {
         self.count += 1;
-        if self.count > MOST_PROBLEMS {
+        if self.count > MAX_PROBLEMS {
             return;
         }
         let place = Some(place);
@@ -157,7 +157,7 @@ impl<'a> Check<'a> {
                         map.insert(entry.key.clone(), value);
                     }
                 }
-                None if schema["additionalProperties"] == Json::Bool(false) && self.count > MOST_PROBLEMS => {}
+                None if schema["additionalProperties"] == Json::Bool(false) && self.count > MAX_PROBLEMS => {}
                 None if schema["additionalProperties"] == Json::Bool(false) => {
                     let names = property_names(schema);
                     misspelt.extend(closest(&entry.key, names.iter().copied()));

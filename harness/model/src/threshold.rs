@@ -13,7 +13,7 @@ mod tally;
 use jiff::Timestamp;
 
 use self::coverage::{Expected, Table, gated};
-pub use self::coverage::{gap_of, gaps, hold_against};
+pub use self::coverage::{gap_of, gaps, require_coverage_of};
 pub use self::declared::{SCANNED, SUITE, Share, Threshold, grades};
 pub use self::disagreement::mark_disagreements;
 use self::tally::Tally;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::records::records;
 use crate::name::{CheckId, ControlId, Level};
+use crate::renamed;
 use crate::report::result::CheckResult;
 use crate::report::subject::Subject;
 use crate::verdict::Finding;
@@ -93,7 +94,7 @@ impl Waiver {
     pub fn is_about(&self, id: &CheckId, control: Option<&ControlId>) -> bool {
         let check = self.check.as_deref().is_none_or(|pattern| match pattern.strip_suffix("/*") {
             Some(suite) => id.suite() == suite,
-            None => id.as_str() == pattern,
+            None => id.as_str() == renamed::current(pattern),
         });
         let suite = self.suite.as_deref().is_none_or(|suite| id.suite() == suite);
         let benchmark = self.benchmark.as_deref().is_none_or(|wanted| {

@@ -11,10 +11,10 @@ use crate::waiver::records::records;
 use crate::waiver::{Circumstances, Waiver, WaiverState};
 
 /// A waiver may be good for so many days; what is meant for longer is a decision to look at again.
-const MOST_DAYS: i64 = 400;
+const MAX_DAYS: i64 = 400;
 
 /// A waiver that makes failures of more checks than this all right is a blanket.
-const MOST_CHECKS: usize = 10;
+const MAX_CHECKS: usize = 10;
 
 /// Something that a person should look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -125,8 +125,8 @@ fn too_wide(waiver: &Waiver, now: Timestamp) -> Option<String> {
         let on = waiver.level.map_or("every variant".to_owned(), |level| format!("every variant at {level}"));
         return Some(format!("a whole suite or benchmark on {on}: name checks or controls, or variants"));
     }
-    let last = today.checked_add(MOST_DAYS.days()).ok()?;
-    (waiver.expires > last).then(|| format!("it ends more than {MOST_DAYS} days from now: choose an earlier day"))
+    let last = today.checked_add(MAX_DAYS.days()).ok()?;
+    (waiver.expires > last).then(|| format!("it ends more than {MAX_DAYS} days from now: choose an earlier day"))
 }
 
 /// Whether it waives failures of many checks in a run, whatever its scope looks like.
@@ -136,7 +136,7 @@ fn blanket(waiver: &Waiver, report: &Report) -> Option<String> {
         !result.outcome.findings().is_empty() && waiver.covers(&Circumstances::of(result, level))
     });
     let checks: BTreeSet<&str> = covered.map(|result| result.check.as_str()).collect();
-    (checks.len() > MOST_CHECKS).then(|| format!("it waives failures of {} checks of the run", checks.len()))
+    (checks.len() > MAX_CHECKS).then(|| format!("it waives failures of {} checks of the run", checks.len()))
 }
 
 fn is_known(waiver: &Waiver, report: &Report) -> bool {

@@ -22,7 +22,7 @@ pub const CHECK: Definition = Definition {
     work: Work::Question(|context| run(context).boxed()),
 };
 
-const MOST_BEHIND: u32 = 3;
+const MAX_BEHIND: u32 = 3;
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let server = context.cluster.client().apiserver_version().await;
@@ -51,7 +51,7 @@ fn assess(nodes: &[NodeRecord], server: &str) -> Verdict {
         };
         let how = if kubelet > server_minor {
             "is ahead of"
-        } else if server_minor - kubelet > MOST_BEHIND {
+        } else if server_minor - kubelet > MAX_BEHIND {
             "is more than three minor versions behind"
         } else {
             continue;

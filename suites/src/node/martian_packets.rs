@@ -28,7 +28,7 @@ pub const CHECK: Definition = Definition {
 };
 
 /// Lines in ten minutes: one per second.
-const MOST: u64 = 600;
+const MAX: u64 = 600;
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     Ok(decision(context, assess(context.facts.of(context).await)))
@@ -39,7 +39,7 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
         let Some(lines) = read.measured("martians").and_then(|lines| lines.parse::<u64>().ok()) else {
             return Err(silent(node, "what its kernel logged"));
         };
-        if lines <= MOST {
+        if lines <= MAX {
             return Ok(Vec::new());
         }
         let help = "set net.ipv4.conf.all.log_martians to 0 and waive the control, or rp_filter to 2 on the interfaces of the VPC CNI";

@@ -16,8 +16,8 @@ pub(crate) struct Target {
     #[arg(long, requires = "lab", value_name = "FILE")]
     pub(crate) scenario: Option<String>,
     /// Additional host profiles for the lab: a folder of YAML files, one per image that a matrix may name
-    #[arg(long, requires = "lab", value_name = "DIR")]
-    pub(crate) profiles: Option<Utf8PathBuf>,
+    #[arg(long, alias = "profiles", requires = "lab", value_name = "DIR")]
+    pub(crate) host_profiles: Option<Utf8PathBuf>,
     /// AWS profile to use; not with --lab
     #[arg(long, env = "AWS_PROFILE", value_name = "NAME")]
     pub(crate) profile: Option<String>,
@@ -42,7 +42,15 @@ impl Target {
     /// AWS, by a profile and an endpoint of the command line.
     pub(crate) fn aws(profile: Option<String>, endpoint_url: Option<String>) -> Self {
         let profile_is_named = profile.is_some();
-        Self { lab: false, time_scale: 1.0, profiles: None, scenario: None, profile, endpoint_url, profile_is_named }
+        Self {
+            lab: false,
+            time_scale: 1.0,
+            host_profiles: None,
+            scenario: None,
+            profile,
+            endpoint_url,
+            profile_is_named,
+        }
     }
 
     /// Takes what the environment says of AWS away from a lab. Refuses what the command line says twice.

@@ -188,7 +188,7 @@ fn ledger(
     Ledger::create(folder.path(), header).map_err(failure)
 }
 
-/// When `sweep` may remove what a run that starts now makes.
+/// When `sweep` may delete what a run that starts now creates.
 fn expires(options: &RunOptions) -> Result<Timestamp, Failure> {
     let hours = i64::from(options.expires);
     Timestamp::now()

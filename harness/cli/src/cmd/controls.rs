@@ -62,7 +62,7 @@ fn benchmarks(all: &[Catalogue]) -> String {
 
 fn summary(catalogue: &Catalogue) -> String {
     format!(
-        "{} controls: {} decided by amiproof, {} by kube-bench on each variant, {} need a human",
+        "{} controls: {} evaluated by amiproof, {} by kube-bench on each variant, {} are manual",
         catalogue.controls.len(),
         catalogue.count(Judged::Amiproof),
         catalogue.count(Judged::KubeBench),
@@ -71,7 +71,7 @@ fn summary(catalogue: &Catalogue) -> String {
 }
 
 fn table(catalogue: &Catalogue) -> String {
-    let mut text = format!("{:<8} {:<5} {:<10} {:<9} {}\n", "control", "level", "judged by", "CIS", "what is to hold");
+    let mut text = format!("{:<8} {:<5} {:<12} {:<9} {}\n", "control", "level", "evaluated by", "CIS", "requirement");
     let mut section = "";
     for control in &catalogue.controls {
         let number = control.id.number();
@@ -80,10 +80,10 @@ fn table(catalogue: &Catalogue) -> String {
             section = of_section;
             let _ = writeln!(text, "\n{section} {}", control.section);
         }
-        let lead = if control.judged == Judged::Human { "look at " } else { "" };
+        let lead = if control.judged == Judged::Human { "check " } else { "" };
         let _ = write!(
             text,
-            "{number:<8} {:<5} {:<10} {:<9} {}\n{:36}{lead}{}\n",
+            "{number:<8} {:<5} {:<12} {:<9} {}\n{:38}{lead}{}\n",
             control.level.to_string(),
             control.judged.description(),
             control.cis.as_str(),

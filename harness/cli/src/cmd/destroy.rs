@@ -1,9 +1,9 @@
-//! `amiproof destroy`: removes everything that a run made, also after `kill -9`.
+//! `amiproof destroy`: deletes everything that a run created, also after `kill -9`.
 
 use amiproof_core::aws::Clients;
 use amiproof_core::cluster::Access;
 use amiproof_core::cluster::explain::chain;
-use amiproof_core::destroy::{self, Elsewhere, Target, Telling};
+use amiproof_core::destroy::{self, ProgressSink, Target, WrongTarget};
 use amiproof_core::ledger::{Ledger, ResourceKind};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::report::Cleanup;
@@ -15,7 +15,7 @@ use crate::runtime::runtime;
 use crate::session::Connection;
 use crate::signals::Signals;
 
-/// Destroys by the ledger, asks the account what is left, and writes the answer into the run's report if it has one.
+/// Deletes what the ledger records, queries the account for leftovers, and writes the result into the run's report if there is one.
 pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<ExitCode, Failure> {
     let network = match args.only {
         Some(Part::Network) => Some(network_run(&crate::files::read(&args.file, output)?.matrix.cluster.name)),
@@ -39,10 +39,10 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
         output.note(format_args!("warning: the ledger is incomplete, so resources are also looked up by tag: {torn}"));
     }
     if args.dry_run {
-        let targets = runtime()?.block_on(foresee(global, args, &ledger, output))?;
+        let targets = runtime()?.block_on(preview(global, args, &ledger, output))?;
         return show(&folder, &targets, args.output, output);
     }
-    let cleanup = runtime()?.block_on(take_down(global, args, &ledger, output))?;
+    let cleanup = runtime()?.block_on(teardown(global, args, &ledger, output))?;
     match args.output {
         OutputForm::Json => output.json(json(&cleanup)?),
         OutputForm::Text => output.data(summary(&folder, &cleanup)),
@@ -55,7 +55,7 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
     };
     Ok(match amended {
         Ok(amended) => amended.map_or(exit, |written| written.exit(exit)),
-        // What was destroyed and what stays has been said by now. It weighs more than a report that does not say it.
+        // What was deleted and what is left has been printed by now, and matters more than a report that lacks it.
         Err(failure) => {
             output.error(&failure);
             if exit == ExitCode::LeftBehind { exit } else { ExitCode::Error }
@@ -68,7 +68,7 @@ fn json(answer: &impl serde::Serialize) -> Result<String, Failure> {
         .map_err(|error| Failure::error(format!("cannot write the answer as JSON: {error}"), ""))
 }
 
-/// Says what would be removed.
+/// Prints what would be deleted.
 fn show(folder: &RunDir, targets: &[Target], form: OutputForm, output: &Output) -> Result<ExitCode, Failure> {
     match form {
         OutputForm::Json => {
@@ -76,19 +76,19 @@ fn show(folder: &RunDir, targets: &[Target], form: OutputForm, output: &Output) 
                 .iter()
                 .map(|target| serde_json::json!({"kind": target.kind.as_str(), "name": target.name, "cluster": target.cluster}))
                 .collect();
-            output.json(json(&serde_json::json!({"dryRun": true, "run": folder.id, "wouldRemove": lines}))?);
+            output.json(json(&serde_json::json!({"dryRun": true, "run": folder.id, "wouldDelete": lines}))?);
         }
         OutputForm::Text => {
             for target in targets {
                 output.data(format_args!("would delete {} {}", target.kind.as_str(), target.name));
             }
-            output.note(format_args!("run {}: {} resources; nothing was removed", folder.id, targets.len()));
+            output.note(format_args!("run {}: {} resources; nothing was deleted", folder.id, targets.len()));
         }
     }
     Ok(ExitCode::Passed)
 }
 
-/// What a teardown needs, wherever the run was.
+/// The connections that a teardown needs.
 struct Reached {
     connection: Connection,
     access: Option<Access>,
@@ -104,26 +104,26 @@ impl Reached {
         Ok(Self { connection, access })
     }
 
-    fn plan<'a>(&'a self, ledger: &'a Ledger, telling: &'a Telling) -> destroy::Plan<'a> {
+    fn plan<'a>(&'a self, ledger: &'a Ledger, progress: &'a ProgressSink) -> destroy::Plan<'a> {
         destroy::Plan {
             ledger,
             clients: self.connection.clients.as_ref(),
             access: self.access.as_ref(),
             what: destroy::What::Everything,
             deadlines: destroy::Deadlines::default(),
-            telling,
+            progress,
         }
     }
 }
 
-async fn foresee(global: &Global, args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Vec<Target>, Failure> {
+async fn preview(global: &Global, args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Vec<Target>, Failure> {
     let reached = Reached::of(global, args, ledger, output).await?;
-    let targets = destroy::foreseen(&reached.plan(ledger, &Telling::silent())).await.map_err(elsewhere)?;
+    let targets = destroy::preview(&reached.plan(ledger, &ProgressSink::silent())).await.map_err(wrong_target)?;
     reached.connection.close().await;
     Ok(targets)
 }
 
-async fn take_down(global: &Global, args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Cleanup, Failure> {
+async fn teardown(global: &Global, args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Cleanup, Failure> {
     let shown = *output;
     let signals = Signals::listen(move |_| shown.note("interrupted: what is left stays in the ledger"))
         .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
@@ -132,35 +132,35 @@ async fn take_down(global: &Global, args: &Destroy, ledger: &Ledger, output: &Ou
         return Ok(stopped());
     };
     let reached = reached?;
-    let telling = Telling::to(move |line| shown.note(line));
-    let plan = reached.plan(ledger, &telling);
+    let progress = ProgressSink::to(move |line| shown.note(line));
+    let plan = reached.plan(ledger, &progress);
     let cleanup = match signals.cancel.run_until_cancelled(destroy::destroy(&plan)).await {
-        Some(cleanup) => cleanup.map_err(elsewhere)?,
+        Some(cleanup) => cleanup.map_err(wrong_target)?,
         None => stopped(),
     };
     reached.connection.close().await;
     Ok(cleanup)
 }
 
-/// A teardown that would be in the wrong place: nothing was touched.
-fn elsewhere(error: Elsewhere) -> Failure {
+/// A teardown that would be in another account, region, endpoint or cluster than the run: nothing was touched.
+fn wrong_target(error: WrongTarget) -> Failure {
     match &error {
-        Elsewhere::Aws { what: "account", theirs, .. } => {
+        WrongTarget::Aws { what: "account", theirs, .. } => {
             Failure::usage(chain(&error), format!("use credentials of account {theirs}, for example with --profile"))
         }
-        Elsewhere::Aws { .. } => Failure::usage(
+        WrongTarget::Aws { .. } => Failure::usage(
             chain(&error),
             "omit --endpoint-url and AWS_ENDPOINT_URL: the ledger records the endpoint of the run",
         ),
-        Elsewhere::Cluster { .. } => Failure::usage(
+        WrongTarget::Cluster { .. } => Failure::usage(
             chain(&error),
             "name the kubeconfig and context of the run's cluster with --kubeconfig and --context",
         ),
-        Elsewhere::Unknown { .. } => Failure::error(chain(&error), "nothing was touched"),
+        WrongTarget::Unknown { .. } => Failure::error(chain(&error), "nothing was touched"),
     }
 }
 
-/// Connects to where the ledger says that the run was. What the command line says wins: a file may have moved, a lab's port changed.
+/// Connects to the account or cluster that the ledger records. The command line overrides it: a file may have moved, a lab's port changed.
 async fn connect(global: &Global, args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Connection, Failure> {
     let header = ledger.header();
     let mut target = args.target.clone();
@@ -177,7 +177,7 @@ async fn connect(global: &Global, args: &Destroy, ledger: &Ledger, output: &Outp
     Connection::given(&given, &target, region, global.aws_is_named, output).await
 }
 
-/// The cluster that the run made things in, where it still answers.
+/// The cluster that the run created objects in, if it still answers.
 async fn reach(clients: &Clients, ledger: &Ledger) -> Option<Access> {
     let entries = ledger.entries();
     let cluster = entries.iter().find_map(|entry| match entry.resource.kind {

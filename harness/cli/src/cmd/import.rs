@@ -15,7 +15,7 @@ use camino::Utf8Path;
 use jiff::Timestamp;
 use serde_json::json;
 
-use self::spool::{MOST_KEPT, Spool};
+use self::spool::{MAX_KEPT, Spool};
 use super::forms;
 use crate::args::{self, Global, OutputForm};
 use crate::files::{self, Inputs};
@@ -41,7 +41,7 @@ pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Resu
         .and_then(|source| import::read(kind, source, &target).map_err(|error| refused(&args.path, &error)))
         .map_err(|failure| with_second_opinion(failure, wanted, &spool))?;
     // Only now: a file that is refused leaves nothing behind, not even the folder of a new run.
-    let Held { folder, mut report, _lock } = hold(global, args, inputs.as_ref())?;
+    let LockedRun { folder, mut report, _lock } = open_run(global, args, inputs.as_ref())?;
     let waivers = waivers(&report, inputs, output);
     report.run.id = folder.id.clone();
     keep_copy(&spool, &folder, target.copy.as_deref(), output)?;
@@ -94,14 +94,14 @@ fn with_second_opinion(failure: Failure, wanted: Option<Kind>, spool: &Spool) ->
 }
 
 /// A run whose report nobody else changes.
-struct Held {
+struct LockedRun {
     folder: RunDir,
     report: Report,
     _lock: RunLock,
 }
 
 /// Opens the run that was named, or the newest one, or makes one, and locks it.
-fn hold(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Result<Held, Failure> {
+fn open_run(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Result<LockedRun, Failure> {
     // Where there is no run yet, concurrent imports must find the one that the first of them makes.
     let first = match place(global, args, inputs)?.folder {
         Some(_) => None,
@@ -120,7 +120,7 @@ fn hold(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Result
     }
     drop(first);
     let report = if is_new { report } else { rundir::read_report(&global.dir, Some(folder.id.as_str()))?.0 };
-    Ok(Held { folder, report, _lock: lock })
+    Ok(LockedRun { folder, report, _lock: lock })
 }
 
 fn lock_all(dir: &Utf8Path) -> Result<RunLock, Failure> {
@@ -136,7 +136,7 @@ fn json(report: &Report) -> Result<String, Failure> {
 fn keep_copy(spool: &Spool, folder: &RunDir, copy: Option<&str>, output: &Output) -> Result<(), Failure> {
     let Some(copy) = copy else { return Ok(()) };
     if !spool.keep(folder.path(), copy)? {
-        let most = MOST_KEPT / (1024 * 1024);
+        let most = MAX_KEPT / (1024 * 1024);
         output.note(format_args!("warning: {copy} holds only the first {most} MiB of the file"));
     }
     Ok(())

@@ -21,7 +21,7 @@ async fn serve(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure> {
         region: args.region.clone(),
         time_scale: args.time_scale,
         scenario: crate::session::scenario(args.scenario.as_deref())?,
-        profiles: crate::session::profiles(args.profiles.as_deref())?,
+        profiles: crate::session::profiles(args.host_profiles.as_deref())?,
     };
     let lab = Lab::start(options).await.map_err(|error| {
         Failure::error(

@@ -29,12 +29,12 @@ struct Listed<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     why_not: Option<&'static str>,
     /// The variants that it says nothing about.
-    not_applicable: Vec<Elsewhere<'a>>,
+    not_applicable: Vec<NotApplicable<'a>>,
 }
 
 /// A variant that a check says nothing about.
 #[derive(Debug, Serialize)]
-struct Elsewhere<'a> {
+struct NotApplicable<'a> {
     variant: &'a str,
     reason: &'static str,
 }
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &List, output: &Output) -> Result<ExitCode, Failure> {
         .iter()
         .filter_map(|check| {
             let left = selected::left(check, &matrix, &inputs, prefixes);
-            // Who names some wants to see those.
+            // With --checks, only the named checks are listed.
             (left != Some(Left::NotNamed)).then(|| Listed {
                 id: check.id.as_str(),
                 title: &check.title,
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &List, output: &Output) -> Result<ExitCode, Failure> {
                 why_not: left.map(Left::why),
                 not_applicable: selected::not_applicable(check, &matrix)
                     .into_iter()
-                    .map(|(variant, reason)| Elsewhere { variant, reason })
+                    .map(|(variant, reason)| NotApplicable { variant, reason })
                     .collect(),
             })
         })

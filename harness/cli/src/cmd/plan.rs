@@ -122,7 +122,7 @@ fn planned(matrix: &Matrix, checks: &[Check], only: Option<args::Part>) -> Resul
         network,
         variants,
         cluster_checks,
-        max_pods: (!network_only).then(|| matrix.most_pods()),
+        max_pods: (!network_only).then(|| matrix.max_pods()),
         missing: None,
     })
 }

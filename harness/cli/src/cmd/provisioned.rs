@@ -42,7 +42,7 @@ impl Latest<'_> {
     }
 }
 
-/// What a command says and answers that makes things and judges nothing: there is no report of tests then.
+/// The output and exit code of a command that only provisions: there is no test report.
 pub(super) fn provisioned(
     report: &Report,
     folder: &RunDir,
@@ -59,7 +59,7 @@ pub(super) fn provisioned(
     let variants = report.variants.iter().flat_map(|variant| &variant.phases);
     let is_broken = report.run.phases.iter().chain(variants).any(|phase| matches!(phase.ended, PhaseEnd::Error { .. }));
     let state = match (is_broken || report.run.interrupted, made) {
-        (true, _) => format!("not complete; `amiproof destroy --run {}` removes what was created", folder.id),
+        (true, _) => format!("not complete; `amiproof destroy --run {}` deletes what was created", folder.id),
         (false, 0) => "up to date".to_owned(),
         (false, 1) => "1 resource created".to_owned(),
         (false, many) => format!("{many} resources created"),

@@ -146,7 +146,7 @@ async fn execute(
         Heard::StillStopping => {
             shown.note("already cleaning up; a second Ctrl-C leaves the rest to `amiproof destroy`")
         }
-        Heard::Leave => shown.note("interrupted again: leaving; `amiproof destroy` removes what is left"),
+        Heard::Leave => shown.note("interrupted again: leaving; `amiproof destroy` deletes what is left"),
     })
     .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
     let begun = signals.cancel.run_until_cancelled(begin(global, place, &request, &folder, steps, output)).await;
@@ -195,7 +195,7 @@ fn plan(request: Request, folder: &RunDir, steps: Steps, is_lab: bool, tools: &T
         Report::parse(&text).map_err(|error| Failure::usage(format!("{}: {error}", folder.report()), MOVE))
     });
     let earlier = earlier.transpose()?;
-    let max_pods = request.options.max_pods.unwrap_or(request.matrix.most_pods());
+    let max_pods = request.options.max_pods.unwrap_or(request.matrix.max_pods());
     Ok(Plan {
         run: folder.id.clone(),
         matrix: Arc::new(request.matrix),

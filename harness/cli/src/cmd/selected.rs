@@ -2,6 +2,7 @@
 
 use amiproof_core::check::{Applies, Body, Check, Scope};
 use amiproof_model::matrix::{Matrix, SuiteSelection};
+use amiproof_model::renamed;
 
 use crate::files;
 use crate::files::Inputs;
@@ -54,7 +55,10 @@ pub(crate) fn checks(matrix: &Matrix, inputs: &Inputs, prefixes: &[String]) -> R
 pub(crate) fn every(inputs: &Inputs, prefixes: &[String]) -> Result<Vec<Check>, Failure> {
     let all = files::checks(&inputs.workloads)?;
     let ids: Vec<&str> = all.iter().map(|check| check.id.as_str()).collect();
-    match prefixes.iter().find(|prefix| prefix.is_empty() || !ids.iter().any(|id| id.starts_with(prefix.as_str()))) {
+    match prefixes
+        .iter()
+        .find(|prefix| prefix.is_empty() || !ids.iter().any(|id| id.starts_with(renamed::current(prefix))))
+    {
         None => Ok(all),
         Some(unknown) => {
             Err(Failure::usage(format!("--checks: no check begins with '{unknown}'"), suggestion(unknown, &ids)))
@@ -67,7 +71,7 @@ pub(crate) fn left(check: &Check, matrix: &Matrix, inputs: &Inputs, prefixes: &[
     if inputs.only_workloads && !matches!(check.body, Body::Workload(_)) {
         return Some(Left::NoWorkload);
     }
-    if !prefixes.is_empty() && !prefixes.iter().any(|prefix| check.id.as_str().starts_with(prefix.as_str())) {
+    if !prefixes.is_empty() && !prefixes.iter().any(|prefix| check.id.as_str().starts_with(renamed::current(prefix))) {
         return Some(Left::NotNamed);
     }
     let opt_in = check.opt_in && !is_named(check, prefixes);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use amiproof_core::destroy::{self, Target, Telling};
+use amiproof_core::destroy::{self, ProgressSink, Target};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::report::{Foreign, Leftover};
 use serde::Serialize;
@@ -20,11 +20,11 @@ use crate::signals::Signals;
 struct Answer<'a> {
     /// Whether anything was touched.
     dry_run: bool,
-    /// What was removed, or would be.
-    removed: Vec<Line<'a>>,
+    /// What was deleted, or would be.
+    deleted: Vec<Line<'a>>,
     /// What has expired and stays, with its reason.
     kept: &'a [Foreign],
-    /// What could not be removed.
+    /// What could not be deleted.
     leftovers: &'a [Leftover],
     /// What could not be asked.
     unverified: &'a [String],
@@ -42,7 +42,7 @@ struct Line<'a> {
     run: Option<&'a str>,
 }
 
-/// Removes what has expired; says what it removed and what it left.
+/// Deletes what has expired; prints what it deleted and what is left.
 pub(crate) fn run(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
     runtime()?.block_on(sweep(global, args, output))
 }
@@ -58,12 +58,12 @@ async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCod
         return Ok(ExitCode::Interrupted);
     };
     let swept = swept?;
-    let (removed, cleanup) = (&swept.removed, &swept.cleanup);
+    let (deleted, cleanup) = (&swept.deleted, &swept.cleanup);
     match args.output {
         OutputForm::Json => {
             let answer = Answer {
                 dry_run: args.dry_run,
-                removed: removed.iter().map(line).collect(),
+                deleted: deleted.iter().map(line).collect(),
                 kept: &cleanup.foreign,
                 leftovers: &cleanup.leftovers,
                 unverified: &cleanup.unverified,
@@ -73,8 +73,8 @@ async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCod
             output.json(text);
         }
         OutputForm::Text => {
-            let verb = if args.dry_run { "would remove" } else { "removed" };
-            for target in removed {
+            let verb = if args.dry_run { "would delete" } else { "deleted" };
+            for target in deleted {
                 let run = target.run.as_ref().map(|run| format!(" of run {run}")).unwrap_or_default();
                 output.data(format_args!("{verb} {} {}{run}", target.kind.as_str(), target.name));
             }
@@ -87,8 +87,8 @@ async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCod
             for problem in &cleanup.unverified {
                 output.note(format_args!("warning: {problem}"));
             }
-            let end = if args.dry_run { "; nothing was removed" } else { "" };
-            let (count, kept) = (removed.len(), cleanup.foreign.len());
+            let end = if args.dry_run { "; nothing was deleted" } else { "" };
+            let (count, kept) = (deleted.len(), cleanup.foreign.len());
             output.note(format_args!("{count} {verb}, {kept} kept, {} left{end}", cleanup.leftovers.len()));
         }
     }
@@ -99,20 +99,20 @@ async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCod
     })
 }
 
-/// Connects, and removes what has expired; with `--dry-run` only finds it.
+/// Connects, and deletes what has expired; with `--dry-run` only lists it.
 async fn swept(args: &Sweep, alive: &BTreeSet<String>, output: &Output) -> Result<destroy::Swept, Failure> {
     let connection = Connection::open(&args.target, &args.region, output).await?;
     let clients = connection.aws()?;
     let now = clients.now();
     let shown = *output;
-    let telling = Telling::to(move |line| shown.note(line));
+    let progress = ProgressSink::to(move |line| shown.note(line));
     let swept = if args.dry_run {
-        let found = destroy::expired(clients, now, alive, &telling).await;
-        let mut swept = destroy::Swept { removed: found.targets, ..destroy::Swept::default() };
+        let found = destroy::expired(clients, now, alive, &progress).await;
+        let mut swept = destroy::Swept { deleted: found.targets, ..destroy::Swept::default() };
         (swept.cleanup.foreign, swept.cleanup.unverified) = (found.kept, found.unverified);
         swept
     } else {
-        destroy::sweep(clients, now, alive, destroy::Deadlines::default(), &telling).await
+        destroy::sweep(clients, now, alive, destroy::Deadlines::default(), &progress).await
     };
     connection.close().await;
     Ok(swept)

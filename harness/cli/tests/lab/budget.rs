@@ -9,7 +9,7 @@ use crate::process::{LabProcess, amiproof, finish, matrix, report, stderr};
 
 #[test]
 fn a_run_of_the_whole_catalogue_on_three_variants_keeps_to_its_number_of_pods() {
-    const MOST: usize = 20;
+    const MAX: usize = 20;
     let (lab, dir) = (LabProcess::start(None), tempfile::tempdir().unwrap());
     let ended = |mut command: std::process::Command| {
         finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
@@ -30,11 +30,11 @@ fn a_run_of_the_whole_catalogue_on_three_variants_keeps_to_its_number_of_pods() 
             test
         })
     };
-    let tested = test("workload,kubelet-path", MOST);
+    let tested = test("workload,kubelet-path", MAX);
     let most = living.most();
     assert_eq!(tested.status.code(), Some(0), "{}", stderr(&tested));
-    assert!(most.len() <= MOST, "{} pods were alive at a time, {MOST} were allowed: {most:#?}", most.len());
-    assert!(most.len() > MOST / 2, "only {} pods were alive at a time: the others waited for nothing", most.len());
+    assert!(most.len() <= MAX, "{} pods were alive at a time, {MAX} were allowed: {most:#?}", most.len());
+    assert!(most.len() > MAX / 2, "only {} pods were alive at a time: the others waited for nothing", most.len());
     let report = report(dir.path());
     let refused = report.results.iter().filter(|result| result.outcome.reason().contains("--max-pods"));
     let refused: Vec<&str> = refused.map(|result| result.outcome.reason()).collect();

@@ -102,7 +102,7 @@ fn a_folder_of_host_profiles_is_a_set_of_images_that_a_matrix_may_name() {
     std::fs::write(&file, text).unwrap();
     let asked = |folder: &Path| {
         let mut command = amiproof(dir.path());
-        command.args(["run", "--lab", "--checks", "node/ready,workload/pod-to-pod", "--profiles"]).arg(folder);
+        command.args(["run", "--lab", "--checks", "node/ready,workload/pod-to-pod", "--host-profiles"]).arg(folder);
         command.arg("--file").arg(&file);
         finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     };

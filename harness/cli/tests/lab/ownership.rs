@@ -92,7 +92,7 @@ fn what_is_meant_to_stay_is_not_swept() {
     let swept = command(&lab, dir.path(), &["sweep", "--output", "json", "--region", "us-west-2"]);
     assert_eq!(swept.status.code(), Some(0), "{}", stderr(&swept));
     let answer: serde_json::Value = serde_json::from_str(&stdout(&swept)).unwrap();
-    assert_eq!(answer["removed"], serde_json::json!([]), "{answer}");
+    assert_eq!(answer["deleted"], serde_json::json!([]), "{answer}");
     assert_eq!(lab.resources(), before);
 }
 

@@ -98,7 +98,7 @@ pub async fn associations(
 pub async fn describe(clients: &Clients, cluster: &str, principal: &str) -> Result<Option<AccessEntry>, AwsError> {
     let answer = clients
         .read(|| async {
-            let _place = clients.read_place().await;
+            let _permit = clients.read_permit().await;
             let request = clients.eks.describe_access_entry().cluster_name(cluster).principal_arn(principal);
             request.send().await.explain("DescribeAccessEntry", principal)
         })

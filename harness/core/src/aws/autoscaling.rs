@@ -33,7 +33,7 @@ pub(crate) async fn activities(clients: &Clients, groups: &[String]) -> Result<V
     for group in groups {
         let answer = clients
             .read(|| async {
-                let _place = clients.read_place().await;
+                let _permit = clients.read_permit().await;
                 let request = clients.autoscaling.describe_scaling_activities().auto_scaling_group_name(group);
                 request
                     .max_records(50)

@@ -311,13 +311,13 @@ impl Clients {
     }
 
     /// Waits for one of the few places for calls that change node groups.
-    pub(crate) async fn node_group_place(&self) -> Option<SemaphorePermit<'_>> {
+    pub(crate) async fn node_group_permit(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed, so there always is a place in the end.
         self.shared.node_group_changes.acquire().await.ok()
     }
 
     /// Waits for one of the places for calls that only read.
-    pub(crate) async fn read_place(&self) -> Option<SemaphorePermit<'_>> {
+    pub(crate) async fn read_permit(&self) -> Option<SemaphorePermit<'_>> {
         self.shared.reads.acquire().await.ok()
     }
 

@@ -133,7 +133,7 @@ fn listed(issues: &[String]) -> String {
 pub async fn describe(clients: &Clients, name: &str) -> Result<Option<ClusterEndpoint>, AwsError> {
     let answer = clients
         .read(|| async {
-            let _place = clients.read_place().await;
+            let _permit = clients.read_permit().await;
             clients.eks.describe_cluster().name(name).send().await.explain("DescribeCluster", format!("cluster {name}"))
         })
         .await;

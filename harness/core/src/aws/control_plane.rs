@@ -33,7 +33,7 @@ pub struct ControlPlane {
 pub async fn describe(clients: &Clients, cluster: &str) -> Result<Option<ControlPlane>, AwsError> {
     let answer = clients
         .read(|| async {
-            let _place = clients.read_place().await;
+            let _permit = clients.read_permit().await;
             let request = clients.eks.describe_cluster().name(cluster);
             request.send().await.explain("DescribeCluster", format!("cluster {cluster}"))
         })

@@ -50,7 +50,7 @@ pub async fn describe(clients: &Clients, ids: &[String]) -> Result<Vec<Host>, Aw
     }
     let reservations = clients
         .read(|| async {
-            let _place = clients.read_place().await;
+            let _permit = clients.read_permit().await;
             let request = clients.ec2.describe_instances().set_instance_ids(Some(ids.to_vec()));
             request.send().await.explain("DescribeInstances", ids.join(", "))
         })
@@ -148,7 +148,7 @@ pub async fn ingress(clients: &Clients, groups: &BTreeSet<String>) -> Result<Vec
     let filter = Filter::builder().name("group-id").set_values(Some(groups.iter().cloned().collect())).build();
     let rules: Vec<SecurityGroupRule> = clients
         .read(|| async {
-            let _place = clients.read_place().await;
+            let _permit = clients.read_permit().await;
             let pages = clients.ec2.describe_security_group_rules().filters(filter.clone()).into_paginator().items();
             let rules: Result<Vec<_>, _> = pages.send().collect().await;
             rules.explain("DescribeSecurityGroupRules", &what)
@@ -200,7 +200,7 @@ pub async fn subnets(clients: &Clients, ids: &BTreeSet<String>) -> Result<Vec<Su
     let what = ids.iter().cloned().collect::<Vec<_>>().join(", ");
     let found = clients
         .read(|| async {
-            let _place = clients.read_place().await;
+            let _permit = clients.read_permit().await;
             let request = clients.ec2.describe_subnets().set_subnet_ids(Some(ids.iter().cloned().collect()));
             request.send().await.explain("DescribeSubnets", &what)
         })
@@ -211,7 +211,7 @@ pub async fn subnets(clients: &Clients, ids: &BTreeSet<String>) -> Result<Vec<Su
     let filter = Filter::builder().name("vpc-id").set_values(Some(vpcs.into_iter().collect())).build();
     let tables: Vec<aws_sdk_ec2::types::RouteTable> = clients
         .read(|| async {
-            let _place = clients.read_place().await;
+            let _permit = clients.read_permit().await;
             let pages = clients.ec2.describe_route_tables().filters(filter.clone()).into_paginator().items();
             let tables: Result<Vec<_>, _> = pages.send().collect().await;
             tables.explain("DescribeRouteTables", &what)
@@ -245,7 +245,7 @@ pub async fn encryption(clients: &Clients, volumes: &[String]) -> Result<BTreeMa
     }
     let answer = clients
         .read(|| async {
-            let _place = clients.read_place().await;
+            let _permit = clients.read_permit().await;
             let request = clients.ec2.describe_volumes().set_volume_ids(Some(volumes.to_vec()));
             request.send().await.explain("DescribeVolumes", volumes.join(", "))
         })

@@ -144,7 +144,7 @@ async fn described(
     loop {
         let page = clients
             .read(|| async {
-                let _place = clients.read_place().await;
+                let _permit = clients.read_permit().await;
                 let request = clients.ec2.describe_instances().set_filters(Some(filters.clone()));
                 request.set_next_token(token.clone()).send().await.explain("DescribeInstances", what)
             })

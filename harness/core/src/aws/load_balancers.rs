@@ -71,7 +71,7 @@ async fn tags(clients: &Clients, balancers: &[SdkLoadBalancer]) -> Result<BTreeM
     let arns: Vec<String> = balancers.iter().filter_map(|balancer| balancer.load_balancer_arn.clone()).collect();
     let answer = clients
         .read(|| async {
-            let _place = clients.read_place().await;
+            let _permit = clients.read_permit().await;
             let request = clients.elb.describe_tags().set_resource_arns(Some(arns.clone()));
             request.send().await.explain("DescribeTags", "load balancers")
         })

@@ -262,7 +262,7 @@ async fn zones(clients: &Clients) -> Result<[String; 2], Error> {
 async fn describe_stack(clients: &Clients, name: &str) -> Result<Option<Stack>, AwsError> {
     let answer = clients
         .read(|| async {
-            let _place = clients.read_place().await;
+            let _permit = clients.read_permit().await;
             let request = clients.cloudformation.describe_stacks().stack_name(name);
             request.send().await.explain("DescribeStacks", format!("stack {name}"))
         })

@@ -36,7 +36,7 @@ pub async fn node_groups(clients: &Clients, cluster: &str) -> Result<Vec<NodeGro
     for name in names {
         let answer = clients
             .read(|| async {
-                let _place = clients.read_place().await;
+                let _permit = clients.read_permit().await;
                 let request = clients.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(&name);
                 request.send().await.explain("DescribeNodegroup", format!("node group {name}"))
             })

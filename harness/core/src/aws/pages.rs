@@ -14,7 +14,7 @@ where
     loop {
         let (entries, next) = clients
             .read(|| async {
-                let _place = clients.read_place().await;
+                let _permit = clients.read_permit().await;
                 page(token.clone()).await
             })
             .await?;

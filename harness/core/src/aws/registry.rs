@@ -94,7 +94,7 @@ pub async fn repositories(clients: &Clients) -> Result<Vec<Repository>, AwsError
 pub async fn policy(clients: &Clients, repository: &str) -> Result<Option<String>, AwsError> {
     let answer = clients
         .read(|| async {
-            let _place = clients.read_place().await;
+            let _permit = clients.read_permit().await;
             let request = clients.ecr.get_repository_policy().repository_name(repository);
             request.send().await.explain("GetRepositoryPolicy", format!("repository {repository}"))
         })

@@ -29,7 +29,7 @@ pub async fn ping_status(clients: &Clients, instance_ids: &[String]) -> Result<B
         let filter = filter.explain("DescribeInstanceInformation", "instances")?;
         let answer = clients
             .read(|| async {
-                let _place = clients.read_place().await;
+                let _permit = clients.read_permit().await;
                 let request = clients.ssm.describe_instance_information().filters(filter.clone()).max_results(50);
                 request.send().await.explain("DescribeInstanceInformation", ids.join(", "))
             })
@@ -136,7 +136,7 @@ async fn send(clients: &Clients, instance_id: &str, document: &str, commands: &[
 async fn sent_before(clients: &Clients, instance_id: &str, comment: &str) -> Result<Option<String>, AwsError> {
     for _ in 0..LOOKS {
         clients.pause(LOOK).await;
-        let _place = clients.read_place().await;
+        let _permit = clients.read_permit().await;
         // The newest come first, and one page of them is more than a run sends to one instance at a time.
         let request = clients.ssm.list_commands().instance_id(instance_id).max_results(50);
         let answer = request.send().await.explain("ListCommands", instance_id)?;

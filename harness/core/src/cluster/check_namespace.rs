@@ -164,7 +164,7 @@ async fn remove(access: &Access, ledger: &Ledger, namespace: &str, made: Option<
             (text(&object["apiVersion"]), text(&object["kind"]), text(&object["metadata"]["name"]));
         match objects::delete(access, &api_version, &kind, None, &name).await {
             Ok(()) => note_gone(ledger, &created).await,
-            Err(error) => tracing::warn!(kind, name, %error, "could not be removed; destroy will try again"),
+            Err(error) => tracing::warn!(kind, name, %error, "could not be deleted; destroy will try again"),
         }
     }
     match namespace::delete(access, &ledger.header().run, namespace, REMOVAL).await {
@@ -173,7 +173,7 @@ async fn remove(access: &Access, ledger: &Ledger, namespace: &str, made: Option<
                 note_gone(ledger, &created).await;
             }
         }
-        Err(error) => tracing::warn!(namespace, %error, "could not be removed; destroy will try again"),
+        Err(error) => tracing::warn!(namespace, %error, "could not be deleted; destroy will try again"),
     }
 }
 

@@ -66,7 +66,7 @@ pub struct Executed {
 }
 
 /// How much of a log or a reply is read.
-const MOST: u64 = 8 * 1024 * 1024;
+const MAX: u64 = 8 * 1024 * 1024;
 
 impl Through<'_> {
     fn api(&self) -> Api<Pod> {
@@ -82,7 +82,7 @@ impl Through<'_> {
     /// # Errors
     /// [`PathError`].
     pub async fn logs(&self) -> Result<String, PathError> {
-        let limit = LogParams { limit_bytes: Some(MOST as i64), ..LogParams::default() };
+        let limit = LogParams { limit_bytes: Some(MAX as i64), ..LogParams::default() };
         let api = self.api();
         self.in_time(async { api.logs(self.pod, &limit).await.map_err(|error| PathError::Refused(Box::new(error))) })
             .await
@@ -174,7 +174,7 @@ impl Through<'_> {
 
 async fn read_until(stream: &mut (impl AsyncRead + Unpin), until: &str) -> Result<String, PathError> {
     let mut bytes = Vec::new();
-    let mut stream = stream.take(MOST);
+    let mut stream = stream.take(MAX);
     loop {
         let read = stream.read_buf(&mut bytes).await.map_err(|error| PathError::Connection(error.to_string()))?;
         let text = String::from_utf8_lossy(&bytes);
@@ -187,7 +187,7 @@ async fn read_until(stream: &mut (impl AsyncRead + Unpin), until: &str) -> Resul
 async fn read(stream: Option<impl AsyncRead + Unpin>) -> Result<String, PathError> {
     let mut bytes = Vec::new();
     if let Some(stream) = stream {
-        stream.take(MOST).read_to_end(&mut bytes).await.map_err(|error| PathError::Connection(error.to_string()))?;
+        stream.take(MAX).read_to_end(&mut bytes).await.map_err(|error| PathError::Connection(error.to_string()))?;
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -46,7 +46,7 @@ pub enum BadPullSecret {
     },
     /// The credentials of a registry are not in the file.
     #[error("the credentials for {registry} are not in the file; nodes cannot use a credential helper of this machine")]
-    Elsewhere {
+    WrongRegistry {
         /// The registry.
         registry: String,
     },
@@ -72,7 +72,7 @@ impl PullSecret {
             }
             let has = |key: &str| login[key].as_str().is_some_and(|text| !text.is_empty());
             if !(has("auth") || has("identitytoken") || (has("username") && has("password"))) {
-                return Err(BadPullSecret::Elsewhere { registry: registry.clone() });
+                return Err(BadPullSecret::WrongRegistry { registry: registry.clone() });
             }
             kept.insert(registry.clone(), login.clone());
         }

@@ -6,7 +6,7 @@
 //! # Guarantees
 //! * Only resources that a live read shows to be the run's are deleted (`owned`); those of other owners are reported and left alone.
 //! * Every resource is tried, whether or not others fail, and whether or not the ledger can be written.
-//! * Nothing is deleted, or recorded as deleted, in any other account, region, endpoint or cluster than that of the run ([`Elsewhere`]).
+//! * Nothing is deleted, or recorded as deleted, in any other account, region, endpoint or cluster than that of the run ([`WrongTarget`]).
 //!
 //! # Assumptions
 //! * Names are derived from run and variant, so a planned resource without confirmation is found.
@@ -18,14 +18,14 @@ mod kind;
 mod order;
 mod outcome;
 mod owned;
-mod place;
 mod plan;
+mod progress;
 mod prove;
 mod remains;
 mod survey;
 mod sweep;
 mod target;
-mod telling;
+mod wrong_target;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -37,12 +37,12 @@ use tokio::time::Instant;
 use self::kind::removal::{Cx, Look};
 use self::outcome::{Removed, Stays};
 use self::owned::Claim;
-pub use self::place::Elsewhere;
 pub use self::plan::{Deadlines, Plan, What};
+pub use self::progress::{ProgressSink, QUIET};
 use self::survey::Survey;
 pub use self::sweep::{Found, Swept, expired, sweep};
 pub use self::target::{Kind, Target};
-pub use self::telling::{QUIET, Telling};
+pub use self::wrong_target::WrongTarget;
 use crate::aws::Clients;
 use crate::ledger::{self, Entry, Ledger, ResourceKind, State};
 
@@ -63,18 +63,18 @@ const LOOKING_FOR_INTERFACES: &str = "looking for network interfaces that nodes 
 /// are awaited first.
 ///
 /// # Errors
-/// [`Elsewhere`], before anything is touched. A resource that cannot be deleted is not an error but a leftover; a ledger that cannot be
+/// [`WrongTarget`], before anything is touched. A resource that cannot be deleted is not an error but a leftover; a ledger that cannot be
 /// written stops nothing, and is reported in the result.
 ///
 /// # Cancel safety
 /// Safe: what is not deleted yet stays in the ledger, and the next destroy continues.
-pub async fn destroy(plan: &Plan<'_>) -> Result<Cleanup, Elsewhere> {
-    plan.telling.beside(take_down(plan)).await
+pub async fn destroy(plan: &Plan<'_>) -> Result<Cleanup, WrongTarget> {
+    plan.progress.report_while(teardown(plan)).await
 }
 
-async fn take_down(plan: &Plan<'_>) -> Result<Cleanup, Elsewhere> {
-    let looking = plan.telling.doing("asking where this is, and what is there".to_owned());
-    let cluster = place::check(plan).await?;
+async fn teardown(plan: &Plan<'_>) -> Result<Cleanup, WrongTarget> {
+    let looking = plan.progress.begin("asking where this is, and what is there".to_owned());
+    let cluster = wrong_target::check(plan).await?;
     let variant = match plan.what {
         What::Everything => None,
         What::Variant(name) => Some(name),
@@ -97,10 +97,10 @@ async fn take_down(plan: &Plan<'_>) -> Result<Cleanup, Elsewhere> {
         if order::needs_free_interfaces(&tier)
             && let Some(clients) = plan.clients
         {
-            let _doing = plan.telling.doing(LOOKING_FOR_INTERFACES.to_owned());
+            let _doing = plan.progress.begin(LOOKING_FOR_INTERFACES.to_owned());
             kind::interface::leaked_of_clusters(Cx { clients, deadlines: &plan.deadlines }, &survey.deleting).await;
         }
-        plan.telling.deleting(&tier);
+        plan.progress.deleting(&tier);
         let removed: Vec<_> = stream::iter(tier)
             .map(|target| async { (remove_until_sure(plan, &survey, &target).await, target) })
             .buffer_unordered(AT_ONCE)
@@ -141,15 +141,15 @@ pub(crate) async fn one(ledger: &Ledger, clients: &Clients, key: ledger::Key) {
         Ok(Removed::Foreign(owner)) => format!("it {owner}"),
         Err(Stays::There(reason) | Stays::Unverified(reason)) => reason,
     };
-    tracing::warn!(kind, name, reason, "could not be removed; destroy will try again");
+    tracing::warn!(kind, name, reason, "could not be deleted; destroy will try again");
 }
 
 /// What `destroy` would delete (dry run): the entries that are not known to be deleted.
 ///
 /// # Errors
-/// [`Elsewhere`].
-pub async fn foreseen(plan: &Plan<'_>) -> Result<Vec<Target>, Elsewhere> {
-    place::check(plan).await?;
+/// [`WrongTarget`].
+pub async fn preview(plan: &Plan<'_>) -> Result<Vec<Target>, WrongTarget> {
+    wrong_target::check(plan).await?;
     let header = plan.ledger.header();
     let live = plan.ledger.entries().into_iter().filter(Entry::is_live).filter(|entry| is_meant(plan.what, entry));
     let targets = live.map(|entry| Target::of_entry(&entry, header)).collect();
@@ -164,7 +164,7 @@ fn is_meant(what: What<'_>, entry: &Entry) -> bool {
 }
 
 /// Looks at the clusters first: objects in a cluster that is deleted anyway need not be deleted one by one, and a cluster of another owner stays.
-async fn survey(plan: &Plan<'_>, cluster: place::Cluster, targets: &[Target]) -> Survey {
+async fn survey(plan: &Plan<'_>, cluster: wrong_target::Cluster, targets: &[Target]) -> Survey {
     let (mut deleting, mut vanished) = (BTreeSet::new(), BTreeSet::new());
     let own: BTreeSet<&str> = targets
         .iter()
@@ -199,7 +199,7 @@ async fn survey(plan: &Plan<'_>, cluster: place::Cluster, targets: &[Target]) ->
 
 /// Deletes a resource; one that was only planned and does not exist is looked up again until it would have become visible.
 async fn remove_until_sure(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Removed, Stays> {
-    let _doing = plan.telling.doing_away_with(target);
+    let _doing = plan.progress.deletion_of(target);
     loop {
         let outcome = remove(plan, survey, target).await;
         let is_settled = target.was_made || outcome != Ok(Removed::Absent) || Instant::now() >= survey.sure;
@@ -215,10 +215,10 @@ async fn remove(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Rem
     let header = plan.ledger.header();
     let is_in = |clusters: &BTreeSet<String>| target.cluster.as_ref().is_some_and(|cluster| clusters.contains(cluster));
     let Kind::Ledgered(kind) = &target.kind else {
-        return Err(Stays::There("only what is in the ledger is removed by the ledger".to_owned()));
+        return Err(Stays::There("it is not in the ledger".to_owned()));
     };
     if kind.is_kubernetes() {
-        if is_in(&survey.vanished) || survey.cluster == place::Cluster::Replaced {
+        if is_in(&survey.vanished) || survey.cluster == wrong_target::Cluster::Replaced {
             return Ok(Removed::WithCluster);
         }
         let removed = match plan.access {
@@ -228,7 +228,7 @@ async fn remove(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Rem
             None => Err(Stays::There("the cluster's API cannot be reached".to_owned())),
         };
         return match removed {
-            Ok(Removed::Absent) if survey.cluster == place::Cluster::Unrecorded && target.was_made => {
+            Ok(Removed::Absent) if survey.cluster == wrong_target::Cluster::Unrecorded && target.was_made => {
                 Err(Stays::Unverified(format!(
                     "{} {} is not in this cluster, and the ledger does not say which one the run was in",
                     target.kind.as_str(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use amiproof_model::name::VariantName;
 
-use super::telling::Telling;
+use super::progress::ProgressSink;
 use crate::aws::Clients;
 use crate::cluster::Access;
 use crate::ledger::Ledger;
@@ -80,5 +80,5 @@ pub struct Plan<'a> {
     /// How long it may take.
     pub deadlines: Deadlines,
     /// Who hears what is being deleted and what is waited for.
-    pub telling: &'a Telling,
+    pub progress: &'a ProgressSink,
 }

@@ -9,11 +9,11 @@ use tokio::time::Instant;
 use super::kind::removal::Cx;
 use super::outcome::{Removed, Stays, unanswered};
 use super::plan::Plan;
+use super::progress::ProgressSink;
 use super::remains::{self, Query, Service};
 use super::survey::Survey;
 use super::target::{Kind, Target};
-use super::telling::Telling;
-use super::{kind, order, place};
+use super::{kind, order, wrong_target};
 use crate::cluster::{Access, explain, is_denied, objects};
 use crate::ledger::{ObjectRef, ResourceKind};
 
@@ -26,7 +26,7 @@ pub(super) async fn nothing_is_left(plan: &Plan<'_>, survey: &Survey, cleanup: &
     let (torn, sure) = (plan.ledger.torn(), survey.sure);
     let is_going = |cluster: &str| survey.deleting.contains(cluster) || survey.vanished.contains(cluster);
     if let Some(access) = plan.access.filter(|access| !is_going(access.name()))
-        && survey.cluster != place::Cluster::Replaced
+        && survey.cluster != wrong_target::Cluster::Replaced
         && (!torn.is_empty() || plan.ledger.entries().iter().any(|entry| entry.resource.kind.is_kubernetes()))
     {
         of_cluster(plan, access, cleanup).await;
@@ -40,7 +40,7 @@ pub(super) async fn nothing_is_left(plan: &Plan<'_>, survey: &Survey, cleanup: &
         let has_doubt = cleanup.created != plan.ledger.entries().len() || !torn.is_empty();
         let sure = if has_doubt { sure } else { Instant::now() };
         let cx = Cx { clients, deadlines: &plan.deadlines };
-        settle(cx, plan.telling, &query, services, (sure, until), cleanup).await;
+        settle(cx, plan.progress, &query, services, (sure, until), cleanup).await;
     } else if !torn.is_empty() && plan.clients.is_none() {
         let reasons = torn.join("; ");
         cleanup.unverified.push(format!("the ledger is incomplete, and there is no account to ask: {reasons}"));
@@ -50,15 +50,15 @@ pub(super) async fn nothing_is_left(plan: &Plan<'_>, survey: &Survey, cleanup: &
 /// Asks the services until nothing is left, nobody can be asked, or it is too late.
 pub(super) async fn settle(
     cx: Cx<'_>,
-    telling: &Telling,
+    progress: &ProgressSink,
     query: &Query,
     mut services: BTreeSet<Service>,
     (sure, until): (Instant, Instant),
     cleanup: &mut Cleanup,
 ) {
     let clients = cx.clients;
-    telling.say("asking the account what is left");
-    let _asking = telling.doing("asking the account what is left".to_owned());
+    progress.line("asking the account what is left");
+    let _asking = progress.begin("asking the account what is left".to_owned());
     loop {
         let (found, problems) = remains::find(clients, query, &services).await;
         let mut open = Vec::new();
@@ -92,7 +92,7 @@ pub(super) async fn settle(
         }
         for target in order::tiers(new).into_iter().flatten() {
             tracing::info!(kind = target.kind.as_str(), name = target.name, "still there");
-            let _doing = telling.doing_away_with(&target);
+            let _doing = progress.deletion_of(&target);
             // What cannot be removed now is found again, until the deadline.
             match kind::remove(cx, &target, &query.claim()).await {
                 Ok(Removed::Foreign(owner)) => tracing::info!(name = target.name, %owner, "is not removed"),
@@ -116,7 +116,7 @@ async fn of_cluster(plan: &Plan<'_>, access: &Access, cleanup: &mut Cleanup) {
         ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
     ];
     let run = &plan.ledger.header().run;
-    let _asking = plan.telling.doing("asking the cluster what carries the run's label".to_owned());
+    let _asking = plan.progress.begin("asking the cluster what carries the run's label".to_owned());
     let known = |kind: &ResourceKind, name: &str, leftovers: &[Leftover]| {
         leftovers.iter().any(|leftover| leftover.kind == Kind::Ledgered(kind.clone()).as_str() && leftover.id == name)
     };
@@ -148,8 +148,8 @@ async fn of_cluster(plan: &Plan<'_>, access: &Access, cleanup: &mut Cleanup) {
                 continue;
             }
             let target = Target::in_kubernetes(kind.clone(), &name, access.name());
-            plan.telling.deleting(std::slice::from_ref(&target));
-            let _doing = plan.telling.doing_away_with(&target);
+            plan.progress.deleting(std::slice::from_ref(&target));
+            let _doing = plan.progress.deletion_of(&target);
             let removed = kind::kubernetes::remove(access, run, &kind, &target, plan.deadlines.kubernetes).await;
             if let Err(Stays::There(reason) | Stays::Unverified(reason)) = removed {
                 cleanup.leftovers.push(target.leftover(reason));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio::time::Instant;
 
-use super::place::Cluster;
+use super::wrong_target::Cluster;
 
 /// What a teardown knows when it begins.
 pub(super) struct Survey {

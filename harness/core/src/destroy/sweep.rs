@@ -14,9 +14,9 @@ use super::kind::removal::{Cx, ec2_tags};
 use super::outcome::{Removed, Stays, unanswered};
 use super::owned::{Claim, LiveState, Owner, has_expired};
 use super::plan::Deadlines;
+use super::progress::ProgressSink;
 use super::remains::{self, Query, Service};
 use super::target::{Kind, Target};
-use super::telling::Telling;
 use super::{AT_ONCE, LOOKING_FOR_INTERFACES, kind, order, prove};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::{Clients, node_group, oidc_provider};
@@ -37,7 +37,7 @@ pub struct Found {
 #[derive(Clone, Debug, Default)]
 pub struct Swept {
     /// What was removed, in order.
-    pub removed: Vec<Target>,
+    pub deleted: Vec<Target>,
     /// What became of the rest.
     pub cleanup: Cleanup,
 }
@@ -51,10 +51,10 @@ struct Living {
 }
 
 /// Everything in the account and region that a sweep at `now` would remove. What runs in `alive` made stays: they are under way.
-/// `telling` hears what is waited for.
-pub async fn expired(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>, telling: &Telling) -> Found {
-    let _asking = telling.doing("asking the account what has expired".to_owned());
-    telling.beside(find(clients, now, alive)).await
+/// `progress` hears what is waited for.
+pub async fn expired(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>, progress: &ProgressSink) -> Found {
+    let _asking = progress.begin("asking the account what has expired".to_owned());
+    progress.report_while(find(clients, now, alive)).await
 }
 
 async fn find(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>) -> Found {
@@ -97,19 +97,25 @@ async fn find(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>) -> Fo
     found
 }
 
-/// Removes what [`expired`] finds. `telling` hears what is being deleted and what is waited for.
+/// Removes what [`expired`] finds. `progress` hears what is being deleted and what is waited for.
 pub async fn sweep(
     clients: &Clients,
     now: Timestamp,
     alive: &BTreeSet<String>,
     deadlines: Deadlines,
-    telling: &Telling,
+    progress: &ProgressSink,
 ) -> Swept {
-    let found = expired(clients, now, alive, telling).await;
-    telling.beside(remove(clients, now, found, deadlines, telling)).await
+    let found = expired(clients, now, alive, progress).await;
+    progress.report_while(remove(clients, now, found, deadlines, progress)).await
 }
 
-async fn remove(clients: &Clients, now: Timestamp, found: Found, deadlines: Deadlines, telling: &Telling) -> Swept {
+async fn remove(
+    clients: &Clients,
+    now: Timestamp,
+    found: Found,
+    deadlines: Deadlines,
+    progress: &ProgressSink,
+) -> Swept {
     let Found { targets, kept, unverified } = found;
     let mut swept = Swept::default();
     let cleanup = &mut swept.cleanup;
@@ -122,15 +128,15 @@ async fn remove(clients: &Clients, now: Timestamp, found: Found, deadlines: Dead
     let deleting: BTreeSet<String> = targets.iter().filter(is_cluster).map(|target| target.name.clone()).collect();
     for tier in order::tiers(targets) {
         if order::needs_free_interfaces(&tier) {
-            let _doing = telling.doing(LOOKING_FOR_INTERFACES.to_owned());
+            let _doing = progress.begin(LOOKING_FOR_INTERFACES.to_owned());
             kind::interface::leaked_of_clusters(cx, &deleting).await;
         }
-        telling.deleting(&tier);
+        progress.deleting(&tier);
         let removed: Vec<_> = stream::iter(tier)
             .map(|target| {
                 let claim = &claim;
                 async move {
-                    let doing = telling.doing_away_with(&target);
+                    let doing = progress.deletion_of(&target);
                     let removed = kind::remove(cx, &target, claim).await;
                     drop(doing);
                     (removed, target)
@@ -149,7 +155,7 @@ async fn remove(clients: &Clients, now: Timestamp, found: Found, deadlines: Dead
                         cleanup.unverified.push(why);
                     }
                     cleanup.deleted += 1;
-                    swept.removed.push(target);
+                    swept.deleted.push(target);
                 }
                 Err(Stays::Unverified(reason)) => {
                     cleanup.unverified.push(format!("{} {}: {reason}", target.kind.as_str(), target.name));
@@ -162,7 +168,7 @@ async fn remove(clients: &Clients, now: Timestamp, found: Found, deadlines: Dead
         // What goes by itself, or was held by what has gone now.
         let going = [Service::Instances, Service::Volumes, Service::Interfaces, Service::SecurityGroups].into();
         let at = Instant::now();
-        prove::settle(cx, telling, &Query::Expired(now), going, (at, at + deadlines.proof), cleanup).await;
+        prove::settle(cx, progress, &Query::Expired(now), going, (at, at + deadlines.proof), cleanup).await;
     }
     cleanup.unverified.dedup();
     swept

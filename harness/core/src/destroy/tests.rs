@@ -99,7 +99,7 @@ async fn without_access_everything_is_a_leftover_and_nothing_is_forgotten() {
         access: None,
         what: What::Everything,
         deadlines: Deadlines::default().faster(1000.0),
-        telling: &Telling::silent(),
+        progress: &ProgressSink::silent(),
     };
     let cleanup = destroy(&plan).await.unwrap();
     // What lives in the cluster would go with it, and the cluster itself is listed.
@@ -116,8 +116,8 @@ async fn a_namespace_of_a_cluster_that_stays_is_a_leftover() {
     let namespace = Resource::new(ResourceKind::Namespace, "ap-r-1-v").in_cluster("theirs");
     let (_folder, ledger) = ledger_with(&[namespace]).await;
     let deadlines = Deadlines::default();
-    let telling = &Telling::silent();
-    let plan = Plan { ledger: &ledger, clients: None, access: None, what: What::Everything, deadlines, telling };
+    let progress = &ProgressSink::silent();
+    let plan = Plan { ledger: &ledger, clients: None, access: None, what: What::Everything, deadlines, progress };
     let cleanup = destroy(&plan).await.unwrap();
     assert_eq!(cleanup.leftovers[0].help, "kubectl delete namespace ap-r-1-v");
 }
@@ -127,9 +127,9 @@ async fn one_variant_goes_alone() {
     let (_folder, ledger) = ledger_with(&one_of_each()).await;
     let variant: VariantName = "v".parse().unwrap();
     let deadlines = Deadlines::default();
-    let telling = &Telling::silent();
+    let progress = &ProgressSink::silent();
     let what = What::Variant(&variant);
-    let plan = Plan { ledger: &ledger, clients: None, access: None, what, deadlines, telling };
+    let plan = Plan { ledger: &ledger, clients: None, access: None, what, deadlines, progress };
     let cleanup = destroy(&plan).await.unwrap();
     let kinds: Vec<&str> = cleanup.leftovers.iter().map(|leftover| leftover.kind.as_str()).collect();
     assert_eq!(kinds, ["node group"]);

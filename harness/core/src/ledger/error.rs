@@ -27,7 +27,7 @@ pub enum Error {
     },
     /// There is a ledger already where a new one was to be made.
     #[error(
-        "the ledger {path} exists already: choose another run id, or remove what that run made with `amiproof destroy`"
+        "the ledger {path} exists already: choose another run id, or delete what that run created with `amiproof destroy`"
     )]
     Exists {
         /// The file.

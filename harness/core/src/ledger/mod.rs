@@ -199,7 +199,7 @@ impl Ledger {
         Fut: Future<Output = Result<String, E>> + Send + 'static,
     {
         // A run that is stopped waits for what is under way here, and begins nothing more.
-        crate::finish::whole(async {
+        crate::finish::run_to_completion(async {
             let variant = resource.variant.clone();
             let key = self.planned(resource).await?;
             let (ledger, call) = (self.clone(), create());

@@ -10,11 +10,11 @@ use base64::prelude::BASE64_STANDARD;
 use flate2::read::GzDecoder;
 
 /// How much of standard output is kept, bytes.
-pub(super) const MOST_STDOUT: usize = 4 * 1024 * 1024;
+pub(super) const MAX_STDOUT: usize = 4 * 1024 * 1024;
 /// How much of standard error is kept, bytes.
-pub(super) const MOST_STDERR: usize = 64 * 1024;
+pub(super) const MAX_STDERR: usize = 64 * 1024;
 /// The longest packed result, bytes: a node is not asked for more pieces than this.
-pub(super) const MOST_PACKED: usize = 384 * 1024;
+pub(super) const MAX_PACKED: usize = 384 * 1024;
 
 /// The first word of a packed result.
 const MARK: &str = "amiproof-probe";
@@ -23,8 +23,8 @@ const MARK: &str = "amiproof-probe";
 /// has; a host without gzip sends its result as it is.
 pub(super) fn shell() -> String {
     format!(
-        r#"head -c {MOST_STDOUT} "$d/out" > "$d/plain.out"
-head -c {MOST_STDERR} "$d/err" > "$d/plain.err"
+        r#"head -c {MAX_STDOUT} "$d/out" > "$d/plain.out"
+head -c {MAX_STDERR} "$d/err" > "$d/plain.err"
 {{ echo "{MARK} $code $(wc -c < "$d/plain.out") $(wc -c < "$d/plain.err")"; cat "$d/plain.out" "$d/plain.err"; }} > "$d/plain"
 if command -v gzip > /dev/null; then gzip -c "$d/plain" > "$d/small"; else cat "$d/plain" > "$d/small"; fi
 base64 < "$d/small" | tr -d '\n' > "$d/packed"
@@ -52,7 +52,7 @@ pub(super) fn unpack(packed: &str) -> Result<Unpacked, String> {
     let mut plain = Vec::new();
     if small.starts_with(&[0x1f, 0x8b]) {
         // What a node sends is not trusted to be small.
-        let most = (MOST_STDOUT + MOST_STDERR + 1024) as u64;
+        let most = (MAX_STDOUT + MAX_STDERR + 1024) as u64;
         GzDecoder::new(&small[..])
             .take(most)
             .read_to_end(&mut plain)

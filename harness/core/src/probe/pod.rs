@@ -44,9 +44,9 @@ const RUN: &str = "run";
 
 /// The most memory of the container that runs the script: `oscap` with the content of a whole operating system takes more than a gibibyte, and
 /// what a container starts on the host counts as its own.
-const MOST_OF_ROOT: &str = "2Gi";
+const MAX_OF_ROOT: &str = "2Gi";
 /// The most memory of those that hand out pieces.
-const MOST_OF_READER: &str = "64Mi";
+const MAX_OF_READER: &str = "64Mi";
 
 /// Distinguishes the namespaces of commands that run at the same time.
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -97,8 +97,8 @@ impl Task {
         let (size, text) = first.split_once(' ').ok_or_else(|| self.lost("it has no length"))?;
         let size: usize = size.parse().map_err(|_| self.lost("its length is not a number"))?;
         let mut text = text.to_owned();
-        if size > packed::MOST_PACKED {
-            return Err(self.lost(&format!("it has {size} bytes packed, the limit is {}", packed::MOST_PACKED)));
+        if size > packed::MAX_PACKED {
+            return Err(self.lost(&format!("it has {size} bytes packed, the limit is {}", packed::MAX_PACKED)));
         }
         let capacity = CONTAINERS * PIECE;
         while text.len() < size {
@@ -234,7 +234,7 @@ code=$?
 
     /// The one container that is root on the host.
     fn root(&self, name: &str, script: &str) -> Value {
-        let mut container = self.container(name, script, MOST_OF_ROOT);
+        let mut container = self.container(name, script, MAX_OF_ROOT);
         container["securityContext"] = json!({"privileged": true});
         container["volumeMounts"] = json!([
             {"name": "result", "mountPath": "/result"},
@@ -245,7 +245,7 @@ code=$?
 
     /// A container that only reads what the first one left in the pod's own volume.
     fn reader(&self, name: &str, script: &str) -> Value {
-        let mut container = self.container(name, script, MOST_OF_READER);
+        let mut container = self.container(name, script, MAX_OF_READER);
         container["securityContext"] = json!({
             "allowPrivilegeEscalation": false,
             "capabilities": {"drop": ["ALL"]},

@@ -87,7 +87,7 @@ pub(super) fn finish(text: &str, node: &NodeRecord, deadline: Duration, way: Way
 /// first piece. What does not fit stays there for [`piece`].
 fn wrapped(script: &str, deadline: Duration) -> String {
     let encoded = BASE64_STANDARD.encode(script);
-    let (seconds, pack, most) = (deadline.as_secs().max(1), packed::shell(), packed::MOST_PACKED);
+    let (seconds, pack, most) = (deadline.as_secs().max(1), packed::shell(), packed::MAX_PACKED);
     format!(
         r#"export PATH={PATH} LC_ALL=C
 d=$(mktemp -d /run/amiproof.XXXXXX) || exit 125
@@ -114,7 +114,7 @@ fn head(stdout: &str) -> Option<(usize, String, String)> {
     let (size, folder) = line.trim().split_once(' ')?;
     // The folder goes into the next command line.
     let is_plain = folder.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-    let size = size.parse().ok().filter(|size| *size <= packed::MOST_PACKED)?;
+    let size = size.parse().ok().filter(|size| *size <= packed::MAX_PACKED)?;
     is_plain.then(|| (size, folder.to_owned(), first.trim().to_owned()))
 }
 

@@ -14,7 +14,7 @@ const POWERSHELL: &str = "AWS-RunPowerShellScript";
 /// For delivering a command.
 const DELIVERY: Duration = Duration::from_secs(60);
 /// What GetCommandInvocation shows of standard output, characters; as much as that may have been cut.
-const MOST_OUTPUT: usize = 24_000;
+const MAX_OUTPUT: usize = 24_000;
 
 pub(super) async fn run(agent: &Agent<'_>, script: &str, deadline: Duration) -> Result<Output, Attempt> {
     let node = || agent.node.name.clone();
@@ -23,8 +23,8 @@ pub(super) async fn run(agent: &Agent<'_>, script: &str, deadline: Duration) -> 
         "SendCommand" => Attempt::NoWay(error.to_string()),
         _ => Attempt::Over(Error::Lost { node: node(), way: Way::Ssm, why: error.to_string() }),
     })?;
-    if output.stdout.chars().count() >= MOST_OUTPUT {
-        let why = format!("it has {MOST_OUTPUT} characters or more, and Systems Manager cuts it there");
+    if output.stdout.chars().count() >= MAX_OUTPUT {
+        let why = format!("it has {MAX_OUTPUT} characters or more, and Systems Manager cuts it there");
         return Err(Attempt::Over(Error::Lost { node: node(), way: Way::Ssm, why }));
     }
     Ok(Output { exit_code: output.code, stdout: output.stdout, stderr: output.stderr, way: Way::Ssm })

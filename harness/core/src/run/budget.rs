@@ -1,7 +1,7 @@
 //! Limits the number of pods at a time: over all variants, and on the nodes of each.
 //!
-//! A check reserves capacity for its maximum number of pods before it starts, and releases it when the last of its pods is deleted. Who
-//! waits is served in the order of how long it is expected to take, the longest first: what is short fits in at the end.
+//! A check reserves capacity for its maximum number of pods before it starts, and releases it when the last of its pods is deleted. Waiting
+//! checks are served in the order of their expected duration, the longest first: short ones fit in at the end.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,16 +10,16 @@ use std::time::Duration;
 use amiproof_model::name::VariantName;
 use tokio::sync::{oneshot, watch};
 
-/// Where places are.
+/// What a limit applies to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pool {
-    /// In the run as a whole.
+    /// The run as a whole.
     Run,
-    /// On the nodes of a variant.
+    /// The nodes of a variant.
     Nodes(VariantName),
 }
 
-/// The places of a run. Cheap to clone.
+/// The pod slots of a run. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Budget(Arc<Inner>);
 
@@ -32,13 +32,13 @@ struct Inner {
 
 #[derive(Debug)]
 struct State {
-    pools: BTreeMap<Pool, Places>,
+    pools: BTreeMap<Pool, Slots>,
     waiting: Vec<Waiter>,
     arrivals: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Places {
+struct Slots {
     all: u32,
     free: u32,
 }
@@ -47,24 +47,24 @@ struct Places {
 struct Waiter {
     /// How long it is expected to take.
     expected: Duration,
-    /// Who came first is served first among equals.
+    /// Order of arrival, for waiters with the same expected duration.
     arrival: u64,
     wants: Vec<(Pool, u32)>,
-    /// How many that came behind it in the order were served before it, because there was capacity for them and not for it.
+    /// How many that are behind it in the order were served before it, because they fit and it did not.
     overtaken: u32,
     grant: oneshot::Sender<Share>,
 }
 
-/// Someone who waits for many places is overtaken so often by others who need fewer, and then no more.
-const OVERTAKEN_AT_MOST: u32 = 16;
+/// A check that waits for many slots is overtaken this often by others that need fewer, and then no more.
+const MAX_OVERTAKEN: u32 = 16;
 
-/// Places that are taken; given back when the last clone is dropped. The default holds none.
+/// Slots that a check has reserved; released when the last clone is dropped. The default holds none.
 #[derive(Clone, Debug, Default)]
 pub struct Share(Option<Arc<Held>>);
 
 impl Share {
-    /// How many pods there may be; `None` where nobody counts.
-    pub fn places(&self) -> Option<u32> {
+    /// How many pods the check may have; `None` without a limit.
+    pub fn pods(&self) -> Option<u32> {
         let of_run = |held: &Arc<Held>| held.taken.iter().find(|(pool, _)| *pool == Pool::Run).map(|(_, count)| *count);
         self.0.as_ref().and_then(of_run)
     }
@@ -80,8 +80,8 @@ impl Drop for Held {
     fn drop(&mut self) {
         let mut state = self.budget.state();
         for (pool, count) in &self.taken {
-            if let Some(places) = state.pools.get_mut(pool) {
-                places.free += count;
+            if let Some(slots) = state.pools.get_mut(pool) {
+                slots.free += count;
             }
         }
         drop(state);
@@ -91,29 +91,29 @@ impl Drop for Held {
 }
 
 impl Budget {
-    /// So many pods in the run as a whole, at least 1.
+    /// A budget of this many pods for the run as a whole, at least 1.
     pub fn new(pods: u32) -> Self {
         let pods = pods.max(1);
-        let pools = BTreeMap::from([(Pool::Run, Places { all: pods, free: pods })]);
+        let pools = BTreeMap::from([(Pool::Run, Slots { all: pods, free: pods })]);
         let state = Mutex::new(State { pools, waiting: Vec::new(), arrivals: 0 });
         Self(Arc::new(Inner { state, out: watch::Sender::new(0) }))
     }
 
-    /// How many pods there may be in the run as a whole.
+    /// How many pods the run as a whole may have.
     pub fn all(&self) -> u32 {
-        self.state().pools.get(&Pool::Run).map_or(0, |places| places.all)
+        self.state().pools.get(&Pool::Run).map_or(0, |slots| slots.all)
     }
 
-    /// Says how many pods the nodes of a variant take beside what is there, at least 1. Until it is said, they take any number.
+    /// Sets how many more pods fit on the nodes of a variant, at least 1. Until it is set, there is no limit for them.
     pub fn limit(&self, variant: &VariantName, pods: u32) {
         let pods = pods.max(1);
-        self.state().pools.entry(Pool::Nodes(variant.clone())).or_insert(Places { all: pods, free: pods });
+        self.state().pools.entry(Pool::Nodes(variant.clone())).or_insert(Slots { all: pods, free: pods });
     }
 
-    /// Waits for places. Who wants more than there are in a pool gets all of it, alone.
+    /// Waits for slots. Who wants more than there are in a pool gets all of it, alone.
     ///
     /// # Cancel safety
-    /// Safe: a future that is dropped leaves the queue, and what it was given meanwhile is given back.
+    /// Safe: a future that is dropped leaves the queue, and slots that it was granted meanwhile are released.
     pub async fn take(&self, wants: Vec<(Pool, u32)>, expected: Duration) -> Share {
         let (grant, granted) = oneshot::channel();
         {
@@ -128,17 +128,17 @@ impl Budget {
         granted.await.unwrap_or_default()
     }
 
-    /// Waits until every share is given back. A check that nobody waits for any more may still be taking its namespace down, or be
-    /// about to make one; once this returns, nothing is on its way.
+    /// Waits until every share is released. A check that nobody waits for any more may still be deleting its namespace, or be
+    /// about to create one; once this returns, none is.
     pub async fn returned(&self) {
         // The sender is borrowed, so the channel is open.
         let mut out = self.0.out.subscribe();
         let _open = out.wait_for(|count| *count == 0).await;
     }
 
-    /// Serves everybody for whom there is capacity.
+    /// Serves every waiter that fits.
     fn serve(&self) {
-        // A share that its taker no longer waits for gives its places back when it is dropped, which needs the lock.
+        // A share that nobody waits for any more is released when it is dropped, which needs the lock.
         let mut unwanted = Vec::new();
         let mut state = self.state();
         while let Some((waiter, taken)) = state.next() {
@@ -158,7 +158,7 @@ impl Budget {
 }
 
 impl State {
-    /// The next one to be served, with what it takes; its places are taken from the pools.
+    /// The next waiter to serve, with the slots that it takes; they are deducted from the pools.
     fn next(&mut self) -> Option<(Waiter, Vec<(Pool, u32)>)> {
         self.waiting.retain(|waiter| !waiter.grant.is_closed());
         let mut found = None;
@@ -168,27 +168,27 @@ impl State {
                 found = Some((index, taken));
                 break;
             }
-            if waiter.overtaken >= OVERTAKEN_AT_MOST {
+            if waiter.overtaken >= MAX_OVERTAKEN {
                 break;
             }
         }
         let (index, taken) = found?;
         self.waiting[..index].iter_mut().for_each(|waiter| waiter.overtaken += 1);
         for (pool, count) in &taken {
-            if let Some(places) = self.pools.get_mut(pool) {
-                places.free -= count;
+            if let Some(slots) = self.pools.get_mut(pool) {
+                slots.free -= count;
             }
         }
         Some((self.waiting.remove(index), taken))
     }
 
-    /// What a check gets from the pools, if there is capacity for it.
+    /// The slots that a check gets from the pools, if it fits.
     fn fitting(&self, wants: &[(Pool, u32)]) -> Option<Vec<(Pool, u32)>> {
         let mut taken = Vec::new();
         for (pool, count) in wants {
-            let Some(places) = self.pools.get(pool) else { continue };
-            let count = (*count).min(places.all);
-            if count > places.free {
+            let Some(slots) = self.pools.get(pool) else { continue };
+            let count = (*count).min(slots.all);
+            if count > slots.free {
                 return None;
             }
             taken.push((pool.clone(), count));
@@ -236,7 +236,7 @@ mod tests {
             held.push(share);
             held.remove(0);
             overtook += 1;
-            assert!(overtook <= OVERTAKEN_AT_MOST, "the others never let it in");
+            assert!(overtook <= MAX_OVERTAKEN, "the others never let it in");
         }
         drop(held);
         assert!(all.now_or_never().is_some());
@@ -251,14 +251,14 @@ mod tests {
         let gives_up = budget.take(run(1), SHORT);
         let mut returned = std::pin::pin!(budget.returned());
         drop(one);
-        assert!(returned.as_mut().now_or_never().is_none(), "a share of no places is one, too");
+        assert!(returned.as_mut().now_or_never().is_none(), "a share without slots counts, too");
         drop(none);
         drop(gives_up);
         returned.await;
     }
 
     #[tokio::test]
-    async fn nodes_have_places_of_their_own_and_who_gives_up_gives_back() {
+    async fn nodes_have_slots_of_their_own_and_a_dropped_waiter_releases_its() {
         let budget = Budget::new(10);
         let name: VariantName = "l1".parse().unwrap();
         budget.limit(&name, 2);

@@ -35,7 +35,7 @@ const AFTER_SCAN: Duration = Duration::from_secs(20 * 60);
 pub struct RunnerConfig {
     /// How often a failure is tried again.
     pub retries: u32,
-    /// The places for pods.
+    /// Limits the pods of the run.
     pub budget: Budget,
     /// Where results go.
     pub events: Events,
@@ -141,8 +141,8 @@ async fn run_phase(
         let task = running.spawn(async move {
             let is_question = matches!(check.body, Body::Code(_));
             let _permit = if is_question { permits.acquire_owned().await.ok() } else { None };
-            let places = pods::places(&context, &check, capacity, &config.budget);
-            let Some(share) = context.cancel.run_until_cancelled(places).await else { return };
+            let reserved = pods::reserve(&context, &check, capacity, &config.budget);
+            let Some(share) = context.cancel.run_until_cancelled(reserved).await else { return };
             if context.cancel.is_cancelled() {
                 return;
             }

@@ -151,14 +151,14 @@ async fn teardown(session: &Session, access: Option<Access>) -> Cleanup {
     let subject = Subject::Cluster;
     session.events.send(&subject, EventKind::PhaseStarted(Phase::Teardown));
     // The phase itself says what it waits for.
-    let telling = destroy::Telling::silent();
+    let progress = destroy::ProgressSink::silent();
     let plan = destroy::Plan {
         ledger: &session.tools.ledger,
         clients: session.tools.clients.as_ref(),
         access: access.as_ref(),
         what: What::Everything,
         deadlines: destroy::Deadlines::default(),
-        telling: &telling,
+        progress: &progress,
     };
     let what = || {
         let open = unfinished(&session.tools.ledger).leftovers;

@@ -383,7 +383,7 @@ async fn teardown(
     let subject = of_variant(&variant.name);
     let wait = session.stop.cancel.run_until_cancelled(released.recv());
     let _everybody_left = wait.await;
-    let telling = destroy::Telling::silent();
+    let progress = destroy::ProgressSink::silent();
     let work = async {
         let plan = destroy::Plan {
             ledger: &session.tools.ledger,
@@ -391,7 +391,7 @@ async fn teardown(
             access: access.as_ref(),
             what: What::Variant(&variant.name),
             deadlines: destroy::Deadlines::default(),
-            telling: &telling,
+            progress: &progress,
         };
         match session.stop.abort.run_until_cancelled(destroy::destroy(&plan)).await {
             None => Err(PhaseError::Cancelled),

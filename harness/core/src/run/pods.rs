@@ -12,10 +12,10 @@ use crate::context::Context;
 use crate::workload::capacity::{self, Capacity};
 use crate::workload::demand::{self, Demand, NodeCounts};
 
-/// A node of the smallest instance type that anybody tests on has at least so many places left; where they cannot be counted.
+/// Pods that fit on a node of the smallest instance type in use, where they cannot be counted.
 const PER_NODE: usize = 8;
 
-/// What the nodes of the context's variant take, which is also told to the budget.
+/// How many more pods the nodes of the context's variant take; also sets the limit in the budget.
 pub(super) async fn capacity(context: &Context, budget: &Budget) -> Capacity {
     let guess = Capacity { all: PER_NODE * context.nodes.len(), one: PER_NODE };
     let counted = capacity::of_nodes(&context.cluster, &context.selector).await;
@@ -27,18 +27,18 @@ pub(super) async fn capacity(context: &Context, budget: &Budget) -> Capacity {
     capacity
 }
 
-/// Waits for the places of a check: as many as it may have pods at the worst.
+/// Reserves the maximum number of pods of a check, and waits until they are free.
 ///
 /// # Errors
-/// Why there never will be as many: a number of pods that someone stated is kept.
-pub(super) async fn places(
+/// Why the check never fits: it needs more pods than the limit of the run, which is never exceeded.
+pub(super) async fn reserve(
     context: &Context,
     check: &Check,
     capacity: Capacity,
     budget: &Budget,
 ) -> Result<Share, String> {
     let (least, all) = (demand(context, check, 1).all(), budget.all());
-    // What asks the nodes themselves, most often without a pod, is not refused where there are many of them.
+    // Checks that query the nodes, mostly without a pod, are not refused because there are many nodes.
     if least > all && matches!(check.body, Body::Workload(_)) {
         return Err(format!(
             "it has up to {least} pods at a time, and the run may have {all} (--max-pods, cluster.maxPods)"
@@ -53,12 +53,12 @@ pub(super) async fn places(
     Ok(budget.take(wants, expected(check)).await)
 }
 
-/// How many pods a check has at the worst; what fills a node puts `fill` there.
-fn demand(context: &Context, check: &Check, fill: u32) -> Demand {
+/// The maximum number of pods of a check; a workload that fills a node puts `max_fill` there.
+fn demand(context: &Context, check: &Check, max_fill: u32) -> Demand {
     let nodes = count(context.nodes.len());
     match (&check.body, check.phase) {
         (Body::Workload(workload), _) => {
-            demand::of(workload, &NodeCounts { fill, ..crate::workload::node_counts(context) })
+            demand::of(workload, &NodeCounts { max_fill, ..crate::workload::node_counts(context) })
         }
         // Inspector works through the agents of the nodes and may take most of an hour; Bottlerocket's report needs a pod on each.
         (Body::Scan(_), Phase::OsScan) if context.variant.family != Family::Bottlerocket => Demand::default(),
@@ -69,7 +69,7 @@ fn demand(context: &Context, check: &Check, fill: u32) -> Demand {
     }
 }
 
-/// How long a check is expected to take, for the order in which places are given out. Questions are short, and go into what is left.
+/// How long a check is expected to take, which decides the order. Queries of nodes are short and use what is left.
 fn expected(check: &Check) -> Duration {
     match &check.body {
         Body::Workload(workload) => workload.timeout,

@@ -99,17 +99,17 @@ async fn of_variant(
         Some(error) if error.code.as_deref().is_some_and(|code| NOT_SUBSCRIBED.contains(&code)) => {
             found.missing.push(format!("{name}: {error}"));
         }
-        // EKS asks whether the caller may launch what the template says; a policy may allow that and not the bare call.
-        Some(error) if error.class == Class::AccessDenied => {
-            found.doubts.push(format!("{error}; EKS launches nodes only for who may, so node groups may fail"))
-        }
+        // EKS checks whether the caller may launch what the template says; a policy may allow that and still deny this bare call.
+        Some(error) if error.class == Class::AccessDenied => found.doubts.push(format!(
+            "{error}; EKS launches nodes only if the caller has this permission, so node groups may fail"
+        )),
         Some(error) => found.doubts.extend(unasked(&error)),
         None => {}
     }
     found
 }
 
-/// CloudFormation makes the network in the caller's name.
+/// CloudFormation creates the network with the caller's permissions.
 async fn network(clients: &Clients, matrix: &Matrix) -> Option<String> {
     if !matrix.cluster.create || !matrix.cluster.subnet_ids.is_empty() {
         return None;
@@ -120,12 +120,14 @@ async fn network(clients: &Clients, matrix: &Matrix) -> Option<String> {
     });
     let error = error.await?;
     if error.class == Class::AccessDenied {
-        return Some(format!("{error}; without it CloudFormation makes the network only where a policy lets it"));
+        return Some(format!(
+            "{error}; without it CloudFormation creates the network only if a more specific policy allows it"
+        ));
     }
     unasked(&error)
 }
 
-/// Whether Inspector can judge the operating systems that it is asked about.
+/// Why Inspector cannot scan the operating systems that the run needs it for.
 async fn scanner(clients: &Clients, matrix: &Matrix, scans: bool) -> Option<String> {
     let judges = |variant: &Variant| matches!(variant.family, Family::Al2023 | Family::Windows);
     if !scans || !matrix.variants.iter().any(judges) {
@@ -133,11 +135,11 @@ async fn scanner(clients: &Clients, matrix: &Matrix, scans: bool) -> Option<Stri
     }
     match inspector::why_not_enabled(clients).await {
         Ok(why) => why.map(|why| format!("{why}; without it os-cis is not evaluated")),
-        Err(error) => Some(format!("whether Inspector scans here is not known: {error}")),
+        Err(error) => Some(format!("cannot determine whether Inspector is enabled: {error}")),
     }
 }
 
-/// What EC2 says against a call; `None` where it would take it.
+/// Why EC2 would reject a call; `None` if it would accept it.
 async fn dry_run<Fut>(
     clients: &Clients,
     operation: &'static str,
@@ -148,7 +150,7 @@ where
     Fut: Future<Output = Result<(), AwsError>>,
 {
     match clients.read(call).await {
-        // It did not ask whether this was a dry run: something else than EC2 answers.
+        // EC2 answers every dry run with an error, so this is not EC2.
         Ok(()) => {
             Some(AwsError::new(Class::Request, operation, resource, "EC2 did not treat the request as a dry run"))
         }

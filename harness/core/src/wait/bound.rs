@@ -8,7 +8,7 @@ use super::target::Target;
 /// Whether the claim is bound.
 pub fn bound(target: &Target, observed: &Observed) -> Progress {
     let Some(claim) = observed.claims.iter().find(|claim| claim.name_any() == target.name) else {
-        return Progress::NotYet(format!("{target} is not there"));
+        return Progress::NotYet(format!("{target} does not exist"));
     };
     match claim.status.as_ref().and_then(|status| status.phase.as_deref()) {
         Some("Bound") => Progress::Met,

@@ -11,7 +11,7 @@ pub fn complete(target: &Target, observed: &Observed) -> Progress {
     match target.kind {
         Kind::Job => job(target, observed),
         Kind::Pod => match observed.pods.iter().find(|pod| pod.name_any() == target.name) {
-            None => Progress::NotYet(format!("{target} is not there")),
+            None => Progress::NotYet(format!("{target} does not exist")),
             Some(pod) if pods::phase(pod) == "Succeeded" => Progress::Met,
             Some(pod) => pods::waiting_for(pod),
         },
@@ -21,7 +21,7 @@ pub fn complete(target: &Target, observed: &Observed) -> Progress {
 
 fn job(target: &Target, observed: &Observed) -> Progress {
     let Some(found) = observed.jobs.iter().find(|found| found.name_any() == target.name) else {
-        return Progress::NotYet(format!("{target} is not there"));
+        return Progress::NotYet(format!("{target} does not exist"));
     };
     let conditions = found.status.iter().flat_map(|status| status.conditions.iter().flatten());
     for condition in conditions.filter(|condition| condition.status == "True") {

@@ -10,7 +10,7 @@ use super::target::{Kind, Target};
 /// Whether a Job of the CronJob completed. One that failed is not the end while a later one may do better, but it says why.
 pub fn fired(target: &Target, observed: &Observed) -> Progress {
     let Some(cron_job) = observed.cron_jobs.iter().find(|found| found.name_any() == target.name) else {
-        return Progress::NotYet(format!("{target} is not there"));
+        return Progress::NotYet(format!("{target} does not exist"));
     };
     let mut jobs: Vec<&Job> = observed.jobs.iter().filter(|job| is_of(job, &target.name)).collect();
     jobs.sort_by_key(|job| job.creation_timestamp());

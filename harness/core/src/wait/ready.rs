@@ -36,7 +36,7 @@ fn explained(target: &Target, observed: &Observed, count: String) -> Progress {
 }
 
 fn missing(target: &Target) -> Progress {
-    Progress::NotYet(format!("{target} is not there"))
+    Progress::NotYet(format!("{target} does not exist"))
 }
 
 fn counted(wanted: i32, ready: i32, seen_generation: bool) -> Progress {

@@ -21,7 +21,7 @@ pub fn without_mark(target: &Target, mark: &str, observed: &Observed) -> Progres
 
 fn replaced(target: &Target, mark: &str, wanted: bool, observed: &Observed) -> Progress {
     let Some(template) = template(target, observed) else {
-        return Progress::NotYet(format!("{target} is not there"));
+        return Progress::NotYet(format!("{target} does not exist"));
     };
     let marked = template.metadata.as_ref().and_then(|metadata| metadata.annotations.as_ref());
     if marked.is_some_and(|annotations| annotations.contains_key(mark)) != wanted {

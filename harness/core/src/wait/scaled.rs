@@ -9,7 +9,7 @@ use super::target::Target;
 /// Whether more replicas than the minimum are ready.
 pub fn scaled(target: &Target, observed: &Observed) -> Progress {
     let Some(autoscaler) = observed.autoscalers.iter().find(|found| found.name_any() == target.name) else {
-        return Progress::NotYet(format!("{target} is not there"));
+        return Progress::NotYet(format!("{target} does not exist"));
     };
     let spec = &autoscaler.spec;
     let least = spec.min_replicas.unwrap_or(1);

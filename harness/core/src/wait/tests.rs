@@ -68,7 +68,7 @@ fn a_deployment_is_ready_when_the_replicas_of_its_newest_version_are() {
     for (status, wanted) in table {
         assert_eq!(ready("deployment/web", json!({"deployments": [deployment(status.clone())]})), wanted, "{status}");
     }
-    assert_eq!(ready("deployment/web", json!({})), Progress::NotYet("deployment/web is not there".into()));
+    assert_eq!(ready("deployment/web", json!({})), Progress::NotYet("deployment/web does not exist".into()));
 }
 
 #[test]

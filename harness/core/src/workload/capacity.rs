@@ -14,7 +14,7 @@ use crate::cluster::{Access, nodes};
 use crate::context::{Context, Peers};
 use crate::wait::pods;
 
-/// Places that are left to others: the workload's own clients, and pods that start meanwhile.
+/// Pods that are left to others: the workload's own clients, and pods that start meanwhile.
 const RESERVED: usize = 4;
 
 /// What the nodes of a variant still take.
@@ -32,7 +32,7 @@ pub(crate) struct Capacity {
 /// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub(crate) async fn of_nodes(access: &Access, selector: &NodeSelector) -> Result<Capacity, CheckError> {
     let free = free(access, selector).await?;
-    let less = |places: usize| places.saturating_sub(RESERVED);
+    let less = |pods: usize| pods.saturating_sub(RESERVED);
     Ok(Capacity { all: less(free.iter().sum()), one: less(free.into_iter().max().unwrap_or(0)) })
 }
 
@@ -44,12 +44,12 @@ pub(super) async fn on_one_node(access: &Access, selector: &NodeSelector) -> Res
     Ok(of_nodes(access, selector).await?.one)
 }
 
-/// How many of `left` pods a workload may have by the places that its check was given.
+/// How many of `left` pods a workload may have within the slots that its check has reserved.
 pub(super) fn within_share(context: &Context, workload: &Workload, left: usize) -> usize {
-    let Some(places) = context.pods.places() else { return left };
+    let Some(limit) = context.pods.pods() else { return left };
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let counts = NodeCounts { fill: count(left), ..node_counts(context) };
-    demand::fill(workload, &counts, places) as usize
+    let counts = NodeCounts { max_fill: count(left), ..node_counts(context) };
+    demand::max_replicas(workload, &counts, limit) as usize
 }
 
 /// What decides how many pods a workload has, as far as the nodes are known now.
@@ -61,7 +61,7 @@ pub(crate) fn node_counts(context: &Context) -> NodeCounts {
         Peers::Pending => Some(count(context.nodes.len())),
         Peers::Unavailable(_) | Peers::None => None,
     };
-    NodeCounts { own_nodes: count(context.nodes.len()), peer_nodes, fill: 0 }
+    NodeCounts { own_nodes: count(context.nodes.len()), peer_nodes, max_fill: 0 }
 }
 
 /// How many more pods each node takes.
@@ -71,7 +71,7 @@ async fn free(access: &Access, selector: &NodeSelector) -> Result<Vec<usize>, Ch
     let api: Api<Pod> = Api::all(access.client());
     let mut all = Vec::new();
     for node in &own {
-        // The cluster's other pods are many, and none of them takes a place here.
+        // The cluster's other pods are many, and those that ended take no capacity.
         let alive = format!("spec.nodeName={},status.phase!=Succeeded,status.phase!=Failed", node.name_any());
         let found = api.list(&ListParams::default().fields(&alive)).await;
         all.extend(found.map_err(|error| CheckError::api("counting the pods of the variant's nodes", error))?.items);
@@ -85,8 +85,8 @@ fn left(nodes: &[Node], all: &[Pod]) -> Vec<usize> {
     alive.filter_map(pods::node).for_each(|node| *taken.entry(node).or_default() += 1);
     let free = nodes.iter().map(|node| {
         let allocatable = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
-        let places: usize = allocatable.and_then(|list| list.get("pods")?.0.parse().ok()).unwrap_or(0);
-        places.saturating_sub(taken.get(node.name_any().as_str()).copied().unwrap_or(0))
+        let pods: usize = allocatable.and_then(|list| list.get("pods")?.0.parse().ok()).unwrap_or(0);
+        pods.saturating_sub(taken.get(node.name_any().as_str()).copied().unwrap_or(0))
     });
     free.collect()
 }
@@ -100,8 +100,8 @@ mod tests {
 
     #[test]
     fn each_node_counts_by_itself_and_pods_that_ended_do_not() {
-        let node = |name: &str, places: &str| -> Node {
-            serde_json::from_value(json!({"metadata": {"name": name}, "status": {"allocatable": {"pods": places}}}))
+        let node = |name: &str, pods: &str| -> Node {
+            serde_json::from_value(json!({"metadata": {"name": name}, "status": {"allocatable": {"pods": pods}}}))
                 .unwrap()
         };
         let seen =

@@ -34,7 +34,7 @@ pub struct NodeCounts {
     /// Nodes of the reference; `None` without one, and then the variant's own take their place.
     pub peer_nodes: Option<u32>,
     /// The most pods that a workload which fills a node puts there.
-    pub fill: u32,
+    pub max_fill: u32,
 }
 
 /// The most pods of a workload. Controllers may have a few more than they declare while they replace some, and those count; so do pods
@@ -47,7 +47,7 @@ pub fn of(workload: &Workload, counts: &NodeCounts) -> Demand {
     for object in &workload.objects {
         let is_peer = counts.peer_nodes.is_some() && wants_peer(object);
         let nodes = counts.peer_nodes.filter(|_| is_peer).unwrap_or(counts.own_nodes);
-        let pods = pods_of(object, nodes, counts.fill, &scaled);
+        let pods = pods_of(object, nodes, counts.max_fill, &scaled);
         let replaced = acts.iter().filter(|act| replaces(act, object)).count();
         let pods = pods.saturating_mul(u32::try_from(replaced).unwrap_or(u32::MAX).saturating_add(1));
         let side = if is_peer { &mut demand.peer } else { &mut demand.own };
@@ -56,10 +56,10 @@ pub fn of(workload: &Workload, counts: &NodeCounts) -> Demand {
     demand
 }
 
-/// The most replicas of a Deployment that takes what fits, so that the whole workload has no more than `places` pods.
-pub fn fill(workload: &Workload, counts: &NodeCounts, places: u32) -> u32 {
-    let fits = |fill: &u32| of(workload, &NodeCounts { fill: *fill, ..*counts }).all() <= places;
-    (1..=counts.fill).rev().find(fits).unwrap_or(1)
+/// The most replicas of a Deployment that takes what fits, so that the whole workload has no more than `limit` pods.
+pub fn max_replicas(workload: &Workload, counts: &NodeCounts, limit: u32) -> u32 {
+    let fits = |fill: &u32| of(workload, &NodeCounts { max_fill: *fill, ..*counts }).all() <= limit;
+    (1..=counts.max_fill).rev().find(fits).unwrap_or(1)
 }
 
 /// The name of what an autoscaler scales, and how far.
@@ -136,11 +136,11 @@ mod tests {
 
     use super::*;
 
-    const COUNTS: NodeCounts = NodeCounts { own_nodes: 3, peer_nodes: Some(2), fill: 20 };
+    const COUNTS: NodeCounts = NodeCounts { own_nodes: 3, peer_nodes: Some(2), max_fill: 20 };
 
     fn pods(object: Value) -> u32 {
         let scaled = HashMap::from([("web", 5)]);
-        pods_of(&object, COUNTS.own_nodes, COUNTS.fill, &scaled)
+        pods_of(&object, COUNTS.own_nodes, COUNTS.max_fill, &scaled)
     }
 
     #[test]
@@ -185,9 +185,9 @@ mod tests {
             spec: {replicas: 50, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, \
             spec: {containers: [{name: a, image: a}]}}}\n";
         let workload = amiproof_model::workload_file::parse("many.yaml", text.as_bytes()).unwrap();
-        assert_eq!(fill(&workload, &COUNTS, 200), COUNTS.fill);
-        assert_eq!(fill(&workload, &COUNTS, 15), 12, "and a quarter of surge");
-        assert_eq!(fill(&workload, &COUNTS, 1), 1);
+        assert_eq!(max_replicas(&workload, &COUNTS, 200), COUNTS.max_fill);
+        assert_eq!(max_replicas(&workload, &COUNTS, 15), 12, "and a quarter of surge");
+        assert_eq!(max_replicas(&workload, &COUNTS, 1), 1);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use amiproof_core::aws::{
     Clients, Settings, addons, ami, cluster, instances, launch_template, names, network, node_group, ssm,
 };
 use amiproof_core::check::ScanAnswer;
-use amiproof_core::destroy::{self, Deadlines, Telling, What};
+use amiproof_core::destroy::{self, Deadlines, ProgressSink, What};
 use amiproof_core::finish;
 use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger, ResourceKind, State};
 use amiproof_core::pace::Pace;
@@ -150,9 +150,9 @@ impl Run {
 
     async fn destroy(&self, ledger: &Ledger) -> Cleanup {
         let deadlines = Deadlines::default().faster(20.0);
-        let telling = &Telling::silent();
+        let progress = &ProgressSink::silent();
         let (clients, what) = (Some(&self.clients), What::Everything);
-        let plan = destroy::Plan { ledger, clients, access: None, what, deadlines, telling };
+        let plan = destroy::Plan { ledger, clients, access: None, what, deadlines, progress };
         destroy::destroy(&plan).await.unwrap()
     }
 
@@ -275,20 +275,25 @@ pub(crate) async fn what_has_expired_is_swept_by_its_tags_alone(world: &World) {
     let run = Run::start(world, "r-lost").await;
     let network = run.provision().await;
     let before = "2026-11-21T07:42:19Z".parse().unwrap();
-    let early = destroy::expired(&run.clients, before, &BTreeSet::new(), &Telling::silent()).await;
+    let early = destroy::expired(&run.clients, before, &BTreeSet::new(), &ProgressSink::silent()).await;
     assert!(!early.targets.iter().any(|target| target.name.contains("r-lost")), "{early:?}");
     assert_eq!(early.unverified, Vec::<String>::new());
     let under_way = BTreeSet::from(["r-lost".to_owned()]);
     help_moto(world, &run, &network).await;
     let after = "2026-11-21T07:42:21Z".parse().unwrap();
     // A run that is under way on this machine is not swept, whatever its tags say.
-    let spared = destroy::expired(&run.clients, after, &under_way, &Telling::silent()).await;
+    let spared = destroy::expired(&run.clients, after, &under_way, &ProgressSink::silent()).await;
     assert!(!spared.targets.iter().any(|target| target.run.as_deref() == Some("r-lost")), "{spared:?}");
-    let swept =
-        destroy::sweep(&run.clients, after, &BTreeSet::new(), Deadlines::default().faster(20.0), &Telling::silent())
-            .await;
+    let swept = destroy::sweep(
+        &run.clients,
+        after,
+        &BTreeSet::new(),
+        Deadlines::default().faster(20.0),
+        &ProgressSink::silent(),
+    )
+    .await;
     assert_eq!(swept.cleanup.leftovers.as_slice(), []);
-    let removed: BTreeSet<&str> = swept.removed.iter().map(|target| target.kind.as_str()).collect();
+    let removed: BTreeSet<&str> = swept.deleted.iter().map(|target| target.kind.as_str()).collect();
     let roots = BTreeSet::from(["CloudFormation stack", "EKS cluster", "launch template", "node group"]);
     assert!(removed.is_superset(&roots) && !removed.contains("IAM role"), "members go with their stack: {removed:?}");
     run.assert_nothing_is_left().await;

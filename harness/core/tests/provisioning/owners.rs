@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use amiproof_core::aws::names::Tags;
 use amiproof_core::aws::{cluster, names, network, node_group};
-use amiproof_core::destroy::{self, Deadlines, Telling};
+use amiproof_core::destroy::{self, Deadlines, ProgressSink};
 use amiproof_core::ledger::{self, Ledger, Resource, ResourceKind, State};
 use aws_sdk_eks::error::ProvideErrorMetadata as _;
 use aws_sdk_iam::types::Tag;
@@ -158,10 +158,15 @@ pub(crate) async fn sweep_takes_nothing_from_under_a_living_cluster(world: &Worl
     let tags = Tags::kept(kept.id().clone());
     network::create(&kept.clients, &kept.ledger, &kept.stack(), &kept.spec, &tags, MINUTE * 5).await.unwrap();
 
-    let swept =
-        destroy::sweep(&net.clients, after, &BTreeSet::new(), Deadlines::default().faster(20.0), &Telling::silent())
-            .await;
-    assert!(swept.removed.is_empty(), "{swept:#?}");
+    let swept = destroy::sweep(
+        &net.clients,
+        after,
+        &BTreeSet::new(),
+        Deadlines::default().faster(20.0),
+        &ProgressSink::silent(),
+    )
+    .await;
+    assert!(swept.deleted.is_empty(), "{swept:#?}");
     let sentences: Vec<String> = swept.cleanup.foreign.iter().map(ToString::to_string).collect();
     assert_eq!(
         sentences,
@@ -183,11 +188,16 @@ pub(crate) async fn sweep_takes_nothing_from_under_a_living_cluster(world: &Worl
 
     // The cluster is gone: now nothing speaks for the expired stack, and the one that is meant to stay does.
     assert_eq!(live.destroy(&live.ledger).await.leftovers.as_slice(), []);
-    let swept =
-        destroy::sweep(&net.clients, after, &BTreeSet::new(), Deadlines::default().faster(20.0), &Telling::silent())
-            .await;
+    let swept = destroy::sweep(
+        &net.clients,
+        after,
+        &BTreeSet::new(),
+        Deadlines::default().faster(20.0),
+        &ProgressSink::silent(),
+    )
+    .await;
     let removed: Vec<(&str, &str)> =
-        swept.removed.iter().map(|target| (target.kind.as_str(), target.name.as_str())).collect();
+        swept.deleted.iter().map(|target| (target.kind.as_str(), target.name.as_str())).collect();
     assert_eq!(removed, [("CloudFormation stack", net.stack().as_str())]);
     assert!(network::describe(&net.clients, &kept.stack()).await.unwrap().is_some());
     assert_eq!(kept.destroy(&kept.ledger).await.leftovers.as_slice(), []);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use amiproof_core::aws::{Clients, names};
-use amiproof_core::destroy::{self, Deadlines, Telling};
+use amiproof_core::destroy::{self, Deadlines, ProgressSink};
 use amiproof_core::ledger::{self, Ledger, Resource, ResourceKind};
 use aws_sdk_iam::types::Tag;
 
@@ -66,7 +66,7 @@ pub(crate) async fn a_provider_goes_with_its_run_and_those_of_others_stay(world:
     let none = BTreeSet::new();
     let before = "2026-11-21T07:42:19Z".parse().unwrap();
     assert_eq!(
-        destroy::sweep(clients, before, &none, Deadlines::default().faster(20.0), &Telling::silent())
+        destroy::sweep(clients, before, &none, Deadlines::default().faster(20.0), &ProgressSink::silent())
             .await
             .cleanup
             .leftovers
@@ -75,14 +75,14 @@ pub(crate) async fn a_provider_goes_with_its_run_and_those_of_others_stay(world:
     );
     assert_eq!(there(clients).await, BTreeSet::from(['C', 'D', 'F']), "its time is not over");
     let after = "2026-11-21T07:42:21Z".parse().unwrap();
-    let expired = destroy::expired(clients, after, &none, &Telling::silent()).await;
+    let expired = destroy::expired(clients, after, &none, &ProgressSink::silent()).await;
     let found: Vec<&str> = expired.targets.iter().map(|target| target.kind.as_str()).collect();
     assert_eq!(
         (found.as_slice(), expired.unverified.as_slice()),
         (["IAM OpenID Connect provider"].as_slice(), [].as_slice())
     );
     assert_eq!(
-        destroy::sweep(clients, after, &none, Deadlines::default().faster(20.0), &Telling::silent())
+        destroy::sweep(clients, after, &none, Deadlines::default().faster(20.0), &ProgressSink::silent())
             .await
             .cleanup
             .leftovers

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use amiproof_core::aws::Clients;
 use amiproof_core::aws::names::{EXPIRES_TAG, KEEP_TAG, RUN_TAG};
 use amiproof_core::aws::network::ROLE_PATH;
-use amiproof_core::destroy::{self, Deadlines, Telling};
+use amiproof_core::destroy::{self, Deadlines, ProgressSink};
 use amiproof_core::ledger::{self, Resource, ResourceKind};
 use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
 
@@ -130,9 +130,10 @@ pub(crate) async fn what_only_tags_say_the_owner_of_is_taken_by_its_owner_alone(
 
     let now = "2026-11-29T00:00:00Z".parse().unwrap();
     let swept =
-        destroy::sweep(clients, now, &BTreeSet::new(), Deadlines::default().faster(20.0), &Telling::silent()).await;
+        destroy::sweep(clients, now, &BTreeSet::new(), Deadlines::default().faster(20.0), &ProgressSink::silent())
+            .await;
     assert_eq!(swept.cleanup.leftovers.as_slice(), []);
     assert_eq!(there(clients).await, stays(&["ours", "a run that has expired"]));
-    let runs: BTreeSet<Option<&str>> = swept.removed.iter().map(|target| target.run.as_deref()).collect();
+    let runs: BTreeSet<Option<&str>> = swept.deleted.iter().map(|target| target.run.as_deref()).collect();
     assert_eq!(runs, BTreeSet::from([Some("r-old")]));
 }

@@ -9,7 +9,7 @@ pub const HOW_TO_BUILD: &str = "build the node image on top of it (kubelet, cont
 /// Names as published: `CIS Amazon Linux 2023 Benchmark - Level 1 - v12 …` (Marketplace; those that CIS builds for EKS say EKS),
 /// `al2023-ami-2023.9.…`, `al2023-ami-ecs-…`, `amzn2-ami-hvm-…`, `bottlerocket-aws-ecs-2-…`, `Windows_Server-2022-English-Core-Base-…`
 /// (EKS user guide and EC2 user guide, "Find an AMI"). `name` may be a pattern: what stands before its first wildcard decides.
-pub fn is_no_node(name: &str) -> Option<&'static str> {
+pub fn base_image_kind(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     if name.contains("eks") {
         return None;
@@ -30,7 +30,7 @@ pub fn is_no_node(name: &str) -> Option<&'static str> {
 
 /// The same for the name of a public SSM parameter, like
 /// `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64`.
-pub(super) fn is_no_node_parameter(name: &str) -> Option<&'static str> {
+pub(super) fn base_image_parameter_kind(name: &str) -> Option<&'static str> {
     if name.starts_with("/aws/service/ecs/") {
         return Some("an image for ECS");
     }
@@ -38,7 +38,7 @@ pub(super) fn is_no_node_parameter(name: &str) -> Option<&'static str> {
         return Some("Bottlerocket for ECS");
     }
     let image = ["/aws/service/ami-amazon-linux-latest/", "/aws/service/ami-windows-latest/"];
-    image.iter().find_map(|folder| name.strip_prefix(folder)).and_then(is_no_node)
+    image.iter().find_map(|folder| name.strip_prefix(folder)).and_then(base_image_kind)
 }
 
 #[cfg(test)]
@@ -57,7 +57,7 @@ mod tests {
             "Windows_Server-2022-English-Core-Base-2026.11.11",
             "bottlerocket-aws-ecs-2-x86_64-v1.52.0-47438798",
         ] {
-            assert!(is_no_node(name).is_some(), "{name}");
+            assert!(base_image_kind(name).is_some(), "{name}");
         }
         for name in [
             "CIS EKS-Optimized Amazon Linux 2023 Level 1",
@@ -68,7 +68,7 @@ mod tests {
             "golden-al2023-l1",
             "*",
         ] {
-            assert_eq!(is_no_node(name), None, "{name}");
+            assert_eq!(base_image_kind(name), None, "{name}");
         }
     }
 
@@ -80,14 +80,14 @@ mod tests {
             "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id",
             "/aws/service/bottlerocket/aws-ecs-2/x86_64/latest/image_id",
         ] {
-            assert!(is_no_node_parameter(name).is_some(), "{name}");
+            assert!(base_image_parameter_kind(name).is_some(), "{name}");
         }
         for name in [
             "/aws/service/ami-windows-latest/Windows_Server-2022-English-Core-EKS_Optimized-1.36/image_id",
             "/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/recommended/image_id",
             "/ours/golden/al2023",
         ] {
-            assert_eq!(is_no_node_parameter(name), None, "{name}");
+            assert_eq!(base_image_parameter_kind(name), None, "{name}");
         }
     }
 }

@@ -39,14 +39,14 @@ pub(crate) struct MatrixFile {
     /// The AMI variants: the columns of the matrix.
     #[schemars(with = "Vec<VariantSection>", length(min = 1))]
     pub(crate) variants: Option<List<VariantSection>>,
-    /// Which suites and checks run. Without it: every suite that is not opt-in.
+    /// Which suites and checks run. Default: every suite that is not opt-in.
     pub(crate) suites: Option<SuitesSection>,
-    /// Where sample apps come from: `builtin` for amiproof's own, or a folder of workload files. Without it: `builtin`.
+    /// Where sample apps come from: `builtin` for amiproof's own, or a folder of workload files. Default: `builtin`.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["builtin", "./our-apps"]]))]
     pub(crate) workloads: Option<List<String>>,
     /// How scanners are run.
     pub(crate) scans: Option<ScansSection>,
-    /// What scans must reach. Without it every failed control that nobody waived fails the run.
+    /// What scans must reach. Default: every failed control that is not waived fails the run.
     #[schemars(with = "Option<Vec<ThresholdSection>>")]
     pub(crate) thresholds: Option<List<ThresholdSection>>,
     /// The file of waivers, relative to this one.
@@ -91,24 +91,24 @@ pub(crate) struct ClusterSection {
     /// The control plane's Kubernetes version, in quotes. Not needed where every variant's nodes already exist.
     #[schemars(example = &"1.35", regex(pattern = r"^1\.[0-9]{1,3}$"))]
     pub(crate) kubernetes_version: Option<String>,
-    /// Whether amiproof makes the cluster, and removes it afterwards. Without it: the cluster must exist.
+    /// Whether amiproof creates the cluster, and deletes it afterwards. Default: false, and the cluster must exist.
     pub(crate) create: Option<bool>,
     /// Subnets for cluster and nodes. Without them: those of amiproof's network stack, or the existing cluster's own.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["subnet-0123456789abcdef0"]]))]
     pub(crate) subnet_ids: Option<List<String>>,
-    /// The control plane's role. Without it: the one of amiproof's network stack.
+    /// The control plane's role. Default: the one of amiproof's network stack.
     #[schemars(example = &"arn:aws:iam::111122223333:role/eks-cluster")]
     pub(crate) role_arn: Option<String>,
-    /// The role of Linux nodes. Without it: the one of amiproof's network stack.
+    /// The role of Linux nodes. Default: the one of amiproof's network stack.
     #[schemars(example = &"arn:aws:iam::111122223333:role/eks-node")]
     pub(crate) node_role_arn: Option<String>,
     /// The role of Windows nodes, which EKS wants to be another than that of Linux nodes.
     #[schemars(example = &"arn:aws:iam::111122223333:role/eks-windows-node")]
     pub(crate) windows_node_role_arn: Option<String>,
-    /// How many pods of a run are alive at a time, over all variants. Without it: 30 for each variant.
+    /// How many pods of a run are alive at a time, over all variants. Default: 30 for each variant.
     #[schemars(range(min = 1, max = 10000))]
     pub(crate) max_pods: Option<u32>,
-    /// EKS add-ons to install when amiproof makes the cluster, each by its name or with a version behind '@'. Without it:
+    /// EKS add-ons to install when amiproof makes the cluster, each by its name or with a version behind '@'. Default:
     /// eks-pod-identity-agent, vpc-cni, kube-proxy, coredns, aws-ebs-csi-driver. With the agent each add-on that calls AWS gets a role of
     /// its own; without it the nodes' role has what the EBS driver needs.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["vpc-cni", "kube-proxy", "coredns@v1.13.1-eksbuild.1"]]))]
@@ -120,13 +120,13 @@ pub(crate) struct ClusterSection {
     /// The policy that limits every role that a run makes (IAM, permissions boundary).
     #[schemars(example = &"arn:aws:iam::111122223333:policy/boundary")]
     pub(crate) permissions_boundary: Option<String>,
-    /// From where the API server of a cluster that amiproof creates is reached. Without it: from anywhere, and from inside of the VPC.
+    /// From where the API server of a cluster that amiproof creates is reached. Default: from anywhere, and from inside of the VPC.
     pub(crate) endpoint: Option<EndpointSection>,
-    /// What the control plane of a cluster that amiproof creates logs to CloudWatch; `[]` for nothing. Without it: audit, where amiproof may
+    /// What the control plane of a cluster that amiproof creates logs to CloudWatch; `[]` for nothing. Default: audit, where amiproof may
     /// remove its log group again.
     #[schemars(with = "Option<Vec<ControlPlaneLog>>", extend("examples" = [["audit", "authenticator"]]))]
     pub(crate) logging: Option<List<ControlPlaneLog>>,
-    /// The KMS key that Secrets of a cluster that amiproof creates are encrypted with. Without it: EKS's own.
+    /// The KMS key that Secrets of a cluster that amiproof creates are encrypted with. Default: EKS's own.
     #[schemars(example = &"arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab")]
     pub(crate) secrets_key: Option<String>,
     /// Policies that the node roles of amiproof's network stack get beside what nodes need.
@@ -138,9 +138,9 @@ pub(crate) struct ClusterSection {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct EndpointSection {
-    /// Whether it is reached from the internet. Without it: yes. With `false` amiproof must run inside of the VPC of `subnetIds`.
+    /// Whether it is reached from the internet. Default: true. With `false` amiproof must run inside of the VPC of `subnetIds`.
     pub(crate) public: Option<bool>,
-    /// From which addresses of the internet. Without it: from all of them.
+    /// From which addresses of the internet. Default: from all of them.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["203.0.113.0/24"]]))]
     pub(crate) public_access_cidrs: Option<List<String>>,
 }
@@ -149,21 +149,21 @@ pub(crate) struct EndpointSection {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Defaults {
-    /// How many nodes per variant. Without it: 2, so that traffic between two nodes of a variant can be tested.
+    /// How many nodes per variant. Default: 2, so that traffic between two nodes of a variant can be tested.
     #[schemars(range(min = 1, max = 20))]
     pub(crate) nodes: Option<u32>,
-    /// Instance types, first choice first. Without it: m6i.large, or m6g.large for arm64.
+    /// Instance types, first choice first. Default: m6i.large, or m6g.large for arm64.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["m6i.large", "m5.large"]]))]
     pub(crate) instance_types: Option<List<String>>,
-    /// How instances are bought. Without it: on-demand, because a spot instance can go away in the middle of a scan.
+    /// How instances are bought. Default: on-demand, because a spot instance can go away in the middle of a scan.
     pub(crate) capacity: Option<Capacity>,
-    /// The hop limit of the instance metadata service. Without it: 2. IMDSv2 is always required.
+    /// The hop limit of the instance metadata service. Default: 2. IMDSv2 is always required.
     #[schemars(range(min = 1, max = 64))]
     pub(crate) imds_hop_limit: Option<u32>,
-    /// Size of the root volume, GiB. Without it: 30, or 80 for Windows.
+    /// Size of the root volume, GiB. Default: 30, or 80 for Windows.
     #[schemars(range(min = 8, max = 16384))]
     pub(crate) volume_gib: Option<u32>,
-    /// The KMS key of the nodes' volumes. Without it: the account's own for EBS.
+    /// The KMS key of the nodes' volumes. Default: the account's own for EBS.
     #[schemars(example = &"arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab")]
     pub(crate) kms_key: Option<String>,
     /// Security groups of nodes beside the cluster's own. They are groups of the VPC that nodes are in: that of `cluster.subnetIds`, or
@@ -181,13 +181,13 @@ pub(crate) struct Defaults {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct TimeoutsSection {
-    /// From the node group's creation until all its nodes are Ready. Without it: 8m, or 20m for Windows.
+    /// From the node group's creation until all its nodes are Ready. Default: 8m, or 20m for Windows.
     #[schemars(example = &"8m", regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
     pub(crate) nodes_ready: Option<String>,
-    /// One attempt of a check that has no deadline of its own. Without it: 5m.
+    /// One attempt of a check that has no deadline of its own. Default: 5m.
     #[schemars(example = &"5m", regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
     pub(crate) check: Option<String>,
-    /// The scan of the operating system. Without it: 45m.
+    /// The scan of the operating system. Default: 45m.
     #[schemars(example = &"45m", regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
     pub(crate) os_scan: Option<String>,
 }
@@ -205,11 +205,11 @@ pub(crate) struct VariantSection {
     /// The name of its unhardened twin in this file, to compare with and to send traffic to and from.
     #[schemars(example = &"al2023-eks")]
     pub(crate) reference: Option<String>,
-    /// What it is hardened to. Without it: a stock image.
+    /// What it is hardened to. Default: none, a stock image.
     pub(crate) hardening: Option<HardeningSection>,
     /// Where its image comes from. Not for nodes that already exist.
     pub(crate) ami: Option<AmiSection>,
-    /// The processor architecture of the image. Without it: x86_64.
+    /// The processor architecture of the image. Default: x86_64.
     pub(crate) architecture: Option<Architecture>,
     /// User data of your own.
     pub(crate) user_data: Option<UserDataSection>,
@@ -220,7 +220,7 @@ pub(crate) struct VariantSection {
     pub(crate) instance_types: Option<List<String>>,
     /// How instances are bought.
     pub(crate) capacity: Option<Capacity>,
-    /// The Kubernetes version of the image, in quotes: at most three minors behind the cluster's. Without it: the cluster's.
+    /// The Kubernetes version of the image, in quotes: at most three minors behind the cluster's. Default: the cluster's.
     #[schemars(example = &"1.32", regex(pattern = r"^1\.[0-9]{1,3}$"))]
     pub(crate) kubernetes_version: Option<String>,
     /// The hop limit of the instance metadata service: what nodes get, or what nodes that are there have.
@@ -356,7 +356,7 @@ pub(crate) struct ThresholdSection {
     /// The suite of scans; for `coverage` alone any suite.
     #[schemars(required, example = &"os-cis")]
     pub(crate) suite: Option<String>,
-    /// Only these variants. Without it: all of them, and the cluster.
+    /// Only these variants. Default: all of them, and the cluster.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["al2023-eks-l1"]]))]
     pub(crate) variants: Option<List<String>>,
     /// Only variants that are hardened to this level.
@@ -394,7 +394,7 @@ pub(crate) struct SeveritiesSection {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SuitesSection {
-    /// Only these suites (`node`) or checks (`node/ready`). Without it: all suites that are not opt-in.
+    /// Only these suites (`node`) or checks (`node/ready`). Default: all suites that are not opt-in.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["node", "workload"]]))]
     pub(crate) include: Option<List<String>>,
     /// These suites or checks beside the others, though they are opt-in: `disruptive` reboots and drains nodes.
@@ -411,7 +411,7 @@ pub(crate) struct SuitesSection {
 pub(crate) struct ScansSection {
     /// How kube-bench is run.
     pub(crate) kube_bench: Option<KubeBenchSection>,
-    /// How OpenSCAP is run where it is installed on nodes; the first entry that is for a variant counts. Without it: by the CIS
+    /// How OpenSCAP is run where it is installed on nodes; the first entry that is for a variant counts. Default: by the CIS
     /// profile of the SCAP Security Guide for the operating system, at the variant's level.
     #[schemars(with = "Option<Vec<OpenScapSection>>")]
     pub(crate) openscap: Option<List<OpenScapSection>>,
@@ -425,7 +425,7 @@ pub(crate) struct ScansSection {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct OpenScapSection {
-    /// The variants it is for. Without it: all.
+    /// The variants it is for. Default: all.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["al2-l1"]]))]
     pub(crate) variants: Option<List<String>>,
     /// The SCAP content on the nodes: an XCCDF file or a data stream.
@@ -444,13 +444,13 @@ pub(crate) struct OpenScapSection {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct KubeBenchSection {
-    /// On which nodes of each variant. Without it: one, because all nodes of a variant boot the same image.
+    /// On which nodes of each variant. Default: one, because all nodes of a variant boot the same image.
     pub(crate) nodes: Option<ScannedNodes>,
-    /// By which benchmark, which `eks-cis` then answers too. Without it: the newest that fits the Kubernetes version; kube-bench's own
+    /// By which benchmark, which `eks-cis` then answers too. Default: the newest that fits the Kubernetes version; kube-bench's own
     /// choice is never taken.
     #[schemars(example = &"cis-eks-1.8.0")]
     pub(crate) benchmark: Option<String>,
-    /// The image, with a tag or digest. Without it: the one that amiproof pins.
+    /// The image, with a tag or digest. Default: the one that amiproof pins.
     #[schemars(example = &"docker.io/aquasec/kube-bench:v0.15.6")]
     pub(crate) image: Option<String>,
     /// Read the results of runs that are in the cluster already, instead of running kube-bench.

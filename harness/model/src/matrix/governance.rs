@@ -10,7 +10,7 @@ use super::spec::governance::{ControlPlaneLog, Endpoint, Governance};
 use crate::form::List;
 
 /// Most tags that a resource can have, less those that amiproof and EKS put on it (AWS general reference, "Tag naming limits": 50).
-const MOST_TAGS: usize = 40;
+const MAX_TAGS: usize = 40;
 
 /// Reads what the section `cluster` says.
 pub(super) fn resolve(resolver: &mut Resolver<'_>, raw: &mut ClusterSection, create: bool) -> Governance {
@@ -42,8 +42,8 @@ pub(super) fn tags(
     raw: Option<BTreeMap<String, String>>,
 ) -> BTreeMap<String, String> {
     let raw = raw.unwrap_or_default();
-    if raw.len() > MOST_TAGS {
-        let message = format!("{} tags, and with amiproof's own a resource can have {MOST_TAGS}", raw.len());
+    if raw.len() > MAX_TAGS {
+        let message = format!("{} tags, and with amiproof's own a resource can have {MAX_TAGS}", raw.len());
         resolver.problem(at, message, "keep those that the account requires");
     }
     let is_legal = |text: &str, most: usize| {
@@ -94,7 +94,7 @@ pub(super) fn key(resolver: &mut Resolver<'_>, at: &str, arn: Option<String>, re
 
 /// The most security groups of a network interface, less the cluster's own (Amazon VPC quotas, "Security groups per network interface":
 /// 5, which can be raised to 16).
-const MOST_GROUPS: usize = 15;
+const MAX_GROUPS: usize = 15;
 
 /// Security groups of nodes, which must be of a VPC that is there before the run.
 pub(super) fn security_groups(
@@ -111,8 +111,8 @@ pub(super) fn security_groups(
     let groups = list(resolver, at, raw, |resolver, at, id| {
         resolver.text(at, id, "security group id", "an id like sg-0123456789abcdef0", is_group_id)
     });
-    if groups.len() > MOST_GROUPS {
-        let message = format!("{} groups, and beside the cluster's own a node takes {MOST_GROUPS}", groups.len());
+    if groups.len() > MAX_GROUPS {
+        let message = format!("{} groups, and beside the cluster's own a node takes {MAX_GROUPS}", groups.len());
         resolver.problem(at, message, "keep those that the account requires");
     }
     groups

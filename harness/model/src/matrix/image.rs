@@ -1,6 +1,6 @@
 //! Where a variant's image comes from.
 
-use super::base_image::{HOW_TO_BUILD, is_no_node, is_no_node_parameter};
+use super::base_image::{HOW_TO_BUILD, base_image_kind, base_image_parameter_kind};
 use super::file::{AmiSection, FilterSection};
 use super::resolver::Resolver;
 use super::spec::{AmiSource, Family};
@@ -84,7 +84,7 @@ fn ssm(
         && parameter.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
         && parameter.starts_with('/');
     if is_path {
-        if let Some(what) = is_no_node_parameter(&parameter) {
+        if let Some(what) = base_image_parameter_kind(&parameter) {
             resolver.problem(
                 at,
                 format!("'{parameter}' is {what}, which holds no kubelet and never joins"),
@@ -126,7 +126,7 @@ fn filter(resolver: &mut Resolver<'_>, at: &str, raw: FilterSection) -> Option<A
     // Under its own account's name an image may be called anything.
     if let (Some(owner), Some(name)) = (&owner, &name)
         && owner != "self"
-        && let Some(what) = is_no_node(name)
+        && let Some(what) = base_image_kind(name)
     {
         let message = format!("'{name}' is {what}, which holds no kubelet and never joins");
         resolver.problem(&format!("{at}.name"), message, HOW_TO_BUILD);

@@ -5,7 +5,7 @@ pub fn starter(schema: &str) -> String {
     format!("# yaml-language-server: $schema={schema}\n{STARTER}")
 }
 
-const STARTER: &str = r#"# Which AMI variants to test, and in which cluster. `amiproof check` reads this file and touches nothing.
+const STARTER: &str = r#"# Which AMI variants to test, and in which cluster. `amiproof check` validates this file without any network access.
 apiVersion: amiproof/v1
 kind: Matrix
 metadata:
@@ -15,9 +15,9 @@ cluster:
   name: ami-conformance
   region: us-west-2
   kubernetesVersion: "1.35"     # in quotes: 1.30 without them would be the number 1.3
-  create: true                  # amiproof creates the cluster and deletes it again; false uses one that exists
+  create: true                  # amiproof creates the cluster and deletes it afterwards; false uses an existing one
 
-# What every variant gets unless it says otherwise.
+# Defaults for every variant.
 defaults:
   nodes: 2                      # two nodes, so that traffic between nodes of one variant is tested
   instanceTypes: [m6i.large]
@@ -25,7 +25,7 @@ defaults:
   timeouts: {check: 5m, osScan: 45m}     # nodesReady is 8m, and 20m for Windows
 
 variants:
-  # The stock image: the control group. What fails here too is not the fault of hardening.
+  # The stock image, as the control group. A check that fails here too was not broken by the hardening.
   - name: al2023-eks
     family: al2023
     ami: {ssm: recommended}     # the newest image that AWS recommends
@@ -36,14 +36,14 @@ variants:
     reference: al2023-eks
     hardening: {benchmark: cis-al2023-1.0.0, level: 1}
     ami:
-      # Your own build on top of a CIS or stock image. One of: id, ssm, filter, packerManifest. A CIS image of the Marketplace by
-      # itself holds no kubelet and never joins.
+      # Your own build on top of a CIS or stock image: one of id, ssm, filter and packerManifest. A plain CIS image from the Marketplace
+      # contains no kubelet and cannot join a cluster.
       filter: {owner: self, name: "al2023-cis-l1-eks-*"}
       # id: ami-0123456789abcdef0
       # packerManifest: build/manifest.json
     # userData: {merge: userdata/al2023.yaml}
 
-# All suites run but those that are opt-in: `disruptive` reboots, restarts and drains nodes when everything else is over.
+# All suites run except opt-in ones: `disruptive` reboots, restarts and drains nodes after everything else has run.
 # suites:
 #   with: [disruptive]
 #   include: [node, workload, kubelet-path, kube-bench, os-cis]

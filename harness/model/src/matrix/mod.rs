@@ -20,7 +20,7 @@ mod thresholds;
 mod user_data;
 mod variant;
 
-pub use self::base_image::{HOW_TO_BUILD, is_no_node};
+pub use self::base_image::{HOW_TO_BUILD, base_image_kind};
 pub use self::resolve::{Resolved, resolve};
 pub use self::sources::{Files, ReadFile};
 pub use self::spec::governance::{ControlPlaneLog, Endpoint, Governance};

@@ -71,7 +71,7 @@ fn is_plain_path(text: &str) -> bool {
 fn kube_bench(resolver: &mut Resolver<'_>, raw: KubeBenchSection) -> KubeBench {
     let benchmark = raw.benchmark.and_then(|text| {
         if !text.starts_with("cis-eks-") {
-            let message = format!("'{text}' is no benchmark of EKS: the paths of others do not fit its nodes");
+            let message = format!("'{text}' is not a CIS EKS benchmark; others check paths that EKS nodes do not have");
             resolver.problem("scans.kubeBench.benchmark", message, "write a benchmark like cis-eks-1.8.0");
             return None;
         }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use self::governance::Governance;
 use self::scans::ScanSettings;
 use crate::name::{AmiId, Benchmark, KubernetesVersion, Level, VariantName};
+use crate::renamed;
 use crate::selector::NodeSelector;
 use crate::threshold::declared::Threshold;
 
@@ -43,7 +44,7 @@ pub const PODS_PER_VARIANT: u32 = 30;
 
 impl Matrix {
     /// How many pods of a run are alive at a time, unless the command line says otherwise.
-    pub fn most_pods(&self) -> u32 {
+    pub fn max_pods(&self) -> u32 {
         let variants = u32::try_from(self.variants.len()).unwrap_or(u32::MAX);
         self.cluster.max_pods.unwrap_or(PODS_PER_VARIANT.saturating_mul(variants))
     }
@@ -305,7 +306,8 @@ pub struct SuiteSelection {
 impl SuiteSelection {
     /// Whether a check is selected. `opt_in` says that its suite runs only when `include` or `with` names it.
     pub fn selects(&self, check: &crate::name::CheckId, opt_in: bool) -> bool {
-        let names = |list: &[String]| list.iter().any(|name| name == check.suite() || name == check.as_str());
+        let names =
+            |list: &[String]| list.iter().any(|name| name == check.suite() || renamed::current(name) == check.as_str());
         if names(&self.exclude) {
             return false;
         }

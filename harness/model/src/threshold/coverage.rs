@@ -73,7 +73,7 @@ fn is_allowed(report: &Report, subject: &Subject, suite: &str) -> bool {
 
 /// Takes the green from gates of scans that evaluated fewer controls of a benchmark than in an earlier run. A threshold for the
 /// coverage says how much may be missing, so it decides alone; and a benchmark in another version is another benchmark.
-pub fn hold_against(report: &mut Report, base: &Report) {
+pub fn require_coverage_of(report: &mut Report, base: &Report) {
     let mut fewer: Vec<(usize, String)> = Vec::new();
     for (at, result) in report.results.iter().enumerate() {
         let Some(suite) = suite_of(result) else { continue };

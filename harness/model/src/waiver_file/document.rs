@@ -36,13 +36,13 @@ pub(super) enum WaiversKind {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct WaiverSection {
-    /// The variants it is for. Without it: all.
+    /// The variants it is for. Default: all.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["al2023-eks-l1"]]))]
     pub(super) variants: Option<List<String>>,
-    /// The hardening level of the variants it is for. Without it: any.
+    /// The hardening level of the variants it is for. Default: any.
     #[schemars(range(min = 1, max = 2))]
     pub(super) level: Option<u32>,
-    /// The node within each variant (1, 2, ...). Without it: all.
+    /// The node within each variant (1, 2, ...). Default: all.
     #[schemars(range(min = 1, max = 1000))]
     pub(super) node: Option<u32>,
     /// A suite (`os-cis`).

@@ -164,7 +164,7 @@ fn cells(line: &str) -> Option<Vec<String>> {
 /// The rows of a CSV, separated by commas, semicolons or tabs, behind the head that names its columns; nothing for what has no such head
 /// among its first lines.
 pub(super) fn csv_rows<'a>(file: &'a str, text: &str) -> Option<Result<Vec<Row<'a>>, Vec<Problem>>> {
-    const MOST_PREFACE: usize = 20;
+    const MAX_PREFACE: usize = 20;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for separator in [b',', b';', b'\t'] {
         let mut reader = csv::ReaderBuilder::new();
@@ -177,7 +177,7 @@ pub(super) fn csv_rows<'a>(file: &'a str, text: &str) -> Option<Result<Vec<Row<'
             let cells: Vec<String> = record.iter().map(str::to_owned).collect();
             let is_empty = cells.iter().all(String::is_empty);
             match &columns {
-                None if at > MOST_PREFACE => break,
+                None if at > MAX_PREFACE => break,
                 None => columns = Columns::of(&cells),
                 Some(_) if is_empty => {}
                 Some(columns) => match columns.rows(Source { file, line }, &cells) {

@@ -44,7 +44,7 @@ pub(super) struct WorkloadSpec {
     /// What it shows when it passes: a lower-case clause without full stop.
     #[schemars(required, example = &"a Deployment answers through its Service by name from another node")]
     pub(super) title: Option<String>,
-    /// Manifests that are elsewhere: a folder of them, or a Helm chart. Without it: the documents behind this one.
+    /// Manifests that are elsewhere: a folder of them, or a Helm chart. Default: the documents behind this one.
     pub(super) from: Option<FromSection>,
     /// What it needs of a node. A failure is explained by the controls that take these away.
     #[schemars(with = "Vec<Capability>", length(min = 1))]
@@ -52,9 +52,9 @@ pub(super) struct WorkloadSpec {
     /// What the cluster must have; without it the check is not applicable.
     #[schemars(with = "Option<Vec<Need>>")]
     pub(super) needs: Option<List<Need>>,
-    /// The operating system of the nodes that it runs on. Without it: linux.
+    /// The operating system of the nodes that it runs on. Default: linux.
     pub(super) os: Option<Os>,
-    /// For one attempt, from the first object applied. Without it: 3m.
+    /// For one attempt, from the first object applied. Default: 3m.
     #[schemars(example = &"3m", regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
     pub(super) timeout: Option<String>,
     /// What must become true, in order.

@@ -22,7 +22,7 @@ pub(super) struct FromSection {
     /// A Helm chart: a folder or archive relative to this file, or a reference that `helm template` understands (oci://…).
     #[schemars(example = &"charts/payments")]
     chart: Option<String>,
-    /// The release's name for the chart. Without it: app.
+    /// The release's name for the chart. Default: app.
     #[schemars(example = &"payments")]
     release: Option<String>,
     /// Files of values for the chart, relative to this one.

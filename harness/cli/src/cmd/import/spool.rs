@@ -1,4 +1,4 @@
-//! A file that can be read more than once: to tell what it is, by its parser, and to keep it.
+//! An imported file that can be read more than once: to detect its kind, to parse it, and to keep a copy.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -9,8 +9,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::output::Failure;
 use crate::rundir;
 
-/// Of an imported file so much is kept as evidence, bytes as they come.
-pub(super) const MOST_KEPT: u64 = 256 * 1024 * 1024;
+/// How much of an imported file is kept as evidence, bytes.
+pub(super) const MAX_KEPT: u64 = 256 * 1024 * 1024;
 
 /// The file, or standard input in a temporary file of its own, which nobody else can read and which is gone with the process.
 pub(super) struct Spool {
@@ -26,7 +26,7 @@ impl Spool {
         let failure =
             |error: std::io::Error| rundir::cannot("read standard input into a file of", &temporary(), &error);
         let mut file = tempfile::NamedTempFile::with_prefix("amiproof-import-").map_err(failure)?;
-        let mut input = std::io::stdin().lock().take(import::guard::MOST_BYTES);
+        let mut input = std::io::stdin().lock().take(import::guard::MAX_BYTES);
         std::io::copy(&mut input, &mut file).map_err(failure)?;
         file.flush().map_err(failure)?;
         Ok(Self { path: path.to_owned(), standard_input: Some(file) })
@@ -73,7 +73,7 @@ impl Spool {
         let parent = copy.parent().unwrap_or(folder);
         make_folders(folder, parent)?;
         let mut to = tempfile::NamedTempFile::with_prefix_in(".part-", parent).map_err(failure)?;
-        let kept = std::io::copy(&mut Read::by_ref(&mut from).take(MOST_KEPT), &mut to).map_err(failure)?;
+        let kept = std::io::copy(&mut Read::by_ref(&mut from).take(MAX_KEPT), &mut to).map_err(failure)?;
         let is_whole = from.read(&mut [0]).map_err(failure)? == 0;
         to.as_file().sync_all().map_err(failure)?;
         to.persist(&copy).map_err(|error| failure(error.error))?;

@@ -16,7 +16,7 @@ use crate::output::{Failure, Output};
 use crate::rundir::cannot;
 
 /// Standard input may be as large as a workload file.
-const MOST_BYTES: u64 = 4 << 20;
+const MAX_BYTES: u64 = 4 << 20;
 
 /// Writes `NAME.yaml` into a folder; a file that is there stays.
 pub(crate) fn run(name: &str, from: Option<&str>, folder: &Utf8Path, output: &Output) -> Result<ExitCode, Failure> {
@@ -56,7 +56,7 @@ pub(crate) fn run(name: &str, from: Option<&str>, folder: &Utf8Path, output: &Ou
 
 fn standard_input() -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let read = std::io::stdin().take(MOST_BYTES + 1).read_to_end(&mut bytes);
+    let read = std::io::stdin().take(MAX_BYTES + 1).read_to_end(&mut bytes);
     read.map_err(|error| Failure::error(format!("cannot read standard input: {error}"), ""))?;
     Ok(bytes)
 }

@@ -14,7 +14,7 @@ use crate::aws::error::{AwsError, found};
 pub async fn describe(clients: &Clients, cluster: &str, addon: &str) -> Result<Option<Addon>, AwsError> {
     let answer = clients
         .read(|| async {
-            let _place = clients.read_place().await;
+            let _permit = clients.read_permit().await;
             let request = clients.eks.describe_addon().cluster_name(cluster).addon_name(addon);
             request.send().await.explain("DescribeAddon", format!("add-on {addon}"))
         })

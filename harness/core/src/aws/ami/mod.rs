@@ -4,7 +4,7 @@ mod packer;
 mod parameter;
 mod plausible;
 
-use amiproof_model::matrix::{AmiSource, Architecture, Family, HOW_TO_BUILD, MadeNodes, Variant, is_no_node};
+use amiproof_model::matrix::{AmiSource, Architecture, Family, HOW_TO_BUILD, MadeNodes, Variant, base_image_kind};
 use amiproof_model::name::{AmiId, KubernetesVersion};
 use amiproof_model::report::AmiRecord;
 use aws_sdk_ec2::types::{Filter, Image};
@@ -135,7 +135,7 @@ pub async fn standing(clients: &Clients, id: &AmiId) -> Result<Standing, Error> 
 async fn describe(clients: &Clients, id: &AmiId) -> Result<Image, Error> {
     let answer = clients
         .read(|| async {
-            let _place = clients.read_place().await;
+            let _permit = clients.read_permit().await;
             clients.ec2.describe_images().image_ids(id.as_str()).send().await.explain("DescribeImages", id)
         })
         .await;
@@ -228,7 +228,7 @@ fn check(image: &Image, variant: &Variant) -> Result<(), Error> {
     }
     // An image of the account's own may be called anything.
     let is_published = image.public() == Some(true) || image.image_owner_alias().is_some();
-    if is_published && let Some(what) = is_no_node(name) {
+    if is_published && let Some(what) = base_image_kind(name) {
         let message = format!("{id} ({name}) is {what}, which holds no kubelet and never joins: {HOW_TO_BUILD}");
         return Err(Error::Unusable(message));
     }

@@ -14,7 +14,7 @@ use crate::aws::error::{AwsError, found};
 pub async fn describe(clients: &Clients, cluster: &str, name: &str) -> Result<Option<Nodegroup>, AwsError> {
     let answer = clients
         .read(|| async {
-            let _place = clients.read_place().await;
+            let _permit = clients.read_permit().await;
             let request = clients.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name);
             request.send().await.explain("DescribeNodegroup", format!("node group {name}"))
         })

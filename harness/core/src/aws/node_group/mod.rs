@@ -172,7 +172,7 @@ async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, name: &str,
         .in_cluster(plan.cluster)
         .for_variant(&plan.variant.name);
     // Before the call is begun: one that waits for its place is not to be made any more when nobody waits for it.
-    let _place = clients.node_group_place().await;
+    let _permit = clients.node_group_permit().await;
     let (request, asked, clients) = (request(clients, plan, name, attempt), name.to_owned(), clients.clone());
     let created = ledger
         .create_resource(resource, || async move {
@@ -225,7 +225,7 @@ async fn create_once(request: &CreateNodegroupFluentBuilder, name: &str) -> Resu
 /// [`AwsError`] of [DeleteNodegroup](https://docs.aws.amazon.com/eks/latest/APIReference/API_DeleteNodegroup.html).
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn delete(clients: &Clients, cluster: &str, name: &str) -> Result<(), AwsError> {
-    let _place = clients.node_group_place().await;
+    let _permit = clients.node_group_permit().await;
     let deleted = clients
         .until_free(|| async {
             let request = clients.eks.delete_nodegroup().cluster_name(cluster).nodegroup_name(name);

@@ -50,7 +50,7 @@ async fn foreign_groups(cx: Cx<'_>, cluster: &str, claim: &Claim) -> Result<Opti
         let tags = tags_of(group.tags());
         let run = tags.get(RUN_TAG).cloned();
         if let Err(owner) = claim.without_id().own((), &LiveState { tags, id: None }) {
-            let help = run.map(|run| format!("; `amiproof destroy --run {run}` removes it")).unwrap_or_default();
+            let help = run.map(|run| format!("; `amiproof destroy --run {run}` deletes it")).unwrap_or_default();
             return Ok(Some(format!(
                 "node group {name} in it {owner}, and node groups must be deleted before their cluster{help}"
             )));

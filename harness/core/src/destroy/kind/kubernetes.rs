@@ -47,7 +47,7 @@ pub(in crate::destroy) async fn remove(
     };
     match tokio::time::timeout(deadline + NAMING, removed).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Stays::There(format!("the cluster did not remove it within {}s", deadline.as_secs()))),
+        Err(_) => Err(Stays::There(format!("the cluster did not delete it within {}s", deadline.as_secs()))),
     }
 }
 

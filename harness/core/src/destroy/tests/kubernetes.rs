@@ -144,8 +144,8 @@ async fn ledger_in(is_confirmed: bool) -> (tempfile::TempDir, Ledger) {
 
 async fn taken_down(ledger: &Ledger, access: &Access) -> Cleanup {
     let deadlines = Deadlines::default().faster(1000.0);
-    let (what, telling) = (What::Everything, &Telling::silent());
-    destroy(&Plan { ledger, clients: None, access: Some(access), what, deadlines, telling }).await.unwrap()
+    let (what, progress) = (What::Everything, &ProgressSink::silent());
+    destroy(&Plan { ledger, clients: None, access: Some(access), what, deadlines, progress }).await.unwrap()
 }
 
 #[tokio::test]

@@ -112,13 +112,13 @@ fn of_text(head: &str) -> Result<Kind, ImportError> {
 }
 
 /// Of so many entries of a list the form is looked at.
-const MOST_ENTRIES: usize = 20;
+const MAX_ENTRIES: usize = 20;
 
 /// So deep.
-const MOST_DEPTH: usize = 6;
+const MAX_DEPTH: usize = 6;
 
 /// So many keys are kept.
-const MOST_KEYS: usize = 4_000;
+const MAX_KEYS: usize = 4_000;
 
 /// The keys of a JSON document by their paths (`profiles[].controls`), with the first short text of each.
 #[derive(Debug, Default)]
@@ -267,7 +267,7 @@ impl<'de> DeserializeSeed<'de> for Walk<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        match self.depth > MOST_DEPTH {
+        match self.depth > MAX_DEPTH {
             true => from.deserialize_ignored_any(IgnoredAny).map(|_| ()),
             false => from.deserialize_any(self),
         }
@@ -309,7 +309,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        for _ in 0..MOST_ENTRIES {
+        for _ in 0..MAX_ENTRIES {
             let walk = Walk { shape: self.shape, path: format!("{}[]", self.path), depth: self.depth + 1 };
             if list.next_element_seed(walk)?.is_none() {
                 return Ok(());
@@ -322,7 +322,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
             let path = if self.path.is_empty() { clip(key, 80) } else { format!("{}.{}", self.path, clip(key, 80)) };
-            if self.shape.0.len() < MOST_KEYS {
+            if self.shape.0.len() < MAX_KEYS {
                 self.shape.0.entry(path.clone()).or_default();
             }
             map.next_value_seed(Walk { shape: self.shape, path, depth: self.depth + 1 })?;

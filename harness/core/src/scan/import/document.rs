@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use super::ImportError;
 
 /// More answers than any scanner gives; behind it, a file is not what it seems.
-pub(super) const MOST_ANSWERS: usize = 50_000;
+pub(super) const MAX_ANSWERS: usize = 50_000;
 
 /// Longer than any title, bytes.
-const MOST_TITLE: usize = 2_000;
+const MAX_TITLE: usize = 2_000;
 
 /// Of the violations of one rule, so many are kept.
-pub(super) const MOST_FINDINGS: usize = 20;
+pub(super) const MAX_FINDINGS: usize = 20;
 
 /// A file of results.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -96,10 +96,10 @@ impl Document {
             None => answer.id.clone(),
         };
         let Some(at) = index.get(&key).copied() else {
-            if self.answers.len() == MOST_ANSWERS {
+            if self.answers.len() == MAX_ANSWERS {
                 return Err(ImportError::TooLarge {
                     what: "the number of its answers".to_owned(),
-                    most: MOST_ANSWERS.to_string(),
+                    most: MAX_ANSWERS.to_string(),
                 });
             }
             index.insert(key, self.answers.len());
@@ -114,7 +114,7 @@ impl Document {
             );
             match (&mut known.verdict, answer.verdict) {
                 (Verdict::Fail(findings), Verdict::Fail(more)) => {
-                    let remaining = MOST_FINDINGS.saturating_sub(findings.len());
+                    let remaining = MAX_FINDINGS.saturating_sub(findings.len());
                     findings.extend(more.into_iter().take(remaining));
                 }
                 (known, other) if badness(&other) > badness(known) => *known = other,
@@ -160,8 +160,8 @@ pub(super) fn line(text: &str) -> String {
 pub(super) fn title(text: &str) -> String {
     let text = text.trim();
     match text.contains(|c: char| c.is_control()) {
-        true => super::xml::clip(text.split_whitespace().collect::<Vec<_>>().join(" "), MOST_TITLE),
-        false => super::xml::clip(text.to_owned(), MOST_TITLE),
+        true => super::xml::clip(text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_TITLE),
+        false => super::xml::clip(text.to_owned(), MAX_TITLE),
     }
 }
 

@@ -131,25 +131,25 @@ pub enum ImportError {
     /// It is not CSV.
     #[error("is not CSV: {0}")]
     Csv(String),
-    /// The parser of the tool's own form refuses it.
+    /// The parser of the tool's native format rejects it.
     #[error("{0}")]
     Form(String),
-    /// Nobody says which benchmark it is.
-    #[error("is {what}: say which benchmark it is with --benchmark, like cis-al2023-1.0.0")]
+    /// Neither the file nor the user names the benchmark.
+    #[error("is {what}: name its benchmark with --benchmark, for example cis-al2023-1.0.0")]
     NeedsBenchmark {
         /// What it is.
         what: &'static str,
     },
-    /// The user says another benchmark than the file.
-    #[error("judges by {found}, not by {said}")]
+    /// The user names another benchmark than the file.
+    #[error("was evaluated against {found}, not {wanted}")]
     OtherBenchmark {
-        /// What the user said.
-        said: String,
-        /// What the file says.
+        /// The benchmark that the user named.
+        wanted: String,
+        /// The benchmark that the file names.
         found: String,
     },
     /// A rule's id cannot be part of a check id.
-    #[error("has an id that cannot be a row's: {0}")]
+    #[error("contains an id that cannot be used as a check id: {0}")]
     Id(String),
 }
 

@@ -7,10 +7,10 @@ use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
 use super::ImportError;
 
 /// No tag, text or comment of an XML file and no string of a JSON file may be longer, bytes: it would have to be held in memory.
-pub const MOST_PIECE: usize = 16 * 1024 * 1024;
+pub const MAX_PIECE: usize = 16 * 1024 * 1024;
 
 /// No file may be longer, bytes: a pipe that never ends must end somewhere.
-pub const MOST_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+pub const MAX_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 /// How much of a file's head is looked at to tell what it is, bytes.
 const HEAD: usize = 64 * 1024;
@@ -31,7 +31,7 @@ impl Source {
         let mut raw = Vec::with_capacity(8);
         file.by_ref().take(8).read_to_end(&mut raw)?;
         refuse_archives(&raw)?;
-        let mut decoded = utf8(io::Cursor::new(raw).chain(file.take(MOST_BYTES)));
+        let mut decoded = utf8(io::Cursor::new(raw).chain(file.take(MAX_BYTES)));
         let mut head = Vec::new();
         decoded.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
         if head.iter().all(u8::is_ascii_whitespace) {
@@ -95,7 +95,7 @@ pub(super) fn megabytes(bytes: u64) -> String {
     format!("{} MiB", bytes / (1024 * 1024))
 }
 
-/// Hands a parser at most [`MOST_PIECE`] bytes between two calls of [`Budgeted::refill`].
+/// Hands a parser at most [`MAX_PIECE`] bytes between two calls of [`Budgeted::refill`].
 pub(super) struct Budgeted<R> {
     inner: R,
     left: usize,
@@ -103,12 +103,12 @@ pub(super) struct Budgeted<R> {
 
 impl<R> Budgeted<R> {
     pub(super) fn new(inner: R) -> Self {
-        Self { inner, left: MOST_PIECE }
+        Self { inner, left: MAX_PIECE }
     }
 
     /// The next piece begins.
     pub(super) fn refill(&mut self) {
-        self.left = MOST_PIECE;
+        self.left = MAX_PIECE;
     }
 
     /// Whether the last piece was too long.
@@ -142,7 +142,7 @@ impl<R: BufRead> BufRead for Budgeted<R> {
     }
 }
 
-/// Passes JSON on and stops at a string of more than [`MOST_PIECE`] bytes: a parser holds whole strings in memory.
+/// Passes JSON on and stops at a string of more than [`MAX_PIECE`] bytes: a parser holds whole strings in memory.
 pub(super) struct ShortStrings<R> {
     inner: R,
     /// Bytes of the string that is being read; `None` outside of strings.
@@ -167,10 +167,10 @@ impl<R: Read> Read for ShortStrings<R> {
                 (Some(length), ..) => Some(length + 1),
             };
             self.escaped = self.inside.is_some() && *byte == b'\\' && !self.escaped;
-            if self.inside.is_some_and(|length| length > MOST_PIECE) {
+            if self.inside.is_some_and(|length| length > MAX_PIECE) {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
-                    format!("a string of it is longer than {}", megabytes(MOST_PIECE as u64)),
+                    format!("a string of it is longer than {}", megabytes(MAX_PIECE as u64)),
                 ));
             }
         }
@@ -213,7 +213,7 @@ mod tests {
     fn a_json_string_without_end_is_stopped_and_quotes_within_strings_do_not_end_them() {
         let mut text = String::new();
         ShortStrings::new(r#"{"a\"b": "c\\", "d": 1}"#.as_bytes()).read_to_string(&mut text).unwrap();
-        let endless = io::repeat(b'x').take(MOST_PIECE as u64 + 10);
+        let endless = io::repeat(b'x').take(MAX_PIECE as u64 + 10);
         let mut guarded = ShortStrings::new(b"\"".chain(endless));
         let error = io::copy(&mut guarded, &mut io::sink()).unwrap_err().to_string();
         assert!(error.contains("longer than 16 MiB"), "{error}");

@@ -9,7 +9,7 @@ use amiproof_model::verdict::{Finding, Verdict};
 use amiproof_model::vocabulary::number_in;
 
 use self::form::{Check, Control, Profile, Report};
-use super::document::{Answer, Document, Index, MOST_FINDINGS, line, severity, title};
+use super::document::{Answer, Document, Index, MAX_FINDINGS, line, severity, title};
 use super::json::Text;
 use super::xml::clip;
 use super::{ImportError, json};
@@ -116,7 +116,7 @@ fn verdict(control: &Control) -> Verdict {
         let reason = checks.first().map(&reason).filter(|reason| !reason.is_empty());
         return Verdict::NotApplicable(reason.unwrap_or_else(|| "its impact is none".to_owned()));
     }
-    let failed = checks.iter().filter(|check| check.status.0 == "failed").take(MOST_FINDINGS);
+    let failed = checks.iter().filter(|check| check.status.0 == "failed").take(MAX_FINDINGS);
     let findings: Vec<Finding> = failed
         .map(|check| {
             let detail = check.message.clone().unwrap_or_default().0;

@@ -46,7 +46,7 @@ const COLUMNS: [(Column, &[&str]); 8] = [
 ];
 
 /// Text of a cell that is kept, bytes.
-const MOST_CELL: usize = 2_000;
+const MAX_CELL: usize = 2_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Column {
@@ -96,7 +96,7 @@ impl Layout {
 }
 
 /// Rows before the header row, at most.
-const MOST_PREFACE: usize = 20;
+const MAX_PREFACE: usize = 20;
 
 /// Whether a text has the header row of such a CSV.
 pub(super) fn has_header(head: &str) -> bool {
@@ -107,7 +107,7 @@ pub(super) fn has_header(head: &str) -> bool {
 fn separator(head: &[u8]) -> Option<u8> {
     let has_layout = |separator: &u8| {
         let rows = ReaderBuilder::new().delimiter(*separator).has_headers(false).flexible(true).from_reader(head);
-        rows.into_records().take(MOST_PREFACE).flatten().any(|row| Layout::of(&row).is_ok())
+        rows.into_records().take(MAX_PREFACE).flatten().any(|row| Layout::of(&row).is_ok())
     };
     [b',', b';', b'\t'].into_iter().find(has_layout)
 }
@@ -191,7 +191,7 @@ pub(super) fn read(mut reader: impl BufRead) -> Result<Document, ImportError> {
 /// The first row, among the first ones, that has the columns, and how many it has; when there is none, what the first one lacks.
 fn header(rows: &mut impl Iterator<Item = csv::Result<StringRecord>>) -> Result<(Layout, usize), ImportError> {
     let mut first = None;
-    for row in rows.take(MOST_PREFACE) {
+    for row in rows.take(MAX_PREFACE) {
         let row = row.map_err(|error| ImportError::Csv(error.to_string()))?;
         match Layout::of(&row) {
             Ok(layout) => return Ok((layout, row.len())),
@@ -209,8 +209,8 @@ fn answer(layout: &Layout, row: &StringRecord) -> Option<Answer> {
     let number = number_in(name);
     let said = Statement {
         status: "",
-        reason: &clip(layout.cell(row, Column::Reason).to_owned(), MOST_CELL),
-        remediation: &clip(layout.cell(row, Column::Remediation).to_owned(), MOST_CELL),
+        reason: &clip(layout.cell(row, Column::Reason).to_owned(), MAX_CELL),
+        remediation: &clip(layout.cell(row, Column::Remediation).to_owned(), MAX_CELL),
         resource: layout.cell(row, Column::Resource),
     };
     let results = layout.results(row);

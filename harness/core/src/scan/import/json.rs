@@ -12,10 +12,10 @@ use super::guard::ShortStrings;
 use super::xml::clip;
 
 /// Of every text so much is kept, bytes.
-const MOST_TEXT: usize = 1_000;
+const MAX_TEXT: usize = 1_000;
 
-/// No list may have more entries. Together with [`MOST_TEXT`] it bounds what a document can take in memory.
-const MOST_ENTRIES: usize = 50_000;
+/// No list may have more entries. Together with [`MAX_TEXT`] it bounds what a document can take in memory.
+const MAX_ENTRIES: usize = 50_000;
 
 /// Reads a document.
 ///
@@ -25,7 +25,7 @@ pub(super) fn read<T: DeserializeOwned>(wanted: &'static str, reader: impl BufRe
     serde_json::from_reader(ShortStrings::new(reader)).map_err(|error| ImportError::json(wanted, &error))
 }
 
-/// A text of at most [`MOST_TEXT`] bytes.
+/// A text of at most [`MAX_TEXT`] bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Text(pub(super) String);
 
@@ -33,7 +33,7 @@ pub(super) struct Text(pub(super) String);
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Scalar(pub(super) Option<String>);
 
-/// A list of at most [`MOST_ENTRIES`] entries; `null` is an empty one.
+/// A list of at most [`MAX_ENTRIES`] entries; `null` is an empty one.
 #[derive(Clone, Debug)]
 pub(super) struct List<T>(pub(super) Vec<T>);
 
@@ -55,8 +55,8 @@ impl<'de> Deserialize<'de> for Text {
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
                 // One whole character more than is kept, so that what is clipped can be told from what just fits.
-                let end = text.floor_char_boundary(MOST_TEXT + char::MAX.len_utf8());
-                Ok(Text(clip(text[..end].to_owned(), MOST_TEXT)))
+                let end = text.floor_char_boundary(MAX_TEXT + char::MAX.len_utf8());
+                Ok(Text(clip(text[..end].to_owned(), MAX_TEXT)))
             }
         }
         from.deserialize_str(Clip)
@@ -74,7 +74,7 @@ impl<'de> Deserialize<'de> for Scalar {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Scalar, E> {
-                let end = text.floor_char_boundary(MOST_TEXT);
+                let end = text.floor_char_boundary(MAX_TEXT);
                 Ok(Scalar(Some(text[..end].to_owned())))
             }
 
@@ -129,8 +129,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<List<T>, A::Error> {
                 let mut list = Vec::new();
                 while let Some(entry) = from.next_element()? {
-                    if list.len() == MOST_ENTRIES {
-                        return Err(A::Error::custom(format!("a list has more than {MOST_ENTRIES} entries")));
+                    if list.len() == MAX_ENTRIES {
+                        return Err(A::Error::custom(format!("a list has more than {MAX_ENTRIES} entries")));
                     }
                     list.push(entry);
                 }
@@ -155,10 +155,10 @@ mod tests {
 
     #[test]
     fn texts_are_clipped_and_lists_have_an_end() {
-        let long = "ä".repeat(MOST_TEXT);
+        let long = "ä".repeat(MAX_TEXT);
         let read = |text: String| read::<Document>("a test", text.as_bytes());
         let document = read(format!("{{\"text\": \"{long}\", \"list\": null, \"other\": [[{{}}]]}}")).unwrap();
-        assert!(document.text.0.len() <= MOST_TEXT + 3 && document.text.0.ends_with('…'));
+        assert!(document.text.0.len() <= MAX_TEXT + 3 && document.text.0.ends_with('…'));
         assert!(document.list.0.is_empty() && document.scalar.0.is_none());
         for (json, wanted) in [
             ("9.8", Some("9.8")),
@@ -171,7 +171,7 @@ mod tests {
             let document = read(format!("{{\"text\": \"\", \"list\": [], \"scalar\": {json}}}")).unwrap();
             assert_eq!(document.scalar.0.as_deref(), wanted, "{json}");
         }
-        let many = "\"\",".repeat(MOST_ENTRIES + 1);
+        let many = "\"\",".repeat(MAX_ENTRIES + 1);
         let error = read(format!("{{\"list\": [{many}\"\"]")).unwrap_err().to_string();
         assert!(error.contains("more than 50000 entries"), "{error}");
     }

@@ -30,7 +30,7 @@ pub use self::rows::import::Import;
 pub use self::rows::{File, Target, digest_of};
 
 /// kube-bench writes a few hundred kilobytes per node, Bottlerocket a few kilobytes.
-const MOST_TEXT: u64 = 64 * 1024 * 1024;
+const MAX_TEXT: u64 = 64 * 1024 * 1024;
 
 /// Reads a file of results as rows for a target.
 ///
@@ -38,8 +38,8 @@ const MOST_TEXT: u64 = 64 * 1024 * 1024;
 /// When it is not what `kind` says, is cut off, holds no result, or breaks a limit; see [`ImportError`].
 pub fn read(kind: Kind, source: Source, target: &Target) -> Result<Import, ImportError> {
     let document = match kind {
-        Kind::KubeBench => return rows::kube_bench::rows(&source.text(MOST_TEXT)?, target),
-        Kind::Bottlerocket => return rows::bottlerocket::rows(&source.text(MOST_TEXT)?, target),
+        Kind::KubeBench => return rows::kube_bench::rows(&source.text(MAX_TEXT)?, target),
+        Kind::Bottlerocket => return rows::bottlerocket::rows(&source.text(MAX_TEXT)?, target),
         Kind::InspectorJson => inspector_json::read(source.reader())?,
         Kind::Xccdf | Kind::Arf => xccdf::read(source.reader())?,
         Kind::InspectorCsv => inspector_csv::read(source.reader())?,

@@ -95,16 +95,16 @@ fn joined_suite(kind: Kind, document: &Document) -> Option<&'static str> {
 /// By which benchmark the numbers of a document are meant: the file's own word for it counts more than the user's, and that more than
 /// what the variant is hardened to, which only says what someone hoped for.
 fn benchmark(kind: Kind, document: &Document, target: &Target) -> Result<Option<Benchmark>, ImportError> {
-    let said = target.benchmark.as_ref();
-    let other = |found: &Benchmark| match said {
-        Some(said) => ImportError::OtherBenchmark { said: said.to_string(), found: found.to_string() },
+    let wanted = target.benchmark.as_ref();
+    let other = |found: &Benchmark| match wanted {
+        Some(wanted) => ImportError::OtherBenchmark { wanted: wanted.to_string(), found: found.to_string() },
         None => ImportError::NeedsBenchmark { what: "an Inspector report" },
     };
     if !kind.is_inspectors() {
         let mut own = document.answers.iter().filter_map(|answer| answer.benchmark.as_ref()).chain(&document.benchmark);
-        return match own.find(|own| said.is_some_and(|said| said != *own)) {
+        return match own.find(|own| wanted.is_some_and(|wanted| wanted != *own)) {
             Some(found) => Err(other(found)),
-            None => Ok(document.benchmark.clone().or_else(|| said.cloned())),
+            None => Ok(document.benchmark.clone().or_else(|| wanted.cloned())),
         };
     }
     // Inspector names the platform, and which version of its benchmark it judges by only in its guide. One that nobody knows is not the
@@ -112,8 +112,8 @@ fn benchmark(kind: Kind, document: &Document, target: &Target) -> Result<Option<
     let platform = of_inspector(&document.platform);
     let is_foreign = platform.is_none() && !document.platform.is_empty();
     let fits = |one: &Benchmark| platform.as_ref().is_none_or(|platform| platform.family() == one.family());
-    match (said, &target.hardened_to, platform.as_ref()) {
-        (Some(said), ..) if fits(said) => Ok(Some(said.clone())),
+    match (wanted, &target.hardened_to, platform.as_ref()) {
+        (Some(wanted), ..) if fits(wanted) => Ok(Some(wanted.clone())),
         (Some(_), _, Some(platform)) => Err(other(platform)),
         (None, Some(hardened_to), _) if !is_foreign && fits(hardened_to) => Ok(Some(hardened_to.clone())),
         (None, _, Some(platform)) => Ok(Some(platform.clone())),
@@ -230,7 +230,7 @@ fn note(document: &Document) -> String {
 }
 
 /// The longest last part of a check id that is still readable.
-const MOST_ID: usize = 90;
+const MAX_ID: usize = 90;
 
 /// A rule's id as a part of a check id: illegal characters become dashes; what then is too long, or is taken, ends with a digest of
 /// the whole, so that it stays the same from import to import.
@@ -244,8 +244,8 @@ fn unique(id: &str, taken: &mut BTreeSet<String>) -> String {
         }
     }
     let legal = legal.trim_matches('-');
-    let short = if legal.len() > MOST_ID || legal.is_empty() || taken.contains(legal) {
-        format!("{}-{}", legal.get(..MOST_ID - 10).unwrap_or(legal).trim_end_matches('-'), digest(id))
+    let short = if legal.len() > MAX_ID || legal.is_empty() || taken.contains(legal) {
+        format!("{}-{}", legal.get(..MAX_ID - 10).unwrap_or(legal).trim_end_matches('-'), digest(id))
             .trim_start_matches('-')
             .to_owned()
     } else {

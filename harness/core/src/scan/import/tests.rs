@@ -133,7 +133,7 @@ fn every_reader_calls_a_benchmark_and_its_controls_by_one_name() {
     let said = Target { benchmark: target.hardened_to.clone(), ..target };
     for (kind, text) in [(Kind::Xccdf, cis_cat), (Kind::InspectorCsv, csv)] {
         let error = import(kind, text, &said).unwrap_err().to_string();
-        assert_eq!(error, "judges by cis-windows-2022-5.0.0, not by cis-al2023-1.0.0");
+        assert_eq!(error, "was evaluated against cis-windows-2022-5.0.0, not cis-al2023-1.0.0");
     }
 }
 

@@ -12,7 +12,7 @@ use amiproof_model::vocabulary::is_number;
 
 use self::form::{Content, Rule, RuleResult, Test};
 use super::ImportError;
-use super::document::{Document, MOST_ANSWERS, line, title};
+use super::document::{Document, MAX_ANSWERS, line, title};
 use super::xml::{Tag, Token, Xml, clip};
 
 /// Reads a file of XCCDF results, or an ARF file.
@@ -42,7 +42,7 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
                         let id = tag.attribute("id").unwrap_or_default();
                         let rule = Rule { severity: tag.attribute("severity").unwrap_or_default(), ..Rule::default() };
                         let rule = read_rule(&mut xml, rule)?;
-                        if content.rules.len() < MOST_ANSWERS {
+                        if content.rules.len() < MAX_ANSWERS {
                             content.rules.insert(id, rule);
                         }
                     }
@@ -122,8 +122,8 @@ fn read_test<R: BufRead>(xml: &mut Xml<R>, mut test: Test) -> Result<Test, Impor
                 b"rule-result" => {
                     let result = begin_result(&tag);
                     let result = read_result(xml, result)?;
-                    if test.results.len() == MOST_ANSWERS {
-                        let most = MOST_ANSWERS.to_string();
+                    if test.results.len() == MAX_ANSWERS {
+                        let most = MAX_ANSWERS.to_string();
                         return Err(ImportError::TooLarge { what: "the number of its rule-results".to_owned(), most });
                     }
                     test.results.push(result);

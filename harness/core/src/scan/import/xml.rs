@@ -9,19 +9,19 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::ImportError;
-use super::guard::{Budgeted, MOST_PIECE, megabytes};
+use super::guard::{Budgeted, MAX_PIECE, megabytes};
 
 /// Elements may be nested this deep. Scanners' files stay below 30.
-const MOST_DEPTH: usize = 256;
+const MAX_DEPTH: usize = 256;
 
 /// A tag may be this long, bytes.
-const MOST_TAG: usize = 256 * 1024;
+const MAX_TAG: usize = 256 * 1024;
 
 /// A tag may have this many attributes.
-const MOST_ATTRIBUTES: usize = 256;
+const MAX_ATTRIBUTES: usize = 256;
 
 /// Of a text that is kept, so much is kept, bytes.
-const MOST_TEXT: usize = 8 * 1024;
+const MAX_TEXT: usize = 8 * 1024;
 
 /// A piece of a document. Names are without their prefix: tools choose prefixes as they like.
 pub(super) enum Token<'a> {
@@ -52,11 +52,11 @@ impl Tag<'_> {
         let found = attributes
             .with_checks(false)
             .filter_map(Result::ok)
-            .take(MOST_ATTRIBUTES)
+            .take(MAX_ATTRIBUTES)
             .find(|attribute| attribute.key.local_name().as_ref() == name.as_bytes())?;
         let raw = String::from_utf8_lossy(&found.value).into_owned();
         let value = quick_xml::escape::unescape(&raw).map(Cow::into_owned).unwrap_or(raw);
-        Some(clip(value, MOST_TEXT))
+        Some(clip(value, MAX_TEXT))
     }
 }
 
@@ -133,15 +133,15 @@ impl<R: BufRead> Xml<R> {
         let mut text = Vec::new();
         loop {
             match self.next()? {
-                Token::Text(piece) if text.len() < MOST_TEXT => {
-                    text.extend_from_slice(&piece[..piece.len().min(MOST_TEXT)]);
+                Token::Text(piece) if text.len() < MAX_TEXT => {
+                    text.extend_from_slice(&piece[..piece.len().min(MAX_TEXT)]);
                 }
                 Token::Close(left) if left < depth => break,
                 Token::End => break,
                 Token::Open(_) | Token::Text(_) | Token::Close(_) | Token::Other => {}
             }
         }
-        Ok(clip(String::from_utf8_lossy(&text).trim().to_owned(), MOST_TEXT))
+        Ok(clip(String::from_utf8_lossy(&text).trim().to_owned(), MAX_TEXT))
     }
 
     /// Reads to the end of the element that was just opened.
@@ -156,15 +156,15 @@ impl<R: BufRead> Xml<R> {
 }
 
 fn within_limits(tag: &BytesStart<'_>, depth: usize) -> Result<(), ImportError> {
-    if depth > MOST_DEPTH {
+    if depth > MAX_DEPTH {
         return Err(ImportError::TooLarge {
             what: "the nesting of its elements".to_owned(),
-            most: MOST_DEPTH.to_string(),
+            most: MAX_DEPTH.to_string(),
         });
     }
-    if tag.len() > MOST_TAG || tag.attributes().with_checks(false).nth(MOST_ATTRIBUTES).is_some() {
+    if tag.len() > MAX_TAG || tag.attributes().with_checks(false).nth(MAX_ATTRIBUTES).is_some() {
         let name = String::from_utf8_lossy(tag.local_name().into_inner()).into_owned();
-        let most = format!("{MOST_ATTRIBUTES} attributes and {} KiB", MOST_TAG / 1024);
+        let most = format!("{MAX_ATTRIBUTES} attributes and {} KiB", MAX_TAG / 1024);
         return Err(ImportError::TooLarge { what: format!("the tag <{}>", clip(name, 80)), most });
     }
     Ok(())
@@ -200,7 +200,7 @@ fn known_encoding(declared: &[u8]) -> Result<(), ImportError> {
 fn broken(error: &quick_xml::Error, at: u64, spent: bool) -> ImportError {
     match error {
         quick_xml::Error::Io(_) if spent => {
-            ImportError::TooLarge { what: format!("a text or tag at byte {at}"), most: megabytes(MOST_PIECE as u64) }
+            ImportError::TooLarge { what: format!("a text or tag at byte {at}"), most: megabytes(MAX_PIECE as u64) }
         }
         quick_xml::Error::Io(error) => ImportError::Read(error.to_string()),
         quick_xml::Error::Syntax(_) => ImportError::CutOff { at },

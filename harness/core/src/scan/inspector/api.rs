@@ -247,7 +247,7 @@ pub(super) async fn details(
     loop {
         let page = clients
             .read(|| async {
-                let _place = clients.read_place().await;
+                let _permit = clients.read_permit().await;
                 let request = clients.inspector.get_cis_scan_result_details().scan_arn(scan_arn).account_id(account);
                 let request = request.target_resource_id(instance_id).set_next_token(pages.token());
                 request.max_results(1000).send().await.explain(OPERATION, instance_id)

@@ -155,7 +155,7 @@ async fn instance_profiles(clients: &Clients, nodes: &[NodeScan]) -> Result<(BTr
     let ids: Vec<String> = nodes.iter().map(|node| node.instance_id.clone()).collect();
     let answer = clients
         .read(|| async {
-            let _place = clients.read_place().await;
+            let _permit = clients.read_permit().await;
             let request = clients.ec2.describe_instances().set_instance_ids(Some(ids.clone()));
             request.send().await.explain("DescribeInstances", "the nodes")
         })

@@ -53,7 +53,7 @@ pub(super) async fn run(request: &Request<'_>, clients: &Clients) -> Result<Ende
         .for_variant(&request.variant.name);
     let (caller, level) = (clients.clone(), request.level());
     // Whole, so that an interruption finds the configuration deleted: watching it ends by itself then.
-    let ended = finish::whole(async {
+    let ended = finish::run_to_completion(async {
         let created = request
             .ledger
             .create_resource(resource, || async move {

@@ -77,7 +77,7 @@ fn setting(topic: NodeTopic, configuration: &Value) -> Option<Setting> {
 ///
 /// # Errors
 /// Never for the ids of this build.
-pub fn hold(
+pub fn reconcile(
     rows: &mut [ScanRow],
     benchmark: &Benchmark,
     resource: &str,

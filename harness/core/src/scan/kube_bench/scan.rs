@@ -72,7 +72,7 @@ async fn scan(context: &Context, scope: Scope, nodes: &[NodeRecord]) -> Result<S
         let mut rows = assess::assess(scope, &about, seen)?;
         if scope == Scope::Node {
             let truth = configuration::of(context, node).await;
-            let own = effective::hold(&mut rows, &choice.benchmark, &about.resource, &truth);
+            let own = effective::reconcile(&mut rows, &choice.benchmark, &about.resource, &truth);
             let own = own.map_err(|error| CheckError::Undecided(error.to_string()))?;
             rows.push(placed(own, &about));
         }

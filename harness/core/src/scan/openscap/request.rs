@@ -1,6 +1,6 @@
-//! What OpenSCAP is asked on a node.
+//! What OpenSCAP evaluates on a node.
 
-/// What is evaluated. Both stand in a script, so neither holds anything that a shell reads.
+/// Content and profile. Both are interpolated into a shell script, so neither contains shell metacharacters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Evaluation {
     pub(super) content: String,

@@ -60,7 +60,7 @@ fn check(reading: &mut Reading<'_>, node: &Node, shape: &'static Shape, path: &s
                     (Value::Map(_), Shape::Text | Shape::Bool) => {
                         let whole = dotted(&entry.key, &entry.value);
                         let message = format!(
-                            "a dotted name without quotes is tables inside each other, and {} takes it as no name",
+                            "an unquoted dotted key means nested tables, so {} does not read it as one name",
                             reader.name
                         );
                         reading.problem(entry.place, &below, message, format!("put the name in quotes: \"{whole}\""));

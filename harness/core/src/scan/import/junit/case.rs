@@ -48,7 +48,7 @@ pub(super) enum Outcome {
 enum Word {
     Passed,
     Failed,
-    Broken,
+    Errored,
     Skipped,
     Unknown,
 }
@@ -60,7 +60,7 @@ fn meaning(word: &str) -> Word {
         "fail" | "failed" | "failure" | "unexpected" | "false" => Word::Failed,
         "error" | "errored" | "broken" | "panicked" | "interrupted" | "aborted" | "timedout" | "timeout"
         | "timed out" | "cancelled" | "canceled" | "crashed" | "incomplete" | "inconclusive" | "unknown" => {
-            Word::Broken
+            Word::Errored
         }
         "skipped" | "skip" | "disabled" | "notrun" | "not run" | "not_run" | "ignored" | "pending" | "suppressed"
         | "inactive" | "notexecuted" | "not executed" | "filtered" | "todo" | "excluded" | "blocked" | "deselected" => {
@@ -141,7 +141,7 @@ impl Case {
 
     /// Whether a header counts it among its errors.
     pub(super) fn is_error(&self) -> bool {
-        self.ends.iter().any(|end| matches!(end, End::Error(..))) || self.has(|word| matches!(word, Word::Broken))
+        self.ends.iter().any(|end| matches!(end, End::Error(..))) || self.has(|word| matches!(word, Word::Errored))
     }
 
     /// Whether a header counts it among those that were skipped.
@@ -216,7 +216,7 @@ impl Case {
             (None, None, skipped) => {
                 if let Some(word) = word(|word| matches!(word, Word::Failed)) {
                     fail("test", by_word("the file does not say why", word), "", "")
-                } else if let Some(word) = word(|word| matches!(word, Word::Broken)) {
+                } else if let Some(word) = word(|word| matches!(word, Word::Errored)) {
                     Verdict::NotEvaluated(by_word("the test errored", word))
                 } else if let Some(open) = open {
                     Verdict::NotEvaluated(format!("it had no answer there: {}", said(open)))

@@ -35,7 +35,7 @@ pub(in crate::scan::import) fn rows(text: &str, target: &Target) -> Result<Impor
         return Err(ImportError::NoResults { what: "report" });
     };
     if let Some(said) = target.benchmark.as_ref().filter(|said| **said != own) {
-        return Err(ImportError::OtherBenchmark { said: said.to_string(), found: own.to_string() });
+        return Err(ImportError::OtherBenchmark { wanted: said.to_string(), found: own.to_string() });
     }
     let node = target.nodes.first().filter(|_| target.nodes.len() == 1 && reports.len() == 1);
     let placement = Placement {

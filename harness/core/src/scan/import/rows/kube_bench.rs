@@ -110,7 +110,7 @@ fn finished(mut row: ScanRow, scanner: &str, target: &Target) -> ScanRow {
 fn benchmark(named: &str, target: &Target) -> Result<Benchmark, ImportError> {
     match (of_kube_bench(named), &target.benchmark) {
         (Some(own), Some(said)) if own != *said => {
-            Err(ImportError::OtherBenchmark { said: said.to_string(), found: own.to_string() })
+            Err(ImportError::OtherBenchmark { wanted: said.to_string(), found: own.to_string() })
         }
         (Some(own), _) => Ok(own),
         (None, Some(said)) => Ok(said.clone()),

@@ -114,7 +114,7 @@ fn kube_bench_of_an_unknown_version_is_keyed_by_it_and_a_control_with_two_answer
     assert_eq!(import_it.rows[0].1.decision.verdict, Verdict::NotEvaluated(twice.to_owned()));
     let other = Target { benchmark: Some("cis-eks-1.8.0".parse().unwrap()), ..target() };
     let error = import(Kind::KubeBench, KUBE_BENCH, &other).unwrap_err().to_string();
-    assert_eq!(error, "judges by cis-eks-9.9.9, not by cis-eks-1.8.0");
+    assert_eq!(error, "was evaluated against cis-eks-9.9.9, not cis-eks-1.8.0");
     let stig = KUBE_BENCH.replace("eks-9.9.9", "eks-stig-kubernetes-v1r6");
     assert!(import(Kind::KubeBench, &stig, &target()).unwrap_err().to_string().contains("--benchmark"));
     assert_eq!(import(Kind::KubeBench, &stig, &other).unwrap().rows.len(), 2);

@@ -75,7 +75,7 @@ fn a_log_of_another_form_is_refused_and_a_run_that_broke_is_no_answer() {
 #[test]
 fn deep_and_endless_json_is_refused() {
     assert!(read("[".repeat(100_000).as_bytes()).is_err());
-    let long = format!("{{\"version\":\"{}", "x".repeat(super::super::guard::MOST_PIECE + 5));
+    let long = format!("{{\"version\":\"{}", "x".repeat(super::super::guard::MAX_PIECE + 5));
     assert!(read(long.as_bytes()).unwrap_err().to_string().contains("16 MiB"));
 }
 

@@ -227,7 +227,7 @@ fn a_title_is_whole_whatever_lines_it_stands_on() {
 
 #[test]
 fn more_results_than_any_scanner_gives_are_refused() {
-    let many: String = (0..=MOST_ANSWERS).map(|at| rule_result(&format!("r{at}"), "pass", "")).collect();
+    let many: String = (0..=MAX_ANSWERS).map(|at| rule_result(&format!("r{at}"), "pass", "")).collect();
     assert!(read_text(&file("", &many)).unwrap_err().to_string().contains("over the limit of 50000"));
 }
 

@@ -60,7 +60,7 @@ fn depth_attributes_and_length_have_limits() {
     let attributes: String = (0..300).map(|at| format!(" a{at}='1'")).collect();
     assert!(refused(&format!("<a{attributes}/>")).contains("256 attributes"));
     assert!(refused(&format!("<a b='{}'/>", "x".repeat(300 * 1024))).contains("256 KiB"));
-    let long = "x".repeat(MOST_PIECE + 10);
+    let long = "x".repeat(MAX_PIECE + 10);
     for text in [format!("<a>{long}</a>"), format!("<a><!--{long}--></a>"), format!("<a {long}/>")] {
         assert!(refused(&text).contains("16 MiB"));
     }

@@ -34,7 +34,7 @@ fn good() -> Value {
 
 fn held(rows: &mut [ScanRow], configuration: Value) -> ScanRow {
     let effective = Ok(Effective { source: "configz".to_owned(), configuration });
-    hold(rows, &"cis-eks-1.8.0".parse().unwrap(), "node 1", &effective).unwrap()
+    reconcile(rows, &"cis-eks-1.8.0".parse().unwrap(), "node 1", &effective).unwrap()
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn what_kube_bench_did_not_decide_is_not_decided_by_the_kubelet_either() {
 fn a_kubelet_that_cannot_be_asked_changes_nothing() {
     let mut rows = [row("3.2.1", Verdict::Pass)];
     let refused = Err("no answer within 10s".to_owned());
-    let own = hold(&mut rows, &"cis-eks-1.8.0".parse().unwrap(), "node 2", &refused).unwrap();
+    let own = reconcile(&mut rows, &"cis-eks-1.8.0".parse().unwrap(), "node 2", &refused).unwrap();
     assert_eq!(own.decision.verdict, Verdict::NotEvaluated("node 2: no answer within 10s".to_owned()));
     assert_eq!((&rows[0].decision.verdict, rows[0].decision.evidence.len()), (&Verdict::Pass, 0));
 }

@@ -43,7 +43,7 @@ struct Totals {
 
 impl Totals {
     /// Compares them with the controls: whatever is promised and not there is an answer that is lost.
-    fn hold(&self, controls: &[&Control]) -> Result<(), ParseError> {
+    fn verify(&self, controls: &[&Control]) -> Result<(), ParseError> {
         let all = [self.total_pass, self.total_fail, self.total_warn, self.total_info];
         let total = all.iter().fold(0, |sum: u64, count| sum.saturating_add(count.unwrap_or(0)));
         let found = controls.len() as u64;
@@ -307,12 +307,12 @@ fn answers(sections: Vec<Section>, totals: &Totals, seen: &mut Found) -> Result<
             let first = answers.controls.len();
             let results = group.results.unwrap_or_default().into_iter();
             answers.controls.extend(results.map(|raw| (section.version.clone(), control(raw, &section.node_type))));
-            group.totals.hold(&behind(&answers.controls, first))?;
+            group.totals.verify(&behind(&answers.controls, first))?;
         }
-        section.totals.hold(&behind(&answers.controls, begin))?;
+        section.totals.verify(&behind(&answers.controls, begin))?;
         answers.parts.insert((section.version, section.node_type, section.id.to_string()));
     }
-    totals.hold(&behind(&answers.controls, 0))?;
+    totals.verify(&behind(&answers.controls, 0))?;
     seen.empty |= answers.controls.is_empty();
     Ok((!answers.controls.is_empty()).then_some(answers))
 }

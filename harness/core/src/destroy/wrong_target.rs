@@ -9,7 +9,7 @@ use crate::ledger::ClusterIdentity;
 
 /// A teardown that is somewhere else than the run was. Nothing was touched, and nothing was marked gone.
 #[derive(Debug, thiserror::Error)]
-pub enum Elsewhere {
+pub enum WrongTarget {
     /// In another account, region or endpoint.
     #[error("run {run} is in {what} {theirs}, but the credentials are for {ours}: nothing was touched")]
     Aws {
@@ -59,10 +59,10 @@ pub(super) enum Cluster {
 /// Compares where the run was with where the teardown is.
 ///
 /// # Errors
-/// [`Elsewhere`].
-pub(super) async fn check(plan: &Plan<'_>) -> Result<Cluster, Elsewhere> {
+/// [`WrongTarget`].
+pub(super) async fn check(plan: &Plan<'_>) -> Result<Cluster, WrongTarget> {
     let header = plan.ledger.header();
-    let elsewhere = |what, theirs: &str, ours: &str| Elsewhere::Aws {
+    let elsewhere = |what, theirs: &str, ours: &str| WrongTarget::Aws {
         run: header.run.clone(),
         what,
         theirs: theirs.to_owned(),
@@ -79,7 +79,7 @@ pub(super) async fn check(plan: &Plan<'_>) -> Result<Cluster, Elsewhere> {
         }
         // The process that began the run has asked before it wrote the header.
         if plan.ledger.inherited().is_some() {
-            let identity = clients.whoami().await.map_err(|source| Elsewhere::Unknown {
+            let identity = clients.whoami().await.map_err(|source| WrongTarget::Unknown {
                 run: header.run.clone(),
                 account: header.account.clone(),
                 source,
@@ -103,7 +103,7 @@ pub(super) async fn check(plan: &Plan<'_>) -> Result<Cluster, Elsewhere> {
         (true, _) => Ok(Cluster::Same),
         (false, false) => Ok(Cluster::Replaced),
         (false, true) => {
-            Err(Elsewhere::Cluster { run: header.run.clone(), theirs: recorded.server.clone(), ours: now.server })
+            Err(WrongTarget::Cluster { run: header.run.clone(), theirs: recorded.server.clone(), ours: now.server })
         }
     }
 }
