@@ -5,7 +5,7 @@ use crate::{addon, kube_bench, os_cis};
 
 /// All of them.
 pub(crate) const SCANS: [&Definition; 5] = [
-    &addon::daemons::CHECK,
+    &addon::daemonsets::CHECK,
     &kube_bench::node::CHECK,
     &os_cis::inspector::CHECK,
     &os_cis::bottlerocket::CHECK,

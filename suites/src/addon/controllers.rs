@@ -32,8 +32,8 @@ pub const CHECK: Definition = Definition {
     work: Work::Scan(|context| run(context).boxed()),
 };
 
-/// What was seen of the cluster, once it had settled.
-struct Scene {
+/// The state of the cluster, read once it had settled.
+struct Snapshot {
     nodes: Vec<Node>,
     /// The Deployments of known add-ons.
     deployments: Vec<Deployment>,
@@ -54,15 +54,15 @@ async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
     let namespaces: BTreeSet<String> = deployments.iter().filter_map(ResourceExt::namespace).collect();
     let managed = managed(context).await?;
     let now = Timestamp::now();
-    let mut scene = Scene { nodes, deployments, pods: Vec::new(), events: Vec::new(), now, managed };
-    scene.pods = seen::settled(&context.cluster, &namespaces, None, |pods| scene.is_settled(pods)).await?;
-    scene.now = Timestamp::now();
-    scene.events = seen::events(&context.cluster, &namespaces).await;
+    let mut snapshot = Snapshot { nodes, deployments, pods: Vec::new(), events: Vec::new(), now, managed };
+    snapshot.pods = seen::settled(&context.cluster, &namespaces, None, |pods| snapshot.is_settled(pods)).await?;
+    snapshot.now = Timestamp::now();
+    snapshot.events = seen::events(&context.cluster, &namespaces).await;
     let listed = ADD_ONS.iter().map(|addon| addon.name);
-    let listed = listed.filter(|name| scene.is_asked(name));
-    let others = scene.managed.keys().map(String::as_str).filter(|name| ADD_ONS.iter().all(|one| one.name != *name));
+    let listed = listed.filter(|name| snapshot.is_asked(name));
+    let others = snapshot.managed.keys().map(String::as_str).filter(|name| ADD_ONS.iter().all(|one| one.name != *name));
     let names: Vec<&str> = listed.chain(others).collect();
-    answer(names.into_iter().map(|name| row(name, format!("add-on {name} is healthy"), scene.judge(name))))
+    answer(names.into_iter().map(|name| row(name, format!("add-on {name} is healthy"), snapshot.judge(name))))
 }
 
 /// What EKS says of the add-ons that it manages.
@@ -73,7 +73,7 @@ async fn managed(context: &Context) -> Result<BTreeMap<String, State>, CheckErro
     found.map_err(|error| CheckError::api(format!("reading the add-ons of cluster {cluster}"), error))
 }
 
-impl Scene {
+impl Snapshot {
     /// Whether the cluster has an answer about an add-on: those that are DaemonSets only are judged per variant.
     fn is_asked(&self, name: &str) -> bool {
         let has_controllers = ADD_ONS.iter().any(|addon| addon.name == name && !addon.controllers.is_empty());
@@ -103,9 +103,9 @@ impl Scene {
         for deployment in &deployments {
             let own = pods_of(deployment, &self.pods);
             match health(deployment, &self.pods, self.now) {
-                Health::Well => {}
+                Health::Healthy => {}
                 Health::Infrastructure(why) => elsewhere = Some(why),
-                Health::Waiting(why) | Health::Ill(why) => findings.push(self.finding(deployment, &own, &why)),
+                Health::Waiting(why) | Health::Unhealthy(why) => findings.push(self.finding(deployment, &own, &why)),
             }
             found.extend(own);
         }
@@ -168,12 +168,12 @@ fn health(deployment: &Deployment, all: &[Pod], now: Timestamp) -> Health {
     let wanted = deployment.spec.replicas.unwrap_or(1);
     let wanted = usize::try_from(wanted).unwrap_or_default();
     let own: Vec<Health> = pods_of(deployment, all).into_iter().map(|pod| health::of(pod, now)).collect();
-    let well = own.iter().filter(|health| **health == Health::Well).count();
+    let well = own.iter().filter(|health| **health == Health::Healthy).count();
     if well >= wanted {
-        return Health::Well;
+        return Health::Healthy;
     }
     let of_kind = |kind: fn(&Health) -> bool| own.iter().find(|health| kind(health)).cloned();
-    of_kind(|health| matches!(health, Health::Ill(_)))
+    of_kind(|health| matches!(health, Health::Unhealthy(_)))
         .or_else(|| of_kind(|health| matches!(health, Health::Infrastructure(_))))
         .or_else(|| of_kind(|health| matches!(health, Health::Waiting(_))))
         .unwrap_or_else(|| Health::Waiting(format!("{well} of {wanted} pods are there")))

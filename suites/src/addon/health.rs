@@ -1,4 +1,4 @@
-//! How a pod of an add-on does, and whose doing it is when it does not. Pure.
+//! The health of a pod of an add-on, and whether the node or the infrastructure is at fault. Pure.
 
 use amiproof_core::wait::{Progress, pods};
 use amiproof_core::workload::judge::{is_registry_answer, no_room};
@@ -6,27 +6,27 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 use kube::ResourceExt as _;
 
-/// So many ends of a container, the last one not long ago, mean that it keeps crashing although it happens to run now.
+/// This many restarts of a container, the last one recent, mean that it keeps crashing although it happens to run now.
 const CRASHES: i32 = 3;
 const LATELY: SignedDuration = SignedDuration::from_mins(10);
-/// So long must a container run after a crash before its being Ready counts: without a readiness probe it is Ready from its start,
-/// and one that crashes on and on is so in between.
+/// How long a container must run after a crash before its being Ready counts: without a readiness probe it is Ready from its start,
+/// also between two crashes.
 const STEADY: SignedDuration = SignedDuration::from_mins(1);
 
-/// How a pod does.
+/// The health of a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Health {
     /// Ready, and not crashing.
-    Well,
+    Healthy,
     /// Not Ready yet: what it waits for.
     Waiting(String),
-    /// It will not get well by waiting: why.
-    Ill(String),
+    /// It will not become Ready by waiting: why.
+    Unhealthy(String),
     /// A registry that refuses, or no capacity: says nothing about the host.
     Infrastructure(String),
 }
 
-/// Judges a pod at a moment.
+/// The health of a pod at a point in time.
 pub(super) fn of(pod: &Pod, now: Timestamp) -> Health {
     if let Some(message) = no_room(pod) {
         return Health::Infrastructure(format!("there is insufficient capacity for pod {}: {message}", pod.name_any()));
@@ -36,19 +36,19 @@ pub(super) fn of(pod: &Pod, now: Timestamp) -> Health {
     }
     if let Some(crash) = Crash::last(pod) {
         if crash.restarts >= CRASHES && now.duration_since(crash.at) < LATELY {
-            return Health::Ill(crash.told);
+            return Health::Unhealthy(crash.message);
         }
         if pods::is_ready(pod) && now.duration_since(crash.at) < STEADY {
-            return Health::Waiting(crash.told);
+            return Health::Waiting(crash.message);
         }
     }
     if pods::is_ready(pod) {
-        return Health::Well;
+        return Health::Healthy;
     }
     match pods::waiting_for(pod) {
-        Progress::Failed(why) => Health::Ill(why),
+        Progress::Failed(why) => Health::Unhealthy(why),
         Progress::NotYet(why) => Health::Waiting(why),
-        Progress::Met => Health::Well,
+        Progress::Met => Health::Healthy,
     }
 }
 
@@ -56,7 +56,7 @@ pub(super) fn of(pod: &Pod, now: Timestamp) -> Health {
 struct Crash {
     at: Timestamp,
     restarts: i32,
-    told: String,
+    message: String,
 }
 
 impl Crash {
@@ -67,8 +67,8 @@ impl Crash {
             let restarts = container.restart_count;
             let times = if restarts == 1 { "once".to_owned() } else { format!("{restarts} times, last") };
             let (name, pod, words) = (&container.name, pod.name_any(), pods::words_of(end));
-            let told = format!("container {name} of pod {pod} was restarted {times} after {words}");
-            Some(Self { at: end.finished_at.as_ref()?.0, restarts, told })
+            let message = format!("container {name} of pod {pod} was restarted {times} after {words}");
+            Some(Self { at: end.finished_at.as_ref()?.0, restarts, message })
         });
         crashes.max_by_key(|crash| (crash.restarts >= CRASHES, crash.at))
     }
@@ -120,7 +120,7 @@ pub(super) mod tests {
     #[test]
     fn a_ready_pod_is_well_and_says_how_long_it_took() {
         let well = pod("a", true, json!({}));
-        assert_eq!(health(&well), Health::Well);
+        assert_eq!(health(&well), Health::Healthy);
         assert_eq!(time_to_ready(&well), Some(SignedDuration::from_secs(12)));
         assert_eq!(time_to_ready(&pod("a", false, json!({}))), None);
     }
@@ -131,16 +131,16 @@ pub(super) mod tests {
             let end = json!({"exitCode": code, "finishedAt": finished, "message": "no metadata"});
             health(&pod("a", true, json!({"restartCount": restarts, "lastState": {"terminated": end}})))
         };
-        let told = "container main of pod aws-node-a was restarted 3 times, last after exit code 1: no metadata";
-        assert_eq!(crashed("2026-11-21T11:55:00Z", 3, 1), Health::Ill(told.to_owned()));
-        assert_eq!(crashed("2026-11-20T11:55:00Z", 3, 1), Health::Well);
-        assert_eq!(crashed("2026-11-21T11:55:00Z", 2, 1), Health::Well);
-        let told = "container main of pod aws-node-a was restarted once after exit code 1: no metadata";
-        assert_eq!(crashed("2026-11-21T11:59:30Z", 1, 1), Health::Waiting(told.to_owned()), "it may crash again");
-        assert_eq!(crashed("2026-11-21T11:55:00Z", 3, 0), Health::Well, "it ended because it was asked to");
+        let message = "container main of pod aws-node-a was restarted 3 times, last after exit code 1: no metadata";
+        assert_eq!(crashed("2026-11-21T11:55:00Z", 3, 1), Health::Unhealthy(message.to_owned()));
+        assert_eq!(crashed("2026-11-20T11:55:00Z", 3, 1), Health::Healthy);
+        assert_eq!(crashed("2026-11-21T11:55:00Z", 2, 1), Health::Healthy);
+        let message = "container main of pod aws-node-a was restarted once after exit code 1: no metadata";
+        assert_eq!(crashed("2026-11-21T11:59:30Z", 1, 1), Health::Waiting(message.to_owned()), "it may crash again");
+        assert_eq!(crashed("2026-11-21T11:55:00Z", 3, 0), Health::Healthy, "it ended because it was asked to");
         let end = json!({"exitCode": 255, "reason": "Unknown", "finishedAt": "2026-11-21T11:59:30Z"});
         let rebooted = pod("a", true, json!({"restartCount": 4, "lastState": {"terminated": end}}));
-        assert_eq!(health(&rebooted), Health::Well, "its host was rebooted");
+        assert_eq!(health(&rebooted), Health::Healthy, "its host was rebooted");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! state that EKS reports comes from Kubernetes alone.
 
 pub mod controllers;
-pub mod daemons;
+pub mod daemonsets;
 mod health;
 mod seen;
 

@@ -7,11 +7,11 @@
 mod back;
 pub mod containerd_restart;
 pub mod drain;
+pub mod drift;
 pub mod firewall_reload;
 pub mod kubelet_restart;
 pub mod reboot;
 mod restart;
-pub mod rounds;
 mod snapshot;
 
 use std::time::Duration;

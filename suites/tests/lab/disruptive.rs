@@ -147,9 +147,9 @@ async fn rules_that_the_kubelet_had_undone_break_the_pod_network_when_the_servic
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_makes_its_rounds_within_ten_minutes_is_seen() {
+async fn what_an_agent_changes_within_ten_minutes_is_found() {
     let lab = Lab::of(drops_at_the_next_load(), REFERENCE).await;
-    let rounds = decide(&lab, "disruptive/rounds");
+    let drift = decide(&lab, "disruptive/drift");
     let agent = async {
         // Between the two snapshots there is no namespace of any check.
         while lab.own_namespaces().await.is_empty() {
@@ -162,7 +162,7 @@ async fn what_makes_its_rounds_within_ten_minutes_is_seen() {
             assert_eq!(lab.host(node).run_on_host("systemctl restart iptables").await.status, 0);
         }
     };
-    let (decision, ()) = tokio::join!(rounds, agent);
+    let (decision, ()) = tokio::join!(drift, agent);
     let lost: Vec<&str> = findings(&decision).iter().map(|finding| finding.resource.as_str()).collect();
     assert_eq!(lost, ["workload/pod-to-pod", "workload/web-service"], "{:#?}", findings(&decision));
     lab.assert_clean().await;

@@ -6,7 +6,7 @@ use amiproof_model::report::{CheckResult, Report, Subject};
 
 use crate::process::{LabProcess, amiproof, finish, matrix, report, stderr};
 
-const ALL: [&str; 6] = ["rounds", "firewall-reload", "kubelet-restart", "containerd-restart", "reboot", "drain"];
+const ALL: [&str; 6] = ["drift", "firewall-reload", "kubelet-restart", "containerd-restart", "reboot", "drain"];
 
 fn disruptive(report: &Report) -> Vec<&CheckResult> {
     report.results.iter().filter(|result| result.check.suite() == "disruptive").collect()

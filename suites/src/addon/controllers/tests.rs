@@ -23,8 +23,8 @@ fn pod(name: &str, node: &str, ready: bool) -> Pod {
     .unwrap()
 }
 
-fn scene(replicas: i32, pods: Vec<Pod>) -> Scene {
-    Scene {
+fn snapshot(replicas: i32, pods: Vec<Pod>) -> Snapshot {
+    Snapshot {
         nodes: Vec::new(),
         deployments: vec![deployment("coredns", replicas)],
         pods,
@@ -42,7 +42,7 @@ fn state(status: &str, code: &str) -> State {
 
 #[test]
 fn as_many_ready_pods_as_wanted_pass_with_the_nodes_that_they_ran_on() {
-    let well = scene(2, vec![pod("a", "n1", true), pod("b", "n2", true), pod("old", "n3", false)]);
+    let well = snapshot(2, vec![pod("a", "n1", true), pod("b", "n2", true), pod("old", "n3", false)]);
     assert!(well.is_settled(&well.pods));
     let decision = well.judge("coredns");
     assert_eq!(decision.verdict, Verdict::Pass);
@@ -52,25 +52,25 @@ fn as_many_ready_pods_as_wanted_pass_with_the_nodes_that_they_ran_on() {
 
 #[test]
 fn too_few_ready_pods_fail_with_the_nodes_that_the_others_are_on() {
-    let half = scene(2, vec![pod("a", "n1", true), pod("b", "n2", false)]);
+    let half = snapshot(2, vec![pod("a", "n1", true), pod("b", "n2", false)]);
     assert!(!half.is_settled(&half.pods));
     let Verdict::Fail(findings) = half.judge("coredns").verdict else { panic!() };
     assert_eq!(findings[0].summary, "coredns is not available: pod b runs on n2 but is not ready");
     assert!(findings[0].detail.contains("its pods are on n1, n2"), "{}", findings[0].detail);
-    let Verdict::Fail(findings) = scene(1, Vec::new()).judge("coredns").verdict else { panic!() };
+    let Verdict::Fail(findings) = snapshot(1, Vec::new()).judge("coredns").verdict else { panic!() };
     assert_eq!(findings[0].summary, "coredns is not available: 0 of 1 pods are there");
 }
 
 #[test]
 fn an_add_on_that_nobody_installed_is_not_asked_about() {
-    assert_eq!(scene(1, Vec::new()).judge("metrics-server").verdict, not_installed());
-    assert!(!scene(1, Vec::new()).is_asked("vpc-cni"), "its only part is judged per variant");
+    assert_eq!(snapshot(1, Vec::new()).judge("metrics-server").verdict, not_installed());
+    assert!(!snapshot(1, Vec::new()).is_asked("vpc-cni"), "its only part is judged per variant");
 }
 
 #[test]
 fn missing_replicas_are_for_the_pods_to_say_and_everything_else_eks_may_say_itself() {
     let judged = |status: &str, code: &str| {
-        let mut one = scene(1, vec![pod("a", "n1", true)]);
+        let mut one = snapshot(1, vec![pod("a", "n1", true)]);
         one.managed =
             BTreeMap::from([("coredns".to_owned(), state(status, code)), ("vpc-cni".to_owned(), state(status, code))]);
         assert!(one.is_asked("vpc-cni"));

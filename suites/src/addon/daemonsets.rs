@@ -1,4 +1,4 @@
-//! `addon/daemons`: on every node of the variant the DaemonSet parts of every add-on run and are Ready.
+//! `addon/daemonsets`: on every node of the variant, the DaemonSets of every add-on run and are Ready.
 
 use std::collections::BTreeSet;
 
@@ -20,9 +20,9 @@ use super::health::Health;
 use super::{ATTEMPT, answer, health, not_installed, row, seen};
 use crate::definition::{Definition, Work};
 
-/// See the module. Each add-on is a row of its own, `addon/vpc-cni`; under this id only what keeps all of them from being judged.
+/// See the module. Each add-on has its own row (`addon/vpc-cni`); this id is used only if none of them can be evaluated.
 pub const CHECK: Definition = Definition {
-    id: "addon/daemons",
+    id: "addon/daemonsets",
     title: "the DaemonSets of the cluster's add-ons run on every node",
     scope: Scope::Variant,
     phase: Phase::Test,
@@ -31,8 +31,8 @@ pub const CHECK: Definition = Definition {
     work: Work::Scan(|context| run(context).boxed()),
 };
 
-/// What was seen of the cluster, once it had settled.
-struct Scene {
+/// The state of the cluster, read once it had settled.
+struct Snapshot {
     /// The variant's nodes that are still there.
     nodes: Vec<(NodeRecord, Node)>,
     /// The DaemonSets of known add-ons.
@@ -48,15 +48,15 @@ async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
     let sets = sets.list(&ListParams::default()).await;
     let mut sets = sets.map_err(|error| CheckError::api("reading the cluster's DaemonSets", error))?.items;
     sets.retain(|set| addons::of_daemon_set(&set.name_any()).is_some());
-    let mut scene = Scene { nodes, sets, pods: Vec::new(), events: Vec::new(), now: Timestamp::now() };
-    let namespaces: BTreeSet<String> = scene.sets.iter().filter_map(ResourceExt::namespace).collect();
-    let names: Vec<&str> = scene.nodes.iter().map(|(record, _)| record.name.as_str()).collect();
-    let settled = seen::settled(&context.cluster, &namespaces, Some(&names), |pods| scene.is_settled(pods));
-    scene.pods = settled.await?;
-    scene.now = Timestamp::now();
-    scene.events = seen::events(&context.cluster, &namespaces).await;
+    let mut snapshot = Snapshot { nodes, sets, pods: Vec::new(), events: Vec::new(), now: Timestamp::now() };
+    let namespaces: BTreeSet<String> = snapshot.sets.iter().filter_map(ResourceExt::namespace).collect();
+    let names: Vec<&str> = snapshot.nodes.iter().map(|(record, _)| record.name.as_str()).collect();
+    let settled = seen::settled(&context.cluster, &namespaces, Some(&names), |pods| snapshot.is_settled(pods));
+    snapshot.pods = settled.await?;
+    snapshot.now = Timestamp::now();
+    snapshot.events = seen::events(&context.cluster, &namespaces).await;
     let daemons = ADD_ONS.iter().filter(|addon| !addon.daemons.is_empty());
-    answer(daemons.map(|addon| row(addon.name, title(addon), scene.judge(addon))))
+    answer(daemons.map(|addon| row(addon.name, title(addon), snapshot.judge(addon))))
 }
 
 /// The variant's nodes, each with the object that is there now.
@@ -74,7 +74,7 @@ fn title(addon: &AddOn) -> String {
     format!("the DaemonSet part of {} runs on every node", addon.name)
 }
 
-impl Scene {
+impl Snapshot {
     /// The DaemonSets of an add-on with the nodes that each is meant for, and why not for the others.
     fn parts(&self, addon: &AddOn) -> (Vec<(&DaemonSet, &NodeRecord)>, Vec<String>) {
         let (mut wanted, mut reasons) = (Vec::new(), Vec::new());
@@ -120,9 +120,9 @@ impl Scene {
             let pod = on_node(&self.pods, set, record);
             found.extend(pod);
             match pod.map(|pod| health::of(pod, self.now)) {
-                Some(Health::Well) => {}
+                Some(Health::Healthy) => {}
                 Some(Health::Infrastructure(why)) => elsewhere = Some(why),
-                Some(Health::Ill(why) | Health::Waiting(why)) => {
+                Some(Health::Unhealthy(why) | Health::Waiting(why)) => {
                     findings.push(self.finding(addon, set, record, pod, &why))
                 }
                 None => findings.push(self.finding(addon, set, record, None, "there is no pod of it on the node")),

@@ -23,8 +23,8 @@ fn daemon_set(name: &str, os: &str) -> DaemonSet {
     .unwrap()
 }
 
-fn scene(nodes: Vec<(NodeRecord, Node)>, pods: Vec<Pod>) -> Scene {
-    Scene {
+fn snapshot(nodes: Vec<(NodeRecord, Node)>, pods: Vec<Pod>) -> Snapshot {
+    Snapshot {
         nodes,
         sets: vec![daemon_set("aws-node", "linux")],
         pods,
@@ -33,8 +33,8 @@ fn scene(nodes: Vec<(NodeRecord, Node)>, pods: Vec<Pod>) -> Scene {
     }
 }
 
-fn judge(scene: &Scene, addon: &str) -> Decision {
-    scene.judge(ADD_ONS.iter().find(|one| one.name == addon).unwrap())
+fn judge(snapshot: &Snapshot, addon: &str) -> Decision {
+    snapshot.judge(ADD_ONS.iter().find(|one| one.name == addon).unwrap())
 }
 
 fn on(node: u32, ready: bool, container: Value) -> Pod {
@@ -43,7 +43,7 @@ fn on(node: u32, ready: bool, container: Value) -> Pod {
 
 #[test]
 fn a_ready_pod_on_every_node_passes_with_its_place() {
-    let seen = scene(vec![node(1, "linux"), node(2, "linux")], vec![on(1, true, json!({})), on(2, true, json!({}))]);
+    let seen = snapshot(vec![node(1, "linux"), node(2, "linux")], vec![on(1, true, json!({})), on(2, true, json!({}))]);
     assert!(seen.is_settled(&seen.pods));
     let decision = judge(&seen, "vpc-cni");
     assert_eq!(decision.verdict, Verdict::Pass);
@@ -56,7 +56,7 @@ fn a_ready_pod_on_every_node_passes_with_its_place() {
 
 #[test]
 fn a_node_without_a_pod_fails_and_is_named() {
-    let seen = scene(vec![node(1, "linux"), node(2, "linux")], vec![on(1, true, json!({}))]);
+    let seen = snapshot(vec![node(1, "linux"), node(2, "linux")], vec![on(1, true, json!({}))]);
     assert!(!seen.is_settled(&seen.pods));
     let Verdict::Fail(findings) = judge(&seen, "vpc-cni").verdict else { panic!() };
     assert_eq!(findings.len(), 1);
@@ -70,7 +70,7 @@ fn a_crashing_pod_carries_its_last_words_and_its_events() {
     let end = json!({"exitCode": 1, "message": "cannot write /host/opt/cni/bin", "finishedAt": "2026-11-21T11:59:00Z"});
     let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
     let crashing = on(1, false, json!({"state": waiting, "lastState": {"terminated": end}, "restartCount": 4}));
-    let mut seen = scene(vec![node(1, "linux")], vec![crashing]);
+    let mut seen = snapshot(vec![node(1, "linux")], vec![crashing]);
     seen.events = vec![
         serde_json::from_value(json!({
             "metadata": {"name": "e"}, "type": "Warning", "reason": "BackOff", "message": "Back-off restarting failed container",
@@ -90,7 +90,7 @@ fn a_crashing_pod_carries_its_last_words_and_its_events() {
 
 #[test]
 fn what_is_not_meant_for_these_nodes_or_not_installed_is_not_asked() {
-    let windows = scene(vec![node(1, "windows")], Vec::new());
+    let windows = snapshot(vec![node(1, "windows")], Vec::new());
     let told =
         "no part of it is meant for these nodes: aws-node: it targets nodes with the label kubernetes.io/os=linux";
     assert_eq!(judge(&windows, "vpc-cni").verdict, Verdict::NotApplicable(told.to_owned()));
@@ -99,7 +99,7 @@ fn what_is_not_meant_for_these_nodes_or_not_installed_is_not_asked() {
 
 #[test]
 fn a_variant_without_nodes_is_never_green() {
-    let gone = scene(Vec::new(), Vec::new());
+    let gone = snapshot(Vec::new(), Vec::new());
     assert!(matches!(judge(&gone, "vpc-cni").verdict, Verdict::NotEvaluated(_)));
 }
 
@@ -115,6 +115,6 @@ fn a_pod_for_which_there_is_no_room_is_not_the_images_fault() {
             {"type": "PodScheduled", "status": "False", "message": "0/2 nodes are available: 1 Insufficient cpu."}]},
     }))
     .unwrap();
-    let seen = scene(vec![node(1, "linux")], vec![homeless]);
+    let seen = snapshot(vec![node(1, "linux")], vec![homeless]);
     assert!(matches!(judge(&seen, "vpc-cni").verdict, Verdict::NotEvaluated(why) if why.contains("Insufficient cpu")));
 }

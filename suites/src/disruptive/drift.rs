@@ -1,6 +1,6 @@
-//! `disruptive/rounds`: ten minutes later everything still works, whatever makes its rounds on the host in the meantime.
+//! `disruptive/drift`: everything still works after ten minutes in which agents on the host may have changed its configuration.
 //!
-//! Compliance agents, timers and configuration management put settings back that the node needs otherwise.
+//! Compliance agents, timers and configuration management revert settings that the node needs.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::definition::{Definition, Work};
 
 /// See the module.
 pub const CHECK: Definition = Definition {
-    id: "disruptive/rounds",
+    id: "disruptive/drift",
     title: "pods still work after ten minutes in which host agents may revert settings",
     scope: Scope::Variant,
     phase: Phase::Test,
@@ -24,11 +24,12 @@ pub const CHECK: Definition = Definition {
     work: Work::Question(|context| run(context).boxed()),
 };
 
-const ROUND: Duration = Duration::from_secs(600);
+/// How long agents of the host get: most of them run at least every ten minutes.
+const INTERVAL: Duration = Duration::from_secs(600);
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let before = snapshot::take(context, Depth::Smoke).await?;
-    pause(context, ROUND).await?;
+    pause(context, INTERVAL).await?;
     let now = snapshot::take(context, Depth::Smoke).await?;
     let (verdict, evidence) = snapshot::lost(&before, &now, "ten minutes");
     Ok(Decision { evidence, placements: crate::node::placements(&context.nodes), ..verdict.into() })
