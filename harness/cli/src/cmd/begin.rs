@@ -123,9 +123,6 @@ pub(super) async fn begin(
         Some(lock) => lock,
         None => run.lock("run")?,
     };
-    if place.target.lab && matches!(folder, Folder::New(_)) {
-        run.clear()?;
-    }
     let ledger = ledger(request, run, place, steps, &connection)?;
     let goes_on = if matches!(folder, Folder::Old(_)) { ", which goes on" } else { "" };
     output.note(format_args!("run {}{goes_on}  ({})", run.id, run.path()));
@@ -137,13 +134,13 @@ pub(super) async fn begin(
 /// # Errors
 /// When no variant could get nodes: then nothing is worth making.
 async fn say_what_is_missing(clients: &Clients, request: &Request, output: &Output) -> Result<(), Failure> {
-    let Preflight { missing, doubts, is_hopeless } =
+    let Preflight { missing, doubts, unknown, is_hopeless } =
         preflight(clients, &request.matrix, &request.base, selected::scans_by_inspector(&request.checks)).await;
     if is_hopeless {
         let listed: Vec<String> = missing.iter().map(|what| format!("\n  {what}")).collect();
         return Err(Failure::error(format!("no variant can get nodes:{}", listed.concat()), "nothing was created"));
     }
-    for what in missing.iter().chain(&doubts) {
+    for what in missing.iter().chain(&doubts).chain(&unknown) {
         output.note(format_args!("warning: {what}"));
     }
     Ok(())
@@ -184,7 +181,7 @@ fn ledger(
         region,
         endpoint: clients.and_then(|clients| clients.endpoint()).map(str::to_owned),
         kubeconfig: place.by_kubeconfig()?,
-        started: amiproof_time::now(),
+        started: Timestamp::now(),
         expires: expires(&request.options)?,
         keep: steps.network_only,
     };
@@ -194,7 +191,7 @@ fn ledger(
 /// When `sweep` may delete what a run that starts now creates.
 fn expires(options: &RunOptions) -> Result<Timestamp, Failure> {
     let hours = i64::from(options.expires);
-    amiproof_time::now()
+    Timestamp::now()
         .checked_add(SignedDuration::from_hours(hours))
         .map_err(|error| Failure::usage(format!("--expires {hours}: {error}"), "give a smaller number of hours"))
 }

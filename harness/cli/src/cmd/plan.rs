@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Plan, output: &Output) -> Result<ExitCode, Failure> {
     let mut planned = planned(&matrix, &checks, args.only)?;
     if args.profile.is_some() || args.endpoint_url.is_some() {
         let asked = runtime()?.block_on(ask(args, &matrix, &checks, output))?;
-        planned.missing = Some(asked.missing.into_iter().chain(asked.doubts).collect());
+        planned.missing = Some(asked.missing.into_iter().chain(asked.doubts).chain(asked.unknown).collect());
         is_hopeless = asked.is_hopeless;
     }
     match args.output {

@@ -1,7 +1,7 @@
 //! What a run would miss in its account, asked before anything is made: EC2 says by a dry run whether it would take a call (EC2 API,
-//! `DryRun`), and Inspector whether it scans instances here. Quotas are not asked for.
+//! `DryRun`), and Inspector whether it scans instances here. `amiproof doctor` also asks for quotas.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_model::matrix::{Family, MadeNodes, Matrix, Variant};
 use aws_sdk_ec2::types::{RequestLaunchTemplateData, ResourceType, Tag, TagSpecification};
@@ -11,6 +11,7 @@ use futures::future::join_all;
 use super::pipeline::image_of;
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Class, Explain as _};
+use crate::aws::names::RUN_TAG;
 use crate::scan::inspector;
 
 /// What EC2 answers where it would have taken the call.
@@ -23,9 +24,10 @@ const NOT_SUBSCRIBED: [&str; 3] = ["OptInRequired", "PendingVerification", "Bloc
 pub struct Preflight {
     /// What keeps variants from getting nodes, one sentence each: an image that is not there or not subscribed to, a right.
     pub missing: Vec<String>,
-    /// What may keep a part of the run from its answer: rights that policies give under conditions, Inspector that is off, what could not
-    /// be asked.
+    /// What may keep a part of the run from its answer: rights that policies give under conditions, Inspector that is off.
     pub doubts: Vec<String>,
+    /// What could not be asked.
+    pub unknown: Vec<String>,
     /// Whether no variant can get nodes.
     pub is_hopeless: bool,
 }
@@ -44,11 +46,15 @@ pub async fn preflight(clients: &Clients, matrix: &Matrix, base: &Utf8Path, scan
         hopeless += usize::from(!variant.missing.is_empty());
         preflight.missing.extend(variant.missing);
         preflight.doubts.extend(variant.doubts);
+        preflight.unknown.extend(variant.unknown);
     }
-    preflight.doubts.extend(network.into_iter().chain(scanner));
+    for part in [network, scanner] {
+        preflight.doubts.extend(part.doubts);
+        preflight.unknown.extend(part.unknown);
+    }
     preflight.is_hopeless = !made.is_empty() && hopeless == made.len();
     // What is missing for all variants is said once.
-    for list in [&mut preflight.missing, &mut preflight.doubts] {
+    for list in [&mut preflight.missing, &mut preflight.doubts, &mut preflight.unknown] {
         let mut said = BTreeSet::new();
         list.retain(|sentence| said.insert(sentence.clone()));
     }
@@ -71,11 +77,7 @@ async fn of_variant(
             return found;
         }
     };
-    let tags = |kind| {
-        let pairs = matrix.cluster.governance.tags.iter().chain(&made.tags);
-        let tags: Vec<Tag> = pairs.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-        (!tags.is_empty()).then(|| vec![TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()])
-    };
+    let tags = |kind| tags(kind, &matrix.cluster.governance.tags, &made.tags);
     let template = dry_run(clients, "CreateLaunchTemplate", "launch templates", || async {
         let data = RequestLaunchTemplateData::builder().image_id(&image).build();
         let request = clients.ec2.create_launch_template().dry_run(true).launch_template_name("amiproof-preflight");
@@ -92,7 +94,7 @@ async fn of_variant(
     let (template, instance) = tokio::join!(template, instance);
     match template {
         Some(error) if error.class == Class::AccessDenied => found.missing.push(error.to_string()),
-        Some(error) => found.doubts.extend(unasked(&error)),
+        Some(error) => found.unknown.extend(unasked(&error)),
         None => {}
     }
     match instance {
@@ -103,40 +105,58 @@ async fn of_variant(
         Some(error) if error.class == Class::AccessDenied => found.doubts.push(format!(
             "{error}; EKS launches nodes only if the caller has this permission, so node groups may fail"
         )),
-        Some(error) => found.doubts.extend(unasked(&error)),
+        Some(error) => found.unknown.extend(unasked(&error)),
         None => {}
     }
     found
 }
 
 /// CloudFormation creates the network with the caller's permissions.
-async fn network(clients: &Clients, matrix: &Matrix) -> Option<String> {
+async fn network(clients: &Clients, matrix: &Matrix) -> Preflight {
+    let mut found = Preflight::default();
     if !matrix.cluster.create || !matrix.cluster.subnet_ids.is_empty() {
-        return None;
+        return found;
     }
+    let tags = tags(ResourceType::Vpc, &matrix.cluster.governance.tags, &BTreeMap::new());
     let error = dry_run(clients, "CreateVpc", "the network", || async {
         let request = clients.ec2.create_vpc().dry_run(true).cidr_block("192.168.0.0/16");
+        let request = request.set_tag_specifications(tags.clone());
         request.send().await.map(drop).explain("CreateVpc", "the network")
     });
-    let error = error.await?;
-    if error.class == Class::AccessDenied {
-        return Some(format!(
+    match error.await {
+        Some(error) if error.class == Class::AccessDenied => found.doubts.push(format!(
             "{error}; without it CloudFormation creates the network only if a more specific policy allows it"
-        ));
+        )),
+        Some(error) => found.unknown.extend(unasked(&error)),
+        None => {}
     }
-    unasked(&error)
+    found
 }
 
 /// Why Inspector cannot scan the operating systems that the run needs it for.
-async fn scanner(clients: &Clients, matrix: &Matrix, scans: bool) -> Option<String> {
+async fn scanner(clients: &Clients, matrix: &Matrix, scans: bool) -> Preflight {
+    let mut found = Preflight::default();
     let judges = |variant: &Variant| matches!(variant.family, Family::Al2023 | Family::Windows);
     if !scans || !matrix.variants.iter().any(judges) {
-        return None;
+        return found;
     }
     match inspector::why_not_enabled(clients).await {
-        Ok(why) => why.map(|why| format!("{why}; without it os-cis is not evaluated")),
-        Err(error) => Some(format!("cannot determine whether Inspector is enabled: {error}")),
+        Ok(why) => found.doubts.extend(why.map(|why| format!("{why}; without it os-cis is not evaluated"))),
+        Err(error) => found.unknown.push(format!("cannot determine whether Inspector is enabled: {error}")),
     }
+    found
+}
+
+/// The tags that a run would put on it: those that the account demands, and amiproof's own, by which policies know what it may make.
+fn tags(
+    kind: ResourceType,
+    of_cluster: &BTreeMap<String, String>,
+    of_variant: &BTreeMap<String, String>,
+) -> Option<Vec<TagSpecification>> {
+    let own = (RUN_TAG.to_owned(), "preflight".to_owned());
+    let pairs = of_cluster.iter().chain(of_variant).map(|(key, value)| (key.clone(), value.clone())).chain([own]);
+    let tags: Vec<Tag> = pairs.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    Some(vec![TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()])
 }
 
 /// Why EC2 would reject a call; `None` if it would accept it.
