@@ -1,5 +1,6 @@
 //! The command line as data.
 
+mod account;
 mod format;
 mod run;
 mod target;
@@ -9,6 +10,7 @@ mod workload;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::account::{Doctor, IamPolicy};
 pub(crate) use self::format::{ComparisonForm, ReportForm};
 pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection, Test, network_run};
 pub(crate) use self::target::{Given, Named, Target};
@@ -70,6 +72,10 @@ pub(crate) enum Command {
     List(List),
     /// Show what a run would create, without changes (offline unless --profile or --endpoint-url is given)
     Plan(Plan),
+    /// Check credentials, permissions, quotas, images and tools before a run; creates nothing
+    Doctor(Doctor),
+    /// Print the least IAM policy that amiproof needs (offline)
+    IamPolicy(IamPolicy),
     /// Create the cluster and one node group per variant, run the smoke tests, and keep everything
     Apply(Run),
     /// Run smoke tests and node checks on what 'apply' left, or on any cluster (--kubeconfig)
@@ -113,6 +119,7 @@ impl Command {
             Self::Scan(scan) => Some(&mut scan.target),
             Self::Destroy(destroy) => Some(&mut destroy.target),
             Self::Sweep(sweep) => Some(&mut sweep.target),
+            Self::Doctor(doctor) => Some(&mut doctor.target),
             Self::Workload(workload) => match &mut workload.command {
                 WorkloadCommand::Test { more, .. } => Some(&mut more.target),
                 _ => None,

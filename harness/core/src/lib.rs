@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`check`] (what a check is) and [`context`] (what a check may use), then [`ledger`] (the record of everything
 //! that is created), [`aws`], [`user_data`], [`cluster`], [`workload`], [`wait`], [`act`], [`probe`], [`scan`], [`destroy`],
-//! [`transport`], [`pace`] and [`run`] (the dispatcher and the pipelines).
+//! [`pace`] and [`run`] (the dispatcher and the pipelines). [`iam`] is what all of it needs to be allowed, [`doctor`] asks beforehand.
 
 pub mod act;
 pub mod aws;
@@ -11,16 +11,17 @@ pub mod check;
 pub mod cluster;
 pub mod context;
 pub mod destroy;
+pub mod doctor;
 pub mod endpoint;
 pub mod evidence;
 pub mod finish;
+pub mod iam;
 pub mod images;
 pub mod ledger;
 pub mod pace;
 pub mod probe;
 pub mod run;
 pub mod scan;
-pub mod transport;
 pub mod user_data;
 pub mod wait;
 pub mod workload;

@@ -6,7 +6,9 @@ mod compare;
 mod completions;
 mod controls;
 mod destroy;
+mod doctor;
 mod forms;
+mod iam_policy;
 mod import;
 mod init;
 mod lab;
@@ -39,6 +41,8 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Check(args) => check::run(&args, output),
         Command::List(args) => list::run(&args, output),
         Command::Plan(args) => plan::run(&args, output),
+        Command::Doctor(args) => doctor::run(&args, output),
+        Command::IamPolicy(args) => iam_policy::run(&args, output),
         Command::Apply(args) => run::fresh(global, &args, Goal::Apply, output),
         Command::Test(args) => test::run(global, &args.more, &args.workloads, output),
         Command::Scan(args) => run::scan(global, &args, output),

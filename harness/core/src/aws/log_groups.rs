@@ -3,7 +3,7 @@
 //!
 //! CloudWatch Logs is asked by two signed requests of its JSON protocol: its SDK would be the largest of all for them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
@@ -11,10 +11,19 @@ use serde_json::{Value, json};
 
 use super::error::{AwsError, Class, found};
 use super::{Clients, partition};
-use crate::transport::Unanswered;
 
 /// How long one request may take.
 const WITHIN: Duration = Duration::from_secs(30);
+
+/// A service that is asked without its SDK.
+pub(super) struct Api {
+    /// The signing name, which is also the first part of its host and the prefix of its IAM actions.
+    pub(super) name: &'static str,
+    /// What stands before the operation in `X-Amz-Target`.
+    pub(super) target: &'static str,
+}
+
+const LOGS: Api = Api { name: "logs", target: "Logs_20140328" };
 
 /// The log group of a cluster's control plane (EKS user guide, "Send control plane logs to CloudWatch Logs").
 pub fn of_cluster(cluster: &str) -> String {
@@ -26,7 +35,9 @@ pub fn of_cluster(cluster: &str) -> String {
 /// # Errors
 /// When CloudWatch Logs does not answer, or may not be asked.
 pub async fn exists(clients: &Clients, name: &str) -> Result<bool, AwsError> {
-    let answer = ask(clients, "DescribeLogGroups", name, json!({"logGroupNamePrefix": name})).await?;
+    let answer =
+        ask(clients, &LOGS, "DescribeLogGroups", format!("log group {name}"), json!({"logGroupNamePrefix": name}))
+            .await?;
     let groups = answer["logGroups"].as_array().into_iter().flatten();
     Ok(groups.into_iter().any(|group| group["logGroupName"] == name))
 }
@@ -36,21 +47,31 @@ pub async fn exists(clients: &Clients, name: &str) -> Result<bool, AwsError> {
 /// # Errors
 /// When CloudWatch Logs refuses.
 pub async fn delete(clients: &Clients, name: &str) -> Result<(), AwsError> {
-    let asked = || ask(clients, "DeleteLogGroup", name, json!({"logGroupName": name}));
+    let asked = || ask(clients, &LOGS, "DeleteLogGroup", format!("log group {name}"), json!({"logGroupName": name}));
     found(clients.write_idempotent(asked).await).map(|_| ())
 }
 
-async fn ask(clients: &Clients, operation: &'static str, name: &str, body: Value) -> Result<Value, AwsError> {
-    let resource = || format!("log group {name}");
+/// Sends one signed request of the JSON protocol.
+///
+/// # Errors
+/// What the service says, or why it could not be asked. Asked once.
+pub(super) async fn ask(
+    clients: &Clients,
+    api: &Api,
+    operation: &'static str,
+    resource: String,
+    body: Value,
+) -> Result<Value, AwsError> {
+    let resource = || resource.clone();
     let request = |reason: String| AwsError::new(Class::Request, operation, resource(), reason);
     let region = clients.region();
     let url = match clients.endpoint() {
         Some(endpoint) => format!("{}/", endpoint.trim_end_matches('/')),
-        None => format!("https://logs.{region}.{}/", partition::of(region).domain),
+        None => format!("https://{}.{region}.{}/", api.name, partition::of(region).domain),
     };
     let parsed: reqwest::Url = url.parse().map_err(|error| request(format!("{url}: {error}")))?;
     let body = body.to_string();
-    let target = format!("Logs_20140328.{operation}");
+    let target = format!("{}.{operation}", api.target);
     let host = match (parsed.host_str(), parsed.port()) {
         (Some(host), Some(port)) => format!("{host}:{port}"),
         (host, _) => host.unwrap_or_default().to_owned(),
@@ -61,8 +82,8 @@ async fn ask(clients: &Clients, operation: &'static str, name: &str, body: Value
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region(region)
-        .name("logs")
-        .time(amiproof_time::system_now())
+        .name(api.name)
+        .time(SystemTime::now())
         .settings(SigningSettings::default())
         .build()
         .map_err(|error| request(error.to_string()))?
@@ -72,21 +93,23 @@ async fn ask(clients: &Clients, operation: &'static str, name: &str, body: Value
             .map_err(|error| request(error.to_string()))?;
     let (instructions, _signature) =
         sign(signable, &parameters).map_err(|error| request(error.to_string()))?.into_parts();
-    let unreachable =
-        |error: Unanswered| AwsError::new(Class::Infrastructure, operation, resource(), error.to_string());
-    let mut post = http::Request::post(url.as_str());
-    let own = headers.iter().copied().filter(|(key, _)| *key != "host");
-    for (key, value) in own.chain(instructions.headers()) {
+    let unreachable = |error: reqwest::Error| {
+        AwsError::new(Class::Infrastructure, operation, resource(), error.without_url().to_string())
+    };
+    let mut builder = reqwest::Client::builder().timeout(WITHIN);
+    if parsed.host_str().is_some_and(super::http::is_this_machine) {
+        builder = builder.no_proxy();
+    }
+    let mut post = builder.build().map_err(unreachable)?.post(parsed).body(body);
+    for (key, value) in headers.iter().filter(|(key, _)| *key != "host") {
+        post = post.header(*key, *value);
+    }
+    for (key, value) in instructions.headers() {
         post = post.header(key, value);
     }
-    let post = post.body(body.into_bytes()).map_err(|error| request(error.to_string()))?;
-    let asked = async {
-        let response = clients.transport().send(reqwest::Client::builder(), post).await?;
-        Ok::<_, Unanswered>((response.status(), response.text().await?))
-    };
-    let late = || AwsError::new(Class::Infrastructure, operation, resource(), "no answer in time");
-    let answer = tokio::time::timeout(WITHIN, asked).await.map_err(|_| late())?;
-    let (status, text) = answer.map_err(unreachable)?;
+    let response = post.send().await.map_err(unreachable)?;
+    let status = response.status();
+    let text = response.text().await.map_err(unreachable)?;
     let answer: Value = serde_json::from_str(&text).unwrap_or_default();
     if status.is_success() {
         return Ok(answer);
@@ -95,19 +118,22 @@ async fn ask(clients: &Clients, operation: &'static str, name: &str, body: Value
     let message = ["message", "Message"].iter().find_map(|key| answer[*key].as_str()).unwrap_or(&text).to_owned();
     Err(AwsError {
         code: code.clone(),
+        service: Some(api.name),
         ..AwsError::new(class(code.as_deref(), status.as_u16()), operation, resource(), message)
     })
 }
 
 fn class(code: Option<&str>, status: u16) -> Class {
     match code {
-        Some("ResourceNotFoundException") => Class::NotFound,
+        Some("ResourceNotFoundException" | "NoSuchResourceException") => Class::NotFound,
         Some("AccessDeniedException") => Class::AccessDenied,
         Some("UnrecognizedClientException" | "ExpiredTokenException" | "InvalidSignatureException") => {
             Class::Credentials
         }
         Some("OperationAbortedException") => Class::InUse,
-        Some("ThrottlingException" | "ServiceUnavailableException") => Class::Infrastructure,
+        Some(
+            "ThrottlingException" | "TooManyRequestsException" | "ServiceUnavailableException" | "ServiceException",
+        ) => Class::Infrastructure,
         _ if status >= 500 || status == 429 => Class::Infrastructure,
         _ => Class::Request,
     }

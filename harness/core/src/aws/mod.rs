@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`error`] (whose fault an error is) and [`names`] (names and tags), then in the order of a run [`network`],
 //! [`cluster`], [`token`], [`addons`], [`ami`], [`launch_template`], [`node_group`] and [`instances`]. What audits read of an account:
-//! [`control_plane`], [`access`], [`node_roles`], [`registry`] and [`load_balancers`].
+//! [`control_plane`], [`access`], [`node_roles`], [`registry`] and [`load_balancers`]; what limits it: [`quotas`].
 
 pub mod access;
 pub mod addons;
@@ -27,10 +27,11 @@ pub mod network;
 pub mod node_group;
 pub mod node_roles;
 pub(crate) mod oidc_provider;
-mod pages;
+pub(crate) mod pages;
 pub mod partition;
 pub(crate) mod pod_identity;
 pub mod presigned;
+pub mod quotas;
 pub mod registry;
 mod retry;
 pub(crate) mod roles;

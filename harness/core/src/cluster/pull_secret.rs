@@ -99,7 +99,7 @@ impl PullSecret {
 
 /// Where an image comes from: its registry, and the repository there. Without a registry it is Docker Hub's (distribution/reference,
 /// "familiar names").
-fn place(image: &str) -> (&str, String) {
+pub(crate) fn place(image: &str) -> (&str, String) {
     let name = image.split('@').next().unwrap_or(image);
     let (registry, repository) = match name.split_once('/') {
         Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (first, rest.to_owned()),
@@ -112,7 +112,7 @@ fn place(image: &str) -> (&str, String) {
 }
 
 /// Docker Hub, by the name that images have of it.
-const HUB: &str = "docker.io";
+pub(crate) const HUB: &str = "docker.io";
 
 /// Whether the kubelet would take these credentials for an image: the host by labels, each of which may hold `*`, and the beginning of
 /// the path (Kubernetes, "Pull an Image from a Private Registry", config.json interpretation).

@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use amiproof_model::name::VariantName;
-use amiproof_time::watch;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// What a limit applies to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

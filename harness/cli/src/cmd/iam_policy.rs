@@ -1,0 +1,53 @@
+//! `amiproof iam-policy`: the least policy with which amiproof works.
+
+use amiproof_core::iam::policy::{LIMIT, documents, size};
+use amiproof_core::iam::{Goal, Place};
+use amiproof_model::exit::ExitCode;
+use serde_json::Value;
+
+use crate::args::IamPolicy;
+use crate::files;
+use crate::output::{Failure, Output};
+
+/// Prints the policy: one document, or a list of them where a managed policy is too small for all.
+pub(crate) fn run(args: &IamPolicy, output: &Output) -> Result<ExitCode, Failure> {
+    let goals: Vec<Goal> = match args.goals.as_slice() {
+        [] => Goal::ALL.to_vec(),
+        some => some.iter().map(|goal| Goal::from(*goal)).collect(),
+    };
+    let documents = documents(&goals, &place(args, output)?);
+    let count = documents.len();
+    if let Some(part) = args.part {
+        let Some(document) = documents.get(usize::from(part) - 1) else {
+            let parts = if count == 1 { "1 document".to_owned() } else { format!("{count} documents") };
+            return Err(Failure::usage(format!("--part {part}: the policy has {parts}"), ""));
+        };
+        output.json(format_args!("{document:#}"));
+        return Ok(ExitCode::Passed);
+    }
+    match documents.as_slice() {
+        [one] => output.json(format_args!("{one:#}")),
+        many => {
+            let sizes: Vec<String> = many.iter().map(|document| size(document).to_string()).collect();
+            output.json(format_args!("{:#}", Value::Array(many.to_vec())));
+            output.note(format_args!(
+                "note: a managed policy holds {LIMIT} characters, so this is a list of {count} policies ({} characters); create one of each and \
+                 attach all: `amiproof iam-policy --part N` prints the N-th",
+                sizes.join(" and ")
+            ));
+        }
+    }
+    Ok(ExitCode::Passed)
+}
+
+fn place(args: &IamPolicy, output: &Output) -> Result<Place, Failure> {
+    let place = match &args.file {
+        Some(file) => Place::of(&files::read_offline(file, output)?.matrix),
+        None => Place::default(),
+    };
+    let place = place.in_region(args.region.as_deref());
+    Ok(match &args.account {
+        Some(account) => place.in_account(account),
+        None => place,
+    })
+}

@@ -1,0 +1,105 @@
+//! Whether the services that a run calls can be reached from here, through the proxy that the environment names. No permission is needed,
+//! for nothing is asked of them: any answer is one.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::Finding;
+use crate::aws::{Clients, partition};
+
+/// How long one of them may take.
+const WITHIN: Duration = Duration::from_secs(10);
+const CHECK: &str = "endpoints";
+
+/// The names of services in their hosts (AWS general reference, "Service endpoints and quotas").
+const REGIONAL: [&str; 12] = [
+    "api.ecr",
+    "autoscaling",
+    "cloudformation",
+    "ec2",
+    "eks",
+    "elasticloadbalancing",
+    "guardduty",
+    "inspector2",
+    "logs",
+    "servicequotas",
+    "ssm",
+    "sts",
+];
+
+/// Asks every endpoint at once. A stand-in for AWS has one for all services, which has answered already.
+pub async fn examine(clients: &Clients) -> Vec<Finding> {
+    if let Some(endpoint) = clients.endpoint() {
+        return vec![Finding::ok(CHECK, format!("{endpoint} answers for every service"))];
+    }
+    let hosts = hosts(clients.region());
+    let answers = join_all(hosts.iter().map(|host| reach(format!("https://{host}/")))).await;
+    let silent: Vec<Finding> = hosts
+        .iter()
+        .zip(answers)
+        .filter_map(|(host, answer)| {
+            let why = answer.err()?;
+            let help = "let this machine reach it: check the network, VPN and proxy settings (HTTPS_PROXY, NO_PROXY)";
+            Some(Finding::problem(CHECK, format!("{host} does not answer: {why}"), help))
+        })
+        .collect();
+    if silent.is_empty() {
+        vec![Finding::ok(CHECK, format!("{} service endpoints answer in {}", hosts.len(), clients.region()))]
+    } else {
+        silent
+    }
+}
+
+/// The hosts of a region, and that of IAM, which has one per partition.
+fn hosts(region: &str) -> Vec<String> {
+    let partition = partition::of(region);
+    let iam = match partition.name {
+        "aws" => "iam.amazonaws.com".to_owned(),
+        "aws-cn" => "iam.cn-north-1.amazonaws.com.cn".to_owned(),
+        "aws-us-gov" => "iam.us-gov.amazonaws.com".to_owned(),
+        _ => String::new(),
+    };
+    let regional = REGIONAL.iter().map(|service| format!("{service}.{region}.{}", partition.domain));
+    regional.chain([iam]).filter(|host| !host.is_empty()).collect()
+}
+
+/// Whether anything answers, whatever it says.
+async fn reach(url: String) -> Result<(), String> {
+    let said = |error: reqwest::Error| crate::aws::cause::chain(&error.without_url());
+    let client = reqwest::Client::builder().timeout(WITHIN).build().map_err(said)?;
+    client.get(url).send().await.map(drop).map_err(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_partition_has_its_own_hosts() {
+        let of = |region| hosts(region).join(" ");
+        assert!(
+            of("eu-central-1").contains("eks.eu-central-1.amazonaws.com ")
+                && of("eu-central-1").ends_with(" iam.amazonaws.com")
+        );
+        assert!(of("cn-north-1").contains("ssm.cn-north-1.amazonaws.com.cn "));
+        assert!(of("us-gov-west-1").ends_with("iam.us-gov.amazonaws.com"));
+    }
+
+    #[tokio::test]
+    async fn any_answer_is_one_and_none_says_why() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert_ne!(stream.read(&mut [0; 4096]).await.unwrap(), 0, "a request");
+            stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        });
+        assert_eq!(reach(url).await, Ok(()));
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", closed.local_addr().unwrap());
+        drop(closed);
+        assert!(reach(url).await.unwrap_err().contains("refused"));
+    }
+}

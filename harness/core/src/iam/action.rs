@@ -1,0 +1,113 @@
+//! One row of the table: an action, who needs it, on what, and why.
+
+use super::scope::Scope;
+
+/// What a caller wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Goal {
+    /// `amiproof apply`: network, cluster, node groups, smoke tests.
+    Apply,
+    /// `amiproof test` on what `apply` left.
+    Test,
+    /// `amiproof scan` on what `apply` left.
+    Scan,
+    /// `amiproof destroy`.
+    Destroy,
+    /// `amiproof sweep`.
+    Sweep,
+    /// `amiproof doctor`.
+    Doctor,
+}
+
+impl Goal {
+    /// Every goal. `amiproof run` needs the first four.
+    pub const ALL: [Self; 6] = [Self::Apply, Self::Test, Self::Scan, Self::Destroy, Self::Sweep, Self::Doctor];
+
+    /// The command's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Apply => "apply",
+            Self::Test => "test",
+            Self::Scan => "scan",
+            Self::Destroy => "destroy",
+            Self::Sweep => "sweep",
+            Self::Doctor => "doctor",
+        }
+    }
+}
+
+/// Whose call it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// amiproof calls the operation of the same name.
+    Amiproof,
+    /// AWS asks for it when a service is called, and a service calls it in the caller's name: no operation of that name is sent.
+    Service,
+}
+
+/// An IAM action that amiproof needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Action {
+    /// `eks:CreateNodegroup`.
+    pub name: &'static str,
+    /// Whose call it is.
+    pub by: By,
+    /// The commands that need it.
+    pub goals: &'static [Goal],
+    /// The commands that only ask EC2 by a dry run whether it is allowed: they do not need it.
+    pub dry_run: &'static [Goal],
+    /// Those of `goals` that no run against the lab reaches, with the reason.
+    pub unreached: Option<(&'static [Goal], &'static str)>,
+    /// What it is allowed on.
+    pub scope: &'static Scope,
+    /// What it is needed for.
+    pub why: &'static str,
+}
+
+impl Action {
+    /// A call of amiproof.
+    pub(super) const fn call(
+        name: &'static str,
+        goals: &'static [Goal],
+        scope: &'static Scope,
+        why: &'static str,
+    ) -> Self {
+        Self { name, by: By::Amiproof, goals, dry_run: &[], unreached: None, scope, why }
+    }
+
+    /// What AWS asks of the caller beside the call itself.
+    pub(super) const fn behind(
+        name: &'static str,
+        goals: &'static [Goal],
+        scope: &'static Scope,
+        why: &'static str,
+    ) -> Self {
+        Self { name, by: By::Service, goals, dry_run: &[], unreached: None, scope, why }
+    }
+
+    /// The commands that only ask whether it is allowed.
+    pub(super) const fn asked_by(self, goals: &'static [Goal]) -> Self {
+        Self { dry_run: goals, ..self }
+    }
+
+    /// What no run against the lab reaches.
+    pub(super) const fn unreached(self, goals: &'static [Goal], reason: &'static str) -> Self {
+        Self { unreached: Some((goals, reason)), ..self }
+    }
+
+    /// The prefix of the service: `eks`.
+    pub fn service(&self) -> &'static str {
+        self.name.split_once(':').map_or("", |(service, _)| service)
+    }
+
+    /// The name without the service's prefix: `CreateNodegroup`.
+    pub fn operation(&self) -> &'static str {
+        self.name.split_once(':').map_or(self.name, |(_, operation)| operation)
+    }
+
+    /// Whether a run against the lab reaches it for a goal.
+    pub fn is_reached(&self, goal: Goal) -> bool {
+        let asked = self.goals.contains(&goal) || self.dry_run.contains(&goal);
+        self.by == By::Amiproof && asked && !self.unreached.is_some_and(|(goals, _)| goals.contains(&goal))
+    }
+}

@@ -1,0 +1,99 @@
+//! What a policy is for: where, and what of the user's own a run uses.
+
+use amiproof_model::matrix::{AmiSource, Matrix};
+
+use crate::aws::partition;
+
+/// What stands for everything in an ARN.
+const ANY: &str = "*";
+
+/// Where a policy holds, as narrow as it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// `aws`, `aws-cn`, ..
+    pub partition: String,
+    /// The region, or `*`.
+    pub region: String,
+    /// The account's 12 digits, or `*`.
+    pub account: String,
+    /// The cluster's name, or `*`.
+    pub cluster: String,
+    /// ARNs of the policies that the matrix adds to the nodes' role (`cluster.nodePolicies`).
+    pub node_policies: Vec<String>,
+    /// ARNs of the roles that the matrix names instead of amiproof's own.
+    pub roles: Vec<String>,
+    /// ARNs of the keys that encrypt the cluster's Secrets (`cluster.secretsKey`).
+    pub keys: Vec<String>,
+    /// Names of the SSM parameters that hold image ids, beside the public ones of AWS.
+    pub parameters: Vec<String>,
+    /// Whether the matrix takes nodes that exist already, which carry no tag of a run.
+    pub takes_nodes: bool,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        let any = || ANY.to_owned();
+        Self {
+            partition: "aws".to_owned(),
+            region: any(),
+            account: any(),
+            cluster: any(),
+            node_policies: Vec::new(),
+            roles: Vec::new(),
+            keys: Vec::new(),
+            parameters: Vec::new(),
+            takes_nodes: false,
+        }
+    }
+}
+
+impl Place {
+    /// What a matrix says of it.
+    pub fn of(matrix: &Matrix) -> Self {
+        let cluster = &matrix.cluster;
+        let roles = [&cluster.role_arn, &cluster.node_role_arn, &cluster.windows_node_role_arn];
+        let made = matrix.variants.iter().filter_map(|variant| variant.made());
+        let mut parameters: Vec<String> = made
+            .filter_map(|made| match &made.ami {
+                AmiSource::SsmParameter(name) if !name.starts_with("/aws/service/") => Some(name.clone()),
+                _ => None,
+            })
+            .collect();
+        parameters.sort();
+        parameters.dedup();
+        Self {
+            cluster: cluster.name.clone(),
+            node_policies: cluster.governance.node_policies.clone(),
+            roles: roles.into_iter().flatten().cloned().collect(),
+            keys: cluster.governance.secrets_key.iter().cloned().collect(),
+            parameters,
+            takes_nodes: matrix.variants.iter().any(|variant| variant.made().is_none()),
+            ..Self::default()
+        }
+        .in_region(cluster.region.as_deref())
+    }
+
+    /// The same in a region, and in its partition.
+    #[must_use]
+    pub fn in_region(self, region: Option<&str>) -> Self {
+        let Some(region) = region else { return self };
+        Self { partition: partition::of(region).name.to_owned(), region: region.to_owned(), ..self }
+    }
+
+    /// The same in an account.
+    #[must_use]
+    pub fn in_account(self, account: &str) -> Self {
+        Self { account: account.to_owned(), ..self }
+    }
+
+    /// A text with the place filled in: `arn:{partition}:eks:{region}:{account}:cluster/{cluster}`.
+    pub(super) fn fill(&self, text: &str) -> String {
+        let pairs = [
+            ("{partition}", &self.partition),
+            ("{region}", &self.region),
+            ("{account}", &self.account),
+            ("{cluster}", &self.cluster),
+        ];
+        pairs.iter().fold(text.to_owned(), |text, (key, value)| text.replace(key, value))
+    }
+}
