@@ -216,7 +216,7 @@ async fn prepare() -> Prepared {
             variant: Arc::new(variant.clone()),
             selector: selector_of(&run, variant),
             nodes: groups[variant.name.as_str()].clone(),
-            peers: tokio::sync::watch::channel(peers).1,
+            peers: amiproof_time::watch::channel(peers).1,
             facts: Default::default(),
             cluster: access.clone(),
             kubernetes: kubernetes.parse().unwrap(),

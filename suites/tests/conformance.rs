@@ -16,17 +16,15 @@ use amiproof_core::check::{Body, Check};
 use amiproof_core::ledger::{self, Header, Ledger};
 use amiproof_core::pace::Pace;
 use amiproof_core::run::{self, Plan, Steps, Stop, Tools};
+use amiproof_core::transport::Transport;
+use amiproof_lab::listen::{MemoryNetwork, Network};
 use amiproof_lab::{Lab, LabOptions};
 use amiproof_model::matrix::{Files, Matrix, ReadFile, resolve};
 use amiproof_model::report::Report;
 use amiproof_suites::SUITES;
 use amiproof_suites::front_door::{Answer, answer, is_evaluated, test_name};
 use camino::{Utf8Path, Utf8PathBuf};
-use jiff::Timestamp;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-
-/// How many times faster than real time the lab runs here.
-const TIME_SCALE: f64 = 120.0;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -97,7 +95,7 @@ fn find(checks: Vec<Check>) -> Result<(Report, bool), Failure> {
         (Ok(_), Err(_)) => {
             Err("AMIPROOF_MATRIX needs AMIPROOF_RUN: the folder of a run that `amiproof apply` left".into())
         }
-        _ => Ok((runtime.block_on(on_lab(checks))?, true)),
+        _ => Ok((amiproof_time::simulate(1, || on_lab(checks))??, true)),
     }
 }
 
@@ -121,20 +119,22 @@ async fn on_cluster(file: &Utf8Path, folder: Utf8PathBuf, checks: Vec<Check>) ->
 async fn on_lab(checks: Vec<Check>) -> Result<Report, Failure> {
     let text = include_bytes!("../../fixtures/matrices/pair.yaml");
     let matrix = resolved("pair.yaml", text, &Files::new())?;
-    let lab = Lab::start(LabOptions { time_scale: TIME_SCALE, ..LabOptions::default() }).await?;
+    let network = MemoryNetwork::default();
+    let lab = Lab::start(LabOptions { network: Network::Memory(network.clone()), ..LabOptions::default() }).await?;
     let (key, secret) = Lab::credentials();
-    let pace = Pace::faster(TIME_SCALE);
+    let pace = Pace::REAL;
     let settings = Settings {
         region: matrix.cluster.region.clone(),
         endpoint: Some(lab.endpoint()),
         credentials: Some((key.to_owned(), secret.to_owned())),
         pace,
+        transport: Transport::memory(move |authority| network.dial(authority)),
         ..Settings::default()
     };
     let clients = Clients::connect(settings).await?;
     let folder = tempfile::tempdir()?;
     let path = Utf8PathBuf::try_from(folder.path().to_owned())?;
-    let now = Timestamp::now();
+    let now = amiproof_time::now();
     let header = Header {
         version: ledger::VERSION,
         run: "conformance".parse()?,
@@ -180,7 +180,7 @@ fn plan(
         pull_secret: None,
         base,
         folder,
-        expires: Timestamp::now() + Duration::from_secs(3600),
+        expires: amiproof_time::now() + Duration::from_secs(3600),
         lab: steps.teardown,
         earlier: None,
     }

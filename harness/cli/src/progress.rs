@@ -1,7 +1,7 @@
 //! Live progress: bars on a terminal, plain lines in CI. Only listens to events.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use amiproof_core::run::event::{Event, EventKind};
 use amiproof_model::report::{Phase, PhaseEnd, Subject};
@@ -16,9 +16,10 @@ const QUIET: Duration = Duration::from_secs(60);
 /// Shows events as they come.
 pub(crate) struct Progress {
     output: Output,
-    /// By the clock that nobody sets.
-    started: Instant,
-    said: Instant,
+    /// By the clock of the run, which nobody sets; in a lab it is simulated.
+    started: tokio::time::Instant,
+    /// By the clock of who is watching.
+    said: std::time::Instant,
     running: BTreeMap<String, Vec<Phase>>,
     bars: Option<Bars>,
 }
@@ -42,8 +43,8 @@ impl Progress {
     /// Bars on a terminal, lines elsewhere.
     pub(crate) fn new(output: Output) -> Self {
         let bars = output.is_terminal().then(|| Bars { all: MultiProgress::new(), lines: BTreeMap::new() });
-        let now = Instant::now();
-        Self { output, started: now, said: now, running: BTreeMap::new(), bars }
+        let (started, said) = (tokio::time::Instant::now(), std::time::Instant::now());
+        Self { output, started, said, running: BTreeMap::new(), bars }
     }
 
     /// Shows one event.
@@ -77,7 +78,7 @@ impl Progress {
     }
 
     fn say(&mut self, subject: &str, text: &str) {
-        self.said = Instant::now();
+        self.said = std::time::Instant::now();
         let line = format!("[{:7.1}s] {subject:<24} {text}", self.started.elapsed().as_secs_f64());
         match &self.bars {
             Some(bars) => bars.all.suspend(|| self.output.note(&line)),

@@ -12,8 +12,9 @@ use amiproof_model::name::RunId;
 use amiproof_model::report::Report;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::{Timestamp, tz::TimeZone};
+use sha2::{Digest as _, Sha256};
 
-use crate::lock::RunLock;
+use crate::lock::{self, RunLock};
 use crate::output::Failure;
 
 /// How long a command waits for imports into the same run: they are over in seconds.
@@ -45,7 +46,7 @@ impl RunDir {
             Some(text) => text.parse().map_err(|error: amiproof_model::name::NameError| {
                 Failure::usage(error.to_string(), "give another name with --run")
             })?,
-            None => fresh_id(Timestamp::now()),
+            None => fresh_id(amiproof_time::now()),
         };
         let run = Self { path: dir.join("runs").join(id.as_str()), id };
         refuse_links(&run.path)?;
@@ -56,6 +57,35 @@ impl RunDir {
             ));
         }
         Ok(run)
+    }
+
+    /// The run of a lab inside this process: it is named after what goes into it, so that the same run has the same name, and is the same
+    /// folder again. Its folder is not made yet.
+    pub(crate) fn of_lab(dir: &Utf8Path, input: &str) -> Result<Self, Failure> {
+        let digest = Sha256::digest(input.as_bytes());
+        let digest: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+        let id: RunId = match format!("lab-{digest}").parse() {
+            Ok(id) => id,
+            Err(error) => unreachable!("a run id made of letters and digits is legal: {error}"),
+        };
+        let run = Self { path: dir.join("runs").join(id.as_str()), id };
+        refuse_links(&run.path)?;
+        Ok(run)
+    }
+
+    /// Deletes what an earlier run of the same name left in the folder, which is locked.
+    pub(crate) fn clear(&self) -> Result<(), Failure> {
+        let entries = self.path.read_dir_utf8().and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        for entry in entries.map_err(|error| cannot("read", &self.path, &error))? {
+            let path = entry.path();
+            let deleted = match path.file_name() {
+                Some(lock::FILE_NAME) => Ok(()),
+                _ if path.is_dir() => std::fs::remove_dir_all(path),
+                _ => std::fs::remove_file(path),
+            };
+            deleted.map_err(|error| cannot("delete", path, &error))?;
+        }
+        self.make()
     }
 
     /// Every run that has a folder.

@@ -5,6 +5,8 @@ use amiproof_core::cluster::Access;
 use amiproof_core::cluster::explain::chain;
 use amiproof_core::cluster::groups::{self, Group};
 use amiproof_core::pace::Pace;
+use amiproof_core::transport::Transport;
+use amiproof_lab::listen::{MemoryNetwork, Network};
 use amiproof_lab::profile::{HostProfile, load_folder};
 use amiproof_lab::scenario::Scenario;
 use amiproof_lab::{Lab, LabOptions};
@@ -101,16 +103,16 @@ impl Connection {
     async fn embedded(target: &Target, region: &str) -> Result<Self, Failure> {
         let scenario = scenario(target.scenario.as_deref())?;
         let profiles = profiles(target.host_profiles.as_deref())?;
+        let network = MemoryNetwork::default();
         let options = LabOptions {
             region: region.to_owned(),
-            time_scale: target.time_scale,
+            network: Network::Memory(network.clone()),
             scenario,
             profiles,
             ..LabOptions::default()
         };
         let lab =
             Lab::start(options).await.map_err(|error| Failure::error(format!("cannot start the lab: {error}"), ""))?;
-        let pace = Pace::faster(target.time_scale);
         let (key, secret) = Lab::credentials();
         let settings = Settings {
             region: Some(region.to_owned()),
@@ -118,12 +120,13 @@ impl Connection {
             only_profile: false,
             endpoint: Some(lab.endpoint()),
             credentials: Some((key.to_owned(), secret.to_owned())),
-            pace,
+            pace: Pace::REAL,
+            transport: Transport::memory(move |authority| network.dial(authority)),
         };
         let clients = connect(settings).await?;
         let identity = clients.whoami().await.map_err(|error| refusal(&error))?;
         let identity = Some(identity);
-        Ok(Self { clients: Some(clients), identity, access: None, pace, is_lab: true, lab: Some(lab) })
+        Ok(Self { clients: Some(clients), identity, access: None, pace: Pace::REAL, is_lab: true, lab: Some(lab) })
     }
 
     /// Stops the lab inside this process.
@@ -180,6 +183,7 @@ fn settings(target: &Target, region: Option<String>, pace: Pace) -> Settings {
         endpoint: target.endpoint_url.clone(),
         credentials: None,
         pace,
+        transport: Transport::Sockets,
     }
 }
 

@@ -68,6 +68,7 @@ impl Signals {
                     }
                 };
                 let heard = tokio::select! {
+                    biased;
                     _ = interrupt.recv() => count.interrupt(),
                     _ = terminate.recv() => count.other(),
                     _ = hung_up => count.other(),

@@ -7,8 +7,8 @@ use amiproof_model::name::{KubernetesVersion, RunId};
 use amiproof_model::report::{NodeRecord, Subject};
 use amiproof_model::selector::NodeSelector;
 use amiproof_model::verdict::Verdict;
+use amiproof_time::watch;
 use camino::Utf8PathBuf;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::pace::Pace;

@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`check`] (what a check is) and [`context`] (what a check may use), then [`ledger`] (the record of everything
 //! that is created), [`aws`], [`user_data`], [`cluster`], [`workload`], [`wait`], [`act`], [`probe`], [`scan`], [`destroy`],
-//! [`pace`] and [`run`] (the dispatcher and the pipelines). [`iam`] is what all of it needs to be allowed, [`doctor`] asks beforehand.
+//! [`transport`], [`pace`] and [`run`] (the dispatcher and the pipelines). [`iam`] is what all of it needs to be allowed, [`doctor`] asks
+//! beforehand.
 
 pub mod act;
 pub mod aws;
@@ -22,6 +23,7 @@ pub mod pace;
 pub mod probe;
 pub mod run;
 pub mod scan;
+pub mod transport;
 pub mod user_data;
 pub mod wait;
 pub mod workload;

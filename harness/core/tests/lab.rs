@@ -7,11 +7,12 @@ mod provisioning;
 use std::sync::Arc;
 use std::time::Duration;
 
+use amiproof_core::transport::Transport;
 use amiproof_lab::aws::Aws;
 use amiproof_lab::aws::world::{
     ClusterEndpoint, ClusterHook, NodeShellHook, ShellOutput, World as Account, WorldSettings,
 };
-use amiproof_lab::clock::Clock;
+use amiproof_lab::listen::{MemoryNetwork, Network};
 use amiproof_lab::profile;
 use amiproof_lab::scenario::Scenario;
 use base64::Engine as _;
@@ -20,11 +21,8 @@ use futures::future::BoxFuture;
 
 use provisioning::World;
 
-/// An emulated minute takes 60 ms.
-const SPEED: f64 = 1000.0;
-
 /// How long a scan may take on a busy machine.
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(7200);
 
 /// A Kubernetes half that nobody asks anything: provisioning ends where nodes join.
 struct Kubernetes;
@@ -56,6 +54,11 @@ impl NodeShellHook for Shells {
     }
 }
 
+/// Runs a test in a time of its own: nothing waits, and a busy machine changes nothing.
+fn simulated<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send) {
+    amiproof_time::simulate(1, test).unwrap();
+}
+
 struct Lab {
     aws: Aws,
     world: World,
@@ -64,14 +67,16 @@ struct Lab {
 impl Lab {
     async fn with(scenario: Scenario) -> Self {
         let profiles = profile::builtin().unwrap().into_iter().map(Arc::new).collect();
-        let settings = WorldSettings { clock: Clock::new(SPEED), profiles, scenario, ..WorldSettings::default() };
+        let network = MemoryNetwork::default();
+        let settings = WorldSettings { profiles, scenario, ..WorldSettings::default() };
         let account = Account::new(settings);
         account.set_cluster_hook(Arc::new(Kubernetes));
         account.set_shell_hook(Arc::new(Shells));
-        let aws = Aws::serve(account, Aws::ANY_PORT).await.unwrap();
+        let aws = Aws::serve(account, &Network::Memory(network.clone()), Aws::ANY_PORT).await.unwrap();
         let world = World {
             endpoint: aws.endpoint(),
-            speed: SPEED,
+            speed: 1.0,
+            transport: Transport::memory(move |authority| network.dial(authority)),
             parameter: "/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/recommended/image_id"
                 .to_owned(),
             is_moto: false,
@@ -96,184 +101,230 @@ fn scenario(name: &str) -> Scenario {
     Scenario::find(name).unwrap()
 }
 
-#[tokio::test]
-async fn everything_that_is_made_is_removed() {
-    let lab = Lab::with(Scenario::default()).await;
-    provisioning::everything_that_is_made_is_removed(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn everything_that_is_made_is_removed() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::everything_that_is_made_is_removed(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn what_an_account_demands_is_on_everything() {
-    let lab = Lab::with(Scenario::default()).await;
-    provisioning::governed::what_an_account_demands_is_on_everything(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn what_an_account_demands_is_on_everything() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::governed::what_an_account_demands_is_on_everything(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn a_ledger_without_a_single_answer_is_enough() {
-    let lab = Lab::with(Scenario::default()).await;
-    provisioning::a_ledger_without_a_single_answer_is_enough(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn a_ledger_without_a_single_answer_is_enough() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::a_ledger_without_a_single_answer_is_enough(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn a_cluster_of_the_same_name_that_another_run_made_is_left_alone() {
-    let lab = Lab::with(Scenario::default()).await;
-    provisioning::a_cluster_of_the_same_name_that_another_run_made_is_left_alone(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn a_cluster_of_the_same_name_that_another_run_made_is_left_alone() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::a_cluster_of_the_same_name_that_another_run_made_is_left_alone(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn what_has_expired_is_swept_by_its_tags_alone() {
-    let lab = Lab::with(Scenario::default()).await;
-    provisioning::what_has_expired_is_swept_by_its_tags_alone(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn what_has_expired_is_swept_by_its_tags_alone() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::what_has_expired_is_swept_by_its_tags_alone(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn what_others_made_under_the_same_names_survives() {
-    let lab = Lab::with(Scenario::default()).await;
-    provisioning::owners::what_others_made_under_the_same_names_survives(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn what_others_made_under_the_same_names_survives() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::owners::what_others_made_under_the_same_names_survives(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn what_others_made_without_tags_survives() {
-    let lab = Lab::with(Scenario::default()).await;
-    provisioning::owners::what_others_made_without_tags_survives(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn what_others_made_without_tags_survives() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::owners::what_others_made_without_tags_survives(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn what_a_stack_holds_that_may_not_be_read_is_said_and_keeps_nothing() {
-    let denied = "{name: denied, faults: [{deleteFails: {service: cloudformation, operation: DescribeStackResources, times: 100, \
+#[test]
+fn what_a_stack_holds_that_may_not_be_read_is_said_and_keeps_nothing() {
+    simulated(|| async {
+        let denied = "{name: denied, faults: [{deleteFails: {service: cloudformation, operation: DescribeStackResources, times: 100, \
                   status: 403, code: AccessDenied, message: no}}]}";
-    let lab = Lab::with(Scenario::parse("denied", denied).unwrap()).await;
-    provisioning::what_a_stack_holds_may_not_be_read(&lab.world).await;
-    lab.assert_empty().await;
+        let lab = Lab::with(Scenario::parse("denied", denied).unwrap()).await;
+        provisioning::what_a_stack_holds_may_not_be_read(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn both_volumes_of_bottlerocket_are_encrypted_and_its_data_get_the_size() {
-    let lab = Lab::with(Scenario::default()).await;
-    provisioning::governed::both_volumes_of_bottlerocket_are_as_the_matrix_says(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn both_volumes_of_bottlerocket_are_encrypted_and_its_data_get_the_size() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::governed::both_volumes_of_bottlerocket_are_as_the_matrix_says(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn further_security_groups_are_on_every_node() {
-    let lab = Lab::with(Scenario::default()).await;
-    provisioning::governed::further_security_groups_are_on_every_node(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn further_security_groups_are_on_every_node() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::governed::further_security_groups_are_on_every_node(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn sweep_takes_nothing_from_under_a_living_cluster() {
-    let lab = Lab::with(Scenario::default()).await;
-    provisioning::owners::sweep_takes_nothing_from_under_a_living_cluster(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn sweep_takes_nothing_from_under_a_living_cluster() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::owners::sweep_takes_nothing_from_under_a_living_cluster(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn what_nodes_and_guard_duty_leave_in_the_network_goes_with_it() {
-    let lab = Lab::with(scenario("leaks")).await;
-    provisioning::everything_that_is_made_is_removed(&lab.world).await;
-    for operation in ["DeleteNetworkInterface", "DeleteVolume", "DeleteVpcEndpoints", "DeleteSecurityGroup"] {
-        assert!(lab.calls(&format!("ec2.{operation}")) > 0, "{operation}");
-    }
-    lab.assert_empty().await;
+#[test]
+fn what_nodes_and_guard_duty_leave_in_the_network_goes_with_it() {
+    simulated(|| async {
+        let lab = Lab::with(scenario("leaks")).await;
+        provisioning::everything_that_is_made_is_removed(&lab.world).await;
+        for operation in ["DeleteNetworkInterface", "DeleteVolume", "DeleteVpcEndpoints", "DeleteSecurityGroup"] {
+            assert!(lab.calls(&format!("ec2.{operation}")) > 0, "{operation}");
+        }
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn a_reading_that_is_denied_is_asked_once_and_is_no_leftover() {
-    let denied = "{name: denied, faults: [{deleteFails: {service: eks, operation: ListClusters, times: 100, status: 403, \
+#[test]
+fn a_reading_that_is_denied_is_asked_once_and_is_no_leftover() {
+    simulated(|| async {
+        let denied = "{name: denied, faults: [{deleteFails: {service: eks, operation: ListClusters, times: 100, status: 403, \
                   code: AccessDeniedException, message: no}}]}";
-    let lab = Lab::with(Scenario::parse("denied", denied).unwrap()).await;
-    let why = "the caller lacks the IAM action eks:ListClusters";
-    provisioning::what_may_not_be_read_is_not_verified(&lab.world, why).await;
-    // For what lives in the network, and for the proof.
-    assert_eq!(lab.calls("eks.ListClusters"), 2);
-    // Nothing of theirs was used.
-    assert_eq!((lab.calls("iam.ListRoles"), lab.calls("inspector2.ListCisScanConfigurations")), (0, 0));
-    lab.assert_empty().await;
+        let lab = Lab::with(Scenario::parse("denied", denied).unwrap()).await;
+        let why = "the caller lacks the IAM action eks:ListClusters";
+        provisioning::what_may_not_be_read_is_not_verified(&lab.world, why).await;
+        // For what lives in the network, and for the proof.
+        assert_eq!(lab.calls("eks.ListClusters"), 2);
+        // Nothing of theirs was used.
+        assert_eq!((lab.calls("iam.ListRoles"), lab.calls("inspector2.ListCisScanConfigurations")), (0, 0));
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn a_reading_that_fails_for_good_is_asked_once_and_is_no_leftover() {
-    let refused = "{name: refused, faults: [{deleteFails: {service: eks, operation: ListClusters, times: 100, status: 401, \
+#[test]
+fn a_reading_that_fails_for_good_is_asked_once_and_is_no_leftover() {
+    simulated(|| async {
+        let refused = "{name: refused, faults: [{deleteFails: {service: eks, operation: ListClusters, times: 100, status: 401, \
                    code: OptInRequired, message: You are not subscribed to this service}}]}";
-    let lab = Lab::with(Scenario::parse("refused", refused).unwrap()).await;
-    provisioning::what_may_not_be_read_is_not_verified(&lab.world, "You are not subscribed to this service").await;
-    assert_eq!(lab.calls("eks.ListClusters"), 2);
-    lab.assert_empty().await;
+        let lab = Lab::with(Scenario::parse("refused", refused).unwrap()).await;
+        provisioning::what_may_not_be_read_is_not_verified(&lab.world, "You are not subscribed to this service").await;
+        assert_eq!(lab.calls("eks.ListClusters"), 2);
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn a_provider_goes_with_its_run_and_those_of_others_stay() {
-    let lab = Lab::with(Scenario::default()).await;
-    provisioning::provider::a_provider_goes_with_its_run_and_those_of_others_stay(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn a_provider_goes_with_its_run_and_those_of_others_stay() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::provider::a_provider_goes_with_its_run_and_those_of_others_stay(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn what_is_missing_is_said_with_a_suggestion() {
-    let lab = Lab::with(Scenario::default()).await;
-    provisioning::what_is_missing_is_said_with_a_suggestion(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn what_is_missing_is_said_with_a_suggestion() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::what_is_missing_is_said_with_a_suggestion(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn throttling_changes_nothing() {
-    let lab = Lab::with(scenario("throttling")).await;
-    provisioning::everything_that_is_made_is_removed(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn throttling_changes_nothing() {
+    simulated(|| async {
+        let lab = Lab::with(scenario("throttling")).await;
+        provisioning::everything_that_is_made_is_removed(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn bursts_of_server_errors_change_nothing() {
-    let lab = Lab::with(scenario("server-errors")).await;
-    provisioning::everything_that_is_made_is_removed(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn bursts_of_server_errors_change_nothing() {
+    simulated(|| async {
+        let lab = Lab::with(scenario("server-errors")).await;
+        provisioning::everything_that_is_made_is_removed(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn deletes_that_fail_at_first_are_asked_for_again() {
-    let lab = Lab::with(scenario("delete-fails")).await;
-    provisioning::everything_that_is_made_is_removed(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn deletes_that_fail_at_first_are_asked_for_again() {
+    simulated(|| async {
+        let lab = Lab::with(scenario("delete-fails")).await;
+        provisioning::everything_that_is_made_is_removed(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn nodes_that_never_join_are_given_up_with_evidence() {
-    let never = "name: never\nfaults:\n  - neverJoins: {nodeGroup: '*', reason: 'kubelet.service: Failed to determine user credentials'}\n";
-    let lab = Lab::with(Scenario::parse("never", never).unwrap()).await;
-    provisioning::nodes_that_never_join_are_given_up_with_evidence(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn nodes_that_never_join_are_given_up_with_evidence() {
+    simulated(|| async {
+        let never = "name: never\nfaults:\n  - neverJoins: {nodeGroup: '*', reason: 'kubelet.service: Failed to determine user credentials'}\n";
+        let lab = Lab::with(Scenario::parse("never", never).unwrap()).await;
+        provisioning::nodes_that_never_join_are_given_up_with_evidence(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn a_node_group_that_aws_throttled_is_made_anew() {
-    let throttled = "name: iam\nfaults:\n  - nodeGroupFails: {nodeGroup: '*', phase: create, issue: IamThrottling, message: Rate exceeded, times: 1}\n";
-    let lab = Lab::with(Scenario::parse("iam", throttled).unwrap()).await;
-    provisioning::a_node_group_that_aws_throttled_is_made_anew(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn a_node_group_that_aws_throttled_is_made_anew() {
+    simulated(|| async {
+        let throttled = "name: iam\nfaults:\n  - nodeGroupFails: {nodeGroup: '*', phase: create, issue: IamThrottling, message: Rate exceeded, times: 1}\n";
+        let lab = Lab::with(Scenario::parse("iam", throttled).unwrap()).await;
+        provisioning::a_node_group_that_aws_throttled_is_made_anew(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn what_is_permanent_is_tried_once() {
-    let quota = "name: quota\nfaults:\n  - nodeGroupFails: {nodeGroup: '*', phase: create, issue: AsgInstanceLaunchFailures, message: 'Could not launch instances. VcpuLimitExceeded: limit of 5', times: 0}\n";
-    let lab = Lab::with(Scenario::parse("quota", quota).unwrap()).await;
-    provisioning::what_is_permanent_is_tried_once(&lab.world).await;
-    assert_eq!(lab.calls("eks.CreateNodegroup"), 1);
-    lab.assert_empty().await;
+#[test]
+fn what_is_permanent_is_tried_once() {
+    simulated(|| async {
+        let quota = "name: quota\nfaults:\n  - nodeGroupFails: {nodeGroup: '*', phase: create, issue: AsgInstanceLaunchFailures, message: 'Could not launch instances. VcpuLimitExceeded: limit of 5', times: 0}\n";
+        let lab = Lab::with(Scenario::parse("quota", quota).unwrap()).await;
+        provisioning::what_is_permanent_is_tried_once(&lab.world).await;
+        assert_eq!(lab.calls("eks.CreateNodegroup"), 1);
+        lab.assert_empty().await;
+    });
 }
 
-#[tokio::test]
-async fn private_subnets_are_told_from_public_ones() {
-    let lab = Lab::with(Scenario::default()).await;
-    provisioning::private_subnets_are_told_from_public_ones(&lab.world).await;
-    lab.assert_empty().await;
+#[test]
+fn private_subnets_are_told_from_public_ones() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::private_subnets_are_told_from_public_ones(&lab.world).await;
+        lab.assert_empty().await;
+    });
 }
 
 fn lost(operation: &str) -> Scenario {
@@ -281,101 +332,122 @@ fn lost(operation: &str) -> Scenario {
     Scenario::parse("lost", &text).unwrap()
 }
 
-#[tokio::test]
-async fn a_command_whose_answer_is_lost_is_not_sent_again() {
-    let lab = Lab::with(lost("SendCommand")).await;
-    provisioning::a_command_is_sent_once(&lab.world).await;
-    assert_eq!((lab.calls("ssm.SendCommand"), lab.calls("ssm.ListCommands")), (1, 1));
-    lab.assert_empty().await;
-}
-
-#[tokio::test]
-async fn a_scan_whose_making_was_not_answered_is_made_once() {
-    let lab = Lab::with(lost("CreateCisScanConfiguration")).await;
-    let scan = provisioning::inspector_scans(&lab.world, None, TIMEOUT).await;
-    assert!(scan.answer.rows.len() > 50, "{} rows", scan.answer.rows.len());
-    assert_eq!(lab.calls("inspector2.CreateCisScanConfiguration"), 1, "two at once would both end with zero checks");
-    lab.assert_empty().await;
-}
-
-#[tokio::test]
-async fn a_create_call_in_flight_is_answered_and_recorded_when_the_run_is_stopped() {
-    let slow = "name: slow\nfaults:\n  - latency: {milliseconds: 300, operation: CreateStack}\n";
-    let lab = Lab::with(Scenario::parse("slow", slow).unwrap()).await;
-    provisioning::a_create_call_in_flight_is_recorded(&lab.world, || lab.calls("cloudformation.CreateStack") > 0).await;
-    lab.assert_empty().await;
-}
-
-#[tokio::test]
-async fn inspector_answers_every_control_and_its_own_reports_are_kept() {
-    let lab = Lab::with(Scenario::default()).await;
-    let scan = provisioning::inspector_scans(&lab.world, None, TIMEOUT).await;
-    let rows = &scan.answer.rows;
-    assert!(rows.len() > 50, "{} rows", rows.len());
-    assert!(rows.iter().all(|row| row.check.as_str().starts_with("os-cis/cis-al2023-1.0.0/")));
-    let record = &scan.answer.scans[0];
-    assert_eq!(record.benchmark.as_ref().map(ToString::to_string).as_deref(), Some("cis-al2023-1.0.0"));
-    assert_eq!(record.expected, Some(rows.len()), "the scan's own count and the rows agree");
-    let begins: Vec<(&str, &str)> = scan.files.iter().map(|(name, begin)| (name.as_str(), &begin[..8])).collect();
-    assert_eq!(begins, [("inspector-report.csv", "Account "), ("inspector-report.pdf", "%PDF-1.4")]);
-    let kept: Vec<_> = scan.evidence("own report").iter().map(|evidence| evidence.file.clone().unwrap()).collect();
-    assert_eq!(kept, ["evidence/al2023-l1/inspector-report.csv", "evidence/al2023-l1/inspector-report.pdf"]);
-    lab.assert_empty().await;
-}
-
-#[tokio::test]
-async fn a_scan_that_evaluated_nothing_is_never_green_and_says_why() {
-    let table = [
-        ("scan-zero-checks", "COMPLETED with 0 checks"),
-        ("scan-timed-out", "its scan timed out"),
-        ("scan-ssm-unmanaged", "SSM does not manage it"),
-        ("scan-unsupported-os", "no CIS benchmark for its operating system"),
-        ("endless-pages", "repeats its page tokens"),
-    ];
-    for (name, part) in table {
-        let lab = Lab::with(scenario(name)).await;
-        let scan = provisioning::inspector_scans(&lab.world, None, TIMEOUT).await;
-        assert!(scan.reason().contains(part), "{name}: {}", scan.reason());
-        assert_eq!(scan.answer.scans[0].benchmark, None, "{name}: nothing was judged");
+#[test]
+fn a_command_whose_answer_is_lost_is_not_sent_again() {
+    simulated(|| async {
+        let lab = Lab::with(lost("SendCommand")).await;
+        provisioning::a_command_is_sent_once(&lab.world).await;
+        assert_eq!((lab.calls("ssm.SendCommand"), lab.calls("ssm.ListCommands")), (1, 1));
         lab.assert_empty().await;
-    }
+    });
 }
 
-#[tokio::test]
-async fn a_scan_without_an_end_is_given_up_and_says_so() {
-    let lab = Lab::with(Scenario::parse("stuck", "name: stuck\nfaults: [{stuckScan: {}}]").unwrap()).await;
-    let scan = provisioning::inspector_scans(&lab.world, None, Duration::from_secs(2)).await;
-    assert!(scan.reason().contains("the scan was still IN_PROGRESS after"), "{}", scan.reason());
-    lab.assert_empty().await;
-}
-
-#[tokio::test]
-async fn what_a_scan_needs_is_asked_for_before_it_is_started() {
-    let lab = Lab::with(Scenario::default()).await;
-    let scan = provisioning::inspector_scans(&lab.world, Some("AmazonInspector2ManagedCisPolicy"), TIMEOUT).await;
-    let reason = scan.reason();
-    assert!(reason.contains("may not report CIS results to Inspector: `aws iam attach-role-policy"), "{reason}");
-    lab.assert_empty().await;
-}
-
-#[tokio::test]
-async fn a_report_that_nobody_should_fetch_is_not_fetched_and_the_results_stand() {
-    let table = [
-        ("report-redirects", "redirects with 307 to https://reports.example.net"),
-        ("report-endless", "more than 67108864 bytes"),
-        ("report-stalls", "did not finish within"),
-    ];
-    for (name, part) in table {
-        let lab = Lab::with(scenario(name)).await;
+#[test]
+fn a_scan_whose_making_was_not_answered_is_made_once() {
+    simulated(|| async {
+        let lab = Lab::with(lost("CreateCisScanConfiguration")).await;
         let scan = provisioning::inspector_scans(&lab.world, None, TIMEOUT).await;
-        assert!(scan.answer.rows.len() > 50, "{name}");
-        let said = scan.evidence("own report");
-        assert_eq!(said.len(), 2, "{name}");
-        assert!(
-            said.iter().all(|evidence| evidence.file.is_none() && evidence.text.contains(part)),
-            "{name}: {said:?}"
+        assert!(scan.answer.rows.len() > 50, "{} rows", scan.answer.rows.len());
+        assert_eq!(
+            lab.calls("inspector2.CreateCisScanConfiguration"),
+            1,
+            "two at once would both end with zero checks"
         );
-        assert!(scan.files.is_empty(), "{name}: {:?}", scan.files);
         lab.assert_empty().await;
-    }
+    });
+}
+
+#[test]
+fn a_create_call_in_flight_is_answered_and_recorded_when_the_run_is_stopped() {
+    simulated(|| async {
+        let slow = "name: slow\nfaults:\n  - latency: {milliseconds: 300, operation: CreateStack}\n";
+        let lab = Lab::with(Scenario::parse("slow", slow).unwrap()).await;
+        provisioning::a_create_call_in_flight_is_recorded(&lab.world, || lab.calls("cloudformation.CreateStack") > 0)
+            .await;
+        lab.assert_empty().await;
+    });
+}
+
+#[test]
+fn inspector_answers_every_control_and_its_own_reports_are_kept() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        let scan = provisioning::inspector_scans(&lab.world, None, TIMEOUT).await;
+        let rows = &scan.answer.rows;
+        assert!(rows.len() > 50, "{} rows", rows.len());
+        assert!(rows.iter().all(|row| row.check.as_str().starts_with("os-cis/cis-al2023-1.0.0/")));
+        let record = &scan.answer.scans[0];
+        assert_eq!(record.benchmark.as_ref().map(ToString::to_string).as_deref(), Some("cis-al2023-1.0.0"));
+        assert_eq!(record.expected, Some(rows.len()), "the scan's own count and the rows agree");
+        let begins: Vec<(&str, &str)> = scan.files.iter().map(|(name, begin)| (name.as_str(), &begin[..8])).collect();
+        assert_eq!(begins, [("inspector-report.csv", "Account "), ("inspector-report.pdf", "%PDF-1.4")]);
+        let kept: Vec<_> = scan.evidence("own report").iter().map(|evidence| evidence.file.clone().unwrap()).collect();
+        assert_eq!(kept, ["evidence/al2023-l1/inspector-report.csv", "evidence/al2023-l1/inspector-report.pdf"]);
+        lab.assert_empty().await;
+    });
+}
+
+#[test]
+fn a_scan_that_evaluated_nothing_is_never_green_and_says_why() {
+    simulated(|| async {
+        let table = [
+            ("scan-zero-checks", "COMPLETED with 0 checks"),
+            ("scan-timed-out", "its scan timed out"),
+            ("scan-ssm-unmanaged", "SSM does not manage it"),
+            ("scan-unsupported-os", "no CIS benchmark for its operating system"),
+            ("endless-pages", "repeats its page tokens"),
+        ];
+        for (name, part) in table {
+            let lab = Lab::with(scenario(name)).await;
+            let scan = provisioning::inspector_scans(&lab.world, None, TIMEOUT).await;
+            assert!(scan.reason().contains(part), "{name}: {}", scan.reason());
+            assert_eq!(scan.answer.scans[0].benchmark, None, "{name}: nothing was judged");
+            lab.assert_empty().await;
+        }
+    });
+}
+
+#[test]
+fn a_scan_without_an_end_is_given_up_and_says_so() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::parse("stuck", "name: stuck\nfaults: [{stuckScan: {}}]").unwrap()).await;
+        let scan = provisioning::inspector_scans(&lab.world, None, Duration::from_secs(2)).await;
+        assert!(scan.reason().contains("the scan was still IN_PROGRESS after"), "{}", scan.reason());
+        lab.assert_empty().await;
+    });
+}
+
+#[test]
+fn what_a_scan_needs_is_asked_for_before_it_is_started() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        let scan = provisioning::inspector_scans(&lab.world, Some("AmazonInspector2ManagedCisPolicy"), TIMEOUT).await;
+        let reason = scan.reason();
+        assert!(reason.contains("may not report CIS results to Inspector: `aws iam attach-role-policy"), "{reason}");
+        lab.assert_empty().await;
+    });
+}
+
+#[test]
+fn a_report_that_nobody_should_fetch_is_not_fetched_and_the_results_stand() {
+    simulated(|| async {
+        let table = [
+            ("report-redirects", "redirects with 307 to https://reports.example.net"),
+            ("report-endless", "more than 67108864 bytes"),
+            ("report-stalls", "did not finish within"),
+        ];
+        for (name, part) in table {
+            let lab = Lab::with(scenario(name)).await;
+            let scan = provisioning::inspector_scans(&lab.world, None, TIMEOUT).await;
+            assert!(scan.answer.rows.len() > 50, "{name}");
+            let said = scan.evidence("own report");
+            assert_eq!(said.len(), 2, "{name}");
+            assert!(
+                said.iter().all(|evidence| evidence.file.is_none() && evidence.text.contains(part)),
+                "{name}: {said:?}"
+            );
+            assert!(scan.files.is_empty(), "{name}: {:?}", scan.files);
+            lab.assert_empty().await;
+        }
+    });
 }

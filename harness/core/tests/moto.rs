@@ -17,6 +17,7 @@ use testcontainers::core::{IntoContainerPort as _, WaitFor};
 use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{GenericImage, ImageExt as _};
 
+use amiproof_core::transport::Transport;
 use provisioning::World;
 
 /// moto does everything at once, so waiting makes no sense.
@@ -152,6 +153,7 @@ fn run(endpoint: &str, body: Body) -> Result<Completion, Failed> {
         let world = World {
             endpoint: endpoint.to_owned(),
             speed: SPEED,
+            transport: Transport::Sockets,
             parameter: "/amiproof/al2023".to_owned(),
             is_moto: true,
         };

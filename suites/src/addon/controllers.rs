@@ -53,10 +53,10 @@ async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
     deployments.retain(|deployment| known::of_deployment(&deployment.name_any()).is_some());
     let namespaces: BTreeSet<String> = deployments.iter().filter_map(ResourceExt::namespace).collect();
     let managed = managed(context).await?;
-    let now = Timestamp::now();
+    let now = amiproof_time::now();
     let mut snapshot = Snapshot { nodes, deployments, pods: Vec::new(), events: Vec::new(), now, managed };
     snapshot.pods = seen::settled(&context.cluster, &namespaces, None, |pods| snapshot.is_settled(pods)).await?;
-    snapshot.now = Timestamp::now();
+    snapshot.now = amiproof_time::now();
     snapshot.events = seen::events(&context.cluster, &namespaces).await;
     let listed = ADD_ONS.iter().map(|addon| addon.name);
     let listed = listed.filter(|name| snapshot.is_asked(name));
@@ -87,7 +87,7 @@ impl Snapshot {
     }
 
     fn is_settled(&self, all: &[Pod]) -> bool {
-        let now = Timestamp::now();
+        let now = amiproof_time::now();
         self.deployments.iter().all(|deployment| !matches!(health(deployment, all, now), Health::Waiting(_)))
     }
 

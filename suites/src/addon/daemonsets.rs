@@ -48,12 +48,12 @@ async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
     let sets = sets.list(&ListParams::default()).await;
     let mut sets = sets.map_err(|error| CheckError::api("reading the cluster's DaemonSets", error))?.items;
     sets.retain(|set| addons::of_daemon_set(&set.name_any()).is_some());
-    let mut snapshot = Snapshot { nodes, sets, pods: Vec::new(), events: Vec::new(), now: Timestamp::now() };
+    let mut snapshot = Snapshot { nodes, sets, pods: Vec::new(), events: Vec::new(), now: amiproof_time::now() };
     let namespaces: BTreeSet<String> = snapshot.sets.iter().filter_map(ResourceExt::namespace).collect();
     let names: Vec<&str> = snapshot.nodes.iter().map(|(record, _)| record.name.as_str()).collect();
     let settled = seen::settled(&context.cluster, &namespaces, Some(&names), |pods| snapshot.is_settled(pods));
     snapshot.pods = settled.await?;
-    snapshot.now = Timestamp::now();
+    snapshot.now = amiproof_time::now();
     snapshot.events = seen::events(&context.cluster, &namespaces).await;
     let daemons = ADD_ONS.iter().filter(|addon| !addon.daemons.is_empty());
     answer(daemons.map(|addon| row(addon.name, title(addon), snapshot.judge(addon))))
@@ -94,7 +94,7 @@ impl Snapshot {
 
     /// Whether every pod that should be there is well, or will not get well.
     fn is_settled(&self, all: &[Pod]) -> bool {
-        let now = Timestamp::now();
+        let now = amiproof_time::now();
         let is_over = |set: &DaemonSet, record: &NodeRecord| {
             let pod = on_node(all, set, record);
             pod.is_some_and(|pod| !matches!(health::of(pod, now), Health::Waiting(_)))

@@ -30,6 +30,7 @@ fn timeout(context: &Context) -> Duration {
 /// Waits for something that only time brings, unless the run is interrupted.
 async fn pause(context: &Context, real: Duration) -> Result<(), CheckError> {
     tokio::select! {
+        biased;
         () = tokio::time::sleep(context.pace.of(real)) => Ok(()),
         () = context.cancel.cancelled() => Err(CheckError::Cancelled),
     }

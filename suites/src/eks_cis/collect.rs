@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use amiproof_core::cluster::{RUN_LABEL, pages};
+use amiproof_core::cluster::{Access, RUN_LABEL, pages};
 use amiproof_core::context::Context;
+use amiproof_core::pace::Pace;
 use amiproof_model::name::KubernetesVersion;
 use futures::StreamExt as _;
 use k8s_openapi::api::admissionregistration::v1 as registration;
@@ -83,6 +84,8 @@ fn with_access_entries(rbac: Reading<Rbac>, account: &Reading<Account>) -> Readi
 /// Reads Kubernetes, without what a run of amiproof made: what carries its label, and what is in a namespace that does.
 struct Reader {
     client: Client,
+    access: Access,
+    pace: Pace,
     namespaces: Reading<Vec<Namespace>>,
 }
 
@@ -94,7 +97,7 @@ impl Reader {
             let labels = namespace.labels().clone();
             (!labels.contains_key(RUN_LABEL)).then(|| Namespace { name: namespace.name_any(), labels })
         });
-        Self { namespaces: listed.await, client }
+        Self { namespaces: listed.await, client, access: context.cluster.clone(), pace: context.pace }
     }
 
     /// Objects that no run made. Namespaces of runs come and go while this reads, so they are asked for before and after each list:
@@ -231,9 +234,10 @@ impl Reader {
         let linux = super::facts::seen(nodes)?.iter().filter(|node| !node.is_windows);
         let names: Vec<String> = linux.map(|node| node.name.clone()).collect();
         let asked = names.into_iter().map(|name| {
-            let client = self.client.clone();
+            let access = self.access.clone();
+            let pace = self.pace;
             async move {
-                let answer = kubelet_protect_kernel_defaults::ask(&client, &name).await;
+                let answer = kubelet_protect_kernel_defaults::ask(&access, pace, &name).await;
                 (name, answer)
             }
         });

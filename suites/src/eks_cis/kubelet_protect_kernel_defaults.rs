@@ -1,8 +1,13 @@
 //! `kubelet-protect-kernel-defaults`: whether kubelets stop rather than change kernel parameters.
 
+use std::time::Duration;
+
 use amiproof_core::check::Decision;
-use http::Request;
-use kube::Client;
+use amiproof_core::cluster::kubelet_path::PathError;
+use amiproof_core::cluster::serving_certificate::{Unanswered, with_retry};
+use amiproof_core::cluster::{Access, kubelet_api};
+use amiproof_core::pace::Pace;
+use futures::FutureExt as _;
 use serde_json::Value;
 
 use super::facts::{Facts, Reading, Unreadable, seen};
@@ -11,19 +16,24 @@ use super::question::{Question, finding, not_applicable, verdict};
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "kubelet-protect-kernel-defaults", assess };
 
-/// Asks a kubelet for the configuration that it runs with, drop-ins included (`/configz`), through the API server.
-pub(crate) async fn ask(client: &Client, node: &str) -> Reading<bool> {
+/// How long a kubelet may take to answer.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Asks a kubelet for the configuration that it runs with, drop-ins included (`/configz`), through the API server. One that has no serving
+/// certificate yet is asked again.
+pub(crate) async fn ask(access: &Access, pace: Pace, node: &str) -> Reading<bool> {
     let what = format!("get nodes/proxy of {node} (configz)");
-    let request = Request::get(format!("/api/v1/nodes/{node}/proxy/configz")).body(Vec::new());
-    let request = request.map_err(|error| Unreadable::Unavailable(format!("the node name {node}: {error}")))?;
-    let answer: Value = client.request(request).await.map_err(|error| Unreadable::kube(&what, &error))?;
-    read(&answer).ok_or_else(|| Unreadable::Unavailable(format!("configz of {node} has no kubeletconfig")))
+    let configuration = || kubelet_api::configuration(access, node, ANSWER).boxed();
+    match with_retry(access, pace, node, configuration).await {
+        Ok(configuration) => Ok(read(&configuration)),
+        Err(Unanswered { error: PathError::Refused(error), certificate: None }) => Err(Unreadable::kube(&what, &error)),
+        Err(unanswered) => Err(Unreadable::Unavailable(format!("{what}: {unanswered}"))),
+    }
 }
 
 /// The kubelet's own default is false (KubeletConfiguration v1beta1).
-fn read(configz: &Value) -> Option<bool> {
-    let configuration = configz.get("kubeletconfig")?.as_object()?;
-    Some(configuration.get("protectKernelDefaults").and_then(Value::as_bool).unwrap_or(false))
+fn read(configuration: &Value) -> bool {
+    configuration.get("protectKernelDefaults").and_then(Value::as_bool).unwrap_or(false)
 }
 
 fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
@@ -64,8 +74,7 @@ mod tests {
 
     #[test]
     fn configz_is_read_with_the_kubelets_default() {
-        assert_eq!(read(&json!({"kubeletconfig": {"protectKernelDefaults": true}})), Some(true));
-        assert_eq!(read(&json!({"kubeletconfig": {}})), Some(false));
-        assert_eq!(read(&json!({"kind": "Status"})), None);
+        assert!(read(&json!({"protectKernelDefaults": true})));
+        assert!(!read(&json!({})));
     }
 }

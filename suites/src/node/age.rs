@@ -36,7 +36,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         let registered = node.and_then(|node| node.metadata.creation_timestamp).map(|time| time.0);
         (record, launched.or(registered))
     });
-    let verdict = assess(&nodes.collect::<Vec<_>>(), Timestamp::now());
+    let verdict = assess(&nodes.collect::<Vec<_>>(), amiproof_time::now());
     Ok(Decision { placements: placements(&context.nodes), ..verdict.into() })
 }
 

@@ -36,7 +36,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         Some(base) => ami::standing(clients, &base).await.ok(),
         None => None,
     };
-    let verdict = assess(&image, base.as_ref(), Timestamp::now());
+    let verdict = assess(&image, base.as_ref(), amiproof_time::now());
     Ok(Decision { placements: placements(&context.nodes), ..verdict.into() })
 }
 

@@ -33,7 +33,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     };
     let image = ami::standing(clients, id).await;
     let image = image.map_err(|error| CheckError::api(format!("reading the image {id}"), error))?;
-    Ok(decision(context, assess(&image, Timestamp::now())))
+    Ok(decision(context, assess(&image, amiproof_time::now())))
 }
 
 fn assess(image: &Standing, now: Timestamp) -> Verdict {

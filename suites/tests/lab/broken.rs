@@ -7,7 +7,7 @@ use amiproof_core::workload;
 use amiproof_model::verdict::Verdict;
 use amiproof_model::workload_file;
 
-use crate::cluster::{Lab, REFERENCE};
+use crate::cluster::{Lab, REFERENCE, simulated};
 
 /// Runs a workload of one expectation and some objects, and gives what it came to in a line.
 async fn told(lab: &Lab, expect: &str, objects: &str) -> String {
@@ -36,34 +36,43 @@ fn deployment(container: &str) -> String {
 
 const BUSYBOX: &str = "image: public.ecr.aws/docker/library/busybox:1.36.1";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_a_workload_is_said_in_its_own_words_and_nothing_stays() {
-    let lab = Lab::new(REFERENCE).await;
+#[test]
+fn what_is_wrong_with_a_workload_is_said_in_its_own_words_and_nothing_stays() {
+    simulated(|| async {
+        let lab = Lab::new(REFERENCE).await;
 
-    let refused = deployment(&format!("{{name: a, {BUSYBOX}}}")).replace("labels: {app: web}", "labels: {app: other}");
-    let refused = told(&lab, "ready: deployment/web", &refused).await;
-    assert!(refused.starts_with("error: applying Deployment web of the workload (broken.yaml:10:1): "), "{refused}");
-    assert!(refused.contains("selector"), "{refused}");
+        let refused =
+            deployment(&format!("{{name: a, {BUSYBOX}}}")).replace("labels: {app: web}", "labels: {app: other}");
+        let refused = told(&lab, "ready: deployment/web", &refused).await;
+        assert!(
+            refused.starts_with("error: applying Deployment web of the workload (broken.yaml:10:1): "),
+            "{refused}"
+        );
+        assert!(refused.contains("selector"), "{refused}");
 
-    let never = format!(
-        "{{name: a, {BUSYBOX}, command: [sleep, '600'], readinessProbe: {{exec: {{command: ['false']}}, periodSeconds: 1}}}}"
-    );
-    let never = told(&lab, "ready: deployment/web", &deployment(&never)).await;
-    assert!(never.starts_with("fail: ") && never.contains("ready"), "{never}");
-    assert!(never.contains("Unhealthy") || never.contains("Readiness probe failed"), "the pod's own events: {never}");
+        let never = format!(
+            "{{name: a, {BUSYBOX}, command: [sleep, '600'], readinessProbe: {{exec: {{command: ['false']}}, periodSeconds: 1}}}}"
+        );
+        let never = told(&lab, "ready: deployment/web", &deployment(&never)).await;
+        assert!(never.starts_with("fail: ") && never.contains("ready"), "{never}");
+        assert!(
+            never.contains("Unhealthy") || never.contains("Readiness probe failed"),
+            "the pod's own events: {never}"
+        );
 
-    let image =
-        told(&lab, "ready: deployment/web", &deployment("{name: a, image: 'registry.invalid/no/such:1'}")).await;
-    assert!(image.contains("registry.invalid/no/such:1"), "{image}");
-    assert!(
-        image.contains("ImagePullBackOff") || image.contains("ErrImagePull") || image.contains("not found"),
-        "{image}"
-    );
+        let image =
+            told(&lab, "ready: deployment/web", &deployment("{name: a, image: 'registry.invalid/no/such:1'}")).await;
+        assert!(image.contains("registry.invalid/no/such:1"), "{image}");
+        assert!(
+            image.contains("ImagePullBackOff") || image.contains("ErrImagePull") || image.contains("not found"),
+            "{image}"
+        );
 
-    let kept = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept, finalizers: [example.com/never]}\n";
-    let fine = deployment(&format!("{{name: a, {BUSYBOX}, command: [sleep, '600']}}"));
-    let kept = told(&lab, "ready: deployment/web", &format!("{fine}{kept}")).await;
-    assert_eq!(kept, "Pass", "the finalizer says nothing about the image");
+        let kept = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept, finalizers: [example.com/never]}\n";
+        let fine = deployment(&format!("{{name: a, {BUSYBOX}, command: [sleep, '600']}}"));
+        let kept = told(&lab, "ready: deployment/web", &format!("{fine}{kept}")).await;
+        assert_eq!(kept, "Pass", "the finalizer says nothing about the image");
 
-    lab.assert_clean().await;
+        lab.assert_clean().await;
+    });
 }

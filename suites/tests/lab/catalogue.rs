@@ -13,7 +13,7 @@ use amiproof_model::capability::Capability;
 use amiproof_model::verdict::Outcome;
 use amiproof_model::workload::{Need, Os, Workload};
 
-use super::cluster::{Lab, REFERENCE, profile};
+use super::cluster::{Lab, REFERENCE, profile, simulated};
 use Capability::{
     ApiServer, ClusterDns, DaemonSet, Egress, ExecFromVolume, HostNetwork, HostPath, ImagePull, Inotify,
     InstanceMetadata, KubeletApi, LogFiles, NetworkPolicy, NodePort, NonRoot, PersistentVolume, PodIdentity,
@@ -100,27 +100,35 @@ async fn fails_exactly_where_something_is_taken(image: &str) {
     lab.assert_clean().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_firewall_that_drops_what_is_forwarded_and_received_fails_what_needs_either() {
-    fails_exactly_where_something_is_taken("cis-al2023-l2").await;
+#[test]
+fn a_firewall_that_drops_what_is_forwarded_and_received_fails_what_needs_either() {
+    simulated(|| async {
+        fails_exactly_where_something_is_taken("cis-al2023-l2").await;
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_umask_of_027_fails_what_runs_without_root() {
-    fails_exactly_where_something_is_taken("al2023-umask-027").await;
+#[test]
+fn a_umask_of_027_fails_what_runs_without_root() {
+    simulated(|| async {
+        fails_exactly_where_something_is_taken("al2023-umask-027").await;
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn noexec_below_var_fails_what_runs_from_a_volume() {
-    fails_exactly_where_something_is_taken("al2023-var-noexec").await;
+#[test]
+fn noexec_below_var_fails_what_runs_from_a_volume() {
+    simulated(|| async {
+        fails_exactly_where_something_is_taken("al2023-var-noexec").await;
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_workload_passes_on_stock_nodes_of_its_system() {
-    for image in [REFERENCE, "windows-2022-core"] {
-        assert!(failing_on(image).is_empty());
-        fails_exactly_where_something_is_taken(image).await;
-    }
+#[test]
+fn each_workload_passes_on_stock_nodes_of_its_system() {
+    simulated(|| async {
+        for image in [REFERENCE, "windows-2022-core"] {
+            assert!(failing_on(image).is_empty());
+            fails_exactly_where_something_is_taken(image).await;
+        }
+    });
 }
 
 /// The images of [`taken_by`] that take something away.
@@ -178,21 +186,23 @@ fn every_capability_has_workloads_and_an_image_without_it_or_is_known_to_have_no
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_change_of_a_stock_host_fails_what_exercises_what_it_takes_and_nothing_else() {
-    for (capability, change) in CHANGES {
-        let mut host = (*profile(REFERENCE)).clone();
-        change(&mut host);
-        let lab = Lab::of(Arc::new(host), REFERENCE).await;
-        let wanted = exercising(capability);
-        // Another workload shows that the host is otherwise well.
-        let asked = |name: &str| wanted.iter().any(|id| id == name) || name == "workload/web-service";
-        let outcomes = lab.run_those(|check| asked(check.id.as_str())).await;
-        for (id, outcome) in &outcomes {
-            let word = if wanted.contains(id) { "fail" } else { "pass" };
-            assert_eq!(outcome.as_str(), word, "{} without {}: {outcome:?}", id, capability.as_str());
+#[test]
+fn each_change_of_a_stock_host_fails_what_exercises_what_it_takes_and_nothing_else() {
+    simulated(|| async {
+        for (capability, change) in CHANGES {
+            let mut host = (*profile(REFERENCE)).clone();
+            change(&mut host);
+            let lab = Lab::of(Arc::new(host), REFERENCE).await;
+            let wanted = exercising(capability);
+            // Another workload shows that the host is otherwise well.
+            let asked = |name: &str| wanted.iter().any(|id| id == name) || name == "workload/web-service";
+            let outcomes = lab.run_those(|check| asked(check.id.as_str())).await;
+            for (id, outcome) in &outcomes {
+                let word = if wanted.contains(id) { "fail" } else { "pass" };
+                assert_eq!(outcome.as_str(), word, "{} without {}: {outcome:?}", id, capability.as_str());
+            }
+            assert_eq!(outcomes.len(), wanted.len() + 1, "{outcomes:#?}");
+            lab.assert_clean().await;
         }
-        assert_eq!(outcomes.len(), wanted.len() + 1, "{outcomes:#?}");
-        lab.assert_clean().await;
-    }
+    });
 }

@@ -15,10 +15,12 @@ use amiproof_core::run::budget::Budget;
 use amiproof_core::run::checks::{RunnerConfig, run_all};
 use amiproof_core::run::clock;
 use amiproof_core::run::event::{EventKind, Events};
+use amiproof_core::transport::Transport;
 use amiproof_core::wait::{Condition, Observed, Progress};
 use amiproof_lab::aws::NodeSpec;
 use amiproof_lab::clock::Clock;
 use amiproof_lab::kube::server::{ApiServer, ServerOptions};
+use amiproof_lab::listen::{MemoryNetwork, Network};
 use amiproof_lab::node::{self, Fabric, NodeHandle};
 use amiproof_lab::profile::{HostProfile, builtin};
 use amiproof_model::attribution::{TrafficPair, broken_nodes};
@@ -29,11 +31,11 @@ use amiproof_model::report::{NodeRecord, Subject};
 use amiproof_model::selector::NodeSelector;
 use amiproof_model::verdict::{Outcome, Verdict};
 use amiproof_model::workload::Expectation;
+use amiproof_time::watch as channel;
 use camino::Utf8PathBuf;
 use futures::FutureExt as _;
 use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::{Value, json};
-use tokio::sync::watch as channel;
 use tokio_util::sync::CancellationToken;
 
 /// The reference of every test: nothing hardened.
@@ -61,6 +63,11 @@ pub(crate) struct Lab {
     /// Where images are pulled from instead, and with what.
     pub(crate) image_registry: Option<String>,
     pub(crate) pull_secret: Option<PullSecret>,
+}
+
+/// Runs a test in a time of its own: nothing waits, and a busy machine changes nothing.
+pub(crate) fn simulated<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send) {
+    amiproof_time::simulate(1, test).unwrap();
 }
 
 /// A built-in profile.
@@ -108,8 +115,9 @@ impl Lab {
 
     /// As [`Lab::new`], on hosts that are as `profile` says.
     pub(crate) async fn of(profile_under_test: Arc<HostProfile>, image: &str) -> Self {
-        let clock = Clock::new(50.0);
-        let server = ApiServer::start(ServerOptions { clock, ..ServerOptions::new("lab", "1.36") }).await.unwrap();
+        let (clock, network) = (Clock::new(1.0), MemoryNetwork::default());
+        let options = ServerOptions { network: Network::Memory(network.clone()), ..ServerOptions::new("lab", "1.36") };
+        let server = ApiServer::start(options).await.unwrap();
         let fabric = Fabric::new(server.store().clone());
         let mut handles = Vec::new();
         for number in 1..=2 {
@@ -118,12 +126,13 @@ impl Lab {
         }
         let bearer = server.admin_token().to_owned();
         let tokens = Arc::new(move || {
-            let token = Token { bearer: bearer.clone(), expires: jiff::Timestamp::now() + Duration::from_secs(900) };
+            let token = Token { bearer: bearer.clone(), expires: amiproof_time::now() + Duration::from_secs(900) };
             async move { Ok(token) }.boxed()
         });
-        let access = Access::eks(&server.endpoint(), server.ca_pem().as_bytes(), tokens).unwrap();
+        let transport = Transport::memory(move |authority| network.dial(authority));
+        let access = Access::eks(&server.endpoint(), server.ca_pem().as_bytes(), tokens, &transport).unwrap();
         let ready = async |group: &str| {
-            let found = nodes::wait_ready(&access, &nodes::of_group(group), 2, Duration::from_secs(60)).await;
+            let found = nodes::wait_ready(&access, &nodes::of_group(group), 2, Duration::from_secs(600)).await;
             Arc::new(found.unwrap_or_else(|error| panic!("{error}")))
         };
         let (own, peers) = (ready("hardened").await, ready("reference").await);
@@ -169,7 +178,7 @@ impl Lab {
             kubernetes: "1.36".parse().unwrap(),
             aws: None,
             ledger: self.ledger.clone(),
-            pace: Pace::faster(50.0),
+            pace: Pace::REAL,
             evidence: Utf8PathBuf::from_path_buf(self.folder.path().to_owned()).unwrap(),
             image_registry: self.image_registry.clone(),
             pull_secret: self.pull_secret.clone(),
@@ -332,7 +341,7 @@ fn metrics_server() -> Value {
 async fn wait_for_dns(access: &Access) {
     let condition = Condition::of(&Expectation::Ready("deployment/coredns".into())).unwrap();
     let api: kube::Api<Deployment> = kube::Api::namespaced(access.client(), "kube-system");
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(600);
     let mut last = Progress::NotYet(String::new());
     let seen = watch::follow(api, Default::default());
     let ready = watch::until(seen, deadline, |deployments| {
@@ -372,9 +381,9 @@ fn variant(image: &str) -> Variant {
         nodes: NodeSource::Selected(group("hardened")),
         imds_hop_limit: 2,
         timeouts: Timeouts {
-            nodes_ready: Duration::from_secs(60),
-            check: Duration::from_secs(300),
-            os_scan: Duration::from_secs(300),
+            nodes_ready: Duration::from_secs(1200),
+            check: Duration::from_secs(600),
+            os_scan: Duration::from_secs(3600),
         },
     }
 }

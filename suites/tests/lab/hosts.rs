@@ -11,7 +11,7 @@ use kube::Api;
 use kube::api::PostParams;
 use serde_json::json;
 
-use super::cluster::{Lab, REFERENCE, profile};
+use super::cluster::{Lab, REFERENCE, profile, simulated};
 
 /// What suites `node` and `host` come to on hosts that are stock but for a change.
 async fn outcomes(change: impl FnOnce(&mut HostProfile)) -> BTreeMap<String, Outcome> {
@@ -34,38 +34,42 @@ fn failing(outcomes: &BTreeMap<String, Outcome>) -> Vec<(&str, &str)> {
     failing.collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stock_host_passes_everything_that_a_look_at_it_can_say() {
-    let outcomes = outcomes(|_| {}).await;
-    assert_eq!(failing(&outcomes), []);
-    for id in [
-        "node/audit",
-        "node/cgroups",
-        "node/conntrack",
-        "node/disk-space",
-        "node/ebpf",
-        "node/ipv6",
-        "node/kernel-defaults",
-        "node/kernel-modules",
-        "node/martian-packets",
-        "host/imds-answers",
-        "host/selinux",
-    ] {
-        assert_eq!(outcomes[id], Outcome::Pass, "{id}");
-    }
-    for id in ["node/integrity-scan", "node/local-dns", "node/sctp", "host/selinux-denials", "host/run-command"] {
-        assert_eq!(outcomes[id].as_str(), "not applicable", "{id}: {:?}", outcomes[id]);
-    }
+#[test]
+fn a_stock_host_passes_everything_that_a_look_at_it_can_say() {
+    simulated(|| async {
+        let outcomes = outcomes(|_| {}).await;
+        assert_eq!(failing(&outcomes), []);
+        for id in [
+            "node/audit",
+            "node/cgroups",
+            "node/conntrack",
+            "node/disk-space",
+            "node/ebpf",
+            "node/ipv6",
+            "node/kernel-defaults",
+            "node/kernel-modules",
+            "node/martian-packets",
+            "host/imds-answers",
+            "host/selinux",
+        ] {
+            assert_eq!(outcomes[id], Outcome::Pass, "{id}");
+        }
+        for id in ["node/integrity-scan", "node/local-dns", "node/sctp", "host/selinux-denials", "host/run-command"] {
+            assert_eq!(outcomes[id].as_str(), "not applicable", "{id}: {:?}", outcomes[id]);
+        }
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_windows_node_gives_its_log_and_runs_a_command() {
-    let lab = Lab::new("windows-2022-core").await;
-    let outcomes = lab.run_those(|check| check.id.suite() == "kubelet-path").await;
-    let words: Vec<(&str, &str)> = outcomes.iter().map(|(id, outcome)| (id.as_str(), outcome.as_str())).collect();
-    let passed = ["configz", "exec", "logs", "metrics"].map(|check| format!("kubelet-path/{check}"));
-    assert_eq!(words, passed.each_ref().map(|id| (id.as_str(), "pass")), "{outcomes:#?}");
-    lab.assert_clean().await;
+#[test]
+fn a_windows_node_gives_its_log_and_runs_a_command() {
+    simulated(|| async {
+        let lab = Lab::new("windows-2022-core").await;
+        let outcomes = lab.run_those(|check| check.id.suite() == "kubelet-path").await;
+        let words: Vec<(&str, &str)> = outcomes.iter().map(|(id, outcome)| (id.as_str(), outcome.as_str())).collect();
+        let passed = ["configz", "exec", "logs", "metrics"].map(|check| format!("kubelet-path/{check}"));
+        assert_eq!(words, passed.each_ref().map(|id| (id.as_str(), "pass")), "{outcomes:#?}");
+        lab.assert_clean().await;
+    });
 }
 
 /// What the suite of the kubelet's port says where certificates are signed so many seconds after nodes have registered.
@@ -78,16 +82,18 @@ async fn kubelet_path(seconds: u32) -> BTreeMap<String, Outcome> {
     outcomes
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_is_late_is_waited_for_and_one_that_never_comes_is_named() {
-    let late = kubelet_path(120).await;
-    assert!(late.values().all(|outcome| *outcome == Outcome::Pass), "{late:#?}");
-    let never = failing_of(&kubelet_path(1_000_000).await);
-    assert_eq!(never.len(), 6, "{never:#?}");
-    let named =
-        never.iter().filter(|summary| summary.contains("its serving CSR csr-") && summary.ends_with("is not approved"));
-    // configz and metrics end with 503 from the API server, which is asked again until their ten seconds are over: silence.
-    assert_eq!(named.count(), 4, "{never:#?}");
+#[test]
+fn a_certificate_that_is_late_is_waited_for_and_one_that_never_comes_is_named() {
+    simulated(|| async {
+        let late = kubelet_path(120).await;
+        assert!(late.values().all(|outcome| *outcome == Outcome::Pass), "{late:#?}");
+        let never = failing_of(&kubelet_path(1_000_000).await);
+        assert_eq!(never.len(), 6, "{never:#?}");
+        let named = never
+            .iter()
+            .filter(|summary| summary.contains("its serving CSR csr-") && summary.ends_with("is not approved"));
+        assert_eq!(named.count(), 6, "{never:#?}");
+    });
 }
 
 /// The first finding of each check that fails.
@@ -95,57 +101,59 @@ fn failing_of(outcomes: &BTreeMap<String, Outcome>) -> Vec<String> {
     failing(outcomes).into_iter().map(|(_, summary)| summary.to_owned()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_setting_that_breaks_nodes_is_named_by_its_own_check() {
-    let denial = "type=AVC msg=audit(1.2:3): avc:  denied  { execute } for  pid=1 comm=\"kubelet\" \
+#[test]
+fn each_setting_that_breaks_nodes_is_named_by_its_own_check() {
+    simulated(|| async {
+        let denial = "type=AVC msg=audit(1.2:3): avc:  denied  { execute } for  pid=1 comm=\"kubelet\" \
                   scontext=system_u:system_r:init_t:s0 tcontext=system_u:object_r:var_lib_t:s0 tclass=file permissive=0";
-    let outcomes = outcomes(|host| {
-        host.sysctl.insert("kernel.panic".into(), "60".into());
-        host.sysctl.insert("net.netfilter.nf_conntrack_max".into(), "16384".into());
-        host.blocked_modules.extend(["squashfs".into(), "nfsv4".into(), "xt_statistic".into()]);
-        host.selinux = Selinux::Enforcing;
-        host.packages.insert("aide".into());
-        for (name, value) in [
-            ("auditd.lost", "17"),
-            ("disk.available", "1048576"),
-            ("kernel.martians", "2000"),
-            ("aide.rules", "/var NORMAL\n!/var/lib/kubelet\n"),
-            ("selinux.denials", denial),
-            ("boot.arguments", "ipv6.disable=1"),
-            ("kernel.lockdown", "confidentiality"),
-        ] {
-            host.facts.insert(name.into(), value.into());
-        }
-    })
-    .await;
-    assert_eq!(
-        failing(&outcomes),
-        [
-            ("host/selinux-denials", "SELinux denied something to kubelet"),
-            ("node/audit", "lost 17 audit records"),
-            ("node/conntrack", "net.netfilter.nf_conntrack_max is 16384, less than 131072"),
-            (
-                "node/disk-space",
-                "5% of the space below /var/lib/kubelet is free: the kubelet evicts pods (nodefs.available)"
-            ),
-            (
-                "node/ebpf",
-                "the kernel is locked down for confidentiality: eBPF programs that read kernel memory (bpf_probe_read helpers) are \
+        let outcomes = outcomes(|host| {
+            host.sysctl.insert("kernel.panic".into(), "60".into());
+            host.sysctl.insert("net.netfilter.nf_conntrack_max".into(), "16384".into());
+            host.blocked_modules.extend(["squashfs".into(), "nfsv4".into(), "xt_statistic".into()]);
+            host.selinux = Selinux::Enforcing;
+            host.packages.insert("aide".into());
+            for (name, value) in [
+                ("auditd.lost", "17"),
+                ("disk.available", "1048576"),
+                ("kernel.martians", "2000"),
+                ("aide.rules", "/var NORMAL\n!/var/lib/kubelet\n"),
+                ("selinux.denials", denial),
+                ("boot.arguments", "ipv6.disable=1"),
+                ("kernel.lockdown", "confidentiality"),
+            ] {
+                host.facts.insert(name.into(), value.into());
+            }
+        })
+        .await;
+        assert_eq!(
+            failing(&outcomes),
+            [
+                ("host/selinux-denials", "SELinux denied something to kubelet"),
+                ("node/audit", "lost 17 audit records"),
+                ("node/conntrack", "net.netfilter.nf_conntrack_max is 16384, less than 131072"),
+                (
+                    "node/disk-space",
+                    "5% of the space below /var/lib/kubelet is free: the kubelet evicts pods (nodefs.available)"
+                ),
+                (
+                    "node/ebpf",
+                    "the kernel is locked down for confidentiality: eBPF programs that read kernel memory (bpf_probe_read helpers) are \
                  refused, and with them tracers such as Tetragon and Falco"
-            ),
-            ("node/integrity-scan", "AIDE scans /var/lib/containerd"),
-            (
-                "node/ipv6",
-                "booted with ipv6.disable=1: programs that listen on [::] do not start, on the host or in pods"
-            ),
-            ("node/kernel-defaults", "kernel.panic is 60, not 10"),
-            (
-                "node/kernel-modules",
-                "module xt_statistic cannot be loaded: kube-proxy cannot choose among the pods of a Service"
-            ),
-            ("node/martian-packets", "the kernel logged 2000 martian packets in ten minutes"),
-        ]
-    );
+                ),
+                ("node/integrity-scan", "AIDE scans /var/lib/containerd"),
+                (
+                    "node/ipv6",
+                    "booted with ipv6.disable=1: programs that listen on [::] do not start, on the host or in pods"
+                ),
+                ("node/kernel-defaults", "kernel.panic is 60, not 10"),
+                (
+                    "node/kernel-modules",
+                    "module xt_statistic cannot be loaded: kube-proxy cannot choose among the pods of a Service"
+                ),
+                ("node/martian-packets", "the kernel logged 2000 martian packets in ten minutes"),
+            ]
+        );
+    });
 }
 
 /// A Service that speaks SCTP, and a DNS cache on every node.
@@ -166,21 +174,23 @@ async fn install(lab: &Lab) {
     sets.create(&PostParams::default(), &serde_json::from_value(cache).unwrap()).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_hardening_takes_away_is_a_finding_only_where_the_cluster_uses_it() {
-    let ids = ["node/sctp", "node/local-dns"];
-    for (hardened, word) in [(false, "pass"), (true, "fail")] {
-        let mut host = (*profile(REFERENCE)).clone();
-        if hardened {
-            host.blocked_modules.insert("sctp".into());
-            host.firewall.managed_by = "nftables".into();
-            host.firewall.input = Policy::Drop;
+#[test]
+fn what_hardening_takes_away_is_a_finding_only_where_the_cluster_uses_it() {
+    simulated(|| async {
+        let ids = ["node/sctp", "node/local-dns"];
+        for (hardened, word) in [(false, "pass"), (true, "fail")] {
+            let mut host = (*profile(REFERENCE)).clone();
+            if hardened {
+                host.blocked_modules.insert("sctp".into());
+                host.firewall.managed_by = "nftables".into();
+                host.firewall.input = Policy::Drop;
+            }
+            let lab = Lab::of(Arc::new(host), REFERENCE).await;
+            install(&lab).await;
+            let outcomes = lab.run_those(|check| ids.contains(&check.id.as_str())).await;
+            for id in ids {
+                assert_eq!(outcomes[id].as_str(), word, "{id}: {:?}", outcomes[id]);
+            }
         }
-        let lab = Lab::of(Arc::new(host), REFERENCE).await;
-        install(&lab).await;
-        let outcomes = lab.run_those(|check| ids.contains(&check.id.as_str())).await;
-        for id in ids {
-            assert_eq!(outcomes[id].as_str(), word, "{id}: {:?}", outcomes[id]);
-        }
-    }
+    });
 }

@@ -17,7 +17,7 @@ mod openscap;
 mod private;
 mod probe;
 
-use cluster::{Lab, REFERENCE};
+use cluster::{Lab, REFERENCE, simulated};
 
 /// The checks with an outcome of `word`, scans left out.
 fn with_word<'a>(outcomes: &'a BTreeMap<String, Outcome>, word: &str) -> BTreeSet<&'a str> {
@@ -46,14 +46,18 @@ async fn only_these_fail(image: &str, failed: &[&str]) {
     lab.assert_clean().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn everything_works_on_a_stock_image() {
-    only_these_fail(REFERENCE, &[]).await;
+#[test]
+fn everything_works_on_a_stock_image() {
+    simulated(|| async {
+        only_these_fail(REFERENCE, &[]).await;
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_forwarding_only_the_pod_network_fails() {
-    only_these_fail("al2023-ip-forward-off", &[]).await;
+#[test]
+fn without_forwarding_only_the_pod_network_fails() {
+    simulated(|| async {
+        only_these_fail("al2023-ip-forward-off", &[]).await;
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,7 +34,8 @@ struct Source {
 /// Every source file of a package's `src`, or of all packages' for an empty folder.
 fn sources(folder: &str) -> Vec<Source> {
     let mut found = Vec::new();
-    let packages = ["harness/model", "harness/core", "harness/cli", "suites", "workloads", "fixtures", "reports"];
+    let packages =
+        ["harness/model", "harness/time", "harness/core", "harness/cli", "suites", "workloads", "fixtures", "reports"];
     for package in packages.iter().filter(|package| package.starts_with(folder)) {
         collect(&root().join(package).join("src"), &mut found);
     }
@@ -117,9 +118,10 @@ fn packages_depend_on_each_other_only_as_designed() {
         ("amiproof-model", &[][..]),
         ("amiproof-workloads", &["amiproof-model"]),
         ("amiproof-reports", &["amiproof-model"]),
-        ("amiproof-core", &["amiproof-model", "amiproof-workloads"]),
-        ("amiproof-suites", &["amiproof-core", "amiproof-model", "amiproof-workloads"]),
-        ("amiproof-lab", &[]),
+        ("amiproof-time", &[]),
+        ("amiproof-core", &["amiproof-model", "amiproof-time", "amiproof-workloads"]),
+        ("amiproof-suites", &["amiproof-core", "amiproof-model", "amiproof-time", "amiproof-workloads"]),
+        ("amiproof-lab", &["amiproof-time"]),
     ]);
     for package in metadata().workspace_packages() {
         let Some(allowed) = allowed.get(package.name.as_str()) else { continue };
@@ -138,12 +140,16 @@ fn only_aws_and_cluster_build_clients() {
     let builds =
         Regex::new(r"aws_config::|Client::from_conf|ClientBuilder|Client::try_(default|from)|kube::Config\b").unwrap();
     let elsewhere = sources("").into_iter().filter(|source| {
-        !["harness/core/src/aws/", "harness/core/src/cluster/", "fixtures/"]
+        !["harness/core/src/aws/", "harness/core/src/cluster/", "harness/core/src/transport.rs", "fixtures/"]
             .iter()
             .any(|home| source.path.starts_with(home))
     });
     let wrong: Vec<String> = elsewhere.flat_map(|source| source.lines_with(&builds).collect::<Vec<_>>()).collect();
-    assert!(wrong.is_empty(), "clients are built in core::aws and core::cluster only:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "clients are built in core::aws, core::cluster and core::transport only:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -221,6 +227,52 @@ fn the_readme_names_every_action_that_the_code_asks_aws_for() {
 }
 
 /// The lab is not among them.
+/// Where the system's own clock is meant, though time may be simulated.
+const BY_THE_SYSTEM: [(&str, &str); 5] = [
+    ("harness/time/src/", "here is the one door"),
+    ("harness/core/src/ledger/mod.rs", "how old a file of an earlier process is"),
+    ("harness/cli/src/progress.rs", "how long who is watching has seen nothing"),
+    ("harness/cli/src/lock.rs", "another process of this machine"),
+    ("harness/cli/src/helm.rs", "another process of this machine"),
+];
+
+#[test]
+fn time_and_chance_come_through_one_door() {
+    let system =
+        r"Timestamp::now|SystemTime::now|Zoned::now|time::Instant\b|Uuid::new_v4|\bfastrand::|\brand::(rng|random)";
+    let (system, by_tokio) = (Regex::new(system).unwrap(), Regex::new(r"tokio::time::Instant").unwrap());
+    let mut wrong = Vec::new();
+    for source in sources("") {
+        let is_excused = BY_THE_SYSTEM.iter().any(|(path, _)| source.path.starts_with(path));
+        wrong.extend(source.lines_with(&system).filter(|line| !is_excused && !by_tokio.is_match(line)));
+    }
+    assert!(wrong.is_empty(), "ask amiproof_time:\n{}", wrong.join("\n"));
+}
+
+/// What runs in a simulation: there the order of everything follows from the seed.
+const SIMULATED: [&str; 3] = ["harness/core", "suites", "fixtures"];
+
+#[test]
+fn nothing_in_a_simulation_goes_by_the_order_of_a_hash_or_by_a_coin() {
+    let hash = Regex::new(r"\bHash(Map|Set)\b|tokio::sync::(\{[^}]*)?watch\b|spawn_blocking|tokio::fs\b").unwrap();
+    let mut wrong = Vec::new();
+    for source in SIMULATED.iter().flat_map(|folder| sources(folder)) {
+        // What other tools wrote is read in one go, and looked up only.
+        if !source.path.starts_with("harness/core/src/scan/import/") {
+            let hashes = source
+                .lines_with(&hash)
+                .filter(|line| !line.contains("aws_") && !line.contains("pub(super) fn tags_of("));
+            wrong.extend(hashes.map(|line| format!("{line} (BTreeMap, IndexMap, amiproof_time)")));
+        }
+        let lines: Vec<&str> = source.product().lines().collect();
+        let coins = lines.windows(2).enumerate().filter(|(_, two)| {
+            two[0].contains("select! {") && !two[0].trim_start().starts_with("//") && two[1].trim() != "biased;"
+        });
+        wrong.extend(coins.map(|(at, two)| format!("{}:{}: {} (biased)", source.path, at + 1, two[0].trim())));
+    }
+    assert!(wrong.is_empty(), "the same seed would not give the same run:\n{}", wrong.join("\n"));
+}
+
 #[test]
 fn no_files_need_each_other_in_a_circle() {
     let packages = ["harness/model", "harness/core", "harness/cli", "suites", "workloads", "reports"];

@@ -9,9 +9,9 @@ pub(crate) struct Target {
     /// Run against an in-process lab instead of AWS
     #[arg(long)]
     pub(crate) lab: bool,
-    /// Speed of the lab relative to real time
-    #[arg(long, requires = "lab", default_value_t = 120.0, value_name = "FACTOR")]
-    pub(crate) time_scale: f64,
+    /// Number from which everything random in the lab follows: the same matrix, seed and version give the same report
+    #[arg(long, requires = "lab", default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) seed: u64,
     /// Faults for the lab to inject: a file, or the name of a built-in scenario
     #[arg(long, requires = "lab", value_name = "FILE")]
     pub(crate) scenario: Option<String>,
@@ -42,15 +42,7 @@ impl Target {
     /// AWS, by a profile and an endpoint of the command line.
     pub(crate) fn aws(profile: Option<String>, endpoint_url: Option<String>) -> Self {
         let profile_is_named = profile.is_some();
-        Self {
-            lab: false,
-            time_scale: 1.0,
-            host_profiles: None,
-            scenario: None,
-            profile,
-            endpoint_url,
-            profile_is_named,
-        }
+        Self { lab: false, seed: 1, host_profiles: None, scenario: None, profile, endpoint_url, profile_is_named }
     }
 
     /// Takes what the environment says of AWS away from a lab. Refuses what the command line says twice.

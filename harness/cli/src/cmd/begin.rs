@@ -123,6 +123,9 @@ pub(super) async fn begin(
         Some(lock) => lock,
         None => run.lock("run")?,
     };
+    if place.target.lab && matches!(folder, Folder::New(_)) {
+        run.clear()?;
+    }
     let ledger = ledger(request, run, place, steps, &connection)?;
     let goes_on = if matches!(folder, Folder::Old(_)) { ", which goes on" } else { "" };
     output.note(format_args!("run {}{goes_on}  ({})", run.id, run.path()));
@@ -181,7 +184,7 @@ fn ledger(
         region,
         endpoint: clients.and_then(|clients| clients.endpoint()).map(str::to_owned),
         kubeconfig: place.by_kubeconfig()?,
-        started: Timestamp::now(),
+        started: amiproof_time::now(),
         expires: expires(&request.options)?,
         keep: steps.network_only,
     };
@@ -191,7 +194,7 @@ fn ledger(
 /// When `sweep` may delete what a run that starts now creates.
 fn expires(options: &RunOptions) -> Result<Timestamp, Failure> {
     let hours = i64::from(options.expires);
-    Timestamp::now()
+    amiproof_time::now()
         .checked_add(SignedDuration::from_hours(hours))
         .map_err(|error| Failure::usage(format!("--expires {hours}: {error}"), "give a smaller number of hours"))
 }

@@ -12,7 +12,6 @@ use amiproof_model::report::{CheckResult, Report, ScanRecord, Subject};
 use amiproof_model::waiver::Waiver;
 use amiproof_reports::Format;
 use camino::Utf8Path;
-use jiff::Timestamp;
 use serde_json::json;
 
 use self::spool::{MAX_KEPT, Spool};
@@ -46,7 +45,7 @@ pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Resu
     report.run.id = folder.id.clone();
     keep_copy(&spool, &folder, target.copy.as_deref(), output)?;
     let summary = Summary::of(kind, &import);
-    let change = merge(&mut report, import, &waivers, Timestamp::now());
+    let change = merge(&mut report, import, &waivers, amiproof_time::now());
     let written = forms::write_all(&report, None, folder.path(), output);
     let exit = ExitCode::of(&report);
     let exit = written.exit(if exit == ExitCode::Failed && args.no_fail { ExitCode::Passed } else { exit });
@@ -180,8 +179,8 @@ fn place(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Resul
                 .unwrap_or("r-import")
                 .parse()
                 .map_err(|error: NameError| Failure::usage(error.to_string(), "give another name with --run"))?;
-            let recorder = Recorder::new(id, &inputs.matrix, false, [], Timestamp::now());
-            Ok(Place { folder: None, report: recorder.finish(&inputs.waivers, Timestamp::now()) })
+            let recorder = Recorder::new(id, &inputs.matrix, false, [], amiproof_time::now());
+            Ok(Place { folder: None, report: recorder.finish(&inputs.waivers, amiproof_time::now()) })
         }
         _ => {
             let folder = RunDir::open(dir, args.run.as_deref()).map_err(|failure| Failure {

@@ -1,5 +1,6 @@
 //! `amiproof lab`: serves the lab until Ctrl-C and prints what to export.
 
+use amiproof_lab::listen::Network;
 use amiproof_lab::{Lab, LabOptions};
 use amiproof_model::exit::ExitCode;
 
@@ -19,6 +20,7 @@ async fn serve(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure> {
     let options = LabOptions {
         address: std::net::SocketAddr::new(args.bind, args.port),
         region: args.region.clone(),
+        network: Network::Sockets,
         time_scale: args.time_scale,
         scenario: crate::session::scenario(args.scenario.as_deref())?,
         profiles: crate::session::profiles(args.host_profiles.as_deref())?,

@@ -20,8 +20,8 @@ use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::progress::Progress;
 use crate::rundir::{self, RunDir};
-use crate::runtime::block_on;
-use crate::session::Goal;
+use crate::runtime;
+use crate::session::{self, Goal};
 use crate::signals::{Heard, Signals};
 
 /// A run of its own.
@@ -49,9 +49,38 @@ pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) ->
     place.check(&request.matrix)?;
     let folder = match goal {
         Goal::Apply => applied(global, args, &request.matrix)?,
-        _ => Folder::New(RunDir::new(&global.dir, args.run_name(&request.matrix.cluster.name).as_deref())?),
+        _ => {
+            let name = args.run_name(&request.matrix.cluster.name);
+            Folder::New(new_run(global, name.as_deref(), &args.target, &request, steps)?)
+        }
     };
-    block_on(execute(global, place, request, folder, steps, goal, output))?
+    runtime::run(place.target, || execute(global, place, request, folder, steps, goal, output))?
+}
+
+/// A new run. In a lab inside this process everything follows from what goes into it, and so does its name.
+fn new_run(
+    global: &Global,
+    name: Option<&str>,
+    target: &Target,
+    request: &Request,
+    steps: Steps,
+) -> Result<RunDir, Failure> {
+    if name.is_some() || !target.lab {
+        return RunDir::new(&global.dir, name);
+    }
+    let checks: Vec<String> = request.checks.iter().map(|check| check.id.to_string()).collect();
+    let (inputs, options) = (&request.inputs, &request.options);
+    let input = format!(
+        "{} {} {:?} {checks:?} {:?} {:?} {steps:?} {options:?} {:?} {:?}",
+        env!("CARGO_PKG_VERSION"),
+        target.seed,
+        request.matrix,
+        inputs.waivers,
+        inputs.workloads,
+        session::scenario(target.scenario.as_deref())?,
+        session::profiles(target.host_profiles.as_deref())?,
+    );
+    RunDir::of_lab(&global.dir, &input)
 }
 
 /// The run that 'apply' continues with: the one that the user names or that made the cluster, so that applying twice converges; else a new one.
@@ -96,9 +125,9 @@ pub(crate) fn resumed(
     place.check(&request.matrix)?;
     let steps = Steps { test: goal == Goal::Test, scan: goal == Goal::Scan, ..STEPS_NONE };
     if args.target.lab {
-        let folder = Folder::New(RunDir::new(&global.dir, args.run.as_deref())?);
         let steps = Steps { provision: true, teardown: true, ..steps };
-        return block_on(execute(global, place, request, folder, steps, goal, output))?;
+        let folder = Folder::New(new_run(global, args.run.as_deref(), &args.target, &request, steps)?);
+        return runtime::run(place.target, || execute(global, place, request, folder, steps, goal, output))?;
     }
     let nothing_was_made = request.matrix.variants.iter().all(|variant| variant.made().is_none());
     let is_there = args.run.as_deref().is_some_and(|run| RunDir::open(&global.dir, Some(run)).is_ok());
@@ -109,7 +138,7 @@ pub(crate) fn resumed(
     };
     // What stays of a run on nodes that are there is only its report.
     let steps = Steps { teardown: nothing_was_made, ..steps };
-    block_on(execute(global, place, request, folder, steps, goal, output))?
+    runtime::run(place.target, || execute(global, place, request, folder, steps, goal, output))?
 }
 
 /// The run whose nodes are tested or scanned where none is named: the one that made the cluster or node groups in it.

@@ -10,7 +10,6 @@ use amiproof_model::waiver_audit::{Remark, audit};
 use amiproof_model::waiver_import::{self, Defaults};
 use amiproof_model::{waiver_file, waiver_write};
 use camino::Utf8Path;
-use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::{Global, OutputForm, WaiverAudit, WaiverCommand, WaiverForm, WaiverImport};
@@ -36,7 +35,7 @@ fn run_audit(global: &Global, args: &WaiverAudit, output: &Output) -> Result<Exi
     let within = args.within.strip_suffix('d').unwrap_or(&args.within).parse().map_err(|_| {
         Failure::usage(format!("--within: '{}' is not a number of days", args.within), "write it like 30d")
     })?;
-    let remarks = audit(&waivers, report.as_ref(), within, Timestamp::now());
+    let remarks = audit(&waivers, report.as_ref(), within, amiproof_time::now());
     let run = report.as_ref().map(|report| report.run.id.as_str());
     match args.output {
         OutputForm::Json => {

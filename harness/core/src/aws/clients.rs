@@ -1,7 +1,7 @@
 //! The SDK clients of one account and region, and how they are configured.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::retry::RetryConfig;
@@ -10,6 +10,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::time::TimeSource;
 use aws_types::service_config::ServiceConfigKey;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -17,6 +18,7 @@ use super::clock::{Clock, Skew};
 use super::error::{AwsError, Class, Explain as _};
 use super::{http, retry};
 use crate::pace::Pace;
+use crate::transport::{self, Transport};
 
 /// At most so many CreateNodegroup and DeleteNodegroup calls under way at once: EKS calls IAM for each, and parallel creates end in
 /// CREATE_FAILED with IamThrottling (hashicorp/terraform-provider-aws#44853).
@@ -55,6 +57,8 @@ pub struct Settings {
     pub credentials: Option<(String, String)>,
     /// Intervals of polling and retries.
     pub pace: Pace,
+    /// How connections come about.
+    pub transport: Transport,
 }
 
 /// Without the secret.
@@ -103,6 +107,7 @@ struct Shared {
     given_endpoint: Option<String>,
     region: String,
     pace: Pace,
+    transport: Transport,
     clock: Clock,
     node_group_changes: Semaphore,
     reads: Semaphore,
@@ -124,6 +129,7 @@ impl Clients {
     /// When no region is known.
     pub async fn connect(settings: Settings) -> Result<Self, AwsError> {
         let pace = settings.pace;
+        let transport = settings.transport.clone();
         let given_endpoint = settings.endpoint.clone();
         let config = load(settings).await;
         let Some(region) = config.region().map(ToString::to_string) else {
@@ -150,6 +156,7 @@ impl Clients {
             given_endpoint,
             region,
             pace,
+            transport,
             clock: clock.clone(),
             node_group_changes: Semaphore::new(NODE_GROUP_CHANGES),
             reads: Semaphore::new(READS),
@@ -184,6 +191,11 @@ impl Clients {
     /// Polling intervals.
     pub fn pace(&self) -> Pace {
         self.shared.pace
+    }
+
+    /// How connections come about.
+    pub fn transport(&self) -> &Transport {
+        &self.shared.transport
     }
 
     /// The first question of every run: who is calling. It needs no permission, and finds missing credentials, an endpoint that does not
@@ -327,6 +339,16 @@ impl Clients {
     }
 }
 
+/// The time that requests are signed with.
+#[derive(Debug)]
+struct Now;
+
+impl TimeSource for Now {
+    fn now(&self) -> SystemTime {
+        amiproof_time::system_now()
+    }
+}
+
 async fn load(settings: Settings) -> SdkConfig {
     let pace = settings.pace;
     // Adaptive mode also slows the client down while a service throttles it, in real time: where time runs faster, that would be the
@@ -344,7 +366,11 @@ async fn load(settings: Settings) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(retries)
         .timeout_config(timeouts)
-        .http_client(http::client())
+        .time_source(Now)
+        .http_client(match &settings.transport {
+            Transport::Sockets => http::client(),
+            Transport::Memory(network) => transport::sdk_client(network),
+        })
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Ok(name) = AppName::new("amiproof") {
         loader = loader.app_name(name);

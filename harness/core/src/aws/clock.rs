@@ -70,7 +70,7 @@ impl Clock {
 
     /// The time by the clock of AWS, where it is known and this machine's is wrong.
     pub(super) fn now(&self) -> Timestamp {
-        let here = Timestamp::now();
+        let here = amiproof_time::now();
         self.skew().and_then(|skew| here.checked_add(skew.0).ok()).unwrap_or(here)
     }
 
@@ -102,7 +102,7 @@ impl Intercept for Clock {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(ahead) = ahead(context.response().headers().get("date"), Timestamp::now()) {
+        if let Some(ahead) = ahead(context.response().headers().get("date"), amiproof_time::now()) {
             self.0.ahead.store(ahead.as_secs(), Ordering::Relaxed);
         }
         Ok(())
@@ -111,7 +111,7 @@ impl Intercept for Clock {
 
 /// How wrong this machine's clock is by the `Date` header of an answer that came just now.
 pub(super) fn skew_of(date: Option<&str>) -> Option<Skew> {
-    ahead(date, Timestamp::now()).filter(|ahead| ahead.abs() > TOLERATED).map(Skew)
+    ahead(date, amiproof_time::now()).filter(|ahead| ahead.abs() > TOLERATED).map(Skew)
 }
 
 fn ahead(date: Option<&str>, here: Timestamp) -> Option<SignedDuration> {

@@ -3,7 +3,7 @@
 //!
 //! CloudWatch Logs is asked by two signed requests of its JSON protocol: its SDK would be the largest of all for them.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::error::{AwsError, Class, found};
 use super::{Clients, partition};
+use crate::transport::Unanswered;
 
 /// How long one request may take.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -83,7 +84,7 @@ pub(super) async fn ask(
         .identity(&identity)
         .region(region)
         .name(api.name)
-        .time(SystemTime::now())
+        .time(amiproof_time::system_now())
         .settings(SigningSettings::default())
         .build()
         .map_err(|error| request(error.to_string()))?
@@ -93,23 +94,21 @@ pub(super) async fn ask(
             .map_err(|error| request(error.to_string()))?;
     let (instructions, _signature) =
         sign(signable, &parameters).map_err(|error| request(error.to_string()))?.into_parts();
-    let unreachable = |error: reqwest::Error| {
-        AwsError::new(Class::Infrastructure, operation, resource(), error.without_url().to_string())
-    };
-    let mut builder = reqwest::Client::builder().timeout(WITHIN);
-    if parsed.host_str().is_some_and(super::http::is_this_machine) {
-        builder = builder.no_proxy();
-    }
-    let mut post = builder.build().map_err(unreachable)?.post(parsed).body(body);
-    for (key, value) in headers.iter().filter(|(key, _)| *key != "host") {
-        post = post.header(*key, *value);
-    }
-    for (key, value) in instructions.headers() {
+    let unreachable =
+        |error: Unanswered| AwsError::new(Class::Infrastructure, operation, resource(), error.to_string());
+    let mut post = http::Request::post(url.as_str());
+    let own = headers.iter().copied().filter(|(key, _)| *key != "host");
+    for (key, value) in own.chain(instructions.headers()) {
         post = post.header(key, value);
     }
-    let response = post.send().await.map_err(unreachable)?;
-    let status = response.status();
-    let text = response.text().await.map_err(unreachable)?;
+    let post = post.body(body.into_bytes()).map_err(|error| request(error.to_string()))?;
+    let asked = async {
+        let response = clients.transport().send(reqwest::Client::builder(), post).await?;
+        Ok::<_, Unanswered>((response.status(), response.text().await?))
+    };
+    let late = || AwsError::new(Class::Infrastructure, operation, resource(), "no answer in time");
+    let answer = tokio::time::timeout(WITHIN, asked).await.map_err(|_| late())?;
+    let (status, text) = answer.map_err(unreachable)?;
     let answer: Value = serde_json::from_str(&text).unwrap_or_default();
     if status.is_success() {
         return Ok(answer);

@@ -1,11 +1,13 @@
 //! Files behind pre-signed URLs: bounded in size and time, from one host, their content left as it is.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use futures::StreamExt as _;
 use reqwest::{Url, redirect};
-use tokio::io::AsyncWriteExt as _;
+
+use crate::transport::{Transport, Unanswered};
 
 /// How much of a file is taken, and for how long it is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,14 +83,19 @@ pub enum Error {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn fetch(url: &str, endpoint: Option<&str>, path: &Utf8Path, limits: Limits) -> Result<u64, Error> {
+pub async fn fetch(
+    transport: &Transport,
+    url: &str,
+    endpoint: Option<&str>,
+    path: &Utf8Path,
+    limits: Limits,
+) -> Result<u64, Error> {
     let url = checked(url, endpoint)?;
     let host = host_of(&url);
     let partial = Utf8PathBuf::from(format!("{path}.part"));
-    let copied = tokio::time::timeout(limits.within, copy(url, &host, &partial, limits.bytes)).await;
+    let copied = tokio::time::timeout(limits.within, copy(transport, url, &host, &partial, limits.bytes)).await;
     let result = match copied {
-        Ok(Ok(size)) => tokio::fs::rename(&partial, path)
-            .await
+        Ok(Ok(size)) => std::fs::rename(&partial, path)
             .map(|()| size)
             .map_err(|source| Error::Write { path: path.to_owned(), source }),
         Ok(Err(error)) => Err(error),
@@ -96,7 +103,7 @@ pub async fn fetch(url: &str, endpoint: Option<&str>, path: &Utf8Path, limits: L
     };
     if result.is_err() {
         // Half a file is not evidence. One that cannot be removed is still not under the name that reports point to.
-        drop(tokio::fs::remove_file(&partial).await);
+        drop(std::fs::remove_file(&partial));
     }
     result
 }
@@ -124,28 +131,16 @@ fn host_of(url: &Url) -> String {
     url.host_str().unwrap_or_default().to_owned()
 }
 
-async fn copy(url: Url, host: &str, path: &Utf8Path, limit: u64) -> Result<u64, Error> {
-    let broken = |error: reqwest::Error| {
-        let error = error.without_url();
-        let mut reason = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            reason = format!("{reason}: {cause}");
-            source = cause.source();
-        }
-        Error::Connection { host: host.to_owned(), reason }
-    };
+async fn copy(transport: &Transport, url: Url, host: &str, path: &Utf8Path, limit: u64) -> Result<u64, Error> {
+    let broken = |error: Unanswered| Error::Connection { host: host.to_owned(), reason: error.to_string() };
     let same_place = redirect::Policy::custom(|attempt| {
         let first = attempt.previous().first().map(place);
         let stays = attempt.previous().len() < 5 && first == Some(place(attempt.url()));
         if stays { attempt.follow() } else { attempt.stop() }
     });
-    let mut client = reqwest::Client::builder().redirect(same_place);
-    if super::http::is_local(url.as_str()) {
-        client = client.no_proxy();
-    }
-    let client = client.build().map_err(broken)?;
-    let response = client.get(url).send().await.map_err(broken)?;
+    let request = http::Request::get(url.as_str()).body(Vec::new()).map_err(|error| Error::Url(error.to_string()))?;
+    let client = reqwest::Client::builder().redirect(same_place);
+    let response = transport.send(client, request).await.map_err(broken)?;
     let status = response.status();
     if status.is_redirection() {
         let to = response.headers().get("location").and_then(|to| to.to_str().ok());
@@ -157,24 +152,24 @@ async fn copy(url: Url, host: &str, path: &Utf8Path, limit: u64) -> Result<u64, 
         return Err(Error::Refused { host: host.to_owned(), status: status.as_u16() });
     }
     let write = |source| Error::Write { path: path.to_owned(), source };
-    let mut file = tokio::fs::File::create(path).await.map_err(write)?;
+    let mut file = std::fs::File::create(path).map_err(write)?;
     let mut size = 0;
     let mut body = response.bytes_stream();
     while let Some(piece) = body.next().await {
-        let piece = piece.map_err(broken)?;
+        let piece = piece.map_err(|error| broken(error.into()))?;
         size += piece.len() as u64;
         if size > limit {
             return Err(Error::TooLarge { host: host.to_owned(), limit });
         }
-        file.write_all(&piece).await.map_err(write)?;
+        file = amiproof_time::blocking(move || file.write_all(&piece).map(|()| file)).await.map_err(write)?;
     }
-    file.sync_all().await.map_err(write)?;
+    amiproof_time::blocking(move || file.sync_all()).await.map_err(write)?;
     Ok(size)
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -200,7 +195,7 @@ mod tests {
     async fn fetched(url: &str, limits: Limits) -> (Result<u64, String>, Vec<String>) {
         let folder = tempfile::tempdir().unwrap();
         let path = Utf8Path::from_path(folder.path()).unwrap().join("report.csv");
-        let result = fetch(url, Some(url), &path, limits).await;
+        let result = fetch(&Transport::Sockets, url, Some(url), &path, limits).await;
         let left = std::fs::read_dir(folder.path()).unwrap();
         let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         let result = result.map_err(|error| error.to_string());

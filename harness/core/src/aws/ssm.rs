@@ -121,7 +121,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Sends a command and gives its id.
 async fn send(clients: &Clients, instance_id: &str, document: &str, commands: &[&str]) -> Result<String, AwsError> {
-    let comment = format!("amiproof {}", uuid::Uuid::new_v4());
+    let comment = format!("amiproof {}", amiproof_time::random::uuid());
     let lines: Vec<String> = commands.iter().map(ToString::to_string).collect();
     let write = || async {
         let request = clients.ssm.send_command().document_name(document).instance_ids(instance_id);

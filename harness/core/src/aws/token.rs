@@ -51,7 +51,7 @@ pub async fn sign_token(clients: &Clients, cluster: &str) -> Result<Token, AwsEr
         presign(&url, clients.region(), cluster, &credentials, now).map_err(|error| broken(error.to_string()))?;
     // Temporary credentials may end before the token would.
     let by_credentials = credentials.expiry().and_then(|expiry| Timestamp::try_from(expiry).ok());
-    let expires = Timestamp::now() + TOKEN_LIFETIME;
+    let expires = amiproof_time::now() + TOKEN_LIFETIME;
     Ok(Token { bearer, expires: by_credentials.map_or(expires, |end| end.min(expires)) })
 }
 

@@ -55,7 +55,7 @@ impl Bearer {
             let (token, is_new) = self.current();
             let (header, expires) = token.await?;
             // One that was asked for long ago, by someone who gave up waiting, may have expired unseen.
-            if is_new || Timestamp::now() < expires {
+            if is_new || amiproof_time::now() < expires {
                 return Ok(header);
             }
         }
@@ -67,7 +67,7 @@ impl Bearer {
         if let Some(token) = &*last
             && token
                 .peek()
-                .is_none_or(|known| known.as_ref().is_ok_and(|(_, expires)| Timestamp::now() + MARGIN < *expires))
+                .is_none_or(|known| known.as_ref().is_ok_and(|(_, expires)| amiproof_time::now() + MARGIN < *expires))
         {
             return (token.clone(), false);
         }
@@ -113,7 +113,7 @@ mod tests {
         let count = token.clone();
         let source: TokenSource = Arc::new(move || {
             let number = count.fetch_add(1, Ordering::SeqCst) + 1;
-            let token = Token { bearer: format!("token-{number}"), expires: Timestamp::now() + lives };
+            let token = Token { bearer: format!("token-{number}"), expires: amiproof_time::now() + lives };
             async move { Ok(token) }.boxed()
         });
         (Bearer::new(source), token)
@@ -152,7 +152,7 @@ mod tests {
             let open = open.clone();
             async move {
                 open.notified().await;
-                Ok(Token { bearer: "token".to_owned(), expires: Timestamp::now() + Duration::from_secs(900) })
+                Ok(Token { bearer: "token".to_owned(), expires: amiproof_time::now() + Duration::from_secs(900) })
             }
             .boxed()
         });

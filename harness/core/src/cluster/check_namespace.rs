@@ -98,6 +98,7 @@ where
                 let name = spec.name.clone();
                 let mut task = tokio::spawn(work(context, name));
                 tokio::select! {
+                    biased;
                     ended = &mut task => ended.unwrap_or_else(|join| Err(CheckError::Panicked(join.to_string()))),
                     () = stop.cancelled() => {
                         task.abort();

@@ -25,19 +25,22 @@ pub mod storage;
 pub mod watch;
 pub mod windows;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use kube::client::ClientBuilder;
+use http_body_util::BodyExt as _;
+use hyper_util::rt::TokioExecutor;
+use kube::client::{ClientBuilder, ConfigExt as _};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::discovery::ApiCapabilities;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
+use tower::ServiceExt as _;
 use tower::buffer::BufferLayer;
 use tower::filter::AsyncFilterLayer;
 use tower::retry::RetryLayer;
@@ -46,6 +49,7 @@ use self::bearer::Bearer;
 pub use self::bearer::{Token, TokenSource};
 pub use self::explain::{explain, explain_watch};
 pub use self::retry::is_transient;
+use crate::transport::{Connector, Transport};
 
 /// The field manager of everything that amiproof applies, and the value of the label [`MANAGED_BY`].
 pub const FIELD_MANAGER: &str = "amiproof";
@@ -88,7 +92,8 @@ pub struct Access {
     server: Arc<str>,
     /// The SHA-256 of its certificate authority.
     authority: Option<Arc<str>>,
-    kinds: Arc<Mutex<HashMap<kube::core::GroupVersionKind, (kube::core::ApiResource, ApiCapabilities)>>>,
+    /// By API version and kind.
+    kinds: Arc<Mutex<BTreeMap<(String, String), (kube::core::ApiResource, ApiCapabilities)>>>,
 }
 
 /// Why a cluster cannot be accessed at all.
@@ -139,14 +144,22 @@ impl Access {
     ///
     /// # Errors
     /// When the endpoint is not a URL or the certificate authority not PEM.
-    pub fn eks(endpoint: &str, certificate_authority: &[u8], tokens: TokenSource) -> Result<Self, AccessError> {
+    pub fn eks(
+        endpoint: &str,
+        certificate_authority: &[u8],
+        tokens: TokenSource,
+        transport: &Transport,
+    ) -> Result<Self, AccessError> {
         let url = endpoint.to_owned();
         let uri: http::Uri = endpoint.parse().map_err(|source| AccessError::Endpoint { url: url.clone(), source })?;
-        let proxy_url = proxy::of_environment(&uri);
+        let proxy_url = match transport {
+            Transport::Sockets => proxy::of_environment(&uri),
+            Transport::Memory(_) => None,
+        };
         let mut config = kube::Config::new(uri);
         config.proxy_url = proxy_url;
         config.root_cert = Some(certificates(&url, certificate_authority)?);
-        Self::build(config, url, Some(tokens))
+        Self::build(config, url, Some(tokens), transport)
     }
 
     /// Access by a kubeconfig file, and the context of that name in it (`None` for its current one). Credential plugins that the
@@ -172,10 +185,15 @@ impl Access {
             }
             None => proxy::of_environment(&config.cluster_url),
         };
-        Self::build(config, name, None)
+        Self::build(config, name, None, &Transport::Sockets)
     }
 
-    fn build(mut config: kube::Config, name: String, tokens: Option<TokenSource>) -> Result<Self, AccessError> {
+    fn build(
+        mut config: kube::Config,
+        name: String,
+        tokens: Option<TokenSource>,
+        transport: &Transport,
+    ) -> Result<Self, AccessError> {
         // Requests are tried again by our own policy, which knows more errors and stops sooner.
         let server = config.cluster_url.to_string().trim_end_matches('/').into();
         let authority = config.root_cert.as_ref().map(|certificates| {
@@ -186,7 +204,7 @@ impl Access {
         config.default_retry = false;
         config.read_timeout = Some(READ_TIMEOUT);
         let builder = || {
-            ClientBuilder::try_from(config.clone())
+            connection(config.clone(), transport)
                 .map(|builder| builder.with_layer(&BufferLayer::new(QUEUE)))
                 .map_err(|source| AccessError::Client { name: name.clone(), source: Box::new(source) })
         };
@@ -272,6 +290,31 @@ pub fn current_context(path: &Utf8Path) -> Option<String> {
 pub fn is_denied(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 403)
 }
+
+/// The lowest layer of a client: connections, TLS, and the address of the server on every request.
+fn connection(config: kube::Config, transport: &Transport) -> kube::Result<ClientBuilder<Connection>> {
+    let Transport::Memory(network) = transport else { return ClientBuilder::try_from(config) };
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Fails only where another client was faster.
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    }
+    let connector = config.rustls_https_connector_with_connector(Connector(network.clone()))?;
+    let mut connector = hyper_timeout::TimeoutConnector::new(connector);
+    connector.set_connect_timeout(config.connect_timeout);
+    connector.set_read_timeout(config.read_timeout);
+    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
+    let service = tower::ServiceBuilder::new().layer(config.base_uri_layer()).map_err(tower::BoxError::from);
+    let service = service.service(client).map_response(|answer: http::Response<hyper::body::Incoming>| {
+        answer.map(|body| Box::new(body.map_err(tower::BoxError::from)) as Box<Answer>)
+    });
+    Ok(ClientBuilder::new(service.boxed(), config.default_namespace))
+}
+
+/// The body of an answer.
+type Answer = dyn http_body::Body<Data = bytes::Bytes, Error = tower::BoxError> + Send + Unpin;
+/// What sends a request.
+type Connection =
+    tower::util::BoxService<http::Request<kube::client::Body>, http::Response<Box<Answer>>, tower::BoxError>;
 
 /// The certificates of a PEM text, as DER.
 fn certificates(url: &str, pem: &[u8]) -> Result<Vec<Vec<u8>>, AccessError> {

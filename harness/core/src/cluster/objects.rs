@@ -170,11 +170,12 @@ pub fn is_not_found(error: &kube::Error) -> bool {
 async fn kind_of(access: &Access, api_version: &str, kind: &str) -> Result<(ApiResource, Scope), kube::Error> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let gvk = GroupVersionKind::gvk(group, version, kind);
-    if let Some((resource, capabilities)) = access.kinds.lock().await.get(&gvk) {
+    let key = (api_version.to_owned(), kind.to_owned());
+    if let Some((resource, capabilities)) = access.kinds.lock().await.get(&key) {
         return Ok((resource.clone(), capabilities.scope.clone()));
     }
     let found = kube::discovery::pinned_kind(&access.client(), &gvk).await?;
-    access.kinds.lock().await.insert(gvk, found.clone());
+    access.kinds.lock().await.insert(key, found.clone());
     Ok((found.0, found.1.scope))
 }
 

@@ -3,7 +3,8 @@
 //! Reads, and writes that do no harm when they arrive twice (PUT, PATCH, DELETE), are tried again after a broken connection,
 //! 429 and every 5xx. A POST is tried again only on 429, which the server answers before it does anything. Everything else
 //! that begins with 4 is the caller's to handle at once. Requests that go through the kubelet (logs, exec, port-forward) and
-//! upgrades are never tried again: their slowness is what some checks measure. Nor are evictions: the refusal is the answer.
+//! upgrades are never tried again: their slowness is what some checks measure. What comes through a node's proxy is asked again only when
+//! the connection to the API server itself broke. Nor are evictions: the refusal is the answer.
 
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// Subresources whose first answer is what matters: those that the API server hands on to the kubelet, and evictions, where 429 says
 /// that a disruption budget stands in the way.
 const ASKED_ONCE: [&str; 6] = ["/log", "/exec", "/attach", "/portforward", "/proxy", "/eviction"];
+
+/// In the path of what the API server asks a kubelet, a pod or a service.
+const PROXIED: &str = "/proxy/";
 
 /// The retry policy of one request; each request starts with a fresh clone.
 #[derive(Clone)]
@@ -53,6 +57,8 @@ impl<B> tower::retry::Policy<Request<Body>, Response<B>, BoxError> for Policy {
         answer: &mut Result<Response<B>, BoxError>,
     ) -> Option<Self::Future> {
         let asked = match answer {
+            // What a kubelet answers, or that it does not, is what is asked for.
+            Ok(_) if request.uri().path().contains(PROXIED) => return None,
             Ok(response) if is_worth_another_try(request.method(), response.status()) => retry_after(response),
             Ok(_) => return None,
             Err(_) if is_harmless_twice(request.method()) => None,
@@ -141,6 +147,11 @@ mod tests {
             let tried = Policy::default().retry(&mut request, &mut answer(status)).is_some();
             assert_eq!(tried, again, "{method} answered with {status}");
         }
+        let mut proxied = request(&Method::GET, "/api/v1/nodes/n/proxy/configz");
+        assert!(
+            Policy::default().retry(&mut proxied, &mut answer(503)).is_none(),
+            "the kubelet's silence is the answer"
+        );
         for (method, again) in [(Method::GET, true), (Method::POST, false)] {
             let mut broken: Result<Response<()>, BoxError> = Err("connection reset".into());
             let tried = Policy::default().retry(&mut request(&method, "/api"), &mut broken).is_some();

@@ -12,9 +12,10 @@ fn tokens() -> TokenSource {
 
 #[tokio::test]
 async fn a_wrong_endpoint_or_certificate_is_refused_by_name() {
-    let endpoint = Access::eks("https://bad host", b"", tokens()).unwrap_err().to_string();
+    let endpoint = Access::eks("https://bad host", b"", tokens(), &Transport::Sockets).unwrap_err().to_string();
     assert!(endpoint.contains("'https://bad host' is not a URL"), "{endpoint}");
-    let authority = Access::eks("https://eks.example.com", b"not PEM", tokens()).unwrap_err().to_string();
+    let authority =
+        Access::eks("https://eks.example.com", b"not PEM", tokens(), &Transport::Sockets).unwrap_err().to_string();
     assert!(authority.contains("https://eks.example.com is not a PEM certificate"), "{authority}");
 }
 

@@ -50,22 +50,6 @@ impl Default for Deadlines {
     }
 }
 
-impl Deadlines {
-    /// The same for an endpoint whose time runs `factor` times as fast; none below 5 seconds.
-    #[must_use]
-    pub fn faster(self, factor: f64) -> Self {
-        let scaled = |deadline: Duration| deadline.div_f64(factor.max(1.0)).max(Duration::from_secs(5)).min(deadline);
-        Self {
-            stack: scaled(self.stack),
-            cluster: scaled(self.cluster),
-            node_group: scaled(self.node_group),
-            kubernetes: scaled(self.kubernetes),
-            other: scaled(self.other),
-            proof: scaled(self.proof),
-        }
-    }
-}
-
 /// What to delete, and with which clients.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'a> {

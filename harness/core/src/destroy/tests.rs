@@ -60,7 +60,7 @@ fn one_of_each() -> Vec<Resource> {
     ]
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_uses_goes_before_what_is_used() {
     let (_folder, ledger) = ledger_with(&one_of_each()).await;
     let targets = ledger.entries().iter().map(|entry| Target::of_entry(entry, &header())).collect();
@@ -82,7 +82,7 @@ async fn what_uses_goes_before_what_is_used() {
     assert!(order::needs_free_interfaces(&tiers[5]) && !order::needs_free_interfaces(&tiers[3]));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_leftover_names_the_one_command_that_removes_it() {
     let (_folder, ledger) = ledger_with(&one_of_each()).await;
     let commands: Vec<String> =
@@ -90,7 +90,7 @@ async fn every_leftover_names_the_one_command_that_removes_it() {
     insta::assert_snapshot!(commands.join("\n"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn without_access_everything_is_a_leftover_and_nothing_is_forgotten() {
     let (_folder, ledger) = ledger_with(&one_of_each()).await;
     let plan = Plan {
@@ -98,7 +98,7 @@ async fn without_access_everything_is_a_leftover_and_nothing_is_forgotten() {
         clients: None,
         access: None,
         what: What::Everything,
-        deadlines: Deadlines::default().faster(1000.0),
+        deadlines: Deadlines::default(),
         progress: &ProgressSink::silent(),
     };
     let cleanup = destroy(&plan).await.unwrap();
@@ -111,7 +111,7 @@ async fn without_access_everything_is_a_leftover_and_nothing_is_forgotten() {
     assert!(ledger.entries().iter().all(|entry| entry.state == State::Created));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_namespace_of_a_cluster_that_stays_is_a_leftover() {
     let namespace = Resource::new(ResourceKind::Namespace, "ap-r-1-v").in_cluster("theirs");
     let (_folder, ledger) = ledger_with(&[namespace]).await;
@@ -122,7 +122,7 @@ async fn a_namespace_of_a_cluster_that_stays_is_a_leftover() {
     assert_eq!(cleanup.leftovers[0].help, "kubectl delete namespace ap-r-1-v");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_variant_goes_alone() {
     let (_folder, ledger) = ledger_with(&one_of_each()).await;
     let variant: VariantName = "v".parse().unwrap();

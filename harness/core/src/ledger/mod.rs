@@ -280,11 +280,11 @@ impl Ledger {
         work: impl FnOnce(&mut LedgerFile) -> std::io::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let ledger = self.clone();
-        let worked = tokio::task::spawn_blocking(move || {
+        amiproof_time::blocking(move || {
             let worked = work(&mut ledger.file());
             worked.map_err(|source| ledger.write_error(source))
-        });
-        worked.await.unwrap_or_else(|join| Err(self.write_error(std::io::Error::other(join))))
+        })
+        .await
     }
 
     fn write_error(&self, source: std::io::Error) -> Error {

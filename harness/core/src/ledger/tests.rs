@@ -145,6 +145,7 @@ async fn a_create_call_whose_caller_went_away_is_recorded_and_waited_for() {
         Ok::<_, Error>(answers.await.unwrap())
     });
     tokio::select! {
+        biased;
         _ = call => panic!("the answer has not come"),
         begun = begins => begun.unwrap(),
     }

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use amiproof_model::name::VariantName;
-use tokio::sync::{oneshot, watch};
+use amiproof_time::watch;
+use tokio::sync::oneshot;
 
 /// What a limit applies to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -14,7 +14,7 @@ pub struct Clock {
 impl Clock {
     /// A clock that starts now.
     pub fn start() -> Self {
-        Self { started: Timestamp::now(), since: Instant::now() }
+        Self { started: amiproof_time::now(), since: Instant::now() }
     }
 
     /// When it started, by the wall.

@@ -156,7 +156,7 @@ async fn private_subnets(clients: &Clients, endpoint: &ClusterEndpoint) -> Resul
 /// A connection to a cluster's API server, with tokens signed in this process.
 pub(crate) fn access(clients: &Clients, endpoint: &ClusterEndpoint) -> Result<Access, PhaseError> {
     let authority = endpoint.ca_pem().map_err(|error| PhaseError::from_error(&error))?;
-    let access = Access::eks(&endpoint.endpoint, &authority, tokens(clients, &endpoint.name));
+    let access = Access::eks(&endpoint.endpoint, &authority, tokens(clients, &endpoint.name), clients.transport());
     // By its name destroy finds the cluster again, and sees that what is in it goes with it.
     access.map(|access| access.named(&endpoint.name)).map_err(|error| PhaseError::from_error(&error))
 }

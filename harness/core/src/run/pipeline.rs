@@ -6,8 +6,9 @@ use std::sync::Arc;
 use amiproof_model::matrix::{AmiSource, MadeNodes, Matrix, NodeSource, Variant};
 use amiproof_model::name::{CheckId, VariantName};
 use amiproof_model::report::{NodeRecord, Phase, PhaseEnd, Subject};
+use amiproof_time::watch;
 use camino::Utf8Path;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::event::{EventKind, PhaseError, of_variant};

@@ -1,6 +1,6 @@
 //! Folds the events of a run into its report. Synchronous and pure but for the events it is given.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use amiproof_model::matrix::{Matrix, Variant};
 use amiproof_model::name::{CheckId, RunId, VariantName};
@@ -21,7 +21,7 @@ pub struct Recorder {
     report: Report,
     started: BTreeMap<(Subject, Phase), Timestamp>,
     /// Where the result of a check on a subject by a scanner stands: a run has thousands.
-    places: HashMap<(CheckId, Subject, Option<String>), usize>,
+    places: BTreeMap<(CheckId, Subject, Option<String>), usize>,
     /// The order of checks in the registry: results are sorted by it.
     order: BTreeMap<String, usize>,
     /// What has to be answered and was not yet: a row per check and subject, for what nobody answers in the end.
@@ -65,7 +65,7 @@ impl Recorder {
             cleanup: Cleanup::default(),
         };
         let order = order.into_iter().enumerate().map(|(at, check)| (check, at)).collect();
-        Self { report, started: BTreeMap::new(), places: HashMap::new(), order, open: BTreeMap::new() }
+        Self { report, started: BTreeMap::new(), places: BTreeMap::new(), order, open: BTreeMap::new() }
     }
 
     /// Continues a report that an earlier command of the same run wrote: results that come again replace the old ones.

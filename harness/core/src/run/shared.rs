@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use amiproof_model::name::{KubernetesVersion, NameError};
 use amiproof_model::report::{ClusterRecord, Phase, PhaseEnd, Subject};
-use tokio::sync::{mpsc, watch};
+use amiproof_time::watch;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::eks::{self, Eks};

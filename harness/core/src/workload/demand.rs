@@ -1,6 +1,6 @@
 //! How many pods a workload has at most, from what its objects declare. Pure.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use amiproof_model::workload::{PLACE_ANNOTATION, PLACE_PEER, Workload};
 use serde_json::Value;
@@ -40,7 +40,7 @@ pub struct NodeCounts {
 /// The most pods of a workload. Controllers may have a few more than they declare while they replace some, and those count; so do pods
 /// that were replaced and are on their way out, which controllers no longer count.
 pub fn of(workload: &Workload, counts: &NodeCounts) -> Demand {
-    let scaled: HashMap<&str, u32> = workload.objects.iter().filter_map(scaled_by).collect();
+    let scaled: BTreeMap<&str, u32> = workload.objects.iter().filter_map(scaled_by).collect();
     let acts: Vec<Act> =
         workload.expect.iter().filter_map(|expected| Act::of(&Condition::of(expected).ok()?)).collect();
     let mut demand = Demand::default();
@@ -83,7 +83,7 @@ fn wants_peer(object: &Value) -> bool {
     template.unwrap_or(false)
 }
 
-fn pods_of(object: &Value, nodes: u32, fill: u32, scaled: &HashMap<&str, u32>) -> u32 {
+fn pods_of(object: &Value, nodes: u32, fill: u32, scaled: &BTreeMap<&str, u32>) -> u32 {
     let spec = &object["spec"];
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let declared = number(&spec["replicas"]).unwrap_or(1);
@@ -139,7 +139,7 @@ mod tests {
     const COUNTS: NodeCounts = NodeCounts { own_nodes: 3, peer_nodes: Some(2), max_fill: 20 };
 
     fn pods(object: Value) -> u32 {
-        let scaled = HashMap::from([("web", 5)]);
+        let scaled = BTreeMap::from([("web", 5)]);
         pods_of(&object, COUNTS.own_nodes, COUNTS.max_fill, &scaled)
     }
 

@@ -133,6 +133,7 @@ async fn places(context: &Context, workload: &Workload) -> Result<Places, CheckE
 async fn peer_nodes(context: &Context) -> Result<Option<Arc<Vec<NodeRecord>>>, CheckError> {
     let mut peers = context.peers.clone();
     let known = tokio::select! {
+        biased;
         known = peers.wait_for(|peers| !matches!(peers, Peers::Pending)) => known.map(|peers| peers.clone()),
         () = context.cancel.cancelled() => return Err(CheckError::Cancelled),
     };

@@ -6,7 +6,7 @@ use amiproof_model::matrix::{AmiSource, Endpoint, Family, Governance, NodeSource
 use aws_sdk_ec2::types::Filter;
 use aws_sdk_eks::types::LogType;
 
-use super::{MINUTE, Run, World};
+use super::{Run, TIMEOUT, World};
 
 const KEY: &str = "arn:aws:kms:us-west-2:111122223333:key/1234abcd";
 const BOUNDARY: &str = "arn:aws:iam::111122223333:policy/boundary";
@@ -111,7 +111,7 @@ pub(crate) async fn both_volumes_of_bottlerocket_are_as_the_matrix_says(world: &
 pub(crate) async fn further_security_groups_are_on_every_node(world: &World) {
     let mut run = Run::start(world, "r-groups").await;
     let network =
-        network::create(&run.clients, &run.ledger, &run.stack(), &run.spec, &run.tags, 5 * MINUTE).await.unwrap();
+        network::create(&run.clients, &run.ledger, &run.stack(), &run.spec, &run.tags, TIMEOUT).await.unwrap();
     // One that is there and in the same VPC.
     let of_vpc = Filter::builder().name("vpc-id").values(&network.vpc_id).build();
     let named = Filter::builder().name("group-name").values("default").build();

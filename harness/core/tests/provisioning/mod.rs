@@ -15,6 +15,7 @@ use amiproof_core::finish;
 use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger, ResourceKind, State};
 use amiproof_core::pace::Pace;
 use amiproof_core::scan::inspector::{self, Request};
+use amiproof_core::transport::Transport;
 use amiproof_core::user_data;
 use amiproof_model::matrix::{
     AmiSource, Architecture, Capacity, ClusterSpec, Family, Hardening, MadeNodes, NodeSource, Timeouts, Variant,
@@ -33,12 +34,17 @@ pub(crate) mod tagged;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// How long anything may take to be made.
+const TIMEOUT: Duration = Duration::from_secs(3600);
+
 /// Something that answers like AWS.
 pub(crate) struct World {
     /// Where it listens.
     pub(crate) endpoint: String,
     /// How many times faster than the real world it is.
     pub(crate) speed: f64,
+    /// How it is reached.
+    pub(crate) transport: Transport,
     /// The SSM parameter with an image of Amazon Linux 2023.
     pub(crate) parameter: String,
     /// Whether it is moto, which lacks some things.
@@ -99,10 +105,10 @@ impl Run {
 
     async fn try_provision(&self) -> (network::Network, Result<node_group::NodeGroup, node_group::Error>) {
         let Self { clients, ledger, tags, spec, variant, .. } = self;
-        let network = network::create(clients, ledger, &self.stack(), spec, tags, 5 * MINUTE).await.unwrap();
+        let network = network::create(clients, ledger, &self.stack(), spec, tags, TIMEOUT).await.unwrap();
         assert_eq!((network.private_subnet_ids.len(), network.public_subnet_ids.len()), (2, 2), "{network:?}");
         let cluster =
-            cluster::create(clients, ledger, spec, &network.subnet_ids(), &network.cluster_role_arn, tags, 5 * MINUTE)
+            cluster::create(clients, ledger, spec, &network.subnet_ids(), &network.cluster_role_arn, tags, TIMEOUT)
                 .await
                 .unwrap();
         assert!(cluster.endpoint.starts_with("http"), "{cluster:?}");
@@ -149,7 +155,7 @@ impl Run {
     }
 
     async fn destroy(&self, ledger: &Ledger) -> Cleanup {
-        let deadlines = Deadlines::default().faster(20.0);
+        let deadlines = Deadlines::default();
         let progress = &ProgressSink::silent();
         let (clients, what) = (Some(&self.clients), What::Everything);
         let plan = destroy::Plan { ledger, clients, access: None, what, deadlines, progress };
@@ -284,14 +290,8 @@ pub(crate) async fn what_has_expired_is_swept_by_its_tags_alone(world: &World) {
     // A run that is under way on this machine is not swept, whatever its tags say.
     let spared = destroy::expired(&run.clients, after, &under_way, &ProgressSink::silent()).await;
     assert!(!spared.targets.iter().any(|target| target.run.as_deref() == Some("r-lost")), "{spared:?}");
-    let swept = destroy::sweep(
-        &run.clients,
-        after,
-        &BTreeSet::new(),
-        Deadlines::default().faster(20.0),
-        &ProgressSink::silent(),
-    )
-    .await;
+    let swept =
+        destroy::sweep(&run.clients, after, &BTreeSet::new(), Deadlines::default(), &ProgressSink::silent()).await;
     assert_eq!(swept.cleanup.leftovers.as_slice(), []);
     let removed: BTreeSet<&str> = swept.deleted.iter().map(|target| target.kind.as_str()).collect();
     let roots = BTreeSet::from(["CloudFormation stack", "EKS cluster", "launch template", "node group"]);
@@ -326,7 +326,7 @@ pub(crate) async fn what_is_missing_is_said_with_a_suggestion(world: &World) {
 /// Nodes that boot but never join are given up at the variant's own deadline, with all that can be learned of them.
 pub(crate) async fn nodes_that_never_join_are_given_up_with_evidence(world: &World) {
     let mut run = Run::start(world, "r-never").await;
-    run.variant.timeouts.nodes_ready = Duration::from_millis(600);
+    run.variant.timeouts.nodes_ready = 10 * MINUTE;
     let (_, group) = run.try_provision().await;
     let Err(node_group::Error::NeverJoined { message, line, evidence, instances }) = group else { panic!("{group:?}") };
     assert!(message.contains("2 instances were launched but did not join the cluster"), "{message}");
@@ -378,7 +378,7 @@ pub(crate) async fn what_is_permanent_is_tried_once(world: &World) {
 pub(crate) async fn private_subnets_are_told_from_public_ones(world: &World) {
     let run = Run::start(world, "r-subnets").await;
     let Run { clients, ledger, tags, spec, .. } = &run;
-    let network = network::create(clients, ledger, &run.stack(), spec, tags, 5 * MINUTE).await.unwrap();
+    let network = network::create(clients, ledger, &run.stack(), spec, tags, TIMEOUT).await.unwrap();
     let private = node_group::subnets::private_of(clients, &network.subnet_ids()).await.unwrap();
     assert_eq!(private, network.private_subnet_ids, "{network:?}");
     assert_eq!(node_group::subnets::private_of(clients, &network.public_subnet_ids).await.unwrap(), [""; 0]);
@@ -394,7 +394,7 @@ pub(crate) async fn a_command_is_sent_once(world: &World) {
     let group = names::node_group(run.id(), &run.variant.name);
     let found = instances::of_node_group(&run.clients, &run.spec.name, &group).await.unwrap();
     let id = found[0].id.as_str();
-    let online = ssm::wait_online(&run.clients, &[id.to_owned()], 5 * MINUTE).await.unwrap();
+    let online = ssm::wait_online(&run.clients, &[id.to_owned()], TIMEOUT).await.unwrap();
     assert_eq!(online.get(id).map(String::as_str), Some("Online"));
     let output = ssm::run(&run.clients, id, "AWS-RunShellScript", &["reboot"], MINUTE).await.unwrap();
     assert_eq!((output.code, output.stdout.as_str()), (0, "ran: reboot"));
@@ -408,7 +408,7 @@ pub(crate) async fn a_create_call_in_flight_is_recorded(world: &World, is_under_
     let run = Run::start(world, "r-stopped").await;
     let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
     let stack = run.stack();
-    let making = network::create(&run.clients, &run.ledger, &stack, &run.spec, &run.tags, 5 * MINUTE);
+    let making = network::create(&run.clients, &run.ledger, &stack, &run.spec, &run.tags, TIMEOUT);
     let interrupt = async {
         while !is_under_way() {
             tokio::task::yield_now().await;
@@ -520,6 +520,7 @@ pub(crate) async fn connect(world: &World) -> Clients {
         endpoint: Some(world.endpoint.clone()),
         credentials: Some(("AKIAIOSFODNN7EXAMPLE".to_owned(), "secret".to_owned())),
         pace: Pace::faster(world.speed),
+        transport: world.transport.clone(),
         ..Settings::default()
     };
     Clients::connect(settings).await.unwrap()
@@ -571,7 +572,7 @@ fn variant(parameter: &str) -> Variant {
         architecture: Architecture::X86_64,
         nodes: NodeSource::Made(made(AmiSource::SsmParameter(parameter.to_owned()))),
         imds_hop_limit: 2,
-        timeouts: Timeouts { nodes_ready: 5 * MINUTE, check: MINUTE, os_scan: 5 * MINUTE },
+        timeouts: Timeouts { nodes_ready: TIMEOUT, check: MINUTE, os_scan: TIMEOUT },
     }
 }
 

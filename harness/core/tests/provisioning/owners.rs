@@ -9,7 +9,7 @@ use amiproof_core::ledger::{self, Ledger, Resource, ResourceKind, State};
 use aws_sdk_eks::error::ProvideErrorMetadata as _;
 use aws_sdk_iam::types::Tag;
 
-use super::{MINUTE, Run, World};
+use super::{Run, TIMEOUT, World};
 
 /// How the ledger has come to hold an entry.
 #[derive(Clone, Copy, Debug)]
@@ -148,24 +148,17 @@ pub(crate) async fn what_others_made_without_tags_survives(world: &World) {
 pub(crate) async fn sweep_takes_nothing_from_under_a_living_cluster(world: &World) {
     let after = "2026-11-22T00:00:00Z".parse().unwrap();
     let net = Run::start(world, "r-net").await;
-    let made =
-        network::create(&net.clients, &net.ledger, &net.stack(), &net.spec, &net.tags, MINUTE * 5).await.unwrap();
+    let made = network::create(&net.clients, &net.ledger, &net.stack(), &net.spec, &net.tags, TIMEOUT).await.unwrap();
     let mut live = Run::start(world, "r-live").await;
     live.tags.expires = Some("2999-01-01T00:00:00Z".parse().unwrap());
     let (subnets, role) = (made.subnet_ids(), &made.cluster_role_arn);
-    cluster::create(&live.clients, &live.ledger, &live.spec, &subnets, role, &live.tags, MINUTE * 5).await.unwrap();
+    cluster::create(&live.clients, &live.ledger, &live.spec, &subnets, role, &live.tags, TIMEOUT).await.unwrap();
     let kept = Run::start(world, "r-kept").await;
     let tags = Tags::kept(kept.id().clone());
-    network::create(&kept.clients, &kept.ledger, &kept.stack(), &kept.spec, &tags, MINUTE * 5).await.unwrap();
+    network::create(&kept.clients, &kept.ledger, &kept.stack(), &kept.spec, &tags, TIMEOUT).await.unwrap();
 
-    let swept = destroy::sweep(
-        &net.clients,
-        after,
-        &BTreeSet::new(),
-        Deadlines::default().faster(20.0),
-        &ProgressSink::silent(),
-    )
-    .await;
+    let swept =
+        destroy::sweep(&net.clients, after, &BTreeSet::new(), Deadlines::default(), &ProgressSink::silent()).await;
     assert!(swept.deleted.is_empty(), "{swept:#?}");
     let sentences: Vec<String> = swept.cleanup.foreign.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -188,14 +181,8 @@ pub(crate) async fn sweep_takes_nothing_from_under_a_living_cluster(world: &Worl
 
     // The cluster is gone: now nothing speaks for the expired stack, and the one that is meant to stay does.
     assert_eq!(live.destroy(&live.ledger).await.leftovers.as_slice(), []);
-    let swept = destroy::sweep(
-        &net.clients,
-        after,
-        &BTreeSet::new(),
-        Deadlines::default().faster(20.0),
-        &ProgressSink::silent(),
-    )
-    .await;
+    let swept =
+        destroy::sweep(&net.clients, after, &BTreeSet::new(), Deadlines::default(), &ProgressSink::silent()).await;
     let removed: Vec<(&str, &str)> =
         swept.deleted.iter().map(|target| (target.kind.as_str(), target.name.as_str())).collect();
     assert_eq!(removed, [("CloudFormation stack", net.stack().as_str())]);

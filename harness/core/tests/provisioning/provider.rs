@@ -66,7 +66,7 @@ pub(crate) async fn a_provider_goes_with_its_run_and_those_of_others_stay(world:
     let none = BTreeSet::new();
     let before = "2026-11-21T07:42:19Z".parse().unwrap();
     assert_eq!(
-        destroy::sweep(clients, before, &none, Deadlines::default().faster(20.0), &ProgressSink::silent())
+        destroy::sweep(clients, before, &none, Deadlines::default(), &ProgressSink::silent())
             .await
             .cleanup
             .leftovers
@@ -82,7 +82,7 @@ pub(crate) async fn a_provider_goes_with_its_run_and_those_of_others_stay(world:
         (["IAM OpenID Connect provider"].as_slice(), [].as_slice())
     );
     assert_eq!(
-        destroy::sweep(clients, after, &none, Deadlines::default().faster(20.0), &ProgressSink::silent())
+        destroy::sweep(clients, after, &none, Deadlines::default(), &ProgressSink::silent())
             .await
             .cleanup
             .leftovers

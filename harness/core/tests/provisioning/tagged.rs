@@ -129,9 +129,7 @@ pub(crate) async fn what_only_tags_say_the_owner_of_is_taken_by_its_owner_alone(
     assert_eq!(there(clients).await, stays(&["ours"]), "without {of_claim}: its cluster is the run's");
 
     let now = "2026-11-29T00:00:00Z".parse().unwrap();
-    let swept =
-        destroy::sweep(clients, now, &BTreeSet::new(), Deadlines::default().faster(20.0), &ProgressSink::silent())
-            .await;
+    let swept = destroy::sweep(clients, now, &BTreeSet::new(), Deadlines::default(), &ProgressSink::silent()).await;
     assert_eq!(swept.cleanup.leftovers.as_slice(), []);
     assert_eq!(there(clients).await, stays(&["ours", "a run that has expired"]));
     let runs: BTreeSet<Option<&str>> = swept.deleted.iter().map(|target| target.run.as_deref()).collect();

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use amiproof_model::matrix::Family;
 use amiproof_model::report::Subject;
+use amiproof_time::watch;
 use camino::Utf8PathBuf;
 use http::{Method, Request, Response};
 use kube::client::Body;
 use serde_json::json;
-use tokio::sync::watch;
 
 use super::*;
 use crate::context::Peers;
@@ -200,6 +200,7 @@ async fn a_check_that_is_dropped_at_its_deadline_leaves_nothing_behind() {
         std::future::pending::<Result<(), CheckError>>().await
     });
     tokio::select! {
+        biased;
         _ = work => panic!("the work never ends"),
         begun = begins => begun.unwrap(),
     }

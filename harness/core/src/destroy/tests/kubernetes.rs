@@ -143,12 +143,12 @@ async fn ledger_in(is_confirmed: bool) -> (tempfile::TempDir, Ledger) {
 }
 
 async fn taken_down(ledger: &Ledger, access: &Access) -> Cleanup {
-    let deadlines = Deadlines::default().faster(1000.0);
+    let deadlines = Deadlines::default();
     let (what, progress) = (What::Everything, &ProgressSink::silent());
     destroy(&Plan { ledger, clients: None, access: Some(access), what, deadlines, progress }).await.unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_others_made_under_the_same_names_survives_in_every_state_of_the_ledger() {
     for is_confirmed in [true, false] {
         for labels in [json!({"amiproof.dev/run": "r-2"}), json!({"team": "payments"}), json!({})] {
@@ -174,7 +174,7 @@ async fn what_others_made_under_the_same_names_survives_in_every_state_of_the_le
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_the_run_made_goes_and_what_it_wrote_is_taken_back() {
     for is_confirmed in [true, false] {
         let fake = Fake::with(&json!({"amiproof.dev/run": "r-1"}), "true");
@@ -187,7 +187,7 @@ async fn what_the_run_made_goes_and_what_it_wrote_is_taken_back() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_the_ledger_lost_is_found_by_the_runs_label_and_nothing_of_other_runs_is() {
     let fake = Fake::with(&json!({"amiproof.dev/run": "r-1"}), "true");
     let lost = [

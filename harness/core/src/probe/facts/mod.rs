@@ -89,7 +89,7 @@ pub async fn evidence(context: &Context, facts: &NodeFacts) -> Vec<Evidence> {
     for (name, text) in &collected.texts {
         let title = format!("{name} of node {}", facts.node.index);
         let file = format!("{}.txt", title.replace(' ', "-"));
-        let written = tokio::fs::write(context.evidence.join(&file), text).await;
+        let written = amiproof_time::write_file(context.evidence.join(&file), text.as_str()).await;
         if let Err(error) = &written {
             tracing::warn!(file, %error, "evidence could not be written");
         }

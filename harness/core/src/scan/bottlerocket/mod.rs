@@ -161,7 +161,7 @@ async fn through_agent(context: &Context, node: &NodeRecord, command: &str) -> R
 async fn kept(context: &Context, kind: Kind, node: &NodeRecord, report: Report, text: &str) -> Result<Report, Why> {
     let name = format!("{}-node-{}.json", kind.scanner(), node.index);
     let path = context.evidence.join(&name);
-    if let Err(error) = tokio::fs::write(&path, text).await {
+    if let Err(error) = amiproof_time::write_file(&path, text).await {
         tracing::warn!(%path, %error, "Bottlerocket's report could not be kept");
     }
     Ok(report)

@@ -57,7 +57,9 @@ async fn one(clients: &Clients, scan_arn: &str, format: CisReportFormat, path: &
         }
     };
     let limits = presigned::Limits { bytes: LARGEST, within: pace.of(DOWNLOAD).max(SHORTEST_DOWNLOAD) };
-    presigned::fetch(&url, clients.endpoint(), path, limits).await.map_err(|error| error.to_string())
+    presigned::fetch(clients.transport(), &url, clients.endpoint(), path, limits)
+        .await
+        .map_err(|error| error.to_string())
 }
 
 async fn ask(

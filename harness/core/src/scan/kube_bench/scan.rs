@@ -141,7 +141,7 @@ async fn keep(context: &Context, scope: Scope, node: &NodeRecord, seen: &assess:
         Scope::Cluster => "kube-bench-cluster.json".to_owned(),
     };
     let path = context.evidence.join(name);
-    if let Err(error) = tokio::fs::write(&path, log).await {
+    if let Err(error) = amiproof_time::write_file(&path, log.as_str()).await {
         tracing::warn!(%path, %error, "kube-bench's output could not be kept");
     }
 }

@@ -164,7 +164,7 @@ async fn of_node(context: &Context, settings: &OpenScap, node: &NodeRecord) -> R
     let output = probe::command(context, node, &script::evaluate(&evaluation), deadline).await?.success(node)?;
     let name = format!("openscap-node-{}.xml", node.index);
     let path = context.evidence.join(&name);
-    let copy = match tokio::fs::write(&path, &output).await {
+    let copy = match amiproof_time::write_file(&path, output.as_str()).await {
         Ok(()) => Some(evidence_path(&context.evidence, &name)),
         Err(error) => {
             tracing::warn!(%path, %error, "OpenSCAP's results could not be kept");

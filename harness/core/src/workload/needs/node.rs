@@ -113,6 +113,7 @@ pub(super) async fn metrics(context: &Context) -> Result<Metrics, CheckError> {
             )));
         }
         tokio::select! {
+            biased;
             () = tokio::time::sleep(context.pace.of(LOOK)) => {}
             () = context.cancel.cancelled() => return Err(CheckError::Cancelled),
         }

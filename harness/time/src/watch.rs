@@ -1,0 +1,232 @@
+//! A value, and those who wait for it to change: `tokio::sync::watch`, but who waited first is woken first.
+//!
+//! Tokio spreads the waiting over eight queues by chance, for speed. In a simulation that would be another order in every run.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use tokio::sync::Notify;
+
+/// The sender is gone, and the value will not change any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nobody is left to change the value")]
+pub struct Closed;
+
+#[derive(Debug)]
+struct Shared<T> {
+    value: RwLock<T>,
+    /// How often it was changed.
+    version: AtomicU64,
+    senders: AtomicUsize,
+    changed: Notify,
+}
+
+impl<T> Shared<T> {
+    fn read(&self) -> RwLockReadGuard<'_, T> {
+        self.value.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn version(&self) -> u64 {
+        self.version.load(Ordering::SeqCst)
+    }
+}
+
+/// Changes the value.
+#[derive(Debug)]
+pub struct Sender<T>(Arc<Shared<T>>);
+
+/// Sees the value, and waits for it to change.
+#[derive(Debug)]
+pub struct Receiver<T> {
+    shared: Arc<Shared<T>>,
+    seen: u64,
+}
+
+/// A value with its two ends.
+pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
+    let sender = Sender::new(value);
+    let receiver = sender.subscribe();
+    (sender, receiver)
+}
+
+impl<T> Sender<T> {
+    /// A value that nobody waits for yet.
+    pub fn new(value: T) -> Self {
+        let value = RwLock::new(value);
+        Self(Arc::new(Shared {
+            value,
+            version: AtomicU64::new(0),
+            senders: AtomicUsize::new(1),
+            changed: Notify::new(),
+        }))
+    }
+
+    /// One who has seen the value as it is now.
+    pub fn subscribe(&self) -> Receiver<T> {
+        Receiver { shared: Arc::clone(&self.0), seen: self.0.version() }
+    }
+
+    /// The value.
+    pub fn borrow(&self) -> RwLockReadGuard<'_, T> {
+        self.0.read()
+    }
+
+    /// Puts another value in its place, and gives the one before.
+    pub fn send_replace(&self, value: T) -> T {
+        let mut before = None;
+        self.send_modify(|current| before = Some(std::mem::replace(current, value)));
+        match before {
+            Some(before) => before,
+            None => unreachable!("the value is always there to be replaced"),
+        }
+    }
+
+    /// Changes the value.
+    pub fn send_modify(&self, change: impl FnOnce(&mut T)) {
+        self.send_if_modified(|value| {
+            change(value);
+            true
+        });
+    }
+
+    /// Changes the value, and says so only where `change` says that it did; gives its word.
+    pub fn send_if_modified(&self, change: impl FnOnce(&mut T) -> bool) -> bool {
+        let mut value = self.0.value.write().unwrap_or_else(PoisonError::into_inner);
+        if !change(&mut value) {
+            return false;
+        }
+        self.0.version.fetch_add(1, Ordering::SeqCst);
+        drop(value);
+        self.0.changed.notify_waiters();
+        true
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.0.senders.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        if self.0.senders.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.changed.notify_waiters();
+        }
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), seen: self.seen }
+    }
+}
+
+impl<T> Receiver<T> {
+    /// The value.
+    pub fn borrow(&self) -> RwLockReadGuard<'_, T> {
+        self.shared.read()
+    }
+
+    /// Takes the value as seen.
+    pub fn mark_unchanged(&mut self) {
+        self.seen = self.shared.version();
+    }
+
+    /// Waits until the value is another one than was seen last.
+    ///
+    /// # Errors
+    /// When all senders are gone, and it was not changed before.
+    pub async fn changed(&mut self) -> Result<(), Closed> {
+        loop {
+            let mut changed = std::pin::pin!(self.shared.changed.notified());
+            changed.as_mut().enable();
+            let version = self.shared.version();
+            if version != self.seen {
+                self.seen = version;
+                return Ok(());
+            }
+            if self.shared.senders.load(Ordering::SeqCst) == 0 {
+                return Err(Closed);
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until the value is as wanted, and gives it.
+    ///
+    /// # Errors
+    /// When all senders are gone and it is not.
+    pub async fn wait_for(
+        &mut self,
+        is_wanted: impl FnMut(&T) -> bool + Send,
+    ) -> Result<RwLockReadGuard<'_, T>, Closed> {
+        self.until(is_wanted).await?;
+        Ok(self.shared.read())
+    }
+
+    async fn until(&mut self, mut is_wanted: impl FnMut(&T) -> bool + Send) -> Result<(), Closed> {
+        loop {
+            self.mark_unchanged();
+            if is_wanted(&self.shared.read()) {
+                return Ok(());
+            }
+            if self.changed().await.is_err() {
+                // The last sender may have changed it and gone in one step.
+                return if is_wanted(&self.shared.read()) { Ok(()) } else { Err(Closed) };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn who_waited_first_goes_on_first() {
+        for seed in 0..5 {
+            let order = crate::simulate(seed, || async {
+                let (sender, receiver) = channel(0);
+                let order = Arc::new(Mutex::new(Vec::new()));
+                let mut tasks = tokio::task::JoinSet::new();
+                for number in 0..20 {
+                    let (mut receiver, order) = (receiver.clone(), Arc::clone(&order));
+                    tasks.spawn(async move {
+                        let found = *receiver.wait_for(|value| *value == 7).await.unwrap();
+                        order.lock().unwrap().push((number, found));
+                    });
+                }
+                tokio::task::yield_now().await;
+                sender.send_replace(3);
+                sender.send_replace(7);
+                tasks.join_all().await;
+                Arc::into_inner(order).unwrap().into_inner().unwrap()
+            });
+            assert_eq!(order.unwrap(), (0..20).map(|number| (number, 7)).collect::<Vec<_>>());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sender_that_goes_ends_the_waiting_and_its_last_value_counts() {
+        let (sender, mut receiver) = channel("none");
+        let copy = sender.clone();
+        drop(sender);
+        let waiting = tokio::spawn(async move {
+            receiver.changed().await.unwrap();
+            let last = *receiver.borrow();
+            (last, receiver.changed().await)
+        });
+        copy.send_replace("last");
+        drop(copy);
+        assert_eq!(waiting.await.unwrap(), ("last", Err(Closed)));
+        let (sender, mut receiver) = channel(1);
+        assert!(!sender.send_if_modified(|_| false));
+        drop(sender);
+        assert_eq!(receiver.wait_for(|value| *value == 1).await.map(|value| *value), Ok(1));
+        assert_eq!(receiver.wait_for(|value| *value == 2).await.map(|value| *value), Err(Closed));
+    }
+}
