@@ -118,6 +118,10 @@ fn important(event: &Event) -> Option<String> {
             "interrupted: stopping checks, then cleaning up (a second Ctrl-C leaves the rest to `amiproof destroy`)"
                 .to_owned(),
         ),
+        EventKind::DeadlineExceeded(limit) => Some(format!(
+            "the deadline of {} is exceeded: stopping checks, then cleaning up",
+            amiproof_model::duration::short(*limit)
+        )),
         EventKind::CleanedUp(cleanup) if !cleanup.leftovers.is_empty() => {
             Some(format!("{} left behind", cleanup.leftovers.len()))
         }

@@ -1,5 +1,8 @@
 //! The commands that run checks, as data.
 
+use std::time::Duration;
+
+use amiproof_model::name::NameError;
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 
@@ -118,9 +121,16 @@ pub(crate) struct RunOptions {
     /// Exit 0 even if checks fail; errors, leftovers and interruptions still count
     #[arg(long)]
     pub(crate) no_fail: bool,
+    /// Stop checks and clean up after this time, like 90m or 2h30m; what is open then is not evaluated
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) deadline: Option<Duration>,
     /// Hours after which 'sweep' may delete what the run created
     #[arg(long, default_value_t = 12, value_name = "HOURS")]
     pub(crate) expires: u32,
+}
+
+fn duration(text: &str) -> Result<Duration, NameError> {
+    amiproof_model::duration::parse(text)
 }
 
 /// What goes to standard output.

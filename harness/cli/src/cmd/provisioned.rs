@@ -3,7 +3,7 @@
 use amiproof_core::ledger::Ledger;
 use amiproof_core::run::event::{Event, EventKind};
 use amiproof_model::exit::ExitCode;
-use amiproof_model::report::{PhaseEnd, Report};
+use amiproof_model::report::{PhaseEnd, PhaseRecord, Report};
 use amiproof_model::verdict::Outcome;
 use amiproof_reports::{Format, Options};
 use camino::Utf8Path;
@@ -57,7 +57,9 @@ pub(super) fn provisioned(
         }
     }
     let variants = report.variants.iter().flat_map(|variant| &variant.phases);
-    let is_broken = report.run.phases.iter().chain(variants).any(|phase| matches!(phase.ended, PhaseEnd::Error { .. }));
+    // What was stopped without an interruption was stopped by the deadline.
+    let is_open = |phase: &PhaseRecord| matches!(phase.ended, PhaseEnd::Error { .. } | PhaseEnd::Cancelled);
+    let is_broken = report.run.phases.iter().chain(variants).any(is_open);
     let state = match (is_broken || report.run.interrupted, made) {
         (true, _) => format!("not complete; `amiproof destroy --run {}` deletes what was created", folder.id),
         (false, 0) => "up to date".to_owned(),

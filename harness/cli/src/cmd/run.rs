@@ -192,7 +192,7 @@ async fn execute(
     let mut latest = Latest { dir: &global.dir, folder, ledger: ledger.clone(), is_set: steps.network_only };
     let tools = Tools { clients, access, ledger: ledger.clone(), pace: connection.pace };
     let plan = plan(request, folder, steps, connection.is_lab, &tools)?;
-    let stop = Stop { cancel: signals.cancel.clone(), abort: signals.abort.clone() };
+    let stop = Stop { cancel: signals.cancel.clone(), abort: signals.abort.clone(), deadline: options.deadline };
     let progress = RefCell::new(Progress::new(*output));
     let run = amiproof_core::run::run(plan, tools, stop, |event| {
         progress.borrow_mut().show(event);

@@ -97,3 +97,25 @@ fn what_cannot_be_deleted_is_listed_with_its_command_and_exit_code_6() {
         );
     }
 }
+
+#[test]
+fn a_run_that_exceeds_its_deadline_cleans_up_and_is_no_success() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = matrix("pair.yaml");
+    // Nodes are there after some quarter of an hour, and the checks take longer.
+    let arguments = ["run", "--lab", "--deadline", "15m", "--file", file.to_str().unwrap()];
+    let ended = crate::process::run(dir.path(), &arguments);
+    assert_eq!(ended.status.code(), Some(3), "{}", stderr(&ended));
+    let said = "the deadline of 15m is exceeded: stopping checks, then cleaning up";
+    assert!(stderr(&ended).contains(said), "{}", stderr(&ended));
+    let report = crate::process::report(dir.path());
+    assert!(!report.run.interrupted && report.run.seconds >= 900.0, "{:?}", report.run);
+    let reason = "the deadline of 15m was exceeded before this check finished";
+    assert!(report.results.iter().any(|row| row.outcome.reason() == reason), "no row says why it is open");
+    assert!(report.cleanup.leftovers.is_empty(), "{:?}", report.cleanup);
+    for (text, word) in [("0", "duration"), ("5", "duration"), ("-1h", "")] {
+        let refused = crate::process::run(dir.path(), &["run", "--lab", "--deadline", text]);
+        assert_eq!(refused.status.code(), Some(2), "{text}: {}", stderr(&refused));
+        assert!(stderr(&refused).contains(word), "{}", stderr(&refused));
+    }
+}

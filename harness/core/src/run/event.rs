@@ -76,6 +76,8 @@ pub enum EventKind {
     Result(Box<CheckResult>),
     /// The user asked to stop.
     Interrupted,
+    /// The run took longer than it may, this long, and stops by itself.
+    DeadlineExceeded(Duration),
     /// Everything was taken down, or it was tried.
     CleanedUp(Cleanup),
 }

@@ -30,11 +30,11 @@ mod unjoined;
 pub mod verdicts;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use amiproof_model::report::{CheckResult, Cleanup, Phase, PhaseEnd, Report, Subject};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use self::budget::Budget;
 use self::clock::Clock;
@@ -66,7 +66,7 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
         recorder.expect(expected(&session));
     }
     let work = tokio::spawn(work(session));
-    follow(&mut incoming, &stop.cancel, work, clock, |event| {
+    follow(&mut incoming, &stop, work, clock, |event| {
         recorder.record(event);
         listener(event);
     })
@@ -78,19 +78,26 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
 /// lost: work may end before this is scheduled again, and then everything it sent lies ready at once.
 async fn follow(
     incoming: &mut mpsc::UnboundedReceiver<Event>,
-    cancel: &CancellationToken,
+    stop: &Stop,
     work: JoinHandle<()>,
     clock: Clock,
     mut each: impl FnMut(&Event),
 ) {
     let of_cluster = |kind| Event { at: clock.now(), subject: Subject::Cluster, kind };
-    let mut interrupted = false;
+    let cancel = &stop.cancel;
+    let mut is_stopped = false;
+    let mut deadline = std::pin::pin!(exceeded(stop.deadline));
     loop {
         tokio::select! {
             biased;
-            () = cancel.cancelled(), if !interrupted => {
-                interrupted = true;
+            () = cancel.cancelled(), if !is_stopped => {
+                is_stopped = true;
                 each(&of_cluster(EventKind::Interrupted));
+            }
+            limit = &mut deadline, if !is_stopped => {
+                is_stopped = true;
+                each(&of_cluster(EventKind::DeadlineExceeded(limit)));
+                cancel.cancel();
             }
             event = incoming.recv() => match event {
                 Some(event) => each(&event),
@@ -106,8 +113,19 @@ async fn follow(
         let end = PhaseEnd::Error { message, evidence: Vec::new() };
         each(&of_cluster(EventKind::PhaseEnded(Phase::Cluster, end)));
     }
-    if cancel.is_cancelled() && !interrupted {
+    if cancel.is_cancelled() && !is_stopped {
         each(&of_cluster(EventKind::Interrupted));
+    }
+}
+
+/// Ends when the deadline is exceeded; never without one.
+async fn exceeded(deadline: Option<Duration>) -> Duration {
+    match deadline {
+        Some(limit) => {
+            tokio::time::sleep(limit).await;
+            limit
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a run shall do, what it works with, and how it is stopped.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use amiproof_model::matrix::Matrix;
 use amiproof_model::name::RunId;
@@ -84,4 +85,6 @@ pub struct Stop {
     pub cancel: CancellationToken,
     /// Stop cleaning up, too.
     pub abort: CancellationToken,
+    /// How long the run may take before it stops working by itself and cleans up.
+    pub deadline: Option<Duration>,
 }

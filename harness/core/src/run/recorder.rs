@@ -1,7 +1,9 @@
 //! Folds the events of a run into its report. Synchronous and pure but for the events it is given.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use amiproof_model::duration::short;
 use amiproof_model::matrix::{Matrix, Variant};
 use amiproof_model::name::{CheckId, RunId, VariantName};
 use amiproof_model::report::{
@@ -26,6 +28,8 @@ pub struct Recorder {
     order: BTreeMap<String, usize>,
     /// What has to be answered and was not yet: a row per check and subject, for what nobody answers in the end.
     open: BTreeMap<(Subject, CheckId), CheckResult>,
+    /// The deadline of the run, if it was exceeded.
+    exceeded: Option<Duration>,
 }
 
 impl Recorder {
@@ -65,7 +69,7 @@ impl Recorder {
             cleanup: Cleanup::default(),
         };
         let order = order.into_iter().enumerate().map(|(at, check)| (check, at)).collect();
-        Self { report, started: BTreeMap::new(), places: BTreeMap::new(), order, open: BTreeMap::new() }
+        Self { report, started: BTreeMap::new(), places: BTreeMap::new(), order, open: BTreeMap::new(), exceeded: None }
     }
 
     /// Continues a report that an earlier command of the same run wrote: results that come again replace the old ones.
@@ -126,6 +130,7 @@ impl Recorder {
                 }
             }
             EventKind::Interrupted => self.report.run.interrupted = true,
+            EventKind::DeadlineExceeded(limit) => self.exceeded = Some(*limit),
             EventKind::CleanedUp(cleanup) => self.report.cleanup = cleanup.clone(),
             EventKind::Progress(..) | EventKind::CheckStarted { .. } | EventKind::CheckRetried { .. } => {}
         }
@@ -177,6 +182,10 @@ impl Recorder {
             PhaseEnd::Error { message, .. } if phase.phase != Phase::Teardown => Some(message.clone()),
             _ => None,
         });
+        if let Some(limit) = self.exceeded {
+            let reason = format!("the deadline of {} was exceeded before this check finished", short(limit));
+            return Outcome::NotEvaluated { reason };
+        }
         if self.report.run.interrupted {
             return Outcome::NotEvaluated { reason: "the run was interrupted before this check finished".to_owned() };
         }
@@ -313,6 +322,15 @@ mod tests {
 
     #[test]
     fn what_nobody_answered_is_a_row_that_says_why_and_what_was_answered_stays() {
+        let mut late = recorder(false, None);
+        let kind = EventKind::DeadlineExceeded(Duration::from_secs(5400));
+        late.record(&Event { at: Timestamp::UNIX_EPOCH, subject: Subject::Cluster, kind });
+        let late = late.finish(&[], Timestamp::UNIX_EPOCH);
+        let ready = late.results.iter().find(|row| row.check.as_str() == "node/ready");
+        assert_eq!(
+            ready.map(|row| row.outcome.reason()),
+            Some("the deadline of 1h30m was exceeded before this check finished")
+        );
         for (interrupted, broken, word, part) in [
             (true, None, "not evaluated", "interrupted"),
             (false, Some("its pipeline panicked"), "not evaluated", "its pipeline panicked"),

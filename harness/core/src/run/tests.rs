@@ -8,6 +8,7 @@ use amiproof_model::verdict::{Outcome, Verdict};
 use camino::Utf8PathBuf;
 use futures::FutureExt as _;
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::check::{Applies, Body, Check};
@@ -118,7 +119,8 @@ async fn followed(is_cancelled: bool, work: impl Future<Output = ()> + Send + 's
         cancel.cancel();
     }
     let mut words = Vec::new();
-    follow(&mut incoming, &cancel, work, clock, |event| {
+    let stop = Stop { cancel, ..Stop::default() };
+    follow(&mut incoming, &stop, work, clock, |event| {
         words.push(match &event.kind {
             EventKind::Interrupted => "interrupted",
             EventKind::PhaseEnded(Phase::Network, _) => "network",
@@ -134,6 +136,21 @@ async fn followed(is_cancelled: bool, work: impl Future<Output = ()> + Send + 's
 async fn an_interruption_is_told_first_also_where_all_work_has_ended_by_then() {
     assert_eq!(followed(true, async {}).await, ["interrupted", "network"]);
     assert_eq!(followed(false, async {}).await, ["network"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_takes_too_long_stops_by_itself_and_is_not_interrupted() {
+    let clock = Clock::start();
+    let (events, mut incoming) = Events::channel(clock);
+    let stop = Stop { deadline: Some(Duration::from_secs(60)), ..Stop::default() };
+    let cancel = stop.cancel.clone();
+    let work = tokio::spawn(async move {
+        cancel.cancelled().await;
+        events.send(&Subject::Cluster, EventKind::PhaseEnded(Phase::Teardown, PhaseEnd::Done));
+    });
+    let mut kinds = Vec::new();
+    follow(&mut incoming, &stop, work, clock, |event| kinds.push(format!("{:?}", event.kind))).await;
+    assert_eq!(kinds, ["DeadlineExceeded(60s)", "PhaseEnded(Teardown, Done)"]);
 }
 
 #[tokio::test]
