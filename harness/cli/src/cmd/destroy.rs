@@ -11,7 +11,7 @@ use amiproof_model::report::Cleanup;
 use crate::args::{Destroy, Given, Global, OutputForm, Part, network_run};
 use crate::output::{Failure, Output};
 use crate::rundir::RunDir;
-use crate::runtime::runtime;
+use crate::runtime::block_on;
 use crate::session::Connection;
 use crate::signals::Signals;
 
@@ -39,10 +39,10 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
         output.note(format_args!("warning: the ledger is incomplete, so resources are also looked up by tag: {torn}"));
     }
     if args.dry_run {
-        let targets = runtime()?.block_on(preview(global, args, &ledger, output))?;
+        let targets = block_on(preview(global, args, &ledger, output))??;
         return show(&folder, &targets, args.output, output);
     }
-    let cleanup = runtime()?.block_on(teardown(global, args, &ledger, output))?;
+    let cleanup = block_on(teardown(global, args, &ledger, output))??;
     match args.output {
         OutputForm::Json => output.json(json(&cleanup)?),
         OutputForm::Text => output.data(summary(&folder, &cleanup)),

@@ -13,7 +13,7 @@ use super::selected;
 use crate::args::{self, OutputForm, Plan, Target};
 use crate::files;
 use crate::output::{Failure, Output};
-use crate::runtime::runtime;
+use crate::runtime::block_on;
 use crate::session::Connection;
 
 /// What a run would make and do.
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Plan, output: &Output) -> Result<ExitCode, Failure> {
     let checks = selected::checks(&matrix, &inputs, &args.selection.checks)?;
     let mut planned = planned(&matrix, &checks, args.only)?;
     if args.profile.is_some() || args.endpoint_url.is_some() {
-        let asked = runtime()?.block_on(ask(args, &matrix, &checks, output))?;
+        let asked = block_on(ask(args, &matrix, &checks, output))??;
         planned.missing = Some(asked.missing.into_iter().chain(asked.doubts).chain(asked.unknown).collect());
         is_hopeless = asked.is_hopeless;
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::args::{Global, OutputForm, Sweep};
 use crate::output::{Failure, Output};
 use crate::rundir;
-use crate::runtime::runtime;
+use crate::runtime::block_on;
 use crate::session::Connection;
 use crate::signals::Signals;
 
@@ -44,7 +44,7 @@ struct Line<'a> {
 
 /// Deletes what has expired; prints what it deleted and what is left.
 pub(crate) fn run(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
-    runtime()?.block_on(sweep(global, args, output))
+    block_on(sweep(global, args, output))?
 }
 
 async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {

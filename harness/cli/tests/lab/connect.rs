@@ -200,6 +200,29 @@ fn a_signal_ends_what_waits_for_an_answer() {
 }
 
 #[test]
+fn a_signal_ends_what_waits_for_credentials() {
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("config");
+    // Longer than anything here may take.
+    std::fs::write(&config, "[profile slow]\ncredential_process = sh -c 'exec sleep 900'\n").unwrap();
+    let (_listener, url) = black_hole();
+    let pair = matrix("pair.yaml");
+    let pair = pair.to_str().unwrap();
+    for arguments in [&["apply", "--file", pair][..], &["doctor", "--file", pair], &["sweep", "--region", "us-west-2"]]
+    {
+        let mut command = amiproof(home.path());
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").env("HOME", home.path());
+        command.env("AWS_CONFIG_FILE", &config).env("AWS_ENDPOINT_URL", &url).args(arguments);
+        let waiting = Watched::start(command.args(["--profile", "slow"]));
+        waiting.wait_for(&["connecting to ", "as profile slow"]);
+        waiting.signal("INT");
+        let (code, text) = waiting.end();
+        assert_eq!(code, Some(130), "{arguments:?}: {text}");
+        assert!(!home.path().join("runs").exists(), "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_cluster_that_refuses_or_does_not_accept_the_caller_is_said_so() {
     let dir = tempfile::tempdir().unwrap();
     let given = dir.path().join("given.yaml");
