@@ -32,7 +32,7 @@ run-static-tests: build ## Step 1: check matrix, waivers, workloads and user dat
 plan: build ## Step 2: show what the network stack would create: VPC, subnets, NAT gateway, routes, roles
 	$(AMIPROOF) plan --file $(MATRIX) --only network
 
-apply: build ## Step 2: create network and roles, one CloudFormation stack that stays until `make destroy-network`
+apply: build ## Step 2: create network and roles, one CloudFormation stack kept until `make destroy-network`
 	$(AMIPROOF) apply --file $(MATRIX) --only network
 
 destroy-network: build ## Delete the network stack
@@ -47,7 +47,7 @@ create-hardened-ami: ## Step 3: build VARIANT's image with your Packer template 
 cluster-plan: build ## Step 4: show the cluster and node groups that would be created
 	$(AMIPROOF) plan --file $(MATRIX)
 
-cluster-apply: build ## Step 4: create cluster, node groups, add-ons and apps, run smoke tests; all of it stays
+cluster-apply: build ## Step 4: create cluster, node groups, add-ons and apps, run smoke tests, and keep everything
 	$(AMIPROOF) apply --file $(MATRIX) $(RUN_FLAG)
 
 run-cis-scan: build ## Step 5: run kube-bench and OS CIS scans on what cluster-apply created

@@ -1,6 +1,6 @@
-//! What every form needs besides the report: the comparison with a baseline, and the verdict of the run and of each column.
+//! What every format needs in addition to the report: the comparison with a baseline, and the verdict of the run and of each column.
 //!
-//! The verdicts are the model's; no form derives one of its own. They are those of the report as it is on the disk, which is what the
+//! The verdicts are the model's; no format derives its own. They are those of the report as it is on the disk, which is what the
 //! exit code follows from; the gates that a baseline holds open are shown in the rows.
 
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ use amiproof_model::threshold;
 use crate::compare::compare;
 use crate::compare::comparison::Comparison;
 
-/// A report in the light of a baseline.
+/// A report, compared with a baseline.
 pub(crate) struct Context<'a> {
     original: &'a Report,
     /// The report with the gates that the baseline holds open.
@@ -32,12 +32,12 @@ impl<'a> Context<'a> {
         Self { original: report, report: held_against(report, baseline), comparison, news }
     }
 
-    /// What the run comes to: the same word as its exit code.
+    /// The conclusion of the run, which matches its exit code.
     pub(crate) fn verdict(&self) -> Summary {
         self.summary(Scope::Run)
     }
 
-    /// What a column comes to.
+    /// The conclusion of a column.
     pub(crate) fn verdict_of(&self, subject: &Subject) -> Summary {
         self.summary(Scope::Of(subject))
     }
@@ -55,8 +55,7 @@ impl<'a> Context<'a> {
         !self.news.is_empty() && self.news.contains(&(result.subject.clone(), result.check.clone()))
     }
 
-    /// How soon a reader wants to know of a column with these results, the first of which is the most important: news before what is
-    /// known, smoke tests before controls.
+    /// The rank of a column with these results, most important first: regressions before known failures, smoke tests before controls.
     pub(crate) fn urgency(&self, results: &[&CheckResult]) -> (bool, u8) {
         let first = results.first();
         (!first.is_some_and(|result| self.is_new(result)), first.map_or(u8::MAX, |result| weight(result.check.suite())))
@@ -69,7 +68,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// A verdict in words: `failed: 16 failed (workload 15, addon 1)`, `passed`. What only says the word again is left out.
+/// A verdict as text: `failed: 16 failed (workload 15, addon 1)`, `passed`. A reason that only repeats the word is left out.
 pub(crate) fn sentence(verdict: &Summary) -> String {
     let word = verdict.conclusion.as_str();
     match verdict.reason.as_str() {
@@ -82,7 +81,7 @@ pub(crate) fn sentence(verdict: &Summary) -> String {
     }
 }
 
-/// How a verdict looks where there are colours.
+/// The style class of a verdict.
 pub(crate) fn class(conclusion: Conclusion) -> &'static str {
     match conclusion {
         Conclusion::Passed => "passed",
@@ -95,7 +94,7 @@ pub(crate) fn class(conclusion: Conclusion) -> &'static str {
     }
 }
 
-/// The sign of a verdict where there are none.
+/// The symbol of a verdict without colours.
 pub(crate) fn mark(conclusion: Conclusion) -> &'static str {
     match conclusion {
         Conclusion::Passed => "✅",

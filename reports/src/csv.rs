@@ -1,6 +1,6 @@
 //! CSV: one line per cell of the matrix, for a spreadsheet or a query; then one per waiver that someone should look at (suite
-//! `waiver`). Lines add up to the same numbers as every other form: where several scanners judge a control, the line is that of the
-//! most urgent answer, and `answers` has the others.
+//! `waiver`). Lines add up to the same numbers as every other form: if several scanners evaluate a control, the line is that of the
+//! most urgent result, and `answers` has the others.
 
 use amiproof_model::report::{CheckResult, Report, Severity, Subject};
 
@@ -57,8 +57,9 @@ pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, Rend
     for row in sheet.suites.iter().flat_map(|suite| &suite.rows) {
         for (cell, verdict) in row.cells.iter().zip(&verdicts) {
             let Some(result) = sheet::decisive(cell) else { continue };
-            let said = LineContext { answers: answers(cell, result), verdict, run, seconds: times.own(result) };
-            writer.write_record(record(&context.report, result, said)).map_err(broken)?;
+            let context_of_line =
+                LineContext { answers: answers(cell, result), verdict, run, seconds: times.own(result) };
+            writer.write_record(record(&context.report, result, context_of_line)).map_err(broken)?;
         }
     }
     for line in waivers::lines(&context.report) {
@@ -68,9 +69,9 @@ pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, Rend
     String::from_utf8(bytes).map_err(|error| RenderError::Csv(error.to_string()))
 }
 
-/// What a line says beside its result.
+/// The context of a line.
 struct LineContext<'a> {
-    /// What other scanners answer.
+    /// The results of other scanners.
     answers: String,
     /// The verdict of the variant.
     verdict: &'a str,
@@ -82,14 +83,14 @@ struct LineContext<'a> {
 /// `openscap: passed (os-cis/cis-al2023-1.0.0/3.3.1); …`: the answers of a cell that do not decide it.
 fn answers(cell: &[&CheckResult], decisive: &CheckResult) -> String {
     let others = cell.iter().filter(|result| !std::ptr::eq(**result, decisive));
-    let said = others.map(|result| {
+    let context_of_line = others.map(|result| {
         let scanner = result.scanner.as_deref().unwrap_or("amiproof");
         format!("{scanner}: {} ({})", result.disposition.as_str(), result.check)
     });
-    said.collect::<Vec<_>>().join("; ")
+    context_of_line.collect::<Vec<_>>().join("; ")
 }
 
-fn record(report: &Report, result: &CheckResult, said: LineContext<'_>) -> [String; HEADER.len()] {
+fn record(report: &Report, result: &CheckResult, context_of_line: LineContext<'_>) -> [String; HEADER.len()] {
     let variant = match &result.subject {
         Subject::Variant(name) => report.variants.iter().find(|variant| &variant.name == name),
         Subject::Cluster => None,
@@ -112,15 +113,15 @@ fn record(report: &Report, result: &CheckResult, said: LineContext<'_>) -> [Stri
         result.disposition.as_str().to_owned(),
         result.origin.map_or("", origin_word).to_owned(),
         field(&sheet::reason(result)),
-        format!("{:.3}", times::legal(said.seconds)),
+        format!("{:.3}", times::legal(context_of_line.seconds)),
         field(&nodes.join(" ")),
         variant.and_then(|variant| variant.ami.as_ref()).map_or_else(String::new, |ami| ami.id.to_string()),
         field(result.scanner.as_deref().unwrap_or_default()),
         result.severity.map_or("", Severity::as_str).to_owned(),
         field(result.disagreement.as_deref().unwrap_or_default()),
-        field(&said.answers),
-        said.verdict.to_owned(),
-        said.run.to_owned(),
+        field(&context_of_line.answers),
+        context_of_line.verdict.to_owned(),
+        context_of_line.run.to_owned(),
     ]
 }
 

@@ -1,8 +1,8 @@
-//! Why a form could not be made.
+//! Why a format could not be rendered.
 
 use std::path::PathBuf;
 
-/// Why a form could not be made. Renderers accept every report, so all but [`RenderError::File`] would be defects of amiproof.
+/// Why a format could not be rendered. Renderers accept every report, so all but [`RenderError::File`] are bugs in amiproof.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// The report, or a comparison, could not be written as JSON.
@@ -22,7 +22,7 @@ pub enum RenderError {
     File {
         /// Which file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }

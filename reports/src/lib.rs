@@ -1,7 +1,7 @@
 //! JUnit, matrix and comparison: pure functions of a report.
 //!
 //! Nothing here reads a clock, the environment or the network; the same report gives the same bytes. [`render`] makes one
-//! format, [`write_all`] puts all files beside `report.json`, [`compare`] tells two runs apart.
+//! format, [`write_all`] puts all files beside `report.json`, [`compare`] compares two runs.
 
 pub mod compare;
 mod context;
@@ -26,10 +26,10 @@ use amiproof_model::report::Report;
 pub use self::error::RenderError;
 pub use self::terminal::Style;
 
-/// The forms that a report takes.
+/// The formats of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Format {
-    /// The report itself: what every other form is made from.
+    /// The report itself, which every other format is rendered from.
     Json,
     /// JUnit XML for CI servers.
     Junit,
@@ -39,15 +39,15 @@ pub enum Format {
     Markdown,
     /// One line per result, for spreadsheets.
     Csv,
-    /// The summary at the end of a run. The only form without a file.
+    /// The summary at the end of a run. The only format without a file.
     Terminal,
 }
 
 impl Format {
-    /// Every form, those with a file first and in the order in which [`write_all`] writes them.
+    /// Every format, those with a file first and in the order in which [`write_all`] writes them.
     pub const ALL: [Self; 6] = [Self::Json, Self::Junit, Self::Html, Self::Markdown, Self::Csv, Self::Terminal];
 
-    /// The word for it on the command line.
+    /// Its name on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -72,17 +72,17 @@ impl Format {
     }
 }
 
-/// What a form may need besides the report.
+/// Options of a format.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
     /// An earlier run to compare with: the matrix marks what changed, Markdown and the terminal say it in a line.
     pub baseline: Option<&'a Report>,
-    /// How the terminal looks.
+    /// The style of the terminal.
     pub style: Style,
 }
 
-/// The report in one form. What follows from the baseline is worked out here and is in no report on disk: gates of scans that
-/// evaluated less than the baseline's are not green, and the JSON form is the report itself.
+/// The report in one format. Effects of the baseline are computed here and are not in the report on disk: gates of scans that
+/// evaluated less than in the baseline are not green. The JSON format is the report itself.
 ///
 /// # Errors
 /// See [`RenderError`].
@@ -101,8 +101,8 @@ pub fn render(format: Format, report: &Report, options: &Options<'_>) -> Result<
     }
 }
 
-/// Writes the report and every form of it that has a file into `folder`, which must exist. One that fails does not stop the others;
-/// the answer has one entry per form, in the order of [`Format::ALL`].
+/// Writes the report and every format with a file into `folder`, which must exist. One that fails does not stop the others; the
+/// result has one entry per format, in the order of [`Format::ALL`].
 pub fn write_all(
     folder: &Path,
     report: &Report,
@@ -137,9 +137,9 @@ fn write(
         .collect()
 }
 
-/// Writes a file so that a reader sees the old one or the new one and never half of it: a temporary file of its own name in the same
-/// folder, flushed to the disk, then renamed. Two that write at once do not disturb each other, and a link that is there is replaced and
-/// not followed. Only its owner can read the file, because evidence of nodes is in it.
+/// Writes a file atomically, so that a reader sees the old or the new one and never a part of it: a temporary file of its own name in the
+/// same folder, flushed to the disk, then renamed. Two that write at once do not disturb each other, and a link that is there is replaced
+/// and not followed. Only its owner can read the file, because evidence of nodes is in it.
 ///
 /// # Errors
 /// [`RenderError::File`] with the path of the file that was to be.

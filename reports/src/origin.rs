@@ -1,4 +1,4 @@
-//! Where a failure comes from, in words.
+//! The origin of a failure, as text.
 
 use amiproof_model::judge::Origin;
 
@@ -12,7 +12,7 @@ pub(crate) fn origin_word(origin: Origin) -> &'static str {
     }
 }
 
-/// What an origin means, in a clause.
+/// The meaning of an origin, as a clause.
 pub(crate) fn origin_sentence(origin: Origin) -> &'static str {
     match origin {
         Origin::Hardening => "hardening (the reference passes)",

@@ -1,4 +1,4 @@
-//! Who scanned what, by which benchmark, and what came of it: a line per scanner and subject, whose numbers add up.
+//! The scans: a line per scanner and subject with its benchmark and the numbers of its results.
 
 use amiproof_model::report::{Report, ScanRecord};
 
@@ -11,16 +11,16 @@ pub(crate) struct Line {
     pub(crate) suite: String,
     /// `inspector`, or `kube-bench 0.15.6`.
     pub(crate) scanner: String,
-    /// `cis-al2023-1.0.0 level 1`; empty where it judged by none.
+    /// `cis-al2023-1.0.0 level 1`; empty without a benchmark.
     pub(crate) benchmark: String,
-    /// Every result of it, by what became of it.
+    /// Its results by status.
     pub(crate) tally: Tally,
-    /// What is to be known about it, or why it did not judge; may be empty.
+    /// A note, or why it evaluated nothing; may be empty.
     pub(crate) note: String,
 }
 
 impl Line {
-    /// `203 controls: 3 failed, 20 manual, 180 passed`, with the benchmark's own number where it is another.
+    /// `203 controls: 3 failed, 20 manual, 180 passed`, with the number of the benchmark if that differs.
     pub(crate) fn sentence(&self) -> String {
         let whole = text::count(self.tally.total(), "result");
         match self.tally.sentence() {
@@ -30,7 +30,7 @@ impl Line {
     }
 }
 
-/// Lines with their notes below them: what many lines have to say is said once, with a number.
+/// Lines with numbered notes below them: a note shared by many lines is written once.
 pub(crate) struct Numbered {
     /// The lines, each with the number of its note.
     pub(crate) lines: Vec<(Line, Option<usize>)>,

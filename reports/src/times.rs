@@ -1,4 +1,4 @@
-//! Whose time is whose: a scan takes its time once, and not again for each of its controls.
+//! Attribution of times: the time of a scan counts once, and not for each of its controls.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 /// Seconds in a year: no check takes longer, and sums of such numbers stay finite.
 pub(crate) const YEAR: f64 = 31_536_000.0;
 
-/// What tells one scan from another: rows that share all of it were answered by one scan and share its time.
+/// What identifies a scan: rows that share all of it come from one scan and share its time.
 type Scan<'a> = (&'a Subject, &'a str, &'a str, Timestamp, u64);
 
 /// The times of a report's results.

@@ -1,24 +1,24 @@
-//! What waivers did in a run: those that have expired, and those that nothing needs, a line each.
+//! Waivers to review after a run: those that have expired, and those that are unused, a line each.
 
 use amiproof_model::report::Report;
 use amiproof_model::waiver::{WaiverRecord, WaiverState};
 
 use crate::text;
 
-/// A waiver that someone should look at.
+/// A waiver to review.
 pub(crate) struct Line {
     /// `expired` or `unused`.
     pub(crate) state: &'static str,
-    /// What it is for.
+    /// Its scope.
     pub(crate) scope: String,
-    /// Who answers for it, with the ticket where there is one, and its last day.
+    /// Its owner, with the ticket if there is one, and its last day.
     pub(crate) owner: String,
-    /// What follows from it.
+    /// The consequence.
     pub(crate) note: String,
 }
 
-/// Expired ones first, because what they were for fails again, then unused ones, which are warnings. Waivers that did what they are
-/// there for, and those for what the run did not look at, are not among them.
+/// Expired ones first, because what they waived fails again, then unused ones, which are warnings. Waivers that were applied, and those
+/// whose scope was not evaluated, are not included.
 pub(crate) fn lines(report: &Report) -> Vec<Line> {
     let of = |state| report.waivers.iter().filter(move |record| record.state == state);
     of(WaiverState::Expired).chain(of(WaiverState::Unused)).map(line).collect()

@@ -1,7 +1,7 @@
-//! The CIS Amazon EKS benchmark as data: what each version asks under which number, and how amiproof judges it.
+//! The CIS Amazon EKS benchmark as data: the controls of each version, and how amiproof evaluates them.
 //!
-//! A *question* is what a control wants to know, in words of our own, and stays the same while versions of the benchmark renumber
-//! it; a *control* is a question under the number that one version gives it. The data stand in `suites/benchmarks`.
+//! A *question* is the requirement of a control, in our own words, and stays the same while versions of the benchmark renumber it; a
+//! *control* is a question with its number in one version. The data are in `suites/benchmarks`.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -19,7 +19,7 @@ const VERSIONS: [&str; 4] = [
     include_str!("../benchmarks/cis-eks-1.8.0.yaml"),
 ];
 
-/// Who judges a control.
+/// What evaluates a control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judged {
@@ -27,12 +27,12 @@ pub enum Judged {
     Amiproof,
     /// kube-bench, on the nodes of each variant.
     KubeBench,
-    /// A person, with what amiproof collected.
+    /// Manual, with what amiproof collected.
     Human,
 }
 
 impl Judged {
-    /// The words for it, as tables write them.
+    /// Its name in tables.
     pub fn description(self) -> &'static str {
         match self {
             Self::Amiproof => "amiproof",
@@ -42,13 +42,13 @@ impl Judged {
     }
 }
 
-/// What CIS says about how its control is assessed.
+/// CIS's own assessment status of a control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Assessment {
-    /// By a program.
+    /// Automated.
     Automated,
-    /// By a person.
+    /// Manual.
     Manual,
 }
 
@@ -67,7 +67,7 @@ impl Assessment {
 pub struct Control {
     /// Benchmark, version and number.
     pub id: ControlId,
-    /// What it asks: the same word in every version.
+    /// The question: the same in every version.
     pub question: String,
     /// The requirement: a lower-case clause.
     pub title: String,
@@ -77,9 +77,9 @@ pub struct Control {
     pub level: Level,
     /// CIS's own assessment.
     pub cis: Assessment,
-    /// Who judges it here.
+    /// What evaluates it here.
     pub judged: Judged,
-    /// Where the answer comes from, or what a human is to look at.
+    /// Where the result comes from, or what to check manually.
     pub looks: String,
 }
 
@@ -95,18 +95,18 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The control that asks a question, where this version asks it.
+    /// The control of a question, if this version has it.
     pub fn asking(&self, question: &str) -> Option<&Control> {
         self.controls.iter().find(|control| control.question == question)
     }
 
-    /// How many of its controls are judged in a way.
+    /// Number of its controls that are evaluated by this.
     pub fn count(&self, judged: Judged) -> usize {
         self.controls.iter().filter(|control| control.judged == judged).count()
     }
 }
 
-/// Why the data cannot be used; a defect of this build, which a test keeps from happening.
+/// Why the data cannot be used: a bug of this build, which a test prevents.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogueError {
     /// A file is not of its form.

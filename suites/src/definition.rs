@@ -9,14 +9,14 @@ use amiproof_model::name::{CheckId, NameError};
 use amiproof_model::report::Phase;
 use futures::future::BoxFuture;
 
-/// The suite whose checks take nodes away from others: opt-in, and run when all others are over.
+/// The suite whose checks disturb nodes: opt-in, and run after all others.
 const DISRUPTIVE: &str = "disruptive";
 
 /// Controls of the cluster that suite `eks-cis` answers from the APIs themselves: by kube-bench too they are run by whoever names them.
-/// kube-bench counts roles and pods of Kubernetes and EKS as anybody's, so that it fails stock clusters for ever.
+/// kube-bench counts roles and pods of Kubernetes and EKS as anyone's, so that it fails stock clusters forever.
 const OF_EKS_CIS: &str = "kube-bench/cluster";
 
-/// One check: everything that is known of it before it runs.
+/// One check: its static definition.
 pub struct Definition {
     /// `suite/check`, which is also the file: `node/ready` is `src/node/ready.rs`.
     pub id: &'static str,
@@ -26,9 +26,9 @@ pub struct Definition {
     pub scope: Scope,
     /// The phase of a run.
     pub phase: Phase,
-    /// For one attempt; `None` for the variant's `timeouts.check`.
+    /// Deadline of one attempt; `None` for the variant's `timeouts.check`.
     pub timeout: Option<Duration>,
-    /// Whether it makes sense for a variant.
+    /// Whether it applies to a variant.
     pub applies: fn(&Variant) -> Applies,
     /// What it does.
     pub work: Work,
@@ -36,14 +36,14 @@ pub struct Definition {
 
 /// What a check does.
 pub enum Work {
-    /// Answers one question.
+    /// Returns one verdict.
     Question(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<Decision, CheckError>>),
-    /// Answers many at once.
+    /// Returns many results.
     Scan(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<ScanAnswer, CheckError>>),
 }
 
 impl Definition {
-    /// The check as the runner takes it.
+    /// The check for the runner.
     ///
     /// # Errors
     /// When the id is not a valid one; a test keeps that from happening.

@@ -1,26 +1,26 @@
-//! What a finished run says about one check, as a test runner asks it: passed, skipped or failed. Pure.
+//! The outcome of one check in a finished run, for a test runner: passed, skipped or failed. Pure.
 
 use amiproof_core::check::{Body, Check, Scope};
 use amiproof_model::judge::Disposition;
 use amiproof_model::report::{CheckResult, Subject};
 
-/// The answer for one check over all its subjects.
+/// The outcome of one check over all its subjects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// At least one subject passed (or failed with a waiver, or as the baseline did), and none failed.
     Passed,
-    /// Nothing was evaluated, and why.
+    /// Nothing was evaluated, with the reason.
     Skipped(String),
-    /// Something failed, or could not be decided: one line per subject.
+    /// Something failed or was inconclusive: one line per subject.
     Failed(String),
 }
 
-/// The name of a check as tests are called: `node::ready`.
+/// The name of the test for a check: `node::ready`.
 pub fn test_name(check: &Check) -> String {
     check.id.as_str().replace('/', "::")
 }
 
-/// What `results` say about `check`. The rows of a scan are those of its suite and scope.
+/// The outcome of `check` in `results`. The rows of a scan are those of its suite and scope.
 pub fn answer(check: &Check, results: &[CheckResult]) -> Answer {
     let own: Vec<&CheckResult> = results.iter().filter(|result| belongs(check, result)).collect();
     let failed = own.iter().filter(|result| matches!(result.disposition, Disposition::Failed | Disposition::Error));
@@ -31,10 +31,10 @@ pub fn answer(check: &Check, results: &[CheckResult]) -> Answer {
     if own.iter().any(|result| has_verdict(result)) {
         return Answer::Passed;
     }
-    Answer::Skipped(own.first().map_or_else(|| "the run has no result of it".to_owned(), |result| line(result)))
+    Answer::Skipped(own.first().map_or_else(|| "the run has no result for it".to_owned(), |result| line(result)))
 }
 
-/// Whether the run has an answer of `check` that is a verdict, and no error of it.
+/// Whether the run has a verdict of `check` and no error.
 pub fn is_evaluated(check: &Check, results: &[CheckResult]) -> bool {
     let mut own = results.iter().filter(|result| belongs(check, result));
     let undecided = |result: &CheckResult| matches!(result.disposition, Disposition::Error);
@@ -118,18 +118,18 @@ mod tests {
     #[test]
     fn one_failed_variant_fails_the_test_and_is_named() {
         let results = [passed("node/ready", "a"), failed("node/ready", "b"), failed("node/age", "c")];
-        let told = "node/ready on b: failed: not Ready".to_owned();
-        assert_eq!(answer(&check("node/ready"), &results), Answer::Failed(told));
+        let expected = "node/ready on b: failed: not Ready".to_owned();
+        assert_eq!(answer(&check("node/ready"), &results), Answer::Failed(expected));
         assert_eq!(answer(&check("node/joined"), &[passed("node/joined", "a")]), Answer::Passed);
     }
 
     #[test]
     fn nothing_evaluated_is_never_passed() {
-        let told = "node/ready on a: not evaluated: no scan".to_owned();
-        assert_eq!(answer(&check("node/ready"), &[skipped("node/ready", "a")]), Answer::Skipped(told));
+        let expected = "node/ready on a: not evaluated: no scan".to_owned();
+        assert_eq!(answer(&check("node/ready"), &[skipped("node/ready", "a")]), Answer::Skipped(expected));
         assert_eq!(
             answer(&check("node/ready"), &[passed("node/age", "a")]),
-            Answer::Skipped("the run has no result of it".into())
+            Answer::Skipped("the run has no result for it".into())
         );
         assert_eq!(
             answer(&check("node/ready"), &[skipped("node/ready", "a"), passed("node/ready", "b")]),

@@ -1,7 +1,7 @@
-//! The checks: one file each, and the front door for cargo test.
+//! The checks, one file each, and the interface for cargo test.
 //!
 //! A check is a [`Definition`] in the file that its id names (`node/ready` is `node/ready.rs`): data, a thin asynchronous body and
-//! a pure `assess` that the tests aim at. [`registry::CHECKS`] lists all of them; a workload is a YAML file and needs no Rust.
+//! a pure `assess` that the tests call. [`registry::CHECKS`] lists all of them; a workload is a YAML file and needs no Rust.
 
 pub mod addon;
 pub mod benchmark;
@@ -29,7 +29,7 @@ pub use self::registry::SUITES;
 /// Every check in the order of reports: that of [`SUITES`], and within a suite that of the registry or of the workloads.
 ///
 /// # Errors
-/// When a workload's name cannot be part of a check id.
+/// If a workload's name cannot be part of a check id.
 pub fn all(workloads: &[Workload]) -> Result<Vec<Check>, NameError> {
     let registered = registry::CHECKS.iter().map(|definition| definition.check());
     let mut checks: Vec<Check> = registered.chain(workloads.iter().map(workload::check)).collect::<Result<_, _>>()?;

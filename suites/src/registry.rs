@@ -3,7 +3,7 @@
 use crate::definition::Definition;
 use crate::{addon, disruptive, eks_cis, host, kube_bench, kubelet_path, node, os_cis, windows};
 
-/// All checks. A file that is not listed here fails the tidy test.
+/// All checks. The tidy test fails if a file is not listed.
 pub const CHECKS: &[&Definition] = &[
     &node::joined::CHECK,
     &node::ready::CHECK,
@@ -70,7 +70,7 @@ pub const CHECKS: &[&Definition] = &[
     &disruptive::drain::CHECK,
 ];
 
-/// The names of all suites, in the order of reports; what `suites.include` and `suites.exclude` of a matrix may name.
+/// The names of all suites, in the order of reports; which `suites.include` and `suites.exclude` of a matrix may name.
 pub const SUITES: &[&str] =
     &["node", "host", "windows", "kubelet-path", "workload", "addon", "kube-bench", "os-cis", "eks-cis", "disruptive"];
 

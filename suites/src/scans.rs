@@ -1,9 +1,9 @@
-//! The scans of a variant's nodes, in the order of reports: what checks that disturb nodes ask again afterwards.
+//! The scans of a variant's nodes, in the order of reports. Disruptive checks repeat them afterwards.
 
 use crate::definition::Definition;
 use crate::{addon, kube_bench, os_cis};
 
-/// All of them.
+/// All scans.
 pub(crate) const SCANS: [&Definition; 5] = [
     &addon::daemonsets::CHECK,
     &kube_bench::node::CHECK,

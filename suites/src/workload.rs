@@ -1,4 +1,4 @@
-//! Suite `workload`: each file of the catalogue and of the user's own folders runs on each variant.
+//! Suite `workload`: each file of the catalogue and of the user's folders runs on each variant.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use amiproof_model::name::{CheckId, NameError};
 use amiproof_model::report::Phase;
 use amiproof_model::workload::Workload;
 
-/// The check of one workload. Whether its operating system is the variant's is for the runner to say.
+/// The check of one workload. The runner decides whether its operating system fits the variant.
 ///
 /// # Errors
-/// When the workload's name cannot be part of a check id.
+/// If the workload's name cannot be part of a check id.
 pub fn check(workload: &Workload) -> Result<Check, NameError> {
     Ok(Check {
         id: CheckId::try_from(format!("workload/{}", workload.name))?,

@@ -24,7 +24,7 @@ use amiproof_core::cluster::{Access, NODE_GROUP_LABEL};
 use amiproof_core::context::{Context, Peers};
 use amiproof_core::ledger::{self, Ledger, State};
 use amiproof_core::pace::Pace;
-use amiproof_core::probe::{self, Way};
+use amiproof_core::probe::{self, Channel};
 use amiproof_core::workload;
 use amiproof_model::attribution::{TrafficPair, broken_nodes};
 use amiproof_model::matrix::{self, Files, Matrix};
@@ -36,7 +36,7 @@ use futures::StreamExt as _;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
-/// Pods of so many checks start at a time; more would test the limits of the cluster instead of its nodes.
+/// How many checks start pods at a time; more would test the limits of the cluster instead of its nodes.
 const AT_A_TIME: usize = 6;
 
 /// What one check came to on one node group.
@@ -285,7 +285,7 @@ async fn a_command_reaches_every_node_through_a_pod_whatever_its_firewall_says()
             "hostname; cat /proc/sys/net/ipv4/ip_forward; head -c 24576 /dev/urandom | base64; echo oh >&2; exit 3";
         let output = probe::command(context, node, script, Duration::from_secs(60)).await;
         let output = output.unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!((output.exit_code, output.stderr.as_str(), output.way), (3, "oh\n", Way::Pod), "{}", node.name);
+        assert_eq!((output.exit_code, output.stderr.as_str(), output.way), (3, "oh\n", Channel::Pod), "{}", node.name);
         let mut lines = output.stdout.lines();
         println!("{}: hostname {:?}, {} bytes", node.name, lines.next(), output.stdout.len());
         assert!(matches!(lines.next(), Some("0" | "1")), "{}", node.name);

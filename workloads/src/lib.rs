@@ -22,7 +22,7 @@ static CATALOGUE: LazyLock<Result<Vec<Workload>, Vec<Problem>>> = LazyLock::new(
 
 /// The catalogue cannot be read: a bug in amiproof that its own tests catch, so it does not panic in front of a user.
 #[derive(Debug, thiserror::Error)]
-#[error("the built-in workloads of this amiproof are broken, report it as a defect: {}", list(.problems))]
+#[error("the built-in workloads of this amiproof are broken, report it as a bug: {}", list(.problems))]
 pub struct BrokenCatalogue {
     /// What is wrong with its files.
     pub problems: &'static [Problem],
@@ -43,7 +43,7 @@ pub fn catalogue() -> Result<&'static [Workload], BrokenCatalogue> {
     }
 }
 
-/// The text of a catalogue file, for `amiproof workload show`; `None` where there is none of this name.
+/// The text of a catalogue file, for `amiproof workload show`; `None` if there is none of this name.
 pub fn source(name: &str) -> Option<&'static str> {
     let file = FILES.iter().find(|(file, _)| file.strip_suffix(".yaml") == Some(name));
     file.and_then(|(_, bytes)| std::str::from_utf8(bytes).ok())
@@ -109,7 +109,7 @@ mod tests {
         }
     }
 
-    /// What stands in an argument vector is seen by everybody who may list the node's processes. `echo` is the shell's own.
+    /// What stands in an argument vector is seen by everyone who may list the node's processes. `echo` is the shell's own.
     #[test]
     fn no_token_is_an_argument_of_a_program() {
         let secrets = ["TOKEN", "token)", "Authorization", "WebIdentityToken", "PASSWORD"];

@@ -77,10 +77,11 @@ pub(crate) enum Command {
     /// Print the least IAM policy that amiproof needs (offline)
     IamPolicy(IamPolicy),
     /// Create the cluster and one node group per variant, run the smoke tests, and keep everything
+    #[command(mut_arg("run", |arg| arg.help("Run ID [default: the run that created the cluster, or else generated]")))]
     Apply(Run),
-    /// Run smoke tests and node checks on what 'apply' left, or on any cluster (--kubeconfig)
+    /// Run smoke tests and node checks on what 'apply' created, or on any cluster (--kubeconfig)
     Test(Test),
-    /// Run kube-bench and OS CIS scans on what 'apply' left, or on any cluster (--kubeconfig)
+    /// Run kube-bench and OS CIS scans on what 'apply' created, or on any cluster (--kubeconfig)
     Scan(Resumed),
     /// Apply, test, scan, report and destroy in one go; with --kubeconfig, test and scan
     Run(Run),
@@ -95,8 +96,21 @@ pub(crate) enum Command {
     /// Run, compare with the report of the previous nightly run, and destroy
     Nightly(Run),
     /// Delete everything that a run created
+    #[command(
+        mut_arg("kubeconfig", |arg| arg.help("Delete in the cluster of this kubeconfig [default: the one in the ledger]")),
+        mut_arg("lab", |arg| arg.hide(true)),
+        mut_arg("seed", |arg| arg.hide(true)),
+        mut_arg("scenario", |arg| arg.hide(true)),
+        mut_arg("host_profiles", |arg| arg.hide(true))
+    )]
     Destroy(Destroy),
     /// Delete expired resources of any run (by tag)
+    #[command(
+        mut_arg("lab", |arg| arg.hide(true)),
+        mut_arg("seed", |arg| arg.hide(true)),
+        mut_arg("scenario", |arg| arg.hide(true)),
+        mut_arg("host_profiles", |arg| arg.hide(true))
+    )]
     Sweep(Sweep),
     /// List, create, test and render workloads, and list their images
     Workload(Workload),
@@ -171,7 +185,7 @@ pub(crate) struct Plan {
     /// Also check the account of this AWS profile for missing images, subscriptions and permissions
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// Report what is missing at this AWS endpoint URL
+    /// Check at this AWS endpoint URL instead of AWS
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
     /// Output format
@@ -202,7 +216,7 @@ pub(crate) struct Import {
     /// File to import ('-' for standard input)
     #[arg(value_name = "FILE")]
     pub(crate) path: Utf8PathBuf,
-    /// Variant that the results are about [default: the cluster]
+    /// Variant that the results belong to [default: the cluster]
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Option<String>,
     /// Run ID [default: the latest]
@@ -248,10 +262,10 @@ pub(crate) struct Destroy {
     /// Run ID [default: the latest with resources]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
-    /// Only this part: the network stack created by 'apply --only network', which outlives runs
+    /// Delete only this part: the network stack of 'apply --only network', which outlives runs
     #[arg(long, value_enum, value_name = "PART", conflicts_with = "run")]
     pub(crate) only: Option<Part>,
-    /// Matrix file; read only to find the network of the cluster
+    /// Matrix file; only used with --only network
     #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
     pub(crate) file: Utf8PathBuf,
     #[command(flatten)]

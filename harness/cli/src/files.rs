@@ -1,4 +1,4 @@
-//! Reads the matrix with every file that it names, and says all that is wrong with them at once.
+//! Reads the matrix with every file that it names, and reports all problems at once.
 
 use std::io::Read;
 
@@ -14,35 +14,35 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::helm;
 use crate::output::{Failure, Output};
 
-/// No file that amiproof reads is larger; what is behind this many bytes is not even read.
+/// Maximum size of a file; bytes beyond it are not even read.
 const MAX_BYTES: u64 = 5 * 1024 * 1024;
 
-/// A matrix with everything that it points to.
+/// A matrix with all files that it names.
 #[derive(Clone, Debug)]
 pub(crate) struct Inputs {
     /// The matrix.
     pub(crate) matrix: Matrix,
-    /// Exceptions.
+    /// The waivers.
     pub(crate) waivers: Vec<Waiver>,
     /// The workloads of the catalogue and of the user's folders.
     pub(crate) workloads: Vec<Workload>,
-    /// Whether nothing but these workloads is wanted.
+    /// Whether only these workloads run.
     pub(crate) only_workloads: bool,
-    /// What is legal, but probably not meant.
+    /// Warnings: valid, but probably not intended.
     pub(crate) warnings: Vec<Problem>,
 }
 
 /// Reads everything; warnings go to standard error.
 pub(crate) fn read(file: &Utf8Path, output: &Output) -> Result<Inputs, Failure> {
-    said(file, problems(file), output)
+    report_problems(file, problems(file), output)
 }
 
 /// The same without the network.
 pub(crate) fn read_offline(file: &Utf8Path, output: &Output) -> Result<Inputs, Failure> {
-    said(file, problems_offline(file), output)
+    report_problems(file, problems_offline(file), output)
 }
 
-fn said(file: &Utf8Path, inputs: Result<Inputs, Vec<Problem>>, output: &Output) -> Result<Inputs, Failure> {
+fn report_problems(file: &Utf8Path, inputs: Result<Inputs, Vec<Problem>>, output: &Output) -> Result<Inputs, Failure> {
     let inputs = inputs.map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let count = match lines.len() {
@@ -69,12 +69,12 @@ pub(crate) fn without_file(shown: &str, text: &str) -> Result<Inputs, Failure> {
     Ok(Inputs { matrix, waivers, workloads, only_workloads: false, warnings })
 }
 
-/// Reads everything, or says all that is wrong.
+/// Reads everything, or reports all problems.
 pub(crate) fn problems(file: &Utf8Path) -> Result<Inputs, Vec<Problem>> {
     read_with(file, false)
 }
 
-/// The same without the network: workloads whose chart lies elsewhere have no objects, and a warning says so.
+/// The same without the network: workloads with a remote chart have no objects, and a warning says so.
 pub(crate) fn problems_offline(file: &Utf8Path) -> Result<Inputs, Vec<Problem>> {
     let mut inputs = read_with(file, true)?;
     let unseen = inputs.workloads.iter().filter(|workload| workload.objects.is_empty());
@@ -210,7 +210,7 @@ fn workload_file(file: &Utf8Path) -> Result<Workload, Failure> {
     })
 }
 
-/// The files beside a matrix or a workload file.
+/// The files next to a matrix or a workload file.
 pub(crate) struct Disk {
     root: Utf8PathBuf,
     offline: bool,

@@ -1,4 +1,4 @@
-//! Renders Helm charts with the user's own helm. amiproof renders none itself: a second implementation would render other things.
+//! Renders Helm charts with the user's own helm. amiproof does not render them itself: a second implementation would differ.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use amiproof_model::workload_file::Chart;
 use camino::Utf8Path;
 
-/// A chart of a registry is fetched first; one that takes longer than this does not come.
+/// Deadline for rendering, including the download of a remote chart.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// More than a workload file may have; what is behind it is not read.
+/// Maximum size of the output; the rest is not read.
 const MAX_BYTES: u64 = 5 << 20;
 
 /// What `helm template` prints for a chart, whose paths are relative to `root`.
@@ -26,7 +26,7 @@ pub(crate) fn template(root: &Utf8Path, chart: &Chart) -> Result<Vec<u8>, String
     let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let child = started.map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
-            "helm is not installed: install it, or pipe `helm template` of elsewhere into `amiproof workload new NAME --from -`"
+            "helm is not installed: install it, or run `helm template` on another machine and pipe its output into `amiproof workload new NAME --from -`"
                 .to_owned()
         }
         _ => format!("helm cannot be started: {error}"),
@@ -34,7 +34,7 @@ pub(crate) fn template(root: &Utf8Path, chart: &Chart) -> Result<Vec<u8>, String
     finish(child)
 }
 
-/// A chart on this machine. Helm looks in repositories for a path that is not there, and that would be the network.
+/// A chart on this machine. For a path that does not exist, Helm would search repositories over the network.
 fn local(root: &Utf8Path, chart: &str) -> Result<String, String> {
     let path = root.join(chart);
     if !path.exists() {
@@ -49,7 +49,7 @@ fn finish(mut child: Child) -> Result<Vec<u8>, String> {
     let err = reader(child.stderr.take());
     let deadline = Instant::now() + DEADLINE;
     let status = loop {
-        match child.try_wait().map_err(|error| format!("helm cannot be waited for: {error}"))? {
+        match child.try_wait().map_err(|error| format!("cannot wait for helm: {error}"))? {
             Some(status) => break status,
             None if Instant::now() >= deadline => {
                 // It may be gone by now, and then there is nothing to stop or to collect.
@@ -64,9 +64,9 @@ fn finish(mut child: Child) -> Result<Vec<u8>, String> {
     if status.success() {
         return Ok(out);
     }
-    let said = String::from_utf8_lossy(&err);
-    let said = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it does not say why");
-    Err(format!("helm says: {said}"))
+    let message = String::from_utf8_lossy(&err);
+    let message = message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it does not say why");
+    Err(format!("helm says: {message}"))
 }
 
 fn reader(stream: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {

@@ -1,8 +1,8 @@
-//! The lock of a run's folder: whoever changes ledger or report holds it, so that nothing is destroyed, scanned or imported beside a
-//! living run, and two imports lose nothing.
+//! The lock of a run's folder: whoever changes ledger or report holds it, so that nothing is destroyed, scanned or imported during an
+//! active run, and concurrent imports lose nothing.
 //!
-//! It is an advisory lock of the operating system (`flock`), so it ends with its process, also after `kill -9`. The file says who holds
-//! it; what it says without anybody holding it means nothing.
+//! It is an advisory lock of the operating system (`flock`), so it ends with its process, also after `kill -9`. The file names the
+//! holder; its content is meaningless while nobody holds the lock.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
@@ -17,10 +17,10 @@ use crate::output::Failure;
 /// The name of the file within the folder of a run.
 pub(crate) const FILE_NAME: &str = "lock";
 
-/// How long to sleep between two looks at a lock that a short command holds.
+/// The polling interval for a lock held by a short command.
 const POLL: Duration = Duration::from_millis(50);
 
-/// For how long a lock without a readable holder is taken for one that was taken this moment.
+/// How long a lock without a readable holder counts as just taken.
 const UNSIGNED: Duration = Duration::from_secs(2);
 
 /// Who holds a lock.
@@ -42,7 +42,7 @@ impl Holder {
 /// A lock that is held. It is released when this is dropped, or its process ends.
 #[derive(Debug)]
 pub(crate) struct RunLock {
-    /// `None` in a folder that nobody can write into and that never had a lock.
+    /// `None` in a read-only folder that never had a lock.
     _file: Option<File>,
 }
 
@@ -79,7 +79,7 @@ impl RunLock {
         }
     }
 
-    /// Who works on a run's folder right now; `None` when nobody does.
+    /// The present holder of the lock of a run's folder; `None` if there is none.
     pub(crate) fn held_by(folder: &Utf8Path) -> Option<Holder> {
         let path = folder.join(FILE_NAME);
         let file = File::open(&path).ok()?;
@@ -92,7 +92,7 @@ impl RunLock {
     }
 }
 
-/// The lock file, made where there is none; `None` where none can be made and none is there.
+/// The lock file, created if necessary; `None` if it does not exist and cannot be created.
 fn open(path: &Utf8PathBuf) -> Result<Option<File>, Failure> {
     if path.is_symlink() {
         return Err(Failure::usage(
@@ -103,7 +103,7 @@ fn open(path: &Utf8PathBuf) -> Result<Option<File>, Failure> {
     match OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
-            // A living run would have made it.
+            // An active run would have created it.
             Ok(File::open(path).ok())
         }
         // The disk is full: cleanup must not fail because of that.
@@ -112,7 +112,7 @@ fn open(path: &Utf8PathBuf) -> Result<Option<File>, Failure> {
     }
 }
 
-/// Says who holds the lock. A full disk or a read-only folder keeps nobody from holding it.
+/// Writes who holds the lock. The lock is held even if that cannot be written, on a full disk or in a read-only folder.
 fn sign(file: &mut File, command: &str) {
     let holder = Holder { command: command.to_owned(), pid: std::process::id() };
     let written = serde_json::to_vec(&holder).map_err(std::io::Error::from).and_then(|text| {

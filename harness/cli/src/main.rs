@@ -40,9 +40,9 @@ fn main() -> ExitCode {
 
 /// Whether the command line itself, and not only the environment, gives one of these options.
 fn says(matches: &ArgMatches, ids: &[&str]) -> bool {
-    let said = |command: &ArgMatches, id: &str| {
+    let is_given = |command: &ArgMatches, id: &str| {
         command.try_contains_id(id).is_ok_and(|there| there)
             && command.value_source(id) == Some(ValueSource::CommandLine)
     };
-    matches.subcommand().is_some_and(|(_, command)| ids.iter().any(|id| said(command, id)) || says(command, ids))
+    matches.subcommand().is_some_and(|(_, command)| ids.iter().any(|id| is_given(command, id)) || says(command, ids))
 }

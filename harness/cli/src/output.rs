@@ -21,11 +21,11 @@ pub(crate) struct Output {
 /// One of the two streams: what may be written to it.
 #[derive(Clone, Copy, Debug)]
 struct Stream {
-    /// Whether a person sees it as it comes.
+    /// Whether it is a terminal.
     terminal: bool,
     /// Whether text may be coloured.
     color: bool,
-    /// Whether a CI system may read it, which obeys lines of certain forms.
+    /// Whether a CI system may read it, which interprets certain lines as commands.
     is_read_by_ci: bool,
 }
 
@@ -46,14 +46,14 @@ impl Stream {
     }
 }
 
-/// Why a command could not do what it was asked: the message, the advice and the exit code.
+/// Why a command failed: the message, the hint and the exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// What happened, where: lower case, no full stop. May have several lines.
     pub(crate) message: String,
     /// What to do next; may be empty.
     pub(crate) hint: String,
-    /// What the process answers.
+    /// The exit code.
     pub(crate) exit: ExitCode,
 }
 
@@ -63,14 +63,14 @@ impl Failure {
         Self { message: message.into(), hint: hint.into(), exit: ExitCode::Usage }
     }
 
-    /// Something outside did not work.
+    /// Something outside of amiproof failed.
     pub(crate) fn error(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: message.into(), hint: hint.into(), exit: ExitCode::Error }
     }
 }
 
 impl Output {
-    /// Follows the wish of the user, the terminal and NO_COLOR, for each stream by itself.
+    /// Decides about colour by the option, the terminal and NO_COLOR, for each stream separately.
     pub(crate) fn new(color: Color) -> Self {
         Self {
             out: Stream::new(std::io::stdout().is_terminal(), color),
@@ -88,7 +88,7 @@ impl Output {
         self.err.terminal
     }
 
-    /// Columns of the terminal; 120 where there is none, so that logs of CI are not cut.
+    /// Columns of the terminal; 120 without one, so that CI logs are not cut.
     pub(crate) fn width(self) -> u16 {
         console_width().unwrap_or(120)
     }
@@ -98,12 +98,12 @@ impl Output {
         self.write_out(&self.out.clean(&text.to_string()));
     }
 
-    /// JSON: standard output. What a log would obey is escaped, so that a parser reads the same text.
+    /// JSON: standard output. Commands of CI systems are escaped, so that a parser reads the same text.
     pub(crate) fn json(self, text: impl Display) {
         self.write_out(&clean::json(&text.to_string()));
     }
 
-    /// A reader that went away (`| head`) is not an error.
+    /// A closed reader (`| head`) is not an error.
     fn write_out(self, text: &str) {
         let mut out = std::io::stdout().lock();
         let ended = if text.ends_with('\n') { "" } else { "\n" };
@@ -125,7 +125,7 @@ impl Output {
         clean::text(text, clean::Keep { color: false, commands: false }).replace('\n', " ")
     }
 
-    /// A failure with its advice.
+    /// A failure with its hint.
     pub(crate) fn error(self, failure: &Failure) {
         let label = if self.err.color { "\u{1b}[1;31merror\u{1b}[0m" } else { "error" };
         self.note(format_args!("{label}: {}", failure.message));
@@ -170,7 +170,7 @@ pub(crate) fn log_to_stderr(verbose: u8, output: Output) {
         .finish();
     if tracing::subscriber::set_global_default(subscriber).is_err() {
         // Only tests that call several commands in one process get here.
-        tracing::debug!("the log goes where it went before");
+        tracing::debug!("the log keeps its earlier destination");
     }
 }
 

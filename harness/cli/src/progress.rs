@@ -10,16 +10,16 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::output::Output;
 
-/// A log that says nothing for so long is ended by some CI systems (Travis CI and CircleCI after ten minutes), and makes people wonder.
+/// After this long without output a line is printed: some CI systems (Travis CI and CircleCI after ten minutes) end silent jobs.
 const QUIET: Duration = Duration::from_secs(60);
 
 /// Shows events as they come.
 pub(crate) struct Progress {
     output: Output,
-    /// By the clock of the run, which nobody sets; in a lab it is simulated.
+    /// By the monotonic clock of the run; in a lab it is simulated.
     started: tokio::time::Instant,
-    /// By the clock of who is watching.
-    said: std::time::Instant,
+    /// By the monotonic clock of the machine.
+    last_line: std::time::Instant,
     running: BTreeMap<String, Vec<Phase>>,
     bars: Option<Bars>,
 }
@@ -43,8 +43,8 @@ impl Progress {
     /// Bars on a terminal, lines elsewhere.
     pub(crate) fn new(output: Output) -> Self {
         let bars = output.is_terminal().then(|| Bars { all: MultiProgress::new(), lines: BTreeMap::new() });
-        let (started, said) = (tokio::time::Instant::now(), std::time::Instant::now());
-        Self { output, started, said, running: BTreeMap::new(), bars }
+        let (started, last_line) = (tokio::time::Instant::now(), std::time::Instant::now());
+        Self { output, started, last_line, running: BTreeMap::new(), bars }
     }
 
     /// Shows one event.
@@ -62,9 +62,9 @@ impl Progress {
         }
     }
 
-    /// Says what is under way where nothing was said for a while. Bars move by themselves.
+    /// Prints what is in progress if there was no output for a while. Bars move by themselves.
     pub(crate) fn beat(&mut self) {
-        if self.bars.is_some() || self.said.elapsed() < QUIET {
+        if self.bars.is_some() || self.last_line.elapsed() < QUIET {
             return;
         }
         let doing = |(subject, phases): (&String, &Vec<Phase>)| {
@@ -78,7 +78,7 @@ impl Progress {
     }
 
     fn say(&mut self, subject: &str, text: &str) {
-        self.said = std::time::Instant::now();
+        self.last_line = std::time::Instant::now();
         let line = format!("[{:7.1}s] {subject:<24} {text}", self.started.elapsed().as_secs_f64());
         match &self.bars {
             Some(bars) => bars.all.suspend(|| self.output.note(&line)),
@@ -95,7 +95,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bars away.
+    /// Removes the bars.
     pub(crate) fn finish(&mut self) {
         if let Some(bars) = &mut self.bars
             && bars.all.clear().is_err()
@@ -105,7 +105,7 @@ impl Progress {
     }
 }
 
-/// What everybody should read, bars or not.
+/// Prints important events, with or without bars.
 fn important(event: &Event) -> Option<String> {
     match &event.kind {
         EventKind::PhaseEnded(phase, PhaseEnd::Error { message, .. }) => {
@@ -129,7 +129,7 @@ fn important(event: &Event) -> Option<String> {
     }
 }
 
-/// What a log of CI shows besides.
+/// Prints additional events in a CI log.
 fn ordinary(event: &Event) -> Option<String> {
     Some(match &event.kind {
         EventKind::PhaseStarted(phase) => format!("{} …", phase.as_str()),

@@ -20,7 +20,7 @@ use crate::output::Failure;
 /// How long a command waits for imports into the same run: they are over in seconds.
 pub(crate) const IMPORTS: Duration = Duration::from_secs(120);
 
-/// The most bytes of a file that holds the name of a run.
+/// Maximum size of a file with the name of a run, bytes.
 const LONGEST_NAME: u64 = 4096;
 
 /// The folder of one run.
@@ -40,7 +40,7 @@ impl RunDir {
         Ok(run)
     }
 
-    /// A new run under the name that the user gave or one made of time and process. Its folder is not made yet.
+    /// A new run with the name given by the user or a generated one. Its folder is not created yet.
     pub(crate) fn new(dir: &Utf8Path, id: Option<&str>) -> Result<Self, Failure> {
         let id = match id {
             Some(text) => text.parse().map_err(|error: amiproof_model::name::NameError| {
@@ -95,7 +95,7 @@ impl RunDir {
         ids.map(|id| Self { path: dir.join("runs").join(id.as_str()), id }).collect()
     }
 
-    /// Makes the folder, which only its user may read: evidence says much of a host.
+    /// Creates the folder, which only its user may read: evidence reveals much about a host.
     pub(crate) fn make(&self) -> Result<(), Failure> {
         let failed = |error: std::io::Error| cannot("create", &self.path, &error);
         if let Some(runs) = self.path.parent() {
@@ -106,7 +106,7 @@ impl RunDir {
         private.create(&self.path).and_then(|()| private.create(self.evidence())).map_err(failed)
     }
 
-    /// Opens the folder of a run that was made before; the newest one when no id is given, or `latest`.
+    /// Opens the folder of an existing run; the newest one without an id, or for `latest`.
     pub(crate) fn open(dir: &Utf8Path, id: Option<&str>) -> Result<Self, Failure> {
         let text = match id {
             Some(text) if text != "latest" => text.to_owned(),
@@ -127,8 +127,7 @@ impl RunDir {
         }
     }
 
-    /// Opens the run whose resources are meant when no run is named: the newest one that has some. What is meant to outlive runs (the
-    /// network) does not count.
+    /// Opens the default run of `destroy`: the newest one that has resources, without permanent ones (the network).
     ///
     /// # Errors
     /// When several runs may still have resources: then each is listed, for the user to name one.
@@ -152,7 +151,7 @@ impl RunDir {
         &self.path
     }
 
-    /// The write-ahead record of what the run made.
+    /// The write-ahead record of what the run created.
     pub(crate) fn ledger(&self) -> Utf8PathBuf {
         self.path.join("ledger.jsonl")
     }
@@ -175,10 +174,10 @@ impl RunDir {
         self.path.join("evidence")
     }
 
-    /// Makes it the run that is meant where none is named: one that made or judged something.
+    /// Makes it the default run: one that created or evaluated something.
     pub(crate) fn set_latest(&self, dir: &Utf8Path) -> Result<(), Failure> {
         let path = dir.join("latest");
-        // Written beside and renamed: whatever stands in its place, a link too, is replaced and not written through.
+        // Written to a temporary file and renamed: a link in its place is replaced and not followed.
         write_new(&path, format!("{}\n", self.id).as_bytes())
     }
 }
@@ -186,21 +185,21 @@ impl RunDir {
 /// Mode of a run's folder.
 const PRIVATE: u32 = 0o700;
 
-/// A run of which something may be there.
+/// A run whose resources may exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Live {
     /// The run.
     pub(crate) id: RunId,
     /// When it started.
     pub(crate) started: Timestamp,
-    /// How many of its resources are not known to be gone.
+    /// Number of its resources that are not known to be deleted.
     pub(crate) resources: usize,
-    /// Whether they are meant to outlive runs.
+    /// Whether they outlive runs.
     pub(crate) keep: bool,
 }
 
-/// The runs of a folder of which something may be there by their ledgers, the newest first. A ledger that cannot be read is passed over:
-/// whoever names that run is told.
+/// The runs of a folder whose resources may exist, by their ledgers, the newest first. An unreadable ledger is skipped; commands that
+/// name its run report it.
 pub(crate) fn runs_with_live_resources(dir: &Utf8Path) -> Vec<Live> {
     let folders = dir.join("runs").read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
     let live = folders.filter(|folder| !folder.path().is_symlink()).filter_map(|folder| {
@@ -213,7 +212,7 @@ pub(crate) fn runs_with_live_resources(dir: &Utf8Path) -> Vec<Live> {
     live
 }
 
-/// The runs of a folder that are under way in some process of this machine.
+/// The runs of a folder that are in progress in some process of this machine.
 pub(crate) fn runs_under_way(dir: &Utf8Path) -> BTreeSet<String> {
     let folders = dir.join("runs").read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
     let alive = folders.filter(|folder| RunLock::held_by(folder.path()).is_some());
@@ -231,10 +230,10 @@ fn several(live: &[Live]) -> Failure {
     )
 }
 
-/// How deep the folder of a run is: evidence, subject, file, and what a report keeps in folders of its own.
+/// Maximum depth of the folder of a run: evidence, subject, file, and subfolders of reports.
 const DEPTH: usize = 6;
 
-/// Refuses a run's folder with symbolic links in it. amiproof makes none, and what writes through one writes somewhere else.
+/// Rejects a run's folder that contains symbolic links: amiproof creates none, and writing through one would leave the folder.
 fn refuse_links(folder: &Utf8Path) -> Result<(), Failure> {
     match link_in(folder, DEPTH) {
         None => Ok(()),
@@ -255,7 +254,7 @@ fn link_in(path: &Utf8Path, depth: usize) -> Option<Utf8PathBuf> {
     path.read_dir_utf8().ok()?.filter_map(Result::ok).find_map(|entry| link_in(entry.path(), depth - 1))
 }
 
-/// The text of a run's report; `None` where it has none.
+/// The text of a run's report; `None` if it has none.
 pub(crate) fn report_text(path: &Utf8Path) -> std::io::Result<Option<String>> {
     match bounded::text(path, bounded::REPORT) {
         Ok(text) => Ok(Some(text)),
@@ -306,7 +305,7 @@ fn read_latest(dir: &Utf8Path) -> Result<String, Failure> {
     })
 }
 
-/// The newest run that was begun, where none has made or judged anything yet: one that was killed at once.
+/// The newest run that was started, if none has created or evaluated anything yet.
 fn begun(dir: &Utf8Path) -> Option<String> {
     let started = |run: RunDir| Some((Ledger::replay(run.path()).ok()?.0.started, run.id.to_string()));
     RunDir::all(dir).into_iter().filter_map(started).max().map(|(_, id)| id)
@@ -334,7 +333,7 @@ fn fresh_id(now: Timestamp) -> RunId {
     }
 }
 
-/// Writes a file whole or not at all. A link in its place is replaced and not followed: folders of runs come from artifacts, too.
+/// Writes a file completely or not at all. A link in its place is replaced and not followed: folders of runs come from artifacts, too.
 pub(crate) fn write_new(path: &Utf8Path, bytes: &[u8]) -> Result<(), Failure> {
     let write = || -> std::io::Result<()> {
         let mut builder = tempfile::Builder::new();

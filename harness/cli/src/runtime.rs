@@ -1,4 +1,4 @@
-//! The asynchronous runtime, which only commands that talk to someone need.
+//! The asynchronous runtime, for commands that use the network.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use amiproof_core::cluster::explain::chain;
 use crate::args::Target;
 use crate::output::Failure;
 
-/// Runs what talks to someone to its end. A name that is still being resolved, or a helper that hangs, keeps nobody waiting then.
+/// Runs a future to its end. Pending name lookups and hanging helpers do not delay the exit.
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = runtime()?;
     let answer = runtime.block_on(work);
@@ -15,7 +15,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     Ok(answer)
 }
 
-/// Runs what talks to someone, or to the lab inside this process, to its end: with the lab time is simulated.
+/// Runs a command that uses the network, or the lab in this process, to completion. With the lab, time is simulated.
 pub(crate) fn run<T: Send, F: Future<Output = T>>(
     target: &Target,
     work: impl FnOnce() -> F + Send,
@@ -27,7 +27,7 @@ pub(crate) fn run<T: Send, F: Future<Output = T>>(
     }
 }
 
-/// The runtime of commands that talk to someone.
+/// The runtime of commands that use the network.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

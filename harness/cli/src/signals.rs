@@ -3,7 +3,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-/// What the user asked for by signals.
+/// The state of the received signals.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Signals {
     /// Fires at the first signal: stop checks, still clean up.
@@ -12,14 +12,14 @@ pub(crate) struct Signals {
     pub(crate) abort: CancellationToken,
 }
 
-/// What a signal means, by those before it.
+/// The meaning of a signal, given the earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum SignalEvent {
     /// Stop, and clean up.
     Stop,
-    /// The same once more; cleaning up continues.
+    /// A repeated signal; cleanup continues.
     StillStopping,
-    /// Stop cleaning up.
+    /// Stop the cleanup.
     Leave,
 }
 
@@ -31,18 +31,18 @@ struct Count {
 }
 
 impl Count {
-    fn interrupt(&mut self) -> Heard {
+    fn interrupt(&mut self) -> SignalEvent {
         self.interrupts += 1;
         match (self.interrupts, self.others) {
-            (1, 0) => Heard::Stop,
-            (1, _) => Heard::StillStopping,
-            _ => Heard::Leave,
+            (1, 0) => SignalEvent::Stop,
+            (1, _) => SignalEvent::StillStopping,
+            _ => SignalEvent::Leave,
         }
     }
 
-    fn other(&mut self) -> Heard {
+    fn other(&mut self) -> SignalEvent {
         self.others += 1;
-        if self.interrupts + self.others == 1 { Heard::Stop } else { Heard::StillStopping }
+        if self.interrupts + self.others == 1 { SignalEvent::Stop } else { SignalEvent::StillStopping }
     }
 }
 
@@ -51,7 +51,7 @@ impl Signals {
     ///
     /// # Errors
     /// When the process may not listen to signals.
-    pub(crate) fn listen(on_signal: impl Fn(Heard) + Send + 'static) -> std::io::Result<Self> {
+    pub(crate) fn listen(on_signal: impl Fn(SignalEvent) + Send + 'static) -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let signals = Self::default();
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -74,7 +74,7 @@ impl Signals {
                     _ = hung_up => count.other(),
                 };
                 heard_by.cancel.cancel();
-                if heard == Heard::Leave {
+                if heard == SignalEvent::Leave {
                     heard_by.abort.cancel();
                 }
                 on_signal(heard);
@@ -102,12 +102,15 @@ mod tests {
     #[test]
     fn only_a_second_interrupt_leaves_things_behind() {
         for (signals, wanted) in [
-            ("I", vec![Heard::Stop]),
-            ("T", vec![Heard::Stop]),
-            ("II", vec![Heard::Stop, Heard::Leave]),
-            ("ITT", vec![Heard::Stop, Heard::StillStopping, Heard::StillStopping]),
-            ("TI", vec![Heard::Stop, Heard::StillStopping]),
-            ("TTII", vec![Heard::Stop, Heard::StillStopping, Heard::StillStopping, Heard::Leave]),
+            ("I", vec![SignalEvent::Stop]),
+            ("T", vec![SignalEvent::Stop]),
+            ("II", vec![SignalEvent::Stop, SignalEvent::Leave]),
+            ("ITT", vec![SignalEvent::Stop, SignalEvent::StillStopping, SignalEvent::StillStopping]),
+            ("TI", vec![SignalEvent::Stop, SignalEvent::StillStopping]),
+            (
+                "TTII",
+                vec![SignalEvent::Stop, SignalEvent::StillStopping, SignalEvent::StillStopping, SignalEvent::Leave],
+            ),
         ] {
             let mut count = Count::default();
             let heard: Vec<_> =

@@ -1,5 +1,5 @@
-//! Files that others may have written are read up to a limit. A report comes out of an artifact of a CI system, a manifest out of a build: one
-//! without an end must not take the machine's memory with it.
+//! Reads files that others may have written, up to a limit: a report may come from a CI artifact, a manifest from a build, and an endless one
+//! must not exhaust memory.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
@@ -8,14 +8,14 @@ use camino::Utf8Path;
 
 const MIB: u64 = 1024 * 1024;
 
-/// The most bytes of a `report.json`. A run of a hundred variants with every scan has about a tenth of it.
+/// Maximum size of a `report.json`, bytes. A run of a hundred variants with every scan has about a tenth of it.
 pub const REPORT: u64 = 512 * MIB;
-/// The most bytes of a ledger: a run that made a hundred thousand things.
+/// Maximum size of a ledger, bytes: enough for a hundred thousand resources.
 pub const LEDGER: u64 = 64 * MIB;
-/// The most bytes of a file that a person writes or a build makes: a waiver file, a Packer manifest.
+/// Maximum size of other files, bytes: waiver files, Packer manifests.
 pub const MANIFEST: u64 = 16 * MIB;
 
-/// The bytes of a file that has at most so many.
+/// The bytes of a file of limited size.
 ///
 /// # Errors
 /// When it cannot be read, or is larger ([`ErrorKind::FileTooLarge`]), which the message says with the limit. Not retried.
@@ -30,7 +30,7 @@ pub fn bytes(path: &Utf8Path, most: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > most { Err(too_large(most)) } else { Ok(bytes) }
 }
 
-/// The text of a file that has at most so many bytes.
+/// The text of a file of limited size.
 ///
 /// # Errors
 /// As [`bytes`], and when it is not UTF-8.

@@ -17,10 +17,10 @@ use jiff::Timestamp;
 pub use self::error::CheckError;
 use crate::context::Context;
 
-/// One executable question with one verdict per subject, or one scan with many answers.
+/// One executable check with one verdict per subject, or one scan with many results.
 #[derive(Clone)]
 pub struct Check {
-    /// `suite/check`; for a scan the id of the scan itself, which is reported only when the scan breaks.
+    /// `suite/check`; for a scan the id of the scan itself, which is used only if the scan fails.
     pub id: CheckId,
     /// A lower-case clause without full stop.
     pub title: String,
@@ -32,7 +32,7 @@ pub struct Check {
     pub opt_in: bool,
     /// Whether it disturbs nodes: it runs after all other checks, alone on its variant, and is not retried.
     pub disturbs: bool,
-    /// For one attempt; `None` for the variant's `timeouts.check`.
+    /// Deadline of one attempt; `None` for the variant's `timeouts.check`.
     pub timeout: Option<Duration>,
     /// How often a failure is retried; a pass on a retry is flaky.
     pub retries: u32,
@@ -76,9 +76,9 @@ pub fn linux_only(variant: &Variant) -> Applies {
 /// The work of a check.
 #[derive(Clone)]
 pub enum Body {
-    /// Answers one question.
+    /// One verdict.
     Code(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<Decision, CheckError>>),
-    /// Answers many: each row becomes a result of its own.
+    /// Many results, each with its own row.
     Scan(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<ScanAnswer, CheckError>>),
     /// Runs a workload of the catalogue or of the user.
     Workload(Arc<Workload>),

@@ -1,4 +1,4 @@
-//! What a check may use.
+//! The context of a check: everything that it may use.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub struct Context {
     pub cluster: crate::cluster::Access,
     /// The control plane's version, as its API server says.
     pub kubernetes: KubernetesVersion,
-    /// AWS; `None` where the cluster is tested by kubeconfig alone.
+    /// AWS; `None` if the cluster is tested by kubeconfig alone.
     pub aws: Option<crate::aws::Clients>,
     /// The record of everything that the run creates.
     pub ledger: crate::ledger::Ledger,
@@ -55,7 +55,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// The EKS node group of the variant, where its nodes are chosen by one: made by the run, or named by the selector.
+    /// The EKS node group of the variant, if it has one: created by the run, or named by the selector.
     pub fn node_group(&self) -> Option<&str> {
         self.selector.value_of(crate::cluster::NODE_GROUP_LABEL)
     }

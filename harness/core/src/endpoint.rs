@@ -1,4 +1,4 @@
-//! What answers behind an endpoint URL: AWS, another emulator, or amiproof's own lab, whose time runs faster.
+//! What is behind an endpoint URL: AWS, another emulator, or amiproof's own lab, whose time runs faster.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::cluster::Access;
 
-/// Where a lab says how it is, on the endpoint of AWS and on its API servers.
+/// The health path of a lab, on the AWS endpoint and on its API servers.
 const HEALTH: &str = "/_lab/health";
 
 #[derive(Deserialize)]

@@ -1,8 +1,8 @@
-//! Captured proof, cut to what a report takes.
+//! Captured proof, cut to the limits of a report.
 
 use amiproof_model::verdict::Evidence;
 
-/// The longest text of an evidence inside a report, bytes; [`Evidence::text`] says so.
+/// Maximum size of evidence inside a report, bytes (see [`Evidence::text`]).
 const LONGEST: usize = 16 * 1024;
 
 /// A piece of evidence inside a report; a longer text keeps its beginning and its end.
@@ -10,7 +10,7 @@ pub fn evidence(name: impl Into<String>, text: impl AsRef<str>) -> Evidence {
     Evidence { name: name.into(), text: cut(text.as_ref()), file: None }
 }
 
-/// A text as a report takes it: its beginning and its end where it is too long, with how much is missing between them.
+/// A text cut to the limit: its beginning and its end, with the number of bytes missing between them.
 pub fn cut(text: &str) -> String {
     if text.len() <= LONGEST {
         return text.to_owned();

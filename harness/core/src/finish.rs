@@ -1,8 +1,8 @@
 //! Stopping work without aborting what must complete.
 //!
-//! A run that is interrupted drops its work where it stands. A call that creates something must not be dropped while its answer is on the
-//! way, because teardown would then look for a thing that is not there yet; and whoever made something that nobody else removes has to
-//! remove it first. Such parts are marked with [`run_to_completion`], and [`until_stopped`] lets the current part complete.
+//! A run that is interrupted drops its work. A create call must not be dropped before its answer arrives, because teardown would look for a
+//! resource that is not visible yet; and resources that nothing else deletes must be deleted first. Such parts are marked with
+//! [`run_to_completion`], and [`until_stopped`] lets the current part complete.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -13,15 +13,15 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// How long a part that has to come to its end may take after the work around it was stopped. A create call is answered within seconds;
-/// the SDK gives one try up to a minute.
+/// How long a part that must complete may take after the work around it was stopped. A create call is answered within seconds; the SDK
+/// allows one attempt up to a minute.
 pub const GRACE: Duration = Duration::from_secs(60);
 
 tokio::task_local! {
     static PARTS: Arc<Parts>;
 }
 
-/// The parts of one piece of work that have to come to their end.
+/// The parts of one piece of work that must complete.
 #[derive(Debug, Default)]
 struct Parts {
     open: AtomicUsize,
@@ -44,8 +44,8 @@ impl Drop for Open {
     }
 }
 
-/// Runs `work` to its end, or until `stop` fires. Parts of it that are [`run_to_completion`] and under way then come to their end first, until `abort`
-/// fires or [`GRACE`] is over. `None` when the work was stopped.
+/// Runs `work` to its end, or until `stop` fires. Then its parts in [`run_to_completion`] that are in progress complete first, until `abort`
+/// fires or [`GRACE`] is over. `None` if the work was stopped.
 ///
 /// # Cancel safety
 /// Dropping this future drops the work, these parts included: stop it by `stop`.
@@ -74,12 +74,12 @@ pub async fn until_stopped<T>(
     abort.run_until_cancelled(tokio::time::timeout(GRACE, rest)).await.and_then(Result::ok).flatten()
 }
 
-/// A part that comes to its end once it has begun, where it runs within [`until_stopped`]; elsewhere nothing special. After the stop none
-/// begins any more, also not within another.
+/// Runs a part that must complete once it has started, inside [`until_stopped`]; elsewhere it has no effect. After the stop no part starts
+/// any more, not even inside another one.
 pub async fn run_to_completion<T>(part: impl Future<Output = T>) -> T {
     let Ok(parts) = PARTS.try_with(Arc::clone) else { return part.await };
     if parts.is_stopping.load(Ordering::SeqCst) {
-        // Dropped by `until_stopped` as soon as what is under way has ended.
+        // Dropped by `until_stopped` as soon as what is in progress has ended.
         return std::future::pending().await;
     }
     let _open = Open::new(parts);
@@ -98,22 +98,22 @@ mod tests {
     async fn a_part_that_is_under_way_ends_and_nothing_begins_after_it() {
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (answer, answered) = oneshot::channel();
-        let told = RefCell::new(Vec::new());
+        let finished = RefCell::new(Vec::new());
         let work = async {
             let id: &str = run_to_completion(async {
                 stop.cancel();
                 answered.await.unwrap()
             })
             .await;
-            told.borrow_mut().push(id);
-            run_to_completion(async { told.borrow_mut().push("another") }).await;
+            finished.borrow_mut().push(id);
+            run_to_completion(async { finished.borrow_mut().push("another") }).await;
         };
         let (ended, ()) = tokio::join!(until_stopped(&stop, &abort, work), async {
             tokio::task::yield_now().await;
             answer.send("i-1").unwrap();
         });
         assert_eq!(ended, None);
-        assert_eq!(*told.borrow(), ["i-1"], "the answer was taken, and no other part began");
+        assert_eq!(*finished.borrow(), ["i-1"], "the answer was taken, and no other part began");
     }
 
     #[tokio::test]

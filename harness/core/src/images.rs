@@ -1,9 +1,9 @@
 //! The images of amiproof's own pods. Few, small and public, so that a mirror needs little; workloads name theirs in their files.
 //!
-//! Those that run privileged on every node are pinned by digest: whoever moves a tag would be root there. The digests are those of the
+//! Those that run privileged on every node are pinned by digest: whoever can move a tag would be root there. The digests are those of the
 //! lists of platforms, so that amd64 and arm64 nodes pull by the same name.
 
-/// Runs the node probe and is what the kubelet path is asked about. The same image as most of the catalogue's.
+/// The image of the node probe and of the target pod for the kubelet path. The same image as most of the catalogue's.
 pub const BUSYBOX: &str = concat!(
     "public.ecr.aws/docker/library/busybox:1.36.1",
     "@sha256:73aaf090f3d85aa34ee199857f03fa3a95c8ede2ffd4cc2cdb5b94e566b11662"
@@ -15,7 +15,7 @@ pub const KUBE_BENCH: &str = concat!(
     "@sha256:861900910eec45b54a97e4a2af81b16fae7203d768f7f8e7de3b7456807870f5"
 );
 
-/// What the kubelet path of Windows nodes is asked about; the tag holds [`amiproof_model::workload::WINDOWS_RELEASE`].
+/// The image of the target pod on Windows nodes; the tag holds [`amiproof_model::workload::WINDOWS_RELEASE`].
 pub const NANO_SERVER: &str = "mcr.microsoft.com/windows/nanoserver:{windows-release}";
 
 /// All of them, with what uses them.

@@ -346,7 +346,7 @@ fn a_command_whose_answer_is_lost_is_not_sent_again() {
 fn a_scan_whose_making_was_not_answered_is_made_once() {
     simulated(|| async {
         let lab = Lab::with(lost("CreateCisScanConfiguration")).await;
-        let scan = provisioning::inspector_scans(&lab.world, None, TIMEOUT).await;
+        let scan = provisioning::scan::inspector_scans(&lab.world, None, TIMEOUT).await;
         assert!(scan.answer.rows.len() > 50, "{} rows", scan.answer.rows.len());
         assert_eq!(
             lab.calls("inspector2.CreateCisScanConfiguration"),
@@ -372,7 +372,7 @@ fn a_create_call_in_flight_is_answered_and_recorded_when_the_run_is_stopped() {
 fn inspector_answers_every_control_and_its_own_reports_are_kept() {
     simulated(|| async {
         let lab = Lab::with(Scenario::default()).await;
-        let scan = provisioning::inspector_scans(&lab.world, None, TIMEOUT).await;
+        let scan = provisioning::scan::inspector_scans(&lab.world, None, TIMEOUT).await;
         let rows = &scan.answer.rows;
         assert!(rows.len() > 50, "{} rows", rows.len());
         assert!(rows.iter().all(|row| row.check.as_str().starts_with("os-cis/cis-al2023-1.0.0/")));
@@ -399,7 +399,7 @@ fn a_scan_that_evaluated_nothing_is_never_green_and_says_why() {
         ];
         for (name, part) in table {
             let lab = Lab::with(scenario(name)).await;
-            let scan = provisioning::inspector_scans(&lab.world, None, TIMEOUT).await;
+            let scan = provisioning::scan::inspector_scans(&lab.world, None, TIMEOUT).await;
             assert!(scan.reason().contains(part), "{name}: {}", scan.reason());
             assert_eq!(scan.answer.scans[0].benchmark, None, "{name}: nothing was judged");
             lab.assert_empty().await;
@@ -411,7 +411,7 @@ fn a_scan_that_evaluated_nothing_is_never_green_and_says_why() {
 fn a_scan_without_an_end_is_given_up_and_says_so() {
     simulated(|| async {
         let lab = Lab::with(Scenario::parse("stuck", "name: stuck\nfaults: [{stuckScan: {}}]").unwrap()).await;
-        let scan = provisioning::inspector_scans(&lab.world, None, Duration::from_secs(2)).await;
+        let scan = provisioning::scan::inspector_scans(&lab.world, None, Duration::from_secs(2)).await;
         assert!(scan.reason().contains("the scan was still IN_PROGRESS after"), "{}", scan.reason());
         lab.assert_empty().await;
     });
@@ -421,7 +421,8 @@ fn a_scan_without_an_end_is_given_up_and_says_so() {
 fn what_a_scan_needs_is_asked_for_before_it_is_started() {
     simulated(|| async {
         let lab = Lab::with(Scenario::default()).await;
-        let scan = provisioning::inspector_scans(&lab.world, Some("AmazonInspector2ManagedCisPolicy"), TIMEOUT).await;
+        let scan =
+            provisioning::scan::inspector_scans(&lab.world, Some("AmazonInspector2ManagedCisPolicy"), TIMEOUT).await;
         let reason = scan.reason();
         assert!(reason.contains("may not report CIS results to Inspector: `aws iam attach-role-policy"), "{reason}");
         lab.assert_empty().await;
@@ -438,13 +439,13 @@ fn a_report_that_nobody_should_fetch_is_not_fetched_and_the_results_stand() {
         ];
         for (name, part) in table {
             let lab = Lab::with(scenario(name)).await;
-            let scan = provisioning::inspector_scans(&lab.world, None, TIMEOUT).await;
+            let scan = provisioning::scan::inspector_scans(&lab.world, None, TIMEOUT).await;
             assert!(scan.answer.rows.len() > 50, "{name}");
-            let said = scan.evidence("own report");
-            assert_eq!(said.len(), 2, "{name}");
+            let actual = scan.evidence("own report");
+            assert_eq!(actual.len(), 2, "{name}");
             assert!(
-                said.iter().all(|evidence| evidence.file.is_none() && evidence.text.contains(part)),
-                "{name}: {said:?}"
+                actual.iter().all(|evidence| evidence.file.is_none() && evidence.text.contains(part)),
+                "{name}: {actual:?}"
             );
             assert!(scan.files.is_empty(), "{name}: {:?}", scan.files);
             lab.assert_empty().await;

@@ -163,7 +163,7 @@ fn run(endpoint: &str, body: Body) -> Result<Completion, Failed> {
     Ok(Completion::Completed)
 }
 
-/// moto has no parameters of EKS, and does not let anybody make names below `/aws`.
+/// moto has no parameters of EKS, and does not let anyone make names below `/aws`.
 async fn put_parameter(world: &World) {
     let clients = provisioning::connect(world).await;
     let request = clients.ssm.put_parameter().name(&world.parameter).value(node_image(&clients).await);

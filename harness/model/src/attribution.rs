@@ -1,4 +1,4 @@
-//! Whom a failed traffic check blames: the node that all failing pairs share.
+//! Attributes failed traffic checks to the faulty node: the one that all failing pairs share.
 //!
 //! Traffic goes in both directions between a node of the variant and one of its peer. When it fails, either end may be
 //! broken. Pairs among several nodes tell which: see [`broken_nodes`].
@@ -21,7 +21,7 @@ pub struct Endpoint {
     pub node: String,
 }
 
-/// One connection that was tried.
+/// One attempted connection.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrafficPair {
@@ -35,7 +35,7 @@ pub struct TrafficPair {
 
 /// The fewest nodes that explain every failing pair, as far as the passing pairs tell.
 ///
-/// A failing pair has two suspects: who sent and who should have received. A passing pair with another node clears its sender as
+/// A failing pair has two suspects: the sender and the receiver. A passing pair with another node clears its sender as
 /// a sender and its receiver as a receiver, and nothing more, because a firewall mostly breaks one direction. A pair with one
 /// suspect left settles it. Of what is then unexplained the node in most failing pairs is broken, and where several tie, all of
 /// them: without evidence nobody is cleared. A pair whose both ends are cleared keeps both as suspects.

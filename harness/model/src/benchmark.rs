@@ -1,8 +1,8 @@
 //! The controls of benchmarks, by number and level: the only source of how many answers a scan must have.
 //!
 //! A scanner cannot say how complete it is: a tailored profile, the wrong level or a filtered file has an answer for everything in it.
-//! The lists stand in `harness/model/benchmarks`, one file per benchmark and version. A benchmark without a file is unknown, and
-//! nothing can be said about the coverage of a scan by it.
+//! The lists are in `harness/model/benchmarks`, one file per benchmark and version. A benchmark without a file is unknown, and
+//! the coverage of a scan by it is unknown.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ const FILES: [(&str, &str); 9] = [
     ("cis-windows-2022-5.0.0", include_str!("../benchmarks/cis-windows-2022-5.0.0.txt")),
 ];
 
-/// What the benchmark of EKS asks of nodes; everything else it asks of the cluster.
+/// The sections of the EKS benchmark about nodes; all others are about the cluster.
 const NODES: &str = "3.";
 
 /// The benchmarks that this build knows.
@@ -30,7 +30,7 @@ pub fn known() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|(name, _)| *name)
 }
 
-/// Every control of a benchmark with the lowest level that asks for it, in the document's order; `None` for an unknown benchmark.
+/// Every control of a benchmark with the lowest level that requires it, in the document's order; `None` for an unknown benchmark.
 pub fn controls(benchmark: &str) -> Option<impl Iterator<Item = (&'static str, Level)> + use<>> {
     let (_, text) = FILES.iter().find(|(name, _)| *name == benchmark)?;
     let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -40,7 +40,7 @@ pub fn controls(benchmark: &str) -> Option<impl Iterator<Item = (&'static str, L
     }))
 }
 
-/// The numbers of the controls that a benchmark asks of a subject at a level; at every level where none is given. `None` for an
+/// The numbers of the controls that a benchmark requires of a subject at a level, or at every level if none is given. `None` for an
 /// unknown benchmark.
 pub fn asked(benchmark: &str, subject: &Subject, level: Option<Level>) -> Option<BTreeSet<&'static str>> {
     let of_nodes = matches!(subject, Subject::Variant(_));

@@ -1,4 +1,4 @@
-//! Which variants a benchmark judges, and on which its results are only shown.
+//! Which variants a benchmark applies to, and on which its results are only informational.
 //!
 //! A variant with `hardening` is a candidate. A stock image was never meant to meet a benchmark of the operating system: on a variant
 //! without one the same rows are information, which fails nothing and decides no exit code.
@@ -15,13 +15,13 @@ use crate::threshold::declared::SUITE;
 /// The suite whose rows are a benchmark of the operating system, whoever scanned.
 pub const OPERATING_SYSTEM: &str = "os-cis";
 
-/// What is only shown in a run.
+/// What is only informational in a run.
 struct Shown {
-    /// Variants that are hardened to nothing.
+    /// Variants without hardening.
     stock: BTreeSet<VariantName>,
-    /// What the others are hardened to.
+    /// The hardening of the others.
     benchmarks: BTreeSet<String>,
-    /// Suites of such a variant that judge by one of those benchmarks.
+    /// Suites of such a variant that evaluate one of those benchmarks.
     suites: BTreeSet<(VariantName, String)>,
 }
 
@@ -60,8 +60,8 @@ impl Shown {
     }
 }
 
-/// Makes information of what a benchmark of the operating system says about stock images: failures and rows without evidence, those of
-/// the gates over them included. What passed stays passed, and an error of amiproof stays one.
+/// Makes the rows of an operating-system benchmark on stock images informational: failures and rows without evidence, including the gates
+/// over them. Passed rows stay passed, and errors of amiproof stay errors.
 pub fn inform(report: &mut Report) {
     let shown = Shown::of(report);
     for result in &mut report.results {

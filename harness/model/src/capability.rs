@@ -1,4 +1,4 @@
-//! What a workload can need of a node: the closed list behind `exercises`.
+//! Capabilities that a workload can need from a node: the closed list behind `exercises`.
 //!
 //! Hardening takes capabilities away, and a failure is explained by joining the two. So the list is closed: a word that only one
 //! side knows would explain nothing.
@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Something that a workload needs of a node.
+/// Something that a workload needs from a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Capability {
@@ -19,11 +19,11 @@ pub enum Capability {
     SameNodeNetwork,
     /// A pod resolves a Service's name: UDP and TCP 53 to CoreDNS.
     ClusterDns,
-    /// A Service's virtual address leads to its pods: kube-proxy's rules are there and not shadowed.
+    /// A Service's virtual address routes to its pods: kube-proxy's rules exist and are not shadowed.
     ServiceVip,
     /// NetworkPolicy objects are enforced for the node's pods: the agent's eBPF programs or rules are loaded.
     NetworkPolicy,
-    /// A pod in the host's network listens and is reached: the INPUT chain.
+    /// A pod in the host's network listens and can be reached: the INPUT chain.
     HostNetwork,
     /// A NodePort of the node is reached from other nodes.
     NodePort,
@@ -98,7 +98,7 @@ impl Capability {
         Self::LogFiles,
     ];
 
-    /// The word for it in YAML and reports.
+    /// Its name in YAML and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ImagePull => "image-pull",

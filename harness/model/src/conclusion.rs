@@ -1,11 +1,11 @@
-//! What a run comes to: one value in a total order, from which the exit code and the verdict of every renderer follow.
+//! The conclusion of a run: one value in a total order, from which the exit code and the verdict of every renderer follow.
 //!
-//! Nobody else derives a verdict: the process answers [`Conclusion::exit_code`], and page, Markdown, JUnit and terminal show
-//! [`Summary::conclusion`] and [`Summary::reason`], of the run or of one of its columns. The order says which of several things that
-//! happened is told: what costs money before what the user did, that before what amiproof could not decide, and that before what is
-//! known to be bad, because a run with an undecided row does not show all that is bad. A row that a failure of the same run keeps from
-//! being evaluated ([`Disposition::Blocked`](crate::judge::Disposition::Blocked)) is told by that failure. A gap in a gate decides
-//! nothing where the same scan failed: the gate asks whether the whole benchmark is met, and no further answer makes it so.
+//! Nothing else derives a verdict: the process exits with [`Conclusion::exit_code`], and page, Markdown, JUnit and terminal show
+//! [`Summary::conclusion`] and [`Summary::reason`], of the run or of one of its columns. The order decides if several apply:
+//! leftovers, which cost money, before an interruption, that before inconclusive rows, and those before failures, because a run with an
+//! undecided row may hide further failures. A row that is blocked by a failure of the same run
+//! ([`Disposition::Blocked`](crate::judge::Disposition::Blocked)) is covered by that failure. A gap in a gate does not count if the same
+//! scan failed: the benchmark as a whole is not met then, whatever the missing results are.
 
 mod reason;
 pub(crate) mod tally;
@@ -23,12 +23,12 @@ use crate::report::counts::Counts;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// What it comes to.
+    /// The conclusion.
     pub conclusion: Conclusion,
     /// Why, as one clause without full stop: `16 failed (workload 15, addon 1)`. Plain text that may hold words of the run. It counts
     /// cells of the matrix: a control that several scanners judge is one.
     pub reason: String,
-    /// What is to be known beside it, one clause each: `56 of 166 controls not met, as expected of a stock image`.
+    /// Additional notes, one clause each: `56 of 166 controls not met, as expected of a stock image`.
     pub notes: Vec<String>,
     /// The rows of the scope by disposition, those of amiproof's own gates included.
     pub counts: Counts,
@@ -48,7 +48,7 @@ impl Summary {
 }
 
 impl ExitCode {
-    /// The code that a finished run answers, without a baseline: see [`Conclusion`] for the order.
+    /// The exit code of a finished run, without a baseline: see [`Conclusion`] for the order.
     pub fn of(report: &Report) -> Self {
         Summary::of(report, Scope::Run, 0).conclusion.exit_code()
     }

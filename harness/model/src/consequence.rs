@@ -1,4 +1,4 @@
-//! Results that were not evaluated because something else failed: consequences, which are not a gap of their own.
+//! Results that were not evaluated because something else failed: consequences of that failure, not gaps of their own.
 
 use crate::name::CheckId;
 use crate::report::Report;

@@ -1,10 +1,10 @@
-//! What the process answers: a documented, closed set of exit codes.
+//! The exit codes of the process: a documented, closed set.
 
 /// The exit codes of amiproof. A script may rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
-    /// 0: everything that was asked passed or was waived.
+    /// 0: everything selected passed or was waived.
     Passed = 0,
     /// 1: a check failed.
     Failed = 1,

@@ -1,4 +1,4 @@
-//! Which facts of a node matter to which capability, and how a failure carries them.
+//! Which facts of a node matter to which capability, and how they are added to failures.
 //!
 //! What breaks a capability is in the hardening that takes it away (CIS Amazon Linux 2023 and Bottlerocket benchmarks): a failed
 //! workload is explained by the few settings that its capability depends on, beside those of the reference.
@@ -31,7 +31,7 @@ const INPUT: [&str; 5] =
     ["firewall.nft.input", "firewall.iptables.INPUT", "listening.tcp", "service.firewalld", "service.nftables"];
 /// Facts that decide whether packets leave the host.
 const OUTPUT: [&str; 2] = ["firewall.nft.output", "firewall.iptables.OUTPUT"];
-/// Facts that decide what files of the kubelet and of volumes are good for.
+/// Facts that decide how files of the kubelet and of volumes can be used.
 const FILES: [&str; 5] = ["mount./var", "mount./var/lib/kubelet", "mount./var/lib/containerd", "umask", "selinux.mode"];
 
 /// Facts that decide whether a kubelet starts and stays.
@@ -47,7 +47,7 @@ const KUBELET: [&str; 10] = [
     "cgroup.version",
     "selinux.mode",
 ];
-/// Facts that say who can log in.
+/// Facts about log-in.
 const ACCESS: [&str; 8] = [
     "listening.tcp",
     "service.sshd",
@@ -66,7 +66,7 @@ const AGENT: [&str; 5] = [
     "package.amazon-ssm-agent",
     "host-container.control",
 ];
-/// Facts that say what system it is.
+/// Facts about the operating system.
 const SYSTEM: [&str; 5] = ["os.name", "os.variant", "kernel.release", "windows.installation", "windows.build"];
 
 /// The facts that a check of amiproof's own suites depends on, by name; none for workloads, which say what they exercise.
@@ -172,8 +172,7 @@ pub fn of_capability(capability: Capability) -> Vec<&'static str> {
     groups.concat()
 }
 
-/// Gives every failure of a variant the facts of its nodes that matter to what the check exercises, beside those of the reference
-/// where they differ.
+/// Adds to every failure of a variant the facts of its nodes that matter to the check, with those of the reference if they differ.
 pub fn attach(report: &mut Report) {
     let nodes: Vec<(VariantName, Option<VariantName>, Vec<NodeRecord>)> = report
         .variants
@@ -193,7 +192,7 @@ pub fn attach(report: &mut Report) {
         }
         let Some((_, reference, own)) = of(name) else { continue };
         let twin = reference.as_ref().and_then(of).and_then(|(_, _, nodes)| nodes.first());
-        let text = told(&wanted(result, own), own, twin);
+        let text = comparison(&wanted(result, own), own, twin);
         if !text.is_empty() {
             result.evidence.push(Evidence { name: TITLE.to_owned(), text, file: None });
         }
@@ -236,7 +235,7 @@ fn wanted(result: &CheckResult, nodes: &[NodeRecord]) -> Vec<String> {
 }
 
 /// One line per fact; values of single nodes where they differ from each other.
-fn told(names: &[String], nodes: &[NodeRecord], twin: Option<&NodeRecord>) -> String {
+fn comparison(names: &[String], nodes: &[NodeRecord], twin: Option<&NodeRecord>) -> String {
     let mut text = String::new();
     for name in names {
         let values: Vec<(u32, &str)> =
@@ -333,11 +332,11 @@ mod tests {
         let twin = node(1, &[("firewall.nft.forward", "accept"), ("sysctl.net.ipv4.ip_forward", "1")]);
         let names = wanted(&failure("workload/web", "", &["pod-network", "service-vip", "telepathy"]), &own);
         assert_eq!(
-            told(&names, &own, Some(&twin)),
+            comparison(&names, &own, Some(&twin)),
             "sysctl.net.ipv4.ip_forward = node 1: 1, node 2: 0  (reference: 1)\n\
              firewall.nft.forward = drop (inet filter forward)  (reference: accept)\n"
         );
-        assert_eq!(told(&names, &own[..1], None).lines().count(), 2);
-        assert_eq!(told(&names, &[node(1, &[])], Some(&twin)), "");
+        assert_eq!(comparison(&names, &own[..1], None).lines().count(), 2);
+        assert_eq!(comparison(&names, &[node(1, &[])], Some(&twin)), "");
     }
 }

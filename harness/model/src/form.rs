@@ -1,8 +1,8 @@
-//! Holds a tree against the JSON Schema of a raw type, and names *every* place where the form is wrong.
+//! Validates a tree against the JSON Schema of a raw type, and reports *every* place where it is invalid.
 //!
-//! serde stops at its first error. The schema, generated from the same types, lets all of them be found, and the parts that are
-//! well formed be read nevertheless: what is wrong is left out of the value that serde then gets, so that the rules behind the
-//! form are checked in the same pass. A wrong item of a list becomes null, to keep the positions of the others.
+//! serde stops at its first error. The schema, generated from the same types, finds all of them, and the valid parts can still be read:
+//! invalid ones are left out of the value that serde gets, so that the other rules are checked in the same pass. A wrong item of a list
+//! becomes null, to keep the positions of the others.
 
 use std::collections::HashSet;
 
@@ -12,10 +12,10 @@ use serde_json::{Map, Value as Json};
 use crate::problem::{Place, Problem, closest, instead, one_of};
 use crate::yaml::{Entry, Node, Value};
 
-/// A list of a raw type: `None` stands where the form was wrong and a problem has been noted.
+/// A list of a raw type: `None` for an invalid item whose problem has been reported.
 pub(crate) type List<T> = Vec<Option<T>>;
 
-/// Reads a raw type from a tree: what of it is well formed, and every problem of form.
+/// Reads a raw type from a tree: its valid part, and every problem.
 ///
 /// All fields of `T` must be optional (the schema says which are required), and its lists be [`List`]s.
 pub(crate) fn read<T: DeserializeOwned>(file: &str, node: &Node, schema: &Json) -> (Option<T>, Vec<Problem>) {
@@ -66,7 +66,7 @@ struct Check<'a> {
     count: usize,
 }
 
-/// After so many problems nobody reads the next one; the wrong parts are still left out.
+/// How many problems are reported; wrong parts beyond that are still left out.
 const MAX_PROBLEMS: usize = 1_000;
 
 impl<'a> Check<'a> {
@@ -98,7 +98,7 @@ impl<'a> Check<'a> {
         schema
     }
 
-    /// The well-formed part of a node; `None` when nothing of it is.
+    /// The valid part of a node; `None` if there is none.
     fn visit(&mut self, node: &Node, schema: &'a Json, path: String) -> Option<Json> {
         if node.value == Value::Null && allows_null(schema) {
             return Some(Json::Null);

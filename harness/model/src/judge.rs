@@ -8,9 +8,9 @@ pub use self::disposition::{Disposition, Origin};
 use crate::verdict::Outcome;
 use crate::waiver::{Circumstances, Waiver, waiving};
 
-/// Judges one result: pure, total, and never milder than the evidence.
+/// Determines the disposition of one result: pure, total, and never milder than the evidence.
 ///
-/// `earlier_attempts` says whether an attempt before this one ended otherwise. A waiver changes a failure only, and only when
+/// `earlier_attempts` says whether an earlier attempt ended differently. A waiver changes a failure only, and only when
 /// it matches and has not expired at `now`.
 pub fn judge(
     outcome: &Outcome,
@@ -39,7 +39,7 @@ pub fn judge(
     }
 }
 
-/// Says where a failure comes from, given what the same check (of the same scanner, where one answered) came to on the reference.
+/// The origin of a failure, given the outcome of the same check (and of the same scanner, if one is named) on the reference.
 /// `is_scanned` says whether the row is a scanner's answer about a control; `same_family` whether both variants boot the same way, so
 /// that a question which does not arise on the reference arises here because of the hardening.
 pub fn origin(outcome: &Outcome, reference: Option<&Outcome>, is_scanned: bool, same_family: bool) -> Option<Origin> {

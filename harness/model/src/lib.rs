@@ -1,4 +1,4 @@
-//! Pure types and judgement of amiproof: no I/O, no clock, no async runtime.
+//! Pure types and evaluation of amiproof: no I/O, no clock, no async runtime.
 //!
 //! Reading order: [`name`] (what things are called), [`matrix`] (what the user asks for), [`workload`] (what a sample app is),
 //! [`workload_file`] and [`waiver_file`] (how both are written), [`yaml`] and [`problem`] (how files are read, and what is wrong

@@ -1,7 +1,7 @@
-//! Predictions yield to observations. A check that says "this setting would break X" is settled by the results that exercise X on the
-//! same nodes in the same run: where they passed, the prediction is a note; where one of them failed, it stays a failure. Pure.
+//! Observations override predictions. A check that says "this setting would break X" is settled by the results that exercise X on the
+//! same nodes in the same run: if they passed, the prediction becomes a note; if one of them failed, it stays a failure. Pure.
 //!
-//! A prediction that nothing in the run could observe stays as it is: no evidence refutes nothing.
+//! A prediction that nothing in the run has tested is kept: missing evidence refutes nothing.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::verdict::{Evidence, Finding, Outcome};
 /// The title of the evidence that a settled prediction leaves behind.
 pub const TITLE: &str = "predicted but not observed";
 
-/// What a check predicts, and what shows whether it is so.
+/// The prediction of a check, and the results that settle it.
 struct Prediction {
     /// The check.
     check: &'static str,
@@ -25,7 +25,7 @@ struct Prediction {
     about: &'static [&'static str],
     /// The results that settle it.
     settled_by: SettledBy,
-    /// What becomes of a check whose every finding is refuted.
+    /// The outcome of a check whose findings are all refuted.
     then: Then,
 }
 
@@ -44,7 +44,7 @@ enum SettledBy {
 enum Then {
     /// It passes: what it warned of works.
     Passes,
-    /// A person is told: what it saw is real, but nothing in the run missed it.
+    /// It becomes manual: the setting is real, but nothing in the run was affected.
     Noted,
 }
 
@@ -131,7 +131,7 @@ pub fn yield_to_observations(report: &mut Report) {
     }
 }
 
-/// What a result becomes.
+/// The new outcome of a result.
 struct Settled {
     outcome: Outcome,
     note: String,
@@ -185,7 +185,7 @@ impl Prediction {
             && (self.about.is_empty() || about.is_some_and(|about| self.about.contains(&about)))
     }
 
-    /// Whether a result shows whether the prediction is so.
+    /// Whether a result can settle the prediction.
     fn is_settled_by(&self, result: &CheckResult) -> bool {
         match self.settled_by {
             SettledBy::Everything => matches!(result.check.suite(), "workload" | "addon"),

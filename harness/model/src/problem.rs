@@ -1,4 +1,4 @@
-//! What is wrong with a file of the user's: where, what, and what to write instead.
+//! Problems in a user's file: where, what, and what to write instead.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ impl Place {
     }
 }
 
-/// One mistake in a file of the user's. It displays as two lines, in the form that editors and CI systems link to:
+/// One problem in a user's file. It displays as two lines, in the form that editors and CI systems link to:
 ///
 /// ```text
 /// amiproof.yaml:12:10: variants[2].ami.id: 'ami-xyz' is not a valid AMI id
@@ -70,7 +70,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A text that quotes a file: control characters are written out, because a file must not steer the terminal, and a text as long
+/// A text that quotes a file: control characters are escaped, because a file must not control the terminal, and a text as long
 /// as the file is cut.
 struct OneLine<'a>(&'a str);
 

@@ -1,5 +1,5 @@
-//! A registry that refuses an image to one variant's nodes and gives it to the reference's has nothing against the image: the nodes' own
-//! credentials are broken (a credential provider that hardening took away or forbade to run), and that is the AMI's fault. Pure.
+//! If a registry denies an image to the nodes of one variant but not to those of its reference, the credentials of the nodes are broken (a
+//! credential provider that hardening removed or blocked), and the AMI is at fault. Pure.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use crate::report::Report;
 use crate::report::subject::Subject;
 use crate::verdict::{Finding, Outcome};
 
-/// How the error of a check begins whose images a registry refuses.
+/// The beginning of the error of a check whose images a registry denies.
 pub const REFUSES: &str = "the registry refuses an image: ";
 
-/// Answers of registries to whoever may not have an image, as container runtimes word them.
+/// Denials of registries, in the words of container runtimes.
 const UNAUTHORIZED: [&str; 4] = ["pull access denied", "authorization failed", "unauthorized", "403 Forbidden"];
 
-/// Whether a registry answered that the asker may not have the image. Others may.
+/// Whether a registry denied the image to this caller.
 pub fn is_unauthorized(message: &str) -> bool {
     UNAUTHORIZED.iter().any(|answer| message.contains(answer))
 }
 
-/// Makes a failure of every check that could not decide because a registry refused an image to a variant, where the same check of the
-/// same run passed on the reference, which pulled the same images.
+/// Turns into a failure every check that could not decide because a registry denied an image to a variant, if the same check passed on
+/// the reference, which pulled the same images.
 pub fn attribute(report: &mut Report) {
     let references: BTreeMap<VariantName, VariantName> =
         report.variants.iter().filter_map(|variant| Some((variant.name.clone(), variant.reference.clone()?))).collect();

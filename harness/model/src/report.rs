@@ -1,9 +1,9 @@
 //! The report of one run: the only truth on disk (`report.json`); every other format renders from it.
 //!
-//! The version rule: `schemaVersion` is the major version of the form. What is added within it, a field with a default, keeps the
-//! number, and a reader passes over fields that it does not know: a report of a newer build is read, without what is new in it. A field
-//! that goes or changes its meaning raises the number, and a reader refuses what is higher than [`SCHEMA_VERSION`] with a sentence that
-//! names both numbers and the build that wrote it.
+//! Versioning: `schemaVersion` is the major version of the format. Adding a field with a default keeps the number, and readers ignore
+//! fields that they do not know, so reports of newer builds can be read without what is new in them. Removing a field or changing its
+//! meaning raises the number, and readers reject a version above [`SCHEMA_VERSION`] with a message that names both numbers and the build
+//! that wrote the report.
 
 pub(crate) mod cleanup;
 pub(crate) mod counts;
@@ -30,14 +30,14 @@ use crate::name::{AmiId, Benchmark, KubernetesVersion, Level, RunId, VariantName
 use crate::threshold::declared::Threshold;
 use crate::waiver::WaiverRecord;
 
-/// The major version of the form of `report.json` that this build writes, and the highest that it reads.
+/// The major version of the format of `report.json` that this build writes, and the highest that it reads.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Everything that is known of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// The form of this document; see [`SCHEMA_VERSION`].
+    /// Version of the document format; see [`SCHEMA_VERSION`].
     pub schema_version: u32,
     /// What wrote it.
     pub tool: Tool,
@@ -49,16 +49,16 @@ pub struct Report {
     pub variants: Vec<VariantRecord>,
     /// One entry per check and subject, in the order in which suites and checks are registered: the cells.
     pub results: Vec<CheckResult>,
-    /// One entry per scanner and subject: who judged what, by which benchmark, and how much of it there is.
+    /// One entry per scanner and subject: what was evaluated, against which benchmark, and how many controls it has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scans: Vec<ScanRecord>,
-    /// What scans had to reach, as the matrix file says.
+    /// The thresholds of the matrix file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<Threshold>,
     /// Every waiver of the run, and what it did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<WaiverRecord>,
-    /// What the run made in the account, and what became of it.
+    /// What the run created in the account, and what happened to it.
     pub cleanup: Cleanup,
 }
 
@@ -72,19 +72,19 @@ pub struct Tool {
     pub version: String,
 }
 
-/// One invocation.
+/// One run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunRecord {
-    /// The run's own name, which is also in the tags of everything it made.
+    /// Id of the run, which is also in the tags of everything that it created.
     pub id: RunId,
-    /// The matrix' `metadata.name`.
+    /// `metadata.name` of the matrix.
     pub matrix: String,
     /// When it started.
     pub started: Timestamp,
     /// Wall clock of the run, seconds.
     pub seconds: f64,
-    /// The longest single variant with what comes before and after it, seconds: what the run could at best have taken.
+    /// Duration of the longest single variant with what comes before and after it, seconds: the minimum for the run.
     pub critical_path_seconds: f64,
     /// Whether SIGINT, SIGTERM or a deadline ended it early.
     pub interrupted: bool,
@@ -99,19 +99,19 @@ pub struct RunRecord {
 pub struct ClusterRecord {
     /// Its name in EKS, or the kubeconfig context.
     pub name: String,
-    /// The AWS region; empty where no AWS account is involved.
+    /// The AWS region; empty without an AWS account.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub region: String,
-    /// The AWS account, 12 digits; empty where none is involved.
+    /// The AWS account, 12 digits; empty without one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub account: String,
-    /// The control plane's version as it answered, or as the matrix asks where it never answered; absent where neither says it.
+    /// The version of the control plane, or that of the matrix if the control plane never answered; absent if neither is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes_version: Option<KubernetesVersion>,
     /// Whether the run talked to the lab instead of AWS.
     #[serde(default)]
     pub lab: bool,
-    /// Whether amiproof made it: what is wrong with its configuration is then amiproof's doing, and says nothing of an image.
+    /// Whether amiproof created it: findings about its configuration are then caused by amiproof, not by an image.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub made: bool,
 }
@@ -123,7 +123,7 @@ impl ClusterRecord {
     }
 }
 
-/// One AMI variant as it was really run.
+/// One AMI variant as it was run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VariantRecord {
@@ -143,7 +143,7 @@ pub struct VariantRecord {
     /// The AMI; absent when it could not be resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ami: Option<AmiRecord>,
-    /// The managed node group's name; absent where there is none.
+    /// The managed node group's name; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_group: Option<String>,
     /// The nodes that joined, by index.
@@ -164,7 +164,7 @@ pub struct VariantRecord {
 pub struct AmiRecord {
     /// `ami-…`.
     pub id: AmiId,
-    /// The image's name.
+    /// Name of the image.
     #[serde(default)]
     pub name: String,
     /// When it was made.

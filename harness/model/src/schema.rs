@@ -15,25 +15,25 @@ fn generate<T: JsonSchema>() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().to_value()
 }
 
-/// The form of a matrix file (`amiproof.yaml`).
+/// The schema of a matrix file (`amiproof.yaml`).
 pub fn matrix() -> &'static Value {
     static SCHEMA: LazyLock<Value> = LazyLock::new(generate::<MatrixFile>);
     &SCHEMA
 }
 
-/// The form of the first document of a workload file. The objects behind it have the forms of Kubernetes.
+/// The schema of the first document of a workload file. The objects after it have those of Kubernetes.
 pub fn workload() -> &'static Value {
     static SCHEMA: LazyLock<Value> = LazyLock::new(generate::<WorkloadHeader>);
     &SCHEMA
 }
 
-/// The form of a waiver file.
+/// The schema of a waiver file.
 pub fn waivers() -> &'static Value {
     static SCHEMA: LazyLock<Value> = LazyLock::new(generate::<WaiverFile>);
     &SCHEMA
 }
 
-/// The form of `report.json`.
+/// The schema of `report.json`.
 pub fn report() -> &'static Value {
     static SCHEMA: LazyLock<Value> = LazyLock::new(generate::<Report>);
     &SCHEMA

@@ -1,4 +1,4 @@
-//! Label selectors as `kubectl get nodes -l` takes them: which nodes are a variant's.
+//! Label selectors for the nodes of a variant, as in `kubectl get nodes -l`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::name::NameError;
 
-/// Which nodes, by their labels. Not empty: every node of a cluster is never what is meant.
+/// Selects nodes by their labels. Never empty: selecting every node of a cluster is never intended.
 ///
 /// The grammar is that of the Kubernetes API ("Labels and Selectors"): conditions `key=value`, `key!=value`, `key in (a, b)`,
 /// `key notin (a, b)`, `key`, `!key`, separated by commas, all of which must hold.
@@ -32,11 +32,11 @@ pub enum Test {
     Is(String),
     /// One of these, sorted.
     In(Vec<String>),
-    /// None of these, sorted, or not there.
+    /// None of these, sorted, or absent.
     NotIn(Vec<String>),
-    /// There, whatever its value.
+    /// Present, with any value.
     Exists,
-    /// Not there.
+    /// Absent.
     Absent,
 }
 
@@ -116,7 +116,7 @@ impl FromStr for NodeSelector {
 
 const EXAMPLE: &str = "a label selector like eks.amazonaws.com/nodegroup=ng-l1";
 
-/// The conditions between commas that are not inside parentheses; `None` where a parenthesis is not closed, or never opened.
+/// The conditions between commas that are not inside parentheses; `None` if a parenthesis is not closed, or never opened.
 fn conditions(text: &str) -> Option<Vec<&str>> {
     let (mut found, mut start, mut inside) = (Vec::new(), 0, false);
     for (at, letter) in text.char_indices() {

@@ -1,8 +1,8 @@
-//! Gates over scans: how much of a benchmark must have been answered, and how much of it may fail. Pure.
+//! Gates over scans: how many controls of a benchmark must have a result, and how many may fail. Pure.
 //!
-//! A scan that answered fewer controls than its benchmark has is never simply green: its coverage is a row of its own. A threshold of
-//! the matrix file tolerates only what it counted: each failure spends a budget that the file declares, and the threshold's row decides
-//! instead. What no budget is for stays a failure, and a budget that nothing can be counted against is not evaluated.
+//! A scan with fewer results than its benchmark has controls is never simply green: its coverage is a row of its own. A threshold of the
+//! matrix file tolerates only the failures that it counts, and its row is decisive instead of theirs. Failures that no threshold counts
+//! remain failures, and a threshold that can count nothing is not evaluated.
 
 mod coverage;
 pub(crate) mod declared;
@@ -26,9 +26,9 @@ use crate::report::result::CheckResult;
 use crate::report::subject::Subject;
 use crate::verdict::Outcome;
 
-/// Adds a row for the coverage of every suite that scanned a subject, and one for the thresholds that are about it. What a threshold
-/// that holds counted becomes [`Disposition::Tolerated`] where it failed and [`Disposition::Allowed`] where it was not evaluated. Rows
-/// of an earlier call are replaced.
+/// Adds a row for the coverage of every suite that scanned a subject, and one for the thresholds about it. If a threshold is met, the
+/// failures that it counts become [`Disposition::Tolerated`], and results that were not evaluated become [`Disposition::Allowed`].
+/// Replaces the rows of an earlier call.
 pub fn apply(report: &mut Report, thresholds: &[Threshold], now: Timestamp) {
     apply_by(report, thresholds, now, &benchmark::asked);
 }
@@ -57,7 +57,7 @@ fn apply_by(report: &mut Report, thresholds: &[Threshold], now: Timestamp, table
         let id = format!("{SUITE}/{suite}-coverage");
         match &coverage {
             Outcome::Pass if is_declared => account(report, &subject, &suite, &Disposition::Allowed),
-            // The matrix file says what less means: a failure, which stands in the gate's row.
+            // With a threshold, a gap is a failure, which is in the gate's row.
             Outcome::Fail { .. } => {
                 if let Ok(check) = CheckId::try_from(id.clone()) {
                     let blocked = Disposition::Blocked { check, subject: subject.clone() };
@@ -76,11 +76,11 @@ fn apply_by(report: &mut Report, thresholds: &[Threshold], now: Timestamp, table
     }
 }
 
-const COVERAGE: &str = "every control of the benchmark has an answer";
+const COVERAGE: &str = "every control of the benchmark has a result";
 const THRESHOLD: &str = "no more controls fail than the matrix file allows";
 
-/// Gives what was not evaluated the meaning that a declared coverage has for it. An error is not a gap in a scan: it says that amiproof
-/// broke.
+/// Sets the disposition of results that were not evaluated, if the matrix file declares a coverage. An error is not a gap in a scan: it
+/// means that amiproof failed.
 fn account(report: &mut Report, subject: &Subject, suite: &str, meaning: &Disposition) {
     let own = |result: &&mut CheckResult| result.subject == *subject && result.check.suite() == suite;
     for result in report.results.iter_mut().filter(own) {
@@ -90,7 +90,7 @@ fn account(report: &mut Report, subject: &Subject, suite: &str, meaning: &Dispos
     }
 }
 
-/// A row of a gate; `None` only where the suite's name could not be part of a check id, which the matrix file refuses.
+/// The row of a gate; `None` only if the suite's name is not valid in a check id, which the matrix file rejects.
 fn row(id: String, title: &str, subject: &Subject, outcome: Outcome, now: Timestamp) -> Option<CheckResult> {
     let check = CheckId::try_from(id).ok()?;
     Some(CheckResult { title: title.to_owned(), started: now, ..CheckResult::new(check, subject.clone(), outcome) })

@@ -1,20 +1,20 @@
-//! What a check decides, with the proof.
+//! The outcome of a check, with its evidence.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a check decided about its subject. "Could not decide" is not a verdict but an error: see [`Outcome::Error`].
+/// The verdict of a check about its subject. A check that cannot decide has no verdict but an error: see [`Outcome::Error`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The subject does what the check asks.
+    /// The subject meets the check.
     Pass,
-    /// It does not; there is at least one finding.
+    /// The subject does not meet the check; there is at least one finding.
     Fail(Vec<Finding>),
-    /// The question makes no sense for this subject (kube-bench on Windows).
+    /// The check does not apply to this subject (kube-bench on Windows).
     NotApplicable(String),
-    /// The question makes sense, but there is no evidence to answer it with (a scan of an unsupported OS). Never green.
+    /// The check applies, but there is no evidence (a scan of an unsupported OS). Never green.
     NotEvaluated(String),
-    /// The benchmark asks a human: what to look at, with what was collected for it as evidence. Never green, and nobody's fault.
+    /// The benchmark requires a manual review: what to look at, with the collected evidence. Never green, and not a failure.
     Manual(String),
 }
 
@@ -22,14 +22,14 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// What it was seen on, under a name that is the same in the next run: `node 1`, `pod client`, `cluster`. Never an instance id.
+    /// The resource, under a name that is stable between runs: `node 1`, `pod client`, `cluster`. Never an instance id.
     pub resource: String,
-    /// One line that says what is wrong, lower case, no full stop.
+    /// Summary of the violation in one line, lower case, no full stop.
     pub summary: String,
-    /// The evidence in full, many lines if need be.
+    /// The full evidence, which may have several lines.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
-    /// What to do about it.
+    /// The remediation.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub remediation: String,
 }
@@ -47,7 +47,7 @@ impl Finding {
         self
     }
 
-    /// The same finding with what to do about it.
+    /// The same finding with its remediation.
     #[must_use]
     pub fn with_remediation(mut self, remediation: impl Into<String>) -> Self {
         self.remediation = remediation.into();
@@ -55,7 +55,7 @@ impl Finding {
     }
 }
 
-/// What is recorded of a check: its verdict, or that amiproof could not reach one.
+/// Outcome of a check: its verdict, or an error if amiproof could not reach one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Outcome {
@@ -68,7 +68,7 @@ pub enum Outcome {
     },
     /// See [`Verdict::NotApplicable`].
     NotApplicable {
-        /// Why the question makes no sense here.
+        /// Why the check does not apply here.
         reason: String,
     },
     /// See [`Verdict::NotEvaluated`].
@@ -101,7 +101,7 @@ impl Outcome {
         }
     }
 
-    /// One line that says why it is not a pass; empty for a pass.
+    /// The reason why it is not a pass, in one line; empty for a pass.
     pub fn reason(&self) -> &str {
         match self {
             Self::Pass => "",
@@ -112,7 +112,7 @@ impl Outcome {
         }
     }
 
-    /// Whether there is no answer: no evidence, or amiproof could not decide.
+    /// Whether there is no result: no evidence, or amiproof could not decide.
     pub fn is_silent(&self) -> bool {
         matches!(self, Self::NotEvaluated { .. } | Self::Error { .. })
     }
@@ -138,24 +138,24 @@ impl From<Verdict> for Outcome {
     }
 }
 
-/// Captured proof: a short text inside the report, a longer one in a file beside it.
+/// Captured evidence: a short text in the report, and a longer one in a separate file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
-    /// What it is: `termination message of job/client`, `kube-bench output`.
+    /// Its name: `termination message of job/client`, `kube-bench output`.
     pub name: String,
-    /// The text, cut to 16 KiB (head and tail kept) when it is longer.
+    /// The text, cut to 16 KiB (head and tail are kept).
     pub text: String,
-    /// The whole of it, relative to the folder of `report.json`, where it was cut or is not text.
+    /// The complete file, relative to the folder of `report.json`, if the text was cut or the evidence is not text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
 }
 
-/// Where a result was really produced: the placement proof.
+/// Where a result was produced.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Placement {
-    /// The pod, where one ran.
+    /// The pod, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
     /// The Kubernetes node.
@@ -163,7 +163,7 @@ pub struct Placement {
     /// The EC2 instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_id: Option<String>,
-    /// The AMI that the instance really booted.
+    /// The AMI that the instance booted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ami_id: Option<String>,
 }

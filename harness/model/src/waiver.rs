@@ -15,12 +15,12 @@ use crate::report::result::CheckResult;
 use crate::report::subject::Subject;
 use crate::verdict::Finding;
 
-/// One exception. Every scope field that is present must match. At least one of `check`, `control` and a `benchmark` with its version is,
-/// in a waiver file; `suite` and a benchmark in every version only narrow these.
+/// One exception. Every scope field that is present must match. In a waiver file, at least one of `check`, `control` and a `benchmark`
+/// with its version is present; `suite` and a benchmark without a version only narrow these.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Waiver {
-    /// Variants it is for; empty for all.
+    /// Only these variants; empty for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<String>,
     /// The hardening level of the variant; absent for any.
@@ -32,27 +32,27 @@ pub struct Waiver {
     /// The suite (`os-cis`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suite: Option<String>,
-    /// The check, whole (`node/ready`) or a suite with `/*` behind it (`os-cis/*`).
+    /// The check (`node/ready`), or a suite followed by `/*` (`os-cis/*`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<String>,
-    /// The benchmark of the control, with its version (`cis-al2023-1.0.0`) or in every version (`cis-al2023`).
+    /// The benchmark of the control, with its version (`cis-al2023-1.0.0`) or for every version (`cis-al2023`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub benchmark: Option<String>,
     /// The control with benchmark and version (`cis-al2023-1.0.0/3.3.1`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<ControlId>,
-    /// Why it is all right.
+    /// Why the failure is acceptable.
     pub reason: String,
-    /// Who answers for it.
+    /// Person or team responsible for it.
     pub owner: String,
-    /// Where it was decided.
+    /// Ticket in which it was approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
-    /// The last day on which it counts (UTC).
+    /// The last day on which it applies (UTC).
     pub expires: Date,
 }
 
-/// What a waiver is compared with.
+/// The properties of a result that a waiver is compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances<'a> {
     /// The variant; `None` for the cluster as a whole.
@@ -61,12 +61,12 @@ pub struct Circumstances<'a> {
     pub level: Option<Level>,
     /// The check.
     pub check: &'a CheckId,
-    /// The control that the check answers.
+    /// The control that the check evaluates.
     pub control: Option<&'a ControlId>,
 }
 
 impl<'a> Circumstances<'a> {
-    /// Those of a result, on a variant that is hardened to a level.
+    /// The properties of a result, on a variant that is hardened to a level.
     pub fn of(result: &'a CheckResult, level: Option<Level>) -> Self {
         let variant = match &result.subject {
             Subject::Variant(name) => Some(name.as_str()),
@@ -77,12 +77,12 @@ impl<'a> Circumstances<'a> {
 }
 
 impl Waiver {
-    /// Whether its last day is over at `now`.
+    /// Whether it has expired at `now`.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now.to_zoned(TimeZone::UTC).date() > self.expires
     }
 
-    /// Whether it is about this result, or, where it is for one node, about its findings there.
+    /// Whether it matches this result, or, if it is for one node, the result's findings there.
     pub fn covers(&self, circumstances: &Circumstances<'_>) -> bool {
         let variant = self.variants.is_empty()
             || circumstances.variant.is_some_and(|variant| self.variants.iter().any(|name| name == variant));
@@ -104,7 +104,7 @@ impl Waiver {
         self.has_scope() && check && suite && benchmark && (self.control.is_none() || self.control.as_ref() == control)
     }
 
-    /// Whether it is about a finding of a result that it covers.
+    /// Whether it matches a finding of a result that it matches.
     pub fn covers_finding(&self, finding: &Finding) -> bool {
         self.node.is_none_or(|node| finding.resource == format!("node {node}"))
     }
@@ -137,8 +137,8 @@ impl Waiver {
     }
 }
 
-/// The waiver that makes a failure all right: one that covers all its findings, else several that cover them together, of which
-/// the one that expires first is named. Expired ones do not count.
+/// The waiver of a failure: one that matches all its findings, otherwise the first to expire of several that match them together.
+/// Expired ones do not count.
 pub fn waiving<'w>(
     findings: &[Finding],
     waivers: &'w [Waiver],
@@ -155,29 +155,29 @@ pub fn waiving<'w>(
     })
 }
 
-/// A waiver as it counted in a run.
+/// A waiver as applied in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WaiverRecord {
     /// The waiver.
     pub waiver: Waiver,
-    /// What it did.
+    /// Its effect.
     pub state: WaiverState,
-    /// How many failures of the run it is about; for an expired one those that count again.
+    /// Number of failures of the run that it matches; for an expired one, those that count again.
     pub failures: usize,
 }
 
-/// What a waiver did in a run.
+/// Effect of a waiver in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum WaiverState {
-    /// It made failures all right.
+    /// It waives failures.
     Used,
-    /// Its last day is over: what it was for counts as failed.
+    /// It has expired: the failures that it waived count again.
     Expired,
-    /// Nothing fails that it is for, although the run looked: it can go, or its scope names nothing.
+    /// Nothing that it matches fails, although it was evaluated: it can be removed, or its scope matches nothing.
     Unused,
-    /// The run did not look where it is for.
+    /// The run did not evaluate anything in its scope.
     #[serde(alias = "notAsked")]
     NotRun,
 }

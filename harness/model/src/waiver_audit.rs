@@ -1,4 +1,4 @@
-//! What is wrong with a set of waivers: expired, about to expire, unused in a run, too broad. Pure.
+//! Problems of a set of waivers: expired, about to expire, unused in a run, too broad. Pure.
 
 use std::collections::BTreeSet;
 
@@ -10,27 +10,27 @@ use crate::report::Report;
 use crate::waiver::records::records;
 use crate::waiver::{Circumstances, Waiver, WaiverState};
 
-/// A waiver may be good for so many days; what is meant for longer is a decision to look at again.
+/// Maximum duration of a waiver in days; a longer one should be reviewed in between.
 const MAX_DAYS: i64 = 400;
 
-/// A waiver that makes failures of more checks than this all right is a blanket.
+/// A waiver that waives failures of more checks than this is too broad.
 const MAX_CHECKS: usize = 10;
 
-/// Something that a person should look at.
+/// A remark about a waiver that a person should review.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Remark {
-    /// Which waiver, counted from 0 in the order of the file.
+    /// Index of the waiver in the file, from 0.
     pub index: usize,
     /// Its scope in one line.
     pub scope: String,
-    /// Who answers for it.
+    /// Person or team responsible for it.
     pub owner: String,
     /// Its last day.
     pub expires: jiff::civil::Date,
-    /// What kind of remark.
+    /// The kind of remark.
     pub kind: RemarkKind,
-    /// What is to be said, lower case, no full stop.
+    /// The message, lower case, no full stop.
     pub message: String,
 }
 
@@ -38,11 +38,11 @@ pub struct Remark {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RemarkKind {
-    /// Its last day is over: it counts no more.
+    /// It has expired and no longer counts.
     Expired,
-    /// It covers more than anybody can have looked at.
+    /// It is too broad.
     TooBroad,
-    /// Its last day is near.
+    /// It expires soon.
     Expiring,
     /// Nothing in the run needs it.
     Unused,
@@ -62,13 +62,13 @@ impl RemarkKind {
         }
     }
 
-    /// Whether it is a failure of the audit, and not only a warning.
+    /// Whether it is a failure of the audit, not only a warning.
     pub fn is_failure(self) -> bool {
         matches!(self, Self::Expired | Self::TooBroad)
     }
 }
 
-/// Looks at every waiver, with a run where there is one. `within` is in days.
+/// Checks every waiver, with the results of a run if there is one. `within` is in days.
 pub fn audit(waivers: &[Waiver], report: Option<&Report>, within: u32, now: Timestamp) -> Vec<Remark> {
     let in_run = report.map(|report| records(report, waivers, now)).unwrap_or_default();
     let mut remarks = Vec::new();
@@ -99,7 +99,7 @@ pub fn audit(waivers: &[Waiver], report: Option<&Report>, within: u32, now: Time
             remark(RemarkKind::Unused, message.to_owned());
         }
         if waiver.ticket.is_none() {
-            remark(RemarkKind::NoTicket, "it names no ticket".to_owned());
+            remark(RemarkKind::NoTicket, "no ticket is given".to_owned());
         }
     }
     remarks.sort_by_key(|remark| (remark.kind, remark.index));
@@ -129,7 +129,7 @@ fn too_wide(waiver: &Waiver, now: Timestamp) -> Option<String> {
     (waiver.expires > last).then(|| format!("it ends more than {MAX_DAYS} days from now: choose an earlier day"))
 }
 
-/// Whether it waives failures of many checks in a run, whatever its scope looks like.
+/// Whether it waives failures of many checks in a run, whatever its scope.
 fn blanket(waiver: &Waiver, report: &Report) -> Option<String> {
     let covered = report.results.iter().filter(|result| {
         let level = report.variant_of(&result.subject).and_then(|variant| variant.level);

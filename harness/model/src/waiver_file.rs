@@ -13,10 +13,10 @@ use crate::waiver::Waiver;
 use crate::yaml::{Limits, Node};
 use crate::{form, schema, yaml};
 
-/// Reads a waiver file. `file` is what problems call it. Expired waivers are read like all others: they are for the report to name.
+/// Reads a waiver file. `file` is its name in problems. Expired waivers are read like all others, because the report lists them.
 ///
 /// # Errors
-/// Everything that is wrong, in the order of lines, each with its place and what to write instead.
+/// All problems in the order of lines, each with its place and the correction.
 pub fn parse(file: &str, bytes: &[u8]) -> Result<Vec<Waiver>, Vec<Problem>> {
     let tree = yaml::document(file, bytes, Limits::MATRIX).map_err(|problem| vec![problem])?;
     let (raw, problems) = form::read::<WaiverFile>(file, &tree, schema::waivers());
@@ -50,21 +50,21 @@ impl Sections<'_> {
             let help = match (&raw.suite, &raw.benchmark) {
                 (_, Some(benchmark)) => {
                     format!(
-                        "'{benchmark}' means every version, and versions renumber: name one, or add control or check"
+                        "'{benchmark}' matches every version, but control numbers change between versions: name a version, or add control or check"
                     )
                 }
                 (Some(suite), None) => format!("add control or check; a whole suite is check: {suite}/*"),
                 (None, None) => "add check: suite/check, or control: benchmark-version/number".to_owned(),
             };
-            self.problem(path, "neither a check nor a control says what is waived", help);
+            self.problem(path, "this waiver has neither check nor control, nor a benchmark with its version", help);
         }
         let suite = raw.suite.map(|text| self.suite(&format!("{path}.suite"), text));
         let benchmark = raw.benchmark.map(|text| self.benchmark(&format!("{path}.benchmark"), text));
         let check = raw.check.map(|text| self.check(&format!("{path}.check"), text));
         let control = raw.control.map(|text| self.control(&format!("{path}.control"), &text));
         let variants = self.variants(&format!("{path}.variants"), raw.variants.unwrap_or_default());
-        let reason = self.said(&format!("{path}.reason"), raw.reason, "give the reason, and where it was approved");
-        let owner = self.said(&format!("{path}.owner"), raw.owner, "name the person or team responsible for it");
+        let reason = self.required(&format!("{path}.reason"), raw.reason, "give the reason, and where it was approved");
+        let owner = self.required(&format!("{path}.owner"), raw.owner, "name the person or team responsible for it");
         let expires = raw.expires.and_then(|text| self.date(&format!("{path}.expires"), &text));
         let level = raw.level.and_then(|level| u8::try_from(level).ok()).and_then(|level| Level::try_from(level).ok());
         let ticket = raw.ticket.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -135,7 +135,7 @@ impl Sections<'_> {
         variants
     }
 
-    fn said(&mut self, path: &str, text: Option<String>, help: &str) -> Option<String> {
+    fn required(&mut self, path: &str, text: Option<String>, help: &str) -> Option<String> {
         let text = text?;
         if text.trim().is_empty() {
             self.problem(path, "the value is empty", help);

@@ -1,13 +1,13 @@
-//! Waivers from what other tools and people write: tables of exclusions, InSpec's waiver files, kube-bench's lists of checks to skip.
+//! Waivers from files of other tools and people: tables of exclusions, InSpec's waiver files, kube-bench's lists of checks to skip.
 //!
-//! A waiver has an owner, a reason and a last day; most sources lack some of it. What a source does not say is taken from
-//! [`Defaults`], and what neither says is a problem with its line, never a made-up word.
+//! A waiver has an owner, a reason and a last day; most sources lack some of it. What a source lacks is taken from
+//! [`Defaults`], and what both lack is a problem with its line; nothing is invented.
 
 mod source;
 mod table;
 
 pub use self::source::Defaults;
-use self::source::{Source, collect, last_day, said};
+use self::source::{Source, collect, last_day, non_empty};
 pub use self::table::table;
 use crate::problem::Problem;
 use crate::vocabulary::number_in;
@@ -19,7 +19,7 @@ use crate::yaml::{Limits, Node, Value};
 /// in the id (`cis-al2023-3.2.1`, `3.2.1`, `xccdf_org.cisecurity.benchmarks_rule_3.2.1_Ensure_…`).
 ///
 /// # Errors
-/// Every entry that cannot be a waiver.
+/// All entries that cannot become waivers.
 pub fn inspec(file: &str, bytes: &[u8], defaults: &Defaults) -> Result<Vec<Waiver>, Vec<Problem>> {
     if let Ok(text) = std::str::from_utf8(bytes)
         && let Some(rows) = table::csv_rows(file, text)
@@ -46,7 +46,7 @@ pub fn inspec(file: &str, bytes: &[u8], defaults: &Defaults) -> Result<Vec<Waive
             );
         };
         let field = |name: &str| fields.iter().find(|field| field.key == name).map(|field| &field.value);
-        let reason = field("justification").and_then(text).and_then(|text| said(&text));
+        let reason = field("justification").and_then(text).and_then(|text| non_empty(&text));
         let expires = match field("expiration_date").and_then(text) {
             None => None,
             Some(text) => Some(last_day(&source, "expiration_date", &text)?),
@@ -64,11 +64,11 @@ fn text(node: &Node) -> Option<String> {
     }
 }
 
-/// Reads a list of numbers as `kube-bench run --skip` takes it: `3.1.1,4.2` in one line or many, `#` begins a remark. A group
-/// (`4.2`) stands for each of the `known` numbers below it, because a waiver names controls.
+/// Reads a list of numbers in the format of `kube-bench run --skip`: `3.1.1,4.2` in one or several lines, with comments after `#`. A
+/// group (`4.2`) means each of the `known` numbers below it, because a waiver names controls.
 ///
 /// # Errors
-/// Every entry that cannot be a waiver.
+/// All entries that cannot become waivers.
 pub fn kube_bench_skip(
     file: &str,
     list: &str,
@@ -79,7 +79,7 @@ pub fn kube_bench_skip(
     for (at, line) in list.lines().enumerate() {
         let source = Source { file, line: at + 1 };
         let (entries, remark) =
-            line.split_once('#').map_or((line, None), |(entries, remark)| (entries, said(remark.trim())));
+            line.split_once('#').map_or((line, None), |(entries, remark)| (entries, non_empty(remark.trim())));
         let entries =
             entries.trim().trim_start_matches("--skip").trim_start_matches('=').trim_matches(['"', '\'', ' ']);
         for number in entries.split([',', ' ']).map(str::trim).filter(|number| !number.is_empty()) {

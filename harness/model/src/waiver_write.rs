@@ -6,7 +6,7 @@ use crate::waiver::Waiver;
 use crate::waiver_file;
 
 /// A whole waiver file.
-pub fn whole(waivers: &[Waiver]) -> String {
+pub fn file(waivers: &[Waiver]) -> String {
     format!("apiVersion: amiproof/v1\nkind: Waivers\nwaivers:\n{}", entries(waivers))
 }
 
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn what_is_written_reads_back_the_same() {
         let waivers = [waiver("3.3.1", "a: \"b\" # 'c'\n- d \u{1f980}"), waiver("3.3.2", "needs it")];
-        assert_eq!(waiver_file::parse("w", whole(&waivers).as_bytes()).unwrap(), waivers);
+        assert_eq!(waiver_file::parse("w", file(&waivers).as_bytes()).unwrap(), waivers);
     }
 
     #[test]

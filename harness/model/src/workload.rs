@@ -20,7 +20,7 @@ pub struct Workload {
     pub os: Os,
     /// For one attempt, from the first object applied.
     pub timeout: Duration,
-    /// What must become true, in order.
+    /// Conditions that must become true, in order.
     pub expect: Vec<Expectation>,
     /// The objects, in file order, as the file writes them.
     pub objects: Vec<serde_json::Value>,
@@ -149,7 +149,7 @@ pub const PLACE_PEER: &str = "peer";
 
 /// How many of a Deployment's replicas are made: an annotation in the Deployment's own metadata.
 ///
-/// Absent: as many as `spec.replicas` says. `as-fit`: at most so many, and no more than fit on a node of the variant.
+/// Absent: `spec.replicas`. `as-fit`: at most `spec.replicas`, and no more than fit on a node of the variant.
 pub const REPLICAS_ANNOTATION: &str = "amiproof.dev/replicas";
 
 /// The value of [`REPLICAS_ANNOTATION`] for no more replicas than fit on one node.

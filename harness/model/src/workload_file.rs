@@ -1,5 +1,5 @@
-//! A workload file: a header that says what it exercises and what must become true, followed by ordinary Kubernetes objects, or by
-//! none where the header names a folder of manifests or a Helm chart.
+//! A workload file: a header with what it tests and its expectations, followed by ordinary Kubernetes objects, unless the header
+//! names a folder of manifests or a Helm chart.
 
 pub(crate) mod chart;
 pub(crate) mod header;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use self::chart::Chart;
 pub(crate) use self::header::WorkloadHeader;
-pub use self::manifests::{Beside, From, OfFiles};
+pub use self::manifests::{From, ManifestSource, OfFiles};
 use self::object::Object;
 pub use self::object::is_cluster_scoped;
 use self::reader::{Owner, Reader};
@@ -26,19 +26,19 @@ use crate::{duration, form, schema, yaml};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(3);
 
-/// Reads a workload file. `file` is what problems call it.
+/// Reads a workload file. `file` is its name in problems.
 ///
 /// # Errors
-/// Everything that is wrong, in the order of lines, each with its place and what to write instead.
+/// All problems in the order of lines, each with its place and the correction.
 pub fn parse(file: &str, bytes: &[u8]) -> Result<Workload, Vec<Problem>> {
     parse_beside(file, bytes, &manifests::Nothing)
 }
 
-/// Like [`parse`], for files that may name manifests beside them.
+/// Like [`parse`], for files that may name external manifests.
 ///
 /// # Errors
-/// As [`parse`]; what is wrong with a manifest is said at its own file and line.
-pub fn parse_beside(file: &str, bytes: &[u8], beside: &dyn Beside) -> Result<Workload, Vec<Problem>> {
+/// As [`parse`]; problems of a manifest have its file and line.
+pub fn parse_beside(file: &str, bytes: &[u8], beside: &dyn ManifestSource) -> Result<Workload, Vec<Problem>> {
     let documents = yaml::documents(file, bytes, Limits::WORKLOAD).map_err(|problem| vec![problem])?;
     let mut reader = Reader { file: file.to_owned(), problems: Vec::new(), unseen: false };
     let headers = documents.iter().filter(|document| is_header(document)).count();
@@ -85,7 +85,7 @@ pub fn parse_beside(file: &str, bytes: &[u8], beside: &dyn Beside) -> Result<Wor
     }
 }
 
-/// Whether a document is meant as a header; its form may still be wrong.
+/// Whether a document is meant as a header; it may still be invalid.
 fn is_header(document: &Node) -> bool {
     let says =
         |key: &str, begins: &str| document.get(key).and_then(Node::text).is_some_and(|text| text.starts_with(begins));
@@ -167,7 +167,7 @@ impl Reader {
     }
 
     fn expectations(&mut self, header: &Node, raw: List<Expectation>, objects: &[Object<'_>]) -> Vec<Expectation> {
-        // Where the manifests themselves cannot be had, what is missing of them need not be said.
+        // If the manifests cannot be read, missing objects are not reported in addition.
         let has_objects =
             !self.unseen && (!objects.is_empty() || self.problems.iter().all(|problem| problem.path != "spec.from"));
         for (index, expectation) in raw.iter().enumerate().filter(|_| has_objects) {
@@ -184,7 +184,7 @@ impl Reader {
         expectations
     }
 
-    /// Notes actions that would change nothing: done before, or putting back what was not changed.
+    /// Adds problems for actions without an effect: repeated ones, or ones that revert what was not changed.
     fn acts(&mut self, header: &Node, expectations: &[Expectation]) {
         for (index, expectation) in expectations.iter().enumerate().filter(|(_, expectation)| expectation.acts()) {
             let at = object::named_by(expectation).first().map_or("", |(key, _, _)| *key);

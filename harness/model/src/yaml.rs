@@ -1,5 +1,5 @@
-//! The only place that parses YAML: a tree in which every value knows its line and column, under budgets that end a hostile
-//! file early.
+//! The only place that parses YAML: a tree in which every value has its line and column, with limits that stop malicious files
+//! early.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -13,14 +13,14 @@ pub use node::{Entry, Node, Value};
 
 use crate::problem::{Place, Problem};
 
-/// How much of a file is read, and how much its aliases may unfold to.
+/// Limits for the size of a file and of its expanded aliases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Size of the file, bytes.
     pub bytes: usize,
-    /// Scalars, lists and maps, also those that aliases repeat.
+    /// Number of scalars, lists and maps, including those that aliases repeat.
     pub nodes: usize,
-    /// Documents in the file.
+    /// Number of documents in the file.
     pub documents: usize,
 }
 
@@ -30,16 +30,16 @@ impl Limits {
     /// A workload file: 4 MiB, more than the API server stores of all its objects together.
     pub const WORKLOAD: Self = Self { bytes: 4 << 20, nodes: 200_000, documents: 200 };
 
-    /// Lists and maps inside each other.
+    /// Nesting depth of lists and maps.
     const DEPTH: usize = 48;
-    /// Uses of `*anchor`.
+    /// Number of aliases (`*anchor`).
     const ALIASES: usize = 2_000;
 }
 
 /// Reads a file of one document.
 ///
 /// # Errors
-/// Too large, not UTF-8, not YAML, empty, more than one document: the first of them with its place.
+/// The first problem with its place: too large, not UTF-8, not YAML, empty, more than one document.
 pub fn document(file: &str, bytes: &[u8], limits: Limits) -> Result<Node, Problem> {
     let mut documents = documents(file, bytes, limits)?;
     if documents.len() > 1 {
@@ -54,10 +54,10 @@ pub fn document(file: &str, bytes: &[u8], limits: Limits) -> Result<Node, Proble
     })
 }
 
-/// Reads a file of several documents, which `---` parts. Empty ones are left out.
+/// Reads a file of several documents, separated by `---`. Empty ones are left out.
 ///
 /// # Errors
-/// Too large, not UTF-8 or not YAML: the first of them with its place.
+/// The first problem with its place: too large, not UTF-8, not YAML.
 pub fn documents(file: &str, bytes: &[u8], limits: Limits) -> Result<Vec<Node>, Problem> {
     if bytes.len() > limits.bytes {
         return Err(Problem::of_file(
@@ -91,7 +91,7 @@ fn options(limits: Limits) -> Options {
             max_anchors: Limits::ALIASES,
             max_recorded_anchor_events: limits.nodes,
             max_recorded_anchor_bytes: limits.bytes,
-            // Also what aliases repeat: a long text used a thousand times is a bomb, too.
+            // Including text that aliases repeat, because a long text that is used a thousand times exhausts memory too.
             max_total_scalar_bytes: limits.bytes * 2,
             max_merge_keys: Limits::ALIASES,
             enforce_alias_anchor_ratio: false,
@@ -119,7 +119,7 @@ fn not_utf8(file: &str, bytes: &[u8], offset: usize) -> Problem {
     }
 }
 
-/// Says in our own words what the parser met. Its internal wording stays for plain syntax errors only.
+/// Translates an error of the parser; the parser's own message is kept only for plain syntax errors.
 fn in_words(file: &str, error: &serde_saphyr::Error) -> Problem {
     use serde_saphyr::Error as E;
     let error = error.without_snippet();
@@ -142,11 +142,11 @@ fn in_words(file: &str, error: &serde_saphyr::Error) -> Problem {
         }
         other => {
             let text = serde_saphyr::UserMessageFormatter.format_message(other).into_owned();
-            // The parser's own limit on brackets has no error of its own; a test notices should its wording change.
+            // The parser's own limit on brackets has no error of its own; a test fails if its message changes.
             if text.contains("recursion limit") {
                 return Problem { place, ..Problem::of_file(file, too_deep(), "nest less deeply") };
             }
-            (format!("not legal YAML: {}", first_line(&text)), "check indentation, quotes and brackets here")
+            (format!("not valid YAML: {}", first_line(&text)), "check indentation, quotes and brackets here")
         }
     };
     Problem { place, ..Problem::of_file(file, message, help) }
@@ -194,10 +194,10 @@ fn place(location: serde_saphyr::Location) -> Place {
     Place { line: number(location.line()), column: number(location.column()) }
 }
 
-/// A value as the parser hands it out, with where it is.
+/// A value from the parser with its place.
 type Located = Spanned<Bare>;
 
-/// What a value is, before the spelling of numbers is looked up.
+/// The kind of a value, before the source text of numbers is read.
 enum Bare {
     Null,
     Bool(bool),
@@ -208,7 +208,7 @@ enum Bare {
 }
 
 trait IntoNode {
-    /// The node; keys that are there twice are added to `twice`.
+    /// The node; duplicate keys are added to `twice`.
     fn into_node(self, text: &str, twice: &mut Vec<(String, Place)>) -> Node;
 }
 
@@ -224,7 +224,7 @@ impl IntoNode for Located {
             Bare::Text(text) => Value::Text(text),
             Bare::List(items) => Value::List(items.into_iter().map(|item| item.into_node(text, twice)).collect()),
             Bare::Map(entries) => {
-                // Keys that the parser holds apart can still be the same text (`1` and `"1"`).
+                // Keys that the parser distinguishes can still have the same text (`1` and `"1"`).
                 let mut seen = HashSet::with_capacity(entries.len());
                 for (key, _) in &entries {
                     if !seen.insert(key.value.as_str()) {

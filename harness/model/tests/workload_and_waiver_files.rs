@@ -146,9 +146,9 @@ proptest! {
 }
 
 /// Files beside a workload file, and a chart that renders to a fixed text.
-struct Beside(amiproof_model::matrix::Files);
+struct ManifestSource(amiproof_model::matrix::Files);
 
-impl workload_file::Beside for Beside {
+impl workload_file::ManifestSource for ManifestSource {
     fn manifests(&self, from: &workload_file::From) -> Result<Vec<(String, Vec<u8>)>, String> {
         use amiproof_model::matrix::ReadFile as _;
         match from {
@@ -157,8 +157,8 @@ impl workload_file::Beside for Beside {
                 files.into_iter().map(|path| Ok((path.to_string(), self.0.read(&path)?))).collect()
             }
             workload_file::From::Chart(chart) => {
-                let told = format!("# {} {} {:?}\n", chart.chart, chart.release, chart.values);
-                Ok(vec![("helm template".into(), [told.as_bytes(), CHART.as_bytes()].concat())])
+                let sentence = format!("# {} {} {:?}\n", chart.chart, chart.release, chart.values);
+                Ok(vec![("helm template".into(), [sentence.as_bytes(), CHART.as_bytes()].concat())])
             }
         }
     }
@@ -172,7 +172,8 @@ const CHART: &str = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name
 fn beside(header: &str, files: &[(&str, &str)]) -> Result<amiproof_model::workload::Workload, String> {
     let files = files.iter().map(|(path, text)| ((*path).into(), text.as_bytes().to_vec())).collect();
     let text = format!("{HEADER}  expect: [ready: deployment/web]\n  from: {header}\n");
-    workload_file::parse_beside("w.yaml", text.as_bytes(), &Beside(files)).map_err(|problems| printed(&problems))
+    workload_file::parse_beside("w.yaml", text.as_bytes(), &ManifestSource(files))
+        .map_err(|problems| printed(&problems))
 }
 
 #[test]
@@ -230,8 +231,8 @@ fn a_workload_file_gives_helm_no_options_and_fetches_no_values() {
         ("{chart: 'git+ssh://example.com/x'}", "spec.from.chart"),
         ("{chart: x, values: [a.yaml, 'https://example.com/v.yaml']}", "spec.from.values[1]"),
     ] {
-        let told = beside(header, &[]).expect_err(header);
-        assert!(told.contains(wanted), "{told}");
+        let sentence = beside(header, &[]).expect_err(header);
+        assert!(sentence.contains(wanted), "{sentence}");
     }
     assert!(
         beside("{chart: 'oci://registry.example.com/charts/web', release: web-1, skip: [ClusterRole]}", &[]).is_ok()
@@ -241,7 +242,7 @@ fn a_workload_file_gives_helm_no_options_and_fetches_no_values() {
 /// Charts elsewhere are left alone; whoever asks for one gets none.
 struct Offline;
 
-impl workload_file::Beside for Offline {
+impl workload_file::ManifestSource for Offline {
     fn manifests(&self, from: &workload_file::From) -> Result<Vec<(String, Vec<u8>)>, String> {
         Err(format!("{from:?} was asked for"))
     }

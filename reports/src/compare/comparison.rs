@@ -11,25 +11,25 @@ use super::facts::{FactChange, VariantChange};
 use super::state::{Change, State};
 use crate::sheet;
 
-/// How a candidate run differs from a base run.
+/// How a candidate run differs from a baseline run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Comparison {
     /// The earlier run.
     pub base: Side,
-    /// The run in question.
+    /// The later run.
     pub candidate: Side,
     /// How many results changed in which way; see [`Change`].
     pub counts: IndexMap<Change, usize>,
-    /// Results that are decided the same way in both runs.
+    /// Number of results with the same state in both runs.
     pub unchanged: usize,
     /// What changed, worst first, then in the order of the reports.
     pub changes: Vec<ResultChange>,
-    /// Benchmarks that came in another version; their controls are not compared.
+    /// Benchmarks whose version changed; their controls are not compared.
     pub benchmarks: Vec<BenchmarkChange>,
-    /// Suites of the base that the candidate did not run at all, by choice as far as its report tells. Not compared.
+    /// Suites of the baseline that the candidate did not run at all, by choice as far as its report tells. Not compared.
     pub suites_not_run: Vec<String>,
-    /// What is different about the variants themselves: AMI, kernel, kubelet, facts. Variants without a difference are left out.
+    /// Differences of the variants themselves: AMI, kernel, kubelet, facts. Variants without a difference are left out.
     pub variants: Vec<VariantChange>,
 }
 
@@ -49,38 +49,38 @@ pub struct Side {
     pub tool_version: String,
 }
 
-/// One result that is not what it was.
+/// One changed result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResultChange {
     /// In which way.
     pub change: Change,
-    /// Whether the check had a verdict (pass or fail, waived or not) in the base and has none now.
+    /// Whether the check had a verdict (pass or fail, waived or not) in the baseline and has none now.
     pub coverage_lost: bool,
-    /// What it is about.
+    /// Its subject.
     pub subject: Subject,
     /// Which check.
     pub check: CheckId,
     /// Its title, as the candidate says it where it can.
     pub title: String,
-    /// The control that it answers.
+    /// The control that it evaluates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub control: Option<ControlId>,
     /// The level of that control.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
-    /// What it was.
+    /// Its state in the baseline.
     pub base: State,
-    /// What it is.
+    /// Its state in the candidate.
     pub candidate: State,
-    /// One line that says why it is what it is now; of the base where it is gone.
+    /// One line that says why it is what it is now; of the baseline where it is gone.
     pub reason: String,
-    /// Whether hardening did it, as the candidate says.
+    /// The origin of the failure, by the candidate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
 }
 
-/// A benchmark that a suite of one subject answers in another version than before.
+/// A benchmark whose version changed, for a suite of one subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BenchmarkChange {
@@ -88,7 +88,7 @@ pub struct BenchmarkChange {
     pub subject: Subject,
     /// In which suite.
     pub suite: String,
-    /// The benchmark of the base: `cis-eks-1.7.0`.
+    /// The benchmark of the baseline: `cis-eks-1.7.0`.
     pub from: String,
     /// The benchmark of the candidate: `cis-eks-1.8.0`.
     pub to: String,
@@ -102,14 +102,14 @@ pub struct BenchmarkChange {
     pub appeared_failing: usize,
 }
 
-/// The forms that a comparison takes.
+/// The formats of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ComparisonFormat {
-    /// For people at a terminal.
+    /// Text for a terminal.
     Terminal,
     /// For a pull request.
     Markdown,
-    /// For programs.
+    /// JSON.
     Json,
     /// For CI servers: red is what got worse, and nothing else.
     Junit,
@@ -121,29 +121,29 @@ impl Comparison {
         self.counts.get(&change).copied().unwrap_or(0)
     }
 
-    /// What is worse than in the base: new failures, new errors, and failures that nobody saw before.
+    /// What is worse than in the baseline: new failures, new errors, and failures that nobody saw before.
     pub(crate) fn news(&self) -> impl Iterator<Item = &ResultChange> {
         self.changes.iter().filter(|one| one.change.is_news())
     }
 
-    /// What had a verdict in the base and has none now: not evaluated, left to a human, an error, or gone, on a variant and in a
+    /// What had a verdict in the baseline and has none now: not evaluated, left to a human, an error, or gone, on a variant and in a
     /// suite that still ran. Not applicable is an answer and does not count.
     pub fn coverage_losses(&self) -> impl Iterator<Item = &ResultChange> {
         self.changes.iter().filter(|change| change.coverage_lost)
     }
 
-    /// Variants of which a phase breaks now and none did.
+    /// Variants with a failed phase in the candidate only.
     pub fn newly_broken(&self) -> impl Iterator<Item = &VariantChange> {
         self.variants.iter().filter(|variant| variant.newly_broken.is_some())
     }
 
-    /// Whether the candidate is worse than the base: something fails that passed or that the base did not ask, or something is no
-    /// longer known that was. The last counts because evidence that went missing must not look like success.
+    /// Whether the candidate is worse than the baseline: something fails that passed or was not evaluated in the baseline, or
+    /// something is no longer evaluated. The last counts because missing evidence must not look like success.
     pub fn has_regression(&self) -> bool {
         self.regressions(|_| true) > 0
     }
 
-    /// How many results and variants make it a regression, of the subjects that are wanted.
+    /// Number of results and variants that make it a regression, for the selected subjects.
     pub fn regressions(&self, wanted: impl Fn(&Subject) -> bool) -> usize {
         let is_worse = |one: &&ResultChange| {
             matches!(one.change, Change::NewFailure | Change::AppearedFailing) || one.coverage_lost
@@ -153,7 +153,7 @@ impl Comparison {
         results + broken.count()
     }
 
-    /// The facts of a subject that changed: what stands beside its new failures.
+    /// The changed facts of a subject, shown with its new failures.
     pub(crate) fn facts_of(&self, subject: &Subject) -> &[FactChange] {
         let Subject::Variant(name) = subject else { return &[] };
         self.variants

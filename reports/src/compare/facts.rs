@@ -1,4 +1,4 @@
-//! What is different about the variants themselves: image, kernel, kubelet and what was read from their nodes.
+//! Differences of the variants themselves: image, kernel, kubelet and facts of their nodes.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub struct VariantChange {
     pub variant: VariantName,
     /// Which of the runs has it.
     pub presence: Presence,
-    /// The phase that breaks now and what it says, where no phase broke in the base.
+    /// The phase that fails now, with its message, if no phase failed in the baseline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newly_broken: Option<String>,
     /// Facts with other values; none where only one run has the variant.
@@ -30,18 +30,18 @@ pub struct VariantChange {
 pub enum Presence {
     /// Both.
     Both,
-    /// The base: the candidate's matrix has it no more.
+    /// The baseline: the candidate's matrix no longer has it.
     OnlyBase,
     /// The candidate: it is new.
     OnlyCandidate,
 }
 
 impl Presence {
-    /// A clause that says it; empty for both.
+    /// The clause for reports; empty for both.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::Both => "",
-            Self::OnlyBase => "in the base only",
+            Self::OnlyBase => "in the baseline only",
             Self::OnlyCandidate => "new, nothing to compare with",
         }
     }
@@ -53,7 +53,7 @@ impl Presence {
 pub struct FactChange {
     /// Its name: `kernel`, `sysctl net.ipv4.ip_forward`.
     pub fact: String,
-    /// The values of the base's nodes, each once, joined by a comma; empty where none says it.
+    /// The values of the baseline's nodes, each once, joined by a comma; empty if none says it.
     pub base: String,
     /// The values of the candidate's nodes.
     pub candidate: String,
@@ -67,7 +67,7 @@ impl FactChange {
     }
 }
 
-/// The variants that differ, in the order of the candidate, then those that only the base has.
+/// The variants that differ, in the order of the candidate, then those that only the baseline has.
 pub(super) fn variant_changes(base: &Report, candidate: &Report) -> Vec<VariantChange> {
     let find = |report: &'_ Report, name: &VariantName| report.variants.iter().position(|v| &v.name == name);
     let mut changes = Vec::new();
@@ -157,7 +157,7 @@ fn join(values: &BTreeSet<String>) -> String {
     values.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// What broke a variant's pipeline, teardown not counted: leftovers say that better.
+/// The failed phase of a variant, without teardown, which leftovers describe better.
 pub(super) fn broken(phases: &[amiproof_model::report::PhaseRecord]) -> Option<String> {
     phases.iter().find_map(|phase| match &phase.ended {
         PhaseEnd::Error { message, .. } if phase.phase != amiproof_model::report::Phase::Teardown => {

@@ -1,4 +1,4 @@
-//! A comparison as JUnit: red is what got worse, so that a CI job that reads it fails for news and not for old failures.
+//! A comparison as JUnit: only regressions are red, so that a CI job fails for new failures and not for old ones.
 //!
 //! | change | JUnit |
 //! |---|---|
@@ -88,7 +88,7 @@ fn result_case(comparison: &Comparison, change: &ResultChange) -> Draft {
         reason => format!("{}: {from} -> {to}: {reason}", change.change.as_str()),
     };
     let mut body = format!(
-        "{message}\n\n{}\nbase: {}\ncandidate: {}\n",
+        "{message}\n\n{}\nbaseline: {}\ncandidate: {}\n",
         change.change.meaning(),
         comparison.base.run,
         comparison.candidate.run,

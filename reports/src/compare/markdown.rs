@@ -19,9 +19,9 @@ const FACTS: usize = 30;
 pub(super) fn render(comparison: &Comparison) -> String {
     let mut page = Page::new();
     page.push(&heading(comparison));
-    let mut told = HashSet::new();
+    let mut reported = HashSet::new();
     for change in Change::ALL {
-        push_change(&mut page, comparison, change, &mut told);
+        push_change(&mut page, comparison, change, &mut reported);
     }
     push_benchmarks(&mut page, comparison);
     if !comparison.suites_not_run.is_empty() {
@@ -29,7 +29,7 @@ pub(super) fn render(comparison: &Comparison) -> String {
         page.push(&format!("Not compared: the candidate did not run {}.\n\n", suites.join(", ")));
     }
     for variant in &comparison.variants {
-        push_variant(&mut page, variant, &told);
+        push_variant(&mut page, variant, &reported);
     }
     page.finish("`amiproof compare --format json` has everything.")
 }
@@ -38,7 +38,7 @@ fn heading(comparison: &Comparison) -> String {
     let (base, candidate) = (&comparison.base, &comparison.candidate);
     let verdict = if comparison.has_regression() { "❌ Regression" } else { "✅ No regression" };
     let mut heading =
-        format!("## {verdict} {}\n\n| | base | candidate |\n|---|---|---|\n", escape(&comparison.headline()));
+        format!("## {verdict} {}\n\n| | baseline | candidate |\n|---|---|---|\n", escape(&comparison.headline()));
     for (what, old, new) in [
         ("run", code(base.run.as_str()), code(candidate.run.as_str())),
         ("started", text::moment(base.started), text::moment(candidate.started)),
@@ -52,7 +52,7 @@ fn heading(comparison: &Comparison) -> String {
 }
 
 /// The changes of one kind; behind the bad news of a variant what is different about its nodes.
-fn push_change<'a>(page: &mut Page, comparison: &'a Comparison, change: Change, told: &mut HashSet<&'a Subject>) {
+fn push_change<'a>(page: &mut Page, comparison: &'a Comparison, change: Change, reported: &mut HashSet<&'a Subject>) {
     let groups = comparison.by_subject(change);
     if groups.is_empty() {
         return;
@@ -70,7 +70,7 @@ fn push_change<'a>(page: &mut Page, comparison: &'a Comparison, change: Change, 
             page.push(&row(one));
         }
         let facts = comparison.facts_of(subject);
-        if change.is_news() && !facts.is_empty() && told.insert(subject) {
+        if change.is_news() && !facts.is_empty() && reported.insert(subject) {
             let title = format!("\nChanged on **{}**:\n\n", escape(subject.as_str()));
             page.push(&format!("{title}{}\n{}", facts_table(facts), if at < last { head } else { "" }));
         }
@@ -120,12 +120,13 @@ fn push_benchmarks(page: &mut Page, comparison: &Comparison) {
 }
 
 /// What is different about a variant that had no bad news.
-fn push_variant(page: &mut Page, variant: &VariantChange, told: &HashSet<&Subject>) {
+fn push_variant(page: &mut Page, variant: &VariantChange, reported: &HashSet<&Subject>) {
     let presence = match variant.presence.sentence() {
         "" => String::new(),
         sentence => format!(": {sentence}"),
     };
-    let facts = if told.contains(&Subject::Variant(variant.variant.clone())) { &[] } else { variant.facts.as_slice() };
+    let facts =
+        if reported.contains(&Subject::Variant(variant.variant.clone())) { &[] } else { variant.facts.as_slice() };
     if presence.is_empty() && variant.newly_broken.is_none() && facts.is_empty() {
         return;
     }
@@ -139,7 +140,7 @@ fn push_variant(page: &mut Page, variant: &VariantChange, told: &HashSet<&Subjec
 }
 
 fn facts_table(facts: &[FactChange]) -> String {
-    let mut table = "| fact | base | candidate |\n|---|---|---|\n".to_owned();
+    let mut table = "| fact | baseline | candidate |\n|---|---|---|\n".to_owned();
     for fact in facts.iter().take(FACTS) {
         let shown = |value: &str| if value.is_empty() { "–".to_owned() } else { code(&text::short_line(value, 200)) };
         // Writing to a String cannot fail.

@@ -1,8 +1,8 @@
-//! Two runs told apart: what fails now that did not, what is fixed, what nobody looks at any more.
+//! Compares two runs: new failures, fixed ones, and results that are no longer evaluated.
 //!
 //! Checks are matched by subject and check id. The id of a scanner's check holds the benchmark with its version, because
 //! benchmarks renumber (4.5.2 of the CIS EKS benchmark meant another thing in 1.5.0 than in 1.7.0). So controls of two versions
-//! are never matched by number: they appear as one [`BenchmarkChange`] with how many controls went and came.
+//! are never matched by number: they appear as one [`BenchmarkChange`] with the numbers of removed and added controls.
 
 pub(crate) mod comparison;
 pub(crate) mod facts;
@@ -27,7 +27,7 @@ use crate::sheet;
 use crate::terminal::style::Style;
 
 impl Comparison {
-    /// The comparison in one form. The style is for the terminal only.
+    /// The comparison in one format. The style is for the terminal only.
     ///
     /// # Errors
     /// When JSON or XML cannot be written, which would be a bug in amiproof.
@@ -92,7 +92,7 @@ pub fn compare(base: &Report, candidate: &Report) -> Comparison {
     }
 }
 
-/// What makes two results the same question: subject, check, scanner, and which of several with those it is.
+/// What identifies a result in both runs: subject, check, scanner, and the index among those with the same three.
 type Key<'a> = (&'a Subject, &'a CheckId, Option<&'a str>, usize);
 
 fn index<'a>(report: &'a Report, anonymous: &HashSet<(&Subject, &CheckId)>) -> IndexMap<Key<'a>, &'a CheckResult> {
@@ -108,7 +108,7 @@ fn index<'a>(report: &'a Report, anonymous: &HashSet<(&Subject, &CheckId)>) -> I
     index
 }
 
-/// What one of the reports has without the name of a scanner: there the name tells nothing apart.
+/// Results that one of the reports has without a scanner name: there the name is ignored.
 fn anonymous<'a>(base: &'a Report, candidate: &'a Report) -> HashSet<(&'a Subject, &'a CheckId)> {
     let all = base.results.iter().chain(&candidate.results);
     all.filter(|result| result.scanner.is_none()).map(|result| (&result.subject, &result.check)).collect()

@@ -1,4 +1,4 @@
-//! What of the base can be looked for in the candidate at all, and which benchmarks came in another version.
+//! Which results of the baseline are comparable with the candidate, and which benchmarks changed their version.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::state::State;
 /// Subject, suite and benchmark family: within these a benchmark has a version.
 pub(super) type BenchmarkKey<'a> = (&'a Subject, &'a str, &'a str);
 
-/// What of the base can be looked for in the candidate at all.
+/// Which results of the baseline are comparable with the candidate.
 pub(super) struct Scope<'a> {
     base_variants: Vec<&'a VariantName>,
     candidate_variants: Vec<&'a VariantName>,
@@ -24,7 +24,7 @@ pub(super) struct Scope<'a> {
 impl<'a> Scope<'a> {
     pub(super) fn of(base: &'a Report, candidate: &'a Report) -> Self {
         let ran = suites(candidate);
-        // A suite that has no result at all was left out by choice, unless the run fell short: then its absence is a loss.
+        // A suite without any result was left out by choice, unless the run was incomplete: then its absence is a loss.
         let complete = !candidate.run.interrupted && !candidate.has_broken_pipeline();
         let missing = suites(base).into_iter().filter(|suite| complete && !ran.contains(suite));
         Self {
@@ -36,7 +36,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Whether the candidate could have asked this question of the base.
+    /// Whether the candidate could have this result of the baseline.
     pub(super) fn compares(&self, old: &CheckResult) -> bool {
         let exists = match &old.subject {
             Subject::Cluster => true,
@@ -45,7 +45,7 @@ impl<'a> Scope<'a> {
         exists && !self.suites_not_run.contains(&old.check.suite())
     }
 
-    /// Whether the base had the subject of this result of the candidate.
+    /// Whether the baseline had the subject of this result of the candidate.
     pub(super) fn existed(&self, new: &CheckResult) -> bool {
         match &new.subject {
             Subject::Cluster => true,

@@ -1,10 +1,10 @@
-//! What a result is worth in a comparison, and what it means when that changes.
+//! The states of results in a comparison, and the meaning of their changes.
 
 use amiproof_model::judge::Disposition;
 use amiproof_model::report::CheckResult;
 use serde::Serialize;
 
-/// A disposition as far as a comparison cares.
+/// A disposition, reduced to what matters in a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
@@ -14,7 +14,7 @@ pub enum State {
     Flaky,
     /// Failed, known or not.
     Failing,
-    /// Failed, but someone signed for it.
+    /// Failed, but waived.
     Waived,
     /// Not applicable.
     NotApplicable,
@@ -22,7 +22,7 @@ pub enum State {
     NotEvaluated,
     /// amiproof could not decide.
     Error,
-    /// For a human to look at.
+    /// Manual.
     Manual,
     /// Not in the report.
     Absent,
@@ -59,7 +59,7 @@ impl State {
         }
     }
 
-    /// Whether the image was really judged.
+    /// Whether the image was evaluated.
     pub fn is_verdict(self) -> bool {
         matches!(self, Self::Passed | Self::Flaky | Self::Failing | Self::Waived)
     }
@@ -69,31 +69,31 @@ impl State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Change {
-    /// Passed in the base, fails now.
+    /// Passed in the baseline, fails now.
     NewFailure,
     /// Fails now; the baseline had the variant but did not run this check.
     AppearedFailing,
-    /// An error now, and none in the base.
+    /// An error now, and none in the baseline.
     NewError,
-    /// Had a verdict in the base; not applicable or not evaluated now.
+    /// Had a verdict in the baseline; not applicable or not evaluated now.
     NewlySkipped,
-    /// In the base, but not in the candidate, although its variant and its suite ran.
+    /// In the baseline, but not in the candidate, although its variant and its suite ran.
     Disappeared,
-    /// Fails now; the base had no verdict, so nobody knows since when.
+    /// Fails now; the baseline had no verdict, so it is unknown since when.
     Revealed,
-    /// Fails in both, and the waiver of the base no longer covers it.
+    /// Fails in both, and the waiver of the baseline no longer covers it.
     WaiverEnded,
     /// Passed on a retry.
     Flaky,
-    /// Passed in the base; fails now, but someone signed for it.
+    /// Passed in the baseline; fails now, but is waived.
     NewlyWaived,
     /// Fails in both.
     StillFailing,
-    /// In the candidate, but not in the base, although the base had the variant; it does not fail.
+    /// In the candidate, but not in the baseline, although the baseline had the variant; it does not fail.
     Appeared,
-    /// Failed in the base, passes now.
+    /// Failed in the baseline, passes now.
     Fixed,
-    /// No verdict in the base, passes or is waived now.
+    /// No verdict in the baseline, passes or is waived now.
     NewlyDecided,
 }
 
@@ -115,7 +115,7 @@ impl Change {
         Self::NewlyDecided,
     ];
 
-    /// What it means that a result of both reports went from one state to another; nothing where it did not matter.
+    /// The change between two states of a result; `None` if it does not matter.
     pub fn between(base: State, candidate: State) -> Option<Self> {
         use State::{Error, Failing, Flaky, Manual, NotApplicable, NotEvaluated, Passed, Waived};
         Some(match (base, candidate) {
@@ -141,7 +141,7 @@ impl Change {
         })
     }
 
-    /// The words for it, as headings and cells write them.
+    /// Its name in headings and cells.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NewFailure => "new failure",
@@ -160,26 +160,26 @@ impl Change {
         }
     }
 
-    /// A clause that says what it means, for headings.
+    /// Its meaning as a clause, for headings.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::NewFailure => "passed in the base, fails now",
+            Self::NewFailure => "passed in the baseline, fails now",
             Self::AppearedFailing => "fails now; the baseline had the variant but did not run this check",
             Self::NewError => "amiproof cannot decide it now",
-            Self::NewlySkipped => "had a verdict in the base, has none now",
-            Self::Disappeared => "in the base only, although variant and suite ran",
-            Self::Revealed => "fails now; the base had no verdict",
-            Self::WaiverEnded => "fails in both; the base's waiver no longer covers it",
+            Self::NewlySkipped => "had a verdict in the baseline, has none now",
+            Self::Disappeared => "in the baseline only, although variant and suite ran",
+            Self::Revealed => "fails now; the baseline had no verdict",
+            Self::WaiverEnded => "fails in both; the baseline's waiver no longer covers it",
             Self::Flaky => "passed on a retry",
-            Self::NewlyWaived => "fails now and is waived; it was not waived in the base",
+            Self::NewlyWaived => "fails now and is waived; it was not waived in the baseline",
             Self::StillFailing => "fails in both",
-            Self::Appeared => "in the candidate only and not failing, although the base had the variant",
-            Self::Fixed => "failed in the base, passes now",
-            Self::NewlyDecided => "had no verdict in the base, passes or is waived now",
+            Self::Appeared => "in the candidate only and not failing, although the baseline had the variant",
+            Self::Fixed => "failed in the baseline, passes now",
+            Self::NewlyDecided => "had no verdict in the baseline, passes or is waived now",
         }
     }
 
-    /// Whether it is worse than in the base and nobody knew.
+    /// Whether it is a regression.
     pub(crate) fn is_news(self) -> bool {
         matches!(self, Self::NewFailure | Self::AppearedFailing | Self::NewError | Self::Revealed)
     }
@@ -209,7 +209,7 @@ mod tests {
         State::Absent,
     ];
 
-    /// Every pair at a glance: rows are the base, columns the candidate, in the order of [`STATES`].
+    /// Every pair at a glance: rows are the baseline, columns the candidate, in the order of [`STATES`].
     #[test]
     fn every_pair_of_states_has_the_meaning_of_this_table() {
         use Change::{

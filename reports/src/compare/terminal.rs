@@ -25,16 +25,16 @@ pub(super) fn render(comparison: &Comparison, style: &Style) -> String {
         let _ = writeln!(out, "Kubernetes {}, was {}", candidate.kubernetes_version, base.kubernetes_version);
     }
     out.push('\n');
-    let mut told = HashSet::new();
+    let mut reported = HashSet::new();
     for change in Change::ALL {
-        write_change(&mut out, comparison, change, style, &mut told);
+        write_change(&mut out, comparison, change, style, &mut reported);
     }
     write_benchmarks(&mut out, comparison);
     if !comparison.suites_not_run.is_empty() {
         let _ = writeln!(out, "not compared: the candidate did not run {}\n", comparison.suites_not_run.join(", "));
     }
     for variant in &comparison.variants {
-        write_variant(&mut out, variant, style, &told);
+        write_variant(&mut out, variant, style, &reported);
     }
     let verdict = if comparison.has_regression() {
         style.paint(Ink::Bad, "regression")
@@ -51,7 +51,7 @@ fn write_change<'a>(
     comparison: &'a Comparison,
     change: Change,
     style: &Style,
-    told: &mut HashSet<&'a Subject>,
+    reported: &mut HashSet<&'a Subject>,
 ) {
     let groups = comparison.by_subject(change);
     if groups.is_empty() {
@@ -75,14 +75,14 @@ fn write_change<'a>(
                 (base, candidate) => format!(" {} -> {}", base.as_str(), candidate.as_str()),
             };
             write_titled(out, style, 2, subject.as_str(), &format!("{}{states}{origin}", one.check));
-            // What is fixed or gone needs no reason: it would be that of the base, which no longer holds.
+            // What is fixed or gone needs no reason: it would be that of the baseline, which no longer holds.
             if !matches!(change, Change::Fixed | Change::Disappeared | Change::NewlyDecided) {
                 write_wrapped(out, style, 4, &one.reason, 2);
             }
         }
         space = space.saturating_sub(all.len());
         let facts = comparison.facts_of(subject);
-        if change.is_news() && !facts.is_empty() && told.insert(subject) {
+        if change.is_news() && !facts.is_empty() && reported.insert(subject) {
             let _ = writeln!(out, "  changed on {}:", style.paint(Ink::Strong, &style.line(subject.as_str())));
             write_facts(out, facts, FACTS, style);
         }
@@ -121,9 +121,10 @@ fn write_benchmarks(out: &mut String, comparison: &Comparison) {
 }
 
 /// What is different about a variant that had no bad news.
-fn write_variant(out: &mut String, variant: &VariantChange, style: &Style, told: &HashSet<&Subject>) {
+fn write_variant(out: &mut String, variant: &VariantChange, style: &Style, reported: &HashSet<&Subject>) {
     let presence = variant.presence.sentence();
-    let facts = if told.contains(&Subject::Variant(variant.variant.clone())) { &[] } else { variant.facts.as_slice() };
+    let facts =
+        if reported.contains(&Subject::Variant(variant.variant.clone())) { &[] } else { variant.facts.as_slice() };
     if presence.is_empty() && variant.newly_broken.is_none() && facts.is_empty() {
         return;
     }

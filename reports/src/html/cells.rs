@@ -1,4 +1,4 @@
-//! The data of the grid: compact JSON in which every text stands once.
+//! The data of the grid: compact JSON that contains every text once.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ const TEXT_LIMIT: usize = 16 * 1024;
 /// The most bytes of all details and evidence together: a browser should open the page at once. What failed comes first.
 const TEXT_BUDGET: usize = 8 * 1024 * 1024;
 
-/// The number of a cell that is in the baseline only; those below it are places in [`Status::ALL`].
+/// The status number of a cell that only the baseline has; lower numbers are indexes into [`Status::ALL`].
 const GONE: usize = Status::ALL.len();
 
 /// What the script draws.
@@ -33,13 +33,13 @@ const GONE: usize = Status::ALL.len();
 pub(super) struct Data {
     columns: Vec<Value>,
     suites: Vec<SuiteData>,
-    /// Class, symbol, word and short word of each status; a cell holds its place. The last one is a cell of the baseline only.
+    /// Class, symbol, word and short word of each status; a cell refers to it by index. The last one is for cells that only the baseline has.
     statuses: Vec<[&'static str; 4]>,
-    /// The words for where a failure comes from, with what they mean.
+    /// The origins of failures, with their meaning.
     origins: Vec<[&'static str; 2]>,
-    /// The words of [`Change`]; a cell holds its place plus one, zero for none.
+    /// The words of [`Change`]; a cell refers to it by index plus one, with zero for none.
     changes: Vec<&'static str>,
-    /// What a drawer shows; cells refer to it by place.
+    /// The content of drawers; cells refer to it by index.
     details: IndexSet<Value>,
     /// Reasons, titles and other texts that many cells share; the first one is empty.
     strings: IndexSet<String>,
@@ -48,7 +48,7 @@ pub(super) struct Data {
 #[derive(Serialize)]
 struct SuiteData {
     name: String,
-    /// Other suites that judge controls of these rows too.
+    /// Other suites that evaluate the same controls.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     others: Vec<String>,
     rows: Vec<RowData>,
@@ -58,7 +58,7 @@ struct SuiteData {
 struct RowData {
     /// The check's id.
     id: String,
-    /// The ids under which other suites judge the same control.
+    /// The ids under which other suites evaluate the same control.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     others: Vec<String>,
     title: String,
@@ -149,7 +149,7 @@ struct Rows {
     rows: IndexMap<String, RowData>,
 }
 
-/// What each scanner answered, where several did: its name, status and reason, and whether one says pass and another fail.
+/// The result of each scanner, if there are several: its name, status and reason, and whether one passes and another fails.
 fn answers(results: &[&CheckResult]) -> Option<Value> {
     if results.len() < 2 {
         return None;
@@ -175,7 +175,7 @@ fn row_data(row: &Row<'_>, sample: &CheckResult, cells: Vec<Option<CellData>>) -
     }
 }
 
-/// A cell for what the baseline has and this report has not: in the row of its control, where that has none for the column.
+/// Adds a cell for a result that only the baseline has: in the row of its control, if that has no cell in the column.
 fn add_gone(
     suites: &mut IndexMap<String, Rows>,
     sheet: &Sheet<'_>,
@@ -237,7 +237,7 @@ fn column_data(context: &Context<'_>, column: &Column<'_>) -> Value {
     })
 }
 
-/// Puts the detail of every result into `details` and says where; the most urgent first, because space is limited.
+/// Adds the detail of every result to `details` and returns its index; the most urgent first, because space is limited.
 fn detail_of_every(
     report: &Report,
     times: &Times<'_>,
@@ -325,7 +325,7 @@ impl Budget {
     }
 }
 
-/// The address of an evidence file, if it is one: below the folder of the page, and no address of anything else.
+/// The relative link to an evidence file; `None` for a path outside of the folder of the page.
 fn link(file: &str) -> Option<String> {
     let harmless = |part: &str| {
         !matches!(part, "" | "." | "..") && part.chars().all(|c| c.is_ascii_alphanumeric() || "-._+@,= ".contains(c))

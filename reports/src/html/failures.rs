@@ -7,13 +7,13 @@ use crate::origin::origin_word;
 use crate::sheet::{self, IsMeant, Sheet, Status};
 use crate::text;
 
-/// How many groups of a column are on the page at once; the rest is folded.
+/// How many groups of a column are visible; the rest is folded.
 const OPEN: usize = 6;
 
-/// How many groups are on the page for all columns together.
+/// How many groups are on the page, over all columns.
 const ALL: usize = 900;
 
-/// One column with what is wrong with it.
+/// One column with its failures.
 pub(super) struct Failing {
     pub(super) name: String,
     pub(super) class: &'static str,
@@ -28,22 +28,22 @@ pub(super) struct List {
     pub(super) title: String,
     pub(super) open: Vec<Group>,
     pub(super) folded: Vec<Group>,
-    /// How many cells are in neither.
+    /// Number of cells in neither.
     pub(super) left_out: usize,
 }
 
 impl List {
-    /// How many cells are not on the page at once.
+    /// Number of cells that are not visible.
     pub(super) fn rest(&self) -> usize {
         self.folded.iter().map(|group| group.checks.len()).sum::<usize>() + self.left_out
     }
 }
 
-/// Cells that say the same.
+/// Cells with the same text.
 pub(super) struct Group {
     pub(super) checks: Vec<Link>,
     pub(super) why: String,
-    /// `hardening`; empty where nobody says.
+    /// `hardening`; empty if unknown.
     pub(super) origin: &'static str,
     pub(super) is_new: bool,
 }
@@ -55,7 +55,7 @@ pub(super) struct Link {
     pub(super) title: String,
 }
 
-/// The columns with something to say: those with news first, then those whose smoke tests fail, then the rest in their order.
+/// The columns with failures: those with regressions first, then those with failed smoke tests, then the rest in their order.
 pub(super) fn of(context: &Context<'_>, sheet: &Sheet<'_>) -> Vec<Failing> {
     let each = (ALL / sheet.columns.len().max(1)).max(OPEN);
     let mut order: Vec<usize> = (0..sheet.columns.len()).collect();

@@ -1,8 +1,8 @@
 //! The matrix as one self-contained page: rows are checks, columns are variants, a click shows the evidence.
 //!
 //! The page makes no request: style, script and data are inside it, and its content security policy forbids everything else.
-//! Heading, tiles, what failed and why, scans, timeline and cleanup are plain HTML; the grid is drawn by `templates/matrix.js` from one block of
-//! JSON, so that 30 variants with 400 checks stay quick and so that nothing from outside is ever parsed as markup here.
+//! Heading, tiles, what failed and why, scans, timeline and cleanup are plain HTML; the grid is drawn by `templates/matrix.js` from one
+//! block of JSON, so that 30 variants with 400 checks stay quick and so that nothing from outside is ever parsed as markup here.
 
 mod cells;
 mod failures;
@@ -44,7 +44,7 @@ struct Page {
     view: View,
 }
 
-/// The report as a page. With a baseline, cells say what changed since.
+/// The report as a page. With a baseline, cells show changes.
 ///
 /// # Errors
 /// When the template cannot be filled or the data cannot be written, which would be a bug in amiproof.
@@ -62,7 +62,7 @@ pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, Rend
     Ok(page.render()?)
 }
 
-/// Only this very style and this very script may run: even text that slipped through as markup could do nothing.
+/// Allows only this style and this script: even text that was not escaped could do nothing.
 fn policy() -> String {
     let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
     format!(

@@ -1,4 +1,4 @@
-//! What changed since the baseline: the news by name, with what is different about the nodes beside it.
+//! Changes since the baseline: regressions by name, with the differences of the nodes.
 
 use super::failures::encoded;
 use crate::compare::comparison::Comparison;
@@ -6,7 +6,7 @@ use crate::compare::facts::FactChange;
 use crate::compare::state::Change;
 use crate::text;
 
-/// How many news of a variant are named; the rest is a filter away.
+/// How many regressions of a variant are listed; a filter shows the rest.
 const NAMED: usize = 12;
 
 /// The card of the page.
@@ -23,13 +23,13 @@ pub(super) struct Since {
     pub(super) facts: Vec<(String, String, String, String)>,
 }
 
-/// What is worse on one variant.
+/// The regressions of one variant.
 pub(super) struct News {
     pub(super) name: String,
     /// Address, check, what it means and why.
     pub(super) items: Vec<(String, String, String)>,
     pub(super) left_out: usize,
-    /// What is different about its nodes.
+    /// The differences of its nodes.
     pub(super) facts: Vec<String>,
 }
 
@@ -95,7 +95,7 @@ fn news(comparison: &Comparison) -> Vec<News> {
 fn notes(comparison: &Comparison) -> Vec<String> {
     let benchmarks = comparison.benchmarks.iter().map(|one| {
         format!(
-            "{}/{}: benchmark changed from {} to {}; controls are not compared by number ({} went, {} came, {} of them failing)",
+            "{}/{}: benchmark changed from {} to {}; controls are not compared by number ({} removed, {} added, {} of them failing)",
             one.subject.as_str(),
             one.suite,
             one.from,

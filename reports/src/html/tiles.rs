@@ -1,4 +1,4 @@
-//! Each column in short: its verdict with the reason, what of it is wrong by suite, and its image.
+//! A summary of each column: its verdict with the reason, its failures by suite, and its image.
 
 use amiproof_model::report::VariantRecord;
 
@@ -8,18 +8,18 @@ use crate::context::{Context, class};
 use crate::sheet::{IsMeant, Sheet, Status};
 use crate::text;
 
-/// A column in short.
+/// The summary of a column.
 pub(super) struct Tile {
     pub(super) name: String,
     pub(super) class: &'static str,
     pub(super) word: &'static str,
     /// Why, in a clause.
     pub(super) reason: String,
-    /// What is to be known beside it.
+    /// Additional notes.
     pub(super) notes: Vec<String>,
     /// Failed cells by suite, smoke tests first: suite and number.
     pub(super) failed: Vec<(String, usize)>,
-    /// Cells that nobody can decide, by suite.
+    /// Inconclusive cells, by suite.
     pub(super) undecided: Vec<(String, usize)>,
     /// All cells in a sentence.
     pub(super) sentence: String,
@@ -34,7 +34,7 @@ pub(super) fn of(context: &Context<'_>, sheet: &Sheet<'_>) -> Vec<Tile> {
         let tally = sheet.tally_of(at);
         let sentence = tally.sentence();
         let places = |wanted: IsMeant| -> Vec<(String, usize)> {
-            sheet.places(at, wanted).into_iter().map(|(suite, number)| (suite.to_owned(), number)).collect()
+            sheet.suite_counts(at, wanted).into_iter().map(|(suite, number)| (suite.to_owned(), number)).collect()
         };
         Tile {
             name: column.subject.as_str().to_owned(),

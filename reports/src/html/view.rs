@@ -66,7 +66,7 @@ pub(super) struct Verdict {
     pub(super) exit_code: u8,
 }
 
-/// How much of what applies was really decided.
+/// The share of applicable cells that were decided.
 pub(super) struct Coverage {
     pub(super) percent: String,
     pub(super) decided: usize,
@@ -74,7 +74,7 @@ pub(super) struct Coverage {
     pub(super) sentence: String,
 }
 
-/// A phase that broke.
+/// A failed phase.
 pub(super) struct Problem {
     pub(super) subject: String,
     pub(super) phase: &'static str,
@@ -83,7 +83,7 @@ pub(super) struct Problem {
     pub(super) evidence: Vec<(String, String)>,
 }
 
-/// What became of what the run made.
+/// The cleanup of the run.
 pub(super) struct CleanupView {
     pub(super) ran: bool,
     pub(super) created: usize,

@@ -1,4 +1,4 @@
-//! One JUnit test case: what it is called, what it says, and how much space its text gets.
+//! One JUnit test case: its name, its content, and the space for its text.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -15,13 +15,13 @@ use crate::sheet::{self, Folded};
 use crate::text;
 use crate::times::{self, Times};
 
-/// The most characters that a name or a message has (Azure cuts names at 512).
+/// Maximum length of a name or a message, characters (Azure cuts names at 512).
 const LINE_LIMIT: usize = 512;
 
-/// The most bytes of one body or one `system-out`: with both, a case stays below the 100,000 characters at which Jenkins cuts.
+/// Maximum size of one body or one `system-out`, bytes: with both, a case stays below the 100,000 characters at which Jenkins cuts.
 const TEXT_LIMIT: usize = 48 * 1024;
 
-/// What a case comes to in JUnit.
+/// The outcome of a case in JUnit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// No child element.
@@ -46,9 +46,9 @@ pub(crate) struct Draft {
     pub(crate) body: String,
     pub(crate) output: String,
     pub(crate) started: Timestamp,
-    /// What the case took by itself: nothing for a control that a scan answered among others.
+    /// The case's own time: zero for one of several controls of a scan.
     pub(crate) seconds: f64,
-    /// How long it was at work, which for such a control is as long as the scan: what the time of a suite is made of.
+    /// The time span of the work, which for such a control is that of the scan; the time of a suite is computed from it.
     pub(crate) span: f64,
 }
 
@@ -82,7 +82,7 @@ impl Draft {
         }
     }
 
-    /// A case for a phase that broke; none for one that did not.
+    /// A case for a failed phase; `None` for others.
     pub(super) fn of_phase(subject: &str, phase: &PhaseRecord) -> Option<Self> {
         let PhaseEnd::Error { message, evidence } = &phase.ended else { return None };
         Some(Self {
@@ -103,7 +103,7 @@ impl Draft {
         })
     }
 
-    /// A case for a verdict that no other case tells: nothing was selected, or nothing was evaluated.
+    /// A case for a verdict that no other case shows: nothing was selected, or nothing was evaluated.
     pub(super) fn of_verdict(report: &Report, verdict: &Summary) -> Self {
         Self {
             classname: "run.verdict".to_owned(),
@@ -195,7 +195,7 @@ impl Draft {
     }
 }
 
-/// Makes names and classnames legal and short, and unique as pairs: a second case of the same name gets ` (2)`.
+/// Makes names and classnames valid, short, and unique as pairs: a second case of the same name gets ` (2)`.
 pub(super) fn make_unique<'a>(cases: impl Iterator<Item = &'a mut Draft>) {
     let mut taken: HashSet<(String, String)> = HashSet::new();
     for case in cases {
@@ -211,8 +211,8 @@ pub(super) fn make_unique<'a>(cases: impl Iterator<Item = &'a mut Draft>) {
     }
 }
 
-/// Deals out `budget` bytes: bodies of failures and errors first, then their outputs, then everything else, each up to
-/// [`TEXT_LIMIT`]. Names and messages are paid for before any of it.
+/// Distributes `budget` bytes: bodies of failures and errors first, then their outputs, then everything else, each up to
+/// [`TEXT_LIMIT`]. Names and messages are deducted first.
 pub(super) fn shares<'a>(cases: impl Iterator<Item = &'a Draft>, budget: usize) -> Vec<Share> {
     /// What the tags and attributes of a case cost, besides their values.
     const MARKUP: usize = 160;
@@ -322,7 +322,7 @@ pub(crate) fn placement_line(placement: &Placement) -> String {
     format!("{pod}node {}{ids}", placement.node)
 }
 
-/// How a result appears in JUnit. What the exit code calls undecided is an error, never a skip: a consumer takes those for good.
+/// How a result appears in JUnit. Inconclusive results are errors, never skips, which consumers count as success.
 pub(crate) fn kind(disposition: &Disposition) -> Kind {
     match disposition {
         Disposition::Passed | Disposition::Flaky => Kind::Pass,

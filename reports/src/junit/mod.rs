@@ -12,9 +12,9 @@
 //! | error, and not evaluated where nothing allows it | `error`: amiproof could not decide |
 //! | waived, known, tolerated, informational, not applicable, manual, allowed, blocked by a failure | `skipped` with that word as type and the reason as message |
 //!
-//! Things that are not the result of a check appear as `error` cases of their own, so that a consumer that knows only JUnit sees them: a
-//! phase that broke (suite `subject/run`), an interrupted run (`run/interrupted`), a resource that was left behind (`run/cleanup`), and
-//! a run that decided nothing (`run/verdict`). [`expected_counts`] adds it all up.
+//! Other events appear as `error` cases of their own, so that they are visible to consumers that know only JUnit: a failed
+//! phase (suite `subject/run`), an interrupted run (`run/interrupted`), a resource that was left behind (`run/cleanup`), and
+//! a run that decided nothing (`run/verdict`). [`expected_counts`] returns the totals.
 //!
 //! Times: a scan takes its time once. A control that it answered among others takes none; the time of a suite is the wall clock that its
 //! cases cover together, and that of the document is the run's.
@@ -44,7 +44,7 @@ use crate::error::RenderError;
 use crate::times::Times;
 use crate::{text, waivers};
 
-/// What the JUnit file of this report adds up to: its results as the table above maps them, and one error for each of the things that
+/// The totals of the JUnit file of this report: its results as the table above maps them, and one error for each of the things that
 /// are not a result.
 pub fn expected_counts(report: &Report) -> JunitCounts {
     let mut counts = JunitCounts::default();
@@ -102,7 +102,7 @@ fn suites(context: &Context<'_>) -> Vec<SuiteDraft> {
     suites.into_values().collect()
 }
 
-/// What is not a result of a check and must be seen all the same, by suite.
+/// The cases that are not results of checks, by suite.
 fn extra(report: &Report, verdict: &Summary) -> Vec<(String, Option<Subject>, Draft)> {
     let mut extra: Vec<(String, Option<Subject>, Draft)> = Vec::new();
     for phase in &report.run.phases {
@@ -132,13 +132,13 @@ fn extra(report: &Report, verdict: &Summary) -> Vec<(String, Option<Subject>, Dr
     extra
 }
 
-/// Whether the run says nothing about its images, so that no case of a check would be red.
+/// Whether the run evaluated nothing, so that no case of a check is red.
 fn is_silent(conclusion: Conclusion) -> bool {
     use Conclusion::{Inconclusive, NothingEvaluated, NothingSelected};
     matches!(conclusion, Inconclusive | NothingEvaluated | NothingSelected)
 }
 
-/// What more than one scanner answered.
+/// Results with more than one scanner.
 fn answered_twice(report: &Report) -> HashSet<(&CheckId, &Subject)> {
     let mut seen = HashSet::new();
     report.results.iter().map(|result| (&result.check, &result.subject)).filter(|one| !seen.insert(*one)).collect()

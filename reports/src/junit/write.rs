@@ -1,4 +1,4 @@
-//! Suites as XML, within what CI systems take.
+//! Suites as XML, within the limits of CI systems.
 
 use junit_report::{OffsetDateTime, ReportBuilder, TestSuite};
 
@@ -6,10 +6,10 @@ use super::suite::{Root, SuiteDraft};
 use super::{case, document};
 use crate::error::RenderError;
 
-/// How large a file may become, bytes: below GitLab's 30 MB (30,000,000 on the safe reading of it) with some air.
+/// Maximum size of a file, bytes: with a margin below GitLab's 30 MB (read as 30,000,000).
 const FILE_LIMIT: usize = 28_000_000;
 
-/// Writes suites; gives every case a name of its own and all texts their share of the file.
+/// Writes suites; makes the names of cases unique and distributes the space among their texts.
 pub(crate) fn render_suites(root: &Root, mut suites: Vec<SuiteDraft>) -> Result<String, RenderError> {
     case::make_unique(suites.iter_mut().flat_map(|suite| &mut suite.cases));
     let mut budget = FILE_LIMIT;

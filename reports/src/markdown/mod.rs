@@ -1,4 +1,4 @@
-//! Markdown for a pull request or a step summary: what failed first, and never more than GitHub takes.
+//! Markdown for a pull request or a step summary: failures first, within GitHub's limit.
 
 pub(crate) mod page;
 mod results;
@@ -129,7 +129,7 @@ fn sign(status: Status) -> String {
     escape(status.symbol())
 }
 
-/// What is worse than in the baseline, named, with what changed about the nodes beside it.
+/// The regressions by name, with the changes of the nodes.
 fn push_since(page: &mut Page, comparison: &Comparison) {
     let mark = if comparison.has_regression() { "❌ Regression" } else { "✅ No regression" };
     page.push(&format!("### {mark} {}\n\n", escape(&comparison.headline())));
@@ -162,7 +162,7 @@ fn push_since(page: &mut Page, comparison: &Comparison) {
 /// How many changes of a variant and how many of its facts are named below the headline.
 const NEWS: usize = 10;
 
-/// What stands below the results.
+/// The part below the results.
 fn push_tail(page: &mut Page, report: &Report) {
     push_scans(page, report);
     push_waivers(page, report);

@@ -13,7 +13,7 @@ const RESERVE: usize = 400;
 /// A zero-width space: behind `@` and `#`, and inside addresses, because GitHub links `@name`, `#1` and `https://…` wherever they stand.
 const UNLINKED: char = '\u{200b}';
 
-/// A document that takes whole blocks only, as long as there is space: a table row or a `<details>` is never cut in two.
+/// A document that accepts only complete blocks, as long as there is space: a table row or a `<details>` is never cut in two.
 pub(crate) struct Page {
     text: String,
     kept: usize,
@@ -26,8 +26,8 @@ impl Page {
         Self { text: String::new(), kept: 0, is_full: false, is_cut: false }
     }
 
-    /// Adds a block, or leaves it out. After the first block that did not fit no other one is tried, so that what is there is the
-    /// most important part and not a sieve.
+    /// Adds a block, or leaves it out. After the first block that did not fit no other one is added, so that the document contains the
+    /// most important part without gaps.
     pub(crate) fn push(&mut self, block: &str) -> bool {
         if self.is_full || block.len() > self.remaining() {
             (self.is_full, self.is_cut) = (true, true);

@@ -1,4 +1,4 @@
-//! Results one by one, and how the space of a document is divided among variants: each gets its most important ones before any gets all.
+//! Single results, and the distribution of the space among variants: each gets its most important ones before any gets all.
 
 use std::fmt::Write as _;
 
@@ -16,7 +16,7 @@ const DETAIL_LIMIT: usize = 1_500;
 /// The most characters of a line of text.
 const LINE_LIMIT: usize = 300;
 
-/// What is told one by one, most urgent first. What passed or does not apply is in the table's numbers only.
+/// The statuses of results that are listed, most urgent first. Passed and not applicable ones are only counted in the table.
 const SECTIONS: [(&str, IsMeant); 5] = [
     ("Failed", |status| status == Status::Failed),
     ("Inconclusive", Status::is_undecided),
@@ -38,7 +38,7 @@ struct Part<'a> {
     taken: usize,
 }
 
-/// All sections, those in front with the most space.
+/// All sections, the first ones with the most space.
 pub(super) fn push(page: &mut Page, context: &Context<'_>, sheet: &Sheet<'_>) {
     let size = |parts: &[Part<'_>]| parts.iter().flat_map(|part| &part.blocks).map(String::len).sum::<usize>();
     let sections = |is_brief: bool| -> Vec<(&str, Vec<Part<'_>>)> {

@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn the_same_violation_on_several_nodes_is_said_once() {
         let one = |resource: &str, summary: &str| Finding::new(resource, summary).with_detail(summary);
-        for (findings, said, places) in [
+        for (findings, expected, places) in [
             (vec![one("node 1", "a")], "a", vec!["node 1"]),
             (vec![one("node 1", "a"), one("node 2", "a")], "a (on 2 nodes)", vec!["2 nodes (node 1, node 2)"]),
             (vec![one("pod a", "a"), one("node 2", "a")], "a (on 2 places)", vec!["2 places (pod a, node 2)"]),
@@ -136,7 +136,7 @@ mod tests {
             ),
         ] {
             let result = result(findings);
-            assert_eq!(reason(&result), said);
+            assert_eq!(reason(&result), expected);
             let folded = Folded::of(&result);
             assert_eq!(folded.iter().map(Folded::place).collect::<Vec<_>>(), places);
             assert!(folded.iter().all(|one| one.detail().is_empty()), "the summary is not said twice");

@@ -1,6 +1,6 @@
-//! The report as a sheet: rows are checks grouped by suite, columns are the subjects they were asked about.
+//! The report as a sheet: rows are checks grouped by suite, columns are the subjects.
 //!
-//! A control that scanners of several suites judge (kube-bench and `eks-cis` by the CIS EKS benchmark) is one row with all answers.
+//! A control that scanners of several suites evaluate (kube-bench and `eks-cis` by the CIS EKS benchmark) is one row with all answers.
 //!
 //! HTML, Markdown, CSV and the terminal all show this sheet; this is the one place that decides its order and counts its cells. A cell
 //! is counted once, by the most urgent of its answers.
@@ -21,7 +21,7 @@ pub(crate) use amiproof_model::conclusion::weight;
 /// The sheet of one report.
 pub(crate) struct Sheet<'a> {
     homes: HashMap<&'a ControlId, &'a CheckId>,
-    /// The variants in the order of the matrix, then the cluster if anything was asked about it.
+    /// The variants in the order of the matrix, then the cluster if it has results.
     pub(crate) columns: Vec<Column<'a>>,
     /// The suites in the order of their first result, without those whose rows are all among another's.
     pub(crate) suites: Vec<Suite<'a>>,
@@ -37,7 +37,7 @@ pub(crate) struct Column<'a> {
 /// The rows of one suite.
 pub(crate) struct Suite<'a> {
     pub(crate) name: &'a str,
-    /// Other suites that judge controls of these rows too.
+    /// Other suites that evaluate the same controls.
     pub(crate) others: Vec<&'a str>,
     /// In the order of their first result.
     pub(crate) rows: Vec<Row<'a>>,
@@ -46,9 +46,9 @@ pub(crate) struct Suite<'a> {
 /// One check, or one control, over all columns.
 pub(crate) struct Row<'a> {
     pub(crate) check: &'a CheckId,
-    /// The checks of other suites that judge the same control.
+    /// The checks of other suites that evaluate the same control.
     pub(crate) others: Vec<&'a CheckId>,
-    /// One cell per column: the results of these checks on that subject; usually one, none where it was not asked.
+    /// One cell per column: the results of these checks on that subject; usually one, none if it did not run.
     pub(crate) cells: Vec<Vec<&'a CheckResult>>,
 }
 
@@ -58,13 +58,13 @@ impl<'a> Row<'a> {
         self.cells.iter().flatten().next().copied()
     }
 
-    /// What a cell comes to; none where nothing was asked.
+    /// The status of a cell; `None` if nothing ran.
     pub(crate) fn decisive(&self, column: usize) -> Option<&'a CheckResult> {
         decisive(self.cells.get(column)?)
     }
 }
 
-/// Of several answers the most urgent one, which is what a cell shows and counts as; of equals the first.
+/// The most urgent of several results, which the cell shows and counts as; of equals the first.
 pub(crate) fn decisive<'a>(cell: &[&'a CheckResult]) -> Option<&'a CheckResult> {
     cell.iter().copied().min_by_key(|result| Status::of(&result.disposition))
 }
@@ -90,7 +90,7 @@ impl<'a> Sheet<'a> {
         Self { homes, columns, suites }
     }
 
-    /// The row that a result is in, where it is another's.
+    /// The row that a result belongs to, if it is that of another check.
     pub(crate) fn row_of(&self, result: &CheckResult) -> Option<&'a CheckId> {
         home(&self.homes, result)
     }
@@ -127,15 +127,15 @@ impl<'a> Sheet<'a> {
     }
 
     /// Which suites the wanted cells of a column are in, and how many: `workload 16, addon 1, os-cis 17`.
-    pub(crate) fn places(&self, column: usize, wanted: impl Fn(Status) -> bool) -> Vec<(&'a str, usize)> {
-        let mut places: Vec<(&str, usize)> = Vec::new();
+    pub(crate) fn suite_counts(&self, column: usize, wanted: impl Fn(Status) -> bool) -> Vec<(&'a str, usize)> {
+        let mut counts: Vec<(&str, usize)> = Vec::new();
         for result in self.listed(column, wanted) {
-            match places.iter_mut().find(|(suite, _)| *suite == result.check.suite()) {
+            match counts.iter_mut().find(|(suite, _)| *suite == result.check.suite()) {
                 Some((_, number)) => *number += 1,
-                None => places.push((result.check.suite(), 1)),
+                None => counts.push((result.check.suite(), 1)),
             }
         }
-        places
+        counts
     }
 
     /// The names of all suites that have rows, in order.
@@ -189,7 +189,7 @@ fn columns(report: &Report) -> Vec<Column<'_>> {
     columns
 }
 
-/// The phases of a subject that broke, in order. Those of the run as a whole belong to the cluster.
+/// The failed phases of a subject, in order. Those of the run as a whole belong to the cluster.
 pub(crate) fn broken_phases<'a>(
     report: &'a Report,
     subject: &Subject,

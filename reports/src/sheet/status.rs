@@ -1,11 +1,11 @@
-//! What a cell comes to, in the order in which a reader needs to see it, and how many cells come to what.
+//! The statuses of cells in order of urgency, and their numbers.
 
 use amiproof_model::judge::Disposition;
 
 /// Which rows a section of a form is about, by their status.
 pub(crate) type IsMeant = fn(Status) -> bool;
 
-/// A disposition as every form shows it: with a symbol, so that colour never speaks alone.
+/// A disposition as shown in every format: with a symbol, so that nothing depends on colour alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Status {
     Failed,
@@ -24,7 +24,7 @@ pub(crate) enum Status {
 }
 
 impl Status {
-    /// All of them, most urgent first: what failed, what could not be decided, what nobody looked at, the rest.
+    /// All of them, most urgent first: failed, undecided, not evaluated, the rest.
     pub(crate) const ALL: [Self; 13] = [
         Self::Failed,
         Self::Error,
@@ -133,13 +133,13 @@ impl Status {
         }
     }
 
-    /// Whether nobody can say how the subject does: such a cell is never called failed, and never good.
+    /// Whether the result is unknown: such a cell counts neither as failed nor as good.
     pub(crate) fn is_undecided(self) -> bool {
         matches!(self, Self::Error | Self::NotEvaluated)
     }
 }
 
-/// How many cells have which status.
+/// Number of cells of each status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally([usize; Status::ALL.len()]);
 
@@ -161,7 +161,7 @@ impl Tally {
         Status::ALL.into_iter().map(|status| (status, self.get(status))).filter(|(_, number)| *number > 0)
     }
 
-    /// `3 failed, 1 error, 40 passed`: what is zero is not said.
+    /// `3 failed, 1 error, 40 passed`: zeros are left out.
     pub(crate) fn sentence(&self) -> String {
         let parts: Vec<String> = self.parts().map(|(status, number)| format!("{number} {}", status.as_str())).collect();
         parts.join(", ")

@@ -19,7 +19,7 @@ use crate::scans::Numbered;
 use crate::sheet::{self, IsMeant, Sheet, Status};
 use crate::{text, waivers};
 
-/// The report as a summary for people, ending in a line feed.
+/// The report as a text summary, ending in a line feed.
 pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> String {
     let context = Context::of(report, baseline);
     let report = &*context.report;
@@ -45,7 +45,7 @@ pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> Stri
     out
 }
 
-/// Only what the run comes to, with the exit code that says the same: the last lines of [`render`].
+/// Only the conclusion of the run with its exit code: the last lines of [`render`].
 pub fn verdict(report: &Report, style: &Style) -> String {
     let mut out = String::new();
     write_verdict(&mut out, &Context::of(report, None), style);
@@ -207,7 +207,7 @@ fn write_leftovers(out: &mut String, report: &Report, style: &Style) {
     out.push('\n');
 }
 
-/// Counts, times and what was made: what stands above the table of verdicts.
+/// Counts, times and resources: the part above the table of verdicts.
 fn write_numbers(out: &mut String, context: &Context<'_>, sheet: &Sheet<'_>, style: &Style) {
     let report = &*context.report;
     let (run, cleanup, tally) = (&report.run, &report.cleanup, sheet.tally());
@@ -218,7 +218,7 @@ fn write_numbers(out: &mut String, context: &Context<'_>, sheet: &Sheet<'_>, sty
     let mut times =
         format!("took {}, critical path {}", text::duration(run.seconds), text::duration(run.critical_path_seconds));
     if run.critical_path_seconds > 0.0 && run.seconds.is_finite() {
-        let _ = write!(times, " ({:.2} times)", run.seconds / run.critical_path_seconds);
+        let _ = write!(times, " ({:.2} times the critical path)", run.seconds / run.critical_path_seconds);
     }
     write_wrapped(out, style, 0, &times, usize::MAX);
     let made = text::count(cleanup.created, "resource");
@@ -230,7 +230,7 @@ fn write_numbers(out: &mut String, context: &Context<'_>, sheet: &Sheet<'_>, sty
     out.push('\n');
 }
 
-/// The last line: what the run comes to and why, with the exit code that says the same.
+/// The last line: the conclusion of the run with its reason and exit code.
 fn write_verdict(out: &mut String, context: &Context<'_>, style: &Style) {
     if let Some(comparison) = &context.comparison {
         write_wrapped(out, style, 0, &comparison.headline(), usize::MAX);

@@ -1,15 +1,15 @@
-//! How text looks on a terminal: width, colour, ASCII. Pure: what the terminal can do is said by the caller.
+//! The style of text on a terminal: width, colour, ASCII. Pure: the caller knows the terminal.
 
 use std::fmt::Write as _;
 
 use crate::text;
 
-/// How the terminal looks. The caller knows: only it may ask the environment.
+/// The style of a terminal, set by the caller, which may read the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
     /// Columns.
     pub width: u16,
-    /// Whether to use ANSI colours. Nothing is said by colour alone.
+    /// Whether to use ANSI colours. No information depends on colour alone.
     pub colour: bool,
     /// Whether to write ASCII only.
     pub ascii: bool,

@@ -77,9 +77,9 @@ fn what_a_baseline_holds_open_is_shown_and_never_kept() {
     assert_eq!(Report::parse(&json).unwrap(), report);
     for format in [Format::Csv, Format::Junit, Format::Html] {
         let text = render(format, &report, &options).unwrap();
-        let said = "166 controls of cis-al2023-1.0.0 were evaluated, in run r-base 167";
-        assert!(text.contains(said), "{format:?}");
-        assert!(!render(format, &report, &Options::default()).unwrap().contains(said), "{format:?}");
+        let expected = "166 controls of cis-al2023-1.0.0 were evaluated, in run r-base 167";
+        assert!(text.contains(expected), "{format:?}");
+        assert!(!render(format, &report, &Options::default()).unwrap().contains(expected), "{format:?}");
     }
 }
 

@@ -343,7 +343,7 @@ pub(crate) fn disagreeing() -> Report {
 pub(crate) fn judged_twice() -> Report {
     let mut report = green();
     let control = |suite, number, subject, outcome| control(suite, "cis-eks-1.8.0", number, "titled", subject, outcome);
-    let elsewhere = Outcome::NotApplicable { reason: "kube-bench judges it per variant".into() };
+    let elsewhere = Outcome::NotApplicable { reason: "kube-bench evaluates it per variant".into() };
     report.results.extend([
         control("kube-bench", "3.1.9", of_variant("al2023-eks-l1"), Outcome::Pass),
         control("kube-bench", "4.1.9", Subject::Cluster, fail("cluster", "a binding too many")),

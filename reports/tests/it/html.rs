@@ -233,13 +233,13 @@ fn a_control_that_two_suites_judge_is_one_row_with_both_answers_and_a_mark_where
     assert_eq!(cell[0], 0, "the worse answer is shown");
     let answers = &data["details"][cell[5].as_u64().unwrap() as usize];
     assert_eq!(answers["differ"], true);
-    let said: Vec<(&str, &str)> = answers["answers"]
+    let actual: Vec<(&str, &str)> = answers["answers"]
         .as_array()
         .unwrap()
         .iter()
         .map(|one| (one[0].as_str().unwrap(), words[one[1].as_u64().unwrap() as usize][2].as_str().unwrap()))
         .collect();
-    assert_eq!(said, [("kube-bench", "failed"), ("eks-cis", "passed")]);
+    assert_eq!(actual, [("kube-bench", "failed"), ("eks-cis", "passed")]);
 }
 
 /// Jenkins shows pages without script and without style: what failed and why is text all the same, and links where there is script.

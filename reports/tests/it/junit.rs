@@ -152,10 +152,10 @@ fn skips_say_why_in_message_and_text() {
         ("cis-al2023-1.0.0/1.1.2", "known", "not mounted"),
         ("windows/rdp-closed", "not-applicable", "not a Windows image"),
     ] {
-        let TestCaseStatus::Skipped { message: said, ty, description, .. } = &find(&parsed, check).status else {
+        let TestCaseStatus::Skipped { message: actual, ty, description, .. } = &find(&parsed, check).status else {
             panic!("{check} is not skipped")
         };
-        assert_eq!(said.as_ref().unwrap().as_str(), message);
+        assert_eq!(actual.as_ref().unwrap().as_str(), message);
         assert_eq!(ty.as_ref().unwrap().as_str(), kind);
         assert!(description.as_ref().unwrap().as_str().contains(message), "{check}");
     }

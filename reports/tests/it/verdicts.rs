@@ -61,26 +61,26 @@ fn every_form_says_the_word_of_the_exit_code() {
             assert_eq!(ExitCode::of(&report), code, "state {at}");
         }
         let options = Options { baseline: baseline.as_ref(), style: Style { width: 400, ..Style::default() } };
-        let said = |format| render(format, &report, &options).unwrap();
-        let page = said(Format::Html);
+        let summary_of = |format| render(format, &report, &options).unwrap();
+        let page = summary_of(Format::Html);
         assert!(page.contains(&format!("<title>{word} · nightly · amiproof</title>")), "state {at}: page");
         assert!(page.contains(&format!("<p><strong>{word}</strong>")), "state {at}: page");
-        let heading = said(Format::Markdown).lines().next().unwrap().to_owned();
+        let heading = summary_of(Format::Markdown).lines().next().unwrap().to_owned();
         assert!(heading.contains(&format!(" nightly: {word}")), "state {at}: {heading}");
-        let terminal = said(Format::Terminal);
+        let terminal = summary_of(Format::Terminal);
         let last = terminal.lines().last().unwrap();
         assert!(
             last.starts_with(word) && last.ends_with(&format!("(exit code {})", code.code())),
             "state {at}: {last}"
         );
-        let junit = said(Format::Junit);
+        let junit = summary_of(Format::Junit);
         if !junit.contains("<testcase") {
             panic!("state {at}: a file without a case is an error to Jenkins");
         }
         assert!(junit.contains(&format!("<property name=\"runVerdict\" value=\"{word}\"/>")), "state {at}: JUnit");
         let is_red = junit.contains("<failure ") || junit.contains("<error ");
         assert_eq!(is_red, code != ExitCode::Passed, "state {at}: JUnit is green where the exit code is 0");
-        let csv = said(Format::Csv);
+        let csv = summary_of(Format::Csv);
         let lines: Vec<::csv::StringRecord> =
             ::csv::Reader::from_reader(csv.as_bytes()).records().map(Result::unwrap).collect();
         assert!(lines.iter().all(|line| &line[21] == word), "state {at}: CSV");
@@ -90,23 +90,23 @@ fn every_form_says_the_word_of_the_exit_code() {
 #[test]
 fn a_column_has_the_same_verdict_in_every_form() {
     let report = fixture::mixed();
-    let said = |format| render(format, &report, &Options::default()).unwrap();
+    let summary_of = |format| render(format, &report, &Options::default()).unwrap();
     for subject in
         ["al2023-eks", "al2023-eks-l1", "bottlerocket-l2"].map(of_variant).into_iter().chain([Subject::Cluster])
     {
         let word = Summary::of(&report, Scope::Of(&subject), 0).conclusion.as_str();
         let name = subject.as_str();
-        let page = said(Format::Html);
+        let page = summary_of(Format::Html);
         let tile = page.split_once(&format!("title=\"Show only this column\">{name}</button>")).unwrap().1;
         assert!(tile.trim_start().starts_with("<span class=\"pill"), "{name}");
         assert!(tile.split_once("</span>").unwrap().0.ends_with(word), "{name}");
-        let markdown = said(Format::Markdown);
+        let markdown = summary_of(Format::Markdown);
         let row = markdown.lines().find(|line| line.starts_with(&format!("| {name} |"))).unwrap();
         assert!(row.split('|').nth(2).unwrap().contains(word), "{name}: {row}");
-        let terminal = said(Format::Terminal);
+        let terminal = summary_of(Format::Terminal);
         let row = terminal.lines().find(|line| line.starts_with(&format!(" {name} "))).unwrap();
         assert!(row.contains(word), "{name}: {row}");
-        let csv = said(Format::Csv);
+        let csv = summary_of(Format::Csv);
         let mut lines = ::csv::Reader::from_reader(csv.as_bytes());
         let mut own = lines.records().map(Result::unwrap).filter(|line| &line[1] == name);
         assert!(own.all(|line| &line[20] == word), "{name}");
@@ -116,22 +116,22 @@ fn a_column_has_the_same_verdict_in_every_form() {
 #[test]
 fn every_form_counts_the_same_cells() {
     for report in [fixture::mixed(), fixture::disagreeing(), fixture::judged_twice(), fixture::big()] {
-        let said = |format| render(format, &report, &Options::default()).unwrap();
-        let csv = said(Format::Csv);
+        let summary_of = |format| render(format, &report, &Options::default()).unwrap();
+        let csv = summary_of(Format::Csv);
         let failed = ::csv::Reader::from_reader(csv.as_bytes())
             .records()
             .map(Result::unwrap)
             .filter(|line| &line[10] == "failed")
             .count();
-        let page = said(Format::Html);
+        let page = summary_of(Format::Html);
         assert!(page.contains(&format!("</b> {failed} <span>failed</span>")), "the legend says {failed} failed");
         let (_, json) = page.split_once("id=\"data\">").unwrap();
         let data: serde_json::Value = serde_json::from_str(json.split_once("</script>").unwrap().0).unwrap();
         let cells = data["suites"].as_array().unwrap().iter().flat_map(|suite| suite["rows"].as_array().unwrap());
         let cells = cells.flat_map(|row| row["cells"].as_array().unwrap()).filter(|cell| cell[0] == 0);
         assert_eq!(cells.count(), failed, "the chips count the cells of the grid");
-        assert!(said(Format::Markdown).contains(&format!("{failed} failed")));
-        assert!(said(Format::Terminal).contains(&format!("results: {failed} failed")));
+        assert!(summary_of(Format::Markdown).contains(&format!("{failed} failed")));
+        assert!(summary_of(Format::Terminal).contains(&format!("results: {failed} failed")));
     }
 }
 

@@ -40,7 +40,7 @@ struct Snapshot {
     pods: Vec<Pod>,
     events: Vec<Event>,
     now: Timestamp,
-    /// What EKS says of its add-ons, by name; empty without AWS.
+    /// The state of EKS add-ons, by name; empty without AWS.
     managed: BTreeMap<String, State>,
 }
 
@@ -65,7 +65,7 @@ async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
     answer(names.into_iter().map(|name| row(name, format!("add-on {name} is healthy"), snapshot.judge(name))))
 }
 
-/// What EKS says of the add-ons that it manages.
+/// The state of the add-ons that EKS manages.
 async fn managed(context: &Context) -> Result<BTreeMap<String, State>, CheckError> {
     let Some(clients) = &context.aws else { return Ok(BTreeMap::new()) };
     let cluster = &context.matrix.cluster.name;
@@ -74,7 +74,7 @@ async fn managed(context: &Context) -> Result<BTreeMap<String, State>, CheckErro
 }
 
 impl Snapshot {
-    /// Whether the cluster has an answer about an add-on: those that are DaemonSets only are judged per variant.
+    /// Whether an add-on has a row for the cluster: those with DaemonSets only are evaluated per variant.
     fn is_asked(&self, name: &str) -> bool {
         let has_controllers = ADD_ONS.iter().any(|addon| addon.name == name && !addon.controllers.is_empty());
         has_controllers || self.managed.contains_key(name)

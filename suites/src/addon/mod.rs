@@ -1,7 +1,7 @@
-//! Suite `addon`: the add-ons that are in the cluster, their DaemonSet parts per variant, their controllers once.
+//! Suite `addon`: the add-ons of the cluster, their DaemonSets per variant, their controllers once.
 //!
-//! An add-on is found by the names of its objects ([`amiproof_core::cluster::addons`]), whoever installed it: EKS, Helm or `kubectl apply`. Everything but the
-//! state that EKS reports comes from Kubernetes alone.
+//! An add-on is found by the names of its objects ([`amiproof_core::cluster::addons`]), whoever installed it: EKS, Helm or `kubectl
+//! apply`. Everything but the state that EKS reports comes from Kubernetes alone.
 
 pub mod controllers;
 pub mod daemonsets;
@@ -11,11 +11,11 @@ mod seen;
 use amiproof_core::check::{CheckError, Decision, ScanAnswer, ScanRow};
 use amiproof_model::verdict::Verdict;
 
-/// How long an add-on's pods get to be Ready. EKS calls an add-on ACTIVE when they are; on a cluster that someone else made they
-/// may have just been applied.
+/// How long the pods of an add-on may take to be Ready. In EKS they are when the add-on is ACTIVE; in an existing cluster they may have
+/// just been applied.
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(180);
 
-/// For one attempt: the timeout, and time to read what explains a failure.
+/// Deadline of one attempt: the timeout, and time to read the evidence of a failure.
 const ATTEMPT: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// The row of an add-on.
@@ -26,7 +26,7 @@ fn row(addon: &str, title: String, decision: impl Into<Decision>) -> Result<Scan
     Ok(ScanRow { check, title, control: None, level: None, severity: None, scanner, decision })
 }
 
-/// All rows. No scanner judged them, so there is no record of one.
+/// All rows, without a scan record, because no scanner was involved.
 fn answer(rows: impl Iterator<Item = Result<ScanRow, CheckError>>) -> Result<ScanAnswer, CheckError> {
     Ok(ScanAnswer { scans: Vec::new(), rows: rows.collect::<Result<_, _>>()? })
 }

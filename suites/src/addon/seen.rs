@@ -1,4 +1,4 @@
-//! What Kubernetes shows of the pods of add-ons: watched until all have settled, then told.
+//! The pods of add-ons: watched until all have settled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,12 +18,11 @@ use tokio::time::Instant;
 
 use super::{TIMEOUT, health};
 
-/// How often pods that do not change are judged again.
+/// How often unchanged pods are evaluated again.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
-/// Watches the pods of some namespaces until `is_settled` says that waiting longer shows nothing new, or the timeout passes. Answers
-/// with the pods as they were last. Where `nodes` are given, those are the pods on them and the ones that are on no node yet: every
-/// variant watches, and the pods of all the others would be in the memory of each.
+/// Watches the pods of some namespaces until `is_settled` returns true, or the timeout passes. Returns the pods in their last state. With
+/// `nodes`, only pods on them and unscheduled ones: every variant watches, and would otherwise hold the pods of all others in memory.
 pub(super) async fn settled(
     access: &Access,
     namespaces: &BTreeSet<String>,
@@ -61,7 +60,7 @@ pub(super) async fn settled(
     }
 }
 
-/// The events of some namespaces. They explain, they do not decide: without them a verdict stands all the same.
+/// The events of some namespaces. They only explain: verdicts do not depend on them.
 pub(super) async fn events(access: &Access, namespaces: &BTreeSet<String>) -> Vec<Event> {
     let mut all = Vec::new();
     for namespace in namespaces {
@@ -74,7 +73,7 @@ pub(super) async fn events(access: &Access, namespaces: &BTreeSet<String>) -> Ve
     all
 }
 
-/// The proof for some pods: how they are and how long each took, their last words, and the unusual events about them.
+/// The evidence for some pods: their state and how long each took, their termination messages, and unusual events about them.
 pub(super) fn proof(of: &[&Pod], events: &[Event]) -> Vec<Evidence> {
     let observed = Observed { pods: of.iter().map(|pod| (*pod).clone()).collect(), ..Observed::default() };
     let mut proof = vec![evidence("pods", pod_table(&observed))];

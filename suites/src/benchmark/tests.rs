@@ -1,4 +1,4 @@
-//! The catalogue against what is known of the documents.
+//! Tests of the catalogue with known facts about the documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Waiting until disturbed nodes are back, and what is known of one that is not.
+//! Waits until disturbed nodes are back, and explains those that are not.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use tokio::time::Instant;
 
 use super::pause;
 
-/// How often nodes are looked at.
+/// The polling interval of nodes.
 const POLL: Duration = Duration::from_secs(5);
 
-/// What is known of a node at a moment.
+/// The state of a node at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sight {
+pub(super) struct NodeView {
     pub(super) name: String,
     /// Changes with every boot.
     pub(super) boot_id: String,
@@ -33,7 +33,7 @@ pub(super) struct Sight {
     pub(super) renewed: Option<Timestamp>,
 }
 
-/// A sign that a node has been through it.
+/// What proves that a node has been disturbed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sign {
     /// It booted again.
@@ -42,8 +42,8 @@ pub(super) enum Sign {
     Reported,
 }
 
-/// Looks at some nodes; one that is not there any more has an empty sight.
-pub(super) async fn look(context: &Context, nodes: &[NodeRecord]) -> Result<Vec<Sight>, CheckError> {
+/// Reads the state of nodes; one that no longer exists has an empty state.
+pub(super) async fn look(context: &Context, nodes: &[NodeRecord]) -> Result<Vec<NodeView>, CheckError> {
     let client = || context.cluster.client();
     let all = Api::<Node>::all(client()).list(&ListParams::default()).await;
     let all = all.map_err(|error| CheckError::api("reading the cluster's nodes", error))?.items;
@@ -52,12 +52,15 @@ pub(super) async fn look(context: &Context, nodes: &[NodeRecord]) -> Result<Vec<
     let sight = |record: &NodeRecord| {
         let node = all.iter().find(|node| node.name_any() == record.name);
         let lease = leases.iter().find(|lease| lease.name_any() == record.name);
-        node.map_or_else(|| Sight { name: record.name.clone(), ..Sight::default() }, |node| Sight::of(node, lease))
+        node.map_or_else(
+            || NodeView { name: record.name.clone(), ..NodeView::default() },
+            |node| NodeView::of(node, lease),
+        )
     };
     Ok(nodes.iter().map(sight).collect())
 }
 
-impl Sight {
+impl NodeView {
     fn of(node: &Node, lease: Option<&Lease>) -> Self {
         let status = node.status.as_ref();
         let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
@@ -89,19 +92,19 @@ impl Sight {
     }
 }
 
-/// How a wait ended.
+/// The result of a wait.
 #[derive(Debug)]
 pub(super) struct Waited {
     /// One line per node: when it was back, or how it was last seen.
     pub(super) story: Evidence,
     /// The nodes that are not back, as they were before and as they are.
-    pub(super) lost: Vec<(NodeRecord, Sight, Sight)>,
+    pub(super) lost: Vec<(NodeRecord, NodeView, NodeView)>,
 }
 
 /// Waits until every node shows the sign and is Ready.
 pub(super) async fn wait(
     context: &Context,
-    before: &[Sight],
+    before: &[NodeView],
     sign: Sign,
     within: Duration,
 ) -> Result<Waited, CheckError> {
@@ -168,18 +171,18 @@ pub(super) async fn never_back(
     Ok((Verdict::Fail(findings), proof))
 }
 
-/// Why it is not the image's doing that a node is not back, if it is not.
-fn elsewhere(health: Option<&Health>, before: &Sight, now: &Sight, sign: Sign) -> Option<String> {
+/// Why the image is not at fault that a node is not back, if it is not.
+fn elsewhere(health: Option<&Health>, before: &NodeView, now: &NodeView, sign: Sign) -> Option<String> {
     if let Some(health) = health.filter(|health| health.system == "impaired") {
         return Some(format!("EC2 says that the machine below instance {} is impaired", health.id));
     }
     if sign == Sign::Booted && now.ready && now.boot_id == before.boot_id {
-        return Some("it still runs the boot from before: the command to reboot had no effect".to_owned());
+        return Some("it has not rebooted: the reboot command had no effect".to_owned());
     }
     None
 }
 
-fn finding(record: &NodeRecord, before: &Sight, now: &Sight, health: Option<&Health>, event: &str) -> Finding {
+fn finding(record: &NodeRecord, before: &NodeView, now: &NodeView, health: Option<&Health>, event: &str) -> Finding {
     let booted = !now.boot_id.is_empty() && now.boot_id != before.boot_id;
     let state = match (now.name.is_empty() || now.state.is_empty(), booted) {
         (true, _) => "its node object is gone".to_owned(),
@@ -200,8 +203,8 @@ mod tests {
     use super::*;
     use crate::node::tests::record;
 
-    fn sight(boot_id: &str, ready: bool, renewed: i64) -> Sight {
-        Sight {
+    fn sight(boot_id: &str, ready: bool, renewed: i64) -> NodeView {
+        NodeView {
             name: "a".into(),
             boot_id: boot_id.into(),
             ready,
@@ -222,7 +225,7 @@ mod tests {
         assert!(!sight("1", true, 99).is_back(&before, Sign::Booted));
         assert!(sight("1", true, 11).is_back(&before, Sign::Reported));
         assert!(!sight("1", true, 10).is_back(&before, Sign::Reported));
-        assert!(!Sight::default().is_back(&before, Sign::Booted), "a node that is gone is not back");
+        assert!(!NodeView::default().is_back(&before, Sign::Booted), "a node that is gone is not back");
     }
 
     #[test]
@@ -238,15 +241,15 @@ mod tests {
     #[test]
     fn a_finding_says_how_far_the_node_came() {
         let before = sight("1", true, 10);
-        let told = |now: &Sight| {
+        let message_for = |now: &NodeView| {
             finding(&record(1, "v1"), &before, now, Some(&health("ok", "impaired")), "the reboot").summary
         };
         assert_eq!(
-            told(&sight("1", false, 10)),
+            message_for(&sight("1", false, 10)),
             "node 1 never came back from the reboot: NodeStatusUnknown Kubelet stopped posting node status.; EC2: running, system check \
              ok, instance check impaired"
         );
-        assert!(told(&sight("2", false, 10)).contains("it booted, but its kubelet is not Ready"));
-        assert!(told(&Sight { name: "a".into(), ..Sight::default() }).contains("its node object is gone"));
+        assert!(message_for(&sight("2", false, 10)).contains("it booted, but its kubelet is not Ready"));
+        assert!(message_for(&NodeView { name: "a".into(), ..NodeView::default() }).contains("its node object is gone"));
     }
 }

@@ -1,4 +1,4 @@
-//! `disruptive/containerd-restart`: after a restart of containerd every node is Ready, and what worked before works again.
+//! `disruptive/containerd-restart`: after a restart of containerd every node is Ready, and everything that worked before works again.
 
 use amiproof_core::check::{Scope, linux_only};
 use amiproof_model::report::Phase;

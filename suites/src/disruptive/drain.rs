@@ -1,6 +1,6 @@
-//! `disruptive/drain`: a node lets its pods go, disruption budgets respected, and the node that replaces it joins and works.
+//! `disruptive/drain`: a node is drained with respect for disruption budgets, and the node that replaces it joins and works.
 //!
-//! The instance is ended only where the run itself made the node group. Elsewhere the node is drained and opened again.
+//! The instance is terminated only if the run created the node group. Otherwise the node is drained and uncordoned.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub const CHECK: Definition = Definition {
 
 const POLL: Duration = Duration::from_secs(5);
 
-/// How long pods get to leave: the longest grace period that anybody sensible gives, and some.
+/// How long pods may take to terminate: the longest reasonable grace period, and a margin.
 const LEAVE: Duration = Duration::from_secs(300);
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
@@ -76,7 +76,7 @@ async fn beyond(context: &Context, node: &NodeRecord, before: &Snapshot) -> Resu
             // Its place is needed for the pods of the smoke test.
             let api: Api<Node> = Api::all(context.cluster.client());
             let opened = api.uncordon(&node.name).await;
-            opened.map_err(|error| CheckError::api(format!("opening node {}", node.name), error))?;
+            opened.map_err(|error| CheckError::api(format!("uncordoning node {}", node.name), error))?;
             context.clone()
         }
         Replaced::By(nodes, story) => {
@@ -96,7 +96,7 @@ async fn beyond(context: &Context, node: &NodeRecord, before: &Snapshot) -> Resu
     Ok(Decision { evidence: proof, placements: crate::node::placements(&context.nodes), ..verdict.into() })
 }
 
-/// What came of a drain.
+/// The result of a drain.
 struct Left {
     story: String,
     /// Pods that were told to end and did not.
@@ -148,7 +148,7 @@ fn must_go(pod: &Pod) -> bool {
     !stays && !is_over
 }
 
-/// Asks for the end of a pod; answers with why its budget forbids that, if it does.
+/// Evicts a pod; returns why its budget forbids that, if it does.
 async fn evict(context: &Context, pod: &Pod) -> Result<Option<String>, CheckError> {
     let api: Api<Pod> = Api::namespaced(context.cluster.client(), &pod.namespace().unwrap_or_default());
     match api.evict(&pod.name_any(), &EvictParams::default()).await {
@@ -160,29 +160,29 @@ async fn evict(context: &Context, pod: &Pod) -> Result<Option<String>, CheckErro
     }
 }
 
-/// What became of the drained node.
+/// What happened to the drained node.
 enum Replaced {
     /// It stays, and why.
     Kept(String),
     /// The variant's nodes now, and what happened.
     By(Vec<NodeRecord>, String),
-    /// No node came in its place.
+    /// It was not replaced.
     Failed(String, Vec<Evidence>),
 }
 
-/// Ends the instance, and waits for the node that the Auto Scaling group makes in its place.
+/// Terminates the instance, and waits for the node by which the Auto Scaling group replaces it.
 async fn replace(context: &Context, node: &NodeRecord) -> Result<Replaced, CheckError> {
     let (Some(clients), Some(instance)) = (&context.aws, &node.instance_id) else {
         return Ok(Replaced::Kept(
-            "the node was not replaced: this run has no AWS account, or the node is no instance".to_owned(),
+            "the node was not replaced: this run has no AWS account, or the node is not an EC2 instance".to_owned(),
         ));
     };
     let own = context.node_group().filter(|group| context.ledger.standing(ResourceKind::NodeGroup, group).is_some());
     let Some(group) = own else {
-        return Ok(Replaced::Kept("the node was not replaced: its node group is not of this run's making".to_owned()));
+        return Ok(Replaced::Kept("the node was not replaced: this run did not create its node group".to_owned()));
     };
     let ended = instances::terminate(clients, instance).await;
-    ended.map_err(|error| CheckError::api(format!("ending instance {instance}"), error))?;
+    ended.map_err(|error| CheckError::api(format!("terminating instance {instance}"), error))?;
     let started = Instant::now();
     let cluster = &context.matrix.cluster.name;
     loop {
@@ -196,7 +196,7 @@ async fn replace(context: &Context, node: &NodeRecord) -> Result<Replaced, Check
         let ready: Vec<Node> = found.into_iter().filter(|found| !is_old(found) && nodes::is_ready(found)).collect();
         if ready.len() >= context.nodes.len() {
             let story =
-                format!("{instance} was ended; a node in its place was Ready {}s later", started.elapsed().as_secs());
+                format!("{instance} was terminated; its replacement was Ready {}s later", started.elapsed().as_secs());
             return Ok(Replaced::By(nodes::records(ready), story));
         }
         if started.elapsed() >= timeout(context) {

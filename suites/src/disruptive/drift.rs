@@ -24,7 +24,7 @@ pub const CHECK: Definition = Definition {
     work: Work::Question(|context| run(context).boxed()),
 };
 
-/// How long agents of the host get: most of them run at least every ten minutes.
+/// The time that agents of the host have: most of them run at least every ten minutes.
 const INTERVAL: Duration = Duration::from_secs(600);
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {

@@ -1,7 +1,7 @@
-//! `disruptive/firewall-reload`: after its firewall service has loaded its rules again, a node's pods still reach and are reached.
+//! `disruptive/firewall-reload`: after a reload of the node's firewall service, its pods can still connect and be connected to.
 //!
 //! EKS's kubelet unit runs `iptables -P FORWARD ACCEPT` before each start (awslabs/amazon-eks-ami, kubelet.service), so a FORWARD policy
-//! of drop that was there at boot is undone, and the rules look harmless until the service loads them once more.
+//! of DROP from boot is overwritten, and the problem stays hidden until the service loads its rules again.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub const CHECK: Definition = Definition {
     work: Work::Question(|context| run(context).boxed()),
 };
 
-/// Prints the service that it reloaded, or `none`. Whichever the benchmark was met with is there alone (CIS AL2023 3.4.1.2).
+/// Prints the service that it reloaded, or `none`. A host that meets the benchmark has only one of them (CIS AL2023 3.4.1.2).
 const RELOAD: &str = "active() { systemctl is-active \"$1\" >/dev/null 2>&1; }
 if active firewalld; then firewall-cmd --reload >/dev/null && echo firewalld
 elif active nftables; then systemctl restart nftables && echo nftables
@@ -38,7 +38,7 @@ else echo none; fi";
 
 const COMMAND: Duration = Duration::from_secs(120);
 
-/// kube-proxy and the CNI get this long to put their own rules back (kube-proxy syncs at least every 30 s).
+/// The time that kube-proxy and the CNI have to restore their rules (kube-proxy syncs at least every 30 s).
 const RESYNC: Duration = Duration::from_secs(60);
 
 fn has_services(variant: &Variant) -> Applies {
@@ -57,8 +57,9 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     for node in context.nodes.iter() {
         let output = probe::command(context, node, RELOAD, COMMAND).await?;
         if output.exit_code != 0 {
-            let said = output.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
-            let summary = format!("the firewall service of node {} does not load its rules again: {said}", node.index);
+            let stderr = output.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+            let summary =
+                format!("the firewall service of node {} does not load its rules again: {stderr}", node.index);
             refused.push(Finding::new(format!("node {}", node.index), summary));
         }
         services.push(output.stdout.trim().to_owned());

@@ -1,8 +1,8 @@
-//! Suite `disruptive`, opt-in: what is left of a node after a reboot, a restart, a reload, a drain.
+//! Suite `disruptive`, opt-in: whether nodes still work after a reboot, a restart, a reload, a drain.
 //!
 //! Each check takes a `snapshot` of what works, disturbs the variant's nodes, waits until they are back, and takes another. What
-//! worked before and does not after is a finding; what did not work before is someone else's. The runner starts these checks when all
-//! others are over, one at a time.
+//! worked before and does not after is a finding; what did not work before is reported by other checks. The runner starts these checks
+//! when all others are over, one at a time.
 
 mod back;
 pub mod containerd_restart;
@@ -19,15 +19,15 @@ use std::time::Duration;
 use amiproof_core::check::CheckError;
 use amiproof_core::context::Context;
 
-/// For one attempt: two snapshots, the longest wait for nodes, and what explains a failure.
+/// Deadline of one attempt: two snapshots, the longest wait for nodes, and reading the evidence of a failure.
 const ATTEMPT: Duration = Duration::from_secs(75 * 60);
 
-/// How long nodes get to come back: ten minutes where `timeouts.nodesReady` is the usual eight.
+/// How long nodes may take to come back: ten minutes where `timeouts.nodesReady` is the usual eight.
 fn timeout(context: &Context) -> Duration {
     context.variant.timeouts.nodes_ready * 5 / 4
 }
 
-/// Waits for something that only time brings, unless the run is interrupted.
+/// Sleeps, unless the run is interrupted.
 async fn pause(context: &Context, real: Duration) -> Result<(), CheckError> {
     tokio::select! {
         biased;

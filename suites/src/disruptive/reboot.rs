@@ -1,4 +1,4 @@
-//! `disruptive/reboot`: after a reboot every node is Ready within ten minutes, and what worked before works again.
+//! `disruptive/reboot`: after a reboot every node is Ready within ten minutes, and everything that worked before works again.
 
 use std::time::Duration;
 
@@ -24,15 +24,15 @@ pub const CHECK: Definition = Definition {
     work: Work::Question(|context| run(context).boxed()),
 };
 
-/// The reboot begins after the command has answered: an agent that dies with its host cannot.
+/// The reboot starts after the command has returned, because the agent cannot report once its host is down.
 const LINUX: &str = "systemd-run --on-active=10 --timer-property=AccuracySec=1s systemctl reboot || shutdown -r +1";
 const WINDOWS: &str = "shutdown.exe /r /t 10 /f";
 
-/// For one attempt: two scans of the operating system, each of which may take the 45 minutes that `timeouts.osScan` usually is, are the
-/// longest part of it.
+/// Deadline of one attempt. Its longest part is two scans of the operating system, each of which may take 45 minutes, the default of
+/// `timeouts.osScan`.
 const ATTEMPT_WITH_SCANS: Duration = Duration::from_secs(3 * 60 * 60);
 
-/// For the command.
+/// Deadline of the command.
 const COMMAND: Duration = Duration::from_secs(60);
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
@@ -40,13 +40,13 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     let before = snapshot::take(context, Depth::Scans).await?;
     let sights = back::look(context, &context.nodes).await?;
     let script = if context.variant.family.is_linux() { LINUX } else { WINDOWS };
-    let mut said = Vec::new();
+    let mut notes = Vec::new();
     for node in context.nodes.iter() {
         match probe::command(context, node, script, COMMAND).await {
             Ok(output) if output.exit_code == 0 => {}
-            Ok(output) => said.push(format!("node {}: {}", node.index, output.stderr.trim())),
-            // A host that goes down at once takes the answer with it. Whether it booted is what counts.
-            Err(error @ (probe::Error::Lost { .. } | probe::Error::Deadline { .. })) => said.push(error.to_string()),
+            Ok(output) => notes.push(format!("node {}: {}", node.index, output.stderr.trim())),
+            // The response is lost if the host goes down at once. What counts is whether it booted.
+            Err(error @ (probe::Error::Lost { .. } | probe::Error::Deadline { .. })) => notes.push(error.to_string()),
             Err(error) => return Err(error.into()),
         }
     }
@@ -58,8 +58,8 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         (verdict, proof)
     } else {
         back::never_back(context, &waited, Sign::Booted, event).await.map_err(|error| match error {
-            CheckError::Undecided(why) if !said.is_empty() => {
-                CheckError::Undecided(format!("{why}; the command: {}", said.join("; ")))
+            CheckError::Undecided(why) if !notes.is_empty() => {
+                CheckError::Undecided(format!("{why}; the command: {}", notes.join("; ")))
             }
             other => other,
         })?

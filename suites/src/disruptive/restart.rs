@@ -24,8 +24,8 @@ pub(super) async fn restart(context: &Context, unit: &str) -> Result<Decision, C
     for node in context.nodes.iter() {
         let output = probe::command(context, node, &format!("systemctl restart {unit}"), COMMAND).await?;
         if output.exit_code != 0 {
-            let said = output.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
-            let summary = format!("{unit} does not start again on node {}: {said}", node.index);
+            let stderr = output.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+            let summary = format!("{unit} does not start again on node {}: {stderr}", node.index);
             refused.push(Finding::new(format!("node {}", node.index), summary).with_remediation(format!(
                 "read `journalctl -u {unit}` on the node: something that it needs to start was present at boot and is missing now"
             )));

@@ -1,4 +1,4 @@
-//! What works on a variant's nodes at a moment, and what was lost since another. The comparison is pure.
+//! Snapshots of what works on a variant's nodes, and what was lost between two of them. The comparison is pure.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,24 +19,24 @@ use crate::scans::SCANS;
 /// The workloads that show whether pods still start, find each other and are found, on Linux. On Windows: all that there are.
 const SMOKE: [&str; 3] = ["job", "pod-to-pod", "web-service"];
 
-/// What of a host decides over its pods, and what agents and services like to change.
+/// Host settings that pods depend on, and that agents and services often change.
 const FACTS: &str = "for key in net.ipv4.ip_forward net.ipv4.conf.all.rp_filter kernel.panic vm.overcommit_memory \
 user.max_user_namespaces; do echo \"$key = $(sysctl -n $key 2>/dev/null)\"; done; iptables -S 2>/dev/null | grep '^-P'; \
 nft list ruleset 2>/dev/null | grep 'hook'; getenforce 2>/dev/null; findmnt -n -o TARGET,OPTIONS /var 2>/dev/null; true";
 
-/// For reading the facts of one node.
+/// Deadline for reading the facts of one node.
 const FACTS_DEADLINE: Duration = Duration::from_secs(60);
 
-/// How much a snapshot looks at.
+/// The scope of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
     /// The smoke workloads.
     Smoke,
-    /// Those, and every control that a scanner answers.
+    /// Those, and every control that a scanner evaluates.
     Scans,
 }
 
-/// What works at a moment.
+/// What works at one moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Snapshot {
     /// Verdicts by `workload/job` and `kube-bench/cis-eks-1.8.0/3.2.1`.
@@ -45,13 +45,13 @@ pub(super) struct Snapshot {
     facts: BTreeMap<u32, String>,
 }
 
-/// What one question came to.
+/// The outcome of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Observed {
     Passed,
     /// Why, with the proof.
     Failed(String, Vec<Evidence>),
-    /// There was no answer, and why.
+    /// There was no result, and why.
     Unknown(String),
 }
 
@@ -108,7 +108,7 @@ async fn controls(context: &Context, seen: &mut BTreeMap<String, Observed>) -> R
     Ok(())
 }
 
-/// What the hosts are like. It explains, it does not decide: a node that cannot be asked says so.
+/// The settings of the hosts. They only explain: a node that cannot be read has the reason instead.
 async fn facts(context: &Context) -> Result<BTreeMap<u32, String>, CheckError> {
     let mut facts = BTreeMap::new();
     if !context.variant.family.is_linux() {
@@ -137,7 +137,7 @@ fn smoke(family: Family) -> Result<Vec<Arc<Workload>>, CheckError> {
 }
 
 impl Observed {
-    /// `None` for a question that makes no sense here.
+    /// `None` for a check that does not apply here.
     fn of(verdict: &Verdict, evidence: &[Evidence]) -> Option<Self> {
         match verdict {
             Verdict::Pass => Some(Self::Passed),
@@ -206,7 +206,7 @@ impl Observed {
     }
 }
 
-/// The facts that differ, as lines that went and lines that came.
+/// The facts that differ, as removed and added lines.
 fn changes(before: &BTreeMap<u32, String>, now: &BTreeMap<u32, String>) -> String {
     let mut lines = Vec::new();
     for (node, old) in before {
@@ -251,8 +251,9 @@ mod tests {
         assert_eq!(findings[0].summary, "workload/web passed before the reboot and fails after it: no answer");
         assert_eq!(findings[0].detail, "node 1: - ip_forward = 1\nnode 1: + ip_forward = 0");
         let names: Vec<&str> = proof.iter().map(|one| one.name.as_str()).collect();
-        let told = ["workload/web: events", "what the reboot changed on the hosts", "what worked before the reboot"];
-        assert_eq!(names, told);
+        let expected =
+            ["workload/web: events", "what the reboot changed on the hosts", "what worked before the reboot"];
+        assert_eq!(names, expected);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `access-manager`: whether access is given by access entries, which IAM guards and CloudTrail records.
+//! `access-manager`: whether access is granted by access entries, which IAM protects and CloudTrail records.
 
 use amiproof_core::check::Decision;
 
@@ -17,7 +17,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
         findings.push(finding("cluster", "access is granted by the ConfigMap aws-auth alone", help));
     }
     if mode != "API" {
-        // The entries of nodes are EKS's own work in this mode.
+        // EKS itself creates the entries of nodes in this mode.
         let entries = seen(&facts.aws_auth)?.iter().flat_map(|map| &map.entries);
         let people = entries.filter(|(_, groups)| !groups.iter().any(|group| group == "system:nodes"));
         let help = "make an access entry of it (aws eks create-access-entry) and remove it from the ConfigMap";
@@ -33,7 +33,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::super::facts::kubernetes::AwsAuth;
-    use super::super::facts::testing::{account_of, clean, told};
+    use super::super::facts::testing::{account_of, clean, outcome_of};
     use super::*;
 
     #[test]
@@ -50,8 +50,8 @@ mod tests {
         ] {
             let mut facts = Facts { aws_auth, ..clean() };
             account_of(&mut facts).control_plane.as_mut().unwrap().authentication_mode = mode.map(str::to_owned);
-            assert_eq!(told(&QUESTION, &facts), answer, "{mode:?}");
+            assert_eq!(outcome_of(&QUESTION, &facts), answer, "{mode:?}");
         }
-        assert_eq!(told(&QUESTION, &Facts { account: Err(Unreadable::NoAccount), ..clean() }), "no account");
+        assert_eq!(outcome_of(&QUESTION, &Facts { account: Err(Unreadable::NoAccount), ..clean() }), "no account");
     }
 }

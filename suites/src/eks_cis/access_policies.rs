@@ -1,21 +1,21 @@
-//! What the access policies of EKS let principals do, as roles and bindings, so that questions about rights see them like those of RBAC
+//! The permissions of EKS access policies as roles and bindings, so that questions about rights treat them like those of RBAC
 //! (EKS user guide, "Review access policy permissions"; they are those of Kubernetes' user-facing roles).
 
 use amiproof_core::aws::access::Association;
 
 use super::facts::rbac::{Binding, Rbac, Role, Rule, Source, Subject};
 
-/// The policy that makes its principal the cluster's administrator. Who administers is what question `cluster-admin` is about, and no
-/// other: an administrator may read Secrets too.
+/// The policy that makes its principal the cluster's administrator. Only the question `cluster-admin` is about administrators, who
+/// also hold every right of the other questions.
 pub(crate) const CLUSTER_ADMIN: &str = "AmazonEKSClusterAdminPolicy";
 
 const READ: &[&str] = &["get", "list", "watch"];
 const WRITE: &[&str] = &["create", "delete", "deletecollection", "patch", "update"];
 
-/// A rule: verbs, API group, resources. Only those that a question asks about; what the policies give beyond them nobody asks for.
+/// A rule: verbs, API group, resources. Only what a question needs; other permissions of the policies are left out.
 type Given = (&'static [&'static str], &'static str, &'static [&'static str]);
 
-/// What whoever deploys needs: Kubernetes' role `edit`.
+/// The permissions to deploy: Kubernetes' role `edit`.
 const EDIT: &[Given] = &[
     (READ, "", &["pods", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"]),
     (WRITE, "", &["pods", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "serviceaccounts"]),
@@ -24,15 +24,15 @@ const EDIT: &[Given] = &[
     (WRITE, "apps", &["daemonsets", "deployments", "replicasets", "statefulsets"]),
     (WRITE, "batch", &["cronjobs", "jobs"]),
 ];
-/// What the administrator of a namespace needs besides: Kubernetes' role `admin`.
+/// The additional permissions of a namespace's administrator: Kubernetes' role `admin`.
 const ADMIN: &[Given] = &[(READ, RBAC, &["roles", "rolebindings"]), (WRITE, RBAC, &["roles", "rolebindings"])];
-/// Everything, to be read: Secrets too.
+/// Permission to read everything, including Secrets.
 const ADMIN_VIEW: &[Given] = &[(READ, "*", &["*"])];
-/// Secrets, to be read.
+/// Permission to read Secrets.
 const SECRETS: &[Given] = &[(READ, "", &["secrets"])];
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-/// What a policy gives; nothing for those that give no right that anybody asks about (`AmazonEKSViewPolicy` leaves Secrets out) and for
+/// The rules of a policy; empty for policies without a right that a question is about (`AmazonEKSViewPolicy` has no Secrets) and for
 /// those of AWS's own services.
 fn given(policy: &str) -> Vec<Given> {
     match policy {
@@ -44,7 +44,7 @@ fn given(policy: &str) -> Vec<Given> {
     }
 }
 
-/// Adds what principals may do by access policies to what RBAC says.
+/// Adds the permissions of access policies to those of RBAC.
 pub(crate) fn add(rbac: &mut Rbac, associations: &[Association]) {
     for association in associations {
         let rules: Vec<Rule> = given(&association.policy).into_iter().map(rule).collect();
@@ -86,7 +86,7 @@ fn rule((verbs, group, resources): Given) -> Rule {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{clean, told};
+    use super::super::facts::testing::{clean, outcome_of};
     use super::super::{escalation_verbs, rights, wildcards};
     use super::*;
 
@@ -109,11 +109,12 @@ mod tests {
                 namespaces: namespaces.map(|name: &str| vec![name.to_owned()]),
             };
             add(facts.rbac.as_mut().unwrap(), &[association]);
-            let fails = |question| told(question, &facts) == "fail access entry arn:aws:iam::111122223333:role/dev";
+            let fails =
+                |question| outcome_of(question, &facts) == "fail access entry arn:aws:iam::111122223333:role/dev";
             let answers =
                 (fails(&rights::SECRETS_ACCESS), fails(&rights::CREATE_PODS), fails(&escalation_verbs::QUESTION));
             assert_eq!(answers, (secrets, pods, escalation), "{policy} {namespaces:?}");
-            assert_eq!(told(&wildcards::QUESTION, &facts), "pass", "nobody here wrote the policy");
+            assert_eq!(outcome_of(&wildcards::QUESTION, &facts), "pass", "nobody here wrote the policy");
         }
     }
 }

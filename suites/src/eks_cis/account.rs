@@ -1,4 +1,4 @@
-//! Reads the account: each part by itself, because each needs a permission of its own.
+//! Reads the account: each part separately, because each needs its own permission.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +13,14 @@ use super::facts::pods::Workload;
 use super::facts::{Reading, Unreadable};
 use super::image;
 
-/// Policies of at most so many repositories are read; nobody reads more.
+/// Maximum number of repositories whose policies are read.
 const REPOSITORIES: usize = 50;
 
 fn seen<T>(answer: Result<T, AwsError>, action: &str) -> Reading<T> {
     answer.map_err(|error| Unreadable::aws(action, &error))
 }
 
-/// Everything that the account says about a cluster.
+/// The facts about a cluster from its account.
 pub(crate) async fn read(
     clients: &Clients,
     cluster: &str,
@@ -71,7 +71,7 @@ pub(crate) async fn read(
     }
 }
 
-/// What the principals may do; nothing in a cluster that lets nobody in by access entries.
+/// The permissions of the principals; empty in a cluster without access entries.
 async fn associations(
     clients: &Clients,
     cluster: &str,

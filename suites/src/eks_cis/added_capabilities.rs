@@ -1,4 +1,4 @@
-//! `added-capabilities`: containers with more capabilities than the runtime gives by itself.
+//! `added-capabilities`: containers with more capabilities than the runtime's defaults.
 
 use amiproof_core::check::Decision;
 
@@ -28,21 +28,21 @@ fn adds(container: &Container) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{clean, spoil, told};
+    use super::super::facts::testing::{clean, outcome_of, spoil};
     use super::*;
 
     #[test]
     fn a_container_that_adds_a_capability_is_found() {
-        assert_eq!(told(&QUESTION, &clean()), "pass");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "pass");
         let mut facts = clean();
         spoil(&mut facts, |front| front.containers[0].added = vec!["SYS_ADMIN".to_owned()]);
-        assert_eq!(told(&QUESTION, &facts), "fail web/Deployment/front");
+        assert_eq!(outcome_of(&QUESTION, &facts), "fail web/Deployment/front");
     }
 
     #[test]
     fn the_one_that_the_restricted_profile_allows_is_fine() {
         let mut facts = clean();
         spoil(&mut facts, |front| front.containers[0].added = vec!["NET_BIND_SERVICE".to_owned()]);
-        assert_eq!(told(&QUESTION, &facts), "pass");
+        assert_eq!(outcome_of(&QUESTION, &facts), "pass");
     }
 }

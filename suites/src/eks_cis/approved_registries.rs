@@ -1,4 +1,4 @@
-//! `approved-registries`: where the images come from that run.
+//! `approved-registries`: the registries of the images that run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,15 +47,15 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{clean, told};
+    use super::super::facts::testing::{clean, outcome_of};
     use super::*;
 
     #[test]
     fn with_a_list_amiproof_decides_and_without_one_a_human_sees_the_registries() {
-        assert_eq!(told(&QUESTION, &clean()), "manual");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "manual");
         let approved = |prefix: &str| Facts { approved_registries: Some(vec![prefix.to_owned()]), ..clean() };
-        assert_eq!(told(&QUESTION, &approved("111122223333.dkr.ecr.us-west-2.amazonaws.com")), "pass");
-        assert_eq!(told(&QUESTION, &approved("public.ecr.aws")), "fail web/Deployment/front");
-        assert_eq!(told(&QUESTION, &Facts { workloads: Ok(Vec::new()), ..clean() }), "not applicable");
+        assert_eq!(outcome_of(&QUESTION, &approved("111122223333.dkr.ecr.us-west-2.amazonaws.com")), "pass");
+        assert_eq!(outcome_of(&QUESTION, &approved("public.ecr.aws")), "fail web/Deployment/front");
+        assert_eq!(outcome_of(&QUESTION, &Facts { workloads: Ok(Vec::new()), ..clean() }), "not applicable");
     }
 }

@@ -1,4 +1,4 @@
-//! `assigned-capabilities`: containers that keep the capabilities which the runtime gives by itself.
+//! `assigned-capabilities`: containers that keep the runtime's default capabilities.
 
 use amiproof_core::check::Decision;
 
@@ -27,14 +27,14 @@ fn keeps(container: &Container) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{clean, spoil, told};
+    use super::super::facts::testing::{clean, outcome_of, spoil};
     use super::*;
 
     #[test]
     fn a_container_that_does_not_drop_all_is_found() {
-        assert_eq!(told(&QUESTION, &clean()), "pass");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "pass");
         let mut facts = clean();
         spoil(&mut facts, |front| front.containers[0].dropped = vec!["NET_RAW".to_owned()]);
-        assert_eq!(told(&QUESTION, &facts), "fail web/Deployment/front");
+        assert_eq!(outcome_of(&QUESTION, &facts), "fail web/Deployment/front");
     }
 }

@@ -1,4 +1,4 @@
-//! `audit-logs`: whether the control plane writes down who did what.
+//! `audit-logs`: whether the control plane writes audit logs.
 
 use amiproof_core::check::Decision;
 
@@ -21,7 +21,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{account_of, clean, told};
+    use super::super::facts::testing::{account_of, clean, outcome_of};
     use super::*;
 
     #[test]
@@ -30,15 +30,15 @@ mod tests {
             let mut facts = clean();
             let plane = account_of(&mut facts).control_plane.as_mut().unwrap();
             plane.logs = logs.iter().map(ToString::to_string).collect();
-            assert_eq!(told(&QUESTION, &facts), answer, "{logs:?}");
+            assert_eq!(outcome_of(&QUESTION, &facts), answer, "{logs:?}");
         }
     }
 
     #[test]
     fn without_an_account_or_the_right_to_ask_it_is_not_decided() {
-        assert_eq!(told(&QUESTION, &Facts { account: Err(Unreadable::NoAccount), ..clean() }), "no account");
+        assert_eq!(outcome_of(&QUESTION, &Facts { account: Err(Unreadable::NoAccount), ..clean() }), "no account");
         let mut facts = clean();
         account_of(&mut facts).control_plane = Err(Unreadable::Denied("the IAM action eks:DescribeCluster".to_owned()));
-        assert_eq!(told(&QUESTION, &facts), "denied");
+        assert_eq!(outcome_of(&QUESTION, &facts), "denied");
     }
 }

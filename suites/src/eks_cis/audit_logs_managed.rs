@@ -1,4 +1,4 @@
-//! `audit-logs-managed`: whether anybody keeps and reads the audit log.
+//! `audit-logs-managed`: whether anyone keeps and reads the audit log.
 
 use amiproof_core::check::Decision;
 
@@ -22,14 +22,14 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{account_of, clean, told};
+    use super::super::facts::testing::{account_of, clean, outcome_of};
     use super::*;
 
     #[test]
     fn a_log_that_is_off_fails_and_one_that_is_on_is_for_a_human() {
         let mut facts = clean();
-        assert_eq!(told(&QUESTION, &facts), "manual");
+        assert_eq!(outcome_of(&QUESTION, &facts), "manual");
         account_of(&mut facts).control_plane.as_mut().unwrap().logs.clear();
-        assert_eq!(told(&QUESTION, &facts), "fail cluster");
+        assert_eq!(outcome_of(&QUESTION, &facts), "fail cluster");
     }
 }

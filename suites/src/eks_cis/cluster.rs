@@ -1,4 +1,4 @@
-//! `eks-cis/cluster`: every control of the CIS Amazon EKS benchmark that fits the cluster, each a row.
+//! `eks-cis/cluster`: every control of the CIS Amazon EKS benchmark for the cluster's version, each a row.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use super::{collect, rows};
 use crate::benchmark::{self, Catalogue, CatalogueError};
 use crate::definition::{Definition, Work};
 
-/// Thousands of pods and hundreds of repositories are read well within it.
+/// Enough for thousands of pods and hundreds of repositories.
 const ATTEMPT: Duration = Duration::from_secs(900);
 
-/// See the module. Reported under this id only when the scan breaks.
+/// See the module. Reported under this id only if the scan fails.
 pub const CHECK: Definition = Definition {
     id: "eks-cis/cluster",
     title: "the controls of the CIS Amazon EKS benchmark are met according to the AWS and Kubernetes APIs",
@@ -39,8 +39,8 @@ async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
     rows::answer(catalogue, nodes_by, &facts)
 }
 
-/// The version that the matrix has kube-bench judge by, so that both answer the same controls, where it is one of the EKS benchmark;
-/// else the newest that fits.
+/// The benchmark that the matrix sets for kube-bench, so that both evaluate the same controls, if it is an EKS benchmark; otherwise the
+/// newest one for the cluster's version.
 fn chosen(wanted: Option<&Benchmark>, version: &KubernetesVersion) -> Result<&'static Catalogue, CheckError> {
     let named = match wanted {
         Some(wanted) => benchmark::find(wanted.as_str()).map_err(broken)?,

@@ -1,4 +1,4 @@
-//! `cluster-admin`: who is bound to the role that may everything.
+//! `cluster-admin`: who is bound to the role that permits everything.
 
 use amiproof_core::check::Decision;
 use amiproof_model::verdict::Finding;
@@ -13,7 +13,7 @@ pub(crate) const QUESTION: Question = Question { id: "cluster-admin", assess };
 
 fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let rbac = seen(&facts.rbac)?;
-    let remediation = "bind a role of the rights that are needed, then delete this binding";
+    let remediation = "bind a role with only the permissions that are needed, then delete this binding";
     let bindings = rbac.bindings.iter().filter(|binding| binding.of_cluster_role && binding.role == "cluster-admin");
     let findings = bindings.flat_map(|binding| {
         let people = binding.subjects.iter().filter(|subject| !system::is_subject(subject));
@@ -22,16 +22,16 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
                 None => "the cluster".to_owned(),
                 Some(namespace) => format!("the namespace {namespace}"),
             };
-            finding(binding.resource(), format!("{subject} may do everything in {place}"), remediation)
+            finding(binding.resource(), format!("{subject} has all permissions in {place}"), remediation)
         })
     });
     let findings: Vec<Finding> = findings.collect();
     let administrators = administrators(facts)?;
-    // Every cluster has an administrator by access entry; whether others need to be, people must say.
+    // Every cluster has an administrator by access entry; whether more are needed, only a person can decide.
     let others: Vec<&str> = administrators.iter().filter(|(_, is_caller)| !is_caller).map(|(name, _)| *name).collect();
     let decision = if findings.is_empty() && !others.is_empty() {
         manual(format!(
-            "access entries make administrators of the cluster: see that each needs to be one: {}",
+            "access entries make administrators of the cluster: check that each needs to be: {}",
             others.join(", ")
         ))
     } else {
@@ -41,7 +41,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     Ok(with_evidence(decision, "principals with AmazonEKSClusterAdminPolicy", &names))
 }
 
-/// Principals that administer the whole cluster by access entry, and whether each is whoever asks.
+/// Principals that administer the whole cluster by access entry, and whether each is the caller.
 fn administrators(facts: &Facts) -> Result<Vec<(&str, bool)>, Unreadable> {
     let Ok(account) = &facts.account else { return Ok(Vec::new()) };
     let caller = account.caller.as_deref().unwrap_or_default();
@@ -50,7 +50,7 @@ fn administrators(facts: &Facts) -> Result<Vec<(&str, bool)>, Unreadable> {
     Ok(admins.map(|one| (one.principal.as_str(), is_same(&one.principal, caller))).collect())
 }
 
-/// Whether the caller is a principal: itself, or a session of the role. Sessions do not show the path of their role.
+/// Whether the caller is the principal: the same user, or a session of the role. ARNs of sessions lack the role's path.
 fn is_same(principal: &str, caller: &str) -> bool {
     let role = principal.split_once(":role/").and_then(|(_, path)| path.rsplit('/').next());
     let session = caller.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next());
@@ -59,7 +59,7 @@ fn is_same(principal: &str, caller: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{account_of, administrator, asked, bound, clean, subject, told};
+    use super::super::facts::testing::{account_of, administrator, asked, bound, clean, outcome_of, subject};
     use super::*;
 
     #[test]
@@ -74,7 +74,7 @@ mod tests {
         for (namespace, role, who, answer) in table {
             let mut facts = clean();
             facts.rbac.as_mut().unwrap().bindings.push(bound(namespace, "b", role, who));
-            assert_eq!(told(&QUESTION, &facts), answer, "{namespace:?} {role}");
+            assert_eq!(outcome_of(&QUESTION, &facts), answer, "{namespace:?} {role}");
         }
     }
 
@@ -84,17 +84,17 @@ mod tests {
         assert_eq!(decision.evidence[0].text, "arn:aws:iam::111122223333:role/ops");
         let mut facts = clean();
         account_of(&mut facts).associations.as_mut().unwrap().push(administrator("team/night"));
-        assert_eq!(told(&QUESTION, &facts), "manual");
+        assert_eq!(outcome_of(&QUESTION, &facts), "manual");
         account_of(&mut facts).caller = Ok("arn:aws:sts::111122223333:assumed-role/night/x".to_owned());
         account_of(&mut facts).associations.as_mut().unwrap().remove(0);
-        assert_eq!(told(&QUESTION, &facts), "pass", "a session does not show the path of its role");
+        assert_eq!(outcome_of(&QUESTION, &facts), "pass", "a session does not show the path of its role");
         account_of(&mut facts).associations = Err(Unreadable::Denied("eks:ListAssociatedAccessPolicies".to_owned()));
-        assert_eq!(told(&QUESTION, &facts), "denied");
+        assert_eq!(outcome_of(&QUESTION, &facts), "denied");
     }
 
     #[test]
     fn without_the_right_to_list_bindings_it_is_not_decided() {
         let denied = Err(Unreadable::Denied("the Kubernetes permission to list clusterrolebindings".to_owned()));
-        assert_eq!(told(&QUESTION, &Facts { rbac: denied, ..clean() }), "denied");
+        assert_eq!(outcome_of(&QUESTION, &Facts { rbac: denied, ..clean() }), "denied");
     }
 }

@@ -1,4 +1,4 @@
-//! `cni-network-policy`: whether the network plug-in does what NetworkPolicies say.
+//! `cni-network-policy`: whether the network plug-in enforces NetworkPolicies.
 
 use amiproof_core::check::Decision;
 
@@ -9,7 +9,7 @@ use super::question::{Question, finding, manual, verdict, with_evidence};
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "cni-network-policy", assess };
 
-/// What to do where the VPC CNI's switch is off.
+/// The remediation if network policies are disabled in the VPC CNI.
 pub(crate) const SWITCH_ON: &str =
     "aws eks update-addon --addon-name vpc-cni --configuration-values '{\"enableNetworkPolicy\":\"true\"}'";
 
@@ -28,15 +28,15 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{clean, told};
+    use super::super::facts::testing::{clean, outcome_of};
     use super::*;
 
     #[test]
     fn a_switch_that_is_off_fails_and_an_unknown_plug_in_is_for_a_human() {
-        assert_eq!(told(&QUESTION, &clean()), "pass");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "pass");
         let mut facts = clean();
         facts.workloads.as_mut().unwrap()[0].containers.pop();
-        assert_eq!(told(&QUESTION, &facts), "fail kube-system/DaemonSet/aws-node");
-        assert_eq!(told(&QUESTION, &Facts { workloads: Ok(Vec::new()), ..clean() }), "manual");
+        assert_eq!(outcome_of(&QUESTION, &facts), "fail kube-system/DaemonSet/aws-node");
+        assert_eq!(outcome_of(&QUESTION, &Facts { workloads: Ok(Vec::new()), ..clean() }), "manual");
     }
 }

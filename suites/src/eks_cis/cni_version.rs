@@ -1,5 +1,5 @@
-//! `cni-version`: whether the VPC CNI is at least the version that EKS installs by default for the cluster. Newer ones are evidence: a
-//! cluster that EKS itself has just set up would otherwise be behind most of the time.
+//! `cni-version`: whether the VPC CNI is at least the version that EKS installs by default for the cluster. Newer versions are
+//! only evidence: otherwise most clusters that EKS has just created would fail.
 
 use amiproof_core::check::Decision;
 
@@ -47,7 +47,7 @@ fn numbers(version: &str) -> Option<[u32; 4]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{account_of, clean, offered, told};
+    use super::super::facts::testing::{account_of, clean, offered, outcome_of};
     use super::*;
 
     #[test]
@@ -65,12 +65,16 @@ mod tests {
             let workloads = facts.workloads.as_mut().unwrap();
             workloads[0].containers[0].image =
                 format!("602401143452.dkr.ecr.us-west-2.amazonaws.com/amazon-k8s-cni:{running}");
-            assert_eq!(told(&QUESTION, &facts), answer, "{running}");
+            assert_eq!(outcome_of(&QUESTION, &facts), answer, "{running}");
         }
         let mut facts = clean();
         account_of(&mut facts).cni_versions =
             Ok(vec![offered("v1.22.0-eksbuild.1", false), offered("v1.21.1-eksbuild.3", true)]);
-        assert_eq!(told(&QUESTION, &facts), "fail kube-system/DaemonSet/aws-node", "a later build of the same version");
-        assert_eq!(told(&QUESTION, &Facts { workloads: Ok(Vec::new()), ..clean() }), "not applicable");
+        assert_eq!(
+            outcome_of(&QUESTION, &facts),
+            "fail kube-system/DaemonSet/aws-node",
+            "a later build of the same version"
+        );
+        assert_eq!(outcome_of(&QUESTION, &Facts { workloads: Ok(Vec::new()), ..clean() }), "not applicable");
     }
 }

@@ -1,4 +1,4 @@
-//! Reads everything that the questions look at, each thing once.
+//! Reads everything that the questions need, once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -27,10 +27,10 @@ use super::facts::{Facts, Reading, Unreadable};
 use super::{access_policies, account, kubelet_protect_kernel_defaults};
 use crate::benchmark::Catalogue;
 
-/// Kubelets that are asked at the same time.
+/// Number of kubelets that are read concurrently.
 const KUBELETS: usize = 8;
 
-/// Everything. What cannot be read is in the facts as such; nothing of it keeps the rest from being read.
+/// Reads everything. Parts that cannot be read are marked in the facts and do not prevent the rest.
 pub(crate) async fn everything(context: &Context, catalogue: &Catalogue, version: KubernetesVersion) -> Facts {
     let reader = Reader::new(context).await;
     let (workloads, service_accounts, rbac, policies, exposed, nodes, admission) = futures::join!(
@@ -72,7 +72,7 @@ pub(crate) async fn everything(context: &Context, catalogue: &Catalogue, version
     }
 }
 
-/// What RBAC says, with what access entries give beside it. Where they may not be read, nobody knows who holds a right.
+/// The permissions of RBAC and of access entries. If entries may not be read, it is unknown who holds a right.
 fn with_access_entries(rbac: Reading<Rbac>, account: &Reading<Account>) -> Reading<Rbac> {
     let mut rbac = rbac?;
     if let Ok(account) = account {
@@ -81,7 +81,7 @@ fn with_access_entries(rbac: Reading<Rbac>, account: &Reading<Account>) -> Readi
     Ok(rbac)
 }
 
-/// Reads Kubernetes, without what a run of amiproof made: what carries its label, and what is in a namespace that does.
+/// Reads Kubernetes, without the objects of runs of amiproof: those with its label, and those in a namespace with it.
 struct Reader {
     client: Client,
     access: Access,
@@ -100,8 +100,8 @@ impl Reader {
         Self { namespaces: listed.await, client, access: context.cluster.clone(), pace: context.pace }
     }
 
-    /// Objects that no run made. Namespaces of runs come and go while this reads, so they are asked for before and after each list:
-    /// an object in one that is in neither was there before the run's namespace, or is none of its.
+    /// Objects that no run created. Other runs create and delete namespaces in the meantime, so namespaces are listed before and after
+    /// each list: an object whose namespace is in neither list belongs to no run.
     async fn all<K, T>(&self, what: &str, mut keep: impl FnMut(K) -> Option<T>) -> Reading<Vec<T>>
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
@@ -123,7 +123,7 @@ impl Reader {
         Ok(found.into_iter().filter(|(namespace, _)| !is_own(namespace)).map(|(_, kept)| kept).collect())
     }
 
-    /// The namespaces that carry the label of a run.
+    /// The namespaces with the label of a run.
     async fn namespaces_of_runs(&self) -> Reading<BTreeSet<String>> {
         let labelled = ListParams::default().labels(RUN_LABEL);
         let names = list(&self.client, "list namespaces", &labelled, |space: core::Namespace| Some(space.name_any()));
@@ -163,7 +163,7 @@ impl Reader {
         Ok(exposed)
     }
 
-    /// All of them: the nodes that a run made are what it is about, unlike its namespaces.
+    /// All nodes, including those that a run created: they are tested, unlike its namespaces.
     async fn nodes(&self) -> Reading<Vec<Node>> {
         list(&self.client, "list nodes", &ListParams::default(), |node: core::Node| Some(node.into())).await
     }
@@ -176,7 +176,7 @@ impl Reader {
         Ok(Admission { pod_webhooks, pod_policies: self.pod_policies().await?, kinds })
     }
 
-    /// Policies that look at pods and that a binding puts into force. Clusters older than 1.30 do not have the kind.
+    /// Policies about pods that have a binding. Clusters older than 1.30 do not have the kind.
     async fn pod_policies(&self) -> Reading<Vec<String>> {
         let policies =
             |policy: registration::ValidatingAdmissionPolicy| looks_at_pods(&policy).then(|| policy.name_any());
@@ -261,7 +261,7 @@ where
     })
 }
 
-/// How the answer to a kind that is not served begins.
+/// The start of the API server's response for a kind that it does not serve.
 const ABSENT: &str = "the API server has no kind";
 
 fn absent_is_empty<T>(listed: Reading<T>) -> Reading<Option<T>> {

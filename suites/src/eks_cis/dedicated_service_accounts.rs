@@ -1,4 +1,4 @@
-//! `dedicated-service-accounts`: rights in AWS that every pod of a node can take, because the node has them.
+//! `dedicated-service-accounts`: permissions in AWS that every pod of a node can use, because the node has them.
 
 use amiproof_core::aws::node_roles::role_name;
 use amiproof_core::check::Decision;
@@ -9,8 +9,8 @@ use super::question::{Question, finding, not_applicable, verdict};
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "dedicated-service-accounts", assess };
 
-/// Managed policies that are for the node itself: joining and pulling (EKS user guide, node IAM role), Systems Manager, CloudWatch's
-/// agent and Inspector's CIS scan. The VPC CNI's stands here because EKS accepts it on the node.
+/// Managed policies for the node itself: to join and to pull images (EKS user guide, node IAM role), Systems Manager, CloudWatch's
+/// agent and Inspector's CIS scan. The VPC CNI's is in the list because EKS accepts it on the node.
 const OF_NODES: [&str; 9] = [
     "AmazonEKSWorkerNodePolicy",
     "AmazonEKSWorkerNodeMinimalPolicy",
@@ -28,7 +28,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     if roles.is_empty() {
         return Ok(not_applicable("the cluster has no managed node group whose role could be read"));
     }
-    let remediation = "give the rights to the service account that needs them, by EKS Pod Identity or an IAM role for service \
+    let remediation = "give the permissions to the service account that needs them, by EKS Pod Identity or an IAM role for service \
                        accounts, and remove them from the node";
     let mut findings = Vec::new();
     for (index, (arn, role)) in roles.iter().enumerate() {
@@ -47,13 +47,13 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 }
 
 fn is_of_nodes(arn: &str) -> bool {
-    // AWS's own, not a policy of the customer under the same name.
+    // AWS's own policy, not one of the customer with the same name.
     arn.contains(":iam::aws:policy/") && OF_NODES.contains(&role_name(arn))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{account_of, clean, told};
+    use super::super::facts::testing::{account_of, clean, outcome_of};
     use super::*;
 
     #[test]
@@ -72,7 +72,7 @@ mod tests {
                 policies.managed = managed.iter().map(ToString::to_string).collect();
                 policies.inline = inline.iter().map(ToString::to_string).collect();
             }
-            assert_eq!(told(&QUESTION, &facts), answer, "{managed:?} {inline:?}");
+            assert_eq!(outcome_of(&QUESTION, &facts), answer, "{managed:?} {inline:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `default-namespace`: what lives in the namespace that nobody made.
+//! `default-namespace`: the objects in namespace `default`.
 
 use amiproof_core::check::Decision;
 
@@ -9,7 +9,7 @@ use super::question::{Question, finding, verdict};
 pub(crate) const QUESTION: Question = Question { id: "default-namespace", assess };
 
 fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
-    let remediation = "move it to a namespace of its own, where rights, quotas and policies can be given";
+    let remediation = "move it to its own namespace, which can have permissions, quotas and policies";
     let workloads = facts.own_workloads()?.into_iter().filter(|workload| workload.namespace == "default");
     let mut findings: Vec<_> =
         workloads.map(|workload| finding(workload.resource(), "runs in the namespace default", remediation)).collect();
@@ -23,15 +23,15 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{clean, spoil, told};
+    use super::super::facts::testing::{clean, outcome_of, spoil};
     use super::*;
 
     #[test]
     fn pods_and_services_of_people_are_found_and_the_api_servers_own_is_not() {
-        assert_eq!(told(&QUESTION, &clean()), "pass");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "pass");
         let mut facts = clean();
         facts.default_services.as_mut().unwrap().push("shop".to_owned());
         spoil(&mut facts, |front| front.namespace = "default".to_owned());
-        assert_eq!(told(&QUESTION, &facts), "fail default/Deployment/front, default/Service/shop");
+        assert_eq!(outcome_of(&QUESTION, &facts), "fail default/Deployment/front, default/Service/shop");
     }
 }

@@ -1,4 +1,4 @@
-//! `default-service-accounts`: whether the accounts that every namespace has are idle.
+//! `default-service-accounts`: whether the account that every namespace has is unused.
 
 use amiproof_core::check::Decision;
 
@@ -23,7 +23,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
         for subject in &binding.subjects {
             let is_default = subject.kind == "ServiceAccount" && subject.name == "default";
             if is_default && !system::is_namespace(&subject.namespace) {
-                let help = "bind the role to a service account of the workload's own";
+                let help = "bind the role to a service account used only by this workload";
                 let text = format!("gives {subject} the role {}", binding.role);
                 findings.push(finding(binding.resource(), text, help));
             }
@@ -38,25 +38,25 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{account, bound, clean, spoil, subject, told};
+    use super::super::facts::testing::{account, bound, clean, outcome_of, spoil, subject};
     use super::*;
 
     #[test]
     fn tokens_rights_and_pods_of_default_accounts_are_each_found() {
-        assert_eq!(told(&QUESTION, &clean()), "pass");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "pass");
         let mut facts = clean();
         facts.service_accounts.as_mut().unwrap().push(account("shop", "default", None));
-        assert_eq!(told(&QUESTION, &facts), "fail shop/ServiceAccount/default");
+        assert_eq!(outcome_of(&QUESTION, &facts), "fail shop/ServiceAccount/default");
         let mut facts = clean();
         facts.service_accounts.as_mut().unwrap().push(account("kube-system", "default", None));
-        assert_eq!(told(&QUESTION, &facts), "pass", "the system's own");
+        assert_eq!(outcome_of(&QUESTION, &facts), "pass", "the system's own");
         let mut facts = clean();
         let mut who = subject("ServiceAccount", "default");
         who.namespace = "web".to_owned();
         facts.rbac.as_mut().unwrap().bindings.push(bound(Some("web"), "b", "view", who));
-        assert_eq!(told(&QUESTION, &facts), "fail web/RoleBinding/b");
+        assert_eq!(outcome_of(&QUESTION, &facts), "fail web/RoleBinding/b");
         let mut facts = clean();
         spoil(&mut facts, |front| front.service_account = "default".to_owned());
-        assert_eq!(told(&QUESTION, &facts), "fail web/Deployment/front");
+        assert_eq!(outcome_of(&QUESTION, &facts), "fail web/Deployment/front");
     }
 }

@@ -1,4 +1,4 @@
-//! `endpoint-private`: whether the API server is out of the internet's reach.
+//! `endpoint-private`: whether the API server is unreachable from the internet.
 
 use amiproof_core::check::Decision;
 
@@ -22,7 +22,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{account_of, clean, told};
+    use super::super::facts::testing::{account_of, clean, outcome_of};
     use super::*;
 
     #[test]
@@ -36,7 +36,7 @@ mod tests {
             let mut facts = clean();
             let plane = account_of(&mut facts).control_plane.as_mut().unwrap();
             (plane.private_access, plane.public_access) = (private, public);
-            assert_eq!(told(&QUESTION, &facts), answer, "{private} {public}");
+            assert_eq!(outcome_of(&QUESTION, &facts), answer, "{private} {public}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `endpoint-restricted`: from where the API server can be reached.
+//! `endpoint-restricted`: the networks from which the API server can be reached.
 
 use amiproof_core::check::Decision;
 
@@ -16,7 +16,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let everywhere = |cidr: &&String| matches!(cidr.as_str(), "0.0.0.0/0" | "::/0");
     let open: Vec<&str> = plane.public_cidrs.iter().filter(everywhere).map(String::as_str).collect();
     let mut findings = Vec::new();
-    // Without a list EKS lets everybody in.
+    // Without a list, EKS allows every address.
     if !open.is_empty() || plane.public_cidrs.is_empty() {
         let help = "aws eks update-cluster-config --resources-vpc-config publicAccessCidrs=<your addresses>,endpointPrivateAccess=true";
         findings.push(finding("cluster", "the whole internet reaches the API server", help));
@@ -30,7 +30,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{account_of, clean, told};
+    use super::super::facts::testing::{account_of, clean, outcome_of};
     use super::*;
 
     #[test]
@@ -48,7 +48,7 @@ mod tests {
             let plane = account_of(&mut facts).control_plane.as_mut().unwrap();
             (plane.public_access, plane.private_access) = (public, private);
             plane.public_cidrs = cidrs.iter().map(ToString::to_string).collect();
-            assert_eq!(told(&QUESTION, &facts), answer, "{public} {private} {cidrs:?}");
+            assert_eq!(outcome_of(&QUESTION, &facts), answer, "{public} {private} {cidrs:?}");
         }
     }
 }

@@ -34,7 +34,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{clean, grant, rule, subject, told};
+    use super::super::facts::testing::{clean, grant, outcome_of, rule, subject};
     use super::*;
 
     #[test]
@@ -50,7 +50,7 @@ mod tests {
         ] {
             let mut facts = clean();
             grant(&mut facts, None, rule(verb, group, resource), subject("User", "alice"));
-            assert_eq!(told(&QUESTION, &facts), answer, "{verb} {resource}");
+            assert_eq!(outcome_of(&QUESTION, &facts), answer, "{verb} {resource}");
         }
     }
 }

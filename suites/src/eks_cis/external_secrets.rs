@@ -1,4 +1,4 @@
-//! `external-secrets`: whether secrets come from a store outside of the cluster.
+//! `external-secrets`: whether secrets come from a store outside the cluster.
 
 use amiproof_core::check::Decision;
 
@@ -8,10 +8,10 @@ use super::question::{Question, manual, verdict, with_evidence};
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "external-secrets", assess };
 
-/// API groups of what brings secrets from outside: External Secrets Operator, Secrets Store CSI driver, Vault's operator.
+/// API groups of operators that fetch external secrets: External Secrets Operator, Secrets Store CSI driver, Vault's operator.
 const GROUPS: [&str; 3] = ["external-secrets.io", "secrets-store.csi.x-k8s.io", "secrets.hashicorp.com"];
 
-/// The Secrets Store CSI driver, which needs no custom resource to be there.
+/// The Secrets Store CSI driver, which works without custom resources.
 const DRIVER: &str = "secrets-store.csi.k8s.io";
 
 fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
@@ -36,17 +36,17 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::super::facts::admission::Admission;
-    use super::super::facts::testing::{asked, clean, told};
+    use super::super::facts::testing::{asked, clean, outcome_of};
     use super::*;
 
     #[test]
     fn a_store_that_is_installed_passes_and_without_one_a_human_sees_how_many_secrets_there_are() {
-        assert_eq!(told(&QUESTION, &clean()), "pass");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "pass");
         let counts = BTreeMap::from([("kube-system".to_owned(), 9), ("web".to_owned(), 2)]);
         let bare = Facts { admission: Ok(Admission::default()), opaque_secrets: Ok(counts), ..clean() };
-        assert_eq!(told(&QUESTION, &bare), "manual");
+        assert_eq!(outcome_of(&QUESTION, &bare), "manual");
         assert_eq!(asked(&QUESTION, &bare).evidence[0].text, "web: 2 Secrets of type Opaque");
         let driver = Facts { csi_drivers: Ok(vec![DRIVER.to_owned()]), ..bare };
-        assert_eq!(told(&QUESTION, &driver), "pass");
+        assert_eq!(outcome_of(&QUESTION, &driver), "pass");
     }
 }

@@ -23,13 +23,13 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 mod tests {
     use amiproof_core::aws::control_plane::FargateProfile;
 
-    use super::super::facts::testing::{account_of, asked, clean, told};
+    use super::super::facts::testing::{account_of, asked, clean, outcome_of};
     use super::*;
 
     #[test]
     fn it_is_for_a_human_who_sees_the_profiles() {
         let mut facts = clean();
-        assert_eq!(told(&QUESTION, &facts), "manual");
+        assert_eq!(outcome_of(&QUESTION, &facts), "manual");
         let profile = FargateProfile { name: "build".to_owned(), selectors: vec!["ci (tier=untrusted)".to_owned()] };
         account_of(&mut facts).fargate = Ok(vec![profile]);
         assert_eq!(asked(&QUESTION, &facts).evidence[0].text, "build: ci (tier=untrusted)");

@@ -1,4 +1,4 @@
-//! Who outside of the system may do something, as findings.
+//! Findings about everyone outside the system who holds a right.
 
 use std::collections::BTreeSet;
 
@@ -10,20 +10,20 @@ use super::question::{finding, verdict, with_evidence};
 
 /// A right that few should have.
 pub(crate) struct Right {
-    /// Verbs, any of which is meant.
+    /// The verbs, any of which gives the right.
     pub(crate) verbs: &'static [&'static str],
     /// The API group.
     pub(crate) group: &'static str,
-    /// Resources, any of which is meant.
+    /// The resources, any of which gives the right.
     pub(crate) resources: &'static [&'static str],
-    /// Whether the right in a single namespace is fine, unless a crowd holds it.
+    /// Whether the right within one namespace is acceptable, unless an open group holds it.
     pub(crate) fine_in_namespace: bool,
-    /// What to do about it.
+    /// The remediation.
     pub(crate) remediation: &'static str,
 }
 
-/// A finding for everybody outside of the system who holds one of some rights; holders within a namespace, where that is fine, are
-/// evidence.
+/// A finding for everyone outside the system who holds one of the rights; holders within a namespace are evidence if that is
+/// acceptable.
 pub(crate) fn assess(facts: &Facts, rights: &[Right]) -> Result<Decision, Unreadable> {
     let rbac = seen(&facts.rbac)?;
     let (mut findings, mut fine): (Vec<Finding>, Vec<String>) = (Vec::new(), Vec::new());
@@ -36,7 +36,7 @@ pub(crate) fn assess(facts: &Facts, rights: &[Right]) -> Result<Decision, Unread
                     Some(namespace) => format!("in the namespace {namespace}"),
                 };
                 let line = format!("{who} may {verb} {resource} {place}");
-                if right.fine_in_namespace && !holder.everywhere() && !holder.is_crowd() {
+                if right.fine_in_namespace && !holder.everywhere() && !holder.is_open_group() {
                     fine.push(format!("{line} ({})", holder.binding.resource()));
                 } else {
                     findings.push(
@@ -47,11 +47,11 @@ pub(crate) fn assess(facts: &Facts, rights: &[Right]) -> Result<Decision, Unread
             }
         }
     }
-    // The same binding can give a right on several resources: one finding for each binding and subject is enough.
-    let mut told = BTreeSet::new();
+    // A binding can give a right on several resources: one finding for each binding and subject is enough.
+    let mut listed = BTreeSet::new();
     findings.retain(|finding| {
         let who = finding.summary.split(" may ").next().unwrap_or_default();
-        told.insert((finding.resource.clone(), who.to_owned()))
+        listed.insert((finding.resource.clone(), who.to_owned()))
     });
     Ok(with_evidence(verdict(findings), "who may, in single namespaces", &fine))
 }

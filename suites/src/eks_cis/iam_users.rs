@@ -1,4 +1,4 @@
-//! `iam-users`: whether IAM alone says who comes to the cluster.
+//! `iam-users`: whether only IAM authenticates users of the cluster.
 
 use amiproof_core::check::Decision;
 
@@ -8,7 +8,7 @@ use super::question::{Question, finding, verdict, with_evidence};
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "iam-users", assess };
 
-/// EKS believes IAM and, where someone adds one, an OpenID Connect provider; it gives client certificates to nobody.
+/// EKS authenticates by IAM and, if one is configured, by an OpenID Connect provider; it issues no client certificates to users.
 fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let account = facts.account()?;
     let remediation = "give people access entries for their IAM roles, and disassociate the provider";
@@ -28,16 +28,16 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{account_of, asked, bound, clean, subject, told};
+    use super::super::facts::testing::{account_of, asked, bound, clean, outcome_of, subject};
     use super::*;
 
     #[test]
     fn a_provider_beside_iam_is_found_and_users_of_bindings_are_evidence() {
         let mut facts = clean();
         facts.rbac.as_mut().unwrap().bindings.push(bound(None, "b", "view", subject("User", "alice")));
-        assert_eq!(told(&QUESTION, &facts), "pass");
+        assert_eq!(outcome_of(&QUESTION, &facts), "pass");
         assert_eq!(asked(&QUESTION, &facts).evidence[0].text, "user alice by ClusterRoleBinding/b");
         account_of(&mut facts).identity_providers = Ok(vec!["oidc corporate".to_owned()]);
-        assert_eq!(told(&QUESTION, &facts), "fail identity provider oidc corporate");
+        assert_eq!(outcome_of(&QUESTION, &facts), "fail identity provider oidc corporate");
     }
 }

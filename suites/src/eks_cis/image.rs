@@ -1,7 +1,7 @@
-//! What an image's name says about where it comes from.
+//! Registry, account and repository of an image, from its name.
 
-/// The registry of an image, as container runtimes read it: the part before the first slash where it has a dot, a colon or is
-/// `localhost`, else Docker Hub.
+/// The registry of an image, as container runtimes read it: the part before the first slash if it has a dot or a colon or is
+/// `localhost`; otherwise Docker Hub.
 pub(crate) fn registry(image: &str) -> &str {
     match image.split_once('/') {
         Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
@@ -9,7 +9,7 @@ pub(crate) fn registry(image: &str) -> &str {
     }
 }
 
-/// The whole name without tag and digest, with Docker Hub's host where there is none.
+/// The whole name without tag and digest, with Docker Hub's host if it has none.
 pub(crate) fn full_name(image: &str) -> String {
     let name = image.split('@').next().unwrap_or(image);
     let slash = name.rfind('/').map_or(0, |slash| slash + 1);
@@ -38,7 +38,7 @@ fn in_ecr(image: &str) -> Option<(&str, &str, &str)> {
         .then_some((account, region, path))
 }
 
-/// The repository of an image in the registry of an account and region.
+/// The repository of an image, if it is in the registry of this account and region.
 pub(crate) fn repository_of<'a>(image: &'a str, account: &str, region: &str) -> Option<&'a str> {
     in_ecr(image).filter(|(owner, place, _)| (*owner, *place) == (account, region)).map(|(_, _, repository)| repository)
 }

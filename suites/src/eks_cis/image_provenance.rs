@@ -1,4 +1,4 @@
-//! `image-provenance`: whether admission asks who built an image.
+//! `image-provenance`: whether admission verifies who built an image.
 
 use amiproof_core::check::Decision;
 
@@ -31,7 +31,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::super::facts::admission::Admission;
-    use super::super::facts::testing::{clean, told};
+    use super::super::facts::testing::{clean, outcome_of};
     use super::*;
 
     #[test]
@@ -44,7 +44,7 @@ mod tests {
         ] {
             let pod_webhooks = webhook.map(str::to_owned).into_iter().collect();
             let facts = Facts { admission: Ok(Admission { pod_webhooks, ..Admission::default() }), ..clean() };
-            assert_eq!(told(&QUESTION, &facts), answer, "{webhook:?}");
+            assert_eq!(outcome_of(&QUESTION, &facts), answer, "{webhook:?}");
         }
     }
 }

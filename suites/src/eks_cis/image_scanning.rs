@@ -1,4 +1,4 @@
-//! `image-scanning`: whether someone looks for vulnerabilities in the images that run.
+//! `image-scanning`: whether the images that run are scanned for vulnerabilities.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use super::question::{Question, finding, manual, not_applicable, verdict, with_e
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "image-scanning", assess };
 
-/// Images of the account's own registry are judged by its settings. What scans images of another registry, the cluster does not know.
+/// Images of the account's own registry are judged by its settings. Whether another registry scans its images is unknown.
 fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let account = facts.account()?;
     let id = seen(&account.id)?;
@@ -52,7 +52,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 mod tests {
     use amiproof_core::aws::registry::{Repository, Scanning};
 
-    use super::super::facts::testing::{account_of, clean, spoil, told};
+    use super::super::facts::testing::{account_of, clean, outcome_of, spoil};
     use super::*;
 
     #[test]
@@ -65,7 +65,7 @@ mod tests {
             let patterns = patterns.iter().map(ToString::to_string).collect();
             account_of(&mut facts).scanning = Ok(Scanning { kind: "BASIC".to_owned(), patterns });
             account_of(&mut facts).repositories = Ok(vec![repository(scans_on_push)]);
-            assert_eq!(told(&QUESTION, &facts), answer);
+            assert_eq!(outcome_of(&QUESTION, &facts), answer);
         }
     }
 
@@ -73,7 +73,7 @@ mod tests {
     fn images_of_other_registries_are_for_a_human_and_no_images_are_not_asked() {
         let mut facts = clean();
         spoil(&mut facts, |front| front.containers[0].image = "nginx:1".to_owned());
-        assert_eq!(told(&QUESTION, &facts), "manual");
-        assert_eq!(told(&QUESTION, &Facts { workloads: Ok(Vec::new()), ..clean() }), "not applicable");
+        assert_eq!(outcome_of(&QUESTION, &facts), "manual");
+        assert_eq!(outcome_of(&QUESTION, &Facts { workloads: Ok(Vec::new()), ..clean() }), "not applicable");
     }
 }

@@ -1,4 +1,4 @@
-//! `kubelet-hostname-override`: whether kubelets call themselves otherwise than their hosts.
+//! `kubelet-hostname-override`: whether node names of kubelets differ from host names.
 
 use amiproof_core::check::Decision;
 
@@ -8,7 +8,7 @@ use super::question::{Question, manual, with_evidence};
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "kubelet-hostname-override", assess };
 
-/// The flag stands on the kubelet's command line and nowhere in an API; node names and host names are what the API has.
+/// The flag is only on the kubelet's command line; the API has node names and host names.
 fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let lines: Vec<String> =
         seen(&facts.nodes)?.iter().map(|node| format!("node {}: host name {}", node.name, node.hostname)).collect();
@@ -19,12 +19,12 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{asked, clean, told};
+    use super::super::facts::testing::{asked, clean, outcome_of};
     use super::*;
 
     #[test]
     fn it_is_for_a_human_with_the_names_as_evidence() {
-        assert_eq!(told(&QUESTION, &clean()), "manual");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "manual");
         assert_eq!(asked(&QUESTION, &clean()).evidence[0].text, "node ip-10-0-0-1: host name ip-10-0-0-1");
     }
 }

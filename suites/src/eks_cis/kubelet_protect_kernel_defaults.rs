@@ -1,4 +1,4 @@
-//! `kubelet-protect-kernel-defaults`: whether kubelets stop rather than change kernel parameters.
+//! `kubelet-protect-kernel-defaults`: whether kubelets refuse to start instead of changing kernel parameters.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use super::question::{Question, finding, not_applicable, verdict};
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "kubelet-protect-kernel-defaults", assess };
 
-/// How long a kubelet may take to answer.
+/// Deadline for the response of one kubelet.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Asks a kubelet for the configuration that it runs with, drop-ins included (`/configz`), through the API server. One that has no serving
-/// certificate yet is asked again.
+/// Reads a kubelet's effective configuration, including drop-ins (`/configz`), through the API server. A kubelet without a serving
+/// certificate is retried.
 pub(crate) async fn ask(access: &Access, pace: Pace, node: &str) -> Reading<bool> {
     let what = format!("get nodes/proxy of {node} (configz)");
     let configuration = || kubelet_api::configuration(access, node, ANSWER).boxed();
@@ -56,7 +56,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 mod tests {
     use serde_json::json;
 
-    use super::super::facts::testing::{clean, told};
+    use super::super::facts::testing::{clean, outcome_of};
     use super::*;
 
     #[test]
@@ -68,7 +68,7 @@ mod tests {
             (vec![node("a", Ok(true)), node("b", Err(Unreadable::Unavailable("no answer".into())))], "broken"),
             (vec![], "not applicable"),
         ] {
-            assert_eq!(told(&QUESTION, &Facts { protects_kernel: Ok(nodes), ..clean() }), answer);
+            assert_eq!(outcome_of(&QUESTION, &Facts { protects_kernel: Ok(nodes), ..clean() }), answer);
         }
     }
 

@@ -1,4 +1,4 @@
-//! `load-balancer-tls`: load balancers that speak without TLS.
+//! `load-balancer-tls`: load balancers without TLS.
 
 use amiproof_core::aws::load_balancers::{Listener, LoadBalancer};
 use amiproof_core::check::Decision;
@@ -12,8 +12,8 @@ pub(crate) const QUESTION: Question = Question { id: "load-balancer-tls", assess
 const REMEDIATION: &str = "give the Service or Ingress a certificate of ACM (annotations of the AWS Load Balancer Controller) and \
                            redirect HTTP to HTTPS";
 
-/// Listeners are judged where AWS shows them; what only Kubernetes shows is judged by its annotations. Plain TCP may carry TLS that
-/// ends in a pod, which only a person knows.
+/// Judged by listeners if AWS can be read, otherwise by annotations in Kubernetes. Plain TCP may carry TLS that ends in a pod, which
+/// only a person can know.
 fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let exposed = seen(&facts.exposed)?.iter().filter(|exposed| !super::system::is_namespace(&exposed.namespace));
     let balancers: &[LoadBalancer] = match &facts.account {
@@ -43,8 +43,8 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
         });
         match (is_seen || object.has_certificate, object.kind, object.ports.contains(&80)) {
             (true, ..) => {}
-            (false, "Ingress", _) => findings.push(finding(name, "names no certificate", REMEDIATION)),
-            (false, _, true) => findings.push(finding(name, "offers port 80 and names no certificate", REMEDIATION)),
+            (false, "Ingress", _) => findings.push(finding(name, "has no certificate", REMEDIATION)),
+            (false, _, true) => findings.push(finding(name, "offers port 80 and has no certificate", REMEDIATION)),
             (false, ..) => unclear.push(format!("{name}: ports {:?}", object.ports)),
         }
     }
@@ -59,7 +59,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     })
 }
 
-/// What a listener's connections carry.
+/// The protocol of a listener's connections.
 enum Carries {
     Tls,
     Plain,
@@ -78,7 +78,7 @@ fn carries(listener: &Listener) -> Carries {
 #[cfg(test)]
 mod tests {
     use super::super::facts::kubernetes::Exposed;
-    use super::super::facts::testing::{account_of, clean, told};
+    use super::super::facts::testing::{account_of, clean, outcome_of};
     use super::*;
 
     #[test]
@@ -99,7 +99,7 @@ mod tests {
                 listeners: vec![listener],
             };
             account_of(&mut facts).load_balancers = Ok(vec![balancer]);
-            assert_eq!(told(&QUESTION, &facts), answer, "{protocol}");
+            assert_eq!(outcome_of(&QUESTION, &facts), answer, "{protocol}");
         }
     }
 
@@ -121,7 +121,7 @@ mod tests {
             (vec![object("Service", false, &[5432])], "manual"),
         ] {
             let facts = Facts { exposed: Ok(exposed), account: Err(Unreadable::NoAccount), ..clean() };
-            assert_eq!(told(&QUESTION, &facts), answer);
+            assert_eq!(outcome_of(&QUESTION, &facts), answer);
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Suite `eks-cis`: the CIS Amazon EKS benchmark, answered from the APIs of AWS and Kubernetes.
+//! Suite `eks-cis`: the CIS Amazon EKS benchmark, evaluated from the APIs of AWS and Kubernetes.
 //!
-//! [`cluster`] is the one check; `collect` reads everything once, `rows` makes a row of every control. A question of the benchmark is a
-//! file with a pure `assess` over the facts, those that differ in a right only are in `rights`; `holders` and `pod_security` are what
-//! questions about rights and about pods have in common, and `system` knows what belongs to Kubernetes and EKS themselves. Which version
-//! asks which question under which number stands in `suites/benchmarks`.
+//! [`cluster`] is the only check; `collect` reads everything once, `rows` turns every control into a row. A question of the benchmark is
+//! a file with a pure `assess` over the facts; questions that differ only in a right are in `rights`. `holders` and `pod_security` are
+//! shared by questions about rights and about pods, and `system` lists what belongs to Kubernetes and EKS. `suites/benchmarks` maps the
+//! controls of each version to questions.
 
 mod access_manager;
 mod access_policies;
@@ -66,7 +66,7 @@ mod tests;
 
 use self::question::Question;
 
-/// Every question that amiproof answers, or collects what a human needs for.
+/// Every question that amiproof answers or collects evidence for.
 const QUESTIONS: &[Question] = &[
     audit_logs::QUESTION,
     audit_logs_managed::QUESTION,

@@ -8,7 +8,7 @@ use super::question::{Question, finding, verdict};
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "namespace-network-policies", assess };
 
-/// The namespace `default` counts where something runs in it.
+/// The namespace `default` counts if something runs in it.
 fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let policies = seen(&facts.network_policies)?;
     let workloads = facts.own_workloads()?;
@@ -27,15 +27,15 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::facts::testing::{clean, spoil, told};
+    use super::super::facts::testing::{clean, outcome_of, spoil};
     use super::*;
 
     #[test]
     fn every_namespace_of_people_needs_a_policy_and_an_idle_default_does_not() {
-        assert_eq!(told(&QUESTION, &clean()), "pass");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "pass");
         let mut bare = Facts { network_policies: Ok(BTreeMap::new()), ..clean() };
-        assert_eq!(told(&QUESTION, &bare), "fail Namespace/web");
+        assert_eq!(outcome_of(&QUESTION, &bare), "fail Namespace/web");
         spoil(&mut bare, |front| front.namespace = "default".to_owned());
-        assert_eq!(told(&QUESTION, &bare), "fail Namespace/default, Namespace/web");
+        assert_eq!(outcome_of(&QUESTION, &bare), "fail Namespace/default, Namespace/web");
     }
 }

@@ -1,4 +1,4 @@
-//! `namespaces`: whether namespaces separate what different people administer.
+//! `namespaces`: whether workloads of different owners are in separate namespaces.
 
 use amiproof_core::check::Decision;
 
@@ -28,12 +28,12 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{asked, clean, told};
+    use super::super::facts::testing::{asked, clean, outcome_of};
     use super::*;
 
     #[test]
     fn it_is_for_a_human_who_sees_what_runs_where() {
-        assert_eq!(told(&QUESTION, &clean()), "manual");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "manual");
         assert_eq!(asked(&QUESTION, &clean()).evidence[0].text, "default: nothing runs\nweb: 1 workloads (front)");
     }
 }

@@ -1,4 +1,4 @@
-//! `net-raw`: containers that can forge packets: containerd gives NET_RAW to whoever does not drop it.
+//! `net-raw`: containers that can forge packets: containerd grants NET_RAW unless a container drops it.
 
 use amiproof_core::check::Decision;
 
@@ -28,23 +28,23 @@ fn has_net_raw(container: &Container) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{clean, spoil, told};
+    use super::super::facts::testing::{clean, outcome_of, spoil};
     use super::*;
 
     #[test]
     fn a_container_that_does_not_drop_net_raw_is_found() {
-        assert_eq!(told(&QUESTION, &clean()), "pass");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "pass");
         let mut facts = clean();
         spoil(&mut facts, |front| front.containers[0].dropped.clear());
-        assert_eq!(told(&QUESTION, &facts), "fail web/Deployment/front");
+        assert_eq!(outcome_of(&QUESTION, &facts), "fail web/Deployment/front");
     }
 
     #[test]
     fn dropping_net_raw_by_name_is_enough_and_adding_it_again_is_not() {
         let mut facts = clean();
         spoil(&mut facts, |front| front.containers[0].dropped = vec!["NET_RAW".to_owned()]);
-        assert_eq!(told(&QUESTION, &facts), "pass");
+        assert_eq!(outcome_of(&QUESTION, &facts), "pass");
         spoil(&mut facts, |front| front.containers[0].added = vec!["NET_RAW".to_owned()]);
-        assert_eq!(told(&QUESTION, &facts), "fail web/Deployment/front");
+        assert_eq!(outcome_of(&QUESTION, &facts), "fail web/Deployment/front");
     }
 }

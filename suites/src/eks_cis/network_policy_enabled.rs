@@ -38,19 +38,19 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::facts::testing::{clean, told};
+    use super::super::facts::testing::{clean, outcome_of};
     use super::*;
 
     #[test]
     fn policies_must_exist_and_be_enforced() {
-        assert_eq!(told(&QUESTION, &clean()), "pass");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "pass");
         let bare = Facts { network_policies: Ok(BTreeMap::new()), ..clean() };
-        assert_eq!(told(&QUESTION, &bare), "fail Namespace/web");
+        assert_eq!(outcome_of(&QUESTION, &bare), "fail Namespace/web");
         let mut off = clean();
         off.workloads.as_mut().unwrap()[0].containers.pop();
-        assert_eq!(told(&QUESTION, &off), "fail kube-system/DaemonSet/aws-node");
+        assert_eq!(outcome_of(&QUESTION, &off), "fail kube-system/DaemonSet/aws-node");
         let mut unknown = clean();
         unknown.workloads.as_mut().unwrap().remove(0);
-        assert_eq!(told(&QUESTION, &unknown), "manual");
+        assert_eq!(outcome_of(&QUESTION, &unknown), "manual");
     }
 }

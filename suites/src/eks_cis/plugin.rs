@@ -3,18 +3,18 @@
 use super::facts::pods::{Container, Workload};
 use super::facts::{Facts, Unreadable, seen};
 
-/// DaemonSets of plug-ins that enforce NetworkPolicies by their own documentation, by the beginning of their names.
+/// DaemonSets of plug-ins that enforce NetworkPolicies according to their documentation, by prefixes of their names.
 const ENFORCING: [&str; 8] =
     ["calico-node", "cilium", "canal", "antrea-agent", "kube-router", "weave-net", "kindnet", "kube-network-policies"];
 
 /// What enforces NetworkPolicies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Enforcement {
-    /// This does.
+    /// The plug-in with this name.
     By(String),
-    /// The VPC CNI could, and its switch is off.
+    /// The VPC CNI, in which it is disabled.
     SwitchedOff,
-    /// No plug-in is known by its DaemonSets.
+    /// None: no known plug-in has a DaemonSet.
     Unknown,
 }
 
@@ -27,7 +27,7 @@ fn vpc_cni(facts: &Facts) -> Result<Option<&Workload>, Unreadable> {
     Ok(daemonsets(facts)?.find(|workload| workload.name == "aws-node" && workload.namespace == "kube-system"))
 }
 
-/// Whether the node agent of the VPC CNI has its switch on (amazon-vpc-cni-k8s, network policy agent).
+/// Whether network policies are enabled in the node agent of the VPC CNI (amazon-vpc-cni-k8s, network policy agent).
 fn is_switched_on(container: &Container) -> bool {
     container.arguments.iter().any(|argument| argument == "--enable-network-policy=true")
 }
@@ -45,7 +45,7 @@ pub(crate) fn enforcement(facts: &Facts) -> Result<Enforcement, Unreadable> {
     })
 }
 
-/// The version of the VPC CNI that runs, from its image's tag: `v1.20.4-eksbuild.1`; `None` where it does not run.
+/// The running version of the VPC CNI, from its image's tag: `v1.20.4-eksbuild.1`; `None` if it does not run.
 pub(crate) fn vpc_cni_version(facts: &Facts) -> Result<Option<String>, Unreadable> {
     let Some(cni) = vpc_cni(facts)? else { return Ok(None) };
     let main = cni.containers.iter().find(|container| container.name == "aws-node");

@@ -1,6 +1,6 @@
-//! What namespaces admit and what runs in them, for every question about pods.
+//! What namespaces admit and what runs in them, shared by all questions about pods.
 //!
-//! PodSecurityPolicy left Kubernetes with 1.25; since then Pod Security admission decides by the label
+//! Kubernetes 1.25 removed PodSecurityPolicy; since then Pod Security admission decides by the label
 //! `pod-security.kubernetes.io/enforce` of a namespace (Kubernetes documentation, Pod Security Standards). A namespace without it
 //! admits everything: EKS leaves the cluster's default at `privileged` (EKS user guide, pod security standards).
 
@@ -14,7 +14,7 @@ use super::facts::pods::{Container, Workload};
 use super::facts::{Facts, Unreadable, seen};
 use super::question::{finding, manual, verdict, with_evidence};
 
-/// The label that decides.
+/// The label of Pod Security admission.
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
 /// A profile of the Pod Security Standards that forbids something.
@@ -22,7 +22,7 @@ const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 pub(crate) enum Profile {
     /// No known ways to escalate privileges.
     Baseline,
-    /// Hardened; forbids all that baseline forbids.
+    /// Hardened; forbids everything that baseline forbids.
     Restricted,
 }
 
@@ -34,7 +34,7 @@ impl Profile {
         }
     }
 
-    /// Whether a namespace with this label refuses what the profile forbids.
+    /// Whether a namespace with this label rejects pods that the profile forbids.
     fn is_enforced_by(self, label: Option<&String>) -> bool {
         match label.map(String::as_str) {
             Some("restricted") => true,
@@ -44,19 +44,19 @@ impl Profile {
     }
 }
 
-/// Something that pods should not have.
+/// A rule: something that pods should not have.
 pub(crate) struct Rule {
-    /// What it is, behind "admits": `privileged containers`.
+    /// Its name, after "admits": `privileged containers`.
     pub(crate) what: &'static str,
-    /// The mildest profile that forbids it.
+    /// The least strict profile that forbids it.
     pub(crate) forbidden_by: Profile,
-    /// What a running workload has of it, one line each.
+    /// The violations of a running workload, one line each.
     pub(crate) broken_by: fn(&Workload) -> Vec<String>,
-    /// What to do about a workload.
+    /// The remediation for a workload.
     pub(crate) remediation: &'static str,
 }
 
-/// A line for each Linux container that breaks a rule: `container app runs as root`.
+/// A line for each Linux container that violates a rule: `container app runs as root`.
 pub(crate) fn containers(workload: &Workload, breaks: impl Fn(&Container) -> bool, how: &str) -> Vec<String> {
     if workload.is_windows {
         return Vec::new();
@@ -70,8 +70,8 @@ pub(crate) fn containers(workload: &Workload, breaks: impl Fn(&Container) -> boo
     names.into_iter().map(|name| format!("container {name} {how}")).collect()
 }
 
-/// What runs against the rule is a finding, and so is a namespace in use that admits it. Where something else than Pod Security
-/// may refuse pods as well, a person must look at that.
+/// Findings are running violations and used namespaces that admit them. If something other than Pod Security may reject pods too,
+/// a person must review that.
 pub(crate) fn assess(facts: &Facts, rule: &Rule) -> Result<Decision, Unreadable> {
     let workloads = facts.own_workloads()?;
     let running: Vec<Finding> = workloads.iter().filter_map(|workload| broken(rule, workload)).collect();
@@ -86,13 +86,13 @@ pub(crate) fn assess(facts: &Facts, rule: &Rule) -> Result<Decision, Unreadable>
         return Ok(verdict(running));
     }
     let guards = seen(&facts.admission)?.guards();
-    let told: Vec<Finding> = open.iter().map(|namespace| admits(rule, namespace)).collect();
+    let findings: Vec<Finding> = open.iter().map(|namespace| admits(rule, namespace)).collect();
     if guards.is_empty() {
-        return Ok(verdict(running.into_iter().chain(told).collect()));
+        return Ok(verdict(running.into_iter().chain(findings).collect()));
     }
     let decision = match running.is_empty() {
         true => manual(format!(
-            "whether {} refuse {}: {} namespaces in use are without the label {ENFORCE} that would",
+            "whether {} refuse {}: {} namespaces in use lack the label {ENFORCE} that would",
             guards.join(", "),
             rule.what,
             open.len()
@@ -121,7 +121,7 @@ mod tests {
     use amiproof_model::verdict::Verdict;
 
     use super::super::facts::admission::Admission;
-    use super::super::facts::testing::{clean, namespace, spoil, told};
+    use super::super::facts::testing::{clean, namespace, outcome_of, spoil};
     use super::super::{privileged, root_containers};
     use super::*;
 
@@ -139,8 +139,8 @@ mod tests {
             (None, "fail Namespace/web", "fail Namespace/web"),
         ] {
             let facts = with_label(level);
-            assert_eq!(told(&privileged::QUESTION, &facts), of_baseline, "{level:?}");
-            assert_eq!(told(&root_containers::QUESTION, &facts), of_restricted, "{level:?}");
+            assert_eq!(outcome_of(&privileged::QUESTION, &facts), of_baseline, "{level:?}");
+            assert_eq!(outcome_of(&root_containers::QUESTION, &facts), of_restricted, "{level:?}");
         }
     }
 
@@ -148,16 +148,16 @@ mod tests {
     fn what_runs_counts_whatever_the_label_says_because_labels_do_not_touch_running_pods() {
         let mut facts = with_label(Some("restricted"));
         spoil(&mut facts, |front| front.containers[0].is_privileged = true);
-        assert_eq!(told(&privileged::QUESTION, &facts), "fail web/Deployment/front");
+        assert_eq!(outcome_of(&privileged::QUESTION, &facts), "fail web/Deployment/front");
     }
 
     #[test]
     fn another_guard_of_pods_is_for_a_human_unless_something_runs_against_the_rule() {
         let guard = Admission { pod_webhooks: vec!["kyverno/validate".to_owned()], ..Admission::default() };
         let mut facts = Facts { admission: Ok(guard), ..with_label(None) };
-        assert_eq!(told(&privileged::QUESTION, &facts), "manual");
+        assert_eq!(outcome_of(&privileged::QUESTION, &facts), "manual");
         spoil(&mut facts, |front| front.containers[0].is_privileged = true);
-        assert_eq!(told(&privileged::QUESTION, &facts), "fail web/Deployment/front");
+        assert_eq!(outcome_of(&privileged::QUESTION, &facts), "fail web/Deployment/front");
     }
 
     #[test]
@@ -172,6 +172,6 @@ mod tests {
         assert_eq!(assess(&facts, &rule).unwrap().verdict, Verdict::Pass);
         let denied =
             Facts { workloads: Err(Unreadable::Denied("the Kubernetes permission to list pods".into())), ..clean() };
-        assert_eq!(told(&privileged::QUESTION, &denied), "denied");
+        assert_eq!(outcome_of(&privileged::QUESTION, &denied), "denied");
     }
 }

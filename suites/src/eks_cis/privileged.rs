@@ -23,14 +23,14 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{clean, spoil, told};
+    use super::super::facts::testing::{clean, outcome_of, spoil};
     use super::*;
 
     #[test]
     fn a_privileged_container_is_found() {
-        assert_eq!(told(&QUESTION, &clean()), "pass");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "pass");
         let mut facts = clean();
         spoil(&mut facts, |front| front.containers[0].is_privileged = true);
-        assert_eq!(told(&QUESTION, &facts), "fail web/Deployment/front");
+        assert_eq!(outcome_of(&QUESTION, &facts), "fail web/Deployment/front");
     }
 }

@@ -1,29 +1,29 @@
-//! A question of the benchmark: its name and how it is answered.
+//! A question of the benchmark: its name and its evaluation.
 
 use amiproof_core::check::Decision;
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 
 use super::facts::{Facts, Unreadable};
 
-/// A question that amiproof answers, or collects what a human needs for.
+/// A question that amiproof answers or collects evidence for.
 #[derive(Clone, Copy)]
 pub(crate) struct Question {
     /// Its name in `suites/benchmarks/questions.yaml`.
     pub(crate) id: &'static str,
-    /// The answer.
+    /// Evaluates it.
     pub(crate) assess: Assess,
 }
 
-/// Answers a question from what was seen; what was not seen is passed on and becomes "not evaluated".
+/// Answers a question from the facts; a fact that could not be read is returned and becomes "not evaluated".
 pub(crate) type Assess = fn(&Facts) -> Result<Decision, Unreadable>;
 
-/// As many findings as people read; more are counted in the last one, so that a cluster with thousands of pods still has a report.
+/// Maximum number of findings; the last one counts the rest, so that reports stay readable with thousands of pods.
 const FINDINGS: usize = 50;
 
-/// As many lines of evidence as people read.
+/// Maximum number of lines of evidence.
 const LINES: usize = 200;
 
-/// Pass without findings, fail with them.
+/// `Pass` without findings, otherwise `Fail`.
 pub(crate) fn verdict(mut findings: Vec<Finding>) -> Decision {
     if findings.is_empty() {
         return Verdict::Pass.into();
@@ -36,22 +36,22 @@ pub(crate) fn verdict(mut findings: Vec<Finding>) -> Decision {
     Verdict::Fail(findings).into()
 }
 
-/// A finding with what to do about it.
+/// A finding with its remediation.
 pub(crate) fn finding(resource: impl Into<String>, summary: impl Into<String>, remediation: &str) -> Finding {
     Finding::new(resource, summary).with_remediation(remediation)
 }
 
-/// What a human is to look at.
+/// A manual result with its instructions.
 pub(crate) fn manual(look_at: impl Into<String>) -> Decision {
     Verdict::Manual(look_at.into()).into()
 }
 
-/// The question makes no sense here.
+/// The question does not apply.
 pub(crate) fn not_applicable(reason: impl Into<String>) -> Decision {
     Verdict::NotApplicable(reason.into()).into()
 }
 
-/// Adds what was collected, one line each; nothing for no lines.
+/// Adds the collected lines as evidence, if there are any.
 pub(crate) fn with_evidence<T: ToString>(mut decision: Decision, name: &str, lines: &[T]) -> Decision {
     if lines.is_empty() {
         return decision;

@@ -9,14 +9,14 @@ use super::question::{Question, finding, manual, verdict, with_evidence};
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "registry-users", assess };
 
-/// Who may push by IAM is known to IAM alone, principal by principal. What a repository's own policy gives everybody is a finding.
+/// Who may push by identity policies would have to be read for each principal. A repository policy that lets everyone push is a finding.
 fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let account = facts.account()?;
     let policies = seen(&account.repository_policies)?;
     let remediation = "name the principals that build images in the repository's policy, or leave it to IAM";
     let open = policies.iter().filter(|(_, policy)| policy.as_deref().is_some_and(lets_everybody_push));
     let findings: Vec<_> = open
-        .map(|(name, _)| finding(format!("ECR repository {name}"), "its policy lets everybody push", remediation))
+        .map(|(name, _)| finding(format!("ECR repository {name}"), "its policy lets everyone push", remediation))
         .collect();
     let lines: Vec<String> = policies
         .iter()
@@ -32,7 +32,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     Ok(with_evidence(decision, "policies of repositories whose images run", &lines))
 }
 
-/// Whether a policy allows everybody, without a condition, an action that puts images in.
+/// Whether a policy allows everyone, without a condition, an action that pushes images.
 fn lets_everybody_push(policy: &str) -> bool {
     let Ok(policy) = serde_json::from_str::<Value>(policy) else { return false };
     let many = |value: &Value| match value {
@@ -59,7 +59,7 @@ fn lets_everybody_push(policy: &str) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::facts::testing::{account_of, clean, told};
+    use super::super::facts::testing::{account_of, clean, outcome_of};
     use super::*;
 
     #[test]
@@ -86,7 +86,7 @@ mod tests {
         ] {
             let mut facts = clean();
             account_of(&mut facts).repository_policies = Ok(BTreeMap::from([("web/front".to_owned(), policy.clone())]));
-            assert_eq!(told(&QUESTION, &facts), answer, "{policy:?}");
+            assert_eq!(outcome_of(&QUESTION, &facts), answer, "{policy:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who holds a right that few should have: the questions of the benchmark that differ in the right only.
+//! Who holds a right that few should have: the questions of the benchmark that differ only in the right.
 
 use super::holders::{self, Right};
 use super::question::Question;
@@ -37,7 +37,7 @@ pub(crate) const CREATE_PODS: Question = Question {
     },
 };
 
-/// Who can make PersistentVolumes by hand.
+/// Who can create PersistentVolumes directly.
 pub(crate) const CREATE_VOLUMES: Question = Question {
     id: "create-volumes",
     assess: |facts| {
@@ -54,7 +54,7 @@ pub(crate) const CREATE_VOLUMES: Question = Question {
     },
 };
 
-/// Who can talk to kubelets past the API server's audit.
+/// Who can access kubelets without the API server's audit.
 pub(crate) const NODE_PROXY: Question = Question {
     id: "node-proxy",
     assess: |facts| {
@@ -71,7 +71,7 @@ pub(crate) const NODE_PROXY: Question = Question {
     },
 };
 
-/// Who can change what admission asks.
+/// Who can change admission webhooks.
 pub(crate) const WEBHOOK_CONFIGURATIONS: Question = Question {
     id: "webhook-configurations",
     assess: |facts| {
@@ -107,14 +107,14 @@ pub(crate) const TOKEN_CREATION: Question = Question {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{clean, grant, rule, subject, told};
+    use super::super::facts::testing::{clean, grant, outcome_of, rule, subject};
     use super::*;
 
     const WEBHOOKS: &str = "admissionregistration.k8s.io";
 
     #[test]
     fn holders_everywhere_and_crowds_are_found_and_those_of_one_namespace_where_that_is_not_fine() {
-        // The question, the group and resource, a verb that is meant, one that is not, and whether one namespace is fine.
+        // The question, the group and resource, a verb that gives the right, one that does not, and whether one namespace is acceptable.
         let table = [
             (SECRETS_ACCESS, "", "secrets", "list", "delete", true),
             (CREATE_PODS, "", "pods", "create", "get", true),
@@ -133,11 +133,11 @@ mod tests {
                 (Some("web"), verb, subject("Group", "system:authenticated"), "fail web/RoleBinding/made"),
                 (None, other, alice(), "pass"),
             ];
-            assert_eq!(told(&question, &clean()), "pass", "{}", question.id);
+            assert_eq!(outcome_of(&question, &clean()), "pass", "{}", question.id);
             for (namespace, verb, who, answer) in answers {
                 let mut facts = clean();
                 grant(&mut facts, namespace, rule(verb, group, resource), who);
-                assert_eq!(told(&question, &facts), answer, "{}: {verb} in {namespace:?}", question.id);
+                assert_eq!(outcome_of(&question, &facts), answer, "{}: {verb} in {namespace:?}", question.id);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! From facts to rows: one row per control of the benchmark, none left out.
+//! From facts to rows: one row for every control of the benchmark.
 
 use amiproof_core::check::{CheckError, Decision, ScanAnswer, ScanRow};
 use amiproof_model::name::{CheckId, Level};
@@ -9,13 +9,13 @@ use super::QUESTIONS;
 use super::facts::{Facts, Unreadable};
 use crate::benchmark::{Catalogue, Control, Judged};
 
-/// Who answers, in rows and records.
+/// The name of the scanner in rows and records.
 pub(crate) const SCANNER: &str = "amiproof";
 
-/// The answer for every control of `catalogue`. `nodes_by` is the benchmark that kube-bench judges nodes by.
+/// The result of every control of `catalogue`. `nodes_by` is the benchmark that kube-bench uses for nodes.
 ///
 /// # Errors
-/// When a control's id is not a valid part of a check's; a test keeps that from happening.
+/// If a control's id is not a valid part of a check id; a test ensures that all are.
 pub(crate) fn answer(
     catalogue: &Catalogue,
     nodes_by: Option<&Catalogue>,
@@ -28,9 +28,9 @@ pub(crate) fn answer(
         scanner: SCANNER.to_owned(),
         scanner_version: None,
         benchmark: Some(catalogue.benchmark.clone()),
-        // All controls are asked, and level 2 holds those of level 1.
+        // All controls are evaluated, and level 2 includes level 1.
         level: Some(Level::Two),
-        // Those of nodes are kube-bench's; their rows here say where the answer is.
+        // kube-bench evaluates those of nodes; their rows here refer to it.
         expected: Some(catalogue.controls.len()),
         source: None,
         note: String::new(),
@@ -51,8 +51,8 @@ fn row(control: &Control, nodes_by: Option<&Catalogue>, facts: &Facts) -> Result
     })
 }
 
-/// Questions about what amiproof itself decides when it makes a cluster: settings of the control plane, add-ons, the role of nodes. Who
-/// tests images can help none of it, and the cluster is gone when the run is over.
+/// Questions about what amiproof itself decides when it creates a cluster: settings of the control plane, add-ons, the role of nodes.
+/// They say nothing about the tested images, and the cluster is deleted after the run.
 const OWN: [&str; 12] = [
     "access-manager",
     "audit-logs",
@@ -68,8 +68,8 @@ const OWN: [&str; 12] = [
     "secrets-encryption",
 ];
 
-/// What a failure says of a cluster that amiproof made: of its own settings nothing, and of the namespace that every cluster comes with
-/// neither. What someone put into it afterwards counts.
+/// The result in a cluster that amiproof created: failures of its own settings, and of namespace `default` as every cluster has it, do
+/// not count. Objects that were added later do.
 fn of_own_cluster(question: &str, decision: Decision) -> Decision {
     let Verdict::Fail(findings) = &decision.verdict else { return decision };
     let of_fresh_namespace = |finding: &Finding| {
@@ -79,7 +79,7 @@ fn of_own_cluster(question: &str, decision: Decision) -> Decision {
         return decision;
     }
     let first = findings.first().map_or("", |finding| finding.summary.as_str());
-    let reason = format!("made by amiproof, which decides this for its own test cluster: {first}");
+    let reason = format!("the test cluster was created by amiproof, which sets this itself: {first}");
     Decision { verdict: Verdict::NotApplicable(reason), ..decision }
 }
 
@@ -87,8 +87,8 @@ fn decision(control: &Control, nodes_by: Option<&Catalogue>, facts: &Facts) -> D
     if control.judged == Judged::KubeBench {
         let there = nodes_by.and_then(|catalogue| catalogue.asking(&control.question));
         let reason = match there {
-            Some(same) => format!("a control of nodes: kube-bench judges it per variant, as kube-bench/{}", same.id),
-            None => "a control of nodes: kube-bench judges it per variant".to_owned(),
+            Some(same) => format!("a control of nodes: kube-bench evaluates it per variant, as kube-bench/{}", same.id),
+            None => "a control of nodes: kube-bench evaluates it per variant".to_owned(),
         };
         return Verdict::NotApplicable(reason).into();
     }
@@ -99,7 +99,7 @@ fn decision(control: &Control, nodes_by: Option<&Catalogue>, facts: &Facts) -> D
         Ok(decision) if facts.made_by_us => of_own_cluster(question.id, decision),
         Ok(decision) => decision,
         Err(Unreadable::NoAccount) => {
-            Verdict::NotApplicable("the answer is in the AWS account, and this run has none".to_owned()).into()
+            Verdict::NotApplicable("this needs an AWS account, and the run has none".to_owned()).into()
         }
         Err(Unreadable::Denied(permission)) => {
             Verdict::NotEvaluated(format!("the caller lacks {permission}; allow it and run again")).into()
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use crate::benchmark;
 
-    /// What a control comes to in a cluster that amiproof made, and in one that was there.
+    /// The result of a control in a cluster that amiproof created, and in an existing one.
     fn both(number: &str, spoil: impl Fn(&mut Facts)) -> (String, String) {
         let catalogue = benchmark::find("cis-eks-1.8.0").unwrap().unwrap();
         let control = catalogue.controls.iter().find(|control| control.id.number() == number).unwrap();

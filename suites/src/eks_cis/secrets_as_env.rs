@@ -1,4 +1,4 @@
-//! `secrets-as-env`: containers that find Secrets in their environment, which logs and crash reports show.
+//! `secrets-as-env`: containers with Secrets in environment variables, which appear in logs and crash reports.
 
 use std::collections::BTreeSet;
 
@@ -27,14 +27,14 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{clean, spoil, told};
+    use super::super::facts::testing::{clean, outcome_of, spoil};
     use super::*;
 
     #[test]
     fn a_workload_that_takes_secrets_as_variables_is_found() {
-        assert_eq!(told(&QUESTION, &clean()), "pass");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "pass");
         let mut facts = clean();
         spoil(&mut facts, |front| front.containers[0].secrets_as_env = vec!["password".to_owned()]);
-        assert_eq!(told(&QUESTION, &facts), "fail web/Deployment/front");
+        assert_eq!(outcome_of(&QUESTION, &facts), "fail web/Deployment/front");
     }
 }

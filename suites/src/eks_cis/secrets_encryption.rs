@@ -8,7 +8,7 @@ use super::question::{Question, finding, verdict, with_evidence};
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "secrets-encryption", assess };
 
-/// Since Kubernetes 1.28 EKS encrypts everything with a key that AWS owns; the benchmark asks for one that the customer can take away.
+/// Since Kubernetes 1.28 EKS encrypts everything with a key that AWS owns; the benchmark requires a key that the customer can revoke.
 fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let keys = &seen(&facts.account()?.control_plane)?.secrets_keys;
     if !keys.is_empty() {
@@ -20,14 +20,14 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{account_of, clean, told};
+    use super::super::facts::testing::{account_of, clean, outcome_of};
     use super::*;
 
     #[test]
     fn a_key_of_the_customer_is_needed() {
-        assert_eq!(told(&QUESTION, &clean()), "pass");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "pass");
         let mut facts = clean();
         account_of(&mut facts).control_plane.as_mut().unwrap().secrets_keys.clear();
-        assert_eq!(told(&QUESTION, &facts), "fail cluster");
+        assert_eq!(outcome_of(&QUESTION, &facts), "fail cluster");
     }
 }

@@ -20,9 +20,9 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     Ok(verdict(findings.collect()))
 }
 
-/// What each container lacks (Kubernetes documentation, Pod Security Standards, restricted).
+/// The violations of each container (Kubernetes documentation, Pod Security Standards, restricted).
 fn lacks(workload: &Workload) -> Vec<String> {
-    // Of Windows containers the profile asks only runAsNonRoot.
+    // For Windows containers, the profile requires only runAsNonRoot.
     let of_linux = |container: &Container, lacks: bool| lacks && !workload.is_windows && !container.name.is_empty();
     let line = |container: &Container| {
         let drops_all = container.dropped.iter().any(|entry| entry.eq_ignore_ascii_case("all"));
@@ -40,12 +40,12 @@ fn lacks(workload: &Workload) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{clean, spoil, told};
+    use super::super::facts::testing::{clean, outcome_of, spoil};
     use super::*;
 
     #[test]
     fn every_part_of_the_restricted_profile_is_looked_at() {
-        assert_eq!(told(&QUESTION, &clean()), "pass");
+        assert_eq!(outcome_of(&QUESTION, &clean()), "pass");
         let spoilers: [fn(&mut Container); 4] = [
             |container| container.may_be_root = true,
             |container| container.may_escalate = true,
@@ -55,9 +55,9 @@ mod tests {
         for spoiler in spoilers {
             let mut facts = clean();
             spoil(&mut facts, |front| spoiler(&mut front.containers[0]));
-            assert_eq!(told(&QUESTION, &facts), "fail web/Deployment/front");
+            assert_eq!(outcome_of(&QUESTION, &facts), "fail web/Deployment/front");
             spoil(&mut facts, |front| front.is_windows = true);
-            assert_eq!(told(&QUESTION, &facts), "pass", "Linux's rules do not hold on Windows");
+            assert_eq!(outcome_of(&QUESTION, &facts), "pass", "Linux's rules do not hold on Windows");
         }
     }
 }

@@ -1,15 +1,15 @@
-//! What belongs to Kubernetes and EKS themselves, so that nobody is blamed for it.
+//! Objects of Kubernetes and EKS themselves, which are not findings.
 
 use super::facts::rbac::objects::{Binding, Role, Subject};
 
-/// Namespaces that Kubernetes makes (Kubernetes documentation, initial namespaces; `default` is everybody's and not among them) and
+/// Namespaces that Kubernetes creates (Kubernetes documentation, initial namespaces; without `default`, which users use too) and
 /// those of AWS's own agents: GuardDuty's EKS runtime monitoring (`amazon-guardduty`), the CloudWatch Observability add-on
 /// (`amazon-cloudwatch`) and Fargate's logging (`aws-observability`), each by its user guide.
 const NAMESPACES: [&str; 6] =
     ["kube-system", "kube-public", "kube-node-lease", "amazon-guardduty", "amazon-cloudwatch", "aws-observability"];
 
-/// Service accounts of Kubernetes and of AWS's own add-ons, by namespace (the manifests that the add-ons of EKS are made from). A chart
-/// that someone installs into kube-system, as AWS's guides do with several, is theirs.
+/// Service accounts of Kubernetes and of AWS's own add-ons, by namespace (from the manifests of the EKS add-ons). Charts that
+/// users install into kube-system, as in several of AWS's guides, are not part of the system.
 const ACCOUNTS: [(&str, &[&str]); 3] = [
     (
         "kube-system",
@@ -47,17 +47,17 @@ const ACCOUNTS: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// Prefixes that Kubernetes and EKS keep for themselves (Kubernetes documentation, RBAC default roles; EKS user guide, default
+/// Prefixes that Kubernetes and EKS reserve (Kubernetes documentation, RBAC default roles; EKS user guide, default
 /// Kubernetes roles and users).
 const PREFIXES: [&str; 2] = ["system:", "eks:"];
 
-/// Roles that EKS makes without its prefix (EKS user guide, default roles, and the manifest of the VPC CNI).
+/// Roles that EKS creates without its prefix (EKS user guide, default roles, and the manifest of the VPC CNI).
 const ROLES: [&str; 3] = ["aws-node", "vpc-resource-controller-role", "vpc-resource-controller-rolebinding"];
 
-/// Groups of users that nobody had to prove anything to be in, or that hold everybody.
-const CROWDS: [&str; 3] = ["system:authenticated", "system:unauthenticated", "system:serviceaccounts"];
+/// Open groups: all authenticated users, all unauthenticated users, all service accounts.
+const OPEN_GROUPS: [&str; 3] = ["system:authenticated", "system:unauthenticated", "system:serviceaccounts"];
 
-/// Webhook configurations that EKS makes.
+/// Webhook configurations that EKS creates.
 const WEBHOOKS: [&str; 4] = [
     "eks-aws-auth-configmap-validation-webhook",
     "vpc-resource-validating-webhook",
@@ -65,7 +65,7 @@ const WEBHOOKS: [&str; 4] = [
     "eks-pod-identity-webhook",
 ];
 
-/// Whether a namespace is the system's.
+/// Whether a namespace belongs to the system.
 pub(crate) fn is_namespace(name: &str) -> bool {
     NAMESPACES.contains(&name)
 }
@@ -74,9 +74,9 @@ fn is_reserved(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || ROLES.contains(&name)
 }
 
-/// Whether a subject stands for many whom nobody chose.
-pub(crate) fn is_crowd(subject: &Subject) -> bool {
-    CROWDS.contains(&subject.name.as_str())
+/// Whether a subject is an open group or the anonymous user.
+pub(crate) fn is_open_group(subject: &Subject) -> bool {
+    OPEN_GROUPS.contains(&subject.name.as_str())
         || subject.name.starts_with("system:serviceaccounts:")
         || subject.name == "system:anonymous"
 }
@@ -85,12 +85,12 @@ fn is_account(namespace: &str, name: &str) -> bool {
     ACCOUNTS.iter().any(|(own, names)| *own == namespace && names.contains(&name))
 }
 
-/// Whether a subject is part of the system: its users and groups, and the service accounts of its own parts. Crowds are not, although
-/// their names are reserved.
+/// Whether a subject is part of the system: its users and groups, and the service accounts of its own parts. Open groups
+/// are not, although their names are reserved.
 pub(crate) fn is_subject(subject: &Subject) -> bool {
     match subject.kind.as_str() {
         "ServiceAccount" => is_account(&subject.namespace, &subject.name),
-        _ if is_crowd(subject) => false,
+        _ if is_open_group(subject) => false,
         _ => {
             let of_account = subject.name.strip_prefix("system:serviceaccount:");
             match of_account.and_then(|rest| rest.split_once(':')) {
@@ -101,9 +101,9 @@ pub(crate) fn is_subject(subject: &Subject) -> bool {
     }
 }
 
-/// Whether a binding is one that Kubernetes or EKS makes.
+/// Whether Kubernetes or EKS created a binding.
 pub(crate) fn is_binding(binding: &Binding) -> bool {
-    // Anybody can bind under a reserved name, but only to a role of the system it means what it says.
+    // Users can create bindings with a reserved name, so the role must be the system's too.
     is_reserved(&binding.name)
         && (is_reserved(&binding.role) || binding.role == "cluster-admin" && binds_system(binding))
         || binding.name == "cluster-admin" && binds_system(binding)
@@ -113,12 +113,12 @@ fn binds_system(binding: &Binding) -> bool {
     binding.subjects.iter().all(is_subject)
 }
 
-/// Whether a role is one that Kubernetes or EKS makes.
+/// Whether Kubernetes or EKS created a role.
 pub(crate) fn is_role(role: &Role) -> bool {
     role.is_builtin || is_reserved(&role.name)
 }
 
-/// Whether a webhook configuration is one that EKS makes.
+/// Whether EKS created a webhook configuration.
 pub(crate) fn is_webhook_configuration(name: &str) -> bool {
     WEBHOOKS.contains(&name)
 }

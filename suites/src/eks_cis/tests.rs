@@ -1,4 +1,4 @@
-//! The suite against the catalogue: every control has a row, and every row an answer.
+//! Tests of the suite with the catalogue: every control has a row, and every row a result.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,7 +47,7 @@ fn every_control_of_version_1_0_1_has_a_row_and_at_least_35_need_no_human() {
     let words = words(&answer);
     assert_eq!(words.len(), 52);
     let count = |wanted: &str| words.values().filter(|word| **word == wanted).count();
-    // kube-bench decides its 13 on the nodes; the row says where.
+    // kube-bench evaluates its 13 on the nodes; the row refers to it.
     let of_nodes: Vec<&str> = answer
         .rows
         .iter()
@@ -60,8 +60,8 @@ fn every_control_of_version_1_0_1_has_a_row_and_at_least_35_need_no_human() {
     assert_eq!((count("manual"), count("not evaluated"), count("fail")), (5, 0, 0), "{words:#?}");
     assert!(count("pass") + of_nodes.len() >= 35, "{words:#?}");
     let chains = answer.rows.iter().find(|row| row.check.as_str() == "eks-cis/cis-eks-1.0.1/3.2.7").unwrap();
-    let told = "a control of nodes: kube-bench judges it per variant, as kube-bench/cis-eks-1.8.0/3.2.6";
-    assert_eq!(chains.decision.verdict, Verdict::NotApplicable(told.to_owned()));
+    let expected_text = "a control of nodes: kube-bench evaluates it per variant, as kube-bench/cis-eks-1.8.0/3.2.6";
+    assert_eq!(chains.decision.verdict, Verdict::NotApplicable(expected_text.to_owned()));
 }
 
 #[test]
@@ -102,9 +102,10 @@ fn a_missing_permission_is_never_a_pass_and_is_named() {
         let row = answer.rows.iter().find(|row| row.control.as_ref().unwrap().number() == number).unwrap();
         row.decision.verdict.clone()
     };
-    let told = "the caller lacks the Kubernetes permission to list pods in all namespaces; allow it and run again";
-    assert_eq!(verdict("4.2.1"), Verdict::NotEvaluated(told.to_owned()));
-    assert_eq!(verdict("4.1.1"), Verdict::NotEvaluated(told.to_owned()));
+    let expected_text =
+        "the caller lacks the Kubernetes permission to list pods in all namespaces; allow it and run again";
+    assert_eq!(verdict("4.2.1"), Verdict::NotEvaluated(expected_text.to_owned()));
+    assert_eq!(verdict("4.1.1"), Verdict::NotEvaluated(expected_text.to_owned()));
 }
 
 #[test]

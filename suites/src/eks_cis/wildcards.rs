@@ -1,4 +1,4 @@
-//! `wildcards`: roles that someone wrote with `*`.
+//! `wildcards`: roles with `*` that are not part of the system.
 
 use amiproof_core::check::Decision;
 
@@ -34,7 +34,7 @@ fn has_wildcard(rule: &Rule, field: &str) -> bool {
     list.iter().any(|entry| entry == "*")
 }
 
-/// Whether only the system holds a role: add-ons bring roles of their own.
+/// Whether a role is bound only to the system: add-ons have their own roles.
 fn is_of_system(rbac: &Rbac, role: &Role) -> bool {
     let mut bindings = rbac.bindings.iter().filter(|binding| rbac.role_of(binding) == Some(role)).peekable();
     bindings.peek().is_some() && bindings.all(|binding| binding.subjects.iter().all(system::is_subject))
@@ -42,7 +42,7 @@ fn is_of_system(rbac: &Rbac, role: &Role) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::testing::{clean, grant, rule, subject, told};
+    use super::super::facts::testing::{clean, grant, outcome_of, rule, subject};
     use super::*;
 
     #[test]
@@ -55,7 +55,7 @@ mod tests {
         ] {
             let mut facts = clean();
             grant(&mut facts, None, rule(verb, group, resource), subject("User", "alice"));
-            assert_eq!(told(&QUESTION, &facts), answer, "{verb} {group} {resource}");
+            assert_eq!(outcome_of(&QUESTION, &facts), answer, "{verb} {group} {resource}");
         }
     }
 
@@ -65,8 +65,8 @@ mod tests {
         let mut account = subject("ServiceAccount", "ebs-csi-controller-sa");
         account.namespace = "kube-system".to_owned();
         grant(&mut facts, None, rule("*", "*", "*"), account);
-        assert_eq!(told(&QUESTION, &facts), "pass");
+        assert_eq!(outcome_of(&QUESTION, &facts), "pass");
         facts.rbac.as_mut().unwrap().bindings.pop();
-        assert_eq!(told(&QUESTION, &facts), "fail ClusterRole/made");
+        assert_eq!(outcome_of(&QUESTION, &facts), "fail ClusterRole/made");
     }
 }

@@ -1,5 +1,5 @@
-//! `host/encrypted-root`: images, secrets and logs of a node are on its root volume (EKS best practices, "Data encryption": "Encrypt at
-//! rest"; AWS Foundational Security, EC2.3).
+//! `host/encrypted-root`: the root volume, with a node's images, secrets and logs, is encrypted (EKS best practices, "Data encryption":
+//! "Encrypt at rest"; AWS Foundational Security, EC2.3).
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! `host/imds`: IMDSv2 alone, and the hop limit that the variant expects (guide: "Restrict access to the instance profile").
+//! `host/imds`: only IMDSv2, and the hop limit that the variant expects (guide: "Restrict access to the instance profile").
 //!
-//! The guide wants a hop limit of 1 with Pod Identity or IRSA; drivers that ask the metadata service from a pod need 2. So the expected
-//! value is the variant's `imdsHopLimit`.
+//! The guide recommends a hop limit of 1 with Pod Identity or IRSA; drivers that use the metadata service from a pod need 2. Therefore
+//! the expected value is the variant's `imdsHopLimit`.
 
 use amiproof_core::aws::hosts::{Host, Metadata};
 use amiproof_core::check::{CheckError, Decision, Scope, always};
@@ -41,7 +41,7 @@ fn assess(hosts: &[(NodeRecord, Host)], hops: u32) -> Verdict {
     let mut findings = Vec::new();
     for (node, host) in hosts {
         let Metadata { endpoint, tokens, hop_limit } = &host.metadata;
-        // Where the service is off, nobody can ask it anything.
+        // If the service is off, it cannot be reached at all.
         if endpoint == "disabled" {
             continue;
         }
@@ -54,8 +54,7 @@ fn assess(hosts: &[(NodeRecord, Host)], hops: u32) -> Verdict {
             let is = hop_limit.map_or_else(|| "unknown".to_owned(), |limit| limit.to_string());
             let finding =
                 Finding::new(format!("{}, hop limit", resource(node)), format!("the hop limit is {is}, not {hops}"));
-            let help =
-                "set HttpPutResponseHopLimit in the launch template, or the variant's imdsHopLimit to what is meant";
+            let help = "set HttpPutResponseHopLimit in the launch template, or correct the variant's imdsHopLimit";
             findings.push(finding.with_remediation(help));
         }
     }

@@ -1,5 +1,5 @@
-//! `host/imds-answers`: on the host itself the metadata service refuses a question without a token and answers one with it (guide:
-//! "Restrict access to the instance profile assigned to the worker node"). `host/imds` reads the setting; this asks.
+//! `host/imds-answers`: on the host itself the metadata service rejects requests without a token and accepts them with one (guide:
+//! "Restrict access to the instance profile assigned to the worker node"). `host/imds` reads the setting; this check sends requests.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub const CHECK: Definition = Definition {
 fn has_shell(variant: &Variant) -> Applies {
     match variant.family {
         Family::Al2023 | Family::Al2 => Applies::Yes,
-        Family::Bottlerocket => Applies::No("the host has no program to ask with; host/imds reads the setting"),
+        Family::Bottlerocket => Applies::No("the host has no HTTP client; host/imds checks the setting instead"),
         Family::Windows => Applies::No("Linux only"),
     }
 }
@@ -38,7 +38,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     Ok(decision(context, assess(context.facts.of(context).await, context.aws.is_some())))
 }
 
-/// Without an account nobody says that the nodes are instances at all.
+/// Without an account it is unknown whether the nodes are instances.
 fn assess(facts: &[NodeFacts], has_account: bool) -> Verdict {
     judged(facts, |node, read| {
         let answers = read.measured("imds").unwrap_or_default();
@@ -46,11 +46,11 @@ fn assess(facts: &[NodeFacts], has_account: bool) -> Verdict {
         let (summary, help) = match (code("plain "), code("token ")) {
             (Some(401), Some(200)) => return Ok(Vec::new()),
             (Some(200), _) => {
-                ("answers a question without a token".to_owned(), "set HttpTokens to required in the launch template")
+                ("answers a request without a token".to_owned(), "set HttpTokens to required in the launch template")
             }
             (Some(401 | 403), Some(other)) => (
-                format!("answers {other} to a question with a token"),
-                "see what stands between the host and 169.254.169.254: nodeadm and drivers need it",
+                format!("answers {other} to a request with a token"),
+                "check what blocks 169.254.169.254 on the host: nodeadm and drivers need it",
             ),
             _ if !has_account => {
                 let why = "no metadata service answers, and no AWS account says that there is one";

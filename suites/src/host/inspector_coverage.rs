@@ -36,7 +36,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     Ok(decision(context, assess(&context.nodes, &coverage)))
 }
 
-/// An instance that Inspector has not seen yet is not a finding: a node is minutes old, and coverage takes longer.
+/// An instance that Inspector does not know yet is not a finding: the node is minutes old, and coverage takes longer.
 fn assess(nodes: &[NodeRecord], coverage: &BTreeMap<String, Coverage>) -> Verdict {
     let mut findings = Vec::new();
     let mut unseen = Vec::new();
@@ -47,7 +47,7 @@ fn assess(nodes: &[NodeRecord], coverage: &BTreeMap<String, Coverage>) -> Verdic
             Some(Coverage::Inactive(reason)) if reason == "UNSUPPORTED_OS" => {
                 return Verdict::NotApplicable("Inspector does not support its operating system".to_owned());
             }
-            // Said by the agent's own check; Inspector follows a few minutes later.
+            // The check of the agent reports this; Inspector follows a few minutes later.
             Some(Coverage::Inactive(reason))
                 if reason == "UNMANAGED_EC2_INSTANCE" || reason == "PENDING_INITIAL_SCAN" =>
             {

@@ -1,7 +1,7 @@
-//! Suite `host`: how the hosts behind the nodes can be reached and what they may do, after the EKS best practices guide, "Protecting
+//! Suite `host`: access to the hosts behind the nodes, and their permissions, by the EKS best practices guide, "Protecting
 //! the infrastructure (hosts)".
 //!
-//! What AWS must be asked is not applicable where a run has no account.
+//! Checks that need AWS are not applicable in a run without an account.
 
 pub mod container_os;
 pub mod encrypted_root;
@@ -31,12 +31,12 @@ use amiproof_model::verdict::{Finding, Verdict};
 
 use crate::node::{placements, resource};
 
-/// The verdict of a check that AWS must be asked for, in a run without it.
+/// The verdict of a check that needs AWS, in a run without an account.
 pub(crate) fn no_account() -> Decision {
     Verdict::NotApplicable(NO_ACCOUNT.to_owned()).into()
 }
 
-/// The instance ids of the variant's nodes; otherwise why there are none.
+/// The instance ids of the variant's nodes; otherwise the verdict that explains why there are none.
 pub(crate) fn instance_ids(nodes: &[NodeRecord]) -> Result<Vec<String>, Verdict> {
     if nodes.is_empty() {
         return Err(Verdict::NotEvaluated("there is no node".to_owned()));
@@ -48,7 +48,7 @@ pub(crate) fn instance_ids(nodes: &[NodeRecord]) -> Result<Vec<String>, Verdict>
     nodes.iter().map(id).collect()
 }
 
-/// The variant's nodes with their instances; otherwise why there are none.
+/// The variant's nodes with their instances; otherwise the verdict that explains why there are none.
 pub(crate) async fn hosts(
     context: &Context,
     clients: &Clients,
@@ -71,8 +71,7 @@ pub(crate) async fn hosts(
     Ok(Ok(pairs))
 }
 
-/// The verdict of a check whose answer the run has just set itself, so that it would say nothing of the image; `None` where the nodes
-/// were there before.
+/// The verdict for a setting that the run itself chose, which therefore says nothing about the image; `None` for existing nodes.
 pub(crate) fn set_by_us(context: &Context, what: &str) -> Option<Decision> {
     match context.variant.nodes {
         NodeSource::Made(_) => Some(decision(
@@ -83,31 +82,31 @@ pub(crate) fn set_by_us(context: &Context, what: &str) -> Option<Decision> {
     }
 }
 
-/// Passes without findings.
+/// `Pass` without findings, otherwise `Fail`.
 pub(crate) fn verdict(findings: Vec<Finding>) -> Verdict {
     if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
 }
 
-/// A verdict with the nodes that it is about.
+/// A verdict with its nodes as evidence.
 pub(crate) fn decision(context: &Context, verdict: Verdict) -> Decision {
     Decision { placements: placements(&context.nodes), ..verdict.into() }
 }
 
-/// What lets connections to ports of the hosts in from somewhere else than the cluster itself.
+/// Ways to reach ports of the hosts from outside the cluster.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Doors {
+pub(crate) struct RemoteAccess {
     /// The instances of the nodes.
     pub(crate) hosts: Vec<(NodeRecord, Host)>,
-    /// Rules of their security groups.
+    /// The rules of their security groups.
     pub(crate) rules: Vec<Ingress>,
     /// The security groups that nodes and control plane share.
     pub(crate) inside: BTreeSet<String>,
-    /// Whether the node group was made with `remoteAccess`.
+    /// Whether the node group was created with `remoteAccess`.
     pub(crate) remote_access: bool,
 }
 
-impl Doors {
-    /// Reads them; otherwise why there are none.
+impl RemoteAccess {
+    /// Reads them; otherwise returns the verdict that explains why there are none.
     pub(crate) async fn read(context: &Context, clients: &Clients) -> Result<Result<Self, Verdict>, CheckError> {
         let hosts = match hosts(context, clients).await? {
             Ok(hosts) => hosts,
@@ -129,8 +128,8 @@ impl Doors {
         Ok(Ok(Self { hosts, rules, inside, remote_access }))
     }
 
-    /// A finding per rule that lets connections to one of the ports in. What members of the cluster's own groups may do among
-    /// themselves is how EKS works, and no door.
+    /// One finding per security group rule that allows connections to one of the ports. Rules among the cluster's own groups do not
+    /// count: EKS needs them.
     pub(crate) fn open(&self, ports: &[u16]) -> Vec<Finding> {
         let mut findings = Vec::new();
         for rule in &self.rules {
@@ -147,7 +146,7 @@ impl Doors {
                 .filter(|(_, host)| host.groups.contains(&rule.group))
                 .map(|(node, _)| resource(node))
                 .collect();
-            let summary = format!("{} is let in to TCP {}", rule.peer.name(), open.join(", "));
+            let summary = format!("{} may connect to TCP {}", rule.peer.name(), open.join(", "));
             let detail = format!("rule {} of security group {}, on {}", rule.id, rule.group, nodes.join(", "));
             let help =
                 "remove the rule; sessions go through Systems Manager (Session Manager), which needs no open port";
@@ -171,7 +170,7 @@ mod tests {
     #[test]
     fn addresses_and_strange_groups_open_a_port_and_the_clusters_own_groups_do_not() {
         let host = Host { id: "i-1".to_owned(), groups: vec!["sg-node".to_owned()], ..Host::default() };
-        let doors = |rules: Vec<Ingress>| Doors {
+        let access = |rules: Vec<Ingress>| RemoteAccess {
             hosts: vec![(record(1, ""), host.clone())],
             rules,
             inside: BTreeSet::from(["sg-node".to_owned()]),
@@ -182,11 +181,11 @@ mod tests {
         for (rules, found) in [
             (vec![rule(None, group("sg-node"))], vec![]),
             (vec![rule(Some((443, 443)), world())], vec![]),
-            (vec![rule(Some((22, 22)), world())], vec!["0.0.0.0/0 is let in to TCP 22"]),
-            (vec![rule(None, Peer::Addresses("::/0".to_owned()))], vec!["::/0 is let in to TCP 22, 3389"]),
-            (vec![rule(Some((22, 22)), group("sg-bastion"))], vec!["sg-bastion is let in to TCP 22"]),
+            (vec![rule(Some((22, 22)), world())], vec!["0.0.0.0/0 may connect to TCP 22"]),
+            (vec![rule(None, Peer::Addresses("::/0".to_owned()))], vec!["::/0 may connect to TCP 22, 3389"]),
+            (vec![rule(Some((22, 22)), group("sg-bastion"))], vec!["sg-bastion may connect to TCP 22"]),
         ] {
-            let open = doors(rules).open(&[22, 3389]);
+            let open = access(rules).open(&[22, 3389]);
             let summaries: Vec<&str> = open.iter().map(|finding| finding.summary.as_str()).collect();
             assert_eq!(summaries, found);
             assert!(open.iter().all(|finding| finding.detail.contains("sg-node, on node 1")), "{open:?}");

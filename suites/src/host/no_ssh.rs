@@ -1,4 +1,4 @@
-//! `host/no-ssh`: no key pair, no `remoteAccess`, and no rule that lets TCP 22 in (guide: "Minimize access to worker nodes").
+//! `host/no-ssh`: no key pair, no `remoteAccess`, and no rule that allows TCP 22 (guide: "Minimize access to worker nodes").
 
 use amiproof_core::check::{CheckError, Decision, Scope, always};
 use amiproof_core::context::Context;
@@ -6,7 +6,7 @@ use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
-use super::{Doors, decision, no_account, set_by_us, verdict};
+use super::{RemoteAccess, decision, no_account, set_by_us, verdict};
 use crate::definition::{Definition, Work};
 use crate::node::resource;
 
@@ -28,20 +28,20 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     if let Some(decision) = set_by_us(context, "it has no key pair and no remoteAccess") {
         return Ok(decision);
     }
-    let verdict = match Doors::read(context, clients).await? {
-        Ok(doors) => assess(&doors),
+    let verdict = match RemoteAccess::read(context, clients).await? {
+        Ok(access) => assess(&access),
         Err(verdict) => verdict,
     };
     Ok(decision(context, verdict))
 }
 
-fn assess(doors: &Doors) -> Verdict {
-    let mut findings = doors.open(&[SSH]);
-    if doors.remote_access {
-        let help = "make the node group without remoteAccess; EKS opens TCP 22 with it";
-        findings.push(Finding::new("node group", "was made with remoteAccess").with_remediation(help));
+fn assess(access: &RemoteAccess) -> Verdict {
+    let mut findings = access.open(&[SSH]);
+    if access.remote_access {
+        let help = "create the node group without remoteAccess; EKS opens TCP 22 with it";
+        findings.push(Finding::new("node group", "was created with remoteAccess").with_remediation(help));
     }
-    for (node, host) in &doors.hosts {
+    for (node, host) in &access.hosts {
         if let Some(key) = &host.key_name {
             let help = "launch without a key pair: whoever has the key can log in once the port is open";
             let finding = Finding::new(resource(node), "was launched with a key pair").with_detail(key);
@@ -60,14 +60,14 @@ mod tests {
 
     #[test]
     fn a_key_pair_and_remote_access_are_findings() {
-        let doors = |key: Option<&str>, remote_access: bool| Doors {
+        let access = |key: Option<&str>, remote_access: bool| RemoteAccess {
             hosts: vec![(record(1, ""), Host { key_name: key.map(str::to_owned), ..Host::default() })],
             remote_access,
-            ..Doors::default()
+            ..RemoteAccess::default()
         };
-        assert_eq!(assess(&doors(None, false)), Verdict::Pass);
-        let Verdict::Fail(findings) = assess(&doors(Some("ops"), true)) else { panic!("findings") };
+        assert_eq!(assess(&access(None, false)), Verdict::Pass);
+        let Verdict::Fail(findings) = assess(&access(Some("ops"), true)) else { panic!("findings") };
         let found: Vec<&str> = findings.iter().map(|finding| finding.summary.as_str()).collect();
-        assert_eq!(found, ["was made with remoteAccess", "was launched with a key pair"]);
+        assert_eq!(found, ["was created with remoteAccess", "was launched with a key pair"]);
     }
 }

@@ -1,4 +1,4 @@
-//! `host/run-command`: a command that Systems Manager sends runs, and `sudo` in it asks for no terminal and no password (guide:
+//! `host/run-command`: a command sent by Systems Manager runs, and its `sudo` needs neither a terminal nor a password (guide:
 //! "Minimize access to worker nodes": Session Manager and Run Command instead of SSH).
 //!
 //! A /tmp or /var that is mounted noexec stops the agent's scripts; `use_pty` (CIS Amazon Linux 2023 4.3.2) and expired accounts (4.6.1)
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use amiproof_core::check::{Applies, CheckError, Decision, Scope};
 use amiproof_core::context::Context;
-use amiproof_core::probe::{self, Output, Way};
+use amiproof_core::probe::{self, Channel, Output};
 use amiproof_model::matrix::{Family, Variant};
 use amiproof_model::report::{NodeRecord, Phase};
 use amiproof_model::verdict::{Finding, Verdict};
@@ -32,7 +32,7 @@ pub const CHECK: Definition = Definition {
 fn has_shell(variant: &Variant) -> Applies {
     match variant.family {
         Family::Al2023 | Family::Al2 => Applies::Yes,
-        Family::Bottlerocket => Applies::No("its control container is not the host: apiclient is asked instead"),
+        Family::Bottlerocket => Applies::No("its control container is not the host, so commands run through apiclient"),
         Family::Windows => Applies::No("Linux only"),
     }
 }
@@ -60,12 +60,12 @@ fn assess(answers: &[(NodeRecord, Output)]) -> Verdict {
     }
     let mut findings = Vec::new();
     for (node, output) in answers {
-        if output.way != Way::Ssm {
+        if output.way != Channel::Ssm {
             let why = format!("the agent of {} does not answer, which host/ssm-managed says", resource(node));
             return Verdict::NotEvaluated(why);
         }
         if output.exit_code != 0 {
-            let help = "see /etc/sudoers.d and the ages of passwords: automation has no terminal and no password";
+            let help = "check /etc/sudoers.d (requiretty, NOPASSWD) and password expiry: automation has no terminal and no password";
             let finding =
                 Finding::new(resource(node), format!("the command ended with exit code {}", output.exit_code));
             findings.push(finding.with_detail(output.stderr.trim()).with_remediation(help));
@@ -81,13 +81,13 @@ mod tests {
 
     #[test]
     fn a_command_that_fails_is_a_finding_and_one_that_went_another_way_no_evidence() {
-        let asked = |exit_code: i32, way: Way| {
+        let asked = |exit_code: i32, way: Channel| {
             let stderr = "sudo: a password is required".to_owned();
             assess(&[(record(1, ""), Output { exit_code, stdout: "0\n".to_owned(), stderr, way })])
         };
-        assert_eq!(asked(0, Way::Ssm), Verdict::Pass);
-        assert!(matches!(asked(1, Way::Ssm), Verdict::Fail(_)));
-        assert!(matches!(asked(0, Way::Pod), Verdict::NotEvaluated(_)));
+        assert_eq!(asked(0, Channel::Ssm), Verdict::Pass);
+        assert!(matches!(asked(1, Channel::Ssm), Verdict::Fail(_)));
+        assert!(matches!(asked(0, Channel::Pod), Verdict::NotEvaluated(_)));
         assert!(matches!(assess(&[]), Verdict::NotEvaluated(_)));
     }
 }

@@ -1,5 +1,5 @@
-//! `host/selinux`: Bottlerocket enforces, Amazon Linux 2023 is permissive at least (guide: "Run SELinux"; Amazon Linux 2023 user
-//! guide, "Setting SELinux modes"). Whether a level asks for more is the benchmark's business (1.6.1.5 is Level 2).
+//! `host/selinux`: SELinux is enforcing on Bottlerocket and at least permissive on Amazon Linux 2023 (guide: "Run SELinux"; Amazon Linux
+//! 2023 user guide, "Setting SELinux modes"). Stricter requirements of a level are left to the benchmark (1.6.1.5 is Level 2).
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::node::{resource, unread};
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "host/selinux",
-    title: "SELinux is in the mode that the family comes with, or a stricter one",
+    title: "SELinux is in the default mode of the family, or a stricter one",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(Duration::from_secs(300)),
@@ -47,7 +47,7 @@ fn assess(facts: &[NodeFacts], family: Family) -> Verdict {
         let mode = of_node.read.as_ref().ok().and_then(|(_, read)| read.get("selinux.mode")).unwrap_or("unknown");
         let (fine, wanted) = match family {
             Family::Bottlerocket => (mode == "Enforcing", "Enforcing"),
-            // Amazon Linux 2 comes with it disabled.
+            // Amazon Linux 2 has it disabled by default.
             Family::Al2 if mode == "Disabled" => {
                 return Verdict::Manual(
                     "SELinux is disabled, as on every Amazon Linux 2 image: decide whether yours must have it, or move to Amazon Linux \

@@ -1,8 +1,8 @@
-//! `host/selinux-denials`: where SELinux enforces, it has denied nothing to the kubelet, the container runtime or containers since boot
-//! (guide: "Run SELinux"). A missing container-selinux or a wrong label shows here before volumes and sockets fail.
+//! `host/selinux-denials`: if SELinux is enforcing, it has denied nothing to the kubelet, the container runtime or containers since boot
+//! (guide: "Run SELinux"). A missing container-selinux or a wrong label is visible here before volumes and sockets fail.
 //!
-//! On nodes that were there before the run, what was denied to containers earlier is their owners' business; what is denied to the node's
-//! own programs never is. What nothing of the run misses is not a failure: `amiproof_model::prediction` settles that.
+//! On existing nodes, denials to containers from before the run do not count, but denials to the node's own programs do. A denial that
+//! breaks nothing in the run is not a failure: see `amiproof_model::prediction`.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub const CHECK: Definition = Definition {
     work: Work::Question(|context| run(context).boxed()),
 };
 
-/// Programs of a node, as the kernel names them (at most 15 letters).
+/// Programs of a node, by the kernel's names (at most 15 characters).
 const PROGRAMS: [&str; 9] = [
     "kubelet",
     "containerd",
@@ -50,7 +50,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     Ok(decision(context, assess(context.facts.of(context).await, since)))
 }
 
-/// `since` is when the run began, in seconds of Unix time, where the nodes are older than it.
+/// `since` is the start of the run in Unix seconds, if the nodes are older.
 fn assess(facts: &[NodeFacts], since: Option<i64>) -> Verdict {
     judged(facts, |node, read| {
         match read.get("selinux.mode") {
@@ -73,14 +73,14 @@ fn assess(facts: &[NodeFacts], since: Option<i64>) -> Verdict {
     })
 }
 
-/// A value of `name="kubelet"` or `permissive=0`.
+/// The value of a field such as `name="kubelet"` or `permissive=0`.
 fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     line.split_whitespace()
         .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
         .map(|value| value.trim_matches('"'))
 }
 
-/// Whether a denial took something from the node's own programs, or from a container since the run began.
+/// Whether a denial affects the node's own programs, or a container since the start of the run.
 fn matters(line: &str, since: Option<i64>) -> bool {
     let context = value(line, "scontext").unwrap_or_default();
     let of_container = context.contains(":container") || context.contains(":control_t");
@@ -89,12 +89,12 @@ fn matters(line: &str, since: Option<i64>) -> bool {
     line.contains("denied") && value(line, "permissive") != Some("1") && (of_node || of_container && is_of_run)
 }
 
-/// When a record was written, in seconds of Unix time: `audit(1732000000.123:45)`.
+/// The time of a record in Unix seconds: `audit(1732000000.123:45)`.
 fn second(line: &str) -> Option<i64> {
     line.split_once("audit(")?.1.split(['.', ':']).next()?.parse().ok()
 }
 
-/// Who was denied something, each once.
+/// The programs with denials, each once.
 fn programs(denials: &[&str]) -> Vec<String> {
     let mut names: Vec<String> = denials.iter().filter_map(|line| value(line, "comm")).map(str::to_owned).collect();
     names.sort_unstable();

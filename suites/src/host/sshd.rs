@@ -1,8 +1,8 @@
-//! `host/sshd`: no SSH server of a host takes a password (guide: "Minimize access to worker nodes"; Bottlerocket: the admin container is
+//! `host/sshd`: no SSH server of a host accepts passwords (guide: "Minimize access to worker nodes"; Bottlerocket: the admin container is
 //! off).
 //!
-//! Images of Amazon Linux come with a server that takes keys alone, and a node is launched without one; who reaches its port is what
-//! `host/no-ssh` asks. What an image can break is that anybody who does may guess: `PasswordAuthentication`, `PermitRootLogin yes`
+//! Images of Amazon Linux have a server that accepts only keys, and nodes are launched without a key; `host/no-ssh` checks who can
+//! reach its port. An image can break this so that passwords can be guessed: `PasswordAuthentication`, `PermitRootLogin yes`
 //! (sshd_config(5)).
 
 use std::time::Duration;
@@ -41,9 +41,9 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
             let help = "set settings.host-containers.admin.enabled = false in the user data";
             findings.push(Finding::new(resource(node), "the admin container is on").with_remediation(help));
         }
-        // Every node listens on something: none known means that nobody could look.
+        // Every node has listening sockets: none means that they could not be read.
         let Some(ports) = read.get("listening.tcp") else { return Err(silent(node, "on which ports it listens")) };
-        // The server of an admin container is the container's.
+        // The server of an admin container belongs to the container.
         if ports.split(' ').all(|port| port != "22") || read.get("host-container.admin").is_some() {
             return Ok(findings);
         }
@@ -60,7 +60,7 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
     })
 }
 
-/// Settings of sshd_config(5) that let people in by a password, and what to do about each.
+/// Settings of sshd_config(5) that allow logins by password, with their remediations.
 const OPEN: [(&str, &str); 2] = [
     ("PasswordAuthentication", "set PasswordAuthentication no in /etc/ssh/sshd_config when the image is built"),
     (
@@ -69,7 +69,7 @@ const OPEN: [(&str, &str); 2] = [
     ),
 ];
 
-/// Whether a setting is on; the first one counts, as in sshd.
+/// Whether a setting is on; the first occurrence counts, as in sshd.
 fn is_yes(settings: &str, name: &str) -> bool {
     let words = settings.lines().filter_map(|line| line.trim().split_once(char::is_whitespace));
     words.into_iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).is_some_and(|(_, value)| value.trim() == "yes")

@@ -1,4 +1,5 @@
-//! `host/ssm-managed`: the agent of every host is Online (guide: "Use SSM Session Manager instead of SSH"; Windows hardening: "Remote access").
+//! `host/ssm-managed`: the agent of every host is Online (guide: "Use SSM Session Manager instead of SSH"; Windows hardening: "Remote
+//! access").
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub const CHECK: Definition = Definition {
     work: Work::Question(|context| run(context).boxed()),
 };
 
-/// From a node that is Ready to an agent that has registered; a Windows node takes the longest.
+/// Time from a Ready node to a registered agent; Windows nodes take longest.
 const REGISTRATION: Duration = Duration::from_secs(300);
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {

@@ -1,9 +1,9 @@
-//! `host/ssm-permissions`: what the node role may do with Systems Manager (guide: "Use SSM Session Manager instead of SSH").
+//! `host/ssm-permissions`: the permissions of the node role in Systems Manager (guide: "Use SSM Session Manager instead of SSH").
 //!
-//! Two pages of AWS disagree about AmazonSSMManagedInstanceCore. The guide has a minimal policy (ssmmessages, ec2messages and
-//! ssm:UpdateInstanceInformation) instead, because that one also reads every parameter of the account; the Inspector user guide asks
-//! for it before a CIS scan, and a scan of Windows writes inventory and reads parameters. So it is a note, and what goes beyond it fails.
-//! The role that amiproof makes for its own nodes says nothing of an image.
+//! AWS's own documentation disagrees about AmazonSSMManagedInstanceCore. The best practices guide replaces it with a minimal policy
+//! (ssmmessages, ec2messages and ssm:UpdateInstanceInformation), because it can read every parameter of the account. The Inspector user
+//! guide requires it for CIS scans, and scans of Windows write inventory and read parameters. So the policy itself is only a note, and
+//! anything broader fails. The role that amiproof creates for its own nodes is not evaluated: it says nothing about an image.
 
 use std::collections::BTreeSet;
 
@@ -29,12 +29,12 @@ pub const CHECK: Definition = Definition {
     work: Work::Question(|context| run(context).boxed()),
 };
 
-/// What reads secrets that people keep in parameters.
+/// Actions that read parameters, which often hold secrets.
 const PARAMETERS: [&str; 2] = ["ssm:GetParameter", "ssm:GetParameters"];
 
 /// Lets a host read every parameter of the account, among other things.
 const CORE: &str = "AmazonSSMManagedInstanceCore";
-/// Policies that let a host do far more than being managed.
+/// Policies with far more permissions than a managed host needs.
 const BROAD: [&str; 4] = ["AmazonSSMFullAccess", "AmazonEC2RoleforSSM", "AdministratorAccess", "PowerUserAccess"];
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
@@ -62,7 +62,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     Ok(Decision { evidence: note(&known).into_iter().collect(), ..decision(context, assess(&known)) })
 }
 
-/// Each role with those of [`PARAMETERS`] that IAM would allow it on every resource, by whatever policy.
+/// Evaluates each role, given the [`PARAMETERS`] actions that IAM allows it on every resource.
 fn assess(roles: &[(Role, Vec<String>)]) -> Verdict {
     if roles.is_empty() {
         return Verdict::NotEvaluated("the nodes have no role".to_owned());
@@ -74,7 +74,7 @@ fn assess(roles: &[(Role, Vec<String>)]) -> Verdict {
     Verdict::Pass
 }
 
-/// What the least permissions would be, where the policy that AWS's other page asks for is attached.
+/// A note about the minimal permissions, if AmazonSSMManagedInstanceCore is attached.
 fn note(roles: &[(Role, Vec<String>)]) -> Option<Evidence> {
     let (role, _) = roles.iter().find(|(role, _)| role.managed.iter().any(|policy| policy == CORE))?;
     let text = format!(

@@ -1,4 +1,4 @@
-//! `host/vulnerabilities`: Inspector knows of no critical or high vulnerability on a host that a newer package fixes (guide: "Use Amazon
+//! `host/vulnerabilities`: Inspector has found no critical or high vulnerability on a host that a newer package fixes (guide: "Use Amazon
 //! Inspector to check for exposure, vulnerabilities and deviations from best practices").
 
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     let coverage = coverage.map_err(|error| CheckError::api("asking Inspector what it covers", error))?;
     let found = inspector::vulnerabilities(clients, &ids).await;
     let found = found.map_err(|error| CheckError::api("asking Inspector what it found", error))?;
-    let evidence = Evidence { name: "vulnerabilities".to_owned(), text: told(&context.nodes, &found), file: None };
+    let evidence = Evidence { name: "vulnerabilities".to_owned(), text: overview(&context.nodes, &found), file: None };
     Ok(Decision { evidence: vec![evidence], ..decision(context, assess(&context.nodes, &coverage, &found)) })
 }
 
@@ -43,7 +43,7 @@ fn of(node: &NodeRecord, found: &BTreeMap<String, Vulnerabilities>) -> Vulnerabi
     node.instance_id.as_ref().and_then(|id| found.get(id)).copied().unwrap_or_default()
 }
 
-fn told(nodes: &[NodeRecord], found: &BTreeMap<String, Vulnerabilities>) -> String {
+fn overview(nodes: &[NodeRecord], found: &BTreeMap<String, Vulnerabilities>) -> String {
     let line = |node: &NodeRecord| {
         let Vulnerabilities { critical, high, others } = of(node, found);
         format!("{}: {critical} critical and {high} high with a fix, {others} others", resource(node))
@@ -51,7 +51,7 @@ fn told(nodes: &[NodeRecord], found: &BTreeMap<String, Vulnerabilities>) -> Stri
     nodes.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// A host that Inspector has not looked at has no findings, which says nothing: `host/inspector-coverage` says why.
+/// A host that Inspector has not scanned has no findings, which proves nothing; `host/inspector-coverage` shows why.
 fn assess(
     nodes: &[NodeRecord],
     coverage: &BTreeMap<String, Coverage>,
@@ -64,7 +64,7 @@ fn assess(
             Some(Coverage::Inactive(reason)) if reason == "UNSUPPORTED_OS" => {
                 return Verdict::NotApplicable("Inspector does not support its operating system".to_owned());
             }
-            _ => return Verdict::NotEvaluated(format!("Inspector has not looked at {}", resource(node))),
+            _ => return Verdict::NotEvaluated(format!("Inspector has not scanned {}", resource(node))),
         }
         let Vulnerabilities { critical, high, .. } = of(node, found);
         for (severity, count) in [("critical", critical), ("high", high)].into_iter().filter(|(_, count)| *count > 0) {
@@ -91,9 +91,9 @@ mod tests {
         let none = Vulnerabilities { others: 40, ..Vulnerabilities::default() };
         assert_eq!(asked(Some(Coverage::Active), none), Verdict::Pass);
         let Verdict::Fail(findings) = asked(Some(Coverage::Active), many) else { panic!("findings") };
-        let told: Vec<&str> = findings.iter().map(|finding| finding.summary.as_str()).collect();
+        let overview: Vec<&str> = findings.iter().map(|finding| finding.summary.as_str()).collect();
         assert_eq!(
-            told,
+            overview,
             [
                 "2 critical vulnerabilities that a newer package fixes",
                 "5 high vulnerabilities that a newer package fixes"

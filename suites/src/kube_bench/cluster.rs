@@ -1,4 +1,4 @@
-//! `kube-bench/cluster`: the controls that are the same from every node, once per cluster.
+//! `kube-bench/cluster`: the controls that do not depend on the node, once per cluster.
 
 use amiproof_core::check::{Scope, always};
 use amiproof_core::scan::kube_bench::scan_cluster;
@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use super::ATTEMPT;
 use crate::definition::{Definition, Work};
 
-/// See the module. Reported under this id only when the scan breaks.
+/// See the module. Reported under this id only if the scan fails.
 pub const CHECK: Definition = Definition {
     id: "kube-bench/cluster",
     title: "the controls of the cluster are met: policies, managed services, control plane",

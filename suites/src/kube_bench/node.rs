@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 use super::ATTEMPT;
 use crate::definition::{Definition, Work};
 
-/// See the module. Reported under this id only when the scan breaks.
+/// See the module. Reported under this id only if the scan fails.
 pub const CHECK: Definition = Definition {
     id: "kube-bench/node",
     title: "the CIS EKS controls for worker nodes are met",

@@ -1,4 +1,4 @@
-//! `kubelet-path/attach`: what a running container prints can be followed.
+//! `kubelet-path/attach`: the output of a running container can be followed.
 
 use amiproof_core::check::{Scope, linux_only};
 use amiproof_core::cluster::kubelet_path::{PathError, Through};
@@ -11,7 +11,7 @@ use crate::definition::{Definition, Work};
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "kubelet-path/attach",
-    title: "one can attach to a container and see what it prints within ten seconds",
+    title: "attaching to a container shows its output within ten seconds",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(ATTEMPT),

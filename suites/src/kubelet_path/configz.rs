@@ -1,4 +1,4 @@
-//! `kubelet-path/configz`: every kubelet answers `configz` through the API server, so that its effective configuration can be read.
+//! `kubelet-path/configz`: every kubelet serves `configz` through the API server, so that its effective configuration can be read.
 
 use amiproof_core::check::{Scope, always};
 use amiproof_model::report::Phase;

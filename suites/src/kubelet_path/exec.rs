@@ -22,7 +22,7 @@ pub const CHECK: Definition = Definition {
     }),
 };
 
-/// Says what the pod says.
+/// Prints the same text as the pod.
 const ON_WINDOWS: &str = "echo amiproof was here";
 
 async fn run(through: Through<'_>, command: &[&str]) -> Result<String, PathError> {

@@ -1,4 +1,4 @@
-//! `kubelet-path/metrics`: every kubelet answers `stats/summary` through the API server, so that its statistics can be read, as metrics-server reads them.
+//! `kubelet-path/metrics`: every kubelet serves `stats/summary` through the API server, so that its statistics can be read.
 
 use amiproof_core::check::{Scope, always};
 use amiproof_model::report::Phase;

@@ -1,6 +1,6 @@
-//! Suite `kubelet-path`: what goes from the API server through a kubelet's port 10250, on every node of the variant. The only checks
-//! that may fail when a host firewall closes that port. A kubelet that has no serving certificate yet is asked again, and one that never
-//! gets one is told apart from a closed port.
+//! Suite `kubelet-path`: connections from the API server to a kubelet's port 10250, on every node of the variant. These are the only
+//! checks that may fail if a host firewall closes that port. A kubelet without a serving certificate is retried, and one that never
+//! receives a certificate is distinguished from a closed port.
 
 pub mod attach;
 mod certificate;

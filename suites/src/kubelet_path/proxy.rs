@@ -1,4 +1,4 @@
-//! Questions to every kubelet of the variant through the API server's node proxy, and what the answers mean.
+//! Requests to every kubelet of the variant through the API server's node proxy, and their evaluation.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use serde_json::Value;
 use super::certificate;
 use crate::node::{placements, resource};
 
-/// As long as anybody waits for `kubectl top`.
+/// As long as people wait for `kubectl top`.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// What a kubelet answered.
+/// The response of a kubelet.
 pub(super) struct Answered {
     pub(super) node: NodeRecord,
     pub(super) answer: Result<Value, Unanswered>,
 }
 
-/// Asks every node for a path and holds each answer against `is_good`.
+/// Requests a path from every node and evaluates each response with `is_good`.
 pub(super) async fn ask(context: &Context, path: &str, is_good: fn(&Value) -> bool) -> Result<Decision, CheckError> {
     let answers = context.nodes.iter().map(|node| async move {
         let get = || kubelet_api::get(&context.cluster, &node.name, path, ANSWER).boxed();
@@ -40,7 +40,8 @@ pub(super) async fn ask(context: &Context, path: &str, is_good: fn(&Value) -> bo
     Ok(Decision { placements: placements(&context.nodes), ..assess(path, &answers, is_good).into() })
 }
 
-/// A kubelet that does not answer is a finding of its node. An API server that refuses the question says nothing of any kubelet.
+/// A kubelet that does not respond is a finding about its node. If the API server itself rejects the request, nothing is known about
+/// the kubelet.
 pub(super) fn assess(path: &str, answers: &[Answered], is_good: fn(&Value) -> bool) -> Verdict {
     if answers.is_empty() {
         return Verdict::NotEvaluated("there is no node".to_owned());

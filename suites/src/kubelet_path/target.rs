@@ -1,4 +1,4 @@
-//! A small pod on each node of the variant to ask things of, and what the answers mean.
+//! A small pod on each node of the variant, requests to it, and their evaluation.
 
 use std::time::Duration;
 
@@ -26,46 +26,46 @@ use tokio::time::Instant;
 use super::certificate;
 use crate::node::resource;
 
-/// What the pod writes to its log and serves on its port.
+/// The text that the pod writes to its log and serves on its port.
 pub(super) const WORDS: &str = "amiproof was here";
 
-/// Where it serves them.
+/// The port that serves it.
 pub(super) const PORT: u16 = 8080;
 
-/// Longer than any of these takes on a healthy node, shorter than anybody waits for `kubectl logs`.
+/// Longer than any of these requests takes on a healthy node, shorter than people wait for `kubectl logs`.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// For the pod to be Ready; that says nothing about the kubelet's port.
+/// Deadline for the pod to be Ready, which does not depend on the kubelet's port.
 const READY: Duration = Duration::from_secs(120);
 
 /// The same on Windows, whose smallest image is a hundred times as large.
 const READY_ON_WINDOWS: Duration = Duration::from_secs(300);
 
-/// For a pod to be gone, so that the next node's takes its place in the run's number of pods.
+/// Deadline for the deletion of a pod, so that the next node's pod can use its place in the run's pod limit.
 const GONE: Duration = Duration::from_secs(60);
 
-/// For one attempt of such a check: a pod on one node after the other, a certificate that is late, and taking everything away again.
+/// Deadline of one attempt of such a check: one pod after the other, a late certificate, and the cleanup.
 pub(super) const ATTEMPT: Duration = Duration::from_secs(1200);
 
 const CONTAINER: &str = "asked";
 
-/// What one question came to.
+/// The result of one request.
 pub(super) struct Answer {
-    /// The node whose kubelet was asked.
+    /// The node of the kubelet.
     pub(super) node: NodeRecord,
-    /// What the kubelet path gave back.
+    /// The text that came back, or the error.
     pub(super) answer: Result<String, Unanswered>,
-    /// Whether the API server itself still answered afterwards.
+    /// Whether the API server itself still responded afterwards.
     pub(super) api_answers: bool,
 }
 
-/// A question to the pod: gives back the text that came through.
+/// A request to the pod that returns the received text.
 pub(super) type Question = for<'a> fn(Through<'a>) -> BoxFuture<'a, Result<String, PathError>>;
 
-/// Starts a pod on each node, one after the other, and asks it.
+/// Starts a pod on each node, one after the other, and sends it the request.
 pub(super) async fn ask(context: &Context, what: &'static str, question: Question) -> Result<Decision, CheckError> {
     if context.nodes.is_empty() {
-        return Err(CheckError::Undecided("there is no node to ask".to_owned()));
+        return Err(CheckError::Undecided("there is no node".to_owned()));
     }
     let wanted = CheckNamespace { what: format!("kubelet-{what}"), ..CheckNamespace::default() };
     let asked = check_namespace::within(context, wanted, move |context, namespace| async move {
@@ -80,7 +80,7 @@ pub(super) async fn ask(context: &Context, what: &'static str, question: Questio
     });
     let verdict = match asked.await? {
         Ok(asked) => assess(what, &asked)?,
-        Err(reason) => Verdict::NotEvaluated(format!("the pod to ask did not become ready: {reason}")),
+        Err(reason) => Verdict::NotEvaluated(format!("the target pod did not become ready: {reason}")),
     };
     let placements = context.nodes.iter().map(|node| Placement {
         pod: Some(name(node)),
@@ -88,11 +88,11 @@ pub(super) async fn ask(context: &Context, what: &'static str, question: Questio
         instance_id: node.instance_id.clone(),
         ami_id: node.ami_id.as_ref().map(ToString::to_string),
     });
-    let told = match &verdict {
+    let evidence_of = match &verdict {
         Verdict::Fail(findings) => findings.iter().map(|finding| evidence(what, &finding.detail)).collect(),
         _ => Vec::new(),
     };
-    Ok(Decision { evidence: told, placements: placements.collect(), ..verdict.into() })
+    Ok(Decision { evidence: evidence_of, placements: placements.collect(), ..verdict.into() })
 }
 
 /// The pod of a node.
@@ -100,7 +100,7 @@ fn name(node: &NodeRecord) -> String {
     format!("asked-{}", node.index)
 }
 
-/// One node: its pod, the answer, and the pod gone again. The inner error is why the pod did not become ready.
+/// Handles one node: creates the pod, sends the request, and deletes the pod. The inner error is why the pod did not become ready.
 async fn ask_one(
     context: &Context,
     namespace: &str,
@@ -124,10 +124,10 @@ async fn ask_one(
     Ok(Ok(Answer { node: node.clone(), answer, api_answers }))
 }
 
-/// Deletes a pod and waits until it is gone; one that stays is the namespace's to take along.
+/// Deletes a pod and waits until it is gone; one that stays is deleted with the namespace.
 async fn remove(context: &Context, namespace: &str, pod: &str) -> Result<(), CheckError> {
     let deleted = objects::delete(&context.cluster, "v1", "Pod", Some(namespace), pod).await;
-    deleted.map_err(|error| CheckError::api("removing the pod to ask", error))?;
+    deleted.map_err(|error| CheckError::api("deleting the target pod", error))?;
     let api: Api<Pod> = Api::namespaced(context.cluster.client(), namespace);
     let own = watch::follow(api, watcher::Config::default().fields(&format!("metadata.name={pod}")));
     let gone = watch::until(own, Instant::now() + GONE, |left: Vec<Pod>| left.is_empty().then_some(()));
@@ -170,7 +170,8 @@ fn pod(node: &NodeRecord, image: &str) -> Value {
     })
 }
 
-/// The pod on Windows: it says its words and lives on. Programs of Windows images serve no pages, so it has no readiness probe.
+/// The pod on Windows: it prints the text and keeps running. Windows images have no program that serves HTTP, so there is no
+/// readiness probe.
 fn windows_pod(node: &NodeRecord, image: &str) -> Value {
     let script = format!("echo {WORDS} & ping.exe -t 127.0.0.1 > NUL");
     json!({
@@ -209,10 +210,10 @@ async fn start(context: &Context, namespace: &str, node: &NodeRecord) -> Result<
         windows_pod(node, &from(&NANO_SERVER.replace(WINDOWS_RELEASE, &release)))
     };
     let applied = objects::apply(&context.cluster, Some(namespace), &pod).await;
-    applied.map(|_| ()).map_err(|error| CheckError::api("starting the pod to ask", error))
+    applied.map(|_| ()).map_err(|error| CheckError::api("creating the target pod", error))
 }
 
-/// Waits until the pod is Ready, through the API alone; otherwise says what it waited for.
+/// Waits until the pod is Ready, through the API alone; otherwise returns what it waited for.
 async fn never_ready(context: &Context, namespace: &str, pod: &str) -> Result<Option<String>, CheckError> {
     let condition = Condition::Ready(Target { kind: Kind::Pod, name: pod.to_owned() });
     let api: Api<Pod> = Api::namespaced(context.cluster.client(), namespace);
@@ -231,12 +232,12 @@ async fn never_ready(context: &Context, namespace: &str, pod: &str) -> Result<Op
     match ended.await {
         Ok(reason) => Ok(reason),
         Err(watch::Stopped::Deadline { last_error: None }) => Ok(Some(last)),
-        Err(error) => Err(CheckError::api("waiting for the pod to ask", error)),
+        Err(error) => Err(CheckError::api("waiting for the target pod", error)),
     }
 }
 
-/// The kubelet path must bring back the pod's words from every node. An API server that is away, or that refuses the question itself,
-/// decides nothing.
+/// The kubelet path must return the pod's text from every node. If the API server is unreachable or rejects the request itself, the
+/// result is not evaluated.
 pub(super) fn assess(what: &str, asked: &[Answer]) -> Result<Verdict, CheckError> {
     let mut findings = Vec::new();
     for one in asked {
@@ -273,7 +274,7 @@ fn finding(what: &str, asked: &Answer) -> Result<Option<Finding>, CheckError> {
         }
         PathError::Silent(after) => format!("{what} gives no answer within {}s", after.as_secs()),
         PathError::Refused(_) => format!("{what} fails between the API server and the kubelet"),
-        PathError::Connection(_) => format!("{what} breaks off"),
+        PathError::Connection(_) => format!("{what} ends prematurely"),
     };
     Ok(closed(summary, &error.to_string()))
 }

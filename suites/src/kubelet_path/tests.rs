@@ -1,4 +1,4 @@
-//! What the answers of the kubelet path mean.
+//! Tests of the evaluation of the kubelet path.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ fn a_port_that_drops_or_refuses_is_the_nodes_doing() {
     assert_eq!(summary(assessed(silent(), true)), "logs gives no answer within 10s");
     let closed = refused(500, "Get \"https://10.0.0.1:10250/containerLogs\": dial tcp 10.0.0.1:10250: i/o timeout");
     assert_eq!(summary(assessed(Err(closed), true)), "logs fails between the API server and the kubelet");
-    assert_eq!(summary(assessed(Err(PathError::Connection("reset".into())), true)), "logs breaks off");
+    assert_eq!(summary(assessed(Err(PathError::Connection("reset".into())), true)), "logs ends prematurely");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `node/age`: no node is older than 45 days.
 //!
-//! The EKS best practices for Windows hardening name that age for nodes that are replaced instead of patched; the CIS practice of
-//! replacing hosts from a fresh image is the same for Linux.
+//! The EKS best practices for Windows hardening name this age for nodes that are replaced instead of patched; the CIS recommends for
+//! Linux too that hosts are replaced from a fresh image.
 
 use amiproof_core::aws::instances::Instance;
 use amiproof_core::check::{CheckError, Decision, Scope, always};
@@ -32,7 +32,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     let nodes = now(context).await?.into_iter().map(|(record, node)| {
         let is_of = |instance: &&Instance| record.instance_id.as_ref() == Some(&instance.id);
         let launched = instances.iter().find(is_of).and_then(|instance| instance.launched);
-        // Where EC2 is not asked, a node is at least as old as its object.
+        // Without EC2, the age of the Node object is a lower bound.
         let registered = node.and_then(|node| node.metadata.creation_timestamp).map(|time| time.0);
         (record, launched.or(registered))
     });

@@ -1,7 +1,7 @@
 //! `node/ami-not-deprecated`: the image's deprecation time has not passed (EC2 user guide, "Deprecate an AMI"; EKS keeps Windows images
 //! public for four months).
 
-use amiproof_core::aws::ami::{self, Standing};
+use amiproof_core::aws::ami::{self, ImageDetails};
 use amiproof_core::check::{CheckError, Decision, Scope, always};
 use amiproof_core::context::Context;
 use amiproof_model::report::Phase;
@@ -32,7 +32,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     let image = ami::standing(clients, id).await;
     let image = image.map_err(|error| CheckError::api(format!("reading the image {id}"), error))?;
     let base = match image.base.as_deref().and_then(|base| base.parse().ok()) {
-        // The base may have been deleted or never shared; then it says nothing.
+        // The base may have been deleted or not been shared; then it is ignored.
         Some(base) => ami::standing(clients, &base).await.ok(),
         None => None,
     };
@@ -40,10 +40,10 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     Ok(Decision { placements: placements(&context.nodes), ..verdict.into() })
 }
 
-/// An image without a deprecation time is not deprecated. One that was made from a deprecated one is as old as that: what hardening adds
-/// brings no fixes.
-fn assess(image: &Standing, base: Option<&Standing>, now: Timestamp) -> Verdict {
-    let since = |image: &Standing| {
+/// An image without a deprecation time is not deprecated. One that was built from a deprecated image is as old as that image, because
+/// hardening adds no fixes.
+fn assess(image: &ImageDetails, base: Option<&ImageDetails>, now: Timestamp) -> Verdict {
+    let since = |image: &ImageDetails| {
         image.deprecated.filter(|time| *time <= now).map(|time| time.strftime("%Y-%m-%d").to_string())
     };
     let help = "build from, or name, a newer image: a deprecated one gets no fixes and may be gone tomorrow";
@@ -65,8 +65,10 @@ mod tests {
     #[test]
     fn an_image_is_deprecated_from_its_time_on() {
         let now: Timestamp = "2026-11-21T08:00:00Z".parse().unwrap();
-        let image =
-            |time: Option<&str>| Standing { deprecated: time.map(|time| time.parse().unwrap()), ..Standing::default() };
+        let image = |time: Option<&str>| ImageDetails {
+            deprecated: time.map(|time| time.parse().unwrap()),
+            ..ImageDetails::default()
+        };
         let asked = |own: Option<&str>, base: Option<&str>| match assess(&image(own), Some(&image(base)), now) {
             Verdict::Fail(findings) => findings.into_iter().map(|finding| finding.summary).collect::<Vec<_>>(),
             _ => Vec::new(),

@@ -1,10 +1,10 @@
 //! `node/audit`: the kernel loses no audit records, and its queue is not full (CIS Amazon Linux 2023, 5.2; Amazon Linux 2, 4.1;
 //! `auditctl(8)`, `auditd.conf(5)`).
 //!
-//! Containers come and go fast enough to flood rules for every privileged command. Benchmarks want a host that stops rather than continues
-//! without a trail: `admin_space_left_action` (5.2.2.3 of Amazon Linux 2023, 4.1.2.3 of Amazon Linux 2), later editions
-//! `disk_full_action` and `disk_error_action` too. On a node that takes every pod down with it; whether its disk is large enough is for
-//! a person to say. Rules that are immutable until the next boot (`-e 2`: 5.2.3.20, 4.1.3.20) refuse agents that load their own.
+//! Containers start often enough to flood rules for every privileged command. Benchmarks require a host that stops instead of continuing
+//! without an audit trail: `admin_space_left_action` (5.2.2.3 of Amazon Linux 2023, 4.1.2.3 of Amazon Linux 2), later editions
+//! `disk_full_action` and `disk_error_action` too. On a node that also stops every pod; whether its disk is large enough, a person
+//! must decide. Rules that are immutable until the next boot (`-e 2`: 5.2.3.20, 4.1.3.20) break agents that load their own.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     Ok(decision(context, assess(context.facts.of(context).await)))
 }
 
-/// `lost 12` of `auditctl -s`, or `disk_full_action = HALT` of its configuration. A key that stands there twice counts as it stands last:
+/// `lost 12` of `auditctl -s`, or `disk_full_action = HALT` of its configuration. The last occurrence of a key counts:
 /// auditd reads its file from top to bottom.
 fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().rev().find_map(|line| {
@@ -85,10 +85,10 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
     verdict
 }
 
-/// Actions of `auditd.conf(5)` that take the host down: `HALT`, and `SINGLE` for single user mode.
+/// Actions of `auditd.conf(5)` that stop the host: `HALT`, and `SINGLE` for single user mode.
 const DOWN: [&str; 2] = ["halt", "single"];
 
-/// The settings of `auditd.conf(5)` that may name one, and when the daemon acts by each.
+/// The settings of `auditd.conf(5)` that can have such an action, and when each applies.
 const ACTIONS: [(&str, &str); 4] = [
     ("space_left_action", "when its audit log begins to run out of space"),
     ("admin_space_left_action", "when its audit log is nearly out of space"),
@@ -96,7 +96,7 @@ const ACTIONS: [(&str, &str); 4] = [
     ("disk_error_action", "at the first error of its audit disk"),
 ];
 
-/// What works today and may not tomorrow, node by node.
+/// Settings that can stop a node later, by node.
 fn notes(facts: &[NodeFacts]) -> Vec<String> {
     let mut notes = Vec::new();
     for of_node in facts {
@@ -107,15 +107,15 @@ fn notes(facts: &[NodeFacts]) -> Vec<String> {
         for (name, when) in ACTIONS.iter().filter(|(name, _)| is_down(name)) {
             let keeps =
                 value(text, "max_log_file_action").is_some_and(|action| action.eq_ignore_ascii_case("keep_logs"));
-            let sure = if keeps { ", and it keeps every log (max_log_file_action), so that day comes" } else { "" };
+            let sure = if keeps { ", and it never deletes logs (max_log_file_action), so it will" } else { "" };
             notes.push(format!(
-                "{node} goes down {when} ({name}){sure}: see that /var/log/audit has space for the records of your busiest day, and that \
-                 they are shipped and removed"
+                "{node} shuts down {when} ({name}){sure}: make sure that /var/log/audit has space for the records of your busiest day, and \
+                 that they are shipped and removed"
             ));
         }
         if value(text, "enabled") == Some("2") {
             notes.push(format!(
-                "{node} takes no new audit rules until it boots (enabled 2): see that no agent of yours loads rules of its own"
+                "{node} accepts no new audit rules until it reboots (enabled 2): make sure that no agent loads rules of its own"
             ));
         }
     }
@@ -138,14 +138,14 @@ mod tests {
             Verdict::Pass
         );
         let Verdict::Fail(findings) = asked("backlog_limit 64\nlost 12\nbacklog 64") else { panic!("findings") };
-        let told: Vec<&str> = findings.iter().map(|finding| finding.summary.as_str()).collect();
-        assert_eq!(told, ["lost 12 audit records", "the queue of audit records is full: 64 of 64"]);
+        let summaries: Vec<&str> = findings.iter().map(|finding| finding.summary.as_str()).collect();
+        assert_eq!(summaries, ["lost 12 audit records", "the queue of audit records is full: 64 of 64"]);
     }
 
     #[test]
     fn a_daemon_that_takes_the_host_down_is_for_a_person_by_whatever_key() {
         let with = |line: &str| asked(&format!("enabled 1\nbacklog_limit 8192\nlost 0\nbacklog 0\n{line}"));
-        for (line, told) in [
+        for (line, part) in [
             ("admin_space_left_action = halt", "nearly out of space (admin_space_left_action)"),
             ("admin_space_left_action = single", "nearly out of space (admin_space_left_action)"),
             ("space_left_action = SINGLE", "begins to run out of space (space_left_action)"),
@@ -158,7 +158,7 @@ mod tests {
         ] {
             let answer = with(line);
             assert!(
-                matches!(&answer, Verdict::Manual(why) if why.starts_with("node 1 goes down") && why.contains(told)),
+                matches!(&answer, Verdict::Manual(why) if why.starts_with("node 1 shuts down") && why.contains(part)),
                 "{line}: {answer:?}"
             );
         }
@@ -172,7 +172,7 @@ mod tests {
             assert_eq!(with(line), Verdict::Pass, "{line}");
         }
         let kept = with("disk_full_action = HALT\nmax_log_file_action = keep_logs");
-        assert!(matches!(kept, Verdict::Manual(why) if why.contains("that day comes")));
+        assert!(matches!(kept, Verdict::Manual(why) if why.contains("so it will")));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `node/boot-time`: seconds from the launch of each instance to its node's Ready condition, against the variant's `nodesReady`.
+//! `node/boot-time`: seconds from the launch of each instance to its node's Ready condition, with the variant's `nodesReady` as the limit.
 
 use std::time::Duration;
 
@@ -29,11 +29,11 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         (Verdict::NotEvaluated(_), Err(no_account)) => no_account,
         (verdict, _) => verdict,
     };
-    let evidence = Evidence { name: "boot to Ready".to_owned(), text: told(&context.nodes), file: None };
+    let evidence = Evidence { name: "boot to Ready".to_owned(), text: table(&context.nodes), file: None };
     Ok(Decision { placements: placements(&context.nodes), evidence: vec![evidence], ..verdict.into() })
 }
 
-fn told(nodes: &[NodeRecord]) -> String {
+fn table(nodes: &[NodeRecord]) -> String {
     let line = |node: &NodeRecord| match node.boot_to_ready_seconds {
         Some(seconds) => format!("{}: {seconds:.0} s", resource(node)),
         None => format!("{}: not known", resource(node)),
@@ -68,6 +68,6 @@ mod tests {
         assert_eq!(assess(&[node(Some(480.0)), node(None)], limit), Verdict::Pass);
         assert!(matches!(assess(&[node(Some(481.0))], limit), Verdict::Fail(_)));
         assert!(matches!(assess(&[node(None)], limit), Verdict::NotEvaluated(_)));
-        assert_eq!(told(&[node(Some(61.4)), node(None)]), "node 1: 61 s\nnode 1: not known");
+        assert_eq!(table(&[node(Some(61.4)), node(None)]), "node 1: 61 s\nnode 1: not known");
     }
 }

@@ -1,5 +1,5 @@
-//! `node/cgroups`: Amazon Linux 2023 and Bottlerocket boot with cgroup v2, and the kubelet leaves it to systemd (Kubernetes, "About
-//! cgroup v2"). A boot configuration that hardening rewrote for `audit=1` may have lost the arguments for it.
+//! `node/cgroups`: Amazon Linux 2023 and Bottlerocket boot with cgroup v2, and the kubelet uses systemd's driver (Kubernetes, "About
+//! cgroup v2"). A boot configuration that hardening rewrote for `audit=1` may have lost the kernel arguments for it.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::host::decision;
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "node/cgroups",
-    title: "cgroup v2 is there and the kubelet uses it through systemd",
+    title: "the host uses cgroup v2, and the kubelet manages it through systemd",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(Duration::from_secs(300)),

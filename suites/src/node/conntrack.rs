@@ -1,6 +1,6 @@
-//! `node/conntrack`: the kernel tracks as many connections as kube-proxy wants (Kubernetes, "kube-proxy", `conntrack.min`: 131072).
+//! `node/conntrack`: the kernel's connection limit is at least kube-proxy's (Kubernetes, "kube-proxy", `conntrack.min`: 131072).
 //!
-//! kube-proxy raises the limit at its start. One that is lower was set afterwards, and connections are dropped under load.
+//! kube-proxy raises the limit when it starts. A lower limit was set afterwards, and connections are dropped under load.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::host::decision;
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "node/conntrack",
-    title: "the kernel may track as many connections as kube-proxy wants",
+    title: "the kernel tracks as many connections as kube-proxy configures",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(Duration::from_secs(300)),

@@ -1,7 +1,7 @@
-//! `node/disk-space`: the file systems of kubelet and containerd have space above the thresholds at which the kubelet evicts (Kubernetes,
-//! "Node-pressure Eviction"), and for an image of two GiB.
+//! `node/disk-space`: the free space of the kubelet's and containerd's file systems is above the eviction thresholds (Kubernetes,
+//! "Node-pressure Eviction") and enough for an image of two GiB.
 //!
-//! Benchmarks ask for separate partitions (CIS Amazon Linux 2023, 1.1.3 to 1.1.7); a small /var fills with the first large image.
+//! Benchmarks require separate partitions (CIS Amazon Linux 2023, 1.1.3 to 1.1.7); a small /var fills with the first large image.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     Ok(decision(context, assess(context.facts.of(context).await)))
 }
 
-/// A line of `df -P`: what there is of blocks of one KiB, or of inodes.
+/// A line of `df -P`, in blocks of one KiB or in inodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Space {
     all: u64,
@@ -65,7 +65,7 @@ fn finding(node: &NodeRecord, (kind, path, space): (&str, &str, Space), kubelet:
     let store = if path.ends_with("containerd") { "imagefs" } else { "nodefs" };
     let is_blocks = kind == "blocks";
     let signal = format!("{store}.{}", if is_blocks { "available" } else { "inodesFree" });
-    // A file system without a fixed number of inodes says 0 of 0.
+    // A file system without a fixed number of inodes reports 0 of 0.
     if space.all == 0 {
         return None;
     }
@@ -83,7 +83,7 @@ fn finding(node: &NodeRecord, (kind, path, space): (&str, &str, Space), kubelet:
     Some(Finding::new(format!("{}, {path} {what}", resource(node)), summary).with_remediation(help))
 }
 
-/// The hard threshold of a signal: as configured, else the kubelet's default. In KiB or inodes.
+/// The hard threshold of a signal in KiB or inodes: the configured one, otherwise the kubelet's default.
 fn threshold(kubelet: Option<&Value>, signal: &str, all: u64) -> u64 {
     let default = match signal {
         "nodefs.available" => "10%",
@@ -91,7 +91,7 @@ fn threshold(kubelet: Option<&Value>, signal: &str, all: u64) -> u64 {
         _ => "5%",
     };
     let configured = kubelet.map(|kubelet| &kubelet["evictionHard"]).filter(|own| own.is_object());
-    // With a table of its own, what it leaves out is off (KubeletConfiguration, evictionHard).
+    // If a table is configured, signals that it lacks are off (KubeletConfiguration, evictionHard).
     let text = configured.map_or(default, |own| own[signal].as_str().unwrap_or("0%"));
     let unit = |factor: u64, suffix: &str| {
         text.strip_suffix(suffix).and_then(|number| Some(number.parse::<u64>().ok()? * factor))

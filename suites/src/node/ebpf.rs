@@ -1,9 +1,9 @@
 //! `node/ebpf`: agents that trace the kernel by eBPF can do so (kernel_lockdown(7), "confidentiality"; bpf-helpers(7)).
 //!
-//! What benchmarks ask for does not touch them: `kernel.unprivileged_bpf_disabled` (CIS Bottlerocket 1.4.3) takes BPF from unprivileged
-//! programs alone, and a lockdown for integrity (1.5.2) forbids writing into the kernel. A lockdown for confidentiality takes the helpers
-//! away that read kernel memory (`bpf_probe_read`, `bpf_probe_read_kernel` and their like), and with them tracers such as Tetragon and
-//! Falco. What only looks at packets, as the datapath of Cilium and the network policies of the VPC CNI, uses none of those and continues.
+//! The requirements of benchmarks do not affect them: `kernel.unprivileged_bpf_disabled` (CIS Bottlerocket 1.4.3) disables BPF only for
+//! unprivileged programs, and lockdown `integrity` (1.5.2) only forbids changes of the kernel. Lockdown `confidentiality` disables the
+//! helpers that read kernel memory (`bpf_probe_read`, `bpf_probe_read_kernel` and others), which tracers such as Tetragon and Falco need.
+//! Programs that only read packets, such as Cilium's datapath and the VPC CNI's network policies, do not need them.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
     })
 }
 
-/// Whether a kernel is too old to be locked down at all: Linux has it since 5.4.
+/// Whether a kernel is too old for lockdown, which Linux has since 5.4.
 fn is_before_lockdown(release: &str) -> bool {
     let mut parts = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
     matches!((parts.next(), parts.next()), (Some(major), Some(minor)) if (major, minor) < (5, 4))

@@ -1,4 +1,4 @@
-//! `node/expected-ami`: every node booted the image that the variant is about.
+//! `node/expected-ami`: every node booted the variant's image.
 
 use amiproof_core::aws::instances::Instance;
 use amiproof_core::check::{CheckError, Decision, Scope, always};
@@ -25,10 +25,10 @@ pub const CHECK: Definition = Definition {
     work: Work::Question(|context| run(context).boxed()),
 };
 
-/// What is known of the image of one node.
+/// The image of one node.
 struct Booted {
     node: NodeRecord,
-    /// `ImageId` of the instance now.
+    /// The current `ImageId` of the instance.
     by_ec2: Option<String>,
     /// The label that EKS puts on a managed node: the image of its launch template.
     by_eks: Option<String>,
@@ -52,7 +52,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     Ok(Decision { placements: placements(&context.nodes), ..verdict.into() })
 }
 
-/// The image of an instance must be the one that EKS was told to use, and the matrix' own where that names one.
+/// The image of an instance must be the one in EKS's label, and that of the matrix if it names one.
 fn assess(nodes: &[Booted], fixed: Option<&AmiId>) -> Verdict {
     if nodes.is_empty() {
         return Verdict::NotEvaluated("there is no node".to_owned());
@@ -111,7 +111,7 @@ mod tests {
             ),
             (None, Some(OURS), None, "EC2 does not know the instance of node 1"),
         ];
-        for (by_ec2, by_eks, fixed, told) in cases {
+        for (by_ec2, by_eks, fixed, expected_text) in cases {
             let booted =
                 Booted { node: record(1, ""), by_ec2: by_ec2.map(str::to_owned), by_eks: by_eks.map(str::to_owned) };
             let outcome = match assess(&[booted], fixed) {
@@ -119,7 +119,7 @@ mod tests {
                 Verdict::Fail(findings) => findings[0].summary.clone(),
                 Verdict::NotEvaluated(reason) | Verdict::NotApplicable(reason) | Verdict::Manual(reason) => reason,
             };
-            assert_eq!(outcome, told);
+            assert_eq!(outcome, expected_text);
         }
         assert!(matches!(assess(&[], None), Verdict::NotEvaluated(_)));
     }

@@ -1,6 +1,6 @@
 //! `node/facts`: every node can be read: settings, firewall, mounts, modules, services, journals.
 //!
-//! A node that gives no facts is not a failure of its image: it is not evaluated, and what other checks wanted to know of it is missing.
+//! A node without facts is not a failure of its image: it is not evaluated, and other checks lack its facts.
 
 use amiproof_core::check::{CheckError, Decision, Scope, always};
 use amiproof_core::context::Context;
@@ -45,7 +45,7 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use amiproof_core::probe::Way;
+    use amiproof_core::probe::Channel;
 
     use super::super::tests::record;
     use super::*;
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn a_node_that_cannot_be_read_is_not_evaluated() {
         let read = |index, read| NodeFacts { node: record(index, ""), read };
-        let good = || read(1, Ok((Way::Ssm, Default::default())));
+        let good = || read(1, Ok((Channel::Ssm, Default::default())));
         let bad = read(2, Err("no agent".to_owned()));
         assert_eq!(assess(&[good()]), Verdict::Pass);
         assert_eq!(assess(&[good(), bad]), Verdict::NotEvaluated("node 2: no agent".to_owned()));

@@ -1,7 +1,7 @@
-//! `node/integrity-scan`: AIDE does not walk through the files of containers (CIS Amazon Linux 2023, 1.3.1 and 1.3.2; `aide.conf(5)`).
+//! `node/integrity-scan`: AIDE does not scan the files of containers (CIS Amazon Linux 2023, 1.3.1 and 1.3.2; `aide.conf(5)`).
 //!
-//! The benchmark wants a daily scan. One over /var/lib/containerd and /var/lib/kubelet reads every image and every pod, finds nothing but
-//! changes, and takes processor and disk from pods of small nodes.
+//! The benchmark requires a daily scan. A scan of /var/lib/containerd and /var/lib/kubelet reads every image and every pod, reports only
+//! expected changes, and uses processor and disk that pods of small nodes need.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub const CHECK: Definition = Definition {
     work: Work::Question(|context| run(context).boxed()),
 };
 
-/// What changes with every pod.
+/// The folders that change with every pod.
 const CHANGING: [&str; 2] = ["/var/lib/containerd", "/var/lib/kubelet"];
 
 fn has_packages(variant: &Variant) -> Applies {
@@ -58,8 +58,8 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
     })
 }
 
-/// Whether selection lines cover a path. They are regular expressions from the root: `/var` covers all below, `=/var/lib$` itself
-/// alone, and `!/var/lib/containerd` takes away.
+/// Whether selection lines cover a path. They are regular expressions from the root: `/var` covers everything below it, `=/var/lib$`
+/// only itself, and `!/var/lib/containerd` excludes.
 fn scans(rules: &str, path: &str) -> bool {
     let covers = |rule: &str| {
         let rule = rule.split_whitespace().next().unwrap_or_default().replace('\\', "");

@@ -1,8 +1,9 @@
-//! `node/ipv6`: IPv6 is as the cluster and its programs need it (kernel, "IPv6" and "ip-sysctl"; EKS, "IPv6 addresses for clusters").
+//! `node/ipv6`: IPv6 has the settings that the cluster and its programs need (kernel, "IPv6" and "ip-sysctl"; EKS, "IPv6 addresses for
+//! clusters").
 //!
-//! CIS (Amazon Linux 2023, 3.1.1 and 3.3.9) lets sites turn IPv6 off and refuse router advertisements. With `ipv6.disable=1` a kernel
-//! does not have the protocol at all, so that a program that listens on `[::]`, as many do for both protocols, does not start in
-//! any cluster. A cluster with IPv6 pods needs it on, forwarding, and with the advertisements from which a VPC's default route comes.
+//! CIS (Amazon Linux 2023, 3.1.1 and 3.3.9) allows to disable IPv6 and router advertisements. With `ipv6.disable=1` a kernel
+//! does not have the protocol at all, so that programs that listen on `[::]`, as many do for both protocols, do not start in
+//! any cluster. A cluster with IPv6 pods needs IPv6, forwarding, and the advertisements that set a VPC's default route.
 
 use std::time::Duration;
 
@@ -45,13 +46,13 @@ const OF_CLUSTERS: [(&str, &str, &str, &str); 3] = [
         "net.ipv6.conf.all.disable_ipv6",
         "1",
         "IPv6 is off, and pods of this cluster have no other address",
-        "let hardening leave IPv6 on for this cluster",
+        "exclude IPv6 from hardening for this cluster",
     ),
     (
         "net.ipv6.conf.all.forwarding",
         "0",
         "the node does not forward IPv6, so nothing reaches pods of other nodes",
-        "let hardening leave net.ipv6.conf.all.forwarding to the VPC CNI",
+        "exclude net.ipv6.conf.all.forwarding from hardening: the VPC CNI sets it",
     ),
     (
         "net.ipv6.conf.all.accept_ra",

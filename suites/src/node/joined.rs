@@ -1,4 +1,4 @@
-//! `node/joined`: every instance of the node group is a node of the cluster, and there are as many as the matrix asks for.
+//! `node/joined`: every instance of the node group is a node of the cluster, and their number is that of the matrix.
 
 use amiproof_core::aws::instances::Instance;
 use amiproof_core::check::{CheckError, Decision, Scope, always};
@@ -27,7 +27,8 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         (Some(made), _) => made.count as usize,
         (None, Some(_)) => context.nodes.len(),
         (None, None) => {
-            let reason = "the nodes of a selector have joined, and only a node group says which others should have";
+            let reason =
+                "nodes that a selector matches have joined by definition; only a node group defines how many should";
             return Ok(Verdict::NotApplicable(reason.to_owned()).into());
         }
     };

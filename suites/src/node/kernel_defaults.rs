@@ -1,8 +1,8 @@
-//! `node/kernel-defaults`: the kernel settings that a kubelet wants are as it wants them (Kubernetes, "Kubelet configuration",
+//! `node/kernel-defaults`: the kernel settings have the values that the kubelet expects (Kubernetes, "Kubelet configuration",
 //! `protectKernelDefaults`; values from its package `util/sysctl`).
 //!
-//! A kubelet that protects them refuses to start when they differ; one that does not sets them at its start. What hardening changes
-//! after that stops the node at its next boot, or panics it in the wrong moment.
+//! With `protectKernelDefaults` a kubelet does not start if they differ; without it, the kubelet sets them when it starts. Settings that
+//! hardening changes afterwards stop the node at its next boot, or cause kernel panics.
 
 use std::time::Duration;
 
@@ -53,10 +53,10 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
             let detail = if protects {
                 "protectKernelDefaults is true: the kubelet will refuse to start the next time"
             } else {
-                "the kubelet set it when it started, and something set it back"
+                "the kubelet set it when it started, and something reverted it"
             };
             let help = format!(
-                "let hardening leave {name} alone, or set it to {wanted} in a file of /etc/sysctl.d that sorts last"
+                "exclude {name} from hardening, or set it to {wanted} in a file of /etc/sysctl.d that sorts last"
             );
             let finding = Finding::new(format!("{}, {name}", resource(node)), format!("{name} is {is}, not {wanted}"));
             findings.push(finding.with_detail(detail).with_remediation(help));
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(asked(None), Verdict::Pass);
         let Verdict::Fail(findings) = asked(Some(("sysctl.kernel.panic", "60"))) else { panic!("a finding") };
         assert_eq!(findings[0].summary, "kernel.panic is 60, not 10");
-        assert!(findings[0].detail.contains("set it back"));
+        assert!(findings[0].detail.contains("reverted it"));
         assert!(matches!(asked(Some(("sysctl.kernel.panic", ""))), Verdict::NotEvaluated(_)));
         assert!(matches!(assess(&[]), Verdict::NotEvaluated(_)));
     }

@@ -1,10 +1,10 @@
 //! `node/kernel-modules`: no module that containers, the pod network or volumes need is blocked from loading.
 //!
-//! Benchmarks block file systems and protocols that nobody uses (CIS Amazon Linux 2023, 1.1.1 and 3.1); a block list that goes further
-//! takes container images, Services or volumes away. Which modules those are depends on the cluster: the legacy tables of iptables
-//! (`ip_tables`, `iptable_nat`) are gone from newer systems, and nobody who speaks nftables misses them; NFS matters where EFS volumes are
-//! mounted. So the cluster is asked first. Where workloads then show that what a module is for works without it, the finding is settled
-//! by them (`amiproof_model::prediction`).
+//! Benchmarks block unused file systems and protocols (CIS Amazon Linux 2023, 1.1.1 and 3.1); a longer block list breaks container
+//! images, Services or volumes. Which modules those are depends on the cluster: the legacy tables of iptables
+//! (`ip_tables`, `iptable_nat`) do not exist on newer systems, and nftables does not need them; NFS matters if EFS volumes are mounted.
+//! Therefore the check reads the cluster first. If workloads show that everything works without the module, they decide instead of the
+//! finding (`amiproof_model::prediction`).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub const CHECK: Definition = Definition {
     work: Work::Question(|context| run(context).boxed()),
 };
 
-/// Who needs a module.
+/// The user of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
     /// Every node.
@@ -54,27 +54,27 @@ enum By {
     Csi(&'static [&'static str]),
 }
 
-/// CNI plugins that hang pods on a bridge (their manifests).
+/// CNI plugins that connect pods by a bridge (from their manifests).
 const BRIDGED: By = By::Agents(&["kube-flannel-ds", "kube-flannel", "weave-net"]);
-/// CNI plugins that may carry packets between nodes in VXLAN.
+/// CNI plugins that may use VXLAN between nodes.
 const OVERLAY: By =
     By::Agents(&["kube-flannel-ds", "kube-flannel", "weave-net", "cilium", "calico-node", "antrea-agent"]);
-/// CNI plugins that may encrypt by WireGuard.
+/// CNI plugins that may encrypt with WireGuard.
 const ENCRYPTED: By = By::Agents(&["cilium", "calico-node"]);
-/// Service meshes that take packets of a pod aside by iptables rules in the pod's own network.
+/// Service meshes that redirect a pod's packets by iptables rules in the pod's network namespace.
 const MESH: By = By::Agents(&["istio-system", "istio-cni-node", "linkerd", "linkerd-cni"]);
-/// Drivers of volumes that are mounted by NFS.
+/// Drivers whose volumes are mounted by NFS.
 const NFS: By = By::Csi(&["efs.csi.aws.com", "fsx.openzfs.csi.aws.com", "nfs.csi.k8s.io"]);
 /// Mountpoint for Amazon S3.
 const FUSE: By = By::Csi(&["s3.csi.aws.com"]);
 
-/// Modules, who needs each, and what does not work without it.
+/// Modules with their user and what does not work without them.
 const NEEDED: [(&str, By, &str); 28] = [
     ("overlay", By::All, "containerd cannot unpack images"),
     ("veth", By::All, "pods have no network"),
     ("bridge", BRIDGED, "pods of a bridge CNI have no network"),
-    ("br_netfilter", BRIDGED, "Services are not seen by bridged packets"),
-    ("nf_conntrack", By::All, "Services and network policies have no connections to track"),
+    ("br_netfilter", BRIDGED, "Services do not work for bridged packets"),
+    ("nf_conntrack", By::All, "Services and network policies have no connection tracking"),
     ("nf_nat", By::All, "Services have no addresses"),
     ("nf_tables", By::Nftables, "rules of kube-proxy and the CNI cannot be loaded"),
     ("nft_compat", By::Nftables, "rules of an iptables that writes nftables cannot be loaded"),
@@ -90,8 +90,8 @@ const NEEDED: [(&str, By, &str); 28] = [
     ("xt_statistic", By::All, "kube-proxy cannot choose among the pods of a Service"),
     ("xt_addrtype", By::All, "rules of kube-proxy for NodePorts cannot be loaded"),
     ("xt_MASQUERADE", By::All, "pods cannot reach what is outside of the VPC"),
-    ("xt_REDIRECT", MESH, "the service mesh cannot take the packets of pods aside"),
-    ("xt_owner", MESH, "the service mesh cannot tell its proxy's packets from the pod's"),
+    ("xt_REDIRECT", MESH, "the service mesh cannot redirect the packets of pods"),
+    ("xt_owner", MESH, "the service mesh cannot distinguish its proxy's packets from the pod's"),
     ("ip_vs", By::Ipvs, "Services have no addresses"),
     ("vxlan", OVERLAY, "packets between nodes have no tunnel"),
     ("wireguard", ENCRYPTED, "packets between nodes cannot be encrypted"),
@@ -100,7 +100,7 @@ const NEEDED: [(&str, By, &str); 28] = [
     ("nfsv4", NFS, "EFS and NFS volumes cannot be mounted"),
 ];
 
-/// What the cluster runs, as far as it decides about modules.
+/// The parts of the cluster that use modules.
 #[derive(Debug, Default)]
 struct Cluster {
     /// The mode of kube-proxy; `None` for its default, `iptables`.
@@ -145,12 +145,12 @@ impl Cluster {
         })
     }
 
-    /// Whether someone on a node needs a module.
+    /// Whether a node needs a module.
     fn needs(&self, by: By, read: &Collected) -> bool {
         let is_nftables = self.proxy_mode.as_deref() == Some("nftables") || is_loaded(read, "nf_tables");
         match by {
             By::All => true,
-            // Programs of both kinds write where the host's own iptables writes (iptables-wrappers of the Kubernetes project).
+            // Programs with either kind use the backend of the host's iptables (iptables-wrappers of the Kubernetes project).
             By::Nftables => is_nftables || !is_loaded(read, "ip_tables"),
             By::LegacyTables => !is_nftables,
             By::Ipvs => self.proxy_mode.as_deref() == Some("ipvs"),
@@ -187,7 +187,7 @@ fn assess(facts: &[NodeFacts], cluster: &Cluster) -> Verdict {
     })
 }
 
-/// What is blocked and would take something away elsewhere, but nothing of this cluster uses.
+/// The blocked modules that this cluster does not use but others may.
 fn unused(facts: &[NodeFacts], cluster: &Cluster) -> Option<Evidence> {
     let mut lines = BTreeSet::new();
     for (_, read) in facts.iter().filter_map(|of_node| of_node.read.as_ref().ok()) {
@@ -196,7 +196,7 @@ fn unused(facts: &[NodeFacts], cluster: &Cluster) -> Option<Evidence> {
         lines.extend(here.map(|(name, _, why)| format!("{name}: where it is used, {why}")));
     }
     let text = lines.into_iter().collect::<Vec<_>>().join("\n");
-    (!text.is_empty()).then(|| Evidence { name: "blocked, and used by nothing here".to_owned(), text, file: None })
+    (!text.is_empty()).then(|| Evidence { name: "blocked, and not used in this cluster".to_owned(), text, file: None })
 }
 
 #[cfg(test)]

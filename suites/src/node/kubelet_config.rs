@@ -1,7 +1,7 @@
-//! `node/kubelet-config`: the configuration that every kubelet runs with, as the CIS EKS benchmark 3.2 asks for it.
+//! `node/kubelet-config`: the effective configuration of every kubelet meets section 3.2 of the CIS EKS benchmark.
 //!
-//! kube-bench reads `config.json` alone; drop-ins and flags are invisible to it. The kubelet itself says what it runs with
-//! (`configz`); where its port is closed, the file with its drop-ins is the next best evidence.
+//! kube-bench reads only `config.json`, without drop-ins and flags. The kubelet itself reports its effective configuration (`configz`);
+//! if its port is closed, the file with its drop-ins is used.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub const CHECK: Definition = Definition {
     work: Work::Question(|context| run(context).boxed()),
 };
 
-/// For one kubelet.
+/// Deadline for one kubelet.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// A configuration and where it comes from.
@@ -39,27 +39,27 @@ struct Configuration {
     known: Option<(&'static str, Value)>,
 }
 
-/// What a setting must be.
+/// A rule about a setting.
 struct Rule {
-    /// Where it is, as a JSON pointer.
+    /// The setting as a JSON pointer.
     pointer: &'static str,
-    /// The control of the CIS EKS benchmark 1.7.0 and later, or where else it comes from.
+    /// The control of the CIS EKS benchmark 1.7.0 and later, or another source.
     source: &'static str,
-    /// What it must be, in words.
+    /// The required value as text.
     wanted: &'static str,
-    /// Whether a value is fine; `Null` for one that is not set.
+    /// Whether a value meets the rule; `Null` for one that is not set.
     is_fine: fn(&Value) -> bool,
-    /// Whose nodes it is asked of.
+    /// The nodes that it applies to.
     of: Of,
 }
 
-/// Whose nodes a rule is asked of.
+/// The nodes that a rule applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Of {
     All,
     /// Windows has no such setting.
     Linux,
-    /// What EKS sets on its own images, and other distributions leave to the kubelet's default.
+    /// Nodes of EKS's own images: EKS sets it there, other distributions keep the kubelet's default.
     Eks,
 }
 
@@ -73,7 +73,7 @@ impl Of {
     }
 }
 
-/// Whether a node runs a system that EKS makes node images of.
+/// Whether a node runs an operating system that EKS publishes node images for.
 fn is_of_eks(node: &NodeRecord) -> bool {
     ["Amazon Linux", "Bottlerocket"].iter().any(|name| node.os_image.starts_with(name))
 }
@@ -111,7 +111,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         let ask = || kubelet_api::configuration(&context.cluster, &node.name, ANSWER).boxed();
         match with_retry(&context.cluster, context.pace, &node.name, ask).await {
             Ok(configuration) => Configuration { node: node.clone(), known: Some(("configz", configuration)) },
-            // That the port is closed is what suite kubelet-path says.
+            // Suite kubelet-path reports the closed port.
             Err(_) => Configuration { node: node.clone(), known: from_files(context, node).await },
         }
     });
@@ -162,8 +162,8 @@ fn assess(configurations: &[Configuration], family: Family) -> Verdict {
     verdict(findings)
 }
 
-/// Whether a setting that a configuration does not have is off. The kubelet itself leaves out what is false (`omitempty` of
-/// `rotateCertificates`); one of EKS, on Linux as on Windows, comes to the control plane by IAM and has no client certificate to rotate.
+/// Whether an absent setting is off. The kubelet leaves out settings that are false (`omitempty` of
+/// `rotateCertificates`); a kubelet on EKS, on Linux and on Windows, authenticates by IAM and has no client certificate to rotate.
 fn is_left_out(rule: &Rule, source: &str, node: &NodeRecord) -> bool {
     let comes_by_iam = is_of_eks(node) || node.os_image.starts_with("Windows");
     rule.pointer == "/rotateCertificates" && source == "configz" && !comes_by_iam

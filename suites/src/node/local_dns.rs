@@ -1,8 +1,8 @@
-//! `node/local-dns`: where NodeLocal DNSCache runs, the host's firewall lets pods reach it (Kubernetes, "Using NodeLocal DNSCache").
+//! `node/local-dns`: if NodeLocal DNSCache runs, the host's firewall allows pods to reach it (Kubernetes, "Using NodeLocal DNSCache").
 //!
-//! The cache adds its own ACCEPT rules for 169.254.20.10 to the tables of iptables, and takes the packets out of connection tracking, so
-//! that rules for established connections do not match them. A default-deny INPUT in a table of its own, as CIS lets nftables have
-//! it (`inet filter`), is final whatever iptables accepts (nftables wiki, "Configuring chains").
+//! The cache adds its own ACCEPT rules for 169.254.20.10 to the tables of iptables, and excludes the packets from connection tracking, so
+//! that rules for established connections do not match them. A default-deny INPUT chain in a separate nftables table, as CIS allows
+//! (`inet filter`), drops packets even if iptables accepts them (nftables wiki, "Configuring chains").
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::host::decision;
 /// See the module.
 pub const CHECK: Definition = Definition {
     id: "node/local-dns",
-    title: "the firewall lets pods reach the node's DNS cache, where there is one",
+    title: "the firewall lets pods reach the DNS cache of their node, if there is one",
     scope: Scope::Variant,
     phase: Phase::Test,
     timeout: Some(Duration::from_secs(300)),
@@ -31,10 +31,10 @@ pub const CHECK: Definition = Definition {
     work: Work::Question(|context| run(context).boxed()),
 };
 
-/// As the manifest of kubernetes/dns labels its DaemonSet.
+/// The label of its DaemonSet in the manifest of kubernetes/dns.
 const LABEL: &str = "k8s-app=node-local-dns";
 
-/// The address that the cache listens on, by the same manifest.
+/// The address that the cache listens on, from the same manifest.
 const ADDRESS: &str = "169.254.20.10";
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
@@ -49,7 +49,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
 
 fn assess(facts: &[NodeFacts]) -> Verdict {
     judged(facts, |node, read| {
-        // A host without nftables has no such fact; that its firewall was read shows in the chains of iptables.
+        // A host without nftables lacks this fact; the iptables chains show whether its firewall was read.
         let Some(policy) = read.get("firewall.nft.input").or(read.get("firewall.iptables.INPUT").map(|_| "accept"))
         else {
             return Err(silent(node, "what its firewall does with packets to itself"));
@@ -57,12 +57,13 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
         let Some(chain) = policy.strip_prefix("drop (").and_then(|rest| rest.strip_suffix(')')) else {
             return Ok(Vec::new());
         };
-        // The tables of iptables-nft: there the cache's own rules stand.
+        // The tables of iptables-nft, which contain the cache's own rules.
         if chain.starts_with("ip filter ") || lets_in(read) {
             return Ok(Vec::new());
         }
-        let summary =
-            format!("nftables drops what pods ask {ADDRESS}, in chain {chain}: rules of iptables cannot save it");
+        let summary = format!(
+            "nftables drops DNS queries of pods to {ADDRESS} in chain {chain}, whatever the iptables rules accept"
+        );
         let help = format!(
             "add `ip daddr {ADDRESS} meta l4proto {{ tcp, udp }} th dport 53 accept` to chain {chain} when the image is built"
         );
@@ -70,7 +71,7 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
     })
 }
 
-/// Whether a rule is about the cache, or lets DNS in from everywhere.
+/// Whether a rule is about the cache, or allows DNS from everywhere.
 fn lets_in(read: &Collected) -> bool {
     let Some(ruleset) = read.texts.get("nft ruleset") else { return false };
     ruleset.lines().map(str::trim).any(|rule| {

@@ -1,7 +1,7 @@
 //! `node/martian-packets`: the kernel log is not flooded with martian packets.
 //!
-//! Benchmarks ask to log them (CIS Amazon Linux 2023 3.3.4). With the VPC CNI answers take another interface than questions, so that a
-//! busy node logs packets that are none (amazon-vpc-cni-k8s, issue 75): it costs processor and disk.
+//! Benchmarks require to log them (CIS Amazon Linux 2023 3.3.4). With the VPC CNI, responses use another interface than requests, so that
+//! a busy node logs normal packets as martian (amazon-vpc-cni-k8s, issue 75), which costs processor time and disk space.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Suite `node`: the nodes themselves, as Kubernetes and EC2 see them, and what a look at the host says of them.
+//! Suite `node`: the nodes themselves, from Kubernetes, EC2 and the facts of their hosts.
 
 pub mod age;
 pub mod ami_not_deprecated;
@@ -48,7 +48,7 @@ pub(crate) fn placements(nodes: &[NodeRecord]) -> Vec<Placement> {
     nodes.iter().map(placement).collect()
 }
 
-/// The instances of the variant's node group, or, where its nodes are chosen by other labels, those of its nodes; `None` where no
+/// The instances of the variant's node group, or those of its nodes if other labels select them; `None` if no
 /// AWS account is involved.
 pub(crate) async fn instances(context: &Context) -> Result<Option<Vec<Instance>>, CheckError> {
     let Some(clients) = &context.aws else { return Ok(None) };
@@ -62,7 +62,7 @@ pub(crate) async fn instances(context: &Context) -> Result<Option<Vec<Instance>>
     found.map(Some).map_err(|error| CheckError::api(format!("reading the instances of '{}'", context.selector), error))
 }
 
-/// The variant's nodes as they are now, each with the record that the run has of it; `None` for one that is gone.
+/// The run's records of the variant's nodes, each with its current Node object; `None` for one that is gone.
 async fn now(context: &Context) -> Result<Vec<(NodeRecord, Option<Node>)>, CheckError> {
     let found = cluster::nodes::list(&context.cluster, context.selector.as_str()).await;
     let found = found.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
@@ -70,7 +70,7 @@ async fn now(context: &Context) -> Result<Vec<(NodeRecord, Option<Node>)>, Check
     Ok(context.nodes.iter().map(|record| (record.clone(), of(record))).collect())
 }
 
-/// The verdict where facts are wanted and some node gave none.
+/// The verdict if facts are needed and a node has none.
 pub(crate) fn unread(facts: &[NodeFacts]) -> Option<Verdict> {
     if facts.is_empty() {
         return Some(Verdict::NotEvaluated("there is no node".to_owned()));
@@ -81,7 +81,7 @@ pub(crate) fn unread(facts: &[NodeFacts]) -> Option<Verdict> {
     })
 }
 
-/// Judges what was read from each node. A node that gave nothing is not evaluated, and `judge` may say why it has no answer.
+/// Evaluates the facts of each node with `judge`, which may return why it has no result. A node without facts is not evaluated.
 pub(crate) fn judged(
     facts: &[NodeFacts],
     judge: impl Fn(&NodeRecord, &Collected) -> Result<Vec<Finding>, Verdict>,
@@ -100,31 +100,31 @@ pub(crate) fn judged(
     if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
 }
 
-/// The modules that a host's configuration keeps from loading. A host that was asked and blocks none has no such fact.
+/// The modules that a host's configuration blocks. A host that blocks none lacks this fact.
 pub(crate) fn blocked_modules(read: &Collected) -> Option<Vec<&str>> {
     read.measured("modprobe")?;
     Some(read.get("modules.blocked").unwrap_or_default().split_whitespace().collect())
 }
 
-/// What a node was not asked, or did not say.
+/// The reason for a missing fact of a node.
 pub(crate) fn silent(node: &NodeRecord, what: &str) -> Verdict {
     Verdict::NotEvaluated(format!("{} does not say {what}", resource(node)))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use amiproof_core::probe::Way;
+    use amiproof_core::probe::Channel;
     use amiproof_core::probe::facts::{Collected, NodeFacts};
     use amiproof_model::report::NodeRecord;
 
-    /// What was read from a node, for tests.
+    /// The facts of a node, for tests.
     pub(crate) fn read_facts(index: u32, facts: &[(&str, &str)]) -> NodeFacts {
         let facts = facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let read = Ok((Way::Ssm, Collected { facts, ..Collected::default() }));
+        let read = Ok((Channel::Ssm, Collected { facts, ..Collected::default() }));
         NodeFacts { node: record(index, ""), read }
     }
 
-    /// What a section of the script printed on a node, for tests.
+    /// The output of a section of the script on a node, for tests.
     pub(crate) fn measured(index: u32, facts: &[(&str, &str)], measured: &[(&str, &str)]) -> NodeFacts {
         let mut of_node = read_facts(index, facts);
         if let Ok((_, read)) = &mut of_node.read {

@@ -1,5 +1,5 @@
-//! `node/newest-ami`: an image of AWS is the newest of its kind, by the SSM public parameter (guide: "Protecting the infrastructure",
-//! "Treat your infrastructure as immutable and automate the replacement of your worker nodes").
+//! `node/newest-ami`: an image of AWS is the newest of its kind according to the SSM public parameter (guide: "Protecting the
+//! infrastructure", "Treat your infrastructure as immutable and automate the replacement of your worker nodes").
 
 use amiproof_core::aws::ami;
 use amiproof_core::check::{CheckError, Decision, Scope, always};
@@ -37,7 +37,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     Ok(Decision { placements: placements(&context.nodes), ..verdict.into() })
 }
 
-/// Only what a public parameter named can be compared with that parameter.
+/// Only images from a public parameter can be compared with it.
 fn is_of_aws(source: &AmiSource) -> bool {
     matches!(source, AmiSource::Recommended)
 }

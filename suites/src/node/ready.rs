@@ -1,4 +1,4 @@
-//! `node/ready`: every node is still Ready, and under no pressure.
+//! `node/ready`: every node is still Ready, without pressure conditions.
 
 use amiproof_core::check::{CheckError, Decision, Scope, always};
 use amiproof_core::context::Context;
@@ -21,7 +21,7 @@ pub const CHECK: Definition = Definition {
     work: Work::Question(|context| run(context).boxed()),
 };
 
-/// Conditions that must be False: their names say what is wrong (Kubernetes, "Node Status").
+/// Conditions that must be False; each is named after its problem (Kubernetes, "Node Status").
 const PRESSURES: [&str; 4] = ["DiskPressure", "MemoryPressure", "PIDPressure", "NetworkUnavailable"];
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {

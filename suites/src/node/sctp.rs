@@ -1,6 +1,6 @@
-//! `node/sctp`: where something in the cluster speaks SCTP, the kernel can load the protocol (Kubernetes, "Protocols for Services").
+//! `node/sctp`: if something in the cluster uses SCTP, the kernel can load the protocol (Kubernetes, "Protocols for Services").
 //!
-//! CIS (Amazon Linux 2023, 3.1.x; Bottlerocket, 3.3.1) asks to block the module, which is right where nobody uses it.
+//! CIS (Amazon Linux 2023, 3.1.x; Bottlerocket, 3.3.1) requires to block the module, which is correct if nothing uses it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub const CHECK: Definition = Definition {
 
 const SCTP: &str = "SCTP";
 
-/// How many users a finding names.
+/// Maximum number of users in a finding.
 const NAMED: usize = 5;
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
@@ -48,7 +48,7 @@ fn unused() -> Verdict {
     Verdict::NotApplicable("no Service and no pod of the cluster speaks SCTP".to_owned())
 }
 
-/// The Services and pods that have a port of the protocol.
+/// The Services and pods with a port of the protocol.
 async fn users(context: &Context) -> Result<BTreeSet<String>, CheckError> {
     let client = context.cluster.client();
     let (all, params) = (Api::<Service>::all(client.clone()), ListParams::default());

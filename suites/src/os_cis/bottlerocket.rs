@@ -10,7 +10,7 @@ use futures::FutureExt as _;
 
 use crate::definition::{Definition, Work};
 
-/// See the module. Reported under this id only when a report cannot be had.
+/// See the module. Reported under this id only if a report is missing.
 pub const CHECK: Definition = Definition {
     id: "os-cis/bottlerocket",
     title: "the controls of Bottlerocket's own CIS reports are met",

@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 
 use crate::definition::{Definition, Work};
 
-/// See the module. Reported under this id only when there are no rows.
+/// See the module. Reported under this id only if there are no rows.
 pub const CHECK: Definition = Definition {
     id: "os-cis/inspector",
     title: "the controls of the operating system's CIS benchmark are met",

@@ -1,4 +1,4 @@
-//! Suite `os-cis`: the CIS benchmark of the operating system, each control a check of its own.
+//! Suite `os-cis`: the CIS benchmark of the operating system, each control as a separate check.
 
 pub mod bottlerocket;
 pub mod inspector;

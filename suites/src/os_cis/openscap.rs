@@ -1,4 +1,4 @@
-//! `os-cis/openscap`: OpenSCAP on all nodes of each variant where it is installed.
+//! `os-cis/openscap`: OpenSCAP on all nodes of each variant on which it is installed.
 
 use amiproof_core::check::{Applies, Scope};
 use amiproof_core::scan::openscap::scan;
@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 
 use crate::definition::{Definition, Work};
 
-/// See the module. Reported under this id only when there are no rows, or a node has none.
+/// See the module. Reported under this id only if there are no rows, or none for a node.
 pub const CHECK: Definition = Definition {
     id: "os-cis/openscap",
     title: "the rules of OpenSCAP's CIS profile are met",

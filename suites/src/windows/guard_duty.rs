@@ -2,7 +2,7 @@
 //! GuardDuty").
 //!
 //! Runtime Monitoring has no agent for Windows (GuardDuty user guide, "Prerequisites for Amazon EKS cluster support"), so it is not
-//! asked for; foundational and audit log findings cover these nodes.
+//! required; foundational and audit log findings cover these nodes.
 
 use amiproof_core::aws::guardduty::{self, Detector};
 use amiproof_core::check::{CheckError, Decision, Scope};
@@ -40,7 +40,7 @@ fn assess(detector: Option<&Detector>) -> Verdict {
     let off =
         |summary: &str, help: &str| Verdict::Fail(vec![Finding::new("GuardDuty", summary).with_remediation(help)]);
     match detector {
-        None => off("is not turned on in this region", "aws guardduty create-detector --enable"),
+        None => off("is not enabled in this region", "aws guardduty create-detector --enable"),
         Some(detector) if !detector.enabled => {
             off("is suspended", &format!("aws guardduty update-detector --detector-id {} --enable", detector.id))
         }

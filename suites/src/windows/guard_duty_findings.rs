@@ -33,7 +33,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     let detector = guardduty::detector(clients).await;
     let detector = detector.map_err(|error| CheckError::api("asking GuardDuty for its detector", error))?;
     let Some(detector) = detector.filter(|detector| detector.enabled) else {
-        return Ok(Verdict::NotEvaluated("GuardDuty is off in this region, so nobody looked".to_owned()).into());
+        return Ok(Verdict::NotEvaluated("GuardDuty is not enabled in this region".to_owned()).into());
     };
     let found = guardduty::findings(clients, &detector.id, &ids).await;
     let found = found.map_err(|error| CheckError::api("asking GuardDuty what it found", error))?;

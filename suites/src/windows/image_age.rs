@@ -1,7 +1,7 @@
 //! `windows/image-age`: Windows nodes are replaced from a fresh image instead of patched (guide: "Patching Windows Servers and
-//! containers": replace within 45 days of a release). `node/age` says the same of the nodes.
+//! containers": replace within 45 days of a release). `node/age` is the same check for nodes.
 
-use amiproof_core::aws::ami::{self, Standing};
+use amiproof_core::aws::ami::{self, ImageDetails};
 use amiproof_core::check::{CheckError, Decision, Scope};
 use amiproof_core::context::Context;
 use amiproof_model::report::Phase;
@@ -36,7 +36,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     Ok(decision(context, assess(&image, amiproof_time::now())))
 }
 
-fn assess(image: &Standing, now: Timestamp) -> Verdict {
+fn assess(image: &ImageDetails, now: Timestamp) -> Verdict {
     let Some(created) = image.created else {
         return Verdict::NotEvaluated("EC2 does not say when the image was made".to_owned());
     };
@@ -56,10 +56,12 @@ mod tests {
     #[test]
     fn forty_five_days_are_allowed_and_an_hour_more_is_not() {
         let now: Timestamp = "2026-11-21T08:00:00Z".parse().unwrap();
-        let image =
-            |hours: i64| Standing { created: Some(now - SignedDuration::from_hours(hours)), ..Standing::default() };
+        let image = |hours: i64| ImageDetails {
+            created: Some(now - SignedDuration::from_hours(hours)),
+            ..ImageDetails::default()
+        };
         assert_eq!(assess(&image(45 * 24), now), Verdict::Pass);
         assert!(matches!(assess(&image(45 * 24 + 1), now), Verdict::Fail(_)));
-        assert!(matches!(assess(&Standing::default(), now), Verdict::NotEvaluated(_)));
+        assert!(matches!(assess(&ImageDetails::default(), now), Verdict::NotEvaluated(_)));
     }
 }

@@ -1,6 +1,6 @@
-//! `windows/inspector-cis`: the build is one that Inspector scans by a CIS benchmark (guide: "Monitoring and inspecting Windows nodes:
+//! `windows/inspector-cis`: Inspector has a CIS benchmark for the build (guide: "Monitoring and inspecting Windows nodes:
 //! Amazon Inspector"; Inspector user guide, "Supported operating systems: CIS scanning": 2016, 2019, 2022, 2025). The scan itself is
-//! suite `os-cis`.
+//! in suite `os-cis`.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
             Some(build) if BUILDS.contains(&build) => {}
             Some(build) => {
                 let help =
-                    "use Windows Server 2019, 2022 or 2025: without a benchmark nobody judges the operating system";
+                    "use Windows Server 2019, 2022 or 2025: without a benchmark the operating system is not evaluated";
                 let summary = format!("Inspector has no CIS benchmark for build {build}");
                 findings.push(Finding::new(resource(&of_node.node), summary).with_remediation(help));
             }

@@ -1,7 +1,7 @@
-//! Suite `windows`: what the EKS best practices guide, "Windows hardening", asks beyond the suites that every node has.
+//! Suite `windows`: the recommendations of the EKS best practices guide, "Windows hardening", that no other suite covers.
 //!
-//! Its rows about age, Systems Manager and private subnets are `node/age`, `host/ssm-managed` and `host/private-subnets`, which run on
-//! Windows too. kube-bench knows no Windows; the operating system is judged by Inspector (`os-cis`).
+//! The guide's rows about age, Systems Manager and private subnets are `node/age`, `host/ssm-managed` and `host/private-subnets`, which
+//! run on Windows too. kube-bench does not support Windows; Inspector evaluates the operating system (`os-cis`).
 
 pub mod guard_duty;
 pub mod guard_duty_findings;

@@ -1,4 +1,4 @@
-//! `windows/no-remote-access`: no rule lets 3389, 5985, 5986 or 22 in, and Remote Desktop is denied (guide: "Avoiding RDP
+//! `windows/no-remote-access`: no rule allows 3389, 5985, 5986 or 22, and Remote Desktop is disabled (guide: "Avoiding RDP
 //! connections").
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use futures::FutureExt as _;
 
 use super::windows_only;
 use crate::definition::{Definition, Work};
-use crate::host::{Doors, decision, no_account, verdict};
+use crate::host::{RemoteAccess, decision, no_account, verdict};
 use crate::node::resource;
 
 /// See the module.
@@ -31,19 +31,19 @@ const PORTS: [u16; 4] = [22, 3389, 5985, 5986];
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(clients) = &context.aws else { return Ok(no_account()) };
-    let verdict = match Doors::read(context, clients).await? {
-        Ok(doors) => assess(&doors, context.facts.of(context).await),
+    let verdict = match RemoteAccess::read(context, clients).await? {
+        Ok(access) => assess(&access, context.facts.of(context).await),
         Err(verdict) => verdict,
     };
     Ok(decision(context, verdict))
 }
 
-/// A node that gives no facts is judged by its security groups alone.
-fn assess(doors: &Doors, facts: &[NodeFacts]) -> Verdict {
-    let mut findings = doors.open(&PORTS);
-    if doors.remote_access {
-        let help = "make the node group without remoteAccess; EKS opens TCP 3389 with it";
-        findings.push(Finding::new("node group", "was made with remoteAccess").with_remediation(help));
+/// A node without facts is judged only by its security groups.
+fn assess(access: &RemoteAccess, facts: &[NodeFacts]) -> Verdict {
+    let mut findings = access.open(&PORTS);
+    if access.remote_access {
+        let help = "create the node group without remoteAccess; EKS opens TCP 3389 with it";
+        findings.push(Finding::new("node group", "was created with remoteAccess").with_remediation(help));
     }
     for of_node in facts {
         let Ok((_, read)) = &of_node.read else { continue };
@@ -62,10 +62,10 @@ mod tests {
 
     #[test]
     fn a_desktop_that_is_allowed_is_a_finding_even_behind_closed_groups() {
-        let closed = Doors::default();
+        let closed = RemoteAccess::default();
         assert_eq!(assess(&closed, &[read_facts(1, &[("windows.rdp", "denied")])]), Verdict::Pass);
         assert!(matches!(assess(&closed, &[read_facts(1, &[("windows.rdp", "allowed")])]), Verdict::Fail(_)));
-        let open = Doors { remote_access: true, ..Doors::default() };
+        let open = RemoteAccess { remote_access: true, ..RemoteAccess::default() };
         assert!(matches!(assess(&open, &[]), Verdict::Fail(_)));
     }
 }

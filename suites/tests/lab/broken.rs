@@ -10,7 +10,7 @@ use amiproof_model::workload_file;
 use crate::cluster::{Lab, REFERENCE, simulated};
 
 /// Runs a workload of one expectation and some objects, and gives what it came to in a line.
-async fn told(lab: &Lab, expect: &str, objects: &str) -> String {
+async fn summary_of(lab: &Lab, expect: &str, objects: &str) -> String {
     let text = format!(
         "apiVersion: amiproof/v1\nkind: Workload\nmetadata: {{name: broken}}\nspec:\n  title: it is wrong\n  \
          exercises: [image-pull]\n  timeout: 12s\n  expect: [{expect}]\n---\n{objects}"
@@ -43,7 +43,7 @@ fn what_is_wrong_with_a_workload_is_said_in_its_own_words_and_nothing_stays() {
 
         let refused =
             deployment(&format!("{{name: a, {BUSYBOX}}}")).replace("labels: {app: web}", "labels: {app: other}");
-        let refused = told(&lab, "ready: deployment/web", &refused).await;
+        let refused = summary_of(&lab, "ready: deployment/web", &refused).await;
         assert!(
             refused.starts_with("error: applying Deployment web of the workload (broken.yaml:10:1): "),
             "{refused}"
@@ -53,7 +53,7 @@ fn what_is_wrong_with_a_workload_is_said_in_its_own_words_and_nothing_stays() {
         let never = format!(
             "{{name: a, {BUSYBOX}, command: [sleep, '600'], readinessProbe: {{exec: {{command: ['false']}}, periodSeconds: 1}}}}"
         );
-        let never = told(&lab, "ready: deployment/web", &deployment(&never)).await;
+        let never = summary_of(&lab, "ready: deployment/web", &deployment(&never)).await;
         assert!(never.starts_with("fail: ") && never.contains("ready"), "{never}");
         assert!(
             never.contains("Unhealthy") || never.contains("Readiness probe failed"),
@@ -61,7 +61,8 @@ fn what_is_wrong_with_a_workload_is_said_in_its_own_words_and_nothing_stays() {
         );
 
         let image =
-            told(&lab, "ready: deployment/web", &deployment("{name: a, image: 'registry.invalid/no/such:1'}")).await;
+            summary_of(&lab, "ready: deployment/web", &deployment("{name: a, image: 'registry.invalid/no/such:1'}"))
+                .await;
         assert!(image.contains("registry.invalid/no/such:1"), "{image}");
         assert!(
             image.contains("ImagePullBackOff") || image.contains("ErrImagePull") || image.contains("not found"),
@@ -70,7 +71,7 @@ fn what_is_wrong_with_a_workload_is_said_in_its_own_words_and_nothing_stays() {
 
         let kept = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept, finalizers: [example.com/never]}\n";
         let fine = deployment(&format!("{{name: a, {BUSYBOX}, command: [sleep, '600']}}"));
-        let kept = told(&lab, "ready: deployment/web", &format!("{fine}{kept}")).await;
+        let kept = summary_of(&lab, "ready: deployment/web", &format!("{fine}{kept}")).await;
         assert_eq!(kept, "Pass", "the finalizer says nothing about the image");
 
         lab.assert_clean().await;

@@ -68,7 +68,7 @@ fn without_oscap_a_system_that_inspector_judges_has_no_row_to_wait_for_and_amazo
         let variant = Arc::new(Variant { family: Family::Al2, ..(*context.variant).clone() });
         let answer = scan(&Context { variant, ..context }).await.unwrap();
         let (_, verdict) = only(&answer);
-        assert!(matches!(verdict, Verdict::NotEvaluated(why) if why.contains("nothing judged")), "{verdict:?}");
+        assert!(matches!(verdict, Verdict::NotEvaluated(why) if why.contains("nothing evaluated")), "{verdict:?}");
         assert!(
             answer.scans.is_empty(),
             "its row says that nobody judged it; that it must be judged is the gate's to say"
@@ -82,8 +82,8 @@ fn content_or_profile_that_is_not_there_is_said_with_what_is() {
         let lab = Lab::new("cis-al2-l2").await;
         let elsewhere = scan(&with(&lab, content("/opt/nowhere.xml"))).await.unwrap();
         let (_, verdict) = only(&elsewhere);
-        let told = "oscap finds no /opt/nowhere.xml";
-        assert!(matches!(verdict, Verdict::NotEvaluated(why) if why.contains(told)), "{verdict:?}");
+        let wanted = "oscap finds no /opt/nowhere.xml";
+        assert!(matches!(verdict, Verdict::NotEvaluated(why) if why.contains(wanted)), "{verdict:?}");
         let other = OpenScap { profile: Some("xccdf_x_profile_stig".to_owned()), ..content(CONTENT) };
         let other = scan(&with(&lab, other)).await.unwrap();
         let (_, verdict) = only(&other);

@@ -41,7 +41,7 @@ fn without_credentials_nothing_passes_that_needs_an_image() {
         let outcomes = run("other.example.com").await;
         let passed: Vec<_> = outcomes.iter().filter(|(_, outcome)| outcome.as_str() == "pass").collect();
         assert!(passed.is_empty(), "{passed:#?}");
-        let told = format!("{:?}", outcomes["workload/web-service"]);
-        assert!(told.contains("no basic auth credentials") || told.contains("ImagePullBackOff"), "{told}");
+        let actual = format!("{:?}", outcomes["workload/web-service"]);
+        assert!(actual.contains("no basic auth credentials") || actual.contains("ImagePullBackOff"), "{actual}");
     });
 }

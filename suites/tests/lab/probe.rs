@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use amiproof_core::check::Scope;
-use amiproof_core::probe::{self, Error, Output, Way};
+use amiproof_core::probe::{self, Channel, Error, Output};
 
 use super::cluster::{Lab, simulated};
 
@@ -23,7 +23,7 @@ fn a_command_runs_on_the_host_though_its_pods_reach_nothing_and_10250_is_closed(
             let output = on_first_node(&lab, script).await.unwrap_or_else(|error| panic!("{image}: {error}"));
             let mode = if image == "bottlerocket" { "Enforcing" } else { "Permissive" };
             assert_eq!(output.stdout, format!("hardened-1\nit's {mode}\n"), "{image}");
-            assert_eq!((output.exit_code, output.stderr.as_str(), output.way), (3, "oh\n", Way::Pod), "{image}");
+            assert_eq!((output.exit_code, output.stderr.as_str(), output.way), (3, "oh\n", Channel::Pod), "{image}");
             lab.assert_clean().await;
         }
     });
@@ -52,7 +52,7 @@ fn a_command_that_does_not_end_is_ended() {
         let context = lab.context(Scope::Variant);
         let error =
             probe::command(&context, &context.nodes[0], "sleep 100000", Duration::from_secs(5)).await.unwrap_err();
-        assert!(matches!(error, Error::Deadline { way: Way::Pod, .. }), "{error}");
+        assert!(matches!(error, Error::Deadline { way: Channel::Pod, .. }), "{error}");
         lab.assert_clean().await;
     });
 }

@@ -328,7 +328,7 @@ fn every_check_file_is_registered_under_its_path() {
 }
 
 /// Words of this project's own that it once spoke, with what the field says. A word that is the field's own has no place here.
-const PRIVATE_WORDS: [(&str, &str); 15] = [
+const PRIVATE_WORDS: [(&str, &str); 20] = [
     (r"\b(mend|mends|mended)\b", "help or suggestion"),
     (r"\b(room|rooms)\b", "capacity, space or folder"),
     (r"\b(bystanders?|doomed|patiently|patience)\b", "quiescence, retry, timeout"),
@@ -350,6 +350,20 @@ const PRIVATE_WORDS: [(&str, &str); 15] = [
         "what it is: handle, survey, request, options, error ..",
     ),
     (r"\bmod (stay|book|room|charge|premise|ground|asked)\b", "what is in it"),
+    (r"\b(foresee|foreseen|take_down|is_no_node|read_place|told_of)\b", "preview, teardown, base_image_kind, permit"),
+    (r"(?-i:\bMOST(_[A-Z]+)?\b)", "MAX_.."),
+    (
+        r"\b(struct|enum|trait|type) (Telling|Elsewhere|Scene)\b|Health::(Well|Ill)\b",
+        "sink, wrong target, snapshot, healthy",
+    ),
+    (
+        r"\bfn (told|said|hold|whole|places)\b|\blet (mut )?(told|said)\b",
+        "what it returns: message, summary, reserve ..",
+    ),
+    (
+        r"\bWithout it: |\bwhat is to hold\b|\blet hardening (leave|let)\b|\bleaves? it to a human\b|\bfor who may\b|\bnobody is named\b",
+        "Default: .., requirement, exclude from hardening, manual",
+    ),
 ];
 
 #[test]

@@ -33,7 +33,7 @@ pub(crate) struct Run {
     pub(crate) given: Given,
     #[command(flatten)]
     pub(crate) options: RunOptions,
-    /// Run ID [default: generated; for 'apply', the run that created the cluster, if there is one]
+    /// Run ID [default: generated]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
     /// Limit the command to one part of the run
@@ -115,7 +115,7 @@ pub(crate) struct RunOptions {
     /// Compare with this run or report and mark regressions ('latest' is the latest run)
     #[arg(long, value_name = "RUN")]
     pub(crate) baseline: Option<String>,
-    /// Print the report as JSON instead of a table
+    /// Output format
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,
     /// Exit 0 even if checks fail; errors, leftovers and interruptions still count
@@ -136,8 +136,8 @@ fn duration(text: &str) -> Result<Duration, NameError> {
 /// What goes to standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputForm {
-    /// Text for people.
+    /// Human-readable text.
     Text,
-    /// JSON for programs.
+    /// JSON.
     Json,
 }

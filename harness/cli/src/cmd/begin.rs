@@ -1,4 +1,4 @@
-//! What comes before a run: whom it talks to, its folder, its lock and its ledger.
+//! The setup before a run: its connection, folder, lock and ledger.
 
 use amiproof_core::aws::Clients;
 use amiproof_core::cluster::explain::chain;
@@ -19,9 +19,9 @@ use crate::session::Connection;
 
 /// The folder of a run.
 pub(super) enum Folder {
-    /// It is made when there is someone to talk to: an invocation that was wrong leaves nothing.
+    /// A new one, created only after the connection works, so that a failed invocation leaves nothing.
     New(RunDir),
-    /// It is there, and the run continues.
+    /// An existing one: the run continues.
     Old(RunDir),
 }
 
@@ -34,7 +34,7 @@ impl Folder {
     }
 }
 
-/// Where a run goes.
+/// Where a run takes place.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) target: &'a Target,
@@ -42,7 +42,7 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// A kubeconfig makes no node groups, and AWS is not found without a region.
+    /// Checks that the matrix fits: a kubeconfig creates no node groups, and AWS needs a region.
     pub(super) fn check(self, matrix: &Matrix) -> Result<(), Failure> {
         if self.given.kubeconfig.is_none() {
             return files::region(matrix).map(|_| ());
@@ -64,13 +64,13 @@ impl Place<'_> {
         }
     }
 
-    /// What the ledger keeps of it.
+    /// What the ledger records about it.
     fn by_kubeconfig(self) -> Result<Option<ByKubeconfig>, Failure> {
         let Some(path) = &self.given.kubeconfig else { return Ok(None) };
         let absolute = path
             .canonicalize_utf8()
             .map_err(|error| Failure::usage(format!("cannot read the kubeconfig {path}: {error}"), ""))?;
-        // The name of the context counts, not that it is the current one: another may be current when the run is destroyed.
+        // Recorded by name, because another context may be the current one when the run is destroyed.
         let context = match &self.given.context {
             Some(context) => Some(context.clone()),
             None => amiproof_core::cluster::current_context(path),
@@ -80,13 +80,13 @@ impl Place<'_> {
 }
 
 /// What a run needs before it starts.
-pub(super) struct Begun {
+pub(super) struct Setup {
     pub(super) connection: Connection,
     pub(super) ledger: Ledger,
     pub(super) lock: RunLock,
 }
 
-/// Everything before the run: whom it talks to, its folder and its ledger.
+/// Sets up a run: connection, folder, lock and ledger.
 pub(super) async fn begin(
     global: &Global,
     place: Place<'_>,
@@ -94,7 +94,7 @@ pub(super) async fn begin(
     folder: &Folder,
     steps: Steps,
     output: &Output,
-) -> Result<Begun, Failure> {
+) -> Result<Setup, Failure> {
     // An active run is reported before any request is made.
     let mut lock = match folder {
         Folder::Old(run) => Some(run.lock("run")?),
@@ -104,7 +104,7 @@ pub(super) async fn begin(
     if let Some(skew) = connection.clients.as_ref().and_then(|clients| clients.clock_skew())
         && (steps.provision || steps.network_only)
     {
-        // What a run makes says when it expires, and another machine's 'sweep' goes by its own clock.
+        // Resources carry their expiry, and `sweep` on another machine compares it with its own clock.
         let hint = "set the clock, for example with `timedatectl set-ntp true`; nothing was created";
         return Err(Failure::error(skew.to_string(), hint));
     }
@@ -127,15 +127,15 @@ pub(super) async fn begin(
         run.clear()?;
     }
     let ledger = ledger(request, run, place, steps, &connection)?;
-    let goes_on = if matches!(folder, Folder::Old(_)) { ", which goes on" } else { "" };
+    let goes_on = if matches!(folder, Folder::Old(_)) { ", continued" } else { "" };
     output.note(format_args!("run {}{goes_on}  ({})", run.id, run.path()));
-    Ok(Begun { connection, ledger, lock })
+    Ok(Setup { connection, ledger, lock })
 }
 
-/// Says what the account lacks for the run.
+/// Reports what is missing in the account.
 ///
 /// # Errors
-/// When no variant could get nodes: then nothing is worth making.
+/// If no variant could get nodes, so that nothing should be created.
 async fn say_what_is_missing(clients: &Clients, request: &Request, output: &Output) -> Result<(), Failure> {
     let Preflight { missing, doubts, unknown, is_hopeless } =
         preflight(clients, &request.matrix, &request.base, selected::scans_by_inspector(&request.checks)).await;
@@ -149,8 +149,8 @@ async fn say_what_is_missing(clients: &Clients, request: &Request, output: &Outp
     Ok(())
 }
 
-/// The ledger of a run that continues, or that of a new one. What takes nodes as they are may be either; what continues the work of
-/// 'apply' must find its ledger.
+/// The ledger of a continued run, or a new one. A run on existing nodes may be either; a run that continues an 'apply' must have a
+/// ledger.
 fn ledger(
     request: &Request,
     folder: &RunDir,
@@ -169,7 +169,7 @@ fn ledger(
         for (what, there, here) in [("account", &header.account, &account), ("region", &header.region, &region)] {
             if !there.is_empty() && !here.is_empty() && there != here {
                 return Err(Failure::usage(
-                    format!("run {} is in {what} {there}, and this is {what} {here}", folder.id),
+                    format!("run {} belongs to {what} {there}, but this is {what} {here}", folder.id),
                     "use the profile and the matrix of that run, or give the new one a name with --run; nothing was created",
                 ));
             }

@@ -10,7 +10,7 @@ use crate::args::{Check, OutputForm};
 use crate::files;
 use crate::output::{Failure, Output};
 
-/// Says what is wrong, or what the matrix selects.
+/// Prints the problems, or what the matrix selects.
 pub(crate) fn run(args: &Check, output: &Output) -> Result<ExitCode, Failure> {
     match args.output {
         OutputForm::Text => {

@@ -1,4 +1,4 @@
-//! `amiproof compare BASE CAND`: what is new, fixed, gone or newly skipped between two runs.
+//! `amiproof compare BASELINE CANDIDATE`: what is new, fixed, gone or newly skipped between two runs.
 
 use amiproof_model::exit::ExitCode;
 use amiproof_reports::compare;
@@ -7,7 +7,7 @@ use crate::args::{Compare, Global};
 use crate::output::{Failure, Output};
 use crate::rundir;
 
-/// Prints the comparison; answers 5 when the candidate is worse than the base.
+/// Prints the comparison; exits with 5 if the candidate is worse than the baseline.
 pub(crate) fn run(global: &Global, args: &Compare, output: &Output) -> Result<ExitCode, Failure> {
     let (base, _) = rundir::read_report(&global.dir, Some(&args.base))?;
     let (candidate, _) = rundir::read_report(&global.dir, Some(&args.candidate))?;

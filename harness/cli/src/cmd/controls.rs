@@ -1,4 +1,4 @@
-//! `amiproof controls`: what a benchmark asks, and who judges each of its controls.
+//! `amiproof controls`: the controls of a benchmark, and what evaluates each of them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -96,7 +96,7 @@ fn table(catalogue: &Catalogue) -> String {
     text
 }
 
-/// A benchmark in few words.
+/// The summary of a benchmark.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Summary<'a> {
@@ -121,7 +121,7 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// A benchmark control by control.
+/// A benchmark with its controls.
 #[derive(Serialize)]
 struct Listing<'a> {
     #[serde(flatten)]

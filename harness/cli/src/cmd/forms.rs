@@ -1,4 +1,4 @@
-//! The forms of a report, put into the folder of a run.
+//! Writes a report in all formats into the folder of a run.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use super::forms;
 use crate::output::{Failure, Output};
 use crate::rundir::{self, RunDir};
 
-/// What became of the files.
+/// The files that were written.
 #[derive(Debug)]
 pub(crate) struct Written {
     files: Vec<(Format, String)>,
@@ -19,8 +19,8 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// The exit code of a command that would answer `own`: a report that a CI server cannot read must not look like success. What is
-    /// left in the account and an interruption say more.
+    /// The exit code of a command whose own would be `own`: a report that a CI server cannot read must not look like success. Leftovers
+    /// and an interruption take precedence.
     pub(crate) fn exit(&self, own: ExitCode) -> ExitCode {
         match own {
             ExitCode::LeftBehind | ExitCode::Interrupted | ExitCode::Usage => own,
@@ -29,7 +29,7 @@ impl Written {
         }
     }
 
-    /// Says where some of the forms are, a line each.
+    /// Prints the paths of some formats, one per line.
     pub(crate) fn show(&self, wanted: &[Format], output: &Output) {
         for (format, path) in self.files.iter().filter(|(format, _)| wanted.contains(format)) {
             output.data(format_args!("{:<9} {path}", format.as_str()));
@@ -37,12 +37,12 @@ impl Written {
     }
 }
 
-/// Writes the report and every form of it; one that fails is said and does not stop the others.
+/// Writes the report in every format. A format that fails is reported and does not stop the others.
 pub(crate) fn write_all(report: &Report, baseline: Option<&Report>, folder: &Utf8Path, output: &Output) -> Written {
     written(amiproof_reports::write_all(folder.as_std_path(), report, baseline), output)
 }
 
-/// Writes every form but the report itself, which is what they are made from.
+/// Writes every format except the report itself, which the others are rendered from.
 pub(crate) fn write_rendered(
     report: &Report,
     baseline: Option<&Report>,
@@ -66,17 +66,17 @@ fn written(outcomes: Vec<(Format, Result<PathBuf, RenderError>)>, output: &Outpu
     written
 }
 
-/// How the terminal wants its tables.
+/// The style of tables on this terminal.
 pub(crate) fn style(output: Output) -> Style {
     Style { width: output.width(), colour: output.color(), ..Style::default() }
 }
 
-/// Writes into a run's report, where it has one, what `destroy` did later.
+/// Adds the result of a later `destroy` to the report of a run, if there is one.
 pub(crate) fn amend_report(folder: &RunDir, cleanup: &Cleanup, output: &Output) -> Result<Option<Written>, Failure> {
     let unread = |error: &dyn std::fmt::Display| {
         Failure::error(
             format!("{}: {error}", folder.report()),
-            "the report does not say what was destroyed; the lines above do",
+            "the report was not updated with what was destroyed; see the lines above",
         )
     };
     let Some(text) = rundir::report_text(&folder.report()).map_err(|error| unread(&error))? else { return Ok(None) };

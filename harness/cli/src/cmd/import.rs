@@ -24,7 +24,7 @@ use crate::rundir::{self, RunDir};
 
 /// Reads the file, adds its rows, renders all formats again.
 ///
-/// The file is read before anything is locked or made: it may be long, come through a pipe, or be refused. The report is read again once
+/// The file is read before anything is locked or created: it may be long, come through a pipe, or be rejected. The report is read again once
 /// its run is locked, so that concurrent imports lose nothing.
 pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Result<ExitCode, Failure> {
     let wanted = kind(&args.kind)?;
@@ -39,7 +39,7 @@ pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Resu
     let import = open(&spool, &args.path)
         .and_then(|source| import::read(kind, source, &target).map_err(|error| refused(&args.path, &error)))
         .map_err(|failure| with_second_opinion(failure, wanted, &spool))?;
-    // Only now: a file that is refused leaves nothing behind, not even the folder of a new run.
+    // Only now: a rejected file leaves nothing behind, not even the folder of a new run.
     let LockedRun { folder, mut report, _lock } = open_run(global, args, inputs.as_ref())?;
     let waivers = waivers(&report, inputs, output);
     report.run.id = folder.id.clone();
@@ -76,7 +76,7 @@ fn detect(spool: &Spool, path: &Utf8Path) -> Result<Kind, Failure> {
     })
 }
 
-/// Where the user named the kind of a file that is refused: what it seems to be.
+/// Adds to the error about a rejected file, whose kind the user named, what it seems to be.
 fn with_second_opinion(failure: Failure, wanted: Option<Kind>, spool: &Spool) -> Failure {
     let Some(wanted) = wanted else { return failure };
     let seems = spool.open().ok().and_then(|file| Source::open(file).ok()).map(import::detect);
@@ -92,16 +92,16 @@ fn with_second_opinion(failure: Failure, wanted: Option<Kind>, spool: &Spool) ->
     }
 }
 
-/// A run whose report nobody else changes.
+/// A run that is locked, so that nothing else changes its report.
 struct LockedRun {
     folder: RunDir,
     report: Report,
     _lock: RunLock,
 }
 
-/// Opens the run that was named, or the newest one, or makes one, and locks it.
+/// Opens the given run or the newest one, or creates one, and locks it.
 fn open_run(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Result<LockedRun, Failure> {
-    // Where there is no run yet, concurrent imports must find the one that the first of them makes.
+    // If there is no run yet, concurrent imports must find the one that the first of them creates.
     let first = match place(global, args, inputs)?.folder {
         Some(_) => None,
         None => Some(lock_all(&global.dir)?),
@@ -114,7 +114,7 @@ fn open_run(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Re
     };
     let lock = folder.lock("import")?;
     if is_new {
-        // So that whoever comes next finds a report to add to.
+        // So that the next import finds a report to add to.
         rundir::write_new(&folder.report(), json(&report)?.as_bytes())?;
     }
     drop(first);
@@ -159,17 +159,17 @@ fn refused(path: &Utf8Path, error: &ImportError) -> Failure {
     Failure::usage(format!("{path}: {error}"), "nothing was imported; the report is unchanged")
 }
 
-/// What to add to.
+/// The run and report to add to.
 struct Place {
-    /// The run's folder; absent where a run is still to be made.
+    /// The run's folder; absent if a run is still to be created.
     folder: Option<RunDir>,
     report: Report,
 }
 
-/// The report of the run that was named, of the newest one, or a new one with the columns of a matrix.
+/// The report of the given run or of the newest one, or a new one with the columns of a matrix.
 fn place(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Result<Place, Failure> {
     let dir = &global.dir;
-    // A run that is being made has no report yet.
+    // A run that is being created has no report yet.
     let exists = RunDir::open(dir, args.run.as_deref()).is_ok_and(|folder| folder.report().is_file());
     match inputs {
         Some(inputs) if !exists => {
@@ -193,7 +193,7 @@ fn place(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Resul
     }
 }
 
-/// The waivers of the matrix that was given, where it is the run's; else those that the run itself was judged with.
+/// The waivers of the given matrix, if it is that of the run; otherwise those that the run itself used.
 fn waivers(report: &Report, inputs: Option<Inputs>, output: &Output) -> Vec<Waiver> {
     match inputs {
         Some(inputs) if inputs.matrix.name == report.run.matrix => inputs.waivers,
@@ -274,7 +274,7 @@ fn evidence_name(
     Ok(if is_taken { path(&format!("-{}-{}", slug(&file.name), file.digest())) } else { plain })
 }
 
-/// What came in, by outcome.
+/// The imported rows, by outcome.
 struct Summary {
     kind: Kind,
     scanner: String,
@@ -327,7 +327,7 @@ impl Summary {
         text
     }
 
-    /// What came in, and what the whole report comes to with it.
+    /// The imported rows, and the conclusion of the report with them.
     fn json(&self, folder: &RunDir, change: Change, report: &Report, exit: ExitCode) -> serde_json::Value {
         let verdict = conclusion::Summary::of(report, conclusion::Scope::Run, 0);
         json!({

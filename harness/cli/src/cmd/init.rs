@@ -6,7 +6,7 @@ use crate::args::Init;
 use crate::output::{Failure, Output};
 use crate::rundir::cannot;
 
-/// Writes the file; one that is there stays unless `--force` says otherwise.
+/// Writes the file; an existing one is only overwritten with `--force`.
 pub(crate) fn run(args: &Init, output: &Output) -> Result<ExitCode, Failure> {
     if args.file.exists() && !args.force {
         return Err(Failure::usage(
@@ -14,7 +14,7 @@ pub(crate) fn run(args: &Init, output: &Output) -> Result<ExitCode, Failure> {
             "give another name, or --force to overwrite it",
         ));
     }
-    // Beside the checkout the editor reads the committed schema; elsewhere `amiproof schema` writes one.
+    // Inside a checkout the editor reads the committed schema; elsewhere `amiproof schema` writes one.
     let starter = amiproof_model::matrix::init::starter("amiproof.schema.json");
     std::fs::write(&args.file, starter).map_err(|error| cannot("write", &args.file, &error))?;
     output.note(format_args!(

@@ -1,4 +1,4 @@
-//! `amiproof list`: every check, what it judges, and whether the matrix selects it.
+//! `amiproof list`: every check, what it evaluates, and whether the matrix selects it.
 
 use amiproof_core::check::{Check, Scope};
 use amiproof_model::exit::ExitCode;
@@ -18,21 +18,21 @@ struct Listed<'a> {
     id: &'a str,
     title: &'a str,
     suite: &'a str,
-    /// `variant` or `cluster`: how often it is asked.
+    /// `variant` or `cluster`: how often it runs.
     scope: &'static str,
-    /// The benchmarks whose controls it answers; `amiproof controls` lists those of a cluster's benchmark.
+    /// The benchmarks whose controls it evaluates; `amiproof controls` lists those of a cluster's benchmark.
     benchmarks: Vec<String>,
-    /// Whether it runs only when it is asked for.
+    /// Whether it runs only if it is named.
     opt_in: bool,
     selected: bool,
     /// Why it is not selected.
     #[serde(skip_serializing_if = "Option::is_none")]
     why_not: Option<&'static str>,
-    /// The variants that it says nothing about.
+    /// The variants that it does not apply to.
     not_applicable: Vec<NotApplicable<'a>>,
 }
 
-/// A variant that a check says nothing about.
+/// A variant that a check does not apply to.
 #[derive(Debug, Serialize)]
 struct NotApplicable<'a> {
     variant: &'a str,
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &List, output: &Output) -> Result<ExitCode, Failure> {
     Ok(ExitCode::Passed)
 }
 
-/// Scans answer the controls of benchmarks: of the operating system by variant, of the cluster by its Kubernetes version.
+/// Scans evaluate the controls of benchmarks: of the operating system by variant, of the cluster by its Kubernetes version.
 fn benchmarks(check: &Check, matrix: &Matrix) -> Vec<String> {
     let mut found: Vec<String> = match check.id.suite() {
         "os-cis" => {

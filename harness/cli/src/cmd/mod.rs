@@ -32,7 +32,7 @@ use crate::args::{Cli, Command};
 use crate::output::{Failure, Output};
 use crate::session::Goal;
 
-/// Runs the command that was asked for.
+/// Runs the given command.
 pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
     crate::output::log_to_stderr(cli.global.verbose, *output);
     let global = &cli.global;

@@ -9,8 +9,9 @@ use jiff::Timestamp;
 
 use crate::rundir::RunDir;
 
-/// The run of this folder that made the matrix' cluster, its network, or node groups in it, and did not take them down; the newest one of several.
-/// `endpoint` is what stands in for AWS. A ledger that cannot be read is not an answer here; the commands that name its run say why.
+/// The run of this folder that created the cluster of the matrix, its network, or node groups in it, and did not delete them; the newest
+/// of several. `endpoint` is what stands in for AWS. A ledger that cannot be read is not an answer here; the commands that name its run
+/// say why.
 pub(crate) fn of_cluster(dir: &Utf8Path, matrix: &Matrix, endpoint: Option<&str>) -> Option<RunDir> {
     let region = matrix.cluster.region.as_deref()?;
     let owned = RunDir::all(dir).into_iter().filter_map(|run| {
@@ -22,12 +23,12 @@ pub(crate) fn of_cluster(dir: &Utf8Path, matrix: &Matrix, endpoint: Option<&str>
     owned.max_by_key(|(key, _): &((Rank, Timestamp), RunDir)| *key).map(|(_, run)| run)
 }
 
-/// How much of a cluster a run owns.
+/// Which part of a cluster a run owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     /// The network, and it was stopped before the cluster.
     Network,
-    /// It was about to make the cluster, or node groups in it, when it was stopped.
+    /// The run was stopped while it was creating the cluster, or node groups in it.
     Planned,
     /// Node groups in it.
     NodeGroups,
@@ -41,7 +42,7 @@ fn rank(entries: &[Entry], cluster: &str, keep: bool) -> Option<Rank> {
         let resource = &entry.resource;
         match (&resource.kind, entry.state) {
             (_, State::Gone | State::Foreign) => None,
-            // A network that was made to stay is another run's ground, and nobody's cluster.
+            // A permanent network is used by other runs, and is not a cluster.
             (ResourceKind::Stack, _) if resource.name == network && !keep => Some(Rank::Network),
             (ResourceKind::Cluster, state) if resource.name == cluster => {
                 Some(if state == State::Created { Rank::Cluster } else { Rank::Planned })
@@ -60,7 +61,7 @@ fn same(one: Option<&str>, other: Option<&str>) -> bool {
     one.map(bare) == other.map(bare)
 }
 
-/// What of a ledger costs money and stays: everything in AWS that was made, each thing once however often it was made sure of.
+/// The resources of a ledger that cost money: everything created in AWS, each once, however often it was confirmed.
 pub(crate) fn standing(ledger: &Ledger) -> BTreeSet<(ResourceKind, String)> {
     let stays = |entry: &Entry| entry.state == State::Created && !entry.resource.kind.is_kubernetes();
     let entries = ledger.entries().into_iter().filter(stays);

@@ -1,4 +1,4 @@
-//! `amiproof plan`: what a run would make and do. Changes nothing, and asks nobody but the account that the command line names.
+//! `amiproof plan`: what a run would create. Changes nothing, and calls AWS only if the command line names an account.
 
 use amiproof_core::aws::{names, network};
 use amiproof_core::check::{Applies, Check, Scope};
@@ -16,7 +16,7 @@ use crate::output::{Failure, Output};
 use crate::runtime::block_on;
 use crate::session::Connection;
 
-/// What a run would make and do.
+/// What a run would create and run.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Planned {
@@ -24,13 +24,13 @@ struct Planned {
     region: Option<String>,
     kubernetes_version: Option<String>,
     create: Vec<String>,
-    /// What the network stack holds, as its template says.
+    /// The resources of the network stack, as in its template.
     network: Vec<Part>,
     variants: Vec<PlannedVariant>,
     cluster_checks: usize,
-    /// How many pods of the run are alive at a time; absent where none is made.
+    /// Maximum number of pods of the run at a time; absent if it creates none.
     max_pods: Option<u32>,
-    /// What the account lacks, one sentence each; absent where it was not asked.
+    /// What is missing in the account, one sentence each; absent if the account was not checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<Vec<String>>,
 }
@@ -43,20 +43,20 @@ struct Part {
     kind: String,
     /// Its name in the template.
     name: String,
-    /// What tells it from others: its address range, or the policies of a role.
+    /// What distinguishes it from others: its address range, or the policies of a role.
     detail: String,
 }
 
-/// What it would make and do for one variant.
+/// What it would create and run for one variant.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PlannedVariant {
     name: String,
     family: &'static str,
-    /// How many nodes would be made; absent where they already exist.
+    /// Number of nodes to create; absent if they already exist.
     nodes: Option<u32>,
     instance_type: Option<String>,
-    /// Which nodes are taken as they are.
+    /// The selector of existing nodes.
     selector: Option<String>,
     reference: Option<String>,
     create: Vec<String>,
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Plan, output: &Output) -> Result<ExitCode, Failure> {
     Ok(if is_hopeless { ExitCode::Error } else { ExitCode::Passed })
 }
 
-/// Asks the account that the command line names what it lacks.
+/// Checks what is missing in the account that the command line names.
 async fn ask(args: &Plan, matrix: &Matrix, checks: &[Check], output: &Output) -> Result<Preflight, Failure> {
     let target = Target::aws(args.profile.clone(), args.endpoint_url.clone());
     let connection = Connection::open(&target, files::region(matrix)?, output).await?;
@@ -127,7 +127,7 @@ fn planned(matrix: &Matrix, checks: &[Check], only: Option<args::Part>) -> Resul
     })
 }
 
-/// What the network stack holds, read from the very template that is sent to CloudFormation.
+/// The resources of the network stack, read from the template that is sent to CloudFormation.
 fn parts() -> Result<Vec<Part>, Failure> {
     let defect = |why: String| Failure::error(format!("the network template: {why}"), "this is a bug in amiproof");
     let template: Value = serde_json::from_str(network::TEMPLATE).map_err(|error| defect(error.to_string()))?;
@@ -139,7 +139,7 @@ fn parts() -> Result<Vec<Part>, Failure> {
     Ok(resources.iter().map(part).collect())
 }
 
-/// What AWS's own pages call it; the type itself where this does not know it.
+/// The name of a resource type in AWS's documentation; the type itself if it is not known.
 fn word(kind: &str) -> &str {
     match kind {
         "AWS::EC2::VPC" => "VPC",
@@ -233,7 +233,7 @@ fn text(planned: &Planned) -> String {
     }
     if let Some(missing) = &planned.missing {
         let found = if missing.is_empty() {
-            "the account lacks nothing that could be asked for"
+            "nothing that could be checked is missing in the account"
         } else {
             "missing in the account:"
         };

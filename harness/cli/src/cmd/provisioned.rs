@@ -1,4 +1,4 @@
-//! What a command answers that makes things and judges nothing, and when a run becomes the latest one.
+//! The output of a command that only provisions, and when a run becomes the latest one.
 
 use amiproof_core::ledger::Ledger;
 use amiproof_core::run::event::{Event, EventKind};
@@ -13,17 +13,17 @@ use crate::args::{OutputForm, RunOptions};
 use crate::output::{Failure, Output};
 use crate::rundir::RunDir;
 
-/// Makes the run the latest one as soon as it made or judged something.
+/// Makes the run the latest one as soon as it created or evaluated something.
 pub(super) struct Latest<'a> {
     pub(super) dir: &'a Utf8Path,
     pub(super) folder: &'a RunDir,
     pub(super) ledger: Ledger,
-    /// The run of a network, which other runs live on, never becomes it.
+    /// The run of a permanent network never does.
     pub(super) is_set: bool,
 }
 
 impl Latest<'_> {
-    /// Looks at one event.
+    /// Handles one event.
     pub(super) fn follow(&mut self, event: &Event, output: &Output) {
         let is_something = match &event.kind {
             EventKind::Result(result) => {

@@ -10,8 +10,8 @@ use crate::args::{Global, Report};
 use crate::output::{Failure, Output};
 use crate::rundir;
 
-/// Writes the rendered forms beside the report, or prints one of them. A form that cannot be written is exit code 3; the others are
-/// written all the same.
+/// Writes the rendered formats next to the report, or prints one of them. If a format cannot be written, the exit code is 3, and the
+/// others are still written.
 pub(crate) fn run(global: &Global, args: &Report, output: &Output) -> Result<ExitCode, Failure> {
     let (report, path) = rundir::read_report(&global.dir, args.run.as_deref())?;
     let baseline = match &args.baseline {

@@ -1,4 +1,4 @@
-//! What is asked of a run: the matrix, the checks and the options, read and narrowed.
+//! The input of a run: the matrix, the checks and the options, read and narrowed.
 
 use amiproof_core::check::Check;
 use amiproof_core::cluster::pull_secret::PullSecret;
@@ -13,7 +13,7 @@ use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::rundir;
 
-/// What the user asked for, narrowed to what was selected.
+/// The input of a run, narrowed to the selection.
 pub(super) struct Request {
     pub(super) matrix: Matrix,
     pub(super) checks: Vec<Check>,
@@ -22,7 +22,7 @@ pub(super) struct Request {
     pub(super) pull_secret: Option<PullSecret>,
     /// The folder of the matrix file.
     pub(super) base: Utf8PathBuf,
-    /// The report that `--baseline` names: read before anything is made, for a run must not end without a report because of it.
+    /// The report that `--baseline` names: read before anything is created, so that a run cannot end without a report because of it.
     pub(super) baseline: Option<Report>,
 }
 

@@ -11,7 +11,7 @@ use amiproof_model::matrix::Matrix;
 use amiproof_model::report::Report;
 use amiproof_reports::{Format, Options, compare, terminal};
 
-use super::begin::{Begun, Folder, Place, begin};
+use super::begin::{Folder, Place, Setup, begin};
 use super::provisioned::{Latest, provisioned};
 use super::request::Request;
 use super::{forms, owner};
@@ -22,9 +22,9 @@ use crate::progress::Progress;
 use crate::rundir::{self, RunDir};
 use crate::runtime;
 use crate::session::{self, Goal};
-use crate::signals::{Heard, Signals};
+use crate::signals::{SignalEvent, Signals};
 
-/// A run of its own.
+/// A complete run.
 pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) -> Result<ExitCode, Failure> {
     if args.given.kubeconfig.is_some() && goal != Goal::All {
         return Err(Failure::usage(
@@ -83,7 +83,8 @@ fn new_run(
     RunDir::of_lab(&global.dir, &input)
 }
 
-/// The run that 'apply' continues with: the one that the user names or that made the cluster, so that applying twice converges; else a new one.
+/// The run that 'apply' continues: the one that the user names or that created the cluster, so that applying twice converges; otherwise a
+/// new one.
 fn applied(global: &Global, args: &Run, matrix: &Matrix) -> Result<Folder, Failure> {
     let name = args.run_name(&matrix.cluster.name);
     if let Some(name) = &name {
@@ -96,7 +97,7 @@ fn applied(global: &Global, args: &Run, matrix: &Matrix) -> Result<Folder, Failu
     }
 }
 
-/// Scans of a run that is there, or of nodes that are there.
+/// Scans of an existing run, or of existing nodes.
 pub(crate) fn scan(global: &Global, args: &Resumed, output: &Output) -> Result<ExitCode, Failure> {
     if args.target.lab {
         return Err(Failure::usage(
@@ -108,8 +109,8 @@ pub(crate) fn scan(global: &Global, args: &Resumed, output: &Output) -> Result<E
     resumed(global, args, inputs, Goal::Scan, output)
 }
 
-/// More of a run that is there; or a run of its own on nodes that are there. In a lab inside this process nothing is: its nodes are made,
-/// and go with it.
+/// Continues an existing run, or is a complete run on existing nodes. In an in-process lab nothing exists: its nodes are created, and
+/// disappear with it.
 pub(crate) fn resumed(
     global: &Global,
     args: &Resumed,
@@ -136,12 +137,12 @@ pub(crate) fn resumed(
         None if !nothing_was_made => Folder::Old(continued(global, &request.matrix, &args.target)?),
         run => Folder::Old(RunDir::open(&global.dir, run)?),
     };
-    // What stays of a run on nodes that are there is only its report.
+    // A run on existing nodes leaves only its report.
     let steps = Steps { teardown: nothing_was_made, ..steps };
     runtime::run(place.target, || execute(global, place, request, folder, steps, goal, output))?
 }
 
-/// The run whose nodes are tested or scanned where none is named: the one that made the cluster or node groups in it.
+/// The run whose nodes are tested or scanned by default: the one that created the cluster, or node groups in it.
 fn continued(global: &Global, matrix: &Matrix, target: &Target) -> Result<RunDir, Failure> {
     owner::of_cluster(&global.dir, matrix, target.endpoint_url.as_deref()).ok_or_else(|| {
         Failure::usage(
@@ -154,7 +155,7 @@ fn continued(global: &Global, matrix: &Matrix, target: &Target) -> Result<RunDir
 const STEPS_NONE: Steps = Steps { provision: false, network_only: false, test: false, scan: false, teardown: false };
 
 fn nothing_selected(output: &Output) -> Result<ExitCode, Failure> {
-    output.note("nothing selected: no check matches --checks and the matrix' suites");
+    output.note("nothing selected: no check matches --checks and the suites of the matrix");
     output.note("\nhint: `amiproof list` shows every check and why it is not selected");
     Ok(ExitCode::NothingSelected)
 }
@@ -171,11 +172,11 @@ async fn execute(
 ) -> Result<ExitCode, Failure> {
     let shown = *output;
     let signals = Signals::listen(move |heard| match heard {
-        Heard::Stop => {}
-        Heard::StillStopping => {
+        SignalEvent::Stop => {}
+        SignalEvent::StillStopping => {
             shown.note("already cleaning up; a second Ctrl-C leaves the rest to `amiproof destroy`")
         }
-        Heard::Leave => shown.note("interrupted again: leaving; `amiproof destroy` deletes what is left"),
+        SignalEvent::Leave => shown.note("interrupted again: leaving; `amiproof destroy` deletes what is left"),
     })
     .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
     let begun = signals.cancel.run_until_cancelled(begin(global, place, &request, &folder, steps, output)).await;
@@ -183,7 +184,7 @@ async fn execute(
         output.note("interrupted before anything was created");
         return Ok(ExitCode::Interrupted);
     };
-    let Begun { connection, ledger, lock: _lock } = begun?;
+    let Setup { connection, ledger, lock: _lock } = begun?;
     let folder = folder.run();
     let (options, baseline) = (request.options.clone(), request.baseline.clone());
     let judges_nothing = steps.network_only || (goal == Goal::Apply && request.checks.is_empty());
@@ -243,7 +244,7 @@ fn plan(request: Request, folder: &RunDir, steps: Steps, is_lab: bool, tools: &T
     })
 }
 
-/// Lets the progress say what is under way while nothing else happens.
+/// Prints what is in progress while nothing else happens.
 async fn with_beats<T>(run: impl Future<Output = T>, progress: &RefCell<Progress>) -> T {
     let mut run = std::pin::pin!(run);
     loop {
@@ -254,10 +255,10 @@ async fn with_beats<T>(run: impl Future<Output = T>, progress: &RefCell<Progress
     }
 }
 
-/// How often to look whether something should be said.
+/// How often to check whether there was no output for a while.
 const BEAT: Duration = Duration::from_secs(15);
 
-/// Writes every form, prints the summary, says the exit code.
+/// Writes every format, prints the summary, determines the exit code.
 fn publish(
     report: &Report,
     folder: &RunDir,
@@ -287,7 +288,7 @@ fn publish(
     Ok(exit)
 }
 
-/// Says that `--no-fail` changed the exit code that the verdict names.
+/// Prints that `--no-fail` changed the exit code of the verdict.
 pub(super) fn say_no_fail(verdict: ExitCode, exit: ExitCode, output: &Output) {
     if verdict == ExitCode::Failed && exit == ExitCode::Passed {
         output.note("exits 0 instead of 1 because of --no-fail");

@@ -1,4 +1,4 @@
-//! `amiproof schema`: the JSON Schema of a file form.
+//! `amiproof schema`: the JSON Schema of a file format.
 
 use amiproof_model::exit::ExitCode;
 use amiproof_model::schema;

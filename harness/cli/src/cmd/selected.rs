@@ -8,7 +8,7 @@ use crate::files;
 use crate::files::Inputs;
 use crate::output::Failure;
 
-/// How like a known name a word must be to be suggested in its place.
+/// How similar a known name must be to be suggested.
 const ALIKE: f64 = 0.75;
 
 /// Why a check does not run.
@@ -16,13 +16,13 @@ const ALIKE: f64 = 0.75;
 pub(crate) enum Left {
     /// The matrix leaves it out.
     Excluded,
-    /// The matrix names what runs, and not this.
+    /// The matrix names other suites in `include`.
     NotIncluded,
-    /// It runs only when it is asked for.
+    /// It is opt-in, and not named.
     OptIn,
     /// `--checks` names others.
     NotNamed,
-    /// Only workloads are wanted.
+    /// Only workloads run.
     NoWorkload,
 }
 
@@ -33,8 +33,8 @@ impl Left {
             Self::Excluded => "suites.exclude of the matrix",
             Self::NotIncluded => "not in suites.include of the matrix",
             Self::OptIn => "opt-in: name it in suites.with of the matrix, or with --checks",
-            Self::NotNamed => "--checks names others",
-            Self::NoWorkload => "only workloads are wanted",
+            Self::NotNamed => "not named by --checks",
+            Self::NoWorkload => "only workloads run",
         }
     }
 }
@@ -78,7 +78,7 @@ pub(crate) fn left(check: &Check, matrix: &Matrix, inputs: &Inputs, prefixes: &[
     if inputs.only_workloads || matrix.suites.selects(&check.id, opt_in) {
         return None;
     }
-    // Excluded is what no wish brings back.
+    // An exclusion takes precedence over everything else.
     let without_exclusions = SuiteSelection { exclude: Vec::new(), ..matrix.suites.clone() };
     Some(if without_exclusions.selects(&check.id, opt_in) {
         Left::Excluded
@@ -89,7 +89,7 @@ pub(crate) fn left(check: &Check, matrix: &Matrix, inputs: &Inputs, prefixes: &[
     })
 }
 
-/// The variants that a check says nothing about, each with why. None for a check of the cluster.
+/// The variants that a check does not apply to, each with the reason. None for a check of the cluster.
 pub(crate) fn not_applicable<'a>(check: &Check, matrix: &'a Matrix) -> Vec<(&'a str, &'static str)> {
     if check.scope == Scope::Cluster {
         return Vec::new();
@@ -101,7 +101,7 @@ pub(crate) fn not_applicable<'a>(check: &Check, matrix: &'a Matrix) -> Vec<(&'a 
     matrix.variants.iter().filter_map(why).collect()
 }
 
-/// Whether `--checks` names a check's suite, and not only by leaving everything in.
+/// Whether `--checks` names a check's suite explicitly.
 fn is_named(check: &Check, prefixes: &[String]) -> bool {
     let suite = check.id.suite();
     prefixes.iter().any(|prefix| prefix.split('/').next() == Some(suite))
@@ -125,7 +125,7 @@ fn suggestion(unknown: &str, ids: &[&str]) -> String {
     }
 }
 
-/// Whether Amazon Inspector is to judge operating systems.
+/// Whether Amazon Inspector will scan operating systems.
 pub(super) fn scans_by_inspector(checks: &[Check]) -> bool {
     checks.iter().any(|check| check.id.suite() == "os-cis")
 }

@@ -1,4 +1,4 @@
-//! `amiproof sweep`: the janitor. Removes what runs of any machine left behind, by their expiry tags.
+//! `amiproof sweep`: the janitor. Deletes leftovers of runs on any machine, by their expiry tags.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::runtime::block_on;
 use crate::session::Connection;
 use crate::signals::Signals;
 
-/// What a sweep did, for programs.
+/// The JSON output of a sweep.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer<'a> {
@@ -22,15 +22,15 @@ struct Answer<'a> {
     dry_run: bool,
     /// What was deleted, or would be.
     deleted: Vec<Line<'a>>,
-    /// What has expired and stays, with its reason.
+    /// What has expired and is kept, with the reason.
     kept: &'a [Foreign],
     /// What could not be deleted.
     leftovers: &'a [Leftover],
-    /// What could not be asked.
+    /// What could not be verified.
     unverified: &'a [String],
 }
 
-/// One thing.
+/// One resource.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -48,11 +48,11 @@ pub(crate) fn run(global: &Global, args: &Sweep, output: &Output) -> Result<Exit
 }
 
 async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCode, Failure> {
-    // Runs of this machine that are under way are not swept, whatever their tags say.
+    // Runs of this machine that are in progress are not swept, whatever their tags say.
     let alive = rundir::runs_under_way(&global.dir);
     let shown = *output;
     let signals =
-        Signals::listen(move |_| shown.note("interrupted: what is left keeps its tags, and the next sweep takes it"))
+        Signals::listen(move |_| shown.note("interrupted: what is left keeps its tags, and the next sweep deletes it"))
             .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
     let Some(swept) = signals.cancel.run_until_cancelled(swept(args, &alive, output)).await else {
         return Ok(ExitCode::Interrupted);

@@ -1,4 +1,4 @@
-//! `amiproof test` and `amiproof workload test`: what to test where no matrix file says it, and only some workloads.
+//! `amiproof test` and `amiproof workload test`: tests without a matrix file, and of single workloads.
 
 use std::fmt::Write as _;
 
@@ -12,10 +12,10 @@ use crate::output::{Failure, Output};
 use crate::runtime::block_on;
 use crate::session::{self, Goal};
 
-/// The name under which a matrix file is looked for when none is given.
+/// The default name of a matrix file.
 const USUAL: &str = "amiproof.yaml";
 
-/// What a lab is tested with where there is no matrix file: a stock image and its hardened twin.
+/// The matrix for a lab without a matrix file: a stock image and its hardened counterpart.
 const LAB: &str = r#"apiVersion: amiproof/v1
 kind: Matrix
 metadata: {name: lab}
@@ -29,7 +29,7 @@ variants:
     ami: {filter: {owner: self, name: "al2023-cis-l1-eks-*"}}
 "#;
 
-/// Tests; with `workloads` those and nothing else.
+/// Runs the tests, or only the given workloads.
 pub(crate) fn run(global: &Global, args: &Resumed, workloads: &[String], output: &Output) -> Result<ExitCode, Failure> {
     let mut args = args.clone();
     let only_workloads = !workloads.is_empty();
@@ -38,7 +38,7 @@ pub(crate) fn run(global: &Global, args: &Resumed, workloads: &[String], output:
         let inputs = files::read(file, output)?;
         Inputs { workloads: chosen(workloads, &inputs.workloads)?, ..inputs }
     } else {
-        // Who misspelt a workload hears of that before anything is asked of a cluster.
+        // A misspelt workload is reported before any request to a cluster.
         let workloads = chosen(workloads, files::catalogue()?)?;
         Inputs { workloads, ..stand_in(global, &mut args, only_workloads, output)? }
     };
@@ -56,7 +56,7 @@ fn chosen(names: &[String], known: &[Workload]) -> Result<Vec<Workload>, Failure
     files::named_workloads(names, &all)
 }
 
-/// What to test where there is no matrix file: the node groups of a kubeconfig, or a pair of images in a lab.
+/// What to test without a matrix file: the node groups of a kubeconfig, or a pair of images in a lab.
 fn stand_in(global: &Global, args: &mut Resumed, only_workloads: bool, output: &Output) -> Result<Inputs, Failure> {
     if args.given.kubeconfig.is_some() {
         let groups = block_on(session::groups(&args.given, output))??;

@@ -1,4 +1,4 @@
-//! `amiproof waiver`: what is wrong with the waivers, and waivers from other tools' lists.
+//! `amiproof waiver`: audits waivers, and imports them from other tools' lists.
 
 use amiproof_core::bounded;
 use amiproof_core::scan::kube_bench::benchmark::{cluster_controls, node_controls};
@@ -17,7 +17,7 @@ use crate::files;
 use crate::output::{Failure, Output};
 use crate::rundir;
 
-/// Runs the command that was asked for.
+/// Runs the given command.
 pub(crate) fn run(global: &Global, command: &WaiverCommand, output: &Output) -> Result<ExitCode, Failure> {
     match command {
         WaiverCommand::Audit(args) => run_audit(global, args, output),
@@ -105,7 +105,7 @@ fn run_import(args: &WaiverImport, output: &Output) -> Result<ExitCode, Failure>
     };
     let waivers = read.map_err(|problems| failure(&args.path, &problems))?;
     match &args.into {
-        None => output.data(waiver_write::whole(&waivers)),
+        None => output.data(waiver_write::file(&waivers)),
         Some(into) => add(into, &waivers, output)?,
     }
     Ok(ExitCode::Passed)
@@ -121,7 +121,7 @@ fn defaults(args: &WaiverImport) -> Result<Defaults, Failure> {
         Failure::usage(format!("--expires: '{text}' is not a date"), "write year, month and day, like 2027-06-30")
     })?;
     if args.owner.trim().is_empty() {
-        return Err(Failure::usage("--owner: nobody is named", "name the person or team responsible for them"));
+        return Err(Failure::usage("--owner: must not be empty", "name the person or team responsible for them"));
     }
     for variant in &args.variants {
         variant.parse::<VariantName>().map_err(|error| Failure::usage(error.to_string(), ""))?;
@@ -136,22 +136,24 @@ fn defaults(args: &WaiverImport) -> Result<Defaults, Failure> {
     })
 }
 
-/// Adds waivers to a file, which is made when it is not there.
+/// Adds waivers to a file, which is created if it does not exist.
 fn add(into: &Utf8Path, waivers: &[Waiver], output: &Output) -> Result<(), Failure> {
     let text = match bounded::text(into, bounded::MANIFEST) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => waiver_write::whole(waivers),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => waiver_write::file(waivers),
         Err(error) => return Err(rundir::cannot("read", into, &error)),
         Ok(existing) => {
             waiver_file::parse(into.as_str(), existing.as_bytes()).map_err(|problems| failure(into, &problems))?;
             waiver_write::with(&existing, waivers).ok_or_else(|| {
                 Failure::usage(
-                    format!("{into}: its list of waivers is not at the end of the file, or is in brackets"),
+                    format!(
+                        "{into}: cannot append to it: its list of waivers is in brackets, or not at the end of the file"
+                    ),
                     "omit --into, and add the printed waivers yourself",
                 )
             })?
         }
     };
     rundir::write_new(into, text.as_bytes())?;
-    output.note(format_args!("{into}: {} waivers read", waivers.len()));
+    output.note(format_args!("{into}: {} waivers imported", waivers.len()));
     Ok(())
 }

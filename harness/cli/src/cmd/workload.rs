@@ -1,4 +1,4 @@
-//! `amiproof workload`: what the catalogue holds, a workload as it is really applied, new ones, their test, and the images of all.
+//! `amiproof workload`: lists the catalogue, renders, creates and tests workloads, and lists their images.
 
 use amiproof_core::workload::inject::{Injection, Nodes, inject};
 use amiproof_core::workload::variables::{AWS_REGION, IMDS_EXPECTED};
@@ -58,12 +58,12 @@ fn render(workload: &Workload, node_group: &str, image_registry: Option<&str>) -
     let illegal = |error: NameError| Failure::error(error.to_string(), "this is a bug in amiproof");
     let run: RunId = "r-example".parse().map_err(illegal)?;
     let variant: VariantName = "example".parse().map_err(illegal)?;
-    // Rendering asks no cluster: Windows nodes are taken to be of the release that most are.
+    // Rendering does not contact a cluster, so the most common release of Windows is assumed.
     let windows_release = (workload.os == Os::Windows).then(|| "ltsc2022".to_owned());
     let selector = NodeSelector::label("eks.amazonaws.com/nodegroup", node_group);
     let nodes = Nodes { selector, taints: Vec::new(), windows_release };
     let namespace = amiproof_core::cluster::namespace::name(&run, variant.as_str(), &workload.name);
-    // Who runs it has another account, region and role.
+    // A real run has another account, region and role.
     let role = |account: &String| {
         let name = amiproof_core::aws::names::workload_role(&run, &variant, &workload.name, account);
         (account.clone(), format!("arn:aws:iam::111122223333:role/amiproof/{name}"))

@@ -88,7 +88,7 @@ fn date(from_now: i64) -> String {
 }
 
 /// An invocation that ended before its run: it says these words, names whom it asked, and leaves nothing.
-fn said(dir: &Path, output: &Output, words: &[&str]) {
+fn assert_says(dir: &Path, output: &Output, words: &[&str]) {
     let text = stderr(output);
     assert_eq!(output.status.code(), Some(3), "{text}");
     assert!(text.lines().next().is_some_and(|line| line.starts_with("connecting to ")), "{text}");
@@ -103,15 +103,15 @@ fn said(dir: &Path, output: &Output, words: &[&str]) {
 fn an_endpoint_that_refuses_or_does_not_answer_is_said_so() {
     let dir = tempfile::tempdir().unwrap();
     let output = ended(&mut apply(dir.path(), &closed()));
-    said(dir.path(), &output, &["cannot connect to AWS", "connection refused", "HTTPS_PROXY"]);
+    assert_says(dir.path(), &output, &["cannot connect to AWS", "connection refused", "HTTPS_PROXY"]);
     let (_listener, url) = black_hole();
     let output = ended(&mut apply(dir.path(), &url));
-    said(dir.path(), &output, &["cannot connect to AWS", "no answer within 12 s"]);
+    assert_says(dir.path(), &output, &["cannot connect to AWS", "no answer within 12 s"]);
     let output = ended(&mut apply(dir.path(), "http://endpoint.invalid:4599"));
-    said(dir.path(), &output, &["cannot be resolved"]);
+    assert_says(dir.path(), &output, &["cannot be resolved"]);
     let (url, seen) = answers("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_owned());
     let output = ended(apply(dir.path(), "https://endpoint.invalid").env("HTTPS_PROXY", &url));
-    said(dir.path(), &output, &["cannot connect to AWS"]);
+    assert_says(dir.path(), &output, &["cannot connect to AWS"]);
     assert!(seen.recv().unwrap().starts_with("CONNECT endpoint.invalid:443 "));
 }
 
@@ -131,7 +131,7 @@ fn credentials_that_are_missing_broken_expired_or_unknown_are_said_so() {
         let mut command = apply(home.path(), &url);
         command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").env("AWS_CONFIG_FILE", &config);
         let output = ended(command.env("HOME", home.path()).env("AWS_PROFILE", profile));
-        said(home.path(), &output, words);
+        assert_says(home.path(), &output, words);
         assert!(stderr(&output).contains("aws sts get-caller-identity"), "{}", stderr(&output));
     }
     for (code, words) in [
@@ -140,7 +140,7 @@ fn credentials_that_are_missing_broken_expired_or_unknown_are_said_so() {
     ] {
         let (url, seen) = answers(xml("403 Forbidden", &date(0), &refused(code, words)));
         let output = ended(&mut apply(dir.path(), &url));
-        said(dir.path(), &output, &[code, words, "log in, or name a profile"]);
+        assert_says(dir.path(), &output, &[code, words, "log in, or name a profile"]);
         let asked = seen.try_iter().filter(|first| first.starts_with("POST / ")).count();
         assert_eq!(asked, 1, "credentials that are refused are not sent again");
     }
@@ -153,7 +153,7 @@ fn keys_of_the_environment_do_not_stand_in_for_a_profile_of_the_command_line() {
     std::fs::write(&config, "[profile other]\ncredential_process = sh -c 'exit 7'\n").unwrap();
     let (_listener, url) = black_hole();
     let output = ended(apply(dir.path(), &url).args(["--profile", "other"]).env("AWS_CONFIG_FILE", &config));
-    said(dir.path(), &output, &["as profile other", "the credentials cannot be loaded"]);
+    assert_says(dir.path(), &output, &["as profile other", "the credentials cannot be loaded"]);
 }
 
 #[test]
@@ -164,12 +164,12 @@ fn a_clock_that_is_three_days_off_is_named_and_nothing_is_made_by_it() {
         refused("SignatureDoesNotMatch", "Signature expired: 20260101T000000Z is now earlier than 20260104T000000Z");
     let (url, _seen) = answers(xml("403 Forbidden", &date(days), &expired));
     let output = ended(&mut apply(dir.path(), &url));
-    said(dir.path(), &output, &["this machine's clock is 3 days behind AWS", "timedatectl set-ntp true"]);
+    assert_says(dir.path(), &output, &["this machine's clock is 3 days behind AWS", "timedatectl set-ntp true"]);
     let caller = "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::111122223333:user/a</Arn>\
                   <UserId>A</UserId><Account>111122223333</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
     let (url, _seen) = answers(xml("200 OK", &date(-days), caller));
     let output = ended(&mut apply(dir.path(), &url));
-    said(dir.path(), &output, &["this machine's clock is 3 days ahead of AWS", "nothing was created"]);
+    assert_says(dir.path(), &output, &["this machine's clock is 3 days ahead of AWS", "nothing was created"]);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_signal_ends_what_waits_for_an_answer() {
         waiting.signal(name);
         let (code, text) = waiting.end();
         assert_eq!(code, Some(130), "{name}: {text}");
-        assert!(text.contains("the next sweep takes it"), "{text}");
+        assert!(text.contains("the next sweep deletes it"), "{text}");
     }
 }
 
@@ -247,7 +247,7 @@ fn a_cluster_that_refuses_or_does_not_accept_the_caller_is_said_so() {
         std::fs::write(&config, text).unwrap();
         let mut command = amiproof(dir.path());
         command.args(["test", "--file"]).arg(&given).arg("--kubeconfig").arg(&config);
-        said(dir.path(), &ended(&mut command), words);
+        assert_says(dir.path(), &ended(&mut command), words);
     }
 }
 
@@ -279,7 +279,7 @@ fn what_is_on_this_machine_is_asked_through_no_proxy_and_everything_else_by_its_
     assert!(asked.iter().any(|first| first.contains("http://endpoint.invalid/")), "the proxy is asked: {asked:?}");
     let mut command = apply(&dir.path().join("around"), "http://endpoint.invalid");
     let output = ended(command.env("HTTP_PROXY", &url).env("NO_PROXY", ".invalid"));
-    said(&dir.path().join("around"), &output, &["cannot be resolved"]);
+    assert_says(&dir.path().join("around"), &output, &["cannot be resolved"]);
     assert_eq!(seen.try_iter().count(), 0, "NO_PROXY names the endpoint");
 }
 

@@ -57,8 +57,8 @@ fn nodes_are_disturbed_when_everything_else_is_over_stock_ones_last_and_a_draine
 
     for results in [&stock, &hardened] {
         let drain = results.iter().find(|result| result.check.as_str() == "disruptive/drain").unwrap();
-        let told = drain.evidence.iter().find(|one| one.name == "replacement").map(|one| one.text.as_str());
-        assert!(told.is_some_and(|told| told.contains("a node in its place was Ready")), "{told:?}");
+        let actual = drain.evidence.iter().find(|one| one.name == "replacement").map(|one| one.text.as_str());
+        assert!(actual.is_some_and(|actual| actual.contains("its replacement was Ready")), "{actual:?}");
         let known: Vec<_> = report.variants.iter().flat_map(|variant| &variant.nodes).collect();
         let fresh = |id: &Option<String>| known.iter().all(|known| known.instance_id != *id);
         assert!(

@@ -56,8 +56,8 @@ fn hosts_of_an_account_are_judged_by_what_aws_and_they_themselves_say() {
         assert_eq!(stock[check].as_str(), word, "{check}: {:?}", stock[check]);
         assert_eq!(windows[check].as_str(), on_windows, "{check} on Windows: {:?}", windows[check]);
     }
-    let told = report.results.iter().find(|result| result.check.as_str() == "host/vulnerabilities").unwrap();
-    assert!(told.evidence.iter().any(|one| one.text.contains("3 others")), "{:?}", told.evidence);
+    let actual = report.results.iter().find(|result| result.check.as_str() == "host/vulnerabilities").unwrap();
+    assert!(actual.evidence.iter().any(|one| one.text.contains("3 others")), "{:?}", actual.evidence);
 }
 
 #[test]

@@ -343,7 +343,7 @@ fn junit_of_real_tools_becomes_rows() {
         assert_eq!(imported.status.code(), Some(3), "{arguments:?}: {}", String::from_utf8_lossy(&imported.stderr));
     }
     let report = report_of(folder.path());
-    let said = |scanner: &str| -> Vec<String> {
+    let summary_of = |scanner: &str| -> Vec<String> {
         let of = |result: &&CheckResult| result.scanner.as_deref() == Some(scanner);
         report
             .results
@@ -353,10 +353,10 @@ fn junit_of_real_tools_becomes_rows() {
             .collect()
     };
     assert_eq!(
-        said("sonobuoy"),
+        summary_of("sonobuoy"),
         ["al2023-l1 dns works: pass", "al2023-l1 services work: fail", "al2023-l1 windows only: not evaluated"]
     );
-    let mut pytest = said("pytest-tests");
+    let mut pytest = summary_of("pytest-tests");
     pytest.sort();
     assert_eq!(
         pytest,

@@ -85,7 +85,7 @@ fn a_provider_for_another_audience_is_said_and_not_touched() {
     for result in &standing.report("ours").results {
         assert_eq!(result.outcome.as_str(), "not evaluated");
         let reason = result.outcome.reason();
-        assert!(reason.contains("takes no tokens for sts.amazonaws.com"), "{reason}");
+        assert!(reason.contains("does not accept tokens for sts.amazonaws.com"), "{reason}");
         assert!(
             reason.contains("aws iam add-client-id-to-open-id-connect-provider --client-id sts.amazonaws.com"),
             "{reason}"

@@ -121,7 +121,7 @@ fn a_wrong_workload_is_named_with_its_line_before_anything_is_made() {
         - ready: pod/a\n  exercises: [image-pull]\n";
     let pod =
         "---\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: example.com/a}]}\n";
-    for (name, mistake, said) in WRONG {
+    for (name, mistake, wanted) in WRONG {
         let text = match name {
             "headless" => pod.trim_start_matches("---\n").to_owned(),
             "two-names" => format!("{}{pod}", header.replace("metadata: {name: a}", mistake)),
@@ -131,7 +131,7 @@ fn a_wrong_workload_is_named_with_its_line_before_anything_is_made() {
         std::fs::write(home.path().join(format!("{name}.yaml")), text).unwrap();
         let done = ended(at(home.path(), "amiproof").args(["test", "--workloads", name]));
         assert_eq!(done.status.code(), Some(2), "{}", stderr(&done));
-        assert!(stderr(&done).starts_with(&format!("error: {name}{said}")), "{}", stderr(&done));
+        assert!(stderr(&done).starts_with(&format!("error: {name}{wanted}")), "{}", stderr(&done));
         assert!(stderr(&done).contains("= help: "), "{}", stderr(&done));
     }
     let done = ended(at(home.path(), "amiproof").args(["test", "--workloads", "nowhere"]));
@@ -175,6 +175,6 @@ fn what_the_api_server_rejects_is_an_error_and_what_never_starts_a_failure() {
     let (code, outcome) = tested("imageless");
     assert_eq!(code, Some(1));
     let Outcome::Fail { findings } = outcome else { panic!("{outcome:?}") };
-    let told = format!("{} {}", findings[0].summary, findings[0].detail);
-    assert!(told.contains("no-such-image") && told.contains("Failed"), "the pod's own events: {told}");
+    let expected = format!("{} {}", findings[0].summary, findings[0].detail);
+    assert!(expected.contains("no-such-image") && expected.contains("Failed"), "the pod's own events: {expected}");
 }

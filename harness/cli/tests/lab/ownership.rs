@@ -59,8 +59,8 @@ fn a_torn_ledger_keeps_nothing_alive() {
     assert_eq!(destroyed.status.code(), Some(0), "{}", stderr(&destroyed));
     assert!(stderr(&destroyed).contains("the ledger is incomplete"), "{}", stderr(&destroyed));
     // Whoever waits reads what for.
-    for line in ["deleting CloudFormation stack amiproof-pair", "asking the account what is left"] {
-        assert!(stderr(&destroyed).lines().any(|said| said == line), "{line}: {}", stderr(&destroyed));
+    for line in ["deleting CloudFormation stack amiproof-pair", "querying the account for leftovers"] {
+        assert!(stderr(&destroyed).lines().any(|actual| actual == line), "{line}: {}", stderr(&destroyed));
     }
     assert_eq!(lab.resources(), [""; 0]);
 }
@@ -177,7 +177,7 @@ fn a_run_that_was_stopped_before_its_cluster_is_gone_on_with() {
     let again = ["apply", "--checks", "node/joined", "--file", file.to_str().unwrap()];
     let second = command(&lab, dir.path(), &again);
     assert_eq!(second.status.code(), Some(0), "{}", stderr(&second));
-    assert!(stderr(&second).contains(", which goes on"), "{}", stderr(&second));
+    assert!(stderr(&second).contains(", continued"), "{}", stderr(&second));
     let destroyed = command(&lab, dir.path(), &["destroy"]);
     assert_eq!(destroyed.status.code(), Some(0), "{}", stderr(&destroyed));
     assert_eq!(lab.resources(), [""; 0]);

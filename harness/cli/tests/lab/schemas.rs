@@ -48,9 +48,9 @@ fn every_object_of_the_catalogue_is_what_the_schemas_of_kubernetes_allow() {
     lines.push_str(
         r#"wrong {"items": [{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"port": []}}]}"#,
     );
-    let told = validated(&python, &lines);
-    let told: Vec<&str> = told.lines().collect();
-    assert!(told.len() == 2 && told.iter().all(|line| line.starts_with("wrong: Service a: ")), "{told:#?}");
+    let actual = validated(&python, &lines);
+    let actual: Vec<&str> = actual.lines().collect();
+    assert!(actual.len() == 2 && actual.iter().all(|line| line.starts_with("wrong: Service a: ")), "{actual:#?}");
 }
 
 fn validated(python: &str, lines: &str) -> String {

@@ -8,7 +8,7 @@ use amiproof_model::report::Report;
 
 use crate::process::{LabProcess, amiproof, finish, root, stderr};
 
-/// A user's folder, with a profile set as everybody has who has an account.
+/// A user's folder, with a profile set as everyone has who has an account.
 struct Desk {
     lab: LabProcess,
     dir: tempfile::TempDir,
@@ -92,7 +92,7 @@ fn each_step_twice_answers_by_what_it_did() {
 
     desk.twice("cluster-plan", 0);
     let [_, second] = desk.twice("cluster-apply", 0);
-    assert!(second.contains("which goes on") && second.contains("cluster pair is up to date"), "{second}");
+    assert!(second.contains("continued") && second.contains("cluster pair is up to date"), "{second}");
     assert_eq!(desk.count(), 2, "the second one goes on with the run of the first");
     let run = desk.latest().unwrap();
     let clusters = desk.lab.resources().iter().filter(|it| it.starts_with("eks cluster")).count();

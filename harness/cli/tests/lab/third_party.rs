@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::process::{LabProcess, amiproof, finish, matrix, report, stderr};
 
-/// Python with boto3 and junitparser; `make test` makes it. `None` where there is none and none is required.
+/// Python with boto3 and junitparser; `make test` makes it. `None` if there is none and none is required.
 fn python() -> Option<String> {
     let python = std::env::var("AMIPROOF_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let found = Command::new(&python).args(["-c", "import boto3, junitparser"]).output();
@@ -77,9 +77,9 @@ fn third_party_clients_understand_what_a_run_leaves_and_writes() {
     assert!(details.trim().parse::<usize>().unwrap() > 100, "controls per node: {details}");
 
     let junit = dir.path().join("runs").join(report.run.id.as_str()).join("junit.xml");
-    let said = answer(Command::new(&python).args(["-c", JUNIT]).arg(&junit));
+    let actual = answer(Command::new(&python).args(["-c", JUNIT]).arg(&junit));
     let counts = amiproof_reports::junit::expected_counts(&report);
-    assert_eq!(said.trim(), format!("{} {} {} {}", counts.tests, counts.failures, counts.errors, counts.skipped));
+    assert_eq!(actual.trim(), format!("{} {} {} {}", counts.tests, counts.failures, counts.errors, counts.skipped));
 
     if let Ok(aws) = std::env::var("AMIPROOF_AWS_CLI") {
         let kubeconfig = dir.path().join("kubeconfig");

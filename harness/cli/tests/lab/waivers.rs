@@ -83,9 +83,9 @@ fn waivers_come_from_a_table_count_on_imported_rows_and_are_audited() {
         "{audited:?}"
     );
     let expired = import(folder.path(), &["auto", "inspector.csv", "--variant", "al2023-l1"]);
-    let said = String::from_utf8_lossy(&expired.stdout);
-    assert_eq!(expired.status.code(), Some(1), "it fails, whatever the other controls come to: {said}");
-    assert!(said.trim_end().ends_with("(exit code 1)"), "what it comes to stands last: {said}");
+    let actual = String::from_utf8_lossy(&expired.stdout);
+    assert_eq!(expired.status.code(), Some(1), "it fails, whatever the other controls come to: {actual}");
+    assert!(actual.trim_end().ends_with("(exit code 1)"), "what it comes to stands last: {actual}");
     let failing: Vec<String> = outcomes(&report_of(folder.path()), "inspector")
         .into_iter()
         .filter_map(|(control, word)| (word == "fail").then_some(control))

@@ -1,4 +1,4 @@
-//! Evictions as a drain asks for them: all pods at once, and again those that a disruption budget keeps.
+//! Evictions as in a drain: all pods at once, and retries for those that a disruption budget protects.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::check::CheckError;
 use crate::pace::Pace;
 use crate::wait::observed::Eviction;
 
-/// How long to wait before a refused eviction is asked for again. `kubectl drain` waits 5 s.
+/// How long to wait before a refused eviction is retried. `kubectl drain` waits 5 s.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// What the API server says of one try.
+/// The API server's answer to one attempt.
 #[derive(Debug)]
 enum Answer {
     Refused(String),
@@ -23,8 +23,8 @@ enum Answer {
     Failed(CheckError),
 }
 
-/// Evicts pods and says after every answer how far all of them are. The stream ends when every eviction was accepted; dropping it
-/// stops asking.
+/// Evicts pods, and yields the state of all of them after every answer. The stream ends when every eviction was accepted; dropping it
+/// stops the retries.
 pub fn evict(
     api: Api<Pod>,
     pods: &[&Pod],
@@ -52,7 +52,7 @@ pub fn evict(
     })
 }
 
-/// Asks until a pod may go.
+/// Retries until a pod is evicted.
 fn answers(api: Api<Pod>, pod: String, pace: Pace) -> impl Stream<Item = Answer> + Send {
     stream::unfold(Some((api, pod, Duration::ZERO)), move |state| async move {
         let (api, pod, mut pause) = state?;
@@ -69,7 +69,7 @@ fn answers(api: Api<Pod>, pod: String, pace: Pace) -> impl Stream<Item = Answer>
     })
 }
 
-/// What an answer means; `None` where the server has not looked at the budget yet, which is not a refusal by the budget.
+/// What an answer means; `None` if the server has not looked at the budget yet, which is not a refusal by the budget.
 fn judged(pod: &str, answer: Result<(), kube::Error>) -> Option<Answer> {
     let status = match answer {
         Ok(()) => return Some(Answer::Accepted),
@@ -81,7 +81,7 @@ fn judged(pod: &str, answer: Result<(), kube::Error>) -> Option<Answer> {
     (!why.contains("still being processed")).then_some(Answer::Refused(why))
 }
 
-/// Which budget stands in the way, as the server words it in the causes of its refusal.
+/// The budget that blocks an eviction, from the causes of the server's refusal.
 fn words_of(status: &Status) -> String {
     let causes = status.details.iter().flat_map(|details| &details.causes);
     let words: Vec<&str> = causes.map(|cause| cause.message.as_str()).filter(|words| !words.is_empty()).collect();

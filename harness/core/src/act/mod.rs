@@ -1,8 +1,8 @@
-//! What amiproof does to a workload while it runs, because an expectation of its file says so: one action per file.
+//! What amiproof does to a running workload because of an expectation in its file: one action per file.
 //!
-//! An action that changes a pod template is a pure function from object to object; the result is applied like the first one was.
-//! [`evict`] asks the API server and reports every answer. Whether an action had the effect that it should is for a condition of
-//! [`crate::wait`] to say.
+//! An action that changes a pod template is a pure function from object to object; the result is applied like the first one.
+//! [`evict`] asks the API server and reports every answer. Whether an action had the expected effect is decided by a condition of
+//! [`crate::wait`].
 
 pub mod evict;
 pub mod reschedule;
@@ -31,7 +31,7 @@ pub enum Act {
 }
 
 impl Act {
-    /// What a condition asks for, if it asks for anything.
+    /// The action of a condition, if it has one.
     pub fn of(condition: &Condition) -> Option<Self> {
         match condition {
             Condition::Updated(target) => Some(Self::Update(target.clone())),
@@ -49,7 +49,7 @@ impl Act {
         }
     }
 
-    /// The object as it is to be applied now; `None` where the action changes no object.
+    /// The object as it is to be applied now; `None` if the action changes no object.
     pub fn change(&self, object: &Value, observed: &Observed) -> Option<Value> {
         match self {
             Self::Update(_) => Some(update::updated(object.clone())),

@@ -1,7 +1,7 @@
-//! The same pods elsewhere: a template that prefers other nodes than those that the pods are on.
+//! Moves pods: a template that prefers other nodes than the present ones.
 //!
-//! Preferred and not required, because there may be no other node, and a volume of EBS is of one availability zone. Where the node is
-//! the same the volume still is taken from one pod, unmounted, and given to the next.
+//! Preferred and not required, because there may be no other node, and a volume of EBS is of one availability zone. Even on
+//! the same node the volume is unmounted from one pod and mounted in the next.
 
 use std::collections::BTreeSet;
 
@@ -12,11 +12,11 @@ use crate::wait::observed::Observed;
 use crate::wait::pods;
 use crate::wait::target::Target;
 
-/// The annotation of pods that took the place of the first ones.
+/// The annotation of pods that replace the first ones.
 pub const MARK: &str = "amiproof.dev/rescheduled";
 
-/// The variable in which the containers of the new pods find the nodes that the earlier ones were on, with blanks between them. It
-/// tells them that they are not the first, and must find what those left in the volume.
+/// The variable with the nodes of the earlier pods, separated by blanks. It tells the containers of the new pods that they are not the
+/// first, and must find the data of those in the volume.
 pub const VARIABLE: &str = "AMIPROOF_RESCHEDULED_FROM";
 
 /// The object with a template that prefers other nodes.

@@ -1,6 +1,6 @@
 //! The pod template as it was before [`super::update`].
 //!
-//! The template is what it was, to the letter, so that the controller finds the earlier revision and does not make a third.
+//! The template is exactly the earlier one, so that the controller finds that revision and does not create a third.
 
 use serde_json::Value;
 

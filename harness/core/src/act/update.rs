@@ -1,4 +1,4 @@
-//! A new revision of a pod template: another annotation, and a variable that tells the containers.
+//! A new revision of a pod template: another annotation, and a variable for the containers.
 
 use serde_json::{Value, json};
 
@@ -7,10 +7,10 @@ use crate::cluster::pod_template::{Given, pod_template, with_variable};
 /// The annotation of pods of the new revision.
 pub const MARK: &str = "amiproof.dev/revision";
 
-/// The variable in which containers of the new revision find [`REVISION`]; those of the first have none.
+/// The variable with [`REVISION`] in containers of the new revision; those of the first one lack it.
 pub const VARIABLE: &str = "AMIPROOF_REVISION";
 
-/// What the new revision is called.
+/// The name of the new revision.
 pub const REVISION: &str = "2";
 
 /// The object with the new template.

@@ -1,4 +1,4 @@
-//! Who the cluster lets in by access entries.
+//! Access entries: which principals a cluster admits.
 
 use amiproof_model::matrix::Family;
 use aws_sdk_eks::types::{AccessEntry, AccessScopeType};
@@ -9,14 +9,14 @@ use super::names::{self, Tags};
 use super::pages;
 use crate::ledger::{self, Ledger, Resource, ResourceKind};
 
-/// The type of the entry that lets Windows nodes in: it brings the group `eks:kube-proxy-windows`, without which kube-proxy on them reads
-/// no Services (EKS API, `CreateAccessEntry.type`).
+/// The type of the entry for Windows nodes: it adds the group `eks:kube-proxy-windows`, without which kube-proxy on them cannot read
+/// Services (EKS API, `CreateAccessEntry.type`).
 const WINDOWS: &str = "EC2_WINDOWS";
 
-/// Why a role's nodes are not let in.
+/// Why the nodes of a role are not admitted.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// EKS did not answer as it should.
+    /// EKS returned an error.
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// The ledger could not be written.
@@ -24,8 +24,8 @@ pub enum Error {
     Ledger(#[from] ledger::Error),
     /// There is an entry of another type, which belongs to someone else.
     #[error(
-        "the role {role} has an access entry of the type {kind} in cluster {cluster}, and Windows nodes need {WINDOWS}: EKS gives a role one \
-         type, so name a role of its own in cluster.windowsNodeRoleArn"
+        "the role {role} has an access entry of the type {kind} in cluster {cluster}, and Windows nodes need {WINDOWS}: a role has one \
+         type in EKS, so name another role in cluster.windowsNodeRoleArn"
     )]
     OtherType {
         /// The ARN.
@@ -37,11 +37,13 @@ pub enum Error {
     },
 }
 
-/// The principals of a cluster's access entries, those with one access policy where `policy` names it. Policies of one namespace
-/// count as well: EKS does not list by scope.
+/// The principals of a cluster's access entries; with `policy`, only those that have this access policy. A policy that is limited to
+/// namespaces counts as well: EKS does not filter by scope.
 ///
 /// # Errors
-/// When EKS does not answer, may not be asked, or the cluster does not use access entries (`InvalidRequestException`).
+/// [`AwsError`] of [ListAccessEntries](https://docs.aws.amazon.com/eks/latest/APIReference/API_ListAccessEntries.html); `InvalidRequestException` if
+/// the cluster does not use access entries.
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn principals(clients: &Clients, cluster: &str, policy: Option<&str>) -> Result<Vec<String>, AwsError> {
     pages::every(clients, async |token| {
         let request = clients.eks.list_access_entries().cluster_name(cluster).set_next_token(token);
@@ -52,7 +54,7 @@ pub async fn principals(clients: &Clients, cluster: &str, policy: Option<&str>) 
     .await
 }
 
-/// What a principal may do in a cluster by one access policy.
+/// An access policy of a principal in a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Association {
     /// The principal: a role or a user.
@@ -63,10 +65,11 @@ pub struct Association {
     pub namespaces: Option<Vec<String>>,
 }
 
-/// The access policies of some principals of a cluster, with where each holds.
+/// The access policies of some principals of a cluster, with their scopes.
 ///
 /// # Errors
-/// When EKS does not answer, or may not be asked (`eks:ListAssociatedAccessPolicies`).
+/// [`AwsError`] of [ListAssociatedAccessPolicies](https://docs.aws.amazon.com/eks/latest/APIReference/API_ListAssociatedAccessPolicies.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn associations(
     clients: &Clients,
     cluster: &str,
@@ -91,10 +94,12 @@ pub async fn associations(
     Ok(all)
 }
 
-/// Reads the access entry of a principal; `None` where it has none.
+/// Reads the access entry of a principal; `None` if it has none.
 ///
 /// # Errors
-/// When EKS does not answer, or the cluster does not use access entries.
+/// [`AwsError`] of [DescribeAccessEntry](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeAccessEntry.html); `InvalidRequestException` if the
+/// cluster does not use access entries.
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn describe(clients: &Clients, cluster: &str, principal: &str) -> Result<Option<AccessEntry>, AwsError> {
     let answer = clients
         .read(|| async {
@@ -106,12 +111,17 @@ pub async fn describe(clients: &Clients, cluster: &str, principal: &str) -> Resu
     Ok(found(answer)?.and_then(|answer| answer.access_entry))
 }
 
-/// Lets the Windows nodes of a role into a cluster that uses access entries. EKS makes an entry by itself when a node group comes up, but
-/// for a custom image it is that of Linux nodes, and Services fail on every node (aws/containers-roadmap#2327): the right one has to be
-/// there before. One that already exists is used and stays.
+/// Admits the Windows nodes of a role to a cluster that uses access entries. EKS creates an entry when a node group comes up, but for a
+/// custom image it has the type of Linux nodes, and Services then fail on every node (aws/containers-roadmap#2327). The right entry must
+/// exist before. An existing one is used and not deleted with the run.
+///
+/// # Guarantees
+/// The entry is in the ledger before it is created, so `destroy` finds it even if the answer is lost.
 ///
 /// # Errors
-/// [`Error::OtherType`] where the role is known as something else; otherwise when EKS refuses, or the ledger cannot be written.
+/// [`Error::OtherType`] if the role has an entry of another type; [`Error::Aws`] of
+/// [CreateAccessEntry](https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAccessEntry.html), which carries a client token, so transient errors are
+/// retried; [`Error::Ledger`] if the ledger cannot be written, and then nothing is created.
 pub async fn admit_windows(
     clients: &Clients,
     ledger: &Ledger,
@@ -169,7 +179,7 @@ async fn create_once(clients: &Clients, cluster: &str, role: &str, tags: &Tags) 
     }
 }
 
-/// What a cluster without access entries must say in the config map aws-auth for the nodes of a role.
+/// The groups that aws-auth must map the role of nodes to, in a cluster without access entries.
 pub fn aws_auth_groups(family: Family) -> Vec<&'static str> {
     let mut groups = vec!["system:bootstrappers", "system:nodes"];
     if family == Family::Windows {

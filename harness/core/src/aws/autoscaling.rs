@@ -1,4 +1,4 @@
-//! What Auto Scaling did for a node group, which is where launch failures show first.
+//! Scaling activities of a node group, which show launch failures first.
 
 use super::Clients;
 use super::error::{AwsError, Explain as _, found};

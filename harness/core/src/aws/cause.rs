@@ -8,10 +8,10 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::class::Class;
 
-/// What went wrong below the SDK.
+/// The cause of an error below the SDK.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cause {
-    /// Whose fault it is; `None` where nothing below the SDK says it.
+    /// The class of the error; `None` if nothing below the SDK tells it.
     pub(crate) class: Option<Class>,
     /// One line for the user.
     pub(crate) message: String,
@@ -19,7 +19,7 @@ pub(crate) struct Cause {
     pub(crate) never_sent: bool,
 }
 
-/// Reads an error with everything below it.
+/// Examines an error and everything below it.
 pub(crate) fn of(error: &(dyn Error + 'static)) -> Cause {
     let known = |class, message: String, never_sent| Cause { class: Some(class), message, never_sent };
     if let Some(credentials) = find::<CredentialsError>(error) {
@@ -88,7 +88,7 @@ fn of_tls(error: &rustls::Error) -> String {
     format!("TLS with the endpoint failed: {why}")
 }
 
-/// The first error of this type in the chain of causes. An I/O error hides the error that it was made of from `source`.
+/// The first error of this type in the chain of causes. An I/O error does not return the error that it wraps from `source`.
 fn find<'error, T: Error + 'static>(error: &'error (dyn Error + 'static)) -> Option<&'error T> {
     let mut next = Some(error);
     while let Some(cause) = next {

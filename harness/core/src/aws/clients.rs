@@ -20,10 +20,10 @@ use super::{http, retry};
 use crate::pace::Pace;
 use crate::transport::{self, Transport};
 
-/// At most so many CreateNodegroup and DeleteNodegroup calls under way at once: EKS calls IAM for each, and parallel creates end in
+/// At most so many CreateNodegroup and DeleteNodegroup calls in progress at once: EKS calls IAM for each, and parallel creates end in
 /// CREATE_FAILED with IamThrottling (hashicorp/terraform-provider-aws#44853).
 const NODE_GROUP_CHANGES: usize = 4;
-/// At most so many describe calls under way at once.
+/// At most so many describe calls in progress at once.
 const READS: usize = 10;
 /// Attempts of the SDK for a call that no function of [`retry`] repeats.
 const ATTEMPTS: u32 = 5;
@@ -31,7 +31,8 @@ const ATTEMPTS: u32 = 5;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// No byte for so long means that the answer does not come.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// The most that one attempt may take, with signing and reading its answer. The slowest answers of AWS (a long list of Inspector's) take seconds.
+/// The most that one attempt may take, with signing and reading its answer. The slowest answers of AWS (a long list of Inspector's) take
+/// seconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
 /// The most that the first question of a run may take, with both of its attempts.
 const PREFLIGHT_TIMEOUT: Duration = Duration::from_secs(12);

@@ -1,4 +1,4 @@
-//! What time AWS says it is, and what this machine says: a wrong clock breaks signatures, tokens and expiry dates.
+//! Compares this machine's clock with that of AWS: a wrong clock breaks signatures, tokens and expiry dates.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use jiff::{SignedDuration, Timestamp};
 /// AWS accepts a signature for five minutes (IAM guide, "Troubleshoot signed requests").
 const TOLERATED: SignedDuration = SignedDuration::from_mins(5);
 
-/// The seconds of a clock that nobody has heard of yet.
+/// The value before the first answer.
 const UNKNOWN: i64 = i64::MIN;
 
-/// How far this machine's clock is from that of AWS, when it is more than AWS tolerates.
+/// The difference between this machine's clock and that of AWS, if it is more than AWS tolerates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skew(SignedDuration);
 
@@ -55,7 +55,7 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// How wrong this machine's clock is; `None` when it is right enough, or no answer said what time it is.
+    /// The difference of this machine's clock; `None` if it is tolerable or unknown.
     pub(super) fn skew(&self) -> Option<Skew> {
         match self.0.ahead.load(Ordering::Relaxed) {
             UNKNOWN => None,
@@ -63,12 +63,12 @@ impl Clock {
         }
     }
 
-    /// Takes over what another has heard of the same clock.
+    /// Takes over the value of another one.
     pub(super) fn adopt(&self, other: &Self) {
         self.0.ahead.store(other.0.ahead.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
-    /// The time by the clock of AWS, where it is known and this machine's is wrong.
+    /// The time of AWS, if this machine's clock is known to be wrong.
     pub(super) fn now(&self) -> Timestamp {
         let here = amiproof_time::now();
         self.skew().and_then(|skew| here.checked_add(skew.0).ok()).unwrap_or(here)
@@ -109,7 +109,7 @@ impl Intercept for Clock {
     }
 }
 
-/// How wrong this machine's clock is by the `Date` header of an answer that came just now.
+/// The difference of this machine's clock, by the `Date` header of an answer that has just arrived.
 pub(super) fn skew_of(date: Option<&str>) -> Option<Skew> {
     ahead(date, amiproof_time::now()).filter(|ahead| ahead.abs() > TOLERATED).map(Skew)
 }

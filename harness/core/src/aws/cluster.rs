@@ -1,4 +1,4 @@
-//! The EKS cluster under test: made by the run, or one that already exists.
+//! The EKS cluster under test: created by the run, or an existing one.
 
 use std::time::Duration;
 
@@ -39,17 +39,17 @@ pub struct ClusterEndpoint {
     pub subnet_ids: Vec<String>,
     /// The VPC.
     pub vpc_id: Option<String>,
-    /// The security group that EKS makes for control plane and managed nodes.
+    /// The security group that EKS creates for control plane and managed nodes.
     pub security_group_id: Option<String>,
-    /// The value of [`RUN_TAG`], where amiproof made it.
+    /// The value of [`RUN_TAG`], if amiproof created it.
     pub run_tag: Option<String>,
     /// Who issues the tokens of its service accounts (`https://oidc.eks.…`); `None` while it is created.
     pub issuer: Option<String>,
-    /// Whether the log group of its control plane goes with it.
+    /// Whether the log group of its control plane is deleted with it.
     pub owns_log_group: bool,
-    /// Whether it knows access entries; otherwise only the config map aws-auth says who gets in.
+    /// Whether it uses access entries; otherwise only the ConfigMap aws-auth decides who is admitted.
     pub has_access_entries: bool,
-    /// What EKS says is wrong with it.
+    /// The issues that EKS reports.
     pub issues: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ impl ClusterEndpoint {
     /// The certificate authority as PEM.
     ///
     /// # Errors
-    /// When what EKS gave is not base64.
+    /// If it is not base64.
     pub fn ca_pem(&self) -> Result<Vec<u8>, AwsError> {
         BASE64_STANDARD.decode(self.certificate_authority.trim()).map_err(|error| {
             let message = format!("the certificate authority is not base64: {error}");
@@ -65,7 +65,7 @@ impl ClusterEndpoint {
         })
     }
 
-    /// What a node must know to join.
+    /// What a node needs to know to join.
     pub fn facts(&self) -> ClusterFacts {
         ClusterFacts {
             name: self.name.clone(),
@@ -76,16 +76,16 @@ impl ClusterEndpoint {
     }
 }
 
-/// Why there is no cluster.
+/// Why the cluster is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// EKS did not answer as it should.
+    /// EKS returned an error.
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// The ledger could not be written.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
-    /// The cluster does not exist, and the run is not to make it.
+    /// The cluster does not exist, and the run must not create it.
     #[error(
         "cluster {name} does not exist in {region}: set `cluster.create: true`, or name one that does (`aws eks list-clusters`)"
     )]
@@ -95,7 +95,7 @@ pub enum Error {
         /// Where it was looked for.
         region: String,
     },
-    /// There is a cluster of that name that this run did not make.
+    /// A cluster of that name exists that this run did not create.
     #[error(
         "cluster {name} already exists and was not created by run {run}: set `cluster.create: false` to use it, or choose another name"
     )]
@@ -105,18 +105,18 @@ pub enum Error {
         /// This run.
         run: String,
     },
-    /// It went wrong, or took too long.
+    /// It failed, or was not ready in time.
     #[error("cluster {name} is {status} after {}s, not {wanted}{}", after.as_secs(), listed(issues))]
     Stuck {
         /// Its name.
         name: String,
         /// Its status.
         status: String,
-        /// The status that was waited for.
+        /// The expected status.
         wanted: &'static str,
-        /// How long it was waited for.
+        /// How long the run waited for it.
         after: Duration,
-        /// What EKS says is wrong.
+        /// The issues that EKS reports.
         issues: Vec<String>,
     },
 }
@@ -125,7 +125,7 @@ fn listed(issues: &[String]) -> String {
     if issues.is_empty() { String::new() } else { format!(": {}", issues.join("; ")) }
 }
 
-/// Reads a cluster; `None` where there is none of that name.
+/// Reads a cluster; `None` if there is none of that name.
 ///
 /// # Errors
 /// [`AwsError`] of [DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html).
@@ -168,10 +168,12 @@ fn endpoint_of(name: &str, cluster: &aws_sdk_eks::types::Cluster) -> ClusterEndp
     }
 }
 
-/// An existing cluster, which must be ACTIVE (one that is being created or updated is waited for).
+/// An existing cluster, which must be ACTIVE; while it is being created or updated this waits.
 ///
 /// # Errors
-/// When it does not exist, or does not become ACTIVE within `deadline`.
+/// If it does not exist, or is not ACTIVE within `deadline`; otherwise [`AwsError`] of
+/// [DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn existing(clients: &Clients, name: &str, deadline: Duration) -> Result<ClusterEndpoint, Error> {
     match describe(clients, name).await? {
         None => Err(Error::Missing { name: name.to_owned(), region: clients.region().to_owned() }),
@@ -182,8 +184,12 @@ pub async fn existing(clients: &Clients, name: &str, deadline: Duration) -> Resu
 
 /// Creates the cluster and waits until it is ACTIVE. `subnet_ids` and `role_arn` come from the matrix or the network stack.
 ///
+/// # Guarantees
+/// The cluster is in the ledger before it is created. A cluster of the same name that this run did not create is never adopted.
+///
 /// # Errors
-/// When EKS refuses, when a cluster of that name exists that this run did not make, or when it is not ACTIVE within `deadline`.
+/// [`AwsError`] of [CreateCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html), if a cluster of that name belongs to someone else, or if
+/// it is not ACTIVE within `deadline`. The call carries a client token, so transient errors are retried.
 pub async fn create(
     clients: &Clients,
     ledger: &Ledger,
@@ -267,11 +273,11 @@ async fn create_once(
     }
 }
 
-/// What a control plane is to log, and whose its log group is.
+/// What a control plane logs, and who owns its log group.
 #[derive(Clone, Debug, Default)]
 struct Logs {
     types: Vec<ControlPlaneLog>,
-    /// Whether the log group comes with the cluster, and so goes with it.
+    /// Whether the log group is created with the cluster, and so is deleted with it.
     is_own: bool,
 }
 
@@ -281,8 +287,8 @@ impl Logs {
     }
 }
 
-/// What the matrix asks for, or the audit log, as the CIS EKS benchmark does (2.1.1). EKS leaves the log group behind: what nobody asked
-/// for is only logged where amiproof may look for the group, and so remove it again.
+/// The logs of the matrix, or the audit log, which the CIS EKS benchmark requires (2.1.1). EKS leaves the log group behind, so without a
+/// setting in the matrix logging is enabled only if amiproof has the permissions to find and delete the group.
 async fn logs_of(clients: &Clients, spec: &ClusterSpec) -> Logs {
     let asked = spec.governance.logging.clone();
     if asked.as_ref().is_some_and(Vec::is_empty) {
@@ -291,13 +297,13 @@ async fn logs_of(clients: &Clients, spec: &ClusterSpec) -> Logs {
     match log_groups::exists(clients, &log_groups::of_cluster(&spec.name)).await {
         Ok(is_there) => Logs { types: asked.unwrap_or_else(|| vec![ControlPlaneLog::Audit]), is_own: !is_there },
         Err(error) => {
-            tracing::info!(%error, "the log group of the control plane could not be removed again");
+            tracing::info!(%error, "the log group of the control plane could not be deleted");
             Logs { types: asked.unwrap_or_default(), is_own: false }
         }
     }
 }
 
-/// What the control plane is to log; `None` for nothing.
+/// What the control plane logs; `None` for nothing.
 fn logging(types: &[ControlPlaneLog]) -> Option<Logging> {
     let types: Vec<LogType> = types.iter().map(|kind| LogType::from(kind.as_str())).collect();
     let setup = LogSetup::builder().enabled(true).set_types(Some(types.clone())).build();
@@ -307,7 +313,9 @@ fn logging(types: &[ControlPlaneLog]) -> Option<Logging> {
 /// Waits until a cluster is ACTIVE.
 ///
 /// # Errors
-/// When it fails, goes away, or is not ACTIVE within `deadline`.
+/// If it fails, is deleted, or is not ACTIVE within `deadline`; otherwise [`AwsError`] of
+/// [DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn wait_active(clients: &Clients, name: &str, deadline: Duration) -> Result<ClusterEndpoint, Error> {
     let started = Instant::now();
     loop {
@@ -323,7 +331,7 @@ pub async fn wait_active(clients: &Clients, name: &str, deadline: Duration) -> R
     }
 }
 
-/// Asks for a cluster's deletion; one that does not exist is fine, one with node groups left is waited for.
+/// Starts the deletion of a cluster; one that does not exist is no error, and one with node groups is retried.
 ///
 /// # Errors
 /// [`AwsError`] of [DeleteCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DeleteCluster.html).
@@ -347,10 +355,12 @@ async fn is_deleting(clients: &Clients, name: &str) -> Result<bool, AwsError> {
     Ok(cluster.is_none_or(|cluster| cluster.status == ClusterStatus::Deleting.as_str()))
 }
 
-/// Waits until a cluster is gone, and with it the log group that came with it.
+/// Waits until a cluster is deleted, and then deletes the log group of its control plane.
 ///
 /// # Errors
-/// When it is not gone within `deadline`, or CloudWatch Logs refuses.
+/// If it still exists after `deadline`; otherwise [`AwsError`] of [DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html)
+/// or [DeleteLogGroup](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn wait_gone(clients: &Clients, name: &str, deadline: Duration) -> Result<(), Error> {
     let started = Instant::now();
     let mut owns_log_group = false;

@@ -1,4 +1,4 @@
-//! The control plane as an auditor sees it: what it logs, who reaches it, how it encrypts, whom it believes.
+//! The security settings of the control plane: logging, endpoint access, encryption, authentication.
 
 use aws_sdk_eks::types::LogType;
 
@@ -6,16 +6,16 @@ use super::Clients;
 use super::error::{AwsError, Explain as _, found};
 use super::pages;
 
-/// A cluster's settings that security hangs on (API page DescribeCluster).
+/// Settings of a cluster that matter for security (API page DescribeCluster).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ControlPlane {
-    /// The log types that are on: `api`, `audit`, `authenticator`, `controllerManager`, `scheduler`.
+    /// The enabled log types: `api`, `audit`, `authenticator`, `controllerManager`, `scheduler`.
     pub logs: Vec<String>,
-    /// Whether the internet reaches the API server.
+    /// Whether the API server can be reached from the internet.
     pub public_access: bool,
-    /// Whether the VPC reaches it without leaving.
+    /// Whether it has a private endpoint in the VPC.
     pub private_access: bool,
-    /// From where on the internet.
+    /// The public addresses that can reach it.
     pub public_cidrs: Vec<String>,
     /// The KMS keys of the customer that Secrets are encrypted with.
     pub secrets_keys: Vec<String>,
@@ -25,7 +25,7 @@ pub struct ControlPlane {
     pub subnet_ids: Vec<String>,
 }
 
-/// Reads a cluster's settings; `None` where EKS has no cluster of that name.
+/// Reads a cluster's settings; `None` if EKS has no cluster of that name.
 ///
 /// # Errors
 /// [`AwsError`] of [DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html).
@@ -66,7 +66,7 @@ fn settings_of(cluster: &aws_sdk_eks::types::Cluster) -> ControlPlane {
 pub struct FargateProfile {
     /// Its name.
     pub name: String,
-    /// The namespaces whose pods it takes, with the labels that it asks for: `build (tier=untrusted)`.
+    /// The namespaces whose pods it selects, with their labels: `build (tier=untrusted)`.
     pub selectors: Vec<String>,
 }
 
@@ -103,7 +103,7 @@ pub async fn fargate_profiles(clients: &Clients, cluster: &str) -> Result<Vec<Fa
     Ok(profiles)
 }
 
-/// The OpenID Connect providers whose users the cluster believes beside IAM, as `oidc corporate`.
+/// The OpenID Connect providers that authenticate users in addition to IAM, as `oidc corporate`.
 ///
 /// # Errors
 /// [`AwsError`] of [ListIdentityProviderConfigs](https://docs.aws.amazon.com/eks/latest/APIReference/API_ListIdentityProviderConfigs.html).
@@ -124,7 +124,7 @@ pub async fn identity_providers(clients: &Clients, cluster: &str) -> Result<Vec<
 pub struct AddonVersion {
     /// `v1.20.4-eksbuild.1`.
     pub name: String,
-    /// Whether it is the one that EKS installs where nobody names another.
+    /// Whether it is the one that EKS installs by default.
     pub is_default: bool,
 }
 

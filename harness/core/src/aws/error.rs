@@ -1,4 +1,4 @@
-//! One reading of every SDK error: whose fault it is, and what to do next.
+//! The common form of all SDK errors: their class, and what to do next.
 
 use std::fmt::Display;
 
@@ -9,20 +9,20 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 pub use super::class::Class;
 use super::{cause, clock};
 
-/// A call to AWS that was not answered as it should.
+/// A failed call to AWS.
 #[derive(Clone, Debug)]
 pub struct AwsError {
-    /// Whose fault it is.
+    /// The class of the error.
     pub class: Class,
     /// The operation, as the API calls it: `CreateNodegroup`.
     pub operation: &'static str,
-    /// What it was about: `node group al2023-eks-l1-r-1`.
+    /// The resource: `node group al2023-eks-l1-r-1`.
     pub resource: String,
-    /// The error code of the service, where one came.
+    /// The error code of the service, if any.
     pub code: Option<String>,
     /// The service's own words, or those of the connection.
     pub message: String,
-    /// Whether AWS certainly did nothing: no connection came about, or it refused the call only to slow the caller down.
+    /// Whether AWS certainly did nothing: there was no connection, or the call was throttled.
     pub did_nothing: bool,
     /// The prefix of the service's IAM actions, where the service is known: `eks`.
     pub service: Option<&'static str>,
@@ -54,12 +54,12 @@ impl AwsError {
         }
     }
 
-    /// Whether the same call may well succeed later.
+    /// Whether the same call may succeed later.
     pub fn is_infrastructure(&self) -> bool {
         matches!(self.class, Class::Infrastructure | Class::Unreachable)
     }
 
-    /// Whether asking again gives the same answer: rights, credentials, the clock or the request itself must change first.
+    /// Whether a retry gives the same answer: permissions, credentials, the clock or the request itself must change first.
     pub fn is_permanent(&self) -> bool {
         matches!(self.class, Class::AccessDenied | Class::Credentials | Class::Clock | Class::Request)
     }
@@ -69,7 +69,7 @@ impl AwsError {
         self.class == Class::NotFound
     }
 
-    /// What to do about it, in parentheses; empty where only the caller knows.
+    /// What to do about it, in parentheses; empty if only the caller knows.
     fn advice(&self) -> String {
         let text = match self.class {
             Class::AccessDenied => {
@@ -89,7 +89,7 @@ impl AwsError {
     }
 }
 
-/// Adds what was asked of whom to the answer of an SDK call.
+/// Adds operation and resource to the result of an SDK call.
 pub(crate) trait Explain<T> {
     /// Turns an SDK error into an [`AwsError`] that names operation and resource.
     fn explain(self, operation: &'static str, resource: impl Display) -> Result<T, AwsError>;

@@ -1,4 +1,4 @@
-//! GuardDuty: whether it watches the account, and what it found on the run's instances.
+//! GuardDuty: whether it monitors the account, and its findings on the run's instances.
 
 use aws_sdk_guardduty::types::{Condition, FeatureStatus, FindingCriteria};
 
@@ -10,13 +10,13 @@ use super::error::{AwsError, Explain as _};
 pub struct Detector {
     /// Its id.
     pub id: String,
-    /// Whether it is on.
+    /// Whether it is enabled.
     pub enabled: bool,
-    /// The features that are on: `EKS_AUDIT_LOGS`, `RUNTIME_MONITORING`, `EBS_MALWARE_PROTECTION` …
+    /// The enabled features: `EKS_AUDIT_LOGS`, `RUNTIME_MONITORING`, `EBS_MALWARE_PROTECTION` …
     pub features: Vec<String>,
 }
 
-/// Something that GuardDuty found.
+/// A finding of GuardDuty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     /// `UnauthorizedAccess:EC2/RDPBruteForce`.
@@ -29,7 +29,7 @@ pub struct Found {
     pub instance_id: String,
 }
 
-/// The detector; `None` where GuardDuty was never turned on in the region. An account has at most one per region.
+/// The detector; `None` if GuardDuty was never enabled in the region. An account has at most one per region.
 ///
 /// # Errors
 /// [`AwsError`] of [ListDetectors](https://docs.aws.amazon.com/guardduty/latest/APIReference/API_ListDetectors.html) and [GetDetector](https://docs.aws.amazon.com/guardduty/latest/APIReference/API_GetDetector.html).
@@ -53,7 +53,7 @@ pub async fn detector(clients: &Clients) -> Result<Option<Detector>, AwsError> {
     }))
 }
 
-/// What a detector found on instances, and nobody has archived.
+/// The findings of a detector on instances that are not archived.
 ///
 /// # Errors
 /// [`AwsError`] of [ListFindings](https://docs.aws.amazon.com/guardduty/latest/APIReference/API_ListFindings.html) and [GetFindings](https://docs.aws.amazon.com/guardduty/latest/APIReference/API_GetFindings.html).

@@ -21,7 +21,7 @@ pub struct Host {
     pub subnet: String,
     /// Security groups.
     pub groups: Vec<String>,
-    /// How its metadata service answers.
+    /// Options of its metadata service.
     pub metadata: Metadata,
     /// The volume with its root file system.
     pub root_volume: Option<String>,
@@ -29,21 +29,22 @@ pub struct Host {
     pub profile: Option<String>,
 }
 
-/// How the instance metadata service answers.
+/// Options of the instance metadata service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata {
     /// `enabled` or `disabled`.
     pub endpoint: String,
     /// `required` for IMDSv2 alone.
     pub tokens: String,
-    /// How many hops an answer lives; 1 keeps pods with a network of their own out.
+    /// Hop limit of responses; with 1, pods with their own network get none.
     pub hop_limit: Option<i32>,
 }
 
 /// The instances with these ids.
 ///
 /// # Errors
-/// When EC2 does not answer, or does not know one of them.
+/// [`AwsError`] of [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html), also if one of them does not exist.
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn describe(clients: &Clients, ids: &[String]) -> Result<Vec<Host>, AwsError> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -93,7 +94,7 @@ impl From<aws_sdk_ec2::types::Instance> for Host {
     }
 }
 
-/// A rule that lets something in.
+/// A security group rule for incoming connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ingress {
     /// The rule: `sgr-…`.
@@ -104,7 +105,7 @@ pub struct Ingress {
     pub protocol: String,
     /// First and last port; `None` for all.
     pub ports: Option<(i32, i32)>,
-    /// Who is let in.
+    /// The allowed source.
     pub peer: Peer,
 }
 
@@ -127,7 +128,7 @@ impl Peer {
 }
 
 impl Ingress {
-    /// Whether it lets TCP connections to a port in.
+    /// Whether it allows TCP connections to a port.
     pub fn covers(&self, port: u16) -> bool {
         let port = i32::from(port);
         let is_tcp = matches!(self.protocol.as_str(), "tcp" | "6" | "-1");
@@ -135,7 +136,7 @@ impl Ingress {
     }
 }
 
-/// The rules of security groups that let something in.
+/// The rules of security groups for incoming connections.
 ///
 /// # Errors
 /// [`AwsError`] of [DescribeSecurityGroupRules](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroupRules.html).
@@ -184,11 +185,11 @@ pub struct Subnet {
     pub id: String,
     /// Whether instances get a public address when they start.
     pub maps_public_addresses: bool,
-    /// The internet gateway that its route table leads to, where it does.
+    /// The internet gateway that its route table routes to, if any.
     pub gateway: Option<String>,
 }
 
-/// Subnets with what their route tables say; the VPC's main table counts for a subnet without one of its own.
+/// Subnets with the routes of their route tables; the main table of the VPC applies to a subnet without its own.
 ///
 /// # Errors
 /// [`AwsError`] of [DescribeSubnets](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html) and [DescribeRouteTables](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRouteTables.html).
@@ -238,7 +239,8 @@ pub async fn subnets(clients: &Clients, ids: &BTreeSet<String>) -> Result<Vec<Su
 /// Whether each volume is encrypted.
 ///
 /// # Errors
-/// When EC2 does not answer, or does not know one of them.
+/// [`AwsError`] of [DescribeVolumes](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVolumes.html), also if one of them does not exist.
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn encryption(clients: &Clients, volumes: &[String]) -> Result<BTreeMap<String, bool>, AwsError> {
     if volumes.is_empty() {
         return Ok(BTreeMap::new());
@@ -256,7 +258,7 @@ pub async fn encryption(clients: &Clients, volumes: &[String]) -> Result<BTreeMa
     Ok(answer.volumes().iter().map(pair).collect())
 }
 
-/// A role with what it is allowed to do, by name.
+/// A role and its policies, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
     /// Its name.

@@ -13,7 +13,7 @@ use super::error::{AwsError, Explain as _};
 pub struct Instance {
     /// `i-…`.
     pub id: String,
-    /// The AMI that it really booted.
+    /// The AMI that it booted.
     pub ami_id: String,
     /// `pending`, `running`, `shutting-down` …
     pub state: String,
@@ -25,10 +25,11 @@ pub struct Instance {
     pub private_ip: Option<String>,
 }
 
-/// The instances of a node group that are starting or running, oldest first; found by the tags that EKS puts on them.
+/// The starting and running instances of a node group, oldest first; found by the tags that EKS puts on them.
 ///
 /// # Errors
-/// When EC2 does not answer.
+/// [`AwsError`] of [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn of_node_group(clients: &Clients, cluster: &str, node_group: &str) -> Result<Vec<Instance>, AwsError> {
     let filters = [
         ("tag:eks:cluster-name", vec![cluster]),
@@ -38,19 +39,19 @@ pub async fn of_node_group(clients: &Clients, cluster: &str, node_group: &str) -
     matching(clients, &filters, &format!("instances of node group {node_group}")).await
 }
 
-/// An instance of a node group, also one that has ended.
+/// An instance of a node group, also a terminated one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launched {
     /// The instance.
     pub instance: Instance,
-    /// Why it is ending or has ended; `None` while it starts or runs.
+    /// Why it was terminated; `None` while it starts or runs.
     pub ended: Option<Ended>,
 }
 
-/// Why an instance ended, in EC2's words (EC2 API reference, `StateReason`).
+/// Why an instance was terminated, in EC2's words (EC2 API reference, `StateReason`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// `Client.InstanceInitiatedShutdown`, `Server.SpotInstanceTermination` …; empty where EC2 says none.
+    /// `Client.InstanceInitiatedShutdown`, `Server.SpotInstanceTermination` …; empty if EC2 says none.
     pub code: String,
     /// The same as a sentence.
     pub message: String,
@@ -76,11 +77,12 @@ impl std::fmt::Display for Launched {
     }
 }
 
-/// Every instance of a node group that EC2 remembers, oldest first: also those that ended within the last hour, which may have died while
+/// Every instance of a node group that EC2 still lists, oldest first: also those that were terminated within the last hour, perhaps while
 /// they booted.
 ///
 /// # Errors
-/// When EC2 does not answer. Tried again while it throttles or is out of order.
+/// [`AwsError`] of [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn launched(clients: &Clients, cluster: &str, node_group: &str) -> Result<Vec<Launched>, AwsError> {
     let filters = [("tag:eks:cluster-name", vec![cluster]), ("tag:eks:nodegroup-name", vec![node_group])];
     let found = described(clients, &filters, &format!("instances of node group {node_group}")).await?;
@@ -103,10 +105,11 @@ impl From<aws_sdk_ec2::types::Instance> for Launched {
     }
 }
 
-/// The instances of these ids that are starting or running, oldest first. One that is gone is left out.
+/// The starting and running instances with these ids, oldest first. Others are left out.
 ///
 /// # Errors
-/// When EC2 does not answer.
+/// [`AwsError`] of [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn by_ids(clients: &Clients, ids: &[&str]) -> Result<Vec<Instance>, AwsError> {
     let mut found = Vec::new();
     // A filter, unlike the parameter InstanceIds, does not refuse the whole request for an id that is gone; it takes 200 values.
@@ -158,16 +161,16 @@ async fn described(
     }
 }
 
-/// What EC2 says of an instance and of the machine below it.
+/// The status checks of an instance and of its hardware.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     /// `i-…`.
     pub id: String,
     /// `running`, `terminated` …
     pub state: String,
-    /// The check of the machine and network below it, which are AWS's: `ok`, `impaired` …
+    /// The system check, of AWS's hardware and network: `ok`, `impaired` …
     pub system: String,
-    /// The check of the instance itself, whose operating system must answer: `ok`, `impaired` …
+    /// The instance check, which the operating system must answer: `ok`, `impaired` …
     pub instance: String,
 }
 
@@ -177,7 +180,7 @@ impl std::fmt::Display for Health {
     }
 }
 
-/// What EC2 says of some instances, those that are gone included.
+/// The status checks of instances, including terminated ones.
 ///
 /// # Errors
 /// [`AwsError`] of [DescribeInstanceStatus](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceStatus.html).
@@ -205,11 +208,12 @@ pub async fn health(clients: &Clients, ids: &[String]) -> Result<Vec<Health>, Aw
     Ok(answer.instance_statuses().iter().map(of).collect())
 }
 
-/// What an instance printed on its console. Works without an agent on it. The newest output is given by Nitro instances only; others
-/// answer with that of the last boot.
+/// The console output of an instance. Works without an agent on it. Only Nitro instances return the newest output; others that of the last
+/// boot.
 ///
 /// # Errors
 /// [`AwsError`] of [GetConsoleOutput](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn console(clients: &Clients, instance_id: &str) -> Result<String, AwsError> {
     let ask = |latest: bool| async move {
         let request = clients.ec2.get_console_output().instance_id(instance_id).set_latest(latest.then_some(true));
@@ -223,7 +227,7 @@ pub async fn console(clients: &Clients, instance_id: &str) -> Result<String, Aws
     Ok(BASE64_STANDARD.decode(&encoded).map_or(encoded, |bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// Ends an instance. Its Auto Scaling group makes another in its place.
+/// Terminates an instance. Its Auto Scaling group replaces it.
 ///
 /// # Errors
 /// [`AwsError`] of [TerminateInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html).

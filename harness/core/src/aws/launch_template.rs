@@ -25,16 +25,16 @@ pub struct LaunchTemplate {
     pub name: String,
 }
 
-/// What a launch template is to be.
+/// The input for a launch template.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'a> {
     /// The variant.
     pub variant: &'a Variant,
-    /// What its nodes are to be.
+    /// The settings of its nodes.
     pub made: &'a MadeNodes,
     /// Its image.
     pub ami: &'a Ami,
-    /// The security group that EKS made for the cluster. Nodes get it by themselves only where the template names no other groups (EKS user
+    /// The security group that EKS created for the cluster. Nodes get it automatically only if the template names no other groups (EKS user
     /// guide, "Customize managed nodes with launch templates").
     pub cluster_group: Option<&'a str>,
     /// Plain text.
@@ -44,7 +44,7 @@ pub struct Plan<'a> {
 /// Why there is no launch template.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// EC2 did not answer as it should.
+    /// EC2 returned an error.
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// The ledger could not be written.
@@ -54,8 +54,12 @@ pub enum Error {
 
 /// Creates the launch template of a variant. `tags` are those of the variant.
 ///
+/// # Guarantees
+/// The template is in the ledger before it is created.
+///
 /// # Errors
-/// When EC2 refuses, or the ledger cannot be written.
+/// [`AwsError`] of [CreateLaunchTemplate](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplate.html), which carries a client token, so transient
+/// errors are retried; or the ledger cannot be written, and then nothing is created.
 pub async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, tags: &Tags) -> Result<LaunchTemplate, Error> {
     let variant = plan.variant;
     let name = names::launch_template(&tags.run, &variant.name);
@@ -107,7 +111,7 @@ async fn create_once(
     id.ok_or_else(|| AwsError::new(Class::Infrastructure, "CreateLaunchTemplate", resource, "the answer holds no id"))
 }
 
-/// The id of the launch template of this name; `None` where there is none.
+/// The id of the launch template of this name; `None` if there is none.
 pub(crate) async fn find(clients: &Clients, name: &str) -> Result<Option<String>, AwsError> {
     let answer = clients.ec2.describe_launch_templates().launch_template_names(name).send().await;
     let answer = super::error::found(answer.explain("DescribeLaunchTemplates", format!("launch template {name}")))?;
@@ -115,7 +119,7 @@ pub(crate) async fn find(clients: &Clients, name: &str) -> Result<Option<String>
     Ok(first.and_then(|template| template.launch_template_id))
 }
 
-/// Deletes a launch template by its id; one that does not exist is fine.
+/// Deletes a launch template by its id; one that does not exist is no error.
 ///
 /// # Errors
 /// [`AwsError`] of [DeleteLaunchTemplate](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteLaunchTemplate.html).
@@ -130,7 +134,7 @@ pub async fn delete(clients: &Clients, id: &str) -> Result<(), AwsError> {
     super::error::found(deleted).map(|_| ())
 }
 
-/// No instance type, instance profile, subnet or shutdown behaviour: EKS refuses a template with them (EKS user guide, "Customize
+/// No instance type, instance profile, subnet or shutdown behaviour: EKS rejects a template with them (EKS user guide, "Customize
 /// managed nodes with launch templates").
 fn template(plan: &Plan<'_>, tags: &Tags) -> RequestLaunchTemplateData {
     let Plan { variant, made, ami, user_data, .. } = *plan;
@@ -152,7 +156,7 @@ fn template(plan: &Plan<'_>, tags: &Tags) -> RequestLaunchTemplateData {
         .build()
 }
 
-/// The cluster's own group and those of the matrix; `None` where the matrix names none, and EKS takes the cluster's.
+/// The cluster security group and those of the matrix; `None` if the matrix names none, and EKS adds that of the cluster.
 fn groups(plan: &Plan<'_>) -> Option<Vec<String>> {
     let own = &plan.made.security_groups;
     let of_cluster = plan.cluster_group.map(str::to_owned);
@@ -170,7 +174,7 @@ fn metadata_options(variant: &Variant) -> LaunchTemplateInstanceMetadataOptionsR
         .build()
 }
 
-/// Every volume of the image, encrypted. The variant's size goes to the volume that fills up: Bottlerocket keeps images and logs on
+/// Every volume of the image, encrypted. The variant's volume size applies to the volume that fills up: Bottlerocket keeps images and logs on
 /// its data volume, and its root volume is a fixed set of partitions.
 fn block_device(variant: &Variant, made: &MadeNodes, volume: &ImageVolume) -> LaunchTemplateBlockDeviceMappingRequest {
     let fills_up = (variant.family == Family::Bottlerocket) != volume.is_root;

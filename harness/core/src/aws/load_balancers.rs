@@ -1,4 +1,4 @@
-//! The load balancers that controllers made for a cluster, and what their listeners speak.
+//! The load balancers that controllers created for a cluster, and the protocols of their listeners.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,11 @@ const TAGS_AT_A_TIME: usize = 20;
 pub struct LoadBalancer {
     /// Its name.
     pub name: String,
-    /// Whether the internet reaches it.
+    /// Whether it can be reached from the internet.
     pub is_public: bool,
-    /// What it was made for, where its tags say so: `Service web/front`, `Ingress web/front`.
+    /// The object it was created for, by its tags: `Service web/front`, `Ingress web/front`.
     pub made_for: Option<String>,
-    /// What it listens on.
+    /// Its listeners.
     pub listeners: Vec<Listener>,
 }
 
@@ -31,7 +31,7 @@ pub struct Listener {
     pub port: i32,
     /// `HTTP`, `HTTPS`, `TCP`, `TLS`, `UDP`, `TCP_UDP`, `GENEVE`, `QUIC` …
     pub protocol: String,
-    /// Whether all it does is to send clients to HTTPS.
+    /// Whether it only redirects clients to HTTPS.
     pub redirects_to_https: bool,
 }
 

@@ -1,8 +1,8 @@
 //! AWS: the only place that builds SDK clients, with one module per kind of resource or service.
 //!
-//! Reading order: [`error`] (whose fault an error is) and [`names`] (names and tags), then in the order of a run [`network`],
-//! [`cluster`], [`token`], [`addons`], [`ami`], [`launch_template`], [`node_group`] and [`instances`]. What audits read of an account:
-//! [`control_plane`], [`access`], [`node_roles`], [`registry`] and [`load_balancers`]; what limits it: [`quotas`].
+//! Reading order: [`error`] (the classes of errors) and [`names`] (names and tags), then in the order of a run [`network`],
+//! [`cluster`], [`token`], [`addons`], [`ami`], [`launch_template`], [`node_group`] and [`instances`]. What audits read from an account:
+//! [`control_plane`], [`access`], [`node_roles`], [`registry`] and [`load_balancers`]; its limits: [`quotas`].
 
 pub mod access;
 pub mod addons;

@@ -1,4 +1,4 @@
-//! Names and tags of everything that a run makes. They follow from run and variant alone, so that a resource whose create call
+//! Names and tags of everything that a run creates. They follow from run and variant alone, so that a resource whose create call
 //! was never confirmed is found again.
 
 use std::collections::BTreeMap;
@@ -7,15 +7,15 @@ use amiproof_model::name::{Level, RunId, VariantName};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-/// The tag with the run's id. On every resource that a run makes.
+/// The tag with the run's id. On every resource that a run creates.
 pub const RUN_TAG: &str = "amiproof:run";
-/// The tag with the variant's name. On what is made for one variant.
+/// The tag with the variant's name. On resources for one variant.
 pub const VARIANT_TAG: &str = "amiproof:variant";
-/// The tag with the time from which `amiproof sweep` may take the resource away, RFC 3339 in UTC.
+/// The tag with the time from which `amiproof sweep` may delete the resource, RFC 3339 in UTC.
 pub const EXPIRES_TAG: &str = "amiproof:expires";
-/// The tag of a cluster whose control plane's log group was made with it, and so goes with it.
+/// The tag of a cluster whose log group was created with it, and so is deleted with it.
 pub const LOG_GROUP_TAG: &str = "amiproof:log-group";
-/// The tag of what is meant to outlive runs, in the place of [`EXPIRES_TAG`]: `sweep` never takes it away.
+/// The tag of resources that outlive runs, instead of [`EXPIRES_TAG`]: `sweep` never deletes them.
 pub const KEEP_TAG: &str = "amiproof:keep";
 /// The tag by which an Inspector CIS scan finds the instances of one variant of one run, and no others.
 pub const SCAN_TAG: &str = "amiproof:variant-run";
@@ -28,26 +28,26 @@ const NODE_GROUP_MAX: usize = 63;
 pub struct Tags {
     /// The run.
     pub run: RunId,
-    /// When `sweep` may take the resources away; `None` for what is meant to outlive runs.
+    /// When `sweep` may delete the resources; `None` for those that outlive runs.
     pub expires: Option<Timestamp>,
-    /// The variant; `None` for what all variants share.
+    /// The variant; `None` for shared resources.
     pub variant: Option<VariantName>,
-    /// What the account demands beside amiproof's own.
+    /// Tags that the account requires, in addition to amiproof's own.
     pub others: BTreeMap<String, String>,
 }
 
 impl Tags {
-    /// The tags of what all variants share.
+    /// The tags of shared resources.
     pub fn of_run(run: RunId, expires: Timestamp) -> Self {
         Self { run, expires: Some(expires), variant: None, others: BTreeMap::new() }
     }
 
-    /// The tags of what is meant to outlive runs.
+    /// The tags of resources that outlive runs.
     pub fn kept(run: RunId) -> Self {
         Self { run, expires: None, variant: None, others: BTreeMap::new() }
     }
 
-    /// The same with tags that the account demands; amiproof's own cannot be replaced.
+    /// The same with tags that the account requires; amiproof's own cannot be replaced.
     #[must_use]
     pub fn with(mut self, others: &BTreeMap<String, String>) -> Self {
         self.others.extend(others.iter().map(|(key, value)| (key.clone(), value.clone())));
@@ -60,7 +60,7 @@ impl Tags {
         Self { variant: Some(variant.clone()), ..self.clone() }
     }
 
-    /// Keys and values, `Name` not among them.
+    /// Keys and values, without `Name`.
     pub fn pairs(&self) -> Vec<(String, String)> {
         let mut pairs = vec![
             (RUN_TAG.to_owned(), self.run.to_string()),
@@ -101,7 +101,7 @@ pub fn launch_template(run: &RunId, variant: &VariantName) -> String {
     format!("amiproof-{run}-{variant}")
 }
 
-/// What instances of a variant are called in the EC2 console.
+/// The name of instances of a variant in the EC2 console.
 pub fn instance(run: &RunId, variant: &VariantName) -> String {
     format!("amiproof {variant} {run}")
 }
@@ -135,12 +135,12 @@ pub fn network_stack(cluster: &str) -> String {
     shortened(&format!("amiproof-{legal}"), 128)
 }
 
-/// A token that makes a create call idempotent: the same for the same try of the same resource (at most 64 characters).
+/// A token that makes a create call idempotent: the same for the same attempt at the same resource (at most 64 characters).
 pub(crate) fn request_token(name: &str, run: &RunId, attempt: u32) -> String {
     hex(&format!("{run}/{name}/{attempt}"), 16)
 }
 
-/// The text itself, or its beginning with a digest of the whole where it is too long.
+/// The text itself, or its beginning with a digest if it is too long.
 fn shortened(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();

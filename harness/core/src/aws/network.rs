@@ -14,8 +14,8 @@ use super::names::{RUN_TAG, Tags};
 use super::partition;
 use crate::ledger::{self, Ledger, Resource, ResourceKind};
 
-/// The template: a VPC with two public and two private subnets, one NAT gateway, and the roles of cluster and nodes. A stack is made of
-/// it with what the matrix adds.
+/// The template: a VPC with two public and two private subnets, one NAT gateway, and the roles of cluster and nodes. The stack is created
+/// from it, with the additions of the matrix.
 pub const TEMPLATE: &str = include_str!("../../templates/network.json");
 
 /// The path of every IAM role of the stack.
@@ -25,7 +25,7 @@ const POLL: Duration = Duration::from_secs(10);
 /// Zones in which EKS places no control plane (EKS user guide, "View Amazon EKS networking requirements").
 const UNSUPPORTED_ZONES: [&str; 3] = ["use1-az3", "usw1-az2", "cac1-az3"];
 
-/// What the stack made.
+/// The resources of the stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
     /// The stack's name.
@@ -34,7 +34,7 @@ pub struct Network {
     pub vpc_id: String,
     /// Subnets with a route to the internet gateway.
     pub public_subnet_ids: Vec<String>,
-    /// Subnets behind the NAT gateway: where nodes go.
+    /// Subnets behind the NAT gateway, for nodes.
     pub private_subnet_ids: Vec<String>,
     /// The role of the control plane.
     pub cluster_role_arn: String,
@@ -53,10 +53,10 @@ impl Network {
     }
 }
 
-/// Why there is no network.
+/// Why the network is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// AWS did not answer as it should.
+    /// AWS returned an error.
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// The ledger could not be written.
@@ -65,26 +65,30 @@ pub enum Error {
     /// The region has too few zones for a cluster.
     #[error("region {0} has fewer than two availability zones that EKS supports: choose another region")]
     Zones(String),
-    /// The stack went wrong, or took too long.
+    /// The stack failed, or was not complete in time.
     #[error("stack {name} is {status} after {}s, not {wanted}:\n{events}", after.as_secs())]
     Stuck {
         /// Its name.
         name: String,
         /// Its status.
         status: String,
-        /// The status that was waited for.
+        /// The expected status.
         wanted: &'static str,
-        /// How long it was waited for.
+        /// How long the run waited for it.
         after: Duration,
-        /// The events of what failed, oldest first.
+        /// The events of failed resources, oldest first.
         events: String,
     },
 }
 
 /// Creates the stack and waits until it is complete.
 ///
+/// # Guarantees
+/// The stack is in the ledger before it is created. CloudFormation rolls back a stack that fails; `destroy` deletes what is left of it.
+///
 /// # Errors
-/// When CloudFormation refuses, a resource fails (its events are quoted), or it is not complete within `deadline`.
+/// [`AwsError`] of [CreateStack](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html); if a resource fails (with the
+/// events of the stack); or if it is not complete within `deadline`. The call carries a client token, so transient errors are retried.
 pub async fn create(
     clients: &Clients,
     ledger: &Ledger,
@@ -120,19 +124,22 @@ pub async fn create(
     }
 }
 
-/// Reads a complete stack; `None` where there is none of that name, or it is not complete.
+/// Reads a complete stack; `None` if there is none of that name, or it is not complete.
 ///
 /// # Errors
-/// When CloudFormation does not answer.
+/// [`AwsError`] of [DescribeStacks](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn describe(clients: &Clients, name: &str) -> Result<Option<Network>, AwsError> {
     let stack = describe_stack(clients, name).await?;
     Ok(stack.filter(|stack| is_usable(&status(stack))).map(|stack| network_of(&stack)))
 }
 
-/// Asks for a stack's deletion and waits until it is gone; one that does not exist is fine.
+/// Deletes a stack and waits until it is gone; one that does not exist is no error.
 ///
 /// # Errors
-/// When CloudFormation refuses, a resource cannot be deleted (its events are quoted), or it is not gone within `deadline`.
+/// [`AwsError`] of [DeleteStack](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DeleteStack.html); if a resource cannot be deleted
+/// (with the events of the stack); or if it still exists after `deadline`.
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn delete(clients: &Clients, name: &str, deadline: Duration) -> Result<(), Error> {
     let started = Instant::now();
     let mut is_asked = false;
@@ -158,7 +165,7 @@ pub async fn delete(clients: &Clients, name: &str, deadline: Duration) -> Result
     Ok(())
 }
 
-/// The value of [`RUN_TAG`] of a stack; the outer `None` where there is no such stack.
+/// The value of [`RUN_TAG`] of a stack; the outer `None` if there is no such stack.
 pub(crate) async fn run_tag(clients: &Clients, name: &str) -> Result<Option<Option<String>>, AwsError> {
     Ok(describe_stack(clients, name).await?.map(|stack| tag_of(&stack)))
 }
@@ -166,11 +173,11 @@ pub(crate) async fn run_tag(clients: &Clients, name: &str) -> Result<Option<Opti
 /// The roles of nodes.
 const NODE_ROLES: [&str; 2] = ["NodeRole", "WindowsNodeRole"];
 
-/// The template with what the matrix adds: the account's permissions boundary on every role, further policies on those of nodes, and
-/// what the EBS driver needs on that of Linux nodes, where no Pod Identity agent hands it out.
+/// The template with the additions of the matrix: the permissions boundary of every role, further policies for those of nodes, and the
+/// permissions of the EBS driver for that of Linux nodes, unless the Pod Identity agent provides them.
 ///
 /// # Errors
-/// Never for the template that is built in.
+/// Never for the built-in template.
 fn template(spec: &ClusterSpec, region: &str) -> Result<String, AwsError> {
     let broken =
         |error: serde_json::Error| AwsError::new(Class::Request, "CreateStack", "the template", error.to_string());
@@ -271,7 +278,7 @@ async fn describe_stack(clients: &Clients, name: &str) -> Result<Option<Stack>, 
     Ok(stacks.into_iter().find(|stack| status(stack) != StackStatus::DeleteComplete))
 }
 
-/// Whether everything of a stack is there: also where a change of it was taken back, or old parts are still being removed.
+/// Whether a stack is complete: also after an update was rolled back, or while old resources are still being deleted.
 fn is_usable(status: &StackStatus) -> bool {
     matches!(
         status,
@@ -328,13 +335,13 @@ async fn stuck(clients: &Clients, name: &str, status: &str, wanted: &'static str
                 )
             });
             // A deletion that is asked for again fails in the same words.
-            let mut said: Vec<String> = Vec::new();
+            let mut event_lines: Vec<String> = Vec::new();
             for line in lines {
-                if !said.contains(&line) {
-                    said.push(line);
+                if !event_lines.contains(&line) {
+                    event_lines.push(line);
                 }
             }
-            said.join("\n")
+            event_lines.join("\n")
         }
         Err(error) => format!("its events are not known: {error}"),
     };

@@ -1,4 +1,4 @@
-//! What nodes may do in the account, and where the internet sees them.
+//! The permissions of nodes in the account, and their public addresses.
 
 use std::collections::BTreeMap;
 
@@ -89,8 +89,8 @@ pub async fn policies(clients: &Clients, role_arn: &str) -> Result<RolePolicies,
     Ok(RolePolicies { managed, inline })
 }
 
-/// Which of some actions IAM would allow a role on any resource: its policies, its boundary and the organisation's policies
-/// together, as SimulatePrincipalPolicy weighs them.
+/// Which of these actions IAM would allow a role on every resource: its policies, its boundary and the organisation's policies
+/// together, as SimulatePrincipalPolicy evaluates them.
 ///
 /// # Errors
 /// [`AwsError`] of [SimulatePrincipalPolicy](https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html).
@@ -109,7 +109,7 @@ pub async fn allowed(clients: &Clients, role_arn: &str, actions: &[&str]) -> Res
 }
 
 /// The public addresses of a cluster's instances, by instance id. Nodes of every kind carry the tag
-/// `kubernetes.io/cluster/<name>`, which EKS and the cloud provider ask for.
+/// `kubernetes.io/cluster/<name>`, which EKS and the cloud provider require.
 ///
 /// # Errors
 /// [`AwsError`] of [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html).

@@ -8,10 +8,10 @@ use super::error::{AwsError, Class, Explain as _, found};
 use super::names::Tags;
 use super::roles::tag_list;
 
-/// Whom tokens are for that STS takes, as the webhook of EKS asks for them.
+/// The audience of tokens for STS, as the webhook of EKS requests them.
 pub(crate) const AUDIENCE: &str = "sts.amazonaws.com";
 
-/// What stands before the URL in an ARN.
+/// The part of an ARN before the URL.
 const IN_ARN: &str = ":oidc-provider/";
 
 /// The beginnings of the URLs of clusters of EKS: of IPv4 clusters, and of those of IPv6, whose host answers over both
@@ -23,7 +23,7 @@ const OF_EKS: [&str; 2] = ["oidc.eks.", "oidc-eks."];
 pub(crate) struct Provider {
     /// Its ARN.
     pub(crate) arn: String,
-    /// Whom its tokens may be for.
+    /// The audiences of its tokens.
     pub(crate) audiences: Vec<String>,
     /// Its tags.
     pub(crate) tags: BTreeMap<String, String>,
@@ -58,7 +58,7 @@ pub(crate) async fn of_clusters(clients: &Clients) -> Result<Vec<String>, AwsErr
     Ok(arns.filter(|arn| is_of_eks(url_of(arn))).map(str::to_owned).collect())
 }
 
-/// Reads a provider; `None` where it is not there, any more or yet.
+/// Reads a provider; `None` if it does not exist.
 ///
 /// # Errors
 /// [`AwsError`] of [GetOpenIDConnectProvider](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetOpenIDConnectProvider.html).
@@ -73,7 +73,7 @@ pub(crate) async fn read(clients: &Clients, arn: &str) -> Result<Option<Provider
     Ok(Some(Provider { arn: arn.to_owned(), audiences: answer.client_id_list().to_vec(), tags }))
 }
 
-/// The provider of an issuer (without its scheme), whoever made it.
+/// The provider of an issuer (without its scheme), whoever created it.
 ///
 /// # Errors
 /// When IAM refuses.
@@ -88,7 +88,7 @@ pub(crate) async fn find(clients: &Clients, url: &str) -> Result<Option<Provider
 /// authorities that it trusts (IAM API, `CreateOpenIDConnectProvider.ThumbprintList`).
 ///
 /// # Errors
-/// When IAM refuses, [`Class::Exists`] where there is one already.
+/// If IAM rejects the call, with [`Class::Exists`] if there is one already.
 pub(crate) async fn make(clients: &Clients, url: &str, tags: &Tags) -> Result<String, AwsError> {
     const OPERATION: &str = "CreateOpenIDConnectProvider";
     let tags = tag_list(tags, OPERATION, url)?;

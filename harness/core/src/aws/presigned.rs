@@ -42,7 +42,7 @@ pub enum Error {
         /// The HTTP status.
         status: u16,
     },
-    /// The file is larger than anybody expects.
+    /// The file is larger than anyone expects.
     #[error("the file from {host} has more than {limit} bytes; the rest was not fetched")]
     TooLarge {
         /// The host.

@@ -11,7 +11,7 @@ use super::pages;
 pub struct Scanning {
     /// `BASIC` or `ENHANCED`.
     pub kind: String,
-    /// Patterns of repository names that are scanned without being asked: on push or for ever. `*` stands for any text.
+    /// Patterns of repository names that are scanned without being asked: on push or forever. `*` stands for any text.
     pub patterns: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ pub async fn repositories(clients: &Clients) -> Result<Vec<Repository>, AwsError
     .await
 }
 
-/// The policy of a repository, as JSON text; `None` where it has none and only IAM counts.
+/// The policy of a repository, as JSON text; `None` if it has none and only IAM counts.
 ///
 /// # Errors
 /// [`AwsError`] of [GetRepositoryPolicy](https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetRepositoryPolicy.html).

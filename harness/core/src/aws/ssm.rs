@@ -42,11 +42,12 @@ pub async fn ping_status(clients: &Clients, instance_ids: &[String]) -> Result<B
     Ok(known)
 }
 
-/// Waits until the agents of all instances answer, because some register only after their node is Ready. Answers the last ping
-/// status of each, also where it is another one.
+/// Waits until the agents of all instances are online, because some register only after their node is Ready. Returns the last ping status
+/// of each instance after `within` at the latest, whatever it is.
 ///
 /// # Errors
-/// When Systems Manager does not answer.
+/// [`AwsError`] of [DescribeInstanceInformation](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeInstanceInformation.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn wait_online(
     clients: &Clients,
     instance_ids: &[String],
@@ -74,14 +75,16 @@ pub struct CommandOutput {
     pub stderr: String,
 }
 
-/// Runs commands on an instance and waits for their end. `document` is `AWS-RunShellScript` or `AWS-RunPowerShellScript`.
+/// Runs commands on an instance and waits until they end. `document` is `AWS-RunShellScript` or `AWS-RunPowerShellScript`.
 ///
-/// The command is sent once. Where the answer is lost, Systems Manager is asked whether it has the command, which is known by its comment,
-/// before it is sent again: a command that reboots a node must not run twice.
+/// # Guarantees
+/// The command is sent once. If the answer is lost, Systems Manager is asked for it (by its comment) before it is sent again: a command
+/// that reboots a node must not run twice.
 ///
 /// # Errors
-/// When Systems Manager refuses (operation `SendCommand`: it never ran), when it cannot be told whether it has the command (operation
-/// `ListCommands`), or when the command does not end within `deadline`.
+/// [`AwsError`] of [SendCommand](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html) (the command did not run), of
+/// [ListCommands](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ListCommands.html) (unknown whether it ran), or if it does not
+/// end within `deadline`.
 pub async fn run(
     clients: &Clients,
     instance_id: &str,

@@ -36,10 +36,11 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// Signs a token for a cluster with the credentials as they are now; calls no API beyond what refreshing them needs.
+/// Signs a token for a cluster with the present credentials: a pre-signed URL of
+/// [GetCallerIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html), valid for 15 minutes. Calls no API itself.
 ///
 /// # Errors
-/// When there are no credentials.
+/// [`Class::Credentials`](super::error::Class) if there are none, or refreshing them fails. Not retried here.
 pub async fn sign_token(clients: &Clients, cluster: &str) -> Result<Token, AwsError> {
     let credentials = clients.credentials().await?;
     let url = sts_url(clients.region(), clients.sts_endpoint().as_deref());

@@ -1,4 +1,4 @@
-//! The add-ons that are known, by the names of their objects in the cluster.
+//! The known add-ons, with the names of their objects in the cluster.
 //!
 //! Sources: the Helm charts that the EKS add-ons are made from (aws/amazon-vpc-cni-k8s, kubernetes-sigs/aws-ebs-csi-driver,
 //! kubernetes-sigs/aws-efs-csi-driver, aws/eks-pod-identity-agent, aws/eks-node-monitoring-agent,
@@ -17,11 +17,11 @@ use super::Access;
 pub struct AddOn {
     /// Its name in EKS; its row is `addon/<name>`.
     pub name: &'static str,
-    /// Its DaemonSets. Which nodes one is meant for (Linux, Windows, GPUs) is what its own affinity says.
+    /// Its DaemonSets. The affinity of each decides which nodes it runs on (Linux, Windows, GPUs).
     pub daemons: &'static [&'static str],
     /// Its Deployments.
     pub controllers: &'static [&'static str],
-    /// What the DaemonSet parts need of their host, and hardening can take away: what to look at when they fail.
+    /// What the DaemonSets need from their host and hardening can remove: what to check if they fail.
     pub host_needs: &'static str,
 }
 
@@ -106,11 +106,12 @@ pub fn of_deployment(name: &str) -> Option<&'static AddOn> {
     ADD_ONS.iter().find(|addon| addon.controllers.contains(&name))
 }
 
-/// Whether every controller of an add-on has the replicas that it wants. An add-on without controllers is ready; one whose controllers
-/// are not there is not.
+/// Whether every controller of an add-on has the replicas that it wants. An add-on without controllers is ready; one whose controllers do
+/// not exist is not.
 ///
 /// # Errors
-/// When the API server does not answer. The client retries 429, 5xx and broken connections first, a POST only after 429.
+/// If the API server rejects the request ([Deployment, list](https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/deployment-v1/)).
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn are_controllers_ready(access: &Access, addon: &str) -> Result<bool, kube::Error> {
     let Some(known) = ADD_ONS.iter().find(|known| known.name == addon) else { return Ok(true) };
     let api: Api<Deployment> = Api::all(access.client());

@@ -1,4 +1,4 @@
-//! A bearer token on every request, asked for again before it expires.
+//! Adds a bearer token to every request, and renews it before it expires.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,17 +26,17 @@ pub type TokenSource = Arc<dyn Fn() -> BoxFuture<'static, Result<Token, BoxError
 /// How long before its expiry a token is no longer used: the time that a request may spend in queues and retries.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// A token that is being asked for, or is there: its header and when it expires.
+/// A token that is being created, or exists: its header and expiry.
 type PendingToken = Shared<BoxFuture<'static, Result<(HeaderValue, Timestamp), NoToken>>>;
 
-/// Why there is no token; everybody who waited for it is told.
+/// Why there is no token; passed to every waiting request.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 struct NoToken(Arc<BoxError>);
 
-/// Puts the header on requests. Clones share the token, so that one request at a time asks for a new one.
+/// Adds the header to requests. Clones share the token, so that only one request at a time creates a new one.
 ///
-/// The token is asked for in a task of its own, and nothing is locked while anybody waits: a watch that is not polled for a while
+/// The token is created in a task of its own, and nothing is locked while anyone waits: a watch that is not polled for a while
 /// keeps its unsent request, and with an asynchronous lock around the token every other request of the process would queue behind
 /// it.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ impl Bearer {
         }
     }
 
-    /// The token that is good for a while, or else one that is asked for now; true for a new one.
+    /// A token that is valid for a while, or a new one; true for a new one.
     fn current(&self) -> (PendingToken, bool) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(token) = &*last

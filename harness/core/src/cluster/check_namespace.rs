@@ -1,4 +1,4 @@
-//! A namespace for one check, with whatever else it makes in the cluster: gone again when the check ends, however it ends.
+//! A namespace for one check, with its other objects in the cluster: all deleted when the check ends, however it ends.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::check::CheckError;
 use crate::context::Context;
 use crate::ledger::{Created, Ledger, ObjectRef, Resource, ResourceKind};
 
-/// How long everything may take to go. A pod on a node that does not answer takes its grace period and a little more.
+/// Deadline for deleting everything. A pod on a node that does not answer takes its grace period and a little more.
 const REMOVAL: Duration = Duration::from_secs(120);
 
 /// What a check needs in the cluster.
@@ -32,13 +32,13 @@ impl CheckNamespace {
     }
 }
 
-/// Creates what `wanted` describes, runs `work` with the name of the namespace, and removes everything.
+/// Creates what `wanted` describes, runs `work` with the name of the namespace, and deletes everything.
 ///
-/// Removal happens in a task of its own. When the run is interrupted, or the returned future is dropped because a deadline
-/// passed, the work stops and the removal still runs. What cannot be removed stays in the ledger, for destroy to try again.
+/// Deletion happens in a task of its own. When the run is interrupted, or the returned future is dropped because a deadline
+/// passed, the work stops and the deletion still runs. What cannot be deleted stays in the ledger, for `destroy` to retry.
 ///
 /// # Errors
-/// Those of `work`; [`CheckError::Cancelled`] when the run is interrupted; those of making the namespace.
+/// Those of `work`; [`CheckError::Cancelled`] when the run is interrupted; those of creating the namespace.
 pub async fn within<T, F, Fut>(context: &Context, wanted: CheckNamespace, work: F) -> Result<T, CheckError>
 where
     T: Send + 'static,
@@ -115,7 +115,7 @@ where
 
 type Made = (Created, Value);
 
-/// The namespace has what its pods pull images with, and the cluster what `wanted` says.
+/// Adds the image pull secret to the namespace, and creates the cluster-scoped objects of `wanted`.
 async fn prepared(
     pulls: Result<(), objects::ApplyError>,
     context: &Context,
@@ -149,7 +149,7 @@ async fn make(context: &Context, wanted: &[Value], made: &mut Vec<Made>) -> Resu
     Ok(())
 }
 
-/// An object with the labels of everything that a run makes in a cluster: whoever looks finds it without the ledger, and no check judges it.
+/// Adds the labels of everything that a run creates in a cluster: it can be found without the ledger, and checks ignore it.
 fn labelled(object: &Value, context: &Context) -> Value {
     let mut object = object.clone();
     object["metadata"]["labels"][RUN_LABEL] = json!(context.run.as_str());
@@ -157,7 +157,7 @@ fn labelled(object: &Value, context: &Context) -> Value {
     object
 }
 
-/// Removes everything, the last made first, and notes in the ledger what is gone. What fails is logged and left to destroy.
+/// Deletes everything, the last created first, and records it in the ledger. Failures are logged and left to `destroy`.
 async fn remove(access: &Access, ledger: &Ledger, namespace: &str, made: Option<Created>, objects: Vec<Made>) {
     for (created, object) in objects.into_iter().rev() {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

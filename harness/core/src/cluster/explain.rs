@@ -1,4 +1,4 @@
-//! One reading of every Kubernetes error for people: the API server's own words, or why there was no answer.
+//! Kubernetes errors for humans: the API server's own message, or why there was no answer.
 
 use std::error::Error;
 
@@ -6,7 +6,7 @@ use kube::runtime::watcher;
 
 use crate::aws::cause;
 
-/// An error of the Kubernetes client in one line. Its own `Display` prints the answer as Rust writes it down.
+/// An error of the Kubernetes client in one line. Its own `Display` prints a Rust debug representation.
 pub fn explain(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => refused(status),
@@ -14,7 +14,7 @@ pub fn explain(error: &kube::Error) -> String {
         kube::Error::Service(cause) => unreachable(&**cause),
         kube::Error::HyperError(cause) => unreachable(cause),
         kube::Error::ReadEvents(cause) => unreachable(cause),
-        kube::Error::SerdeError(cause) => format!("the API server's answer is not of the expected form: {cause}"),
+        kube::Error::SerdeError(cause) => format!("the API server's answer has an unexpected format: {cause}"),
         kube::Error::ProxyProtocolUnsupported { proxy_url } => {
             format!(
                 "the proxy {} uses an unsupported protocol: use http://, https:// or socks5://",
@@ -41,15 +41,15 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     let mut next = Some(error);
     while let Some(cause) = next {
-        let (said, is_whole) = match (cause::is::<kube::Error>(cause), cause::is::<watcher::Error>(cause)) {
+        let (cause_text, is_whole) = match (cause::is::<kube::Error>(cause), cause::is::<watcher::Error>(cause)) {
             (Some(known), _) => (explain(known), true),
             (None, Some(known)) => (explain_watch(known), true),
             (None, None) => (cause.to_string(), false),
         };
-        if !text.contains(&said) {
+        if !text.contains(&cause_text) {
             let between = if text.is_empty() { "" } else { ": " };
             text.push_str(between);
-            text.push_str(&said);
+            text.push_str(&cause_text);
         }
         next = if is_whole { None } else { cause.source() };
     }
@@ -57,16 +57,16 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
 }
 
 fn refused(status: &kube::core::Status) -> String {
-    let said = match (status.message.trim(), status.reason.trim()) {
+    let cause_text = match (status.message.trim(), status.reason.trim()) {
         ("", "") => "no reason given",
         ("", reason) => reason,
         (message, _) => message,
     };
     match status.code {
-        401 => format!("the API server does not accept the credentials (401): {said}"),
-        0 => said.to_owned(),
-        code if said.contains(&code.to_string()) => said.to_owned(),
-        code => format!("{said} ({code})"),
+        401 => format!("the API server does not accept the credentials (401): {cause_text}"),
+        0 => cause_text.to_owned(),
+        code if cause_text.contains(&code.to_string()) => cause_text.to_owned(),
+        code => format!("{cause_text} ({code})"),
     }
 }
 

@@ -1,9 +1,9 @@
-//! Whether a pod specification is meant for a node: selector, required affinity and taints, as the DaemonSet controller asks. Pure.
+//! Whether a pod specification is meant for a node: selector, required affinity and taints, as the DaemonSet controller evaluates them. Pure.
 
 use k8s_openapi::api::core::v1::{Node, NodeSelectorRequirement, NodeSelectorTerm, PodSpec, Taint, Toleration};
 use kube::ResourceExt as _;
 
-/// Why a DaemonSet with this pod specification puts no pod on a node; `None` where it does (or should).
+/// Why a DaemonSet with this pod specification puts no pod on a node; `None` if it does (or should).
 ///
 /// Taints that Kubernetes itself sets are left out: the DaemonSet controller tolerates them for its pods
 /// (Kubernetes, "DaemonSet", section "Taints and tolerations").

@@ -1,4 +1,4 @@
-//! Which nodes of a cluster belong together, by the labels that whoever made them put on them.
+//! Groups of nodes of a cluster, by the labels of the tool that created them.
 
 use std::collections::BTreeSet;
 
@@ -10,31 +10,32 @@ use kube::ResourceExt as _;
 use super::nodes::{self, NodesError};
 use super::{Access, NODE_GROUP_LABEL};
 
-/// The labels that say which group a node is of: managed node groups of EKS, Karpenter's pools, eksctl's own node groups, kOps'
-/// instance groups. A node is of the first one that it has.
+/// The labels that name the group of a node: managed node groups of EKS, Karpenter's pools, eksctl's own node groups, kOps'
+/// instance groups. The first label that a node has counts.
 const GROUP_LABELS: [&str; 4] =
     [NODE_GROUP_LABEL, "karpenter.sh/nodepool", "alpha.eksctl.io/nodegroup-name", "kops.k8s.io/instancegroup"];
 
 /// The label of nodes that run the control plane (kubeadm, kind, k3s).
 const CONTROL_PLANE_LABEL: &str = "node-role.kubernetes.io/control-plane";
 
-/// Nodes that belong together.
+/// A group of nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// A name for them that no other group has.
+    /// The unique name of the group.
     pub name: VariantName,
-    /// What finds them, and no others.
+    /// The selector that matches exactly these nodes.
     pub selector: String,
-    /// How they boot, by the operating system that their kubelets report.
+    /// Their family, by the operating system that their kubelets report.
     pub family: Family,
     /// How many there are.
     pub nodes: usize,
 }
 
-/// The groups of a cluster, by name. Nodes of the control plane are not a group where there are others.
+/// The groups of a cluster, by name. Nodes of the control plane are not a group if there are others.
 ///
 /// # Errors
-/// When the API server does not answer. The client retries 429, 5xx and broken connections first, a POST only after 429.
+/// If the API server rejects the request ([Node, list](https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/)).
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn of_cluster(access: &Access) -> Result<Vec<Group>, NodesError> {
     Ok(groups(&nodes::list(access, "").await?))
 }
@@ -72,7 +73,7 @@ fn groups(all: &[Node]) -> Vec<Group> {
     keys.into_iter().filter_map(of_key).collect()
 }
 
-/// What a node belongs to.
+/// The group of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key<'a> {
     Group { label: &'static str, value: &'a str },
@@ -84,8 +85,7 @@ fn key(node: &Node) -> Key<'_> {
     label.map_or(Key::None, |(label, value)| Key::Group { label, value })
 }
 
-/// A Linux that is none of those with a family of their own is taken as Amazon Linux 2023: nobody boots it here, and the families
-/// of Linux differ in how they boot.
+/// Any other Linux counts as Amazon Linux 2023: these nodes exist already, and the families of Linux differ only in how they boot.
 fn family(node: &Node) -> Family {
     let about = node.status.as_ref().and_then(|status| status.node_info.as_ref());
     match about.map_or(("", ""), |about| (about.operating_system.as_str(), about.os_image.as_str())) {
@@ -96,7 +96,7 @@ fn family(node: &Node) -> Family {
     }
 }
 
-/// The wanted name in legal letters, with a number behind it where another group has it.
+/// The name in valid characters, with a number appended if another group has it.
 fn free_name(wanted: &str, taken: &mut BTreeSet<String>) -> Option<VariantName> {
     let legal = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let text: String = wanted.chars().map(legal).collect();

@@ -1,4 +1,4 @@
-//! Which cluster it is, whatever its name or context: API server, certificate authority, and the UID of `kube-system`.
+//! The identity of a cluster, whatever its name or context: API server, certificate authority, and the UID of `kube-system`.
 
 use std::time::Duration;
 
@@ -8,10 +8,12 @@ use kube::Api;
 use super::{Access, explain};
 use crate::ledger::ClusterIdentity;
 
-/// A server that does not answer for so long does not say its UID.
+/// How long to wait for the UID.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Reads what tells a cluster from any other. A UID that may not be read, or that no server answers for, is left out.
+/// Reads what distinguishes a cluster from every other: its server, its certificate authority and the UID of
+/// [kube-system](https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#uids). Never fails: a UID that cannot be read is
+/// left out.
 pub async fn read(access: &Access, name: String) -> ClusterIdentity {
     let api: Api<Namespace> = Api::all(access.client());
     let uid = match tokio::time::timeout(DEADLINE, api.get("kube-system")).await {

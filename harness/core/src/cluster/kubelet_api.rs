@@ -1,4 +1,4 @@
-//! What a kubelet answers through the API server's node proxy: its effective configuration and its statistics.
+//! Endpoints of a kubelet through the API server's node proxy: its effective configuration and its statistics.
 
 use std::time::Duration;
 
@@ -7,10 +7,11 @@ use serde_json::Value;
 use super::Access;
 use super::kubelet_path::PathError;
 
-/// Asks a kubelet's HTTP endpoint (`configz`, `stats/summary`) by way of the API server and its port 10250.
+/// Requests an endpoint of a kubelet (`configz`, `stats/summary`) through the API server
+/// ([nodes/proxy](https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/)) and port 10250 of the node.
 ///
 /// # Errors
-/// [`PathError`]; an answer that is not JSON counts as a broken connection.
+/// [`PathError`]; an answer that is not JSON counts as a broken connection. Never retried: how long the path takes is what is measured.
 pub async fn get(access: &Access, node: &str, path: &str, within: Duration) -> Result<Value, PathError> {
     let request = http::Request::get(format!("/api/v1/nodes/{node}/proxy/{path}"))
         .body(Vec::new())
@@ -24,10 +25,11 @@ pub async fn get(access: &Access, node: &str, path: &str, within: Duration) -> R
     serde_json::from_str(&text).map_err(|error| PathError::Connection(format!("{path} answered no JSON: {error}")))
 }
 
-/// The configuration that a kubelet really runs with: file, drop-ins, flags and defaults together.
+/// The effective configuration of a kubelet: file, drop-ins, flags and defaults together
+/// ([configz](https://kubernetes.io/docs/tasks/administer-cluster/kubelet-config-file/#viewing-the-kubelet-configuration)).
 ///
 /// # Errors
-/// [`PathError`].
+/// [`PathError`]. Never retried: how long the path takes is what is measured.
 pub async fn configuration(access: &Access, node: &str, within: Duration) -> Result<Value, PathError> {
     let mut answer = get(access, node, "configz", within).await?;
     match answer.get_mut("kubeletconfig") {

@@ -1,5 +1,5 @@
-//! What goes from the API server through a kubelet's port 10250: logs, exec, attach, port-forward. Each with its own deadline, because a
-//! port that drops packets answers nothing for half a minute and more.
+//! Requests that the API server passes through a kubelet's port 10250: logs, exec, attach, port-forward. Each with its own deadline,
+//! because a port that drops packets answers nothing for half a minute and more.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::Access;
 
-/// A pod whose kubelet is asked.
+/// A pod to which requests go through its kubelet.
 #[derive(Clone, Copy, Debug)]
 pub struct Through<'a> {
     /// The cluster.
@@ -19,26 +19,26 @@ pub struct Through<'a> {
     pub namespace: &'a str,
     /// Its name.
     pub pod: &'a str,
-    /// For each question.
+    /// Deadline of each request.
     pub within: Duration,
 }
 
 /// Why there was no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum PathError {
-    /// Nothing came in time.
+    /// There was no answer in time.
     #[error("no answer within {}s", .0.as_secs())]
     Silent(Duration),
-    /// The API server, or the kubelet behind it, refused.
+    /// The API server, or the kubelet behind it, rejected the request.
     #[error("{}", super::explain(.0))]
     Refused(#[source] Box<kube::Error>),
-    /// The connection broke in the middle.
+    /// The connection broke.
     #[error("the connection broke: {0}")]
     Connection(String),
 }
 
 impl PathError {
-    /// Whether the API server itself refused (no rights, no such pod), which says nothing about the kubelet.
+    /// Whether the API server itself rejected it (no permission, no such pod), which says nothing about the kubelet.
     pub fn is_refused_by_api(&self) -> bool {
         let code = match self {
             Self::Refused(error) => match &**error {
@@ -54,14 +54,14 @@ impl PathError {
     }
 }
 
-/// What a command printed, and whether it ended well.
+/// The output of a command, and whether it succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Executed {
     /// Standard output.
     pub stdout: String,
     /// Standard error.
     pub stderr: String,
-    /// `None` for exit code 0, otherwise what the kubelet says.
+    /// `None` for exit code 0, otherwise the message of the kubelet.
     pub failure: Option<String>,
 }
 
@@ -127,9 +127,9 @@ impl Through<'_> {
             let mut stdout =
                 process.stdout().ok_or_else(|| PathError::Connection("there is no stream of the output".to_owned()))?;
             let status = process.take_status();
-            let said = read_until(&mut stdout, until).await?;
+            let received = read_until(&mut stdout, until).await?;
             // An API server that has taken the client's stream already says by the status why there is nothing in it.
-            if !said.contains(until)
+            if !received.contains(until)
                 && let Some(status) = status
                 && let Some(status) = status.await
                 && status.status.as_deref() == Some("Failure")
@@ -137,7 +137,7 @@ impl Through<'_> {
                 return Err(PathError::Connection(status.message.unwrap_or_default()));
             }
             process.abort();
-            Ok(said)
+            Ok(received)
         })
         .await
     }

@@ -78,7 +78,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(305);
 /// The most that the first question to a cluster may take.
 const PREFLIGHT_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// Requests that wait for the connection at the same time; far more than a run has checks under way.
+/// Requests that wait for the connection at the same time; far more than a run has checks in progress.
 const QUEUE: usize = 4096;
 
 /// Access to one cluster. Cheap to clone.
@@ -264,7 +264,7 @@ impl Access {
         &self.server
     }
 
-    /// The SHA-256 of the certificate authority, in hexadecimal; `None` where the system's authorities are trusted.
+    /// The SHA-256 of the certificate authority, in hexadecimal; `None` if the system's authorities are trusted.
     pub fn authority(&self) -> Option<&str> {
         self.authority.as_deref()
     }
@@ -281,7 +281,7 @@ impl fmt::Debug for Access {
     }
 }
 
-/// The name of the current context of a kubeconfig; `None` where it has none, or cannot be read.
+/// The name of the current context of a kubeconfig; `None` if it has none, or cannot be read.
 pub fn current_context(path: &Utf8Path) -> Option<String> {
     Kubeconfig::read_from(path).ok()?.current_context.filter(|context| !context.is_empty())
 }

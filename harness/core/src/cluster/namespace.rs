@@ -1,4 +1,4 @@
-//! A namespace per check and variant: made through the ledger, and removed until it is seen to be gone.
+//! A namespace per check and variant: created through the ledger, and deleted until it is verified as gone.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,22 +25,22 @@ const LONGEST: usize = 63;
 /// How long the controllers of a healthy cluster take at most to give a new namespace its service account.
 const SERVICE_ACCOUNT: Duration = Duration::from_secs(30);
 
-/// How often that is waited for: a control plane that is busy with a whole run's namespaces needs longer than one that is not.
+/// How often that wait is repeated: a control plane that is busy with all the namespaces of a run needs longer.
 const SERVICE_ACCOUNT_TRIES: u32 = 4;
 
-/// How long a namespace that was left behind may take to go before a new one of its name is made.
+/// How long an old namespace may take to be deleted before a new one of its name is created.
 const LEFT_BEHIND: Duration = Duration::from_secs(90);
 
-/// How long a namespace takes to go where nothing keeps it: the grace period of its pods and a little more.
+/// How long the deletion of a namespace takes if nothing blocks it: the grace period of its pods and a little more.
 const ORDINARY: Duration = Duration::from_secs(45);
 
-/// How long the search for what keeps a namespace may take: a list per kind that the cluster has.
+/// How long the search for what blocks a namespace may take: one list per kind of the cluster.
 const SEARCH: Duration = Duration::from_secs(20);
 
-/// Why a namespace could not be made or removed.
+/// Why a namespace could not be created or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum NamespaceError {
-    /// The API server refused, or was away.
+    /// The API server rejected the request, or was unavailable.
     #[error("namespace {name}: cannot {doing}: {}", super::explain::chain(&**source))]
     Api {
         /// The namespace.
@@ -51,17 +51,17 @@ pub enum NamespaceError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// It is still there.
+    /// It still exists.
     #[error("namespace {name} is still there after {}s: {why}", after.as_secs())]
     Stuck {
         /// The namespace.
         name: String,
         /// The deadline.
         after: Duration,
-        /// Which finalizer of which object keeps it.
+        /// The finalizers and objects that block it.
         why: String,
     },
-    /// Its volumes are still there.
+    /// Its volumes still exist.
     #[error("namespace {name} is gone, but its volumes {} are still there after {}s: is the CSI driver's controller running?", volumes.join(", "), after.as_secs())]
     Volumes {
         /// The namespace.
@@ -71,7 +71,7 @@ pub enum NamespaceError {
         /// The deadline.
         after: Duration,
     },
-    /// It is someone else's.
+    /// It has another owner.
     #[error(
         "namespace {name} exists without the label {RUN_LABEL}={run}: this run does not own it, so it was left alone"
     )]
@@ -92,8 +92,8 @@ impl NamespaceError {
     }
 }
 
-/// `ap-<run>-<subject>-<what>`: the same in each attempt, so that what an earlier one left behind is found. Where that is longer
-/// than a name may be, its end gives way to a digest of the whole.
+/// `ap-<run>-<subject>-<what>`: the same in each attempt, so that the namespace of an earlier one is found. If that is too long for a
+/// name, its end is replaced by a digest.
 pub fn name(run: &RunId, subject: &str, what: &str) -> String {
     let what: String =
         what.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
@@ -106,7 +106,7 @@ pub fn name(run: &RunId, subject: &str, what: &str) -> String {
     format!("{}-{digest}", head.trim_end_matches('-'))
 }
 
-/// What a namespace is to be like.
+/// The input for a namespace.
 #[derive(Clone, Debug)]
 pub struct Spec {
     /// Its name; see [`name`].
@@ -138,10 +138,15 @@ impl Spec {
     }
 }
 
-/// Creates a namespace and waits until pods can be created in it. One of the same name that an earlier attempt left behind goes first.
+/// Creates a namespace and waits until pods can be created in it. One of the same name from an earlier attempt is deleted first.
+///
+/// # Guarantees
+/// The namespace is in the ledger before it is created, and carries the label of the run.
 ///
 /// # Errors
-/// [`NamespaceError`].
+/// [`NamespaceError`]: the API server rejects the request ([Namespace](https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/namespace-v1/)),
+/// the ledger cannot be written, or the namespace of the earlier attempt cannot be deleted.
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn create(access: &Access, ledger: &Ledger, spec: &Spec) -> Result<Created, NamespaceError> {
     let api: Api<Namespace> = Api::all(access.client());
     if api.get_opt(&spec.name).await.map_err(NamespaceError::api(&spec.name, "look for it"))?.is_some() {
@@ -167,7 +172,7 @@ pub async fn create(access: &Access, ledger: &Ledger, spec: &Spec) -> Result<Cre
     Ok(made)
 }
 
-/// Waits for the service account that every pod of a namespace gets. Until it is there, the API server refuses pods.
+/// Waits for the default service account of a namespace. Until it exists, the API server rejects pods.
 async fn service_account(access: &Access, namespace: &str) -> Result<(), NamespaceError> {
     let mut tries = 1;
     loop {
@@ -189,11 +194,15 @@ async fn service_account(access: &Access, namespace: &str) -> Result<(), Namespa
     }
 }
 
-/// Deletes a namespace of a run with everything in it and waits until it and its volumes are gone. One that is not there counts as gone.
+/// Deletes a namespace of a run with everything in it, and waits until it and its volumes are gone. One that does not exist is no error.
+///
+/// # Guarantees
+/// A namespace without the label of the run is never deleted.
 ///
 /// # Errors
-/// [`NamespaceError::Foreign`] when it does not carry the run's label, and then it is left alone. When it is still there after `within`,
-/// [`NamespaceError::Stuck`] names what keeps it.
+/// [`NamespaceError::Foreign`] if it does not carry the label. [`NamespaceError::Stuck`] if it still exists after `within`: with the objects
+/// and finalizers that block it.
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn delete(access: &Access, run: &RunId, name: &str, within: Duration) -> Result<(), NamespaceError> {
     let deadline = Instant::now() + within;
     let api: Api<Namespace> = Api::all(access.client());
@@ -241,9 +250,9 @@ async fn until_gone(api: &Api<Namespace>, name: &str, deadline: Instant) -> Resu
     watch::until(stream, deadline, |left: Vec<Namespace>| left.is_empty().then_some(())).await
 }
 
-/// Takes off the finalizers that amiproof itself put on objects of a namespace, because a workload file has them: nobody else will.
-/// Those of controllers are kept; what they guard (a load balancer, a volume) would be left in the account. Never fails: what stays is
-/// named when the deadline passes.
+/// Removes the finalizers that amiproof itself set on objects of a namespace because they are in a workload file: nothing else will.
+/// Those of controllers are kept; what they protect (a load balancer, a volume) would be left in the account. Never fails: what is left
+/// is reported when the deadline passes.
 async fn release(access: &Access, namespace: &str) {
     let kept = match tokio::time::timeout(SEARCH, kept_in(access, namespace)).await {
         Ok(Ok(kept)) => kept,
@@ -264,7 +273,7 @@ async fn release(access: &Access, namespace: &str) {
         match api.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await {
             Ok(_) => tracing::warn!(
                 namespace,
-                "{kind} {name} was kept by {}, which its own workload file had set: removed",
+                "{kind} {name} could not be deleted because of {}, a finalizer set by its workload file: removed the finalizer",
                 own.join(", ")
             ),
             Err(error) if is_not_found(&error) => {}
@@ -284,8 +293,8 @@ fn own_finalizers(object: &DynamicObject) -> Vec<String> {
     names.filter(|name| object.finalizers().contains(name)).collect()
 }
 
-/// Waits until the volumes that were claimed in a namespace are gone: a driver deletes them after the claim, and a cluster that is
-/// torn down first leaves them in the account for ever.
+/// Waits until the volumes that were claimed in a namespace are deleted: a driver deletes them after the claim, and if the cluster is
+/// deleted first, they are left in the account forever.
 async fn volumes_gone(
     access: &Access,
     namespace: &str,
@@ -317,15 +326,15 @@ fn goes_with(volume: &PersistentVolume, namespace: &str) -> bool {
     })
 }
 
-/// Which finalizers of which objects keep a namespace; what its own conditions say where none is found.
+/// The finalizers and objects that block a namespace, or its own conditions if none is found.
 async fn what_keeps(access: &Access, name: &str) -> String {
     if let Ok(Ok(kept)) = tokio::time::timeout(SEARCH, kept_in(access, name)).await
         && !kept.is_empty()
     {
-        let told = |Kept { resource, object }: &Kept| {
+        let describe = |Kept { resource, object }: &Kept| {
             format!("{} {} has the finalizer {}", resource.kind, object.name_any(), object.finalizers().join(", "))
         };
-        return kept.iter().map(told).collect::<Vec<_>>().join("; ");
+        return kept.iter().map(describe).collect::<Vec<_>>().join("; ");
     }
     let api: Api<Namespace> = Api::all(access.client());
     let conditions = match api.get(name).await {

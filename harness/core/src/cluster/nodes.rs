@@ -17,22 +17,22 @@ use super::watch::{self, Stopped};
 use super::{Access, NODE_GROUP_LABEL};
 use crate::aws::names;
 
-/// Why the nodes of a variant could not be had.
+/// Why the nodes of a variant are not available.
 #[derive(Debug, thiserror::Error)]
 pub enum NodesError {
     /// Too few were Ready in time.
     #[error("{}", never_ready(*wanted, *after, seen, last_error.as_deref()))]
     NotReady {
-        /// How many were wanted.
+        /// The expected number.
         wanted: usize,
         /// The deadline.
         after: Duration,
-        /// What was last seen of each node there is.
+        /// The last state of each node.
         seen: Vec<NodeState>,
-        /// The API server's last error, when it was away at the end.
+        /// The API server's last error, if it was unavailable at the end.
         last_error: Option<String>,
     },
-    /// The API server refused.
+    /// The API server rejected the request.
     #[error(
         "cannot list the nodes '{selector}': {}; does the identity of this run have an access entry that may read nodes?", super::explain::chain(&**source)
     )]
@@ -45,7 +45,7 @@ pub enum NodesError {
     },
 }
 
-/// What was last seen of one node.
+/// The last state of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeState {
     /// The node's name.
@@ -84,10 +84,11 @@ pub fn of_group(node_group: &str) -> String {
 }
 
 /// Waits until `wanted` nodes that match `selector` are Ready, and describes them: ordered by creation, then by name, counted
-/// from 1. Nodes beyond the wanted number are described too, when they are Ready.
+/// from 1. Nodes beyond the wanted number are described too if they are Ready.
 ///
 /// # Errors
-/// When too few are Ready within `within`; the error says what was last seen of each.
+/// If too few are Ready within `within`: with the last state of each ([Node, watch](https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/)). A broken
+/// watch is resumed; an error of the API server is repeated in the message.
 pub async fn wait_ready(
     access: &Access,
     selector: &str,
@@ -111,10 +112,11 @@ pub async fn wait_ready(
     }
 }
 
-/// The nodes that match `selector` as they are now, Ready or not, ordered by creation, then by name.
+/// The nodes that match `selector`, Ready or not, ordered by creation, then by name.
 ///
 /// # Errors
-/// When the API server does not answer. The client retries 429, 5xx and broken connections first, a POST only after 429.
+/// If the API server rejects the request ([Node, list](https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/)).
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn list(access: &Access, selector: &str) -> Result<Vec<Node>, NodesError> {
     let api: Api<Node> = Api::all(access.client());
     let mut nodes = api
@@ -168,13 +170,13 @@ fn ready_condition(node: &Node) -> Option<&NodeCondition> {
     node.status.as_ref()?.conditions.as_ref()?.iter().find(|condition| condition.type_ == READY)
 }
 
-/// Whether a node is Ready and not about to leave.
+/// Whether a node is Ready and not about to be removed.
 pub fn is_ready(node: &Node) -> bool {
     node.metadata.deletion_timestamp.is_none()
         && ready_condition(node).is_some_and(|condition| condition.status == "True")
 }
 
-/// Since when a node is Ready, as far as it is now.
+/// Since when a node is Ready; `None` if it is not.
 pub fn ready_since(node: &Node) -> Option<Timestamp> {
     let condition = ready_condition(node).filter(|condition| condition.status == "True")?;
     condition.last_transition_time.as_ref().map(|time| time.0)
@@ -197,8 +199,8 @@ pub(crate) fn seen(node: &Node) -> NodeState {
     NodeState { name: node.name_any(), state }
 }
 
-/// Taints that keep ordinary pods off a node because its owner wants it so. Those of Kubernetes itself (a node that is not
-/// ready, under pressure or cordoned) say that something is wrong, and are not to be tolerated.
+/// The taints that the owner of a node has set. Those of Kubernetes itself (not ready, under pressure, cordoned) indicate a problem and
+/// must not be tolerated.
 pub fn owner_taints<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> Vec<Taint> {
     let mut taints: Vec<Taint> = Vec::new();
     let all = nodes.into_iter().filter_map(|node| node.spec.as_ref()?.taints.as_ref()).flatten();
@@ -225,7 +227,7 @@ pub fn windows_release(found: &[Node]) -> Option<String> {
     amiproof_model::workload::windows_release(build).map(str::to_owned)
 }
 
-/// Which nodes of the cluster are a variant's: what its pods are pinned to.
+/// The selector of a variant's nodes, which its pods are pinned to.
 pub fn selector_of(run: &RunId, variant: &Variant) -> NodeSelector {
     match &variant.nodes {
         NodeSource::Made(_) => NodeSelector::label(NODE_GROUP_LABEL, &names::node_group(run, &variant.name)),

@@ -19,7 +19,7 @@ pub enum ApplyError {
         /// What is missing.
         reason: String,
     },
-    /// The cluster does not know its kind.
+    /// The cluster does not serve its kind.
     #[error("{object}: the cluster does not serve {api_version} {kind}: {}", explain(source))]
     UnknownKind {
         /// `Deployment web`.
@@ -32,7 +32,7 @@ pub enum ApplyError {
         #[source]
         source: Box<kube::Error>,
     },
-    /// The API server refused it.
+    /// The API server rejected it.
     #[error("{object}: {}", explain(source))]
     Refused {
         /// `Deployment web`.
@@ -44,7 +44,7 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
-    /// The status code of the API server's answer, where it answered.
+    /// The status code of the API server's answer, if any.
     pub fn code(&self) -> Option<u16> {
         match self {
             Self::Refused { source, .. } | Self::UnknownKind { source, .. } => match &**source {
@@ -55,7 +55,7 @@ impl ApplyError {
         }
     }
 
-    /// The API server's message, where it answered.
+    /// The API server's message, if any.
     pub fn message(&self) -> Option<&str> {
         match self {
             Self::Refused { source, .. } | Self::UnknownKind { source, .. } => match &**source {
@@ -67,11 +67,12 @@ impl ApplyError {
     }
 }
 
-/// Applies an object, server-side, so that doing it twice is the same as once. With a namespace it must be of a namespaced
-/// kind, without one of a cluster-wide kind.
+/// Applies an object by [server-side apply](https://kubernetes.io/docs/reference/using-api/server-side-apply/), so that applying it twice
+/// equals applying it once. With `namespace` its kind must be namespaced, without it cluster-scoped.
 ///
 /// # Errors
-/// When it is not an object, the cluster does not serve its kind, the kind is of the other scope, or the API server refuses it.
+/// If it is not an object, the cluster does not serve its kind, the kind has the other scope, or the API server rejects it.
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn apply(access: &Access, namespace: Option<&str>, object: &Value) -> Result<DynamicObject, ApplyError> {
     let label = label(object);
     let form = |reason: &str| ApplyError::Form { object: label.clone(), reason: reason.to_owned() };
@@ -100,10 +101,11 @@ pub async fn apply(access: &Access, namespace: Option<&str>, object: &Value) -> 
         .map_err(|source| ApplyError::Refused { object: label.clone(), source: Box::new(source) })
 }
 
-/// Reads an object; `None` where it, or its kind, is not there.
+/// Reads an object by the [dynamic API](https://kubernetes.io/docs/reference/using-api/api-concepts/); `None` if it, or its kind, does not exist.
 ///
 /// # Errors
-/// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
+/// If the API server rejects the request.
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn get(
     access: &Access,
     api_version: &str,
@@ -123,10 +125,12 @@ pub async fn get(
     api.get_opt(name).await
 }
 
-/// The names of the cluster-wide objects of a kind that carry a run's label; none where the cluster does not serve the kind.
+/// The names of the cluster-scoped objects of a kind that carry the [label](https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/)
+/// of a run; none if the cluster does not serve the kind.
 ///
 /// # Errors
-/// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
+/// If the API server rejects the request.
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn of_run(access: &Access, api_version: &str, kind: &str, run: &str) -> Result<Vec<String>, kube::Error> {
     let resource = match kind_of(access, api_version, kind).await {
         Ok((resource, _)) => resource,
@@ -138,10 +142,12 @@ pub async fn of_run(access: &Access, api_version: &str, kind: &str, run: &str) -
     Ok(found.items.iter().map(|object| object.name_any()).collect())
 }
 
-/// Deletes an object; one that is not there counts as deleted.
+/// Deletes an object, its dependents [in the background](https://kubernetes.io/docs/concepts/architecture/garbage-collection/); one that
+/// does not exist counts as deleted.
 ///
 /// # Errors
-/// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
+/// If the API server rejects the request.
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn delete(
     access: &Access,
     api_version: &str,
@@ -161,12 +167,12 @@ pub async fn delete(
     }
 }
 
-/// Whether an error says that the object is not there.
+/// Whether an error means that the object does not exist.
 pub fn is_not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
-/// How a kind is served, asked of the cluster once per kind.
+/// How a kind is served; the cluster is queried once per kind.
 async fn kind_of(access: &Access, api_version: &str, kind: &str) -> Result<(ApiResource, Scope), kube::Error> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let gvk = GroupVersionKind::gvk(group, version, kind);
@@ -179,7 +185,7 @@ async fn kind_of(access: &Access, api_version: &str, kind: &str) -> Result<(ApiR
     Ok((found.0, found.1.scope))
 }
 
-/// `Deployment web`: how messages call an object.
+/// `Deployment web`: the name of an object in messages.
 fn label(object: &Value) -> String {
     let kind = object["kind"].as_str().unwrap_or("object");
     match object["metadata"]["name"].as_str() {

@@ -9,13 +9,14 @@ use serde::de::DeserializeOwned;
 /// Objects in one answer: what kubectl asks for, small enough that a page of large pods is a few megabytes.
 const PAGE: u32 = 500;
 
-/// How often a list is restarted because the API server has forgotten where it was (etcd is compacted every five minutes).
+/// How often a list is restarted because its continue token has expired (etcd is compacted every five minutes).
 const BEGINNINGS: u32 = 3;
 
-/// Keeps of every object what `keep` takes out of it, so that a list of any length needs the memory of one page and of what is kept.
+/// Maps every object by `keep`, so that a list of any length needs only the memory of one page and of the results.
 ///
 /// # Errors
-/// When the API server does not answer or denies the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
+/// When the API server does not answer or denies the request. The client retries 429, 5xx and broken connections first, a POST only after
+/// 429.
 pub async fn kept<K, T>(
     api: &Api<K>,
     params: &ListParams,

@@ -1,4 +1,4 @@
-//! The pod template inside of an object: where it is, and what can be changed in it.
+//! Finds and changes the pod template inside an object.
 
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ pub fn pod_template(object: &mut Value) -> Option<&mut Value> {
     }
 }
 
-/// The image as the mirror has it: the registry replaced, the repository's path kept.
+/// The name of an image in the mirror: the registry is replaced, the path of the repository kept.
 pub fn mirrored(image: &str, registry: &str) -> String {
     let path = match image.split_once('/') {
         Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => rest,
@@ -23,7 +23,7 @@ pub fn mirrored(image: &str, registry: &str) -> String {
     format!("{}/{path}", registry.trim_end_matches('/'))
 }
 
-/// Which containers get a variable.
+/// The containers that get a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Given {
     /// All of them.
@@ -32,7 +32,7 @@ pub enum Given {
     WhereMentioned,
 }
 
-/// Gives the containers of an object's pod template a variable, unless they have one of that name.
+/// Adds a variable to the containers of an object's pod template, unless they have one of that name.
 pub fn with_variable(mut object: Value, name: &str, value: &str, given: Given) -> Value {
     let Some(template) = pod_template(&mut object) else { return object };
     for list in ["initContainers", "containers"] {
@@ -52,7 +52,7 @@ pub fn with_variable(mut object: Value, name: &str, value: &str, given: Given) -
     object
 }
 
-/// Indexing a JSON value for writing leaves nulls behind where nothing was; server-side apply would take them for intent.
+/// Indexing a JSON value for writing creates nulls, which server-side apply would treat as intended.
 pub(crate) fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {

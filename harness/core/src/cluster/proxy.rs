@@ -1,4 +1,4 @@
-//! Which proxy leads to an API server: the kubeconfig's `proxy-url`, or the environment's as kubectl reads it.
+//! The proxy for an API server: the kubeconfig's `proxy-url`, or the environment's as kubectl reads it.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -28,7 +28,7 @@ fn by(rules: &Matcher, server: &Uri) -> Option<Uri> {
     format!("{scheme}://{}:{}@{authority}", escaped(name), escaped(password)).parse().ok()
 }
 
-/// What a kubeconfig itself says of the cluster of a context; it counts more than the environment.
+/// The proxy in a kubeconfig for the cluster of a context; it takes precedence over the environment.
 pub(super) fn of_kubeconfig(file: &Kubeconfig, context: &str) -> Option<String> {
     let of_context = file.contexts.iter().find(|named| named.name == context)?.context.as_ref()?;
     let cluster = file.clusters.iter().find(|named| named.name == of_context.cluster)?.cluster.as_ref()?;

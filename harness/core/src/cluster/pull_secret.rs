@@ -1,4 +1,4 @@
-//! The credentials that nodes pull images with, where the registry asks for some.
+//! The credentials for pulling images, if the registry requires them.
 
 use std::sync::Arc;
 
@@ -20,14 +20,14 @@ pub struct PullSecret {
     text: Arc<str>,
 }
 
-/// What [`PullSecret`] shows of itself: never the credentials.
+/// The debug form of [`PullSecret`]: never the credentials.
 impl std::fmt::Debug for PullSecret {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("PullSecret")
     }
 }
 
-/// Why a file is none of registry credentials that a node can use.
+/// Why a file cannot be used as registry credentials for nodes.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BadPullSecret {
     /// It is not JSON.
@@ -36,7 +36,7 @@ pub enum BadPullSecret {
     /// It names no registry.
     #[error("has no registries under 'auths'")]
     NoRegistry,
-    /// It names others than those that the run pulls from.
+    /// It names only registries that the run does not pull from.
     #[error("has no credentials for a registry that this run pulls from ({wanted}), only for {there}")]
     OtherRegistries {
         /// Those of the run.
@@ -53,8 +53,8 @@ pub enum BadPullSecret {
 }
 
 impl PullSecret {
-    /// Reads the file's text and keeps the credentials of the registries that these images come from; nodes under test could read all that
-    /// goes to them. Answers also which registries of the file were left out.
+    /// Reads the file's text and keeps the credentials of the registries that these images come from; nodes under test could read
+    /// everything that is sent to them. Also returns the registries of the file that were left out.
     ///
     /// # Errors
     /// [`BadPullSecret`] says why a node could not pull with it. None shows a credential.
@@ -111,10 +111,10 @@ pub(crate) fn place(image: &str) -> (&str, String) {
     (registry, repository)
 }
 
-/// Docker Hub, by the name that images have of it.
+/// The name of Docker Hub in image names.
 pub(crate) const HUB: &str = "docker.io";
 
-/// Whether the kubelet would take these credentials for an image: the host by labels, each of which may hold `*`, and the beginning of
+/// Whether the kubelet would use these credentials for an image: the host by labels, each of which may hold `*`, and the beginning of
 /// the path (Kubernetes, "Pull an Image from a Private Registry", config.json interpretation).
 fn is_from(image: &str, key: &str) -> bool {
     let key = key.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
@@ -139,10 +139,12 @@ fn is_like(label: &str, pattern: &str) -> bool {
     }
 }
 
-/// Puts the secret into a namespace, and lets every pod there that has no service account of its own pull with it.
+/// Creates the [image pull secret](https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/) in a namespace, and
+/// adds it to the default service account, so that pods without another service account pull with it.
 ///
 /// # Errors
-/// [`ApplyError`] when the API server refuses the secret or the change of the namespace's default service account.
+/// [`ApplyError`] if the API server rejects the secret or the change of the service account.
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn install(access: &Access, namespace: &str, secret: &PullSecret) -> Result<(), ApplyError> {
     objects::apply(access, Some(namespace), &secret.object()).await?;
     let account = json!({
@@ -154,7 +156,7 @@ pub async fn install(access: &Access, namespace: &str, secret: &PullSecret) -> R
     objects::apply(access, Some(namespace), &account).await.map(|_| ())
 }
 
-/// Lets the pods of an object pull with the secret, whichever service account they have. Secrets that the object names stay.
+/// Adds the secret to the pods of an object, whatever their service account. Secrets of the object itself are kept.
 pub fn let_pull(object: &mut Value) {
     let Some(template) = pod_template(object) else { return };
     let secrets = &mut template["spec"]["imagePullSecrets"];
@@ -188,8 +190,8 @@ mod tests {
                 ),
             ),
         ] {
-            let told = PullSecret::parse(text, &images()).err().map(|error| error.to_string());
-            assert_eq!(told.as_deref(), wanted, "{text}");
+            let actual = PullSecret::parse(text, &images()).err().map(|error| error.to_string());
+            assert_eq!(actual.as_deref(), wanted, "{text}");
         }
         let (secret, _) =
             PullSecret::parse(r#"{"auths": {"r.example.com": {"auth": "c2VjcmV0"}}}"#, &images()).unwrap();

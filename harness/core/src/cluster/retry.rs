@@ -1,10 +1,9 @@
-//! Which answers of the API server are worth another try, and when.
+//! Which requests to the API server are retried, and when.
 //!
-//! Reads, and writes that do no harm when they arrive twice (PUT, PATCH, DELETE), are tried again after a broken connection,
-//! 429 and every 5xx. A POST is tried again only on 429, which the server answers before it does anything. Everything else
-//! that begins with 4 is the caller's to handle at once. Requests that go through the kubelet (logs, exec, port-forward) and
-//! upgrades are never tried again: their slowness is what some checks measure. What comes through a node's proxy is asked again only when
-//! the connection to the API server itself broke. Nor are evictions: the refusal is the answer.
+//! Reads and idempotent writes (PUT, PATCH, DELETE) are retried after a broken connection, 429 and every 5xx. A POST is retried only
+//! after 429, which the server returns before it does anything. All other 4xx are returned to the caller at once. Requests through the
+//! kubelet (logs, exec, port-forward) and upgrades are never retried: some checks measure how long they take. Requests through a node's
+//! proxy are retried only if the connection to the API server itself broke. Evictions are never retried: the refusal is the answer.
 
 use std::time::Duration;
 
@@ -14,17 +13,17 @@ use http::{Method, Request, Response, StatusCode};
 use kube::client::Body;
 use tower::BoxError;
 
-/// Doubling from the first to the last delay, with jitter: about half a minute over all tries, as long as an EKS control plane
+/// Doubling from the first to the last delay, with jitter: about half a minute over all attempts, as long as an EKS control plane
 /// takes to replace an API server.
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LAST_DELAY: Duration = Duration::from_secs(8);
 const TRIES: usize = 8;
 
-/// The longest pause that a server can ask for.
+/// The longest `Retry-After` that is honoured.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// Subresources whose first answer is what matters: those that the API server hands on to the kubelet, and evictions, where 429 says
-/// that a disruption budget stands in the way.
+/// Subresources that are not retried: those that the API server passes to the kubelet, and evictions, for which 429 means that a
+/// disruption budget blocks them.
 const ASKED_ONCE: [&str; 6] = ["/log", "/exec", "/attach", "/portforward", "/proxy", "/eviction"];
 
 /// In the path of what the API server asks a kubelet, a pod or a service.
@@ -94,13 +93,13 @@ fn is_worth_another_try(method: &Method, status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || (status.is_server_error() && is_harmless_twice(method))
 }
 
-/// What `Retry-After` asks for, in whole seconds; the API server never sends a date.
+/// The value of `Retry-After`, in whole seconds; the API server never sends a date.
 fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
 }
 
-/// Whether an error says that the API server was away or busy, rather than that it refused.
+/// Whether an error means that the API server was unavailable or busy, and not that it rejected the request.
 pub fn is_transient(error: &kube::Error) -> bool {
     match error {
         kube::Error::Api(status) => status.code == 429 || status.code >= 500,

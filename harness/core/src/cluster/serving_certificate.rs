@@ -1,9 +1,9 @@
-//! The certificate that a kubelet serves port 10250 with, and why it may have none yet.
+//! The certificate that a kubelet serves port 10250 with, and why it may not have one yet.
 //!
-//! On EKS a kubelet asks for it by a CertificateSigningRequest of signer `kubernetes.io/kubelet-serving` after it has registered
+//! On EKS a kubelet requests it by a CertificateSigningRequest of signer `kubernetes.io/kubelet-serving` after it has registered
 //! (`serverTLSBootstrap`), and the control plane approves and signs it some time after the node is Ready: a minute and more where many
 //! nodes join together (awslabs/amazon-eks-ami, issue 1944). Until then everything that goes through the kubelet's port ends with
-//! `remote error: tls: internal error`, which says nothing of a firewall.
+//! `remote error: tls: internal error`, which says nothing about a firewall.
 
 use std::time::Duration;
 
@@ -16,26 +16,26 @@ use super::Access;
 use super::kubelet_path::PathError;
 use crate::pace::Pace;
 
-/// Who signs serving certificates of kubelets (Kubernetes, "Certificates and Certificate Signing Requests").
+/// The signer of serving certificates of kubelets (Kubernetes, "Certificates and Certificate Signing Requests").
 const SIGNER: &str = "kubernetes.io/kubelet-serving";
 
-/// What became of a kubelet's newest request.
+/// The state of a kubelet's newest request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// There is none: it was never made, or is so old that the control plane has forgotten it.
+    /// There is none: it was never created, or has been garbage-collected.
     None,
-    /// Nobody has approved it.
+    /// It is not approved.
     Pending(String),
-    /// It is approved, and nobody has signed it.
+    /// It is approved, but not signed.
     Unsigned(String),
-    /// It was refused: its name and why.
+    /// It was denied: its name and why.
     Refused(String, String),
     /// It is signed.
     Issued(String),
 }
 
 impl Request {
-    /// What there is to say of a kubelet that cannot be spoken to because of its certificate.
+    /// The message about a kubelet that cannot be reached because of its certificate.
     pub fn says(&self) -> String {
         match self {
             Self::None => "the kubelet has not requested a serving certificate".to_owned(),
@@ -53,10 +53,10 @@ impl Request {
     }
 }
 
-/// The newest request of a node's kubelet.
+/// The newest [certificate signing request](https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/) of a node's kubelet.
 ///
 /// # Errors
-/// When the requests cannot be listed: no permission (`certificatesigningrequests`, list), or the API server is unreachable. Not retried here.
+/// If the requests cannot be listed: no permission (`certificatesigningrequests`, list), or the API server is unreachable. Not retried here.
 pub async fn of_node(access: &Access, node: &str) -> Result<Request, kube::Error> {
     let requests: Api<CertificateSigningRequest> = Api::all(access.client());
     let params = ListParams::default().fields(&format!("spec.signerName={SIGNER}"));
@@ -88,10 +88,10 @@ fn newest(requests: &[CertificateSigningRequest], node: &str) -> Request {
 /// Whether what went through a kubelet's port ended because of its certificate. `request` is what is known of the newest request;
 /// answers to an upgrade (exec, attach, port-forward) carry no message, and only that tells there.
 pub fn is_to_blame(error: &PathError, request: Option<&Request>) -> bool {
-    let said = match error {
+    let error_text = match error {
         // Packets that are dropped never come as far as TLS.
         PathError::Silent(_) => return false,
-        PathError::Connection(said) => said.clone(),
+        PathError::Connection(error_text) => error_text.clone(),
         PathError::Refused(error) => match &**error {
             kube::Error::UpgradeConnection(kube::client::UpgradeConnectionError::ProtocolSwitch(status)) => {
                 return status.is_server_error() && request.is_some_and(Request::is_open);
@@ -99,32 +99,33 @@ pub fn is_to_blame(error: &PathError, request: Option<&Request>) -> bool {
             error => error.to_string(),
         },
     };
-    said.contains("tls: internal error")
-        || said.contains("x509: ")
-        || said.contains("tls: failed to verify certificate")
+    error_text.contains("tls: internal error")
+        || error_text.contains("x509: ")
+        || error_text.contains("tls: failed to verify certificate")
 }
 
-/// Between two questions to a kubelet that has no certificate yet.
+/// The interval between two requests to a kubelet without a certificate.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// As many questions as fill five minutes; the slowest that anybody reported of a healthy cluster took little more than one.
+/// The number of requests, for five minutes; the slowest signing reported for a healthy cluster took little more than one.
 const QUESTIONS: u32 = 60;
 
 /// Why a kubelet gave no answer.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}{}", certificate.as_ref().map(|says| format!(" ({says})")).unwrap_or_default())]
 pub struct Unanswered {
-    /// What the last question came to.
+    /// The error of the last request.
     #[source]
     pub error: PathError,
-    /// What became of the kubelet's request for a certificate, where that is why.
+    /// The state of the kubelet's certificate request, if that is the cause.
     pub certificate: Option<String>,
 }
 
-/// Asks a node's kubelet, and asks again for some minutes while all that is missing is its serving certificate.
+/// Runs a request to a node's kubelet, and repeats it for some minutes as long as only its
+/// [serving certificate](https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/) is missing.
 ///
 /// # Errors
-/// [`Unanswered`], at once for everything that is not the certificate's.
+/// [`Unanswered`]: at once for every error that the certificate does not explain.
 pub async fn with_retry<'a, T>(
     access: &Access,
     pace: Pace,

@@ -12,14 +12,14 @@ use crate::aws::names::Tags;
 use crate::check::CheckError;
 use crate::ledger::{Created, Ledger, Resource, ResourceKind};
 
-/// What workloads write as the name of their storage class: encrypted gp3, bound where the pod runs, deleted with its claim. In the
-/// cluster the class carries the run's id ([`class_name`]), so that no run takes it from another.
+/// The name of the storage class in workload files: encrypted gp3, bound where the pod runs, deleted with its claim. In the
+/// cluster the class carries the run's id ([`class_name`]), so that runs do not share it.
 pub const CLASS: &str = "amiproof-gp3";
 
 /// The CSI driver of EBS, an add-on of EKS.
 pub const EBS_DRIVER: &str = "ebs.csi.aws.com";
 
-/// The same for pods on Windows, which can use NTFS only.
+/// The same for pods on Windows, which can only use NTFS.
 pub const WINDOWS_CLASS: &str = "amiproof-gp3-ntfs";
 
 /// The name that a run's storage class has in the cluster.
@@ -27,11 +27,13 @@ pub fn class_name(run: &RunId, class: &str) -> String {
     format!("{class}-{run}")
 }
 
-/// Creates the run's [`CLASS`] and [`WINDOWS_CLASS`] unless they are there; returns which it created. A run creates them once, before its variants.
-/// Volumes get the tags of the run, by which one whose cluster is gone is found, and `tags` (EBS CSI driver, `docs/tagging.md`).
+/// Creates the [`CLASS`] and [`WINDOWS_CLASS`] of the run unless they exist; returns those that it created. A run does this once, before its
+/// variants. Volumes get the tag of the run, by which one whose cluster is gone is found, and `tags` (EBS CSI driver,
+/// [tagging](https://github.com/kubernetes-sigs/aws-ebs-csi-driver/blob/master/docs/tagging.md)).
 ///
 /// # Errors
-/// When the API server or the ledger refuses.
+/// If the API server rejects a class, or the ledger cannot be written, and then nothing is created.
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn ensure_classes(
     access: &Access,
     ledger: &Ledger,
@@ -80,10 +82,12 @@ async fn ensure(
     made.await.map(Some)
 }
 
-/// Whether the cluster has a CSI driver of this name.
+/// Whether the cluster has a [CSI driver](https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/csi-driver-v1/) of
+/// this name.
 ///
 /// # Errors
-/// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
+/// If the API server rejects the request.
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn has_driver(access: &Access, name: &str) -> Result<bool, kube::Error> {
     let api: Api<CSIDriver> = Api::all(access.client());
     Ok(api.get_opt(name).await?.is_some())

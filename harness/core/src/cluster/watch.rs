@@ -1,4 +1,4 @@
-//! Watches that resume by themselves, seen as a stream of complete lists.
+//! Watches that resume by themselves, as a stream of complete lists.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -16,15 +16,15 @@ pub enum Stopped {
     /// The deadline passed first.
     #[error("the deadline passed{}", last_error.as_deref().map(|error| format!("; the API server's last error: {error}")).unwrap_or_default())]
     Deadline {
-        /// The API server's last error, when it was away at the end.
+        /// The API server's last error, if it was unavailable at the end.
         last_error: Option<String>,
     },
-    /// The API server refuses to list or watch this.
+    /// The API server rejects the list or watch.
     #[error("{}", super::explain_watch(.0))]
     Refused(#[source] Box<watcher::Error>),
 }
 
-/// Every object that matches, again after each change. Broken connections and expired resource versions are fixed inside;
+/// Every object that matches, again after each change. Broken connections and expired resource versions are handled;
 /// an error is passed on for the record, and the stream continues after a pause.
 pub fn follow<K>(api: Api<K>, config: watcher::Config) -> impl Stream<Item = Result<Vec<K>, watcher::Error>> + Send
 where
@@ -61,7 +61,7 @@ where
     })
 }
 
-/// Whether waiting can help a watch error. Missing rights and unknown kinds do not go away by themselves.
+/// Whether a watch error can go away. Missing permissions and unknown kinds do not.
 pub(crate) fn may_pass(error: &watcher::Error) -> bool {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
@@ -72,10 +72,11 @@ pub(crate) fn may_pass(error: &watcher::Error) -> bool {
     }
 }
 
-/// Feeds every list of `stream` to `judge` until that has an answer.
+/// Passes every list of `stream` to `judge` until that returns an answer.
 ///
 /// # Errors
-/// [`Stopped`]: the deadline passed, or the API server refuses.
+/// [`Stopped`] if the deadline passed, with the last error of the API server. A broken watch is resumed until then; a
+/// denied or invalid one (400, 401, 403, 404, 405) ends at once.
 pub async fn until<S, T, A>(stream: S, deadline: Instant, mut judge: impl FnMut(T) -> Option<A>) -> Result<A, Stopped>
 where
     S: Stream<Item = Result<T, watcher::Error>>,

@@ -1,7 +1,7 @@
-//! What Windows nodes need of the cluster: the VPC CNI must hand out addresses to their pods.
+//! What Windows nodes need from the cluster: the VPC CNI must assign addresses to their pods.
 //!
-//! EKS user guide, "Deploy Windows nodes on EKS clusters": ConfigMap `kube-system/amazon-vpc-cni` with `enable-windows-ipam: "true"`. Where
-//! the CNI is an add-on of EKS the config map is the add-on's, which writes its own configuration over it: then the add-on is told
+//! EKS user guide, "Deploy Windows nodes on EKS clusters": ConfigMap `kube-system/amazon-vpc-cni` with `enable-windows-ipam: "true"`. If
+//! the CNI is an EKS add-on, that overwrites the ConfigMap with its own configuration: then the add-on is configured instead
 //! ([`crate::aws::addons`]).
 
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -19,12 +19,12 @@ pub const CONFIG_MAP: &str = "amazon-vpc-cni";
 const KEY: &str = "enable-windows-ipam";
 const ON: &str = "true";
 
-/// How the CNI is switched.
+/// The setting of the CNI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Switch {
     /// There is no config map.
     Absent,
-    /// It says this; `None` where it has no such key.
+    /// The value of the key; `None` if there is none.
     Says(Option<String>),
 }
 
@@ -35,19 +35,25 @@ async fn switch(access: &Access) -> Result<Switch, CheckError> {
     Ok(there.map_or(Switch::Absent, |map| Switch::Says(map.data.and_then(|mut data| data.remove(KEY)))))
 }
 
-/// Whether pods on Windows nodes get addresses.
+/// Whether [Windows IPAM](https://docs.aws.amazon.com/eks/latest/userguide/windows-support.html) is enabled, so that pods on Windows nodes
+/// get addresses.
 ///
 /// # Errors
-/// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
+/// If the API server rejects the request.
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn has_ipam(access: &Access) -> Result<bool, CheckError> {
     Ok(switch(access).await? == Switch::Says(Some(ON.to_owned())))
 }
 
-/// Turns it on where the CNI is not an add-on, unless it is on already. What was changed is in the ledger, with what was there before, and
-/// destroy puts that back.
+/// Enables [Windows IPAM](https://docs.aws.amazon.com/eks/latest/userguide/windows-support.html) if the CNI is not an EKS add-on and it is not
+/// enabled yet.
+///
+/// # Guarantees
+/// The previous value is in the ledger before the change, and `destroy` restores it.
 ///
 /// # Errors
-/// When the API server refuses, or the ledger cannot be written.
+/// If the API server rejects the change, or the ledger cannot be written, and then nothing is changed.
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn enable_ipam(access: &Access, ledger: &Ledger) -> Result<(), CheckError> {
     let (run, namespace) = (ledger.header().run.clone(), NAMESPACE.to_owned());
     let (kind, labels) = match switch(access).await? {
@@ -86,10 +92,12 @@ async fn turn_on(access: &Access, labels: &serde_json::Value) -> Result<(), kube
     api.patch(CONFIG_MAP, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&object)).await.map(|_| ())
 }
 
-/// Whether the config map aws-auth maps a role, by its ARN without a path, to a group.
+/// Whether the ConfigMap [aws-auth](https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html) maps a role, by its ARN without a
+/// path, to a group.
 ///
 /// # Errors
-/// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
+/// If the API server rejects the request.
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn aws_auth_maps(access: &Access, role: &str, group: &str) -> Result<bool, CheckError> {
     let api: Api<ConfigMap> = Api::namespaced(access.client(), NAMESPACE);
     let there = api.get_opt("aws-auth").await;

@@ -35,7 +35,7 @@ use futures::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 
 use self::kind::removal::{Cx, Look};
-use self::outcome::{Removed, Stays};
+use self::outcome::{NotDeleted, Removed};
 use self::owned::Claim;
 pub use self::plan::{Deadlines, Plan, What};
 pub use self::progress::{ProgressSink, QUIET};
@@ -56,7 +56,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long create calls in flight are awaited. A deadline, so it is not divided by the pace.
 const IN_FLIGHT: Duration = Duration::from_secs(60);
 
-/// What is under way before clusters and stacks go.
+/// Progress line while interfaces are looked for, before clusters and stacks are deleted.
 const LOOKING_FOR_INTERFACES: &str = "looking for network interfaces that nodes left behind";
 
 /// Deletes what a run created and verifies that nothing is left. Every resource is tried, whether or not others fail. Create calls in flight
@@ -73,7 +73,7 @@ pub async fn destroy(plan: &Plan<'_>) -> Result<Cleanup, WrongTarget> {
 }
 
 async fn teardown(plan: &Plan<'_>) -> Result<Cleanup, WrongTarget> {
-    let looking = plan.progress.begin("asking where this is, and what is there".to_owned());
+    let looking = plan.progress.begin("checking the target and listing what exists".to_owned());
     let cluster = wrong_target::check(plan).await?;
     let variant = match plan.what {
         What::Everything => None,
@@ -81,7 +81,7 @@ async fn teardown(plan: &Plan<'_>) -> Result<Cleanup, WrongTarget> {
     };
     let given_up = plan.ledger.settled(variant, IN_FLIGHT).await;
     if given_up > 0 {
-        tracing::warn!(given_up, "create calls without an answer; they are looked for by name");
+        tracing::warn!(given_up, "create calls without an answer; their resources are looked up by name");
     }
     let mut cleanup = Cleanup { ran: true, ..Cleanup::default() };
     let header = plan.ledger.header();
@@ -139,15 +139,15 @@ pub(crate) async fn one(ledger: &Ledger, clients: &Clients, key: ledger::Key) {
             }
         }
         Ok(Removed::Foreign(owner)) => format!("it {owner}"),
-        Err(Stays::There(reason) | Stays::Unverified(reason)) => reason,
+        Err(NotDeleted::There(reason) | NotDeleted::Unverified(reason)) => reason,
     };
     tracing::warn!(kind, name, reason, "could not be deleted; destroy will try again");
 }
 
-/// What `destroy` would delete (dry run): the entries that are not known to be deleted.
+/// What `destroy` would delete (dry run): the entries of the ledger that are not known to be deleted.
 ///
 /// # Errors
-/// [`WrongTarget`].
+/// [`WrongTarget`]. Nothing is changed in any case.
 pub async fn preview(plan: &Plan<'_>) -> Result<Vec<Target>, WrongTarget> {
     wrong_target::check(plan).await?;
     let header = plan.ledger.header();
@@ -163,7 +163,8 @@ fn is_meant(what: What<'_>, entry: &Entry) -> bool {
     }
 }
 
-/// Looks at the clusters first: objects in a cluster that is deleted anyway need not be deleted one by one, and a cluster of another owner stays.
+/// Looks at the clusters first: objects in a cluster that is deleted anyway need not be deleted one by one, and a cluster of another
+/// owner stays.
 async fn survey(plan: &Plan<'_>, cluster: wrong_target::Cluster, targets: &[Target]) -> Survey {
     let (mut deleting, mut vanished) = (BTreeSet::new(), BTreeSet::new());
     let own: BTreeSet<&str> = targets
@@ -188,7 +189,7 @@ async fn survey(plan: &Plan<'_>, cluster: wrong_target::Cluster, targets: &[Targ
             }
         }
     } else {
-        // Nobody can look; what is in a cluster of the run's own goes with it, once someone can.
+        // Without access nothing can be checked; objects in a cluster of this run are deleted with it, by a later destroy.
         deleting.extend(own.into_iter().map(str::to_owned));
     }
     let pace = plan.clients.map(Clients::pace).unwrap_or_default();
@@ -198,7 +199,7 @@ async fn survey(plan: &Plan<'_>, cluster: wrong_target::Cluster, targets: &[Targ
 }
 
 /// Deletes a resource; one that was only planned and does not exist is looked up again until it would have become visible.
-async fn remove_until_sure(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Removed, Stays> {
+async fn remove_until_sure(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Removed, NotDeleted> {
     let _doing = plan.progress.deletion_of(target);
     loop {
         let outcome = remove(plan, survey, target).await;
@@ -210,12 +211,12 @@ async fn remove_until_sure(plan: &Plan<'_>, survey: &Survey, target: &Target) ->
     }
 }
 
-/// Deletes a resource of the ledger. Objects inside a cluster that is deleted anyway are only tried: they go with the cluster.
-async fn remove(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Removed, Stays> {
+/// Deletes a resource of the ledger. Failures of objects inside a cluster that is deleted anyway do not matter.
+async fn remove(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Removed, NotDeleted> {
     let header = plan.ledger.header();
     let is_in = |clusters: &BTreeSet<String>| target.cluster.as_ref().is_some_and(|cluster| clusters.contains(cluster));
     let Kind::Ledgered(kind) = &target.kind else {
-        return Err(Stays::There("it is not in the ledger".to_owned()));
+        return Err(NotDeleted::There("it is not in the ledger".to_owned()));
     };
     if kind.is_kubernetes() {
         if is_in(&survey.vanished) || survey.cluster == wrong_target::Cluster::Replaced {
@@ -225,11 +226,11 @@ async fn remove(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Rem
             Some(access) => {
                 kind::kubernetes::remove(access, &header.run, kind, target, plan.deadlines.kubernetes).await
             }
-            None => Err(Stays::There("the cluster's API cannot be reached".to_owned())),
+            None => Err(NotDeleted::There("the cluster's API cannot be reached".to_owned())),
         };
         return match removed {
             Ok(Removed::Absent) if survey.cluster == wrong_target::Cluster::Unrecorded && target.was_made => {
-                Err(Stays::Unverified(format!(
+                Err(NotDeleted::Unverified(format!(
                     "{} {} is not in this cluster, and the ledger does not say which one the run was in",
                     target.kind.as_str(),
                     target.name
@@ -247,11 +248,12 @@ async fn remove(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Rem
     }
     match plan.clients {
         Some(clients) => kind::remove(Cx { clients, deadlines: &plan.deadlines }, target, &target.claim(header)).await,
-        None => Err(Stays::There("no access to the AWS account: configure credentials".to_owned())),
+        None => Err(NotDeleted::There("no access to the AWS account: configure credentials".to_owned())),
     }
 }
 
-/// Counts what lives in a cluster that was to go too: gone if the cluster is. Where it is not, its own leftover says enough.
+/// Counts the objects in clusters that were to be deleted, too: they are gone if the cluster is. Otherwise the cluster itself is the
+/// leftover.
 async fn go_with_cluster(plan: &Plan<'_>, survey: &Survey, cleanup: &mut Cleanup, targets: Vec<Target>) {
     let is_standing = |cluster: &str| {
         survey.deleting.contains(cluster) && plan.ledger.standing(ResourceKind::Cluster, cluster).is_some()
@@ -267,7 +269,7 @@ async fn go_with_cluster(plan: &Plan<'_>, survey: &Survey, cleanup: &mut Cleanup
     }
 }
 
-async fn account(plan: &Plan<'_>, cleanup: &mut Cleanup, target: Target, outcome: Result<Removed, Stays>) {
+async fn account(plan: &Plan<'_>, cleanup: &mut Cleanup, target: Target, outcome: Result<Removed, NotDeleted>) {
     match outcome {
         Ok(Removed::Foreign(owner)) => {
             let foreign = target.foreign(&owner);
@@ -282,7 +284,7 @@ async fn account(plan: &Plan<'_>, cleanup: &mut Cleanup, target: Target, outcome
             if let Some(key) = target.key {
                 note(plan.ledger.gone(key).await);
             }
-            // What was planned and is not there was never made.
+            // What was only planned and does not exist was never created.
             if matches!(removed, Removed::Gone | Removed::GoneUnverified(_)) || target.was_made {
                 cleanup.created += 1;
                 cleanup.deleted += 1;
@@ -291,12 +293,12 @@ async fn account(plan: &Plan<'_>, cleanup: &mut Cleanup, target: Target, outcome
                 cleanup.unverified.push(why);
             }
         }
-        Err(Stays::Unverified(reason)) => {
+        Err(NotDeleted::Unverified(reason)) => {
             cleanup.created += 1;
             let (kind, name) = (target.kind.as_str(), &target.name);
             cleanup.unverified.push(format!("could not verify that {kind} {name} is gone: {reason}"));
         }
-        Err(Stays::There(reason)) => {
+        Err(NotDeleted::There(reason)) => {
             tracing::warn!(kind = target.kind.as_str(), name = target.name, reason, "left behind");
             cleanup.created += 1;
             cleanup.leftovers.push(target.leftover(reason));

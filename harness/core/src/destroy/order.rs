@@ -1,12 +1,12 @@
-//! In which order things go: first what uses, then what is used.
+//! The order of deletion: users first, then what they use.
 
 use super::target::{Kind, Target};
 use crate::ledger::ResourceKind;
 
-/// The place of a kind in the order. Those with the same place go at the same time.
+/// The position of a kind in the order. Kinds with the same position are deleted at the same time.
 fn place(kind: &Kind) -> u8 {
     match kind {
-        // First, while nodes and CSI driver still run: only they can release its volumes.
+        // First, while nodes and CSI driver still run: only they can release the volumes.
         Kind::Ledgered(ResourceKind::Namespace) => 0,
         Kind::Ledgered(
             ResourceKind::StorageClass | ResourceKind::ConfigMapKey(_) | ResourceKind::KubernetesObject(_),
@@ -24,7 +24,7 @@ fn place(kind: &Kind) -> u8 {
     }
 }
 
-/// The targets in groups that can go at the same time; within a group the last planned first.
+/// The targets in groups that can be deleted at the same time; within a group the last planned first.
 pub(super) fn tiers(mut targets: Vec<Target>) -> Vec<Vec<Target>> {
     targets.sort_by_key(|target| (place(&target.kind), std::cmp::Reverse(target.key)));
     let mut tiers: Vec<Vec<Target>> = Vec::new();
@@ -37,7 +37,7 @@ pub(super) fn tiers(mut targets: Vec<Target>) -> Vec<Vec<Target>> {
     tiers
 }
 
-/// Whether a group cannot go while the VPC CNI's interfaces are left: they keep security groups and subnets.
+/// Whether leaked interfaces of the VPC CNI block a group: they keep security groups and subnets in use.
 pub(super) fn needs_free_interfaces(tier: &[Target]) -> bool {
     let is_held = |target: &Target| matches!(target.kind, Kind::Ledgered(ResourceKind::Cluster | ResourceKind::Stack));
     tier.iter().any(is_held)

@@ -1,45 +1,45 @@
-//! What became of one resource.
+//! The outcome of one deletion.
 
 use super::owned::Owner;
 use crate::aws::error::{AwsError, Class};
 
-/// What became of a resource.
+/// The outcome of a deletion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Removed {
-    /// It was there, and is gone.
+    /// It existed, and is deleted.
     Gone,
-    /// It was there, and is gone; what could not be verified about it, as a sentence.
+    /// It existed, and is deleted; with what could not be verified about it, as a sentence.
     GoneUnverified(String),
-    /// Nothing stands there.
+    /// It does not exist.
     Absent,
-    /// It will go with its cluster.
+    /// It is deleted with its cluster.
     WithCluster,
-    /// What stands there is someone else's.
+    /// It exists, but has another owner.
     Foreign(Owner),
 }
 
-/// Why something is still there, or not known to be gone.
+/// Why a resource still exists, or is not known to be deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Stays {
-    /// It is there, or was there when it was last heard of.
+pub(super) enum NotDeleted {
+    /// It exists, or existed when it was last seen.
     There(String),
-    /// Nobody may say whether it is there: it is checked once, and is not a leftover.
+    /// The caller is not allowed to check: it is checked once, and is not a leftover.
     Unverified(String),
 }
 
-impl Stays {
-    /// A reading that failed.
+impl NotDeleted {
+    /// A read that failed.
     pub(super) fn unread(error: AwsError) -> Self {
         if error.is_permanent() { Self::Unverified(unanswered(&error)) } else { Self::There(error.to_string()) }
     }
 
-    /// A deletion that was refused.
+    /// A deletion that was rejected.
     pub(super) fn refused(error: &AwsError) -> Self {
         Self::There(error.to_string())
     }
 }
 
-/// Why a reading has no answer, as the end of a sentence.
+/// Why a read failed, as the end of a sentence.
 pub(super) fn unanswered(error: &AwsError) -> String {
     if error.class != Class::AccessDenied {
         return error.to_string();

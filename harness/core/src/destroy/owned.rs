@@ -1,8 +1,8 @@
-//! Whose something is. What is removed is first read live and compared with a claim; only that comparison makes an [`Owned`] handle,
-//! and only owned handles are removed. This is the one place where ownership is judged.
+//! Ownership. A resource is read live and compared with a claim before it is deleted; only that comparison creates an [`Owned`] handle,
+//! and only owned handles are deleted. This is the only place that decides about ownership.
 //!
-//! A claim is met by the run's tag, or by the id that the service gave when the run made it, where such an id is never given twice
-//! (StackId, launch template, node group …). A name is never enough: users choose names, and others choose the same.
+//! A claim is met by the run's tag, or by the id that the service returned when the run created the resource, if the service never reuses
+//! ids (StackId, launch template, node group …). A name is never enough: users choose names, and others choose the same.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,14 +12,14 @@ use jiff::Timestamp;
 
 use crate::aws::names::{EXPIRES_TAG, KEEP_TAG, RUN_TAG};
 
-/// What a deletion may claim.
+/// The claim of a deletion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Claim {
     /// What a run created.
     Run {
         /// The run.
         run: RunId,
-        /// What the service called it when it was made, where the answer came and names are not ids.
+        /// The id that the service returned when it was created, if the answer arrived and names are not ids.
         id: Option<String>,
     },
     /// What any expired run created.
@@ -42,7 +42,7 @@ pub(super) struct Owned<T> {
 }
 
 impl<T> Owned<T> {
-    /// What it is known by.
+    /// What identifies it.
     pub(super) fn get(&self) -> &T {
         &self.it
     }
@@ -59,14 +59,14 @@ impl fmt::Display for Owner {
 }
 
 impl Owner {
-    /// An owner that is known in another way than by tags.
+    /// An owner that is known by other means than tags.
     pub(super) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 }
 
 impl Claim {
-    /// The same claim about something else than what the ledger has the id of.
+    /// The same claim about another resource than the one whose id the ledger has.
     pub(super) fn without_id(&self) -> Self {
         match self {
             Self::Run { run, .. } => Self::Run { run: run.clone(), id: None },
@@ -74,10 +74,10 @@ impl Claim {
         }
     }
 
-    /// The handle, where what was seen is what the claim is about.
+    /// The handle, if the resource meets the claim.
     ///
     /// # Errors
-    /// Whose it is otherwise.
+    /// The owner otherwise.
     pub(super) fn own<T>(&self, it: T, seen: &LiveState) -> Result<Owned<T>, Owner> {
         match self.refusal(seen) {
             None => Ok(Owned { it }),
@@ -93,7 +93,7 @@ impl Claim {
                     "is not the one that the run created: that was {made}, this is {there}, {}",
                     whose(&seen.tags)
                 ))),
-                // The run's own, even where someone took its tags away; not where another run took it over.
+                // Owned by the run even if its tags were removed, but not if another run has taken it over.
                 (Some(_), Some(_)) if tag.is_none() => None,
                 _ if tag == Some(run.as_str()) => None,
                 _ => Some(Owner(format!("is {}", whose(&seen.tags)))),
@@ -102,7 +102,7 @@ impl Claim {
                 if tag.is_none() {
                     Some(Owner(format!("is {}", whose(&seen.tags))))
                 } else if seen.tags.contains_key(KEEP_TAG) {
-                    Some(Owner(format!("is {} and meant to stay", whose(&seen.tags))))
+                    Some(Owner(format!("is {} and permanent", whose(&seen.tags))))
                 } else if has_expired(&seen.tags, *now) {
                     None
                 } else {
@@ -119,7 +119,7 @@ pub(super) fn has_expired(tags: &BTreeMap<String, String>, now: Timestamp) -> bo
     tags.contains_key(RUN_TAG) && !tags.contains_key(KEEP_TAG) && expires.is_some_and(|expires| expires < now)
 }
 
-/// Tags that say more of an owner than that AWS or Kubernetes made something.
+/// Tags that identify an owner, and not only AWS or Kubernetes.
 fn whose(tags: &BTreeMap<String, String>) -> String {
     if let Some(run) = tags.get(RUN_TAG) {
         return format!("of run {run}");

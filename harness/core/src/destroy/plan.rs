@@ -1,4 +1,4 @@
-//! What is taken down, and how long each kind of it may take.
+//! What is deleted, and how long each kind may take.
 
 use std::time::Duration;
 
@@ -63,6 +63,6 @@ pub struct Plan<'a> {
     pub what: What<'a>,
     /// How long it may take.
     pub deadlines: Deadlines,
-    /// Who hears what is being deleted and what is waited for.
+    /// Receives what is being deleted and what is waited for.
     pub progress: &'a ProgressSink,
 }

@@ -21,7 +21,7 @@ type Listener = Box<dyn Fn(&str) + Send + Sync>;
 
 /// Reports, line by line, what is being deleted and what is waited for. It uses real time, which the lab's time scale does not change.
 pub struct ProgressSink {
-    /// Where lines go; `None` where nobody listens.
+    /// Where lines go; `None` if nobody listens.
     listener: Option<Listener>,
     quiet: Duration,
     interval: Duration,

@@ -1,4 +1,4 @@
-//! Asking everybody whom the run used whether something is left.
+//! Queries every service that the run used for leftovers.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use amiproof_model::report::{Cleanup, Leftover};
 use tokio::time::Instant;
 
 use super::kind::removal::Cx;
-use super::outcome::{Removed, Stays, unanswered};
+use super::outcome::{NotDeleted, Removed, unanswered};
 use super::plan::Plan;
 use super::progress::ProgressSink;
 use super::remains::{self, Query, Service};
@@ -17,11 +17,11 @@ use super::{kind, order, wrong_target};
 use crate::cluster::{Access, explain, is_denied, objects};
 use crate::ledger::{ObjectRef, ResourceKind};
 
-/// How often the proof is tried while things are still going.
+/// The interval between queries while deletions are in progress.
 const POLL: Duration = Duration::from_secs(10);
 
-/// Asks for what carries the run's tag or label, removes what the ledger did not know of, and lists what stays. An empty answer is
-/// believed from `sure` on.
+/// Queries for resources with the run's tag or label, deletes those that the ledger does not have, and lists the leftovers. An empty
+/// answer counts from `sure` on.
 pub(super) async fn nothing_is_left(plan: &Plan<'_>, survey: &Survey, cleanup: &mut Cleanup) {
     let (torn, sure) = (plan.ledger.torn(), survey.sure);
     let is_going = |cluster: &str| survey.deleting.contains(cluster) || survey.vanished.contains(cluster);
@@ -47,7 +47,7 @@ pub(super) async fn nothing_is_left(plan: &Plan<'_>, survey: &Survey, cleanup: &
     }
 }
 
-/// Asks the services until nothing is left, nobody can be asked, or it is too late.
+/// Queries the services until nothing is left, none can be queried, or the deadline has passed.
 pub(super) async fn settle(
     cx: Cx<'_>,
     progress: &ProgressSink,
@@ -57,14 +57,14 @@ pub(super) async fn settle(
     cleanup: &mut Cleanup,
 ) {
     let clients = cx.clients;
-    progress.line("asking the account what is left");
-    let _asking = progress.begin("asking the account what is left".to_owned());
+    progress.line("querying the account for leftovers");
+    let _asking = progress.begin("querying the account for leftovers".to_owned());
     loop {
         let (found, problems) = remains::find(clients, query, &services).await;
         let mut open = Vec::new();
         for (service, error) in problems {
             if error.is_permanent() {
-                // The answer will not change: it is asked once.
+                // The answer will not change, so there is one query.
                 services.remove(&service);
                 cleanup.unverified.push(format!(
                     "could not verify that no {} are left: {}",
@@ -85,7 +85,7 @@ pub(super) async fn settle(
         let new: Vec<Target> = found.into_iter().filter(|target| !is_known(target)).collect();
         let now = Instant::now();
         if now >= until || new.is_empty() && open.is_empty() && now >= sure {
-            let still = "it is still there, and going or stuck";
+            let still = "it still exists: its deletion is in progress or stuck";
             cleanup.leftovers.extend(new.into_iter().map(|target| target.leftover(still.to_owned())));
             cleanup.unverified.extend(open);
             return;
@@ -93,12 +93,12 @@ pub(super) async fn settle(
         for target in order::tiers(new).into_iter().flatten() {
             tracing::info!(kind = target.kind.as_str(), name = target.name, "still there");
             let _doing = progress.deletion_of(&target);
-            // What cannot be removed now is found again, until the deadline.
+            // What cannot be deleted now is found again, until the deadline.
             match kind::remove(cx, &target, &query.claim()).await {
                 Ok(Removed::Foreign(owner)) => tracing::info!(name = target.name, %owner, "is not removed"),
                 Ok(Removed::GoneUnverified(why)) => cleanup.unverified.push(why),
                 Ok(_) => {}
-                Err(Stays::There(reason) | Stays::Unverified(reason)) => {
+                Err(NotDeleted::There(reason) | NotDeleted::Unverified(reason)) => {
                     cleanup.leftovers.push(target.leftover(reason));
                 }
             }
@@ -116,7 +116,7 @@ async fn of_cluster(plan: &Plan<'_>, access: &Access, cleanup: &mut Cleanup) {
         ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
     ];
     let run = &plan.ledger.header().run;
-    let _asking = plan.progress.begin("asking the cluster what carries the run's label".to_owned());
+    let _asking = plan.progress.begin("querying the cluster for objects with the run's label".to_owned());
     let known = |kind: &ResourceKind, name: &str, leftovers: &[Leftover]| {
         leftovers.iter().any(|leftover| leftover.kind == Kind::Ledgered(kind.clone()).as_str() && leftover.id == name)
     };
@@ -137,9 +137,13 @@ async fn of_cluster(plan: &Plan<'_>, access: &Access, cleanup: &mut Cleanup) {
                 cleanup.unverified.push(what);
                 continue;
             }
-            // A cluster that does not answer is gone, or its own leftovers say so.
+            // A cluster that does not answer is deleted, or is itself a leftover.
             Err(error) => {
-                tracing::debug!(kind = word, error = explain(&error), "what carries the run's label is not known");
+                tracing::debug!(
+                    kind = word,
+                    error = explain(&error),
+                    "cannot determine which objects carry the run's label"
+                );
                 continue;
             }
         };
@@ -151,7 +155,7 @@ async fn of_cluster(plan: &Plan<'_>, access: &Access, cleanup: &mut Cleanup) {
             plan.progress.deleting(std::slice::from_ref(&target));
             let _doing = plan.progress.deletion_of(&target);
             let removed = kind::kubernetes::remove(access, run, &kind, &target, plan.deadlines.kubernetes).await;
-            if let Err(Stays::There(reason) | Stays::Unverified(reason)) = removed {
+            if let Err(NotDeleted::There(reason) | NotDeleted::Unverified(reason)) = removed {
                 cleanup.leftovers.push(target.leftover(reason));
             }
         }

@@ -1,4 +1,4 @@
-//! Asking every service for what carries amiproof's tags, which needs no ledger.
+//! Queries every service for resources with amiproof's tags, without a ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,21 +20,21 @@ use crate::aws::{Clients, network, oidc_provider};
 use crate::ledger::{Ledger, ResourceKind};
 use crate::scan::inspector;
 
-/// The tag with which the EBS CSI driver says for which namespace's claim it made a volume.
+/// The tag in which the EBS CSI driver records the namespace of the claim that it created a volume for.
 const CLAIM_NAMESPACE_TAG: &str = "kubernetes.io/created-for/pvc/namespace";
-/// Of each member of a stack, by CloudFormation.
+/// CloudFormation's tag on each member of a stack.
 pub(super) const STACK_TAG: &str = "aws:cloudformation:stack-id";
 
 /// What to look for.
 #[derive(Clone, Debug)]
 pub(super) enum Query {
-    /// What one run made, with the namespaces and clusters that its ledger knows.
+    /// What one run created, with the namespaces and clusters in its ledger.
     Run { run: RunId, namespaces: BTreeSet<String>, clusters: BTreeSet<String> },
-    /// What runs made whose time is over.
+    /// What expired runs created.
     Expired(Timestamp),
 }
 
-/// Who is asked.
+/// The services to query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Service {
     LaunchTemplates,
@@ -79,8 +79,8 @@ impl Service {
         }
     }
 
-    /// Who holds what a kind of resource brings with it: a node group instances with volumes and interfaces, a claim of a workload a
-    /// volume.
+    /// The services that hold what comes with a kind of resource: instances with volumes and interfaces for a node group, a
+    /// volume for the claim of a workload.
     fn of(kind: &ResourceKind) -> &'static [Self] {
         match kind {
             ResourceKind::Stack => &[Self::Stacks],
@@ -101,7 +101,7 @@ impl Service {
     }
 }
 
-/// The services of which a run used something. Where its ledger is torn, that may be any.
+/// The services that a run used. If its ledger is incomplete, that may be any.
 pub(super) fn used(ledger: &Ledger) -> BTreeSet<Service> {
     let header = ledger.header();
     if !ledger.torn().is_empty() && header.kubeconfig.is_none() {
@@ -118,7 +118,7 @@ pub(super) fn used(ledger: &Ledger) -> BTreeSet<Service> {
 }
 
 impl Query {
-    /// What is looked for after the teardown of a run.
+    /// The query after the teardown of a run.
     pub(super) fn of_run(ledger: &Ledger) -> Self {
         let entries = ledger.entries();
         let named = |kind: ResourceKind| {
@@ -132,7 +132,7 @@ impl Query {
         }
     }
 
-    /// What must be true of what is removed because of it.
+    /// The claim for resources that are deleted because of it.
     pub(super) fn claim(&self) -> Claim {
         match self {
             Self::Run { run, .. } => Claim::Run { run: run.clone(), id: None },
@@ -140,7 +140,7 @@ impl Query {
         }
     }
 
-    /// Whether a resource with these tags is looked for. Members of a stack go with their stack, never by themselves.
+    /// Whether a resource with these tags matches. Members of a stack are deleted with their stack, never by themselves.
     pub(super) fn wants(&self, tags: &BTreeMap<String, String>) -> bool {
         if tags.contains_key(STACK_TAG) {
             return false;
@@ -159,7 +159,7 @@ impl Query {
     }
 }
 
-/// Everything that is looked for, and which of the services did not answer. A service that an endpoint does not have has nothing left.
+/// Everything that matches, and the services that did not answer. A service that an endpoint does not have counts as empty.
 pub(super) async fn find(
     clients: &Clients,
     query: &Query,
@@ -320,7 +320,7 @@ async fn interfaces_matching(
     Ok(targets)
 }
 
-/// The run's instances of whatever state, also those that are gone.
+/// The run's instances in every state, also terminated ones.
 async fn instances_ever(clients: &Clients, query: &Query) -> Result<Vec<String>, AwsError> {
     let mut pages = clients.ec2.describe_instances().filters(query.filter()).into_paginator().send();
     let mut ids = Vec::new();
@@ -452,7 +452,7 @@ async fn roles(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError
 async fn oidc_providers(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
     let mut targets = Vec::new();
     for arn in oidc_provider::of_clusters(clients).await? {
-        // It may have gone since it was listed.
+        // It may have been deleted since it was listed.
         let Some(provider) = oidc_provider::read(clients, &arn).await? else { continue };
         if query.wants(&provider.tags) {
             let kind = Kind::Ledgered(ResourceKind::OidcProvider);

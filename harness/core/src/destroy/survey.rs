@@ -1,4 +1,4 @@
-//! What a teardown knows when it begins.
+//! The state that a teardown starts from.
 
 use std::collections::BTreeSet;
 
@@ -6,14 +6,14 @@ use tokio::time::Instant;
 
 use super::wrong_target::Cluster;
 
-/// What a teardown knows when it begins.
+/// The state that a teardown starts from.
 pub(super) struct Survey {
     /// Which cluster answers.
     pub(super) cluster: Cluster,
-    /// Clusters that are deleted with the run: what lives in them goes with them.
+    /// Clusters that are deleted with the run, with all objects in them.
     pub(super) deleting: BTreeSet<String>,
-    /// Clusters that are gone already.
+    /// Clusters that are deleted already.
     pub(super) vanished: BTreeSet<String>,
-    /// From when on something that is not seen was never made.
+    /// From when on a resource that is not visible was never created.
     pub(super) sure: Instant,
 }

@@ -1,7 +1,8 @@
-//! The janitor: removes what runs of any machine left behind whose ledger is lost, by expiry tags alone.
+//! The janitor: deletes leftovers of runs on any machine, even if their ledger is lost, by expiry tags alone.
 //!
-//! Only whole roots go. What a cluster stands on (its network stack, its OpenID Connect provider) stays while the cluster lives, whoever
-//! made it; a cluster stays while node groups of others are in it; members of a stack go with their stack and never by themselves.
+//! Only top-level resources are deleted. What a cluster depends on (its network stack, its OpenID Connect provider) is kept while the
+//! cluster exists, whoever created it; a cluster is kept while it contains node groups of others; members of a stack are deleted with it,
+//! never by themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::kind::removal::{Cx, ec2_tags};
-use super::outcome::{Removed, Stays, unanswered};
+use super::outcome::{NotDeleted, Removed, unanswered};
 use super::owned::{Claim, LiveState, Owner, has_expired};
 use super::plan::Deadlines;
 use super::progress::ProgressSink;
@@ -22,38 +23,40 @@ use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::{Clients, node_group, oidc_provider};
 use crate::ledger::ResourceKind;
 
-/// What has expired, and what of it is not to be removed.
+/// What has expired, and which part of it is kept.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    /// What is to be removed, in order.
+    /// What is to be deleted, in order.
     pub targets: Vec<Target>,
-    /// What has expired and stays, each with its reason.
+    /// What has expired and is kept, each with its reason.
     pub kept: Vec<Foreign>,
-    /// What could not be asked, one sentence each.
+    /// What could not be checked, one sentence each.
     pub unverified: Vec<String>,
 }
 
 /// What a sweep did.
 #[derive(Clone, Debug, Default)]
 pub struct Swept {
-    /// What was removed, in order.
+    /// What was deleted, in order.
     pub deleted: Vec<Target>,
-    /// What became of the rest.
+    /// The outcome of the rest.
     pub cleanup: Cleanup,
 }
 
-/// A cluster whose time is not over, or that no run of amiproof made.
-struct Living {
+/// A cluster that has not expired, or was not created by amiproof.
+struct ActiveRuns {
     name: String,
     owner: Owner,
     vpc: Option<String>,
     issuer: Option<String>,
 }
 
-/// Everything in the account and region that a sweep at `now` would remove. What runs in `alive` made stays: they are under way.
-/// `progress` hears what is waited for.
+/// Everything in the account and region that a sweep at `now` would delete, by its tags `amiproof:run`
+/// and `amiproof:expires`. Resources of the runs in `alive` are kept: they are in progress. `progress` receives what is waited for.
+///
+/// Never fails: what cannot be listed or checked is in `unverified`.
 pub async fn expired(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>, progress: &ProgressSink) -> Found {
-    let _asking = progress.begin("asking the account what has expired".to_owned());
+    let _asking = progress.begin("querying the account for expired resources".to_owned());
     progress.report_while(find(clients, now, alive)).await
 }
 
@@ -71,11 +74,11 @@ async fn find(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>) -> Fo
     for target in order::tiers(targets).into_iter().flatten() {
         let reason = match (&living, &members) {
             _ if target.run.as_ref().is_some_and(|run| alive.contains(run)) => {
-                Ok(Some(Owner::new("is of a run that is under way on this machine")))
+                Ok(Some(Owner::new("belongs to a run in progress on this machine")))
             }
             (_, Ok(members)) if members.contains(&target.name) => continue,
             (Ok(living), Ok(_)) => reason_to_keep(cx, &target, living, now).await,
-            // Without knowing which clusters live and what is in stacks, nothing that others may stand on is touched.
+            // Unless all clusters and stacks are known, nothing that others may depend on is touched.
             _ if is_root(&target) => {
                 Ok(Some(Owner::new("may be used by a running cluster, which could not be checked")))
             }
@@ -97,7 +100,9 @@ async fn find(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>) -> Fo
     found
 }
 
-/// Removes what [`expired`] finds. `progress` hears what is being deleted and what is waited for.
+/// Deletes what [`expired`] finds. `progress` receives what is being deleted and what is waited for.
+///
+/// Never fails: what could not be deleted is a leftover, with the command that deletes it.
 pub async fn sweep(
     clients: &Clients,
     now: Timestamp,
@@ -157,15 +162,15 @@ async fn remove(
                     cleanup.deleted += 1;
                     swept.deleted.push(target);
                 }
-                Err(Stays::Unverified(reason)) => {
+                Err(NotDeleted::Unverified(reason)) => {
                     cleanup.unverified.push(format!("{} {}: {reason}", target.kind.as_str(), target.name));
                 }
-                Err(Stays::There(reason)) => cleanup.leftovers.push(target.leftover(reason)),
+                Err(NotDeleted::There(reason)) => cleanup.leftovers.push(target.leftover(reason)),
             }
         }
     }
     if cleanup.created > 0 {
-        // What goes by itself, or was held by what has gone now.
+        // What is deleted by itself, or was blocked by what is deleted now.
         let going = [Service::Instances, Service::Volumes, Service::Interfaces, Service::SecurityGroups].into();
         let at = Instant::now();
         prove::settle(cx, progress, &Query::Expired(now), going, (at, at + deadlines.proof), cleanup).await;
@@ -178,24 +183,25 @@ fn unasked((service, error): (Service, AwsError)) -> String {
     format!("could not verify that no {} are left: {}", service.plural(), unanswered(&error))
 }
 
-/// Whether others may stand on it.
+/// Whether others may depend on it.
 fn is_root(target: &Target) -> bool {
     use ResourceKind::{Cluster, OidcProvider, Role, Stack};
     matches!(target.kind, Kind::SecurityGroup | Kind::Ledgered(Cluster | OidcProvider | Role | Stack))
 }
 
-/// Why something that has expired is not removed; `None` where nothing speaks against it.
+/// Why an expired resource is kept; `None` if it can be deleted.
 async fn reason_to_keep(
     cx: Cx<'_>,
     target: &Target,
-    living: &[Living],
+    living: &[ActiveRuns],
     now: Timestamp,
 ) -> Result<Option<Owner>, AwsError> {
-    let under = |cluster: &Living| Owner::new(format!("is under cluster {}, which {}", cluster.name, cluster.owner));
+    let under =
+        |cluster: &ActiveRuns| Owner::new(format!("is under cluster {}, which {}", cluster.name, cluster.owner));
     match &target.kind {
         Kind::Ledgered(ResourceKind::Stack) => {
             let vpcs = kind::stack::vpcs(cx, &target.name).await?;
-            let lives_in = |cluster: &&Living| cluster.vpc.as_ref().is_some_and(|vpc| vpcs.contains(vpc));
+            let lives_in = |cluster: &&ActiveRuns| cluster.vpc.as_ref().is_some_and(|vpc| vpcs.contains(vpc));
             if let Some(cluster) = living.iter().find(lives_in) {
                 return Ok(Some(under(cluster)));
             }
@@ -207,7 +213,7 @@ async fn reason_to_keep(
             Ok(None)
         }
         Kind::Ledgered(ResourceKind::OidcProvider) => {
-            let is_its = |cluster: &&Living| {
+            let is_its = |cluster: &&ActiveRuns| {
                 cluster.issuer.as_deref().is_some_and(|issuer| oidc_provider::bare(issuer) == target.name)
             };
             Ok(living.iter().find(is_its).map(under))
@@ -226,7 +232,7 @@ async fn reason_to_keep(
     }
 }
 
-/// An instance in a VPC that is not one of an expired run, with whose it is.
+/// An instance in a VPC that does not belong to an expired run, with its owner.
 async fn living_instance(cx: Cx<'_>, vpc: &str, now: Timestamp) -> Result<Option<(String, Owner)>, AwsError> {
     use aws_sdk_ec2::types::Filter;
     let states = ["pending", "running", "stopping", "stopped"].map(str::to_owned).to_vec();
@@ -251,7 +257,7 @@ async fn living_instance(cx: Cx<'_>, vpc: &str, now: Timestamp) -> Result<Option
 }
 
 /// All clusters of the region that are not those of expired runs.
-async fn living(cx: Cx<'_>, now: Timestamp) -> Result<Vec<Living>, AwsError> {
+async fn living(cx: Cx<'_>, now: Timestamp) -> Result<Vec<ActiveRuns>, AwsError> {
     let mut pages = cx.clients.eks.list_clusters().into_paginator().send();
     let mut living = Vec::new();
     while let Some(page) = pages.next().await {
@@ -270,14 +276,14 @@ async fn living(cx: Cx<'_>, now: Timestamp) -> Result<Vec<Living>, AwsError> {
                 continue;
             }
             if let Err(owner) = Claim::Expired(now).own((), &LiveState { tags, id: None }) {
-                living.push(Living { name, owner, vpc, issuer });
+                living.push(ActiveRuns { name, owner, vpc, issuer });
             }
         }
     }
     Ok(living)
 }
 
-/// What stacks of amiproof hold: it goes with them. (CloudFormation gives its members the stack's tags, the expiry among them.)
+/// The members of amiproof's stacks, which are deleted with them. (CloudFormation gives its members the stack's tags, the expiry among them.)
 async fn members(cx: Cx<'_>) -> Result<BTreeSet<String>, AwsError> {
     let mut pages = cx.clients.cloudformation.describe_stacks().into_paginator().send();
     let mut members = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! Something to be removed, whether the ledger or a tag says so.
+//! Something to delete, found in the ledger or by a tag.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use super::owned::{Claim, Owner};
 use crate::aws::names::RUN_TAG;
 use crate::ledger::{ConfigMapKey, Entry, Header, Key, ObjectRef, ResourceKind, State};
 
-/// A kind of thing that can be left behind: what runs make, and what AWS makes in their name.
+/// A kind of resource that can be left behind: created by runs, or by AWS for them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// What runs make themselves.
+    /// Created by runs themselves.
     Ledgered(ResourceKind),
     /// An EC2 instance of a node group.
     Instance,
@@ -25,7 +25,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The word for it, as leftovers write it.
+    /// Its name in lists of leftovers.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Ledgered(kind) => kind.as_str(),
@@ -37,7 +37,7 @@ impl Kind {
     }
 }
 
-/// A tag of another than amiproof that proves as well as the run's own whose something is: it holds what only this run made.
+/// A tag of another tool that proves ownership as well as the run's own: its value is something that only this run created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Proof {
     /// The tag.
@@ -48,26 +48,26 @@ pub(super) struct Proof {
     pub(super) run: String,
 }
 
-/// Something to be removed.
+/// Something to delete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// What it is.
     pub kind: Kind,
-    /// Its name; for what has none its id.
+    /// Its name, or its id if it has no name.
     pub name: String,
-    /// Its id, where it is known.
+    /// Its id, if known.
     pub id: Option<String>,
     /// The cluster that it belongs to.
     pub cluster: Option<String>,
-    /// The variant that it was made for.
+    /// The variant that it was created for.
     pub variant: Option<VariantName>,
-    /// The run that made it, where its tag says so.
+    /// The run that created it, by its tag.
     pub run: Option<String>,
     /// Its entry in the ledger.
     pub key: Option<Key>,
-    /// Whether the service confirmed that the run made it.
+    /// Whether the service confirmed that the run created it.
     pub(super) was_made: bool,
-    /// What proves beside the run's own tag whose it is.
+    /// Another proof of ownership than the run's own tag.
     pub(super) proof: Option<Proof>,
     /// The end of every aws command about it: region and endpoint.
     pub(super) arguments: String,
@@ -123,7 +123,7 @@ impl Target {
         }
     }
 
-    /// What must be true of it before it is removed by the ledger of a run.
+    /// The claim that it must meet before the ledger of a run can delete it.
     pub(super) fn claim(&self, header: &Header) -> Claim {
         let has_own_ids = matches!(
             self.kind,
@@ -142,7 +142,7 @@ impl Target {
         Claim::Run { run: header.run.clone(), id }
     }
 
-    /// Its tags, with that of the run where another tag proves it.
+    /// Its tags, with that of the run if another tag proves it.
     pub(super) fn with_proof(&self, mut tags: BTreeMap<String, String>) -> BTreeMap<String, String> {
         if let Some(Proof { key, value, run }) = &self.proof
             && tags.get(key) == Some(value)
@@ -152,7 +152,7 @@ impl Target {
         tags
     }
 
-    /// The sentence about what stands in its place and is someone else's.
+    /// The sentence about a resource of another owner under its name.
     pub(super) fn foreign(&self, owner: &Owner) -> Foreign {
         Foreign {
             kind: self.kind.as_str().to_owned(),

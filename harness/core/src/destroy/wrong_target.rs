@@ -1,4 +1,4 @@
-//! Whether a teardown is where the run was: in its account, region and endpoint, and before its cluster.
+//! Checks that a teardown has the same target as the run: account, region, endpoint and cluster.
 
 use amiproof_model::name::RunId;
 
@@ -7,22 +7,22 @@ use crate::aws::error::AwsError;
 use crate::cluster::identity;
 use crate::ledger::ClusterIdentity;
 
-/// A teardown that is somewhere else than the run was. Nothing was touched, and nothing was marked gone.
+/// The target of the teardown is not that of the run. Nothing was touched, and nothing was recorded as deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum WrongTarget {
-    /// In another account, region or endpoint.
+    /// Another account, region or endpoint.
     #[error("run {run} is in {what} {theirs}, but the credentials are for {ours}: nothing was touched")]
     Aws {
         /// The run.
         run: RunId,
         /// `account`, `region`, `endpoint`.
         what: &'static str,
-        /// Where the run is.
+        /// The value of the run.
         theirs: String,
-        /// Where the caller is.
+        /// The value of the caller.
         ours: String,
     },
-    /// In front of another cluster.
+    /// Another cluster.
     #[error("run {run} was in the cluster at {theirs}, but this is the cluster at {ours}: nothing was touched")]
     Cluster {
         /// The run.
@@ -32,7 +32,7 @@ pub enum WrongTarget {
         /// The server that answers now.
         ours: String,
     },
-    /// Nobody says in which account the caller is.
+    /// The account of the caller is unknown.
     #[error("cannot determine the account of the credentials, and run {run} is in account {account}: {source}")]
     Unknown {
         /// The run.
@@ -45,18 +45,18 @@ pub enum WrongTarget {
     },
 }
 
-/// Which cluster the objects of the run are looked for in.
+/// How the cluster relates to that of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cluster {
-    /// The one that the run spoke to, by all that is known.
+    /// The same one, by all that is known.
     Same,
-    /// One that took its name: that of the run is gone, with everything in it.
+    /// A new one of the same name: that of the run is deleted, with everything in it.
     Replaced,
-    /// A kubeconfig's, of which the ledger keeps no identity: what is not found there may be elsewhere.
+    /// That of a kubeconfig, whose identity the ledger does not have: objects that are not found may be in another cluster.
     Unrecorded,
 }
 
-/// Compares where the run was with where the teardown is.
+/// Compares the target of the run with that of the teardown.
 ///
 /// # Errors
 /// [`WrongTarget`].
@@ -77,7 +77,7 @@ pub(super) async fn check(plan: &Plan<'_>) -> Result<Cluster, WrongTarget> {
         if header.region != clients.region() {
             return Err(elsewhere("region", &header.region, clients.region()));
         }
-        // The process that began the run has asked before it wrote the header.
+        // The process that started the run has checked this before it wrote the header.
         if plan.ledger.inherited().is_some() {
             let identity = clients.whoami().await.map_err(|source| WrongTarget::Unknown {
                 run: header.run.clone(),
@@ -89,7 +89,7 @@ pub(super) async fn check(plan: &Plan<'_>) -> Result<Cluster, WrongTarget> {
             }
         }
     }
-    // The process that began the run has the connection from then.
+    // The process that started the run still has its own connection.
     let Some(access) = plan.access.filter(|_| plan.ledger.inherited().is_some()) else { return Ok(Cluster::Same) };
     let recorded = plan.ledger.clusters();
     let recorded = recorded.iter().find(|known| known.name == access.name()).or(recorded.first());
@@ -108,7 +108,7 @@ pub(super) async fn check(plan: &Plan<'_>) -> Result<Cluster, WrongTarget> {
     }
 }
 
-/// The API server does not say its UID now: server and authority decide.
+/// The UID cannot be read now, so server and authority decide.
 fn is_unread(recorded: &ClusterIdentity, now: &ClusterIdentity) -> bool {
     now.uid.is_none() && recorded.server == now.server && recorded.authority == now.authority
 }

@@ -66,9 +66,9 @@ fn hosts(region: &str) -> Vec<String> {
 
 /// Whether anything answers, whatever it says.
 async fn reach(url: String) -> Result<(), String> {
-    let said = |error: reqwest::Error| crate::aws::cause::chain(&error.without_url());
-    let client = reqwest::Client::builder().timeout(WITHIN).build().map_err(said)?;
-    client.get(url).send().await.map(drop).map_err(said)
+    let message = |error: reqwest::Error| crate::aws::cause::chain(&error.without_url());
+    let client = reqwest::Client::builder().timeout(WITHIN).build().map_err(message)?;
+    client.get(url).send().await.map(drop).map_err(message)
 }
 
 #[cfg(test)]

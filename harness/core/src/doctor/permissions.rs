@@ -192,7 +192,7 @@ async fn of_scope(
         let answer = match result {
             Some(result) if is_allowed(result) => Answer::Allowed,
             Some(result) if result.missing_context_values().is_empty() => Answer::Denied,
-            // Nothing is said of it, or not all: no answer is none that allows.
+            // No answer for it, or not for all: a missing answer does not allow it.
             _ => Answer::Depends,
         };
         (action, answer)
@@ -223,16 +223,16 @@ mod tests {
     fn only_a_user_who_may_everything_is_green() {
         let answers = |answers: &[(&'static str, Answer)]| answers.iter().copied().collect::<BTreeMap<_, _>>();
         let (a, b) = ("eks:CreateCluster", "iam:PassRole");
-        let said = |all: &[(&'static str, Answer)], is_session: bool| {
+        let line = |all: &[(&'static str, Answer)], is_session: bool| {
             let finding = judge(&answers(all), is_session);
             format!("{} {}", finding.status.as_str(), finding.message)
         };
         insta::assert_snapshot!(
             [
-                said(&[(a, Answer::Allowed), (b, Answer::Allowed)], false),
-                said(&[(a, Answer::Allowed), (b, Answer::Allowed)], true),
-                said(&[(a, Answer::Allowed), (b, Answer::Depends)], false),
-                said(&[(a, Answer::Denied), (b, Answer::Depends)], true),
+                line(&[(a, Answer::Allowed), (b, Answer::Allowed)], false),
+                line(&[(a, Answer::Allowed), (b, Answer::Allowed)], true),
+                line(&[(a, Answer::Allowed), (b, Answer::Depends)], false),
+                line(&[(a, Answer::Denied), (b, Answer::Depends)], true),
             ]
             .join("\n"),
             @r"

@@ -39,7 +39,7 @@ const VCPUS: [(&str, &[&str], &str, &str); 2] = [
 pub async fn examine(clients: &Clients, matrix: &Matrix) -> Vec<Finding> {
     let (needs, mut findings) = needs(clients, matrix).await;
     let values = join_all(needs.iter().map(|need| quotas::value(clients, need.service, need.code))).await;
-    // Who may not ask for one may ask for none: that is said once.
+    // A caller without permission for one quota has it for none, so this is reported once.
     let mut denied: Option<(AwsError, Vec<&str>)> = None;
     for (need, value) in needs.iter().zip(values) {
         match value {
@@ -74,14 +74,14 @@ fn judge(need: &Need, value: Result<Option<f64>, AwsError>) -> Finding {
     // Quotas are whole numbers, far below 2^53.
     #[expect(clippy::cast_precision_loss, reason = "counts of resources are exact in a double")]
     let is_enough = wanted as f64 <= value;
-    let said = format!("{what}: {needed} needed, {used} in use, {value} allowed");
+    let message = format!("{what}: {needed} needed, {used} in use, {value} allowed");
     let help = format!(
         "`aws service-quotas request-service-quota-increase --service-code {service} --quota-code {code} --desired-value {wanted}`"
     );
     match (is_enough, is_zonal) {
-        (true, _) => Finding::ok(CHECK, said),
-        (false, true) => Finding::warning(CHECK, format!("{said} per availability zone"), help),
-        (false, false) => Finding::problem(CHECK, said, help),
+        (true, _) => Finding::ok(CHECK, message),
+        (false, true) => Finding::warning(CHECK, format!("{message} per availability zone"), help),
+        (false, false) => Finding::problem(CHECK, message, help),
     }
 }
 
@@ -307,7 +307,7 @@ mod tests {
             is_zonal,
         };
         let broken = AwsError::new(Class::Infrastructure, "GetServiceQuota", "quota L-F678F1CE of vpc", "no");
-        let said: Vec<String> = [
+        let message: Vec<String> = [
             judge(&need(1, 4, false), Ok(Some(5.0))),
             judge(&need(1, 5, false), Ok(Some(5.0))),
             judge(&need(1, 5, true), Ok(Some(5.0))),
@@ -319,7 +319,7 @@ mod tests {
             format!("{} {}\n  {}", finding.status.as_str(), finding.message, finding.help).trim_end().to_owned()
         })
         .collect();
-        insta::assert_snapshot!(said.join("\n"), @r"
+        insta::assert_snapshot!(message.join("\n"), @r"
         ok VPCs: 1 needed, 4 in use, 5 allowed
         problem VPCs: 1 needed, 5 in use, 5 allowed
           `aws service-quotas request-service-quota-increase --service-code vpc --quota-code L-F678F1CE --desired-value 6`

@@ -33,10 +33,10 @@ enum Answer {
 
 /// Asks for every image, and says one line per registry or per image that is not there.
 pub async fn examine(images: &[String]) -> Vec<Finding> {
-    let said = |error: reqwest::Error| crate::aws::cause::chain(&error.without_url());
+    let message = |error: reqwest::Error| crate::aws::cause::chain(&error.without_url());
     let client = match Client::builder().timeout(WITHIN).build() {
         Ok(client) => client,
-        Err(error) => return vec![Finding::unknown(CHECK, format!("cannot be asked: {}", said(error)), "")],
+        Err(error) => return vec![Finding::unknown(CHECK, format!("cannot be asked: {}", message(error)), "")],
     };
     let answers = join_all(images.iter().map(|image| ask(&client, image))).await;
     let mut registries: BTreeMap<&str, Vec<(&str, Answer)>> = BTreeMap::new();
@@ -77,13 +77,13 @@ fn judge(registry: &str, answers: &[(&str, Answer)]) -> Vec<Finding> {
 }
 
 async fn ask(client: &Client, image: &str) -> Answer {
-    let said = |error: reqwest::Error| Answer::Unasked(crate::aws::cause::chain(&error.without_url()));
+    let message = |error: reqwest::Error| Answer::Unasked(crate::aws::cause::chain(&error.without_url()));
     let url = manifest_url(image);
     let local;
     let client = if crate::aws::http::is_local(&url) {
         local = match Client::builder().timeout(WITHIN).no_proxy().build() {
             Ok(client) => client,
-            Err(error) => return said(error),
+            Err(error) => return message(error),
         };
         &local
     } else {
@@ -92,7 +92,7 @@ async fn ask(client: &Client, image: &str) -> Answer {
     let request = || client.head(&url).header(ACCEPT, KINDS);
     let first = match request().send().await {
         Ok(response) => response,
-        Err(error) => return said(error),
+        Err(error) => return message(error),
     };
     if first.status() != StatusCode::UNAUTHORIZED {
         return answer(first.status());
@@ -100,10 +100,10 @@ async fn ask(client: &Client, image: &str) -> Answer {
     let challenge = first.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
     let Some(realm) = challenge.and_then(token_url) else { return Answer::NeedsLogin };
     let token = match client.get(realm).send().await {
-        Ok(response) if response.status().is_success() => response.bytes().await.map_err(said),
+        Ok(response) if response.status().is_success() => response.bytes().await.map_err(message),
         // Nobody gets a token without credentials.
         Ok(_) => return Answer::NeedsLogin,
-        Err(error) => return said(error),
+        Err(error) => return message(error),
     };
     let token: serde_json::Value = match token.map(|bytes| serde_json::from_slice(&bytes)) {
         Ok(Ok(token)) => token,
@@ -115,7 +115,7 @@ async fn ask(client: &Client, image: &str) -> Answer {
     };
     match request().header(AUTHORIZATION, format!("Bearer {token}")).send().await {
         Ok(response) => answer(response.status()),
-        Err(error) => said(error),
+        Err(error) => message(error),
     }
 }
 
@@ -232,16 +232,16 @@ mod tests {
         let nowhere = closed.local_addr().unwrap().to_string();
         drop(closed);
         let all: Vec<String> = images.iter().cloned().chain([format!("{nowhere}/a:1")]).collect();
-        let said: Vec<String> = examine(&all)
+        let message: Vec<String> = examine(&all)
             .await
             .iter()
             .map(|finding| format!("{} {}", finding.status.as_str(), finding.message))
             .map(|line| line.replace(&registry, "REGISTRY").replace(&nowhere, "NOWHERE"))
             .collect();
-        let has = |words: &[&str]| said.iter().any(|line| words.iter().all(|word| line.contains(word)));
-        assert!(has(&["problem REGISTRY has no REGISTRY/there:2"]), "{said:?}");
-        assert!(has(&["unknown REGISTRY gives 1 images only to who logs in"]), "{said:?}");
-        assert!(has(&["unknown NOWHERE cannot be reached from this machine", "refused"]), "{said:?}");
+        let has = |words: &[&str]| message.iter().any(|line| words.iter().all(|word| line.contains(word)));
+        assert!(has(&["problem REGISTRY has no REGISTRY/there:2"]), "{message:?}");
+        assert!(has(&["unknown REGISTRY gives 1 images only to who logs in"]), "{message:?}");
+        assert!(has(&["unknown NOWHERE cannot be reached from this machine", "refused"]), "{message:?}");
         let good = examine(&images[..1]).await;
         assert_eq!(good.len(), 1);
         assert!(good[0].message.ends_with("has 1 image of the run"), "{good:?}");

@@ -81,7 +81,7 @@ mod tests {
             Ok(Some(info.end_of_standard_support_date(end).end_of_extended_support_date(end).build()))
         };
         let error = |class| Err(AwsError::new(class, "DescribeClusterVersions", "Kubernetes 1.35", "no"));
-        let said: Vec<String> = [
+        let message: Vec<String> = [
             judge("1.35", true, info(VersionStatus::StandardSupport)),
             judge("1.35", true, info(VersionStatus::ExtendedSupport)),
             judge("1.35", true, info(VersionStatus::Unsupported)),
@@ -94,7 +94,7 @@ mod tests {
         .iter()
         .map(|finding| format!("{} {}", finding.status.as_str(), finding.message))
         .collect();
-        insta::assert_snapshot!(said.join("\n"), @r"
+        insta::assert_snapshot!(message.join("\n"), @r"
         ok Kubernetes 1.35 is in standard support until 2027-03-28
         warning Kubernetes 1.35 is in extended support until 2027-03-28, for which EKS charges more
         problem EKS no longer supports Kubernetes 1.35

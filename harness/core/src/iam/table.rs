@@ -99,7 +99,7 @@ const EKS: &[Action] = &[
 const EC2: &[Action] = &[
     Action::call("ec2:CreateLaunchTemplate", &[Apply], &scope::NEW_LAUNCH_TEMPLATE, "one per variant")
         .asked_by(&[Doctor]),
-    Action::call("ec2:RunInstances", &[Apply], &scope::LAUNCH, "EKS launches nodes only for who may")
+    Action::call("ec2:RunInstances", &[Apply], &scope::LAUNCH, "EKS launches nodes only if the caller may")
         .asked_by(&[Doctor]),
     Action::call("ec2:CreateVpc", &[Apply], &scope::NEW_VPC, "the VPC of the network stack").asked_by(&[Doctor]),
     Action::call("ec2:DescribeAvailabilityZones", &[Apply], &EVERYTHING, "where subnets go"),

@@ -2,20 +2,20 @@
 
 use camino::Utf8PathBuf;
 
-/// The version of the file's form. A reader refuses any other.
+/// The version of the file format. Other versions are rejected.
 pub const VERSION: u32 = 1;
 
 /// Why the ledger could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file system refused.
+    /// The file system returned an error.
     #[error("cannot {doing} the ledger {path}: {source}; nothing is created without it")]
     Io {
         /// `create`, `open`, `write`.
         doing: &'static str,
         /// The file.
         path: Utf8PathBuf,
-        /// The answer of the file system.
+        /// The error of the file system.
         #[source]
         source: std::io::Error,
     },
@@ -25,7 +25,7 @@ pub enum Error {
         /// The file.
         path: Utf8PathBuf,
     },
-    /// There is a ledger already where a new one was to be made.
+    /// A ledger already exists in the folder of a new run.
     #[error(
         "the ledger {path} exists already: choose another run id, or delete what that run created with `amiproof destroy`"
     )]
@@ -33,7 +33,7 @@ pub enum Error {
         /// The file.
         path: Utf8PathBuf,
     },
-    /// The header is not what this build writes.
+    /// The header cannot be read by this build.
     #[error("the ledger {path}, line {line}: {reason}")]
     Form {
         /// The file.
@@ -44,6 +44,6 @@ pub enum Error {
         reason: String,
     },
     /// A create call was given up by the teardown before its answer came. Its entry stays planned.
-    #[error("the teardown did not wait for the answer any longer")]
+    #[error("the teardown stopped waiting for the answer")]
     GivenUp,
 }

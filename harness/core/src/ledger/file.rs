@@ -1,4 +1,4 @@
-//! The file itself: whole lines or nothing, and what to do when the disk is full.
+//! The file itself: complete lines or nothing, also when the disk is full.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -7,16 +7,16 @@ use std::os::unix::fs::MetadataExt as _;
 use super::record::{Record, Sum};
 use super::{Entry, Key};
 
-/// What the ledger knows, and the file that it is written to.
+/// The state of the ledger, and the file that it is written to.
 #[derive(Debug)]
 pub(super) struct LedgerFile {
     file: File,
     pub(super) sum: Sum,
     /// Lines that were torn before the file was opened.
     pub(super) torn: Vec<String>,
-    /// Records that are true, and that the file system refused. They are written as soon as it takes them.
+    /// Records that could not be written. They are written as soon as the file system accepts them.
     pending: Vec<Record>,
-    /// Why it refused the first of them.
+    /// The error of the first of them.
     refusal: Option<String>,
     /// Whether the file may end in half a line.
     stump: bool,
@@ -35,10 +35,10 @@ impl LedgerFile {
         self.sum.entries.values()
     }
 
-    /// Writes a record, then believes it.
+    /// Writes a record, then applies it.
     ///
     /// # Errors
-    /// When the file system refuses: then the file is as it was, and the record is not believed.
+    /// If it cannot be written: then the file is unchanged, and the record is not applied.
     pub(super) fn append(&mut self, record: &Record) -> std::io::Result<()> {
         self.flush()?;
         self.write(record)?;
@@ -46,14 +46,14 @@ impl LedgerFile {
         Ok(())
     }
 
-    /// Believes a record, and writes it when the file system takes it: for what has happened, whether it can be written or not.
+    /// Applies a record, and writes it as soon as the file system accepts it: for what has happened already.
     pub(super) fn note(&mut self, record: Record) -> std::io::Result<()> {
         self.sum.apply(&record);
         self.pending.push(record);
         self.flush()
     }
 
-    /// What is not on disk, in one sentence; `None` when everything is.
+    /// Which records are not on disk, in one sentence; `None` if all are.
     pub(super) fn problem(&self) -> Option<String> {
         let refusal = self.refusal.as_deref()?;
         Some(format!("{} of its records are not on disk: {refusal}", self.pending.len()))
@@ -88,7 +88,7 @@ impl LedgerFile {
         let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
         match &written {
             Ok(()) => self.stump = false,
-            // Half a line would make the next one unreadable. Where it cannot be cut off either, the next one begins on a new line.
+            // A partial line would make the next one unreadable. If it cannot be truncated, the next record begins on a new line.
             Err(_) => self.stump = self.file.set_len(metadata.len()).is_err(),
         }
         written

@@ -1,4 +1,4 @@
-//! Create calls that are under way. They go on when whoever asked for them stops waiting, so that their answers are always recorded.
+//! Create calls that are in progress. They continue when their caller stops waiting, so that their answers are always recorded.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Key;
 
-/// The calls under way.
+/// The calls in progress.
 #[derive(Debug, Default)]
 pub(super) struct Flight {
     calls: Mutex<BTreeMap<Key, Call>>,
@@ -24,7 +24,7 @@ struct Call {
     task: AbortHandle,
 }
 
-/// Takes a call off the list when it ends, however it ends.
+/// Removes a call from the list when it ends, however it ends.
 pub(super) struct Landing<'a> {
     flight: &'a Flight,
     key: Key,
@@ -38,22 +38,22 @@ impl Drop for Landing<'_> {
 }
 
 impl Flight {
-    /// Notes a call that was just begun.
+    /// Adds a call that has just started.
     pub(super) fn begun(&self, key: Key, variant: Option<VariantName>, task: AbortHandle) {
         let mut calls = self.calls();
-        // It may have ended before it was noted.
+        // It may have ended before it was added.
         if !task.is_finished() {
             calls.insert(key, Call { variant, task });
         }
     }
 
-    /// To be held by a call until it ends.
+    /// Held by a call until it ends.
     pub(super) fn landing(&self, key: Key) -> Landing<'_> {
         Landing { flight: self, key }
     }
 
-    /// Waits until the calls for a variant (for everything with `None`) have ended, and stops those that have not after `within`; says
-    /// how many it stopped.
+    /// Waits until the calls for a variant (for everything with `None`) have ended, and aborts those that have not after `within`; returns
+    /// the number of aborted calls.
     pub(super) async fn settled(&self, variant: Option<&VariantName>, within: Duration) -> usize {
         let until = Instant::now() + within;
         let is_meant = |call: &Call| variant.is_none() || call.variant.as_ref() == variant;

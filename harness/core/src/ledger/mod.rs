@@ -41,7 +41,7 @@ struct Inner {
     header: Header,
     state: Mutex<LedgerFile>,
     flight: Flight,
-    /// When the file was last written before it was opened; `None` for the ledger of a run that began in this process.
+    /// When the file was last written before it was opened; `None` for a run that started in this process.
     inherited: Option<SystemTime>,
 }
 
@@ -67,8 +67,8 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Opens the ledger of an earlier run to append to it. An incomplete last line (the machine went down while writing) is truncated; one in the
-    /// middle (the disk was full) is skipped and reported by [`Ledger::torn`].
+    /// Opens the ledger of an earlier run to append to it. An incomplete last line (the machine went down while writing) is truncated;
+    /// one in the middle (the disk was full) is skipped and reported by [`Ledger::torn`].
     ///
     /// # Errors
     /// When the file cannot be read, is a symbolic link, or does not begin with the header of a ledger of [`VERSION`]. A read-only
@@ -110,7 +110,7 @@ impl Ledger {
         Self { inner: Arc::new(Inner { path, header, state: Mutex::new(file), flight: Flight::default(), inherited }) }
     }
 
-    /// What run it is of, and where.
+    /// The header: the run and its target.
     pub fn header(&self) -> &Header {
         &self.inner.header
     }
@@ -167,7 +167,7 @@ impl Ledger {
             .map(|entry| &entry.resource.region)
             .find(|region| !region.is_empty() && **region != header.region)?;
         Some(format!(
-            "the ledger {} says that its run is in region {}, and of a resource that it is in {other}",
+            "the header of the ledger {} names region {}, but one of its resources is in {other}",
             self.inner.path, header.region
         ))
     }
@@ -178,9 +178,9 @@ impl Ledger {
         Some(format!("the ledger {} could not be written, {problem}", self.inner.path))
     }
 
-    /// How long ago an earlier process wrote the file last; `None` when the run began in this one.
+    /// How long ago an earlier process last wrote the file; `None` if the run started in this process.
     pub fn inherited(&self) -> Option<Duration> {
-        // A clock that was set back says nothing: then it was just now.
+        // If the clock was set back, assume that it was just now.
         self.inner.inherited.map(|then| SystemTime::now().duration_since(then).unwrap_or_default())
     }
 
@@ -198,7 +198,7 @@ impl Ledger {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<String, E>> + Send + 'static,
     {
-        // A run that is stopped waits for what is under way here, and begins nothing more.
+        // A stopped run waits for the call in progress here, and starts no other.
         crate::finish::run_to_completion(async {
             let variant = resource.variant.clone();
             let key = self.planned(resource).await?;
@@ -206,7 +206,7 @@ impl Ledger {
             let task = tokio::spawn(async move {
                 let _landing = ledger.inner.flight.landing(key);
                 let id = call.await?;
-                // It exists, whether the file takes that or not: the plan is on disk, and names it.
+                // It exists whether this can be recorded or not: the planned entry is on disk.
                 if let Err(error) = ledger.note(Record::Created { key, id: id.clone() }).await {
                     tracing::warn!(%error, id, "was created, but the ledger could not be updated");
                 }
@@ -244,7 +244,7 @@ impl Ledger {
     /// Records that the resource of this name has another owner. Takes effect in memory even if it cannot be written.
     ///
     /// # Errors
-    /// As [`Ledger::gone`].
+    /// As [`Ledger::gone`]. Not retried.
     pub async fn foreign(&self, key: Key, owner: &str) -> Result<(), Error> {
         if self.state_of(key).is_none_or(|state| state == State::Foreign) {
             return Ok(());
@@ -260,7 +260,7 @@ impl Ledger {
         self.write(move |file| Record::Planned { key: file.next_key(), resource }).await
     }
 
-    /// Writes one record on a thread where blocking is allowed, and believes it then. Once begun it completes, even when the caller is
+    /// Writes one record on a thread where blocking is allowed, and then applies it. Once started it completes, even if the caller is
     /// dropped.
     async fn write(&self, record: impl FnOnce(&LedgerFile) -> Record + Send + 'static) -> Result<Key, Error> {
         self.blocking(move |file| {
@@ -270,7 +270,7 @@ impl Ledger {
         .await
     }
 
-    /// As `write`, for what has happened already: it is believed whether it can be written or not.
+    /// As `write`, for what has happened already: it is applied whether it can be written or not.
     async fn note(&self, record: Record) -> Result<(), Error> {
         self.blocking(move |file| file.note(record)).await
     }
@@ -292,7 +292,7 @@ impl Ledger {
     }
 
     fn file(&self) -> std::sync::MutexGuard<'_, LedgerFile> {
-        // A writer that panicked left the file with whole lines or one torn line at most: both are legal.
+        // A writer that panicked left complete lines, or at most one incomplete line: both are valid.
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -302,7 +302,7 @@ impl Ledger {
 pub struct Created {
     /// Its entry in the ledger.
     pub key: Key,
-    /// The id that the service gave it.
+    /// The id that the service returned.
     pub id: String,
 }
 
@@ -318,7 +318,7 @@ fn read(path: &Utf8Path) -> Result<Vec<u8>, Error> {
     })
 }
 
-/// Makes the new file's name itself durable.
+/// Makes the directory entry of the new file durable.
 fn sync_folder(folder: &Utf8Path, path: &Utf8Path) -> Result<(), Error> {
     let folder = if folder.as_str().is_empty() { Utf8Path::new(".") } else { folder };
     let synced = File::open(folder).and_then(|folder| folder.sync_all());

@@ -1,4 +1,4 @@
-//! The lines of the file, and what they add up to.
+//! The lines of the file, and the state that they describe.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,27 +14,27 @@ use super::{Error, Resource, ResourceKind, VERSION};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Header {
-    /// The form of the file; [`VERSION`].
+    /// The version of the file format; [`VERSION`].
     pub version: u32,
     /// The run.
     pub run: RunId,
-    /// The matrix' name.
+    /// The name of the matrix.
     pub matrix: String,
-    /// The AWS account, 12 digits; empty where none is involved.
+    /// The AWS account, 12 digits; empty if none is involved.
     pub account: String,
-    /// The AWS region; empty where none is involved.
+    /// The AWS region; empty if none is involved.
     pub region: String,
     /// The endpoint that stands in for AWS (the lab, moto); `None` for AWS itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// The kubeconfig of a cluster that nothing else is known of; `None` for an EKS cluster.
+    /// The kubeconfig of the cluster; `None` for an EKS cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubeconfig: Option<ByKubeconfig>,
     /// When the run started.
     pub started: Timestamp,
-    /// When `sweep` may take its resources away: the value of the tag `amiproof:expires`.
+    /// When `sweep` may delete its resources: the value of the tag `amiproof:expires`.
     pub expires: Timestamp,
-    /// Whether what it makes is meant to outlive runs: the network stack of `apply --only network`. Such resources have no expiry, and
+    /// Whether its resources outlive runs: the network stack of `apply --only network`. Such resources have no expiry, and
     /// commands without `--run` never mean such a run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keep: bool,
@@ -51,18 +51,18 @@ pub struct ByKubeconfig {
     pub context: Option<String>,
 }
 
-/// Which cluster it was, whatever a name or a context stands for later.
+/// Identity of the cluster, whatever its name or context means later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterIdentity {
-    /// What the ledger calls it.
+    /// Its name in the ledger.
     pub name: String,
     /// The URL of its API server.
     pub server: String,
-    /// The SHA-256 of its certificate authority; `None` where the system's authorities are trusted.
+    /// The SHA-256 of its certificate authority; `None` if the system's authorities are trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<String>,
-    /// The UID of its namespace `kube-system`, which no two clusters share; `None` where it may not be read.
+    /// The UID of its namespace `kube-system`, which is unique; `None` if it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
 }
@@ -103,7 +103,7 @@ impl fmt::Display for Key {
 #[serde(rename_all = "camelCase")]
 pub(super) enum Record {
     Header(Header),
-    /// The cluster as it was when the run first spoke to it.
+    /// The identity of a cluster when the run first connected to it.
     Cluster(ClusterIdentity),
     Planned {
         key: Key,
@@ -116,7 +116,7 @@ pub(super) enum Record {
     Gone {
         key: Key,
     },
-    /// What stands under the name now is someone else's.
+    /// A resource of this name has another owner.
     Foreign {
         key: Key,
         owner: String,
@@ -138,7 +138,7 @@ impl Record {
 /// How a record other than the header begins: what a torn line is followed by, once the file system accepted writes again.
 const BEGINNINGS: [&str; 5] = ["{\"planned\":", "{\"created\":", "{\"gone\":", "{\"foreign\":", "{\"cluster\":"];
 
-/// What the records add up to.
+/// The state that the records describe.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sum {
     pub(super) entries: BTreeMap<Key, Entry>,
@@ -146,7 +146,7 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    /// Adds a record; false when it is about an entry that is not there: its line was torn.
+    /// Applies a record; false if its entry is missing, because that line was incomplete.
     pub(super) fn apply(&mut self, record: &Record) -> bool {
         let set = |entry: Option<&mut Entry>, change: &dyn Fn(&mut Entry)| match entry {
             Some(entry) => {
@@ -176,16 +176,16 @@ impl Sum {
     }
 }
 
-/// A resource of the run with what is known of it.
+/// A resource of the run, and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its number.
     pub key: Key,
     /// What was planned.
     pub resource: Resource,
-    /// What the service called it; `None` when the answer never came.
+    /// The id that the service returned; `None` if the answer never arrived.
     pub id: Option<String>,
-    /// How far it got.
+    /// Its state.
     pub state: State,
 }
 
@@ -195,38 +195,38 @@ impl Entry {
         self.resource.kind == *kind && self.resource.name == name
     }
 
-    /// Whether it may be there, and is the run's.
+    /// Whether it may exist, and belongs to the run.
     pub fn is_live(&self) -> bool {
         matches!(self.state, State::Planned | State::Created)
     }
 }
 
-/// How far a resource got.
+/// The state of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// The create call was about to be made; it may or may not have arrived.
     Planned,
-    /// The service said that it exists.
+    /// The service confirmed it.
     Created,
-    /// It was seen to be gone.
+    /// It was verified as deleted.
     Gone,
-    /// What stood under its name when it was to be removed was someone else's, and was left alone.
+    /// At deletion, a resource of this name had another owner, and was left alone.
     Foreign,
 }
 
-/// What a file adds up to.
+/// The content of a file.
 #[derive(Debug)]
 pub(super) struct Replay {
     pub(super) header: Header,
     pub(super) state: Sum,
-    /// Bytes up to the end of the last whole line.
+    /// Bytes up to the end of the last complete line.
     pub(super) intact: usize,
     /// What could not be read, one sentence per line.
     pub(super) torn: Vec<String>,
 }
 
-/// Adds the lines up. A last line without its newline is torn, and ignored: its record was never acted upon. A line that was torn in
-/// the middle of the file (a full disk, a power cut) is passed over; a record that was appended to its stump is read.
+/// Reads the lines. A last line without its newline is incomplete and ignored: its record was never acted upon. An incomplete line in the
+/// middle of the file (full disk, power cut) is skipped; a record that was appended to it is read.
 pub(super) fn replay_text(path: &Utf8Path, text: &[u8]) -> Result<Replay, Error> {
     let form = |line: usize, reason: String| Error::Form { path: path.to_owned(), line, reason };
     let intact = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
@@ -258,7 +258,7 @@ pub(super) fn replay_text(path: &Utf8Path, text: &[u8]) -> Result<Replay, Error>
     Ok(Replay { header, state, intact, torn })
 }
 
-/// The record that follows the stump of a torn one on the same line.
+/// The record that follows an incomplete one on the same line.
 fn after_stump(line: &[u8]) -> Option<Record> {
     let text = String::from_utf8_lossy(line);
     let starts = BEGINNINGS.iter().flat_map(|beginning| text.match_indices(beginning).map(|(at, _)| at));

@@ -1,12 +1,11 @@
-//! What a run can make: a closed list, because destroy must know how to find, recognise and remove each.
+//! What a run can create: a closed list, because `destroy` must know how to find, recognise and delete each.
 
 use std::collections::BTreeMap;
 
 use amiproof_model::name::VariantName;
 use serde::{Deserialize, Serialize};
 
-/// A kind of resource that a run makes. A kind that needs more than a name to be undone carries it, so that an entry without it cannot
-/// be written.
+/// A kind of resource that a run creates. A kind that needs more than a name to be undone carries it, so that no entry can lack it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceKind {
     /// A CloudFormation stack with network and roles; its id is the StackId.
@@ -39,16 +38,16 @@ pub enum ResourceKind {
     KubernetesObject(ObjectRef),
 }
 
-/// What undoing the change of a config map needs: where it is, what the run wrote, and what was there before.
+/// What is needed to undo the change of a ConfigMap: its place, what the run wrote, and the previous value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConfigMapKey {
     /// The config map's namespace.
     pub namespace: String,
     /// The key in `data`.
     pub key: String,
-    /// What the run wrote: only this is ever taken back.
+    /// What the run wrote: nothing else is ever undone.
     pub value: String,
-    /// What was there before; `None` where the key was not there.
+    /// The previous value; `None` if the key did not exist.
     pub before: Option<String>,
 }
 
@@ -64,7 +63,7 @@ pub struct ObjectRef {
 }
 
 impl ResourceKind {
-    /// The word for it, as leftovers and progress lines write it.
+    /// Its name in lists of leftovers and progress lines.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Stack => "CloudFormation stack",
@@ -84,18 +83,18 @@ impl ResourceKind {
         }
     }
 
-    /// Whether it lives in the cluster's API, and so goes when the cluster goes.
+    /// Whether it is an object in the cluster, and so is deleted with it.
     pub fn is_kubernetes(&self) -> bool {
         matches!(self, Self::Namespace | Self::StorageClass | Self::ConfigMapKey(_) | Self::KubernetesObject(_))
     }
 
-    /// Whether it is part of an EKS cluster, outside of its API, and so goes when the cluster goes.
+    /// Whether it is part of an EKS cluster, outside of the Kubernetes API, and so is deleted with it.
     pub fn is_in_cluster(&self) -> bool {
         matches!(self, Self::Addon | Self::AccessEntry | Self::PodIdentityAssociation)
     }
 }
 
-/// A resource as it is planned.
+/// A planned resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Line", into = "Line")]
 pub struct Resource {
@@ -107,7 +106,7 @@ pub struct Resource {
     pub region: String,
     /// The cluster that it belongs to.
     pub cluster: Option<String>,
-    /// The variant that it is made for; `None` for what all variants share.
+    /// The variant that it is created for; `None` for shared resources.
     pub variant: Option<VariantName>,
 }
 
@@ -139,7 +138,7 @@ impl Resource {
     }
 }
 
-/// The word of a kind in the file.
+/// The name of a kind in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Word {

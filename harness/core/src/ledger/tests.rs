@@ -231,7 +231,7 @@ async fn a_header_that_names_another_region_than_the_resources_is_seen() {
     let text = std::fs::read_to_string(&path).unwrap().replacen("us-west-2", "aws-west-2", 1);
     std::fs::write(&path, text).unwrap();
     let contradiction = Ledger::open(&folder).unwrap().contradiction().unwrap();
-    assert!(contradiction.ends_with("is in region aws-west-2, and of a resource that it is in us-west-2"));
+    assert!(contradiction.ends_with("names region aws-west-2, but one of its resources is in us-west-2"));
 }
 
 #[test]

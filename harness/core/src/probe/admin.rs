@@ -1,9 +1,9 @@
-//! Commands on a Bottlerocket host through its admin container, where no pod comes up.
+//! Commands on a Bottlerocket host through its admin container, if no pod can start.
 //!
 //! The agent of Systems Manager runs in the control container; `apiclient exec admin` leads from there into the admin container, and
 //! `sheltie`, which reads its commands from standard input, from there into the host's namespaces
-//! (bottlerocket-os/bottlerocket-admin-container, `sheltie`). The admin container is off by default, and amiproof does not turn it
-//! on: that would change the node under test.
+//! (bottlerocket-os/bottlerocket-admin-container, `sheltie`). The admin container is disabled by default, and amiproof does not
+//! enable it: that would change the node under test.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::output::Attempt;
 use super::ssm::{Agent, SHELL};
 use crate::aws::ssm;
 
-/// For asking whether the admin container is there.
+/// Deadline for asking whether the admin container is enabled.
 const ASK: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(agent: &Agent<'_>, script: &str, deadline: Duration) -> Result<Output, Attempt> {

@@ -1,4 +1,4 @@
-//! What a command on a node comes to.
+//! The result of a command on a node.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use amiproof_model::report::NodeRecord;
 
 use crate::check::CheckError;
 
-/// What a command on a node came to.
+/// The result of a command on a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     /// Its exit code.
@@ -16,11 +16,11 @@ pub struct Output {
     /// Standard error; at most 64 KiB of it.
     pub stderr: String,
     /// How the node was reached.
-    pub way: Way,
+    pub way: Channel,
 }
 
 impl Output {
-    /// Standard output of a command that ended well; otherwise what it said.
+    /// Standard output of a successful command; otherwise its error output.
     ///
     /// # Errors
     /// [`Error::Failed`] for another exit code than 0.
@@ -28,10 +28,10 @@ impl Output {
         match self.exit_code {
             0 => Ok(self.stdout),
             code => {
-                let said = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
-                let said = said.trim();
-                let tail = said.ceil_char_boundary(said.len().saturating_sub(400));
-                Err(Error::Failed { node: node.name.clone(), code, said: said[tail..].to_owned() })
+                let message = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
+                let message = message.trim();
+                let tail = message.ceil_char_boundary(message.len().saturating_sub(400));
+                Err(Error::Failed { node: node.name.clone(), code, message: message[tail..].to_owned() })
             }
         }
     }
@@ -39,7 +39,7 @@ impl Output {
 
 /// How a node was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Channel {
     /// Systems Manager: RunCommand.
     Ssm,
     /// A privileged pod that enters the host's namespaces.
@@ -48,8 +48,8 @@ pub enum Way {
     Admin,
 }
 
-impl Way {
-    /// The word for it, as evidence writes it.
+impl Channel {
+    /// Its name in evidence.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ssm => "Systems Manager",
@@ -59,18 +59,18 @@ impl Way {
     }
 }
 
-/// Why a command on a node gave nothing. Says nothing about the image.
+/// Why a command on a node has no result. Says nothing about the image.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No way led to the node.
+    /// No channel reached the node.
     #[error("node {node} cannot be reached for a command: {}", why.join("; "))]
     Unreachable {
         /// The node.
         node: String,
-        /// Each way that was tried, with what came of it.
+        /// Each channel that was tried, with its error.
         why: Vec<String>,
     },
-    /// It was sent and did not end in time. It may still run, so it was not tried another way.
+    /// It was sent and did not end in time. It may still run, so no other channel was tried.
     #[error("a command on node {node} did not finish within {}s through the {}", after.as_secs(), way.as_str())]
     Deadline {
         /// The node.
@@ -78,36 +78,36 @@ pub enum Error {
         /// The deadline.
         after: Duration,
         /// How it was sent.
-        way: Way,
+        way: Channel,
     },
-    /// It ran, and its result did not come back whole.
+    /// It ran, but its result did not arrive completely.
     #[error("the result of a command on node {node} did not come back through the {}: {why}", way.as_str())]
     Lost {
         /// The node.
         node: String,
         /// How it was sent.
-        way: Way,
-        /// What came instead.
+        way: Channel,
+        /// What arrived instead.
         why: String,
     },
     /// It ended with another exit code than 0.
-    #[error("a command on node {node} ended with exit code {code}: {said}")]
+    #[error("a command on node {node} ended with exit code {code}: {message}")]
     Failed {
         /// The node.
         node: String,
         /// The code.
         code: i32,
         /// The end of what it printed.
-        said: String,
+        message: String,
     },
     /// The run was interrupted.
     #[error("interrupted")]
     Cancelled,
 }
 
-/// How one way ended without an output.
+/// Why one channel gave no output.
 pub(super) enum Attempt {
-    /// The script was never sent; another way may do.
+    /// The script was never sent; another channel may work.
     NoWay(String),
     /// It was, or the run was interrupted.
     Over(Error),

@@ -1,7 +1,7 @@
-//! How a result travels in pieces of a few kilobytes: both streams and the exit code, gzip, base64, cut.
+//! Transfers a result in pieces of a few kilobytes: both streams and the exit code, gzip, base64, cut.
 //!
-//! Every way has a small channel (a termination message, the output of RunCommand). The shell that runs the script packs the result
-//! into one file, says how long that is, and hands it out piece by piece.
+//! Every channel is narrow (a termination message, the output of RunCommand). The shell that runs the script packs the result
+//! into one file, prints its length, and returns it piece by piece.
 
 use std::io::Read as _;
 
@@ -13,7 +13,7 @@ use flate2::read::GzDecoder;
 pub(super) const MAX_STDOUT: usize = 4 * 1024 * 1024;
 /// How much of standard error is kept, bytes.
 pub(super) const MAX_STDERR: usize = 64 * 1024;
-/// The longest packed result, bytes: a node is not asked for more pieces than this.
+/// Maximum size of a packed result, bytes, which limits the number of pieces.
 pub(super) const MAX_PACKED: usize = 384 * 1024;
 
 /// The first word of a packed result.
@@ -34,7 +34,7 @@ size=$(($(wc -c < "$d/packed")))
     )
 }
 
-/// What came out of a packed result.
+/// The content of a packed result.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unpacked {
     pub(super) exit_code: i32,
@@ -42,10 +42,10 @@ pub(super) struct Unpacked {
     pub(super) stderr: String,
 }
 
-/// Puts a result together again.
+/// Unpacks a result.
 ///
 /// # Errors
-/// What is wrong with it, for people.
+/// What is wrong with it, as a clause.
 pub(super) fn unpack(packed: &str) -> Result<Unpacked, String> {
     let packed: String = packed.split_whitespace().collect();
     let small = BASE64_STANDARD.decode(&packed).map_err(|error| format!("it is not base64: {error}"))?;
@@ -138,8 +138,8 @@ mod tests {
             shell()
         );
         let ran = Command::new("sh").args(["-c", &script]).stdin(Stdio::null()).output().unwrap();
-        let said = String::from_utf8(ran.stdout).unwrap();
-        let (packed, size) = said.trim().rsplit_once(' ').unwrap();
+        let printed = String::from_utf8(ran.stdout).unwrap();
+        let (packed, size) = printed.trim().rsplit_once(' ').unwrap();
         assert_eq!(packed.len(), size.parse::<usize>().unwrap(), "{}", String::from_utf8_lossy(&ran.stderr));
         let unpacked = unpack(packed).unwrap();
         assert_eq!((unpacked.exit_code, unpacked.stderr.as_str()), (7, "oh\n"));

@@ -1,10 +1,10 @@
 //! Commands through a short-lived privileged pod.
 //!
-//! The result must come back from a node whose pods reach nothing and whose kubelet answers nobody: default-deny firewalls and a
-//! closed port 10250 are what this tool looks at. Only what the kubelet itself reports is left: termination messages, 12 KiB per pod, divided
+//! The result must come back from a node whose pods have no network and whose kubelet does not answer: default-deny firewalls and a
+//! closed port 10250 are what this tool tests. Only the kubelet's own reports remain: termination messages, 12 KiB per pod, divided
 //! equally among its containers (kubelet, `MaxPodTerminationMessageLogLength`). So an init container runs the script and packs the
-//! result, and three containers hand out what does not fit into its own message. A result that is longer still waits below `/run` of
-//! the host, and further pods of the same kind fetch it.
+//! result, and three containers return what does not fit into its own message. An even longer result is stored below `/run` of the
+//! host, and further pods of the same kind fetch it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::output::Attempt;
-use super::{Error, Output, Way, packed, ssm};
+use super::{Channel, Error, Output, packed, ssm};
 use crate::check::CheckError;
 use crate::cluster::check_namespace::{self, CheckNamespace};
 use crate::cluster::pod_template::mirrored;
@@ -31,9 +31,9 @@ use crate::wait::{Progress, pods};
 /// Has a shell, `nsenter`, `gzip` and `base64`, and is small.
 use crate::images::BUSYBOX as IMAGE;
 
-/// For the image and the start of a pod; none of it needs the pod network.
+/// Deadline for pulling the image and starting the pod; none of it needs the pod network.
 const START: Duration = Duration::from_secs(120);
-/// How long an image may fail to be pulled before that is believed.
+/// How long pulling an image may fail before that counts as an error.
 const PULL: Duration = Duration::from_secs(30);
 /// Bytes of a packed result in one termination message: below 12 KiB divided by four containers.
 const PIECE: usize = 3000;
@@ -42,10 +42,10 @@ const CONTAINERS: usize = 4;
 /// The name of the container that runs the script.
 const RUN: &str = "run";
 
-/// The most memory of the container that runs the script: `oscap` with the content of a whole operating system takes more than a gibibyte, and
+/// Memory limit of the container that runs the script: `oscap` with the content of a whole operating system takes more than a gibibyte, and
 /// what a container starts on the host counts as its own.
 const MAX_OF_ROOT: &str = "2Gi";
-/// The most memory of those that hand out pieces.
+/// Memory limit of the containers that return pieces.
 const MAX_OF_READER: &str = "64Mi";
 
 /// Distinguishes the namespaces of commands that run at the same time.
@@ -77,7 +77,7 @@ pub(super) async fn run(
         CheckError::Cancelled => Attempt::Over(Error::Cancelled),
         error => Attempt::NoWay(error.to_string()),
     })??;
-    ssm::finish(&text, node, deadline, Way::Pod).map_err(Attempt::Over)
+    ssm::finish(&text, node, deadline, Channel::Pod).map_err(Attempt::Over)
 }
 
 /// One command on one node.
@@ -120,7 +120,7 @@ impl Task {
     }
 
     fn lost(&self, why: &str) -> Attempt {
-        Attempt::Over(Error::Lost { node: self.node.clone(), way: Way::Pod, why: why.to_owned() })
+        Attempt::Over(Error::Lost { node: self.node.clone(), way: Channel::Pod, why: why.to_owned() })
     }
 
     /// Applies a pod, waits for its end and puts the messages of its containers together.
@@ -152,7 +152,7 @@ impl Task {
             // The init container never ran: nothing was done on the host.
             Err(_) if !last.as_ref().is_some_and(has_started) => Err(no_way(waited_for(last.as_ref()))),
             Err(watch::Stopped::Deadline { last_error: None }) => {
-                Err(Attempt::Over(Error::Deadline { node: self.node.clone(), after: within, way: Way::Pod }))
+                Err(Attempt::Over(Error::Deadline { node: self.node.clone(), after: within, way: Channel::Pod }))
             }
             Err(error) => Err(self.lost(&error.to_string())),
         }
@@ -271,7 +271,7 @@ fn has_started(pod: &Pod) -> bool {
     })
 }
 
-/// Why a pod never ran, as far as it is known.
+/// Why a pod never ran, if known.
 fn waited_for(pod: Option<&Pod>) -> String {
     let Some(pod) = pod else { return "its pod was never seen".to_owned() };
     match pods::waiting_for(pod) {
@@ -282,7 +282,7 @@ fn waited_for(pod: Option<&Pod>) -> String {
 
 /// The messages of a pod's containers in the order of their pieces: that of the init container first.
 fn messages(pod: &Pod) -> Result<String, String> {
-    let said: BTreeMap<&str, &str> = pods::containers(pod)
+    let by_container: BTreeMap<&str, &str> = pods::containers(pod)
         .filter_map(|container| {
             let end = pods::last_end(container)?;
             (end.exit_code == 0).then_some((container.name.as_str(), end.message.as_deref().unwrap_or_default()))
@@ -291,7 +291,7 @@ fn messages(pod: &Pod) -> Result<String, String> {
     let names = std::iter::once(RUN.to_owned()).chain((1..CONTAINERS).map(|piece| format!("piece-{piece}")));
     let mut text = String::new();
     for name in names {
-        let message = said.get(name.as_str()).ok_or_else(|| {
+        let message = by_container.get(name.as_str()).ok_or_else(|| {
             format!("container {name} of pod {} did not end well: {}", pod.name_any(), pods::end_of(pod))
         })?;
         // The space behind the length stands at the end of a message that holds nothing else.

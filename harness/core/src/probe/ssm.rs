@@ -11,12 +11,12 @@ use base64::prelude::BASE64_STANDARD;
 use tokio::time::Instant;
 
 use super::output::Attempt;
-use super::{Error, Output, Way, packed};
+use super::{Channel, Error, Output, packed};
 use crate::aws::{Clients, ssm};
 
 /// Characters per piece, below what GetCommandInvocation shows.
 const PIECE: usize = 20_000;
-/// For reading one piece, and for delivering a command.
+/// Deadline for reading one piece, and for delivering a command.
 const DELIVERY: Duration = Duration::from_secs(60);
 
 /// The document that runs shell scripts.
@@ -25,18 +25,18 @@ pub(super) const SHELL: &str = "AWS-RunShellScript";
 /// Where scripts look for programs: the agent's own path leaves out the folders of the administrator.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A managed node and the road from its agent to the host.
+/// A managed node, and how its agent reaches the host.
 pub(super) struct Agent<'a> {
     pub(super) clients: &'a Clients,
     pub(super) instance: &'a str,
     pub(super) node: &'a NodeRecord,
-    pub(super) way: Way,
+    pub(super) way: Channel,
     /// Wraps a script for the agent so that it runs on the host.
     pub(super) road: fn(&str) -> String,
 }
 
 impl Agent<'_> {
-    /// Runs a script on the host and brings its whole result back.
+    /// Runs a script on the host and returns its complete result.
     pub(super) async fn run(&self, script: &str, deadline: Duration) -> Result<Output, Attempt> {
         let first = self.send(&wrapped(script, deadline), deadline).await?;
         let (size, folder, mut text) = head(&first.stdout).ok_or_else(|| {
@@ -55,7 +55,7 @@ impl Agent<'_> {
         finish(&text, self.node, deadline, self.way).map_err(Attempt::Over)
     }
 
-    /// Sends a script. One that Systems Manager refuses never ran, so another way may do; where nobody can tell, it may have.
+    /// Sends a script. If Systems Manager rejects it, it never ran, and another channel may work; if the answer is lost, it may have run.
     async fn send(&self, script: &str, deadline: Duration) -> Result<ssm::CommandOutput, Attempt> {
         let until = Instant::now() + deadline + DELIVERY;
         let line = (self.road)(script);
@@ -74,8 +74,8 @@ impl Agent<'_> {
     }
 }
 
-/// What a whole packed result says.
-pub(super) fn finish(text: &str, node: &NodeRecord, deadline: Duration, way: Way) -> Result<Output, Error> {
+/// Unpacks a complete result.
+pub(super) fn finish(text: &str, node: &NodeRecord, deadline: Duration, way: Channel) -> Result<Output, Error> {
     let unpacked = packed::unpack(text).map_err(|why| Error::Lost { node: node.name.clone(), way, why })?;
     if packed::ran_out_of_time(unpacked.exit_code) {
         return Err(Error::Deadline { node: node.name.clone(), after: deadline, way });

@@ -1,4 +1,4 @@
-//! What a cluster must know before nodes of a role can join it and work: access entries or aws-auth, and addresses for pods on Windows.
+//! Prerequisites of a cluster for nodes of a role to join and work: access entries or aws-auth, and addresses for pods on Windows.
 
 use amiproof_model::matrix::{ClusterSpec, Family, Variant};
 
@@ -9,10 +9,10 @@ use crate::aws::names::Tags;
 use crate::aws::{self, Clients, access};
 use crate::cluster::{self, Access};
 
-/// The add-on that gives pods their addresses.
+/// The add-on that assigns addresses to pods.
 const CNI: &str = "vpc-cni";
 
-/// Why nodes of a kind could not join, or would be of no use; `None` where nothing is in their way.
+/// Why nodes of an operating system could not join, or could not run pods; `None` if nothing prevents it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Refusals {
     linux: Option<String>,
@@ -20,13 +20,13 @@ pub(crate) struct Refusals {
 }
 
 impl Refusals {
-    /// What is in the way of a variant's nodes.
+    /// What prevents the nodes of a variant from joining or working.
     pub(crate) fn of(&self, family: Family) -> Option<&str> {
         if family.is_linux() { self.linux.as_deref() } else { self.windows.as_deref() }
     }
 }
 
-/// The roles of nodes, where they are known.
+/// The roles of nodes, if known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Roles<'a> {
     /// Of Linux nodes.
@@ -35,7 +35,7 @@ pub(crate) struct Roles<'a> {
     pub(crate) windows: Option<&'a str>,
 }
 
-/// Whether the run makes nodes of Windows.
+/// Whether the run creates Windows nodes.
 pub(crate) fn makes_windows(session: &Session) -> bool {
     session.plan.matrix.variants.iter().any(|variant| variant.made().is_some() && !variant.family.is_linux())
 }
@@ -45,7 +45,7 @@ pub(crate) fn installs_cni(spec: &ClusterSpec) -> bool {
     spec.create && spec.addons.iter().any(|addon| addon.name == CNI)
 }
 
-/// Makes what can be made before any node group, and says what cannot. What is in the way of Windows alone breaks no Linux variant.
+/// Creates the prerequisites before any node group, and returns what is missing. A problem of Windows does not affect Linux variants.
 ///
 /// # Errors
 /// When the ledger cannot be written.
@@ -80,9 +80,9 @@ pub(crate) async fn prepare(
     Ok(refusals)
 }
 
-/// Why a cluster that only knows aws-auth would not let nodes of a role in. EKS maps the role of a node group there by itself, by its ARN
-/// as it is, which the authenticator does not find where the role has a path (aws/containers-roadmap#926, #1669); and for a custom image
-/// of Windows without the group of its kube-proxy (EKS API, `CreateNodegroup.amiType`).
+/// Why a cluster with only aws-auth would not admit nodes of a role. EKS maps the role of a node group itself, but by its full ARN, which
+/// the authenticator does not match if the role has a path (aws/containers-roadmap#926, #1669), and for a custom Windows image without
+/// the group of kube-proxy (EKS API, `CreateNodegroup.amiType`).
 async fn unmapped(access: &Access, endpoint: &ClusterEndpoint, role: &str, family: Family) -> Option<String> {
     let plain = access::without_path(role);
     let group = if family == Family::Windows { "eks:kube-proxy-windows" } else { "system:nodes" };
@@ -92,17 +92,20 @@ async fn unmapped(access: &Access, endpoint: &ClusterEndpoint, role: &str, famil
     match cluster::windows::aws_auth_maps(access, &plain, group).await {
         Ok(true) => None,
         Ok(false) => Some(format!(
-            "cluster {} lets in whom its config map aws-auth names, and nobody there is {plain} with the group {group}: add to mapRoles in \
-             kube-system/aws-auth {{rolearn: {plain}, username: 'system:node:{{{{EC2PrivateDNSName}}}}', groups: [{}]}}, or let the cluster \
+            "cluster {} admits nodes only by the ConfigMap kube-system/aws-auth, which does not map {plain} to the group {group}: add to its \
+             mapRoles {{rolearn: {plain}, username: 'system:node:{{{{EC2PrivateDNSName}}}}', groups: [{}]}}, or let the cluster \
              use access entries (authentication mode API_AND_CONFIG_MAP)",
             endpoint.name,
             access::aws_auth_groups(family).join(", ")
         )),
-        Err(error) => Some(format!("whether cluster {} lets in nodes of {plain} is not known: {error}", endpoint.name)),
+        Err(error) => Some(format!(
+            "cannot determine whether cluster {} admits nodes with the role {plain}: {error}",
+            endpoint.name
+        )),
     }
 }
 
-/// Why pods on Windows would get no addresses. An add-on that the run does not install is someone else's: it is not changed.
+/// Why pods on Windows would get no addresses. An add-on that the run did not install is not changed.
 async fn without_addresses(
     session: &Session,
     clients: &Clients,
@@ -115,17 +118,17 @@ async fn without_addresses(
     let addon =
         aws::addons::describe(clients, &endpoint.name, CNI).await.map_err(|error| PhaseError::from_error(&error))?;
     if addon.is_none() {
-        // The config map is nobody else's then: `Eks::install` turns it on.
+        // Without the add-on `Eks::install` may change the ConfigMap, and enables it.
         return Ok(None);
     }
     match cluster::windows::has_ipam(access).await {
         Ok(true) => Ok(None),
         Ok(false) => Ok(Some(format!(
-            "the add-on vpc-cni of cluster {name} gives pods on Windows no addresses, and its configuration is not amiproof's to change: run \
+            "the add-on vpc-cni of cluster {name} assigns no addresses to pods on Windows, and amiproof does not change an existing add-on: run \
              aws eks update-addon --cluster-name {name} --addon-name vpc-cni --configuration-values '{{\"enableWindowsIpam\":\"true\"}}' \
-             --resolve-conflicts PRESERVE, with what it is configured with now beside it",
+             --resolve-conflicts PRESERVE, and add its present configuration values",
             name = endpoint.name
         ))),
-        Err(error) => Ok(Some(format!("whether pods on Windows get addresses is not known: {error}"))),
+        Err(error) => Ok(Some(format!("cannot determine whether pods on Windows get addresses: {error}"))),
     }
 }

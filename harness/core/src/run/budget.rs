@@ -111,7 +111,7 @@ impl Budget {
         self.state().pools.entry(Pool::Nodes(variant.clone())).or_insert(Slots { all: pods, free: pods });
     }
 
-    /// Waits for slots. Who wants more than there are in a pool gets all of it, alone.
+    /// Waits for slots. A check that wants more than a pool has gets the whole pool, and runs alone.
     ///
     /// # Cancel safety
     /// Safe: a future that is dropped leaves the queue, and slots that it was granted meanwhile are released.

@@ -23,30 +23,30 @@ use crate::context::Context;
 use crate::finish;
 use crate::workload::capacity::Capacity;
 
-/// How many questions of one variant are asked at a time; workloads and scans are limited by the pods that they have.
+/// How many checks without pods of one variant run at a time; workloads and scans are limited by their pods.
 const QUESTIONS_AT_A_TIME: usize = 8;
 
-/// What a scan may take beyond `timeouts.os_scan`, within which it has to end: reading what it found, page by page, keeping the scanner's
-/// own reports (seven minutes), and taking away what it made.
+/// How long a scan may take beyond `timeouts.os_scan`, within which the scanner itself must end: reading the results page by page, saving
+/// the scanner's own reports (seven minutes), and cleaning up.
 const AFTER_SCAN: Duration = Duration::from_secs(20 * 60);
 
-/// How checks are run.
+/// Settings for running checks.
 #[derive(Clone)]
 pub struct RunnerConfig {
-    /// How often a failure is tried again.
+    /// How often a failed check is retried.
     pub retries: u32,
     /// Limits the pods of the run.
     pub budget: Budget,
-    /// Where results go.
+    /// Receives the results.
     pub events: Events,
-    /// Fires when nothing is to be waited for any more, also not what has to come to its end.
+    /// Fires when nothing may be awaited any more, not even work that must complete.
     pub abort: CancellationToken,
 }
 
 /// Runs the selected checks of one subject, with all phases concurrently, and reports every result as an event.
 ///
 /// # Cancel safety
-/// When `context.cancel` fires, checks stop at their next await; what they made is in the ledger.
+/// When `context.cancel` fires, checks stop at their next await; what they created is in the ledger.
 pub async fn run_all(context: &Context, checks: &[Check], config: &RunnerConfig) {
     let capacity = pods::capacity(context, &config.budget).await;
     let permits = Arc::new(Semaphore::new(QUESTIONS_AT_A_TIME));
@@ -92,7 +92,7 @@ pub async fn run_alone(context: &Context, checks: &[Check], config: &RunnerConfi
     events.send(&context.subject, EventKind::PhaseEnded(Phase::Test, end));
 }
 
-/// Reports the results of a check; `None` where the run was interrupted before there were any.
+/// Reports the results of a check; `None` if the run was interrupted before there were any.
 fn answered(context: &Context, check: &Check, results: Option<Vec<CheckResult>>, events: &Events) {
     let Some(results) = results else { return };
     for result in results {
@@ -101,17 +101,17 @@ fn answered(context: &Context, check: &Check, results: Option<Vec<CheckResult>>,
     events.send(&context.subject, EventKind::CheckEnded { check: check.id.to_string() });
 }
 
-/// What of a phase is under way, for whoever waits.
+/// The running checks of a phase, for progress lines.
 #[derive(Clone, Default)]
-struct UnderWay(Arc<Mutex<BTreeSet<String>>>);
+struct RunningChecks(Arc<Mutex<BTreeSet<String>>>);
 
-impl UnderWay {
+impl RunningChecks {
     fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `os-cis/inspector and 3 more checks`.
-    fn told(&self) -> String {
+    fn summary(&self) -> String {
         let all = self.lock();
         match (all.first(), all.len()) {
             (None, _) => "capacity for checks".to_owned(),
@@ -133,7 +133,7 @@ async fn run_phase(
     let subject = context.subject.clone();
     config.events.send(&subject, EventKind::PhaseStarted(phase));
     let mut running = JoinSet::new();
-    let under_way = UnderWay::default();
+    let under_way = RunningChecks::default();
     let mut names = BTreeMap::new();
     for check in checks {
         let (mut context, config, permits) = (context.clone(), config.clone(), Arc::clone(&permits));
@@ -169,11 +169,11 @@ async fn run_phase(
         while let Some(joined) = running.join_next_with_id().await {
             let Err(failure) = joined else { continue };
             let Some(id) = names.get(&failure.id()) else { continue };
-            // What a check itself does is caught elsewhere; this is the work around it, and what it leaves open the recorder closes.
+            // Panics of the check itself are caught elsewhere; this is the code around it. The recorder adds the missing rows.
             tracing::error!(check = %id, %failure, "the work around a check panicked, which is a bug in amiproof");
         }
     };
-    config.events.beating(&subject, phase, || under_way.told(), all).await;
+    config.events.beating(&subject, phase, || under_way.summary(), all).await;
     let end = if context.cancel.is_cancelled() { PhaseEnd::Cancelled } else { PhaseEnd::Done };
     config.events.send(&subject, EventKind::PhaseEnded(phase, end));
 }
@@ -187,7 +187,7 @@ async fn run_one(context: &Context, check: &Check, retries: u32, config: &Runner
         return Some(answer.into_results(context, check, (started, events.now()), Vec::new()));
     }
     let mut earlier = Vec::new();
-    // An API that did not answer says nothing about the image, so a check is run once more then, and that does not count as an attempt.
+    // An API that did not answer says nothing about the image, so the check is run once more, and that does not count as an attempt.
     let mut is_spare = !matches!(check.body, Body::Scan(_)) && !check.disturbs;
     loop {
         let answer = attempt(context, check, &config.abort).await;
@@ -216,7 +216,7 @@ async fn run_one(context: &Context, check: &Check, retries: u32, config: &Runner
     }
 }
 
-/// What one attempt came to.
+/// The outcome of one attempt.
 enum Answer {
     Decided(Decision),
     Scanned(ScanAnswer),
@@ -225,7 +225,7 @@ enum Answer {
 }
 
 /// One attempt under its deadline. A panic is an error of this check alone. When the run is interrupted or the deadline passes, parts of the
-/// check that have to come to their end do, and an answer that they bring is taken.
+/// check that must complete still do, and their result is used.
 async fn attempt(context: &Context, check: &Check, abort: &CancellationToken) -> Answer {
     let deadline = deadline(context, check);
     let stop = context.cancel.child_token();
@@ -269,8 +269,8 @@ async fn perform(context: Context, body: Body) -> Answer {
     }
 }
 
-/// The deadline of one attempt. A workload keeps its own time; on top of it come waiting for the reference's nodes before, and
-/// taking its namespace down behind.
+/// The deadline of one attempt. A workload has its own; waiting for the nodes of the reference before it, and deleting the namespace
+/// after it, come on top.
 fn deadline(context: &Context, check: &Check) -> Duration {
     let timeouts = context.variant.timeouts;
     match (&check.body, check.timeout, check.phase) {
@@ -293,8 +293,7 @@ fn panic_message(failure: tokio::task::JoinError) -> String {
 }
 
 impl Answer {
-    /// What to try again: a failure or an error of a single question. Scans are not repeated; they take the longest and answer the
-    /// same.
+    /// Whether to retry: a failure or an error of a single check. Scans are not repeated; they take the longest and give the same results.
     fn outcome(&self) -> Option<Outcome> {
         match self {
             Self::Decided(decision) => match Outcome::from(decision.verdict.clone()) {

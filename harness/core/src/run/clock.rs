@@ -1,10 +1,10 @@
-//! The clock of a run: durations by a clock that nobody sets, times of day by the wall.
+//! The clock of a run: durations by a monotonic clock, times of day by the wall clock.
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// When a run started, and how long ago that is. All times of one run come from it, so that a machine whose time of day is set while the run
-/// continues changes no duration.
+/// When a run started, and how long ago that is. All times of one run come from it, so that setting the wall clock during the run changes no
+/// duration.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     started: Timestamp,
@@ -17,12 +17,12 @@ impl Clock {
         Self { started: amiproof_time::now(), since: Instant::now() }
     }
 
-    /// When it started, by the wall.
+    /// When it started, by the wall clock.
     pub fn started(&self) -> Timestamp {
         self.started
     }
 
-    /// Now: the start and what has passed since then.
+    /// Now: the start plus the time that has passed since.
     pub fn now(&self) -> Timestamp {
         let passed = SignedDuration::try_from(self.since.elapsed()).unwrap_or(SignedDuration::MAX);
         self.started.saturating_add(passed).unwrap_or(Timestamp::MAX)

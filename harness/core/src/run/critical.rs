@@ -1,12 +1,12 @@
-//! The critical path of a run: what it could at best have taken, as the report's own phase times give it.
+//! The critical path of a run: its minimum duration, computed from the phase times of the report.
 
 use amiproof_model::report::{Phase, PhaseRecord, Report, Subject, VariantRecord};
 
 /// Seconds of the phases that all variants share, plus those of the longest single variant.
 ///
 /// Within a variant everything up to the nodes is a chain, tests and scans run concurrently (the longest of them counts), and
-/// teardown follows. Scans of the whole cluster come when all variants are done. Of the shared phases, add-ons go on beside the node
-/// groups and count only where they take longer.
+/// teardown follows. Scans of the whole cluster come when all variants are done. Of the shared phases, add-ons run concurrently with
+/// the node groups and count only if they take longer.
 pub fn path(report: &Report) -> f64 {
     let beside = |variant: &VariantRecord| {
         let of = |phase| seconds(&variant.phases, phase);
@@ -15,8 +15,8 @@ pub fn path(report: &Report) -> f64 {
     chain(report, beside)
 }
 
-/// The same where no check had to wait for another: of a variant's checks only the longest counts, whatever phase it is of. What a
-/// run takes beyond this is what its limits on pods and questions cost.
+/// The same as if no check had to wait for another: of a variant's checks only the longest counts, whatever its phase. The difference
+/// to the real duration is the cost of the limits on pods and concurrent checks.
 pub fn unhindered(report: &Report) -> f64 {
     let beside = |variant: &VariantRecord| {
         let subject = Subject::Variant(variant.name.clone());
@@ -34,7 +34,7 @@ fn chain(report: &Report, beside: impl Fn(&VariantRecord) -> f64) -> f64 {
     before + longest + shared(Phase::KubeBench) + shared(Phase::Teardown)
 }
 
-/// Seconds of what one variant does in a row, its checks left out.
+/// Seconds of the sequential phases of one variant, without its checks.
 fn until_nodes_and_after(variant: &VariantRecord) -> f64 {
     let of = |phase| seconds(&variant.phases, phase);
     // Not by `sum`, which makes -0.0 of nothing.

@@ -1,4 +1,4 @@
-//! What a run makes and finds through AWS: network, cluster, add-ons, and the node group of a variant.
+//! What a run creates and finds through AWS: network, cluster, add-ons, and the node group of a variant.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::aws::{self, Clients};
 use crate::cluster::{self, Access};
 use crate::user_data;
 
-/// From aws-k8s-tester: infrastructure and cluster get 15 minutes each, twice that here, because nothing is won by giving up.
+/// From aws-k8s-tester: infrastructure and cluster get 15 minutes each, twice that here, because giving up early gains nothing.
 const NETWORK_DEADLINE: Duration = Duration::from_secs(30 * 60);
 const CLUSTER_DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// CoreDNS needs a node first, so this covers the slowest node group, too.
@@ -31,24 +31,24 @@ const ADDON_DEADLINE: Duration = Duration::from_secs(20 * 60);
 /// An EKS cluster, ready for node groups.
 pub(crate) struct Eks {
     clients: Clients,
-    /// What nodes must know to join.
+    /// What nodes need to know to join.
     pub(crate) endpoint: ClusterEndpoint,
-    /// Where nodes live and who they are.
+    /// Subnets and roles of the nodes.
     node_settings: NodeSettings,
-    /// Whom the cluster would not let in.
+    /// Nodes that the cluster would not admit.
     refusals: Refusals,
-    /// Tags of everything that the run makes.
+    /// Tags of everything that the run creates.
     tags: Tags,
 }
 
-/// Where nodes live and who they are.
+/// Subnets and roles of the nodes.
 struct NodeSettings {
     subnet_ids: Vec<String>,
     node_role_arn: Option<String>,
     windows_node_role_arn: Option<String>,
 }
 
-/// The network stack: the one that is there, or a new one where the matrix leaves anything to it; `None` where it says all itself.
+/// The network stack: the existing one, or a new one if the matrix leaves anything to it; `None` if the matrix names everything itself.
 pub(crate) async fn network(session: &Session, tags: &Tags) -> Result<Option<Network>, PhaseError> {
     let (plan, tools, clients) = (&session.plan, &session.tools, session.aws()?);
     let spec = &plan.matrix.cluster;
@@ -133,12 +133,12 @@ pub(crate) async fn cluster(
     Ok((Eks { clients: clients.clone(), endpoint, node_settings, refusals, tags: tags.clone() }, access))
 }
 
-/// Whether the run makes node groups.
+/// Whether the run creates node groups.
 fn makes_nodes(session: &Session) -> bool {
     session.plan.steps.provision && session.plan.matrix.variants.iter().any(|variant| variant.made().is_some())
 }
 
-/// The private subnets of a cluster that the run did not make: where its node groups go.
+/// The private subnets of an existing cluster, for its node groups.
 async fn private_subnets(clients: &Clients, endpoint: &ClusterEndpoint) -> Result<Vec<String>, PhaseError> {
     let private = aws::node_group::subnets::private_of(clients, &endpoint.subnet_ids).await;
     let private = private.map_err(|error| PhaseError::from_error(&error))?;
@@ -157,11 +157,11 @@ async fn private_subnets(clients: &Clients, endpoint: &ClusterEndpoint) -> Resul
 pub(crate) fn access(clients: &Clients, endpoint: &ClusterEndpoint) -> Result<Access, PhaseError> {
     let authority = endpoint.ca_pem().map_err(|error| PhaseError::from_error(&error))?;
     let access = Access::eks(&endpoint.endpoint, &authority, tokens(clients, &endpoint.name), clients.transport());
-    // By its name destroy finds the cluster again, and sees that what is in it goes with it.
+    // By this name `destroy` finds the cluster again, and knows that its objects are deleted with it.
     access.map(|access| access.named(&endpoint.name)).map_err(|error| PhaseError::from_error(&error))
 }
 
-/// Signs a bearer token whenever the last one runs out.
+/// Signs a new bearer token whenever the last one expires.
 fn tokens(clients: &Clients, cluster: &str) -> cluster::TokenSource {
     let (clients, cluster) = (clients.clone(), cluster.to_owned());
     Arc::new(move || {
@@ -195,8 +195,8 @@ impl NodeSettings {
 }
 
 impl Eks {
-    /// Add-ons of a cluster that the run made, and what Windows nodes need of the VPC CNI. Stops waiting for them when `arrivals` closes:
-    /// no node can come any more then on which their controllers could run, and that is not their fault.
+    /// Installs the add-ons of a cluster that the run created, and what Windows nodes need of the VPC CNI. Stops waiting for them when
+    /// `arrivals` closes: then no more nodes can come for their controllers, and the add-ons are not at fault.
     pub(crate) async fn install(
         &self,
         session: &Session,
@@ -233,7 +233,7 @@ impl Eks {
             let (access, asked) = (access.clone(), name.to_owned());
             let is_ready = move || {
                 let (access, asked) = (access.clone(), asked.clone());
-                // An API server that is away for a moment is asked again.
+                // An API server that is briefly unavailable is asked again.
                 async move { cluster::addons::are_controllers_ready(&access, &asked).await.unwrap_or(false) }.boxed()
             };
             let deadline = self.clients.pace().deadline(ADDON_DEADLINE);
@@ -245,7 +245,7 @@ impl Eks {
                 outcomes.into_iter().try_for_each(|outcome| outcome.map_err(|error| PhaseError::from_error(&error)))
             }
             _ = arrivals.recv() => {
-                let text = "no longer waiting: no variant that could still bring a node to run them is left".to_owned();
+                let text = "no longer waiting: no remaining variant can provide a node for them".to_owned();
                 session.events.send(&Subject::Cluster, EventKind::Progress(Phase::Addons, text));
                 Err(PhaseError::Cancelled)
             }
@@ -269,7 +269,7 @@ impl Eks {
         let cluster_group = self.endpoint.security_group_id.as_deref();
         if cluster_group.is_none() && !made.security_groups.is_empty() {
             return Err(PhaseError::other(format!(
-                "EKS does not say which security group cluster {} has, and nodes with groups of their own would not reach it",
+                "EKS does not name the security group of cluster {}, and nodes with other security groups could not reach it",
                 self.endpoint.name
             )));
         }
@@ -319,7 +319,7 @@ impl Eks {
             Ok(group) => Ok(group),
             Err(aws::node_group::Error::NeverJoined { message, line, evidence, instances }) => {
                 let mut not_ready = unjoined::NotReady { message, line, evidence, instances };
-                session.events.waiting(&subject, "what the instances that never joined say".to_owned());
+                session.events.waiting(&subject, "the settings of the instances that never joined".to_owned());
                 unjoined::read_facts(&self.clients, variant.family, &mut not_ready).await;
                 let group = aws::names::node_group(&session.plan.run, &variant.name);
                 let wanted = usize::try_from(made.count).unwrap_or(usize::MAX);

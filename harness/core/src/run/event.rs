@@ -18,13 +18,13 @@ use jiff::Timestamp;
 use super::clock::Clock;
 use crate::aws::cause::chain;
 
-/// How often a phase says what it waits for: CI systems end jobs that print nothing.
+/// How often a phase reports what it is waiting for: CI systems end jobs that print nothing.
 pub(crate) const BEAT: Duration = Duration::from_secs(30);
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// When: the time at which the run started and what has passed since then by a clock that nobody sets.
+    /// When: the start of the run plus the time that has passed by a monotonic clock.
     pub at: Timestamp,
     /// What it is about; [`Subject::Cluster`] for what all variants share.
     pub subject: Subject,
@@ -51,14 +51,14 @@ pub enum EventKind {
     Nodes(Vec<NodeRecord>),
     /// Instances of the subject that never became nodes.
     NeverJoined(Vec<NodeRecord>),
-    /// What was read from the subject's nodes: facts by the node's index.
+    /// Facts of the subject's nodes, by node index.
     Facts(Vec<(u32, indexmap::IndexMap<String, String>)>),
     /// A check of the subject started.
     CheckStarted {
         /// Its id.
         check: String,
     },
-    /// A check of the subject was answered; its results came before.
+    /// A check of the subject is finished; its results came before.
     CheckEnded {
         /// Its id.
         check: String,
@@ -70,15 +70,15 @@ pub enum EventKind {
         /// Why.
         reason: String,
     },
-    /// A scanner judged the subject, or did not, and why.
+    /// A scanner evaluated the subject, or did not, and why.
     Scanned(Box<ScanRecord>),
-    /// One cell of the matrix has its answer. The disposition is set when the run ends.
+    /// The result of one cell of the matrix. The disposition is set when the run ends.
     Result(Box<CheckResult>),
     /// The user asked to stop.
     Interrupted,
-    /// The run took longer than it may, this long, and stops by itself.
+    /// The run exceeded its deadline of this duration and stops.
     DeadlineExceeded(Duration),
-    /// Everything was taken down, or it was tried.
+    /// Teardown has ended.
     CleanedUp(Cleanup),
 }
 
@@ -87,15 +87,15 @@ pub enum EventKind {
 pub struct Events {
     sender: tokio::sync::mpsc::UnboundedSender<Event>,
     clock: Clock,
-    /// How often a phase says what it waits for.
+    /// How often a phase reports what it is waiting for.
     beat: Duration,
-    /// What each subject waits for, in one line.
+    /// What each subject is waiting for, in one line.
     waiting: Arc<Mutex<BTreeMap<Subject, String>>>,
 }
 
 impl Events {
-    /// A sender and the receiver that the dispatcher reads. Unbounded, because a listener that is slow must not slow the work
-    /// down, and a run has thousands of events at the most.
+    /// A sender and the receiver that the dispatcher reads. Unbounded, because a slow listener must not slow the work
+    /// down, and a run has a few thousand events at most.
     pub fn channel(clock: Clock) -> (Self, tokio::sync::mpsc::UnboundedReceiver<Event>) {
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         (Self { sender, clock, beat: BEAT, waiting: Arc::default() }, receiver)
@@ -114,7 +114,7 @@ impl Events {
         }
     }
 
-    /// Says what a subject waits for, for the next line about it.
+    /// Sets what a subject is waiting for, for the next progress line.
     pub fn waiting(&self, subject: &Subject, text: String) {
         self.lock().insert(subject.clone(), text);
     }
@@ -123,10 +123,10 @@ impl Events {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a phase and reports its start and its end; while it runs, every half minute what it waits for.
+    /// Runs a phase and reports its start and its end; in between, every 30 seconds, what it is waiting for.
     ///
     /// # Errors
-    /// What the phase itself returns.
+    /// The error of the phase itself. Nothing is retried here.
     pub async fn phase<T>(
         &self,
         subject: &Subject,
@@ -151,7 +151,7 @@ impl Events {
         answer
     }
 
-    /// Runs work and says every half minute what it waits for.
+    /// Runs work and reports every 30 seconds what it is waiting for.
     pub(crate) async fn beating<T>(
         &self,
         subject: &Subject,
@@ -174,7 +174,7 @@ impl Events {
     }
 }
 
-/// What a phase waits for where it says nothing better itself.
+/// What a phase is waiting for, if it reports nothing more specific.
 fn awaited(phase: Phase) -> &'static str {
     match phase {
         Phase::Network => "CloudFormation to create the network stack",
@@ -189,10 +189,10 @@ fn awaited(phase: Phase) -> &'static str {
     }
 }
 
-/// Why a phase did not do what it should.
+/// Why a phase failed.
 #[derive(Clone, Debug)]
 pub enum PhaseError {
-    /// The run was interrupted, or nobody is left to wait for it.
+    /// The run was interrupted, or nothing waits for the phase any more.
     Cancelled,
     /// The subject itself failed: a verdict.
     Failed(Box<Failed>),
@@ -257,14 +257,14 @@ mod tests {
         let (enough, seen) = tokio::sync::oneshot::channel();
         let phase = events.phase(&subject, Phase::NodeGroup, async { seen.await.map_err(|_| PhaseError::Cancelled) });
         let listen = async {
-            let mut told = Vec::new();
+            let mut lines = Vec::new();
             let mut enough = Some(enough);
             while let Some(event) = incoming.recv().await {
                 match event.kind {
                     EventKind::Progress(Phase::NodeGroup, text) => {
-                        told.push(text);
+                        lines.push(text);
                         events.waiting(&subject, "1 of 2 instances".to_owned());
-                        if told.iter().any(|text| text.contains("1 of 2"))
+                        if lines.iter().any(|text| text.contains("1 of 2"))
                             && let Some(enough) = enough.take()
                         {
                             enough.send(()).unwrap();
@@ -274,11 +274,11 @@ mod tests {
                     _ => {}
                 }
             }
-            told
+            lines
         };
-        let (ended, told) = tokio::join!(phase, listen);
+        let (ended, lines) = tokio::join!(phase, listen);
         ended.unwrap();
-        assert!(told[0].starts_with("waiting for instances to start and to join the cluster ("), "{told:?}");
-        assert!(told[1].starts_with("waiting for 1 of 2 instances ("), "{told:?}");
+        assert!(lines[0].starts_with("waiting for instances to start and to join the cluster ("), "{lines:?}");
+        assert!(lines[1].starts_with("waiting for 1 of 2 instances ("), "{lines:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Rows of a variant whose nodes failed before any check could ask them: the failure itself, and what follows from it.
+//! Rows of a variant whose nodes failed before any check could run on them: the failure itself, and the rows blocked by it.
 
 use amiproof_model::matrix::Variant;
 use amiproof_model::report::CheckResult;
@@ -9,7 +9,7 @@ use super::event::{Failed, of_variant};
 use super::rows;
 use crate::check::Check;
 
-/// The check that says whether nodes joined; its row is there for a node group that failed also where the check was not selected.
+/// The check that says whether nodes joined; its row exists for a failed node group even if the check was not selected.
 pub(crate) const JOINED: &str = "node/joined";
 /// The check that says whether nodes are Ready.
 pub(crate) const READY: &str = "node/ready";

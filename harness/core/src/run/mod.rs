@@ -1,12 +1,13 @@
 //! A run: one pipeline per variant, one dispatcher, explicit cleanup.
 //!
 //! [`run`] starts the work and then only receives events: it folds them into the report ([`recorder`]) and shows them to a
-//! listener. The work is [`shared`] (network, cluster, add-ons; through AWS that is `eks`) and a [`pipeline`] per variant, each waiting for nothing but its own
-//! predecessors. [`checks`] runs the checks of one subject, [`verdicts`] judges all results, [`critical`] computes the critical path.
+//! listener. The work is [`shared`] (network, cluster, add-ons; through AWS that is `eks`) and a [`pipeline`] per variant, each waiting
+//! for nothing but its own predecessors. [`checks`] runs the checks of one subject, [`verdicts`] judges all results, [`critical`]
+//! computes the critical path.
 //!
 //! # Cancel safety
 //! Work stops at `stop.cancel`; teardown continues until `stop.abort`. What is still there then is in the ledger, and
-//! `amiproof destroy` removes it.
+//! `amiproof destroy` deletes it.
 
 mod admittance;
 pub mod budget;
@@ -49,7 +50,7 @@ use crate::cluster::explain::chain;
 use crate::destroy::{self, What};
 use crate::ledger::Ledger;
 
-/// Runs a plan to its end and answers with the finished report. The listener sees every event, in order.
+/// Runs a plan and returns the finished report. The listener sees every event, in order.
 pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(&Event)) -> Report {
     let clock = Clock::start();
     let (events, mut incoming) = Events::channel(clock);
@@ -74,8 +75,8 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
     recorder.finish(&waivers, clock.now())
 }
 
-/// Passes on every event until all work has ended. That it was stopped comes before what the work says because of it, and is never
-/// lost: work may end before this is scheduled again, and then everything it sent lies ready at once.
+/// Passes on every event until all work has ended. The interruption comes before the events that it causes, and is never lost: work may
+/// end before this is scheduled again, and then all its events are ready at once.
 async fn follow(
     incoming: &mut mpsc::UnboundedReceiver<Event>,
     stop: &Stop,
@@ -129,7 +130,7 @@ async fn exceeded(deadline: Option<Duration>) -> Duration {
     }
 }
 
-/// What this run has to answer: every selected check of its steps, for every variant and for the cluster.
+/// The rows that this run must have: every selected check of its steps, for every variant and for the cluster.
 fn expected(session: &Session) -> Vec<CheckResult> {
     const OPEN: &str = "not answered yet";
     let now = session.events.now();
@@ -152,7 +153,7 @@ async fn work(session: Arc<Session>) {
         pipelines.run(&session, &shared, arrival).await;
     }
     shared.finished(&session).await;
-    // Checks that were stopped take their namespaces down by themselves, each within its deadline.
+    // Stopped checks delete their namespaces themselves, each within its deadline.
     let returned = session.stop.abort.run_until_cancelled(session.budget.returned());
     let what = || "the pods of finished checks to be deleted".to_owned();
     let _stopped = session.events.beating(&Subject::Cluster, Phase::Test, what, returned).await;
@@ -164,7 +165,7 @@ async fn work(session: Arc<Session>) {
     session.events.send(&Subject::Cluster, EventKind::CleanedUp(cleanup));
 }
 
-/// Removes everything that the run made and asks the account what is left.
+/// Deletes everything that the run created, and queries the account for leftovers.
 async fn teardown(session: &Session, access: Option<Access>) -> Cleanup {
     let subject = Subject::Cluster;
     session.events.send(&subject, EventKind::PhaseStarted(Phase::Teardown));
@@ -196,7 +197,7 @@ async fn teardown(session: &Session, access: Option<Access>) -> Cleanup {
     cleanup
 }
 
-/// What the ledger says of a teardown that did not come to its end: everything that is not known to be gone is left.
+/// The result of a teardown that was stopped, from the ledger alone: everything not known to be deleted is left.
 pub fn unfinished(ledger: &Ledger) -> Cleanup {
     let entries = ledger.entries();
     let is_gone = |entry: &&crate::ledger::Entry| entry.state == crate::ledger::State::Gone;
@@ -213,7 +214,8 @@ pub fn unfinished(ledger: &Ledger) -> Cleanup {
     }
 }
 
-/// A connection to a cluster that is there, for taking down what a run left in it; `None` when it is gone or does not answer.
+/// A connection to an existing cluster ([DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html)), for
+/// deleting what a run left in it; `None` if it is gone or does not answer.
 pub async fn reach(clients: &Clients, cluster: &str) -> Option<Access> {
     let endpoint = crate::aws::cluster::describe(clients, cluster).await.ok()??;
     eks::access(clients, &endpoint).ok()

@@ -1,4 +1,4 @@
-//! The nodes of a variant: those of the node group that the run made, or those that its selector finds.
+//! The nodes of a variant: those of the node group that the run created, or those that its selector matches.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub(crate) async fn made(
             .await
             .map_err(|error| PhaseError::from_error(&error))?;
         describe(&cluster.access, &mut nodes, &found).await;
-        // EC2 may not show an instance everywhere yet that was launched a moment ago.
+        // EC2 is eventually consistent: an instance launched a moment ago may not be visible yet.
         if look == LOOKS || nodes.iter().all(|node| node.ami_id.is_some()) {
             break;
         }
@@ -56,8 +56,7 @@ pub(crate) async fn made(
 const LOOKS: u32 = 6;
 const LOOK: Duration = Duration::from_secs(10);
 
-/// The placement proof: every node is known to run the image that the launch template names. A node whose image is not known proves
-/// nothing.
+/// The placement proof: every node runs the image that the launch template names. A node whose image is unknown proves nothing.
 fn placed(nodes: &[NodeRecord], variant: &VariantName, wanted: &AmiId) -> Result<(), String> {
     match nodes.iter().find(|node| node.ami_id.as_ref() != Some(wanted)) {
         None => Ok(()),
@@ -72,8 +71,8 @@ fn placed(nodes: &[NodeRecord], variant: &VariantName, wanted: &AmiId) -> Result
     }
 }
 
-/// Waits until all nodes that the variant's selector finds are Ready. With an AWS account, says which image they run, and takes
-/// only nodes that run the same one.
+/// Waits until all nodes that the variant's selector matches are Ready. With an AWS account, also determines their image, which must be
+/// the same for all.
 pub(crate) async fn selected(
     session: &Session,
     cluster: &ClusterReady,
@@ -97,7 +96,7 @@ pub(crate) async fn selected(
     let ids: Vec<&str> = nodes.iter().filter_map(|node| node.instance_id.as_deref()).collect();
     let found = match instances::by_ids(clients, &ids).await {
         Ok(found) => found,
-        // What they run is then not known, and the checks that ask for it say so.
+        // Their image is then unknown, and the checks that need it say so.
         Err(error) => {
             tracing::warn!(variant = %variant.name, "the instances of its nodes cannot be read: {}", chain(&error));
             return Ok((nodes, None));
@@ -116,7 +115,7 @@ fn matching<'a>(all: &'a [Node], selector: &NodeSelector) -> Vec<&'a Node> {
     all.iter().filter(|node| selector.matches(node.labels())).collect()
 }
 
-/// Why a selector found nothing: what its labels have instead.
+/// Why a selector matches nothing: the existing values of its labels.
 fn none_matches(all: &[Node], selector: &NodeSelector) -> String {
     let mut message = format!("no node of the cluster matches the selector '{selector}'");
     for requirement in selector.requirements() {
@@ -134,7 +133,7 @@ fn none_matches(all: &[Node], selector: &NodeSelector) -> String {
     message
 }
 
-/// What speaks against a node being this variant's: another variant that claims it, too.
+/// Why a node cannot be this variant's: another variant claims it, too.
 fn conflict(matched: &[&Node], matrix: &Matrix, run: &RunId, variant: &Variant) -> Option<String> {
     let own = variant.selector()?;
     for node in matched {
@@ -176,7 +175,7 @@ fn one_image<'a>(nodes: &'a [NodeRecord], variant: &Variant) -> Result<Option<&'
     }
 }
 
-/// Adds what EC2 knows of the nodes' instances.
+/// Adds what EC2 reports about the instances of the nodes.
 async fn describe(access: &Access, nodes: &mut [NodeRecord], instances: &[Instance]) {
     for node in nodes {
         let is_its = |instance: &&Instance| Some(&instance.id) == node.instance_id.as_ref();
@@ -236,8 +235,8 @@ mod tests {
         assert!(of(1).unwrap().contains("l1 ('pool in (stock, l1)') and stock ('pool=stock')"), "{:?}", of(1));
         assert_eq!(of(2), None);
         let made = [node("c", json!({"pool": "l2", "amiproof.dev/run": "r-1", "amiproof.dev/variant": "own"}))];
-        let told = conflict(&matching(&made, &"pool=l2".parse().unwrap()), &matrix, &run, &matrix.variants[2]);
-        assert!(told.unwrap().contains("made by this run for own"));
+        let actual = conflict(&matching(&made, &"pool=l2".parse().unwrap()), &matrix, &run, &matrix.variants[2]);
+        assert!(actual.unwrap().contains("made by this run for own"));
     }
 
     #[test]
@@ -245,13 +244,13 @@ mod tests {
         let mut nodes = nodes::records(vec![node("a", json!({})), node("b", json!({}))]);
         let image = |text: &str| Some(text.parse::<AmiId>().unwrap());
         let (own, name) = (image("ami-0123456789abcdef0").unwrap(), "l1".parse().unwrap());
-        let told = |nodes: &[NodeRecord]| placed(nodes, &name, &own).unwrap_err();
+        let actual = |nodes: &[NodeRecord]| placed(nodes, &name, &own).unwrap_err();
         nodes[0].ami_id = Some(own.clone());
-        assert!(told(&nodes).contains("which image node b booted (it names no instance)"), "{}", told(&nodes));
+        assert!(actual(&nodes).contains("which image node b booted (it names no instance)"), "{}", actual(&nodes));
         nodes[1].instance_id = Some("i-1".to_owned());
-        assert!(told(&nodes).contains("instance i-1 is not listed"), "{}", told(&nodes));
+        assert!(actual(&nodes).contains("instance i-1 is not listed"), "{}", actual(&nodes));
         nodes[1].ami_id = image("ami-0fedcba9876543210");
-        assert!(told(&nodes).contains("node b booted ami-0fedcba9876543210"), "{}", told(&nodes));
+        assert!(actual(&nodes).contains("node b booted ami-0fedcba9876543210"), "{}", actual(&nodes));
         nodes[1].ami_id = Some(own.clone());
         assert_eq!(placed(&nodes, &name, &own), Ok(()));
     }
@@ -265,7 +264,7 @@ mod tests {
         nodes[2].ami_id = nodes[0].ami_id.clone();
         assert_eq!(one_image(&nodes, &variant).unwrap(), nodes[0].ami_id.as_ref());
         nodes[2].ami_id = Some("ami-0fedcba9876543210".parse().unwrap());
-        let told = one_image(&nodes, &variant).unwrap_err();
-        assert!(told.contains("a booted ami-0123456789abcdef0, c booted ami-0fedcba9876543210"), "{told}");
+        let actual = one_image(&nodes, &variant).unwrap_err();
+        assert!(actual.contains("a booted ami-0123456789abcdef0, c booted ami-0fedcba9876543210"), "{actual}");
     }
 }

@@ -1,4 +1,4 @@
-//! One variant from image to teardown, as soon as its own predecessor is done: never all node groups first, then all tests.
+//! One variant from image to teardown: each step starts as soon as its own predecessor is done, independently of other variants.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::cluster::nodes::selector_of;
 use crate::context::{Context, Peers};
 use crate::destroy::{self, What};
 
-/// The pipelines of all variants, with what they need of each other.
+/// The pipelines of all variants, and what they need from each other.
 pub(crate) struct Pipelines {
     handles: BTreeMap<VariantName, Handle>,
 }
@@ -37,13 +37,13 @@ struct Handle {
     nodes: watch::Receiver<Peers>,
     /// Moved into its pipeline.
     sender: Option<Nodes>,
-    /// Cloned by everybody who needs its nodes; its teardown waits until the last clone is gone.
+    /// Cloned by everyone who needs its nodes; its teardown waits until the last clone is gone.
     keepalive: mpsc::Sender<()>,
     /// Closes when nobody needs its nodes any more.
     released: Option<mpsc::Receiver<()>>,
 }
 
-/// The sending end of what a pipeline says of its nodes. When it goes without having said anything, it says that none will come.
+/// Announces the nodes of a pipeline. If it is dropped without an announcement, it announces that none will come.
 struct Nodes(watch::Sender<Peers>);
 
 impl Nodes {
@@ -71,7 +71,7 @@ struct PipelineEnds {
     peers: watch::Receiver<Peers>,
     /// Keeps the reference's nodes alive until this variant's tests are over.
     reference_keepalive: Option<mpsc::Sender<()>>,
-    /// Kept as long as the variant may bring nodes on which the controllers of add-ons can run.
+    /// Kept as long as the variant may provide nodes for the controllers of add-ons.
     arrival: Option<Arrival>,
 }
 
@@ -100,7 +100,7 @@ impl Pipelines {
             .into_iter()
             .filter_map(|variant| Some((self.ends(&variant, session, &arrival)?, variant)))
             .collect();
-        // Holds that were not given to anybody would keep every teardown waiting, and senders that nobody owns every reader.
+        // Unused keepalives would make every teardown wait, and unused senders every reader.
         drop((self, arrival));
         if on_cluster.is_empty() {
             drop((candidates, quiet));
@@ -159,9 +159,9 @@ impl Pipelines {
     }
 }
 
-/// What a variant signals to, and waits for from, all the others.
+/// Signals between a variant and all the others.
 struct Barriers {
-    /// Dropped when its checks are over, those that disturb left out: checks of the whole cluster wait for that.
+    /// Dropped when its checks are over, except disruptive ones: checks of the whole cluster wait for that.
     busy: mpsc::Sender<()>,
     participant: Participant,
 }
@@ -173,14 +173,14 @@ struct Candidate {
     keepalive: mpsc::Sender<()>,
 }
 
-/// Whether the controllers of add-ons may run on a variant's nodes: on stock images only, or, where there is none, on any with Linux.
+/// Whether the controllers of add-ons may run on a variant's nodes: only on stock images, or on any Linux image if there is none.
 fn carries_controllers(matrix: &Matrix, variant: &Variant) -> bool {
     let has_stock = matrix.variants.iter().any(takes_controllers);
     if has_stock { takes_controllers(variant) } else { variant.family.is_linux() }
 }
 
 /// Runs the checks of the whole cluster on the nodes of the first candidate that gets any, once the checks of all variants are over:
-/// policies are judged by what is in the cluster, and the run's own workloads and scans must not be among it.
+/// policies are evaluated by the objects in the cluster, which must not include the run's own workloads and scans.
 async fn check_cluster(
     session: Arc<Session>,
     shared: Shared,
@@ -217,13 +217,13 @@ async fn check_cluster(
                 shared.addons_settled(&session).await;
                 checks::run_all(&context, &checks, &session.runner_config()).await;
             }
-            // What it leaves open is closed with this reason when the run ends.
+            // Missing rows get this reason when the run ends.
             Err(broken) => report_phase_error(&session, &subject, Phase::Test, &broken),
         }
         drop(candidate.keepalive);
         return;
     }
-    // Where every candidate failed by itself, what was not asked follows from that.
+    // If every candidate failed by itself, the missing rows follow from that.
     if let Some(check) = failed.iter().cloned().collect::<Option<Vec<CheckId>>>().and_then(|all| all.into_iter().next())
     {
         session.events.send(&subject, EventKind::PhaseStarted(Phase::Test));
@@ -235,7 +235,7 @@ async fn check_cluster(
     }
 }
 
-/// One variant, all phases. Whatever happens, its teardown is tried.
+/// All phases of one variant. Teardown is attempted whatever happens.
 async fn run_variant(
     session: Arc<Session>,
     shared: Shared,
@@ -261,7 +261,7 @@ async fn run_variant(
                 Err(broken) => report_phase_error(&session, &subject, Phase::Test, &broken),
             }
         }
-        // What is open then is closed when the run ends: not evaluated, because it was interrupted.
+        // Missing rows are added when the run ends: not evaluated, because it was interrupted.
         Err(PhaseError::Cancelled) => ends.nodes.say(Peers::Unavailable("the run was interrupted".to_owned())),
         Err(PhaseError::Failed(failed)) => {
             session.failed(&variant.name, &failed.check);
@@ -282,7 +282,7 @@ async fn run_variant(
         }
     }
     if tested.is_none() {
-        // No node comes any more, and whoever waits for one need not.
+        // No nodes will come, so nothing must wait for them.
         ends.arrival = None;
     }
     drop(barriers.busy);
@@ -302,7 +302,7 @@ async fn disturb(session: &Session, context: &Context, checks: &[Check], place: 
     checks::run_alone(context, checks, &session.runner_config()).await;
 }
 
-/// Everything up to nodes that are Ready and run the image that was asked for.
+/// Everything up to nodes that are Ready and run the right image.
 async fn provision(
     session: &Session,
     shared: &Shared,
@@ -373,8 +373,8 @@ pub(super) async fn image_of(
         .map_err(|error| PhaseError::from_error(&error))
 }
 
-/// Takes the variant's own resources down as soon as nobody needs its nodes any more. What fails here is tried again by the last
-/// teardown of the run, which also reports it.
+/// Deletes the variant's own resources as soon as nothing needs its nodes any more. What fails here is retried by the last teardown of
+/// the run, which also reports it.
 async fn teardown(
     session: &Session,
     access: Option<cluster::Access>,
@@ -416,7 +416,7 @@ async fn settled(session: &Session, nodes: &mut watch::Receiver<Peers>) -> Optio
     let known = nodes.wait_for(|peers| !matches!(peers, Peers::Pending));
     match session.stop.cancel.run_until_cancelled(known).await? {
         Ok(peers) => Some(peers.clone()),
-        // It said so itself when it went; a sender that is gone without a value never had a pipeline.
+        // A pipeline announces this itself; a sender dropped without a value never had a pipeline.
         Err(_) => Some(Peers::Unavailable("its pipeline failed".to_owned())),
     }
 }

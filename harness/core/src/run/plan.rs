@@ -1,4 +1,4 @@
-//! What a run shall do, what it works with, and how it is stopped.
+//! The plan of a run, its tools, and how it is stopped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,32 +17,32 @@ use crate::cluster::Access;
 use crate::ledger::Ledger;
 use crate::pace::Pace;
 
-/// What a run shall do.
+/// The plan of a run.
 #[derive(Clone)]
 pub struct Plan {
     /// Its name.
     pub run: RunId,
     /// The matrix, already narrowed to the selected variants.
     pub matrix: Arc<Matrix>,
-    /// Which steps.
+    /// The steps to run.
     pub steps: Steps,
     /// The selected checks, in the order of the registry.
     pub checks: Vec<Check>,
-    /// Exceptions.
+    /// Waivers.
     pub waivers: Vec<Waiver>,
-    /// How often a failure is tried again.
+    /// How often a failed check is retried.
     pub retries: u32,
-    /// How many pods of the run are alive at a time.
+    /// Maximum number of pods of the run at a time.
     pub max_pods: u32,
     /// The registry that all images are pulled from.
     pub image_registry: Option<String>,
-    /// What nodes pull images with, where the registry asks for credentials.
+    /// Credentials for pulling images, if the registry requires them.
     pub pull_secret: Option<crate::cluster::pull_secret::PullSecret>,
-    /// The folder of the matrix file; what it names is relative to it.
+    /// The folder of the matrix file; paths in the matrix are relative to it.
     pub base: Utf8PathBuf,
     /// The run's folder; evidence goes below it.
     pub folder: Utf8PathBuf,
-    /// From when on `sweep` may remove what the run made.
+    /// From when on `sweep` may delete what the run created.
     pub expires: Timestamp,
     /// Whether it talks to the lab.
     pub lab: bool,
@@ -53,7 +53,7 @@ pub struct Plan {
 /// The steps of a run, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Steps {
-    /// Make what is not there yet; otherwise what an earlier command of this run made must be there.
+    /// Create what does not exist; otherwise everything must exist from an earlier command of this run.
     pub provision: bool,
     /// Stop after the network stack.
     pub network_only: bool,
@@ -61,14 +61,14 @@ pub struct Steps {
     pub test: bool,
     /// kube-bench and OS scans.
     pub scan: bool,
-    /// Take everything down again, also when something broke or the run was interrupted.
+    /// Delete everything afterwards, also if something failed or the run was interrupted.
     pub teardown: bool,
 }
 
-/// What a run works with.
+/// The tools of a run.
 #[derive(Clone)]
 pub struct Tools {
-    /// AWS; `None` where a cluster is tested by its kubeconfig alone.
+    /// AWS; `None` if a cluster is tested by its kubeconfig alone.
     pub clients: Option<Clients>,
     /// The cluster of a kubeconfig; `None` for the EKS cluster that the matrix names.
     pub access: Option<Access>,

@@ -64,7 +64,7 @@ fn demand(context: &Context, check: &Check, max_fill: u32) -> Demand {
         (Body::Scan(_), Phase::OsScan) if context.variant.family != Family::Bottlerocket => Demand::default(),
         (Body::Scan(_), _) if check.scope == Scope::Cluster => Demand { own: 1, peer: 0 },
         (Body::Code(_), _) if check.id.suite() == "kubelet-path" => Demand { own: 1, peer: 0 },
-        // A command on each node, where nothing but a pod leads to them.
+        // A command on each node, if only a pod can reach them.
         (Body::Scan(_) | Body::Code(_), _) => Demand { own: nodes, peer: 0 },
     }
 }

@@ -1,5 +1,5 @@
-//! What a run would miss in its account, asked before anything is made: EC2 says by a dry run whether it would take a call (EC2 API,
-//! `DryRun`), and Inspector whether it scans instances here. `amiproof doctor` also asks for quotas.
+//! What a run would lack in its account, checked before anything is created: EC2 tells by a dry run whether it would accept a call (EC2
+//! API, `DryRun`), and Inspector whether it scans instances. `amiproof doctor` also checks quotas.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,17 +14,17 @@ use crate::aws::error::{AwsError, Class, Explain as _};
 use crate::aws::names::RUN_TAG;
 use crate::scan::inspector;
 
-/// What EC2 answers where it would have taken the call.
+/// EC2's error code for a dry run that would have succeeded.
 const WOULD_SUCCEED: &str = "DryRunOperation";
-/// A subscription that is missing, for an image of the Marketplace or for the service itself; an account that is not verified yet.
+/// EC2's error codes for a missing subscription, to a Marketplace image or to the service itself, and for an unverified account.
 const NOT_SUBSCRIBED: [&str; 3] = ["OptInRequired", "PendingVerification", "Blocked"];
 
 /// What is missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Preflight {
-    /// What keeps variants from getting nodes, one sentence each: an image that is not there or not subscribed to, a right.
+    /// Why variants cannot get nodes, one sentence each: an image that does not exist or is not subscribed to, or a missing permission.
     pub missing: Vec<String>,
-    /// What may keep a part of the run from its answer: rights that policies give under conditions, Inspector that is off.
+    /// What may prevent a part of the run: permissions that policies give under conditions, Inspector that is not enabled.
     pub doubts: Vec<String>,
     /// What could not be asked.
     pub unknown: Vec<String>,
@@ -32,8 +32,8 @@ pub struct Preflight {
     pub is_hopeless: bool,
 }
 
-/// Asks for everything at once. `base` is the folder of the matrix file, `scans` says whether Inspector shall judge operating systems. Makes
-/// nothing.
+/// Checks everything concurrently. `base` is the folder of the matrix file, `scans` says whether Inspector will scan operating systems.
+/// Creates nothing.
 pub async fn preflight(clients: &Clients, matrix: &Matrix, base: &Utf8Path, scans: bool) -> Preflight {
     let made: Vec<(&Variant, &MadeNodes)> =
         matrix.variants.iter().filter_map(|variant| Some((variant, variant.made()?))).collect();
@@ -53,10 +53,10 @@ pub async fn preflight(clients: &Clients, matrix: &Matrix, base: &Utf8Path, scan
         preflight.unknown.extend(part.unknown);
     }
     preflight.is_hopeless = !made.is_empty() && hopeless == made.len();
-    // What is missing for all variants is said once.
+    // What is missing for all variants is reported once.
     for list in [&mut preflight.missing, &mut preflight.doubts, &mut preflight.unknown] {
-        let mut said = BTreeSet::new();
-        list.retain(|sentence| said.insert(sentence.clone()));
+        let mut seen = BTreeSet::new();
+        list.retain(|sentence| seen.insert(sentence.clone()));
     }
     preflight
 }
@@ -179,7 +179,7 @@ where
     }
 }
 
-/// What could not be asked. What EC2 says of the request itself (no default VPC, for one) comes after it has looked at rights and
+/// What could not be checked. An error about the request itself (such as no default VPC) comes after EC2 has checked permissions and
 /// subscriptions, and is no doubt about those.
 fn unasked(error: &AwsError) -> Option<String> {
     match error.class {

@@ -13,7 +13,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 /// The order of a run's disturbances. Cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Quiescence {
-    /// Held by everybody whose checks must not be disturbed.
+    /// Held by everyone whose checks must not be disturbed.
     ordinary: TaskTracker,
     /// Held by hardened variants until they were disturbed.
     hardened: TaskTracker,
@@ -28,19 +28,19 @@ pub(crate) struct Participant {
     hardened: Option<TaskTrackerToken>,
 }
 
-/// Its turn, until it is dropped.
+/// The turn of a participant, until it is dropped.
 pub(crate) struct Turn {
     _stock: Option<OwnedMutexGuard<()>>,
     _hardened: Option<TaskTrackerToken>,
 }
 
 impl Quiescence {
-    /// Someone who runs checks that must not be disturbed, until it is dropped.
+    /// Registers checks that must not be disturbed, until the token is dropped.
     pub(crate) fn ordinary(&self) -> TaskTrackerToken {
         self.ordinary.token()
     }
 
-    /// A variant that runs ordinary checks first.
+    /// Registers a variant, which runs its ordinary checks first.
     pub(crate) fn participant(&self, variant: &Variant) -> Participant {
         let is_stock = variant.hardening.is_none();
         let ordinary = Some(self.ordinary.token());
@@ -48,7 +48,7 @@ impl Quiescence {
         Participant { quiescence: self.clone(), is_stock, ordinary, hardened }
     }
 
-    /// Everybody takes part by now.
+    /// All participants are registered.
     pub(crate) fn complete(&self) {
         self.ordinary.close();
         self.hardened.close();
@@ -56,7 +56,7 @@ impl Quiescence {
 }
 
 impl Participant {
-    /// Says that the variant's ordinary checks are over, and waits for its turn.
+    /// Marks the variant's ordinary checks as finished, and waits for its turn.
     pub(crate) async fn turn(mut self) -> Turn {
         self.ordinary = None;
         self.quiescence.ordinary.wait().await;

@@ -17,16 +17,16 @@ use jiff::Timestamp;
 use super::event::{Event, EventKind};
 use super::{critical, verdicts};
 
-/// Collects what is known of a run.
+/// Collects the results of a run.
 #[derive(Debug)]
 pub struct Recorder {
     report: Report,
     started: BTreeMap<(Subject, Phase), Timestamp>,
-    /// Where the result of a check on a subject by a scanner stands: a run has thousands.
+    /// Index of the result of each check, subject and scanner: a run has thousands.
     places: BTreeMap<(CheckId, Subject, Option<String>), usize>,
     /// The order of checks in the registry: results are sorted by it.
     order: BTreeMap<String, usize>,
-    /// What has to be answered and was not yet: a row per check and subject, for what nobody answers in the end.
+    /// Expected rows without a result so far: one per check and subject.
     open: BTreeMap<(Subject, CheckId), CheckResult>,
     /// The deadline of the run, if it was exceeded.
     exceeded: Option<Duration>,
@@ -87,13 +87,13 @@ impl Recorder {
         }
     }
 
-    /// Says what has to be answered: a row per check and subject, which stays unless an event ends that check. So nothing that was asked
-    /// for vanishes, whatever becomes of the work.
+    /// Adds expected rows: one per check and subject, which stays unless an event ends that check. So no selected check disappears,
+    /// whatever happens to the work.
     pub fn expect(&mut self, rows: impl IntoIterator<Item = CheckResult>) {
         self.open.extend(rows.into_iter().map(|row| ((row.subject.clone(), row.check.clone()), row)));
     }
 
-    /// Takes one event in.
+    /// Records one event.
     pub fn record(&mut self, event: &Event) {
         match &event.kind {
             EventKind::PhaseStarted(phase) => {
@@ -156,7 +156,7 @@ impl Recorder {
         self.report
     }
 
-    /// A row for everything that nobody answered; an answer of an earlier command of the same run stays.
+    /// Adds the missing rows; a result of an earlier command of the same run stays.
     fn close(&mut self) {
         for ((subject, check), mut row) in std::mem::take(&mut self.open) {
             let is_answered = |result: &CheckResult| result.subject == subject && result.check == check;
@@ -170,7 +170,7 @@ impl Recorder {
         }
     }
 
-    /// What became of a subject's work that left questions open.
+    /// Why a subject's work left rows without results.
     fn why_unanswered(&self, subject: &Subject) -> Outcome {
         let phases = match subject {
             Subject::Cluster => Some(&self.report.run.phases),
@@ -238,7 +238,7 @@ impl Recorder {
     }
 }
 
-/// Where a result stands: its check's place in the registry, or its suite's for rows that a scan made.
+/// The position of a result: that of its check in the registry, or of its suite for rows of a scan.
 fn rank(order: &BTreeMap<String, usize>, result: &CheckResult) -> usize {
     let suite = result.check.suite();
     order.get(result.check.as_str()).copied().unwrap_or_else(|| {
@@ -337,15 +337,15 @@ mod tests {
             (false, None, "error", "never answered"),
         ] {
             let report = recorder(interrupted, broken).finish(&[], Timestamp::UNIX_EPOCH);
-            let told: Vec<_> = report
+            let actual: Vec<_> = report
                 .results
                 .iter()
                 .map(|result| (result.check.as_str(), result.outcome.as_str(), result.outcome.reason()))
                 .collect();
-            let of = |check: &str| told.iter().find(|(own, ..)| *own == check);
-            assert_eq!(of("node/joined").map(|row| row.1), Some("pass"), "{told:?}");
-            assert!(of("node/ready").is_some_and(|row| row.1 == word && row.2.contains(part)), "{told:?}");
-            assert!(of("os-cis/inspector").is_none(), "a scan that was answered has rows of its own: {told:?}");
+            let of = |check: &str| actual.iter().find(|(own, ..)| *own == check);
+            assert_eq!(of("node/joined").map(|row| row.1), Some("pass"), "{actual:?}");
+            assert!(of("node/ready").is_some_and(|row| row.1 == word && row.2.contains(part)), "{actual:?}");
+            assert!(of("os-cis/inspector").is_none(), "a scan that was answered has rows of its own: {actual:?}");
         }
     }
 

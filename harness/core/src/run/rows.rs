@@ -1,4 +1,4 @@
-//! Rows of checks that nobody has asked.
+//! Rows of checks that did not run.
 
 use amiproof_model::name::CheckId;
 use amiproof_model::report::CheckResult;
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::check::{Applies, Check};
 
-/// The results of checks that could not be asked, because the subject never got that far: each is there, none is green.
+/// The results of checks that could not run, because the subject never got that far: each has a row, none is green.
 pub(crate) fn not_asked(
     subject: &amiproof_model::report::Subject,
     variant: Option<&amiproof_model::matrix::Variant>,
@@ -25,7 +25,7 @@ pub(crate) fn not_asked(
         .collect()
 }
 
-/// A row of a check that says nothing yet: not evaluated, without a reason.
+/// A row of a check without a result yet: not evaluated, without a reason.
 pub(crate) fn empty(
     check: &CheckId,
     title: &str,

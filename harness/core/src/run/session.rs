@@ -14,8 +14,8 @@ use crate::aws::Clients;
 use crate::check::{Check, Scope};
 use crate::finish;
 
-/// Runs a step until the user interrupts; a create call that is under way then is answered and recorded first. The step's own deadline is
-/// its own business.
+/// Runs a step until the user interrupts; a create call that is in progress then is answered and recorded first. The step has its own
+/// deadline.
 pub(crate) async fn guarded<T>(
     session: &Session,
     work: impl Future<Output = Result<T, PhaseError>>,
@@ -36,7 +36,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Says that a variant's nodes failed by themselves.
+    /// Marks the nodes of a variant as failed by themselves.
     pub(crate) fn failed(&self, variant: &VariantName, check: &CheckId) {
         self.locked().insert(variant.clone(), check.clone());
     }
@@ -59,7 +59,7 @@ impl Session {
         self.tools.clients.as_ref().ok_or_else(|| event::PhaseError::other(why.to_owned()))
     }
 
-    /// How checks are run.
+    /// Settings for running checks.
     pub(crate) fn runner_config(&self) -> checks::RunnerConfig {
         checks::RunnerConfig {
             retries: self.plan.retries,

@@ -20,7 +20,7 @@ use crate::cluster::{self, Access};
 pub(crate) struct ClusterReady {
     /// Kubernetes.
     pub(crate) access: Access,
-    /// The control plane's version, as it says itself.
+    /// The version that the control plane reports.
     pub(crate) kubernetes: KubernetesVersion,
     /// What node groups are made with; `None` for a cluster that is known by its kubeconfig alone.
     pub(crate) eks: Option<Eks>,
@@ -38,7 +38,7 @@ impl ClusterReady {
     }
 }
 
-/// How far something shared has come.
+/// The state of a shared resource.
 #[derive(Clone)]
 enum State<T> {
     Pending,
@@ -54,8 +54,8 @@ pub(crate) struct Shared {
     task: Arc<std::sync::Mutex<Option<JoinHandle<()>>>>,
 }
 
-/// Held by whoever may still bring a node on which the controllers of add-ons can run. When the last one is gone, add-ons are not waited
-/// for any longer.
+/// Held by every variant that may still provide a node for the controllers of add-ons. When the last one is dropped, add-ons are not
+/// waited for any longer.
 #[derive(Clone)]
 pub(crate) struct Arrival {
     _open: mpsc::Sender<()>,
@@ -91,7 +91,7 @@ impl Shared {
     /// Waits for the cluster.
     ///
     /// # Errors
-    /// When there never will be one, or the run was interrupted.
+    /// If there will be none, or the run was interrupted.
     pub(crate) async fn ready(&self, session: &Session) -> Result<Arc<ClusterReady>, PhaseError> {
         let mut cluster = self.cluster.clone();
         guarded(session, async move {
@@ -117,15 +117,15 @@ impl Shared {
         }
     }
 
-    /// Waits until the add-ons are ready or known to be broken; what depends on them says so itself.
+    /// Waits until the add-ons are ready or have failed; checks that depend on them report that themselves.
     pub(crate) async fn addons_settled(&self, session: &Session) {
         let mut addons = self.addons.clone();
         let settled = addons.wait_for(|state| !matches!(state, State::Pending));
-        // An interruption and a sender that went away both mean that there is nothing more to wait for.
+        // An interruption and a dropped sender both mean that there is nothing more to wait for.
         let _settled = session.stop.cancel.run_until_cancelled(settled).await;
     }
 
-    /// Waits for the end of the bringing up itself; a panic in it is a broken phase of the cluster.
+    /// Waits for the setup itself; a panic in it is a failed phase of the cluster.
     pub(crate) async fn finished(&self, session: &Session) {
         let task = self.task.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(task) = task
@@ -175,7 +175,7 @@ async fn bring_up(session: &Session) -> Result<Option<ClusterReady>, PhaseError>
     events.phase(&subject, Phase::Cluster, guarded(session, up)).await.map(Some)
 }
 
-/// Notes which cluster it is, before anything is made in it: a name or a context may stand for another one when it is taken down.
+/// Records the identity of the cluster before anything is created in it: a name or a context may mean another one at teardown.
 async fn met(session: &Session, access: &Access) -> Result<(), PhaseError> {
     let identity = cluster::identity::read(access, access.name().to_owned()).await;
     session.tools.ledger.met(identity).await.map_err(|error| PhaseError::from_error(&error))
@@ -203,8 +203,7 @@ async fn given(session: &Session, access: &Access) -> Result<KubernetesVersion, 
     Ok(kubernetes)
 }
 
-/// How often a cluster that was just made is asked, and how long to wait between two questions: the access entry of whoever made it is not
-/// known to its API server at once.
+/// How often a new cluster is asked, and the interval: the access entry of its creator takes a moment to reach its API server.
 const LOOKS: u32 = 12;
 const LOOK: Duration = Duration::from_secs(10);
 
@@ -237,7 +236,7 @@ async fn version(access: &Access) -> Result<KubernetesVersion, PhaseError> {
     text.parse().map_err(|error: NameError| refused(error.to_string()))
 }
 
-/// How the version that the matrix names, by which images are found, and that of the API server go together.
+/// How the version of the matrix, which selects images, relates to that of the API server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Skew {
     /// They are the same.
@@ -260,7 +259,7 @@ fn skew(asked: &KubernetesVersion, server: &KubernetesVersion) -> Skew {
         (Some((major, asked)), Some((of_server, server))) if major == of_server => {
             if asked < server && server - asked <= OLDEST { Skew::Allowed } else { Skew::Refused }
         }
-        // What cannot be compared is not refused: the check of kubelets' versions asks the nodes themselves.
+        // What cannot be compared is not rejected: node/kubelet-skew checks the nodes themselves.
         (None, _) | (_, None) => Skew::Allowed,
         _ => Skew::Refused,
     }
@@ -274,7 +273,7 @@ fn skew_note(cluster: &str, asked: Option<&KubernetesVersion>, server: &Kubernet
     )
 }
 
-/// Creates what all variants share inside the cluster: the storage classes of the catalogue, and where the run provisions, add-ons.
+/// Creates what all variants share inside the cluster: the storage classes of the catalogue and, if the run provisions, add-ons.
 async fn add(session: &Session, ready: &ClusterReady, arrivals: &mut mpsc::Receiver<()>) -> Result<(), PhaseError> {
     let steps = session.plan.steps;
     let given = session.tools.access.is_some();

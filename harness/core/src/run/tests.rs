@@ -84,16 +84,17 @@ fn a_panic_in_one_pipeline_is_an_error_of_its_variant_and_keeps_nobody_waiting()
     let ledger = Ledger::create(&folder, header).unwrap();
     let tools = Tools { clients: None, access: None, ledger, pace: Pace::REAL };
     let running = run(plan(&folder), tools, Stop::default(), |_| {});
-    // A run that hangs would hang for ever; this one has nothing to wait for.
+    // A run that hangs would hang forever; this one has nothing to wait for.
     let running = runtime.spawn(async { tokio::time::timeout(Duration::from_secs(300), running).await });
     let report = runtime.block_on(running).unwrap().unwrap();
     assert!(ASKED.load(Ordering::SeqCst) > 1, "nothing was injected");
     let broken = report.variants.iter().find(|variant| variant.name.as_str() == "broken").unwrap();
     let is_panic = |phase: &amiproof_model::report::PhaseRecord| matches!(&phase.ended, PhaseEnd::Error { message, .. } if message.contains("panicked"));
     assert!(broken.phases.iter().any(is_panic), "{:?}", broken.phases);
-    let told: Vec<(&str, &str)> = report.results.iter().map(|row| (row.subject.as_str(), row.check.as_str())).collect();
+    let actual: Vec<(&str, &str)> =
+        report.results.iter().map(|row| (row.subject.as_str(), row.check.as_str())).collect();
     for expected in [("broken", "node/ready"), ("fine", "node/ready"), ("cluster", "eks-cis/policies")] {
-        assert!(told.contains(&expected), "{expected:?} vanished: {told:?}");
+        assert!(actual.contains(&expected), "{expected:?} vanished: {actual:?}");
     }
     assert!(
         report.results.iter().all(|row| matches!(row.outcome, Outcome::NotEvaluated { .. })),
@@ -102,7 +103,7 @@ fn a_panic_in_one_pipeline_is_an_error_of_its_variant_and_keeps_nobody_waiting()
     );
 }
 
-/// Follows work that has ended before anybody looks: the words of what came, in order.
+/// Follows work that has ended before anyone looks: the words of what came, in order.
 async fn followed(is_cancelled: bool, work: impl Future<Output = ()> + Send + 'static) -> Vec<&'static str> {
     let clock = Clock::start();
     let (events, mut incoming) = Events::channel(clock);

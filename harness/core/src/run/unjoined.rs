@@ -13,22 +13,22 @@ use crate::cluster::Access;
 use crate::cluster::nodes::{self, NodeState, NodesError};
 use crate::probe::facts;
 
-/// What provisioning saw of a node group that did not come up for reasons of its nodes.
+/// What is known about a node group that did not come up because of its nodes.
 pub(crate) struct NotReady {
-    /// What EKS and EC2 say.
+    /// What EKS and EC2 report.
     pub(crate) message: String,
-    /// The line of a console or a journal that says why.
+    /// The line of a console or a journal that explains it.
     pub(crate) line: Option<String>,
     /// Health, activities, status checks, consoles, journals.
     pub(crate) evidence: Vec<Evidence>,
-    /// The instances that were asked.
+    /// The instances that were examined.
     pub(crate) instances: Vec<NodeRecord>,
 }
 
 const REMEDIATION: &str = "check the differences from the reference and the journals in the evidence, then user data, node role and security groups";
 
-/// Reads the facts of the instances where the agent of Systems Manager answers, by the script that reads those of nodes, so that they can be
-/// compared; puts them and their long texts where they belong.
+/// Reads the facts of the instances whose SSM agent answers, by the same script as those of nodes, so that they can be compared; adds them
+/// and their long texts to the record.
 pub(crate) async fn read_facts(clients: &Clients, family: Family, not_ready: &mut NotReady) {
     for instance in &mut not_ready.instances {
         let index = instance.index;
@@ -50,7 +50,7 @@ pub(crate) async fn read_facts(clients: &Clients, family: Family, not_ready: &mu
 
 /// The verdict on a node group that did not come up: on `node/joined`, or on `node/ready` where all nodes did register.
 pub(crate) async fn verdict(access: &Access, group: &str, wanted: usize, not_ready: NotReady) -> PhaseError {
-    // An API server that does not answer now says nothing against what EKS and EC2 have said.
+    // An API server that does not answer now does not contradict EKS and EC2.
     let seen = match nodes::list(access, &nodes::of_group(group)).await {
         Ok(found) => found.iter().map(nodes::seen).collect(),
         Err(error) => {
@@ -108,12 +108,12 @@ mod tests {
     #[test]
     fn the_sentence_says_how_many_came_and_why_the_others_did_not() {
         let line = "kubelet: invalid kernel flag: vm/overcommit_memory, expected value: 1, actual value: 0";
-        let told = |seen: &[NodeState]| sentence(seen, 2, line);
-        assert_eq!(told(&[]), (JOINED, format!("0 of 2 nodes joined the cluster: {line}")));
-        assert_eq!(told(&[node("a", "Ready")]), (JOINED, format!("1 of 2 nodes joined the cluster: {line}")));
+        let summary_of = |seen: &[NodeState]| sentence(seen, 2, line);
+        assert_eq!(summary_of(&[]), (JOINED, format!("0 of 2 nodes joined the cluster: {line}")));
+        assert_eq!(summary_of(&[node("a", "Ready")]), (JOINED, format!("1 of 2 nodes joined the cluster: {line}")));
         let lost = node("b", "KubeletNotReady: cni plugin not initialized");
         assert_eq!(
-            told(&[node("a", "Ready"), lost]),
+            summary_of(&[node("a", "Ready"), lost]),
             (READY, "1 of 2 nodes are Ready: b is not: KubeletNotReady: cni plugin not initialized".to_owned())
         );
     }

@@ -1,5 +1,5 @@
-//! The last word on a run's results: traffic failures attributed to the node that broke it, origins by comparison with the reference,
-//! dispositions after waivers, what is only shown, and the gates over scans. Pure, and the same when it is called again.
+//! The final evaluation of a run: traffic failures attributed to the faulty node, origins by comparison with the reference, dispositions
+//! after waivers, informational rows, and the gates over scans. Pure and idempotent.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub fn settle(report: &mut Report, waivers: &[Waiver], now: Timestamp) {
     candidate::inform(report);
 }
 
-/// Compares every failure with the same check of the same scanner on the reference. Two scanners of one control are two questions.
+/// Compares every failure with the same check of the same scanner on the reference. Two scanners of one control are compared separately.
 fn set_origins(report: &mut Report) {
     type Question<'a> = (&'a VariantName, &'a CheckId, Option<&'a str>);
     let variants: BTreeMap<&VariantName, &VariantRecord> =
@@ -73,7 +73,7 @@ fn set_origins(report: &mut Report) {
     }
 }
 
-/// Where something else failed that says why a result is not evaluated, it is blocked by that, and no gap of its own.
+/// A result that is not evaluated because of another failure is blocked by that, and not a gap of its own.
 fn block(report: &mut Report, culprits: &BTreeMap<usize, VariantName>) {
     let failed = |check: &CheckId, subject: Option<&Subject>| {
         let is_it = |row: &&CheckResult| {
@@ -105,8 +105,8 @@ fn block(report: &mut Report, culprits: &BTreeMap<usize, VariantName>) {
     }
 }
 
-/// Takes back failures of traffic checks that another variant's node caused: whoever shares no broken node is not evaluated,
-/// because the only evidence it has was spoilt at the other end. Says which variant spoilt which result.
+/// Retracts failures of traffic checks that were caused by another variant's node: a variant without a faulty node is not evaluated,
+/// because the other end spoilt its only evidence. Returns which variant caused which failure.
 fn attribute(results: &mut [CheckResult]) -> BTreeMap<usize, VariantName> {
     let pairs: Vec<TrafficPair> = results.iter().flat_map(|result| result.traffic.iter().cloned()).collect();
     let broken = broken_nodes(&pairs);

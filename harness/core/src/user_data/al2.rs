@@ -18,8 +18,8 @@ pub(super) fn generate(
     Ok(join(&parts))
 }
 
-/// With endpoint and certificate authority given, bootstrap.sh makes no DescribeCluster call, and takes the cluster for one of IPv4 unless
-/// it is told otherwise (awslabs/amazon-eks-ami, branch al2, `bootstrap.sh`: `--ip-family`, `--service-ipv6-cidr`).
+/// With endpoint and certificate authority given, bootstrap.sh makes no DescribeCluster call, and assumes an IPv4 cluster unless told
+/// otherwise (awslabs/amazon-eks-ami, branch al2, `bootstrap.sh`: `--ip-family`, `--service-ipv6-cidr`).
 fn bootstrap(cluster: &ClusterFacts, dns_ip: &str, labels: &BTreeMap<String, String>) -> String {
     let mut script = format!(
         "#!/bin/bash\nset -o errexit\n/etc/eks/bootstrap.sh {} \\\n  --apiserver-endpoint {} \\\n  --b64-cluster-ca {} \\\n  \

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::mime::{NODE_CONFIG, Part, join, parts_of_user};
 use super::{ClusterFacts, Refusal, node_labels_flag};
 
-/// What the user adds first, then amiproof's NodeConfig: nodeadm merges NodeConfigs, a later one wins, and which cluster a node joins
-/// with which labels is not the user's to say here. Flags of the kubelet are added up (`nodeadm/internal/api/merge.go`).
+/// The user's parts first, then amiproof's NodeConfig: nodeadm merges NodeConfigs, a later one wins, and users cannot change the cluster
+/// and the labels of a node here. Flags of the kubelet are added up (`nodeadm/internal/api/merge.go`).
 pub(super) fn generate(
     cluster: &ClusterFacts,
     labels: &BTreeMap<String, String>,

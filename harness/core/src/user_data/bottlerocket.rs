@@ -12,8 +12,8 @@ use super::{ClusterFacts, Refusal, toml_tree};
 
 const READER: Reader = Reader { name: "Bottlerocket", unknown: Unknown::Refused };
 
-/// Merges the user's settings over the generated ones. The user wins, except for the keys that make the node join this cluster, and be
-/// found there.
+/// Merges the user's settings over the generated ones. The user's values win, except for the keys that make the node join this cluster and
+/// be found there.
 pub(super) fn generate(
     cluster: &ClusterFacts,
     dns_ip: &str,
@@ -47,7 +47,7 @@ pub(super) fn check(reading: &mut Reading<'_>, text: &str) {
     }
 }
 
-/// What amiproof says of the cluster itself.
+/// The cluster settings that amiproof generates.
 const OWN: [&str; 4] = ["cluster-name", "api-server", "cluster-certificate", "cluster-dns-ip"];
 
 const EVERY_TABLE: &str = "begin every table with settings., like [settings.kernel]";

@@ -1,11 +1,11 @@
-//! What a node must know of its cluster.
+//! What a node needs to know about its cluster.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::error::Error;
 
-/// What a node must know to join a cluster.
+/// What a node needs to know to join a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterFacts {
     /// The cluster's name.
@@ -19,7 +19,7 @@ pub struct ClusterFacts {
 }
 
 impl ClusterFacts {
-    /// Facts of no cluster at all, for checking user data before there is one.
+    /// Placeholder facts, for checking user data before there is a cluster.
     pub fn placeholder(name: &str) -> Self {
         Self {
             name: name.to_owned(),

@@ -1,6 +1,6 @@
-//! Why there is no user data for a variant, and why what the user gave is not taken.
+//! Why user data for a variant cannot be generated, and why the user's part is rejected.
 
-/// Why something that the user gave cannot be merged.
+/// Why the user's part cannot be merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The line of the user's file, from 1.
@@ -17,13 +17,13 @@ impl Refusal {
     }
 }
 
-/// Why user data could not be made.
+/// Why user data cannot be generated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The cluster's Service CIDR is not a CIDR.
     #[error("the cluster's Service CIDR '{0}' is not an address and a prefix length")]
     Cidr(String),
-    /// What the user gave cannot be merged.
+    /// The user's part cannot be merged.
     #[error("{path}:{}: {}: {}", refusal.line, refusal.message, refusal.help)]
     Merge {
         /// The user's file.
@@ -31,7 +31,7 @@ pub enum Error {
         /// What is wrong with it, and where.
         refusal: Refusal,
     },
-    /// The whole is too long for EC2.
+    /// The user data is too long for EC2.
     #[error("{}: {}", too_long(variant, *bytes), shorten(path))]
     TooLong {
         /// The variant.
@@ -62,5 +62,5 @@ pub(super) fn shorten(path: &str) -> String {
     format!("shorten {path}, or let it fetch the rest from the image or from S3")
 }
 
-/// The most that EC2 takes, bytes before base64 (EC2 user guide, "Run commands when you launch an EC2 instance").
+/// The limit of EC2, bytes before base64 (EC2 user guide, "Run commands when you launch an EC2 instance").
 pub const MAX_BYTES: usize = 16 * 1024;

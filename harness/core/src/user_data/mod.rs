@@ -1,4 +1,4 @@
-//! What a node is told at its first boot: how to join the cluster, and whatever the user adds.
+//! The user data of a node's first boot: how to join the cluster, and the user's additions.
 //!
 //! A managed node group with a custom AMI gets no bootstrap from EKS, so all of it is generated here. Pure functions.
 
@@ -28,7 +28,7 @@ pub use self::review::review;
 /// Creates the user data of a variant, with `user`, the user's own, merged in; not yet in base64. `labels` become labels of the node.
 ///
 /// # Errors
-/// When the user's part is not of a form that the family can boot from, or the whole is too long.
+/// When the user's part is not of a form that the family can boot from, or the result is too long.
 pub fn generate(
     cluster: &ClusterFacts,
     variant: &Variant,

@@ -1,4 +1,4 @@
-//! What a user gives for Amazon Linux, read as nodeadm and cloud-init read it on the node.
+//! The user's part for Amazon Linux, read as nodeadm and cloud-init read it on the node.
 //!
 //! nodeadm (awslabs/amazon-eks-ami 81fec2e8, `nodeadm/internal/configprovider`): only parts of the type `application/node.eks.aws` on the
 //! first level of a multipart document count, or a document that is a NodeConfig as a whole; base64 and gzip are undone; of several YAML
@@ -20,16 +20,16 @@ use super::mime::{CLOUD_CONFIG, NODE_CONFIG, Part, SHELL_SCRIPT, is_node_config,
 use super::reading::{Reader, Reading, Unknown};
 use super::toml_tree;
 
-/// The one version of the form that there is.
+/// The only version of NodeConfig.
 pub(super) const API_VERSION: &str = "node.eks.aws/v1alpha1";
 
 const NODEADM: Reader = Reader { name: "nodeadm", unknown: Unknown::Ignored };
 const KUBELET: Reader = Reader { name: "the kubelet", unknown: Unknown::Logged };
 
-/// What amiproof says of the cluster itself.
+/// The cluster settings that amiproof generates.
 const OWN: [&str; 4] = ["name", "apiServerEndpoint", "certificateAuthority", "cidr"];
 
-/// Reads what the user gave for a family of Amazon Linux.
+/// Reads the user's part for a family of Amazon Linux.
 pub(super) fn read(reading: &mut Reading<'_>, family: Family, text: &str) {
     let parts = match parts_of_user(text) {
         Ok(parts) => parts,
@@ -196,7 +196,7 @@ fn kubelet(reading: &mut Reading<'_>, spec: &Node) {
         if let Some(text) = flag.text()
             && !text.starts_with('-')
         {
-            let message = format!("'{text}' is not a flag, and the kubelet does not start with it");
+            let message = format!("'{text}' is not a flag, so the kubelet would not start");
             let path = format!("spec.kubelet.flags[{index}]");
             reading.problem(flag.place, &path, message, format!("write --{text}"));
         }

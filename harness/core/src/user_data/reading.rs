@@ -1,4 +1,4 @@
-//! User data while it is reviewed: what is wrong with it, and who reads it on the node.
+//! User data under review: its problems, and the consumer on the node.
 
 use amiproof_model::problem::{Place, Problem};
 
@@ -12,23 +12,23 @@ pub(super) struct Reading<'a> {
     pub(super) review: Review,
 }
 
-/// Who reads settings, and what becomes of those that he does not know.
+/// The consumer of settings, and how it handles unknown ones.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader {
     /// `nodeadm`.
     pub(super) name: &'static str,
-    /// What becomes of a setting without a name that he knows.
+    /// How it handles unknown settings.
     pub(super) unknown: Unknown,
 }
 
-/// What becomes of unknown settings.
+/// How unknown settings are handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unknown {
-    /// They are dropped without a word: as wrong as a typo.
+    /// They are dropped silently, so an unknown setting is an error, like a typo.
     Ignored,
-    /// They make the whole refused. Newer images know more, so below the top one that is like no other is only warned of.
+    /// They make the node reject everything. Newer images know more settings, so below the top level an unknown one is only a warning.
     Refused,
-    /// They are dropped with a line in a log.
+    /// They are dropped with a log message.
     Logged,
 }
 
@@ -66,7 +66,7 @@ impl Reading<'_> {
         self.review.problems.push(Problem { place, file: self.file.to_owned(), ..problem });
     }
 
-    /// Notes what may surprise.
+    /// Notes a warning.
     pub(super) fn warning(&mut self, place: Place, path: &str, message: impl Into<String>, help: impl Into<String>) {
         let place = Some(self.place(place));
         let warning = Problem { place, path: path.to_owned(), ..Problem::of_file(self.file, message, help) };
@@ -74,11 +74,11 @@ impl Reading<'_> {
     }
 }
 
-/// What is wrong with user data, and what is probably not meant.
+/// The problems and warnings of user data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Review {
-    /// What keeps a node from joining, or is lost without a word.
+    /// Problems that keep a node from joining, or settings that are lost silently.
     pub problems: Vec<Problem>,
-    /// What is legal and may surprise.
+    /// Valid, but probably not intended.
     pub warnings: Vec<Problem>,
 }

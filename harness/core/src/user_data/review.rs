@@ -1,5 +1,5 @@
-//! What is wrong with the user data of a matrix, before anything is made: the same texts that nodes would get are made with the facts of
-//! no cluster, and the user's parts are read as their readers on the node read them (nodeadm, Bottlerocket's early-boot-config,
+//! Reviews the user data of a matrix before anything is created: it is generated with placeholder facts, and the user's parts are read as
+//! their consumers on the node read them (nodeadm, Bottlerocket's early-boot-config,
 //! cloud-init, EC2Launch).
 
 use amiproof_model::matrix::{Family, Matrix, UserData, Variant};

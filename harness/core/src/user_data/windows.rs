@@ -10,7 +10,7 @@ use super::{ClusterFacts, Refusal, node_labels_flag};
 const OPEN: &str = "<powershell>";
 const CLOSE: &str = "</powershell>";
 
-/// The bootstrap first, then what the user adds, in one block: EC2Launch runs only the first.
+/// The bootstrap first, then the user's commands, in one block: EC2Launch runs only the first.
 pub(super) fn generate(
     cluster: &ClusterFacts,
     dns_ip: &str,

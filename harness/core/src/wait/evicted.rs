@@ -6,7 +6,7 @@ use super::observed::{Observed, Progress};
 use super::target::Target;
 use super::{pods, ready};
 
-/// Whether all evictions were accepted, at least one of them not at once, the pods are gone, and their successors are ready.
+/// Whether all evictions were accepted, at least one of them only on a retry, the pods are gone, and their successors are ready.
 pub fn evicted(target: &Target, budget: &Target, observed: &Observed) -> Progress {
     let evictions = &observed.evictions;
     if evictions.is_empty() {
@@ -18,12 +18,12 @@ pub fn evicted(target: &Target, budget: &Target, observed: &Observed) -> Progres
         return Progress::NotYet(format!("the eviction of pod {} was refused {times} times: {why}", waiting.pod));
     }
     if is_unopposed(observed) {
-        return Progress::Failed(format!("{budget} did not keep any of the {} pods from going", evictions.len()));
+        return Progress::Failed(format!("{budget} did not block the eviction of any of the {} pods", evictions.len()));
     }
     let here =
         observed.pods.iter().find(|pod| evictions.iter().any(|eviction| pod.uid().as_ref() == Some(&eviction.uid)));
     match here {
-        Some(pod) => Progress::NotYet(format!("pod {} is evicted but has not gone", pod.name_any())),
+        Some(pod) => Progress::NotYet(format!("pod {} is evicted but still exists", pod.name_any())),
         None => ready::ready(target, observed),
     }
 }
@@ -34,8 +34,8 @@ pub fn is_unopposed(observed: &Observed) -> bool {
     !evictions.is_empty() && evictions.iter().all(|eviction| eviction.accepted && eviction.refusals.is_empty())
 }
 
-/// Whether nothing was refused, and a successor was ready so early that the budget may have been asked only then: it rightly let the
-/// second pod go. The same is asked again.
+/// Whether nothing was refused, but a successor may have been ready before the budget was checked, which then rightly allowed the second
+/// eviction. In this case the evictions are repeated.
 pub fn is_inconclusive(target: &Target, observed: &Observed) -> bool {
     let evictions = &observed.evictions;
     let is_successor = |pod: &&k8s_openapi::api::core::v1::Pod| {
@@ -71,7 +71,7 @@ mod tests {
     fn a_budget_that_let_everything_go_is_no_budget() {
         assert_eq!(
             progress(vec![eviction("a", 0, true), eviction("b", 0, true)], "new"),
-            Progress::Failed("pdb/web did not keep any of the 2 pods from going".into())
+            Progress::Failed("pdb/web did not block the eviction of any of the 2 pods".into())
         );
     }
 
@@ -103,7 +103,7 @@ mod tests {
             )
         );
         let accepted = || vec![eviction("a", 0, true), eviction("b", 2, true)];
-        assert!(matches!(progress(accepted(), "uid-b"), Progress::NotYet(why) if why.contains("has not gone")));
+        assert!(matches!(progress(accepted(), "uid-b"), Progress::NotYet(why) if why.contains("still exists")));
         assert_eq!(progress(accepted(), "new"), Progress::Met);
     }
 }

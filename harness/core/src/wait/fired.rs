@@ -1,4 +1,4 @@
-//! A CronJob has made a Job, and the Job ended well.
+//! A CronJob has created a Job, and the Job succeeded.
 
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt as _;
@@ -7,7 +7,7 @@ use super::complete;
 use super::observed::{Observed, Progress};
 use super::target::{Kind, Target};
 
-/// Whether a Job of the CronJob completed. One that failed is not the end while a later one may do better, but it says why.
+/// Whether a Job of the CronJob completed. A failed one is only reported, because a later one may succeed.
 pub fn fired(target: &Target, observed: &Observed) -> Progress {
     let Some(cron_job) = observed.cron_jobs.iter().find(|found| found.name_any() == target.name) else {
         return Progress::NotYet(format!("{target} does not exist"));
@@ -62,8 +62,8 @@ mod tests {
     #[test]
     fn one_job_that_completed_is_enough_and_one_that_failed_is_told() {
         assert_eq!(progress(json!([job("tick-1", "tick", "Complete")])), Progress::Met);
-        let told = progress(json!([job("tick-1", "tick", "Failed")]));
-        assert_eq!(told, Progress::NotYet("job/tick-1: R: m".into()));
+        let actual = progress(json!([job("tick-1", "tick", "Failed")]));
+        assert_eq!(actual, Progress::NotYet("job/tick-1: R: m".into()));
         assert_eq!(
             progress(json!([job("tick-1", "tick", "Failed"), job("tick-2", "tick", "Complete")])),
             Progress::Met

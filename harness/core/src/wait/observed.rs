@@ -1,4 +1,4 @@
-//! What the API shows of one namespace, and how far a condition is.
+//! The state of one namespace in the API, and the progress of a condition.
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
@@ -12,11 +12,11 @@ pub enum Progress {
     Met,
     /// It does not hold yet, and why.
     NotYet(String),
-    /// It never will: why.
+    /// It never will hold, and why.
     Failed(String),
 }
 
-/// What the API shows of one namespace at one moment.
+/// The state of one namespace at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// All pods.
@@ -39,14 +39,14 @@ pub struct Observed {
     pub evictions: Vec<Eviction>,
 }
 
-/// What became of the eviction of one pod.
+/// The eviction of one pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Eviction {
     /// The pod.
     pub pod: String,
     /// Its uid: a StatefulSet's next pod has the same name.
     pub uid: String,
-    /// How often a disruption budget stood in the way, and the API server's words for it.
+    /// How often a disruption budget blocked it, and the API server's message.
     pub refusals: Vec<String>,
     /// Whether the API server has accepted the eviction, or the pod is gone.
     pub accepted: bool,

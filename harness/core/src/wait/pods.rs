@@ -1,4 +1,4 @@
-//! What a pod is waiting for, and how its containers ended, in words.
+//! Messages about what a pod is waiting for, and how its containers ended.
 
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Pod};
 use kube::ResourceExt as _;
@@ -6,7 +6,7 @@ use kube::ResourceExt as _;
 use super::observed::Observed;
 use super::target::{Kind, Target};
 
-/// After so many restarts of a container that crashes, waiting longer teaches nothing: the back-off is 40 s by then.
+/// After this many restarts of a crashing container, waiting longer is pointless: the back-off is 40 s by then.
 const CRASHES: i32 = 3;
 
 /// The pods that belong to a target, by owner; ordered by name. A Deployment's pods are owned by its ReplicaSet, whose name
@@ -96,7 +96,7 @@ pub fn failed_container(pod: &Pod) -> Option<(&ContainerStatus, &ContainerStateT
     })
 }
 
-/// `exit code 1: wget: download timed out`: how a container ended, with its last words on one line.
+/// `exit code 1: wget: download timed out`: how a container ended, with its termination message on one line.
 pub fn words_of(end: &ContainerStateTerminated) -> String {
     let mut text = match end.signal {
         Some(signal) if signal != 0 => format!("killed by signal {signal}"),

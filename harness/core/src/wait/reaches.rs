@@ -4,7 +4,7 @@ use super::observed::{Observed, Progress};
 use super::target::Target;
 use super::{complete, ready};
 
-/// Whether the client ended with exit code 0. While it has not started, what the server is waiting for is the answer.
+/// Whether the client ended with exit code 0. Until it has started, the progress is that of the server.
 pub fn reaches(client: &Target, server: &Target, observed: &Observed) -> Progress {
     match complete::complete(client, observed) {
         Progress::NotYet(client_waits) => match ready::ready(server, observed) {

@@ -1,6 +1,6 @@
-//! All pods of a controller are of the template that amiproof gave it last: with its mark, or without it again.
+//! All pods of a controller have the latest template: with the mark, or without it again after a rollback.
 //!
-//! A mark is an annotation of the pod template, so every pod says itself of which template it is, for each kind of controller.
+//! The mark is an annotation of the pod template, so every pod shows which template it has, for each kind of controller.
 
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use kube::ResourceExt as _;

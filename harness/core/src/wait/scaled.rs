@@ -37,7 +37,7 @@ pub fn scaled(target: &Target, observed: &Observed) -> Progress {
     }
 }
 
-/// What the autoscaler itself says about why it does not scale.
+/// Why the autoscaler does not scale, by its own conditions.
 fn why(autoscaler: &HorizontalPodAutoscaler) -> String {
     let conditions = autoscaler.status.iter().flat_map(|status| status.conditions.iter().flatten());
     let stuck = conditions.filter(|condition| condition.status == "False" && condition.type_ != "ScalingLimited");
@@ -78,7 +78,8 @@ mod tests {
         let blind = json!({"desiredReplicas": 0, "conditions": [
             {"type": "AbleToScale", "status": "True", "reason": "SucceededGetScale"},
             {"type": "ScalingActive", "status": "False", "reason": "FailedGetResourceMetric", "message": "no metrics returned"}]});
-        let told = "hpa/load wants 0 replicas, no more than its minimum; FailedGetResourceMetric: no metrics returned";
-        assert_eq!(progress(blind, 1), Progress::NotYet(told.into()));
+        let expected =
+            "hpa/load wants 0 replicas, no more than its minimum; FailedGetResourceMetric: no metrics returned";
+        assert_eq!(progress(blind, 1), Progress::NotYet(expected.into()));
     }
 }

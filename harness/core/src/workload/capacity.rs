@@ -17,16 +17,16 @@ use crate::wait::pods;
 /// Pods that are left to others: the workload's own clients, and pods that start meanwhile.
 const RESERVED: usize = 4;
 
-/// What the nodes of a variant still take.
+/// How many more pods the nodes of a variant take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Capacity {
     /// All of them together, less a few.
     pub(crate) all: usize,
-    /// The emptiest of them, less a few.
+    /// The emptiest node, less a few.
     pub(crate) one: usize,
 }
 
-/// What the nodes that a selector finds still take.
+/// How many more pods the nodes of a selector take.
 ///
 /// # Errors
 /// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
@@ -52,7 +52,7 @@ pub(super) fn within_share(context: &Context, workload: &Workload, left: usize) 
     demand::max_replicas(workload, &counts, limit) as usize
 }
 
-/// What decides how many pods a workload has, as far as the nodes are known now.
+/// The numbers of nodes that decide how many pods a workload has, as far as they are known.
 pub(crate) fn node_counts(context: &Context) -> NodeCounts {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let peer_nodes = match &*context.peers.borrow() {

@@ -10,7 +10,7 @@ use crate::act::Act;
 use crate::cluster::pod_template::pod_template;
 use crate::wait::Condition;
 
-/// The most pods that are alive at a time.
+/// Maximum number of pods at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
     /// On the variant's own nodes.
@@ -26,19 +26,19 @@ impl Demand {
     }
 }
 
-/// What decides how many pods there are, beside the objects themselves.
+/// What decides the number of pods, in addition to the objects themselves.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeCounts {
     /// Nodes of the variant: a DaemonSet has a pod on each.
     pub own_nodes: u32,
     /// Nodes of the reference; `None` without one, and then the variant's own take their place.
     pub peer_nodes: Option<u32>,
-    /// The most pods that a workload which fills a node puts there.
+    /// Maximum number of pods of a workload that fills a node.
     pub max_fill: u32,
 }
 
-/// The most pods of a workload. Controllers may have a few more than they declare while they replace some, and those count; so do pods
-/// that were replaced and are on their way out, which controllers no longer count.
+/// Maximum number of pods of a workload. Controllers may have a few more than they declare during an update, and these count; so do
+/// replaced pods that are still terminating, which controllers no longer count.
 pub fn of(workload: &Workload, counts: &NodeCounts) -> Demand {
     let scaled: BTreeMap<&str, u32> = workload.objects.iter().filter_map(scaled_by).collect();
     let acts: Vec<Act> =
@@ -56,7 +56,7 @@ pub fn of(workload: &Workload, counts: &NodeCounts) -> Demand {
     demand
 }
 
-/// The most replicas of a Deployment that takes what fits, so that the whole workload has no more than `limit` pods.
+/// Maximum number of replicas of a Deployment that fills a node, so that the workload as a whole has at most `limit` pods.
 pub fn max_replicas(workload: &Workload, counts: &NodeCounts, limit: u32) -> u32 {
     let fits = |fill: &u32| of(workload, &NodeCounts { max_fill: *fill, ..*counts }).all() <= limit;
     (1..=counts.max_fill).rev().find(fits).unwrap_or(1)
@@ -118,9 +118,9 @@ fn surge(spec: &Value, replicas: u32) -> u32 {
     if spec["strategy"]["type"] == "Recreate" {
         return 0;
     }
-    let said = &spec["strategy"]["rollingUpdate"]["maxSurge"];
-    let percent = said.as_str().and_then(|text| text.strip_suffix('%')).and_then(|text| text.parse::<u32>().ok());
-    match (number(said), percent) {
+    let max_surge = &spec["strategy"]["rollingUpdate"]["maxSurge"];
+    let percent = max_surge.as_str().and_then(|text| text.strip_suffix('%')).and_then(|text| text.parse::<u32>().ok());
+    match (number(max_surge), percent) {
         (Some(count), _) => count.max(1),
         (None, percent) => replicas.saturating_mul(percent.unwrap_or(25)).div_ceil(100).max(1),
     }

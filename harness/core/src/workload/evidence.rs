@@ -1,4 +1,4 @@
-//! The proof of a workload's verdict in words: pods, last words, events.
+//! The evidence for a workload's verdict: pods, termination messages, events.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +51,7 @@ pub fn last_words(observed: &Observed) -> Vec<Evidence> {
     spoken.collect()
 }
 
-/// The containers that were started again, with why the last run ended: what passes all the same has been away for a while.
+/// The restarted containers, with why the last run ended: a workload that still passes was unavailable for a while.
 pub fn restarts(observed: &Observed) -> Option<Evidence> {
     let all = observed.pods.iter().flat_map(|pod| pods::containers(pod).map(move |container| (pod, container)));
     let again = all.filter(|(_, container)| container.restart_count > 0).map(|(pod, container)| {

@@ -10,10 +10,10 @@ use super::variables::Variable;
 use crate::cluster::pod_template::{Given, drop_nulls, mirrored, pod_template, with_variable};
 use crate::cluster::{FIELD_MANAGER, MANAGED_BY, RUN_LABEL, VARIANT_LABEL, storage};
 
-/// The label that says of which workload something is.
+/// The label with the name of the workload.
 pub const WORKLOAD_LABEL: &str = "amiproof.dev/workload";
 
-/// Which nodes pods go to.
+/// The nodes that pods are pinned to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Nodes {
     /// Which labels they have.
@@ -24,7 +24,7 @@ pub struct Nodes {
     pub windows_release: Option<String>,
 }
 
-/// What an injection adds.
+/// The input of an injection.
 #[derive(Clone, Debug)]
 pub struct Injection<'a> {
     /// The run.
@@ -33,23 +33,23 @@ pub struct Injection<'a> {
     pub variant: &'a VariantName,
     /// The workload's name.
     pub workload: &'a str,
-    /// Where everything goes.
+    /// The namespace of all objects.
     pub namespace: &'a str,
     /// The variant's nodes.
     pub own: &'a Nodes,
-    /// Where templates with `amiproof.dev/place: peer` go; the variant's own nodes when there is no reference.
+    /// The nodes for templates with `amiproof.dev/place: peer`; the variant's own nodes without a reference.
     pub peer: &'a Nodes,
     /// The registry that all images are pulled from (`registry.example.com/mirror`).
     pub image_registry: Option<&'a str>,
-    /// The most pods that fit on one of the variant's nodes, where a Deployment asks for no more.
+    /// Maximum number of pods on one of the variant's nodes, for Deployments that fill a node.
     pub capacity: Option<usize>,
     /// Variables for the containers that mention them.
     pub variables: &'a [Variable],
-    /// Service accounts of the objects, each with the ARN of the IAM role that its pods are to take.
+    /// Service accounts of the objects, each with the ARN of the IAM role for its pods.
     pub roles: &'a [(String, String)],
 }
 
-/// The annotation of a service account that the webhook of EKS goes by (EKS user guide, "Assign IAM roles to Kubernetes service
+/// The annotation of a service account that the webhook of EKS evaluates (EKS user guide, "Assign IAM roles to Kubernetes service
 /// accounts").
 pub const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 
@@ -92,7 +92,7 @@ fn inject_one(mut object: Value, injection: &Injection<'_>) -> Value {
     object
 }
 
-/// Names the run's own storage classes wherever an object asks for those of the catalogue.
+/// Replaces the storage classes of the catalogue by those of the run.
 fn storage_classes(value: &mut Value, run: &RunId) {
     match value {
         Value::Object(members) => {
@@ -110,7 +110,7 @@ fn storage_classes(value: &mut Value, run: &RunId) {
     }
 }
 
-/// Whether an object asks for no more replicas than fit on a node.
+/// Whether an object has the replicas that fit on a node.
 pub(super) fn fits_itself(object: &Value) -> bool {
     object["metadata"]["annotations"][REPLICAS_ANNOTATION] == REPLICAS_AS_FIT
 }
@@ -127,7 +127,7 @@ fn label(metadata: &mut Value, injection: &Injection<'_>) {
     }
 }
 
-/// Pins a pod to nodes, with the tolerations that those nodes ask for.
+/// Pins a pod to nodes, with tolerations for their taints.
 fn place(spec: &mut Value, nodes: &Nodes) {
     for Requirement { key, test } in nodes.selector.requirements() {
         match test {

@@ -1,7 +1,7 @@
-//! What came of a workload: whose fault a condition is that was not met, and the words for it. Pure.
+//! The verdict on a workload: who is at fault if a condition was not met, and the message. Pure.
 //!
-//! Three questions in this order. Did every pod run where it should (otherwise nothing can be said)? Is it the infrastructure's
-//! doing: a registry that refuses, a quota, full nodes, a node of the reference (then amiproof could not decide)? Otherwise it is a
+//! Three questions in this order. Did every pod run on the right node (otherwise nothing can be concluded)? Is the infrastructure at
+//! fault: a registry that refuses, a quota, full nodes, a node of the reference (then amiproof could not decide)? Otherwise it is a
 //! finding about the variant.
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use k8s_openapi::api::core::v1::{Event, Pod};
 
 use super::evidence::{event_lines, images, last_words, pod_table, restarts};
-use super::places::Places;
+use super::target_nodes::TargetNodes;
 use crate::check::{CheckError, Decision};
 use crate::evidence::evidence;
 use crate::wait::{Condition, Observed, Progress, Target, pods};
@@ -20,17 +20,17 @@ use crate::wait::{Condition, Observed, Progress, Target, pods};
 /// Everything that is known when waiting ends.
 #[derive(Clone, Debug)]
 pub struct Ended<'a> {
-    /// The conditions, each with how far it got, in the order of the workload file.
+    /// The conditions with their progress, in the order of the workload file.
     pub conditions: &'a [(Condition, Progress)],
-    /// What the API showed last.
+    /// The last state of the namespace.
     pub observed: &'a Observed,
     /// The events of the namespace.
     pub events: &'a [Event],
     /// Where pods may run.
-    pub places: &'a Places,
-    /// The deadline, when it is what ended the waiting.
+    pub targets: &'a TargetNodes,
+    /// The deadline, if it ended the waiting.
     pub timed_out: Option<Duration>,
-    /// The API server's last error, when it was away at the end.
+    /// The API server's last error, if it was unavailable at the end.
     pub api_error: Option<&'a str>,
 }
 
@@ -39,7 +39,7 @@ pub struct Ended<'a> {
 /// # Errors
 /// When the outcome says nothing about the variant.
 pub fn decide(ended: &Ended<'_>) -> Result<Decision, CheckError> {
-    let placements = ended.places.proof(&ended.observed.pods).map_err(CheckError::Undecided)?;
+    let placements = ended.targets.proof(&ended.observed.pods).map_err(CheckError::Undecided)?;
     let unmet: Vec<_> = ended.conditions.iter().filter(|(_, progress)| *progress != Progress::Met).collect();
     let verdict = if unmet.is_empty() {
         Verdict::Pass
@@ -65,7 +65,7 @@ fn is_cut_off(ended: &Ended<'_>, (condition, progress): &(Condition, Progress)) 
         && !has_failed(condition.subject())
 }
 
-/// Why it is not the variant's doing, if it is not.
+/// Why the variant is not at fault, if it is not.
 fn infrastructure(ended: &Ended<'_>, unmet: &[&(Condition, Progress)]) -> Option<String> {
     if let Some(error) = ended.api_error {
         return Some(format!("the API server was unreachable at the deadline: {error}"));
@@ -79,7 +79,7 @@ fn infrastructure(ended: &Ended<'_>, unmet: &[&(Condition, Progress)]) -> Option
     if let Some((_, message)) = pulls.iter().find(|(_, message)| is_registry_answer(message)) {
         return Some(format!("{REFUSES}{message}"));
     }
-    if let Some((_, message)) = pulls.iter().find(|(pod, _)| ended.places.is_elsewhere(pod)) {
+    if let Some((_, message)) = pulls.iter().find(|(pod, _)| ended.targets.is_elsewhere(pod)) {
         return Some(format!("the reference's nodes cannot pull the image either: {message}"));
     }
     if let Some(message) = ended.observed.pods.iter().find_map(no_room) {
@@ -89,7 +89,7 @@ fn infrastructure(ended: &Ended<'_>, unmet: &[&(Condition, Progress)]) -> Option
     Some(format!("{condition} waits for a pod on the reference's nodes, which is not caused by the variant"))
 }
 
-/// A controller that may not make pods: quota, Pod Security, an admission webhook.
+/// The message of a controller that cannot create pods: quota, Pod Security, an admission webhook.
 fn refused_by_api(event: &Event) -> Option<&str> {
     let message = event.message.as_deref()?;
     let refused = event.reason.as_deref() == Some("FailedCreate")
@@ -122,7 +122,7 @@ fn is_stuck_elsewhere(ended: &Ended<'_>, condition: &Condition) -> bool {
     let stuck = |target: &Target| {
         pods::of(target, ended.observed)
             .into_iter()
-            .any(|pod| ended.places.is_elsewhere(pod) && !pods::is_ready(pod) && !has_ended(pod))
+            .any(|pod| ended.targets.is_elsewhere(pod) && !pods::is_ready(pod) && !has_ended(pod))
     };
     match condition {
         Condition::Reaches { client, server } => {
@@ -132,7 +132,7 @@ fn is_stuck_elsewhere(ended: &Ended<'_>, condition: &Condition) -> bool {
         }
         _ => pods::of(condition.subject(), ended.observed)
             .into_iter()
-            .any(|pod| ended.places.is_elsewhere(pod) && !pods::is_ready(pod) && pods::phase(pod) != "Succeeded"),
+            .any(|pod| ended.targets.is_elsewhere(pod) && !pods::is_ready(pod) && pods::phase(pod) != "Succeeded"),
     }
 }
 
@@ -143,14 +143,14 @@ fn has_ended(pod: &Pod) -> bool {
 fn finding(ended: &Ended<'_>, condition: &Condition, progress: &Progress) -> Finding {
     let summary = match (progress, ended.timed_out) {
         (Progress::Failed(why), _) => format!("{condition}: {why}"),
-        (Progress::NotYet(why), Some(after)) => format!("{condition}: not within {}s: {why}", after.as_secs()),
+        (Progress::NotYet(why), Some(after)) => format!("{condition}: not met within {}s: {why}", after.as_secs()),
         (Progress::NotYet(why), None) => format!("{condition}: {why}"),
         (Progress::Met, _) => condition.to_string(),
     };
     Finding::new(condition.subject().to_string(), one_line(&summary)).with_detail(story(ended))
 }
 
-/// The longest summary, in characters: a few thousand are what a container may leave behind, and the detail has all of them.
+/// Maximum length of a summary, in characters: a container may write thousands, and the detail has all of them.
 const LONGEST_SUMMARY: usize = 500;
 
 fn one_line(text: &str) -> String {
@@ -161,7 +161,7 @@ fn one_line(text: &str) -> String {
     }
 }
 
-/// Pods and events, for whoever reads the report.
+/// Pods and events, as detail of a finding.
 fn story(ended: &Ended<'_>) -> String {
     let events = event_lines(ended.events);
     let pods = pod_table(ended.observed);
@@ -185,8 +185,8 @@ fn proof(ended: &Ended<'_>, verdict: &Verdict) -> Vec<Evidence> {
 }
 
 /// The connections that were tried: from the client's node to the server's. Only where all pods of the server share one node is it
-/// known which one was asked. A connection with an end in a host's own network is left out: it takes other rules than those of pods,
-/// so neither would it clear a node whose pods are cut off, nor may pods that talk clear a node that is deaf itself.
+/// known which one was asked. A connection with an end in a host's own network is left out: it passes other firewall rules than
+/// pods do, so it neither clears a node whose pods are cut off, nor is cleared by connections of pods.
 fn traffic(ended: &Ended<'_>) -> Vec<TrafficPair> {
     let tried = ended.conditions.iter().filter(|one| !is_cut_off(ended, one));
     let pairs = tried.filter_map(|(condition, progress)| {
@@ -202,7 +202,7 @@ fn traffic(ended: &Ended<'_>) -> Vec<TrafficPair> {
         servers.dedup();
         let [server] = servers[..] else { return None };
         let ok = *progress == Progress::Met;
-        Some(TrafficPair { from: ended.places.endpoint(pods::node(client)?), to: ended.places.endpoint(server), ok })
+        Some(TrafficPair { from: ended.targets.endpoint(pods::node(client)?), to: ended.targets.endpoint(server), ok })
     });
     pairs.collect()
 }

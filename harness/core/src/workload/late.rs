@@ -1,4 +1,4 @@
-//! Objects that are applied later than the others: clients when their server is ready, and what comes behind an action.
+//! Objects that are applied later than the others: clients when their server is ready, and objects after an action.
 
 use serde_json::Value;
 
@@ -7,24 +7,24 @@ use super::variables::{self, Variable};
 use crate::cluster::pod_template::{Given, with_variable};
 use crate::wait::{Condition, Observed, Progress, Target, pods};
 
-/// What is not applied at once.
+/// Objects that are not applied at once.
 ///
 /// Clients of `reaches` expectations start when their server is ready, and are told its address, so that a failure to reach it is
 /// a failure of the network and not of timing or DNS. Whatever has an end and is looked at only behind an action starts when its
 /// turn comes: a Job that reads what an earlier one wrote must not run beside it.
-pub(super) struct Late {
+pub(super) struct DeferredObjects {
     objects: Vec<Waiting>,
 }
 
 struct Waiting {
     target: Target,
     server: Option<Target>,
-    /// The stage whose turn it must be.
+    /// The stage that must have been reached.
     stage: usize,
     object: Value,
 }
 
-impl Late {
+impl DeferredObjects {
     pub(super) fn of(stages: &[Stage], objects: &[Value]) -> Self {
         let mut late = Self { objects: Vec::new() };
         for (stage, condition) in stages
@@ -48,7 +48,7 @@ impl Late {
         self.objects.iter().any(|waiting| is(object, &waiting.target))
     }
 
-    /// What may start now that it is the turn of `stage`: clients of servers that are ready, each with what it is told of its server
+    /// What may start now that it is the turn of `stage`: clients of servers that are ready, each with the variables that describe its server
     /// and with `more`, and what needs no server. Each is given out once.
     pub(super) fn startable(&mut self, stage: usize, observed: &Observed, more: &[Variable]) -> Vec<Value> {
         let mut startable = Vec::new();
@@ -56,9 +56,9 @@ impl Late {
             let object = match &waiting.server {
                 _ if waiting.stage > stage => None,
                 None => Some(waiting.object.clone()),
-                Some(server) => told_of(server, observed).map(|told| {
-                    let told = told.iter().chain(more).rev();
-                    told.fold(waiting.object.clone(), |object, (name, value)| {
+                Some(server) => variables_of(server, observed).map(|variables| {
+                    let variables = variables.iter().chain(more).rev();
+                    variables.fold(waiting.object.clone(), |object, (name, value)| {
                         with_variable(object, name, value, Given::Always)
                     })
                 }),
@@ -71,8 +71,8 @@ impl Late {
     }
 }
 
-/// What a client is told of its server, once all its replicas are ready.
-fn told_of(server: &Target, observed: &Observed) -> Option<Vec<Variable>> {
+/// The variables of a client about its server, once all replicas of that are ready.
+fn variables_of(server: &Target, observed: &Observed) -> Option<Vec<Variable>> {
     let ready = Condition::Ready(server.clone()).progress(observed) == Progress::Met;
     let serving: Vec<_> = pods::of(server, observed).into_iter().filter(|pod| pods::is_ready(pod)).collect();
     variables::of_server(&serving).filter(|_| ready)
@@ -97,7 +97,7 @@ mod tests {
             json!({"kind": "Pod", "metadata": {"name": "server"}}),
             json!({"kind": "Job", "metadata": {"name": "client"}, "spec": {"template": {"spec": {"containers": [{"name": "a"}]}}}}),
         ];
-        let mut late = Late::of(&Stage::all(conditions.into()), &objects);
+        let mut late = DeferredObjects::of(&Stage::all(conditions.into()), &objects);
         assert!(late.holds(&objects[1]) && !late.holds(&objects[0]));
         let starting = observed(json!({"pods": [pod("server", "", "Pending", json!({}))]}));
         assert!(late.startable(0, &starting, &[]).is_empty());
@@ -124,7 +124,7 @@ mod tests {
             Condition::Complete(target("job/reads")),
         ];
         let objects = ["writes", "reads"].map(|name| json!({"kind": "Job", "metadata": {"name": name}}));
-        let mut late = Late::of(&Stage::all(conditions), &objects);
+        let mut late = DeferredObjects::of(&Stage::all(conditions), &objects);
         assert!(!late.holds(&objects[0]) && late.holds(&objects[1]));
         assert!(
             late.startable(0, &Observed::default(), &[]).is_empty()

@@ -12,12 +12,12 @@ pub mod inject;
 pub mod judge;
 mod late;
 mod needs;
-pub mod places;
 mod pod_security;
 mod precondition;
 mod rights;
 mod run;
 mod stage;
+pub mod target_nodes;
 pub mod variables;
 
 pub(crate) use self::capacity::node_counts;

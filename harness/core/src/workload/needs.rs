@@ -1,4 +1,4 @@
-//! What a workload needs of the cluster before it makes sense there.
+//! Features of the cluster that a workload requires.
 
 mod node;
 
@@ -15,10 +15,10 @@ use crate::check::CheckError;
 use crate::cluster::{nodes, storage};
 use crate::context::Context;
 
-/// The verdict of a workload that makes no sense here; `None` where all its needs are met.
+/// The verdict of a workload that does not apply here; `None` if all its requirements are met.
 ///
 /// # Errors
-/// When the API server does not tell.
+/// If the API server does not answer.
 pub(super) async fn unmet(context: &Context, workload: &Workload) -> Result<Option<Verdict>, CheckError> {
     let access = &context.cluster;
     for need in &workload.needs {
@@ -62,7 +62,7 @@ pub(super) async fn unmet(context: &Context, workload: &Workload) -> Result<Opti
     Ok(None)
 }
 
-/// Why there is no EKS Pod Identity here; `None` where there is.
+/// Why EKS Pod Identity is not available; `None` if it is.
 async fn pod_identity(context: &Context) -> Result<Option<String>, CheckError> {
     if context.aws.is_none() {
         return Ok(Some("no AWS account".to_owned()));
@@ -75,7 +75,7 @@ async fn pod_identity(context: &Context) -> Result<Option<String>, CheckError> {
     }))
 }
 
-/// Why no service account gets an IAM role here; `None` where one does.
+/// Why IAM roles for service accounts are not available; `None` if they are.
 async fn irsa(context: &Context) -> Result<Option<Verdict>, CheckError> {
     let clients = match context.account() {
         Ok(clients) => clients,
@@ -95,7 +95,7 @@ async fn irsa(context: &Context) -> Result<Option<Verdict>, CheckError> {
     let unfit = provider.filter(|provider| !provider.audiences.iter().any(|audience| audience == AUDIENCE));
     Ok(unfit.map(|provider| {
         Verdict::NotEvaluated(format!(
-            "{arn} takes no tokens for {AUDIENCE}: `aws iam add-client-id-to-open-id-connect-provider --client-id {AUDIENCE} \
+            "{arn} does not accept tokens for {AUDIENCE}: `aws iam add-client-id-to-open-id-connect-provider --client-id {AUDIENCE} \
              --open-id-connect-provider-arn {arn}`",
             arn = provider.arn
         ))
@@ -114,8 +114,8 @@ const ENGINES: [&str; 8] = [
     "weaveworks/weave-npc",
 ];
 
-/// Whether a DaemonSet enforces network policies. The VPC CNI brings its agent along always and enforces nothing until it is told
-/// to (EKS user guide, "Limit pod traffic with Kubernetes network policies").
+/// Whether a DaemonSet enforces network policies. The VPC CNI always contains its agent, but enforces nothing until it is
+/// enabled (EKS user guide, "Limit pod traffic with Kubernetes network policies").
 fn enforces_policies(set: &DaemonSet) -> bool {
     let containers = set.spec.template.spec.iter().flat_map(|spec| &spec.containers);
     containers.into_iter().any(|container| {

@@ -1,4 +1,4 @@
-//! Which level of Pod Security a workload's namespace must have.
+//! The Pod Security level that a workload's namespace needs.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Preconditions of a workload: Jobs that run before everything else, because only a pod can find out what they ask about the cluster.
+//! Preconditions of a workload: Jobs that run before everything else, because only a pod can find out what they check.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::check::CheckError;
 use crate::cluster::pod_template::pod_template;
 use crate::wait::{Progress, Target};
 
-/// For one precondition: pulling an image, and a few connections that time out.
+/// Deadline of one precondition: pulling an image, and a few connections that time out.
 pub(super) const DEADLINE: Duration = Duration::from_secs(120);
 
-/// A Job that has to end well for the workload to make sense.
+/// A Job that must succeed for the workload to apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Precondition {
     pub(super) job: Target,
@@ -45,7 +45,7 @@ impl Precondition {
         object["kind"] == self.job.kind.manifest() && object["metadata"]["name"] == self.job.name.as_str()
     }
 
-    /// What follows; `None` where the workload makes sense.
+    /// The resulting verdict; `None` if the workload applies.
     pub(super) fn unmet(&self, progress: &Progress, image: NodeImage) -> Option<Verdict> {
         let otherwise = &self.otherwise;
         match (progress, image) {
@@ -67,9 +67,9 @@ impl Precondition {
 /// The image of the node on which a precondition ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NodeImage {
-    /// Not hardened: what it says, it says of the cluster.
+    /// Not hardened: a failure is about the cluster.
     Stock,
-    /// Hardened: what it says may be its own doing.
+    /// Hardened: a failure may be caused by the node itself.
     Hardened,
 }
 

@@ -1,5 +1,5 @@
-//! Rights in AWS that amiproof gives to the service accounts of a workload for as long as it runs: a role without any permission,
-//! handed out through EKS Pod Identity or exchanged at STS (IRSA). Who the pod is then is all that matters.
+//! IAM roles for the service accounts of a workload while it runs: a role without any permission, through EKS Pod Identity or IRSA. Only
+//! the identity of the pod matters.
 
 mod grant;
 mod irsa;
@@ -22,14 +22,14 @@ use crate::ledger::{Resource, ResourceKind};
 const PRINCIPAL: &str = "pods.eks.amazonaws.com";
 
 /// From an association to the first pod that gets its credentials: "several seconds" (EKS user guide, "EKS Pod Identity
-/// considerations"). A role takes as long until STS knows it.
+/// considerations"). A new role takes as long to be visible to STS.
 const PROPAGATION: Duration = Duration::from_secs(15);
 
 impl Rights {
-    /// Gives the service accounts that a workload names their roles.
+    /// Creates the roles for the service accounts of a workload.
     ///
     /// # Errors
-    /// When AWS refuses, or the ledger cannot be written. What was made by then stays in the ledger.
+    /// If AWS rejects a call, or the ledger cannot be written. What was created by then stays in the ledger.
     pub(super) async fn grant(context: &Context, workload: &Workload, namespace: &str) -> Result<Self, CheckError> {
         let mut rights = Self { made: Vec::new(), roles: Vec::new(), provider: None };
         for need in &workload.needs {
@@ -54,11 +54,11 @@ impl Rights {
         &self.roles
     }
 
-    /// The decision, unless it is a failure for which someone took the ground away: the provider that roles trust is another run's or
-    /// a team's, and may go at any time.
+    /// The decision, unless it is a failure because the provider that the roles trust was deleted: it may belong to another run or to a
+    /// team.
     ///
     /// # Errors
-    /// When it has gone, or nobody says whether it has.
+    /// If it was deleted, or that cannot be determined.
     pub(super) async fn confirm(&self, context: &Context, decision: Decision) -> Result<Decision, CheckError> {
         match (&self.provider, &context.aws) {
             (Some(provider), Some(clients)) if matches!(decision.verdict, Verdict::Fail(_)) => {

@@ -1,4 +1,4 @@
-//! Applies a workload, watches until its conditions are met or cannot be, and removes everything again.
+//! Applies a workload, watches until its conditions are met or cannot be met, and deletes everything.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +21,12 @@ use tokio::time::Instant;
 use super::change::Change;
 use super::inject::{Injection, Nodes, fits_itself, inject};
 use super::judge::{Ended, decide};
-use super::late::Late;
-use super::places::{Peer, Places};
+use super::late::DeferredObjects;
 use super::pod_security::needs_host;
 use super::precondition::{DEADLINE, NodeImage, Precondition};
 use super::rights::Rights;
 use super::stage::Stage;
+use super::target_nodes::{Peer, TargetNodes};
 use super::variables::{self, AWS_REGION, IMDS_EXPECTED, Variable};
 use super::{capacity, needs};
 use crate::act::{Act, evict};
@@ -39,13 +39,13 @@ use crate::context::{Context, Peers};
 use crate::pace::Pace;
 use crate::wait::{Condition, Kind, Observed, Progress, pods};
 
-/// How long a list that only explains may take to arrive.
+/// Deadline for lists that are only needed for explanations.
 const EXPLANATION: Duration = Duration::from_secs(10);
 
-/// How long other connections may be tried on when one has failed: longer than the last tries of the catalogue's clients take.
+/// How long other connections may go on after one has failed: longer than the last attempts of the catalogue's clients take.
 const OTHERS: Duration = Duration::from_secs(30);
 
-/// How often a stage does what it does, where it can be done too late to say anything.
+/// How often a stage repeats its action, if it may have been too late to prove anything.
 const ROUNDS: usize = 3;
 
 /// The least real time for a precondition, however fast time passes.
@@ -72,7 +72,7 @@ pub async fn run(workload: &Arc<Workload>, context: &Context) -> Result<Decision
         .collect::<Result<_, _>>()
         .map_err(|reason| CheckError::Undecided(format!("workload {}: {reason}", workload.name)))?;
     let preconditions = Precondition::all(workload)?;
-    let places = places(context, workload).await?;
+    let targets = targets(context, workload).await?;
     let wanted = CheckNamespace {
         what: workload.name.clone(),
         privileged: needs_host(&workload.objects),
@@ -82,7 +82,7 @@ pub async fn run(workload: &Arc<Workload>, context: &Context) -> Result<Decision
     let is_hardened = context.variant.hardening.is_some() || context.variant.reference.is_some();
     check_namespace::within(context, wanted, move |context, namespace| async move {
         let rights = Rights::grant(&context, &workload, &namespace).await?;
-        let decision = match Run::prepare(&context, &workload, namespace, places, rights.roles()).await {
+        let decision = match Run::prepare(&context, &workload, namespace, targets, rights.roles()).await {
             Ok(mut run) => match run.unmet_precondition(preconditions, is_hardened).await {
                 Ok(None) => run.until_ended(conditions, workload.timeout).await,
                 Ok(Some(verdict)) => Ok(verdict.into()),
@@ -100,8 +100,8 @@ pub async fn run(workload: &Arc<Workload>, context: &Context) -> Result<Decision
     .await
 }
 
-/// Where pods go: waits for the reference's nodes when a template asks for them.
-async fn places(context: &Context, workload: &Workload) -> Result<Places, CheckError> {
+/// The target nodes of the pods: waits for the reference's nodes if a template needs them.
+async fn targets(context: &Context, workload: &Workload) -> Result<TargetNodes, CheckError> {
     let asks = |object: &Value| {
         let template = pod_template(&mut object.clone())
             .map(|template| template["metadata"]["annotations"][PLACE_ANNOTATION].clone());
@@ -121,7 +121,7 @@ async fn places(context: &Context, workload: &Workload) -> Result<Places, CheckE
         }
         _ => None,
     };
-    Ok(Places {
+    Ok(TargetNodes {
         variant: context.variant.name.clone(),
         selector: context.selector.clone(),
         own: context.nodes.to_vec(),
@@ -129,7 +129,7 @@ async fn places(context: &Context, workload: &Workload) -> Result<Places, CheckE
     })
 }
 
-/// The reference's nodes once they are there; `None` when there are none or never will be.
+/// The reference's nodes once they are Ready; `None` if there will be none.
 async fn peer_nodes(context: &Context) -> Result<Option<Arc<Vec<NodeRecord>>>, CheckError> {
     let mut peers = context.peers.clone();
     let known = tokio::select! {
@@ -144,11 +144,11 @@ async fn peer_nodes(context: &Context) -> Result<Option<Arc<Vec<NodeRecord>>>, C
     }
 }
 
-/// One attempt under way.
+/// One attempt in progress.
 struct Run {
     access: Access,
     namespace: String,
-    places: Places,
+    targets: TargetNodes,
     objects: Vec<Value>,
     /// Where each of them stands.
     origins: Vec<String>,
@@ -173,7 +173,7 @@ impl View {
 
 type Changes = BoxStream<'static, Result<Change, Lost>>;
 
-/// Why there is no change to tell of.
+/// Why waiting for a change ended.
 enum Lost {
     Watch(watcher::Error),
     /// An action failed.
@@ -185,11 +185,11 @@ impl Run {
         context: &Context,
         workload: &Workload,
         namespace: String,
-        places: Places,
+        targets: TargetNodes,
         roles: &[(String, String)],
     ) -> Result<Self, CheckError> {
-        let own = pinned(&context.cluster, &places.selector).await?;
-        let peer = match &places.peer {
+        let own = pinned(&context.cluster, &targets.selector).await?;
+        let peer = match &targets.peer {
             Some(peer) => pinned(&context.cluster, &peer.selector).await?,
             None => own.clone(),
         };
@@ -227,7 +227,7 @@ impl Run {
             return Err(CheckError::Undecided(format!("cannot tell which Windows images run: {reason}")));
         }
         let origins = workload.origins.clone();
-        Ok(Self { access: context.cluster.clone(), namespace, places, objects, origins, pace: context.pace })
+        Ok(Self { access: context.cluster.clone(), namespace, targets, objects, origins, pace: context.pace })
     }
 
     /// Runs the preconditions one by one, and takes them from the objects; what follows from the first that does not hold.
@@ -244,8 +244,8 @@ impl Run {
             self.apply(&object).await?;
             let deadline = Instant::now() + self.pace.of(DEADLINE).max(MIN_DEADLINE);
             let over = |observed: &Observed| stage.is_over(observed);
-            self.until(over, 0, &mut Late::of(&[], &[]), &mut view, deadline).await?;
-            let image = NodeImage::of(&object, self.places.peer.is_some(), is_hardened);
+            self.until(over, 0, &mut DeferredObjects::of(&[], &[]), &mut view, deadline).await?;
+            let image = NodeImage::of(&object, self.targets.peer.is_some(), is_hardened);
             for (_, progress) in stage.progress(&view.observed) {
                 if let Some(verdict) = precondition.unmet(&progress, image) {
                     return Ok(Some(verdict));
@@ -258,7 +258,7 @@ impl Run {
     async fn until_ended(mut self, conditions: Vec<Condition>, timeout: Duration) -> Result<Decision, CheckError> {
         let deadline = Instant::now() + timeout;
         let stages = Stage::all(conditions);
-        let mut late = Late::of(&stages, &self.objects);
+        let mut late = DeferredObjects::of(&stages, &self.objects);
         let mut view = View::of(self.watch(stages.iter().flat_map(|stage| &stage.conditions)));
         for object in self.objects.iter().filter(|object| !late.holds(object)) {
             view.node_ports.extend(self.apply(object).await?);
@@ -304,18 +304,18 @@ impl Run {
             conditions: &progress,
             observed: &view.observed,
             events: &events,
-            places: &self.places,
+            targets: &self.targets,
             timed_out,
             api_error: view.api_error.as_deref(),
         })
     }
 
-    /// Waits until something of a stage holds; false where the deadline passed first.
+    /// Waits until something of a stage holds; false if the deadline passed first.
     async fn until(
         &self,
         holds: impl Fn(&Observed) -> bool,
         number: usize,
-        late: &mut Late,
+        late: &mut DeferredObjects,
         view: &mut View,
         deadline: Instant,
     ) -> Result<bool, CheckError> {

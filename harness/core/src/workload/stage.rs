@@ -1,9 +1,9 @@
-//! The order of a workload's expectations: what is looked at together, and what amiproof does in between.
+//! The stages of a workload's expectations: which are evaluated together, and what amiproof does in between.
 
 use crate::act::Act;
 use crate::wait::{Condition, Observed, Progress, evicted};
 
-/// Conditions that must hold at the same moment; the next stage begins when they do, and they are not looked at again.
+/// Conditions that must hold at the same moment; then the next stage begins, and they are not evaluated again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stage {
     /// What amiproof does first.
@@ -13,7 +13,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Cuts the conditions of a file into stages: one that acts is a stage of its own, those between two such are one together.
+    /// Splits the conditions of a file into stages: one with an action is its own stage, those between two such form one stage.
     pub(super) fn all(conditions: Vec<Condition>) -> Vec<Self> {
         let mut stages: Vec<Self> = Vec::new();
         for condition in conditions {

@@ -1,4 +1,4 @@
-//! What containers of a workload are told by environment variables: addresses and ports that no manifest can know.
+//! Environment variables for the containers of a workload: addresses and ports that no manifest can know.
 
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
@@ -75,10 +75,10 @@ mod tests {
         let seen = observed(json!({"pods": [
             pod("a", "", "Running", json!({"podIP": "10.0.1.7", "hostIP": "10.0.1.1"})),
             pod("b", "", "Running", json!({"podIP": "fd00::7", "hostIP": "10.0.1.1"}))]}));
-        let told = of_server(&seen.pods.iter().collect::<Vec<_>>()).unwrap();
-        let told: Vec<(&str, &str)> = told.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let actual = of_server(&seen.pods.iter().collect::<Vec<_>>()).unwrap();
+        let actual: Vec<(&str, &str)> = actual.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(
-            told,
+            actual,
             [
                 ("AMIPROOF_SERVER_HOST", "10.0.1.7"),
                 ("AMIPROOF_SERVER_HOSTS", "10.0.1.7 [fd00::7]"),
@@ -92,9 +92,9 @@ mod tests {
     fn node_ports_are_told_by_the_names_of_service_and_port() {
         let named =
             json!({"spec": {"ports": [{"port": 80, "nodePort": 30080}, {"name": "dns-tcp", "nodePort": 30053}]}});
-        let told: Vec<String> =
+        let actual: Vec<String> =
             of_service("Service", "my-web", &named).into_iter().map(|(name, port)| format!("{name}={port}")).collect();
-        assert_eq!(told, ["AMIPROOF_NODE_PORT_MY_WEB=30080", "AMIPROOF_NODE_PORT_MY_WEB_DNS_TCP=30053"]);
+        assert_eq!(actual, ["AMIPROOF_NODE_PORT_MY_WEB=30080", "AMIPROOF_NODE_PORT_MY_WEB_DNS_TCP=30053"]);
         assert!(of_service("Service", "web", &json!({"spec": {"ports": [{"port": 80}]}})).is_empty());
         assert!(of_service("ConfigMap", "web", &named).is_empty());
     }

@@ -9,20 +9,17 @@ use amiproof_core::aws::node_group::Plan;
 use amiproof_core::aws::{
     Clients, Settings, addons, ami, cluster, instances, launch_template, names, network, node_group, ssm,
 };
-use amiproof_core::check::ScanAnswer;
 use amiproof_core::destroy::{self, Deadlines, ProgressSink, What};
 use amiproof_core::finish;
 use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger, ResourceKind, State};
 use amiproof_core::pace::Pace;
-use amiproof_core::scan::inspector::{self, Request};
 use amiproof_core::transport::Transport;
 use amiproof_core::user_data;
 use amiproof_model::matrix::{
     AmiSource, Architecture, Capacity, ClusterSpec, Family, Hardening, MadeNodes, NodeSource, Timeouts, Variant,
 };
 use amiproof_model::name::{Level, RunId};
-use amiproof_model::report::{Cleanup, NodeRecord};
-use amiproof_model::verdict::{Evidence, Verdict};
+use amiproof_model::report::Cleanup;
 use aws_sdk_ec2::types::Filter;
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) mod governed;
 pub(crate) mod owners;
 pub(crate) mod provider;
+pub(crate) mod scan;
 pub(crate) mod tagged;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -211,9 +209,9 @@ pub(crate) async fn what_may_not_be_read_is_not_verified(world: &World, why: &st
     run.provision().await;
     let cleanup = run.destroy(&run.ledger).await;
     assert_eq!((cleanup.created, cleanup.deleted, cleanup.leftovers.as_slice()), (4, 4, [].as_slice()));
-    let [told] = cleanup.unverified.as_slice() else { panic!("{cleanup:?}") };
-    assert!(told.starts_with("could not verify that no EKS clusters and node groups are left: "), "{told}");
-    assert!(told.contains(why), "{told}");
+    let [expected] = cleanup.unverified.as_slice() else { panic!("{cleanup:?}") };
+    assert!(expected.starts_with("could not verify that no EKS clusters and node groups are left: "), "{expected}");
+    assert!(expected.contains(why), "{expected}");
     assert!(!cleanup.is_verified());
 }
 
@@ -222,12 +220,12 @@ pub(crate) async fn what_a_stack_holds_may_not_be_read(world: &World) {
     run.provision().await;
     let cleanup = run.destroy(&run.ledger).await;
     assert_eq!((cleanup.created, cleanup.deleted, cleanup.leftovers.as_slice()), (4, 4, [].as_slice()));
-    let told = format!(
+    let expected = format!(
         "could not verify what else was in the network of stack {}: the caller lacks the IAM action \
          cloudformation:DescribeStackResources",
         run.stack()
     );
-    assert_eq!(cleanup.unverified, [told]);
+    assert_eq!(cleanup.unverified, [expected]);
 }
 
 /// As after `kill -9` at the worst moment: the ledger says what was planned, and nothing of what came back.
@@ -287,7 +285,7 @@ pub(crate) async fn what_has_expired_is_swept_by_its_tags_alone(world: &World) {
     let under_way = BTreeSet::from(["r-lost".to_owned()]);
     help_moto(world, &run, &network).await;
     let after = "2026-11-21T07:42:21Z".parse().unwrap();
-    // A run that is under way on this machine is not swept, whatever its tags say.
+    // A run that is in progress on this machine is not swept, whatever its tags say.
     let spared = destroy::expired(&run.clients, after, &under_way, &ProgressSink::silent()).await;
     assert!(!spared.targets.iter().any(|target| target.run.as_deref() == Some("r-lost")), "{spared:?}");
     let swept =
@@ -402,7 +400,7 @@ pub(crate) async fn a_command_is_sent_once(world: &World) {
     run.assert_nothing_is_left().await;
 }
 
-/// A create call that is under way when a run is stopped is answered and recorded before anybody looks for what there is. `is_under_way`
+/// A create call that is in progress when a run is stopped is answered and recorded before anyone looks for what there is. `is_under_way`
 /// says when the call has arrived.
 pub(crate) async fn a_create_call_in_flight_is_recorded(world: &World, is_under_way: impl Fn() -> bool) {
     let run = Run::start(world, "r-stopped").await;
@@ -421,96 +419,6 @@ pub(crate) async fn a_create_call_in_flight_is_recorded(world: &World, is_under_
     assert_eq!(states, [State::Created], "{:?}", run.ledger.entries());
     assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
     run.assert_nothing_is_left().await;
-}
-
-/// What a scan of Inspector came to.
-pub(crate) struct Scan {
-    pub(crate) answer: ScanAnswer,
-    /// What it kept beside the report, by name, with its beginning.
-    pub(crate) files: BTreeMap<String, String>,
-}
-
-impl Scan {
-    /// The only row of a scan that evaluated nothing: its id and why.
-    pub(crate) fn reason(&self) -> String {
-        let [row] = &self.answer.rows[..] else { panic!("{:#?}", self.answer.rows) };
-        assert_eq!(row.check.as_str(), inspector::CHECK);
-        let Verdict::NotEvaluated(reason) = &row.decision.verdict else { panic!("{:?}", row.decision.verdict) };
-        assert_eq!(self.answer.scans[0].note, *reason);
-        reason.clone()
-    }
-
-    /// The evidence of a name.
-    pub(crate) fn evidence(&self, name: &str) -> Vec<&Evidence> {
-        let all = self.answer.rows.iter().flat_map(|row| &row.decision.evidence);
-        all.filter(|evidence| evidence.name.contains(name)).collect()
-    }
-}
-
-/// Inspector scans the nodes by the variant's own tag; whatever comes of it, the configuration is gone afterwards. `lacking` is a
-/// managed policy that the node role does not have, `patience` the deadline of the scan.
-pub(crate) async fn inspector_scans(world: &World, lacking: Option<&str>, patience: Duration) -> Scan {
-    let mut run = Run::start(world, "r-scan").await;
-    run.variant.timeouts.os_scan = patience;
-    let network = run.provision().await;
-    let group = names::node_group(run.id(), &run.variant.name);
-    let found = instances::of_node_group(&run.clients, &run.spec.name, &group).await.unwrap();
-    assert_eq!(found.len(), 2);
-    let nodes: Vec<NodeRecord> = (1..).zip(&found).map(|(index, instance)| node_record(index, instance)).collect();
-    let role = network.node_role_arn.rsplit('/').next().unwrap();
-    let arn = |policy: &str| format!("arn:aws:iam::aws:policy/{policy}");
-    if let Some(policy) = lacking {
-        run.clients.iam.detach_role_policy().role_name(role).policy_arn(arn(policy)).send().await.unwrap();
-    }
-    let cancel = CancellationToken::new();
-    let folder = run.folder.join("evidence").join(run.variant.name.as_str());
-    std::fs::create_dir_all(&folder).unwrap();
-    let request = Request {
-        run: run.id(),
-        variant: &run.variant,
-        nodes: &nodes,
-        ledger: &run.ledger,
-        tags: &run.spec.governance.tags,
-        evidence: Some(&folder),
-        cancel: &cancel,
-    };
-    let answer = inspector::scan_nodes(&run.clients, &request).await;
-    let configurations: Vec<_> = run
-        .ledger
-        .entries()
-        .into_iter()
-        .filter(|entry| entry.resource.kind == ResourceKind::CisScanConfiguration)
-        .collect();
-    assert!(configurations.iter().all(|entry| entry.state == State::Gone), "{configurations:?}");
-    assert_eq!(configurations.is_empty(), lacking.is_some(), "no scan is started that cannot evaluate anything");
-    if let Some(policy) = lacking {
-        run.clients.iam.attach_role_policy().role_name(role).policy_arn(arn(policy)).send().await.unwrap();
-    }
-    let files = std::fs::read_dir(&folder).unwrap().map(|entry| {
-        let entry = entry.unwrap();
-        let bytes = std::fs::read(entry.path()).unwrap();
-        let begin = String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).into_owned();
-        (entry.file_name().into_string().unwrap(), begin)
-    });
-    let files = files.collect();
-    assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
-    run.assert_nothing_is_left().await;
-    Scan { answer: answer.unwrap(), files }
-}
-
-fn node_record(index: u32, instance: &instances::Instance) -> NodeRecord {
-    NodeRecord {
-        index,
-        name: instance.private_dns_name.clone(),
-        instance_id: Some(instance.id.clone()),
-        ami_id: instance.ami_id.parse().ok(),
-        os_image: String::new(),
-        kernel: String::new(),
-        kubelet: String::new(),
-        runtime: String::new(),
-        boot_to_ready_seconds: None,
-        facts: indexmap::IndexMap::new(),
-    }
 }
 
 /// Clients with any credentials, patient as the world is fast.

@@ -1,4 +1,4 @@
-//! OpenID Connect providers: what a run made goes with it, what anybody else made stays, whatever the ledger says.
+//! OpenID Connect providers: what a run made goes with it, what anyone else made stays, whatever the ledger says.
 
 use std::collections::BTreeSet;
 

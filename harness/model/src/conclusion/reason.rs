@@ -59,8 +59,10 @@ pub(super) fn of(report: &Report, scope: Scope<'_>, tally: &Tally<'_>) -> String
 
 fn passed(report: &Report, scope: Scope<'_>) -> String {
     let words = ["passed", "flaky", "waived", "known", "tolerated", "informational"];
-    let told = words.iter().map(|word| (counted(report, scope, |disposition| disposition.as_str() == *word), word));
-    told.filter(|(number, _)| *number > 0)
+    let counted_words =
+        words.iter().map(|word| (counted(report, scope, |disposition| disposition.as_str() == *word), word));
+    counted_words
+        .filter(|(number, _)| *number > 0)
         .map(|(number, word)| format!("{number} {word}"))
         .collect::<Vec<_>>()
         .join(", ")
@@ -138,15 +140,16 @@ pub(super) fn notes(report: &Report, scope: Scope<'_>) -> Vec<String> {
             _ => {}
         }
     }
-    let told = subjects.into_iter().filter(|(_, (missed, _))| *missed > 0);
-    told.map(|(subject, (missed, whole))| {
-        let said = format!("{missed} of {whole} controls not met, as expected of a stock image");
-        match scope {
-            Scope::Run => format!("{}: {said}", subject.as_str()),
-            Scope::Of(_) => said,
-        }
-    })
-    .collect()
+    let counted_words = subjects.into_iter().filter(|(_, (missed, _))| *missed > 0);
+    counted_words
+        .map(|(subject, (missed, whole))| {
+            let sentence = format!("{missed} of {whole} controls not met, as expected of a stock image");
+            match scope {
+                Scope::Run => format!("{}: {sentence}", subject.as_str()),
+                Scope::Of(_) => sentence,
+            }
+        })
+        .collect()
 }
 
 /// The rows that stand for a cell of the matrix each: a control of a subject counts once, whichever scanners and suites judge it, as in
@@ -173,7 +176,7 @@ fn by_suite(rows: &[&CheckResult]) -> String {
     suites.iter().map(|(suite, number)| format!("{suite} {number}")).collect::<Vec<_>>().join(", ")
 }
 
-/// How soon a reader wants to know of a failure in a suite: what users run, what everybody hangs on, the nodes, scans, amiproof's gates.
+/// How soon a reader wants to know of a failure in a suite: what users run, what everyone hangs on, the nodes, scans, amiproof's gates.
 pub fn weight(suite: &str) -> u8 {
     match suite {
         "workload" => 0,

@@ -1,4 +1,4 @@
-//! What happened in a run or in one of its columns, and what that comes to.
+//! Counts what happened in a run or in one of its columns, and draws the conclusion.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::report::subject::Subject;
 use crate::threshold;
 use crate::verdict::Outcome;
 
-/// What a run, or a column of it, comes to. Ordered: the greatest of all that applies is the conclusion.
+/// The conclusion of a run, or of a column of it. Ordered: the greatest one that applies counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Conclusion {
@@ -34,7 +34,7 @@ pub enum Conclusion {
     Regression,
     /// Something was not evaluated, could not be decided, or broke. Exit code 3.
     Inconclusive,
-    /// The run ended before everything was asked. Exit code 130.
+    /// The run ended before all checks had run. Exit code 130.
     Interrupted,
     /// Something is still in the account or the cluster that should be gone. Exit code 6.
     LeftBehind,
@@ -69,7 +69,7 @@ impl Conclusion {
         }
     }
 
-    /// What the process answers.
+    /// The exit code of the process.
     pub fn exit_code(self) -> ExitCode {
         match self {
             Self::Passed | Self::Incomplete => ExitCode::Passed,
@@ -88,7 +88,7 @@ impl Conclusion {
     }
 }
 
-/// What is to be concluded about.
+/// The scope of a conclusion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope<'a> {
     /// The whole run.

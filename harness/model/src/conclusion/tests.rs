@@ -218,9 +218,9 @@ fn what_a_benchmark_finds_on_a_stock_image_is_a_note() {
         row("os-cis/cis-al2023-1.0.0/1.3", &stock, Disposition::Manual),
         row("node/ready", &stock, Disposition::Passed),
     ]);
-    let told = "1 of 2 controls not met, as expected of a stock image";
-    assert_eq!(Summary::of(&report, Scope::Of(&stock), 0).notes, [told]);
-    assert_eq!(Summary::of(&report, Scope::Run, 0).notes, [format!("stock: {told}")]);
+    let text = "1 of 2 controls not met, as expected of a stock image";
+    assert_eq!(Summary::of(&report, Scope::Of(&stock), 0).notes, [text]);
+    assert_eq!(Summary::of(&report, Scope::Run, 0).notes, [format!("stock: {text}")]);
     assert_eq!(code(&report), 0);
 }
 
@@ -337,7 +337,7 @@ fn what_passed_is_counted_by_cells_as_what_failed() {
     ] {
         let mut rows = twice(&disposition).to_vec();
         rows.push(row("node/age", &l1(), Disposition::Passed));
-        let told = Summary::of(&report(rows), Scope::Of(&l1()), 0).reason;
-        assert!(told.ends_with(reason), "{disposition:?}: {told}");
+        let text = Summary::of(&report(rows), Scope::Of(&l1()), 0).reason;
+        assert!(text.ends_with(reason), "{disposition:?}: {text}");
     }
 }

@@ -1,4 +1,4 @@
-//! What a result means for the run, and where a failure comes from.
+//! The disposition of a result, and the origin of a failure.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use crate::name::CheckId;
 use crate::report::subject::Subject;
 use crate::verdict::Outcome;
 
-/// What a result means for the run. Ordered: the greater it is, the less it lets a run pass, so that replacing a disposition by a
+/// Effect of a result on the run. Ordered: the greater it is, the less it lets a run pass, so that replacing a disposition by a
 /// greater one never makes the [`Conclusion`](crate::conclusion::Conclusion) better.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -16,30 +16,30 @@ pub enum Disposition {
     Passed,
     /// Passed, but not at the first attempt.
     Flaky,
-    /// Not fine, but someone signed for it and the date has not passed.
+    /// Failed, but covered by a waiver that has not expired.
     Waived {
-        /// Who answers for it.
+        /// Person or team responsible for it.
         owner: String,
         /// Why.
         reason: String,
         /// Until when.
         until: jiff::civil::Date,
     },
-    /// Not fine, but the baseline was not either. Only where the user asked to accept known failures.
+    /// Failed, as in the baseline. Only if the user asked to accept known failures.
     Known,
-    /// Not fine, but within what a threshold of the matrix file allows: the threshold's own row decides.
+    /// Failed, but within a threshold of the matrix file: the row of the threshold decides.
     Tolerated,
-    /// Shown and not judged: a benchmark of the operating system on an image that nobody hardened to it.
+    /// Informational: a benchmark of the operating system on an image that is not hardened to it.
     Informational,
     /// See [`Outcome::NotApplicable`].
     NotApplicable,
     /// See [`Outcome::Manual`].
     Manual,
-    /// Not evaluated, within what a `coverage` of the matrix file allows to be missing.
+    /// Not evaluated, as a `coverage` threshold of the matrix file allows.
     Allowed,
-    /// Not fine, and nobody said that it may be.
+    /// Failed, and nothing accepts it.
     Failed,
-    /// Not evaluated, because something else failed that says why: no node joined, or the other end of every connection is broken.
+    /// Not evaluated because of another failure: no node joined, or the other end of every connection is faulty.
     Blocked {
         /// The check that failed.
         check: CheckId,
@@ -72,7 +72,7 @@ impl Disposition {
         }
     }
 
-    /// What an outcome means before waivers, thresholds and the rest of the run are looked at.
+    /// The disposition of an outcome before waivers, thresholds and the rest of the run are considered.
     pub fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Pass => Self::Passed,
@@ -85,18 +85,18 @@ impl Disposition {
     }
 }
 
-/// Where a failure comes from, as the reference variant shows it.
+/// The origin of a failure, by comparison with the reference variant.
 ///
 /// Whether something works on a node is one question, whether a benchmark's control is met another: a sysctl that is wrong on the stock
 /// image and on the hardened one is not a fault of the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
-    /// The reference passes, or the question does not arise there: hardening (or the build) did it.
+    /// The reference passes, or the check does not apply there: hardening (or the build) is the cause.
     Hardening,
     /// The reference fails too: cluster, account, add-on or test.
     Environment,
-    /// A control that the reference does not meet either: the hardening does not do what its benchmark asks.
+    /// A control that the reference does not meet either: the hardening does not implement its benchmark.
     NotApplied,
     /// A control that the reference meets: the hardening (or the build) undid it.
     Lost,
@@ -116,7 +116,7 @@ impl Origin {
         }
     }
 
-    /// What the reference shows, as a clause.
+    /// The result of the reference, as a clause.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Hardening => "the reference passes",

@@ -1,10 +1,10 @@
-//! Published images that are an operating system and no node: they hold no kubelet, so nothing that is booted from them ever joins.
+//! Published base images of operating systems: they contain no kubelet, so their instances cannot join a cluster.
 
-/// What a node image of the user's own is built from such a base with.
+/// How to build a node image on such a base.
 pub const HOW_TO_BUILD: &str = "build the node image on top of it (kubelet, containerd and nodeadm or bootstrap.sh by the scripts of \
      awslabs/amazon-eks-ami; make create-hardened-ami drives your Packer template), and name that image";
 
-/// What a published image with this name is; `None` for one that can be a node, or whose name says nothing.
+/// The kind of base image with this published name; `None` for a node image, or an unknown name.
 ///
 /// Names as published: `CIS Amazon Linux 2023 Benchmark - Level 1 - v12 …` (Marketplace; those that CIS builds for EKS say EKS),
 /// `al2023-ami-2023.9.…`, `al2023-ami-ecs-…`, `amzn2-ami-hvm-…`, `bottlerocket-aws-ecs-2-…`, `Windows_Server-2022-English-Core-Base-…`

@@ -6,10 +6,10 @@ use super::resolver::{Resolver, list};
 use super::spec::{AddonSpec, ClusterSpec};
 use crate::form::List;
 
-/// Hands out rights in AWS to service accounts, so that nodes need none for them and a hop limit of 1 breaks no driver.
+/// The add-on that gives service accounts AWS permissions, so that nodes need none for them and a hop limit of 1 breaks no driver.
 const AGENT: &str = "eks-pod-identity-agent";
 
-/// What a cluster needs for the built-in workloads: pods with addresses, services, names, rights and volumes.
+/// The add-ons that the built-in workloads need: for pod addresses, Services, DNS, permissions and volumes.
 const DEFAULT_ADDONS: [&str; 5] = [AGENT, "vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver"];
 
 /// Resolves the section. `has_made` says whether any variant's nodes are made by amiproof, which needs to know where and for what
@@ -40,7 +40,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, mut raw: ClusterSection, has_
     let windows_node_role_arn = role(resolver, "windowsNodeRoleArn", raw.windows_node_role_arn);
     if node_role_arn.is_some() && node_role_arn == windows_node_role_arn {
         let message = "EKS gives a role access as a Linux node or as a Windows node, not as both";
-        resolver.problem("cluster.windowsNodeRoleArn", message, "name a role of its own for Windows nodes");
+        resolver.problem("cluster.windowsNodeRoleArn", message, "name another role for Windows nodes");
     }
     let addons = addons(resolver, raw.addons, create);
     Some(ClusterSpec {
@@ -61,7 +61,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, mut raw: ClusterSection, has_
 fn subnets(resolver: &mut Resolver<'_>, raw: Option<List<String>>, create: bool) -> Vec<String> {
     let count = raw.as_ref().map_or(0, Vec::len);
     if create && count == 1 {
-        let message = "EKS makes a cluster only in subnets of two availability zones or more";
+        let message = "EKS requires subnets in at least two availability zones";
         resolver.problem("cluster.subnetIds", message, "add a subnet of another zone, or remove the key");
     }
     list(resolver, "cluster.subnetIds", raw, |resolver, path, id| {
@@ -115,14 +115,14 @@ fn addon(resolver: &mut Resolver<'_>, path: &str, text: String) -> Option<AddonS
     Some(AddonSpec { name, version })
 }
 
-/// Some add-ons call AWS with rights that no node has by itself; EKS hands them out through the Pod Identity agent.
+/// Some add-ons need AWS permissions that nodes do not have; EKS provides them through the Pod Identity agent.
 fn rights(resolver: &mut Resolver<'_>, addons: &[AddonSpec]) {
     const NEEDY: [&str; 2] = ["aws-efs-csi-driver", "amazon-cloudwatch-observability"];
     if addons.iter().any(|addon| addon.name == AGENT) {
         return;
     }
     for addon in addons.iter().filter(|addon| NEEDY.contains(&addon.name.as_str())) {
-        let message = format!("{} needs rights in AWS that the nodes' role does not have", addon.name);
+        let message = format!("{} needs AWS permissions that the nodes' role does not have", addon.name);
         resolver.warning("cluster.addons", message, format!("add {AGENT}, and amiproof creates a role for it"));
     }
 }

@@ -1,4 +1,4 @@
-//! What variants ask of each other and of the cluster.
+//! Rules between variants, and between variants and the cluster.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::problem::instead;
 /// Managed node groups that a cluster may have unless AWS raised it (EKS quota L-6D54EA21).
 const NODE_GROUP_QUOTA: usize = 30;
 
-/// Holds all variants against the rules that concern more than one of them.
+/// Checks the rules that concern more than one variant.
 pub(super) fn check(resolver: &mut Resolver<'_>, variants: &[Named], cluster: Option<&ClusterSpec>) {
     names_are_unique(resolver, variants);
     for variant in variants {
@@ -60,7 +60,7 @@ fn names_are_unique(resolver: &mut Resolver<'_>, variants: &[Named]) {
     }
 }
 
-/// Two variants of the same nodes would be one. Selectors that differ and still find the same node are found out when the run asks.
+/// Two variants with the same selector would be the same. Different selectors that match the same node are detected during the run.
 fn selectors_are_unique(resolver: &mut Resolver<'_>, variants: &[Named]) {
     for (index, variant) in variants.iter().enumerate() {
         let Some(selector) = &variant.selector else { continue };
@@ -114,11 +114,15 @@ fn windows_has_company(resolver: &mut Resolver<'_>, variants: &[Named], cluster:
         return;
     }
     let at = format!("{}.family", windows.path);
-    let message = "a cluster of Windows nodes alone resolves no names, because CoreDNS runs on Linux";
+    let message = "a cluster with only Windows nodes has no DNS, because CoreDNS runs on Linux";
     let help = "add a Linux variant, like {name: eks-al2023, family: al2023, ami: {ssm: recommended}}";
     match cluster {
         Some(cluster) if !cluster.create => {
-            resolver.warning(&at, message, "see that the existing cluster has Linux nodes, or add a Linux variant");
+            resolver.warning(
+                &at,
+                message,
+                "make sure that the existing cluster has Linux nodes, or add a Linux variant",
+            );
         }
         _ => resolver.problem(&at, message, help),
     }

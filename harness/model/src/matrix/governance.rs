@@ -1,4 +1,4 @@
-//! What governed accounts ask of everything that is made in them: tags, permissions boundaries, endpoints, logs, keys.
+//! Requirements of governed accounts for all created resources: tags, permissions boundaries, endpoints, logs, keys.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use crate::form::List;
 /// Most tags that a resource can have, less those that amiproof and EKS put on it (AWS general reference, "Tag naming limits": 50).
 const MAX_TAGS: usize = 40;
 
-/// Reads what the section `cluster` says.
+/// Resolves these keys of the section `cluster`.
 pub(super) fn resolve(resolver: &mut Resolver<'_>, raw: &mut ClusterSection, create: bool) -> Governance {
     let only_made = [
         ("endpoint", raw.endpoint.is_some()),
@@ -43,7 +43,7 @@ pub(super) fn tags(
 ) -> BTreeMap<String, String> {
     let raw = raw.unwrap_or_default();
     if raw.len() > MAX_TAGS {
-        let message = format!("{} tags, and with amiproof's own a resource can have {MAX_TAGS}", raw.len());
+        let message = format!("{} tags; besides amiproof's own a resource can have {MAX_TAGS}", raw.len());
         resolver.problem(at, message, "keep those that the account requires");
     }
     let is_legal = |text: &str, most: usize| {
@@ -104,7 +104,7 @@ pub(super) fn security_groups(
     cluster: Option<&ClusterSpec>,
 ) -> Vec<String> {
     if raw.is_some() && cluster.is_some_and(|cluster| cluster.create && cluster.subnet_ids.is_empty()) {
-        let message = "in the VPC that amiproof makes there are no security groups of yours";
+        let message = "the VPC that amiproof creates contains none of your security groups";
         resolver.problem(at, message, "add cluster.subnetIds of the VPC that they are in, or remove the key");
         return Vec::new();
     }
@@ -112,7 +112,8 @@ pub(super) fn security_groups(
         resolver.text(at, id, "security group id", "an id like sg-0123456789abcdef0", is_group_id)
     });
     if groups.len() > MAX_GROUPS {
-        let message = format!("{} groups, and beside the cluster's own a node takes {MAX_GROUPS}", groups.len());
+        let message =
+            format!("{} groups; besides the cluster security group a node can have {MAX_GROUPS}", groups.len());
         resolver.problem(at, message, "keep those that the account requires");
     }
     groups
@@ -153,7 +154,7 @@ fn endpoint(resolver: &mut Resolver<'_>, raw: EndpointSection, has_subnets: bool
         resolver.problem("cluster.endpoint.public", message, help);
     }
     let public_access_cidrs = list(resolver, at, raw.public_access_cidrs, |resolver, at, text| {
-        let rule = "an address of the internet with a prefix length, like 203.0.113.0/24";
+        let rule = "a public address with a prefix length, like 203.0.113.0/24";
         resolver.text(at, text, "CIDR", rule, is_public_cidr)
     });
     Endpoint { public, public_access_cidrs }

@@ -87,7 +87,7 @@ fn ssm(
         if let Some(what) = base_image_parameter_kind(&parameter) {
             resolver.problem(
                 at,
-                format!("'{parameter}' is {what}, which holds no kubelet and never joins"),
+                format!("'{parameter}' is {what}, which contains no kubelet and cannot join a cluster"),
                 HOW_TO_BUILD,
             );
             return None;
@@ -128,7 +128,7 @@ fn filter(resolver: &mut Resolver<'_>, at: &str, raw: FilterSection) -> Option<A
         && owner != "self"
         && let Some(what) = base_image_kind(name)
     {
-        let message = format!("'{name}' is {what}, which holds no kubelet and never joins");
+        let message = format!("'{name}' is {what}, which contains no kubelet and cannot join a cluster");
         resolver.problem(&format!("{at}.name"), message, HOW_TO_BUILD);
         return None;
     }

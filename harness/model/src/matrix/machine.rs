@@ -1,4 +1,4 @@
-//! Which machines boot a variant's image.
+//! Instance types that can boot a variant's image.
 
 use super::resolver::{Resolver, list};
 use super::spec::Architecture;

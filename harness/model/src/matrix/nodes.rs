@@ -1,4 +1,4 @@
-//! Where the nodes of a variant come from: made by amiproof, or there already.
+//! The nodes of a variant: created by amiproof, or existing ones.
 
 use super::fallback::Fallback;
 use super::file::{Defaults, NodesSection, SelectorSection, VariantSection};
@@ -46,7 +46,7 @@ fn selected(resolver: &mut Resolver<'_>, path: &str, raw: &SelectorSection) -> O
     resolver.name(&format!("{path}.nodes.selector"), text.parse())
 }
 
-/// What is made for a variant means nothing for nodes that are there.
+/// Settings for created nodes do not apply to existing ones.
 fn nothing_is_made(resolver: &mut Resolver<'_>, path: &str, raw: &VariantSection) {
     let keys = [
         ("ami", raw.ami.is_some()),
@@ -62,7 +62,7 @@ fn nothing_is_made(resolver: &mut Resolver<'_>, path: &str, raw: &VariantSection
     for (key, _) in keys.into_iter().filter(|(_, is_given)| *is_given) {
         resolver.problem(
             &format!("{path}.{key}"),
-            format!("the nodes of a selector exist already, so {key} cannot be chosen"),
+            format!("nodes that a selector matches exist already, so {key} cannot be set"),
             format!("remove {key}, or write a number of nodes to create instead of the selector"),
         );
     }

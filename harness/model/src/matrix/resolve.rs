@@ -15,16 +15,16 @@ use crate::workload::Workload;
 use crate::yaml::{self, Limits};
 use crate::{schema, waiver_file, workload_file};
 
-/// A matrix with everything that the files beside it say.
+/// A matrix with the content of the files that it names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resolved {
     /// The matrix.
     pub matrix: Matrix,
-    /// What its waiver file says; empty without one.
+    /// Its waivers; empty without a waiver file.
     pub waivers: Vec<Waiver>,
     /// The workloads of the user's own folders, in the order of [`Matrix::workloads`]; the built-in ones are not among them.
     pub own_workloads: Vec<Workload>,
-    /// What is legal, but probably not meant.
+    /// Warnings: valid, but probably not intended.
     pub warnings: Vec<Problem>,
 }
 
@@ -34,12 +34,12 @@ pub struct Resolved {
 /// names of all suites that exist.
 ///
 /// # Errors
-/// Everything that is wrong, in the order of files and lines, each with its place and what to write instead.
+/// All problems, in the order of files and lines, each with its place and a suggested fix.
 pub fn resolve(file: &str, bytes: &[u8], files: &dyn ReadFile, suites: &[&str]) -> Result<Resolved, Vec<Problem>> {
     let tree = yaml::document(file, bytes, Limits::MATRIX).map_err(|problem| vec![problem])?;
     let (raw, form_problems) = form::read::<MatrixFile>(file, &tree, schema::matrix());
     let mut resolver = Resolver { file, tree: &tree, files, problems: form_problems, warnings: Vec::new() };
-    let resolved = raw.and_then(|raw| whole(&mut resolver, raw, suites));
+    let resolved = raw.and_then(|raw| matrix(&mut resolver, raw, suites));
     let Resolver { mut problems, mut warnings, .. } = resolver;
     problems.sort_by(|one, other| {
         (one.file != file, &one.file, one.place).cmp(&(other.file != file, &other.file, other.place))
@@ -52,14 +52,14 @@ pub fn resolve(file: &str, bytes: &[u8], files: &dyn ReadFile, suites: &[&str]) 
         }
         _ if problems.is_empty() => Err(vec![Problem::of_file(
             file,
-            "amiproof cannot read this file and does not know why",
+            "this file cannot be read, for an unknown reason",
             "report it as a bug in amiproof, with the file",
         )]),
         _ => Err(problems),
     }
 }
 
-fn whole(
+fn matrix(
     resolver: &mut Resolver<'_>,
     raw: MatrixFile,
     suites: &[&str],

@@ -1,4 +1,4 @@
-//! A matrix file while it is resolved: what is wrong with it, and the files that it names.
+//! A matrix file while it is resolved: its problems, and the files that it names.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -46,7 +46,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Notes something that is legal, but probably not meant.
+    /// Notes a warning: valid, but probably not intended.
     pub(super) fn warning(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         let warning = self.at(path, message, help);
         self.warnings.push(warning);

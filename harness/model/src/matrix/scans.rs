@@ -104,7 +104,7 @@ fn runs(resolver: &mut Resolver<'_>, raw: RunsSection) -> Option<Runs> {
         (Some(job), None) => name(resolver, "job", job, "Job").map(RunsBy::Job),
         (None, Some(pod)) => name(resolver, "pod", pod, "pod").map(RunsBy::Pod),
         _ => {
-            resolver.problem(PATH, "names neither a Job nor a pod, or both", "name one of job and pod");
+            resolver.problem(PATH, "exactly one of job and pod is needed", "name one of job and pod");
             None
         }
     };

@@ -19,7 +19,7 @@ pub trait ReadFile {
     /// A clause that says why it cannot be listed: `no such folder`.
     fn workload_files(&self, folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, String>;
 
-    /// Whether charts of a registry or a web server are left alone: their workloads are read without objects.
+    /// Whether remote charts are not fetched: their workloads are read without objects.
     fn is_offline(&self) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! What a matrix file comes to: every default filled in, every reference checked.
+//! A resolved matrix file: every default filled in, every reference checked.
 
 pub(crate) mod governance;
 pub(crate) mod scans;
@@ -28,9 +28,9 @@ pub struct Matrix {
     pub variants: Vec<Variant>,
     /// Which suites and checks run.
     pub suites: SuiteSelection,
-    /// How scanners are run.
+    /// Settings of the scanners.
     pub scans: ScanSettings,
-    /// What scans must reach.
+    /// Thresholds for scans and suites.
     pub thresholds: Vec<Threshold>,
     /// Where workloads come from, in order.
     pub workloads: Vec<WorkloadSource>,
@@ -38,12 +38,11 @@ pub struct Matrix {
     pub waivers: Option<Utf8PathBuf>,
 }
 
-/// What the nodes of a variant take beside what is there: two m6i.large have 29 places each, and the workloads that run at a time
-/// rarely want more.
+/// Default number of pods per variant: each of two m6i.large takes 29 pods, and the workloads that run at a time rarely need more.
 pub const PODS_PER_VARIANT: u32 = 30;
 
 impl Matrix {
-    /// How many pods of a run are alive at a time, unless the command line says otherwise.
+    /// Maximum number of pods of a run at a time, unless the command line overrides it.
     pub fn max_pods(&self) -> u32 {
         let variants = u32::try_from(self.variants.len()).unwrap_or(u32::MAX);
         self.cluster.max_pods.unwrap_or(PODS_PER_VARIANT.saturating_mul(variants))
@@ -57,9 +56,9 @@ pub struct ClusterSpec {
     pub name: String,
     /// The AWS region; `None` only where every variant's nodes already exist, and then AWS is not needed.
     pub region: Option<String>,
-    /// The control plane's version as the matrix says it; `None` only where every variant's nodes already exist.
+    /// The control plane's version in the matrix; `None` only where every variant's nodes already exist.
     pub kubernetes_version: Option<KubernetesVersion>,
-    /// Whether amiproof makes (and removes) it; otherwise it must exist.
+    /// Whether amiproof creates and deletes it; otherwise it must exist.
     pub create: bool,
     /// Subnets for cluster and nodes. Empty: those of the amiproof network stack, or, for an existing cluster, its own.
     pub subnet_ids: Vec<String>,
@@ -69,9 +68,9 @@ pub struct ClusterSpec {
     pub node_role_arn: Option<String>,
     /// The role of Windows nodes, which EKS wants apart (domain: EC2_WINDOWS access entry); `None` for the stack's.
     pub windows_node_role_arn: Option<String>,
-    /// How many pods of a run are alive at a time, over all variants; `None` for [`PODS_PER_VARIANT`] times their number.
+    /// Maximum number of pods of a run at a time, over all variants; `None` for [`PODS_PER_VARIANT`] times their number.
     pub max_pods: Option<u32>,
-    /// EKS add-ons to install when the run makes the cluster.
+    /// EKS add-ons to install if the run creates the cluster.
     pub addons: Vec<AddonSpec>,
     /// What the account demands.
     pub governance: Governance,
@@ -107,25 +106,25 @@ impl std::fmt::Display for AddonSpec {
 pub struct Variant {
     /// Its name: a column of the matrix.
     pub name: VariantName,
-    /// How it boots.
+    /// Family of the image, which decides how it boots.
     pub family: Family,
-    /// The unhardened twin to compare with and to send traffic to and from.
+    /// The unhardened counterpart, for comparison and for traffic.
     pub reference: Option<VariantName>,
-    /// What it is hardened to; `None` for a stock image.
+    /// Benchmark and level of the hardening; `None` for a stock image.
     pub hardening: Option<Hardening>,
     /// `x86_64` or `arm64`.
     pub architecture: Architecture,
     /// Where its nodes come from.
     pub nodes: NodeSource,
-    /// The IMDS hop limit, 1 to 64: of the launch template, where IMDSv2 is always required, or what nodes that are there are said
-    /// to have.
+    /// The IMDS hop limit, 1 to 64: of the launch template, where IMDSv2 is always required, or that of existing
+    /// nodes.
     pub imds_hop_limit: u32,
     /// Deadlines.
     pub timeouts: Timeouts,
 }
 
 impl Variant {
-    /// What the run makes for it; `None` where its nodes already exist.
+    /// The node group that the run creates; `None` if its nodes already exist.
     pub fn made(&self) -> Option<&MadeNodes> {
         match &self.nodes {
             NodeSource::Made(made) => Some(made),
@@ -133,7 +132,7 @@ impl Variant {
         }
     }
 
-    /// Which nodes of the cluster are its; `None` where the run makes them.
+    /// The selector of its existing nodes; `None` if the run creates them.
     pub fn selector(&self) -> Option<&NodeSelector> {
         match &self.nodes {
             NodeSource::Made(_) => None,
@@ -145,13 +144,13 @@ impl Variant {
 /// Where the nodes of a variant come from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NodeSource {
-    /// The run makes a managed node group.
+    /// The run creates a managed node group.
     Made(MadeNodes),
-    /// They already exist: nodes of a node group that someone else made, or of no cloud at all.
+    /// They already exist: in a node group of another owner, or outside of any cloud.
     Selected(NodeSelector),
 }
 
-/// The managed node group that a run makes for a variant.
+/// The managed node group that a run creates for a variant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MadeNodes {
     /// How many nodes.
@@ -164,15 +163,15 @@ pub struct MadeNodes {
     pub instance_types: Vec<String>,
     /// On demand or spot.
     pub capacity: Capacity,
-    /// The Kubernetes version of the image, where it differs from the cluster's (at most three minors behind, never ahead).
+    /// The Kubernetes version of the image, if it differs from the cluster's (at most three minors behind, never ahead).
     pub kubernetes_version: KubernetesVersion,
     /// Size of the root volume, GiB.
     pub volume_gib: u32,
-    /// The KMS key of its volumes; `None` for the account's own for EBS.
+    /// The KMS key of its volumes; `None` for the account's default for EBS.
     pub kms_key: Option<String>,
-    /// Security groups that its nodes get beside the cluster's own.
+    /// Additional security groups of its nodes.
     pub security_groups: Vec<String>,
-    /// Tags beside those of the whole run: of node group, launch template, instances and their volumes and interfaces.
+    /// Additional tags: of node group, launch template, instances and their volumes and interfaces.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -191,7 +190,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// The word for it in YAML and reports.
+    /// Its name in YAML and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Al2023 => "al2023",
@@ -275,9 +274,9 @@ pub struct UserData {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Capacity {
-    /// Full price, not taken away in the middle of a scan.
+    /// Full price, never interrupted.
     OnDemand,
-    /// Cheap, and may go away.
+    /// Cheaper, but may be interrupted.
     Spot,
 }
 
@@ -297,9 +296,9 @@ pub struct Timeouts {
 pub struct SuiteSelection {
     /// Only these suites; empty for all that are not opt-in.
     pub include: Vec<String>,
-    /// These opt-in suites or checks beside the others.
+    /// Additional opt-in suites or checks.
     pub with: Vec<String>,
-    /// Not these suites or checks.
+    /// Excluded suites or checks.
     pub exclude: Vec<String>,
 }
 

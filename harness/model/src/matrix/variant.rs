@@ -17,7 +17,7 @@ use crate::selector::NodeSelector;
 pub(super) struct Named {
     /// `variants[2]`.
     pub(super) path: String,
-    /// The name as written; `None` where there is none.
+    /// The name as written; `None` if there is none.
     written: Option<String>,
     /// How it boots.
     pub(super) family: Option<Family>,

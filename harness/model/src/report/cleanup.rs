@@ -1,38 +1,38 @@
-//! What a run made, and what became of it.
+//! What a run created, and what happened to it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::VariantName;
 
-/// What a run made and what became of it.
+/// What a run created, and what happened to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cleanup {
-    /// Whether teardown ran (false after `apply`, `test` or `scan`: everything is meant to stay).
+    /// Whether teardown ran (false after `apply`, `test` or `scan`, which keep everything).
     pub ran: bool,
-    /// How many resources the ledger holds.
+    /// Number of resources in the ledger.
     pub created: usize,
-    /// How many of them were verified as deleted.
+    /// Number of resources verified as deleted.
     #[serde(alias = "gone")]
     pub deleted: usize,
-    /// What is still there although it should not be.
+    /// Resources that still exist although they should not.
     pub leftovers: Vec<Leftover>,
-    /// What stands under a name of the run and is someone else's. It was left alone.
+    /// Resources of other owners under names of the run. They were left alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub foreign: Vec<Foreign>,
-    /// What could not be verified to be gone, one sentence each: a reading that is denied, a ledger that could not be written.
+    /// What could not be verified as deleted, one sentence each: a read was denied, or the ledger could not be written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unverified: Vec<String>,
 }
 
 impl Cleanup {
-    /// Whether everything that the run made is accounted for: gone, or listed as left behind.
+    /// Whether everything that the run created is accounted for: deleted, or listed as left behind.
     pub fn is_verified(&self) -> bool {
         self.open() == 0
     }
 
-    /// How much is not accounted for: neither seen to be gone nor listed as left behind.
+    /// Number of resources that are not accounted for: neither verified as deleted nor listed as left behind.
     pub fn open(&self) -> usize {
         self.not_verified().count()
     }
@@ -44,7 +44,7 @@ impl Cleanup {
     }
 }
 
-/// Something that is not the run's under a name that the run used.
+/// A resource of another owner under a name that the run used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Foreign {
@@ -52,9 +52,9 @@ pub struct Foreign {
     pub kind: String,
     /// Its name.
     pub id: String,
-    /// Whose it is, as the end of a sentence: `is of run r-2`.
+    /// The owner, as the end of a sentence: `is of run r-2`.
     pub owner: String,
-    /// Whether the run made one of that name (which has gone by other ways than this teardown), and not only meant to.
+    /// Whether the run had created one of that name, which was deleted in another way, and not only planned it.
     pub was_made: bool,
 }
 
@@ -64,7 +64,7 @@ impl std::fmt::Display for Foreign {
     }
 }
 
-/// A resource that could not be removed.
+/// A resource that could not be deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Leftover {
@@ -72,11 +72,11 @@ pub struct Leftover {
     pub kind: String,
     /// Its id or name.
     pub id: String,
-    /// The variant it was made for; absent for what all variants share.
+    /// The variant it was created for; absent for shared resources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<VariantName>,
-    /// Why it is still there.
+    /// Why it still exists.
     pub reason: String,
-    /// The one command that removes it.
+    /// The command that deletes it.
     pub help: String,
 }

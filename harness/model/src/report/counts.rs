@@ -1,11 +1,11 @@
-//! Results by what they mean for the run.
+//! Numbers of results by disposition.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::disposition::Disposition;
 
-/// How many results have which disposition.
+/// Number of results of each disposition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
@@ -26,7 +26,7 @@ pub struct Counts {
     pub not_applicable: usize,
     /// Not evaluated.
     pub not_evaluated: usize,
-    /// Shown and not judged.
+    /// Informational.
     #[serde(default)]
     pub informational: usize,
     /// Not evaluated, within what a threshold allows.
@@ -35,7 +35,7 @@ pub struct Counts {
     /// Not evaluated, because something else failed.
     #[serde(default)]
     pub blocked: usize,
-    /// For a human to look at.
+    /// Manual.
     #[serde(default)]
     pub manual: usize,
     /// amiproof could not decide.

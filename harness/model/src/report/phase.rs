@@ -15,7 +15,7 @@ pub struct PhaseRecord {
     pub phase: Phase,
     /// When it started.
     pub started: Timestamp,
-    /// How long it took, seconds.
+    /// Duration, seconds.
     pub seconds: f64,
     /// How it ended.
     pub ended: PhaseEnd,
@@ -31,13 +31,13 @@ pub enum Phase {
     Cluster,
     /// The add-ons of the cluster, the run's storage class and other things that all variants share.
     Addons,
-    /// Finding the AMI.
+    /// Resolving the AMI.
     Ami,
     /// The launch template.
     LaunchTemplate,
     /// The managed node group, until EKS says ACTIVE.
     NodeGroup,
-    /// Nodes Ready, with the AMI that was asked for.
+    /// Nodes are Ready, with the expected AMI.
     Nodes,
     /// Smoke tests and node checks.
     Test,
@@ -45,7 +45,7 @@ pub enum Phase {
     KubeBench,
     /// The scan of the operating system.
     OsScan,
-    /// Taking everything down again.
+    /// Deletion of everything.
     Teardown,
 }
 
@@ -72,7 +72,7 @@ impl Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum PhaseEnd {
-    /// As it should.
+    /// Normally.
     Done,
     /// It ended with an error: what happened, where, what to do next. The variant's later phases were skipped, except teardown.
     #[serde(alias = "broken")]
@@ -83,10 +83,10 @@ pub enum PhaseEnd {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         evidence: Vec<Evidence>,
     },
-    /// It could not come to its end because of something that is a verdict: the row of this check says so, with the evidence. A node
+    /// It did not complete because of a failure that is a verdict: the row of this check has the evidence. A node
     /// group whose nodes never joined ends like this, and so does the wait for add-ons that only those nodes could have run.
     Failed {
-        /// The check whose row says it: `node/joined`.
+        /// The check whose row has the evidence: `node/joined`.
         check: CheckId,
         /// What happened, in one sentence.
         message: String,

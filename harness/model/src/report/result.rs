@@ -21,7 +21,7 @@ pub struct CheckResult {
     pub title: String,
     /// What it was asked about.
     pub subject: Subject,
-    /// The control that it answers, when it is one of a benchmark.
+    /// The control that it evaluates, if it is one of a benchmark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<ControlId>,
     /// The level of that control.
@@ -30,7 +30,7 @@ pub struct CheckResult {
     /// The severity of a failure, if the scanner reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
-    /// The scanner that answered (`kube-bench`, `inspector`, `openscap`); absent where amiproof asked itself. The same word as in
+    /// The scanner of the result (`kube-bench`, `inspector`, `openscap`); absent for amiproof's own checks. The same word as in
     /// the record of its scan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scanner: Option<String>,
@@ -38,10 +38,10 @@ pub struct CheckResult {
     pub outcome: Outcome,
     /// What it means for the run after waivers, baseline and retries.
     pub disposition: Disposition,
-    /// Whether hardening did it, by comparison with the reference variant.
+    /// Whether hardening caused it, by comparison with the reference variant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-    /// What other scanners say of the same check on the same subject, where it is not the same: `openscap says pass`.
+    /// What other scanners say about the same check on the same subject, if they disagree: `openscap says pass`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disagreement: Option<String>,
     /// When the first attempt started.
@@ -54,7 +54,7 @@ pub struct CheckResult {
     /// Where it actually ran.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub placements: Vec<Placement>,
-    /// Traffic that it tried, for charging failures to the right variant.
+    /// Attempted connections, to attribute failures to the right variant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traffic: Vec<TrafficPair>,
     /// Capabilities of a node that it exercises (`pod-network`, `cluster-dns`, `kubelet-api`).

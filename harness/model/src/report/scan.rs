@@ -1,4 +1,4 @@
-//! Who judged what.
+//! Records of scans.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,16 +7,16 @@ use super::result::CheckResult;
 use super::subject::Subject;
 use crate::name::{Benchmark, Level};
 
-/// A file of results: importing it again replaces what it said before, and nothing else.
+/// An imported file: importing it again replaces its earlier rows, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImportedFrom {
     /// The scanner as the file or the user calls it. Where several files of one scanner are about one subject, the scan's own name holds
     /// that of the file, too.
     pub scanner: String,
-    /// The file's name without extension, as a word; empty where the user named the import.
+    /// Name of the file without extension; empty if the user named the import.
     pub file: String,
-    /// What tells files of one name apart: a digest of where the file was and of the machine that it is about.
+    /// Distinguishes files of the same name: a digest of the path and of the machine that the results are about.
     pub key: String,
 }
 
@@ -27,7 +27,7 @@ impl ImportedFrom {
     }
 }
 
-/// One scanner on one subject: who judged, by which benchmark, and how much there was to judge. The verdicts themselves are the
+/// One scanner on one subject: against which benchmark it evaluated, and how many controls that has. The verdicts themselves are the
 /// results with the same subject, suite and scanner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -38,23 +38,23 @@ pub struct ScanRecord {
     pub suite: String,
     /// `kube-bench`, `inspector`, `bottlerocket`, `openscap`, `amiproof`, or what a file was imported as.
     pub scanner: String,
-    /// The scanner's own version, where it says so.
+    /// Version of the scanner, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scanner_version: Option<String>,
-    /// The benchmark that it judged by; absent where it judged by something that is no CIS benchmark, or not at all.
+    /// The benchmark that it evaluated against; absent if that is not a CIS benchmark, or nothing was evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub benchmark: Option<Benchmark>,
     /// The profile level that it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
-    /// How many controls the benchmark has for this subject at that level; absent where nobody knows. Fewer results with a verdict
+    /// Number of controls of the benchmark for this subject at that level; absent if unknown. Fewer results with a verdict
     /// are a gap in coverage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<usize>,
-    /// The file that its results were imported from; absent where amiproof itself had it scan.
+    /// The file that its results were imported from; absent if amiproof ran the scan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<ImportedFrom>,
-    /// Why it did not judge, or what is to be known about how it did; empty for nothing.
+    /// Why it evaluated nothing, or a note about how it did; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
 }

@@ -1,19 +1,19 @@
-//! How bad a failure is.
+//! Severities of failures.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How bad a failure is, as scanners grade it.
+/// Severity of a failure, as reported by scanners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth knowing.
+    /// Low.
     Low,
-    /// Worth mending.
+    /// Medium.
     Medium,
-    /// Worth stopping a release.
+    /// High.
     High,
-    /// Worth stopping now.
+    /// Critical.
     Critical,
 }
 
@@ -21,7 +21,7 @@ impl Severity {
     /// All of them, mildest first.
     pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
 
-    /// The word for it in YAML and reports.
+    /// Its name in YAML and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Low => "low",

@@ -9,7 +9,7 @@ use crate::name::VariantName;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Subject {
-    /// The cluster as a whole; asked once per run.
+    /// The cluster as a whole; evaluated once per run.
     Cluster,
     /// One AMI variant.
     Variant(VariantName),

@@ -53,9 +53,9 @@ fn a_newer_major_version_is_refused_by_its_name_and_with_what_to_do() {
     let mut newer = document();
     newer["schemaVersion"] = json!(SCHEMA_VERSION + 1);
     newer["run"] = json!("another form");
-    let told = Report::parse(&newer.to_string()).unwrap_err().to_string();
+    let actual = Report::parse(&newer.to_string()).unwrap_err().to_string();
     assert_eq!(
-        told,
+        actual,
         "this report has schema version 2, and this amiproof reads up to 1: read it with the amiproof that wrote it (amiproof 2.0.0) or \
          a newer one"
     );

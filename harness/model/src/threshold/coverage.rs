@@ -1,4 +1,4 @@
-//! How much of a benchmark has an answer: the gate that a scan with a gap does not pass.
+//! How many controls of a benchmark have a result: a gate that scans with a gap do not pass.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,12 +13,11 @@ use crate::report::scan::ScanRecord;
 use crate::report::subject::Subject;
 use crate::verdict::{Finding, Outcome};
 
-/// What a benchmark asks of a subject at a level: [`crate::benchmark::asked`].
+/// The controls of a benchmark for a subject at a level: [`crate::benchmark::asked`].
 pub(super) type Table<'t> = &'t dyn Fn(&str, &Subject, Option<Level>) -> Option<BTreeSet<&'static str>>;
 
-/// What has a gate: every suite that scanned a subject, on variants with a benchmark also the scanners of the operating system that
-/// were not there, and every
-/// suite that a threshold wants to be covered.
+/// The suites with a gate: every suite that scanned a subject, on variants with a benchmark also the missing scanners of the operating
+/// system, and every suite with a coverage threshold.
 pub(super) fn gated(report: &Report, thresholds: &[Threshold]) -> Vec<(Subject, String)> {
     let mut pairs: Vec<(Subject, String)> = Vec::new();
     let mut add = |subject: &Subject, suite: &str| {
@@ -49,12 +48,12 @@ pub(super) fn gated(report: &Report, thresholds: &[Threshold]) -> Vec<(Subject, 
     pairs
 }
 
-/// The gaps in coverage that nothing allows: the rows of gates that could not be decided.
+/// The gaps in coverage that no threshold allows: the rows of gates that were not evaluated.
 pub fn gaps(report: &Report) -> impl Iterator<Item = &CheckResult> {
     report.results.iter().filter(|result| result.is_gate() && result.disposition == Disposition::NotEvaluated)
 }
 
-/// The suite in which a row says that controls have no answer: `os-cis`, where `gate/os-cis-coverage` is not evaluated.
+/// The suite in which, according to a row, controls have no result: `os-cis`, where `gate/os-cis-coverage` is not evaluated.
 pub fn gap_of(result: &CheckResult) -> Option<&str> {
     suite_of(result).filter(|_| result.disposition == Disposition::NotEvaluated)
 }
@@ -64,15 +63,15 @@ fn suite_of(result: &CheckResult) -> Option<&str> {
     result.check.as_str().strip_prefix(SUITE)?.strip_prefix('/')?.strip_suffix("-coverage")
 }
 
-/// Whether the matrix file says how much of a suite may be missing on a subject.
+/// Whether the matrix file has a coverage threshold for a suite on a subject.
 fn is_allowed(report: &Report, subject: &Subject, suite: &str) -> bool {
     let level = report.variant_of(subject).and_then(|variant| variant.level);
     let allows = |one: &Threshold| one.coverage.is_some() && one.suite == suite && one.covers(subject, level);
     report.thresholds.iter().any(allows)
 }
 
-/// Takes the green from gates of scans that evaluated fewer controls of a benchmark than in an earlier run. A threshold for the
-/// coverage says how much may be missing, so it decides alone; and a benchmark in another version is another benchmark.
+/// Marks passed gates as not evaluated if their scans evaluated fewer controls of a benchmark than in an earlier run. With a coverage
+/// threshold only the threshold counts, and another version of a benchmark is another benchmark.
 pub fn require_coverage_of(report: &mut Report, base: &Report) {
     let mut fewer: Vec<(usize, String)> = Vec::new();
     for (at, result) in report.results.iter().enumerate() {
@@ -99,32 +98,32 @@ pub fn require_coverage_of(report: &mut Report, base: &Report) {
     }
 }
 
-/// What is to be covered on a subject.
+/// The required coverage on a subject.
 pub(super) struct Expected<'a> {
     pub(super) subject: &'a Subject,
-    /// The benchmark that the variant is hardened to, where the suite is the one that judges it.
+    /// The benchmark that the variant is hardened to, if the suite evaluates it.
     pub(super) promised: Option<&'a str>,
     /// The level that it is hardened to.
     pub(super) level: Option<Level>,
-    /// The least share that a threshold of the matrix file asks for.
+    /// The minimum share in a threshold of the matrix file.
     pub(super) least: Option<super::Share>,
     pub(super) scans: Vec<&'a ScanRecord>,
     pub(super) table: Table<'a>,
 }
 
-/// How much has an answer.
+/// The coverage.
 #[derive(Default)]
 struct Covered {
     answered: usize,
     whole: usize,
-    /// Benchmarks whose controls nobody here can count.
+    /// Benchmarks without a known list of controls.
     unknown: Vec<Benchmark>,
-    /// Whether any benchmark is asked at all.
+    /// Whether there is any benchmark.
     has_benchmark: bool,
 }
 
 impl Expected<'_> {
-    /// By each benchmark as many controls as its list has, never as many as happened to be answered.
+    /// Counts the controls in the list of each benchmark, not those that happen to have a result.
     fn covered(&self, tally: &Tally) -> Covered {
         let of_scans = self.scans.iter().filter_map(|scan| scan.benchmark.as_ref().map(ToString::to_string)).map(Some);
         let known = tally.answered.keys().chain(tally.silent.keys()).cloned();
@@ -140,7 +139,7 @@ impl Expected<'_> {
                 covered.has_benchmark = true;
                 match (self.table)(name, self.subject, self.level_of(name)) {
                     Some(listed) => whole.extend(listed),
-                    // What is beside the benchmark that the variant is hardened to is judged row by row.
+                    // Other benchmarks than the one that the variant is hardened to are judged row by row.
                     None if self.promised.is_none_or(|promised| promised == name) => covered.unknown.push(name.clone()),
                     None => {}
                 }
@@ -151,13 +150,13 @@ impl Expected<'_> {
         covered
     }
 
-    /// How many controls a scanner itself counted: fewer rows than that are a gap, whatever the list says.
+    /// The number of controls that the scanner itself reports: fewer rows are a gap, whatever the list contains.
     fn counted(&self, benchmark: Option<&str>) -> usize {
         let of = self.scans.iter().filter(|scan| scan.benchmark.as_ref().map(|name| name.as_str()) == benchmark);
         of.filter_map(|scan| scan.expected).max().unwrap_or(0)
     }
 
-    /// The variant's own level for the benchmark that it is hardened to, else the one that was scanned at.
+    /// The variant's level for the benchmark that it is hardened to, otherwise the level of the scan.
     fn level_of(&self, benchmark: &str) -> Option<Level> {
         if self.promised == Some(benchmark) {
             return self.level;
@@ -170,7 +169,7 @@ impl Expected<'_> {
     /// The outcome of the gate.
     pub(super) fn outcome(&self, tally: &Tally) -> Outcome {
         let covered = self.covered(tally);
-        let told = format!("{} of {} controls have an answer", covered.answered, covered.whole);
+        let statement = format!("{} of {} controls have an answer", covered.answered, covered.whole);
         let by_promised = |name: &str| tally.answered.get(&Some(name.to_owned())).is_some_and(|own| !own.is_empty());
         let gap = match self.promised.filter(|name| !by_promised(name)) {
             Some(name) => Some(format!("no scanner evaluated the variant against {name}: {}", self.instead(tally))),
@@ -180,11 +179,13 @@ impl Expected<'_> {
             }),
             None => None,
         };
-        if let Some(told) = gap {
+        if let Some(statement) = gap {
             return match self.least {
-                Some(share) if !share.is_met(0, 1) => Outcome::Fail { findings: vec![Finding::new("coverage", told)] },
-                _ if self.promised.is_some() || tally.absent.is_some() => Outcome::NotEvaluated { reason: told },
-                _ => Outcome::NotApplicable { reason: told },
+                Some(share) if !share.is_met(0, 1) => {
+                    Outcome::Fail { findings: vec![Finding::new("coverage", statement)] }
+                }
+                _ if self.promised.is_some() || tally.absent.is_some() => Outcome::NotEvaluated { reason: statement },
+                _ => Outcome::NotApplicable { reason: statement },
             };
         }
         if let [unknown, ..] = covered.unknown.as_slice()
@@ -197,23 +198,23 @@ impl Expected<'_> {
         let is_whole = covered.answered > 0 && covered.answered == covered.whole;
         match self.least {
             Some(share) if covered.answered > 0 && share.is_met(covered.answered, covered.whole) => Outcome::Pass,
-            // Nothing at all may be missing, but nothing at all is nothing green either.
+            // A threshold of 0% allows every gap, but a suite without any result is not green.
             Some(share) if share.is_met(0, 1) => {
-                Outcome::NotEvaluated { reason: format!("{told}: {}", tally.main_reason()) }
+                Outcome::NotEvaluated { reason: format!("{statement}: {}", tally.main_reason()) }
             }
             Some(share) => {
-                let summary = format!("{told}, at least {share} must: {}", tally.main_reason());
+                let summary = format!("{statement}, at least {share} must: {}", tally.main_reason());
                 Outcome::Fail { findings: vec![Finding::new("coverage", summary)] }
             }
             None if is_whole && !covered.has_benchmark => Outcome::NotApplicable {
                 reason: "its results belong to no benchmark, so the expected number is unknown".to_owned(),
             },
             None if is_whole => Outcome::Pass,
-            None => Outcome::NotEvaluated { reason: format!("{told}: {}", tally.main_reason()) },
+            None => Outcome::NotEvaluated { reason: format!("{statement}: {}", tally.main_reason()) },
         }
     }
 
-    /// Why nobody answered by the benchmark that was promised.
+    /// Why there are no results of the variant's benchmark.
     fn instead(&self, tally: &Tally) -> String {
         let others: BTreeMap<&str, usize> = tally
             .answered
@@ -221,11 +222,11 @@ impl Expected<'_> {
             .filter_map(|(name, own)| Some((name.as_deref()?, own.len())))
             .filter(|(_, count)| *count > 0)
             .collect();
-        // A scanner that was there and gave no answer says more than one that was not.
-        let told = tally.absent.clone().or_else(|| tally.inapplicable.clone()).filter(|_| tally.silent.is_empty());
-        match (others.keys().next(), told) {
+        // The reason of a scanner that ran without a result is more specific than that of a missing scanner.
+        let statement = tally.absent.clone().or_else(|| tally.inapplicable.clone()).filter(|_| tally.silent.is_empty());
+        match (others.keys().next(), statement) {
             (Some(other), _) => format!("the answers are about {other}"),
-            (None, Some(told)) => told,
+            (None, Some(statement)) => statement,
             (None, None) => tally.main_reason().to_owned(),
         }
     }

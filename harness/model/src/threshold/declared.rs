@@ -1,4 +1,4 @@
-//! What a matrix file asks of scans.
+//! The thresholds of a matrix file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::report::subject::Subject;
 /// The suite of the rows that [`apply`](super::apply) adds.
 pub const SUITE: &str = "gate";
 
-/// The suites of scans, which are what a threshold can be about: those of a run, then those of imported files that answer no known
+/// The suites of scans, for which a matrix file can have thresholds: those of a run, then those of imported files without a known
 /// benchmark.
 pub const SCANNED: [&str; 7] = ["kube-bench", "os-cis", "eks-cis", "xccdf", "inspec", "sarif", "junit"];
 
@@ -25,7 +25,7 @@ pub const SCANNED: [&str; 7] = ["kube-bench", "os-cis", "eks-cis", "xccdf", "ins
 pub struct Share(pub(super) u16);
 
 impl Share {
-    /// Whether `part` of `whole` is at least this share. Nothing of nothing is only as a number: gates do not ask it.
+    /// Whether `part` of `whole` is at least this share. True if both are zero, which gates exclude.
     pub fn is_met(self, part: usize, whole: usize) -> bool {
         (part as u128) * 1000 >= u128::from(self.0) * (whole as u128)
     }
@@ -71,30 +71,30 @@ impl From<Share> for String {
     }
 }
 
-/// What a suite of scans must reach on some variants. Everything that is given must hold.
+/// A threshold for a suite on some variants. All given limits must hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Threshold {
-    /// The suite it is about, one of [`SCANNED`]; for the coverage alone any suite.
+    /// The suite, one of [`SCANNED`]; for the coverage alone any suite.
     pub suite: String,
-    /// The variants it is for; empty for all of them and the cluster.
+    /// Only these variants; empty for all of them and the cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<VariantName>,
     /// Only variants that are hardened to this level; absent for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
-    /// The least share of passed controls among those that passed or failed; what is waived counts as neither. A control that several
-    /// scanners judge is one, and passed only where all of them say so.
+    /// Minimum share of passed controls among those that passed or failed; waived ones count as neither. A control that several
+    /// scanners evaluate counts once, and as passed only if all of them pass it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pass: Option<Share>,
-    /// At most so many failures, whatever their severity.
+    /// Maximum number of failures of any severity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<usize>,
-    /// At most so many failures of each severity. Failures of a severity that is not here are not tolerated.
+    /// Maximum number of failures of each severity. Failures of other severities are not tolerated.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub severities: BTreeMap<Severity, usize>,
-    /// The least share of answered controls among those that the benchmark has, or of answered checks of a suite that is not a scan.
-    /// Without it any gap is something that amiproof could not decide (exit code 3).
+    /// Minimum share of the controls of the benchmark that must have a result, or of the checks of a suite without scans.
+    /// Default: all, and any gap gives exit code 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Share>,
 }
@@ -109,9 +109,9 @@ impl Threshold {
     }
 }
 
-/// Whether a scanner says how bad its failures are. The results of Inspector's CIS scans, of kube-bench, of Bottlerocket's own reports and
-/// of amiproof itself carry no severity, so that a threshold by severities can count none of them.
+/// Whether a scanner reports severities. The results of Inspector's CIS scans, of kube-bench, of Bottlerocket's own reports and
+/// of amiproof itself have no severity, so that a threshold by severity cannot count them.
 pub fn grades(scanner: &str) -> bool {
-    // The name of an import may hold that of its file behind the scanner's.
+    // The scanner name of an import may end with the name of its file.
     !["inspector", "kube-bench", "bottlerocket", "amiproof"].iter().any(|name| scanner.starts_with(name))
 }

@@ -1,4 +1,4 @@
-//! The same control, answered by several scanners.
+//! Controls with different results from several scanners.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use crate::report::result::CheckResult;
 use crate::report::subject::Subject;
 use crate::verdict::Outcome;
 
-/// What two scanners answer both: the control, whatever suite asked, or the check where there is none.
+/// What results of two scanners have in common: the control, in whatever suite, or the check if there is no control.
 fn question(result: &CheckResult) -> (String, Subject) {
     let what = result.control.as_ref().map_or_else(|| result.check.to_string(), ToString::to_string);
     (what, result.subject.clone())
 }
 
-/// Says of every result whose control another scanner answered otherwise what that one says: `openscap says pass`.
+/// Adds the other scanner's outcome to every result whose control has another outcome there: `openscap says pass`.
 pub fn mark_disagreements(results: &mut [CheckResult]) {
     type Answers = BTreeMap<String, &'static str>;
     let mut answers: BTreeMap<(String, Subject), Answers> = BTreeMap::new();

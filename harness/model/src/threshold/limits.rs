@@ -1,4 +1,4 @@
-//! How much of a suite may fail: budgets, and the rows that spend them.
+//! How many failures a suite may have: limits, and the rows that count towards them.
 
 use super::declared::{Threshold, grades};
 use super::tally::Tally;
@@ -13,13 +13,13 @@ impl Threshold {
         self.pass.is_some() || self.failures.is_some() || !self.severities.is_empty()
     }
 
-    /// Whether one of its budgets is for such a row: `pass` and `failures` count every failure, `severities` those that they name.
+    /// Whether one of its limits counts such a row: `pass` and `failures` count every failure, `severities` only those that it names.
     fn counts(&self, result: &CheckResult) -> bool {
         let graded = result.severity.is_some_and(|severity| self.severities.contains_key(&severity));
         self.pass.is_some() || self.failures.is_some() || graded
     }
 
-    /// What of it does not hold.
+    /// The limits that are exceeded.
     fn missed(&self, tally: &Tally) -> Vec<Finding> {
         let mut missed = Vec::new();
         let (passed, failed) = (tally.passed(), tally.failed());
@@ -44,12 +44,12 @@ impl Threshold {
         missed.into_iter().map(|summary| Finding::new(format!("threshold of {}", self.suite), summary)).collect()
     }
 
-    /// Why it cannot be applied to what was decided.
+    /// Why it cannot be applied to the decided results.
     fn undecidable(&self, tally: &Tally) -> Option<String> {
         if self.severities.is_empty() {
             return None;
         }
-        // A scanner that grades may leave a finding without a severity: no budget counts that one either.
+        // A scanner that reports severities may omit that of a finding: no limit counts it.
         let (silent, is_graded) = match tally.ungraded.is_empty() {
             false => (&tally.ungraded, tally.ungraded.iter().any(|name| grades(name))),
             true if tally.has_grader => return None,
@@ -64,7 +64,7 @@ impl Threshold {
     }
 }
 
-/// What the limits of some thresholds come to; `None` where none limits failures. Nothing decided is never within a limit.
+/// The outcome of the limits of some thresholds; `None` if none limits failures. Without decided results no limit is met.
 pub(super) fn outcome(own: &[&Threshold], tally: &Tally) -> Option<Outcome> {
     if !own.iter().any(|threshold| threshold.limits_failures()) {
         return None;
@@ -87,7 +87,7 @@ pub(super) fn outcome(own: &[&Threshold], tally: &Tally) -> Option<Outcome> {
     Some(open.map_or(Outcome::Pass, |reason| Outcome::NotEvaluated { reason }))
 }
 
-/// Tolerates the failures that the budgets of thresholds that hold were spent on, and no others.
+/// Tolerates the failures that thresholds which are met count, and no others.
 pub(super) fn tolerate(report: &mut Report, subject: &Subject, suite: &str, own: &[&Threshold]) {
     let is_own = |result: &&mut CheckResult| result.subject == *subject && result.check.suite() == suite;
     for result in report.results.iter_mut().filter(is_own) {

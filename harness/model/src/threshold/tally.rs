@@ -1,4 +1,4 @@
-//! What one suite came to on one subject, counted once for all gates over it.
+//! The counts of one suite on one subject, computed once for all its gates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,40 +13,40 @@ use crate::verdict::Outcome;
 /// A benchmark's name: `cis-al2023-1.0.0`.
 pub(super) type Benchmark = String;
 
-/// What one suite came to on one subject.
+/// The counts of one suite on one subject.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// By control, or check where there is none, what all rows of it come to.
+    /// The combined rows by control, or by check if there is no control.
     cells: BTreeMap<(Option<Benchmark>, String), Cell>,
-    /// The benchmark that the subject is hardened to; passes of any other are not evidence for it.
+    /// The benchmark that the subject is hardened to; passes of other benchmarks do not count for it.
     promised: Option<Benchmark>,
     /// The scanners of failures without a severity.
     pub(super) ungraded: BTreeSet<String>,
-    /// Whether a scanner of any decided row grades.
+    /// Whether the scanner of any decided row reports severities.
     pub(super) has_grader: bool,
-    /// The scanners of decided rows that never grade.
+    /// The scanners of decided rows that never report severities.
     pub(super) never_grade: BTreeSet<String>,
-    /// By benchmark, the controls (or, without a benchmark, the checks) with an answer of any scanner: also `not applicable` and
-    /// `manual` are answers, no evidence is none.
+    /// By benchmark, the controls (or, without a benchmark, the checks) with a result of any scanner, including `not applicable` and
+    /// `manual`, but not `not evaluated`.
     pub(super) answered: BTreeMap<Option<Benchmark>, BTreeSet<String>>,
-    /// By benchmark, how many results are answers of a scanner: what it leaves to a human is none.
+    /// By benchmark, the number of results that a scanner decided, without manual ones.
     pub(super) evaluated: BTreeMap<Option<Benchmark>, usize>,
-    /// By benchmark, what has no answer of some scanner.
+    /// By benchmark, the controls without a result of some scanner.
     pub(super) silent: BTreeMap<Option<Benchmark>, BTreeSet<String>>,
-    /// Why, with how often.
+    /// The reasons for missing results, with their counts.
     reasons: BTreeMap<String, usize>,
     /// Why a scanner as a whole does not apply.
     pub(super) inapplicable: Option<String>,
-    /// What a scanner that did not scan at all says about it, because it is not there: no control of it is missing.
+    /// The reason of a scanner that is not installed and did not scan at all: none of its controls are missing.
     pub(super) absent: Option<String>,
 }
 
-/// What the rows of one control come to, whichever scanners and files they are of.
+/// The combined rows of one control, over all scanners and files.
 #[derive(Debug, Default)]
 struct Cell {
     passes: bool,
     fails: bool,
-    /// Whether a row of it is neither passed nor failed: then nobody can say that the control passed.
+    /// Whether one of its rows is neither passed nor failed: then the control did not pass.
     is_open: bool,
     /// The severities of its failures.
     severities: BTreeSet<Severity>,
@@ -73,20 +73,20 @@ impl Tally {
         tally
     }
 
-    /// How many controls passed: every row of them did, and where a benchmark is promised, they are of that one. Another file can take a
-    /// control away from here, and never add one that a row of this report leaves open.
+    /// Number of passed controls: all rows of a control passed, and it belongs to the variant's benchmark, if there is one. Another file
+    /// can remove a control from this number, but never add one that another row leaves open.
     pub(super) fn passed(&self) -> usize {
         let is_own = |benchmark: &Option<Benchmark>| self.promised.is_none() || *benchmark == self.promised;
         let passed = |cell: &Cell| cell.passes && !cell.fails && !cell.is_open;
         self.cells.iter().filter(|((benchmark, _), cell)| is_own(benchmark) && passed(cell)).count()
     }
 
-    /// How many controls failed, of whatever benchmark: a failure is never left out.
+    /// Number of failed controls of all benchmarks: no failure is left out.
     pub(super) fn failed(&self) -> usize {
         self.cells.values().filter(|cell| cell.fails).count()
     }
 
-    /// How many controls have a failure of a severity. One that scanners grade differently counts for each of them.
+    /// Number of controls with a failure of a severity. A control with several severities counts for each of them.
     pub(super) fn failed_with(&self, severity: Severity) -> usize {
         self.cells.values().filter(|cell| cell.severities.contains(&severity)).count()
     }
@@ -126,7 +126,7 @@ impl Tally {
         }
     }
 
-    /// `recorded` says whether the run has a record of the scan that the result is of.
+    /// `recorded` says whether the run has a record of the result's scan.
     fn add_answer(&mut self, result: &CheckResult, recorded: bool) {
         let (benchmark, key) = place(result);
         // `os-cis/inspector`: not a control or rule, but the scanner itself.
@@ -154,7 +154,7 @@ impl Tally {
         }
     }
 
-    /// Controls of the cluster that another suite answers: kube-bench and `eks-cis` share the benchmark of EKS between them.
+    /// Controls of the cluster that another suite evaluates: kube-bench and `eks-cis` divide the benchmark of EKS.
     fn add_elsewhere(&mut self, report: &Report, suite: &str) {
         let others = report.results.iter().filter(|result| {
             result.subject == Subject::Cluster && result.check.suite() != suite && !result.outcome.is_silent()
@@ -166,14 +166,14 @@ impl Tally {
         }
     }
 
-    /// The reason that most of the missing answers give.
+    /// The most frequent reason for missing results.
     pub(super) fn main_reason(&self) -> &str {
         let most = self.reasons.iter().max_by_key(|(_, count)| **count).map(|(reason, _)| reason);
         most.or(self.absent.as_ref()).map_or("no scanner says why", String::as_str)
     }
 }
 
-/// The control that a result is about, or the check where it is about none.
+/// The control of a result, or its check if it has no control.
 fn place(result: &CheckResult) -> (Option<Benchmark>, String) {
     match &result.control {
         Some(control) => (Some(control.benchmark().to_owned()), control.number().to_owned()),

@@ -1,4 +1,4 @@
-//! What each waiver did in a run.
+//! The effect of each waiver in a run.
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::report::result::CheckResult;
 use crate::report::subject::Subject;
 use crate::verdict::Outcome;
 
-/// What each waiver did in a run.
+/// The effect of each waiver in a run.
 pub fn records(report: &Report, waivers: &[Waiver], now: Timestamp) -> Vec<WaiverRecord> {
     let level = |result: &CheckResult| report.variant_of(&result.subject).and_then(|variant| variant.level);
     waivers
@@ -34,8 +34,8 @@ pub fn records(report: &Report, waivers: &[Waiver], now: Timestamp) -> Vec<Waive
         .collect()
 }
 
-/// Whether the run looked where a waiver is for: at one of its variants, in its suite, by its benchmark. A control that a benchmark
-/// does not have is looked for as soon as one of its controls is there.
+/// Whether the run evaluated the scope of a waiver: one of its variants, its suite, its benchmark. The scope of a control that its
+/// benchmark lacks is evaluated if any control of the benchmark is.
 pub(super) fn looked(report: &Report, waiver: &Waiver) -> bool {
     let near = |result: &CheckResult| {
         let variant = waiver.variants.is_empty()

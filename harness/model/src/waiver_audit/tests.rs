@@ -87,7 +87,7 @@ fn control(number: &str, expires: &str) -> Waiver {
     }
 }
 
-fn said(remarks: &[Remark]) -> Vec<String> {
+fn summary_of(remarks: &[Remark]) -> Vec<String> {
     remarks.iter().map(|remark| format!("{} {}: {}", remark.index, remark.kind.as_str(), remark.message)).collect()
 }
 
@@ -102,13 +102,13 @@ fn expired_expiring_and_unsigned_waivers_are_named_without_any_run() {
         control("3.3.6", "2029-01-01"),
     ];
     assert_eq!(
-        said(&audit(&waivers, None, 30, now())),
+        summary_of(&audit(&waivers, None, 30, now())),
         [
             "0 expired: it no longer applies: renew or remove it",
             "5 too broad: it ends more than 400 days from now: choose an earlier day",
             "1 expiring: it ends in 0 days",
             "2 expiring: it ends in 30 days",
-            "4 no ticket: it names no ticket",
+            "4 no ticket: no ticket is given",
         ]
     );
 }
@@ -129,7 +129,7 @@ fn a_whole_suite_or_benchmark_on_every_variant_is_too_wide_and_on_named_ones_it_
         Waiver { suite: Some("os-cis".into()), variants: vec!["al2023-l1".into()], ..base.clone() },
         Waiver { suite: Some("os-cis".into()), check: Some("os-cis/cis-al2023-1.0.0/3.3.1".into()), ..base },
     ];
-    assert_eq!(said(&audit(&narrow, None, 0, now())), [""; 0]);
+    assert_eq!(summary_of(&audit(&narrow, None, 0, now())), [""; 0]);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_run_shows_what_is_unused_what_counts_again_and_what_covers_too_much() {
         Waiver { control: Some("cis-al2-3.0.0/3.3.1".parse().unwrap()), ..control("1", "2027-01-31") },
     ];
     assert_eq!(
-        said(&audit(&waivers, Some(&report), 0, now())),
+        summary_of(&audit(&waivers, Some(&report), 0, now())),
         [
             "0 expired: 1 failures of the run count again",
             "4 too broad: it waives failures of 13 checks of the run",

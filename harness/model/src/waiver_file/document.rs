@@ -1,4 +1,4 @@
-//! The form of a waiver file.
+//! The format of a waiver file.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,67 +6,67 @@ use serde::Deserialize;
 use crate::form::List;
 use crate::matrix::file::ApiVersion;
 
-/// Exceptions that someone signed for, until a date. A waiver changes what a failure means for the run, never the verdict.
+/// Exceptions that someone has approved, until a date. A waiver changes the disposition of a failure, never the verdict.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "amiproof waivers")]
 pub(crate) struct WaiverFile {
-    /// The form of this file.
+    /// Version of the file format.
     #[schemars(required)]
     #[expect(dead_code, reason = "the schema checks it")]
     pub(super) api_version: Option<ApiVersion>,
-    /// What this file is.
+    /// Kind of the file.
     #[schemars(required)]
     #[expect(dead_code, reason = "the schema checks it")]
     pub(super) kind: Option<WaiversKind>,
-    /// The exceptions. An expired one no longer counts and is reported.
+    /// The exceptions. An expired one no longer applies, and is reported.
     #[schemars(with = "Vec<WaiverSection>")]
     pub(super) waivers: Option<List<WaiverSection>>,
 }
 
-/// What a waiver file is.
+/// Kind of a waiver file.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) enum WaiversKind {
     /// A list of waivers.
     Waivers,
 }
 
-/// One exception. It covers what all of its scope keys match. A check, a control, or a benchmark with its version is needed; the other
-/// keys narrow these.
+/// One exception. It applies to results that match all of its scope keys. A check, a control, or a benchmark with its version is
+/// needed; the other keys narrow these.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct WaiverSection {
-    /// The variants it is for. Default: all.
+    /// Only these variants. Default: all.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["al2023-eks-l1"]]))]
     pub(super) variants: Option<List<String>>,
-    /// The hardening level of the variants it is for. Default: any.
+    /// Only variants hardened to this level. Default: any.
     #[schemars(range(min = 1, max = 2))]
     pub(super) level: Option<u32>,
-    /// The node within each variant (1, 2, ...). Default: all.
+    /// Only this node of each variant (1, 2, ...). Default: all.
     #[schemars(range(min = 1, max = 1000))]
     pub(super) node: Option<u32>,
     /// A suite (`os-cis`).
     #[schemars(example = &"os-cis")]
     pub(super) suite: Option<String>,
-    /// A check (`node/ready`), or a suite with `/*` behind it (`os-cis/*`).
+    /// A check (`node/ready`), or a suite followed by `/*` (`os-cis/*`).
     #[schemars(example = &"workload/web-service")]
     pub(super) check: Option<String>,
-    /// A benchmark with its version (`cis-al2023-1.0.0`), or, beside a check, in every version (`cis-al2023`).
+    /// A benchmark with its version (`cis-al2023-1.0.0`), or, together with a check, without one for every version (`cis-al2023`).
     #[schemars(example = &"cis-al2023-1.0.0")]
     pub(super) benchmark: Option<String>,
-    /// A control with benchmark and version, because benchmarks renumber.
+    /// A control with benchmark and version, because numbers change between versions.
     #[schemars(example = &"cis-al2023-1.0.0/3.3.1")]
     pub(super) control: Option<String>,
-    /// Why it is all right.
+    /// Why the failure is acceptable.
     #[schemars(required, example = &"pods need forwarding; approved in SEC-1234")]
     pub(super) reason: Option<String>,
-    /// Who answers for it.
+    /// Person or team responsible for it.
     #[schemars(required, example = &"platform-team")]
     pub(super) owner: Option<String>,
-    /// Where it was decided.
+    /// Ticket in which it was approved.
     #[schemars(example = &"SEC-1234")]
     pub(super) ticket: Option<String>,
-    /// The last day on which it counts (UTC).
+    /// The last day on which it applies (UTC).
     #[schemars(required, example = &"2027-06-30", regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
     pub(super) expires: Option<String>,
 }

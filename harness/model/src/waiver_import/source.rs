@@ -1,4 +1,4 @@
-//! What a source lacks, and what every row of one needs.
+//! Defaults for a source, and parts that all sources share.
 
 use jiff::civil::Date;
 
@@ -7,18 +7,18 @@ use crate::problem::{Place, Problem};
 use crate::vocabulary::is_number;
 use crate::waiver::Waiver;
 
-/// What the user says for all waivers of a source.
+/// Defaults of the user for all waivers of a source.
 #[derive(Clone, Debug)]
 pub struct Defaults {
     /// The benchmark that the numbers belong to.
     pub benchmark: Benchmark,
-    /// Who answers for them.
+    /// Their owner.
     pub owner: String,
-    /// The last day, where the source names none.
+    /// The last day, if the source has none.
     pub expires: Option<Date>,
-    /// Why, where the source does not say.
+    /// The reason, if the source has none.
     pub reason: Option<String>,
-    /// Where it was decided.
+    /// Ticket in which it was approved.
     pub ticket: Option<String>,
     /// The variants; empty for all.
     pub variants: Vec<String>,
@@ -68,8 +68,8 @@ impl Source<'_> {
     }
 }
 
-/// The day of a date, with or without a time of day behind it. InSpec itself takes whatever Ruby's `Date.parse` does; a date without
-/// doubt is year, month and day.
+/// The day of a date, with or without a time of day after it. InSpec accepts everything that Ruby's `Date.parse` does; only year, month
+/// and day in this order are unambiguous.
 pub(super) fn last_day(source: &Source<'_>, field: &str, text: &str) -> Result<Date, Problem> {
     let text = text.trim();
     let (day, rest) = text.split_at_checked(10).unwrap_or((text, ""));
@@ -88,8 +88,8 @@ pub(super) fn last_day(source: &Source<'_>, field: &str, text: &str) -> Result<D
     })
 }
 
-/// What a cell says, unless it only fills the space.
-pub(super) fn said(cell: &str) -> Option<String> {
+/// The content of a cell, unless it is a placeholder.
+pub(super) fn non_empty(cell: &str) -> Option<String> {
     let empty = ["", "-", "n/a", "na", "none", "pending", "tbd", "todo", "?"];
     (!empty.contains(&cell.to_lowercase().as_str())).then(|| cell.split_whitespace().collect::<Vec<_>>().join(" "))
 }

@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use super::source::{Defaults, Source, collect, last_day, said};
+use super::source::{Defaults, Source, collect, last_day, non_empty};
 use crate::problem::Problem;
 use crate::vocabulary::{is_number, number_in};
 use crate::waiver::Waiver;
 
-/// Reads a table of exclusions, Markdown (`| CIS ID | CIS Description | Reason | Alternative control |`, outer pipes or not) or CSV. The
-/// column with "ID" in its head has the number (or several), the one with "Reason" the reason; `Pending`, `TBD`, `N/A` and `-` are no
-/// reasons. Where a column says the status, a control that passes or does not apply needs no waiver; one there would hide the next
-/// regression. A number that others of the table begin with is a heading. Text around a Markdown table does not matter, nor does a list
-/// with `number #title` a line, as CIS build kits have it (`exclusion_list.txt`).
+/// Reads a table of exclusions, Markdown (`| CIS ID | CIS Description | Reason | Alternative control |`, with or without outer pipes) or
+/// CSV. The column with "ID" in its header has the number (or several), the one with "Reason" the reason; `Pending`, `TBD`, `N/A` and
+/// `-` are not reasons. If there is a status column, a control that passes or does not apply gets no waiver, which would hide a later
+/// regression. A number that is a prefix of others in the table is a heading. Text around a Markdown table is ignored. Also accepted is
+/// a list with `number #title` in each line, as in CIS build kits (`exclusion_list.txt`).
 ///
 /// # Errors
-/// Every row that cannot be a waiver, or that there is none.
+/// All rows that cannot become waivers, or that there are no rows.
 pub fn table(file: &str, text: &str, defaults: &Defaults) -> Result<Vec<Waiver>, Vec<Problem>> {
     let rows = match markdown_rows(file, text) {
         Some(rows) => rows?,
@@ -35,7 +35,7 @@ pub(super) struct Row<'a> {
     number: String,
     reason: Option<String>,
     expires: Option<Date>,
-    /// Whether it says itself that its control is met or does not apply.
+    /// Whether its status is that the control is met or does not apply.
     settled: bool,
 }
 
@@ -68,7 +68,7 @@ struct Columns {
 }
 
 impl Columns {
-    /// The columns of a table of exclusions; nothing for the head of another table.
+    /// The columns of a table of exclusions; `None` for the header of another table.
     fn of(head: &[String]) -> Option<Self> {
         let words = |cell: &String| -> Vec<String> {
             cell.to_lowercase().split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect()
@@ -78,7 +78,7 @@ impl Columns {
         };
         let number = find(&["id", "number", "no", "control", "check", "recommendation"])?;
         let reason = find(&["reason", "justification", "why", "rationale", "comment"])?;
-        // One cell with all the words is a row that is separated by something else.
+        // One cell with all the words is a header with another separator.
         (number != reason).then(|| Self {
             number,
             reason,
@@ -88,16 +88,16 @@ impl Columns {
         })
     }
 
-    /// A row for each number of the cell: people write `6.1.11, 6.1.12` and `3.4.2.4 and 3.4.2.5` where one reason is enough. A cell
-    /// that holds anything else is one row, to be told what is wrong with it.
+    /// A row for each number of the cell: people write `6.1.11, 6.1.12` and `3.4.2.4 and 3.4.2.5` with one reason. A cell with anything
+    /// else becomes one row, whose problem is then reported.
     fn rows<'a>(&self, source: Source<'a>, cells: &[String]) -> Result<Vec<Row<'a>>, Problem> {
         let cell = |at: Option<usize>| at.and_then(|at| cells.get(at)).map(String::as_str).unwrap_or_default();
-        let alternative = said(cell(self.alternative));
-        let reason = said(cell(Some(self.reason))).map(|reason| match alternative {
+        let alternative = non_empty(cell(self.alternative));
+        let reason = non_empty(cell(Some(self.reason))).map(|reason| match alternative {
             Some(alternative) => format!("{reason}; instead: {alternative}"),
             None => reason,
         });
-        let expires = match said(cell(self.expires)) {
+        let expires = match non_empty(cell(self.expires)) {
             Some(text) => Some(last_day(&source, "the last day", &text)?),
             None => None,
         };
@@ -115,7 +115,7 @@ impl Columns {
     }
 }
 
-/// Whether a status says that nobody need sign for the control.
+/// Whether a status means that the control needs no waiver.
 fn is_settled(status: &str) -> bool {
     let word = status.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
     let settled =
@@ -123,7 +123,7 @@ fn is_settled(status: &str) -> bool {
     settled.contains(&word.as_str()) || ["\u{2705}", "\u{2713}", "\u{2714}"].iter().any(|mark| status.starts_with(mark))
 }
 
-/// The rows of all tables of exclusions in a Markdown document; nothing where there is none.
+/// The rows of all tables of exclusions in a Markdown document; `None` if there is none.
 fn markdown_rows<'a>(file: &'a str, text: &str) -> Option<Result<Vec<Row<'a>>, Vec<Problem>>> {
     let (mut head, mut columns): (Option<Vec<String>>, Option<Columns>) = (None, None);
     let (mut rows, mut problems, mut found) = (Vec::new(), Vec::new(), false);
@@ -145,12 +145,12 @@ fn markdown_rows<'a>(file: &'a str, text: &str) -> Option<Result<Vec<Row<'a>>, V
     found.then_some(if problems.is_empty() { Ok(rows) } else { Err(problems) })
 }
 
-/// Whether it is the line of dashes below a table's head.
+/// Whether it is the line of dashes below a table's header.
 fn is_rule(cells: &[String]) -> bool {
     cells.iter().all(|cell| !cell.is_empty() && cell.chars().all(|c| c == '-' || c == ':'))
 }
 
-/// The cells of a table's row, whose outer pipes may be missing (GitHub Flavored Markdown, "Tables"); nothing for another line.
+/// The cells of a table's row, whose outer pipes may be missing (GitHub Flavored Markdown, "Tables"); `None` for another line.
 fn cells(line: &str) -> Option<Vec<String>> {
     let line = line.trim().replace("\\|", "\u{0}");
     if !line.contains('|') {
@@ -161,8 +161,8 @@ fn cells(line: &str) -> Option<Vec<String>> {
     Some(inner.split('|').map(|cell| cell.trim().replace('\u{0}', "|")).collect())
 }
 
-/// The rows of a CSV, separated by commas, semicolons or tabs, behind the head that names its columns; nothing for what has no such head
-/// among its first lines.
+/// The rows of a CSV, separated by commas, semicolons or tabs, after the header with its columns; `None` if its first lines have no
+/// such header.
 pub(super) fn csv_rows<'a>(file: &'a str, text: &str) -> Option<Result<Vec<Row<'a>>, Vec<Problem>>> {
     const MAX_PREFACE: usize = 20;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -193,7 +193,7 @@ pub(super) fn csv_rows<'a>(file: &'a str, text: &str) -> Option<Result<Vec<Row<'
     None
 }
 
-/// Lines like `3.2.1 #Ensure IP forwarding is disabled`. The title is no reason.
+/// Lines like `3.2.1 #Ensure IP forwarding is disabled`. The title is not a reason.
 fn build_kit_list<'a>(file: &'a str, text: &str) -> Vec<Row<'a>> {
     let number = |line: &str| line.split(['#', ' ', '\t']).next().map(str::to_owned).filter(|number| is_number(number));
     let row = |(at, line): (usize, &str)| {

@@ -54,8 +54,8 @@ fn a_table_of_exclusions_becomes_waivers_wherever_it_stands_in_a_document() {
 fn a_row_with_several_numbers_is_a_waiver_for_each() {
     let text =
         format!("{DOCUMENT}| `3.4.2.4`, 3.4.2.5 and<br>3.4.4.3.3 | firewalls | Pods | |\n| 1.1, soon | x | y | |\n");
-    let said = printed(&table("README.md", &text, &defaults()).unwrap_err());
-    assert!(said.contains("README.md:15:1: '1.1, soon' is not a control's number"), "{said}");
+    let actual = printed(&table("README.md", &text, &defaults()).unwrap_err());
+    assert!(actual.contains("README.md:15:1: '1.1, soon' is not a control's number"), "{actual}");
     let waivers = table("README.md", &text.replace("| 1.1, soon | x | y | |\n", ""), &defaults()).unwrap();
     let short = short(&waivers);
     assert_eq!(short.len(), 6, "{short:?}");
@@ -68,10 +68,10 @@ fn rows_without_a_reason_are_problems_unless_the_user_gives_one() {
         "{DOCUMENT}| 3.3.1 | source routing | Pending | Pending |\n| 1.4.1 | bootloader | | |\n| soon | x | y | |\n"
     );
     let problems = table("README.md", &text, &defaults()).unwrap_err();
-    let said = printed(&problems);
-    assert_eq!(problems.len(), 3, "{said}");
-    assert!(said.contains("README.md:14:1: control 3.3.1 has no reason") && said.contains("--reason"), "{said}");
-    assert!(said.contains("README.md:16:1: 'soon' is not") || said.contains("control soon"), "{said}");
+    let actual = printed(&problems);
+    assert_eq!(problems.len(), 3, "{actual}");
+    assert!(actual.contains("README.md:14:1: control 3.3.1 has no reason") && actual.contains("--reason"), "{actual}");
+    assert!(actual.contains("README.md:16:1: 'soon' is not") || actual.contains("control soon"), "{actual}");
     let lenient = Defaults { reason: Some("under review".into()), ..defaults() };
     let text = text.replace("| soon | x | y | |\n", "");
     assert_eq!(table("README.md", &text, &lenient).unwrap().len(), 5);
@@ -99,11 +99,11 @@ fn inspec_waivers_keep_their_own_dates_and_reasons() {
         ]
     );
     let bad = "xccdf_rule_abc:\n  justification: x\n3.3.2:\n  justification: ''\n3.3.3:\n  justification: x\n  expiration_date: soon\n3.3.4: 7\n";
-    let said = printed(&inspec("w.yml", bad.as_bytes(), &defaults()).unwrap_err());
+    let actual = printed(&inspec("w.yml", bad.as_bytes(), &defaults()).unwrap_err());
     for part in
         ["w.yml:1:1: 'xccdf_rule_abc'", "control 3.3.2 has no reason", "'soon' is not a date", "'3.3.4' is not a map"]
     {
-        assert!(said.contains(part), "{part} in {said}");
+        assert!(actual.contains(part), "{part} in {actual}");
     }
     let dateless = Defaults { expires: None, ..defaults() };
     assert!(printed(&inspec("w", b"3.3.1: {justification: x}\n", &dateless).unwrap_err()).contains("has no last day"));

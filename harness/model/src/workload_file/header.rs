@@ -1,4 +1,4 @@
-//! The form of a workload file's header.
+//! The format of a workload file's header.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,50 +14,50 @@ use crate::workload::{Expectation, Need, Os};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "amiproof workload")]
 pub(crate) struct WorkloadHeader {
-    /// The form of this document.
+    /// Version of the document format.
     #[schemars(required)]
     #[expect(dead_code, reason = "the schema checks it")]
     pub(super) api_version: Option<ApiVersion>,
-    /// What this document is.
+    /// Kind of the document.
     #[schemars(required)]
     #[expect(dead_code, reason = "the schema checks it")]
     pub(super) kind: Option<WorkloadKind>,
-    /// What the workload is called.
+    /// Metadata of the workload.
     #[schemars(required)]
     pub(super) metadata: Option<Metadata>,
-    /// What it is about.
+    /// Specification of the workload.
     #[schemars(required)]
     pub(super) spec: Option<WorkloadSpec>,
 }
 
-/// What a header is.
+/// Kind of a header.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) enum WorkloadKind {
     /// A sample app or add-on.
     Workload,
 }
 
-/// What a workload is about.
+/// Specification of a workload.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct WorkloadSpec {
-    /// What it shows when it passes: a lower-case clause without full stop.
+    /// What a pass proves: a lower-case clause without full stop.
     #[schemars(required, example = &"a Deployment answers through its Service by name from another node")]
     pub(super) title: Option<String>,
-    /// Manifests that are elsewhere: a folder of them, or a Helm chart. Default: the documents behind this one.
+    /// External manifests: a folder, or a Helm chart. Default: the documents that follow this one.
     pub(super) from: Option<FromSection>,
-    /// What it needs of a node. A failure is explained by the controls that take these away.
+    /// Capabilities that it needs from a node. A failure is explained by the controls that remove them.
     #[schemars(with = "Vec<Capability>", length(min = 1))]
     pub(super) exercises: Option<List<Capability>>,
-    /// What the cluster must have; without it the check is not applicable.
+    /// Features that the cluster must have; otherwise the check is not applicable.
     #[schemars(with = "Option<Vec<Need>>")]
     pub(super) needs: Option<List<Need>>,
-    /// The operating system of the nodes that it runs on. Default: linux.
+    /// Operating system of the nodes that it runs on. Default: linux.
     pub(super) os: Option<Os>,
-    /// For one attempt, from the first object applied. Default: 3m.
+    /// Deadline of one attempt, from the first applied object. Default: 3m.
     #[schemars(example = &"3m", regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
     pub(super) timeout: Option<String>,
-    /// What must become true, in order.
+    /// Conditions that must become true, in order.
     #[schemars(with = "Vec<Expectation>", length(min = 1))]
     pub(super) expect: Option<List<Expectation>>,
 }

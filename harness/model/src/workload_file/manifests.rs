@@ -1,4 +1,4 @@
-//! Manifests that a header names instead of holding them: a folder, or a Helm chart that the caller renders.
+//! External manifests that a header names: a folder, or a Helm chart that the caller renders.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use schemars::JsonSchema;
@@ -12,7 +12,7 @@ use crate::matrix::sources::ReadFile;
 use crate::name::is_label;
 use crate::yaml::{self, Limits, Node};
 
-/// Manifests that are elsewhere: exactly one of folder and chart. Namespaces in them give way to amiproof's.
+/// External manifests: exactly one of folder and chart. Their namespaces are replaced by amiproof's.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct FromSection {
@@ -22,58 +22,58 @@ pub(super) struct FromSection {
     /// A Helm chart: a folder or archive relative to this file, or a reference that `helm template` understands (oci://…).
     #[schemars(example = &"charts/payments")]
     chart: Option<String>,
-    /// The release's name for the chart. Default: app.
+    /// Release name for the chart. Default: app.
     #[schemars(example = &"payments")]
     release: Option<String>,
-    /// Files of values for the chart, relative to this one.
+    /// Value files for the chart, relative to this file.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["values.yaml"]]))]
     values: Option<List<String>>,
-    /// Kinds to leave out, like those that belong to no namespace.
+    /// Kinds to leave out, such as cluster-scoped ones.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["ClusterRole", "ClusterRoleBinding"]]))]
     skip: Option<List<String>>,
 }
 
-/// Where manifests come from.
+/// The source of manifests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum From {
-    /// Every `*.yaml` and `*.yml` right inside a folder, in order of names.
+    /// Every `*.yaml` and `*.yml` directly in a folder, in order of names.
     Folder(Utf8PathBuf),
-    /// What a chart renders to.
+    /// The rendered manifests of a chart.
     Chart(Chart),
 }
 
-/// The longest name of a release that Helm accepts ("Chart Template Guide", built-in objects: it is part of names of at most 63).
+/// Maximum length of a release name in Helm ("Chart Template Guide", built-in objects: it is part of names of at most 63).
 const LONGEST_RELEASE: usize = 53;
 
-/// Where Helm fetches charts from.
+/// Prefixes of references that Helm fetches charts from.
 const SCHEMES: [&str; 3] = ["oci://", "https://", "http://"];
 
-/// Reads what lies beside a workload file.
-pub trait Beside {
-    /// Every file of manifests with what problems call it.
+/// Reads the external manifests of a workload file.
+pub trait ManifestSource {
+    /// All manifest files with their names in problems.
     ///
     /// # Errors
-    /// A clause that says why there are none: `no such folder`, `helm is not installed`.
+    /// A clause with the reason why there are none: `no such folder`, `helm is not installed`.
     fn manifests(&self, from: &From) -> Result<Vec<(String, Vec<u8>)>, String>;
 
-    /// Whether charts that are elsewhere are left alone.
+    /// Whether charts from the network are not fetched.
     fn is_offline(&self) -> bool {
         false
     }
 }
 
-/// Nothing lies beside: for texts that come from no folder.
+/// No external manifests: for texts without a folder.
 pub(super) struct Nothing;
 
-impl Beside for Nothing {
+impl ManifestSource for Nothing {
     fn manifests(&self, _: &From) -> Result<Vec<(String, Vec<u8>)>, String> {
         Err("this workload comes from no folder".to_owned())
     }
 }
 
-/// What lies beside a workload file that a matrix names.
+/// The external manifests of a workload file in a matrix.
 pub struct OfFiles<'a> {
-    /// The files beside the matrix.
+    /// The files next to the matrix.
     pub files: &'a dyn ReadFile,
     /// The workload file's folder, relative to the matrix file.
     pub folder: &'a Utf8Path,
@@ -81,7 +81,7 @@ pub struct OfFiles<'a> {
     pub shown: &'a Utf8Path,
 }
 
-impl Beside for OfFiles<'_> {
+impl ManifestSource for OfFiles<'_> {
     fn is_offline(&self) -> bool {
         self.files.is_offline()
     }
@@ -113,8 +113,13 @@ pub(super) struct Manifest {
     documents: Vec<Node>,
 }
 
-/// Reads the manifests that a header names; what is wrong is noted.
-pub(super) fn read(reader: &mut Reader, header: &Node, raw: &FromSection, beside: &dyn Beside) -> Vec<Manifest> {
+/// Reads the manifests that a header names, and adds their problems.
+pub(super) fn read(
+    reader: &mut Reader,
+    header: &Node,
+    raw: &FromSection,
+    beside: &dyn ManifestSource,
+) -> Vec<Manifest> {
     let at = header.place_of("spec.from");
     let release = raw.release.clone().unwrap_or_else(|| "app".to_owned());
     let texts = |list: &Option<List<String>>| list.iter().flatten().flatten().cloned().collect::<Vec<_>>();
@@ -176,7 +181,7 @@ pub(super) fn read(reader: &mut Reader, header: &Node, raw: &FromSection, beside
     manifests
 }
 
-/// A chart, its release and its values go to helm as arguments, and are not options of it.
+/// A chart, its release and its values become arguments of helm and must not be options.
 fn check_chart(reader: &mut Reader, header: &Node, chart: &Chart) {
     if !is_label(&chart.release, LONGEST_RELEASE) {
         let message = format!("'{}' is not a valid name of a release", chart.release);
@@ -198,7 +203,7 @@ fn check_chart(reader: &mut Reader, header: &Node, chart: &Chart) {
     }
 }
 
-/// Kinds that are skipped are not wanted, and neither are a chart's own tests (Helm, "Chart Tests"): `helm test` starts those.
+/// Excludes skipped kinds, and a chart's own tests (Helm, "Chart Tests"), which `helm test` starts.
 fn is_wanted(document: &Node, skip: &[String]) -> bool {
     let text = |node: Option<&Node>| node.and_then(Node::text).unwrap_or_default().to_owned();
     let kind = text(document.get("kind"));
@@ -207,7 +212,7 @@ fn is_wanted(document: &Node, skip: &[String]) -> bool {
     !skip.contains(&kind) && !hook.split(',').any(|hook| hook.trim().starts_with("test"))
 }
 
-/// The objects of all manifests; what is wrong is noted at their own files.
+/// The objects of all manifests; adds problems with the manifests' own files.
 pub(super) fn objects<'a>(reader: &mut Reader, manifests: &'a [Manifest]) -> Vec<Object<'a>> {
     let own = reader.file.clone();
     let mut objects: Vec<Object<'a>> = Vec::new();

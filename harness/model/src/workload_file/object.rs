@@ -1,11 +1,11 @@
-//! The Kubernetes objects of a workload file: what amiproof must know of them before it applies them.
+//! The Kubernetes objects of a workload file: what amiproof must know about them before it applies them.
 
 use super::{Owner, Reader};
 use crate::problem::instead;
 use crate::workload::{Expectation, PLACE_ANNOTATION, PLACE_PEER, REPLICAS_ANNOTATION, REPLICAS_AS_FIT};
 use crate::yaml::{Node, Value};
 
-/// An object with what identifies it.
+/// An object with its identity.
 pub(super) struct Object<'a> {
     pub(super) node: &'a Node,
     /// `file:line:column` of its document.
@@ -17,18 +17,18 @@ pub(super) struct Object<'a> {
     name: &'a str,
 }
 
-/// Kinds that have ready replicas, as expectations write them.
+/// Kinds with ready replicas, as written in expectations.
 const WITH_REPLICAS: [&str; 4] = ["deployment", "statefulset", "daemonset", "pod"];
-/// Kinds that run to an end.
+/// Kinds that run to completion.
 const WITH_AN_END: [&str; 2] = ["job", "pod"];
-/// Kinds that can answer a client.
+/// Kinds that can respond to a client.
 const SERVERS: [&str; 4] = ["deployment", "statefulset", "daemonset", "pod"];
 /// Kinds whose pods are replaced one by one when their template changes.
 const WITH_A_TEMPLATE: [&str; 3] = ["deployment", "statefulset", "daemonset"];
-/// Kinds whose pods come back elsewhere.
+/// Kinds whose pods are recreated elsewhere.
 const SCHEDULED: [&str; 2] = ["deployment", "statefulset"];
 
-/// The objects that an expectation names: the key below the expectation, what is written there, and the kinds that it may be.
+/// The objects that an expectation names: the key in the expectation, its value, and the permitted kinds.
 pub(super) fn named_by(expectation: &Expectation) -> Vec<(&'static str, &str, &'static [&'static str])> {
     match expectation {
         Expectation::Ready(target) => vec![("ready", target, &WITH_REPLICAS)],
@@ -48,7 +48,7 @@ pub(super) fn named_by(expectation: &Expectation) -> Vec<(&'static str, &str, &'
     }
 }
 
-/// Kinds of the standard API that belong to no namespace (Kubernetes API reference). They would outlive the run's namespace, or
+/// Cluster-scoped kinds of the standard API (Kubernetes API reference). They would outlive the run's namespace, or
 /// change the cluster for all variants at once.
 const CLUSTER_SCOPED: [&str; 22] = [
     "APIService",
@@ -75,12 +75,12 @@ const CLUSTER_SCOPED: [&str; 22] = [
     "VolumeAttachment",
 ];
 
-/// Whether a kind of the standard API belongs to no namespace.
+/// Whether a kind of the standard API is cluster-scoped.
 pub fn is_cluster_scoped(kind: &str) -> bool {
     CLUSTER_SCOPED.contains(&kind)
 }
 
-/// Reads what identifies a document as an object; problems are noted.
+/// Reads the identity of a document's object, and adds problems.
 pub(super) fn read<'a>(reader: &mut Reader, node: &'a Node, owner: Owner) -> Option<Object<'a>> {
     if !matches!(node.value, Value::Map(_)) {
         reader.problem(
@@ -115,7 +115,7 @@ pub(super) fn read<'a>(reader: &mut Reader, node: &'a Node, owner: Owner) -> Opt
     Some(Object { node, origin, owner, group, kind, name })
 }
 
-/// Where the pods of a kind are described.
+/// The path of the pod template in a kind.
 fn pod_spec(kind: &str) -> Option<&'static [&'static str]> {
     match kind {
         "Pod" => Some(&["spec"]),
@@ -125,7 +125,7 @@ fn pod_spec(kind: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-/// The API server would refuse it, but only once there is a cluster.
+/// The API server would reject it too, but only once there is a cluster.
 fn check_containers(reader: &mut Reader, node: &Node, kind: &str) {
     let Some(path) = pod_spec(kind) else { return };
     let Some(spec) = path.iter().try_fold(node, |node, key| node.get(key)) else { return };
@@ -209,7 +209,7 @@ fn check_placement(reader: &mut Reader, node: &Node) {
     }
 }
 
-/// Notes objects that are there twice.
+/// Adds a problem for each duplicate object.
 pub(super) fn check_duplicates(reader: &mut Reader, objects: &[Object<'_>], new: usize) {
     for (index, object) in objects.iter().enumerate().skip(new) {
         let same =
@@ -221,7 +221,7 @@ pub(super) fn check_duplicates(reader: &mut Reader, objects: &[Object<'_>], new:
     }
 }
 
-/// Looks for what an expectation names (`deployment/web`), and says what is wrong and what to write if it is not there.
+/// Finds an object that an expectation names (`deployment/web`), or returns the problem with its correction.
 pub(super) fn find(target: &str, kinds: &[&str], objects: &[Object<'_>]) -> Result<(), (String, String)> {
     let candidates: Vec<String> = objects.iter().flat_map(|object| object.targets(kinds)).collect();
     if candidates.iter().any(|candidate| candidate == target) {
@@ -238,7 +238,7 @@ pub(super) fn find(target: &str, kinds: &[&str], objects: &[Object<'_>]) -> Resu
     Err((format!("no object of this workload is {target}"), help))
 }
 
-/// Whether a service account is one of the objects, or what to do about it.
+/// Checks that a service account is one of the objects; otherwise returns the correction.
 pub(super) fn service_account(name: &str, objects: &[Object<'_>]) -> Result<(), (String, String)> {
     let is_account = |object: &&Object<'_>| object.group.is_empty() && object.kind == "ServiceAccount";
     let known: Vec<&str> = objects.iter().filter(is_account).map(|object| object.name).collect();
@@ -253,7 +253,7 @@ pub(super) fn service_account(name: &str, objects: &[Object<'_>]) -> Result<(), 
 }
 
 impl Object<'_> {
-    /// The object as JSON; the namespace of a manifest that was written for something else gives way to amiproof's.
+    /// The object as JSON; the namespace of an external manifest is replaced by amiproof's.
     pub(super) fn to_json(&self) -> serde_json::Value {
         let mut json = self.node.to_json();
         if self.owner == Owner::Foreign
@@ -264,7 +264,7 @@ impl Object<'_> {
         json
     }
 
-    /// What expectations of these kinds can call it, and what it makes.
+    /// The names that expectations of these kinds can use for it and for the objects that it creates.
     fn targets(&self, kinds: &[&str]) -> Vec<String> {
         let word = match (self.group, self.kind) {
             ("apps", "Deployment") => "deployment",
@@ -286,7 +286,7 @@ impl Object<'_> {
         targets
     }
 
-    /// The claims that a StatefulSet makes: template, set and ordinal (Kubernetes, "StatefulSets", stable storage).
+    /// The claims that a StatefulSet creates: template, set and ordinal (Kubernetes, "StatefulSets", stable storage).
     fn claims(&self) -> Vec<String> {
         let spec = self.node.get("spec");
         let replicas = match spec.and_then(|spec| spec.get("replicas")).map(|replicas| &replicas.value) {

@@ -1,25 +1,25 @@
-//! A workload file while it is read: what is wrong with it.
+//! The problems of a workload file while it is read.
 
 use crate::problem::{Place, Problem};
 
-/// Whose manifest a document is.
+/// The origin of a manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// Written for amiproof: namespaces and the like are mistakes.
+    /// Written for amiproof: a namespace in it, for example, is a mistake.
     Own,
-    /// Written for something else: what amiproof sets itself is left out of it.
+    /// Written for other purposes: fields that amiproof sets are removed.
     Foreign,
 }
 
 pub(super) struct Reader {
     pub(super) file: String,
     pub(super) problems: Vec<Problem>,
-    /// Whether the manifests are elsewhere and were not fetched, so that nothing is said of them.
+    /// Whether the manifests were not fetched, so that nothing is known about them.
     pub(super) unseen: bool,
 }
 
 impl Reader {
-    /// Notes a problem.
+    /// Adds a problem.
     pub(super) fn problem(&mut self, place: Place, path: &str, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Problem {
             place: Some(place),

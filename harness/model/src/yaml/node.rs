@@ -1,17 +1,17 @@
-//! A YAML tree in which every value knows its place.
+//! A YAML tree in which every value has its place.
 
 use crate::problem::Place;
 
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// Where the value starts; for a repeated one (`*anchor`) where it is written out.
+    /// Where the value starts; for an alias (`*anchor`), the place of the anchor.
     pub place: Place,
-    /// What it is.
+    /// Its content.
     pub value: Value,
 }
 
-/// What a node holds.
+/// The content of a node.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// `~`, `null` or nothing at all.
@@ -22,14 +22,14 @@ pub enum Value {
     Number {
         /// Its value.
         value: serde_json::Number,
-        /// As the file writes it: `1.30` is not `1.3`.
+        /// The text in the file: `1.30` is not `1.3`.
         spelling: String,
     },
     /// Text, quoted or not.
     Text(String),
     /// A list.
     List(Vec<Node>),
-    /// A map, in file order. No key is there twice.
+    /// A map, in file order, without duplicate keys.
     Map(Vec<Entry>),
 }
 
@@ -45,7 +45,7 @@ pub struct Entry {
 }
 
 impl Node {
-    /// The value behind a key; `None` where this is not a map or has no such key.
+    /// The value of a key; `None` if this is not a map or has no such key.
     pub fn get(&self, key: &str) -> Option<&Self> {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value),
@@ -53,7 +53,7 @@ impl Node {
         }
     }
 
-    /// The text; `None` where this is something else.
+    /// The text; `None` if this is something else.
     pub fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Text(text) => Some(text),
@@ -61,7 +61,7 @@ impl Node {
         }
     }
 
-    /// The place of what a path like `variants[2].ami.id` leads to, or of the last thing on the way that exists.
+    /// The place of the value at a path such as `variants[2].ami.id`, or of the last part of the path that exists.
     pub fn place_of(&self, path: &str) -> Place {
         let mut node = self;
         for step in path.split(['.', '[']).filter(|step| !step.is_empty()) {

@@ -91,9 +91,9 @@ fn a_crashing_pod_carries_its_last_words_and_its_events() {
 #[test]
 fn what_is_not_meant_for_these_nodes_or_not_installed_is_not_asked() {
     let windows = snapshot(vec![node(1, "windows")], Vec::new());
-    let told =
+    let expected =
         "no part of it is meant for these nodes: aws-node: it targets nodes with the label kubernetes.io/os=linux";
-    assert_eq!(judge(&windows, "vpc-cni").verdict, Verdict::NotApplicable(told.to_owned()));
+    assert_eq!(judge(&windows, "vpc-cni").verdict, Verdict::NotApplicable(expected.to_owned()));
     assert_eq!(judge(&windows, "kube-proxy").verdict, not_installed());
 }
 

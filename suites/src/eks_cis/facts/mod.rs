@@ -24,7 +24,7 @@ pub(crate) struct Facts {
     pub(crate) cluster: String,
     /// Whether a run of amiproof made it: its settings are then amiproof's own.
     pub(crate) made_by_us: bool,
-    /// Registries whose images are approved, as the matrix says; `None` where it says nothing.
+    /// Registries whose images are approved, as the matrix says; `None` if it says nothing.
     pub(crate) approved_registries: Option<Vec<String>>,
     /// Namespaces that are not this run's own.
     pub(crate) namespaces: Reading<Vec<Namespace>>,
@@ -48,7 +48,7 @@ pub(crate) struct Facts {
     pub(crate) csi_drivers: Reading<Vec<String>>,
     /// How many Secrets of type Opaque each namespace has.
     pub(crate) opaque_secrets: Reading<std::collections::BTreeMap<String, usize>>,
-    /// The ConfigMap kube-system/aws-auth; `None` where there is none.
+    /// The ConfigMap kube-system/aws-auth; `None` if there is none.
     pub(crate) aws_auth: Reading<Option<AwsAuth>>,
     /// `protectKernelDefaults` of each Linux node's kubelet, by node; read only where a question asks for it.
     pub(crate) protects_kernel: Reading<Vec<(String, Reading<bool>)>>,

@@ -231,12 +231,12 @@ mod tests {
             ],
         });
         let workload = pod(json!({"name": "p", "namespace": "n"}), spec).unwrap();
-        let told: Vec<_> = workload
+        let actual: Vec<_> = workload
             .containers
             .iter()
             .map(|c| (c.may_be_root, c.has_seccomp, c.may_escalate, c.dropped.len()))
             .collect();
-        assert_eq!(told, [(false, true, true, 0), (true, false, true, 0), (false, true, false, 1)]);
+        assert_eq!(actual, [(false, true, true, 0), (true, false, true, 0), (false, true, false, 1)]);
     }
 
     #[test]
@@ -262,7 +262,7 @@ mod tests {
             ..Workload::default()
         };
         let all = together(vec![one("a", "1", false), one("a", "1", false), one("a", "2", true), one("b", "1", false)]);
-        let told: Vec<_> = all.iter().map(|w| (w.name.as_str(), w.pods, w.containers.len(), w.host_pid)).collect();
-        assert_eq!(told, [("a", 3, 2, true), ("b", 1, 1, false)]);
+        let actual: Vec<_> = all.iter().map(|w| (w.name.as_str(), w.pods, w.containers.len(), w.host_pid)).collect();
+        assert_eq!(actual, [("a", 3, 2, true), ("b", 1, 1, false)]);
     }
 }

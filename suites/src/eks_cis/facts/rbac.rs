@@ -31,14 +31,14 @@ impl Holder<'_> {
         self.binding.namespace.is_none()
     }
 
-    /// Whether the subject is a crowd: everybody, everybody who is known, every service account.
-    pub(crate) fn is_crowd(&self) -> bool {
-        system::is_crowd(self.subject)
+    /// Whether the subject is a crowd: everyone, everyone who is known, every service account.
+    pub(crate) fn is_open_group(&self) -> bool {
+        system::is_open_group(self.subject)
     }
 }
 
 impl Rbac {
-    /// The role that a binding gives; `None` where it does not exist (such a binding gives nothing).
+    /// The role that a binding gives; `None` if it does not exist (such a binding gives nothing).
     pub(crate) fn role_of(&self, binding: &Binding) -> Option<&Role> {
         let namespace = if binding.of_cluster_role { &None } else { &binding.namespace };
         let is_it =
@@ -46,7 +46,7 @@ impl Rbac {
         self.roles.iter().find(is_it)
     }
 
-    /// Everybody outside of the system who may do one of `verbs` on `resource` of `group`.
+    /// Everyone outside of the system who may do one of `verbs` on `resource` of `group`.
     pub(crate) fn holders(&self, verbs: &[&'static str], group: &str, resource: &str) -> Vec<Holder<'_>> {
         let mut holders = Vec::new();
         for binding in self.bindings.iter().filter(|binding| !system::is_binding(binding)) {

@@ -230,7 +230,7 @@ pub(crate) fn asked(question: &Question, facts: &Facts) -> Decision {
 }
 
 /// What a question says of facts in one word, with the resources that it finds fault with.
-pub(crate) fn told(question: &Question, facts: &Facts) -> String {
+pub(crate) fn outcome_of(question: &Question, facts: &Facts) -> String {
     match (question.assess)(facts).map(|decision| decision.verdict) {
         Ok(Verdict::Pass) => "pass".to_owned(),
         Ok(Verdict::Fail(findings)) => {

@@ -12,7 +12,7 @@ use crate::rundir;
 /// How much of an imported file is kept as evidence, bytes.
 pub(super) const MAX_KEPT: u64 = 256 * 1024 * 1024;
 
-/// The file, or standard input in a temporary file of its own, which nobody else can read and which is gone with the process.
+/// The file, or standard input in a temporary file that only this user can read and that is deleted with the process.
 pub(super) struct Spool {
     path: Utf8PathBuf,
     standard_input: Option<tempfile::NamedTempFile>,
@@ -51,7 +51,7 @@ impl Spool {
         }
     }
 
-    /// Which file it is: by its place, and standard input by what is in it.
+    /// What identifies the file: its path, or a digest of its content for standard input.
     pub(super) fn file(&self) -> Result<import::File, Failure> {
         if self.standard_input.is_some() {
             let place = import::digest_of(self.open()?).map_err(|error| rundir::cannot("read", &self.path, &error))?;
@@ -61,7 +61,7 @@ impl Spool {
         Ok(import::File { name: self.path.file_stem().unwrap_or("file").to_owned(), place })
     }
 
-    /// Copies the file into a run's folder, of one that is very long the beginning; says whether it is the whole.
+    /// Copies the file, at most [`MAX_KEPT`] bytes of it, into the folder of a run. Returns whether the copy is complete.
     pub(super) fn keep(&self, folder: &Utf8Path, copy: &str) -> Result<bool, Failure> {
         let copy = folder.join(copy);
         let failure = |error: std::io::Error| rundir::cannot("keep a copy as", &copy, &error);
@@ -86,7 +86,7 @@ fn temporary() -> Utf8PathBuf {
     Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap_or_else(|_| Utf8PathBuf::from("the temporary folder"))
 }
 
-/// Creates the folders below a run's. One that is a link would lead out of it.
+/// Creates folders below that of a run. Links are rejected: they could lead out of it.
 fn make_folders(run: &Utf8Path, wanted: &Utf8Path) -> Result<(), Failure> {
     let mut path = run.to_owned();
     for part in wanted.strip_prefix(run).unwrap_or(wanted) {

@@ -1,4 +1,4 @@
-//! `amiproof workload images`: every image that a run pulls, for whoever mirrors them into an account without internet.
+//! `amiproof workload images`: every image that a run pulls, to mirror them for accounts without internet access.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use crate::output::{Failure, Output};
 /// The releases of Windows that EKS has images of (EKS user guide, "Amazon EKS optimized Windows AMIs").
 const WINDOWS_RELEASES: [&str; 3] = ["ltsc2019", "ltsc2022", "ltsc2025"];
 
-/// Lists the images; with a registry also what each is called there.
+/// Lists the images; with a registry also their names there.
 pub(crate) fn run(
     workloads: &[Workload],
     registry: Option<&str>,
@@ -51,7 +51,7 @@ pub(crate) fn pulled(checks: &[Check], matrix: &Matrix, registry: Option<&str>) 
     all.map(|image| registry.map_or_else(|| image.clone(), |registry| mirrored(&image, registry))).collect()
 }
 
-/// Each image with who uses it: workloads by name, and amiproof's own pods.
+/// Each image with its users: workloads by name, and amiproof's own pods.
 fn images(workloads: &[Workload]) -> BTreeMap<String, BTreeSet<String>> {
     let mut images: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (user, image) in amiproof_core::images::OWN {

@@ -18,7 +18,7 @@ use crate::rundir::cannot;
 /// Standard input may be as large as a workload file.
 const MAX_BYTES: u64 = 4 << 20;
 
-/// Writes `NAME.yaml` into a folder; a file that is there stays.
+/// Writes `NAME.yaml` into a folder; an existing file is not overwritten.
 pub(crate) fn run(name: &str, from: Option<&str>, folder: &Utf8Path, output: &Output) -> Result<ExitCode, Failure> {
     let path = folder.join(format!("{name}.yaml"));
     let text = match from {
@@ -47,7 +47,7 @@ pub(crate) fn run(name: &str, from: Option<&str>, folder: &Utf8Path, output: &Ou
     std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|error| cannot("write", &path, &error))?;
     let test = format!("amiproof workload test {}", path.with_extension(""));
     output.note(format_args!(
-        "wrote {path}\n\nnext: say in it what must become true, then\n  \
+        "wrote {path}\n\nnext: add the conditions that you expect, then\n  \
          {test} --lab                        on an emulated cluster\n  \
          {test} --kubeconfig ~/.kube/config  on the node groups of your own"
     ));
@@ -65,7 +65,7 @@ fn wrong(problem: &Problem) -> Failure {
     Failure::usage(problem.to_string(), "nothing was written")
 }
 
-/// A header around a folder of manifests or a chart, which stay where they are.
+/// A header for a folder of manifests or a chart, which are referenced in place.
 fn around(name: &str, from: &str, folder: &Utf8Path) -> Result<String, Failure> {
     let disk = Disk::at(folder);
     let is_chart = from.contains("://") || from.ends_with(".tgz") || folder.join(from).join("Chart.yaml").is_file();
@@ -101,7 +101,7 @@ fn around(name: &str, from: &str, folder: &Utf8Path) -> Result<String, Failure> 
     Ok(header(name, &seen, Some(&source)))
 }
 
-/// A header with the documents behind it, without what amiproof sets itself.
+/// A header followed by the documents, without the fields that amiproof sets itself.
 fn around_documents(name: &str, bytes: &[u8]) -> Result<String, Failure> {
     let documents = yaml::documents("standard input", bytes, Limits::WORKLOAD).map_err(|problem| wrong(&problem))?;
     let mut seen = Summary::default();
@@ -120,7 +120,7 @@ fn around_documents(name: &str, bytes: &[u8]) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// What manifests hold, as far as a header must know.
+/// The content of manifests, as far as it matters for a header.
 #[derive(Default)]
 struct Summary {
     expectations: Vec<String>,
@@ -196,7 +196,7 @@ fn header(name: &str, seen: &Summary, source: Option<&str>) -> String {
         let _ = write!(text, "  from:\n{source}");
     }
     text.push_str(
-        "  # What must become true, in order. A job that asks your app a question says more than `ready`.\n  expect:\n",
+        "  # Conditions that must become true, in order. A Job that queries your app proves more than `ready`.\n  expect:\n",
     );
     for expectation in &seen.expectations {
         let _ = writeln!(text, "    - {expectation}");
@@ -206,7 +206,7 @@ fn header(name: &str, seen: &Summary, source: Option<&str>) -> String {
 
 const SCHEMA_LINE: &str = "# yaml-language-server: $schema=workload.schema.json";
 
-/// A web server, its Service, and a client that asks it.
+/// A web server, its Service, and a client.
 fn starter(name: &str) -> String {
     format!(
         r#"{SCHEMA_LINE}

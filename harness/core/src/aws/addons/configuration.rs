@@ -1,4 +1,4 @@
-//! What an add-on can be told, and which rights it wants: `DescribeAddonConfiguration`.
+//! The configuration that an add-on accepts, and the permissions that it needs: `DescribeAddonConfiguration`.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::cluster::addons;
 /// How far references within a schema are followed.
 const DEPTH: usize = 8;
 
-/// What EKS says of one version of an add-on.
+/// EKS's description of one version of an add-on.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Configuration {
     /// The JSON schema of `configurationValues`; null where there is none.
@@ -27,7 +27,7 @@ pub(super) struct Identity {
     pub(super) policies: Vec<String>,
 }
 
-/// Asks EKS.
+/// Reads the description from EKS.
 ///
 /// # Errors
 /// [`AwsError`] of [DescribeAddonConfiguration](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeAddonConfiguration.html).
@@ -52,7 +52,7 @@ pub(super) async fn describe(clients: &Clients, addon: &str, version: &str) -> R
 
 impl Configuration {
     /// The `configurationValues` that keep the controllers of an add-on on nodes with a label; `None` for an add-on without
-    /// controllers, or one that cannot be told.
+    /// controllers, or one that does not accept it.
     pub(super) fn controllers_on(&self, addon: &str, label: (&str, &str)) -> Option<Value> {
         let known = addons::ADD_ONS.iter().find(|known| known.name == addon)?;
         let selector = json!({"nodeSelector": {(label.0): label.1}});
@@ -96,7 +96,7 @@ mod tests {
 
     const LABEL: (&str, &str) = ("stock", "true");
 
-    fn told(addon: &str, schema: Value) -> Option<Value> {
+    fn summary_of(addon: &str, schema: Value) -> Option<Value> {
         Configuration { schema, identities: Vec::new() }.controllers_on(addon, LABEL)
     }
 
@@ -105,21 +105,21 @@ mod tests {
         let selector = json!({"nodeSelector": {"stock": "true"}});
         let flat = json!({"properties": {"nodeSelector": {"type": "object"}}});
         let referring = json!({"$ref": "#/definitions/Coredns", "definitions": {"Coredns": flat}});
-        assert_eq!(told("coredns", flat.clone()), Some(selector.clone()));
-        assert_eq!(told("coredns", referring), Some(selector.clone()));
+        assert_eq!(summary_of("coredns", flat.clone()), Some(selector.clone()));
+        assert_eq!(summary_of("coredns", referring), Some(selector.clone()));
         let driver = json!({"properties": {
             "controller": {"$ref": "#/definitions/Controller"}, "nodeSelector": {"type": "object"}},
             "definitions": {"Controller": flat}});
-        assert_eq!(told("aws-ebs-csi-driver", driver), Some(json!({"controller": selector})));
+        assert_eq!(summary_of("aws-ebs-csi-driver", driver), Some(json!({"controller": selector})));
     }
 
     #[test]
     fn daemons_stay_everywhere_and_what_cannot_be_told_is_left_alone() {
         let flat = json!({"properties": {"nodeSelector": {"type": "object"}}});
-        assert_eq!(told("vpc-cni", flat.clone()), None, "a DaemonSet belongs on every node");
-        assert_eq!(told("aws-ebs-csi-driver", flat), None, "it would move the node part, too");
-        assert_eq!(told("coredns", Value::Null), None);
-        assert_eq!(told("coredns", json!({"$ref": "#"})), None, "a schema that refers to itself ends");
-        assert_eq!(told("nobody-knows", json!({"properties": {"nodeSelector": {}}})), None);
+        assert_eq!(summary_of("vpc-cni", flat.clone()), None, "a DaemonSet belongs on every node");
+        assert_eq!(summary_of("aws-ebs-csi-driver", flat), None, "it would move the node part, too");
+        assert_eq!(summary_of("coredns", Value::Null), None);
+        assert_eq!(summary_of("coredns", json!({"$ref": "#"})), None, "a schema that refers to itself ends");
+        assert_eq!(summary_of("nobody-knows", json!({"properties": {"nodeSelector": {}}})), None);
     }
 }

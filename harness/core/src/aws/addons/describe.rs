@@ -1,4 +1,4 @@
-//! What EKS says of one add-on.
+//! The description of an add-on.
 
 use aws_sdk_eks::types::Addon;
 
@@ -6,7 +6,7 @@ use crate::aws::Clients;
 use crate::aws::error::Explain as _;
 use crate::aws::error::{AwsError, found};
 
-/// Reads an add-on; `None` where it is not installed.
+/// Reads an add-on; `None` if it is not installed.
 ///
 /// # Errors
 /// [`AwsError`] of [DescribeAddon](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeAddon.html).

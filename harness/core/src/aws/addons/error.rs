@@ -1,14 +1,14 @@
-//! Why an add-on is not there.
+//! Errors of installing an add-on.
 
 use std::time::Duration;
 
 use crate::aws::error::AwsError;
 use crate::ledger;
 
-/// Why an add-on is not there.
+/// Why an add-on was not installed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// EKS did not answer as it should.
+    /// EKS returned an error.
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// The ledger could not be written.
@@ -40,16 +40,16 @@ pub enum Error {
         /// The versions that fit.
         known: Vec<String>,
     },
-    /// It went wrong, or took too long.
+    /// It failed, or was not ready in time.
     #[error("add-on {addon} is {status} after {}s: {issues}", after.as_secs())]
     Stuck {
         /// The add-on.
         addon: String,
         /// Its status.
         status: String,
-        /// How long it was waited for.
+        /// How long the run waited for it.
         after: Duration,
-        /// What EKS says is wrong.
+        /// The issues that EKS reports.
         issues: String,
     },
 }

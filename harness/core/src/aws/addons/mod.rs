@@ -1,4 +1,4 @@
-//! EKS add-ons: those that the matrix lists, in the version that it pins or EKS recommends, with the rights that they need.
+//! EKS add-ons: those that the matrix lists, in the version that it pins or EKS recommends, with the permissions that they need.
 
 mod configuration;
 mod describe;
@@ -27,7 +27,7 @@ use crate::ledger::{Ledger, Resource, ResourceKind};
 /// The polling interval of the SDK's own waiter.
 const POLL: Duration = Duration::from_secs(10);
 
-/// The issue of an add-on of which some pods are not there (EKS API, `AddonIssue.code`).
+/// The issue of an add-on that lacks some pods (EKS API, `AddonIssue.code`).
 pub const MISSING_PODS: &str = "InsufficientNumberOfReplicas";
 
 /// What to install, and where.
@@ -39,23 +39,24 @@ pub struct Installation<'a> {
     pub kubernetes: &'a str,
     /// The add-on.
     pub addon: &'a AddonSpec,
-    /// Whether the Pod Identity agent is in the cluster, or will be: then add-ons get roles of their own.
+    /// Whether the cluster has, or will have, the Pod Identity agent: then add-ons get their own roles.
     pub with_identities: bool,
-    /// The label of the nodes that controllers shall run on; `None` for any node.
+    /// The label of the nodes for controllers; `None` for any node.
     pub controllers_on: Option<(&'a str, &'a str)>,
-    /// The policy that limits the roles of add-ons, where the account demands one.
+    /// The permissions boundary of the roles of add-ons, if the account requires one.
     pub boundary: Option<&'a str>,
-    /// Whether there will be nodes of Windows.
+    /// Whether there will be Windows nodes.
     pub with_windows: bool,
-    /// The tags of what is made.
+    /// The tags of created resources.
     pub tags: &'a Tags,
 }
 
-/// Installs an add-on; one that already exists is left alone. Does not wait: controllers need nodes, so that [`wait_active`] makes
-/// sense only once some have joined.
+/// Installs an add-on; an existing one is left alone. Does not wait: controllers need nodes, so [`wait_active`] makes sense only after some
+/// nodes have joined.
 ///
 /// # Errors
-/// When EKS or IAM refuses, or EKS knows no such version for the cluster.
+/// [`AwsError`] of [CreateAddon](https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAddon.html), or of IAM for the add-on's role; an error of its own if
+/// EKS has no such version for the cluster. The call carries a client token, so transient errors are retried.
 pub async fn install(clients: &Clients, ledger: &Ledger, wanted: &Installation<'_>) -> Result<(), Error> {
     let addon = wanted.addon.name.as_str();
     let is_planned = ledger.standing(ResourceKind::Addon, addon).is_some();
@@ -87,8 +88,8 @@ pub async fn install(clients: &Clients, ledger: &Ledger, wanted: &Installation<'
     Ok(())
 }
 
-/// What an add-on is told besides. The VPC CNI: network policies are enforced, as the CIS EKS benchmark asks (4.3.1), and where there are
-/// nodes of Windows their pods get addresses, which only its own configuration can say for good: its config map is rewritten with it
+/// Additional configuration of an add-on. The VPC CNI enforces network policies, as the CIS EKS benchmark requires (4.3.1), and assigns
+/// addresses to Windows pods if there are Windows nodes. This must be in its own configuration, which overwrites its ConfigMap
 /// (aws/containers-roadmap#2341).
 fn switches(addon: &str, with_windows: bool) -> Vec<(&'static str, &'static str)> {
     match addon {
@@ -98,7 +99,7 @@ fn switches(addon: &str, with_windows: bool) -> Vec<(&'static str, &'static str)
     }
 }
 
-/// A create call, whole: it continues when nobody waits for it any more.
+/// A complete create call, which continues if its caller stops waiting.
 struct Order {
     cluster: String,
     addon: String,
@@ -148,11 +149,13 @@ async fn create_once(clients: &Clients, order: &Order) -> Result<String, AwsErro
     }
 }
 
-/// Waits until an add-on works as far as the cluster is concerned: it is ACTIVE, or only its DaemonSet pods on some nodes are missing
-/// (`are_controllers_ready` says so). Those are checked per node, and one broken image must not block the others.
+/// Waits until an add-on works as far as the cluster is concerned: it is ACTIVE, or only DaemonSet pods on some nodes are missing and
+/// `are_controllers_ready` holds. DaemonSets are checked per node, and one broken image must not block the other variants.
 ///
 /// # Errors
-/// When it fails, or does not get there within `deadline`, with what EKS says is wrong.
+/// If the add-on fails, or is not ready within `deadline`: both with the issues that EKS reports in
+/// [DescribeAddon](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeAddon.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn wait_active(
     clients: &Clients,
     cluster: &str,
@@ -182,7 +185,7 @@ pub async fn wait_active(
     }
 }
 
-/// Asks for an add-on's deletion; one that is not installed is fine.
+/// Starts the deletion of an add-on; one that is not installed is no error.
 ///
 /// # Errors
 /// [`AwsError`] of [DeleteAddon](https://docs.aws.amazon.com/eks/latest/APIReference/API_DeleteAddon.html).

@@ -1,4 +1,4 @@
-//! Roles for the service accounts of add-ons, handed out through EKS Pod Identity.
+//! Roles for the service accounts of add-ons, through EKS Pod Identity.
 
 use aws_sdk_eks::types::AddonPodIdentityAssociations;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What EKS says of the add-ons of a cluster.
+//! The state of the add-ons of a cluster.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,23 +9,23 @@ use super::describe;
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Explain as _};
 
-/// What EKS says of one add-on.
+/// The state of one add-on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// `ACTIVE`, `DEGRADED`, `CREATE_FAILED` …
     pub status: String,
     /// `v1.21.1-eksbuild.1`.
     pub version: String,
-    /// What is wrong with it.
+    /// Its issues.
     pub issues: Vec<Issue>,
 }
 
-/// One thing that is wrong with an add-on.
+/// An issue of an add-on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
     /// `InsufficientNumberOfReplicas`, `ConfigurationConflict`, `AccessDenied` … (EKS API, `AddonIssue.code`).
     pub code: String,
-    /// In words.
+    /// The description.
     pub message: String,
 }
 
@@ -61,6 +61,7 @@ impl State {
 ///
 /// # Errors
 /// [`AwsError`] of [ListAddons](https://docs.aws.amazon.com/eks/latest/APIReference/API_ListAddons.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn states(clients: &Clients, cluster: &str) -> Result<BTreeMap<String, State>, AwsError> {
     let mut pages = clients.eks.list_addons().cluster_name(cluster).into_paginator().send();
     let mut names = Vec::new();

@@ -1,4 +1,4 @@
-//! Finding the image of a variant, and making sure that it can be what the matrix says.
+//! Finds the image of a variant, and checks that it matches the matrix.
 
 mod packer;
 mod parameter;
@@ -17,13 +17,13 @@ use super::error::{AwsError, Explain as _};
 /// An image that exists, is available and fits its variant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ami {
-    /// What the report says of it.
+    /// Its record in the report.
     pub record: AmiRecord,
     /// Its EBS volumes, the root device first.
     pub volumes: Vec<ImageVolume>,
 }
 
-/// An EBS volume that an image brings along.
+/// An EBS volume of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageVolume {
     /// `/dev/xvda`.
@@ -37,18 +37,21 @@ pub struct ImageVolume {
 /// Why there is no image for a variant.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// AWS did not answer as it should.
+    /// AWS returned an error.
     #[error(transparent)]
     Aws(#[from] AwsError),
-    /// The source leads nowhere, or to an image that does not fit.
+    /// The source names no image, or one that does not fit.
     #[error("{0}")]
     Unusable(String),
 }
 
-/// Finds the image of a variant. `manifest` is the text of the Packer manifest where the source is one.
+/// Finds the image of a variant. `manifest` is the text of the Packer manifest if the image comes from one.
 ///
 /// # Errors
-/// When the source leads nowhere, when the image is not available, or when it cannot be of the variant's family and architecture.
+/// If the source names no image, the image is not available, or it is not of the family and architecture of the variant: all of them with
+/// what to change. Otherwise [`AwsError`] of [DescribeImages](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html) or
+/// [GetParameter](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn resolve(
     clients: &Clients,
     variant: &Variant,
@@ -79,18 +82,22 @@ pub async fn resolve(
     Ok(Ami { record: record(&image, source)?, volumes: volumes(&image) })
 }
 
-/// The image that nodes were found to run.
+/// The image that existing nodes run.
 ///
 /// # Errors
-/// When EC2 does not answer, or does not show the image to this account.
+/// [`AwsError`] of [DescribeImages](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html); an error of its own if the image is gone or
+/// not shared with this account.
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn of_nodes(clients: &Clients, id: &AmiId) -> Result<AmiRecord, Error> {
     record(&describe(clients, id).await?, "the nodes run it".to_owned())
 }
 
-/// The newest image that AWS recommends for a variant.
+/// The newest image that AWS recommends for a variant, by the public SSM parameter of its family.
 ///
 /// # Errors
-/// When the parameter does not exist, or AWS does not answer.
+/// If AWS publishes no such parameter in the region; otherwise [`AwsError`] of
+/// [GetParameter](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn recommended(
     clients: &Clients,
     variant: &Variant,
@@ -100,29 +107,31 @@ pub async fn recommended(
     record(&from_parameter(clients, variant, kubernetes, &name).await?, format!("ssm {name}"))
 }
 
-/// What EC2 says of an image beyond what a run needs.
+/// Details of an image beyond what a run needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct ImageDetails {
     /// Its name.
     pub name: String,
-    /// Who owns it: `amazon`, `aws-marketplace`, `self`, or nothing.
+    /// The owner: `amazon`, `aws-marketplace`, `self`, or nothing.
     pub owner: String,
-    /// When it was made.
+    /// When it was created.
     pub created: Option<jiff::Timestamp>,
-    /// From when on its owner advises against it.
+    /// From when on it is deprecated.
     pub deprecated: Option<jiff::Timestamp>,
-    /// The image that it was made from, where EC2 knows.
+    /// The image that it was built from, if EC2 knows.
     pub base: Option<String>,
 }
 
-/// Reads what EC2 says of an image.
+/// The name, owner, age, deprecation and base of an image.
 ///
 /// # Errors
-/// When EC2 does not answer, or does not show the image to this account.
-pub async fn standing(clients: &Clients, id: &AmiId) -> Result<Standing, Error> {
+/// [`AwsError`] of [DescribeImages](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html); an error of its own if the image is gone or
+/// not shared with this account.
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
+pub async fn standing(clients: &Clients, id: &AmiId) -> Result<ImageDetails, Error> {
     let image = describe(clients, id).await?;
     let time = |text: Option<&str>| text.and_then(|text| text.parse().ok());
-    Ok(Standing {
+    Ok(ImageDetails {
         name: image.name().unwrap_or_default().to_owned(),
         owner: image.image_owner_alias().unwrap_or_default().to_owned(),
         created: time(image.creation_date()),
@@ -229,7 +238,8 @@ fn check(image: &Image, variant: &Variant) -> Result<(), Error> {
     // An image of the account's own may be called anything.
     let is_published = image.public() == Some(true) || image.image_owner_alias().is_some();
     if is_published && let Some(what) = base_image_kind(name) {
-        let message = format!("{id} ({name}) is {what}, which holds no kubelet and never joins: {HOW_TO_BUILD}");
+        let message =
+            format!("{id} ({name}) is {what}, which contains no kubelet and cannot join a cluster: {HOW_TO_BUILD}");
         return Err(Error::Unusable(message));
     }
     let is_windows = image.platform().is_some_and(|platform| platform.as_str().eq_ignore_ascii_case("windows"));

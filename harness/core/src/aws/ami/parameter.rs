@@ -29,7 +29,7 @@ pub fn recommended_parameter(variant: &Variant, kubernetes: &KubernetesVersion) 
     }
 }
 
-/// The Windows Server release that the variant's benchmark is about; 2022 where it has none.
+/// The Windows Server release of the variant's benchmark; 2022 without one.
 fn windows_release(variant: &Variant) -> &str {
     let benchmark = variant.hardening.as_ref().map(|hardening| hardening.benchmark.family());
     let release =
@@ -55,7 +55,7 @@ pub(super) fn ami_id(value: &str) -> Result<AmiId, String> {
 /// The last Kubernetes minor version with an EKS image of Amazon Linux 2, whose support ended on 2026-06-30.
 const LAST_AL2_MINOR: u32 = 32;
 
-/// Why a parameter is not there, and what to do.
+/// Why a parameter does not exist, and what to do.
 pub(super) fn missing(name: &str, variant: &Variant, version: &KubernetesVersion) -> String {
     match variant.family {
         Family::Al2 if version.minor() > LAST_AL2_MINOR => format!(

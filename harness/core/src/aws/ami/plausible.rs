@@ -2,7 +2,7 @@
 
 use amiproof_model::matrix::Family;
 
-/// The family that an image is surely of; `None` where its name says nothing (an image of the user's own).
+/// The family that the name of an image proves; `None` if it proves none (a custom image).
 ///
 /// Names as published: `amazon-eks-node-al2023-x86_64-standard-1.36-v…`, `amazon-eks-node-1.32-v…`,
 /// `amazon-eks-arm64-node-1.32-v…`, `bottlerocket-aws-k8s-1.36-…`. A base image of an operating system boots as no node at all, so its

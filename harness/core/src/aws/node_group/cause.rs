@@ -1,35 +1,35 @@
-//! Why a node group did not come up, in the words of EKS, Auto Scaling and EC2: whose fault it is, and whether another try can help.
+//! Why a node group did not come up, in the words of EKS, Auto Scaling and EC2: who is at fault, and whether a retry can help.
 //!
 //! Sources: EKS API reference, `Issue.code`; EC2 Auto Scaling user guide, "Troubleshoot Amazon EC2 Auto Scaling" (launch failures, AMI
 //! issues); EC2 API reference, `StateReason` and "Error codes".
 
 use aws_sdk_eks::types::NodegroupIssueCode;
 
-/// What keeps AWS from making nodes, whatever image they have.
+/// What keeps AWS from launching nodes, whatever their image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Infrastructure {
     /// Calls of EKS or Auto Scaling were throttled.
     Throttled,
-    /// EC2 has no machines of the type in the zone, or took a spot instance back.
+    /// EC2 has no capacity for the type in the zone, or interrupted a spot instance.
     Capacity,
     /// A quota of the account is used up.
     Quota,
     /// The account has not subscribed to the image's product in AWS Marketplace, or AWS has not verified the account.
     Subscription,
-    /// Someone may not do something: the caller, EKS, Auto Scaling, or the key that encrypts volumes.
+    /// A permission is missing: of the caller, EKS or Auto Scaling, or for the key that encrypts volumes.
     Denied,
     /// Launch template, instance type, image id or role do not exist or do not fit each other.
     Configuration,
-    /// Subnets, security groups or addresses; or EKS does not reach the API server.
+    /// Subnets, security groups or addresses; or EKS cannot reach the API server.
     Network,
-    /// Something inside AWS.
+    /// An internal error of AWS.
     Internal,
     /// A cause that this list does not know.
     Unlisted,
 }
 
 impl Infrastructure {
-    /// Whether the same request fails again in the same way until someone changes something: it is made once then.
+    /// Whether the request keeps failing until something is changed: then it is made only once.
     pub fn is_permanent(self) -> bool {
         match self {
             Self::Quota | Self::Subscription | Self::Denied | Self::Configuration => true,
@@ -55,7 +55,7 @@ impl Infrastructure {
     }
 }
 
-/// Whom a message blames.
+/// What a message blames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Blame {
     /// Nodes that were launched: the image, what is in it, or how it is started.
@@ -64,8 +64,8 @@ pub(super) enum Blame {
     Infrastructure(Infrastructure),
 }
 
-/// Whom a health issue of a node group blames. Only `NodeCreationFailure` is about nodes that were launched; whatever this list does
-/// not know is not blamed on an image.
+/// What a health issue of a node group blames. Only `NodeCreationFailure` is about launched nodes; issues that this list does not have
+/// are not blamed on an image.
 pub(super) fn of_issue(code: &NodegroupIssueCode, message: &str) -> Blame {
     use Infrastructure::{
         Capacity, Configuration, Denied, Internal, Network, Quota, Subscription, Throttled, Unlisted,
@@ -109,7 +109,7 @@ pub(super) fn of_issue(code: &NodegroupIssueCode, message: &str) -> Blame {
     })
 }
 
-/// Signs in the status message of a scaling activity that failed, in the order in which they are looked for. They are EC2's sentences and,
+/// Phrases in the status message of a failed scaling activity, in the order in which they are checked. They are EC2's sentences and,
 /// where Auto Scaling passes them on, EC2's error codes.
 const LAUNCHES: [(&str, Infrastructure); 52] = [
     ("VcpuLimitExceeded", Infrastructure::Quota),
@@ -166,14 +166,14 @@ const LAUNCHES: [(&str, Infrastructure); 52] = [
     ("Server.InternalError", Infrastructure::Internal),
 ];
 
-/// Why Auto Scaling could not launch an instance; `None` for words that are not known.
+/// Why Auto Scaling could not launch an instance; `None` for an unknown message.
 ///
-/// `Invalid IAM Instance Profile` is left unknown: a profile that was made a moment ago is not known everywhere yet.
+/// `Invalid IAM Instance Profile` is left unknown: IAM is eventually consistent, and a new profile may not be visible yet.
 pub(super) fn of_launch(message: &str) -> Option<Infrastructure> {
     LAUNCHES.iter().find(|(sign, _)| message.contains(sign)).map(|(_, class)| *class)
 }
 
-/// Whom the state reason of an instance that ended blames: EC2 itself, or the instance, which shut down or failed its checks.
+/// What the state reason of a terminated instance blames: EC2 itself, or the instance, which shut down or failed its checks.
 pub(super) fn of_end(code: &str) -> Blame {
     match code {
         // Someone, for the most part Auto Scaling after failed status checks, ended it; or its own system did.

@@ -1,4 +1,4 @@
-//! What can be learned of nodes that never joined, before they are deleted.
+//! Evidence about nodes that never joined, collected before they are deleted.
 
 use std::time::Duration;
 
@@ -14,24 +14,24 @@ use crate::aws::instances::{self, Launched};
 use crate::aws::{Clients, ssm};
 use crate::evidence::evidence;
 
-/// For all of it: a run does not wait for evidence as long as it waited for the nodes.
+/// Deadline for all of it: a run does not wait for evidence as long as for the nodes.
 const DEADLINE: Duration = Duration::from_secs(120);
-/// For one journal.
+/// Deadline for one journal.
 const JOURNAL_DEADLINE: Duration = Duration::from_secs(45);
-/// The first instances tell as much as all of them.
+/// How many instances are examined: the first ones tell as much as all of them.
 const INSTANCES: usize = 2;
 
-/// What was learned.
-pub(super) struct Learned {
-    /// The line that says why, where a console or a journal has one.
+/// The collected evidence.
+pub(super) struct Collected {
+    /// The line of a console or a journal that explains the failure, if any.
     pub(super) line: Option<String>,
     /// Health and activities, status checks, consoles, journals.
     pub(super) evidence: Vec<Evidence>,
-    /// The instances that were asked, as nodes that never were.
+    /// The examined instances, as records of nodes that never joined.
     pub(super) instances: Vec<NodeRecord>,
 }
 
-/// What one instance says.
+/// The output of one instance.
 struct InstanceLogs {
     console: Result<String, AwsError>,
     journal: Result<String, Silent>,
@@ -41,7 +41,7 @@ struct InstanceLogs {
 enum Silent {
     /// AWS did not answer.
     Aws(AwsError),
-    /// There is no way to it.
+    /// It cannot be reached.
     Unreachable(String),
 }
 
@@ -55,22 +55,23 @@ impl std::fmt::Display for Silent {
 }
 
 /// Health and activities as seen, then EC2's status checks, console output and journals of the instances. Never fails: what is not
-/// available says so in its place.
-pub(super) async fn collect(clients: &Clients, family: Family, watch: &Watch<'_>) -> Learned {
+/// available is replaced by the reason.
+pub(super) async fn collect(clients: &Clients, family: Family, watch: &Watch<'_>) -> Collected {
     let mut evidence = watch.evidence();
     let ids: Vec<String> = watch.seen.ids().into_iter().take(INSTANCES).map(str::to_owned).collect();
     let asked = async { tokio::join!(status_checks(clients, &ids), tell(clients, family, &ids)) };
     let mut line = None;
     match tokio::time::timeout(DEADLINE, asked).await {
-        Ok((checks, told)) => {
+        Ok((checks, collected)) => {
             evidence.push(checks);
-            line = telling_line(told.iter().flat_map(|told| {
-                [&told.console.as_deref().ok(), &told.journal.as_deref().ok()].map(|text| text.unwrap_or_default())
+            line = telling_line(collected.iter().flat_map(|collected| {
+                [&collected.console.as_deref().ok(), &collected.journal.as_deref().ok()]
+                    .map(|text| text.unwrap_or_default())
             }));
-            for (index, (id, told)) in ids.iter().zip(told).enumerate() {
+            for (index, (id, collected)) in ids.iter().zip(collected).enumerate() {
                 let name = |what: &str| format!("{what} of node {} ({id})", index + 1);
-                evidence.push(self::evidence(name("console output"), said(told.console)));
-                evidence.push(self::evidence(name("journal"), said(told.journal)));
+                evidence.push(self::evidence(name("console output"), or_reason(collected.console)));
+                evidence.push(self::evidence(name("journal"), or_reason(collected.journal)));
             }
         }
         Err(_) => {
@@ -80,7 +81,7 @@ pub(super) async fn collect(clients: &Clients, family: Family, watch: &Watch<'_>
     }
     let launched = |id: &String| watch.seen.launched.iter().find(|launched| launched.instance.id == *id);
     let instances = (1..).zip(ids.iter().filter_map(launched)).map(|(index, launched)| record(index, launched));
-    Learned { line, evidence, instances: instances.collect() }
+    Collected { line, evidence, instances: instances.collect() }
 }
 
 async fn tell(clients: &Clients, family: Family, ids: &[String]) -> Vec<InstanceLogs> {
@@ -91,7 +92,7 @@ async fn tell(clients: &Clients, family: Family, ids: &[String]) -> Vec<Instance
     futures::future::join_all(all).await
 }
 
-/// EC2's own checks of the machine and of the instance: an operating system that hangs or panicked fails the second.
+/// EC2's status checks of hardware and instance: an operating system that hangs or has panicked fails the second.
 async fn status_checks(clients: &Clients, ids: &[String]) -> Evidence {
     let name = "EC2 status checks";
     if ids.is_empty() {
@@ -100,14 +101,14 @@ async fn status_checks(clients: &Clients, ids: &[String]) -> Evidence {
     evidence(
         name,
         match instances::health(clients, ids).await {
-            Ok(health) if health.is_empty() => "EC2 does not know the instances any more".to_owned(),
+            Ok(health) if health.is_empty() => "the instances no longer exist in EC2".to_owned(),
             Ok(health) => health.iter().map(|one| format!("{}: {one}\n", one.id)).collect(),
             Err(error) => format!("not available: {error}"),
         },
     )
 }
 
-fn said<E: std::fmt::Display>(answer: Result<String, E>) -> String {
+fn or_reason<E: std::fmt::Display>(answer: Result<String, E>) -> String {
     match answer {
         Ok(text) if text.trim().is_empty() => "empty".to_owned(),
         Ok(text) => text,
@@ -139,7 +140,7 @@ async fn journal(clients: &Clients, family: Family, instance_id: &str) -> Result
     }
 }
 
-/// An instance as the node that it never was.
+/// The record of an instance that never became a node.
 fn record(index: u32, launched: &Launched) -> NodeRecord {
     let instance = &launched.instance;
     NodeRecord {

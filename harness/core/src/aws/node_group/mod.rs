@@ -1,4 +1,4 @@
-//! The managed node group of a variant: created, watched from minute one, and given up with evidence when it does not come up.
+//! The managed node group of a variant: created, watched from the first minute, and given up with evidence if it does not come up.
 
 mod cause;
 mod describe;
@@ -29,18 +29,18 @@ use crate::cluster::{CONTROLLERS_LABEL, NODE_GROUP_LABEL, RUN_LABEL, VARIANT_LAB
 use crate::ledger;
 use crate::ledger::{Key, Ledger, Resource, ResourceKind, State};
 
-/// How often a node group is made that fails for reasons of AWS which may pass.
+/// How often a node group is created if it fails because of transient AWS errors.
 pub const ATTEMPTS: u32 = 3;
-/// The polling interval while a node group goes.
+/// The polling interval while a node group is deleted.
 const GONE_POLL: Duration = Duration::from_secs(15);
-/// What a node group is to be.
+/// The input for a node group.
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
     /// The cluster.
     pub cluster: &'a str,
     /// The variant.
     pub variant: &'a Variant,
-    /// What its nodes are to be.
+    /// The settings of its nodes.
     pub made: &'a MadeNodes,
     /// The role of its nodes.
     pub role_arn: &'a str,
@@ -57,14 +57,14 @@ pub struct Plan<'a> {
 pub struct NodeGroup {
     /// Its name, which follows from run and variant.
     pub name: String,
-    /// When the create call of the try that worked was made; `timeouts.nodes_ready` counts from here.
+    /// When the create call of the successful attempt was made; `timeouts.nodes_ready` counts from here.
     pub created: Instant,
 }
 
 /// Why there is no node group.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// AWS did not answer as it should.
+    /// AWS returned an error.
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// The ledger could not be written.
@@ -73,16 +73,16 @@ pub enum Error {
     /// Nodes were launched but did not join in time: a verdict on the image, or on how it is started.
     #[error("{message}")]
     NeverJoined {
-        /// What was seen last, in one line.
+        /// The last state, in one line.
         message: String,
-        /// The line of a console or a journal that says why: `kubelet: invalid kernel flag ..`. `None` where nothing looks like it.
+        /// The line of a console or a journal that says why: `kubelet: invalid kernel flag ..`. `None` if nothing looks like it.
         line: Option<String>,
         /// Node group health, scaling activities, status checks, console output, journals.
         evidence: Vec<Evidence>,
         /// The instances that were asked, without facts.
         instances: Vec<NodeRecord>,
     },
-    /// AWS could not make it: says nothing about the image. What is permanent was tried once, everything else [`ATTEMPTS`] times.
+    /// AWS could not create it, which says nothing about the image. Permanent errors were tried once, all others [`ATTEMPTS`] times.
     #[error("{message}")]
     Infrastructure {
         /// What kind of cause it is.
@@ -107,18 +107,18 @@ pub fn node_labels(run: &RunId, variant: &Variant, node_group: &str) -> BTreeMap
     labels
 }
 
-/// Whether the controllers of add-ons (CoreDNS, CSI controllers) may run on a variant's nodes: on a stock image only, because
-/// everybody's names and volumes hang on them.
+/// Whether the controllers of add-ons (CoreDNS, CSI controllers) may run on a variant's nodes: only on a stock image, because
+/// name resolution and volumes of all variants depend on them.
 pub fn takes_controllers(variant: &Variant) -> bool {
     variant.family.is_linux() && variant.hardening.is_none()
 }
 
-/// Creates the node group of a variant and waits until it is ACTIVE. One that fails because of a transient AWS error is deleted and created
-/// again. `tell` receives what is awaited, in one line, after every poll.
+/// Creates the node group of a variant and waits until it is ACTIVE. A node group that fails because of a transient AWS error is deleted
+/// and created again. `tell` receives one line after every poll: what is awaited.
 ///
 /// # Errors
-/// [`Error::NeverJoined`] when the nodes do not join within the variant's `timeouts.nodes_ready`, [`Error::Infrastructure`] when AWS could
-/// not make them.
+/// [`Error::NeverJoined`] if the nodes do not join within the variant's `timeouts.nodes_ready`; [`Error::Infrastructure`] if AWS or the
+/// account kept them from coming up ([CreateNodegroup](https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateNodegroup.html) and its health issues).
 pub async fn provision(
     clients: &Clients,
     ledger: &Ledger,
@@ -137,7 +137,7 @@ pub async fn provision(
             End::Active => return Ok(NodeGroup { name, created }),
             End::NotJoined { message } => {
                 let learned = evidence::collect(clients, plan.variant.family, &watch).await;
-                let evidence::Learned { line, evidence, instances } = learned;
+                let evidence::Collected { line, evidence, instances } = learned;
                 return Err(Error::NeverJoined { message, line, evidence, instances });
             }
             End::Infrastructure { class, message } if attempt < ATTEMPTS && !class.is_permanent() => {
@@ -219,7 +219,7 @@ async fn create_once(request: &CreateNodegroupFluentBuilder, name: &str) -> Resu
     }
 }
 
-/// Asks for a node group's deletion; one that does not exist, or is being deleted, is fine.
+/// Starts the deletion of a node group; one that does not exist, or is being deleted, is no error.
 ///
 /// # Errors
 /// [`AwsError`] of [DeleteNodegroup](https://docs.aws.amazon.com/eks/latest/APIReference/API_DeleteNodegroup.html).
@@ -244,10 +244,12 @@ async fn is_going(clients: &Clients, cluster: &str, name: &str) -> Result<bool, 
     Ok(group.is_none_or(|group| group.status() == Some(&NodegroupStatus::Deleting)))
 }
 
-/// Waits until a node group is gone.
+/// Waits until a node group is deleted.
 ///
 /// # Errors
-/// When it is not gone within `deadline`, with what EKS says is wrong.
+/// If it still exists after `deadline` (with the health issues that EKS reports); otherwise [`AwsError`] of
+/// [DescribeNodegroup](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeNodegroup.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn wait_gone(clients: &Clients, cluster: &str, name: &str, deadline: Duration) -> Result<(), AwsError> {
     let started = Instant::now();
     while let Some(group) = describe(clients, cluster, name).await? {

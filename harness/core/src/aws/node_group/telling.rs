@@ -1,23 +1,23 @@
-//! The one line that says why a node did not join, among hundreds of a console and of journals. Pure.
+//! Finds the line that explains why a node did not join, among hundreds in consoles and journals. Pure.
 
 use serde_json::Value;
 
-/// The longest line that is passed on, characters.
+/// Maximum length of a line, characters.
 const LONGEST: usize = 300;
 
-/// How much a line says.
+/// How significant a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Weight {
-    /// What follows from another failure: a unit that systemd starts again.
+    /// The consequence of another failure: a unit that systemd restarts.
     Consequence,
     /// Something went wrong.
     Error,
-    /// What ends a boot or a kubelet.
+    /// Ends a boot or a kubelet.
     Fatal,
 }
 
-/// The last line of the greatest weight in these texts, without time stamps, as `program: message`; `None` where nothing looks like an
-/// error. What comes later weighs more among equals, so the source that says most goes last.
+/// The last line of the greatest weight in these texts, without time stamps, as `program: message`; `None` if nothing looks like an
+/// error. Among equals the last line wins, so the most informative source goes last.
 pub(super) fn telling_line<'a>(texts: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let lines = texts.into_iter().flat_map(str::lines);
     let mut best: Option<(Weight, String)> = None;
@@ -40,7 +40,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// What a line says of its own weight.
+/// The level that a line states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Level {
     Unsaid,
@@ -49,9 +49,9 @@ enum Level {
     Fatal,
 }
 
-/// A line of a console or a journal, taken apart.
+/// A parsed line of a console or a journal.
 struct Line {
-    /// `kubelet`, `nodeadm`, `kernel`; empty where none is named.
+    /// `kubelet`, `nodeadm`, `kernel`; empty if none is named.
     program: String,
     message: String,
     level: Level,
@@ -67,7 +67,7 @@ impl Line {
     }
 }
 
-/// Takes colours and other control characters away, which consoles are full of.
+/// Removes colours and other control characters, which consoles are full of.
 fn plain(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut letters = raw.chars();
@@ -82,7 +82,7 @@ fn plain(raw: &str) -> String {
     text
 }
 
-/// Takes time stamps and the host's name away: of the kernel (`[    3.2]`), of syslog (`Nov 21 08:14:09 ip-10-0-1-2`), and of ISO 8601.
+/// Removes time stamps and the name of the host: of the kernel (`[    3.2]`), of syslog (`Nov 21 08:14:09 ip-10-0-1-2`), and of ISO 8601.
 fn without_time(line: &str) -> &str {
     if let Some((stamp, rest)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']'))
         && !stamp.trim().is_empty()
@@ -127,7 +127,7 @@ fn split_program(line: &str) -> (&str, &str) {
     if is_name { (name.rsplit('/').next().unwrap_or(name), rest) } else { ("", line) }
 }
 
-/// The message of a line of klog, of a JSON logger or of logfmt, and what it says of its weight.
+/// The message of a line of klog, of a JSON logger or of logfmt, and its level.
 fn message(text: &str) -> (String, Level) {
     let text = text.trim();
     if let Ok(Value::Object(fields)) = serde_json::from_str::<Value>(text) {
@@ -140,12 +140,12 @@ fn message(text: &str) -> (String, Level) {
             Some(b'F') => Level::Fatal,
             _ => Level::Info,
         };
-        let said = rest.split_once("] ").map_or(rest, |(_, said)| said);
-        let said = match said.split_once("\" ") {
+        let message_text = rest.split_once("] ").map_or(rest, |(_, message_text)| message_text);
+        let message_text = match message_text.split_once("\" ") {
             Some((head, fields)) => joined(head.trim_start_matches('"'), value_of(fields, "err")),
-            None => said.trim_matches('"').to_owned(),
+            None => message_text.trim_matches('"').to_owned(),
         };
-        return (said, level);
+        return (message_text, level);
     }
     if let Some(word) = text.split("level=").nth(1).and_then(|rest| rest.split_whitespace().next()) {
         return (joined(value_of(text, "msg"), value_of(text, "error")), level(word));
@@ -173,7 +173,7 @@ fn level(word: &str) -> Level {
     }
 }
 
-/// The value of `key=".."` among fields; empty where it is not there. Backslashes before quotation marks are taken away by the caller's
+/// The value of `key=".."` among fields; empty if it is not there. Backslashes before quotation marks are taken away by the caller's
 /// reader, who sees one line of text.
 fn value_of<'a>(fields: &'a str, key: &str) -> &'a str {
     let start = format!("{key}=\"");
@@ -192,7 +192,7 @@ fn joined(message: &str, error: &str) -> String {
     }
 }
 
-/// Words of lines that end a boot or a kubelet.
+/// Phrases in lines that end a boot or a kubelet.
 const FATAL: [&str; 10] = [
     "kernel panic",
     "invalid kernel flag",
@@ -206,7 +206,7 @@ const FATAL: [&str; 10] = [
     "read-only file system",
 ];
 
-/// Words of lines that say that something went wrong.
+/// Phrases in lines about errors.
 const ERROR: [&str; 26] = [
     "error",
     "fail",
@@ -236,7 +236,7 @@ const ERROR: [&str; 26] = [
     "no user data",
 ];
 
-/// Words of lines that follow from something else.
+/// Phrases in lines about consequences.
 const CONSEQUENCE: [&str; 10] = [
     "failed with result",
     "main process exited",
@@ -250,7 +250,7 @@ const CONSEQUENCE: [&str; 10] = [
     "failed to start nodeadm",
 ];
 
-/// Words of lines that every healthy boot has, too.
+/// Phrases in lines of healthy boots.
 const NOISE: [&str; 12] = [
     "cni plugin not initialized",
     "cni config load failed",
@@ -288,7 +288,7 @@ fn weigh(program: &str, message: &str, level: Level) -> Option<Weight> {
 mod tests {
     use super::*;
 
-    fn told(lines: &[&str]) -> Option<String> {
+    fn summary_of(lines: &[&str]) -> Option<String> {
         telling_line([lines.join("\n").as_str()])
     }
 
@@ -362,7 +362,7 @@ mod tests {
             ),
         ];
         for (lines, wanted) in table {
-            assert_eq!(told(lines).as_deref(), Some(wanted));
+            assert_eq!(summary_of(lines).as_deref(), Some(wanted));
         }
     }
 
@@ -376,8 +376,8 @@ mod tests {
             "-- No entries --",
             "",
         ];
-        assert_eq!(told(&healthy), None);
-        assert_eq!(told(&[]), None);
+        assert_eq!(summary_of(&healthy), None);
+        assert_eq!(summary_of(&[]), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Watching a node group come up: its status and health, what Auto Scaling does for it, and its instances.
+//! Watches a node group come up: its status and health, its scaling activities, and its instances.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::aws::instances::{self, Launched};
 use crate::aws::{Class, Clients};
 use crate::evidence::evidence;
 
-/// EKS itself looks at a node group no more often.
+/// The polling interval; EKS itself updates a node group no more often.
 const POLL: Duration = Duration::from_secs(15);
-/// Launches may fail a few times before one works: a role that was made a moment ago is not known everywhere yet. So many in a row whose
-/// cause is not known do not.
+/// How many launches in a row may fail for an unknown reason. A few failures are normal: IAM is eventually consistent, and a new role may
+/// not be visible yet.
 const HOPELESS: usize = 3;
 
-/// How watching ended.
+/// The result of watching.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// It is ACTIVE.
@@ -31,7 +31,7 @@ pub(super) enum End {
     Infrastructure { class: Infrastructure, message: String },
 }
 
-/// An issue that EKS reports of a node group.
+/// A health issue of a node group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Issue {
     pub(super) code: NodegroupIssueCode,
@@ -46,7 +46,7 @@ impl std::fmt::Display for Issue {
     }
 }
 
-/// What has been seen of a node group.
+/// The state of a node group as last read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Observation {
     pub(super) status: String,
@@ -80,8 +80,8 @@ impl<'a> Watch<'a> {
         Self { clients, cluster, name, seen: Observation::default() }
     }
 
-    /// Looks until the node group is ACTIVE, fails, or the deadline passes.
-    /// `tell` gets what is waited for after every look.
+    /// Polls until the node group is ACTIVE, fails, or the deadline passes.
+    /// `tell` receives what is waited for after every poll.
     pub(super) async fn until(
         &mut self,
         deadline: Instant,
@@ -121,16 +121,16 @@ impl<'a> Watch<'a> {
         // Only for the message of a failure: watching continues when one of them does not answer.
         match autoscaling::activities(self.clients, &groups).await {
             Ok(activities) => self.seen.activities = activities,
-            Err(error) => tracing::warn!(%error, "scaling activities are not known"),
+            Err(error) => tracing::warn!(%error, "cannot read the scaling activities"),
         }
         match instances::launched(self.clients, self.cluster, self.name).await {
             Ok(launched) => self.remember(launched),
-            Err(error) => tracing::warn!(%error, "instances are not known"),
+            Err(error) => tracing::warn!(%error, "cannot list the instances"),
         }
         Ok(())
     }
 
-    /// EC2 forgets an instance an hour after its end; the watch does not.
+    /// EC2 stops listing an instance an hour after its termination; the watch does not.
     fn remember(&mut self, launched: Vec<Launched>) {
         let known = std::mem::take(&mut self.seen.launched);
         let forgotten = known.into_iter().filter(|old| launched.iter().all(|new| new.instance.id != old.instance.id));
@@ -149,7 +149,7 @@ impl<'a> Watch<'a> {
         format!("EKS says {}, {running} of {wanted} instances run{issues}", self.seen.status)
     }
 
-    /// What was seen last, as evidence.
+    /// The last state, as evidence.
     pub(super) fn evidence(&self) -> Vec<Evidence> {
         let lines = |lines: Vec<String>| if lines.is_empty() { "none".to_owned() } else { lines.join("\n") };
         let Observation { status, issues, activities, launched } = &self.seen;
@@ -200,8 +200,7 @@ fn judge(name: &str, seen: &Observation, elapsed: Duration, is_late: bool) -> Op
     })
 }
 
-/// What AWS or the account did, where that is the cause. Instances that were launched prove that they did their part, unless EKS or EC2
-/// itself says otherwise.
+/// The cause, if AWS or the account is at fault. Launched instances prove that it is not, unless EKS or EC2 itself reports otherwise.
 fn infrastructure(seen: &Observation, failure: Option<LaunchFailure>) -> Option<(Infrastructure, String)> {
     let blamed = seen.issues.iter().find_map(|issue| match cause::of_issue(&issue.code, &issue.message) {
         Blame::Infrastructure(class) => Some((class, issue.to_string())),
@@ -358,7 +357,7 @@ mod tests {
             group.activities = failed(message, 1);
             let end = judge("g", &group, LATER, false);
             assert!(
-                matches!(&end, Some(End::Infrastructure { message: told, .. }) if told.contains(message)),
+                matches!(&end, Some(End::Infrastructure { message: actual, .. }) if actual.contains(message)),
                 "{end:?}"
             );
             assert!(class_of(end).is_permanent(), "{message}");

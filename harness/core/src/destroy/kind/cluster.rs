@@ -1,4 +1,4 @@
-//! EKS clusters. Their ARN is made of their name, so only the run's tag says whose one is.
+//! EKS clusters. Their ARN follows from their name, so only the run's tag proves ownership.
 
 use tokio::time::Instant;
 
@@ -7,11 +7,11 @@ use crate::aws::error::{AwsError, Class, Explain as _, found};
 use crate::aws::names::RUN_TAG;
 use crate::aws::{cluster, node_group};
 use crate::destroy::Target;
-use crate::destroy::outcome::{Removed, Stays};
+use crate::destroy::outcome::{NotDeleted, Removed};
 use crate::destroy::owned::{Claim, LiveState, Owned};
 
-/// Reads the cluster of a name, and says whose it is.
-pub(in crate::destroy) async fn look_at(cx: Cx<'_>, name: &str, claim: &Claim) -> Result<Look<String>, Stays> {
+/// Reads the cluster of a name, and determines its owner.
+pub(in crate::destroy) async fn look_at(cx: Cx<'_>, name: &str, claim: &Claim) -> Result<Look<String>, NotDeleted> {
     let read = cx.clients.read(|| async {
         cx.clients.eks.describe_cluster().name(name).send().await.explain("DescribeCluster", format!("cluster {name}"))
     });
@@ -22,7 +22,7 @@ pub(in crate::destroy) async fn look_at(cx: Cx<'_>, name: &str, claim: &Claim) -
     look(claim, read)
 }
 
-pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, NotDeleted> {
     match look_at(cx, &target.name, claim).await? {
         Look::Absent => Ok(Removed::Absent),
         Look::Foreign(owner) => Ok(Removed::Foreign(owner)),
@@ -30,20 +30,21 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
     }
 }
 
-async fn delete(cx: Cx<'_>, owned: Owned<String>, claim: &Claim) -> Result<(), Stays> {
+async fn delete(cx: Cx<'_>, owned: Owned<String>, claim: &Claim) -> Result<(), NotDeleted> {
     let (clients, name) = (cx.clients, owned.get());
-    if let Some(others) = foreign_groups(cx, name, claim).await.map_err(Stays::unread)? {
-        return Err(Stays::There(others));
+    if let Some(others) = foreign_groups(cx, name, claim).await.map_err(NotDeleted::unread)? {
+        return Err(NotDeleted::There(others));
     }
     let until = Instant::now() + cx.deadlines.cluster;
     persist(clients, cx.deadlines.cluster, |_| cluster::delete(clients, name))
         .await
-        .map_err(|error| Stays::refused(&error))?;
+        .map_err(|error| NotDeleted::refused(&error))?;
     let left = until.saturating_duration_since(Instant::now());
-    cluster::wait_gone(clients, name, left).await.map_err(|error| Stays::There(error.to_string()))
+    cluster::wait_gone(clients, name, left).await.map_err(|error| NotDeleted::There(error.to_string()))
 }
 
-/// Node groups of others in the cluster, in one sentence: EKS deletes no cluster that has some, and they are not this run's to delete.
+/// Node groups of others in the cluster, in one sentence: EKS does not delete a cluster with node groups, and these do not belong to this
+/// run.
 async fn foreign_groups(cx: Cx<'_>, cluster: &str, claim: &Claim) -> Result<Option<String>, AwsError> {
     for name in node_groups(cx, cluster).await? {
         let Some(group) = node_group::describe(cx.clients, cluster, &name).await? else { continue };
@@ -59,7 +60,7 @@ async fn foreign_groups(cx: Cx<'_>, cluster: &str, claim: &Claim) -> Result<Opti
     Ok(None)
 }
 
-/// A cluster that lives in one of these VPCs, whoever made it.
+/// A cluster in one of these VPCs, whoever created it.
 pub(super) async fn living_in(cx: Cx<'_>, vpcs: &[String]) -> Result<Option<String>, AwsError> {
     if vpcs.is_empty() {
         return Ok(None);

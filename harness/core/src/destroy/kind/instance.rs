@@ -1,12 +1,12 @@
-//! EC2 instances that stayed when their node group went.
+//! EC2 instances that are left when their node group is deleted.
 
 use super::removal::{Cx, asked, ec2_tags, take};
 use crate::aws::error::{Explain as _, found};
 use crate::destroy::Target;
-use crate::destroy::outcome::{Removed, Stays};
+use crate::destroy::outcome::{NotDeleted, Removed};
 use crate::destroy::owned::{Claim, LiveState, Owned};
 
-pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, NotDeleted> {
     let id = target.name.as_str();
     let describe =
         || async { cx.clients.ec2.describe_instances().instance_ids(id).send().await.explain("DescribeInstances", id) };
@@ -19,7 +19,7 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
     take(claim, read, |owned| delete(cx, owned)).await
 }
 
-async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), Stays> {
+async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), NotDeleted> {
     let id = owned.get();
     let request = cx.clients.ec2.terminate_instances().instance_ids(id);
     asked(request.send().await.explain("TerminateInstances", id).map(|_| ()))

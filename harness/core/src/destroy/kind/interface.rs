@@ -1,4 +1,4 @@
-//! Network interfaces: of instances, and those that the VPC CNI attached to nodes and nobody took away when the nodes went.
+//! Network interfaces: of instances, and those that the VPC CNI attached to nodes and that leaked when the nodes were terminated.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +8,14 @@ use super::removal::{Cx, asked, ec2_tags, take};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::instances;
 use crate::destroy::Target;
-use crate::destroy::outcome::{Removed, Stays};
+use crate::destroy::outcome::{NotDeleted, Removed};
 use crate::destroy::owned::{Claim, LiveState, Owned};
 
 /// Tags of the VPC CNI (aws/amazon-vpc-cni-k8s, "ENI tags").
 const CNI_CLUSTER_TAG: &str = "cluster.k8s.amazonaws.com/name";
 pub(in crate::destroy) const CNI_INSTANCE_TAG: &str = "node.k8s.amazonaws.com/instance_id";
 
-pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, NotDeleted> {
     let id = target.name.as_str();
     let describe = || async {
         let request = cx.clients.ec2.describe_network_interfaces().network_interface_ids(id);
@@ -29,7 +29,7 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
     take(claim, read, |owned| delete(cx, owned)).await
 }
 
-async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), Stays> {
+async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), NotDeleted> {
     asked(delete_by_id(cx, owned.get()).await)
 }
 
@@ -38,8 +38,8 @@ async fn delete_by_id(cx: Cx<'_>, id: &str) -> Result<(), AwsError> {
     found(request.send().await.explain("DeleteNetworkInterface", id)).map(|_| ())
 }
 
-/// Deletes the interfaces that the VPC CNI left behind in clusters that are the run's own: they are attached to nothing, and the
-/// instance that they were made for is gone. Never fails: a stack or cluster that cannot go says so itself.
+/// Deletes the leaked interfaces of the VPC CNI in clusters of the run: those that are attached to nothing and whose instance no longer
+/// exists. Never fails: a stack or cluster that cannot be deleted reports that itself.
 pub(in crate::destroy) async fn leaked_of_clusters(cx: Cx<'_>, clusters: &BTreeSet<String>) {
     for cluster in clusters {
         let filter = Filter::builder().name(format!("tag:{CNI_CLUSTER_TAG}")).values(cluster).build();
@@ -47,7 +47,7 @@ pub(in crate::destroy) async fn leaked_of_clusters(cx: Cx<'_>, clusters: &BTreeS
     }
 }
 
-/// The same in a VPC that goes with its stack.
+/// The same in a VPC that is deleted with its stack.
 pub(super) async fn leaked_in_vpc(cx: Cx<'_>, vpc: &str) -> usize {
     clear(cx, Filter::builder().name("vpc-id").values(vpc).build()).await
 }
@@ -63,7 +63,7 @@ async fn clear(cx: Cx<'_>, filter: Filter) -> usize {
                 }
             }
         }
-        Err(error) => tracing::warn!(%error, "leaked network interfaces are not known"),
+        Err(error) => tracing::warn!(%error, "cannot list leaked network interfaces"),
     }
     deleted
 }
@@ -88,7 +88,7 @@ async fn leaked(cx: Cx<'_>, filter: Filter) -> Result<Vec<String>, AwsError> {
     Ok(ids)
 }
 
-/// The instance that the CNI made an interface for; `None` for an interface that is not the CNI's.
+/// The instance that the CNI created an interface for; `None` for other interfaces.
 fn instance_of(interface: &NetworkInterface) -> Option<String> {
     let tags = ec2_tags(interface.tag_set());
     let is_cni = interface.description().is_some_and(|text| text.starts_with("aws-K8S-"));

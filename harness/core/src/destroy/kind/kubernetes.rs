@@ -1,5 +1,5 @@
-//! Objects in a cluster that stays. Each is read before it goes: the run's label says whose it is, and of a changed config map the value
-//! that the run wrote.
+//! Objects in a cluster that is kept. Each is read before it is deleted: the run's label proves ownership, or the value that the run wrote
+//! for a changed ConfigMap.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,21 +14,21 @@ use serde_json::json;
 use crate::aws::names::RUN_TAG;
 use crate::cluster::{Access, RUN_LABEL, is_denied, namespace, objects};
 use crate::destroy::Target;
-use crate::destroy::outcome::{Removed, Stays};
+use crate::destroy::outcome::{NotDeleted, Removed};
 use crate::destroy::owned::{Claim, LiveState, Owned, Owner};
 use crate::ledger::{ConfigMapKey, ObjectRef, ResourceKind};
 
-/// How long a namespace that did not go may take to say what keeps it, after its deadline: a list per kind that the cluster has.
+/// How long it may take to find out what blocks a namespace, after its deadline: one list per kind of the cluster.
 const NAMING: Duration = Duration::from_secs(30);
 
-/// Removes an object of a run, and waits until a namespace is really gone.
+/// Deletes an object of a run; for a namespace, also waits until it is gone.
 pub(in crate::destroy) async fn remove(
     access: &Access,
     run: &RunId,
     kind: &ResourceKind,
     target: &Target,
     deadline: Duration,
-) -> Result<Removed, Stays> {
+) -> Result<Removed, NotDeleted> {
     let removed = async {
         match kind {
             ResourceKind::Namespace => remove_object(access, run, &core("Namespace"), target, deadline).await,
@@ -42,12 +42,12 @@ pub(in crate::destroy) async fn remove(
             }
             ResourceKind::ConfigMapKey(change) => undo(access, change, &target.name).await,
             ResourceKind::KubernetesObject(object) => remove_object(access, run, object, target, deadline).await,
-            _ => Err(Stays::There("it is not in the cluster's API".to_owned())),
+            _ => Err(NotDeleted::There("it is not in the cluster's API".to_owned())),
         }
     };
     match tokio::time::timeout(deadline + NAMING, removed).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Stays::There(format!("the cluster did not delete it within {}s", deadline.as_secs()))),
+        Err(_) => Err(NotDeleted::There(format!("the cluster did not delete it within {}s", deadline.as_secs()))),
     }
 }
 
@@ -61,7 +61,7 @@ async fn remove_object(
     object: &ObjectRef,
     target: &Target,
     deadline: Duration,
-) -> Result<Removed, Stays> {
+) -> Result<Removed, NotDeleted> {
     let namespace = object.namespace.as_deref();
     let read = objects::get(access, &object.api_version, &object.kind, namespace, &target.name).await;
     let Some(there) = read.map_err(|error| unread(&error, object))? else { return Ok(Removed::Absent) };
@@ -91,28 +91,28 @@ async fn delete(
     target: &Target,
     _owned: &Owned<()>,
     deadline: Duration,
-) -> Result<(), Stays> {
+) -> Result<(), NotDeleted> {
     if object.kind == "Namespace" {
         let deleted = namespace::delete(access, run, &target.name, deadline).await;
-        return deleted.map_err(|error| Stays::There(error.to_string()));
+        return deleted.map_err(|error| NotDeleted::There(error.to_string()));
     }
     let namespace = object.namespace.as_deref();
     let deleted = objects::delete(access, &object.api_version, &object.kind, namespace, &target.name).await;
-    deleted.map_err(|error| Stays::There(error.to_string()))?;
+    deleted.map_err(|error| NotDeleted::There(error.to_string()))?;
     match objects::get(access, &object.api_version, &object.kind, namespace, &target.name).await {
         Ok(Some(left)) if left.metadata.deletion_timestamp.is_none() => {
-            Err(Stays::There("it is still there after its deletion was accepted".to_owned()))
+            Err(NotDeleted::There("it is still there after its deletion was accepted".to_owned()))
         }
         Ok(_) => Ok(()),
         Err(error) => Err(unread(&error, object)),
     }
 }
 
-/// Puts the value back that was there before, or takes the key away, where the value is the one that the run wrote; and reads it back.
-async fn undo(access: &Access, change: &ConfigMapKey, name: &str) -> Result<Removed, Stays> {
+/// Restores the previous value, or removes the key, if the value is the one that the run wrote; then verifies it by a read.
+async fn undo(access: &Access, change: &ConfigMapKey, name: &str) -> Result<Removed, NotDeleted> {
     let ConfigMapKey { namespace, key, value, before } = change;
     let api: Api<ConfigMap> = Api::namespaced(access.client(), namespace);
-    let read = async || -> Result<Option<String>, Stays> {
+    let read = async || -> Result<Option<String>, NotDeleted> {
         let there = api.get_opt(name).await.map_err(|error| unread(&error, &core("ConfigMap")))?;
         Ok(there.and_then(|map| map.data?.get(key).cloned()))
     };
@@ -130,19 +130,19 @@ async fn undo(access: &Access, change: &ConfigMapKey, name: &str) -> Result<Remo
     match api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
         Ok(_) => {}
         Err(error) if objects::is_not_found(&error) => return Ok(Removed::Gone),
-        Err(error) => return Err(Stays::There(error.to_string())),
+        Err(error) => return Err(NotDeleted::There(error.to_string())),
     }
     match read().await? {
         now if now == *before => Ok(Removed::Gone),
-        now => Err(Stays::There(format!("{key} is {} after it was put back", now.unwrap_or_default()))),
+        now => Err(NotDeleted::There(format!("{key} is {} after it was put back", now.unwrap_or_default()))),
     }
 }
 
-fn unread(error: &kube::Error, object: &ObjectRef) -> Stays {
+fn unread(error: &kube::Error, object: &ObjectRef) -> NotDeleted {
     if is_denied(error) {
         let kind = &object.kind;
-        Stays::Unverified(format!("the caller may not read objects of kind {kind} in the cluster (get)"))
+        NotDeleted::Unverified(format!("the caller may not read objects of kind {kind} in the cluster (get)"))
     } else {
-        Stays::There(error.to_string())
+        NotDeleted::There(error.to_string())
     }
 }

@@ -4,10 +4,10 @@ use super::removal::{Cx, ec2_tags, still_there, take};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::launch_template;
 use crate::destroy::Target;
-use crate::destroy::outcome::{Removed, Stays};
+use crate::destroy::outcome::{NotDeleted, Removed};
 use crate::destroy::owned::{Claim, LiveState, Owned};
 
-pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, NotDeleted> {
     let read = read(cx, &target.name).await;
     take(claim, read, |owned| delete(cx, &target.name, owned)).await
 }
@@ -25,11 +25,11 @@ async fn read(cx: Cx<'_>, name: &str) -> Result<Option<(String, LiveState)>, Aws
     }))
 }
 
-async fn delete(cx: Cx<'_>, name: &str, owned: Owned<String>) -> Result<(), Stays> {
+async fn delete(cx: Cx<'_>, name: &str, owned: Owned<String>) -> Result<(), NotDeleted> {
     let id = owned.get();
-    launch_template::delete(cx.clients, id).await.map_err(|error| Stays::refused(&error))?;
-    match read(cx, name).await.map_err(Stays::unread)? {
-        Some((left, _)) if left == *id => Err(Stays::refused(&still_there("DeleteLaunchTemplate", id))),
+    launch_template::delete(cx.clients, id).await.map_err(|error| NotDeleted::refused(&error))?;
+    match read(cx, name).await.map_err(NotDeleted::unread)? {
+        Some((left, _)) if left == *id => Err(NotDeleted::refused(&still_there("DeleteLaunchTemplate", id))),
         _ => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! One file per kind of thing that can be left behind: how it is read, whose it is, and how it goes.
+//! One file per kind of resource that can be left behind: how it is read, who owns it, and how it is deleted.
 
 mod access_entry;
 mod addon;
@@ -19,13 +19,13 @@ mod volume;
 mod vpc;
 
 use self::removal::Cx;
-use super::outcome::{Removed, Stays};
+use super::outcome::{NotDeleted, Removed};
 use super::owned::Claim;
 use super::target::{Kind, Target};
 use crate::ledger::ResourceKind;
 
-/// Reads something in AWS, and removes it where it is what the claim is about.
-pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+/// Reads a resource in AWS, and deletes it if it meets the claim.
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, NotDeleted> {
     let Kind::Ledgered(kind) = &target.kind else {
         return match target.kind {
             Kind::Instance => instance::remove(cx, target, claim).await,
@@ -48,6 +48,6 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
         ResourceKind::Namespace
         | ResourceKind::StorageClass
         | ResourceKind::ConfigMapKey(_)
-        | ResourceKind::KubernetesObject(_) => Err(Stays::There("it is not in AWS but in the cluster".to_owned())),
+        | ResourceKind::KubernetesObject(_) => Err(NotDeleted::There("it is not in AWS but in the cluster".to_owned())),
     }
 }

@@ -3,10 +3,10 @@
 use super::removal::{Cx, in_cluster, tags_of, take};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::destroy::Target;
-use crate::destroy::outcome::{Removed, Stays};
+use crate::destroy::outcome::{NotDeleted, Removed};
 use crate::destroy::owned::{Claim, LiveState, Owned};
 
-pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, NotDeleted> {
     let (cluster, subject) = in_cluster(target)?;
     let read = read(cx, cluster, subject).await;
     take(claim, read, |owned| delete(cx, cluster, subject, owned)).await
@@ -29,11 +29,11 @@ async fn read(cx: Cx<'_>, cluster: &str, subject: &str) -> Result<Option<(String
     Ok(Some((id.clone(), LiveState { tags, id: Some(id) })))
 }
 
-async fn delete(cx: Cx<'_>, cluster: &str, subject: &str, owned: Owned<String>) -> Result<(), Stays> {
+async fn delete(cx: Cx<'_>, cluster: &str, subject: &str, owned: Owned<String>) -> Result<(), NotDeleted> {
     let deleted = cx.clients.until_free(|| async {
         let request = cx.clients.eks.delete_pod_identity_association().cluster_name(cluster);
         let request = request.association_id(owned.get());
         request.send().await.explain("DeletePodIdentityAssociation", subject)
     });
-    found(deleted.await).map(|_| ()).map_err(|error| Stays::refused(&error))
+    found(deleted.await).map(|_| ()).map_err(|error| NotDeleted::refused(&error))
 }

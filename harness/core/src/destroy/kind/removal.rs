@@ -1,4 +1,4 @@
-//! What every removal in AWS does: read, compare, delete, and ask again.
+//! The steps of every deletion in AWS: read, compare, delete, and verify.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,31 +7,31 @@ use tokio::time::Instant;
 
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Class};
-use crate::destroy::outcome::{Removed, Stays};
+use crate::destroy::outcome::{NotDeleted, Removed};
 use crate::destroy::owned::{Claim, LiveState, Owned, Owner};
 use crate::destroy::plan::Deadlines;
 use crate::destroy::target::Target;
 
-/// How often a deletion that AWS accepts but does not carry out is asked for again.
+/// How often a deletion that AWS accepts but does not carry out is repeated.
 pub(super) const TRIES: u32 = 4;
 
 pub(super) const POLL: Duration = Duration::from_secs(10);
 
-/// What every removal in AWS works with.
+/// The context of a deletion in AWS.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::destroy) struct Cx<'a> {
     pub(in crate::destroy) clients: &'a Clients,
     pub(in crate::destroy) deadlines: &'a Deadlines,
 }
 
-/// What was read, compared and removed: `Absent` where there was nothing, `Foreign` where it is someone else's.
+/// Reads, compares and deletes: `Absent` if it does not exist, `Foreign` if it has another owner.
 pub(super) async fn take<T, Fut>(
     claim: &Claim,
     read: Result<Option<(T, LiveState)>, AwsError>,
     delete: impl FnOnce(Owned<T>) -> Fut,
-) -> Result<Removed, Stays>
+) -> Result<Removed, NotDeleted>
 where
-    Fut: Future<Output = Result<(), Stays>>,
+    Fut: Future<Output = Result<(), NotDeleted>>,
 {
     match look(claim, read)? {
         Look::Absent => Ok(Removed::Absent),
@@ -40,18 +40,18 @@ where
     }
 }
 
-/// What a live reading says.
+/// The result of a live read.
 pub(in crate::destroy) enum Look<T> {
-    /// Nothing stands there.
+    /// It does not exist.
     Absent,
-    /// What the claim is about.
+    /// It meets the claim.
     Ours(Owned<T>),
-    /// Someone else's.
+    /// It has another owner.
     Foreign(Owner),
 }
 
-pub(super) fn look<T>(claim: &Claim, read: Result<Option<(T, LiveState)>, AwsError>) -> Result<Look<T>, Stays> {
-    Ok(match read.map_err(Stays::unread)? {
+pub(super) fn look<T>(claim: &Claim, read: Result<Option<(T, LiveState)>, AwsError>) -> Result<Look<T>, NotDeleted> {
+    Ok(match read.map_err(NotDeleted::unread)? {
         None => Look::Absent,
         Some((it, seen)) => match claim.own(it, &seen) {
             Ok(owned) => Look::Ours(owned),
@@ -60,18 +60,18 @@ pub(super) fn look<T>(claim: &Claim, read: Result<Option<(T, LiveState)>, AwsErr
     })
 }
 
-/// The name and cluster of something inside of an EKS cluster.
-pub(super) fn in_cluster(target: &Target) -> Result<(&str, &str), Stays> {
-    let unknown = || Stays::There("the ledger does not say in which cluster it is".to_owned());
+/// The name and cluster of a part of an EKS cluster.
+pub(super) fn in_cluster(target: &Target) -> Result<(&str, &str), NotDeleted> {
+    let unknown = || NotDeleted::There("the ledger does not say in which cluster it is".to_owned());
     Ok((target.cluster.as_deref().filter(|cluster| !cluster.is_empty()).ok_or_else(unknown)?, &target.name))
 }
 
-/// Tags as EKS gives them.
+/// Tags in EKS's form.
 pub(super) fn tags_of(tags: Option<&std::collections::HashMap<String, String>>) -> BTreeMap<String, String> {
     tags.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// Tags as EC2 gives them.
+/// Tags in EC2's form.
 pub(in crate::destroy) fn ec2_tags(tags: &[aws_sdk_ec2::types::Tag]) -> BTreeMap<String, String> {
     tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect()
 }
@@ -104,11 +104,11 @@ where
     }
 }
 
-/// What goes by itself, or with what uses it, once its deletion was asked for: the next query tells.
-pub(super) fn asked(answer: Result<(), AwsError>) -> Result<(), Stays> {
+/// For resources that disappear some time after the deletion call, or with what uses them: the next query tells.
+pub(super) fn asked(answer: Result<(), AwsError>) -> Result<(), NotDeleted> {
     match answer {
         Err(error) if !matches!(error.class, Class::NotFound | Class::InUse | Class::Infrastructure) => {
-            Err(Stays::refused(&error))
+            Err(NotDeleted::refused(&error))
         }
         _ => Ok(()),
     }

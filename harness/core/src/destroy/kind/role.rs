@@ -1,12 +1,12 @@
-//! IAM roles outside of the stack. Their ARN is made of their name, so only the run's tag says whose one is.
+//! IAM roles outside of the stack. Their ARN follows from their name, so only the run's tag proves ownership.
 
 use super::removal::{Cx, take};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::destroy::Target;
-use crate::destroy::outcome::{Removed, Stays};
+use crate::destroy::outcome::{NotDeleted, Removed};
 use crate::destroy::owned::{Claim, LiveState, Owned};
 
-pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, NotDeleted> {
     let name = target.name.as_str();
     let list = || async { cx.clients.iam.list_role_tags().role_name(name).send().await.explain("ListRoleTags", name) };
     let read = found(cx.clients.read(list).await).map(|answer| {
@@ -14,7 +14,8 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
         let tags = tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
         Some((name.to_owned(), LiveState { tags, id: None }))
     });
-    take(claim, read, |owned| async move { delete(cx, &owned).await.map_err(|error| Stays::refused(&error)) }).await
+    take(claim, read, |owned| async move { delete(cx, &owned).await.map_err(|error| NotDeleted::refused(&error)) })
+        .await
 }
 
 async fn delete(cx: Cx<'_>, owned: &Owned<String>) -> Result<(), AwsError> {

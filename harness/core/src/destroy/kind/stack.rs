@@ -1,4 +1,4 @@
-//! The CloudFormation stack with network and roles. It is deleted by its StackId, which no other stack ever has.
+//! The CloudFormation stack with network and roles. It is deleted by its StackId, which is never reused.
 
 use aws_sdk_cloudformation::types::StackStatus;
 
@@ -7,13 +7,13 @@ use super::{cluster, vpc};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::network;
 use crate::destroy::Target;
-use crate::destroy::outcome::{Removed, Stays, unanswered};
+use crate::destroy::outcome::{NotDeleted, Removed, unanswered};
 use crate::destroy::owned::{Claim, LiveState, Owned};
 
-/// How often a deletion that failed is asked for again, after what held the stack was looked for.
+/// How often a failed deletion is repeated, after looking for what blocks the stack.
 const TRIES: usize = 3;
 
-pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, NotDeleted> {
     match look(claim, read(cx, &target.name).await)? {
         Look::Absent => Ok(Removed::Absent),
         Look::Foreign(owner) => Ok(Removed::Foreign(owner)),
@@ -21,7 +21,7 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
     }
 }
 
-/// The stack that stands under a name now: its StackId and its tags.
+/// The present stack of a name: its StackId and its tags.
 async fn read(cx: Cx<'_>, name: &str) -> Result<Option<(String, LiveState)>, AwsError> {
     let describe = || async {
         let request = cx.clients.cloudformation.describe_stacks().stack_name(name);
@@ -36,9 +36,9 @@ async fn read(cx: Cx<'_>, name: &str) -> Result<Option<(String, LiveState)>, Aws
     }))
 }
 
-/// Deletes a stack by its StackId. What AWS itself put into its VPCs is removed first; where it cannot be read which ones it made, the
-/// stack is deleted all the same, and that is said.
-async fn delete(cx: Cx<'_>, name: &str, owned: Owned<String>) -> Result<Removed, Stays> {
+/// Deletes a stack by its StackId. What AWS itself created in its VPCs is deleted first; if that cannot be read, the stack is deleted
+/// anyway, and the problem is reported.
+async fn delete(cx: Cx<'_>, name: &str, owned: Owned<String>) -> Result<Removed, NotDeleted> {
     let id = owned.get();
     let unverified = |error: &AwsError| {
         format!("could not verify what else was in the network of stack {name}: {}", unanswered(error))
@@ -49,10 +49,10 @@ async fn delete(cx: Cx<'_>, name: &str, owned: Owned<String>) -> Result<Removed,
     };
     match cluster::living_in(cx, &vpcs).await {
         Ok(None) => {}
-        // It would lose its way out and its roles, and keep the VPC all the same.
-        Ok(Some(cluster)) => return Err(Stays::There(format!("cluster {cluster} lives in its network"))),
-        // The proof at the end asks the same, and says that it may not.
-        Err(error) => tracing::info!(%error, "which clusters live in the network is not known"),
+        // The cluster would lose its internet access and its roles, and still block the VPC.
+        Ok(Some(cluster)) => return Err(NotDeleted::There(format!("cluster {cluster} lives in its network"))),
+        // The final query does the same, and reports the denial.
+        Err(error) => tracing::info!(%error, "cannot determine which clusters use the network"),
     }
     let mut tries = 0;
     loop {
@@ -70,19 +70,19 @@ async fn delete(cx: Cx<'_>, name: &str, owned: Owned<String>) -> Result<Removed,
             }
             Err(error) => {
                 let also = unread.map(|unread| format!("; {unread}")).unwrap_or_default();
-                return Err(Stays::There(format!("{error}{also}")));
+                return Err(NotDeleted::There(format!("{error}{also}")));
             }
         }
     }
 }
 
-/// The VPCs that a stack made.
+/// The VPCs of a stack.
 pub(in crate::destroy) async fn vpcs(cx: Cx<'_>, id: &str) -> Result<Vec<String>, AwsError> {
     let members = members(cx, id).await?.into_iter();
     Ok(members.filter(|(kind, _)| kind == "AWS::EC2::VPC").map(|(_, id)| id).collect())
 }
 
-/// What a stack holds: types and physical ids.
+/// The resources of a stack: types and physical ids.
 pub(in crate::destroy) async fn members(cx: Cx<'_>, id: &str) -> Result<Vec<(String, String)>, AwsError> {
     let describe = || async {
         let request = cx.clients.cloudformation.describe_stack_resources().stack_name(id);

@@ -1,12 +1,12 @@
-//! EBS volumes: of instances, and of persistent volume claims whose cluster went before their driver was done.
+//! EBS volumes: of instances, and of persistent volume claims whose cluster was deleted before the driver had finished.
 
 use super::removal::{Cx, asked, ec2_tags, take};
 use crate::aws::error::{Explain as _, found};
 use crate::destroy::Target;
-use crate::destroy::outcome::{Removed, Stays};
+use crate::destroy::outcome::{NotDeleted, Removed};
 use crate::destroy::owned::{Claim, LiveState, Owned};
 
-pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, Stays> {
+pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result<Removed, NotDeleted> {
     let id = target.name.as_str();
     let describe =
         || async { cx.clients.ec2.describe_volumes().volume_ids(id).send().await.explain("DescribeVolumes", id) };
@@ -19,7 +19,7 @@ pub(super) async fn remove(cx: Cx<'_>, target: &Target, claim: &Claim) -> Result
     take(claim, read, |owned| delete(cx, owned)).await
 }
 
-async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), Stays> {
+async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), NotDeleted> {
     let id = owned.get();
     asked(cx.clients.ec2.delete_volume().volume_id(id).send().await.explain("DeleteVolume", id).map(|_| ()))
 }

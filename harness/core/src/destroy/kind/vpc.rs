@@ -1,7 +1,7 @@
-//! What AWS puts into a VPC by itself and does not take away: it keeps the stack of the VPC from going.
+//! What AWS itself creates in a VPC and does not delete, which blocks the deletion of the stack.
 //!
-//! GuardDuty Runtime Monitoring with automated agents makes an interface endpoint and a security group in every VPC that it watches, and
-//! removes them only when it is turned off (GuardDuty user guide, "Using IaC with GuardDuty automated security agents").
+//! GuardDuty Runtime Monitoring with automated agents creates an interface endpoint and a security group in every VPC that it monitors,
+//! and deletes them only when it is turned off (GuardDuty user guide, "Using IaC with GuardDuty automated security agents").
 
 use std::time::Duration;
 
@@ -14,11 +14,12 @@ use crate::aws::error::{AwsError, Class, Explain as _, found};
 
 /// The tag of what GuardDuty manages.
 const MANAGED: &str = "tag:GuardDutyManaged";
-/// How long an endpoint takes to go: a minute or two.
+/// How long the deletion of an endpoint takes: a minute or two.
 const ENDPOINT: Duration = Duration::from_secs(5 * 60);
 const POLL: Duration = Duration::from_secs(10);
 
-/// Removes what holds a VPC of an owned stack; says how many things it removed. Never fails: a stack that cannot go says why itself.
+/// Deletes what blocks a VPC of an owned stack; returns the number of deleted resources. Never fails: a stack that cannot be deleted
+/// reports why itself.
 pub(super) async fn clear(cx: Cx<'_>, vpc: &str) -> usize {
     let mut cleared = interface::leaked_in_vpc(cx, vpc).await;
     for removed in [endpoints(cx, vpc).await, groups(cx, vpc).await] {
@@ -26,7 +27,7 @@ pub(super) async fn clear(cx: Cx<'_>, vpc: &str) -> usize {
             Ok(count) => cleared += count,
             // An endpoint that does not know these calls has none of them.
             Err(error) if matches!(error.class, Class::Request | Class::NotFound) => {
-                tracing::debug!(%error, "what GuardDuty manages in the VPC is not known");
+                tracing::debug!(%error, "cannot list what GuardDuty manages in the VPC");
             }
             Err(error) => tracing::warn!(%error, "what GuardDuty manages in the VPC stays"),
         }

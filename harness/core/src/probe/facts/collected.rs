@@ -1,4 +1,4 @@
-//! What was read of nodes.
+//! The facts read from nodes.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::probe::Way;
+use crate::probe::Channel;
 
 /// What was read from one node.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,9 +16,9 @@ pub struct Collected {
     pub facts: IndexMap<String, String>,
     /// Long texts by name: `nft ruleset`.
     pub texts: IndexMap<String, String>,
-    /// What changes by the minute, for checks alone: the report does not keep it.
+    /// Values that change by the minute, only for checks: the report does not keep them.
     pub measured: IndexMap<String, String>,
-    /// The kubelet's configuration file with its drop-ins merged into it, where there is one.
+    /// The kubelet's configuration file merged with its drop-ins, if there is one.
     pub kubelet: Option<Value>,
 }
 
@@ -30,7 +30,7 @@ impl Collected {
         }
     }
 
-    /// What a section of the script printed, for checks alone; `None` where nothing printed it.
+    /// What a section of the script printed, for checks alone; `None` if nothing printed it.
     pub fn measured(&self, name: &str) -> Option<&str> {
         self.measured.get(name).map(String::as_str)
     }
@@ -47,7 +47,7 @@ pub struct NodeFacts {
     /// The node, as the run knows it.
     pub node: NodeRecord,
     /// How it was reached, and what was read.
-    pub read: Result<(Way, Collected), String>,
+    pub read: Result<(Channel, Collected), String>,
 }
 
 /// The facts of a variant's nodes: read by the first check that asks, kept for the others. Cheap to clone.
@@ -55,7 +55,7 @@ pub struct NodeFacts {
 pub struct Facts(pub(super) Arc<OnceCell<Vec<NodeFacts>>>);
 
 impl Facts {
-    /// The facts, where someone has asked for them.
+    /// The facts, if they have been read.
     pub fn known(&self) -> &[NodeFacts] {
         self.0.get().map_or(&[], Vec::as_slice)
     }

@@ -64,11 +64,11 @@ const PATHS: [&str; 14] = [
     "/local",
 ];
 
-/// Services that are asked whether they start and run.
+/// Services whose state is read.
 const SERVICES: &str = "sshd firewalld nftables iptables ip6tables auditd rsyslog amazon-ssm-agent snap.amazon-ssm-agent \
                         kubelet containerd chronyd rpcbind nfs-server fapolicyd";
 
-/// Modules whose absence takes something away, as `lsmod` names them.
+/// Modules that something depends on, by their names in `lsmod`.
 const MODULES: [&str; 16] = [
     "overlay",
     "br_netfilter",
@@ -92,7 +92,7 @@ const MODULES: [&str; 16] = [
 const KUBELET_FILES: &str = "/etc/kubernetes/kubelet/config.json /etc/kubernetes/kubelet/kubelet-config.json \
                              /etc/kubernetes/kubelet/config";
 
-/// Everything that Linux hosts of all families have.
+/// The part of the script for all Linux families.
 pub(super) fn common() -> String {
     let mut script = String::new();
     let mut add = |name: &str, command: &str| script.push_str(&shell(name, command));
@@ -348,7 +348,7 @@ fn listening(text: &str) -> String {
     ports.iter().map(u16::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// The configuration file with its drop-ins merged into it, as the kubelet does (`--config-dir`). `None` where the file is not JSON.
+/// The configuration file with its drop-ins merged into it, as the kubelet does (`--config-dir`). `None` if the file is not JSON.
 fn kubelet(file: &str, drop_ins: &str) -> Option<Value> {
     let mut merged: Value = serde_json::from_str(file).ok()?;
     for drop_in in drop_ins.split("%%\n").filter(|text| !text.trim().is_empty()) {

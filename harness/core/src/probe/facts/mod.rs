@@ -17,16 +17,16 @@ use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::Evidence;
 
 pub use self::collected::{Collected, Facts, NodeFacts};
-use super::{Output, Way, command, on_instance};
+use super::{Channel, Output, command, on_instance};
 use crate::aws::Clients;
 use crate::context::Context;
 use crate::evidence::cut;
 
-/// For reading everything from one node.
+/// Deadline for reading everything from one node.
 const DEADLINE: Duration = Duration::from_secs(90);
 
 impl Facts {
-    /// The facts of all nodes, in the order of the nodes. Never fails: a node that gives none says why.
+    /// The facts of all nodes, in the order of the nodes. Never fails: a node without facts has the reason.
     pub async fn of<'a>(&'a self, context: &Context) -> &'a [NodeFacts] {
         self.0.get_or_init(|| read_all(context)).await
     }
@@ -40,16 +40,17 @@ async fn read_all(context: &Context) -> Vec<NodeFacts> {
     futures::future::join_all(nodes).await
 }
 
-async fn read(context: &Context, node: &NodeRecord) -> Result<(Way, Collected), String> {
+async fn read(context: &Context, node: &NodeRecord) -> Result<(Channel, Collected), String> {
     let family = context.variant.family;
     let output = command(context, node, &script(family), DEADLINE).await.map_err(|error| error.to_string())?;
     Ok((output.way, parse(family, &output)?))
 }
 
-/// The facts of an instance that is not a node of a cluster, through Systems Manager alone: by the same script as those of nodes.
+/// The facts of an instance that never became a node, through
+/// [Systems Manager](https://docs.aws.amazon.com/systems-manager/latest/userguide/run-command.html) alone: by the same script as those of nodes.
 ///
 /// # Errors
-/// Why there are none, for people.
+/// Why there are none, as a sentence for the report. The command is sent once.
 pub async fn of_instance(clients: &Clients, family: Family, instance: &NodeRecord) -> Result<Collected, String> {
     let output = on_instance(clients, family, instance, &script(family), DEADLINE).await;
     parse(family, &output.map_err(|error| error.to_string())?)
@@ -64,7 +65,7 @@ fn script(family: Family) -> String {
 }
 
 fn parse(family: Family, output: &Output) -> Result<Collected, String> {
-    let sections = section::whole(&output.stdout);
+    let sections = section::complete(&output.stdout);
     if sections.is_empty() {
         return Err(format!("the script printed nothing; it said {}", cut(output.stderr.trim())));
     }
@@ -82,7 +83,7 @@ pub fn shown(title: &str, text: &str) -> Evidence {
 
 /// Writes the long texts of a node into the evidence folder of the subject and shows each, cut, with its file.
 ///
-/// A text that cannot be written is evidence all the same, without a file.
+/// A text that cannot be written is still evidence, without a file.
 pub async fn evidence(context: &Context, facts: &NodeFacts) -> Vec<Evidence> {
     let Ok((_, collected)) = &facts.read else { return Vec::new() };
     let mut all = Vec::new();

@@ -20,7 +20,7 @@ pub(super) fn split(output: &str) -> IndexMap<String, String> {
     sections
 }
 
-/// The section that ends a script; see [`whole`].
+/// The section that ends a script; see [`complete`].
 const END: &str = "end";
 
 /// The line that ends a script of a POSIX shell: output without what it prints was cut off.
@@ -33,9 +33,9 @@ pub(super) fn end_of_powershell() -> String {
     format!("\n'{MARK}{END}'\n")
 }
 
-/// The sections of an output that may have been cut off. Without the last line nobody knows what the last section would have said, so it
-/// is left out: what is not there is not known, and an empty section means that the host has nothing to say.
-pub(super) fn whole(output: &str) -> IndexMap<String, String> {
+/// The sections of an output that may be truncated. Without the last line the last section may be incomplete, so it is left out: a missing
+/// section is unknown, and an empty one means that the host printed nothing.
+pub(super) fn complete(output: &str) -> IndexMap<String, String> {
     let mut sections = split(output);
     if sections.shift_remove(END).is_none() {
         sections.pop();
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn what_was_cut_off_is_not_known() {
-        let names = |output: &str| whole(output).keys().cloned().collect::<Vec<_>>();
+        let names = |output: &str| complete(output).keys().cloned().collect::<Vec<_>>();
         assert_eq!(names("@@ selinux\n@@ modprobe\n@@ end\n"), ["selinux", "modprobe"]);
         assert_eq!(names("@@ selinux\nEnforcing\n@@ modprobe\ninstall s"), ["selinux"]);
         assert!(names("").is_empty());

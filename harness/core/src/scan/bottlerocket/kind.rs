@@ -1,6 +1,6 @@
-//! The reports that Bottlerocket makes of itself.
+//! The kinds of Bottlerocket's own reports.
 
-/// Which report.
+/// The kind of report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Of the operating system.

@@ -1,7 +1,7 @@
-//! Bottlerocket's own CIS reports, `apiclient report cis` and `apiclient report cis-k8s`: what stands in for Inspector, which does not
+//! Bottlerocket's own CIS reports, `apiclient report cis` and `apiclient report cis-k8s`: used instead of Inspector, which does not
 //! scan Bottlerocket.
 //!
-//! Systems Manager reaches the control container, where `apiclient` is; where its agent does not answer, a privileged pod asks on the
+//! Systems Manager reaches the control container, where `apiclient` is; if its agent does not answer, a privileged pod runs it on the
 //! host (Bottlerocket documentation, "CIS reports"; EKS user guide, "Validate Kubernetes CIS Benchmark for Bottlerocket").
 
 mod kind;
@@ -22,16 +22,16 @@ use crate::check::{CheckError, Decision, ScanAnswer, ScanRow};
 use crate::context::Context;
 use crate::probe;
 
-/// The id of the scan as a whole: what is reported when a report cannot be had.
+/// The id of the scan as a whole, for rows about a report that is not available.
 pub const CHECK: &str = "os-cis/bottlerocket";
 
-/// For one report, which takes a second or two.
+/// Deadline of one report, which takes a second or two.
 const DEADLINE: Duration = Duration::from_secs(90);
 
 /// Both reports of every node of the context's variant, one row per control over all nodes.
 ///
 /// # Errors
-/// When the run is interrupted. A report that cannot be had is a row that is not evaluated.
+/// If the run is interrupted. A report that is not available is a row that is not evaluated.
 pub async fn scan(context: &Context) -> Result<ScanAnswer, CheckError> {
     let level = context.variant.hardening.as_ref().map_or(Level::One, |hardening| hardening.level);
     let mut answer = ScanAnswer::default();
@@ -50,8 +50,8 @@ async fn one(context: &Context, kind: Kind, level: Level) -> Result<(ScanRecord,
         let resource = format!("node {}", node.index);
         let read = report.and_then(|report| {
             let rows = rows::rows(kind, &report, &resource, &placement(node))
-                .map_err(|error| Why::Silent(error.to_string()))?;
-            let benchmark = rows::benchmark(kind, &report).map_err(|error| Why::Silent(error.to_string()))?;
+                .map_err(|error| NoReport::Silent(error.to_string()))?;
+            let benchmark = rows::benchmark(kind, &report).map_err(|error| NoReport::Silent(error.to_string()))?;
             Ok((rows, benchmark, report.total))
         });
         match read {
@@ -59,8 +59,8 @@ async fn one(context: &Context, kind: Kind, level: Level) -> Result<(ScanRecord,
                 known.get_or_insert((benchmark, total));
                 of_nodes.push((resource, rows));
             }
-            Err(Why::Cancelled) => return Err(CheckError::Cancelled),
-            Err(Why::Silent(why)) => silent.push(format!("{resource}: {why}")),
+            Err(NoReport::Cancelled) => return Err(CheckError::Cancelled),
+            Err(NoReport::Silent(why)) => silent.push(format!("{resource}: {why}")),
         }
     }
     let mut rows = merge(of_nodes);
@@ -69,7 +69,7 @@ async fn one(context: &Context, kind: Kind, level: Level) -> Result<(ScanRecord,
     }
     if !silent.is_empty() {
         keep_from_green(&mut rows, &silent);
-        rows.push(whole(kind, &silent.join("; ")).map_err(|error| CheckError::Undecided(error.to_string()))?);
+        rows.push(summary_row(kind, &silent.join("; ")).map_err(|error| CheckError::Undecided(error.to_string()))?);
     }
     let record = ScanRecord {
         subject: context.subject.clone(),
@@ -86,15 +86,15 @@ async fn one(context: &Context, kind: Kind, level: Level) -> Result<(ScanRecord,
     Ok((record, rows))
 }
 
-/// A control that passed on some nodes has no answer while others said nothing.
+/// A control that passed on some nodes is not evaluated while other nodes have no report.
 fn keep_from_green(rows: &mut [ScanRow], silent: &[String]) {
     for row in rows.iter_mut().filter(|row| row.decision.verdict == Verdict::Pass) {
         row.decision.verdict = Verdict::NotEvaluated(silent.join("; "));
     }
 }
 
-/// The row of a report that could not be had.
-fn whole(kind: Kind, reason: &str) -> Result<ScanRow, NameError> {
+/// The row of a report that is not available.
+fn summary_row(kind: Kind, reason: &str) -> Result<ScanRow, NameError> {
     let id = match kind {
         Kind::Os => CHECK.to_owned(),
         Kind::Kubernetes => format!("{CHECK}-k8s"),
@@ -111,13 +111,13 @@ fn whole(kind: Kind, reason: &str) -> Result<ScanRow, NameError> {
 }
 
 /// Why a node has no report.
-enum Why {
+enum NoReport {
     Cancelled,
     Silent(String),
 }
 
-/// The report of a node, from Systems Manager where its agent answers, else from a privileged pod.
-async fn of_node(context: &Context, kind: Kind, level: Level, node: &NodeRecord) -> Result<Report, Why> {
+/// The report of a node, through Systems Manager if its agent answers, otherwise by a privileged pod.
+async fn of_node(context: &Context, kind: Kind, level: Level, node: &NodeRecord) -> Result<Report, NoReport> {
     let command = format!("{} -f json -l {}", kind.command(), u8::from(level));
     let through_agent = match through_agent(context, node, &command).await {
         Ok(text) => match parse::parse(&text) {
@@ -128,16 +128,16 @@ async fn of_node(context: &Context, kind: Kind, level: Level, node: &NodeRecord)
     };
     let output = match probe::command(context, node, &command, DEADLINE).await {
         Ok(output) => output,
-        Err(probe::Error::Cancelled) => return Err(Why::Cancelled),
-        Err(error) => return Err(Why::Silent(format!("{through_agent}; {error}"))),
+        Err(probe::Error::Cancelled) => return Err(NoReport::Cancelled),
+        Err(error) => return Err(NoReport::Silent(format!("{through_agent}; {error}"))),
     };
     if output.exit_code != 0 && output.stdout.trim().is_empty() {
-        let said = output.stderr.trim();
-        return Err(Why::Silent(format!("{command} ended with exit code {}: {said}", output.exit_code)));
+        let stderr = output.stderr.trim();
+        return Err(NoReport::Silent(format!("{command} ended with exit code {}: {stderr}", output.exit_code)));
     }
     match parse::parse(&output.stdout) {
         Ok(report) => kept(context, kind, node, report, &output.stdout).await,
-        Err(error) => Err(Why::Silent(error.to_string())),
+        Err(error) => Err(NoReport::Silent(error.to_string())),
     }
 }
 
@@ -157,8 +157,14 @@ async fn through_agent(context: &Context, node: &NodeRecord, command: &str) -> R
     }
 }
 
-/// Keeps the report beside the results, which stand without it.
-async fn kept(context: &Context, kind: Kind, node: &NodeRecord, report: Report, text: &str) -> Result<Report, Why> {
+/// Saves the report as evidence; the results do not depend on it.
+async fn kept(
+    context: &Context,
+    kind: Kind,
+    node: &NodeRecord,
+    report: Report,
+    text: &str,
+) -> Result<Report, NoReport> {
     let name = format!("{}-node-{}.json", kind.scanner(), node.index);
     let path = context.evidence.join(&name);
     if let Err(error) = amiproof_time::write_file(&path, text).await {

@@ -9,13 +9,13 @@ use serde_json::Value;
 /// One report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// `CIS Bottlerocket Benchmark`; empty where it does not say.
+    /// `CIS Bottlerocket Benchmark`; empty if it does not say.
     pub name: String,
     /// `1.0.0`, without the `v` that it is written with.
     pub version: String,
     /// The level that was asked for.
     pub level: u8,
-    /// How many checks it has by its own count.
+    /// The number of checks that it declares.
     pub total: usize,
     /// The checks, by name.
     pub checks: Vec<Check>,
@@ -30,24 +30,24 @@ pub struct Check {
     pub title: String,
     /// Its level.
     pub level: u8,
-    /// Whether it is for a human.
+    /// Whether it is manual.
     pub manual: bool,
-    /// How it ended.
+    /// Its status.
     pub status: Status,
-    /// Why, where it says so.
+    /// Why, if it says so.
     pub error: String,
 }
 
-/// How a check ended.
+/// The status of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Met.
     Pass,
     /// Not met.
     Fail,
-    /// Nobody looked.
+    /// Skipped.
     Skip,
-    /// Something that this build does not know; an override by the image's own configuration is one.
+    /// A status that this build does not know, such as an override by the image's configuration.
     Other(String),
 }
 
@@ -63,15 +63,15 @@ pub enum ParseError {
     /// The JSON is not a report, or ends in the middle.
     #[error("apiclient's report cannot be read: {0}")]
     Form(String),
-    /// It holds no check.
+    /// It contains no check.
     #[error("apiclient ran no check")]
     NoChecks,
-    /// It does not hold as many checks as it says.
+    /// It contains fewer checks than it declares.
     #[error("apiclient's report declares {total} checks but contains {found}")]
     Incomplete {
-        /// What it says.
+        /// The declared number.
         total: usize,
-        /// What it holds.
+        /// The number found.
         found: usize,
     },
 }
@@ -162,7 +162,7 @@ struct Answer {
 /// Reads what `apiclient report … --format json` wrote once.
 ///
 /// # Errors
-/// [`ParseError`]; a report that is cut is never taken for a whole one, nor the first of several for all of them.
+/// [`ParseError`]; a truncated report is never accepted as complete, nor the first of several as all of them.
 pub fn parse(text: &str) -> Result<Report, ParseError> {
     let mut reports = reports(text)?;
     match (reports.pop(), reports.len()) {
@@ -174,7 +174,7 @@ pub fn parse(text: &str) -> Result<Report, ParseError> {
 /// Reads every report in a text: one behind the other, or in lists. What stands before the first one does not matter.
 ///
 /// # Errors
-/// [`ParseError`]; where one of them is cut, or something else follows, nothing of the text is taken for an answer.
+/// [`ParseError`]; if one of them is truncated, or something else follows, the text is rejected as a whole.
 pub fn reports(text: &str) -> Result<Vec<Report>, ParseError> {
     let Some(brace) = text.find('{') else {
         let begins = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What Bottlerocket's reports mean: one row per control, never greener than the evidence. Pure.
+//! Rows from Bottlerocket's reports: one per control, never greener than the evidence. Pure.
 
 use amiproof_model::name::{Benchmark, CheckId, ControlId, Level, NameError};
 use amiproof_model::verdict::{Evidence, Finding, Placement, Verdict};
@@ -15,7 +15,7 @@ pub fn benchmark(kind: Kind, report: &Report) -> Result<Benchmark, NameError> {
     format!("{}-{}", kind.family(), report.version).parse()
 }
 
-/// One row per control of a report. A control that is listed twice with two answers has none.
+/// One row per control of a report. A control that is listed twice with different results is not evaluated.
 ///
 /// # Errors
 /// When a control's number is none.
@@ -42,7 +42,7 @@ pub fn rows(kind: Kind, report: &Report, resource: &str, placement: &Placement) 
                 decision: Decision {
                     evidence: vec![Evidence {
                         name: format!("{} on {resource}", kind.command()),
-                        text: format!("{}{}", word(&check.status), said(check)),
+                        text: format!("{}{}", word(&check.status), detail(check)),
                         file: None,
                     }],
                     placements: vec![placement.clone()],
@@ -62,10 +62,10 @@ fn verdict(check: &Check, resource: &str) -> Verdict {
             let summary = if check.error.is_empty() { "the control is not met" } else { first_line(&check.error) };
             Verdict::Fail(vec![Finding::new(resource, summary).with_detail(&check.error)])
         }
-        (Status::Skip, true) => Verdict::Manual(format!("Bottlerocket leaves it to a human: {}", check.title)),
-        (Status::Skip, false) => Verdict::NotEvaluated(format!("Bottlerocket could not check it{}", said(check))),
+        (Status::Skip, true) => Verdict::Manual(format!("manual, according to Bottlerocket: {}", check.title)),
+        (Status::Skip, false) => Verdict::NotEvaluated(format!("Bottlerocket could not check it{}", detail(check))),
         (Status::Other(word), _) => {
-            Verdict::NotEvaluated(format!("Bottlerocket says {word}, which this build does not know{}", said(check)))
+            Verdict::NotEvaluated(format!("Bottlerocket says {word}, which this build does not know{}", detail(check)))
         }
     }
 }
@@ -79,7 +79,7 @@ fn word(status: &Status) -> &str {
     }
 }
 
-fn said(check: &Check) -> String {
+fn detail(check: &Check) -> String {
     if check.error.is_empty() { String::new() } else { format!(": {}", check.error) }
 }
 

@@ -1,4 +1,4 @@
-//! What a file is: by the whole of it where its beginning does not tell, and by name where it is another tool's.
+//! Detects the kind of a file, by all of it if its beginning does not tell, and names the tool of files that cannot be imported.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,11 +10,11 @@ use super::guard::{ShortStrings, Source};
 use super::xml::{Token, Xml, clip};
 use super::{ImportError, Kind, inspector_csv};
 
-/// Says what a file is.
+/// Detects the kind of a file.
 ///
 /// # Errors
-/// [`ImportError::Foreign`] for a file of another tool, [`ImportError::Unknown`] for what fits nothing; as [`super::read`] where it
-/// cannot be read at all.
+/// [`ImportError::Foreign`] for a file of another tool, [`ImportError::Unknown`] if nothing matches; as [`super::read`] if it cannot be
+/// read at all.
 pub fn detect(source: Source) -> Result<Kind, ImportError> {
     let head = String::from_utf8_lossy(source.head()).trim_start().to_owned();
     if head.starts_with('<') {
@@ -28,7 +28,7 @@ pub fn detect(source: Source) -> Result<Kind, ImportError> {
         return shape.kind().unwrap_or_else(|| {
             match head.contains("\"test_number\"") && head.contains("\"node_type\"") {
                 true => Ok(Kind::KubeBench),
-                false => Err(ImportError::Unknown { begins: shape.told() }),
+                false => Err(ImportError::Unknown { begins: shape.describe() }),
             }
         });
     }
@@ -44,7 +44,7 @@ fn foreign(what: &'static str, instead: &'static str) -> ImportError {
     ImportError::Foreign { what, instead }
 }
 
-/// A log of kube-bench: its report for people, or JSON behind other lines or behind the prefixes of `kubectl logs`.
+/// A log of kube-bench: its text output, or JSON after other lines or behind the prefixes of `kubectl logs`.
 fn is_log_of_kube_bench(head: &str) -> bool {
     let is_result = |line: &str| ["[PASS] ", "[FAIL] ", "[WARN] "].iter().any(|word| line.starts_with(word));
     let is_json = |line: &str| line.starts_with("{\"Controls\"") || line.starts_with("[{\"id\"");
@@ -94,7 +94,10 @@ fn of_text(head: &str) -> Result<Kind, ImportError> {
     let header = plain.lines().next().unwrap_or_default();
     let has = |words: [&str; 2]| words.iter().all(|word| header.contains(word));
     if has(["finding_uid", "status"]) || has(["provider", "check_id"]) || has(["assessmentstart", "checkid"]) {
-        return Err(foreign("Prowler's CSV", "Prowler judges accounts, not nodes; amiproof reads none of its formats"));
+        return Err(foreign(
+            "Prowler's CSV",
+            "Prowler evaluates accounts, not nodes; amiproof reads none of its formats",
+        ));
     }
     if inspector_csv::has_header(head) {
         return Ok(Kind::InspectorCsv);
@@ -111,13 +114,13 @@ fn of_text(head: &str) -> Result<Kind, ImportError> {
     }
 }
 
-/// Of so many entries of a list the form is looked at.
+/// How many entries of a list are inspected.
 const MAX_ENTRIES: usize = 20;
 
-/// So deep.
+/// Maximum depth.
 const MAX_DEPTH: usize = 6;
 
-/// So many keys are kept.
+/// How many keys are kept.
 const MAX_KEYS: usize = 4_000;
 
 /// The keys of a JSON document by their paths (`profiles[].controls`), with the first short text of each.
@@ -125,7 +128,7 @@ const MAX_KEYS: usize = 4_000;
 struct Shape(BTreeMap<String, Option<String>>);
 
 impl Shape {
-    /// Of a document that is cut off or malformed, what comes before; its own reader says what is wrong with it.
+    /// For a truncated or malformed document, the part before the error, which its own reader reports.
     fn of(reader: impl BufRead) -> Self {
         let mut shape = Self::default();
         let mut deserializer = serde_json::Deserializer::from_reader(ShortStrings::new(reader));
@@ -232,20 +235,20 @@ impl Shape {
             (
                 self.any("CheckID") || self.any("StatusExtended"),
                 "Prowler's own JSON",
-                "Prowler judges accounts, not nodes; amiproof reads none of its formats",
+                "Prowler evaluates accounts, not nodes; amiproof reads none of its formats",
             ),
             (self.any("AuditResultName"), "kubeaudit's JSON", "run kubeaudit with `-p sarif`"),
             (
                 self.has("dockerbenchsecurity"),
                 "a report of Docker Bench",
-                "it judges a Docker host, which no EKS node is",
+                "it evaluates Docker hosts, and EKS nodes do not run Docker",
             ),
         ];
         table.into_iter().find(|(is, ..)| *is).map(|(_, what, instead)| foreign(what, instead))
     }
 
     /// The keys at the top, for a message.
-    fn told(&self) -> String {
+    fn describe(&self) -> String {
         let top = |path: &&String| !path.contains(['.']) || (path.starts_with("[].") && path.matches('.').count() == 1);
         let keys: Vec<&str> = self.0.keys().filter(top).map(|path| path.trim_start_matches("[].")).collect();
         let keys: Vec<&str> = keys.into_iter().filter(|key| !key.is_empty() && !key.ends_with("[]")).take(8).collect();

@@ -1,4 +1,4 @@
-//! What a file of results says, whatever its form.
+//! The content of a result file, independent of its format.
 
 use amiproof_model::name::{Benchmark, Level};
 use amiproof_model::report::Severity;
@@ -7,64 +7,64 @@ use jiff::Timestamp;
 
 use super::ImportError;
 
-/// More answers than any scanner gives; behind it, a file is not what it seems.
+/// Maximum number of results; no scanner has more.
 pub(super) const MAX_ANSWERS: usize = 50_000;
 
-/// Longer than any title, bytes.
+/// Maximum length of a title, bytes.
 const MAX_TITLE: usize = 2_000;
 
-/// Of the violations of one rule, so many are kept.
+/// How many violations of one rule are kept.
 pub(super) const MAX_FINDINGS: usize = 20;
 
-/// A file of results.
+/// A result file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
-    /// Who judged, as a word in lower case: `openscap`.
+    /// The scanner, as a word in lower case: `openscap`.
     pub scanner: String,
-    /// Its version, where the file says so.
+    /// Its version, if the file has it.
     pub version: Option<String>,
-    /// By what it judged, as the file words it: a benchmark's title or id, a suite's name.
+    /// What it evaluated against, in the words of the file: a benchmark's title or id, a suite's name.
     pub content: String,
-    /// The CIS benchmark, where the file leaves no doubt.
+    /// The CIS benchmark, if the file identifies it.
     pub benchmark: Option<Benchmark>,
-    /// The operating system, where the file says it instead of a benchmark.
+    /// The operating system, if the file names it instead of a benchmark.
     pub platform: String,
-    /// Which profile of it; empty where there is none.
+    /// Which profile of it; empty if there is none.
     pub profile: String,
-    /// The level of that profile, where its name says so.
+    /// The level of that profile, if its name contains it.
     pub level: Option<Level>,
-    /// The machine, as the file names it; empty where it does not.
+    /// The machine, as the file names it; empty if it does not.
     pub target: String,
-    /// When it was judged.
+    /// When it was evaluated.
     pub when: Option<Timestamp>,
-    /// The answers, at most one per id.
+    /// The results, at most one per id.
     pub answers: Vec<Answer>,
-    /// How many rules the file lists without having asked them (`notselected`, skipped by a filter).
+    /// Number of rules that the file lists without evaluating them (`notselected`, skipped by a filter).
     pub left_out: usize,
-    /// What a reader of the report must know about this file.
+    /// Notes about this file for the report.
     pub notes: Vec<String>,
 }
 
-/// One answer.
+/// One result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// The rule, test or control, as the file names it.
     pub id: String,
     /// Its title.
     pub title: String,
-    /// The CIS benchmark, where the file has several.
+    /// The CIS benchmark, if the file has several.
     pub benchmark: Option<Benchmark>,
-    /// Its numbers in the CIS benchmark, where the file says so: one rule can answer several controls.
+    /// Its numbers in the CIS benchmark, if the file has them: one rule can evaluate several controls.
     pub numbers: Vec<String>,
-    /// The level of that control, where the file says so.
+    /// The level of that control, if the file has it.
     pub level: Option<Level>,
-    /// How bad a failure is.
+    /// The severity of a failure.
     pub severity: Option<Severity>,
     /// `CCE-80001-1`, `CIS 3.3.1`, `CVE-…`.
     pub identifiers: Vec<String>,
-    /// What the file says, in words of ours.
+    /// The verdict.
     pub verdict: Verdict,
-    /// How often the file answers it, where that is more than once: the worst answer counts.
+    /// How often the file has it, if more than once: the worst result counts.
     pub times: usize,
 }
 
@@ -128,7 +128,7 @@ impl Document {
 /// Where an answer stands in a document, by its id.
 pub(super) type Index = std::collections::HashMap<String, usize>;
 
-/// Which of two answers to the same question counts.
+/// Which of two results of the same rule counts.
 pub(super) fn badness(verdict: &Verdict) -> u8 {
     match verdict {
         Verdict::NotApplicable(_) => 0,
@@ -150,13 +150,13 @@ pub(super) fn fail(
     Verdict::Fail(vec![Finding::new(resource, summary).with_detail(detail).with_remediation(remediation)])
 }
 
-/// A text's first line that holds something, as a clause: at most 300 bytes.
+/// The first non-empty line of a text, as a clause: at most 300 bytes.
 pub(super) fn line(text: &str) -> String {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     super::xml::clip(first.to_owned(), 300)
 }
 
-/// A title as one line, whole: XML and Markdown wrap texts where they like, and two titles can begin with the same words.
+/// A complete title as one line: XML and Markdown wrap texts anywhere, and two titles can begin with the same words.
 pub(super) fn title(text: &str) -> String {
     let text = text.trim();
     match text.contains(|c: char| c.is_control()) {
@@ -165,7 +165,7 @@ pub(super) fn title(text: &str) -> String {
     }
 }
 
-/// The severity that a word of a scanner stands for.
+/// The severity for a scanner's word.
 pub(super) fn severity(word: &str) -> Option<Severity> {
     match word.to_ascii_lowercase().as_str() {
         "critical" => Some(Severity::Critical),

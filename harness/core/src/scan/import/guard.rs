@@ -1,4 +1,4 @@
-//! What stands between a file from outside and its parser: compression refused, UTF-16 read, and no piece of it larger than a limit.
+//! Protects parsers from untrusted files: compression is rejected, UTF-16 is read, and no piece is larger than a limit.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -9,7 +9,7 @@ use super::ImportError;
 /// No tag, text or comment of an XML file and no string of a JSON file may be longer, bytes: it would have to be held in memory.
 pub const MAX_PIECE: usize = 16 * 1024 * 1024;
 
-/// No file may be longer, bytes: a pipe that never ends must end somewhere.
+/// Maximum size of a file, bytes: an endless pipe must be stopped.
 pub const MAX_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 /// How much of a file's head is looked at to tell what it is, bytes.
@@ -22,7 +22,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Looks at the head of a file.
+    /// Reads the head of a file.
     ///
     /// # Errors
     /// When it cannot be read, is empty, is compressed, or is UTF-16 without the mark that says so.
@@ -142,7 +142,7 @@ impl<R: BufRead> BufRead for Budgeted<R> {
     }
 }
 
-/// Passes JSON on and stops at a string of more than [`MAX_PIECE`] bytes: a parser holds whole strings in memory.
+/// Passes JSON on and stops at a string of more than [`MAX_PIECE`] bytes, because parsers hold complete strings in memory.
 pub(super) struct ShortStrings<R> {
     inner: R,
     /// Bytes of the string that is being read; `None` outside of strings.

@@ -47,9 +47,9 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
         document.add(&mut index, answer(control))?;
     }
     if let Some(total) = total.filter(|total| *total > held) {
-        let reason = format!("its statistics count {total} controls, and it holds {held}");
+        let reason = format!("its statistics declare {total} controls, but it contains {held}");
         document.notes.push(reason.clone());
-        let heading = "every control that the file counts is in it";
+        let heading = "the file contains every control that it declares";
         document.add(&mut index, Answer::new("statistics", heading, Verdict::NotEvaluated(reason)))?;
     }
     if document.answers.is_empty() { Err(ImportError::NoResults { what: "control" }) } else { Ok(document) }
@@ -57,7 +57,7 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
 
 /// The profiles that InSpec skipped or could not load, by what a profile says of itself and of those that it depends on.
 fn not_run(profile: &Profile) -> Vec<(String, String)> {
-    let told = |name: &str, status: &Option<Text>, messages: [&Option<Text>; 2]| {
+    let note = |name: &str, status: &Option<Text>, messages: [&Option<Text>; 2]| {
         let status = status.as_ref().map(|status| status.0.as_str())?;
         if matches!(status, "" | "loaded") {
             return None;
@@ -67,10 +67,10 @@ fn not_run(profile: &Profile) -> Vec<(String, String)> {
         let name = title(name);
         Some((name.clone(), format!("InSpec says that the profile {name} was {}: {why}", line(status))))
     };
-    let own = told(&profile.name.0, &profile.status, [&profile.status_message, &profile.skip_message]);
+    let own = note(&profile.name.0, &profile.status, [&profile.status_message, &profile.skip_message]);
     let others = profile.depends.0.iter().filter_map(|one| {
         let name = one.name.as_ref().map_or("unnamed", |name| name.0.as_str());
-        told(name, &one.status, [&one.status_message, &one.skip_message])
+        note(name, &one.status, [&one.status_message, &one.skip_message])
     });
     own.into_iter().chain(others).collect()
 }
@@ -129,7 +129,7 @@ fn verdict(control: &Control) -> Verdict {
     let broken = broken.map(|text| line(&text.0)).find(|text| !text.is_empty());
     match (findings.is_empty(), checks.is_empty(), skipped) {
         (false, ..) => Verdict::Fail(findings),
-        (_, true, _) => Verdict::NotEvaluated("the report holds no test of this control".to_owned()),
+        (_, true, _) => Verdict::NotEvaluated("the report contains no test for this control".to_owned()),
         (..) if broken.is_some() => {
             Verdict::NotEvaluated(format!("a test of it errored: {}", broken.unwrap_or_default()))
         }

@@ -1,4 +1,4 @@
-//! What Inspector's words for a CIS check mean, in its CSV and in its JSON.
+//! The meaning of Inspector's words for a CIS check, in its CSV and in its JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use super::xml::clip;
 /// The scanner's name, as in a run's own scan.
 pub(super) const SCANNER: &str = "inspector";
 
-/// What a file says of one check on one instance.
+/// The result of one check on one instance, as in the file.
 pub(super) struct Statement<'a> {
     pub(super) status: &'a str,
     pub(super) reason: &'a str,
@@ -21,30 +21,31 @@ pub(super) struct Statement<'a> {
     pub(super) resource: &'a str,
 }
 
-/// The verdict of the words of `CisFindingStatus`, as the API gives them or as a person would write them. What was skipped was not looked
-/// at, unless the reason says that it is for a human.
-pub(super) fn verdict(said: &Statement<'_>) -> Verdict {
-    let why = if said.reason.is_empty() { String::new() } else { format!(": {}", line(said.reason)) };
-    let is_manual = is_manual(said.reason);
-    match plain(said.status).as_str() {
+/// The verdict of the words of `CisFindingStatus`, as the API gives them or as a person would write them. A skipped check is not evaluated,
+/// unless the reason says that it is manual.
+pub(super) fn verdict(statement: &Statement<'_>) -> Verdict {
+    let why = if statement.reason.is_empty() { String::new() } else { format!(": {}", line(statement.reason)) };
+    let is_manual = is_manual(statement.reason);
+    match plain(statement.status).as_str() {
         "passed" | "pass" => Verdict::Pass,
         "failed" | "fail" => {
-            let summary = if said.reason.is_empty() { "the control is not met".to_owned() } else { line(said.reason) };
-            fail(said.resource, summary, said.reason, said.remediation)
+            let summary =
+                if statement.reason.is_empty() { "the control is not met".to_owned() } else { line(statement.reason) };
+            fail(statement.resource, summary, statement.reason, statement.remediation)
         }
-        "manual" => Verdict::Manual(format!("Inspector leaves it to a human{why}")),
-        "skipped" | "skip" if is_manual => Verdict::Manual(format!("Inspector leaves it to a human{why}")),
+        "manual" => Verdict::Manual(format!("manual, according to Inspector{why}")),
+        "skipped" | "skip" if is_manual => Verdict::Manual(format!("manual, according to Inspector{why}")),
         "skipped" | "skip" => Verdict::NotEvaluated(format!("Inspector skipped it{why}")),
-        "notapplicable" if !said.reason.is_empty() => {
+        "notapplicable" if !statement.reason.is_empty() => {
             Verdict::NotApplicable(format!("Inspector says that it does not apply{why}"))
         }
         "notapplicable" => Verdict::NotEvaluated("the file says that it does not apply, and not why".to_owned()),
         "" => Verdict::NotEvaluated("the file gives no result".to_owned()),
-        _ => Verdict::NotEvaluated(format!("the file gives the unknown result '{}'", line(said.status))),
+        _ => Verdict::NotEvaluated(format!("the file gives the unknown result '{}'", line(statement.status))),
     }
 }
 
-/// Whether a reason says that a check is for a human. `run it manually, it timed out` says that there is no answer.
+/// Whether a reason says that a check is manual. `run it manually, it timed out` means that there is no result.
 fn is_manual(reason: &str) -> bool {
     let reason = reason.trim().trim_end_matches('.').to_ascii_lowercase();
     reason == "manual" || reason.starts_with("manual check") || reason.starts_with("manual review")
@@ -68,7 +69,7 @@ impl Scope {
         }
     }
 
-    /// Gives a whole document its platform. What one instance answers and another does not has no answer on that one: a scan that broke
+    /// Sets the platform of a document. What one instance answers and another does not has no answer on that one: a scan that broke
     /// off there must not look as good as the others.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ const COLUMNS: [(Column, &[&str]); 8] = [
     (Column::Platform, &["platform", "os", "operatingsystem", "benchmark"]),
 ];
 
-/// Text of a cell that is kept, bytes.
+/// Maximum length of a cell, bytes.
 const MAX_CELL: usize = 2_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,7 +95,7 @@ impl Layout {
     }
 }
 
-/// Rows before the header row, at most.
+/// Maximum number of rows before the header row.
 const MAX_PREFACE: usize = 20;
 
 /// Whether a text has the header row of such a CSV.
@@ -112,7 +112,7 @@ fn separator(head: &[u8]) -> Option<u8> {
     [b',', b';', b'\t'].into_iter().find(has_layout)
 }
 
-/// How a CSV ends: a writer ends every row with a line end, outside of quotes.
+/// How a CSV ends: a complete one ends with a line end, outside of quotes.
 #[derive(Clone, Copy, Debug, Default)]
 struct End {
     bytes: u64,
@@ -120,7 +120,7 @@ struct End {
     quoted: bool,
 }
 
-/// Passes a CSV on and keeps how it ended.
+/// Passes a CSV on and records how it ends.
 struct Watched<'a, R> {
     inner: R,
     end: &'a std::cell::Cell<End>,
@@ -141,7 +141,7 @@ impl<R: Read> Read for Watched<'_, R> {
 }
 
 /// Reads the CSV of an Inspector CIS report, whose columns are separated by commas, semicolons or tabs. A preface of lines before the header
-/// row is passed over. One that does not end with a whole row is cut off.
+/// row is skipped. A file that does not end with a complete row is truncated.
 ///
 /// # Errors
 /// As [`super::read`].
@@ -207,7 +207,7 @@ fn header(rows: &mut impl Iterator<Item = csv::Result<StringRecord>>) -> Result<
 fn answer(layout: &Layout, row: &StringRecord) -> Option<Answer> {
     let name = layout.cell(row, Column::Number);
     let number = number_in(name);
-    let said = Statement {
+    let statement = Statement {
         status: "",
         reason: &clip(layout.cell(row, Column::Reason).to_owned(), MAX_CELL),
         remediation: &clip(layout.cell(row, Column::Remediation).to_owned(), MAX_CELL),
@@ -229,14 +229,14 @@ fn answer(layout: &Layout, row: &StringRecord) -> Option<Answer> {
     Some(Answer {
         numbers: number.map(str::to_owned).into_iter().collect(),
         level: inspector::level(layout.cell(row, Column::Level)),
-        ..Answer::new(id, heading, verdict(&said, &results))
+        ..Answer::new(id, heading, verdict(&statement, &results))
     })
 }
 
-/// The verdict of all columns that look like a result. Which of two that differ is meant, nobody knows: a failure counts.
-fn verdict(said: &Statement<'_>, results: &[&str]) -> Verdict {
-    let verdicts = || results.iter().map(|status| inspector::verdict(&Statement { status, ..*said }));
-    let worst = verdicts().max_by_key(badness).unwrap_or_else(|| inspector::verdict(said));
+/// The verdict of all columns that look like a result. If two differ, a failure counts.
+fn verdict(statement: &Statement<'_>, results: &[&str]) -> Verdict {
+    let verdicts = || results.iter().map(|status| inspector::verdict(&Statement { status, ..*statement }));
+    let worst = verdicts().max_by_key(badness).unwrap_or_else(|| inspector::verdict(statement));
     if matches!(worst, Verdict::Fail(_)) || verdicts().all(|one| badness(&one) == badness(&worst)) {
         return worst;
     }

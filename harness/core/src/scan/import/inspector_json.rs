@@ -36,7 +36,7 @@ struct Detail {
     target_resource_id: Text,
 }
 
-/// Reads the details of a CIS scan. One page of several says so, and is not the whole.
+/// Reads the details of a CIS scan. A single page of several is rejected.
 ///
 /// # Errors
 /// As [`super::read`].
@@ -77,7 +77,7 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
 fn answer(detail: &Detail) -> Answer {
     let text = |text: &Option<Text>| text.clone().unwrap_or_default().0;
     let (reason, remediation) = (text(&detail.status_reason), text(&detail.remediation));
-    let said = Statement {
+    let statement = Statement {
         status: &detail.status.0,
         reason: &reason,
         remediation: &remediation,
@@ -91,6 +91,6 @@ fn answer(detail: &Detail) -> Answer {
     Answer {
         numbers: number.map(str::to_owned).into_iter().collect(),
         level: inspector::level(&detail.level.0),
-        ..Answer::new(id, heading, inspector::verdict(&said))
+        ..Answer::new(id, heading, inspector::verdict(&statement))
     }
 }

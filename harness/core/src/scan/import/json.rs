@@ -11,10 +11,10 @@ use super::ImportError;
 use super::guard::ShortStrings;
 use super::xml::clip;
 
-/// Of every text so much is kept, bytes.
+/// Maximum length of a text, bytes.
 const MAX_TEXT: usize = 1_000;
 
-/// No list may have more entries. Together with [`MAX_TEXT`] it bounds what a document can take in memory.
+/// Maximum number of entries of a list. Together with [`MAX_TEXT`] it bounds the memory of a document.
 const MAX_ENTRIES: usize = 50_000;
 
 /// Reads a document.

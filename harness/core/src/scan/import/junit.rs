@@ -1,7 +1,7 @@
 //! JUnit XML of other tools: Sonobuoy and Hydrophone (Ginkgo), kube-bench, pytest, Maven, GoogleTest, anything that writes `testcase`.
 //!
-//! What a file says of itself counts as much as its tests: how many tests a suite's header promises, an error of a suite outside of every
-//! test, Ginkgo's properties, the status of a test without a child that says how it ended.
+//! The self-description of a file counts as much as its tests: the number of tests that a suite's header declares, an error of a suite
+//! outside of all tests, Ginkgo's properties, the status of a test without a child that says how it ended.
 
 mod case;
 mod suite;
@@ -14,7 +14,7 @@ use super::ImportError;
 use super::document::{Document, Index, time, title, word};
 use super::xml::{Token, Xml, clip};
 
-/// What the parts of a file add up to.
+/// The sums over the parts of a file.
 #[derive(Debug, Default)]
 struct Sums {
     cases: usize,
@@ -89,9 +89,9 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
                 if open.last().is_some_and(|(depth, _)| left < *depth)
                     && let Some((_, suite)) = open.pop()
                 {
-                    let told = suite.close(&mut document, &mut index)?;
+                    let totals = suite.close(&mut document, &mut index)?;
                     if let Some((_, outer)) = open.last_mut() {
-                        outer.add(&told);
+                        outer.add(&totals);
                     }
                 }
             }

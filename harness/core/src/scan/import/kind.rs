@@ -1,6 +1,6 @@
-//! The files of other tools that can be read.
+//! The supported files of other tools.
 
-/// What a file of results is.
+/// The kind of a result file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `kube-bench run --json`.
@@ -37,7 +37,7 @@ impl Kind {
         Self::Bottlerocket,
     ];
 
-    /// The word for it on the command line.
+    /// Its name on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::KubeBench => "kube-bench",
@@ -52,8 +52,8 @@ impl Kind {
         }
     }
 
-    /// The suite of its rows. A file of kube-bench or Inspector answers the same checks as a run's own scan; an ARF holds XCCDF. What
-    /// is a control of a known benchmark goes to `os-cis` instead.
+    /// The suite of its rows. A file of kube-bench or Inspector has the same checks as a run's own scan; an ARF contains XCCDF.
+    /// Controls of a known benchmark go to `os-cis` instead.
     pub fn suite(self) -> &'static str {
         match self {
             Self::Xccdf | Self::Arf => "xccdf",
@@ -62,7 +62,7 @@ impl Kind {
         }
     }
 
-    /// Whether it judges an operating system, so that what it says of a control is an answer to the same question as Inspector's.
+    /// Whether it evaluates an operating system, so that its controls are the same as Inspector's.
     pub(super) fn judges_os(self) -> bool {
         !matches!(self, Self::KubeBench | Self::Sarif | Self::Junit)
     }
@@ -72,7 +72,7 @@ impl Kind {
         !matches!(self, Self::Sarif | Self::Junit | Self::Inspec)
     }
 
-    /// Whether it is what Inspector found.
+    /// Whether it is a result of Inspector.
     pub(super) fn is_inspectors(self) -> bool {
         matches!(self, Self::InspectorCsv | Self::InspectorJson)
     }

@@ -1,7 +1,7 @@
 //! Puts imported rows into a report. Pure.
 //!
-//! What comes out depends on which files were imported, not on their order: a file takes the place of what the same file said before, and
-//! of nothing else. Several files of one scanner on one subject are told apart by their names.
+//! The result depends on which files were imported, not on their order: a file replaces its own earlier rows, and nothing else. Several
+//! files of one scanner on one subject are distinguished by their names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,18 +17,18 @@ use crate::run::verdicts::settle;
 /// What an import changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Change {
-    /// Rows of a check that the file had not answered for the subject before.
+    /// New rows: checks that the file did not have for the subject before.
     pub added: usize,
-    /// Rows that took the place of older ones.
+    /// Rows that replaced older ones.
     pub replaced: usize,
     /// Older rows that the file no longer has.
     pub removed: usize,
-    /// Checks that failed by what the file said before, and do not by what it says now, or are not in it any more.
+    /// Checks that failed in the earlier import of the file and no longer fail, or are no longer in it.
     pub no_longer_failed: usize,
 }
 
-/// Adds the rows of an import. What the same file had said of the same subject goes, so that importing it twice changes nothing. The new
-/// rows, and with them all that depends on them, are judged with the waivers.
+/// Adds the rows of an import. Earlier rows of the same file and subject are removed, so that importing it twice changes nothing. The
+/// waivers are applied to the new rows and everything that depends on them.
 pub fn merge(report: &mut Report, import: Import, waivers: &[Waiver], now: Timestamp) -> Change {
     let Import { subject, source, scans, rows, when } = import;
     let before = remove(report, source.as_ref(), subject.as_ref(), &scans);
@@ -58,7 +58,7 @@ pub fn merge(report: &mut Report, import: Import, waivers: &[Waiver], now: Times
     change
 }
 
-/// Takes away what the file said before, and says of which checks, and whether each failed.
+/// Removes the earlier rows of the file; returns their checks, and whether each failed.
 fn remove(
     report: &mut Report,
     source: Option<&ImportedFrom>,

@@ -1,4 +1,4 @@
-//! Results that other tools wrote, read from their files as further rows of the matrix.
+//! Imports result files of other tools as additional rows of the matrix.
 //!
 //! Each format has a parser of its own that turns a stream into a [`Document`]; `rows` turns a document into rows, and [`merge`]
 //! puts them into a report. Files come from anywhere, so nothing is decompressed, no DTD is read, nothing is fetched, and memory

@@ -21,7 +21,7 @@ use crate::check::{Decision, ScanRow};
 /// The rows of a document.
 ///
 /// # Errors
-/// When the benchmark is needed and nobody says which one it is.
+/// If the benchmark is needed, but neither the file nor the user names it.
 pub(super) fn rows(kind: Kind, document: Document, target: &Target) -> Result<Import, ImportError> {
     let benchmark = benchmark(kind, &document, target)?;
     let own = if document.scanner.is_empty() { kind.as_str() } else { &document.scanner };
@@ -83,7 +83,7 @@ pub(super) fn rows(kind: Kind, document: Document, target: &Target) -> Result<Im
     Ok(Import { subject: Some(target.subject.clone()), source, scans, rows, when: document.when })
 }
 
-/// The suite whose rows the controls of a file are, beside those of a run's own scans; nothing where it judges by no benchmark.
+/// The suite for the controls of a file, shared with a run's own scans; none without a benchmark.
 fn joined_suite(kind: Kind, document: &Document) -> Option<&'static str> {
     match kind {
         Kind::Junit if document.scanner == kube_bench::SCANNER => Some(kube_bench::SCANNER),
@@ -92,8 +92,8 @@ fn joined_suite(kind: Kind, document: &Document) -> Option<&'static str> {
     }
 }
 
-/// By which benchmark the numbers of a document are meant: the file's own word for it counts more than the user's, and that more than
-/// what the variant is hardened to, which only says what someone hoped for.
+/// The benchmark of the numbers in a document: the file takes precedence over the user, and the user over the hardening of the variant,
+/// which is only an intention.
 fn benchmark(kind: Kind, document: &Document, target: &Target) -> Result<Option<Benchmark>, ImportError> {
     let wanted = target.benchmark.as_ref();
     let other = |found: &Benchmark| match wanted {
@@ -121,7 +121,7 @@ fn benchmark(kind: Kind, document: &Document, target: &Target) -> Result<Option<
     }
 }
 
-/// Joins the answers of two rules that a benchmark has as one control: the worse counts, findings add up, both are in evidence.
+/// Joins the results of two rules that belong to one control: the worse counts, findings add up, both are in the evidence.
 fn join(known: &mut ScanRow, other: ScanRow) {
     let (own, more) = (&mut known.decision, other.decision);
     match (&mut own.verdict, more.verdict) {
@@ -173,7 +173,7 @@ fn row(
     }
 }
 
-/// What is the same for every row of a file.
+/// The common data of all rows of a file.
 struct Facts {
     lines: Vec<String>,
     copy: Option<String>,

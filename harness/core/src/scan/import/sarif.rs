@@ -131,14 +131,14 @@ fn score(text: &str) -> Option<amiproof_model::report::Severity> {
 /// What a result means by its kind (3.27.9); one without a kind is a failure.
 fn verdict(result: &SarifResult, help: String) -> Verdict {
     let message = result.message.as_ref().and_then(|message| message.text.clone()).unwrap_or_default().0;
-    let said = if message.is_empty() { "the file does not say what".to_owned() } else { line(&message) };
+    let summary = if message.is_empty() { "the file does not say what".to_owned() } else { line(&message) };
     match result.kind.as_ref().map(|kind| kind.0.as_str()) {
         Some("pass") => Verdict::Pass,
-        Some("notApplicable") => Verdict::NotApplicable(said),
-        Some("informational") => Verdict::NotApplicable(format!("for information only: {said}")),
-        Some("review") => Verdict::Manual(said),
+        Some("notApplicable") => Verdict::NotApplicable(summary),
+        Some("informational") => Verdict::NotApplicable(format!("for information only: {summary}")),
+        Some("review") => Verdict::Manual(summary),
         // The tool had not enough to decide.
-        Some("open") => Verdict::NotEvaluated(said),
+        Some("open") => Verdict::NotEvaluated(summary),
         None | Some("fail") => {
             let uri = result
                 .locations
@@ -148,7 +148,7 @@ fn verdict(result: &SarifResult, help: String) -> Verdict {
             let resource = uri.map(|uri| line(&uri.0)).unwrap_or_default();
             let suppressed =
                 suppressed(result).map(|why| format!(" (suppressed in the file: {why})")).unwrap_or_default();
-            fail(&resource, format!("{said}{suppressed}"), message, help)
+            fail(&resource, format!("{summary}{suppressed}"), message, help)
         }
         Some(other) => Verdict::NotEvaluated(format!("the file gives the unknown kind '{}'", line(other))),
     }

@@ -27,7 +27,7 @@ fn import(kind: Kind, text: &str, target: &Target) -> Result<Import, ImportError
 }
 
 /// The rows as `check: outcome`, in the order of their checks.
-fn told(kind: Kind, text: &str, benchmark: Option<&str>) -> Vec<String> {
+fn summary_of(kind: Kind, text: &str, benchmark: Option<&str>) -> Vec<String> {
     let target = Target { benchmark: benchmark.map(|name| name.parse().unwrap()), ..target("a") };
     let import = import(kind, text, &target).unwrap_or_else(|error| panic!("{error}: {text}"));
     let row = |(_, row): &(Subject, ScanRow)| {
@@ -81,7 +81,7 @@ fn what_no_program_looked_at_is_an_answer_in_no_kind() {
         (Kind::Inspec, inspec(r#","controls":[{"id":"c","impact":0.5,"results":[]}]"#)),
     ];
     for (kind, text) in table {
-        let rows = told(kind, &text, Some("cis-eks-1.8.0"));
+        let rows = summary_of(kind, &text, Some("cis-eks-1.8.0"));
         assert!(!rows.is_empty() && rows.iter().all(|row| row.ends_with(": not evaluated")), "{text}: {rows:?}");
     }
 }
@@ -94,7 +94,7 @@ fn a_clean_log_of_sarif_is_a_result() {
         r#","results":[{"ruleId":"r","baselineState":"absent","message":{"text":"gone"}}]"#,
     ] {
         let text = format!(r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"T"}}}}{more}}}]}}"#);
-        assert_eq!(told(Kind::Sarif, &text, None), ["sarif/t/run: pass"], "{more}");
+        assert_eq!(summary_of(Kind::Sarif, &text, None), ["sarif/t/run: pass"], "{more}");
     }
 }
 
@@ -109,9 +109,9 @@ fn a_rule_answers_every_control_that_it_belongs_to() {
     };
     let text = format!("<Benchmark id='b'>{rule}{}</Benchmark>", xccdf(&(result("x", "fail") + &result("y", "pass"))));
     let expected = ["os-cis/cis-al2023-1.0.0/6.1.1: fail", "os-cis/cis-al2023-1.0.0/6.1.2: fail"];
-    assert_eq!(told(Kind::Xccdf, &text, Some("cis-al2023-1.0.0")), expected);
+    assert_eq!(summary_of(Kind::Xccdf, &text, Some("cis-al2023-1.0.0")), expected);
     let inspec = r#"{"version":"5","profiles":[{"name":"p","controls":[{"id":"c","tags":{"cis":["6.1.1","6.1.2"]},"results":[{"status":"failed","code_desc":"x"}]}]}]}"#;
-    assert_eq!(told(Kind::Inspec, inspec, Some("cis-al2023-1.0.0")), expected);
+    assert_eq!(summary_of(Kind::Inspec, inspec, Some("cis-al2023-1.0.0")), expected);
 }
 
 #[test]
@@ -119,20 +119,20 @@ fn every_reader_calls_a_benchmark_and_its_controls_by_one_name() {
     let control = "os-cis/cis-windows-2022-5.0.0/1.1.1: pass";
     let cis_cat = "<TestResult><benchmark id='xccdf_org.cisecurity.benchmarks_benchmark_5.0.0_CIS_Microsoft_Windows_Server_2022_Benchmark'/>\
         <target>n</target><rule-result idref='xccdf_org.cisecurity.benchmarks_rule_1.1.1_L1_Ensure_a'><result>pass</result></rule-result></TestResult>";
-    assert_eq!(told(Kind::Xccdf, cis_cat, None), [control]);
+    assert_eq!(summary_of(Kind::Xccdf, cis_cat, None), [control]);
     let csv = "Check ID,Status,Platform\n1.1.1,PASSED,WINDOWS_SERVER_2022\n";
-    assert_eq!(told(Kind::InspectorCsv, csv, None), [control]);
+    assert_eq!(summary_of(Kind::InspectorCsv, csv, None), [control]);
     let json = r#"{"scanResultDetails":[{"checkId":"1.1.1","status":"PASSED","platform":"WINDOWS_SERVER_2022"}]}"#;
-    assert_eq!(told(Kind::InspectorJson, json, None), [control]);
+    assert_eq!(summary_of(Kind::InspectorJson, json, None), [control]);
     let chef = r#"{"version":"5","profiles":[{"name":"p","controls":[{"id":"xccdf_org.cisecurity.benchmarks_rule_1.1.1_L1_Ensure_a","results":[{"status":"passed"}]}]}]}"#;
-    assert_eq!(told(Kind::Inspec, chef, Some("cis-windows-2022-5.0.0")), [control]);
+    assert_eq!(summary_of(Kind::Inspec, chef, Some("cis-windows-2022-5.0.0")), [control]);
     // What a file says of itself counts more than what someone hoped for.
     let target = Target { benchmark: None, hardened_to: Some("cis-al2023-1.0.0".parse().unwrap()), ..target("a") };
     let foreign = import(Kind::InspectorCsv, csv, &target).unwrap();
     assert_eq!(foreign.rows[0].1.check.as_str(), "os-cis/cis-windows-2022-5.0.0/1.1.1");
-    let said = Target { benchmark: target.hardened_to.clone(), ..target };
+    let requested = Target { benchmark: target.hardened_to.clone(), ..target };
     for (kind, text) in [(Kind::Xccdf, cis_cat), (Kind::InspectorCsv, csv)] {
-        let error = import(kind, text, &said).unwrap_err().to_string();
+        let error = import(kind, text, &requested).unwrap_err().to_string();
         assert_eq!(error, "was evaluated against cis-windows-2022-5.0.0, not cis-al2023-1.0.0");
     }
 }
@@ -143,13 +143,13 @@ fn what_amiproof_reads_on_a_run_can_be_imported_too() {
         "a":{"id":"1.1.1.1","level":2,"title":"udf","mode":"Automatic","status":"FAIL","error":"loaded"},
         "b":{"id":"1.2.1","level":1,"title":"ask","mode":"Manual","status":"SKIP","error":""}}}"#;
     assert_eq!(
-        told(Kind::Bottlerocket, bottlerocket, None),
+        summary_of(Kind::Bottlerocket, bottlerocket, None),
         ["os-cis/cis-bottlerocket-1.0.0/1.1.1.1: fail", "os-cis/cis-bottlerocket-1.0.0/1.2.1: manual"]
     );
     let page = r#"{"scanResultDetails":[{"checkId":"1.1.1","title":"A","status":"FAILED","level":"LEVEL_1","platform":"AMAZON_LINUX_2023",
         "statusReason":"it is on","targetResourceId":"i-0aa"}],"nextToken":"more"}"#;
     assert_eq!(
-        told(Kind::InspectorJson, page, None),
+        summary_of(Kind::InspectorJson, page, None),
         ["os-cis/cis-al2023-1.0.0/1.1.1: fail", "os-cis/inspector/pages: not evaluated"]
     );
     let kube_bench = |status: &str, reason: &str| {
@@ -164,9 +164,9 @@ fn what_amiproof_reads_on_a_run_can_be_imported_too() {
         ("INFO", "", "not evaluated"),
     ] {
         let text = format!("<testsuite name='Worker Node'>{}</testsuite>", kube_bench(status, reason));
-        let named = told(Kind::Junit, &text, Some("cis-eks-1.8.0"));
+        let named = summary_of(Kind::Junit, &text, Some("cis-eks-1.8.0"));
         assert_eq!(named, [format!("kube-bench/cis-eks-1.8.0/3.1.1: {outcome}")]);
-        assert_eq!(told(Kind::Junit, &text, None), [format!("junit/kube-bench/3.1.1: {outcome}")]);
+        assert_eq!(summary_of(Kind::Junit, &text, None), [format!("junit/kube-bench/3.1.1: {outcome}")]);
     }
 }
 

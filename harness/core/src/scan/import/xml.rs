@@ -20,7 +20,7 @@ const MAX_TAG: usize = 256 * 1024;
 /// A tag may have this many attributes.
 const MAX_ATTRIBUTES: usize = 256;
 
-/// Of a text that is kept, so much is kept, bytes.
+/// Maximum length of a text that is kept, bytes.
 const MAX_TEXT: usize = 8 * 1024;
 
 /// A piece of a document. Names are without their prefix: tools choose prefixes as they like.
@@ -29,7 +29,7 @@ pub(super) enum Token<'a> {
     Open(Tag<'a>),
     /// Text of an element, references resolved.
     Text(Cow<'a, [u8]>),
-    /// The innermost element ends; so many are still open.
+    /// The innermost element ends; with the number of those still open.
     Close(usize),
     /// A comment, a processing instruction or a declaration.
     Other,
@@ -208,10 +208,10 @@ fn broken(error: &quick_xml::Error, at: u64, spent: bool) -> ImportError {
     }
 }
 
-/// At most so many bytes of a text, whole characters.
-pub(super) fn clip(mut text: String, most: usize) -> String {
-    if text.len() > most {
-        text.truncate(text.floor_char_boundary(most));
+/// At most `limit` bytes of a text, cut between characters.
+pub(super) fn clip(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        text.truncate(text.floor_char_boundary(limit));
         text.push('…');
     }
     text

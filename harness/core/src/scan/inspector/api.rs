@@ -14,13 +14,13 @@ use crate::aws::Clients;
 use crate::aws::error::{AwsError, Class, Explain as _, found};
 use crate::aws::names::{SCAN_TAG, Tags};
 
-/// More pages than any answer can have: 1,000 controls fit into one.
+/// Maximum number of pages: 1,000 controls fit into one.
 const MAX_PAGES: usize = 100;
 
 /// The code of the error for an answer without an end.
 pub(super) const ENDLESS: &str = "EndlessAnswer";
 
-/// Refuses a page token that came before, and more pages than there can be.
+/// Rejects a repeated page token, and too many pages.
 #[derive(Default)]
 pub(super) struct Pages {
     seen: BTreeSet<String>,
@@ -49,8 +49,8 @@ impl Pages {
     }
 }
 
-/// Deletes this variant's own configurations that an earlier try of the run left over, of whatever level; says how many. They are
-/// known by their name and by the tag that they target, so that nobody else's is touched.
+/// Deletes the configurations of this variant that an earlier attempt of the run left behind, of any level; returns their number. They are
+/// identified by their name and by the tag that they target, so that no others are touched.
 pub(super) async fn delete_stale(clients: &Clients, prefix: &str, tag_value: &str) -> Result<usize, AwsError> {
     let known = configurations(clients, prefix, CisStringComparison::Prefix).await?;
     let mut deleted = 0;
@@ -82,8 +82,8 @@ pub(super) async fn rivals(
     Ok(all.iter().filter(matches).map(|rival| rival.scan_name().unwrap_or("one without a name").to_owned()).collect())
 }
 
-/// How often Inspector is asked for a configuration whose making was not answered, and how long to wait before each question: its lists lag
-/// behind, and a second configuration for the same instances ends both scans with zero checks.
+/// How often Inspector is asked for a configuration whose create call got no answer, and the interval: its lists lag behind, and a second
+/// configuration for the same instances ends both scans with zero checks.
 const LOOKS: u32 = 3;
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -133,8 +133,8 @@ async fn list_configurations(
     }
 }
 
-/// One scan, at once, of the instances that carry the variant's own tag; gives the configuration's ARN, for the answer holds no
-/// scan yet.
+/// One scan, at once, of the instances that carry the variant's own tag; returns the ARN of the configuration, because the answer
+/// contains no scan yet.
 pub(super) async fn create_configuration(
     clients: &Clients,
     name: &str,
@@ -206,7 +206,7 @@ pub(super) async fn find_scan(clients: &Clients, configuration: &str) -> Result<
     }
 }
 
-/// How far the scan got on each instance, by instance id.
+/// The progress of the scan on each instance, by instance id.
 pub(super) async fn targets(clients: &Clients, scan_arn: &str) -> Result<BTreeMap<String, TargetState>, AwsError> {
     const OPERATION: &str = "ListCisScanResultsAggregatedByTargetResource";
     let mut all = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What Inspector's answers mean. Pure: no evidence is never green, and what was not evaluated is never the image's fault.
+//! Evaluates Inspector's answers. Pure: missing evidence is never green, and what was not evaluated is never blamed on the image.
 
 use std::collections::BTreeMap;
 
@@ -22,18 +22,18 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Whether it will not change any more.
+    /// Whether it has ended.
     pub fn is_terminal(&self) -> bool {
         matches!(self.status.as_str(), "COMPLETED" | "FAILED" | "CANCELLED")
     }
 }
 
-/// How far a scan got on one instance.
+/// The progress of a scan on one instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TargetState {
     /// The account that the instance is in.
     pub account: String,
-    /// What Inspector calls its operating system; empty where it does not say.
+    /// What Inspector calls its operating system; empty if it does not say.
     pub platform: String,
     /// `COMPLETED`, `TIMED_OUT`, `CANCELLED`; may be absent.
     pub status: Option<String>,
@@ -65,9 +65,9 @@ pub struct NodeScan {
     pub index: u32,
     /// Its EC2 instance.
     pub instance_id: String,
-    /// The proof of where results come from.
+    /// The placement proof.
     pub placement: Placement,
-    /// Why it was not scanned, where it was not.
+    /// Why it was not scanned, if it was not.
     pub not_scanned: Option<String>,
 }
 
@@ -115,7 +115,7 @@ pub fn assess_summary(
     Ok(())
 }
 
-/// Why nothing of an instance was evaluated; `None` where it was.
+/// Why nothing of an instance was evaluated; `None` if it was.
 fn why_not_scanned(target: Option<&TargetState>) -> Option<String> {
     let Some(target) = target else {
         return Some("Inspector did not pick it up; does it carry the tag amiproof:variant-run?".to_owned());
@@ -223,7 +223,7 @@ fn decide(nodes: &[NodeScan], of_nodes: &BTreeMap<u32, Vec<&Detail>>) -> Decisio
                 .with_remediation(&detail.remediation),
             ),
             (Some(_), "PASSED") => {}
-            (Some(_), "SKIPPED") => manual.push(format!("{name}: Inspector leaves it to a human {reason}")),
+            (Some(_), "SKIPPED") => manual.push(format!("{name}: manual, according to Inspector {reason}")),
             (Some(_), other) => open.push(format!("{name}: Inspector says {other}, which this build does not know")),
             (None, _) => open.push(match &node.not_scanned {
                 Some(why) => format!("{name} was not scanned: {why}"),

@@ -1,9 +1,9 @@
-//! Which benchmark Inspector judges an operating system by.
+//! The benchmark that Inspector evaluates an operating system against.
 
 use amiproof_model::matrix::Family;
 use amiproof_model::name::{Benchmark, NameError};
 
-/// The benchmark of a platform (Inspector user guide, "Supported operating systems: CIS scanning"): what Inspector itself judges by,
+/// The benchmark of a platform (Inspector user guide, "Supported operating systems: CIS scanning"): the one that Inspector itself uses,
 /// whatever the image was hardened to. `platform` is Inspector's own word for the operating system, whose spelling is not documented,
 /// so only the year in it counts.
 ///

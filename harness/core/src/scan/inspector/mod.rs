@@ -1,8 +1,8 @@
 //! The CIS scan of Amazon Inspector: one configuration per variant and level, its results per control over all nodes.
 //!
-//! The sequence is that of the Inspector user guide ("CIS scans for Amazon EC2 instances") with what the field learned: prerequisites
-//! first, one configuration at a time per instance, a tag that no other variant has, and nothing believed that was not evaluated. The
-//! judgement is pure (`assess`); `sequence` only asks.
+//! The sequence is that of the Inspector user guide ("CIS scans for Amazon EC2 instances") with lessons from practice: prerequisites
+//! first, one configuration at a time per instance, a tag that no other variant has, and no result without evidence. The evaluation is
+//! pure (`assess`); `sequence` only makes the calls.
 
 mod api;
 mod assess;
@@ -29,7 +29,7 @@ use crate::aws::Clients;
 use crate::check::{CheckError, Decision, ScanAnswer, ScanRow};
 use crate::context::Context;
 
-/// Scans the nodes of a check's variant and answers every control.
+/// Scans the nodes of a check's variant; returns a result per control.
 ///
 /// # Errors
 /// As [`scan_nodes`].
@@ -55,7 +55,7 @@ pub async fn scan(context: &Context) -> Result<ScanAnswer, CheckError> {
     scan_nodes(clients, &request).await
 }
 
-/// Scans nodes and answers every control.
+/// Scans nodes; returns a result per control.
 ///
 /// # Errors
 /// When an API does not answer. What Inspector does not evaluate, or not within the variant's `timeouts.os_scan`, is one row with

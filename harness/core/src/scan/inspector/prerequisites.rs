@@ -1,7 +1,7 @@
 //! What Inspector needs before a CIS scan makes sense (Inspector user guide, "CIS scans for Amazon EC2 instances: prerequisites").
 //!
-//! A scan without them ends COMPLETED with zero checks and says nothing of why, so they are asked before it is started. What cannot be
-//! asked, because the caller may not, is noted and does not stop the scan: Inspector itself has the last word.
+//! A scan without them ends COMPLETED with zero checks and without a reason, so they are checked before it is started. What cannot be
+//! checked, because the caller lacks a permission, is noted and does not stop the scan: Inspector itself decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,19 +26,19 @@ const ACTIONS: [&str; 4] = [
     "inspector2:SendCisSessionHealth",
 ];
 
-/// What is missing, in words that say what to do.
+/// What is missing, with the fix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Missing {
     /// For the account or the role: no node can be scanned.
     pub(super) whole: Vec<String>,
     /// By instance id: this node cannot be scanned.
     pub(super) nodes: BTreeMap<String, String>,
-    /// What could not be asked.
+    /// What could not be checked.
     pub(super) unknown: Vec<String>,
 }
 
 impl Missing {
-    /// Why no node can be scanned; `None` where one can.
+    /// Why no node can be scanned; `None` if one can.
     pub(super) fn reason(&self, nodes: &[NodeScan]) -> Option<String> {
         let mut reasons = self.whole.clone();
         if nodes.iter().all(|node| self.nodes.contains_key(&node.instance_id)) {
@@ -93,7 +93,7 @@ fn permitted<T>(answer: Result<T, AwsError>, unknown: &mut Vec<String>) -> Resul
     }
 }
 
-/// Why Inspector does not scan EC2 instances in this account and region; `None` where it does.
+/// Why Inspector does not scan EC2 instances in this account and region; `None` if it does.
 ///
 /// # Errors
 /// [`AwsError`] of [BatchGetAccountStatus](https://docs.aws.amazon.com/inspector/v2/APIReference/API_BatchGetAccountStatus.html).
@@ -220,15 +220,15 @@ pub enum Coverage {
     Inactive(String),
 }
 
-/// What is in the way of scanning an instance.
+/// What prevents the scan of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Obstacle {
     None,
-    /// Something that comes by itself, and does not stop a scan if it does not.
+    /// Appears by itself, and does not stop a scan if it does not.
     Soon,
-    /// Something that may still come, and that no scan works without.
+    /// May still appear, and no scan works without it.
     NotYet(String),
-    /// Something that does not change by itself.
+    /// Does not change by itself.
     Permanent(String),
 }
 
@@ -257,10 +257,12 @@ fn obstacle(ping: Option<&str>, coverage: Option<&Coverage>) -> Obstacle {
     }
 }
 
-/// How Inspector sees the instances (ListCoverage); one without a row is not among them.
+/// The coverage of instances by Inspector, by instance id; one that it does not list is not covered
+/// ([ListCoverage](https://docs.aws.amazon.com/inspector/v2/APIReference/API_ListCoverage.html)).
 ///
 /// # Errors
-/// When Inspector does not answer.
+/// [`AwsError`] of that call.
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn coverage(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, Coverage>, AwsError> {
     const OPERATION: &str = "ListCoverage";
     let mut all = BTreeMap::new();

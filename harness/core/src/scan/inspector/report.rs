@@ -1,4 +1,4 @@
-//! Inspector's own report of a scan, as CSV and as PDF: kept beside the results for auditors, its content left as it is.
+//! Inspector's own report of a scan, as CSV and as PDF: saved as evidence for auditors, unchanged.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::aws::error::{AwsError, Explain as _};
 use crate::aws::{Clients, presigned};
 use crate::scan::evidence_path;
 
-/// How often to ask whether the report is made.
+/// The polling interval for the report.
 const POLL: Duration = Duration::from_secs(10);
-/// How long making it may take.
+/// Deadline for creating it.
 const PRODUCTION: Duration = Duration::from_secs(5 * 60);
 /// A report of 50 instances with 300 controls each is below 20 MB.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -21,8 +21,8 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 const DOWNLOAD: Duration = Duration::from_secs(120);
 const SHORTEST_DOWNLOAD: Duration = Duration::from_secs(5);
 
-/// Keeps both formats below `folder`, fetched concurrently: at most seven minutes for making and fetching them. A report that is not available
-/// says so in its evidence; results stand without it.
+/// Keeps both formats below `folder`, fetched concurrently: at most seven minutes for making and fetching them. A report that is not
+/// available says so in its evidence; results stand without it.
 pub(super) async fn keep(clients: &Clients, scan_arn: &str, folder: &Utf8Path) -> Vec<Evidence> {
     let forms = [(CisReportFormat::Csv, "inspector-report.csv"), (CisReportFormat::Pdf, "inspector-report.pdf")];
     let kept = forms.map(|(format, name)| async move {

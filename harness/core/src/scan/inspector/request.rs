@@ -1,4 +1,4 @@
-//! One scan: what is asked, and how it ends.
+//! One scan: its input and its outcome.
 
 use amiproof_model::matrix::Variant;
 use amiproof_model::name::{Benchmark, Level, NameError, RunId};
@@ -15,7 +15,7 @@ use crate::ledger::Ledger;
 /// The scanner's name in rows and records.
 pub const SCANNER: &str = "inspector";
 
-/// The id of the scan as a whole: what is reported when there are no rows.
+/// The id of the scan as a whole, for rows about a scan without results.
 pub const CHECK: &str = "os-cis/inspector";
 
 /// What went wrong while asking; what Inspector would not evaluate is a verdict, not an error.
@@ -31,7 +31,7 @@ pub(super) enum Error {
     Cancelled,
 }
 
-/// How a scan ended.
+/// The outcome of a scan.
 pub(super) enum Ended {
     Rows(Scanned),
     NotEvaluated(String, Vec<Evidence>),
@@ -46,7 +46,7 @@ pub(super) struct Scanned {
     pub(super) note: String,
 }
 
-/// What is to be scanned.
+/// The input of a scan.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// The run.
@@ -55,11 +55,11 @@ pub struct Request<'a> {
     pub variant: &'a Variant,
     /// Its nodes.
     pub nodes: &'a [NodeRecord],
-    /// The record of what is made.
+    /// The ledger.
     pub ledger: &'a Ledger,
-    /// The tags that the account demands of what is made.
+    /// The tags that the account requires.
     pub tags: &'a std::collections::BTreeMap<String, String>,
-    /// Where Inspector's own reports are kept; exists. `None` keeps none.
+    /// Folder for Inspector's own reports; exists. `None` saves none.
     pub evidence: Option<&'a Utf8Path>,
     /// Fires when the run is interrupted.
     pub cancel: &'a CancellationToken,

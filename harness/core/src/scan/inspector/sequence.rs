@@ -1,4 +1,4 @@
-//! The calls of a scan in their order, from the prerequisites to the configuration's end.
+//! The calls of a scan in order, from the prerequisites to the deletion of the configuration.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use crate::evidence::evidence;
 use crate::finish;
 use crate::ledger::{Resource, ResourceKind};
 
-/// A scan takes minutes, so looking more often finds nothing sooner.
+/// The polling interval of a scan, which takes minutes.
 const POLL: Duration = Duration::from_secs(30);
-/// How often to look whether a node is ready for a scan.
+/// The polling interval for the prerequisites of a node.
 const READY_POLL: Duration = Duration::from_secs(10);
 /// How long agent and coverage may take on a node that is Ready already.
 const READY_DEADLINE: Duration = Duration::from_secs(10 * 60);
@@ -36,7 +36,7 @@ pub(super) async fn run(request: &Request<'_>, clients: &Clients) -> Result<Ende
     }
     let missing = missing(request, clients, &nodes, deadline).await?;
     let notes = (!missing.unknown.is_empty())
-        .then(|| evidence("prerequisites that could not be asked", missing.unknown.join("\n")));
+        .then(|| evidence("prerequisites that could not be checked", missing.unknown.join("\n")));
     if let Some(reason) = missing.reason(&nodes) {
         return Ok(Ended::NotEvaluated(reason, notes.into_iter().collect()));
     }
@@ -88,8 +88,8 @@ fn with_notes(ended: Ended, notes: Option<Evidence>) -> Ended {
     }
 }
 
-/// What is missing for a scan, after waiting for what comes by itself. Where the account or the role keeps all nodes from being
-/// scanned, nothing is waited for.
+/// What is missing for a scan, after waiting for what appears by itself. Does not wait if the account or the role prevents the scan of all
+/// nodes.
 async fn missing(
     request: &Request<'_>,
     clients: &Clients,
@@ -177,7 +177,9 @@ async fn read(
     }
     let hardened = request.variant.hardening.as_ref().map(|hardening| &hardening.benchmark);
     let note = match hardened.filter(|hardened| **hardened != benchmark) {
-        Some(hardened) => format!("hardened to {hardened}, judged by {benchmark}, which is what Inspector has"),
+        Some(hardened) => {
+            format!("hardened to {hardened}, but evaluated against {benchmark}, the version that Inspector has")
+        }
         None => String::new(),
     };
     let expected = assess::expected(summary, details.len());
@@ -195,7 +197,7 @@ async fn late(request: &Request<'_>, clients: &Clients, nodes: &[NodeScan], last
     Ended::NotEvaluated(reason, plugin_log(request, clients, nodes).await.into_iter().collect())
 }
 
-/// Configurations of others that match the same instances, which is one reason for zero checks. Never fails.
+/// Other configurations that match the same instances, which is one reason for zero checks. Never fails.
 async fn rivals(request: &Request<'_>, clients: &Clients, own: &str) -> Option<Evidence> {
     let mut tags = BTreeMap::from([
         (SCAN_TAG.to_owned(), names::scan_tag_value(request.run, &request.variant.name)),

@@ -21,10 +21,12 @@ pub struct Vulnerabilities {
     pub others: u32,
 }
 
-/// The active findings of instances, counted; an instance without any is not in the answer.
+/// The number of active findings of each instance; one without any is not in the answer
+/// ([ListFindings](https://docs.aws.amazon.com/inspector/v2/APIReference/API_ListFindings.html)).
 ///
 /// # Errors
-/// When Inspector does not answer.
+/// [`AwsError`] of that call.
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn vulnerabilities(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, Vulnerabilities>, AwsError> {
     const OPERATION: &str = "ListFindings";
     let mut all: BTreeMap<String, Vulnerabilities> = BTreeMap::new();

@@ -27,7 +27,7 @@ pub struct RawOutput {
 impl Default for RawOutput {
     fn default() -> Self {
         Self {
-            progress: Progress::NotYet("it was not seen to start".to_owned()),
+            progress: Progress::NotYet("it did not start".to_owned()),
             pod: None,
             log: None,
             log_error: None,
@@ -106,7 +106,7 @@ fn why_no_log(seen: &RawOutput) -> String {
 fn how_it_ended(seen: &RawOutput) -> String {
     match &seen.progress {
         Progress::Met => String::new(),
-        Progress::NotYet(why) => format!(" (its time was up: {why})"),
+        Progress::NotYet(why) => format!(" (deadline exceeded: {why})"),
         Progress::Failed(why) => format!(" ({why})"),
     }
 }

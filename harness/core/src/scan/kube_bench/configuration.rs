@@ -12,7 +12,7 @@ use crate::cluster::{kubelet_api, serving_certificate};
 use crate::context::Context;
 use crate::probe;
 
-/// For the kubelet's answer; a closed port 10250 answers nothing for longer than anybody should wait.
+/// For the kubelet's answer; a closed port 10250 answers nothing for longer than anyone should wait.
 const ANSWER: Duration = Duration::from_secs(10);
 /// For the command that reads its files.
 const COMMAND: Duration = Duration::from_secs(30);

@@ -91,7 +91,7 @@ pub fn reconcile(
             let Some(row) = rows.iter_mut().find(is_it) else { continue };
             let name = format!("effective configuration ({})", effective.source);
             row.decision.evidence.push(Evidence { name, text: setting.text.clone(), file: None });
-            let said = match (&row.decision.verdict, setting.met) {
+            let relation = match (&row.decision.verdict, setting.met) {
                 (Verdict::Pass, true) | (Verdict::Fail(_), false) => "agrees",
                 (Verdict::Pass, false) => {
                     let finding = Finding::new(resource, format!("the kubelet runs with another setting: {}", setting.text))
@@ -117,7 +117,7 @@ pub fn reconcile(
                 _ => continue,
             };
             compared += 1;
-            lines.push(format!("{number}: {}: {said}", setting.text));
+            lines.push(format!("{number}: {}: {relation}", setting.text));
         }
     }
     let verdict = match effective {

@@ -67,19 +67,19 @@ fn one(of_nodes: Vec<(String, ScanRow)>) -> Option<ScanRow> {
     let verdict = if !findings.is_empty() {
         Verdict::Fail(findings)
     } else if !open.is_empty() {
-        Verdict::NotEvaluated(told(&open))
+        Verdict::NotEvaluated(listed(&open))
     } else if !manual.is_empty() {
-        Verdict::Manual(told(&manual))
+        Verdict::Manual(listed(&manual))
     } else if passed {
         Verdict::Pass
     } else {
-        Verdict::NotApplicable(told(&not_applicable))
+        Verdict::NotApplicable(listed(&not_applicable))
     };
     first.map(|row| ScanRow { decision: Decision { verdict, evidence, placements, traffic }, ..row })
 }
 
 /// What the nodes say: once where all say the same.
-fn told(of_nodes: &[(String, String)]) -> String {
+fn listed(of_nodes: &[(String, String)]) -> String {
     let Some((_, first)) = of_nodes.first() else { return String::new() };
     if of_nodes.iter().all(|(_, text)| text == first) {
         let nodes: Vec<&str> = of_nodes.iter().map(|(node, _)| node.as_str()).collect();

@@ -37,7 +37,7 @@ pub fn verdict(control: &Control, resource: &str) -> Verdict {
             Verdict::NotEvaluated(format!("the audit did not run: {}", first_line(&control.reason)))
         }
         Status::Warn if control.broke() => {
-            Verdict::NotEvaluated(format!("kube-bench could not judge it: {}", first_line(&control.reason)))
+            Verdict::NotEvaluated(format!("kube-bench could not evaluate it: {}", first_line(&control.reason)))
         }
         Status::Warn if control.reason.trim().is_empty() && !control.kind.eq_ignore_ascii_case("manual") => {
             Verdict::Manual(format!("not met, but kube-bench does not score it{}", seen(control)))
@@ -55,7 +55,7 @@ pub fn verdict(control: &Control, resource: &str) -> Verdict {
 fn look_at(control: &Control) -> String {
     match first_line(&control.remediation) {
         "" => first_line(&control.reason).to_lowercase(),
-        advice => format!("kube-bench leaves it to a human: {advice}"),
+        advice => format!("manual, according to kube-bench: {advice}"),
     }
 }
 

@@ -30,7 +30,7 @@ const CLUSTER_DEADLINE: Duration = Duration::from_secs(240);
 /// For the image, beside the deadline of the Job itself.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// For the log; a closed port 10250 answers nothing for longer than anybody should wait.
+/// For the log; a closed port 10250 answers nothing for longer than anyone should wait.
 const LOGS: Duration = Duration::from_secs(10);
 
 /// Runs it on nodes, one Job each beside the others, in a namespace of its own that is gone afterwards.
@@ -93,7 +93,7 @@ async fn wait(context: &Context, namespace: &str, name: &str, within: Duration) 
     let pods = all_pods.map(|pods| pods.map(|pods| Observed { pods, ..Observed::default() }));
     let mut observed = Observed::default();
     let condition = Condition::Complete(Target { kind: Kind::Job, name: name.to_owned() });
-    let mut last = Progress::NotYet("it was not seen to start".to_owned());
+    let mut last = Progress::NotYet("it did not start".to_owned());
     let changes = futures::stream::select(jobs.boxed(), pods.boxed());
     let ended = watch::until(changes, Instant::now() + within, |change: Observed| {
         if change.jobs.is_empty() {

@@ -44,9 +44,9 @@ pub async fn scan(context: &Context) -> Result<ScanAnswer, CheckError> {
         let resource = format!("node {}", node.index);
         match answer {
             Ok(import) => imports.push((resource, import)),
-            Err(Why::Cancelled) => return Err(CheckError::Cancelled),
-            Err(Why::Absent) => absent.push(resource),
-            Err(Why::Silent(why)) => silent.push(format!("{resource}: {why}")),
+            Err(NoResults::Cancelled) => return Err(CheckError::Cancelled),
+            Err(NoResults::Absent) => absent.push(resource),
+            Err(NoResults::Silent(why)) => silent.push(format!("{resource}: {why}")),
         }
     }
     if imports.is_empty() && silent.is_empty() {
@@ -71,7 +71,7 @@ fn missing(family: Family, absent: &[String]) -> Verdict {
     }
     match family {
         Family::Al2 => Verdict::NotEvaluated(
-            "nothing judged the operating system: Inspector does not scan Amazon Linux 2, and oscap is not on its nodes; install \
+            "nothing evaluated the operating system: Inspector does not scan Amazon Linux 2, and oscap is not on its nodes; install \
              openscap-scanner and its content on the image, or import another scanner's results with `amiproof import`"
                 .to_owned(),
         ),
@@ -140,13 +140,13 @@ fn nothing(context: &Context, verdict: Verdict) -> Result<ScanAnswer, CheckError
 }
 
 /// Why a node has no results.
-enum Why {
+enum NoResults {
     Cancelled,
     Absent,
     Silent(String),
 }
 
-impl From<probe::Error> for Why {
+impl From<probe::Error> for NoResults {
     fn from(error: probe::Error) -> Self {
         match error {
             probe::Error::Cancelled => Self::Cancelled,
@@ -155,10 +155,10 @@ impl From<probe::Error> for Why {
     }
 }
 
-async fn of_node(context: &Context, settings: &OpenScap, node: &NodeRecord) -> Result<Import, Why> {
+async fn of_node(context: &Context, settings: &OpenScap, node: &NodeRecord) -> Result<Import, NoResults> {
     let evaluation = match evaluation(context, settings, node).await? {
         Ok(evaluation) => evaluation,
-        Err(why) => return Err(Why::Silent(why)),
+        Err(why) => return Err(NoResults::Silent(why)),
     };
     let deadline = context.variant.timeouts.os_scan;
     let output = probe::command(context, node, &script::evaluate(&evaluation), deadline).await?.success(node)?;
@@ -171,7 +171,7 @@ async fn of_node(context: &Context, settings: &OpenScap, node: &NodeRecord) -> R
             None
         }
     };
-    read(context, settings, node, output, copy).map_err(|error| Why::Silent(format!("oscap's results: {error}")))
+    read(context, settings, node, output, copy).map_err(|error| NoResults::Silent(format!("oscap's results: {error}")))
 }
 
 /// What is to be evaluated on a node, or why nothing can be.
@@ -179,11 +179,11 @@ async fn evaluation(
     context: &Context,
     settings: &OpenScap,
     node: &NodeRecord,
-) -> Result<Result<Evaluation, String>, Why> {
+) -> Result<Result<Evaluation, String>, NoResults> {
     let contents = settings.content.clone().map_or_else(|| choose::contents(context.variant.family), |path| vec![path]);
     let seen = probe::command(context, node, &script::look(&contents), LOOK).await?.success(node)?;
     let (content, profiles) = match choose::found(&seen) {
-        Ok(Found::Absent) => return Err(Why::Absent),
+        Ok(Found::Absent) => return Err(NoResults::Absent),
         Ok(Found::NoContent(there)) => {
             let wanted = contents.join(" or ");
             return Ok(Err(format!("oscap finds no {wanted}; {there}; name content with scans.openscap")));

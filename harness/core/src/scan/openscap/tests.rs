@@ -75,7 +75,7 @@ fn a_genuine_oscap_evaluates_this_machine_and_its_result_is_small_and_whole() {
     assert!(matches!(whole.output().unwrap().status.code(), Some(0 | 2)));
     let whole = import_of(&std::fs::read_to_string(results).unwrap(), None);
     let brief = import_of(&text, None);
-    let said = |import: &Import| -> Vec<(String, String, Option<amiproof_model::report::Severity>, Verdict)> {
+    let summary_of = |import: &Import| -> Vec<(String, String, Option<amiproof_model::report::Severity>, Verdict)> {
         let rows = import.rows.iter().map(|(_, row)| row);
         let without_detail = |verdict: &Verdict| match verdict {
             Verdict::Fail(_) => Verdict::Fail(Vec::new()),
@@ -84,8 +84,8 @@ fn a_genuine_oscap_evaluates_this_machine_and_its_result_is_small_and_whole() {
         rows.map(|row| (row.check.to_string(), row.title.clone(), row.severity, without_detail(&row.decision.verdict)))
             .collect()
     };
-    assert_eq!(said(&brief), said(&whole));
-    assert!(said(&brief).iter().any(|(_, _, _, verdict)| *verdict == Verdict::Pass));
+    assert_eq!(summary_of(&brief), summary_of(&whole));
+    assert!(summary_of(&brief).iter().any(|(_, _, _, verdict)| *verdict == Verdict::Pass));
     assert_eq!(brief.scans[0].scanner_version, whole.scans[0].scanner_version);
     assert!(brief.scans[0].note.contains("rules were not selected"), "{}", brief.scans[0].note);
 }

@@ -1,4 +1,4 @@
-//! The names and types of settings that the readers of user data know, and how a tree is checked against them.
+//! The names and types of settings that the consumers of user data know, and the check of a tree against them.
 
 pub(super) mod bottlerocket;
 pub(super) mod kubelet;
@@ -25,13 +25,13 @@ fn found(value: &Value) -> String {
 }
 
 impl Reading<'_> {
-    /// Holds a tree against what its reader knows.
+    /// Checks a tree against the settings that its consumer knows.
     pub(in crate::user_data) fn check(&mut self, node: &Node, shape: &'static Shape, path: &str, reader: Reader) {
         check(self, node, shape, path, reader);
     }
 }
 
-/// Holds a tree against a shape.
+/// Checks a tree against a shape.
 fn check(reading: &mut Reading<'_>, node: &Node, shape: &'static Shape, path: &str, reader: Reader) {
     match (shape, &node.value) {
         // Nothing in YAML is a setting that was not made.
@@ -109,7 +109,7 @@ fn unknown(
     let like = closest(key, names.iter().copied());
     let what = match reader.unknown {
         Unknown::Ignored => "and drops it silently",
-        Unknown::Refused => "and refuses all of the user data for it",
+        Unknown::Refused => "and rejects the user data as a whole",
         Unknown::Logged => "and logs that it drops it",
     };
     let message = format!("{} knows no setting '{key}' here, {what}", reader.name);
@@ -126,7 +126,7 @@ fn unknown(
     }
 }
 
-/// `net.ipv4.ip_forward` of the tables that the same without quotes makes.
+/// `net.ipv4.ip_forward` from the nested tables that an unquoted key creates.
 fn dotted(key: &str, node: &Node) -> String {
     let mut name = key.to_owned();
     let mut node = node;

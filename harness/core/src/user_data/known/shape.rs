@@ -1,8 +1,8 @@
-//! What a setting takes.
+//! The types of settings.
 
 use amiproof_model::problem::one_of;
 
-/// What a setting may hold.
+/// The type of a setting.
 #[derive(Debug)]
 pub(in crate::user_data) enum Shape {
     /// Anything: what its reader makes of it is not modelled.

@@ -3,7 +3,7 @@
 use amiproof_model::report::NodeRecord;
 use serde_json::{Value, json};
 
-use super::super::places::Peer;
+use super::super::target_nodes::Peer;
 use super::*;
 use crate::wait::tests::{container, observed, pod};
 
@@ -22,8 +22,8 @@ fn node(name: &str) -> NodeRecord {
     }
 }
 
-fn places(peer: bool) -> Places {
-    Places {
+fn targets(peer: bool) -> TargetNodes {
+    TargetNodes {
         variant: "al2023-l1".parse().unwrap(),
         selector: "pool=l1".parse().unwrap(),
         own: vec![node("node-a"), node("node-b")],
@@ -76,7 +76,7 @@ fn decided(
         conditions: &[(condition, progress)],
         observed: &observed(json!({ "pods": pods })),
         events: &events,
-        places: &places(peer),
+        targets: &targets(peer),
         timed_out,
         api_error: None,
     })
@@ -117,11 +117,11 @@ fn a_client_without_an_answer_is_a_finding_with_its_last_words_and_its_pair() {
 
 #[test]
 fn a_pod_on_a_node_of_another_variant_proves_nothing() {
-    for (node, peer, told) in [("other-node", false, "node other-node"), ("node-a", true, "node node-a")] {
+    for (node, peer, expected) in [("other-node", false, "node other-node"), ("node-a", true, "node node-a")] {
         let pods = vec![on(client(0), node, peer)];
         let complete = Condition::Complete("job/client".parse().unwrap());
         let error = decided(complete, Progress::Met, pods, true, json!([])).unwrap_err().to_string();
-        assert!(error.contains(told), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
 }
 
@@ -152,9 +152,9 @@ fn what_the_infrastructure_does_is_not_charged_to_the_variant() {
             "refuses the workload's pods",
         ),
     ];
-    for (pod, events, told) in cases {
-        let error = decided(ready(), not_yet(), vec![pod], true, events).expect_err(told).to_string();
-        assert!(error.contains(told), "{told}: {error}");
+    for (pod, events, expected) in cases {
+        let error = decided(ready(), not_yet(), vec![pod], true, events).expect_err(expected).to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
     }
 }
 
@@ -167,7 +167,7 @@ fn a_registry_that_only_the_variant_cannot_reach_is_the_variants_doing() {
     let ready = Condition::Ready("deployment/server".parse().unwrap());
     let decision = decided(ready, Progress::NotYet(why.into()), vec![pull], true, events).unwrap();
     let finding = finding_of(&decision);
-    assert_eq!(finding.summary, format!("deployment/server ready: not within 180s: {why}"));
+    assert_eq!(finding.summary, format!("deployment/server ready: not met within 180s: {why}"));
     assert!(finding.detail.contains("events:\nPod server-6b-x Failed: pull failed"), "{}", finding.detail);
 }
 
@@ -178,7 +178,7 @@ fn an_api_server_that_is_away_at_the_end_decides_nothing() {
         conditions: &[condition],
         observed: &Observed::default(),
         events: &[],
-        places: &places(false),
+        targets: &targets(false),
         timed_out: Some(Duration::from_secs(1)),
         api_error: Some("connection refused"),
     };
@@ -202,7 +202,7 @@ fn what_the_end_of_another_condition_cut_off_is_neither_a_finding_nor_a_broken_c
             conditions: &conditions,
             observed: &observed(json!({ "pods": pods })),
             events: &[],
-            places: &places(false),
+            targets: &targets(false),
             timed_out: None,
             api_error: None,
         })

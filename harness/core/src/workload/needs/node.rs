@@ -1,4 +1,4 @@
-//! What the nodes of the variant must be able to do, and be known for, before a workload makes sense on them.
+//! Features of the variant's nodes that a workload requires.
 
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ use crate::check::CheckError;
 use crate::context::Context;
 use crate::probe::facts::{Collected, NodeFacts};
 
-/// How long metrics-server may take to have figures of a node that has just joined: it asks every 15 s, and needs two answers.
+/// How long metrics-server may take to have metrics of a new node: it reads them every 15 s, and needs two readings.
 const FIRST_FIGURES: Duration = Duration::from_secs(90);
 
 /// The least real time for that, however fast time passes.
 const LEAST: Duration = Duration::from_secs(20);
 
-/// How often the metrics API is asked meanwhile.
+/// The polling interval of the metrics API.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Why the nodes have not a feature, by what their kubelets say; `None` where they have it.
+/// Why the nodes lack a feature, as reported by their kubelets; `None` if they have it.
 pub(super) async fn feature(context: &Context, feature: NodeFeature) -> Result<Option<String>, CheckError> {
     let api: Api<Node> = Api::all(context.cluster.client());
     for record in context.nodes.iter() {
@@ -43,13 +43,13 @@ pub(super) async fn feature(context: &Context, feature: NodeFeature) -> Result<O
     }
 }
 
-/// Why there are no user namespaces on Bottlerocket as it comes: it allows none (`user.max_user_namespaces`, CIS Bottlerocket 1.4.4;
-/// bottlerocket-os/bottlerocket, issue 3328). Nobody hardened that in, and settings of user data allow them.
+/// Why there are no user namespaces on an unchanged Bottlerocket: it disables them (`user.max_user_namespaces`, CIS Bottlerocket 1.4.4;
+/// bottlerocket-os/bottlerocket, issue 3328). This is not caused by hardening, and settings in the user data enable them.
 fn forbidden(facts: &[NodeFacts]) -> Option<String> {
     let forbids = |read: &Collected| read.get("sysctl.user.max_user_namespaces") == Some("0");
     facts.iter().find(|of_node| of_node.read.as_ref().is_ok_and(|(_, read)| forbids(read))).map(|of_node| {
         format!(
-            "Bottlerocket allows no user namespaces as it comes, and node {} has user.max_user_namespaces = 0: \
+            "Bottlerocket disables user namespaces by default, and node {} has user.max_user_namespaces = 0: \
              settings.kernel.sysctl allows them",
             of_node.node.name
         )
@@ -74,17 +74,17 @@ fn has(node: &Node, feature: NodeFeature) -> bool {
     })
 }
 
-/// What the metrics API knows of the variant's nodes.
+/// The state of the metrics API for the variant's nodes.
 pub(super) enum Metrics {
-    /// Figures of every node.
+    /// It has metrics of every node.
     There,
-    /// Nobody serves it.
+    /// It is not served.
     NoApi,
-    /// No figures of a node, and why that keeps everything open.
+    /// It lacks metrics of a node; with the reason.
     Missing(String),
 }
 
-/// Asks until there are figures of every node, or long enough.
+/// Polls until there are metrics of every node, or the deadline has passed.
 pub(super) async fn metrics(context: &Context) -> Result<Metrics, CheckError> {
     let resource = ApiResource {
         group: "metrics.k8s.io".into(),
@@ -108,7 +108,7 @@ pub(super) async fn metrics(context: &Context) -> Result<Metrics, CheckError> {
         let Some(missing) = without_figures(&context.nodes, &listed) else { return Ok(Metrics::There) };
         if Instant::now() >= deadline {
             return Ok(Metrics::Missing(format!(
-                "the metrics API has no figures of node {missing}, so nothing can be scaled by them; metrics-server reads them from \
+                "the metrics API has no metrics of node {missing}, so nothing can be scaled by them; metrics-server reads them from \
                  the kubelet's port 10250, which suite kubelet-path asks about"
             )));
         }
@@ -120,7 +120,7 @@ pub(super) async fn metrics(context: &Context) -> Result<Metrics, CheckError> {
     }
 }
 
-/// The first node of which there are no figures.
+/// The first node without metrics.
 fn without_figures<'a>(nodes: &'a [NodeRecord], figures: &[DynamicObject]) -> Option<&'a str> {
     let has = |name: &str| figures.iter().any(|object| object.metadata.name.as_deref() == Some(name));
     nodes.iter().map(|node| node.name.as_str()).find(|name| !has(name))

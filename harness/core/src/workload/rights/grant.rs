@@ -1,4 +1,4 @@
-//! What one service account is given in the account.
+//! The AWS resources for one service account.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::check::CheckError;
 use crate::context::Context;
 use crate::ledger::{Created, Resource, ResourceKind};
 
-/// What was made for a workload, in the order in which it was made.
+/// The resources created for a workload, in order of creation.
 pub(in crate::workload) struct Rights {
     pub(super) made: Vec<Created>,
     /// Service accounts and the ARNs of the roles that they are to be annotated with.
@@ -17,7 +17,7 @@ pub(in crate::workload) struct Rights {
     pub(super) provider: Option<String>,
 }
 
-/// What a service account gets its role for.
+/// How a service account gets its role.
 pub(super) struct Grant<'a> {
     pub(super) context: &'a Context,
     pub(super) clients: &'a Clients,

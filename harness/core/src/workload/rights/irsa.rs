@@ -1,7 +1,7 @@
 //! IAM roles for service accounts: a role that trusts the tokens of one service account, by way of the cluster's OpenID Connect provider.
 //!
-//! An account has one provider per cluster. Where the team made it, it is used and left alone; where nobody did, the run makes it, all its
-//! variants use it, and the end of the run removes it.
+//! An account has one provider per cluster. An existing one is used and left alone; otherwise the run creates it, all its
+//! variants use it, and it is deleted at the end of the run.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::aws::{Clients, cluster};
 use crate::check::CheckError;
 use crate::ledger::{self, Resource, ResourceKind};
 
-/// How often, and in which intervals, a provider is looked for that someone else is just making: IAM shows what was made after some
+/// How often, and in which intervals, a provider that another process is creating is looked up: IAM shows new resources after some
 /// seconds (IAM user guide, "Changes that I make are not always immediately visible").
 const LOOKS: u32 = 12;
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Why there is no new provider.
+/// Why no provider was created.
 enum NotMade {
     Aws(AwsError),
     Ledger(ledger::Error),
@@ -31,7 +31,7 @@ impl From<ledger::Error> for NotMade {
     }
 }
 
-/// Gives a service account its role, and notes that it has to be annotated with it.
+/// Creates the role of a service account, and records it for the annotation.
 pub(super) async fn grant(grant: &Grant<'_>, rights: &mut Rights) -> Result<(), CheckError> {
     let described = cluster::describe(grant.clients, grant.cluster()).await.map_err(refused)?;
     let Some(issuer) = described.and_then(|cluster| cluster.issuer) else {
@@ -46,7 +46,7 @@ pub(super) async fn grant(grant: &Grant<'_>, rights: &mut Rights) -> Result<(), 
     Ok(())
 }
 
-/// The ARN of the cluster's provider: of the one that is there, or of a new one.
+/// The ARN of the cluster's provider: of the existing one, or of a new one.
 async fn provider(grant: &Grant<'_>, url: &str) -> Result<String, CheckError> {
     let clients = grant.clients;
     if let Some(there) = oidc_provider::find(clients, url).await.map_err(refused)? {
@@ -68,7 +68,7 @@ async fn provider(grant: &Grant<'_>, url: &str) -> Result<String, CheckError> {
     }
 }
 
-/// The ARN of a provider that must be there.
+/// The ARN of a provider that must exist.
 async fn seen(clients: &Clients, url: &str, exists: AwsError) -> Result<String, CheckError> {
     for _ in 0..LOOKS {
         if let Some(there) = oidc_provider::find(clients, url).await.map_err(refused)? {
@@ -79,7 +79,7 @@ async fn seen(clients: &Clients, url: &str, exists: AwsError) -> Result<String, 
     Err(refused(exists))
 }
 
-/// Checks that a provider is there still.
+/// Checks that a provider still exists.
 ///
 /// # Errors
 /// When it is not.

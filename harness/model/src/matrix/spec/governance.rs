@@ -1,20 +1,20 @@
-//! What governed accounts ask of everything that is made in them.
+//! Requirements of governed accounts for all created resources.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What an account demands, and amiproof then does to what it makes.
+/// Requirements of an account, which amiproof applies to the resources it creates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Governance {
-    /// Tags of everything that a run makes in the account, beside amiproof's own.
+    /// Tags of everything that a run creates in the account, in addition to amiproof's own.
     pub tags: BTreeMap<String, String>,
-    /// The ARN of the policy that limits every role that a run makes.
+    /// The ARN of the permissions boundary of every role that a run creates.
     pub permissions_boundary: Option<String>,
     /// From where the API server of a cluster that amiproof creates is reached.
     pub endpoint: Endpoint,
-    /// What the control plane of a cluster that amiproof creates logs to CloudWatch; `None` where the matrix does not say: the audit log,
+    /// What the control plane of a cluster that amiproof creates logs to CloudWatch; `None` if the matrix does not say: the audit log,
     /// where its log group can be removed again.
     pub logging: Option<Vec<ControlPlaneLog>>,
     /// The KMS key that Secrets of a cluster that amiproof creates are encrypted with, beside EKS's own encryption.

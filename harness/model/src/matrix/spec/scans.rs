@@ -11,12 +11,12 @@ pub struct ScanSettings {
     pub kube_bench: KubeBench,
     /// OpenSCAP, for the variants that an entry names; the first entry that is for a variant counts.
     pub openscap: Vec<OpenScap>,
-    /// Registries, or repositories below them, that people's own images may come from; empty where the matrix file says nothing.
+    /// Registries, or repositories below them, that people's own images may come from; empty if the matrix file says nothing.
     pub approved_registries: Vec<String>,
 }
 
 impl ScanSettings {
-    /// How OpenSCAP is run on a variant; `None` where no entry is for it.
+    /// How OpenSCAP is run on a variant; `None` if no entry is for it.
     pub fn openscap_of(&self, variant: &VariantName) -> Option<&OpenScap> {
         self.openscap.iter().find(|entry| entry.variants.is_empty() || entry.variants.contains(variant))
     }

@@ -1,6 +1,6 @@
 use super::*;
 
-fn told(text: &str) -> String {
+fn detected(text: &str) -> String {
     let source = Source::open(std::io::Cursor::new(text.as_bytes().to_vec())).unwrap();
     match detect(source) {
         Ok(kind) => kind.as_str().to_owned(),
@@ -41,7 +41,7 @@ fn a_file_that_is_read_is_known() {
         ("Check ID,Title,Status\n1.1,a,PASSED\n", "inspector-csv"),
         ("a report\n\nCheck ID;Title;Status\n1.1;a;PASSED\n", "inspector-csv"),
     ] {
-        assert_eq!(told(text), kind, "{}", &text[..text.len().min(120)]);
+        assert_eq!(detected(text), kind, "{}", &text[..text.len().min(120)]);
     }
 }
 
@@ -68,7 +68,7 @@ fn a_file_of_another_tool_is_called_by_its_name_and_an_unknown_one_by_what_it_be
         ("<!DOCTYPE r [<!ENTITY x 'y'>]><Benchmark>", "document type"),
         ("<testsuite", "is truncated"),
     ] {
-        let told = told(text);
-        assert!(told.contains(part), "{text}: {told}");
+        let detected = detected(text);
+        assert!(detected.contains(part), "{text}: {detected}");
     }
 }

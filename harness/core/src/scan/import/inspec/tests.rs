@@ -40,11 +40,11 @@ fn a_file_that_counts_more_controls_than_it_holds_is_not_whole() {
         let statistics = format!(r#""statistics":{{"controls":{{"total":{total}}},"duration":1}}"#);
         let report = REPORT.replace(r#""statistics":{"duration":1}"#, &statistics);
         let document = read(report.as_bytes()).unwrap();
-        let told = document.answers.iter().filter(|answer| answer.id == "statistics");
-        let told: Vec<&Verdict> = told.map(|answer| &answer.verdict).collect();
-        assert_eq!(told.len(), open, "{total}");
-        let reason = "its statistics count 6 controls, and it holds 5".to_owned();
-        assert!(told.iter().all(|verdict| **verdict == Verdict::NotEvaluated(reason.clone())), "{told:?}");
+        let actual = document.answers.iter().filter(|answer| answer.id == "statistics");
+        let actual: Vec<&Verdict> = actual.map(|answer| &answer.verdict).collect();
+        assert_eq!(actual.len(), open, "{total}");
+        let reason = "its statistics declare 6 controls, but it contains 5".to_owned();
+        assert!(actual.iter().all(|verdict| **verdict == Verdict::NotEvaluated(reason.clone())), "{actual:?}");
     }
 }
 
@@ -87,7 +87,7 @@ fn wrappers_have_the_results_of_what_they_wrap_and_the_last_word_on_everything_e
     let parents = [r#","parent_profile":"middle""#, r#","parent_profile":"outer""#];
     for names in [parents, ["", ""]] {
         let document = read(layers(&leaf, names).as_bytes()).unwrap();
-        let told: Vec<String> = document
+        let actual: Vec<String> = document
             .answers
             .iter()
             .map(|answer| {
@@ -96,7 +96,7 @@ fn wrappers_have_the_results_of_what_they_wrap_and_the_last_word_on_everything_e
             })
             .collect();
         assert_eq!(
-            told,
+            actual,
             [
                 "c-1 of the outer: pass",
                 "c-2 of the leaf: not applicable",

@@ -72,7 +72,7 @@ fn only_what_is_for_a_human_is_manual() {
         ("automatic evaluation failed, manual check", "not evaluated"),
         ("", "not evaluated"),
     ] {
-        let said = Statement { status: "SKIPPED", reason, remediation: "", resource: "" };
-        assert_eq!(Outcome::from(verdict(&said)).as_str(), wanted, "{reason}");
+        let statement = Statement { status: "SKIPPED", reason, remediation: "", resource: "" };
+        assert_eq!(Outcome::from(verdict(&statement)).as_str(), wanted, "{reason}");
     }
 }

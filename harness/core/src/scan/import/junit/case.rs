@@ -9,7 +9,7 @@ use crate::scan::import::document::{Answer, fail, line, title};
 use crate::scan::import::xml::{Tag, Token, Xml};
 use crate::scan::kube_bench::{parse, rows};
 
-/// A test with everything that says how it ended.
+/// A test with everything about its outcome.
 #[derive(Debug, Default)]
 pub(super) struct Case {
     name: String,
@@ -17,35 +17,35 @@ pub(super) struct Case {
     /// The attributes `status`, `result` and `success`, lower case.
     words: Vec<String>,
     ends: Vec<End>,
-    /// The check of kube-bench that it is.
+    /// The kube-bench check, if it is one.
     pub(super) kube_bench: Option<parse::Control>,
 }
 
-/// A child of a `testcase` that says how it ended.
+/// A child of a `testcase` with its outcome.
 #[derive(Debug)]
 enum End {
     Failure(String, String),
     Error(String, String),
     Skipped(String),
-    /// For a human, in amiproof's own words.
+    /// Manual, in amiproof's own words.
     Manual(String),
-    /// Without an answer that counts, in amiproof's own words.
+    /// Without a result, in amiproof's own words.
     Open(String),
-    /// Failed once, and passed when it was tried again (Maven's `flakyFailure`).
+    /// Failed once, and passed on a retry (Maven's `flakyFailure`).
     Flaky,
 }
 
-/// What a test came to.
+/// The outcome of a test.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// An answer.
+    /// A result.
     Answer(Answer),
     /// Ginkgo left it out, as a filter asked or because the suite ended before it.
     LeftOut,
 }
 
-/// How a test ended, by its attributes alone.
-enum Word {
+/// The status of a test, by its attributes alone.
+enum TestStatus {
     Passed,
     Failed,
     Errored,
@@ -53,25 +53,25 @@ enum Word {
     Unknown,
 }
 
-fn meaning(word: &str) -> Word {
+fn meaning(word: &str) -> TestStatus {
     match word {
         "" | "pass" | "passed" | "run" | "ok" | "success" | "successful" | "succeeded" | "completed" | "complete"
-        | "executed" | "expected" | "done" | "finished" | "good" | "true" | "1" | "flaky" => Word::Passed,
-        "fail" | "failed" | "failure" | "unexpected" | "false" => Word::Failed,
+        | "executed" | "expected" | "done" | "finished" | "good" | "true" | "1" | "flaky" => TestStatus::Passed,
+        "fail" | "failed" | "failure" | "unexpected" | "false" => TestStatus::Failed,
         "error" | "errored" | "broken" | "panicked" | "interrupted" | "aborted" | "timedout" | "timeout"
         | "timed out" | "cancelled" | "canceled" | "crashed" | "incomplete" | "inconclusive" | "unknown" => {
-            Word::Errored
+            TestStatus::Errored
         }
         "skipped" | "skip" | "disabled" | "notrun" | "not run" | "not_run" | "ignored" | "pending" | "suppressed"
         | "inactive" | "notexecuted" | "not executed" | "filtered" | "todo" | "excluded" | "blocked" | "deselected" => {
-            Word::Skipped
+            TestStatus::Skipped
         }
-        _ => Word::Unknown,
+        _ => TestStatus::Unknown,
     }
 }
 
-/// Whether `skipped` is amiproof's own, whose `type` says what it means: a failure or a silence that someone allowed, that another
-/// one stands in the way of, or that does not count is no reason why a test does not apply.
+/// Whether `skipped` was written by amiproof, whose `type` gives the disposition: accepted, blocked or informational rows do not mean that a
+/// test does not apply.
 fn is_own(kind: &str) -> bool {
     matches!(kind, "allowed" | "blocked" | "informational" | "known" | "manual" | "tolerated" | "waived")
 }
@@ -136,25 +136,27 @@ impl Case {
 
     /// Whether a header counts it among its failures.
     pub(super) fn is_failure(&self) -> bool {
-        self.ends.iter().any(|end| matches!(end, End::Failure(..))) || self.has(|word| matches!(word, Word::Failed))
+        self.ends.iter().any(|end| matches!(end, End::Failure(..)))
+            || self.has(|word| matches!(word, TestStatus::Failed))
     }
 
     /// Whether a header counts it among its errors.
     pub(super) fn is_error(&self) -> bool {
-        self.ends.iter().any(|end| matches!(end, End::Error(..))) || self.has(|word| matches!(word, Word::Errored))
+        self.ends.iter().any(|end| matches!(end, End::Error(..)))
+            || self.has(|word| matches!(word, TestStatus::Errored))
     }
 
     /// Whether a header counts it among those that were skipped.
     pub(super) fn is_skipped(&self) -> bool {
         self.ends.iter().any(|end| matches!(end, End::Skipped(_) | End::Manual(_) | End::Open(_)))
-            || self.has(|word| matches!(word, Word::Skipped))
+            || self.has(|word| matches!(word, TestStatus::Skipped))
     }
 
-    fn has(&self, wanted: fn(&Word) -> bool) -> bool {
+    fn has(&self, wanted: fn(&TestStatus) -> bool) -> bool {
         self.words.iter().any(|word| wanted(&meaning(word)))
     }
 
-    /// What it came to. An `error` is a test that could not be carried out, which says nothing about the machine; nor does one that was
+    /// Its outcome. An `error` is a test that could not be carried out, which says nothing about the machine; nor does one that was
     /// skipped, unless it says why it does not apply.
     pub(super) fn outcome(&self, ginkgo: bool) -> Outcome {
         if let Some(control) = &self.kube_bench {
@@ -203,30 +205,30 @@ impl Case {
             End::Manual(message) => Some((message, "")),
             _ => None,
         });
-        let said = |(message, text): (&str, &str)| match (line(message), line(text)) {
+        let reason_of = |(message, text): (&str, &str)| match (line(message), line(text)) {
             (message, _) if !message.is_empty() => message,
             (_, text) if !text.is_empty() => text,
             _ => "the file does not say why".to_owned(),
         };
-        let word = |wanted: fn(&Word) -> bool| self.words.iter().find(|word| wanted(&meaning(word)));
+        let word = |wanted: fn(&TestStatus) -> bool| self.words.iter().find(|word| wanted(&meaning(word)));
         let by_word = |what: &str, word: &String| format!("{what}: its status is '{}'", line(word));
         Some(match (failure, error, skipped) {
-            (Some(failure), ..) => fail("test", said(failure), failure.1, ""),
-            (None, Some(error), _) => Verdict::NotEvaluated(format!("the test errored: {}", said(error))),
+            (Some(failure), ..) => fail("test", reason_of(failure), failure.1, ""),
+            (None, Some(error), _) => Verdict::NotEvaluated(format!("the test errored: {}", reason_of(error))),
             (None, None, skipped) => {
-                if let Some(word) = word(|word| matches!(word, Word::Failed)) {
+                if let Some(word) = word(|word| matches!(word, TestStatus::Failed)) {
                     fail("test", by_word("the file does not say why", word), "", "")
-                } else if let Some(word) = word(|word| matches!(word, Word::Errored)) {
+                } else if let Some(word) = word(|word| matches!(word, TestStatus::Errored)) {
                     Verdict::NotEvaluated(by_word("the test errored", word))
                 } else if let Some(open) = open {
-                    Verdict::NotEvaluated(format!("it had no answer there: {}", said(open)))
+                    Verdict::NotEvaluated(format!("it had no answer there: {}", reason_of(open)))
                 } else if let Some(manual) = manual {
-                    Verdict::Manual(said(manual))
+                    Verdict::Manual(reason_of(manual))
                 } else if let Some((reason, _)) = skipped {
                     return self.skipped(reason, ginkgo);
-                } else if let Some(word) = word(|word| matches!(word, Word::Skipped)) {
+                } else if let Some(word) = word(|word| matches!(word, TestStatus::Skipped)) {
                     Verdict::NotEvaluated(by_word("the test was not run", word))
-                } else if let Some(word) = word(|word| matches!(word, Word::Unknown)) {
+                } else if let Some(word) = word(|word| matches!(word, TestStatus::Unknown)) {
                     Verdict::NotEvaluated(by_word("the file does not say how the test ended", word))
                 } else {
                     Verdict::Pass
@@ -243,7 +245,7 @@ impl Case {
         let is_bare = reason.is_empty() || reason == "skipped";
         let lower = reason.to_ascii_lowercase();
         // A word for how it ended is no reason why it does not apply.
-        let is_status = lower == "unconditional skip" || !matches!(meaning(&lower), Word::Unknown);
+        let is_status = lower == "unconditional skip" || !matches!(meaning(&lower), TestStatus::Unknown);
         match is_bare {
             false if is_status => {
                 Some(Verdict::NotEvaluated(format!("the test was not run, and the file says only '{}'", line(reason))))

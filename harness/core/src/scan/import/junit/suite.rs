@@ -1,4 +1,4 @@
-//! One `testsuite`: its tests, and what it says of itself.
+//! One `testsuite`: its tests, and its self-description.
 
 use amiproof_model::verdict::Verdict;
 
@@ -7,11 +7,11 @@ use crate::scan::import::ImportError;
 use crate::scan::import::document::{Answer, Document, Index, fail, line, title};
 use crate::scan::import::xml::Tag;
 
-/// How much of a thing there is.
+/// Numbers of tests by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Count {
     tests: usize,
-    /// Failures and errors together: tools draw the line between them where they like.
+    /// Failures and errors together: tools distinguish them differently.
     bad: usize,
     skipped: usize,
 }
@@ -45,12 +45,12 @@ pub(super) struct Totals {
 #[derive(Debug, Default)]
 pub(super) struct Suite {
     pub(super) name: String,
-    /// What its header says.
+    /// The numbers in its header.
     promised: Count,
-    /// What the suites in it hold, and what they themselves lack.
+    /// The numbers of the nested suites, with those that they lack.
     inner: Totals,
     pub(super) cases: Vec<Case>,
-    /// What broke outside of every test.
+    /// Errors outside of all tests.
     errors: Vec<String>,
     failures: Vec<(String, String)>,
     skipped: Option<String>,
@@ -82,7 +82,7 @@ impl Suite {
         }
     }
 
-    /// Keeps what a property says that changes what the tests mean.
+    /// Keeps properties that change the meaning of the tests.
     pub(super) fn learn(&mut self, name: &str, value: &str) {
         let is_true = value.trim().eq_ignore_ascii_case("true");
         match name {
@@ -99,22 +99,22 @@ impl Suite {
 
     /// Keeps a `failure`, `error` or `skipped` that belongs to no test.
     pub(super) fn end(&mut self, kind: &[u8], message: String, text: String) {
-        let said = [line(&message), line(&text)].into_iter().find(|said| !said.is_empty());
-        let said = said.unwrap_or_else(|| "the file does not say why".to_owned());
+        let message_text = [line(&message), line(&text)].into_iter().find(|message_text| !message_text.is_empty());
+        let message_text = message_text.unwrap_or_else(|| "the file does not say why".to_owned());
         match kind {
-            b"failure" => self.failures.push((said, text)),
-            b"error" => self.errors.push(said),
-            _ => self.skipped = Some(said),
+            b"failure" => self.failures.push((message_text, text)),
+            b"error" => self.errors.push(message_text),
+            _ => self.skipped = Some(message_text),
         }
     }
 
-    /// Counts what a suite within it came to.
-    pub(super) fn add(&mut self, told: &Totals) {
-        self.inner.held = self.inner.held.plus(told.held);
-        self.inner.missing = self.inner.missing.plus(told.missing);
+    /// Counts the outcome of a nested suite.
+    pub(super) fn add(&mut self, totals_of: &Totals) {
+        self.inner.held = self.inner.held.plus(totals_of.held);
+        self.inner.missing = self.inner.missing.plus(totals_of.missing);
     }
 
-    /// Adds its answers to the document, and one about itself where it did not hold what it promises.
+    /// Adds its results to the document, and one about the suite itself if it does not contain what it declares.
     pub(super) fn close(self, document: &mut Document, index: &mut Index) -> Result<Totals, ImportError> {
         let bad = |case: &&Case| case.is_failure() || case.is_error();
         let own = Count {
@@ -151,8 +151,8 @@ impl Suite {
                 Answer::new(format!("suite.{name}"), format!("the suite {} completed", title(name)), verdict),
             )?;
         }
-        if let Some((said, text)) = self.failures.first() {
-            let verdict = fail("suite", said.clone(), text.clone(), "");
+        if let Some((message_text, text)) = self.failures.first() {
+            let verdict = fail("suite", message_text.clone(), text.clone(), "");
             document.add(
                 index,
                 Answer::new(format!("suite-itself.{name}"), format!("the suite {} itself", title(name)), verdict),
@@ -161,7 +161,7 @@ impl Suite {
         Ok(Totals { held, missing: self.inner.missing.plus(unsaid) })
     }
 
-    /// Why the suite did not evaluate all that it was to evaluate.
+    /// Why the suite is incomplete.
     fn reasons(&self, missing: Count, held: Count, has_bad: bool) -> Vec<String> {
         let mut reasons: Vec<String> = self.errors.iter().map(|error| format!("the suite errored: {error}")).collect();
         if let Some(why) = &self.skipped {

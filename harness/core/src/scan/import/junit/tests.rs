@@ -77,7 +77,7 @@ fn files_without_evidence_are_refused() {
 #[test]
 fn a_suite_that_holds_less_than_its_header_says_did_not_run_to_its_end() {
     let case = |name: &str| format!("<testcase name='{name}'/>");
-    for (header, inner, said) in [
+    for (header, inner, expected) in [
         ("tests='2'", case("a") + &case("b"), None),
         ("tests='1'", case("a") + &case("b"), None),
         ("tests='5'", case("a"), Some("declares 5 tests, but the file contains 1")),
@@ -96,15 +96,15 @@ fn a_suite_that_holds_less_than_its_header_says_did_not_run_to_its_end() {
     ] {
         let text = format!("<testsuite name='s' {header}>{inner}</testsuite>");
         let document = read(text.as_bytes()).unwrap();
-        let own = verdicts(&document).into_iter().find(|told| told.starts_with("suite.s: not evaluated"));
-        assert_eq!(own.is_some(), said.is_some(), "{text}: {document:?}");
-        if let (Some(own), Some(said)) = (own, said) {
-            assert!(own.contains(said), "{own}");
+        let own = verdicts(&document).into_iter().find(|actual| actual.starts_with("suite.s: not evaluated"));
+        assert_eq!(own.is_some(), expected.is_some(), "{text}: {document:?}");
+        if let (Some(own), Some(expected)) = (own, expected) {
+            assert!(own.contains(expected), "{own}");
         }
     }
     let nested = "<testsuites tests='5'><testsuite name='a' tests='4'><testcase name='x'/></testsuite><testsuite name='b' tests='1'><testcase name='y'/></testsuite></testsuites>";
-    let told = verdicts(&read(nested.as_bytes()).unwrap());
-    assert_eq!(told.iter().filter(|told| told.starts_with("suite.")).count(), 1, "said once: {told:?}");
+    let actual = verdicts(&read(nested.as_bytes()).unwrap());
+    assert_eq!(actual.iter().filter(|actual| actual.starts_with("suite.")).count(), 1, "said once: {actual:?}");
     let failed = "<testsuite name='s'><failure message='no teardown'/><testcase name='a'/></testsuite>";
     assert!(verdicts(&read(failed.as_bytes()).unwrap()).contains(&"suite-itself.s: fail no teardown".to_owned()));
 }
@@ -134,7 +134,7 @@ fn what_ginkgo_says_of_its_suite_changes_what_the_tests_mean() {
     let failed = format!("{cases}<testcase name='[It] c'><failure/></testcase>");
     assert_eq!(suite(&[("SuiteSucceeded", "false")], &failed).len(), 2, "a failure says why");
     let dry = suite(&[("SuiteSucceeded", "true"), ("DryRun", "true")], cases);
-    assert!(dry.iter().all(|told| told.contains("not evaluated")), "{dry:?}");
+    assert!(dry.iter().all(|actual| actual.contains("not evaluated")), "{dry:?}");
 }
 
 #[test]
@@ -150,8 +150,8 @@ fn a_test_without_a_child_ends_as_its_status_says() {
         ("result='whatever'", "not evaluated"),
     ] {
         let text = format!("<testsuite name='s'><testcase name='t' {attributes}/></testsuite>");
-        let told = verdicts(&read(text.as_bytes()).unwrap());
-        assert!(told[0].starts_with(&format!("t: {word} ")), "{attributes}: {told:?}");
+        let actual = verdicts(&read(text.as_bytes()).unwrap());
+        assert!(actual[0].starts_with(&format!("t: {word} ")), "{attributes}: {actual:?}");
     }
 }
 
@@ -181,13 +181,13 @@ fn what_only_says_that_a_test_was_not_run_is_no_reason_why_it_does_not_apply() {
         ("s", "", own("manual"), "manual"),
     ] {
         let text = format!("<testsuite name='{suite}'><testcase name='t' {attributes}>{child}</testcase></testsuite>");
-        let told = verdicts(&read(text.as_bytes()).unwrap());
-        assert!(told[0].starts_with(&format!("t: {word} ")), "{text}: {told:?}");
+        let actual = verdicts(&read(text.as_bytes()).unwrap());
+        assert!(actual[0].starts_with(&format!("t: {word} ")), "{text}: {actual:?}");
     }
     for header in ["skipped='3'", "disabled='1'", "skips='2'"] {
         let text = format!("<testsuite name='s' tests='1' {header}><testcase name='t'/></testsuite>");
-        let told = verdicts(&read(text.as_bytes()).unwrap());
-        assert!(told.iter().any(|told| told.starts_with("suite.s: not evaluated")), "{text}: {told:?}");
+        let actual = verdicts(&read(text.as_bytes()).unwrap());
+        assert!(actual.iter().any(|actual| actual.starts_with("suite.s: not evaluated")), "{text}: {actual:?}");
     }
 }
 
@@ -197,7 +197,7 @@ fn a_pass_of_kube_bench_beside_a_failure_is_no_pass() {
     for (child, word) in [("", "pass"), ("<failure message='m'/>", "fail"), ("<error message='m'/>", "not evaluated")] {
         let out = check.replace('"', "&quot;");
         let case = format!("<testcase name='3.1.1'>{child}<system-out>{out}</system-out></testcase>");
-        let told = verdicts(&read(format!("<testsuite name='s'>{case}</testsuite>").as_bytes()).unwrap());
-        assert!(told[0].starts_with(&format!("3.1.1: {word} ")), "{child}: {told:?}");
+        let actual = verdicts(&read(format!("<testsuite name='s'>{case}</testsuite>").as_bytes()).unwrap());
+        assert!(actual[0].starts_with(&format!("3.1.1: {word} ")), "{child}: {actual:?}");
     }
 }

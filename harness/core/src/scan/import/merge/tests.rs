@@ -123,15 +123,15 @@ fn another_file_of_the_same_scanner_takes_nothing_away_and_both_are_told_apart()
     merge(&mut report, junit_of("node-1", bad, None), &[], now);
     let change = merge(&mut report, junit_of("node-2", "<testcase name='t'/>", None), &[], now);
     assert_eq!(change, Change { added: 1, replaced: 0, removed: 0, no_longer_failed: 0 });
-    let told = |report: &Report| -> Vec<String> {
+    let summary_of = |report: &Report| -> Vec<String> {
         let rows = report.results.iter().filter(|result| result.check.suite() == "junit");
         rows.map(|row| format!("{} {}", row.scanner.clone().unwrap_or_default(), row.outcome.as_str())).collect()
     };
-    assert_eq!(told(&report), ["e2e-node-1 fail", "e2e-node-2 pass"]);
+    assert_eq!(summary_of(&report), ["e2e-node-1 fail", "e2e-node-2 pass"]);
     // What was wrong on the first node is right now, and its file says so.
     let change = merge(&mut report, junit_of("node-1", "<testcase name='t'/>", None), &[], now);
     assert_eq!(change, Change { added: 0, replaced: 1, removed: 0, no_longer_failed: 1 });
-    assert_eq!(told(&report), ["e2e-node-1 pass", "e2e-node-2 pass"]);
+    assert_eq!(summary_of(&report), ["e2e-node-1 pass", "e2e-node-2 pass"]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::scan::kube_bench::merge::{complete, merge};
 /// One row per control of the reports in the file, which may be of several nodes: the worst answer counts.
 ///
 /// # Errors
-/// When the report is no whole one, or judges by another benchmark than the user says.
+/// If the report is incomplete, or its benchmark is not the one that the user named.
 pub(in crate::scan::import) fn rows(text: &str, target: &Target) -> Result<Import, ImportError> {
     let reports = reports(text).map_err(|error| ImportError::Form(error.to_string()))?;
     let mut first: Option<(Kind, Benchmark)> = None;
@@ -22,7 +22,7 @@ pub(in crate::scan::import) fn rows(text: &str, target: &Target) -> Result<Impor
         let kind = if report.name.contains("Kubernetes") { Kind::Kubernetes } else { Kind::Os };
         let own = rows::benchmark(kind, report).map_err(|_| ImportError::NotThis {
             wanted: "a report of Bottlerocket",
-            found: "one that does not say by which version of the benchmark it judges".to_owned(),
+            found: "one that does not name the version of its benchmark".to_owned(),
         })?;
         let (_, known) = first.get_or_insert_with(|| (kind, own.clone()));
         if *known != own {
@@ -34,8 +34,8 @@ pub(in crate::scan::import) fn rows(text: &str, target: &Target) -> Result<Impor
     let Some(((kind, own), report)) = first.zip(reports.first()) else {
         return Err(ImportError::NoResults { what: "report" });
     };
-    if let Some(said) = target.benchmark.as_ref().filter(|said| **said != own) {
-        return Err(ImportError::OtherBenchmark { wanted: said.to_string(), found: own.to_string() });
+    if let Some(requested) = target.benchmark.as_ref().filter(|requested| **requested != own) {
+        return Err(ImportError::OtherBenchmark { wanted: requested.to_string(), found: own.to_string() });
     }
     let node = target.nodes.first().filter(|_| target.nodes.len() == 1 && reports.len() == 1);
     let placement = Placement {

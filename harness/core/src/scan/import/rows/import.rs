@@ -1,21 +1,21 @@
-//! What a file comes to.
+//! The result of reading a file.
 
 use amiproof_model::report::{ImportedFrom, ScanRecord, Subject};
 use jiff::Timestamp;
 
 use crate::check::ScanRow;
 
-/// What came of a file.
+/// The rows of a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Import {
-    /// What it is about beside the cluster.
+    /// Its subject.
     pub subject: Option<Subject>,
-    /// The file, and what it calls the scanner: whatever it said before gives way.
+    /// The file and the name of its scanner: its earlier rows are replaced.
     pub source: Option<ImportedFrom>,
-    /// Who judged what.
+    /// The records of its scans.
     pub scans: Vec<ScanRecord>,
-    /// The rows, each with what it is about.
+    /// The rows, each with its subject.
     pub rows: Vec<(Subject, ScanRow)>,
-    /// When it was judged, where the file says so.
+    /// When it was evaluated, if the file says so.
     pub when: Option<Timestamp>,
 }

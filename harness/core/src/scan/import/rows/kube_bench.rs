@@ -109,11 +109,11 @@ fn finished(mut row: ScanRow, scanner: &str, target: &Target) -> ScanRow {
 
 fn benchmark(named: &str, target: &Target) -> Result<Benchmark, ImportError> {
     match (of_kube_bench(named), &target.benchmark) {
-        (Some(own), Some(said)) if own != *said => {
-            Err(ImportError::OtherBenchmark { wanted: said.to_string(), found: own.to_string() })
+        (Some(own), Some(requested)) if own != *requested => {
+            Err(ImportError::OtherBenchmark { wanted: requested.to_string(), found: own.to_string() })
         }
         (Some(own), _) => Ok(own),
-        (None, Some(said)) => Ok(said.clone()),
+        (None, Some(requested)) => Ok(requested.clone()),
         (None, None) => {
             Err(ImportError::NeedsBenchmark { what: "a kube-bench result without a version that amiproof reads" })
         }

@@ -1,4 +1,4 @@
-//! What a file is about, as the user says it.
+//! The target of an import, as given by the user.
 
 use amiproof_model::name::{Benchmark, Level};
 use amiproof_model::report::{ImportedFrom, NodeRecord, Subject};
@@ -6,18 +6,18 @@ use sha2::{Digest as _, Sha256};
 
 use crate::scan::import::document::word;
 
-/// What a file is imported as.
+/// The target of an import.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The variant, or the cluster.
     pub subject: Subject,
-    /// The benchmark that the user says it is.
+    /// The benchmark given by the user.
     pub benchmark: Option<Benchmark>,
-    /// The benchmark that the variant is hardened to: Inspector judges by it, and its file does not name it.
+    /// The benchmark that the variant is hardened to: Inspector uses it, and its file does not name it.
     pub hardened_to: Option<Benchmark>,
-    /// The level that the user says it was scanned for.
+    /// The level given by the user.
     pub level: Option<Level>,
-    /// What reports call the scanner, instead of the name that the file gives.
+    /// The name of the scanner in reports, instead of that in the file.
     pub name: Option<String>,
     /// The variant's nodes, for findings that name an instance.
     pub nodes: Vec<NodeRecord>,
@@ -27,10 +27,10 @@ pub struct Target {
     pub file: Option<File>,
 }
 
-/// Which file results are from, so that importing it again replaces what it said before, and importing another does not.
+/// Identifies a file, so that importing it again replaces its earlier rows, and importing another one does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-    /// Its name without extension, for people.
+    /// Its name without extension.
     pub name: String,
     /// Where it was, or for a stream what was in it: the same text for the same file, another one for every other.
     pub place: String,

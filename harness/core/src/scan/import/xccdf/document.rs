@@ -1,4 +1,4 @@
-//! What the results of a file come to: every `TestResult` counts.
+//! The results of a file: every `TestResult` counts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,9 +13,8 @@ use crate::scan::import::ImportError;
 use crate::scan::import::document::{Answer, Document, Index, fail, line, severity, time, title, word};
 use crate::scan::import::xml::clip;
 
-/// Joins all results of the machine with what the benchmarks say of their rules. A rule that several of them answer has its worst answer:
-/// a scan after a remediation that looked at less must not hide what the one before it found. Only `fixed` takes an earlier failure back,
-/// for it says itself that there was one.
+/// Joins all results of the machine with the rules of their benchmarks. If several results have a rule, the worst counts: a smaller scan
+/// after a remediation must not hide the findings of the one before it. Only `fixed` retracts an earlier failure.
 pub(super) fn of(content: Content) -> Result<Document, ImportError> {
     let Content { root, title: heading, rules, mut tests, .. } = content;
     if tests.is_empty() {
@@ -36,7 +35,9 @@ pub(super) fn of(content: Content) -> Result<Document, ImportError> {
     let mut document = Document { content: heading.clone(), target, ..Document::default() };
     let several = tests.len();
     if several > 1 {
-        document.notes.push(format!("the file holds {several} results of one machine; of each rule the worst counts"));
+        document
+            .notes
+            .push(format!("the file contains {several} results for one machine; the worst result of each rule counts"));
     }
     let mut index = Index::new();
     let mut benchmarks: BTreeSet<Benchmark> = BTreeSet::new();
@@ -78,8 +79,7 @@ pub(super) fn of(content: Content) -> Result<Document, ImportError> {
     Ok(document)
 }
 
-/// When each result ended; nothing where that of one is not known, or where only some say in which zone, for then nobody knows which of
-/// two is the later one.
+/// When each result ended; `None` if one is unknown, or only some have a time zone, because then their order is unknown.
 fn ends(tests: &[Test]) -> Option<Vec<Timestamp>> {
     let zoned = tests.iter().filter(|test| test.ended.trim().parse::<Timestamp>().is_ok()).count();
     if zoned != 0 && zoned != tests.len() {
@@ -88,8 +88,8 @@ fn ends(tests: &[Test]) -> Option<Vec<Timestamp>> {
     tests.iter().map(|test| time(&test.ended)).collect()
 }
 
-/// Takes the failures of a rule away that a later result of the same benchmark and profile says it fixed. Where the order is not known,
-/// nothing is.
+/// Retracts the failures of a rule that a later result of the same benchmark and profile has fixed. Nothing is retracted if the order is
+/// unknown.
 fn drop_fixed(tests: &mut [Test]) {
     let Some(ends) = ends(tests) else { return };
     type Key = (String, String, String);
@@ -125,7 +125,7 @@ fn one(
     // A benchmark for another platform makes every rule `notapplicable`; that is not evidence, and must not look like a clean scan.
     let applies = test.results.iter().any(|result| !matches!(result.result.as_str(), "notselected" | "notapplicable"));
     if selected == 0 && !test.results.is_empty() {
-        let reason = format!("the profile '{}' selects no rule, so nothing was evaluated by it", title(&test.profile));
+        let reason = format!("the profile '{}' selects no rule, so nothing was evaluated", title(&test.profile));
         document.notes.push(reason);
     }
     if selected > 0 && !applies {
@@ -172,8 +172,8 @@ fn answer(result: RuleResult, rule: Rule) -> Answer {
     }
 }
 
-/// What a result means (XCCDF 1.2, table 26). `notchecked` says that no program looked. What is only for information is not an answer to a
-/// control of a benchmark.
+/// The verdict of a result (XCCDF 1.2, table 26). `notchecked` means that there is no automated check. Informational results do not count
+/// for controls of a benchmark.
 fn verdict(result: &RuleResult, rule: &Rule, is_control: bool) -> Verdict {
     let why = if result.message.is_empty() { String::new() } else { format!(": {}", line(&result.message)) };
     match result.result.as_str() {

@@ -189,7 +189,7 @@ fn every_result_of_a_machine_counts_and_several_machines_are_refused() {
         let document = read_text(&several(&tests)).unwrap();
         let outcome = amiproof_model::verdict::Outcome::from(answer(&document, "a").verdict.clone());
         assert_eq!(outcome.as_str(), word, "{tests:?}");
-        assert!(document.notes[0].contains("2 results of one machine"), "{:?}", document.notes);
+        assert!(document.notes[0].contains("2 results for one machine"), "{:?}", document.notes);
     }
     let two = several(&[("22", "n", "p", "fail"), ("21", "m", "p", "pass")]);
     assert!(read_text(&two).unwrap_err().to_string().contains("several machines (m, n)"));
@@ -205,12 +205,12 @@ fn two_benchmarks_of_one_machine_keep_their_names() {
     };
     let text = format!("<c>{}{}</c>", test("Amazon_Linux_2023", "fail"), test("Bottlerocket", "pass"));
     let document = read_text(&text.replace("<c>", "<Benchmark>").replace("</c>", "</Benchmark>")).unwrap();
-    let told: Vec<String> = document
+    let notes: Vec<String> = document
         .answers
         .iter()
         .map(|answer| format!("{} {}", answer.benchmark.as_ref().unwrap(), matches!(answer.verdict, Verdict::Pass)))
         .collect();
-    assert_eq!(told, ["cis-al2023-1.0.0 false", "cis-bottlerocket-1.0.0 true"]);
+    assert_eq!(notes, ["cis-al2023-1.0.0 false", "cis-bottlerocket-1.0.0 true"]);
     assert_eq!(document.benchmark, None);
 }
 

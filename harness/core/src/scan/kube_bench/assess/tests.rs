@@ -140,6 +140,6 @@ fn an_audit_that_broke_is_no_warning_for_a_human() {
     assert!(matches!(verdict("Test marked as a manual test"), Verdict::Manual(_)));
     assert!(matches!(verdict(""), Verdict::Manual(_)));
     for why in ["There are no tests", "missing audit command"] {
-        assert!(matches!(verdict(why), Verdict::NotEvaluated(told) if told.contains(why)), "{why}");
+        assert!(matches!(verdict(why), Verdict::NotEvaluated(actual) if actual.contains(why)), "{why}");
     }
 }

@@ -19,7 +19,7 @@ pub struct Output {
 pub struct Control {
     /// `3.2.1`.
     pub number: String,
-    /// Its title, as kube-bench words it; empty where the compact form leaves it out.
+    /// Its title, as kube-bench words it; empty if the compact form leaves it out.
     pub title: String,
     /// `node`, `policies`, `managedservices`, `controlplane`; empty in the compact form.
     pub target: String,
@@ -96,7 +96,7 @@ pub enum ParseError {
     },
     /// The JSON is of something else.
     #[error(
-        "holds JSON, but none of kube-bench, which is an object with Controls, or a section with node_type and tests; it begins with '{begins}'"
+        "is JSON, but not kube-bench's, which is an object with Controls, or a section with node_type and tests; it begins with '{begins}'"
     )]
     OtherJson {
         /// The first line, cut to 200 characters.
@@ -109,7 +109,7 @@ pub enum ParseError {
     #[error("kube-bench ran no check")]
     NoControls,
     /// It does not hold as many checks as it says.
-    #[error("kube-bench's totals say {total} checks, and its output holds {found}")]
+    #[error("kube-bench's totals declare {total} checks, but its output contains {found}")]
     Incomplete {
         /// What it says.
         total: u64,
@@ -118,7 +118,7 @@ pub enum ParseError {
     },
     /// It does not hold as many checks with a status as it says.
     #[error(
-        "kube-bench's totals say {total} checks with {word}, and its output holds {found}; import it as kube-bench wrote it"
+        "kube-bench's totals declare {total} checks with {word}, but its output contains {found}; import the file as kube-bench wrote it"
     )]
     Disagrees {
         /// The status.
@@ -130,12 +130,12 @@ pub enum ParseError {
     },
     /// One of several runs holds no control.
     #[error(
-        "one of the runs in it holds no check: of that node nothing is known; run kube-bench there again, or leave it out"
+        "one of its runs contains no check, so nothing is known about that node: run kube-bench there again, or remove that run from the file"
     )]
     EmptyRun,
     /// Results stand beside those that can be read.
     #[error(
-        "holds results that cannot be read beside others that can: '{begins}'; import each output of kube-bench as it was written"
+        "contains both results that can be read and others that cannot: '{begins}'; import each output of kube-bench as it was written"
     )]
     Unread {
         /// The line, cut to 200 characters.

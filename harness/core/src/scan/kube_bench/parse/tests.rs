@@ -121,7 +121,7 @@ fn section(number: &str, status: &str) -> String {
     )
 }
 
-fn told(text: &str) -> Vec<Vec<String>> {
+fn summary_of(text: &str) -> Vec<Vec<String>> {
     let run = |output: Output| {
         output.controls.iter().map(|control| format!("{} {:?}", control.number, control.status)).collect()
     };
@@ -150,7 +150,7 @@ fn every_run_in_a_text_counts_whatever_holds_them_together() {
         format!("{}\n2026-11-28T10:00:00.123456789Z stdout F {}\n", whole(&good), whole(&bad)),
         format!("2026-11-28T10:00:00.123456789Z {}\n2026-11-28T10:00:01.5Z {}\n", whole(&good), whole(&bad)),
     ] {
-        assert_eq!(told(&text), two, "{text}");
+        assert_eq!(summary_of(&text), two, "{text}");
         assert_eq!(parse(&text).unwrap().controls[0].status, Status::Fail, "the worst answer counts");
     }
     // Lines of two pods that were followed at once.
@@ -158,9 +158,9 @@ fn every_run_in_a_text_counts_whatever_holds_them_together() {
         |section: &str| serde_json::to_string_pretty(&serde_json::from_str::<Value>(&whole(section)).unwrap()).unwrap();
     let (one, two_of) = (pretty(&good), pretty(&bad));
     let mixed: String = one.lines().zip(two_of.lines()).map(|(a, b)| prefixed("a", a) + &prefixed("b", b)).collect();
-    assert_eq!(told(&mixed), two);
+    assert_eq!(summary_of(&mixed), two);
     for text in [format!("{bad}\n{other}"), format!("[{bad},{other}]"), bad.clone() + &other] {
-        assert_eq!(told(&text), [["3.1.1 Fail", "3.1.2 Pass"]], "sections of one run: {text}");
+        assert_eq!(summary_of(&text), [["3.1.1 Fail", "3.1.2 Pass"]], "sections of one run: {text}");
     }
     let mixed = format!("[{bad},{}]", other.replace("eks-1.8.0", "eks-1.7.0"));
     let benchmarks: Vec<String> = runs(&mixed).unwrap().into_iter().map(|output| output.benchmark).collect();
@@ -186,7 +186,7 @@ fn no_run_that_is_cut_off_hides_behind_a_whole_one() {
 fn what_is_refused_is_called_what_it_is() {
     for (text, part) in [
         ("[INFO] 3 Worker Node\n[FAIL] 3.1.1 Ensure\n", "with --json"),
-        ("{\"items\": [{\"test_number\": \"K.1\"}]}", "holds JSON, but none of kube-bench"),
+        ("{\"items\": [{\"test_number\": \"K.1\"}]}", "is JSON, but not kube-bench's"),
         ("nothing at all", "wrote no JSON"),
     ] {
         let error = parse(text).unwrap_err().to_string();
@@ -218,8 +218,11 @@ fn totals_that_promise_more_of_a_status_than_there_is_are_refused_at_every_level
 fn what_a_second_run_does_not_say_is_no_answer() {
     let (one, two) = (section("3.1.1", "PASS"), section("3.1.2", "PASS"));
     let full = format!("[{one},{two}]");
-    assert_eq!(told(&format!("{full}\n{one}\n")), [["3.1.1 Pass", "3.1.2 Pass"], ["3.1.1 Pass", "3.1.2 Missing"]]);
-    assert_eq!(told(&format!("{one}\n{two}\n")).len(), 2, "the same section twice is of two runs");
+    assert_eq!(
+        summary_of(&format!("{full}\n{one}\n")),
+        [["3.1.1 Pass", "3.1.2 Pass"], ["3.1.1 Pass", "3.1.2 Missing"]]
+    );
+    assert_eq!(summary_of(&format!("{one}\n{two}\n")).len(), 2, "the same section twice is of two runs");
     let empty = r#"{"id":"3","version":"eks-1.8.0","node_type":"node","tests":null}"#;
     for text in ["{\"Controls\":[],\"Totals\":{\"total_pass\":0}}".to_owned(), "[]".to_owned(), empty.to_owned()] {
         assert_eq!(runs(&format!("{full}\n{text}\n")), Err(ParseError::EmptyRun), "{text}");

@@ -13,14 +13,14 @@ use crate::wait::pods;
 
 /// Where the pods of a workload may run.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct TargetNodes {
     /// The variant under test.
     pub variant: VariantName,
     /// Which nodes pods are pinned to.
     pub selector: NodeSelector,
     /// Its nodes.
     pub own: Vec<NodeRecord>,
-    /// The nodes of its reference; `None` where there is none, and then its own take their place.
+    /// The nodes of its reference; `None` if there is none, and then its own take their place.
     pub peer: Option<Peer>,
 }
 
@@ -40,7 +40,7 @@ pub fn wants_peer(pod: &Pod) -> bool {
     pod.annotations().get(PLACE_ANNOTATION).is_some_and(|place| place == PLACE_PEER)
 }
 
-impl Places {
+impl TargetNodes {
     /// The nodes that a pod may run on.
     fn allowed(&self, pod: &Pod) -> &[NodeRecord] {
         match &self.peer {
