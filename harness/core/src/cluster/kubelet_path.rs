@@ -52,6 +52,21 @@ impl PathError {
         };
         code.is_some_and(|code| (400..500).contains(&code))
     }
+
+    /// Whether a connection broke on the way. Once says nothing of a node: the one to the API server is on that way, too.
+    pub fn is_broken_connection(&self) -> bool {
+        match self {
+            Self::Connection(_) => true,
+            Self::Refused(error) => match &**error {
+                kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => true,
+                kube::Error::UpgradeConnection(error) => {
+                    !matches!(error, kube::client::UpgradeConnectionError::ProtocolSwitch(_))
+                }
+                _ => false,
+            },
+            Self::Silent(_) => false,
+        }
+    }
 }
 
 /// The output of a command, and whether it succeeded.

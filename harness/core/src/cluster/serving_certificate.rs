@@ -121,8 +121,12 @@ pub struct Unanswered {
     pub certificate: Option<String>,
 }
 
+/// How often a connection may break before that is the answer.
+const BREAKS: u32 = 2;
+
 /// Runs a request to a node's kubelet, and repeats it for some minutes as long as only its
-/// [serving certificate](https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/) is missing.
+/// [serving certificate](https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/) is missing; and twice if the
+/// connection broke.
 ///
 /// # Errors
 /// [`Unanswered`]: at once for every error that the certificate does not explain.
@@ -132,12 +136,17 @@ pub async fn with_retry<'a, T>(
     node: &str,
     ask: impl Fn() -> BoxFuture<'a, Result<T, PathError>>,
 ) -> Result<T, Unanswered> {
-    let mut questions = 1;
+    let (mut questions, mut breaks) = (1, 0);
     loop {
         let error = match ask().await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
+        if error.is_broken_connection() && breaks < BREAKS {
+            breaks += 1;
+            tokio::time::sleep(pace.of(PAUSE)).await;
+            continue;
+        }
         // Who may not list requests is told less, and asks again all the same where the error itself says what it is.
         let request = of_node(access, node).await.ok();
         if !is_to_blame(&error, request.as_ref()) {
