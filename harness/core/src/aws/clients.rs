@@ -1,6 +1,7 @@
 //! The SDK clients of one account and region, and how they are configured.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -38,6 +39,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
 const PREFLIGHT_TIMEOUT: Duration = Duration::from_secs(12);
 /// The most that its first attempt may take; one connection in a few is lost, and the second has the rest of the time.
 const FIRST_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// How many sets of clients this process has had.
+static INSTANCES: AtomicU64 = AtomicU64::new(0);
 
 /// The operation that asks who is calling, and of whom.
 const CALLER: (&str, &str) = ("GetCallerIdentity", "the caller");
@@ -142,13 +146,19 @@ impl Clients {
             ));
         };
         let clock = Clock::default();
-        // Every client reads the clock of AWS, and sends once what `retry` repeats.
+        let instance = INSTANCES.fetch_add(1, Ordering::Relaxed);
+        // Every client reads the clock of AWS, and sends once what `retry` repeats. What the SDK learns of throttling it keeps by
+        // partition for the whole process: these clients' own are not those of another account, or of another simulation.
         macro_rules! client {
             ($sdk:ident) => {
                 $sdk::Client::from_conf(
                     $sdk::config::Builder::from(&config)
                         .interceptor(clock.clone())
                         .interceptor(retry::OneAttempt)
+                        .retry_partition($sdk::config::retry::RetryPartition::new(format!(
+                            "{} {instance}",
+                            stringify!($sdk)
+                        )))
                         .build(),
                 )
             };
