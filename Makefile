@@ -85,7 +85,7 @@ $(PYTHON_STAMP): fixtures/tests/requirements.txt
 # OpenSCAP with Debian's content, which judges this machine in a test; without apt the test says that it was skipped.
 OSCAP_CONTENT := /usr/share/xml/scap/ssg/content/ssg-debian*-ds.xml
 
-.PHONY: python oscap test test-cluster lint fmt doc bench schemas deny
+.PHONY: python oscap test chaos test-cluster lint fmt doc bench schemas deny
 oscap: ## Install OpenSCAP and its content from Debian packages (if apt is available)
 	@if { ! command -v oscap >/dev/null || ! ls $(OSCAP_CONTENT) >/dev/null 2>&1; } && command -v apt-get >/dev/null; then \
 	  echo "installing openscap-scanner and ssg-debian"; \
@@ -102,6 +102,9 @@ test: python oscap ## Set up what the tests need and run all of them
 	$(CARGO) fmt --all --check
 	$(TEST_ENV) $(CARGO) test --locked --workspace --all-targets --no-fail-fast
 	$(TEST_ENV) $(CARGO) test --locked --workspace --doc
+
+chaos: ## Fail every call of a two-variant run once, in every way: verdicts must stay, and nothing may be left
+	AMIPROOF_CHAOS=all $(CARGO) test --profile $(PROFILE) --locked --workspace --test chaos
 
 test-containers: python ## Run the Docker tests: starts Docker Engine and builds a moto image from Debian and PyPI
 	fixtures/containers/run-tests.sh

@@ -4,6 +4,12 @@
 //! `cargo test` tries a sample. `make chaos` tries every call: `AMIPROOF_CHAOS=all`. `AMIPROOF_CHAOS=117:LostAfter` tries one, and says
 //! what came of it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on ends there, and says what it found"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -28,6 +28,7 @@ mod rendering;
 mod scans;
 mod scenarios;
 mod schemas;
+mod seeds;
 mod steps;
 mod third_party;
 mod waivers;
