@@ -21,7 +21,11 @@ fn the_demo_gives_the_same_report_byte_for_byte_on_a_busy_machine() {
     let is_over = AtomicBool::new(false);
     let (busy, again) = std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().unwrap().get() {
-            scope.spawn(|| while !is_over.load(Ordering::Relaxed) {});
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop()
+                }
+            });
         }
         let reported = reported(dir.path(), &matrix("demo.yaml"), "1");
         is_over.store(true, Ordering::Relaxed);

@@ -81,6 +81,9 @@ const PREFLIGHT_TIMEOUT: Duration = Duration::from_secs(12);
 /// Requests that wait for the connection at the same time; far more than a run has checks in progress.
 const QUEUE: usize = 4096;
 
+/// How kinds are served, by API version and kind.
+type Kinds = BTreeMap<(String, String), (kube::core::ApiResource, ApiCapabilities)>;
+
 /// Access to one cluster. Cheap to clone.
 #[derive(Clone)]
 pub struct Access {
@@ -93,7 +96,7 @@ pub struct Access {
     /// The SHA-256 of its certificate authority.
     authority: Option<Arc<str>>,
     /// By API version and kind.
-    kinds: Arc<Mutex<BTreeMap<(String, String), (kube::core::ApiResource, ApiCapabilities)>>>,
+    kinds: Arc<Mutex<Kinds>>,
 }
 
 /// Why a cluster cannot be accessed at all.
