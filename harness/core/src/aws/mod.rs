@@ -19,6 +19,7 @@ pub mod guardduty;
 pub mod hosts;
 pub(crate) mod http;
 pub mod instances;
+mod json_api;
 pub mod launch_template;
 pub mod load_balancers;
 pub mod log_groups;

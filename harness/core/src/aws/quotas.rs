@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Clients;
 use super::error::{AwsError, found};
-use super::log_groups::{Api, ask};
+use super::json_api::{Api, ask};
 
 const QUOTAS: Api = Api { name: "servicequotas", target: "ServiceQuotasV20190624" };
 
