@@ -23,6 +23,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tower::Service;
 
+use crate::cluster::explain::chain;
+
 /// Makes a connection to who listens at an authority (`127.0.0.1:40001`); [`io::ErrorKind::ConnectionRefused`] when nobody does.
 type Dial = dyn Fn(&str) -> io::Result<DuplexStream> + Send + Sync;
 
@@ -51,22 +53,9 @@ pub enum Transport {
 #[error("{0}")]
 pub(crate) struct Unanswered(String);
 
-impl Unanswered {
-    /// Reads an error with everything below it.
-    pub(crate) fn of(error: &dyn std::error::Error) -> Self {
-        let mut reason = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            reason = format!("{reason}: {cause}");
-            source = cause.source();
-        }
-        Self(reason)
-    }
-}
-
 impl From<reqwest::Error> for Unanswered {
     fn from(error: reqwest::Error) -> Self {
-        Self::of(&error.without_url())
+        Self(chain(&error.without_url()))
     }
 }
 
@@ -97,7 +86,7 @@ impl Transport {
             Self::Memory(network) => {
                 let client: Client<_, reqwest::Body> = pool(network);
                 let answer = client.request(request.map(reqwest::Body::from)).await;
-                let answer = answer.map_err(|error| Unanswered::of(&error))?;
+                let answer = answer.map_err(|error| Unanswered(chain(&error)))?;
                 Ok(reqwest::Response::from(answer.map(reqwest::Body::wrap)))
             }
         }
