@@ -22,7 +22,7 @@ pub enum SimulationError {
 
 /// Runs `work` to its end in a thread of its own, in which time is simulated: it stands still while a task computes, and jumps to the next
 /// timer when no task can go on. All tasks of the runtime run in that one thread, one after the other, in an order
-/// that is the same every time; only blocking work (files) goes elsewhere, and time stands still for it, too.
+/// that is the same every time. Files are written in their turn, too ([`crate::blocking`]).
 ///
 /// What waits for anything else than the tasks of this runtime (a socket, a process, another thread) must not be part of it: time would
 /// not wait.

@@ -15,7 +15,7 @@ use super::workload::images::pulled;
 use crate::args::{Doctor, OutputForm};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
-use crate::runtime::block_on;
+use crate::runtime;
 use crate::session::Connection;
 use crate::signals::Signals;
 
@@ -23,7 +23,7 @@ use crate::signals::Signals;
 pub(crate) fn run(args: &Doctor, output: &Output) -> Result<ExitCode, Failure> {
     let inputs = files::read_offline(&args.selection.file, output)?;
     let matrix = files::narrowed(&inputs.matrix, &args.selection.variants)?;
-    block_on(interruptible(args, &inputs, &matrix, output))?
+    runtime::run(&args.target, || interruptible(args, &inputs, &matrix, output))?
 }
 
 async fn interruptible(args: &Doctor, inputs: &Inputs, matrix: &Matrix, output: &Output) -> Result<ExitCode, Failure> {
