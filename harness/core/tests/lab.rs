@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use amiproof_core::transport::Transport;
 use amiproof_lab::aws::Aws;
-use amiproof_lab::aws::world::{
-    ClusterEndpoint, ClusterHook, NodeShellHook, ShellOutput, World as Account, WorldSettings,
-};
+use amiproof_lab::aws::hooks::{ClusterEndpoint, ClusterHook, NodeShellHook, ShellOutput};
+use amiproof_lab::aws::world::{World as Account, WorldSettings};
 use amiproof_lab::listen::{MemoryNetwork, Network};
 use amiproof_lab::profile;
 use amiproof_lab::scenario::Scenario;
