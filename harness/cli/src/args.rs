@@ -74,7 +74,7 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Check credentials, permissions, quotas, images and tools before a run; creates nothing
     Doctor(Doctor),
-    /// Print the least IAM policy that amiproof needs (offline)
+    /// Print a least-privilege IAM policy for amiproof (offline)
     IamPolicy(IamPolicy),
     /// Create the cluster and one node group per variant, run the smoke tests, and keep everything
     #[command(mut_arg("run", |arg| arg.help("Run ID [default: the run that created the cluster, or else generated]")))]

@@ -119,7 +119,7 @@ fn important(event: &Event) -> Option<String> {
                 .to_owned(),
         ),
         EventKind::DeadlineExceeded(limit) => Some(format!(
-            "the deadline of {} is exceeded: stopping checks, then cleaning up",
+            "the deadline of {} has passed: stopping checks, then cleaning up",
             amiproof_model::duration::short(*limit)
         )),
         EventKind::CleanedUp(cleanup) if !cleanup.leftovers.is_empty() => {

@@ -1,8 +1,7 @@
-//! How connections come about: by sockets, or inside this process.
+//! How clients connect: through sockets, or in memory.
 //!
-//! The embedded lab and the run that uses it live in one process whose time is simulated, and time would not wait for a socket. There,
-//! every client of amiproof (of AWS, of Kubernetes, of files behind a URL) is the same and speaks the same HTTP, and only the
-//! bytes go through memory.
+//! The embedded lab and the run that uses it share one process with simulated time, which would not wait for a socket. In memory, all clients
+//! of amiproof (AWS, Kubernetes, downloads) are the same and speak the same HTTP; only the connector differs.
 
 use std::fmt;
 use std::future::{Ready, ready};
@@ -25,7 +24,7 @@ use tower::Service;
 
 use crate::cluster::explain::chain;
 
-/// Makes a connection to who listens at an authority (`127.0.0.1:40001`); [`io::ErrorKind::ConnectionRefused`] when nobody does.
+/// Connects to the listener at an authority (`127.0.0.1:40001`); [`io::ErrorKind::ConnectionRefused`] if there is none.
 type Dial = dyn Fn(&str) -> io::Result<DuplexStream> + Send + Sync;
 
 /// A network inside this process.
@@ -38,17 +37,17 @@ impl fmt::Debug for Memory {
     }
 }
 
-/// How connections come about.
+/// How clients connect.
 #[derive(Clone, Debug, Default)]
 pub enum Transport {
-    /// By the sockets of the system, and through its proxies.
+    /// Through sockets, and through the proxies that the environment names.
     #[default]
     Sockets,
     /// Inside this process.
     Memory(Memory),
 }
 
-/// Why a request got no answer; the text has every cause, and no URL, which may contain a signature.
+/// Why a request got no answer. The text contains all causes, but not the URL, which may contain a signature.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Unanswered(String);
@@ -60,16 +59,16 @@ impl From<reqwest::Error> for Unanswered {
 }
 
 impl Transport {
-    /// Connections inside this process: `dial` makes one to who listens at an authority (`127.0.0.1:40001`), or says
+    /// Connections in memory. `dial` connects to the listener at an authority (`127.0.0.1:40001`), or fails with
     /// [`io::ErrorKind::ConnectionRefused`].
     pub fn memory(dial: impl Fn(&str) -> io::Result<DuplexStream> + Send + Sync + 'static) -> Self {
         Self::Memory(Memory(Arc::new(dial)))
     }
 
-    /// Sends a request, by `client` where sockets are used. A proxy is not asked for what is on this machine.
+    /// Sends a request once; `client` is used for sockets only. Local addresses bypass the proxy.
     ///
     /// # Errors
-    /// When there is no answer. Sent once.
+    /// If there is no answer. The request is not retried.
     pub(crate) async fn send(
         &self,
         mut client: reqwest::ClientBuilder,
@@ -93,7 +92,7 @@ impl Transport {
     }
 }
 
-/// A client that keeps its connections.
+/// A client with a connection pool.
 fn pool<B>(network: &Memory) -> Client<Connector, B>
 where
     B: hyper::body::Body + Send,

@@ -1,12 +1,12 @@
-//! Work that blocks its thread: files.
+//! Blocking work, such as file access.
 
 use std::path::Path;
 
-/// Does work that blocks its thread, on a thread for such work; begun, it completes, even when the caller goes. In a simulation it is done
-/// at once, in its turn: which of two threads is faster would be another order in every run.
+/// Runs blocking work on tokio's blocking pool. Once started it completes, even if the future is dropped. In a simulation it runs inline,
+/// because a race between threads would give each run another order.
 ///
 /// # Panics
-/// When `work` panics, with the same.
+/// If `work` panics, with its payload.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     if crate::is_simulated() {
         return work();
@@ -15,16 +15,16 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // Work that blocks is never cancelled; the runtime that did not take it any more is ending, and this task with it.
+            // Blocking work is only rejected when the runtime shuts down, and then this task is dropped, too.
             Err(_) => std::future::pending().await,
         },
     }
 }
 
-/// Writes a file whole; what was there before is replaced.
+/// Writes a file, replacing what it contained.
 ///
 /// # Errors
-/// What the system says.
+/// If the file cannot be written.
 pub async fn write_file(path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) -> std::io::Result<()> {
     let (path, bytes) = (path.as_ref().to_owned(), bytes.into());
     blocking(move || std::fs::write(path, bytes)).await

@@ -1,10 +1,10 @@
-//! What no run can repeat, behind one function each: the time of day ([`now`]) and chance ([`random`]).
+//! The sources of nondeterminism, behind one function each: the time of day ([`now`]) and randomness ([`random`]).
 //!
-//! A command against AWS has both from the system. A run against the embedded lab has neither: it and the lab live in one thread whose
-//! time is simulated ([`simulate`]), where a clock goes on only when nobody has work, and chance follows from a seed. A busy machine
-//! changes nothing in such a run, and the same seed gives the same run.
+//! A command against AWS takes both from the operating system. A run against the embedded lab shares one thread with the lab, in which time is
+//! simulated ([`simulate`]): the clock advances only when all tasks are waiting, and random numbers follow from a seed. The load of the
+//! machine changes nothing in such a run, and the same seed gives the same run.
 //!
-//! Nothing else in amiproof may ask the system for either; a test over the sources says so.
+//! Nothing else in amiproof reads the clock or random numbers; a test over the sources asserts that.
 
 mod blocking;
 pub mod random;
@@ -20,15 +20,15 @@ use tokio::time::Instant;
 pub use self::blocking::{blocking, write_file};
 pub use self::simulation::{SimulationError, simulate};
 
-/// Where a simulated clock begins: 2026-12-01, 00:00 UTC.
+/// The start of a simulated clock: 2026-12-01, 00:00 UTC.
 pub const EPOCH: Timestamp = Timestamp::constant(1_796_083_200, 0);
 
 thread_local! {
-    /// When the simulation of this thread began, by the monotonic clock of its runtime.
+    /// The start of this thread's simulation, on the monotonic clock of its runtime.
     static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// The time of day: the system's, or in a simulation [`EPOCH`] and what has passed since it began.
+/// The time of day: the system's, or in a simulation [`EPOCH`] plus the simulated time since its start.
 pub fn now() -> Timestamp {
     match BEGAN.get() {
         Some(began) => {

@@ -1,4 +1,4 @@
-//! Chance: identifiers, jitter and ports. The system's, or in a simulation what follows from its seed.
+//! Randomness for identifiers, jitter and ports: from the system, or in a simulation from its seed.
 
 use std::cell::RefCell;
 
@@ -13,7 +13,7 @@ pub fn number() -> u64 {
     SEEDED.with_borrow_mut(|seeded| seeded.as_mut().map_or_else(|| fastrand::u64(..), |seeded| seeded.u64(..)))
 }
 
-/// A number from 0 up to, but not with, 1.
+/// A number in `0.0..1.0`.
 pub fn fraction() -> f64 {
     SEEDED.with_borrow_mut(|seeded| seeded.as_mut().map_or_else(fastrand::f64, fastrand::Rng::f64))
 }
@@ -24,7 +24,7 @@ pub fn uuid() -> Uuid {
     seeded.map_or_else(Uuid::new_v4, |number| uuid::Builder::from_random_bytes(number.to_be_bytes()).into_uuid())
 }
 
-/// From now on chance follows from `seed` in this thread, also in libraries that use `fastrand` (the retries of the AWS SDK).
+/// Seeds the random numbers of this thread, also for libraries that use `fastrand` (the retries of the AWS SDK).
 pub(crate) fn seed(seed: u64) {
     fastrand::seed(seed);
     SEEDED.set(Some(fastrand::Rng::with_seed(seed)));

@@ -13,25 +13,25 @@ const STACK: usize = 16 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum SimulationError {
     /// No thread.
-    #[error("cannot start a thread")]
+    #[error("cannot start the thread of the simulation")]
     Thread(#[source] std::io::Error),
     /// No runtime.
-    #[error("cannot start the asynchronous runtime")]
+    #[error("cannot start the asynchronous runtime of the simulation")]
     Runtime(#[source] std::io::Error),
 }
 
-/// Runs `work` to its end in a thread of its own, in which time is simulated: it stands still while a task computes, and jumps to the next
-/// timer when no task can go on. All tasks of the runtime run in that one thread, one after the other, in an order
-/// that is the same every time. Files are written in their turn, too ([`crate::blocking`]).
+/// Runs `work` to completion on a thread of its own with simulated time: the clock stands still while any task can run, and jumps to the next
+/// timer when all are waiting. All tasks run on that thread, one at a time, in the same order every time; blocking work runs inline
+/// ([`crate::blocking`]).
 ///
-/// What waits for anything else than the tasks of this runtime (a socket, a process, another thread) must not be part of it: time would
-/// not wait.
+/// # Caveats
+/// `work` must wait for nothing outside its own tasks (a socket, a process, another thread): the clock would jump ahead meanwhile.
 ///
 /// # Errors
-/// When there is no thread or no runtime to be had.
+/// If the thread or its runtime cannot be started.
 ///
 /// # Panics
-/// When `work` panics, with the same.
+/// If `work` panics, with its payload.
 pub fn simulate<T: Send, F: Future<Output = T>>(
     seed: u64,
     work: impl FnOnce() -> F + Send,
@@ -45,7 +45,7 @@ pub fn simulate<T: Send, F: Future<Output = T>>(
 
 fn run<T, F: Future<Output = T>>(seed: u64, work: impl FnOnce() -> F) -> Result<T, SimulationError> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    // Who called looks at what happens when all tasks have nothing to do, and not after every 61st step.
+    // `block_on` otherwise polls its own future after every 61st task, which would depend on the number of tasks.
     let runtime =
         runtime.enable_all().start_paused(true).event_interval(u32::MAX).build().map_err(SimulationError::Runtime)?;
     let answer = runtime.block_on(async {

@@ -1,21 +1,21 @@
-//! A value, and those who wait for it to change: `tokio::sync::watch`, but who waited first is woken first.
+//! A watch channel like `tokio::sync::watch`, whose receivers are woken in the order in which they began to wait.
 //!
-//! Tokio spreads the waiting over eight queues by chance, for speed. In a simulation that would be another order in every run.
+//! Tokio spreads the receivers over eight queues at random, for speed. In a simulation each run would then have another order.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use tokio::sync::Notify;
 
-/// The sender is gone, and the value will not change any more.
+/// All senders were dropped, so the value cannot change any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nobody is left to change the value")]
+#[error("the sender was dropped")]
 pub struct Closed;
 
 #[derive(Debug)]
 struct Shared<T> {
     value: RwLock<T>,
-    /// How often it was changed.
+    /// Number of changes so far.
     version: AtomicU64,
     senders: AtomicUsize,
     changed: Notify,
@@ -35,14 +35,14 @@ impl<T> Shared<T> {
 #[derive(Debug)]
 pub struct Sender<T>(Arc<Shared<T>>);
 
-/// Sees the value, and waits for it to change.
+/// Reads the value, and waits for changes.
 #[derive(Debug)]
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
     seen: u64,
 }
 
-/// A value with its two ends.
+/// Creates a channel with an initial value.
 pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
     let sender = Sender::new(value);
     let receiver = sender.subscribe();
@@ -50,7 +50,7 @@ pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
 }
 
 impl<T> Sender<T> {
-    /// A value that nobody waits for yet.
+    /// Creates a sender without receivers.
     pub fn new(value: T) -> Self {
         let value = RwLock::new(value);
         Self(Arc::new(Shared {
@@ -61,7 +61,7 @@ impl<T> Sender<T> {
         }))
     }
 
-    /// One who has seen the value as it is now.
+    /// Creates a receiver that has seen the current value.
     pub fn subscribe(&self) -> Receiver<T> {
         Receiver { shared: Arc::clone(&self.0), seen: self.0.version() }
     }
@@ -71,7 +71,7 @@ impl<T> Sender<T> {
         self.0.read()
     }
 
-    /// Puts another value in its place, and gives the one before.
+    /// Replaces the value, and returns the previous one.
     pub fn send_replace(&self, value: T) -> T {
         let mut before = None;
         self.send_modify(|current| before = Some(std::mem::replace(current, value)));
@@ -89,7 +89,7 @@ impl<T> Sender<T> {
         });
     }
 
-    /// Changes the value, and says so only where `change` says that it did; gives its word.
+    /// Modifies the value, and notifies the receivers if `change` returns true; returns what it returned.
     pub fn send_if_modified(&self, change: impl FnOnce(&mut T) -> bool) -> bool {
         let mut value = self.0.value.write().unwrap_or_else(PoisonError::into_inner);
         if !change(&mut value) {
@@ -129,15 +129,15 @@ impl<T> Receiver<T> {
         self.shared.read()
     }
 
-    /// Takes the value as seen.
+    /// Marks the current value as seen.
     pub fn mark_unchanged(&mut self) {
         self.seen = self.shared.version();
     }
 
-    /// Waits until the value is another one than was seen last.
+    /// Waits until the value changes after the one seen last, and marks it as seen.
     ///
     /// # Errors
-    /// When all senders are gone, and it was not changed before.
+    /// If all senders were dropped without a further change.
     pub async fn changed(&mut self) -> Result<(), Closed> {
         loop {
             let mut changed = std::pin::pin!(self.shared.changed.notified());
@@ -154,10 +154,10 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Waits until the value is as wanted, and gives it.
+    /// Waits until the value satisfies the condition, and returns it.
     ///
     /// # Errors
-    /// When all senders are gone and it is not.
+    /// If all senders were dropped and it does not.
     pub async fn wait_for(
         &mut self,
         is_wanted: impl FnMut(&T) -> bool + Send,
@@ -173,7 +173,7 @@ impl<T> Receiver<T> {
                 return Ok(());
             }
             if self.changed().await.is_err() {
-                // The last sender may have changed it and gone in one step.
+                // The last sender may have changed the value just before it was dropped.
                 return if is_wanted(&self.shared.read()) { Ok(()) } else { Err(Closed) };
             }
         }

@@ -1,4 +1,4 @@
-//! `amiproof iam-policy`: the least policy with which amiproof works.
+//! `amiproof iam-policy`: a least-privilege policy for amiproof.
 
 use amiproof_core::iam::policy::{LIMIT, documents, size};
 use amiproof_core::iam::{Goal, Place};
@@ -9,11 +9,11 @@ use crate::args::IamPolicy;
 use crate::files;
 use crate::output::{Failure, Output};
 
-/// Prints the policy: one document, or a list of them where a managed policy is too small for all.
+/// Prints the policy: one document, or a list of documents if one managed policy is too small.
 pub(crate) fn run(args: &IamPolicy, output: &Output) -> Result<ExitCode, Failure> {
     let goals: Vec<Goal> = match args.goals.as_slice() {
         [] => Goal::ALL.to_vec(),
-        some => some.iter().map(|goal| Goal::from(*goal)).collect(),
+        some => some.to_vec(),
     };
     let documents = documents(&goals, &place(args, output)?);
     let count = documents.len();
@@ -31,8 +31,8 @@ pub(crate) fn run(args: &IamPolicy, output: &Output) -> Result<ExitCode, Failure
             let sizes: Vec<String> = many.iter().map(|document| size(document).to_string()).collect();
             output.json(format_args!("{:#}", Value::Array(many.to_vec())));
             output.note(format_args!(
-                "note: a managed policy holds {LIMIT} characters, so this is a list of {count} policies ({} characters); create one of each and \
-                 attach all: `amiproof iam-policy --part N` prints the N-th",
+                "note: a managed policy holds at most {LIMIT} characters, so this is a list of {count} policies ({} characters); create and \
+                 attach each of them: `amiproof iam-policy --part N` prints one",
                 sizes.join(" and ")
             ));
         }

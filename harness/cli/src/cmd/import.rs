@@ -226,7 +226,7 @@ fn target(kind: Kind, report: &Report, args: &args::Import, spool: &Spool) -> Re
     };
     let Some(name) = &args.variant else {
         if kind.is_about_a_machine() {
-            let message = format!("{} is about a machine: name its variant", kind.as_str());
+            let message = format!("{} contains results of one machine: name its variant", kind.as_str());
             return Err(Failure::usage(message, format!("give --variant, one of {}", known.join(", "))));
         }
         return Ok(base);

@@ -226,7 +226,7 @@ fn text(planned: &Planned) -> String {
     if let Some(max_pods) = planned.max_pods {
         let made: Vec<u32> = planned.variants.iter().filter_map(|variant| variant.nodes).collect();
         lines.push(match made.as_slice() {
-            [] => "total: no node group, every node exists already".to_owned(),
+            [] => "total: no node groups, all nodes exist already".to_owned(),
             made => format!("total: {} node groups, {} nodes", made.len(), made.iter().sum::<u32>()),
         });
         lines.push(format!("at most {max_pods} pods run at a time (--max-pods)"));

@@ -28,7 +28,7 @@ use crate::signals::{SignalEvent, Signals};
 pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) -> Result<ExitCode, Failure> {
     if args.given.kubeconfig.is_some() && goal != Goal::All {
         return Err(Failure::usage(
-            "a cluster given by kubeconfig is used as is: nothing is created or deleted there but what checks need",
+            "a cluster given by kubeconfig is used as is: only checks create objects in it, and delete them afterwards",
             "use 'amiproof test', 'scan' or 'run' with --kubeconfig",
         ));
     }
@@ -176,7 +176,9 @@ async fn execute(
         SignalEvent::StillStopping => {
             shown.note("already cleaning up; a second Ctrl-C leaves the rest to `amiproof destroy`")
         }
-        SignalEvent::Leave => shown.note("interrupted again: leaving; `amiproof destroy` deletes what is left"),
+        SignalEvent::Leave => {
+            shown.note("interrupted again: exiting without cleanup; `amiproof destroy` deletes what is left")
+        }
     })
     .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
     let begun = signals.cancel.run_until_cancelled(begin(global, place, &request, &folder, steps, output)).await;

@@ -106,7 +106,7 @@ fn a_run_that_exceeds_its_deadline_cleans_up_and_is_no_success() {
     let arguments = ["run", "--lab", "--deadline", "15m", "--file", file.to_str().unwrap()];
     let ended = crate::process::run(dir.path(), &arguments);
     assert_eq!(ended.status.code(), Some(3), "{}", stderr(&ended));
-    let said = "the deadline of 15m is exceeded: stopping checks, then cleaning up";
+    let said = "the deadline of 15m has passed: stopping checks, then cleaning up";
     assert!(stderr(&ended).contains(said), "{}", stderr(&ended));
     let report = crate::process::report(dir.path());
     assert!(!report.run.interrupted && report.run.seconds >= 900.0, "{:?}", report.run);

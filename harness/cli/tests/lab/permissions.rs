@@ -226,7 +226,7 @@ fn the_policy_with_which_a_run_works_is_enough_for_the_doctor_and_one_action_les
     }
     let (code, said, answer) = doctor();
     assert_eq!(code, Some(3), "{answer:#}");
-    assert!(said.starts_with("unknown the caller's permissions are not known: "), "{said}");
+    assert!(said.starts_with("unknown cannot determine the caller's permissions: "), "{said}");
     assert_eq!(limited.lab.resources(), [""; 0]);
 }
 

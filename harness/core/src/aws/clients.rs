@@ -62,7 +62,7 @@ pub struct Settings {
     pub credentials: Option<(String, String)>,
     /// Intervals of polling and retries.
     pub pace: Pace,
-    /// How connections come about.
+    /// How clients connect.
     pub transport: Transport,
 }
 
@@ -204,7 +204,7 @@ impl Clients {
         self.shared.pace
     }
 
-    /// How connections come about.
+    /// How clients connect.
     pub fn transport(&self) -> &Transport {
         &self.shared.transport
     }

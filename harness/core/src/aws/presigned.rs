@@ -22,7 +22,7 @@ pub struct Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// What came as URL is none that may be fetched.
-    #[error("the pre-signed URL is not fetched: {0}")]
+    #[error("the pre-signed URL was not fetched: {0}")]
     Url(String),
     /// It leads to another host, or in circles.
     #[error("{host} redirects with {status} to {to}, which is not followed: pre-signed URLs do not redirect")]

@@ -52,7 +52,7 @@ pub enum NamespaceError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It still exists.
-    #[error("namespace {name} is still there after {}s: {why}", after.as_secs())]
+    #[error("namespace {name} still exists after {}s: {why}", after.as_secs())]
     Stuck {
         /// The namespace.
         name: String,
@@ -62,7 +62,7 @@ pub enum NamespaceError {
         why: String,
     },
     /// Its volumes still exist.
-    #[error("namespace {name} is gone, but its volumes {} are still there after {}s: is the CSI driver's controller running?", volumes.join(", "), after.as_secs())]
+    #[error("namespace {name} is deleted, but its volumes {} still exist after {}s: is the CSI driver's controller running?", volumes.join(", "), after.as_secs())]
     Volumes {
         /// The namespace.
         name: String,
@@ -339,7 +339,7 @@ async fn what_keeps(access: &Access, name: &str) -> String {
     let api: Api<Namespace> = Api::all(access.client());
     let conditions = match api.get(name).await {
         Ok(namespace) => namespace.status.and_then(|status| status.conditions).unwrap_or_default(),
-        Err(error) => return format!("and its state cannot be read: {}", super::explain(&error)),
+        Err(error) => return format!(", and its state cannot be read: {}", super::explain(&error)),
     };
     let says = conditions
         .iter()

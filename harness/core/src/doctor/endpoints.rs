@@ -1,5 +1,5 @@
-//! Whether the services that a run calls can be reached from here, through the proxy that the environment names. No permission is needed,
-//! for nothing is asked of them: any answer is one.
+//! Whether this machine can reach the endpoints of the AWS services that a run calls, through the proxy of the environment. It needs no
+//! permission: any HTTP response, also an error, shows that the endpoint is reachable.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use futures::future::join_all;
 use super::Finding;
 use crate::aws::{Clients, partition};
 
-/// How long one of them may take.
+/// Timeout of a request to one endpoint.
 const WITHIN: Duration = Duration::from_secs(10);
 const CHECK: &str = "endpoints";
 
-/// The names of services in their hosts (AWS general reference, "Service endpoints and quotas").
+/// Host name prefixes of the regional endpoints ([AWS General Reference](https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html)).
 const REGIONAL: [&str; 12] = [
     "api.ecr",
     "autoscaling",
@@ -28,7 +28,7 @@ const REGIONAL: [&str; 12] = [
     "sts",
 ];
 
-/// Asks every endpoint at once. A stand-in for AWS has one for all services, which has answered already.
+/// Requests all endpoints concurrently. With `--endpoint-url` there is one for all services, and it has answered already.
 pub async fn examine(clients: &Clients) -> Vec<Finding> {
     if let Some(endpoint) = clients.endpoint() {
         return vec![Finding::ok(CHECK, format!("{endpoint} answers for every service"))];
@@ -51,7 +51,7 @@ pub async fn examine(clients: &Clients) -> Vec<Finding> {
     }
 }
 
-/// The hosts of a region, and that of IAM, which has one per partition.
+/// The endpoints of a region, and the one of IAM, which is per partition.
 fn hosts(region: &str) -> Vec<String> {
     let partition = partition::of(region);
     let iam = match partition.name {
@@ -64,7 +64,7 @@ fn hosts(region: &str) -> Vec<String> {
     regional.chain([iam]).filter(|host| !host.is_empty()).collect()
 }
 
-/// Whether anything answers, whatever it says.
+/// Succeeds on any HTTP response, whatever its status.
 async fn reach(url: String) -> Result<(), String> {
     let message = |error: reqwest::Error| crate::aws::cause::chain(&error.without_url());
     let client = reqwest::Client::builder().timeout(WITHIN).build().map_err(message)?;

@@ -1,19 +1,19 @@
-//! One line of the doctor's answer.
+//! One line of the output of `amiproof doctor`, and the exit code that follows from all of them.
 
 use amiproof_model::exit::ExitCode;
 use serde::Serialize;
 
-/// How it is.
+/// Whether a run could start, as far as one check tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// A run has what it needs.
     Ok,
-    /// A part of the run may not get its answer.
+    /// A run can start, but some of its checks may not be evaluated.
     Warning,
     /// A run would fail.
     Problem,
-    /// It could not be asked.
+    /// It could not be determined.
     Unknown,
 }
 
@@ -29,20 +29,20 @@ impl Status {
     }
 }
 
-/// What was asked, and what came of it.
+/// The outcome of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// What was asked: `permissions`.
+    /// The name of the check: `permissions`.
     pub check: &'static str,
-    /// How it is.
+    /// Its outcome.
     pub status: Status,
-    /// What was found: a clause in small letters without full stop.
+    /// What was found: a lower-case clause without a full stop.
     pub message: String,
-    /// What to do about it; empty where nothing is.
+    /// How to fix it; empty if there is nothing to do.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub help: String,
-    /// Whether nobody can say that a run would work while this is unknown.
+    /// Whether a run must not be called ready while this is unknown (exit code 3).
     pub decisive: bool,
 }
 
@@ -56,7 +56,7 @@ impl Finding {
         Self::new(check, Status::Ok, message, "")
     }
 
-    /// A part of the run may not get its answer.
+    /// A run can start, but some of its checks may not be evaluated.
     pub fn warning(check: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::new(check, Status::Warning, message, help)
     }
@@ -66,18 +66,18 @@ impl Finding {
         Self::new(check, Status::Problem, message, help)
     }
 
-    /// It could not be asked, and a run may work all the same.
+    /// It could not be determined, and a run may work nevertheless.
     pub fn unknown(check: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::new(check, Status::Unknown, message, help)
     }
 
-    /// It could not be asked, and without it nobody can say that a run would work.
+    /// It could not be determined, and without it a run cannot be called ready.
     pub fn undecided(check: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { decisive: true, ..Self::unknown(check, message, help) }
     }
 }
 
-/// What the process answers: 0 when a run can begin, 1 when it would fail, 3 when something decisive is unknown.
+/// The exit code: 0 if a run can start, 1 if it would fail, 3 if that cannot be determined.
 pub fn conclude(findings: &[Finding]) -> ExitCode {
     let has = |status: Status| findings.iter().any(|finding| finding.status == status);
     let is_undecided = findings.iter().any(|finding| finding.status == Status::Unknown && finding.decisive);

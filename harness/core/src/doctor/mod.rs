@@ -1,7 +1,7 @@
-//! What a run needs of its account, its registries and this machine, asked before anything is created.
+//! `amiproof doctor`: checks account, registries and this machine before anything is created. All requests only read.
 //!
-//! Reading order: [`finding`] (what is said of each), then what is asked: [`endpoints`], [`permissions`], [`preparation`] (images, Inspector,
-//! Systems Manager), [`version`], [`quotas`] and [`registry`].
+//! Reading order: [`finding`] (one line of the output), then one module per check: [`endpoints`], [`permissions`], [`preparation`] (images,
+//! Inspector, Systems Manager), [`version`], [`quotas`] and [`registry`].
 
 pub mod endpoints;
 pub mod finding;

@@ -1,5 +1,6 @@
-//! Whether the caller may do all that a run does, as SimulatePrincipalPolicy says: with the resources and the condition keys of the requests,
-//! so that a policy that allows no more than needed is enough.
+//! Whether the caller has the permissions that a run needs, according to
+//! [SimulatePrincipalPolicy](https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html). The simulation uses the
+//! resources and condition keys of the real requests, so a least-privilege policy passes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,19 +15,19 @@ use crate::iam::{Goal, Place, Scope};
 
 const CHECK: &str = "permissions";
 const ALLOWED: PolicyEvaluationDecisionType = PolicyEvaluationDecisionType::Allowed;
-/// At most so many simulations at once: IAM throttles them early.
+/// Maximum number of concurrent simulations: IAM throttles them early.
 const AT_ONCE: usize = 4;
-/// What to do where something is not allowed.
+/// Help if an action is not allowed.
 const POLICY: &str = "attach the policy that `amiproof iam-policy` prints";
 
-/// Who is calling, by the form of the ARN.
+/// The kind of caller, by the format of its ARN.
 #[derive(Debug, PartialEq, Eq)]
 enum Principal<'a> {
-    /// An IAM user, whose policies can be asked.
+    /// An IAM user, whose policies can be simulated.
     User(&'a str),
-    /// A session of a role: the role's policies can be asked, those of the session cannot.
+    /// A role session: the role's policies can be simulated, those of the session cannot.
     Role(&'a str),
-    /// The root user, whom policies of IAM do not limit.
+    /// The root user, which no IAM policy limits.
     Root,
     /// Something else.
     Other,
@@ -44,7 +45,8 @@ impl<'a> Principal<'a> {
     }
 }
 
-/// Asks whether the caller may do what these goals need in a place.
+/// Whether the caller has the permissions for these goals, limited to `place`. Simulations are reads, so they are retried; if they are
+/// denied, the finding is [`Status::Unknown`](super::Status::Unknown) and decisive.
 pub async fn examine(clients: &Clients, identity: &Identity, goals: &[Goal], place: &Place) -> Finding {
     let (arn, is_session) = match Principal::of(&identity.arn) {
         Principal::User(arn) => (arn.to_owned(), false),
@@ -53,7 +55,7 @@ pub async fn examine(clients: &Clients, identity: &Identity, goals: &[Goal], pla
             Err(error) => return unasked(&error),
         },
         Principal::Root => {
-            let message = "the root user is calling, whom no policy of IAM limits";
+            let message = "the caller is the root user, which no IAM policy limits";
             return Finding::warning(CHECK, message, "use a role with the policy that `amiproof iam-policy` prints");
         }
         Principal::Other => {
@@ -75,14 +77,14 @@ fn unasked(error: &AwsError) -> Finding {
         }
         _ => "run `amiproof doctor` again",
     };
-    Finding::undecided(CHECK, format!("the caller's permissions are not known: {error}"), help)
+    Finding::undecided(CHECK, format!("cannot determine the caller's permissions: {error}"), help)
 }
 
-/// What IAM says of one action.
+/// The result of the simulation of one action, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Answer {
     Allowed,
-    /// Denied, and a policy looks at something that only the real request says.
+    /// Denied, but a policy has a condition on a key that only the real request has.
     Depends,
     Denied,
 }
@@ -97,24 +99,27 @@ fn judge(answers: &BTreeMap<&'static str, Answer>, is_session: bool) -> Finding 
         return Finding::problem(CHECK, format!("{count} not allowed: {}", denied.join(", ")), POLICY);
     }
     if !depends.is_empty() {
-        let message = format!("a condition of a policy decides only when it is called: {}", depends.join(", "));
+        let message = format!(
+            "whether these are allowed depends on conditions that are only evaluated in a real call: {}",
+            depends.join(", ")
+        );
         return Finding::undecided(CHECK, message, POLICY);
     }
     let count = answers.len();
     if is_session {
         let message = format!(
-            "the policies of the role allow all {count} actions; whether the policy of this session limits them cannot be asked"
+            "the policies of the role allow all {count} actions; a session policy may still deny some, and cannot be read"
         );
         return Finding::undecided(
             CHECK,
             message,
-            "if the role is assumed without a session policy, nothing is missing",
+            "if the role is assumed without a session policy, no permission is missing",
         );
     }
     Finding::ok(CHECK, format!("all {count} actions are allowed"))
 }
 
-/// Where the ARN of a role cannot be made from that of its session, which lacks the path.
+/// The ARN of a role, which cannot be derived from that of its session: the latter lacks the path.
 async fn role_arn(clients: &Clients, name: &str) -> Result<String, AwsError> {
     let ask =
         || async { clients.iam.get_role().role_name(name).send().await.explain("GetRole", format!("role {name}")) };
@@ -192,7 +197,7 @@ async fn of_scope(
         let answer = match result {
             Some(result) if is_allowed(result) => Answer::Allowed,
             Some(result) if result.missing_context_values().is_empty() => Answer::Denied,
-            // No answer for it, or not for all: a missing answer does not allow it.
+            // A missing result does not mean that the action is allowed.
             _ => Answer::Depends,
         };
         (action, answer)
@@ -237,8 +242,8 @@ mod tests {
             .join("\n"),
             @r"
         ok all 2 actions are allowed
-        unknown the policies of the role allow all 2 actions; whether the policy of this session limits them cannot be asked
-        unknown a condition of a policy decides only when it is called: iam:PassRole
+        unknown the policies of the role allow all 2 actions; a session policy may still deny some, and cannot be read
+        unknown whether these are allowed depends on conditions that are only evaluated in a real call: iam:PassRole
         problem 1 action is not allowed: eks:CreateCluster
         "
         );

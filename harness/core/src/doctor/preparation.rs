@@ -1,4 +1,4 @@
-//! What the account must have been prepared for: images that exist and may be launched, Inspector, Systems Manager.
+//! Prerequisites in the account: images that exist and may be launched, Inspector, Systems Manager.
 
 use amiproof_model::matrix::{Family, Matrix, Variant};
 use camino::Utf8Path;
@@ -9,7 +9,7 @@ use crate::aws::error::{AwsError, Class, Explain as _};
 use crate::run::preflight::preflight;
 use crate::scan::inspector;
 
-/// Images and launches, by dry runs of EC2. `base` is the folder of the matrix file.
+/// Checks images and launches with EC2 dry runs. `base` is the folder of the matrix file.
 pub async fn images(clients: &Clients, matrix: &Matrix, base: &Utf8Path) -> Vec<Finding> {
     const CHECK: &str = "images";
     let made = matrix.variants.iter().filter(|variant| variant.made().is_some()).count();
@@ -33,7 +33,7 @@ pub async fn images(clients: &Clients, matrix: &Matrix, base: &Utf8Path) -> Vec<
     findings
 }
 
-/// Whether Inspector scans instances here, where it is to judge operating systems.
+/// Whether Inspector is enabled; `None` if no variant needs its CIS scans.
 pub async fn inspector(clients: &Clients, matrix: &Matrix, scans: bool) -> Option<Finding> {
     const CHECK: &str = "inspector";
     let judges = |variant: &Variant| matches!(variant.family, Family::Al2023 | Family::Windows);
@@ -46,11 +46,13 @@ pub async fn inspector(clients: &Clients, matrix: &Matrix, scans: bool) -> Optio
             let (what, help) = why.split_once(": ").unwrap_or((&why, ""));
             Finding::warning(CHECK, format!("{what}; os-cis is not evaluated without it"), help)
         }
-        Err(error) => Finding::unknown(CHECK, format!("whether it scans here is not known: {error}"), help_of(&error)),
+        Err(error) => {
+            Finding::unknown(CHECK, format!("cannot determine whether it is enabled: {error}"), help_of(&error))
+        }
     })
 }
 
-/// Whether Systems Manager answers the caller, by which commands reach nodes.
+/// Whether the caller can use Systems Manager, through which commands reach nodes.
 pub async fn systems_manager(clients: &Clients) -> Finding {
     const CHECK: &str = "systems manager";
     let ask = || async {
@@ -61,7 +63,7 @@ pub async fn systems_manager(clients: &Clients) -> Finding {
         Ok(_) => Finding::ok(CHECK, "answers"),
         Err(error) => {
             let message = format!(
-                "does not answer: {error}; nodes are then asked through pods, and os-cis by Inspector needs it"
+                "does not answer: {error}; without it, node facts are read through pods, and Inspector cannot scan"
             );
             Finding::unknown(CHECK, message, help_of(&error))
         }

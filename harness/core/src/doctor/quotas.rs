@@ -1,4 +1,4 @@
-//! Whether the quotas of the account leave space for what the matrix would create.
+//! Whether the service quotas of the account allow what the matrix would create.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::aws::{Clients, pages, quotas};
 
 const CHECK: &str = "quotas";
 
-/// A quota, with how much of it a run needs and how much is used.
+/// A quota, how much of it a run needs, and how much is in use.
 #[derive(Clone, Debug, PartialEq)]
 struct Need {
     /// The service's code in Service Quotas.
@@ -25,17 +25,17 @@ struct Need {
     needed: u64,
     /// How much is used already.
     used: u64,
-    /// Whether it is counted per availability zone while the use is that of the region.
+    /// Whether the quota is per availability zone, while `used` is counted in the whole region.
     is_zonal: bool,
 }
 
-/// Quotas of vCPUs, by what an instance type begins with and how it is bought (EC2 user guide, "Amazon EC2 service quotas").
+/// vCPU quotas: name, instance families, quota codes for On-Demand and Spot (EC2 user guide, "Amazon EC2 service quotas").
 const VCPUS: [(&str, &[&str], &str, &str); 2] = [
     ("Standard", &["a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"], "L-1216C47A", "L-34B43A08"),
     ("G and VT", &["g", "gr", "vt"], "L-DB2E81BA", "L-3819A6DF"),
 ];
 
-/// Asks for every quota that the matrix touches. Empty where nothing is created.
+/// Compares every quota that the matrix counts against. Empty if nothing is created.
 pub async fn examine(clients: &Clients, matrix: &Matrix) -> Vec<Finding> {
     let (needs, mut findings) = needs(clients, matrix).await;
     let values = join_all(needs.iter().map(|need| quotas::value(clients, need.service, need.code))).await;
@@ -53,7 +53,7 @@ pub async fn examine(clients: &Clients, matrix: &Matrix) -> Vec<Finding> {
         let help = "attach the policy that `amiproof iam-policy --for doctor` prints";
         findings.push(Finding::unknown(
             CHECK,
-            format!("the quotas of {} are not known: {error}", whats.join(", ")),
+            format!("cannot read the quotas of {}: {error}", whats.join(", ")),
             help,
         ));
     }
@@ -64,10 +64,10 @@ fn judge(need: &Need, value: Result<Option<f64>, AwsError>) -> Finding {
     let Need { service, code, what, needed, used, is_zonal } = need;
     let value = match value {
         Ok(Some(value)) => value,
-        Ok(None) => return Finding::unknown(CHECK, format!("Service Quotas does not know the quota of {what}"), ""),
+        Ok(None) => return Finding::unknown(CHECK, format!("Service Quotas has no value for the quota of {what}"), ""),
         Err(error) => {
             let help = "run `amiproof doctor` again";
-            return Finding::unknown(CHECK, format!("the quota of {what} is not known: {error}"), help);
+            return Finding::unknown(CHECK, format!("cannot read the quota of {what}: {error}"), help);
         }
     };
     let wanted = needed + used;
@@ -85,7 +85,7 @@ fn judge(need: &Need, value: Result<Option<f64>, AwsError>) -> Finding {
     }
 }
 
-/// What the matrix needs, and what could not be counted.
+/// The quotas that the matrix needs, and findings for what could not be counted.
 async fn needs(clients: &Clients, matrix: &Matrix) -> (Vec<Need>, Vec<Finding>) {
     let (mut needs, mut findings) = (Vec::new(), Vec::new());
     let made = matrix.variants.iter().filter(|variant| variant.made().is_some()).count() as u64;
@@ -109,7 +109,7 @@ async fn needs(clients: &Clients, matrix: &Matrix) -> (Vec<Need>, Vec<Finding>) 
 
 fn uncounted(error: &AwsError) -> Finding {
     let help = "attach the policy that `amiproof iam-policy --for doctor` prints, or run `amiproof doctor` again";
-    Finding::unknown(CHECK, format!("what is in use could not be counted: {error}"), help)
+    Finding::unknown(CHECK, format!("cannot count what is in use: {error}"), help)
 }
 
 /// The cluster, its network and its node groups.
@@ -168,7 +168,7 @@ async fn vpcs(clients: &Clients) -> Result<usize, AwsError> {
 }
 
 async fn gateways(clients: &Clients) -> Result<usize, AwsError> {
-    // Those that are deleted stay in the list for an hour and do not count.
+    // Deleted gateways stay in the list for an hour and do not count.
     let counted = Filter::builder().name("state").values("pending").values("available").values("deleting").build();
     let gateways = pages::every(clients, async |token| {
         let request = clients.ec2.describe_nat_gateways().filter(counted.clone()).set_next_token(token);
@@ -196,7 +196,7 @@ fn class(kind: &str) -> Option<usize> {
     VCPUS.iter().position(|(_, starts, ..)| starts.contains(&start.as_str()))
 }
 
-/// vCPUs that are needed and used, by class and purchase option; and a line for what no class is known for.
+/// vCPUs needed and in use, by class and purchase option; and findings for instance types without a known class.
 async fn cpus(clients: &Clients, matrix: &Matrix) -> Result<(Vec<Need>, Vec<Finding>), AwsError> {
     let mut wanted: BTreeMap<(usize, bool), Vec<(String, u64)>> = BTreeMap::new();
     let mut findings = Vec::new();
@@ -209,7 +209,7 @@ async fn cpus(clients: &Clients, matrix: &Matrix) -> Result<(Vec<Need>, Vec<Find
             }
             None => findings.push(Finding::unknown(
                 CHECK,
-                format!("the quota that {kind} counts against is not known to amiproof"),
+                format!("amiproof does not know the vCPU quota that {kind} counts against"),
                 "look at the quotas of EC2 in the Service Quotas console",
             )),
         }
@@ -325,8 +325,8 @@ mod tests {
           `aws service-quotas request-service-quota-increase --service-code vpc --quota-code L-F678F1CE --desired-value 6`
         warning VPCs: 1 needed, 5 in use, 5 allowed per availability zone
           `aws service-quotas request-service-quota-increase --service-code vpc --quota-code L-F678F1CE --desired-value 6`
-        unknown Service Quotas does not know the quota of VPCs
-        unknown the quota of VPCs is not known: GetServiceQuota for quota L-F678F1CE of vpc: no (run again)
+        unknown Service Quotas has no value for the quota of VPCs
+        unknown cannot read the quota of VPCs: GetServiceQuota for quota L-F678F1CE of vpc: no (run again)
           run `amiproof doctor` again
         ");
     }

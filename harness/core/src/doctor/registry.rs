@@ -1,5 +1,6 @@
-//! Whether the images of a run can be pulled: each manifest is asked for as a container runtime does (OCI distribution specification,
-//! "Pulling manifests"), without credentials. Nodes may reach registries that this machine does not, and may have credentials.
+//! Whether the images of a run can be pulled. Each manifest is requested as a container runtime does ([OCI distribution
+//! specification](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests)), without credentials. Nodes may
+//! have credentials, and may reach registries that this machine cannot: a registry that gives no answer is unknown, not a problem.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,31 +13,33 @@ use super::Finding;
 use crate::cluster::pull_secret::{HUB, place};
 
 const CHECK: &str = "registries";
-/// How long one image may take.
+/// Timeout of the requests for one image.
 const WITHIN: Duration = Duration::from_secs(15);
-/// What a manifest may be (OCI image specification, Docker image manifest version 2).
+/// Accepted media types of manifests (OCI image specification, Docker image manifest version 2).
 const KINDS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
                      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
-/// What a registry says of an image.
+/// The answer of a registry about one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Answer {
-    /// It is there.
+    /// The manifest exists.
     There,
-    /// The registry gives it to nobody without credentials.
+    /// The registry requires credentials.
     NeedsLogin,
     /// There is no such repository or tag.
     Missing,
-    /// The registry could not be asked.
+    /// The registry gave no usable answer.
     Unasked(String),
 }
 
-/// Asks for every image, and says one line per registry or per image that is not there.
+/// Requests the manifest of every image; one finding per registry, and one per image that does not exist. Requests are not retried.
 pub async fn examine(images: &[String]) -> Vec<Finding> {
     let message = |error: reqwest::Error| crate::aws::cause::chain(&error.without_url());
     let client = match Client::builder().timeout(WITHIN).build() {
         Ok(client) => client,
-        Err(error) => return vec![Finding::unknown(CHECK, format!("cannot be asked: {}", message(error)), "")],
+        Err(error) => {
+            return vec![Finding::unknown(CHECK, format!("cannot build an HTTP client: {}", message(error)), "")];
+        }
     };
     let answers = join_all(images.iter().map(|image| ask(&client, image))).await;
     let mut registries: BTreeMap<&str, Vec<(&str, Answer)>> = BTreeMap::new();
@@ -61,12 +64,12 @@ fn judge(registry: &str, answers: &[(&str, Answer)]) -> Vec<Finding> {
     let locked = answers.iter().filter(|(_, answer)| *answer == Answer::NeedsLogin).count();
     if let Some(why) = unasked {
         let help =
-            "nodes may reach it all the same; otherwise mirror the images and name the mirror with --image-registry";
+            "nodes may still be able to reach it; if not, mirror the images and name the mirror with --image-registry";
         findings.push(Finding::unknown(CHECK, format!("{registry} cannot be reached from this machine: {why}"), help));
     }
     if locked > 0 {
         let help = "nodes pull from ECR with their role; for another registry give --image-pull-secret to the run";
-        findings.push(Finding::unknown(CHECK, format!("{registry} gives {locked} images only to who logs in"), help));
+        findings.push(Finding::unknown(CHECK, format!("{registry} requires a login for {locked} images"), help));
     }
     let there = answers.iter().filter(|(_, answer)| *answer == Answer::There).count();
     if there == answers.len() {
@@ -101,7 +104,7 @@ async fn ask(client: &Client, image: &str) -> Answer {
     let Some(realm) = challenge.and_then(token_url) else { return Answer::NeedsLogin };
     let token = match client.get(realm).send().await {
         Ok(response) if response.status().is_success() => response.bytes().await.map_err(message),
-        // Nobody gets a token without credentials.
+        // The token endpoint requires credentials.
         Ok(_) => return Answer::NeedsLogin,
         Err(error) => return message(error),
     };
@@ -128,7 +131,7 @@ fn answer(status: StatusCode) -> Answer {
     }
 }
 
-/// Where a manifest is. Registries of this machine speak plain HTTP, as container runtimes take it for granted.
+/// The URL of a manifest. Registries on localhost use plain HTTP, as container runtimes assume.
 fn manifest_url(image: &str) -> String {
     let (registry, repository) = place(image);
     let host = if registry == HUB { "registry-1.docker.io" } else { registry };
@@ -142,7 +145,7 @@ fn manifest_url(image: &str) -> String {
     format!("{scheme}://{host}/v2/{repository}/manifests/{reference}")
 }
 
-/// Where a token comes from: `Bearer realm="..",service="..",scope=".."` (Docker registry v2 authentication).
+/// The URL of the token endpoint in a challenge: `Bearer realm="..",service="..",scope=".."` (Docker registry v2 authentication).
 fn token_url(challenge: &str) -> Option<reqwest::Url> {
     let mut realm = None;
     let mut query = Vec::new();
@@ -240,7 +243,7 @@ mod tests {
             .collect();
         let has = |words: &[&str]| message.iter().any(|line| words.iter().all(|word| line.contains(word)));
         assert!(has(&["problem REGISTRY has no REGISTRY/there:2"]), "{message:?}");
-        assert!(has(&["unknown REGISTRY gives 1 images only to who logs in"]), "{message:?}");
+        assert!(has(&["unknown REGISTRY requires a login for 1 images"]), "{message:?}");
         assert!(has(&["unknown NOWHERE cannot be reached from this machine", "refused"]), "{message:?}");
         let good = examine(&images[..1]).await;
         assert_eq!(good.len(), 1);

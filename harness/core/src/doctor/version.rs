@@ -9,7 +9,7 @@ use crate::aws::error::{AwsError, Class, Explain as _};
 
 const CHECK: &str = "kubernetes";
 
-/// Asks EKS for the version; nothing where the matrix names none.
+/// Looks the version up with DescribeClusterVersions (a read, so retried); `None` if the matrix names none.
 pub async fn examine(clients: &Clients, matrix: &Matrix) -> Option<Finding> {
     let version = matrix.cluster.kubernetes_version.as_ref()?.to_string();
     let ask = || async {
@@ -28,7 +28,7 @@ fn judge(version: &str, creates: bool, answer: Result<Option<ClusterVersionInfor
             return Finding::problem(CHECK, format!("EKS does not offer Kubernetes {version}: {error}"), other);
         }
         Err(error) => {
-            let message = format!("whether EKS supports Kubernetes {version} is not known: {error}");
+            let message = format!("cannot determine whether EKS supports Kubernetes {version}: {error}");
             return Finding::unknown(
                 CHECK,
                 message,
@@ -64,7 +64,11 @@ fn judge(version: &str, creates: bool, answer: Result<Option<ClusterVersionInfor
         }
         other_status => {
             let status = other_status.map_or("nothing", VersionStatus::as_str);
-            Finding::unknown(CHECK, format!("EKS says '{status}' of its support for Kubernetes {version}"), other)
+            Finding::unknown(
+                CHECK,
+                format!("EKS reports the unknown support status '{status}' for Kubernetes {version}"),
+                other,
+            )
         }
     }
 }
@@ -99,10 +103,10 @@ mod tests {
         warning Kubernetes 1.35 is in extended support until 2027-03-28, for which EKS charges more
         problem EKS no longer supports Kubernetes 1.35
         warning EKS no longer supports Kubernetes 1.35
-        unknown EKS says 'LATER' of its support for Kubernetes 1.35
+        unknown EKS reports the unknown support status 'LATER' for Kubernetes 1.35
         problem EKS does not offer Kubernetes 1.35
         problem EKS does not offer Kubernetes 1.35: DescribeClusterVersions for Kubernetes 1.35: no
-        unknown whether EKS supports Kubernetes 1.35 is not known: DescribeClusterVersions for Kubernetes 1.35: no (allow the caller the IAM action DescribeClusterVersions, or use other credentials)
+        unknown cannot determine whether EKS supports Kubernetes 1.35: DescribeClusterVersions for Kubernetes 1.35: no (allow the caller the IAM action DescribeClusterVersions, or use other credentials)
         ");
     }
 }

@@ -2,14 +2,14 @@
 
 use super::scope::Scope;
 
-/// What a caller wants to do.
+/// A command that needs permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Goal {
     /// `amiproof apply`: network, cluster, node groups, smoke tests.
     Apply,
-    /// `amiproof test` on what `apply` left.
+    /// `amiproof test` on what `apply` created.
     Test,
-    /// `amiproof scan` on what `apply` left.
+    /// `amiproof scan` on what `apply` created.
     Scan,
     /// `amiproof destroy`.
     Destroy,
@@ -34,6 +34,18 @@ impl Goal {
             Self::Doctor => "doctor",
         }
     }
+
+    /// What the command does, for help texts.
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::Apply => "Create network, cluster and node groups, and run smoke tests",
+            Self::Test => "Run smoke tests on what 'apply' created",
+            Self::Scan => "Run scans on what 'apply' created",
+            Self::Destroy => "Delete what a run created",
+            Self::Sweep => "Delete expired resources of any run",
+            Self::Doctor => "Check an account; reads only",
+        }
+    }
 }
 
 /// Whose call it is.
@@ -41,7 +53,8 @@ impl Goal {
 pub enum By {
     /// amiproof calls the operation of the same name.
     Amiproof,
-    /// AWS asks for it when a service is called, and a service calls it in the caller's name: no operation of that name is sent.
+    /// AWS requires it in addition to the called operation, or a service calls it on the caller's behalf; amiproof sends no operation of that
+    /// name.
     Service,
 }
 
@@ -54,9 +67,9 @@ pub struct Action {
     pub by: By,
     /// The commands that need it.
     pub goals: &'static [Goal],
-    /// The commands that only ask EC2 by a dry run whether it is allowed: they do not need it.
+    /// The commands that only test it with an EC2 dry run and do not need it.
     pub dry_run: &'static [Goal],
-    /// Those of `goals` that no run against the lab reaches, with the reason.
+    /// Those of `goals` whose runs against the lab never call it, with the reason.
     pub unreached: Option<(&'static [Goal], &'static str)>,
     /// What it is allowed on.
     pub scope: &'static Scope,
@@ -75,7 +88,7 @@ impl Action {
         Self { name, by: By::Amiproof, goals, dry_run: &[], unreached: None, scope, why }
     }
 
-    /// What AWS asks of the caller beside the call itself.
+    /// An action that AWS requires in addition to the call itself.
     pub(super) const fn behind(
         name: &'static str,
         goals: &'static [Goal],
@@ -85,12 +98,12 @@ impl Action {
         Self { name, by: By::Service, goals, dry_run: &[], unreached: None, scope, why }
     }
 
-    /// The commands that only ask whether it is allowed.
+    /// Adds commands that only test it with a dry run.
     pub(super) const fn asked_by(self, goals: &'static [Goal]) -> Self {
         Self { dry_run: goals, ..self }
     }
 
-    /// What no run against the lab reaches.
+    /// Marks goals whose runs against the lab never call it.
     pub(super) const fn unreached(self, goals: &'static [Goal], reason: &'static str) -> Self {
         Self { unreached: Some((goals, reason)), ..self }
     }
@@ -105,7 +118,7 @@ impl Action {
         self.name.split_once(':').map_or(self.name, |(_, operation)| operation)
     }
 
-    /// Whether a run against the lab reaches it for a goal.
+    /// Whether a run against the lab calls it for this goal.
     pub fn is_reached(&self, goal: Goal) -> bool {
         let asked = self.goals.contains(&goal) || self.dry_run.contains(&goal);
         self.by == By::Amiproof && asked && !self.unreached.is_some_and(|(goals, _)| goals.contains(&goal))

@@ -1,7 +1,7 @@
-//! What amiproof asks of IAM: one table of actions, from which the policy is written, the README is checked and `amiproof doctor` asks
-//! whether the caller may.
+//! The IAM permissions that amiproof needs: one table of actions. The policy is generated from it, the README is compared with it, and
+//! `amiproof doctor` checks the caller against it.
 //!
-//! Reading order: [`action`] (what a row says), [`scope`] (on what), [`table`] (the rows), [`policy`] (the documents).
+//! Reading order: [`action`] (a row of the table), [`scope`] (its resources and conditions), [`table`] (the rows), [`policy`] (the documents).
 
 pub mod action;
 pub mod place;

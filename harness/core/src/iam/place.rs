@@ -1,13 +1,13 @@
-//! What a policy is for: where, and what of the user's own a run uses.
+//! What a policy is limited to: account, region, cluster, and the user's own resources that a run uses.
 
 use amiproof_model::matrix::{AmiSource, Matrix};
 
 use crate::aws::partition;
 
-/// What stands for everything in an ARN.
+/// The wildcard in an ARN.
 const ANY: &str = "*";
 
-/// Where a policy holds, as narrow as it is known.
+/// What a policy is limited to; `*` for whatever is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// `aws`, `aws-cn`, ..
@@ -26,7 +26,7 @@ pub struct Place {
     pub keys: Vec<String>,
     /// Names of the SSM parameters that hold image ids, beside the public ones of AWS.
     pub parameters: Vec<String>,
-    /// Whether the matrix takes nodes that exist already, which carry no tag of a run.
+    /// Whether the matrix uses existing nodes, which carry no tag of a run.
     pub takes_nodes: bool,
 }
 
@@ -48,7 +48,7 @@ impl Default for Place {
 }
 
 impl Place {
-    /// What a matrix says of it.
+    /// The cluster, region and resources that a matrix names.
     pub fn of(matrix: &Matrix) -> Self {
         let cluster = &matrix.cluster;
         let roles = [&cluster.role_arn, &cluster.node_role_arn, &cluster.windows_node_role_arn];
@@ -73,20 +73,20 @@ impl Place {
         .in_region(cluster.region.as_deref())
     }
 
-    /// The same in a region, and in its partition.
+    /// Limits it to a region and its partition.
     #[must_use]
     pub fn in_region(self, region: Option<&str>) -> Self {
         let Some(region) = region else { return self };
         Self { partition: partition::of(region).name.to_owned(), region: region.to_owned(), ..self }
     }
 
-    /// The same in an account.
+    /// Limits it to an account.
     #[must_use]
     pub fn in_account(self, account: &str) -> Self {
         Self { account: account.to_owned(), ..self }
     }
 
-    /// A text with the place filled in: `arn:{partition}:eks:{region}:{account}:cluster/{cluster}`.
+    /// Fills the placeholders of an ARN: `arn:{partition}:eks:{region}:{account}:cluster/{cluster}`.
     pub(super) fn fill(&self, text: &str) -> String {
         let pairs = [
             ("{partition}", &self.partition),

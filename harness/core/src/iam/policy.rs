@@ -1,4 +1,4 @@
-//! The policy documents for a goal: one statement per scope, and no more of them in a document than IAM takes.
+//! The policy documents for some goals: one statement per scope, split into documents that are small enough for IAM.
 
 use std::collections::BTreeSet;
 
@@ -38,14 +38,14 @@ impl Statement {
         statement
     }
 
-    /// Whether everything that another statement allows an action on is allowed here.
+    /// Whether this statement allows everything that `other` allows.
     fn covers(&self, other: &Self) -> bool {
         let is_within = |arn: &String| self.resources.iter().any(|pattern| is_covered(pattern, arn));
         self.condition.is_none() && other.resources.iter().all(is_within)
     }
 }
 
-/// Whether a pattern with `*` matches everything that another one does.
+/// Whether an ARN pattern with `*` matches everything that another one matches.
 fn is_covered(pattern: &str, arn: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == arn,
@@ -55,7 +55,7 @@ fn is_covered(pattern: &str, arn: &str) -> bool {
     }
 }
 
-/// The actions that goals need, by what they are allowed on.
+/// The actions that the goals need, one for each scope.
 pub fn needed(goals: &[Goal]) -> impl Iterator<Item = &'static Action> {
     actions().filter(move |action| action.goals.iter().any(|goal| goals.contains(goal)))
 }
@@ -70,7 +70,7 @@ fn statements(goals: &[Goal], place: &Place) -> Vec<Statement> {
     let each: Vec<Statement> = needed(goals).map(one).filter(|statement| !statement.resources.is_empty()).collect();
     let mut all: Vec<Statement> = Vec::new();
     for (index, statement) in each.iter().enumerate() {
-        // What is allowed on more anyway is not said twice; of two that say the same, the first stays.
+        // A statement that another one covers is left out; of two equal ones the first stays.
         let is_said = each.iter().enumerate().any(|(other_index, other)| {
             let is_first = other_index < index || !statement.covers(other);
             other_index != index && other.actions == statement.actions && other.covers(statement) && is_first

@@ -1,5 +1,5 @@
-//! On what an action is allowed, as narrowly as the service can be told: resource types and condition keys are those that the Service
-//! Authorization Reference lists for the action.
+//! The resources and conditions of an action, as narrow as the service supports: resource types and condition keys are those that the
+//! [Service Authorization Reference](https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html) lists for it.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::place::Place;
 
-/// What of the user's own belongs to a scope, from the matrix.
+/// Resources of the user, named in the matrix, that a scope includes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Own {
     /// Nothing.
@@ -20,7 +20,7 @@ pub enum Own {
     Keys,
     /// SSM parameters that the matrix names, as further resources.
     Parameters,
-    /// Nodes that exist already and carry no tag of a run: with them, the conditions do not hold.
+    /// Existing nodes, which carry no tag of a run: with them, the conditions on tags are left out.
     Nodes,
 }
 
@@ -38,16 +38,16 @@ pub struct Condition {
 /// What an action is allowed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// The id of its statement: letters and digits. Scopes of one id and one condition make one statement: each action is about one of their
-    /// kinds of resources, so that together they allow no more.
+    /// The id of its statement: letters and digits. Scopes with the same id and conditions are merged into one statement. That allows nothing
+    /// more, because each action applies to only one of the resource types.
     pub sid: &'static str,
-    /// ARNs, with the parts of a [`Place`] in braces and `*` for what is known to nobody beforehand.
+    /// ARNs, with the fields of a [`Place`] as placeholders in braces, and `*` for parts that are not known in advance.
     pub resources: &'static [&'static str],
-    /// When.
+    /// The conditions under which it is allowed.
     pub conditions: &'static [Condition],
-    /// What the matrix adds.
+    /// Resources of the user that are added.
     pub own: Own,
-    /// Whether a call needs the action on each of the resources, and not on the one that is of its kind.
+    /// Whether one call needs the action on all of the resources, instead of on any one of them.
     pub needs_all: bool,
 }
 

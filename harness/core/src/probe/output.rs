@@ -63,7 +63,7 @@ impl Channel {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No channel reached the node.
-    #[error("node {node} cannot be reached for a command: {}", why.join("; "))]
+    #[error("no command can be run on node {node}: {}", why.join("; "))]
     Unreachable {
         /// The node.
         node: String,
@@ -81,7 +81,7 @@ pub enum Error {
         way: Channel,
     },
     /// It ran, but its result did not arrive completely.
-    #[error("the result of a command on node {node} did not come back through the {}: {why}", way.as_str())]
+    #[error("the result of a command on node {node} was not received through the {}: {why}", way.as_str())]
     Lost {
         /// The node.
         node: String,

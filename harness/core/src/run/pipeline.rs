@@ -274,7 +274,7 @@ async fn run_variant(
         }
         Err(broken @ PhaseError::Other { .. }) => {
             ends.nodes.say(Peers::Unavailable(broken.message().to_owned()));
-            let reason = format!("the variant never got that far: {}", broken.message());
+            let reason = format!("the variant failed before this check could start: {}", broken.message());
             let checks = [selected, disturbing.clone()].concat();
             for result in rows::not_asked(&subject, Some(&variant), &checks, &reason, session.events.now()) {
                 session.events.send(&subject, EventKind::Result(Box::new(result)));
@@ -400,7 +400,7 @@ async fn teardown(
             Some(Ok(cleanup)) => match cleanup.leftovers.first() {
                 None => Ok(()),
                 Some(left) => Err(PhaseError::Other {
-                    message: format!("{} {} is still there: {}", left.kind, left.id, left.reason),
+                    message: format!("{} {} still exists: {}", left.kind, left.id, left.reason),
                     evidence: Vec::new(),
                 }),
             },

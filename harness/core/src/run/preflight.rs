@@ -184,9 +184,9 @@ where
 fn unasked(error: &AwsError) -> Option<String> {
     match error.class {
         Class::Request | Class::NotFound | Class::Exists | Class::InUse => {
-            tracing::debug!(%error, "the dry run says nothing of rights");
+            tracing::debug!(%error, "the dry run did not check the permissions");
             None
         }
-        _ => Some(format!("could not be asked beforehand: {error}")),
+        _ => Some(format!("could not be checked in advance: {error}")),
     }
 }

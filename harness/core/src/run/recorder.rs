@@ -190,10 +190,10 @@ impl Recorder {
             return Outcome::NotEvaluated { reason: "the run was interrupted before this check finished".to_owned() };
         }
         match broken {
-            Some(message) => Outcome::NotEvaluated { reason: format!("the run never got that far: {message}") },
+            Some(message) => Outcome::NotEvaluated { reason: format!("the run failed before this check could start: {message}") },
             None => Outcome::Error {
                 message:
-                    "this check was started and never answered, which is a bug in amiproof: report it with the folder of the run"
+                    "this check was started and returned no result, which is a bug in amiproof: report it with the folder of the run"
                         .to_owned(),
             },
         }

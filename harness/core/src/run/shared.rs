@@ -227,7 +227,7 @@ async fn version(access: &Access) -> Result<KubernetesVersion, PhaseError> {
     let refused = |why: String| {
         let name = access.name();
         PhaseError::other(format!(
-            "the API server of {name} does not say its version: {why}; does `kubectl version` work?"
+            "cannot read the version of the API server of {name}: {why}; does `kubectl version` work?"
         ))
     };
     let answer = access.client().apiserver_version().await.map_err(|error| refused(chain(&error)))?;
@@ -268,7 +268,7 @@ fn skew(asked: &KubernetesVersion, server: &KubernetesVersion) -> Skew {
 fn skew_note(cluster: &str, asked: Option<&KubernetesVersion>, server: &KubernetesVersion) -> String {
     let asked = asked.map_or("none", KubernetesVersion::as_str);
     format!(
-        "cluster {cluster} runs Kubernetes {server} and cluster.kubernetesVersion says {asked}, by which images are found: a kubelet may be \
+        "cluster {cluster} runs Kubernetes {server}, but images are looked up for cluster.kubernetesVersion {asked}: a kubelet may be \
          at most three versions older than its API server and never newer, so set cluster.kubernetesVersion to {server}"
     )
 }

@@ -54,7 +54,7 @@ pub(crate) async fn verdict(access: &Access, group: &str, wanted: usize, not_rea
     let seen = match nodes::list(access, &nodes::of_group(group)).await {
         Ok(found) => found.iter().map(nodes::seen).collect(),
         Err(error) => {
-            tracing::warn!(%error, group, "the nodes of a node group that did not come up cannot be counted");
+            tracing::warn!(%error, group, "cannot count the nodes of a node group that did not become active");
             Vec::new()
         }
     };

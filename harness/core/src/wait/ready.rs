@@ -59,7 +59,7 @@ fn deployment(target: &Target, observed: &Observed) -> Progress {
     let old = status.replicas.unwrap_or(0) > status.updated_replicas.unwrap_or(0);
     let seen = status.observed_generation >= found.metadata.generation;
     match counted(wanted, updated, seen) {
-        Progress::Met if old => Progress::NotYet("replicas of an earlier version are still there".to_owned()),
+        Progress::Met if old => Progress::NotYet("replicas of an earlier version still exist".to_owned()),
         progress => progress,
     }
 }

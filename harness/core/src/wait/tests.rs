@@ -61,7 +61,7 @@ fn a_deployment_is_ready_when_the_replicas_of_its_newest_version_are() {
     let half = json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 1});
     let table = [
         (all, Progress::Met),
-        (old, Progress::NotYet("replicas of an earlier version are still there".into())),
+        (old, Progress::NotYet("replicas of an earlier version still exist".into())),
         (unseen, Progress::NotYet("its controller has not reconciled it yet".into())),
         (half, Progress::NotYet("1 of 2 ready".into())),
     ];

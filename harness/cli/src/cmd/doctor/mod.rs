@@ -35,7 +35,7 @@ async fn interruptible(args: &Doctor, inputs: &Inputs, matrix: &Matrix, output: 
     };
     let findings = findings?;
     let exit = conclude(&findings);
-    match args.format {
+    match args.output {
         OutputForm::Json => {
             let answer = json!({"ready": exit == ExitCode::Passed, "findings": findings});
             output.json(format_args!("{answer:#}"));
@@ -55,7 +55,8 @@ async fn examine(args: &Doctor, inputs: &Inputs, matrix: &Matrix, output: &Outpu
         None => findings.push(Finding::ok("credentials", "the matrix needs no AWS account")),
         Some(region) => match Connection::open(&args.target, region, output).await {
             Err(failure) => {
-                let help = "with working credentials and a reachable endpoint, `amiproof doctor` asks the rest";
+                let help =
+                    "with working credentials and a reachable endpoint, `amiproof doctor` makes the remaining checks";
                 findings.push(Finding::problem("credentials", failure.message, help));
             }
             Ok(connection) => {
@@ -66,7 +67,7 @@ async fn examine(args: &Doctor, inputs: &Inputs, matrix: &Matrix, output: &Outpu
         },
     }
     if is_lab {
-        let message = format!("{} images are not asked for: nodes of a lab pull from no registry", images.len());
+        let message = format!("{} images were not checked: nodes of the lab pull from no registry", images.len());
         findings.push(Finding::unknown("registries", message, ""));
     } else {
         findings.extend(registry::examine(&images).await);
@@ -75,7 +76,7 @@ async fn examine(args: &Doctor, inputs: &Inputs, matrix: &Matrix, output: &Outpu
     Ok(findings)
 }
 
-/// What the account is asked for, all at once, in the order in which a run needs it.
+/// The checks of the account, made concurrently and listed in the order in which a run needs them.
 async fn of_account(connection: &Connection, matrix: &Matrix, base: &camino::Utf8Path, scans: bool) -> Vec<Finding> {
     let (Some(clients), Some(identity)) = (&connection.clients, &connection.identity) else { return Vec::new() };
     let place = Place::of(matrix).in_region(Some(clients.region())).in_account(&identity.account);

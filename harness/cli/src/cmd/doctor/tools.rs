@@ -1,4 +1,4 @@
-//! Programs of others that a run starts, where the matrix needs them.
+//! External programs that a run with this matrix starts.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,12 +11,12 @@ use crate::files::Inputs;
 
 const CHECK: &str = "tools";
 
-/// Looks for them on PATH. `base` is the folder of the matrix file.
+/// Looks for the programs on PATH. `base` is the folder of the matrix file.
 pub(super) fn examine(matrix: &Matrix, inputs: &Inputs, base: &Utf8Path) -> Vec<Finding> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let is_there = |program: &str| is_on(&path, program);
     let mut findings = Vec::new();
-    // Charts on this machine are rendered as the matrix is read; those of registries only by a run.
+    // Local charts are rendered when the matrix is read; those in registries only during a run.
     if let Some(workload) = inputs.workloads.iter().find(|workload| workload.objects.is_empty()) {
         findings.push(if is_there("helm") {
             Finding::ok(CHECK, "helm is on PATH")
@@ -41,7 +41,7 @@ pub(super) fn examine(matrix: &Matrix, inputs: &Inputs, base: &Utf8Path) -> Vec<
     findings
 }
 
-/// Whether one of the folders of a PATH holds a program.
+/// Whether a folder of PATH contains an executable file of this name.
 fn is_on(path: &OsStr, program: &str) -> bool {
     std::env::split_paths(path).any(|folder| {
         let file = folder.join(program).metadata();

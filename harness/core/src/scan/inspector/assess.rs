@@ -106,11 +106,9 @@ pub fn assess_summary(
         return Err(no_node.join("; "));
     }
     if summary.total_checks == 0 {
-        return Err(
-            "the scan is COMPLETED with 0 checks, which means that nothing was evaluated: does the node role have \
-             AmazonInspector2ManagedCisPolicy, and does no other configuration match the same instances?"
-                .to_owned(),
-        );
+        return Err("the scan is COMPLETED with 0 checks, so nothing was evaluated: the node role may lack \
+             AmazonInspector2ManagedCisPolicy, or another scan configuration may match the same instances"
+            .to_owned());
     }
     Ok(())
 }

@@ -191,7 +191,7 @@ async fn late(request: &Request<'_>, clients: &Clients, nodes: &[NodeScan], last
     let within = request.variant.timeouts.os_scan.as_secs();
     let seen = match last {
         Some(summary) => format!("the scan was still {}", summary.status),
-        None => "Inspector never listed the scan".to_owned(),
+        None => "Inspector did not list the scan".to_owned(),
     };
     let reason = format!("{seen} after {within}s (timeouts.osScan), so nothing was evaluated; run it again");
     Ended::NotEvaluated(reason, plugin_log(request, clients, nodes).await.into_iter().collect())

@@ -99,7 +99,7 @@ fn why_no_log(seen: &RawOutput) -> String {
     match (&seen.log_error, &seen.log) {
         (Some(error), _) => error.clone(),
         (None, Some(log)) => parse(log).err().map_or_else(String::new, |error| error.to_string()),
-        (None, None) => "its container never ended".to_owned(),
+        (None, None) => "its container did not finish".to_owned(),
     }
 }
 

@@ -32,8 +32,8 @@ pub fn choose(version: &KubernetesVersion, wanted: Option<&Benchmark>) -> Result
     if let Some(wanted) = wanted {
         let note = match fits {
             Some(fits) if fits == wanted.as_str() => String::new(),
-            Some(fits) => format!("the matrix file names it; for Kubernetes {version} it would be {fits}"),
-            None => format!("the matrix file names it; kube-bench has none for Kubernetes {version}"),
+            Some(fits) => format!("set in the matrix file; the default for Kubernetes {version} is {fits}"),
+            None => format!("set in the matrix file; kube-bench has none for Kubernetes {version}"),
         };
         return Ok(Choice { benchmark: wanted.clone(), note });
     }
@@ -202,7 +202,9 @@ mod tests {
         assert!(note("1.36", None).unwrap().contains("knows none for Kubernetes 1.36 yet"));
         assert_eq!(note("1.22", None).unwrap_err(), "kube-bench has no CIS EKS benchmark for Kubernetes 1.22");
         assert_eq!(note("1.36", Some(NEWEST)).unwrap(), "");
-        assert!(note("1.36", Some("cis-eks-1.0.1")).unwrap().contains("it would be cis-eks-1.8.0"));
+        assert!(
+            note("1.36", Some("cis-eks-1.0.1")).unwrap().contains("the default for Kubernetes 1.36 is cis-eks-1.8.0")
+        );
         assert!(note("1.19", Some("cis-eks-1.0.1")).unwrap().contains("none for Kubernetes 1.19"));
     }
 

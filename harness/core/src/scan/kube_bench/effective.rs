@@ -110,7 +110,7 @@ pub fn reconcile(
                         setting.text, effective.source
                     );
                     row.decision.verdict =
-                        Verdict::Manual(format!("{text}; if that is what you want, waive kube-bench's answer"));
+                        Verdict::Manual(format!("{text}; if this is intended, waive kube-bench's answer"));
                     wrong_fail.push(text);
                     "contradicts a failure"
                 }
@@ -123,7 +123,7 @@ pub fn reconcile(
     let verdict = match effective {
         Err(why) => Verdict::NotEvaluated(format!("{resource}: {why}")),
         Ok(_) if compared == 0 => {
-            Verdict::NotEvaluated(format!("{resource}: kube-bench decided nothing that could be compared"))
+            Verdict::NotEvaluated(format!("{resource}: kube-bench evaluated nothing that could be compared"))
         }
         Ok(_) if !wrong_pass.is_empty() => Verdict::Fail(in_one(wrong_pass)),
         Ok(_) if !wrong_fail.is_empty() => Verdict::Manual(wrong_fail.join("; ")),

@@ -44,7 +44,7 @@ pub fn verdict(control: &Control, resource: &str) -> Verdict {
         }
         Status::Warn => Verdict::Manual(look_at(control)),
         // `--skip`, or a check that its configuration skips: whoever did that knows why, and kube-bench does not say.
-        Status::Info => Verdict::NotEvaluated("kube-bench was told to skip it".to_owned()),
+        Status::Info => Verdict::NotEvaluated("kube-bench was configured to skip it".to_owned()),
         Status::Missing if !control.reason.is_empty() => Verdict::NotEvaluated(control.reason.clone()),
         Status::Missing => Verdict::NotEvaluated("kube-bench gave no status".to_owned()),
         Status::Unknown(word) => Verdict::NotEvaluated(format!("kube-bench gave the unknown status '{word}'")),

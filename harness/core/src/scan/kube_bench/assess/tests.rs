@@ -35,7 +35,7 @@ fn every_status_means_what_it_says_and_nothing_is_greener_than_its_evidence() {
     assert!(findings[0].detail.contains("found: permissions=666"), "{}", findings[0].detail);
     assert_eq!(findings[0].remediation, "chmod 644 config.json");
     assert!(reason_of(&rows, "3.2.1").starts_with("the audit did not run: failed to run"));
-    assert_eq!(*verdict_of(&rows, "3.2.5"), Verdict::NotEvaluated("kube-bench was told to skip it".into()));
+    assert_eq!(*verdict_of(&rows, "3.2.5"), Verdict::NotEvaluated("kube-bench was configured to skip it".into()));
     assert_eq!(*verdict_of(&rows, "3.2.7"), Verdict::Manual("test marked as a manual test".into()));
     assert_eq!(reason_of(&rows, "3.2.8"), "kube-bench gave the unknown status 'MAYBE'");
     assert_eq!(reason_of(&rows, "3.2.9"), "kube-bench does not have this control");

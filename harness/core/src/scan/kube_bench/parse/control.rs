@@ -89,7 +89,7 @@ pub enum ParseError {
         bytes: usize,
     },
     /// The JSON is not kube-bench's.
-    #[error("kube-bench's JSON has another form than this build reads: {reason}")]
+    #[error("kube-bench's JSON has a format that this build cannot read: {reason}")]
     Form {
         /// What is wrong, with its place.
         reason: String,
