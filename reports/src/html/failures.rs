@@ -1,6 +1,7 @@
 //! What failed and why, as plain HTML: it can be read without script and without style, as Jenkins shows pages by default.
 
 use amiproof_model::report::CheckResult;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::context::{Context, class};
 use crate::origin::origin_word;
@@ -128,18 +129,21 @@ fn group(context: &Context<'_>, sheet: &Sheet<'_>, column: usize, result: &Check
     }
 }
 
-/// The text as the script's `encodeURIComponent` writes it.
+/// What `encodeURIComponent` of the page's script escapes.
+const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
+/// The text as `encodeURIComponent` writes it.
 pub(super) fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')' => {
-                out.push(char::from(byte));
-            }
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
+    utf8_percent_encode(text, COMPONENT).to_string()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The account's own container registry: what it scans, and who may change its images.
 
 use aws_sdk_ecr::types::ScanFrequency;
+use wildmatch::WildMatch;
 
 use super::Clients;
 use super::error::{AwsError, Explain as _};
@@ -27,7 +28,8 @@ pub struct Repository {
 /// Reads how the registry scans.
 ///
 /// # Errors
-/// [`AwsError`] of [GetRegistryScanningConfiguration](https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetRegistryScanningConfiguration.html).
+/// [`AwsError`] of
+/// [GetRegistryScanningConfiguration](https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetRegistryScanningConfiguration.html).
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn scanning(clients: &Clients) -> Result<Scanning, AwsError> {
     let answer = clients
@@ -49,23 +51,10 @@ impl Scanning {
     /// names with it (ECR user guide, image scanning filters).
     pub fn covers(&self, repository: &str) -> bool {
         self.patterns.iter().any(|pattern| {
-            if pattern.contains('*') { matches(pattern, repository) } else { repository.contains(pattern.as_str()) }
+            let is_whole = pattern.contains('*');
+            if is_whole { WildMatch::new(pattern).matches(repository) } else { repository.contains(pattern.as_str()) }
         })
     }
-}
-
-/// Whether a pattern with `*` fits all of a text.
-fn matches(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let mut last = "";
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-        last = part;
-    }
-    rest.is_empty() || last.is_empty() || text.len() >= first.len() + last.len() && text.ends_with(last)
 }
 
 /// Every repository of the account's registry in this region.

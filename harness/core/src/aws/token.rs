@@ -12,6 +12,7 @@ use aws_sigv4::sign::v4;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Clients;
 use super::error::{AwsError, Class};
@@ -37,7 +38,8 @@ impl std::fmt::Debug for Token {
 }
 
 /// Signs a token for a cluster with the present credentials: a pre-signed URL of
-/// [GetCallerIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html), valid for 15 minutes. Calls no API itself.
+/// [GetCallerIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html), valid for 15 minutes. Calls no API
+/// itself.
 ///
 /// # Errors
 /// [`Class::Credentials`](super::error::Class) if there are none, or refreshing them fails. Not retried here.
@@ -92,19 +94,13 @@ fn presign(
         signed.push('&');
         signed.push_str(name);
         signed.push('=');
-        signed.push_str(&percent_encoded(value));
+        signed.extend(utf8_percent_encode(value, RESERVED));
     }
     Ok(format!("k8s-aws-v1.{}", BASE64_URL_SAFE_NO_PAD.encode(signed)))
 }
 
-/// RFC 3986: everything but the unreserved characters is escaped.
-fn percent_encoded(text: &str) -> String {
-    let escape = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-        other => format!("%{other:02X}"),
-    };
-    text.bytes().map(escape).collect()
-}
+/// Everything but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 #[cfg(test)]
 mod tests {

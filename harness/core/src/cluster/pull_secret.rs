@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
+use wildmatch::WildMatch;
 
 use super::Access;
 use super::objects::{self, ApplyError};
@@ -114,8 +115,8 @@ pub(crate) fn place(image: &str) -> (&str, String) {
 /// The name of Docker Hub in image names.
 pub(crate) const HUB: &str = "docker.io";
 
-/// Whether the kubelet would use these credentials for an image: the host by labels, each of which may hold `*`, and the beginning of
-/// the path (Kubernetes, "Pull an Image from a Private Registry", config.json interpretation).
+/// Whether the kubelet would use these credentials for an image: the labels of the host may contain `*` and `?`, and the path is a prefix
+/// (Kubernetes, "Pull an Image from a Private Registry", config.json interpretation).
 fn is_from(image: &str, key: &str) -> bool {
     let key = key.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
     let key = key.strip_suffix("/v1").or_else(|| key.strip_suffix("/v2")).unwrap_or(key);
@@ -123,23 +124,14 @@ fn is_from(image: &str, key: &str) -> bool {
     let host = if matches!(host, "index.docker.io" | "registry-1.docker.io") { HUB } else { host };
     let (registry, repository) = place(image);
     let (wanted, there): (Vec<&str>, Vec<&str>) = (host.split('.').collect(), registry.split('.').collect());
-    let is_host =
-        wanted.len() == there.len() && wanted.iter().zip(&there).all(|(wanted, there)| is_like(there, wanted));
+    let is_host = wanted.len() == there.len()
+        && wanted.iter().zip(&there).all(|(wanted, there)| WildMatch::new(wanted).matches(there));
     let is_path = path.is_empty() || repository == path || repository.starts_with(&format!("{path}/"));
     is_host && is_path
 }
 
-/// One label of a host name against one that may hold `*`.
-fn is_like(label: &str, pattern: &str) -> bool {
-    match pattern.split_once('*') {
-        None => label == pattern,
-        Some((start, rest)) => label
-            .strip_prefix(start)
-            .is_some_and(|left| (0..=left.len()).any(|at| left.get(at..).is_some_and(|left| is_like(left, rest)))),
-    }
-}
-
-/// Creates the [image pull secret](https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/) in a namespace, and
+/// Creates the [image pull secret](https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/) in a namespace,
+/// and
 /// adds it to the default service account, so that pods without another service account pull with it.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use wildmatch::WildMatch;
 
 use super::action::{Action, Goal};
 use super::place::Place;
@@ -47,12 +48,7 @@ impl Statement {
 
 /// Whether an ARN pattern with `*` matches everything that another one matches.
 fn is_covered(pattern: &str, arn: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == arn,
-        Some((start, rest)) => arn.strip_prefix(start).is_some_and(|tail| {
-            (0..=tail.len()).filter(|at| tail.is_char_boundary(*at)).any(|at| is_covered(rest, &tail[at..]))
-        }),
-    }
+    WildMatch::new(pattern).matches(arn)
 }
 
 /// The actions that the goals need, one for each scope.
