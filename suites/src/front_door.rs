@@ -79,26 +79,7 @@ mod tests {
 
     fn result(id: &str, subject: &str, outcome: Outcome, disposition: Disposition) -> CheckResult {
         let subject = if subject == "cluster" { Subject::Cluster } else { Subject::Variant(subject.parse().unwrap()) };
-        CheckResult {
-            check: id.parse().unwrap(),
-            title: String::new(),
-            subject,
-            control: None,
-            level: None,
-            severity: None,
-            scanner: None,
-            outcome,
-            disposition,
-            origin: None,
-            disagreement: None,
-            started: jiff::Timestamp::UNIX_EPOCH,
-            seconds: 0.0,
-            earlier_attempts: Vec::new(),
-            placements: Vec::new(),
-            traffic: Vec::new(),
-            exercises: Vec::new(),
-            evidence: Vec::new(),
-        }
+        CheckResult { disposition, ..CheckResult::new(id.parse().unwrap(), subject, outcome) }
     }
 
     fn failed(id: &str, subject: &str) -> CheckResult {

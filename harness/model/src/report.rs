@@ -116,7 +116,34 @@ pub struct ClusterRecord {
     pub made: bool,
 }
 
+impl RunRecord {
+    /// The record of a run that starts.
+    pub fn new(id: RunId, matrix: impl Into<String>, started: Timestamp) -> Self {
+        Self {
+            id,
+            matrix: matrix.into(),
+            started,
+            seconds: 0.0,
+            critical_path_seconds: 0.0,
+            interrupted: false,
+            phases: Vec::new(),
+        }
+    }
+}
+
 impl ClusterRecord {
+    /// A cluster of which only the name is known.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            region: String::new(),
+            account: String::new(),
+            kubernetes_version: None,
+            lab: false,
+            made: false,
+        }
+    }
+
     /// The control plane's version for people: `1.35`, or `unknown`.
     pub fn kubernetes(&self) -> &str {
         self.kubernetes_version.as_ref().map_or("unknown", KubernetesVersion::as_str)
@@ -156,6 +183,24 @@ pub struct VariantRecord {
     /// How long each phase took and how it ended, in order.
     #[serde(default)]
     pub phases: Vec<PhaseRecord>,
+}
+
+impl VariantRecord {
+    /// A variant that is not hardened and has no nodes yet.
+    pub fn new(name: VariantName, family: Family) -> Self {
+        Self {
+            name,
+            family,
+            reference: None,
+            benchmark: None,
+            level: None,
+            ami: None,
+            node_group: None,
+            nodes: Vec::new(),
+            never_joined: Vec::new(),
+            phases: Vec::new(),
+        }
+    }
 }
 
 /// An image as EC2 describes it.
@@ -212,6 +257,22 @@ pub struct NodeRecord {
 }
 
 impl Report {
+    /// An empty report that `version` of amiproof writes.
+    pub fn new(version: impl Into<String>, run: RunRecord, cluster: ClusterRecord) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            tool: Tool { name: "amiproof".to_owned(), version: version.into() },
+            run,
+            cluster,
+            variants: Vec::new(),
+            results: Vec::new(),
+            scans: Vec::new(),
+            thresholds: Vec::new(),
+            waivers: Vec::new(),
+            cleanup: Cleanup::default(),
+        }
+    }
+
     /// Counts over all results.
     pub fn counts(&self) -> Counts {
         self.counts_where(|_| true)

@@ -101,24 +101,8 @@ mod tests {
 
     fn result(findings: Vec<Finding>) -> CheckResult {
         CheckResult {
-            check: "node/ready".parse().unwrap(),
-            title: String::new(),
-            subject: Subject::Cluster,
-            control: None,
-            level: None,
-            severity: None,
-            scanner: None,
-            outcome: Outcome::Fail { findings },
             disposition: Disposition::Failed,
-            origin: None,
-            disagreement: None,
-            started: jiff::Timestamp::UNIX_EPOCH,
-            seconds: 0.0,
-            earlier_attempts: Vec::new(),
-            placements: Vec::new(),
-            traffic: Vec::new(),
-            exercises: Vec::new(),
-            evidence: Vec::new(),
+            ..CheckResult::new("node/ready".parse().unwrap(), Subject::Cluster, Outcome::Fail { findings })
         }
     }
 

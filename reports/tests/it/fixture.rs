@@ -5,7 +5,7 @@ use amiproof_model::matrix::Family;
 use amiproof_model::name::Level;
 use amiproof_model::report::{
     AmiRecord, CheckResult, Cleanup, ClusterRecord, Foreign, Leftover, NodeRecord, Phase, PhaseEnd, PhaseRecord,
-    Report, RunRecord, SCHEMA_VERSION, Subject, Tool, VariantRecord,
+    Report, RunRecord, Subject, VariantRecord,
 };
 use amiproof_model::verdict::{Evidence, Finding, Outcome, Placement};
 use jiff::{SignedDuration, Timestamp};
@@ -24,35 +24,29 @@ fn at(seconds: i64) -> Timestamp {
 /// A report without variants and results.
 pub(crate) fn empty() -> Report {
     Report {
-        schema_version: SCHEMA_VERSION,
-        tool: Tool { name: "amiproof".into(), version: "0.1.0".into() },
-        run: RunRecord {
-            id: "r-20261121-074220-4f2a".parse().unwrap(),
-            matrix: "nightly".into(),
-            started: start(),
-            seconds: 1312.5,
-            critical_path_seconds: 1250.0,
-            interrupted: false,
-            phases: vec![
-                phase(Phase::Network, 0, 42.0),
-                phase(Phase::Cluster, 42, 560.0),
-                phase(Phase::Teardown, 1190, 122.5),
-            ],
-        },
-        cluster: ClusterRecord {
-            name: "ami-conformance".into(),
-            region: "us-west-2".into(),
-            account: "111122223333".into(),
-            kubernetes_version: "1.36".parse().ok(),
-            lab: false,
-            made: false,
-        },
-        variants: Vec::new(),
-        results: Vec::new(),
-        scans: Vec::new(),
-        waivers: Vec::new(),
-        thresholds: Vec::new(),
         cleanup: Cleanup { ran: true, created: 31, deleted: 31, ..Cleanup::default() },
+        ..Report::new(
+            "0.1.0",
+            RunRecord {
+                id: "r-20261121-074220-4f2a".parse().unwrap(),
+                matrix: "nightly".into(),
+                started: start(),
+                seconds: 1312.5,
+                critical_path_seconds: 1250.0,
+                interrupted: false,
+                phases: vec![
+                    phase(Phase::Network, 0, 42.0),
+                    phase(Phase::Cluster, 42, 560.0),
+                    phase(Phase::Teardown, 1190, 122.5),
+                ],
+            },
+            ClusterRecord {
+                region: "us-west-2".into(),
+                account: "111122223333".into(),
+                kubernetes_version: "1.36".parse().ok(),
+                ..ClusterRecord::new("ami-conformance")
+            },
+        )
     }
 }
 
@@ -130,24 +124,13 @@ pub(crate) fn result(check: &str, title: &str, subject: Subject, outcome: Outcom
         }],
     };
     CheckResult {
-        check: check.parse().unwrap(),
         title: title.into(),
-        subject,
-        control: None,
-        level: None,
-        severity: None,
-        scanner: None,
         origin: origin(&outcome, None, false, true),
-        disagreement: None,
-        outcome,
         disposition,
         started: at(713),
         seconds: 2.5,
-        earlier_attempts: Vec::new(),
         placements,
-        traffic: Vec::new(),
-        exercises: Vec::new(),
-        evidence: Vec::new(),
+        ..CheckResult::new(check.parse().unwrap(), subject, outcome)
     }
 }
 

@@ -23,17 +23,12 @@ pub(crate) fn answer(
 ) -> Result<ScanAnswer, CheckError> {
     let rows = catalogue.controls.iter().map(|control| row(control, nodes_by, facts)).collect::<Result<Vec<_>, _>>()?;
     let record = ScanRecord {
-        subject: Subject::Cluster,
-        suite: "eks-cis".to_owned(),
-        scanner: SCANNER.to_owned(),
-        scanner_version: None,
         benchmark: Some(catalogue.benchmark.clone()),
         // All controls are evaluated, and level 2 includes level 1.
         level: Some(Level::Two),
         // kube-bench evaluates those of nodes; their rows here refer to it.
         expected: Some(catalogue.controls.len()),
-        source: None,
-        note: String::new(),
+        ..ScanRecord::new(Subject::Cluster, "eks-cis", SCANNER.to_owned())
     };
     Ok(ScanAnswer { scans: vec![record], rows })
 }

@@ -7,8 +7,7 @@ use amiproof_model::duration::short;
 use amiproof_model::matrix::{Matrix, Variant};
 use amiproof_model::name::{CheckId, RunId, VariantName};
 use amiproof_model::report::{
-    CheckResult, Cleanup, ClusterRecord, Phase, PhaseEnd, PhaseRecord, Report, RunRecord, SCHEMA_VERSION, ScanRecord,
-    Subject, Tool, VariantRecord,
+    CheckResult, ClusterRecord, Phase, PhaseEnd, PhaseRecord, Report, RunRecord, ScanRecord, Subject, VariantRecord,
 };
 use amiproof_model::verdict::Outcome;
 use amiproof_model::waiver::Waiver;
@@ -42,31 +41,18 @@ impl Recorder {
         now: Timestamp,
     ) -> Self {
         let report = Report {
-            schema_version: SCHEMA_VERSION,
-            tool: Tool { name: "amiproof".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-            run: RunRecord {
-                id: run,
-                matrix: matrix.name.clone(),
-                started: now,
-                seconds: 0.0,
-                critical_path_seconds: 0.0,
-                interrupted: false,
-                phases: Vec::new(),
-            },
-            cluster: ClusterRecord {
-                name: matrix.cluster.name.clone(),
-                region: matrix.cluster.region.clone().unwrap_or_default(),
-                account: String::new(),
-                kubernetes_version: matrix.cluster.kubernetes_version.clone(),
-                lab,
-                made: false,
-            },
             variants: matrix.variants.iter().map(blank).collect(),
-            results: Vec::new(),
-            scans: Vec::new(),
-            waivers: Vec::new(),
             thresholds: matrix.thresholds.clone(),
-            cleanup: Cleanup::default(),
+            ..Report::new(
+                env!("CARGO_PKG_VERSION"),
+                RunRecord::new(run, matrix.name.clone(), now),
+                ClusterRecord {
+                    region: matrix.cluster.region.clone().unwrap_or_default(),
+                    kubernetes_version: matrix.cluster.kubernetes_version.clone(),
+                    lab,
+                    ..ClusterRecord::new(matrix.cluster.name.clone())
+                },
+            )
         };
         let order = order.into_iter().enumerate().map(|(at, check)| (check, at)).collect();
         Self { report, started: BTreeMap::new(), places: BTreeMap::new(), order, open: BTreeMap::new(), exceeded: None }
@@ -263,16 +249,10 @@ pub(crate) fn natural(text: &str) -> Vec<(u64, String)> {
 
 fn blank(variant: &Variant) -> VariantRecord {
     VariantRecord {
-        name: variant.name.clone(),
-        family: variant.family,
         reference: variant.reference.clone(),
         benchmark: variant.hardening.as_ref().map(|hardening| hardening.benchmark.clone()),
         level: variant.hardening.as_ref().map(|hardening| hardening.level),
-        ami: None,
-        node_group: None,
-        nodes: Vec::new(),
-        never_joined: Vec::new(),
-        phases: Vec::new(),
+        ..VariantRecord::new(variant.name.clone(), variant.family)
     }
 }
 
@@ -334,7 +314,7 @@ mod tests {
         for (interrupted, broken, word, part) in [
             (true, None, "not evaluated", "interrupted"),
             (false, Some("its pipeline panicked"), "not evaluated", "its pipeline panicked"),
-            (false, None, "error", "never answered"),
+            (false, None, "error", "returned no result"),
         ] {
             let report = recorder(interrupted, broken).finish(&[], Timestamp::UNIX_EPOCH);
             let actual: Vec<_> = report

@@ -174,16 +174,10 @@ mod tests {
     /// A stock image and two that are hardened with it as their reference, settled.
     fn settled(results: Vec<CheckResult>) -> Report {
         let variant = |name: &str, hardened: bool| VariantRecord {
-            name: name.parse().unwrap(),
-            family: Family::Al2023,
             reference: hardened.then(|| "stock".parse().unwrap()),
             benchmark: hardened.then(|| "cis-al2023-1.0.0".parse().unwrap()),
             level: hardened.then_some(Level::One),
-            ami: None,
-            node_group: None,
-            nodes: Vec::new(),
-            never_joined: Vec::new(),
-            phases: Vec::new(),
+            ..VariantRecord::new(name.parse().unwrap(), Family::Al2023)
         };
         let mut report: Report = serde_json::from_value(serde_json::json!({
             "schemaVersion": SCHEMA_VERSION,

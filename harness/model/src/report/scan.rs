@@ -60,6 +60,21 @@ pub struct ScanRecord {
 }
 
 impl ScanRecord {
+    /// A scan of which nothing more is known than what it was run on.
+    pub fn new(subject: Subject, suite: impl Into<String>, scanner: impl Into<String>) -> Self {
+        Self {
+            subject,
+            suite: suite.into(),
+            scanner: scanner.into(),
+            scanner_version: None,
+            benchmark: None,
+            level: None,
+            expected: None,
+            source: None,
+            note: String::new(),
+        }
+    }
+
     /// Whether a result is one of this scan's.
     pub fn owns(&self, result: &CheckResult) -> bool {
         result.subject == self.subject

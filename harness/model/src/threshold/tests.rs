@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::conclusion::{Conclusion, Scope, Summary};
 use crate::name::{ControlId, Level, RunId};
-use crate::report::{Cleanup, ClusterRecord, RunRecord, SCHEMA_VERSION, ScanRecord, Severity, Tool, VariantRecord};
+use crate::report::{ClusterRecord, RunRecord, ScanRecord, Severity, VariantRecord};
 use crate::verdict::Finding;
 
 const BENCHMARK: &str = "cis-al2023-1.0.0";
@@ -39,41 +39,16 @@ fn answer(number: &str, scanner: &str, severity: Option<Severity>, outcome: Outc
 
 fn report(results: Vec<CheckResult>) -> Report {
     Report {
-        schema_version: SCHEMA_VERSION,
-        tool: Tool { name: "amiproof".into(), version: "0".into() },
-        run: RunRecord {
-            id: "r-1".parse::<RunId>().unwrap(),
-            matrix: "m".into(),
-            started: Timestamp::UNIX_EPOCH,
-            seconds: 0.0,
-            critical_path_seconds: 0.0,
-            interrupted: false,
-            phases: Vec::new(),
-        },
-        cluster: ClusterRecord {
-            name: "c".into(),
-            region: String::new(),
-            account: String::new(),
-            kubernetes_version: "1.36".parse().ok(),
-            lab: true,
-            made: false,
-        },
-        variants: Vec::new(),
         results,
         scans: vec![ScanRecord {
-            subject: subject(),
-            suite: "os-cis".into(),
-            scanner: "inspector".into(),
-            scanner_version: None,
             benchmark: Some(BENCHMARK.parse().unwrap()),
-            level: None,
-            expected: None,
-            source: None,
-            note: String::new(),
+            ..ScanRecord::new(subject(), "os-cis", "inspector")
         }],
-        thresholds: Vec::new(),
-        waivers: Vec::new(),
-        cleanup: Cleanup::default(),
+        ..Report::new(
+            "0",
+            RunRecord::new("r-1".parse::<RunId>().unwrap(), "m", Timestamp::UNIX_EPOCH),
+            ClusterRecord { kubernetes_version: "1.36".parse().ok(), lab: true, ..ClusterRecord::new("c") },
+        )
     }
 }
 
@@ -271,16 +246,9 @@ fn unjudged(benchmark: Option<&str>) -> Report {
     let mut report = report(results);
     report.scans[0].benchmark = None;
     report.variants.push(VariantRecord {
-        name: "l1".parse().unwrap(),
-        family: crate::matrix::Family::Al2,
-        reference: None,
         benchmark: benchmark.map(|text| text.parse().unwrap()),
         level: benchmark.map(|_| Level::One),
-        ami: None,
-        node_group: None,
-        nodes: Vec::new(),
-        never_joined: Vec::new(),
-        phases: Vec::new(),
+        ..VariantRecord::new("l1".parse().unwrap(), crate::matrix::Family::Al2)
     });
     report
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::judge::Disposition;
 use crate::matrix::Family;
-use crate::report::{CheckResult, Cleanup, ClusterRecord, RunRecord, SCHEMA_VERSION, Subject, Tool, VariantRecord};
+use crate::report::{CheckResult, ClusterRecord, RunRecord, Subject, VariantRecord};
 use crate::verdict::{Finding, Outcome};
 use crate::waiver::WaiverRecord;
 
@@ -14,65 +14,31 @@ fn now() -> Timestamp {
 fn result(number: &str, fails_on: &[&str]) -> CheckResult {
     let findings: Vec<Finding> = fails_on.iter().map(|node| Finding::new(*node, "not met")).collect();
     CheckResult {
-        check: format!("os-cis/cis-al2023-1.0.0/{number}").parse().unwrap(),
         title: "t".into(),
-        subject: Subject::Variant("al2023-l1".parse().unwrap()),
         control: Some(format!("cis-al2023-1.0.0/{number}").parse().unwrap()),
-        level: None,
-        severity: None,
         scanner: Some("inspector".into()),
-        outcome: if findings.is_empty() { Outcome::Pass } else { Outcome::Fail { findings } },
         disposition: Disposition::Passed,
-        origin: None,
-        disagreement: None,
-        started: Timestamp::UNIX_EPOCH,
-        seconds: 0.0,
-        earlier_attempts: Vec::new(),
-        placements: Vec::new(),
-        traffic: Vec::new(),
-        exercises: Vec::new(),
-        evidence: Vec::new(),
+        ..CheckResult::new(
+            format!("os-cis/cis-al2023-1.0.0/{number}").parse().unwrap(),
+            Subject::Variant("al2023-l1".parse().unwrap()),
+            if findings.is_empty() { Outcome::Pass } else { Outcome::Fail { findings } },
+        )
     }
 }
 
 fn report(results: Vec<CheckResult>) -> Report {
     Report {
-        schema_version: SCHEMA_VERSION,
-        tool: Tool { name: "amiproof".into(), version: "0".into() },
-        run: RunRecord {
-            id: "r-1".parse().unwrap(),
-            matrix: "nightly".into(),
-            started: Timestamp::UNIX_EPOCH,
-            seconds: 1.0,
-            critical_path_seconds: 1.0,
-            interrupted: false,
-            phases: Vec::new(),
-        },
-        cluster: ClusterRecord {
-            name: "c".into(),
-            region: String::new(),
-            account: String::new(),
-            kubernetes_version: "1.36".parse().ok(),
-            lab: true,
-            made: false,
-        },
-        variants: vec![VariantRecord {
-            name: "al2023-l1".parse().unwrap(),
-            family: Family::Al2023,
-            reference: None,
-            benchmark: None,
-            level: None,
-            ami: None,
-            node_group: None,
-            nodes: Vec::new(),
-            never_joined: Vec::new(),
-            phases: Vec::new(),
-        }],
+        variants: vec![VariantRecord::new("al2023-l1".parse().unwrap(), Family::Al2023)],
         results,
-        scans: Vec::new(),
-        thresholds: Vec::new(),
-        waivers: Vec::new(),
-        cleanup: Cleanup::default(),
+        ..Report::new(
+            "0",
+            RunRecord {
+                seconds: 1.0,
+                critical_path_seconds: 1.0,
+                ..RunRecord::new("r-1".parse().unwrap(), "nightly", Timestamp::UNIX_EPOCH)
+            },
+            ClusterRecord { kubernetes_version: "1.36".parse().ok(), lab: true, ..ClusterRecord::new("c") },
+        )
     }
 }
 

@@ -126,15 +126,5 @@ fn answered(variant: &Variant, level: Level, scanned: Scanned) -> ScanAnswer {
 }
 
 fn record(variant: &Variant) -> ScanRecord {
-    ScanRecord {
-        subject: Subject::Variant(variant.name.clone()),
-        suite: "os-cis".to_owned(),
-        scanner: SCANNER.to_owned(),
-        scanner_version: None,
-        benchmark: None,
-        level: None,
-        expected: None,
-        source: None,
-        note: String::new(),
-    }
+    ScanRecord::new(Subject::Variant(variant.name.clone()), "os-cis".to_owned(), SCANNER.to_owned())
 }

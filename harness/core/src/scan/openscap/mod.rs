@@ -115,15 +115,9 @@ fn answer(context: &Context, imports: Vec<(String, Import)>, silent: &[String]) 
 fn nothing(context: &Context, verdict: Verdict) -> Result<ScanAnswer, CheckError> {
     let scans = match &verdict {
         Verdict::NotEvaluated(reason) => vec![ScanRecord {
-            subject: context.subject.clone(),
-            suite: "os-cis".to_owned(),
-            scanner: SCANNER.to_owned(),
-            scanner_version: None,
-            benchmark: None,
             level: context.variant.hardening.as_ref().map(|hardening| hardening.level),
-            expected: None,
-            source: None,
             note: reason.clone(),
+            ..ScanRecord::new(context.subject.clone(), "os-cis", SCANNER.to_owned())
         }],
         _ => Vec::new(),
     };

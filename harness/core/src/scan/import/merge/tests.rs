@@ -1,6 +1,6 @@
 use amiproof_model::judge::Disposition;
 use amiproof_model::name::VariantName;
-use amiproof_model::report::{Cleanup, ClusterRecord, RunRecord, SCHEMA_VERSION, Tool, VariantRecord};
+use amiproof_model::report::{ClusterRecord, RunRecord, VariantRecord};
 use amiproof_model::waiver::WaiverState;
 
 use super::super::{File, Kind, Source, Target, read};
@@ -15,42 +15,16 @@ fn variant() -> VariantName {
 /// A report with one variant and nothing in it.
 pub(in crate::scan::import) fn report() -> Report {
     Report {
-        schema_version: SCHEMA_VERSION,
-        tool: Tool { name: "amiproof".into(), version: "0".into() },
-        run: RunRecord {
-            id: "r-1".parse().unwrap(),
-            matrix: "nightly".into(),
-            started: Timestamp::UNIX_EPOCH,
-            seconds: 1.0,
-            critical_path_seconds: 1.0,
-            interrupted: false,
-            phases: Vec::new(),
-        },
-        cluster: ClusterRecord {
-            name: "c".into(),
-            region: String::new(),
-            account: String::new(),
-            kubernetes_version: "1.36".parse().ok(),
-            lab: true,
-            made: false,
-        },
-        variants: vec![VariantRecord {
-            name: variant(),
-            family: amiproof_model::matrix::Family::Al2023,
-            reference: None,
-            benchmark: None,
-            level: None,
-            ami: None,
-            node_group: None,
-            nodes: Vec::new(),
-            never_joined: Vec::new(),
-            phases: Vec::new(),
-        }],
-        results: Vec::new(),
-        scans: Vec::new(),
-        thresholds: Vec::new(),
-        waivers: Vec::new(),
-        cleanup: Cleanup::default(),
+        variants: vec![VariantRecord::new(variant(), amiproof_model::matrix::Family::Al2023)],
+        ..Report::new(
+            "0",
+            RunRecord {
+                seconds: 1.0,
+                critical_path_seconds: 1.0,
+                ..RunRecord::new("r-1".parse().unwrap(), "nightly", Timestamp::UNIX_EPOCH)
+            },
+            ClusterRecord { kubernetes_version: "1.36".parse().ok(), lab: true, ..ClusterRecord::new("c") },
+        )
     }
 }
 

@@ -64,18 +64,14 @@ pub(in crate::scan::import) fn rows(text: &str, target: &Target) -> Result<Impor
     }
     let source = target.source(&scanner, "");
     let scan = ScanRecord {
-        subject: target.subject.clone(),
-        suite: OS_SUITE.to_owned(),
-        scanner,
-        scanner_version: None,
         benchmark: Some(own),
         level: target.level.or_else(|| Level::try_from(report.level).ok()),
-        expected: None,
         source: source.clone(),
         note: match report.name.is_empty() {
             true => "imported".to_owned(),
             false => format!("imported: {}", super::super::document::title(&report.name)),
         },
+        ..ScanRecord::new(target.subject.clone(), OS_SUITE.to_owned(), scanner)
     };
     let rows = found.into_iter().map(|row| (target.subject.clone(), row)).collect();
     Ok(Import { subject: Some(target.subject.clone()), source, scans: vec![scan], rows, when: None })

@@ -47,19 +47,15 @@ pub(in crate::scan::import) fn rows(text: &str, target: &Target) -> Result<Impor
             let (rows, count) = (rows_of(&parts, &own, target, of_node)?, parts.len());
             import.rows.extend(rows.into_iter().map(|row| (subject.clone(), finished(row, &scanner, target))));
             import.scans.push(ScanRecord {
-                subject,
-                suite: SCANNER.to_owned(),
-                scanner: scanner.clone(),
-                scanner_version: None,
                 benchmark: Some(own.clone()),
                 level: target.level,
-                expected: None,
                 source: source.clone(),
                 note: if count == 1 {
                     "imported".to_owned()
                 } else {
                     format!("imported: {count} runs, the worst answer counts")
                 },
+                ..ScanRecord::new(subject, SCANNER.to_owned(), scanner.clone())
             });
         }
     }
