@@ -27,7 +27,8 @@ pub use self::error::RenderError;
 pub use self::terminal::Style;
 
 /// The formats of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Format {
     /// The report itself, which every other format is rendered from.
     Json,
@@ -45,18 +46,11 @@ pub enum Format {
 
 impl Format {
     /// Every format, those with a file first and in the order in which [`write_all`] writes them.
-    pub const ALL: [Self; 6] = [Self::Json, Self::Junit, Self::Html, Self::Markdown, Self::Csv, Self::Terminal];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Its name on the command line.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Junit => "junit",
-            Self::Html => "html",
-            Self::Markdown => "markdown",
-            Self::Csv => "csv",
-            Self::Terminal => "terminal",
-        }
+        self.into()
     }
 
     /// The name of its file in the folder of a run; none for the terminal.
@@ -127,7 +121,7 @@ fn write(
     wanted: impl Fn(Format) -> bool,
 ) -> Vec<(Format, Result<PathBuf, RenderError>)> {
     let options = Options { baseline, style: Style::default() };
-    let files = Format::ALL.into_iter().filter_map(|format| Some((format, format.file_name()?)));
+    let files = Format::ALL.iter().copied().filter_map(|format| Some((format, format.file_name()?)));
     files
         .filter(|(format, _)| wanted(*format))
         .map(|(format, name)| {

@@ -58,7 +58,7 @@ impl Numbered {
     /// The statuses that any of the scans has results with: the columns of a table.
     pub(crate) fn statuses(&self) -> Vec<Status> {
         let has = |status: &Status| self.lines.iter().any(|(line, _)| line.tally.get(*status) > 0);
-        Status::ALL.into_iter().filter(has).collect()
+        Status::ALL.iter().copied().filter(has).collect()
     }
 }
 

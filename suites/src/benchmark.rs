@@ -43,8 +43,9 @@ impl Judged {
 }
 
 /// CIS's own assessment status of a control.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Assessment {
     /// Automated.
     Automated,
@@ -55,10 +56,7 @@ pub enum Assessment {
 impl Assessment {
     /// Its name.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Automated => "automated",
-            Self::Manual => "manual",
-        }
+        self.into()
     }
 }
 

@@ -7,8 +7,23 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Something that a workload needs from a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Capability {
     /// The container runtime fetches an image from a registry and unpacks it.
     ImagePull,
@@ -69,65 +84,11 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 26] = [
-        Self::ImagePull,
-        Self::PodNetwork,
-        Self::SameNodeNetwork,
-        Self::ClusterDns,
-        Self::ServiceVip,
-        Self::NetworkPolicy,
-        Self::HostNetwork,
-        Self::NodePort,
-        Self::Egress,
-        Self::ApiServer,
-        Self::InstanceMetadata,
-        Self::KubeletApi,
-        Self::PersistentVolume,
-        Self::HostPath,
-        Self::ExecFromVolume,
-        Self::NonRoot,
-        Self::ReadOnlyRoot,
-        Self::RunAsJob,
-        Self::DaemonSet,
-        Self::Privileged,
-        Self::UserNamespaces,
-        Self::Inotify,
-        Self::Probes,
-        Self::PodIdentity,
-        Self::WebIdentity,
-        Self::LogFiles,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Its name in YAML and reports.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ImagePull => "image-pull",
-            Self::PodNetwork => "pod-network",
-            Self::SameNodeNetwork => "same-node-network",
-            Self::ClusterDns => "cluster-dns",
-            Self::ServiceVip => "service-vip",
-            Self::NetworkPolicy => "network-policy",
-            Self::HostNetwork => "host-network",
-            Self::NodePort => "node-port",
-            Self::Egress => "egress",
-            Self::ApiServer => "api-server",
-            Self::InstanceMetadata => "instance-metadata",
-            Self::KubeletApi => "kubelet-api",
-            Self::PersistentVolume => "persistent-volume",
-            Self::HostPath => "host-path",
-            Self::ExecFromVolume => "exec-from-volume",
-            Self::NonRoot => "non-root",
-            Self::ReadOnlyRoot => "read-only-root",
-            Self::RunAsJob => "run-as-job",
-            Self::DaemonSet => "daemon-set",
-            Self::Privileged => "privileged",
-            Self::UserNamespaces => "user-namespaces",
-            Self::Inotify => "inotify",
-            Self::Probes => "probes",
-            Self::PodIdentity => "pod-identity",
-            Self::WebIdentity => "web-identity",
-            Self::LogFiles => "log-files",
-        }
+        self.into()
     }
 }
 
@@ -137,7 +98,7 @@ mod tests {
 
     #[test]
     fn each_capability_has_the_word_that_yaml_reads() {
-        for capability in Capability::ALL {
+        for &capability in Capability::ALL {
             assert_eq!(serde_json::to_value(capability).unwrap(), capability.as_str());
         }
         let schema = serde_json::to_value(schemars::schema_for!(Capability)).unwrap();

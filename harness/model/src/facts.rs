@@ -218,7 +218,7 @@ fn difference(node: &NodeRecord, twin: &NodeRecord) -> String {
 /// The facts behind a failure, each once: those of what its workload exercises, of its own check, or of the control that failed.
 fn wanted(result: &CheckResult, nodes: &[NodeRecord]) -> Vec<String> {
     let exercised = |one: &Capability| result.exercises.iter().any(|word| word == one.as_str());
-    let capabilities = Capability::ALL.into_iter().filter(exercised);
+    let capabilities = Capability::ALL.iter().copied().filter(exercised);
     let (suite, name) = result.check.as_str().split_once('/').unwrap_or_default();
     let own = capabilities.flat_map(of_capability).chain(of_check(suite, name)).map(str::to_owned);
     let of_control = match (suite, nodes.first()) {
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn every_capability_depends_on_something() {
-        for capability in Capability::ALL {
+        for &capability in Capability::ALL {
             assert!(!of_capability(capability).is_empty(), "{}", capability.as_str());
         }
     }

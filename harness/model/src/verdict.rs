@@ -56,8 +56,9 @@ impl Finding {
 }
 
 /// Outcome of a check: its verdict, or an error if amiproof could not reach one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Outcome {
     /// See [`Verdict::Pass`].
     Pass,
@@ -67,11 +68,13 @@ pub enum Outcome {
         findings: Vec<Finding>,
     },
     /// See [`Verdict::NotApplicable`].
+    #[strum(serialize = "not applicable")]
     NotApplicable {
         /// Why the check does not apply here.
         reason: String,
     },
     /// See [`Verdict::NotEvaluated`].
+    #[strum(serialize = "not evaluated")]
     NotEvaluated {
         /// Why there is no evidence.
         reason: String,
@@ -91,14 +94,7 @@ pub enum Outcome {
 impl Outcome {
     /// Its name in reports.
     pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail { .. } => "fail",
-            Self::NotApplicable { .. } => "not applicable",
-            Self::NotEvaluated { .. } => "not evaluated",
-            Self::Manual { .. } => "manual",
-            Self::Error { .. } => "error",
-        }
+        self.into()
     }
 
     /// The reason why it is not a pass, in one line; empty for a pass.

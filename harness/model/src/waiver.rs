@@ -168,8 +168,9 @@ pub struct WaiverRecord {
 }
 
 /// Effect of a waiver in a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr)]
 #[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "kebab-case")]
 pub enum WaiverState {
     /// It waives failures.
     Used,
@@ -179,18 +180,14 @@ pub enum WaiverState {
     Unused,
     /// The run did not evaluate anything in its scope.
     #[serde(alias = "notAsked")]
+    #[strum(serialize = "not run")]
     NotRun,
 }
 
 impl WaiverState {
     /// Its name in reports.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Used => "used",
-            Self::Expired => "expired",
-            Self::Unused => "unused",
-            Self::NotRun => "not run",
-        }
+        self.into()
     }
 }
 

@@ -35,31 +35,28 @@ pub struct Remark {
 }
 
 /// The kinds of remarks, worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, strum::IntoStaticStr)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum RemarkKind {
     /// It has expired and no longer counts.
     Expired,
     /// It is too broad.
+    #[strum(serialize = "too broad")]
     TooBroad,
     /// It expires soon.
     Expiring,
     /// Nothing in the run needs it.
     Unused,
     /// It names no ticket.
+    #[strum(serialize = "no ticket")]
     NoTicket,
 }
 
 impl RemarkKind {
     /// Its name.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Expired => "expired",
-            Self::TooBroad => "too broad",
-            Self::Expiring => "expiring",
-            Self::Unused => "unused",
-            Self::NoTicket => "no ticket",
-        }
+        self.into()
     }
 
     /// Whether it is a failure of the audit, not only a warning.

@@ -20,7 +20,7 @@ pub(super) fn render(comparison: &Comparison) -> String {
     let mut page = Page::new();
     page.push(&heading(comparison));
     let mut reported = HashSet::new();
-    for change in Change::ALL {
+    for &change in Change::ALL {
         push_change(&mut page, comparison, change, &mut reported);
     }
     push_benchmarks(&mut page, comparison);

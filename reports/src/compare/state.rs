@@ -5,8 +5,9 @@ use amiproof_model::report::CheckResult;
 use serde::Serialize;
 
 /// A disposition, reduced to what matters in a comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::IntoStaticStr)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum State {
     /// Passed at once.
     Passed,
@@ -17,8 +18,10 @@ pub enum State {
     /// Failed, but waived.
     Waived,
     /// Not applicable.
+    #[strum(serialize = "not applicable")]
     NotApplicable,
     /// Not evaluated.
+    #[strum(serialize = "not evaluated")]
     NotEvaluated,
     /// amiproof could not decide.
     Error,
@@ -46,17 +49,7 @@ impl State {
 
     /// Its name.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Flaky => "flaky",
-            Self::Failing => "failing",
-            Self::Waived => "waived",
-            Self::NotApplicable => "not applicable",
-            Self::NotEvaluated => "not evaluated",
-            Self::Manual => "manual",
-            Self::Error => "error",
-            Self::Absent => "absent",
-        }
+        self.into()
     }
 
     /// Whether the image was evaluated.
@@ -66,54 +59,51 @@ impl State {
 }
 
 /// In which way a result changed, worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, strum::IntoStaticStr, strum::VariantArray,
+)]
 #[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Change {
     /// Passed in the baseline, fails now.
+    #[strum(serialize = "new failure")]
     NewFailure,
     /// Fails now; the baseline had the variant but did not run this check.
+    #[strum(serialize = "appeared failing")]
     AppearedFailing,
     /// An error now, and none in the baseline.
+    #[strum(serialize = "new error")]
     NewError,
     /// Had a verdict in the baseline; not applicable or not evaluated now.
+    #[strum(serialize = "newly skipped")]
     NewlySkipped,
     /// In the baseline, but not in the candidate, although its variant and its suite ran.
     Disappeared,
     /// Fails now; the baseline had no verdict, so it is unknown since when.
     Revealed,
     /// Fails in both, and the waiver of the baseline no longer covers it.
+    #[strum(serialize = "waiver ended")]
     WaiverEnded,
     /// Passed on a retry.
     Flaky,
     /// Passed in the baseline; fails now, but is waived.
+    #[strum(serialize = "newly waived")]
     NewlyWaived,
     /// Fails in both.
+    #[strum(serialize = "still failing")]
     StillFailing,
     /// In the candidate, but not in the baseline, although the baseline had the variant; it does not fail.
     Appeared,
     /// Failed in the baseline, passes now.
     Fixed,
     /// No verdict in the baseline, passes or is waived now.
+    #[strum(serialize = "newly decided")]
     NewlyDecided,
 }
 
 impl Change {
     /// Every change, worst first.
-    pub const ALL: [Self; 13] = [
-        Self::NewFailure,
-        Self::AppearedFailing,
-        Self::NewError,
-        Self::NewlySkipped,
-        Self::Disappeared,
-        Self::Revealed,
-        Self::WaiverEnded,
-        Self::Flaky,
-        Self::NewlyWaived,
-        Self::StillFailing,
-        Self::Appeared,
-        Self::Fixed,
-        Self::NewlyDecided,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The change between two states of a result; `None` if it does not matter.
     pub fn between(base: State, candidate: State) -> Option<Self> {
@@ -143,21 +133,7 @@ impl Change {
 
     /// Its name in headings and cells.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NewFailure => "new failure",
-            Self::AppearedFailing => "appeared failing",
-            Self::NewError => "new error",
-            Self::NewlySkipped => "newly skipped",
-            Self::Disappeared => "disappeared",
-            Self::Revealed => "revealed",
-            Self::WaiverEnded => "waiver ended",
-            Self::Flaky => "flaky",
-            Self::NewlyWaived => "newly waived",
-            Self::StillFailing => "still failing",
-            Self::Appeared => "appeared",
-            Self::Fixed => "fixed",
-            Self::NewlyDecided => "newly decided",
-        }
+        self.into()
     }
 
     /// Its meaning as a clause, for headings.

@@ -26,7 +26,7 @@ pub(super) fn render(comparison: &Comparison, style: &Style) -> String {
     }
     out.push('\n');
     let mut reported = HashSet::new();
-    for change in Change::ALL {
+    for &change in Change::ALL {
         write_change(&mut out, comparison, change, style, &mut reported);
     }
     write_benchmarks(&mut out, comparison);

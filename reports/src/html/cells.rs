@@ -33,7 +33,8 @@ const GONE: usize = Status::ALL.len();
 pub(super) struct Data {
     columns: Vec<Value>,
     suites: Vec<SuiteData>,
-    /// Class, symbol, word and short word of each status; a cell refers to it by index. The last one is for cells that only the baseline has.
+    /// Class, symbol, word and short word of each status; a cell refers to it by index. The last one is for cells that only the baseline
+    /// has.
     statuses: Vec<[&'static str; 4]>,
     /// The origins of failures, with their meaning.
     origins: Vec<[&'static str; 2]>,
@@ -132,7 +133,7 @@ pub(super) fn data(context: &Context<'_>, sheet: &Sheet<'_>) -> Data {
             .chain([["gone", "∅", "gone", "gone"]])
             .collect(),
         origins: origins(report),
-        changes: Change::ALL.into_iter().map(Change::as_str).collect(),
+        changes: Change::ALL.iter().copied().map(Change::as_str).collect(),
         details,
         strings,
     }

@@ -52,7 +52,7 @@ impl Since {
             regression: comparison.has_regression(),
             headline: text::line(&comparison.headline()),
             changes: (1..)
-                .zip(Change::ALL)
+                .zip(Change::ALL.iter().copied())
                 .map(|(at, change)| (at, change.as_str(), change.meaning(), comparison.count(change)))
                 .filter(|(.., number)| *number > 0)
                 .collect(),
@@ -65,7 +65,7 @@ impl Since {
 
 fn news(comparison: &Comparison) -> Vec<News> {
     let mut news: Vec<News> = Vec::new();
-    for change in Change::ALL.into_iter().filter(|change| change.is_news()) {
+    for change in Change::ALL.iter().copied().filter(|change| change.is_news()) {
         for (subject, changes) in comparison.by_subject(change) {
             let name = subject.as_str();
             let at = news.iter().position(|one| one.name == name).unwrap_or_else(|| {

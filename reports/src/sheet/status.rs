@@ -6,10 +6,12 @@ use amiproof_model::judge::Disposition;
 pub(crate) type IsMeant = fn(Status) -> bool;
 
 /// A disposition as shown in every format: with a symbol, so that nothing depends on colour alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Status {
     Failed,
     Error,
+    #[strum(serialize = "not evaluated")]
     NotEvaluated,
     Blocked,
     Flaky,
@@ -19,27 +21,14 @@ pub(crate) enum Status {
     Allowed,
     Manual,
     Informational,
+    #[strum(serialize = "not applicable")]
     NotApplicable,
     Passed,
 }
 
 impl Status {
     /// All of them, most urgent first: failed, undecided, not evaluated, the rest.
-    pub(crate) const ALL: [Self; 13] = [
-        Self::Failed,
-        Self::Error,
-        Self::NotEvaluated,
-        Self::Blocked,
-        Self::Flaky,
-        Self::Waived,
-        Self::Known,
-        Self::Tolerated,
-        Self::Allowed,
-        Self::Manual,
-        Self::Informational,
-        Self::NotApplicable,
-        Self::Passed,
-    ];
+    pub(crate) const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub(crate) fn of(disposition: &Disposition) -> Self {
         match disposition {
@@ -74,21 +63,7 @@ impl Status {
     }
 
     pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Failed => "failed",
-            Self::Error => "error",
-            Self::NotEvaluated => "not evaluated",
-            Self::Blocked => "blocked",
-            Self::Flaky => "flaky",
-            Self::Waived => "waived",
-            Self::Known => "known",
-            Self::Tolerated => "tolerated",
-            Self::Allowed => "allowed",
-            Self::Manual => "manual",
-            Self::Informational => "informational",
-            Self::NotApplicable => "not applicable",
-            Self::Passed => "passed",
-        }
+        self.into()
     }
 
     /// The word in a narrow cell.
@@ -158,7 +133,7 @@ impl Tally {
 
     /// What is there, most urgent first, without zeros.
     pub(crate) fn parts(&self) -> impl Iterator<Item = (Status, usize)> {
-        Status::ALL.into_iter().map(|status| (status, self.get(status))).filter(|(_, number)| *number > 0)
+        Status::ALL.iter().copied().map(|status| (status, self.get(status))).filter(|(_, number)| *number > 0)
     }
 
     /// `3 failed, 1 error, 40 passed`: zeros are left out.
@@ -183,7 +158,7 @@ mod tests {
     #[test]
     fn all_lists_every_status_at_its_place() {
         assert!(Status::ALL.is_sorted());
-        for (at, status) in Status::ALL.into_iter().enumerate() {
+        for (at, status) in Status::ALL.iter().copied().enumerate() {
             assert_eq!(status.place(), at);
         }
     }

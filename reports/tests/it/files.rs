@@ -115,7 +115,7 @@ fn what_was_there_stays_whole_when_the_new_one_cannot_be_written() {
 #[test]
 fn the_same_report_gives_the_same_bytes() {
     let report = fixture::mixed();
-    for format in Format::ALL {
+    for &format in Format::ALL {
         let once = render(format, &report, &Options::default()).unwrap();
         assert_eq!(once, render(format, &report.clone(), &Options::default()).unwrap(), "{format:?}");
     }

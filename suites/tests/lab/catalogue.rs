@@ -175,7 +175,7 @@ fn exercising(capability: Capability) -> Vec<String> {
 fn every_capability_has_workloads_and_an_image_without_it_or_is_known_to_have_none() {
     let by_images: BTreeSet<Capability> = IMAGES.into_iter().flat_map(taken_by).collect();
     let by_changes: BTreeSet<Capability> = CHANGES.iter().map(|(capability, _)| *capability).collect();
-    for capability in Capability::ALL {
+    for &capability in Capability::ALL {
         let exercises = |workload: &Workload| workload.exercises.iter().any(|word| word == capability.as_str());
         assert!(catalogue().iter().any(exercises), "no workload exercises {}", capability.as_str());
         let ways = [&by_images, &by_changes].iter().filter(|taken| taken.contains(&capability)).count();

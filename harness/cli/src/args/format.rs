@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn every_form_of_a_report_can_be_asked_for_by_its_own_word() {
-        for format in Format::ALL {
+        for &format in Format::ALL {
             let form = ReportForm::from_str(format.as_str(), false).unwrap();
             assert_eq!(Format::from(form), format);
         }

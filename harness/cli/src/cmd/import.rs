@@ -24,7 +24,8 @@ use crate::rundir::{self, RunDir};
 
 /// Reads the file, adds its rows, renders all formats again.
 ///
-/// The file is read before anything is locked or created: it may be long, come through a pipe, or be rejected. The report is read again once
+/// The file is read before anything is locked or created: it may be long, come through a pipe, or be rejected. The report is read again
+/// once
 /// its run is locked, so that concurrent imports lose nothing.
 pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Result<ExitCode, Failure> {
     let wanted = kind(&args.kind)?;
@@ -145,14 +146,14 @@ fn kind(word: &str) -> Result<Option<Kind>, Failure> {
     if word == "auto" {
         return Ok(None);
     }
-    let known = Kind::ALL.into_iter().find(|kind| kind.as_str() == word);
+    let known = Kind::ALL.iter().copied().find(|kind| kind.as_str() == word);
     known
         .map(Some)
         .ok_or_else(|| Failure::usage(format!("there is no kind '{word}'"), format!("use auto, {}", words())))
 }
 
 fn words() -> String {
-    Kind::ALL.map(Kind::as_str).join(", ")
+    Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn refused(path: &Utf8Path, error: &ImportError) -> Failure {

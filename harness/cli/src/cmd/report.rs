@@ -35,7 +35,7 @@ pub(crate) fn run(global: &Global, args: &Report, output: &Output) -> Result<Exi
             let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
             let written = forms::write_rendered(&report, baseline, folder, output);
             output.data(terminal::render(&report, baseline, &forms::style(*output)));
-            written.show(&Format::ALL, output);
+            written.show(Format::ALL, output);
             return Ok(written.exit(ExitCode::Passed));
         }
     }

@@ -4,8 +4,9 @@ use amiproof_model::exit::ExitCode;
 use serde::Serialize;
 
 /// Whether a run could start, as far as one check tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Status {
     /// A run has what it needs.
     Ok,
@@ -20,12 +21,7 @@ pub enum Status {
 impl Status {
     /// The word for it in text and JSON.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warning => "warning",
-            Self::Problem => "problem",
-            Self::Unknown => "unknown",
-        }
+        self.into()
     }
 }
 

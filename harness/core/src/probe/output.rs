@@ -38,24 +38,24 @@ impl Output {
 }
 
 /// How a node was reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Channel {
     /// Systems Manager: RunCommand.
+    #[strum(serialize = "Systems Manager")]
     Ssm,
     /// A privileged pod that enters the host's namespaces.
+    #[strum(serialize = "privileged pod")]
     Pod,
     /// Bottlerocket's admin container, through its control container and Systems Manager.
+    #[strum(serialize = "admin container")]
     Admin,
 }
 
 impl Channel {
     /// Its name in evidence.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ssm => "Systems Manager",
-            Self::Pod => "privileged pod",
-            Self::Admin => "admin container",
-        }
+        self.into()
     }
 }
 

@@ -4,55 +4,54 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A kind of object that an expectation can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Kind {
     /// `deployment/…`
     Deployment,
     /// `statefulset/…`
+    #[strum(serialize = "statefulset")]
     StatefulSet,
     /// `daemonset/…`
+    #[strum(serialize = "daemonset")]
     DaemonSet,
     /// `job/…`
     Job,
     /// `pod/…`
     Pod,
     /// `pvc/…`
+    #[strum(serialize = "pvc")]
     Claim,
     /// `cronjob/…`
+    #[strum(serialize = "cronjob")]
     CronJob,
     /// `hpa/…`
+    #[strum(serialize = "hpa")]
     Autoscaler,
     /// `pdb/…`
+    #[strum(serialize = "pdb")]
     Budget,
 }
 
 /// All kinds, in the order in which messages list them.
-pub(super) const KINDS: [Kind; 9] = [
-    Kind::Deployment,
-    Kind::StatefulSet,
-    Kind::DaemonSet,
-    Kind::Job,
-    Kind::Pod,
-    Kind::Claim,
-    Kind::CronJob,
-    Kind::Autoscaler,
-    Kind::Budget,
-];
+pub(super) const KINDS: &[Kind] = <Kind as strum::VariantArray>::VARIANTS;
 
 impl Kind {
     /// The word for it in workload files.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Deployment => "deployment",
-            Self::StatefulSet => "statefulset",
-            Self::DaemonSet => "daemonset",
-            Self::Job => "job",
-            Self::Pod => "pod",
-            Self::Claim => "pvc",
-            Self::CronJob => "cronjob",
-            Self::Autoscaler => "hpa",
-            Self::Budget => "pdb",
-        }
+        self.into()
     }
 
     /// The kind as manifests write it.
@@ -85,10 +84,10 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (word, name) = text.split_once('/').ok_or_else(|| format!("'{text}' is not of the form kind/name"))?;
-        let kind = KINDS
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
-            .ok_or_else(|| format!("'{word}' in '{text}' is none of {}", KINDS.map(Kind::as_str).join(", ")))?;
+        let kind = word.parse().map_err(|_| {
+            let known: Vec<&str> = KINDS.iter().map(|kind| kind.as_str()).collect();
+            format!("'{word}' in '{text}' is none of {}", known.join(", "))
+        })?;
         Ok(Self { kind, name: name.to_owned() })
     }
 }

@@ -16,8 +16,22 @@ use crate::threshold;
 use crate::verdict::Outcome;
 
 /// The conclusion of a run, or of a column of it. Ordered: the greatest one that applies counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Conclusion {
     /// Everything that applies was evaluated, and passed or was excused. Exit code 0.
     Passed,
@@ -25,8 +39,10 @@ pub enum Conclusion {
     #[serde(alias = "passedInPart")]
     Incomplete,
     /// There is no row, or none that applies. Exit code 4.
+    #[strum(serialize = "nothing selected")]
     NothingSelected,
     /// There are rows that apply, but none that says anything about an image or the cluster. Exit code 3.
+    #[strum(serialize = "nothing evaluated")]
     NothingEvaluated,
     /// A check failed. Exit code 1.
     Failed,
@@ -37,36 +53,17 @@ pub enum Conclusion {
     /// The run ended before all checks had run. Exit code 130.
     Interrupted,
     /// Something is still in the account or the cluster that should be gone. Exit code 6.
+    #[strum(serialize = "left behind")]
     LeftBehind,
 }
 
 impl Conclusion {
     /// All of them, best first.
-    pub const ALL: [Self; 9] = [
-        Self::Passed,
-        Self::Incomplete,
-        Self::NothingSelected,
-        Self::NothingEvaluated,
-        Self::Failed,
-        Self::Regression,
-        Self::Inconclusive,
-        Self::Interrupted,
-        Self::LeftBehind,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Its name in reports.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Incomplete => "incomplete",
-            Self::NothingSelected => "nothing selected",
-            Self::NothingEvaluated => "nothing evaluated",
-            Self::Failed => "failed",
-            Self::Regression => "regression",
-            Self::Inconclusive => "inconclusive",
-            Self::Interrupted => "interrupted",
-            Self::LeftBehind => "left behind",
-        }
+        self.into()
     }
 
     /// The exit code of the process.

@@ -5,8 +5,7 @@ use super::*;
 use crate::judge::Disposition;
 use crate::matrix::Family;
 use crate::report::{
-    CheckResult, Cleanup, ClusterRecord, Leftover, Phase, PhaseEnd, PhaseRecord, RunRecord, SCHEMA_VERSION, Subject,
-    Tool, VariantRecord,
+    CheckResult, ClusterRecord, Leftover, Phase, PhaseEnd, PhaseRecord, RunRecord, Subject, VariantRecord,
 };
 use crate::verdict::{Finding, Outcome};
 
@@ -32,44 +31,19 @@ fn silent() -> Outcome {
 }
 
 fn report(results: Vec<CheckResult>) -> Report {
-    let variant = |name: &str| VariantRecord {
-        name: name.parse().unwrap(),
-        family: Family::Al2023,
-        reference: None,
-        benchmark: None,
-        level: None,
-        ami: None,
-        node_group: None,
-        nodes: Vec::new(),
-        never_joined: Vec::new(),
-        phases: Vec::new(),
-    };
+    let variant = |name: &str| VariantRecord::new(name.parse().unwrap(), Family::Al2023);
     Report {
-        schema_version: SCHEMA_VERSION,
-        tool: Tool { name: "amiproof".into(), version: "0".into() },
-        run: RunRecord {
-            id: "r-1".parse().unwrap(),
-            matrix: "nightly".into(),
-            started: Timestamp::UNIX_EPOCH,
-            seconds: 1.0,
-            critical_path_seconds: 1.0,
-            interrupted: false,
-            phases: Vec::new(),
-        },
-        cluster: ClusterRecord {
-            name: "c".into(),
-            region: String::new(),
-            account: String::new(),
-            kubernetes_version: "1.36".parse().ok(),
-            lab: true,
-            made: false,
-        },
         variants: vec![variant("stock"), variant("l1")],
         results,
-        scans: Vec::new(),
-        waivers: Vec::new(),
-        thresholds: Vec::new(),
-        cleanup: Cleanup::default(),
+        ..Report::new(
+            "0",
+            RunRecord {
+                seconds: 1.0,
+                critical_path_seconds: 1.0,
+                ..RunRecord::new("r-1".parse().unwrap(), "nightly", Timestamp::UNIX_EPOCH)
+            },
+            ClusterRecord { kubernetes_version: "1.36".parse().ok(), lab: true, ..ClusterRecord::new("c") },
+        )
     }
 }
 
@@ -229,7 +203,7 @@ fn every_conclusion_has_a_word_and_only_passed_ones_are_green() {
     let words: std::collections::BTreeSet<&str> = Conclusion::ALL.iter().map(|one| one.as_str()).collect();
     assert_eq!(words.len(), Conclusion::ALL.len());
     assert!(Conclusion::ALL.is_sorted());
-    for one in Conclusion::ALL {
+    for &one in Conclusion::ALL {
         assert_eq!(one.is_green(), one <= Conclusion::Incomplete, "{one:?}");
     }
 }

@@ -9,8 +9,9 @@ use crate::verdict::Outcome;
 
 /// Effect of a result on the run. Ordered: the greater it is, the less it lets a run pass, so that replacing a disposition by a
 /// greater one never makes the [`Conclusion`](crate::conclusion::Conclusion) better.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr)]
 #[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Disposition {
     /// Fine.
     Passed,
@@ -32,6 +33,7 @@ pub enum Disposition {
     /// Informational: a benchmark of the operating system on an image that is not hardened to it.
     Informational,
     /// See [`Outcome::NotApplicable`].
+    #[strum(serialize = "not applicable")]
     NotApplicable,
     /// See [`Outcome::Manual`].
     Manual,
@@ -47,6 +49,7 @@ pub enum Disposition {
         subject: Subject,
     },
     /// See [`Outcome::NotEvaluated`]. Nothing allows it.
+    #[strum(serialize = "not evaluated")]
     NotEvaluated,
     /// See [`Outcome::Error`].
     Error,
@@ -55,21 +58,7 @@ pub enum Disposition {
 impl Disposition {
     /// Its name in reports.
     pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Waived { .. } => "waived",
-            Self::Known => "known",
-            Self::Tolerated => "tolerated",
-            Self::Informational => "informational",
-            Self::NotApplicable => "not applicable",
-            Self::NotEvaluated => "not evaluated",
-            Self::Allowed => "allowed",
-            Self::Blocked { .. } => "blocked",
-            Self::Manual => "manual",
-            Self::Error => "error",
-            Self::Flaky => "flaky",
-        }
+        self.into()
     }
 
     /// The disposition of an outcome before waivers, thresholds and the rest of the run are considered.
@@ -89,14 +78,18 @@ impl Disposition {
 ///
 /// Whether something works on a node is one question, whether a benchmark's control is met another: a sysctl that is wrong on the stock
 /// image and on the hardened one is not a fault of the environment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Origin {
     /// The reference passes, or the check does not apply there: hardening (or the build) is the cause.
     Hardening,
     /// The reference fails too: cluster, account, add-on or test.
     Environment,
     /// A control that the reference does not meet either: the hardening does not implement its benchmark.
+    #[strum(serialize = "not applied")]
     NotApplied,
     /// A control that the reference meets: the hardening (or the build) undid it.
     Lost,
@@ -107,13 +100,7 @@ pub enum Origin {
 impl Origin {
     /// Its name in reports.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Hardening => "hardening",
-            Self::Environment => "environment",
-            Self::NotApplied => "not applied",
-            Self::Lost => "lost",
-            Self::Unknown => "unknown",
-        }
+        self.into()
     }
 
     /// The result of the reference, as a clause.

@@ -176,8 +176,11 @@ pub struct MadeNodes {
 }
 
 /// How a variant boots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Family {
     /// Amazon Linux 2023: nodeadm.
     Al2023,
@@ -192,12 +195,7 @@ pub enum Family {
 impl Family {
     /// Its name in YAML and reports.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Al2023 => "al2023",
-            Self::Al2 => "al2",
-            Self::Bottlerocket => "bottlerocket",
-            Self::Windows => "windows",
-        }
+        self.into()
     }
 
     /// Whether Linux workloads can run on it.

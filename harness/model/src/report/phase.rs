@@ -22,20 +22,26 @@ pub struct PhaseRecord {
 }
 
 /// The parts of a run, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Phase {
     /// The CloudFormation stack with network and roles.
     Network,
     /// The EKS cluster.
     Cluster,
     /// The add-ons of the cluster, the run's storage class and other things that all variants share.
+    #[strum(serialize = "add-ons")]
     Addons,
     /// Resolving the AMI.
     Ami,
     /// The launch template.
+    #[strum(serialize = "launch template")]
     LaunchTemplate,
     /// The managed node group, until EKS says ACTIVE.
+    #[strum(serialize = "node group")]
     NodeGroup,
     /// Nodes are Ready, with the expected AMI.
     Nodes,
@@ -44,6 +50,7 @@ pub enum Phase {
     /// kube-bench.
     KubeBench,
     /// The scan of the operating system.
+    #[strum(serialize = "os scan")]
     OsScan,
     /// Deletion of everything.
     Teardown,
@@ -52,19 +59,7 @@ pub enum Phase {
 impl Phase {
     /// The word for it, as progress lines and reports write it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Network => "network",
-            Self::Cluster => "cluster",
-            Self::Addons => "add-ons",
-            Self::Ami => "ami",
-            Self::LaunchTemplate => "launch template",
-            Self::NodeGroup => "node group",
-            Self::Nodes => "nodes",
-            Self::Test => "test",
-            Self::KubeBench => "kube-bench",
-            Self::OsScan => "os scan",
-            Self::Teardown => "teardown",
-        }
+        self.into()
     }
 }
 

@@ -1,7 +1,8 @@
 //! The supported files of other tools.
 
 /// The kind of a result file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Kind {
     /// `kube-bench run --json`.
     KubeBench,
@@ -11,6 +12,8 @@ pub enum Kind {
     Arf,
     /// The CSV of an Inspector CIS report.
     InspectorCsv,
+    /// The JSON of `aws inspector2 get-cis-scan-result-details`.
+    InspectorJson,
     /// SARIF 2.1.0.
     Sarif,
     /// JUnit XML.
@@ -19,37 +22,15 @@ pub enum Kind {
     Inspec,
     /// The JSON of `apiclient report cis` on a Bottlerocket host.
     Bottlerocket,
-    /// The JSON of `aws inspector2 get-cis-scan-result-details`.
-    InspectorJson,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::KubeBench,
-        Self::Xccdf,
-        Self::Arf,
-        Self::InspectorCsv,
-        Self::InspectorJson,
-        Self::Sarif,
-        Self::Junit,
-        Self::Inspec,
-        Self::Bottlerocket,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Its name on the command line.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::KubeBench => "kube-bench",
-            Self::Xccdf => "xccdf",
-            Self::Arf => "arf",
-            Self::InspectorCsv => "inspector-csv",
-            Self::Sarif => "sarif",
-            Self::Junit => "junit",
-            Self::Inspec => "inspec",
-            Self::Bottlerocket => "bottlerocket",
-            Self::InspectorJson => "inspector-json",
-        }
+        self.into()
     }
 
     /// The suite of its rows. A file of kube-bench or Inspector has the same checks as a run's own scan; an ARF contains XCCDF.

@@ -39,8 +39,9 @@ impl Default for Endpoint {
 }
 
 /// What a control plane can log (EKS API, `LogSetup.types`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr)]
 #[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "kebab-case")]
 pub enum ControlPlaneLog {
     /// Requests to the API server's components.
     Api,
@@ -49,6 +50,7 @@ pub enum ControlPlaneLog {
     /// Who was let in by IAM.
     Authenticator,
     /// The controllers.
+    #[strum(serialize = "controllerManager")]
     ControllerManager,
     /// The scheduler.
     Scheduler,
@@ -57,12 +59,6 @@ pub enum ControlPlaneLog {
 impl ControlPlaneLog {
     /// The word for it in YAML and in the API.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Api => "api",
-            Self::Audit => "audit",
-            Self::Authenticator => "authenticator",
-            Self::ControllerManager => "controllerManager",
-            Self::Scheduler => "scheduler",
-        }
+        self.into()
     }
 }
