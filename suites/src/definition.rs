@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{Applies, Body, Check, CheckError, Decision, ScanAnswer, Scope};
+use amiproof_core::check::{Applies, Body, Check, CheckError, Decision, ScanAnswer, Scope, always};
 use amiproof_core::context::Context;
 use amiproof_model::matrix::Variant;
 use amiproof_model::name::{CheckId, NameError};
@@ -12,8 +12,8 @@ use futures::future::BoxFuture;
 /// The suite whose checks disturb nodes: opt-in, and run after all others.
 const DISRUPTIVE: &str = "disruptive";
 
-/// Controls of the cluster that suite `eks-cis` answers from the APIs themselves: by kube-bench too they are run by whoever names them.
-/// kube-bench counts roles and pods of Kubernetes and EKS as anyone's, so that it fails stock clusters forever.
+/// Opt-in, because suite `eks-cis` evaluates these controls through the APIs. kube-bench does not except the roles and pods of Kubernetes
+/// and EKS themselves, so every stock cluster fails it.
 const OF_EKS_CIS: &str = "kube-bench/cluster";
 
 /// One check: its static definition.
@@ -37,16 +37,51 @@ pub struct Definition {
 /// What a check does.
 pub enum Work {
     /// Returns one verdict.
-    Question(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<Decision, CheckError>>),
+    Question(Run<Decision>),
     /// Returns many results.
-    Scan(for<'a> fn(&'a Context) -> BoxFuture<'a, Result<ScanAnswer, CheckError>>),
+    Scan(Run<ScanAnswer>),
 }
 
+/// The asynchronous body of a check.
+pub type Run<T> = for<'a> fn(&'a Context) -> BoxFuture<'a, Result<T, CheckError>>;
+
 impl Definition {
+    /// A check with one verdict for every variant, in the phase of tests, with the variant's `timeouts.check`.
+    pub const fn question(id: &'static str, title: &'static str, run: Run<Decision>) -> Self {
+        Self::new(id, title, Phase::Test, Work::Question(run))
+    }
+
+    /// A check with many results for every variant.
+    pub const fn scan(id: &'static str, title: &'static str, phase: Phase, run: Run<ScanAnswer>) -> Self {
+        Self::new(id, title, phase, Work::Scan(run))
+    }
+
+    const fn new(id: &'static str, title: &'static str, phase: Phase, work: Work) -> Self {
+        Self { id, title, scope: Scope::Variant, phase, timeout: None, applies: always, work }
+    }
+
+    /// Runs once per cluster instead of once per variant.
+    #[must_use]
+    pub const fn per_cluster(self) -> Self {
+        Self { scope: Scope::Cluster, ..self }
+    }
+
+    /// Limits the check to the variants that it applies to.
+    #[must_use]
+    pub const fn on(self, applies: fn(&Variant) -> Applies) -> Self {
+        Self { applies, ..self }
+    }
+
+    /// Sets the deadline of one attempt.
+    #[must_use]
+    pub const fn within(self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self }
+    }
+
     /// The check for the runner.
     ///
     /// # Errors
-    /// When the id is not a valid one; a test keeps that from happening.
+    /// If the id is not valid; a test asserts that all are.
     pub fn check(&self) -> Result<Check, NameError> {
         let id: CheckId = self.id.parse()?;
         let disturbs = id.suite() == DISRUPTIVE;
@@ -55,7 +90,7 @@ impl Definition {
             title: self.title.to_owned(),
             scope: self.scope,
             phase: self.phase,
-            // What disturbs nodes is nothing to be surprised by.
+            // Nodes are only disturbed if the user asks for it.
             opt_in: disturbs || self.id == OF_EKS_CIS,
             disturbs,
             timeout: self.timeout,

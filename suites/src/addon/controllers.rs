@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_core::aws::addons::{self, MISSING_PODS, State};
-use amiproof_core::check::{CheckError, Decision, ScanAnswer, Scope, always};
+use amiproof_core::check::{CheckError, Decision, ScanAnswer};
 use amiproof_core::cluster::addons::{self as known, ADD_ONS};
 use amiproof_core::context::Context;
 use amiproof_core::evidence::evidence;
@@ -19,18 +19,17 @@ use kube::{Api, ResourceExt};
 
 use super::health::{self, Health};
 use super::{ATTEMPT, answer, not_installed, row, seen};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module. Each add-on is a row of its own, `addon/coredns`; under this id only what keeps all of them from being judged.
-pub const CHECK: Definition = Definition {
-    id: "addon/controllers",
-    title: "the controllers of the cluster's add-ons are available",
-    scope: Scope::Cluster,
-    phase: Phase::Test,
-    timeout: Some(ATTEMPT),
-    applies: always,
-    work: Work::Scan(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::scan(
+    "addon/controllers",
+    "the controllers of the cluster's add-ons are available",
+    Phase::Test,
+    |context| run(context).boxed(),
+)
+.per_cluster()
+.within(ATTEMPT);
 
 /// The state of the cluster, read once it had settled.
 struct Snapshot {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use amiproof_core::check::{CheckError, Decision, ScanAnswer, Scope, always};
+use amiproof_core::check::{CheckError, Decision, ScanAnswer};
 use amiproof_core::cluster::addons::{self, ADD_ONS, AddOn};
 use amiproof_core::cluster::{fit, nodes};
 use amiproof_core::context::Context;
@@ -18,18 +18,16 @@ use kube::{Api, ResourceExt};
 
 use super::health::Health;
 use super::{ATTEMPT, answer, health, not_installed, row, seen};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module. Each add-on has its own row (`addon/vpc-cni`); this id is used only if none of them can be evaluated.
-pub const CHECK: Definition = Definition {
-    id: "addon/daemonsets",
-    title: "the DaemonSets of the cluster's add-ons run on every node",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(ATTEMPT),
-    applies: always,
-    work: Work::Scan(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::scan(
+    "addon/daemonsets",
+    "the DaemonSets of the cluster's add-ons run on every node",
+    Phase::Test,
+    |context| run(context).boxed(),
+)
+.within(ATTEMPT);
 
 /// The state of the cluster, read once it had settled.
 struct Snapshot {

@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use amiproof_core::aws::instances;
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::cluster::nodes;
 use amiproof_core::context::Context;
 use amiproof_core::evidence::evidence;
 use amiproof_core::ledger::ResourceKind;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use futures::FutureExt as _;
 use k8s_openapi::api::core::v1::{Node, Pod};
@@ -20,18 +20,15 @@ use tokio::time::Instant;
 
 use super::snapshot::{self, Depth, Snapshot};
 use super::{ATTEMPT, pause, timeout};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "disruptive/drain",
-    title: "a node is drained, and the one that replaces it joins and works",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(ATTEMPT),
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "disruptive/drain",
+    "a node is drained, and the one that replaces it joins and works",
+    |context| run(context).boxed(),
+)
+.within(ATTEMPT);
 
 const POLL: Duration = Duration::from_secs(5);
 

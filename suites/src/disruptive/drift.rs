@@ -4,25 +4,21 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::Phase;
 use futures::FutureExt as _;
 
 use super::snapshot::{self, Depth};
 use super::{ATTEMPT, pause};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "disruptive/drift",
-    title: "pods still work after ten minutes in which host agents may revert settings",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(ATTEMPT),
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "disruptive/drift",
+    "pods still work after ten minutes in which host agents may revert settings",
+    |context| run(context).boxed(),
+)
+.within(ATTEMPT);
 
 /// The time that agents of the host have: most of them run at least every ten minutes.
 const INTERVAL: Duration = Duration::from_secs(600);

@@ -5,29 +5,26 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{Applies, CheckError, Decision, Scope};
+use amiproof_core::check::{Applies, CheckError, Decision};
 use amiproof_core::context::Context;
 use amiproof_core::evidence::evidence;
 use amiproof_core::probe;
 use amiproof_model::matrix::{Family, Variant};
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::snapshot::{self, Depth};
 use super::{ATTEMPT, pause};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "disruptive/firewall-reload",
-    title: "after a reload of the host's firewall pods work as before",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(ATTEMPT),
-    applies: has_services,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "disruptive/firewall-reload",
+    "after a reload of the host's firewall pods work as before",
+    |context| run(context).boxed(),
+)
+.on(has_services)
+.within(ATTEMPT);
 
 /// Prints the service that it reloaded, or `none`. A host that meets the benchmark has only one of them (CIS AL2023 3.4.1.2).
 const RELOAD: &str = "active() { systemctl is-active \"$1\" >/dev/null 2>&1; }

@@ -1,20 +1,17 @@
 //! `disruptive/kubelet-restart`: after a restart of kubelet every node is Ready, and what worked before works again.
 
-use amiproof_core::check::{Scope, linux_only};
-use amiproof_model::report::Phase;
+use amiproof_core::check::linux_only;
 use futures::FutureExt as _;
 
 use super::ATTEMPT;
 use super::restart::restart;
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "disruptive/kubelet-restart",
-    title: "after a restart of kubelet every node is back, and works as before",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(ATTEMPT),
-    applies: linux_only,
-    work: Work::Question(|context| restart(context, "kubelet").boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "disruptive/kubelet-restart",
+    "after a restart of kubelet every node is back, and works as before",
+    |context| restart(context, "kubelet").boxed(),
+)
+.on(linux_only)
+.within(ATTEMPT);

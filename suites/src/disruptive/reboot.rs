@@ -2,27 +2,23 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
 use amiproof_core::probe;
-use amiproof_model::report::Phase;
 use futures::FutureExt as _;
 
 use super::back::{self, Sign};
 use super::snapshot::{self, Depth};
 use super::timeout;
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "disruptive/reboot",
-    title: "after a reboot every node is back, and works and scans as before",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(ATTEMPT_WITH_SCANS),
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "disruptive/reboot",
+    "after a reboot every node is back, and works and scans as before",
+    |context| run(context).boxed(),
+)
+.within(ATTEMPT_WITH_SCANS);
 
 /// The reboot starts after the command has returned, because the agent cannot report once its host is down.
 const LINUX: &str = "systemd-run --on-active=10 --timer-property=AccuracySec=1s systemctl reboot || shutdown -r +1";

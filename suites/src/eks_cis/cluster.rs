@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, ScanAnswer, Scope, always};
+use amiproof_core::check::{CheckError, ScanAnswer};
 use amiproof_core::context::Context;
 use amiproof_core::scan::kube_bench::benchmark as kube_bench;
 use amiproof_model::name::{Benchmark, KubernetesVersion};
@@ -11,21 +11,20 @@ use futures::FutureExt as _;
 
 use super::{collect, rows};
 use crate::benchmark::{self, Catalogue, CatalogueError};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// Enough for thousands of pods and hundreds of repositories.
 const ATTEMPT: Duration = Duration::from_secs(900);
 
 /// See the module. Reported under this id only if the scan fails.
-pub const CHECK: Definition = Definition {
-    id: "eks-cis/cluster",
-    title: "the controls of the CIS Amazon EKS benchmark are met according to the AWS and Kubernetes APIs",
-    scope: Scope::Cluster,
-    phase: Phase::KubeBench,
-    timeout: Some(ATTEMPT),
-    applies: always,
-    work: Work::Scan(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::scan(
+    "eks-cis/cluster",
+    "the controls of the CIS Amazon EKS benchmark are met according to the AWS and Kubernetes APIs",
+    Phase::KubeBench,
+    |context| run(context).boxed(),
+)
+.per_cluster()
+.within(ATTEMPT);
 
 async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
     let version = version(context).await?;

@@ -1,16 +1,15 @@
 //! Suite `eks-cis`: the CIS Amazon EKS benchmark, evaluated from the APIs of AWS and Kubernetes.
 //!
 //! [`cluster`] is the only check; `collect` reads everything once, `rows` turns every control into a row. A question of the benchmark is
-//! a file with a pure `assess` over the facts; questions that differ only in a right are in `rights`. `holders` and `pod_security` are
+//! a file with a pure `assess` over the facts; questions that differ only in a right are in `rights`, those that differ
+//! only in what a pod must not have in `pod_rules`. `holders` and `pod_security` are
 //! shared by questions about rights and about pods, and `system` lists what belongs to Kubernetes and EKS. `suites/benchmarks` maps the
 //! controls of each version to questions.
 
 mod access_manager;
 mod access_policies;
 mod account;
-mod added_capabilities;
 mod approved_registries;
-mod assigned_capabilities;
 mod audit_logs;
 mod audit_logs_managed;
 pub mod cluster;
@@ -28,9 +27,6 @@ mod external_secrets;
 mod facts;
 mod fargate;
 mod holders;
-mod host_ipc;
-mod host_network;
-mod host_pid;
 mod iam_users;
 mod image;
 mod image_provenance;
@@ -40,18 +36,15 @@ mod kubelet_protect_kernel_defaults;
 mod load_balancer_tls;
 mod namespace_network_policies;
 mod namespaces;
-mod net_raw;
 mod network_policy_enabled;
 mod plugin;
+mod pod_rules;
 mod pod_security;
 mod private_nodes;
-mod privilege_escalation;
-mod privileged;
 mod question;
 mod registry_nodes;
 mod registry_users;
 mod rights;
-mod root_containers;
 mod rows;
 mod secrets_as_env;
 mod secrets_encryption;
@@ -85,15 +78,15 @@ const QUESTIONS: &[Question] = &[
     rights::NODE_PROXY,
     rights::WEBHOOK_CONFIGURATIONS,
     rights::TOKEN_CREATION,
-    privileged::QUESTION,
-    host_pid::QUESTION,
-    host_ipc::QUESTION,
-    host_network::QUESTION,
-    privilege_escalation::QUESTION,
-    root_containers::QUESTION,
-    net_raw::QUESTION,
-    added_capabilities::QUESTION,
-    assigned_capabilities::QUESTION,
+    pod_rules::PRIVILEGED,
+    pod_rules::HOST_PID,
+    pod_rules::HOST_IPC,
+    pod_rules::HOST_NETWORK,
+    pod_rules::PRIVILEGE_ESCALATION,
+    pod_rules::ROOT_CONTAINERS,
+    pod_rules::NET_RAW,
+    pod_rules::ADDED_CAPABILITIES,
+    pod_rules::ASSIGNED_CAPABILITIES,
     cni_version::QUESTION,
     cni_network_policy::QUESTION,
     namespace_network_policies::QUESTION,

@@ -122,7 +122,7 @@ mod tests {
 
     use super::super::facts::admission::Admission;
     use super::super::facts::testing::{clean, namespace, outcome_of, spoil};
-    use super::super::{privileged, root_containers};
+    use super::super::pod_rules::{PRIVILEGED, ROOT_CONTAINERS};
     use super::*;
 
     fn with_label(level: Option<&str>) -> Facts {
@@ -139,8 +139,8 @@ mod tests {
             (None, "fail Namespace/web", "fail Namespace/web"),
         ] {
             let facts = with_label(level);
-            assert_eq!(outcome_of(&privileged::QUESTION, &facts), of_baseline, "{level:?}");
-            assert_eq!(outcome_of(&root_containers::QUESTION, &facts), of_restricted, "{level:?}");
+            assert_eq!(outcome_of(&PRIVILEGED, &facts), of_baseline, "{level:?}");
+            assert_eq!(outcome_of(&ROOT_CONTAINERS, &facts), of_restricted, "{level:?}");
         }
     }
 
@@ -148,16 +148,16 @@ mod tests {
     fn what_runs_counts_whatever_the_label_says_because_labels_do_not_touch_running_pods() {
         let mut facts = with_label(Some("restricted"));
         spoil(&mut facts, |front| front.containers[0].is_privileged = true);
-        assert_eq!(outcome_of(&privileged::QUESTION, &facts), "fail web/Deployment/front");
+        assert_eq!(outcome_of(&PRIVILEGED, &facts), "fail web/Deployment/front");
     }
 
     #[test]
     fn another_guard_of_pods_is_for_a_human_unless_something_runs_against_the_rule() {
         let guard = Admission { pod_webhooks: vec!["kyverno/validate".to_owned()], ..Admission::default() };
         let mut facts = Facts { admission: Ok(guard), ..with_label(None) };
-        assert_eq!(outcome_of(&privileged::QUESTION, &facts), "manual");
+        assert_eq!(outcome_of(&PRIVILEGED, &facts), "manual");
         spoil(&mut facts, |front| front.containers[0].is_privileged = true);
-        assert_eq!(outcome_of(&privileged::QUESTION, &facts), "fail web/Deployment/front");
+        assert_eq!(outcome_of(&PRIVILEGED, &facts), "fail web/Deployment/front");
     }
 
     #[test]
@@ -172,6 +172,6 @@ mod tests {
         assert_eq!(assess(&facts, &rule).unwrap().verdict, Verdict::Pass);
         let denied =
             Facts { workloads: Err(Unreadable::Denied("the Kubernetes permission to list pods".into())), ..clean() };
-        assert_eq!(outcome_of(&privileged::QUESTION, &denied), "denied");
+        assert_eq!(outcome_of(&PRIVILEGED, &denied), "denied");
     }
 }

@@ -1,25 +1,22 @@
 //! `host/container-os`: Bottlerocket, or an image of or from EKS (guide: "Use an OS optimized for running containers").
 
 use amiproof_core::aws::ami::{self, ImageDetails};
-use amiproof_core::check::{CheckError, Decision, Scope, linux_only};
+use amiproof_core::check::{CheckError, Decision, linux_only};
 use amiproof_core::context::Context;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::Verdict;
 use futures::FutureExt as _;
 
 use super::{decision, no_account};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "host/container-os",
-    title: "every host runs an operating system that was made for containers",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: linux_only,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "host/container-os",
+    "every host runs an operating system that was made for containers",
+    |context| run(context).boxed(),
+)
+.on(linux_only);
 
 /// Prefixes of the names of EKS-optimised images.
 const EKS: [&str; 2] = ["amazon-eks-node-", "bottlerocket-aws-k8s-"];

@@ -4,26 +4,21 @@
 use std::collections::BTreeMap;
 
 use amiproof_core::aws::hosts::{self, Host};
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{decision, no_account, set_by_us, verdict};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::node::resource;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "host/encrypted-root",
-    title: "the root volume of every host is encrypted",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("host/encrypted-root", "the root volume of every host is encrypted", |context| {
+        run(context).boxed()
+    });
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(clients) = &context.aws else { return Ok(no_account()) };

@@ -4,26 +4,22 @@
 //! the expected value is the variant's `imdsHopLimit`.
 
 use amiproof_core::aws::hosts::{Host, Metadata};
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{decision, hosts, no_account, set_by_us, verdict};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::node::resource;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "host/imds",
-    title: "instance metadata requires a token (IMDSv2), and the hop limit is the one in the matrix",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "host/imds",
+    "instance metadata requires a token (IMDSv2), and the hop limit is the one in the matrix",
+    |context| run(context).boxed(),
+);
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(clients) = &context.aws else { return Ok(no_account()) };

@@ -3,28 +3,25 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{Applies, CheckError, Decision, Scope};
+use amiproof_core::check::{Applies, CheckError, Decision};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::NodeFacts;
 use amiproof_model::matrix::{Family, Variant};
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::decision;
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::node::{judged, resource};
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "host/imds-answers",
-    title: "on the host, the metadata service answers requests with a token and rejects those without",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
-    applies: has_shell,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "host/imds-answers",
+    "on the host, the metadata service answers requests with a token and rejects those without",
+    |context| run(context).boxed(),
+)
+.on(has_shell)
+.within(Duration::from_secs(300));
 
 fn has_shell(variant: &Variant) -> Applies {
     match variant.family {

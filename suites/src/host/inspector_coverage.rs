@@ -3,27 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
 use amiproof_core::scan::inspector::{self, Coverage};
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{decision, instance_ids, no_account, verdict};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::node::resource;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "host/inspector-coverage",
-    title: "Inspector scans every host for vulnerabilities",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("host/inspector-coverage", "Inspector scans every host for vulnerabilities", |context| {
+        run(context).boxed()
+    });
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(clients) = &context.aws else { return Ok(no_account()) };

@@ -1,25 +1,19 @@
 //! `host/no-ssh`: no key pair, no `remoteAccess`, and no rule that allows TCP 22 (guide: "Minimize access to worker nodes").
 
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{RemoteAccess, decision, no_account, set_by_us, verdict};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::node::resource;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "host/no-ssh",
-    title: "nobody outside of the cluster can log in to a host with SSH",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("host/no-ssh", "nobody outside of the cluster can log in to a host with SSH", |context| {
+        run(context).boxed()
+    });
 
 const SSH: u16 = 22;
 

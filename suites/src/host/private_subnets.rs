@@ -4,25 +4,17 @@
 use std::collections::BTreeSet;
 
 use amiproof_core::aws::hosts::{self, Subnet};
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{decision, no_account, set_by_us, verdict};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "host/private-subnets",
-    title: "every host is in a private subnet",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("host/private-subnets", "every host is in a private subnet", |context| run(context).boxed());
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(clients) = &context.aws else { return Ok(no_account()) };

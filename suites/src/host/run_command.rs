@@ -6,28 +6,26 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{Applies, CheckError, Decision, Scope};
+use amiproof_core::check::{Applies, CheckError, Decision};
 use amiproof_core::context::Context;
 use amiproof_core::probe::{self, Channel, Output};
 use amiproof_model::matrix::{Family, Variant};
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{decision, no_account, verdict};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::node::resource;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "host/run-command",
-    title: "a command through Systems Manager runs, and sudo in it works",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
-    applies: has_shell,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "host/run-command",
+    "a command through Systems Manager runs, and sudo in it works",
+    |context| run(context).boxed(),
+)
+.on(has_shell)
+.within(Duration::from_secs(300));
 
 fn has_shell(variant: &Variant) -> Applies {
     match variant.family {

@@ -3,28 +3,25 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, Scope, linux_only};
+use amiproof_core::check::{CheckError, Decision, linux_only};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::NodeFacts;
 use amiproof_model::matrix::Family;
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{decision, verdict};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::node::{resource, unread};
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "host/selinux",
-    title: "SELinux is in the default mode of the family, or a stricter one",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
-    applies: linux_only,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "host/selinux",
+    "SELinux is in the default mode of the family, or a stricter one",
+    |context| run(context).boxed(),
+)
+.on(linux_only)
+.within(Duration::from_secs(300));
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let facts = context.facts.of(context).await;

@@ -6,28 +6,25 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, Scope, linux_only};
+use amiproof_core::check::{CheckError, Decision, linux_only};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::NodeFacts;
 use amiproof_model::matrix::NodeSource;
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::decision;
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::node::{judged, resource, silent};
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "host/selinux-denials",
-    title: "SELinux has denied nothing that nodes and containers need",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
-    applies: linux_only,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "host/selinux-denials",
+    "SELinux has denied nothing that nodes and containers need",
+    |context| run(context).boxed(),
+)
+.on(linux_only)
+.within(Duration::from_secs(300));
 
 /// Programs of a node, by the kernel's names (at most 15 characters).
 const PROGRAMS: [&str; 9] = [

@@ -5,26 +5,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use amiproof_core::aws::ssm;
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{decision, instance_ids, no_account, verdict};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::node::resource;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "host/ssm-managed",
-    title: "Systems Manager reaches every host",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(420)),
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("host/ssm-managed", "Systems Manager reaches every host", |context| run(context).boxed())
+        .within(Duration::from_secs(420));
 
 /// Time from a Ready node to a registered agent; Windows nodes take longest.
 const REGISTRATION: Duration = Duration::from_secs(300);

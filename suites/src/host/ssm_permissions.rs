@@ -9,25 +9,20 @@ use std::collections::BTreeSet;
 
 use amiproof_core::aws::hosts::{self, Role};
 use amiproof_core::aws::node_roles;
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{decision, no_account, set_by_us, verdict};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "host/ssm-permissions",
-    title: "the node role has no more permissions for Systems Manager than AWS asks for",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "host/ssm-permissions",
+    "the node role has no more permissions for Systems Manager than AWS asks for",
+    |context| run(context).boxed(),
+);
 
 /// Actions that read parameters, which often hold secrets.
 const PARAMETERS: [&str; 2] = ["ssm:GetParameter", "ssm:GetParameters"];

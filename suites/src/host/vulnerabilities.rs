@@ -3,27 +3,23 @@
 
 use std::collections::BTreeMap;
 
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
 use amiproof_core::scan::inspector::{self, Coverage, Vulnerabilities};
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{decision, instance_ids, no_account, verdict};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::node::resource;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "host/vulnerabilities",
-    title: "no host has a critical or high vulnerability that a newer package fixes",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "host/vulnerabilities",
+    "no host has a critical or high vulnerability that a newer package fixes",
+    |context| run(context).boxed(),
+);
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(clients) = &context.aws else { return Ok(no_account()) };

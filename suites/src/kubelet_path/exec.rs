@@ -1,26 +1,21 @@
 //! `kubelet-path/exec`: a command can be run in a pod.
 
-use amiproof_core::check::{Scope, always};
 use amiproof_core::cluster::kubelet_path::{PathError, Through};
-use amiproof_model::report::Phase;
 use futures::FutureExt as _;
 
 use super::target::{ATTEMPT, ask};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "kubelet-path/exec",
-    title: "a command runs in a pod and its output comes back within ten seconds",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(ATTEMPT),
-    applies: always,
-    work: Work::Question(|context| match context.variant.family.is_linux() {
+pub const CHECK: Definition = Definition::question(
+    "kubelet-path/exec",
+    "a command runs in a pod and its output comes back within ten seconds",
+    |context| match context.variant.family.is_linux() {
         true => ask(context, "exec", |through| run(through, &["cat", "/tmp/www/index.html"]).boxed()).boxed(),
         false => ask(context, "exec", |through| run(through, &["cmd.exe", "/S", "/C", ON_WINDOWS]).boxed()).boxed(),
-    }),
-};
+    },
+)
+.within(ATTEMPT);
 
 /// Prints the same text as the pod.
 const ON_WINDOWS: &str = "echo amiproof was here";

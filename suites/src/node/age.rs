@@ -4,26 +4,19 @@
 //! Linux too that hosts are replaced from a fresh image.
 
 use amiproof_core::aws::instances::Instance;
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{instances, now, placements, resource};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/age",
-    title: "no node is older than 45 days",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("node/age", "no node is older than 45 days", |context| run(context).boxed());
 
 const OLDEST_DAYS: i64 = 45;
 

@@ -2,27 +2,19 @@
 //! public for four months).
 
 use amiproof_core::aws::ami::{self, ImageDetails};
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 use jiff::Timestamp;
 
 use super::placements;
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::{no_account, verdict};
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/ami-not-deprecated",
-    title: "the image is not deprecated",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("node/ami-not-deprecated", "the image is not deprecated", |context| run(context).boxed());
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(clients) = &context.aws else { return Ok(no_account()) };

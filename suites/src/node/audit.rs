@@ -8,28 +8,24 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{Applies, CheckError, Decision, Scope};
+use amiproof_core::check::{Applies, CheckError, Decision};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::NodeFacts;
 use amiproof_model::matrix::{Family, Variant};
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{judged, resource, silent};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::decision;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/audit",
-    title: "the kernel loses no audit records, and its queue is not full",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
-    applies: has_auditd,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("node/audit", "the kernel loses no audit records, and its queue is not full", |context| {
+        run(context).boxed()
+    })
+    .on(has_auditd)
+    .within(Duration::from_secs(300));
 
 fn has_auditd(variant: &Variant) -> Applies {
     match variant.family {

@@ -2,26 +2,21 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{placements, resource};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::verdict;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/boot-time",
-    title: "every node is Ready in time after its launch",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("node/boot-time", "every node is Ready in time after its launch", |context| {
+        run(context).boxed()
+    });
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let verdict = match (assess(&context.nodes, context.variant.timeouts.nodes_ready), context.account()) {

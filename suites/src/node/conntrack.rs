@@ -4,27 +4,24 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, Scope, linux_only};
+use amiproof_core::check::{CheckError, Decision, linux_only};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::NodeFacts;
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{judged, resource, silent};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::decision;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/conntrack",
-    title: "the kernel tracks as many connections as kube-proxy configures",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
-    applies: linux_only,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "node/conntrack",
+    "the kernel tracks as many connections as kube-proxy configures",
+    |context| run(context).boxed(),
+)
+.on(linux_only)
+.within(Duration::from_secs(300));
 
 const LEAST: u64 = 131_072;
 

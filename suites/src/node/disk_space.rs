@@ -5,29 +5,26 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, Scope, linux_only};
+use amiproof_core::check::{CheckError, Decision, linux_only};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::NodeFacts;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use serde_json::Value;
 
 use super::{judged, resource, silent};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::decision;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/disk-space",
-    title: "kubelet and containerd have space on their file systems",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
-    applies: linux_only,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("node/disk-space", "kubelet and containerd have space on their file systems", |context| {
+        run(context).boxed()
+    })
+    .on(linux_only)
+    .within(Duration::from_secs(300));
 
 /// Space for a large image, in KiB.
 const IMAGE: u64 = 2 * 1024 * 1024;

@@ -1,29 +1,22 @@
 //! `node/expected-ami`: every node booted the variant's image.
 
 use amiproof_core::aws::instances::Instance;
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::cluster::NODE_IMAGE_LABEL;
 use amiproof_core::context::{Context, NO_ACCOUNT};
 use amiproof_model::matrix::AmiSource;
 use amiproof_model::name::AmiId;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 use kube::ResourceExt as _;
 
 use super::{instances, now, placements, resource};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/expected-ami",
-    title: "every node booted the variant's image",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("node/expected-ami", "every node booted the variant's image", |context| run(context).boxed());
 
 /// The image of one node.
 struct Booted {

@@ -2,26 +2,21 @@
 //!
 //! A node without facts is not a failure of its image: it is not evaluated, and other checks lack its facts.
 
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::{NodeFacts, evidence};
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::Verdict;
 use futures::FutureExt as _;
 
 use super::{placements, resource};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/facts",
-    title: "settings, firewall, mounts and journals can be read from every node",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "node/facts",
+    "settings, firewall, mounts and journals can be read from every node",
+    |context| run(context).boxed(),
+);
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let facts = context.facts.of(context).await;

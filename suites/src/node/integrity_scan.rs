@@ -5,28 +5,24 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{Applies, CheckError, Decision, Scope};
+use amiproof_core::check::{Applies, CheckError, Decision};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::NodeFacts;
 use amiproof_model::matrix::{Family, Variant};
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{judged, resource, silent};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::decision;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/integrity-scan",
-    title: "scans by AIDE exclude the files of containers",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
-    applies: has_packages,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("node/integrity-scan", "scans by AIDE exclude the files of containers", |context| {
+        run(context).boxed()
+    })
+    .on(has_packages)
+    .within(Duration::from_secs(300));
 
 /// The folders that change with every pod.
 const CHANGING: [&str; 2] = ["/var/lib/containerd", "/var/lib/kubelet"];

@@ -7,29 +7,26 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, Scope, linux_only};
+use amiproof_core::check::{CheckError, Decision, linux_only};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::{Collected, NodeFacts};
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 
 use super::{judged, resource, silent};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::decision;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/ipv6",
-    title: "the host's IPv6 is configured as the cluster, and programs that listen on [::], require",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
-    applies: linux_only,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "node/ipv6",
+    "the host's IPv6 is configured as the cluster, and programs that listen on [::], require",
+    |context| run(context).boxed(),
+)
+.on(linux_only)
+.within(Duration::from_secs(300));
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let services: Api<Service> = Api::namespaced(context.cluster.client(), "default");

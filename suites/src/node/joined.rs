@@ -1,25 +1,20 @@
 //! `node/joined`: every instance of the node group is a node of the cluster, and their number is that of the matrix.
 
 use amiproof_core::aws::instances::Instance;
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{instances, placements};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/joined",
-    title: "every instance of the node group joined the cluster",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("node/joined", "every instance of the node group joined the cluster", |context| {
+        run(context).boxed()
+    });
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let instances = instances(context).await?;

@@ -9,11 +9,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, Scope, linux_only};
+use amiproof_core::check::{CheckError, Decision, linux_only};
 use amiproof_core::cluster::pages;
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::{Collected, NodeFacts};
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use futures::FutureExt as _;
 use k8s_openapi::api::apps::v1::DaemonSet;
@@ -23,19 +22,17 @@ use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
 use super::{blocked_modules, judged, resource, silent};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::decision;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/kernel-modules",
-    title: "no kernel module that pods of this cluster depend on is blocked",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
-    applies: linux_only,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "node/kernel-modules",
+    "no kernel module that pods of this cluster depend on is blocked",
+    |context| run(context).boxed(),
+)
+.on(linux_only)
+.within(Duration::from_secs(300));
 
 /// The user of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,30 +5,26 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::cluster::kubelet_api;
 use amiproof_core::cluster::serving_certificate::with_retry;
 use amiproof_core::context::Context;
 use amiproof_model::matrix::Family;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use futures::FutureExt as _;
 use serde_json::Value;
 
 use super::{placements, resource};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::verdict;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/kubelet-config",
-    title: "the effective configuration of every kubelet is secure",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(600)),
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("node/kubelet-config", "the effective configuration of every kubelet is secure", |context| {
+        run(context).boxed()
+    })
+    .within(Duration::from_secs(600));
 
 /// Deadline for one kubelet.
 const ANSWER: Duration = Duration::from_secs(10);

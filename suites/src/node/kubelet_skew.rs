@@ -2,25 +2,21 @@
 //!
 //! Kubernetes' version skew policy: a kubelet is never newer than the API server, and at most three minor versions older.
 
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{placements, resource};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/kubelet-skew",
-    title: "the kubelet is at most three minor versions behind the control plane and not ahead of it",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "node/kubelet-skew",
+    "the kubelet is at most three minor versions behind the control plane and not ahead of it",
+    |context| run(context).boxed(),
+);
 
 const MAX_BEHIND: u32 = 3;
 

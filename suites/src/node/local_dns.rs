@@ -6,10 +6,9 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, Scope, linux_only};
+use amiproof_core::check::{CheckError, Decision, linux_only};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::{Collected, NodeFacts};
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 use k8s_openapi::api::apps::v1::DaemonSet;
@@ -17,19 +16,17 @@ use kube::Api;
 use kube::api::ListParams;
 
 use super::{judged, resource, silent};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::decision;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/local-dns",
-    title: "the firewall lets pods reach the DNS cache of their node, if there is one",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
-    applies: linux_only,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "node/local-dns",
+    "the firewall lets pods reach the DNS cache of their node, if there is one",
+    |context| run(context).boxed(),
+)
+.on(linux_only)
+.within(Duration::from_secs(300));
 
 /// The label of its DaemonSet in the manifest of kubernetes/dns.
 const LABEL: &str = "k8s-app=node-local-dns";

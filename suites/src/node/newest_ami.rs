@@ -2,28 +2,23 @@
 //! infrastructure", "Treat your infrastructure as immutable and automate the replacement of your worker nodes").
 
 use amiproof_core::aws::ami;
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
 use amiproof_model::matrix::AmiSource;
 use amiproof_model::name::AmiId;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::{placements, resource};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::{no_account, verdict};
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/newest-ami",
-    title: "every node runs the newest image that AWS recommends",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("node/newest-ami", "every node runs the newest image that AWS recommends", |context| {
+        run(context).boxed()
+    });
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(clients) = &context.aws else { return Ok(no_account()) };

@@ -1,25 +1,18 @@
 //! `node/ready`: every node is still Ready, without pressure conditions.
 
-use amiproof_core::check::{CheckError, Decision, Scope, always};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 use k8s_openapi::api::core::v1::{Node, NodeCondition};
 
 use super::{now, placements, resource};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/ready",
-    title: "every node is Ready and under no pressure",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: always,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("node/ready", "every node is Ready and under no pressure", |context| run(context).boxed());
 
 /// Conditions that must be False; each is named after its problem (Kubernetes, "Node Status").
 const PRESSURES: [&str; 4] = ["DiskPressure", "MemoryPressure", "PIDPressure", "NetworkUnavailable"];

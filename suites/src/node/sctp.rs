@@ -5,11 +5,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, Scope, linux_only};
+use amiproof_core::check::{CheckError, Decision, linux_only};
 use amiproof_core::cluster::pages;
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::NodeFacts;
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 use k8s_openapi::api::core::v1::{Pod, Service};
@@ -17,19 +16,16 @@ use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
 use super::{blocked_modules, judged, resource, silent};
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::decision;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "node/sctp",
-    title: "the kernel supports SCTP if anything in the cluster uses it",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
-    applies: linux_only,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("node/sctp", "the kernel supports SCTP if anything in the cluster uses it", |context| {
+        run(context).boxed()
+    })
+    .on(linux_only)
+    .within(Duration::from_secs(300));
 
 const SCTP: &str = "SCTP";
 

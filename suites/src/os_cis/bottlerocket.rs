@@ -2,24 +2,23 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{Applies, Scope};
+use amiproof_core::check::Applies;
 use amiproof_core::scan::bottlerocket::scan;
 use amiproof_model::matrix::{Family, Variant};
 use amiproof_model::report::Phase;
 use futures::FutureExt as _;
 
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
 /// See the module. Reported under this id only if a report is missing.
-pub const CHECK: Definition = Definition {
-    id: "os-cis/bottlerocket",
-    title: "the controls of Bottlerocket's own CIS reports are met",
-    scope: Scope::Variant,
-    phase: Phase::OsScan,
-    timeout: Some(Duration::from_secs(600)),
-    applies: bottlerocket_only,
-    work: Work::Scan(|context| scan(context).boxed()),
-};
+pub const CHECK: Definition = Definition::scan(
+    "os-cis/bottlerocket",
+    "the controls of Bottlerocket's own CIS reports are met",
+    Phase::OsScan,
+    |context| scan(context).boxed(),
+)
+.on(bottlerocket_only)
+.within(Duration::from_secs(600));
 
 fn bottlerocket_only(variant: &Variant) -> Applies {
     match variant.family {

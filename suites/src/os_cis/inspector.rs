@@ -1,20 +1,15 @@
 //! `os-cis/inspector`: the CIS scan of Amazon Inspector, on all nodes of each variant.
 
-use amiproof_core::check::{Scope, always};
 use amiproof_core::scan::inspector::scan;
 use amiproof_model::report::Phase;
 use futures::FutureExt as _;
 
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
-/// See the module. Reported under this id only if there are no rows.
-pub const CHECK: Definition = Definition {
-    id: "os-cis/inspector",
-    title: "the controls of the operating system's CIS benchmark are met",
-    scope: Scope::Variant,
-    phase: Phase::OsScan,
-    // The variant's `timeouts.osScan` bounds it.
-    timeout: None,
-    applies: always,
-    work: Work::Scan(|context| scan(context).boxed()),
-};
+/// See the module. The deadline is the variant's `timeouts.osScan`. Reported under this id only if there are no rows.
+pub const CHECK: Definition = Definition::scan(
+    "os-cis/inspector",
+    "the controls of the operating system's CIS benchmark are met",
+    Phase::OsScan,
+    |context| scan(context).boxed(),
+);

@@ -1,24 +1,19 @@
 //! `os-cis/openscap`: OpenSCAP on all nodes of each variant on which it is installed.
 
-use amiproof_core::check::{Applies, Scope};
+use amiproof_core::check::Applies;
 use amiproof_core::scan::openscap::scan;
 use amiproof_model::matrix::{Family, Variant};
 use amiproof_model::report::Phase;
 use futures::FutureExt as _;
 
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 
-/// See the module. Reported under this id only if there are no rows, or none for a node.
-pub const CHECK: Definition = Definition {
-    id: "os-cis/openscap",
-    title: "the rules of OpenSCAP's CIS profile are met",
-    scope: Scope::Variant,
-    phase: Phase::OsScan,
-    // The variant's `timeouts.osScan` bounds it.
-    timeout: None,
-    applies: amazon_linux_only,
-    work: Work::Scan(|context| scan(context).boxed()),
-};
+/// See the module. The deadline is the variant's `timeouts.osScan`. Reported under this id only if there are no rows, or none for a node.
+pub const CHECK: Definition =
+    Definition::scan("os-cis/openscap", "the rules of OpenSCAP's CIS profile are met", Phase::OsScan, |context| {
+        scan(context).boxed()
+    })
+    .on(amazon_linux_only);
 
 fn amazon_linux_only(variant: &Variant) -> Applies {
     match variant.family {

@@ -5,26 +5,22 @@
 //! required; foundational and audit log findings cover these nodes.
 
 use amiproof_core::aws::guardduty::{self, Detector};
-use amiproof_core::check::{CheckError, Decision, Scope};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::windows_only;
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::{decision, no_account};
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "windows/guard-duty",
-    title: "GuardDuty watches the account and the cluster's audit log",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: windows_only,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "windows/guard-duty",
+    "GuardDuty watches the account and the cluster's audit log",
+    |context| run(context).boxed(),
+)
+.on(windows_only);
 
 /// The feature that reads the cluster's audit log.
 const AUDIT_LOGS: &str = "EKS_AUDIT_LOGS";

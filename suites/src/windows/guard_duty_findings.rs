@@ -2,27 +2,23 @@
 //! `Impact:EC2/WinRMBruteForce` (GuardDuty user guide, "Finding types").
 
 use amiproof_core::aws::guardduty::{self, Found};
-use amiproof_core::check::{CheckError, Decision, Scope};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::windows_only;
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::{decision, instance_ids, no_account, verdict};
 use crate::node::resource;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "windows/guard-duty-findings",
-    title: "GuardDuty found nothing on the nodes",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: windows_only,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("windows/guard-duty-findings", "GuardDuty found nothing on the nodes", |context| {
+        run(context).boxed()
+    })
+    .on(windows_only);
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(clients) = &context.aws else { return Ok(no_account()) };

@@ -2,27 +2,20 @@
 //! containers": replace within 45 days of a release). `node/age` is the same check for nodes.
 
 use amiproof_core::aws::ami::{self, ImageDetails};
-use amiproof_core::check::{CheckError, Decision, Scope};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 
 use super::windows_only;
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::{decision, no_account};
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "windows/image-age",
-    title: "the image is not older than 45 days",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: None,
-    applies: windows_only,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("windows/image-age", "the image is not older than 45 days", |context| run(context).boxed())
+        .on(windows_only);
 
 const OLDEST_DAYS: i64 = 45;
 

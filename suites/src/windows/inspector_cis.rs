@@ -4,28 +4,25 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, Scope};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::NodeFacts;
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::windows_only;
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::{decision, no_account, verdict};
 use crate::node::{resource, unread};
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "windows/inspector-cis",
-    title: "Inspector has a CIS benchmark for the version of Windows",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
-    applies: windows_only,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "windows/inspector-cis",
+    "Inspector has a CIS benchmark for the version of Windows",
+    |context| run(context).boxed(),
+)
+.on(windows_only)
+.within(Duration::from_secs(300));
 
 /// Builds with a benchmark (Microsoft, "Windows Server release information"): 2016, 2019, 2022 and 2025.
 const BUILDS: [&str; 4] = ["14393", "17763", "20348", "26100"];

@@ -3,28 +3,25 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, Scope};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::NodeFacts;
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::windows_only;
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::{RemoteAccess, decision, no_account, verdict};
 use crate::node::resource;
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "windows/no-remote-access",
-    title: "nobody outside of the cluster reaches Remote Desktop, WinRM or SSH",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
-    applies: windows_only,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition = Definition::question(
+    "windows/no-remote-access",
+    "nobody outside of the cluster reaches Remote Desktop, WinRM or SSH",
+    |context| run(context).boxed(),
+)
+.on(windows_only)
+.within(Duration::from_secs(300));
 
 /// SSH, Remote Desktop, and WinRM over HTTP and HTTPS.
 const PORTS: [u16; 4] = [22, 3389, 5985, 5986];

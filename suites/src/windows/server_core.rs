@@ -2,28 +2,24 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, Scope};
+use amiproof_core::check::{CheckError, Decision};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::NodeFacts;
-use amiproof_model::report::Phase;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
 
 use super::windows_only;
-use crate::definition::{Definition, Work};
+use crate::definition::Definition;
 use crate::host::{decision, verdict};
 use crate::node::{resource, unread};
 
 /// See the module.
-pub const CHECK: Definition = Definition {
-    id: "windows/server-core",
-    title: "every node runs Server Core, without a desktop",
-    scope: Scope::Variant,
-    phase: Phase::Test,
-    timeout: Some(Duration::from_secs(300)),
-    applies: windows_only,
-    work: Work::Question(|context| run(context).boxed()),
-};
+pub const CHECK: Definition =
+    Definition::question("windows/server-core", "every node runs Server Core, without a desktop", |context| {
+        run(context).boxed()
+    })
+    .on(windows_only)
+    .within(Duration::from_secs(300));
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let facts = context.facts.of(context).await;
