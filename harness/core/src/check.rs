@@ -14,7 +14,7 @@ use amiproof_model::workload::Workload;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 
-pub use self::error::CheckError;
+pub use self::error::{CheckError, Doing};
 use crate::context::Context;
 
 /// One executable check with one verdict per subject, or one scan with many results.

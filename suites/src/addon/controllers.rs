@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_core::aws::addons::{self, MISSING_PODS, State};
-use amiproof_core::check::{CheckError, Decision, ScanAnswer};
+use amiproof_core::check::{CheckError, Decision, Doing as _, ScanAnswer};
 use amiproof_core::cluster::addons::{self as known, ADD_ONS};
 use amiproof_core::context::Context;
 use amiproof_core::evidence::evidence;
@@ -45,10 +45,10 @@ struct Snapshot {
 
 async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
     let client = || context.cluster.client();
-    let nodes = Api::<Node>::all(client()).list(&ListParams::default()).await;
-    let nodes = nodes.map_err(|error| CheckError::api("reading the cluster's nodes", error))?.items;
+    let nodes =
+        Api::<Node>::all(client()).list(&ListParams::default()).await.doing("reading the cluster's nodes")?.items;
     let deployments = Api::<Deployment>::all(client()).list(&ListParams::default()).await;
-    let mut deployments = deployments.map_err(|error| CheckError::api("reading the Deployments", error))?.items;
+    let mut deployments = deployments.doing("reading the Deployments")?.items;
     deployments.retain(|deployment| known::of_deployment(&deployment.name_any()).is_some());
     let namespaces: BTreeSet<String> = deployments.iter().filter_map(ResourceExt::namespace).collect();
     let managed = managed(context).await?;
@@ -69,7 +69,7 @@ async fn managed(context: &Context) -> Result<BTreeMap<String, State>, CheckErro
     let Some(clients) = &context.aws else { return Ok(BTreeMap::new()) };
     let cluster = &context.matrix.cluster.name;
     let found = addons::states(clients, cluster).await;
-    found.map_err(|error| CheckError::api(format!("reading the add-ons of cluster {cluster}"), error))
+    found.doing(format!("reading the add-ons of cluster {cluster}"))
 }
 
 impl Snapshot {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use amiproof_core::check::{CheckError, Decision, ScanAnswer};
+use amiproof_core::check::{CheckError, Decision, Doing as _, ScanAnswer};
 use amiproof_core::cluster::addons::{self, ADD_ONS, AddOn};
 use amiproof_core::cluster::{fit, nodes};
 use amiproof_core::context::Context;
@@ -44,7 +44,7 @@ async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
     let nodes = own_nodes(context).await?;
     let sets: Api<DaemonSet> = Api::all(context.cluster.client());
     let sets = sets.list(&ListParams::default()).await;
-    let mut sets = sets.map_err(|error| CheckError::api("reading the cluster's DaemonSets", error))?.items;
+    let mut sets = sets.doing("reading the cluster's DaemonSets")?.items;
     sets.retain(|set| addons::of_daemon_set(&set.name_any()).is_some());
     let mut snapshot = Snapshot { nodes, sets, pods: Vec::new(), events: Vec::new(), now: amiproof_time::now() };
     let namespaces: BTreeSet<String> = snapshot.sets.iter().filter_map(ResourceExt::namespace).collect();
@@ -59,8 +59,7 @@ async fn run(context: &Context) -> Result<ScanAnswer, CheckError> {
 
 /// The variant's nodes, each with the object that is there now.
 async fn own_nodes(context: &Context) -> Result<Vec<(NodeRecord, Node)>, CheckError> {
-    let all = nodes::list(&context.cluster, context.selector.as_str()).await;
-    let all = all.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
+    let all = nodes::list(&context.cluster, context.selector.as_str()).await.doing("reading the variant's nodes")?;
     let with_object = |record: &NodeRecord| {
         let node = all.iter().find(|node| node.name_any() == record.name)?;
         Some((record.clone(), node.clone()))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use amiproof_core::aws::instances::{self, Health};
-use amiproof_core::check::CheckError;
+use amiproof_core::check::{CheckError, Doing as _};
 use amiproof_core::context::Context;
 use amiproof_core::evidence::evidence;
 use amiproof_model::report::NodeRecord;
@@ -45,10 +45,12 @@ pub(super) enum Sign {
 /// Reads the state of nodes; one that no longer exists has an empty state.
 pub(super) async fn look(context: &Context, nodes: &[NodeRecord]) -> Result<Vec<NodeView>, CheckError> {
     let client = || context.cluster.client();
-    let all = Api::<Node>::all(client()).list(&ListParams::default()).await;
-    let all = all.map_err(|error| CheckError::api("reading the cluster's nodes", error))?.items;
-    let leases = Api::<Lease>::namespaced(client(), "kube-node-lease").list(&ListParams::default()).await;
-    let leases = leases.map_err(|error| CheckError::api("reading the leases of the nodes", error))?.items;
+    let all = Api::<Node>::all(client()).list(&ListParams::default()).await.doing("reading the cluster's nodes")?.items;
+    let leases = Api::<Lease>::namespaced(client(), "kube-node-lease")
+        .list(&ListParams::default())
+        .await
+        .doing("reading the leases of the nodes")?
+        .items;
     let sight = |record: &NodeRecord| {
         let node = all.iter().find(|node| node.name_any() == record.name);
         let lease = leases.iter().find(|lease| lease.name_any() == record.name);
@@ -154,7 +156,7 @@ pub(super) async fn never_back(
     let (mut health, mut proof) = (Vec::new(), vec![waited.story.clone()]);
     if let (Some(clients), false) = (&context.aws, ids.is_empty()) {
         let found = instances::health(clients, &ids).await;
-        health = found.map_err(|error| CheckError::api("reading the status of instances that are not back", error))?;
+        health = found.doing("reading the status of instances that are not back")?;
         for id in &ids {
             let text = instances::console(clients, id).await.unwrap_or_else(|error| format!("unavailable: {error}"));
             proof.push(evidence(format!("console output of {id}"), &text));

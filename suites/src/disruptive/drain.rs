@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use amiproof_core::aws::instances;
-use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::cluster::nodes;
 use amiproof_core::context::Context;
 use amiproof_core::evidence::evidence;
@@ -42,7 +42,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     let before = snapshot::take(context, Depth::Smoke).await?;
     let api: Api<Node> = Api::all(context.cluster.client());
     let doing = |what: &str| format!("{what} node {}", node.name);
-    api.cordon(&node.name).await.map_err(|error| CheckError::api(doing("cordoning"), error))?;
+    api.cordon(&node.name).await.doing(doing("cordoning"))?;
     let outcome = beyond(context, node, &before).await;
     // A node that was replaced is gone; one that was not is opened again, whatever came of it.
     if let Err(error) = api.uncordon(&node.name).await
@@ -73,7 +73,7 @@ async fn beyond(context: &Context, node: &NodeRecord, before: &Snapshot) -> Resu
             // Its place is needed for the pods of the smoke test.
             let api: Api<Node> = Api::all(context.cluster.client());
             let opened = api.uncordon(&node.name).await;
-            opened.map_err(|error| CheckError::api(format!("uncordoning node {}", node.name), error))?;
+            opened.doing(format!("uncordoning node {}", node.name))?;
             context.clone()
         }
         Replaced::By(nodes, story) => {
@@ -107,8 +107,7 @@ async fn drain(context: &Context, node: &NodeRecord) -> Result<Left, CheckError>
     let deadline = Instant::now() + LEAVE;
     let mut evicted: Vec<String> = Vec::new();
     loop {
-        let pods = all.list(&on_node).await;
-        let pods = pods.map_err(|error| CheckError::api(format!("reading the pods of node {}", node.name), error))?;
+        let pods = all.list(&on_node).await.doing(format!("reading the pods of node {}", node.name))?;
         let going: Vec<Pod> = pods.items.into_iter().filter(must_go).collect();
         if going.is_empty() {
             return Ok(Left {
@@ -138,7 +137,7 @@ fn label(pod: &Pod) -> String {
     format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any())
 }
 
-/// Those of DaemonSets come back at once, and those of the node itself (static pods) cannot be evicted.
+/// Pods of DaemonSets are replaced at once, and static pods cannot be evicted.
 fn must_go(pod: &Pod) -> bool {
     let stays = pod.owner_references().iter().any(|owner| owner.kind == "DaemonSet" || owner.kind == "Node");
     let is_over = matches!(amiproof_core::wait::pods::phase(pod), "Succeeded" | "Failed");
@@ -179,12 +178,12 @@ async fn replace(context: &Context, node: &NodeRecord) -> Result<Replaced, Check
         return Ok(Replaced::Kept("the node was not replaced: this run did not create its node group".to_owned()));
     };
     let ended = instances::terminate(clients, instance).await;
-    ended.map_err(|error| CheckError::api(format!("terminating instance {instance}"), error))?;
+    ended.doing(format!("terminating instance {instance}"))?;
     let started = Instant::now();
     let cluster = &context.matrix.cluster.name;
     loop {
-        let found = nodes::list(&context.cluster, &nodes::of_group(group)).await;
-        let found = found.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
+        let found =
+            nodes::list(&context.cluster, &nodes::of_group(group)).await.doing("reading the variant's nodes")?;
         // The new instance may have got the address of the old one, and with it the node's name.
         let is_old = |found: &Node| {
             let provider = found.spec.as_ref().and_then(|spec| spec.provider_id.as_deref());
@@ -197,8 +196,9 @@ async fn replace(context: &Context, node: &NodeRecord) -> Result<Replaced, Check
             return Ok(Replaced::By(nodes::records(ready), story));
         }
         if started.elapsed() >= timeout(context) {
-            let there = instances::of_node_group(clients, cluster, group).await;
-            let there = there.map_err(|error| CheckError::api(format!("reading the instances of {group}"), error))?;
+            let there = instances::of_node_group(clients, cluster, group)
+                .await
+                .doing(format!("reading the instances of {group}"))?;
             let known: Vec<&str> = context.nodes.iter().filter_map(|node| node.instance_id.as_deref()).collect();
             let fresh: Vec<_> = there.iter().filter(|one| !known.contains(&one.id.as_str())).collect();
             let Some(new) = fresh.first() else {

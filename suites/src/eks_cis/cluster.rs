@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, ScanAnswer};
+use amiproof_core::check::{CheckError, Doing as _, ScanAnswer};
 use amiproof_core::context::Context;
 use amiproof_core::scan::kube_bench::benchmark as kube_bench;
 use amiproof_model::name::{Benchmark, KubernetesVersion};
@@ -62,7 +62,7 @@ fn broken(error: &CatalogueError) -> CheckError {
 
 async fn version(context: &Context) -> Result<KubernetesVersion, CheckError> {
     let asked = context.cluster.client().apiserver_version().await;
-    let info = asked.map_err(|error| CheckError::api("asking the API server for its version", error))?;
+    let info = asked.doing("asking the API server for its version")?;
     let minor: String = info.minor.chars().take_while(char::is_ascii_digit).collect();
-    format!("{}.{minor}", info.major).parse().map_err(|error| CheckError::api("the API server's version", error))
+    format!("{}.{minor}", info.major).parse().doing("the API server's version")
 }

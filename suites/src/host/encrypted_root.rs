@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use amiproof_core::aws::hosts::{self, Host};
-use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::context::Context;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
@@ -30,8 +30,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         Err(verdict) => return Ok(decision(context, verdict)),
     };
     let volumes: Vec<String> = hosts.iter().filter_map(|(_, host)| host.root_volume.clone()).collect();
-    let encrypted = hosts::encryption(clients, &volumes).await;
-    let encrypted = encrypted.map_err(|error| CheckError::api("reading the volumes of the nodes", error))?;
+    let encrypted = hosts::encryption(clients, &volumes).await.doing("reading the volumes of the nodes")?;
     Ok(decision(context, assess(&hosts, &encrypted)))
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::context::Context;
 use amiproof_core::scan::inspector::{self, Coverage};
 use amiproof_model::report::NodeRecord;
@@ -26,8 +26,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         Ok(ids) => ids,
         Err(verdict) => return Ok(decision(context, verdict)),
     };
-    let coverage = inspector::coverage(clients, &ids).await;
-    let coverage = coverage.map_err(|error| CheckError::api("asking Inspector what it covers", error))?;
+    let coverage = inspector::coverage(clients, &ids).await.doing("asking Inspector what it covers")?;
     Ok(decision(context, assess(&context.nodes, &coverage)))
 }
 

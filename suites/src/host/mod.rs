@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 
 use amiproof_core::aws::hosts::{self, Host, Ingress, Peer};
 use amiproof_core::aws::{Clients, cluster, node_group};
-use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::context::{Context, NO_ACCOUNT};
 use amiproof_model::matrix::NodeSource;
 use amiproof_model::report::NodeRecord;
@@ -57,8 +57,7 @@ pub(crate) async fn hosts(
         Ok(ids) => ids,
         Err(verdict) => return Ok(Err(verdict)),
     };
-    let found = hosts::describe(clients, &ids).await;
-    let found = found.map_err(|error| CheckError::api("reading the instances of the nodes", error))?;
+    let found = hosts::describe(clients, &ids).await.doing("reading the instances of the nodes")?;
     let mut pairs = Vec::new();
     for node in context.nodes.iter() {
         match found.iter().find(|host| node.instance_id.as_ref() == Some(&host.id)) {
@@ -113,16 +112,14 @@ impl RemoteAccess {
             Err(verdict) => return Ok(Err(verdict)),
         };
         let groups: BTreeSet<String> = hosts.iter().flat_map(|(_, host)| host.groups.iter().cloned()).collect();
-        let rules = hosts::ingress(clients, &groups).await;
-        let rules = rules.map_err(|error| CheckError::api("reading the security groups of the nodes", error))?;
+        let rules = hosts::ingress(clients, &groups).await.doing("reading the security groups of the nodes")?;
         let name = &context.matrix.cluster.name;
-        let cluster = cluster::describe(clients, name).await;
-        let cluster = cluster.map_err(|error| CheckError::api(format!("reading the cluster {name}"), error))?;
+        let cluster = cluster::describe(clients, name).await.doing(format!("reading the cluster {name}"))?;
         let inside = groups.into_iter().chain(cluster.and_then(|cluster| cluster.security_group_id)).collect();
         let mut remote_access = false;
         if let Some(group) = context.node_group() {
-            let found = node_group::describe(clients, name, group).await;
-            let found = found.map_err(|error| CheckError::api(format!("reading the node group {group}"), error))?;
+            let found =
+                node_group::describe(clients, name, group).await.doing(format!("reading the node group {group}"))?;
             remote_access = found.is_some_and(|group| group.remote_access().is_some());
         }
         Ok(Ok(Self { hosts, rules, inside, remote_access }))

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use amiproof_core::aws::hosts::{self, Subnet};
-use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::context::Context;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
@@ -28,8 +28,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         Err(verdict) => return Ok(decision(context, verdict)),
     };
     let ids: BTreeSet<String> = hosts.iter().map(|(_, host)| host.subnet.clone()).collect();
-    let subnets = hosts::subnets(clients, &ids).await;
-    let subnets = subnets.map_err(|error| CheckError::api("reading the subnets of the nodes", error))?;
+    let subnets = hosts::subnets(clients, &ids).await.doing("reading the subnets of the nodes")?;
     Ok(decision(context, assess(&subnets)))
 }
 

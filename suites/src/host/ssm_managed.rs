@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use amiproof_core::aws::ssm;
-use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::context::Context;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
@@ -29,8 +29,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         Ok(ids) => ids,
         Err(verdict) => return Ok(decision(context, verdict)),
     };
-    let status = ssm::wait_online(clients, &ids, REGISTRATION).await;
-    let status = status.map_err(|error| CheckError::api("asking Systems Manager for the nodes", error))?;
+    let status = ssm::wait_online(clients, &ids, REGISTRATION).await.doing("asking Systems Manager for the nodes")?;
     Ok(decision(context, assess(&context.nodes, &status)))
 }
 

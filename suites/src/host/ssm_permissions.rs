@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use amiproof_core::aws::hosts::{self, Role};
 use amiproof_core::aws::node_roles;
-use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::context::Context;
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use futures::FutureExt as _;
@@ -46,12 +46,12 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         Err(verdict) => return Ok(decision(context, verdict)),
     };
     let profiles: BTreeSet<String> = hosts.iter().filter_map(|(_, host)| host.profile.clone()).collect();
-    let roles = hosts::roles(clients, &profiles).await;
-    let roles = roles.map_err(|error| CheckError::api("reading the policies of the node role", error))?;
+    let roles = hosts::roles(clients, &profiles).await.doing("reading the policies of the node role")?;
     let mut known = Vec::new();
     for role in roles {
-        let allowed = node_roles::allowed(clients, &role.arn, &PARAMETERS).await;
-        let allowed = allowed.map_err(|error| CheckError::api("asking IAM what the node role may read", error))?;
+        let allowed = node_roles::allowed(clients, &role.arn, &PARAMETERS)
+            .await
+            .doing("asking IAM what the node role may read")?;
         known.push((role, allowed));
     }
     Ok(Decision { evidence: note(&known).into_iter().collect(), ..decision(context, assess(&known)) })

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::context::Context;
 use amiproof_core::scan::inspector::{self, Coverage, Vulnerabilities};
 use amiproof_model::report::NodeRecord;
@@ -27,10 +27,8 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         Ok(ids) => ids,
         Err(verdict) => return Ok(decision(context, verdict)),
     };
-    let coverage = inspector::coverage(clients, &ids).await;
-    let coverage = coverage.map_err(|error| CheckError::api("asking Inspector what it covers", error))?;
-    let found = inspector::vulnerabilities(clients, &ids).await;
-    let found = found.map_err(|error| CheckError::api("asking Inspector what it found", error))?;
+    let coverage = inspector::coverage(clients, &ids).await.doing("asking Inspector what it covers")?;
+    let found = inspector::vulnerabilities(clients, &ids).await.doing("asking Inspector what it found")?;
     let evidence = Evidence { name: "vulnerabilities".to_owned(), text: overview(&context.nodes, &found), file: None };
     Ok(Decision { evidence: vec![evidence], ..decision(context, assess(&context.nodes, &coverage, &found)) })
 }

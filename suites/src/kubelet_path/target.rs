@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::cluster::check_namespace::{self, CheckNamespace};
 use amiproof_core::cluster::kubelet_path::{PathError, Through};
 use amiproof_core::cluster::pod_template::mirrored;
@@ -127,7 +127,7 @@ async fn ask_one(
 /// Deletes a pod and waits until it is gone; one that stays is deleted with the namespace.
 async fn remove(context: &Context, namespace: &str, pod: &str) -> Result<(), CheckError> {
     let deleted = objects::delete(&context.cluster, "v1", "Pod", Some(namespace), pod).await;
-    deleted.map_err(|error| CheckError::api("deleting the target pod", error))?;
+    deleted.doing("deleting the target pod")?;
     let api: Api<Pod> = Api::namespaced(context.cluster.client(), namespace);
     let own = watch::follow(api, watcher::Config::default().fields(&format!("metadata.name={pod}")));
     let gone = watch::until(own, Instant::now() + GONE, |left: Vec<Pod>| left.is_empty().then_some(()));
@@ -201,8 +201,8 @@ async fn start(context: &Context, namespace: &str, node: &NodeRecord) -> Result<
     let pod = if context.variant.family.is_linux() {
         pod(node, &from(IMAGE))
     } else {
-        let found = nodes::list(&context.cluster, context.selector.as_str()).await;
-        let found = found.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
+        let found =
+            nodes::list(&context.cluster, context.selector.as_str()).await.doing("reading the variant's nodes")?;
         let release = nodes::windows_release(&found).ok_or_else(|| {
             let label = nodes::WINDOWS_BUILD_LABEL;
             CheckError::Undecided(format!("the nodes have no label {label} of a build with base images of its own"))
@@ -210,7 +210,7 @@ async fn start(context: &Context, namespace: &str, node: &NodeRecord) -> Result<
         windows_pod(node, &from(&NANO_SERVER.replace(WINDOWS_RELEASE, &release)))
     };
     let applied = objects::apply(&context.cluster, Some(namespace), &pod).await;
-    applied.map(|_| ()).map_err(|error| CheckError::api("creating the target pod", error))
+    applied.map(|_| ()).doing("creating the target pod")
 }
 
 /// Waits until the pod is Ready, through the API alone; otherwise returns what it waited for.

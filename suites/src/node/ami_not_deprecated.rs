@@ -2,7 +2,7 @@
 //! public for four months).
 
 use amiproof_core::aws::ami::{self, ImageDetails};
-use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::context::Context;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
@@ -21,8 +21,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(id) = context.nodes.first().and_then(|node| node.ami_id.as_ref()) else {
         return Ok(Verdict::NotEvaluated("it is not known which image the nodes booted".to_owned()).into());
     };
-    let image = ami::standing(clients, id).await;
-    let image = image.map_err(|error| CheckError::api(format!("reading the image {id}"), error))?;
+    let image = ami::standing(clients, id).await.doing(format!("reading the image {id}"))?;
     let base = match image.base.as_deref().and_then(|base| base.parse().ok()) {
         // The base may have been deleted or not been shared; then it is ignored.
         Some(base) => ami::standing(clients, &base).await.ok(),

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, linux_only};
+use amiproof_core::check::{CheckError, Decision, Doing as _, linux_only};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::{Collected, NodeFacts};
 use amiproof_model::verdict::{Finding, Verdict};
@@ -30,8 +30,7 @@ pub const CHECK: Definition = Definition::question(
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let services: Api<Service> = Api::namespaced(context.cluster.client(), "default");
-    let service = services.get("kubernetes").await;
-    let service = service.map_err(|error| CheckError::api("reading the Service default/kubernetes", error))?;
+    let service = services.get("kubernetes").await.doing("reading the Service default/kubernetes")?;
     // The API server's own Service has an address of the cluster's first family.
     let address = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
     Ok(decision(context, assess(context.facts.of(context).await, address.contains(':'))))

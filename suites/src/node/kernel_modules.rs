@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, linux_only};
+use amiproof_core::check::{CheckError, Decision, Doing as _, linux_only};
 use amiproof_core::cluster::pages;
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::{Collected, NodeFacts};
@@ -131,8 +131,7 @@ impl Cluster {
         let mut proxy_mode = None;
         for name in PROXY_MAPS {
             let map = maps.get_opt(name).await;
-            let map =
-                map.map_err(|error| CheckError::api(format!("reading the ConfigMap kube-system/{name}"), error))?;
+            let map = map.doing(format!("reading the ConfigMap kube-system/{name}"))?;
             proxy_mode = proxy_mode.or(map.and_then(|map| mode(&map)));
         }
         Ok(Self {

@@ -2,7 +2,7 @@
 //!
 //! Kubernetes' version skew policy: a kubelet is never newer than the API server, and at most three minor versions older.
 
-use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::context::Context;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
@@ -21,8 +21,7 @@ pub const CHECK: Definition = Definition::question(
 const MAX_BEHIND: u32 = 3;
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
-    let server = context.cluster.client().apiserver_version().await;
-    let server = server.map_err(|error| CheckError::api("asking the API server for its version", error))?;
+    let server = context.cluster.client().apiserver_version().await.doing("asking the API server for its version")?;
     let verdict = assess(&context.nodes, &server.git_version);
     Ok(Decision { placements: placements(&context.nodes), ..verdict.into() })
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, linux_only};
+use amiproof_core::check::{CheckError, Decision, Doing as _, linux_only};
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::{Collected, NodeFacts};
 use amiproof_model::verdict::{Finding, Verdict};
@@ -36,8 +36,8 @@ const ADDRESS: &str = "169.254.20.10";
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let sets: Api<DaemonSet> = Api::namespaced(context.cluster.client(), "kube-system");
-    let found = sets.list(&ListParams::default().labels(LABEL)).await;
-    let found = found.map_err(|error| CheckError::api("looking for NodeLocal DNSCache in kube-system", error))?;
+    let found =
+        sets.list(&ListParams::default().labels(LABEL)).await.doing("looking for NodeLocal DNSCache in kube-system")?;
     if found.items.is_empty() {
         return Ok(decision(context, Verdict::NotApplicable("NodeLocal DNSCache is not installed".to_owned())));
     }

@@ -24,7 +24,7 @@ pub mod ready;
 pub mod sctp;
 
 use amiproof_core::aws::instances::{self, Instance};
-use amiproof_core::check::CheckError;
+use amiproof_core::check::{CheckError, Doing as _};
 use amiproof_core::cluster;
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::{Collected, NodeFacts};
@@ -59,13 +59,13 @@ pub(crate) async fn instances(context: &Context) -> Result<Option<Vec<Instance>>
             instances::by_ids(clients, &ids).await
         }
     };
-    found.map(Some).map_err(|error| CheckError::api(format!("reading the instances of '{}'", context.selector), error))
+    found.map(Some).doing(format!("reading the instances of '{}'", context.selector))
 }
 
 /// The run's records of the variant's nodes, each with its current Node object; `None` for one that is gone.
 async fn now(context: &Context) -> Result<Vec<(NodeRecord, Option<Node>)>, CheckError> {
-    let found = cluster::nodes::list(&context.cluster, context.selector.as_str()).await;
-    let found = found.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
+    let found =
+        cluster::nodes::list(&context.cluster, context.selector.as_str()).await.doing("reading the variant's nodes")?;
     let of = |record: &NodeRecord| found.iter().find(|node| node.name_any() == record.name).cloned();
     Ok(context.nodes.iter().map(|record| (record.clone(), of(record))).collect())
 }

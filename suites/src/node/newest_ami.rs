@@ -2,7 +2,7 @@
 //! infrastructure", "Treat your infrastructure as immutable and automate the replacement of your worker nodes").
 
 use amiproof_core::aws::ami;
-use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::context::Context;
 use amiproof_model::matrix::AmiSource;
 use amiproof_model::name::AmiId;
@@ -26,8 +26,9 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         let reason = "the image is not one that AWS recommends; whether it is the newest of its owner is not known";
         return Ok(Verdict::NotApplicable(reason.to_owned()).into());
     };
-    let newest = ami::recommended(clients, &context.variant, &made.kubernetes_version).await;
-    let newest = newest.map_err(|error| CheckError::api("asking which image AWS recommends", error))?;
+    let newest = ami::recommended(clients, &context.variant, &made.kubernetes_version)
+        .await
+        .doing("asking which image AWS recommends")?;
     let verdict = assess(&context.nodes, &newest.id);
     Ok(Decision { placements: placements(&context.nodes), ..verdict.into() })
 }

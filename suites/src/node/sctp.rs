@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use amiproof_core::check::{CheckError, Decision, linux_only};
+use amiproof_core::check::{CheckError, Decision, Doing as _, linux_only};
 use amiproof_core::cluster::pages;
 use amiproof_core::context::Context;
 use amiproof_core::probe::facts::NodeFacts;
@@ -49,10 +49,9 @@ async fn users(context: &Context) -> Result<BTreeSet<String>, CheckError> {
     let client = context.cluster.client();
     let (all, params) = (Api::<Service>::all(client.clone()), ListParams::default());
     let services = pages::kept(&all, &params, |service| of_service(&service)).await;
-    let mut users: BTreeSet<String> =
-        services.map_err(|error| CheckError::api("listing the Services of the cluster", error))?.into_iter().collect();
+    let mut users: BTreeSet<String> = services.doing("listing the Services of the cluster")?.into_iter().collect();
     let pods = pages::kept(&Api::<Pod>::all(client), &params, |pod| of_pod(&pod)).await;
-    users.extend(pods.map_err(|error| CheckError::api("listing the pods of the cluster", error))?);
+    users.extend(pods.doing("listing the pods of the cluster")?);
     Ok(users)
 }
 

@@ -5,7 +5,7 @@
 //! required; foundational and audit log findings cover these nodes.
 
 use amiproof_core::aws::guardduty::{self, Detector};
-use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::context::Context;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
@@ -27,8 +27,7 @@ const AUDIT_LOGS: &str = "EKS_AUDIT_LOGS";
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(clients) = &context.aws else { return Ok(no_account()) };
-    let detector = guardduty::detector(clients).await;
-    let detector = detector.map_err(|error| CheckError::api("asking GuardDuty for its detector", error))?;
+    let detector = guardduty::detector(clients).await.doing("asking GuardDuty for its detector")?;
     Ok(decision(context, assess(detector.as_ref())))
 }
 

@@ -2,7 +2,7 @@
 //! `Impact:EC2/WinRMBruteForce` (GuardDuty user guide, "Finding types").
 
 use amiproof_core::aws::guardduty::{self, Found};
-use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::context::Context;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Finding, Verdict};
@@ -26,13 +26,11 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
         Ok(ids) => ids,
         Err(verdict) => return Ok(decision(context, verdict)),
     };
-    let detector = guardduty::detector(clients).await;
-    let detector = detector.map_err(|error| CheckError::api("asking GuardDuty for its detector", error))?;
+    let detector = guardduty::detector(clients).await.doing("asking GuardDuty for its detector")?;
     let Some(detector) = detector.filter(|detector| detector.enabled) else {
         return Ok(Verdict::NotEvaluated("GuardDuty is not enabled in this region".to_owned()).into());
     };
-    let found = guardduty::findings(clients, &detector.id, &ids).await;
-    let found = found.map_err(|error| CheckError::api("asking GuardDuty what it found", error))?;
+    let found = guardduty::findings(clients, &detector.id, &ids).await.doing("asking GuardDuty what it found")?;
     Ok(decision(context, assess(&context.nodes, &found)))
 }
 

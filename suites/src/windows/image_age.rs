@@ -2,7 +2,7 @@
 //! containers": replace within 45 days of a release). `node/age` is the same check for nodes.
 
 use amiproof_core::aws::ami::{self, ImageDetails};
-use amiproof_core::check::{CheckError, Decision};
+use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::context::Context;
 use amiproof_model::verdict::{Finding, Verdict};
 use futures::FutureExt as _;
@@ -24,8 +24,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     let Some(id) = context.nodes.first().and_then(|node| node.ami_id.as_ref()) else {
         return Ok(Verdict::NotEvaluated("it is not known which image the nodes booted".to_owned()).into());
     };
-    let image = ami::standing(clients, id).await;
-    let image = image.map_err(|error| CheckError::api(format!("reading the image {id}"), error))?;
+    let image = ami::standing(clients, id).await.doing(format!("reading the image {id}"))?;
     Ok(decision(context, assess(&image, amiproof_time::now())))
 }
 

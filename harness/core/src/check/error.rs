@@ -45,3 +45,18 @@ impl From<crate::ledger::Error> for CheckError {
         Self::Undecided(error.to_string())
     }
 }
+
+/// Names the call whose error ends a check, as anyhow's `Context` does.
+pub trait Doing<T> {
+    /// Turns an error into [`CheckError::Api`] of `call`: `listing the pods`.
+    ///
+    /// # Errors
+    /// The error, with the call.
+    fn doing(self, call: impl Into<String>) -> Result<T, CheckError>;
+}
+
+impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> Doing<T> for Result<T, E> {
+    fn doing(self, call: impl Into<String>) -> Result<T, CheckError> {
+        self.map_err(|error| CheckError::api(call, error))
+    }
+}

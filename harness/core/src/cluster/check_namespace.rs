@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{Access, FIELD_MANAGER, MANAGED_BY, RUN_LABEL, namespace, objects, pull_secret};
-use crate::check::CheckError;
+use crate::check::{CheckError, Doing as _};
 use crate::context::Context;
 use crate::ledger::{Created, Ledger, ObjectRef, Resource, ResourceKind};
 
@@ -78,7 +78,7 @@ where
         privileged: wanted.privileged,
     };
     let (cluster, ledger) = (context.cluster.clone(), context.ledger.clone());
-    // Its places are taken until the last pod is gone, also when nobody waits for the answer any more.
+    // Its capacity stays taken until the last pod is deleted, even if the caller has gone.
     let _pods = context.pods.clone();
     let made = namespace::create(&cluster, &ledger, &spec).await;
     let pulls = match (&made, &context.pull_secret) {
@@ -87,7 +87,7 @@ where
     };
     let mut objects = Vec::new();
     let result = match made {
-        // It may be there all the same: the answer can be lost, or its service account never came.
+        // It may exist nevertheless: the response was lost, or its service account was never created.
         Err(error) => {
             remove(&cluster, &ledger, &spec.name, None, objects).await;
             return Err(CheckError::api("preparing the check", error));
@@ -122,7 +122,7 @@ async fn prepared(
     wanted: &[Value],
     made: &mut Vec<Made>,
 ) -> Result<(), CheckError> {
-    pulls.map_err(|error| CheckError::api("giving the check's pods their image pull secret", error))?;
+    pulls.doing("giving the check's pods their image pull secret")?;
     make(context, wanted, made).await
 }
 
@@ -141,7 +141,7 @@ async fn make(context: &Context, wanted: &[Value], made: &mut Vec<Made>) -> Resu
         let (cluster, wanted) = (context.cluster.clone(), object.clone());
         let created = context.ledger.create_resource(resource, || async move {
             let applied = objects::apply(&cluster, None, &wanted).await;
-            applied.map_err(|error| CheckError::api("preparing the check", error))?;
+            applied.doing("preparing the check")?;
             Ok::<_, CheckError>(name)
         });
         made.push((created.await?, object));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Access, FIELD_MANAGER, RUN_LABEL, objects};
 use crate::aws::names::Tags;
-use crate::check::CheckError;
+use crate::check::{CheckError, Doing as _};
 use crate::ledger::{Created, Ledger, Resource, ResourceKind};
 
 /// The name of the storage class in workload files: encrypted gp3, bound where the pod runs, deleted with its claim. In the
@@ -27,7 +27,8 @@ pub fn class_name(run: &RunId, class: &str) -> String {
     format!("{class}-{run}")
 }
 
-/// Creates the [`CLASS`] and [`WINDOWS_CLASS`] of the run unless they exist; returns those that it created. A run does this once, before its
+/// Creates the [`CLASS`] and [`WINDOWS_CLASS`] of the run unless they exist; returns those that it created. A run does this once, before
+/// its
 /// variants. Volumes get the tag of the run, by which one whose cluster is gone is found, and `tags` (EBS CSI driver,
 /// [tagging](https://github.com/kubernetes-sigs/aws-ebs-csi-driver/blob/master/docs/tagging.md)).
 ///
@@ -60,7 +61,7 @@ async fn ensure(
     let (run, name) = (&ledger.header().run, class_name(&ledger.header().run, class));
     let api: Api<StorageClass> = Api::all(access.client());
     let there = api.get_opt(&name).await;
-    if there.map_err(|error| CheckError::api(format!("looking for the storage class {name}"), error))?.is_some() {
+    if there.doing(format!("looking for the storage class {name}"))?.is_some() {
         return Ok(None);
     }
     let object = json!({
@@ -76,13 +77,14 @@ async fn ensure(
     let access = access.clone();
     let made = ledger.create_resource(resource, || async move {
         let applied = objects::apply(&access, None, &object).await;
-        applied.map_err(|error| CheckError::api(format!("making the storage class {name}"), error))?;
+        applied.doing(format!("making the storage class {name}"))?;
         Ok::<_, CheckError>(name)
     });
     made.await.map(Some)
 }
 
-/// Whether the cluster has a [CSI driver](https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/csi-driver-v1/) of
+/// Whether the cluster has a [CSI driver](https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/csi-driver-v1/)
+/// of
 /// this name.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use super::{Access, FIELD_MANAGER, RUN_LABEL};
-use crate::check::CheckError;
+use crate::check::{CheckError, Doing as _};
 use crate::ledger::{ConfigMapKey, Ledger, ObjectRef, Resource, ResourceKind};
 
 const NAMESPACE: &str = "kube-system";
@@ -30,8 +30,7 @@ enum Switch {
 
 async fn switch(access: &Access) -> Result<Switch, CheckError> {
     let api: Api<ConfigMap> = Api::namespaced(access.client(), NAMESPACE);
-    let there = api.get_opt(CONFIG_MAP).await;
-    let there = there.map_err(|error| CheckError::api(format!("reading ConfigMap {NAMESPACE}/{CONFIG_MAP}"), error))?;
+    let there = api.get_opt(CONFIG_MAP).await.doing(format!("reading ConfigMap {NAMESPACE}/{CONFIG_MAP}"))?;
     Ok(there.map_or(Switch::Absent, |map| Switch::Says(map.data.and_then(|mut data| data.remove(KEY)))))
 }
 
@@ -45,7 +44,8 @@ pub async fn has_ipam(access: &Access) -> Result<bool, CheckError> {
     Ok(switch(access).await? == Switch::Says(Some(ON.to_owned())))
 }
 
-/// Enables [Windows IPAM](https://docs.aws.amazon.com/eks/latest/userguide/windows-support.html) if the CNI is not an EKS add-on and it is not
+/// Enables [Windows IPAM](https://docs.aws.amazon.com/eks/latest/userguide/windows-support.html) if the CNI is not an EKS add-on and it is
+/// not
 /// enabled yet.
 ///
 /// # Guarantees
@@ -74,7 +74,7 @@ pub async fn enable_ipam(access: &Access, ledger: &Ledger) -> Result<(), CheckEr
     let cluster = access.clone();
     ledger
         .create_resource(Resource::new(kind, CONFIG_MAP).in_cluster(access.name()), || async move {
-            turn_on(&cluster, &labels).await.map_err(|error| CheckError::api(doing(), error))?;
+            turn_on(&cluster, &labels).await.doing(doing())?;
             Ok::<String, CheckError>(format!("{NAMESPACE}/{CONFIG_MAP}"))
         })
         .await?;
@@ -100,8 +100,7 @@ async fn turn_on(access: &Access, labels: &serde_json::Value) -> Result<(), kube
 /// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn aws_auth_maps(access: &Access, role: &str, group: &str) -> Result<bool, CheckError> {
     let api: Api<ConfigMap> = Api::namespaced(access.client(), NAMESPACE);
-    let there = api.get_opt("aws-auth").await;
-    let there = there.map_err(|error| CheckError::api(format!("reading ConfigMap {NAMESPACE}/aws-auth"), error))?;
+    let there = api.get_opt("aws-auth").await.doing(format!("reading ConfigMap {NAMESPACE}/aws-auth"))?;
     let roles = there.and_then(|map| map.data?.remove("mapRoles")).unwrap_or_default();
     Ok(maps(&roles, role, group))
 }

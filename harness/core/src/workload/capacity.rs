@@ -9,7 +9,7 @@ use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
 use super::demand::{self, NodeCounts};
-use crate::check::CheckError;
+use crate::check::{CheckError, Doing as _};
 use crate::cluster::{Access, nodes};
 use crate::context::{Context, Peers};
 use crate::wait::pods;
@@ -66,15 +66,14 @@ pub(crate) fn node_counts(context: &Context) -> NodeCounts {
 
 /// How many more pods each node takes.
 async fn free(access: &Access, selector: &NodeSelector) -> Result<Vec<usize>, CheckError> {
-    let own = nodes::list(access, selector.as_str()).await;
-    let own = own.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
+    let own = nodes::list(access, selector.as_str()).await.doing("reading the variant's nodes")?;
     let api: Api<Pod> = Api::all(access.client());
     let mut all = Vec::new();
     for node in &own {
         // The cluster's other pods are many, and those that ended take no capacity.
         let alive = format!("spec.nodeName={},status.phase!=Succeeded,status.phase!=Failed", node.name_any());
         let found = api.list(&ListParams::default().fields(&alive)).await;
-        all.extend(found.map_err(|error| CheckError::api("counting the pods of the variant's nodes", error))?.items);
+        all.extend(found.doing("counting the pods of the variant's nodes")?.items);
     }
     Ok(left(&own, &all))
 }

@@ -11,7 +11,7 @@ use kube::{Api, ResourceExt as _};
 
 use crate::aws;
 use crate::aws::oidc_provider::{self, AUDIENCE};
-use crate::check::CheckError;
+use crate::check::{CheckError, Doing as _};
 use crate::cluster::{nodes, storage};
 use crate::context::Context;
 
@@ -25,20 +25,18 @@ pub(super) async fn unmet(context: &Context, workload: &Workload) -> Result<Opti
         let reason = match need {
             Need::CsiDriver(name) => {
                 let there = storage::has_driver(access, name).await;
-                let there =
-                    there.map_err(|error| CheckError::api(format!("looking for the CSI driver {name}"), error))?;
+                let there = there.doing(format!("looking for the CSI driver {name}"))?;
                 (!there).then(|| format!("the cluster has no CSI driver {name}"))
             }
             Need::NetworkPolicyEngine => {
                 let api: Api<DaemonSet> = Api::all(access.client());
-                let found = api.list(&ListParams::default()).await;
-                let found = found.map_err(|error| CheckError::api("looking for a network policy engine", error))?;
+                let found = api.list(&ListParams::default()).await.doing("looking for a network policy engine")?;
                 (!found.items.iter().any(enforces_policies))
                     .then(|| "nothing in the cluster enforces network policies".to_owned())
             }
             Need::Ec2Nodes => {
-                let found = nodes::list(access, context.selector.as_str()).await;
-                let found = found.map_err(|error| CheckError::api("reading the variant's nodes", error))?;
+                let found =
+                    nodes::list(access, context.selector.as_str()).await.doing("reading the variant's nodes")?;
                 (!found.iter().all(is_ec2)).then(|| "the nodes are not EC2 instances".to_owned())
             }
             // Asked by a pod, once there is a namespace: see `precondition`.
@@ -68,8 +66,7 @@ async fn pod_identity(context: &Context) -> Result<Option<String>, CheckError> {
         return Ok(Some("no AWS account".to_owned()));
     }
     let api: Api<DaemonSet> = Api::namespaced(context.cluster.client(), "kube-system");
-    let agent = api.get_opt("eks-pod-identity-agent").await;
-    let agent = agent.map_err(|error| CheckError::api("looking for the EKS Pod Identity Agent", error))?;
+    let agent = api.get_opt("eks-pod-identity-agent").await.doing("looking for the EKS Pod Identity Agent")?;
     Ok(agent.is_none().then(|| {
         "the cluster has no EKS Pod Identity Agent: list eks-pod-identity-agent below cluster.addons".to_owned()
     }))

@@ -30,7 +30,7 @@ use super::target_nodes::{Peer, TargetNodes};
 use super::variables::{self, AWS_REGION, IMDS_EXPECTED, Variable};
 use super::{capacity, needs};
 use crate::act::{Act, evict};
-use crate::check::{CheckError, Decision};
+use crate::check::{CheckError, Decision, Doing as _};
 use crate::cluster::check_namespace::{self, CheckNamespace};
 use crate::cluster::nodes::{self, selector_of};
 use crate::cluster::pod_template::pod_template;
@@ -364,7 +364,7 @@ impl Run {
             let api: Api<Pod> = Api::namespaced(self.access.client(), &self.namespace);
             // Asked for, since the watch of pods may be behind the one that ended the stage before.
             let pods = api.list(&ListParams::default()).await;
-            view.observed.pods = pods.map_err(|error| CheckError::api("listing the pods to evict", error))?.items;
+            view.observed.pods = pods.doing("listing the pods to evict")?.items;
             view.observed.evictions.clear();
             let evictions = evict::evict(api, &pods::of(target, &view.observed), self.pace);
             view.changes.push(evictions.map(|state| state.map(Change::Evictions).map_err(Lost::Act)).boxed());
@@ -391,7 +391,7 @@ impl Run {
         let same = |other: &Value| ["/kind", "/metadata/name"].iter().all(|at| other.pointer(at) == object.pointer(at));
         let origin = self.objects.iter().position(same).and_then(|index| self.origins.get(index));
         let origin = origin.map_or_else(|| "the workload".to_owned(), |at| format!("the workload ({at})"));
-        let applied = applied.map_err(|error| CheckError::api(format!("applying {kind} {name} of {origin}"), error))?;
+        let applied = applied.doing(format!("applying {kind} {name} of {origin}"))?;
         Ok(variables::of_service(kind, name, &applied.data))
     }
 
@@ -450,7 +450,7 @@ impl Run {
 /// The nodes of a variant as pods are pinned to them, with the taints that their owner put on them.
 async fn pinned(access: &Access, selector: &NodeSelector) -> Result<Nodes, CheckError> {
     let doing = || format!("reading the nodes '{selector}'");
-    let found = nodes::list(access, selector.as_str()).await.map_err(|error| CheckError::api(doing(), error))?;
+    let found = nodes::list(access, selector.as_str()).await.doing(doing())?;
     Ok(Nodes {
         selector: selector.clone(),
         taints: nodes::owner_taints(&found),

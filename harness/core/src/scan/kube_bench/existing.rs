@@ -10,11 +10,11 @@ use super::assess::RawOutput;
 use super::job::Scope;
 use super::parse;
 use super::run::read;
-use crate::check::CheckError;
+use crate::check::{CheckError, Doing as _};
 use crate::context::Context;
 use crate::wait::{Progress, pods};
 
-/// What the runs say of the nodes. For [`Scope::Node`] one entry per node that has a pod; for [`Scope::Cluster`] the first run, on
+/// The results of the runs. For [`Scope::Node`] one entry per node that has a pod; for [`Scope::Cluster`] the first run, on
 /// whatever node, that holds controls of the cluster, under the node that the scan was to use. Empty when there is none.
 ///
 /// # Errors
@@ -54,7 +54,7 @@ async fn pods_of(context: &Context, from: &Runs) -> Result<Vec<Pod>, CheckError>
         RunsBy::Job(name) => ListParams::default().labels(&format!("job-name={name}")),
         RunsBy::Pod(name) => ListParams::default().fields(&format!("metadata.name={name}")),
     };
-    let list = api.list(&wanted).await.map_err(|error| CheckError::api(format!("reading {from}"), error))?;
+    let list = api.list(&wanted).await.doing(format!("reading {from}"))?;
     let mut pods = list.items;
     pods.sort_by_key(|pod| std::cmp::Reverse(pod.metadata.creation_timestamp.as_ref().map(|time| time.0)));
     Ok(pods)

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::assess::RawOutput;
 use super::benchmark::name_in_kube_bench;
 use super::job::{self, NAME, Scope, Wanted};
-use crate::check::CheckError;
+use crate::check::{CheckError, Doing as _};
 use crate::cluster::check_namespace::{self, CheckNamespace};
 use crate::cluster::kubelet_path::Through;
 use crate::cluster::pod_template::mirrored;
@@ -74,9 +74,7 @@ async fn on_node(
     let deadline = if scope == Scope::Node { NODE_DEADLINE } else { CLUSTER_DEADLINE };
     let name = format!("{NAME}-{}", node.index);
     let wanted = Wanted { name: &name, scope, benchmark, node: &node.name, image, deadline };
-    objects::apply(&context.cluster, Some(namespace), &job::manifest(&wanted))
-        .await
-        .map_err(|error| CheckError::api("starting kube-bench", error))?;
+    objects::apply(&context.cluster, Some(namespace), &job::manifest(&wanted)).await.doing("starting kube-bench")?;
     let progress = wait(context, namespace, &name, deadline + MARGIN).await?;
     Ok((node.clone(), collect(context, namespace, &name, &node.name, progress).await?))
 }
@@ -124,7 +122,7 @@ async fn collect(
 ) -> Result<RawOutput, CheckError> {
     let api: Api<Pod> = Api::namespaced(context.cluster.client(), namespace);
     let own = ListParams::default().labels(&format!("app={name}"));
-    let list = api.list(&own).await.map_err(|error| CheckError::api("reading kube-bench's pod", error))?;
+    let list = api.list(&own).await.doing("reading kube-bench's pod")?;
     let Some(pod) = list.items.first() else { return Ok(RawOutput { progress, ..RawOutput::default() }) };
     if let Some(elsewhere) = pods::node(pod).filter(|at| *at != node) {
         return Err(CheckError::Undecided(format!("kube-bench ran on node {elsewhere} instead of {node}")));

@@ -10,7 +10,7 @@ use kube::Api;
 use kube::api::{ApiResource, DynamicObject};
 use tokio::time::Instant;
 
-use crate::check::CheckError;
+use crate::check::{CheckError, Doing as _};
 use crate::context::Context;
 use crate::probe::facts::{Collected, NodeFacts};
 
@@ -27,8 +27,7 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(super) async fn feature(context: &Context, feature: NodeFeature) -> Result<Option<String>, CheckError> {
     let api: Api<Node> = Api::all(context.cluster.client());
     for record in context.nodes.iter() {
-        let node = api.get(&record.name).await;
-        let node = node.map_err(|error| CheckError::api(format!("reading node {}", record.name), error))?;
+        let node = api.get(&record.name).await.doing(format!("reading node {}", record.name))?;
         if !has(&node, feature) {
             return Ok(Some(format!(
                 "node {} does not say that its container runtime can do {}",
@@ -98,7 +97,7 @@ pub(super) async fn metrics(context: &Context) -> Result<Metrics, CheckError> {
     loop {
         let listed = match api.list(&Default::default()).await {
             Ok(listed) => listed.items,
-            // 404: nobody serves the API. 503: it is registered, and what should answer does not.
+            // 404: the API is not registered. 503: it is registered, but its server does not answer.
             Err(kube::Error::Api(status)) if status.code == 404 => {
                 return Ok(Metrics::NoApi);
             }
