@@ -1,4 +1,5 @@
-//! The lock of a run's folder: whoever changes ledger or report holds it, so that nothing is destroyed, scanned or imported during an
+//! The lock of a run's folder: every command that changes ledger or report holds it, so that nothing is destroyed, scanned or imported
+//! during an
 //! active run, and concurrent imports lose nothing.
 //!
 //! It is an advisory lock of the operating system (`flock`), so it ends with its process, also after `kill -9`. The file names the

@@ -15,7 +15,7 @@ use camino::Utf8Path;
 use crate::args::{Given, Target};
 use crate::output::{Failure, Output};
 
-/// What a command wants to come about.
+/// What a command is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Goal {
     /// Cluster, node groups, smoke tests; all of it stays.
@@ -30,7 +30,7 @@ pub(crate) enum Goal {
     Nightly,
 }
 
-/// AWS, or what stands in for it, and the cluster where it is known by a kubeconfig. Each was asked once who it is, so that a connection
+/// AWS (or another endpoint), and the cluster of a kubeconfig. Each has answered one request for its identity, so that a connection
 /// that is there answers.
 pub(crate) struct Connection {
     /// AWS; `None` for a cluster by kubeconfig alone.

@@ -17,7 +17,7 @@ struct Health {
 
 /// How many times faster than real time the lab behind a cluster runs; `None` for a cluster that does not say it is a lab's.
 pub async fn lab_behind(access: &Access) -> Option<f64> {
-    // Only what calls itself a lab is asked: a path that nobody serves would be noise in the audit log of a real cluster.
+    // Only an endpoint that identifies itself as a lab gets this request: on a real cluster it would be noise in the audit log.
     let version = access.client().apiserver_version().await.ok()?;
     if !version.git_version.ends_with("-lab") {
         return None;

@@ -1,6 +1,7 @@
 //! The images of amiproof's own pods. Few, small and public, so that a mirror needs little; workloads name theirs in their files.
 //!
-//! Those that run privileged on every node are pinned by digest: whoever can move a tag would be root there. The digests are those of the
+//! Those that run privileged on every node are pinned by digest: whoever can move a tag would be root on the nodes. The digests are those
+//! of the
 //! lists of platforms, so that amd64 and arm64 nodes pull by the same name.
 
 /// The image of the node probe and of the target pod for the kubelet path. The same image as most of the catalogue's.

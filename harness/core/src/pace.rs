@@ -15,7 +15,7 @@ impl Pace {
         Self(if factor.is_finite() { factor.max(1.0) } else { 1.0 })
     }
 
-    /// The interval to really wait where real time would want `interval`; at least 10 ms, so that nobody spins.
+    /// The scaled interval for `interval`; at least 10 ms, so that no loop spins.
     pub fn of(self, interval: Duration) -> Duration {
         interval.div_f64(self.0).max(Duration::from_millis(10)).min(interval)
     }

@@ -23,7 +23,7 @@ use provisioning::World;
 /// How long a scan may take on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(7200);
 
-/// A Kubernetes half that nobody asks anything: provisioning ends where nodes join.
+/// A Kubernetes part without calls: provisioning ends when nodes join.
 struct Kubernetes;
 
 impl ClusterHook for Kubernetes {

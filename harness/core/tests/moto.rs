@@ -1,4 +1,4 @@
-//! Provisioning and cleanup against moto, a second emulation of AWS that nobody here wrote: as a process, and in a container.
+//! Provisioning and cleanup against moto, an independent emulation of AWS: as a process, and in a container.
 //!
 //! `AMIPROOF_MOTO_SERVER` names the executable (else `moto_server` on the PATH), `AMIPROOF_MOTO_IMAGE` the image. Where one of them
 //! is missing the test reports itself as ignored with the reason, unless `AMIPROOF_REQUIRE_MOTO` or `AMIPROOF_REQUIRE_DOCKER` is set.

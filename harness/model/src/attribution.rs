@@ -38,7 +38,7 @@ pub struct TrafficPair {
 /// A failing pair has two suspects: the sender and the receiver. A passing pair with another node clears its sender as
 /// a sender and its receiver as a receiver, and nothing more, because a firewall mostly breaks one direction. A pair with one
 /// suspect left settles it. Of what is then unexplained the node in most failing pairs is broken, and where several tie, all of
-/// them: without evidence nobody is cleared. A pair whose both ends are cleared keeps both as suspects.
+/// them: without evidence none is cleared. A pair whose both ends are cleared keeps both as suspects.
 pub fn broken_nodes(pairs: &[TrafficPair]) -> BTreeSet<&Endpoint> {
     let passed = || pairs.iter().filter(|pair| pair.ok && pair.from.node != pair.to.node);
     let senders: BTreeSet<&Endpoint> = passed().map(|pair| &pair.from).collect();

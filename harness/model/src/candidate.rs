@@ -12,7 +12,7 @@ use crate::report::result::CheckResult;
 use crate::report::subject::Subject;
 use crate::threshold::declared::SUITE;
 
-/// The suite whose rows are a benchmark of the operating system, whoever scanned.
+/// The suite whose rows are a benchmark of the operating system, for every scanner.
 pub const OPERATING_SYSTEM: &str = "os-cis";
 
 /// What is only informational in a run.

@@ -351,7 +351,7 @@ fn type_name(wanted: &str) -> &'static str {
     }
 }
 
-/// What to say of a value of another type than the schema wants.
+/// The message and the help for a value of the wrong type.
 fn wrong_type(wanted: &str, node: &Node, schema: &Json) -> (String, String) {
     let want = type_name(wanted);
     let message = format!("expected {want}, found {}", kind_of(&node.value));

@@ -113,7 +113,7 @@ const PREDICTIONS: [Prediction; 8] = [
     Prediction { check: "host/selinux-denials", about: &[], settled_by: SettledBy::Everything, then: Then::Noted },
 ];
 
-/// The checks that predict, each once: for whoever keeps the registry of checks and this table together.
+/// The checks that predict, without duplicates; a test compares them with the registry of checks.
 pub fn checks() -> BTreeSet<&'static str> {
     PREDICTIONS.iter().map(|prediction| prediction.check).collect()
 }

@@ -239,7 +239,7 @@ fn a_workload_file_gives_helm_no_options_and_fetches_no_values() {
     );
 }
 
-/// Charts elsewhere are left alone; whoever asks for one gets none.
+/// Remote charts are not fetched; only local ones are rendered.
 struct Offline;
 
 impl workload_file::ManifestSource for Offline {

@@ -1,6 +1,6 @@
 //! Suite `addon`: the add-ons of the cluster, their DaemonSets per variant, their controllers once.
 //!
-//! An add-on is found by the names of its objects ([`amiproof_core::cluster::addons`]), whoever installed it: EKS, Helm or `kubectl
+//! An add-on is found by the names of its objects ([`amiproof_core::cluster::addons`]), however it was installed: EKS, Helm or `kubectl
 //! apply`. Everything but the state that EKS reports comes from Kubernetes alone.
 
 pub mod controllers;

@@ -102,7 +102,7 @@ pub(super) fn events_about(of: &[&Pod], events: &[Event]) -> String {
     event_lines(&events.iter().filter(is_about).cloned().collect::<Vec<_>>())
 }
 
-/// Where pods ran, with what the node objects say of instance and image.
+/// Where pods ran, with instance and image from the node objects.
 pub(super) fn placements(of: &[&Pod], all: &[Node]) -> Vec<Placement> {
     let placed = of.iter().filter_map(|pod| {
         let name = pods::node(pod)?;

@@ -22,7 +22,7 @@ use amiproof_core::context::Context;
 /// Deadline of one attempt: two snapshots, the longest wait for nodes, and reading the evidence of a failure.
 const ATTEMPT: Duration = Duration::from_secs(75 * 60);
 
-/// How long nodes may take to come back: ten minutes where `timeouts.nodesReady` is the usual eight.
+/// How long nodes may take to become Ready again: ten minutes with the default `timeouts.nodesReady` of eight.
 fn timeout(context: &Context) -> Duration {
     context.variant.timeouts.nodes_ready * 5 / 4
 }

@@ -4,7 +4,7 @@ use super::facts::pods::Container;
 use super::pod_security::{Profile, Rule, assess, containers};
 use super::question::Question;
 
-/// Containers that are as good as root on the host.
+/// Containers that are equivalent to root on the host.
 pub(crate) const PRIVILEGED: Question = Question {
     id: "privileged",
     assess: |facts| {

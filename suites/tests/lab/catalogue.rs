@@ -24,7 +24,7 @@ use Capability::{
 const FORWARDED: [Capability; 8] =
     [PodNetwork, SameNodeNetwork, ClusterDns, ServiceVip, NodePort, Egress, ApiServer, InstanceMetadata];
 
-/// What each image takes away from pods.
+/// The capabilities that pods lack on each image.
 fn taken_by(image: &str) -> BTreeSet<Capability> {
     match image {
         "eks-al2023" | "windows-2022-core" => BTreeSet::new(),
@@ -138,7 +138,7 @@ const IMAGES: [&str; 5] =
 /// What hardening does to a host.
 type Change = fn(&mut HostProfile);
 
-/// What a change of a stock host takes away from its pods.
+/// The capabilities that pods lose after a change of a stock host.
 const CHANGES: [(Capability, Change); 2] = [
     (UserNamespaces, |host| drop(host.sysctl.insert("user.max_user_namespaces".into(), "0".into()))),
     (Inotify, |host| {
@@ -147,7 +147,8 @@ const CHANGES: [(Capability, Change); 2] = [
     }),
 ];
 
-/// What no host of the lab can lack yet, so that its workloads are only known to pass. Whoever models one takes it out of here.
+/// Capabilities that no host of the lab can lack yet, so that their workloads are only tested to pass. Remove one here once the lab models
+/// it.
 const NEVER_TAKEN: [Capability; 12] = [
     DaemonSet,
     HostPath,

@@ -1,4 +1,4 @@
-//! Every check on emulated nodes of different images: what a host profile takes away is exactly what fails.
+//! Every check on emulated nodes of different images: exactly the checks fail whose capabilities the host profile lacks.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 

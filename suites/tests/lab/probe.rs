@@ -1,4 +1,4 @@
-//! Commands on emulated nodes through privileged pods: what comes back, how much of it, and what is left behind.
+//! Commands on emulated nodes through privileged pods: their output, its limits, and cleanup.
 
 use std::time::Duration;
 

@@ -94,7 +94,7 @@ struct Import {
     path: Vec<String>,
     /// The name in this module; none for a glob.
     name: Option<String>,
-    /// Whether it passes the name on. The compiler warns of an import of one's own that nobody uses, not of these.
+    /// Whether it re-exports the name. The compiler warns of unused private imports, not of these.
     is_passed_on: bool,
 }
 

@@ -16,7 +16,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// What cargo says of the workspace. For this platform only, because crates of others may not be on this machine.
+/// The metadata of the workspace, for this platform only: crates for others may not be on this machine.
 fn metadata() -> Metadata {
     let host = std::process::Command::new("rustc").args(["--print", "host-tuple"]).output().unwrap();
     let host = String::from_utf8(host.stdout).unwrap().trim().to_owned();
@@ -315,7 +315,8 @@ fn ids_are_unique_and_titles_are_clauses() {
 
 #[test]
 fn every_check_file_is_registered_under_its_path() {
-    let definition = Regex::new(r#"pub const CHECK: Definition =\s*Definition::(?:question|scan)\(\s*"([^"]+)""#).unwrap();
+    let definition =
+        Regex::new(r#"pub const CHECK: Definition =\s*Definition::(?:question|scan)\(\s*"([^"]+)""#).unwrap();
     let mut in_files = BTreeSet::new();
     for source in sources("suites") {
         let Some(found) = definition.captures(&source.text) else { continue };

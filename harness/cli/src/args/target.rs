@@ -45,7 +45,7 @@ impl Target {
         Self { lab: false, seed: 1, host_profiles: None, scenario: None, profile, endpoint_url, profile_is_named }
     }
 
-    /// Takes what the environment says of AWS away from a lab. Refuses what the command line says twice.
+    /// Ignores the AWS settings of the environment if `--lab` is given. Rejects `--lab` together with an AWS option of the command line.
     pub(crate) fn settle(&mut self, named: Named) -> Result<(), String> {
         self.profile_is_named = named.profile;
         if !self.lab {

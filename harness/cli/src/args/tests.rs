@@ -1,4 +1,4 @@
-//! What texts say of the command line is true.
+//! Tests that README and help texts match the command line.
 
 use std::path::{Path, PathBuf};
 

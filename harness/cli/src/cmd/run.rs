@@ -57,7 +57,7 @@ pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) ->
     runtime::run(place.target, || execute(global, place, request, folder, steps, goal, output))?
 }
 
-/// A new run. In a lab inside this process everything follows from what goes into it, and so does its name.
+/// A new run. With an in-process lab its name is derived from its inputs, because its results are, too.
 fn new_run(
     global: &Global,
     name: Option<&str>,

@@ -174,7 +174,7 @@ fn a_clock_that_is_three_days_off_is_named_and_nothing_is_made_by_it() {
 
 #[test]
 fn a_signal_ends_what_waits_for_an_answer() {
-    // Under nohup the tests, and what they start, ignore HUP: then it stops nothing, as whoever said nohup wants it.
+    // Under nohup the tests and their children ignore HUP, so it stops nothing, as intended.
     let ignored = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = ignored.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
     let is_nohup = ignored.is_some_and(|mask| mask & 1 == 1);

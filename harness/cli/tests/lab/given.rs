@@ -74,7 +74,7 @@ pub(crate) fn pairs<'a>(variants: &'a [(&'static str, String)]) -> Vec<(&'a str,
     variants.iter().map(|(name, selector)| (*name, selector.as_str())).collect()
 }
 
-/// Checks of Linux nodes that ask AWS and nobody else.
+/// Checks of Linux nodes that only call AWS.
 const ONLY_AWS: [&str; 16] = [
     "host/container-os",
     "host/encrypted-root",

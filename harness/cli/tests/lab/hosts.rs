@@ -1,4 +1,4 @@
-//! What suites `node`, `host` and `windows` say of nodes in an account, and which facts failures carry.
+//! Results of the suites `node`, `host` and `windows` for nodes in an account, and the facts in their failures.
 
 use std::collections::BTreeMap;
 use std::path::Path;

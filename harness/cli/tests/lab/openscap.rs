@@ -71,7 +71,7 @@ fn what_openscap_finds_on_this_machine_is_read_as_another_parser_reads_it() {
     std::fs::write(folder.path().join("content.xml"), without.join("\n")).unwrap();
     evaluate(folder.path(), Path::new("content.xml"));
 
-    // Some rules of the content have no check, and what nobody looked at is not green.
+    // Some rules of the content have no check, and what was not evaluated is not green.
     let xccdf = import(folder.path(), &["auto", "xccdf.xml", "--variant", "al2023-l1", "--no-fail"]);
     let arf = import(folder.path(), &["auto", "arf.xml", "--variant", "al2023-l1", "--name", "arf", "--no-fail"]);
     let code = |undecided: bool| Some(if undecided { 3 } else { 0 });

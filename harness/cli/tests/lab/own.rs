@@ -1,4 +1,4 @@
-//! Workloads of a user's own, as the README says, in a folder that nobody prepared.
+//! A user's own workloads, as the README describes, in an empty folder.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -1,4 +1,4 @@
-//! A teardown is where the run was, when nobody works on it, and whatever became of its ledger.
+//! A teardown only touches the place of the run, refuses while the run is active, and works with a damaged ledger.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -58,7 +58,7 @@ fn a_torn_ledger_keeps_nothing_alive() {
     let destroyed = command(&lab, dir.path(), &["destroy", "--run", RUN]);
     assert_eq!(destroyed.status.code(), Some(0), "{}", stderr(&destroyed));
     assert!(stderr(&destroyed).contains("the ledger is incomplete"), "{}", stderr(&destroyed));
-    // Whoever waits reads what for.
+    // Progress lines say what the command is waiting for.
     for line in ["deleting CloudFormation stack amiproof-pair", "querying the account for leftovers"] {
         assert!(stderr(&destroyed).lines().any(|actual| actual == line), "{line}: {}", stderr(&destroyed));
     }
@@ -136,7 +136,7 @@ fn a_report_that_cannot_be_read_hides_nothing_of_what_was_destroyed() {
     assert_eq!(lab.resources(), [""; 0]);
 }
 
-/// A disk that takes no more in the middle of a run: nothing that was made stays, and nothing is green. `ulimit` stands in for the disk.
+/// A disk that is full in the middle of a run: nothing is left behind, and nothing is green. `ulimit` emulates the disk.
 #[test]
 fn a_disk_that_is_full_stops_no_teardown_and_is_no_success() {
     let lab = LabProcess::start(None);

@@ -217,7 +217,7 @@ fn the_policy_with_which_a_run_works_is_enough_for_the_doctor_and_one_action_les
         assert_eq!(code, Some(1), "{answer:#}");
         assert!(said.starts_with("problem ") && said.contains(word), "{said}");
     }
-    // Without the right to ask nobody says that all is well.
+    // Without the permission to simulate, the result is unknown, not ok.
     for (index, policy) in policies.iter().enumerate() {
         limited.put(
             &format!("part-{index}"),

@@ -138,7 +138,7 @@ fn a_run_that_failed_before_it_made_anything_is_not_the_latest() {
     private(&desk.runs().join("runs").join(first));
 }
 
-/// A run's folder is read by nobody else.
+/// Only its owner can read a run's folder.
 fn private(folder: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = folder.metadata().unwrap().permissions().mode();

@@ -1,4 +1,4 @@
-//! Programs that nobody here wrote, on what a run left in the lab and on what it wrote: boto3, the aws CLI, kubectl, junitparser.
+//! Third-party programs read the state of the lab after a run, and its reports: boto3, the aws CLI, kubectl, junitparser.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

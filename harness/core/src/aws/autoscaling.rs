@@ -27,7 +27,12 @@ impl std::fmt::Display for Activity {
     }
 }
 
-/// The latest activities of some groups, the newest first within each; none for a group that does not exist (any more).
+/// The latest activities of some groups
+/// ([DescribeScalingActivities](https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html)), newest first
+/// within each group; none for a group that does not exist (any more).
+///
+/// # Errors
+/// [`AwsError`]; transient errors (throttling, 5xx, broken connections) are retried, a denied request is not.
 pub(crate) async fn activities(clients: &Clients, groups: &[String]) -> Result<Vec<Activity>, AwsError> {
     let mut activities = Vec::new();
     for group in groups {

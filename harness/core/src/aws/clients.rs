@@ -55,7 +55,7 @@ pub struct Settings {
     pub profile: Option<String>,
     /// Whether credentials come from the profile alone, and keys in the environment do not count: what `--profile` means to the aws CLI.
     pub only_profile: bool,
-    /// What stands in for AWS (the lab, moto); `None` for AWS, or for `AWS_ENDPOINT_URL` where it is set.
+    /// The endpoint that replaces AWS (the lab, moto); `None` for AWS, or for `AWS_ENDPOINT_URL` if it is set.
     pub endpoint: Option<String>,
     /// Fixed credentials instead of the provider chain: access key id and secret. For the embedded lab, which takes any; with
     /// them, configuration files are not read.
@@ -128,10 +128,10 @@ pub struct Identity {
 }
 
 impl Clients {
-    /// Builds the clients. Calls no API: [`Clients::whoami`] does.
+    /// Builds the clients. Calls no API, so nothing is retried: [`Clients::whoami`] makes the first request.
     ///
     /// # Errors
-    /// When no region is known.
+    /// If no region is known.
     pub async fn connect(settings: Settings) -> Result<Self, AwsError> {
         let pace = settings.pace;
         let transport = settings.transport.clone();
@@ -194,7 +194,7 @@ impl Clients {
         &self.shared.region
     }
 
-    /// What stands in for AWS; `None` for AWS itself.
+    /// The endpoint that replaces AWS; `None` for AWS itself.
     pub fn endpoint(&self) -> Option<&str> {
         self.shared.config.endpoint_url()
     }
@@ -271,7 +271,11 @@ impl Clients {
         self.shared.clock.now()
     }
 
-    /// The credentials as they are now, refreshed through the provider chain where they are about to expire.
+    /// The current credentials, refreshed through the provider chain if they are about to expire. Providers that call a service (SSO, STS,
+    /// the instance metadata service) retry by themselves.
+    ///
+    /// # Errors
+    /// [`Class::Credentials`] if no provider has any.
     pub(crate) async fn credentials(&self) -> Result<Credentials, AwsError> {
         use aws_credential_types::provider::ProvideCredentials as _;
         let none = |message: String| AwsError::new(Class::Credentials, "sign", "the configured credentials", message);
@@ -296,7 +300,10 @@ impl Clients {
         own.or_else(|| self.endpoint().map(str::to_owned))
     }
 
-    /// Makes a read, and retries it on throttling, 5xx and connection errors.
+    /// Makes a read, and retries it on throttling, 5xx and connection errors: [`super::retry::read`].
+    ///
+    /// # Errors
+    /// The last [`AwsError`].
     pub(crate) async fn read<T, Fut>(&self, call: impl FnMut() -> Fut) -> Result<T, AwsError>
     where
         Fut: Future<Output = Result<T, AwsError>>,
@@ -304,7 +311,11 @@ impl Clients {
         retry::read(self.pace(), call).await
     }
 
-    /// As `read`, for a write that may arrive twice: it carries a client token, or its caller takes "exists already" for done.
+    /// As [`Self::read`], for a write that may arrive twice because it has a client token or because its caller treats "already exists" as
+    /// success: [`super::retry::write_idempotent`].
+    ///
+    /// # Errors
+    /// The last [`AwsError`].
     pub(crate) async fn write_idempotent<T, Fut>(&self, call: impl FnMut() -> Fut) -> Result<T, AwsError>
     where
         Fut: Future<Output = Result<T, AwsError>>,
@@ -312,7 +323,11 @@ impl Clients {
         retry::write_idempotent(self.pace(), call).await
     }
 
-    /// Makes a write that must not arrive twice; where its answer was lost, `find` is asked for what it made before it is made again.
+    /// Makes a write that must not arrive twice. If its answer is lost, `find` looks for the result before the write is retried:
+    /// [`super::retry::write_or_find`].
+    ///
+    /// # Errors
+    /// The last [`AwsError`] of the write or of `find`.
     pub(crate) async fn write_or_find<T, Written, Found>(
         &self,
         write: impl FnMut() -> Written,
@@ -325,7 +340,10 @@ impl Clients {
         retry::write_or_find(self.pace(), write, find).await
     }
 
-    /// As `write_idempotent`, and also while something else still uses the resource.
+    /// As [`Self::write_idempotent`], and also retried while something else still uses the resource: [`super::retry::until_free`].
+    ///
+    /// # Errors
+    /// The last [`AwsError`].
     pub(crate) async fn until_free<T, Fut>(&self, call: impl FnMut() -> Fut) -> Result<T, AwsError>
     where
         Fut: Future<Output = Result<T, AwsError>>,
@@ -333,18 +351,19 @@ impl Clients {
         retry::until_free(self.pace(), call).await
     }
 
-    /// Waits for one of the few places for calls that change node groups.
+    /// Waits for one of the permits for calls that change node groups, which limit how many a run makes at once. The permit is returned
+    /// when it is dropped.
     pub(crate) async fn node_group_permit(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed, so there always is a place in the end.
         self.shared.node_group_changes.acquire().await.ok()
     }
 
-    /// Waits for one of the places for calls that only read.
+    /// Waits for one of the permits for concurrent reads. The permit is returned when it is dropped.
     pub(crate) async fn read_permit(&self) -> Option<SemaphorePermit<'_>> {
         self.shared.reads.acquire().await.ok()
     }
 
-    /// Waits one polling interval of the real world.
+    /// Sleeps for one polling interval, scaled by [`Self::pace`].
     pub(crate) async fn pause(&self, interval: Duration) {
         tokio::time::sleep(self.pace().of(interval)).await;
     }

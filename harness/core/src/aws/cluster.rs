@@ -188,7 +188,8 @@ pub async fn existing(clients: &Clients, name: &str, deadline: Duration) -> Resu
 /// The cluster is in the ledger before it is created. A cluster of the same name that this run did not create is never adopted.
 ///
 /// # Errors
-/// [`AwsError`] of [CreateCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html), if a cluster of that name belongs to someone else, or if
+/// [`AwsError`] of [CreateCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html), if a cluster of that name
+/// belongs to someone else, or if
 /// it is not ACTIVE within `deadline`. The call carries a client token, so transient errors are retried.
 pub async fn create(
     clients: &Clients,
@@ -232,7 +233,7 @@ async fn create_once(
         .build();
     let governance = &spec.governance;
     let logs = logs_of(clients, spec).await;
-    // Nodes in private subnets reach the API privately, whoever runs amiproof reaches it from outside. Who that is nobody knows but the
+    // Nodes in private subnets reach the API privately, the user of amiproof reaches it from outside. Its addresses are only known to the
     // user, whom a guess would lock out.
     let cidrs = &governance.endpoint.public_access_cidrs;
     let vpc = VpcConfigRequest::builder()
@@ -358,7 +359,8 @@ async fn is_deleting(clients: &Clients, name: &str) -> Result<bool, AwsError> {
 /// Waits until a cluster is deleted, and then deletes the log group of its control plane.
 ///
 /// # Errors
-/// If it still exists after `deadline`; otherwise [`AwsError`] of [DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html)
+/// If it still exists after `deadline`; otherwise [`AwsError`] of
+/// [DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html)
 /// or [DeleteLogGroup](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html).
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn wait_gone(clients: &Clients, name: &str, deadline: Duration) -> Result<(), Error> {

@@ -120,7 +120,11 @@ pub async fn by_ids(clients: &Clients, ids: &[&str]) -> Result<Vec<Instance>, Aw
     Ok(found)
 }
 
-/// The instances that all filters match, oldest first.
+/// The instances that all filters match
+/// ([DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html)), oldest first.
+///
+/// # Errors
+/// [`AwsError`]; transient errors are retried, a denied request is not.
 pub(crate) async fn matching(
     clients: &Clients,
     filters: &[(&str, Vec<&str>)],

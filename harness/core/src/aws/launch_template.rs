@@ -58,7 +58,8 @@ pub enum Error {
 /// The template is in the ledger before it is created.
 ///
 /// # Errors
-/// [`AwsError`] of [CreateLaunchTemplate](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplate.html), which carries a client token, so transient
+/// [`AwsError`] of [CreateLaunchTemplate](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplate.html), which
+/// carries a client token, so transient
 /// errors are retried; or the ledger cannot be written, and then nothing is created.
 pub async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, tags: &Tags) -> Result<LaunchTemplate, Error> {
     let variant = plan.variant;
@@ -111,7 +112,12 @@ async fn create_once(
     id.ok_or_else(|| AwsError::new(Class::Infrastructure, "CreateLaunchTemplate", resource, "the answer holds no id"))
 }
 
-/// The id of the launch template of this name; `None` if there is none.
+/// The id of the launch template of this name
+/// ([DescribeLaunchTemplates](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeLaunchTemplates.html)); `None` if there is
+/// none.
+///
+/// # Errors
+/// [`AwsError`]; transient errors are retried, a denied request is not.
 pub(crate) async fn find(clients: &Clients, name: &str) -> Result<Option<String>, AwsError> {
     let answer = clients.ec2.describe_launch_templates().launch_template_names(name).send().await;
     let answer = super::error::found(answer.explain("DescribeLaunchTemplates", format!("launch template {name}")))?;
@@ -139,7 +145,7 @@ pub async fn delete(clients: &Clients, id: &str) -> Result<(), AwsError> {
 fn template(plan: &Plan<'_>, tags: &Tags) -> RequestLaunchTemplateData {
     let Plan { variant, made, ami, user_data, .. } = *plan;
     let instance_tags = ec2_tags(&tags.pairs_named(&names::instance(&tags.run, &variant.name)));
-    // Network interfaces too: a leaked one says by itself which run it is of.
+    // Network interfaces too: a leaked one then carries the run it belongs to.
     let tagged = [ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface].map(|kind| {
         LaunchTemplateTagSpecificationRequest::builder()
             .resource_type(kind)
@@ -174,7 +180,8 @@ fn metadata_options(variant: &Variant) -> LaunchTemplateInstanceMetadataOptionsR
         .build()
 }
 
-/// Every volume of the image, encrypted. The variant's volume size applies to the volume that fills up: Bottlerocket keeps images and logs on
+/// Every volume of the image, encrypted. The variant's volume size applies to the volume that fills up: Bottlerocket keeps images and logs
+/// on
 /// its data volume, and its root volume is a fixed set of partitions.
 fn block_device(variant: &Variant, made: &MadeNodes, volume: &ImageVolume) -> LaunchTemplateBlockDeviceMappingRequest {
     let fills_up = (variant.family == Family::Bottlerocket) != volume.is_root;

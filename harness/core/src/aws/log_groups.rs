@@ -14,10 +14,12 @@ pub fn of_cluster(cluster: &str) -> String {
     format!("/aws/eks/{cluster}/cluster")
 }
 
-/// Whether a log group is there. Asked once: what depends on it can do without.
+/// Whether a log group exists
+/// ([DescribeLogGroups](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html)). Sent once: the
+/// caller can do without the answer.
 ///
 /// # Errors
-/// When CloudWatch Logs does not answer, or may not be asked.
+/// If CloudWatch Logs does not answer, or the request is denied.
 pub async fn exists(clients: &Clients, name: &str) -> Result<bool, AwsError> {
     let answer =
         ask(clients, &LOGS, "DescribeLogGroups", format!("log group {name}"), json!({"logGroupNamePrefix": name}))
@@ -26,10 +28,11 @@ pub async fn exists(clients: &Clients, name: &str) -> Result<bool, AwsError> {
     Ok(groups.into_iter().any(|group| group["logGroupName"] == name))
 }
 
-/// Removes a log group; one that is not there is fine.
+/// Deletes a log group ([DeleteLogGroup](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html)).
+/// Idempotent: one that does not exist is deleted already.
 ///
 /// # Errors
-/// When CloudWatch Logs refuses.
+/// [`AwsError`]; transient errors are retried, a denied request is not.
 pub async fn delete(clients: &Clients, name: &str) -> Result<(), AwsError> {
     let asked = || ask(clients, &LOGS, "DeleteLogGroup", format!("log group {name}"), json!({"logGroupName": name}));
     found(clients.write_idempotent(asked).await).map(|_| ())

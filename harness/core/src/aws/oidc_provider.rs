@@ -73,10 +73,11 @@ pub(crate) async fn read(clients: &Clients, arn: &str) -> Result<Option<Provider
     Ok(Some(Provider { arn: arn.to_owned(), audiences: answer.client_id_list().to_vec(), tags }))
 }
 
-/// The provider of an issuer (without its scheme), whoever created it.
+/// The provider of an issuer (without its scheme), whoever created it
+/// ([GetOpenIDConnectProvider](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetOpenIDConnectProvider.html)).
 ///
 /// # Errors
-/// When IAM refuses.
+/// [`AwsError`]; transient errors are retried, a denied request is not.
 pub(crate) async fn find(clients: &Clients, url: &str) -> Result<Option<Provider>, AwsError> {
     match of_clusters(clients).await?.iter().find(|arn| url_of(arn) == url) {
         Some(arn) => read(clients, arn).await,

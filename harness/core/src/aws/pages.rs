@@ -3,8 +3,11 @@
 use super::Clients;
 use super::error::AwsError;
 
-/// Reads every page of a listing. `page` asks for the page behind a token (`None` for the first) and gives its entries with the next
-/// token. A token that repeats ends the listing: no service means that.
+/// Reads every page of a listing. `page` requests the page behind a token (`None` for the first) and returns its entries with the next
+/// token. A repeated token ends the listing: no service issues one on purpose. Every page is retried as [`Clients::read`] retries.
+///
+/// # Errors
+/// The [`AwsError`] of the first page that fails; entries read so far are discarded.
 pub(crate) async fn every<T, Fut>(clients: &Clients, page: impl Fn(Option<String>) -> Fut) -> Result<Vec<T>, AwsError>
 where
     Fut: Future<Output = Result<(Vec<T>, Option<String>), AwsError>>,

@@ -77,7 +77,7 @@ pub enum Error {
     },
 }
 
-/// Fetches a file and gives its size. `endpoint` is what stands in for AWS: its host alone may answer without TLS.
+/// Fetches a file once and returns its size. `endpoint` is the override of the AWS endpoint: only its host may be used without TLS.
 ///
 /// The file is there whole or not at all: it is written beside its name and renamed.
 ///
@@ -108,7 +108,7 @@ pub async fn fetch(
     result
 }
 
-/// The URL, when it may be fetched: https, or the host of the endpoint that stands in for AWS.
+/// The URL, if it may be fetched: https, or the host of the overridden AWS endpoint.
 fn checked(url: &str, endpoint: Option<&str>) -> Result<Url, Error> {
     let url = Url::parse(url).map_err(|error| Error::Url(format!("it is not a URL ({error})")))?;
     let stands_in = endpoint.and_then(|endpoint| Url::parse(endpoint).ok());

@@ -23,7 +23,8 @@ use crate::pace::Pace;
 
 /// The number of attempts.
 const TRIES: usize = 12;
-/// The first backoff, doubled up to [`LAST_PAUSE`], with jitter of up to a factor of two. Two to four minutes in total: enough for throttling or
+/// The first backoff, doubled up to [`LAST_PAUSE`], with jitter of up to a factor of two. Two to four minutes in total: enough for
+/// throttling or
 /// a short network outage.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest backoff.
@@ -66,7 +67,10 @@ where
     ONE_ATTEMPT.scope((), call()).await
 }
 
-/// Makes a read, and retries it on throttling, 5xx and connection errors.
+/// Makes a read, and retries it on throttling, 5xx and connection errors, with exponential backoff and jitter.
+///
+/// # Errors
+/// The [`AwsError`] of the last of 12 attempts (two to four minutes); errors of other classes are returned at once.
 pub(crate) async fn read<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,
@@ -75,6 +79,9 @@ where
 }
 
 /// As [`read`], for a write that may arrive twice: it has a client token, or its caller treats "already exists" as success.
+///
+/// # Errors
+/// As [`read`].
 pub(crate) async fn write_idempotent<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,
@@ -82,8 +89,11 @@ where
     repeat(pace, call, AwsError::is_infrastructure).await
 }
 
-/// Makes a write that must not arrive twice. Retried only if it certainly had no effect: no connection was established, or AWS throttled it.
-/// *Not* retried after a lost answer.
+/// Makes a write that must not arrive twice. Retried only if it certainly had no effect: no connection was established, or AWS throttled
+/// it. *Not* retried after a lost answer.
+///
+/// # Errors
+/// The [`AwsError`]; after a lost answer it is unknown whether the write took effect.
 pub(crate) async fn write_once<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,
@@ -93,6 +103,9 @@ where
 
 /// Makes a write that must not arrive twice and whose result can be looked up: after a lost answer, `find` looks for the result before the
 /// call is retried.
+///
+/// # Errors
+/// The last [`AwsError`] of the write or of `find`.
 pub(crate) async fn write_or_find<T, Write, Written, Find, Found>(
     pace: Pace,
     mut write: Write,
@@ -121,6 +134,9 @@ where
 }
 
 /// As [`write_idempotent`], and also retried while something else still uses the resource: for deletes whose dependants are being deleted.
+///
+/// # Errors
+/// The [`AwsError`] of the last of 12 attempts (two to four minutes).
 pub(crate) async fn until_free<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,

@@ -92,7 +92,7 @@ impl Through<'_> {
         tokio::time::timeout(self.within, work).await.unwrap_or(Err(PathError::Silent(self.within)))
     }
 
-    /// The log of the pod's only container, at most 8 MiB of it.
+    /// The log of the pod's only container, at most 8 MiB of it. Not retried: [`PathError`] is the result of the check.
     ///
     /// # Errors
     /// [`PathError`].
@@ -103,7 +103,7 @@ impl Through<'_> {
             .await
     }
 
-    /// Runs a command in the pod's only container.
+    /// Runs a command in the pod's only container. Not retried, because the command could then run twice.
     ///
     /// # Errors
     /// [`PathError`]; a command that ends with another code than 0 is not an error.
@@ -130,7 +130,8 @@ impl Through<'_> {
         .await
     }
 
-    /// Attaches to the pod's only container and reads what it prints until that contains `until`, or it ends.
+    /// Attaches to the pod's only container and reads what it prints until that contains `until`, or it ends. Not retried: [`PathError`] is
+    /// the result of the check.
     ///
     /// # Errors
     /// [`PathError`].
@@ -157,7 +158,8 @@ impl Through<'_> {
         .await
     }
 
-    /// Sends bytes to a TCP port of the pod and reads what comes back until it contains `until`, or the pod closes.
+    /// Sends bytes to a TCP port of the pod and reads what comes back until it contains `until`, or the pod closes. Not retried:
+    /// [`PathError`] is the result of the check.
     ///
     /// # Errors
     /// [`PathError`].

@@ -230,10 +230,10 @@ impl Access {
     }
 
     /// Asks the API server for its version, twice at most and within twelve seconds: an endpoint that does not answer and credentials that
-    /// are not accepted are found before anything else is tried.
+    /// are not accepted are found before anything else is tried. The request is made at most twice.
     ///
     /// # Errors
-    /// Why there is no use in going on, in one line.
+    /// Why the cluster cannot be used, in one line.
     pub async fn preflight(&self) -> Result<(), String> {
         let ask = async {
             match self.once.apiserver_version().await {

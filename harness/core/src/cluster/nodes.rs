@@ -83,11 +83,12 @@ pub fn of_group(node_group: &str) -> String {
     format!("{NODE_GROUP_LABEL}={node_group}")
 }
 
-/// Waits until `wanted` nodes that match `selector` are Ready, and describes them: ordered by creation, then by name, counted
-/// from 1. Nodes beyond the wanted number are described too if they are Ready.
+/// Waits until `wanted` nodes that match `selector` are Ready, and describes them: ordered by creation, then by name, counted from 1. Nodes
+/// beyond the wanted number are described too if they are Ready. Failed requests are retried until the deadline.
 ///
 /// # Errors
-/// If too few are Ready within `within`: with the last state of each ([Node, watch](https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/)). A broken
+/// If too few are Ready within `within`: with the last state of each ([Node,
+/// watch](https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/)). A broken
 /// watch is resumed; an error of the API server is repeated in the message.
 pub async fn wait_ready(
     access: &Access,

@@ -107,7 +107,7 @@ pub(crate) fn place(image: &str) -> (&str, String) {
         Some(_) => (HUB, name.to_owned()),
         None => (HUB, format!("library/{name}")),
     };
-    // The tag is behind the last colon, which is none of a port any more.
+    // The tag follows the last colon: a port cannot occur any more.
     let repository = repository.rsplit_once(':').map_or(repository.as_str(), |(bare, _)| bare).to_owned();
     (registry, repository)
 }

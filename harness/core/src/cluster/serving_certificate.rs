@@ -53,10 +53,12 @@ impl Request {
     }
 }
 
-/// The newest [certificate signing request](https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/) of a node's kubelet.
+/// The newest [certificate signing request](https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/) of a node's
+/// kubelet.
 ///
 /// # Errors
-/// If the requests cannot be listed: no permission (`certificatesigningrequests`, list), or the API server is unreachable. Not retried here.
+/// If the requests cannot be listed: no permission (`certificatesigningrequests`, list), or the API server is unreachable. Not retried
+/// here.
 pub async fn of_node(access: &Access, node: &str) -> Result<Request, kube::Error> {
     let requests: Api<CertificateSigningRequest> = Api::all(access.client());
     let params = ListParams::default().fields(&format!("spec.signerName={SIGNER}"));
@@ -147,7 +149,7 @@ pub async fn with_retry<'a, T>(
             tokio::time::sleep(pace.of(PAUSE)).await;
             continue;
         }
-        // Who may not list requests is told less, and asks again all the same where the error itself says what it is.
+        // Without the permission to list CSRs the message is shorter; the request is still retried if the error itself names the cause.
         let request = of_node(access, node).await.ok();
         if !is_to_blame(&error, request.as_ref()) {
             return Err(Unanswered { error, certificate: None });

@@ -12,7 +12,8 @@ use crate::aws::{Clients, partition};
 const WITHIN: Duration = Duration::from_secs(10);
 const CHECK: &str = "endpoints";
 
-/// Host name prefixes of the regional endpoints ([AWS General Reference](https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html)).
+/// Host name prefixes of the regional endpoints ([AWS General
+/// Reference](https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html)).
 const REGIONAL: [&str; 12] = [
     "api.ecr",
     "autoscaling",
@@ -28,7 +29,8 @@ const REGIONAL: [&str; 12] = [
     "sts",
 ];
 
-/// Requests all endpoints concurrently. With `--endpoint-url` there is one for all services, and it has answered already.
+/// Requests all endpoints concurrently. With `--endpoint-url` there is one for all services, and it has answered already. Requests are not
+/// retried.
 pub async fn examine(clients: &Clients) -> Vec<Finding> {
     if let Some(endpoint) = clients.endpoint() {
         return vec![Finding::ok(CHECK, format!("{endpoint} answers for every service"))];

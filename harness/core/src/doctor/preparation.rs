@@ -9,7 +9,8 @@ use crate::aws::error::{AwsError, Class, Explain as _};
 use crate::run::preflight::preflight;
 use crate::scan::inspector;
 
-/// Checks images and launches with EC2 dry runs. `base` is the folder of the matrix file.
+/// Checks images and launches with EC2 dry runs. `base` is the folder of the matrix file. Reads are retried, dry runs too, because they
+/// have no effect ([RunInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html), `DryRun`).
 pub async fn images(clients: &Clients, matrix: &Matrix, base: &Utf8Path) -> Vec<Finding> {
     const CHECK: &str = "images";
     let made = matrix.variants.iter().filter(|variant| variant.made().is_some()).count();
@@ -34,6 +35,8 @@ pub async fn images(clients: &Clients, matrix: &Matrix, base: &Utf8Path) -> Vec<
 }
 
 /// Whether Inspector is enabled; `None` if no variant needs its CIS scans.
+/// [BatchGetAccountStatus](https://docs.aws.amazon.com/inspector/v2/APIReference/API_BatchGetAccountStatus.html) is a read, so it is
+/// retried.
 pub async fn inspector(clients: &Clients, matrix: &Matrix, scans: bool) -> Option<Finding> {
     const CHECK: &str = "inspector";
     let judges = |variant: &Variant| matches!(variant.family, Family::Al2023 | Family::Windows);
@@ -53,6 +56,8 @@ pub async fn inspector(clients: &Clients, matrix: &Matrix, scans: bool) -> Optio
 }
 
 /// Whether the caller can use Systems Manager, through which commands reach nodes.
+/// [DescribeInstanceInformation](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeInstanceInformation.html) is a
+/// read, so it is retried.
 pub async fn systems_manager(clients: &Clients) -> Finding {
     const CHECK: &str = "systems manager";
     let ask = || async {

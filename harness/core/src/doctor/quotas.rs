@@ -35,7 +35,9 @@ const VCPUS: [(&str, &[&str], &str, &str); 2] = [
     ("G and VT", &["g", "gr", "vt"], "L-DB2E81BA", "L-3819A6DF"),
 ];
 
-/// Compares every quota that the matrix counts against. Empty if nothing is created.
+/// Compares every quota that the matrix counts against. Empty if nothing is created. Values come from
+/// [GetServiceQuota](https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html), usage from the services;
+/// all are reads and retried. What cannot be read is [`Status::Unknown`](super::Status::Unknown).
 pub async fn examine(clients: &Clients, matrix: &Matrix) -> Vec<Finding> {
     let (needs, mut findings) = needs(clients, matrix).await;
     let values = join_all(needs.iter().map(|need| quotas::value(clients, need.service, need.code))).await;

@@ -194,7 +194,7 @@ mod tests {
         assert!(token_url("Basic realm=\"x\"").is_none());
     }
 
-    /// A registry that has `there:1`, gives `locked` to nobody and wants a token for everything.
+    /// A registry that has `there:1`, denies `locked` to everybody, and requires a token for all requests.
     async fn registry() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();

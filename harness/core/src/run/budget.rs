@@ -139,7 +139,7 @@ impl Budget {
 
     /// Serves every waiter that fits.
     fn serve(&self) {
-        // A share that nobody waits for any more is released when it is dropped, which needs the lock.
+        // Dropping an unclaimed share releases it, which needs the lock.
         let mut unwanted = Vec::new();
         let mut state = self.state();
         while let Some((waiter, taken)) = state.next() {

@@ -31,7 +31,7 @@ pub(crate) struct Pipelines {
 }
 
 /// What other pipelines use of one pipeline: its nodes, and a keepalive. All handles are dropped once every pipeline runs, so that each
-/// pipeline owns the only sender of its nodes: one that panics closes the channel, and nobody waits for it.
+/// pipeline owns the only sender of its nodes: if it panics, the channel closes and no other pipeline waits for it.
 struct Handle {
     /// Its nodes, for the variants that use it as their reference.
     nodes: watch::Receiver<Peers>,
@@ -39,7 +39,7 @@ struct Handle {
     sender: Option<Nodes>,
     /// Cloned by everyone who needs its nodes; its teardown waits until the last clone is gone.
     keepalive: mpsc::Sender<()>,
-    /// Closes when nobody needs its nodes any more.
+    /// Closes when no other variant needs its nodes any more.
     released: Option<mpsc::Receiver<()>>,
 }
 
@@ -223,7 +223,7 @@ async fn check_cluster(
         drop(candidate.keepalive);
         return;
     }
-    // If every candidate failed by itself, the missing rows follow from that.
+    // If every candidate failed on its own, the missing rows follow from that.
     if let Some(check) = failed.iter().cloned().collect::<Option<Vec<CheckId>>>().and_then(|all| all.into_iter().next())
     {
         session.events.send(&subject, EventKind::PhaseStarted(Phase::Test));

@@ -85,6 +85,6 @@ pub struct Stop {
     pub cancel: CancellationToken,
     /// Stop cleaning up, too.
     pub abort: CancellationToken,
-    /// How long the run may take before it stops working by itself and cleans up.
+    /// After this duration the run stops its checks and cleans up.
     pub deadline: Option<Duration>,
 }

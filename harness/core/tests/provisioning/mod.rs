@@ -1,4 +1,4 @@
-//! Provisioning and cleanup against something that answers like AWS: one body, whoever answers.
+//! Provisioning and cleanup against an emulation of AWS: the same test bodies for every emulation.
 
 #![allow(dead_code, clippy::allow_attributes, reason = "each world runs the bodies that it is able to")]
 

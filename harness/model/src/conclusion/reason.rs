@@ -119,7 +119,7 @@ fn blockers(report: &Report, scope: Scope<'_>) -> String {
     }
 }
 
-/// What is to be known beside the verdict: what an operating system's benchmark finds on images that nobody hardened to it.
+/// A note besides the verdict: the findings of an operating system's benchmark on images that are not hardened to it.
 pub(super) fn notes(report: &Report, scope: Scope<'_>) -> Vec<String> {
     let mut subjects: IndexMap<&Subject, (usize, usize)> = IndexMap::new();
     let suites: BTreeSet<(&Subject, &str)> = report

@@ -10,7 +10,7 @@ use amiproof_core::aws::registry::{Repository, Scanning};
 
 use super::seen::Reading;
 
-/// What an account says about a cluster. Each part may be unseen by itself, because each needs a permission of its own.
+/// What is read about a cluster from its account. Each part may be unreadable on its own, because each needs its own permission.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     /// The account, 12 digits.
@@ -29,13 +29,13 @@ pub(crate) struct Account {
     pub(crate) principals: Reading<Vec<String>>,
     /// What they may do by access policies.
     pub(crate) associations: Reading<Vec<Association>>,
-    /// The ARN of whoever asks.
+    /// The ARN of the caller.
     pub(crate) caller: Reading<String>,
     /// Roles of nodes, by ARN.
     pub(crate) node_roles: Reading<BTreeMap<String, NodeRole>>,
     /// Public addresses of instances, by instance id.
     pub(crate) public_addresses: Reading<BTreeMap<String, String>>,
-    /// Subnets of node groups that give out public addresses.
+    /// Subnets of node groups that assign public addresses.
     pub(crate) public_subnets: Reading<Vec<String>>,
     /// How the registry scans.
     pub(crate) scanning: Reading<Scanning>,

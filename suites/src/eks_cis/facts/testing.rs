@@ -229,7 +229,7 @@ pub(crate) fn asked(question: &Question, facts: &Facts) -> Decision {
     (question.assess)(facts).unwrap()
 }
 
-/// What a question says of facts in one word, with the resources that it finds fault with.
+/// The outcome of a question for some facts in one word, with the resources of its findings.
 pub(crate) fn outcome_of(question: &Question, facts: &Facts) -> String {
     match (question.assess)(facts).map(|decision| decision.verdict) {
         Ok(Verdict::Pass) => "pass".to_owned(),

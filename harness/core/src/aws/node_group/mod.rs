@@ -118,7 +118,8 @@ pub fn takes_controllers(variant: &Variant) -> bool {
 ///
 /// # Errors
 /// [`Error::NeverJoined`] if the nodes do not join within the variant's `timeouts.nodes_ready`; [`Error::Infrastructure`] if AWS or the
-/// account kept them from coming up ([CreateNodegroup](https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateNodegroup.html) and its health issues).
+/// account kept them from coming up ([CreateNodegroup](https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateNodegroup.html) and
+/// its health issues).
 pub async fn provision(
     clients: &Clients,
     ledger: &Ledger,
@@ -171,7 +172,7 @@ async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, name: &str,
         .in_region(clients.region())
         .in_cluster(plan.cluster)
         .for_variant(&plan.variant.name);
-    // Before the call is begun: one that waits for its place is not to be made any more when nobody waits for it.
+    // Before the call starts: a call that still waits for its permit must not be made once its caller has gone.
     let _permit = clients.node_group_permit().await;
     let (request, asked, clients) = (request(clients, plan, name, attempt), name.to_owned(), clients.clone());
     let created = ledger

@@ -276,7 +276,7 @@ fn weigh(program: &str, message: &str, level: Level) -> Option<Weight> {
     if has(&FATAL) || level == Level::Fatal {
         return Some(Weight::Fatal);
     }
-    // What systemd says of units, on a console with a word in brackets before it.
+    // Messages of systemd about units, which have a bracketed status in front of them on the console.
     let is_systemd = program == "systemd" || text.starts_with("[failed]") || text.starts_with("[depend]");
     if has(&CONSEQUENCE) || is_systemd && has(&ERROR) {
         return Some(Weight::Consequence);

@@ -26,7 +26,8 @@ use crate::evidence::cut;
 const DEADLINE: Duration = Duration::from_secs(90);
 
 impl Facts {
-    /// The facts of all nodes, in the order of the nodes. Never fails: a node without facts has the reason.
+    /// The facts of all nodes, in the order of the nodes. Never fails: a node without facts has the reason. A script only reads, but it is
+    /// sent once per node and not retried.
     pub async fn of<'a>(&'a self, context: &Context) -> &'a [NodeFacts] {
         self.0.get_or_init(|| read_all(context)).await
     }
@@ -47,7 +48,8 @@ async fn read(context: &Context, node: &NodeRecord) -> Result<(Channel, Collecte
 }
 
 /// The facts of an instance that never became a node, through
-/// [Systems Manager](https://docs.aws.amazon.com/systems-manager/latest/userguide/run-command.html) alone: by the same script as those of nodes.
+/// [Systems Manager](https://docs.aws.amazon.com/systems-manager/latest/userguide/run-command.html) alone: by the same script as those of
+/// nodes.
 ///
 /// # Errors
 /// Why there are none, as a sentence for the report. The command is sent once.

@@ -28,7 +28,8 @@ pub const CHECK: &str = "os-cis/bottlerocket";
 /// Deadline of one report, which takes a second or two.
 const DEADLINE: Duration = Duration::from_secs(90);
 
-/// Both reports of every node of the context's variant, one row per control over all nodes.
+/// Both reports of every node of the context's variant, one row per control over all nodes. `apiclient report` only reads; it is run once
+/// per node and report.
 ///
 /// # Errors
 /// If the run is interrupted. A report that is not available is a row that is not evaluated.

@@ -55,7 +55,7 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
     if document.answers.is_empty() { Err(ImportError::NoResults { what: "control" }) } else { Ok(document) }
 }
 
-/// The profiles that InSpec skipped or could not load, by what a profile says of itself and of those that it depends on.
+/// The profiles that InSpec skipped or could not load, according to their own status and that of their dependencies.
 fn not_run(profile: &Profile) -> Vec<(String, String)> {
     let note = |name: &str, status: &Option<Text>, messages: [&Option<Text>; 2]| {
         let status = status.as_ref().map(|status| status.0.as_str())?;

@@ -154,7 +154,7 @@ fn verdict(result: &SarifResult, help: String) -> Verdict {
     }
 }
 
-/// Why a result was suppressed by whoever made the file. That is not a waiver: nobody here signed for it, and it has no date.
+/// The reason of a suppression in the file. That is not a waiver: it has no owner and no expiry date.
 fn suppressed(result: &SarifResult) -> Option<String> {
     let accepted = |suppression: &&Suppression| suppression.status.as_ref().is_none_or(|status| status.0 == "accepted");
     let suppression = result.suppressions.as_ref()?.0.iter().find(accepted)?;

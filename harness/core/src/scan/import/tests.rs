@@ -126,7 +126,7 @@ fn every_reader_calls_a_benchmark_and_its_controls_by_one_name() {
     assert_eq!(summary_of(Kind::InspectorJson, json, None), [control]);
     let chef = r#"{"version":"5","profiles":[{"name":"p","controls":[{"id":"xccdf_org.cisecurity.benchmarks_rule_1.1.1_L1_Ensure_a","results":[{"status":"passed"}]}]}]}"#;
     assert_eq!(summary_of(Kind::Inspec, chef, Some("cis-windows-2022-5.0.0")), [control]);
-    // What a file says of itself counts more than what someone hoped for.
+    // The benchmark in the file takes precedence over the one that the variant is hardened to.
     let target = Target { benchmark: None, hardened_to: Some("cis-al2023-1.0.0".parse().unwrap()), ..target("a") };
     let foreign = import(Kind::InspectorCsv, csv, &target).unwrap();
     assert_eq!(foreign.rows[0].1.check.as_str(), "os-cis/cis-windows-2022-5.0.0/1.1.1");

@@ -99,7 +99,11 @@ pub(super) async fn configuration_named(clients: &Clients, name: &str) -> Result
     Ok(None)
 }
 
-/// The configurations with a name, or whose names begin with it.
+/// The configurations with a name, or whose names begin with it
+/// ([ListCisScanConfigurations](https://docs.aws.amazon.com/inspector/v2/APIReference/API_ListCisScanConfigurations.html)).
+///
+/// # Errors
+/// [`AwsError`]; transient errors are retried, a denied request is not.
 pub(crate) async fn configurations(
     clients: &Clients,
     name: &str,
@@ -167,7 +171,12 @@ pub(super) async fn create_configuration(
         .ok_or_else(|| AwsError::new(Class::Infrastructure, OPERATION, name, "the answer holds no configuration ARN"))
 }
 
-/// Deletes a configuration by its ARN; one that does not exist is fine.
+/// Deletes a configuration by its ARN
+/// ([DeleteCisScanConfiguration](https://docs.aws.amazon.com/inspector/v2/APIReference/API_DeleteCisScanConfiguration.html)). Idempotent:
+/// one that does not exist is deleted already.
+///
+/// # Errors
+/// [`AwsError`]; transient errors are retried, a denied request is not.
 pub(crate) async fn delete_configuration(clients: &Clients, arn: &str) -> Result<(), AwsError> {
     let deleted = clients
         .until_free(|| async {

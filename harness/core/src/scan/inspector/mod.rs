@@ -29,7 +29,8 @@ use crate::aws::Clients;
 use crate::check::{CheckError, Decision, ScanAnswer, ScanRow};
 use crate::context::Context;
 
-/// Scans the nodes of a check's variant; returns a result per control.
+/// Scans the nodes of a check's variant; returns a result per control. A scan is not repeated: Inspector evaluates an instance only once at
+/// a time, and charges for each assessment.
 ///
 /// # Errors
 /// As [`scan_nodes`].
@@ -55,7 +56,8 @@ pub async fn scan(context: &Context) -> Result<ScanAnswer, CheckError> {
     scan_nodes(clients, &request).await
 }
 
-/// Scans nodes; returns a result per control.
+/// Scans nodes; returns a result per control. Reads are retried; the scan itself is started once
+/// ([CreateCisScanConfiguration](https://docs.aws.amazon.com/inspector/v2/APIReference/API_CreateCisScanConfiguration.html)).
 ///
 /// # Errors
 /// When an API does not answer. What Inspector does not evaluate, or not within the variant's `timeouts.os_scan`, is one row with

@@ -224,11 +224,11 @@ pub enum Coverage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Obstacle {
     None,
-    /// Appears by itself, and does not stop a scan if it does not.
+    /// Appears without intervention, and its absence does not prevent a scan.
     Soon,
     /// May still appear, and no scan works without it.
     NotYet(String),
-    /// Does not change by itself.
+    /// Does not change without intervention.
     Permanent(String),
 }
 

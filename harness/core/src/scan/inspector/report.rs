@@ -41,7 +41,7 @@ pub(super) async fn keep(clients: &Clients, scan_arn: &str, folder: &Utf8Path) -
 
 async fn one(clients: &Clients, scan_arn: &str, format: CisReportFormat, path: &Utf8Path) -> Result<u64, String> {
     let pace = clients.pace();
-    // Never shorter than a few looks: where time runs faster, the machine below does not.
+    // At least a few polls: scaled time does not make this machine faster.
     let until = Instant::now() + pace.of(PRODUCTION).max(SHORTEST_DOWNLOAD);
     let url = loop {
         match ask(clients, scan_arn, format.clone()).await.map_err(|error| error.to_string())? {

@@ -2,7 +2,7 @@
 //!
 //! The node target runs once per variant, on its first node or on all of them; the other targets once per cluster. The output has two
 //! ways out: the pod's log, which needs the kubelet's port 10250, and a compact form in the termination message, which does not.
-//! Runs that are in the cluster already are read the same way (`existing`). What kube-bench says of the kubelet's configuration is
+//! Existing runs in the cluster are read the same way (`existing`). The results about the kubelet's configuration are
 //! compared with the configuration that the kubelet runs with ([`effective`]), because kube-bench reads only one of its files.
 
 pub mod assess;

@@ -10,7 +10,7 @@ pub use self::control::{Control, Output, ParseError, Status};
 use self::control::{RawControl, control};
 pub use self::documents::runs;
 
-/// Reads what `kube-bench run --json` wrote, as one output: what several runs in it say of a control counts as its worst answer.
+/// Reads the output of `kube-bench run --json` as one output: of several results for a control, the worst one counts.
 ///
 /// # Errors
 /// As [`runs`].

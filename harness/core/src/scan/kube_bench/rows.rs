@@ -24,7 +24,7 @@ pub struct About {
 /// The verdict of one control.
 ///
 /// A FAIL with a reason is an audit command that broke, not a control that is not met (kube-bench check/check.go), and says
-/// nothing about the node. WARN means that nobody looked, or that the control does not count.
+/// nothing about the node. WARN means that the control was not evaluated or is not scored.
 pub fn verdict(control: &Control, resource: &str) -> Verdict {
     match &control.status {
         Status::Pass => Verdict::Pass,
@@ -43,7 +43,7 @@ pub fn verdict(control: &Control, resource: &str) -> Verdict {
             Verdict::Manual(format!("not met, but kube-bench does not score it{}", seen(control)))
         }
         Status::Warn => Verdict::Manual(look_at(control)),
-        // `--skip`, or a check that its configuration skips: whoever did that knows why, and kube-bench does not say.
+        // `--skip`, or a check that its configuration skips; kube-bench does not report the reason.
         Status::Info => Verdict::NotEvaluated("kube-bench was configured to skip it".to_owned()),
         Status::Missing if !control.reason.is_empty() => Verdict::NotEvaluated(control.reason.clone()),
         Status::Missing => Verdict::NotEvaluated("kube-bench gave no status".to_owned()),

@@ -13,8 +13,9 @@ use super::{assess, configuration, effective, existing, run};
 use crate::check::{CheckError, ScanAnswer, ScanRow};
 use crate::context::Context;
 
-/// The node target on the first node of the context's variant, or on all of them: a row for every control of it, and one that says
-/// whether the kubelets run with the configuration that kube-bench read.
+/// The node target on the first node of the context's variant, or on all of them: a row for every control of it, and one that says whether
+/// the kubelets run with the configuration that kube-bench read. kube-bench is run once per node, as a Job ([kube-bench:
+/// running](https://github.com/aquasecurity/kube-bench/blob/main/docs/running.md)).
 ///
 /// # Errors
 /// When the cluster refuses the Job, or it ran elsewhere.

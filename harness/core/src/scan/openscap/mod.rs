@@ -31,7 +31,8 @@ pub const CHECK: &str = "os-cis/openscap";
 /// For the question what a node has.
 const LOOK: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// Evaluates all nodes of the context's variant, one row per control or rule over all nodes.
+/// Evaluates all nodes of the context's variant, one row per control or rule over all nodes. `oscap` is started once per node; a result
+/// that does not arrive is not retried.
 ///
 /// # Errors
 /// When the run is interrupted. A node that cannot be evaluated is a row that is not evaluated.
@@ -64,7 +65,7 @@ pub async fn scan(context: &Context) -> Result<ScanAnswer, CheckError> {
     answer(context, imports, &silent)
 }
 
-/// No node has OpenSCAP. Where Inspector judges the operating system that is fine, else nobody did.
+/// No node has OpenSCAP: not applicable if Inspector can scan the operating system, otherwise not evaluated.
 fn missing(family: Family, absent: &[String]) -> Verdict {
     if absent.is_empty() {
         return Verdict::NotEvaluated("the variant has no node".to_owned());

@@ -1,4 +1,4 @@
-//! What is run on a node: what OpenSCAP has there, and an evaluation whose result is small enough to come back.
+//! The scripts that run on a node: one lists OpenSCAP's content, one evaluates and reduces the result so that it can be read back.
 //!
 //! Results of `oscap xccdf eval` are several megabytes, nearly all of it the content's own text. `oscap` itself transforms them with a
 //! stylesheet into what becomes rows, so that a node needs nothing else than `oscap`.

@@ -77,5 +77,5 @@ pub(super) fn scanner_name(target: &Target, own: &str) -> String {
     name.unwrap_or_else(|| own.to_owned())
 }
 
-/// The suite of controls of an operating system's benchmark, whoever judged them: two scanners' answers stand in one row.
+/// The suite for controls of an operating system's benchmark: the answers of two scanners share one row.
 pub(super) const OS_SUITE: &str = "os-cis";

@@ -91,7 +91,7 @@ pub(super) struct Invocation {
     pub(super) end_time_utc: Option<Text>,
 }
 
-/// What a tool says of its own run (3.58); without a level it is a warning.
+/// A notification of a tool about its own run (SARIF 2.1.0, 3.58); without a level it is a warning.
 #[derive(Deserialize)]
 pub(super) struct Notification {
     pub(super) level: Option<Text>,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-/// What the benchmark says of a rule.
+/// A rule as the benchmark defines it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rule {
     pub(super) title: String,

@@ -1,4 +1,4 @@
-//! What kube-bench says of a control, whatever the form of its output.
+//! The result of kube-bench for one control, independent of the format of its output.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -167,7 +167,7 @@ pub(super) struct RawControl {
 impl Output {
     pub(super) fn add(&mut self, other: Self) {
         if !self.benchmark.split(", ").any(|known| known == other.benchmark) {
-            // Nobody asked for two; whoever wanted one of them finds that this is another.
+            // Two are never requested together; the caller notices if this is not the one that it requested.
             self.benchmark = format!("{}, {}", self.benchmark, other.benchmark);
         }
         self.cut |= other.cut;

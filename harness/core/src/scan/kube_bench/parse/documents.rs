@@ -235,7 +235,7 @@ fn documents(text: &str, seen: &mut Found) -> Result<Vec<Answers>, ParseError> {
     }
     seen.outside(&text[read..]);
     match broken {
-        // Of what did not end, nobody knows what it would have said.
+        // The results of an incomplete document are unknown.
         Some(problem) => Err(problem),
         None => Ok(found),
     }
