@@ -85,20 +85,29 @@ $(PYTHON_STAMP): fixtures/tests/requirements.txt
 # OpenSCAP with Debian's content, which judges this machine in a test; without apt the test says that it was skipped.
 OSCAP_CONTENT := /usr/share/xml/scap/ssg/content/ssg-debian*-ds.xml
 
-.PHONY: python oscap test chaos test-cluster lint fmt doc bench schemas deny
+.PHONY: python oscap shells test chaos test-cluster lint fmt doc bench schemas deny
 oscap: ## Install OpenSCAP and its content from Debian packages (if apt is available)
 	@if { ! command -v oscap >/dev/null || ! ls $(OSCAP_CONTENT) >/dev/null 2>&1; } && command -v apt-get >/dev/null; then \
 	  echo "installing openscap-scanner and ssg-debian"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openscap-scanner ssg-debian; fi
+
+# Real shells and tools, which the lab's own shell is compared with; without apt the tests say how much was not compared.
+SHELL_TOOLS := busybox curl dnsmasq nc.traditional psql redis-server redis-cli unshare
+shells: ## Install the shells and tools that the lab's shell is compared with, from Debian packages (if apt is available)
+	@if ! command -v $(SHELL_TOOLS) >/dev/null || [ "$$(command -v $(SHELL_TOOLS) | wc -l)" -lt $(words $(SHELL_TOOLS)) ]; then \
+	  if command -v apt-get >/dev/null; then \
+	    echo "installing busybox, curl, dnsmasq-base, netcat-traditional, postgresql-client and redis-server"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	      busybox-static curl dnsmasq-base netcat-traditional postgresql-client redis-server util-linux; fi; fi
 
 python: $(PYTHON_STAMP) ## Create the virtual environment with moto, botocore, boto3, the aws CLI, junitparser, pytest, parliament and kubernetes-validate
 
 TEST_ENV = AMIPROOF_PYTHON=$(CURDIR)/$(VENV)/bin/python AMIPROOF_REQUIRE_PYTHON=1 \
            AMIPROOF_MOTO_SERVER=$(CURDIR)/$(VENV)/bin/moto_server AMIPROOF_REQUIRE_MOTO=1 \
            AMIPROOF_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws INSTA_UPDATE=no \
-           $(if $(shell command -v apt-get),AMIPROOF_REQUIRE_OSCAP=1)
+           $(if $(shell command -v apt-get),AMIPROOF_REQUIRE_OSCAP=1 AMIPROOF_REQUIRE_SHELLS=1)
 
-test: python oscap ## Set up what the tests need and run all of them
+test: python oscap shells ## Set up what the tests need and run all of them
 	$(CARGO) fmt --all --check
 	$(TEST_ENV) $(CARGO) test --locked --workspace --all-targets --no-fail-fast
 	$(TEST_ENV) $(CARGO) test --locked --workspace --doc
