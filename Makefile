@@ -94,11 +94,11 @@ oscap: ## Install OpenSCAP and its content from Debian packages (if apt is avail
 # Real shells and tools, which the lab's own shell is compared with; without apt the tests say how much was not compared.
 SHELL_TOOLS := busybox curl dnsmasq nc.traditional psql redis-server redis-cli unshare
 shells: ## Install the shells and tools that the lab's shell is compared with, from Debian packages (if apt is available)
-	@if ! command -v $(SHELL_TOOLS) >/dev/null || [ "$$(command -v $(SHELL_TOOLS) | wc -l)" -lt $(words $(SHELL_TOOLS)) ]; then \
-	  if command -v apt-get >/dev/null; then \
-	    echo "installing busybox, curl, dnsmasq-base, netcat-traditional, postgresql-client and redis-server"; \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	      busybox-static curl dnsmasq-base netcat-traditional postgresql-client redis-server util-linux; fi; fi
+	@for tool in $(SHELL_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ] && command -v apt-get >/dev/null; then \
+	  echo "installing$$missing from Debian packages"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    busybox curl dnsmasq-base netcat-traditional postgresql-client redis-server util-linux; fi
 
 python: $(PYTHON_STAMP) ## Create the virtual environment with moto, botocore, boto3, the aws CLI, junitparser, pytest, parliament and kubernetes-validate
 
