@@ -83,6 +83,14 @@ impl<'a> Check<'a> {
         });
     }
 
+    fn unknown_key(&mut self, entry: &Entry, path: &str, help: String) {
+        let before = self.problems.len();
+        self.problem(entry.place, path, format!("unknown key '{}'", entry.key), help);
+        if let Some(problem) = self.problems.get_mut(before) {
+            problem.is_unknown_key = true;
+        }
+    }
+
     /// The schema behind `$ref`s and "or null".
     fn plain(&self, mut schema: &'a Json) -> &'a Json {
         // References of a generated schema go a few steps; a circle would be a defect of ours, not of the user's file.
@@ -162,7 +170,7 @@ impl<'a> Check<'a> {
                     let names = property_names(schema);
                     misspelt.extend(closest(&entry.key, names.iter().copied()));
                     let help = instead(&entry.key, &names);
-                    self.problem(entry.place, &below, format!("unknown key '{}'", entry.key), help);
+                    self.unknown_key(entry, &below, help);
                 }
                 None => {
                     map.insert(entry.key.clone(), entry.value.to_json());
@@ -251,7 +259,7 @@ impl<'a> Check<'a> {
         };
         let Some((tag, inner)) = tagged.iter().find(|(tag, _)| *tag == entry.key) else {
             let help = instead(&entry.key, &tags(tagged));
-            self.problem(entry.place, path, format!("unknown key '{}'", entry.key), help);
+            self.unknown_key(entry, path, help);
             return None;
         };
         let before = self.count;

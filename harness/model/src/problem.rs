@@ -47,12 +47,22 @@ pub struct Problem {
     pub message: String,
     /// What to do about it, as an instruction: lower case, no full stop. Empty when the message says it all.
     pub help: String,
+    /// Whether the last key of `path` is one that the schema does not know, so that it may be a misspelling.
+    #[serde(skip)]
+    pub is_unknown_key: bool,
 }
 
 impl Problem {
     /// A problem of a whole file.
     pub fn of_file(file: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), place: None, path: String::new(), message: message.into(), help: help.into() }
+        Self {
+            file: file.to_owned(),
+            place: None,
+            path: String::new(),
+            message: message.into(),
+            help: help.into(),
+            is_unknown_key: false,
+        }
     }
 }
 
@@ -153,6 +163,7 @@ mod tests {
             path: "variants[2].ami".into(),
             message: "'ami-xyz' is not a valid AMI id".into(),
             help: "write ami-0123456789abcdef0".into(),
+            is_unknown_key: false,
         };
         assert_eq!(
             problem.to_string(),

@@ -31,7 +31,7 @@ impl Resolver<'_> {
 
     /// Whether something at or below a path has been noted as wrong, so that what follows from it need not be said.
     pub(super) fn is_wrong(&self, path: &str) -> bool {
-        self.problems.iter().any(|problem| problem.path.starts_with(path))
+        self.problems.iter().any(|problem| is_at_or_below(&problem.path, path))
     }
 
     /// Notes that a key is missing that the schema does not ask for, because it depends on others. What is there under a misspelt key
@@ -39,7 +39,7 @@ impl Resolver<'_> {
     pub(super) fn missing(&mut self, path: &str, key: &str, example: &str) {
         let misspelt = self.problems.iter().any(|problem| {
             let written = problem.path.strip_prefix(path).and_then(|rest| rest.strip_prefix('.'));
-            problem.message.starts_with("unknown key") && written.and_then(|written| closest(written, [key])).is_some()
+            problem.is_unknown_key && written.and_then(|written| closest(written, [key])).is_some()
         });
         if !misspelt {
             self.problem(path, format!("the key '{key}' is missing"), format!("add it, like {key}: {example}"));
@@ -127,5 +127,33 @@ pub(super) fn transposed<T>(section: Option<Option<T>>) -> Option<Option<T>> {
         None => Some(None),
         Some(None) => None,
         Some(right) => Some(right),
+    }
+}
+
+/// Whether a path is `parent` or leads to something in it: `variants[1].ami` is in `variants[1]`, `variants[10]` is not. With a dot at its
+/// end (`variants[1].ami.`) `parent` means only what is in it.
+fn is_at_or_below(path: &str, parent: &str) -> bool {
+    let is_end = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']) || parent.ends_with('.');
+    parent.is_empty() || path.strip_prefix(parent).is_some_and(is_end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_below_another_only_at_the_end_of_a_key_or_index() {
+        for (path, parent, wanted) in [
+            ("variants[1].ami", "variants[1]", true),
+            ("variants[1]", "variants[1]", true),
+            ("variants[10].ami", "variants[1]", false),
+            ("variants[1].ami", "variants", true),
+            ("variants[1].ami.smm", "variants[1].ami.", true),
+            ("variants[1].ami", "variants[1].ami.", false),
+            ("cluster.names", "cluster.name", false),
+            ("cluster", "", true),
+        ] {
+            assert_eq!(is_at_or_below(path, parent), wanted, "{path} in {parent}");
+        }
     }
 }
