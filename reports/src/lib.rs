@@ -26,21 +26,34 @@ use amiproof_model::report::Report;
 pub use self::error::RenderError;
 pub use self::terminal::Style;
 
-/// The formats of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, strum::IntoStaticStr, strum::VariantArray)]
+/// The formats of a report. The documentation of a variant is its help text; the terminal is the only one without a file.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::EnumMessage,
+)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Format {
-    /// The report itself, which every other format is rendered from.
+    /// The report itself
     Json,
-    /// JUnit XML for CI servers.
+    /// JUnit XML for CI servers
     Junit,
-    /// One self-contained page: the matrix.
+    /// The matrix as a self-contained HTML page
     Html,
-    /// For a pull request or a step summary.
+    /// Markdown for a pull request or a step summary
     Markdown,
-    /// One line per result, for spreadsheets.
+    /// One line per cell of the matrix
     Csv,
-    /// The summary at the end of a run. The only format without a file.
+    /// The summary printed at the end of a run
+    #[strum(to_string = "terminal", serialize = "text")]
     Terminal,
 }
 

@@ -7,11 +7,12 @@ mod target;
 mod waiver;
 mod workload;
 
+use amiproof_reports::Format;
+use amiproof_reports::compare::ComparisonFormat;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::account::{Doctor, IamPolicy};
-pub(crate) use self::format::{ComparisonForm, ReportForm};
 pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection, Test, network_run};
 pub(crate) use self::target::{Given, Named, Target};
 pub(crate) use self::waiver::{Waiver, WaiverAudit, WaiverCommand, WaiverForm, WaiverImport};
@@ -200,8 +201,8 @@ pub(crate) struct Report {
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
     /// Print this format to standard output instead of writing all files
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub(crate) format: Option<ReportForm>,
+    #[arg(long, value_parser = format::variant::<Format>(), value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
     /// Mark the differences from this run or report in the matrix
     #[arg(long, value_name = "RUN")]
     pub(crate) baseline: Option<String>,
@@ -252,8 +253,8 @@ pub(crate) struct Compare {
     #[arg(value_name = "CANDIDATE")]
     pub(crate) candidate: String,
     /// Output format
-    #[arg(long, value_enum, default_value_t = ComparisonForm::Text, value_name = "FORMAT")]
-    pub(crate) format: ComparisonForm,
+    #[arg(long, value_parser = format::variant::<ComparisonFormat>(), default_value = "text", value_name = "FORMAT")]
+    pub(crate) format: ComparisonFormat,
 }
 
 /// Options of 'destroy'.

@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::output::Output;
 
-/// After this long without output a line is printed: some CI systems (Travis CI and CircleCI after ten minutes) end silent jobs.
+/// A line is printed after this time without output: some CI systems (Travis CI and CircleCI after ten minutes) end silent jobs.
 const QUIET: Duration = Duration::from_secs(60);
 
 /// Shows events as they come.

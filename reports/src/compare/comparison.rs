@@ -103,15 +103,17 @@ pub struct BenchmarkChange {
 }
 
 /// The formats of a comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray, strum::EnumMessage)]
+#[strum(serialize_all = "kebab-case")]
 pub enum ComparisonFormat {
-    /// Text for a terminal.
+    /// Text for people
+    #[strum(to_string = "text", serialize = "terminal")]
     Terminal,
-    /// For a pull request.
+    /// Markdown for a pull request or a step summary
     Markdown,
-    /// JSON.
+    /// JSON for programs
     Json,
-    /// For CI servers: red is what got worse, and nothing else.
+    /// JUnit XML for CI servers: regressions fail
     Junit,
 }
 

@@ -3,8 +3,8 @@
 use amiproof_core::iam::Goal;
 use camino::Utf8PathBuf;
 use clap::Args;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use super::format;
 use super::run::{OutputForm, Selection};
 use super::target::Target;
 
@@ -27,7 +27,7 @@ pub(crate) struct Doctor {
 #[derive(Debug, Args)]
 pub(crate) struct IamPolicy {
     /// Only the actions that these commands need; for 'run' name apply, test, scan and destroy [default: all]
-    #[arg(long = "for", value_parser = goals(), value_delimiter = ',', value_name = "COMMAND")]
+    #[arg(long = "for", value_parser = format::variant::<Goal>(), value_delimiter = ',', value_name = "COMMAND")]
     pub(crate) goals: Vec<Goal>,
     /// Limit the policy to the cluster, region, roles, policies and keys of this matrix file
     #[arg(short, long, value_name = "FILE")]
@@ -41,13 +41,6 @@ pub(crate) struct IamPolicy {
     /// Print only the Nth policy, if one managed policy is too small for all actions
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) part: Option<u16>,
-}
-
-/// Reads a goal by the name of its command.
-fn goals() -> impl TypedValueParser<Value = Goal> {
-    let names = Goal::ALL.map(|goal| PossibleValue::new(goal.as_str()).help(goal.summary()));
-    PossibleValuesParser::new(names)
-        .try_map(|name| Goal::ALL.into_iter().find(|goal| goal.as_str() == name).ok_or("not a command with a policy"))
 }
 
 fn account(text: &str) -> Result<String, String> {

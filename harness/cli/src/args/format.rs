@@ -1,75 +1,48 @@
-//! The forms that a report and a comparison can be asked for, as the command line spells them.
+//! Arguments whose values are the variants of an enum of another package.
 
-use amiproof_reports::Format;
-use amiproof_reports::compare::ComparisonFormat;
-use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use strum::{EnumMessage, VariantArray};
 
-/// A form of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportForm {
-    /// The report itself
-    Json,
-    /// JUnit XML for CI servers
-    Junit,
-    /// The matrix as a self-contained HTML page
-    Html,
-    /// Markdown for a pull request or a step summary
-    Markdown,
-    /// One line per cell of the matrix
-    Csv,
-    /// The summary printed at the end of a run
-    #[value(alias = "text")]
-    Terminal,
-}
-
-impl From<ReportForm> for Format {
-    fn from(form: ReportForm) -> Self {
-        match form {
-            ReportForm::Json => Self::Json,
-            ReportForm::Junit => Self::Junit,
-            ReportForm::Html => Self::Html,
-            ReportForm::Markdown => Self::Markdown,
-            ReportForm::Csv => Self::Csv,
-            ReportForm::Terminal => Self::Terminal,
-        }
-    }
-}
-
-/// A form of a comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ComparisonForm {
-    /// Text for people
-    #[value(alias = "terminal")]
-    Text,
-    /// Markdown for a pull request or a step summary
-    Markdown,
-    /// JSON for programs
-    Json,
-    /// JUnit XML for CI servers: regressions fail
-    Junit,
-}
-
-impl From<ComparisonForm> for ComparisonFormat {
-    fn from(form: ComparisonForm) -> Self {
-        match form {
-            ComparisonForm::Text => Self::Terminal,
-            ComparisonForm::Markdown => Self::Markdown,
-            ComparisonForm::Json => Self::Json,
-            ComparisonForm::Junit => Self::Junit,
-        }
-    }
+/// Parses a variant by its name or an alias. The help text of a value is the documentation of the variant.
+pub(crate) fn variant<T>() -> impl TypedValueParser<Value = T>
+where
+    T: VariantArray + EnumMessage + Copy + Into<&'static str> + Send + Sync + 'static,
+{
+    let value = |variant: &T| {
+        let name: &'static str = (*variant).into();
+        let aliases = variant.get_serializations().iter().filter(move |alias| **alias != name);
+        PossibleValue::new(name).aliases(aliases.copied()).help(variant.get_documentation().unwrap_or_default())
+    };
+    PossibleValuesParser::new(T::VARIANTS.iter().map(value)).try_map(|text| {
+        let is_meant = |variant: &&T| variant.get_serializations().contains(&text.as_str());
+        T::VARIANTS.iter().find(is_meant).copied().ok_or("unknown value")
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use amiproof_core::iam::Goal;
+    use amiproof_reports::Format;
+    use amiproof_reports::compare::ComparisonFormat;
+
     use super::*;
 
+    fn parsed<T>(text: &str) -> Option<T>
+    where
+        T: VariantArray + EnumMessage + Copy + Into<&'static str> + Send + Sync + 'static,
+    {
+        let command = clap::Command::new("test").arg(clap::Arg::new("value").value_parser(variant::<T>()));
+        command.no_binary_name(true).try_get_matches_from([text]).ok()?.get_one("value").copied()
+    }
+
     #[test]
-    fn every_form_of_a_report_can_be_asked_for_by_its_own_word() {
+    fn a_value_is_a_variant_by_its_name_or_alias() {
         for &format in Format::ALL {
-            let form = ReportForm::from_str(format.as_str(), false).unwrap();
-            assert_eq!(Format::from(form), format);
+            assert_eq!(parsed(format.as_str()), Some(format));
         }
-        assert_eq!(ReportForm::value_variants().len(), Format::ALL.len());
+        assert_eq!(parsed("text"), Some(Format::Terminal));
+        assert_eq!(parsed("terminal"), Some(ComparisonFormat::Terminal));
+        assert_eq!(parsed("sweep"), Some(Goal::Sweep));
+        assert_eq!(parsed::<Goal>("run"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Which AWS and which cluster a command talks to.
+//! Arguments: the AWS account or endpoint and the cluster that a command uses.
 
 use camino::Utf8PathBuf;
 use clap::Args;
@@ -45,7 +45,7 @@ impl Target {
         Self { lab: false, seed: 1, host_profiles: None, scenario: None, profile, endpoint_url, profile_is_named }
     }
 
-    /// Ignores the AWS settings of the environment if `--lab` is given. Rejects `--lab` together with an AWS option of the command line.
+    /// With `--lab`, ignores the AWS settings of the environment. Rejects `--lab` together with an AWS option of the command line.
     pub(crate) fn settle(&mut self, named: Named) -> Result<(), String> {
         self.profile_is_named = named.profile;
         if !self.lab {

@@ -13,7 +13,7 @@ pub(crate) fn run(global: &Global, args: &Compare, output: &Output) -> Result<Ex
     let (candidate, _) = rundir::read_report(&global.dir, Some(&args.candidate))?;
     let comparison = compare::compare(&base, &candidate);
     let text = comparison
-        .render(args.format.into(), &super::forms::style(*output))
+        .render(args.format, &super::forms::style(*output))
         .map_err(|error| Failure::error(error.to_string(), ""))?;
     output.data(text);
     Ok(if comparison.has_regression() { ExitCode::Regression } else { ExitCode::Passed })

@@ -142,7 +142,7 @@ async fn teardown(global: &Global, args: &Destroy, ledger: &Ledger, output: &Out
     Ok(cleanup)
 }
 
-/// A teardown that would be in another account, region, endpoint or cluster than the run: nothing was touched.
+/// The error of a teardown in another account, region, endpoint or cluster than the run's: nothing was touched.
 fn wrong_target(error: WrongTarget) -> Failure {
     match &error {
         WrongTarget::Aws { what: "account", theirs, .. } => {

@@ -57,7 +57,7 @@ pub(super) fn provisioned(
         }
     }
     let variants = report.variants.iter().flat_map(|variant| &variant.phases);
-    // What was stopped without an interruption was stopped by the deadline.
+    // A run that was stopped without an interruption was stopped by the deadline.
     let is_open = |phase: &PhaseRecord| matches!(phase.ended, PhaseEnd::Error { .. } | PhaseEnd::Cancelled);
     let is_broken = report.run.phases.iter().chain(variants).any(is_open);
     let state = match (is_broken || report.run.interrupted, made) {

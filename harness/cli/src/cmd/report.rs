@@ -1,4 +1,4 @@
-//! `amiproof report`: a run's report again, offline. The report itself is read and never written.
+//! `amiproof report`: renders a run's report again, offline. The report itself is read and never written.
 
 use amiproof_core::bounded;
 use amiproof_model::exit::ExitCode;
@@ -19,8 +19,8 @@ pub(crate) fn run(global: &Global, args: &Report, output: &Output) -> Result<Exi
         None => None,
     };
     let baseline = baseline.as_ref();
-    match args.format.map(Format::from) {
-        // What is on the disk, whatever this build would write in its place.
+    match args.format {
+        // The file as it is, even if this build would write it differently.
         Some(Format::Json) => output.json(
             bounded::text(&path, bounded::REPORT)
                 .map_err(|error| Failure::usage(format!("cannot read the report {path}: {error}"), ""))?,

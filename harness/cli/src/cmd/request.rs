@@ -22,7 +22,7 @@ pub(super) struct Request {
     pub(super) pull_secret: Option<PullSecret>,
     /// The folder of the matrix file.
     pub(super) base: Utf8PathBuf,
-    /// The report that `--baseline` names: read before anything is created, so that a run cannot end without a report because of it.
+    /// The report that `--baseline` names, read before anything is created: an unreadable baseline must not cost the run its report.
     pub(super) baseline: Option<Report>,
 }
 

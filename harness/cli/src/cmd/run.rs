@@ -137,7 +137,7 @@ pub(crate) fn resumed(
         None if !nothing_was_made => Folder::Old(continued(global, &request.matrix, &args.target)?),
         run => Folder::Old(RunDir::open(&global.dir, run)?),
     };
-    // A run on existing nodes leaves only its report.
+    // A run on existing nodes only keeps its report.
     let steps = Steps { teardown: nothing_was_made, ..steps };
     runtime::run(place.target, || execute(global, place, request, folder, steps, goal, output))?
 }

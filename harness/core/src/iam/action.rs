@@ -2,49 +2,43 @@
 
 use super::scope::Scope;
 
-/// A command that needs permissions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A command that needs permissions. The documentation of a variant is its help text.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::EnumMessage,
+)]
+#[strum(serialize_all = "lowercase")]
 pub enum Goal {
-    /// `amiproof apply`: network, cluster, node groups, smoke tests.
+    /// Create network, cluster and node groups, and run smoke tests
     Apply,
-    /// `amiproof test` on what `apply` created.
+    /// Run smoke tests on what 'apply' created
     Test,
-    /// `amiproof scan` on what `apply` created.
+    /// Run scans on what 'apply' created
     Scan,
-    /// `amiproof destroy`.
+    /// Delete what a run created
     Destroy,
-    /// `amiproof sweep`.
+    /// Delete expired resources of any run
     Sweep,
-    /// `amiproof doctor`.
+    /// Check an account; reads only
     Doctor,
 }
 
 impl Goal {
     /// Every goal. `amiproof run` needs the first four.
-    pub const ALL: [Self; 6] = [Self::Apply, Self::Test, Self::Scan, Self::Destroy, Self::Sweep, Self::Doctor];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The command's name.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Apply => "apply",
-            Self::Test => "test",
-            Self::Scan => "scan",
-            Self::Destroy => "destroy",
-            Self::Sweep => "sweep",
-            Self::Doctor => "doctor",
-        }
-    }
-
-    /// What the command does, for help texts.
-    pub fn summary(self) -> &'static str {
-        match self {
-            Self::Apply => "Create network, cluster and node groups, and run smoke tests",
-            Self::Test => "Run smoke tests on what 'apply' created",
-            Self::Scan => "Run scans on what 'apply' created",
-            Self::Destroy => "Delete what a run created",
-            Self::Sweep => "Delete expired resources of any run",
-            Self::Doctor => "Check an account; reads only",
-        }
+        self.into()
     }
 }
 
@@ -53,7 +47,8 @@ impl Goal {
 pub enum By {
     /// amiproof calls the operation of the same name.
     Amiproof,
-    /// AWS requires it in addition to the called operation, or a service calls it on the caller's behalf; amiproof sends no operation of that
+    /// AWS requires it in addition to the called operation, or a service calls it on the caller's behalf; amiproof sends no operation of
+    /// that
     /// name.
     Service,
 }

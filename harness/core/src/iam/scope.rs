@@ -38,7 +38,8 @@ pub struct Condition {
 /// What an action is allowed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// The id of its statement: letters and digits. Scopes with the same id and conditions are merged into one statement. That allows nothing
+    /// The id of its statement: letters and digits. Scopes with the same id and conditions are merged into one statement. That allows
+    /// nothing
     /// more, because each action applies to only one of the resource types.
     pub sid: &'static str,
     /// ARNs, with the fields of a [`Place`] as placeholders in braces, and `*` for parts that are not known in advance.
@@ -47,7 +48,7 @@ pub struct Scope {
     pub conditions: &'static [Condition],
     /// Resources of the user that are added.
     pub own: Own,
-    /// Whether one call needs the action on all of the resources, instead of on any one of them.
+    /// Whether a call needs the action on all of the resources, not just on one of them.
     pub needs_all: bool,
 }
 
@@ -359,7 +360,8 @@ pub static OWN_OIDC_PROVIDERS: Scope =
 pub static CALLERS: Scope =
     Scope::on("Callers", &["arn:{partition}:iam::{account}:role/*", "arn:{partition}:iam::{account}:user/*"], &[]);
 
-/// The parameters in which AWS publishes image ids, and those that the matrix names. Those of AWS have no account in their ARN, and nobody else's
+/// The parameters in which AWS publishes image ids, and those that the matrix names. Those of AWS have no account in their ARN, and nobody
+/// else's
 /// names begin with `aws`.
 pub static PARAMETERS: Scope = Scope::on(
     "Parameters",

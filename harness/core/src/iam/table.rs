@@ -31,7 +31,7 @@ pub fn actions() -> impl Iterator<Item = &'static Action> {
     ACTIONS.iter().copied().flatten()
 }
 
-const CALLER: &[Action] = &[Action::call("sts:GetCallerIdentity", &Goal::ALL, &EVERYTHING, "who is calling")];
+const CALLER: &[Action] = &[Action::call("sts:GetCallerIdentity", Goal::ALL, &EVERYTHING, "who is calling")];
 
 const EKS: &[Action] = &[
     Action::call("eks:CreateCluster", &[Apply], &scope::NEW_CLUSTER, "the test cluster"),
@@ -104,7 +104,7 @@ const EC2: &[Action] = &[
     Action::call("ec2:CreateVpc", &[Apply], &scope::NEW_VPC, "the VPC of the network stack").asked_by(&[Doctor]),
     Action::call("ec2:DescribeAvailabilityZones", &[Apply], &EVERYTHING, "where subnets go"),
     Action::call("ec2:DescribeImages", &[Apply, Test, Scan, Doctor], &EVERYTHING, "the images under test"),
-    Action::call("ec2:DescribeInstances", &Goal::ALL, &EVERYTHING, "the instances of nodes, and the quota"),
+    Action::call("ec2:DescribeInstances", Goal::ALL, &EVERYTHING, "the instances of nodes, and the quota"),
     Action::call("ec2:DescribeInstanceStatus", &[Apply], &EVERYTHING, "why nodes do not join"),
     Action::call("ec2:DescribeInstanceTypes", &[Doctor], &EVERYTHING, "vCPUs, for the quota"),
     Action::call("ec2:DescribeSecurityGroupRules", WORKLOADS, &EVERYTHING, "host: open ports"),
