@@ -137,11 +137,8 @@ async fn remove(context: &Context, namespace: &str, pod: &str) -> Result<(), Che
     Ok(())
 }
 
-fn pod(node: &NodeRecord, image: &str) -> Value {
-    let script = format!(
-        "mkdir -p /tmp/www\necho \"{WORDS}\" > /tmp/www/index.html\necho \"{WORDS}\"\n\
-         while sleep 2; do echo \"{WORDS}\"; done &\nexec httpd -f -p {PORT} -h /tmp/www\n"
-    );
+/// A pod with one container, bound to a node.
+fn pod_with(node: &NodeRecord, container: Value) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
@@ -151,46 +148,49 @@ fn pod(node: &NodeRecord, image: &str) -> Value {
             "tolerations": [{"operator": "Exists"}],
             "automountServiceAccountToken": false,
             "terminationGracePeriodSeconds": 1,
-            "containers": [{
-                "name": CONTAINER,
-                "image": image,
-                "command": ["sh", "-c", script],
-                "ports": [{"containerPort": PORT}],
-                "readinessProbe": {"httpGet": {"path": "/", "port": PORT}, "periodSeconds": 1},
-                "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
-                "securityContext": {
-                    "runAsNonRoot": true,
-                    "runAsUser": 65534,
-                    "allowPrivilegeEscalation": false,
-                    "capabilities": {"drop": ["ALL"]},
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
-            }],
+            "containers": [container],
         },
     })
+}
+
+fn pod(node: &NodeRecord, image: &str) -> Value {
+    let script = format!(
+        "mkdir -p /tmp/www\necho \"{WORDS}\" > /tmp/www/index.html\necho \"{WORDS}\"\n\
+         while sleep 2; do echo \"{WORDS}\"; done &\nexec httpd -f -p {PORT} -h /tmp/www\n"
+    );
+    pod_with(
+        node,
+        json!({
+            "name": CONTAINER,
+            "image": image,
+            "command": ["sh", "-c", script],
+            "ports": [{"containerPort": PORT}],
+            "readinessProbe": {"httpGet": {"path": "/", "port": PORT}, "periodSeconds": 1},
+            "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+            "securityContext": {
+                "runAsNonRoot": true,
+                "runAsUser": 65534,
+                "allowPrivilegeEscalation": false,
+                "capabilities": {"drop": ["ALL"]},
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+        }),
+    )
 }
 
 /// The pod on Windows: it prints the text and keeps running. Windows images have no program that serves HTTP, so there is no
 /// readiness probe.
 fn windows_pod(node: &NodeRecord, image: &str) -> Value {
     let script = format!("echo {WORDS} & ping.exe -t 127.0.0.1 > NUL");
-    json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name(node)},
-        "spec": {
-            "nodeName": node.name,
-            "tolerations": [{"operator": "Exists"}],
-            "automountServiceAccountToken": false,
-            "terminationGracePeriodSeconds": 1,
-            "containers": [{
-                "name": CONTAINER,
-                "image": image,
-                "command": ["cmd.exe", "/S", "/C", script],
-                "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
-            }],
-        },
-    })
+    pod_with(
+        node,
+        json!({
+            "name": CONTAINER,
+            "image": image,
+            "command": ["cmd.exe", "/S", "/C", script],
+            "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+        }),
+    )
 }
 
 async fn start(context: &Context, namespace: &str, node: &NodeRecord) -> Result<(), CheckError> {

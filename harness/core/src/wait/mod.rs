@@ -124,18 +124,12 @@ impl Condition {
 
     /// The objects that it looks at, besides pods.
     pub fn targets(&self) -> Vec<&Target> {
-        match self {
-            Self::Ready(target)
-            | Self::Complete(target)
-            | Self::Bound(target)
-            | Self::Fired(target)
-            | Self::Scaled(target)
-            | Self::Updated(target)
-            | Self::RolledBack(target)
-            | Self::Rescheduled(target) => vec![target],
-            Self::Reaches { client, server } => vec![client, server],
-            Self::Evicted { target, budget } => vec![target, budget],
-        }
+        let other = match self {
+            Self::Reaches { server, .. } => Some(server),
+            Self::Evicted { budget, .. } => Some(budget),
+            _ => None,
+        };
+        [self.subject()].into_iter().chain(other).collect()
     }
 
     /// The object whose pods it is about.
