@@ -1,4 +1,5 @@
-//! Reads files that others may have written, up to a limit: a report may come from a CI artifact, a manifest from a build, and an endless one
+//! Reads files that others may have written, up to a limit: a report may come from a CI artifact, a manifest from a build, and an endless
+//! one
 //! must not exhaust memory.
 
 use std::fs::File;
@@ -21,7 +22,7 @@ pub const MANIFEST: u64 = 16 * MIB;
 /// When it cannot be read, or is larger ([`ErrorKind::FileTooLarge`]), which the message says with the limit. Not retried.
 pub fn bytes(path: &Utf8Path, most: u64) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
-    // What says its length is not read to find it too long; a pipe or a device says none.
+    // A file is rejected by its length without reading it; a pipe or a device has none.
     if file.metadata()?.len() > most {
         return Err(too_large(most));
     }

@@ -132,7 +132,7 @@ pub struct ScanRow {
 }
 
 impl ScanRow {
-    /// The result that a report holds for it. Its disposition is that of the outcome alone, and it took no time of its own.
+    /// Its row in a report, with the disposition of the outcome alone, and a duration of zero, because the scan took the time.
     pub fn into_result(self, subject: Subject, started: Timestamp) -> CheckResult {
         CheckResult {
             title: self.title,

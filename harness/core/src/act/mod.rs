@@ -1,4 +1,4 @@
-//! What amiproof does to a running workload because of an expectation in its file: one action per file.
+//! Actions on a running workload that an expectation in its file requires: one action per file.
 //!
 //! An action that changes a pod template is a pure function from object to object; the result is applied like the first one.
 //! [`evict`] asks the API server and reports every answer. Whether an action had the expected effect is decided by a condition of
@@ -42,7 +42,7 @@ impl Act {
         }
     }
 
-    /// Whose pods it is about.
+    /// The object whose pods it affects.
     pub fn target(&self) -> &Target {
         match self {
             Self::Update(target) | Self::RollBack(target) | Self::Reschedule(target) | Self::Evict(target) => target,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// amiproof could not decide. Says what happened, where, and what to do next; says nothing about the image.
+/// The reason why amiproof could not decide: what happened, where, and what to do next; it does not blame the image.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// The deadline of the attempt passed without a result, and the check itself could not tell why.

@@ -100,7 +100,7 @@ fn judge(answers: &BTreeMap<&'static str, Answer>, is_session: bool) -> Finding 
     }
     if !depends.is_empty() {
         let message = format!(
-            "whether these are allowed depends on conditions that are only evaluated in a real call: {}",
+            "conditions that only a real call evaluates decide whether these are allowed: {}",
             depends.join(", ")
         );
         return Finding::undecided(CHECK, message, POLICY);
@@ -243,7 +243,7 @@ mod tests {
             @r"
         ok all 2 actions are allowed
         unknown the policies of the role allow all 2 actions; a session policy may still deny some, and cannot be read
-        unknown whether these are allowed depends on conditions that are only evaluated in a real call: iam:PassRole
+        unknown conditions that only a real call evaluates decide whether these are allowed: iam:PassRole
         problem 1 action is not allowed: eks:CreateCluster
         "
         );

@@ -74,7 +74,7 @@ fn one(resolver: &mut Resolver<'_>, path: &str, raw: ThresholdSection, judged: &
     Some(threshold)
 }
 
-/// The scanner that judges whatever a threshold by severities is about, where it is one that grades nothing.
+/// The only scanner of the rows that a threshold by severities covers, if that scanner reports no severities.
 fn ungraded(threshold: &Threshold, judged: &Judged<'_>) -> Option<&'static str> {
     if threshold.severities.is_empty() {
         return None;
@@ -96,7 +96,7 @@ fn ungraded(threshold: &Threshold, judged: &Judged<'_>) -> Option<&'static str> 
     }
 }
 
-/// Who judges a suite none of whose results ever has a severity.
+/// The scanner of a suite whose results never have a severity.
 fn never_graded(suite: &str) -> Option<&'static str> {
     match suite {
         "kube-bench" => Some("kube-bench"),
@@ -106,7 +106,8 @@ fn never_graded(suite: &str) -> Option<&'static str> {
     }
 }
 
-/// The only scanner of a variant's operating system, where there is one; OpenSCAP and imported files grade, and files are imported where no
+/// The only scanner of a variant's operating system, if there is exactly one; OpenSCAP and imported files have severities, and files are
+/// imported where no
 /// scanner runs.
 fn only_scanner(named: &Named, judged: &Judged<'_>) -> Option<&'static str> {
     let (check, scanner) = match named.family? {

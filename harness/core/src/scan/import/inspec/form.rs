@@ -1,4 +1,4 @@
-//! The form of InSpec's JSON report, as far as results need it.
+//! The parts of InSpec's JSON report that are read.
 
 use amiproof_model::vocabulary::is_number;
 use serde::{Deserialize, Deserializer};
@@ -9,13 +9,13 @@ use crate::scan::import::json::{List, Text};
 pub(super) struct Report {
     pub(super) version: Option<Text>,
     pub(super) profiles: Option<List<Profile>>,
-    /// A number of controls stands here in files of some versions and converters; InSpec 5 writes the duration alone.
+    /// Some versions and converters write the number of controls here; InSpec 5 writes only the duration.
     #[serde(default)]
     statistics: serde_json::Value,
 }
 
 impl Report {
-    /// How many controls the file says it holds, where it does.
+    /// The number of controls that the file declares, if it does.
     pub(super) fn total(&self) -> Option<u64> {
         self.statistics.get("controls")?.get("total")?.as_u64()
     }
@@ -26,7 +26,7 @@ pub(super) struct Profile {
     #[serde(default)]
     pub(super) name: Text,
     pub(super) title: Option<Text>,
-    /// The profile that took this one in.
+    /// The profile that depends on this one.
     pub(super) parent_profile: Option<Text>,
     #[serde(default)]
     pub(super) depends: List<Dependency>,
