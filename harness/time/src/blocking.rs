@@ -1,6 +1,9 @@
 //! Blocking work, such as file access.
 
+use std::fs::File;
 use std::path::Path;
+
+use crate::disk;
 
 /// Runs blocking work on tokio's blocking pool. Once started it completes, even if the future is dropped. In a simulation it runs inline,
 /// because a race between threads would give each run another order.
@@ -27,5 +30,5 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
 /// If the file cannot be written.
 pub async fn write_file(path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) -> std::io::Result<()> {
     let (path, bytes) = (path.as_ref().to_owned(), bytes.into());
-    blocking(move || std::fs::write(path, bytes)).await
+    blocking(move || disk::append(&mut File::create(path)?, &bytes)).await
 }

@@ -5,8 +5,12 @@
 //! machine changes nothing in such a run, and the same seed gives the same run.
 //!
 //! Nothing else in amiproof reads the clock or random numbers; a test over the sources asserts that.
+//!
+//! Faults of one machine belong here, too: a simulation can set the clock of the machine wrong ([`set_clock`]) and fill its disk
+//! ([`disk::set_full`]). The lab stands for other machines and reads [`true_time`].
 
 mod blocking;
+pub mod disk;
 pub mod random;
 mod simulation;
 pub mod watch;
@@ -26,10 +30,20 @@ pub const EPOCH: Timestamp = Timestamp::constant(1_796_083_200, 0);
 thread_local! {
     /// The start of this thread's simulation, on the monotonic clock of its runtime.
     static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// How far the clock of the simulated machine is ahead of the true time.
+    static AHEAD: Cell<SignedDuration> = const { Cell::new(SignedDuration::ZERO) };
 }
 
-/// The time of day: the system's, or in a simulation [`EPOCH`] plus the simulated time since its start.
+/// The time of day by the clock of this machine: the system's, or in a simulation [`true_time`], unless [`set_clock`] set it wrong.
 pub fn now() -> Timestamp {
+    match BEGAN.get() {
+        Some(_) => true_time().saturating_add(AHEAD.get()).unwrap_or(Timestamp::MAX),
+        None => Timestamp::now(),
+    }
+}
+
+/// The time of day by a correct clock, such as that of another machine: in a simulation [`EPOCH`] plus the simulated time since its start.
+pub fn true_time() -> Timestamp {
     match BEGAN.get() {
         Some(began) => {
             let passed = SignedDuration::try_from(began.elapsed()).unwrap_or(SignedDuration::MAX);
@@ -37,6 +51,12 @@ pub fn now() -> Timestamp {
         }
         None => Timestamp::now(),
     }
+}
+
+/// Sets the clock of the simulated machine: from now on it is `ahead` of the true time, or behind it. Nothing that waits notices. Without a
+/// simulation nothing happens.
+pub fn set_clock(ahead: SignedDuration) {
+    AHEAD.set(ahead);
 }
 
 /// [`now`], as the standard library has it.

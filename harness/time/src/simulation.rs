@@ -85,6 +85,19 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_wrong_is_that_of_one_machine() {
+        let (right, wrong, passed) = simulate(1, || async {
+            crate::set_clock(jiff::SignedDuration::from_hours(-2));
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            (crate::true_time(), crate::now(), crate::simulated())
+        })
+        .unwrap();
+        assert_eq!(right.duration_since(crate::EPOCH).as_hours(), 1);
+        assert_eq!(wrong.duration_since(crate::EPOCH).as_hours(), -1);
+        assert_eq!(passed, Duration::from_secs(3600), "durations are no matter of the clock");
+    }
+
+    #[test]
     fn a_panic_is_the_callers() {
         let panic = std::panic::catch_unwind(|| simulate(1, || async { panic!("as it was") })).unwrap_err();
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"as it was"));

@@ -1,8 +1,8 @@
 //! Files behind pre-signed URLs: bounded in size and time, from one host, their content left as it is.
 
-use std::io::Write as _;
 use std::time::Duration;
 
+use amiproof_time::disk;
 use camino::{Utf8Path, Utf8PathBuf};
 use futures::StreamExt as _;
 use reqwest::{Url, redirect};
@@ -161,7 +161,8 @@ async fn copy(transport: &Transport, url: Url, host: &str, path: &Utf8Path, limi
         if size > limit {
             return Err(Error::TooLarge { host: host.to_owned(), limit });
         }
-        file = amiproof_time::blocking(move || file.write_all(&piece).map(|()| file)).await.map_err(write)?;
+        let written = amiproof_time::blocking(move || disk::append(&mut file, &piece).map(|()| file)).await;
+        file = written.map_err(write)?;
     }
     amiproof_time::blocking(move || file.sync_all()).await.map_err(write)?;
     Ok(size)

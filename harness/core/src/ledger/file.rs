@@ -1,7 +1,6 @@
 //! The file itself: complete lines or nothing, also when the disk is full.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use super::record::{Record, Sum};
@@ -85,7 +84,7 @@ impl LedgerFile {
         }
         serde_json::to_writer(&mut line, record)?;
         line.push(b'\n');
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        let written = amiproof_time::disk::append(&mut self.file, &line).and_then(|()| self.file.sync_data());
         match &written {
             Ok(()) => self.stump = false,
             // A partial line would make the next one unreadable. If it cannot be truncated, the next record begins on a new line.
