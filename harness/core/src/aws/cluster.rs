@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::error::{AwsError, Class, Explain as _, found};
 use super::names::{self, LOG_GROUP_TAG, RUN_TAG, Tags};
-use super::{Clients, log_groups};
+use super::{Clients, log_groups, retry};
 use crate::ledger::{self, Ledger, Resource, ResourceKind};
 use crate::user_data::ClusterFacts;
 
@@ -311,16 +311,20 @@ fn logging(types: &[ControlPlaneLog]) -> Option<Logging> {
     (!types.is_empty()).then(|| Logging::builder().cluster_logging(setup).build())
 }
 
-/// Waits until a cluster is ACTIVE.
+/// Waits until a cluster is ACTIVE. One that was just created may not be found at first.
 ///
 /// # Errors
-/// If it fails, is deleted, or is not ACTIVE within `deadline`; otherwise [`AwsError`] of
+/// If it fails, is deleted, is not found for [`retry::VISIBLE_WITHIN`], or is not ACTIVE within `deadline`; otherwise [`AwsError`] of
 /// [DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html).
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn wait_active(clients: &Clients, name: &str, deadline: Duration) -> Result<ClusterEndpoint, Error> {
     let started = Instant::now();
     loop {
         let Some(cluster) = describe(clients, name).await? else {
+            if started.elapsed() < retry::VISIBLE_WITHIN {
+                clients.pause(POLL).await;
+                continue;
+            }
             return Err(Error::Missing { name: name.to_owned(), region: clients.region().to_owned() });
         };
         match cluster.status.as_str() {

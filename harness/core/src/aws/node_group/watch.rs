@@ -11,7 +11,7 @@ use super::describe;
 use crate::aws::autoscaling::{self, Activity};
 use crate::aws::error::AwsError;
 use crate::aws::instances::{self, Launched};
-use crate::aws::{Class, Clients};
+use crate::aws::{Class, Clients, retry};
 use crate::evidence::evidence;
 
 /// The polling interval; EKS itself updates a node group no more often.
@@ -90,7 +90,7 @@ impl<'a> Watch<'a> {
     ) -> Result<End, AwsError> {
         let started = Instant::now();
         loop {
-            self.look().await?;
+            self.look(started).await?;
             tell(self.waiting(wanted));
             if let Some(end) = judge(self.name, &self.seen, started.elapsed(), Instant::now() >= deadline) {
                 return Ok(end);
@@ -100,8 +100,12 @@ impl<'a> Watch<'a> {
         }
     }
 
-    async fn look(&mut self) -> Result<(), AwsError> {
+    async fn look(&mut self, started: Instant) -> Result<(), AwsError> {
         let Some(group) = describe(self.clients, self.cluster, self.name).await? else {
+            // It was created a moment ago.
+            if started.elapsed() < retry::VISIBLE_WITHIN {
+                return Ok(());
+            }
             let message = "it no longer exists: someone else deleted it while the run was waiting for it";
             let resource = format!("node group {}", self.name);
             return Err(AwsError::new(Class::NotFound, "DescribeNodegroup", resource, message));
