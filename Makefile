@@ -112,7 +112,7 @@ test: python oscap shells ## Set up what the tests need and run all of them
 	$(TEST_ENV) $(CARGO) test --locked --workspace --all-targets --no-fail-fast
 	$(TEST_ENV) $(CARGO) test --locked --workspace --doc
 
-chaos: ## Fail every call of a two-variant run once, in every way: verdicts must stay, and nothing may be left
+chaos: ## Disturb a two-variant run at every call, and by 10,000 seeds: verdicts must stay, and nothing may be left (PROFILE=release is faster)
 	AMIPROOF_CHAOS=all $(CARGO) test --profile $(PROFILE) --locked --workspace --test chaos
 
 test-containers: python ## Run the Docker tests: starts Docker Engine and builds a moto image from Debian and PyPI

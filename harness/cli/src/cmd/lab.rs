@@ -24,6 +24,7 @@ async fn serve(args: &args::Lab, output: &Output) -> Result<ExitCode, Failure> {
         time_scale: args.time_scale,
         scenario: crate::session::scenario(args.scenario.as_deref())?,
         profiles: crate::session::profiles(args.host_profiles.as_deref())?,
+        ..LabOptions::default()
     };
     let lab = Lab::start(options).await.map_err(|error| {
         Failure::error(

@@ -1,0 +1,226 @@
+//! The campaign: the same run again and again, disturbed in every way. Whatever goes wrong, no verdict changes its colour, nothing is left
+//! without a word and nothing after `destroy`, nothing of others is touched, and every run ends.
+//!
+//! *Enumerated*: each call of the run fails once in each way. *Sampled*: seeds draw several faults, and each runs twice, which must
+//! give the same bytes. A seed that fails is cut down to the fewest faults and printed as a line that replays them. Those that found
+//! a defect stay in `fixtures/seeds/`.
+//!
+//! `cargo test` tries a part, `make chaos` everything: `AMIPROOF_CHAOS=all`. `AMIPROOF_CHAOS=100..300` tries those seeds,
+//! `AMIPROOF_CHAOS='LostAfter@eks CreateCluster#1, Interrupt@200'` one list of faults, and prints what came of it. `AMIPROOF_CHAOS=7`
+//! does that with the faults that seed 7 draws, and `AMIPROOF_CHAOS=Stale` tries that fault at every call.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on ends there, and says what it found"
+)]
+
+mod coverage;
+mod disturb;
+mod draw;
+mod judge;
+mod plan;
+mod run;
+mod strangers;
+
+use std::ops::Range;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use amiproof_lab::inject::Fault;
+use amiproof_lab::inject::shrink::fewest;
+use serde::Deserialize;
+
+use self::coverage::Coverage;
+use self::judge::{Problem, Undisturbed, judge};
+use self::plan::{Point, What};
+use self::run::{End, once};
+
+/// Of the points of the enumeration, `cargo test` tries one in so many. Odd, so that different faults meet different calls.
+const STRIDE: usize = 53;
+/// The seeds that `cargo test` tries, and those of `make chaos`.
+const SEEDS: Range<u64> = 0..200;
+const ALL_SEEDS: Range<u64> = 0..10_000;
+/// Jobs between two lines that say how far it is.
+const PROGRESS: usize = 1000;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// One run, or two that must be the same.
+struct Job {
+    /// How it is called: `seed 7`, or the file of a kept seed.
+    name: String,
+    points: Vec<Point>,
+    is_single: bool,
+}
+
+/// A seed that once found a defect.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    faults: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    if std::env::args().any(|argument| argument == "--list") {
+        println!("chaos: test");
+        return ExitCode::SUCCESS;
+    }
+    run::collect_panics();
+    match campaign() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("the campaign could not begin: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn campaign() -> Result<bool, Failure> {
+    let wish = std::env::var("AMIPROOF_CHAOS").unwrap_or_default();
+    let first = once(&[])?;
+    let second = once(&[])?;
+    if let Some(difference) = difference(&first.bytes, &second.bytes) {
+        return Err(format!("two undisturbed runs differ: {difference}").into());
+    }
+    let undisturbed = Undisturbed::of(first)?;
+    let calls = undisturbed.calls.len();
+    let seed =
+        |number: u64| Job { name: format!("seed {number}"), points: draw::draw(number, calls), is_single: false };
+    let jobs: Vec<Job> = if wish.contains('@') {
+        return shown(&plan::parse(&wish)?, &undisturbed);
+    } else if let Ok(number) = wish.parse() {
+        return shown(&draw::draw(number, calls), &undisturbed);
+    } else if let Some((from, to)) = wish.split_once("..") {
+        (from.parse()?..to.parse()?).map(seed).collect()
+    } else if let Some(fault) = Fault::OF_A_CALL.into_iter().find(|fault| format!("{fault:?}") == wish) {
+        enumerated(calls).filter(|job| job.points.iter().all(|point| point.what == What::Fault(fault))).collect()
+    } else {
+        let is_all = wish == "all";
+        let (stride, seeds) = if is_all { (1, ALL_SEEDS) } else { (STRIDE, SEEDS) };
+        let enumerated = enumerated(calls).step_by(stride);
+        kept()?.into_iter().chain(enumerated).chain(seeds.map(seed)).collect()
+    };
+    println!("{calls} calls, {} rows, {} runs to disturb", undisturbed.rows(), jobs.len());
+    let coverage = all(&jobs, &undisturbed)?;
+    coverage.print(&undisturbed.calls);
+    Ok(coverage.is_clean())
+}
+
+/// Each call with each fault.
+fn enumerated(calls: usize) -> impl Iterator<Item = Job> {
+    let points = (0..calls).flat_map(|number| Fault::OF_A_CALL.map(|fault| Point::new(number, What::Fault(fault))));
+    points.map(|point| Job { name: point.to_string(), points: vec![point], is_single: true })
+}
+
+/// The seeds of `fixtures/seeds/`, by name.
+fn kept() -> Result<Vec<Job>, Failure> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/seeds");
+    let mut jobs = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let kept: Kept =
+            serde_saphyr::from_str(&std::fs::read_to_string(&path)?).map_err(|error| format!("{name}: {error}"))?;
+        let points = kept.faults.iter().map(|fault| fault.parse()).collect::<Result<_, String>>()?;
+        jobs.push(Job { name, points, is_single: false });
+    }
+    jobs.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(jobs)
+}
+
+/// Does all jobs, as many at a time as there are processors.
+fn all(jobs: &[Job], undisturbed: &Undisturbed) -> Result<Coverage, Failure> {
+    let (next, coverage) = (AtomicUsize::new(0), Mutex::new(Coverage::begin()));
+    let threads = std::thread::available_parallelism()?.get();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::SeqCst);
+                    let Some(job) = jobs.get(number) else { break };
+                    let (end, problem) = tried(&job.points, undisturbed, job.is_single);
+                    coverage.lock().unwrap().add(job.is_single, end.as_ref().ok(), problem.as_ref());
+                    if let Some(problem) = problem {
+                        report(job, end.ok().as_ref(), &problem, undisturbed);
+                    }
+                    if number > 0 && number % PROGRESS == 0 {
+                        println!("{number} of {}", jobs.len());
+                    }
+                }
+            });
+        }
+    });
+    Ok(coverage.into_inner()?)
+}
+
+/// What came of a list of faults. Several of them run twice.
+fn tried(points: &[Point], undisturbed: &Undisturbed, is_single: bool) -> (Result<End, Failure>, Option<Problem>) {
+    let end = once(points);
+    let problem = judge(&end, undisturbed, is_single);
+    if problem.is_some() || is_single {
+        return (end, problem);
+    }
+    let difference = match (&end, once(points)) {
+        (Ok(first), Ok(second)) => difference(&first.bytes, &second.bytes),
+        (_, Err(second)) => Some(format!("only the second fails: {second}")),
+        (Err(_), Ok(_)) => Some("only the first fails".to_owned()),
+    };
+    let problem = difference.map(|difference| Problem::new("chance", format!("two runs differ: {difference}")));
+    (end, problem)
+}
+
+/// Where two texts differ first, with what is around it.
+fn difference(one: &str, other: &str) -> Option<String> {
+    const AROUND: usize = 120;
+    let start = one.bytes().zip(other.bytes()).position(|(one, other)| one != other);
+    let start = start.or((one.len() != other.len()).then_some(one.len().min(other.len())))?;
+    let around = |text: &str| {
+        let (from, to) = (start.saturating_sub(AROUND), start + AROUND);
+        text[text.floor_char_boundary(from)..text.floor_char_boundary(to)].to_owned()
+    };
+    Some(format!("{:?} and {:?}", around(one), around(other)))
+}
+
+/// Prints a problem, and for several faults the fewest that make it.
+fn report(job: &Job, end: Option<&End>, problem: &Problem, undisturbed: &Undisturbed) {
+    let Problem { kind, text } = problem;
+    if job.is_single {
+        let call = end.and_then(|end| end.happened.first()).map_or("", |(_, call)| call);
+        println!("{} {call}: {kind}: {text}", job.name);
+        return;
+    }
+    let again = |points: &[Point]| tried(points, undisturbed, false).1.is_some_and(|found| found.kind == *kind);
+    let calls = end.map(|end| end.calls.clone()).unwrap_or_default();
+    let named: Vec<Point> = job.points.iter().map(|point| point.named(&calls)).collect();
+    let points = if again(&named) { &named } else { &job.points };
+    let least = fewest(points, again);
+    let text = tried(&least, undisturbed, false).1.map_or(text.clone(), |found| found.text);
+    println!("{}: {kind}: {text}\n  AMIPROOF_CHAOS='{}'", job.name, plan::line(&least));
+}
+
+/// Prints what one list of faults comes to.
+fn shown(points: &[Point], undisturbed: &Undisturbed) -> Result<bool, Failure> {
+    println!("{}", plan::line(points));
+    let (end, problem) = tried(points, undisturbed, false);
+    let end = end?;
+    for (what, call) in &end.happened {
+        println!("{what} at {call}");
+    }
+    match &end.report {
+        None => println!("the client died"),
+        Some(Err(error)) => println!("the client did not begin: {error}"),
+        Some(Ok(report)) => {
+            print!("{}", amiproof_reports::terminal::render(report, None, &amiproof_reports::Style::default()));
+        }
+    }
+    println!("left: {:?}; after destroy: {:?}; harmed: {:?}", end.left, end.destroyed, end.harmed);
+    match &problem {
+        Some(Problem { kind, text }) => println!("{kind}: {text}"),
+        None => println!("nothing is wrong with it"),
+    }
+    Ok(problem.is_none())
+}
