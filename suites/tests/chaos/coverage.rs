@@ -17,7 +17,7 @@ struct Count {
 
 pub(crate) struct Coverage {
     began: Instant,
-    runs: usize,
+    runs: u32,
     seeds: usize,
     simulated: Duration,
     by_fault: BTreeMap<What, Count>,
@@ -36,14 +36,15 @@ impl Coverage {
         }
     }
 
-    pub(crate) fn add(&mut self, is_single: bool, end: Option<&End>, problem: Option<&Problem>) {
-        self.runs += if is_single { 1 } else { 2 };
+    pub(crate) fn add(&mut self, is_single: bool, is_twice: bool, end: Option<&End>, problem: Option<&Problem>) {
+        let runs = if is_twice { 2 } else { 1 };
+        self.runs += runs;
         self.seeds += usize::from(!is_single);
         if let Some(problem) = problem {
             *self.problems.entry(problem.kind).or_default() += 1;
         }
         let Some(end) = end else { return };
-        self.simulated += end.simulated * if is_single { 1 } else { 2 };
+        self.simulated += end.simulated * runs;
         for (what, call) in &end.happened {
             let count = self.by_fault.entry(*what).or_default();
             count.single += usize::from(is_single);
@@ -85,7 +86,7 @@ impl Coverage {
             self.seeds,
             simulated / 3600.0,
             simulated / real,
-            real / (self.runs.max(1) as f64),
+            real / f64::from(self.runs.max(1)),
         );
         println!("problems: {:?}; test result: {} failed", self.problems, self.problems.values().sum::<usize>());
     }

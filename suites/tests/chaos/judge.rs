@@ -28,7 +28,7 @@ impl Problem {
 
 /// What the undisturbed run came to.
 pub(crate) struct Undisturbed {
-    rows: BTreeMap<(String, String), Disposition>,
+    rows: BTreeMap<(String, String), Row>,
     exit: ExitCode,
     pub(crate) calls: Vec<String>,
 }
@@ -50,19 +50,27 @@ impl Undisturbed {
     }
 }
 
-fn rows(report: &Report) -> BTreeMap<(String, String), Disposition> {
-    let row = |result: &CheckResult| {
-        ((result.subject.as_str().to_owned(), result.check.to_string()), result.disposition.clone())
-    };
-    report.results.iter().map(row).collect()
+struct Row {
+    disposition: Disposition,
+    /// Whether it has no verdict. On an image that is not hardened such a row of a benchmark is information.
+    is_open: bool,
 }
 
-/// The subjects with a row without a verdict: what stands there for the rows of a scan that did not come about. On an image that is not
-/// hardened such a row is information.
-fn undecided_subjects(report: &Report) -> BTreeSet<&str> {
-    let is_open =
-        |result: &&CheckResult| matches!(result.outcome, Outcome::NotEvaluated { .. } | Outcome::Error { .. });
-    report.results.iter().filter(is_open).map(|result| result.subject.as_str()).collect()
+impl Row {
+    fn of(result: &CheckResult) -> Self {
+        let is_open = matches!(result.outcome, Outcome::NotEvaluated { .. } | Outcome::Error { .. });
+        Self { disposition: result.disposition.clone(), is_open }
+    }
+
+    /// Whether it says nothing of the image, or only what another row says.
+    fn is_undecided(&self) -> bool {
+        self.is_open || matches!(self.disposition, Disposition::Blocked { .. })
+    }
+}
+
+fn rows(report: &Report) -> BTreeMap<(String, String), Row> {
+    let row = |result: &CheckResult| ((result.subject.as_str().to_owned(), result.check.to_string()), Row::of(result));
+    report.results.iter().map(row).collect()
 }
 
 /// The first promise that a run broke. After a single fault of a call nothing may differ from the undisturbed run.
@@ -133,25 +141,27 @@ fn kept(end: &End, report: &Report, is_single: bool) -> Option<Problem> {
 
 /// What is wrong with the verdicts, and with the exit code and the JUnit that follow from them.
 fn judged(report: &Report, undisturbed: &Undisturbed, is_single: bool) -> Option<Problem> {
-    let (now, undecided) = (rows(report), undecided_subjects(report));
+    let now = rows(report);
+    // What stands for the rows of a scan that did not come about.
+    let open: BTreeSet<&str> =
+        now.iter().filter(|(_, row)| row.is_undecided()).map(|((subject, _), _)| subject.as_str()).collect();
     let mut changed = Vec::new();
     for ((subject, check), before) in &undisturbed.rows {
         let after = now.get(&(subject.clone(), check.clone()));
         let is_fine = match after {
             Some(after) => {
-                before.as_str() == after.as_str()
+                let (before, now) = (&before.disposition, &after.disposition);
+                before.as_str() == now.as_str()
                     || !is_single
-                        && (is_undecided(after)
-                            || (is_green(before) && is_green(after))
-                            || (is_neutral(before) && is_neutral(after))
-                            // The gate of a scan of an image that is not hardened is information when it did not come about.
-                            || (check.starts_with("gate/") && *after == Disposition::Informational))
+                        && (after.is_undecided()
+                            || (is_green(before) && is_green(now))
+                            || (is_neutral(before) && is_neutral(now)))
             }
-            None => !is_single && undecided.contains(subject.as_str()),
+            None => !is_single && open.contains(subject.as_str()),
         };
         if !is_fine {
-            let after = after.map_or("no row", Disposition::as_str);
-            changed.push(format!("{subject} {check}: {}, now {after}", before.as_str()));
+            let after = after.map_or("no row", |after| after.disposition.as_str());
+            changed.push(format!("{subject} {check}: {}, now {after}", before.disposition.as_str()));
         }
     }
     if let Some(first) = changed.first() {
@@ -159,7 +169,8 @@ fn judged(report: &Report, undisturbed: &Undisturbed, is_single: bool) -> Option
     }
     let exit = ExitCode::of(report);
     let is_clean = report.cleanup.leftovers.is_empty() && report.cleanup.is_verified();
-    let is_undecided = now.values().any(is_undecided_row);
+    let counts_as_open = |row: &Row| matches!(row.disposition, Disposition::NotEvaluated | Disposition::Error);
+    let is_undecided = now.values().any(counts_as_open);
     let is_as_undisturbed = is_clean && !report.run.interrupted && !is_undecided;
     if is_as_undisturbed && exit != undisturbed.exit && !report.has_broken_pipeline() {
         let text = format!("exit code {} instead of {}", exit.code(), undisturbed.exit.code());
@@ -179,15 +190,6 @@ fn is_green(disposition: &Disposition) -> bool {
 fn is_neutral(disposition: &Disposition) -> bool {
     use Disposition::{Allowed, Informational, Manual, NotApplicable};
     matches!(disposition, Informational | NotApplicable | Manual | Allowed)
-}
-
-fn is_undecided(disposition: &Disposition) -> bool {
-    matches!(disposition, Disposition::NotEvaluated | Disposition::Error | Disposition::Blocked { .. })
-}
-
-/// As [`is_undecided`], but a row that a failure of the run explains counts as that failure.
-fn is_undecided_row(disposition: &Disposition) -> bool {
-    matches!(disposition, Disposition::NotEvaluated | Disposition::Error)
 }
 
 fn junit(report: &Report, exit: ExitCode) -> Option<Problem> {

@@ -7,7 +7,8 @@
 //!
 //! `cargo test` tries a part, `make chaos` everything: `AMIPROOF_CHAOS=all`. `AMIPROOF_CHAOS=100..300` tries those seeds,
 //! `AMIPROOF_CHAOS='LostAfter@eks CreateCluster#1, Interrupt@200'` one list of faults, and prints what came of it. `AMIPROOF_CHAOS=7`
-//! does that with the faults that seed 7 draws, and `AMIPROOF_CHAOS=Stale` tries that fault at every call.
+//! does that with the faults that seed 7 draws, `AMIPROOF_CHAOS=Stale` tries that fault
+//! at every call, and `AMIPROOF_CHAOS=NodeDies/20` that event at every twentieth.
 
 #![expect(
     clippy::unwrap_used,
@@ -39,21 +40,25 @@ use self::plan::{Point, What};
 use self::run::{End, once};
 
 /// Of the points of the enumeration, `cargo test` tries one in so many. Odd, so that different faults meet different calls.
-const STRIDE: usize = 53;
+const STRIDE: usize = 107;
 /// The seeds that `cargo test` tries, and those of `make chaos`.
 const SEEDS: Range<u64> = 0..200;
 const ALL_SEEDS: Range<u64> = 0..10_000;
+/// Of the seeds, `cargo test` runs one in so many twice, and `make chaos` all.
+const TWICE: u64 = 8;
 /// Jobs between two lines that say how far it is.
-const PROGRESS: usize = 1000;
+const PROGRESS: usize = 500;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// One run, or two that must be the same.
+/// A run, or two that must be the same.
 struct Job {
     /// How it is called: `seed 7`, or the file of a kept seed.
     name: String,
     points: Vec<Point>,
+    /// Whether nothing may differ from the undisturbed run.
     is_single: bool,
+    is_twice: bool,
 }
 
 /// A seed that once found a defect.
@@ -88,21 +93,31 @@ fn campaign() -> Result<bool, Failure> {
     }
     let undisturbed = Undisturbed::of(first)?;
     let calls = undisturbed.calls.len();
-    let seed =
-        |number: u64| Job { name: format!("seed {number}"), points: draw::draw(number, calls), is_single: false };
+    let is_part = wish.is_empty();
+    let seed = |number: u64| Job {
+        name: format!("seed {number}"),
+        points: draw::draw(number, calls),
+        is_single: false,
+        is_twice: !is_part || number.is_multiple_of(TWICE),
+    };
     let jobs: Vec<Job> = if wish.contains('@') {
         return shown(&plan::parse(&wish)?, &undisturbed);
     } else if let Ok(number) = wish.parse() {
         return shown(&draw::draw(number, calls), &undisturbed);
     } else if let Some((from, to)) = wish.split_once("..") {
         (from.parse()?..to.parse()?).map(seed).collect()
-    } else if let Some(fault) = Fault::OF_A_CALL.into_iter().find(|fault| format!("{fault:?}") == wish) {
-        enumerated(calls).filter(|job| job.points.iter().all(|point| point.what == What::Fault(fault))).collect()
+    } else if let Some((what, stride)) = everywhere(&wish) {
+        enumerated(calls, &[what]).step_by(stride).collect()
+    } else if !is_part && wish != "all" {
+        return Err(format!(
+            "AMIPROOF_CHAOS={wish}: write all, a seed, a range of seeds (0..100), the name of a fault, or faults at calls"
+        )
+        .into());
     } else {
-        let is_all = wish == "all";
-        let (stride, seeds) = if is_all { (1, ALL_SEEDS) } else { (STRIDE, SEEDS) };
-        let enumerated = enumerated(calls).step_by(stride);
-        kept()?.into_iter().chain(enumerated).chain(seeds.map(seed)).collect()
+        let (stride, seeds) = if is_part { (STRIDE, SEEDS) } else { (1, ALL_SEEDS) };
+        let faults = Fault::OF_A_CALL.map(What::Fault);
+        let points = enumerated(calls, &faults).step_by(stride);
+        kept()?.into_iter().chain(points).chain(seeds.map(seed)).collect()
     };
     println!("{calls} calls, {} rows, {} runs to disturb", undisturbed.rows(), jobs.len());
     let coverage = all(&jobs, &undisturbed)?;
@@ -110,10 +125,24 @@ fn campaign() -> Result<bool, Failure> {
     Ok(coverage.is_clean())
 }
 
-/// Each call with each fault.
-fn enumerated(calls: usize) -> impl Iterator<Item = Job> {
-    let points = (0..calls).flat_map(|number| Fault::OF_A_CALL.map(|fault| Point::new(number, What::Fault(fault))));
-    points.map(|point| Job { name: point.to_string(), points: vec![point], is_single: true })
+/// Each call with each of some faults or events.
+fn enumerated(calls: usize, all: &[What]) -> impl Iterator<Item = Job> {
+    let points = (0..calls).flat_map(|number| all.iter().map(move |what| Point::new(number, *what)));
+    points.map(|point| Job {
+        name: point.to_string(),
+        is_single: matches!(point.what, What::Fault(_)),
+        is_twice: false,
+        points: vec![point],
+    })
+}
+
+/// A fault or an event, and at which calls: `Stale` at each, `NodeDies/20` at every twentieth.
+fn everywhere(wish: &str) -> Option<(What, usize)> {
+    let (name, stride) = match wish.split_once('/') {
+        Some((name, stride)) => (name, stride.parse().ok().filter(|stride| *stride > 0)?),
+        None => (wish, 1),
+    };
+    What::all().find(|what| what.to_string() == name).map(|what| (what, stride))
 }
 
 /// The seeds of `fixtures/seeds/`, by name.
@@ -125,8 +154,9 @@ fn kept() -> Result<Vec<Job>, Failure> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let kept: Kept =
             serde_saphyr::from_str(&std::fs::read_to_string(&path)?).map_err(|error| format!("{name}: {error}"))?;
-        let points = kept.faults.iter().map(|fault| fault.parse()).collect::<Result<_, String>>()?;
-        jobs.push(Job { name, points, is_single: false });
+        let points = kept.faults.iter().map(|fault| fault.parse()).collect::<Result<Vec<Point>, String>>()?;
+        let is_single = matches!(points.as_slice(), [Point { what: What::Fault(_), .. }]);
+        jobs.push(Job { name, points, is_single, is_twice: true });
     }
     jobs.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(jobs)
@@ -142,8 +172,8 @@ fn all(jobs: &[Job], undisturbed: &Undisturbed) -> Result<Coverage, Failure> {
                 loop {
                     let number = next.fetch_add(1, Ordering::SeqCst);
                     let Some(job) = jobs.get(number) else { break };
-                    let (end, problem) = tried(&job.points, undisturbed, job.is_single);
-                    coverage.lock().unwrap().add(job.is_single, end.as_ref().ok(), problem.as_ref());
+                    let (end, problem) = tried(&job.points, undisturbed, job.is_single, job.is_twice);
+                    coverage.lock().unwrap().add(job.is_single, job.is_twice, end.as_ref().ok(), problem.as_ref());
                     if let Some(problem) = problem {
                         report(job, end.ok().as_ref(), &problem, undisturbed);
                     }
@@ -157,11 +187,16 @@ fn all(jobs: &[Job], undisturbed: &Undisturbed) -> Result<Coverage, Failure> {
     Ok(coverage.into_inner()?)
 }
 
-/// What came of a list of faults. Several of them run twice.
-fn tried(points: &[Point], undisturbed: &Undisturbed, is_single: bool) -> (Result<End, Failure>, Option<Problem>) {
+/// What came of a list of faults.
+fn tried(
+    points: &[Point],
+    undisturbed: &Undisturbed,
+    is_single: bool,
+    is_twice: bool,
+) -> (Result<End, Failure>, Option<Problem>) {
     let end = once(points);
     let problem = judge(&end, undisturbed, is_single);
-    if problem.is_some() || is_single {
+    if problem.is_some() || !is_twice {
         return (end, problem);
     }
     let difference = match (&end, once(points)) {
@@ -193,19 +228,19 @@ fn report(job: &Job, end: Option<&End>, problem: &Problem, undisturbed: &Undistu
         println!("{} {call}: {kind}: {text}", job.name);
         return;
     }
-    let again = |points: &[Point]| tried(points, undisturbed, false).1.is_some_and(|found| found.kind == *kind);
+    let again = |points: &[Point]| tried(points, undisturbed, false, true).1.is_some_and(|found| found.kind == *kind);
     let calls = end.map(|end| end.calls.clone()).unwrap_or_default();
     let named: Vec<Point> = job.points.iter().map(|point| point.named(&calls)).collect();
     let points = if again(&named) { &named } else { &job.points };
     let least = fewest(points, again);
-    let text = tried(&least, undisturbed, false).1.map_or(text.clone(), |found| found.text);
+    let text = tried(&least, undisturbed, false, true).1.map_or(text.clone(), |found| found.text);
     println!("{}: {kind}: {text}\n  AMIPROOF_CHAOS='{}'", job.name, plan::line(&least));
 }
 
 /// Prints what one list of faults comes to.
 fn shown(points: &[Point], undisturbed: &Undisturbed) -> Result<bool, Failure> {
     println!("{}", plan::line(points));
-    let (end, problem) = tried(points, undisturbed, false);
+    let (end, problem) = tried(points, undisturbed, false, true);
     let end = end?;
     for (what, call) in &end.happened {
         println!("{what} at {call}");
