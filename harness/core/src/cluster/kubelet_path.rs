@@ -53,6 +53,21 @@ impl PathError {
         code.is_some_and(|code| (400..500).contains(&code))
     }
 
+    /// Whether the API server answered with a server error. Once says nothing of a node: the API server itself may have failed, or the kubelet
+    /// behind it.
+    pub fn is_server_error(&self) -> bool {
+        match self {
+            Self::Refused(error) => match &**error {
+                kube::Error::Api(status) => status.code >= 500,
+                kube::Error::UpgradeConnection(kube::client::UpgradeConnectionError::ProtocolSwitch(status)) => {
+                    status.is_server_error()
+                }
+                _ => false,
+            },
+            Self::Silent(_) | Self::Connection(_) => false,
+        }
+    }
+
     /// Whether a connection broke on the way. Once says nothing of a node: the one to the API server is on that way, too.
     pub fn is_broken_connection(&self) -> bool {
         match self {

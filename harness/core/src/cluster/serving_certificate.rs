@@ -123,12 +123,12 @@ pub struct Unanswered {
     pub certificate: Option<String>,
 }
 
-/// How often a connection may break before that is the answer.
+/// How often a connection may break, or the API server may fail, before that is the answer.
 const BREAKS: u32 = 2;
 
 /// Runs a request to a node's kubelet, and repeats it for some minutes as long as only its
 /// [serving certificate](https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/) is missing; and twice if the
-/// connection broke.
+/// connection broke or the API server answered with a server error.
 ///
 /// # Errors
 /// [`Unanswered`]: at once for every error that the certificate does not explain.
@@ -144,7 +144,7 @@ pub async fn with_retry<'a, T>(
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
-        if error.is_broken_connection() && breaks < BREAKS {
+        if (error.is_broken_connection() || error.is_server_error()) && breaks < BREAKS {
             breaks += 1;
             tokio::time::sleep(pace.of(PAUSE)).await;
             continue;
