@@ -19,6 +19,13 @@ pub(crate) struct Circle {
     arrows: Arrows,
 }
 
+impl Circle {
+    /// Its files, by their paths in the package's sources.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
+        self.arrows.keys().map(String::as_str)
+    }
+}
+
 impl fmt::Display for Circle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} files in a circle:", self.arrows.len())?;
