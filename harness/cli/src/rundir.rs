@@ -360,7 +360,8 @@ pub(crate) fn cannot(what: &str, path: &Utf8Path, error: &std::io::Error) -> Fai
 
 #[cfg(test)]
 mod tests {
-    use amiproof_core::ledger::{self, Header, Resource, ResourceKind};
+    use amiproof_core::ledger::{self, Header, Resource};
+    use amiproof_core::resource::stack;
 
     use super::*;
 
@@ -387,7 +388,7 @@ mod tests {
             keep,
         };
         let ledger = Ledger::create(folder.path(), header).unwrap();
-        let resource = Resource::new(ResourceKind::Stack, "amiproof-c");
+        let resource = Resource::new(stack::KIND, "amiproof-c");
         let made =
             ledger.create_resource(resource, || async { Ok::<_, ledger::Error>("id".to_owned()) }).await.unwrap();
         if is_gone {

@@ -1,7 +1,7 @@
 //! The part of amiproof that talks to AWS, Kubernetes and nodes, and the runner that drives it.
 //!
 //! Reading order: [`check`] (what a check is) and [`context`] (what a check may use), then [`ledger`] (the record of everything
-//! that is created), [`aws`], [`user_data`], [`cluster`], [`workload`], [`wait`], [`act`], [`probe`], [`scan`], [`destroy`],
+//! that is created), [`aws`], [`user_data`], [`cluster`], [`workload`], [`wait`], [`act`], [`probe`], [`scan`], [`resource`], [`destroy`],
 //! [`transport`], [`pace`] and [`run`] (the dispatcher and the pipelines). [`iam`] is what all of it needs to be allowed, [`doctor`] asks
 //! beforehand.
 
@@ -21,6 +21,7 @@ pub mod images;
 pub mod ledger;
 pub mod pace;
 pub mod probe;
+pub mod resource;
 pub mod run;
 pub mod scan;
 pub mod transport;

@@ -9,8 +9,8 @@ use amiproof_core::check::{CheckError, Decision, Doing as _};
 use amiproof_core::cluster::nodes;
 use amiproof_core::context::Context;
 use amiproof_core::evidence::evidence;
-use amiproof_core::ledger::ResourceKind;
-use amiproof_model::report::NodeRecord;
+use amiproof_core::resource::node_group;
+use amiproof_model::report::{NodeRecord, Phase};
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use futures::FutureExt as _;
 use k8s_openapi::api::core::v1::{Node, Pod};
@@ -173,7 +173,7 @@ async fn replace(context: &Context, node: &NodeRecord) -> Result<Replaced, Check
             "the node was not replaced: this run has no AWS account, or the node is not an EC2 instance".to_owned(),
         ));
     };
-    let own = context.node_group().filter(|group| context.ledger.standing(ResourceKind::NodeGroup, group).is_some());
+    let own = context.node_group().filter(|group| context.ledger.standing(node_group::KIND, group).is_some());
     let Some(group) = own else {
         return Ok(Replaced::Kept("the node was not replaced: this run did not create its node group".to_owned()));
     };

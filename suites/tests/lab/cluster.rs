@@ -11,6 +11,7 @@ use amiproof_core::cluster::{Access, NODE_GROUP_LABEL, Token, nodes, objects, st
 use amiproof_core::context::{Context, Peers};
 use amiproof_core::ledger::{Header, Ledger, State, VERSION};
 use amiproof_core::pace::Pace;
+use amiproof_core::resource::storage_class;
 use amiproof_core::run::budget::Budget;
 use amiproof_core::run::checks::{RunnerConfig, run_all};
 use amiproof_core::run::clock;
@@ -145,7 +146,7 @@ impl Lab {
             objects::apply(&access, Some("kube-system"), &part).await.unwrap();
         }
         wait_for_dns(&access).await;
-        storage::ensure_classes(&access, &ledger, &std::collections::BTreeMap::new()).await.unwrap();
+        storage_class::ensure_classes(&access, &ledger, &std::collections::BTreeMap::new()).await.unwrap();
         Self {
             server,
             nodes: handles,

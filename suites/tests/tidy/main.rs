@@ -177,25 +177,25 @@ fn only_the_program_reads_the_environment_prints_and_exits() {
 }
 
 #[test]
-fn every_create_call_to_aws_goes_through_the_ledger() {
-    let creates = Regex::new(
-        r"\.create_(nodegroup|launch_template|cluster|stack|addon|access_entry|role|pod_identity_association|cis_scan_configuration)\(\)",
-    )
-    .unwrap();
-    for source in sources("harness/core") {
-        // A dry run creates nothing.
-        let calls: Vec<String> = source.lines_with(&creates).filter(|line| !line.contains(".dry_run(true)")).collect();
-        if calls.is_empty() {
-            continue;
+fn what_a_run_creates_is_created_in_the_file_of_its_kind_and_through_the_ledger() {
+    const HOME: &str = "harness/core/src/resource/";
+    let creates = Regex::new(r"\.create_[a-z_]+\(\)|\bcreate_resource\(").unwrap();
+    let sources: Vec<Source> =
+        ["harness/core", "harness/cli", "suites"].iter().flat_map(|folder| sources(folder)).collect();
+    let mut wrong = Vec::new();
+    for source in &sources {
+        // A dry run creates nothing, and the ledger defines the function.
+        let is_meant =
+            |line: &String| !line.contains(".dry_run(true)") && !line.contains("pub async fn create_resource");
+        let calls: Vec<String> = source.lines_with(&creates).filter(is_meant).collect();
+        let is_ledgered = source.path.starts_with(HOME) && source.product().contains("create_resource(");
+        if !is_ledgered {
+            wrong.extend(calls);
         }
-        // In the same file, or in one that calls this module's functions by its name (`roles::make`).
-        let stem = source.path.rsplit('/').next().unwrap().trim_end_matches(".rs");
-        let by_name = format!("{stem}::");
-        let goes_through = |other: &Source| other.product().contains("create_resource(");
-        let ledgered = goes_through(&source)
-            || sources("harness/core").iter().any(|other| other.product().contains(&by_name) && goes_through(other));
-        assert!(ledgered, "not inside Ledger::create_resource:\n{}", calls.join("\n"));
     }
+    assert!(wrong.is_empty(), "only {HOME} creates, inside Ledger::create_resource:\n{}", wrong.join("\n"));
+    let homes = sources.iter().filter(|source| source.path.starts_with(HOME));
+    assert!(homes.filter(|source| source.product().contains("create_resource(")).count() >= 12, "the folder was moved");
 }
 
 #[test]

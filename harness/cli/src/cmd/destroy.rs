@@ -4,7 +4,8 @@ use amiproof_core::aws::Clients;
 use amiproof_core::cluster::Access;
 use amiproof_core::cluster::explain::chain;
 use amiproof_core::destroy::{self, ProgressSink, Target, WrongTarget};
-use amiproof_core::ledger::{Ledger, ResourceKind};
+use amiproof_core::ledger::Ledger;
+use amiproof_core::resource::cluster;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::report::Cleanup;
 
@@ -74,13 +75,13 @@ fn show(folder: &RunDir, targets: &[Target], form: OutputForm, output: &Output) 
         OutputForm::Json => {
             let lines: Vec<_> = targets
                 .iter()
-                .map(|target| serde_json::json!({"kind": target.kind.as_str(), "name": target.name, "cluster": target.cluster}))
+                .map(|target| serde_json::json!({"kind": target.title(), "name": target.name, "cluster": target.cluster}))
                 .collect();
             output.json(json(&serde_json::json!({"dryRun": true, "run": folder.id, "wouldDelete": lines}))?);
         }
         OutputForm::Text => {
             for target in targets {
-                output.data(format_args!("would delete {} {}", target.kind.as_str(), target.name));
+                output.data(format_args!("would delete {} {}", target.title(), target.name));
             }
             output.note(format_args!("run {}: {} resources; nothing was deleted", folder.id, targets.len()));
         }
@@ -180,8 +181,8 @@ async fn connect(global: &Global, args: &Destroy, ledger: &Ledger, output: &Outp
 /// The cluster that the run created objects in, if it still answers.
 async fn reach(clients: &Clients, ledger: &Ledger) -> Option<Access> {
     let entries = ledger.entries();
-    let cluster = entries.iter().find_map(|entry| match entry.resource.kind {
-        ResourceKind::Cluster => Some(entry.resource.name.as_str()),
+    let cluster = entries.iter().find_map(|entry| match &entry.resource.kind {
+        kind if *kind == cluster::KIND => Some(entry.resource.name.as_str()),
         _ => entry.resource.cluster.as_deref(),
     })?;
     amiproof_core::run::reach(clients, cluster).await

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use amiproof_core::ledger::{Entry, Ledger, ResourceKind, State};
+use amiproof_core::resource::{self, cluster, node_group, stack};
 use amiproof_model::matrix::Matrix;
 use camino::Utf8Path;
 use jiff::Timestamp;
@@ -36,18 +37,19 @@ enum Rank {
     Cluster,
 }
 
-fn rank(entries: &[Entry], cluster: &str, keep: bool) -> Option<Rank> {
-    let network = amiproof_core::aws::names::network_stack(cluster);
+fn rank(entries: &[Entry], name: &str, keep: bool) -> Option<Rank> {
+    let network = amiproof_core::aws::names::network_stack(name);
     let of = |entry: &Entry| {
         let resource = &entry.resource;
-        match (&resource.kind, entry.state) {
-            (_, State::Gone | State::Foreign) => None,
+        let is = |kind: &ResourceKind| resource.kind == *kind;
+        match entry.state {
+            State::Gone | State::Foreign => None,
             // A permanent network is used by other runs, and is not a cluster.
-            (ResourceKind::Stack, _) if resource.name == network && !keep => Some(Rank::Network),
-            (ResourceKind::Cluster, state) if resource.name == cluster => {
+            _ if is(&stack::KIND) && resource.name == network && !keep => Some(Rank::Network),
+            state if is(&cluster::KIND) && resource.name == name => {
                 Some(if state == State::Created { Rank::Cluster } else { Rank::Planned })
             }
-            (ResourceKind::NodeGroup, state) if resource.cluster.as_deref() == Some(cluster) => {
+            state if is(&node_group::KIND) && resource.cluster.as_deref() == Some(name) => {
                 Some(if state == State::Created { Rank::NodeGroups } else { Rank::Planned })
             }
             _ => None,
@@ -63,7 +65,7 @@ fn same(one: Option<&str>, other: Option<&str>) -> bool {
 
 /// The resources of a ledger that cost money: everything created in AWS, each once, however often it was confirmed.
 pub(crate) fn standing(ledger: &Ledger) -> BTreeSet<(ResourceKind, String)> {
-    let stays = |entry: &Entry| entry.state == State::Created && !entry.resource.kind.is_kubernetes();
+    let stays = |entry: &Entry| entry.state == State::Created && !resource::is_kubernetes(&entry.resource.kind);
     let entries = ledger.entries().into_iter().filter(stays);
     entries.map(|entry| (entry.resource.kind.clone(), entry.resource.name)).collect()
 }
@@ -79,15 +81,15 @@ mod tests {
 
     #[test]
     fn the_cluster_itself_counts_more_than_node_groups_in_it_and_nothing_gone_counts() {
-        let cluster = || Resource::new(ResourceKind::Cluster, "pair").in_cluster("pair");
-        let group = || Resource::new(ResourceKind::NodeGroup, "l1").in_cluster("pair");
-        let network = || Resource::new(ResourceKind::Stack, "amiproof-pair");
+        let cluster = || Resource::new(cluster::KIND, "pair").in_cluster("pair");
+        let group = || Resource::new(node_group::KIND, "l1").in_cluster("pair");
+        let network = || Resource::new(stack::KIND, "amiproof-pair");
         for (entries, wanted) in [
             (vec![entry(cluster(), State::Created), entry(group(), State::Created)], Some(Rank::Cluster)),
             (vec![entry(cluster(), State::Gone), entry(group(), State::Created)], Some(Rank::NodeGroups)),
             (vec![entry(cluster(), State::Planned)], Some(Rank::Planned)),
             (vec![entry(cluster(), State::Gone)], None),
-            (vec![entry(Resource::new(ResourceKind::Cluster, "other"), State::Created)], None),
+            (vec![entry(Resource::new(cluster::KIND, "other"), State::Created)], None),
             (vec![entry(network(), State::Planned)], Some(Rank::Network)),
             (vec![entry(network(), State::Created), entry(cluster(), State::Planned)], Some(Rank::Planned)),
             (vec![entry(network(), State::Foreign)], None),

@@ -76,7 +76,7 @@ async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCod
             let verb = if args.dry_run { "would delete" } else { "deleted" };
             for target in deleted {
                 let run = target.run.as_ref().map(|run| format!(" of run {run}")).unwrap_or_default();
-                output.data(format_args!("{verb} {} {}{run}", target.kind.as_str(), target.name));
+                output.data(format_args!("{verb} {} {}{run}", target.title(), target.name));
             }
             for kept in &cleanup.foreign {
                 output.data(format_args!("kept {kept}"));
@@ -119,10 +119,5 @@ async fn swept(args: &Sweep, alive: &BTreeSet<String>, output: &Output) -> Resul
 }
 
 fn line(target: &Target) -> Line<'_> {
-    Line {
-        kind: target.kind.as_str(),
-        name: &target.name,
-        cluster: target.cluster.as_deref(),
-        run: target.run.as_deref(),
-    }
+    Line { kind: target.title(), name: &target.name, cluster: target.cluster.as_deref(), run: target.run.as_deref() }
 }

@@ -4,14 +4,13 @@ use amiproof_model::matrix::Family;
 use aws_sdk_eks::types::{AccessEntry, AccessScopeType};
 
 use super::Clients;
-use super::error::{AwsError, Class, Explain as _, found};
-use super::names::{self, Tags};
+use super::error::{AwsError, Explain as _, found};
 use super::pages;
-use crate::ledger::{self, Ledger, Resource, ResourceKind};
+use crate::ledger;
 
 /// The type of the entry for Windows nodes: it adds the group `eks:kube-proxy-windows`, without which kube-proxy on them cannot read
 /// Services (EKS API, `CreateAccessEntry.type`).
-const WINDOWS: &str = "EC2_WINDOWS";
+pub(crate) const WINDOWS: &str = "EC2_WINDOWS";
 
 /// Why the nodes of a role are not admitted.
 #[derive(Debug, thiserror::Error)]
@@ -109,74 +108,6 @@ pub async fn describe(clients: &Clients, cluster: &str, principal: &str) -> Resu
         })
         .await;
     Ok(found(answer)?.and_then(|answer| answer.access_entry))
-}
-
-/// Admits the Windows nodes of a role to a cluster that uses access entries. EKS creates an entry when a node group comes up, but for a
-/// custom image it has the type of Linux nodes, and Services then fail on every node (aws/containers-roadmap#2327). The right entry must
-/// exist before. An existing one is used and not deleted with the run.
-///
-/// # Guarantees
-/// The entry is in the ledger before it is created, so `destroy` finds it even if the answer is lost.
-///
-/// # Errors
-/// [`Error::OtherType`] if the role has an entry of another type; [`Error::Aws`] of
-/// [CreateAccessEntry](https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAccessEntry.html), which carries a client token, so transient errors are
-/// retried; [`Error::Ledger`] if the ledger cannot be written, and then nothing is created.
-pub async fn admit_windows(
-    clients: &Clients,
-    ledger: &Ledger,
-    cluster: &str,
-    role: &str,
-    tags: &Tags,
-) -> Result<(), Error> {
-    if ledger.has_created(ResourceKind::AccessEntry, role) {
-        return Ok(());
-    }
-    if let Some(entry) = describe(clients, cluster, role).await? {
-        let kind = entry.r#type().unwrap_or("STANDARD");
-        let is_ours = ledger.standing(ResourceKind::AccessEntry, role).is_some();
-        if kind == WINDOWS && !is_ours {
-            return Ok(());
-        }
-        if kind != WINDOWS {
-            let (role, kind, cluster) = (role.to_owned(), kind.to_owned(), cluster.to_owned());
-            return Err(Error::OtherType { role, kind, cluster });
-        }
-    }
-    let resource = Resource::new(ResourceKind::AccessEntry, role).in_region(clients.region()).in_cluster(cluster);
-    let (clients, cluster, role, tags) = (clients.clone(), cluster.to_owned(), role.to_owned(), tags.clone());
-    ledger
-        .create_resource(resource, || async move {
-            clients.write_idempotent(|| create_once(&clients, &cluster, &role, &tags)).await.map_err(Error::from)
-        })
-        .await?;
-    Ok(())
-}
-
-async fn create_once(clients: &Clients, cluster: &str, role: &str, tags: &Tags) -> Result<String, AwsError> {
-    let answer = clients
-        .eks
-        .create_access_entry()
-        .cluster_name(cluster)
-        .principal_arn(role)
-        .r#type(WINDOWS)
-        .client_request_token(names::request_token(&format!("{cluster}/{role}"), &tags.run, 1))
-        .set_tags(Some(tags.pairs().into_iter().collect()))
-        .send()
-        .await
-        .explain("CreateAccessEntry", role);
-    match answer {
-        Ok(answer) => {
-            Ok(answer.access_entry.and_then(|entry| entry.access_entry_arn).unwrap_or_else(|| role.to_owned()))
-        }
-        // A lost answer of an earlier try: it was not there before.
-        Err(error) if matches!(error.class, Class::Exists | Class::InUse) => Ok(role.to_owned()),
-        // The role was made seconds ago and is not known everywhere yet.
-        Err(error) if error.class == Class::Request && error.message.contains("principalArn") => {
-            Err(AwsError { class: Class::Infrastructure, ..error })
-        }
-        Err(error) => Err(error),
-    }
 }
 
 /// The groups that aws-auth must map the role of nodes to, in a cluster without access entries.

@@ -2,19 +2,15 @@
 
 use std::time::Duration;
 
-use amiproof_model::matrix::{ClusterSpec, ControlPlaneLog};
-use aws_sdk_eks::types::{
-    AuthenticationMode, ClusterStatus, CreateAccessConfigRequest, EncryptionConfig, LogSetup, LogType, Logging,
-    Provider, VpcConfigRequest,
-};
+use aws_sdk_eks::types::{AuthenticationMode, ClusterStatus};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use tokio::time::Instant;
 
 use super::error::{AwsError, Class, Explain as _, found};
-use super::names::{self, LOG_GROUP_TAG, RUN_TAG, Tags};
+use super::names::{LOG_GROUP_TAG, RUN_TAG};
 use super::{Clients, log_groups, retry};
-use crate::ledger::{self, Ledger, Resource, ResourceKind};
+use crate::ledger;
 use crate::user_data::ClusterFacts;
 
 /// The polling interval of the SDK's own waiter.
@@ -182,136 +178,7 @@ pub async fn existing(clients: &Clients, name: &str, deadline: Duration) -> Resu
     }
 }
 
-/// Creates the cluster and waits until it is ACTIVE. `subnet_ids` and `role_arn` come from the matrix or the network stack.
-///
-/// # Guarantees
-/// The cluster is in the ledger before it is created. A cluster of the same name that this run did not create is never adopted.
-///
-/// # Errors
-/// [`AwsError`] of [CreateCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html), if a cluster of that name
-/// belongs to someone else, or if
-/// it is not ACTIVE within `deadline`. The call carries a client token, so transient errors are retried.
-pub async fn create(
-    clients: &Clients,
-    ledger: &Ledger,
-    spec: &ClusterSpec,
-    subnet_ids: &[String],
-    role_arn: &str,
-    tags: &Tags,
-    deadline: Duration,
-) -> Result<ClusterEndpoint, Error> {
-    let name = &spec.name;
-    if let Some(there) = describe(clients, name).await?
-        && there.run_tag.as_deref() != Some(tags.run.as_str())
-    {
-        return Err(Error::Foreign { name: name.clone(), run: tags.run.to_string() });
-    }
-    if !ledger.has_created(ResourceKind::Cluster, name) {
-        let resource = Resource::new(ResourceKind::Cluster, name).in_region(clients.region()).in_cluster(name);
-        let (clients, spec, tags) = (clients.clone(), spec.clone(), tags.clone());
-        let (subnet_ids, role_arn) = (subnet_ids.to_vec(), role_arn.to_owned());
-        ledger
-            .create_resource(resource, || async move {
-                let create = || create_once(&clients, &spec, &subnet_ids, &role_arn, &tags);
-                clients.write_idempotent(create).await.map_err(Error::from)
-            })
-            .await?;
-    }
-    wait_active(clients, name, deadline).await
-}
-
-async fn create_once(
-    clients: &Clients,
-    spec: &ClusterSpec,
-    subnet_ids: &[String],
-    role_arn: &str,
-    tags: &Tags,
-) -> Result<String, AwsError> {
-    let access = CreateAccessConfigRequest::builder()
-        .authentication_mode(AuthenticationMode::ApiAndConfigMap)
-        .bootstrap_cluster_creator_admin_permissions(true)
-        .build();
-    let governance = &spec.governance;
-    let logs = logs_of(clients, spec).await;
-    // Nodes in private subnets reach the API privately, the user of amiproof reaches it from outside. Its addresses are only known to the
-    // user, whom a guess would lock out.
-    let cidrs = &governance.endpoint.public_access_cidrs;
-    let vpc = VpcConfigRequest::builder()
-        .set_subnet_ids(Some(subnet_ids.to_vec()))
-        .endpoint_public_access(governance.endpoint.public)
-        .endpoint_private_access(true)
-        .set_public_access_cidrs(Some(cidrs.clone()).filter(|cidrs| !cidrs.is_empty()))
-        .build();
-    #[expect(deprecated, reason = "regions and stand-ins of the older API require it, and the newer one ignores it")]
-    let encryption = governance.secrets_key.as_ref().map(|key| {
-        let provider = Provider::builder().key_arn(key).build();
-        vec![EncryptionConfig::builder().resources("secrets").provider(provider).build()]
-    });
-    let answer = clients
-        .eks
-        .create_cluster()
-        .name(&spec.name)
-        .set_version(spec.kubernetes_version.as_ref().map(ToString::to_string))
-        .role_arn(role_arn)
-        .resources_vpc_config(vpc)
-        .access_config(access)
-        .set_logging(logging(&logs.types))
-        .set_encryption_config(encryption)
-        .client_request_token(names::request_token(&spec.name, &tags.run, 1))
-        .set_tags(Some(tags.pairs().into_iter().chain(logs.tag()).collect()))
-        .send()
-        .await
-        .explain("CreateCluster", format!("cluster {}", spec.name));
-    match answer {
-        Ok(answer) => Ok(answer.cluster.and_then(|cluster| cluster.arn).unwrap_or_else(|| spec.name.clone())),
-        // Whether it is ours was asked before; a lost answer of an earlier try.
-        Err(error) if error.class == Class::Exists => Ok(spec.name.clone()),
-        // The role was made seconds ago and is not known everywhere yet.
-        Err(error) if error.message.contains("could not be assumed") => {
-            Err(AwsError { class: Class::Infrastructure, ..error })
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// What a control plane logs, and who owns its log group.
-#[derive(Clone, Debug, Default)]
-struct Logs {
-    types: Vec<ControlPlaneLog>,
-    /// Whether the log group is created with the cluster, and so is deleted with it.
-    is_own: bool,
-}
-
-impl Logs {
-    fn tag(&self) -> Option<(String, String)> {
-        self.is_own.then(|| (LOG_GROUP_TAG.to_owned(), "made".to_owned()))
-    }
-}
-
-/// The logs of the matrix, or the audit log, which the CIS EKS benchmark requires (2.1.1). EKS leaves the log group behind, so without a
-/// setting in the matrix logging is enabled only if amiproof has the permissions to find and delete the group.
-async fn logs_of(clients: &Clients, spec: &ClusterSpec) -> Logs {
-    let asked = spec.governance.logging.clone();
-    if asked.as_ref().is_some_and(Vec::is_empty) {
-        return Logs::default();
-    }
-    match log_groups::exists(clients, &log_groups::of_cluster(&spec.name)).await {
-        Ok(is_there) => Logs { types: asked.unwrap_or_else(|| vec![ControlPlaneLog::Audit]), is_own: !is_there },
-        Err(error) => {
-            tracing::info!(%error, "the log group of the control plane could not be deleted");
-            Logs { types: asked.unwrap_or_default(), is_own: false }
-        }
-    }
-}
-
-/// What the control plane logs; `None` for nothing.
-fn logging(types: &[ControlPlaneLog]) -> Option<Logging> {
-    let types: Vec<LogType> = types.iter().map(|kind| LogType::from(kind.as_str())).collect();
-    let setup = LogSetup::builder().enabled(true).set_types(Some(types.clone())).build();
-    (!types.is_empty()).then(|| Logging::builder().cluster_logging(setup).build())
-}
-
-/// Waits until a cluster is ACTIVE. One that was just created may not be found at first.
+/// Waits until a cluster is ACTIVE.
 ///
 /// # Errors
 /// If it fails, is deleted, is not found for [`retry::VISIBLE_WITHIN`], or is not ACTIVE within `deadline`; otherwise [`AwsError`] of

@@ -5,16 +5,15 @@ use aws_sdk_ec2::types::{
     LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest, LaunchTemplateHttpTokensState,
     LaunchTemplateInstanceMetadataEndpointState, LaunchTemplateInstanceMetadataOptionsRequest,
     LaunchTemplateInstanceMetadataTagsState, LaunchTemplateTagSpecificationRequest, RequestLaunchTemplateData,
-    ResourceType, Tag, TagSpecification, VolumeType,
+    ResourceType, Tag, VolumeType,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::Clients;
 use super::ami::{Ami, ImageVolume};
-use super::error::{AwsError, Class, Explain as _};
+use super::error::{AwsError, Explain as _};
 use super::names::{self, Tags};
-use crate::ledger::{self, Ledger, Resource, ResourceKind};
 
 /// A launch template with its one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,77 +38,6 @@ pub struct Plan<'a> {
     pub cluster_group: Option<&'a str>,
     /// Plain text.
     pub user_data: &'a str,
-}
-
-/// Why there is no launch template.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// EC2 returned an error.
-    #[error(transparent)]
-    Aws(#[from] AwsError),
-    /// The ledger could not be written.
-    #[error(transparent)]
-    Ledger(#[from] ledger::Error),
-}
-
-/// Creates the launch template of a variant. `tags` are those of the variant.
-///
-/// # Guarantees
-/// The template is in the ledger before it is created.
-///
-/// # Errors
-/// [`AwsError`] of [CreateLaunchTemplate](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplate.html), which
-/// carries a client token, so transient
-/// errors are retried; or the ledger cannot be written, and then nothing is created.
-pub async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, tags: &Tags) -> Result<LaunchTemplate, Error> {
-    let variant = plan.variant;
-    let name = names::launch_template(&tags.run, &variant.name);
-    if let Some(entry) = ledger.standing(ResourceKind::LaunchTemplate, &name)
-        && let Some(id) = entry.id
-    {
-        return Ok(LaunchTemplate { id, name });
-    }
-    let resource =
-        Resource::new(ResourceKind::LaunchTemplate, &name).in_region(clients.region()).for_variant(&variant.name);
-    let wanted = template(plan, tags);
-    let (clients, asked, tags) = (clients.clone(), name.clone(), tags.clone());
-    let created = ledger
-        .create_resource(resource, || async move {
-            clients.write_idempotent(|| create_once(&clients, &asked, &wanted, &tags)).await.map_err(Error::from)
-        })
-        .await?;
-    Ok(LaunchTemplate { id: created.id, name })
-}
-
-async fn create_once(
-    clients: &Clients,
-    name: &str,
-    wanted: &RequestLaunchTemplateData,
-    tags: &Tags,
-) -> Result<String, AwsError> {
-    let resource = format!("launch template {name}");
-    let answer = clients
-        .ec2
-        .create_launch_template()
-        .launch_template_name(name)
-        .client_token(names::request_token(name, &tags.run, 1))
-        .launch_template_data(wanted.clone())
-        .tag_specifications(
-            TagSpecification::builder()
-                .resource_type(ResourceType::LaunchTemplate)
-                .set_tags(Some(ec2_tags(&tags.pairs_named(name))))
-                .build(),
-        )
-        .send()
-        .await
-        .explain("CreateLaunchTemplate", &resource);
-    let id = match answer {
-        Ok(answer) => answer.launch_template.and_then(|template| template.launch_template_id),
-        // A lost answer of an earlier try: the name holds the run's id, so it is ours.
-        Err(error) if error.class == Class::Exists => find(clients, name).await?,
-        Err(error) => return Err(error),
-    };
-    id.ok_or_else(|| AwsError::new(Class::Infrastructure, "CreateLaunchTemplate", resource, "the answer holds no id"))
 }
 
 /// The id of the launch template of this name
@@ -142,7 +70,7 @@ pub async fn delete(clients: &Clients, id: &str) -> Result<(), AwsError> {
 
 /// No instance type, instance profile, subnet or shutdown behaviour: EKS rejects a template with them (EKS user guide, "Customize
 /// managed nodes with launch templates").
-fn template(plan: &Plan<'_>, tags: &Tags) -> RequestLaunchTemplateData {
+pub(crate) fn template(plan: &Plan<'_>, tags: &Tags) -> RequestLaunchTemplateData {
     let Plan { variant, made, ami, user_data, .. } = *plan;
     let instance_tags = ec2_tags(&tags.pairs_named(&names::instance(&tags.run, &variant.name)));
     // Network interfaces too: a leaked one then carries the run it belongs to.
@@ -197,7 +125,7 @@ fn block_device(variant: &Variant, made: &MadeNodes, volume: &ImageVolume) -> La
     LaunchTemplateBlockDeviceMappingRequest::builder().device_name(&volume.device).ebs(ebs).build()
 }
 
-fn ec2_tags(pairs: &[(String, String)]) -> Vec<Tag> {
+pub(crate) fn ec2_tags(pairs: &[(String, String)]) -> Vec<Tag> {
     pairs.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 

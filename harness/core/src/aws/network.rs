@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use amiproof_model::matrix::ClusterSpec;
-use aws_sdk_cloudformation::types::{Capability, OnFailure, Parameter, Stack, StackStatus, Tag};
+use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use aws_sdk_ec2::types::Filter;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Clients;
 use super::error::{AwsError, Class, Explain as _, found};
-use super::names::{RUN_TAG, Tags};
+use super::names::RUN_TAG;
 use super::partition;
-use crate::ledger::{self, Ledger, Resource, ResourceKind};
+use crate::ledger;
 
 /// The template: a VPC with two public and two private subnets, one NAT gateway, and the roles of cluster and nodes. The stack is created
 /// from it, with the additions of the matrix.
@@ -81,36 +81,11 @@ pub enum Error {
     },
 }
 
-/// Creates the stack and waits until it is complete.
-///
-/// # Guarantees
-/// The stack is in the ledger before it is created. CloudFormation rolls back a stack that fails; `destroy` deletes what is left of it.
+/// Waits until a stack is complete.
 ///
 /// # Errors
-/// [`AwsError`] of [CreateStack](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html); if a resource fails (with the
-/// events of the stack); or if it is not complete within `deadline`. The call carries a client token, so transient errors are retried.
-pub async fn create(
-    clients: &Clients,
-    ledger: &Ledger,
-    name: &str,
-    spec: &ClusterSpec,
-    tags: &Tags,
-    deadline: Duration,
-) -> Result<Network, Error> {
-    if !ledger.has_created(ResourceKind::Stack, name) {
-        let zones = zones(clients).await?;
-        let template = template(spec, clients.region())?;
-        let resource = Resource::new(ResourceKind::Stack, name).in_region(clients.region());
-        let (clients, name, tags) = (clients.clone(), name.to_owned(), tags.clone());
-        ledger
-            .create_resource(resource, || async move {
-                clients
-                    .write_idempotent(|| create_once(&clients, &name, &template, &zones, &tags))
-                    .await
-                    .map_err(Error::from)
-            })
-            .await?;
-    }
+/// If a resource fails (with the events of the stack), or if it is not complete within `deadline`.
+pub(crate) async fn wait_complete(clients: &Clients, name: &str, deadline: Duration) -> Result<Network, Error> {
     let started = Instant::now();
     loop {
         let Some(stack) = describe_stack(clients, name).await? else {
@@ -178,7 +153,7 @@ const NODE_ROLES: [&str; 2] = ["NodeRole", "WindowsNodeRole"];
 ///
 /// # Errors
 /// Never for the built-in template.
-fn template(spec: &ClusterSpec, region: &str) -> Result<String, AwsError> {
+pub(crate) fn template(spec: &ClusterSpec, region: &str) -> Result<String, AwsError> {
     let broken =
         |error: serde_json::Error| AwsError::new(Class::Request, "CreateStack", "the template", error.to_string());
     let mut template: Value = serde_json::from_str(TEMPLATE).map_err(broken)?;
@@ -204,49 +179,11 @@ fn template(spec: &ClusterSpec, region: &str) -> Result<String, AwsError> {
     serde_json::to_string_pretty(&template).map_err(broken)
 }
 
-async fn create_once(
-    clients: &Clients,
-    name: &str,
-    template: &str,
-    zones: &[String; 2],
-    tags: &Tags,
-) -> Result<String, AwsError> {
-    let parameter = |key: &str, value: &str| Parameter::builder().parameter_key(key).parameter_value(value).build();
-    let stack_tags =
-        tags.pairs().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    let answer = clients
-        .cloudformation
-        .create_stack()
-        .stack_name(name)
-        .template_body(template)
-        .parameters(parameter("ZoneA", &zones[0]))
-        .parameters(parameter("ZoneB", &zones[1]))
-        .capabilities(Capability::CapabilityIam)
-        // What failed stays for the events to be quoted; destroy deletes it.
-        .on_failure(OnFailure::DoNothing)
-        .set_tags(Some(stack_tags))
-        .client_request_token(super::names::request_token(name, &tags.run, 1))
-        .send()
-        .await
-        .explain("CreateStack", format!("stack {name}"));
-    match answer {
-        Ok(answer) => Ok(answer.stack_id.unwrap_or_else(|| name.to_owned())),
-        // A lost answer of an earlier try, if the tag says so.
-        Err(error) if error.class == Class::Exists => match run_tag(clients, name).await? {
-            Some(Some(run)) if run == tags.run.as_str() => Ok(name.to_owned()),
-            _ => Err(AwsError {
-                message: format!(
-                    "{}; it was not created by this run: delete it with `amiproof destroy`, or use it",
-                    error.message
-                ),
-                ..error
-            }),
-        },
-        Err(error) => Err(error),
-    }
-}
-
-async fn zones(clients: &Clients) -> Result<[String; 2], Error> {
+/// Two zones in which EKS places a control plane.
+///
+/// # Errors
+/// If the region has fewer.
+pub(crate) async fn zones(clients: &Clients) -> Result<[String; 2], Error> {
     let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
     let answer = clients
         .read(|| async {

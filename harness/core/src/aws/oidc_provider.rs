@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Clients;
-use super::error::{AwsError, Class, Explain as _, found};
-use super::names::Tags;
-use super::roles::tag_list;
+use super::error::{AwsError, Explain as _, found};
 
 /// The audience of tokens for STS, as the webhook of EKS requests them.
 pub(crate) const AUDIENCE: &str = "sts.amazonaws.com";
@@ -83,20 +81,6 @@ pub(crate) async fn find(clients: &Clients, url: &str) -> Result<Option<Provider
         Some(arn) => read(clients, arn).await,
         None => Ok(None),
     }
-}
-
-/// Creates the provider of an issuer (without its scheme); its ARN. Needs no thumbprint: IAM checks the certificate of EKS by
-/// authorities that it trusts (IAM API, `CreateOpenIDConnectProvider.ThumbprintList`).
-///
-/// # Errors
-/// If IAM rejects the call, with [`Class::Exists`] if there is one already.
-pub(crate) async fn make(clients: &Clients, url: &str, tags: &Tags) -> Result<String, AwsError> {
-    const OPERATION: &str = "CreateOpenIDConnectProvider";
-    let tags = tag_list(tags, OPERATION, url)?;
-    let request = clients.iam.create_open_id_connect_provider().url(format!("https://{url}"));
-    let answer = request.client_id_list(AUDIENCE).set_tags(Some(tags)).send().await.explain(OPERATION, url)?;
-    let arn = answer.open_id_connect_provider_arn.filter(|arn| !arn.is_empty());
-    arn.ok_or_else(|| AwsError::new(Class::Infrastructure, OPERATION, url, "the answer has no ARN"))
 }
 
 #[cfg(test)]

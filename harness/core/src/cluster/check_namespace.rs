@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Access, FIELD_MANAGER, MANAGED_BY, RUN_LABEL, namespace, objects, pull_secret};
 use crate::check::{CheckError, Doing as _};
 use crate::context::Context;
-use crate::ledger::{Created, Ledger, ObjectRef, Resource, ResourceKind};
+use crate::ledger::{Created, Ledger};
+use crate::resource::{self, object};
 
 /// Deadline for deleting everything. A pod on a node that does not answer takes its grace period and a little more.
 const REMOVAL: Duration = Duration::from_secs(120);
@@ -80,7 +81,7 @@ where
     let (cluster, ledger) = (context.cluster.clone(), context.ledger.clone());
     // Its capacity stays taken until the last pod is deleted, even if the caller has gone.
     let _pods = context.pods.clone();
-    let made = namespace::create(&cluster, &ledger, &spec).await;
+    let made = resource::namespace::create(&cluster, &ledger, &spec).await;
     let pulls = match (&made, &context.pull_secret) {
         (Ok(_), Some(secret)) => pull_secret::install(&cluster, &spec.name, secret).await,
         _ => Ok(()),
@@ -130,21 +131,9 @@ async fn prepared(
 async fn make(context: &Context, wanted: &[Value], made: &mut Vec<Made>) -> Result<(), CheckError> {
     for object in wanted {
         let object = labelled(object, context);
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let name = text(&object["metadata"]["name"]);
-        let kind = ResourceKind::KubernetesObject(ObjectRef {
-            api_version: text(&object["apiVersion"]),
-            kind: text(&object["kind"]),
-            namespace: None,
-        });
-        let resource = Resource::new(kind, &name).in_cluster(context.cluster.name());
-        let (cluster, wanted) = (context.cluster.clone(), object.clone());
-        let created = context.ledger.create_resource(resource, || async move {
-            let applied = objects::apply(&cluster, None, &wanted).await;
-            applied.doing("preparing the check")?;
-            Ok::<_, CheckError>(name)
-        });
-        made.push((created.await?, object));
+        let created = object::create(&context.cluster, &context.ledger, &object).await;
+        let created = created.doing("preparing the check")?;
+        made.push((created, object));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use amiproof_model::name::{RunId, VariantName};
-use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject};
 use kube::discovery::{Scope, verbs};
@@ -17,19 +17,10 @@ use tokio::time::Instant;
 use super::objects::is_not_found;
 use super::watch::{self, Stopped};
 use super::{Access, FIELD_MANAGER, MANAGED_BY, RUN_LABEL, VARIANT_LABEL};
-use crate::ledger::{self, Created, Ledger, Resource, ResourceKind};
+use crate::ledger;
 
 /// The longest name of a namespace (a DNS label).
 const LONGEST: usize = 63;
-
-/// How long the controllers of a healthy cluster take at most to give a new namespace its service account.
-const SERVICE_ACCOUNT: Duration = Duration::from_secs(30);
-
-/// How often that wait is repeated: a control plane that is busy with all the namespaces of a run needs longer.
-const SERVICE_ACCOUNT_TRIES: u32 = 4;
-
-/// How long an old namespace may take to be deleted before a new one of its name is created.
-const LEFT_BEHIND: Duration = Duration::from_secs(90);
 
 /// How long the deletion of a namespace takes if nothing blocks it: the grace period of its pods and a little more.
 const ORDINARY: Duration = Duration::from_secs(45);
@@ -87,7 +78,7 @@ pub enum NamespaceError {
 }
 
 impl NamespaceError {
-    fn api(name: &str, doing: &'static str) -> impl FnOnce(kube::Error) -> Self {
+    pub(crate) fn api(name: &str, doing: &'static str) -> impl FnOnce(kube::Error) -> Self {
         move |source| Self::Api { name: name.to_owned(), doing, source: Box::new(source) }
     }
 }
@@ -120,7 +111,7 @@ pub struct Spec {
 }
 
 impl Spec {
-    fn labels(&self) -> BTreeMap<&'static str, String> {
+    pub(crate) fn labels(&self) -> BTreeMap<&'static str, String> {
         let mut labels = BTreeMap::from([(RUN_LABEL, self.run.to_string()), (MANAGED_BY, FIELD_MANAGER.to_owned())]);
         if let Some(variant) = &self.variant {
             labels.insert(VARIANT_LABEL, variant.to_string());
@@ -135,62 +126,6 @@ impl Spec {
             labels.insert(mode, level.to_owned());
         }
         labels
-    }
-}
-
-/// Creates a namespace and waits until pods can be created in it. One of the same name from an earlier attempt is deleted first.
-///
-/// # Guarantees
-/// The namespace is in the ledger before it is created, and carries the label of the run.
-///
-/// # Errors
-/// [`NamespaceError`]: the API server rejects the request ([Namespace](https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/namespace-v1/)),
-/// the ledger cannot be written, or the namespace of the earlier attempt cannot be deleted.
-/// The client retries 429, 5xx and broken connections first, a POST only after 429.
-pub async fn create(access: &Access, ledger: &Ledger, spec: &Spec) -> Result<Created, NamespaceError> {
-    let api: Api<Namespace> = Api::all(access.client());
-    if api.get_opt(&spec.name).await.map_err(NamespaceError::api(&spec.name, "look for it"))?.is_some() {
-        delete(access, &spec.run, &spec.name, LEFT_BEHIND).await?;
-    }
-    let mut resource = Resource::new(ResourceKind::Namespace, &spec.name).in_cluster(access.name());
-    if let Some(variant) = &spec.variant {
-        resource = resource.for_variant(variant);
-    }
-    let object = json!({
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": spec.name, "labels": spec.labels()},
-    });
-    let name = spec.name.clone();
-    let made = ledger.create_resource(resource, || async move {
-        // Applied, not created: an answer that got lost on the way can be asked for again.
-        let applied = api.patch(&name, &PatchParams::apply(FIELD_MANAGER), &Patch::Apply(&object)).await;
-        applied.map(|made| made.name_any()).map_err(NamespaceError::api(&name, "create it"))
-    });
-    let made: Created = made.await?;
-    service_account(access, &spec.name).await?;
-    Ok(made)
-}
-
-/// Waits for the default service account of a namespace. Until it exists, the API server rejects pods.
-async fn service_account(access: &Access, namespace: &str) -> Result<(), NamespaceError> {
-    let mut tries = 1;
-    loop {
-        let api: Api<ServiceAccount> = Api::namespaced(access.client(), namespace);
-        let stream = watch::follow(api, watcher::Config::default().fields("metadata.name=default"));
-        let deadline = Instant::now() + SERVICE_ACCOUNT;
-        match watch::until(stream, deadline, |accounts| (!accounts.is_empty()).then_some(())).await {
-            Ok(()) => return Ok(()),
-            // A new watch each time, so that one that hangs does not end the wait.
-            Err(Stopped::Deadline { .. }) if tries < SERVICE_ACCOUNT_TRIES => tries += 1,
-            Err(source) => {
-                return Err(NamespaceError::Api {
-                    name: namespace.to_owned(),
-                    doing: "get its default service account",
-                    source: Box::new(source),
-                });
-            }
-        }
     }
 }
 

@@ -6,33 +6,17 @@
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
-use kube::api::{Patch, PatchParams};
-use serde_json::json;
 
-use super::{Access, FIELD_MANAGER, RUN_LABEL};
+use super::Access;
 use crate::check::{CheckError, Doing as _};
-use crate::ledger::{ConfigMapKey, Ledger, ObjectRef, Resource, ResourceKind};
+use crate::ledger::Ledger;
+use crate::resource::config_map_change;
 
 const NAMESPACE: &str = "kube-system";
 /// The ConfigMap, in `kube-system`.
 pub const CONFIG_MAP: &str = "amazon-vpc-cni";
 const KEY: &str = "enable-windows-ipam";
 const ON: &str = "true";
-
-/// The setting of the CNI.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Switch {
-    /// There is no config map.
-    Absent,
-    /// The value of the key; `None` if there is none.
-    Says(Option<String>),
-}
-
-async fn switch(access: &Access) -> Result<Switch, CheckError> {
-    let api: Api<ConfigMap> = Api::namespaced(access.client(), NAMESPACE);
-    let there = api.get_opt(CONFIG_MAP).await.doing(format!("reading ConfigMap {NAMESPACE}/{CONFIG_MAP}"))?;
-    Ok(there.map_or(Switch::Absent, |map| Switch::Says(map.data.and_then(|mut data| data.remove(KEY)))))
-}
 
 /// Whether [Windows IPAM](https://docs.aws.amazon.com/eks/latest/userguide/windows-support.html) is enabled, so that pods on Windows nodes
 /// get addresses.
@@ -41,7 +25,9 @@ async fn switch(access: &Access) -> Result<Switch, CheckError> {
 /// If the API server rejects the request.
 /// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn has_ipam(access: &Access) -> Result<bool, CheckError> {
-    Ok(switch(access).await? == Switch::Says(Some(ON.to_owned())))
+    let api: Api<ConfigMap> = Api::namespaced(access.client(), NAMESPACE);
+    let there = api.get_opt(CONFIG_MAP).await.doing(format!("reading ConfigMap {NAMESPACE}/{CONFIG_MAP}"))?;
+    Ok(there.and_then(|map| map.data?.remove(KEY)).is_some_and(|value| value == ON))
 }
 
 /// Enables [Windows IPAM](https://docs.aws.amazon.com/eks/latest/userguide/windows-support.html) if the CNI is not an EKS add-on and it is
@@ -55,41 +41,9 @@ pub async fn has_ipam(access: &Access) -> Result<bool, CheckError> {
 /// If the API server rejects the change, or the ledger cannot be written, and then nothing is changed.
 /// The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub async fn enable_ipam(access: &Access, ledger: &Ledger) -> Result<(), CheckError> {
-    let (run, namespace) = (ledger.header().run.clone(), NAMESPACE.to_owned());
-    let (kind, labels) = match switch(access).await? {
-        Switch::Says(Some(value)) if value == ON => return Ok(()),
-        Switch::Says(before) => {
-            let (key, value) = (KEY.to_owned(), ON.to_owned());
-            (ResourceKind::ConfigMapKey(ConfigMapKey { namespace, key, value, before }), json!({}))
-        }
-        // A config map of the run's own carries its label: by that it is known when it is removed.
-        Switch::Absent => {
-            let (api_version, kind) = ("v1".to_owned(), "ConfigMap".to_owned());
-            let object = ObjectRef { api_version, kind, namespace: Some(namespace) };
-            let labels = json!({RUN_LABEL: run, "app.kubernetes.io/managed-by": FIELD_MANAGER});
-            (ResourceKind::KubernetesObject(object), labels)
-        }
-    };
     let doing = || format!("enabling Windows IPAM in ConfigMap {NAMESPACE}/{CONFIG_MAP}");
-    let cluster = access.clone();
-    ledger
-        .create_resource(Resource::new(kind, CONFIG_MAP).in_cluster(access.name()), || async move {
-            turn_on(&cluster, &labels).await.doing(doing())?;
-            Ok::<String, CheckError>(format!("{NAMESPACE}/{CONFIG_MAP}"))
-        })
-        .await?;
-    Ok(())
-}
-
-async fn turn_on(access: &Access, labels: &serde_json::Value) -> Result<(), kube::Error> {
-    let api: Api<ConfigMap> = Api::namespaced(access.client(), NAMESPACE);
-    let object = json!({
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": CONFIG_MAP, "namespace": NAMESPACE, "labels": labels},
-        "data": {KEY: ON},
-    });
-    api.patch(CONFIG_MAP, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&object)).await.map(|_| ())
+    let set = config_map_change::set(access, ledger, (NAMESPACE, CONFIG_MAP), KEY, ON).await;
+    set.map(|_| ()).doing(doing())
 }
 
 /// Whether the ConfigMap [aws-auth](https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html) maps a role, by its ARN without a

@@ -4,7 +4,7 @@
 //! until it is gone. Then every service that the run used is queried for resources with the run's tag.
 //!
 //! # Guarantees
-//! * Only resources that a live read shows to be the run's are deleted (`owned`); those of other owners are reported and left alone.
+//! * Only resources that a live read shows to be the run's are deleted ([`crate::resource`]); those of other owners are reported and left alone.
 //! * Every resource is tried, whether or not others fail, and whether or not the ledger can be written.
 //! * Nothing is deleted, or recorded as deleted, in any other account, region, endpoint or cluster than that of the run ([`WrongTarget`]).
 //!
@@ -14,17 +14,13 @@
 //!
 //! Idempotent: a resource that no longer exists is no error.
 
-mod kind;
 mod order;
-mod outcome;
-mod owned;
 mod plan;
 mod progress;
 mod prove;
-mod remains;
+mod search;
 mod survey;
 mod sweep;
-mod target;
 mod wrong_target;
 
 use std::collections::BTreeSet;
@@ -34,17 +30,18 @@ use amiproof_model::report::Cleanup;
 use futures::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 
-use self::kind::removal::{Cx, Look};
-use self::outcome::{NotDeleted, Removed};
-use self::owned::Claim;
-pub use self::plan::{Deadlines, Plan, What};
+pub use self::plan::{Plan, What};
 pub use self::progress::{ProgressSink, QUIET};
 use self::survey::Survey;
 pub use self::sweep::{Found, Swept, expired, sweep};
-pub use self::target::{Kind, Target};
 pub use self::wrong_target::WrongTarget;
 use crate::aws::Clients;
-use crate::ledger::{self, Entry, Ledger, ResourceKind, State};
+use crate::ledger::{self, Entry, Ledger, State};
+use crate::resource::outcome::{NotDeleted, Removed};
+use crate::resource::owned::{Claim, Look};
+use crate::resource::reach::{Cx, Reach};
+pub use crate::resource::{Deadlines, Target};
+use crate::resource::{Home, cluster, network_interface};
 
 /// How many resources are deleted at the same time.
 const AT_ONCE: usize = 16;
@@ -98,7 +95,7 @@ async fn teardown(plan: &Plan<'_>) -> Result<Cleanup, WrongTarget> {
             && let Some(clients) = plan.clients
         {
             let _doing = plan.progress.begin(LOOKING_FOR_INTERFACES.to_owned());
-            kind::interface::leaked_of_clusters(Cx { clients, deadlines: &plan.deadlines }, &survey.deleting).await;
+            network_interface::leaked_of_clusters(Cx { clients, deadlines: &plan.deadlines }, &survey.deleting).await;
         }
         plan.progress.deleting(&tier);
         let removed: Vec<_> = stream::iter(tier)
@@ -128,9 +125,9 @@ async fn teardown(plan: &Plan<'_>) -> Result<Cleanup, WrongTarget> {
 pub(crate) async fn one(ledger: &Ledger, clients: &Clients, key: ledger::Key) {
     let Some(entry) = ledger.entries().into_iter().find(|entry| entry.key == key) else { return };
     let target = Target::of_entry(&entry, ledger.header());
-    let (kind, name) = (target.kind.as_str(), target.name.clone());
-    let deadlines = Deadlines::default();
-    let removed = kind::remove(Cx { clients, deadlines: &deadlines }, &target, &target.claim(ledger.header())).await;
+    let (kind, name) = (target.title(), target.name.clone());
+    let reach = Reach { clients: Some(clients), access: None, deadlines: &Deadlines::default() };
+    let removed = target.kind.remove(reach, &target, &target.claim(ledger.header())).await;
     let reason = match removed {
         Ok(Removed::Gone | Removed::GoneUnverified(_) | Removed::Absent | Removed::WithCluster) => {
             match ledger.gone(key).await {
@@ -165,20 +162,17 @@ fn is_meant(what: What<'_>, entry: &Entry) -> bool {
 
 /// Looks at the clusters first: objects in a cluster that is deleted anyway need not be deleted one by one, and a cluster of another
 /// owner stays.
-async fn survey(plan: &Plan<'_>, cluster: wrong_target::Cluster, targets: &[Target]) -> Survey {
+async fn survey(plan: &Plan<'_>, answering: wrong_target::Cluster, targets: &[Target]) -> Survey {
     let (mut deleting, mut vanished) = (BTreeSet::new(), BTreeSet::new());
-    let own: BTreeSet<&str> = targets
-        .iter()
-        .filter(|target| target.kind == Kind::Ledgered(ResourceKind::Cluster))
-        .map(|target| target.name.as_str())
-        .collect();
+    let own: BTreeSet<&str> =
+        targets.iter().filter(|target| target.is_a(&cluster::KIND)).map(|target| target.name.as_str()).collect();
     let used: BTreeSet<&str> = targets.iter().filter_map(|target| target.cluster.as_deref()).collect();
     let by_kubeconfig = plan.ledger.header().kubeconfig.is_some();
     if let Some(clients) = plan.clients.filter(|_| !by_kubeconfig) {
         let claim = Claim::Run { run: plan.ledger.header().run.clone(), id: None };
         let cx = Cx { clients, deadlines: &plan.deadlines };
         for name in own.union(&used) {
-            match kind::cluster::look_at(cx, name, &claim).await {
+            match cluster::look_at(cx, name, &claim).await {
                 Ok(Look::Ours(_)) if own.contains(name) => {
                     deleting.insert((*name).to_owned());
                 }
@@ -195,7 +189,7 @@ async fn survey(plan: &Plan<'_>, cluster: wrong_target::Cluster, targets: &[Targ
     let pace = plan.clients.map(Clients::pace).unwrap_or_default();
     let quiet = plan.ledger.inherited().unwrap_or_default();
     let sure = Instant::now() + pace.of(VISIBLE.saturating_sub(quiet));
-    Survey { cluster, deleting, vanished, sure }
+    Survey { cluster: answering, deleting, vanished, sure }
 }
 
 /// Deletes a resource; one that was only planned and does not exist is looked up again until it would have become visible.
@@ -213,51 +207,39 @@ async fn remove_until_sure(plan: &Plan<'_>, survey: &Survey, target: &Target) ->
 
 /// Deletes a resource of the ledger. Failures of objects inside a cluster that is deleted anyway do not matter.
 async fn remove(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Removed, NotDeleted> {
-    let header = plan.ledger.header();
     let is_in = |clusters: &BTreeSet<String>| target.cluster.as_ref().is_some_and(|cluster| clusters.contains(cluster));
-    let Kind::Ledgered(kind) = &target.kind else {
-        return Err(NotDeleted::There("it is not in the ledger".to_owned()));
+    let home = target.kind.home();
+    let is_vanished = match home {
+        Home::Account => false,
+        Home::Cluster => is_in(&survey.deleting) || is_in(&survey.vanished),
+        Home::Kubernetes => is_in(&survey.vanished) || survey.cluster == wrong_target::Cluster::Replaced,
     };
-    if kind.is_kubernetes() {
-        if is_in(&survey.vanished) || survey.cluster == wrong_target::Cluster::Replaced {
-            return Ok(Removed::WithCluster);
-        }
-        let removed = match plan.access {
-            Some(access) => {
-                kind::kubernetes::remove(access, &header.run, kind, target, plan.deadlines.kubernetes).await
-            }
-            None => Err(NotDeleted::There("the cluster's API cannot be reached".to_owned())),
-        };
-        return match removed {
-            Ok(Removed::Absent) if survey.cluster == wrong_target::Cluster::Unrecorded && target.was_made => {
-                Err(NotDeleted::Unverified(format!(
-                    "{} {} is not in this cluster, and the ledger does not say which one the run was in",
-                    target.kind.as_str(),
-                    target.name
-                )))
-            }
-            Err(reason) if is_in(&survey.deleting) => {
-                tracing::info!(name = target.name, ?reason, "goes with its cluster");
-                Ok(Removed::WithCluster)
-            }
-            other => other,
-        };
-    }
-    if kind.is_in_cluster() && (is_in(&survey.deleting) || is_in(&survey.vanished)) {
+    if is_vanished {
         return Ok(Removed::WithCluster);
     }
-    match plan.clients {
-        Some(clients) => kind::remove(Cx { clients, deadlines: &plan.deadlines }, target, &target.claim(header)).await,
-        None => Err(NotDeleted::There("no access to the AWS account: configure credentials".to_owned())),
+    let removed = target.kind.remove(plan.reach(), target, &target.claim(plan.ledger.header())).await;
+    match removed {
+        _ if home != Home::Kubernetes => removed,
+        Ok(Removed::Absent) if survey.cluster == wrong_target::Cluster::Unrecorded && target.was_made => {
+            Err(NotDeleted::Unverified(format!(
+                "{} {} is not in this cluster, and the ledger does not say which one the run was in",
+                target.title(),
+                target.name
+            )))
+        }
+        Err(reason) if is_in(&survey.deleting) => {
+            tracing::info!(name = target.name, ?reason, "goes with its cluster");
+            Ok(Removed::WithCluster)
+        }
+        other => other,
     }
 }
 
 /// Counts the objects in clusters that were to be deleted, too: they are gone if the cluster is. Otherwise the cluster itself is the
 /// leftover.
 async fn go_with_cluster(plan: &Plan<'_>, survey: &Survey, cleanup: &mut Cleanup, targets: Vec<Target>) {
-    let is_standing = |cluster: &str| {
-        survey.deleting.contains(cluster) && plan.ledger.standing(ResourceKind::Cluster, cluster).is_some()
-    };
+    let is_standing =
+        |name: &str| survey.deleting.contains(name) && plan.ledger.standing(cluster::KIND, name).is_some();
     for target in targets {
         cleanup.created += 1;
         if let Some(key) = target.key
@@ -295,11 +277,11 @@ async fn account(plan: &Plan<'_>, cleanup: &mut Cleanup, target: Target, outcome
         }
         Err(NotDeleted::Unverified(reason)) => {
             cleanup.created += 1;
-            let (kind, name) = (target.kind.as_str(), &target.name);
+            let (kind, name) = (target.title(), &target.name);
             cleanup.unverified.push(format!("could not verify that {kind} {name} is gone: {reason}"));
         }
         Err(NotDeleted::There(reason)) => {
-            tracing::warn!(kind = target.kind.as_str(), name = target.name, reason, "left behind");
+            tracing::warn!(kind = target.title(), name = target.name, reason, "left behind");
             cleanup.created += 1;
             cleanup.leftovers.push(target.leftover(reason));
         }

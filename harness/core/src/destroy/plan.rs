@@ -1,6 +1,4 @@
-//! What is deleted, and how long each kind may take.
-
-use std::time::Duration;
+//! What is deleted, and with which clients.
 
 use amiproof_model::name::VariantName;
 
@@ -8,6 +6,8 @@ use super::progress::ProgressSink;
 use crate::aws::Clients;
 use crate::cluster::Access;
 use crate::ledger::Ledger;
+use crate::resource::Deadlines;
+use crate::resource::reach::Reach;
 
 /// What to delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,38 +16,6 @@ pub enum What<'a> {
     Everything,
     /// What it created for one variant.
     Variant(&'a VariantName),
-}
-
-/// How long the deletion of each kind of resource may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deadlines {
-    /// The network stack.
-    pub stack: Duration,
-    /// The cluster.
-    pub cluster: Duration,
-    /// A node group.
-    pub node_group: Duration,
-    /// A Kubernetes object.
-    pub kubernetes: Duration,
-    /// Anything else.
-    pub other: Duration,
-    /// The final verification: instances and volumes that are being deleted anyway.
-    pub proof: Duration,
-}
-
-impl Default for Deadlines {
-    /// Typical values: EKS deletes a node group in three to eight minutes, a cluster in about ten.
-    fn default() -> Self {
-        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-        Self {
-            stack: minutes(20),
-            cluster: minutes(20),
-            node_group: minutes(20),
-            kubernetes: minutes(5),
-            other: minutes(5),
-            proof: minutes(5),
-        }
-    }
 }
 
 /// What to delete, and with which clients.
@@ -65,4 +33,11 @@ pub struct Plan<'a> {
     pub deadlines: Deadlines,
     /// Receives what is being deleted and what is waited for.
     pub progress: &'a ProgressSink,
+}
+
+impl<'a> Plan<'a> {
+    /// What a deletion can reach.
+    pub(super) fn reach(&'a self) -> Reach<'a> {
+        Reach { clients: self.clients, access: self.access, deadlines: &self.deadlines }
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::target::Target;
+use crate::resource::Target;
 
 /// After this long without output a line says what the teardown is waiting for, because CI systems end jobs that print nothing.
 pub const QUIET: Duration = Duration::from_secs(30);
@@ -79,7 +79,7 @@ impl ProgressSink {
     pub(super) fn deleting(&self, targets: &[Target]) {
         let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for target in targets {
-            names.entry(target.kind.as_str()).or_default().push(&target.name);
+            names.entry(target.title()).or_default().push(&target.name);
         }
         for (word, names) in names {
             self.line(&format!("deleting {word} {}", few(&names)));
@@ -97,7 +97,7 @@ impl ProgressSink {
 
     /// Notes that a target is being deleted.
     pub(super) fn deletion_of(&self, target: &Target) -> Ongoing<'_> {
-        self.begin(format!("deleting {} {}", target.kind.as_str(), target.name))
+        self.begin(format!("deleting {} {}", target.title(), target.name))
     }
 
     /// Awaits the work, and reports in between what it is waiting for.
@@ -156,7 +156,7 @@ mod tests {
     use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
     use super::*;
-    use crate::ledger::ResourceKind;
+    use crate::resource;
 
     fn recorded() -> (ProgressSink, UnboundedReceiver<String>) {
         let (sender, lines) = unbounded_channel();
@@ -213,10 +213,12 @@ mod tests {
     #[test]
     fn what_goes_together_is_one_line_for_each_kind() {
         let (progress, mut lines) = recorded();
-        let namespaces = (1..=5).map(|number| (ResourceKind::Namespace, format!("ap-{number}")));
-        let class = (ResourceKind::StorageClass, "amiproof-gp3".to_owned());
-        let targets: Vec<Target> =
-            namespaces.chain([class]).map(|(kind, name)| Target::in_kubernetes(kind, &name, "c")).collect();
+        let namespaces = (1..=5).map(|number| (resource::namespace::KIND, format!("ap-{number}")));
+        let class = (resource::storage_class::KIND, "amiproof-gp3".to_owned());
+        let targets: Vec<Target> = namespaces
+            .chain([class])
+            .map(|(kind, name)| Target::in_kubernetes(resource::of(&kind), ("", ""), &name, "c"))
+            .collect();
         progress.deleting(&targets);
         drop(progress);
         let mut shown = Vec::new();

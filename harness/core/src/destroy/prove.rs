@@ -1,21 +1,21 @@
 //! Queries every service that the run used for leftovers.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use amiproof_model::report::{Cleanup, Leftover};
+use amiproof_model::report::Cleanup;
 use tokio::time::Instant;
 
-use super::kind::removal::Cx;
-use super::outcome::{NotDeleted, Removed, unanswered};
 use super::plan::Plan;
 use super::progress::ProgressSink;
-use super::remains::{self, Query, Service};
+use super::search::{self, Kinds};
 use super::survey::Survey;
-use super::target::{Kind, Target};
-use super::{kind, order, wrong_target};
+use super::{order, wrong_target};
 use crate::cluster::{Access, explain, is_denied, objects};
-use crate::ledger::{ObjectRef, ResourceKind};
+use crate::resource::outcome::{NotDeleted, Removed, unanswered};
+use crate::resource::owned::Claim;
+use crate::resource::query::Query;
+use crate::resource::reach::Cx;
+use crate::resource::{self, Kind, Target, is_kubernetes};
 
 /// The interval between queries while deletions are in progress.
 const POLL: Duration = Duration::from_secs(10);
@@ -27,32 +27,32 @@ pub(super) async fn nothing_is_left(plan: &Plan<'_>, survey: &Survey, cleanup: &
     let is_going = |cluster: &str| survey.deleting.contains(cluster) || survey.vanished.contains(cluster);
     if let Some(access) = plan.access.filter(|access| !is_going(access.name()))
         && survey.cluster != wrong_target::Cluster::Replaced
-        && (!torn.is_empty() || plan.ledger.entries().iter().any(|entry| entry.resource.kind.is_kubernetes()))
+        && (!torn.is_empty() || plan.ledger.entries().iter().any(|entry| is_kubernetes(&entry.resource.kind)))
     {
         of_cluster(plan, access, cleanup).await;
     }
-    let services = remains::used(plan.ledger);
+    let kinds = search::used(plan.ledger);
     if let Some(clients) = plan.clients
-        && !services.is_empty()
+        && !kinds.is_empty()
     {
-        let query = Query::of_run(plan.ledger);
+        let query = search::of_run(plan.ledger);
         let until = Instant::now() + plan.deadlines.proof;
         let has_doubt = cleanup.created != plan.ledger.entries().len() || !torn.is_empty();
         let sure = if has_doubt { sure } else { Instant::now() };
         let cx = Cx { clients, deadlines: &plan.deadlines };
-        settle(cx, plan.progress, &query, services, (sure, until), cleanup).await;
+        settle(cx, plan.progress, &query, kinds, (sure, until), cleanup).await;
     } else if !torn.is_empty() && plan.clients.is_none() {
         let reasons = torn.join("; ");
         cleanup.unverified.push(format!("the ledger is incomplete, and there is no account to ask: {reasons}"));
     }
 }
 
-/// Queries the services until nothing is left, none can be queried, or the deadline has passed.
+/// Asks for the kinds until nothing is left, none can be asked for, or the deadline has passed.
 pub(super) async fn settle(
     cx: Cx<'_>,
     progress: &ProgressSink,
     query: &Query,
-    mut services: BTreeSet<Service>,
+    mut kinds: Kinds,
     (sure, until): (Instant, Instant),
     cleanup: &mut Cleanup,
 ) {
@@ -60,27 +60,24 @@ pub(super) async fn settle(
     progress.line("querying the account for leftovers");
     let _asking = progress.begin("querying the account for leftovers".to_owned());
     loop {
-        let (found, problems) = remains::find(clients, query, &services).await;
+        let (found, problems) = search::find(clients, query, &kinds).await;
         let mut open = Vec::new();
-        for (service, error) in problems {
+        for (kind, error) in problems {
             if error.is_permanent() {
                 // The answer will not change, so there is one query.
-                services.remove(&service);
+                kinds.retain(|other| *other != kind);
                 cleanup.unverified.push(format!(
                     "could not verify that no {} are left: {}",
-                    service.plural(),
+                    kind.plural(),
                     unanswered(&error)
                 ));
             } else {
-                open.push(format!("could not verify that no {} are left: {error}", service.plural()));
+                open.push(format!("could not verify that no {} are left: {error}", kind.plural()));
             }
         }
         let is_known = |target: &Target| {
             cleanup.leftovers.iter().any(|leftover| target.is(leftover))
-                || cleanup
-                    .foreign
-                    .iter()
-                    .any(|foreign| foreign.kind == target.kind.as_str() && foreign.id == target.name)
+                || cleanup.foreign.iter().any(|foreign| foreign.kind == target.title() && foreign.id == target.name)
         };
         let new: Vec<Target> = found.into_iter().filter(|target| !is_known(target)).collect();
         let now = Instant::now();
@@ -91,10 +88,10 @@ pub(super) async fn settle(
             return;
         }
         for target in order::tiers(new).into_iter().flatten() {
-            tracing::info!(kind = target.kind.as_str(), name = target.name, "still there");
+            tracing::info!(kind = target.title(), name = target.name, "still there");
             let _doing = progress.deletion_of(&target);
             // What cannot be deleted now is found again, until the deadline.
-            match kind::remove(cx, &target, &query.claim()).await {
+            match target.kind.remove(cx.into(), &target, &query.claim()).await {
                 Ok(Removed::Foreign(owner)) => tracing::info!(name = target.name, %owner, "is not removed"),
                 Ok(Removed::GoneUnverified(why)) => cleanup.unverified.push(why),
                 Ok(_) => {}
@@ -109,55 +106,47 @@ pub(super) async fn settle(
 
 /// Objects outside of namespaces that carry the run's label, whatever the ledger says.
 async fn of_cluster(plan: &Plan<'_>, access: &Access, cleanup: &mut Cleanup) {
-    const KINDS: [(&str, &str); 4] = [
-        ("v1", "Namespace"),
-        ("storage.k8s.io/v1", "StorageClass"),
-        ("rbac.authorization.k8s.io/v1", "ClusterRole"),
-        ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
-    ];
-    let run = &plan.ledger.header().run;
     let _asking = plan.progress.begin("querying the cluster for objects with the run's label".to_owned());
-    let known = |kind: &ResourceKind, name: &str, leftovers: &[Leftover]| {
-        leftovers.iter().any(|leftover| leftover.kind == Kind::Ledgered(kind.clone()).as_str() && leftover.id == name)
+    for kind in resource::ALL {
+        for served in kind.served_as() {
+            of_kind(plan, access, cleanup, (*kind, *served)).await;
+        }
+    }
+}
+
+/// The same for one way in which objects of a kind are served.
+async fn of_kind(
+    plan: &Plan<'_>,
+    access: &Access,
+    cleanup: &mut Cleanup,
+    (kind, (api_version, word)): (&'static dyn Kind, (&'static str, &'static str)),
+) {
+    let run = &plan.ledger.header().run;
+    let claim = Claim::Run { run: run.clone(), id: None };
+    let names = match objects::of_run(access, api_version, word, run.as_str()).await {
+        Ok(names) => names,
+        Err(error) if is_denied(&error) => {
+            let what = format!("could not verify that no {word} of the run is left: the caller may not list them");
+            cleanup.unverified.push(what);
+            return;
+        }
+        // A cluster that does not answer is deleted, or is itself a leftover.
+        Err(error) => {
+            let error = explain(&error);
+            tracing::debug!(kind = word, error, "cannot determine which objects carry the run's label");
+            return;
+        }
     };
-    for (api_version, word) in KINDS {
-        let kind = match word {
-            "Namespace" => ResourceKind::Namespace,
-            "StorageClass" => ResourceKind::StorageClass,
-            _ => ResourceKind::KubernetesObject(ObjectRef {
-                api_version: api_version.to_owned(),
-                kind: word.to_owned(),
-                namespace: None,
-            }),
-        };
-        let names = match objects::of_run(access, api_version, word, run.as_str()).await {
-            Ok(names) => names,
-            Err(error) if is_denied(&error) => {
-                let what = format!("could not verify that no {word} of the run is left: the caller may not list them");
-                cleanup.unverified.push(what);
-                continue;
-            }
-            // A cluster that does not answer is deleted, or is itself a leftover.
-            Err(error) => {
-                tracing::debug!(
-                    kind = word,
-                    error = explain(&error),
-                    "cannot determine which objects carry the run's label"
-                );
-                continue;
-            }
-        };
-        for name in names {
-            if known(&kind, &name, &cleanup.leftovers) {
-                continue;
-            }
-            let target = Target::in_kubernetes(kind.clone(), &name, access.name());
-            plan.progress.deleting(std::slice::from_ref(&target));
-            let _doing = plan.progress.deletion_of(&target);
-            let removed = kind::kubernetes::remove(access, run, &kind, &target, plan.deadlines.kubernetes).await;
-            if let Err(NotDeleted::There(reason) | NotDeleted::Unverified(reason)) = removed {
-                cleanup.leftovers.push(target.leftover(reason));
-            }
+    for name in names {
+        let target = Target::in_kubernetes(kind, (api_version, word), &name, access.name());
+        if cleanup.leftovers.iter().any(|leftover| target.is(leftover)) {
+            continue;
+        }
+        plan.progress.deleting(std::slice::from_ref(&target));
+        let _doing = plan.progress.deletion_of(&target);
+        let removed = kind.remove(plan.reach(), &target, &claim).await;
+        if let Err(NotDeleted::There(reason) | NotDeleted::Unverified(reason)) = removed {
+            cleanup.leftovers.push(target.leftover(reason));
         }
     }
 }

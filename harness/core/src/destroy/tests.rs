@@ -4,7 +4,10 @@ use amiproof_model::name::VariantName;
 use jiff::Timestamp;
 
 use super::*;
-use crate::ledger::{ConfigMapKey, Header, ObjectRef, Resource};
+use crate::ledger::{Header, Resource};
+use crate::resource;
+use crate::resource::config_map_change::ConfigMapKey;
+use crate::resource::object::ObjectRef;
 
 fn header() -> Header {
     Header {
@@ -31,32 +34,33 @@ async fn ledger_with(resources: &[Resource]) -> (tempfile::TempDir, Ledger) {
     (folder, ledger)
 }
 
-fn cluster_role() -> ResourceKind {
+fn cluster_role() -> Resource {
     let (api_version, kind) = ("rbac.authorization.k8s.io/v1".to_owned(), "ClusterRole".to_owned());
-    ResourceKind::KubernetesObject(ObjectRef { api_version, kind, namespace: None })
+    ObjectRef { api_version, kind, namespace: None }.resource("readers").in_cluster("c")
 }
 
-fn windows_ipam() -> ResourceKind {
+fn windows_ipam() -> Resource {
     let (namespace, key) = ("kube-system".to_owned(), "enable-windows-ipam".to_owned());
-    ResourceKind::ConfigMapKey(ConfigMapKey { namespace, key, value: "true".to_owned(), before: None })
+    let change = ConfigMapKey { namespace, key, value: "true".to_owned(), before: None };
+    change.resource("amazon-vpc-cni").in_cluster("c")
 }
 
 fn one_of_each() -> Vec<Resource> {
     let of = |kind, name: &str| Resource::new(kind, name).in_region("us-west-2").in_cluster("c");
     vec![
-        of(ResourceKind::Stack, "amiproof-c"),
-        of(ResourceKind::Role, "role"),
-        of(ResourceKind::OidcProvider, "oidc.eks.us-west-2.amazonaws.com/id/A"),
-        of(ResourceKind::Cluster, "c"),
-        of(ResourceKind::Addon, "vpc-cni"),
-        of(ResourceKind::AccessEntry, "arn:aws:iam::111122223333:role/x"),
-        of(ResourceKind::LaunchTemplate, "amiproof-r-1-v"),
-        of(ResourceKind::NodeGroup, "v-r-1").for_variant(&"v".parse().unwrap()),
-        of(ResourceKind::CisScanConfiguration, "amiproof-r-1-v"),
-        of(ResourceKind::Namespace, "ap-r-1-v"),
-        of(ResourceKind::StorageClass, "amiproof"),
-        of(cluster_role(), "readers"),
-        of(windows_ipam(), "amazon-vpc-cni"),
+        of(resource::stack::KIND, "amiproof-c"),
+        of(resource::role::KIND, "role"),
+        of(resource::oidc_provider::KIND, "oidc.eks.us-west-2.amazonaws.com/id/A"),
+        of(resource::cluster::KIND, "c"),
+        of(resource::addon::KIND, "vpc-cni"),
+        of(resource::access_entry::KIND, "arn:aws:iam::111122223333:role/x"),
+        of(resource::launch_template::KIND, "amiproof-r-1-v"),
+        of(resource::node_group::KIND, "v-r-1").for_variant(&"v".parse().unwrap()),
+        of(resource::cis_scan_configuration::KIND, "amiproof-r-1-v"),
+        of(resource::namespace::KIND, "ap-r-1-v"),
+        of(resource::storage_class::KIND, "amiproof"),
+        cluster_role(),
+        windows_ipam(),
     ]
 }
 
@@ -65,19 +69,16 @@ async fn what_uses_goes_before_what_is_used() {
     let (_folder, ledger) = ledger_with(&one_of_each()).await;
     let targets = ledger.entries().iter().map(|entry| Target::of_entry(entry, &header())).collect();
     let tiers = order::tiers(targets);
-    let words: Vec<String> = tiers
-        .iter()
-        .map(|tier| tier.iter().map(|target| target.kind.as_str()).collect::<Vec<_>>().join(", "))
-        .collect();
+    let words: Vec<String> =
+        tiers.iter().map(|tier| tier.iter().map(|target| target.title()).collect::<Vec<_>>().join(", ")).collect();
     insta::assert_snapshot!(words.join("\n"), @r"
-    namespace
+    namespace, Inspector CIS scan configuration
     config map change, Kubernetes object, storage class
-    Inspector CIS scan configuration, EKS add-on
+    EKS add-on
     node group
     launch template, EKS access entry
     EKS cluster
-    CloudFormation stack
-    IAM OpenID Connect provider, IAM role
+    IAM OpenID Connect provider, IAM role, CloudFormation stack
     ");
     assert!(order::needs_free_interfaces(&tiers[5]) && !order::needs_free_interfaces(&tiers[3]));
 }
@@ -113,7 +114,7 @@ async fn without_access_everything_is_a_leftover_and_nothing_is_forgotten() {
 
 #[tokio::test(start_paused = true)]
 async fn a_namespace_of_a_cluster_that_stays_is_a_leftover() {
-    let namespace = Resource::new(ResourceKind::Namespace, "ap-r-1-v").in_cluster("theirs");
+    let namespace = Resource::new(resource::namespace::KIND, "ap-r-1-v").in_cluster("theirs");
     let (_folder, ledger) = ledger_with(&[namespace]).await;
     let deadlines = Deadlines::default();
     let progress = &ProgressSink::silent();

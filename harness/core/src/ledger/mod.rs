@@ -24,7 +24,7 @@ use self::file::LedgerFile;
 use self::flight::Flight;
 pub use self::record::{ByKubeconfig, ClusterIdentity, Entry, Header, Key, State};
 use self::record::{Record, Sum, replay_text};
-pub use self::resource::{ConfigMapKey, ObjectRef, Resource, ResourceKind};
+pub use self::resource::{Resource, ResourceKind};
 
 /// The name of the file within the folder of a run.
 pub const FILE_NAME: &str = "ledger.jsonl";

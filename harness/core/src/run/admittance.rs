@@ -8,6 +8,7 @@ use crate::aws::cluster::ClusterEndpoint;
 use crate::aws::names::Tags;
 use crate::aws::{self, Clients, access};
 use crate::cluster::{self, Access};
+use crate::resource;
 
 /// The add-on that assigns addresses to pods.
 const CNI: &str = "vpc-cni";
@@ -68,7 +69,7 @@ pub(crate) async fn prepare(
             refusals.windows = unmapped(access, endpoint, role, Family::Windows).await;
         }
     } else if let (true, Some(role)) = (makes_windows(session), roles.windows) {
-        match access::admit_windows(clients, &session.tools.ledger, &endpoint.name, role, tags).await {
+        match resource::access_entry::admit_windows(clients, &session.tools.ledger, &endpoint.name, role, tags).await {
             Ok(()) => {}
             Err(error @ access::Error::Ledger(_)) => return Err(PhaseError::from_error(&error)),
             Err(error) => refusals.windows = Some(error.to_string()),

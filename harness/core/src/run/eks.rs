@@ -20,6 +20,7 @@ use crate::aws::network::Network;
 use crate::aws::node_group::NodeGroup;
 use crate::aws::{self, Clients};
 use crate::cluster::{self, Access};
+use crate::resource;
 use crate::user_data;
 
 /// From aws-k8s-tester: infrastructure and cluster get 15 minutes each, twice that here, because giving up early gains nothing.
@@ -62,7 +63,7 @@ pub(crate) async fn network(session: &Session, tags: &Tags) -> Result<Option<Net
     match there {
         Some(network) => Ok(Some(network)),
         None if is_wanted => {
-            let made = aws::network::create(
+            let made = resource::stack::create(
                 clients,
                 &tools.ledger,
                 &name,
@@ -92,7 +93,7 @@ pub(crate) async fn cluster(
             spec.subnet_ids.clone()
         };
         let role = spec.role_arn.as_deref().or(stack.map(|stack| stack.cluster_role_arn.as_str())).unwrap_or_default();
-        aws::cluster::create(
+        resource::cluster::create(
             clients,
             &tools.ledger,
             spec,
@@ -215,7 +216,7 @@ impl Eks {
         }
         let has_stock = session.plan.matrix.variants.iter().any(aws::node_group::takes_controllers);
         for addon in &spec.addons {
-            let wanted = aws::addons::Installation {
+            let wanted = resource::addon::Installation {
                 cluster: &spec.name,
                 kubernetes: &self.endpoint.version,
                 addon,
@@ -225,7 +226,7 @@ impl Eks {
                 with_windows: makes_windows(session),
                 tags: &self.tags,
             };
-            let made = aws::addons::install(&self.clients, &tools.ledger, &wanted).await;
+            let made = resource::addon::install(&self.clients, &tools.ledger, &wanted).await;
             made.map_err(|error| PhaseError::from_error(&error))?;
         }
         let waiting = spec.addons.iter().map(|addon| {
@@ -274,7 +275,7 @@ impl Eks {
             )));
         }
         let wanted = aws::launch_template::Plan { variant, made, ami, cluster_group, user_data: &user_data };
-        aws::launch_template::create(&self.clients, &tools.ledger, &wanted, &tags)
+        resource::launch_template::create(&self.clients, &tools.ledger, &wanted, &tags)
             .await
             .map_err(|error| PhaseError::from_error(&error))
     }
@@ -315,7 +316,7 @@ impl Eks {
         };
         let subject = super::event::of_variant(&variant.name);
         let tell = |text: String| session.events.waiting(&subject, text);
-        match aws::node_group::provision(&self.clients, &session.tools.ledger, &plan, &tell).await {
+        match resource::node_group::provision(&self.clients, &session.tools.ledger, &plan, &tell).await {
             Ok(group) => Ok(group),
             Err(aws::node_group::Error::NeverJoined { message, line, evidence, instances }) => {
                 let mut not_ready = unjoined::NotReady { message, line, evidence, instances };

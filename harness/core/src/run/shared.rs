@@ -15,6 +15,7 @@ use super::session::{Session, guarded};
 use crate::aws::names::Tags;
 use crate::cluster::explain::chain;
 use crate::cluster::{self, Access};
+use crate::resource;
 
 /// A cluster that answers.
 pub(crate) struct ClusterReady {
@@ -281,7 +282,7 @@ async fn add(session: &Session, ready: &ClusterReady, arrivals: &mut mpsc::Recei
         return Ok(());
     }
     let work = async {
-        let made = cluster::storage::ensure_classes(
+        let made = resource::storage_class::ensure_classes(
             &ready.access,
             &session.tools.ledger,
             &session.plan.matrix.cluster.governance.tags,

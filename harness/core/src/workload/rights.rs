@@ -8,18 +8,13 @@ use std::time::Duration;
 
 use amiproof_model::verdict::Verdict;
 use amiproof_model::workload::{Need, Workload};
-use serde_json::json;
 
 pub(super) use self::grant::Rights;
 use self::grant::{Grant, refused};
-use crate::aws::pod_identity;
 use crate::check::{CheckError, Decision};
 use crate::context::Context;
 use crate::destroy;
-use crate::ledger::{Resource, ResourceKind};
-
-/// The service that assumes the roles (EKS user guide, "Create IAM role with trust policy required by EKS Pod Identity").
-const PRINCIPAL: &str = "pods.eks.amazonaws.com";
+use crate::resource::pod_identity_association;
 
 /// From an association to the first pod that gets its credentials: "several seconds" (EKS user guide, "EKS Pod Identity
 /// considerations"). A new role takes as long to be visible to STS.
@@ -81,20 +76,10 @@ impl Rights {
 async fn associate(grant: &Grant<'_>, rights: &mut Rights) -> Result<(), CheckError> {
     let Grant { context, clients, namespace, account, .. } = *grant;
     let variant = &context.variant.name;
-    let trust = json!({
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": PRINCIPAL}, "Action": ["sts:AssumeRole", "sts:TagSession"]}],
-    });
-    let arn = grant.role(&trust, &mut rights.made).await?;
+    let arn = grant.role(&pod_identity_association::trust(), &mut rights.made).await?;
     let tags = grant.tags().for_variant(variant);
-    let resource = Resource::new(ResourceKind::PodIdentityAssociation, format!("{namespace}/{account}"));
-    let resource = resource.in_cluster(grant.cluster()).for_variant(variant);
-    let (clients, cluster) = (clients.clone(), grant.cluster().to_owned());
-    let (namespace, account) = (namespace.to_owned(), account.to_owned());
-    let association = context.ledger.create_resource(resource, || async move {
-        let associate = || pod_identity::associate(&clients, &cluster, &namespace, &account, &arn, &tags);
-        clients.write_idempotent(associate).await.map_err(refused)
-    });
-    rights.made.push(association.await?);
+    let place = (grant.cluster(), namespace, account);
+    let made = pod_identity_association::create(clients, &context.ledger, place, variant, &arn, &tags).await;
+    rights.made.push(made.map_err(refused)?);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use amiproof_core::aws::node_roles::role_name;
 use amiproof_core::aws::{cluster, names, network};
+use amiproof_core::resource;
 use amiproof_model::matrix::{AmiSource, Endpoint, Family, Governance, NodeSource};
 use aws_sdk_ec2::types::Filter;
 use aws_sdk_eks::types::LogType;
@@ -111,7 +112,7 @@ pub(crate) async fn both_volumes_of_bottlerocket_are_as_the_matrix_says(world: &
 pub(crate) async fn further_security_groups_are_on_every_node(world: &World) {
     let mut run = Run::start(world, "r-groups").await;
     let network =
-        network::create(&run.clients, &run.ledger, &run.stack(), &run.spec, &run.tags, TIMEOUT).await.unwrap();
+        resource::stack::create(&run.clients, &run.ledger, &run.stack(), &run.spec, &run.tags, TIMEOUT).await.unwrap();
     // One that is there and in the same VPC.
     let of_vpc = Filter::builder().name("vpc-id").values(&network.vpc_id).build();
     let named = Filter::builder().name("group-name").values("default").build();

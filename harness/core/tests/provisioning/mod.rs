@@ -11,8 +11,9 @@ use amiproof_core::aws::{
 };
 use amiproof_core::destroy::{self, Deadlines, ProgressSink, What};
 use amiproof_core::finish;
-use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger, ResourceKind, State};
+use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger, State};
 use amiproof_core::pace::Pace;
+use amiproof_core::resource;
 use amiproof_core::transport::Transport;
 use amiproof_core::user_data;
 use amiproof_model::matrix::{
@@ -103,12 +104,19 @@ impl Run {
 
     async fn try_provision(&self) -> (network::Network, Result<node_group::NodeGroup, node_group::Error>) {
         let Self { clients, ledger, tags, spec, variant, .. } = self;
-        let network = network::create(clients, ledger, &self.stack(), spec, tags, TIMEOUT).await.unwrap();
+        let network = resource::stack::create(clients, ledger, &self.stack(), spec, tags, TIMEOUT).await.unwrap();
         assert_eq!((network.private_subnet_ids.len(), network.public_subnet_ids.len()), (2, 2), "{network:?}");
-        let cluster =
-            cluster::create(clients, ledger, spec, &network.subnet_ids(), &network.cluster_role_arn, tags, TIMEOUT)
-                .await
-                .unwrap();
+        let cluster = resource::cluster::create(
+            clients,
+            ledger,
+            spec,
+            &network.subnet_ids(),
+            &network.cluster_role_arn,
+            tags,
+            TIMEOUT,
+        )
+        .await
+        .unwrap();
         assert!(cluster.endpoint.starts_with("http"), "{cluster:?}");
         assert!(String::from_utf8_lossy(&cluster.ca_pem().unwrap()).contains("BEGIN CERTIFICATE") || self.is_moto());
         let made = variant.made().unwrap();
@@ -119,7 +127,7 @@ impl Run {
         let user_data = user_data::generate(&cluster.facts(), variant, None, &labels).unwrap();
         let cluster_group = cluster.security_group_id.as_deref();
         let wanted = launch_template::Plan { variant, made, ami: &image, cluster_group, user_data: &user_data };
-        let template = launch_template::create(clients, ledger, &wanted, &tags).await.unwrap();
+        let template = resource::launch_template::create(clients, ledger, &wanted, &tags).await.unwrap();
         let plan = Plan {
             cluster: &spec.name,
             variant,
@@ -129,7 +137,7 @@ impl Run {
             launch_template: &template,
             tags: &tags,
         };
-        let group = node_group::provision(clients, ledger, &plan, &|_| {}).await;
+        let group = resource::node_group::provision(clients, ledger, &plan, &|_| {}).await;
         if group.is_ok() {
             self.assert_node_group(&name, &template.id).await;
         }
@@ -192,8 +200,11 @@ pub(crate) async fn everything_that_is_made_is_removed(world: &World) {
     let network = run.provision().await;
     let kinds: Vec<_> = run.ledger.entries().into_iter().map(|entry| (entry.resource.kind, entry.state)).collect();
     let created = |kind| (kind, State::Created);
-    use ResourceKind::{Cluster, LaunchTemplate, NodeGroup, Stack};
-    assert_eq!(kinds, [created(Stack), created(Cluster), created(LaunchTemplate), created(NodeGroup)]);
+    assert_eq!(
+        kinds,
+        [resource::stack::KIND, resource::cluster::KIND, resource::launch_template::KIND, resource::node_group::KIND]
+            .map(created)
+    );
     help_moto(world, &run, &network).await;
     let cleanup = run.destroy(&run.ledger).await;
     assert_eq!((cleanup.created, cleanup.deleted, cleanup.leftovers.as_slice()), (4, 4, [].as_slice()));
@@ -240,7 +251,8 @@ pub(crate) async fn a_ledger_without_a_single_answer_is_enough(world: &World) {
     std::fs::write(folder.join(FILE_NAME), format!("{}\n{{\"created\":{{\"key\":", planned.join("\n"))).unwrap();
     let ledger = Ledger::open(&folder).unwrap();
     // A run that is resumed asks again, and adopts what answers that its name is taken.
-    let adopted = network::create(&run.clients, &ledger, &run.stack(), &run.spec, &run.tags, MINUTE).await.unwrap();
+    let adopted =
+        resource::stack::create(&run.clients, &ledger, &run.stack(), &run.spec, &run.tags, MINUTE).await.unwrap();
     assert_eq!(adopted, network);
     help_moto(world, &run, &network).await;
     let cleanup = run.destroy(&ledger).await;
@@ -257,11 +269,12 @@ pub(crate) async fn a_cluster_of_the_same_name_that_another_run_made_is_left_alo
     ours.spec = theirs.spec.clone();
     let role = &network.cluster_role_arn;
     let subnets = network.subnet_ids();
-    let refused = cluster::create(&ours.clients, &ours.ledger, &ours.spec, &subnets, role, &ours.tags, MINUTE).await;
+    let refused =
+        resource::cluster::create(&ours.clients, &ours.ledger, &ours.spec, &subnets, role, &ours.tags, MINUTE).await;
     assert!(matches!(refused, Err(cluster::Error::Foreign { .. })), "{refused:?}");
     assert!(ours.ledger.entries().is_empty());
     // The check and the create call cannot be one: had the other run come in between, this is what the ledger would say.
-    let resource = ledger::Resource::new(ResourceKind::Cluster, &ours.spec.name).in_cluster(&ours.spec.name);
+    let resource = ledger::Resource::new(resource::cluster::KIND, &ours.spec.name).in_cluster(&ours.spec.name);
     let lost = || async { Err::<String, _>(ledger::Error::Exists { path: "lost".into() }) };
     ours.ledger.create_resource(resource, lost).await.unwrap_err();
     let cleanup = ours.destroy(&ours.ledger).await;
@@ -291,7 +304,7 @@ pub(crate) async fn what_has_expired_is_swept_by_its_tags_alone(world: &World) {
     let swept =
         destroy::sweep(&run.clients, after, &BTreeSet::new(), Deadlines::default(), &ProgressSink::silent()).await;
     assert_eq!(swept.cleanup.leftovers.as_slice(), []);
-    let removed: BTreeSet<&str> = swept.deleted.iter().map(|target| target.kind.as_str()).collect();
+    let removed: BTreeSet<&str> = swept.deleted.iter().map(|target| target.title()).collect();
     let roots = BTreeSet::from(["CloudFormation stack", "EKS cluster", "launch template", "node group"]);
     assert!(removed.is_superset(&roots) && !removed.contains("IAM role"), "members go with their stack: {removed:?}");
     run.assert_nothing_is_left().await;
@@ -351,7 +364,7 @@ pub(crate) async fn a_node_group_that_aws_throttled_is_made_anew(world: &World) 
         .ledger
         .entries()
         .iter()
-        .filter(|entry| entry.resource.kind == ResourceKind::NodeGroup)
+        .filter(|entry| entry.resource.kind == resource::node_group::KIND)
         .map(|entry| entry.state)
         .collect();
     assert_eq!(states, [State::Gone, State::Created]);
@@ -366,7 +379,7 @@ pub(crate) async fn what_is_permanent_is_tried_once(world: &World) {
     let Err(node_group::Error::Infrastructure { class, message, .. }) = group else { panic!("{group:?}") };
     assert_eq!(class, node_group::Infrastructure::Quota, "{message}");
     assert!(message.contains("not the image") && message.contains("VcpuLimitExceeded"), "{message}");
-    let made = run.ledger.entries().iter().filter(|entry| entry.resource.kind == ResourceKind::NodeGroup).count();
+    let made = run.ledger.entries().iter().filter(|entry| entry.resource.kind == resource::node_group::KIND).count();
     assert_eq!(made, 1, "it was made once");
     assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
     run.assert_nothing_is_left().await;
@@ -376,7 +389,7 @@ pub(crate) async fn what_is_permanent_is_tried_once(world: &World) {
 pub(crate) async fn private_subnets_are_told_from_public_ones(world: &World) {
     let run = Run::start(world, "r-subnets").await;
     let Run { clients, ledger, tags, spec, .. } = &run;
-    let network = network::create(clients, ledger, &run.stack(), spec, tags, TIMEOUT).await.unwrap();
+    let network = resource::stack::create(clients, ledger, &run.stack(), spec, tags, TIMEOUT).await.unwrap();
     let private = node_group::subnets::private_of(clients, &network.subnet_ids()).await.unwrap();
     assert_eq!(private, network.private_subnet_ids, "{network:?}");
     assert_eq!(node_group::subnets::private_of(clients, &network.public_subnet_ids).await.unwrap(), [""; 0]);
@@ -406,7 +419,7 @@ pub(crate) async fn a_create_call_in_flight_is_recorded(world: &World, is_under_
     let run = Run::start(world, "r-stopped").await;
     let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
     let stack = run.stack();
-    let making = network::create(&run.clients, &run.ledger, &stack, &run.spec, &run.tags, TIMEOUT);
+    let making = resource::stack::create(&run.clients, &run.ledger, &stack, &run.spec, &run.tags, TIMEOUT);
     let interrupt = async {
         while !is_under_way() {
             tokio::task::yield_now().await;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use amiproof_core::aws::names::Tags;
 use amiproof_core::aws::{cluster, names, network, node_group};
 use amiproof_core::destroy::{self, Deadlines, ProgressSink};
-use amiproof_core::ledger::{self, Ledger, Resource, ResourceKind, State};
+use amiproof_core::ledger::{self, Ledger, Resource, State};
+use amiproof_core::resource;
 use aws_sdk_eks::error::ProvideErrorMetadata as _;
 use aws_sdk_iam::types::Tag;
 
@@ -88,14 +89,14 @@ pub(crate) async fn what_others_made_under_the_same_names_survives(world: &World
         let template = names::launch_template(theirs.id(), &theirs.variant.name);
         let arn = |rest: &str| format!("arn:aws:eks:us-west-2:{}:{rest}/gone-since", ours.ledger.header().account);
         for (resource, id) in [
-            (of(ResourceKind::Stack, &theirs.stack()), arn("stack")),
-            (of(ResourceKind::Cluster, cluster), arn("cluster")),
-            (of(ResourceKind::NodeGroup, &group), arn("nodegroup")),
-            (of(ResourceKind::LaunchTemplate, &template), "lt-0123456789abcdef0".to_owned()),
-            (of(ResourceKind::Role, &role_name), role.clone()),
-            (of(ResourceKind::Addon, "kube-proxy"), arn("addon")),
-            (of(ResourceKind::PodIdentityAssociation, "shop/cart"), "a-0123456789abcdefg".to_owned()),
-            (of(ResourceKind::AccessEntry, &role), arn("access-entry")),
+            (of(resource::stack::KIND, &theirs.stack()), arn("stack")),
+            (of(resource::cluster::KIND, cluster), arn("cluster")),
+            (of(resource::node_group::KIND, &group), arn("nodegroup")),
+            (of(resource::launch_template::KIND, &template), "lt-0123456789abcdef0".to_owned()),
+            (of(resource::role::KIND, &role_name), role.clone()),
+            (of(resource::addon::KIND, "kube-proxy"), arn("addon")),
+            (of(resource::pod_identity_association::KIND, "shop/cart"), "a-0123456789abcdefg".to_owned()),
+            (of(resource::access_entry::KIND, &role), arn("access-entry")),
         ] {
             note(&ours.ledger, resource, &id, noted).await;
         }
@@ -124,10 +125,10 @@ pub(crate) async fn what_others_made_without_tags_survives(world: &World) {
         let of =
             |kind, name: &str| Resource::new(kind, name).in_region("us-west-2").in_cluster(theirs.spec.name.as_str());
         for (resource, id) in [
-            (of(ResourceKind::Role, &role_name), "AROAEXAMPLEEXAMPLE000"),
-            (of(ResourceKind::Addon, "kube-proxy"), "arn:aws:eks:us-west-2:111122223333:addon/gone-since"),
-            (of(ResourceKind::PodIdentityAssociation, "shop/cart"), "a-0123456789abcdefg"),
-            (of(ResourceKind::AccessEntry, &role), "arn:aws:eks:us-west-2:111122223333:access-entry/gone-since"),
+            (of(resource::role::KIND, &role_name), "AROAEXAMPLEEXAMPLE000"),
+            (of(resource::addon::KIND, "kube-proxy"), "arn:aws:eks:us-west-2:111122223333:addon/gone-since"),
+            (of(resource::pod_identity_association::KIND, "shop/cart"), "a-0123456789abcdefg"),
+            (of(resource::access_entry::KIND, &role), "arn:aws:eks:us-west-2:111122223333:access-entry/gone-since"),
         ] {
             note(&ours.ledger, resource, id, noted).await;
         }
@@ -148,14 +149,17 @@ pub(crate) async fn what_others_made_without_tags_survives(world: &World) {
 pub(crate) async fn sweep_takes_nothing_from_under_a_living_cluster(world: &World) {
     let after = "2026-11-22T00:00:00Z".parse().unwrap();
     let net = Run::start(world, "r-net").await;
-    let made = network::create(&net.clients, &net.ledger, &net.stack(), &net.spec, &net.tags, TIMEOUT).await.unwrap();
+    let made =
+        resource::stack::create(&net.clients, &net.ledger, &net.stack(), &net.spec, &net.tags, TIMEOUT).await.unwrap();
     let mut live = Run::start(world, "r-live").await;
     live.tags.expires = Some("2999-01-01T00:00:00Z".parse().unwrap());
     let (subnets, role) = (made.subnet_ids(), &made.cluster_role_arn);
-    cluster::create(&live.clients, &live.ledger, &live.spec, &subnets, role, &live.tags, TIMEOUT).await.unwrap();
+    resource::cluster::create(&live.clients, &live.ledger, &live.spec, &subnets, role, &live.tags, TIMEOUT)
+        .await
+        .unwrap();
     let kept = Run::start(world, "r-kept").await;
     let tags = Tags::kept(kept.id().clone());
-    network::create(&kept.clients, &kept.ledger, &kept.stack(), &kept.spec, &tags, TIMEOUT).await.unwrap();
+    resource::stack::create(&kept.clients, &kept.ledger, &kept.stack(), &kept.spec, &tags, TIMEOUT).await.unwrap();
 
     let swept =
         destroy::sweep(&net.clients, after, &BTreeSet::new(), Deadlines::default(), &ProgressSink::silent()).await;
@@ -184,7 +188,7 @@ pub(crate) async fn sweep_takes_nothing_from_under_a_living_cluster(world: &Worl
     let swept =
         destroy::sweep(&net.clients, after, &BTreeSet::new(), Deadlines::default(), &ProgressSink::silent()).await;
     let removed: Vec<(&str, &str)> =
-        swept.deleted.iter().map(|target| (target.kind.as_str(), target.name.as_str())).collect();
+        swept.deleted.iter().map(|target| (target.title(), target.name.as_str())).collect();
     assert_eq!(removed, [("CloudFormation stack", net.stack().as_str())]);
     assert!(network::describe(&net.clients, &kept.stack()).await.unwrap().is_some());
     assert_eq!(kept.destroy(&kept.ledger).await.leftovers.as_slice(), []);

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use amiproof_core::aws::{Clients, names};
 use amiproof_core::destroy::{self, Deadlines, ProgressSink};
-use amiproof_core::ledger::{self, Ledger, Resource, ResourceKind};
+use amiproof_core::ledger::{self, Ledger, Resource};
+use amiproof_core::resource;
 use aws_sdk_iam::types::Tag;
 
 use super::{Run, World};
@@ -33,7 +34,7 @@ async fn there(clients: &Clients) -> BTreeSet<char> {
 
 /// Notes a provider in the ledger, as made or, without an ARN, as planned and never confirmed.
 async fn note(ledger: &Ledger, id: char, arn: Option<String>) {
-    let resource = Resource::new(ResourceKind::OidcProvider, url(id)).in_cluster("c");
+    let resource = Resource::new(resource::oidc_provider::KIND, url(id)).in_cluster("c");
     let lost = || ledger::Error::Exists { path: "lost".into() };
     // A lost answer is what this stands for.
     let _ = ledger.create_resource(resource, || async move { arn.ok_or_else(lost) }).await;
@@ -76,7 +77,7 @@ pub(crate) async fn a_provider_goes_with_its_run_and_those_of_others_stay(world:
     assert_eq!(there(clients).await, BTreeSet::from(['C', 'D', 'F']), "its time is not over");
     let after = "2026-11-21T07:42:21Z".parse().unwrap();
     let expired = destroy::expired(clients, after, &none, &ProgressSink::silent()).await;
-    let found: Vec<&str> = expired.targets.iter().map(|target| target.kind.as_str()).collect();
+    let found: Vec<&str> = expired.targets.iter().map(|target| target.title()).collect();
     assert_eq!(
         (found.as_slice(), expired.unverified.as_slice()),
         (["IAM OpenID Connect provider"].as_slice(), [].as_slice())

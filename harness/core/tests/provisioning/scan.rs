@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use amiproof_core::aws::{instances, names};
 use amiproof_core::check::ScanAnswer;
-use amiproof_core::ledger::{ResourceKind, State};
+use amiproof_core::ledger::State;
+use amiproof_core::resource;
 use amiproof_core::scan::inspector::{self, Request};
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Evidence, Verdict};
@@ -69,7 +70,7 @@ pub(crate) async fn inspector_scans(world: &World, lacking: Option<&str>, patien
         .ledger
         .entries()
         .into_iter()
-        .filter(|entry| entry.resource.kind == ResourceKind::CisScanConfiguration)
+        .filter(|entry| entry.resource.kind == resource::cis_scan_configuration::KIND)
         .collect();
     assert!(configurations.iter().all(|entry| entry.state == State::Gone), "{configurations:?}");
     assert_eq!(configurations.is_empty(), lacking.is_some(), "no scan is started that cannot evaluate anything");

@@ -7,7 +7,8 @@ use amiproof_core::aws::Clients;
 use amiproof_core::aws::names::{EXPIRES_TAG, KEEP_TAG, RUN_TAG};
 use amiproof_core::aws::network::ROLE_PATH;
 use amiproof_core::destroy::{self, Deadlines, ProgressSink};
-use amiproof_core::ledger::{self, Resource, ResourceKind};
+use amiproof_core::ledger::{self, Resource};
+use amiproof_core::resource;
 use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
 
 use super::{Run, World};
@@ -108,16 +109,16 @@ pub(crate) async fn what_only_tags_say_the_owner_of_is_taken_by_its_owner_alone(
     // Of each kind of service something was begun: the answer was lost, and only tags can tell.
     let cluster = ours.spec.name.as_str();
     for (kind, name) in [
-        (ResourceKind::Cluster, cluster),
-        (ResourceKind::NodeGroup, "group"),
-        (ResourceKind::LaunchTemplate, "template"),
-        (ResourceKind::Role, "role"),
+        (resource::cluster::KIND, cluster),
+        (resource::node_group::KIND, "group"),
+        (resource::launch_template::KIND, "template"),
+        (resource::role::KIND, "role"),
     ] {
         let lost = || async { Err::<String, _>(ledger::Error::GivenUp) };
         let resource = Resource::new(kind, name).in_region("us-west-2").in_cluster(cluster);
         ours.ledger.create_resource(resource, lost).await.unwrap_err();
     }
-    let namespace = Resource::new(ResourceKind::Namespace, "amiproof-r-tagged-web").in_cluster(cluster);
+    let namespace = Resource::new(resource::namespace::KIND, "amiproof-r-tagged-web").in_cluster(cluster);
     let lost = || async { Err::<String, _>(ledger::Error::GivenUp) };
     ours.ledger.create_resource(namespace, lost).await.unwrap_err();
     ours.destroy(&ours.ledger).await;

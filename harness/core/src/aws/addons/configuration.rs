@@ -11,20 +11,20 @@ const DEPTH: usize = 8;
 
 /// EKS's description of one version of an add-on.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Configuration {
+pub(crate) struct Configuration {
     /// The JSON schema of `configurationValues`; null where there is none.
     schema: Value,
     /// The service accounts that call AWS, each with the managed policies that AWS recommends for it.
-    pub(super) identities: Vec<Identity>,
+    pub(crate) identities: Vec<Identity>,
 }
 
 /// A service account that calls AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     /// `ebs-csi-controller-sa`.
-    pub(super) service_account: String,
+    pub(crate) service_account: String,
     /// ARNs of managed policies.
-    pub(super) policies: Vec<String>,
+    pub(crate) policies: Vec<String>,
 }
 
 /// Reads the description from EKS.
@@ -32,7 +32,7 @@ pub(super) struct Identity {
 /// # Errors
 /// [`AwsError`] of [DescribeAddonConfiguration](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeAddonConfiguration.html).
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
-pub(super) async fn describe(clients: &Clients, addon: &str, version: &str) -> Result<Configuration, AwsError> {
+pub(crate) async fn describe(clients: &Clients, addon: &str, version: &str) -> Result<Configuration, AwsError> {
     let answer = clients
         .read(|| async {
             let request = clients.eks.describe_addon_configuration().addon_name(addon).addon_version(version);
@@ -53,7 +53,7 @@ pub(super) async fn describe(clients: &Clients, addon: &str, version: &str) -> R
 impl Configuration {
     /// The `configurationValues` that keep the controllers of an add-on on nodes with a label; `None` for an add-on without
     /// controllers, or one that does not accept it.
-    pub(super) fn controllers_on(&self, addon: &str, label: (&str, &str)) -> Option<Value> {
+    pub(crate) fn controllers_on(&self, addon: &str, label: (&str, &str)) -> Option<Value> {
         let known = addons::ADD_ONS.iter().find(|known| known.name == addon)?;
         let selector = json!({"nodeSelector": {(label.0): label.1}});
         if known.controllers.is_empty() {
@@ -67,7 +67,7 @@ impl Configuration {
     }
 
     /// Whether the schema names a property.
-    pub(super) fn accepts(&self, path: &[&str]) -> bool {
+    pub(crate) fn accepts(&self, path: &[&str]) -> bool {
         let mut place = self.followed(&self.schema);
         for name in path {
             match place.and_then(|place| place["properties"].get(*name)) {

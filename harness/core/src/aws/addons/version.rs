@@ -21,7 +21,7 @@ pub struct Version {
 ///
 /// # Errors
 /// When EKS refuses, knows no version for the cluster, or not the pinned one.
-pub(super) async fn resolve(
+pub(crate) async fn resolve(
     clients: &Clients,
     kubernetes: &str,
     addon: &str,

@@ -22,13 +22,13 @@ const JOURNAL_DEADLINE: Duration = Duration::from_secs(45);
 const INSTANCES: usize = 2;
 
 /// The collected evidence.
-pub(super) struct Collected {
+pub(crate) struct Collected {
     /// The line of a console or a journal that explains the failure, if any.
-    pub(super) line: Option<String>,
+    pub(crate) line: Option<String>,
     /// Health and activities, status checks, consoles, journals.
-    pub(super) evidence: Vec<Evidence>,
+    pub(crate) evidence: Vec<Evidence>,
     /// The examined instances, as records of nodes that never joined.
-    pub(super) instances: Vec<NodeRecord>,
+    pub(crate) instances: Vec<NodeRecord>,
 }
 
 /// The output of one instance.
@@ -56,7 +56,7 @@ impl std::fmt::Display for Silent {
 
 /// Health and activities as seen, then EC2's status checks, console output and journals of the instances. Never fails: what is not
 /// available is replaced by the reason.
-pub(super) async fn collect(clients: &Clients, family: Family, watch: &Watch<'_>) -> Collected {
+pub(crate) async fn collect(clients: &Clients, family: Family, watch: &Watch<'_>) -> Collected {
     let mut evidence = watch.evidence();
     let ids: Vec<String> = watch.seen.ids().into_iter().take(INSTANCES).map(str::to_owned).collect();
     let asked = async { tokio::join!(status_checks(clients, &ids), tell(clients, family, &ids)) };

@@ -2,32 +2,29 @@
 
 mod cause;
 mod describe;
-mod evidence;
+pub(crate) mod evidence;
 pub mod subnets;
 mod telling;
-mod watch;
+pub(crate) mod watch;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use amiproof_model::matrix::{Capacity, MadeNodes, Variant};
+use amiproof_model::matrix::{MadeNodes, Variant};
 use amiproof_model::name::RunId;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::Evidence;
-use aws_sdk_eks::operation::create_nodegroup::builders::CreateNodegroupFluentBuilder;
-use aws_sdk_eks::types::{CapacityTypes, LaunchTemplateSpecification, NodegroupScalingConfig, NodegroupStatus};
+use aws_sdk_eks::types::NodegroupStatus;
 use tokio::time::Instant;
 
 pub use self::cause::Infrastructure;
 pub use self::describe::describe;
-use self::watch::{End, Watch};
+use super::Clients;
 use super::error::{AwsError, Class, Explain as _, found};
 use super::launch_template::LaunchTemplate;
 use super::names::Tags;
-use super::{Clients, names};
 use crate::cluster::{CONTROLLERS_LABEL, NODE_GROUP_LABEL, RUN_LABEL, VARIANT_LABEL};
 use crate::ledger;
-use crate::ledger::{Key, Ledger, Resource, ResourceKind, State};
 
 /// How often a node group is created if it fails because of transient AWS errors.
 pub const ATTEMPTS: u32 = 3;
@@ -111,113 +108,6 @@ pub fn node_labels(run: &RunId, variant: &Variant, node_group: &str) -> BTreeMap
 /// name resolution and volumes of all variants depend on them.
 pub fn takes_controllers(variant: &Variant) -> bool {
     variant.family.is_linux() && variant.hardening.is_none()
-}
-
-/// Creates the node group of a variant and waits until it is ACTIVE. A node group that fails because of a transient AWS error is deleted
-/// and created again. `tell` receives one line after every poll: what is awaited.
-///
-/// # Errors
-/// [`Error::NeverJoined`] if the nodes do not join within the variant's `timeouts.nodes_ready`; [`Error::Infrastructure`] if AWS or the
-/// account kept them from coming up ([CreateNodegroup](https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateNodegroup.html) and
-/// its health issues).
-pub async fn provision(
-    clients: &Clients,
-    ledger: &Ledger,
-    plan: &Plan<'_>,
-    tell: &(dyn Fn(String) + Send + Sync),
-) -> Result<NodeGroup, Error> {
-    let wanted = usize::try_from(plan.made.count).unwrap_or(usize::MAX);
-    let name = names::node_group(&plan.tags.run, &plan.variant.name);
-    let mut attempt = 1;
-    loop {
-        let created = Instant::now();
-        let key = create(clients, ledger, plan, &name, attempt).await?;
-        let deadline = created + clients.pace().deadline(plan.variant.timeouts.nodes_ready);
-        let mut watch = Watch::new(clients, plan.cluster, &name);
-        match watch.until(deadline, wanted, tell).await? {
-            End::Active => return Ok(NodeGroup { name, created }),
-            End::NotJoined { message } => {
-                let learned = evidence::collect(clients, plan.variant.family, &watch).await;
-                let evidence::Collected { line, evidence, instances } = learned;
-                return Err(Error::NeverJoined { message, line, evidence, instances });
-            }
-            End::Infrastructure { class, message } if attempt < ATTEMPTS && !class.is_permanent() => {
-                tell(format!("{message}; recreating it"));
-                tracing::warn!(node_group = name, attempt, message, "node group failed because of AWS, recreating it");
-                delete(clients, plan.cluster, &name).await?;
-                wait_gone(clients, plan.cluster, &name, deletion_deadline()).await?;
-                ledger.gone(key).await?;
-                attempt += 1;
-            }
-            End::Infrastructure { class, message } => {
-                return Err(Error::Infrastructure { class, message, evidence: watch.evidence() });
-            }
-        }
-    }
-}
-
-/// K8s-tester's own deadline for deleting node groups.
-fn deletion_deadline() -> Duration {
-    Duration::from_secs(20 * 60)
-}
-
-/// Creates the node group, or adopts the node group of an interrupted run.
-async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, name: &str, attempt: u32) -> Result<Key, Error> {
-    if let Some(entry) = ledger.standing(ResourceKind::NodeGroup, name)
-        && entry.state == State::Created
-    {
-        return Ok(entry.key);
-    }
-    let resource = Resource::new(ResourceKind::NodeGroup, name)
-        .in_region(clients.region())
-        .in_cluster(plan.cluster)
-        .for_variant(&plan.variant.name);
-    // Before the call starts: a call that still waits for its permit must not be made once its caller has gone.
-    let _permit = clients.node_group_permit().await;
-    let (request, asked, clients) = (request(clients, plan, name, attempt), name.to_owned(), clients.clone());
-    let created = ledger
-        .create_resource(resource, || async move {
-            clients.write_idempotent(|| create_once(&request, &asked)).await.map_err(Error::from)
-        })
-        .await?;
-    Ok(created.key)
-}
-
-/// Exactly the fields that EKS allows beside a launch template with an image: no `amiType`, `version`, `releaseVersion`, `diskSize`
-/// or `remoteAccess` (EKS user guide, "Customize managed nodes with launch templates").
-fn request(clients: &Clients, plan: &Plan<'_>, name: &str, attempt: u32) -> CreateNodegroupFluentBuilder {
-    let nodes = i32::try_from(plan.made.count).unwrap_or(i32::MAX);
-    let scaling = NodegroupScalingConfig::builder().min_size(nodes).max_size(nodes).desired_size(nodes).build();
-    let template = LaunchTemplateSpecification::builder().id(&plan.launch_template.id).version("1").build();
-    let labels = node_labels(&plan.tags.run, plan.variant, name);
-    // EKS sets the label of its own domain itself, and refuses it here.
-    let labels = labels.into_iter().filter(|(key, _)| key != NODE_GROUP_LABEL).collect();
-    clients
-        .eks
-        .create_nodegroup()
-        .cluster_name(plan.cluster)
-        .nodegroup_name(name)
-        .scaling_config(scaling)
-        .set_subnets(Some(plan.subnet_ids.to_vec()))
-        .set_instance_types(Some(plan.made.instance_types.clone()))
-        .node_role(plan.role_arn)
-        .launch_template(template)
-        .capacity_type(match plan.made.capacity {
-            Capacity::OnDemand => CapacityTypes::OnDemand,
-            Capacity::Spot => CapacityTypes::Spot,
-        })
-        .set_labels(Some(labels))
-        .set_tags(Some(plan.tags.pairs().into_iter().collect()))
-        .client_request_token(names::request_token(name, &plan.tags.run, attempt))
-}
-
-async fn create_once(request: &CreateNodegroupFluentBuilder, name: &str) -> Result<String, AwsError> {
-    match request.clone().send().await.explain("CreateNodegroup", format!("node group {name}")) {
-        Ok(answer) => Ok(answer.nodegroup.and_then(|group| group.nodegroup_arn).unwrap_or_else(|| name.to_owned())),
-        // A lost answer of an earlier try: the name holds the run's id, so it is ours.
-        Err(error) if error.class == Class::Exists => Ok(name.to_owned()),
-        Err(error) => Err(error),
-    }
 }
 
 /// Starts the deletion of a node group; one that does not exist, or is being deleted, is no error.

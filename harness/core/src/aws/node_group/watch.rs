@@ -22,7 +22,7 @@ const HOPELESS: usize = 3;
 
 /// The result of watching.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// It is ACTIVE.
     Active,
     /// Instances were launched, but did not become nodes.
@@ -33,10 +33,10 @@ pub(super) enum End {
 
 /// A health issue of a node group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Issue {
-    pub(super) code: NodegroupIssueCode,
-    pub(super) message: String,
-    pub(super) resources: Vec<String>,
+pub(crate) struct Issue {
+    pub(crate) code: NodegroupIssueCode,
+    pub(crate) message: String,
+    pub(crate) resources: Vec<String>,
 }
 
 impl std::fmt::Display for Issue {
@@ -48,17 +48,17 @@ impl std::fmt::Display for Issue {
 
 /// The state of a node group as last read.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Observation {
-    pub(super) status: String,
-    pub(super) issues: Vec<Issue>,
-    pub(super) activities: Vec<Activity>,
+pub(crate) struct Observation {
+    pub(crate) status: String,
+    pub(crate) issues: Vec<Issue>,
+    pub(crate) activities: Vec<Activity>,
     /// Every instance that was launched, whether it still runs or not.
-    pub(super) launched: Vec<Launched>,
+    pub(crate) launched: Vec<Launched>,
 }
 
 impl Observation {
     /// The ids of the instances, those first that EKS says did not join, then those that run.
-    pub(super) fn ids(&self) -> Vec<&str> {
+    pub(crate) fn ids(&self) -> Vec<&str> {
         let is_named =
             |launched: &Launched| self.issues.iter().any(|issue| issue.resources.contains(&launched.instance.id));
         let mut order: Vec<&Launched> = self.launched.iter().collect();
@@ -68,21 +68,21 @@ impl Observation {
 }
 
 /// A node group under watch.
-pub(super) struct Watch<'a> {
+pub(crate) struct Watch<'a> {
     clients: &'a Clients,
     cluster: &'a str,
     name: &'a str,
-    pub(super) seen: Observation,
+    pub(crate) seen: Observation,
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(clients: &'a Clients, cluster: &'a str, name: &'a str) -> Self {
+    pub(crate) fn new(clients: &'a Clients, cluster: &'a str, name: &'a str) -> Self {
         Self { clients, cluster, name, seen: Observation::default() }
     }
 
     /// Polls until the node group is ACTIVE, fails, or the deadline passes.
     /// `tell` receives what is waited for after every poll.
-    pub(super) async fn until(
+    pub(crate) async fn until(
         &mut self,
         deadline: Instant,
         wanted: usize,
@@ -154,7 +154,7 @@ impl<'a> Watch<'a> {
     }
 
     /// The last state, as evidence.
-    pub(super) fn evidence(&self) -> Vec<Evidence> {
+    pub(crate) fn evidence(&self) -> Vec<Evidence> {
         let lines = |lines: Vec<String>| if lines.is_empty() { "none".to_owned() } else { lines.join("\n") };
         let Observation { status, issues, activities, launched } = &self.seen;
         let health = lines(issues.iter().map(ToString::to_string).collect());
@@ -167,7 +167,7 @@ impl<'a> Watch<'a> {
 }
 
 /// The issues that EKS reports.
-pub(super) fn issues(group: &Nodegroup) -> Vec<Issue> {
+pub(crate) fn issues(group: &Nodegroup) -> Vec<Issue> {
     let issues = group.health().map(|health| health.issues()).unwrap_or_default();
     issues
         .iter()

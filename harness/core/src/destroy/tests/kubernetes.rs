@@ -123,10 +123,10 @@ impl Fake {
 fn in_kubernetes() -> Vec<Resource> {
     let of = |kind, name: &str| Resource::new(kind, name).in_cluster("theirs");
     vec![
-        of(ResourceKind::Namespace, "ap-r-1-v"),
-        of(ResourceKind::StorageClass, "amiproof-gp3-r-1"),
-        of(cluster_role(), "readers"),
-        of(windows_ipam(), "amazon-vpc-cni"),
+        of(resource::namespace::KIND, "ap-r-1-v"),
+        of(resource::storage_class::KIND, "amiproof-gp3-r-1"),
+        cluster_role().in_cluster("theirs"),
+        windows_ipam().in_cluster("theirs"),
     ]
 }
 
@@ -211,5 +211,5 @@ async fn what_the_ledger_lost_is_found_by_the_runs_label_and_nothing_of_other_ru
     let asked: Vec<(String, String)> =
         fake.lists.lock().unwrap().iter().filter(|(_, label)| label != "=").cloned().collect();
     let by_label = |plural: &str| (plural.to_owned(), "amiproof.dev/run=r-1".to_owned());
-    assert_eq!(asked, ["namespaces", "storageclasses", "clusterroles", "clusterrolebindings"].map(by_label));
+    assert_eq!(asked, ["namespaces", "clusterroles", "clusterrolebindings", "storageclasses"].map(by_label));
 }

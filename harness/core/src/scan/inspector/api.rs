@@ -3,16 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use amiproof_model::name::Level;
 use aws_sdk_inspector2::types::{
-    CisScanConfiguration, CisSecurityLevel, CisStringComparison, CisStringFilter, CreateCisTargets,
-    ListCisScanConfigurationsFilterCriteria, ListCisScansFilterCriteria, OneTimeSchedule, Schedule,
+    CisScanConfiguration, CisSecurityLevel, CisStringComparison, CisStringFilter,
+    ListCisScanConfigurationsFilterCriteria, ListCisScansFilterCriteria,
 };
 
 use super::assess::{Detail, Summary, TargetState};
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Class, Explain as _, found};
-use crate::aws::names::{SCAN_TAG, Tags};
+use crate::aws::names::SCAN_TAG;
 
 /// Maximum number of pages: 1,000 controls fit into one.
 const MAX_PAGES: usize = 100;
@@ -88,7 +87,7 @@ const LOOKS: u32 = 3;
 const LOOK: Duration = Duration::from_secs(5);
 
 /// The ARN of the configuration of exactly this name, which only its run gives: what a create call made whose answer was lost.
-pub(super) async fn configuration_named(clients: &Clients, name: &str) -> Result<Option<String>, AwsError> {
+pub(crate) async fn configuration_named(clients: &Clients, name: &str) -> Result<Option<String>, AwsError> {
     for _ in 0..LOOKS {
         clients.pause(LOOK).await;
         let found = configurations(clients, name, CisStringComparison::Equals).await?;
@@ -137,46 +136,7 @@ async fn list_configurations(
     }
 }
 
-/// One scan, at once, of the instances that carry the variant's own tag; returns the ARN of the configuration, because the answer
-/// contains no scan yet.
-pub(super) async fn create_configuration(
-    clients: &Clients,
-    name: &str,
-    level: Level,
-    tag_value: &str,
-    tags: &Tags,
-) -> Result<String, AwsError> {
-    const OPERATION: &str = "CreateCisScanConfiguration";
-    // SELF, because a literal account id has been seen to match nothing.
-    let targets = CreateCisTargets::builder()
-        .account_ids("SELF")
-        .target_resource_tags(SCAN_TAG, vec![tag_value.to_owned()])
-        .build()
-        .explain(OPERATION, name)?;
-    let request = clients
-        .inspector
-        .create_cis_scan_configuration()
-        .scan_name(name)
-        .security_level(match level {
-            Level::One => CisSecurityLevel::Level1,
-            Level::Two => CisSecurityLevel::Level2,
-        })
-        .schedule(Schedule::OneTime(OneTimeSchedule::builder().build()))
-        .targets(targets)
-        .set_tags(Some(tags.pairs().into_iter().collect()));
-    let answer = request.send().await.explain(OPERATION, name)?;
-    answer
-        .scan_configuration_arn
-        .filter(|arn| !arn.is_empty())
-        .ok_or_else(|| AwsError::new(Class::Infrastructure, OPERATION, name, "the answer holds no configuration ARN"))
-}
-
-/// Deletes a configuration by its ARN
-/// ([DeleteCisScanConfiguration](https://docs.aws.amazon.com/inspector/v2/APIReference/API_DeleteCisScanConfiguration.html)). Idempotent:
-/// one that does not exist is deleted already.
-///
-/// # Errors
-/// [`AwsError`]; transient errors are retried, a denied request is not.
+/// Deletes a configuration by its ARN; one that does not exist is fine.
 pub(crate) async fn delete_configuration(clients: &Clients, arn: &str) -> Result<(), AwsError> {
     let deleted = clients
         .until_free(|| async {

@@ -18,7 +18,7 @@ use amiproof_model::name::{Level, NameError};
 use amiproof_model::report::{ScanRecord, Subject};
 use amiproof_model::verdict::{Evidence, Verdict};
 
-pub(crate) use self::api::{configurations, delete_configuration};
+pub(crate) use self::api::{configuration_named, configurations, delete_configuration};
 pub use self::assess::{Detail, NodeScan, Summary, TargetState, assess_nodes, assess_rows, assess_summary};
 pub use self::benchmark::judged_by;
 pub use self::prerequisites::{Coverage, coverage, why_not_enabled};

@@ -13,7 +13,7 @@ use crate::aws::names::{self, SCAN_TAG, Tags};
 use crate::aws::{Clients, ssm};
 use crate::evidence::evidence;
 use crate::finish;
-use crate::ledger::{Resource, ResourceKind};
+use crate::resource::{self, NotCreated, cis_scan_configuration};
 
 /// The polling interval of a scan, which takes minutes.
 const POLL: Duration = Duration::from_secs(30);
@@ -45,23 +45,13 @@ pub(super) async fn run(request: &Request<'_>, clients: &Clients) -> Result<Ende
     if api::delete_stale(clients, &prefix, &value).await? > 0 {
         clients.pause(AFTER_STALE).await;
     }
-    let name = names::scan_configuration(request.run, &request.variant.name, request.level());
     let tags = Tags::of_run(request.run.clone(), request.ledger.header().expires);
     let tags = tags.for_variant(&request.variant.name).with(request.tags);
-    let resource = Resource::new(ResourceKind::CisScanConfiguration, &name)
-        .in_region(clients.region())
-        .for_variant(&request.variant.name);
-    let (caller, level) = (clients.clone(), request.level());
     // Whole, so that an interruption finds the configuration deleted: watching it ends by itself then.
     let ended = finish::run_to_completion(async {
-        let created = request
-            .ledger
-            .create_resource(resource, || async move {
-                let create = || api::create_configuration(&caller, &name, level, &value, &tags);
-                let find = || api::configuration_named(&caller, &name);
-                caller.write_or_find(create, find).await.map_err(Error::from)
-            })
-            .await?;
+        let subject = (request.run, &request.variant.name);
+        let created = cis_scan_configuration::create(clients, request.ledger, subject, request.level(), &tags).await;
+        let created = created.map_err(NotCreated::split::<Error>)?;
         let ended = watch_and_read(request, clients, &created.id, &nodes, &missing.nodes, deadline).await;
         // In every path, also when reading failed. What cannot be deleted now stays in the ledger, and destroy tries again.
         match api::delete_configuration(clients, &created.id).await {
@@ -204,7 +194,7 @@ async fn rivals(request: &Request<'_>, clients: &Clients, own: &str) -> Option<E
         ("eks:nodegroup-name".to_owned(), names::node_group(request.run, &request.variant.name)),
     ]);
     tags.extend(request.ledger.entries().into_iter().find_map(|entry| {
-        let cluster = entry.resource.kind == ResourceKind::Cluster;
+        let cluster = entry.resource.kind == resource::cluster::KIND;
         cluster.then(|| ("eks:cluster-name".to_owned(), entry.resource.name.clone()))
     }));
     let text = match api::rivals(clients, own, &tags).await {

@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use crate::aws::names::Tags;
-use crate::aws::{AwsError, Clients, names, roles};
+use crate::aws::{Clients, names};
 use crate::check::CheckError;
 use crate::context::Context;
-use crate::ledger::{Created, Resource, ResourceKind};
+use crate::ledger::{Created, Resource};
+use crate::resource::{NotCreated, role};
 
 /// The resources created for a workload, in order of creation.
 pub(in crate::workload) struct Rights {
@@ -38,13 +39,8 @@ impl Grant<'_> {
         let tags = self.tags().for_variant(variant);
         let boundary = self.context.matrix.cluster.governance.permissions_boundary.as_deref();
         let name = names::workload_role(&self.context.run, variant, self.workload, self.account);
-        let resource = Resource::new(ResourceKind::Role, &name).in_cluster(self.cluster()).for_variant(variant);
-        let (clients, trust, boundary) = (self.clients.clone(), trust.clone(), boundary.map(str::to_owned));
-        let role = ledger.create_resource(resource, || async move {
-            let make = || roles::make(&clients, &name, &trust, &[], boundary.as_deref(), &tags);
-            clients.write_idempotent(make).await.map_err(refused)
-        });
-        let role = role.await?;
+        let resource = Resource::new(role::KIND, name).in_cluster(self.cluster()).for_variant(variant);
+        let role = role::create(self.clients, ledger, resource, trust, &[], boundary, &tags).await.map_err(refused)?;
         let arn = role.id.clone();
         made.push(role);
         Ok(arn)
@@ -55,6 +51,9 @@ impl Grant<'_> {
     }
 }
 
-pub(super) fn refused(error: AwsError) -> CheckError {
-    CheckError::api("giving the workload's service account a role", error)
+pub(super) fn refused(error: impl Into<NotCreated>) -> CheckError {
+    match error.into() {
+        NotCreated::Aws(error) => CheckError::api("giving the workload's service account a role", error),
+        NotCreated::Ledger(error) => error.into(),
+    }
 }

@@ -12,24 +12,12 @@ use crate::aws::error::{AwsError, Class};
 use crate::aws::oidc_provider::{self, AUDIENCE};
 use crate::aws::{Clients, cluster};
 use crate::check::CheckError;
-use crate::ledger::{self, Resource, ResourceKind};
+use crate::resource::{self, NotCreated};
 
 /// How often, and in which intervals, a provider that another process is creating is looked up: IAM shows new resources after some
 /// seconds (IAM user guide, "Changes that I make are not always immediately visible").
 const LOOKS: u32 = 12;
 const INTERVAL: Duration = Duration::from_secs(5);
-
-/// Why no provider was created.
-enum NotMade {
-    Aws(AwsError),
-    Ledger(ledger::Error),
-}
-
-impl From<ledger::Error> for NotMade {
-    fn from(error: ledger::Error) -> Self {
-        Self::Ledger(error)
-    }
-}
 
 /// Creates the role of a service account, and records it for the annotation.
 pub(super) async fn grant(grant: &Grant<'_>, rights: &mut Rights) -> Result<(), CheckError> {
@@ -53,18 +41,11 @@ async fn provider(grant: &Grant<'_>, url: &str) -> Result<String, CheckError> {
         return Ok(there.arn);
     }
     // Of the run and no variant: those that come later use it, too.
-    let resource = Resource::new(ResourceKind::OidcProvider, url).in_cluster(grant.cluster());
-    let tags = grant.tags();
-    let (caller, issuer) = (clients.clone(), url.to_owned());
-    let make = || async move {
-        caller.write_idempotent(|| oidc_provider::make(&caller, &issuer, &tags)).await.map_err(NotMade::Aws)
-    };
-    match grant.context.ledger.create_resource(resource, make).await {
+    match resource::oidc_provider::create(clients, &grant.context.ledger, grant.cluster(), url, &grant.tags()).await {
         Ok(created) => Ok(created.id),
         // Another variant was faster, or another run. The entry stays planned, and destroy goes by the run's tag.
-        Err(NotMade::Aws(error)) if error.class == Class::Exists => seen(clients, url, error).await,
-        Err(NotMade::Aws(error)) => Err(refused(error)),
-        Err(NotMade::Ledger(error)) => Err(error.into()),
+        Err(NotCreated::Aws(error)) if error.class == Class::Exists => seen(clients, url, error).await,
+        Err(error) => Err(refused(error)),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::aws::names::{EXPIRES_TAG, KEEP_TAG, RUN_TAG};
 
 /// The claim of a deletion.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Claim {
+pub(crate) enum Claim {
     /// What a run created.
     Run {
         /// The run.
@@ -28,29 +28,39 @@ pub(super) enum Claim {
 
 /// A resource as it is now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct LiveState {
+pub(crate) struct LiveState {
     /// Its tags; of a Kubernetes object its labels, with that of the run as the run's tag.
-    pub(super) tags: BTreeMap<String, String>,
+    pub(crate) tags: BTreeMap<String, String>,
     /// Its id, if the service never reuses ids.
-    pub(super) id: Option<String>,
+    pub(crate) id: Option<String>,
 }
 
 /// A resource that a live read showed to meet the claim. Only [`Claim::own`] creates it.
 #[derive(Debug)]
-pub(super) struct Owned<T> {
+pub(crate) struct Owned<T> {
     it: T,
 }
 
 impl<T> Owned<T> {
     /// What identifies it.
-    pub(super) fn get(&self) -> &T {
+    pub(crate) fn get(&self) -> &T {
         &self.it
     }
 }
 
+/// The result of a live read.
+pub(crate) enum Look<T> {
+    /// It does not exist.
+    Absent,
+    /// It meets the claim.
+    Ours(Owned<T>),
+    /// It has another owner.
+    Foreign(Owner),
+}
+
 /// The owner of a resource that does not meet the claim, as the end of a sentence: `is of run r-2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Owner(String);
+pub(crate) struct Owner(String);
 
 impl fmt::Display for Owner {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,14 +70,22 @@ impl fmt::Display for Owner {
 
 impl Owner {
     /// An owner that is known by other means than tags.
-    pub(super) fn new(text: impl Into<String>) -> Self {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 }
 
 impl Claim {
+    /// The run whose resource it must be; `None` if that of any expired one will do.
+    pub(super) fn run(&self) -> Option<&RunId> {
+        match self {
+            Self::Run { run, .. } => Some(run),
+            Self::Expired(_) => None,
+        }
+    }
+
     /// The same claim about another resource than the one whose id the ledger has.
-    pub(super) fn without_id(&self) -> Self {
+    pub(crate) fn without_id(&self) -> Self {
         match self {
             Self::Run { run, .. } => Self::Run { run: run.clone(), id: None },
             Self::Expired(now) => Self::Expired(*now),
@@ -78,7 +96,7 @@ impl Claim {
     ///
     /// # Errors
     /// The owner otherwise.
-    pub(super) fn own<T>(&self, it: T, seen: &LiveState) -> Result<Owned<T>, Owner> {
+    pub(crate) fn own<T>(&self, it: T, seen: &LiveState) -> Result<Owned<T>, Owner> {
         match self.refusal(seen) {
             None => Ok(Owned { it }),
             Some(owner) => Err(owner),
@@ -114,7 +132,7 @@ impl Claim {
 }
 
 /// Whether tags say that a resource has expired.
-pub(super) fn has_expired(tags: &BTreeMap<String, String>, now: Timestamp) -> bool {
+pub(crate) fn has_expired(tags: &BTreeMap<String, String>, now: Timestamp) -> bool {
     let expires = tags.get(EXPIRES_TAG).and_then(|tag| tag.parse::<Timestamp>().ok());
     tags.contains_key(RUN_TAG) && !tags.contains_key(KEEP_TAG) && expires.is_some_and(|expires| expires < now)
 }

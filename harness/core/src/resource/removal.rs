@@ -5,24 +5,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::outcome::{NotDeleted, Removed};
+use super::owned::{Claim, LiveState, Look, Owned};
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Class};
-use crate::destroy::outcome::{NotDeleted, Removed};
-use crate::destroy::owned::{Claim, LiveState, Owned, Owner};
-use crate::destroy::plan::Deadlines;
-use crate::destroy::target::Target;
 
 /// How often a deletion that AWS accepts but does not carry out is repeated.
 pub(super) const TRIES: u32 = 4;
 
 pub(super) const POLL: Duration = Duration::from_secs(10);
-
-/// The context of a deletion in AWS.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::destroy) struct Cx<'a> {
-    pub(in crate::destroy) clients: &'a Clients,
-    pub(in crate::destroy) deadlines: &'a Deadlines,
-}
 
 /// Reads, compares and deletes: `Absent` if it does not exist, `Foreign` if it has another owner.
 pub(super) async fn take<T, Fut>(
@@ -40,16 +31,6 @@ where
     }
 }
 
-/// The result of a live read.
-pub(in crate::destroy) enum Look<T> {
-    /// It does not exist.
-    Absent,
-    /// It meets the claim.
-    Ours(Owned<T>),
-    /// It has another owner.
-    Foreign(Owner),
-}
-
 pub(super) fn look<T>(claim: &Claim, read: Result<Option<(T, LiveState)>, AwsError>) -> Result<Look<T>, NotDeleted> {
     Ok(match read.map_err(NotDeleted::unread)? {
         None => Look::Absent,
@@ -60,10 +41,13 @@ pub(super) fn look<T>(claim: &Claim, read: Result<Option<(T, LiveState)>, AwsErr
     })
 }
 
-/// The name and cluster of a part of an EKS cluster.
-pub(super) fn in_cluster(target: &Target) -> Result<(&str, &str), NotDeleted> {
-    let unknown = || NotDeleted::There("the ledger does not say in which cluster it is".to_owned());
-    Ok((target.cluster.as_deref().filter(|cluster| !cluster.is_empty()).ok_or_else(unknown)?, &target.name))
+/// An attribute without which a resource cannot be found or undone.
+///
+/// # Errors
+/// If the entry does not have it.
+pub(super) fn needed(attributes: &BTreeMap<String, String>, key: &str) -> Result<String, String> {
+    let value = attributes.get(key).filter(|text| !text.is_empty());
+    value.cloned().ok_or_else(|| format!("its entry in the ledger has no {key}, so it cannot be undone"))
 }
 
 /// Tags in EKS's form.
@@ -72,7 +56,7 @@ pub(super) fn tags_of(tags: Option<&std::collections::HashMap<String, String>>) 
 }
 
 /// Tags in EC2's form.
-pub(in crate::destroy) fn ec2_tags(tags: &[aws_sdk_ec2::types::Tag]) -> BTreeMap<String, String> {
+pub(crate) fn ec2_tags(tags: &[aws_sdk_ec2::types::Tag]) -> BTreeMap<String, String> {
     tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect()
 }
 

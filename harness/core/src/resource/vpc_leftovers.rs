@@ -8,8 +8,8 @@ use std::time::Duration;
 use aws_sdk_ec2::types::Filter;
 use tokio::time::Instant;
 
-use super::interface;
-use super::removal::Cx;
+use super::network_interface;
+use super::reach::Cx;
 use crate::aws::error::{AwsError, Class, Explain as _, found};
 
 /// The tag of what GuardDuty manages.
@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_secs(10);
 /// Deletes what blocks a VPC of an owned stack; returns the number of deleted resources. Never fails: a stack that cannot be deleted
 /// reports why itself.
 pub(super) async fn clear(cx: Cx<'_>, vpc: &str) -> usize {
-    let mut cleared = interface::leaked_in_vpc(cx, vpc).await;
+    let mut cleared = network_interface::leaked_in_vpc(cx, vpc).await;
     for removed in [endpoints(cx, vpc).await, groups(cx, vpc).await] {
         match removed {
             Ok(count) => cleared += count,
