@@ -15,7 +15,7 @@ use amiproof_core::aws::{Clients, Settings};
 use amiproof_core::check::{Body, Check};
 use amiproof_core::ledger::{self, Header, Ledger};
 use amiproof_core::pace::Pace;
-use amiproof_core::run::{self, Plan, Steps, Stop, Tools};
+use amiproof_core::run::{self, Answers, Plan, Steps, Stop, Tools};
 use amiproof_core::transport::Transport;
 use amiproof_lab::listen::{MemoryNetwork, Network};
 use amiproof_lab::{Lab, LabOptions};
@@ -183,6 +183,7 @@ fn plan(
         expires: amiproof_time::now() + Duration::from_secs(3600),
         lab: steps.teardown,
         earlier: None,
+        answers: Answers::default(),
     }
 }
 

@@ -10,13 +10,15 @@ mod workload;
 use amiproof_reports::Format;
 use amiproof_reports::compare::ComparisonFormat;
 use camino::Utf8PathBuf;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::account::{Doctor, IamPolicy};
 pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection, Test, network_run};
 pub(crate) use self::target::{Given, Named, Target};
 pub(crate) use self::waiver::{Waiver, WaiverAudit, WaiverCommand, WaiverForm, WaiverImport};
 pub(crate) use self::workload::{Workload, WorkloadCommand};
+use crate::rundir::Resumption;
 
 /// Test whether hardened EKS node images still join, run your workloads and meet the benchmark.
 #[derive(Debug, Parser)]
@@ -34,6 +36,37 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+impl Cli {
+    /// Reads the arguments, without the program's name.
+    ///
+    /// # Errors
+    /// clap's, with what is wrong and the usage; also for `--help` and `--version`.
+    pub(crate) fn read(arguments: impl IntoIterator<Item = String>) -> Result<Self, clap::Error> {
+        let arguments: Vec<String> = arguments.into_iter().collect();
+        let all = std::iter::once("amiproof").chain(arguments.iter().map(String::as_str));
+        let matches = Self::command().try_get_matches_from(all)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        cli.global.aws_is_named = says(&matches, &["profile", "endpoint_url"]);
+        let named = Named { profile: says(&matches, &["profile"]), endpoint: says(&matches, &["endpoint_url"]) };
+        if let Some(target) = cli.command.target()
+            && let Err(conflict) = target.settle(named)
+        {
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, conflict));
+        }
+        cli.global.arguments = arguments;
+        Ok(cli)
+    }
+}
+
+/// Whether the command line itself, and not only the environment, gives one of these options.
+fn says(matches: &ArgMatches, ids: &[&str]) -> bool {
+    let is_given = |command: &ArgMatches, id: &str| {
+        command.try_contains_id(id).is_ok_and(|there| there)
+            && command.value_source(id) == Some(ValueSource::CommandLine)
+    };
+    matches.subcommand().is_some_and(|(_, command)| ids.iter().any(|id| is_given(command, id)) || says(command, ids))
+}
+
 /// What every command understands.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
@@ -46,6 +79,12 @@ pub(crate) struct Global {
     /// Whether --profile or --endpoint-url is on the command line, and not only in the environment.
     #[arg(skip)]
     pub(crate) aws_is_named: bool,
+    /// The arguments, without the program's name.
+    #[arg(skip)]
+    pub(crate) arguments: Vec<String>,
+    /// The run that the command continues.
+    #[arg(skip)]
+    pub(crate) resumption: Option<Resumption>,
     /// Log more to standard error; -vv includes the libraries
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
@@ -86,6 +125,10 @@ pub(crate) enum Command {
     Scan(Resumed),
     /// Apply, test, scan, report and destroy in one go; with --kubeconfig, test and scan
     Run(Run),
+    /// Go on with a run that was killed or interrupted: only what is not answered yet is checked
+    Resume(Resume),
+    /// Check again what failed or could not be evaluated, and keep all other results
+    Rerun(Rerun),
     /// Render the report of a run again from its report.json (offline)
     Report(Report),
     /// Import the results of another tool into a run: XCCDF, ARF, SARIF, JUnit, Inspector CSV, kube-bench, InSpec
@@ -192,6 +235,25 @@ pub(crate) struct Plan {
     /// Output format
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,
+}
+
+/// Options of 'resume'.
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// Run ID [default: the one that still has resources, or else the latest]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+}
+
+/// Options of 'rerun'.
+#[derive(Debug, Args)]
+pub(crate) struct Rerun {
+    /// Run ID [default: the one that still has resources, or else the latest]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Check again what failed or could not be evaluated
+    #[arg(long, required = true)]
+    pub(crate) failed: bool,
 }
 
 /// Options of 'report'.

@@ -14,19 +14,9 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
-
 fn main() -> ExitCode {
-    let matches = args::Cli::command().get_matches();
-    let mut cli = args::Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    cli.global.aws_is_named = says(&matches, &["profile", "endpoint_url"]);
-    let named = args::Named { profile: says(&matches, &["profile"]), endpoint: says(&matches, &["endpoint_url"]) };
-    if let Some(target) = cli.command.target()
-        && let Err(conflict) = target.settle(named)
-    {
-        args::Cli::command().error(clap::error::ErrorKind::ArgumentConflict, conflict).exit();
-    }
+    let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+    let cli = args::Cli::read(arguments).unwrap_or_else(|error| error.exit());
     let output = output::Output::new(cli.global.color);
     let code = match cmd::dispatch(cli, &output) {
         Ok(code) => code,
@@ -36,13 +26,4 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(code.code())
-}
-
-/// Whether the command line itself, and not only the environment, gives one of these options.
-fn says(matches: &ArgMatches, ids: &[&str]) -> bool {
-    let is_given = |command: &ArgMatches, id: &str| {
-        command.try_contains_id(id).is_ok_and(|there| there)
-            && command.value_source(id) == Some(ValueSource::CommandLine)
-    };
-    matches.subcommand().is_some_and(|(_, command)| ids.iter().any(|id| is_given(command, id)) || says(command, ids))
 }

@@ -10,7 +10,7 @@ use amiproof_core::cluster::nodes;
 use amiproof_core::context::Context;
 use amiproof_core::evidence::evidence;
 use amiproof_core::resource::node_group;
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::{Evidence, Finding, Verdict};
 use futures::FutureExt as _;
 use k8s_openapi::api::core::v1::{Node, Pod};

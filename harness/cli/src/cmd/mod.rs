@@ -18,6 +18,7 @@ mod plan;
 mod provisioned;
 mod report;
 mod request;
+mod resume;
 mod run;
 mod schema;
 mod selected;
@@ -26,6 +27,7 @@ mod test;
 mod waiver;
 mod workload;
 
+use amiproof_core::run::Keep;
 use amiproof_model::exit::ExitCode;
 
 use crate::args::{Cli, Command};
@@ -48,6 +50,8 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Scan(args) => run::scan(global, &args, output),
         Command::Run(args) => run::fresh(global, &args, Goal::All, output),
         Command::Nightly(args) => run::fresh(global, &args, Goal::Nightly, output),
+        Command::Resume(args) => resume::run(global, args.run.as_deref(), Keep::Decided, output),
+        Command::Rerun(args) => resume::run(global, args.run.as_deref(), Keep::Passed, output),
         Command::Report(args) => report::run(global, &args, output),
         Command::Import(args) => import::run(global, &args, output),
         Command::Waiver(args) => waiver::run(global, &args.command, output),

@@ -5,6 +5,7 @@ use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_model::matrix::{Matrix, ScannedNodes};
 use amiproof_model::report::Report;
 use camino::Utf8PathBuf;
+use sha2::{Digest as _, Sha256};
 
 use super::selected;
 use super::workload::images::pulled;
@@ -27,6 +28,14 @@ pub(super) struct Request {
 }
 
 impl Request {
+    /// A digest of what is checked: matrix, checks, waivers and workloads.
+    pub(super) fn digest(&self) -> String {
+        let checks: Vec<String> = self.checks.iter().map(|check| check.id.to_string()).collect();
+        let (waivers, workloads) = (&self.inputs.waivers, &self.inputs.workloads);
+        let text = format!("{} {:?} {checks:?} {waivers:?} {workloads:?}", env!("CARGO_PKG_VERSION"), self.matrix);
+        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     pub(super) fn new(
         global: &Global,
         inputs: Inputs,

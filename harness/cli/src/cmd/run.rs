@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amiproof_core::run::{Plan, Steps, Stop, Tools};
+use amiproof_core::run::{Answers, Plan, Steps, Stop, Tools, journal};
 use amiproof_model::conclusion::{Scope, Summary};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::Matrix;
@@ -14,7 +14,7 @@ use amiproof_reports::{Format, Options, compare, terminal};
 use super::begin::{Folder, Place, Setup, begin};
 use super::provisioned::{Latest, provisioned};
 use super::request::Request;
-use super::{forms, owner};
+use super::{forms, owner, resume};
 use crate::args::{Global, OutputForm, Resumed, Run, RunOptions, Target};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
@@ -48,6 +48,7 @@ pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) ->
     let place = Place { target: &args.target, given: &args.given };
     place.check(&request.matrix)?;
     let folder = match goal {
+        _ if global.resumption.is_some() => resumed_folder(global, &request)?,
         Goal::Apply => applied(global, args, &request.matrix)?,
         _ => {
             let name = args.run_name(&request.matrix.cluster.name);
@@ -55,6 +56,14 @@ pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) ->
         }
     };
     runtime::run(place.target, || execute(global, place, request, folder, steps, goal, output))?
+}
+
+/// The folder of the run that the command continues.
+fn resumed_folder(global: &Global, request: &Request) -> Result<Folder, Failure> {
+    match &global.resumption {
+        Some(resumption) => resume::check(resumption, request).map(|()| Folder::Old(resumption.run.clone())),
+        None => Err(Failure::error("no run is continued".to_owned(), "")),
+    }
 }
 
 /// A new run. With an in-process lab its name is derived from its inputs, because its results are, too.
@@ -133,6 +142,7 @@ pub(crate) fn resumed(
     let nothing_was_made = request.matrix.variants.iter().all(|variant| variant.made().is_none());
     let is_there = args.run.as_deref().is_some_and(|run| RunDir::open(&global.dir, Some(run)).is_ok());
     let folder = match args.run.as_deref() {
+        _ if global.resumption.is_some() => resumed_folder(global, &request)?,
         run if nothing_was_made && !is_there => Folder::New(RunDir::new(&global.dir, run)?),
         None if !nothing_was_made => Folder::Old(continued(global, &request.matrix, &args.target)?),
         run => Folder::Old(RunDir::open(&global.dir, run)?),
@@ -188,13 +198,16 @@ async fn execute(
     };
     let Setup { connection, ledger, lock: _lock } = begun?;
     let folder = folder.run();
+    if global.resumption.is_none() {
+        resume::record(global, folder, &request, output);
+    }
     let (options, baseline) = (request.options.clone(), request.baseline.clone());
     let judges_nothing = steps.network_only || (goal == Goal::Apply && request.checks.is_empty());
     let (clients, access) = (connection.clients.clone(), connection.access.clone());
     let before = owner::standing(&ledger);
     let mut latest = Latest { dir: &global.dir, folder, ledger: ledger.clone(), is_set: steps.network_only };
     let tools = Tools { clients, access, ledger: ledger.clone(), pace: connection.pace };
-    let plan = plan(request, folder, steps, connection.is_lab, &tools)?;
+    let plan = plan(global, request, folder, steps, connection.is_lab, &tools)?;
     let stop = Stop { cancel: signals.cancel.clone(), abort: signals.abort.clone(), deadline: options.deadline };
     let progress = RefCell::new(Progress::new(*output));
     let run = amiproof_core::run::run(plan, tools, stop, |event| {
@@ -218,7 +231,14 @@ async fn execute(
     publish(&report, folder, baseline.as_ref(), &options, output)
 }
 
-fn plan(request: Request, folder: &RunDir, steps: Steps, is_lab: bool, tools: &Tools) -> Result<Plan, Failure> {
+fn plan(
+    global: &Global,
+    request: Request,
+    folder: &RunDir,
+    steps: Steps,
+    is_lab: bool,
+    tools: &Tools,
+) -> Result<Plan, Failure> {
     let expires = tools.ledger.header().expires;
     const MOVE: &str = "move it away to start a new report";
     let there = rundir::report_text(&folder.report())
@@ -227,6 +247,11 @@ fn plan(request: Request, folder: &RunDir, steps: Steps, is_lab: bool, tools: &T
         Report::parse(&text).map_err(|error| Failure::usage(format!("{}: {error}", folder.report()), MOVE))
     });
     let earlier = earlier.transpose()?;
+    let answers = match &global.resumption {
+        Some(resumption) => journal::answers(folder.path(), resumption.keep)
+            .map_err(|error| Failure::usage(format!("cannot read the run's journal: {error}"), MOVE))?,
+        None => Answers::default(),
+    };
     let max_pods = request.options.max_pods.unwrap_or(request.matrix.max_pods());
     Ok(Plan {
         run: folder.id.clone(),
@@ -243,6 +268,7 @@ fn plan(request: Request, folder: &RunDir, steps: Steps, is_lab: bool, tools: &T
         expires,
         lab: is_lab,
         earlier,
+        answers,
     })
 }
 

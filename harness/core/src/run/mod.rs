@@ -17,6 +17,7 @@ pub mod critical;
 mod eks;
 pub mod event;
 mod failure;
+pub mod journal;
 pub mod nodes;
 pub mod pipeline;
 mod plan;
@@ -40,11 +41,12 @@ use tokio::task::JoinHandle;
 use self::budget::Budget;
 use self::clock::Clock;
 use self::event::{Event, EventKind, Events};
+use self::journal::Journal;
+pub use self::journal::{Answers, Keep};
 pub use self::plan::{Plan, Steps, Stop, Tools};
 use self::recorder::Recorder;
 use self::session::Session;
 use crate::aws::Clients;
-use crate::check::Scope;
 use crate::cluster::Access;
 use crate::cluster::explain::chain;
 use crate::destroy::{self, What};
@@ -59,6 +61,8 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
     if let Some(earlier) = plan.earlier.clone() {
         recorder.resume(earlier);
     }
+    plan.answers.events.iter().for_each(|event| recorder.record(event));
+    let mut journal = (!plan.steps.network_only).then(|| Journal::open(&plan.folder));
     let waivers = plan.waivers.clone();
     let budget = Budget::new(plan.max_pods);
     let failures = Mutex::default();
@@ -69,6 +73,9 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
     let work = tokio::spawn(work(session));
     follow(&mut incoming, &stop, work, clock, |event| {
         recorder.record(event);
+        if let Some(journal) = &mut journal {
+            journal.note(event);
+        }
         listener(event);
     })
     .await;
@@ -134,17 +141,24 @@ async fn exceeded(deadline: Option<Duration>) -> Duration {
 fn expected(session: &Session) -> Vec<CheckResult> {
     const OPEN: &str = "not answered yet";
     let now = session.events.now();
-    let of_variants = session.checks(Scope::Variant);
-    let variants =
-        session.plan.matrix.variants.iter().flat_map(|variant| {
-            rows::not_asked(&event::of_variant(&variant.name), Some(variant), &of_variants, OPEN, now)
-        });
-    let of_cluster = rows::not_asked(&Subject::Cluster, None, &session.checks(Scope::Cluster), OPEN, now);
+    let variants = session.plan.matrix.variants.iter().flat_map(|variant| {
+        let subject = event::of_variant(&variant.name);
+        rows::not_asked(&subject, Some(variant), &session.checks(&subject), OPEN, now)
+    });
+    let of_cluster = rows::not_asked(&Subject::Cluster, None, &session.checks(&Subject::Cluster), OPEN, now);
     variants.chain(of_cluster).collect()
 }
 
 /// The work of a run: what all variants share and every variant's pipeline, concurrently; then the last teardown.
 async fn work(session: Arc<Session>) {
+    if session.is_answered() {
+        // Only what it left is to be deleted: a cluster that is gone already is not created again for that.
+        let access = match (&session.tools.access, &session.tools.clients) {
+            (None, Some(clients)) => reach(clients, &session.plan.matrix.cluster.name).await,
+            (access, _) => access.clone(),
+        };
+        return end(&session, access).await;
+    }
     let pipelines = pipeline::Pipelines::new(&session.plan.matrix);
     let (shared, arrival) = shared::start(&session);
     if session.plan.steps.network_only {
@@ -157,8 +171,13 @@ async fn work(session: Arc<Session>) {
     let returned = session.stop.abort.run_until_cancelled(session.budget.returned());
     let what = || "the pods of finished checks to be deleted".to_owned();
     let _stopped = session.events.beating(&Subject::Cluster, Phase::Test, what, returned).await;
+    end(&session, shared.access().or_else(|| session.tools.access.clone())).await;
+}
+
+/// The last step: the teardown, if it is one of this run.
+async fn end(session: &Session, access: Option<Access>) {
     let cleanup = if session.plan.steps.teardown {
-        teardown(&session, shared.access().or_else(|| session.tools.access.clone())).await
+        teardown(session, access).await
     } else {
         Cleanup { created: session.tools.ledger.entries().len(), ..Cleanup::default() }
     };

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::event::{EventKind, PhaseError, of_variant};
+use super::plan::cluster_check_candidates;
 use super::quiescence::{Participant, Quiescence};
 use super::session::{Session, guarded};
 use super::shared::{Arrival, ClusterReady, Shared};
@@ -19,7 +20,7 @@ use super::{checks, failure, nodes, rows};
 use crate::aws::Clients;
 use crate::aws::ami::Ami;
 use crate::aws::node_group::takes_controllers;
-use crate::check::{Check, Scope};
+use crate::check::Check;
 use crate::cluster;
 use crate::cluster::nodes::selector_of;
 use crate::context::{Context, Peers};
@@ -93,7 +94,8 @@ impl Pipelines {
         let mut names = BTreeMap::new();
         let (busy, quiet) = mpsc::channel(1);
         let quiescence = Quiescence::default();
-        let on_cluster = session.checks(Scope::Cluster);
+        let on_cluster = session.checks(&Subject::Cluster);
+        let needed = session.needed();
         let candidates = self.candidates(&session.plan.matrix);
         let variants: Vec<Variant> = session.plan.matrix.variants.clone();
         let pipelines: Vec<_> = variants
@@ -117,8 +119,15 @@ impl Pipelines {
             let name = variant.name.clone();
             let (session, shared) = (Arc::clone(session), shared.clone());
             let barriers = Barriers { busy: busy.clone(), participant: quiescence.participant(&variant) };
-            let task =
-                running.spawn(async move { run_variant(session, shared, Arc::new(variant), ends, barriers).await });
+            let is_needed = needed.contains(&name);
+            let task = running.spawn(async move {
+                if is_needed {
+                    run_variant(session, shared, Arc::new(variant), ends, barriers).await;
+                } else {
+                    drop(barriers);
+                    skip(session, shared, &variant, ends).await;
+                }
+            });
             names.insert(task.id(), of_variant(&name));
         }
         drop(busy);
@@ -245,7 +254,7 @@ async fn run_variant(
 ) {
     let subject = of_variant(&variant.name);
     let (disturbing, selected): (Vec<Check>, Vec<Check>) =
-        session.checks(Scope::Variant).into_iter().partition(|check| check.disturbs);
+        session.checks(&subject).into_iter().partition(|check| check.disturbs);
     let mut tested = None;
     match provision(&session, &shared, &variant).await {
         Ok((cluster, nodes)) => {
@@ -293,6 +302,16 @@ async fn run_variant(
     drop((ends.reference_keepalive, ends.arrival));
     if session.plan.steps.teardown {
         teardown(&session, shared.access(), &variant, ends.released).await;
+    }
+}
+
+/// A variant whose checks are all answered by an earlier command of the run: only what it left is deleted.
+async fn skip(session: Arc<Session>, shared: Shared, variant: &Variant, ends: PipelineEnds) {
+    let PipelineEnds { nodes, released, peers: _, reference_keepalive, arrival } = ends;
+    nodes.say(Peers::Unavailable("its checks are all answered".to_owned()));
+    drop((reference_keepalive, arrival));
+    if session.plan.steps.teardown {
+        teardown(&session, shared.access(), variant, released).await;
     }
 }
 
@@ -460,12 +479,4 @@ fn context(session: &Session, cluster: &ClusterReady, checked: Checked) -> Resul
 fn report_phase_error(session: &Session, subject: &Subject, phase: Phase, broken: &PhaseError) {
     let end = PhaseEnd::Error { message: broken.message().to_owned(), evidence: Vec::new() };
     session.events.send(subject, EventKind::PhaseEnded(phase, end));
-}
-
-/// The variant whose nodes checks of the whole cluster may use: the first unhardened Linux one, else the first Linux one.
-pub(super) fn cluster_check_candidates(matrix: &Matrix) -> Vec<&Variant> {
-    let linux = || matrix.variants.iter().filter(|variant| variant.family.is_linux());
-    let stock = linux().filter(|variant| variant.hardening.is_none());
-    let hardened = linux().filter(|variant| variant.hardening.is_some());
-    stock.chain(hardened).collect()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use amiproof_model::matrix::Matrix;
+use amiproof_model::matrix::{Matrix, Variant};
 use amiproof_model::name::RunId;
 use amiproof_model::report::Report;
 use amiproof_model::waiver::Waiver;
@@ -11,6 +11,7 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::journal::Answers;
 use crate::aws::Clients;
 use crate::check::Check;
 use crate::cluster::Access;
@@ -48,6 +49,8 @@ pub struct Plan {
     pub lab: bool,
     /// The report of an earlier command of the same run.
     pub earlier: Option<Report>,
+    /// What earlier commands of the same run found out, and so is not asked again.
+    pub answers: Answers,
 }
 
 /// The steps of a run, in order.
@@ -87,4 +90,12 @@ pub struct Stop {
     pub abort: CancellationToken,
     /// After this duration the run stops its checks and cleans up.
     pub deadline: Option<Duration>,
+}
+
+/// The variant whose nodes checks of the whole cluster may use: the first unhardened Linux one, else the first Linux one.
+pub(crate) fn cluster_check_candidates(matrix: &Matrix) -> Vec<&Variant> {
+    let linux = || matrix.variants.iter().filter(|variant| variant.family.is_linux());
+    let stock = linux().filter(|variant| variant.hardening.is_none());
+    let hardened = linux().filter(|variant| variant.hardening.is_some());
+    stock.chain(hardened).collect()
 }

@@ -1,16 +1,18 @@
 //! What the parts of a run share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use amiproof_model::matrix::Variant;
 use amiproof_model::name::{CheckId, VariantName};
-use amiproof_model::report::Phase;
+use amiproof_model::report::{Phase, Subject};
 
 use super::budget::Budget;
 use super::checks;
 use super::event::{self, Events, PhaseError};
-use super::plan::{Plan, Stop, Tools};
+use super::plan::{Plan, Stop, Tools, cluster_check_candidates};
 use crate::aws::Clients;
+use crate::aws::node_group::takes_controllers;
 use crate::check::{Check, Scope};
 use crate::finish;
 
@@ -69,12 +71,46 @@ impl Session {
         }
     }
 
-    /// The selected checks of a scope that belong to the steps of this run.
-    pub(crate) fn checks(&self, scope: Scope) -> Vec<Check> {
-        let wanted = |check: &&Check| match check.phase {
+    /// The selected checks for a subject that belong to the steps of this run and are not answered.
+    pub(crate) fn checks(&self, subject: &Subject) -> Vec<Check> {
+        let scope = match subject {
+            Subject::Cluster => Scope::Cluster,
+            Subject::Variant(_) => Scope::Variant,
+        };
+        let is_meant = |check: &&Check| match check.phase {
             Phase::Test => self.plan.steps.test,
             _ => self.plan.steps.scan,
         };
-        self.plan.checks.iter().filter(|check| check.scope == scope).filter(wanted).cloned().collect()
+        let is_open = |check: &&Check| !self.plan.answers.has(subject, &check.id);
+        let checks = self.plan.checks.iter().filter(|check| check.scope == scope);
+        checks.filter(is_meant).filter(is_open).cloned().collect()
+    }
+
+    /// Whether earlier commands of the run have answered everything.
+    pub(crate) fn is_answered(&self) -> bool {
+        !self.plan.steps.network_only && !self.plan.answers.answered.is_empty() && self.needed().is_empty()
+    }
+
+    /// The variants whose nodes are needed: those with open checks, the references that these are compared with, and in a run that is resumed
+    /// also one for the checks of the whole cluster and one for the controllers of add-ons.
+    pub(crate) fn needed(&self) -> BTreeSet<VariantName> {
+        let variants = &self.plan.matrix.variants;
+        if self.plan.answers.answered.is_empty() {
+            return variants.iter().map(|variant| variant.name.clone()).collect();
+        }
+        let is_open = |variant: &&Variant| !self.checks(&event::of_variant(&variant.name)).is_empty();
+        let mut needed: BTreeSet<VariantName> = BTreeSet::new();
+        for variant in variants.iter().filter(is_open) {
+            needed.insert(variant.name.clone());
+            needed.extend(variant.reference.clone());
+        }
+        if needed.is_empty() && !self.checks(&Subject::Cluster).is_empty() {
+            needed.extend(cluster_check_candidates(&self.plan.matrix).first().map(|variant| variant.name.clone()));
+        }
+        let carries = |variant: &&Variant| takes_controllers(variant);
+        if !needed.is_empty() && !variants.iter().any(|variant| carries(&variant) && needed.contains(&variant.name)) {
+            needed.extend(variants.iter().find(carries).map(|variant| variant.name.clone()));
+        }
+        needed
     }
 }

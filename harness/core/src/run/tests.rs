@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::check::{Applies, Body, Check};
+use crate::check::{Applies, Body, Check, Scope};
 use crate::fixture;
 use crate::ledger::{Header, VERSION};
 use crate::pace::Pace;
@@ -59,6 +59,7 @@ fn plan(folder: &Utf8PathBuf) -> Plan {
         expires: Timestamp::UNIX_EPOCH,
         lab: false,
         earlier: None,
+        answers: Answers::default(),
     }
 }
 
@@ -173,6 +174,6 @@ fn what_is_asked_of_the_whole_cluster_runs_on_stock_nodes_first_and_on_windows_n
         of("bottlerocket", Family::Bottlerocket, false),
     ]);
     let names: Vec<&str> =
-        pipeline::cluster_check_candidates(&matrix).iter().map(|variant| variant.name.as_str()).collect();
+        plan::cluster_check_candidates(&matrix).iter().map(|variant| variant.name.as_str()).collect();
     assert_eq!(names, ["stock", "bottlerocket", "l1", "l2"]);
 }
