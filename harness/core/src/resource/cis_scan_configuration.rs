@@ -16,7 +16,7 @@ use super::removal::{look, still_there, tags_of};
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Class, Explain as _, found};
 use crate::aws::names::{self, SCAN_TAG, Tags};
-use crate::ledger::{Created, Ledger, Resource, ResourceKind};
+use crate::ledger::{Created, Entry, Ledger, Resource, ResourceKind};
 use crate::scan::inspector;
 
 /// Its name in the ledger. The id of an entry is the ARN.
@@ -86,6 +86,26 @@ impl Kind for CisScanConfiguration {
             ),
         })
     }
+}
+
+/// The configuration that an earlier process of this run created for the same scan, if it still exists: its scan may be in progress, and a
+/// second one of the same instances would end both without results.
+///
+/// # Errors
+/// [`AwsError`] of
+/// [ListCisScanConfigurations](https://docs.aws.amazon.com/inspector/v2/APIReference/API_ListCisScanConfigurations.html). Transient errors
+/// are retried; a denied request is not.
+pub(crate) async fn standing(
+    clients: &Clients,
+    ledger: &Ledger,
+    (run, variant): (&RunId, &VariantName),
+    level: Level,
+) -> Result<Option<Created>, AwsError> {
+    let name = names::scan_configuration(run, variant, level);
+    let Some(Entry { key, id: Some(id), .. }) = ledger.standing(KIND, &name) else { return Ok(None) };
+    let there = inspector::configurations(clients, &name, CisStringComparison::Equals).await?;
+    let is_there = there.iter().any(|configuration| configuration.scan_configuration_arn() == id);
+    Ok(is_there.then_some(Created { key, id }))
 }
 
 /// Starts one scan of the instances that carry the variant's own tag.

@@ -16,7 +16,7 @@ use amiproof_model::verdict::{Evidence, Finding};
 use jiff::Timestamp;
 
 use super::clock::Clock;
-use crate::aws::cause::chain;
+use crate::cluster::explain::chain;
 
 /// How often a phase reports what it is waiting for: CI systems end jobs that print nothing.
 pub(crate) const BEAT: Duration = Duration::from_secs(30);

@@ -41,17 +41,24 @@ pub(super) async fn run(request: &Request<'_>, clients: &Clients) -> Result<Ende
         return Ok(Ended::NotEvaluated(reason, notes.into_iter().collect()));
     }
     let value = names::scan_tag_value(request.run, &request.variant.name);
+    let subject = (request.run, &request.variant.name);
+    let standing = cis_scan_configuration::standing(clients, request.ledger, subject, request.level()).await?;
     let prefix = format!("{}{}", names::scan_prefix(request.run), request.variant.name);
-    if api::delete_stale(clients, &prefix, &value).await? > 0 {
+    if standing.is_none() && api::delete_stale(clients, &prefix, &value).await? > 0 {
         clients.pause(AFTER_STALE).await;
     }
     let tags = Tags::of_run(request.run.clone(), request.ledger.header().expires);
     let tags = tags.for_variant(&request.variant.name).with(request.tags);
     // Whole, so that an interruption finds the configuration deleted: watching it ends by itself then.
     let ended = finish::run_to_completion(async {
-        let subject = (request.run, &request.variant.name);
-        let created = cis_scan_configuration::create(clients, request.ledger, subject, request.level(), &tags).await;
-        let created = created.map_err(NotCreated::split::<Error>)?;
+        let created = match standing {
+            Some(created) => created,
+            None => {
+                let created =
+                    cis_scan_configuration::create(clients, request.ledger, subject, request.level(), &tags).await;
+                created.map_err(NotCreated::split::<Error>)?
+            }
+        };
         let ended = watch_and_read(request, clients, &created.id, &nodes, &missing.nodes, deadline).await;
         // In every path, also when reading failed. What cannot be deleted now stays in the ledger, and destroy tries again.
         match api::delete_configuration(clients, &created.id).await {
