@@ -10,7 +10,7 @@ use amiproof_core::check::Check;
 use amiproof_core::destroy::{self, Deadlines, ProgressSink, What as Wanted};
 use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger};
 use amiproof_core::pace::Pace;
-use amiproof_core::run::{self, Plan, Steps, Stop, Tools};
+use amiproof_core::run::{self, Answers, Plan, Steps, Stop, Tools};
 use amiproof_core::transport::Transport;
 use amiproof_lab::listen::{MemoryNetwork, Network};
 use amiproof_lab::{Lab, LabOptions};
@@ -199,6 +199,7 @@ async fn whole(
         expires: header.expires,
         lab: true,
         earlier: None,
+        answers: Answers::default(),
     };
     let ledger = Ledger::create(folder, header)?;
     let tools = Tools { clients: Some(clients), access: None, ledger, pace: Pace::REAL };

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::Clients;
 use super::error::{AwsError, Class, Explain as _, found};
 use super::names::RUN_TAG;
-use super::partition;
+use super::{partition, retry};
 use crate::ledger;
 
 /// The template: a VPC with two public and two private subnets, one NAT gateway, and the roles of cluster and nodes. The stack is created
@@ -81,7 +81,7 @@ pub enum Error {
     },
 }
 
-/// Waits until a stack is complete.
+/// Waits until a stack is complete. One that was just created may not be found at first.
 ///
 /// # Errors
 /// If a resource fails (with the events of the stack), or if it is not complete within `deadline`.
@@ -89,6 +89,10 @@ pub(crate) async fn wait_complete(clients: &Clients, name: &str, deadline: Durat
     let started = Instant::now();
     loop {
         let Some(stack) = describe_stack(clients, name).await? else {
+            if started.elapsed() < retry::VISIBLE_WITHIN {
+                clients.pause(POLL).await;
+                continue;
+            }
             return Err(stuck(clients, name, "gone", "complete", started).await);
         };
         match status(&stack) {
