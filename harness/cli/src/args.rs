@@ -18,7 +18,7 @@ pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection
 pub(crate) use self::target::{Given, Named, Target};
 pub(crate) use self::waiver::{Waiver, WaiverAudit, WaiverCommand, WaiverForm, WaiverImport};
 pub(crate) use self::workload::{Workload, WorkloadCommand};
-use crate::rundir::Resumption;
+use crate::resumption::Resumption;
 
 /// Test whether hardened EKS node images still join, run your workloads and meet the benchmark.
 #[derive(Debug, Parser)]

@@ -7,6 +7,7 @@ mod helm;
 mod lock;
 mod output;
 mod progress;
+mod resumption;
 mod rundir;
 mod runtime;
 mod session;

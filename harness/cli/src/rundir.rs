@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use amiproof_core::bounded;
 use amiproof_core::ledger::Ledger;
-use amiproof_core::run::Keep;
 use amiproof_model::name::RunId;
 use amiproof_model::report::Report;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -181,17 +180,6 @@ impl RunDir {
         // Written to a temporary file and renamed: a link in its place is replaced and not followed.
         write_new(&path, format!("{}\n", self.id).as_bytes())
     }
-}
-
-/// How a run is continued.
-#[derive(Clone, Debug)]
-pub(crate) struct Resumption {
-    /// The run.
-    pub(crate) run: RunDir,
-    /// Which answers are kept.
-    pub(crate) keep: Keep,
-    /// What went into the run when it started.
-    pub(crate) inputs: String,
 }
 
 /// Mode of a run's folder.

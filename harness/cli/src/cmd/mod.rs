@@ -30,7 +30,7 @@ mod workload;
 use amiproof_core::run::Keep;
 use amiproof_model::exit::ExitCode;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, Global};
 use crate::output::{Failure, Output};
 use crate::session::Goal;
 
@@ -50,8 +50,8 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Scan(args) => run::scan(global, &args, output),
         Command::Run(args) => run::fresh(global, &args, Goal::All, output),
         Command::Nightly(args) => run::fresh(global, &args, Goal::Nightly, output),
-        Command::Resume(args) => resume::run(global, args.run.as_deref(), Keep::Decided, output),
-        Command::Rerun(args) => resume::run(global, args.run.as_deref(), Keep::Passed, output),
+        Command::Resume(args) => again(global, args.run.as_deref(), Keep::Decided, output),
+        Command::Rerun(args) => again(global, args.run.as_deref(), Keep::Passed, output),
         Command::Report(args) => report::run(global, &args, output),
         Command::Import(args) => import::run(global, &args, output),
         Command::Waiver(args) => waiver::run(global, &args.command, output),
@@ -64,4 +64,9 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Lab(args) => lab::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
     }
+}
+
+/// Runs the command of an earlier run again.
+fn again(global: &Global, run: Option<&str>, keep: Keep, output: &Output) -> Result<ExitCode, Failure> {
+    dispatch(resume::command(global, run, keep, output)?, output)
 }

@@ -1,14 +1,14 @@
 //! `amiproof resume` and `amiproof rerun`: the command of an earlier run again, without what is answered.
 
 use amiproof_core::run::Keep;
-use amiproof_model::exit::ExitCode;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::request::Request;
 use crate::args::{Cli, Global};
 use crate::output::{Failure, Output};
-use crate::rundir::{self, Resumption, RunDir};
+use crate::resumption::Resumption;
+use crate::rundir::{self, RunDir};
 
 /// The name of the file within the folder of a run.
 const FILE_NAME: &str = "command.json";
@@ -30,8 +30,8 @@ struct Started {
     inputs: String,
 }
 
-/// Runs the command of a run again; without a name, of the only one that still has resources, or else of the latest.
-pub(crate) fn run(global: &Global, id: Option<&str>, keep: Keep, output: &Output) -> Result<ExitCode, Failure> {
+/// The command of a run, to be run again; without a name, of the only one that still has resources, or else of the latest.
+pub(crate) fn command(global: &Global, id: Option<&str>, keep: Keep, output: &Output) -> Result<Cli, Failure> {
     let (run, _) = RunDir::open_live(&global.dir, id)?;
     let started = read(&run)?;
     let here = directory()?;
@@ -59,9 +59,9 @@ pub(crate) fn run(global: &Global, id: Option<&str>, keep: Keep, output: &Output
     }
     // The folder is the one of this command: AMIPROOF_DIR may have been another one.
     cli.global = Global { dir: global.dir.clone(), color: global.color, verbose: global.verbose, ..cli.global };
-    cli.global.resumption = Some(Resumption { run, keep, inputs: started.inputs });
+    cli.global.resumption = Some(Resumption { run: run.id.to_string(), keep, inputs: started.inputs });
     output.note(format_args!("$ amiproof {}", started.arguments.join(" ")));
-    super::dispatch(cli, output)
+    Ok(cli)
 }
 
 /// Records the command of a run. One that cannot be recorded cannot be resumed, which is no reason not to run it.
@@ -87,7 +87,7 @@ pub(super) fn check(resumption: &Resumption, request: &Request) -> Result<(), Fa
     if request.digest() == resumption.inputs {
         return Ok(());
     }
-    let id = &resumption.run.id;
+    let id = &resumption.run;
     Err(Failure::usage(
         format!(
             "the matrix, its waivers or its workloads have changed since run '{id}' started, or amiproof itself has"

@@ -61,7 +61,10 @@ pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) ->
 /// The folder of the run that the command continues.
 fn resumed_folder(global: &Global, request: &Request) -> Result<Folder, Failure> {
     match &global.resumption {
-        Some(resumption) => resume::check(resumption, request).map(|()| Folder::Old(resumption.run.clone())),
+        Some(resumption) => {
+            resume::check(resumption, request)?;
+            RunDir::open(&global.dir, Some(&resumption.run)).map(Folder::Old)
+        }
         None => Err(Failure::error("no run is continued".to_owned(), "")),
     }
 }

@@ -25,6 +25,7 @@ mod permissions;
 mod preflight;
 mod process;
 mod rendering;
+mod resume;
 mod scans;
 mod scenarios;
 mod schemas;
