@@ -128,7 +128,7 @@ pub(super) fn data(context: &Context<'_>, sheet: &Sheet<'_>) -> Data {
         columns: sheet.columns.iter().map(|column| column_data(context, column)).collect(),
         suites: suites.collect(),
         statuses: Status::ALL
-            .into_iter()
+            .iter()
             .map(|status| [status.key(), status.symbol(), status.as_str(), status.short()])
             .chain([["gone", "∅", "gone", "gone"]])
             .collect(),

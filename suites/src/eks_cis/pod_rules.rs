@@ -156,7 +156,8 @@ mod tests {
     #[test]
     fn each_rule_finds_what_breaks_it_and_nothing_else() {
         let set = |list: &mut Vec<String>, name: &str| *list = vec![name.to_owned()];
-        let table: [(Question, &dyn Fn(&mut Workload), bool); 12] = [
+        type Change<'a> = &'a dyn Fn(&mut Workload);
+        let table: [(Question, Change<'_>, bool); 12] = [
             (PRIVILEGED, &|front| front.containers[0].is_privileged = true, true),
             (HOST_PID, &|front| front.host_pid = true, true),
             (HOST_IPC, &|front| front.host_ipc = true, true),

@@ -60,5 +60,11 @@ fn burst(random: &mut Rng, horizon: usize) -> Vec<Point> {
 /// Any fault at any call, with the same chance everywhere.
 fn storm(random: &mut Rng, horizon: usize) -> Vec<Point> {
     let chance = f64::from(random.u32(1..=12)) / 100.0;
-    (0..horizon).filter_map(|number| (random.f64() < chance).then(|| Point::new(number, transient(random)))).collect()
+    let mut points = Vec::new();
+    for number in 0..horizon {
+        if random.f64() < chance {
+            points.push(Point::new(number, transient(random)));
+        }
+    }
+    points
 }
