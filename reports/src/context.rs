@@ -108,7 +108,7 @@ pub(crate) fn mark(conclusion: Conclusion) -> &'static str {
     }
 }
 
-/// The report with the gates of scans that evaluated less than in the baseline no longer green. Only for showing: see [`render`].
+/// The report with the gates of scans that evaluated less than in the baseline no longer green. Only for showing: see [`crate::render`].
 pub(crate) fn held_against<'a>(report: &'a Report, baseline: Option<&Report>) -> Cow<'a, Report> {
     let Some(baseline) = baseline else { return Cow::Borrowed(report) };
     let mut held = report.clone();
