@@ -34,7 +34,7 @@ pub fn bytes(path: &Utf8Path, most: u64) -> io::Result<Vec<u8>> {
 /// The text of a file of limited size.
 ///
 /// # Errors
-/// As [`bytes`], and when it is not UTF-8.
+/// As [`bytes()`], and when it is not UTF-8.
 pub fn text(path: &Utf8Path, most: u64) -> io::Result<String> {
     String::from_utf8(bytes(path, most)?).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not text in UTF-8"))
 }

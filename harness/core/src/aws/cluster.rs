@@ -181,7 +181,7 @@ pub async fn existing(clients: &Clients, name: &str, deadline: Duration) -> Resu
 /// Waits until a cluster is ACTIVE.
 ///
 /// # Errors
-/// If it fails, is deleted, is not found for [`retry::VISIBLE_WITHIN`], or is not ACTIVE within `deadline`; otherwise [`AwsError`] of
+/// If it fails, is deleted, is not found for one minute, or is not ACTIVE within `deadline`; otherwise [`AwsError`] of
 /// [DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html).
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn wait_active(clients: &Clients, name: &str, deadline: Duration) -> Result<ClusterEndpoint, Error> {

@@ -1,11 +1,11 @@
-//! Everything that a run creates, and everything that others create because of a run: one file per kind, one line each in [`ALL`].
+//! Everything that a run creates, and everything that others create because of a run: one file per kind, one line each in `ALL`.
 //!
 //! A file says how its kind is created, found after a lost answer or by tag, recognised as the run's, deleted and proven gone, what must be
 //! deleted before it, and the command that removes a leftover. The ledger, `destroy`, `sweep`, `plan` and the proof that nothing is left
 //! are loops over the list.
 //!
 //! # Guarantees
-//! * Nothing is deleted that a live read did not show to be the run's ([`owned`]), whatever its name.
+//! * Nothing is deleted that a live read did not show to be the run's (`owned`), whatever its name.
 //! * Nothing is created before its entry is in the ledger: no other folder has a call that creates.
 
 pub mod access_entry;
