@@ -15,8 +15,8 @@ pub use self::describe::describe;
 pub use self::error::Error;
 pub use self::state::{Issue, State, states};
 pub use self::version::Version;
-use super::Clients;
 use super::error::{AwsError, Explain as _, found};
+use super::{Clients, retry};
 
 /// The polling interval of the SDK's own waiter.
 const POLL: Duration = Duration::from_secs(10);
@@ -45,8 +45,11 @@ pub async fn wait_active(
         if state.status == "ACTIVE" || lacks_pods && are_controllers_ready().await {
             return Ok(());
         }
-        // DEGRADED is waited out, because it is what EKS says while nodes are few.
-        let may_come = matches!(state.status.as_str(), "CREATING" | "UPDATING" | "DEGRADED");
+        // One that was just created may not be found at first. DEGRADED is what EKS says while nodes are few.
+        let may_come = match state.status.as_str() {
+            "" => started.elapsed() < retry::VISIBLE_WITHIN,
+            status => matches!(status, "CREATING" | "UPDATING" | "DEGRADED"),
+        };
         if !may_come || started.elapsed() >= deadline {
             let issues: Vec<String> = state.issues.iter().map(ToString::to_string).collect();
             return Err(Error::Stuck {
