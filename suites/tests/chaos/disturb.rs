@@ -142,6 +142,11 @@ impl Disturbance {
             Event::ClockAhead => amiproof_time::set_clock(WRONG),
             Event::ClockBehind => amiproof_time::set_clock(-WRONG),
             Event::Interrupt => self.stop.cancel.cancel(),
+            Event::KilledAndResumed => {
+                if let Some(injector) = self.injector.get().and_then(Weak::upgrade) {
+                    injector.killed().cancel();
+                }
+            }
             Event::InterruptTwice => {
                 self.stop.cancel.cancel();
                 let abort = self.stop.abort.clone();

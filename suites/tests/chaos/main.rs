@@ -30,7 +30,6 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use amiproof_lab::inject::Fault;
 use amiproof_lab::inject::shrink::fewest;
 use serde::Deserialize;
 
@@ -115,8 +114,8 @@ fn campaign() -> Result<bool, Failure> {
         .into());
     } else {
         let (stride, seeds) = if is_part { (STRIDE, SEEDS) } else { (1, ALL_SEEDS) };
-        let faults = Fault::OF_A_CALL.map(What::Fault);
-        let points = enumerated(calls, &faults).step_by(stride);
+        let whats: Vec<What> = What::all().filter(|what| what.changes_nothing()).collect();
+        let points = enumerated(calls, &whats).step_by(stride);
         kept()?.into_iter().chain(points).chain(seeds.map(seed)).collect()
     };
     println!("{calls} calls, {} rows, {} runs to disturb", undisturbed.rows(), jobs.len());
@@ -130,7 +129,7 @@ fn enumerated(calls: usize, all: &[What]) -> impl Iterator<Item = Job> {
     let points = (0..calls).flat_map(|number| all.iter().map(move |what| Point::new(number, *what)));
     points.map(|point| Job {
         name: point.to_string(),
-        is_single: matches!(point.what, What::Fault(_)),
+        is_single: point.what.changes_nothing(),
         is_twice: false,
         points: vec![point],
     })
@@ -155,7 +154,7 @@ fn kept() -> Result<Vec<Job>, Failure> {
         let kept: Kept =
             serde_saphyr::from_str(&std::fs::read_to_string(&path)?).map_err(|error| format!("{name}: {error}"))?;
         let points = kept.faults.iter().map(|fault| fault.parse()).collect::<Result<Vec<Point>, String>>()?;
-        let is_single = matches!(points.as_slice(), [Point { what: What::Fault(_), .. }]);
+        let is_single = matches!(points.as_slice(), [point] if point.what.changes_nothing());
         jobs.push(Job { name, points, is_single, is_twice: true });
     }
     jobs.sort_by(|one, other| one.name.cmp(&other.name));

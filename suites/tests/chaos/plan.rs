@@ -26,10 +26,12 @@ pub(crate) enum Event {
     Interrupt,
     /// INT, and INT again a while later.
     InterruptTwice,
+    /// The process is killed, and another one resumes the run.
+    KilledAndResumed,
 }
 
 impl Event {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::NodeDies,
         Self::ClustersAway,
         Self::CredentialsExpire,
@@ -39,6 +41,7 @@ impl Event {
         Self::ClockBehind,
         Self::Interrupt,
         Self::InterruptTwice,
+        Self::KilledAndResumed,
     ];
 }
 
@@ -49,6 +52,11 @@ pub(crate) enum What {
 }
 
 impl What {
+    /// Whether it must change nothing when it is all that happens.
+    pub(crate) fn changes_nothing(self) -> bool {
+        matches!(self, Self::Fault(_) | Self::Event(Event::KilledAndResumed))
+    }
+
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         Fault::OF_A_CALL.map(Self::Fault).into_iter().chain(Event::ALL.map(Self::Event))
     }

@@ -10,7 +10,7 @@ use amiproof_core::check::Check;
 use amiproof_core::destroy::{self, Deadlines, ProgressSink, What as Wanted};
 use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger};
 use amiproof_core::pace::Pace;
-use amiproof_core::run::{self, Answers, Plan, Steps, Stop, Tools};
+use amiproof_core::run::{self, Answers, Keep, Plan, Steps, Stop, Tools, journal};
 use amiproof_core::transport::Transport;
 use amiproof_lab::listen::{MemoryNetwork, Network};
 use amiproof_lab::{Lab, LabOptions};
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Failure;
 use crate::disturb::Disturbance;
-use crate::plan::{Point, What};
+use crate::plan::{Event, Point, What};
 use crate::strangers;
 
 /// What a run of the campaign asks: something of each kind of work.
@@ -108,6 +108,23 @@ async fn in_lab(points: &[Point], keeps_past: bool) -> Result<End, Failure> {
     let killed = injector.killed().clone();
     let report = killed.run_until_cancelled(whole(&lab, &network, &killed, &path, stop)).await;
     disturbance.end();
+    let is_resumed = points.iter().any(|point| point.what == What::Event(Event::KilledAndResumed));
+    let (path, report) = match report {
+        None if is_resumed && path.join(FILE_NAME).exists() => {
+            // What the process had written by its end is all that there is.
+            let later = Utf8PathBuf::try_from(folder.path().join("later"))?;
+            std::fs::create_dir(&later)?;
+            for file in [FILE_NAME, journal::FILE_NAME] {
+                if path.join(file).exists() {
+                    std::fs::copy(path.join(file), later.join(file))?;
+                }
+            }
+            let alive = CancellationToken::new();
+            let report = whole(&lab, &network, &alive, &later, Stop::default()).await;
+            (later, Some(report))
+        }
+        report => (path, report),
+    };
     let report = report.map(|report| report.map_err(|error| error.to_string()));
     let left = strangers::left(&before, &lab.resources());
     let is_clean = |report: &Report| report.cleanup.leftovers.is_empty() && report.cleanup.is_verified();
@@ -172,6 +189,7 @@ async fn whole(
     let clients = clients(lab, network, dead).await?;
     let matrix = matrix()?;
     let now = amiproof_time::now();
+    let is_resumed = folder.join(FILE_NAME).exists();
     let header = Header {
         version: ledger::VERSION,
         run: "chaos".parse()?,
@@ -199,9 +217,9 @@ async fn whole(
         expires: header.expires,
         lab: true,
         earlier: None,
-        answers: Answers::default(),
+        answers: if is_resumed { journal::answers(folder, Keep::Decided)? } else { Answers::default() },
     };
-    let ledger = Ledger::create(folder, header)?;
+    let ledger = if is_resumed { Ledger::open(folder)? } else { Ledger::create(folder, header)? };
     let tools = Tools { clients: Some(clients), access: None, ledger, pace: Pace::REAL };
     Ok(run::run(plan, tools, stop, |_| ()).await)
 }

@@ -53,14 +53,15 @@ impl PathError {
         code.is_some_and(|code| (400..500).contains(&code))
     }
 
-    /// Whether the API server answered with a server error. Once says nothing of a node: the API server itself may have failed, or the kubelet
-    /// behind it.
-    pub fn is_server_error(&self) -> bool {
+    /// Whether the API server answered with a server error or had too many requests (429). Once says nothing of a node: the API server itself
+    /// may have failed, or the kubelet behind it.
+    pub fn is_temporary(&self) -> bool {
+        let is_temporary = |code: u16| code == 429 || code >= 500;
         match self {
             Self::Refused(error) => match &**error {
-                kube::Error::Api(status) => status.code >= 500,
+                kube::Error::Api(status) => is_temporary(status.code),
                 kube::Error::UpgradeConnection(kube::client::UpgradeConnectionError::ProtocolSwitch(status)) => {
-                    status.is_server_error()
+                    is_temporary(status.as_u16())
                 }
                 _ => false,
             },

@@ -147,7 +147,7 @@ pub async fn with_retry<'a, T>(
         // Without the permission to list CSRs the message is shorter; the request is still retried if the error itself names the cause.
         let request = of_node(access, node).await.ok();
         if !is_to_blame(&error, request.as_ref()) {
-            if (error.is_broken_connection() || error.is_server_error()) && breaks < BREAKS {
+            if (error.is_broken_connection() || error.is_temporary()) && breaks < BREAKS {
                 breaks += 1;
                 tokio::time::sleep(pace.of(PAUSE)).await;
                 continue;
