@@ -40,7 +40,18 @@ pub enum PathError {
 impl PathError {
     /// Whether the API server itself rejected it (no permission, no such pod), which says nothing about the kubelet.
     pub fn is_refused_by_api(&self) -> bool {
-        let code = match self {
+        self.status().is_some_and(|code| (400..500).contains(&code))
+    }
+
+    /// Whether the API server answered with a server error or had too many requests (429). Once says nothing of a node: the API server itself
+    /// may have failed, or the kubelet behind it.
+    pub fn is_temporary(&self) -> bool {
+        self.status().is_some_and(|code| code == 429 || code >= 500)
+    }
+
+    /// The status that the API server answered with.
+    fn status(&self) -> Option<u16> {
+        match self {
             Self::Refused(error) => match &**error {
                 kube::Error::Api(status) => Some(status.code),
                 kube::Error::UpgradeConnection(kube::client::UpgradeConnectionError::ProtocolSwitch(status)) => {
@@ -49,23 +60,6 @@ impl PathError {
                 _ => None,
             },
             Self::Silent(_) | Self::Connection(_) => None,
-        };
-        code.is_some_and(|code| (400..500).contains(&code))
-    }
-
-    /// Whether the API server answered with a server error or had too many requests (429). Once says nothing of a node: the API server itself
-    /// may have failed, or the kubelet behind it.
-    pub fn is_temporary(&self) -> bool {
-        let is_temporary = |code: u16| code == 429 || code >= 500;
-        match self {
-            Self::Refused(error) => match &**error {
-                kube::Error::Api(status) => is_temporary(status.code),
-                kube::Error::UpgradeConnection(kube::client::UpgradeConnectionError::ProtocolSwitch(status)) => {
-                    is_temporary(status.as_u16())
-                }
-                _ => false,
-            },
-            Self::Silent(_) | Self::Connection(_) => false,
         }
     }
 

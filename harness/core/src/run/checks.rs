@@ -95,10 +95,11 @@ pub async fn run_alone(context: &Context, checks: &[Check], config: &RunnerConfi
 /// Reports the results of a check; `None` if the run was interrupted before there were any.
 fn answered(context: &Context, check: &Check, results: Option<Vec<CheckResult>>, events: &Events) {
     let Some(results) = results else { return };
+    let rows = results.iter().map(|result| (result.check.clone(), result.scanner.clone())).collect();
     for result in results {
         events.send(&context.subject, EventKind::Result(Box::new(result)));
     }
-    events.send(&context.subject, EventKind::CheckEnded { check: check.id.to_string() });
+    events.send(&context.subject, EventKind::CheckEnded { check: check.id.to_string(), rows });
 }
 
 /// The running checks of a phase, for progress lines.

@@ -62,6 +62,8 @@ pub enum EventKind {
     CheckEnded {
         /// Its id.
         check: String,
+        /// Which results are its: controls of a scan have ids of their own. Results of several checks may come in between.
+        rows: Vec<RowKey>,
     },
     /// An attempt ended and another follows.
     CheckRetried {
@@ -81,6 +83,9 @@ pub enum EventKind {
     /// Teardown has ended.
     CleanedUp(Cleanup),
 }
+
+/// What identifies a result of a subject: its check or control, and the scanner.
+pub type RowKey = (CheckId, Option<String>);
 
 /// Where work reports events. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! What a run knows, written as it happens: a run that ended without a report (`kill -9`, a closed laptop, lost credentials) is resumed from it.
 //!
-//! One JSON object per line, appended by the dispatcher. A check counts as answered once all its rows and its end are in the file, so a torn
-//! last line costs one check. The file is only read by the run that wrote it ([`answers`]); reports never depend on it.
+//! One JSON object per line, appended by the dispatcher. A check is one line with all its results, written when it has ended: it is answered
+//! as a whole or not at all, and a torn line costs one check. The file is only read by the run that wrote it ([`answers`]); reports never depend on it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
@@ -15,7 +15,7 @@ use camino::Utf8Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::event::{Event, EventKind};
+use super::event::{Event, EventKind, RowKey};
 
 /// The name of the file within the folder of a run.
 pub const FILE_NAME: &str = "journal.jsonl";
@@ -42,8 +42,7 @@ enum What {
     NeverJoined(Vec<NodeRecord>),
     Facts(Vec<(u32, indexmap::IndexMap<String, String>)>),
     Scanned(Box<ScanRecord>),
-    Result(Box<CheckResult>),
-    Answered(String),
+    Answered { check: String, rows: Vec<CheckResult> },
 }
 
 impl What {
@@ -56,9 +55,9 @@ impl What {
             EventKind::NeverJoined(instances) => Self::NeverJoined(instances.clone()),
             EventKind::Facts(facts) => Self::Facts(facts.clone()),
             EventKind::Scanned(scan) => Self::Scanned(scan.clone()),
-            EventKind::Result(result) => Self::Result(result.clone()),
-            EventKind::CheckEnded { check } => Self::Answered(check.clone()),
-            EventKind::PhaseStarted(_)
+            EventKind::Result(_)
+            | EventKind::CheckEnded { .. }
+            | EventKind::PhaseStarted(_)
             | EventKind::PhaseEnded(..)
             | EventKind::Progress(..)
             | EventKind::CheckStarted { .. }
@@ -69,18 +68,22 @@ impl What {
         })
     }
 
-    fn kind(self) -> EventKind {
-        match self {
-            Self::Cluster(cluster) => EventKind::Cluster(cluster),
-            Self::Ami(ami) => EventKind::Ami(ami),
-            Self::NodeGroup(name) => EventKind::NodeGroup(name),
-            Self::Nodes(nodes) => EventKind::Nodes(nodes),
-            Self::NeverJoined(instances) => EventKind::NeverJoined(instances),
-            Self::Facts(facts) => EventKind::Facts(facts),
-            Self::Scanned(scan) => EventKind::Scanned(scan),
-            Self::Result(result) => EventKind::Result(result),
-            Self::Answered(check) => EventKind::CheckEnded { check },
-        }
+    /// The events that say it again.
+    fn events(self, at: Timestamp, subject: &Subject) -> Vec<Event> {
+        let kinds = match self {
+            Self::Cluster(cluster) => vec![EventKind::Cluster(cluster)],
+            Self::Ami(ami) => vec![EventKind::Ami(ami)],
+            Self::NodeGroup(name) => vec![EventKind::NodeGroup(name)],
+            Self::Nodes(nodes) => vec![EventKind::Nodes(nodes)],
+            Self::NeverJoined(instances) => vec![EventKind::NeverJoined(instances)],
+            Self::Facts(facts) => vec![EventKind::Facts(facts)],
+            Self::Scanned(scan) => vec![EventKind::Scanned(scan)],
+            Self::Answered { check, rows } => {
+                let results = rows.into_iter().map(|row| EventKind::Result(Box::new(row)));
+                results.chain([EventKind::CheckEnded { check, rows: Vec::new() }]).collect()
+            }
+        };
+        kinds.into_iter().map(|kind| Event { at, subject: subject.clone(), kind }).collect()
     }
 }
 
@@ -88,22 +91,45 @@ impl What {
 #[derive(Debug)]
 pub(super) struct Journal {
     file: Option<File>,
+    /// Results of checks that have not ended yet.
+    open: BTreeMap<(Subject, RowKey), CheckResult>,
 }
 
 impl Journal {
     /// Opens the journal of a run's folder.
     pub(super) fn open(folder: &Utf8Path) -> Self {
         let path = folder.join(FILE_NAME);
-        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path).and_then(|mut file| {
+            // What a killed process wrote last may be torn; the next line must not be a part of it.
+            if file.metadata()?.len() > 0 {
+                file.write_all(b"\n")?;
+            }
+            Ok(file)
+        });
         let file = opened.map_err(|error| tracing::warn!(%path, %error, "the run cannot be resumed")).ok();
-        Self { file }
+        Self { file, open: BTreeMap::new() }
     }
 
-    /// Appends an event.
+    /// Appends what an event says. The results of a check wait for its end.
     pub(super) fn note(&mut self, event: &Event) {
-        let Some(what) = What::of(&event.kind) else { return };
+        let Event { at, subject, kind } = event;
+        let what = match kind {
+            EventKind::Result(result) => {
+                let key = (result.check.clone(), result.scanner.clone());
+                self.open.insert((subject.clone(), key), CheckResult::clone(result));
+                return;
+            }
+            EventKind::CheckEnded { check, rows } => {
+                let rows = rows.iter().filter_map(|key| self.open.remove(&(subject.clone(), key.clone())));
+                What::Answered { check: check.clone(), rows: rows.collect() }
+            }
+            kind => match What::of(kind) {
+                Some(what) => what,
+                None => return,
+            },
+        };
         let Some(file) = &mut self.file else { return };
-        let line = Line { at: event.at, subject: event.subject.clone(), what };
+        let line = Line { at: *at, subject: subject.clone(), what };
         let written = serde_json::to_vec(&line).map_err(std::io::Error::from).and_then(|mut line| {
             line.push(b'\n');
             file.write_all(&line)
@@ -164,42 +190,24 @@ pub fn answers(folder: &Utf8Path, keep: Keep) -> std::io::Result<Answers> {
 }
 
 fn read(text: &[u8], keep: Keep) -> Answers {
-    let mut known = Vec::new();
-    let mut rows: BTreeMap<Subject, Vec<Event>> = BTreeMap::new();
+    let mut events = Vec::new();
     let mut answers: BTreeMap<(Subject, CheckId), Vec<Event>> = BTreeMap::new();
-    // After a torn line, the subjects whose next answer is whole again. The rows of an answer come in one piece, just before its end.
-    let mut whole: Option<BTreeSet<Subject>> = None;
     for line in text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
-        let Ok(Line { at, subject, what }) = serde_json::from_slice(line) else {
-            rows.clear();
-            whole = Some(BTreeSet::new());
+        let Ok(Line { at, subject, what }) = serde_json::from_slice(line) else { continue };
+        let What::Answered { check, rows } = &what else {
+            events.extend(what.events(at, &subject));
             continue;
         };
-        let event = Event { at, subject: subject.clone(), kind: what.kind() };
-        match &event.kind {
-            EventKind::Result(_) => rows.entry(subject).or_default().push(event),
-            EventKind::CheckEnded { check } => {
-                let Ok(id) = check.parse::<CheckId>() else { continue };
-                let mut answer = rows.remove(&subject).unwrap_or_default();
-                // The torn line may have been one of its rows.
-                if whole.as_mut().is_some_and(|whole| whole.insert(subject.clone())) {
-                    continue;
-                }
-                answer.push(event);
-                answers.insert((subject, id), answer);
-            }
-            _ => known.push(event),
+        let Ok(check) = check.parse::<CheckId>() else { continue };
+        // The last answer counts, also if it is one to be asked again.
+        if rows.iter().all(|row| keep.keeps(&row.outcome)) {
+            answers.insert((subject.clone(), check), what.events(at, &subject));
+        } else {
+            answers.remove(&(subject, check));
         }
     }
-    let is_kept = |events: &Vec<Event>| {
-        events.iter().all(|event| match &event.kind {
-            EventKind::Result(row) => keep.keeps(&row.outcome),
-            _ => true,
-        })
-    };
-    answers.retain(|_, events| is_kept(events));
-    known.extend(answers.values().flatten().cloned());
-    Answers { answered: answers.into_keys().collect(), events: known }
+    events.extend(answers.values().flatten().cloned());
+    Answers { answered: answers.into_keys().collect(), events }
 }
 
 #[cfg(test)]

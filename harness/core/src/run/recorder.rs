@@ -110,7 +110,7 @@ impl Recorder {
                 self.open.remove(&(result.subject.clone(), result.check.clone()));
                 self.add_result(result);
             }
-            EventKind::CheckEnded { check } => {
+            EventKind::CheckEnded { check, .. } => {
                 if let Ok(check) = check.parse() {
                     self.open.remove(&(event.subject.clone(), check));
                 }
@@ -287,7 +287,7 @@ mod tests {
             ..row("node/joined", &subject)
         }))));
         // A scan's rows have other ids than its check.
-        recorder.record(&event(EventKind::CheckEnded { check: "os-cis/inspector".to_owned() }));
+        recorder.record(&event(EventKind::CheckEnded { check: "os-cis/inspector".to_owned(), rows: Vec::new() }));
         recorder
     }
 
