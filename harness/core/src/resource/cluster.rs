@@ -126,12 +126,14 @@ pub async fn create(
     deadline: Duration,
 ) -> Result<ClusterEndpoint, cluster::Error> {
     let name = &spec.name;
-    if let Some(there) = cluster::describe(clients, name).await?
+    let there = cluster::describe(clients, name).await?;
+    if let Some(there) = &there
         && there.run_tag.as_deref() != Some(tags.run.as_str())
     {
         return Err(cluster::Error::Foreign { name: name.clone(), run: tags.run.to_string() });
     }
-    if !ledger.has_created(KIND, name) {
+    // What an earlier process of the run created may be deleted since.
+    if there.is_none() || !ledger.has_created(KIND, name) {
         let resource = Resource::new(KIND, name).in_region(clients.region()).in_cluster(name);
         let (clients, spec, tags) = (clients.clone(), spec.clone(), tags.clone());
         let (subnet_ids, role_arn) = (subnet_ids.to_vec(), role_arn.to_owned());

@@ -85,6 +85,8 @@ pub async fn create(
     let name = names::launch_template(&tags.run, &variant.name);
     if let Some(entry) = ledger.standing(KIND, &name)
         && let Some(id) = entry.id
+        // It may be deleted, if an earlier process of the run was killed before it could record that.
+        && launch_template::find(clients, &name).await?.as_ref() == Some(&id)
     {
         return Ok(LaunchTemplate { id, name });
     }

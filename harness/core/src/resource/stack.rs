@@ -128,7 +128,8 @@ pub async fn create(
     tags: &Tags,
     deadline: Duration,
 ) -> Result<Network, network::Error> {
-    if !ledger.has_created(KIND, name) {
+    // What an earlier process of the run created may be deleted since.
+    if !ledger.has_created(KIND, name) || network::run_tag(clients, name).await?.is_none() {
         let zones = network::zones(clients).await?;
         let template = network::template(spec, clients.region())?;
         let resource = Resource::new(KIND, name).in_region(clients.region());

@@ -185,7 +185,13 @@ fn judge(name: &str, seen: &Observation, elapsed: Duration, is_late: bool) -> Op
     if status == "ACTIVE" {
         return Some(End::Active);
     }
-    let is_failed = matches!(status, "CREATE_FAILED" | "DEGRADED" | "DELETING" | "DELETE_FAILED");
+    if matches!(status, "DELETING" | "DELETE_FAILED") {
+        // Nothing of the image: it is created again.
+        let message =
+            format!("node group {name} is {status}: an earlier process of the run or someone else deletes it");
+        return Some(End::Infrastructure { class: Infrastructure::Unlisted, message });
+    }
+    let is_failed = matches!(status, "CREATE_FAILED" | "DEGRADED");
     let failure = launch_failure(seen);
     let is_hopeless = seen.launched.is_empty() && failure.as_ref().is_some_and(|failure| failure.is_hopeless);
     if !is_failed && !is_late && !is_hopeless {
@@ -321,6 +327,13 @@ mod tests {
     fn a_node_group_is_watched_until_it_is_active_or_late() {
         assert_eq!(judge("g", &seen("CREATING", &[], 2), LATER, false), None);
         assert_eq!(judge("g", &seen("ACTIVE", &[], 2), LATER, true), Some(End::Active));
+        for status in ["DELETING", "DELETE_FAILED"] {
+            let end = judge("g", &seen(status, &[], 2), LATER, true);
+            assert!(
+                matches!(end, Some(End::Infrastructure { class, .. }) if !class.is_permanent()),
+                "{status}: not the image"
+            );
+        }
         let end = judge("g", &seen("CREATING", &[], 2), LATER, true);
         let message =
             "node group g is CREATING after 480s: 2 instances were launched but did not join the cluster".to_owned();
