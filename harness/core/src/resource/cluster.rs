@@ -1,5 +1,6 @@
 //! EKS clusters. Their ARN follows from their name, so only the run's tag proves ownership.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use amiproof_model::matrix::{ClusterSpec, ControlPlaneLog};
@@ -30,6 +31,9 @@ use crate::ledger::{Ledger, Resource, ResourceKind};
 /// Its name in the ledger.
 pub const KIND: ResourceKind = ResourceKind::new(NAME);
 const NAME: &str = "cluster";
+
+/// The attribute of an entry that names the log group that EKS creates with the cluster, if there was none before.
+const LOG_GROUP: &str = "logGroup";
 
 #[derive(Debug)]
 pub(super) struct EksCluster;
@@ -95,7 +99,14 @@ impl Kind for EksCluster {
         async move {
             let cx = reach.aws()?;
             match look_at(cx, &target.name, claim).await? {
-                Look::Absent => Ok(Removed::Absent),
+                Look::Absent => {
+                    // A process that was killed while it waited for the deletion left it.
+                    if let Some(group) = target.attributes.get(LOG_GROUP).filter(|_| target.was_made) {
+                        let deleted = log_groups::delete(cx.clients, group).await;
+                        deleted.map_err(|error| NotDeleted::refused(&error))?;
+                    }
+                    Ok(Removed::Absent)
+                }
                 Look::Foreign(owner) => Ok(Removed::Foreign(owner)),
                 Look::Ours(owned) => delete(cx, owned, claim).await.map(|()| Removed::Gone),
             }
@@ -134,12 +145,14 @@ pub async fn create(
     }
     // What an earlier process of the run created may be deleted since.
     if there.is_none() || !ledger.has_created(KIND, name) {
-        let resource = Resource::new(KIND, name).in_region(clients.region()).in_cluster(name);
+        let logs = logs_of(clients, spec).await;
+        let resource =
+            Resource::new(KIND, name).in_region(clients.region()).in_cluster(name).with(logs.attributes(name));
         let (clients, spec, tags) = (clients.clone(), spec.clone(), tags.clone());
         let (subnet_ids, role_arn) = (subnet_ids.to_vec(), role_arn.to_owned());
         ledger
             .create_resource(resource, || async move {
-                let create = || create_once(&clients, &spec, &subnet_ids, &role_arn, &tags);
+                let create = || create_once(&clients, &spec, (&subnet_ids, &role_arn), &logs, &tags);
                 clients.write_idempotent(create).await.map_err(cluster::Error::from)
             })
             .await?;
@@ -150,8 +163,8 @@ pub async fn create(
 async fn create_once(
     clients: &Clients,
     spec: &ClusterSpec,
-    subnet_ids: &[String],
-    role_arn: &str,
+    (subnet_ids, role_arn): (&[String], &str),
+    logs: &Logs,
     tags: &Tags,
 ) -> Result<String, AwsError> {
     let access = CreateAccessConfigRequest::builder()
@@ -159,7 +172,6 @@ async fn create_once(
         .bootstrap_cluster_creator_admin_permissions(true)
         .build();
     let governance = &spec.governance;
-    let logs = logs_of(clients, spec).await;
     // Nodes in private subnets reach the API privately, whoever runs amiproof reaches it from outside. Who that is nobody knows but the
     // user, whom a guess would lock out.
     let cidrs = &governance.endpoint.public_access_cidrs;
@@ -210,6 +222,12 @@ struct Logs {
 }
 
 impl Logs {
+    /// What the ledger keeps, for a deletion that finds the cluster gone and its tags with it.
+    fn attributes(&self, cluster: &str) -> BTreeMap<String, String> {
+        let group = self.is_own.then(|| (LOG_GROUP.to_owned(), log_groups::of_cluster(cluster)));
+        group.into_iter().collect()
+    }
+
     fn tag(&self) -> Option<(String, String)> {
         self.is_own.then(|| (LOG_GROUP_TAG.to_owned(), "made".to_owned()))
     }
