@@ -16,6 +16,7 @@ pub mod node;
 pub mod os_cis;
 pub mod registry;
 mod scans;
+pub mod settings;
 pub mod windows;
 pub mod workload;
 

@@ -175,6 +175,7 @@ fn plan(
         steps,
         checks,
         waivers: Vec::new(),
+        settings: amiproof_suites::settings::all(),
         retries: 0,
         image_registry: None,
         pull_secret: None,

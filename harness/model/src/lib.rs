@@ -4,7 +4,7 @@
 //! [`workload_file`] and [`waiver_file`] (how both are written), [`yaml`] and [`problem`] (how files are read, and what is wrong
 //! with them), [`schema`] (their forms for editors), [`verdict`] (what a check decides), [`attribution`] (whom a failed traffic check
 //! blames), [`prediction`] (what yields to what was observed), [`waiver`] with [`waiver_audit`] and [`judge`] (what that means for
-//! the run), [`facts`] (which settings of a node explain a failure), [`report`] (the one truth on disk), [`conclusion`] (what a run
+//! the run), [`facts`] (which facts of a node belong to a failure), [`setting`] and [`explain`] (what caused the failures of a variant), [`report`] (the one truth on disk), [`conclusion`] (what a run
 //! comes to) and [`exit`] (what the process answers).
 
 pub mod attribution;
@@ -15,6 +15,7 @@ pub mod conclusion;
 mod consequence;
 pub mod duration;
 pub mod exit;
+pub mod explain;
 pub mod facts;
 mod form;
 pub mod judge;
@@ -27,6 +28,7 @@ pub mod renamed;
 pub mod report;
 pub mod schema;
 pub mod selector;
+pub mod setting;
 pub mod threshold;
 pub mod verdict;
 pub mod vocabulary;

@@ -5,6 +5,7 @@
 //! meaning raises the number, and readers reject a version above [`SCHEMA_VERSION`] with a message that names both numbers and the build
 //! that wrote the report.
 
+pub mod cause;
 pub(crate) mod cleanup;
 pub(crate) mod counts;
 pub(crate) mod phase;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::cause::{Cause, Certainty, Explanation};
 pub use self::cleanup::{Cleanup, Foreign, Leftover};
 pub use self::counts::Counts;
 pub use self::phase::{Phase, PhaseEnd, PhaseRecord};
@@ -49,6 +51,9 @@ pub struct Report {
     pub variants: Vec<VariantRecord>,
     /// One entry per check and subject, in the order in which suites and checks are registered: the cells.
     pub results: Vec<CheckResult>,
+    /// Why variants failed, as far as facts of their nodes tell: one entry per variant that its hardening broke.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub explanations: Vec<Explanation>,
     /// One entry per scanner and subject: what was evaluated, against which benchmark, and how many controls it has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scans: Vec<ScanRecord>,
@@ -266,6 +271,7 @@ impl Report {
             cluster,
             variants: Vec::new(),
             results: Vec::new(),
+            explanations: Vec::new(),
             scans: Vec::new(),
             thresholds: Vec::new(),
             waivers: Vec::new(),

@@ -209,6 +209,7 @@ async fn whole(
         steps: Steps { provision: true, network_only: false, test: true, scan: true, teardown: true },
         checks: checks()?,
         waivers: Vec::new(),
+        settings: amiproof_suites::settings::all(),
         retries: 0,
         image_registry: None,
         pull_secret: None,

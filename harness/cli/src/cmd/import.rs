@@ -5,12 +5,13 @@ mod spool;
 use amiproof_core::run::recorder::Recorder;
 use amiproof_core::scan::import::merge::{Change, merge};
 use amiproof_core::scan::import::{self, Import, ImportError, Kind, Source, Target};
-use amiproof_model::conclusion;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::name::{Benchmark, Level, NameError, RunId};
 use amiproof_model::report::{CheckResult, Report, ScanRecord, Subject};
 use amiproof_model::waiver::Waiver;
+use amiproof_model::{conclusion, explain};
 use amiproof_reports::Format;
+use amiproof_suites::settings;
 use camino::Utf8Path;
 use serde_json::json;
 
@@ -47,6 +48,7 @@ pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Resu
     keep_copy(&spool, &folder, target.copy.as_deref(), output)?;
     let summary = Summary::of(kind, &import);
     let change = merge(&mut report, import, &waivers, amiproof_time::now());
+    explain::explain(&mut report, settings::all());
     let written = forms::write_all(&report, None, folder.path(), output);
     let exit = ExitCode::of(&report);
     let exit = written.exit(if exit == ExitCode::Failed && args.no_fail { ExitCode::Passed } else { exit });

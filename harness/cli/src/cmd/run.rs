@@ -10,6 +10,7 @@ use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::Matrix;
 use amiproof_model::report::Report;
 use amiproof_reports::{Format, Options, compare, terminal};
+use amiproof_suites::settings;
 
 use super::begin::{Folder, Place, Setup, begin};
 use super::provisioned::{Latest, provisioned};
@@ -262,6 +263,7 @@ fn plan(
         steps,
         checks: request.checks,
         waivers: request.inputs.waivers,
+        settings: settings::all(),
         retries: request.options.retries,
         max_pods,
         image_registry: request.options.image_registry,

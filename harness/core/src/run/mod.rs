@@ -34,6 +34,7 @@ pub mod verdicts;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use amiproof_model::explain;
 use amiproof_model::report::{CheckResult, Cleanup, Phase, PhaseEnd, Report, Subject};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -64,6 +65,7 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
     plan.answers.events.iter().for_each(|event| recorder.record(event));
     let mut journal = (!plan.steps.network_only).then(|| Journal::open(&plan.folder));
     let waivers = plan.waivers.clone();
+    let settings = plan.settings;
     let budget = Budget::new(plan.max_pods);
     let failures = Mutex::default();
     let session = Arc::new(Session { plan, tools, stop: stop.clone(), events, budget, failures });
@@ -79,7 +81,9 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
         listener(event);
     })
     .await;
-    recorder.finish(&waivers, clock.now())
+    let mut report = recorder.finish(&waivers, clock.now());
+    explain::explain(&mut report, settings);
+    report
 }
 
 /// Passes on every event until all work has ended. The interruption comes before the events that it causes, and is never lost: work may

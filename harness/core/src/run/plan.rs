@@ -6,6 +6,7 @@ use std::time::Duration;
 use amiproof_model::matrix::{Matrix, Variant};
 use amiproof_model::name::RunId;
 use amiproof_model::report::Report;
+use amiproof_model::setting::Setting;
 use amiproof_model::waiver::Waiver;
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
@@ -31,6 +32,8 @@ pub struct Plan {
     pub checks: Vec<Check>,
     /// Waivers.
     pub waivers: Vec<Waiver>,
+    /// The settings that failures are explained by.
+    pub settings: &'static [Setting],
     /// How often a failed check is retried.
     pub retries: u32,
     /// Maximum number of pods of the run at a time.

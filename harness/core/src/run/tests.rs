@@ -50,6 +50,7 @@ fn plan(folder: &Utf8PathBuf) -> Plan {
         steps: Steps { provision: true, network_only: false, test: true, scan: true, teardown: false },
         checks: vec![check("node/ready", Scope::Variant), check("eks-cis/policies", Scope::Cluster)],
         waivers: Vec::new(),
+        settings: &[],
         retries: 0,
         max_pods: 10,
         image_registry: None,

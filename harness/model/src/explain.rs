@@ -1,0 +1,221 @@
+//! From failed cells to causes: the fewest changed settings that explain what hardening broke.
+//!
+//! A setting changed if a node of the variant has a harmful value ([`crate::setting`]) and the reference has not. It fits a failed cell if
+//! it takes away something that the cell exercises, and if nothing that passed on a node with it contradicts that. Of all sets of fitting settings
+//! that cover the explainable cells the smallest is taken; among equals the one whose effects are the surest. Cells that nothing fits stay
+//! unexplained: an explanation is never forced.
+//!
+//! Assumptions: results are settled (origins are known), and facts of a node are those of the time of its checks. Pure; the time is
+//! that of comparing each changed setting with each cell.
+
+mod cover;
+mod fit;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::IndexMap;
+
+use self::fit::{Cell, Changed, Fit, Working};
+use crate::judge::disposition::Origin;
+use crate::name::{CheckId, ControlId};
+use crate::report::cause::{Cause, Certainty, Explanation, RuledOut};
+use crate::report::result::CheckResult;
+use crate::report::subject::Subject;
+use crate::report::{NodeRecord, Report, VariantRecord};
+use crate::setting::Setting;
+use crate::verdict::Outcome;
+
+/// Explains the failures of every variant that has a reference and failures that its hardening caused. Replaces what the report said
+/// before.
+pub fn explain(report: &mut Report, settings: &[Setting]) {
+    let explanations = report.variants.iter().filter_map(|variant| of_variant(report, variant, settings)).collect();
+    report.explanations = explanations;
+}
+
+/// The facts of nodes that joined, or else of instances that booted: both were read by the same script.
+fn nodes_of(variant: &VariantRecord) -> &[NodeRecord] {
+    if variant.nodes.is_empty() { &variant.never_joined } else { &variant.nodes }
+}
+
+fn of_variant(report: &Report, variant: &VariantRecord, settings: &[Setting]) -> Option<Explanation> {
+    let subject = Subject::Variant(variant.name.clone());
+    let own = || report.results.iter().filter(|result| result.subject == subject && !result.is_gate());
+    let is_broken = |result: &&CheckResult| {
+        matches!(result.outcome, Outcome::Fail { .. }) && result.origin == Some(Origin::Hardening)
+    };
+    let failed: Vec<&CheckResult> = own().filter(is_broken).collect();
+    if failed.is_empty() {
+        return None;
+    }
+    let reference = report.variants.iter().find(|other| Some(&other.name) == variant.reference.as_ref());
+    let (nodes, twins) = (nodes_of(variant), reference.map_or(&[][..], nodes_of));
+    let none = |note: &str| {
+        let unexplained = unique(failed.iter().map(|result| &result.check));
+        let variant = variant.name.clone();
+        Some(Explanation {
+            variant,
+            causes: Vec::new(),
+            unexplained,
+            ruled_out: Vec::new(),
+            note: Some(note.to_owned()),
+        })
+    };
+    if nodes.iter().all(|node| node.facts.is_empty()) {
+        return none("no node of the variant could be read");
+    }
+    if twins.iter().all(|node| node.facts.is_empty()) {
+        return none("no node of the reference could be read");
+    }
+    let passed: Vec<&CheckResult> = own().filter(|result| result.outcome == Outcome::Pass).collect();
+    let changed = settings.iter().filter_map(|setting| Changed::of(setting, nodes, twins)).collect();
+    Some(Case { variant, nodes, twins, failed, passed, changed }.explained())
+}
+
+/// One variant with what is known of it.
+struct Case<'a> {
+    variant: &'a VariantRecord,
+    nodes: &'a [NodeRecord],
+    twins: &'a [NodeRecord],
+    failed: Vec<&'a CheckResult>,
+    passed: Vec<&'a CheckResult>,
+    changed: Vec<Changed<'a>>,
+}
+
+impl Case<'_> {
+    fn explained(&self) -> Explanation {
+        let working = Working::of(&self.passed, self.nodes);
+        let (alive, ruled_out) = self.ruled_out(&working);
+        let fits: Vec<Vec<Fit>> = self.failed.iter().map(|result| self.fits(result, &alive, &working)).collect();
+        // Cells that the same settings fit are one to the search.
+        let mut groups: IndexMap<Vec<Fit>, Vec<usize>> = IndexMap::new();
+        for (at, fits) in fits.into_iter().enumerate() {
+            groups.entry(fits).or_default().push(at);
+        }
+        let unexplained = groups.swap_remove(&Vec::new()).unwrap_or_default();
+        let wanted: Vec<cover::Group> = groups
+            .iter()
+            .map(|(fits, cells)| cover::Group {
+                fits: fits.iter().map(|fit| (fit.setting, fit.surety)).collect(),
+                cells: cells.len(),
+            })
+            .collect();
+        let chosen = cover::smallest(&wanted);
+        let mut causes: Vec<Cause> =
+            chosen.iter().map(|setting| self.cause(*setting, &chosen, &groups, &working)).collect();
+        causes.sort_by(|one, other| (other.cells.len(), &one.setting).cmp(&(one.cells.len(), &other.setting)));
+        Explanation {
+            variant: self.variant.name.clone(),
+            causes,
+            unexplained: unique(unexplained.iter().map(|at| &self.failed[*at].check)),
+            ruled_out,
+            note: None,
+        }
+    }
+
+    /// The changed settings that nothing refutes, by position, and those that something does.
+    fn ruled_out(&self, working: &Working<'_>) -> (Vec<(usize, Vec<usize>)>, Vec<RuledOut>) {
+        let (mut alive, mut out) = (Vec::new(), Vec::new());
+        for (at, changed) in self.changed.iter().enumerate() {
+            let mut effects = Vec::new();
+            let mut by = None;
+            for (effect_at, effect) in changed.effects() {
+                match working.refuting(effect, changed) {
+                    Some(check) => by = by.or(Some(check)),
+                    None => effects.push(effect_at),
+                }
+            }
+            match by {
+                Some(check) if effects.is_empty() => out.push(RuledOut {
+                    setting: changed.setting.name.clone(),
+                    title: changed.setting.title.clone(),
+                    by: check.clone(),
+                }),
+                _ => alive.push((at, effects)),
+            }
+        }
+        (alive, out)
+    }
+
+    /// The settings that fit a failed cell, those alone that fit best in kind: what is known to work cannot be what failed, unless a
+    /// setting takes it away in part.
+    fn fits(&self, result: &CheckResult, alive: &[(usize, Vec<usize>)], working: &Working<'_>) -> Vec<Fit> {
+        let cell = Cell::of(result, self.nodes);
+        let mut fits: Vec<Fit> = alive
+            .iter()
+            .filter_map(|(setting, effects)| {
+                let changed = self.changed.get(*setting)?;
+                let surety =
+                    effects.iter().filter_map(|at| cell.surety(changed.effect(*at)?, changed, working)).max()?;
+                Some(Fit { setting: *setting, surety })
+            })
+            .collect();
+        if fits.iter().any(|fit| fit.surety.is_strong()) {
+            fits.retain(|fit| fit.surety.is_strong());
+        }
+        fits
+    }
+
+    fn cause(
+        &self,
+        place: usize,
+        chosen: &BTreeSet<usize>,
+        groups: &IndexMap<Vec<Fit>, Vec<usize>>,
+        working: &Working<'_>,
+    ) -> Cause {
+        let changed = &self.changed[place];
+        let has = |fits: &[Fit], setting: usize| fits.iter().any(|fit| fit.setting == setting);
+        let cells: Vec<usize> =
+            groups.iter().filter(|(fits, _)| has(fits, place)).flat_map(|(_, cells)| cells.iter().copied()).collect();
+        // What no other chosen setting explains must be explained by this one, or by something in its place.
+        let is_own =
+            |fits: &[Fit]| has(fits, place) && !chosen.iter().any(|other| *other != place && has(fits, *other));
+        let own: Vec<&Vec<Fit>> = groups.keys().filter(|fits| is_own(fits)).collect();
+        let others = (0..self.changed.len()).filter(|other| !chosen.contains(other));
+        let fits_all = |other: &usize| own.iter().all(|fits| has(fits, *other));
+        let alternatives: Vec<String> =
+            others.filter(fits_all).map(|other| self.changed[other].setting.name.clone()).collect();
+        let mut checks: Vec<usize> = cells;
+        checks.sort_unstable();
+        let (fact, value) = changed.quoted();
+        let harmful = changed.harmful;
+        let controls: Vec<ControlId> =
+            self.variant.benchmark.as_ref().map(|benchmark| harmful.controls_of(benchmark)).unwrap_or_default();
+        let reference = self.twins.iter().find_map(|twin| twin.facts.get(fact)).cloned();
+        let mut help = Vec::new();
+        if let Some(command) = reference.as_ref().and_then(|value| harmful.change.command(fact, value)) {
+            help.push(format!("try it on a node: {command}"));
+        }
+        if !changed.setting.compensation.is_empty() {
+            help.push(changed.setting.compensation.clone());
+        }
+        Cause {
+            setting: changed.setting.name.clone(),
+            title: changed.setting.title.clone(),
+            label: harmful.label.clone(),
+            fact: fact.to_owned(),
+            value: value.to_owned(),
+            reference,
+            nodes: if changed.nodes.len() == self.nodes.len() { Vec::new() } else { changed.indices(self.nodes) },
+            controls,
+            certainty: if alternatives.is_empty() { Certainty::Likely } else { Certainty::Possible },
+            cells: unique(checks.iter().map(|at| &self.failed[*at].check)),
+            alternatives,
+            against: working.against(changed),
+            help,
+        }
+    }
+}
+
+/// Each check once, in the order given: two scanners of one control are one cell.
+fn unique<'a>(checks: impl Iterator<Item = &'a CheckId>) -> Vec<CheckId> {
+    let mut seen = BTreeSet::new();
+    checks.filter(|check| seen.insert(check.as_str())).cloned().collect()
+}
+
+/// The explanations by variant.
+pub fn by_variant(report: &Report) -> BTreeMap<&str, &Explanation> {
+    report.explanations.iter().map(|explanation| (explanation.variant.as_str(), explanation)).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::setting;
+
+/// A setting that one fact shows: its effects as YAML.
+fn setting(name: &str, fact: &str, bad: &str, takes: &str) -> Setting {
+    let text = format!(
+        "apiVersion: amiproof/v1\nkind: Setting\nmetadata: {{name: {name}}}\nspec:\n  title: {name} is wrong\n  harmful:\n  \
+         - {{fact: {fact}, label: the {name}, value: {{is: [\"{bad}\"]}}, controls: {{cis-al2023-1.0.0: [\"3.4.2.7\"]}}, change: \
+         {{rebuild: no}}}}\n  takes: [{takes}]\n  sources: [s]\n"
+    );
+    setting::parse(&text).unwrap()
+}
+
+fn row(check: &str, exercises: &[&str], outcome: Value, origin: Option<&str>, nodes: &[&str]) -> Value {
+    let placements: Vec<Value> = nodes.iter().map(|node| json!({"node": node})).collect();
+    json!({"check": check, "title": "t", "subject": {"variant": "l1"}, "exercises": exercises, "outcome": outcome,
+           "disposition": "failed", "origin": origin, "started": "2026-11-21T00:00:00Z", "seconds": 1.0, "placements": placements})
+}
+
+/// A failure that hardening caused.
+fn red(check: &str, exercises: &[&str]) -> Value {
+    let findings = json!([{"resource": "job/client", "summary": "no answer"}]);
+    row(check, exercises, json!({"fail": {"findings": findings}}), Some("hardening"), &[])
+}
+
+fn green(check: &str, exercises: &[&str]) -> Value {
+    row(check, exercises, json!("pass"), None, &["n1", "n2"])
+}
+
+/// A variant of two nodes with these facts and a stock one without any of them.
+fn report(facts: &[&[(&str, &str)]; 2], stock: &[(&str, &str)], results: Vec<Value>) -> Report {
+    let map = |facts: &[(&str, &str)]| -> serde_json::Map<String, Value> {
+        facts.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect()
+    };
+    let node = |index: usize, facts: &[(&str, &str)]| json!({"index": index, "name": format!("n{index}"), "facts": map(facts)});
+    serde_json::from_value(json!({
+        "schemaVersion": crate::report::SCHEMA_VERSION,
+        "tool": {"name": "amiproof", "version": "0"},
+        "run": {"id": "r-1", "matrix": "m", "started": "2026-11-21T00:00:00Z", "seconds": 1.0, "criticalPathSeconds": 1.0,
+                "interrupted": false},
+        "cluster": {"name": "c"},
+        "variants": [
+            {"name": "stock", "family": "al2023", "nodes": [node(1, stock)]},
+            {"name": "l1", "family": "al2023", "reference": "stock", "benchmark": "cis-al2023-1.0.0", "level": 1,
+             "nodes": [node(1, facts[0]), node(2, facts[1])]},
+        ],
+        "results": results,
+        "cleanup": {"ran": true, "created": 0, "gone": 0, "leftovers": []},
+    }))
+    .unwrap()
+}
+
+fn explained(settings: &[Setting], facts: &[(&str, &str)], results: Vec<Value>) -> Explanation {
+    let mut report = report(&[facts, facts], &[("os.name", "x")], results);
+    explain(&mut report, settings);
+    assert_eq!(report.explanations.len(), 1);
+    report.explanations.swap_remove(0)
+}
+
+/// Each cause with its certainty and number of cells, and the unexplained cells.
+fn told(explanation: &Explanation) -> (Vec<String>, Vec<&str>) {
+    let causes = explanation.causes.iter();
+    let causes =
+        causes.map(|cause| format!("{} {} {}", cause.certainty.as_str(), cause.setting, cause.cells.len())).collect();
+    (causes, explanation.unexplained.iter().map(CheckId::as_str).collect())
+}
+
+fn network() -> Vec<Setting> {
+    vec![
+        setting("forward", "f", "drop", "{capabilities: [pod-network, cluster-dns], extent: all-or-nothing}"),
+        setting(
+            "input",
+            "i",
+            "drop",
+            "{capabilities: [kubelet-api], extent: all-or-nothing}, {capabilities: [host-network], extent: some}",
+        ),
+        setting("filter", "r", "1", "{capabilities: [pod-network], extent: some}"),
+        setting("noexec", "m", "noexec", "{capabilities: [exec-from-volume], extent: all}"),
+    ]
+}
+
+#[test]
+fn the_one_setting_that_explains_all_cells_is_the_likely_cause() {
+    let results = vec![
+        red("workload/web", &["image-pull", "pod-network"]),
+        red("workload/names", &["image-pull", "cluster-dns"]),
+        red("addon/driver", &["pod-network"]),
+        green("workload/job", &["image-pull"]),
+        green("kubelet-path/logs", &["kubelet-api"]),
+    ];
+    let explanation = explained(&network(), &[("f", "drop"), ("i", "drop"), ("r", "1"), ("m", "exec")], results);
+    assert_eq!(told(&explanation), (vec!["likely forward 3".to_owned()], vec![]));
+    assert_eq!(explanation.causes[0].headline(), "forward is wrong (the forward, 3.4.2.7): 2 workloads, 1 add-on");
+    assert_eq!(explanation.causes[0].evidence(), "f is drop, the reference has none");
+}
+
+#[test]
+fn what_passes_refutes_what_would_have_failed_with_it() {
+    let results = vec![
+        red("workload/web", &["image-pull", "pod-network"]),
+        red("workload/odd", &["user-namespaces"]),
+        green("workload/names", &["cluster-dns"]),
+    ];
+    let explanation = explained(&network(), &[("f", "drop"), ("r", "1")], results);
+    // Names are resolved, so packets pass; the filter drops only some of them.
+    assert_eq!(told(&explanation), (vec!["likely filter 1".to_owned()], vec!["workload/odd"]));
+    assert_eq!(explanation.ruled_out[0].setting, "forward");
+    assert_eq!(explanation.ruled_out[0].by.as_str(), "workload/names");
+}
+
+#[test]
+fn two_settings_that_fit_the_same_cells_are_both_possible() {
+    let explanation = explained(&network(), &[("f", "drop"), ("r", "1")], vec![red("workload/web", &["pod-network"])]);
+    assert_eq!(told(&explanation).0, ["possible forward 1"]);
+    assert_eq!(explanation.causes[0].alternatives, ["filter"]);
+}
+
+#[test]
+fn independent_failures_have_a_cause_each() {
+    let results = vec![
+        red("workload/web", &["pod-network"]),
+        red("workload/names", &["cluster-dns"]),
+        red("workload/exec", &["exec-from-volume", "run-as-job"]),
+        green("workload/job", &["run-as-job"]),
+    ];
+    let explanation = explained(&network(), &[("f", "drop"), ("m", "noexec")], results);
+    assert_eq!(told(&explanation).0, ["likely forward 2", "likely noexec 1"]);
+}
+
+#[test]
+fn a_setting_that_the_reference_has_too_and_one_on_another_node_explain_nothing() {
+    let mut shared =
+        report(&[&[("f", "drop")], &[("f", "drop")]], &[("f", "drop")], vec![red("workload/web", &["pod-network"])]);
+    explain(&mut shared, &network());
+    assert_eq!(told(&shared.explanations[0]), (vec![], vec!["workload/web"]));
+    let finding = json!({"fail": {"findings": [{"resource": "node 2", "summary": "no"}]}});
+    let on_two = row("workload/web", &["pod-network"], finding, Some("hardening"), &["n2"]);
+    let mut other = report(&[&[("f", "drop")], &[("f", "accept")]], &[("f", "accept")], vec![on_two.clone()]);
+    explain(&mut other, &network());
+    assert_eq!(told(&other.explanations[0]).1, ["workload/web"]);
+    let mut own = report(&[&[("f", "accept")], &[("f", "drop")]], &[("f", "accept")], vec![on_two]);
+    explain(&mut own, &network());
+    assert_eq!(told(&own.explanations[0]).0, ["likely forward 1"]);
+    assert_eq!(own.explanations[0].causes[0].evidence(), "f is drop on node 2, on the reference accept");
+}
+
+#[test]
+fn nothing_is_explained_without_facts_and_nothing_that_hardening_did_not_do() {
+    let red_web = || vec![red("workload/web", &["pod-network"])];
+    let unread = explained(&network(), &[], red_web());
+    assert_eq!(unread.note.as_deref(), Some("no node of the variant could be read"));
+    let mut blind = report(&[&[("f", "drop")], &[("f", "drop")]], &[], red_web());
+    explain(&mut blind, &network());
+    assert_eq!(blind.explanations[0].note.as_deref(), Some("no node of the reference could be read"));
+    let mut environment = red("workload/web", &["pod-network"]);
+    environment["origin"] = json!("environment");
+    let mut other = report(&[&[("f", "drop")], &[("f", "drop")]], &[("f", "accept")], vec![environment]);
+    explain(&mut other, &network());
+    assert!(other.explanations.is_empty());
+}
+
+#[test]
+fn an_effect_counts_only_where_its_conditions_hold() {
+    let old =
+        "{capabilities: [exec-from-volume], extent: all, when: [{fact: package.runc, value: {olderThan: \"1.2\"}}]}";
+    let settings = [setting("noexec", "m", "noexec", old)];
+    let with = |version: &str| {
+        let explanation = explained(
+            &settings,
+            &[("m", "noexec"), ("package.runc", version)],
+            vec![red("workload/x", &["exec-from-volume"])],
+        );
+        explanation.causes.len()
+    };
+    assert_eq!((with("1.1.12-1"), with("1.3.0-1")), (1, 0));
+}
+
+#[test]
+fn explaining_again_changes_nothing_and_old_reports_have_none() {
+    let mut once =
+        report(&[&[("f", "drop")], &[("f", "drop")]], &[("f", "accept")], vec![red("workload/web", &["pod-network"])]);
+    explain(&mut once, &network());
+    let mut twice = once.clone();
+    explain(&mut twice, &network());
+    assert_eq!(once, twice);
+    let text = serde_json::to_string(&once).unwrap();
+    assert_eq!(Report::parse(&text).unwrap(), once);
+}

@@ -1,0 +1,160 @@
+//! Why cells of a variant failed: the settings that explain them, and how sure that is.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::name::{CheckId, ControlId, VariantName};
+
+/// What explains the failures of one variant that its hardening caused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// The variant.
+    pub variant: VariantName,
+    /// The causes, the one that explains most cells first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
+    /// The cells that no known setting explains.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unexplained: Vec<CheckId>,
+    /// Settings that changed and could have been the cause, if something that they take away did not pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ruled_out: Vec<RuledOut>,
+    /// Why nothing could be explained, as a clause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A setting that explains failed cells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Cause {
+    /// The setting, by the name of its file in `suites/settings`.
+    pub setting: String,
+    /// What is the matter: `forwarded packets are dropped`.
+    pub title: String,
+    /// What people call the fact that shows it: `nftables forward policy`.
+    pub label: String,
+    /// That fact.
+    pub fact: String,
+    /// Its value on the variant's nodes.
+    pub value: String,
+    /// Its value on the reference; absent if it has none there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The nodes that have it, by index; empty if all have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<u32>,
+    /// The controls of the variant's benchmark that ask for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<ControlId>,
+    /// How sure it is.
+    pub certainty: Certainty,
+    /// The cells that it explains.
+    pub cells: Vec<CheckId>,
+    /// Other settings, by name, that would explain the same cells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
+    /// What argues against it: checks that passed although they exercise what it can take away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub against: Vec<CheckId>,
+    /// What to do, as clauses in the imperative.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub help: Vec<String>,
+}
+
+/// How sure a cause is.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Certainty {
+    /// It changed and can take away what failed; so did something else.
+    Possible,
+    /// Of all settings that changed it is the only one that fits.
+    Likely,
+    /// The cells passed when it alone was put back.
+    Proven,
+}
+
+impl Certainty {
+    /// Its name in reports.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// A setting that changed and is not the cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RuledOut {
+    /// The setting, by name.
+    pub setting: String,
+    /// What it would be: `packets to the node are dropped`.
+    pub title: String,
+    /// A check that passed on a node that has it.
+    pub by: CheckId,
+}
+
+impl Cause {
+    /// One line: `forwarded packets are dropped (nftables forward policy, 3.4.2.7): 16 workloads, 1 add-on`.
+    pub fn headline(&self) -> String {
+        let numbers: Vec<&str> = self.controls.iter().map(ControlId::number).collect();
+        let mut place = self.label.clone();
+        for number in numbers {
+            place.push_str(", ");
+            place.push_str(number);
+        }
+        format!("{} ({place}): {}", self.title, counted(&self.cells))
+    }
+
+    /// Both values: `firewall.nft.forward is drop, on the reference accept`.
+    pub fn evidence(&self) -> String {
+        let on = match self.nodes.as_slice() {
+            [] => String::new(),
+            [one] => format!(" on node {one}"),
+            many => format!(" on nodes {}", many.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")),
+        };
+        match &self.reference {
+            Some(value) => format!("{} is {}{on}, on the reference {value}", self.fact, self.value),
+            None => format!("{} is {}{on}, the reference has none", self.fact, self.value),
+        }
+    }
+}
+
+/// Numbers of cells by what they are: `16 workloads, 1 add-on`.
+pub fn counted(cells: &[CheckId]) -> String {
+    let noun = |suite: &str| match suite {
+        "workload" => ("workload", "workloads"),
+        "addon" => ("add-on", "add-ons"),
+        "node" => ("node check", "node checks"),
+        "host" => ("host check", "host checks"),
+        "kubelet-path" => ("kubelet check", "kubelet checks"),
+        "os-cis" | "kube-bench" | "eks-cis" => ("control", "controls"),
+        _ => ("other check", "other checks"),
+    };
+    let mut counts: Vec<((&str, &str), usize)> = Vec::new();
+    for cell in cells {
+        let noun = noun(cell.suite());
+        match counts.iter_mut().find(|(known, _)| *known == noun) {
+            Some((_, number)) => *number += 1,
+            None => counts.push((noun, 1)),
+        }
+    }
+    counts.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    let words =
+        counts.iter().map(|((one, many), number)| format!("{number} {}", if *number == 1 { one } else { many }));
+    words.collect::<Vec<_>>().join(", ")
+}
