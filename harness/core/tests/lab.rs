@@ -110,6 +110,18 @@ fn everything_that_is_made_is_removed() {
 }
 
 #[test]
+fn what_was_deleted_is_created_again() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::again::what_was_destroyed_is_created_again(&lab.world).await;
+        provisioning::again::what_is_being_deleted_is_awaited_and_created_again(&lab.world).await;
+        provisioning::again::what_another_run_is_deleting_is_awaited(&lab.world).await;
+        provisioning::again::what_was_deleted_in_a_cluster_is_created_again(&lab.world).await;
+        lab.assert_empty().await;
+    });
+}
+
+#[test]
 fn what_an_account_demands_is_on_everything() {
     simulated(|| async {
         let lab = Lab::with(Scenario::default()).await;

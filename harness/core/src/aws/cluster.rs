@@ -61,6 +61,11 @@ impl ClusterEndpoint {
         })
     }
 
+    /// Whether it is being deleted.
+    pub fn is_deleting(&self) -> bool {
+        self.status == ClusterStatus::Deleting.as_str()
+    }
+
     /// What a node needs to know to join.
     pub fn facts(&self) -> ClusterFacts {
         ClusterFacts {
@@ -224,17 +229,29 @@ pub async fn delete(clients: &Clients, name: &str) -> Result<(), AwsError> {
 
 async fn is_deleting(clients: &Clients, name: &str) -> Result<bool, AwsError> {
     let cluster = describe(clients, name).await?;
-    Ok(cluster.is_none_or(|cluster| cluster.status == ClusterStatus::Deleting.as_str()))
+    Ok(cluster.is_none_or(|cluster| cluster.is_deleting()))
 }
 
 /// Waits until a cluster is deleted, and then deletes the log group of its control plane.
 ///
 /// # Errors
-/// If it still exists after `deadline`; otherwise [`AwsError`] of
-/// [DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html)
-/// or [DeleteLogGroup](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html).
+/// As [`wait_absent`], or [`AwsError`] of
+/// [DeleteLogGroup](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html).
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn wait_gone(clients: &Clients, name: &str, deadline: Duration) -> Result<(), Error> {
+    if wait_absent(clients, name, deadline).await? {
+        log_groups::delete(clients, &log_groups::of_cluster(name)).await?;
+    }
+    Ok(())
+}
+
+/// Waits until a cluster is deleted; whether its log group is to be deleted with it.
+///
+/// # Errors
+/// If it still exists after `deadline`; otherwise [`AwsError`] of
+/// [DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
+pub async fn wait_absent(clients: &Clients, name: &str, deadline: Duration) -> Result<bool, Error> {
     let started = Instant::now();
     let mut owns_log_group = false;
     while let Some(cluster) = describe(clients, name).await? {
@@ -244,10 +261,7 @@ pub async fn wait_gone(clients: &Clients, name: &str, deadline: Duration) -> Res
         }
         clients.pause(POLL).await;
     }
-    if owns_log_group {
-        log_groups::delete(clients, &log_groups::of_cluster(name)).await?;
-    }
-    Ok(())
+    Ok(owns_log_group)
 }
 
 fn stuck(cluster: ClusterEndpoint, wanted: &'static str, started: Instant) -> Error {

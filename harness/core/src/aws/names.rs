@@ -135,9 +135,10 @@ pub fn network_stack(cluster: &str) -> String {
     shortened(&format!("amiproof-{legal}"), 128)
 }
 
-/// A token that makes a create call idempotent: the same for the same attempt at the same resource (at most 64 characters).
-pub(crate) fn request_token(name: &str, run: &RunId, attempt: u32) -> String {
-    hex(&format!("{run}/{name}/{attempt}"), 16)
+/// A token that makes a create call idempotent, for the `turn`-th creation of a resource within a run: 32 hexadecimal digits, which every
+/// service accepts.
+pub(crate) fn client_token(run: &RunId, resource: &[&str], turn: usize) -> String {
+    hex(&format!("{run}/{}/{turn}", resource.join("/")), 16)
 }
 
 /// The text itself, or its beginning with a digest if it is too long.

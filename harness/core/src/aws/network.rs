@@ -144,6 +144,24 @@ pub async fn delete(clients: &Clients, name: &str, deadline: Duration) -> Result
     Ok(())
 }
 
+/// Waits while the stack of a name is being deleted; whether there is one afterwards.
+///
+/// # Errors
+/// If it still is after `deadline` (with the events of the stack); otherwise as [`describe`].
+pub(crate) async fn wait_while_deleting(clients: &Clients, name: &str, deadline: Duration) -> Result<bool, Error> {
+    let started = Instant::now();
+    while let Some(stack) = describe_stack(clients, name).await? {
+        if status(&stack) != StackStatus::DeleteInProgress {
+            return Ok(true);
+        }
+        if started.elapsed() >= deadline {
+            return Err(stuck(clients, name, status(&stack).as_str(), "gone", started).await);
+        }
+        clients.pause(POLL).await;
+    }
+    Ok(false)
+}
+
 /// The value of [`RUN_TAG`] of a stack; the outer `None` if there is no such stack.
 pub(crate) async fn run_tag(clients: &Clients, name: &str) -> Result<Option<Option<String>>, AwsError> {
     Ok(describe_stack(clients, name).await?.map(|stack| tag_of(&stack)))

@@ -25,6 +25,7 @@ use self::flight::Flight;
 pub use self::record::{ByKubeconfig, ClusterIdentity, Entry, Header, Key, State};
 use self::record::{Record, Sum, replay_text};
 pub use self::resource::{Resource, ResourceKind};
+use crate::aws::names;
 
 /// The name of the file within the folder of a run.
 pub const FILE_NAME: &str = "ledger.jsonl";
@@ -136,6 +137,28 @@ impl Ledger {
     /// call did arrive, the name is taken.
     pub fn has_created(&self, kind: ResourceKind, name: &str) -> bool {
         self.standing(kind, name).is_some_and(|entry| entry.state == State::Created)
+    }
+
+    /// The client token of the next creation of a resource. Every attempt of one creation carries the same token. Once the creation is planned
+    /// the token is used up: services answer a token that they know with the answer of its first use, also when what that created is deleted
+    /// (EC2 API, "Ensuring idempotency"; CloudFormation: `TokenAlreadyExistsException`).
+    pub(crate) fn client_token(&self, resource: &Resource) -> String {
+        let is_same = |entry: &&Entry| entry.is_of(resource);
+        let turn = self.file().entries().filter(is_same).count();
+        let cluster = resource.cluster.as_deref().unwrap_or_default();
+        names::client_token(&self.header().run, &[resource.kind.as_str(), cluster, &resource.name], turn)
+    }
+
+    /// Records that everything of this kind and name is deleted: an earlier process of the run was deleting it, and could not record the end.
+    ///
+    /// # Errors
+    /// As [`Ledger::gone`].
+    pub(crate) async fn all_gone(&self, kind: &ResourceKind, name: &str) -> Result<(), Error> {
+        let standing = self.entries().into_iter().filter(|entry| entry.is_live() && entry.is(kind, name));
+        for entry in standing {
+            self.gone(entry.key).await?;
+        }
+        Ok(())
     }
 
     /// The clusters that the run talked to, with their identities at that time.

@@ -195,6 +195,11 @@ impl Entry {
         self.resource.kind == *kind && self.resource.name == name
     }
 
+    /// Whether it is an entry of this resource: one may have several, if it was created again.
+    pub(super) fn is_of(&self, resource: &Resource) -> bool {
+        self.is(&resource.kind, &resource.name) && self.resource.cluster == resource.cluster
+    }
+
     /// Whether it may exist, and belongs to the run.
     pub fn is_live(&self) -> bool {
         matches!(self.state, State::Planned | State::Created)

@@ -251,3 +251,24 @@ fn an_empty_file_is_not_a_ledger() {
     let error = Ledger::open(&folder).unwrap_err().to_string();
     assert!(error.contains("no header line"), "{error}");
 }
+
+#[tokio::test]
+async fn a_creation_has_one_client_token_and_the_next_one_has_another() {
+    let (_guard, folder) = folder();
+    let ledger = Ledger::create(&folder, header()).unwrap();
+    let in_cluster = |name: &str| template("t").in_cluster(name);
+    let first = ledger.client_token(&template("t"));
+    assert_eq!(ledger.client_token(&template("t")), first, "nothing was planned in between");
+    let others = [template("u"), in_cluster("a"), in_cluster("b"), Resource::new(ResourceKind::new("addon"), "t")];
+    let others = others.map(|resource| ledger.client_token(&resource));
+    let all: std::collections::BTreeSet<&String> = others.iter().chain([&first]).collect();
+    assert_eq!(all.len(), 5, "{all:?}");
+    let made = ledger.create_resource(template("t"), || async { Ok::<_, Error>("lt-1".to_owned()) }).await.unwrap();
+    let second = ledger.client_token(&template("t"));
+    assert_ne!(first, second);
+    ledger.gone(made.key).await.unwrap();
+    assert_eq!(ledger.client_token(&template("t")), second, "a deletion is no creation");
+    drop(ledger);
+    let later = Ledger::open(&folder).unwrap();
+    assert_eq!(later.client_token(&template("t")), second, "another process knows");
+}

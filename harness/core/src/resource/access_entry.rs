@@ -9,9 +9,9 @@ use super::owned::{Claim, LiveState, Owned};
 use super::reach::{Cx, Reach};
 use super::removal::{tags_of, take};
 use crate::aws::error::{AwsError, Class, Explain as _, found};
-use crate::aws::names::{self, Tags};
+use crate::aws::names::Tags;
 use crate::aws::{Clients, access};
-use crate::ledger::{Ledger, Resource, ResourceKind};
+use crate::ledger::{Ledger, Resource, ResourceKind, State};
 
 /// Its name in the ledger. The name of an entry is the principal's ARN.
 pub const KIND: ResourceKind = ResourceKind::new(NAME);
@@ -87,26 +87,37 @@ pub async fn admit_windows(
     role: &str,
     tags: &Tags,
 ) -> Result<(), access::Error> {
-    if ledger.has_created(KIND, role) {
+    let Some(entry) = access::describe(clients, cluster, role).await? else {
+        // What an earlier process of the run created, it deleted.
+        ledger.all_gone(&KIND, role).await?;
+        return create(clients, ledger, cluster, role, tags).await;
+    };
+    let kind = entry.r#type().unwrap_or("STANDARD");
+    let is_unanswered = ledger.standing(KIND, role).is_some_and(|entry| entry.state == State::Planned);
+    if kind == access::WINDOWS && !is_unanswered {
         return Ok(());
     }
-    if let Some(entry) = access::describe(clients, cluster, role).await? {
-        let kind = entry.r#type().unwrap_or("STANDARD");
-        let is_ours = ledger.standing(KIND, role).is_some();
-        if kind == access::WINDOWS && !is_ours {
-            return Ok(());
-        }
-        if kind != access::WINDOWS {
-            let (role, kind, cluster) = (role.to_owned(), kind.to_owned(), cluster.to_owned());
-            return Err(access::Error::OtherType { role, kind, cluster });
-        }
+    if kind != access::WINDOWS {
+        let (role, kind, cluster) = (role.to_owned(), kind.to_owned(), cluster.to_owned());
+        return Err(access::Error::OtherType { role, kind, cluster });
     }
+    create(clients, ledger, cluster, role, tags).await
+}
+
+async fn create(
+    clients: &Clients,
+    ledger: &Ledger,
+    cluster: &str,
+    role: &str,
+    tags: &Tags,
+) -> Result<(), access::Error> {
     let resource = Resource::new(KIND, role).in_region(clients.region()).in_cluster(cluster);
+    let token = ledger.client_token(&resource);
     let (clients, cluster, role, tags) = (clients.clone(), cluster.to_owned(), role.to_owned(), tags.clone());
     ledger
         .create_resource(resource, || async move {
             clients
-                .write_idempotent(|| create_once(&clients, &cluster, &role, &tags))
+                .write_idempotent(|| create_once(&clients, &cluster, &role, &tags, &token))
                 .await
                 .map_err(access::Error::from)
         })
@@ -114,14 +125,20 @@ pub async fn admit_windows(
     Ok(())
 }
 
-async fn create_once(clients: &Clients, cluster: &str, role: &str, tags: &Tags) -> Result<String, AwsError> {
+async fn create_once(
+    clients: &Clients,
+    cluster: &str,
+    role: &str,
+    tags: &Tags,
+    token: &str,
+) -> Result<String, AwsError> {
     let answer = clients
         .eks
         .create_access_entry()
         .cluster_name(cluster)
         .principal_arn(role)
         .r#type(access::WINDOWS)
-        .client_request_token(names::request_token(&format!("{cluster}/{role}"), &tags.run, 1))
+        .client_request_token(token)
         .set_tags(Some(tags.pairs().into_iter().collect()))
         .send()
         .await

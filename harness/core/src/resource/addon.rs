@@ -1,7 +1,9 @@
 //! EKS add-ons of a cluster that is kept.
 
+use std::time::Duration;
+
 use amiproof_model::matrix::AddonSpec;
-use aws_sdk_eks::types::{AddonPodIdentityAssociations, ResolveConflicts};
+use aws_sdk_eks::types::{AddonPodIdentityAssociations, AddonStatus, ResolveConflicts};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
@@ -77,6 +79,9 @@ impl Kind for EksAddon {
     }
 }
 
+/// How long the deletion of an add-on by an earlier process may take.
+const DELETION: Duration = Duration::from_secs(5 * 60);
+
 /// What to install, and where.
 #[derive(Debug)]
 pub struct Installation<'a> {
@@ -106,9 +111,16 @@ pub struct Installation<'a> {
 /// EKS has no such version for the cluster. The call carries a client token, so transient errors are retried.
 pub async fn install(clients: &Clients, ledger: &Ledger, wanted: &Installation<'_>) -> Result<(), addons::Error> {
     let addon = wanted.addon.name.as_str();
-    let is_planned = ledger.standing(KIND, addon).is_some();
-    if !is_planned && addons::describe(clients, wanted.cluster, addon).await?.is_some() {
-        return Ok(());
+    let mut there = addons::describe(clients, wanted.cluster, addon).await?;
+    if there.as_ref().is_some_and(|there| there.status() == Some(&AddonStatus::Deleting)) {
+        wait_gone(clients, wanted.cluster, addon, DELETION).await?;
+        there = None;
+    }
+    match &there {
+        // What an earlier process of the run created, it deleted.
+        None => ledger.all_gone(&KIND, addon).await?,
+        Some(_) if ledger.standing(KIND, addon).is_none() || ledger.has_created(KIND, addon) => return Ok(()),
+        Some(_) => {}
     }
     let version = version::resolve(clients, wanted.kubernetes, addon, wanted.addon.version.as_deref()).await?;
     let configuration = configuration::describe(clients, addon, &version.name).await?;
@@ -125,10 +137,11 @@ pub async fn install(clients: &Clients, ledger: &Ledger, wanted: &Installation<'
         identities = associations(clients, ledger, wanted, roles).await?;
     }
     let resource = Resource::new(KIND, addon).in_region(clients.region()).in_cluster(wanted.cluster);
+    let token = ledger.client_token(&resource);
     let (clients, order) = (clients.clone(), Order::new(wanted, version, values, identities));
     ledger
         .create_resource(resource, || async move {
-            clients.write_idempotent(|| create_once(&clients, &order)).await.map_err(addons::Error::from)
+            clients.write_idempotent(|| create_once(&clients, &order, &token)).await.map_err(addons::Error::from)
         })
         .await?;
     Ok(())
@@ -167,7 +180,7 @@ impl Order {
     }
 }
 
-async fn create_once(clients: &Clients, order: &Order) -> Result<String, AwsError> {
+async fn create_once(clients: &Clients, order: &Order, token: &str) -> Result<String, AwsError> {
     let Order { cluster, addon, version, values, identities, tags } = order;
     let answer = clients
         .eks
@@ -179,7 +192,7 @@ async fn create_once(clients: &Clients, order: &Order) -> Result<String, AwsErro
         .resolve_conflicts(ResolveConflicts::Overwrite)
         .set_configuration_values(values.as_ref().map(Value::to_string))
         .set_pod_identity_associations(Some(identities.clone()).filter(|all| !all.is_empty()))
-        .client_request_token(names::request_token(&format!("{cluster}/{addon}"), &tags.run, 1))
+        .client_request_token(token)
         .set_tags(Some(tags.pairs().into_iter().collect()))
         .send()
         .await
@@ -223,12 +236,17 @@ async fn associations(
 async fn delete(cx: Cx<'_>, cluster: &str, owned: Owned<String>) -> Result<(), NotDeleted> {
     let name = owned.get();
     addons::delete(cx.clients, cluster, name).await.map_err(|error| NotDeleted::refused(&error))?;
-    let until = Instant::now() + cx.deadlines.other;
-    while addons::describe(cx.clients, cluster, name).await.map_err(NotDeleted::unread)?.is_some() {
+    wait_gone(cx.clients, cluster, name, cx.deadlines.other).await.map_err(|error| NotDeleted::refused(&error))
+}
+
+/// Waits until an add-on is deleted.
+async fn wait_gone(clients: &Clients, cluster: &str, name: &str, deadline: Duration) -> Result<(), AwsError> {
+    let until = Instant::now() + deadline;
+    while addons::describe(clients, cluster, name).await?.is_some() {
         if Instant::now() >= until {
-            return Err(NotDeleted::refused(&still_there("DeleteAddon", name)));
+            return Err(still_there("DeleteAddon", name));
         }
-        cx.clients.pause(POLL).await;
+        clients.pause(POLL).await;
     }
     Ok(())
 }

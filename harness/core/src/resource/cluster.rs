@@ -24,9 +24,9 @@ use super::reach::{Cx, Reach};
 use super::removal::{look, persist, tags_of};
 use crate::aws::cluster::{self, ClusterEndpoint};
 use crate::aws::error::{AwsError, Class, Explain as _, found};
-use crate::aws::names::{self, LOG_GROUP_TAG, RUN_TAG, Tags};
+use crate::aws::names::{LOG_GROUP_TAG, RUN_TAG, Tags};
 use crate::aws::{Clients, log_groups, node_group};
-use crate::ledger::{Ledger, Resource, ResourceKind};
+use crate::ledger::{Ledger, Resource, ResourceKind, State};
 
 /// Its name in the ledger.
 pub const KIND: ResourceKind = ResourceKind::new(NAME);
@@ -119,7 +119,8 @@ impl Kind for EksCluster {
     }
 }
 
-/// Creates the cluster and waits until it is ACTIVE. `subnet_ids` and `role_arn` come from the matrix or the network stack.
+/// Creates the cluster and waits until it is ACTIVE. `subnet_ids` and `role_arn` come from the matrix or the network stack. One of this name
+/// that is being deleted, by whomever, is awaited first.
 ///
 /// # Guarantees
 /// The cluster is in the ledger before it is created. A cluster of the same name that this run did not create is never adopted.
@@ -137,27 +138,50 @@ pub async fn create(
     deadline: Duration,
 ) -> Result<ClusterEndpoint, cluster::Error> {
     let name = &spec.name;
-    let there = cluster::describe(clients, name).await?;
-    if let Some(there) = &there
-        && there.run_tag.as_deref() != Some(tags.run.as_str())
-    {
+    let mut there = cluster::describe(clients, name).await?;
+    let is_ours = there.as_ref().is_some_and(|there| there.run_tag.as_deref() == Some(tags.run.as_str()));
+    if there.as_ref().is_some_and(ClusterEndpoint::is_deleting) {
+        // Its name is free when it is gone. The log group of another run's cluster is for that run to delete.
+        if is_ours {
+            cluster::wait_gone(clients, name, deadline).await?;
+        } else {
+            cluster::wait_absent(clients, name, deadline).await?;
+        }
+        there = None;
+    }
+    if there.is_some() && !is_ours {
         return Err(cluster::Error::Foreign { name: name.clone(), run: tags.run.to_string() });
     }
-    // What an earlier process of the run created may be deleted since.
-    if there.is_none() || !ledger.has_created(KIND, name) {
+    if there.is_none() {
+        // What an earlier process of the run created, it deleted.
+        delete_log_group_of_gone(clients, ledger, name).await?;
+        ledger.all_gone(&KIND, name).await?;
+    }
+    if !ledger.has_created(KIND, name) {
         let logs = logs_of(clients, spec).await;
         let resource =
             Resource::new(KIND, name).in_region(clients.region()).in_cluster(name).with(logs.attributes(name));
+        let token = ledger.client_token(&resource);
         let (clients, spec, tags) = (clients.clone(), spec.clone(), tags.clone());
         let (subnet_ids, role_arn) = (subnet_ids.to_vec(), role_arn.to_owned());
         ledger
             .create_resource(resource, || async move {
-                let create = || create_once(&clients, &spec, (&subnet_ids, &role_arn), &logs, &tags);
+                let create = || create_once(&clients, &spec, (&subnet_ids, &role_arn), &logs, &tags, &token);
                 clients.write_idempotent(create).await.map_err(cluster::Error::from)
             })
             .await?;
     }
     cluster::wait_active(clients, name, deadline).await
+}
+
+/// Deletes the log group that a cluster of the ledger left, which no longer exists: otherwise the next cluster of its name would take it for
+/// someone else's, and leave it.
+async fn delete_log_group_of_gone(clients: &Clients, ledger: &Ledger, name: &str) -> Result<(), AwsError> {
+    let entry = ledger.standing(KIND, name).filter(|entry| entry.state == State::Created);
+    match entry.and_then(|mut entry| entry.resource.attributes.remove(LOG_GROUP)) {
+        Some(group) => log_groups::delete(clients, &group).await,
+        None => Ok(()),
+    }
 }
 
 async fn create_once(
@@ -166,6 +190,7 @@ async fn create_once(
     (subnet_ids, role_arn): (&[String], &str),
     logs: &Logs,
     tags: &Tags,
+    token: &str,
 ) -> Result<String, AwsError> {
     let access = CreateAccessConfigRequest::builder()
         .authentication_mode(AuthenticationMode::ApiAndConfigMap)
@@ -196,7 +221,7 @@ async fn create_once(
         .access_config(access)
         .set_logging(logging(&logs.types))
         .set_encryption_config(encryption)
-        .client_request_token(names::request_token(&spec.name, &tags.run, 1))
+        .client_request_token(token)
         .set_tags(Some(tags.pairs().into_iter().chain(logs.tag()).collect()))
         .send()
         .await

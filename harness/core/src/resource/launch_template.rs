@@ -85,17 +85,23 @@ pub async fn create(
     let name = names::launch_template(&tags.run, &variant.name);
     if let Some(entry) = ledger.standing(KIND, &name)
         && let Some(id) = entry.id
-        // It may be deleted, if an earlier process of the run was killed before it could record that.
-        && launch_template::find(clients, &name).await?.as_ref() == Some(&id)
     {
-        return Ok(LaunchTemplate { id, name });
+        if launch_template::find(clients, &name).await?.as_ref() == Some(&id) {
+            return Ok(LaunchTemplate { id, name });
+        }
+        // An earlier process of the run deleted it, and was killed before it could record that.
+        ledger.gone(entry.key).await?;
     }
     let resource = Resource::new(KIND, &name).in_region(clients.region()).for_variant(&variant.name);
+    let token = ledger.client_token(&resource);
     let wanted = launch_template::template(plan, tags);
     let (clients, asked, tags) = (clients.clone(), name.clone(), tags.clone());
     let created = ledger
         .create_resource(resource, || async move {
-            clients.write_idempotent(|| create_once(&clients, &asked, &wanted, &tags)).await.map_err(NotCreated::from)
+            clients
+                .write_idempotent(|| create_once(&clients, &asked, &wanted, &tags, &token))
+                .await
+                .map_err(NotCreated::from)
         })
         .await?;
     Ok(LaunchTemplate { id: created.id, name })
@@ -106,13 +112,14 @@ async fn create_once(
     name: &str,
     wanted: &RequestLaunchTemplateData,
     tags: &Tags,
+    token: &str,
 ) -> Result<String, AwsError> {
     let resource = format!("launch template {name}");
     let answer = clients
         .ec2
         .create_launch_template()
         .launch_template_name(name)
-        .client_token(names::request_token(name, &tags.run, 1))
+        .client_token(token)
         .launch_template_data(wanted.clone())
         .tag_specifications(
             TagSpecification::builder()

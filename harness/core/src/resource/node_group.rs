@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use amiproof_model::matrix::Capacity;
 use aws_sdk_eks::operation::create_nodegroup::builders::CreateNodegroupFluentBuilder;
-use aws_sdk_eks::types::{CapacityTypes, LaunchTemplateSpecification, NodegroupScalingConfig};
+use aws_sdk_eks::types::{CapacityTypes, LaunchTemplateSpecification, NodegroupScalingConfig, NodegroupStatus};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
@@ -94,7 +94,7 @@ pub async fn provision(
     let mut attempt = 1;
     loop {
         let created = Instant::now();
-        let key = create(clients, ledger, plan, &name, attempt).await?;
+        let key = create(clients, ledger, plan, &name).await?;
         let deadline = created + clients.pace().deadline(plan.variant.timeouts.nodes_ready);
         let mut watch = Watch::new(clients, plan.cluster, &name);
         match watch.until(deadline, wanted, tell).await? {
@@ -125,23 +125,24 @@ fn deletion_deadline() -> Duration {
 }
 
 /// Creates the node group, or adopts the node group of an interrupted run.
-async fn create(
-    clients: &Clients,
-    ledger: &Ledger,
-    plan: &Plan<'_>,
-    name: &str,
-    attempt: u32,
-) -> Result<Key, node_group::Error> {
+async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, name: &str) -> Result<Key, node_group::Error> {
     if let Some(entry) = ledger.standing(KIND, name)
         && entry.state == State::Created
     {
-        return Ok(entry.key);
+        let there = node_group::describe(clients, plan.cluster, name).await?;
+        if there.is_some_and(|group| group.status() != Some(&NodegroupStatus::Deleting)) {
+            return Ok(entry.key);
+        }
+        // An earlier process of the run deleted it, and was killed before it could record that.
+        node_group::wait_gone(clients, plan.cluster, name, deletion_deadline()).await?;
+        ledger.gone(entry.key).await?;
     }
     let resource =
         Resource::new(KIND, name).in_region(clients.region()).in_cluster(plan.cluster).for_variant(&plan.variant.name);
     // Before the call is begun: one that waits for its place is not to be made any more when nobody waits for it.
     let _permit = clients.node_group_permit().await;
-    let (request, asked, clients) = (request(clients, plan, name, attempt), name.to_owned(), clients.clone());
+    let request = request(clients, plan, name).client_request_token(ledger.client_token(&resource));
+    let (asked, clients) = (name.to_owned(), clients.clone());
     let created = ledger
         .create_resource(resource, || async move {
             clients.write_idempotent(|| create_once(&request, &asked)).await.map_err(node_group::Error::from)
@@ -152,7 +153,7 @@ async fn create(
 
 /// Exactly the fields that EKS allows beside a launch template with an image: no `amiType`, `version`, `releaseVersion`, `diskSize`
 /// or `remoteAccess` (EKS user guide, "Customize managed nodes with launch templates").
-fn request(clients: &Clients, plan: &Plan<'_>, name: &str, attempt: u32) -> CreateNodegroupFluentBuilder {
+fn request(clients: &Clients, plan: &Plan<'_>, name: &str) -> CreateNodegroupFluentBuilder {
     let nodes = i32::try_from(plan.made.count).unwrap_or(i32::MAX);
     let scaling = NodegroupScalingConfig::builder().min_size(nodes).max_size(nodes).desired_size(nodes).build();
     let template = LaunchTemplateSpecification::builder().id(&plan.launch_template.id).version("1").build();
@@ -175,7 +176,6 @@ fn request(clients: &Clients, plan: &Plan<'_>, name: &str, attempt: u32) -> Crea
         })
         .set_labels(Some(labels))
         .set_tags(Some(plan.tags.pairs().into_iter().collect()))
-        .client_request_token(names::request_token(name, &plan.tags.run, attempt))
 }
 
 async fn create_once(request: &CreateNodegroupFluentBuilder, name: &str) -> Result<String, AwsError> {

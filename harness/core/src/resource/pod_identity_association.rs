@@ -12,7 +12,7 @@ use super::reach::{Cx, Reach};
 use super::removal::{tags_of, take};
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Class, Explain as _, found};
-use crate::aws::names::{self, Tags};
+use crate::aws::names::Tags;
 use crate::ledger::{Created, Ledger, Resource, ResourceKind};
 
 /// Its name in the ledger. The name of an entry is `namespace/service account`.
@@ -98,10 +98,11 @@ pub(crate) async fn create(
     tags: &Tags,
 ) -> Result<Created, NotCreated> {
     let resource = Resource::new(KIND, format!("{namespace}/{account}")).in_cluster(cluster).for_variant(variant);
+    let token = ledger.client_token(&resource);
     let (clients, cluster, role, tags) = (clients.clone(), cluster.to_owned(), role.to_owned(), tags.clone());
     let (namespace, account) = (namespace.to_owned(), account.to_owned());
     let create = || async move {
-        let create = || create_once(&clients, &cluster, &namespace, &account, &role, &tags);
+        let create = || create_once(&clients, (&cluster, &namespace, &account), &role, &tags, &token);
         clients.write_idempotent(create).await.map_err(NotCreated::from)
     };
     ledger.create_resource(resource, create).await
@@ -111,16 +112,15 @@ pub(crate) async fn create(
 /// passes.
 async fn create_once(
     clients: &Clients,
-    cluster: &str,
-    namespace: &str,
-    account: &str,
+    (cluster, namespace, account): (&str, &str, &str),
     role: &str,
     tags: &Tags,
+    token: &str,
 ) -> Result<String, AwsError> {
     let subject = format!("{namespace}/{account}");
     let request = clients.eks.create_pod_identity_association().cluster_name(cluster).namespace(namespace);
     let request = request.service_account(account).role_arn(role);
-    let request = request.client_request_token(names::request_token(&subject, &tags.run, 1));
+    let request = request.client_request_token(token);
     let request = request.set_tags(Some(tags.pairs().into_iter().collect()));
     match request.send().await.explain("CreatePodIdentityAssociation", &subject) {
         Ok(answer) => answer.association.and_then(|association| association.association_id).ok_or_else(|| {

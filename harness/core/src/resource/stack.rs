@@ -21,7 +21,7 @@ use super::removal::{ec2_tags, look};
 use super::{cluster, vpc_leftovers};
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Class, Explain as _, found};
-use crate::aws::names::{self, RUN_TAG, Tags};
+use crate::aws::names::{RUN_TAG, Tags};
 use crate::aws::network::{self, Network};
 use crate::ledger::{Ledger, Resource, ResourceKind};
 
@@ -112,7 +112,7 @@ impl Kind for CloudFormationStack {
 /// How often a failed deletion is repeated, after looking for what blocks the stack.
 const TRIES: usize = 3;
 
-/// Creates the stack and waits until it is complete.
+/// Creates the stack and waits until it is complete. One of this name that is being deleted, by whomever, is awaited first.
 ///
 /// # Guarantees
 /// The stack is in the ledger before it is created. CloudFormation rolls back a stack that fails; `destroy` deletes what is left of it.
@@ -128,16 +128,21 @@ pub async fn create(
     tags: &Tags,
     deadline: Duration,
 ) -> Result<Network, network::Error> {
-    // What an earlier process of the run created may be deleted since.
-    if !ledger.has_created(KIND, name) || network::run_tag(clients, name).await?.is_none() {
+    let is_there = network::wait_while_deleting(clients, name, deadline).await?;
+    if !is_there {
+        // What an earlier process of the run created, it deleted.
+        ledger.all_gone(&KIND, name).await?;
+    }
+    if !is_there || !ledger.has_created(KIND, name) {
         let zones = network::zones(clients).await?;
         let template = network::template(spec, clients.region())?;
         let resource = Resource::new(KIND, name).in_region(clients.region());
+        let token = ledger.client_token(&resource);
         let (clients, name, tags) = (clients.clone(), name.to_owned(), tags.clone());
         ledger
             .create_resource(resource, || async move {
                 clients
-                    .write_idempotent(|| create_once(&clients, &name, &template, &zones, &tags))
+                    .write_idempotent(|| create_once(&clients, &name, &template, &zones, &tags, &token))
                     .await
                     .map_err(network::Error::from)
             })
@@ -152,6 +157,7 @@ async fn create_once(
     template: &str,
     zones: &[String; 2],
     tags: &Tags,
+    token: &str,
 ) -> Result<String, AwsError> {
     let parameter = |key: &str, value: &str| Parameter::builder().parameter_key(key).parameter_value(value).build();
     let stack_tags =
@@ -167,7 +173,7 @@ async fn create_once(
         // What failed stays for the events to be quoted; destroy deletes it.
         .on_failure(OnFailure::DoNothing)
         .set_tags(Some(stack_tags))
-        .client_request_token(names::request_token(name, &tags.run, 1))
+        .client_request_token(token)
         .send()
         .await
         .explain("CreateStack", format!("stack {name}"));

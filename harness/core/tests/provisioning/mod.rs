@@ -25,6 +25,7 @@ use aws_sdk_ec2::types::Filter;
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) mod again;
 pub(crate) mod governed;
 pub(crate) mod owners;
 pub(crate) mod provider;
