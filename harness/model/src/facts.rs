@@ -127,10 +127,18 @@ fn of_control(result: &CheckResult, node: &NodeRecord) -> Vec<String> {
     }
     let topics = TOPICS.iter().filter(|(word, _)| text.contains(word)).flat_map(|(_, names)| names.iter());
     let mut names: Vec<String> = topics.map(|name| (*name).to_owned()).collect();
-    let tail = |name: &str| name.split_once('.').map_or(String::new(), |(_, tail)| tail.to_owned());
-    let named = node.facts.keys().filter(|name| is_named(&text, &tail(name)));
+    let named = node.facts.keys().filter(|name| is_named(&text, own_name(name)));
     names.extend(named.filter(|name| !names.contains(name)).cloned().collect::<Vec<_>>());
     names
+}
+
+/// Kinds of facts whose own names stand in titles of controls: `kernel.randomize_va_space`, `/var/log`, `nftables`, `space_left_action`. Those of
+/// other kinds are words of everyday language (`audit.enabled`, `time.sources`).
+const NAMED: [&str; 9] = ["sysctl", "mount", "disk", "file", "service", "package", "module", "auditd", "selinux"];
+
+/// The name of a fact without its kind; empty for a kind whose names no title mentions.
+fn own_name(name: &str) -> &str {
+    name.split_once('.').filter(|(kind, _)| NAMED.contains(kind)).map_or("", |(_, own)| own)
 }
 
 /// Whether a text has a name as a word of its own; what is shorter than four letters names nothing.

@@ -123,3 +123,76 @@ fn a_folder_of_host_profiles_is_a_set_of_images_that_a_matrix_may_name() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("broken.yaml is not a host profile"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_host_is_read_whole_and_two_nodes_of_one_image_have_the_same_facts() {
+    let report = run("demo.yaml", "eks-al2023,eks-al2,bottlerocket,cis-al2023-l2,windows-2022-core", "node/facts");
+    let of_every_linux = [
+        "sysctl.kernel.pid_max",
+        "sysctl.kernel.kptr_restrict",
+        "sysctl.net.ipv4.conf.default.rp_filter",
+        "mount./proc",
+        "fstype./",
+        "disk./",
+        "module.overlay",
+        "fips.enabled",
+        "umask.kubelet",
+        "limits.containerd.nofile",
+        "limits.nofile",
+        "time.synchronized",
+        "containerd.root",
+        "containerd.version",
+        "service.systemd-networkd",
+        "file./etc/kubernetes/pki/ca.crt",
+        "firewall.iptables.digest",
+        "cgroup.version",
+    ];
+    let of_amazon_linux = [
+        "time.sources",
+        "audit.enabled",
+        "audit.backlog_limit",
+        "auditd.admin_space_left_action",
+        "password.maxDays",
+        "account.root.expires",
+        "account.ec2-user.passwordExpires",
+        "firewall.nft.rules",
+        "packages",
+    ];
+    for variant in &report.variants {
+        let [first, second] = &variant.nodes[..] else { panic!("{} has {} nodes", variant.name, variant.nodes.len()) };
+        let differs: Vec<&String> = first
+            .facts
+            .iter()
+            .filter(|(name, value)| second.facts.get(*name) != Some(value))
+            .map(|(name, _)| name)
+            .collect();
+        assert!(differs.is_empty() && first.facts.len() == second.facts.len(), "{}: {differs:?}", variant.name);
+        let is_linux = variant.name.as_str() != "windows-2022-core";
+        let is_bottlerocket = variant.name.as_str() == "bottlerocket";
+        let wanted = of_every_linux.iter().filter(|_| is_linux);
+        for name in wanted.chain(of_amazon_linux.iter().filter(|_| is_linux && !is_bottlerocket)) {
+            assert!(first.facts.contains_key(*name), "{} has no {name}", variant.name);
+        }
+        assert!(!is_linux || first.facts.len() > 800, "{}: {}", variant.name, first.facts.len());
+        assert_eq!(first.facts.get("facts.cut"), None, "{}", variant.name);
+    }
+    let of = |variant: &str, name: &str| {
+        let variant = report.variants.iter().find(|own| own.name.as_str() == variant).unwrap();
+        variant.nodes[0].facts.get(name).cloned().unwrap_or_default()
+    };
+    for (variant, name, value) in [
+        ("cis-al2023-l2", "firewall.nft.forward", "drop (inet filter forward)"),
+        ("cis-al2023-l2", "password.maxDays", "365"),
+        ("cis-al2023-l2", "audit.enabled", "2"),
+        ("cis-al2023-l2", "module.udf", "blocked"),
+        ("eks-al2023", "account.root.passwordExpires", "never"),
+        ("eks-al2023", "crypto.policy", "DEFAULT"),
+        ("eks-al2023", "time.sources", "169.254.169.123"),
+        ("eks-al2023", "disk./", "20.0 GiB, 20-29% used"),
+        ("eks-al2", "crypto.policy", ""),
+        ("bottlerocket", "containerd.enable_selinux", "true"),
+        ("bottlerocket", "settings.kernel.lockdown", "none"),
+    ] {
+        assert_eq!(of(variant, name), value, "{name} of {variant}");
+    }
+}

@@ -1,9 +1,8 @@
 //! Facts of a Bottlerocket host: those of every Linux host, and what its own API says.
 
-use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::section::shell;
+use super::section::{Sections, shell};
 use super::{Collected, linux};
 
 /// The host has no package manager; what an image consists of is in its inventory.
@@ -20,9 +19,9 @@ pub(super) fn script() -> String {
 }
 
 /// What the sections of [`script`] say.
-pub(super) fn parse(sections: &IndexMap<String, String>) -> Collected {
+pub(super) fn parse(sections: &Sections) -> Collected {
     let mut found = linux::parse_common(sections);
-    let text = |name: &str| sections.get(name).map_or("", String::as_str);
+    let text = |name: &str| sections.text(name);
     let settings: Value = serde_json::from_str(text("settings")).unwrap_or_default();
     if let Some(lockdown) = settings.pointer("/settings/kernel/lockdown").and_then(Value::as_str) {
         found.put("kernel.lockdown", lockdown);
@@ -33,6 +32,9 @@ pub(super) fn parse(sections: &IndexMap<String, String>) -> Collected {
             found.put(format!("host-container.{container}"), if enabled { "enabled" } else { "disabled" });
         }
     }
+    if let Some(kernel) = settings.pointer("/settings/kernel") {
+        leaves(kernel, "settings.kernel", &mut found);
+    }
     if text("inventory").trim() != "0" {
         found.put("packages", text("inventory"));
     }
@@ -42,6 +44,20 @@ pub(super) fn parse(sections: &IndexMap<String, String>) -> Collected {
     found
 }
 
+/// A fact for every value below a setting, by its path: `settings.kernel.modules.udf.allowed`. Sysctls are facts already, by what the kernel
+/// says.
+fn leaves(value: &Value, path: &str, found: &mut Collected) {
+    match value {
+        Value::Object(entries) => {
+            let own = entries.iter().filter(|(name, _)| *name != "sysctl");
+            own.for_each(|(name, value)| leaves(value, &format!("{path}.{name}"), found));
+        }
+        Value::Null => {}
+        Value::String(text) => found.put(path, text),
+        other => found.put(path, other.to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,10 +65,12 @@ mod tests {
 
     #[test]
     fn the_settings_say_what_is_locked_down_and_which_containers_run() {
-        let output = "@@ selinux\nEnforcing\n@@ settings\n{\"settings\": {\"kernel\": {\"lockdown\": \"integrity\"}, \
+        let output = "@@ selinux\nEnforcing\n@@ settings\n{\"settings\": {\"kernel\": {\"lockdown\": \"integrity\", \"modules\": {\"udf\": {\"allowed\": false}}}, \
                       \"host-containers\": {\"admin\": {\"enabled\": false}, \"control\": {\"enabled\": true}}}}\n@@ inventory\n97\n";
         let found = parse(&split(output));
         assert_eq!(found.get("kernel.lockdown"), Some("integrity"));
+        assert_eq!(found.get("settings.kernel.lockdown"), Some("integrity"));
+        assert_eq!(found.get("settings.kernel.modules.udf.allowed"), Some("false"));
         assert_eq!(found.get("host-container.admin"), Some("disabled"));
         assert_eq!(found.get("host-container.control"), Some("enabled"));
         assert_eq!((found.get("selinux.mode"), found.get("packages")), (Some("Enforcing"), Some("97")));

@@ -15,6 +15,7 @@ use std::time::Duration;
 use amiproof_model::matrix::Family;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::Evidence;
+use jiff::Timestamp;
 
 pub use self::collected::{Collected, Facts, NodeFacts};
 use super::{Channel, Output, command, on_instance};
@@ -42,9 +43,9 @@ async fn read_all(context: &Context) -> Vec<NodeFacts> {
 }
 
 async fn read(context: &Context, node: &NodeRecord) -> Result<(Channel, Collected), String> {
-    let family = context.variant.family;
+    let (family, sent) = (context.variant.family, amiproof_time::now());
     let output = command(context, node, &script(family), DEADLINE).await.map_err(|error| error.to_string())?;
-    Ok((output.way, parse(family, &output)?))
+    Ok((output.way, parse(family, &output, sent)?))
 }
 
 /// The facts of an instance that never became a node, through
@@ -54,8 +55,9 @@ async fn read(context: &Context, node: &NodeRecord) -> Result<(Channel, Collecte
 /// # Errors
 /// Why there are none, as a sentence for the report. The command is sent once.
 pub async fn of_instance(clients: &Clients, family: Family, instance: &NodeRecord) -> Result<Collected, String> {
+    let sent = amiproof_time::now();
     let output = on_instance(clients, family, instance, &script(family), DEADLINE).await;
-    parse(family, &output.map_err(|error| error.to_string())?)
+    parse(family, &output.map_err(|error| error.to_string())?, sent)
 }
 
 fn script(family: Family) -> String {
@@ -66,16 +68,19 @@ fn script(family: Family) -> String {
     }
 }
 
-fn parse(family: Family, output: &Output) -> Result<Collected, String> {
+/// What a script said that was sent at some time and whose answer is here now.
+fn parse(family: Family, output: &Output, sent: Timestamp) -> Result<Collected, String> {
     let sections = section::complete(&output.stdout);
     if sections.is_empty() {
         return Err(format!("the script printed nothing; it said {}", cut(output.stderr.trim())));
     }
-    Ok(match family {
+    let mut found = match family {
         Family::Al2023 | Family::Al2 => linux::parse(&sections),
         Family::Bottlerocket => bottlerocket::parse(&sections),
         Family::Windows => windows::parse(&sections),
-    })
+    };
+    linux::offset(&mut found, &sections, sent, amiproof_time::now());
+    Ok(found)
 }
 
 /// A long text as evidence without a file: its first lines.

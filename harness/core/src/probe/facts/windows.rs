@@ -1,8 +1,7 @@
 //! Facts of a Windows host.
 
-use indexmap::IndexMap;
-
 use super::Collected;
+use super::section::Sections;
 
 /// The script. Every line stands alone, so that one that fails leaves the others.
 pub(super) const SCRIPT: &str = r"$ErrorActionPreference = 'SilentlyContinue'
@@ -26,14 +25,14 @@ Get-HotFix | ForEach-Object { $_.HotFixID }
 Get-Content 'C:\ProgramData\kubernetes\kubelet-config.json'
 ";
 
-/// Services that decide who gets in and whether the node works.
+/// Services that decide who gets in and whether the node works: their state is a fact even where they neither start by themselves nor run.
 const SERVICES: [&str; 8] =
     ["AmazonSSMAgent", "TermService", "WinRM", "sshd", "MpsSvc", "containerd", "kubelet", "kube-proxy"];
 
 /// What the sections of [`SCRIPT`] say.
-pub(super) fn parse(sections: &IndexMap<String, String>) -> Collected {
+pub(super) fn parse(sections: &Sections) -> Collected {
     let mut found = Collected::default();
-    let text = |name: &str| sections.get(name).map_or("", String::as_str);
+    let text = |name: &str| sections.text(name);
     found.put("windows.installation", text("installation"));
     found.put("os.name", text("product"));
     found.put("windows.build", text("build"));
@@ -46,8 +45,12 @@ pub(super) fn parse(sections: &IndexMap<String, String>) -> Collected {
         },
     );
     for line in text("services").lines() {
-        if let Some((name, state)) = line.trim().split_once(' ').filter(|(name, _)| SERVICES.contains(name)) {
-            found.put(format!("service.{name}"), state.to_ascii_lowercase());
+        let Some((name, state)) = line.trim().split_once(' ') else { continue };
+        let state = state.to_ascii_lowercase();
+        // Services of a session have a number of their own: CDPUserSvc_3f2a1.
+        let is_of_session = name.contains('_');
+        if SERVICES.contains(&name) || state.starts_with("automatic") && !is_of_session {
+            found.put(format!("service.{name}"), state);
         }
     }
     let local = |address: &str| address.starts_with("127.") || address == "::1";
@@ -81,6 +84,7 @@ mod tests {
     fn the_output_of_powershell_becomes_facts() {
         let output = "@@ installation\r\nServer Core\r\n@@ product\r\nWindows Server 2022 Datacenter\r\n@@ build\r\n20348\r\n\
                       @@ rdp\r\n1\r\n@@ services\r\nAmazonSSMAgent Automatic Running\r\nSpooler Manual Stopped\r\n\
+                      W32Time Automatic Running\r\nCDPUserSvc_3f2a1 Automatic Running\r\n\
                       @@ listening\r\n0.0.0.0 10250\r\n127.0.0.1 10248\r\n:: 10250\r\n@@ firewall\r\nPublic True NotConfigured\r\n\
                       @@ hotfixes\r\nKB5044030\r\nKB5044099\r\n@@ kubelet-file\r\n{\"readOnlyPort\": 0}\r\n";
         let found = parse(&split(output));
@@ -93,6 +97,7 @@ mod tests {
                 "windows.build=20348",
                 "windows.rdp=denied",
                 "service.AmazonSSMAgent=automatic running",
+                "service.W32Time=automatic running",
                 "listening.tcp=10250",
                 "firewall.windows.Public=True NotConfigured",
                 "windows.hotfixes=KB5044030 KB5044099",

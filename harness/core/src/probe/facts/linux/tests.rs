@@ -101,7 +101,7 @@ fn a_host_that_says_nothing_has_few_facts() {
 
 #[test]
 fn what_a_kernel_has_is_what_it_says() {
-    let of = |section: &str, text: &str| parse_common(&IndexMap::from([(section.to_owned(), text.to_owned())]));
+    let of = |section: &str, text: &str| parse_common(&split(&format!("@@ {section}\n{text}")));
     for (text, mode) in
         [("Enforcing\n", Some("Enforcing")), ("0\n", Some("Permissive")), ("Disabled\n", Some("Disabled")), ("", None)]
     {
@@ -121,7 +121,7 @@ fn the_script_is_one_that_a_posix_shell_reads() {
 
 #[test]
 fn the_lockdown_of_a_kernel_is_its_word_in_brackets() {
-    let of = |text: &str| parse_common(&IndexMap::from([("lockdown".to_owned(), text.to_owned())]));
+    let of = |text: &str| parse_common(&split(&format!("@@ lockdown\n{text}")));
     assert_eq!(of("none [integrity] confidentiality\n").get("kernel.lockdown"), Some("integrity"));
     assert_eq!(of("").get("kernel.lockdown"), None);
 }
