@@ -12,7 +12,7 @@ use crate::times::{self, Times};
 use crate::{text, waivers};
 
 /// The first line. Columns are only ever added at the end.
-pub const HEADER: [&str; 22] = [
+pub const HEADER: [&str; 24] = [
     "run",
     "variant",
     "family",
@@ -35,6 +35,8 @@ pub const HEADER: [&str; 22] = [
     "answers",
     "verdict",
     "run_verdict",
+    "cause",
+    "certainty",
 ];
 
 /// The longest field: spreadsheets cut a cell at 32,767 characters.
@@ -95,6 +97,7 @@ fn record(report: &Report, result: &CheckResult, context_of_line: LineContext<'_
         Subject::Variant(name) => report.variants.iter().find(|variant| &variant.name == name),
         Subject::Cluster => None,
     };
+    let cause = report.explained_by(result);
     let level = |level: Option<amiproof_model::name::Level>| level.map(|level| u8::from(level).to_string());
     let mut nodes: Vec<&str> = result.placements.iter().map(|placement| placement.node.as_str()).collect();
     nodes.sort_unstable();
@@ -122,6 +125,8 @@ fn record(report: &Report, result: &CheckResult, context_of_line: LineContext<'_
         field(&context_of_line.answers),
         context_of_line.verdict.to_owned(),
         context_of_line.run.to_owned(),
+        cause.map_or_else(String::new, |cause| field(&cause.setting)),
+        cause.map_or("", |cause| cause.certainty.as_str()).to_owned(),
     ]
 }
 

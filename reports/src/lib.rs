@@ -6,7 +6,9 @@
 pub mod compare;
 mod context;
 pub mod csv;
+mod decisions;
 mod error;
+pub mod explain;
 pub mod html;
 pub mod junit;
 pub mod markdown;

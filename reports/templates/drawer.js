@@ -39,6 +39,14 @@ function attempts(detail) {
   return [el('h3', {}, 'Earlier attempts'), el('ul', { class: 'plain' }, lines)];
 }
 
+/** The setting that explains the failure. */
+function cause(detail) {
+  if (!detail.cause) return [];
+  const [line, values, help] = detail.cause;
+  return [el('h3', {}, 'Cause'), el('p', {}, line), el('p', {}, el('code', {}, values)),
+    el('ul', { class: 'plain' }, help.map((one) => el('li', {}, one)))];
+}
+
 /** What each scanner answered, where several judge the control. */
 function answers(cell) {
   const all = cell && cell[AT_ANSWERS] ? data.details[cell[AT_ANSWERS]] : null;
@@ -101,6 +109,7 @@ function open(row, column, step = true) {
       ['Took', took(cell, detail)],
       ['Exercises', detail.exercises && detail.exercises.join(', ')],
     ]),
+    ...cause(detail),
     ...answers(cell),
     ...((detail.findings || []).length ? [el('h3', {}, 'Findings'), ...findings(detail)] : []),
     ...attempts(detail), ...evidence(detail), ...placements(detail), ...others(row, column),

@@ -131,6 +131,8 @@ pub(crate) enum Command {
     Rerun(Rerun),
     /// Render the report of a run again from its report.json (offline)
     Report(Report),
+    /// Name the settings that explain what failed on hardened variants (offline)
+    Explain(Explain),
     /// Import the results of another tool into a run: XCCDF, ARF, SARIF, JUnit, Inspector CSV, kube-bench, InSpec
     Import(Import),
     /// Audit and import waivers
@@ -268,6 +270,23 @@ pub(crate) struct Report {
     /// Mark the differences from this run or report in the matrix
     #[arg(long, value_name = "RUN")]
     pub(crate) baseline: Option<String>,
+}
+
+/// Options of 'explain'.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// Run ID or path of a report.json [default: the latest run]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Only this variant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Option<String>,
+    /// Only what explains this check, such as 'workload/web-service'
+    #[arg(long, value_name = "CHECK")]
+    pub(crate) check: Option<String>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    pub(crate) output: OutputForm,
 }
 
 /// Options of 'import'.

@@ -11,7 +11,7 @@
 mod cover;
 mod fit;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
@@ -212,9 +212,20 @@ fn unique<'a>(checks: impl Iterator<Item = &'a CheckId>) -> Vec<CheckId> {
     checks.filter(|check| seen.insert(check.as_str())).cloned().collect()
 }
 
-/// The explanations by variant.
-pub fn by_variant(report: &Report) -> BTreeMap<&str, &Explanation> {
-    report.explanations.iter().map(|explanation| (explanation.variant.as_str(), explanation)).collect()
+impl Report {
+    /// What explains the failures of a subject, if anything does.
+    pub fn explanation(&self, subject: &Subject) -> Option<&Explanation> {
+        let Subject::Variant(name) = subject else { return None };
+        self.explanations.iter().find(|explanation| explanation.variant == *name)
+    }
+
+    /// The cause of a failed result: of several the one that explains most cells.
+    pub fn explained_by(&self, result: &CheckResult) -> Option<&Cause> {
+        if !matches!(result.outcome, Outcome::Fail { .. }) {
+            return None;
+        }
+        self.explanation(&result.subject)?.causes.iter().find(|cause| cause.cells.contains(&result.check))
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::nodes::each_once;
 use crate::compare::comparison::ResultChange;
 use crate::compare::state::Change;
 use crate::context::{Context, class};
+use crate::decisions::cause_line;
 use crate::origin::{origin_sentence, origin_word};
 use crate::sheet::{self, Column, Folded, Row, Sheet, Status};
 use crate::text;
@@ -249,11 +250,11 @@ fn detail_of_every(
     results.sort_by_key(|result| Status::of(&result.disposition));
     results
         .into_iter()
-        .map(|result| (std::ptr::from_ref(result), details.insert_full(detail(result, times, &mut budget)).0))
+        .map(|result| (std::ptr::from_ref(result), details.insert_full(detail(report, result, times, &mut budget)).0))
         .collect()
 }
 
-fn detail(result: &CheckResult, times: &Times<'_>, budget: &mut Budget) -> Value {
+fn detail(report: &Report, result: &CheckResult, times: &Times<'_>, budget: &mut Budget) -> Value {
     let mut detail = serde_json::Map::new();
     let mut put = |name: &str, value: Value| {
         let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
@@ -287,6 +288,9 @@ fn detail(result: &CheckResult, times: &Times<'_>, budget: &mut Budget) -> Value
     put("severity", result.severity.map(Severity::as_str).into());
     put("disagreement", result.disagreement.as_deref().map(text::line).into());
     put("origin", result.origin.map(origin_word).into());
+    if let Some(cause) = report.explained_by(result) {
+        put("cause", json!([text::line(&cause_line(cause)), text::line(&cause.evidence()), cause.help]));
+    }
     if let Disposition::Waived { owner, reason, until } = &result.disposition {
         put("waiver", json!([text::line(owner), until.to_string(), text::line(reason)]));
     }

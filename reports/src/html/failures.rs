@@ -4,6 +4,7 @@ use amiproof_model::report::CheckResult;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::context::{Context, class};
+use crate::decisions::cause_line;
 use crate::origin::origin_word;
 use crate::sheet::{self, IsMeant, Sheet, Status};
 use crate::text;
@@ -44,6 +45,8 @@ impl List {
 pub(super) struct Group {
     pub(super) checks: Vec<Link>,
     pub(super) why: String,
+    /// What the first of them says, where they have a cause in common instead of a text.
+    pub(super) example: String,
     /// `hardening`; empty if unknown.
     pub(super) origin: &'static str,
     pub(super) is_new: bool,
@@ -121,9 +124,16 @@ fn group(context: &Context<'_>, sheet: &Sheet<'_>, column: usize, result: &Check
         href: format!("#{}@{}", encoded(row.as_str()), encoded(name)),
         title: text::short_line(&result.title, 200),
     };
+    // What one cause explains is one group.
+    let reason = sheet::reason(result);
+    let (why, example) = match context.report.explained_by(result) {
+        Some(cause) => (cause_line(cause), reason),
+        None => (reason, String::new()),
+    };
     Group {
         checks: vec![link],
-        why: text::short_line(&sheet::reason(result), 300),
+        why: text::short_line(&why, 300),
+        example: text::short_line(&example, 300),
         origin: result.origin.map_or("", origin_word),
         is_new: context.is_new(result),
     }

@@ -5,6 +5,7 @@
 //! block of JSON, so that 30 variants with 400 checks stay quick and so that nothing from outside is ever parsed as markup here.
 
 mod cells;
+mod decisions;
 mod failures;
 mod nodes;
 mod shares;

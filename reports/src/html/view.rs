@@ -2,6 +2,7 @@
 
 use amiproof_model::report::{Phase, PhaseEnd, PhaseRecord, Report, Subject};
 
+use super::decisions::{self, DecisionsView};
 use super::failures::{self, Failing};
 use super::shares::{Share, shares};
 use super::since::Since;
@@ -27,6 +28,7 @@ pub(super) struct View {
     pub(super) coverage: Coverage,
     pub(super) since: Option<Since>,
     pub(super) problems: Vec<Problem>,
+    pub(super) decisions: Option<DecisionsView>,
     pub(super) tiles: Vec<Tile>,
     pub(super) failing: Vec<Failing>,
     pub(super) timeline: Timeline,
@@ -110,6 +112,7 @@ impl View {
             coverage: coverage(report, tally),
             since: context.comparison.as_ref().map(Since::of),
             problems: problems(report),
+            decisions: decisions::of(context, sheet),
             tiles: tiles::of(context, sheet),
             failing: failures::of(context, sheet),
             timeline: Timeline::of(report),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use amiproof_model::conclusion::Summary;
 use amiproof_model::judge::Disposition;
-use amiproof_model::report::{CheckResult, Leftover, PhaseEnd, PhaseRecord, Report};
+use amiproof_model::report::{Cause, CheckResult, Leftover, PhaseEnd, PhaseRecord, Report};
 use amiproof_model::verdict::{Evidence, Outcome, Placement};
 use jiff::Timestamp;
 use junit_report::{Duration, TestCase, TestResult};
@@ -60,9 +60,10 @@ pub(crate) struct Share {
 }
 
 impl Draft {
-    pub(super) fn of_result(times: &Times<'_>, result: &CheckResult) -> Self {
+    pub(super) fn of_result(times: &Times<'_>, report: &Report, result: &CheckResult) -> Self {
         let subject = result.subject.as_str();
         let kind = super::kind(&result.disposition);
+        let cause = report.explained_by(result).filter(|_| kind == Kind::Failure);
         let output = match (&result.disposition, kind) {
             (Disposition::Flaky, _) => flaky_note(result),
             (_, Kind::Failure | Kind::Error) => evidence_text(&result.evidence),
@@ -73,8 +74,11 @@ impl Draft {
             name: format!("[{subject}] {}: {}", result.check, result.title),
             kind,
             type_: result.disposition.as_str().replace(' ', "-"),
-            message: sheet::reason(result),
-            body: if kind == Kind::Pass { String::new() } else { result_body(result) },
+            message: match cause {
+                Some(cause) => format!("{}: {}", cause_in_brief(cause), sheet::reason(result)),
+                None => sheet::reason(result),
+            },
+            body: if kind == Kind::Pass { String::new() } else { result_body(result, cause) },
             output,
             started: result.started,
             seconds: times.own(result),
@@ -248,7 +252,13 @@ fn split_cdata_end(text: &str) -> String {
     text.replace("]]>", "]]]]><![CDATA[>")
 }
 
-fn result_body(result: &CheckResult) -> String {
+/// `forwarded packets are dropped (nftables forward policy, 3.4.2.7; likely)`.
+fn cause_in_brief(cause: &Cause) -> String {
+    let numbers: String = cause.controls.iter().map(|control| format!(", {}", control.number())).collect();
+    format!("{} ({}{numbers}; {})", cause.title, cause.label, cause.certainty.as_str())
+}
+
+fn result_body(result: &CheckResult, cause: Option<&Cause>) -> String {
     let mut body = String::new();
     let out = &mut body;
     // Writing to a String cannot fail.
@@ -260,6 +270,13 @@ fn result_body(result: &CheckResult) -> String {
     }
     if let Some(origin) = result.origin {
         let _ = writeln!(out, "origin: {}", origin_sentence(origin));
+    }
+    if let Some(cause) = cause {
+        let _ = writeln!(out, "cause: {}", cause_in_brief(cause));
+        let _ = writeln!(out, "  {}", cause.evidence());
+        for help in &cause.help {
+            let _ = writeln!(out, "  {help}");
+        }
     }
     // The reason of every other outcome is whole in the first line.
     let findings = Folded::of(result);

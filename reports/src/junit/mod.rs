@@ -87,7 +87,7 @@ fn suites(context: &Context<'_>) -> Vec<SuiteDraft> {
     let times = Times::of(report);
     for result in &report.results {
         let name = format!("{}/{}", result.subject.as_str(), result.check.suite());
-        let mut case = Draft::of_result(&times, result);
+        let mut case = Draft::of_result(&times, report, result);
         if let Some(scanner) = &result.scanner
             && several.contains(&(&result.check, &result.subject))
         {

@@ -14,6 +14,7 @@ use self::results::limited;
 use crate::compare::comparison::Comparison;
 use crate::compare::state::Change;
 use crate::context::{Context, mark, sentence};
+use crate::decisions::{Decisions, cause_line};
 use crate::scans::Numbered;
 use crate::sheet::{self, Sheet, Status, Tally};
 use crate::{text, waivers};
@@ -28,6 +29,7 @@ pub fn render(report: &Report, baseline: Option<&Report>) -> String {
     let sheet = Sheet::of(report);
     let mut page = Page::new();
     page.push(&heading(&context, &sheet));
+    push_decisions(&mut page, &context, &sheet);
     push_table(&mut page, &context, &sheet);
     if let Some(comparison) = &context.comparison {
         push_since(&mut page, comparison);
@@ -79,6 +81,33 @@ fn heading(context: &Context<'_>, sheet: &Sheet<'_>) -> String {
         heading.push_str("> [!WARNING]\n> The run was interrupted: these results are not complete.\n\n");
     }
     heading
+}
+
+/// Which candidates may ship; of the others the causes, and what else failed.
+fn push_decisions(page: &mut Page, context: &Context<'_>, sheet: &Sheet<'_>) {
+    let decisions = Decisions::of(context, sheet);
+    if decisions.candidates.is_empty() {
+        return;
+    }
+    page.push(&format!("### {}\n\n", escape(&decisions.headline())));
+    for candidate in &decisions.candidates {
+        let mark = mark(candidate.verdict.conclusion);
+        let rest = candidate.rest();
+        let mut block = format!("- {mark} **{}** {}", escape(candidate.name), candidate.decision.as_str());
+        block.push('\n');
+        for cause in candidate.causes {
+            let _ = writeln!(block, "  - {}", limited(&cause_line(cause)));
+            let _ = writeln!(block, "    - {}", limited(&cause.evidence()));
+            for help in &cause.help {
+                let _ = writeln!(block, "    - {}", limited(help));
+            }
+        }
+        for line in rest {
+            let _ = writeln!(block, "  - {}", limited(&line));
+        }
+        page.push(&block);
+    }
+    page.push("\n");
 }
 
 fn push_table(page: &mut Page, context: &Context<'_>, sheet: &Sheet<'_>) {

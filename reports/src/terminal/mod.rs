@@ -3,6 +3,7 @@
 //! The verdict comes last, because the end of a long text is what stays on the screen: first what went wrong one by one, then the
 //! scans, then the table of variants with their verdicts, then the verdict of the run.
 
+mod decisions;
 pub(crate) mod style;
 mod table;
 
@@ -26,6 +27,7 @@ pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> Stri
     let sheet = Sheet::of(report);
     let mut out = String::new();
     write_heading(&mut out, report, style);
+    decisions::write(&mut out, &context, &sheet, style);
     write_broken(&mut out, report, style);
     let sections: [(&str, Ink, IsMeant); 3] = [
         ("failed", Ink::Bad, |status| status == Status::Failed),
@@ -94,17 +96,23 @@ fn write_results(
     sheet: &Sheet<'_>,
     wanted: IsMeant,
 ) {
-    let columns: Vec<Vec<&CheckResult>> =
+    let all: Vec<Vec<&CheckResult>> =
         (0..sheet.columns.len()).map(|at| context.news_first(sheet.listed(at, wanted))).collect();
-    let number: usize = columns.iter().map(Vec::len).sum();
+    let number: usize = all.iter().map(Vec::len).sum();
     if number == 0 {
         return;
     }
-    let news: usize = columns.iter().flatten().filter(|result| context.is_new(result)).count();
+    // What one cause explains is one entry.
+    let columns: Vec<Vec<&CheckResult>> = all
+        .iter()
+        .map(|results| results.iter().copied().filter(|result| context.report.explained_by(result).is_none()).collect())
+        .collect();
+    let news: usize = all.iter().flatten().filter(|result| context.is_new(result)).count();
     let new = if news > 0 { format!(", {news} of them new") } else { String::new() };
     let _ = writeln!(out, "{}", style.paint(ink, &format!("{title} ({number}{new})")));
     let shown = dealt(&columns, style.limit, |result| context.is_new(result));
-    for (results, count) in columns.iter().zip(shown) {
+    for ((results, count), whole) in columns.iter().zip(shown).zip(&all) {
+        decisions::write_causes(out, context, whole, style);
         for result in results.iter().take(count) {
             let origin = result.origin.map(|origin| format!(" [{}]", origin_word(origin))).unwrap_or_default();
             let mark = if context.is_new(result) { " NEW" } else { "" };

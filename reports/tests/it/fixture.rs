@@ -3,9 +3,10 @@
 use amiproof_model::judge::{Disposition, Origin, origin};
 use amiproof_model::matrix::Family;
 use amiproof_model::name::Level;
+use amiproof_model::report::cause::RuledOut;
 use amiproof_model::report::{
-    AmiRecord, CheckResult, Cleanup, ClusterRecord, Foreign, Leftover, NodeRecord, Phase, PhaseEnd, PhaseRecord,
-    Report, RunRecord, Subject, VariantRecord,
+    AmiRecord, Cause, Certainty, CheckResult, Cleanup, ClusterRecord, Explanation, Foreign, Leftover, NodeRecord,
+    Phase, PhaseEnd, PhaseRecord, Report, RunRecord, Subject, VariantRecord,
 };
 use amiproof_model::verdict::{Evidence, Finding, Outcome, Placement};
 use jiff::{SignedDuration, Timestamp};
@@ -242,6 +243,7 @@ pub(crate) fn mixed() -> Report {
         scan("al2023-eks-l1", "kube-bench", "kube-bench", Some(("cis-eks-1.8.0", 1)), ""),
         scan("bottlerocket-l2", "os-cis", "inspector", None, "Inspector does not scan Bottlerocket"),
     ];
+    report.explanations = vec![explanation()];
     report.results.extend([
         failed,
         waived,
@@ -273,6 +275,39 @@ pub(crate) fn mixed() -> Report {
         ),
     ]);
     report
+}
+
+/// One likely cause of the failed workload, and what was ruled out.
+fn explanation() -> Explanation {
+    let check = |id: &str| id.parse().unwrap();
+    let cause = Cause {
+        setting: "forward-policy".into(),
+        title: "forwarded packets are dropped".into(),
+        label: "nftables forward policy".into(),
+        fact: "firewall.nft.forward".into(),
+        value: "drop (inet filter forward)".into(),
+        reference: Some("accept".into()),
+        nodes: vec![2],
+        controls: vec!["cis-al2023-1.0.0/3.4.2.7".parse().unwrap()],
+        certainty: Certainty::Possible,
+        cells: vec![check("workload/pod-to-pod")],
+        alternatives: vec!["rp-filter".into()],
+        against: vec![check("kubelet-path/logs")],
+        help: vec!["try it on a node: nft chain inet filter forward '{ policy accept; }'".into()],
+    };
+    let ruled_out = RuledOut {
+        setting: "input-policy".into(),
+        title: "packets to the node are dropped".into(),
+        by: check("kubelet-path/logs"),
+    };
+    let variant = "al2023-eks-l1".parse().unwrap();
+    Explanation {
+        variant,
+        causes: vec![cause],
+        unexplained: vec![check("kubelet-path/exec")],
+        ruled_out: vec![ruled_out],
+        note: None,
+    }
 }
 
 fn scan(

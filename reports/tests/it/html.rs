@@ -252,6 +252,7 @@ fn what_failed_and_why_is_readable_without_script() {
     assert!(at("2 failed") < at("workload/pod-to-pod") && at("workload/pod-to-pod") < at("os-cis/nasty"));
     assert!(list.contains("href=\"#workload%2Fpod-to-pod@al2023-eks-l1\""), "{list}");
     assert!(list.contains("no answer from 10.0.3.17:8080 within 10 s (and 1 more) <span class=\"muted\">(hardening)"));
+    assert!(list.contains("forwarded packets are dropped (nftables forward policy, 3.4.2.7): 1 workload [possible]"));
     assert!(at("os-cis/nasty") < at("2 inconclusive") && at("2 inconclusive") < at("kubelet-path/exec"));
     let tile = page.split_once("al2023-eks-l1</button>").unwrap().1.split_once("</li>").unwrap().0;
     assert!(tile.contains("workload 1</a>") && tile.contains("os-cis 1</a>"), "{tile}");

@@ -355,3 +355,17 @@ fn a_run_that_decided_nothing_is_red() {
         assert_eq!(counted(&parsed), expected_counts(&report));
     }
 }
+
+#[test]
+fn a_failure_with_a_cause_begins_with_it() {
+    let (_, read) = parsed(&fixture::mixed());
+    let TestCaseStatus::NonSuccess { message, description, .. } = &find(&read, "workload/pod-to-pod").status else {
+        panic!("it fails")
+    };
+    let message = message.as_ref().unwrap().as_str();
+    let cause = "forwarded packets are dropped (nftables forward policy, 3.4.2.7; possible): no answer from";
+    assert!(message.starts_with(cause), "{message}");
+    let body = description.as_ref().unwrap().as_str();
+    let values = "firewall.nft.forward is drop (inet filter forward) on node 2, on the reference accept";
+    assert!(body.contains(values), "{body}");
+}

@@ -119,3 +119,17 @@ fn of_every_variant_some_failures_are_shown() {
         assert_eq!(summary.lines().filter(|line| line.starts_with(&own)).count(), 2, "{own}");
     }
 }
+
+#[test]
+fn what_explains_a_run_is_told_with_what_speaks_for_and_against_it() {
+    let report = fixture::mixed();
+    let all: Vec<_> = report.explanations.iter().collect();
+    insta::assert_snapshot!(amiproof_reports::explain::render(&all, None, &PLAIN));
+    let one = amiproof_reports::explain::render(&all, Some("workload/pod-to-pod"), &PLAIN);
+    assert!(
+        one.contains("forwarded packets are dropped")
+            && !one.contains("kubelet-path/exec")
+            && !one.contains("ruled out")
+    );
+    assert_eq!(amiproof_reports::explain::render(&all, Some("node/ready"), &PLAIN), "");
+}

@@ -12,6 +12,7 @@ mod cleanup;
 mod connect;
 mod disruptive;
 mod doctor;
+mod explain;
 mod given;
 mod hosts;
 mod import;
