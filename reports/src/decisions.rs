@@ -100,7 +100,7 @@ impl<'a> Decisions<'a> {
             let explanation = context.report.explanation(&column.subject);
             let causes = explanation.map_or(&[][..], |explanation| &explanation.causes);
             let unexplained = explanation.map_or(&[][..], |explanation| &explanation.unexplained);
-            let is_told = |result: &&CheckResult| {
+            let is_explained = |result: &&CheckResult| {
                 causes.iter().any(|cause| cause.cells.contains(&result.check)) || unexplained.contains(&result.check)
             };
             let failed = sheet.listed(at, |status| status == Status::Failed);
@@ -111,7 +111,11 @@ impl<'a> Decisions<'a> {
                 causes,
                 unexplained,
                 note: explanation.and_then(|explanation: &Explanation| explanation.note.as_deref()),
-                others: failed.iter().filter(|result| !is_told(result)).map(|result| result.check.clone()).collect(),
+                others: failed
+                    .iter()
+                    .filter(|result| !is_explained(result))
+                    .map(|result| result.check.clone())
+                    .collect(),
             });
         }
         candidates.sort_by_key(|candidate| (candidate.decision, candidate.causes.is_empty()));

@@ -8,6 +8,7 @@ mod context;
 pub mod csv;
 mod decisions;
 mod error;
+pub mod exclusions;
 pub mod explain;
 pub mod html;
 pub mod junit;

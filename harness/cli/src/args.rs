@@ -9,9 +9,11 @@ mod workload;
 
 use amiproof_reports::Format;
 use amiproof_reports::compare::ComparisonFormat;
+use amiproof_reports::exclusions::Form;
 use camino::Utf8PathBuf;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
 
 pub(crate) use self::account::{Doctor, IamPolicy};
 pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection, Test, network_run};
@@ -133,6 +135,8 @@ pub(crate) enum Command {
     Report(Report),
     /// Name the settings that explain what failed on hardened variants (offline)
     Explain(Explain),
+    /// List the controls to leave out of a hardened image so that everything runs, in the form that its build takes (offline)
+    Exclusions(Exclusions),
     /// Import the results of another tool into a run: XCCDF, ARF, SARIF, JUnit, Inspector CSV, kube-bench, InSpec
     Import(Import),
     /// Audit and import waivers
@@ -287,6 +291,29 @@ pub(crate) struct Explain {
     /// Output format
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,
+}
+
+/// Options of 'exclusions'.
+#[derive(Debug, Args)]
+pub(crate) struct Exclusions {
+    /// Run ID or path of a report.json [default: the latest run]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// The variant [default: the only one with a cause]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Option<String>,
+    /// Form of the list
+    #[arg(long, value_parser = format::variant::<Form>(), default_value = "markdown", value_name = "FORM")]
+    pub(crate) format: Form,
+    /// Also what is only a possible cause
+    #[arg(long)]
+    pub(crate) possible: bool,
+    /// Person or team responsible for waivers
+    #[arg(long, value_name = "NAME")]
+    pub(crate) owner: Option<String>,
+    /// Last day of waivers (YYYY-MM-DD)
+    #[arg(long, value_name = "DATE")]
+    pub(crate) expires: Option<Date>,
 }
 
 /// Options of 'import'.

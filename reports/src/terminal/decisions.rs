@@ -50,13 +50,13 @@ fn write_candidate(out: &mut String, candidate: &Candidate<'_>, style: &Style) {
 
 /// The causes of failed cells of one column, one entry each.
 pub(super) fn write_causes(out: &mut String, context: &Context<'_>, results: &[&CheckResult], style: &Style) {
-    let mut told: Vec<&Cause> = Vec::new();
+    let mut listed: Vec<&Cause> = Vec::new();
     for result in results {
         let Some(cause) = context.report.explained_by(result) else { continue };
-        if told.iter().any(|known| std::ptr::eq(*known, cause)) {
+        if listed.iter().any(|known| std::ptr::eq(*known, cause)) {
             continue;
         }
-        told.push(cause);
+        listed.push(cause);
         write_titled(out, style, 2, result.subject.as_str(), &cause_line(cause));
         write_wrapped(out, style, 4, &cause.evidence(), 2);
         for help in &cause.help {

@@ -4,6 +4,7 @@
 
 mod compare;
 mod csv;
+mod exclusions;
 mod files;
 mod fixture;
 mod html;

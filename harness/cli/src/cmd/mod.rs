@@ -7,6 +7,7 @@ mod completions;
 mod controls;
 mod destroy;
 mod doctor;
+mod exclusions;
 mod explain;
 mod forms;
 mod iam_policy;
@@ -54,6 +55,7 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Resume(args) => again(global, args.run.as_deref(), Keep::Decided, output),
         Command::Rerun(args) => again(global, args.run.as_deref(), Keep::Passed, output),
         Command::Report(args) => report::run(global, &args, output),
+        Command::Exclusions(args) => exclusions::run(global, &args, output),
         Command::Explain(args) => explain::run(global, &args, output),
         Command::Import(args) => import::run(global, &args, output),
         Command::Waiver(args) => waiver::run(global, &args.command, output),

@@ -1,4 +1,4 @@
-//! `amiproof explain`: a report without causes, as an older build wrote it, is explained by the facts in it.
+//! `amiproof explain` and `exclusions`: a report without causes, as an older build wrote it, is explained by the facts in it.
 
 use std::fs;
 use std::path::Path;
@@ -83,4 +83,21 @@ fn what_is_not_there_is_refused_with_what_is() {
     assert!(stderr(&output).contains("run a has no result of workload/none"), "{}", stderr(&output));
     let nothing = stdout(&run(dir.path(), &["explain", "a"]));
     assert_eq!(nothing, "nothing to explain: no variant fails a check that its reference passes\n");
+}
+
+#[test]
+fn what_to_leave_out_is_a_list_in_the_form_of_a_build() {
+    let dir = tempfile::tempdir().unwrap();
+    stored(dir.path(), &[row("workload/web", &["pod-network"], true)]);
+    let lockdown = run(dir.path(), &["exclusions", "a", "--format", "ansible-lockdown"]);
+    assert_eq!(lockdown.status.code(), Some(0), "{}", stderr(&lockdown));
+    assert!(stdout(&lockdown).contains("amzn2023cis_rule_3_4_2_7: false\n"), "{}", stdout(&lockdown));
+    let nobody = run(dir.path(), &["exclusions", "a", "--format", "waivers"]);
+    assert_eq!(nobody.status.code(), Some(2));
+    assert!(stderr(&nobody).contains("add --owner NAME and --expires YYYY-MM-DD"), "{}", stderr(&nobody));
+    let owned = &["exclusions", "a", "--format", "waivers", "--owner", "platform", "--expires", "2027-01-31"];
+    assert!(stdout(&run(dir.path(), owned)).contains("control: cis-al2023-1.0.0/3.4.2.7\n    variants: [l2]"));
+    let other = run(dir.path(), &["exclusions", "a", "--variant", "stock"]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(stderr(&other).contains("those that do are l2"), "{}", stderr(&other));
 }

@@ -60,7 +60,7 @@ fn explained(settings: &[Setting], facts: &[(&str, &str)], results: Vec<Value>) 
 }
 
 /// Each cause with its certainty and number of cells, and the unexplained cells.
-fn told(explanation: &Explanation) -> (Vec<String>, Vec<&str>) {
+fn brief(explanation: &Explanation) -> (Vec<String>, Vec<&str>) {
     let causes = explanation.causes.iter();
     let causes =
         causes.map(|cause| format!("{} {} {}", cause.certainty.as_str(), cause.setting, cause.cells.len())).collect();
@@ -91,7 +91,7 @@ fn the_one_setting_that_explains_all_cells_is_the_likely_cause() {
         green("kubelet-path/logs", &["kubelet-api"]),
     ];
     let explanation = explained(&network(), &[("f", "drop"), ("i", "drop"), ("r", "1"), ("m", "exec")], results);
-    assert_eq!(told(&explanation), (vec!["likely forward 3".to_owned()], vec![]));
+    assert_eq!(brief(&explanation), (vec!["likely forward 3".to_owned()], vec![]));
     assert_eq!(explanation.causes[0].headline(), "forward is wrong (the forward, 3.4.2.7): 2 workloads, 1 add-on");
     assert_eq!(explanation.causes[0].evidence(), "f is drop, the reference has none");
 }
@@ -105,7 +105,7 @@ fn what_passes_refutes_what_would_have_failed_with_it() {
     ];
     let explanation = explained(&network(), &[("f", "drop"), ("r", "1")], results);
     // Names are resolved, so packets pass; the filter drops only some of them.
-    assert_eq!(told(&explanation), (vec!["likely filter 1".to_owned()], vec!["workload/odd"]));
+    assert_eq!(brief(&explanation), (vec!["likely filter 1".to_owned()], vec!["workload/odd"]));
     assert_eq!(explanation.ruled_out[0].setting, "forward");
     assert_eq!(explanation.ruled_out[0].by.as_str(), "workload/names");
 }
@@ -113,7 +113,7 @@ fn what_passes_refutes_what_would_have_failed_with_it() {
 #[test]
 fn two_settings_that_fit_the_same_cells_are_both_possible() {
     let explanation = explained(&network(), &[("f", "drop"), ("r", "1")], vec![red("workload/web", &["pod-network"])]);
-    assert_eq!(told(&explanation).0, ["possible forward 1"]);
+    assert_eq!(brief(&explanation).0, ["possible forward 1"]);
     assert_eq!(explanation.causes[0].alternatives, ["filter"]);
 }
 
@@ -126,7 +126,7 @@ fn independent_failures_have_a_cause_each() {
         green("workload/job", &["run-as-job"]),
     ];
     let explanation = explained(&network(), &[("f", "drop"), ("m", "noexec")], results);
-    assert_eq!(told(&explanation).0, ["likely forward 2", "likely noexec 1"]);
+    assert_eq!(brief(&explanation).0, ["likely forward 2", "likely noexec 1"]);
 }
 
 #[test]
@@ -134,15 +134,15 @@ fn a_setting_that_the_reference_has_too_and_one_on_another_node_explain_nothing(
     let mut shared =
         report(&[&[("f", "drop")], &[("f", "drop")]], &[("f", "drop")], vec![red("workload/web", &["pod-network"])]);
     explain(&mut shared, &network());
-    assert_eq!(told(&shared.explanations[0]), (vec![], vec!["workload/web"]));
+    assert_eq!(brief(&shared.explanations[0]), (vec![], vec!["workload/web"]));
     let finding = json!({"fail": {"findings": [{"resource": "node 2", "summary": "no"}]}});
     let on_two = row("workload/web", &["pod-network"], finding, Some("hardening"), &["n2"]);
     let mut other = report(&[&[("f", "drop")], &[("f", "accept")]], &[("f", "accept")], vec![on_two.clone()]);
     explain(&mut other, &network());
-    assert_eq!(told(&other.explanations[0]).1, ["workload/web"]);
+    assert_eq!(brief(&other.explanations[0]).1, ["workload/web"]);
     let mut own = report(&[&[("f", "accept")], &[("f", "drop")]], &[("f", "accept")], vec![on_two]);
     explain(&mut own, &network());
-    assert_eq!(told(&own.explanations[0]).0, ["likely forward 1"]);
+    assert_eq!(brief(&own.explanations[0]).0, ["likely forward 1"]);
     assert_eq!(own.explanations[0].causes[0].evidence(), "f is drop on node 2, on the reference accept");
 }
 

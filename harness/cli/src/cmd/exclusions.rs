@@ -1,0 +1,55 @@
+//! `amiproof exclusions`: the controls to leave out of a hardened image, in the form that its build takes.
+
+use amiproof_model::exit::ExitCode;
+use amiproof_model::explain;
+use amiproof_model::name::VariantName;
+use amiproof_model::report::{Certainty, Explanation};
+use amiproof_reports::exclusions::{self, Responsible};
+use amiproof_suites::settings;
+
+use crate::args::{Exclusions, Global};
+use crate::output::{Failure, Output};
+use crate::rundir;
+
+/// Prints the list. It is empty, with the reason on standard error, if no setting explains a failure.
+pub(crate) fn run(global: &Global, args: &Exclusions, output: &Output) -> Result<ExitCode, Failure> {
+    let responsible = match (&args.owner, args.expires) {
+        (Some(owner), Some(expires)) => Some(Responsible { owner, expires }),
+        _ if args.format.is_owned() => {
+            let form = args.format.as_str();
+            let help = "add --owner NAME and --expires YYYY-MM-DD";
+            return Err(Failure::usage(format!("--format {form} says who is responsible and until when"), help));
+        }
+        _ => None,
+    };
+    let (mut report, _) = rundir::read_report(&global.dir, args.run.as_deref())?;
+    explain::explain(&mut report, settings::all());
+    let variant = chosen(&report.explanations, args.variant.as_deref(), report.run.id.as_str())?;
+    let least = if args.possible { Certainty::Possible } else { Certainty::Likely };
+    let found = exclusions::of(&report, &variant, least);
+    if found.is_empty() {
+        let more = if args.possible { "" } else { "; --possible lists also what is only a possible cause" };
+        output.note(format_args!("nothing to leave out of {variant}: no setting is a likely cause of a failure{more}"));
+    }
+    output.data(exclusions::render(args.format, &variant, &found, responsible));
+    Ok(ExitCode::Passed)
+}
+
+/// The variant that is named, or the only one that something is known of.
+fn chosen(explanations: &[Explanation], wanted: Option<&str>, run: &str) -> Result<VariantName, Failure> {
+    let known: Vec<&VariantName> = explanations.iter().map(|explanation| &explanation.variant).collect();
+    let names: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
+    let none = || format!("no variant of run {run} fails a check that its reference passes");
+    match (wanted, known.as_slice()) {
+        (None, [only]) => Ok((*only).clone()),
+        (None, []) => Err(Failure::usage(none(), "there is nothing to leave out")),
+        (None, _) => Err(Failure::usage(
+            format!("{} variants of run {run} have failures to explain", known.len()),
+            format!("choose one with --variant: {}", names.join(", ")),
+        )),
+        (Some(name), _) => known.into_iter().find(|known| known.as_str() == name).cloned().ok_or_else(|| {
+            let help = if names.is_empty() { none() } else { format!("those that do are {}", names.join(", ")) };
+            Failure::usage(format!("variant {name} of run {run} fails no check that its reference passes"), help)
+        }),
+    }
+}
