@@ -115,7 +115,7 @@ async fn facts(context: &Context) -> Result<BTreeMap<u32, String>, CheckError> {
         return Ok(facts);
     }
     for node in context.nodes.iter() {
-        let text = match probe::command(context, node, FACTS, FACTS_DEADLINE).await {
+        let text = match probe::read(context, node, FACTS, FACTS_DEADLINE).await {
             Ok(output) => output.stdout,
             Err(probe::Error::Cancelled) => return Err(CheckError::Cancelled),
             Err(error) => error.to_string(),

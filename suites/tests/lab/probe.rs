@@ -67,6 +67,13 @@ fn a_node_that_no_way_leads_to_says_which_were_tried() {
         let text = error.to_string();
         assert!(matches!(error, Error::Unreachable { .. }), "{text}");
         assert!(text.contains("no AWS account") && text.contains("invalid.example"), "{text}");
+        let unread = probe::read(&context, &context.nodes[0], "true", Duration::from_secs(1)).await.unwrap_err();
+        let text = unread.to_string();
+        assert!(matches!(unread, Error::Unread { .. }), "{text}");
+        assert!(
+            text.contains("Systems Manager: this run has no AWS account") && text.contains("privileged pod: "),
+            "{text}"
+        );
         lab.assert_clean().await;
     });
 }

@@ -196,3 +196,29 @@ fn a_host_is_read_whole_and_two_nodes_of_one_image_have_the_same_facts() {
         assert_eq!(of(variant, name), value, "{name} of {variant}");
     }
 }
+
+#[test]
+fn a_host_whose_agent_gives_no_result_is_read_through_a_pod() {
+    let dir = tempfile::tempdir().unwrap();
+    let scenario = dir.path().join("no-result.yaml");
+    let text = "name: no-result\ntitle: Systems Manager takes commands and never gives a result\nfaults:\n  - serverErrors: {every: 1, \
+                burst: 1, status: 503, service: ssm, operation: GetCommandInvocation}\n";
+    std::fs::write(&scenario, text).unwrap();
+    let mut command = amiproof(dir.path());
+    command.args([
+        "run",
+        "--lab",
+        "--variants",
+        "eks-al2023",
+        "--checks",
+        "node/facts,node/kernel-defaults",
+        "--scenario",
+    ]);
+    command.arg(&scenario).arg("--file").arg(matrix("demo.yaml"));
+    let output = finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report = report(dir.path());
+    let words = words(&report, "eks-al2023");
+    assert_eq!((words["node/facts"].as_str(), words["node/kernel-defaults"].as_str()), ("pass", "pass"));
+    assert!(report.variants[0].nodes.iter().all(|node| node.facts.len() > 800));
+}

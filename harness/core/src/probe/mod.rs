@@ -9,6 +9,7 @@ pub mod facts;
 mod output;
 mod packed;
 mod pod;
+mod read;
 mod ssm;
 mod windows;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use amiproof_model::matrix::Family;
 use amiproof_model::report::NodeRecord;
+use futures::FutureExt as _;
 
 use self::output::Attempt;
 pub use self::output::{Channel, Error, Output};
@@ -25,20 +27,14 @@ use crate::context::Context;
 /// Runs `script` as root in the host's namespaces of a node and waits for its end: a POSIX shell script, or PowerShell on Windows.
 ///
 /// On a host that has no shell of its own (Bottlerocket) the script finds a busybox and its applets behind the host's own programs.
-/// The script is run once: if a channel fails after sending it, no other channel is tried.
+/// The script is run once: if a channel fails after sending it, no other channel is tried. For a script that changes nothing on the node
+/// there is [`read`].
 ///
 /// # Errors
 /// [`Error`]; another exit code than 0 is not an error.
 pub async fn command(context: &Context, node: &NodeRecord, script: &str, deadline: Duration) -> Result<Output, Error> {
     let mut why = Vec::new();
-    let family = context.variant.family;
-    let ways: &[Channel] = match family {
-        Family::Al2023 | Family::Al2 => &[Channel::Ssm, Channel::Pod],
-        // Its agent runs in a container that sees little of the host; the pod sees all of it.
-        Family::Bottlerocket => &[Channel::Pod, Channel::Admin],
-        Family::Windows => &[Channel::Ssm],
-    };
-    for way in ways {
+    for way in ways(context.variant.family) {
         match attempt(context, node, *way, script, deadline).await {
             Ok(output) => return Ok(output),
             Err(Attempt::Over(error)) => return Err(error),
@@ -48,25 +44,46 @@ pub async fn command(context: &Context, node: &NodeRecord, script: &str, deadlin
     Err(Error::Unreachable { node: node.name.clone(), why })
 }
 
-/// Runs `script` once, as root on the host of an instance that may be no node of any cluster: through the agent of Systems Manager, which
-/// on Bottlerocket leads to the host only where the admin container is on.
+/// Runs a script that changes nothing on the node, as [`command`] does. It may run any number of times, so a result that does not arrive is
+/// asked for again, and over every other channel, before there is none.
+///
+/// `deadline` is that of one try: all of them together may take a few minutes more than twice as long.
 ///
 /// # Errors
-/// [`Error`]; another exit code than 0 is not an error.
-pub(crate) async fn on_instance(
+/// [`Error::Unread`] with what became of each channel, or [`Error::Cancelled`]; another exit code than 0 is not an error.
+pub async fn read(context: &Context, node: &NodeRecord, script: &str, deadline: Duration) -> Result<Output, Error> {
+    let ways = ways(context.variant.family);
+    read::over(&node.name, ways, deadline, |way| attempt(context, node, way, script, deadline).boxed()).await
+}
+
+/// Runs a script that changes nothing, as root on the host of an instance that may be no node of any cluster: through the agent of Systems
+/// Manager, which on Bottlerocket leads to the host only where the admin container is on. A result that is lost is asked for again.
+///
+/// # Errors
+/// As those of [`read`](read()).
+pub(crate) async fn read_instance(
     clients: &aws::Clients,
     family: Family,
     instance: &NodeRecord,
     script: &str,
     deadline: Duration,
 ) -> Result<Output, Error> {
-    let unreachable = |why: String| Error::Unreachable { node: instance.name.clone(), why: vec![why] };
-    let id = answering(clients, instance).await.map_err(unreachable)?;
     let way = if family == Family::Bottlerocket { Channel::Admin } else { Channel::Ssm };
-    through_agent(clients, family, (instance, id), way, script, deadline).await.map_err(|attempt| match attempt {
-        Attempt::NoWay(why) => unreachable(why),
-        Attempt::Over(error) => error,
-    })
+    let ask = async |way| {
+        let id = answering(clients, instance).await.map_err(Attempt::NoWay)?;
+        through_agent(clients, family, (instance, id), way, script, deadline).await
+    };
+    read::over(&instance.name, &[way], deadline, |way| ask(way).boxed()).await
+}
+
+/// The channels that lead to a host, the first choice first.
+fn ways(family: Family) -> &'static [Channel] {
+    match family {
+        Family::Al2023 | Family::Al2 => &[Channel::Ssm, Channel::Pod],
+        // Its agent runs in a container that sees little of the host; the pod sees all of it.
+        Family::Bottlerocket => &[Channel::Pod, Channel::Admin],
+        Family::Windows => &[Channel::Ssm],
+    }
 }
 
 async fn attempt(

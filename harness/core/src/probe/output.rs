@@ -70,6 +70,14 @@ pub enum Error {
         /// Each channel that was tried, with its error.
         why: Vec<String>,
     },
+    /// A script that only reads had no result over any channel.
+    #[error("node {node} could not be read: {}", why.join("; "))]
+    Unread {
+        /// The node.
+        node: String,
+        /// Each channel that was tried, with its last error.
+        why: Vec<String>,
+    },
     /// It was sent and did not end in time. It may still run, so no other channel was tried.
     #[error("a command on node {node} did not finish within {}s through the {}", after.as_secs(), way.as_str())]
     Deadline {

@@ -18,17 +18,17 @@ use amiproof_model::verdict::Evidence;
 use jiff::Timestamp;
 
 pub use self::collected::{Collected, Facts, NodeFacts};
-use super::{Channel, Output, command, on_instance};
+use super::{Channel, Output, read as ask, read_instance};
 use crate::aws::Clients;
 use crate::context::Context;
 use crate::evidence::cut;
 
-/// Deadline for reading everything from one node.
-const DEADLINE: Duration = Duration::from_secs(90);
+/// Deadline for reading everything from one node over one channel. A stock host takes a few seconds; both channels together end before the
+/// checks that wait for them do.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 impl Facts {
-    /// The facts of all nodes, in the order of the nodes. Never fails: a node without facts has the reason. A script only reads, but it is
-    /// sent once per node and not retried.
+    /// The facts of all nodes, in the order of the nodes. Never fails: a node that no channel could read has the reason of each.
     pub async fn of<'a>(&'a self, context: &Context) -> &'a [NodeFacts] {
         self.0.get_or_init(|| read_all(context)).await
     }
@@ -44,7 +44,7 @@ async fn read_all(context: &Context) -> Vec<NodeFacts> {
 
 async fn read(context: &Context, node: &NodeRecord) -> Result<(Channel, Collected), String> {
     let (family, sent) = (context.variant.family, amiproof_time::now());
-    let output = command(context, node, &script(family), DEADLINE).await.map_err(|error| error.to_string())?;
+    let output = ask(context, node, &script(family), DEADLINE).await.map_err(|error| error.to_string())?;
     Ok((output.way, parse(family, &output, sent)?))
 }
 
@@ -53,10 +53,10 @@ async fn read(context: &Context, node: &NodeRecord) -> Result<(Channel, Collecte
 /// nodes.
 ///
 /// # Errors
-/// Why there are none, as a sentence for the report. The command is sent once.
+/// Why there are none, as a sentence for the report.
 pub async fn of_instance(clients: &Clients, family: Family, instance: &NodeRecord) -> Result<Collected, String> {
     let sent = amiproof_time::now();
-    let output = on_instance(clients, family, instance, &script(family), DEADLINE).await;
+    let output = read_instance(clients, family, instance, &script(family), DEADLINE).await;
     parse(family, &output.map_err(|error| error.to_string())?, sent)
 }
 

@@ -127,7 +127,7 @@ async fn of_node(context: &Context, kind: Kind, level: Level, node: &NodeRecord)
         },
         Err(why) => why,
     };
-    let output = match probe::command(context, node, &command, DEADLINE).await {
+    let output = match probe::read(context, node, &command, DEADLINE).await {
         Ok(output) => output,
         Err(probe::Error::Cancelled) => return Err(NoReport::Cancelled),
         Err(error) => return Err(NoReport::Silent(format!("{through_agent}; {error}"))),

@@ -34,7 +34,7 @@ pub(super) async fn of(context: &Context, node: &NodeRecord) -> Result<Effective
     if context.variant.family == Family::Bottlerocket {
         return Err(asked);
     }
-    let output = probe::command(context, node, SCRIPT, COMMAND).await.map_err(|error| format!("{asked}; {error}"))?;
+    let output = probe::read(context, node, SCRIPT, COMMAND).await.map_err(|error| format!("{asked}; {error}"))?;
     let (names, configuration) = merged(&output.stdout).map_err(|why| format!("{asked}; {why}"))?;
     Ok(Effective { source: format!("{}, because configz cannot be read", names.join(" + ")), configuration })
 }

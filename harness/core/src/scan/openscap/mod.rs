@@ -176,7 +176,7 @@ async fn evaluation(
     node: &NodeRecord,
 ) -> Result<Result<Evaluation, String>, NoResults> {
     let contents = settings.content.clone().map_or_else(|| choose::contents(context.variant.family), |path| vec![path]);
-    let seen = probe::command(context, node, &script::look(&contents), LOOK).await?.success(node)?;
+    let seen = probe::read(context, node, &script::look(&contents), LOOK).await?.success(node)?;
     let (content, profiles) = match choose::found(&seen) {
         Ok(Found::Absent) => return Err(NoResults::Absent),
         Ok(Found::NoContent(there)) => {
