@@ -99,7 +99,7 @@ pub struct Options<'a> {
 pub fn render(format: Format, report: &Report, options: &Options<'_>) -> Result<String, RenderError> {
     match format {
         Format::Json => {
-            let mut json = serde_json::to_string_pretty(report)?;
+            let mut json = serde_json::to_string_pretty(&report.for_file())?;
             json.push('\n');
             Ok(json)
         }

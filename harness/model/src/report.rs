@@ -8,6 +8,8 @@
 pub mod cause;
 pub(crate) mod cleanup;
 pub(crate) mod counts;
+mod differences;
+mod file;
 pub(crate) mod phase;
 pub(crate) mod result;
 pub(crate) mod scan;
@@ -22,6 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use self::cause::{Cause, Certainty, Explanation};
 pub use self::cleanup::{Cleanup, Foreign, Leftover};
 pub use self::counts::Counts;
+pub use self::file::ParseError;
 pub use self::phase::{Phase, PhaseEnd, PhaseRecord};
 pub use self::result::CheckResult;
 pub use self::scan::{ImportedFrom, ScanRecord};
@@ -256,9 +259,29 @@ pub struct NodeRecord {
     /// Seconds from instance launch to the node's Ready condition, where both are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_to_ready_seconds: Option<f64>,
-    /// Facts read from the node (sysctls, firewall policies, mounts, modules), by name, for attribution and comparison.
+    /// Facts read from the node (sysctls, firewall policies, mounts, modules), by name, for attribution and comparison. Absent in a file that
+    /// has `factDifferences` instead.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub facts: IndexMap<String, String>,
+    /// In a file: the facts as differences from those of another node. Absent once a report is read: then `facts` has all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fact_differences: Option<FactDifferences>,
+}
+
+/// The facts of a node as differences from those of another one, which the report has whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FactDifferences {
+    /// The variant of the other node: the reference, or this variant itself.
+    pub variant: VariantName,
+    /// The index of the other node within its variant.
+    pub node: u32,
+    /// Facts with another value, and those that the other node does not have.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub values: IndexMap<String, String>,
+    /// Facts that only the other node has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
 }
 
 impl Report {
@@ -307,44 +330,6 @@ impl Report {
             |phase: &PhaseRecord| phase.phase != Phase::Teardown && matches!(phase.ended, PhaseEnd::Error { .. });
         self.run.phases.iter().any(broken) || self.variants.iter().any(|variant| variant.phases.iter().any(broken))
     }
-
-    /// Reads a report. Fields that this build does not know are passed over.
-    ///
-    /// # Errors
-    /// When the text is not JSON of this form, or of a newer major version; the message says which, and what to do.
-    pub fn parse(text: &str) -> Result<Self, ParseError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Version {
-            schema_version: u32,
-            tool: Option<Tool>,
-        }
-        let version: Version = serde_json::from_str(text).map_err(ParseError::Form)?;
-        if version.schema_version == 0 || version.schema_version > SCHEMA_VERSION {
-            let by = version.tool.map_or("another build".to_owned(), |tool| format!("{} {}", tool.name, tool.version));
-            return Err(ParseError::Version { found: version.schema_version, by });
-        }
-        serde_json::from_str(text).map_err(ParseError::Form)
-    }
-}
-
-/// Why a text is not a report.
-#[derive(Debug, thiserror::Error)]
-pub enum ParseError {
-    /// Not JSON, or not of this form.
-    #[error("not an amiproof report: {0}")]
-    Form(serde_json::Error),
-    /// Of a version that this build does not read.
-    #[error(
-        "this report has schema version {found}, and this amiproof reads up to {SCHEMA_VERSION}: read it with the amiproof that wrote it \
-         ({by}) or a newer one"
-    )]
-    Version {
-        /// The version that the document says.
-        found: u32,
-        /// What wrote it: `amiproof 2.0.0`.
-        by: String,
-    },
 }
 
 #[cfg(test)]

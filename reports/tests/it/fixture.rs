@@ -70,6 +70,7 @@ pub(crate) fn variant(name: &str, family: Family, hardening: Option<(&str, Level
         runtime: "containerd://2.1.9".into(),
         boot_to_ready_seconds: Some(38.0 + f64::from(index)),
         facts: [("sysctl net.ipv4.ip_forward".to_owned(), "1".to_owned())].into_iter().collect(),
+        fact_differences: None,
     };
     VariantRecord {
         name: name.parse().unwrap(),

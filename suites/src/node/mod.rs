@@ -146,6 +146,7 @@ pub(crate) mod tests {
             runtime: String::new(),
             boot_to_ready_seconds: None,
             facts: Default::default(),
+            fact_differences: None,
         }
     }
 }

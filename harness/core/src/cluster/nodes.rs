@@ -158,6 +158,7 @@ fn record(node: &Node, index: u32) -> NodeRecord {
         runtime: text(|about| &about.container_runtime_version),
         boot_to_ready_seconds: None,
         facts: indexmap::IndexMap::new(),
+        fact_differences: None,
     }
 }
 

@@ -101,5 +101,6 @@ fn node_record(index: u32, instance: &instances::Instance) -> NodeRecord {
         runtime: String::new(),
         boot_to_ready_seconds: None,
         facts: indexmap::IndexMap::new(),
+        fact_differences: None,
     }
 }

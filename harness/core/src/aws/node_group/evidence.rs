@@ -154,5 +154,6 @@ fn record(index: u32, launched: &Launched) -> NodeRecord {
         runtime: String::new(),
         boot_to_ready_seconds: None,
         facts: IndexMap::new(),
+        fact_differences: None,
     }
 }

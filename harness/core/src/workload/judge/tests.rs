@@ -19,6 +19,7 @@ fn node(name: &str) -> NodeRecord {
         runtime: String::new(),
         boot_to_ready_seconds: None,
         facts: indexmap::IndexMap::new(),
+        fact_differences: None,
     }
 }
 
