@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use super::telling::telling_line;
 use super::watch::Watch;
 use crate::aws::error::AwsError;
-use crate::aws::instances::{self, Launched};
+use crate::aws::instances::{self, Health, Launched};
 use crate::aws::{Clients, ssm};
 use crate::evidence::evidence;
 
@@ -63,11 +63,13 @@ pub(crate) async fn collect(clients: &Clients, family: Family, watch: &Watch<'_>
     let mut line = None;
     match tokio::time::timeout(DEADLINE, asked).await {
         Ok((checks, collected)) => {
-            evidence.push(checks);
+            let impaired = checks.as_deref().ok().and_then(impairment);
+            evidence.push(shown(&ids, checks));
             line = telling_line(collected.iter().flat_map(|collected| {
                 [&collected.console.as_deref().ok(), &collected.journal.as_deref().ok()]
                     .map(|text| text.unwrap_or_default())
-            }));
+            }))
+            .or(impaired);
             for (index, (id, collected)) in ids.iter().zip(collected).enumerate() {
                 let name = |what: &str| format!("{what} of node {} ({id})", index + 1);
                 evidence.push(self::evidence(name("console output"), or_reason(collected.console)));
@@ -93,19 +95,30 @@ async fn tell(clients: &Clients, family: Family, ids: &[String]) -> Vec<Instance
 }
 
 /// EC2's status checks of hardware and instance: an operating system that hangs or has panicked fails the second.
-async fn status_checks(clients: &Clients, ids: &[String]) -> Evidence {
-    let name = "EC2 status checks";
-    if ids.is_empty() {
-        return evidence(name, "no instance was launched");
-    }
-    evidence(
-        name,
-        match instances::health(clients, ids).await {
-            Ok(health) if health.is_empty() => "the instances no longer exist in EC2".to_owned(),
-            Ok(health) => health.iter().map(|one| format!("{}: {one}\n", one.id)).collect(),
-            Err(error) => format!("not available: {error}"),
-        },
-    )
+async fn status_checks(clients: &Clients, ids: &[String]) -> Result<Vec<Health>, AwsError> {
+    // Without ids the API answers for every instance of the account.
+    if ids.is_empty() { Ok(Vec::new()) } else { instances::health(clients, ids).await }
+}
+
+fn shown(ids: &[String], checks: Result<Vec<Health>, AwsError>) -> Evidence {
+    let text = match checks {
+        _ if ids.is_empty() => "no instance was launched".to_owned(),
+        Ok(health) if health.is_empty() => "the instances no longer exist in EC2".to_owned(),
+        Ok(health) => health.iter().map(|one| format!("{}: {one}\n", one.id)).collect(),
+        Err(error) => format!("not available: {error}"),
+    };
+    evidence("EC2 status checks", text)
+}
+
+/// What a failed status check says where neither console nor journal explains anything.
+fn impairment(health: &[Health]) -> Option<String> {
+    let failed = |word: &str| word == "impaired";
+    let one = health.iter().find(|one| failed(&one.instance) || failed(&one.system))?;
+    Some(if failed(&one.system) {
+        format!("EC2's system status check of {} fails: the hardware or the network below it", one.id)
+    } else {
+        format!("EC2's instance status check of {} fails: its operating system does not answer on the network", one.id)
+    })
 }
 
 fn or_reason<E: std::fmt::Display>(answer: Result<String, E>) -> String {
@@ -155,5 +168,29 @@ fn record(index: u32, launched: &Launched) -> NodeRecord {
         boot_to_ready_seconds: None,
         facts: IndexMap::new(),
         fact_differences: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_check_explains_only_when_it_fails() {
+        let health = |system: &str, instance: &str| {
+            let word = str::to_owned;
+            vec![Health { id: word("i-1"), state: word("running"), system: word(system), instance: word(instance) }]
+        };
+        for (checks, words) in [
+            (health("ok", "ok"), None),
+            (health("initializing", "initializing"), None),
+            (health("unknown", "unknown"), None),
+            (health("ok", "impaired"), Some("EC2's instance status check of i-1 fails")),
+            (health("impaired", "impaired"), Some("EC2's system status check of i-1 fails")),
+            (Vec::new(), None),
+        ] {
+            let line = impairment(&checks);
+            assert_eq!(line.as_deref().map(|line| line.split(':').next().unwrap_or_default()), words, "{checks:?}");
+        }
     }
 }
