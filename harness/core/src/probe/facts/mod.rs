@@ -6,6 +6,7 @@
 mod bottlerocket;
 pub mod collected;
 mod firewall;
+mod kubelet;
 mod linux;
 mod section;
 mod windows;
@@ -80,6 +81,7 @@ fn parse(family: Family, output: &Output, sent: Timestamp) -> Result<Collected, 
         Family::Windows => windows::parse(&sections),
     };
     linux::offset(&mut found, &sections, sent, amiproof_time::now());
+    kubelet::facts(&mut found);
     Ok(found)
 }
 
