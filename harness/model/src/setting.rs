@@ -2,15 +2,24 @@
 //!
 //! The files are in `suites/settings`, one per setting. [`crate::explain`] joins them with the facts of nodes and the cells that failed.
 
+mod change;
 pub(crate) mod value;
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
 use serde::Deserialize;
 
+pub use self::change::Change;
 pub use self::value::Value;
 use crate::capability::Capability;
 use crate::name::{Benchmark, ControlId};
+
+/// The fact that names what was cut from the output of a host.
+const CUT: &str = "facts.cut";
+
+/// What stands for the value of a fact that a host does not have.
+pub const MISSING: &str = "missing";
 
 /// A setting that hardening changes and that can take capabilities away.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +76,8 @@ pub struct Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Extent {
+    /// A part of it fails while the rest works: explains nothing where nothing of it works.
+    Part,
     /// Some of it may fail, and some may not: what passes says little.
     Some,
     /// All of it or nothing, which depends on what facts do not show. Refuted by anything that passes.
@@ -85,60 +96,16 @@ pub struct Condition {
     pub value: Value,
 }
 
-/// How a setting is changed on a running node.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Change {
-    /// `sysctl -w`.
-    Sysctl,
-    /// The policy of a base chain of nftables.
-    NftPolicy,
-    /// The policy of a built-in chain of iptables or ip6tables.
-    IptablesPolicy,
-    /// Options of a mount, which is mounted again.
-    Mount,
-    /// The SELinux mode.
-    Selinux,
-    /// A service that is stopped or started.
-    Service,
-    /// Not in place, and why: another image, boot or launch template is needed.
-    Rebuild(String),
-}
-
-impl Change {
-    /// A command that gives a fact the value that it has elsewhere, for a person to try on a node; `None` if there is none.
-    pub fn command(&self, fact: &str, value: &str) -> Option<String> {
-        let (kind, name) = fact.split_once('.')?;
-        let word = value.split_whitespace().next().unwrap_or_default();
-        match self {
-            Self::Sysctl => Some(format!("sysctl -w '{name}={value}'")),
-            Self::NftPolicy => {
-                let hook = name.strip_prefix("nft.")?;
-                Some(format!("nft chain inet filter {hook} '{{ policy {word}; }}'")).filter(|_| word == "accept")
-            }
-            Self::IptablesPolicy => {
-                let (tool, chain) = name.split_once('.')?;
-                Some(format!("{tool} -P {chain} {}", word.to_uppercase()))
-            }
-            Self::Mount => {
-                let words = value.split([',', ' ']).any(|word| word == "noexec");
-                Some(format!("mount -o remount,{} {name}", if words { "noexec" } else { "exec" }))
-            }
-            Self::Selinux if kind == "selinux" => {
-                Some(format!("setenforce {}", u8::from(word == "Enforcing"))).filter(|_| word != "Disabled")
-            }
-            Self::Service => {
-                let verb = if value.split_whitespace().any(|word| word == "active") { "start" } else { "stop" };
-                Some(format!("systemctl {verb} {name}"))
-            }
-            Self::Selinux | Self::Rebuild(_) => None,
-        }
-    }
-}
-
 impl Harmful {
     /// The first fact of a host that has such a value, with the value.
-    pub fn find<'a>(&self, facts: &'a indexmap::IndexMap<String, String>) -> Option<(&'a str, &'a str)> {
+    ///
+    /// For [`Value::Missing`], the fact if the host lacks it although other facts of its kind (the word before the first dot) are known.
+    /// Nothing is missing where part of what a host printed was cut.
+    pub fn find<'a>(&'a self, facts: &'a IndexMap<String, String>) -> Option<(&'a str, &'a str)> {
+        if self.value == Value::Missing {
+            let is_missing = !facts.contains_key(&self.fact) && !facts.contains_key(CUT) && self.is_known_in(facts);
+            return is_missing.then_some((self.fact.as_str(), MISSING));
+        }
         let found = |(fact, value): (&'a String, &'a String)| {
             self.value.matches(value).then_some((fact.as_str(), value.as_str()))
         };
@@ -150,6 +117,20 @@ impl Harmful {
                 facts.iter().filter(|(fact, _)| named(fact)).find_map(found)
             }
         }
+    }
+
+    /// Whether a reference is known to differ: it does not have such a value, and its facts of that kind were read.
+    pub fn is_absent_from(&self, reference: &IndexMap<String, String>) -> bool {
+        match self.value {
+            Value::Missing => reference.contains_key(&self.fact),
+            _ => self.is_known_in(reference) && self.find(reference).is_none(),
+        }
+    }
+
+    /// Whether facts of this kind were read: those with the same first word. A fact of one word is a kind of its own, and says nothing.
+    fn is_known_in(&self, facts: &IndexMap<String, String>) -> bool {
+        let Some((kind, _)) = self.fact.split_once('.') else { return true };
+        facts.keys().any(|fact| fact.strip_prefix(kind).is_some_and(|rest| rest.starts_with('.')))
     }
 
     /// The controls of a benchmark that ask for it.
@@ -200,8 +181,6 @@ pub fn parse(text: &str) -> Result<Setting, String> {
 
 #[cfg(test)]
 mod tests {
-    use indexmap::IndexMap;
-
     use super::*;
 
     const FORWARD: &str = r#"
@@ -256,23 +235,36 @@ spec:
     }
 
     #[test]
-    fn a_command_puts_back_the_value_of_the_reference() {
-        for (change, fact, value, command) in [
-            (Change::Sysctl, "sysctl.net.ipv4.ip_forward", "1", Some("sysctl -w 'net.ipv4.ip_forward=1'")),
-            (
-                Change::NftPolicy,
-                "firewall.nft.forward",
-                "accept",
-                Some("nft chain inet filter forward '{ policy accept; }'"),
-            ),
-            (Change::IptablesPolicy, "firewall.iptables.FORWARD", "accept", Some("iptables -P FORWARD ACCEPT")),
-            (Change::Mount, "mount./var", "rw,relatime (on /)", Some("mount -o remount,exec /var")),
-            (Change::Selinux, "selinux.mode", "Permissive", Some("setenforce 0")),
-            (Change::Selinux, "selinux.mode", "Disabled", None),
-            (Change::Service, "service.firewalld", "disabled inactive", Some("systemctl stop firewalld")),
-            (Change::Rebuild("boot".to_owned()), "kernel.cmdline", "ro", None),
+    fn what_a_host_lacks_is_missing_only_where_its_like_was_read() {
+        let text = FORWARD
+            .replace("firewall.nft.forward", "package.container-selinux")
+            .replace("value: {starts: [drop]}", "value: missing");
+        let setting = parse(&text).unwrap();
+        let missing = &setting.harmful[0];
+        let facts = |names: &[&str]| -> IndexMap<String, String> {
+            names.iter().map(|name| ((*name).to_owned(), "1".to_owned())).collect()
+        };
+        for (names, found) in [
+            (&["package.runc"][..], Some(("package.container-selinux", MISSING))),
+            (&["package.runc", "package.container-selinux"], None),
+            (&["package.runc", "facts.cut"], None),
+            (&["packages", "os.name"], None),
         ] {
-            assert_eq!(change.command(fact, value).as_deref(), command, "{fact}");
+            assert_eq!(missing.find(&facts(names)), found, "{names:?}");
         }
+        assert!(missing.is_absent_from(&facts(&["package.container-selinux"])));
+        assert!(!missing.is_absent_from(&facts(&["package.runc"])), "the reference lacks it too");
+    }
+
+    #[test]
+    fn a_reference_differs_only_where_it_was_read() {
+        let setting = parse(FORWARD).unwrap();
+        let facts = |pairs: &[(&str, &str)]| -> IndexMap<String, String> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let forward = &setting.harmful[0];
+        assert!(forward.is_absent_from(&facts(&[("firewall.iptables.FORWARD", "ACCEPT")])), "it has no nftables");
+        assert!(!forward.is_absent_from(&facts(&[("os.name", "x")])), "its firewall was not read");
+        assert!(!forward.is_absent_from(&facts(&[("firewall.nft.forward", "drop (inet filter forward)")])));
     }
 }

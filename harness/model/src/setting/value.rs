@@ -24,6 +24,9 @@ pub enum Value {
     Above(f64),
     /// A version before this: `1.1.12-1.amzn2023` is before `1.2`.
     OlderThan(String),
+    /// None: the host does not have what the fact is about, a package or a service. No value matches it; see
+    /// [`Harmful::find`](super::Harmful::find).
+    Missing,
 }
 
 impl Value {
@@ -39,6 +42,7 @@ impl Value {
             Self::Below(limit) => number(value).is_some_and(|number| number < *limit),
             Self::Above(limit) => number(value).is_some_and(|number| number > *limit),
             Self::OlderThan(version) => compare(value, version) == Some(Ordering::Less),
+            Self::Missing => false,
         }
     }
 }
@@ -83,6 +87,7 @@ mod tests {
             assert!(value.matches(yes), "{value:?} {yes}");
             assert!(!value.matches(no), "{value:?} {no}");
         }
+        assert!(!Value::Missing.matches(""));
         assert!(!Value::Below(5.0).matches("unlimited") && !Value::OlderThan("1".to_owned()).matches("n/a"));
     }
 }
