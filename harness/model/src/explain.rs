@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
-use self::fit::{Cell, Changed, Fit, Working};
+use self::fit::{Cell, Changed, Fit, Surety, Working};
 use crate::judge::disposition::Origin;
 use crate::name::{CheckId, ControlId};
 use crate::report::cause::{Cause, Certainty, Explanation, RuledOut};
@@ -149,6 +149,11 @@ impl Case<'_> {
                 Some(Fit { setting: *setting, surety })
             })
             .collect();
+        let is_meant = |fit: &Fit| self.changed.get(fit.setting).is_some_and(|changed| changed.is_meant_by(&cell));
+        if fits.iter().any(is_meant) {
+            fits.retain(is_meant);
+            fits.iter_mut().for_each(|fit| fit.surety = fit.surety.max(Surety::Wholly));
+        }
         if fits.iter().any(|fit| fit.surety.is_strong()) {
             fits.retain(|fit| fit.surety.is_strong());
         }
@@ -171,9 +176,16 @@ impl Case<'_> {
             |fits: &[Fit]| has(fits, place) && !chosen.iter().any(|other| *other != place && has(fits, *other));
         let own: Vec<&Vec<Fit>> = groups.keys().filter(|fits| is_own(fits)).collect();
         let others = (0..self.changed.len()).filter(|other| !chosen.contains(other));
-        let fits_all = |other: &usize| own.iter().all(|fits| has(fits, *other));
+        let surety =
+            |fits: &[Fit], setting: usize| fits.iter().find(|fit| fit.setting == setting).map(|fit| fit.surety);
+        // What certainly fails with this one needs no other that might have done it.
+        let is_certain = |fits: &[Fit], setting: usize| surety(fits, setting) == Some(Surety::Surely);
+        let is_equal =
+            |fits: &[Fit], other: usize| has(fits, other) && (is_certain(fits, other) || !is_certain(fits, place));
+        let fits_all = |other: &usize| own.iter().all(|fits| is_equal(fits, *other));
         let alternatives: Vec<String> =
             others.filter(fits_all).map(|other| self.changed[other].setting.name.clone()).collect();
+        let fits_well = own.iter().filter_map(|fits| surety(fits, place)).any(|surety| surety >= Surety::Wholly);
         let mut checks: Vec<usize> = cells;
         checks.sort_unstable();
         let (fact, value) = changed.quoted();
@@ -182,7 +194,7 @@ impl Case<'_> {
             self.variant.benchmark.as_ref().map(|benchmark| harmful.controls_of(benchmark)).unwrap_or_default();
         let reference = self.twins.iter().find_map(|twin| twin.facts.get(fact)).cloned();
         let mut help = Vec::new();
-        if let Some(command) = reference.as_ref().and_then(|value| harmful.change.command(fact, value)) {
+        if let Some(command) = harmful.change.command(fact, reference.as_deref().unwrap_or_default()) {
             help.push(format!("try it on a node: {command}"));
         }
         if !changed.setting.compensation.is_empty() {
@@ -197,7 +209,7 @@ impl Case<'_> {
             reference,
             nodes: if changed.nodes.len() == self.nodes.len() { Vec::new() } else { changed.indices(self.nodes) },
             controls,
-            certainty: if alternatives.is_empty() { Certainty::Likely } else { Certainty::Possible },
+            certainty: if alternatives.is_empty() && fits_well { Certainty::Likely } else { Certainty::Possible },
             cells: unique(checks.iter().map(|at| &self.failed[*at].check)),
             alternatives,
             against: working.against(changed),

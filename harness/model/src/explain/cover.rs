@@ -60,11 +60,11 @@ fn is_better(one: &BTreeSet<usize>, other: &BTreeSet<usize>, groups: &[Group]) -
 }
 
 /// The number of cells by how well the best of a set fits them, the surest first.
-fn sure(set: &BTreeSet<usize>, groups: &[Group]) -> (usize, usize) {
+fn sure(set: &BTreeSet<usize>, groups: &[Group]) -> (usize, usize, usize) {
     let best =
         |group: &Group| group.fits.iter().filter(|(setting, _)| set.contains(setting)).map(|(_, how)| *how).max();
     let with = |least: Surety| groups.iter().filter(|group| best(group) >= Some(least)).map(|group| group.cells).sum();
-    (with(Surety::Surely), with(Surety::Perhaps))
+    (with(Surety::Surely), with(Surety::Wholly), with(Surety::Perhaps))
 }
 
 /// Always the setting that fits most of what is still open: not always the smallest set, but a set.

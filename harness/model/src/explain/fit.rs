@@ -17,8 +17,10 @@ type Capabilities = u64;
 pub(super) enum Surety {
     /// It takes away in part what otherwise works.
     InPart,
-    /// It may take away what nothing else shows to work.
+    /// It may take away what nothing else shows to work, or a part of that.
     Perhaps,
+    /// It takes away all of that, or nothing.
+    Wholly,
     /// It takes away what the cell exercises.
     Surely,
 }
@@ -45,13 +47,19 @@ pub(super) struct Changed<'a> {
     pub(super) nodes: Vec<usize>,
     fact: &'a str,
     value: &'a str,
+    /// All facts by which such a node has it.
+    facts: Vec<&'a str>,
     /// The effects whose conditions hold on such a node, by position, with their capabilities.
     effects: Vec<(usize, Capabilities)>,
 }
 
 impl<'a> Changed<'a> {
     pub(super) fn of(setting: &'a Setting, nodes: &'a [NodeRecord], twins: &[NodeRecord]) -> Option<Self> {
-        let is_new = |harmful: &&Harmful| !twins.iter().any(|twin| harmful.find(&twin.facts).is_some());
+        // One reference node without facts says nothing; one with the value, that it is nothing new.
+        let is_new = |harmful: &&Harmful| {
+            twins.iter().all(|twin| twin.facts.is_empty() || harmful.find(&twin.facts).is_none())
+                && twins.iter().any(|twin| harmful.is_absent_from(&twin.facts))
+        };
         let candidates: Vec<&'a Harmful> = setting.harmful.iter().filter(is_new).collect();
         let found =
             |node: &'a NodeRecord| candidates.iter().find_map(|harmful| Some((*harmful, harmful.find(&node.facts)?)));
@@ -59,6 +67,8 @@ impl<'a> Changed<'a> {
             nodes.iter().enumerate().filter(|(_, node)| found(node).is_some()).map(|(at, _)| at).collect();
         let first = nodes.get(*having.first()?)?;
         let (harmful, (fact, value)) = found(first)?;
+        let facts: Vec<&str> =
+            candidates.iter().filter_map(|harmful| harmful.find(&first.facts)).map(|(fact, _)| fact).collect();
         let holds = |effect: &Effect| {
             effect
                 .when
@@ -68,11 +78,19 @@ impl<'a> Changed<'a> {
         let effects = setting.takes.iter().enumerate().filter(|(_, effect)| holds(effect));
         let effects: Vec<(usize, Capabilities)> =
             effects.map(|(at, effect)| (at, bits(&effect.capabilities))).collect();
-        (!effects.is_empty()).then_some(Self { setting, harmful, nodes: having, fact, value, effects })
+        (!effects.is_empty()).then_some(Self { setting, harmful, nodes: having, fact, value, facts, effects })
     }
 
     pub(super) fn quoted(&self) -> (&'a str, &'a str) {
         (self.fact, self.value)
+    }
+
+    /// Whether findings of a cell are about one of its facts: `node 1, kernel.panic` about `sysctl.kernel.panic`.
+    pub(super) fn is_meant_by(&self, cell: &Cell<'_>) -> bool {
+        let is_about = |fact: &str, thing: &str| {
+            fact.strip_suffix(thing).is_some_and(|head| head.is_empty() || head.ends_with('.'))
+        };
+        self.facts.iter().any(|fact| cell.things.iter().any(|thing| is_about(fact, thing)))
     }
 
     pub(super) fn effects(&self) -> impl Iterator<Item = (usize, (&'a Effect, Capabilities))> {
@@ -120,7 +138,7 @@ impl<'a> Working<'a> {
         (effect, bits): (&Effect, Capabilities),
         changed: &Changed<'_>,
     ) -> Option<&'a CheckId> {
-        if effect.extent == Extent::Some {
+        if effect.extent <= Extent::Some {
             return None;
         }
         let needs = |(check, own, on): &&(&'a CheckId, Capabilities, Option<Vec<usize>>)| {
@@ -145,7 +163,7 @@ impl<'a> Working<'a> {
 
     /// The checks that passed although they exercise what the setting takes away in part.
     pub(super) fn against(&self, changed: &Changed<'_>) -> Vec<CheckId> {
-        let parts = changed.effects().filter(|(_, (effect, _))| effect.extent == Extent::Some);
+        let parts = changed.effects().filter(|(_, (effect, _))| effect.extent <= Extent::Some);
         let bits = parts.fold(0, |all, (_, (_, bits))| all | bits);
         let passed = self.passed.iter().filter(|(_, own, on)| own & bits != 0 && self.was_on(on.as_deref(), changed));
         passed.map(|(check, ..)| (*check).clone()).collect()
@@ -158,11 +176,17 @@ pub(super) struct Cell<'a> {
     bits: Capabilities,
     /// The nodes that it failed on, as far as its findings and placements tell.
     on: Option<Vec<usize>>,
+    /// What its findings are about on a node.
+    things: Vec<&'a str>,
 }
 
 impl<'a> Cell<'a> {
     pub(super) fn of(result: &'a CheckResult, nodes: &[NodeRecord]) -> Self {
-        Self { check: &result.check, bits: exercised(result), on: ran_on(result, nodes) }
+        let things = match &result.outcome {
+            Outcome::Fail { findings } => findings.iter().filter_map(|finding| thing(&finding.resource)).collect(),
+            _ => Vec::new(),
+        };
+        Self { check: &result.check, bits: exercised(result), on: ran_on(result, nodes), things }
     }
 
     /// How well an effect of a changed setting fits; `None` if it does not.
@@ -176,14 +200,20 @@ impl<'a> Cell<'a> {
             return None;
         }
         let shared = self.bits & bits;
-        let is_silent = shared & !working.on(changed) != 0;
+        let (is_named, is_silent) = (is_named(effect, self.check), shared & !working.on(changed) != 0);
         match effect.extent {
-            Extent::All if shared != 0 || is_named(effect, self.check) => Some(Surety::Surely),
-            _ if is_named(effect, self.check) || is_silent => Some(Surety::Perhaps),
-            Extent::Some if shared != 0 => Some(Surety::InPart),
-            _ => None,
+            Extent::All if shared != 0 || is_named => Some(Surety::Surely),
+            Extent::All | Extent::AllOrNothing => (is_named || is_silent).then_some(Surety::Wholly),
+            Extent::Some if is_named || is_silent => Some(Surety::Perhaps),
+            Extent::Part if shared & working.on(changed) == 0 => is_named.then_some(Surety::Perhaps),
+            Extent::Part | Extent::Some => (is_named || shared != 0).then_some(Surety::InPart),
         }
     }
+}
+
+/// What a resource is about on a node: `kernel.panic` of `node 1, kernel.panic`.
+fn thing(resource: &str) -> Option<&str> {
+    resource.strip_prefix("node ")?.split_once(", ").map(|(_, thing)| thing)
 }
 
 /// Whether an effect names a check, its suite, or what it is part of.

@@ -105,7 +105,8 @@ fn what_passes_refutes_what_would_have_failed_with_it() {
     ];
     let explanation = explained(&network(), &[("f", "drop"), ("r", "1")], results);
     // Names are resolved, so packets pass; the filter drops only some of them.
-    assert_eq!(brief(&explanation), (vec!["likely filter 1".to_owned()], vec!["workload/odd"]));
+    // It drops some packets, so that it is the only one that fits does not make it likely.
+    assert_eq!(brief(&explanation), (vec!["possible filter 1".to_owned()], vec!["workload/odd"]));
     assert_eq!(explanation.ruled_out[0].setting, "forward");
     assert_eq!(explanation.ruled_out[0].by.as_str(), "workload/names");
 }
@@ -187,4 +188,52 @@ fn explaining_again_changes_nothing_and_old_reports_have_none() {
     assert_eq!(once, twice);
     let text = serde_json::to_string(&once).unwrap();
     assert_eq!(Report::parse(&text).unwrap(), once);
+}
+
+#[test]
+fn a_finding_that_names_a_fact_is_explained_by_its_setting_alone() {
+    let settings = [
+        setting("a-other", "module.ip_vs", "blocked", "{checks: [node/kernel-modules], extent: some}"),
+        setting("b-own", "module.xt_mark", "blocked", "{checks: [node/kernel-modules], extent: some}"),
+    ];
+    let findings = json!([{"resource": "node 1, xt_mark", "summary": "module xt_mark cannot be loaded"}]);
+    let failed = row("node/kernel-modules", &[], json!({"fail": {"findings": findings}}), Some("hardening"), &["n1"]);
+    let facts = [("module.ip_vs", "blocked"), ("module.xt_mark", "blocked")];
+    let mut report = report(&[&facts, &facts], &[("module.overlay", "loaded")], vec![failed]);
+    explain(&mut report, &settings);
+    assert_eq!(brief(&report.explanations[0]), (vec!["likely b-own 1".to_owned()], vec![]));
+}
+
+#[test]
+fn what_was_not_read_on_the_reference_is_not_changed() {
+    let settings = [setting("own", "module.xt_mark", "blocked", "{capabilities: [service-vip], extent: some}")];
+    let facts = [("module.xt_mark", "blocked")];
+    for (stock, causes) in [(("module.overlay", "loaded"), 1), (("os.name", "x"), 0)] {
+        let mut report = report(&[&facts, &facts], &[stock], vec![red("workload/web", &["service-vip"])]);
+        explain(&mut report, &settings);
+        assert_eq!(report.explanations[0].causes.len(), causes, "{stock:?}");
+    }
+}
+
+#[test]
+fn what_takes_a_part_explains_nothing_where_nothing_works() {
+    let settings = [setting("part", "f", "1", "{capabilities: [pod-network], extent: part}")];
+    for (others, causes, unexplained) in [
+        (green("workload/pairs", &["pod-network"]), vec!["possible part 1"], vec![]),
+        (red("workload/pairs", &["pod-network"]), vec![], vec!["workload/many", "workload/pairs"]),
+    ] {
+        let explanation = explained(&settings, &[("f", "1")], vec![red("workload/many", &["pod-network"]), others]);
+        let (causes_told, open) = brief(&explanation);
+        assert_eq!((causes_told, open), (causes.into_iter().map(str::to_owned).collect(), unexplained));
+    }
+}
+
+#[test]
+fn what_certainly_fails_needs_no_other_that_might_have_done_it() {
+    let settings = [
+        setting("certain", "f", "1", "{checks: [node/joined], extent: all}"),
+        setting("maybe", "g", "1", "{checks: [node/joined], extent: some}"),
+    ];
+    let explanation = explained(&settings, &[("f", "1"), ("g", "1")], vec![red("node/joined", &[])]);
+    assert_eq!(brief(&explanation).0, ["likely certain 1"]);
 }

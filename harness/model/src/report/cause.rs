@@ -81,7 +81,7 @@ pub struct Cause {
 #[serde(rename_all = "camelCase")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Certainty {
-    /// It changed and can take away what failed; so did something else.
+    /// It changed and can take away what failed; so did something else, or it takes away only some of what it could.
     Possible,
     /// Of all settings that changed it is the only one that fits.
     Likely,
