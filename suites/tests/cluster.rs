@@ -23,7 +23,6 @@ use amiproof_core::cluster::nodes::{self, selector_of};
 use amiproof_core::cluster::{Access, NODE_GROUP_LABEL};
 use amiproof_core::context::{Context, Peers};
 use amiproof_core::ledger::{self, Ledger, State};
-use amiproof_core::pace::Pace;
 use amiproof_core::probe::{self, Channel};
 use amiproof_core::workload;
 use amiproof_model::attribution::{TrafficPair, broken_nodes};
@@ -222,7 +221,6 @@ async fn prepare() -> Prepared {
             kubernetes: kubernetes.parse().unwrap(),
             aws: None,
             ledger: ledger.clone(),
-            pace: Pace::REAL,
             evidence: folder.clone(),
             image_registry: None,
             pull_secret: None,

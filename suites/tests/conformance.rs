@@ -14,7 +14,6 @@ use std::time::Duration;
 use amiproof_core::aws::{Clients, Settings};
 use amiproof_core::check::{Body, Check};
 use amiproof_core::ledger::{self, Header, Ledger};
-use amiproof_core::pace::Pace;
 use amiproof_core::run::{self, Answers, Plan, Steps, Stop, Tools};
 use amiproof_core::transport::Transport;
 use amiproof_lab::listen::{MemoryNetwork, Network};
@@ -105,12 +104,13 @@ async fn on_cluster(file: &Utf8Path, folder: Utf8PathBuf, checks: Vec<Check>) ->
     let matrix = read(file, &Disk(base.clone()))?;
     let ledger = Ledger::open(&folder)?;
     let header = ledger.header().clone();
-    let pace = match &header.endpoint {
-        Some(url) => amiproof_core::endpoint::lab_time_scale(url).await.map_or(Pace::REAL, Pace::faster),
-        None => Pace::REAL,
-    };
-    let settings = Settings { region: Some(header.region), endpoint: header.endpoint, pace, ..Settings::default() };
-    let tools = Tools { clients: Some(Clients::connect(settings).await?), access: None, ledger, pace };
+    if let Some(url) = &header.endpoint
+        && let Some(scale) = amiproof_core::endpoint::lab_time_scale(url).await
+    {
+        amiproof_time::set_scale(scale);
+    }
+    let settings = Settings { region: Some(header.region), endpoint: header.endpoint, ..Settings::default() };
+    let tools = Tools { clients: Some(Clients::connect(settings).await?), access: None, ledger };
     let steps = Steps { provision: false, network_only: false, test: true, scan: true, teardown: false };
     Ok(run::run(plan(matrix, checks, steps, folder, base, header.run), tools, Stop::default(), |_| ()).await)
 }
@@ -122,12 +122,10 @@ async fn on_lab(checks: Vec<Check>) -> Result<Report, Failure> {
     let network = MemoryNetwork::default();
     let lab = Lab::start(LabOptions { network: Network::Memory(network.clone()), ..LabOptions::default() }).await?;
     let (key, secret) = Lab::credentials();
-    let pace = Pace::REAL;
     let settings = Settings {
         region: matrix.cluster.region.clone(),
         endpoint: Some(lab.endpoint()),
         credentials: Some((key.to_owned(), secret.to_owned())),
-        pace,
         transport: Transport::memory(move |authority| network.dial(authority)),
         ..Settings::default()
     };
@@ -148,7 +146,7 @@ async fn on_lab(checks: Vec<Check>) -> Result<Report, Failure> {
         keep: false,
     };
     let run_id = header.run.clone();
-    let tools = Tools { clients: Some(clients), access: None, ledger: Ledger::create(&path, header)?, pace };
+    let tools = Tools { clients: Some(clients), access: None, ledger: Ledger::create(&path, header)? };
     let steps = Steps { provision: true, network_only: false, test: true, scan: true, teardown: true };
     let plan = plan(matrix, checks, steps, path, Utf8PathBuf::new(), run_id);
     let report = run::run(plan, tools, Stop::default(), |_| ()).await;

@@ -4,7 +4,6 @@ use amiproof_core::aws::{AwsError, Clients, Identity, Settings};
 use amiproof_core::cluster::Access;
 use amiproof_core::cluster::explain::chain;
 use amiproof_core::cluster::groups::{self, Group};
-use amiproof_core::pace::Pace;
 use amiproof_core::transport::Transport;
 use amiproof_lab::listen::{MemoryNetwork, Network};
 use amiproof_lab::profile::{HostProfile, load_folder};
@@ -39,8 +38,6 @@ pub(crate) struct Connection {
     pub(crate) identity: Option<Identity>,
     /// The cluster of a kubeconfig.
     pub(crate) access: Option<Access>,
-    /// Polling intervals.
-    pub(crate) pace: Pace,
     /// Whether a lab answers.
     pub(crate) is_lab: bool,
     /// The lab inside this process, if there is one.
@@ -54,22 +51,17 @@ impl Connection {
             return Self::embedded(target, region).await;
         }
         output.note(format_args!("connecting to {} ...", place(target, Some(region))));
-        let settings = settings(target, Some(region.to_owned()), Pace::REAL);
+        let settings = settings(target, Some(region.to_owned()));
         let (scale, answer) = match &target.endpoint_url {
             // Two questions to the same place: one that does not answer is waited for once.
             Some(url) => tokio::join!(amiproof_core::endpoint::lab_time_scale(url), ask(settings)),
             None => (None, ask(settings).await),
         };
         let (clients, identity) = answer?;
-        let pace = scale.map_or(Pace::REAL, Pace::faster);
-        let clients = if pace == Pace::REAL {
-            clients
-        } else {
-            connect(self::settings(target, Some(region.to_owned()), pace)).await?.with_clock_of(&clients)
-        };
+        adopt_clock(scale);
         warn_of_the_clock(&clients, output);
         let identity = Some(identity);
-        Ok(Self { clients: Some(clients), identity, access: None, pace, is_lab: scale.is_some(), lab: None })
+        Ok(Self { clients: Some(clients), identity, access: None, is_lab: scale.is_some(), lab: None })
     }
 
     /// Takes the cluster of a kubeconfig. AWS only where the command line names it: for diagnosis, nothing is made there.
@@ -82,16 +74,16 @@ impl Connection {
     ) -> Result<Self, Failure> {
         let access = access(given, output).await?;
         let scale = amiproof_core::endpoint::lab_behind(&access).await;
-        let pace = scale.map_or(Pace::REAL, Pace::faster);
+        adopt_clock(scale);
         let (clients, identity) = if aws {
             output.note(format_args!("connecting to {} ...", place(target, region)));
-            let (clients, identity) = ask(settings(target, region.map(str::to_owned), pace)).await?;
+            let (clients, identity) = ask(settings(target, region.map(str::to_owned))).await?;
             warn_of_the_clock(&clients, output);
             (Some(clients), Some(identity))
         } else {
             (None, None)
         };
-        Ok(Self { clients, identity, access: Some(access), pace, is_lab: scale.is_some(), lab: None })
+        Ok(Self { clients, identity, access: Some(access), is_lab: scale.is_some(), lab: None })
     }
 
     /// AWS.
@@ -120,13 +112,12 @@ impl Connection {
             only_profile: false,
             endpoint: Some(lab.endpoint()),
             credentials: Some((key.to_owned(), secret.to_owned())),
-            pace: Pace::REAL,
             transport: Transport::memory(move |authority| network.dial(authority)),
         };
         let clients = connect(settings).await?;
         let identity = clients.whoami().await.map_err(|error| refusal(&error))?;
         let identity = Some(identity);
-        Ok(Self { clients: Some(clients), identity, access: None, pace: Pace::REAL, is_lab: true, lab: Some(lab) })
+        Ok(Self { clients: Some(clients), identity, access: None, is_lab: true, lab: Some(lab) })
     }
 
     /// Stops the lab inside this process.
@@ -175,14 +166,20 @@ pub(crate) fn profiles(folder: Option<&Utf8Path>) -> Result<Vec<HostProfile>, Fa
     Ok(profiles)
 }
 
-fn settings(target: &Target, region: Option<String>, pace: Pace) -> Settings {
+/// A lab in another process says how fast its clock runs: everything is waited for by that clock.
+fn adopt_clock(scale: Option<f64>) {
+    if let Some(scale) = scale {
+        amiproof_time::set_scale(scale);
+    }
+}
+
+fn settings(target: &Target, region: Option<String>) -> Settings {
     Settings {
         region,
         profile: target.profile.clone(),
         only_profile: target.profile_is_named,
         endpoint: target.endpoint_url.clone(),
         credentials: None,
-        pace,
         transport: Transport::Sockets,
     }
 }

@@ -11,8 +11,6 @@ use amiproof_time::watch;
 use camino::Utf8PathBuf;
 use tokio_util::sync::CancellationToken;
 
-use crate::pace::Pace;
-
 /// What a check may use. Cheap to clone.
 #[derive(Clone)]
 pub struct Context {
@@ -40,8 +38,6 @@ pub struct Context {
     pub aws: Option<crate::aws::Clients>,
     /// The record of everything that the run creates.
     pub ledger: crate::ledger::Ledger,
-    /// Polling intervals.
-    pub pace: Pace,
     /// The folder for evidence of this subject; exists.
     pub evidence: Utf8PathBuf,
     /// The registry that all images are pulled from (`registry.example.com/mirror`).

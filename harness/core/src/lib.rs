@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`check`] (what a check is) and [`context`] (what a check may use), then [`ledger`] (the record of everything
 //! that is created), [`aws`], [`user_data`], [`cluster`], [`workload`], [`wait`], [`act`], [`probe`], [`scan`], [`resource`], [`destroy`],
-//! [`transport`], [`pace`] and [`run`] (the dispatcher and the pipelines). [`iam`] is what all of it needs to be allowed, [`doctor`] asks
+//! [`transport`] and [`run`] (the dispatcher and the pipelines). [`iam`] is what all of it needs to be allowed, [`doctor`] asks
 //! beforehand.
 
 pub mod act;
@@ -19,7 +19,6 @@ pub mod finish;
 pub mod iam;
 pub mod images;
 pub mod ledger;
-pub mod pace;
 pub mod probe;
 pub mod resource;
 pub mod run;

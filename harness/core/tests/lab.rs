@@ -74,7 +74,6 @@ impl Lab {
         let aws = Aws::serve(account, &Network::Memory(network.clone()), Aws::ANY_PORT).await.unwrap();
         let world = World {
             endpoint: aws.endpoint(),
-            speed: 1.0,
             transport: Transport::memory(move |authority| network.dial(authority)),
             parameter: "/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/recommended/image_id"
                 .to_owned(),

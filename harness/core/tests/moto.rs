@@ -53,6 +53,7 @@ const BODIES: [(&str, Body); 7] = [
 
 fn main() -> std::process::ExitCode {
     let mut arguments = Arguments::from_args();
+    amiproof_time::set_scale(SPEED);
     // One account is shared, and sweep takes everything that has expired.
     arguments.test_threads = Some(1);
     let mut trials: Vec<Trial> = BODIES
@@ -152,7 +153,6 @@ fn run(endpoint: &str, body: Body) -> Result<Completion, Failed> {
     runtime().block_on(async {
         let world = World {
             endpoint: endpoint.to_owned(),
-            speed: SPEED,
             transport: Transport::Sockets,
             parameter: "/amiproof/al2023".to_owned(),
             is_moto: true,

@@ -4,6 +4,8 @@
 //! simulated ([`simulate`]): the clock advances only when all tasks are waiting, and random numbers follow from a seed. The load of the
 //! machine changes nothing in such a run, and the same seed gives the same run.
 //!
+//! A lab in another process can have a faster clock ([`set_scale`]); who waits for it does so by [`sleep`], [`scaled`] and [`limit`].
+//!
 //! Nothing else in amiproof reads the clock or random numbers; a test over the sources asserts that.
 //!
 //! Faults of one machine belong here, too: a simulation can set the clock of the machine wrong ([`set_clock`]) and fill its disk
@@ -12,6 +14,7 @@
 mod blocking;
 pub mod disk;
 pub mod random;
+mod scale;
 mod simulation;
 pub mod watch;
 
@@ -22,6 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 pub use self::blocking::{blocking, write_file};
+pub use self::scale::{limit, scaled, set_scale, sleep};
 pub use self::simulation::{SimulationError, simulate};
 
 /// The start of a simulated clock: 2026-12-01, 00:00 UTC.

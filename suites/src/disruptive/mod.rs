@@ -31,7 +31,7 @@ fn timeout(context: &Context) -> Duration {
 async fn pause(context: &Context, real: Duration) -> Result<(), CheckError> {
     tokio::select! {
         biased;
-        () = tokio::time::sleep(context.pace.of(real)) => Ok(()),
+        () = amiproof_time::sleep(real) => Ok(()),
         () = context.cancel.cancelled() => Err(CheckError::Cancelled),
     }
 }

@@ -5,7 +5,6 @@ use std::fmt::Debug;
 
 use amiproof_core::cluster::{Access, RUN_LABEL, pages};
 use amiproof_core::context::Context;
-use amiproof_core::pace::Pace;
 use amiproof_model::name::KubernetesVersion;
 use futures::StreamExt as _;
 use k8s_openapi::api::admissionregistration::v1 as registration;
@@ -85,7 +84,6 @@ fn with_access_entries(rbac: Reading<Rbac>, account: &Reading<Account>) -> Readi
 struct Reader {
     client: Client,
     access: Access,
-    pace: Pace,
     namespaces: Reading<Vec<Namespace>>,
 }
 
@@ -97,7 +95,7 @@ impl Reader {
             let labels = namespace.labels().clone();
             (!labels.contains_key(RUN_LABEL)).then(|| Namespace { name: namespace.name_any(), labels })
         });
-        Self { namespaces: listed.await, client, access: context.cluster.clone(), pace: context.pace }
+        Self { namespaces: listed.await, client, access: context.cluster.clone() }
     }
 
     /// Objects that no run created. Other runs create and delete namespaces in the meantime, so namespaces are listed before and after
@@ -235,9 +233,8 @@ impl Reader {
         let names: Vec<String> = linux.map(|node| node.name.clone()).collect();
         let asked = names.into_iter().map(|name| {
             let access = self.access.clone();
-            let pace = self.pace;
             async move {
-                let answer = kubelet_protect_kernel_defaults::ask(&access, pace, &name).await;
+                let answer = kubelet_protect_kernel_defaults::ask(&access, &name).await;
                 (name, answer)
             }
         });

@@ -6,7 +6,6 @@ use amiproof_core::check::Decision;
 use amiproof_core::cluster::kubelet_path::PathError;
 use amiproof_core::cluster::serving_certificate::{Unanswered, with_retry};
 use amiproof_core::cluster::{Access, kubelet_api};
-use amiproof_core::pace::Pace;
 use futures::FutureExt as _;
 use serde_json::Value;
 
@@ -21,10 +20,10 @@ const ANSWER: Duration = Duration::from_secs(10);
 
 /// Reads a kubelet's effective configuration, including drop-ins (`/configz`), through the API server. A kubelet without a serving
 /// certificate is retried.
-pub(crate) async fn ask(access: &Access, pace: Pace, node: &str) -> Reading<bool> {
+pub(crate) async fn ask(access: &Access, node: &str) -> Reading<bool> {
     let what = format!("get nodes/proxy of {node} (configz)");
     let configuration = || kubelet_api::configuration(access, node, ANSWER).boxed();
-    match with_retry(access, pace, node, configuration).await {
+    match with_retry(access, node, configuration).await {
         Ok(configuration) => Ok(read(&configuration)),
         Err(Unanswered { error: PathError::Refused(error), certificate: None }) => Err(Unreadable::kube(&what, &error)),
         Err(unanswered) => Err(Unreadable::Unavailable(format!("{what}: {unanswered}"))),

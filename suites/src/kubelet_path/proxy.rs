@@ -28,7 +28,7 @@ pub(super) struct Answered {
 pub(super) async fn ask(context: &Context, path: &str, is_good: fn(&Value) -> bool) -> Result<Decision, CheckError> {
     let answers = context.nodes.iter().map(|node| async move {
         let get = || kubelet_api::get(&context.cluster, &node.name, path, ANSWER).boxed();
-        let answer = with_retry(&context.cluster, context.pace, &node.name, get).await;
+        let answer = with_retry(&context.cluster, &node.name, get).await;
         Answered { node: node.clone(), answer }
     });
     let answers = futures::future::join_all(answers).await;

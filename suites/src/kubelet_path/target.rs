@@ -113,7 +113,7 @@ async fn ask_one(
         return Ok(Err(reason));
     }
     let through = Through { access: &context.cluster, namespace, pod: &pod, within: ANSWER };
-    let answer = with_retry(&context.cluster, context.pace, &node.name, || question(through)).await;
+    let answer = with_retry(&context.cluster, &node.name, || question(through)).await;
     let api_answers = match &answer {
         Ok(_) => true,
         Err(_) => {

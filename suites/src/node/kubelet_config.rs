@@ -105,7 +105,7 @@ const fn rule(pointer: &'static str, source: &'static str, wanted: &'static str,
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let asked = context.nodes.iter().map(|node| async move {
         let ask = || kubelet_api::configuration(&context.cluster, &node.name, ANSWER).boxed();
-        match with_retry(&context.cluster, context.pace, &node.name, ask).await {
+        match with_retry(&context.cluster, &node.name, ask).await {
             Ok(configuration) => Configuration { node: node.clone(), known: Some(("configz", configuration)) },
             // Suite kubelet-path reports the closed port.
             Err(_) => Configuration { node: node.clone(), known: from_files(context, node).await },

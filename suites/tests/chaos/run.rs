@@ -9,7 +9,6 @@ use amiproof_core::aws::{Clients, Settings};
 use amiproof_core::check::Check;
 use amiproof_core::destroy::{self, Deadlines, ProgressSink, What as Wanted};
 use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger};
-use amiproof_core::pace::Pace;
 use amiproof_core::run::{self, Answers, Keep, Plan, Steps, Stop, Tools, journal};
 use amiproof_core::transport::Transport;
 use amiproof_lab::listen::{MemoryNetwork, Network};
@@ -221,7 +220,7 @@ async fn whole(
         answers: if is_resumed { journal::answers(folder, Keep::Decided)? } else { Answers::default() },
     };
     let ledger = if is_resumed { Ledger::open(folder)? } else { Ledger::create(folder, header)? };
-    let tools = Tools { clients: Some(clients), access: None, ledger, pace: Pace::REAL };
+    let tools = Tools { clients: Some(clients), access: None, ledger };
     Ok(run::run(plan, tools, stop, |_| ()).await)
 }
 

@@ -10,7 +10,6 @@ use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_core::cluster::{Access, NODE_GROUP_LABEL, Token, nodes, objects, storage, watch};
 use amiproof_core::context::{Context, Peers};
 use amiproof_core::ledger::{Header, Ledger, State, VERSION};
-use amiproof_core::pace::Pace;
 use amiproof_core::resource::storage_class;
 use amiproof_core::run::budget::Budget;
 use amiproof_core::run::checks::{RunnerConfig, run_all};
@@ -179,7 +178,6 @@ impl Lab {
             kubernetes: "1.36".parse().unwrap(),
             aws: None,
             ledger: self.ledger.clone(),
-            pace: Pace::REAL,
             evidence: Utf8PathBuf::from_path_buf(self.folder.path().to_owned()).unwrap(),
             image_registry: self.image_registry.clone(),
             pull_secret: self.pull_secret.clone(),

@@ -210,7 +210,7 @@ async fn execute(
     let (clients, access) = (connection.clients.clone(), connection.access.clone());
     let before = owner::standing(&ledger);
     let mut latest = Latest { dir: &global.dir, folder, ledger: ledger.clone(), is_set: steps.network_only };
-    let tools = Tools { clients, access, ledger: ledger.clone(), pace: connection.pace };
+    let tools = Tools { clients, access, ledger: ledger.clone() };
     let plan = plan(global, request, folder, steps, connection.is_lab, &tools)?;
     let stop = Stop { cancel: signals.cancel.clone(), abort: signals.abort.clone(), deadline: options.deadline };
     let progress = RefCell::new(Progress::new(*output));

@@ -9,7 +9,6 @@ use kube::core::Status;
 use kube::{Api, ResourceExt as _};
 
 use crate::check::CheckError;
-use crate::pace::Pace;
 use crate::wait::observed::Eviction;
 
 /// How long to wait before a refused eviction is retried. `kubectl drain` waits 5 s.
@@ -25,11 +24,7 @@ enum Answer {
 
 /// Evicts pods, and yields the state of all of them after every answer. The stream ends when every eviction was accepted; dropping it
 /// stops the retries.
-pub fn evict(
-    api: Api<Pod>,
-    pods: &[&Pod],
-    pace: Pace,
-) -> impl Stream<Item = Result<Vec<Eviction>, CheckError>> + Send + use<> {
+pub fn evict(api: Api<Pod>, pods: &[&Pod]) -> impl Stream<Item = Result<Vec<Eviction>, CheckError>> + Send + use<> {
     let begun = |pod: &&Pod| Eviction {
         pod: pod.name_any(),
         uid: pod.uid().unwrap_or_default(),
@@ -41,7 +36,7 @@ pub fn evict(
     let answers = names
         .into_iter()
         .enumerate()
-        .map(move |(index, pod)| answers(api.clone(), pod, pace).map(move |answer| (index, answer)).boxed());
+        .map(move |(index, pod)| answers(api.clone(), pod).map(move |answer| (index, answer)).boxed());
     stream::select_all(answers).map(move |(index, answer)| {
         match answer {
             Answer::Refused(why) => evictions[index].refusals.push(why),
@@ -53,13 +48,13 @@ pub fn evict(
 }
 
 /// Retries until a pod is evicted.
-fn answers(api: Api<Pod>, pod: String, pace: Pace) -> impl Stream<Item = Answer> + Send {
+fn answers(api: Api<Pod>, pod: String) -> impl Stream<Item = Answer> + Send {
     stream::unfold(Some((api, pod, Duration::ZERO)), move |state| async move {
         let (api, pod, mut pause) = state?;
         loop {
-            tokio::time::sleep(pause).await;
+            amiproof_time::sleep(pause).await;
             let answer = api.evict(&pod, &EvictParams::default()).await;
-            pause = pace.of(AGAIN);
+            pause = AGAIN;
             match judged(&pod, answer.map(|_| ())) {
                 None => {}
                 Some(Answer::Refused(why)) => return Some((Answer::Refused(why), Some((api, pod, pause)))),

@@ -18,7 +18,6 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::clock::{Clock, Skew};
 use super::error::{AwsError, Class, Explain as _};
 use super::{http, retry};
-use crate::pace::Pace;
 use crate::transport::{self, Transport};
 
 /// At most so many CreateNodegroup and DeleteNodegroup calls in progress at once: EKS calls IAM for each, and parallel creates end in
@@ -60,8 +59,6 @@ pub struct Settings {
     /// Fixed credentials instead of the provider chain: access key id and secret. For the embedded lab, which takes any; with
     /// them, configuration files are not read.
     pub credentials: Option<(String, String)>,
-    /// Intervals of polling and retries.
-    pub pace: Pace,
     /// How clients connect.
     pub transport: Transport,
 }
@@ -111,7 +108,6 @@ struct Shared {
     config: SdkConfig,
     given_endpoint: Option<String>,
     region: String,
-    pace: Pace,
     transport: Transport,
     clock: Clock,
     node_group_changes: Semaphore,
@@ -133,7 +129,6 @@ impl Clients {
     /// # Errors
     /// If no region is known.
     pub async fn connect(settings: Settings) -> Result<Self, AwsError> {
-        let pace = settings.pace;
         let transport = settings.transport.clone();
         let given_endpoint = settings.endpoint.clone();
         let config = load(settings).await;
@@ -166,7 +161,6 @@ impl Clients {
         let shared = Shared {
             given_endpoint,
             region,
-            pace,
             transport,
             clock: clock.clone(),
             node_group_changes: Semaphore::new(NODE_GROUP_CHANGES),
@@ -197,11 +191,6 @@ impl Clients {
     /// The endpoint that replaces AWS; `None` for AWS itself.
     pub fn endpoint(&self) -> Option<&str> {
         self.shared.config.endpoint_url()
-    }
-
-    /// Polling intervals.
-    pub fn pace(&self) -> Pace {
-        self.shared.pace
     }
 
     /// How clients connect.
@@ -254,13 +243,6 @@ impl Clients {
         self.read(|| self.ask_who()).await
     }
 
-    /// The same, knowing what other clients of the same place have heard of its clock.
-    #[must_use]
-    pub fn with_clock_of(self, other: &Self) -> Self {
-        self.shared.clock.adopt(&other.shared.clock);
-        self
-    }
-
     /// How wrong this machine's clock is by the answers so far; `None` when it is right enough.
     pub fn clock_skew(&self) -> Option<Skew> {
         self.shared.clock.skew()
@@ -308,7 +290,7 @@ impl Clients {
     where
         Fut: Future<Output = Result<T, AwsError>>,
     {
-        retry::read(self.pace(), call).await
+        retry::read(call).await
     }
 
     /// As [`Self::read`], for a write that may arrive twice because it has a client token or because its caller treats "already exists" as
@@ -320,7 +302,7 @@ impl Clients {
     where
         Fut: Future<Output = Result<T, AwsError>>,
     {
-        retry::write_idempotent(self.pace(), call).await
+        retry::write_idempotent(call).await
     }
 
     /// Makes a write that must not arrive twice. If its answer is lost, `find` looks for the result before the write is retried:
@@ -337,7 +319,7 @@ impl Clients {
         Written: Future<Output = Result<T, AwsError>>,
         Found: Future<Output = Result<Option<T>, AwsError>>,
     {
-        retry::write_or_find(self.pace(), write, find).await
+        retry::write_or_find(write, find).await
     }
 
     /// As [`Self::write_idempotent`], and also retried while something else still uses the resource: [`super::retry::until_free`].
@@ -348,7 +330,7 @@ impl Clients {
     where
         Fut: Future<Output = Result<T, AwsError>>,
     {
-        retry::until_free(self.pace(), call).await
+        retry::until_free(call).await
     }
 
     /// Waits for one of the permits for calls that change node groups, which limit how many a run makes at once. The permit is returned
@@ -363,9 +345,9 @@ impl Clients {
         self.shared.reads.acquire().await.ok()
     }
 
-    /// Sleeps for one polling interval, scaled by [`Self::pace`].
+    /// Sleeps for one polling interval.
     pub(crate) async fn pause(&self, interval: Duration) {
-        tokio::time::sleep(self.pace().of(interval)).await;
+        amiproof_time::sleep(interval).await;
     }
 }
 
@@ -380,14 +362,14 @@ impl TimeSource for Now {
 }
 
 async fn load(settings: Settings) -> SdkConfig {
-    let pace = settings.pace;
-    // Adaptive mode also slows the client down while a service throttles it, in real time: where time runs faster, that would be the
-    // longest part of a run. Every pause is jittered either way.
-    let retries = if pace == Pace::REAL { RetryConfig::adaptive() } else { RetryConfig::standard() };
+    // Adaptive mode also keeps a client within the rate that AWS gives an account, once a service has throttled it. What stands in for AWS at
+    // an endpoint of its own has no such rate. Every pause is jittered either way.
+    let is_stand_in = settings.endpoint.is_some() && matches!(settings.transport, Transport::Sockets);
+    let retries = if is_stand_in { RetryConfig::standard() } else { RetryConfig::adaptive() };
     let retries = retries
         .with_max_attempts(ATTEMPTS)
-        .with_initial_backoff(pace.of(Duration::from_secs(1)))
-        .with_max_backoff(pace.of(Duration::from_secs(20)));
+        .with_initial_backoff(Duration::from_secs(1))
+        .with_max_backoff(Duration::from_secs(20));
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)

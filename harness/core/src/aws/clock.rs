@@ -63,11 +63,6 @@ impl Clock {
         }
     }
 
-    /// Takes over the value of another one.
-    pub(super) fn adopt(&self, other: &Self) {
-        self.0.ahead.store(other.0.ahead.load(Ordering::Relaxed), Ordering::Relaxed);
-    }
-
     /// The time of AWS, if this machine's clock is known to be wrong.
     pub(super) fn now(&self) -> Timestamp {
         let here = amiproof_time::now();

@@ -19,7 +19,6 @@ use aws_smithy_types::retry::RetryConfig;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 
 use super::error::{AwsError, Class};
-use crate::pace::Pace;
 
 /// The number of attempts.
 const TRIES: usize = 12;
@@ -75,22 +74,22 @@ where
 ///
 /// # Errors
 /// The [`AwsError`] of the last of 12 attempts (two to four minutes); errors of other classes are returned at once.
-pub(crate) async fn read<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
+pub(crate) async fn read<T, Fut>(call: impl FnMut() -> Fut) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,
 {
-    repeat(pace, call, AwsError::is_infrastructure).await
+    repeat(call, AwsError::is_infrastructure).await
 }
 
 /// As [`read`], for a write that may arrive twice: it has a client token, or its caller treats "already exists" as success.
 ///
 /// # Errors
 /// As [`read`].
-pub(crate) async fn write_idempotent<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
+pub(crate) async fn write_idempotent<T, Fut>(call: impl FnMut() -> Fut) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,
 {
-    repeat(pace, call, AwsError::is_infrastructure).await
+    repeat(call, AwsError::is_infrastructure).await
 }
 
 /// Makes a write that must not arrive twice. Retried only if it certainly had no effect: no connection was established, or AWS throttled
@@ -98,11 +97,11 @@ where
 ///
 /// # Errors
 /// The [`AwsError`]; after a lost answer it is unknown whether the write took effect.
-pub(crate) async fn write_once<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
+pub(crate) async fn write_once<T, Fut>(call: impl FnMut() -> Fut) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,
 {
-    repeat(pace, call, |error| error.did_nothing).await
+    repeat(call, |error| error.did_nothing).await
 }
 
 /// Makes a write that must not arrive twice and whose result can be looked up: after a lost answer, `find` looks for the result before the
@@ -111,7 +110,6 @@ where
 /// # Errors
 /// The last [`AwsError`] of the write or of `find`.
 pub(crate) async fn write_or_find<T, Write, Written, Find, Found>(
-    pace: Pace,
     mut write: Write,
     mut find: Find,
 ) -> Result<T, AwsError>
@@ -121,17 +119,17 @@ where
     Find: FnMut() -> Found,
     Found: Future<Output = Result<Option<T>, AwsError>>,
 {
-    let mut pauses = pauses(pace);
+    let mut pauses = pauses();
     loop {
-        let error = match write_once(pace, &mut write).await {
+        let error = match write_once(&mut write).await {
             Ok(made) => return Ok(made),
             Err(error) if error.is_infrastructure() => error,
             Err(error) => return Err(error),
         };
         let Some(pause) = pauses.next() else { return Err(error) };
         tracing::debug!(%error, ?pause, "checking whether it was done");
-        tokio::time::sleep(pause).await;
-        if let Some(made) = read(pace, &mut find).await? {
+        amiproof_time::sleep(pause).await;
+        if let Some(made) = read(&mut find).await? {
             return Ok(made);
         }
     }
@@ -141,31 +139,27 @@ where
 ///
 /// # Errors
 /// The [`AwsError`] of the last of 12 attempts (two to four minutes).
-pub(crate) async fn until_free<T, Fut>(pace: Pace, call: impl FnMut() -> Fut) -> Result<T, AwsError>
+pub(crate) async fn until_free<T, Fut>(call: impl FnMut() -> Fut) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,
 {
-    repeat(pace, call, |error| error.is_infrastructure() || error.class == Class::InUse).await
+    repeat(call, |error| error.is_infrastructure() || error.class == Class::InUse).await
 }
 
-fn pauses(pace: Pace) -> impl Iterator<Item = Duration> {
+fn pauses() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
-        .with_min_delay(pace.of(FIRST_PAUSE))
-        .with_max_delay(pace.of(LAST_PAUSE))
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_delay(LAST_PAUSE)
         .with_max_times(TRIES - 1)
         .with_jitter()
         .build()
 }
 
-async fn repeat<T, Fut>(
-    pace: Pace,
-    mut call: impl FnMut() -> Fut,
-    again: impl Fn(&AwsError) -> bool,
-) -> Result<T, AwsError>
+async fn repeat<T, Fut>(mut call: impl FnMut() -> Fut, again: impl Fn(&AwsError) -> bool) -> Result<T, AwsError>
 where
     Fut: Future<Output = Result<T, AwsError>>,
 {
-    let mut pauses = pauses(pace);
+    let mut pauses = pauses();
     let mut clock_was_wrong = false;
     loop {
         let error = match ONE_ATTEMPT.scope((), call()).await {
@@ -180,7 +174,7 @@ where
         }
         let Some(pause) = pauses.next() else { return Err(error) };
         tracing::debug!(%error, ?pause, "trying again");
-        tokio::time::sleep(pause).await;
+        amiproof_time::sleep(pause).await;
     }
 }
 
@@ -190,8 +184,6 @@ mod tests {
 
     use super::*;
 
-    const FAST: f64 = 10_000.0;
-
     fn error(class: Class) -> AwsError {
         AwsError::new(class, "DescribeCluster", "cluster c", "no")
     }
@@ -199,23 +191,22 @@ mod tests {
     /// How often a function makes a call that always fails so.
     async fn tries(function: &str, error: AwsError) -> usize {
         let calls = Cell::new(0);
-        let pace = Pace::faster(FAST);
         let call = || {
             calls.set(calls.get() + 1);
             let error = error.clone();
             async { Err::<(), _>(error) }
         };
         let answer = match function {
-            "read" => read(pace, call).await,
-            "write_idempotent" => write_idempotent(pace, call).await,
-            "write_once" => write_once(pace, call).await,
-            _ => until_free(pace, call).await,
+            "read" => read(call).await,
+            "write_idempotent" => write_idempotent(call).await,
+            "write_once" => write_once(call).await,
+            _ => until_free(call).await,
         };
         assert!(answer.is_err());
         calls.get()
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_may_be_done_twice_is_made_again_and_nothing_else_is() {
         let throttled = AwsError { did_nothing: true, ..error(Class::Infrastructure) };
         for (function, error, wanted) in [
@@ -237,17 +228,17 @@ mod tests {
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_answer_in_the_end_is_the_answer() {
         let calls = Cell::new(0);
-        let answer = read(Pace::faster(FAST), || async {
+        let answer = read(|| async {
             calls.set(calls.get() + 1);
             if calls.get() < 3 { Err(error(Class::Infrastructure)) } else { Ok(calls.get()) }
         });
         assert_eq!(answer.await.unwrap(), 3);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_write_whose_answer_was_lost_is_looked_for_before_it_is_made_again() {
         let (sent, asked) = (Cell::new(0), Cell::new(0));
         let write = || async {
@@ -258,7 +249,7 @@ mod tests {
             asked.set(asked.get() + 1);
             Ok((asked.get() == 2).then_some(7))
         };
-        assert_eq!(write_or_find(Pace::faster(FAST), write, find).await.unwrap(), 7);
+        assert_eq!(write_or_find(write, find).await.unwrap(), 7);
         assert_eq!((sent.get(), asked.get()), (2, 2));
     }
 }

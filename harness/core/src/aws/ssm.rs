@@ -53,7 +53,7 @@ pub async fn wait_online(
     instance_ids: &[String],
     within: Duration,
 ) -> Result<BTreeMap<String, String>, AwsError> {
-    let until = Instant::now() + clients.pace().of(within);
+    let until = Instant::now() + amiproof_time::scaled(within);
     loop {
         let status = ping_status(clients, instance_ids).await?;
         let all = instance_ids.iter().all(|id| status.get(id).is_some_and(|status| status == "Online"));

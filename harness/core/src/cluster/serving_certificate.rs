@@ -14,7 +14,6 @@ use kube::{Api, ResourceExt as _};
 
 use super::Access;
 use super::kubelet_path::PathError;
-use crate::pace::Pace;
 
 /// The signer of serving certificates of kubelets (Kubernetes, "Certificates and Certificate Signing Requests").
 const SIGNER: &str = "kubernetes.io/kubelet-serving";
@@ -134,7 +133,6 @@ const BREAKS: u32 = 2;
 /// [`Unanswered`]: at once for every error that the certificate does not explain.
 pub async fn with_retry<'a, T>(
     access: &Access,
-    pace: Pace,
     node: &str,
     ask: impl Fn() -> BoxFuture<'a, Result<T, PathError>>,
 ) -> Result<T, Unanswered> {
@@ -149,7 +147,7 @@ pub async fn with_retry<'a, T>(
         if !is_to_blame(&error, request.as_ref()) {
             if (error.is_broken_connection() || error.is_temporary()) && breaks < BREAKS {
                 breaks += 1;
-                tokio::time::sleep(pace.of(PAUSE)).await;
+                amiproof_time::sleep(PAUSE).await;
                 continue;
             }
             return Err(Unanswered { error, certificate: None });
@@ -159,7 +157,7 @@ pub async fn with_retry<'a, T>(
             return Err(Unanswered { error, certificate: Some(request.as_ref().map_or_else(unknown, Request::says)) });
         }
         questions += 1;
-        tokio::time::sleep(pace.of(PAUSE)).await;
+        amiproof_time::sleep(PAUSE).await;
     }
 }
 

@@ -50,7 +50,7 @@ const AT_ONCE: usize = 16;
 const VISIBLE: Duration = Duration::from_secs(30);
 /// How often a planned resource is looked up within that time.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// How long create calls in flight are awaited. A deadline, so it is not divided by the pace.
+/// How long create calls in flight are awaited.
 const IN_FLIGHT: Duration = Duration::from_secs(60);
 
 /// Progress line while interfaces are looked for, before clusters and stacks are deleted.
@@ -186,9 +186,8 @@ async fn survey(plan: &Plan<'_>, answering: wrong_target::Cluster, targets: &[Ta
         // Without access nothing can be checked; objects in a cluster of this run are deleted with it, by a later destroy.
         deleting.extend(own.into_iter().map(str::to_owned));
     }
-    let pace = plan.clients.map(Clients::pace).unwrap_or_default();
     let quiet = plan.ledger.inherited().unwrap_or_default();
-    let sure = Instant::now() + pace.of(VISIBLE.saturating_sub(quiet));
+    let sure = Instant::now() + amiproof_time::scaled(VISIBLE.saturating_sub(quiet));
     Survey { cluster: answering, deleting, vanished, sure }
 }
 

@@ -138,7 +138,7 @@ impl Task {
         let of_pod = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let mut last = None;
         let stream = watch::follow(api, of_pod);
-        let (began, pulling) = (Instant::now(), context.pace.of(PULL));
+        let (began, pulling) = (Instant::now(), amiproof_time::scaled(PULL));
         let ended = watch::until(stream, began + START + within, |pods: Vec<Pod>| {
             last = pods.into_iter().next().or(last.take());
             let pod = last.as_ref()?;

@@ -95,7 +95,7 @@ pub async fn provision(
     loop {
         let created = Instant::now();
         let key = create(clients, ledger, plan, &name).await?;
-        let deadline = created + clients.pace().deadline(plan.variant.timeouts.nodes_ready);
+        let deadline = created + amiproof_time::limit(plan.variant.timeouts.nodes_ready);
         let mut watch = Watch::new(clients, plan.cluster, &name);
         match watch.until(deadline, wanted, tell).await? {
             End::Active => return Ok(NodeGroup { name, created }),

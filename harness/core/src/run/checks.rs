@@ -277,7 +277,7 @@ fn deadline(context: &Context, check: &Check) -> Duration {
     match (&check.body, check.timeout, check.phase) {
         (Body::Workload(workload), ..) => timeouts.nodes_ready + workload.timeout + Duration::from_secs(300),
         (_, Some(timeout), _) => timeout,
-        (_, None, Phase::OsScan) => context.pace.deadline(timeouts.os_scan) + AFTER_SCAN,
+        (_, None, Phase::OsScan) => amiproof_time::limit(timeouts.os_scan) + AFTER_SCAN,
         (_, None, _) => timeouts.check,
     }
 }

@@ -69,7 +69,7 @@ pub(crate) async fn network(session: &Session, tags: &Tags) -> Result<Option<Net
                 &name,
                 spec,
                 tags,
-                clients.pace().deadline(NETWORK_DEADLINE),
+                amiproof_time::limit(NETWORK_DEADLINE),
             )
             .await;
             made.map(Some).map_err(|error| PhaseError::from_error(&error))
@@ -100,11 +100,11 @@ pub(crate) async fn cluster(
             &subnets,
             role,
             tags,
-            clients.pace().deadline(CLUSTER_DEADLINE),
+            amiproof_time::limit(CLUSTER_DEADLINE),
         )
         .await
     } else {
-        aws::cluster::existing(clients, &spec.name, clients.pace().deadline(CLUSTER_DEADLINE)).await
+        aws::cluster::existing(clients, &spec.name, amiproof_time::limit(CLUSTER_DEADLINE)).await
     };
     let endpoint = endpoint.map_err(|error| PhaseError::from_error(&error))?;
     let access = access(clients, &endpoint)?;
@@ -237,7 +237,7 @@ impl Eks {
                 // An API server that is briefly unavailable is asked again.
                 async move { cluster::addons::are_controllers_ready(&access, &asked).await.unwrap_or(false) }.boxed()
             };
-            let deadline = self.clients.pace().deadline(ADDON_DEADLINE);
+            let deadline = amiproof_time::limit(ADDON_DEADLINE);
             aws::addons::wait_active(&self.clients, &spec.name, name, deadline, is_ready)
         });
         tokio::select! {

@@ -32,7 +32,7 @@ pub(crate) async fn made(
     let wanted = usize::try_from(made.count).unwrap_or(usize::MAX);
     let group = names::node_group(&session.plan.run, &variant.name);
     let selector = nodes::of_group(&group);
-    let deadline = session.tools.pace.deadline(variant.timeouts.nodes_ready);
+    let deadline = amiproof_time::limit(variant.timeouts.nodes_ready);
     let mut nodes = nodes::wait_ready(&cluster.access, &selector, wanted, deadline)
         .await
         .map_err(|error| unjoined::not_ready(&error))?;
@@ -88,7 +88,7 @@ pub(crate) async fn selected(
         return Err(PhaseError::other(conflict));
     }
     let wanted = matched.len();
-    let deadline = session.tools.pace.deadline(variant.timeouts.nodes_ready);
+    let deadline = amiproof_time::limit(variant.timeouts.nodes_ready);
     let mut nodes = nodes::wait_ready(&cluster.access, selector.as_str(), wanted, deadline)
         .await
         .map_err(|error| unjoined::not_ready(&error))?;

@@ -467,7 +467,6 @@ fn context(session: &Session, cluster: &ClusterReady, checked: Checked) -> Resul
         kubernetes: cluster.kubernetes.clone(),
         aws: session.tools.clients.clone(),
         ledger: session.tools.ledger.clone(),
-        pace: session.tools.pace,
         evidence,
         image_registry: session.plan.image_registry.clone(),
         pull_secret: session.plan.pull_secret.clone(),

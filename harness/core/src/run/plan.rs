@@ -17,7 +17,6 @@ use crate::aws::Clients;
 use crate::check::Check;
 use crate::cluster::Access;
 use crate::ledger::Ledger;
-use crate::pace::Pace;
 
 /// The plan of a run.
 #[derive(Clone)]
@@ -80,8 +79,6 @@ pub struct Tools {
     pub access: Option<Access>,
     /// The record of everything that the run creates.
     pub ledger: Ledger,
-    /// Polling intervals.
-    pub pace: Pace,
 }
 
 /// How a run is stopped.

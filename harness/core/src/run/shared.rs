@@ -161,7 +161,7 @@ async fn bring_up(session: &Session) -> Result<Option<ClusterReady>, PhaseError>
     let up = async {
         let (eks, access) = eks::cluster(session, stack.as_ref(), &tags).await?;
         let is_new = plan.matrix.cluster.create && plan.steps.provision;
-        let kubernetes = if is_new { admitted(session, &access).await? } else { version(&access).await? };
+        let kubernetes = if is_new { admitted(&access).await? } else { version(&access).await? };
         let asked = plan.matrix.cluster.kubernetes_version.as_ref();
         match asked.map_or(Skew::None, |asked| skew(asked, &kubernetes)) {
             Skew::None => {}
@@ -209,13 +209,13 @@ const LOOKS: u32 = 12;
 const LOOK: Duration = Duration::from_secs(10);
 
 /// The version of a cluster that may have been made a moment ago.
-async fn admitted(session: &Session, access: &Access) -> Result<KubernetesVersion, PhaseError> {
+async fn admitted(access: &Access) -> Result<KubernetesVersion, PhaseError> {
     let mut looks = 1;
     loop {
         match version(access).await {
             Err(broken) if looks < LOOKS => {
                 tracing::debug!(looks, "retrying: {}", broken.message());
-                tokio::time::sleep(session.tools.pace.of(LOOK)).await;
+                amiproof_time::sleep(LOOK).await;
                 looks += 1;
             }
             answer => return answer,

@@ -14,7 +14,6 @@ use super::*;
 use crate::check::{Applies, Body, Check, Scope};
 use crate::fixture;
 use crate::ledger::{Header, VERSION};
-use crate::pace::Pace;
 
 /// How often the variant `broken` was asked whether the check applies: the run itself asks first, its pipeline after that.
 static ASKED: AtomicUsize = AtomicUsize::new(0);
@@ -84,7 +83,7 @@ fn a_panic_in_one_pipeline_is_an_error_of_its_variant_and_keeps_nobody_waiting()
         keep: false,
     };
     let ledger = Ledger::create(&folder, header).unwrap();
-    let tools = Tools { clients: None, access: None, ledger, pace: Pace::REAL };
+    let tools = Tools { clients: None, access: None, ledger };
     let running = run(plan(&folder), tools, Stop::default(), |_| {});
     // A run that hangs would hang forever; this one has nothing to wait for.
     let running = runtime.spawn(async { tokio::time::timeout(Duration::from_secs(300), running).await });

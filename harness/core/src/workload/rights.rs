@@ -39,7 +39,7 @@ impl Rights {
             }
         }
         if !rights.made.is_empty() {
-            tokio::time::sleep(context.pace.of(PROPAGATION)).await;
+            amiproof_time::sleep(PROPAGATION).await;
         }
         Ok(rights)
     }

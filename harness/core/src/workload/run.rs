@@ -36,7 +36,6 @@ use crate::cluster::nodes::{self, selector_of};
 use crate::cluster::pod_template::pod_template;
 use crate::cluster::{Access, objects, pull_secret, watch};
 use crate::context::{Context, Peers};
-use crate::pace::Pace;
 use crate::wait::{Condition, Kind, Observed, Progress, pods};
 
 /// Deadline for lists that are only needed for explanations.
@@ -152,7 +151,6 @@ struct Run {
     objects: Vec<Value>,
     /// Where each of them stands.
     origins: Vec<String>,
-    pace: Pace,
 }
 
 /// What is known of a namespace, and what tells of changes.
@@ -227,7 +225,7 @@ impl Run {
             return Err(CheckError::Undecided(format!("cannot tell which Windows images run: {reason}")));
         }
         let origins = workload.origins.clone();
-        Ok(Self { access: context.cluster.clone(), namespace, targets, objects, origins, pace: context.pace })
+        Ok(Self { access: context.cluster.clone(), namespace, targets, objects, origins })
     }
 
     /// Runs the preconditions one by one, and takes them from the objects; what follows from the first that does not hold.
@@ -242,7 +240,7 @@ impl Run {
             let stage = Stage { act: None, conditions: vec![Condition::Complete(precondition.job.clone())] };
             let mut view = View::of(self.watch(stage.conditions.iter()));
             self.apply(&object).await?;
-            let deadline = Instant::now() + self.pace.of(DEADLINE).max(MIN_DEADLINE);
+            let deadline = Instant::now() + amiproof_time::scaled(DEADLINE).max(MIN_DEADLINE);
             let over = |observed: &Observed| stage.is_over(observed);
             self.until(over, 0, &mut DeferredObjects::of(&[], &[]), &mut view, deadline).await?;
             let image = NodeImage::of(&object, self.targets.peer.is_some(), is_hardened);
@@ -366,7 +364,7 @@ impl Run {
             let pods = api.list(&ListParams::default()).await;
             view.observed.pods = pods.doing("listing the pods to evict")?.items;
             view.observed.evictions.clear();
-            let evictions = evict::evict(api, &pods::of(target, &view.observed), self.pace);
+            let evictions = evict::evict(api, &pods::of(target, &view.observed));
             view.changes.push(evictions.map(|state| state.map(Change::Evictions).map_err(Lost::Act)).boxed());
             return Ok(());
         }

@@ -12,7 +12,6 @@ use amiproof_core::aws::{
 use amiproof_core::destroy::{self, Deadlines, ProgressSink, What};
 use amiproof_core::finish;
 use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger, State};
-use amiproof_core::pace::Pace;
 use amiproof_core::resource;
 use amiproof_core::transport::Transport;
 use amiproof_core::user_data;
@@ -35,14 +34,12 @@ pub(crate) mod tagged;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// How long anything may take to be made.
-const TIMEOUT: Duration = Duration::from_secs(3600);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// Something that answers like AWS.
 pub(crate) struct World {
     /// Where it listens.
     pub(crate) endpoint: String,
-    /// How many times faster than the real world it is.
-    pub(crate) speed: f64,
     /// How it is reached.
     pub(crate) transport: Transport,
     /// The SSM parameter with an image of Amazon Linux 2023.
@@ -435,13 +432,12 @@ pub(crate) async fn a_create_call_in_flight_is_recorded(world: &World, is_under_
     run.assert_nothing_is_left().await;
 }
 
-/// Clients with any credentials, patient as the world is fast.
+/// Clients with any credentials.
 pub(crate) async fn connect(world: &World) -> Clients {
     let settings = Settings {
         region: Some("us-west-2".to_owned()),
         endpoint: Some(world.endpoint.clone()),
         credentials: Some(("AKIAIOSFODNN7EXAMPLE".to_owned(), "secret".to_owned())),
-        pace: Pace::faster(world.speed),
         transport: world.transport.clone(),
         ..Settings::default()
     };
@@ -469,7 +465,7 @@ async fn help_moto(world: &World, run: &Run, network: &network::Network) {
     }
 }
 
-fn cluster_spec(name: &str) -> ClusterSpec {
+pub(crate) fn cluster_spec(name: &str) -> ClusterSpec {
     ClusterSpec {
         name: name.to_owned(),
         region: Some("us-west-2".to_owned()),
@@ -485,7 +481,7 @@ fn cluster_spec(name: &str) -> ClusterSpec {
     }
 }
 
-fn variant(parameter: &str) -> Variant {
+pub(crate) fn variant(parameter: &str) -> Variant {
     Variant {
         name: "al2023-l1".parse().unwrap(),
         family: Family::Al2023,

@@ -96,7 +96,7 @@ impl<'a> Watch<'a> {
                 return Ok(end);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            tokio::time::sleep(self.clients.pace().of(POLL).min(left.max(Duration::from_millis(10)))).await;
+            tokio::time::sleep(amiproof_time::scaled(POLL).min(left.max(Duration::from_millis(10)))).await;
         }
     }
 

@@ -15,7 +15,6 @@ use serde_json::json;
 use super::*;
 use crate::context::Peers;
 use crate::ledger::{Header, State};
-use crate::pace::Pace;
 
 /// What exists, by path.
 #[derive(Clone, Default)]
@@ -125,7 +124,6 @@ fn context(fake: &Fake, folder: &tempfile::TempDir) -> Context {
         kubernetes: "1.36".parse().unwrap(),
         aws: None,
         ledger: Ledger::create(&folder, header).unwrap(),
-        pace: Pace::REAL,
         evidence: folder,
         image_registry: None,
         pull_secret: None,

@@ -40,9 +40,8 @@ pub(super) async fn keep(clients: &Clients, scan_arn: &str, folder: &Utf8Path) -
 }
 
 async fn one(clients: &Clients, scan_arn: &str, format: CisReportFormat, path: &Utf8Path) -> Result<u64, String> {
-    let pace = clients.pace();
     // At least a few polls: scaled time does not make this machine faster.
-    let until = Instant::now() + pace.of(PRODUCTION).max(SHORTEST_DOWNLOAD);
+    let until = Instant::now() + amiproof_time::scaled(PRODUCTION).max(SHORTEST_DOWNLOAD);
     let url = loop {
         match ask(clients, scan_arn, format.clone()).await.map_err(|error| error.to_string())? {
             (Some(CisReportStatus::Succeeded), Some(url)) => break url,
@@ -56,7 +55,7 @@ async fn one(clients: &Clients, scan_arn: &str, format: CisReportFormat, path: &
             }
         }
     };
-    let limits = presigned::Limits { bytes: LARGEST, within: pace.of(DOWNLOAD).max(SHORTEST_DOWNLOAD) };
+    let limits = presigned::Limits { bytes: LARGEST, within: amiproof_time::scaled(DOWNLOAD).max(SHORTEST_DOWNLOAD) };
     presigned::fetch(clients.transport(), &url, clients.endpoint(), path, limits)
         .await
         .map_err(|error| error.to_string())

@@ -29,7 +29,7 @@ const AFTER_STALE: Duration = Duration::from_secs(15);
 /// # Errors
 /// When an API does not answer, or the run is interrupted.
 pub(super) async fn run(request: &Request<'_>, clients: &Clients) -> Result<Ended, Error> {
-    let deadline = Instant::now() + clients.pace().deadline(request.variant.timeouts.os_scan);
+    let deadline = Instant::now() + amiproof_time::limit(request.variant.timeouts.os_scan);
     let nodes: Vec<NodeScan> = request.nodes.iter().filter_map(NodeScan::of).collect();
     if nodes.is_empty() {
         return Ok(Ended::NotEvaluated("no node of the variant has an EC2 instance id".to_owned(), Vec::new()));

@@ -42,7 +42,7 @@ pub(super) async fn of(context: &Context, node: &NodeRecord) -> Result<Effective
 /// What the kubelet itself says, through the API server and port 10250; a kubelet without a certificate is asked again.
 async fn asked(context: &Context, node: &NodeRecord) -> Result<Value, String> {
     let ask = || kubelet_api::configuration(&context.cluster, &node.name, ANSWER).boxed();
-    let answer = serving_certificate::with_retry(&context.cluster, context.pace, &node.name, ask).await;
+    let answer = serving_certificate::with_retry(&context.cluster, &node.name, ask).await;
     match answer.map_err(|error| error.to_string())? {
         configuration @ Value::Object(_) => Ok(configuration),
         _ => Err("its answer holds no kubeletconfig".to_owned()),

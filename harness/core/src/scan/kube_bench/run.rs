@@ -141,7 +141,7 @@ pub(super) async fn read(context: &Context, namespace: &str, pod: &Pod, progress
         let through = Through { access: &context.cluster, namespace, pod: &name, within: LOGS };
         let node = pods::node(pod).unwrap_or_default();
         let read = || through.logs().boxed();
-        match serving_certificate::with_retry(&context.cluster, context.pace, node, read).await {
+        match serving_certificate::with_retry(&context.cluster, node, read).await {
             Ok(log) => seen.log = Some(log),
             Err(error) => seen.log_error = Some(error.to_string()),
         }

@@ -93,7 +93,7 @@ pub(super) async fn metrics(context: &Context) -> Result<Metrics, CheckError> {
         plural: "nodes".into(),
     };
     let api: Api<DynamicObject> = Api::all_with(context.cluster.client(), &resource);
-    let deadline = Instant::now() + context.pace.of(FIRST_FIGURES).max(LEAST);
+    let deadline = Instant::now() + amiproof_time::scaled(FIRST_FIGURES).max(LEAST);
     loop {
         let listed = match api.list(&Default::default()).await {
             Ok(listed) => listed.items,
@@ -113,7 +113,7 @@ pub(super) async fn metrics(context: &Context) -> Result<Metrics, CheckError> {
         }
         tokio::select! {
             biased;
-            () = tokio::time::sleep(context.pace.of(LOOK)) => {}
+            () = amiproof_time::sleep(LOOK) => {}
             () = context.cancel.cancelled() => return Err(CheckError::Cancelled),
         }
     }
