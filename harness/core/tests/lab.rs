@@ -121,6 +121,15 @@ fn what_was_deleted_is_created_again() {
 }
 
 #[test]
+fn what_is_left_in_a_cluster_that_stays_is_swept_by_its_tags() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::kept::what_is_left_in_a_cluster_that_stays_is_swept_by_its_tags(&lab.world).await;
+        lab.assert_empty().await;
+    });
+}
+
+#[test]
 fn what_an_account_demands_is_on_everything() {
     simulated(|| async {
         let lab = Lab::with(Scenario::default()).await;

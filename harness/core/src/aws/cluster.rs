@@ -1,15 +1,17 @@
 //! The EKS cluster under test: created by the run, or an existing one.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_eks::types::{AuthenticationMode, ClusterStatus};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
 use super::error::{AwsError, Class, Explain as _, found};
 use super::names::{LOG_GROUP_TAG, RUN_TAG};
-use super::{Clients, log_groups, retry};
+use super::{Clients, log_groups, pages, retry};
 use crate::ledger;
 use crate::user_data::ClusterFacts;
 
@@ -37,6 +39,8 @@ pub struct ClusterEndpoint {
     pub vpc_id: Option<String>,
     /// The security group that EKS creates for control plane and managed nodes.
     pub security_group_id: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
     /// The value of [`RUN_TAG`], if amiproof created it.
     pub run_tag: Option<String>,
     /// Who issues the tokens of its service accounts (`https://oidc.eks.…`); `None` while it is created.
@@ -161,12 +165,33 @@ fn endpoint_of(name: &str, cluster: &aws_sdk_eks::types::Cluster) -> ClusterEndp
         subnet_ids: vpc.map(|vpc| vpc.subnet_ids().to_vec()).unwrap_or_default(),
         vpc_id: vpc.and_then(|vpc| vpc.vpc_id()).map(str::to_owned),
         security_group_id: vpc.and_then(|vpc| vpc.cluster_security_group_id()).map(str::to_owned),
+        tags: cluster.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
         run_tag: cluster.tags().and_then(|tags| tags.get(RUN_TAG)).cloned(),
         issuer: cluster.identity().and_then(|identity| identity.oidc()?.issuer()).map(str::to_owned),
         owns_log_group: cluster.tags().is_some_and(|tags| tags.contains_key(LOG_GROUP_TAG)),
         has_access_entries: mode != Some(&AuthenticationMode::ConfigMap),
         issues: issues.filter_map(|issue| issue.message()).map(str::to_owned).collect(),
     }
+}
+
+/// How many clusters are described at the same time.
+const AT_ONCE: usize = 8;
+
+/// Every cluster of the region, whoever created it; one that is deleted meanwhile is left out.
+///
+/// # Errors
+/// [`AwsError`] of [ListClusters](https://docs.aws.amazon.com/eks/latest/APIReference/API_ListClusters.html) or
+/// [DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html).
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
+pub(crate) async fn all(clients: &Clients) -> Result<Vec<ClusterEndpoint>, AwsError> {
+    let names = pages::every(clients, async |token| {
+        let answer = clients.eks.list_clusters().set_next_token(token).send().await;
+        let answer = answer.explain("ListClusters", clients.region())?;
+        Ok((answer.clusters.unwrap_or_default(), answer.next_token))
+    });
+    let described = stream::iter(names.await?).map(|name| async move { describe(clients, &name).await });
+    let described: Vec<Option<ClusterEndpoint>> = described.buffered(AT_ONCE).try_collect().await?;
+    Ok(described.into_iter().flatten().collect())
 }
 
 /// An existing cluster, which must be ACTIVE; while it is being created or updated this waits.

@@ -33,7 +33,7 @@ use tokio::time::Instant;
 pub use self::plan::{Plan, What};
 pub use self::progress::{ProgressSink, QUIET};
 use self::survey::Survey;
-pub use self::sweep::{Found, Swept, expired, sweep};
+pub use self::sweep::{Found, Swept, delete, expired, sweep};
 pub use self::wrong_target::WrongTarget;
 use crate::aws::Clients;
 use crate::ledger::{self, Entry, Ledger, State};

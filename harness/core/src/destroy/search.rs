@@ -35,7 +35,8 @@ pub(super) fn used(ledger: &Ledger) -> Kinds {
         names.insert(kind.as_str());
         names.extend(kind.brings());
     }
-    resource::ALL.iter().copied().filter(|kind| names.contains(kind.as_str()) && kind.home() == Home::Account).collect()
+    let is_asked_for = |kind: &&dyn Kind| names.contains(kind.as_str()) && kind.home() != Home::Kubernetes;
+    resource::ALL.iter().copied().filter(is_asked_for).collect()
 }
 
 /// The query after the teardown of a run.

@@ -4,7 +4,7 @@
 //! cluster exists, whoever created it; a cluster is kept while it contains node groups of others; members of a stack are deleted with it,
 //! never by themselves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use amiproof_model::report::{Cleanup, Foreign};
 use futures::stream::{self, StreamExt as _};
@@ -14,13 +14,14 @@ use tokio::time::Instant;
 use super::progress::ProgressSink;
 use super::{AT_ONCE, LOOKING_FOR_INTERFACES, order, prove, search};
 use crate::aws::Clients;
-use crate::aws::error::{AwsError, Explain as _, found};
+use crate::aws::cluster::{self, ClusterEndpoint};
+use crate::aws::error::AwsError;
 use crate::resource::in_use::{InUse, LiveCluster};
 use crate::resource::outcome::{NotDeleted, Removed, unanswered};
-use crate::resource::owned::{Claim, LiveState, Owner, has_expired};
+use crate::resource::owned::{Claim, LiveState, Owner};
 use crate::resource::query::Query;
 use crate::resource::reach::Cx;
-use crate::resource::{Deadlines, Kind, Target, cluster, network_interface, stack};
+use crate::resource::{self, Deadlines, Kind, Target, network_interface, stack};
 
 /// What has expired, and which part of it is kept.
 #[derive(Clone, Debug, Default)]
@@ -102,6 +103,19 @@ pub async fn sweep(
     progress: &ProgressSink,
 ) -> Swept {
     let found = expired(clients, now, alive, progress).await;
+    delete(clients, now, found, deadlines, progress).await
+}
+
+/// Deletes what [`expired`] found at `now`, and nothing else of the runs. Everything is read again and must still be expired.
+///
+/// Never fails: what could not be deleted is a leftover, with the command that deletes it.
+pub async fn delete(
+    clients: &Clients,
+    now: Timestamp,
+    found: Found,
+    deadlines: Deadlines,
+    progress: &ProgressSink,
+) -> Swept {
     progress.report_while(remove(clients, now, found, deadlines, progress)).await
 }
 
@@ -120,7 +134,7 @@ async fn remove(
     cleanup.foreign.iter_mut().for_each(|foreign| foreign.was_made = false);
     let cx = Cx { clients, deadlines: &deadlines };
     let claim = Claim::Expired(now);
-    let is_cluster = |target: &&Target| target.is_a(&cluster::KIND);
+    let is_cluster = |target: &&Target| target.is_a(&resource::cluster::KIND);
     let deleting: BTreeSet<String> = targets.iter().filter(is_cluster).map(|target| target.name.clone()).collect();
     for tier in order::tiers(targets) {
         if order::needs_free_interfaces(&tier) {
@@ -176,26 +190,11 @@ fn unasked((kind, error): (&'static dyn Kind, AwsError)) -> String {
 
 /// All clusters of the region that are not those of expired runs.
 async fn in_use(cx: Cx<'_>, now: Timestamp) -> Result<InUse, AwsError> {
-    let mut pages = cx.clients.eks.list_clusters().into_paginator().send();
     let mut clusters = Vec::new();
-    while let Some(page) = pages.next().await {
-        for name in page.explain("ListClusters", cx.clients.region())?.clusters.unwrap_or_default() {
-            let describe = || async {
-                let request = cx.clients.eks.describe_cluster().name(&name);
-                request.send().await.explain("DescribeCluster", format!("cluster {name}"))
-            };
-            let Some(cluster) = found(cx.clients.read(describe).await)?.and_then(|answer| answer.cluster) else {
-                continue;
-            };
-            let vpc = cluster.resources_vpc_config().and_then(|config| config.vpc_id()).map(str::to_owned);
-            let issuer = cluster.identity().and_then(|identity| identity.oidc()?.issuer()).map(str::to_owned);
-            let tags: BTreeMap<_, _> = cluster.tags.unwrap_or_default().into_iter().collect();
-            if has_expired(&tags, now) {
-                continue;
-            }
-            if let Err(owner) = Claim::Expired(now).own((), &LiveState { tags, id: None }) {
-                clusters.push(LiveCluster { name, owner, vpc, issuer });
-            }
+    for cluster in cluster::all(cx.clients).await? {
+        let ClusterEndpoint { name, vpc_id, issuer, tags, .. } = cluster;
+        if let Err(owner) = Claim::Expired(now).own((), &LiveState { tags, id: None }) {
+            clusters.push(LiveCluster { name, owner, vpc: vpc_id, issuer });
         }
     }
     Ok(InUse { clusters, now })

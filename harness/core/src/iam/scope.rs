@@ -166,6 +166,14 @@ pub static POD_IDENTITIES: Scope =
 /// Fargate profiles of the cluster of the matrix.
 pub static FARGATE_PROFILES: Scope =
     Scope::on("InCluster", &["arn:{partition}:eks:{region}:{account}:fargateprofile/{cluster}/*/*"], &[]);
+/// The add-ons of every cluster.
+pub static ALL_ADDONS: Scope = Scope::on("InClusters", &["arn:{partition}:eks:{region}:{account}:addon/*/*/*"], &[]);
+/// The access entries of every cluster.
+pub static ALL_ACCESS_ENTRIES: Scope =
+    Scope::on("InClusters", &["arn:{partition}:eks:{region}:{account}:access-entry/*/*/*/*/*"], &[]);
+/// The Pod Identity associations of every cluster.
+pub static ALL_POD_IDENTITIES: Scope =
+    Scope::on("InClusters", &["arn:{partition}:eks:{region}:{account}:podidentityassociation/*/*"], &[]);
 /// The node groups of every cluster.
 pub static NODE_GROUPS: Scope =
     Scope::on("InClusters", &["arn:{partition}:eks:{region}:{account}:nodegroup/*/*/*"], &[]);

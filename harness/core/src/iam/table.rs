@@ -16,6 +16,8 @@ const REMOVES: &[Goal] = &[Destroy, Sweep];
 
 /// Why `destroy` and `sweep` of the lab do not reach what is in a cluster that stays.
 const WITH_CLUSTER: &str = "it goes with the cluster, which the run created";
+/// Why `sweep` of the lab does not reach what is in other clusters.
+const NO_OTHER_CLUSTER: &str = "every cluster of the lab has expired";
 /// Why `apply` of the lab does not reach what checks of hosts ask.
 const OF_HOSTS: &str =
     "hosts that the run created are not asked about what it set itself; `test` asks those that existed";
@@ -50,22 +52,16 @@ const EKS: &[Action] = &[
         "whose a node group is, and whether it is gone",
     ),
     Action::call("eks:DescribeAddon", WORKLOADS, &scope::ADDONS, "state of add-ons"),
+    Action::call("eks:DescribeAddon", REMOVES, &scope::ALL_ADDONS, "whose an add-on is")
+        .unreached(REMOVES, WITH_CLUSTER),
     Action::call("eks:DescribeAddonConfiguration", &[Apply], &EVERYTHING, "how an add-on is configured"),
     Action::call("eks:DescribeAddonVersions", &[Apply, Scan], &EVERYTHING, "the version of an add-on"),
-    Action::call(
-        "eks:DescribeAccessEntry",
-        &[Apply, Destroy, Sweep],
-        &scope::ACCESS_ENTRIES,
-        "whose an access entry is",
-    )
-    .unreached(REMOVES, WITH_CLUSTER),
-    Action::call(
-        "eks:DescribePodIdentityAssociation",
-        &[Apply, Test, Destroy, Sweep],
-        &scope::POD_IDENTITIES,
-        "whose an association is",
-    )
-    .unreached(REMOVES, WITH_CLUSTER),
+    Action::call("eks:DescribeAccessEntry", &[Apply], &scope::ACCESS_ENTRIES, "whose an access entry is"),
+    Action::call("eks:DescribeAccessEntry", REMOVES, &scope::ALL_ACCESS_ENTRIES, "whose an access entry is")
+        .unreached(REMOVES, WITH_CLUSTER),
+    Action::call("eks:DescribePodIdentityAssociation", WORKLOADS, &scope::POD_IDENTITIES, "whose an association is"),
+    Action::call("eks:DescribePodIdentityAssociation", REMOVES, &scope::ALL_POD_IDENTITIES, "whose an association is")
+        .unreached(REMOVES, WITH_CLUSTER),
     Action::call("eks:DescribeFargateProfile", &[Scan], &scope::FARGATE_PROFILES, "eks-cis: workloads on Fargate")
         .unreached(&[Scan], "the lab starts without Fargate profiles"),
     Action::call("eks:DescribeClusterVersions", &[Doctor], &EVERYTHING, "supported Kubernetes versions"),
@@ -74,17 +70,22 @@ const EKS: &[Action] = &[
         .unreached(&[Doctor], "the cluster does not exist yet"),
     Action::call("eks:ListNodegroups", REMOVES, &scope::CLUSTERS, "node groups of runs"),
     Action::call("eks:ListAddons", WORKLOADS, &scope::CLUSTER, "add-ons that exist"),
+    Action::call("eks:ListAddons", REMOVES, &scope::CLUSTERS, "add-ons of runs in clusters that stay")
+        .unreached(&[Sweep], NO_OTHER_CLUSTER),
+    Action::call("eks:ListAccessEntries", REMOVES, &scope::CLUSTERS, "access entries of runs in clusters that stay")
+        .unreached(&[Sweep], NO_OTHER_CLUSTER),
     Action::call("eks:ListAccessEntries", &[Scan], &scope::CLUSTER, "eks-cis: who may use the cluster"),
     Action::call("eks:ListAssociatedAccessPolicies", &[Scan], &scope::ACCESS_ENTRIES, "eks-cis: who may do what"),
     Action::call("eks:ListFargateProfiles", &[Scan], &scope::CLUSTER, "eks-cis: workloads on Fargate"),
     Action::call("eks:ListIdentityProviderConfigs", &[Scan], &scope::CLUSTER, "eks-cis: who may sign in"),
+    Action::call("eks:ListPodIdentityAssociations", WORKLOADS, &scope::CLUSTER, "associations that exist"),
     Action::call(
         "eks:ListPodIdentityAssociations",
-        &[Apply, Test, Destroy, Sweep],
-        &scope::CLUSTER,
-        "associations that exist",
+        REMOVES,
+        &scope::CLUSTERS,
+        "associations of runs in clusters that stay",
     )
-    .unreached(REMOVES, WITH_CLUSTER),
+    .unreached(&[Sweep], NO_OTHER_CLUSTER),
     Action::call("eks:DeletePodIdentityAssociation", WORKLOADS, &scope::OWN_POD_IDENTITIES, "after each workload"),
     Action::call("eks:DeletePodIdentityAssociation", REMOVES, &scope::OWN_POD_IDENTITIES, "what is left of a run")
         .unreached(REMOVES, WITH_CLUSTER),
@@ -117,7 +118,8 @@ const EC2: &[Action] = &[
     Action::call("ec2:DescribeAddresses", &[Doctor], &EVERYTHING, "the quota"),
     Action::call("ec2:DescribeNatGateways", &[Doctor], &EVERYTHING, "the quota"),
     Action::call("ec2:DescribeVpcs", &[Doctor], &EVERYTHING, "the quota"),
-    Action::call("ec2:DescribeLaunchTemplates", &[Apply, Destroy, Sweep], &EVERYTHING, "launch templates of runs"),
+    Action::call("ec2:DescribeLaunchTemplates", &[Apply, Destroy, Sweep], &EVERYTHING, "launch templates of runs")
+        .unreached(&[Apply], "a run that is resumed looks for its templates"),
     Action::call("ec2:DescribeNetworkInterfaces", REMOVES, &EVERYTHING, "interfaces that are left"),
     Action::call("ec2:DescribeSecurityGroups", REMOVES, &EVERYTHING, "security groups that are left"),
     Action::call("ec2:DescribeVpcEndpoints", REMOVES, &EVERYTHING, "GuardDuty's endpoints in the VPC of a run"),

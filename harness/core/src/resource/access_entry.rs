@@ -3,9 +3,11 @@
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::kind::{Home, Kind, Target};
+use super::kept_clusters::{self, Part};
+use super::kind::{Found, Home, Kind, Target};
 use super::outcome::{NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Owned};
+use super::query::Query;
 use super::reach::{Cx, Reach};
 use super::removal::{tags_of, take};
 use crate::aws::error::{AwsError, Class, Explain as _, found};
@@ -43,6 +45,10 @@ impl Kind for EksAccessEntry {
 
     fn has_unique_ids(&self) -> bool {
         true
+    }
+
+    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
+        Some(find(clients, query).boxed())
     }
 
     fn remove<'a>(
@@ -164,4 +170,17 @@ async fn delete(cx: Cx<'_>, cluster: &str, owned: Owned<String>) -> Result<(), N
         request.send().await.explain("DeleteAccessEntry", principal)
     });
     found(deleted.await).map(|_| ()).map_err(|error| NotDeleted::refused(&error))
+}
+
+async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
+    kept_clusters::find(&EksAccessEntry, clients, query, |cluster| async move {
+        let mut parts = Vec::new();
+        for name in access::principals(clients, &cluster, None).await? {
+            if let Some(entry) = access::describe(clients, &cluster, &name).await? {
+                parts.push(Part { name, tags: tags_of(entry.tags()) });
+            }
+        }
+        Ok(parts)
+    })
+    .await
 }

@@ -10,9 +10,11 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::kind::{Home, Kind, Target};
+use super::kept_clusters::{self, Part};
+use super::kind::{Found, Home, Kind, Target};
 use super::outcome::{NotCreated, NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Owned};
+use super::query::Query;
 use super::reach::{Cx, Reach};
 use super::removal::{POLL, still_there, tags_of, take};
 use super::{pod_identity_association, role};
@@ -54,6 +56,10 @@ impl Kind for EksAddon {
 
     fn has_unique_ids(&self) -> bool {
         true
+    }
+
+    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
+        Some(find(clients, query).boxed())
     }
 
     fn remove<'a>(
@@ -249,4 +255,18 @@ async fn wait_gone(clients: &Clients, cluster: &str, name: &str, deadline: Durat
         clients.pause(POLL).await;
     }
     Ok(())
+}
+
+async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
+    kept_clusters::find(&EksAddon, clients, query, |cluster| async move {
+        let mut parts = Vec::new();
+        for name in addons::names(clients, &cluster).await? {
+            // One that went away between the two calls is not there.
+            if let Some(addon) = addons::describe(clients, &cluster, &name).await? {
+                parts.push(Part { name, tags: tags_of(addon.tags()) });
+            }
+        }
+        Ok(parts)
+    })
+    .await
 }

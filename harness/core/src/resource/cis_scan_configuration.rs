@@ -95,7 +95,7 @@ impl Kind for CisScanConfiguration {
 /// [`AwsError`] of
 /// [ListCisScanConfigurations](https://docs.aws.amazon.com/inspector/v2/APIReference/API_ListCisScanConfigurations.html). Transient errors
 /// are retried; a denied request is not.
-pub(crate) async fn standing(
+pub async fn standing(
     clients: &Clients,
     ledger: &Ledger,
     (run, variant): (&RunId, &VariantName),
@@ -118,7 +118,7 @@ pub(crate) async fn standing(
 /// [`AwsError`] of
 /// [CreateCisScanConfiguration](https://docs.aws.amazon.com/inspector/v2/APIReference/API_CreateCisScanConfiguration.html); or the ledger
 /// cannot be written.
-pub(crate) async fn create(
+pub async fn create(
     clients: &Clients,
     ledger: &Ledger,
     (run, variant): (&RunId, &VariantName),

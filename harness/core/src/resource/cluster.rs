@@ -328,16 +328,9 @@ pub(super) async fn living_in(cx: Cx<'_>, vpcs: &[String]) -> Result<Option<Stri
     if vpcs.is_empty() {
         return Ok(None);
     }
-    let mut pages = cx.clients.eks.list_clusters().into_paginator().send();
-    while let Some(page) = pages.next().await {
-        for name in page.explain("ListClusters", cx.clients.region())?.clusters.unwrap_or_default() {
-            let found = cluster::describe(cx.clients, &name).await?;
-            if found.is_some_and(|one| one.status != "DELETING" && one.vpc_id.is_some_and(|vpc| vpcs.contains(&vpc))) {
-                return Ok(Some(name));
-            }
-        }
-    }
-    Ok(None)
+    let lives_there =
+        |one: &ClusterEndpoint| !one.is_deleting() && one.vpc_id.as_ref().is_some_and(|vpc| vpcs.contains(vpc));
+    Ok(cluster::all(cx.clients).await?.into_iter().find(lives_there).map(|cluster| cluster.name))
 }
 
 /// The names of a cluster's node groups.
@@ -356,33 +349,23 @@ pub(crate) async fn node_groups(cx: Cx<'_>, cluster: &str) -> Result<Vec<String>
 
 /// Clusters with the tags, and node groups with the tags in any cluster that may have some.
 async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
-    let mut pages = clients.eks.list_clusters().into_paginator().send();
-    let mut clusters = Vec::new();
-    while let Some(page) = pages.next().await {
-        clusters.extend(page.explain("ListClusters", clients.region())?.clusters.unwrap_or_default());
-    }
-    let found: Vec<Vec<Target>> = stream::iter(clusters)
+    let found: Vec<Vec<Target>> = stream::iter(cluster::all(clients).await?)
         .map(|cluster| async move {
-            let mut targets: Vec<Target> = with_tags(clients, query, &cluster).await?.into_iter().collect();
+            let mut targets = Vec::new();
+            if query.wants(&cluster.tags) {
+                targets.push(Target::found(&EksCluster, &cluster.name, &cluster.tags, clients));
+            }
             let may_have = match query {
-                Query::Run { clusters, .. } => !targets.is_empty() || clusters.contains(&cluster),
+                Query::Run { clusters, .. } => !targets.is_empty() || clusters.contains(&cluster.name),
                 Query::Expired(_) => true,
             };
             if may_have {
-                targets.extend(groups::find_in(clients, query, &cluster).await?);
+                targets.extend(groups::find_in(clients, query, &cluster.name).await?);
             }
             Ok::<_, AwsError>(targets)
         })
-        .buffer_unordered(8)
+        .buffered(8)
         .try_collect()
         .await?;
     Ok(found.into_iter().flatten().collect())
-}
-
-async fn with_tags(clients: &Clients, query: &Query, name: &str) -> Result<Option<Target>, AwsError> {
-    let answer = clients.eks.describe_cluster().name(name).send().await;
-    let answer = found(answer.explain("DescribeCluster", format!("cluster {name}")))?;
-    let tags = answer.and_then(|answer| answer.cluster).and_then(|cluster| cluster.tags).unwrap_or_default();
-    let tags = tags.into_iter().collect();
-    Ok(query.wants(&tags).then(|| Target::found(&EksCluster, name, &tags, clients)))
 }

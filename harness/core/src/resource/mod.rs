@@ -28,6 +28,7 @@ pub mod storage_class;
 pub mod volume;
 
 pub(crate) mod in_use;
+mod kept_clusters;
 pub(crate) mod kind;
 mod kubernetes;
 pub(crate) mod outcome;

@@ -119,7 +119,7 @@ pub enum Error {
 ///
 /// # Errors
 /// If the API server rejects it, or the ledger cannot be written. The client retries 429, 5xx and broken connections first.
-pub(crate) async fn create(access: &Access, ledger: &Ledger, object: &Value) -> Result<Created, Error> {
+pub async fn create(access: &Access, ledger: &Ledger, object: &Value) -> Result<Created, Error> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (name, namespace) = (text(&object["metadata"]["name"]), object["metadata"]["namespace"].as_str());
     let served = ObjectRef {

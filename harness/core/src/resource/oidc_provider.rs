@@ -91,7 +91,7 @@ impl Kind for IamOidcProvider {
 /// # Errors
 /// [`AwsError`] of [CreateOpenIDConnectProvider](https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html),
 /// with [`Class::Exists`] if another run or another team has created one; or the ledger cannot be written.
-pub(crate) async fn create(
+pub async fn create(
     clients: &Clients,
     ledger: &Ledger,
     cluster: &str,

@@ -5,14 +5,16 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::kind::{Home, Kind, Target};
+use super::kept_clusters::{self, Part};
+use super::kind::{Found, Home, Kind, Target};
 use super::outcome::{NotCreated, NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Owned};
+use super::query::Query;
 use super::reach::{Cx, Reach};
 use super::removal::{tags_of, take};
-use crate::aws::Clients;
 use crate::aws::error::{AwsError, Class, Explain as _, found};
 use crate::aws::names::Tags;
+use crate::aws::{Clients, pages};
 use crate::ledger::{Created, Ledger, Resource, ResourceKind};
 
 /// Its name in the ledger. The name of an entry is `namespace/service account`.
@@ -47,6 +49,10 @@ impl Kind for EksPodIdentityAssociation {
         true
     }
 
+    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
+        Some(find(clients, query).boxed())
+    }
+
     fn remove<'a>(
         &'a self,
         reach: Reach<'a>,
@@ -74,7 +80,7 @@ impl Kind for EksPodIdentityAssociation {
 const PRINCIPAL: &str = "pods.eks.amazonaws.com";
 
 /// The trust policy of a role that EKS Pod Identity gives to pods.
-pub(crate) fn trust() -> Value {
+pub fn trust() -> Value {
     json!({
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": {"Service": PRINCIPAL}, "Action": ["sts:AssumeRole", "sts:TagSession"]}],
@@ -89,7 +95,7 @@ pub(crate) fn trust() -> Value {
 /// # Errors
 /// [`AwsError`] of [CreatePodIdentityAssociation](https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html),
 /// which carries a client token, so transient errors are retried; or the ledger cannot be written.
-pub(crate) async fn create(
+pub async fn create(
     clients: &Clients,
     ledger: &Ledger,
     (cluster, namespace, account): (&str, &str, &str),
@@ -171,4 +177,34 @@ async fn delete(cx: Cx<'_>, cluster: &str, subject: &str, owned: Owned<String>) 
         request.send().await.explain("DeletePodIdentityAssociation", subject)
     });
     found(deleted.await).map(|_| ()).map_err(|error| NotDeleted::refused(&error))
+}
+
+async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
+    kept_clusters::find(&EksPodIdentityAssociation, clients, query, |cluster| async move {
+        let listed = pages::every(clients, async |token| {
+            let request = clients.eks.list_pod_identity_associations().cluster_name(&cluster).set_next_token(token);
+            let answer = request.send().await;
+            let answer = answer.explain("ListPodIdentityAssociations", format!("cluster {cluster}"))?;
+            Ok((answer.associations.unwrap_or_default(), answer.next_token))
+        });
+        let mut parts = Vec::new();
+        for association in listed.await? {
+            let id = association.association_id().unwrap_or_default();
+            let name = format!(
+                "{}/{}",
+                association.namespace().unwrap_or_default(),
+                association.service_account().unwrap_or_default()
+            );
+            let describe = || async {
+                let request = clients.eks.describe_pod_identity_association().cluster_name(&cluster).association_id(id);
+                request.send().await.explain("DescribePodIdentityAssociation", &name)
+            };
+            let answer = found(clients.read(describe).await)?.and_then(|answer| answer.association);
+            if let Some(association) = answer {
+                parts.push(Part { name, tags: tags_of(association.tags()) });
+            }
+        }
+        Ok(parts)
+    })
+    .await
 }

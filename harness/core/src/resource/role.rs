@@ -83,7 +83,7 @@ impl Kind for IamRole {
 /// [`AwsError`] of [CreateRole](https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html) or
 /// [AttachRolePolicy](https://docs.aws.amazon.com/IAM/latest/APIReference/API_AttachRolePolicy.html), whose transient errors are retried; or
 /// the ledger cannot be written.
-pub(crate) async fn create(
+pub async fn create(
     clients: &Clients,
     ledger: &Ledger,
     resource: Resource,

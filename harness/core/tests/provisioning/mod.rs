@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) mod again;
 pub(crate) mod governed;
+pub(crate) mod kept;
 pub(crate) mod owners;
 pub(crate) mod provider;
 pub(crate) mod scan;

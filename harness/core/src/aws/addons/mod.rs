@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 pub use self::describe::describe;
 pub use self::error::Error;
+pub(crate) use self::state::names;
 pub use self::state::{Issue, State, states};
 pub use self::version::Version;
 use super::error::{AwsError, Explain as _, found};

@@ -6,8 +6,8 @@ use std::fmt;
 use aws_sdk_eks::types::{Addon, AddonStatus};
 
 use super::describe;
-use crate::aws::Clients;
 use crate::aws::error::{AwsError, Explain as _};
+use crate::aws::{Clients, pages};
 
 /// The state of one add-on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,17 +63,25 @@ impl State {
 /// [`AwsError`] of [ListAddons](https://docs.aws.amazon.com/eks/latest/APIReference/API_ListAddons.html).
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn states(clients: &Clients, cluster: &str) -> Result<BTreeMap<String, State>, AwsError> {
-    let mut pages = clients.eks.list_addons().cluster_name(cluster).into_paginator().send();
-    let mut names = Vec::new();
-    while let Some(page) = pages.next().await {
-        names.extend(page.explain("ListAddons", format!("cluster {cluster}"))?.addons.unwrap_or_default());
-    }
     let mut states = BTreeMap::new();
-    for name in names {
+    for name in names(clients, cluster).await? {
         // One that went away between the two calls is not there.
         if let Some(addon) = describe(clients, cluster, &name).await? {
             states.insert(name, State::of(&addon));
         }
     }
     Ok(states)
+}
+
+/// The names of the add-ons that EKS manages in a cluster.
+///
+/// # Errors
+/// As [`states`].
+pub(crate) async fn names(clients: &Clients, cluster: &str) -> Result<Vec<String>, AwsError> {
+    pages::every(clients, async |token| {
+        let answer = clients.eks.list_addons().cluster_name(cluster).set_next_token(token).send().await;
+        let answer = answer.explain("ListAddons", format!("cluster {cluster}"))?;
+        Ok((answer.addons.unwrap_or_default(), answer.next_token))
+    })
+    .await
 }
