@@ -67,9 +67,9 @@ nightly: build ## Run, report, compare with the previous nightly run, destroy
 cluster-destroy: build ## Delete everything that a run created
 	$(AMIPROOF) destroy $(RUN_FLAG)
 
-sweep: build ## Delete expired resources of any run (by tag): make sweep REGION=us-west-2
+sweep: build ## Delete expired resources of any run (by tag): make sweep REGION=us-west-2 [YES=1]
 	@test -n "$(REGION)" || { echo "name the region: make sweep REGION=us-west-2" >&2; exit 2; }
-	$(AMIPROOF) sweep --region $(REGION)
+	$(AMIPROOF) sweep --region $(REGION) $(if $(YES),--yes)
 
 # ---- Development --------------------------------------------------------------------------------------------------------------
 

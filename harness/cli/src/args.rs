@@ -392,11 +392,14 @@ pub(crate) struct Destroy {
 /// Options of 'sweep'.
 #[derive(Debug, Args)]
 pub(crate) struct Sweep {
-    /// AWS region
-    #[arg(long, env = "AWS_REGION", value_name = "REGION")]
-    pub(crate) region: String,
+    /// AWS region; can be given many times
+    #[arg(long = "region", env = "AWS_REGION", value_name = "REGION", value_delimiter = ',', required = true)]
+    pub(crate) regions: Vec<String>,
     #[command(flatten)]
     pub(crate) target: Target,
+    /// Delete without asking; needed where there is no terminal
+    #[arg(short, long, conflicts_with = "dry_run")]
+    pub(crate) yes: bool,
     /// Only show what would be deleted
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -124,9 +124,19 @@ pub(crate) struct RunOptions {
     /// Stop checks and clean up after this time, like 90m or 2h30m; what is open then is not evaluated
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) deadline: Option<Duration>,
-    /// Hours after which 'sweep' may delete what the run created
-    #[arg(long, default_value_t = 12, value_name = "HOURS")]
-    pub(crate) expires: u32,
+    /// Time after which 'sweep' may delete what the run created: hours, or a duration like 90m
+    #[arg(long, default_value = "12", value_name = "HOURS", value_parser = lifetime)]
+    pub(crate) expires: Duration,
+}
+
+/// Hours, or a duration; never none, because `sweep` would delete the resources of a run that has just begun.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = match text.parse::<u64>() {
+        Ok(0) => return Err("'sweep' would delete what the run is still using: give it at least an hour".to_owned()),
+        Ok(hours) => hours.checked_mul(3600).map(Duration::from_secs).ok_or("too many hours".to_owned())?,
+        Err(_) => duration(text).map_err(|error| error.to_string())?,
+    };
+    Ok(lifetime)
 }
 
 fn duration(text: &str) -> Result<Duration, NameError> {

@@ -6,7 +6,7 @@ use amiproof_core::ledger::{ByKubeconfig, Header, Ledger};
 use amiproof_core::run::Steps;
 use amiproof_core::run::preflight::{Preflight, preflight};
 use amiproof_model::matrix::Matrix;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::request::Request;
 use super::selected;
@@ -193,8 +193,7 @@ fn ledger(
 
 /// When `sweep` may delete what a run that starts now creates.
 fn expires(options: &RunOptions) -> Result<Timestamp, Failure> {
-    let hours = i64::from(options.expires);
     amiproof_time::now()
-        .checked_add(SignedDuration::from_hours(hours))
-        .map_err(|error| Failure::usage(format!("--expires {hours}: {error}"), "give a smaller number of hours"))
+        .checked_add(options.expires)
+        .map_err(|error| Failure::usage(format!("--expires: {error}"), "give a shorter time"))
 }

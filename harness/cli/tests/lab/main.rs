@@ -32,6 +32,7 @@ mod scenarios;
 mod schemas;
 mod seeds;
 mod steps;
+mod sweep;
 mod third_party;
 mod waivers;
 mod windows;

@@ -86,10 +86,10 @@ fn what_is_meant_to_stay_is_not_swept() {
     let lab = LabProcess::start(None);
     let dir = tempfile::tempdir().unwrap();
     let file = matrix("pair.yaml");
-    command(&lab, dir.path(), &["apply", "--only", "network", "--expires", "0", "--file", file.to_str().unwrap()]);
+    command(&lab, dir.path(), &["apply", "--only", "network", "--expires", "1s", "--file", file.to_str().unwrap()]);
     let before = lab.resources();
     assert!(!before.is_empty());
-    let swept = command(&lab, dir.path(), &["sweep", "--output", "json", "--region", "us-west-2"]);
+    let swept = command(&lab, dir.path(), &["sweep", "--yes", "--output", "json", "--region", "us-west-2"]);
     assert_eq!(swept.status.code(), Some(0), "{}", stderr(&swept));
     let answer: serde_json::Value = serde_json::from_str(&stdout(&swept)).unwrap();
     assert_eq!(answer["deleted"], serde_json::json!([]), "{answer}");

@@ -159,7 +159,7 @@ fn every_command_calls_what_the_table_says_and_needs_no_more_than_its_policy() {
         }
     };
     compare(Goal::Doctor, &[&["doctor", "--file", path]]);
-    compare(Goal::Apply, &[&["apply", "--expires", "0", "--file", path]]);
+    compare(Goal::Apply, &[&["apply", "--expires", "1s", "--file", path]]);
     // Nodes that never joined are not waited for again.
     let joined = ["--variants", "eks-al2023,cis-al2023-l1,windows-2022-core", "--file", path];
     let test = [&["test"], &joined[..]].concat();
@@ -168,8 +168,8 @@ fn every_command_calls_what_the_table_says_and_needs_no_more_than_its_policy() {
     compare(Goal::Scan, &[&[&["scan"], &joined[..]].concat()]);
     compare(Goal::Destroy, &[&["destroy"]]);
     limited.allow(dir.path(), Goal::Apply, &file);
-    limited.command(dir.path(), &["apply", "--expires", "0", "--checks", "node/joined,workload/irsa", "--file", path]);
-    compare(Goal::Sweep, &[&["sweep", "--region", "us-west-2"]]);
+    limited.command(dir.path(), &["apply", "--expires", "1s", "--checks", "node/joined,workload/irsa", "--file", path]);
+    compare(Goal::Sweep, &[&["sweep", "--yes", "--region", "us-west-2"]]);
     assert!(wrong.is_empty(), "harness/core/src/iam/table.rs is not what the lab saw\n{wrong}");
     assert_eq!(limited.lab.resources(), [""; 0]);
 }
