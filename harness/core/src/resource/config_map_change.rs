@@ -114,7 +114,8 @@ async fn undo(access: &Access, change: &ConfigMapKey, name: &str) -> Result<Remo
     };
     match read().await? {
         None => return Ok(Removed::Absent),
-        Some(now) if Some(&now) == before.as_ref() => return Ok(Removed::Gone),
+        // Undone already, or never done.
+        Some(now) if Some(&now) == before.as_ref() => return Ok(Removed::Absent),
         Some(now) if now != *value => {
             return Ok(Removed::Foreign(Owner::new(format!(
                 "has {key} at {now:?} now, but the run had written {value:?}"

@@ -66,6 +66,11 @@ pub(crate) static ALL: &[&dyn Kind] = &[
     &volume::EbsVolume,
 ];
 
+/// The names of the kinds that runs create themselves, through the ledger.
+pub fn created_by_runs() -> Vec<&'static str> {
+    ALL.iter().filter(|kind| kind.is_created_by_runs()).map(|kind| kind.as_str()).collect()
+}
+
 /// The kind of a name; `None` if this build does not know it.
 pub(crate) fn named(name: &str) -> Option<&'static dyn Kind> {
     ALL.iter().copied().find(|kind| kind.as_str() == name)
