@@ -9,6 +9,7 @@ use amiproof_model::verdict::Outcome;
 mod bottlerocket;
 mod broken;
 mod catalogue;
+mod causes;
 mod cluster;
 mod disruptive;
 mod hosts;
