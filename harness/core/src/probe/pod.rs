@@ -7,7 +7,6 @@
 //! host, and further pods of the same kind fetch it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use amiproof_model::report::NodeRecord;
@@ -48,18 +47,16 @@ const MAX_OF_ROOT: &str = "2Gi";
 /// Memory limit of the containers that return pieces.
 const MAX_OF_READER: &str = "64Mi";
 
-/// Distinguishes the namespaces of commands that run at the same time.
-static COUNT: AtomicU32 = AtomicU32::new(0);
-
 pub(super) async fn run(
     context: &Context,
     node: &NodeRecord,
     script: &str,
     deadline: Duration,
 ) -> Result<Output, Attempt> {
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    // Distinguishes commands that run at the same time. Errors name the namespace, so in a simulation it must follow from the seed.
+    let number = amiproof_time::random::number() & 0xffff_ffff;
     let wanted = CheckNamespace {
-        what: format!("probe-{}-{number}", node.index),
+        what: format!("probe-{}-{number:08x}", node.index),
         privileged: true,
         ..CheckNamespace::default()
     };
