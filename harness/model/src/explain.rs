@@ -48,27 +48,62 @@ fn of_variant(report: &Report, variant: &VariantRecord, settings: &[Setting]) ->
         return None;
     }
     let reference = report.variants.iter().find(|other| Some(&other.name) == variant.reference.as_ref());
-    let (nodes, twins) = (nodes_of(variant), reference.map_or(&[][..], nodes_of));
-    let none = |note: &str| {
+    let passed = own().filter(|result| result.outcome == Outcome::Pass).collect();
+    let twins = reference.map_or(&[][..], nodes_of);
+    Some(explained(variant, twins, "reference", failed, passed, settings))
+}
+
+/// Explains what is worse than in an earlier run: of each variant of both, the cells that passed in the earlier run and fail in the later one,
+/// by the settings of its nodes that changed between the two.
+pub fn between(earlier: &Report, later: &Report, settings: &[Setting]) -> Vec<Explanation> {
+    let of_variant = |variant: &VariantRecord| {
+        let before = earlier.variants.iter().find(|known| known.name == variant.name)?;
+        let subject = Subject::Variant(variant.name.clone());
+        let passed_before: BTreeSet<(&str, Option<&str>)> = earlier
+            .results
+            .iter()
+            .filter(|result| result.subject == subject && result.outcome == Outcome::Pass)
+            .map(|result| (result.check.as_str(), result.scanner.as_deref()))
+            .collect();
+        let own = || later.results.iter().filter(|result| result.subject == subject && !result.is_gate());
+        let is_new = |result: &&CheckResult| {
+            matches!(result.outcome, Outcome::Fail { .. })
+                && result.scanner.is_none()
+                && passed_before.contains(&(result.check.as_str(), None))
+        };
+        let failed: Vec<&CheckResult> = own().filter(is_new).collect();
+        if failed.is_empty() {
+            return None;
+        }
+        let passed = own().filter(|result| result.outcome == Outcome::Pass).collect();
+        Some(explained(variant, nodes_of(before), "earlier run", failed, passed, settings))
+    };
+    later.variants.iter().filter_map(of_variant).collect()
+}
+
+/// Explains failures of a variant by what differs from other nodes, which are called `others` in the reason why there is no explanation.
+fn explained<'a>(
+    variant: &'a VariantRecord,
+    twins: &'a [NodeRecord],
+    others: &str,
+    failed: Vec<&'a CheckResult>,
+    passed: Vec<&'a CheckResult>,
+    settings: &'a [Setting],
+) -> Explanation {
+    let nodes = nodes_of(variant);
+    let none = |note: String| {
         let unexplained = unique(failed.iter().map(|result| &result.check));
         let variant = variant.name.clone();
-        Some(Explanation {
-            variant,
-            causes: Vec::new(),
-            unexplained,
-            ruled_out: Vec::new(),
-            note: Some(note.to_owned()),
-        })
+        Explanation { variant, causes: Vec::new(), unexplained, ruled_out: Vec::new(), note: Some(note) }
     };
     if nodes.iter().all(|node| node.facts.is_empty()) {
-        return none("no node of the variant could be read");
+        return none("no node of the variant could be read".to_owned());
     }
     if twins.iter().all(|node| node.facts.is_empty()) {
-        return none("no node of the reference could be read");
+        return none(format!("no node of the {others} could be read"));
     }
-    let passed: Vec<&CheckResult> = own().filter(|result| result.outcome == Outcome::Pass).collect();
     let changed = settings.iter().filter_map(|setting| Changed::of(setting, nodes, twins)).collect();
-    Some(Case { variant, nodes, twins, failed, passed, changed }.explained())
+    Case { variant, nodes, twins, failed, passed, changed }.explained()
 }
 
 /// One variant with what is known of it.

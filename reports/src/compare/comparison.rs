@@ -2,13 +2,14 @@
 
 use amiproof_model::judge::Origin;
 use amiproof_model::name::{CheckId, ControlId, Level, RunId};
-use amiproof_model::report::Subject;
+use amiproof_model::report::{Explanation, Subject};
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::facts::{FactChange, VariantChange};
 use super::state::{Change, State};
+use crate::decisions::cause_line;
 use crate::sheet;
 
 /// How a candidate run differs from a baseline run.
@@ -29,6 +30,9 @@ pub struct Comparison {
     pub benchmarks: Vec<BenchmarkChange>,
     /// Suites of the baseline that the candidate did not run at all, by choice as far as its report tells. Not compared.
     pub suites_not_run: Vec<String>,
+    /// What explains the new failures of variants, where it is known: see [`Comparison::with_causes`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Explanation>,
     /// Differences of the variants themselves: AMI, kernel, kubelet, facts. Variants without a difference are left out.
     pub variants: Vec<VariantChange>,
 }
@@ -118,6 +122,23 @@ pub enum ComparisonFormat {
 }
 
 impl Comparison {
+    /// Adds what explains the new failures ([`amiproof_model::explain::between`]).
+    #[must_use]
+    pub fn with_causes(self, causes: Vec<Explanation>) -> Self {
+        Self { causes, ..self }
+    }
+
+    /// Each cause in a line, with the values of its fact in both runs.
+    pub(crate) fn cause_lines(&self) -> Vec<(&str, String, String)> {
+        let of_variant = |explanation: &'_ Explanation| {
+            explanation.causes.iter().map(|cause| (cause_line(cause), cause.change())).collect::<Vec<_>>()
+        };
+        let all = self.causes.iter().flat_map(|explanation| {
+            of_variant(explanation).into_iter().map(|(line, change)| (explanation.variant.as_str(), line, change))
+        });
+        all.collect()
+    }
+
     /// How many results changed in this way.
     pub fn count(&self, change: Change) -> usize {
         self.counts.get(&change).copied().unwrap_or(0)

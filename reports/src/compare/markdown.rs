@@ -19,6 +19,12 @@ const FACTS: usize = 30;
 pub(super) fn render(comparison: &Comparison) -> String {
     let mut page = Page::new();
     page.push(&heading(comparison));
+    for (variant, line, values) in comparison.cause_lines() {
+        page.push(&format!("- **{}**: {}\n  - {}\n", escape(variant), escape(&line), escape(&values)));
+    }
+    if !comparison.cause_lines().is_empty() {
+        page.push("\n");
+    }
     let mut reported = HashSet::new();
     for &change in Change::ALL {
         push_change(&mut page, comparison, change, &mut reported);

@@ -88,6 +88,7 @@ pub fn compare(base: &Report, candidate: &Report) -> Comparison {
         changes,
         benchmarks: benchmarks.0.into_values().collect(),
         suites_not_run: scope.suites_not_run.iter().map(|suite| (*suite).to_owned()).collect(),
+        causes: Vec::new(),
         variants: facts::variant_changes(base, candidate),
     }
 }

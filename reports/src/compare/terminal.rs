@@ -25,6 +25,13 @@ pub(super) fn render(comparison: &Comparison, style: &Style) -> String {
         let _ = writeln!(out, "Kubernetes {}, was {}", candidate.kubernetes_version, base.kubernetes_version);
     }
     out.push('\n');
+    for (variant, line, values) in comparison.cause_lines() {
+        write_titled(&mut out, style, 0, variant, &line);
+        write_wrapped(&mut out, style, 2, &values, 2);
+    }
+    if !comparison.cause_lines().is_empty() {
+        out.push('\n');
+    }
     let mut reported = HashSet::new();
     for &change in Change::ALL {
         write_change(&mut out, comparison, change, style, &mut reported);

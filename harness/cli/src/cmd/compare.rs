@@ -1,7 +1,9 @@
 //! `amiproof compare BASELINE CANDIDATE`: what is new, fixed, gone or newly skipped between two runs.
 
 use amiproof_model::exit::ExitCode;
+use amiproof_model::explain;
 use amiproof_reports::compare;
+use amiproof_suites::settings;
 
 use crate::args::{Compare, Global};
 use crate::output::{Failure, Output};
@@ -11,7 +13,8 @@ use crate::rundir;
 pub(crate) fn run(global: &Global, args: &Compare, output: &Output) -> Result<ExitCode, Failure> {
     let (base, _) = rundir::read_report(&global.dir, Some(&args.base))?;
     let (candidate, _) = rundir::read_report(&global.dir, Some(&args.candidate))?;
-    let comparison = compare::compare(&base, &candidate);
+    let causes = explain::between(&base, &candidate, settings::all());
+    let comparison = compare::compare(&base, &candidate).with_causes(causes);
     let text = comparison
         .render(args.format, &super::forms::style(*output))
         .map_err(|error| Failure::error(error.to_string(), ""))?;

@@ -14,21 +14,26 @@ fn stdout(output: &Output) -> String {
 
 /// A run of a stock variant and of one that drops forwarded packets, with these results of the latter.
 fn stored(dir: &Path, results: &[Value]) {
+    stored_as(dir, "a", "drop", results);
+}
+
+/// The same under another name, and with another policy.
+fn stored_as(dir: &Path, id: &str, policy: &str, results: &[Value]) {
     let node =
         |policy: &str| json!({"index": 1, "name": "n1", "facts": {"firewall.nft.forward": policy, "os.name": "Linux"}});
     let report = json!({
         "schemaVersion": 1, "tool": {"name": "amiproof", "version": "0.1.0"},
-        "run": {"id": "a", "matrix": "nightly", "started": "2026-11-21T07:42:20Z", "seconds": 1.0, "criticalPathSeconds": 1.0,
+        "run": {"id": id, "matrix": "nightly", "started": "2026-11-21T07:42:20Z", "seconds": 1.0, "criticalPathSeconds": 1.0,
                 "interrupted": false},
         "cluster": {"name": "c"},
         "variants": [
             {"name": "stock", "family": "al2023", "nodes": [node("accept")]},
-            {"name": "l2", "family": "al2023", "reference": "stock", "benchmark": "cis-al2023-1.0.0", "level": 2, "nodes": [node("drop")]},
+            {"name": "l2", "family": "al2023", "reference": "stock", "benchmark": "cis-al2023-1.0.0", "level": 2, "nodes": [node(policy)]},
         ],
         "results": results,
         "cleanup": {"ran": true, "created": 0, "gone": 0, "leftovers": []},
     });
-    let folder = dir.join("runs/a");
+    let folder = dir.join("runs").join(id);
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("report.json"), report.to_string()).unwrap();
 }
@@ -100,4 +105,21 @@ fn what_to_leave_out_is_a_list_in_the_form_of_a_build() {
     let other = run(dir.path(), &["exclusions", "a", "--variant", "stock"]);
     assert_eq!(other.status.code(), Some(2));
     assert!(stderr(&other).contains("those that do are l2"), "{}", stderr(&other));
+}
+
+#[test]
+fn a_regression_comes_with_what_changed_since_the_baseline() {
+    let dir = tempfile::tempdir().unwrap();
+    stored_as(dir.path(), "old", "accept", &[row("workload/web", &["pod-network"], false)]);
+    stored(dir.path(), &[row("workload/web", &["pod-network"], true)]);
+    for format in ["text", "markdown"] {
+        let output = run(dir.path(), &["compare", "old", "a", "--format", format]);
+        assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+        let text = stdout(&output);
+        assert!(
+            text.contains("forwarded packets are dropped (nftables forward policy, 3.4.2.7): 1 workload"),
+            "{text}"
+        );
+        assert!(text.contains("firewall.nft.forward is drop, was accept"), "{text}");
+    }
 }

@@ -237,3 +237,15 @@ fn what_certainly_fails_needs_no_other_that_might_have_done_it() {
     let explanation = explained(&settings, &[("f", "1"), ("g", "1")], vec![red("node/joined", &[])]);
     assert_eq!(brief(&explanation).0, ["likely certain 1"]);
 }
+
+#[test]
+fn what_is_new_since_an_earlier_run_is_explained_by_what_changed_since_then() {
+    let earlier = report(&[&[("f", "accept"), ("m", "noexec")]; 2], &[], vec![green("workload/web", &["pod-network"])]);
+    let results = vec![red("workload/web", &["pod-network"]), red("workload/other", &["exec-from-volume"])];
+    let later = report(&[&[("f", "drop"), ("m", "noexec")]; 2], &[], results);
+    let explanations = between(&earlier, &later, &network());
+    // The other failure is not new, as far as the earlier run tells.
+    assert_eq!(brief(&explanations[0]), (vec!["likely forward 1".to_owned()], vec![]));
+    assert_eq!(explanations[0].causes[0].change(), "f is drop, was accept");
+    assert!(between(&later, &later, &network()).is_empty());
+}

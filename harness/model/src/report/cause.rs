@@ -120,6 +120,12 @@ impl Cause {
         format!("{} ({place}): {}", self.title, counted(&self.cells))
     }
 
+    /// Both values, where the other is that of an earlier run: `firewall.nft.forward is drop, was accept`.
+    pub fn change(&self) -> String {
+        let was = self.reference.as_deref().unwrap_or("not there");
+        format!("{} is {}, was {was}", self.fact, self.value)
+    }
+
     /// Both values: `firewall.nft.forward is drop, on the reference accept`.
     pub fn evidence(&self) -> String {
         let on = match self.nodes.as_slice() {
