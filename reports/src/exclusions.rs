@@ -86,6 +86,13 @@ pub struct Responsible<'a> {
     pub expires: Date,
 }
 
+/// What may still break once the causes are gone, one line each.
+pub fn remaining(report: &Report, variant: &VariantName) -> Vec<String> {
+    let explanation = report.explanation(&Subject::Variant(variant.clone()));
+    let hidden = explanation.map_or(&[][..], |explanation| &explanation.hidden);
+    hidden.iter().map(|one| format!("may break some of it as well: {}", one.headline())).collect()
+}
+
 /// The list in a form, ending in a line feed. `responsible` is for forms that [say who is](Form::is_owned).
 pub fn render(
     form: Form,

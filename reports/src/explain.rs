@@ -38,6 +38,9 @@ fn write_explanation(out: &mut String, explanation: &Explanation, cell: Option<&
         write_wrapped(out, style, 4, &unexplained.join(", "), usize::MAX);
     }
     if cell.is_none() {
+        for one in &explanation.hidden {
+            write_titled(out, style, 2, "may break too", &one.headline());
+        }
         write_ruled_out(out, &explanation.ruled_out, style);
     }
     out.push('\n');

@@ -18,7 +18,7 @@ use indexmap::IndexMap;
 use self::fit::{Cell, Changed, Fit, Surety, Working};
 use crate::judge::disposition::Origin;
 use crate::name::{CheckId, ControlId};
-use crate::report::cause::{Cause, Certainty, Explanation, RuledOut};
+use crate::report::cause::{Cause, Certainty, Explanation, Hidden, RuledOut};
 use crate::report::result::CheckResult;
 use crate::report::subject::Subject;
 use crate::report::{NodeRecord, Report, VariantRecord};
@@ -94,7 +94,14 @@ fn explained<'a>(
     let none = |note: String| {
         let unexplained = unique(failed.iter().map(|result| &result.check));
         let variant = variant.name.clone();
-        Explanation { variant, causes: Vec::new(), unexplained, ruled_out: Vec::new(), note: Some(note) }
+        Explanation {
+            variant,
+            causes: Vec::new(),
+            unexplained,
+            hidden: Vec::new(),
+            ruled_out: Vec::new(),
+            note: Some(note),
+        }
     };
     if nodes.iter().all(|node| node.facts.is_empty()) {
         return none("no node of the variant could be read".to_owned());
@@ -137,11 +144,13 @@ impl Case<'_> {
         let chosen = cover::smallest(&wanted);
         let mut causes: Vec<Cause> =
             chosen.iter().map(|setting| self.cause(*setting, &chosen, &groups, &working)).collect();
+        let hidden = self.hidden(&chosen, &causes, &groups);
         causes.sort_by(|one, other| (other.cells.len(), &one.setting).cmp(&(one.cells.len(), &other.setting)));
         Explanation {
             variant: self.variant.name.clone(),
             causes,
             unexplained: unique(unexplained.iter().map(|at| &self.failed[*at].check)),
+            hidden,
             ruled_out,
             note: None,
         }
@@ -195,6 +204,41 @@ impl Case<'_> {
         fits
     }
 
+    /// The settings that nothing refutes and that fit cells of a cause, too. What would explain all of them is an alternative and not here.
+    fn hidden(
+        &self,
+        chosen: &BTreeSet<usize>,
+        causes: &[Cause],
+        groups: &IndexMap<Vec<Fit>, Vec<usize>>,
+    ) -> Vec<Hidden> {
+        let is_alternative = |name: &String| causes.iter().any(|cause| cause.alternatives.contains(name));
+        let mut all: Vec<Hidden> = Vec::new();
+        for (at, changed) in self.changed.iter().enumerate() {
+            if chosen.contains(&at) || is_alternative(&changed.setting.name) {
+                continue;
+            }
+            let fits = |fits: &[Fit]| fits.iter().any(|fit| fit.setting == at && fit.surety.is_strong());
+            let mut cells: Vec<usize> =
+                groups.iter().filter(|(known, _)| fits(known)).flat_map(|(_, cells)| cells.iter().copied()).collect();
+            cells.sort_unstable();
+            if !cells.is_empty() {
+                all.push(Hidden {
+                    setting: changed.setting.name.clone(),
+                    title: changed.setting.title.clone(),
+                    label: changed.harmful.label.clone(),
+                    controls: self.controls_of(changed),
+                    cells: unique(cells.iter().map(|at| &self.failed[*at].check)),
+                });
+            }
+        }
+        all
+    }
+
+    /// The controls of the variant's benchmark that ask for a setting.
+    fn controls_of(&self, changed: &Changed<'_>) -> Vec<ControlId> {
+        self.variant.benchmark.as_ref().map(|benchmark| changed.harmful.controls_of(benchmark)).unwrap_or_default()
+    }
+
     fn cause(
         &self,
         place: usize,
@@ -225,8 +269,7 @@ impl Case<'_> {
         checks.sort_unstable();
         let (fact, value) = changed.quoted();
         let harmful = changed.harmful;
-        let controls: Vec<ControlId> =
-            self.variant.benchmark.as_ref().map(|benchmark| harmful.controls_of(benchmark)).unwrap_or_default();
+        let controls = self.controls_of(changed);
         let reference = self.twins.iter().find_map(|twin| twin.facts.get(fact)).cloned();
         let mut help = Vec::new();
         if let Some(command) = harmful.change.command(fact, reference.as_deref().unwrap_or_default()) {

@@ -3,7 +3,7 @@
 use amiproof_model::judge::{Disposition, Origin, origin};
 use amiproof_model::matrix::Family;
 use amiproof_model::name::Level;
-use amiproof_model::report::cause::RuledOut;
+use amiproof_model::report::cause::{Hidden, RuledOut};
 use amiproof_model::report::{
     AmiRecord, Cause, Certainty, CheckResult, Cleanup, ClusterRecord, Explanation, Foreign, Leftover, NodeRecord,
     Phase, PhaseEnd, PhaseRecord, Report, RunRecord, Subject, VariantRecord,
@@ -301,11 +301,19 @@ fn explanation() -> Explanation {
         title: "packets to the node are dropped".into(),
         by: check("kubelet-path/logs"),
     };
+    let hidden = Hidden {
+        setting: "output-policy".into(),
+        title: "packets of the node itself are dropped".into(),
+        label: "nftables output policy".into(),
+        controls: Vec::new(),
+        cells: vec![check("workload/pod-to-pod")],
+    };
     let variant = "al2023-eks-l1".parse().unwrap();
     Explanation {
         variant,
         causes: vec![cause],
         unexplained: vec![check("kubelet-path/exec")],
+        hidden: vec![hidden],
         ruled_out: vec![ruled_out],
         note: None,
     }

@@ -31,6 +31,9 @@ pub(crate) fn run(global: &Global, args: &Exclusions, output: &Output) -> Result
         let more = if args.possible { "" } else { "; --possible lists also what is only a possible cause" };
         output.note(format_args!("nothing to leave out of {variant}: no setting is a likely cause of a failure{more}"));
     }
+    for line in exclusions::remaining(&report, &variant) {
+        output.note(line);
+    }
     output.data(exclusions::render(args.format, &variant, &found, responsible));
     Ok(ExitCode::Passed)
 }

@@ -1,12 +1,16 @@
-//! `amiproof explain` and `exclusions`: a report without causes, as an older build wrote it, is explained by the facts in it.
+//! `amiproof explain` and `exclusions`: a report without causes, as an older build wrote it, is explained by the facts in it, and an image
+//! without what the list names runs everything.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::process::{run, stderr};
+use amiproof_model::report::{Report, Subject};
+
+use crate::process::{amiproof, finish, report, root, run, stderr};
 
 fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
@@ -122,4 +126,84 @@ fn a_regression_comes_with_what_changed_since_the_baseline() {
         );
         assert!(text.contains("firewall.nft.forward is drop, was accept"), "{text}");
     }
+}
+
+/// A stock variant and one of an image with this id, as the lab runs their workloads and add-ons with these host profiles.
+fn lab_run(dir: &Path, image: &str, profiles: &Path) -> Report {
+    let matrix = format!(
+        "apiVersion: amiproof/v1\nkind: Matrix\nmetadata: {{name: loop}}\ncluster: {{name: c, region: us-west-2, kubernetesVersion: \"1.35\", create: true}}\n\
+         variants:\n  - {{name: stock, family: al2023, ami: {{ssm: recommended}}}}\n  - name: l2\n    family: al2023\n    reference: stock\n    \
+         hardening: {{benchmark: cis-al2023-1.0.0, level: 2}}\n    ami: {{id: {image}}}\n"
+    );
+    fs::create_dir_all(dir).unwrap();
+    fs::write(dir.join("m.yaml"), matrix).unwrap();
+    let mut command = amiproof(dir);
+    command.args(["run", "--lab", "--no-fail", "--checks", "workload,addon,kubelet-path,node/facts", "--file"]);
+    command.arg(dir.join("m.yaml")).arg("--host-profiles").arg(profiles);
+    let output = finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    report(dir)
+}
+
+fn outcomes(report: &Report) -> BTreeMap<String, &'static str> {
+    let subject = Subject::Variant("l2".parse().unwrap());
+    let own = report.results.iter().filter(|result| result.subject == subject && !result.is_gate());
+    own.map(|result| (result.check.to_string(), result.outcome.as_str())).collect()
+}
+
+/// What a build does with a variable of the role that is false: nothing of the control.
+fn built_without(profile: &str, variables: &str) -> String {
+    let mut built = profile.to_owned();
+    for line in variables.lines().filter(|line| !line.starts_with('#')) {
+        built = match line {
+            // One control asks for both policies; the list says which of them in a comment.
+            "amzn2023cis_rule_3_4_2_7: false" if variables.contains("forwarded packets are dropped") => {
+                built.replace("forward: \"drop\"", "forward: \"accept\"")
+            }
+            "amzn2023cis_rule_3_4_2_5: false" | "amzn2023cis_rule_3_4_2_7: false" => {
+                built.replace("input: \"drop\"", "input: \"accept\"")
+            }
+            other => panic!("{other} breaks nothing on this image"),
+        };
+    }
+    built
+}
+
+#[test]
+fn image_after_image_without_the_controls_of_the_list_runs_everything_in_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let profiles = dir.path().join("profiles");
+    fs::create_dir_all(&profiles).unwrap();
+    let text = fs::read_to_string(root().join("fixtures/profiles/cis-al2023-l2.yaml")).unwrap();
+    let image = "ami-0f00000000000000f";
+    let mut text = text
+        .replace("cis-al2023-l2", "own")
+        .replace("al2023-cis-l2", "al2023-own")
+        .replace("ami-01a3c5e7d9f0b2c4e", image);
+    let mut named = Vec::new();
+    let mut first = None;
+    let last = loop {
+        fs::write(profiles.join("own.yaml"), &text).unwrap();
+        let folder = dir.path().join(format!("run-{}", named.len()));
+        let report = lab_run(&folder, image, &profiles);
+        let Some(explanation) = report.explanations.first().cloned() else { break report };
+        assert!(explanation.unexplained.is_empty(), "{:?}", explanation.unexplained);
+        named.push(explanation.causes.iter().map(|cause| cause.setting.clone()).collect::<Vec<_>>());
+        assert!(named.len() < 3, "{named:?}");
+        first.get_or_insert((outcomes(&report), explanation));
+        let list = run(&folder, &["exclusions", "--format", "ansible-lockdown"]);
+        assert_eq!(list.status.code(), Some(0), "{}", stderr(&list));
+        text = built_without(&text, &stdout(&list));
+    };
+    assert_eq!(named, [["forward-policy"], ["input-policy"]]);
+    let (before, explanation) = first.unwrap();
+    assert!(explanation.hidden.iter().any(|one| one.setting == "input-policy"), "the second one was announced");
+    let after = outcomes(&last);
+    let mut repaired = 0;
+    for (check, outcome) in &before {
+        let wanted = if *outcome == "fail" { "pass" } else { outcome };
+        assert_eq!(after[check], wanted, "{check}");
+        repaired += usize::from(*outcome == "fail");
+    }
+    assert_eq!(repaired, explanation.causes[0].cells.len());
 }

@@ -94,6 +94,10 @@ fn the_one_setting_that_explains_all_cells_is_the_likely_cause() {
     assert_eq!(brief(&explanation), (vec!["likely forward 3".to_owned()], vec![]));
     assert_eq!(explanation.causes[0].headline(), "forward is wrong (the forward, 3.4.2.7): 2 workloads, 1 add-on");
     assert_eq!(explanation.causes[0].evidence(), "f is drop, the reference has none");
+    // The filter may drop packets between pods as well: that shows once they are forwarded.
+    let hidden: Vec<(&str, usize)> =
+        explanation.hidden.iter().map(|one| (one.setting.as_str(), one.cells.len())).collect();
+    assert_eq!(hidden, [("filter", 2)]);
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub struct Explanation {
     /// The cells that no known setting explains.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unexplained: Vec<CheckId>,
+    /// Settings that may break some of the same cells as well: what they do shows only once the causes are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<Hidden>,
     /// Settings that changed and could have been the cause, if something that they take away did not pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ruled_out: Vec<RuledOut>,
@@ -96,6 +99,30 @@ impl Certainty {
     }
 }
 
+/// A setting that may break cells that a cause explains already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Hidden {
+    /// The setting, by name.
+    pub setting: String,
+    /// What is the matter: `packets to the node are dropped`.
+    pub title: String,
+    /// What people call the fact that shows it.
+    pub label: String,
+    /// The controls of the variant's benchmark that ask for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<ControlId>,
+    /// The cells that it may break.
+    pub cells: Vec<CheckId>,
+}
+
+impl Hidden {
+    /// One line: `packets to the node are dropped (nftables input policy, 3.4.2.5): 3 workloads`.
+    pub fn headline(&self) -> String {
+        headline(&self.title, &self.label, &self.controls, &self.cells)
+    }
+}
+
 /// A setting that changed and is not the cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -111,13 +138,7 @@ pub struct RuledOut {
 impl Cause {
     /// One line: `forwarded packets are dropped (nftables forward policy, 3.4.2.7): 16 workloads, 1 add-on`.
     pub fn headline(&self) -> String {
-        let numbers: Vec<&str> = self.controls.iter().map(ControlId::number).collect();
-        let mut place = self.label.clone();
-        for number in numbers {
-            place.push_str(", ");
-            place.push_str(number);
-        }
-        format!("{} ({place}): {}", self.title, counted(&self.cells))
+        headline(&self.title, &self.label, &self.controls, &self.cells)
     }
 
     /// Both values, where the other is that of an earlier run: `firewall.nft.forward is drop, was accept`.
@@ -138,6 +159,11 @@ impl Cause {
             None => format!("{} is {}{on}, the reference has none", self.fact, self.value),
         }
     }
+}
+
+fn headline(title: &str, label: &str, controls: &[ControlId], cells: &[CheckId]) -> String {
+    let numbers: String = controls.iter().map(|control| format!(", {}", control.number())).collect();
+    format!("{title} ({label}{numbers}): {}", counted(cells))
 }
 
 /// Numbers of cells by what they are: `16 workloads, 1 add-on`.
