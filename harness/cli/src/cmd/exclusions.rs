@@ -34,7 +34,10 @@ pub(crate) fn run(global: &Global, args: &Exclusions, output: &Output) -> Result
     for line in exclusions::remaining(&report, &variant) {
         output.note(line);
     }
-    output.data(exclusions::render(args.format, &variant, &found, responsible));
+    let list = exclusions::render(args.format, &variant, &found, responsible);
+    if !list.is_empty() {
+        output.data(list);
+    }
     Ok(ExitCode::Passed)
 }
 

@@ -191,7 +191,7 @@ fn image_after_image_without_the_controls_of_the_list_runs_everything_in_the_end
         named.push(explanation.causes.iter().map(|cause| cause.setting.clone()).collect::<Vec<_>>());
         assert!(named.len() < 3, "{named:?}");
         first.get_or_insert((outcomes(&report), explanation));
-        let list = run(&folder, &["exclusions", "--format", "ansible-lockdown"]);
+        let list = run(&folder, &["exclusions", "--possible", "--format", "ansible-lockdown"]);
         assert_eq!(list.status.code(), Some(0), "{}", stderr(&list));
         text = built_without(&text, &stdout(&list));
     };
