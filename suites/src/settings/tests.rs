@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_model::benchmark;
 use amiproof_model::capability::Capability;
-use amiproof_model::setting::{Change, Effect, Extent, Value};
+use amiproof_model::explain::explain;
+use amiproof_model::report::Report;
+use amiproof_model::setting::{Change, Effect, Extent, Value as Meant};
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -186,8 +189,41 @@ fn no_two_settings_say_the_same_of_a_fact() {
             let overlap = one.takes.iter().any(|own| other.takes.iter().any(|effect| shared(own, effect)));
             assert!(same.is_none() || !overlap, "{} and {}: {same:?}", one.name, other.name);
         }
-        let facts: Vec<(&String, &Value)> = one.harmful.iter().map(|harmful| (&harmful.fact, &harmful.value)).collect();
+        let facts: Vec<(&String, &Meant)> = one.harmful.iter().map(|harmful| (&harmful.fact, &harmful.value)).collect();
         let twice = facts.iter().enumerate().find(|(at, fact)| facts[at + 1..].contains(fact));
         assert!(twice.is_none(), "{}: {twice:?}", one.name);
     }
+}
+
+/// Seen on a cluster whose pods hang on a bridge: those of one node reach each other past the host.
+#[test]
+fn pods_that_reach_each_other_on_one_node_do_not_clear_what_forwards_to_others() {
+    let node = |value: &str| json!({"index": 1, "name": "n1", "facts": {"sysctl.net.ipv4.ip_forward": value}});
+    let row = |check: &str, exercises: &[&str], outcome: Value, origin: Option<&str>| {
+        json!({"check": check, "title": "t", "subject": {"variant": "l2"}, "exercises": exercises, "outcome": outcome,
+               "disposition": "failed", "origin": origin, "started": "2026-11-21T00:00:00Z", "seconds": 1.0})
+    };
+    let failed = json!({"fail": {"findings": [{"resource": "job/lookups", "summary": "no answer"}]}});
+    let mut report: Report = serde_json::from_value(json!({
+        "schemaVersion": 1,
+        "tool": {"name": "amiproof", "version": "0"},
+        "run": {"id": "r-1", "matrix": "m", "started": "2026-11-21T00:00:00Z", "seconds": 1.0, "criticalPathSeconds": 1.0,
+                "interrupted": false},
+        "cluster": {"name": "c"},
+        "variants": [
+            {"name": "stock", "family": "al2023", "nodes": [node("1")]},
+            {"name": "l2", "family": "al2023", "reference": "stock", "benchmark": "cis-al2023-1.0.0", "nodes": [node("0")]},
+        ],
+        "results": [
+            row("workload/cluster-dns", &["image-pull", "cluster-dns"], failed, Some("hardening")),
+            row("workload/same-node", &["image-pull", "same-node-network", "probes"], json!("pass"), None),
+        ],
+        "cleanup": {"ran": true, "created": 0, "gone": 0, "leftovers": []},
+    }))
+    .unwrap();
+    explain(&mut report, all());
+    let explanation = &report.explanations[0];
+    let causes: Vec<(&str, &str)> =
+        explanation.causes.iter().map(|cause| (cause.setting.as_str(), cause.certainty.as_str())).collect();
+    assert_eq!(causes, [("ip-forward", "likely")], "{explanation:#?}");
 }
