@@ -134,8 +134,11 @@ mod tests {
         node.facts = facts.into_iter().collect();
     }
 
+    /// A variant: the position of its reference, and the facts of its nodes.
+    type Nodes = (Option<usize>, Vec<Vec<(String, String)>>);
+
     /// A report with variants of these references, each with nodes that have these facts; the last node of a variant never joined.
-    fn report(variants: &[(Option<usize>, Vec<Vec<(String, String)>>)]) -> Report {
+    fn report(variants: &[Nodes]) -> Report {
         let name = |index: usize| format!("v{index}");
         let shown: Vec<Value> = variants
             .iter()

@@ -43,7 +43,7 @@ pub(super) fn facts(found: &mut Collected, sections: &Sections) {
 /// Size and use, in steps of ten percent: the exact use is another one on every host.
 fn size(all: u64, used: u64) -> String {
     let gibibytes = all as f64 / 1024.0 / 1024.0;
-    let tenth = if all == 0 { 0 } else { (used.saturating_mul(10) / all).min(9) * 10 };
+    let tenth = used.saturating_mul(10).checked_div(all).unwrap_or(0).min(9) * 10;
     format!("{gibibytes:.1} GiB, {tenth}-{}% used", if tenth == 90 { 100 } else { tenth + 9 })
 }
 
