@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, the environment or the network; the same report gives the same bytes. [`render`] makes one
 //! format, [`write_all`] puts all files beside `report.json`, [`compare`] compares two runs.
 
+mod cause;
 pub mod compare;
 mod context;
 pub mod csv;

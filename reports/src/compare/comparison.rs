@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::facts::{FactChange, VariantChange};
 use super::state::{Change, State};
-use crate::decisions::cause_line;
+use crate::cause::cause_line;
 use crate::sheet;
 
 /// How a candidate run differs from a baseline run.

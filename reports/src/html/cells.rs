@@ -10,10 +10,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::nodes::each_once;
+use crate::cause::cause_line;
 use crate::compare::comparison::ResultChange;
 use crate::compare::state::Change;
 use crate::context::{Context, class};
-use crate::decisions::cause_line;
 use crate::origin::{origin_sentence, origin_word};
 use crate::sheet::{self, Column, Folded, Row, Sheet, Status};
 use crate::text;

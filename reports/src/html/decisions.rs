@@ -1,7 +1,8 @@
 //! The first section of the page: which candidates may ship, and what keeps the others from it.
 
+use crate::cause::cause_line;
 use crate::context::{Context, class};
-use crate::decisions::{Decisions, cause_line};
+use crate::decisions::Decisions;
 use crate::sheet::Sheet;
 use crate::text;
 

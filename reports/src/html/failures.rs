@@ -3,8 +3,8 @@
 use amiproof_model::report::CheckResult;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::cause::cause_line;
 use crate::context::{Context, class};
-use crate::decisions::cause_line;
 use crate::origin::origin_word;
 use crate::sheet::{self, IsMeant, Sheet, Status};
 use crate::text;

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use amiproof_model::report::{Cause, CheckResult};
 
 use super::style::{Ink, Style, write_titled, write_wrapped};
+use crate::cause::cause_line;
 use crate::context::Context;
-use crate::decisions::{Candidate, Decision, Decisions, cause_line};
+use crate::decisions::{Candidate, Decision, Decisions};
 use crate::sheet::{self, Sheet};
 
 /// How many further cells of a cause are named.
