@@ -101,6 +101,15 @@ pub struct RunRecord {
     pub phases: Vec<PhaseRecord>,
 }
 
+impl RunRecord {
+    /// The critical path, seconds. `None` where it says nothing about the duration: a command that continues a run has the phases of the
+    /// earlier ones, too, so the path may be longer than it took itself.
+    pub fn critical_path(&self) -> Option<f64> {
+        let path = self.critical_path_seconds;
+        (path > 0.0 && self.seconds.is_finite() && path <= self.seconds).then_some(path)
+    }
+}
+
 /// The cluster under test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -125,11 +125,8 @@ impl View {
 
 fn facts(report: &Report) -> Vec<(&'static str, String)> {
     let (run, cluster) = (&report.run, &report.cluster);
-    let times = if run.critical_path_seconds > 0.0 && run.seconds.is_finite() {
-        format!(" ({:.2} times the critical path)", run.seconds / run.critical_path_seconds)
-    } else {
-        String::new()
-    };
+    let times = run.critical_path().map(|path| format!(" ({:.2} times the critical path)", run.seconds / path));
+    let times = times.unwrap_or_default();
     let mut facts = vec![
         ("Run", run.id.to_string()),
         ("Started", text::moment(run.started)),

@@ -64,16 +64,17 @@ fn heading(context: &Context<'_>, sheet: &Sheet<'_>) -> String {
         heading.push('\n');
     }
     let words = sheet.tally().sentence();
+    let path = run.critical_path().map(|path| format!(" (critical path {})", text::duration(path)));
+    let path = path.unwrap_or_default();
     let _ = write!(
         heading,
-        "{}. Run `{}` on cluster {}, Kubernetes {}, {}; took {} (critical path {}).\n\n",
+        "{}. Run `{}` on cluster {}, Kubernetes {}, {}; took {}{path}.\n\n",
         if words.is_empty() { "No results".to_owned() } else { words },
         run.id,
         code(&cluster.name),
         cluster.kubernetes(),
         text::moment(run.started),
         text::duration(run.seconds),
-        text::duration(run.critical_path_seconds),
     );
     if cluster.lab {
         heading.push_str("> [!NOTE]\n> Simulated run: the embedded lab, not AWS.\n\n");

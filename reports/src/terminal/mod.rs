@@ -223,17 +223,21 @@ fn write_numbers(out: &mut String, context: &Context<'_>, sheet: &Sheet<'_>, sty
     let results = text::count(tally.total(), "result");
     let results = if words.is_empty() { results } else { format!("{results}: {words}") };
     write_wrapped(out, style, 0, &results, usize::MAX);
-    let mut times =
-        format!("took {}, critical path {}", text::duration(run.seconds), text::duration(run.critical_path_seconds));
-    if run.critical_path_seconds > 0.0 && run.seconds.is_finite() {
-        let _ = write!(times, " ({:.2} times the critical path)", run.seconds / run.critical_path_seconds);
+    let mut times = format!("took {}", text::duration(run.seconds));
+    if let Some(path) = run.critical_path() {
+        let (length, ratio) = (text::duration(path), run.seconds / path);
+        let _ = write!(times, ", critical path {length} ({ratio:.2} times the critical path)");
     }
     write_wrapped(out, style, 0, &times, usize::MAX);
     let made = text::count(cleanup.created, "resource");
     if cleanup.ran {
         let _ = writeln!(out, "created {made}, deleted {}", cleanup.deleted);
     } else if cleanup.created > 0 {
-        let _ = writeln!(out, "created {made}, kept on purpose");
+        let kept = text::count(cleanup.created.saturating_sub(cleanup.deleted), "resource");
+        let _ = match cleanup.deleted {
+            0 => writeln!(out, "created {made}, kept on purpose"),
+            deleted => writeln!(out, "keeps {kept} on purpose ({} created so far, {deleted} deleted)", cleanup.created),
+        };
     }
     out.push('\n');
 }

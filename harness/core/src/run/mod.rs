@@ -51,7 +51,7 @@ use crate::aws::Clients;
 use crate::cluster::Access;
 use crate::cluster::explain::chain;
 use crate::destroy::{self, What};
-use crate::ledger::Ledger;
+use crate::ledger::{Entry, Ledger, State};
 
 /// Runs a plan and returns the finished report. The listener sees every event, in order.
 pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(&Event)) -> Report {
@@ -183,7 +183,9 @@ async fn end(session: &Session, access: Option<Access>) {
     let cleanup = if session.plan.steps.teardown {
         teardown(session, access).await
     } else {
-        Cleanup { created: session.tools.ledger.entries().len(), ..Cleanup::default() }
+        let entries = session.tools.ledger.entries();
+        let deleted = entries.iter().filter(|entry| entry.state == State::Gone).count();
+        Cleanup { created: entries.len(), deleted, ..Cleanup::default() }
     };
     session.events.send(&Subject::Cluster, EventKind::CleanedUp(cleanup));
 }
@@ -223,7 +225,7 @@ async fn teardown(session: &Session, access: Option<Access>) -> Cleanup {
 /// The result of a teardown that was stopped, from the ledger alone: everything not known to be deleted is left.
 pub fn unfinished(ledger: &Ledger) -> Cleanup {
     let entries = ledger.entries();
-    let is_gone = |entry: &&crate::ledger::Entry| entry.state == crate::ledger::State::Gone;
+    let is_gone = |entry: &&Entry| entry.state == State::Gone;
     let leftovers = entries.iter().filter(|entry| !is_gone(entry)).map(|entry| {
         let target = destroy::Target::of_entry(entry, ledger.header());
         target.leftover("teardown was stopped before this was verified as deleted".to_owned())
