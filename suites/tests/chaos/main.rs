@@ -6,7 +6,8 @@
 //! a defect stay in `fixtures/seeds/`.
 //!
 //! `cargo test` tries a part, `make chaos` everything: `AMIPROOF_CHAOS=all`. `AMIPROOF_CHAOS=100..300` tries those seeds,
-//! `AMIPROOF_CHAOS='LostAfter@eks CreateCluster#1, Interrupt@200'` one list of faults, and prints what came of it. `AMIPROOF_CHAOS=7`
+//! `AMIPROOF_CHAOS='LostAfter@eks CreateCluster#1, Interrupt@200'` one list of faults, and prints what came of it, with the ledger and all calls
+//! from the first fault on. `AMIPROOF_CHAOS=7`
 //! does that with the faults that seed 7 draws, `AMIPROOF_CHAOS=Stale` tries that fault
 //! at every call, and `AMIPROOF_CHAOS=NodeDies/20` that event at every twentieth.
 
@@ -46,7 +47,7 @@ const ALL_SEEDS: Range<u64> = 0..10_000;
 /// Of the seeds, `cargo test` runs one in so many twice, and `make chaos` all.
 const TWICE: u64 = 8;
 /// Jobs between two lines that say how far it is.
-const PROGRESS: usize = 500;
+const PROGRESS: usize = 200;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -250,6 +251,11 @@ fn shown(points: &[Point], undisturbed: &Undisturbed) -> Result<bool, Failure> {
         Some(Ok(report)) => {
             print!("{}", amiproof_reports::terminal::render(report, None, &amiproof_reports::Style::default()));
         }
+    }
+    println!("its ledger:\n{}", end.ledger);
+    let from = points.iter().filter_map(|point| point.position(&end.calls)).min().unwrap_or_default();
+    for (number, call) in end.calls.iter().enumerate().skip(from) {
+        println!("{number} {call}");
     }
     println!("left: {:?}; after destroy: {:?}; harmed: {:?}", end.left, end.destroyed, end.harmed);
     match &problem {

@@ -92,6 +92,17 @@ impl Point {
         Self { what, at: At::Number(number) }
     }
 
+    /// Its number among the calls of a run; `None` if there was no such call.
+    pub(crate) fn position(&self, calls: &[String]) -> Option<usize> {
+        match &self.at {
+            At::Number(number) => Some(*number).filter(|number| *number < calls.len()),
+            At::Name(name, turn) => {
+                let mut same = calls.iter().enumerate().filter(|(_, call)| *call == name);
+                same.nth(turn.checked_sub(1)?).map(|(number, _)| number)
+            }
+        }
+    }
+
     /// The same with the call's name, given the calls of the run in which it happened.
     pub(crate) fn named(&self, calls: &[String]) -> Self {
         let at = match &self.at {

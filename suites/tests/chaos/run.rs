@@ -59,6 +59,8 @@ pub(crate) struct End {
     /// What went wrong, and at which call.
     pub(crate) happened: Vec<(What, String)>,
     pub(crate) calls: Vec<String>,
+    /// The ledger as the process left it.
+    pub(crate) ledger: String,
     pub(crate) simulated: Duration,
     /// Everything that it wrote.
     pub(crate) bytes: String,
@@ -155,6 +157,7 @@ async fn in_lab(points: &[Point], keeps_past: bool) -> Result<End, Failure> {
         panics: PANICS.take(),
         happened: disturbance.happened(),
         calls,
+        ledger,
         simulated: amiproof_time::simulated(),
         bytes,
     })
