@@ -10,8 +10,8 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
 use super::error::{AwsError, Class, Explain as _, found};
-use super::names::{LOG_GROUP_TAG, RUN_TAG};
-use super::{Clients, log_groups, pages, retry};
+use super::names::RUN_TAG;
+use super::{Clients, pages, retry};
 use crate::ledger;
 use crate::user_data::ClusterFacts;
 
@@ -45,8 +45,6 @@ pub struct ClusterEndpoint {
     pub run_tag: Option<String>,
     /// Who issues the tokens of its service accounts (`https://oidc.eks.…`); `None` while it is created.
     pub issuer: Option<String>,
-    /// Whether the log group of its control plane is deleted with it.
-    pub owns_log_group: bool,
     /// Whether it uses access entries; otherwise only the ConfigMap aws-auth decides who is admitted.
     pub has_access_entries: bool,
     /// The issues that EKS reports.
@@ -168,7 +166,6 @@ fn endpoint_of(name: &str, cluster: &aws_sdk_eks::types::Cluster) -> ClusterEndp
         tags: cluster.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
         run_tag: cluster.tags().and_then(|tags| tags.get(RUN_TAG)).cloned(),
         issuer: cluster.identity().and_then(|identity| identity.oidc()?.issuer()).map(str::to_owned),
-        owns_log_group: cluster.tags().is_some_and(|tags| tags.contains_key(LOG_GROUP_TAG)),
         has_access_entries: mode != Some(&AuthenticationMode::ConfigMap),
         issues: issues.filter_map(|issue| issue.message()).map(str::to_owned).collect(),
     }
@@ -257,36 +254,21 @@ async fn is_deleting(clients: &Clients, name: &str) -> Result<bool, AwsError> {
     Ok(cluster.is_none_or(|cluster| cluster.is_deleting()))
 }
 
-/// Waits until a cluster is deleted, and then deletes the log group of its control plane.
-///
-/// # Errors
-/// As [`wait_absent`], or [`AwsError`] of
-/// [DeleteLogGroup](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html).
-/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
-pub async fn wait_gone(clients: &Clients, name: &str, deadline: Duration) -> Result<(), Error> {
-    if wait_absent(clients, name, deadline).await? {
-        log_groups::delete(clients, &log_groups::of_cluster(name)).await?;
-    }
-    Ok(())
-}
-
-/// Waits until a cluster is deleted; whether its log group is to be deleted with it.
+/// Waits until a cluster is deleted. The log group of its control plane stays.
 ///
 /// # Errors
 /// If it still exists after `deadline`; otherwise [`AwsError`] of
 /// [DescribeCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html).
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
-pub async fn wait_absent(clients: &Clients, name: &str, deadline: Duration) -> Result<bool, Error> {
+pub async fn wait_gone(clients: &Clients, name: &str, deadline: Duration) -> Result<(), Error> {
     let started = Instant::now();
-    let mut owns_log_group = false;
     while let Some(cluster) = describe(clients, name).await? {
-        owns_log_group |= cluster.owns_log_group;
         if started.elapsed() >= deadline || cluster.status == ClusterStatus::Failed.as_str() {
             return Err(stuck(cluster, "gone", started));
         }
         clients.pause(POLL).await;
     }
-    Ok(owns_log_group)
+    Ok(())
 }
 
 fn stuck(cluster: ClusterEndpoint, wanted: &'static str, started: Instant) -> Error {

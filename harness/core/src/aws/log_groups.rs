@@ -1,5 +1,5 @@
-//! The log group that EKS makes for a control plane that logs: it stays in the account when the cluster goes, so whoever made the cluster
-//! removes it.
+//! The log group that EKS creates for a control plane that logs: it stays in the account when the cluster goes, so whoever creates the cluster
+//! deletes it.
 
 use serde_json::json;
 
@@ -28,12 +28,12 @@ pub async fn exists(clients: &Clients, name: &str) -> Result<bool, AwsError> {
     Ok(groups.into_iter().any(|group| group["logGroupName"] == name))
 }
 
-/// Deletes a log group ([DeleteLogGroup](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html)).
-/// Idempotent: one that does not exist is deleted already.
+/// Deletes a log group; whether it existed ([DeleteLogGroup](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html)).
+/// Idempotent.
 ///
 /// # Errors
 /// [`AwsError`]; transient errors are retried, a denied request is not.
-pub async fn delete(clients: &Clients, name: &str) -> Result<(), AwsError> {
+pub async fn delete(clients: &Clients, name: &str) -> Result<bool, AwsError> {
     let asked = || ask(clients, &LOGS, "DeleteLogGroup", format!("log group {name}"), json!({"logGroupName": name}));
-    found(clients.write_idempotent(asked).await).map(|_| ())
+    Ok(found(clients.write_idempotent(asked).await)?.is_some())
 }

@@ -11,6 +11,7 @@ use super::search::{self, Kinds};
 use super::survey::Survey;
 use super::{order, wrong_target};
 use crate::cluster::{Access, explain, is_denied, objects};
+use crate::resource::lookup::Lookup;
 use crate::resource::outcome::{NotDeleted, Removed, unanswered};
 use crate::resource::owned::Claim;
 use crate::resource::query::Query;
@@ -60,7 +61,7 @@ pub(super) async fn settle(
     progress.line("querying the account for leftovers");
     let _asking = progress.begin("querying the account for leftovers".to_owned());
     loop {
-        let (found, problems) = search::find(clients, query, &kinds).await;
+        let (found, problems) = search::find(&Lookup::new(clients, query), &kinds).await;
         let mut open = Vec::new();
         for (kind, error) in problems {
             if error.is_permanent() {

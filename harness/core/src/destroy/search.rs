@@ -1,8 +1,8 @@
 //! Asks the account for resources with amiproof's tags, kind by kind.
 
-use crate::aws::Clients;
 use crate::aws::error::{AwsError, found};
 use crate::ledger::Ledger;
+use crate::resource::lookup::Lookup;
 use crate::resource::query::Query;
 use crate::resource::{self, Home, Kind, Target, cluster, namespace};
 
@@ -54,12 +54,11 @@ pub(super) fn of_run(ledger: &Ledger) -> Query {
 
 /// Everything that matches, and the kinds that no answer came for. A service that an endpoint does not have counts as empty.
 pub(super) async fn find(
-    clients: &Clients,
-    query: &Query,
+    lookup: &Lookup<'_>,
     kinds: &[&'static dyn Kind],
 ) -> (Vec<Target>, Vec<(&'static dyn Kind, AwsError)>) {
     let asked = kinds.iter().filter_map(|kind| {
-        let answer = kind.find(clients, query)?;
+        let answer = kind.find(lookup)?;
         Some(async move { (*kind, answer.await) })
     });
     let (mut targets, mut problems) = (Vec::new(), Vec::new());

@@ -4,7 +4,7 @@
 //! cluster exists, whoever created it; a cluster is kept while it contains node groups of others; members of a stack are deleted with it,
 //! never by themselves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_model::report::{Cleanup, Foreign};
 use futures::stream::{self, StreamExt as _};
@@ -14,9 +14,10 @@ use tokio::time::Instant;
 use super::progress::ProgressSink;
 use super::{AT_ONCE, LOOKING_FOR_INTERFACES, order, prove, search};
 use crate::aws::Clients;
-use crate::aws::cluster::{self, ClusterEndpoint};
+use crate::aws::cluster::ClusterEndpoint;
 use crate::aws::error::AwsError;
 use crate::resource::in_use::{InUse, LiveCluster};
+use crate::resource::lookup::Lookup;
 use crate::resource::outcome::{NotDeleted, Removed, unanswered};
 use crate::resource::owned::{Claim, LiveState, Owner};
 use crate::resource::query::Query;
@@ -54,21 +55,25 @@ pub async fn expired(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>
 
 async fn find(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>) -> Found {
     let query = Query::Expired(now);
-    let (targets, problems) = search::find(clients, &query, &search::all()).await;
+    let lookup = Lookup::new(clients, &query);
+    let (targets, problems) = search::find(&lookup, &search::all()).await;
     let mut found = Found { unverified: problems.into_iter().map(unasked).collect(), ..Found::default() };
     if targets.is_empty() {
         return found;
     }
     let deadlines = Deadlines::default();
     let cx = Cx { clients, deadlines: &deadlines };
-    let in_use = in_use(cx, now).await;
-    let members = stack::members_of_all(cx).await;
+    let in_use = in_use(&lookup, now).await;
+    let members = stack::members_of_all(&lookup).await;
+    let mut standing: BTreeMap<String, Owner> = BTreeMap::new();
     for target in order::tiers(targets).into_iter().flatten() {
+        let with_cluster = kept_with_cluster(&target, &standing);
         let reason = match (&in_use, &members) {
             _ if target.run.as_ref().is_some_and(|run| alive.contains(run)) => {
                 Ok(Some(Owner::new("belongs to a run in progress on this machine")))
             }
             (_, Ok(members)) if members.contains(&target.name) => continue,
+            _ if with_cluster.is_some() => Ok(with_cluster),
             (Ok(in_use), Ok(_)) => target.kind.reason_to_keep(cx, &target, in_use).await,
             // Unless all clusters and stacks are known, nothing that others may depend on is touched.
             _ if target.kind.is_shared() => {
@@ -76,14 +81,14 @@ async fn find(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>) -> Fo
             }
             _ => Ok(None),
         };
-        match reason {
-            Ok(None) => found.targets.push(target),
-            Ok(Some(owner)) => found.kept.push(target.foreign(&owner)),
-            Err(error) => {
-                found
-                    .kept
-                    .push(target.foreign(&Owner::new(format!("may be in use, which could not be checked: {error}"))));
-            }
+        let unchecked = |error| Some(Owner::new(format!("may be in use, which could not be checked: {error}")));
+        let Some(owner) = reason.unwrap_or_else(unchecked) else {
+            found.targets.push(target);
+            continue;
+        };
+        found.kept.push(target.foreign(&owner));
+        if target.is_a(&resource::cluster::KIND) {
+            standing.insert(target.name, owner);
         }
     }
     for error in [in_use.err(), members.err()].into_iter().flatten() {
@@ -184,15 +189,21 @@ async fn remove(
     swept
 }
 
+/// Why the cluster of a target is kept, if it is, and the target can only be deleted after it.
+fn kept_with_cluster(target: &Target, kept: &BTreeMap<String, Owner>) -> Option<Owner> {
+    let is_after = target.kind.after().contains(&resource::cluster::KIND.as_str());
+    target.cluster.as_ref().filter(|_| is_after).and_then(|cluster| kept.get(cluster)).cloned()
+}
+
 fn unasked((kind, error): (&'static dyn Kind, AwsError)) -> String {
     format!("could not verify that no {} are left: {}", kind.plural(), unanswered(&error))
 }
 
 /// All clusters of the region that are not those of expired runs.
-async fn in_use(cx: Cx<'_>, now: Timestamp) -> Result<InUse, AwsError> {
+async fn in_use(lookup: &Lookup<'_>, now: Timestamp) -> Result<InUse, AwsError> {
     let mut clusters = Vec::new();
-    for cluster in cluster::all(cx.clients).await? {
-        let ClusterEndpoint { name, vpc_id, issuer, tags, .. } = cluster;
+    for cluster in lookup.clusters().await? {
+        let ClusterEndpoint { name, vpc_id, issuer, tags, .. } = cluster.clone();
         if let Err(owner) = Claim::Expired(now).own((), &LiveState { tags, id: None }) {
             clusters.push(LiveCluster { name, owner, vpc: vpc_id, issuer });
         }

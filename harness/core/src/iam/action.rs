@@ -42,6 +42,23 @@ impl Goal {
     }
 }
 
+/// Commands that run checks.
+pub(crate) const CHECKS: &[Goal] = &[Goal::Apply, Goal::Test, Goal::Scan];
+/// Commands that run workloads.
+pub(crate) const WORKLOADS: &[Goal] = &[Goal::Apply, Goal::Test];
+/// Commands that delete.
+pub(crate) const REMOVES: &[Goal] = &[Goal::Destroy, Goal::Sweep];
+
+/// Why `destroy` and `sweep` of the lab do not reach what is in a cluster that stays.
+pub(crate) const WITH_CLUSTER: &str = "it goes with the cluster, which the run created";
+/// Why `sweep` of the lab does not reach what is in other clusters.
+pub(crate) const NO_OTHER_CLUSTER: &str = "every cluster of the lab has expired";
+/// Why `apply` of the lab does not reach what checks of hosts ask.
+pub(crate) const OF_HOSTS: &str =
+    "hosts that the run created are not asked about what it set itself; `test` asks those that existed";
+/// Why not every command of the lab reaches what follows a lost answer.
+pub(crate) const LOST: &str = "in the lab an answer is lost while `apply` runs";
+
 /// Whose call it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
@@ -74,7 +91,7 @@ pub struct Action {
 
 impl Action {
     /// A call of amiproof.
-    pub(super) const fn call(
+    pub(crate) const fn call(
         name: &'static str,
         goals: &'static [Goal],
         scope: &'static Scope,
@@ -84,7 +101,7 @@ impl Action {
     }
 
     /// An action that AWS requires in addition to the call itself.
-    pub(super) const fn behind(
+    pub(crate) const fn behind(
         name: &'static str,
         goals: &'static [Goal],
         scope: &'static Scope,
@@ -94,12 +111,12 @@ impl Action {
     }
 
     /// Adds commands that only test it with a dry run.
-    pub(super) const fn asked_by(self, goals: &'static [Goal]) -> Self {
+    pub(crate) const fn asked_by(self, goals: &'static [Goal]) -> Self {
         Self { dry_run: goals, ..self }
     }
 
     /// Marks goals whose runs against the lab never call it.
-    pub(super) const fn unreached(self, goals: &'static [Goal], reason: &'static str) -> Self {
+    pub(crate) const fn unreached(self, goals: &'static [Goal], reason: &'static str) -> Self {
         Self { unreached: Some((goals, reason)), ..self }
     }
 

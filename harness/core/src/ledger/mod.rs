@@ -247,6 +247,18 @@ impl Ledger {
         .await
     }
 
+    /// Records something that AWS will create by itself because of what is created next, and will not delete: it is looked for by its name,
+    /// like anything that was planned and never confirmed.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) async fn expect(&self, resource: Resource) -> Result<(), Error> {
+        if self.standing(resource.kind.clone(), &resource.name).is_none() {
+            self.planned(resource).await?;
+        }
+        Ok(())
+    }
+
     /// Waits for the create calls in flight of a variant (`None`: of everything), and aborts those without an answer after `within`: their
     /// entries stay planned. Returns the number of aborted calls.
     pub async fn settled(&self, variant: Option<&VariantName>, within: Duration) -> usize {

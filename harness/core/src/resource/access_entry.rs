@@ -5,14 +5,20 @@ use futures::future::BoxFuture;
 
 use super::kept_clusters::{self, Part};
 use super::kind::{Found, Home, Kind, Target};
+use super::lookup::Lookup;
 use super::outcome::{NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Owned};
-use super::query::Query;
 use super::reach::{Cx, Reach};
 use super::removal::{tags_of, take};
 use crate::aws::error::{AwsError, Class, Explain as _, found};
 use crate::aws::names::Tags;
 use crate::aws::{Clients, access};
+use crate::iam::action::{
+    Action,
+    Goal::{Apply, Sweep},
+    NO_OTHER_CLUSTER, REMOVES, WITH_CLUSTER,
+};
+use crate::iam::scope;
 use crate::ledger::{Ledger, Resource, ResourceKind, State};
 
 /// Its name in the ledger. The name of an entry is the principal's ARN.
@@ -47,8 +53,8 @@ impl Kind for EksAccessEntry {
         true
     }
 
-    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
-        Some(find(clients, query).boxed())
+    fn find<'a>(&'a self, lookup: &'a Lookup<'a>) -> Option<Found<'a>> {
+        Some(find(lookup).boxed())
     }
 
     fn remove<'a>(
@@ -69,11 +75,27 @@ impl Kind for EksAccessEntry {
         .boxed()
     }
 
+    fn actions(&self) -> &'static [Action] {
+        ACTIONS
+    }
+
     fn help(&self, target: &Target) -> String {
         let cluster = target.cluster.as_deref().unwrap_or_default();
         target.aws(&format!("eks delete-access-entry --cluster-name {cluster} --principal-arn {}", target.name))
     }
 }
+
+/// What it needs of IAM.
+const ACTIONS: &[Action] = &[
+    Action::call("eks:CreateAccessEntry", &[Apply], &scope::CLUSTER, "admits Windows nodes"),
+    Action::call("eks:DescribeAccessEntry", &[Apply], &scope::ACCESS_ENTRIES, "whose an access entry is"),
+    Action::call("eks:DescribeAccessEntry", REMOVES, &scope::ALL_ACCESS_ENTRIES, "whose an access entry is")
+        .unreached(REMOVES, WITH_CLUSTER),
+    Action::call("eks:ListAccessEntries", REMOVES, &scope::CLUSTERS, "access entries of runs in clusters that stay")
+        .unreached(&[Sweep], NO_OTHER_CLUSTER),
+    Action::call("eks:DeleteAccessEntry", REMOVES, &scope::OWN_ACCESS_ENTRIES, "in a cluster that stays")
+        .unreached(REMOVES, WITH_CLUSTER),
+];
 
 /// Admits the Windows nodes of a role to a cluster that uses access entries. EKS creates an entry when a node group comes up, but for a
 /// custom image it has the type of Linux nodes, and Services then fail on every node (aws/containers-roadmap#2327). The right entry must
@@ -172,8 +194,9 @@ async fn delete(cx: Cx<'_>, cluster: &str, owned: Owned<String>) -> Result<(), N
     found(deleted.await).map(|_| ()).map_err(|error| NotDeleted::refused(&error))
 }
 
-async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
-    kept_clusters::find(&EksAccessEntry, clients, query, |cluster| async move {
+async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
+    let clients = lookup.clients;
+    kept_clusters::find(&EksAccessEntry, lookup, |cluster| async move {
         let mut parts = Vec::new();
         for name in access::principals(clients, &cluster, None).await? {
             if let Some(entry) = access::describe(clients, &cluster, &name).await? {

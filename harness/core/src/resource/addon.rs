@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use super::kept_clusters::{self, Part};
 use super::kind::{Found, Home, Kind, Target};
+use super::lookup::Lookup;
 use super::outcome::{NotCreated, NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Owned};
-use super::query::Query;
 use super::reach::{Cx, Reach};
 use super::removal::{POLL, still_there, tags_of, take};
 use super::{pod_identity_association, role};
@@ -24,6 +24,12 @@ use crate::aws::addons::configuration::{self, Identity};
 use crate::aws::addons::version::{self, Version};
 use crate::aws::error::{AwsError, Class, Explain as _};
 use crate::aws::names::{self, Tags};
+use crate::iam::action::{
+    Action,
+    Goal::{Apply, Scan, Sweep},
+    NO_OTHER_CLUSTER, REMOVES, WITH_CLUSTER, WORKLOADS,
+};
+use crate::iam::scope::{self, EVERYTHING};
 use crate::ledger::{Ledger, Resource, ResourceKind};
 
 /// Its name in the ledger.
@@ -58,8 +64,8 @@ impl Kind for EksAddon {
         true
     }
 
-    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
-        Some(find(clients, query).boxed())
+    fn find<'a>(&'a self, lookup: &'a Lookup<'a>) -> Option<Found<'a>> {
+        Some(find(lookup).boxed())
     }
 
     fn remove<'a>(
@@ -79,11 +85,30 @@ impl Kind for EksAddon {
         .boxed()
     }
 
+    fn actions(&self) -> &'static [Action] {
+        ACTIONS
+    }
+
     fn help(&self, target: &Target) -> String {
         let cluster = target.cluster.as_deref().unwrap_or_default();
         target.aws(&format!("eks delete-addon --cluster-name {cluster} --addon-name {}", target.name))
     }
 }
+
+/// What it needs of IAM.
+const ACTIONS: &[Action] = &[
+    Action::call("eks:CreateAddon", &[Apply], &scope::CLUSTER, "the add-ons of the matrix"),
+    Action::call("eks:DescribeAddon", WORKLOADS, &scope::ADDONS, "state of add-ons"),
+    Action::call("eks:DescribeAddon", REMOVES, &scope::ALL_ADDONS, "whose an add-on is")
+        .unreached(REMOVES, WITH_CLUSTER),
+    Action::call("eks:DescribeAddonConfiguration", &[Apply], &EVERYTHING, "how an add-on is configured"),
+    Action::call("eks:DescribeAddonVersions", &[Apply, Scan], &EVERYTHING, "the version of an add-on"),
+    Action::call("eks:ListAddons", WORKLOADS, &scope::CLUSTER, "add-ons that exist"),
+    Action::call("eks:ListAddons", REMOVES, &scope::CLUSTERS, "add-ons of runs in clusters that stay")
+        .unreached(&[Sweep], NO_OTHER_CLUSTER),
+    Action::call("eks:DeleteAddon", REMOVES, &scope::OWN_ADDONS, "in a cluster that stays")
+        .unreached(REMOVES, WITH_CLUSTER),
+];
 
 /// How long the deletion of an add-on by an earlier process may take.
 const DELETION: Duration = Duration::from_secs(5 * 60);
@@ -257,8 +282,9 @@ async fn wait_gone(clients: &Clients, cluster: &str, name: &str, deadline: Durat
     Ok(())
 }
 
-async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
-    kept_clusters::find(&EksAddon, clients, query, |cluster| async move {
+async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
+    let clients = lookup.clients;
+    kept_clusters::find(&EksAddon, lookup, |cluster| async move {
         let mut parts = Vec::new();
         for name in addons::names(clients, &cluster).await? {
             // One that went away between the two calls is not there.

@@ -8,6 +8,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::kind::{Found, Kind, Target};
+use super::lookup::Lookup;
 use super::outcome::{NotCreated, NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Look, Owned};
 use super::query::Query;
@@ -16,6 +17,12 @@ use super::removal::{look, still_there, tags_of};
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Class, Explain as _, found};
 use crate::aws::names::{self, SCAN_TAG, Tags};
+use crate::iam::action::{
+    Action,
+    Goal::{Destroy, Scan, Sweep},
+    REMOVES,
+};
+use crate::iam::scope::{self, EVERYTHING};
 use crate::ledger::{Created, Entry, Ledger, Resource, ResourceKind};
 use crate::scan::inspector;
 
@@ -47,8 +54,8 @@ impl Kind for CisScanConfiguration {
         true
     }
 
-    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
-        Some(find(clients, query).boxed())
+    fn find<'a>(&'a self, lookup: &'a Lookup<'a>) -> Option<Found<'a>> {
+        Some(find(lookup).boxed())
     }
 
     fn remove<'a>(
@@ -76,6 +83,10 @@ impl Kind for CisScanConfiguration {
         .boxed()
     }
 
+    fn actions(&self) -> &'static [Action] {
+        ACTIONS
+    }
+
     fn help(&self, target: &Target) -> String {
         target.aws(&match &target.id {
             Some(arn) => format!("inspector2 delete-cis-scan-configuration --scan-configuration-arn {arn}"),
@@ -87,6 +98,16 @@ impl Kind for CisScanConfiguration {
         })
     }
 }
+
+/// What it needs of IAM.
+const ACTIONS: &[Action] = &[
+    Action::call("inspector2:CreateCisScanConfiguration", &[Scan], &scope::NEW_SCAN, "os-cis"),
+    Action::behind("inspector2:TagResource", &[Scan], &scope::NEW_SCAN, "tags of a scan"),
+    Action::call("inspector2:DeleteCisScanConfiguration", &[Scan], &scope::OWN_SCANS, "os-cis"),
+    Action::call("inspector2:DeleteCisScanConfiguration", REMOVES, &scope::OWN_SCANS, "what is left of a run")
+        .unreached(REMOVES, "a scan deletes its own"),
+    Action::call("inspector2:ListCisScanConfigurations", &[Scan, Destroy, Sweep], &EVERYTHING, "scans of runs"),
+];
 
 /// The configuration that an earlier process of this run created for the same scan, if it still exists: its scan may be in progress, and a
 /// second one of the same instances would end both without results.
@@ -189,7 +210,8 @@ async fn delete(cx: Cx<'_>, name: &str, owned: &Owned<String>) -> Result<(), Not
     Ok(())
 }
 
-async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
+async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
+    let (clients, query) = (lookup.clients, lookup.query);
     let prefix = match query {
         Query::Run { run, .. } => names::scan_prefix(run),
         Query::Expired(_) => "amiproof-".to_owned(),

@@ -1,6 +1,5 @@
 //! EKS clusters. Their ARN follows from their name, so only the run's tag proves ownership.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use amiproof_model::matrix::{ClusterSpec, ControlPlaneLog};
@@ -16,6 +15,8 @@ use tokio::time::Instant;
 
 use super::in_use::InUse;
 use super::kind::{Found, Kind, Target};
+use super::log_group;
+use super::lookup::Lookup;
 use super::node_group as groups;
 use super::outcome::{NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Look, Owned, Owner};
@@ -26,14 +27,17 @@ use crate::aws::cluster::{self, ClusterEndpoint};
 use crate::aws::error::{AwsError, Class, Explain as _, found};
 use crate::aws::names::{LOG_GROUP_TAG, RUN_TAG, Tags};
 use crate::aws::{Clients, log_groups, node_group};
-use crate::ledger::{Ledger, Resource, ResourceKind, State};
+use crate::iam::action::{
+    Action, CHECKS,
+    Goal::{Apply, Destroy, Doctor, Sweep},
+    REMOVES,
+};
+use crate::iam::scope::{self, EVERYTHING};
+use crate::ledger::{Ledger, Resource, ResourceKind};
 
 /// Its name in the ledger.
 pub const KIND: ResourceKind = ResourceKind::new(NAME);
 const NAME: &str = "cluster";
-
-/// The attribute of an entry that names the log group that EKS creates with the cluster, if there was none before.
-const LOG_GROUP: &str = "logGroup";
 
 #[derive(Debug)]
 pub(super) struct EksCluster;
@@ -60,15 +64,15 @@ impl Kind for EksCluster {
     }
 
     fn brings(&self) -> &'static [&'static str] {
-        &["security-group"]
+        &["security-group", "log-group"]
     }
 
     fn is_blocked_by_interfaces(&self) -> bool {
         true
     }
 
-    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
-        Some(find(clients, query).boxed())
+    fn find<'a>(&'a self, lookup: &'a Lookup<'a>) -> Option<Found<'a>> {
+        Some(find(lookup).boxed())
     }
 
     fn reason_to_keep<'a>(
@@ -99,14 +103,7 @@ impl Kind for EksCluster {
         async move {
             let cx = reach.aws()?;
             match look_at(cx, &target.name, claim).await? {
-                Look::Absent => {
-                    // A process that was killed while it waited for the deletion left it.
-                    if let Some(group) = target.attributes.get(LOG_GROUP).filter(|_| target.was_made) {
-                        let deleted = log_groups::delete(cx.clients, group).await;
-                        deleted.map_err(|error| NotDeleted::refused(&error))?;
-                    }
-                    Ok(Removed::Absent)
-                }
+                Look::Absent => Ok(Removed::Absent),
                 Look::Foreign(owner) => Ok(Removed::Foreign(owner)),
                 Look::Ours(owned) => delete(cx, owned, claim).await.map(|()| Removed::Gone),
             }
@@ -114,10 +111,25 @@ impl Kind for EksCluster {
         .boxed()
     }
 
+    fn actions(&self) -> &'static [Action] {
+        ACTIONS
+    }
+
     fn help(&self, target: &Target) -> String {
         target.aws(&format!("eks delete-cluster --name {}", target.name))
     }
 }
+
+/// What it needs of IAM.
+const ACTIONS: &[Action] = &[
+    Action::call("eks:CreateCluster", &[Apply], &scope::NEW_CLUSTER, "the test cluster"),
+    Action::call("eks:DescribeCluster", CHECKS, &scope::CLUSTER, "endpoint and settings of the cluster"),
+    Action::call("eks:DescribeCluster", REMOVES, &scope::CLUSTERS, "whose a cluster is, and whether it is gone"),
+    Action::call("eks:ListClusters", &[Destroy, Sweep, Doctor], &EVERYTHING, "clusters of runs, and the quota"),
+    Action::call("eks:DeleteCluster", REMOVES, &scope::OWN_CLUSTER, "the cluster of a run"),
+    Action::behind("kms:DescribeKey", &[Apply], &scope::SECRETS_KEY, "cluster.secretsKey"),
+    Action::behind("kms:CreateGrant", &[Apply], &scope::SECRETS_KEY, "cluster.secretsKey"),
+];
 
 /// Creates the cluster and waits until it is ACTIVE. `subnet_ids` and `role_arn` come from the matrix or the network stack. One of this name
 /// that is being deleted, by whomever, is awaited first.
@@ -142,25 +154,23 @@ pub async fn create(
     let is_ours = there.as_ref().is_some_and(|there| there.run_tag.as_deref() == Some(tags.run.as_str()));
     if there.as_ref().is_some_and(ClusterEndpoint::is_deleting) {
         // Its name is free when it is gone. The log group of another run's cluster is for that run to delete.
-        if is_ours {
-            cluster::wait_gone(clients, name, deadline).await?;
-        } else {
-            cluster::wait_absent(clients, name, deadline).await?;
-        }
+        cluster::wait_gone(clients, name, deadline).await?;
         there = None;
     }
     if there.is_some() && !is_ours {
         return Err(cluster::Error::Foreign { name: name.clone(), run: tags.run.to_string() });
     }
     if there.is_none() {
-        // What an earlier process of the run created, it deleted.
-        delete_log_group_of_gone(clients, ledger, name).await?;
+        // What an earlier process of the run created, it deleted, and EKS left the log group.
+        log_group::delete_of_gone::<cluster::Error>(clients, ledger, name).await?;
         ledger.all_gone(&KIND, name).await?;
     }
     if !ledger.has_created(KIND, name) {
         let logs = logs_of(clients, spec).await;
-        let resource =
-            Resource::new(KIND, name).in_region(clients.region()).in_cluster(name).with(logs.attributes(name));
+        if logs.is_own {
+            ledger.expect(log_group::expected(clients, name)).await?;
+        }
+        let resource = Resource::new(KIND, name).in_region(clients.region()).in_cluster(name);
         let token = ledger.client_token(&resource);
         let (clients, spec, tags) = (clients.clone(), spec.clone(), tags.clone());
         let (subnet_ids, role_arn) = (subnet_ids.to_vec(), role_arn.to_owned());
@@ -172,16 +182,6 @@ pub async fn create(
             .await?;
     }
     cluster::wait_active(clients, name, deadline).await
-}
-
-/// Deletes the log group that a cluster of the ledger left, which no longer exists: otherwise the next cluster of its name would take it for
-/// someone else's, and leave it.
-async fn delete_log_group_of_gone(clients: &Clients, ledger: &Ledger, name: &str) -> Result<(), AwsError> {
-    let entry = ledger.standing(KIND, name).filter(|entry| entry.state == State::Created);
-    match entry.and_then(|mut entry| entry.resource.attributes.remove(LOG_GROUP)) {
-        Some(group) => log_groups::delete(clients, &group).await,
-        None => Ok(()),
-    }
 }
 
 async fn create_once(
@@ -247,12 +247,6 @@ struct Logs {
 }
 
 impl Logs {
-    /// What the ledger keeps, for a deletion that finds the cluster gone and its tags with it.
-    fn attributes(&self, cluster: &str) -> BTreeMap<String, String> {
-        let group = self.is_own.then(|| (LOG_GROUP.to_owned(), log_groups::of_cluster(cluster)));
-        group.into_iter().collect()
-    }
-
     fn tag(&self) -> Option<(String, String)> {
         self.is_own.then(|| (LOG_GROUP_TAG.to_owned(), "made".to_owned()))
     }
@@ -348,8 +342,9 @@ pub(crate) async fn node_groups(cx: Cx<'_>, cluster: &str) -> Result<Vec<String>
 }
 
 /// Clusters with the tags, and node groups with the tags in any cluster that may have some.
-async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
-    let found: Vec<Vec<Target>> = stream::iter(cluster::all(clients).await?)
+async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
+    let (clients, query) = (lookup.clients, lookup.query);
+    let found: Vec<Vec<Target>> = stream::iter(lookup.clusters().await?.to_vec())
         .map(|cluster| async move {
             let mut targets = Vec::new();
             if query.wants(&cluster.tags) {

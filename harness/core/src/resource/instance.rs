@@ -5,6 +5,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::kind::{Found, Kind, Target};
+use super::lookup::Lookup;
 use super::outcome::{NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Owned};
 use super::query::Query;
@@ -12,6 +13,11 @@ use super::reach::{Cx, Reach};
 use super::removal::{asked, ec2_tags, take};
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Explain as _, found};
+use crate::iam::action::{
+    Action,
+    Goal::{self, Destroy, Sweep, Test},
+};
+use crate::iam::scope::{self, EVERYTHING};
 
 #[derive(Debug)]
 pub(super) struct Ec2Instance;
@@ -37,8 +43,8 @@ impl Kind for Ec2Instance {
         false
     }
 
-    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
-        Some(find(clients, query).boxed())
+    fn find<'a>(&'a self, lookup: &'a Lookup<'a>) -> Option<Found<'a>> {
+        Some(find(lookup).boxed())
     }
 
     fn remove<'a>(
@@ -64,10 +70,24 @@ impl Kind for Ec2Instance {
         .boxed()
     }
 
+    fn actions(&self) -> &'static [Action] {
+        ACTIONS
+    }
+
     fn help(&self, target: &Target) -> String {
         target.aws(&format!("ec2 terminate-instances --instance-ids {}", target.name))
     }
 }
+
+/// What it needs of IAM.
+const ACTIONS: &[Action] = &[
+    Action::call("ec2:DescribeInstances", Goal::ALL, &EVERYTHING, "the instances of nodes, and the quota"),
+    Action::call("ec2:TerminateInstances", &[Test, Destroy, Sweep], &scope::OWN_INSTANCES, "disruptive; what is left")
+        .unreached(
+            &[Test, Destroy, Sweep],
+            "suite disruptive has a test of its own; instances end with their node groups",
+        ),
+];
 
 async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), NotDeleted> {
     let id = owned.get();
@@ -75,7 +95,8 @@ async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), NotDeleted> {
     asked(request.send().await.explain("TerminateInstances", id).map(|_| ()))
 }
 
-async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
+async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
+    let (clients, query) = (lookup.clients, lookup.query);
     let states = Filter::builder()
         .name("instance-state-name")
         .set_values(Some(["pending", "running", "shutting-down", "stopping", "stopped"].map(str::to_owned).into()))

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::kind::{Kind, Target};
+use super::lookup::Lookup;
 use super::query::Query;
 use crate::aws::error::{AwsError, Class, found};
-use crate::aws::{Clients, cluster};
 
 /// How many clusters are asked at the same time.
 const AT_ONCE: usize = 8;
@@ -29,18 +29,18 @@ pub(super) struct Part {
 /// only uses aws-auth) neither.
 pub(super) async fn find<Fut>(
     kind: &'static dyn Kind,
-    clients: &Clients,
-    query: &Query,
+    lookup: &Lookup<'_>,
     parts: impl Fn(String) -> Fut,
 ) -> Result<Vec<Target>, AwsError>
 where
     Fut: Future<Output = Result<Vec<Part>, AwsError>>,
 {
+    let (clients, query) = (lookup.clients, lookup.query);
     let clusters: Vec<String> = match query {
         Query::Run { clusters, .. } => clusters.iter().cloned().collect(),
         Query::Expired(_) => {
-            let all = cluster::all(clients).await?.into_iter();
-            all.filter(|cluster| !query.wants(&cluster.tags)).map(|cluster| cluster.name).collect()
+            let staying = lookup.clusters().await?.iter().filter(|cluster| !query.wants(&cluster.tags));
+            staying.map(|cluster| cluster.name.clone()).collect()
         }
     };
     let asked = stream::iter(clusters).map(|cluster| {

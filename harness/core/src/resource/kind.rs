@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use amiproof_model::name::VariantName;
+use amiproof_model::name::{RunId, VariantName};
 use amiproof_model::report::{Foreign, Leftover};
 use futures::FutureExt as _;
 use futures::future::{self, BoxFuture};
 
 use super::in_use::InUse;
+use super::lookup::{Lookup, StackNetwork};
 use super::outcome::{NotDeleted, Removed};
 use super::owned::{Claim, Owner};
-use super::query::Query;
 use super::reach::{Cx, Reach};
 use crate::aws::names::{RUN_TAG, VARIANT_TAG};
 use crate::aws::{AwsError, Clients};
+use crate::iam::action::Action;
 use crate::ledger::{Header, Key, ResourceKind};
 
 /// Where resources of a kind are, and so with what they go.
@@ -84,8 +85,14 @@ pub(crate) trait Kind: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Everything in the account that matches the query; `None` for kinds that are found with what they are in.
-    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
-        let _ = (clients, query);
+    fn find<'a>(&'a self, lookup: &'a Lookup<'a>) -> Option<Found<'a>> {
+        let _ = lookup;
+        None
+    }
+
+    /// What others created in the VPC of a stack that is deleted, and would block that; `None` for kinds that do not.
+    fn find_in<'a>(&'a self, clients: &'a Clients, network: &'a StackNetwork) -> Option<Found<'a>> {
+        let _ = (clients, network);
         None
     }
 
@@ -108,19 +115,35 @@ pub(crate) trait Kind: fmt::Debug + Send + Sync + 'static {
         claim: &'a Claim,
     ) -> BoxFuture<'a, Result<Removed, NotDeleted>>;
 
+    /// The IAM actions that creating, finding and deleting it needs: of `iam-policy`, `doctor` and README "Permissions".
+    fn actions(&self) -> &'static [Action] {
+        &[]
+    }
+
     /// The one command that removes it.
     fn help(&self, target: &Target) -> String;
 }
 
-/// A tag of another tool that proves ownership as well as the run's own: its value is something that only this run created.
+/// Something else than the run's own tag that proves ownership: its value is something that only this run created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Proof {
-    /// The tag.
+    /// A tag of another tool, or [`VPC`].
     pub(crate) key: String,
-    /// Its value: a namespace of the run, an instance of the run.
+    /// Its value: a namespace of the run, an instance of the run, the VPC of a stack of the run.
     pub(crate) value: String,
-    /// The run.
-    pub(crate) run: String,
+    /// The owner's tags, which it proves.
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// The key of a proof by the VPC that something is in.
+pub(super) const VPC: &str = "vpc-id";
+
+impl Proof {
+    /// A tag of another tool whose value only this run created.
+    pub(super) fn of_run(key: &str, value: &str, run: &RunId) -> Self {
+        let tags = BTreeMap::from([(RUN_TAG.to_owned(), run.to_string())]);
+        Self { key: key.to_owned(), value: value.to_owned(), tags }
+    }
 }
 
 /// Something to delete, found in the ledger or by a tag.
@@ -226,12 +249,13 @@ impl Target {
         Ok((self.cluster.as_deref().filter(|cluster| !cluster.is_empty()).ok_or_else(unknown)?, &self.name))
     }
 
-    /// Its tags, with that of the run if another tag proves it.
+    /// Its tags, with those of the owner if something else proves it.
     pub(super) fn with_proof(&self, mut tags: BTreeMap<String, String>) -> BTreeMap<String, String> {
-        if let Some(Proof { key, value, run }) = &self.proof
-            && tags.get(key) == Some(value)
+        if let Some(proof) = &self.proof
+            && tags.get(&proof.key) == Some(&proof.value)
+            && !tags.contains_key(RUN_TAG)
         {
-            tags.entry(RUN_TAG.to_owned()).or_insert_with(|| run.clone());
+            tags.extend(proof.tags.clone());
         }
         tags
     }

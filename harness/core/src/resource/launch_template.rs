@@ -5,15 +5,21 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::kind::{Found, Kind, Target};
+use super::lookup::Lookup;
 use super::outcome::{NotCreated, NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Owned};
-use super::query::Query;
 use super::reach::{Cx, Reach};
 use super::removal::{ec2_tags, still_there, take};
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Class, Explain as _, found};
 use crate::aws::launch_template::{self, LaunchTemplate, Plan};
 use crate::aws::names::{self, Tags};
+use crate::iam::action::{
+    Action,
+    Goal::{Apply, Destroy, Doctor, Sweep},
+    REMOVES,
+};
+use crate::iam::scope::{self, EVERYTHING};
 use crate::ledger::{Ledger, Resource, ResourceKind};
 
 /// Its name in the ledger.
@@ -44,8 +50,8 @@ impl Kind for Ec2LaunchTemplate {
         true
     }
 
-    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
-        Some(find(clients, query).boxed())
+    fn find<'a>(&'a self, lookup: &'a Lookup<'a>) -> Option<Found<'a>> {
+        Some(find(lookup).boxed())
     }
 
     fn remove<'a>(
@@ -62,10 +68,23 @@ impl Kind for Ec2LaunchTemplate {
         .boxed()
     }
 
+    fn actions(&self) -> &'static [Action] {
+        ACTIONS
+    }
+
     fn help(&self, target: &Target) -> String {
         target.aws(&format!("ec2 delete-launch-template --launch-template-name {}", target.name))
     }
 }
+
+/// What it needs of IAM.
+const ACTIONS: &[Action] = &[
+    Action::call("ec2:CreateLaunchTemplate", &[Apply], &scope::NEW_LAUNCH_TEMPLATE, "one per variant")
+        .asked_by(&[Doctor]),
+    Action::call("ec2:DescribeLaunchTemplates", &[Apply, Destroy, Sweep], &EVERYTHING, "launch templates of runs")
+        .unreached(&[Apply], "a run that is resumed looks for its templates"),
+    Action::call("ec2:DeleteLaunchTemplate", REMOVES, &scope::OWN_LAUNCH_TEMPLATES, "launch templates of runs"),
+];
 
 /// Creates the launch template of a variant. `tags` are those of the variant.
 ///
@@ -161,7 +180,8 @@ async fn delete(cx: Cx<'_>, name: &str, owned: Owned<String>) -> Result<(), NotD
     }
 }
 
-async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
+async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
+    let (clients, query) = (lookup.clients, lookup.query);
     let mut pages = clients.ec2.describe_launch_templates().filters(query.filter()).into_paginator().send();
     let mut targets = Vec::new();
     while let Some(page) = pages.next().await {

@@ -15,6 +15,7 @@ pub mod cluster;
 pub mod config_map_change;
 pub mod instance;
 pub mod launch_template;
+pub mod log_group;
 pub mod namespace;
 pub mod network_interface;
 pub mod node_group;
@@ -26,17 +27,18 @@ pub mod security_group;
 pub mod stack;
 pub mod storage_class;
 pub mod volume;
+pub mod vpc_endpoint;
 
 pub(crate) mod in_use;
 mod kept_clusters;
 pub(crate) mod kind;
 mod kubernetes;
+pub(crate) mod lookup;
 pub(crate) mod outcome;
 pub(crate) mod owned;
 pub(crate) mod query;
 pub(crate) mod reach;
 mod removal;
-mod vpc_leftovers;
 
 pub use self::kind::Target;
 pub(crate) use self::kind::{Home, Kind};
@@ -53,6 +55,7 @@ pub(crate) static ALL: &[&dyn Kind] = &[
     &config_map_change::ConfigMapChange,
     &instance::Ec2Instance,
     &launch_template::Ec2LaunchTemplate,
+    &log_group::ControlPlaneLogGroup,
     &namespace::RunNamespace,
     &network_interface::Ec2NetworkInterface,
     &node_group::EksNodeGroup,
@@ -64,6 +67,7 @@ pub(crate) static ALL: &[&dyn Kind] = &[
     &stack::CloudFormationStack,
     &storage_class::RunStorageClass,
     &volume::EbsVolume,
+    &vpc_endpoint::GuardDutyEndpoint,
 ];
 
 /// The names of the kinds that runs create themselves, through the ledger.

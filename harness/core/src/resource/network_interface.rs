@@ -9,13 +9,16 @@ use futures::future::BoxFuture;
 
 use super::instance;
 use super::kind::{Found, Kind, Proof, Target};
+use super::lookup::{Lookup, StackNetwork};
 use super::outcome::{NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Owned};
 use super::query::Query;
 use super::reach::{Cx, Reach};
-use super::removal::{asked, ec2_tags, take};
+use super::removal::{asked, ec2_tags, take, with_vpc};
 use crate::aws::error::{AwsError, Explain as _, found};
 use crate::aws::{Clients, instances};
+use crate::iam::action::{Action, REMOVES};
+use crate::iam::scope::{self, EVERYTHING};
 
 /// Tags of the VPC CNI (aws/amazon-vpc-cni-k8s, "ENI tags").
 const CNI_CLUSTER_TAG: &str = "cluster.k8s.amazonaws.com/name";
@@ -45,8 +48,12 @@ impl Kind for Ec2NetworkInterface {
         false
     }
 
-    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
-        Some(find(clients, query).boxed())
+    fn find<'a>(&'a self, lookup: &'a Lookup<'a>) -> Option<Found<'a>> {
+        Some(find(lookup).boxed())
+    }
+
+    fn find_in<'a>(&'a self, clients: &'a Clients, network: &'a StackNetwork) -> Option<Found<'a>> {
+        Some(find_in(clients, network).boxed())
     }
 
     fn remove<'a>(
@@ -63,7 +70,8 @@ impl Kind for Ec2NetworkInterface {
             };
             let read = found(cx.clients.read(describe).await).map(|answer| {
                 let interface = answer?.network_interfaces.unwrap_or_default().into_iter().next()?;
-                let tags = target.with_proof(ec2_tags(interface.tag_set()));
+                let tags = with_vpc(ec2_tags(interface.tag_set()), interface.vpc_id());
+                let tags = target.with_proof(tags);
                 Some((id.to_owned(), LiveState { tags, id: None }))
             });
             take(claim, read, |owned| delete(cx, owned)).await
@@ -71,10 +79,21 @@ impl Kind for Ec2NetworkInterface {
         .boxed()
     }
 
+    fn actions(&self) -> &'static [Action] {
+        ACTIONS
+    }
+
     fn help(&self, target: &Target) -> String {
         target.aws(&format!("ec2 delete-network-interface --network-interface-id {}", target.name))
     }
 }
+
+/// What it needs of IAM.
+const ACTIONS: &[Action] = &[
+    Action::call("ec2:DescribeNetworkInterfaces", REMOVES, &EVERYTHING, "interfaces that are left"),
+    Action::call("ec2:DeleteNetworkInterface", REMOVES, &scope::OWN_INTERFACES, "interfaces of ended nodes"),
+    Action::call("ec2:DeleteNetworkInterface", REMOVES, &scope::CNI_INTERFACES, "interfaces of ended pods"),
+];
 
 async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), NotDeleted> {
     asked(delete_by_id(cx, owned.get()).await)
@@ -94,40 +113,37 @@ pub(crate) async fn leaked_of_clusters(cx: Cx<'_>, clusters: &BTreeSet<String>) 
     }
 }
 
-/// The same in a VPC that is deleted with its stack.
-pub(super) async fn leaked_in_vpc(cx: Cx<'_>, vpc: &str) -> usize {
-    clear(cx, Filter::builder().name("vpc-id").values(vpc).build()).await
-}
-
-async fn clear(cx: Cx<'_>, filter: Filter) -> usize {
-    let mut deleted = 0;
-    match leaked(cx, filter).await {
+async fn clear(cx: Cx<'_>, filter: Filter) {
+    match leaked(cx.clients, filter).await {
         Ok(ids) => {
             for id in ids {
-                match delete_by_id(cx, &id).await {
-                    Ok(()) => deleted += 1,
-                    Err(error) => tracing::warn!(%error, "a leaked network interface stays"),
+                if let Err(error) = delete_by_id(cx, &id).await {
+                    tracing::warn!(%error, "a leaked network interface stays");
                 }
             }
         }
         Err(error) => tracing::warn!(%error, "cannot list leaked network interfaces"),
     }
-    deleted
 }
 
-async fn leaked(cx: Cx<'_>, filter: Filter) -> Result<Vec<String>, AwsError> {
+/// Those of the VPC CNI in a VPC that is deleted with its stack.
+async fn find_in(clients: &Clients, network: &StackNetwork) -> Result<Vec<Target>, AwsError> {
+    let ids = leaked(clients, Filter::builder().name("vpc-id").values(&network.vpc).build()).await?;
+    Ok(ids.into_iter().map(|id| network.holds(&Ec2NetworkInterface, id, clients)).collect())
+}
+
+async fn leaked(clients: &Clients, filter: Filter) -> Result<Vec<String>, AwsError> {
     let status = Filter::builder().name("status").values("available").build();
-    let answer = cx
-        .clients
+    let answer = clients
         .read(|| async {
-            let request = cx.clients.ec2.describe_network_interfaces().filters(status.clone()).filters(filter.clone());
+            let request = clients.ec2.describe_network_interfaces().filters(status.clone()).filters(filter.clone());
             request.send().await.explain("DescribeNetworkInterfaces", "network interfaces of the VPC CNI")
         })
         .await?;
     let mut ids = Vec::new();
     for interface in answer.network_interfaces() {
         let Some(instance) = instance_of(interface) else { continue };
-        let is_alive = !instance.is_empty() && is_alive(cx, &instance).await?;
+        let is_alive = !instance.is_empty() && is_alive(clients, &instance).await?;
         if let (false, Some(id)) = (is_alive, interface.network_interface_id()) {
             ids.push(id.to_owned());
         }
@@ -145,13 +161,14 @@ fn instance_of(interface: &NetworkInterface) -> Option<String> {
     }
 }
 
-async fn is_alive(cx: Cx<'_>, instance: &str) -> Result<bool, AwsError> {
+async fn is_alive(clients: &Clients, instance: &str) -> Result<bool, AwsError> {
     let filters =
         [("instance-id", vec![instance]), ("instance-state-name", vec!["pending", "running", "stopping", "stopped"])];
-    Ok(!instances::matching(cx.clients, &filters, instance).await?.is_empty())
+    Ok(!instances::matching(clients, &filters, instance).await?.is_empty())
 }
 
-async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
+async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
+    let (clients, query) = (lookup.clients, lookup.query);
     let mut targets = matching(clients, query.filter(), |tags| query.wants(tags), None).await?;
     if let Query::Run { run, .. } = query {
         // What the VPC CNI attached carries the instance and not the run; an instance that is gone is known for about an hour.
@@ -180,11 +197,8 @@ async fn matching(
             let tags = ec2_tags(interface.tag_set());
             if wants(&tags) {
                 let id = interface.network_interface_id().unwrap_or_default();
-                let proof = by_instance.zip(tags.get(CNI_INSTANCE_TAG)).map(|(run, instance)| Proof {
-                    key: CNI_INSTANCE_TAG.to_owned(),
-                    value: instance.clone(),
-                    run: run.to_string(),
-                });
+                let proof = by_instance.zip(tags.get(CNI_INSTANCE_TAG));
+                let proof = proof.map(|(run, instance)| Proof::of_run(CNI_INSTANCE_TAG, instance, run));
                 targets.push(Target { proof, ..Target::found(&Ec2NetworkInterface, id, &tags, clients) });
             }
         }

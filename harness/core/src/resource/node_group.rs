@@ -20,6 +20,12 @@ use crate::aws::node_group::watch::{End, Watch};
 use crate::aws::node_group::{self, NodeGroup, Plan, evidence};
 use crate::aws::{Clients, names};
 use crate::cluster::NODE_GROUP_LABEL;
+use crate::iam::action::{
+    Action, CHECKS,
+    Goal::{Apply, Doctor},
+    REMOVES,
+};
+use crate::iam::scope::{self, EVERYTHING};
 use crate::ledger::{Key, Ledger, Resource, ResourceKind, State};
 
 /// Its name in the ledger.
@@ -71,11 +77,33 @@ impl Kind for EksNodeGroup {
         .boxed()
     }
 
+    fn actions(&self) -> &'static [Action] {
+        ACTIONS
+    }
+
     fn help(&self, target: &Target) -> String {
         let cluster = target.cluster.as_deref().unwrap_or_default();
         target.aws(&format!("eks delete-nodegroup --cluster-name {cluster} --nodegroup-name {}", target.name))
     }
 }
+
+/// What it needs of IAM.
+const ACTIONS: &[Action] = &[
+    Action::call("eks:CreateNodegroup", &[Apply], &scope::CLUSTER, "one node group per variant"),
+    Action::call("eks:DescribeNodegroup", CHECKS, &scope::NODE_GROUPS_OF_CLUSTER, "state and health of node groups"),
+    Action::call(
+        "eks:DescribeNodegroup",
+        REMOVES,
+        &scope::NODE_GROUPS,
+        "whose a node group is, and whether it is gone",
+    ),
+    Action::call("eks:ListNodegroups", REMOVES, &scope::CLUSTERS, "node groups of runs"),
+    Action::call("eks:DeleteNodegroup", REMOVES, &scope::OWN_NODE_GROUPS, "the node groups of a run"),
+    Action::call("ec2:RunInstances", &[Apply], &scope::LAUNCH, "EKS launches nodes only if the caller may")
+        .asked_by(&[Doctor]),
+    Action::behind("ec2:DescribeLaunchTemplateVersions", &[Apply], &EVERYTHING, "CreateNodegroup"),
+    Action::behind("ec2:DescribeSecurityGroups", &[Apply], &EVERYTHING, "CreateNodegroup"),
+];
 
 /// Creates the node group of a variant and waits until it is ACTIVE. A node group that fails because of a transient AWS error is deleted
 /// and created again. `tell` receives one line after every poll: what is awaited.

@@ -6,14 +6,20 @@ use futures::future::{self, BoxFuture};
 
 use super::in_use::{InUse, LiveCluster};
 use super::kind::{Found, Kind, Target};
+use super::lookup::Lookup;
 use super::outcome::{NotCreated, NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Owned, Owner};
-use super::query::Query;
 use super::reach::{Cx, Reach};
 use super::removal::take;
 use crate::aws::error::{AwsError, Class, Explain as _, found};
 use crate::aws::names::Tags;
 use crate::aws::{Clients, iam_tags, oidc_provider};
+use crate::iam::action::{
+    Action,
+    Goal::{Apply, Destroy, Sweep, Test},
+    REMOVES, WORKLOADS,
+};
+use crate::iam::scope::{self, EVERYTHING};
 use crate::ledger::{Created, Ledger, Resource, ResourceKind};
 
 /// Its name in the ledger. The name of an entry is the issuer without `https://`, its id the ARN.
@@ -44,8 +50,8 @@ impl Kind for IamOidcProvider {
         true
     }
 
-    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
-        Some(find(clients, query).boxed())
+    fn find<'a>(&'a self, lookup: &'a Lookup<'a>) -> Option<Found<'a>> {
+        Some(find(lookup).boxed())
     }
 
     fn reason_to_keep<'a>(
@@ -75,6 +81,10 @@ impl Kind for IamOidcProvider {
         .boxed()
     }
 
+    fn actions(&self) -> &'static [Action] {
+        ACTIONS
+    }
+
     fn help(&self, target: &Target) -> String {
         target.aws(&match &target.id {
             Some(arn) => format!("iam delete-open-id-connect-provider --open-id-connect-provider-arn {arn}"),
@@ -82,6 +92,21 @@ impl Kind for IamOidcProvider {
         })
     }
 }
+
+/// What it needs of IAM.
+const ACTIONS: &[Action] = &[
+    Action::call("iam:ListOpenIDConnectProviders", &[Apply, Test, Destroy, Sweep], &EVERYTHING, "workload irsa"),
+    Action::call(
+        "iam:GetOpenIDConnectProvider",
+        &[Apply, Test, Destroy, Sweep],
+        &scope::OIDC_PROVIDERS,
+        "whose a provider is",
+    ),
+    Action::call("iam:CreateOpenIDConnectProvider", WORKLOADS, &scope::NEW_OIDC_PROVIDER, "workload irsa")
+        .unreached(&[Test], "apply has created it"),
+    Action::behind("iam:TagOpenIDConnectProvider", WORKLOADS, &scope::NEW_OIDC_PROVIDER, "workload irsa"),
+    Action::call("iam:DeleteOpenIDConnectProvider", REMOVES, &scope::OWN_OIDC_PROVIDERS, "workload irsa"),
+];
 
 /// Creates the provider of a cluster's issuer (without its scheme).
 ///
@@ -127,7 +152,8 @@ async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), NotDeleted> {
     found(deleted.await).map(|_| ()).map_err(|error| NotDeleted::refused(&error))
 }
 
-async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
+async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
+    let (clients, query) = (lookup.clients, lookup.query);
     let mut targets = Vec::new();
     for arn in oidc_provider::of_clusters(clients).await? {
         // It may have been deleted since it was listed.

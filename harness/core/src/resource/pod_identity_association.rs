@@ -7,14 +7,16 @@ use serde_json::{Value, json};
 
 use super::kept_clusters::{self, Part};
 use super::kind::{Found, Home, Kind, Target};
+use super::lookup::Lookup;
 use super::outcome::{NotCreated, NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Owned};
-use super::query::Query;
 use super::reach::{Cx, Reach};
 use super::removal::{tags_of, take};
 use crate::aws::error::{AwsError, Class, Explain as _, found};
 use crate::aws::names::Tags;
 use crate::aws::{Clients, pages};
+use crate::iam::action::{Action, Goal::Sweep, NO_OTHER_CLUSTER, REMOVES, WITH_CLUSTER, WORKLOADS};
+use crate::iam::scope;
 use crate::ledger::{Created, Ledger, Resource, ResourceKind};
 
 /// Its name in the ledger. The name of an entry is `namespace/service account`.
@@ -49,8 +51,8 @@ impl Kind for EksPodIdentityAssociation {
         true
     }
 
-    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
-        Some(find(clients, query).boxed())
+    fn find<'a>(&'a self, lookup: &'a Lookup<'a>) -> Option<Found<'a>> {
+        Some(find(lookup).boxed())
     }
 
     fn remove<'a>(
@@ -67,6 +69,10 @@ impl Kind for EksPodIdentityAssociation {
         .boxed()
     }
 
+    fn actions(&self) -> &'static [Action] {
+        ACTIONS
+    }
+
     fn help(&self, target: &Target) -> String {
         let (namespace, account) = parts(&target.name);
         let cluster = target.cluster.as_deref().unwrap_or_default();
@@ -75,6 +81,25 @@ impl Kind for EksPodIdentityAssociation {
         ))
     }
 }
+
+/// What it needs of IAM.
+const ACTIONS: &[Action] = &[
+    Action::call("eks:CreatePodIdentityAssociation", WORKLOADS, &scope::CLUSTER, "roles of add-ons and workloads"),
+    Action::call("eks:DescribePodIdentityAssociation", WORKLOADS, &scope::POD_IDENTITIES, "whose an association is"),
+    Action::call("eks:DescribePodIdentityAssociation", REMOVES, &scope::ALL_POD_IDENTITIES, "whose an association is")
+        .unreached(REMOVES, WITH_CLUSTER),
+    Action::call("eks:ListPodIdentityAssociations", WORKLOADS, &scope::CLUSTER, "associations that exist"),
+    Action::call(
+        "eks:ListPodIdentityAssociations",
+        REMOVES,
+        &scope::CLUSTERS,
+        "associations of runs in clusters that stay",
+    )
+    .unreached(&[Sweep], NO_OTHER_CLUSTER),
+    Action::call("eks:DeletePodIdentityAssociation", WORKLOADS, &scope::OWN_POD_IDENTITIES, "after each workload"),
+    Action::call("eks:DeletePodIdentityAssociation", REMOVES, &scope::OWN_POD_IDENTITIES, "what is left of a run")
+        .unreached(REMOVES, WITH_CLUSTER),
+];
 
 /// The service that assumes the roles (EKS user guide, "Create IAM role with trust policy required by EKS Pod Identity").
 const PRINCIPAL: &str = "pods.eks.amazonaws.com";
@@ -179,8 +204,9 @@ async fn delete(cx: Cx<'_>, cluster: &str, subject: &str, owned: Owned<String>) 
     found(deleted.await).map(|_| ()).map_err(|error| NotDeleted::refused(&error))
 }
 
-async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
-    kept_clusters::find(&EksPodIdentityAssociation, clients, query, |cluster| async move {
+async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
+    let clients = lookup.clients;
+    kept_clusters::find(&EksPodIdentityAssociation, lookup, |cluster| async move {
         let listed = pages::every(clients, async |token| {
             let request = clients.eks.list_pod_identity_associations().cluster_name(&cluster).set_next_token(token);
             let answer = request.send().await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::kind::VPC;
 use super::outcome::{NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Look, Owned};
 use crate::aws::Clients;
@@ -58,6 +59,12 @@ pub(super) fn tags_of(tags: Option<&std::collections::HashMap<String, String>>) 
 /// Tags in EC2's form.
 pub(crate) fn ec2_tags(tags: &[aws_sdk_ec2::types::Tag]) -> BTreeMap<String, String> {
     tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect()
+}
+
+/// Tags, and the VPC as another one: what is in a VPC of the run is proven by it ([`VPC`]).
+pub(super) fn with_vpc(mut tags: BTreeMap<String, String>, vpc: Option<&str>) -> BTreeMap<String, String> {
+    tags.extend(vpc.map(|vpc| (VPC.to_owned(), vpc.to_owned())));
+    tags
 }
 
 /// Tries again while AWS is busy with the resource, or accepted the deletion but did not carry it out.

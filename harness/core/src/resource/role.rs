@@ -5,15 +5,21 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::kind::{Found, Kind, Target};
+use super::lookup::Lookup;
 use super::outcome::{NotCreated, NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Owned};
-use super::query::Query;
 use super::reach::{Cx, Reach};
 use super::removal::take;
 use crate::aws::error::{AwsError, Class, Explain as _, found};
 use crate::aws::names::Tags;
 use crate::aws::network::ROLE_PATH;
 use crate::aws::{Clients, iam_tags};
+use crate::iam::action::{
+    Action,
+    Goal::{Apply, Destroy, Sweep, Test},
+    LOST, REMOVES, WORKLOADS,
+};
+use crate::iam::scope::{self, EVERYTHING};
 use crate::ledger::{Created, Ledger, Resource, ResourceKind};
 
 /// Its name in the ledger.
@@ -44,8 +50,8 @@ impl Kind for IamRole {
         true
     }
 
-    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
-        Some(find(clients, query).boxed())
+    fn find<'a>(&'a self, lookup: &'a Lookup<'a>) -> Option<Found<'a>> {
+        Some(find(lookup).boxed())
     }
 
     fn remove<'a>(
@@ -69,10 +75,46 @@ impl Kind for IamRole {
         .boxed()
     }
 
+    fn actions(&self) -> &'static [Action] {
+        ACTIONS
+    }
+
     fn help(&self, target: &Target) -> String {
         target.aws(&format!("iam delete-role --role-name {}", target.name))
     }
 }
+
+/// What it needs of IAM.
+const ACTIONS: &[Action] = &[
+    Action::call("iam:CreateRole", WORKLOADS, &scope::OWN_ROLES, "roles of cluster, nodes, add-ons and workloads"),
+    Action::behind("iam:TagRole", WORKLOADS, &scope::OWN_ROLES, "tags of roles"),
+    Action::call("iam:AttachRolePolicy", &[Apply], &scope::ROLE_POLICIES, "policies of cluster, nodes and add-ons"),
+    Action::behind("iam:PassRole", WORKLOADS, &scope::PASSED_ROLES, "roles of cluster, nodes, add-ons and workloads"),
+    Action::behind("iam:GetRole", &[Apply], &scope::USED_ROLES, "CreateCluster, CreateNodegroup, AWS::IAM::Role"),
+    Action::call("iam:GetRole", WORKLOADS, &scope::OWN_ROLES, "a role whose creation was not confirmed")
+        .unreached(&[Test], LOST),
+    Action::behind("iam:GetRole", REMOVES, &scope::OWN_ROLES, "AWS::IAM::Role"),
+    Action::call("iam:ListAttachedRolePolicies", REMOVES, &scope::OWN_ROLES, "detached before a role is deleted"),
+    Action::behind("iam:ListRolePolicies", REMOVES, &scope::OWN_ROLES, "AWS::IAM::Role"),
+    Action::call("iam:ListRoles", REMOVES, &EVERYTHING, "roles of runs"),
+    Action::call("iam:ListRoleTags", &[Apply, Test, Destroy, Sweep], &scope::OWN_ROLES, "whose a role is"),
+    Action::call(
+        "iam:ListInstanceProfilesForRole",
+        &[Apply, Test, Destroy, Sweep],
+        &scope::OWN_ROLES,
+        "profiles that hold a role",
+    ),
+    Action::call(
+        "iam:RemoveRoleFromInstanceProfile",
+        REMOVES,
+        &scope::EKS_INSTANCE_PROFILES,
+        "before a role is deleted",
+    )
+    .unreached(REMOVES, "EKS removes the profiles of the node groups that it deletes"),
+    Action::call("iam:DetachRolePolicy", REMOVES, &scope::ROLE_POLICIES, "before a role is deleted"),
+    Action::call("iam:DeleteRole", WORKLOADS, &scope::OWN_ROLES, "after each workload"),
+    Action::call("iam:DeleteRole", REMOVES, &scope::OWN_ROLES, "roles of runs"),
+];
 
 /// Creates a role outside of the stack, with managed policies. `boundary` is the policy that limits it, if the account requires one.
 ///
@@ -150,7 +192,8 @@ async fn delete(cx: Cx<'_>, owned: &Owned<String>) -> Result<(), AwsError> {
     found(cx.clients.until_free(delete).await).map(|_| ())
 }
 
-async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
+async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
+    let (clients, query) = (lookup.clients, lookup.query);
     let mut pages = clients.iam.list_roles().path_prefix(ROLE_PATH).into_paginator().send();
     let mut targets = Vec::new();
     while let Some(page) = pages.next().await {

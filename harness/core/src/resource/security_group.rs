@@ -1,16 +1,21 @@
-//! Security groups that carry a run's tag and are in no stack.
+//! Security groups that carry a run's tag and are in no stack, and those of GuardDuty in the VPC of a stack, which block its deletion.
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
+use super::in_use::InUse;
 use super::kind::{Found, Kind, Target};
+use super::lookup::{Lookup, StackNetwork};
 use super::outcome::{NotDeleted, Removed};
-use super::owned::{Claim, LiveState, Owned};
-use super::query::Query;
+use super::owned::{Claim, LiveState, Owned, Owner};
 use super::reach::{Cx, Reach};
 use super::removal::{asked, ec2_tags, take};
+use super::stack;
+use super::vpc_endpoint::{managed_in, of_guardduty};
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Explain as _, found};
+use crate::iam::action::{Action, REMOVES};
+use crate::iam::scope::{self, EVERYTHING};
 
 #[derive(Debug)]
 pub(super) struct Ec2SecurityGroup;
@@ -29,7 +34,7 @@ impl Kind for Ec2SecurityGroup {
     }
 
     fn after(&self) -> &'static [&'static str] {
-        &["network-interface"]
+        &["network-interface", "vpc-endpoint"]
     }
 
     fn is_created_by_runs(&self) -> bool {
@@ -40,8 +45,21 @@ impl Kind for Ec2SecurityGroup {
         true
     }
 
-    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
-        Some(find(clients, query).boxed())
+    fn find<'a>(&'a self, lookup: &'a Lookup<'a>) -> Option<Found<'a>> {
+        Some(find(lookup).boxed())
+    }
+
+    fn find_in<'a>(&'a self, clients: &'a Clients, network: &'a StackNetwork) -> Option<Found<'a>> {
+        Some(find_in(clients, network).boxed())
+    }
+
+    fn reason_to_keep<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        target: &'a Target,
+        in_use: &'a InUse,
+    ) -> BoxFuture<'a, Result<Option<Owner>, AwsError>> {
+        stack::reason_to_keep_what_is_in(cx, target, in_use).boxed()
     }
 
     fn remove<'a>(
@@ -63,11 +81,16 @@ impl Kind for Ec2SecurityGroup {
             };
             let read = found(cx.clients.read(describe).await).map(|answer| {
                 let group = answer?.security_groups.unwrap_or_default().into_iter().next()?;
-                Some((id.to_owned(), LiveState { tags: ec2_tags(group.tags()), id: None }))
+                let tags = of_guardduty(target, ec2_tags(group.tags()), group.vpc_id());
+                Some((id.to_owned(), LiveState { tags, id: None }))
             });
             take(claim, read, |owned| delete(cx, owned)).await
         }
         .boxed()
+    }
+
+    fn actions(&self) -> &'static [Action] {
+        ACTIONS
     }
 
     fn help(&self, target: &Target) -> String {
@@ -75,13 +98,24 @@ impl Kind for Ec2SecurityGroup {
     }
 }
 
+/// What it needs of IAM.
+const ACTIONS: &[Action] = &[
+    Action::call("ec2:DescribeSecurityGroups", REMOVES, &EVERYTHING, "security groups that are left"),
+    Action::call("ec2:DeleteSecurityGroup", REMOVES, &scope::OWN_SECURITY_GROUPS, "security groups of runs"),
+    Action::call("ec2:DeleteSecurityGroup", REMOVES, &scope::GUARDDUTY_SECURITY_GROUPS, "in the way of deleting a VPC"),
+];
+
 async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), NotDeleted> {
     let id = owned.get();
-    let request = cx.clients.ec2.delete_security_group().group_id(id);
-    asked(request.send().await.explain("DeleteSecurityGroup", id).map(|_| ()))
+    // An interface that was just deleted keeps it in use for a while.
+    let deleted = cx.clients.until_free(|| async {
+        cx.clients.ec2.delete_security_group().group_id(id).send().await.explain("DeleteSecurityGroup", id)
+    });
+    asked(deleted.await.map(|_| ()))
 }
 
-async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
+async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
+    let (clients, query) = (lookup.clients, lookup.query);
     let mut pages = clients.ec2.describe_security_groups().filters(query.filter()).into_paginator().send();
     let mut targets = Vec::new();
     while let Some(page) = pages.next().await {
@@ -94,5 +128,18 @@ async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError>
             }
         }
     }
+    for network in lookup.networks().await? {
+        targets.extend(find_in(clients, network).await?);
+    }
     Ok(targets)
+}
+
+/// Those of GuardDuty, beside its endpoint.
+async fn find_in(clients: &Clients, network: &StackNetwork) -> Result<Vec<Target>, AwsError> {
+    let describe = || async {
+        let request = clients.ec2.describe_security_groups().set_filters(Some(managed_in(&network.vpc).into()));
+        request.send().await.explain("DescribeSecurityGroups", format!("security groups in {}", network.vpc))
+    };
+    let groups = clients.read(describe).await?.security_groups.unwrap_or_default().into_iter();
+    Ok(groups.filter_map(|group| Some(network.holds(&Ec2SecurityGroup, group.group_id()?, clients))).collect())
 }

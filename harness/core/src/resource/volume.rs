@@ -8,6 +8,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::kind::{Found, Kind, Proof, Target};
+use super::lookup::Lookup;
 use super::outcome::{NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Owned};
 use super::query::Query;
@@ -15,6 +16,12 @@ use super::reach::{Cx, Reach};
 use super::removal::{asked, ec2_tags, take};
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Explain as _, found};
+use crate::iam::action::{
+    Action,
+    Goal::{Apply, Destroy, Sweep, Test},
+    OF_HOSTS, REMOVES,
+};
+use crate::iam::scope::{self, EVERYTHING};
 
 /// The tag in which the EBS CSI driver records the namespace of the claim that it created a volume for.
 const CLAIM_NAMESPACE_TAG: &str = "kubernetes.io/created-for/pvc/namespace";
@@ -43,8 +50,8 @@ impl Kind for EbsVolume {
         false
     }
 
-    fn find<'a>(&'a self, clients: &'a Clients, query: &'a Query) -> Option<Found<'a>> {
-        Some(find(clients, query).boxed())
+    fn find<'a>(&'a self, lookup: &'a Lookup<'a>) -> Option<Found<'a>> {
+        Some(find(lookup).boxed())
     }
 
     fn remove<'a>(
@@ -68,10 +75,22 @@ impl Kind for EbsVolume {
         .boxed()
     }
 
+    fn actions(&self) -> &'static [Action] {
+        ACTIONS
+    }
+
     fn help(&self, target: &Target) -> String {
         target.aws(&format!("ec2 delete-volume --volume-id {}", target.name))
     }
 }
+
+/// What it needs of IAM.
+const ACTIONS: &[Action] = &[
+    Action::call("ec2:DescribeVolumes", &[Apply, Test, Destroy, Sweep], &EVERYTHING, "host: encryption; what is left")
+        .unreached(&[Apply], OF_HOSTS),
+    Action::call("ec2:DeleteVolume", REMOVES, &scope::OWN_VOLUMES, "volumes of ended nodes"),
+    Action::call("ec2:DeleteVolume", REMOVES, &scope::CLAIMED_VOLUMES, "volumes of claims"),
+];
 
 async fn delete(cx: Cx<'_>, owned: Owned<String>) -> Result<(), NotDeleted> {
     let id = owned.get();
@@ -82,7 +101,8 @@ fn is_going(volume: &Volume) -> bool {
     volume.state().is_some_and(|state| matches!(state.as_str(), "deleting" | "deleted"))
 }
 
-async fn find(clients: &Clients, query: &Query) -> Result<Vec<Target>, AwsError> {
+async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
+    let (clients, query) = (lookup.clients, lookup.query);
     let mut targets = matching(clients, query.filter(), |tags| query.wants(tags), None).await?;
     if let Query::Run { run, namespaces, clusters } = query {
         // Volumes of claims carry the tags of the CSI driver, not of the launch template. Namespaces hold the run's id; of another
@@ -116,11 +136,8 @@ async fn matching(
             let tags = ec2_tags(volume.tags());
             if wants(&tags) && !is_going(volume) {
                 let found = Target::found(&EbsVolume, volume.volume_id().unwrap_or_default(), &tags, clients);
-                let proof = by_namespace.zip(tags.get(CLAIM_NAMESPACE_TAG)).map(|(run, namespace)| Proof {
-                    key: CLAIM_NAMESPACE_TAG.to_owned(),
-                    value: namespace.clone(),
-                    run: run.to_string(),
-                });
+                let proof = by_namespace.zip(tags.get(CLAIM_NAMESPACE_TAG));
+                let proof = proof.map(|(run, namespace)| Proof::of_run(CLAIM_NAMESPACE_TAG, namespace, run));
                 targets.push(Target { proof, ..found });
             }
         }

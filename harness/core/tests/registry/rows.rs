@@ -54,6 +54,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     row("kubernetes-object", "kubernetes PATCH /apis/rbac.authorization.k8s.io/v1/clusterroles/", object),
     row("launch-template", "ec2 CreateLaunchTemplate", a_launch_template),
+    row("log-group", "eks CreateCluster", eks_cluster),
     // The namespace of an earlier attempt holds what that left.
     Row { is_replaced: true, ..row("namespace", "kubernetes PATCH /api/v1/namespaces/", a_namespace) },
     row("node-group", "eks CreateNodegroup", a_node_group),
