@@ -68,6 +68,11 @@ impl ClusterEndpoint {
         self.status == ClusterStatus::Deleting.as_str()
     }
 
+    /// Whether its creation or its deletion failed: it can only be deleted.
+    pub fn has_failed(&self) -> bool {
+        self.status == ClusterStatus::Failed.as_str()
+    }
+
     /// What a node needs to know to join.
     pub fn facts(&self) -> ClusterFacts {
         ClusterFacts {
@@ -107,6 +112,14 @@ pub enum Error {
         name: String,
         /// This run.
         run: String,
+    },
+    /// What an earlier attempt of the run left can only be deleted, and was not.
+    #[error("cluster {name} is FAILED, and could not be deleted to create it again: {reason}")]
+    Kept {
+        /// Its name.
+        name: String,
+        /// What keeps it.
+        reason: String,
     },
     /// It failed, or was not ready in time.
     #[error("cluster {name} is {status} after {}s, not {wanted}{}", after.as_secs(), listed(issues))]
@@ -221,12 +234,29 @@ pub async fn wait_active(clients: &Clients, name: &str, deadline: Duration) -> R
             }
             return Err(Error::Missing { name: name.to_owned(), region: clients.region().to_owned() });
         };
-        match cluster.status.as_str() {
-            "ACTIVE" => return Ok(cluster),
-            "FAILED" | "DELETING" => return Err(stuck(cluster, "ACTIVE", started)),
-            _ if started.elapsed() >= deadline => return Err(stuck(cluster, "ACTIVE", started)),
-            _ => clients.pause(POLL).await,
+        match awaited(&cluster.status) {
+            Awaited::Active => return Ok(cluster),
+            Awaited::Never => return Err(stuck(cluster, "ACTIVE", started)),
+            Awaited::Later if started.elapsed() >= deadline => return Err(stuck(cluster, "ACTIVE", started)),
+            Awaited::Later => clients.pause(POLL).await,
         }
+    }
+}
+
+/// What a cluster of a status comes to that should be ACTIVE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    Active,
+    Later,
+    Never,
+}
+
+fn awaited(status: &str) -> Awaited {
+    match ClusterStatus::from(status) {
+        ClusterStatus::Active => Awaited::Active,
+        ClusterStatus::Failed | ClusterStatus::Deleting => Awaited::Never,
+        // CREATING, UPDATING, PENDING (an Outpost that is not connected), and what is newer than this list.
+        _ => Awaited::Later,
     }
 }
 
@@ -262,8 +292,12 @@ async fn is_deleting(clients: &Clients, name: &str) -> Result<bool, AwsError> {
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn wait_gone(clients: &Clients, name: &str, deadline: Duration) -> Result<(), Error> {
     let started = Instant::now();
+    let mut was_going = false;
     while let Some(cluster) = describe(clients, name).await? {
-        if started.elapsed() >= deadline || cluster.status == ClusterStatus::Failed.as_str() {
+        was_going |= cluster.is_deleting();
+        // One that was FAILED before stays so until EKS begins.
+        let has_failed = cluster.has_failed() && (was_going || started.elapsed() >= retry::VISIBLE_WITHIN);
+        if started.elapsed() >= deadline || has_failed {
             return Err(stuck(cluster, "gone", started));
         }
         clients.pause(POLL).await;
@@ -278,5 +312,24 @@ fn stuck(cluster: ClusterEndpoint, wanted: &'static str, started: Instant) -> Er
         wanted,
         after: started.elapsed(),
         issues: cluster.issues,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_of_a_cluster_is_awaited_or_given_up() {
+        let lines: Vec<String> =
+            ClusterStatus::values().iter().map(|status| format!("{status} {:?}", awaited(status))).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        ACTIVE Active
+        CREATING Later
+        DELETING Never
+        FAILED Never
+        PENDING Later
+        UPDATING Later
+        ");
     }
 }

@@ -36,6 +36,7 @@ pub mod quotas;
 pub mod registry;
 mod retry;
 pub mod ssm;
+pub(crate) mod stacks;
 pub mod token;
 
 pub use self::clients::{Clients, Identity, Settings};

@@ -65,6 +65,28 @@ pub enum Error {
     /// The region has too few zones for a cluster.
     #[error("region {0} has fewer than two availability zones that EKS supports: choose another region")]
     Zones(String),
+    /// A stack of that name can only be deleted, and another run created it.
+    #[error(
+        "stack {name} is {status} and {owner}: delete it first (`amiproof destroy --only network`, or `amiproof destroy --run` with that run)"
+    )]
+    Foreign {
+        /// Its name.
+        name: String,
+        /// Its status.
+        status: String,
+        /// Whose it is, as a predicate: `is of run r-2`.
+        owner: String,
+    },
+    /// What an earlier attempt of the run left can only be deleted, and was not.
+    #[error("stack {name} is {status}, and could not be deleted to create it again: {reason}")]
+    Kept {
+        /// Its name.
+        name: String,
+        /// Its status before.
+        status: String,
+        /// What keeps it.
+        reason: String,
+    },
     /// The stack failed, or was not complete in time.
     #[error("stack {name} is {status} after {}s, not {wanted}:\n{events}", after.as_secs())]
     Stuck {
@@ -95,10 +117,10 @@ pub(crate) async fn wait_complete(clients: &Clients, name: &str, deadline: Durat
             }
             return Err(stuck(clients, name, "gone", "complete", started).await);
         };
-        match status(&stack) {
-            status if is_usable(&status) => return Ok(network_of(&stack)),
-            StackStatus::CreateInProgress if started.elapsed() < deadline => clients.pause(POLL).await,
-            other => return Err(stuck(clients, name, other.as_str(), "CREATE_COMPLETE", started).await),
+        match condition(&status(&stack)) {
+            Condition::Usable => return Ok(network_of(&stack)),
+            Condition::InProgress if started.elapsed() < deadline => clients.pause(POLL).await,
+            _ => return Err(stuck(clients, name, status(&stack).as_str(), "CREATE_COMPLETE", started).await),
         }
     }
 }
@@ -110,7 +132,7 @@ pub(crate) async fn wait_complete(clients: &Clients, name: &str, deadline: Durat
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn describe(clients: &Clients, name: &str) -> Result<Option<Network>, AwsError> {
     let stack = describe_stack(clients, name).await?;
-    Ok(stack.filter(|stack| is_usable(&status(stack))).map(|stack| network_of(&stack)))
+    Ok(stack.filter(|stack| condition(&status(stack)) == Condition::Usable).map(|stack| network_of(&stack)))
 }
 
 /// Deletes a stack and waits until it is gone; one that does not exist is no error.
@@ -144,22 +166,27 @@ pub async fn delete(clients: &Clients, name: &str, deadline: Duration) -> Result
     Ok(())
 }
 
-/// Waits while the stack of a name is being deleted; whether there is one afterwards.
+/// Waits while the stack of a name is being deleted or rolled back; its status afterwards, if there is one.
 ///
 /// # Errors
 /// If it still is after `deadline` (with the events of the stack); otherwise as [`describe`].
-pub(crate) async fn wait_while_deleting(clients: &Clients, name: &str, deadline: Duration) -> Result<bool, Error> {
+pub(crate) async fn wait_while_going(
+    clients: &Clients,
+    name: &str,
+    deadline: Duration,
+) -> Result<Option<StackStatus>, Error> {
     let started = Instant::now();
     while let Some(stack) = describe_stack(clients, name).await? {
-        if status(&stack) != StackStatus::DeleteInProgress {
-            return Ok(true);
+        let status = status(&stack);
+        if condition(&status) != Condition::Going {
+            return Ok(Some(status));
         }
         if started.elapsed() >= deadline {
-            return Err(stuck(clients, name, status(&stack).as_str(), "gone", started).await);
+            return Err(stuck(clients, name, status.as_str(), "gone", started).await);
         }
         clients.pause(POLL).await;
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// The value of [`RUN_TAG`] of a stack; the outer `None` if there is no such stack.
@@ -237,17 +264,46 @@ async fn describe_stack(clients: &Clients, name: &str) -> Result<Option<Stack>, 
     Ok(stacks.into_iter().find(|stack| status(stack) != StackStatus::DeleteComplete))
 }
 
-/// Whether a stack is complete: also after an update was rolled back, or while old resources are still being deleted.
-fn is_usable(status: &StackStatus) -> bool {
-    matches!(
-        status,
+/// What can be done with a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// Its resources can be used.
+    Usable,
+    /// Its resources come, or change.
+    InProgress,
+    /// Its resources go.
+    Going,
+    /// Its creation or its deletion failed: it can only be deleted.
+    Failed,
+    /// A change by someone else failed, because amiproof changes no stack: it is theirs to repair.
+    Changed,
+}
+
+/// What can be done with a stack of a status (CloudFormation user guide, "Stack status codes").
+pub(crate) fn condition(status: &StackStatus) -> Condition {
+    match status {
         StackStatus::CreateComplete
-            | StackStatus::UpdateComplete
-            | StackStatus::UpdateCompleteCleanupInProgress
-            | StackStatus::UpdateRollbackComplete
-            | StackStatus::UpdateRollbackCompleteCleanupInProgress
-            | StackStatus::ImportComplete
-    )
+        | StackStatus::UpdateComplete
+        | StackStatus::UpdateCompleteCleanupInProgress
+        | StackStatus::UpdateRollbackComplete
+        | StackStatus::UpdateRollbackCompleteCleanupInProgress
+        | StackStatus::ImportComplete
+        | StackStatus::ImportRollbackComplete => Condition::Usable,
+        StackStatus::CreateInProgress
+        | StackStatus::UpdateInProgress
+        | StackStatus::UpdateRollbackInProgress
+        | StackStatus::ImportInProgress
+        | StackStatus::ImportRollbackInProgress => Condition::InProgress,
+        StackStatus::DeleteInProgress | StackStatus::RollbackInProgress => Condition::Going,
+        // One in review has a change set that nobody executed, and no resources.
+        StackStatus::CreateFailed
+        | StackStatus::DeleteFailed
+        | StackStatus::RollbackComplete
+        | StackStatus::RollbackFailed
+        | StackStatus::ReviewInProgress => Condition::Failed,
+        // Also what this list does not know: nothing is deleted on a guess.
+        _ => Condition::Changed,
+    }
 }
 
 fn status(stack: &Stack) -> StackStatus {
@@ -314,6 +370,41 @@ mod tests {
     use super::*;
     use crate::fixture;
 
+    #[test]
+    fn every_status_of_a_stack_says_what_can_be_done_with_it() {
+        let mut lines: Vec<String> = StackStatus::values()
+            .iter()
+            .map(|status| format!("{:?} {status}", condition(&StackStatus::from(*status))))
+            .collect();
+        lines.sort();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        Changed DELETE_COMPLETE
+        Changed IMPORT_ROLLBACK_FAILED
+        Changed UPDATE_FAILED
+        Changed UPDATE_ROLLBACK_FAILED
+        Failed CREATE_FAILED
+        Failed DELETE_FAILED
+        Failed REVIEW_IN_PROGRESS
+        Failed ROLLBACK_COMPLETE
+        Failed ROLLBACK_FAILED
+        Going DELETE_IN_PROGRESS
+        Going ROLLBACK_IN_PROGRESS
+        InProgress CREATE_IN_PROGRESS
+        InProgress IMPORT_IN_PROGRESS
+        InProgress IMPORT_ROLLBACK_IN_PROGRESS
+        InProgress UPDATE_IN_PROGRESS
+        InProgress UPDATE_ROLLBACK_IN_PROGRESS
+        Usable CREATE_COMPLETE
+        Usable IMPORT_COMPLETE
+        Usable IMPORT_ROLLBACK_COMPLETE
+        Usable UPDATE_COMPLETE
+        Usable UPDATE_COMPLETE_CLEANUP_IN_PROGRESS
+        Usable UPDATE_ROLLBACK_COMPLETE
+        Usable UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS
+        ");
+        assert_eq!(condition(&StackStatus::from("SOMETHING_NEW")), Condition::Changed);
+    }
+
     fn of(addons: &[&str], governance: Governance) -> Value {
         let addons = addons.iter().map(|name| AddonSpec::recommended(name)).collect();
         let spec = ClusterSpec { addons, governance, ..fixture::matrix(Vec::new()).cluster };
@@ -350,13 +441,5 @@ mod tests {
         }
         let plain = of(&[], Governance::default());
         assert!(!plain.to_string().contains("PermissionsBoundary"));
-    }
-
-    #[test]
-    fn a_stack_whose_change_was_taken_back_is_still_a_network() {
-        assert!(is_usable(&StackStatus::UpdateRollbackComplete) && is_usable(&StackStatus::CreateComplete));
-        for status in [StackStatus::RollbackComplete, StackStatus::DeleteFailed, StackStatus::UpdateRollbackFailed] {
-            assert!(!is_usable(&status), "{status:?}");
-        }
     }
 }

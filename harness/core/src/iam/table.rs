@@ -129,11 +129,11 @@ mod tests {
     /// A row that repeats another for the same goal and resources would hide which of the two is wrong.
     #[test]
     fn nothing_is_said_twice() {
-        let mut said: BTreeMap<String, &str> = BTreeMap::new();
+        let mut known: BTreeMap<String, &str> = BTreeMap::new();
         for action in actions() {
             for goal in action.goals {
                 let what = format!("{} for {} on {:?}", action.name, Goal::as_str(*goal), action.scope);
-                let before = said.insert(format!("{what}, {:?}", action.by), action.why);
+                let before = known.insert(format!("{what}, {:?}", action.by), action.why);
                 assert_eq!(before, None, "{what}: {}", action.why);
             }
         }

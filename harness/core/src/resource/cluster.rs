@@ -21,7 +21,7 @@ use super::node_group as groups;
 use super::outcome::{NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Look, Owned, Owner};
 use super::query::Query;
-use super::reach::{Cx, Reach};
+use super::reach::{Cx, Deadlines, Reach};
 use super::removal::{look, persist, tags_of};
 use crate::aws::cluster::{self, ClusterEndpoint};
 use crate::aws::error::{AwsError, Class, Explain as _, found};
@@ -132,7 +132,7 @@ const ACTIONS: &[Action] = &[
 ];
 
 /// Creates the cluster and waits until it is ACTIVE. `subnet_ids` and `role_arn` come from the matrix or the network stack. One of this name
-/// that is being deleted, by whomever, is awaited first.
+/// that is being deleted, by whomever, is awaited first; one of the run that is FAILED is deleted, and created again.
 ///
 /// # Guarantees
 /// The cluster is in the ledger before it is created. A cluster of the same name that this run did not create is never adopted.
@@ -155,6 +155,10 @@ pub async fn create(
     if there.as_ref().is_some_and(ClusterEndpoint::is_deleting) {
         // Its name is free when it is gone. The log group of another run's cluster is for that run to delete.
         cluster::wait_gone(clients, name, deadline).await?;
+        there = None;
+    }
+    if is_ours && there.as_ref().is_some_and(ClusterEndpoint::has_failed) {
+        delete_failed(clients, name, tags, deadline).await?;
         there = None;
     }
     if there.is_some() && !is_ours {
@@ -182,6 +186,24 @@ pub async fn create(
             .await?;
     }
     cluster::wait_active(clients, name, deadline).await
+}
+
+/// Deletes a cluster of the run whose creation or deletion failed: it is good for nothing else.
+async fn delete_failed(clients: &Clients, name: &str, tags: &Tags, deadline: Duration) -> Result<(), cluster::Error> {
+    tracing::warn!(cluster = name, "an earlier attempt left the cluster FAILED; deleting it to create it again");
+    let deadlines = Deadlines { cluster: deadline, ..Deadlines::default() };
+    let cx = Cx { clients, deadlines: &deadlines };
+    let claim = Claim::Run { run: tags.run.clone(), id: None };
+    let kept = |reason| cluster::Error::Kept { name: name.to_owned(), reason };
+    match look_at(cx, name, &claim).await {
+        Ok(Look::Absent) => Ok(()),
+        Ok(Look::Foreign(_)) => Err(cluster::Error::Foreign { name: name.to_owned(), run: tags.run.to_string() }),
+        Ok(Look::Ours(owned)) => match delete(cx, owned, &claim).await {
+            Ok(()) => Ok(()),
+            Err(NotDeleted::There(reason) | NotDeleted::Unverified(reason)) => Err(kept(reason)),
+        },
+        Err(NotDeleted::There(reason) | NotDeleted::Unverified(reason)) => Err(kept(reason)),
+    }
 }
 
 async fn create_once(

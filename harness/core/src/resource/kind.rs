@@ -199,6 +199,17 @@ impl Target {
         }
     }
 
+    /// Something in the VPC of a stack that is there only because of what was in the VPC.
+    pub(super) fn in_network(kind: &'static dyn Kind, id: &str, network: &StackNetwork, clients: &Clients) -> Self {
+        let proof = Proof { key: VPC.to_owned(), value: network.vpc.clone(), tags: network.tags.clone() };
+        Self { proof: Some(proof), ..Self::found(kind, id, &network.tags, clients) }
+    }
+
+    /// The VPC of a stack that it is in.
+    pub(super) fn vpc(&self) -> Option<&str> {
+        self.proof.as_ref().filter(|proof| proof.key == VPC).map(|proof| proof.value.as_str())
+    }
+
     /// An object that its label found in the cluster, served as this API version and kind.
     pub(crate) fn in_kubernetes(
         kind: &'static dyn Kind,

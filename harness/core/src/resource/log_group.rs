@@ -9,16 +9,15 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::cluster;
 use super::kind::{Found, Kind, Target};
 use super::lookup::Lookup;
 use super::outcome::{NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Look, Owned};
 use super::reach::{Cx, Reach};
-use super::removal::POLL;
+use super::removal::{POLL, look};
 use crate::aws::error::AwsError;
 use crate::aws::names::{EXPIRES_TAG, LOG_GROUP_TAG, RUN_TAG};
-use crate::aws::{Clients, log_groups};
+use crate::aws::{self, Clients, log_groups};
 use crate::iam::action::{Action, Goal::Apply, REMOVES};
 use crate::iam::scope::{self, EVERYTHING};
 use crate::ledger::{self, Ledger, Resource, ResourceKind};
@@ -113,11 +112,17 @@ where
     Ok(())
 }
 
+/// The cluster that writes to it, and its owner.
+async fn look_at(cx: Cx<'_>, cluster: &str, claim: &Claim) -> Result<Look<()>, NotDeleted> {
+    let there = aws::cluster::describe(cx.clients, cluster).await;
+    look(&claim.without_id(), there.map(|there| there.map(|there| ((), LiveState { tags: there.tags, id: None }))))
+}
+
 /// The outcome if there is a cluster of the name; `None` if it is gone.
 async fn with_its_cluster(cx: Cx<'_>, cluster: &str, claim: &Claim) -> Result<Option<Removed>, NotDeleted> {
     let until = Instant::now() + amiproof_time::scaled(SEEN);
     loop {
-        match cluster::look_at(cx, cluster, claim).await? {
+        match look_at(cx, cluster, claim).await? {
             Look::Absent => return Ok(None),
             Look::Foreign(owner) => return Ok(Some(Removed::Foreign(owner))),
             Look::Ours(_) if Instant::now() < until => cx.clients.pause(POLL).await,
@@ -136,9 +141,13 @@ async fn delete(cx: Cx<'_>, owned: &Owned<String>) -> Result<Removed, NotDeleted
 
 /// Those of clusters that match the query. When such a cluster is gone, only the ledger knows of its log group.
 async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
-    let clusters = lookup.clusters().await?.iter();
-    let wanted = clusters.filter(|one| one.tags.contains_key(LOG_GROUP_TAG) && lookup.query.wants(&one.tags));
-    let target = |cluster: &crate::aws::cluster::ClusterEndpoint| {
+    let clusters = match lookup.clusters().await {
+        // The kind of the clusters says once that they may not be listed.
+        Err(error) if error.is_permanent() => return Ok(Vec::new()),
+        clusters => clusters?,
+    };
+    let wanted = clusters.iter().filter(|one| one.tags.contains_key(LOG_GROUP_TAG) && lookup.query.wants(&one.tags));
+    let target = |cluster: &aws::cluster::ClusterEndpoint| {
         let group = log_groups::of_cluster(&cluster.name);
         let found = Target::found(&ControlPlaneLogGroup, &group, &cluster.tags, lookup.clients);
         let tags = cluster.tags.iter().filter(|(key, _)| [RUN_TAG, EXPIRES_TAG].contains(&key.as_str()));

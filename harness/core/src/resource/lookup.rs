@@ -4,42 +4,19 @@ use std::collections::BTreeMap;
 
 use tokio::sync::OnceCell;
 
-use super::kind::{Kind, Proof, Target, VPC};
 use super::query::Query;
-use super::stack::{self, STACK};
 use crate::aws::Clients;
 use crate::aws::cluster::{self, ClusterEndpoint};
 use crate::aws::error::AwsError;
-
-/// A stack of amiproof that is not deleted.
-#[derive(Clone, Debug)]
-pub(crate) struct StandingStack {
-    /// Its name.
-    pub(crate) name: String,
-    /// Its StackId, or its name.
-    pub(crate) id: String,
-    /// Its tags.
-    pub(crate) tags: BTreeMap<String, String>,
-}
+use crate::aws::stacks::{self, StandingStack};
 
 /// A VPC that is deleted with a stack.
 #[derive(Clone, Debug)]
 pub(crate) struct StackNetwork {
     /// The VPC.
     pub(crate) vpc: String,
-    /// The stack's name.
-    pub(crate) stack: String,
     /// The stack's tags: what is in the VPC only because of it belongs to the same owner.
     pub(crate) tags: BTreeMap<String, String>,
-}
-
-impl StackNetwork {
-    /// Something in the VPC that is there only because of what was in it.
-    pub(super) fn holds(&self, kind: &'static dyn Kind, id: impl AsRef<str>, clients: &Clients) -> Target {
-        let proof = Proof { key: VPC.to_owned(), value: self.vpc.clone(), tags: self.tags.clone() };
-        let attributes = BTreeMap::from([(STACK.to_owned(), self.stack.clone())]);
-        Target { proof: Some(proof), attributes, ..Target::found(kind, id.as_ref(), &self.tags, clients) }
-    }
 }
 
 /// A search: what for, with which clients, and what is known already.
@@ -72,7 +49,7 @@ impl<'a> Lookup<'a> {
     /// [`AwsError`] of [DescribeStacks](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html); the same
     /// for everyone who asks.
     pub(crate) async fn stacks(&self) -> Result<&[StandingStack], AwsError> {
-        once(&self.stacks, stack::all(self.clients)).await
+        once(&self.stacks, stacks::standing(self.clients)).await
     }
 
     /// The VPCs of the stacks that match the query.
@@ -86,10 +63,14 @@ impl<'a> Lookup<'a> {
 
     async fn ask_for_networks(&self) -> Result<Vec<StackNetwork>, AwsError> {
         let mut networks = Vec::new();
-        for standing in self.stacks().await?.iter().filter(|standing| self.query.wants(&standing.tags)) {
-            for vpc in stack::vpcs(self.clients, &standing.id).await? {
-                let StandingStack { name, tags, .. } = standing.clone();
-                networks.push(StackNetwork { vpc, stack: name, tags });
+        let stacks = match self.stacks().await {
+            // The kind of the stacks says once that they may not be listed.
+            Err(error) if error.is_permanent() => return Ok(networks),
+            stacks => stacks?,
+        };
+        for standing in stacks.iter().filter(|standing| self.query.wants(&standing.tags)) {
+            for vpc in stacks::vpcs(self.clients, &standing.id).await? {
+                networks.push(StackNetwork { vpc, tags: standing.tags.clone() });
             }
         }
         Ok(networks)

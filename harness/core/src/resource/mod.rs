@@ -39,6 +39,7 @@ pub(crate) mod owned;
 pub(crate) mod query;
 pub(crate) mod reach;
 mod removal;
+mod vpc;
 
 pub use self::kind::Target;
 pub(crate) use self::kind::{Home, Kind};

@@ -10,7 +10,7 @@ use super::outcome::{NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Owned, Owner};
 use super::reach::{Cx, Reach};
 use super::removal::{asked, ec2_tags, take};
-use super::stack;
+use super::vpc;
 use super::vpc_endpoint::{managed_in, of_guardduty};
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Explain as _, found};
@@ -59,7 +59,7 @@ impl Kind for Ec2SecurityGroup {
         target: &'a Target,
         in_use: &'a InUse,
     ) -> BoxFuture<'a, Result<Option<Owner>, AwsError>> {
-        stack::reason_to_keep_what_is_in(cx, target, in_use).boxed()
+        vpc::reason_to_keep_what_is_in(cx, target, in_use).boxed()
     }
 
     fn remove<'a>(
@@ -141,5 +141,7 @@ async fn find_in(clients: &Clients, network: &StackNetwork) -> Result<Vec<Target
         request.send().await.explain("DescribeSecurityGroups", format!("security groups in {}", network.vpc))
     };
     let groups = clients.read(describe).await?.security_groups.unwrap_or_default().into_iter();
-    Ok(groups.filter_map(|group| Some(network.holds(&Ec2SecurityGroup, group.group_id()?, clients))).collect())
+    Ok(groups
+        .filter_map(|group| Some(Target::in_network(&Ec2SecurityGroup, group.group_id()?, network, clients)))
+        .collect())
 }

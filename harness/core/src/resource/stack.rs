@@ -1,28 +1,30 @@
 //! The CloudFormation stack with network and roles. It is deleted by its StackId, which is never reused.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use amiproof_model::matrix::ClusterSpec;
-use aws_sdk_cloudformation::types::{Capability, OnFailure, Parameter, Stack, StackStatus, Tag};
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_cloudformation::types::{Capability, OnFailure, Parameter, StackStatus, Tag};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use jiff::Timestamp;
-
 use super::cluster;
-use super::in_use::{InUse, LiveCluster};
+use super::in_use::InUse;
 use super::kind::{Found, Kind, Target};
-use super::lookup::{Lookup, StackNetwork, StandingStack};
+use super::lookup::{Lookup, StackNetwork};
+use super::network_interface::Ec2NetworkInterface;
 use super::outcome::{NotDeleted, Removed, unanswered};
 use super::owned::{Claim, LiveState, Look, Owned, Owner};
-use super::reach::{Cx, Reach};
-use super::removal::{ec2_tags, look};
+use super::reach::{Cx, Deadlines, Reach};
+use super::removal::look;
+use super::security_group::Ec2SecurityGroup;
+use super::vpc;
+use super::vpc_endpoint::GuardDutyEndpoint;
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Class, Explain as _, found};
 use crate::aws::names::{RUN_TAG, Tags};
-use crate::aws::network::{self, Network};
+use crate::aws::network::{self, Condition, Network};
+use crate::aws::stacks::{self, StandingStack};
 use crate::iam::action::{
     Action, CHECKS,
     Goal::{Apply, Destroy, Doctor, Sweep},
@@ -35,8 +37,8 @@ use crate::ledger::{Ledger, Resource, ResourceKind};
 pub const KIND: ResourceKind = ResourceKind::new(NAME);
 const NAME: &str = "stack";
 
-/// The attribute of a target that names the stack in whose VPC it is.
-pub(super) const STACK: &str = "stack";
+/// The kinds of what others create in a VPC and what blocks its deletion, users first.
+const BLOCKING: &[&dyn Kind] = &[&Ec2NetworkInterface, &GuardDutyEndpoint, &Ec2SecurityGroup];
 
 #[derive(Debug)]
 pub(super) struct CloudFormationStack;
@@ -84,7 +86,11 @@ impl Kind for CloudFormationStack {
         target: &'a Target,
         in_use: &'a InUse,
     ) -> BoxFuture<'a, Result<Option<Owner>, AwsError>> {
-        reason_to_keep(cx, &target.name, in_use).boxed()
+        async move {
+            let vpcs = stacks::vpcs(cx.clients, &target.name).await?;
+            vpc::reason_to_keep(cx, &vpcs, in_use).await
+        }
+        .boxed()
     }
 
     fn remove<'a>(
@@ -150,8 +156,8 @@ const ACTIONS: &[Action] = &[
     Action::call("cloudformation:DescribeStacks", CHECKS, &scope::STACKS, "the state of the network"),
     Action::call("cloudformation:DescribeStacks", REMOVES, &EVERYTHING, "stacks of runs"),
     Action::behind("cloudformation:ListStacks", REMOVES, &EVERYTHING, "DescribeStacks of all stacks"),
-    Action::call("cloudformation:DescribeStackEvents", &[Apply], &scope::STACKS, "why a stack fails")
-        .unreached(&[Apply], "the network of the lab never fails"),
+    Action::call("cloudformation:DescribeStackEvents", &[Apply, Destroy, Sweep], &scope::STACKS, "why a stack fails")
+        .unreached(&[Apply, Destroy, Sweep], "the network of the lab does not fail by itself"),
     Action::call("cloudformation:DescribeStackResources", REMOVES, &scope::STACKS, "what is in the way of a stack"),
     Action::call("cloudformation:DeleteStack", REMOVES, &scope::STACKS, "the network"),
 ];
@@ -159,14 +165,16 @@ const ACTIONS: &[Action] = &[
 /// How often a failed deletion is repeated, after looking for what blocks the stack.
 const TRIES: usize = 3;
 
-/// Creates the stack and waits until it is complete. One of this name that is being deleted, by whomever, is awaited first.
+/// Creates the stack and waits until it is complete. One of this name that is being deleted or rolled back, by whomever, is awaited first;
+/// one that an earlier process of the run left and that can only be deleted is deleted, and created again.
 ///
 /// # Guarantees
-/// The stack is in the ledger before it is created. CloudFormation rolls back a stack that fails; `destroy` deletes what is left of it.
+/// The stack is in the ledger before it is created. What is left of one that fails stays with its events; `destroy` deletes it.
 ///
 /// # Errors
 /// [`AwsError`] of [CreateStack](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html); if a resource fails (with the
-/// events of the stack); or if it is not complete within `deadline`. The call carries a client token, so transient errors are retried.
+/// events of the stack); if a failed one of that name belongs to someone else, or cannot be deleted; or if it is not complete within
+/// `deadline`. The call carries a client token, so transient errors are retried.
 pub async fn create(
     clients: &Clients,
     ledger: &Ledger,
@@ -175,7 +183,11 @@ pub async fn create(
     tags: &Tags,
     deadline: Duration,
 ) -> Result<Network, network::Error> {
-    let is_there = network::wait_while_deleting(clients, name, deadline).await?;
+    let mut there = network::wait_while_going(clients, name, deadline).await?;
+    if let Some(status) = there.take_if(|status| network::condition(status) == Condition::Failed) {
+        delete_failed(clients, ledger, (name, status.as_str()), tags, deadline).await?;
+    }
+    let is_there = there.is_some();
     if !is_there {
         // What an earlier process of the run created, it deleted.
         ledger.all_gone(&KIND, name).await?;
@@ -196,6 +208,39 @@ pub async fn create(
             .await?;
     }
     network::wait_complete(clients, name, deadline).await
+}
+
+/// Deletes a stack of the run that is good for nothing else.
+async fn delete_failed(
+    clients: &Clients,
+    ledger: &Ledger,
+    (name, status): (&str, &str),
+    tags: &Tags,
+    deadline: Duration,
+) -> Result<(), network::Error> {
+    tracing::warn!(stack = name, status, "an earlier attempt left the stack; deleting it to create it again");
+    let deadlines = Deadlines { stack: deadline, ..Deadlines::default() };
+    let cx = Cx { clients, deadlines: &deadlines };
+    let made = ledger.standing(KIND, name).and_then(|entry| entry.id).filter(|id| id != name);
+    let claim = Claim::Run { run: tags.run.clone(), id: made };
+    let deleted = match look(&claim, read(cx, name).await) {
+        Ok(Look::Absent) => return Ok(()),
+        Ok(Look::Foreign(owner)) => {
+            return Err(network::Error::Foreign {
+                name: name.to_owned(),
+                status: status.to_owned(),
+                owner: owner.to_string(),
+            });
+        }
+        Ok(Look::Ours(owned)) => delete(cx, owned, &claim).await,
+        Err(unread) => Err(unread),
+    };
+    match deleted {
+        Ok(_) => Ok(()),
+        Err(NotDeleted::There(reason) | NotDeleted::Unverified(reason)) => {
+            Err(network::Error::Kept { name: name.to_owned(), status: status.to_owned(), reason })
+        }
+    }
 }
 
 async fn create_once(
@@ -250,18 +295,10 @@ async fn read(cx: Cx<'_>, name: &str) -> Result<Option<(StandingStack, LiveState
     let stacks = found(cx.clients.read(describe).await)?.and_then(|answer| answer.stacks).unwrap_or_default();
     let mut there = stacks.into_iter().filter(|stack| stack.stack_status() != Some(&StackStatus::DeleteComplete));
     Ok(there.next().map(|stack| {
-        let seen = LiveState { tags: tags(&stack), id: stack.stack_id().map(str::to_owned) };
-        (standing(&stack), seen)
+        let standing = StandingStack::from(&stack);
+        let seen = LiveState { tags: standing.tags.clone(), id: stack.stack_id().map(str::to_owned) };
+        (standing, seen)
     }))
-}
-
-fn tags(stack: &Stack) -> BTreeMap<String, String> {
-    stack.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect()
-}
-
-fn standing(stack: &Stack) -> StandingStack {
-    let name = stack.stack_name().unwrap_or_default().to_owned();
-    StandingStack { id: stack.stack_id().unwrap_or(&name).to_owned(), name, tags: tags(stack) }
 }
 
 /// Deletes a stack by its StackId. What AWS itself created in its VPCs is deleted first; if that cannot be read, the stack is deleted
@@ -271,7 +308,7 @@ async fn delete(cx: Cx<'_>, owned: Owned<StandingStack>, claim: &Claim) -> Resul
     let unverified = |error: &AwsError| {
         format!("could not verify what else was in the network of stack {name}: {}", unanswered(error))
     };
-    let (vpcs, unread) = match vpcs(cx.clients, id).await {
+    let (vpcs, unread) = match stacks::vpcs(cx.clients, id).await {
         Ok(vpcs) => (vpcs, None),
         Err(error) => (Vec::new(), Some(unverified(&error))),
     };
@@ -311,17 +348,15 @@ fn network_of(stack: &StandingStack, claim: &Claim, vpc: String) -> StackNetwork
     if let Some(run) = claim.run() {
         tags.insert(RUN_TAG.to_owned(), run.to_string());
     }
-    StackNetwork { vpc, stack: stack.name.clone(), tags }
+    StackNetwork { vpc, tags }
 }
 
 /// Deletes what others created in a VPC of an owned stack and would block its deletion, users first; how much it was. Never fails: a stack
 /// that cannot be deleted reports why itself.
 async fn clear(cx: Cx<'_>, network: &StackNetwork, claim: &Claim) -> usize {
     let claim = claim.without_id();
-    let mut kinds = super::ALL.to_vec();
-    kinds.sort_by_key(|kind| super::position(*kind));
     let mut cleared = 0;
-    for kind in kinds {
+    for kind in BLOCKING {
         let Some(found) = kind.find_in(cx.clients, network) else { continue };
         let found = found.await.unwrap_or_else(|error| {
             tracing::warn!(%error, "cannot list what may block the deletion of the network");
@@ -340,70 +375,9 @@ async fn clear(cx: Cx<'_>, network: &StackNetwork, claim: &Claim) -> usize {
     cleared
 }
 
-async fn reason_to_keep(cx: Cx<'_>, stack: &str, in_use: &InUse) -> Result<Option<Owner>, AwsError> {
-    let vpcs = vpcs(cx.clients, stack).await?;
-    let lives_in = |cluster: &&LiveCluster| cluster.vpc.as_ref().is_some_and(|vpc| vpcs.contains(vpc));
-    if let Some(cluster) = in_use.clusters.iter().find(lives_in) {
-        return Ok(Some(cluster.keeps()));
-    }
-    for vpc in &vpcs {
-        if let Some((id, owner)) = living_instance(cx, vpc, in_use.now).await? {
-            return Ok(Some(Owner::new(format!("is under instance {id}, which {owner}"))));
-        }
-    }
-    Ok(None)
-}
-
-/// Why something that is in a VPC of a stack is kept: for the same reason as the stack.
-pub(super) async fn reason_to_keep_what_is_in(
-    cx: Cx<'_>,
-    target: &Target,
-    in_use: &InUse,
-) -> Result<Option<Owner>, AwsError> {
-    match target.attributes.get(STACK) {
-        Some(stack) => reason_to_keep(cx, stack, in_use).await,
-        None => Ok(None),
-    }
-}
-
-/// The VPCs of a stack.
-pub(super) async fn vpcs(clients: &Clients, id: &str) -> Result<Vec<String>, AwsError> {
-    let members = members(clients, id).await?.into_iter();
-    Ok(members.filter(|(kind, _)| kind == "AWS::EC2::VPC").map(|(_, id)| id).collect())
-}
-
-/// The resources of a stack: types and physical ids.
-async fn members(clients: &Clients, id: &str) -> Result<Vec<(String, String)>, AwsError> {
-    let describe = || async {
-        let request = clients.cloudformation.describe_stack_resources().stack_name(id);
-        request.send().await.explain("DescribeStackResources", format!("stack {id}"))
-    };
-    let answer = found(clients.read(describe).await)?;
-    let members = answer.iter().flat_map(|answer| answer.stack_resources()).filter_map(|member| {
-        let id = member.physical_resource_id().filter(|id| !id.is_empty())?;
-        Some((member.resource_type().unwrap_or_default().to_owned(), id.to_owned()))
-    });
-    Ok(members.collect())
-}
-
 async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
     let wanted = lookup.stacks().await?.iter().filter(|stack| lookup.query.wants(&stack.tags));
     Ok(wanted.map(|stack| Target::found(&CloudFormationStack, &stack.name, &stack.tags, lookup.clients)).collect())
-}
-
-/// Every stack with a run's tag that is not deleted.
-///
-/// # Errors
-/// [`AwsError`] of [DescribeStacks](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html).
-pub(super) async fn all(clients: &Clients) -> Result<Vec<StandingStack>, AwsError> {
-    let mut pages = clients.cloudformation.describe_stacks().into_paginator().send();
-    let mut all = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = page.explain("DescribeStacks", "stacks with amiproof's tags")?;
-        let there = page.stacks().iter().filter(|stack| stack.stack_status() != Some(&StackStatus::DeleteComplete));
-        all.extend(there.map(standing).filter(|stack| stack.tags.contains_key(RUN_TAG)));
-    }
-    Ok(all)
 }
 
 /// The members of amiproof's stacks, which are deleted with them. (CloudFormation gives its members the stack's tags, the expiry among
@@ -411,30 +385,7 @@ pub(super) async fn all(clients: &Clients) -> Result<Vec<StandingStack>, AwsErro
 pub(crate) async fn members_of_all(lookup: &Lookup<'_>) -> Result<BTreeSet<String>, AwsError> {
     let mut all = BTreeSet::new();
     for stack in lookup.stacks().await? {
-        all.extend(members(lookup.clients, &stack.id).await?.into_iter().map(|(_, id)| id));
+        all.extend(stacks::members(lookup.clients, &stack.id).await?.into_iter().map(|(_, id)| id));
     }
     Ok(all)
-}
-
-/// An instance in a VPC that does not belong to an expired run, with its owner.
-async fn living_instance(cx: Cx<'_>, vpc: &str, now: Timestamp) -> Result<Option<(String, Owner)>, AwsError> {
-    let states = ["pending", "running", "stopping", "stopped"].map(str::to_owned).to_vec();
-    let filters = [
-        Filter::builder().name("vpc-id").values(vpc).build(),
-        Filter::builder().name("instance-state-name").set_values(Some(states)).build(),
-    ];
-    let answer = cx
-        .clients
-        .read(|| async {
-            let request = cx.clients.ec2.describe_instances().set_filters(Some(filters.to_vec()));
-            request.send().await.explain("DescribeInstances", format!("instances in {vpc}"))
-        })
-        .await?;
-    for instance in answer.reservations().iter().flat_map(|reservation| reservation.instances()) {
-        let seen = LiveState { tags: ec2_tags(instance.tags()), id: None };
-        if let Err(owner) = Claim::Expired(now).own((), &seen) {
-            return Ok(Some((instance.instance_id().unwrap_or_default().to_owned(), owner)));
-        }
-    }
-    Ok(None)
 }

@@ -18,7 +18,7 @@ use super::outcome::{NotDeleted, Removed};
 use super::owned::{Claim, LiveState, Owned, Owner};
 use super::reach::{Cx, Reach};
 use super::removal::{POLL, ec2_tags, take, with_vpc};
-use super::stack;
+use super::vpc;
 use crate::aws::Clients;
 use crate::aws::error::{AwsError, Class, Explain as _, found};
 use crate::iam::action::{Action, REMOVES};
@@ -72,7 +72,7 @@ impl Kind for GuardDutyEndpoint {
         target: &'a Target,
         in_use: &'a InUse,
     ) -> BoxFuture<'a, Result<Option<Owner>, AwsError>> {
-        stack::reason_to_keep_what_is_in(cx, target, in_use).boxed()
+        vpc::reason_to_keep_what_is_in(cx, target, in_use).boxed()
     }
 
     fn remove<'a>(
@@ -160,7 +160,9 @@ async fn find_in(clients: &Clients, network: &StackNetwork) -> Result<Vec<Target
         answer => found(answer)?,
     };
     let there = answer.and_then(|answer| answer.vpc_endpoints).unwrap_or_default().into_iter().filter(is_there);
-    Ok(there.filter_map(|one| Some(network.holds(&GuardDutyEndpoint, one.vpc_endpoint_id()?, clients))).collect())
+    let found =
+        |one: VpcEndpoint| Some(Target::in_network(&GuardDutyEndpoint, one.vpc_endpoint_id()?, network, clients));
+    Ok(there.filter_map(found).collect())
 }
 
 /// Its tags, with those of the owner of its VPC if GuardDuty manages it.

@@ -19,10 +19,10 @@ use tokio::time::Instant;
 
 pub use self::cause::Infrastructure;
 pub use self::describe::describe;
-use super::Clients;
 use super::error::{AwsError, Class, Explain as _, found};
 use super::launch_template::LaunchTemplate;
 use super::names::Tags;
+use super::{Clients, retry};
 use crate::cluster::{CONTROLLERS_LABEL, NODE_GROUP_LABEL, RUN_LABEL, VARIANT_LABEL};
 use crate::ledger;
 
@@ -143,12 +143,17 @@ async fn is_going(clients: &Clients, cluster: &str, name: &str) -> Result<bool, 
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn wait_gone(clients: &Clients, cluster: &str, name: &str, deadline: Duration) -> Result<(), AwsError> {
     let started = Instant::now();
+    let mut was_going = false;
     while let Some(group) = describe(clients, cluster, name).await? {
         let status = group.status().map_or("unknown", NodegroupStatus::as_str);
-        let is_stuck = group.status() == Some(&NodegroupStatus::DeleteFailed);
+        was_going |= group.status() == Some(&NodegroupStatus::Deleting);
+        // One whose deletion failed before stays so until EKS begins again.
+        let is_stuck = group.status() == Some(&NodegroupStatus::DeleteFailed)
+            && (was_going || started.elapsed() >= retry::VISIBLE_WITHIN);
         if is_stuck || started.elapsed() >= deadline {
             let issues = watch::issues(&group).iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            let message = format!("still {status} after {}s; {issues}", started.elapsed().as_secs());
+            let issues = if issues.is_empty() { String::new() } else { format!(": {issues}") };
+            let message = format!("still {status} after {}s{issues}", started.elapsed().as_secs());
             return Err(AwsError::new(Class::Infrastructure, "DeleteNodegroup", format!("node group {name}"), message));
         }
         clients.pause(GONE_POLL).await;

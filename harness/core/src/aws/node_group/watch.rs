@@ -187,8 +187,11 @@ fn judge(name: &str, seen: &Observation, elapsed: Duration, is_late: bool) -> Op
     }
     if matches!(status, "DELETING" | "DELETE_FAILED") {
         // Nothing of the image: it is created again.
+        let issues: Vec<String> = seen.issues.iter().map(ToString::to_string).collect();
+        let why = if issues.is_empty() { String::new() } else { format!(" ({})", issues.join("; ")) };
+        let deletes = if status == "DELETING" { "deletes it" } else { "failed to delete it" };
         let message =
-            format!("node group {name} is {status}: an earlier process of the run or someone else deletes it");
+            format!("node group {name} is {status}{why}: an earlier process of the run or someone else {deletes}");
         return Some(End::Infrastructure { class: Infrastructure::Unlisted, message });
     }
     let is_failed = matches!(status, "CREATE_FAILED" | "DEGRADED");
@@ -338,6 +341,41 @@ mod tests {
         let message =
             "node group g is CREATING after 480s: 2 instances were launched but did not join the cluster".to_owned();
         assert_eq!(end, Some(End::NotJoined { message }));
+    }
+
+    /// Each status that EKS has, as it is met when a run goes on: with instances that joined, without any, and with the issue that instances
+    /// did not join.
+    #[test]
+    fn every_status_of_a_node_group_is_awaited_or_ends_the_watch() {
+        let mut lines = Vec::new();
+        for status in NodegroupStatus::values() {
+            let issue = [(NodegroupIssueCode::NodeCreationFailure, "Instances failed to join")];
+            for (case, seen) in [("without instances", seen(status, &[], 0)), ("not joined", seen(status, &issue, 1))] {
+                let end = match judge("g", &seen, LATER, false) {
+                    None => "wait".to_owned(),
+                    Some(End::Active) => "active".to_owned(),
+                    Some(End::NotJoined { message }) => format!("nodes: {message}"),
+                    Some(End::Infrastructure { class, message }) => format!("{class:?}: {message}"),
+                };
+                lines.push(format!("{status}, {case}: {end}"));
+            }
+        }
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        ACTIVE, without instances: active
+        ACTIVE, not joined: active
+        CREATE_FAILED, without instances: Internal: node group g is CREATE_FAILED after 480s because of AWS or the account, not the image: no instance was launched (run again)
+        CREATE_FAILED, not joined: nodes: node group g is CREATE_FAILED after 480s: 1 instance was launched but did not join the cluster: NodeCreationFailure: Instances failed to join (i-1)
+        CREATING, without instances: wait
+        CREATING, not joined: wait
+        DEGRADED, without instances: Internal: node group g is DEGRADED after 480s because of AWS or the account, not the image: no instance was launched (run again)
+        DEGRADED, not joined: nodes: node group g is DEGRADED after 480s: 1 instance was launched but did not join the cluster: NodeCreationFailure: Instances failed to join (i-1)
+        DELETE_FAILED, without instances: Unlisted: node group g is DELETE_FAILED: an earlier process of the run or someone else failed to delete it
+        DELETE_FAILED, not joined: Unlisted: node group g is DELETE_FAILED (NodeCreationFailure: Instances failed to join (i-1)): an earlier process of the run or someone else failed to delete it
+        DELETING, without instances: Unlisted: node group g is DELETING: an earlier process of the run or someone else deletes it
+        DELETING, not joined: Unlisted: node group g is DELETING (NodeCreationFailure: Instances failed to join (i-1)): an earlier process of the run or someone else deletes it
+        UPDATING, without instances: wait
+        UPDATING, not joined: wait
+        ");
     }
 
     #[test]
