@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
+#[path = "support/memory_lab.rs"]
+mod memory_lab;
 mod provisioning;
 mod registry;
 
@@ -117,6 +119,19 @@ fn what_was_deleted_is_created_again() {
         provisioning::again::what_is_being_deleted_is_awaited_and_created_again(&lab.world).await;
         provisioning::again::what_another_run_is_deleting_is_awaited(&lab.world).await;
         provisioning::again::what_was_deleted_in_a_cluster_is_created_again(&lab.world).await;
+        lab.assert_empty().await;
+    });
+}
+
+#[test]
+fn what_failed_is_deleted_and_created_again() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::failed::a_stack_that_could_not_be_deleted_is_deleted_and_created_again(&lab.world).await;
+        lab.assert_empty().await;
+        let fails = "name: fails\nfaults:\n  - nodeGroupFails: {nodeGroup: '*', phase: delete, issue: NodeTerminationFailure, message: stuck, times: 1}\n";
+        let lab = Lab::with(Scenario::parse("fails", fails).unwrap()).await;
+        provisioning::failed::a_node_group_that_failed_is_deleted_and_created_again(&lab.world).await;
         lab.assert_empty().await;
     });
 }

@@ -1,5 +1,6 @@
 //! The summary at several widths, with and without colour, in ASCII.
 
+use amiproof_model::report::Cleanup;
 use amiproof_reports::terminal::{Style, render};
 use unicode_width::UnicodeWidthStr;
 
@@ -20,6 +21,18 @@ fn a_mixed_run_at_140_columns() {
 #[test]
 fn an_interrupted_run_at_80_columns() {
     insta::assert_snapshot!(render(&fixture::interrupted(), None, &PLAIN));
+}
+
+/// A command that continues a run took less time than all phases of the run, and most of what the run created is deleted already.
+#[test]
+fn a_continued_run_says_what_it_took_and_what_is_kept() {
+    let mut report = fixture::mixed();
+    (report.run.seconds, report.run.critical_path_seconds) = (14.0, 57.0);
+    report.cleanup = Cleanup { created: 182, deleted: 168, ..Cleanup::default() };
+    let summary = render(&report, None, &PLAIN);
+    let at = summary.lines().position(|line| line.starts_with("took ")).unwrap();
+    let numbers: Vec<&str> = summary.lines().skip(at).take(2).collect();
+    assert_eq!(numbers, ["took 14 s", "keeps 14 resources on purpose (182 created so far, 168 deleted)"]);
 }
 
 #[test]

@@ -21,6 +21,8 @@ mod coverage;
 mod disturb;
 mod draw;
 mod judge;
+#[path = "../../../harness/core/tests/support/memory_lab.rs"]
+mod memory_lab;
 mod plan;
 mod run;
 mod strangers;
@@ -59,6 +61,8 @@ struct Job {
     /// Whether nothing may differ from the undisturbed run.
     is_single: bool,
     is_twice: bool,
+    /// Whether it is kept in a file, and so must meet the calls that it names.
+    is_kept: bool,
 }
 
 /// A seed that once found a defect.
@@ -98,6 +102,7 @@ fn campaign() -> Result<bool, Failure> {
         name: format!("seed {number}"),
         points: draw::draw(number, calls),
         is_single: false,
+        is_kept: false,
         is_twice: !is_part || number.is_multiple_of(TWICE),
     };
     let jobs: Vec<Job> = if wish.contains('@') {
@@ -132,6 +137,7 @@ fn enumerated(calls: usize, all: &[What]) -> impl Iterator<Item = Job> {
         name: point.to_string(),
         is_single: point.what.changes_nothing(),
         is_twice: false,
+        is_kept: false,
         points: vec![point],
     })
 }
@@ -156,7 +162,7 @@ fn kept() -> Result<Vec<Job>, Failure> {
             serde_saphyr::from_str(&std::fs::read_to_string(&path)?).map_err(|error| format!("{name}: {error}"))?;
         let points = kept.faults.iter().map(|fault| fault.parse()).collect::<Result<Vec<Point>, String>>()?;
         let is_single = matches!(points.as_slice(), [point] if point.what.changes_nothing());
-        jobs.push(Job { name, points, is_single, is_twice: true });
+        jobs.push(Job { name, points, is_single, is_twice: true, is_kept: true });
     }
     jobs.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(jobs)
@@ -173,6 +179,7 @@ fn all(jobs: &[Job], undisturbed: &Undisturbed) -> Result<Coverage, Failure> {
                     let number = next.fetch_add(1, Ordering::SeqCst);
                     let Some(job) = jobs.get(number) else { break };
                     let (end, problem) = tried(&job.points, undisturbed, job.is_single, job.is_twice);
+                    let problem = problem.or_else(|| missed(job, end.as_ref().ok()?));
                     coverage.lock().unwrap().add(job.is_single, job.is_twice, end.as_ref().ok(), problem.as_ref());
                     if let Some(problem) = problem {
                         report(job, end.ok().as_ref(), &problem, undisturbed);
@@ -185,6 +192,13 @@ fn all(jobs: &[Job], undisturbed: &Undisturbed) -> Result<Coverage, Failure> {
         }
     });
     Ok(coverage.into_inner()?)
+}
+
+/// A kept seed tries nothing if the calls that it names are no longer made.
+fn missed(job: &Job, end: &End) -> Option<Problem> {
+    let met = |point: &&Point| end.happened.iter().any(|(what, _)| *what == point.what);
+    let missed = job.points.iter().filter(|_| job.is_kept).find(|point| !met(point))?;
+    Some(Problem::new("missed", format!("there is no call {missed}: name the one that it is about now")))
 }
 
 /// What came of a list of faults.

@@ -5,13 +5,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use amiproof_core::aws::{Clients, Settings};
+use amiproof_core::aws::Clients;
 use amiproof_core::check::Check;
 use amiproof_core::destroy::{self, Deadlines, ProgressSink, What as Wanted};
-use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger};
+use amiproof_core::ledger::{FILE_NAME, Ledger};
 use amiproof_core::run::{self, Answers, Keep, Plan, Steps, Stop, Tools, journal};
-use amiproof_core::transport::Transport;
-use amiproof_lab::listen::{MemoryNetwork, Network};
+use amiproof_lab::listen::MemoryNetwork;
 use amiproof_lab::{Lab, LabOptions};
 use amiproof_model::matrix::{Files, Matrix, resolve};
 use amiproof_model::problem::Problem;
@@ -23,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Failure;
 use crate::disturb::Disturbance;
 use crate::plan::{Event, Point, What};
-use crate::strangers;
+use crate::{memory_lab, strangers};
 
 /// What a run of the campaign asks: something of each kind of work.
 const CHECKS: [&str; 4] = ["node/disk-space", "kubelet-path/logs", "workload/web-service", "os-cis"];
@@ -98,9 +97,9 @@ pub(crate) fn once(points: &[Point]) -> Result<End, Failure> {
 async fn in_lab(points: &[Point], keeps_past: bool) -> Result<End, Failure> {
     let stop = Stop::default();
     let (disturbance, injector) = Disturbance::new(points, stop.clone());
-    let network = MemoryNetwork::with(Arc::clone(&injector));
-    let options = LabOptions { network: Network::Memory(network.clone()), keeps_past, ..LabOptions::default() };
-    let lab = Arc::new(Lab::start(options).await?);
+    let options = LabOptions { keeps_past, ..LabOptions::default() };
+    let (lab, network) = memory_lab::start(Arc::clone(&injector), options).await?;
+    let lab = Arc::new(lab);
     disturbance.in_lab(&lab);
     let before = strangers::plant(&lab).await?;
     let folder = tempfile::tempdir()?;
@@ -165,20 +164,12 @@ async fn in_lab(points: &[Point], keeps_past: bool) -> Result<End, Failure> {
 
 /// The clients of a process: nothing of it is heard once it is dead.
 async fn clients(lab: &Lab, network: &MemoryNetwork, dead: &CancellationToken) -> Result<Clients, Failure> {
-    let (key, secret) = Lab::credentials();
     let (network, dead) = (network.clone(), dead.clone());
     let dial = move |authority: &str| match dead.is_cancelled() {
         true => Err(std::io::ErrorKind::ConnectionRefused.into()),
         false => network.dial(authority),
     };
-    let settings = Settings {
-        region: Some(lab.region().to_owned()),
-        endpoint: Some(lab.endpoint()),
-        credentials: Some((key.to_owned(), secret.to_owned())),
-        transport: Transport::memory(dial),
-        ..Settings::default()
-    };
-    Ok(Clients::connect(settings).await?)
+    Ok(memory_lab::clients(lab, dial).await?)
 }
 
 async fn whole(
@@ -190,20 +181,8 @@ async fn whole(
 ) -> Result<Report, Failure> {
     let clients = clients(lab, network, dead).await?;
     let matrix = matrix()?;
-    let now = amiproof_time::now();
     let is_resumed = folder.join(FILE_NAME).exists();
-    let header = Header {
-        version: ledger::VERSION,
-        run: "chaos".parse()?,
-        matrix: matrix.name.clone(),
-        account: clients.whoami().await?.account,
-        region: lab.region().to_owned(),
-        endpoint: Some(lab.endpoint()),
-        kubeconfig: None,
-        started: now,
-        expires: now + Duration::from_secs(24 * 3600),
-        keep: false,
-    };
+    let header = memory_lab::header(&clients, "chaos".parse()?, &matrix.name).await?;
     let plan = Plan {
         run: header.run.clone(),
         max_pods: matrix.max_pods(),

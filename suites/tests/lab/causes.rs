@@ -4,15 +4,11 @@
 //! stays unexplained.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use amiproof_core::aws::{Clients, Settings};
-use amiproof_core::ledger::{self, Header, Ledger};
+use amiproof_core::ledger::Ledger;
 use amiproof_core::run::{self, Answers, Plan, Steps, Stop, Tools};
-use amiproof_core::transport::Transport;
-use amiproof_lab::listen::{MemoryNetwork, Network};
+use amiproof_lab::LabOptions;
 use amiproof_lab::profile::{HostProfile, Policy, Selinux, builtin};
-use amiproof_lab::{Lab, LabOptions};
 use amiproof_model::matrix::{Files, resolve};
 use amiproof_model::report::Report;
 use amiproof_model::setting::Value;
@@ -20,6 +16,7 @@ use amiproof_suites::SUITES;
 use camino::Utf8PathBuf;
 
 use crate::cluster::{REFERENCE, simulated};
+use crate::memory_lab;
 
 /// An image that is stock but for a change.
 type Case = (&'static str, fn(&mut HostProfile));
@@ -181,18 +178,9 @@ fn told(report: &Report, name: &str) -> String {
 }
 
 async fn run(matrix: &str, profiles: Vec<HostProfile>) -> Report {
-    let network = MemoryNetwork::default();
-    let options = LabOptions { network: Network::Memory(network.clone()), profiles, ..LabOptions::default() };
-    let lab = Lab::start(options).await.unwrap();
-    let (key, secret) = Lab::credentials();
-    let settings = Settings {
-        region: Some(lab.region().to_owned()),
-        endpoint: Some(lab.endpoint()),
-        credentials: Some((key.to_owned(), secret.to_owned())),
-        transport: Transport::memory(move |authority| network.dial(authority)),
-        ..Settings::default()
-    };
-    let clients = Clients::connect(settings).await.unwrap();
+    let options = LabOptions { profiles, ..LabOptions::default() };
+    let (lab, network) = memory_lab::start(Arc::default(), options).await.unwrap();
+    let clients = memory_lab::clients(&lab, move |authority| network.dial(authority)).await.unwrap();
     let matrix = resolve("causes.yaml", matrix.as_bytes(), &Files::new(), SUITES).unwrap().matrix;
     let mut checks = amiproof_suites::all(amiproof_workloads::catalogue().unwrap()).unwrap();
     checks.retain(|check| {
@@ -200,19 +188,7 @@ async fn run(matrix: &str, profiles: Vec<HostProfile>) -> Report {
     });
     let folder = tempfile::tempdir().unwrap();
     let path = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
-    let now = amiproof_time::now();
-    let header = Header {
-        version: ledger::VERSION,
-        run: "causes".parse().unwrap(),
-        matrix: matrix.name.clone(),
-        account: clients.whoami().await.unwrap().account,
-        region: lab.region().to_owned(),
-        endpoint: Some(lab.endpoint()),
-        kubeconfig: None,
-        started: now,
-        expires: now + Duration::from_secs(24 * 3600),
-        keep: false,
-    };
+    let header = memory_lab::header(&clients, "causes".parse().unwrap(), &matrix.name).await.unwrap();
     let plan = Plan {
         run: header.run.clone(),
         max_pods: matrix.max_pods(),

@@ -14,6 +14,8 @@ mod cluster;
 mod disruptive;
 mod hosts;
 mod kube_bench;
+#[path = "../../../harness/core/tests/support/memory_lab.rs"]
+mod memory_lab;
 mod openscap;
 mod private;
 mod probe;

@@ -2,10 +2,10 @@
 
 use amiproof_core::aws::{addons, cluster, names, node_group};
 use amiproof_core::ledger::State;
-use amiproof_core::resource::{self, addon::Installation};
+use amiproof_core::resource;
 use amiproof_model::matrix::AddonSpec;
 
-use super::{Run, TIMEOUT, World};
+use super::{Run, TIMEOUT, World, installation};
 
 /// The same run creates everything of the same names a second time. Its client tokens must be others: AWS answers one that it knows with
 /// the answer of its first use, and creates nothing.
@@ -17,7 +17,7 @@ pub(crate) async fn what_was_destroyed_is_created_again(world: &World) {
     let second = run.provision().await;
     assert_ne!(first.vpc_id, second.vpc_id);
     let cleanup = run.destroy(&run.ledger).await;
-    assert_eq!((cleanup.created, cleanup.deleted, cleanup.leftovers.as_slice()), (8, 8, [].as_slice()));
+    assert_eq!((cleanup.created, cleanup.deleted, cleanup.leftovers.as_slice()), (10, 10, [].as_slice()));
     run.assert_nothing_is_left().await;
 }
 
@@ -94,16 +94,7 @@ pub(crate) async fn what_was_deleted_in_a_cluster_is_created_again(world: &World
     let network = run.provision().await;
     let (clients, cluster) = (&run.clients, run.spec.name.as_str());
     let addon = AddonSpec::recommended("metrics-server");
-    let wanted = Installation {
-        cluster,
-        kubernetes: "1.36",
-        addon: &addon,
-        with_identities: false,
-        controllers_on: None,
-        boundary: None,
-        with_windows: false,
-        tags: &run.tags,
-    };
+    let wanted = installation(cluster, &addon, &run.tags);
     let role = network.windows_node_role_arn.as_str();
     let mut addon_arns = Vec::new();
     let mut entry_arns = Vec::new();

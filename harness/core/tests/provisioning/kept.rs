@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use amiproof_core::destroy::{self, Deadlines, ProgressSink};
-use amiproof_core::resource::{self, addon::Installation};
+use amiproof_core::resource;
 use amiproof_model::matrix::AddonSpec;
 
-use super::{Run, World};
+use super::{Run, World, installation};
 
 pub(crate) async fn what_is_left_in_a_cluster_that_stays_is_swept_by_its_tags(world: &World) {
     let mut host = Run::start(world, "r-host").await;
@@ -21,16 +21,7 @@ pub(crate) async fn what_is_left_in_a_cluster_that_stays_is_swept_by_its_tags(wo
         [(&old, &old.tags, "metrics-server", "old"), (&young, &young_tags, "eks-pod-identity-agent", "young")]
     {
         let addon = AddonSpec::recommended(name);
-        let wanted = Installation {
-            cluster,
-            kubernetes: "1.36",
-            addon: &addon,
-            with_identities: false,
-            controllers_on: None,
-            boundary: None,
-            with_windows: false,
-            tags,
-        };
+        let wanted = installation(cluster, &addon, tags);
         resource::addon::install(clients, &run.ledger, &wanted).await.unwrap();
         let of = (cluster, "default", account);
         let (variant, role) = (&run.variant.name, network.node_role_arn.as_str());

@@ -4,7 +4,7 @@ use amiproof_core::aws::Class;
 use amiproof_core::aws::{ami, cluster, launch_template, names, node_group};
 use amiproof_core::cluster::{RUN_LABEL, namespace, windows};
 use amiproof_core::ledger::Resource;
-use amiproof_core::resource::{self, NotCreated, addon::Installation};
+use amiproof_core::resource::{self, NotCreated};
 use amiproof_model::matrix::AddonSpec;
 use amiproof_model::name::Level;
 use futures::FutureExt as _;
@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use serde_json::json;
 
 use super::stage::{Run, Stage};
-use crate::provisioning::{TIMEOUT, cluster_spec};
+use crate::provisioning::{TIMEOUT, cluster_spec, installation};
 
 type Create = for<'a> fn(&'a Stage, &'a Run) -> BoxFuture<'a, ()>;
 type Others = for<'a> fn(&'a Stage) -> BoxFuture<'a, ()>;
@@ -78,16 +78,7 @@ fn access_entry<'a>(stage: &'a Stage, run: &'a Run) -> BoxFuture<'a, ()> {
 fn addon<'a>(stage: &'a Stage, run: &'a Run) -> BoxFuture<'a, ()> {
     async move {
         let addon = AddonSpec::recommended("metrics-server");
-        let wanted = Installation {
-            cluster: &stage.spec.name,
-            kubernetes: "1.36",
-            addon: &addon,
-            with_identities: false,
-            controllers_on: None,
-            boundary: None,
-            with_windows: false,
-            tags: &run.tags,
-        };
+        let wanted = installation(&stage.spec.name, &addon, &run.tags);
         resource::addon::install(&stage.clients, &run.ledger, &wanted).await.unwrap();
     }
     .boxed()

@@ -6,14 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use amiproof_core::aws::network::Network;
-use amiproof_core::aws::{Clients, Settings, names};
+use amiproof_core::aws::{Clients, names};
 use amiproof_core::cluster::{Access, RUN_LABEL, identity};
 use amiproof_core::destroy::{self, Deadlines, ProgressSink, What};
-use amiproof_core::ledger::{self, FILE_NAME, Header, Ledger, Resource};
+use amiproof_core::ledger::{self, FILE_NAME, Ledger, Resource};
 use amiproof_core::resource;
-use amiproof_core::transport::Transport;
 use amiproof_lab::inject::{Fault, Injector};
-use amiproof_lab::listen::{self, MemoryNetwork};
 use amiproof_lab::{Lab, LabOptions};
 use amiproof_model::matrix::{ClusterSpec, Variant};
 use amiproof_model::report::Cleanup;
@@ -25,6 +23,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
+use crate::memory_lab;
 use crate::provisioning::{TIMEOUT, cluster_spec, variant};
 
 const IMAGE: &str = "/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/recommended/image_id";
@@ -70,18 +69,8 @@ impl Stage {
             let is_it = call.name.starts_with(name) && seen.is_armed.load(Ordering::Relaxed);
             (is_it && !seen.has_struck.swap(true, Ordering::Relaxed)).then_some(fault)
         });
-        let network = MemoryNetwork::with(Arc::new(injector));
-        let options = LabOptions { network: listen::Network::Memory(network.clone()), ..LabOptions::default() };
-        let lab = Lab::start(options).await.unwrap();
-        let (key, secret) = Lab::credentials();
-        let settings = Settings {
-            region: Some(lab.region().to_owned()),
-            endpoint: Some(lab.endpoint()),
-            credentials: Some((key.to_owned(), secret.to_owned())),
-            transport: Transport::memory(move |authority| network.dial(authority)),
-            ..Settings::default()
-        };
-        let clients = Clients::connect(settings).await.unwrap();
+        let (lab, network) = memory_lab::start(Arc::new(injector), LabOptions::default()).await.unwrap();
+        let clients = memory_lab::clients(&lab, move |authority| network.dial(authority)).await.unwrap();
         let base = Run::start(&clients, "r-base").await;
         let spec = cluster_spec("base");
         let stack = names::network_stack(&spec.name);
@@ -186,19 +175,7 @@ impl Stage {
 
 impl Run {
     async fn start(clients: &Clients, run: &str) -> Self {
-        let now = amiproof_time::now();
-        let header = Header {
-            version: ledger::VERSION,
-            run: run.parse().unwrap(),
-            matrix: "registry".to_owned(),
-            account: clients.whoami().await.unwrap().account,
-            region: clients.region().to_owned(),
-            endpoint: clients.endpoint().map(str::to_owned),
-            kubeconfig: None,
-            started: now,
-            expires: now + Duration::from_secs(24 * 3600),
-            keep: false,
-        };
+        let header = memory_lab::header(clients, run.parse().unwrap(), "registry").await.unwrap();
         let tags = names::Tags::of_run(header.run.clone(), header.expires);
         let guard = tempfile::tempdir().unwrap();
         let folder = Utf8Path::from_path(guard.path()).unwrap().to_owned();
