@@ -124,6 +124,41 @@ fn what_was_deleted_is_created_again() {
 }
 
 #[test]
+fn load_balancers_of_services_go_with_what_they_were_created_for() {
+    simulated(|| async {
+        for in_own_cluster in [true, false] {
+            let lab = Lab::with(Scenario::default()).await;
+            let account = lab.aws.world();
+            let create = |name: &str, subnet: &str, tags| account.create_load_balancer(name, subnet, tags).unwrap();
+            let there = || {
+                let all = lab.aws.resources().into_iter().filter(|one| one.kind == "load-balancer");
+                all.map(|one| one.name).collect::<Vec<String>>()
+            };
+            if in_own_cluster {
+                provisioning::load_balancers::what_services_leave_goes_with_the_network(&lab.world, create, there)
+                    .await;
+                lab.aws.stop().await;
+            } else {
+                provisioning::load_balancers::those_of_a_run_are_deleted_in_a_cluster_that_stays(
+                    &lab.world, create, there,
+                )
+                .await;
+                lab.assert_empty().await;
+            }
+        }
+    });
+}
+
+#[test]
+fn a_search_lists_clusters_and_stacks_once() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::kept::a_search_asks_once(&lab.world, |operation| lab.calls(operation)).await;
+        lab.assert_empty().await;
+    });
+}
+
+#[test]
 fn what_failed_is_deleted_and_created_again() {
     simulated(|| async {
         let lab = Lab::with(Scenario::default()).await;

@@ -5,11 +5,24 @@ use std::collections::BTreeMap;
 use aws_sdk_elasticloadbalancingv2::types::{ActionTypeEnum, Listener as SdkListener, LoadBalancer as SdkLoadBalancer};
 
 use super::Clients;
-use super::error::{AwsError, Explain as _};
+use super::error::{AwsError, Explain as _, found};
 use super::pages;
 
 /// DescribeTags takes at most 20 load balancers.
 const TAGS_AT_A_TIME: usize = 20;
+
+/// A load balancer of any kind, with what says whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tagged {
+    /// Its ARN; of a Classic Load Balancer its name.
+    pub(crate) id: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// Its VPC.
+    pub(crate) vpc: Option<String>,
+    /// Its tags.
+    pub(crate) tags: BTreeMap<String, String>,
+}
 
 /// A load balancer of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,14 +55,8 @@ pub struct Listener {
 /// [`AwsError`] of [DescribeLoadBalancers](https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeLoadBalancers.html).
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn of_cluster(clients: &Clients, cluster: &str) -> Result<Vec<LoadBalancer>, AwsError> {
-    let all = pages::every(clients, async |marker| {
-        let answer = clients.elb.describe_load_balancers().set_marker(marker).send().await;
-        let answer = answer.explain("DescribeLoadBalancers", "load balancers")?;
-        Ok((answer.load_balancers.unwrap_or_default(), answer.next_marker))
-    })
-    .await?;
     let mut found = Vec::new();
-    for some in all.chunks(TAGS_AT_A_TIME) {
+    for some in every(clients).await?.chunks(TAGS_AT_A_TIME) {
         let tags = tags(clients, some).await?;
         for balancer in some {
             let arn = balancer.load_balancer_arn().unwrap_or_default();
@@ -63,6 +70,45 @@ pub async fn of_cluster(clients: &Clients, cluster: &str) -> Result<Vec<LoadBala
         }
     }
     Ok(found)
+}
+
+/// Every application and network load balancer of the region with its VPC and tags.
+///
+/// # Errors
+/// As [`of_cluster`].
+pub(crate) async fn all(clients: &Clients) -> Result<Vec<Tagged>, AwsError> {
+    let mut all = Vec::new();
+    for some in every(clients).await?.chunks(TAGS_AT_A_TIME) {
+        let mut tags = tags(clients, some).await?;
+        all.extend(some.iter().map(|balancer| {
+            let id = balancer.load_balancer_arn().unwrap_or_default().to_owned();
+            let tags = tags.remove(&id).unwrap_or_default();
+            let name = balancer.load_balancer_name().unwrap_or_default().to_owned();
+            Tagged { id, name, vpc: balancer.vpc_id().map(str::to_owned), tags }
+        }));
+    }
+    Ok(all)
+}
+
+/// Deletes one; one that does not exist is no error.
+///
+/// # Errors
+/// [`AwsError`] of [DeleteLoadBalancer](https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeleteLoadBalancer.html).
+/// Transient errors are retried; a denied request is not.
+pub(crate) async fn delete(clients: &Clients, arn: &str) -> Result<(), AwsError> {
+    let delete = || async {
+        clients.elb.delete_load_balancer().load_balancer_arn(arn).send().await.explain("DeleteLoadBalancer", arn)
+    };
+    found(clients.write_idempotent(delete).await).map(|_| ())
+}
+
+async fn every(clients: &Clients) -> Result<Vec<SdkLoadBalancer>, AwsError> {
+    pages::every(clients, async |marker| {
+        let answer = clients.elb.describe_load_balancers().set_marker(marker).send().await;
+        let answer = answer.explain("DescribeLoadBalancers", "load balancers")?;
+        Ok((answer.load_balancers.unwrap_or_default(), answer.next_marker))
+    })
+    .await
 }
 
 type Tags = BTreeMap<String, String>;
@@ -86,7 +132,8 @@ async fn tags(clients: &Clients, balancers: &[SdkLoadBalancer]) -> Result<BTreeM
         .collect())
 }
 
-fn belongs(tags: &Tags, cluster: &str) -> bool {
+/// Whether a controller created it for a cluster.
+pub(crate) fn belongs(tags: &Tags, cluster: &str) -> bool {
     tags.get("elbv2.k8s.aws/cluster").is_some_and(|name| name == cluster)
         || tags.contains_key(&format!("kubernetes.io/cluster/{cluster}"))
 }

@@ -78,7 +78,8 @@ async fn what_uses_goes_before_what_is_used() {
     node group
     launch template, EKS access entry
     EKS cluster
-    IAM OpenID Connect provider, IAM role, CloudFormation stack
+    IAM OpenID Connect provider, IAM role
+    CloudFormation stack
     ");
     assert!(order::needs_free_interfaces(&tiers[5]) && !order::needs_free_interfaces(&tiers[3]));
 }

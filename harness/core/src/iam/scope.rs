@@ -291,6 +291,14 @@ pub static GUARDDUTY_SECURITY_GROUPS: Scope =
 pub static GUARDDUTY_ENDPOINTS: Scope =
     Scope::on("OfGuardDuty", &["arn:{partition}:ec2:{region}:{account}:vpc-endpoint/*"], &[OF_GUARDDUTY]);
 
+/// Load balancers that the cloud provider in a control plane created for Services. Those of the AWS Load Balancer Controller, which amiproof
+/// installs nowhere, it deletes itself with their objects.
+pub static CLUSTERS_LOAD_BALANCERS: Scope = Scope::on(
+    "LoadBalancers",
+    &["arn:{partition}:elasticloadbalancing:{region}:{account}:loadbalancer/*"],
+    &[Condition { operator: "Null", key: "aws:ResourceTag/kubernetes.io/service-name", values: &["false"] }],
+);
+
 /// The network stacks.
 pub static STACKS: Scope =
     Scope::on("Stacks", &["arn:{partition}:cloudformation:{region}:{account}:stack/amiproof-*/*"], &[]);
@@ -415,10 +423,9 @@ pub static OWN_SCANS: Scope = Scope::on(
     &[OWNED],
 );
 /// Repositories of ECR.
-pub static REPOSITORIES: Scope =
-    Scope::on("Repositories", &["arn:{partition}:ecr:{region}:{account}:repository/*"], &[]);
+pub static REPOSITORIES: Scope = Scope::on("Audits", &["arn:{partition}:ecr:{region}:{account}:repository/*"], &[]);
 /// GuardDuty's detector.
-pub static DETECTORS: Scope = Scope::on("Detectors", &["arn:{partition}:guardduty:{region}:{account}:detector/*"], &[]);
+pub static DETECTORS: Scope = Scope::on("Audits", &["arn:{partition}:guardduty:{region}:{account}:detector/*"], &[]);
 /// The log group of the cluster's control plane.
 pub static LOG_GROUP: Scope =
     Scope::on("LogGroup", &["arn:{partition}:logs:{region}:{account}:log-group:/aws/eks/{cluster}/cluster*"], &[]);

@@ -102,10 +102,7 @@ const AUDITS: &[Action] = &[
     Action::call("ecr:GetRepositoryPolicy", &[Scan], &scope::REPOSITORIES, "eks-cis: who may pull")
         .unreached(&[Scan], "the lab starts without repositories"),
     Action::call("ecr:GetRegistryScanningConfiguration", &[Scan], &EVERYTHING, "eks-cis: image scanning"),
-    Action::call("elasticloadbalancing:DescribeLoadBalancers", &[Scan], &EVERYTHING, "eks-cis: TLS"),
     Action::call("elasticloadbalancing:DescribeListeners", &[Scan], &EVERYTHING, "eks-cis: TLS")
-        .unreached(&[Scan], "the lab has no load balancers"),
-    Action::call("elasticloadbalancing:DescribeTags", &[Scan], &EVERYTHING, "eks-cis: TLS")
         .unreached(&[Scan], "the lab has no load balancers"),
     Action::call("guardduty:ListDetectors", WORKLOADS, &EVERYTHING, "suite windows"),
     Action::call("guardduty:GetDetector", WORKLOADS, &scope::DETECTORS, "suite windows"),

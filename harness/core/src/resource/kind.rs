@@ -139,6 +139,11 @@ pub(crate) struct Proof {
 pub(super) const VPC: &str = "vpc-id";
 
 impl Proof {
+    /// The VPC of a stack.
+    pub(super) fn of_network(network: &StackNetwork) -> Self {
+        Self { key: VPC.to_owned(), value: network.vpc.clone(), tags: network.tags.clone() }
+    }
+
     /// A tag of another tool whose value only this run created.
     pub(super) fn of_run(key: &str, value: &str, run: &RunId) -> Self {
         let tags = BTreeMap::from([(RUN_TAG.to_owned(), run.to_string())]);
@@ -201,8 +206,7 @@ impl Target {
 
     /// Something in the VPC of a stack that is there only because of what was in the VPC.
     pub(super) fn in_network(kind: &'static dyn Kind, id: &str, network: &StackNetwork, clients: &Clients) -> Self {
-        let proof = Proof { key: VPC.to_owned(), value: network.vpc.clone(), tags: network.tags.clone() };
-        Self { proof: Some(proof), ..Self::found(kind, id, &network.tags, clients) }
+        Self { proof: Some(Proof::of_network(network)), ..Self::found(kind, id, &network.tags, clients) }
     }
 
     /// The VPC of a stack that it is in.

@@ -15,6 +15,7 @@ pub mod cluster;
 pub mod config_map_change;
 pub mod instance;
 pub mod launch_template;
+pub mod load_balancer;
 pub mod log_group;
 pub mod namespace;
 pub mod network_interface;
@@ -56,6 +57,7 @@ pub(crate) static ALL: &[&dyn Kind] = &[
     &config_map_change::ConfigMapChange,
     &instance::Ec2Instance,
     &launch_template::Ec2LaunchTemplate,
+    &load_balancer::ServiceLoadBalancer,
     &log_group::ControlPlaneLogGroup,
     &namespace::RunNamespace,
     &network_interface::Ec2NetworkInterface,

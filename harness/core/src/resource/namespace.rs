@@ -58,6 +58,10 @@ impl Kind for RunNamespace {
         &[]
     }
 
+    fn brings(&self) -> &'static [&'static str] {
+        &["load-balancer"]
+    }
+
     fn served_as(&self) -> &'static [(&'static str, &'static str)] {
         &[("v1", "Namespace")]
     }

@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use super::cluster;
 use super::in_use::InUse;
 use super::kind::{Found, Kind, Target};
+use super::load_balancer::ServiceLoadBalancer;
 use super::lookup::{Lookup, StackNetwork};
 use super::network_interface::Ec2NetworkInterface;
 use super::outcome::{NotDeleted, Removed, unanswered};
@@ -38,7 +39,7 @@ pub const KIND: ResourceKind = ResourceKind::new(NAME);
 const NAME: &str = "stack";
 
 /// The kinds of what others create in a VPC and what blocks its deletion, users first.
-const BLOCKING: &[&dyn Kind] = &[&Ec2NetworkInterface, &GuardDutyEndpoint, &Ec2SecurityGroup];
+const BLOCKING: &[&dyn Kind] = &[&ServiceLoadBalancer, &Ec2NetworkInterface, &GuardDutyEndpoint, &Ec2SecurityGroup];
 
 #[derive(Debug)]
 pub(super) struct CloudFormationStack;
@@ -57,7 +58,7 @@ impl Kind for CloudFormationStack {
     }
 
     fn after(&self) -> &'static [&'static str] {
-        &["cluster", "vpc-endpoint", "security-group", "network-interface"]
+        &["cluster", "load-balancer", "vpc-endpoint", "security-group", "network-interface"]
     }
 
     fn is_shared(&self) -> bool {
@@ -65,7 +66,7 @@ impl Kind for CloudFormationStack {
     }
 
     fn brings(&self) -> &'static [&'static str] {
-        &["vpc-endpoint", "security-group"]
+        &["load-balancer", "vpc-endpoint", "security-group"]
     }
 
     fn has_unique_ids(&self) -> bool {

@@ -55,3 +55,18 @@ pub(crate) async fn what_is_left_in_a_cluster_that_stays_is_swept_by_its_tags(wo
     assert_eq!(host.destroy(&host.ledger).await.leftovers.as_slice(), []);
     host.assert_nothing_is_left().await;
 }
+
+/// Every kind that must know the clusters or the stacks of the region has them from one list.
+pub(crate) async fn a_search_asks_once(world: &World, calls: impl Fn(&str) -> u64) {
+    let run = Run::start(world, "r-once").await;
+    run.provision().await;
+    let (alive, progress) = (BTreeSet::new(), ProgressSink::silent());
+    let lists = ["eks.ListClusters", "cloudformation.DescribeStacks"];
+    let before = lists.map(&calls);
+    let found = destroy::expired(&run.clients, "2026-11-29T00:00:00Z".parse().unwrap(), &alive, &progress).await;
+    assert!(!found.targets.is_empty());
+    let asked: Vec<u64> = lists.map(&calls).iter().zip(before).map(|(after, before)| after - before).collect();
+    assert_eq!(asked, [1, 1], "{lists:?}");
+    assert_eq!(run.destroy(&run.ledger).await.leftovers.as_slice(), []);
+    run.assert_nothing_is_left().await;
+}

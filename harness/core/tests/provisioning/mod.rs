@@ -22,6 +22,7 @@ pub(crate) mod again;
 pub(crate) mod failed;
 pub(crate) mod governed;
 pub(crate) mod kept;
+pub(crate) mod load_balancers;
 pub(crate) mod owners;
 pub(crate) mod provider;
 pub(crate) mod run;
