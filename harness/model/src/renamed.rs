@@ -1,12 +1,26 @@
 //! Checks whose id has changed. Matrices, waivers, baselines and reports that were written before keep working: an old id means the new one
-//! wherever a check id is read.
+//! wherever a check id is read. Several checks can have become one; the rows of an older report are then one row
+//! ([`crate::report::Report::parse`]).
 
 /// Old ids with the new ones. A row is never removed, and an old id is never given to another check.
-const RENAMED: [(&str, &str); 2] = [("addon/daemons", "addon/daemonsets"), ("disruptive/rounds", "disruptive/drift")];
+const RENAMED: [(&str, &str); 6] = [
+    ("addon/daemons", "addon/daemonsets"),
+    ("disruptive/rounds", "disruptive/drift"),
+    // Four workloads that asked the same of a node.
+    ("workload/cron-job", "workload/controllers"),
+    ("workload/disruption-budget", "workload/controllers"),
+    ("workload/job", "workload/controllers"),
+    ("workload/rolling-update", "workload/controllers"),
+];
 
 /// The present id of a check: the one itself, unless it is an old one.
 pub fn current(id: &str) -> &str {
     RENAMED.iter().find(|(old, _)| *old == id).map_or(id, |(_, new)| new)
+}
+
+/// Whether several checks have become this one.
+pub(crate) fn is_several(id: &str) -> bool {
+    RENAMED.iter().filter(|(_, new)| *new == id).count() > 1
 }
 
 #[cfg(test)]

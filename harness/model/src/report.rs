@@ -10,6 +10,7 @@ pub(crate) mod cleanup;
 pub(crate) mod counts;
 mod differences;
 mod file;
+mod merged;
 pub(crate) mod phase;
 pub(crate) mod result;
 pub(crate) mod scan;

@@ -17,7 +17,7 @@ use crate::definition::Work;
 use crate::scans::SCANS;
 
 /// The workloads that show whether pods still start, find each other and are found, on Linux. On Windows: all that there are.
-const SMOKE: [&str; 3] = ["job", "pod-to-pod", "web-service"];
+const SMOKE: [&str; 3] = ["host-path", "pod-to-pod", "web-service"];
 
 /// Host settings that pods depend on, and that agents and services often change.
 const FACTS: &str = "for key in net.ipv4.ip_forward net.ipv4.conf.all.rp_filter kernel.panic vm.overcommit_memory \
@@ -39,7 +39,7 @@ pub(super) enum Depth {
 /// What works at one moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Snapshot {
-    /// Verdicts by `workload/job` and `kube-bench/cis-eks-1.8.0/3.2.1`.
+    /// Verdicts by `workload/host-path` and `kube-bench/cis-eks-1.8.0/3.2.1`.
     seen: BTreeMap<String, Observed>,
     /// Facts by node index.
     facts: BTreeMap<u32, String>,
@@ -237,11 +237,11 @@ mod tests {
     #[test]
     fn what_worked_before_and_fails_after_is_a_finding_with_what_changed_on_the_host() {
         let before = snapshot(
-            &[("workload/job", Observed::Passed), ("workload/web", Observed::Passed)],
+            &[("workload/host-path", Observed::Passed), ("workload/web", Observed::Passed)],
             "ip_forward = 1\nEnforcing",
         );
         let after = snapshot(
-            &[("workload/job", Observed::Passed), ("workload/web", failed("no answer"))],
+            &[("workload/host-path", Observed::Passed), ("workload/web", failed("no answer"))],
             "ip_forward = 0\nEnforcing",
         );
         let (verdict, proof) = lost(&before, &after, "the reboot");
@@ -258,13 +258,13 @@ mod tests {
 
     #[test]
     fn what_failed_already_is_not_charged_to_the_event_and_nothing_to_lose_is_never_green() {
-        let seen = [("workload/job", Observed::Passed), ("workload/web", failed("no answer"))];
+        let seen = [("workload/host-path", Observed::Passed), ("workload/web", failed("no answer"))];
         let half = snapshot(&seen, "");
         assert_eq!(lost(&half, &half, "the reboot").0, Verdict::Pass);
         let nothing = snapshot(&[("workload/web", failed("no answer")), ("kube-bench/x/1", Observed::Passed)], "");
         let (verdict, _) = lost(&nothing, &nothing, "the reboot");
         assert!(matches!(verdict, Verdict::NotEvaluated(why) if why.contains("no answer")));
-        let unknown = snapshot(&[("workload/job", Observed::Unknown("the registry refuses".into()))], "");
+        let unknown = snapshot(&[("workload/host-path", Observed::Unknown("the registry refuses".into()))], "");
         let (verdict, _) = lost(&half, &unknown, "the reboot");
         assert!(matches!(verdict, Verdict::NotEvaluated(why) if why.contains("the registry refuses")));
         let silent = snapshot(&[], "");

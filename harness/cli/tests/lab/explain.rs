@@ -58,7 +58,7 @@ fn a_run_a_variant_and_a_single_check_are_explained() {
         &[
             row("workload/web", &["image-pull", "pod-network"], true),
             row("workload/odd", &["user-namespaces"], true),
-            row("workload/job", &["image-pull"], false),
+            row("workload/controllers", &["image-pull"], false),
         ],
     );
     let whole = run(dir.path(), &["explain", "a"]);
@@ -73,8 +73,8 @@ fn a_run_a_variant_and_a_single_check_are_explained() {
     assert!(text.contains("workload/odd"), "{text}");
     let one = stdout(&run(dir.path(), &["explain", "a", "--variant", "l2", "--check", "workload/odd"]));
     assert!(one.contains("unexplained") && !one.contains("forwarded"), "{one}");
-    let passed = stdout(&run(dir.path(), &["explain", "a", "--check", "workload/job"]));
-    assert_eq!(passed, "nothing to explain: workload/job did not fail\n");
+    let passed = stdout(&run(dir.path(), &["explain", "a", "--check", "workload/controllers"]));
+    assert_eq!(passed, "nothing to explain: workload/controllers did not fail\n");
     let json: Value = serde_json::from_str(&stdout(&run(dir.path(), &["explain", "a", "--output", "json"]))).unwrap();
     assert_eq!(json[0]["causes"][0]["setting"], "forward-policy");
     assert_eq!(json[0]["causes"][0]["certainty"], "likely");
@@ -83,7 +83,7 @@ fn a_run_a_variant_and_a_single_check_are_explained() {
 #[test]
 fn what_is_not_there_is_refused_with_what_is() {
     let dir = tempfile::tempdir().unwrap();
-    stored(dir.path(), &[row("workload/job", &["image-pull"], false)]);
+    stored(dir.path(), &[row("workload/controllers", &["image-pull"], false)]);
     let output = run(dir.path(), &["explain", "a", "--variant", "l9"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("its variants are stock, l2"), "{}", stderr(&output));

@@ -87,7 +87,7 @@ fn the_one_setting_that_explains_all_cells_is_the_likely_cause() {
         red("workload/web", &["image-pull", "pod-network"]),
         red("workload/names", &["image-pull", "cluster-dns"]),
         red("addon/driver", &["pod-network"]),
-        green("workload/job", &["image-pull"]),
+        green("workload/controllers", &["image-pull"]),
         green("kubelet-path/logs", &["kubelet-api"]),
     ];
     let explanation = explained(&network(), &[("f", "drop"), ("i", "drop"), ("r", "1"), ("m", "exec")], results);
@@ -128,7 +128,7 @@ fn independent_failures_have_a_cause_each() {
         red("workload/web", &["pod-network"]),
         red("workload/names", &["cluster-dns"]),
         red("workload/exec", &["exec-from-volume", "run-as-job"]),
-        green("workload/job", &["run-as-job"]),
+        green("workload/controllers", &["run-as-job"]),
     ];
     let explanation = explained(&network(), &[("f", "drop"), ("m", "noexec")], results);
     assert_eq!(brief(&explanation).0, ["likely forward 2", "likely noexec 1"]);

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Report, SCHEMA_VERSION, Tool, differences};
+use super::{Report, SCHEMA_VERSION, Tool, differences, merged};
 
 impl Report {
     /// Reads a report. Fields that this build does not know are passed over.
@@ -23,6 +23,7 @@ impl Report {
         }
         let mut report: Self = serde_json::from_str(text).map_err(ParseError::Form)?;
         differences::resolve(&mut report).map_err(ParseError::Facts)?;
+        report.results = merged::merge(report.results);
         Ok(report)
     }
 

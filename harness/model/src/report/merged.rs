@@ -1,0 +1,83 @@
+//! Rows of an older report whose checks have become one check since: one row each subject, and that is the worst of them.
+
+use super::result::CheckResult;
+use crate::renamed;
+use crate::verdict::Outcome;
+
+/// Makes one row of those that are about one subject and, by their present id, one check that several checks were renamed to.
+pub(super) fn merge(results: Vec<CheckResult>) -> Vec<CheckResult> {
+    let mut merged: Vec<CheckResult> = Vec::with_capacity(results.len());
+    for result in results {
+        let is_same = |earlier: &&mut CheckResult| earlier.check == result.check && earlier.subject == result.subject;
+        match merged.iter_mut().find(is_same).filter(|_| renamed::is_several(result.check.as_str())) {
+            Some(earlier) => join(earlier, result),
+            None => merged.push(result),
+        }
+    }
+    merged
+}
+
+/// What decided stays with its evidence; what is counted is added up.
+fn join(earlier: &mut CheckResult, mut other: CheckResult) {
+    if severity(&other.outcome) > severity(&earlier.outcome) {
+        std::mem::swap(earlier, &mut other);
+    }
+    earlier.seconds += other.seconds;
+    earlier.started = earlier.started.min(other.started);
+    for word in other.exercises {
+        if !earlier.exercises.contains(&word) {
+            earlier.exercises.push(word);
+        }
+    }
+}
+
+/// A failure is known; what could not be decided outweighs what passed, so that nothing undecided becomes green.
+fn severity(outcome: &Outcome) -> u8 {
+    match outcome.as_str() {
+        "fail" => 4,
+        "error" => 3,
+        "not evaluated" => 2,
+        "pass" | "manual" => 1,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::report::subject::Subject;
+    use crate::verdict::Finding;
+
+    #[test]
+    fn four_rows_of_an_older_report_are_one_and_the_worst_of_them_counts() {
+        let of = |id: &str, outcome: Outcome| {
+            let subject = Subject::Variant("a".parse().unwrap());
+            CheckResult {
+                seconds: 2.0,
+                started: Timestamp::UNIX_EPOCH,
+                ..CheckResult::new(id.parse().unwrap(), subject, outcome)
+            }
+        };
+        let failed = || Outcome::Fail { findings: vec![Finding::new("job/tick", "it did not fire")] };
+        let cut_off = || Outcome::NotEvaluated { reason: "cut off".to_owned() };
+        let rows = vec![
+            of("workload/job", Outcome::Pass),
+            of("workload/cron-job", failed()),
+            of("workload/redis", Outcome::Pass),
+            of("workload/rolling-update", cut_off()),
+            of("workload/redis", Outcome::Pass),
+        ];
+        let merged = merge(rows);
+        let ids: Vec<&str> = merged.iter().map(|row| row.check.as_str()).collect();
+        assert_eq!(
+            ids,
+            ["workload/controllers", "workload/redis", "workload/redis"],
+            "other rows are left as they are"
+        );
+        assert_eq!((&merged[0].outcome, merged[0].seconds), (&failed(), 6.0));
+        let undecided = merge(vec![of("workload/job", Outcome::Pass), of("workload/disruption-budget", cut_off())]);
+        assert_eq!(undecided[0].outcome.as_str(), "not evaluated");
+    }
+}
