@@ -42,6 +42,11 @@ pub enum Capability {
     HostNetwork,
     /// A NodePort of the node is reached from other nodes.
     NodePort,
+    /// A port of the node leads to a pod (`hostPort`): the rules of the CNI's plugin portmap.
+    HostPort,
+    /// A pod with CAP_NET_ADMIN redirects its own connections, as service meshes do: the nat table in its network namespace, and the
+    /// modules behind REDIRECT and owner.
+    TrafficRedirect,
     /// A pod reaches addresses outside of the cluster: masquerading, the OUTPUT chain.
     Egress,
     /// A pod reaches the Kubernetes API through its Service.
@@ -67,6 +72,12 @@ pub enum Capability {
     DaemonSet,
     /// A pod runs privileged, with the host's process table.
     Privileged,
+    /// An agent that is not root sees the host's processes in the host's `/proc`.
+    HostProcesses,
+    /// An agent reads the addresses of kernel symbols, and loads a BPF program that reads the memory of the kernel.
+    KernelTracing,
+    /// What exceeds its memory limit is ended and said to be, and a container sees its limits: cgroups, open files.
+    ResourceLimits,
     /// A pod uses user namespaces (`hostUsers: false`).
     UserNamespaces,
     /// A pod watches many files: inotify limits.

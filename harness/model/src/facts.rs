@@ -10,6 +10,9 @@ use crate::report::subject::Subject;
 use crate::report::{NodeRecord, Report};
 use crate::verdict::{Evidence, Outcome};
 
+/// What stands between two readings of one fact that differ: `1, later 0`.
+pub const LATER: &str = ", later ";
+
 /// The title of the evidence that a failure carries.
 pub const TITLE: &str = "relevant node settings";
 
@@ -87,6 +90,10 @@ fn of_check(suite: &str, name: &str) -> Vec<&'static str> {
         ("node", "ebpf") => {
             &[&["kernel.lockdown", "kernel.cmdline", "sysctl.kernel.unprivileged_bpf_disabled", "kernel.release"]]
         }
+        ("node", "clock") => &[&["time.offset.seconds", "time.synchronized", "time.sources", "service.chronyd"]],
+        ("node", "expiry") => &[&["password.maxDays", "account.root.passwordExpires", "account.root.expires"]],
+        ("node", "log-space") => &[&["disk./var/log", "disk./var/log/audit", "mount./var/log", "mount./var/log/audit"]],
+        ("node", "monitoring-agent") => &[&FORWARDING, &["service.chronyd"]],
         ("node", "conntrack") => &[&["sysctl.net.netfilter.nf_conntrack_max"]],
         ("node", "sctp") => &[&["modules.blocked"]],
         ("node", "local-dns") => &[&["firewall.nft.input", "firewall.iptables.INPUT"]],
@@ -151,10 +158,10 @@ fn is_named(text: &str, name: &str) -> bool {
 /// The facts that a capability depends on, by name.
 pub fn of_capability(capability: Capability) -> Vec<&'static str> {
     use Capability::{
-        ApiServer, ClusterDns, DaemonSet, Egress, ExecFromVolume, HostNetwork, HostPath, ImagePull, Inotify,
-        InstanceMetadata, KubeletApi, LogFiles, NetworkPolicy, NodePort, NonRoot, PersistentVolume, PodIdentity,
-        PodNetwork, Privileged, Probes, ReadOnlyRoot, RunAsJob, SameNodeNetwork, ServiceVip, UserNamespaces,
-        WebIdentity,
+        ApiServer, ClusterDns, DaemonSet, Egress, ExecFromVolume, HostNetwork, HostPath, HostPort, HostProcesses,
+        ImagePull, Inotify, InstanceMetadata, KernelTracing, KubeletApi, LogFiles, NetworkPolicy, NodePort, NonRoot,
+        PersistentVolume, PodIdentity, PodNetwork, Privileged, Probes, ReadOnlyRoot, ResourceLimits, RunAsJob,
+        SameNodeNetwork, ServiceVip, TrafficRedirect, UserNamespaces, WebIdentity,
     };
     let groups: &[&[&'static str]] = match capability {
         PodNetwork | SameNodeNetwork | ClusterDns | ServiceVip | NetworkPolicy => {
@@ -166,6 +173,25 @@ pub fn of_capability(capability: Capability) -> Vec<&'static str> {
         HostNetwork | PodIdentity => &[&INPUT, &FORWARDING],
         NodePort => &[&INPUT, &FORWARDING, &["sysctl.net.ipv4.ip_local_reserved_ports"]],
         KubeletApi => &[&INPUT],
+        HostPort => &[&FORWARDING],
+        TrafficRedirect => {
+            &[&["modules.blocked", "modules.loaded", "module.xt_REDIRECT", "module.xt_owner", "selinux.mode"]]
+        }
+        HostProcesses => &[&["mount./proc", "selinux.mode"]],
+        KernelTracing => &[&[
+            "kernel.lockdown",
+            "sysctl.kernel.kptr_restrict",
+            "sysctl.kernel.perf_event_paranoid",
+            "sysctl.kernel.unprivileged_bpf_disabled",
+            "selinux.mode",
+        ]],
+        ResourceLimits => &[&[
+            "cgroup.version",
+            "limits.containerd.nofile",
+            "limits.containerd.nofile.soft",
+            "sysctl.vm.overcommit_memory",
+            "kernel.cmdline",
+        ]],
         Probes => &[&OUTPUT, &["umask", "mount./var/lib/kubelet"]],
         ImagePull => &[&OUTPUT, &["mount./var/lib/containerd", "package.containerd", "service.containerd"]],
         ExecFromVolume => &[&FILES, &["package.runc", "package.containerd"]],

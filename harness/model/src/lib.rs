@@ -27,6 +27,7 @@ pub mod pull;
 pub mod renamed;
 pub mod report;
 pub mod schema;
+pub mod second_opinion;
 pub mod selector;
 pub mod setting;
 pub mod threshold;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use Capability::{ClusterDns, Egress, ImagePull, NodePort, PodNetwork, SameNodeNetwork, ServiceVip};
+use Capability::{ClusterDns, Egress, ImagePull, NodePort, PodNetwork, SameNodeNetwork, ServiceVip, TrafficRedirect};
 
 use crate::capability::Capability;
 use crate::name::{CheckId, VariantName};
@@ -48,7 +48,7 @@ enum Then {
     Noted,
 }
 
-const PREDICTIONS: [Prediction; 8] = [
+const PREDICTIONS: [Prediction; 12] = [
     Prediction {
         check: "node/kernel-modules",
         about: &["overlay"],
@@ -92,6 +92,12 @@ const PREDICTIONS: [Prediction; 8] = [
         then: Then::Passes,
     },
     Prediction {
+        check: "node/kernel-modules",
+        about: &["xt_REDIRECT", "xt_owner"],
+        settled_by: SettledBy::Workloads(&[TrafficRedirect]),
+        then: Then::Passes,
+    },
+    Prediction {
         check: "node/ipv6",
         about: &["net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.all.forwarding", "net.ipv6.conf.all.accept_ra"],
         settled_by: SettledBy::Workloads(&[PodNetwork]),
@@ -108,6 +114,33 @@ const PREDICTIONS: [Prediction; 8] = [
         check: "node/ebpf",
         about: &[],
         settled_by: SettledBy::Rows(&["addon/aws-guardduty-agent"]),
+        then: Then::Noted,
+    },
+    // What the EKS node monitoring agent only warns of.
+    Prediction {
+        check: "node/monitoring-agent",
+        about: &[
+            "InterfaceNotUp",
+            "MACAddressPolicyMisconfigured",
+            "MissingDefaultRoutes",
+            "MissingIPRoutes",
+            "MissingIPRules",
+            "NetworkSysctl",
+            "UnexpectedRejectRule",
+        ],
+        settled_by: SettledBy::Workloads(&[PodNetwork, ServiceVip, NodePort, Egress, ClusterDns]),
+        then: Then::Noted,
+    },
+    Prediction {
+        check: "node/monitoring-agent",
+        about: &["KubeProxyNotReady"],
+        settled_by: SettledBy::Workloads(&[ServiceVip, NodePort]),
+        then: Then::Noted,
+    },
+    Prediction {
+        check: "node/monitoring-agent",
+        about: &["EtcHostsMountFailed", "KubeletFailed", "ServiceFailedToStart"],
+        settled_by: SettledBy::Everything,
         then: Then::Noted,
     },
     Prediction { check: "host/selinux-denials", about: &[], settled_by: SettledBy::Everything, then: Then::Noted },

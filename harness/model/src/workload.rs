@@ -105,6 +105,16 @@ pub enum Expectation {
     Fired(String),
     /// The HorizontalPodAutoscaler (`hpa/load`) has brought its target above the minimum, and the replicas are ready.
     Scaled(String),
+    /// The Job or Pod (`job/greedy`) is ended by the kernel for what it takes of memory, and its container's state says so
+    /// (`OOMKilled`).
+    OomKilled(String),
+    /// Pods of one Job start about as fast as those of another: by the medians of at least five pods each, where both have completed.
+    NoSlower {
+        /// `job/here`: the pods on the variant's nodes.
+        target: String,
+        /// `job/there`: those that they are compared with, on nodes of the reference.
+        than: String,
+    },
     /// Acts: amiproof changes the pod template of the Deployment, StatefulSet or DaemonSet (its containers find `2` in the variable
     /// `AMIPROOF_REVISION`), and all pods of the new revision become ready.
     Updated(String),
@@ -134,6 +144,8 @@ impl Expectation {
             | Self::Reaches { .. }
             | Self::Bound(_)
             | Self::Fired(_)
+            | Self::OomKilled(_)
+            | Self::NoSlower { .. }
             | Self::Scaled(_) => false,
         }
     }

@@ -9,7 +9,7 @@ use amiproof_model::name::{CheckId, VariantName};
 use amiproof_model::report::{CheckResult, Report, Subject, VariantRecord};
 use amiproof_model::verdict::Outcome;
 use amiproof_model::waiver::{self, Circumstances, Waiver};
-use amiproof_model::{candidate, facts, prediction, pull, threshold};
+use amiproof_model::{candidate, facts, prediction, pull, second_opinion, threshold};
 use jiff::Timestamp;
 
 /// Settles every result of a report.
@@ -18,6 +18,7 @@ pub fn settle(report: &mut Report, waivers: &[Waiver], now: Timestamp) {
     pull::attribute(report);
     prediction::yield_to_observations(report);
     set_origins(report);
+    second_opinion::compare(report);
     let variants: BTreeMap<&VariantName, &VariantRecord> =
         report.variants.iter().map(|variant| (&variant.name, variant)).collect();
     for result in &mut report.results {

@@ -4,7 +4,9 @@ pub mod bound;
 pub mod complete;
 pub mod evicted;
 pub mod fired;
+pub mod no_slower;
 pub mod observed;
+pub mod oom_killed;
 pub mod pods;
 pub mod reaches;
 pub mod ready;
@@ -41,6 +43,15 @@ pub enum Condition {
     Fired(Target),
     /// See [`scaled`].
     Scaled(Target),
+    /// See [`oom_killed`].
+    OomKilled(Target),
+    /// See [`no_slower`].
+    NoSlower {
+        /// The Job on the variant's nodes.
+        target: Target,
+        /// The Job that it is compared with.
+        than: Target,
+    },
     /// See [`replaced`] and [`crate::act::update`].
     Updated(Target),
     /// See [`replaced`] and [`crate::act::roll_back`].
@@ -85,6 +96,10 @@ impl Condition {
             Expectation::Bound(target) => Self::Bound(of_kind(target, &[Kind::Claim])?),
             Expectation::Fired(target) => Self::Fired(of_kind(target, &[Kind::CronJob])?),
             Expectation::Scaled(target) => Self::Scaled(of_kind(target, &[Kind::Autoscaler])?),
+            Expectation::OomKilled(target) => Self::OomKilled(of_kind(target, &clients)?),
+            Expectation::NoSlower { target, than } => {
+                Self::NoSlower { target: of_kind(target, &[Kind::Job])?, than: of_kind(than, &[Kind::Job])? }
+            }
             Expectation::Updated(target) => Self::Updated(of_kind(target, &templates)?),
             Expectation::RolledBack(target) => Self::RolledBack(of_kind(target, &templates)?),
             Expectation::Rescheduled(target) => Self::Rescheduled(of_kind(target, &scheduled)?),
@@ -103,6 +118,8 @@ impl Condition {
             Self::Bound(target) => bound::bound(target, observed),
             Self::Fired(target) => fired::fired(target, observed),
             Self::Scaled(target) => scaled::scaled(target, observed),
+            Self::OomKilled(target) => oom_killed::oom_killed(target, observed),
+            Self::NoSlower { target, than } => no_slower::no_slower(target, than, observed),
             Self::Updated(target) => replaced::with_mark(target, REVISION_MARK, observed),
             Self::RolledBack(target) => replaced::without_mark(target, REVISION_MARK, observed),
             Self::Rescheduled(target) => replaced::with_mark(target, RESCHEDULED_MARK, observed),
@@ -127,6 +144,7 @@ impl Condition {
         let other = match self {
             Self::Reaches { server, .. } => Some(server),
             Self::Evicted { budget, .. } => Some(budget),
+            Self::NoSlower { than, .. } => Some(than),
             _ => None,
         };
         [self.subject()].into_iter().chain(other).collect()
@@ -140,6 +158,8 @@ impl Condition {
             | Self::Bound(target)
             | Self::Fired(target)
             | Self::Scaled(target)
+            | Self::OomKilled(target)
+            | Self::NoSlower { target, .. }
             | Self::Updated(target)
             | Self::RolledBack(target)
             | Self::Rescheduled(target)
@@ -158,6 +178,8 @@ impl fmt::Display for Condition {
             Self::Bound(target) => write!(out, "{target} bound"),
             Self::Fired(target) => write!(out, "{target} fired"),
             Self::Scaled(target) => write!(out, "{target} scaled"),
+            Self::OomKilled(target) => write!(out, "{target} ended for its memory"),
+            Self::NoSlower { target, than } => write!(out, "{target} starts as fast as {than}"),
             Self::Updated(target) => write!(out, "{target} updated"),
             Self::RolledBack(target) => write!(out, "{target} rolled back"),
             Self::Rescheduled(target) => write!(out, "{target} rescheduled"),

@@ -130,6 +130,10 @@ fn is_stuck_elsewhere(ended: &Ended<'_>, condition: &Condition) -> bool {
                 pods::of(client, ended.observed).into_iter().any(|pod| has_ended(pod) || pods::phase(pod) == "Running");
             !client_ran && (stuck(server) || stuck(client))
         }
+        // What it is compared with did not run to its end.
+        Condition::NoSlower { than, .. } => pods::of(than, ended.observed)
+            .into_iter()
+            .any(|pod| ended.targets.is_elsewhere(pod) && pods::phase(pod) != "Succeeded"),
         _ => pods::of(condition.subject(), ended.observed)
             .into_iter()
             .any(|pod| ended.targets.is_elsewhere(pod) && !pods::is_ready(pod) && pods::phase(pod) != "Succeeded"),

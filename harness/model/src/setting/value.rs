@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 
 use serde::Deserialize;
 
-/// Which values of a fact are meant.
+use crate::facts::LATER;
+
+/// Which values of a fact are meant. A fact that was read twice with different results (`1, later 0`) is meant if one of them is.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Value {
@@ -33,16 +35,25 @@ impl Value {
     /// Whether a value is meant.
     pub fn matches(&self, value: &str) -> bool {
         let listed = |word: &String| value.split([',', ' ', '\t']).any(|item| item == word);
+        let readings = || value.split(LATER);
+        match self {
+            // Of a list that changed, each word is a word of it.
+            Self::Lists(words) => words.iter().any(listed),
+            Self::Lacks(words) => !words.iter().any(listed),
+            Self::Missing => false,
+            _ => readings().any(|reading| self.matches_one(reading)),
+        }
+    }
+
+    fn matches_one(&self, value: &str) -> bool {
         match self {
             Self::Is(values) => values.iter().any(|one| one == value),
             Self::Not(values) => values.iter().all(|one| one != value),
             Self::Starts(heads) => heads.iter().any(|head| value.starts_with(head.as_str())),
-            Self::Lists(words) => words.iter().any(listed),
-            Self::Lacks(words) => !words.iter().any(listed),
             Self::Below(limit) => number(value).is_some_and(|number| number < *limit),
             Self::Above(limit) => number(value).is_some_and(|number| number > *limit),
             Self::OlderThan(version) => compare(value, version) == Some(Ordering::Less),
-            Self::Missing => false,
+            Self::Lists(_) | Self::Lacks(_) | Self::Missing => false,
         }
     }
 }
@@ -88,6 +99,13 @@ mod tests {
             assert!(!value.matches(no), "{value:?} {no}");
         }
         assert!(!Value::Missing.matches(""));
+        for value in
+            [Value::Is(words(&["0"])), Value::Not(words(&["1"])), Value::Below(1.0), Value::Lists(words(&["later"]))]
+        {
+            assert!(value.matches("1, later 0"), "{value:?}");
+            assert!(!value.matches("1"), "{value:?}");
+        }
+        assert!(!Value::Lacks(words(&["later"])).matches("0, later 1"));
         assert!(!Value::Below(5.0).matches("unlimited") && !Value::OlderThan("1".to_owned()).matches("n/a"));
     }
 }

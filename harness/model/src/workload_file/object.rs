@@ -39,6 +39,10 @@ pub(super) fn named_by(expectation: &Expectation) -> Vec<(&'static str, &str, &'
         }
         Expectation::Fired(target) => vec![("fired", target, &["cronjob"])],
         Expectation::Scaled(target) => vec![("scaled", target, &["hpa"])],
+        Expectation::OomKilled(target) => vec![("oomKilled", target, &WITH_AN_END)],
+        Expectation::NoSlower { target, than } => {
+            vec![("noSlower.target", target, &["job"]), ("noSlower.than", than, &["job"])]
+        }
         Expectation::Updated(target) => vec![("updated", target, &WITH_A_TEMPLATE)],
         Expectation::RolledBack(target) => vec![("rolledBack", target, &WITH_A_TEMPLATE)],
         Expectation::Rescheduled(target) => vec![("rescheduled", target, &SCHEDULED)],

@@ -49,6 +49,7 @@ pub(super) fn parse_common(sections: &Sections) -> Collected {
     found.put("kernel.release", text("kernel"));
     found.put("kernel.cmdline", text("cmdline"));
     sysctl::facts(&mut found, text("sysctl"), text("routes"));
+    sysctl::changes(&mut found, text("sysctl-later"));
     security::kernel(&mut found, sections);
     found.put("cgroup.version", text("cgroup"));
     found.put("umask", text("umask"));

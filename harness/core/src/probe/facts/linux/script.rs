@@ -65,6 +65,7 @@ pub(in crate::probe::facts) fn common() -> String {
     add("iptables", &format!("iptables -S 2> /dev/null | grep -vE '{CHAINS}'"));
     add("ip6tables", &format!("ip6tables -S 2> /dev/null | grep -vE '{CHAINS}'"));
     add("listening", "cat /proc/net/tcp /proc/net/tcp6 2> /dev/null | grep ' 0A '");
+    add("listening-udp", "cat /proc/net/udp /proc/net/udp6 2> /dev/null | grep ' 07 '");
     add(
         "services",
         &format!(
@@ -78,7 +79,7 @@ pub(in crate::probe::facts) fn common() -> String {
     );
     add(
         "unit-settings",
-        "for s in kubelet containerd; do echo \"unit $s\"; systemctl show $s.service -p UMask -p LimitNOFILE -p LimitNPROC 2> /dev/null; done",
+        "for s in kubelet containerd; do echo \"unit $s\"; systemctl show $s.service -p UMask -p LimitNOFILE -p LimitNOFILESoft -p LimitNPROC 2> /dev/null; done",
     );
     add("manager", "systemctl show -p DefaultLimitNOFILE 2> /dev/null");
     add("time-sources", "timeout 5 chronyc -n -c sources 2> /dev/null");
@@ -110,6 +111,7 @@ pub(in crate::probe::facts) fn common() -> String {
         let name = format!("journal-{unit}");
         add(&name, &format!("journalctl -u {unit} -n 60 --no-pager 2> /dev/null | cut -c 1-400"));
     }
+    add("sysctl-later", &sysctl::later());
     script
 }
 

@@ -49,6 +49,7 @@ pub(super) fn facts(found: &mut Collected, sections: &Sections) {
         }
         match line.split_once('=') {
             Some(("UMask", umask)) => found.put(format!("umask.{unit}"), umask),
+            Some(("LimitNOFILESoft", most)) => found.put(format!("limits.{unit}.nofile.soft"), most),
             Some(("LimitNOFILE", most)) => found.put(format!("limits.{unit}.nofile"), most),
             Some(("LimitNPROC", most)) => found.put(format!("limits.{unit}.nproc"), most),
             _ => {}
@@ -57,7 +58,14 @@ pub(super) fn facts(found: &mut Collected, sections: &Sections) {
     let most = sections.text("manager").lines().find_map(|line| line.strip_prefix("DefaultLimitNOFILE="));
     found.put("limits.nofile", most.unwrap_or_default());
     if let Some(text) = sections.entire("listening") {
-        found.put("listening.tcp", listening(text));
+        found.put("listening.tcp", listening(text, "0A"));
+    }
+    if let Some(text) = sections.entire("listening-udp") {
+        let ports = listening(text, "07");
+        // Clients have ports of the kernel's choice, which are no two hosts' the same (ip-sysctl, ip_local_port_range).
+        let served: Vec<&str> =
+            ports.split(' ').filter(|port| port.parse::<u16>().is_ok_and(|port| port < FIRST_OF_CLIENTS)).collect();
+        found.put("listening.udp", served.join(" "));
     }
 }
 
@@ -88,16 +96,20 @@ fn others<'a>(units: &'a str, active: &'a str) -> BTreeMap<&'a str, String> {
         .collect()
 }
 
-/// Ports with a listener that others than the host itself can reach, from `/proc/net/tcp` and `tcp6`.
-fn listening(text: &str) -> String {
+/// The first port that the kernel gives to clients, where nothing else is configured.
+const FIRST_OF_CLIENTS: u16 = 32768;
+
+/// Ports with a listener that others than the host itself can reach, from `/proc/net/tcp` and `tcp6` with state `0A` (LISTEN), or `udp` and
+/// `udp6` with `07`: sockets that are connected to nobody.
+fn listening(text: &str, state: &str) -> String {
     let ports: BTreeSet<u16> = text
         .lines()
         .filter_map(|line| {
             let words: Vec<&str> = line.split_whitespace().collect();
             let (address, port) = words.get(1)?.split_once(':')?;
-            // Addresses are hexadecimal in the byte order of the machine; 0A is LISTEN (proc_net_tcp).
+            // Addresses are hexadecimal in the byte order of the machine (proc_net_tcp).
             let own = address == "0100007F" || address == "00000000000000000000000001000000";
-            (words.get(3) == Some(&"0A") && !own).then(|| u16::from_str_radix(port, 16).ok())?
+            (words.get(3) == Some(&state) && !own).then(|| u16::from_str_radix(port, 16).ok())?
         })
         .collect();
     ports.iter().map(u16::to_string).collect::<Vec<_>>().join(" ")
@@ -106,6 +118,16 @@ fn listening(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn listeners_are_those_that_others_can_reach() {
+        let line = |address: &str, state: &str| format!("0: {address} 00000000:0000 {state} 00000000:00000000\n");
+        let tcp = line("00000000:280A", "0A") + &line("0100007F:2808", "0A") + &line("0500000A:C001", "01");
+        assert_eq!(listening(&tcp, "0A"), "10250");
+        let udp = line("00000000:006F", "07") + &line("0100007F:0143", "07") + &line("00000000:0044", "01");
+        assert_eq!(listening(&udp, "07"), "111");
+        assert_eq!(listening("", "07"), "");
+    }
 
     #[test]
     fn services_that_are_enabled_or_active_have_both_states() {

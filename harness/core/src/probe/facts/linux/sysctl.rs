@@ -1,5 +1,7 @@
 //! Kernel settings: all of `sysctl -a` but what says nothing about an image.
 
+use amiproof_model::facts::LATER;
+
 use super::super::Collected;
 
 /// Settings that differ between any two hosts of one image, or change by themselves, and why each is left out. A name that ends in a dot
@@ -51,6 +53,51 @@ const INTERFACES: &str =
 /// The command that prints them.
 pub(super) fn command() -> String {
     format!(r"sysctl -a 2> /dev/null | grep -vE '^net\.ipv[46]\.(conf|neigh)\.({INTERFACES})'")
+}
+
+/// Settings that hardening changes and that nodes depend on. Two programs can be at odds over them, a network plugin that turns forwarding on
+/// for a pod and an agent that turns it off again every other second, so that one reading says too little.
+const AT_ODDS: [&str; 21] = [
+    "fs.inotify.max_user_instances",
+    "fs.inotify.max_user_watches",
+    "kernel.kptr_restrict",
+    "kernel.panic",
+    "kernel.panic_on_oops",
+    "kernel.perf_event_paranoid",
+    "kernel.unprivileged_bpf_disabled",
+    "net.bridge.bridge-nf-call-ip6tables",
+    "net.bridge.bridge-nf-call-iptables",
+    "net.ipv4.conf.all.forwarding",
+    "net.ipv4.conf.all.rp_filter",
+    "net.ipv4.conf.default.rp_filter",
+    "net.ipv4.ip_forward",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv6.conf.all.disable_ipv6",
+    "net.ipv6.conf.all.forwarding",
+    "net.netfilter.nf_conntrack_max",
+    "user.max_user_namespaces",
+    "vm.overcommit_memory",
+    "vm.panic_on_oom",
+];
+
+/// The command that prints those again, after a time in which an agent that looks every other second has looked.
+pub(super) fn later() -> String {
+    format!("sleep 3; sysctl {} 2> /dev/null", AT_ODDS.join(" "))
+}
+
+/// Adds what the second reading says where it differs: `1, later 0`.
+pub(super) fn changes(found: &mut Collected, text: &str) {
+    for line in text.lines() {
+        let Some((name, value)) = line.split_once('=') else { continue };
+        let (name, value) = (format!("sysctl.{}", name.trim()), value.split_whitespace().collect::<Vec<_>>().join(" "));
+        if let Some(first) = found.facts.get_mut(&name)
+            && *first != value
+        {
+            first.push_str(LATER);
+            first.push_str(if value.is_empty() { "nothing" } else { &value });
+        }
+    }
 }
 
 /// Adds every setting that says something about the image. Of interfaces there remain `all`, `default`, `lo` and the one of the default
@@ -113,6 +160,27 @@ mod tests {
             "sysctl.kernel.randomize_va_space=2",
         ];
         assert_eq!(of(text, ""), wanted, "randomize_va_space is not below kernel.random.");
+    }
+
+    #[test]
+    fn a_setting_that_changes_between_two_readings_has_both_values() {
+        let mut found = Collected::default();
+        facts(
+            &mut found,
+            "net.ipv4.ip_forward = 1\nkernel.panic = 10\nnet.ipv4.ip_local_port_range = 32768\t60999\n",
+            "",
+        );
+        changes(
+            &mut found,
+            "net.ipv4.ip_forward = 0\nkernel.panic = 10\nnet.ipv4.ip_local_port_range = 32768\t60999\nvm.panic_on_oom = 0\n",
+        );
+        let found: Vec<String> = found.facts.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let wanted = [
+            "sysctl.net.ipv4.ip_forward=1, later 0",
+            "sysctl.kernel.panic=10",
+            "sysctl.net.ipv4.ip_local_port_range=32768 60999",
+        ];
+        assert_eq!(found, wanted);
     }
 
     #[test]
