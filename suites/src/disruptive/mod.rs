@@ -13,6 +13,7 @@ pub mod kubelet_restart;
 pub mod reboot;
 mod restart;
 mod snapshot;
+pub mod sysctl_reload;
 
 use std::time::Duration;
 

@@ -131,7 +131,17 @@ const FACTS: [(&str, &[&str]); 25] = [
     ("host-container", &["admin", "control"]),
     ("kernel", &["cmdline", "lockdown", "release"]),
     ("kubelet", &["*"]),
-    ("limits", &["nofile", "kubelet.nofile", "containerd.nofile", "kubelet.nproc", "containerd.nproc"]),
+    (
+        "limits",
+        &[
+            "nofile",
+            "kubelet.nofile",
+            "containerd.nofile",
+            "containerd.nofile.soft",
+            "kubelet.nproc",
+            "containerd.nproc",
+        ],
+    ),
     ("module", &["*"]),
     ("mount", &["*"]),
     ("os", &["id", "version", "name", "variant"]),

@@ -15,14 +15,15 @@ use amiproof_model::workload::{Need, Os, Workload};
 
 use super::cluster::{Lab, REFERENCE, profile, simulated};
 use Capability::{
-    ApiServer, ClusterDns, DaemonSet, Egress, ExecFromVolume, HostNetwork, HostPath, ImagePull, Inotify,
-    InstanceMetadata, KubeletApi, LogFiles, NetworkPolicy, NodePort, NonRoot, PersistentVolume, PodIdentity,
-    PodNetwork, Privileged, Probes, ReadOnlyRoot, RunAsJob, SameNodeNetwork, ServiceVip, UserNamespaces, WebIdentity,
+    ApiServer, ClusterDns, DaemonSet, Egress, ExecFromVolume, HostNetwork, HostPath, HostPort, HostProcesses,
+    ImagePull, Inotify, InstanceMetadata, KernelTracing, KubeletApi, LogFiles, NetworkPolicy, NodePort, NonRoot,
+    PersistentVolume, PodIdentity, PodNetwork, Privileged, Probes, ReadOnlyRoot, ResourceLimits, RunAsJob,
+    SameNodeNetwork, ServiceVip, TrafficRedirect, UserNamespaces, WebIdentity,
 };
 
 /// Everything for which packets of pods are forwarded.
-const FORWARDED: [Capability; 8] =
-    [PodNetwork, SameNodeNetwork, ClusterDns, ServiceVip, NodePort, Egress, ApiServer, InstanceMetadata];
+const FORWARDED: [Capability; 9] =
+    [PodNetwork, SameNodeNetwork, ClusterDns, ServiceVip, NodePort, HostPort, Egress, ApiServer, InstanceMetadata];
 
 /// The capabilities that pods lack on each image.
 fn taken_by(image: &str) -> BTreeSet<Capability> {
@@ -139,7 +140,14 @@ const IMAGES: [&str; 5] =
 type Change = fn(&mut HostProfile);
 
 /// The capabilities that pods lose after a change of a stock host.
-const CHANGES: [(Capability, Change); 2] = [
+const CHANGES: [(Capability, Change); 9] = [
+    (TrafficRedirect, |host| host.blocked_modules.extend(["xt_REDIRECT".to_owned()])),
+    (TrafficRedirect, |host| host.blocked_modules.extend(["xt_owner".to_owned()])),
+    (HostProcesses, |host| drop(host.facts.insert("proc.hidepid".into(), "2".into()))),
+    (KernelTracing, |host| drop(host.sysctl.insert("kernel.kptr_restrict".into(), "2".into()))),
+    (KernelTracing, |host| drop(host.facts.insert("kernel.lockdown".into(), "confidentiality".into()))),
+    (ResourceLimits, |host| drop(host.facts.insert("limits.containerd.nofile".into(), "4096".into()))),
+    (ResourceLimits, |host| drop(host.sysctl.insert("vm.overcommit_memory".into(), "2".into()))),
     (UserNamespaces, |host| drop(host.sysctl.insert("user.max_user_namespaces".into(), "0".into()))),
     (Inotify, |host| {
         host.sysctl.insert("fs.inotify.max_user_instances".into(), "1".into());
@@ -205,5 +213,23 @@ fn each_change_of_a_stock_host_fails_what_exercises_what_it_takes_and_nothing_el
             assert_eq!(outcomes.len(), wanted.len() + 1, "{outcomes:#?}");
             lab.assert_clean().await;
         }
+    });
+}
+
+/// Slowness takes no capability away: only the workload that compares with the reference notices.
+#[test]
+fn a_host_on_which_pods_start_late_fails_what_compares_their_starts_and_nothing_else() {
+    simulated(|| async {
+        let mut host = (*profile(REFERENCE)).clone();
+        host.facts.insert("pod.startSeconds".into(), "20".into());
+        let lab = Lab::of(Arc::new(host), REFERENCE).await;
+        let asked = ["workload/pod-start", "workload/web-service", "workload/host-path", "workload/probes"];
+        let outcomes = lab.run_those(|check| asked.contains(&check.id.as_str())).await;
+        for (id, outcome) in &outcomes {
+            let word = if id == "workload/pod-start" { "fail" } else { "pass" };
+            assert_eq!(outcome.as_str(), word, "{id}: {outcome:?}");
+        }
+        assert_eq!(outcomes.len(), asked.len(), "{outcomes:#?}");
+        lab.assert_clean().await;
     });
 }

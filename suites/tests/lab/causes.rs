@@ -124,6 +124,34 @@ const CASES: &[Case] = &[
     ("inotify", |host| sysctl(host, "fs.inotify.max_user_instances", "8")),
 ];
 
+/// More of them: a cluster has at most thirty node groups.
+const MORE_CASES: &[Case] = &[
+    ("mesh", |host| {
+        harmless(host);
+        host.blocked_modules.extend(["xt_REDIRECT", "xt_owner"].map(str::to_owned));
+    }),
+    ("hidden-processes", |host| fact(host, "proc.hidepid", "2")),
+    ("kernel-pointers", |host| sysctl(host, "kernel.kptr_restrict", "2")),
+    ("few-open-files", |host| fact(host, "limits.containerd.nofile", "4096")),
+    ("memory-is-refused", |host| sysctl(host, "vm.overcommit_memory", "2")),
+    ("image-volumes", |host| {
+        host.os.runc = "1.1.12".to_owned();
+        host.mounts
+            .insert("/var/lib/containerd".to_owned(), ["rw", "nosuid", "nodev", "noexec"].map(str::to_owned).to_vec());
+    }),
+    ("no-time-source", |host| fact(host, "time.sources", "")),
+    ("accounts-expire", |host| fact(host, "password.maxDays", "30")),
+    ("small-log-partition", |host| {
+        host.mounts.insert("/var/log".to_owned(), vec!["rw".to_owned()]);
+        fact(host, "disk./var/log.size", "1048576");
+    }),
+    ("never-joins-without-nodeadm", |host| {
+        host.services.remove("nodeadm-config");
+        host.services.remove("nodeadm-run");
+        never_joins(host, "cloud-init: the instance is not a node");
+    }),
+];
+
 /// A stock image, shipped ones by the names of their profiles, and cases: one run, and for each what its report explains.
 async fn explained(shipped: &[&str], cases: &[Case]) -> (Report, String) {
     let all = builtin().unwrap();
@@ -215,6 +243,14 @@ async fn run(matrix: &str, profiles: Vec<HostProfile>) -> Report {
 fn each_image_of_our_own_has_exactly_its_causes() {
     simulated(|| async {
         let (_, told) = explained(&[], CASES).await;
+        insta::assert_snapshot!(told);
+    });
+}
+
+#[test]
+fn each_further_image_of_our_own_has_exactly_its_causes() {
+    simulated(|| async {
+        let (_, told) = explained(&[], MORE_CASES).await;
         insta::assert_snapshot!(told);
     });
 }

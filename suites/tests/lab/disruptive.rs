@@ -53,13 +53,13 @@ fn a_stock_image_survives_a_reboot_restarts_and_a_drain() {
         let lab = Lab::new(REFERENCE).await;
         let boots = async || lab.boot_id("hardened-1").await;
         let before = boots().await;
-        for id in ["kubelet-restart", "containerd-restart", "reboot", "drain"] {
+        for id in ["sysctl-reload", "kubelet-restart", "containerd-restart", "reboot", "drain"] {
             let decision = decide(&lab, &format!("disruptive/{id}")).await;
             assert_eq!(decision.verdict, Verdict::Pass, "{id}: {:#?}", decision.evidence);
             assert!(!decision.placements.is_empty(), "{id} says where it was");
             let worked = decision.evidence.iter().find(|one| one.name.starts_with("what worked before"));
             let worked = worked.map(|one| one.text.as_str()).unwrap_or_default();
-            for workload in ["workload/job", "workload/pod-to-pod", "workload/web-service"] {
+            for workload in ["workload/host-path", "workload/pod-to-pod", "workload/web-service"] {
                 assert!(worked.contains(workload), "{id}: {worked}");
             }
             let scanned = worked.contains("kube-bench/cis-eks-1.8.0/3.");
@@ -157,6 +157,35 @@ fn rules_that_the_kubelet_had_undone_break_the_pod_network_when_the_service_load
         assert_eq!(lost, ["workload/pod-to-pod", "workload/web-service"], "{found:#?}");
         assert!(found[0].remediation.contains("accept forwarded packets"));
         assert_eq!(text(&decision, "firewall service per node"), "iptables\niptables");
+        lab.assert_clean().await;
+    });
+}
+
+#[test]
+fn kernel_settings_that_a_plugin_had_overridden_break_the_pod_network_when_they_are_loaded_again() {
+    simulated(|| async {
+        let sysctl = [("net.ipv4.ip_forward".to_owned(), "0".to_owned())].into();
+        let change = Change { sysctl, ..Change::default() };
+        let lab = Lab::of(host(|host| drop(host.later.insert(HostEvent::SysctlReload, change))), REFERENCE).await;
+        let decision = decide(&lab, "disruptive/sysctl-reload").await;
+        let found = findings(&decision);
+        let lost: Vec<&str> = found.iter().map(|finding| finding.resource.as_str()).collect();
+        assert_eq!(lost, ["workload/pod-to-pod", "workload/web-service"], "{found:#?}");
+        assert!(found[0].remediation.contains("/etc/sysctl.d"), "{found:#?}");
+        assert!(found[0].detail.contains("node 1: + net.ipv4.ip_forward = 0"), "{found:#?}");
+        lab.assert_clean().await;
+    });
+}
+
+#[test]
+fn a_file_of_settings_that_the_kernel_refuses_is_a_finding_of_each_node() {
+    simulated(|| async {
+        let change = Change { fails: Some("Couldn't write '1' to 'net/ipv4/tcp_x'".to_owned()), ..Change::default() };
+        let lab = Lab::of(host(|host| drop(host.later.insert(HostEvent::SysctlReload, change))), REFERENCE).await;
+        let decision = decide(&lab, "disruptive/sysctl-reload").await;
+        let found = findings(&decision);
+        assert_eq!(found.len(), 2, "{found:#?}");
+        assert!(found[0].summary.starts_with("the kernel settings of node 1 cannot be loaded again"), "{found:#?}");
         lab.assert_clean().await;
     });
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use amiproof_lab::profile::{HostProfile, Policy, Selinux};
 use amiproof_model::verdict::Outcome;
 use k8s_openapi::api::apps::v1::DaemonSet;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{Node, Service};
 use kube::Api;
 use kube::api::PostParams;
 use serde_json::json;
@@ -191,6 +191,93 @@ fn what_hardening_takes_away_is_a_finding_only_where_the_cluster_uses_it() {
             for id in ids {
                 assert_eq!(outcomes[id].as_str(), word, "{id}: {:?}", outcomes[id]);
             }
+        }
+    });
+}
+
+/// Each change makes one check fail, and no other of these suites.
+#[test]
+fn clocks_accounts_and_partitions_of_logs_fail_their_own_check_alone() {
+    type Change = fn(&mut HostProfile);
+    let cases: [(&str, &str, Change); 6] = [
+        ("node/clock", "its clock is ", |host| drop(host.facts.insert("clock.offset".into(), "600".into()))),
+        ("node/clock", "nothing keeps its clock right", |host| {
+            drop(host.facts.insert("time.sources".into(), String::new()))
+        }),
+        ("node/expiry", "the password of root expires on ", |host| {
+            drop(host.facts.insert("password.maxDays".into(), "30".into()));
+        }),
+        ("node/expiry", "account ec2-user expired on 2020-01-01", |host| {
+            drop(host.facts.insert("account.ec2-user.expires".into(), "18262".into()));
+        }),
+        ("node/log-space", "/var/log has 1024 MiB", |host| {
+            drop(host.mounts.insert("/var/log".into(), vec!["rw".into()]));
+            drop(host.facts.insert("disk./var/log.size".into(), "1048576".into()));
+        }),
+        ("node/log-space", "/var/log/audit has 102 MiB", |host| {
+            drop(host.mounts.insert("/var/log/audit".into(), vec!["rw".into()]));
+            drop(host.facts.insert("disk./var/log/audit.size".into(), "104857".into()));
+        }),
+    ];
+    simulated(|| async move {
+        for (check, summary, change) in cases {
+            let outcomes = outcomes(change).await;
+            let failing = failing(&outcomes);
+            assert!(
+                matches!(failing[..], [(id, found)] if id == check && found.starts_with(summary)),
+                "{check}: {failing:#?}"
+            );
+        }
+    });
+}
+
+/// The agent of the nodes, as its add-on brings it.
+async fn with_agent(change: impl FnOnce(&mut HostProfile)) -> Outcome {
+    let mut host = (*profile(REFERENCE)).clone();
+    change(&mut host);
+    let lab = Lab::of(Arc::new(host), REFERENCE).await;
+    let agent: DaemonSet = serde_json::from_value(json!({
+        "metadata": {"name": "eks-node-monitoring-agent"},
+        "spec": {"selector": {"matchLabels": {"app": "agent"}}, "template": {
+            "metadata": {"labels": {"app": "agent"}},
+            "spec": {"containers": [{"name": "agent", "image": "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/eks-node-monitoring-agent:v1.7.0"}]}}},
+    }))
+    .unwrap();
+    let sets: Api<DaemonSet> = Api::namespaced(lab.client(), "kube-system");
+    sets.create(&PostParams::default(), &agent).await.unwrap();
+    let nodes: Api<Node> = Api::all(lab.client());
+    let says = |node: &Node| {
+        let conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
+        conditions.map(|condition| condition.type_.as_str()).any(|kind| kind == "NetworkingReady")
+    };
+    for name in ["hardened-1", "hardened-2"] {
+        while !says(&nodes.get(name).await.unwrap()) {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    }
+    let mut outcomes = lab.run_those(|check| check.id.as_str() == "node/monitoring-agent").await;
+    outcomes.remove("node/monitoring-agent").unwrap()
+}
+
+#[test]
+fn what_the_monitoring_agent_says_is_a_row_where_it_runs() {
+    simulated(|| async {
+        assert_eq!(outcomes(|_| {}).await["node/monitoring-agent"].as_str(), "not applicable");
+        assert_eq!(with_agent(|_| {}).await, Outcome::Pass);
+        for (name, value, summary) in [
+            (
+                "health.Networking",
+                "IPAMDNotReady",
+                "NetworkingReady is false: IPAMDNotReady: the lab says IPAMDNotReady",
+            ),
+            ("health.events", "NetworkSysctl IODelays", "the agent warns of NetworkSysctl: the lab says NetworkSysctl"),
+        ] {
+            let Outcome::Fail { findings } =
+                with_agent(|host| drop(host.facts.insert(name.into(), value.into()))).await
+            else {
+                panic!("{summary}")
+            };
+            assert_eq!((findings.len(), findings[0].summary.as_str()), (2, summary));
         }
     });
 }

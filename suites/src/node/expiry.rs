@@ -1,0 +1,131 @@
+//! `node/expiry`: no account of a node expires while nodes start from its image.
+//!
+//! Benchmarks give passwords a greatest age (CIS Amazon Linux 2023 and 2, 4.6.1.1 and 4.5.1.2), counted from the day on which the image was
+//! made, and accounts that have no password age too: from that day on sudo, cron and su refuse them ("Account or password is expired"), on
+//! every node that is started later (Azure/AKS, issue 5567). What expires within the month fails; a later day is for a person to know.
+
+use std::time::Duration;
+
+use amiproof_core::check::{Applies, CheckError, Decision};
+use amiproof_core::context::Context;
+use amiproof_core::probe::facts::NodeFacts;
+use amiproof_model::matrix::{Family, Variant};
+use amiproof_model::verdict::{Finding, Verdict};
+use futures::FutureExt as _;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::{judged, resource, silent};
+use crate::definition::Definition;
+use crate::host::decision;
+
+/// See the module.
+pub const CHECK: Definition = Definition::question(
+    "node/expiry",
+    "no account of a node, and no password, expires while its image is in use",
+    |context| run(context).boxed(),
+)
+.on(has_accounts)
+.within(Duration::from_secs(300));
+
+/// Days within which an end is a failure: images are released about once a month.
+const SOON: i32 = 30;
+
+fn has_accounts(variant: &Variant) -> Applies {
+    match variant.family {
+        Family::Al2023 | Family::Al2 => Applies::Yes,
+        Family::Bottlerocket => Applies::No("Bottlerocket has no accounts to log in with"),
+        Family::Windows => Applies::No("Linux only"),
+    }
+}
+
+async fn run(context: &Context) -> Result<Decision, CheckError> {
+    let today = amiproof_time::now().to_zoned(TimeZone::UTC).date();
+    Ok(decision(context, assess(context.facts.of(context).await, today)))
+}
+
+/// The account and the day of `account.root.passwordExpires` = `2027-02-07`, and whether it is that of its password.
+fn end<'a>(name: &'a str, value: &str) -> Option<(&'a str, bool, Date)> {
+    let rest = name.strip_prefix("account.")?;
+    let (account, kind) = rest.rsplit_once('.')?;
+    Some((account, kind == "passwordExpires", value.parse().ok()?))
+}
+
+fn assess(facts: &[NodeFacts], today: Date) -> Verdict {
+    let mut later = Vec::new();
+    for of_node in facts {
+        let Ok((_, read)) = &of_node.read else { continue };
+        for (name, value) in &read.facts {
+            let Some((account, is_password, day)) = end(name, value) else { continue };
+            if days(today, day) > SOON {
+                let what = if is_password { "the password of " } else { "" };
+                later.push(format!("{}: {what}{account} expires on {day}", resource(&of_node.node)));
+            }
+        }
+    }
+    let verdict = judged(facts, |node, read| {
+        if !read.facts.keys().any(|name| name.starts_with("account.")) {
+            return Err(silent(node, "when its accounts expire"));
+        }
+        let ends = read.facts.iter().filter_map(|(name, value)| Some((name, end(name, value)?)));
+        let soon = ends.filter(|(_, (_, _, day))| days(today, *day) <= SOON);
+        let finding = |(name, (account, is_password, day)): (&String, (&str, bool, Date))| {
+            let what = if is_password { format!("the password of {account}") } else { format!("account {account}") };
+            let word = if day <= today { "expired" } else { "expires" };
+            Finding::new(
+                format!("{}, {name}", resource(node)),
+                format!("{what} {word} on {day}: sudo and cron refuse the account from then on"),
+            )
+            .with_remediation("give accounts without a password no greatest age: `chage -M -1 -E -1 -I -1 ACCOUNT` when the image is built")
+        };
+        Ok(soon.map(finding).collect())
+    });
+    match verdict {
+        Verdict::Pass if !later.is_empty() => Verdict::Manual(format!(
+            "{}: replace the image before, or give the account no greatest age",
+            later.join("; ")
+        )),
+        other => other,
+    }
+}
+
+/// Days from one day to another; negative for one that has passed.
+fn days(from: Date, to: Date) -> i32 {
+    from.until(to).map_or(0, |span| span.get_days())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::node::tests::read_facts;
+
+    #[test]
+    fn what_ends_soon_fails_and_what_ends_later_is_told() {
+        let today = date(2026, 11, 21);
+        let asked = |password: &str, account: &str| {
+            let facts = [("account.root.expires", account), ("account.root.passwordExpires", password)];
+            assess(&[read_facts(1, &facts)], today)
+        };
+        assert_eq!(asked("never", "never"), Verdict::Pass);
+        for (password, account, summary) in [
+            (
+                "2026-11-20",
+                "never",
+                "the password of root expired on 2026-11-20: sudo and cron refuse the account from then on",
+            ),
+            (
+                "never",
+                "2026-12-21",
+                "account root expires on 2026-12-21: sudo and cron refuse the account from then on",
+            ),
+        ] {
+            let Verdict::Fail(findings) = asked(password, account) else { panic!("{summary}") };
+            assert_eq!((findings.len(), findings[0].summary.as_str()), (1, summary));
+        }
+        let Verdict::Manual(note) = asked("2027-11-09", "never") else { panic!("a later day is for a person") };
+        assert!(note.starts_with("node 1: the password of root expires on 2027-11-09"), "{note}");
+        assert!(matches!(assess(&[read_facts(1, &[("os.name", "x")])], today), Verdict::NotEvaluated(_)));
+    }
+}
