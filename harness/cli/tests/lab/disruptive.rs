@@ -6,7 +6,8 @@ use amiproof_model::report::{CheckResult, Report, Subject};
 
 use crate::process::{LabProcess, amiproof, finish, matrix, report, stderr};
 
-const ALL: [&str; 6] = ["drift", "firewall-reload", "kubelet-restart", "containerd-restart", "reboot", "drain"];
+const ALL: [&str; 7] =
+    ["drift", "firewall-reload", "sysctl-reload", "kubelet-restart", "containerd-restart", "reboot", "drain"];
 
 fn disruptive(report: &Report) -> Vec<&CheckResult> {
     report.results.iter().filter(|result| result.check.suite() == "disruptive").collect()
