@@ -29,6 +29,7 @@ pub const CHECKS: &[&Definition] = &[
     &node::sctp::CHECK,
     &node::local_dns::CHECK,
     &node::ebpf::CHECK,
+    &node::webhooks::CHECK,
     &node::monitoring_agent::CHECK,
     &node::facts::CHECK,
     &host::no_ssh::CHECK,

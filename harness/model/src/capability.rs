@@ -57,6 +57,8 @@ pub enum Capability {
     KubeletApi,
     /// A volume of a CSI driver is attached, formatted, mounted and written.
     PersistentVolume,
+    /// A volume that several nodes mount at a time is mounted and written: NFS by TLS (EFS).
+    SharedVolume,
     /// A folder of the host is mounted into a pod and read.
     HostPath,
     /// A pod runs a program that lies in a volume below `/var/lib/kubelet`: no `noexec` there, where the host's runc hands it on to

@@ -94,6 +94,7 @@ fn of_check(suite: &str, name: &str) -> Vec<&'static str> {
         ("node", "expiry") => &[&["password.maxDays", "account.root.passwordExpires", "account.root.expires"]],
         ("node", "log-space") => &[&["disk./var/log", "disk./var/log/audit", "mount./var/log", "mount./var/log/audit"]],
         ("node", "monitoring-agent") => &[&FORWARDING, &["service.chronyd"]],
+        ("node", "webhooks") => &[&FORWARDING],
         ("node", "conntrack") => &[&["sysctl.net.netfilter.nf_conntrack_max"]],
         ("node", "sctp") => &[&["modules.blocked"]],
         ("node", "local-dns") => &[&["firewall.nft.input", "firewall.iptables.INPUT"]],
@@ -161,7 +162,7 @@ pub fn of_capability(capability: Capability) -> Vec<&'static str> {
         ApiServer, ClusterDns, DaemonSet, Egress, ExecFromVolume, HostNetwork, HostPath, HostPort, HostProcesses,
         ImagePull, Inotify, InstanceMetadata, KernelTracing, KubeletApi, LogFiles, NetworkPolicy, NodePort, NonRoot,
         PersistentVolume, PodIdentity, PodNetwork, Privileged, Probes, ReadOnlyRoot, ResourceLimits, RunAsJob,
-        SameNodeNetwork, ServiceVip, TrafficRedirect, UserNamespaces, WebIdentity,
+        SameNodeNetwork, ServiceVip, SharedVolume, TrafficRedirect, UserNamespaces, WebIdentity,
     };
     let groups: &[&[&'static str]] = match capability {
         PodNetwork | SameNodeNetwork | ClusterDns | ServiceVip | NetworkPolicy => {
@@ -197,6 +198,7 @@ pub fn of_capability(capability: Capability) -> Vec<&'static str> {
         ExecFromVolume => &[&FILES, &["package.runc", "package.containerd"]],
         HostPath | NonRoot | ReadOnlyRoot => &[&FILES],
         PersistentVolume => &[&FILES, &["modules.blocked"]],
+        SharedVolume => &[&OUTPUT, &["modules.blocked", "module.nfs", "module.nfsv4", "fips.enabled", "crypto.policy"]],
         LogFiles => &[&["mount./var/log", "umask", "selinux.mode"]],
         UserNamespaces => &[&["sysctl.user.max_user_namespaces", "kernel.release", "selinux.mode"]],
         Inotify => &[&["sysctl.fs.inotify.max_user_watches", "sysctl.fs.inotify.max_user_instances"]],

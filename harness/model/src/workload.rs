@@ -34,6 +34,9 @@ pub struct Workload {
 pub enum Need {
     /// A CSI driver of this name (`ebs.csi.aws.com`).
     CsiDriver(String),
+    /// A storage class of this CSI driver (`efs.csi.aws.com`) that someone made in the cluster, and that deletes volumes with their claims.
+    /// Claims of the file that ask for the class `amiproof-shared` get it.
+    StorageClassOf(String),
     /// Something that enforces NetworkPolicy objects: the VPC CNI's network policy agent turned on, Calico, Cilium, Antrea,
     /// kube-router and their like. Without it the API server takes policies, and nothing happens.
     NetworkPolicyEngine,

@@ -10,7 +10,7 @@ pub mod logs;
 pub mod metrics;
 pub mod port_forward;
 mod proxy;
-mod target;
+pub(crate) mod target;
 
 #[cfg(test)]
 mod tests;

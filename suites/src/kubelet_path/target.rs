@@ -27,10 +27,10 @@ use super::certificate;
 use crate::node::resource;
 
 /// The text that the pod writes to its log and serves on its port.
-pub(super) const WORDS: &str = "amiproof was here";
+pub(crate) const WORDS: &str = "amiproof was here";
 
 /// The port that serves it.
-pub(super) const PORT: u16 = 8080;
+pub(crate) const PORT: u16 = 8080;
 
 /// Longer than any of these requests takes on a healthy node, shorter than people wait for `kubectl logs`.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ const READY_ON_WINDOWS: Duration = Duration::from_secs(300);
 const GONE: Duration = Duration::from_secs(60);
 
 /// Deadline of one attempt of such a check: one pod after the other, a late certificate, and the cleanup.
-pub(super) const ATTEMPT: Duration = Duration::from_secs(1200);
+pub(crate) const ATTEMPT: Duration = Duration::from_secs(1200);
 
 const CONTAINER: &str = "asked";
 
@@ -60,10 +60,10 @@ pub(super) struct Answer {
 }
 
 /// A request to the pod that returns the received text.
-pub(super) type Question = for<'a> fn(Through<'a>) -> BoxFuture<'a, Result<String, PathError>>;
+pub(crate) type Question = for<'a> fn(Through<'a>) -> BoxFuture<'a, Result<String, PathError>>;
 
 /// Starts a pod on each node, one after the other, and sends it the request.
-pub(super) async fn ask(context: &Context, what: &'static str, question: Question) -> Result<Decision, CheckError> {
+pub(crate) async fn ask(context: &Context, what: &'static str, question: Question) -> Result<Decision, CheckError> {
     if context.nodes.is_empty() {
         return Err(CheckError::Undecided("there is no node".to_owned()));
     }

@@ -26,6 +26,7 @@ pub mod monitoring_agent;
 pub mod newest_ami;
 pub mod ready;
 pub mod sctp;
+pub mod webhooks;
 
 use amiproof_core::aws::instances::{self, Instance};
 use amiproof_core::check::{CheckError, Doing as _};

@@ -18,7 +18,7 @@ use Capability::{
     ApiServer, ClusterDns, DaemonSet, Egress, ExecFromVolume, HostNetwork, HostPath, HostPort, HostProcesses,
     ImagePull, Inotify, InstanceMetadata, KernelTracing, KubeletApi, LogFiles, NetworkPolicy, NodePort, NonRoot,
     PersistentVolume, PodIdentity, PodNetwork, Privileged, Probes, ReadOnlyRoot, ResourceLimits, RunAsJob,
-    SameNodeNetwork, ServiceVip, TrafficRedirect, UserNamespaces, WebIdentity,
+    SameNodeNetwork, ServiceVip, SharedVolume, TrafficRedirect, UserNamespaces, WebIdentity,
 };
 
 /// Everything for which packets of pods are forwarded.
@@ -52,9 +52,10 @@ fn is_for(workload: &Workload, image: &str) -> bool {
     (workload.os == Os::Windows) == image.starts_with("windows")
 }
 
-/// Whether it needs an AWS account, which these nodes have not: the whole run in `harness/cli/tests/lab/addons.rs` tries it.
+/// Whether it needs an AWS account or a storage class, which these nodes have not: the whole run in `harness/cli/tests/lab/addons.rs` and
+/// the test of shared volumes try it.
 fn needs_account(workload: &Workload) -> bool {
-    workload.needs.iter().any(|need| matches!(need, Need::PodIdentity(_) | Need::Irsa(_)))
+    workload.needs.iter().any(|need| matches!(need, Need::PodIdentity(_) | Need::Irsa(_) | Need::StorageClassOf(_)))
 }
 
 /// Whether what it needs to be judged at all is gone with what the image takes: figures come through the kubelet's port.
@@ -157,7 +158,7 @@ const CHANGES: [(Capability, Change); 9] = [
 
 /// Capabilities that no host of the lab can lack yet, so that their workloads are only tested to pass. Remove one here once the lab models
 /// it.
-const NEVER_TAKEN: [Capability; 12] = [
+const NEVER_TAKEN: [Capability; 13] = [
     DaemonSet,
     HostPath,
     ImagePull,
@@ -169,6 +170,7 @@ const NEVER_TAKEN: [Capability; 12] = [
     Probes,
     ReadOnlyRoot,
     RunAsJob,
+    SharedVolume,
     WebIdentity,
 ];
 
@@ -231,5 +233,27 @@ fn a_host_on_which_pods_start_late_fails_what_compares_their_starts_and_nothing_
         }
         assert_eq!(outcomes.len(), asked.len(), "{outcomes:#?}");
         lab.assert_clean().await;
+    });
+}
+
+#[test]
+fn a_volume_of_efs_is_tried_where_someone_made_a_storage_class_and_fails_without_nfs() {
+    simulated(|| async {
+        for (module, word) in [("cramfs", "pass"), ("nfsv4", "fail")] {
+            let mut host = (*profile(REFERENCE)).clone();
+            host.blocked_modules.insert(module.to_owned());
+            let lab = Lab::of(Arc::new(host), REFERENCE).await;
+            let outcome = async || {
+                let mut outcomes = lab.run_those(|check| check.id.as_str() == "workload/efs-volume").await;
+                outcomes.remove("workload/efs-volume").unwrap()
+            };
+            lab.install_efs("Retain").await;
+            assert_eq!(outcome().await.as_str(), "not applicable", "a volume that is kept would be left behind");
+            lab.install_efs("Delete").await;
+            let decided = outcome().await;
+            assert_eq!(decided.as_str(), word, "{module}: {decided:?}");
+            lab.remove_efs().await;
+            lab.assert_clean().await;
+        }
     });
 }

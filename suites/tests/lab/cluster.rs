@@ -226,6 +226,28 @@ impl Lab {
     }
 
     /// A client of the cluster's API.
+    /// The driver of EFS, and a storage class with a policy for volumes whose claim is gone.
+    pub(crate) async fn install_efs(&self, policy: &str) {
+        let driver = json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": "efs.csi.aws.com"}, "spec": {}});
+        let class = json!({
+            "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+            "metadata": {"name": format!("efs-{}", policy.to_lowercase())}, "provisioner": "efs.csi.aws.com",
+            "reclaimPolicy": policy, "parameters": {"provisioningMode": "efs-ap", "fileSystemId": "fs-1"},
+        });
+        for object in [driver, class] {
+            objects::apply(&self.access, None, &object).await.unwrap();
+        }
+    }
+
+    /// Removes what [`Lab::install_efs`] made.
+    pub(crate) async fn remove_efs(&self) {
+        for (kind, name) in
+            [("CSIDriver", "efs.csi.aws.com"), ("StorageClass", "efs-retain"), ("StorageClass", "efs-delete")]
+        {
+            objects::delete(&self.access, "storage.k8s.io/v1", kind, None, name).await.unwrap();
+        }
+    }
+
     pub(crate) fn client(&self) -> kube::Client {
         self.access.client()
     }

@@ -88,6 +88,7 @@ fn render(workload: &Workload, node_group: &str, image_registry: Option<&str>) -
         image_registry,
         capacity: None,
         variables: &variables,
+        shared_class: None,
         roles: &roles,
     };
     Ok(json!({"apiVersion": "v1", "kind": "List", "items": inject(&workload.objects, &injection)}))

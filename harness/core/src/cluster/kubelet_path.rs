@@ -168,6 +168,21 @@ impl Through<'_> {
         .await
     }
 
+    /// Requests the root of the pod's HTTP port by way of the API server, which connects to the pod itself and not to its kubelet
+    /// ([pods/proxy](https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/)): the way of admission webhooks.
+    /// Not retried: [`PathError`] is the result of the check.
+    ///
+    /// # Errors
+    /// [`PathError`].
+    pub async fn proxy(&self, port: u16) -> Result<String, PathError> {
+        let path = format!("/api/v1/namespaces/{}/pods/{}:{port}/proxy/", self.namespace, self.pod);
+        let request =
+            http::Request::get(path).body(Vec::new()).map_err(|error| PathError::Connection(error.to_string()))?;
+        let client = self.access.client();
+        self.in_time(async { client.request_text(request).await.map_err(|error| PathError::Refused(Box::new(error))) })
+            .await
+    }
+
     /// Sends bytes to a TCP port of the pod and reads what comes back until it contains `until`, or the pod closes. Not retried:
     /// [`PathError`] is the result of the check.
     ///

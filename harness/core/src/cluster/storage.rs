@@ -1,8 +1,9 @@
 //! The storage classes that workloads of the catalogue claim volumes from.
 
 use amiproof_model::name::RunId;
-use k8s_openapi::api::storage::v1::CSIDriver;
-use kube::Api;
+use k8s_openapi::api::storage::v1::{CSIDriver, StorageClass};
+use kube::api::ListParams;
+use kube::{Api, ResourceExt as _};
 
 use super::Access;
 
@@ -15,6 +16,24 @@ pub const EBS_DRIVER: &str = "ebs.csi.aws.com";
 
 /// The same for pods on Windows, which can only use NTFS.
 pub const WINDOWS_CLASS: &str = "amiproof-gp3-ntfs";
+
+/// What workload files call a storage class of a driver that needs more than a class of amiproof's own can know (a file system of EFS).
+pub const SHARED_CLASS: &str = "amiproof-shared";
+
+/// The first [storage class](https://kubernetes.io/docs/concepts/storage/storage-classes/) of a driver that deletes volumes with their
+/// claims, by name; `None` if there is none.
+///
+/// # Errors
+/// If the API server rejects the request.
+/// The client retries 429, 5xx and broken connections first, a POST only after 429.
+pub async fn class_of(access: &Access, driver: &str) -> Result<Option<String>, kube::Error> {
+    let api: Api<StorageClass> = Api::all(access.client());
+    let all = api.list(&ListParams::default()).await?.items;
+    let fits = |class: &StorageClass| {
+        class.provisioner == driver && class.reclaim_policy.as_deref().is_none_or(|policy| policy == "Delete")
+    };
+    Ok(all.into_iter().filter(fits).map(|class| class.name_any()).min())
+}
 
 /// The name that a run's storage class has in the cluster.
 pub fn class_name(run: &RunId, class: &str) -> String {

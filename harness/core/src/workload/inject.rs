@@ -45,6 +45,8 @@ pub struct Injection<'a> {
     pub capacity: Option<usize>,
     /// Variables for the containers that mention them.
     pub variables: &'a [Variable],
+    /// The storage class that claims of [`storage::SHARED_CLASS`] get.
+    pub shared_class: Option<&'a str>,
     /// Service accounts of the objects, each with the ARN of the IAM role for its pods.
     pub roles: &'a [(String, String)],
 }
@@ -87,25 +89,26 @@ fn inject_one(mut object: Value, injection: &Injection<'_>) -> Value {
     for claim in claims.into_iter().flatten() {
         label(&mut claim["metadata"], injection);
     }
-    storage_classes(&mut object, injection.run);
+    storage_classes(&mut object, injection);
     drop_nulls(&mut object);
     object
 }
 
-/// Replaces the storage classes of the catalogue by those of the run.
-fn storage_classes(value: &mut Value, run: &RunId) {
+/// Replaces the storage classes of the catalogue by those of the run and of the cluster.
+fn storage_classes(value: &mut Value, injection: &Injection<'_>) {
     match value {
         Value::Object(members) => {
             for (key, member) in members {
                 match member.as_str().filter(|_| key == "storageClassName") {
                     Some(class) if [storage::CLASS, storage::WINDOWS_CLASS].contains(&class) => {
-                        *member = json!(storage::class_name(run, class));
+                        *member = json!(storage::class_name(injection.run, class));
                     }
-                    _ => storage_classes(member, run),
+                    Some(storage::SHARED_CLASS) => *member = json!(injection.shared_class),
+                    _ => storage_classes(member, injection),
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| storage_classes(item, run)),
+        Value::Array(items) => items.iter_mut().for_each(|item| storage_classes(item, injection)),
         _ => {}
     }
 }

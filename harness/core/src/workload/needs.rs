@@ -28,6 +28,13 @@ pub(super) async fn unmet(context: &Context, workload: &Workload) -> Result<Opti
                 let there = there.doing(format!("looking for the CSI driver {name}"))?;
                 (!there).then(|| format!("the cluster has no CSI driver {name}"))
             }
+            Need::StorageClassOf(driver) => {
+                let class = storage::class_of(access, driver).await;
+                let class = class.doing(format!("looking for a storage class of {driver}"))?;
+                class.is_none().then(|| {
+                    format!("the cluster has no storage class of {driver} that deletes volumes with their claims: make one to have this tested")
+                })
+            }
             Need::NetworkPolicyEngine => {
                 let api: Api<DaemonSet> = Api::all(access.client());
                 let found = api.list(&ListParams::default()).await.doing("looking for a network policy engine")?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::selector::NodeSelector;
 use amiproof_model::verdict::Verdict;
-use amiproof_model::workload::{Os, PLACE_ANNOTATION, PLACE_PEER, WINDOWS_RELEASE, Workload};
+use amiproof_model::workload::{Need, Os, PLACE_ANNOTATION, PLACE_PEER, WINDOWS_RELEASE, Workload};
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, SelectAll};
 use k8s_openapi::NamespaceResourceScope;
@@ -34,7 +34,7 @@ use crate::check::{CheckError, Decision, Doing as _};
 use crate::cluster::check_namespace::{self, CheckNamespace};
 use crate::cluster::nodes::{self, selector_of};
 use crate::cluster::pod_template::pod_template;
-use crate::cluster::{Access, objects, pull_secret, watch};
+use crate::cluster::{Access, objects, pull_secret, storage, watch};
 use crate::context::{Context, Peers};
 use crate::wait::{Condition, Kind, Observed, Progress, pods};
 
@@ -201,7 +201,15 @@ impl Run {
         let imds = variables::imds_expected(context.variant.imds_hop_limit);
         let mut variables = vec![(IMDS_EXPECTED.to_owned(), imds.to_owned())];
         variables.extend(context.aws.as_ref().map(|aws| (AWS_REGION.to_owned(), aws.region().to_owned())));
+        let mut shared_class = None;
+        for need in &workload.needs {
+            if let Need::StorageClassOf(driver) = need {
+                let class = storage::class_of(&context.cluster, driver).await;
+                shared_class = class.doing(format!("looking for a storage class of {driver}"))?;
+            }
+        }
         let injection = Injection {
+            shared_class: shared_class.as_deref(),
             run: &context.run,
             variant: &context.variant.name,
             workload: &workload.name,

@@ -27,6 +27,7 @@ fn injected(objects: Value, registry: Option<&str>) -> Value {
         image_registry: registry,
         capacity: None,
         variables: &[],
+        shared_class: Some("efs-sc"),
         roles: &[("reader".to_owned(), ROLE.to_owned())],
     };
     Value::Array(inject(objects.as_array().unwrap(), &injection))
