@@ -91,7 +91,7 @@ fn nobody_disturbs_nodes_who_was_not_asked_to() {
         plan["variants"][0]["checks"].as_u64().unwrap()
     };
     let with = planned(&["--checks", "disruptive"]);
-    assert_eq!(with, 6, "named on the command line");
+    assert_eq!(with, 7, "named on the command line");
     assert_eq!(planned(&["--checks", "d"]), 0, "a part of its name is not enough");
     assert!(planned(&[]) > with);
 }
