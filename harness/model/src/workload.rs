@@ -37,6 +37,9 @@ pub enum Need {
     /// A storage class of this CSI driver (`efs.csi.aws.com`) that someone made in the cluster, and that deletes volumes with their claims.
     /// Claims of the file that ask for the class `amiproof-shared` get it.
     StorageClassOf(String),
+    /// Images that come from a private registry of ECR (`--image-registry`, without a pull secret), so that the nodes' own credential provider
+    /// must get a login for them.
+    EcrRegistry,
     /// Something that enforces NetworkPolicy objects: the VPC CNI's network policy agent turned on, Calico, Cilium, Antrea,
     /// kube-router and their like. Without it the API server takes policies, and nothing happens.
     NetworkPolicyEngine,

@@ -52,10 +52,13 @@ fn is_for(workload: &Workload, image: &str) -> bool {
     (workload.os == Os::Windows) == image.starts_with("windows")
 }
 
-/// Whether it needs an AWS account or a storage class, which these nodes have not: the whole run in `harness/cli/tests/lab/addons.rs` and
-/// the test of shared volumes try it.
+/// Whether it needs an AWS account, a storage class or a registry, which these nodes have not: the whole run in
+/// `harness/cli/tests/lab/addons.rs` and the tests below try it.
 fn needs_account(workload: &Workload) -> bool {
-    workload.needs.iter().any(|need| matches!(need, Need::PodIdentity(_) | Need::Irsa(_) | Need::StorageClassOf(_)))
+    workload
+        .needs
+        .iter()
+        .any(|need| matches!(need, Need::PodIdentity(_) | Need::Irsa(_) | Need::StorageClassOf(_) | Need::EcrRegistry))
 }
 
 /// Whether what it needs to be judged at all is gone with what the image takes: figures come through the kubelet's port.
@@ -253,6 +256,25 @@ fn a_volume_of_efs_is_tried_where_someone_made_a_storage_class_and_fails_without
             let decided = outcome().await;
             assert_eq!(decided.as_str(), word, "{module}: {decided:?}");
             lab.remove_efs().await;
+            lab.assert_clean().await;
+        }
+    });
+}
+
+#[test]
+fn a_node_without_a_credential_provider_is_refused_by_a_private_registry_and_a_stock_one_is_not() {
+    simulated(|| async {
+        for (state, word) in [("there", "pass"), ("missing", "error")] {
+            let mut host = (*profile(REFERENCE)).clone();
+            host.facts.insert("ecr.credentialProvider".into(), state.to_owned());
+            let mut lab = Lab::of(Arc::new(host), REFERENCE).await;
+            lab.image_registry = Some("111122223333.dkr.ecr.us-west-2.amazonaws.com/mirror".to_owned());
+            let mut outcomes = lab.run_those(|check| check.id.as_str() == "workload/ecr-private-pull").await;
+            let outcome = outcomes.remove("workload/ecr-private-pull").unwrap();
+            assert_eq!(outcome.as_str(), word, "{outcome:?}");
+            // A failure where the reference pulled it: `amiproof_model::pull`.
+            let is_refused = outcome.reason().contains("the registry refuses an image: ");
+            assert_eq!(is_refused, word == "error", "{outcome:?}");
             lab.assert_clean().await;
         }
     });

@@ -35,6 +35,7 @@ pub(super) async fn unmet(context: &Context, workload: &Workload) -> Result<Opti
                     format!("the cluster has no storage class of {driver} that deletes volumes with their claims: make one to have this tested")
                 })
             }
+            Need::EcrRegistry => without_ecr(context.image_registry.as_deref(), context.pull_secret.is_some()),
             Need::NetworkPolicyEngine => {
                 let api: Api<DaemonSet> = Api::all(access.client());
                 let found = api.list(&ListParams::default()).await.doing("looking for a network policy engine")?;
@@ -65,6 +66,23 @@ pub(super) async fn unmet(context: &Context, workload: &Workload) -> Result<Opti
         }
     }
     Ok(None)
+}
+
+/// Why no image is pulled by the credential provider of the nodes; `None` if images are.
+fn without_ecr(registry: Option<&str>, has_secret: bool) -> Option<String> {
+    // ACCOUNT.dkr.ecr.REGION.amazonaws.com; the public gallery (public.ecr.aws) needs no login.
+    let is_ecr =
+        registry.is_some_and(|registry| registry.split('/').next().is_some_and(|host| host.contains(".dkr.ecr.")));
+    match (is_ecr, has_secret) {
+        (true, false) => None,
+        (true, true) => {
+            Some("images are pulled with the run's pull secret, and not by the nodes' credential provider".to_owned())
+        }
+        (false, _) => Some(
+            "no image comes from a private registry of ECR: mirror them into one, and name it with --image-registry"
+                .to_owned(),
+        ),
+    }
 }
 
 /// Why EKS Pod Identity is not available; `None` if it is.
@@ -170,6 +188,16 @@ mod tests {
             "spec": {"containers": [{"name": "main", "image": "registry.example.com/proxy:1"},
                                     {"name": "agent", "image": image, "args": arguments}]}}}}))
         .unwrap()
+    }
+
+    #[test]
+    fn only_a_private_registry_of_ecr_needs_the_nodes_credentials() {
+        let ecr = Some("111122223333.dkr.ecr.us-west-2.amazonaws.com/mirror");
+        assert_eq!(without_ecr(ecr, false), None);
+        assert!(without_ecr(ecr, true).is_some_and(|why| why.contains("pull secret")));
+        for registry in [None, Some("public.ecr.aws/mirror"), Some("registry.example.com/a.dkr.ecr.b")] {
+            assert!(without_ecr(registry, false).is_some_and(|why| why.contains("--image-registry")), "{registry:?}");
+        }
     }
 
     #[test]
