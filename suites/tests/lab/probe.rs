@@ -104,7 +104,7 @@ fn facts_of_a_host_say_what_its_profile_does() {
             ("listening.tcp", "22 10250 10256"),
             ("service.sshd", "enabled active"),
             ("package.containerd", "2.1.4-1.amzn2023.x86_64"),
-            ("packages", "15"),
+            ("packages", "16"),
         ] {
             assert_eq!(hardened.get(name), Some(value), "{name} of {:#?}", hardened.facts);
         }
