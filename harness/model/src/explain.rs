@@ -10,6 +10,7 @@
 
 mod cover;
 mod fit;
+mod proven;
 
 use std::collections::BTreeSet;
 
@@ -30,6 +31,7 @@ use crate::verdict::Outcome;
 pub fn explain(report: &mut Report, settings: &[Setting]) {
     let explanations = report.variants.iter().filter_map(|variant| of_variant(report, variant, settings)).collect();
     report.explanations = explanations;
+    proven::mark(report, settings);
 }
 
 /// The facts of nodes that joined, or else of instances that booted: both were read by the same script.

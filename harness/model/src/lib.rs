@@ -4,11 +4,13 @@
 //! [`workload_file`] and [`waiver_file`] (how both are written), [`yaml`] and [`problem`] (how files are read, and what is wrong
 //! with them), [`schema`] (their forms for editors), [`verdict`] (what a check decides), [`attribution`] (whom a failed traffic check
 //! blames), [`prediction`] (what yields to what was observed), [`waiver`] with [`waiver_audit`] and [`judge`] (what that means for
-//! the run), [`facts`] (which facts of a node belong to a failure), [`setting`] and [`explain`] (what caused the failures of a variant), [`report`] (the one truth on disk), [`conclusion`] (what a run
+//! the run), [`facts`] (which facts of a node belong to a failure), [`setting`] and [`explain`] (what caused the failures of a
+//! variant), [`bisect`] (what proves it), [`report`] (the one truth on disk), [`conclusion`] (what a run
 //! comes to) and [`exit`] (what the process answers).
 
 pub mod attribution;
 pub mod benchmark;
+pub mod bisect;
 pub mod candidate;
 pub mod capability;
 pub mod conclusion;

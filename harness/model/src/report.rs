@@ -12,6 +12,7 @@ mod differences;
 mod file;
 mod merged;
 pub(crate) mod phase;
+pub mod proof;
 pub(crate) mod result;
 pub(crate) mod scan;
 pub(crate) mod severity;
@@ -27,6 +28,7 @@ pub use self::cleanup::{Cleanup, Foreign, Leftover};
 pub use self::counts::Counts;
 pub use self::file::ParseError;
 pub use self::phase::{Phase, PhaseEnd, PhaseRecord};
+pub use self::proof::Proof;
 pub use self::result::CheckResult;
 pub use self::scan::{ImportedFrom, ScanRecord};
 pub use self::severity::Severity;
@@ -58,6 +60,9 @@ pub struct Report {
     /// Why variants failed, as far as facts of their nodes tell: one entry per variant that its hardening broke.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub explanations: Vec<Explanation>,
+    /// What bisections of changed settings found: one entry per variant and check.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proofs: Vec<Proof>,
     /// One entry per scanner and subject: what was evaluated, against which benchmark, and how many controls it has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scans: Vec<ScanRecord>,
@@ -305,6 +310,7 @@ impl Report {
             variants: Vec::new(),
             results: Vec::new(),
             explanations: Vec::new(),
+            proofs: Vec::new(),
             scans: Vec::new(),
             thresholds: Vec::new(),
             waivers: Vec::new(),

@@ -3,6 +3,7 @@
 //! The files are in `suites/settings`, one per setting. [`crate::explain`] joins them with the facts of nodes and the cells that failed.
 
 mod change;
+mod exchange;
 pub(crate) mod value;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 pub use self::change::Change;
+pub use self::exchange::Exchange;
 pub use self::value::Value;
 use crate::capability::Capability;
 use crate::name::{Benchmark, ControlId};

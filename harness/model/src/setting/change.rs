@@ -110,14 +110,18 @@ fn remount(path: &str, value: &str) -> String {
     format!("mount -o remount,{option} \"$(findmnt -n -o TARGET -T {path})\"")
 }
 
-/// `umask.kubelet` and `limits.containerd.nofile`.
+/// The unit and its property that a fact is about: `umask.kubelet` and `limits.containerd.nofile`.
+pub(super) fn unit_property<'a>(kind: &str, name: &'a str) -> Option<(&'a str, &'static str)> {
+    match (kind, name.split_once('.')) {
+        ("umask", None) => Some((name, "UMask")),
+        ("limits", Some((unit, "nofile"))) => Some((unit, "LimitNOFILE")),
+        ("limits", Some((unit, "nproc"))) => Some((unit, "LimitNPROC")),
+        _ => None,
+    }
+}
+
 fn unit(kind: &str, name: &str, value: &str) -> Option<String> {
-    let (unit, property) = match (kind, name.split_once('.')) {
-        ("umask", None) => (name, "UMask"),
-        ("limits", Some((unit, "nofile"))) => (unit, "LimitNOFILE"),
-        ("limits", Some((unit, "nproc"))) => (unit, "LimitNPROC"),
-        _ => return None,
-    };
+    let (unit, property) = unit_property(kind, name)?;
     let folder = format!("/run/systemd/system/{unit}.service.d");
     Some(format!(
         "mkdir -p {folder} && printf '[Service]\\n{property}={value}\\n' > {folder}/99-trial.conf && systemctl daemon-reload && \
@@ -143,7 +147,7 @@ const DOTTED: [&str; 5] =
     ["evictionHard", "evictionSoft", "evictionSoftGracePeriod", "evictionMinimumReclaim", "kubeReserved"];
 
 /// A drop-in for `authentication.webhook.enabled`, which is read in addition to the configuration (`--config-dir`).
-fn kubelet(name: &str, value: &str) -> String {
+pub(super) fn kubelet_drop_in(name: &str, value: &str) -> String {
     let keys: Vec<&str> = match name.split_once('.') {
         Some((map, key)) if DOTTED.contains(&map) => vec![map, key],
         _ => name.split('.').collect(),
@@ -153,14 +157,16 @@ fn kubelet(name: &str, value: &str) -> String {
         let inner = if depth > 0 { format!("{{{option}}}") } else { option };
         option = format!("\"{key}\": {inner}");
     }
-    format!(
-        "echo '{{\"apiVersion\": \"kubelet.config.k8s.io/v1beta1\", \"kind\": \"KubeletConfiguration\", {option}}}' > \
-         /etc/kubernetes/kubelet/config.json.d/99-trial.conf && systemctl restart kubelet"
-    )
+    format!("{{\"apiVersion\": \"kubelet.config.k8s.io/v1beta1\", \"kind\": \"KubeletConfiguration\", {option}}}")
+}
+
+fn kubelet(name: &str, value: &str) -> String {
+    let drop_in = kubelet_drop_in(name, value);
+    format!("echo '{drop_in}' > /etc/kubernetes/kubelet/config.json.d/99-trial.conf && systemctl restart kubelet")
 }
 
 /// A value as JSON and TOML both write it.
-fn scalar(value: &str) -> String {
+pub(super) fn scalar(value: &str) -> String {
     let is_bare = matches!(value, "true" | "false") || value.parse::<i64>().is_ok();
     if is_bare { value.to_owned() } else { format!("\"{value}\"") }
 }
