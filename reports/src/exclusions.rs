@@ -169,7 +169,16 @@ fn markdown(variant: &VariantName, exclusions: &[Exclusion<'_>]) -> String {
 }
 
 fn waivers(variant: &VariantName, exclusions: &[Exclusion<'_>], responsible: Option<Responsible<'_>>) -> String {
-    let Some(Responsible { owner, expires }) = responsible else { return String::new() };
+    responsible
+        .map_or_else(String::new, |responsible| waiver_write::file(&waivers_of(variant, exclusions, responsible)))
+}
+
+/// The same as waivers, each control once.
+pub fn waivers_of(
+    variant: &VariantName,
+    exclusions: &[Exclusion<'_>],
+    Responsible { owner, expires }: Responsible<'_>,
+) -> Vec<Waiver> {
     let waiver = |(control, cause): (&ControlId, &Cause)| Waiver {
         control: Some(control.clone()),
         variants: vec![variant.to_string()],
@@ -178,7 +187,7 @@ fn waivers(variant: &VariantName, exclusions: &[Exclusion<'_>], responsible: Opt
         expires,
         ..Waiver::default()
     };
-    waiver_write::file(&each(exclusions).into_iter().map(waiver).collect::<Vec<_>>())
+    each(exclusions).into_iter().map(waiver).collect()
 }
 
 /// The names of variables are those of `defaults/main.yml` in both roles.

@@ -15,6 +15,7 @@ pub mod html;
 pub mod junit;
 pub mod markdown;
 mod origin;
+pub mod proof;
 mod scans;
 mod sheet;
 pub mod terminal;

@@ -1,6 +1,7 @@
 //! The command line as data.
 
 mod account;
+mod bisect;
 mod format;
 mod run;
 mod target;
@@ -16,6 +17,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand,
 use jiff::civil::Date;
 
 pub(crate) use self::account::{Doctor, IamPolicy};
+pub(crate) use self::bisect::Bisect;
 pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection, Test, network_run};
 pub(crate) use self::target::{Given, Named, Target};
 pub(crate) use self::waiver::{Waiver, WaiverAudit, WaiverCommand, WaiverForm, WaiverImport};
@@ -135,6 +137,8 @@ pub(crate) enum Command {
     Report(Report),
     /// Name the settings that explain what failed on hardened variants (offline)
     Explain(Explain),
+    /// Prove which settings break checks of a hardened variant, by exchanging them on running nodes, and put everything back
+    Bisect(Box<Bisect>),
     /// List the controls to leave out of a hardened image so that everything runs, in the form that its build takes (offline)
     Exclusions(Exclusions),
     /// Import the results of another tool into a run: XCCDF, ARF, SARIF, JUnit, Inspector CSV, kube-bench, InSpec
@@ -181,6 +185,7 @@ impl Command {
             Self::Apply(run) | Self::Run(run) | Self::Nightly(run) => Some(&mut run.target),
             Self::Test(test) => Some(&mut test.more.target),
             Self::Scan(scan) => Some(&mut scan.target),
+            Self::Bisect(bisect) => Some(&mut bisect.target),
             Self::Destroy(destroy) => Some(&mut destroy.target),
             Self::Sweep(sweep) => Some(&mut sweep.target),
             Self::Doctor(doctor) => Some(&mut doctor.target),
@@ -314,6 +319,9 @@ pub(crate) struct Exclusions {
     /// Last day of waivers (YYYY-MM-DD)
     #[arg(long, value_name = "DATE")]
     pub(crate) expires: Option<Date>,
+    /// Add waivers to this file instead of printing them, for proven causes alone ('bisect'); created if it does not exist
+    #[arg(long, conflicts_with_all = ["format", "possible"], requires_all = ["owner", "expires"], value_name = "FILE")]
+    pub(crate) apply: Option<Utf8PathBuf>,
 }
 
 /// Options of 'import'.

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use amiproof_core::bisect::Wanted;
 use amiproof_core::check::Check;
 use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_model::matrix::{Matrix, ReadFile, WorkloadSource, resolve};
@@ -28,6 +29,8 @@ pub(crate) struct Inputs {
     pub(crate) workloads: Vec<Workload>,
     /// Whether only these workloads run.
     pub(crate) only_workloads: bool,
+    /// What to prove on top.
+    pub(crate) bisect: Option<Wanted>,
     /// Warnings: valid, but probably not intended.
     pub(crate) warnings: Vec<Problem>,
 }
@@ -66,7 +69,7 @@ pub(crate) fn without_file(shown: &str, text: &str) -> Result<Inputs, Failure> {
     })?;
     let workloads = catalogue()?.to_vec();
     let (matrix, waivers, warnings) = (resolved.matrix, resolved.waivers, resolved.warnings);
-    Ok(Inputs { matrix, waivers, workloads, only_workloads: false, warnings })
+    Ok(Inputs { matrix, waivers, workloads, only_workloads: false, bisect: None, warnings })
 }
 
 /// Reads everything, or reports all problems.
@@ -108,7 +111,7 @@ fn read_with(file: &Utf8Path, offline: bool) -> Result<Inputs, Vec<Problem>> {
     }
     workloads.extend(resolved.own_workloads);
     let (matrix, waivers, warnings) = (resolved.matrix, resolved.waivers, resolved.warnings);
-    Ok(Inputs { matrix, waivers, workloads, only_workloads: false, warnings })
+    Ok(Inputs { matrix, waivers, workloads, only_workloads: false, bisect: None, warnings })
 }
 
 /// The AWS region of the matrix.

@@ -122,6 +122,7 @@ fn important(event: &Event) -> Option<String> {
             "the deadline of {} has passed: stopping checks, then cleaning up",
             amiproof_model::duration::short(*limit)
         )),
+        EventKind::Proof(proof) => Some(proof.sentence()),
         EventKind::CleanedUp(cleanup) if !cleanup.leftovers.is_empty() => {
             Some(format!("{} left behind", cleanup.leftovers.len()))
         }

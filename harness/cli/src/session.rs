@@ -21,6 +21,8 @@ pub(crate) enum Goal {
     Apply,
     /// Smoke tests on what is there.
     Test,
+    /// Smoke tests on what is there, and then which settings break them.
+    Bisect,
     /// Scans on what is there.
     Scan,
     /// Everything, and nothing stays.

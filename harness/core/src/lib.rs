@@ -2,11 +2,13 @@
 //!
 //! Reading order: [`check`] (what a check is) and [`context`] (what a check may use), then [`ledger`] (the record of everything
 //! that is created), [`aws`], [`user_data`], [`cluster`], [`workload`], [`wait`], [`act`], [`probe`], [`scan`], [`resource`], [`destroy`],
+//! [`bisect`],
 //! [`transport`] and [`run`] (the dispatcher and the pipelines). [`iam`] is what all of it needs to be allowed, [`doctor`] asks
 //! beforehand.
 
 pub mod act;
 pub mod aws;
+pub mod bisect;
 pub mod bounded;
 pub mod check;
 pub mod cluster;

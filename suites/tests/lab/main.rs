@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_model::verdict::Outcome;
 
+mod bisect;
 mod bottlerocket;
 mod broken;
 mod catalogue;

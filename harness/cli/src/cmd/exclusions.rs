@@ -25,6 +25,16 @@ pub(crate) fn run(global: &Global, args: &Exclusions, output: &Output) -> Result
     let (mut report, _) = rundir::read_report(&global.dir, args.run.as_deref())?;
     explain::explain(&mut report, settings::all());
     let variant = chosen(&report.explanations, args.variant.as_deref(), report.run.id.as_str())?;
+    if let (Some(file), Some(responsible)) = (&args.apply, responsible) {
+        let found = exclusions::of(&report, &variant, Certainty::Proven);
+        let waivers = exclusions::waivers_of(&variant, &found, responsible);
+        if waivers.is_empty() {
+            let message = format!("no control is a proven cause of a failure of {variant}, so nothing is waived");
+            return Err(Failure::usage(message, format!("prove it with `amiproof bisect --variant {variant}`")));
+        }
+        super::waiver::add(file, &waivers, output)?;
+        return Ok(ExitCode::Passed);
+    }
     let least = if args.possible { Certainty::Possible } else { Certainty::Likely };
     let found = exclusions::of(&report, &variant, least);
     if found.is_empty() {
@@ -42,7 +52,7 @@ pub(crate) fn run(global: &Global, args: &Exclusions, output: &Output) -> Result
 }
 
 /// The variant that is named, or the only one that something is known of.
-fn chosen(explanations: &[Explanation], wanted: Option<&str>, run: &str) -> Result<VariantName, Failure> {
+pub(super) fn chosen(explanations: &[Explanation], wanted: Option<&str>, run: &str) -> Result<VariantName, Failure> {
     let known: Vec<&VariantName> = explanations.iter().map(|explanation| &explanation.variant).collect();
     let names: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
     let none = || format!("no variant of run {run} fails a check that its reference passes");

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod begin;
+mod bisect;
 mod check;
 mod compare;
 mod completions;
@@ -17,6 +18,7 @@ mod lab;
 mod list;
 mod owner;
 mod plan;
+mod proved;
 mod provisioned;
 mod report;
 mod request;
@@ -49,6 +51,7 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::IamPolicy(args) => iam_policy::run(&args, output),
         Command::Apply(args) => run::fresh(global, &args, Goal::Apply, output),
         Command::Test(args) => test::run(global, &args.more, &args.workloads, output),
+        Command::Bisect(args) => bisect::run(global, &args, output),
         Command::Scan(args) => run::scan(global, &args, output),
         Command::Run(args) => run::fresh(global, &args, Goal::All, output),
         Command::Nightly(args) => run::fresh(global, &args, Goal::Nightly, output),

@@ -13,6 +13,7 @@ use amiproof_reports::{Format, Options, compare, terminal};
 use amiproof_suites::settings;
 
 use super::begin::{Folder, Place, Setup, begin};
+use super::proved::proved;
 use super::provisioned::{Latest, provisioned};
 use super::request::Request;
 use super::{forms, owner, resume};
@@ -137,7 +138,7 @@ pub(crate) fn resumed(
     }
     let place = Place { target: &args.target, given: &args.given };
     place.check(&request.matrix)?;
-    let steps = Steps { test: goal == Goal::Test, scan: goal == Goal::Scan, ..STEPS_NONE };
+    let steps = Steps { test: matches!(goal, Goal::Test | Goal::Bisect), scan: goal == Goal::Scan, ..STEPS_NONE };
     if args.target.lab {
         let steps = Steps { provision: true, teardown: true, ..steps };
         let folder = Folder::New(new_run(global, args.run.as_deref(), &args.target, &request, steps)?);
@@ -211,6 +212,7 @@ async fn execute(
     let before = owner::standing(&ledger);
     let mut latest = Latest { dir: &global.dir, folder, ledger: ledger.clone(), is_set: steps.network_only };
     let tools = Tools { clients, access, ledger: ledger.clone() };
+    let wanted = request.inputs.bisect.clone();
     let plan = plan(global, request, folder, steps, connection.is_lab, &tools)?;
     let stop = Stop { cancel: signals.cancel.clone(), abort: signals.abort.clone(), deadline: options.deadline };
     let progress = RefCell::new(Progress::new(*output));
@@ -232,7 +234,15 @@ async fn execute(
         Goal::Nightly => baseline.or_else(|| rundir::previous(&global.dir, &report.run.matrix, &folder.id)),
         _ => baseline,
     };
-    publish(&report, folder, baseline.as_ref(), &options, output)
+    match wanted {
+        Some(wanted) => {
+            let written = forms::write_all(&report, None, folder.path(), output);
+            let exit = written.exit(proved(&report, &wanted, output));
+            written.show(&[Format::Html, Format::Json], output);
+            Ok(exit)
+        }
+        None => publish(&report, folder, baseline.as_ref(), &options, output),
+    }
 }
 
 fn plan(
@@ -264,6 +274,7 @@ fn plan(
         checks: request.checks,
         waivers: request.inputs.waivers,
         settings: settings::all(),
+        bisect: request.inputs.bisect,
         retries: request.options.retries,
         max_pods,
         image_registry: request.options.image_registry,

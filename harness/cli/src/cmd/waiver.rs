@@ -137,7 +137,7 @@ fn defaults(args: &WaiverImport) -> Result<Defaults, Failure> {
 }
 
 /// Adds waivers to a file, which is created if it does not exist.
-fn add(into: &Utf8Path, waivers: &[Waiver], output: &Output) -> Result<(), Failure> {
+pub(super) fn add(into: &Utf8Path, waivers: &[Waiver], output: &Output) -> Result<(), Failure> {
     let text = match bounded::text(into, bounded::MANIFEST) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => waiver_write::file(waivers),
         Err(error) => return Err(rundir::cannot("read", into, &error)),
@@ -154,6 +154,6 @@ fn add(into: &Utf8Path, waivers: &[Waiver], output: &Output) -> Result<(), Failu
         }
     };
     rundir::write_new(into, text.as_bytes())?;
-    output.note(format_args!("{into}: {} waivers imported", waivers.len()));
+    output.note(format_args!("{into}: {} waivers added", waivers.len()));
     Ok(())
 }

@@ -207,3 +207,30 @@ fn image_after_image_without_the_controls_of_the_list_runs_everything_in_the_end
     }
     assert_eq!(repaired, explanation.causes[0].cells.len());
 }
+
+/// A waiver excuses a control for good reasons only: that something else might be the cause is none.
+#[test]
+fn only_what_is_proven_is_waived() {
+    let dir = tempfile::tempdir().unwrap();
+    stored(dir.path(), &[row("workload/web", &["image-pull", "pod-network"], true)]);
+    let file = dir.path().join("waivers.yaml");
+    let into = file.to_str().unwrap();
+    let apply = ["exclusions", "a", "--apply", into, "--owner", "platform", "--expires", "2027-01-31"];
+    let likely = run(dir.path(), &apply);
+    assert_eq!(likely.status.code(), Some(2), "{}", stderr(&likely));
+    assert!(stderr(&likely).contains("amiproof bisect --variant l2") && !file.exists(), "{}", stderr(&likely));
+
+    let path = dir.path().join("runs/a/report.json");
+    let mut report: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let setting = json!({"setting": "forward-policy", "label": "nftables forward policy", "fact": "firewall.nft.forward",
+                         "value": "drop", "reference": "accept", "controls": ["cis-al2023-1.0.0/3.4.2.7"]});
+    report["proofs"] = json!([{"variant": "l2", "reference": "stock", "check": "workload/web", "end": "proven",
+                               "necessary": [setting], "sufficient": [[setting]], "settings": 40, "runs": 10}]);
+    fs::write(&path, report.to_string()).unwrap();
+    let proven = run(dir.path(), &apply);
+    assert_eq!(proven.status.code(), Some(0), "{}", stderr(&proven));
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("cis-al2023-1.0.0/3.4.2.7") && text.contains("(proven)"), "{text}");
+    let explained = stdout(&run(dir.path(), &["explain", "a"]));
+    assert!(explained.contains("proven forwarded packets are dropped"), "{explained}");
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use amiproof_model::name::RunId;
 use amiproof_model::report::Subject;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -11,6 +12,7 @@ use crate::check::{CheckError, Doing as _};
 use crate::context::Context;
 use crate::ledger::{Created, Ledger};
 use crate::resource::{self, object};
+use crate::run::budget::Share;
 
 /// Deadline for deleting everything. A pod on a node that does not answer takes its grace period and a little more.
 const REMOVAL: Duration = Duration::from_secs(120);
@@ -33,6 +35,39 @@ impl CheckNamespace {
     }
 }
 
+/// Where such a namespace is made and for what: a part of a check's context, or what `destroy` has.
+#[derive(Clone)]
+pub(crate) struct Place {
+    /// The run.
+    pub(crate) run: RunId,
+    /// What it is about.
+    pub(crate) subject: Subject,
+    /// Kubernetes.
+    pub(crate) cluster: Access,
+    /// Records what is created.
+    pub(crate) ledger: Ledger,
+    /// Installed in the namespace.
+    pub(crate) pull_secret: Option<pull_secret::PullSecret>,
+    /// The reserved pods; kept until the last one is deleted.
+    pub(crate) pods: Share,
+    /// Stops the work.
+    pub(crate) cancel: CancellationToken,
+}
+
+impl From<&Context> for Place {
+    fn from(context: &Context) -> Self {
+        Self {
+            run: context.run.clone(),
+            subject: context.subject.clone(),
+            cluster: context.cluster.clone(),
+            ledger: context.ledger.clone(),
+            pull_secret: context.pull_secret.clone(),
+            pods: context.pods.clone(),
+            cancel: context.cancel.clone(),
+        }
+    }
+}
+
 /// Creates what `wanted` describes, runs `work` with the name of the namespace, and deletes everything.
 ///
 /// Deletion happens in a task of its own. When the run is interrupted, or the returned future is dropped because a deadline
@@ -46,9 +81,23 @@ where
     F: FnOnce(Context, String) -> Fut + Send + 'static,
     Fut: Future<Output = Result<T, CheckError>> + Send + 'static,
 {
-    let stop = context.cancel.child_token();
+    let own = context.clone();
+    within_place(context.into(), wanted, move |namespace| work(own, namespace)).await
+}
+
+/// The same, for commands that belong to no check.
+///
+/// # Errors
+/// As those of [`within`].
+pub(crate) async fn within_place<T, F, Fut>(place: Place, wanted: CheckNamespace, work: F) -> Result<T, CheckError>
+where
+    T: Send + 'static,
+    F: FnOnce(String) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T, CheckError>> + Send + 'static,
+{
+    let stop = place.cancel.child_token();
     let _stops_when_dropped = stop.clone().drop_guard();
-    match tokio::spawn(live(context.clone(), wanted, work, stop)).await {
+    match tokio::spawn(live(place, wanted, work, stop)).await {
         Ok(result) => result,
         Err(join) if join.is_cancelled() => Err(CheckError::Cancelled),
         Err(join) => Err(CheckError::Panicked(join.to_string())),
@@ -56,33 +105,33 @@ where
 }
 
 async fn live<T, F, Fut>(
-    context: Context,
+    place: Place,
     wanted: CheckNamespace,
     work: F,
     stop: CancellationToken,
 ) -> Result<T, CheckError>
 where
     T: Send + 'static,
-    F: FnOnce(Context, String) -> Fut + Send + 'static,
+    F: FnOnce(String) -> Fut + Send + 'static,
     Fut: Future<Output = Result<T, CheckError>> + Send + 'static,
 {
     if stop.is_cancelled() {
         return Err(CheckError::Cancelled);
     }
     let spec = namespace::Spec {
-        name: wanted.namespace(&context),
-        run: context.run.clone(),
-        variant: match &context.subject {
+        name: namespace::name(&place.run, place.subject.as_str(), &wanted.what),
+        run: place.run.clone(),
+        variant: match &place.subject {
             Subject::Variant(name) => Some(name.clone()),
             Subject::Cluster => None,
         },
         privileged: wanted.privileged,
     };
-    let (cluster, ledger) = (context.cluster.clone(), context.ledger.clone());
+    let (cluster, ledger) = (place.cluster.clone(), place.ledger.clone());
     // Its capacity stays taken until the last pod is deleted, even if the caller has gone.
-    let _pods = context.pods.clone();
+    let _pods = place.pods.clone();
     let made = resource::namespace::create(&cluster, &ledger, &spec).await;
-    let pulls = match (&made, &context.pull_secret) {
+    let pulls = match (&made, &place.pull_secret) {
         (Ok(_), Some(secret)) => pull_secret::install(&cluster, &spec.name, secret).await,
         _ => Ok(()),
     };
@@ -93,11 +142,11 @@ where
             remove(&cluster, &ledger, &spec.name, None, objects).await;
             return Err(CheckError::api("preparing the check", error));
         }
-        Ok(_) => match prepared(pulls, &context, &wanted.cluster_wide, &mut objects).await {
+        Ok(_) => match prepared(pulls, &place, &wanted.cluster_wide, &mut objects).await {
             Ok(()) => {
                 // A task of its own, so that a panic inside cannot skip the removal.
                 let name = spec.name.clone();
-                let mut task = tokio::spawn(work(context, name));
+                let mut task = tokio::spawn(work(name));
                 tokio::select! {
                     biased;
                     ended = &mut task => ended.unwrap_or_else(|join| Err(CheckError::Panicked(join.to_string()))),
@@ -119,19 +168,19 @@ type Made = (Created, Value);
 /// Adds the image pull secret to the namespace, and creates the cluster-scoped objects of `wanted`.
 async fn prepared(
     pulls: Result<(), objects::ApplyError>,
-    context: &Context,
+    place: &Place,
     wanted: &[Value],
     made: &mut Vec<Made>,
 ) -> Result<(), CheckError> {
     pulls.doing("giving the check's pods their image pull secret")?;
-    make(context, wanted, made).await
+    make(place, wanted, made).await
 }
 
 /// Creates the objects outside of the namespace, each through the ledger.
-async fn make(context: &Context, wanted: &[Value], made: &mut Vec<Made>) -> Result<(), CheckError> {
+async fn make(place: &Place, wanted: &[Value], made: &mut Vec<Made>) -> Result<(), CheckError> {
     for object in wanted {
-        let object = labelled(object, context);
-        let created = object::create(&context.cluster, &context.ledger, &object).await;
+        let object = labelled(object, place);
+        let created = object::create(&place.cluster, &place.ledger, &object).await;
         let created = created.doing("preparing the check")?;
         made.push((created, object));
     }
@@ -139,9 +188,9 @@ async fn make(context: &Context, wanted: &[Value], made: &mut Vec<Made>) -> Resu
 }
 
 /// Adds the labels of everything that a run creates in a cluster: it can be found without the ledger, and checks ignore it.
-fn labelled(object: &Value, context: &Context) -> Value {
+fn labelled(object: &Value, place: &Place) -> Value {
     let mut object = object.clone();
-    object["metadata"]["labels"][RUN_LABEL] = json!(context.run.as_str());
+    object["metadata"]["labels"][RUN_LABEL] = json!(place.run.as_str());
     object["metadata"]["labels"][MANAGED_BY] = json!(FIELD_MANAGER);
     object
 }

@@ -126,7 +126,7 @@ pub(crate) async fn one(ledger: &Ledger, clients: &Clients, key: ledger::Key) {
     let Some(entry) = ledger.entries().into_iter().find(|entry| entry.key == key) else { return };
     let target = Target::of_entry(&entry, ledger.header());
     let (kind, name) = (target.title(), target.name.clone());
-    let reach = Reach { clients: Some(clients), access: None, deadlines: &Deadlines::default() };
+    let reach = Reach { clients: Some(clients), access: None, ledger: Some(ledger), deadlines: &Deadlines::default() };
     let removed = target.kind.remove(reach, &target, &target.claim(ledger.header())).await;
     let reason = match removed {
         Ok(Removed::Gone | Removed::GoneUnverified(_) | Removed::Absent | Removed::WithCluster) => {

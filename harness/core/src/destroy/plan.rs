@@ -38,6 +38,6 @@ pub struct Plan<'a> {
 impl<'a> Plan<'a> {
     /// What a deletion can reach.
     pub(super) fn reach(&'a self) -> Reach<'a> {
-        Reach { clients: self.clients, access: self.access, deadlines: &self.deadlines }
+        Reach { clients: self.clients, access: self.access, ledger: Some(self.ledger), deadlines: &self.deadlines }
     }
 }

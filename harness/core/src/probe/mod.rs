@@ -6,6 +6,7 @@
 
 mod admin;
 pub mod facts;
+mod hosts;
 mod output;
 mod packed;
 mod pod;
@@ -19,6 +20,7 @@ use amiproof_model::matrix::Family;
 use amiproof_model::report::NodeRecord;
 use futures::FutureExt as _;
 
+pub(crate) use self::hosts::Hosts;
 use self::output::Attempt;
 pub use self::output::{Channel, Error, Output};
 use crate::aws;
@@ -33,9 +35,22 @@ use crate::context::Context;
 /// # Errors
 /// [`Error`]; another exit code than 0 is not an error.
 pub async fn command(context: &Context, node: &NodeRecord, script: &str, deadline: Duration) -> Result<Output, Error> {
+    command_on(&context.into(), node, script, deadline).await
+}
+
+/// The same, for commands that belong to no check.
+///
+/// # Errors
+/// As those of [`command`].
+pub(crate) async fn command_on(
+    hosts: &Hosts,
+    node: &NodeRecord,
+    script: &str,
+    deadline: Duration,
+) -> Result<Output, Error> {
     let mut why = Vec::new();
-    for way in ways(context.variant.family) {
-        match attempt(context, node, *way, script, deadline).await {
+    for way in ways(hosts.family) {
+        match attempt(hosts, node, *way, script, deadline).await {
             Ok(output) => return Ok(output),
             Err(Attempt::Over(error)) => return Err(error),
             Err(Attempt::NoWay(reason)) => why.push(format!("{}: {reason}", way.as_str())),
@@ -52,8 +67,21 @@ pub async fn command(context: &Context, node: &NodeRecord, script: &str, deadlin
 /// # Errors
 /// [`Error::Unread`] with what became of each channel, or [`Error::Cancelled`]; another exit code than 0 is not an error.
 pub async fn read(context: &Context, node: &NodeRecord, script: &str, deadline: Duration) -> Result<Output, Error> {
-    let ways = ways(context.variant.family);
-    read::over(&node.name, ways, deadline, |way| attempt(context, node, way, script, deadline).boxed()).await
+    read_on(&context.into(), node, script, deadline).await
+}
+
+/// The same, for scripts that belong to no check.
+///
+/// # Errors
+/// As those of [`read`](read()).
+pub(crate) async fn read_on(
+    hosts: &Hosts,
+    node: &NodeRecord,
+    script: &str,
+    deadline: Duration,
+) -> Result<Output, Error> {
+    let ways = ways(hosts.family);
+    read::over(&node.name, ways, deadline, |way| attempt(hosts, node, way, script, deadline).boxed()).await
 }
 
 /// Runs a script that changes nothing, as root on the host of an instance that may be no node of any cluster: through the agent of Systems
@@ -87,18 +115,18 @@ fn ways(family: Family) -> &'static [Channel] {
 }
 
 async fn attempt(
-    context: &Context,
+    hosts: &Hosts,
     node: &NodeRecord,
     way: Channel,
     script: &str,
     deadline: Duration,
 ) -> Result<Output, Attempt> {
     if way == Channel::Pod {
-        return pod::run(context, node, script, deadline).await;
+        return pod::run(hosts, node, script, deadline).await;
     }
-    let clients = context.aws.as_ref().ok_or_else(|| Attempt::NoWay("this run has no AWS account".to_owned()))?;
+    let clients = hosts.aws.as_ref().ok_or_else(|| Attempt::NoWay("this run has no AWS account".to_owned()))?;
     let instance = answering(clients, node).await.map_err(Attempt::NoWay)?;
-    through_agent(clients, context.variant.family, (node, instance), way, script, deadline).await
+    through_agent(clients, hosts.family, (node, instance), way, script, deadline).await
 }
 
 /// Through the agent of a node's instance, which answers.

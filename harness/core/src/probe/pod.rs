@@ -18,13 +18,13 @@ use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::hosts::Hosts;
 use super::output::Attempt;
 use super::{Channel, Error, Output, packed, ssm};
 use crate::check::CheckError;
 use crate::cluster::check_namespace::{self, CheckNamespace};
 use crate::cluster::pod_template::mirrored;
-use crate::cluster::{objects, watch};
-use crate::context::Context;
+use crate::cluster::{Access, namespace, objects, watch};
 use crate::wait::{Progress, pods};
 
 /// Has a shell, `nsenter`, `gzip` and `base64`, and is small.
@@ -47,12 +47,7 @@ const MAX_OF_ROOT: &str = "2Gi";
 /// Memory limit of the containers that return pieces.
 const MAX_OF_READER: &str = "64Mi";
 
-pub(super) async fn run(
-    context: &Context,
-    node: &NodeRecord,
-    script: &str,
-    deadline: Duration,
-) -> Result<Output, Attempt> {
+pub(super) async fn run(hosts: &Hosts, node: &NodeRecord, script: &str, deadline: Duration) -> Result<Output, Attempt> {
     // Distinguishes commands that run at the same time. Errors name the namespace, so in a simulation it must follow from the seed.
     let number = amiproof_time::random::number() & 0xffff_ffff;
     let wanted = CheckNamespace {
@@ -62,13 +57,14 @@ pub(super) async fn run(
     };
     let task = Task {
         node: node.name.clone(),
-        image: context.image_registry.as_deref().map_or_else(|| IMAGE.to_owned(), |registry| mirrored(IMAGE, registry)),
-        folder: format!("amiproof-{}", wanted.namespace(context)),
+        image: hosts.image_registry.as_deref().map_or_else(|| IMAGE.to_owned(), |registry| mirrored(IMAGE, registry)),
+        folder: format!("amiproof-{}", namespace::name(&hosts.place.run, hosts.place.subject.as_str(), &wanted.what)),
         script: script.to_owned(),
         deadline,
     };
-    let text = check_namespace::within(context, wanted, move |context, namespace| async move {
-        Ok(task.result(&context, &namespace).await)
+    let cluster = hosts.place.cluster.clone();
+    let text = check_namespace::within_place(hosts.place.clone(), wanted, move |namespace| async move {
+        Ok(task.result(&cluster, &namespace).await)
     });
     let text = text.await.map_err(|error| match error {
         CheckError::Cancelled => Attempt::Over(Error::Cancelled),
@@ -89,8 +85,8 @@ struct Task {
 
 impl Task {
     /// The whole packed result.
-    async fn result(&self, context: &Context, namespace: &str) -> Result<String, Attempt> {
-        let first = self.pieces(context, namespace, RUN, &self.first_pod(), self.deadline).await?;
+    async fn result(&self, cluster: &Access, namespace: &str) -> Result<String, Attempt> {
+        let first = self.pieces(cluster, namespace, RUN, &self.first_pod(), self.deadline).await?;
         let (size, text) = first.split_once(' ').ok_or_else(|| self.lost("it has no length"))?;
         let size: usize = size.parse().map_err(|_| self.lost("its length is not a number"))?;
         let mut text = text.to_owned();
@@ -102,7 +98,7 @@ impl Task {
             let is_last = text.len() + capacity >= size;
             let name = format!("fetch-{}", text.len() / capacity);
             let pod = self.fetch_pod(&name, text.len(), is_last);
-            let more = self.pieces(context, namespace, &name, &pod, Duration::from_secs(30)).await;
+            let more = self.pieces(cluster, namespace, &name, &pod, Duration::from_secs(30)).await;
             // The script has run: from here on there is no other way.
             let more = more.map_err(|attempt| match attempt {
                 Attempt::NoWay(why) => self.lost(&why),
@@ -123,15 +119,15 @@ impl Task {
     /// Applies a pod, waits for its end and puts the messages of its containers together.
     async fn pieces(
         &self,
-        context: &Context,
+        cluster: &Access,
         namespace: &str,
         name: &str,
         pod: &Value,
         within: Duration,
     ) -> Result<String, Attempt> {
         let no_way = |error: String| Attempt::NoWay(error);
-        objects::apply(&context.cluster, Some(namespace), pod).await.map_err(|error| no_way(error.to_string()))?;
-        let api: Api<Pod> = Api::namespaced(context.cluster.client(), namespace);
+        objects::apply(cluster, Some(namespace), pod).await.map_err(|error| no_way(error.to_string()))?;
+        let api: Api<Pod> = Api::namespaced(cluster.client(), namespace);
         let of_pod = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let mut last = None;
         let stream = watch::follow(api, of_pod);

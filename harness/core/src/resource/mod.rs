@@ -19,6 +19,7 @@ pub mod load_balancer;
 pub mod log_group;
 pub mod namespace;
 pub mod network_interface;
+pub mod node_change;
 pub mod node_group;
 pub mod object;
 pub mod oidc_provider;
@@ -61,6 +62,7 @@ pub(crate) static ALL: &[&dyn Kind] = &[
     &log_group::ControlPlaneLogGroup,
     &namespace::RunNamespace,
     &network_interface::Ec2NetworkInterface,
+    &node_change::NodeChange,
     &node_group::EksNodeGroup,
     &object::ClusterObject,
     &oidc_provider::IamOidcProvider,

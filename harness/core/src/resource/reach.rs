@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::outcome::NotDeleted;
 use crate::aws::Clients;
 use crate::cluster::Access;
+use crate::ledger::Ledger;
 
 /// How long the deletion of each kind of resource may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub(crate) struct Reach<'a> {
     pub(crate) clients: Option<&'a Clients>,
     /// The cluster; `None` if it cannot be reached.
     pub(crate) access: Option<&'a Access>,
+    /// The run's ledger; `None` where there is none, as in `sweep`.
+    pub(crate) ledger: Option<&'a Ledger>,
     pub(crate) deadlines: &'a Deadlines,
 }
 
@@ -76,6 +79,6 @@ impl<'a> Reach<'a> {
 
 impl<'a> From<Cx<'a>> for Reach<'a> {
     fn from(cx: Cx<'a>) -> Self {
-        Self { clients: Some(cx.clients), access: None, deadlines: cx.deadlines }
+        Self { clients: Some(cx.clients), access: None, ledger: None, deadlines: cx.deadlines }
     }
 }

@@ -179,6 +179,25 @@ async fn run_phase(
     config.events.send(&subject, EventKind::PhaseEnded(phase, end));
 }
 
+/// One run of a check outside of the order of a run; `None` when the run was interrupted. Reports nothing.
+pub(crate) async fn once(context: &Context, check: &Check, config: &RunnerConfig) -> Option<Outcome> {
+    let capacity = pods::capacity(context, &config.budget).await;
+    let mut own = context.clone();
+    let reserved = pods::reserve(context, check, capacity, &config.budget);
+    match context.cancel.run_until_cancelled(reserved).await? {
+        Ok(share) => own.pods = share,
+        Err(reason) => return Some(Outcome::NotEvaluated { reason }),
+    }
+    match attempt(&own, check, &config.abort).await {
+        Answer::Cancelled => None,
+        Answer::Decided(decision) => Some(decision.verdict.into()),
+        Answer::Undecided(error) => Some(Outcome::Error { message: chain(&error) }),
+        Answer::Scanned(_) => {
+            Some(Outcome::NotEvaluated { reason: "a scan has many answers and cannot be bisected".to_owned() })
+        }
+    }
+}
+
 /// All attempts of one check; `None` when the run was interrupted before there was an answer.
 async fn run_one(context: &Context, check: &Check, retries: u32, config: &RunnerConfig) -> Option<Vec<CheckResult>> {
     let events = &config.events;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use amiproof_model::name::{CheckId, VariantName};
 use amiproof_model::report::{
-    AmiRecord, CheckResult, Cleanup, ClusterRecord, NodeRecord, Phase, PhaseEnd, ScanRecord, Subject,
+    AmiRecord, CheckResult, Cleanup, ClusterRecord, NodeRecord, Phase, PhaseEnd, Proof, ScanRecord, Subject,
 };
 use amiproof_model::verdict::{Evidence, Finding};
 use jiff::Timestamp;
@@ -76,6 +76,8 @@ pub enum EventKind {
     Scanned(Box<ScanRecord>),
     /// The result of one cell of the matrix. The disposition is set when the run ends.
     Result(Box<CheckResult>),
+    /// What a bisection found.
+    Proof(Box<Proof>),
     /// The user asked to stop.
     Interrupted,
     /// The run exceeded its deadline of this duration and stops.

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use amiproof_model::name::CheckId;
-use amiproof_model::report::{AmiRecord, CheckResult, ClusterRecord, NodeRecord, ScanRecord, Subject};
+use amiproof_model::report::{AmiRecord, CheckResult, ClusterRecord, NodeRecord, Proof, ScanRecord, Subject};
 use amiproof_model::verdict::Outcome;
 use camino::Utf8Path;
 use jiff::Timestamp;
@@ -42,6 +42,7 @@ enum What {
     NeverJoined(Vec<NodeRecord>),
     Facts(Vec<(u32, indexmap::IndexMap<String, String>)>),
     Scanned(Box<ScanRecord>),
+    Proof(Box<Proof>),
     Answered { check: String, rows: Vec<CheckResult> },
 }
 
@@ -55,6 +56,7 @@ impl What {
             EventKind::NeverJoined(instances) => Self::NeverJoined(instances.clone()),
             EventKind::Facts(facts) => Self::Facts(facts.clone()),
             EventKind::Scanned(scan) => Self::Scanned(scan.clone()),
+            EventKind::Proof(proof) => Self::Proof(proof.clone()),
             EventKind::Result(_)
             | EventKind::CheckEnded { .. }
             | EventKind::PhaseStarted(_)
@@ -78,6 +80,7 @@ impl What {
             Self::NeverJoined(instances) => vec![EventKind::NeverJoined(instances)],
             Self::Facts(facts) => vec![EventKind::Facts(facts)],
             Self::Scanned(scan) => vec![EventKind::Scanned(scan)],
+            Self::Proof(proof) => vec![EventKind::Proof(proof)],
             Self::Answered { check, rows } => {
                 let results = rows.into_iter().map(|row| EventKind::Result(Box::new(row)));
                 results.chain([EventKind::CheckEnded { check, rows: Vec::new() }]).collect()

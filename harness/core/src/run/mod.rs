@@ -23,11 +23,13 @@ pub mod pipeline;
 mod plan;
 mod pods;
 pub mod preflight;
+mod proofs;
 mod quiescence;
 pub mod recorder;
 mod rows;
 mod session;
 pub mod shared;
+mod subject;
 mod unjoined;
 pub mod verdicts;
 

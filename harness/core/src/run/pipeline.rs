@@ -16,14 +16,15 @@ use super::plan::cluster_check_candidates;
 use super::quiescence::{Participant, Quiescence};
 use super::session::{Session, guarded};
 use super::shared::{Arrival, ClusterReady, Shared};
-use super::{checks, failure, nodes, rows};
+use super::subject::{Checked, context};
+use super::{checks, failure, nodes, proofs, rows};
 use crate::aws::Clients;
 use crate::aws::ami::Ami;
 use crate::aws::node_group::takes_controllers;
 use crate::check::Check;
 use crate::cluster;
-use crate::cluster::nodes::selector_of;
-use crate::context::{Context, Peers};
+
+use crate::context::Peers;
 use crate::destroy::{self, What};
 
 /// The pipelines of all variants, and what they need from each other.
@@ -295,9 +296,18 @@ async fn run_variant(
         ends.arrival = None;
     }
     drop(barriers.busy);
-    match tested.filter(|_| !disturbing.is_empty()) {
+    let wanted = session.plan.bisect.as_ref().filter(|wanted| wanted.variant == variant.name);
+    match tested.filter(|_| !disturbing.is_empty() || wanted.is_some()) {
         None => drop(barriers.participant),
-        Some(context) => disturb(&session, &context, &disturbing, barriers.participant).await,
+        Some(context) => {
+            let Some(_turn) = session.stop.cancel.run_until_cancelled(barriers.participant.turn()).await else {
+                return;
+            };
+            checks::run_alone(&context, &disturbing, &session.runner_config()).await;
+            if let Some(wanted) = wanted {
+                proofs::bisect(&session, &shared, &context, wanted).await;
+            }
+        }
     }
     drop((ends.reference_keepalive, ends.arrival));
     if session.plan.steps.teardown {
@@ -313,12 +323,6 @@ async fn skip(session: Arc<Session>, shared: Shared, variant: &Variant, ends: Pi
     if session.plan.steps.teardown {
         teardown(&session, shared.access(), variant, released).await;
     }
-}
-
-/// Runs the checks that disturb the variant's nodes, when it is their turn.
-async fn disturb(session: &Session, context: &Context, checks: &[Check], place: Participant) {
-    let Some(_turn) = session.stop.cancel.run_until_cancelled(place.turn()).await else { return };
-    checks::run_alone(context, checks, &session.runner_config()).await;
 }
 
 /// Everything up to nodes that are Ready and run the right image.
@@ -438,41 +442,6 @@ async fn settled(session: &Session, nodes: &mut watch::Receiver<Peers>) -> Optio
         // A pipeline announces this itself; a sender dropped without a value never had a pipeline.
         Err(_) => Some(Peers::Unavailable("its pipeline failed".to_owned())),
     }
-}
-
-/// What is needed to build a [`Context`].
-struct Checked {
-    subject: Subject,
-    variant: Arc<Variant>,
-    nodes: Arc<Vec<NodeRecord>>,
-    peers: watch::Receiver<Peers>,
-}
-
-fn context(session: &Session, cluster: &ClusterReady, checked: Checked) -> Result<Context, PhaseError> {
-    let evidence = session.plan.folder.join("evidence").join(checked.subject.as_str());
-    std::fs::create_dir_all(&evidence).map_err(|error| PhaseError::Other {
-        message: format!("cannot create the evidence folder {evidence}: {error}"),
-        evidence: Vec::new(),
-    })?;
-    Ok(Context {
-        run: session.plan.run.clone(),
-        matrix: Arc::clone(&session.plan.matrix),
-        subject: checked.subject,
-        selector: selector_of(&session.plan.run, &checked.variant),
-        variant: checked.variant,
-        nodes: checked.nodes,
-        peers: checked.peers,
-        facts: Default::default(),
-        cluster: cluster.access.clone(),
-        kubernetes: cluster.kubernetes.clone(),
-        aws: session.tools.clients.clone(),
-        ledger: session.tools.ledger.clone(),
-        evidence,
-        image_registry: session.plan.image_registry.clone(),
-        pull_secret: session.plan.pull_secret.clone(),
-        pods: Default::default(),
-        cancel: session.stop.cancel.child_token(),
-    })
 }
 
 fn report_phase_error(session: &Session, subject: &Subject, phase: Phase, broken: &PhaseError) {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::journal::Answers;
 use crate::aws::Clients;
+use crate::bisect::Wanted;
 use crate::check::Check;
 use crate::cluster::Access;
 use crate::ledger::Ledger;
@@ -33,6 +34,8 @@ pub struct Plan {
     pub waivers: Vec<Waiver>,
     /// The settings that failures are explained by.
     pub settings: &'static [Setting],
+    /// What to prove once the checks are over; its checks are those of the plan.
+    pub bisect: Option<Wanted>,
     /// How often a failed check is retried.
     pub retries: u32,
     /// Maximum number of pods of the run at a time.

@@ -7,7 +7,8 @@ use amiproof_model::duration::short;
 use amiproof_model::matrix::{Matrix, Variant};
 use amiproof_model::name::{CheckId, RunId, VariantName};
 use amiproof_model::report::{
-    CheckResult, ClusterRecord, Phase, PhaseEnd, PhaseRecord, Report, RunRecord, ScanRecord, Subject, VariantRecord,
+    CheckResult, ClusterRecord, Phase, PhaseEnd, PhaseRecord, Proof, Report, RunRecord, ScanRecord, Subject,
+    VariantRecord,
 };
 use amiproof_model::verdict::Outcome;
 use amiproof_model::waiver::Waiver;
@@ -64,13 +65,13 @@ impl Recorder {
         self.places.clear();
         earlier.results.iter().for_each(|result| self.add_result(result));
         self.report.scans = earlier.scans;
+        self.report.proofs = earlier.proofs;
         self.report.cluster = earlier.cluster;
         self.report.run.phases = earlier.run.phases;
-        for record in &mut self.report.variants {
-            if let Some(known) = earlier.variants.iter().find(|known| known.name == record.name) {
-                *record = known.clone();
-            }
-        }
+        // Columns of variants that this command does not touch stay, in their order.
+        let is_new = |record: &VariantRecord| earlier.variants.iter().all(|known| known.name != record.name);
+        let new: Vec<VariantRecord> = self.report.variants.drain(..).filter(is_new).collect();
+        self.report.variants = earlier.variants.into_iter().chain(new).collect();
     }
 
     /// Adds expected rows: one per check and subject, which stays unless an event ends that check. So no selected check disappears,
@@ -114,6 +115,11 @@ impl Recorder {
                 if let Ok(check) = check.parse() {
                     self.open.remove(&(event.subject.clone(), check));
                 }
+            }
+            EventKind::Proof(proof) => {
+                let is_same = |known: &Proof| (&known.variant, &known.check) == (&proof.variant, &proof.check);
+                self.report.proofs.retain(|known| !is_same(known));
+                self.report.proofs.push((**proof).clone());
             }
             EventKind::Interrupted => self.report.run.interrupted = true,
             EventKind::DeadlineExceeded(limit) => self.exceeded = Some(*limit),

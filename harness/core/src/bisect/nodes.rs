@@ -1,0 +1,267 @@
+//! The nodes of one side, and what is exchanged on them at the moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use amiproof_model::bisect::{Item, Side};
+use amiproof_model::report::NodeRecord;
+use amiproof_model::setting::Change;
+use indexmap::IndexMap;
+use k8s_openapi::api::core::v1::Node;
+use kube::Api;
+use tokio_util::sync::CancellationToken;
+
+use super::script::{self, Exchanges};
+use crate::cluster::nodes as cluster_nodes;
+use crate::context::Context;
+use crate::probe::{self, Hosts, facts};
+use crate::resource::node_change::{self, Scripts};
+
+/// Deadline for asking a host whether values are still there.
+const ASK: Duration = Duration::from_secs(60);
+
+/// Facts that differ between two readings of a host that nobody changed: what time, pods and the firewalls of kube-proxy make of it.
+const PASSING: [&str; 6] = ["disk.", "time.", "facts.", "listening", "packages", "uptime"];
+
+/// One node.
+struct Host {
+    node: NodeRecord,
+    uid: String,
+    /// What it was like before anything was changed.
+    facts: IndexMap<String, String>,
+    /// What is exchanged on it, with the scripts that did it.
+    changed: Option<(Exchanges, Scripts)>,
+}
+
+/// The nodes of one side.
+pub(super) struct Nodes<'a> {
+    pub(super) context: &'a Context,
+    side: Side,
+    hosts: Vec<Host>,
+    exchanged: BTreeSet<usize>,
+    /// Items whose values something on a host writes back: they are written again while the check runs.
+    kept: BTreeSet<usize>,
+}
+
+/// Why settings are not exchanged.
+pub(super) enum Refused {
+    /// One of them cannot be, and why; everything is as it was.
+    Item(usize, String),
+    /// A node did not answer, or could not be put back: nothing more can be tried.
+    Node(String),
+}
+
+impl<'a> Nodes<'a> {
+    /// Reads the nodes.
+    ///
+    /// # Errors
+    /// Why one of them cannot be read, as a clause.
+    pub(super) async fn read(context: &'a Context, side: Side) -> Result<Self, String> {
+        let mut hosts = Vec::new();
+        for (node, facts) in facts_of(context).await? {
+            let api: Api<Node> = Api::all(context.cluster.client());
+            let object =
+                api.get(&node.name).await.map_err(|error| format!("node {} cannot be read: {error}", node.name))?;
+            let uid = object.metadata.uid.ok_or_else(|| format!("node {} has no UID", node.name))?;
+            hosts.push(Host { node, uid, facts, changed: None });
+        }
+        Ok(Self { context, side, hosts, exchanged: BTreeSet::new(), kept: BTreeSet::new() })
+    }
+
+    /// What the first of them was like before.
+    pub(super) fn facts(&self) -> Option<&IndexMap<String, String>> {
+        self.hosts.first().map(|host| &host.facts)
+    }
+
+    /// Its variant's name.
+    pub(super) fn name(&self) -> &str {
+        self.context.variant.name.as_str()
+    }
+
+    fn hosts(&self) -> Hosts {
+        let mut hosts = Hosts::from(self.context);
+        // A change that has begun is finished, and what is changed is put back, also when the run is stopped.
+        hosts.place.cancel = CancellationToken::new();
+        hosts
+    }
+
+    /// Makes exactly these items exchanged on every node, and waits until the nodes are Ready.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub(super) async fn exchange(&mut self, items: &[Item], wanted: &BTreeSet<usize>) -> Result<(), Refused> {
+        if self.exchanged == *wanted {
+            return Ok(());
+        }
+        self.restore().await.map_err(Refused::Node)?;
+        self.exchanged.clone_from(wanted);
+        let access = self.hosts();
+        for at in 0..self.hosts.len() {
+            let Some(host) = self.hosts.get_mut(at) else { break };
+            let chosen = wanted.iter().filter_map(|number| Some((*number, items.get(*number)?)));
+            let exchanges =
+                script::exchanges(chosen, &host.facts, self.side).map_err(|(number, why)| Refused::Item(number, why));
+            let exchanges = match exchanges {
+                Ok(exchanges) => exchanges,
+                Err(refused) => return Err(self.give_up(refused).await),
+            };
+            if exchanges.is_empty() {
+                continue;
+            }
+            let kept = &self.kept;
+            let scripts = script::scripts(&exchanges, |number| kept.contains(&number));
+            let (node, uid) = (host.node.clone(), host.uid.clone());
+            host.changed = Some((exchanges, scripts.clone()));
+            let refused = match node_change::create(&access, (&node, &uid), &scripts).await {
+                Err(error) => Some(Refused::Node(format!("node {} was not changed: {error}", node.name))),
+                Ok((_, output)) => script::numbers(&output.stdout, "not")
+                    .next()
+                    .map(|(number, why)| Refused::Item(number, refusal(&node, why))),
+            };
+            if let Some(refused) = refused {
+                return Err(self.give_up(refused).await);
+            }
+        }
+        self.until_ready(items, wanted).await
+    }
+
+    /// Puts everything back. The reason why that failed comes before the reason for it.
+    async fn give_up(&mut self, refused: Refused) -> Refused {
+        match self.restore().await {
+            Ok(()) => refused,
+            Err(why) => Refused::Node(why),
+        }
+    }
+
+    /// Waits for nodes whose kubelet or runtime was restarted.
+    async fn until_ready(&self, items: &[Item], wanted: &BTreeSet<usize>) -> Result<(), Refused> {
+        let restarts = |item: &Item| {
+            let is_restart = |change: &Change| matches!(change, Change::Kubelet | Change::Containerd | Change::Unit);
+            item.facts.iter().any(|one| is_restart(&one.change))
+        };
+        if !wanted.iter().filter_map(|number| items.get(*number)).any(restarts) {
+            return Ok(());
+        }
+        let within = self.context.variant.timeouts.nodes_ready;
+        let ready =
+            cluster_nodes::wait_ready(&self.context.cluster, self.context.selector.as_str(), self.hosts.len(), within);
+        ready.await.map(drop).map_err(|error| Refused::Node(error.to_string()))
+    }
+
+    /// The items whose values are no longer as they were set: something on a host wrote the old ones.
+    ///
+    /// # Errors
+    /// Why a node does not say.
+    pub(super) async fn lost(&self) -> Result<BTreeSet<usize>, String> {
+        let access = self.hosts();
+        let mut lost = BTreeSet::new();
+        for host in &self.hosts {
+            let Some((exchanges, _)) = &host.changed else { continue };
+            let output = probe::read_on(&access, &host.node, &script::held(exchanges), ASK).await;
+            let output = output.map_err(|error| error.to_string())?;
+            lost.extend(script::numbers(&output.stdout, "lost").map(|(number, _)| number));
+        }
+        Ok(lost)
+    }
+
+    /// Whether a value is written again already.
+    pub(super) fn keeps(&self, item: usize) -> bool {
+        self.kept.contains(&item)
+    }
+
+    /// From now on the value of an item is written again whenever something changes it.
+    ///
+    /// # Errors
+    /// Why a node could not be put back.
+    pub(super) async fn keep(&mut self, items: impl IntoIterator<Item = usize>) -> Result<(), String> {
+        self.restore().await?;
+        self.kept.extend(items);
+        Ok(())
+    }
+
+    /// Puts everything back.
+    ///
+    /// # Errors
+    /// The first node that could not be, and why. The others are put back nevertheless.
+    pub(super) async fn restore(&mut self) -> Result<(), String> {
+        let access = self.hosts();
+        let mut first = Ok(());
+        for host in &mut self.hosts {
+            let Some((_, scripts)) = &host.changed else { continue };
+            match node_change::undo(&self.context.ledger, &access, &host.node, scripts).await {
+                Ok(()) => host.changed = None,
+                Err(why) => first = first.and(Err(format!("node {} is not as it was: {why}", host.node.name))),
+            }
+        }
+        if first.is_ok() {
+            self.exchanged.clear();
+        }
+        first
+    }
+
+    /// Reads the nodes again: those that are not as they were before, each with what differs. Facts that nobody exchanged may have changed by
+    /// themselves and do not count.
+    pub(super) async fn differences(&self, items: &[Item]) -> Vec<String> {
+        let touched: BTreeSet<&str> =
+            items.iter().flat_map(|item| &item.facts).map(|exchanged| exchanged.fact.as_str()).collect();
+        let now: BTreeMap<String, IndexMap<String, String>> = match facts_of(self.context).await {
+            Ok(all) => all.into_iter().map(|(node, facts)| (node.name, facts)).collect(),
+            Err(why) => return vec![format!("{}: {why}, so nobody knows whether it is as it was", self.name())],
+        };
+        let mut all = Vec::new();
+        for host in &self.hosts {
+            let Some(facts) = now.get(&host.node.name) else { continue };
+            let mut differ = changed(&host.facts, facts).filter(|fact| touched.contains(fact)).peekable();
+            if differ.peek().is_some() {
+                let list: Vec<&str> = differ.collect();
+                all.push(format!("node {}: {}", host.node.name, list.join(", ")));
+            }
+        }
+        all
+    }
+
+    /// Marks nodes that could not be put back, so that nothing new is scheduled there, and says so.
+    pub(super) async fn cordon_changed(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for host in self.hosts.iter().filter(|host| host.changed.is_some()) {
+            let name = &host.node.name;
+            let api: Api<Node> = Api::all(self.context.cluster.client());
+            let how = match api.cordon(name).await {
+                Ok(_) => "it is cordoned".to_owned(),
+                Err(error) => format!("it could not be cordoned: {error}"),
+            };
+            all.push(format!(
+                "node {name} keeps settings of a trial: {how}; `amiproof destroy` tries again, or replace the node"
+            ));
+        }
+        all
+    }
+}
+
+fn refusal(node: &NodeRecord, why: &str) -> String {
+    let why = if why.is_empty() { "it does not take the value" } else { why };
+    format!("node {}: {why}", node.name)
+}
+
+/// The facts of all nodes of a context, read now.
+async fn facts_of(context: &Context) -> Result<Vec<(NodeRecord, IndexMap<String, String>)>, String> {
+    let fresh = Context { facts: facts::Facts::default(), cancel: CancellationToken::new(), ..context.clone() };
+    let mut all = Vec::new();
+    for one in fresh.facts.of(&fresh).await {
+        match &one.read {
+            Ok((_, read)) => all.push((one.node.clone(), read.facts.clone())),
+            Err(why) => return Err(why.clone()),
+        }
+    }
+    Ok(all)
+}
+
+/// The facts that differ between two readings of one host.
+fn changed<'a>(
+    before: &'a IndexMap<String, String>,
+    now: &'a IndexMap<String, String>,
+) -> impl Iterator<Item = &'a str> {
+    let names = before.keys().chain(now.keys().filter(|name| !before.contains_key(*name)));
+    let passes = |name: &str| PASSING.iter().any(|head| name.starts_with(head));
+    names.map(String::as_str).filter(move |name| !passes(name) && before.get(*name) != now.get(*name))
+}

@@ -1,0 +1,157 @@
+//! Scripts that exchange several settings of one host, and what they say.
+
+use amiproof_model::bisect::{Item, Side};
+use amiproof_model::setting::Exchange;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use indexmap::IndexMap;
+
+use crate::resource::node_change::Scripts;
+
+/// What is made on a host while something there must be kept from writing old values.
+const FOLDER: &str = "/run/amiproof-trial";
+
+/// The settings to exchange on one host: the number of each item with what it takes there.
+pub(super) type Exchanges = Vec<(usize, Exchange)>;
+
+/// What exchanging items takes on a host with these facts.
+///
+/// # Errors
+/// The first item that cannot be exchanged there, and why.
+pub(super) fn exchanges<'a>(
+    items: impl Iterator<Item = (usize, &'a Item)>,
+    facts: &IndexMap<String, String>,
+    side: Side,
+) -> Result<Exchanges, (usize, String)> {
+    let mut all = Vec::new();
+    for (number, item) in items {
+        for one in &item.facts {
+            let own = facts.get(&one.fact).map(String::as_str);
+            let other = if side == Side::Candidate { &one.reference } else { &one.candidate };
+            if own == other.as_deref() {
+                continue;
+            }
+            let exchange = one.change.exchange(&one.fact, own, other.as_deref()).map_err(|why| (number, why))?;
+            all.push((number, exchange));
+        }
+    }
+    Ok(all)
+}
+
+/// The scripts for a host. The values of the items in `kept` are written again whenever something on the host changes them.
+pub(super) fn scripts(exchanges: &Exchanges, kept: impl Fn(usize) -> bool) -> Scripts {
+    let step = |number: usize, script: &str| {
+        // Something on the host may write the old value in the very moment between setting and reading.
+        format!(
+            "word=not; for turn in 1 2 3; do if out=$( {{ {script} ; }} 2>&1 ); then word=set; break; fi; sleep 0.3; done; echo \"$word \
+             {number} $out\"\n"
+        )
+    };
+    let mut apply: String = exchanges.iter().map(|(number, one)| step(*number, &one.apply)).collect();
+    let keeper: String = exchanges
+        .iter()
+        .filter(|(number, one)| kept(*number) && !one.holds.is_empty())
+        .map(|(_, one)| format!("( {} ) > /dev/null 2>&1 || ( {} ) > /dev/null 2>&1\n", one.holds, one.apply))
+        .collect();
+    let mut undo = String::new();
+    if !keeper.is_empty() {
+        apply.push_str(&start(&keeper));
+        undo.push_str(&format!("rm -rf {FOLDER}; sleep 1\n"));
+    }
+    undo.push_str("bad=0\n");
+    for (number, one) in exchanges.iter().rev() {
+        undo.push_str(&format!(
+            "if out=$( {{ {} ; }} 2>&1 ); then :; else echo \"setting {number}: $out\" >&2; bad=1; fi\n",
+            one.undo
+        ));
+    }
+    undo.push_str("exit $bad\n");
+    Scripts { apply, undo }
+}
+
+/// Starts a loop that outlives whoever started it, for at most an hour, until its folder is gone. A pod's processes end with its control group,
+/// so it leaves that first, and is waited for.
+fn start(body: &str) -> String {
+    let program = format!(
+        "for group in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*/cgroup.procs; do echo $$ > \"$group\" 2> /dev/null; done\n\
+         : > {FOLDER}/started\nturn=0\nwhile [ -e {FOLDER}/keep ] && [ $turn -lt 18000 ]; do\n{body}turn=$((turn + 1))\nsleep 0.2\ndone\n"
+    );
+    let encoded = BASE64_STANDARD.encode(program);
+    format!(
+        "mkdir -p {FOLDER} && : > {FOLDER}/keep && echo {encoded} | base64 -d > {FOLDER}/keep.sh\n\
+         setsid sh {FOLDER}/keep.sh > /dev/null 2>&1 < /dev/null &\n\
+         for turn in 1 2 3 4 5 6 7 8 9 10; do [ -e {FOLDER}/started ] && break; sleep 0.5; done\n"
+    )
+}
+
+/// A script that says which values a host has lost again.
+pub(super) fn held(exchanges: &Exchanges) -> String {
+    exchanges
+        .iter()
+        .filter(|(_, one)| !one.holds.is_empty())
+        .map(|(number, one)| format!("( {} ) > /dev/null 2>&1 || echo 'lost {number}'\n", one.holds))
+        .collect::<String>()
+        + "exit 0\n"
+}
+
+/// The numbers of a word in the output of a script, each with the rest of its line.
+pub(super) fn numbers<'a>(output: &'a str, word: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
+    output.lines().filter_map(move |line| {
+        let rest = line.strip_prefix(word)?.strip_prefix(' ')?;
+        let (number, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        Some((number.parse().ok()?, rest.trim()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(apply: &str, undo: &str, holds: &str) -> Exchange {
+        Exchange { apply: apply.to_owned(), undo: undo.to_owned(), holds: holds.to_owned() }
+    }
+
+    fn run(script: &str) -> (i32, String, String) {
+        let output = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    #[test]
+    fn a_script_says_what_was_set_and_what_was_not_and_the_undoing_goes_backwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let write = |text: &str| format!("echo {text} >> {}", path.display());
+        let all = vec![
+            (3, exchange(&write("one"), &write("un-one"), "true")),
+            (7, exchange("set -- a b && [ \"$*\" = 'a c' ]", &write("un-two"), "false")),
+            (9, exchange("echo refused >&2; false", &write("un-three"), "")),
+        ];
+        let Scripts { apply, undo } = scripts(&all, |_| false);
+        let (code, stdout, _) = run(&apply);
+        assert_eq!(code, 0);
+        assert_eq!(numbers(&stdout, "set").collect::<Vec<_>>(), [(3, "")]);
+        assert_eq!(numbers(&stdout, "not").collect::<Vec<_>>(), [(7, ""), (9, "refused")]);
+        assert_eq!(run(&undo).0, 0);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\nun-three\nun-two\nun-one\n");
+        let (_, lost, _) = run(&held(&all));
+        assert_eq!(numbers(&lost, "lost").collect::<Vec<_>>(), [(7, "")]);
+        let bad = scripts(&vec![(1, exchange("true", "echo gone >&2; false", ""))], |_| false);
+        let (code, _, stderr) = run(&bad.undo);
+        assert_eq!((code, stderr.trim()), (1, "setting 1: gone"));
+    }
+
+    #[test]
+    fn what_is_kept_has_a_loop_that_ends_with_the_undoing() {
+        let all =
+            vec![(0, exchange("sysctl -q -w a=1", "sysctl -q -w a=0", "[ 1 = 1 ]")), (1, exchange("x", "y", "z"))];
+        let Scripts { apply, undo } = scripts(&all, |number| number == 0);
+        assert!(apply.contains("setsid sh /run/amiproof-trial/keep.sh"), "{apply}");
+        assert!(undo.starts_with("rm -rf /run/amiproof-trial; sleep 1\n"), "{undo}");
+        let encoded = apply.split("echo ").find_map(|part| part.split_once(" | base64 -d")).unwrap().0;
+        let program = String::from_utf8(BASE64_STANDARD.decode(encoded).unwrap()).unwrap();
+        assert!(program.contains("( [ 1 = 1 ] ) > /dev/null 2>&1 || ( sysctl -q -w a=1 )"), "{program}");
+        assert!(!program.contains("( z )"), "{program}");
+        assert!(!scripts(&all, |_| false).apply.contains("setsid"));
+    }
+}
