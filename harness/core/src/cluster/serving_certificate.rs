@@ -123,11 +123,16 @@ pub struct Unanswered {
 }
 
 /// How often a connection may break, or the API server may fail, before that is the answer.
-const BREAKS: u32 = 2;
+const BREAKS: u32 = 4;
+/// How often the API server may not answer in between: for some minutes.
+const ABSENCES: usize = 20;
+/// How long the API server has for an answer of its own.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// Runs a request to a node's kubelet, and repeats it for some minutes as long as only its
-/// [serving certificate](https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/) is missing; and twice if the
-/// connection broke or the API server answered with a server error.
+/// [serving certificate](https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/) is missing; and a few times if
+/// the connection broke or the API server answered with a server error. While the API server itself does not answer, nothing is counted: that
+/// says nothing of a node.
 ///
 /// # Errors
 /// [`Unanswered`]: at once for every error that the certificate does not explain.
@@ -136,7 +141,7 @@ pub async fn with_retry<'a, T>(
     node: &str,
     ask: impl Fn() -> BoxFuture<'a, Result<T, PathError>>,
 ) -> Result<T, Unanswered> {
-    let (mut questions, mut breaks) = (1, 0);
+    let (mut questions, mut breaks, mut absences) = (1, 0, 0);
     loop {
         let error = match ask().await {
             Ok(answer) => return Ok(answer),
@@ -145,6 +150,11 @@ pub async fn with_retry<'a, T>(
         // Without the permission to list CSRs the message is shorter; the request is still retried if the error itself names the cause.
         let request = of_node(access, node).await.ok();
         if !is_to_blame(&error, request.as_ref()) {
+            if absences < ABSENCES && !error.is_refused_by_api() && !answers(access).await {
+                absences += 1;
+                amiproof_time::sleep(PAUSE).await;
+                continue;
+            }
             if (error.is_broken_connection() || error.is_temporary()) && breaks < BREAKS {
                 breaks += 1;
                 amiproof_time::sleep(PAUSE).await;
@@ -159,6 +169,12 @@ pub async fn with_retry<'a, T>(
         questions += 1;
         amiproof_time::sleep(PAUSE).await;
     }
+}
+
+/// Whether the API server answers, by a request that no kubelet has a part in.
+async fn answers(access: &Access) -> bool {
+    let asked = tokio::time::timeout(amiproof_time::limit(ANSWER), access.client().apiserver_version()).await;
+    asked.is_ok_and(|version| version.is_ok())
 }
 
 #[cfg(test)]
