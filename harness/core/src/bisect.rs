@@ -17,8 +17,8 @@ use std::sync::Arc;
 use amiproof_model::bisect::{Answer, Culprits, End, History, Item, Items, Limits, Side, Step, Trial, items, search};
 use amiproof_model::matrix::{NodeSource, Variant};
 use amiproof_model::name::{CheckId, VariantName};
+use amiproof_model::report::Phase;
 use amiproof_model::report::proof::{NotExchanged, Proof, ProofEnd, ProvenSetting, TrialRecord};
-use amiproof_model::report::{Phase, Subject};
 use amiproof_model::setting::Setting;
 use amiproof_model::verdict::Outcome;
 use amiproof_time::watch;
@@ -78,6 +78,9 @@ pub(crate) async fn prove(
     };
     let nothing =
         |why: String| checks.iter().map(|check| blank(check, ProofEnd::Undecided { why: why.clone() })).collect();
+    if let Some(name) = unknown_node([candidate, reference], &wanted.nodes) {
+        return nothing(format!("node {name} is of neither variant; see `kubectl get nodes`"));
+    }
     let (candidate, reference) = match (narrowed(candidate, &wanted.nodes), narrowed(reference, &wanted.nodes)) {
         (Ok(candidate), Ok(reference)) => (candidate, reference),
         (Err(why), _) | (_, Err(why)) => return nothing(why),
@@ -98,6 +101,8 @@ pub(crate) async fn prove(
     let mut proofs = Vec::new();
     for check in checks {
         let found = found(&own, &twin, check, wanted, settings);
+        own.forget();
+        twin.forget();
         let mut search = Search {
             items: &found,
             check,
@@ -185,9 +190,12 @@ impl Search<'_, '_> {
             }
             match refused {
                 None => {}
-                Some(Refused::Item(item, why)) => {
-                    tracing::info!(item, why, "a setting cannot be exchanged and is left out");
-                    self.history.leave_out(item, why);
+                Some(Refused::Items(all)) => {
+                    self.history.waste();
+                    for (item, why) in all {
+                        tracing::info!(item, why, "a setting cannot be exchanged and is left out");
+                        self.history.leave_out(item, why);
+                    }
                     continue;
                 }
                 Some(Refused::Node(why)) => return End::Undecided(trial, why),
@@ -336,6 +344,12 @@ fn proven_setting(item: &Item) -> Option<ProvenSetting> {
     })
 }
 
+/// The first of the named nodes that is in none of the contexts.
+fn unknown_node<'a>(contexts: [&Context; 2], names: &'a [String]) -> Option<&'a str> {
+    let is_known = |name: &&String| contexts.iter().any(|context| context.nodes.iter().any(|node| node.name == **name));
+    names.iter().find(|name| !is_known(name)).map(String::as_str)
+}
+
 /// The context of the nodes that the user named, if any are this variant's.
 ///
 /// # Errors
@@ -347,6 +361,9 @@ fn narrowed(context: &Context, names: &[String]) -> Result<Context, String> {
     let own: Vec<_> = context.nodes.iter().filter(|node| names.contains(&node.name)).cloned().collect();
     if own.is_empty() {
         return Err(format!("none of the named nodes is one of variant {}", context.variant.name));
+    }
+    if own.len() == context.nodes.len() {
+        return Ok(context.clone());
     }
     let hosts: Vec<&str> = own.iter().map(|node| node.name.as_str()).collect();
     let text = format!("{},kubernetes.io/hostname in ({})", context.selector.as_str(), hosts.join(", "));
@@ -379,24 +396,17 @@ async fn may_be_changed(context: &Context, named: &[String]) -> Result<(), Strin
     Ok(())
 }
 
-/// Whether a pod is a workload of others: no part of the system, and not of this run.
+/// Whether a pod is a workload of others: not of this run, no static pod, and no part of the node itself as DaemonSets of `kube-system` are.
 fn is_of_others(pod: &Pod, run: &str) -> bool {
+    let namespace = pod.namespace().unwrap_or_default();
     let owners = pod.owner_references();
-    let is_of_node = owners.iter().any(|owner| matches!(owner.kind.as_str(), "DaemonSet" | "Node"));
-    let is_over = pod
-        .status
-        .as_ref()
-        .and_then(|status| status.phase.as_deref())
-        .is_some_and(|phase| matches!(phase, "Succeeded" | "Failed"));
-    let is_system = pod.namespace().as_deref() == Some("kube-system");
-    let is_own = pod.labels().get(RUN_LABEL).is_some_and(|own| own == run)
-        || pod.namespace().is_some_and(|namespace| namespace.starts_with("ap-"));
-    !(is_of_node || is_over || is_system || is_own)
-}
-
-/// The subject of a proof.
-pub fn subject_of(proof: &Proof) -> Subject {
-    Subject::Variant(proof.variant.clone())
+    let is_owned_by = |kind: &str| owners.iter().any(|owner| owner.kind == kind);
+    let is_of_node = is_owned_by("Node") || (namespace == "kube-system" && is_owned_by("DaemonSet"));
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let is_over = phase.is_some_and(|phase| matches!(phase, "Succeeded" | "Failed"));
+    let is_own =
+        pod.labels().get(RUN_LABEL).is_some_and(|own| own == run) || namespace.starts_with(&format!("ap-{run}-"));
+    !(is_of_node || is_over || is_own)
 }
 
 #[cfg(test)]
@@ -418,9 +428,12 @@ mod tests {
         for (namespace, owner, phase, run, is_others) in [
             ("shop", "ReplicaSet", "Running", "", true),
             ("shop", "StatefulSet", "Pending", "r-2", true),
-            ("shop", "DaemonSet", "Running", "", false),
+            ("shop", "DaemonSet", "Running", "", true),
+            ("kube-system", "DaemonSet", "Running", "", false),
             ("shop", "Job", "Succeeded", "", false),
-            ("kube-system", "ReplicaSet", "Running", "", false),
+            ("kube-system", "ReplicaSet", "Running", "", true),
+            ("ap-south-shop", "ReplicaSet", "Running", "", true),
+            ("ap-r-1-l2-web", "ReplicaSet", "Running", "", false),
             ("kube-system", "Node", "Running", "", false),
             ("ours", "ReplicaSet", "Running", "r-1", false),
         ] {

@@ -288,6 +288,9 @@ fn a_process_that_is_killed_while_nodes_are_changed_is_put_right() {
                 format!("nodes: {{selector: eks.amazonaws.com/nodegroup={group}}}")
             })
             .collect();
+        let nodes: Vec<String> =
+            there.variants.iter().flat_map(|variant| &variant.nodes).map(|node| node.name.clone()).collect();
+        let wanted = |checks: &[&str]| Wanted { nodes: nodes.clone(), ..wanted(checks) };
         let found = matrix([&selectors[0], &selectors[1]]).replace(", create: true", "");
         *bench.marked.lock().unwrap() = Some(bench.folder("killed"));
         let killed = bench.injector.killed().clone();

@@ -39,6 +39,10 @@ pub(crate) fn run(global: &Global, args: &Bisect, output: &Output) -> Result<Exi
             "name the unhardened counterpart with 'reference:'",
         ));
     }
+    if inputs.matrix.variants.iter().any(|one| one.name == variant && !one.family.is_linux()) {
+        let message = format!("variant {variant} runs Windows, whose settings cannot be exchanged");
+        return Err(Failure::usage(message, "see `amiproof explain`"));
+    }
     let checks = checks(args, &variant, explanation)?;
     let suspects = checks.iter().map(|check| (check.clone(), suspects(explanation, check))).collect();
     let limits = Limits { runs: usize::try_from(args.max_runs).unwrap_or(usize::MAX) };
@@ -82,7 +86,9 @@ fn checks(args: &Bisect, variant: &VariantName, explanation: Option<&Explanation
         let id = name
             .parse()
             .map_err(|error| Failure::usage(format!("--check {name}: {error}"), "`amiproof list` shows every check"))?;
-        checks.push(id);
+        if !checks.contains(&id) {
+            checks.push(id);
+        }
     }
     if !checks.is_empty() {
         return Ok(checks);

@@ -31,6 +31,8 @@ struct Host {
     facts: IndexMap<String, String>,
     /// What is exchanged on it, with the scripts that did it.
     changed: Option<(Exchanges, Scripts)>,
+    /// The boot in which that was done.
+    boot: String,
 }
 
 /// The nodes of one side.
@@ -45,8 +47,8 @@ pub(super) struct Nodes<'a> {
 
 /// Why settings are not exchanged.
 pub(super) enum Refused {
-    /// One of them cannot be, and why; everything is as it was.
-    Item(usize, String),
+    /// Some of them cannot be, and why; everything is as it was.
+    Items(Vec<(usize, String)>),
     /// A node did not answer, or could not be put back: nothing more can be tried.
     Node(String),
 }
@@ -63,7 +65,7 @@ impl<'a> Nodes<'a> {
             let object =
                 api.get(&node.name).await.map_err(|error| format!("node {} cannot be read: {error}", node.name))?;
             let uid = object.metadata.uid.ok_or_else(|| format!("node {} has no UID", node.name))?;
-            hosts.push(Host { node, uid, facts, changed: None });
+            hosts.push(Host { node, uid, facts, changed: None, boot: String::new() });
         }
         Ok(Self { context, side, hosts, exchanged: BTreeSet::new(), kept: BTreeSet::new() })
     }
@@ -99,8 +101,7 @@ impl<'a> Nodes<'a> {
         for at in 0..self.hosts.len() {
             let Some(host) = self.hosts.get_mut(at) else { break };
             let chosen = wanted.iter().filter_map(|number| Some((*number, items.get(*number)?)));
-            let exchanges =
-                script::exchanges(chosen, &host.facts, self.side).map_err(|(number, why)| Refused::Item(number, why));
+            let exchanges = script::exchanges(chosen, &host.facts, self.side).map_err(|one| Refused::Items(vec![one]));
             let exchanges = match exchanges {
                 Ok(exchanges) => exchanges,
                 Err(refused) => return Err(self.give_up(refused).await),
@@ -113,10 +114,10 @@ impl<'a> Nodes<'a> {
             let (node, uid) = (host.node.clone(), host.uid.clone());
             host.changed = Some((exchanges, scripts.clone()));
             let refused = match node_change::create(&access, (&node, &uid), &scripts).await {
-                Err(error) => Some(Refused::Node(format!("node {} was not changed: {error}", node.name))),
-                Ok((_, output)) => script::numbers(&output.stdout, "not")
-                    .next()
-                    .map(|(number, why)| Refused::Item(number, refusal(&node, why))),
+                Err(error) => {
+                    Some(Refused::Node(format!("node {} gave no answer, so it was put back: {error}", node.name)))
+                }
+                Ok((_, output)) => taken(host, &output.stdout),
             };
             if let Some(refused) = refused {
                 return Err(self.give_up(refused).await);
@@ -159,6 +160,12 @@ impl<'a> Nodes<'a> {
             let Some((exchanges, _)) = &host.changed else { continue };
             let output = probe::read_on(&access, &host.node, &script::held(exchanges), ASK).await;
             let output = output.map_err(|error| error.to_string())?;
+            if script::boot(&output.stdout) != host.boot {
+                return Err(format!("node {} rebooted while its settings were exchanged", host.node.name));
+            }
+            if script::numbers(&output.stdout, "dead").next().is_some() {
+                return Err(format!("what keeps the settings of node {} exchanged has ended", host.node.name));
+            }
             lost.extend(script::numbers(&output.stdout, "lost").map(|(number, _)| number));
         }
         Ok(lost)
@@ -177,6 +184,11 @@ impl<'a> Nodes<'a> {
         self.restore().await?;
         self.kept.extend(items);
         Ok(())
+    }
+
+    /// Begins with other items: their numbers mean something else.
+    pub(super) fn forget(&mut self) {
+        self.kept.clear();
     }
 
     /// Puts everything back.
@@ -208,34 +220,65 @@ impl<'a> Nodes<'a> {
             Ok(all) => all.into_iter().map(|(node, facts)| (node.name, facts)).collect(),
             Err(why) => return vec![format!("{}: {why}, so nobody knows whether it is as it was", self.name())],
         };
-        let mut all = Vec::new();
+        let (mut all, mut left) = (Vec::new(), Vec::new());
         for host in &self.hosts {
-            let Some(facts) = now.get(&host.node.name) else { continue };
-            let mut differ = changed(&host.facts, facts).filter(|fact| touched.contains(fact)).peekable();
-            if differ.peek().is_some() {
-                let list: Vec<&str> = differ.collect();
-                all.push(format!("node {}: {}", host.node.name, list.join(", ")));
+            let Some(facts) = now.get(&host.node.name) else {
+                all.push(format!("node {}: it is not there any more", host.node.name));
+                continue;
+            };
+            let differ: Vec<&str> = changed(&host.facts, facts).filter(|fact| touched.contains(fact)).collect();
+            if !differ.is_empty() {
+                left.push((host.node.name.clone(), differ.join(", ")));
             }
         }
+        for (node, facts) in left {
+            let how = self.cordon(&node).await;
+            all.push(format!("node {node}: {facts} ({how})"));
+        }
         all
+    }
+
+    /// Keeps new pods off a node, and says so.
+    async fn cordon(&self, name: &str) -> String {
+        let api: Api<Node> = Api::all(self.context.cluster.client());
+        match api.cordon(name).await {
+            Ok(_) => "it is cordoned".to_owned(),
+            Err(error) => format!("it could not be cordoned: {error}"),
+        }
     }
 
     /// Marks nodes that could not be put back, so that nothing new is scheduled there, and says so.
     pub(super) async fn cordon_changed(&self) -> Vec<String> {
         let mut all = Vec::new();
         for host in self.hosts.iter().filter(|host| host.changed.is_some()) {
-            let name = &host.node.name;
-            let api: Api<Node> = Api::all(self.context.cluster.client());
-            let how = match api.cordon(name).await {
-                Ok(_) => "it is cordoned".to_owned(),
-                Err(error) => format!("it could not be cordoned: {error}"),
-            };
+            let (name, how) = (&host.node.name, self.cordon(&host.node.name).await);
             all.push(format!(
                 "node {name} keeps settings of a trial: {how}; `amiproof destroy` tries again, or replace the node"
             ));
         }
         all
     }
+}
+
+/// What a script that changes a node says it did; `None` if that is everything.
+fn taken(host: &mut Host, output: &str) -> Option<Refused> {
+    script::boot(output).clone_into(&mut host.boot);
+    let (exchanges, scripts) = host.changed.as_mut()?;
+    let mut refused: Vec<(usize, String)> =
+        script::numbers(output, "not").map(|(number, why)| (number, refusal(&host.node, why))).collect();
+    let set: BTreeSet<usize> = script::numbers(output, "set").map(|(number, _)| number).collect();
+    let is_known = |number: &usize| set.contains(number) || refused.iter().any(|(own, _)| own == number);
+    if !exchanges.iter().all(|(number, _)| is_known(number)) {
+        return Some(Refused::Node(format!("the script that changes node {} ended early", host.node.name)));
+    }
+    if refused.is_empty() {
+        return None;
+    }
+    // What was refused was put back by the script itself, as far as there was something to put back.
+    exchanges.retain(|(number, _)| refused.iter().all(|(own, _)| own != number));
+    scripts.undo = script::scripts(exchanges, |_| true).undo;
+    refused.dedup_by_key(|(number, _)| *number);
+    Some(Refused::Items(refused))
 }
 
 fn refusal(node: &NodeRecord, why: &str) -> String {

@@ -40,14 +40,15 @@ pub(super) fn exchanges<'a>(
 
 /// The scripts for a host. The values of the items in `kept` are written again whenever something on the host changes them.
 pub(super) fn scripts(exchanges: &Exchanges, kept: impl Fn(usize) -> bool) -> Scripts {
-    let step = |number: usize, script: &str| {
+    let step = |number: usize, one: &Exchange| {
         // Something on the host may write the old value in the very moment between setting and reading.
         format!(
-            "word=not; for turn in 1 2 3; do if out=$( {{ {script} ; }} 2>&1 ); then word=set; break; fi; sleep 0.3; done; echo \"$word \
-             {number} $out\"\n"
+            "word=not; for turn in 1 2 3; do if out=$( {{ {} ; }} 2>&1 ); then word=set; break; fi; sleep 0.3; done\n\
+             [ $word = set ] || {{ {} ; }} > /dev/null 2>&1\necho \"$word {number} $out\"\n",
+            one.apply, one.undo
         )
     };
-    let mut apply: String = exchanges.iter().map(|(number, one)| step(*number, &one.apply)).collect();
+    let mut apply: String = exchanges.iter().map(|(number, one)| step(*number, one)).collect();
     let keeper: String = exchanges
         .iter()
         .filter(|(number, one)| kept(*number) && !one.holds.is_empty())
@@ -56,7 +57,7 @@ pub(super) fn scripts(exchanges: &Exchanges, kept: impl Fn(usize) -> bool) -> Sc
     let mut undo = String::new();
     if !keeper.is_empty() {
         apply.push_str(&start(&keeper));
-        undo.push_str(&format!("rm -rf {FOLDER}; sleep 1\n"));
+        undo.push_str(&stop());
     }
     undo.push_str("bad=0\n");
     for (number, one) in exchanges.iter().rev() {
@@ -66,7 +67,24 @@ pub(super) fn scripts(exchanges: &Exchanges, kept: impl Fn(usize) -> bool) -> Sc
         ));
     }
     undo.push_str("exit $bad\n");
+    apply.push_str(BOOT);
     Scripts { apply, undo }
+}
+
+/// Says which boot of the host it is.
+const BOOT: &str = "echo \"boot $(sysctl -n kernel.random.boot_id 2> /dev/null)\"\n";
+
+/// The boot that a host said it is in.
+pub(super) fn boot(output: &str) -> &str {
+    output.lines().find_map(|line| line.strip_prefix("boot ")).unwrap_or_default()
+}
+
+/// Ends the loop, and waits until it is gone: what it is about to write would come after the old value.
+fn stop() -> String {
+    format!(
+        "keeper=$(cat {FOLDER}/started 2> /dev/null); rm -rf {FOLDER}\n\
+         if [ -n \"$keeper\" ]; then for turn in 1 2 3 4 5 6 7 8 9 10; do [ -d /proc/$keeper ] || break; sleep 1; done; fi\n"
+    )
 }
 
 /// Starts a loop that outlives whoever started it, for at most an hour, until its folder is gone. A pod's processes end with its control group,
@@ -74,7 +92,7 @@ pub(super) fn scripts(exchanges: &Exchanges, kept: impl Fn(usize) -> bool) -> Sc
 fn start(body: &str) -> String {
     let program = format!(
         "for group in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*/cgroup.procs; do echo $$ > \"$group\" 2> /dev/null; done\n\
-         : > {FOLDER}/started\nturn=0\nwhile [ -e {FOLDER}/keep ] && [ $turn -lt 18000 ]; do\n{body}turn=$((turn + 1))\nsleep 0.2\ndone\n"
+         echo $$ > {FOLDER}/started\nturn=0\nwhile [ -e {FOLDER}/keep ] && [ $turn -lt 18000 ]; do\n{body}turn=$((turn + 1))\nsleep 0.2\ndone\n"
     );
     let encoded = BASE64_STANDARD.encode(program);
     format!(
@@ -84,14 +102,12 @@ fn start(body: &str) -> String {
     )
 }
 
-/// A script that says which values a host has lost again.
+/// A script that says which values a host has lost again, whether the loop that writes them again still runs, and which boot it is.
 pub(super) fn held(exchanges: &Exchanges) -> String {
-    exchanges
-        .iter()
-        .filter(|(_, one)| !one.holds.is_empty())
-        .map(|(number, one)| format!("( {} ) > /dev/null 2>&1 || echo 'lost {number}'\n", one.holds))
-        .collect::<String>()
-        + "exit 0\n"
+    let lost = exchanges.iter().filter(|(_, one)| !one.holds.is_empty());
+    let lost: String =
+        lost.map(|(number, one)| format!("( {} ) > /dev/null 2>&1 || echo 'lost {number}'\n", one.holds)).collect();
+    format!("{lost}[ ! -e {FOLDER}/keep ] || [ -d \"/proc/$(cat {FOLDER}/started)\" ] || echo 'dead 0'\n{BOOT}exit 0\n")
 }
 
 /// The numbers of a word in the output of a script, each with the rest of its line.
@@ -133,7 +149,8 @@ mod tests {
         assert_eq!(numbers(&stdout, "set").collect::<Vec<_>>(), [(3, "")]);
         assert_eq!(numbers(&stdout, "not").collect::<Vec<_>>(), [(7, ""), (9, "refused")]);
         assert_eq!(run(&undo).0, 0);
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\nun-three\nun-two\nun-one\n");
+        // What was refused is put back at once, and again with all the others.
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\nun-two\nun-three\nun-three\nun-two\nun-one\n");
         let (_, lost, _) = run(&held(&all));
         assert_eq!(numbers(&lost, "lost").collect::<Vec<_>>(), [(7, "")]);
         let bad = scripts(&vec![(1, exchange("true", "echo gone >&2; false", ""))], |_| false);
@@ -147,7 +164,10 @@ mod tests {
             vec![(0, exchange("sysctl -q -w a=1", "sysctl -q -w a=0", "[ 1 = 1 ]")), (1, exchange("x", "y", "z"))];
         let Scripts { apply, undo } = scripts(&all, |number| number == 0);
         assert!(apply.contains("setsid sh /run/amiproof-trial/keep.sh"), "{apply}");
-        assert!(undo.starts_with("rm -rf /run/amiproof-trial; sleep 1\n"), "{undo}");
+        assert!(
+            undo.starts_with("keeper=$(cat /run/amiproof-trial/started 2> /dev/null); rm -rf /run/amiproof-trial\n"),
+            "{undo}"
+        );
         let encoded = apply.split("echo ").find_map(|part| part.split_once(" | base64 -d")).unwrap().0;
         let program = String::from_utf8(BASE64_STANDARD.decode(encoded).unwrap()).unwrap();
         assert!(program.contains("( [ 1 = 1 ] ) > /dev/null 2>&1 || ( sysctl -q -w a=1 )"), "{program}");

@@ -44,11 +44,11 @@ impl Kind for NodeChange {
     }
 
     fn title(&self) -> &'static str {
-        "changed node"
+        "change on node"
     }
 
     fn plural(&self) -> &'static str {
-        "changed nodes"
+        "changes on nodes"
     }
 
     fn home(&self) -> Home {

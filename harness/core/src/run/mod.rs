@@ -64,6 +64,9 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
     if let Some(earlier) = plan.earlier.clone() {
         recorder.resume(earlier);
     }
+    if let Some(wanted) = &plan.bisect {
+        recorder.forget_proofs(&wanted.variant, &wanted.checks);
+    }
     plan.answers.events.iter().for_each(|event| recorder.record(event));
     let mut journal = (!plan.steps.network_only).then(|| Journal::open(&plan.folder));
     let waivers = plan.waivers.clone();

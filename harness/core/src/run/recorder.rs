@@ -74,6 +74,11 @@ impl Recorder {
         self.report.variants = earlier.variants.into_iter().chain(new).collect();
     }
 
+    /// Forgets what an earlier command proved about checks that are bisected again.
+    pub fn forget_proofs(&mut self, variant: &VariantName, checks: &[CheckId]) {
+        self.report.proofs.retain(|proof| proof.variant != *variant || !checks.contains(&proof.check));
+    }
+
     /// Adds expected rows: one per check and subject, which stays unless an event ends that check. So no selected check disappears,
     /// whatever happens to the work.
     pub fn expect(&mut self, rows: impl IntoIterator<Item = CheckResult>) {

@@ -20,27 +20,33 @@ fn mark_one(own: &mut Explanation, proof: &Proof, settings: &[Setting]) {
     if !is_known {
         return;
     }
-    let is_proven = |cause: &Cause| proof.necessary.iter().any(|one| is_about(cause, one));
-    for cause in &mut own.causes {
-        if is_proven(cause) {
-            cause.certainty = Certainty::Proven;
-            cause.alternatives.clear();
-        } else if cause.certainty != Certainty::Proven {
-            cause.cells.retain(|cell| *cell != proof.check);
+    for cause in own.causes.iter_mut().filter(|cause| cause.certainty != Certainty::Proven) {
+        cause.cells.retain(|cell| *cell != proof.check);
+    }
+    own.unexplained.retain(|cell| *cell != proof.check);
+    for one in &proof.necessary {
+        // Only this check was run: what the setting does to other cells is as likely as before.
+        let likely = own.causes.iter().find(|cause| is_about(cause, one)).cloned();
+        match own.causes.iter_mut().find(|cause| is_about(cause, one) && cause.certainty == Certainty::Proven) {
+            Some(cause) if cause.cells.contains(&proof.check) => {}
+            Some(cause) => cause.cells.push(proof.check.clone()),
+            None => own.causes.push(Cause {
+                certainty: Certainty::Proven,
+                cells: vec![proof.check.clone()],
+                alternatives: Vec::new(),
+                ..likely.unwrap_or_else(|| cause(one, proof, settings))
+            }),
         }
     }
     own.causes.retain(|cause| !cause.cells.is_empty());
-    own.unexplained.retain(|cell| *cell != proof.check);
-    for one in &proof.necessary {
-        match own.causes.iter_mut().find(|cause| is_about(cause, one)) {
-            Some(cause) if cause.cells.contains(&proof.check) => {}
-            Some(cause) => cause.cells.push(proof.check.clone()),
-            None => own.causes.push(cause(one, proof, settings)),
-        }
-    }
     own.hidden.retain(|hidden| proof.necessary.iter().all(|one| one.setting.as_ref() != Some(&hidden.setting)));
     own.ruled_out.retain(|out| proof.necessary.iter().all(|one| one.setting.as_ref() != Some(&out.setting)));
-    own.causes.sort_by(|one, other| (other.cells.len(), &one.setting).cmp(&(one.cells.len(), &other.setting)));
+    own.causes.sort_by(|one, other| {
+        let order = |cause: &Cause| {
+            (std::cmp::Reverse(cause.cells.len()), cause.setting.clone(), std::cmp::Reverse(cause.certainty))
+        };
+        order(one).cmp(&order(other))
+    });
 }
 
 fn is_about(cause: &Cause, one: &ProvenSetting) -> bool {
@@ -148,15 +154,22 @@ mod tests {
         assert_eq!(
             marked(causes(), &["workload/d"], &forward),
             (
-                vec!["forward proven workload/a workload/b".to_owned(), "input likely workload/c".to_owned()],
+                vec![
+                    "forward proven workload/a".to_owned(),
+                    "forward likely workload/b".to_owned(),
+                    "input likely workload/c".to_owned()
+                ],
                 vec!["workload/d".to_owned()]
             )
         );
         let other = proof("workload/c", &[(Some("forward"), "sysctl.forward")]);
-        assert_eq!(marked(causes(), &[], &other).0, ["forward proven workload/a workload/b workload/c"]);
+        assert_eq!(
+            marked(causes(), &[], &other).0,
+            ["forward likely workload/a workload/b", "forward proven workload/c"]
+        );
         let unknown = proof("workload/d", &[(None, "sysctl.vm.swappiness")]);
         let (causes, open) = marked(causes(), &["workload/d"], &unknown);
-        assert_eq!(causes[2], "sysctl.vm.swappiness proven workload/d");
+        assert!(causes.contains(&"sysctl.vm.swappiness proven workload/d".to_owned()), "{causes:?}");
         assert!(open.is_empty());
     }
 

@@ -150,9 +150,10 @@ impl Proof {
                     one.headline()
                 ),
                 ([_], [all]) => format!(
-                    "{} break {check} only together: on {reference} all of them make it fail and fewer do not; putting one of them back, \
-                     {}, lets it pass on {variant}",
+                    "{} break {check} together: on {reference} it fails with all of them, and {} alone does not break it; with {} put back on \
+                     {variant} it passes",
                     names(all),
+                    names(necessary),
                     names(necessary)
                 ),
                 (several, sets) if sets.iter().all(|set| set.len() == 1) => format!(
@@ -162,7 +163,7 @@ impl Proof {
                 (several, sets) => format!(
                     "{} must be put back on {variant} before {check} passes; on {reference} it fails with {}",
                     names(several),
-                    joined(sets.iter().map(|set| names(set)).collect()).replace(" and ", " or ")
+                    sets.iter().map(|set| names(set)).collect::<Vec<_>>().join("; or with ")
                 ),
             },
             ProofEnd::NotReproduced => {
@@ -170,6 +171,11 @@ impl Proof {
             }
             ProofEnd::ReferenceFails => {
                 format!("{check} fails on {reference}, too, so what differs between the two says nothing about it")
+            }
+            ProofEnd::OutOfReach if *settings == 0 => {
+                format!(
+                    "{check} fails on {variant}, and nothing differs from {reference} that can be changed on a running node"
+                )
             }
             ProofEnd::OutOfReach => format!(
                 "{check} fails on {variant} although {} exchanged: the cause is something that cannot be changed on a running node",

@@ -32,6 +32,9 @@ const ONE_WAY: [(&str, &str); 4] = [
     ("kernel.yama.ptrace_scope", "3"),
 ];
 
+/// Settings of the kernel whose value is a program that it runs, which no other host may name.
+const PROGRAMS: [&str; 4] = ["kernel.core_pattern", "kernel.hotplug", "kernel.modprobe", "kernel.poweroff_cmd"];
+
 /// Services without which nobody reaches the host, or the node is none.
 const NEEDED: [&str; 9] = [
     "amazon-ssm-agent",
@@ -77,15 +80,19 @@ impl Change {
             Self::SelinuxBoolean => {
                 let name = name.strip_prefix("boolean.").ok_or_else(|| "it is no boolean".to_owned())?;
                 let set = |value: Option<&str>| format!("setsebool {} {}", quoted(name), value.unwrap_or("off"));
-                Ok(Exchange::new(set(to), set(from)))
+                // Without SELinux no boolean was set.
+                Ok(Exchange::new(set(to), format!("{{ ! getenforce | grep -q -v Disabled || {}; }}", set(from))))
             }
             Self::Service => both().and_then(|(from, to)| service(name, from, to)),
-            Self::Module => Ok(module(name, from, to)),
+            Self::Module => module(name, from, to),
             Self::FileMode => {
                 let (from, to) = both()?;
                 let set = |value: &str| -> Result<String, String> {
                     let (mode, owner) =
                         value.split_once(' ').ok_or_else(|| "its mode and owner are not known".to_owned())?;
+                    if !mode.chars().all(|c| ('0'..='7').contains(&c)) || mode.trim_start_matches('0').len() > 3 {
+                        return Err("it is a mode that runs programs as their owner, or none".to_owned());
+                    }
                     Ok(format!("chmod {} {path} && chown {} {path}", quoted(mode), quoted(owner), path = quoted(name)))
                 };
                 Ok(Exchange::new(set(to)?, set(from)?))
@@ -155,8 +162,26 @@ fn sysctl(name: &str, from: &str, to: &str) -> Result<Exchange, String> {
     if ONE_WAY.iter().any(|(own, value)| *own == name && (from == *value || to == *value)) {
         return Err("the kernel takes it back at the next boot only".to_owned());
     }
+    if PROGRAMS.contains(&name) {
+        return Err("its value is a program that the kernel runs".to_owned());
+    }
+    // Either takes the host's addresses or routes away, and they do not come back with the old value.
+    if name.starts_with("net.ipv6.conf.") && (name.ends_with(".disable_ipv6") || name.ends_with(".forwarding")) {
+        return Err("the host's own IPv6 addresses and routes would not come back with it".to_owned());
+    }
     let holds = |value: &str| format!("set -- $(sysctl -n {}) && [ \"$*\" = {} ]", quoted(name), quoted(value));
-    let set = |value: &str| format!("sysctl -q -w {} && {}", quoted(&format!("{name}={value}")), holds(value));
+    let set = |value: &str| {
+        let write = format!("sysctl -q -w {}", quoted(&format!("{name}={value}")));
+        // The kernel sets this one to the opposite of the switch (ip-sysctl, ip_forward).
+        let redirects = "net.ipv4.conf.all.accept_redirects";
+        let write = match name {
+            "net.ipv4.ip_forward" => {
+                format!("own=$(sysctl -n {redirects}) && {write} && sysctl -q -w {redirects}=$own")
+            }
+            _ => write,
+        };
+        format!("{write} && {}", holds(value))
+    };
     Ok(Exchange { holds: holds(to), ..Exchange::new(set(to), set(from)) })
 }
 
@@ -203,6 +228,9 @@ fn iptables(name: &str, from: &str, to: &str) -> Result<Exchange, String> {
     let (tool, chain) = name.split_once('.').ok_or_else(|| "it is no chain".to_owned())?;
     let word = |policy: &str| policy.split([' ', '(']).next().unwrap_or_default().to_owned();
     let (from, to) = (word(from), word(to));
+    if !["iptables", "ip6tables"].contains(&tool) {
+        return Err("it is no tool whose policies are known".to_owned());
+    }
     if chain == "OUTPUT" && to == "DROP" {
         return Err(CUT_OFF.to_owned());
     }
@@ -276,11 +304,16 @@ fn service(name: &str, from: &str, to: &str) -> Result<Exchange, String> {
 }
 
 /// Which modules are loaded, and which cannot be: what a host does not name is loaded when it is needed.
-fn module(name: &str, from: Option<&str>, to: Option<&str>) -> Exchange {
+fn module(name: &str, from: Option<&str>, to: Option<&str>) -> Result<Exchange, String> {
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)) {
+        return Err("it is no name of a module".to_owned());
+    }
+    if [from, to].iter().flatten().any(|value| !["loaded", "blocked"].contains(value)) {
+        return Err("one of the kernels has it built in".to_owned());
+    }
     let file = format!("/run/modprobe.d/{NAME}-{name}.conf");
-    let (file, name) = (quoted(&file), quoted(name));
     let load = format!("modprobe --ignore-install {name}");
-    let remove = format!("modprobe -r {name}");
+    let remove = format!("{{ ! lsmod | grep -q '^{name} ' || modprobe -r {name}; }}");
     let block = format!("mkdir -p /run/modprobe.d && echo 'install {name} /bin/false' > {file}");
     let (apply, undo) = match (from, to) {
         (Some("blocked"), _) => (load, remove),
@@ -289,17 +322,27 @@ fn module(name: &str, from: Option<&str>, to: Option<&str>) -> Exchange {
         (Some("loaded"), _) => (remove, load),
         _ => (load, remove),
     };
-    Exchange::new(apply, undo)
+    Ok(Exchange::new(apply, undo))
+}
+
+/// Restarts a unit. It may have been restarted often in a short time, which systemd counts; and it must still run a while later.
+fn restart(unit: &str) -> String {
+    format!(
+        "{{ systemctl reset-failed {unit} 2> /dev/null; systemctl restart {unit} && sleep 10 && systemctl is-active {unit} > /dev/null; }}"
+    )
 }
 
 fn unit(fact: &str, to: &str) -> Result<Exchange, String> {
     let (kind, name) = fact.split_once('.').unwrap_or((fact, ""));
     let (unit, property) = unit_property(kind, name).ok_or_else(|| "it belongs to no unit".to_owned())?;
+    if to != "infinity" && (to.is_empty() || !to.chars().all(|c| c.is_ascii_digit())) {
+        return Err("its value is no number".to_owned());
+    }
     let folder = format!("/run/systemd/system/{unit}.service.d");
     let (file, unit) = (quoted(&format!("{folder}/99-{NAME}-{property}.conf")), quoted(unit));
-    let restart = format!("systemctl daemon-reload && systemctl restart {unit}");
-    let line = quoted(&format!("[Service]\\n{property}={to}\\n"));
-    let apply = format!("mkdir -p {} && printf {line} > {file} && {restart}", quoted(&folder));
+    let restart = format!("systemctl daemon-reload && {}", restart(&unit));
+    let apply =
+        format!("mkdir -p {} && printf '%s\\n' '[Service]' '{property}={to}' > {file} && {restart}", quoted(&folder));
     Ok(Exchange::new(apply, format!("rm -f {file} && {restart}")))
 }
 
@@ -309,8 +352,9 @@ fn kubelet(name: &str, to: &str) -> Result<Exchange, String> {
     }
     let short: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let file = format!("/etc/kubernetes/kubelet/config.json.d/99-{NAME}-{short}.conf");
-    let apply = format!("echo {} > {file} && systemctl restart kubelet", quoted(&kubelet_drop_in(name, to)));
-    Ok(Exchange::new(apply, format!("rm -f {file} && systemctl restart kubelet")))
+    let restart = restart("kubelet");
+    let apply = format!("echo {} > {file} && {restart}", quoted(&kubelet_drop_in(name, to)));
+    Ok(Exchange::new(apply, format!("rm -f {file} && {restart}")))
 }
 
 fn containerd(name: &str, from: &str, to: &str) -> Result<Exchange, String> {

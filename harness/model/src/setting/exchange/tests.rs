@@ -21,8 +21,10 @@ fn what_is_applied_is_undone() {
             "sysctl.net.ipv4.ip_forward",
             Some("1, later 0"),
             Some("1"),
-            "sysctl -q -w net.ipv4.ip_forward=1 && set -- $(sysctl -n net.ipv4.ip_forward) && [ \"$*\" = 1 ]",
-            "sysctl -q -w net.ipv4.ip_forward=0 && set -- $(sysctl -n net.ipv4.ip_forward) && [ \"$*\" = 0 ]",
+            "own=$(sysctl -n net.ipv4.conf.all.accept_redirects) && sysctl -q -w net.ipv4.ip_forward=1 && \
+             sysctl -q -w net.ipv4.conf.all.accept_redirects=$own && set -- $(sysctl -n net.ipv4.ip_forward) && [ \"$*\" = 1 ]",
+            "own=$(sysctl -n net.ipv4.conf.all.accept_redirects) && sysctl -q -w net.ipv4.ip_forward=0 && \
+             sysctl -q -w net.ipv4.conf.all.accept_redirects=$own && set -- $(sysctl -n net.ipv4.ip_forward) && [ \"$*\" = 0 ]",
         ),
         (
             Change::NftPolicy,
@@ -64,7 +66,7 @@ fn what_is_applied_is_undone() {
             Some("on"),
             None,
             "setsebool deny_ptrace off",
-            "setsebool deny_ptrace on",
+            "{ ! getenforce | grep -q -v Disabled || setsebool deny_ptrace on; }",
         ),
         (
             Change::Service,
@@ -74,13 +76,20 @@ fn what_is_applied_is_undone() {
             "systemctl stop firewalld",
             "systemctl start firewalld",
         ),
-        (Change::Module, "module.sctp", Some("blocked"), None, "modprobe --ignore-install sctp", "modprobe -r sctp"),
+        (
+            Change::Module,
+            "module.sctp",
+            Some("blocked"),
+            None,
+            "modprobe --ignore-install sctp",
+            "{ ! lsmod | grep -q '^sctp ' || modprobe -r sctp; }",
+        ),
         (
             Change::Module,
             "module.sctp",
             Some("loaded"),
             Some("blocked"),
-            "modprobe -r sctp && mkdir -p /run/modprobe.d && echo 'install sctp /bin/false' > /run/modprobe.d/amiproof-trial-sctp.conf",
+            "{ ! lsmod | grep -q '^sctp ' || modprobe -r sctp; } && mkdir -p /run/modprobe.d && echo 'install sctp /bin/false' > /run/modprobe.d/amiproof-trial-sctp.conf",
             "rm -f /run/modprobe.d/amiproof-trial-sctp.conf && modprobe --ignore-install sctp",
         ),
         (
@@ -155,12 +164,19 @@ fn what_cannot_be_undone_is_refused_with_the_reason() {
         (Change::Sysctl, "sysctl.kernel.kexec_load_disabled", Some("1"), Some("0"), "next boot"),
         (Change::Sysctl, "sysctl.net.ipv4.ip_local_reserved_ports", None, Some("80"), "does not have it"),
         (Change::Sysctl, "sysctl.net.ipv4.ip_forward", Some("0"), Some("1, later 0"), "same value"),
-        (Change::Sysctl, "sysctl.kernel.core_pattern", Some("core"), Some("a\nb"), "characters"),
+        (Change::Sysctl, "sysctl.kernel.domain", Some("core"), Some("a\nb"), "characters"),
         (Change::Mount, "mount./var", Some("rw,noexec"), Some("rw (on /)"), "one side only"),
         (Change::Mount, "mount./var", Some("rw,relatime"), Some("rw,noatime"), "only options"),
         (Change::Selinux, "selinux.mode", Some("Enforcing"), Some("Disabled"), "at boot"),
         (Change::Service, "service.kubelet", Some("enabled active"), Some("enabled inactive"), "reach the host"),
         (Change::Service, "service.cups", Some("enabled inactive"), Some("disabled inactive"), "next boot"),
+        (Change::Sysctl, "sysctl.kernel.core_pattern", Some("core"), Some("|/bin/sh"), "program"),
+        (Change::Sysctl, "sysctl.net.ipv6.conf.all.disable_ipv6", Some("1"), Some("0"), "IPv6"),
+        (Change::Module, "module.x;reboot;y", Some("blocked"), None, "no name"),
+        (Change::Module, "module.veth", Some("builtin"), Some("blocked"), "built in"),
+        (Change::Unit, "umask.kubelet", Some("0022"), Some("0022\\nExecStartPre=/bin/sh"), "no number"),
+        (Change::IptablesPolicy, "firewall.rebootables.FORWARD", Some("DROP"), Some("ACCEPT"), "no tool"),
+        (Change::FileMode, "file./usr/bin/x", Some("0755 root:root"), Some("4755 root:root"), "their owner"),
         (Change::Audit, "audit.enabled", Some("2"), Some("1"), "locked"),
         (Change::Containerd, "containerd.root", Some("/a|b"), Some("/c"), "plain word"),
         (Change::Kubelet, "kubelet.clusterDNS", Some("10.0.0.10"), Some("a\",\"b"), "plain text"),
@@ -184,7 +200,7 @@ fn no_value_of_a_host_is_a_command() {
         let quoted = quoted(value);
         let output = std::process::Command::new("sh").arg("-c").arg(format!("printf %s {quoted}")).output().unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), value);
-        let (apply, undo) = exchanged(&Change::Sysctl, "sysctl.kernel.core_pattern", Some("core"), Some(value));
+        let (apply, undo) = exchanged(&Change::Sysctl, "sysctl.kernel.domain", Some("core"), Some(value));
         assert!(apply.contains(&quoted) || apply.contains(&format!("={}", &quoted[1..])), "{apply}");
         assert!(!undo.contains("reboot"), "{undo}");
     }
