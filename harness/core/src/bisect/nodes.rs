@@ -117,7 +117,7 @@ impl<'a> Nodes<'a> {
                 Err(error) => {
                     Some(Refused::Node(format!("node {} gave no answer, so it was put back: {error}", node.name)))
                 }
-                Ok((_, output)) => taken(host, &output.stdout),
+                Ok((_, output)) => taken(host, kept, &output.stdout),
             };
             if let Some(refused) = refused {
                 return Err(self.give_up(refused).await);
@@ -261,7 +261,7 @@ impl<'a> Nodes<'a> {
 }
 
 /// What a script that changes a node says it did; `None` if that is everything.
-fn taken(host: &mut Host, output: &str) -> Option<Refused> {
+fn taken(host: &mut Host, kept: &BTreeSet<usize>, output: &str) -> Option<Refused> {
     script::boot(output).clone_into(&mut host.boot);
     let (exchanges, scripts) = host.changed.as_mut()?;
     let mut refused: Vec<(usize, String)> =
@@ -274,9 +274,11 @@ fn taken(host: &mut Host, output: &str) -> Option<Refused> {
     if refused.is_empty() {
         return None;
     }
-    // What was refused was put back by the script itself, as far as there was something to put back.
-    exchanges.retain(|(number, _)| refused.iter().all(|(own, _)| own != number));
-    scripts.undo = script::scripts(exchanges, |_| true).undo;
+    // What was refused whole was put back by the script itself, and may have nothing to be put back to. Of an item with several facts some
+    // may have been set.
+    let is_kept = exchanges.iter().any(|(number, _)| kept.contains(number));
+    exchanges.retain(|(number, _)| set.contains(number));
+    scripts.undo = script::undo(exchanges, is_kept);
     refused.dedup_by_key(|(number, _)| *number);
     Some(Refused::Items(refused))
 }
@@ -307,4 +309,59 @@ fn changed<'a>(
     let names = before.keys().chain(now.keys().filter(|name| !before.contains_key(*name)));
     let passes = |name: &str| PASSING.iter().any(|head| name.starts_with(head));
     names.map(String::as_str).filter(move |name| !passes(name) && before.get(*name) != now.get(*name))
+}
+
+#[cfg(test)]
+mod tests {
+    use amiproof_model::setting::Exchange;
+
+    use super::*;
+
+    fn host(numbers: &[usize]) -> Host {
+        let one = |number: &usize| {
+            let holds = String::new();
+            (*number, Exchange { apply: format!("set-{number}"), undo: format!("undo-{number}"), holds })
+        };
+        let exchanges: Exchanges = numbers.iter().map(one).collect();
+        let scripts = script::scripts(&exchanges, |_| false);
+        let node = serde_json::from_value(serde_json::json!({"index": 1, "name": "n"})).unwrap();
+        Host {
+            node,
+            uid: "u".to_owned(),
+            facts: IndexMap::new(),
+            changed: Some((exchanges, scripts)),
+            boot: String::new(),
+        }
+    }
+
+    fn undo(host: &Host) -> &str {
+        host.changed.as_ref().map_or("", |(_, scripts)| scripts.undo.as_str())
+    }
+
+    /// An item of two facts of which one was set is put back; so is everything that another item set.
+    #[test]
+    fn what_was_set_is_put_back_although_another_part_of_its_item_was_refused() {
+        let mut host = host(&[0, 1, 1, 2]);
+        let refused = taken(&mut host, &BTreeSet::new(), "set 0\nset 1\nnot 1 read-only\nnot 2 \nboot b\n");
+        let Some(Refused::Items(items)) = refused else { panic!("it is not refused") };
+        assert_eq!(items.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2]);
+        assert!(undo(&host).contains("undo-0") && undo(&host).contains("undo-1"), "{}", undo(&host));
+        assert!(!undo(&host).contains("undo-2"), "{}", undo(&host));
+        assert_eq!(host.boot, "b");
+    }
+
+    #[test]
+    fn the_loop_of_a_refused_setting_is_ended() {
+        let mut host = host(&[3]);
+        let refused = taken(&mut host, &BTreeSet::from([3]), "not 3 no\nboot b\n");
+        assert!(matches!(refused, Some(Refused::Items(_))));
+        assert!(undo(&host).contains("rm -rf /run/amiproof-trial"), "{}", undo(&host));
+    }
+
+    #[test]
+    fn a_script_that_ended_early_changed_who_knows_what() {
+        let mut host = host(&[0, 1]);
+        assert!(matches!(taken(&mut host, &BTreeSet::new(), "set 0\n"), Some(Refused::Node(_))));
+        assert!(undo(&host).contains("undo-0") && undo(&host).contains("undo-1"), "{}", undo(&host));
+    }
 }

@@ -54,11 +54,17 @@ pub(super) fn scripts(exchanges: &Exchanges, kept: impl Fn(usize) -> bool) -> Sc
         .filter(|(number, one)| kept(*number) && !one.holds.is_empty())
         .map(|(_, one)| format!("( {} ) > /dev/null 2>&1 || ( {} ) > /dev/null 2>&1\n", one.holds, one.apply))
         .collect();
-    let mut undo = String::new();
-    if !keeper.is_empty() {
+    let is_kept = !keeper.is_empty();
+    if is_kept {
         apply.push_str(&start(&keeper));
-        undo.push_str(&stop());
     }
+    apply.push_str(BOOT);
+    Scripts { apply, undo: undo(exchanges, is_kept) }
+}
+
+/// The script that puts settings back; first it ends the loop that writes values again, if one was started.
+pub(super) fn undo(exchanges: &Exchanges, is_kept: bool) -> String {
+    let mut undo = if is_kept { stop() } else { String::new() };
     undo.push_str("bad=0\n");
     for (number, one) in exchanges.iter().rev() {
         undo.push_str(&format!(
@@ -67,8 +73,7 @@ pub(super) fn scripts(exchanges: &Exchanges, kept: impl Fn(usize) -> bool) -> Sc
         ));
     }
     undo.push_str("exit $bad\n");
-    apply.push_str(BOOT);
-    Scripts { apply, undo }
+    undo
 }
 
 /// Says which boot of the host it is.
@@ -156,6 +161,13 @@ mod tests {
         let bad = scripts(&vec![(1, exchange("true", "echo gone >&2; false", ""))], |_| false);
         let (code, _, stderr) = run(&bad.undo);
         assert_eq!((code, stderr.trim()), (1, "setting 1: gone"));
+    }
+
+    /// The loop was started for all that was to be kept, also for what was then refused.
+    #[test]
+    fn a_loop_is_ended_also_where_nothing_is_left_to_put_back() {
+        assert!(undo(&Vec::new(), true).contains("rm -rf /run/amiproof-trial"));
+        assert!(!undo(&Vec::new(), false).contains("rm -rf"));
     }
 
     #[test]
