@@ -1,11 +1,17 @@
-//! Lists the files of `settings/`, so that adding a setting is adding one file.
+//! Lists the files of `settings/` and `controls/`, so that adding a setting or a benchmark is adding one file.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("settings");
+    list("settings")?;
+    list("controls")
+}
+
+/// Writes the list of the YAML files of a folder, by name, for `include!`.
+fn list(name: &str) -> io::Result<()> {
+    let folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join(name);
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut files = Vec::new();
     for entry in fs::read_dir(&folder)? {
@@ -23,5 +29,5 @@ fn main() -> io::Result<()> {
     }
     list.push_str("]\n");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    fs::write(out.join("settings.rs"), list)
+    fs::write(out.join(format!("{name}.rs")), list)
 }

@@ -12,6 +12,7 @@ mod error;
 pub mod exclusions;
 pub mod explain;
 pub mod html;
+pub mod impact;
 pub mod junit;
 pub mod markdown;
 mod origin;

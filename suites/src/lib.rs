@@ -5,6 +5,7 @@
 
 pub mod addon;
 pub mod benchmark;
+pub mod controls;
 pub mod definition;
 pub mod disruptive;
 pub mod eks_cis;

@@ -174,7 +174,7 @@ fn plan(
         checks,
         waivers: Vec::new(),
         settings: amiproof_suites::settings::all(),
-        bisect: None,
+        experiment: None,
         retries: 0,
         image_registry: None,
         pull_secret: None,

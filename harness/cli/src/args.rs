@@ -3,6 +3,8 @@
 mod account;
 mod bisect;
 mod format;
+mod impact;
+mod on_nodes;
 mod run;
 mod target;
 mod waiver;
@@ -18,6 +20,7 @@ use jiff::civil::Date;
 
 pub(crate) use self::account::{Doctor, IamPolicy};
 pub(crate) use self::bisect::Bisect;
+pub(crate) use self::impact::Impact;
 pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection, Test, network_run};
 pub(crate) use self::target::{Given, Named, Target};
 pub(crate) use self::waiver::{Waiver, WaiverAudit, WaiverCommand, WaiverForm, WaiverImport};
@@ -139,6 +142,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Prove which settings break checks of a hardened variant, by exchanging them on running nodes, and put everything back
     Bisect(Box<Bisect>),
+    /// Measure what each control of a benchmark breaks, one at a time on running nodes, and put everything back
+    Impact(Box<Impact>),
     /// List the controls to leave out of a hardened image so that everything runs, in the form that its build takes (offline)
     Exclusions(Exclusions),
     /// Import the results of another tool into a run: XCCDF, ARF, SARIF, JUnit, Inspector CSV, kube-bench, InSpec
@@ -185,7 +190,8 @@ impl Command {
             Self::Apply(run) | Self::Run(run) | Self::Nightly(run) => Some(&mut run.target),
             Self::Test(test) => Some(&mut test.more.target),
             Self::Scan(scan) => Some(&mut scan.target),
-            Self::Bisect(bisect) => Some(&mut bisect.target),
+            Self::Bisect(bisect) => Some(&mut bisect.on.target),
+            Self::Impact(impact) => Some(&mut impact.on.target),
             Self::Destroy(destroy) => Some(&mut destroy.target),
             Self::Sweep(sweep) => Some(&mut sweep.target),
             Self::Doctor(doctor) => Some(&mut doctor.target),

@@ -2,9 +2,9 @@
 
 use std::io::Read;
 
-use amiproof_core::bisect::Wanted;
 use amiproof_core::check::Check;
 use amiproof_core::cluster::pull_secret::PullSecret;
+use amiproof_core::run::Experiment;
 use amiproof_model::matrix::{Matrix, ReadFile, WorkloadSource, resolve};
 use amiproof_model::problem::Problem;
 use amiproof_model::waiver::Waiver;
@@ -29,8 +29,8 @@ pub(crate) struct Inputs {
     pub(crate) workloads: Vec<Workload>,
     /// Whether only these workloads run.
     pub(crate) only_workloads: bool,
-    /// What to prove on top.
-    pub(crate) bisect: Option<Wanted>,
+    /// What to try on the nodes on top.
+    pub(crate) experiment: Option<Experiment>,
     /// Warnings: valid, but probably not intended.
     pub(crate) warnings: Vec<Problem>,
 }
@@ -69,7 +69,7 @@ pub(crate) fn without_file(shown: &str, text: &str) -> Result<Inputs, Failure> {
     })?;
     let workloads = catalogue()?.to_vec();
     let (matrix, waivers, warnings) = (resolved.matrix, resolved.waivers, resolved.warnings);
-    Ok(Inputs { matrix, waivers, workloads, only_workloads: false, bisect: None, warnings })
+    Ok(Inputs { matrix, waivers, workloads, only_workloads: false, experiment: None, warnings })
 }
 
 /// Reads everything, or reports all problems.
@@ -111,7 +111,7 @@ fn read_with(file: &Utf8Path, offline: bool) -> Result<Inputs, Vec<Problem>> {
     }
     workloads.extend(resolved.own_workloads);
     let (matrix, waivers, warnings) = (resolved.matrix, resolved.waivers, resolved.warnings);
-    Ok(Inputs { matrix, waivers, workloads, only_workloads: false, bisect: None, warnings })
+    Ok(Inputs { matrix, waivers, workloads, only_workloads: false, experiment: None, warnings })
 }
 
 /// The AWS region of the matrix.

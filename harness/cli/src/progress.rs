@@ -123,6 +123,7 @@ fn important(event: &Event) -> Option<String> {
             amiproof_model::duration::short(*limit)
         )),
         EventKind::Proof(proof) => Some(proof.sentence()),
+        EventKind::Impact(impact) => Some(impact.sentence()),
         EventKind::CleanedUp(cleanup) if !cleanup.leftovers.is_empty() => {
             Some(format!("{} left behind", cleanup.leftovers.len()))
         }

@@ -21,8 +21,8 @@ pub(crate) enum Goal {
     Apply,
     /// Smoke tests on what is there.
     Test,
-    /// Smoke tests on what is there, and then which settings break them.
-    Bisect,
+    /// Checks on what is there, and then what happens with other settings.
+    Experiment,
     /// Scans on what is there.
     Scan,
     /// Everything, and nothing stays.

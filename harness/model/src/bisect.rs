@@ -8,4 +8,4 @@ pub mod items;
 pub mod search;
 
 pub use self::items::{Exchanged, Item, Items, OutOfReach};
-pub use self::search::{Answer, Culprits, End, History, Limits, Side, Step, Trial};
+pub use self::search::{Answer, Culprits, End, History, Limits, Reduced, Side, Step, Trial};

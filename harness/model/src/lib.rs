@@ -5,8 +5,8 @@
 //! with them), [`schema`] (their forms for editors), [`verdict`] (what a check decides), [`attribution`] (whom a failed traffic check
 //! blames), [`prediction`] (what yields to what was observed), [`waiver`] with [`waiver_audit`] and [`judge`] (what that means for
 //! the run), [`facts`] (which facts of a node belong to a failure), [`setting`] and [`explain`] (what caused the failures of a
-//! variant), [`bisect`] (what proves it), [`report`] (the one truth on disk), [`conclusion`] (what a run
-//! comes to) and [`exit`] (what the process answers).
+//! variant), [`bisect`] (what proves it), [`controls`] and [`impact`] (what each control of a benchmark costs), [`report`] (the one truth
+//! on disk), [`conclusion`] (what a run comes to) and [`exit`] (what the process answers).
 
 pub mod attribution;
 pub mod benchmark;
@@ -15,11 +15,13 @@ pub mod candidate;
 pub mod capability;
 pub mod conclusion;
 mod consequence;
+pub mod controls;
 pub mod duration;
 pub mod exit;
 pub mod explain;
 pub mod facts;
 mod form;
+pub mod impact;
 pub mod judge;
 pub mod matrix;
 pub mod name;

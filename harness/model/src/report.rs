@@ -10,6 +10,7 @@ pub(crate) mod cleanup;
 pub(crate) mod counts;
 mod differences;
 mod file;
+pub mod impact;
 mod merged;
 pub(crate) mod phase;
 pub mod proof;
@@ -27,6 +28,7 @@ pub use self::cause::{Cause, Certainty, Explanation};
 pub use self::cleanup::{Cleanup, Foreign, Leftover};
 pub use self::counts::Counts;
 pub use self::file::ParseError;
+pub use self::impact::Impact;
 pub use self::phase::{Phase, PhaseEnd, PhaseRecord};
 pub use self::proof::Proof;
 pub use self::result::CheckResult;
@@ -63,6 +65,9 @@ pub struct Report {
     /// What bisections of changed settings found: one entry per variant and check.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proofs: Vec<Proof>,
+    /// What the controls of a benchmark cost, as measured on nodes: one entry per variant and benchmark.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub impacts: Vec<Impact>,
     /// One entry per scanner and subject: what was evaluated, against which benchmark, and how many controls it has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scans: Vec<ScanRecord>,
@@ -311,6 +316,7 @@ impl Report {
             results: Vec::new(),
             explanations: Vec::new(),
             proofs: Vec::new(),
+            impacts: Vec::new(),
             scans: Vec::new(),
             thresholds: Vec::new(),
             waivers: Vec::new(),

@@ -8,6 +8,7 @@ mod exclusions;
 mod files;
 mod fixture;
 mod html;
+mod impact;
 mod junit;
 mod markdown;
 mod terminal;

@@ -1,142 +1,23 @@
 //! Which settings break a check: whole bisections on nodes of the lab, and what is left of them, also when the process is killed.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
-use amiproof_core::aws::Clients;
 use amiproof_core::bisect::Wanted;
 use amiproof_core::cluster::Access;
 use amiproof_core::destroy::{self, Deadlines, ProgressSink, What};
 use amiproof_core::ledger::{FILE_NAME, Ledger};
-use amiproof_core::run::{self, Answers, Plan, Steps, Stop, Tools};
-use amiproof_lab::inject::{Fault, Injector};
-use amiproof_lab::listen::MemoryNetwork;
-use amiproof_lab::profile::{HostProfile, Policy, builtin};
-use amiproof_lab::{Lab, LabOptions};
+use amiproof_core::run::{self, Experiment};
+use amiproof_lab::profile::{HostProfile, Policy};
 use amiproof_model::bisect::Limits;
-use amiproof_model::matrix::{Files, resolve};
 use amiproof_model::report::proof::{Proof, ProofEnd};
 use amiproof_model::report::{Certainty, Report};
-use amiproof_suites::SUITES;
-use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::cluster::{REFERENCE, simulated};
-use crate::memory_lab;
+use crate::bench::{Bench, CLUSTER, made, matrix, open_changes, sysctl};
+use crate::cluster::simulated;
 
-const CLUSTER: &str = "bisect";
-
-/// The image of the candidate.
-const IMAGE: &str = "ami-0b15ec70000000001";
-
-/// A lab with an image of our own, for many runs in one cluster.
-struct Bench {
-    lab: Lab,
-    network: MemoryNetwork,
-    injector: Arc<Injector>,
-    /// The folder of the run that is to be killed once it has changed a node.
-    marked: Arc<Mutex<Option<Utf8PathBuf>>>,
-    folder: tempfile::TempDir,
-}
-
-impl Bench {
-    async fn start(change: impl FnOnce(&mut HostProfile)) -> Self {
-        let mut host = builtin().unwrap().into_iter().find(|profile| profile.name == REFERENCE).unwrap();
-        change(&mut host);
-        host.name = "candidate".to_owned();
-        host.image.id = IMAGE.to_owned();
-        host.image.name = "amiproof-lab-candidate".to_owned();
-        host.image.ssm_parameters.clear();
-        let marked: Arc<Mutex<Option<Utf8PathBuf>>> = Arc::default();
-        let path = Arc::clone(&marked);
-        let injector = Arc::new(Injector::new(move |_| {
-            let mut path = path.lock().unwrap();
-            let ledger = std::fs::read_to_string(path.as_ref()?.join(FILE_NAME)).ok()?;
-            let changed = ledger.lines().filter(|line| line.contains("\"node-change\"")).count();
-            // The second change is made, or about to be.
-            (changed >= 2).then(|| {
-                *path = None;
-                Fault::KilledBefore
-            })
-        }));
-        let options = LabOptions { profiles: vec![host], ..LabOptions::default() };
-        let (lab, network) = memory_lab::start(Arc::clone(&injector), options).await.unwrap();
-        Self { lab, network, injector, marked, folder: tempfile::tempdir().unwrap() }
-    }
-
-    /// The clients of a process; a mortal one is heard no more once it is killed.
-    async fn clients(&self, is_mortal: bool) -> Clients {
-        let (network, killed) = (self.network.clone(), self.injector.killed().clone());
-        let dial = move |authority: &str| match is_mortal && killed.is_cancelled() {
-            true => Err(std::io::ErrorKind::ConnectionRefused.into()),
-            false => network.dial(authority),
-        };
-        memory_lab::clients(&self.lab, dial).await.unwrap()
-    }
-
-    fn folder(&self, name: &str) -> Utf8PathBuf {
-        let path = Utf8PathBuf::from_path_buf(self.folder.path().join(name)).unwrap();
-        std::fs::create_dir_all(&path).unwrap();
-        path
-    }
-
-    /// A run of this name: of nodes that it makes, or of those that are in the cluster. One called `killed` is mortal.
-    async fn run(&self, name: &str, matrix: &str, checks: &[&str], wanted: Option<Wanted>) -> Report {
-        let path = self.folder(name);
-        let is_made = matrix.contains("create: true");
-        let clients = self.clients(name == "killed").await;
-        let access = if is_made { None } else { run::reach(&clients, CLUSTER).await };
-        let matrix = resolve("bisect.yaml", matrix.as_bytes(), &Files::new(), SUITES).unwrap().matrix;
-        let mut all = amiproof_suites::all(amiproof_workloads::catalogue().unwrap()).unwrap();
-        all.retain(|check| checks.contains(&check.id.as_str()));
-        assert_eq!(all.len(), checks.len(), "{checks:?}");
-        let header = memory_lab::header(&clients, name.parse().unwrap(), &matrix.name).await.unwrap();
-        let plan = Plan {
-            run: header.run.clone(),
-            max_pods: 20,
-            matrix: Arc::new(matrix),
-            steps: Steps {
-                provision: is_made,
-                network_only: false,
-                test: true,
-                scan: false,
-                teardown: is_made && wanted.is_some(),
-            },
-            checks: all,
-            waivers: Vec::new(),
-            settings: amiproof_suites::settings::all(),
-            bisect: wanted,
-            retries: 0,
-            image_registry: None,
-            pull_secret: None,
-            base: ".".into(),
-            folder: path.clone(),
-            expires: header.expires,
-            lab: true,
-            earlier: None,
-            answers: Answers::default(),
-        };
-        let tools = Tools { clients: Some(clients), access, ledger: Ledger::create(&path, header).unwrap() };
-        run::run(plan, tools, Stop::default(), |_| ()).await
-    }
-
-    /// Bisects checks of the candidate, on nodes that are made for it and deleted afterwards.
-    async fn bisected(&self, checks: &[&str]) -> Report {
-        self.run("whole", &made(), checks, Some(wanted(checks))).await
-    }
-}
-
-fn matrix(nodes: [&str; 2]) -> String {
-    let [stock, candidate] = nodes;
-    format!(
-        "apiVersion: amiproof/v1\nkind: Matrix\nmetadata: {{name: bisect}}\n\
-         cluster: {{name: {CLUSTER}, region: us-west-2, kubernetesVersion: \"1.35\", create: true}}\ndefaults: {{nodes: 1}}\n\
-         variants:\n  - {{name: {REFERENCE}, family: al2023, {stock}}}\n  \
-         - {{name: candidate, family: al2023, reference: {REFERENCE}, hardening: {{benchmark: cis-al2023-1.0.0, level: 2}}, {candidate}}}\n"
-    )
-}
-
-fn made() -> String {
-    matrix(["ami: {ssm: recommended}", &format!("ami: {{id: {IMAGE}}}")])
+/// Bisects checks of the candidate, on nodes that are made for it and deleted afterwards.
+async fn bisected(bench: &Bench, checks: &[&str]) -> Report {
+    bench.run("whole", &made(), checks, Some(Experiment::Bisect(wanted(checks)))).await
 }
 
 fn wanted(checks: &[&str]) -> Wanted {
@@ -147,10 +28,6 @@ fn wanted(checks: &[&str]) -> Wanted {
         limits: Limits { runs: 60 },
         nodes: Vec::new(),
     }
-}
-
-fn sysctl(host: &mut HostProfile, name: &str, value: &str) {
-    host.sysctl.insert(name.to_owned(), value.to_owned());
 }
 
 /// The facts of a setting, one word per set.
@@ -174,7 +51,7 @@ fn a_dropped_forward_chain_is_proven_among_forty_changes_and_the_cause_says_so()
             host.firewall.forward = Policy::Drop;
         })
         .await;
-        let report = bench.bisected(&["workload/web-service"]).await;
+        let report = bisected(&bench, &["workload/web-service"]).await;
         let proof = only(&report);
         assert_eq!(proof.end, ProofEnd::Proven, "{}", proof.sentence());
         assert_eq!(facts(&proof.sufficient), [["firewall.nft.forward"]]);
@@ -206,7 +83,7 @@ fn noise_of_hardening(host: &mut HostProfile) {
 fn the_umask_of_the_kubelet_is_proven_and_its_drop_in_is_gone() {
     simulated(|| async {
         let bench = Bench::start(|host| host.umask = "0027".to_owned()).await;
-        let report = bench.bisected(&["workload/projected-volumes"]).await;
+        let report = bisected(&bench, &["workload/projected-volumes"]).await;
         let proof = only(&report);
         assert_eq!(facts(&proof.sufficient), [["umask.kubelet"]], "{}", proof.sentence());
     });
@@ -241,7 +118,7 @@ fn a_pair_that_only_hurts_together_is_found_among_two_hundred_and_fifty() {
             sysctl(host, "vm.overcommit_ratio", "10");
         })
         .await;
-        let report = bench.bisected(&["workload/redis"]).await;
+        let report = bisected(&bench, &["workload/redis"]).await;
         let proof = only(&report);
         assert_eq!(proof.end, ProofEnd::Proven, "{}", proof.sentence());
         assert_eq!(
@@ -263,7 +140,7 @@ fn what_cannot_be_changed_in_place_names_no_cause() {
             sysctl(host, "net.ipv4.tcp_syncookies", "0");
         })
         .await;
-        let report = bench.bisected(&["node/ebpf", "workload/web-service"]).await;
+        let report = bisected(&bench, &["node/ebpf", "workload/web-service"]).await;
         let ends: Vec<(&str, &ProofEnd)> =
             report.proofs.iter().map(|proof| (proof.check.as_str(), &proof.end)).collect();
         assert_eq!(ends, [("node/ebpf", &ProofEnd::OutOfReach), ("workload/web-service", &ProofEnd::NotReproduced)]);
@@ -290,7 +167,7 @@ fn a_process_that_is_killed_while_nodes_are_changed_is_put_right() {
             .collect();
         let nodes: Vec<String> =
             there.variants.iter().flat_map(|variant| &variant.nodes).map(|node| node.name.clone()).collect();
-        let wanted = |checks: &[&str]| Wanted { nodes: nodes.clone(), ..wanted(checks) };
+        let wanted = |checks: &[&str]| Experiment::Bisect(Wanted { nodes: nodes.clone(), ..wanted(checks) });
         let found = matrix([&selectors[0], &selectors[1]]).replace(", create: true", "");
         *bench.marked.lock().unwrap() = Some(bench.folder("killed"));
         let killed = bench.injector.killed().clone();
@@ -319,10 +196,4 @@ fn a_process_that_is_killed_while_nodes_are_changed_is_put_right() {
         let again = bench.run("again", &found, &[check], Some(wanted(&[check]))).await;
         assert_eq!(only(&again).end, ProofEnd::Proven, "{}", only(&again).sentence());
     });
-}
-
-/// Changes of nodes that a ledger does not know to be undone.
-fn open_changes(folder: &Utf8Path) -> usize {
-    let (_, entries) = Ledger::replay(folder).unwrap();
-    entries.iter().filter(|entry| entry.is_live() && entry.resource.kind.as_str() == "node-change").count()
 }

@@ -233,7 +233,7 @@ async fn run(matrix: &str, profiles: Vec<HostProfile>) -> Report {
         expires: header.expires,
         lab: true,
         earlier: None,
-        bisect: None,
+        experiment: None,
         answers: Answers::default(),
     };
     let tools = Tools { clients: Some(clients), access: None, ledger: Ledger::create(&path, header).unwrap() };

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_model::verdict::Outcome;
 
+mod bench;
 mod bisect;
 mod bottlerocket;
 mod broken;
@@ -14,6 +15,7 @@ mod causes;
 mod cluster;
 mod disruptive;
 mod hosts;
+mod impact;
 mod kube_bench;
 #[path = "../../../harness/core/tests/support/memory_lab.rs"]
 mod memory_lab;

@@ -1,6 +1,7 @@
 //! `amiproof bisect`: proves which settings break checks of a variant, by exchanging them on running nodes.
 
 use amiproof_core::bisect::Wanted;
+use amiproof_core::run::Experiment;
 use amiproof_model::bisect::Limits;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::explain;
@@ -19,7 +20,7 @@ const UNEXPLAINED: usize = 5;
 
 /// Bisects, and prints what is proven.
 pub(crate) fn run(global: &Global, args: &Bisect, output: &Output) -> Result<ExitCode, Failure> {
-    let inputs = files::read(&args.file, output)?;
+    let inputs = files::read(&args.on.file, output)?;
     let known = known(global, args)?;
     let (variant, explanation) = match (&args.variant, &known) {
         (Some(name), _) => (named(&inputs, name)?, known.as_ref().and_then(|report| of(report, name))),
@@ -35,7 +36,10 @@ pub(crate) fn run(global: &Global, args: &Bisect, output: &Output) -> Result<Exi
     let reference = inputs.matrix.variants.iter().find(|one| one.name == variant).map(|one| one.reference.is_some());
     if reference != Some(true) {
         return Err(Failure::usage(
-            format!("variant {variant} has no reference in {}: there is nothing to exchange settings with", args.file),
+            format!(
+                "variant {variant} has no reference in {}: there is nothing to exchange settings with",
+                args.on.file
+            ),
             "name the unhardened counterpart with 'reference:'",
         ));
     }
@@ -47,9 +51,9 @@ pub(crate) fn run(global: &Global, args: &Bisect, output: &Output) -> Result<Exi
     let suspects = checks.iter().map(|check| (check.clone(), suspects(explanation, check))).collect();
     let limits = Limits { runs: usize::try_from(args.max_runs).unwrap_or(usize::MAX) };
     let ids: Vec<String> = checks.iter().map(ToString::to_string).collect();
-    let wanted = Wanted { variant: variant.clone(), checks, suspects, limits, nodes: args.nodes.clone() };
-    let inputs = Inputs { bisect: Some(wanted), ..inputs };
-    super::run::resumed(global, &args.as_test(variant.as_str(), ids), inputs, Goal::Bisect, output)
+    let wanted = Wanted { variant: variant.clone(), checks, suspects, limits, nodes: args.on.nodes.clone() };
+    let inputs = Inputs { experiment: Some(Experiment::Bisect(wanted)), ..inputs };
+    super::run::resumed(global, &args.on.as_test(variant.as_str(), ids), inputs, Goal::Experiment, output)
 }
 
 /// The report that is named, or else the latest; `None` if there is none and none is named.

@@ -15,6 +15,8 @@ use crate::rundir::{self, RunDir};
 #[derive(Debug)]
 pub(crate) struct Written {
     files: Vec<(Format, String)>,
+    /// Tables of controls and checks.
+    impacts: Vec<String>,
     is_complete: bool,
 }
 
@@ -35,11 +37,19 @@ impl Written {
             output.data(format_args!("{:<9} {path}", format.as_str()));
         }
     }
+
+    /// Prints the paths of the tables of controls and checks, one per line.
+    pub(crate) fn show_impacts(&self, output: &Output) {
+        for path in &self.impacts {
+            output.data(format_args!("{:<9} {path}", "impact"));
+        }
+    }
 }
 
 /// Writes the report in every format. A format that fails is reported and does not stop the others.
 pub(crate) fn write_all(report: &Report, baseline: Option<&Report>, folder: &Utf8Path, output: &Output) -> Written {
-    written(amiproof_reports::write_all(folder.as_std_path(), report, baseline), output)
+    let written = written(amiproof_reports::write_all(folder.as_std_path(), report, baseline), output);
+    with_impacts(written, report, folder, output)
 }
 
 /// Writes every format except the report itself, which the others are rendered from.
@@ -49,11 +59,26 @@ pub(crate) fn write_rendered(
     folder: &Utf8Path,
     output: &Output,
 ) -> Written {
-    written(amiproof_reports::write_rendered(folder.as_std_path(), report, baseline), output)
+    let written = written(amiproof_reports::write_rendered(folder.as_std_path(), report, baseline), output);
+    with_impacts(written, report, folder, output)
+}
+
+/// Writes what controls cost, where it was measured.
+fn with_impacts(mut written: Written, report: &Report, folder: &Utf8Path, output: &Output) -> Written {
+    for outcome in amiproof_reports::impact::write_all(folder.as_std_path(), report) {
+        match outcome {
+            Ok(path) => written.impacts.push(path.display().to_string()),
+            Err(error) => {
+                written.is_complete = false;
+                output.note(format_args!("error: impact: {error}"));
+            }
+        }
+    }
+    written
 }
 
 fn written(outcomes: Vec<(Format, Result<PathBuf, RenderError>)>, output: &Output) -> Written {
-    let mut written = Written { files: Vec::new(), is_complete: true };
+    let mut written = Written { files: Vec::new(), impacts: Vec::new(), is_complete: true };
     for (format, outcome) in outcomes {
         match outcome {
             Ok(path) => written.files.push((format, path.display().to_string())),
@@ -91,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_written_is_3_unless_something_worse_is_known() {
-        let written = |is_complete| Written { files: Vec::new(), is_complete };
+        let written = |is_complete| Written { files: Vec::new(), impacts: Vec::new(), is_complete };
         for (own, expected) in [
             (ExitCode::Passed, ExitCode::Error),
             (ExitCode::Failed, ExitCode::Error),

@@ -12,10 +12,12 @@ mod exclusions;
 mod explain;
 mod forms;
 mod iam_policy;
+mod impact;
 mod import;
 mod init;
 mod lab;
 mod list;
+mod measured;
 mod owner;
 mod plan;
 mod proved;
@@ -52,6 +54,7 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Apply(args) => run::fresh(global, &args, Goal::Apply, output),
         Command::Test(args) => test::run(global, &args.more, &args.workloads, output),
         Command::Bisect(args) => bisect::run(global, &args, output),
+        Command::Impact(args) => impact::run(global, &args, output),
         Command::Scan(args) => run::scan(global, &args, output),
         Command::Run(args) => run::fresh(global, &args, Goal::All, output),
         Command::Nightly(args) => run::fresh(global, &args, Goal::Nightly, output),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amiproof_core::run::{Answers, Plan, Steps, Stop, Tools, journal};
+use amiproof_core::run::{Answers, Experiment, Plan, Steps, Stop, Tools, journal};
 use amiproof_model::conclusion::{Scope, Summary};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::Matrix;
@@ -13,6 +13,7 @@ use amiproof_reports::{Format, Options, compare, terminal};
 use amiproof_suites::settings;
 
 use super::begin::{Folder, Place, Setup, begin};
+use super::measured::measured;
 use super::proved::proved;
 use super::provisioned::{Latest, provisioned};
 use super::request::Request;
@@ -138,7 +139,7 @@ pub(crate) fn resumed(
     }
     let place = Place { target: &args.target, given: &args.given };
     place.check(&request.matrix)?;
-    let steps = Steps { test: matches!(goal, Goal::Test | Goal::Bisect), scan: goal == Goal::Scan, ..STEPS_NONE };
+    let steps = Steps { test: matches!(goal, Goal::Test | Goal::Experiment), scan: goal == Goal::Scan, ..STEPS_NONE };
     if args.target.lab {
         let steps = Steps { provision: true, teardown: true, ..steps };
         let folder = Folder::New(new_run(global, args.run.as_deref(), &args.target, &request, steps)?);
@@ -212,7 +213,7 @@ async fn execute(
     let before = owner::standing(&ledger);
     let mut latest = Latest { dir: &global.dir, folder, ledger: ledger.clone(), is_set: steps.network_only };
     let tools = Tools { clients, access, ledger: ledger.clone() };
-    let wanted = request.inputs.bisect.clone();
+    let experiment = request.inputs.experiment.clone();
     let plan = plan(global, request, folder, steps, connection.is_lab, &tools)?;
     let stop = Stop { cancel: signals.cancel.clone(), abort: signals.abort.clone(), deadline: options.deadline };
     let progress = RefCell::new(Progress::new(*output));
@@ -234,10 +235,16 @@ async fn execute(
         Goal::Nightly => baseline.or_else(|| rundir::previous(&global.dir, &report.run.matrix, &folder.id)),
         _ => baseline,
     };
-    match wanted {
-        Some(wanted) => {
+    match experiment {
+        Some(experiment) => {
             let written = forms::write_all(&report, None, folder.path(), output);
-            let exit = written.exit(proved(&report, &wanted, output));
+            let exit = written.exit(match &experiment {
+                Experiment::Bisect(wanted) => proved(&report, wanted, output),
+                Experiment::Impact(wanted) => measured(&report, wanted, output),
+            });
+            if let Experiment::Impact(_) = &experiment {
+                written.show_impacts(output);
+            }
             written.show(&[Format::Html, Format::Json], output);
             Ok(exit)
         }
@@ -274,7 +281,7 @@ fn plan(
         checks: request.checks,
         waivers: request.inputs.waivers,
         settings: settings::all(),
-        bisect: request.inputs.bisect,
+        experiment: request.inputs.experiment,
         retries: request.options.retries,
         max_pods,
         image_registry: request.options.image_registry,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use amiproof_model::name::{CheckId, VariantName};
 use amiproof_model::report::{
-    AmiRecord, CheckResult, Cleanup, ClusterRecord, NodeRecord, Phase, PhaseEnd, Proof, ScanRecord, Subject,
+    AmiRecord, CheckResult, Cleanup, ClusterRecord, Impact, NodeRecord, Phase, PhaseEnd, Proof, ScanRecord, Subject,
 };
 use amiproof_model::verdict::{Evidence, Finding};
 use jiff::Timestamp;
@@ -78,6 +78,8 @@ pub enum EventKind {
     Result(Box<CheckResult>),
     /// What a bisection found.
     Proof(Box<Proof>),
+    /// What controls cost.
+    Impact(Box<Impact>),
     /// The user asked to stop.
     Interrupted,
     /// The run exceeded its deadline of this duration and stops.

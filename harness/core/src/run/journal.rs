@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use amiproof_model::name::CheckId;
-use amiproof_model::report::{AmiRecord, CheckResult, ClusterRecord, NodeRecord, Proof, ScanRecord, Subject};
+use amiproof_model::report::{AmiRecord, CheckResult, ClusterRecord, Impact, NodeRecord, Proof, ScanRecord, Subject};
 use amiproof_model::verdict::Outcome;
 use camino::Utf8Path;
 use jiff::Timestamp;
@@ -43,6 +43,7 @@ enum What {
     Facts(Vec<(u32, indexmap::IndexMap<String, String>)>),
     Scanned(Box<ScanRecord>),
     Proof(Box<Proof>),
+    Impact(Box<Impact>),
     Answered { check: String, rows: Vec<CheckResult> },
 }
 
@@ -57,6 +58,7 @@ impl What {
             EventKind::Facts(facts) => Self::Facts(facts.clone()),
             EventKind::Scanned(scan) => Self::Scanned(scan.clone()),
             EventKind::Proof(proof) => Self::Proof(proof.clone()),
+            EventKind::Impact(impact) => Self::Impact(impact.clone()),
             EventKind::Result(_)
             | EventKind::CheckEnded { .. }
             | EventKind::PhaseStarted(_)
@@ -81,6 +83,7 @@ impl What {
             Self::Facts(facts) => vec![EventKind::Facts(facts)],
             Self::Scanned(scan) => vec![EventKind::Scanned(scan)],
             Self::Proof(proof) => vec![EventKind::Proof(proof)],
+            Self::Impact(impact) => vec![EventKind::Impact(impact)],
             Self::Answered { check, rows } => {
                 let results = rows.into_iter().map(|row| EventKind::Result(Box::new(row)));
                 results.chain([EventKind::CheckEnded { check, rows: Vec::new() }]).collect()

@@ -16,6 +16,7 @@ pub mod clock;
 pub mod critical;
 mod eks;
 pub mod event;
+mod experiment;
 mod failure;
 pub mod journal;
 pub mod nodes;
@@ -46,7 +47,7 @@ use self::clock::Clock;
 use self::event::{Event, EventKind, Events};
 use self::journal::Journal;
 pub use self::journal::{Answers, Keep};
-pub use self::plan::{Plan, Steps, Stop, Tools};
+pub use self::plan::{Experiment, Plan, Steps, Stop, Tools};
 use self::recorder::Recorder;
 use self::session::Session;
 use crate::aws::Clients;
@@ -64,8 +65,10 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
     if let Some(earlier) = plan.earlier.clone() {
         recorder.resume(earlier);
     }
-    if let Some(wanted) = &plan.bisect {
-        recorder.forget_proofs(&wanted.variant, &wanted.checks);
+    match &plan.experiment {
+        Some(Experiment::Bisect(wanted)) => recorder.forget_proofs(&wanted.variant, &wanted.checks),
+        Some(Experiment::Impact(wanted)) => recorder.forget_impact(&wanted.variant, &wanted.controls.benchmark),
+        None => {}
     }
     plan.answers.events.iter().for_each(|event| recorder.record(event));
     let mut journal = (!plan.steps.network_only).then(|| Journal::open(&plan.folder));

@@ -17,7 +17,7 @@ use super::quiescence::{Participant, Quiescence};
 use super::session::{Session, guarded};
 use super::shared::{Arrival, ClusterReady, Shared};
 use super::subject::{Checked, context};
-use super::{checks, failure, nodes, proofs, rows};
+use super::{checks, experiment, failure, nodes, rows};
 use crate::aws::Clients;
 use crate::aws::ami::Ami;
 use crate::aws::node_group::takes_controllers;
@@ -296,7 +296,7 @@ async fn run_variant(
         ends.arrival = None;
     }
     drop(barriers.busy);
-    let wanted = session.plan.bisect.as_ref().filter(|wanted| wanted.variant == variant.name);
+    let wanted = session.plan.experiment.as_ref().filter(|wanted| *wanted.variant() == variant.name);
     match tested.filter(|_| !disturbing.is_empty() || wanted.is_some()) {
         None => drop(barriers.participant),
         Some(context) => {
@@ -305,7 +305,7 @@ async fn run_variant(
             };
             checks::run_alone(&context, &disturbing, &session.runner_config()).await;
             if let Some(wanted) = wanted {
-                proofs::bisect(&session, &shared, &context, wanted).await;
+                experiment::conduct(&session, &shared, &context, wanted).await;
             }
         }
     }

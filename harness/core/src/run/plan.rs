@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amiproof_model::matrix::{Matrix, Variant};
-use amiproof_model::name::RunId;
+use amiproof_model::name::{RunId, VariantName};
 use amiproof_model::report::Report;
 use amiproof_model::setting::Setting;
 use amiproof_model::waiver::Waiver;
@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::journal::Answers;
 use crate::aws::Clients;
-use crate::bisect::Wanted;
 use crate::check::Check;
 use crate::cluster::Access;
 use crate::ledger::Ledger;
+use crate::{bisect, impact};
 
 /// The plan of a run.
 #[derive(Clone)]
@@ -34,8 +34,8 @@ pub struct Plan {
     pub waivers: Vec<Waiver>,
     /// The settings that failures are explained by.
     pub settings: &'static [Setting],
-    /// What to prove once the checks are over; its checks are those of the plan.
-    pub bisect: Option<Wanted>,
+    /// What to try on the nodes once the checks are over; its checks are among those of the plan.
+    pub experiment: Option<Experiment>,
     /// How often a failed check is retried.
     pub retries: u32,
     /// Maximum number of pods of the run at a time.
@@ -56,6 +56,25 @@ pub struct Plan {
     pub earlier: Option<Report>,
     /// What earlier commands of the same run found out, and so is not asked again.
     pub answers: Answers,
+}
+
+/// What is tried on running nodes by giving them other settings.
+#[derive(Clone, Debug)]
+pub enum Experiment {
+    /// Prove which settings break checks.
+    Bisect(bisect::Wanted),
+    /// Measure what each control of a benchmark costs.
+    Impact(Box<impact::Wanted>),
+}
+
+impl Experiment {
+    /// The variant whose nodes are changed.
+    pub fn variant(&self) -> &VariantName {
+        match self {
+            Self::Bisect(wanted) => &wanted.variant,
+            Self::Impact(wanted) => &wanted.variant,
+        }
+    }
 }
 
 /// The steps of a run, in order.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use amiproof_model::duration::short;
 use amiproof_model::matrix::{Matrix, Variant};
-use amiproof_model::name::{CheckId, RunId, VariantName};
+use amiproof_model::name::{Benchmark, CheckId, RunId, VariantName};
 use amiproof_model::report::{
     CheckResult, ClusterRecord, Phase, PhaseEnd, PhaseRecord, Proof, Report, RunRecord, ScanRecord, Subject,
     VariantRecord,
@@ -66,6 +66,7 @@ impl Recorder {
         earlier.results.iter().for_each(|result| self.add_result(result));
         self.report.scans = earlier.scans;
         self.report.proofs = earlier.proofs;
+        self.report.impacts = earlier.impacts;
         self.report.cluster = earlier.cluster;
         self.report.run.phases = earlier.run.phases;
         // Columns of variants that this command does not touch stay, in their order.
@@ -77,6 +78,11 @@ impl Recorder {
     /// Forgets what an earlier command proved about checks that are bisected again.
     pub fn forget_proofs(&mut self, variant: &VariantName, checks: &[CheckId]) {
         self.report.proofs.retain(|proof| proof.variant != *variant || !checks.contains(&proof.check));
+    }
+
+    /// Forgets what an earlier command measured that is measured again.
+    pub fn forget_impact(&mut self, variant: &VariantName, benchmark: &Benchmark) {
+        self.report.impacts.retain(|known| (&known.variant, &known.benchmark) != (variant, benchmark));
     }
 
     /// Adds expected rows: one per check and subject, which stays unless an event ends that check. So no selected check disappears,
@@ -125,6 +131,10 @@ impl Recorder {
                 let is_same = |known: &Proof| (&known.variant, &known.check) == (&proof.variant, &proof.check);
                 self.report.proofs.retain(|known| !is_same(known));
                 self.report.proofs.push((**proof).clone());
+            }
+            EventKind::Impact(impact) => {
+                self.forget_impact(&impact.variant, &impact.benchmark);
+                self.report.impacts.push((**impact).clone());
             }
             EventKind::Interrupted => self.report.run.interrupted = true,
             EventKind::DeadlineExceeded(limit) => self.exceeded = Some(*limit),

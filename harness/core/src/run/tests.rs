@@ -50,7 +50,7 @@ fn plan(folder: &Utf8PathBuf) -> Plan {
         checks: vec![check("node/ready", Scope::Variant), check("eks-cis/policies", Scope::Cluster)],
         waivers: Vec::new(),
         settings: &[],
-        bisect: None,
+        experiment: None,
         retries: 0,
         max_pods: 10,
         image_registry: None,

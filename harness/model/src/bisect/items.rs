@@ -124,7 +124,7 @@ fn is_forwarding(fact: &str) -> bool {
 }
 
 /// The value of a fact. A hook of nftables that a host has no chain for accepts.
-fn value_of<'a>(facts: &'a Facts, fact: &str) -> Option<&'a str> {
+pub(crate) fn value_of<'a>(facts: &'a Facts, fact: &str) -> Option<&'a str> {
     let is_hook = || fact.starts_with("firewall.nft.") && Change::of_fact(fact).is_some();
     facts.get(fact).map(String::as_str).or_else(|| is_hook().then_some("accept"))
 }

@@ -166,6 +166,42 @@ pub fn next(items: usize, suspected: usize, history: &History, limits: Limits) -
     }
 }
 
+/// What a reduction does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reduced {
+    /// Run the check in this configuration.
+    Run(Trial),
+    /// All of these break the check together, and no fewer of them do.
+    Found(BTreeSet<usize>),
+    /// Stop, and this is why.
+    End(End),
+}
+
+/// The fewest of `broken` that break a check together: on nodes of the reference, where it passes as they are and fails with all of these.
+///
+/// A pure function like [`next`].
+pub fn reduce(broken: &BTreeSet<usize>, history: &History, limits: Limits) -> Reduced {
+    let nothing = BTreeSet::new();
+    let reference = Effect { history, side: Side::Reference, peers: &nothing };
+    let order: Vec<usize> = broken.iter().copied().collect();
+    let found = || {
+        if reference.is_sure(&nothing)? {
+            return Err(Pause::End(End::ReferenceFails));
+        }
+        if !reference.is_sure(broken)? {
+            return Err(Pause::End(End::NotReproduced));
+        }
+        let smallest = reference.smallest(&order, &nothing)?;
+        if reference.is_sure(&smallest)? { Ok(smallest) } else { Err(reference.unsteady(smallest)) }
+    };
+    match found() {
+        Ok(set) => Reduced::Found(set),
+        Err(Pause::End(end)) => Reduced::End(end),
+        Err(Pause::Need(_)) if history.runs >= limits.runs => Reduced::End(End::Spent),
+        Err(Pause::Need(trial)) => Reduced::Run(trial),
+    }
+}
+
 fn search(items: usize, suspected: usize, history: &History) -> Result<Culprits, Pause> {
     let order: Vec<usize> = (0..items).filter(|item| !history.fixed.contains_key(item)).collect();
     let suspected = order.iter().filter(|item| **item < suspected).count();

@@ -191,6 +191,37 @@ proptest! {
         }
     }
 
+    /// Of settings that break a check together, what is found breaks it and no part of it does; where they do not, nothing is found.
+    #[test]
+    fn what_is_reduced_is_minimal(
+        items in 2_usize..60,
+        clauses in prop::collection::vec(prop::collection::btree_set(0_usize..60, 1..4), 0..3),
+    ) {
+        let breaks: Vec<BTreeSet<usize>> =
+            clauses.into_iter().map(|one| one.into_iter().map(|item| item % items).collect()).collect();
+        let world = World { items, breaks };
+        let all: BTreeSet<usize> = (0..items).collect();
+        let mut history = History::default();
+        let found = loop {
+            match reduce(&all, &history, ENOUGH) {
+                Reduced::Run(trial) => { let answer = world.answer(&trial); history.add(trial, answer); }
+                Reduced::Found(found) => break Some(found),
+                Reduced::End(End::NotReproduced) => break None,
+                Reduced::End(end) => return Err(TestCaseError::fail(format!("{end:?}"))),
+            }
+        };
+        let on = |exchanged: BTreeSet<usize>| world.answer(&Trial { side: Side::Reference, peers: BTreeSet::new(), exchanged });
+        match found {
+            None => prop_assert!(world.breaks.is_empty()),
+            Some(found) => {
+                prop_assert_eq!(on(found.clone()), Answer::Fails);
+                for one in &found {
+                    prop_assert_eq!(on(found.iter().copied().filter(|own| own != one).collect()), Answer::Passes);
+                }
+            }
+        }
+    }
+
     /// A check whose answers are wrong now and then never makes a harmless setting a culprit by itself alone, nor does it keep the search from
     /// ending.
     #[test]

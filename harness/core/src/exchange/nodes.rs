@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Node;
 use kube::Api;
 use tokio_util::sync::CancellationToken;
 
-use super::script::{self, Exchanges};
+use super::script::{self, Exchanges, Trial};
 use crate::cluster::nodes as cluster_nodes;
 use crate::context::Context;
 use crate::probe::{self, Hosts, facts};
@@ -23,6 +23,13 @@ const ASK: Duration = Duration::from_secs(60);
 /// Facts that differ between two readings of a host that nobody changed: what time, pods and the firewalls of kube-proxy make of it.
 const PASSING: [&str; 6] = ["disk.", "time.", "facts.", "listening", "packages", "uptime"];
 
+/// What is exchanged on a node at the moment.
+struct Changed {
+    trial: Trial,
+    exchanges: Exchanges,
+    scripts: Scripts,
+}
+
 /// One node.
 struct Host {
     node: NodeRecord,
@@ -30,14 +37,14 @@ struct Host {
     /// What it was like before anything was changed.
     facts: IndexMap<String, String>,
     /// What is exchanged on it, with the scripts that did it.
-    changed: Option<(Exchanges, Scripts)>,
+    changed: Option<Changed>,
     /// The boot in which that was done.
     boot: String,
 }
 
 /// The nodes of one side.
-pub(super) struct Nodes<'a> {
-    pub(super) context: &'a Context,
+pub(crate) struct Nodes<'a> {
+    pub(crate) context: &'a Context,
     side: Side,
     hosts: Vec<Host>,
     exchanged: BTreeSet<usize>,
@@ -46,7 +53,7 @@ pub(super) struct Nodes<'a> {
 }
 
 /// Why settings are not exchanged.
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// Some of them cannot be, and why; everything is as it was.
     Items(Vec<(usize, String)>),
     /// A node did not answer, or could not be put back: nothing more can be tried.
@@ -58,7 +65,7 @@ impl<'a> Nodes<'a> {
     ///
     /// # Errors
     /// Why one of them cannot be read, as a clause.
-    pub(super) async fn read(context: &'a Context, side: Side) -> Result<Self, String> {
+    pub(crate) async fn read(context: &'a Context, side: Side) -> Result<Self, String> {
         let mut hosts = Vec::new();
         for (node, facts) in facts_of(context).await? {
             let api: Api<Node> = Api::all(context.cluster.client());
@@ -71,12 +78,12 @@ impl<'a> Nodes<'a> {
     }
 
     /// What the first of them was like before.
-    pub(super) fn facts(&self) -> Option<&IndexMap<String, String>> {
+    pub(crate) fn facts(&self) -> Option<&IndexMap<String, String>> {
         self.hosts.first().map(|host| &host.facts)
     }
 
     /// Its variant's name.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.context.variant.name.as_str()
     }
 
@@ -91,7 +98,7 @@ impl<'a> Nodes<'a> {
     ///
     /// # Errors
     /// [`Refused`].
-    pub(super) async fn exchange(&mut self, items: &[Item], wanted: &BTreeSet<usize>) -> Result<(), Refused> {
+    pub(crate) async fn exchange(&mut self, items: &[Item], wanted: &BTreeSet<usize>) -> Result<(), Refused> {
         if self.exchanged == *wanted {
             return Ok(());
         }
@@ -110,9 +117,10 @@ impl<'a> Nodes<'a> {
                 continue;
             }
             let kept = &self.kept;
-            let scripts = script::scripts(&exchanges, |number| kept.contains(&number));
+            let trial = Trial::begin();
+            let scripts = script::scripts(&trial, &exchanges, |number| kept.contains(&number));
             let (node, uid) = (host.node.clone(), host.uid.clone());
-            host.changed = Some((exchanges, scripts.clone()));
+            host.changed = Some(Changed { trial, exchanges, scripts: scripts.clone() });
             let refused = match node_change::create(&access, (&node, &uid), &scripts).await {
                 Err(error) => {
                     Some(Refused::Node(format!("node {} gave no answer, so it was put back: {error}", node.name)))
@@ -153,11 +161,11 @@ impl<'a> Nodes<'a> {
     ///
     /// # Errors
     /// Why a node does not say.
-    pub(super) async fn lost(&self) -> Result<BTreeSet<usize>, String> {
+    pub(crate) async fn lost(&self) -> Result<BTreeSet<usize>, String> {
         let access = self.hosts();
         let mut lost = BTreeSet::new();
         for host in &self.hosts {
-            let Some((exchanges, _)) = &host.changed else { continue };
+            let Some(Changed { exchanges, .. }) = &host.changed else { continue };
             let output = probe::read_on(&access, &host.node, &script::held(exchanges), ASK).await;
             let output = output.map_err(|error| error.to_string())?;
             if script::boot(&output.stdout) != host.boot {
@@ -172,7 +180,7 @@ impl<'a> Nodes<'a> {
     }
 
     /// Whether a value is written again already.
-    pub(super) fn keeps(&self, item: usize) -> bool {
+    pub(crate) fn keeps(&self, item: usize) -> bool {
         self.kept.contains(&item)
     }
 
@@ -180,14 +188,14 @@ impl<'a> Nodes<'a> {
     ///
     /// # Errors
     /// Why a node could not be put back.
-    pub(super) async fn keep(&mut self, items: impl IntoIterator<Item = usize>) -> Result<(), String> {
+    pub(crate) async fn keep(&mut self, items: impl IntoIterator<Item = usize>) -> Result<(), String> {
         self.restore().await?;
         self.kept.extend(items);
         Ok(())
     }
 
     /// Begins with other items: their numbers mean something else.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.kept.clear();
     }
 
@@ -195,11 +203,11 @@ impl<'a> Nodes<'a> {
     ///
     /// # Errors
     /// The first node that could not be, and why. The others are put back nevertheless.
-    pub(super) async fn restore(&mut self) -> Result<(), String> {
+    pub(crate) async fn restore(&mut self) -> Result<(), String> {
         let access = self.hosts();
         let mut first = Ok(());
         for host in &mut self.hosts {
-            let Some((_, scripts)) = &host.changed else { continue };
+            let Some(Changed { scripts, .. }) = &host.changed else { continue };
             match node_change::undo(&self.context.ledger, &access, &host.node, scripts).await {
                 Ok(()) => host.changed = None,
                 Err(why) => first = first.and(Err(format!("node {} is not as it was: {why}", host.node.name))),
@@ -213,7 +221,7 @@ impl<'a> Nodes<'a> {
 
     /// Reads the nodes again: those that are not as they were before, each with what differs. Facts that nobody exchanged may have changed by
     /// themselves and do not count.
-    pub(super) async fn differences(&self, items: &[Item]) -> Vec<String> {
+    pub(crate) async fn differences(&self, items: &[Item]) -> Vec<String> {
         let touched: BTreeSet<&str> =
             items.iter().flat_map(|item| &item.facts).map(|exchanged| exchanged.fact.as_str()).collect();
         let now: BTreeMap<String, IndexMap<String, String>> = match facts_of(self.context).await {
@@ -248,7 +256,7 @@ impl<'a> Nodes<'a> {
     }
 
     /// Marks nodes that could not be put back, so that nothing new is scheduled there, and says so.
-    pub(super) async fn cordon_changed(&self) -> Vec<String> {
+    pub(crate) async fn cordon_changed(&self) -> Vec<String> {
         let mut all = Vec::new();
         for host in self.hosts.iter().filter(|host| host.changed.is_some()) {
             let (name, how) = (&host.node.name, self.cordon(&host.node.name).await);
@@ -263,7 +271,7 @@ impl<'a> Nodes<'a> {
 /// What a script that changes a node says it did; `None` if that is everything.
 fn taken(host: &mut Host, kept: &BTreeSet<usize>, output: &str) -> Option<Refused> {
     script::boot(output).clone_into(&mut host.boot);
-    let (exchanges, scripts) = host.changed.as_mut()?;
+    let Changed { trial, exchanges, scripts } = host.changed.as_mut()?;
     let mut refused: Vec<(usize, String)> =
         script::numbers(output, "not").map(|(number, why)| (number, refusal(&host.node, why))).collect();
     let set: BTreeSet<usize> = script::numbers(output, "set").map(|(number, _)| number).collect();
@@ -278,7 +286,7 @@ fn taken(host: &mut Host, kept: &BTreeSet<usize>, output: &str) -> Option<Refuse
     // may have been set.
     let is_kept = exchanges.iter().any(|(number, _)| kept.contains(number));
     exchanges.retain(|(number, _)| set.contains(number));
-    scripts.undo = script::undo(exchanges, is_kept);
+    scripts.undo = script::undo(trial, exchanges, is_kept);
     refused.dedup_by_key(|(number, _)| *number);
     Some(Refused::Items(refused))
 }
@@ -323,19 +331,20 @@ mod tests {
             (*number, Exchange { apply: format!("set-{number}"), undo: format!("undo-{number}"), holds })
         };
         let exchanges: Exchanges = numbers.iter().map(one).collect();
-        let scripts = script::scripts(&exchanges, |_| false);
+        let trial = Trial::begin();
+        let scripts = script::scripts(&trial, &exchanges, |_| false);
         let node = serde_json::from_value(serde_json::json!({"index": 1, "name": "n"})).unwrap();
         Host {
             node,
             uid: "u".to_owned(),
             facts: IndexMap::new(),
-            changed: Some((exchanges, scripts)),
+            changed: Some(Changed { trial, exchanges, scripts }),
             boot: String::new(),
         }
     }
 
     fn undo(host: &Host) -> &str {
-        host.changed.as_ref().map_or("", |(_, scripts)| scripts.undo.as_str())
+        host.changed.as_ref().map_or("", |changed| changed.scripts.undo.as_str())
     }
 
     /// An item of two facts of which one was set is put back; so is everything that another item set.

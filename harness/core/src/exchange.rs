@@ -1,0 +1,176 @@
+//! Settings of running nodes that are given other values for a while: what [`bisect`](crate::bisect) and [`impact`](crate::impact) share.
+//!
+//! # Guarantees
+//! * What is changed on a node, and how it is put back, is in the ledger before: `destroy` restores what a killed run left.
+//! * Only nodes of the run are changed, or nodes without pods of others, or those that the user names.
+
+pub(crate) mod nodes;
+mod script;
+
+use std::sync::Arc;
+
+use amiproof_model::bisect::{Answer, Item};
+use amiproof_model::matrix::{NodeSource, Variant};
+use amiproof_model::verdict::Outcome;
+use amiproof_time::watch;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt as _};
+
+use self::nodes::Nodes;
+use crate::cluster::{RUN_LABEL, explain};
+use crate::context::{Context, Peers};
+
+/// The contexts, narrowed to nodes that may be changed: those that are named, or else all of them.
+///
+/// # Errors
+/// Why nothing may be changed, as a clause.
+pub(crate) async fn allowed<const N: usize>(contexts: [&Context; N], named: &[String]) -> Result<[Context; N], String> {
+    if let Some(name) = unknown_node(&contexts, named) {
+        return Err(format!("node {name} is of no variant whose nodes are changed; see `kubectl get nodes`"));
+    }
+    let mut all = contexts.map(Context::clone);
+    for context in &mut all {
+        *context = narrowed(context, named)?;
+        may_be_changed(context, named).await?;
+    }
+    Ok(all)
+}
+
+/// Puts everything back and reads every node again.
+///
+/// Returns the nodes that are not as they were, each with what differs of the `touched` facts; they are cordoned.
+pub(crate) async fn put_back<const N: usize>(mut sides: [&mut Nodes<'_>; N], touched: &[Item]) -> Vec<String> {
+    let mut left = Vec::new();
+    for side in &mut sides {
+        if side.restore().await.is_err() {
+            left.extend(side.cordon_changed().await);
+        }
+    }
+    for side in &sides {
+        left.extend(side.differences(touched).await);
+    }
+    left
+}
+
+/// The context of one run of a check: nothing is kept of what earlier runs read. With `peers`, their nodes are the other end of connections.
+pub(crate) fn of_run(context: &Context, peers: Option<&Context>) -> Context {
+    let mut own = Context { facts: Default::default(), ..context.clone() };
+    if let Some(peers) = peers {
+        let variant = Variant { reference: Some(peers.variant.name.clone()), ..(*own.variant).clone() };
+        own.variant = Arc::new(variant);
+        own.peers = watch::channel(Peers::Ready(Arc::clone(&peers.nodes))).1;
+    }
+    own
+}
+
+/// What a run of a check says.
+pub(crate) fn answer_of(outcome: &Outcome) -> Answer {
+    match outcome {
+        Outcome::Pass => Answer::Passes,
+        Outcome::Fail { .. } => Answer::Fails,
+        other => Answer::Unknown(format!("{}: {}", other.as_str(), other.reason())),
+    }
+}
+
+/// The first of the named nodes that is in none of the contexts.
+fn unknown_node<'a>(contexts: &[&Context], names: &'a [String]) -> Option<&'a str> {
+    let is_known = |name: &&String| contexts.iter().any(|context| context.nodes.iter().any(|node| node.name == **name));
+    names.iter().find(|name| !is_known(name)).map(String::as_str)
+}
+
+/// The context of the nodes that the user named, if any are this variant's.
+///
+/// # Errors
+/// If nodes were named and none of them is the variant's.
+fn narrowed(context: &Context, names: &[String]) -> Result<Context, String> {
+    if names.is_empty() {
+        return Ok(context.clone());
+    }
+    let own: Vec<_> = context.nodes.iter().filter(|node| names.contains(&node.name)).cloned().collect();
+    if own.is_empty() {
+        return Err(format!("none of the named nodes is one of variant {}", context.variant.name));
+    }
+    if own.len() == context.nodes.len() {
+        return Ok(context.clone());
+    }
+    let hosts: Vec<&str> = own.iter().map(|node| node.name.as_str()).collect();
+    let text = format!("{},kubernetes.io/hostname in ({})", context.selector.as_str(), hosts.join(", "));
+    let selector = text.parse().map_err(|error| format!("the nodes cannot be selected by name: {error}"))?;
+    Ok(Context { selector, nodes: Arc::new(own), facts: Default::default(), ..context.clone() })
+}
+
+/// Whether the nodes may be changed: they are the run's own, or nobody else's pods run there, or the user named them.
+async fn may_be_changed(context: &Context, named: &[String]) -> Result<(), String> {
+    if matches!(context.variant.nodes, NodeSource::Made(_)) || !named.is_empty() {
+        return Ok(());
+    }
+    for node in context.nodes.iter() {
+        let api: Api<Pod> = Api::all(context.cluster.client());
+        let of_node = ListParams::default().fields(&format!("spec.nodeName={}", node.name));
+        let pods = api
+            .list(&of_node)
+            .await
+            .map_err(|error| format!("the pods of node {} cannot be listed: {}", node.name, explain(&error)))?;
+        if let Some(pod) = pods.iter().find(|pod| is_of_others(pod, context.run.as_str())) {
+            return Err(format!(
+                "node {} runs {}/{}, which is not of this run: changing its settings could break it; name the nodes that may be changed \
+                 with --node",
+                node.name,
+                pod.namespace().unwrap_or_default(),
+                pod.name_any()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a pod is a workload of others: not of this run, no static pod, and no part of the node itself as DaemonSets of `kube-system` are.
+fn is_of_others(pod: &Pod, run: &str) -> bool {
+    let namespace = pod.namespace().unwrap_or_default();
+    let owners = pod.owner_references();
+    let is_owned_by = |kind: &str| owners.iter().any(|owner| owner.kind == kind);
+    let is_of_node = is_owned_by("Node") || (namespace == "kube-system" && is_owned_by("DaemonSet"));
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let is_over = phase.is_some_and(|phase| matches!(phase, "Succeeded" | "Failed"));
+    let is_own =
+        pod.labels().get(RUN_LABEL).is_some_and(|own| own == run) || namespace.starts_with(&format!("ap-{run}-"));
+    !(is_of_node || is_over || is_own)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn pods_of_others_are_those_that_no_part_of_the_system_and_not_this_run_made() {
+        let pod = |namespace: &str, owner: &str, phase: &str, run: &str| -> Pod {
+            serde_json::from_value(json!({
+                "metadata": {"name": "p", "namespace": namespace, "labels": {RUN_LABEL: run},
+                    "ownerReferences": [{"apiVersion": "apps/v1", "kind": owner, "name": "o", "uid": "u"}]},
+                "status": {"phase": phase},
+            }))
+            .unwrap()
+        };
+        for (namespace, owner, phase, run, is_others) in [
+            ("shop", "ReplicaSet", "Running", "", true),
+            ("shop", "StatefulSet", "Pending", "r-2", true),
+            ("shop", "DaemonSet", "Running", "", true),
+            ("kube-system", "DaemonSet", "Running", "", false),
+            ("shop", "Job", "Succeeded", "", false),
+            ("kube-system", "ReplicaSet", "Running", "", true),
+            ("ap-south-shop", "ReplicaSet", "Running", "", true),
+            ("ap-r-1-l2-web", "ReplicaSet", "Running", "", false),
+            ("kube-system", "Node", "Running", "", false),
+            ("ours", "ReplicaSet", "Running", "r-1", false),
+        ] {
+            assert_eq!(
+                is_of_others(&pod(namespace, owner, phase, run), "r-1"),
+                is_others,
+                "{namespace} {owner} {phase} {run}"
+            );
+        }
+    }
+}
