@@ -13,13 +13,16 @@ use amiproof_model::bisect::{Answer, Item};
 use amiproof_model::matrix::{NodeSource, Variant};
 use amiproof_model::verdict::Outcome;
 use amiproof_time::watch;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
 use self::nodes::Nodes;
 use crate::cluster::{RUN_LABEL, explain};
 use crate::context::{Context, Peers};
+
+/// The label by which pods are kept to nodes of a name.
+const HOSTNAME: &str = "kubernetes.io/hostname";
 
 /// The contexts, narrowed to nodes that may be changed: those that are named, or else all of them.
 ///
@@ -31,7 +34,7 @@ pub(crate) async fn allowed<const N: usize>(contexts: [&Context; N], named: &[St
     }
     let mut all = contexts.map(Context::clone);
     for context in &mut all {
-        *context = narrowed(context, named)?;
+        *context = narrowed(context, named).await?;
         may_be_changed(context, named).await?;
     }
     Ok(all)
@@ -43,8 +46,9 @@ pub(crate) async fn allowed<const N: usize>(contexts: [&Context; N], named: &[St
 pub(crate) async fn put_back<const N: usize>(mut sides: [&mut Nodes<'_>; N], touched: &[Item]) -> Vec<String> {
     let mut left = Vec::new();
     for side in &mut sides {
-        if side.restore().await.is_err() {
-            left.extend(side.cordon_changed().await);
+        if let Err(why) = side.restore().await {
+            let cordoned = side.cordon_changed().await;
+            left.extend(if cordoned.is_empty() { vec![why] } else { cordoned });
         }
     }
     for side in &sides {
@@ -83,7 +87,7 @@ fn unknown_node<'a>(contexts: &[&Context], names: &'a [String]) -> Option<&'a st
 ///
 /// # Errors
 /// If nodes were named and none of them is the variant's.
-fn narrowed(context: &Context, names: &[String]) -> Result<Context, String> {
+async fn narrowed(context: &Context, names: &[String]) -> Result<Context, String> {
     if names.is_empty() {
         return Ok(context.clone());
     }
@@ -94,8 +98,15 @@ fn narrowed(context: &Context, names: &[String]) -> Result<Context, String> {
     if own.len() == context.nodes.len() {
         return Ok(context.clone());
     }
-    let hosts: Vec<&str> = own.iter().map(|node| node.name.as_str()).collect();
-    let text = format!("{},kubernetes.io/hostname in ({})", context.selector.as_str(), hosts.join(", "));
+    let mut hosts = Vec::new();
+    let api: Api<Node> = Api::all(context.cluster.client());
+    for node in &own {
+        // The label of a node need not be its name (Kubernetes documentation, "Well-Known Labels").
+        let unread = |error| format!("node {} cannot be read: {}", node.name, explain(&error));
+        let object = api.get(&node.name).await.map_err(unread)?;
+        hosts.push(object.labels().get(HOSTNAME).cloned().unwrap_or_else(|| node.name.clone()));
+    }
+    let text = format!("{},{HOSTNAME} in ({})", context.selector.as_str(), hosts.join(", "));
     let selector = text.parse().map_err(|error| format!("the nodes cannot be selected by name: {error}"))?;
     Ok(Context { selector, nodes: Arc::new(own), facts: Default::default(), ..context.clone() })
 }

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use amiproof_model::bisect::{Item, Side};
 use amiproof_model::report::NodeRecord;
-use amiproof_model::setting::Change;
 use indexmap::IndexMap;
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
 use tokio_util::sync::CancellationToken;
 
-use super::script::{self, Exchanges, Trial};
+use super::script::{self, Exchanges, Guard};
 use crate::cluster::nodes as cluster_nodes;
 use crate::context::Context;
 use crate::probe::{self, Hosts, facts};
@@ -20,12 +19,9 @@ use crate::resource::node_change::{self, Scripts};
 /// Deadline for asking a host whether values are still there.
 const ASK: Duration = Duration::from_secs(60);
 
-/// Facts that differ between two readings of a host that nobody changed: what time, pods and the firewalls of kube-proxy make of it.
-const PASSING: [&str; 6] = ["disk.", "time.", "facts.", "listening", "packages", "uptime"];
-
 /// What is exchanged on a node at the moment.
 struct Changed {
-    trial: Trial,
+    guard: Guard,
     exchanges: Exchanges,
     scripts: Scripts,
 }
@@ -67,7 +63,8 @@ impl<'a> Nodes<'a> {
     /// Why one of them cannot be read, as a clause.
     pub(crate) async fn read(context: &'a Context, side: Side) -> Result<Self, String> {
         let mut hosts = Vec::new();
-        for (node, facts) in facts_of(context).await? {
+        for (node, facts) in facts_of(context).await {
+            let facts = facts?;
             let api: Api<Node> = Api::all(context.cluster.client());
             let object =
                 api.get(&node.name).await.map_err(|error| format!("node {} cannot be read: {error}", node.name))?;
@@ -117,10 +114,10 @@ impl<'a> Nodes<'a> {
                 continue;
             }
             let kept = &self.kept;
-            let trial = Trial::begin();
-            let scripts = script::scripts(&trial, &exchanges, |number| kept.contains(&number));
+            let guard = Guard::new();
+            let scripts = script::scripts(&guard, &exchanges, |number| kept.contains(&number));
             let (node, uid) = (host.node.clone(), host.uid.clone());
-            host.changed = Some(Changed { trial, exchanges, scripts: scripts.clone() });
+            host.changed = Some(Changed { guard, exchanges, scripts: scripts.clone() });
             let refused = match node_change::create(&access, (&node, &uid), &scripts).await {
                 Err(error) => {
                     Some(Refused::Node(format!("node {} gave no answer, so it was put back: {error}", node.name)))
@@ -131,7 +128,15 @@ impl<'a> Nodes<'a> {
                 return Err(self.give_up(refused).await);
             }
         }
-        self.until_ready(items, wanted).await
+        if self.restarts() {
+            self.until_ready().await.map_err(Refused::Node)?;
+        }
+        Ok(())
+    }
+
+    /// Whether what is exchanged restarts a unit of a node.
+    fn restarts(&self) -> bool {
+        self.hosts.iter().filter_map(|host| host.changed.as_ref()).any(|changed| changed.scripts.restarts() > 0)
     }
 
     /// Puts everything back. The reason why that failed comes before the reason for it.
@@ -142,19 +147,12 @@ impl<'a> Nodes<'a> {
         }
     }
 
-    /// Waits for nodes whose kubelet or runtime was restarted.
-    async fn until_ready(&self, items: &[Item], wanted: &BTreeSet<usize>) -> Result<(), Refused> {
-        let restarts = |item: &Item| {
-            let is_restart = |change: &Change| matches!(change, Change::Kubelet | Change::Containerd | Change::Unit);
-            item.facts.iter().any(|one| is_restart(&one.change))
-        };
-        if !wanted.iter().filter_map(|number| items.get(*number)).any(restarts) {
-            return Ok(());
-        }
+    /// Waits until the nodes are Ready, after scripts that restarted a unit.
+    async fn until_ready(&self) -> Result<(), String> {
         let within = self.context.variant.timeouts.nodes_ready;
         let ready =
             cluster_nodes::wait_ready(&self.context.cluster, self.context.selector.as_str(), self.hosts.len(), within);
-        ready.await.map(drop).map_err(|error| Refused::Node(error.to_string()))
+        ready.await.map(drop).map_err(|error| error.to_string())
     }
 
     /// The items whose values are no longer as they were set: something on a host wrote the old ones.
@@ -205,6 +203,7 @@ impl<'a> Nodes<'a> {
     /// The first node that could not be, and why. The others are put back nevertheless.
     pub(crate) async fn restore(&mut self) -> Result<(), String> {
         let access = self.hosts();
+        let restarts = self.restarts();
         let mut first = Ok(());
         for host in &mut self.hosts {
             let Some(Changed { scripts, .. }) = &host.changed else { continue };
@@ -213,10 +212,9 @@ impl<'a> Nodes<'a> {
                 Err(why) => first = first.and(Err(format!("node {} is not as it was: {why}", host.node.name))),
             }
         }
-        if first.is_ok() {
-            self.exchanged.clear();
-        }
-        first
+        first?;
+        self.exchanged.clear();
+        if restarts { self.until_ready().await } else { Ok(()) }
     }
 
     /// Reads the nodes again: those that are not as they were before, each with what differs. Facts that nobody exchanged may have changed by
@@ -224,23 +222,26 @@ impl<'a> Nodes<'a> {
     pub(crate) async fn differences(&self, items: &[Item]) -> Vec<String> {
         let touched: BTreeSet<&str> =
             items.iter().flat_map(|item| &item.facts).map(|exchanged| exchanged.fact.as_str()).collect();
-        let now: BTreeMap<String, IndexMap<String, String>> = match facts_of(self.context).await {
-            Ok(all) => all.into_iter().map(|(node, facts)| (node.name, facts)).collect(),
-            Err(why) => return vec![format!("{}: {why}, so nobody knows whether it is as it was", self.name())],
-        };
+        let now: BTreeMap<String, Result<IndexMap<String, String>, String>> =
+            facts_of(self.context).await.into_iter().map(|(node, facts)| (node.name, facts)).collect();
         let (mut all, mut left) = (Vec::new(), Vec::new());
-        for host in &self.hosts {
-            let Some(facts) = now.get(&host.node.name) else {
-                all.push(format!("node {}: it is not there any more", host.node.name));
-                continue;
-            };
-            let differ: Vec<&str> = changed(&host.facts, facts).filter(|fact| touched.contains(fact)).collect();
-            if !differ.is_empty() {
-                left.push((host.node.name.clone(), differ.join(", ")));
+        // One that could not be put back is named already.
+        for host in self.hosts.iter().filter(|host| host.changed.is_none()) {
+            match now.get(&host.node.name) {
+                None => all.push(format!("node {}: it is not there any more", host.node.name)),
+                Some(Err(why)) => {
+                    left.push((&host.node.name, format!("{why}, so nobody knows whether it is as it was")))
+                }
+                Some(Ok(facts)) => {
+                    let differ: Vec<&str> = changed(&host.facts, facts).filter(|fact| touched.contains(fact)).collect();
+                    if !differ.is_empty() {
+                        left.push((&host.node.name, differ.join(", ")));
+                    }
+                }
             }
         }
         for (node, facts) in left {
-            let how = self.cordon(&node).await;
+            let how = self.cordon(node).await;
             all.push(format!("node {node}: {facts} ({how})"));
         }
         all
@@ -250,7 +251,7 @@ impl<'a> Nodes<'a> {
     async fn cordon(&self, name: &str) -> String {
         let api: Api<Node> = Api::all(self.context.cluster.client());
         match api.cordon(name).await {
-            Ok(_) => "it is cordoned".to_owned(),
+            Ok(_) => format!("it is cordoned: replace it, or `kubectl uncordon {name}` once it is as it should be"),
             Err(error) => format!("it could not be cordoned: {error}"),
         }
     }
@@ -271,7 +272,7 @@ impl<'a> Nodes<'a> {
 /// What a script that changes a node says it did; `None` if that is everything.
 fn taken(host: &mut Host, kept: &BTreeSet<usize>, output: &str) -> Option<Refused> {
     script::boot(output).clone_into(&mut host.boot);
-    let Changed { trial, exchanges, scripts } = host.changed.as_mut()?;
+    let Changed { guard, exchanges, scripts } = host.changed.as_mut()?;
     let mut refused: Vec<(usize, String)> =
         script::numbers(output, "not").map(|(number, why)| (number, refusal(&host.node, why))).collect();
     let set: BTreeSet<usize> = script::numbers(output, "set").map(|(number, _)| number).collect();
@@ -286,7 +287,7 @@ fn taken(host: &mut Host, kept: &BTreeSet<usize>, output: &str) -> Option<Refuse
     // may have been set.
     let is_kept = exchanges.iter().any(|(number, _)| kept.contains(number));
     exchanges.retain(|(number, _)| set.contains(number));
-    scripts.undo = script::undo(trial, exchanges, is_kept);
+    scripts.undo = script::undo(guard, exchanges, is_kept);
     refused.dedup_by_key(|(number, _)| *number);
     Some(Refused::Items(refused))
 }
@@ -296,17 +297,13 @@ fn refusal(node: &NodeRecord, why: &str) -> String {
     format!("node {}: {why}", node.name)
 }
 
-/// The facts of all nodes of a context, read now.
-async fn facts_of(context: &Context) -> Result<Vec<(NodeRecord, IndexMap<String, String>)>, String> {
+/// The facts of all nodes of a context, read now, each or why it could not be read.
+async fn facts_of(context: &Context) -> Vec<(NodeRecord, Result<IndexMap<String, String>, String>)> {
     let fresh = Context { facts: facts::Facts::default(), cancel: CancellationToken::new(), ..context.clone() };
-    let mut all = Vec::new();
-    for one in fresh.facts.of(&fresh).await {
-        match &one.read {
-            Ok((_, read)) => all.push((one.node.clone(), read.facts.clone())),
-            Err(why) => return Err(why.clone()),
-        }
-    }
-    Ok(all)
+    let read = fresh.facts.of(&fresh).await;
+    read.iter()
+        .map(|one| (one.node.clone(), one.read.as_ref().map(|(_, read)| read.facts.clone()).map_err(Clone::clone)))
+        .collect()
 }
 
 /// The facts that differ between two readings of one host.
@@ -315,8 +312,7 @@ fn changed<'a>(
     now: &'a IndexMap<String, String>,
 ) -> impl Iterator<Item = &'a str> {
     let names = before.keys().chain(now.keys().filter(|name| !before.contains_key(*name)));
-    let passes = |name: &str| PASSING.iter().any(|head| name.starts_with(head));
-    names.map(String::as_str).filter(move |name| !passes(name) && before.get(*name) != now.get(*name))
+    names.map(String::as_str).filter(move |name| before.get(*name) != now.get(*name))
 }
 
 #[cfg(test)]
@@ -331,14 +327,14 @@ mod tests {
             (*number, Exchange { apply: format!("set-{number}"), undo: format!("undo-{number}"), holds })
         };
         let exchanges: Exchanges = numbers.iter().map(one).collect();
-        let trial = Trial::begin();
-        let scripts = script::scripts(&trial, &exchanges, |_| false);
+        let guard = Guard::new();
+        let scripts = script::scripts(&guard, &exchanges, |_| false);
         let node = serde_json::from_value(serde_json::json!({"index": 1, "name": "n"})).unwrap();
         Host {
             node,
             uid: "u".to_owned(),
             facts: IndexMap::new(),
-            changed: Some(Changed { trial, exchanges, scripts }),
+            changed: Some(Changed { guard, exchanges, scripts }),
             boot: String::new(),
         }
     }

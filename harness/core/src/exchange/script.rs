@@ -11,8 +11,11 @@ use crate::resource::node_change::Scripts;
 /// What is made on a host while something there must be kept from writing old values.
 const FOLDER: &str = "/run/amiproof-trial";
 
-/// Which changes have begun, and which are over. Empty files, gone with the next boot.
-const TRIALS: &str = "/run/amiproof-trials";
+/// Which changes have begun, and which are over. Small files, gone with the next boot.
+const GUARDS: &str = "/run/amiproof-trials";
+
+/// How many seconds the undoing waits for a script that is still applying.
+const CLOSING: u32 = 120;
 
 /// The settings to exchange on one host: the number of each item with what it takes there.
 pub(super) type Exchanges = Vec<(usize, Exchange)>;
@@ -41,45 +44,50 @@ pub(super) fn exchanges<'a>(
     Ok(all)
 }
 
-/// One change of one host. Nothing is applied once it was put back: a command whose answer was lost may be delivered late.
+/// Guards one change of one host: nothing is applied once it was put back, because a command whose answer was lost may be delivered late, and
+/// what is applied at the moment is waited for. The same command may run twice at a time, by Systems Manager and in a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Trial(String);
+pub(super) struct Guard(String);
 
-impl Trial {
-    /// A new one.
-    pub(super) fn begin() -> Self {
-        Self(format!("{TRIALS}/{:016x}", amiproof_time::random::number()))
+impl Guard {
+    /// That of a new change.
+    pub(super) fn new() -> Self {
+        Self(format!("{GUARDS}/{:016x}", amiproof_time::random::number()))
     }
 
     fn folder(&self) -> &str {
         self.0.rsplit_once('/').map_or("/", |(folder, _)| folder)
     }
 
-    /// Ends a script that comes after the undoing. What this writes first is what the undoing waits for.
+    /// Ends a script that comes after the undoing. Each one leaves a file that says when its process started, which no other process of that
+    /// number did.
     fn enter(&self) -> String {
         let (Self(path), folder) = (self, self.folder());
         format!(
-            "mkdir -p {folder}; echo $$ > {path}.begun\nif [ -e {path}.over ]; then rm -f {path}.begun; echo over; exit 0; fi\n"
+            "mkdir -p {folder}; cut -d ' ' -f 22 /proc/$$/stat > {path}.begun.$$ 2> /dev/null\n\
+             if [ -e {path}.over ]; then rm -f {path}.begun.$$; echo over; exit 0; fi\n"
         )
     }
 
     fn leave(&self) -> String {
-        format!("rm -f {}.begun\n", self.0)
+        format!("rm -f {}.begun.$$\n", self.0)
     }
 
-    /// Keeps scripts that come later from changing anything, and waits for one that runs, or ends it.
+    /// Keeps scripts that come later from changing anything, and waits for those that run; ends with another status than 0 if one does not end.
     fn close(&self) -> String {
         let (Self(path), folder) = (self, self.folder());
         format!(
-            "mkdir -p {folder}; : > {path}.over\nturn=0\n\
-             while [ -e {path}.begun ] && [ -d \"/proc/$(cat {path}.begun)\" ] && [ $turn -lt 60 ]; do turn=$((turn + 1)); sleep 1; done\n\
-             if [ -e {path}.begun ] && [ -d \"/proc/$(cat {path}.begun)\" ]; then kill -9 \"$(cat {path}.begun)\"; fi; rm -f {path}.begun\n"
+            "mkdir -p {folder}; : > {path}.over\nfor begun in {path}.begun.*; do\n\
+             [ -e \"$begun\" ] || continue\nturn=0\n\
+             while now=$(cut -d ' ' -f 22 \"/proc/${{begun##*.}}/stat\" 2> /dev/null); [ -n \"$now\" ] && [ \"$now\" = \"$(cat \"$begun\")\" ]; do\n\
+             if [ $turn -ge {CLOSING} ]; then echo 'the script that changes settings still runs' >&2; exit 1; fi\n\
+             turn=$((turn + 1)); sleep 1\ndone\nrm -f \"$begun\"\ndone\n"
         )
     }
 }
 
 /// The scripts for a host. The values of the items in `kept` are written again whenever something on the host changes them.
-pub(super) fn scripts(trial: &Trial, exchanges: &Exchanges, kept: impl Fn(usize) -> bool) -> Scripts {
+pub(super) fn scripts(guard: &Guard, exchanges: &Exchanges, kept: impl Fn(usize) -> bool) -> Scripts {
     let step = |number: usize, one: &Exchange| {
         // Something on the host may write the old value in the very moment between setting and reading.
         format!(
@@ -88,7 +96,7 @@ pub(super) fn scripts(trial: &Trial, exchanges: &Exchanges, kept: impl Fn(usize)
             one.apply, one.undo
         )
     };
-    let mut apply = trial.enter();
+    let mut apply = guard.enter();
     apply.extend(exchanges.iter().map(|(number, one)| step(*number, one)));
     let keeper: String = exchanges
         .iter()
@@ -100,13 +108,13 @@ pub(super) fn scripts(trial: &Trial, exchanges: &Exchanges, kept: impl Fn(usize)
         apply.push_str(&start(&keeper));
     }
     apply.push_str(BOOT);
-    apply.push_str(&trial.leave());
-    Scripts { apply, undo: undo(trial, exchanges, is_kept) }
+    apply.push_str(&guard.leave());
+    Scripts { apply, undo: undo(guard, exchanges, is_kept) }
 }
 
 /// The script that puts settings back; first it ends the loop that writes values again, if one was started.
-pub(super) fn undo(trial: &Trial, exchanges: &Exchanges, is_kept: bool) -> String {
-    let mut undo = trial.close();
+pub(super) fn undo(guard: &Guard, exchanges: &Exchanges, is_kept: bool) -> String {
+    let mut undo = guard.close();
     if is_kept {
         undo.push_str(&stop());
     }
@@ -188,13 +196,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let write = |text: &str| format!("echo {text} >> {}", path.display());
-        let trial = Trial(folder.path().join("trial").display().to_string());
+        let guard = Guard(folder.path().join("trial").display().to_string());
         let all = vec![
             (3, exchange(&write("one"), &write("un-one"), "true")),
             (7, exchange("set -- a b && [ \"$*\" = 'a c' ]", &write("un-two"), "false")),
             (9, exchange("echo refused >&2; false", &write("un-three"), "")),
         ];
-        let Scripts { apply, undo } = scripts(&trial, &all, |_| false);
+        let Scripts { apply, undo } = scripts(&guard, &all, |_| false);
         let (code, stdout, _) = run(&apply);
         assert_eq!(code, 0);
         assert_eq!(numbers(&stdout, "set").collect::<Vec<_>>(), [(3, "")]);
@@ -204,7 +212,7 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\nun-two\nun-three\nun-three\nun-two\nun-one\n");
         let (_, lost, _) = run(&held(&all));
         assert_eq!(numbers(&lost, "lost").collect::<Vec<_>>(), [(7, "")]);
-        let bad = scripts(&trial, &vec![(1, exchange("true", "echo gone >&2; false", ""))], |_| false);
+        let bad = scripts(&guard, &vec![(1, exchange("true", "echo gone >&2; false", ""))], |_| false);
         let (code, _, stderr) = run(&bad.undo);
         assert_eq!((code, stderr.trim()), (1, "setting 1: gone"));
     }
@@ -215,21 +223,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("value");
         let write = |text: &str| format!("echo {text} > {}", path.display());
-        let trial = Trial(folder.path().join("trial").display().to_string());
+        let guard = Guard(folder.path().join("trial").display().to_string());
         let Scripts { apply, undo } =
-            scripts(&trial, &vec![(3, exchange(&write("other"), &write("own"), ""))], |_| false);
+            scripts(&guard, &vec![(3, exchange(&write("other"), &write("own"), ""))], |_| false);
         assert!(run(&apply).1.contains("set 3"));
         assert_eq!(run(&undo).0, 0);
         assert_eq!(run(&apply), (0, "over\n".to_owned(), String::new()));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "own\n");
         // One that is still running is waited for: its last word comes before the old value.
-        let slow = Trial(folder.path().join("slow").display().to_string());
+        let slow = Guard(folder.path().join("slow").display().to_string());
         let late = format!("sleep 2; {}", write("other"));
         let Scripts { apply, undo } = scripts(&slow, &vec![(3, exchange(&late, &write("own"), ""))], |_| false);
         std::thread::scope(|scope| {
             scope.spawn(|| run(&apply));
-            let begun = folder.path().join("slow.begun");
-            while !begun.exists() {
+            let has_begun = || {
+                std::fs::read_dir(folder.path())
+                    .unwrap()
+                    .any(|file| file.unwrap().file_name().to_string_lossy().starts_with("slow.begun"))
+            };
+            while !has_begun() {
                 std::thread::yield_now();
             }
             assert_eq!(run(&undo).0, 0);
@@ -240,15 +252,15 @@ mod tests {
     /// The loop was started for all that was to be kept, also for what was then refused.
     #[test]
     fn a_loop_is_ended_also_where_nothing_is_left_to_put_back() {
-        assert!(undo(&Trial::begin(), &Vec::new(), true).contains("rm -rf /run/amiproof-trial"));
-        assert!(!undo(&Trial::begin(), &Vec::new(), false).contains("rm -rf"));
+        assert!(undo(&Guard::new(), &Vec::new(), true).contains("rm -rf /run/amiproof-trial"));
+        assert!(!undo(&Guard::new(), &Vec::new(), false).contains("rm -rf"));
     }
 
     #[test]
     fn what_is_kept_has_a_loop_that_ends_with_the_undoing() {
         let all =
             vec![(0, exchange("sysctl -q -w a=1", "sysctl -q -w a=0", "[ 1 = 1 ]")), (1, exchange("x", "y", "z"))];
-        let Scripts { apply, undo } = scripts(&Trial::begin(), &all, |number| number == 0);
+        let Scripts { apply, undo } = scripts(&Guard::new(), &all, |number| number == 0);
         assert!(apply.contains("setsid sh /run/amiproof-trial/keep.sh"), "{apply}");
         assert!(
             undo.contains("\nkeeper=$(cat /run/amiproof-trial/started 2> /dev/null); rm -rf /run/amiproof-trial\n"),
@@ -258,6 +270,6 @@ mod tests {
         let program = String::from_utf8(BASE64_STANDARD.decode(encoded).unwrap()).unwrap();
         assert!(program.contains("( [ 1 = 1 ] ) > /dev/null 2>&1 || ( sysctl -q -w a=1 )"), "{program}");
         assert!(!program.contains("( z )"), "{program}");
-        assert!(!scripts(&Trial::begin(), &all, |_| false).apply.contains("setsid"));
+        assert!(!scripts(&Guard::new(), &all, |_| false).apply.contains("setsid"));
     }
 }

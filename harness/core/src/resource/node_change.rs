@@ -32,8 +32,20 @@ use crate::probe::{self, Hosts, Output};
 pub const KIND: ResourceKind = ResourceKind::new(NAME);
 const NAME: &str = "node-change";
 
-/// Deadline for a script that changes settings: a unit that does not stop is killed after 90 s (systemd, DefaultTimeoutStopSec).
-const DEADLINE: Duration = Duration::from_secs(180);
+/// Deadline for a script that changes settings, which also waits two minutes for one that is still applying.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// What each unit that it restarts takes more: one that does not stop is killed after 90 s (systemd, DefaultTimeoutStopSec), and is looked at 10
+/// s later.
+const RESTART: Duration = Duration::from_secs(100);
+
+/// How a unit is restarted.
+const RESTARTS: &str = "systemctl restart ";
+
+fn deadline(script: &str) -> Duration {
+    let restarts = u32::try_from(script.matches(RESTARTS).count()).unwrap_or(u32::MAX);
+    DEADLINE.saturating_add(RESTART.saturating_mul(restarts))
+}
 
 #[derive(Debug)]
 pub(super) struct NodeChange;
@@ -108,7 +120,7 @@ async fn put_back(reach: Reach<'_>, target: &Target) -> Result<Removed, NotDelet
 }
 
 async fn run_undo(hosts: &Hosts, node: &NodeRecord, script: &str) -> Result<(), String> {
-    let output = probe::read_on(hosts, node, script, DEADLINE).await.map_err(|error| error.to_string())?;
+    let output = probe::read_on(hosts, node, script, deadline(script)).await.map_err(|error| error.to_string())?;
     output.success(node).map(drop).map_err(|error| format!("its settings could not be put back: {error}"))
 }
 
@@ -130,6 +142,13 @@ pub(crate) struct Scripts {
     pub(crate) apply: String,
     /// Puts them back; ends with another status than 0 if it could not.
     pub(crate) undo: String,
+}
+
+impl Scripts {
+    /// How often they restart a unit.
+    pub(crate) fn restarts(&self) -> usize {
+        self.apply.matches(RESTARTS).count()
+    }
 }
 
 /// Changes settings of a node. The script that puts them back is in the ledger before.
@@ -158,7 +177,7 @@ pub(crate) async fn create(
     let (answer, received) = oneshot::channel();
     let (own, at, script, id) = (hosts.clone(), node.clone(), scripts.apply.clone(), uid.to_owned());
     let change = || async move {
-        let output = probe::read_on(&own, &at, &script, DEADLINE).await?;
+        let output = probe::read_on(&own, &at, &script, deadline(&script)).await?;
         // The receiver is dropped only with the whole call.
         let _gone = answer.send(output);
         Ok::<_, Error>(id)

@@ -12,7 +12,8 @@ use super::change::{kubelet_drop_in, unit_property};
 pub struct Exchange {
     /// Gives the fact the other value. Ends with another status than 0 if the host does not have it then.
     pub apply: String,
-    /// Puts the value back. Ends with another status than 0 if the host does not have it then.
+    /// Puts the value back. Ends with another status than 0 if the host does not have it then, as far as the host can be asked: what a unit
+    /// runs with, and what a reload took, show in the facts alone.
     pub undo: String,
     /// Ends with 0 if the host has the other value now: agents of the host may write the old one again. Empty where only the facts tell.
     pub holds: String,
@@ -47,6 +48,9 @@ const NEEDED: [&str; 9] = [
     "systemd-networkd",
     "systemd-resolved",
 ];
+
+/// Services of firewalls: each flushes rules of others when it starts or stops.
+const FIREWALLS: [&str; 4] = ["firewalld", "ip6tables", "iptables", "nftables"];
 
 /// What separates the values of a fact that changed while the host was read.
 const LATER: &str = ", later ";
@@ -87,15 +91,26 @@ impl Change {
             Self::Module => module(name, from, to),
             Self::FileMode => {
                 let (from, to) = both()?;
+                let has = |mode: &str, owner: &str| {
+                    let wanted = format!("{} {owner}", mode.trim_start_matches('0'));
+                    format!("[ \"$(stat -c '%a %U:%G' {})\" = {} ]", quoted(name), quoted(&wanted))
+                };
                 let set = |value: &str| -> Result<String, String> {
                     let (mode, owner) =
                         value.split_once(' ').ok_or_else(|| "its mode and owner are not known".to_owned())?;
                     if !mode.chars().all(|c| ('0'..='7').contains(&c)) || mode.trim_start_matches('0').len() > 3 {
                         return Err("it is a mode that runs programs as their owner, or none".to_owned());
                     }
-                    Ok(format!("chmod {} {path} && chown {} {path}", quoted(mode), quoted(owner), path = quoted(name)))
+                    Ok(format!(
+                        "chmod {} {path} && chown {} {path} && {}",
+                        quoted(mode),
+                        quoted(owner),
+                        has(mode, owner),
+                        path = quoted(name)
+                    ))
                 };
-                Ok(Exchange::new(set(to)?, set(from)?))
+                let holds = to.split_once(' ').map(|(mode, owner)| has(mode, owner)).unwrap_or_default();
+                Ok(Exchange { holds, ..Exchange::new(set(to)?, set(from)?) })
             }
             Self::Unit => both().and_then(|(_, to)| unit(fact, to)),
             Self::Kubelet => both().and_then(|(_, to)| kubelet(name, to)),
@@ -277,30 +292,59 @@ fn mount(path: &str, from: &str, to: &str) -> Result<Exchange, String> {
     if options(to).is_empty() {
         return Err("only options of the file system itself differ".to_owned());
     }
-    let set =
-        |value: &str| format!("mount -o {} {}", quoted(&format!("remount,{}", options(value).join(","))), quoted(path));
-    Ok(Exchange::new(set(to), set(from)))
+    // What is mounted there last counts. The kernel may print `hidepid` as a word, so that is not read back.
+    let holds = |value: &str| {
+        let parts = FLAGS.iter().filter(|(flag, _)| has(from, flag) != has(to, flag)).map(|(flag, _)| {
+            let pattern = quoted(&format!(",{flag},"));
+            let not = if has(value, flag) { "" } else { "! " };
+            format!("{not}echo \",$now,\" | grep -q {pattern}")
+        });
+        let parts: Vec<String> = parts.collect();
+        let place = quoted(&format!(" {path} "));
+        match parts.is_empty() {
+            true => "true".to_owned(),
+            false => {
+                format!("now=$(grep {place} /proc/mounts | tail -n 1 | cut -d ' ' -f 4) && {}", parts.join(" && "))
+            }
+        }
+    };
+    let set = |value: &str| {
+        let options = quoted(&format!("remount,{}", options(value).join(",")));
+        format!("mount -o {options} {} && {}", quoted(path), holds(value))
+    };
+    Ok(Exchange { holds: holds(to), ..Exchange::new(set(to), set(from)) })
 }
 
 fn enforcing(from: &str, to: &str) -> Result<Exchange, String> {
+    let holds = |mode: &str| format!("[ \"$(getenforce)\" = {mode} ]");
     let set = |mode: &str| match mode {
-        "Enforcing" => Ok("setenforce 1".to_owned()),
-        "Permissive" => Ok("setenforce 0".to_owned()),
+        "Enforcing" => Ok(format!("setenforce 1 && {}", holds(mode))),
+        "Permissive" => Ok(format!("setenforce 0 && {}", holds(mode))),
         _ => Err("SELinux is turned on at boot".to_owned()),
     };
-    Ok(Exchange::new(set(to)?, set(from)?))
+    Ok(Exchange { holds: holds(to), ..Exchange::new(set(to)?, set(from)?) })
 }
 
 fn service(name: &str, from: &str, to: &str) -> Result<Exchange, String> {
     if NEEDED.contains(&name) {
-        return Err(CUT_OFF.to_owned());
+        return Err("the host could not be reached or would no longer be a node".to_owned());
+    }
+    if FIREWALLS.contains(&name) {
+        return Err("rules of kube-proxy and the CNI are removed with it and do not come back by themselves".to_owned());
     }
     let is_active = |value: &str| value.split_whitespace().any(|word| word == "active");
     if is_active(from) == is_active(to) {
         return Err("it differs from the next boot on".to_owned());
     }
-    let set = |value: &str| format!("systemctl {} {}", if is_active(value) { "start" } else { "stop" }, quoted(name));
-    Ok(Exchange::new(set(to), set(from)))
+    let holds = |value: &str| {
+        let not = if is_active(value) { "" } else { "! " };
+        format!("{not}systemctl is-active {} > /dev/null", quoted(name))
+    };
+    let set = |value: &str| {
+        let verb = if is_active(value) { "start" } else { "stop" };
+        format!("systemctl {verb} {} && {}", quoted(name), holds(value))
+    };
+    Ok(Exchange { holds: holds(to), ..Exchange::new(set(to), set(from)) })
 }
 
 /// Which modules are loaded, and which cannot be: what a host does not name is loaded when it is needed.
@@ -366,8 +410,11 @@ fn containerd(name: &str, from: &str, to: &str) -> Result<Exchange, String> {
     let file = "/etc/containerd/config.toml";
     let set = |value: &str| {
         let value = super::change::scalar(value);
+        // A key that several plugins have is another setting in each of them.
         format!(
-            "sed -i -E 's|^( *{key} *=).*|\\1 {value}|' {file} && grep -qE '^ *{key} *= *{value} *$' {file} && systemctl restart containerd"
+            "[ \"$(grep -cE '^ *{key} *=' {file})\" = 1 ] && sed -i -E 's|^( *{key} *= *)[^ #]+|\\1{value}|' {file} && \
+             grep -qE '^ *{key} *= *{value}( |$)' {file} && {}",
+            restart("containerd")
         )
     };
     Ok(Exchange::new(set(to), set(from)))
@@ -378,16 +425,19 @@ fn audit(fact: &str, from: &str, to: &str) -> Result<Exchange, String> {
     let set = |value: &str| -> Result<String, String> {
         match (kind, name) {
             ("audit", "enabled") if from == "2" || to == "2" => Err("rules are locked until the next boot".to_owned()),
-            ("audit", "enabled") => Ok(format!("auditctl -e {}", quoted(value))),
-            ("audit", "failure") => Ok(format!("auditctl -f {}", quoted(value))),
-            ("audit", "backlog_limit") => Ok(format!("auditctl -b {}", quoted(value))),
+            ("audit", "enabled" | "failure" | "backlog_limit") => {
+                let letter = &name[..1];
+                let value = quoted(value);
+                Ok(format!("auditctl -{letter} {value} > /dev/null && auditctl -s | grep -qx \"{name} \"{value}"))
+            }
             ("auditd", _) => {
                 let is_word = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
                 if ![name, value].into_iter().all(is_word) {
                     return Err("its value is no plain word".to_owned());
                 }
                 Ok(format!(
-                    "sed -i -E 's/^ *{name} *=.*/{name} = {value}/' /etc/audit/auditd.conf && systemctl kill -s HUP auditd"
+                    "sed -i -E 's/^ *{name} *=.*/{name} = {value}/' /etc/audit/auditd.conf && \
+                     grep -qE '^{name} = {value}$' /etc/audit/auditd.conf && systemctl kill -s HUP auditd"
                 ))
             }
             _ => Err("it is counted and not set".to_owned()),
