@@ -18,7 +18,7 @@ use futures::FutureExt as _;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 
-use super::resource;
+use super::{resource, settled, silent};
 use crate::definition::Definition;
 use crate::host::decision;
 
@@ -68,11 +68,13 @@ fn assess(nodes: &[NodeRecord], offsets: &[(u32, Option<i64>)], facts: &[NodeFac
         return Verdict::NotEvaluated("there is no node".to_owned());
     }
     let mut findings = Vec::new();
+    let mut gap = None;
     for node in nodes {
         let by_server = offsets.iter().find(|(index, _)| *index == node.index).and_then(|(_, offset)| *offset);
         let is_read = facts.iter().any(|of_node| of_node.node.index == node.index && of_node.read.is_ok());
-        if by_server.is_none() && !is_read {
-            return Verdict::NotEvaluated(format!("{} could not be read, and its lease says nothing", resource(node)));
+        if !is_read {
+            let lease = if by_server.is_none() { ", and its lease says nothing" } else { "" };
+            gap.get_or_insert(Verdict::NotEvaluated(format!("{} could not be read{lease}", resource(node))));
         }
         // A fact only where it is beyond the way of an answer.
         let by_us = fact(facts, node.index, "time.offset.seconds").and_then(|text| text.parse::<i64>().ok());
@@ -89,7 +91,11 @@ fn assess(nodes: &[NodeRecord], offsets: &[(u32, Option<i64>)], facts: &[NodeFac
                 ),
             );
         }
-        if fact(facts, node.index, "time.synchronized") == Some("no") {
+        let synchronized = fact(facts, node.index, "time.synchronized");
+        if is_read && !matches!(synchronized, Some("yes" | "no")) {
+            gap.get_or_insert(silent(node, "whether its clock is synchronized"));
+        }
+        if synchronized == Some("no") {
             let sources = fact(facts, node.index, "time.sources").unwrap_or("not known");
             let summary =
                 format!("nothing keeps its clock right: it is not synchronized, its time sources are: {sources}");
@@ -98,7 +104,7 @@ fn assess(nodes: &[NodeRecord], offsets: &[(u32, Option<i64>)], facts: &[NodeFac
             ));
         }
     }
-    if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
+    settled(findings, gap)
 }
 
 /// One line per node: its offset, and where it has its time from.
@@ -152,7 +158,15 @@ mod tests {
         let good = [("time.synchronized", "yes"), ("time.sources", "169.254.169.123")];
         assert_eq!(asked(Some(1), &good), Verdict::Pass);
         assert_eq!(asked(Some(-30), &good), Verdict::Pass);
-        assert_eq!(asked(Some(0), &[("time.offset.seconds", "400")]), Verdict::Pass, "amiproof's own clock is wrong");
+        assert_eq!(
+            asked(Some(0), &[("time.offset.seconds", "400"), ("time.synchronized", "yes")]),
+            Verdict::Pass,
+            "amiproof's own clock is wrong"
+        );
+        assert!(
+            matches!(asked(Some(0), &[("os.name", "x")]), Verdict::NotEvaluated(_)),
+            "nobody says whether it is kept right"
+        );
         for (offset, facts, summary) in [
             (Some(200), &good[..], "its clock is 200 s ahead of the API server's"),
             (None, &[("time.offset.seconds", "-400")], "its clock is 400 s behind amiproof's"),

@@ -1,6 +1,6 @@
 //! `node/expiry`: no account of a node expires while nodes start from its image.
 //!
-//! Benchmarks give passwords a greatest age (CIS Amazon Linux 2023 and 2, 4.6.1.1 and 4.5.1.2), counted from the day on which the image was
+//! Benchmarks give passwords a maximum age (CIS Amazon Linux 2023 and 2, 4.6.1.1 and 4.5.1.2), counted from the day on which the image was
 //! made, and accounts that have no password age too: from that day on sudo, cron and su refuse them ("Account or password is expired"), on
 //! every node that is started later (Azure/AKS, issue 5567). What expires within the month fails; a later day is for a person to know.
 
@@ -69,6 +69,12 @@ fn assess(facts: &[NodeFacts], today: Date) -> Verdict {
         }
         let ends = read.facts.iter().filter_map(|(name, value)| Some((name, end(name, value)?)));
         let soon = ends.filter(|(_, (_, _, day))| days(today, *day) <= SOON);
+        let at_once = read.facts.iter().filter(|(_, value)| *value == "now").filter_map(|(name, _)| {
+            let account = name.strip_prefix("account.")?.strip_suffix(".passwordExpires")?;
+            let summary = format!("the password of {account} must be changed at the next login: sudo and cron refuse the account until then");
+            let help = "set the day of its last change when the image is built: `chage -d $(date +%F) ACCOUNT`";
+            Some(Finding::new(format!("{}, {name}", resource(node)), summary).with_remediation(help))
+        });
         let finding = |(name, (account, is_password, day)): (&String, (&str, bool, Date))| {
             let what = if is_password { format!("the password of {account}") } else { format!("account {account}") };
             let word = if day <= today { "expired" } else { "expires" };
@@ -76,13 +82,13 @@ fn assess(facts: &[NodeFacts], today: Date) -> Verdict {
                 format!("{}, {name}", resource(node)),
                 format!("{what} {word} on {day}: sudo and cron refuse the account from then on"),
             )
-            .with_remediation("give accounts without a password no greatest age: `chage -M -1 -E -1 -I -1 ACCOUNT` when the image is built")
+            .with_remediation("give accounts without a password no maximum age: `chage -M -1 -E -1 -I -1 ACCOUNT` when the image is built")
         };
-        Ok(soon.map(finding).collect())
+        Ok(soon.map(finding).chain(at_once).collect())
     });
     match verdict {
         Verdict::Pass if !later.is_empty() => Verdict::Manual(format!(
-            "{}: replace the image before, or give the account no greatest age",
+            "{}: replace the image before, or give the account no maximum age",
             later.join("; ")
         )),
         other => other,
@@ -124,6 +130,10 @@ mod tests {
             let Verdict::Fail(findings) = asked(password, account) else { panic!("{summary}") };
             assert_eq!((findings.len(), findings[0].summary.as_str()), (1, summary));
         }
+        let Verdict::Fail(findings) = asked("now", "never") else {
+            panic!("a password that must be changed is refused")
+        };
+        assert!(findings[0].summary.starts_with("the password of root must be changed"), "{}", findings[0].summary);
         let Verdict::Manual(note) = asked("2027-11-09", "never") else { panic!("a later day is for a person") };
         assert!(note.starts_with("node 1: the password of root expires on 2027-11-09"), "{note}");
         assert!(matches!(assess(&[read_facts(1, &[("os.name", "x")])], today), Verdict::NotEvaluated(_)));

@@ -36,7 +36,7 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
         if !read.facts.keys().any(|name| name.starts_with("disk.")) {
             return Err(silent(node, "how large its file systems are"));
         }
-        Ok([containers(node, read), audit(node, read)].into_iter().flatten().collect())
+        Ok([containers(node, read)?, audit(node, read)?].into_iter().flatten().collect())
     });
     for of_node in facts {
         let Ok((_, read)) = &of_node.read else { continue };
@@ -57,50 +57,60 @@ fn size(read: &Collected, path: &str) -> Option<f64> {
 }
 
 /// Whether /var/log holds the logs of as many containers as the node has pods.
-fn containers(node: &NodeRecord, read: &Collected) -> Option<Finding> {
-    let space = size(read, "/var/log")?;
+fn containers(node: &NodeRecord, read: &Collected) -> Result<Option<Finding>, Verdict> {
+    let Some(space) = size(read, "/var/log") else { return Ok(None) };
     // The defaults of the kubelet (KubeletConfiguration).
     let number =
         |name: &str, default: f64| read.kubelet.as_ref().and_then(|kubelet| kubelet[name].as_f64()).unwrap_or(default);
-    let each = read.kubelet.as_ref().and_then(|kubelet| mebibytes(&kubelet["containerLogMaxSize"])).unwrap_or(10.0);
+    let each = match read.kubelet.as_ref().map(|kubelet| &kubelet["containerLogMaxSize"]) {
+        None | Some(Value::Null) => 10.0,
+        Some(size) => {
+            mebibytes(size).ok_or_else(|| silent(node, &format!("a size of logs that can be read: {size}")))?
+        }
+    };
     let (pods, files) = (number("maxPods", 110.0), number("containerLogMaxFiles", 5.0));
     let needed = pods * files * each;
-    (space < needed).then(|| {
+    Ok((space < needed).then(|| {
         let summary = format!(
             "/var/log has {space:.0} MiB, and the logs of {pods:.0} containers grow to {needed:.0} MiB ({files:.0} files of {each:.0} MiB each)"
         );
         Finding::new(format!("{}, /var/log", resource(node)), summary).with_remediation(
             "make the partition larger, or set containerLogMaxSize and containerLogMaxFiles of the kubelet for it: the kubelet does not watch it",
         )
-    })
+    }))
 }
 
-/// `10Mi` as a number of MiB.
+/// A quantity of Kubernetes as a number of MiB: `10Mi`, `10M`, `1e7`, `1G`.
 fn mebibytes(quantity: &Value) -> Option<f64> {
     let text = quantity.as_str()?;
-    for (suffix, factor) in [("Gi", 1024.0), ("Mi", 1.0), ("Ki", 1.0 / 1024.0)] {
-        if let Some(number) = text.strip_suffix(suffix) {
-            return Some(number.parse::<f64>().ok()? * factor);
-        }
-    }
-    Some(text.parse::<f64>().ok()? / 1024.0 / 1024.0)
+    let units =
+        [("Ki", 1024.0), ("Mi", 1024.0 * 1024.0), ("Gi", 1024.0 * 1024.0 * 1024.0), ("k", 1e3), ("M", 1e6), ("G", 1e9)];
+    let (number, factor) =
+        units.iter().find_map(|(suffix, factor)| Some((text.strip_suffix(suffix)?, *factor))).unwrap_or((text, 1.0));
+    Some(number.parse::<f64>().ok()? * factor / 1024.0 / 1024.0)
 }
 
 /// Whether /var/log/audit holds what auditd keeps.
-fn audit(node: &NodeRecord, read: &Collected) -> Option<Finding> {
-    let space = size(read, "/var/log/audit")?;
-    let number = |name: &str, default: f64| {
-        read.get(&format!("auditd.{name}")).and_then(|text| text.parse::<f64>().ok()).unwrap_or(default)
+fn audit(node: &NodeRecord, read: &Collected) -> Result<Option<Finding>, Verdict> {
+    let Some(space) = size(read, "/var/log/audit") else { return Ok(None) };
+    // A number, or for space_left a share of the partition.
+    let number = |name: &str, default: f64| match read.get(&format!("auditd.{name}")) {
+        None => Ok(default),
+        Some(text) => {
+            let share = text.strip_suffix('%').and_then(|text| text.parse::<f64>().ok());
+            let number = share.map(|share| share / 100.0 * space).or_else(|| text.parse::<f64>().ok());
+            number.ok_or_else(|| silent(node, &format!("a number for {name} of auditd: {text}")))
+        }
     };
     // The defaults of auditd.conf(5); space_left is in MiB.
-    let needed = number("max_log_file", 8.0) * number("num_logs", 5.0) + number("space_left", 75.0);
-    (space < needed).then(|| {
+    let needed = number("max_log_file", 8.0)? * number("num_logs", 5.0)? + number("space_left", 75.0)?;
+    Ok((space < needed).then(|| {
         let summary = format!(
             "/var/log/audit has {space:.0} MiB, and auditd wants {needed:.0} MiB: its logs, and what space_left keeps free"
         );
         Finding::new(format!("{}, /var/log/audit", resource(node)), summary)
             .with_remediation("make the partition larger: at space_left, auditd does what its actions say, which can be to halt the host")
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -138,11 +148,24 @@ mod tests {
         assert_eq!(audit("1.0 GiB, 0-9% used"), Verdict::Pass);
         assert!(matches!(audit("0.1 GiB, 0-9% used"), Verdict::Fail(_)));
         assert!(matches!(asked(&[("os.name", "x")], kubelet()), Verdict::NotEvaluated(_)));
+        let large = ("disk./var/log/audit", "0.2 GiB, 0-9% used");
+        assert!(matches!(asked(&[root, large, ("auditd.space_left", "90%")], kubelet()), Verdict::Fail(_)));
+        assert!(matches!(asked(&[root, large, ("auditd.space_left", "some")], kubelet()), Verdict::NotEvaluated(_)));
+        let unread = json!({"maxPods": 29, "containerLogMaxSize": "much"});
+        assert!(matches!(asked(&[root, ("disk./var/log", "1.0 GiB, 0-9% used")], unread), Verdict::NotEvaluated(_)));
     }
 
     #[test]
     fn quantities_are_read_as_the_kubelet_does() {
-        for (text, wanted) in [("10Mi", Some(10.0)), ("1Gi", Some(1024.0)), ("1048576", Some(1.0)), ("much", None)] {
+        for (text, wanted) in [
+            ("10Mi", Some(10.0)),
+            ("1Gi", Some(1024.0)),
+            ("1048576", Some(1.0)),
+            ("1048576k", Some(1000.0)),
+            ("1e7", Some(10_000_000.0 / 1_048_576.0)),
+            ("10M", Some(10_000_000.0 / 1_048_576.0)),
+            ("much", None),
+        ] {
             assert_eq!(mebibytes(&json!(text)), wanted, "{text}");
         }
         assert_eq!(mebibytes(&Value::Null), None);

@@ -91,18 +91,25 @@ pub(crate) fn judged(
     facts: &[NodeFacts],
     judge: impl Fn(&NodeRecord, &Collected) -> Result<Vec<Finding>, Verdict>,
 ) -> Verdict {
-    if let Some(verdict) = unread(facts) {
-        return verdict;
-    }
     let mut findings = Vec::new();
+    let mut gap = unread(facts);
     for of_node in facts {
         let Ok((_, read)) = &of_node.read else { continue };
         match judge(&of_node.node, read) {
             Ok(found) => findings.extend(found),
-            Err(verdict) => return verdict,
+            Err(verdict) => gap = gap.or(Some(verdict)),
         }
     }
-    if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
+    settled(findings, gap)
+}
+
+/// A failure of one node counts also where another gave no answer; without one, the first gap is the verdict.
+pub(crate) fn settled(findings: Vec<Finding>, gap: Option<Verdict>) -> Verdict {
+    match (findings.is_empty(), gap) {
+        (false, _) => Verdict::Fail(findings),
+        (true, Some(gap)) => gap,
+        (true, None) => Verdict::Pass,
+    }
 }
 
 /// The modules that a host's configuration blocks. A host that blocks none lacks this fact.

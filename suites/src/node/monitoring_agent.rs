@@ -17,7 +17,7 @@ use k8s_openapi::api::core::v1::{Event, Node};
 use kube::Api;
 use kube::api::ListParams;
 
-use super::{now, placements, resource};
+use super::{now, placements, resource, settled, silent};
 use crate::definition::Definition;
 
 /// See the module.
@@ -48,7 +48,7 @@ const SETTINGS: [&str; 12] = [
 ];
 
 /// A condition of a node: type, whether it is true, reason and message.
-type Reported = (String, bool, String, String);
+type Reported = (String, String, String, String);
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {
     let nodes = now(context).await?;
@@ -77,7 +77,7 @@ fn conditions(node: &Node) -> Vec<Reported> {
     let own = all.filter(|condition| CONDITIONS.contains(&condition.type_.as_str()));
     own.map(|condition| {
         let word = |text: &Option<String>| text.clone().unwrap_or_default();
-        (condition.type_.clone(), condition.status == "True", word(&condition.reason), word(&condition.message))
+        (condition.type_.clone(), condition.status.clone(), word(&condition.reason), word(&condition.message))
     })
     .collect()
 }
@@ -102,21 +102,28 @@ fn table(reported: &[(NodeRecord, Vec<Reported>)]) -> String {
     let lines = reported.iter().flat_map(|(node, reported)| {
         reported
             .iter()
-            .map(|(kind, holds, reason, message)| format!("{}: {kind} {holds}: {reason}: {message}", resource(node)))
+            .map(|(kind, status, reason, message)| format!("{}: {kind} {status}: {reason}: {message}", resource(node)))
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
 fn assess(reported: &[(NodeRecord, Vec<Reported>)], events: &[(NodeRecord, &Event)]) -> Verdict {
     let mut findings = Vec::new();
+    let mut gap = None;
     for (node, reported) in reported {
         if reported.is_empty() {
-            return Verdict::NotEvaluated(format!(
+            gap.get_or_insert(Verdict::NotEvaluated(format!(
                 "{} has no condition of the agent, and others have: its agent does not run yet, or not at all",
                 resource(node)
-            ));
+            )));
         }
-        for (kind, _, reason, message) in reported.iter().filter(|(_, holds, ..)| !holds) {
+        for (kind, status, reason, message) in reported {
+            if status == "Unknown" {
+                gap.get_or_insert(silent(node, &format!("whether {kind} holds: {reason}: {message}")));
+            }
+            if status != "False" {
+                continue;
+            }
             let summary = format!("{kind} is false: {reason}: {message}");
             let help = "read the agent's log on the node; with node auto repair EKS replaces the instance for this";
             findings.push(Finding::new(format!("{}, {reason}", resource(node)), summary).with_remediation(help));
@@ -131,7 +138,7 @@ fn assess(reported: &[(NodeRecord, Vec<Reported>)], events: &[(NodeRecord, &Even
         let summary = format!("the agent warns of {reason}: {}", event.message.as_deref().unwrap_or_default());
         findings.push(Finding::new(at, summary).with_remediation("see the setting that the agent names"));
     }
-    if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
+    settled(findings, gap)
 }
 
 #[cfg(test)]
@@ -142,7 +149,8 @@ mod tests {
     use crate::node::tests::record;
 
     fn reported(kind: &str, holds: bool, reason: &str) -> Reported {
-        (kind.to_owned(), holds, reason.to_owned(), "m".to_owned())
+        let status = if holds { "True" } else { "False" };
+        (kind.to_owned(), status.to_owned(), reason.to_owned(), "m".to_owned())
     }
 
     fn event(reason: &str) -> Event {
@@ -180,7 +188,10 @@ mod tests {
         let node: Node = serde_json::from_value(json!({"metadata": {"name": "ip-10-0-0-1"}, "status": {"conditions": [
             {"type": "Ready", "status": "False"}, {"type": "StorageReady", "status": "True", "reason": "StorageIsReady"}]}}))
         .unwrap();
-        assert_eq!(conditions(&node), [("StorageReady".to_owned(), true, "StorageIsReady".to_owned(), String::new())]);
+        assert_eq!(
+            conditions(&node),
+            [("StorageReady".to_owned(), "True".to_owned(), "StorageIsReady".to_owned(), String::new())]
+        );
         let nodes = [(record(1, ""), Some(node))];
         assert!(of(&nodes, &event("NetworkSysctl")).is_some());
         let mut other = event("NetworkSysctl");

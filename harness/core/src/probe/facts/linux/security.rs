@@ -60,7 +60,12 @@ fn account(found: &mut Collected, line: &str) {
     found.put(format!("account.{name}.expires"), expires.map_or("never".to_owned(), |day| day.to_string()));
     let most = days(most).filter(|most| *most < NEVER);
     let password = most.and_then(|most| day(days(changed)? + most));
-    found.put(format!("account.{name}.passwordExpires"), password.map_or("never".to_owned(), |day| day.to_string()));
+    // Changed on day 0 means that it must be changed before anything else (shadow(5)).
+    let password = match days(changed) {
+        Some(0) => "now".to_owned(),
+        _ => password.map_or("never".to_owned(), |day| day.to_string()),
+    };
+    found.put(format!("account.{name}.passwordExpires"), password);
 }
 
 /// The date that is so many days after the epoch; `None` beyond the year 9999.
