@@ -41,6 +41,12 @@ impl std::fmt::Display for AwsError {
 impl std::error::Error for AwsError {}
 
 impl AwsError {
+    /// Whether whoever answered does not know the operation: a stand-in for AWS that has nothing of the kind.
+    pub(crate) fn is_unknown_operation(&self) -> bool {
+        let code = self.code.as_deref();
+        code.is_some_and(|code| matches!(code, "InvalidAction" | "UnknownOperation" | "UnknownOperationException"))
+    }
+
     /// An error that amiproof itself finds in an otherwise good answer.
     pub fn new(class: Class, operation: &'static str, resource: impl Display, message: impl Into<String>) -> Self {
         Self {

@@ -65,8 +65,7 @@ pub enum By {
     /// amiproof calls the operation of the same name.
     Amiproof,
     /// AWS requires it in addition to the called operation, or a service calls it on the caller's behalf; amiproof sends no operation of
-    /// that
-    /// name.
+    /// that name.
     Service,
 }
 

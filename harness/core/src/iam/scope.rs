@@ -39,8 +39,7 @@ pub struct Condition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope {
     /// The id of its statement: letters and digits. Scopes with the same id and conditions are merged into one statement. That allows
-    /// nothing
-    /// more, because each action applies to only one of the resource types.
+    /// nothing more, because each action applies to only one of the resource types.
     pub sid: &'static str,
     /// ARNs, with the fields of a [`Place`] as placeholders in braces, and `*` for parts that are not known in advance.
     pub resources: &'static [&'static str],
@@ -292,7 +291,8 @@ pub static GUARDDUTY_ENDPOINTS: Scope =
     Scope::on("OfGuardDuty", &["arn:{partition}:ec2:{region}:{account}:vpc-endpoint/*"], &[OF_GUARDDUTY]);
 
 /// Load balancers that the cloud provider in a control plane created for Services. Those of the AWS Load Balancer Controller, which amiproof
-/// installs nowhere, it deletes itself with their objects.
+/// installs nowhere, carry other tags: the caller may delete them only where another policy allows it. A further statement here would take a
+/// third managed policy.
 pub static CLUSTERS_LOAD_BALANCERS: Scope = Scope::on(
     "LoadBalancers",
     &["arn:{partition}:elasticloadbalancing:{region}:{account}:loadbalancer/*"],
@@ -311,7 +311,7 @@ pub static ROLES: Scope = Scope::on("Roles", &["arn:{partition}:iam::{account}:r
 pub static USED_ROLES: Scope =
     Scope::on("UsedRoles", &["arn:{partition}:iam::{account}:role/amiproof/*"], &[]).with(Own::Roles);
 /// Policies of AWS for clusters, nodes and add-ons, and those that the matrix names. No others: who may attach any policy to a role that
-/// pods can take may do everything.
+/// pods can assume may do everything.
 pub static ROLE_POLICIES: Scope = Scope::on(
     "RolePolicies",
     &["arn:{partition}:iam::{account}:role/amiproof/*"],
@@ -377,8 +377,7 @@ pub static CALLERS: Scope =
     Scope::on("Callers", &["arn:{partition}:iam::{account}:role/*", "arn:{partition}:iam::{account}:user/*"], &[]);
 
 /// The parameters in which AWS publishes image ids, and those that the matrix names. Those of AWS have no account in their ARN, and nobody
-/// else's
-/// names begin with `aws`.
+/// else's names begin with `aws`.
 pub static PARAMETERS: Scope = Scope::on(
     "Parameters",
     &[

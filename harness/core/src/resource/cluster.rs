@@ -171,8 +171,10 @@ pub async fn create(
     }
     if !ledger.has_created(KIND, name) {
         let logs = logs_of(clients, spec).await;
-        if logs.is_own {
-            ledger.expect(log_group::expected(clients, name)).await?;
+        match logs.group {
+            Group::Made => ledger.expect(log_group::expected(clients, name)).await?,
+            Group::Doubtful => ledger.expect(log_group::doubtful(clients, name)).await?,
+            Group::None => {}
         }
         let resource = Resource::new(KIND, name).in_region(clients.region()).in_cluster(name);
         let token = ledger.client_token(&resource);
@@ -264,13 +266,24 @@ async fn create_once(
 #[derive(Clone, Debug, Default)]
 struct Logs {
     types: Vec<ControlPlaneLog>,
-    /// Whether the log group is created with the cluster, and so is deleted with it.
-    is_own: bool,
+    group: Group,
+}
+
+/// Whose the log group is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Group {
+    /// There was one before, or there will be none.
+    #[default]
+    None,
+    /// It is created with the cluster, and so is deleted with it.
+    Made,
+    /// Nobody could tell whether there was one before.
+    Doubtful,
 }
 
 impl Logs {
     fn tag(&self) -> Option<(String, String)> {
-        self.is_own.then(|| (LOG_GROUP_TAG.to_owned(), "made".to_owned()))
+        (self.group == Group::Made).then(|| (LOG_GROUP_TAG.to_owned(), "made".to_owned()))
     }
 }
 
@@ -282,10 +295,15 @@ async fn logs_of(clients: &Clients, spec: &ClusterSpec) -> Logs {
         return Logs::default();
     }
     match log_groups::exists(clients, &log_groups::of_cluster(&spec.name)).await {
-        Ok(is_there) => Logs { types: asked.unwrap_or_else(|| vec![ControlPlaneLog::Audit]), is_own: !is_there },
+        Ok(is_there) => {
+            let group = if is_there { Group::None } else { Group::Made };
+            Logs { types: asked.unwrap_or_else(|| vec![ControlPlaneLog::Audit]), group }
+        }
         Err(error) => {
-            tracing::info!(%error, "the log group of the control plane could not be deleted");
-            Logs { types: asked.unwrap_or_default(), is_own: false }
+            tracing::info!(%error, "the log groups of control planes could not be listed");
+            let types = asked.unwrap_or_default();
+            let group = if types.is_empty() { Group::None } else { Group::Doubtful };
+            Logs { types, group }
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::aws::{AwsError, Clients};
 use crate::iam::action::Action;
 use crate::ledger::{Header, Key, ResourceKind};
 
-/// Where resources of a kind are, and so with what they go.
+/// Where resources of a kind are, and therefore what deletes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Home {
     /// In the account.
@@ -156,7 +156,7 @@ impl Proof {
 pub struct Target {
     /// What it is.
     pub(crate) kind: &'static dyn Kind,
-    /// the name of its kind, which this build may not know.
+    /// The name of its kind, which this build may not know.
     pub(crate) kind_name: String,
     /// Its name, or its id if it has no name.
     pub name: String,

@@ -20,7 +20,7 @@ use super::query::Query;
 use super::reach::{Cx, Reach};
 use super::removal::{POLL, take, with_vpc};
 use super::vpc;
-use crate::aws::error::{AwsError, Class};
+use crate::aws::error::AwsError;
 use crate::aws::load_balancers::{self, Tagged};
 use crate::aws::{Clients, classic};
 use crate::iam::action::{
@@ -162,7 +162,7 @@ async fn delete(cx: Cx<'_>, target: &Target, owned: Owned<String>) -> Result<(),
 async fn of_controllers(clients: &Clients) -> Result<Vec<(Tagged, bool)>, AwsError> {
     let classic = match classic::all(clients).await {
         // A stand-in that does not know them has none.
-        Err(error) if error.class == Class::Request => Vec::new(),
+        Err(error) if error.is_unknown_operation() => Vec::new(),
         all => all?,
     };
     let all = load_balancers::all(clients).await?.into_iter().map(|one| (one, false));

@@ -18,13 +18,19 @@ use super::removal::{POLL, look};
 use crate::aws::error::AwsError;
 use crate::aws::names::{EXPIRES_TAG, LOG_GROUP_TAG, RUN_TAG};
 use crate::aws::{self, Clients, log_groups};
-use crate::iam::action::{Action, Goal::Apply, REMOVES};
+use crate::iam::action::{
+    Action,
+    Goal::{Apply, Destroy, Sweep},
+};
 use crate::iam::scope::{self, EVERYTHING};
 use crate::ledger::{self, Ledger, Resource, ResourceKind};
 
 /// Its name in the ledger.
 pub const KIND: ResourceKind = ResourceKind::new(NAME);
 const NAME: &str = "log-group";
+
+/// The attribute of a log group that may have been there before.
+const DOUBTFUL: &str = "mayHaveBeenThere";
 
 /// How long the cluster may still be seen after its deletion.
 const SEEN: Duration = Duration::from_secs(60);
@@ -65,6 +71,14 @@ impl Kind for ControlPlaneLogGroup {
             if let Some(removed) = with_its_cluster(cx, cluster, claim).await? {
                 return Ok(removed);
             }
+            if target.attributes.contains_key(DOUBTFUL) {
+                return match log_groups::exists(cx.clients, group).await.map_err(NotDeleted::unread)? {
+                    false => Ok(Removed::Absent),
+                    true => Err(NotDeleted::Unverified(
+                        "when the cluster was created, its log groups could not be listed, so this one may have been there before".to_owned(),
+                    )),
+                };
+            }
             // The cluster's tags when it was found, or the run whose ledger records that there was no such group before.
             let of_cluster = [RUN_TAG, EXPIRES_TAG].into_iter().filter_map(|key| {
                 let value = target.attributes.get(key).or_else(|| target.run.as_ref().filter(|_| key == RUN_TAG))?;
@@ -90,12 +104,25 @@ impl Kind for ControlPlaneLogGroup {
 /// What it needs of IAM.
 const ACTIONS: &[Action] = &[
     Action::call("logs:DescribeLogGroups", &[Apply], &EVERYTHING, "the log group of the control plane"),
-    Action::call("logs:DeleteLogGroup", REMOVES, &scope::LOG_GROUP, "the log group of the control plane"),
+    Action::call(
+        "logs:DeleteLogGroup",
+        &[Apply, Destroy, Sweep],
+        &scope::LOG_GROUP,
+        "the log group of the control plane; when applying, that of an earlier cluster of the run",
+    )
+    .unreached(&[Apply], "no run of the lab creates a cluster again whose log group stayed"),
 ];
 
 /// What a run expects before it creates a cluster that logs, if there is no such group yet.
 pub(super) fn expected(clients: &Clients, cluster: &str) -> Resource {
     Resource::new(KIND, log_groups::of_cluster(cluster)).in_region(clients.region()).in_cluster(cluster)
+}
+
+/// What a run expects before it creates a cluster that logs, where nobody could tell whether there is such a group already: it is left, and
+/// named.
+pub(super) fn doubtful(clients: &Clients, cluster: &str) -> Resource {
+    let attributes = [(DOUBTFUL.to_owned(), "yes".to_owned())].into();
+    expected(clients, cluster).with(attributes)
 }
 
 /// Deletes the log group that the ledger expects of a cluster that no longer exists: otherwise the next cluster of its name would take it
@@ -105,7 +132,8 @@ where
     E: From<AwsError> + From<ledger::Error>,
 {
     let group = log_groups::of_cluster(cluster);
-    if ledger.standing(KIND, &group).is_some() {
+    let standing = ledger.standing(KIND, &group);
+    if standing.is_some_and(|entry| !entry.resource.attributes.contains_key(DOUBTFUL)) {
         log_groups::delete(clients, &group).await?;
         ledger.all_gone(&KIND, &group).await?;
     }

@@ -156,7 +156,7 @@ async fn find_in(clients: &Clients, network: &StackNetwork) -> Result<Vec<Target
     };
     // A stand-in that does not know the call has none.
     let answer = match clients.read(describe).await {
-        Err(error) if error.class == Class::Request => None,
+        Err(error) if error.is_unknown_operation() => None,
         answer => found(answer)?,
     };
     let there = answer.and_then(|answer| answer.vpc_endpoints).unwrap_or_default().into_iter().filter(is_there);
