@@ -1,6 +1,6 @@
 //! Why variants failed: each cause with what speaks for and against it, as text for a terminal.
 
-use amiproof_model::report::cause::{Explanation, RuledOut, counted};
+use amiproof_model::report::cause::{Explanation, LostControl, RuledOut, counted};
 use amiproof_model::report::{Cause, Certainty};
 
 use crate::terminal::{Style, write_titled, write_wrapped};
@@ -19,7 +19,8 @@ fn write_explanation(out: &mut String, explanation: &Explanation, cell: Option<&
     let causes: Vec<&Cause> = explanation.causes.iter().filter(|cause| cause.cells.iter().any(is_meant)).collect();
     let unexplained: Vec<&str> =
         explanation.unexplained.iter().filter(|check| is_meant(check)).map(|check| check.as_str()).collect();
-    if causes.is_empty() && unexplained.is_empty() {
+    let lost: Vec<&LostControl> = explanation.lost.iter().filter(|one| is_meant(&one.check)).collect();
+    if causes.is_empty() && unexplained.is_empty() && lost.is_empty() {
         return;
     }
     let cells: usize = explanation.causes.iter().map(|cause| cause.cells.len()).sum();
@@ -28,6 +29,9 @@ fn write_explanation(out: &mut String, explanation: &Explanation, cell: Option<&
     write_titled(out, style, 0, explanation.variant.as_str(), &count);
     for cause in &causes {
         write_cause(out, cause, style);
+    }
+    for one in lost {
+        write_titled(out, style, 2, "lost", &format!("{}: {}", one.control, one.evidence()));
     }
     if !unexplained.is_empty() {
         let why = explanation

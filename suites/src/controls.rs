@@ -4,9 +4,8 @@
 use std::sync::LazyLock;
 
 use amiproof_core::check::{Applies, Check, Scope};
-use amiproof_model::controls::{self, Controls};
+use amiproof_model::controls::{self, Controls, Entry};
 use amiproof_model::matrix::Variant;
-use amiproof_model::name::{CheckId, Level};
 use amiproof_model::report::Phase;
 
 use crate::settings;
@@ -36,6 +35,11 @@ pub const CORE: [&str; 9] = [
     "workload/service-addresses",
 ];
 
+/// The controls of every benchmark that has a file, in order of names.
+pub fn all() -> &'static [Controls] {
+    &CONTROLS
+}
+
 /// The benchmarks whose controls are known, by name.
 pub fn benchmarks() -> impl Iterator<Item = &'static str> {
     CONTROLS.iter().map(|one| one.benchmark.as_str())
@@ -46,26 +50,27 @@ pub fn of(benchmark: &str) -> Option<&'static Controls> {
     CONTROLS.iter().find(|one| one.benchmark.as_str() == benchmark)
 }
 
-/// The checks that could notice one of the controls up to a level on nodes of a variant, in the order of `checks`: those that can be run again
-/// and again, and that a run of the variant has.
-pub fn noticing(controls: &Controls, level: Level, checks: &[Check], variant: &Variant) -> Vec<CheckId> {
-    let entries = || controls.entries.iter().filter(|entry| entry.level <= level);
+/// The checks that could notice one of these controls on nodes of a variant, in the order of `checks`: those that can be run again and again,
+/// and that a run of the variant has.
+pub fn noticing(entries: &[&Entry], checks: &[Check], variant: &Variant) -> Vec<Check> {
     let could = |check: &&Check| {
-        can_be_repeated(check, variant)
-            && entries().any(|entry| amiproof_core::impact::could_notice(check, entry, settings::all()))
+        !check.opt_in
+            && can_be_repeated(check, variant)
+            && entries.iter().any(|entry| amiproof_core::impact::could_notice(check, entry, settings::all()))
     };
-    checks.iter().filter(could).map(|check| check.id.clone()).collect()
+    checks.iter().filter(could).cloned().collect()
 }
 
 /// The checks of [`CORE`] that a variant has.
-pub fn core(checks: &[Check], variant: &Variant) -> Vec<CheckId> {
+pub fn core(checks: &[Check], variant: &Variant) -> Vec<Check> {
     let is_core = |check: &&Check| CORE.contains(&check.id.as_str()) && can_be_repeated(check, variant);
-    checks.iter().filter(is_core).map(|check| check.id.clone()).collect()
+    checks.iter().filter(is_core).cloned().collect()
 }
 
-fn can_be_repeated(check: &Check, variant: &Variant) -> bool {
+/// Whether a check gives one answer for the nodes of a variant and leaves them as they are.
+pub fn can_be_repeated(check: &Check, variant: &Variant) -> bool {
     let is_one_answer = check.phase == Phase::Test && check.scope == Scope::Variant;
-    is_one_answer && !check.disturbs && !check.opt_in && (check.applies)(variant) == Applies::Yes
+    is_one_answer && !check.disturbs && (check.applies)(variant) == Applies::Yes
 }
 
 #[cfg(test)]

@@ -174,6 +174,7 @@ fn plan(
         checks,
         waivers: Vec::new(),
         settings: amiproof_suites::settings::all(),
+        controls: amiproof_suites::controls::all(),
         experiment: None,
         retries: 0,
         image_registry: None,

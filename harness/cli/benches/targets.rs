@@ -179,7 +179,7 @@ fn explain() -> Result<f64, Failure> {
         });
     }
     let begun = Instant::now();
-    amiproof_model::explain::explain(&mut report, &settings);
+    amiproof_model::explain::explain(&mut report, &settings, amiproof_suites::controls::all());
     let seconds = begun.elapsed().as_secs_f64();
     let explanation = report.explanations.first().ok_or("nothing was explained")?;
     let cells: usize = explanation.causes.iter().map(|cause| cause.cells.len()).sum();

@@ -118,14 +118,7 @@ fn found(own: &Nodes<'_>, twin: &Nodes<'_>, check: &Check, wanted: &Wanted, sett
         Body::Workload(workload) => workload.exercises.as_slice(),
         Body::Code(_) | Body::Scan(_) => &[],
     };
-    let takes = |setting: &&Setting| {
-        let of_check = |name: &String| check.id.as_str() == name || check.id.suite() == name;
-        setting.takes.iter().any(|effect| {
-            effect.checks.iter().any(of_check)
-                || effect.capabilities.iter().any(|one| exercises.iter().any(|own| own == one.as_str()))
-        })
-    };
-    suspects.extend(settings.iter().filter(takes).map(|setting| setting.name.clone()));
+    suspects.extend(settings.iter().filter(|one| one.could_break(&check.id, exercises)).map(|one| one.name.clone()));
     let benchmark = own.context.variant.hardening.as_ref().map(|hardening| &hardening.benchmark);
     items::between(candidate, reference, settings, benchmark, &suspects)
 }

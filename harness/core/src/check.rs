@@ -42,6 +42,12 @@ pub struct Check {
     pub body: Body,
 }
 
+impl std::fmt::Debug for Check {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_tuple("Check").field(&self.id).finish()
+    }
+}
+
 /// Whether a check runs per variant or once per cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {

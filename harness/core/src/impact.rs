@@ -17,7 +17,7 @@ use amiproof_model::bisect::{Answer, Item, Side};
 use amiproof_model::controls::{Controls, Entry};
 use amiproof_model::impact::{Next, Row, Way, next, notices, rows};
 use amiproof_model::name::{CheckId, Level, VariantName};
-use amiproof_model::report::impact::{ControlRecord, Effect, Impact, ImpactCell, ImpactOutcome, LeftOut};
+use amiproof_model::report::impact::{ControlRecord, Effect, Impact, ImpactCell, ImpactOutcome, LeftOut, Pairs};
 use amiproof_model::report::{NodeRecord, Phase};
 use amiproof_model::setting::Setting;
 use futures::StreamExt as _;
@@ -49,9 +49,9 @@ pub struct Wanted {
     /// The numbers of the only controls to try; empty for all.
     pub only: Vec<String>,
     /// Checks that are run for every control.
-    pub core: Vec<CheckId>,
+    pub core: Vec<Check>,
     /// Checks that are run for the controls that they could notice.
-    pub noticing: Vec<CheckId>,
+    pub noticing: Vec<Check>,
     /// Whether controls that break nothing alone are tried two at a time.
     pub pairs: bool,
     /// No control is begun after so long.
@@ -62,8 +62,12 @@ pub struct Wanted {
 
 impl Wanted {
     /// Every check that is run.
-    pub fn checks(&self) -> impl Iterator<Item = &CheckId> {
-        self.core.iter().chain(self.noticing.iter().filter(|check| !self.core.contains(check)))
+    fn checks(&self) -> impl Iterator<Item = &Check> {
+        self.core.iter().chain(self.noticing.iter().filter(|check| !self.is_core(check)))
+    }
+
+    fn is_core(&self, check: &Check) -> bool {
+        self.core.iter().any(|own| own.id == check.id)
     }
 }
 
@@ -76,7 +80,6 @@ impl Wanted {
 /// When the run is interrupted, the present runs of checks stop, everything is put back, and the result says what is missing.
 pub(crate) async fn measure(
     context: &Context,
-    checks: &[Check],
     wanted: &Wanted,
     settings: &[Setting],
     config: &RunnerConfig,
@@ -106,7 +109,7 @@ pub(crate) async fn measure(
         unfinished: None,
         not_restored: Vec::new(),
     };
-    let ended = bench.all(&rows, checks, wanted, settings, &mut impact).await;
+    let ended = bench.all(&rows, wanted, settings, &mut impact).await;
     impact.unfinished = ended.err();
     impact.runs = bench.runs;
     impact.left_out.extend(bench.useless.into_iter().map(|(check, why)| LeftOut { check, why }));
@@ -159,14 +162,14 @@ impl Bench<'_, '_> {
     async fn all(
         &mut self,
         rows: &[Row<'_>],
-        checks: &[Check],
         wanted: &Wanted,
         settings: &[Setting],
         impact: &mut Impact,
     ) -> Result<(), String> {
-        self.as_they_are(&checks.iter().collect::<Vec<_>>()).await?;
+        let checks: Vec<&Check> = wanted.checks().collect();
+        self.as_they_are(&checks).await?;
         let is_useful = |check: &&Check| !self.useless.contains_key(&check.id);
-        let useful: Vec<&Check> = checks.iter().filter(is_useful).collect();
+        let useful: Vec<&Check> = checks.into_iter().filter(is_useful).collect();
         impact.checks = useful.iter().map(|check| check.id.clone()).collect();
         if useful.is_empty() {
             return Err("no check passes on the nodes as they are".to_owned());
@@ -180,9 +183,8 @@ impl Bench<'_, '_> {
                 Way::Set(_) => {
                     number += 1;
                     self.may_begin()
-                        .map_err(|why| format!("{why}, {} of {} settings were tried", number - 1, self.items.len()))?;
-                    let could =
-                        |check: &&&Check| wanted.core.contains(&check.id) || could_notice(check, row.entry, settings);
+                        .map_err(|why| format!("{why} after {} of {} controls", number - 1, self.items.len()))?;
+                    let could = |check: &&&Check| wanted.is_core(check) || could_notice(check, row.entry, settings);
                     let chosen: Vec<&Check> = useful.iter().filter(could).copied().collect();
                     self.cells(number - 1, &chosen).await?
                 }
@@ -199,7 +201,8 @@ impl Bench<'_, '_> {
             impact.controls.push(record);
         }
         if wanted.pairs {
-            impact.pairs = Some(self.pairs(&useful, &harmless).await?);
+            let pairs = impact.pairs.insert(Pairs::default());
+            self.pairs(&useful, &harmless, pairs).await?;
         }
         Ok(())
     }
@@ -207,6 +210,11 @@ impl Bench<'_, '_> {
     /// Runs all checks on the nodes as they are, twice those that do not pass.
     async fn as_they_are(&mut self, checks: &[&Check]) -> Result<(), String> {
         let mut left = checks.to_vec();
+        self.tell(format!(
+            "impact: {} checks on the nodes as they are, then {} settings",
+            checks.len(),
+            self.items.len()
+        ));
         for turn in 0..2 {
             let answers =
                 self.ask(&BTreeSet::new(), &left).await?.map_err(|why| format!("the nodes cannot be used: {why}"))?;
@@ -236,7 +244,7 @@ impl Bench<'_, '_> {
             return Err("the run was interrupted".to_owned());
         }
         match self.until {
-            Some(until) if tokio::time::Instant::now() >= until => Err("its time is up".to_owned()),
+            Some(until) if tokio::time::Instant::now() >= until => Err("the time is up".to_owned()),
             _ => Ok(()),
         }
     }
@@ -280,7 +288,12 @@ impl Bench<'_, '_> {
             let effect = decided.get(&check.id)?.clone();
             Some(ImpactCell { check: check.id.clone(), effect })
         };
-        Ok(ImpactOutcome::Measured { cells: checks.iter().filter_map(cell).collect() })
+        let cells: Vec<ImpactCell> = checks.iter().filter_map(cell).collect();
+        if cells.is_empty() {
+            let why = "no check that could notice it passes on these nodes".to_owned();
+            return Ok(ImpactOutcome::NotMeasured { why });
+        }
+        Ok(ImpactOutcome::Measured { cells })
     }
 
     /// Runs checks once with exactly these items set, again if something on a host wrote its own values meanwhile.
@@ -355,7 +368,7 @@ impl Bench<'_, '_> {
 
     fn tell(&self, text: String) {
         let subject = &self.context.subject;
-        self.config.events.waiting(subject, format!("what comes after: {text}"));
+        self.config.events.waiting(subject, format!("the next control, after {text}"));
         self.config.events.send(subject, EventKind::Progress(Phase::Test, text));
     }
 }

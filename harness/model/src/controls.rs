@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::benchmark;
 use crate::name::{Benchmark, ControlId, Level};
+use crate::setting::Change;
 
 /// The controls of one benchmark.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +83,25 @@ impl Requirement {
         }
     }
 
+    /// Whether a host meets it whose fact of that name has this value; `None` if nobody can tell, because the host does not have it.
+    pub fn is_met(&self, fact: &str, own: Option<&str>) -> Option<bool> {
+        match (Change::of_fact(fact), own) {
+            // What is not installed does not run.
+            (Some(Change::Service), own) => match (own, runs(&self.example())) {
+                (None, true) => None,
+                (own, wanted) => Some(own.is_some_and(runs) == wanted),
+            },
+            // A module that nobody named can be loaded.
+            (Some(Change::Module), None) => Some(false),
+            (_, None) => None,
+            // The first word of a policy says whether it drops.
+            (Some(Change::NftPolicy | Change::IptablesPolicy), Some(own)) => {
+                Some(policy(own) == policy(&self.example()))
+            }
+            (_, Some(own)) => Some(self.instead_of(own).is_none()),
+        }
+    }
+
     /// A value of a host that meets the control, whatever else it has.
     pub fn example(&self) -> String {
         match self {
@@ -90,6 +110,15 @@ impl Requirement {
             Self::Mode { mode } => mode.clone(),
         }
     }
+}
+
+/// Whether the state of a service says that it runs.
+fn runs(state: &str) -> bool {
+    state.split_whitespace().any(|word| word == "active")
+}
+
+fn policy(value: &str) -> &str {
+    value.split([' ', '(']).next().unwrap_or_default()
 }
 
 #[derive(Deserialize)]

@@ -10,6 +10,7 @@
 
 mod cover;
 mod fit;
+mod lost;
 mod proven;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 
 use self::fit::{Cell, Changed, Fit, Surety, Working};
+use crate::controls::Controls;
 use crate::judge::disposition::Origin;
 use crate::name::{CheckId, ControlId};
 use crate::report::cause::{Cause, Certainty, Explanation, Hidden, RuledOut};
@@ -28,8 +30,9 @@ use crate::verdict::Outcome;
 
 /// Explains the failures of every variant that has a reference and failures that its hardening caused. Replaces what the report said
 /// before.
-pub fn explain(report: &mut Report, settings: &[Setting]) {
-    let explanations = report.variants.iter().filter_map(|variant| of_variant(report, variant, settings)).collect();
+pub fn explain(report: &mut Report, settings: &[Setting], controls: &[Controls]) {
+    let explained = |variant| of_variant(report, variant, settings, controls);
+    let explanations = report.variants.iter().filter_map(explained).collect();
     report.explanations = explanations;
     proven::mark(report, settings);
 }
@@ -39,7 +42,12 @@ fn nodes_of(variant: &VariantRecord) -> &[NodeRecord] {
     if variant.nodes.is_empty() { &variant.never_joined } else { &variant.nodes }
 }
 
-fn of_variant(report: &Report, variant: &VariantRecord, settings: &[Setting]) -> Option<Explanation> {
+fn of_variant(
+    report: &Report,
+    variant: &VariantRecord,
+    settings: &[Setting],
+    controls: &[Controls],
+) -> Option<Explanation> {
     let subject = Subject::Variant(variant.name.clone());
     let own = || report.results.iter().filter(|result| result.subject == subject && !result.is_gate());
     let is_broken = |result: &&CheckResult| {
@@ -52,12 +60,32 @@ fn of_variant(report: &Report, variant: &VariantRecord, settings: &[Setting]) ->
     let reference = report.variants.iter().find(|other| Some(&other.name) == variant.reference.as_ref());
     let passed = own().filter(|result| result.outcome == Outcome::Pass).collect();
     let twins = reference.map_or(&[][..], nodes_of);
-    Some(explained(variant, twins, "reference", failed, passed, settings))
+    Some(with_lost(
+        explained(variant, twins, "reference", failed.clone(), passed, settings),
+        controls,
+        &failed,
+        variant,
+        twins,
+    ))
+}
+
+/// Adds which facts cost the variant a control, and takes those rows out of what is unexplained.
+fn with_lost(
+    mut explanation: Explanation,
+    controls: &[Controls],
+    failed: &[&CheckResult],
+    variant: &VariantRecord,
+    twins: &[NodeRecord],
+) -> Explanation {
+    explanation.lost = lost::of(controls, failed, nodes_of(variant), twins);
+    let Explanation { lost, unexplained, .. } = &mut explanation;
+    unexplained.retain(|check| !lost.iter().any(|one| one.check == *check));
+    explanation
 }
 
 /// Explains what is worse than in an earlier run: of each variant of both, the cells that passed in the earlier run and fail in the later one,
 /// by the settings of its nodes that changed between the two.
-pub fn between(earlier: &Report, later: &Report, settings: &[Setting]) -> Vec<Explanation> {
+pub fn between(earlier: &Report, later: &Report, settings: &[Setting], controls: &[Controls]) -> Vec<Explanation> {
     let of_variant = |variant: &VariantRecord| {
         let before = earlier.variants.iter().find(|known| known.name == variant.name)?;
         let subject = Subject::Variant(variant.name.clone());
@@ -70,15 +98,15 @@ pub fn between(earlier: &Report, later: &Report, settings: &[Setting]) -> Vec<Ex
         let own = || later.results.iter().filter(|result| result.subject == subject && !result.is_gate());
         let is_new = |result: &&CheckResult| {
             matches!(result.outcome, Outcome::Fail { .. })
-                && result.scanner.is_none()
-                && passed_before.contains(&(result.check.as_str(), None))
+                && passed_before.contains(&(result.check.as_str(), result.scanner.as_deref()))
         };
-        let failed: Vec<&CheckResult> = own().filter(is_new).collect();
-        if failed.is_empty() {
-            return None;
-        }
+        let (scanned, failed): (Vec<&CheckResult>, Vec<&CheckResult>) =
+            own().filter(is_new).partition(|result| result.scanner.is_some());
+        let twins = nodes_of(before);
         let passed = own().filter(|result| result.outcome == Outcome::Pass).collect();
-        Some(explained(variant, nodes_of(before), "earlier run", failed, passed, settings))
+        let explanation = explained(variant, twins, "earlier run", failed.clone(), passed, settings);
+        let explanation = with_lost(explanation, controls, &scanned, variant, twins);
+        (!failed.is_empty() || !explanation.lost.is_empty()).then_some(explanation)
     };
     later.variants.iter().filter_map(of_variant).collect()
 }
@@ -100,6 +128,7 @@ fn explained<'a>(
             variant,
             causes: Vec::new(),
             unexplained,
+            lost: Vec::new(),
             hidden: Vec::new(),
             ruled_out: Vec::new(),
             note: Some(note),
@@ -152,6 +181,7 @@ impl Case<'_> {
             variant: self.variant.name.clone(),
             causes,
             unexplained: unique(unexplained.iter().map(|at| &self.failed[*at].check)),
+            lost: Vec::new(),
             hidden,
             ruled_out,
             note: None,

@@ -15,7 +15,7 @@ pub use self::change::Change;
 pub use self::exchange::Exchange;
 pub use self::value::Value;
 use crate::capability::Capability;
-use crate::name::{Benchmark, ControlId};
+use crate::name::{Benchmark, CheckId, ControlId};
 
 /// The fact that names what was cut from the output of a host.
 const CUT: &str = "facts.cut";
@@ -96,6 +96,21 @@ pub struct Condition {
     pub fact: String,
     /// The values.
     pub value: Value,
+}
+
+impl Setting {
+    /// Whether a check could fail because of it: the setting takes away what the check exercises, or names the check, its suite or its add-on.
+    /// `exercises` is what a workload needs from its node.
+    pub fn could_break(&self, check: &CheckId, exercises: &[String]) -> bool {
+        let is_named = |name: &String| check.as_str() == name || check.suite() == name;
+        // What the checks of this suite need is in no file.
+        let is_asked_of_kubelet = |one: &Capability| *one == Capability::KubeletApi && check.suite() == "kubelet-path";
+        self.takes.iter().any(|effect| {
+            effect.checks.iter().any(is_named)
+                || effect.capabilities.iter().any(|one| exercises.iter().any(|own| own == one.as_str()))
+                || effect.capabilities.iter().any(is_asked_of_kubelet)
+        })
+    }
 }
 
 impl Harmful {

@@ -85,7 +85,10 @@ fn push_pairs(out: &mut String, impact: &Impact) {
         };
         let _ = writeln!(out, "* {} {what}", code(one.check.as_str()));
     }
-    if pairs.broken.is_empty() {
+    for one in &pairs.not_tried {
+        let _ = writeln!(out, "* not tried: {}", escape(one));
+    }
+    if pairs.broken.is_empty() && pairs.not_tried.is_empty() {
         out.push_str("Nothing broke.\n");
     }
     out.push('\n');
@@ -95,7 +98,7 @@ fn push_grid(out: &mut String, impact: &Impact) {
     if impact.checks.is_empty() {
         return;
     }
-    out.push_str("## Every cell\n\n✗ breaks, · passes, ? undecided, empty: not run, because the control does not touch what the check needs.\n\n");
+    out.push_str("## Every cell\n\n✗ breaks, · passes, ? undecided, empty: not run; (in part): some settings of the control could not be set, and the CSV says why.\n\n");
     for (at, check) in impact.checks.iter().enumerate() {
         let _ = writeln!(out, "{}. {}", at + 1, code(check.as_str()));
     }
@@ -131,7 +134,7 @@ fn push_rest(out: &mut String, impact: &Impact) {
     if !as_it_is.is_empty() {
         let _ = writeln!(
             out,
-            "## Met as it is\n\nThe nodes meet these controls already, and every check of this table passes on them: {}.\n",
+            "## Met as it is\n\nThe nodes meet these controls already, and the checks of this table pass on them: {}.\n",
             escape(&numbers(&as_it_is))
         );
     }

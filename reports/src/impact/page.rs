@@ -78,6 +78,8 @@ pub(super) fn render(impact: &Impact) -> Result<String, RenderError> {
         Some(why) => format!("{} is broken by several settings, which could not be told: {why}", one.check),
         None => format!("{} is broken by {} together", one.check, one.controls.join(" and ")),
     };
+    let not_tried = impact.pairs.iter().flat_map(|pairs| pairs.not_tried.iter().map(|one| format!("not tried: {one}")));
+    let pairs = impact.pairs.iter().flat_map(|pairs| pairs.broken.iter().map(pair)).chain(not_tried);
     let unfinished = impact.unfinished.iter().map(|why| format!("Not finished: {why}."));
     let left = impact.not_restored.iter().map(|node| format!("Not as it was before: {node}"));
     let page = Page {
@@ -93,7 +95,7 @@ pub(super) fn render(impact: &Impact) -> Result<String, RenderError> {
         warnings: unfinished.chain(left).collect(),
         checks: impact.checks.iter().map(amiproof_model::name::CheckId::as_str).collect(),
         rows,
-        pairs: impact.pairs.iter().flat_map(|pairs| pairs.broken.iter().map(pair)).collect(),
+        pairs: pairs.collect(),
         as_it_is: numbers(&of_kind(impact, Kind::AsItIs)),
         not_measured: not_measured(impact).into_iter().map(|(why, rows)| (why, numbers(&rows))).collect(),
         left_out: impact.left_out.iter().map(|one| (one.check.as_str(), one.why.as_str())).collect(),

@@ -36,6 +36,9 @@ pub fn render(impact: &Impact, style: &Style) -> String {
         };
         write_titled(&mut out, style, 0, "breaks", &text);
     }
+    for one in impact.pairs.iter().flat_map(|pairs| &pairs.not_tried) {
+        write_titled(&mut out, style, 0, "not tried", one);
+    }
     let harmless = of_kind(impact, Kind::Harmless);
     if !harmless.is_empty() {
         write_titled(&mut out, style, 0, "harmless", &numbers(&harmless));

@@ -313,6 +313,7 @@ fn explanation() -> Explanation {
         variant,
         causes: vec![cause],
         unexplained: vec![check("kubelet-path/exec")],
+        lost: Vec::new(),
         hidden: vec![hidden],
         ruled_out: vec![ruled_out],
         note: None,

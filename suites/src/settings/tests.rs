@@ -231,7 +231,7 @@ fn pods_that_reach_each_other_on_one_node_do_not_clear_what_forwards_to_others()
         "cleanup": {"ran": true, "created": 0, "gone": 0, "leftovers": []},
     }))
     .unwrap();
-    explain(&mut report, all());
+    explain(&mut report, all(), crate::controls::all());
     let explanation = &report.explanations[0];
     let causes: Vec<(&str, &str)> =
         explanation.causes.iter().map(|cause| (cause.setting.as_str(), cause.certainty.as_str())).collect();

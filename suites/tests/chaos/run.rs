@@ -184,6 +184,7 @@ async fn whole(
     let is_resumed = folder.join(FILE_NAME).exists();
     let header = memory_lab::header(&clients, "chaos".parse()?, &matrix.name).await?;
     let plan = Plan {
+        controls: amiproof_suites::controls::all(),
         experiment: None,
         run: header.run.clone(),
         max_pods: matrix.max_pods(),

@@ -104,6 +104,7 @@ impl Bench {
             checks: all,
             waivers: Vec::new(),
             settings: amiproof_suites::settings::all(),
+            controls: amiproof_suites::controls::all(),
             experiment,
             retries: 0,
             image_registry: None,

@@ -233,6 +233,7 @@ async fn run(matrix: &str, profiles: Vec<HostProfile>) -> Report {
         expires: header.expires,
         lab: true,
         earlier: None,
+        controls: amiproof_suites::controls::all(),
         experiment: None,
         answers: Answers::default(),
     };

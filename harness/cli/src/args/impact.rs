@@ -25,7 +25,7 @@ pub(crate) struct Impact {
     /// Try controls that break nothing alone two at a time, too
     #[arg(long)]
     pub(crate) pairs: bool,
-    /// Begin no control after this many minutes
+    /// Start no new control after this many minutes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_minutes: Option<u32>,
     #[command(flatten)]

@@ -7,7 +7,7 @@ use amiproof_model::exit::ExitCode;
 use amiproof_model::explain;
 use amiproof_model::name::{CheckId, VariantName};
 use amiproof_model::report::{Explanation, Report};
-use amiproof_suites::settings;
+use amiproof_suites::{controls, settings};
 
 use crate::args::{Bisect, Global};
 use crate::files::{self, Inputs};
@@ -64,7 +64,7 @@ fn known(global: &Global, args: &Bisect) -> Result<Option<Report>, Failure> {
         (Err(failure), Some(_)) => return Err(failure),
         (Err(_), None) => return Ok(None),
     };
-    explain::explain(&mut report, settings::all());
+    explain::explain(&mut report, settings::all(), controls::all());
     Ok(Some(report))
 }
 
@@ -171,6 +171,7 @@ mod tests {
                 cause("input", &["workload/a", "kubelet-path/logs"], &["output"]),
             ],
             unexplained: vec!["workload/z".parse().unwrap(), "kube-bench/node".parse().unwrap()],
+            lost: Vec::new(),
             hidden: Vec::new(),
             ruled_out: Vec::new(),
             note: None,

@@ -3,7 +3,7 @@
 use amiproof_model::exit::ExitCode;
 use amiproof_model::explain;
 use amiproof_reports::compare;
-use amiproof_suites::settings;
+use amiproof_suites::{controls, settings};
 
 use crate::args::{Compare, Global};
 use crate::output::{Failure, Output};
@@ -13,7 +13,7 @@ use crate::rundir;
 pub(crate) fn run(global: &Global, args: &Compare, output: &Output) -> Result<ExitCode, Failure> {
     let (base, _) = rundir::read_report(&global.dir, Some(&args.base))?;
     let (candidate, _) = rundir::read_report(&global.dir, Some(&args.candidate))?;
-    let causes = explain::between(&base, &candidate, settings::all());
+    let causes = explain::between(&base, &candidate, settings::all(), controls::all());
     let comparison = compare::compare(&base, &candidate).with_causes(causes);
     let text = comparison
         .render(args.format, &super::forms::style(*output))

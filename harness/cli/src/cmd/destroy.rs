@@ -9,6 +9,7 @@ use amiproof_core::resource::cluster;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::report::Cleanup;
 
+use super::forms::json;
 use crate::args::{Destroy, Given, Global, OutputForm, Part, network_run};
 use crate::output::{Failure, Output};
 use crate::rundir::RunDir;
@@ -62,11 +63,6 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
             if exit == ExitCode::LeftBehind { exit } else { ExitCode::Error }
         }
     })
-}
-
-fn json(answer: &impl serde::Serialize) -> Result<String, Failure> {
-    serde_json::to_string_pretty(answer)
-        .map_err(|error| Failure::error(format!("cannot write the answer as JSON: {error}"), ""))
 }
 
 /// Prints what would be deleted.

@@ -5,7 +5,7 @@ use amiproof_model::explain;
 use amiproof_model::name::VariantName;
 use amiproof_model::report::{Certainty, Explanation};
 use amiproof_reports::exclusions::{self, Responsible};
-use amiproof_suites::settings;
+use amiproof_suites::{controls, settings};
 
 use crate::args::{Exclusions, Global};
 use crate::output::{Failure, Output};
@@ -23,7 +23,7 @@ pub(crate) fn run(global: &Global, args: &Exclusions, output: &Output) -> Result
         _ => None,
     };
     let (mut report, _) = rundir::read_report(&global.dir, args.run.as_deref())?;
-    explain::explain(&mut report, settings::all());
+    explain::explain(&mut report, settings::all(), controls::all());
     let variant = chosen(&report.explanations, args.variant.as_deref(), report.run.id.as_str())?;
     if let (Some(file), Some(responsible)) = (&args.apply, responsible) {
         let found = exclusions::of(&report, &variant, Certainty::Proven);

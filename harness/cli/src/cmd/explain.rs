@@ -5,7 +5,7 @@ use amiproof_model::explain;
 use amiproof_model::report::{CheckResult, Explanation, Report};
 use amiproof_model::verdict::Outcome;
 use amiproof_reports::explain::render;
-use amiproof_suites::settings;
+use amiproof_suites::{controls, settings};
 
 use super::forms;
 use crate::args::{Explain, Global, OutputForm};
@@ -15,7 +15,7 @@ use crate::rundir;
 /// Prints the explanations of a run. That something failed is no error of this command.
 pub(crate) fn run(global: &Global, args: &Explain, output: &Output) -> Result<ExitCode, Failure> {
     let (mut report, _) = rundir::read_report(&global.dir, args.run.as_deref())?;
-    explain::explain(&mut report, settings::all());
+    explain::explain(&mut report, settings::all(), controls::all());
     let variant = args.variant.as_deref();
     if let Some(name) = variant
         && !report.variants.iter().any(|known| known.name.as_str() == name)

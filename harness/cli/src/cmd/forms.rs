@@ -91,6 +91,15 @@ fn written(outcomes: Vec<(Format, Result<PathBuf, RenderError>)>, output: &Outpu
     written
 }
 
+/// An answer as JSON.
+///
+/// # Errors
+/// If it cannot be written, which would be a bug in amiproof.
+pub(crate) fn json(answer: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(answer)
+        .map_err(|error| Failure::error(format!("cannot write the answer as JSON: {error}"), ""))
+}
+
 /// The style of tables on this terminal.
 pub(crate) fn style(output: Output) -> Style {
     Style { width: output.width(), colour: output.color(), ..Style::default() }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use amiproof_core::check::Check;
 use amiproof_core::impact::Wanted;
 use amiproof_core::run::Experiment;
-use amiproof_model::controls::Controls;
+use amiproof_model::controls::{Controls, Entry};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::{Hardening, Variant};
-use amiproof_model::name::{CheckId, Level};
+use amiproof_model::name::Level;
 use amiproof_suites::controls;
 
 use crate::args::{Global, Impact};
@@ -23,19 +24,20 @@ pub(crate) fn run(global: &Global, args: &Impact, output: &Output) -> Result<Exi
     for number in &args.controls {
         if !controls.entries.iter().any(|entry| entry.controls.iter().any(|own| own.number() == number)) {
             let message = format!("--control: {} has no control {number}", controls.benchmark);
-            return Err(Failure::usage(message, "give the number alone, as 3.2.1"));
+            return Err(Failure::usage(message, "give only the number, for example 3.2.1"));
         }
     }
     let all = amiproof_suites::all(&inputs.workloads)
         .map_err(|error| Failure::usage(error.to_string(), "rename the workload"))?;
+    let is_tried = |entry: &&Entry| {
+        let is_named = |number: &String| entry.controls.iter().any(|own| own.number() == number);
+        entry.level <= level && (args.controls.is_empty() || args.controls.iter().any(is_named))
+    };
+    let entries: Vec<&Entry> = controls.entries.iter().filter(is_tried).collect();
     let (core, noticing) = if args.checks.is_empty() {
-        (controls::core(&all, &variant), controls::noticing(controls, level, &all, &variant))
+        (controls::core(&all, &variant), controls::noticing(&entries, &all, &variant))
     } else {
-        let parse = |name: &String| {
-            let wrong = |error| Failure::usage(format!("--check {name}: {error}"), "`amiproof list` shows every check");
-            name.parse::<CheckId>().map_err(wrong)
-        };
-        (args.checks.iter().map(parse).collect::<Result<_, _>>()?, Vec::new())
+        (args.checks.iter().map(|name| named(name, &all, &variant)).collect::<Result<_, _>>()?, Vec::new())
     };
     let time = args.max_minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60));
     let wanted = Wanted {
@@ -49,9 +51,32 @@ pub(crate) fn run(global: &Global, args: &Impact, output: &Output) -> Result<Exi
         time,
         nodes: args.on.nodes.clone(),
     };
-    let ids: Vec<String> = wanted.checks().map(ToString::to_string).collect();
     let inputs = Inputs { experiment: Some(Experiment::Impact(Box::new(wanted))), ..inputs };
-    super::run::resumed(global, &args.on.as_test(variant.name.as_str(), ids), inputs, Goal::Experiment, output)
+    super::run::resumed(
+        global,
+        &args.on.as_test(variant.name.as_str(), vec![FIRST.to_owned()]),
+        inputs,
+        Goal::Experiment,
+        output,
+    )
+}
+
+/// The check that says whether the nodes can be used at all.
+const FIRST: &str = "node/ready";
+
+/// A check that the user names.
+fn named(name: &str, all: &[Check], variant: &Variant) -> Result<Check, Failure> {
+    let found = all.iter().find(|check| check.id.as_str() == name);
+    let check = found.ok_or_else(|| {
+        Failure::usage(format!("--check: there is no check '{name}'"), "`amiproof list` shows every check")
+    })?;
+    match controls::can_be_repeated(check, variant) {
+        true => Ok(check.clone()),
+        false => Err(Failure::usage(
+            format!("--check: {name} cannot be run again and again on nodes of {}", variant.name),
+            "name a check of workloads, kubelet-path, node or addon that applies to the variant",
+        )),
+    }
 }
 
 /// The variant whose nodes are changed.
@@ -93,7 +118,7 @@ fn variant<'a>(args: &Impact, inputs: &'a Inputs) -> Result<&'a Variant, Failure
 
 /// The benchmark and its level: those that are named, or those of the variants that have the measured one as their reference.
 fn benchmark(args: &Impact, inputs: &Inputs, variant: &Variant) -> Result<(&'static Controls, Level), Failure> {
-    let known = || format!("known are {}", controls::benchmarks().collect::<Vec<_>>().join(", "));
+    let known = || format!("known benchmarks: {}", controls::benchmarks().collect::<Vec<_>>().join(", "));
     let is_about = |own: &&Variant| own.name == variant.name || own.reference.as_ref() == Some(&variant.name);
     let hardened: Vec<&Hardening> =
         inputs.matrix.variants.iter().filter(is_about).filter_map(|own| own.hardening.as_ref()).collect();
@@ -113,8 +138,7 @@ fn benchmark(args: &Impact, inputs: &Inputs, variant: &Variant) -> Result<(&'sta
             }
         }
     };
-    let controls = controls::of(&name)
-        .ok_or_else(|| Failure::usage(format!("the settings of benchmark '{name}' are not known"), known()))?;
+    let controls = controls::of(&name).ok_or_else(|| Failure::usage(format!("unknown benchmark '{name}'"), known()))?;
     let of_variants = hardened.iter().filter(|one| one.benchmark == controls.benchmark).map(|one| one.level).max();
     let level = args.level.and_then(|level| Level::try_from(level).ok()).or(of_variants).unwrap_or(Level::Two);
     Ok((controls, level))

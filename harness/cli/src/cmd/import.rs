@@ -11,7 +11,7 @@ use amiproof_model::report::{CheckResult, Report, ScanRecord, Subject};
 use amiproof_model::waiver::Waiver;
 use amiproof_model::{conclusion, explain};
 use amiproof_reports::Format;
-use amiproof_suites::settings;
+use amiproof_suites::{controls, settings};
 use camino::Utf8Path;
 use serde_json::json;
 
@@ -48,7 +48,7 @@ pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Resu
     keep_copy(&spool, &folder, target.copy.as_deref(), output)?;
     let summary = Summary::of(kind, &import);
     let change = merge(&mut report, import, &waivers, amiproof_time::now());
-    explain::explain(&mut report, settings::all());
+    explain::explain(&mut report, settings::all(), controls::all());
     let written = forms::write_all(&report, None, folder.path(), output);
     let exit = ExitCode::of(&report);
     let exit = written.exit(if exit == ExitCode::Failed && args.no_fail { ExitCode::Passed } else { exit });

@@ -2,28 +2,35 @@
 
 use amiproof_core::impact::Wanted;
 use amiproof_model::exit::ExitCode;
-use amiproof_model::report::Report;
+use amiproof_model::report::{Impact, Report};
 
-use super::forms;
-use crate::output::Output;
+use super::forms::{self, json};
+use crate::args::OutputForm;
+use crate::output::{Failure, Output};
 
 /// Prints the table of this run, and determines the exit code.
-pub(super) fn measured(report: &Report, wanted: &Wanted, output: &Output) -> ExitCode {
-    let of = |known: &&amiproof_model::report::Impact| {
-        (&known.variant, &known.benchmark) == (&wanted.variant, &wanted.controls.benchmark)
-    };
+pub(super) fn measured(
+    report: &Report,
+    wanted: &Wanted,
+    form: OutputForm,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let of = |known: &&Impact| (&known.variant, &known.benchmark) == (&wanted.variant, &wanted.controls.benchmark);
     let Some(impact) = report.impacts.iter().find(of) else {
         output.note(format_args!(
             "nothing was measured: the nodes of {} were not there or may not be changed, or the run ended; see the lines above",
             wanted.variant
         ));
-        return if report.run.interrupted { ExitCode::Interrupted } else { ExitCode::Error };
+        return Ok(if report.run.interrupted { ExitCode::Interrupted } else { ExitCode::Error });
     };
-    output.data(amiproof_reports::impact::terminal(impact, &forms::style(*output)));
-    match (impact.not_restored.is_empty(), report.run.interrupted, impact.unfinished.is_none()) {
+    match form {
+        OutputForm::Text => output.data(amiproof_reports::impact::terminal(impact, &forms::style(*output))),
+        OutputForm::Json => output.json(json(impact)?),
+    }
+    Ok(match (impact.not_restored.is_empty(), report.run.interrupted, impact.is_decided()) {
         (false, ..) => ExitCode::LeftBehind,
         (_, true, _) => ExitCode::Interrupted,
         (_, _, true) => ExitCode::Passed,
         _ => ExitCode::Error,
-    }
+    })
 }

@@ -10,7 +10,7 @@ use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::Matrix;
 use amiproof_model::report::Report;
 use amiproof_reports::{Format, Options, compare, terminal};
-use amiproof_suites::settings;
+use amiproof_suites::{controls, settings};
 
 use super::begin::{Folder, Place, Setup, begin};
 use super::measured::measured;
@@ -86,12 +86,13 @@ fn new_run(
     let checks: Vec<String> = request.checks.iter().map(|check| check.id.to_string()).collect();
     let (inputs, options) = (&request.inputs, &request.options);
     let input = format!(
-        "{} {} {:?} {checks:?} {:?} {:?} {steps:?} {options:?} {:?} {:?}",
+        "{} {} {:?} {checks:?} {:?} {:?} {:?} {steps:?} {options:?} {:?} {:?}",
         env!("CARGO_PKG_VERSION"),
         target.seed,
         request.matrix,
         inputs.waivers,
         inputs.workloads,
+        inputs.experiment,
         session::scenario(target.scenario.as_deref())?,
         session::profiles(target.host_profiles.as_deref())?,
     );
@@ -238,10 +239,14 @@ async fn execute(
     match experiment {
         Some(experiment) => {
             let written = forms::write_all(&report, None, folder.path(), output);
+            let form = options.output;
             let exit = written.exit(match &experiment {
-                Experiment::Bisect(wanted) => proved(&report, wanted, output),
-                Experiment::Impact(wanted) => measured(&report, wanted, output),
+                Experiment::Bisect(wanted) => proved(&report, wanted, form, output)?,
+                Experiment::Impact(wanted) => measured(&report, wanted, form, output)?,
             });
+            if matches!(form, OutputForm::Json) {
+                return Ok(exit);
+            }
             if let Experiment::Impact(_) = &experiment {
                 written.show_impacts(output);
             }
@@ -281,6 +286,7 @@ fn plan(
         checks: request.checks,
         waivers: request.inputs.waivers,
         settings: settings::all(),
+        controls: controls::all(),
         experiment: request.inputs.experiment,
         retries: request.options.retries,
         max_pods,

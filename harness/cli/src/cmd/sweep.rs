@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+use super::forms::json;
 use crate::args::{Global, OutputForm, Sweep};
 use crate::output::{Failure, Output};
 use crate::rundir;
@@ -23,8 +24,10 @@ use crate::signals::Signals;
 struct Answer<'a> {
     /// Whether anything was touched.
     dry_run: bool,
-    /// What was deleted, or would be.
+    /// What was deleted.
     deleted: Vec<Line<'a>>,
+    /// What would be deleted, where nothing was touched.
+    would_delete: Vec<Line<'a>>,
     /// What has expired and is kept, with the reason.
     kept: &'a [Foreign],
     /// What could not be deleted.
@@ -87,16 +90,17 @@ async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCod
     let dry_run = wish == Wish::OnlyShow;
     match args.output {
         OutputForm::Json => {
+            let lines: Vec<Line<'_>> = deleted.iter().map(line).collect();
+            let (deleted, would_delete) = if dry_run { (Vec::new(), lines) } else { (lines, Vec::new()) };
             let answer = Answer {
                 dry_run,
-                deleted: deleted.iter().map(line).collect(),
+                deleted,
+                would_delete,
                 kept: &cleanup.foreign,
                 leftovers: &cleanup.leftovers,
                 unverified: &cleanup.unverified,
             };
-            let text = serde_json::to_string_pretty(&answer)
-                .map_err(|error| Failure::error(format!("cannot write the answer as JSON: {error}"), ""))?;
-            output.json(text);
+            output.json(json(&answer)?);
         }
         OutputForm::Text => {
             let verb = if dry_run { "would delete" } else { "deleted" };
@@ -180,7 +184,7 @@ async fn wish(args: &Sweep, regions: &[Region], output: &Output) -> Result<Wish,
             "--yes deletes them, --dry-run only lists them; nothing was deleted",
         ));
     }
-    output.note(format_args!("delete these {count} resources? Only 'yes' deletes them"));
+    output.note(format_args!("delete these {count} resources? [y/N]"));
     Ok(if is_yes(&answer().await) { Wish::Delete } else { Wish::OnlyShow })
 }
 

@@ -36,7 +36,11 @@ fn nothing_is_swept_without_a_yes_and_then_only_what_has_expired() {
     let listed = command(&lab, dir.path(), &["sweep", "--dry-run", "--output", "json", "--region", "us-west-2"]);
     assert_eq!(listed.status.code(), Some(0), "{}", stderr(&listed));
     let listed = json(&listed);
-    assert_eq!((&listed["dryRun"], &listed["deleted"][0]["region"]), (&true.into(), &"us-west-2".into()), "{listed}");
+    assert_eq!(
+        (&listed["dryRun"], &listed["wouldDelete"][0]["region"]),
+        (&true.into(), &"us-west-2".into()),
+        "{listed}"
+    );
     assert_eq!(lab.resources(), before);
 
     // A region that cannot be asked is no reason to leave what is in another one, and no success.

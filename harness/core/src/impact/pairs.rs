@@ -19,11 +19,16 @@ impl Bench<'_, '_> {
     ///
     /// # Errors
     /// Why it ended early, as a clause.
-    pub(super) async fn pairs(&mut self, checks: &[&Check], harmless: &[usize]) -> Result<Pairs, String> {
+    pub(super) async fn pairs(
+        &mut self,
+        checks: &[&Check],
+        harmless: &[usize],
+        pairs: &mut Pairs,
+    ) -> Result<(), String> {
         let trials = covering(harmless.len());
-        let mut pairs = Pairs { controls: harmless.len(), trials: trials.len(), broken: Vec::new() };
+        (pairs.controls, pairs.trials) = (harmless.len(), trials.len());
         for (number, trial) in trials.iter().enumerate() {
-            self.may_begin().map_err(|why| format!("{why}, {number} of {} trials of pairs were done", trials.len()))?;
+            self.may_begin().map_err(|why| format!("{why} after {number} of {} trials of pairs", trials.len()))?;
             let set: BTreeSet<usize> = trial.iter().filter_map(|at| harmless.get(*at).copied()).collect();
             let known: BTreeSet<CheckId> = pairs.broken.iter().map(|one| one.check.clone()).collect();
             let open: Vec<&Check> = checks
@@ -49,7 +54,7 @@ impl Bench<'_, '_> {
                 }
             }
         }
-        Ok(pairs)
+        Ok(())
     }
 
     /// The fewest of these settings that break a check; `None` if it passes with them after all.
@@ -57,7 +62,13 @@ impl Bench<'_, '_> {
         let mut history = History::default();
         loop {
             let trial: Trial = match reduce(set, &history, Limits { runs: RUNS }) {
-                Reduced::Run(trial) => trial,
+                Reduced::Run(trial) => {
+                    if let Err(why) = self.may_begin() {
+                        let why = Some(why);
+                        return Ok(Some(Together { check: check.id.clone(), controls: Vec::new(), why }));
+                    }
+                    trial
+                }
                 Reduced::Found(found) => {
                     let controls = found.iter().map(|item| self.name(*item)).collect();
                     return Ok(Some(Together { check: check.id.clone(), controls, why: None }));

@@ -192,9 +192,9 @@ pub(crate) async fn once(context: &Context, check: &Check, config: &RunnerConfig
         Answer::Cancelled => None,
         Answer::Decided(decision) => Some(decision.verdict.into()),
         Answer::Undecided(error) => Some(Outcome::Error { message: chain(&error) }),
-        Answer::Scanned(_) => {
-            Some(Outcome::NotEvaluated { reason: "a scan has many answers and cannot be bisected".to_owned() })
-        }
+        Answer::Scanned(_) => Some(Outcome::NotEvaluated {
+            reason: "a scan has many answers and cannot be run as a single check".to_owned(),
+        }),
     }
 }
 

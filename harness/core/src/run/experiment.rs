@@ -7,7 +7,6 @@ use super::plan::Experiment;
 use super::proofs;
 use super::session::Session;
 use super::shared::Shared;
-use crate::check::Check;
 use crate::context::Context;
 use crate::impact::{self, Wanted};
 use crate::run::event::PhaseError;
@@ -24,10 +23,8 @@ pub(super) async fn conduct(session: &Session, shared: &Shared, context: &Contex
 async fn measure(session: &Session, context: &Context, wanted: &Wanted) {
     let (subject, events) = (&context.subject, &session.events);
     let work = async {
-        let is_asked = |check: &&Check| wanted.checks().any(|id| *id == check.id);
-        let checks: Vec<Check> = session.plan.checks.iter().filter(is_asked).cloned().collect();
         let config = session.runner_config();
-        impact::measure(context, &checks, wanted, session.plan.settings, &config).await.map_err(PhaseError::other)
+        impact::measure(context, wanted, session.plan.settings, &config).await.map_err(PhaseError::other)
     };
     match events.phase(subject, Phase::Test, work).await {
         Ok(impact) => events.send(subject, EventKind::Impact(Box::new(impact))),

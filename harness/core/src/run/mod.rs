@@ -73,7 +73,7 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
     plan.answers.events.iter().for_each(|event| recorder.record(event));
     let mut journal = (!plan.steps.network_only).then(|| Journal::open(&plan.folder));
     let waivers = plan.waivers.clone();
-    let settings = plan.settings;
+    let (settings, controls) = (plan.settings, plan.controls);
     let budget = Budget::new(plan.max_pods);
     let failures = Mutex::default();
     let session = Arc::new(Session { plan, tools, stop: stop.clone(), events, budget, failures });
@@ -90,7 +90,7 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
     })
     .await;
     let mut report = recorder.finish(&waivers, clock.now());
-    explain::explain(&mut report, settings);
+    explain::explain(&mut report, settings, controls);
     report
 }
 

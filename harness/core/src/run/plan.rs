@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use amiproof_model::controls::Controls;
 use amiproof_model::matrix::{Matrix, Variant};
 use amiproof_model::name::{RunId, VariantName};
 use amiproof_model::report::Report;
@@ -34,6 +35,8 @@ pub struct Plan {
     pub waivers: Vec<Waiver>,
     /// The settings that failures are explained by.
     pub settings: &'static [Setting],
+    /// What controls of benchmarks require, by which lost rows of scanners are explained.
+    pub controls: &'static [Controls],
     /// What to try on the nodes once the checks are over; its checks are among those of the plan.
     pub experiment: Option<Experiment>,
     /// How often a failed check is retried.

@@ -50,6 +50,7 @@ fn plan(folder: &Utf8PathBuf) -> Plan {
         checks: vec![check("node/ready", Scope::Variant), check("eks-cis/policies", Scope::Cluster)],
         waivers: Vec::new(),
         settings: &[],
+        controls: &[],
         experiment: None,
         retries: 0,
         max_pods: 10,

@@ -135,6 +135,7 @@ mod tests {
             variant: "l2".parse().unwrap(),
             causes,
             unexplained: unexplained.iter().map(|id| check(id)).collect(),
+            lost: Vec::new(),
             hidden: Vec::new(),
             ruled_out: Vec::new(),
             note: None,

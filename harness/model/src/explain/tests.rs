@@ -54,7 +54,7 @@ fn report(facts: &[&[(&str, &str)]; 2], stock: &[(&str, &str)], results: Vec<Val
 
 fn explained(settings: &[Setting], facts: &[(&str, &str)], results: Vec<Value>) -> Explanation {
     let mut report = report(&[facts, facts], &[("os.name", "x")], results);
-    explain(&mut report, settings);
+    explain(&mut report, settings, &[]);
     assert_eq!(report.explanations.len(), 1);
     report.explanations.swap_remove(0)
 }
@@ -138,15 +138,15 @@ fn independent_failures_have_a_cause_each() {
 fn a_setting_that_the_reference_has_too_and_one_on_another_node_explain_nothing() {
     let mut shared =
         report(&[&[("f", "drop")], &[("f", "drop")]], &[("f", "drop")], vec![red("workload/web", &["pod-network"])]);
-    explain(&mut shared, &network());
+    explain(&mut shared, &network(), &[]);
     assert_eq!(brief(&shared.explanations[0]), (vec![], vec!["workload/web"]));
     let finding = json!({"fail": {"findings": [{"resource": "node 2", "summary": "no"}]}});
     let on_two = row("workload/web", &["pod-network"], finding, Some("hardening"), &["n2"]);
     let mut other = report(&[&[("f", "drop")], &[("f", "accept")]], &[("f", "accept")], vec![on_two.clone()]);
-    explain(&mut other, &network());
+    explain(&mut other, &network(), &[]);
     assert_eq!(brief(&other.explanations[0]).1, ["workload/web"]);
     let mut own = report(&[&[("f", "accept")], &[("f", "drop")]], &[("f", "accept")], vec![on_two]);
-    explain(&mut own, &network());
+    explain(&mut own, &network(), &[]);
     assert_eq!(brief(&own.explanations[0]).0, ["likely forward 1"]);
     assert_eq!(own.explanations[0].causes[0].evidence(), "f is drop on node 2, on the reference accept");
 }
@@ -157,12 +157,12 @@ fn nothing_is_explained_without_facts_and_nothing_that_hardening_did_not_do() {
     let unread = explained(&network(), &[], red_web());
     assert_eq!(unread.note.as_deref(), Some("no node of the variant could be read"));
     let mut blind = report(&[&[("f", "drop")], &[("f", "drop")]], &[], red_web());
-    explain(&mut blind, &network());
+    explain(&mut blind, &network(), &[]);
     assert_eq!(blind.explanations[0].note.as_deref(), Some("no node of the reference could be read"));
     let mut environment = red("workload/web", &["pod-network"]);
     environment["origin"] = json!("environment");
     let mut other = report(&[&[("f", "drop")], &[("f", "drop")]], &[("f", "accept")], vec![environment]);
-    explain(&mut other, &network());
+    explain(&mut other, &network(), &[]);
     assert!(other.explanations.is_empty());
 }
 
@@ -186,9 +186,9 @@ fn an_effect_counts_only_where_its_conditions_hold() {
 fn explaining_again_changes_nothing_and_old_reports_have_none() {
     let mut once =
         report(&[&[("f", "drop")], &[("f", "drop")]], &[("f", "accept")], vec![red("workload/web", &["pod-network"])]);
-    explain(&mut once, &network());
+    explain(&mut once, &network(), &[]);
     let mut twice = once.clone();
-    explain(&mut twice, &network());
+    explain(&mut twice, &network(), &[]);
     assert_eq!(once, twice);
     let text = serde_json::to_string(&once).unwrap();
     assert_eq!(Report::parse(&text).unwrap(), once);
@@ -204,7 +204,7 @@ fn a_finding_that_names_a_fact_is_explained_by_its_setting_alone() {
     let failed = row("node/kernel-modules", &[], json!({"fail": {"findings": findings}}), Some("hardening"), &["n1"]);
     let facts = [("module.ip_vs", "blocked"), ("module.xt_mark", "blocked")];
     let mut report = report(&[&facts, &facts], &[("module.overlay", "loaded")], vec![failed]);
-    explain(&mut report, &settings);
+    explain(&mut report, &settings, &[]);
     assert_eq!(brief(&report.explanations[0]), (vec!["likely b-own 1".to_owned()], vec![]));
 }
 
@@ -214,7 +214,7 @@ fn what_was_not_read_on_the_reference_is_not_changed() {
     let facts = [("module.xt_mark", "blocked")];
     for (stock, causes) in [(("module.overlay", "loaded"), 1), (("os.name", "x"), 0)] {
         let mut report = report(&[&facts, &facts], &[stock], vec![red("workload/web", &["service-vip"])]);
-        explain(&mut report, &settings);
+        explain(&mut report, &settings, &[]);
         assert_eq!(report.explanations[0].causes.len(), causes, "{stock:?}");
     }
 }
@@ -247,9 +247,54 @@ fn what_is_new_since_an_earlier_run_is_explained_by_what_changed_since_then() {
     let earlier = report(&[&[("f", "accept"), ("m", "noexec")]; 2], &[], vec![green("workload/web", &["pod-network"])]);
     let results = vec![red("workload/web", &["pod-network"]), red("workload/other", &["exec-from-volume"])];
     let later = report(&[&[("f", "drop"), ("m", "noexec")]; 2], &[], results);
-    let explanations = between(&earlier, &later, &network());
+    let explanations = between(&earlier, &later, &network(), &[]);
     // The other failure is not new, as far as the earlier run tells.
     assert_eq!(brief(&explanations[0]), (vec!["likely forward 1".to_owned()], vec![]));
     assert_eq!(explanations[0].causes[0].change(), "f is drop, was accept");
-    assert!(between(&later, &later, &network()).is_empty());
+    assert!(between(&later, &later, &network(), &[]).is_empty());
+}
+
+/// A control that the reference meets, or that an earlier run met, is lost by a fact that the file of the benchmark names.
+#[test]
+fn a_lost_control_is_explained_by_the_fact_that_it_requires() {
+    let benchmark: crate::name::Benchmark = "cis-al2023-1.0.0".parse().unwrap();
+    let entry = |number: &str, fact: &str| crate::controls::Entry {
+        controls: vec![ControlId::new(&benchmark, number).unwrap()],
+        part: None,
+        title: "t".to_owned(),
+        level: crate::name::Level::One,
+        demand: crate::controls::Demand::Set(
+            [(fact.to_owned(), crate::controls::Requirement::Is("0".to_owned()))].into(),
+        ),
+    };
+    let controls = [Controls {
+        benchmark: benchmark.clone(),
+        entries: vec![entry("3.3.1", "sysctl.a"), entry("3.3.2", "sysctl.b"), entry("3.3.3", "sysctl.c")],
+        sources: Vec::new(),
+    }];
+    let scanned = |number: &str, passes: bool| {
+        let check = format!("os-cis/cis-al2023-1.0.0/{number}");
+        let mut row = if passes { green(&check, &[]) } else { red(&check, &[]) };
+        row["scanner"] = json!("inspector");
+        row["control"] = json!(format!("cis-al2023-1.0.0/{number}"));
+        row
+    };
+    let (met, lost) = (
+        [("sysctl.a", "0"), ("sysctl.b", "1"), ("sysctl.c", "0")],
+        [("sysctl.a", "1"), ("sysctl.b", "1"), ("sysctl.c", "0")],
+    );
+    let failed = || vec![scanned("3.3.1", false), scanned("3.3.2", false), scanned("3.3.3", false)];
+    let mut report = report(&[&met, &lost], &met, failed());
+    explain(&mut report, &[], &controls);
+    let explanation = &report.explanations[0];
+    let found: Vec<String> =
+        explanation.lost.iter().map(|one| format!("{}: {}", one.control.number(), one.evidence())).collect();
+    // The reference does not meet the second either, and the node meets the third as far as facts tell.
+    assert_eq!(found, ["3.3.1: sysctl.a is 1, required 0; it is 0 where the control is met"]);
+    assert_eq!(explanation.unexplained.len(), 2);
+
+    let earlier = super::tests::report(&[&met, &met], &[], vec![scanned("3.3.1", true)]);
+    let between = between(&earlier, &report, &[], &controls);
+    assert_eq!(between[0].lost.len(), 1);
+    assert_eq!((between[0].unexplained.len(), between[0].causes.len()), (0, 0));
 }

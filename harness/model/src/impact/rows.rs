@@ -3,7 +3,6 @@
 use indexmap::IndexMap;
 
 use crate::bisect::items::{Exchanged, Item, value_of};
-use crate::capability::Capability;
 use crate::controls::{Controls, Demand, Entry, Requirement};
 use crate::name::{CheckId, Level};
 use crate::report::impact::SettingRecord;
@@ -77,33 +76,15 @@ fn row<'a>(entry: &'a Entry, facts: &Facts) -> Row<'a> {
 }
 
 /// How a fact gets the value that is required; `None` if it has it.
-fn exchanged(fact: &str, own: Option<&str>, requirement: &Requirement) -> Result<Option<Exchanged>, String> {
+fn exchanged(fact: &str, own: Option<&str>, required: &Requirement) -> Result<Option<Exchanged>, String> {
     let change = Change::of_fact(fact).ok_or_else(|| format!("amiproof does not know how to change {fact}"))?;
-    let wanted = match (&change, own) {
-        // What is not installed does not run.
-        (Change::Service, None) if !runs(&requirement.example()) => return Ok(None),
-        (Change::Service, Some(own)) if runs(own) == runs(&requirement.example()) => return Ok(None),
-        // A module that nobody named can be loaded.
-        (Change::Module, None) => Some(requirement.example()),
-        (_, None) => return Err("the host does not have it".to_owned()),
-        // The first word of a policy says whether it drops.
-        (Change::NftPolicy | Change::IptablesPolicy, Some(own)) if policy(own) == policy(&requirement.example()) => {
-            None
-        }
-        (_, Some(own)) => requirement.instead_of(own),
+    let wanted = match required.is_met(fact, own) {
+        Some(true) => return Ok(None),
+        None => return Err("the host does not have it".to_owned()),
+        Some(false) => own.and_then(|own| required.instead_of(own)).unwrap_or_else(|| required.example()),
     };
-    let Some(wanted) = wanted else { return Ok(None) };
     change.exchange(fact, own, Some(&wanted)).and(change.exchange(fact, Some(&wanted), own))?;
     Ok(Some(Exchanged { fact: fact.to_owned(), change, candidate: Some(wanted), reference: own.map(str::to_owned) }))
-}
-
-/// Whether the state of a service says that it runs.
-fn runs(state: &str) -> bool {
-    state.split_whitespace().any(|word| word == "active")
-}
-
-fn policy(value: &str) -> &str {
-    value.split([' ', '(']).next().unwrap_or_default()
 }
 
 /// Whether a check could fail on a node that meets a control: a setting with such a value is known to take away what it needs, or the check
@@ -111,18 +92,14 @@ fn policy(value: &str) -> &str {
 pub fn notices(entry: &Entry, settings: &[Setting], check: &CheckId, exercises: &[String]) -> bool {
     let Demand::Set(set) = &entry.demand else { return false };
     let host: Facts = set.iter().map(|(fact, requirement)| (fact.clone(), requirement.example())).collect();
-    let of_check = |name: &String| check.as_str() == name || check.suite() == name;
     let takes = |setting: &&Setting| setting.harmful.iter().any(|harmful| harmful.find(&host).is_some());
-    settings.iter().filter(takes).flat_map(|setting| &setting.takes).any(|effect| {
-        effect.checks.iter().any(of_check)
-            || effect.capabilities.iter().any(|one| exercises.iter().any(|own| own == one.as_str()))
-            || (check.suite() == "kubelet-path" && effect.capabilities.contains(&Capability::KubeletApi))
-    })
+    settings.iter().filter(takes).any(|setting| setting.could_break(check, exercises))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capability::Capability;
     use crate::name::Benchmark;
     use crate::setting;
 

@@ -17,6 +17,9 @@ pub struct Explanation {
     /// The cells that no known setting explains.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unexplained: Vec<CheckId>,
+    /// Controls that the reference meets and the variant does not, with the facts that decide it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<LostControl>,
     /// Settings that may break some of the same cells as well: what they do shows only once the causes are gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hidden: Vec<Hidden>,
@@ -26,6 +29,35 @@ pub struct Explanation {
     /// Why nothing could be explained, as a clause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// A control that is lost: the reference meets it, or an earlier run did, and the variant does not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LostControl {
+    /// The control.
+    pub control: ControlId,
+    /// The row of the scanner.
+    pub check: CheckId,
+    /// A fact that the control requires.
+    pub fact: String,
+    /// Its value on the variant's nodes; absent if they have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Its value on the reference, or in the earlier run; absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// A value that meets the control.
+    pub required: String,
+}
+
+impl LostControl {
+    /// What is the matter: `sysctl.net.ipv4.ip_forward is 1, required 0; it is 0 where the control is met`.
+    pub fn evidence(&self) -> String {
+        let word = |value: &Option<String>| value.clone().unwrap_or_else(|| "not there".to_owned());
+        let Self { fact, value, reference, required, .. } = self;
+        format!("{fact} is {}, required {required}; it is {} where the control is met", word(value), word(reference))
+    }
 }
 
 /// A setting that explains failed cells.

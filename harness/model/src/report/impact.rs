@@ -28,7 +28,7 @@ pub struct Impact {
     /// What controls break together that neither breaks alone; absent if pairs were not tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<Pairs>,
-    /// How often a check was run.
+    /// Number of runs of checks in total.
     pub runs: usize,
     /// Why it ended before the last control; absent if it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -133,7 +133,7 @@ pub enum Effect {
 }
 
 /// What was found out about pairs of controls.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pairs {
     /// How many controls took part: those that break nothing alone.
@@ -143,6 +143,9 @@ pub struct Pairs {
     /// What breaks a check together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broken: Vec<Together>,
+    /// Trials that could not be made, each with the reason: pairs that met in none of the others are not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_tried: Vec<String>,
 }
 
 /// Controls that break a check together.
@@ -160,13 +163,22 @@ pub struct Together {
 }
 
 impl ControlRecord {
-    /// Its numbers: `3.4.2.7 forward`.
+    /// Its numbers: `3.4.2.7 forward`, `3.3.2 (in part)`.
     pub fn number(&self) -> String {
         let numbers: Vec<&str> = self.controls.iter().map(ControlId::number).collect();
-        match &self.part {
-            Some(part) => format!("{} {part}", numbers.join(", ")),
-            None => numbers.join(", "),
+        let mut text = numbers.join(", ");
+        if let Some(part) = &self.part {
+            text.push_str(&format!(" {part}"));
         }
+        if self.is_partial() {
+            text.push_str(" (in part)");
+        }
+        text
+    }
+
+    /// Whether some of its settings could not be set on these nodes, so that its cells are about the others.
+    pub fn is_partial(&self) -> bool {
+        matches!(self.outcome, ImpactOutcome::Measured { .. }) && self.settings.iter().any(|one| one.not_set.is_some())
     }
 
     /// The checks with an effect other than [`Effect::Works`].
@@ -194,14 +206,14 @@ impl Impact {
         let as_it_is = count(|row| row.outcome == ImpactOutcome::AsItIs);
         let not = count(|row| matches!(row.outcome, ImpactOutcome::NotMeasured { .. }));
         let mut text = format!(
-            "{breaking} of {measured} settings that {} level {} requires break something on {}; {as_it_is} more it has as it is, and {not} cannot be \
+            "{breaking} of {measured} settings that {} level {} requires break something on {}; {as_it_is} more are met already, and {not} cannot be \
              changed on a running node or are not there",
             self.benchmark,
             u8::from(self.level),
             self.variant
         );
         if unclear > 0 {
-            text.push_str(&format!("; of {unclear} nothing can be said"));
+            text.push_str(&format!("; {unclear} are undecided"));
         }
         if let Some(pairs) = &self.pairs {
             let found = match pairs.broken.len() {
@@ -217,8 +229,12 @@ impl Impact {
         text
     }
 
-    /// Whether every control was tried and every node is as it was.
-    pub fn is_complete(&self) -> bool {
-        self.unfinished.is_none() && self.not_restored.is_empty()
+    /// Whether every cell is decided: all controls were tried, and so were all trials of pairs.
+    pub fn is_decided(&self) -> bool {
+        let is_known = |cell: &ImpactCell| matches!(cell.effect, Effect::Works | Effect::Breaks);
+        let pairs = self.pairs.iter();
+        self.unfinished.is_none()
+            && self.controls.iter().flat_map(ControlRecord::affected).all(is_known)
+            && pairs.clone().all(|pairs| pairs.not_tried.is_empty() && pairs.broken.iter().all(|one| one.why.is_none()))
     }
 }
