@@ -105,7 +105,7 @@ pub(crate) async fn prove(
     }
     let touched: Vec<Item> =
         checks.iter().flat_map(|check| found(&own, &twin, check, wanted, settings).items).collect();
-    let left = put_back([&mut own, &mut twin], &touched).await;
+    let left = put_back(vec![&mut own, &mut twin], &touched).await;
     proofs.iter_mut().for_each(|proof| proof.not_restored.clone_from(&left));
     proofs
 }

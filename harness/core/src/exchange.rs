@@ -43,7 +43,7 @@ pub(crate) async fn allowed<const N: usize>(contexts: [&Context; N], named: &[St
 /// Puts everything back and reads every node again.
 ///
 /// Returns the nodes that are not as they were, each with what differs of the `touched` facts; they are cordoned.
-pub(crate) async fn put_back<const N: usize>(mut sides: [&mut Nodes<'_>; N], touched: &[Item]) -> Vec<String> {
+pub(crate) async fn put_back(mut sides: Vec<&mut Nodes<'_>>, touched: &[Item]) -> Vec<String> {
     let mut left = Vec::new();
     for side in &mut sides {
         if let Err(why) = side.restore().await {
@@ -87,7 +87,7 @@ fn unknown_node<'a>(contexts: &[&Context], names: &'a [String]) -> Option<&'a st
 ///
 /// # Errors
 /// If nodes were named and none of them is the variant's.
-async fn narrowed(context: &Context, names: &[String]) -> Result<Context, String> {
+pub(crate) async fn narrowed(context: &Context, names: &[String]) -> Result<Context, String> {
     if names.is_empty() {
         return Ok(context.clone());
     }

@@ -11,6 +11,7 @@
 mod pairs;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use amiproof_model::bisect::{Answer, Item, Side};
@@ -18,21 +19,22 @@ use amiproof_model::controls::{Controls, Entry};
 use amiproof_model::impact::{Next, Row, Way, next, notices, rows};
 use amiproof_model::name::{CheckId, Level, VariantName};
 use amiproof_model::report::impact::{ControlRecord, Effect, Impact, ImpactCell, ImpactOutcome, LeftOut, Pairs};
-use amiproof_model::report::{NodeRecord, Phase};
+use amiproof_model::report::{NodeRecord, Phase, Subject};
 use amiproof_model::setting::Setting;
 use futures::StreamExt as _;
+use futures::future::join_all;
 use futures::stream;
 
 use crate::check::{Body, Check};
 use crate::context::Context;
 use crate::exchange::nodes::{Nodes, Refused};
-use crate::exchange::{allowed, answer_of, of_run, put_back};
+use crate::exchange::{allowed, answer_of, narrowed, of_run, put_back};
 use crate::resource::node_change;
 use crate::run::checks::{RunnerConfig, once};
 use crate::run::event::EventKind;
 
 /// How many checks run at a time; those with pods also wait for capacity.
-const AT_A_TIME: usize = 8;
+const AT_A_TIME: usize = 16;
 
 /// How often a trial is repeated because something on the host wrote its own values meanwhile.
 const REPEATED: usize = 3;
@@ -54,7 +56,7 @@ pub struct Wanted {
     pub noticing: Vec<Check>,
     /// Whether controls that break nothing alone are tried two at a time.
     pub pairs: bool,
-    /// No control is begun after so long.
+    /// No control, and no trial of pairs, is begun after so long.
     pub time: Option<Duration>,
     /// The only nodes to change, although pods of others may run there; empty for all nodes of the variant.
     pub nodes: Vec<String>,
@@ -71,7 +73,7 @@ impl Wanted {
     }
 }
 
-/// Measures every control, one after the other.
+/// Measures every control: on each node of the variant one at a time, so that as many are under way as there are nodes.
 ///
 /// # Errors
 /// Why nothing was measured, as a clause.
@@ -86,16 +88,33 @@ pub(crate) async fn measure(
 ) -> Result<Impact, String> {
     let [context] = allowed([context], &wanted.nodes).await?;
     node_change::undo_all(&context.ledger, context.aws.as_ref(), &context.cluster).await?;
-    let mut nodes = Nodes::read(&context, Side::Reference).await?;
-    let facts = nodes.facts().cloned().ok_or_else(|| format!("variant {} has no node", wanted.variant))?;
+    let contexts = each_node(&context).await?;
+    let mut nodes = Vec::new();
+    for context in &contexts {
+        nodes.push(Nodes::read(context, Side::Reference).await?);
+    }
+    let facts = nodes.first().and_then(Nodes::facts).cloned();
+    let facts = facts.ok_or_else(|| format!("variant {} has no node", wanted.variant))?;
     let is_asked = |row: &Row<'_>| {
         wanted.only.is_empty() || row.entry.controls.iter().any(|own| wanted.only.iter().any(|one| own.number() == one))
     };
     let rows: Vec<Row<'_>> = rows(wanted.controls, wanted.level, &facts).into_iter().filter(is_asked).collect();
     let items: Vec<Item> = rows.iter().filter_map(|row| item(row).cloned()).collect();
     let until = wanted.time.map(|time| tokio::time::Instant::now() + time);
-    let mut bench =
-        Bench { context: &context, nodes: &mut nodes, items: &items, config, runs: 0, until, useless: BTreeMap::new() };
+    let mut benches = Vec::new();
+    for (context, nodes) in contexts.iter().zip(&mut nodes) {
+        let useless = BTreeMap::new();
+        benches.push(Bench {
+            context,
+            nodes,
+            subject: &wanted.variant,
+            items: &items,
+            config,
+            runs: 0,
+            until,
+            useless,
+        });
+    }
     let mut impact = Impact {
         variant: wanted.variant.clone(),
         benchmark: wanted.controls.benchmark.clone(),
@@ -109,12 +128,95 @@ pub(crate) async fn measure(
         unfinished: None,
         not_restored: Vec::new(),
     };
-    let ended = bench.all(&rows, wanted, settings, &mut impact).await;
+    let ended = all(&mut benches, &rows, wanted, settings, &mut impact).await;
     impact.unfinished = ended.err();
-    impact.runs = bench.runs;
-    impact.left_out.extend(bench.useless.into_iter().map(|(check, why)| LeftOut { check, why }));
-    impact.not_restored = put_back([&mut nodes], &items).await;
+    impact.runs = benches.iter().map(|bench| bench.runs).sum();
+    let useless: BTreeMap<CheckId, String> = benches.into_iter().flat_map(|bench| bench.useless).collect();
+    impact.left_out.extend(useless.into_iter().map(|(check, why)| LeftOut { check, why }));
+    impact.not_restored = put_back(nodes.iter_mut().collect(), &items).await;
     Ok(impact)
+}
+
+/// A context for each node of a variant. Its subject is a name of its own, so that namespaces of the same check on two nodes are two.
+async fn each_node(context: &Context) -> Result<Vec<Context>, String> {
+    if context.nodes.len() == 1 {
+        return Ok(vec![context.clone()]);
+    }
+    let mut all = Vec::new();
+    for node in context.nodes.iter() {
+        let own = narrowed(context, std::slice::from_ref(&node.name)).await?;
+        let name = format!("{}-n{}", context.variant.name, node.index).parse();
+        let name: VariantName =
+            name.map_err(|error| format!("node {} cannot be measured alone: {error}", node.name))?;
+        all.push(Context { subject: Subject::Variant(name), ..own });
+    }
+    Ok(all)
+}
+
+/// Fills the record.
+///
+/// # Errors
+/// Why it ended early, as a clause.
+async fn all(
+    benches: &mut [Bench<'_, '_>],
+    rows: &[Row<'_>],
+    wanted: &Wanted,
+    settings: &[Setting],
+    impact: &mut Impact,
+) -> Result<(), String> {
+    let checks: Vec<&Check> = wanted.checks().collect();
+    let (first, others) = benches.split_first_mut().ok_or_else(|| "there is no node".to_owned())?;
+    first.as_they_are(&checks).await?;
+    others.iter_mut().for_each(|other| other.useless.clone_from(&first.useless));
+    let is_useful = |check: &&Check| !first.useless.contains_key(&check.id);
+    let useful: Vec<&Check> = checks.into_iter().filter(is_useful).collect();
+    impact.checks = useful.iter().map(|check| check.id.clone()).collect();
+    if useful.is_empty() {
+        return Err("no check passes on the nodes as they are".to_owned());
+    }
+    let set: Vec<(&Row<'_>, Vec<&Check>)> = rows
+        .iter()
+        .filter(|row| item(row).is_some())
+        .map(|row| {
+            let could = |check: &&&Check| wanted.is_core(check) || could_notice(check, row.entry, settings);
+            (row, useful.iter().filter(could).copied().collect())
+        })
+        .collect();
+    let queue = AtomicUsize::new(0);
+    let mut works = Vec::new();
+    for bench in benches.iter_mut() {
+        works.push(bench.work(&queue, &set));
+    }
+    let (mut outcomes, mut ended) = (BTreeMap::new(), Ok(()));
+    for (own, end) in join_all(works).await {
+        outcomes.extend(own);
+        ended = ended.and(end);
+    }
+    let ended = ended.map_err(|why| format!("{why} after {} of {} controls", outcomes.len(), set.len()));
+    let (mut number, mut harmless) = (0, Vec::new());
+    for row in rows {
+        let outcome = match &row.way {
+            Way::AsItIs => ImpactOutcome::AsItIs,
+            Way::Cannot(why) => ImpactOutcome::NotMeasured { why: why.clone() },
+            Way::Set(_) => {
+                number += 1;
+                let Some(outcome) = outcomes.remove(&(number - 1)) else { continue };
+                outcome
+            }
+        };
+        if let ImpactOutcome::Measured { cells } = &outcome
+            && cells.iter().all(|cell| cell.effect == Effect::Works)
+        {
+            harmless.push(number - 1);
+        }
+        impact.controls.push(record(row, outcome));
+    }
+    ended?;
+    if let Some(bench) = benches.first_mut().filter(|_| wanted.pairs) {
+        let pairs = impact.pairs.insert(Pairs::default());
+        bench.pairs(&useful, &harmless, pairs).await?;
+    }
+    Ok(())
 }
 
 fn item<'a>(row: &'a Row<'_>) -> Option<&'a Item> {
@@ -138,10 +240,12 @@ fn host(node: &NodeRecord) -> Vec<String> {
         .collect()
 }
 
-/// The nodes and what is known of the checks.
+/// A node and what is known of the checks on it.
 struct Bench<'a, 'n> {
     context: &'a Context,
     nodes: &'a mut Nodes<'n>,
+    /// The variant, which progress is about.
+    subject: &'a VariantName,
     /// What can be set, in the order of the rows.
     items: &'a [Item],
     config: &'a RunnerConfig,
@@ -155,56 +259,29 @@ struct Bench<'a, 'n> {
 type Answers = Result<Vec<(CheckId, Answer)>, String>;
 
 impl Bench<'_, '_> {
-    /// Fills the record.
+    /// Measures what is next in the queue until it is empty, with the checks of each.
     ///
-    /// # Errors
-    /// Why it ended early, as a clause.
-    async fn all(
+    /// Returns what was found by position, and the reason as a clause if it ended early.
+    async fn work(
         &mut self,
-        rows: &[Row<'_>],
-        wanted: &Wanted,
-        settings: &[Setting],
-        impact: &mut Impact,
-    ) -> Result<(), String> {
-        let checks: Vec<&Check> = wanted.checks().collect();
-        self.as_they_are(&checks).await?;
-        let is_useful = |check: &&Check| !self.useless.contains_key(&check.id);
-        let useful: Vec<&Check> = checks.into_iter().filter(is_useful).collect();
-        impact.checks = useful.iter().map(|check| check.id.clone()).collect();
-        if useful.is_empty() {
-            return Err("no check passes on the nodes as they are".to_owned());
-        }
-        let mut number = 0;
-        let mut harmless = Vec::new();
-        for row in rows {
-            let outcome = match &row.way {
-                Way::AsItIs => ImpactOutcome::AsItIs,
-                Way::Cannot(why) => ImpactOutcome::NotMeasured { why: why.clone() },
-                Way::Set(_) => {
-                    number += 1;
-                    self.may_begin()
-                        .map_err(|why| format!("{why} after {} of {} controls", number - 1, self.items.len()))?;
-                    let could = |check: &&&Check| wanted.is_core(check) || could_notice(check, row.entry, settings);
-                    let chosen: Vec<&Check> = useful.iter().filter(could).copied().collect();
-                    self.cells(number - 1, &chosen).await?
+        queue: &AtomicUsize,
+        set: &[(&Row<'_>, Vec<&Check>)],
+    ) -> (BTreeMap<usize, ImpactOutcome>, Result<(), String>) {
+        let mut outcomes = BTreeMap::new();
+        loop {
+            if let Err(why) = self.may_begin() {
+                return (outcomes, Err(why));
+            }
+            let number = queue.fetch_add(1, Ordering::Relaxed);
+            let Some((row, checks)) = set.get(number) else { return (outcomes, Ok(())) };
+            match self.cells(number, checks).await {
+                Ok(outcome) => {
+                    self.say(&record(row, outcome.clone()), number + 1);
+                    outcomes.insert(number, outcome);
                 }
-            };
-            let record = record(row, outcome);
-            if item(row).is_some() {
-                self.say(&record, number);
+                Err(why) => return (outcomes, Err(why)),
             }
-            if let ImpactOutcome::Measured { cells } = &record.outcome
-                && cells.iter().all(|cell| cell.effect == Effect::Works)
-            {
-                harmless.push(number - 1);
-            }
-            impact.controls.push(record);
         }
-        if wanted.pairs {
-            let pairs = impact.pairs.insert(Pairs::default());
-            self.pairs(&useful, &harmless, pairs).await?;
-        }
-        Ok(())
     }
 
     /// Runs all checks on the nodes as they are, twice those that do not pass.
@@ -367,9 +444,9 @@ impl Bench<'_, '_> {
     }
 
     fn tell(&self, text: String) {
-        let subject = &self.context.subject;
-        self.config.events.waiting(subject, format!("the next control, after {text}"));
-        self.config.events.send(subject, EventKind::Progress(Phase::Test, text));
+        let subject = Subject::Variant(self.subject.clone());
+        self.config.events.waiting(&subject, format!("the next control, after {text}"));
+        self.config.events.send(&subject, EventKind::Progress(Phase::Test, text));
     }
 }
 

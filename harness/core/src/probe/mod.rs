@@ -70,7 +70,8 @@ pub async fn read(context: &Context, node: &NodeRecord, script: &str, deadline: 
     read_on(&context.into(), node, script, deadline).await
 }
 
-/// The same, for scripts that belong to no check.
+/// The same, for scripts that belong to no check. Where one channel gave no answer, the script may still be running when another channel starts
+/// it again: it must be one that may run twice at a time.
 ///
 /// # Errors
 /// As those of [`read`](read()).
