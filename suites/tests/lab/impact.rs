@@ -36,9 +36,10 @@ fn wanted(only: &[&str], pairs: bool) -> Wanted {
     }
 }
 
-async fn measured(host: impl FnOnce(&mut HostProfile), wanted: Wanted) -> Impact {
+async fn measured(host: impl FnOnce(&mut HostProfile), nodes: usize, wanted: Wanted) -> Impact {
     let bench = Bench::start(host).await;
-    let report = bench.run("whole", &made(), &["node/ready"], Some(Experiment::Impact(Box::new(wanted)))).await;
+    let matrix = made().replace("nodes: 1", &format!("nodes: {nodes}"));
+    let report = bench.run("whole", &matrix, &["node/ready"], Some(Experiment::Impact(Box::new(wanted)))).await;
     assert!(report.cleanup.leftovers.is_empty(), "{:?}", report.cleanup);
     assert_eq!(open_changes(&bench.folder("whole")), 0);
     let [impact] = report.impacts.as_slice() else { panic!("{:?}", report.impacts) };
@@ -70,7 +71,7 @@ fn table(impact: &Impact) -> Vec<(String, String)> {
 fn each_control_breaks_what_it_breaks_and_every_node_is_as_it_was() {
     simulated(|| async {
         let only = ["1.1.1.1", "1.1.2.1", "2.2.2", "3.2.1", "3.3.4", "3.4.2.7", "5.1.3"];
-        let impact = measured(|_| (), wanted(&only, true)).await;
+        let impact = measured(|_| (), 3, wanted(&only, true)).await;
         let refused = "nobody could reach the host any more to put it back";
         let found = table(&impact);
         let found: Vec<(&str, &str)> = found.iter().map(|(number, text)| (number.as_str(), text.as_str())).collect();
@@ -107,7 +108,7 @@ fn each_control_breaks_what_it_breaks_and_every_node_is_as_it_was() {
 #[test]
 fn a_check_that_fails_on_the_nodes_as_they_are_shows_nothing() {
     simulated(|| async {
-        let impact = measured(|host| host.umask = "0027".to_owned(), wanted(&["3.3.4"], false)).await;
+        let impact = measured(|host| host.umask = "0027".to_owned(), 1, wanted(&["3.3.4"], false)).await;
         let left: Vec<(&str, &str)> =
             impact.left_out.iter().map(|one| (one.check.as_str(), one.why.as_str())).collect();
         assert_eq!(left, [("workload/non-root-read-only", "it fails on the nodes as they are")]);
