@@ -14,6 +14,7 @@ pub mod explain;
 pub mod html;
 pub mod impact;
 pub mod junit;
+pub mod machine;
 pub mod markdown;
 mod origin;
 pub mod proof;
@@ -32,7 +33,8 @@ use amiproof_model::report::Report;
 pub use self::error::RenderError;
 pub use self::terminal::Style;
 
-/// The formats of a report. The documentation of a variant is its help text; the terminal is the only one without a file.
+/// The formats of a report. The documentation of a variant is its help text. The first ones are files of every run; those after the
+/// terminal are for other programs and rendered only on request.
 #[derive(
     Clone,
     Copy,
@@ -61,10 +63,12 @@ pub enum Format {
     /// The summary printed at the end of a run
     #[strum(to_string = "terminal", serialize = "text")]
     Terminal,
+    /// SARIF 2.1.0, for viewers of analysis results
+    Sarif,
 }
 
 impl Format {
-    /// Every format, those with a file first and in the order in which [`write_all`] writes them.
+    /// Every format: those with a file in the order in which [`write_all`] writes them, then the terminal, then those on request.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Its name on the command line.
@@ -72,7 +76,7 @@ impl Format {
         self.into()
     }
 
-    /// The name of its file in the folder of a run; none for the terminal.
+    /// The name of its file in the folder of a run; none for the terminal and for those that are rendered only on request.
     pub fn file_name(self) -> Option<&'static str> {
         match self {
             Self::Json => Some("report.json"),
@@ -80,7 +84,7 @@ impl Format {
             Self::Html => Some("matrix.html"),
             Self::Markdown => Some("matrix.md"),
             Self::Csv => Some("matrix.csv"),
-            Self::Terminal => None,
+            Self::Terminal | Self::Sarif => None,
         }
     }
 }
@@ -111,6 +115,7 @@ pub fn render(format: Format, report: &Report, options: &Options<'_>) -> Result<
         Format::Markdown => Ok(markdown::render(report, options.baseline)),
         Format::Csv => csv::render(report, options.baseline),
         Format::Terminal => Ok(terminal::render(report, options.baseline, &options.style)),
+        Format::Sarif => machine::sarif(report, options.baseline),
     }
 }
 

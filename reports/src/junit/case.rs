@@ -60,7 +60,7 @@ pub(crate) struct Share {
 }
 
 impl Draft {
-    pub(super) fn of_result(times: &Times<'_>, report: &Report, result: &CheckResult) -> Self {
+    pub(crate) fn of_result(times: &Times<'_>, report: &Report, result: &CheckResult) -> Self {
         let subject = result.subject.as_str();
         let kind = super::kind(&result.disposition);
         let cause = report.explained_by(result).filter(|_| kind == Kind::Failure);

@@ -103,7 +103,7 @@ fn suites(context: &Context<'_>) -> Vec<SuiteDraft> {
 }
 
 /// The cases that are not results of checks, by suite.
-fn extra(report: &Report, verdict: &Summary) -> Vec<(String, Option<Subject>, Draft)> {
+pub(crate) fn extra(report: &Report, verdict: &Summary) -> Vec<(String, Option<Subject>, Draft)> {
     let mut extra: Vec<(String, Option<Subject>, Draft)> = Vec::new();
     for phase in &report.run.phases {
         let case = Draft::of_phase("cluster", phase);

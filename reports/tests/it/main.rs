@@ -10,6 +10,7 @@ mod fixture;
 mod html;
 mod impact;
 mod junit;
+mod machine;
 mod markdown;
 mod terminal;
 mod verdicts;

@@ -1,0 +1,30 @@
+//! Forms for other programs, rendered only on request: SARIF.
+//!
+//! All of them are made of the same rows: one per cell of the sheet, then what went wrong that is no result of a check. Their states
+//! differ, and each file says what it makes of a status. One rule holds for all: what was not evaluated, or ended with an error, is
+//! neither a pass nor a failure nor "not applicable". That goes for an informational result without evidence, too. The report's own word
+//! for a status is always there.
+
+mod row;
+mod sarif;
+
+use amiproof_model::report::Report;
+use serde::Serialize;
+
+use self::row::Rows;
+use crate::context::Context;
+use crate::error::RenderError;
+
+/// SARIF 2.1.0.
+///
+/// # Errors
+/// When the JSON cannot be written, which would be a bug in amiproof.
+pub fn sarif(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
+    json(&sarif::document(&Rows::of(&Context::of(report, baseline))))
+}
+
+fn json(document: &impl Serialize) -> Result<String, RenderError> {
+    let mut json = serde_json::to_string_pretty(document)?;
+    json.push('\n');
+    Ok(json)
+}
