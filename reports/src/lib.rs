@@ -65,6 +65,8 @@ pub enum Format {
     Terminal,
     /// SARIF 2.1.0, for viewers of analysis results
     Sarif,
+    /// CTRF, for dashboards of test results
+    Ctrf,
 }
 
 impl Format {
@@ -84,7 +86,7 @@ impl Format {
             Self::Html => Some("matrix.html"),
             Self::Markdown => Some("matrix.md"),
             Self::Csv => Some("matrix.csv"),
-            Self::Terminal | Self::Sarif => None,
+            Self::Terminal | Self::Sarif | Self::Ctrf => None,
         }
     }
 }
@@ -116,6 +118,7 @@ pub fn render(format: Format, report: &Report, options: &Options<'_>) -> Result<
         Format::Csv => csv::render(report, options.baseline),
         Format::Terminal => Ok(terminal::render(report, options.baseline, &options.style)),
         Format::Sarif => machine::sarif(report, options.baseline),
+        Format::Ctrf => machine::ctrf(report, options.baseline),
     }
 }
 

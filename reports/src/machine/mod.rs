@@ -1,10 +1,11 @@
-//! Forms for other programs, rendered only on request: SARIF.
+//! Forms for other programs, rendered only on request: SARIF and CTRF.
 //!
 //! All of them are made of the same rows: one per cell of the sheet, then what went wrong that is no result of a check. Their states
 //! differ, and each file says what it makes of a status. One rule holds for all: what was not evaluated, or ended with an error, is
 //! neither a pass nor a failure nor "not applicable". That goes for an informational result without evidence, too. The report's own word
 //! for a status is always there.
 
+mod ctrf;
 mod row;
 mod sarif;
 
@@ -21,6 +22,14 @@ use crate::error::RenderError;
 /// When the JSON cannot be written, which would be a bug in amiproof.
 pub fn sarif(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
     json(&sarif::document(&Rows::of(&Context::of(report, baseline))))
+}
+
+/// CTRF, the Common Test Report Format.
+///
+/// # Errors
+/// When the JSON cannot be written, which would be a bug in amiproof.
+pub fn ctrf(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
+    json(&ctrf::document(&Rows::of(&Context::of(report, baseline))))
 }
 
 fn json(document: &impl Serialize) -> Result<String, RenderError> {

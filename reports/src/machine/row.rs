@@ -89,6 +89,7 @@ pub(crate) struct Row<'a> {
     /// The answers of other scanners to the same question; empty if there are none.
     pub(crate) answers: String,
     pub(crate) started: Timestamp,
+    pub(crate) ended: Timestamp,
     /// What it took by itself, seconds.
     pub(crate) seconds: f64,
 }
@@ -246,6 +247,7 @@ fn of_result<'a>(
         remedy: cut(&remedies.join("\n")),
         answers: text::short_line(&answers, LINE_LIMIT),
         started: result.started,
+        ended: later(result.started, result.seconds),
         seconds: draft.seconds,
     }
 }
@@ -266,6 +268,7 @@ fn of_event<'a>(subject: &str, draft: &Draft) -> Row<'a> {
         remedy: String::new(),
         answers: String::new(),
         started: draft.started,
+        ended: later(draft.started, draft.span),
         seconds: times::legal(draft.seconds),
     }
 }
@@ -292,4 +295,10 @@ fn cut(whole: &str) -> String {
 fn later(start: Timestamp, seconds: f64) -> Timestamp {
     let span = SignedDuration::try_from_secs_f64(times::legal(seconds)).unwrap_or(SignedDuration::ZERO);
     start.checked_add(span).unwrap_or(start)
+}
+
+/// Whole milliseconds.
+#[expect(clippy::cast_possible_truncation, reason = "at most a year")]
+pub(crate) fn milliseconds(seconds: f64) -> i64 {
+    (times::legal(seconds) * 1000.0).round() as i64
 }

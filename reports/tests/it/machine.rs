@@ -9,8 +9,9 @@ use serde_json::Value;
 use crate::fixture;
 
 /// The forms, each with where its rows are and where a row has the report's own word for its disposition.
-const FORMS: [(Format, Rows); 1] = [
+const FORMS: [(Format, Rows); 2] = [
     (Format::Sarif, sarif),
+    (Format::Ctrf, ctrf),
 ];
 
 /// The rows of a document: the subject, the check and the disposition of each, and its state in the words of the format.
@@ -50,6 +51,31 @@ fn sarif(log: &Value) -> Vec<Found> {
         }
     });
     found.collect()
+}
+
+fn ctrf(document: &Value) -> Vec<Found> {
+    let results = &document["results"];
+    let tests = list(&results["tests"]);
+    for state in ["passed", "failed", "skipped", "pending", "other"] {
+        let number = tests.iter().filter(|test| test["status"] == state).count();
+        assert_eq!(results["summary"][state], number, "{state}");
+    }
+    assert_eq!(results["summary"]["tests"], tests.len());
+    let found = tests.iter().map(|test| Found {
+        subject: text(&test["suite"][0]),
+        check: text(&test["extra"]["check"]),
+        disposition: text(&test["rawStatus"]),
+        state: text(&test["status"]),
+        accepted: all_text(&test["extra"]["accepted"]),
+    });
+    found.collect()
+}
+
+/// Every text in a value, if it is there.
+fn all_text(value: &Value) -> String {
+    let mut strings = Vec::new();
+    collect(value, &mut strings);
+    strings.join(" ")
 }
 
 fn document(format: Format, report: &Report) -> Value {
@@ -125,6 +151,16 @@ fn what_is_undecided_is_never_a_pass_nor_not_applicable() {
                 "not evaluated: open",
                 "passed: pass",
                 "waived: fail",
+            ],
+            Format::Ctrf => &[
+                "error: other",
+                "failed: failed",
+                "flaky: passed",
+                "known: skipped",
+                "not applicable: skipped",
+                "not evaluated: other",
+                "passed: passed",
+                "waived: skipped",
             ],
             _ => &[],
         };
