@@ -67,6 +67,8 @@ pub enum Format {
     Sarif,
     /// CTRF, for dashboards of test results
     Ctrf,
+    /// HDF (InSpec's JSON), for Heimdall
+    Hdf,
 }
 
 impl Format {
@@ -86,7 +88,7 @@ impl Format {
             Self::Html => Some("matrix.html"),
             Self::Markdown => Some("matrix.md"),
             Self::Csv => Some("matrix.csv"),
-            Self::Terminal | Self::Sarif | Self::Ctrf => None,
+            Self::Terminal | Self::Sarif | Self::Ctrf | Self::Hdf => None,
         }
     }
 }
@@ -119,6 +121,7 @@ pub fn render(format: Format, report: &Report, options: &Options<'_>) -> Result<
         Format::Terminal => Ok(terminal::render(report, options.baseline, &options.style)),
         Format::Sarif => machine::sarif(report, options.baseline),
         Format::Ctrf => machine::ctrf(report, options.baseline),
+        Format::Hdf => machine::hdf(report, options.baseline),
     }
 }
 

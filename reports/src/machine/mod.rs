@@ -1,4 +1,4 @@
-//! Forms for other programs, rendered only on request: SARIF and CTRF.
+//! Forms for other programs, rendered only on request: SARIF, CTRF and HDF.
 //!
 //! All of them are made of the same rows: one per cell of the sheet, then what went wrong that is no result of a check. Their states
 //! differ, and each file says what it makes of a status. One rule holds for all: what was not evaluated, or ended with an error, is
@@ -6,6 +6,7 @@
 //! for a status is always there.
 
 mod ctrf;
+mod hdf;
 mod row;
 mod sarif;
 
@@ -30,6 +31,14 @@ pub fn sarif(report: &Report, baseline: Option<&Report>) -> Result<String, Rende
 /// When the JSON cannot be written, which would be a bug in amiproof.
 pub fn ctrf(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
     json(&ctrf::document(&Rows::of(&Context::of(report, baseline))))
+}
+
+/// HDF, the Heimdall Data Format.
+///
+/// # Errors
+/// When the JSON cannot be written, which would be a bug in amiproof.
+pub fn hdf(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
+    json(&hdf::document(&Rows::of(&Context::of(report, baseline))))
 }
 
 fn json(document: &impl Serialize) -> Result<String, RenderError> {

@@ -180,6 +180,17 @@ impl<'a> Rows<'a> {
         self.all.iter().filter(|row| row.result.is_none())
     }
 
+    /// The subjects in the order in which they first appear.
+    pub(crate) fn subjects(&self) -> Vec<&str> {
+        let mut subjects: Vec<&str> = Vec::new();
+        for row in &self.all {
+            if !subjects.contains(&row.subject.as_str()) {
+                subjects.push(&row.subject);
+            }
+        }
+        subjects
+    }
+
     /// When the run ended.
     pub(crate) fn ended(&self) -> Timestamp {
         later(self.report.run.started, self.report.run.seconds)

@@ -9,9 +9,10 @@ use serde_json::Value;
 use crate::fixture;
 
 /// The forms, each with where its rows are and where a row has the report's own word for its disposition.
-const FORMS: [(Format, Rows); 2] = [
+const FORMS: [(Format, Rows); 3] = [
     (Format::Sarif, sarif),
     (Format::Ctrf, ctrf),
+    (Format::Hdf, hdf),
 ];
 
 /// The rows of a document: the subject, the check and the disposition of each, and its state in the words of the format.
@@ -69,6 +70,35 @@ fn ctrf(document: &Value) -> Vec<Found> {
         accepted: all_text(&test["extra"]["accepted"]),
     });
     found.collect()
+}
+
+/// The state is the one that Heimdall derives from result, impact and waiver.
+fn hdf(document: &Value) -> Vec<Found> {
+    let mut found = Vec::new();
+    for profile in list(&document["profiles"]) {
+        let controls = list(&profile["controls"]);
+        let grouped: usize = list(&profile["groups"]).iter().map(|group| list(&group["controls"]).len()).sum();
+        assert_eq!(grouped, controls.len(), "every control is in one group");
+        found.extend(controls.iter().map(|control| {
+            let status = text(&control["results"][0]["status"]);
+            let is_waived = control["waiver_data"]["skipped_due_to_waiver"] == true;
+            let state = match status.as_str() {
+                "error" => "Profile Error",
+                _ if is_waived || control["impact"] == 0.0 => "Not Applicable",
+                "failed" => "Failed",
+                "passed" => "Passed",
+                _ => "Not Reviewed",
+            };
+            Found {
+                subject: text(&control["tags"]["subject"]),
+                check: text(&control["tags"]["check"]),
+                disposition: text(&control["tags"]["disposition"]),
+                state: state.to_owned(),
+                accepted: all_text(&control["waiver_data"]),
+            }
+        }));
+    }
+    found
 }
 
 /// Every text in a value, if it is there.
@@ -161,6 +191,16 @@ fn what_is_undecided_is_never_a_pass_nor_not_applicable() {
                 "not evaluated: other",
                 "passed: passed",
                 "waived: skipped",
+            ],
+            Format::Hdf => &[
+                "error: Profile Error",
+                "failed: Failed",
+                "flaky: Passed",
+                "known: Not Applicable",
+                "not applicable: Not Applicable",
+                "not evaluated: Not Reviewed",
+                "passed: Passed",
+                "waived: Not Applicable",
             ],
             _ => &[],
         };
