@@ -69,6 +69,8 @@ pub enum Format {
     Ctrf,
     /// HDF (InSpec's JSON), for Heimdall
     Hdf,
+    /// OCSF 1.5 compliance findings, for a security data lake
+    Ocsf,
 }
 
 impl Format {
@@ -88,7 +90,7 @@ impl Format {
             Self::Html => Some("matrix.html"),
             Self::Markdown => Some("matrix.md"),
             Self::Csv => Some("matrix.csv"),
-            Self::Terminal | Self::Sarif | Self::Ctrf | Self::Hdf => None,
+            Self::Terminal | Self::Sarif | Self::Ctrf | Self::Hdf | Self::Ocsf => None,
         }
     }
 }
@@ -122,6 +124,7 @@ pub fn render(format: Format, report: &Report, options: &Options<'_>) -> Result<
         Format::Sarif => machine::sarif(report, options.baseline),
         Format::Ctrf => machine::ctrf(report, options.baseline),
         Format::Hdf => machine::hdf(report, options.baseline),
+        Format::Ocsf => machine::ocsf(report, options.baseline),
     }
 }
 

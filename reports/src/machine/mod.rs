@@ -1,4 +1,4 @@
-//! Forms for other programs, rendered only on request: SARIF, CTRF and HDF.
+//! Forms for other programs, rendered only on request: SARIF, CTRF, HDF and OCSF.
 //!
 //! All of them are made of the same rows: one per cell of the sheet, then what went wrong that is no result of a check. Their states
 //! differ, and each file says what it makes of a status. One rule holds for all: what was not evaluated, or ended with an error, is
@@ -7,6 +7,7 @@
 
 mod ctrf;
 mod hdf;
+mod ocsf;
 mod row;
 mod sarif;
 
@@ -39,6 +40,14 @@ pub fn ctrf(report: &Report, baseline: Option<&Report>) -> Result<String, Render
 /// When the JSON cannot be written, which would be a bug in amiproof.
 pub fn hdf(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
     json(&hdf::document(&Rows::of(&Context::of(report, baseline))))
+}
+
+/// OCSF 1.5.0, a list of compliance findings.
+///
+/// # Errors
+/// When the JSON cannot be written, which would be a bug in amiproof.
+pub fn ocsf(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
+    json(&ocsf::document(&Rows::of(&Context::of(report, baseline))))
 }
 
 fn json(document: &impl Serialize) -> Result<String, RenderError> {

@@ -9,10 +9,11 @@ use serde_json::Value;
 use crate::fixture;
 
 /// The forms, each with where its rows are and where a row has the report's own word for its disposition.
-const FORMS: [(Format, Rows); 3] = [
+const FORMS: [(Format, Rows); 4] = [
     (Format::Sarif, sarif),
     (Format::Ctrf, ctrf),
     (Format::Hdf, hdf),
+    (Format::Ocsf, ocsf),
 ];
 
 /// The rows of a document: the subject, the check and the disposition of each, and its state in the words of the format.
@@ -99,6 +100,17 @@ fn hdf(document: &Value) -> Vec<Found> {
         }));
     }
     found
+}
+
+fn ocsf(events: &Value) -> Vec<Found> {
+    let found = list(events).iter().map(|event| Found {
+        subject: text(&event["unmapped"]["subject"]),
+        check: text(&event["compliance"]["checks"][0]["uid"]),
+        disposition: text(&event["compliance"]["status_code"]),
+        state: format!("{} {}", event["compliance"]["status_id"], text(&event["status"])),
+        accepted: all_text(&event["unmapped"]["suppression"]),
+    });
+    found.collect()
 }
 
 /// Every text in a value, if it is there.
@@ -201,6 +213,16 @@ fn what_is_undecided_is_never_a_pass_nor_not_applicable() {
                 "not evaluated: Not Reviewed",
                 "passed: Passed",
                 "waived: Not Applicable",
+            ],
+            Format::Ocsf => &[
+                "error: 0 New",
+                "failed: 3 New",
+                "flaky: 1 New",
+                "known: 3 Suppressed",
+                "not applicable: 99 New",
+                "not evaluated: 0 New",
+                "passed: 1 New",
+                "waived: 3 Suppressed",
             ],
             _ => &[],
         };
