@@ -71,6 +71,8 @@ pub enum Format {
     Hdf,
     /// OCSF 1.5 compliance findings, for a security data lake
     Ocsf,
+    /// ASFF findings, for AWS Security Hub; nothing is sent
+    Asff,
 }
 
 impl Format {
@@ -90,7 +92,7 @@ impl Format {
             Self::Html => Some("matrix.html"),
             Self::Markdown => Some("matrix.md"),
             Self::Csv => Some("matrix.csv"),
-            Self::Terminal | Self::Sarif | Self::Ctrf | Self::Hdf | Self::Ocsf => None,
+            Self::Terminal | Self::Sarif | Self::Ctrf | Self::Hdf | Self::Ocsf | Self::Asff => None,
         }
     }
 }
@@ -125,6 +127,7 @@ pub fn render(format: Format, report: &Report, options: &Options<'_>) -> Result<
         Format::Ctrf => machine::ctrf(report, options.baseline),
         Format::Hdf => machine::hdf(report, options.baseline),
         Format::Ocsf => machine::ocsf(report, options.baseline),
+        Format::Asff => machine::asff(report, options.baseline),
     }
 }
 

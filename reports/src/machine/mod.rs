@@ -1,10 +1,11 @@
-//! Forms for other programs, rendered only on request: SARIF, CTRF, HDF and OCSF.
+//! Forms for other programs, rendered only on request: SARIF, CTRF, HDF, OCSF and ASFF.
 //!
 //! All of them are made of the same rows: one per cell of the sheet, then what went wrong that is no result of a check. Their states
 //! differ, and each file says what it makes of a status. One rule holds for all: what was not evaluated, or ended with an error, is
 //! neither a pass nor a failure nor "not applicable". That goes for an informational result without evidence, too. The report's own word
 //! for a status is always there.
 
+mod asff;
 mod ctrf;
 mod hdf;
 mod ocsf;
@@ -48,6 +49,14 @@ pub fn hdf(report: &Report, baseline: Option<&Report>) -> Result<String, RenderE
 /// When the JSON cannot be written, which would be a bug in amiproof.
 pub fn ocsf(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
     json(&ocsf::document(&Rows::of(&Context::of(report, baseline))))
+}
+
+/// ASFF, a list of findings for AWS Security Hub.
+///
+/// # Errors
+/// When the JSON cannot be written, which would be a bug in amiproof.
+pub fn asff(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
+    json(&asff::document(&Rows::of(&Context::of(report, baseline))))
 }
 
 fn json(document: &impl Serialize) -> Result<String, RenderError> {

@@ -9,11 +9,12 @@ use serde_json::Value;
 use crate::fixture;
 
 /// The forms, each with where its rows are and where a row has the report's own word for its disposition.
-const FORMS: [(Format, Rows); 4] = [
+const FORMS: [(Format, Rows); 5] = [
     (Format::Sarif, sarif),
     (Format::Ctrf, ctrf),
     (Format::Hdf, hdf),
     (Format::Ocsf, ocsf),
+    (Format::Asff, asff),
 ];
 
 /// The rows of a document: the subject, the check and the disposition of each, and its state in the words of the format.
@@ -109,6 +110,17 @@ fn ocsf(events: &Value) -> Vec<Found> {
         disposition: text(&event["compliance"]["status_code"]),
         state: format!("{} {}", event["compliance"]["status_id"], text(&event["status"])),
         accepted: all_text(&event["unmapped"]["suppression"]),
+    });
+    found.collect()
+}
+
+fn asff(findings: &Value) -> Vec<Found> {
+    let found = list(findings).iter().map(|finding| Found {
+        subject: text(&finding["ProductFields"]["amiproof/subject"]),
+        check: text(&finding["ProductFields"]["amiproof/check"]),
+        disposition: text(&finding["ProductFields"]["amiproof/disposition"]),
+        state: format!("{} {}", text(&finding["Compliance"]["Status"]), text(&finding["Workflow"]["Status"])),
+        accepted: all_text(&finding["Note"]),
     });
     found.collect()
 }
@@ -223,6 +235,16 @@ fn what_is_undecided_is_never_a_pass_nor_not_applicable() {
                 "not evaluated: 0 New",
                 "passed: 1 New",
                 "waived: 3 Suppressed",
+            ],
+            Format::Asff => &[
+                "error: NOT_AVAILABLE NEW",
+                "failed: FAILED NEW",
+                "flaky: PASSED NEW",
+                "known: FAILED SUPPRESSED",
+                "not applicable: NOT_AVAILABLE NEW",
+                "not evaluated: NOT_AVAILABLE NEW",
+                "passed: PASSED NEW",
+                "waived: FAILED SUPPRESSED",
             ],
             _ => &[],
         };
