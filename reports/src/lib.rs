@@ -73,6 +73,8 @@ pub enum Format {
     Ocsf,
     /// ASFF findings, for AWS Security Hub; nothing is sent
     Asff,
+    /// OSCAL 1.1.3 assessment results
+    Oscal,
 }
 
 impl Format {
@@ -92,7 +94,7 @@ impl Format {
             Self::Html => Some("matrix.html"),
             Self::Markdown => Some("matrix.md"),
             Self::Csv => Some("matrix.csv"),
-            Self::Terminal | Self::Sarif | Self::Ctrf | Self::Hdf | Self::Ocsf | Self::Asff => None,
+            Self::Terminal | Self::Sarif | Self::Ctrf | Self::Hdf | Self::Ocsf | Self::Asff | Self::Oscal => None,
         }
     }
 }
@@ -128,6 +130,7 @@ pub fn render(format: Format, report: &Report, options: &Options<'_>) -> Result<
         Format::Hdf => machine::hdf(report, options.baseline),
         Format::Ocsf => machine::ocsf(report, options.baseline),
         Format::Asff => machine::asff(report, options.baseline),
+        Format::Oscal => machine::oscal(report, options.baseline),
     }
 }
 

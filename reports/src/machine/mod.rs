@@ -1,4 +1,4 @@
-//! Forms for other programs, rendered only on request: SARIF, CTRF, HDF, OCSF and ASFF.
+//! Forms for other programs, rendered only on request: SARIF, CTRF, HDF, OCSF, ASFF and OSCAL.
 //!
 //! All of them are made of the same rows: one per cell of the sheet, then what went wrong that is no result of a check. Their states
 //! differ, and each file says what it makes of a status. One rule holds for all: what was not evaluated, or ended with an error, is
@@ -9,6 +9,7 @@ mod asff;
 mod ctrf;
 mod hdf;
 mod ocsf;
+mod oscal;
 mod row;
 mod sarif;
 
@@ -57,6 +58,14 @@ pub fn ocsf(report: &Report, baseline: Option<&Report>) -> Result<String, Render
 /// When the JSON cannot be written, which would be a bug in amiproof.
 pub fn asff(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
     json(&asff::document(&Rows::of(&Context::of(report, baseline))))
+}
+
+/// OSCAL 1.1.3, assessment results.
+///
+/// # Errors
+/// When the JSON cannot be written, which would be a bug in amiproof.
+pub fn oscal(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
+    json(&oscal::document(&Rows::of(&Context::of(report, baseline))))
 }
 
 fn json(document: &impl Serialize) -> Result<String, RenderError> {

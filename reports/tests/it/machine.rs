@@ -9,12 +9,13 @@ use serde_json::Value;
 use crate::fixture;
 
 /// The forms, each with where its rows are and where a row has the report's own word for its disposition.
-const FORMS: [(Format, Rows); 5] = [
+const FORMS: [(Format, Rows); 6] = [
     (Format::Sarif, sarif),
     (Format::Ctrf, ctrf),
     (Format::Hdf, hdf),
     (Format::Ocsf, ocsf),
     (Format::Asff, asff),
+    (Format::Oscal, oscal),
 ];
 
 /// The rows of a document: the subject, the check and the disposition of each, and its state in the words of the format.
@@ -121,6 +122,32 @@ fn asff(findings: &Value) -> Vec<Found> {
         disposition: text(&finding["ProductFields"]["amiproof/disposition"]),
         state: format!("{} {}", text(&finding["Compliance"]["Status"]), text(&finding["Workflow"]["Status"])),
         accepted: all_text(&finding["Note"]),
+    });
+    found.collect()
+}
+
+fn oscal(document: &Value) -> Vec<Found> {
+    let result = &document["assessment-results"]["results"][0];
+    let by_observation = |list: &str| -> BTreeMap<String, &Value> {
+        let all = result[list].as_array().map_or(&[][..], Vec::as_slice);
+        all.iter().map(|one| (text(&one["related-observations"][0]["observation-uuid"]), one)).collect()
+    };
+    let (findings, risks) = (by_observation("findings"), by_observation("risks"));
+    let observations = result["observations"].as_array().map_or(&[][..], Vec::as_slice);
+    let found = observations.iter().map(|observation| {
+        let property = |name: &str| {
+            let property = list(&observation["props"]).iter().find(|property| property["name"] == name);
+            text(&property.unwrap_or_else(|| panic!("no {name} in {observation}"))["value"])
+        };
+        let uuid = text(&observation["uuid"]);
+        let state = findings.get(&uuid).and_then(|finding| finding["target"]["status"]["state"].as_str());
+        Found {
+            subject: property("subject"),
+            check: property("check"),
+            disposition: property("disposition"),
+            state: state.unwrap_or("no finding").to_owned(),
+            accepted: risks.get(&uuid).map(|risk| all_text(risk)).unwrap_or_default(),
+        }
     });
     found.collect()
 }
@@ -246,6 +273,16 @@ fn what_is_undecided_is_never_a_pass_nor_not_applicable() {
                 "passed: PASSED NEW",
                 "waived: FAILED SUPPRESSED",
             ],
+            Format::Oscal => &[
+                "error: no finding",
+                "failed: not-satisfied",
+                "flaky: satisfied",
+                "known: not-satisfied",
+                "not applicable: no finding",
+                "not evaluated: no finding",
+                "passed: satisfied",
+                "waived: not-satisfied",
+            ],
             _ => &[],
         };
         assert_eq!(lines, expected, "{format:?}");
@@ -313,6 +350,12 @@ fn text_from_outside_stays_text() {
             assert!(text.len() < 20_000, "{format:?}: {} bytes", text.len());
         }
         assert!(strings.iter().any(|text| text.contains("<img src=x onerror=alert(1)>")), "{format:?}");
+        if format == Format::Oscal {
+            let mut markup = document(format, &fixture::mixed());
+            drop_properties(&mut markup);
+            let text = all_text(&markup);
+            assert!(text.contains("&lt;img") && !text.contains("<img"), "texts of OSCAL are markup");
+        }
     }
 }
 
@@ -325,6 +368,18 @@ fn collect(value: &Value, strings: &mut Vec<String>) {
             map.values().for_each(|one| collect(one, strings));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Leaves out the properties of OSCAL, which are no markup.
+fn drop_properties(value: &mut Value) {
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(drop_properties),
+        Value::Object(map) => {
+            map.remove("props");
+            map.values_mut().for_each(drop_properties);
+        }
+        _ => {}
     }
 }
 
