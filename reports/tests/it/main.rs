@@ -12,6 +12,7 @@ mod impact;
 mod junit;
 mod machine;
 mod markdown;
+mod readers;
 mod terminal;
 mod verdicts;
 mod waivers;
