@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
-use self::fit::{Cell, Changed, Fit, Surety, Working};
+use self::fit::{Alive, Cell, Changed, Fit, Surety, Working};
 use crate::controls::Controls;
 use crate::judge::disposition::Origin;
 use crate::name::{CheckId, ControlId};
@@ -158,7 +158,7 @@ impl Case<'_> {
     fn explained(&self) -> Explanation {
         let working = Working::of(&self.passed, self.nodes);
         let (alive, ruled_out) = self.ruled_out(&working);
-        let fits: Vec<Vec<Fit>> = self.failed.iter().map(|result| self.fits(result, &alive, &working)).collect();
+        let fits: Vec<Vec<Fit>> = self.failed.iter().map(|result| self.fits(result, &alive)).collect();
         // Cells that the same settings fit are one to the search.
         let mut groups: IndexMap<Vec<Fit>, Vec<usize>> = IndexMap::new();
         for (at, fits) in fits.into_iter().enumerate() {
@@ -189,7 +189,7 @@ impl Case<'_> {
     }
 
     /// The changed settings that nothing refutes, by position, and those that something does.
-    fn ruled_out(&self, working: &Working<'_>) -> (Vec<(usize, Vec<usize>)>, Vec<RuledOut>) {
+    fn ruled_out(&self, working: &Working<'_>) -> (Vec<Alive>, Vec<RuledOut>) {
         let (mut alive, mut out) = (Vec::new(), Vec::new());
         for (at, changed) in self.changed.iter().enumerate() {
             let mut effects = Vec::new();
@@ -206,7 +206,7 @@ impl Case<'_> {
                     title: changed.setting.title.clone(),
                     by: check.clone(),
                 }),
-                _ => alive.push((at, effects)),
+                _ => alive.push(Alive { setting: at, effects, works: working.on(changed) }),
             }
         }
         (alive, out)
@@ -214,14 +214,14 @@ impl Case<'_> {
 
     /// The settings that fit a failed cell, those alone that fit best in kind: what is known to work cannot be what failed, unless a
     /// setting takes it away in part.
-    fn fits(&self, result: &CheckResult, alive: &[(usize, Vec<usize>)], working: &Working<'_>) -> Vec<Fit> {
+    fn fits(&self, result: &CheckResult, alive: &[Alive]) -> Vec<Fit> {
         let cell = Cell::of(result, self.nodes);
         let mut fits: Vec<Fit> = alive
             .iter()
-            .filter_map(|(setting, effects)| {
+            .filter_map(|Alive { setting, effects, works }| {
                 let changed = self.changed.get(*setting)?;
                 let surety =
-                    effects.iter().filter_map(|at| cell.surety(changed.effect(*at)?, changed, working)).max()?;
+                    effects.iter().filter_map(|at| cell.surety(changed.effect(*at)?, changed, *works)).max()?;
                 Some(Fit { setting: *setting, surety })
             })
             .collect();

@@ -1,6 +1,7 @@
 //! The smallest set of settings that covers all cells.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fit::Surety;
 
@@ -18,15 +19,54 @@ const LIMIT: usize = 200_000;
 /// The smallest set of settings of which at least one fits each group; of several the one that fits most cells surely, then the one
 /// with the lowest places.
 pub(super) fn smallest(groups: &[Group]) -> BTreeSet<usize> {
-    let mut search = Search { groups, best: greedy(groups), tried: 0 };
-    let mut chosen = Vec::new();
-    search.go_on(&mut chosen);
-    search.best
+    let groups = distinct(groups);
+    let most = groups.iter().flat_map(|group| &group.fits).map(|(setting, _)| setting + 1).max().unwrap_or_default();
+    let mut widths = vec![0_usize; most];
+    groups.iter().flat_map(|group| &group.fits).for_each(|(setting, _)| widths[*setting] += 1);
+    let widest = widths.into_iter().max().unwrap_or_default().max(1);
+    let best = greedy(&groups);
+    let is_chosen = vec![false; most];
+    let mut search = Search { groups: &groups, sure: (0, 0, 0), best: Vec::new(), is_chosen, widest, tried: 0 };
+    for setting in &best {
+        search.is_chosen[*setting] = true;
+    }
+    search.sure = search.sure();
+    search.is_chosen.fill(false);
+    search.best = best.into_iter().collect();
+    search.go_on(&mut Vec::new());
+    search.best.into_iter().collect()
 }
+
+/// The same without settings that fit exactly what one with a lower place fits, and as well: they are in no best set.
+fn distinct(groups: &[Group]) -> Vec<Group> {
+    let mut fitted: BTreeMap<usize, Vec<(usize, Surety)>> = BTreeMap::new();
+    for (at, group) in groups.iter().enumerate() {
+        for (setting, surety) in &group.fits {
+            fitted.entry(*setting).or_default().push((at, *surety));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    let kept: BTreeSet<usize> =
+        fitted.into_iter().filter(|(_, fits)| seen.insert(fits.clone())).map(|(at, _)| at).collect();
+    let of = |group: &Group| Group {
+        fits: group.fits.iter().filter(|(setting, _)| kept.contains(setting)).copied().collect(),
+        cells: group.cells,
+    };
+    groups.iter().map(of).collect()
+}
+
+/// The number of cells by how well the best of a set fits them, the surest first.
+type Sure = (usize, usize, usize);
 
 struct Search<'a> {
     groups: &'a [Group],
-    best: BTreeSet<usize>,
+    /// The best set so far, in order of places, and how well it fits.
+    best: Vec<usize>,
+    sure: Sure,
+    /// By place, whether a setting is in the set that is tried.
+    is_chosen: Vec<bool>,
+    /// The most groups that one setting fits.
+    widest: usize,
     tried: usize,
 }
 
@@ -34,37 +74,58 @@ impl Search<'_> {
     /// Tries each setting that fits the open group with the fewest: one of them must be in the set.
     fn go_on(&mut self, chosen: &mut Vec<usize>) {
         self.tried += 1;
-        let open = self.groups.iter().filter(|group| !group.fits.iter().any(|(setting, _)| chosen.contains(setting)));
-        let Some(group) = open.min_by_key(|group| group.fits.len()) else {
-            let found: BTreeSet<usize> = chosen.iter().copied().collect();
-            if is_better(&found, &self.best, self.groups) {
-                self.best = found;
+        let (mut open, mut fewest) = (0_usize, None::<&Group>);
+        for group in self.groups {
+            if group.fits.iter().any(|(setting, _)| self.is_chosen[*setting]) {
+                continue;
             }
+            open += 1;
+            if fewest.is_none_or(|known| group.fits.len() < known.fits.len()) {
+                fewest = Some(group);
+            }
+        }
+        let Some(group) = fewest else {
+            self.compare(chosen);
             return;
         };
-        if chosen.len() >= self.best.len() || self.tried > LIMIT {
+        // No setting fits more of what is open than it fits in all.
+        if chosen.len() + open.div_ceil(self.widest) > self.best.len() || self.tried > LIMIT {
             return;
         }
         for (setting, _) in &group.fits {
             chosen.push(*setting);
+            self.is_chosen[*setting] = true;
             self.go_on(chosen);
+            self.is_chosen[*setting] = false;
             chosen.pop();
         }
     }
-}
 
-/// Fewer settings, then more cells that fit surely, then lower places.
-fn is_better(one: &BTreeSet<usize>, other: &BTreeSet<usize>, groups: &[Group]) -> bool {
-    let key = |set: &BTreeSet<usize>| (set.len(), std::cmp::Reverse(sure(set, groups)));
-    key(one).cmp(&key(other)).then_with(|| one.cmp(other)).is_lt()
-}
+    /// Takes the set that is tried if it is better: fewer settings, then more cells that fit surely, then lower places.
+    fn compare(&mut self, chosen: &[usize]) {
+        if chosen.len() > self.best.len() {
+            return;
+        }
+        let sure = self.sure();
+        let mut found = chosen.to_vec();
+        found.sort_unstable();
+        let order = (found.len(), Reverse(sure)).cmp(&(self.best.len(), Reverse(self.sure)));
+        if order.then_with(|| found.cmp(&self.best)).is_lt() {
+            (self.best, self.sure) = (found, sure);
+        }
+    }
 
-/// The number of cells by how well the best of a set fits them, the surest first.
-fn sure(set: &BTreeSet<usize>, groups: &[Group]) -> (usize, usize, usize) {
-    let best =
-        |group: &Group| group.fits.iter().filter(|(setting, _)| set.contains(setting)).map(|(_, how)| *how).max();
-    let with = |least: Surety| groups.iter().filter(|group| best(group) >= Some(least)).map(|group| group.cells).sum();
-    (with(Surety::Surely), with(Surety::Wholly), with(Surety::Perhaps))
+    fn sure(&self) -> Sure {
+        let mut sure = (0, 0, 0);
+        for group in self.groups {
+            let chosen = group.fits.iter().filter(|(setting, _)| self.is_chosen[*setting]);
+            let Some(best) = chosen.map(|(_, how)| *how).max() else { continue };
+            sure.0 += if best >= Surety::Surely { group.cells } else { 0 };
+            sure.1 += if best >= Surety::Wholly { group.cells } else { 0 };
+            sure.2 += if best >= Surety::Perhaps { group.cells } else { 0 };
+        }
+        sure
+    }
 }
 
 /// Always the setting that fits most of what is still open: not always the smallest set, but a set.

@@ -31,6 +31,16 @@ impl Surety {
     }
 }
 
+/// A changed setting that nothing refutes.
+pub(super) struct Alive {
+    /// Its position among the changed settings.
+    pub(super) setting: usize,
+    /// Its effects that nothing refutes, by position.
+    pub(super) effects: Vec<usize>,
+    /// What is known to work on a node with it.
+    pub(super) works: Capabilities,
+}
+
 /// A setting that fits a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Fit {
@@ -156,7 +166,7 @@ impl<'a> Working<'a> {
     }
 
     /// The capabilities that something showed to work on a node with the setting.
-    fn on(&self, changed: &Changed<'_>) -> Capabilities {
+    pub(super) fn on(&self, changed: &Changed<'_>) -> Capabilities {
         let works = self.nodes.iter().filter(|(_, nodes)| nodes.iter().any(|node| changed.nodes.contains(node)));
         works.fold(0, |bits, (bit, _)| bits | 1 << bit)
     }
@@ -189,23 +199,23 @@ impl<'a> Cell<'a> {
         Self { check: &result.check, bits: exercised(result), on: ran_on(result, nodes), things }
     }
 
-    /// How well an effect of a changed setting fits; `None` if it does not.
+    /// How well an effect of a changed setting fits, where these capabilities are known to work on a node with it; `None` if it does not.
     pub(super) fn surety(
         &self,
         (effect, bits): (&Effect, Capabilities),
         changed: &Changed<'_>,
-        working: &Working<'_>,
+        works: Capabilities,
     ) -> Option<Surety> {
         if self.on.as_ref().is_some_and(|on| !on.iter().any(|node| changed.nodes.contains(node))) {
             return None;
         }
         let shared = self.bits & bits;
-        let (is_named, is_silent) = (is_named(effect, self.check), shared & !working.on(changed) != 0);
+        let (is_named, is_silent) = (is_named(effect, self.check), shared & !works != 0);
         match effect.extent {
             Extent::All if shared != 0 || is_named => Some(Surety::Surely),
             Extent::All | Extent::AllOrNothing => (is_named || is_silent).then_some(Surety::Wholly),
             Extent::Some if is_named || is_silent => Some(Surety::Perhaps),
-            Extent::Part if shared & working.on(changed) == 0 => is_named.then_some(Surety::Perhaps),
+            Extent::Part if shared & works == 0 => is_named.then_some(Surety::Perhaps),
             Extent::Part | Extent::Some => (is_named || shared != 0).then_some(Surety::InPart),
         }
     }
