@@ -36,8 +36,13 @@ impl Bench<'_, '_> {
                 .filter(|check| !known.contains(&check.id) && !self.useless.contains_key(&check.id))
                 .copied()
                 .collect();
-            let answers =
-                self.ask(&set, &open).await?.map_err(|why| format!("settings cannot be set together: {why}"))?;
+            let answers = match self.ask(&set, &open).await? {
+                Ok(answers) => answers,
+                Err(why) => {
+                    pairs.not_tried.push(format!("trial {} of {}: {why}", number + 1, trials.len()));
+                    continue;
+                }
+            };
             let failed: BTreeMap<CheckId, Answer> =
                 answers.into_iter().filter(|(_, answer)| *answer != Answer::Passes).collect();
             self.tell(format!(
