@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use crate::benchmark;
 use crate::name::{Benchmark, ControlId, Level};
 use crate::setting::Change;
+use crate::{benchmark, document};
 
 /// The controls of one benchmark.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,21 +122,6 @@ fn policy(value: &str) -> &str {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct File {
-    api_version: String,
-    kind: String,
-    metadata: Metadata,
-    spec: Spec,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Metadata {
-    name: Benchmark,
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Spec {
     controls: Vec<Row>,
@@ -161,11 +146,7 @@ struct Row {
 /// # Errors
 /// The first thing that is wrong with it, as a sentence.
 pub fn parse(text: &str) -> Result<Controls, String> {
-    let File { api_version, kind, metadata, spec } = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
-    if (api_version.as_str(), kind.as_str()) != ("amiproof/v1", "Controls") {
-        return Err(format!("it is {api_version} {kind} and not amiproof/v1 Controls"));
-    }
-    let name = metadata.name;
+    let (name, spec): (Benchmark, Spec) = document::read(text, "Controls")?;
     let known: IndexMap<&str, Level> = benchmark::controls(&name.to_string())
         .ok_or_else(|| format!("the controls of {name} are not known"))?
         .collect();

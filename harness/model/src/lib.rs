@@ -16,6 +16,7 @@ pub mod capability;
 pub mod conclusion;
 mod consequence;
 pub mod controls;
+mod document;
 pub mod duration;
 pub mod exit;
 pub mod explain;

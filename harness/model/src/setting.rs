@@ -15,6 +15,7 @@ pub use self::change::Change;
 pub use self::exchange::Exchange;
 pub use self::value::Value;
 use crate::capability::Capability;
+use crate::document;
 use crate::name::{Benchmark, CheckId, ControlId};
 
 /// The fact that names what was cut from the output of a host.
@@ -159,21 +160,6 @@ impl Harmful {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct File {
-    api_version: String,
-    kind: String,
-    metadata: Metadata,
-    spec: Spec,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Metadata {
-    name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Spec {
     title: String,
     harmful: Vec<Harmful>,
@@ -188,12 +174,9 @@ struct Spec {
 /// # Errors
 /// The first thing that is wrong with it, as a sentence.
 pub fn parse(text: &str) -> Result<Setting, String> {
-    let File { api_version, kind, metadata, spec } = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
-    if (api_version.as_str(), kind.as_str()) != ("amiproof/v1", "Setting") {
-        return Err(format!("it is {api_version} {kind} and not amiproof/v1 Setting"));
-    }
+    let (name, spec): (String, Spec) = document::read(text, "Setting")?;
     let Spec { title, harmful, takes, compensation, sources } = spec;
-    Ok(Setting { name: metadata.name, title, harmful, takes, compensation, sources })
+    Ok(Setting { name, title, harmful, takes, compensation, sources })
 }
 
 #[cfg(test)]
