@@ -10,12 +10,11 @@
 //!
 //! `rawStatus` has the word of the report, and `message` the reason.
 
-use amiproof_model::report::Severity;
 use amiproof_model::verdict::Outcome;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::row::{Answer, Row, Rows, milliseconds};
+use super::row::{Answer, Particulars, Row, Rows, milliseconds};
 use crate::sheet::Status;
 use crate::text;
 
@@ -114,16 +113,8 @@ struct Attempt {
 struct Extra {
     subject: String,
     check: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    control: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scanner: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    severity: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<&'static str>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    answers: String,
+    #[serde(flatten)]
+    more: Particulars,
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted: Option<AcceptedBy>,
 }
@@ -228,11 +219,7 @@ fn test(rows: &Rows<'_>, row: &Row<'_>) -> Test {
         extra: Extra {
             subject: row.subject.clone(),
             check: row.check.clone(),
-            control: row.control().map(ToString::to_string),
-            scanner: result.and_then(|result| result.scanner.as_deref()).map(text::line),
-            severity: result.and_then(|result| result.severity).map(Severity::as_str),
-            origin: result.and_then(|result| result.origin).map(crate::origin::origin_word),
-            answers: row.answers.clone(),
+            more: row.particulars(),
             accepted: row.accepted().map(|accepted| AcceptedBy {
                 owner: accepted.owner,
                 reason: accepted.why,

@@ -18,7 +18,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::row::{Answer, Row, Rows};
+use super::row::{Answer, Particulars, Row, Rows};
 use crate::sheet::Status;
 use crate::text;
 
@@ -90,17 +90,9 @@ struct Tags {
     check: String,
     subject: String,
     disposition: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    control: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scanner: Option<String>,
-    /// The severity in the words of Heimdall, which takes them instead of the impact.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    severity: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<&'static str>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    answers: String,
+    /// With the severity, which Heimdall takes instead of the impact.
+    #[serde(flatten)]
+    more: Particulars,
 }
 
 #[derive(Serialize)]
@@ -202,11 +194,7 @@ fn control(row: &Row<'_>) -> Control {
             check: row.check.clone(),
             subject: row.subject.clone(),
             disposition: row.disposition(),
-            control: row.control().map(ToString::to_string),
-            scanner: result.and_then(|result| result.scanner.as_deref()).map(text::line),
-            severity: severity.map(Severity::as_str),
-            origin: result.and_then(|result| result.origin).map(crate::origin::origin_word),
-            answers: row.answers.clone(),
+            more: row.particulars(),
         },
         source_location: SourceLocation { reference: "report.json" },
         waiver_data: waiver,

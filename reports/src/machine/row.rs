@@ -8,14 +8,16 @@ use std::collections::HashMap;
 use amiproof_model::conclusion::Summary;
 use amiproof_model::judge::Disposition;
 use amiproof_model::name::ControlId;
-use amiproof_model::report::{CheckResult, Report};
+use amiproof_model::report::{CheckResult, Report, Severity};
 use amiproof_model::verdict::Outcome;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::context::Context;
 use crate::junit::{self, Draft};
+use crate::origin::origin_word;
 use crate::sheet::{self, Sheet, Status};
 use crate::text;
 use crate::times::{self, Times};
@@ -25,6 +27,21 @@ const DETAIL_LIMIT: usize = 8 * 1024;
 
 /// The longest line, characters.
 const LINE_LIMIT: usize = 2_000;
+
+/// What is known of a row and has no place of its own in most forms.
+#[derive(Serialize)]
+pub(crate) struct Particulars {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    control: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scanner: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    severity: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'static str>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    answers: String,
+}
 
 /// What a row says about its subject. Coarser than [`Status`]: formats have few states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +120,18 @@ impl<'a> Row<'a> {
     /// The control that it evaluates.
     pub(crate) fn control(&self) -> Option<&'a ControlId> {
         self.result.and_then(|result| result.control.as_ref())
+    }
+
+    /// What forms keep beside a result.
+    pub(crate) fn particulars(&self) -> Particulars {
+        let result = self.result;
+        Particulars {
+            control: self.control().map(ToString::to_string),
+            scanner: result.and_then(|result| result.scanner.as_deref()).map(text::line),
+            severity: result.and_then(|result| result.severity).map(Severity::as_str),
+            origin: result.and_then(|result| result.origin).map(origin_word),
+            answers: self.answers.clone(),
+        }
     }
 
     /// `failed`, `not evaluated`: the word of the report.

@@ -19,7 +19,7 @@ use amiproof_model::report::Severity;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::row::{Answer, Row, Rows};
+use super::row::{Answer, Particulars, Row, Rows};
 
 /// The address of the schema, by which editors and validators know the format.
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -147,16 +147,8 @@ struct Properties {
     subject: String,
     seconds: f64,
     started: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    control: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scanner: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    severity: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<&'static str>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    answers: String,
+    #[serde(flatten)]
+    more: Particulars,
     #[serde(skip_serializing_if = "String::is_empty")]
     remedy: String,
 }
@@ -254,11 +246,7 @@ fn finding(rows: &Rows<'_>, row: &Row<'_>, rule_index: usize) -> Finding {
             subject: row.subject.clone(),
             seconds: row.seconds,
             started: row.started.to_string(),
-            control: row.control().map(ToString::to_string),
-            scanner: row.result.and_then(|result| result.scanner.as_deref()).map(crate::text::line),
-            severity: row.result.and_then(|result| result.severity).map(Severity::as_str),
-            origin: row.result.and_then(|result| result.origin).map(crate::origin::origin_word),
-            answers: row.answers.clone(),
+            more: row.particulars(),
             remedy: row.remedy.clone(),
         },
     }
