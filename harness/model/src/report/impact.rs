@@ -202,7 +202,8 @@ impl Impact {
         let count = |is: fn(&ControlRecord) -> bool| self.controls.iter().filter(|row| is(row)).count();
         let measured = count(|row| matches!(row.outcome, ImpactOutcome::Measured { .. }));
         let breaking = count(|row| row.broken().next().is_some());
-        let unclear = count(|row| row.broken().next().is_none() && row.affected().next().is_some());
+        let affected = self.controls.iter().flat_map(ControlRecord::affected);
+        let undecided = affected.filter(|cell| cell.effect != Effect::Breaks).count();
         let as_it_is = count(|row| row.outcome == ImpactOutcome::AsItIs);
         let not = count(|row| matches!(row.outcome, ImpactOutcome::NotMeasured { .. }));
         let mut text = format!(
@@ -212,8 +213,10 @@ impl Impact {
             u8::from(self.level),
             self.variant
         );
-        if unclear > 0 {
-            text.push_str(&format!("; {unclear} are undecided"));
+        match undecided {
+            0 => {}
+            1 => text.push_str("; 1 cell is undecided"),
+            more => text.push_str(&format!("; {more} cells are undecided")),
         }
         if let Some(pairs) = &self.pairs {
             let found = match pairs.broken.len() {
