@@ -142,7 +142,8 @@ impl<'a> Working<'a> {
         known
     }
 
-    /// A check that passed although it needs what an effect takes away wholly.
+    /// A check that passed although it needs what an effect takes away wholly. What may have stayed on the node says nothing about packets
+    /// that leave it.
     pub(super) fn refuting(
         &self,
         (effect, bits): (&Effect, Capabilities),
@@ -151,6 +152,7 @@ impl<'a> Working<'a> {
         if effect.extent <= Extent::Some {
             return None;
         }
+        let bits = bits & !unseen(bits);
         let needs = |(check, own, on): &&(&'a CheckId, Capabilities, Option<Vec<usize>>)| {
             (own & bits != 0 || is_named(effect, check)) && self.was_on(on.as_deref(), changed)
         };
@@ -210,6 +212,7 @@ impl<'a> Cell<'a> {
             return None;
         }
         let shared = self.bits & bits;
+        let works = if effect.extent > Extent::Some { works & !unseen(bits) } else { works };
         let (is_named, is_silent) = (is_named(effect, self.check), shared & !works != 0);
         match effect.extent {
             Extent::All if shared != 0 || is_named => Some(Surety::Surely),
@@ -232,6 +235,16 @@ fn is_named(effect: &Effect, check: &CheckId) -> bool {
     let names =
         |name: &String| check.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     effect.checks.iter().any(names)
+}
+
+/// What a pass does not show about an effect with these capabilities. A name may be resolved, and a Service may answer, from a pod of the
+/// node itself (CoreDNS runs on any node), while no packet leaves the node: only where an effect is about something else than packets
+/// between nodes does such a pass speak against it.
+fn unseen(effect: Capabilities) -> Capabilities {
+    if effect & bits(&[Capability::PodNetwork]) == 0 {
+        return 0;
+    }
+    bits(&[Capability::ClusterDns, Capability::ServiceVip])
 }
 
 fn bits(capabilities: &[Capability]) -> Capabilities {

@@ -105,14 +105,49 @@ fn what_passes_refutes_what_would_have_failed_with_it() {
     let results = vec![
         red("workload/web", &["image-pull", "pod-network"]),
         red("workload/odd", &["user-namespaces"]),
-        green("workload/names", &["cluster-dns"]),
+        green("workload/pairs", &["pod-network"]),
     ];
     let explanation = explained(&network(), &[("f", "drop"), ("r", "1")], results);
-    // Names are resolved, so packets pass; the filter drops only some of them.
+    // Packets pass; the filter drops only some of them.
     // It drops some packets, so that it is the only one that fits does not make it likely.
     assert_eq!(brief(&explanation), (vec!["possible filter 1".to_owned()], vec!["workload/odd"]));
     assert_eq!(explanation.ruled_out[0].setting, "forward");
-    assert_eq!(explanation.ruled_out[0].by.as_str(), "workload/names");
+    assert_eq!(explanation.ruled_out[0].by.as_str(), "workload/pairs");
+}
+
+/// CoreDNS may run on the very node that forwards nothing, so that names are resolved there, and the API server is out of reach.
+#[test]
+fn a_name_resolved_on_the_node_itself_does_not_refute_that_packets_stay_there() {
+    let settings = [
+        setting(
+            "forward",
+            "f",
+            "drop",
+            "{capabilities: [pod-network, cluster-dns, api-server], extent: all-or-nothing}",
+        ),
+        setting("proxy", "p", "1", "{capabilities: [service-vip, cluster-dns], extent: all-or-nothing}"),
+        setting("filter", "r", "1", "{capabilities: [pod-network, cluster-dns], extent: some}"),
+    ];
+    let facts = [("f", "drop"), ("p", "1"), ("r", "1")];
+    let results = |others: Vec<Value>| {
+        let own = [
+            red("workload/web", &["pod-network"]),
+            red("workload/api", &["api-server", "cluster-dns"]),
+            red("workload/other-names", &["cluster-dns"]),
+            green("workload/names", &["cluster-dns"]),
+        ];
+        own.into_iter().chain(others).collect::<Vec<_>>()
+    };
+    let explanation = explained(&settings, &facts, results(Vec::new()));
+    assert_eq!(brief(&explanation), (vec!["likely forward 3".to_owned()], vec![]));
+    // Rules for Services are the same wherever the pods behind them are.
+    let ruled_out = |explanation: &Explanation| -> Vec<String> {
+        explanation.ruled_out.iter().map(|one| format!("{} by {}", one.setting, one.by)).collect()
+    };
+    assert_eq!(ruled_out(&explanation), ["proxy by workload/names"]);
+    // Only what leaves the node speaks against it.
+    let explanation = explained(&settings, &facts, results(vec![green("workload/pairs", &["pod-network"])]));
+    assert_eq!(ruled_out(&explanation), ["forward by workload/pairs", "proxy by workload/names"]);
 }
 
 #[test]
