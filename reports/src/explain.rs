@@ -58,6 +58,9 @@ fn write_cause(out: &mut String, cause: &Cause, style: &Style) {
         write_wrapped(out, style, 4, &format!("asked for by {}", controls.join(", ")), usize::MAX);
     }
     let why = match (cause.certainty, cause.alternatives.as_slice()) {
+        (Certainty::Possible, []) => {
+            "no other setting fits, but it takes this away only in part or not always".to_owned()
+        }
         (Certainty::Possible, others) => format!("{} would explain the same cells", others.join(", ")),
         (Certainty::Likely, _) => "no other setting that differs from the reference explains them".to_owned(),
         (Certainty::Proven, _) => "they passed when it alone was put back".to_owned(),

@@ -25,7 +25,7 @@ use crate::report::cause::{Cause, Certainty, Explanation, Hidden, RuledOut};
 use crate::report::result::CheckResult;
 use crate::report::subject::Subject;
 use crate::report::{NodeRecord, Report, VariantRecord};
-use crate::setting::Setting;
+use crate::setting::{Effect, Setting};
 use crate::verdict::Outcome;
 
 /// Explains the failures of every variant that has a reference and failures that its hardening caused. Replaces what the report said
@@ -173,8 +173,12 @@ impl Case<'_> {
             })
             .collect();
         let chosen = cover::smallest(&wanted);
+        let doubted = |setting: usize| -> Vec<usize> {
+            let effects = alive.iter().filter(|one| one.setting == setting).flat_map(|one| &one.effects);
+            effects.filter(|(_, is_doubted)| *is_doubted).map(|(at, _)| *at).collect()
+        };
         let mut causes: Vec<Cause> =
-            chosen.iter().map(|setting| self.cause(*setting, &chosen, &groups, &working)).collect();
+            chosen.iter().map(|setting| self.cause(*setting, &chosen, &groups, &working, &doubted(*setting))).collect();
         let hidden = self.hidden(&chosen, &causes, &groups);
         causes.sort_by(|one, other| (other.cells.len(), &one.setting).cmp(&(one.cells.len(), &other.setting)));
         Explanation {
@@ -195,9 +199,11 @@ impl Case<'_> {
             let mut effects = Vec::new();
             let mut by = None;
             for (effect_at, effect) in changed.effects() {
-                match working.refuting(effect, changed) {
-                    Some(check) => by = by.or(Some(check)),
-                    None => effects.push(effect_at),
+                let against = working.refuting(effect, changed);
+                match against.first() {
+                    None => effects.push((effect_at, false)),
+                    Some(_) if self.outvotes(effect, changed, against.len()) => effects.push((effect_at, true)),
+                    Some(check) => by = by.or(Some(*check)),
                 }
             }
             match by {
@@ -212,6 +218,15 @@ impl Case<'_> {
         (alive, out)
     }
 
+    /// Whether so much of what an effect would break fails that a few passes do not refute it. What is all or nothing at any moment may
+    /// change from one to the next: a network plugin turns forwarding on for each new pod, and an agent turns it off again.
+    fn outvotes(&self, effect: (&Effect, fit::Capabilities), changed: &Changed<'_>, passed: usize) -> bool {
+        /// How many failures there must be for each pass.
+        const FAILURES: usize = 3;
+        let cells = self.failed.iter().filter(|result| Cell::of(result, self.nodes).is_hit_by(effect, changed));
+        cells.count() >= FAILURES * passed
+    }
+
     /// The settings that fit a failed cell, those alone that fit best in kind: what is known to work cannot be what failed, unless a
     /// setting takes it away in part.
     fn fits(&self, result: &CheckResult, alive: &[Alive]) -> Vec<Fit> {
@@ -220,8 +235,10 @@ impl Case<'_> {
             .iter()
             .filter_map(|Alive { setting, effects, works }| {
                 let changed = self.changed.get(*setting)?;
-                let surety =
-                    effects.iter().filter_map(|at| cell.surety(changed.effect(*at)?, changed, *works)).max()?;
+                let surety = effects
+                    .iter()
+                    .filter_map(|(at, is_doubted)| cell.surety(changed.effect(*at)?, changed, *works, *is_doubted))
+                    .max()?;
                 Some(Fit { setting: *setting, surety })
             })
             .collect();
@@ -277,6 +294,7 @@ impl Case<'_> {
         chosen: &BTreeSet<usize>,
         groups: &IndexMap<Vec<Fit>, Vec<usize>>,
         working: &Working<'_>,
+        doubted: &[usize],
     ) -> Cause {
         let changed = &self.changed[place];
         let has = |fits: &[Fit], setting: usize| fits.iter().any(|fit| fit.setting == setting);
@@ -296,7 +314,7 @@ impl Case<'_> {
         let fits_all = |other: &usize| own.iter().all(|fits| is_equal(fits, *other));
         let alternatives: Vec<String> =
             others.filter(fits_all).map(|other| self.changed[other].setting.name.clone()).collect();
-        let fits_well = own.iter().filter_map(|fits| surety(fits, place)).any(|surety| surety >= Surety::Wholly);
+        let fits_well = own.iter().filter_map(|fits| surety(fits, place)).any(|surety| surety >= Surety::Mostly);
         let mut checks: Vec<usize> = cells;
         checks.sort_unstable();
         let (fact, value) = changed.quoted();
@@ -322,7 +340,7 @@ impl Case<'_> {
             certainty: if alternatives.is_empty() && fits_well { Certainty::Likely } else { Certainty::Possible },
             cells: unique(checks.iter().map(|at| &self.failed[*at].check)),
             alternatives,
-            against: working.against(changed),
+            against: working.against(changed, doubted),
             help,
         }
     }

@@ -10,7 +10,7 @@ use crate::setting::{Effect, Extent, Harmful, Setting};
 use crate::verdict::Outcome;
 
 /// Capabilities as a set: one bit each.
-type Capabilities = u64;
+pub(super) type Capabilities = u64;
 
 /// How well a setting fits a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +19,8 @@ pub(super) enum Surety {
     InPart,
     /// It may take away what nothing else shows to work, or a part of that.
     Perhaps,
+    /// It takes away all of that, or nothing; what speaks against it is outvoted by what fails.
+    Mostly,
     /// It takes away all of that, or nothing.
     Wholly,
     /// It takes away what the cell exercises.
@@ -35,8 +37,8 @@ impl Surety {
 pub(super) struct Alive {
     /// Its position among the changed settings.
     pub(super) setting: usize,
-    /// Its effects that nothing refutes, by position.
-    pub(super) effects: Vec<usize>,
+    /// Its effects that nothing refutes, by position, and whether something speaks against them that what fails outvotes.
+    pub(super) effects: Vec<(usize, bool)>,
     /// What is known to work on a node with it.
     pub(super) works: Capabilities,
 }
@@ -142,21 +144,17 @@ impl<'a> Working<'a> {
         known
     }
 
-    /// A check that passed although it needs what an effect takes away wholly. What may have stayed on the node says nothing about packets
-    /// that leave it.
-    pub(super) fn refuting(
-        &self,
-        (effect, bits): (&Effect, Capabilities),
-        changed: &Changed<'_>,
-    ) -> Option<&'a CheckId> {
+    /// The checks that passed although they need what an effect takes away wholly. What may have stayed on the node says nothing about
+    /// packets that leave it.
+    pub(super) fn refuting(&self, (effect, bits): (&Effect, Capabilities), changed: &Changed<'_>) -> Vec<&'a CheckId> {
         if effect.extent <= Extent::Some {
-            return None;
+            return Vec::new();
         }
         let bits = bits & !unseen(bits);
         let needs = |(check, own, on): &&(&'a CheckId, Capabilities, Option<Vec<usize>>)| {
             (own & bits != 0 || is_named(effect, check)) && self.was_on(on.as_deref(), changed)
         };
-        self.passed.iter().find(needs).map(|(check, ..)| *check)
+        self.passed.iter().filter(needs).map(|(check, ..)| *check).collect()
     }
 
     /// Whether what passed on these nodes passed on one with the setting. Where it ran is not always known; then it is one only if all have it.
@@ -173,9 +171,9 @@ impl<'a> Working<'a> {
         works.fold(0, |bits, (bit, _)| bits | 1 << bit)
     }
 
-    /// The checks that passed although they exercise what the setting takes away in part.
-    pub(super) fn against(&self, changed: &Changed<'_>) -> Vec<CheckId> {
-        let parts = changed.effects().filter(|(_, (effect, _))| effect.extent <= Extent::Some);
+    /// The checks that passed although they exercise what the setting takes away in part, or would take away wholly were it not outvoted.
+    pub(super) fn against(&self, changed: &Changed<'_>, doubted: &[usize]) -> Vec<CheckId> {
+        let parts = changed.effects().filter(|(at, (effect, _))| effect.extent <= Extent::Some || doubted.contains(at));
         let bits = parts.fold(0, |all, (_, (_, bits))| all | bits);
         let passed = self.passed.iter().filter(|(_, own, on)| own & bits != 0 && self.was_on(on.as_deref(), changed));
         passed.map(|(check, ..)| (*check).clone()).collect()
@@ -207,6 +205,7 @@ impl<'a> Cell<'a> {
         (effect, bits): (&Effect, Capabilities),
         changed: &Changed<'_>,
         works: Capabilities,
+        is_doubted: bool,
     ) -> Option<Surety> {
         if self.on.as_ref().is_some_and(|on| !on.iter().any(|node| changed.nodes.contains(node))) {
             return None;
@@ -215,12 +214,21 @@ impl<'a> Cell<'a> {
         let works = if effect.extent > Extent::Some { works & !unseen(bits) } else { works };
         let (is_named, is_silent) = (is_named(effect, self.check), shared & !works != 0);
         match effect.extent {
+            _ if is_doubted => (is_named || shared != 0).then_some(Surety::Mostly),
             Extent::All if shared != 0 || is_named => Some(Surety::Surely),
             Extent::All | Extent::AllOrNothing => (is_named || is_silent).then_some(Surety::Wholly),
             Extent::Some if is_named || is_silent => Some(Surety::Perhaps),
             Extent::Part if shared & works == 0 => is_named.then_some(Surety::Perhaps),
             Extent::Part | Extent::Some => (is_named || shared != 0).then_some(Surety::InPart),
         }
+    }
+}
+
+impl Cell<'_> {
+    /// Whether it is one of those that an effect of a changed setting would break.
+    pub(super) fn is_hit_by(&self, (effect, bits): (&Effect, Capabilities), changed: &Changed<'_>) -> bool {
+        let is_there = self.on.as_ref().is_none_or(|on| on.iter().any(|node| changed.nodes.contains(node)));
+        is_there && (self.bits & bits != 0 || is_named(effect, self.check))
     }
 }
 

@@ -115,6 +115,28 @@ fn what_passes_refutes_what_would_have_failed_with_it() {
     assert_eq!(explanation.ruled_out[0].by.as_str(), "workload/pairs");
 }
 
+/// Forwarding that a network plugin turns on for each new pod, and an agent off again, lets a check pass now and then.
+#[test]
+fn a_pass_among_many_failures_speaks_against_a_setting_and_does_not_refute_it() {
+    let red_cells = |count: usize| (0..count).map(|at| red(&format!("workload/w{at}"), &["pod-network"]));
+    let with = |count: usize| {
+        let passed = green("workload/host-port", &["pod-network"]);
+        explained(&network()[..1], &[("f", "drop")], red_cells(count).chain([passed]).collect())
+    };
+    let explanation = with(3);
+    assert_eq!(brief(&explanation), (vec!["likely forward 3".to_owned()], vec![]));
+    assert_eq!(explanation.causes[0].against, ["workload/host-port".parse().unwrap()]);
+    assert_eq!((with(2).causes.len(), with(2).ruled_out.len()), (0, 1));
+    // What fits without anything against it is preferred.
+    let settings =
+        [network().swap_remove(0), setting("other", "o", "1", "{capabilities: [probes], extent: all-or-nothing}")];
+    let both = (0..3).map(|at| red(&format!("workload/w{at}"), &["pod-network", "probes"]));
+    let results = both.chain([green("workload/host-port", &["pod-network"])]).collect();
+    let explanation = explained(&settings, &[("f", "drop"), ("o", "1")], results);
+    assert_eq!(brief(&explanation).0, ["possible other 3"]);
+    assert_eq!(explanation.causes[0].alternatives, ["forward"]);
+}
+
 /// CoreDNS may run on the very node that forwards nothing, so that names are resolved there, and the API server is out of reach.
 #[test]
 fn a_name_resolved_on_the_node_itself_does_not_refute_that_packets_stay_there() {
@@ -146,7 +168,8 @@ fn a_name_resolved_on_the_node_itself_does_not_refute_that_packets_stay_there() 
     };
     assert_eq!(ruled_out(&explanation), ["proxy by workload/names"]);
     // Only what leaves the node speaks against it.
-    let explanation = explained(&settings, &facts, results(vec![green("workload/pairs", &["pod-network"])]));
+    let others = ["workload/pairs", "workload/more-pairs"].map(|check| green(check, &["pod-network"]));
+    let explanation = explained(&settings, &facts, results(others.to_vec()));
     assert_eq!(ruled_out(&explanation), ["forward by workload/pairs", "proxy by workload/names"]);
 }
 
