@@ -53,7 +53,7 @@ cluster-apply: build ## Step 4: create cluster, node groups, add-ons and apps, r
 run-cis-scan: build ## Step 5: run kube-bench and OS CIS scans on what cluster-apply created
 	$(AMIPROOF) scan --file $(MATRIX) $(RUN_FLAG)
 
-.PHONY: report compare nightly cluster-destroy sweep destroy-network
+.PHONY: report compare nightly promote cluster-destroy sweep destroy-network
 report: build ## Render the report of the latest run again
 	$(AMIPROOF) report $(RUN)
 
@@ -63,6 +63,10 @@ compare: build ## Compare two runs: make compare BASE=.. CAND=..
 
 nightly: build ## Run, report, compare with the previous nightly run, destroy
 	$(AMIPROOF) nightly --file $(MATRIX)
+
+promote: build ## Mark VARIANT's image as fit for use, by the latest run: make promote VARIANT=.. KEY=key.pem
+	@test -n "$(VARIANT)" -a -n "$(KEY)" || { echo "name the variant and the key that signs: make promote VARIANT=al2023-l1 KEY=key.pem" >&2; exit 2; }
+	$(AMIPROOF) promote $(VARIANT) $(RUN_FLAG) --key $(KEY)
 
 cluster-destroy: build ## Delete everything that a run created
 	$(AMIPROOF) destroy $(RUN_FLAG)
@@ -100,7 +104,7 @@ shells: ## Install the shells and tools that the lab's shell is compared with, f
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	    busybox curl dnsmasq-base netcat-traditional postgresql-client redis-server util-linux; fi
 
-python: $(PYTHON_STAMP) ## Create the virtual environment with moto, botocore, boto3, the aws CLI, junitparser, pytest, parliament, kubernetes-validate, compliance-trestle and py-ocsf-models
+python: $(PYTHON_STAMP) ## Create the virtual environment with moto, botocore, boto3, the aws CLI, junitparser, pytest, parliament, kubernetes-validate, compliance-trestle, py-ocsf-models, securesystemslib, in-toto-attestation and sigstore-models
 
 TEST_ENV = AMIPROOF_PYTHON=$(CURDIR)/$(VENV)/bin/python AMIPROOF_REQUIRE_PYTHON=1 \
            AMIPROOF_MOTO_SERVER=$(CURDIR)/$(VENV)/bin/moto_server AMIPROOF_REQUIRE_MOTO=1 \

@@ -5,6 +5,7 @@ mod bisect;
 mod format;
 mod impact;
 mod on_nodes;
+mod release;
 mod run;
 mod target;
 mod waiver;
@@ -21,6 +22,7 @@ use jiff::civil::Date;
 pub(crate) use self::account::{Doctor, IamPolicy};
 pub(crate) use self::bisect::Bisect;
 pub(crate) use self::impact::Impact;
+pub(crate) use self::release::{Promote, Verify};
 pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection, Test, network_run};
 pub(crate) use self::target::{Given, Named, Target};
 pub(crate) use self::waiver::{Waiver, WaiverAudit, WaiverCommand, WaiverForm, WaiverImport};
@@ -154,6 +156,10 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Run, compare with the report of the previous nightly run, and destroy
     Nightly(Run),
+    /// Mark the image that a run tested as fit for use (tags, a parameter, signed statements), or take that back
+    Promote(Box<Promote>),
+    /// Verify the signed statements about an image, and whether it is still promoted
+    Verify(Verify),
     /// Delete everything that a run created
     #[command(
         mut_arg("kubeconfig", |arg| arg.help("Delete in the cluster of this kubeconfig [default: the one in the ledger]")),
@@ -195,6 +201,8 @@ impl Command {
             Self::Destroy(destroy) => Some(&mut destroy.target),
             Self::Sweep(sweep) => Some(&mut sweep.target),
             Self::Doctor(doctor) => Some(&mut doctor.target),
+            Self::Promote(promote) => Some(&mut promote.target),
+            Self::Verify(verify) => Some(&mut verify.target),
             Self::Workload(workload) => match &mut workload.command {
                 WorkloadCommand::Test { more, .. } => Some(&mut more.target),
                 _ => None,

@@ -37,6 +37,16 @@ fn everything_that_is_made_is_removed() {
 }
 
 #[test]
+fn images_are_promoted_and_revoked() {
+    simulated(|| async {
+        let lab = Lab::with(Scenario::default()).await;
+        provisioning::promoted::an_image_is_promoted_followed_and_revoked(&lab.world).await;
+        provisioning::promoted::a_parameter_of_others_stays(&lab.world).await;
+        lab.assert_empty().await;
+    });
+}
+
+#[test]
 fn what_was_deleted_is_created_again() {
     simulated(|| async {
         let lab = Lab::with(Scenario::default()).await;

@@ -29,7 +29,7 @@ const NODE_IMAGE: &str = "amazon-eks-node-al2023-x86_64-standard-1.36-v20261101"
 
 type Body = for<'a> fn(&'a World) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-const BODIES: [(&str, Body); 7] = [
+const BODIES: [(&str, Body); 10] = [
     ("everything that is made is removed", |world| Box::pin(provisioning::everything_that_is_made_is_removed(world))),
     ("a ledger without a single answer is enough", |world| {
         Box::pin(provisioning::a_ledger_without_a_single_answer_is_enough(world))
@@ -46,6 +46,11 @@ const BODIES: [(&str, Body); 7] = [
     ("what only tags say the owner of is taken by its owner alone", |world| {
         Box::pin(provisioning::tagged::what_only_tags_say_the_owner_of_is_taken_by_its_owner_alone(world))
     }),
+    ("an image is promoted followed and revoked", |world| {
+        Box::pin(provisioning::promoted::an_image_is_promoted_followed_and_revoked(world))
+    }),
+    ("a parameter of others stays", |world| Box::pin(provisioning::promoted::a_parameter_of_others_stays(world))),
+    ("a key in KMS signs", |world| Box::pin(provisioning::promoted::a_key_in_kms_signs(world))),
     ("what is missing is said with a suggestion", |world| {
         Box::pin(provisioning::what_is_missing_is_said_with_a_suggestion(world))
     }),

@@ -139,7 +139,8 @@ fn lifetime(text: &str) -> Result<Duration, String> {
     Ok(lifetime)
 }
 
-fn duration(text: &str) -> Result<Duration, NameError> {
+/// A duration of whole seconds, like 90m.
+pub(super) fn duration(text: &str) -> Result<Duration, NameError> {
     amiproof_model::duration::parse(text)
 }
 

@@ -12,7 +12,7 @@ use crate::output::{Failure, Output};
 /// Prints the policy: one document, or a list of documents if one managed policy is too small.
 pub(crate) fn run(args: &IamPolicy, output: &Output) -> Result<ExitCode, Failure> {
     let goals: Vec<Goal> = match args.goals.as_slice() {
-        [] => Goal::ALL.to_vec(),
+        [] => Goal::OF_RUNS.to_vec(),
         some => some.to_vec(),
     };
     let documents = documents(&goals, &place(args, output)?);

@@ -20,6 +20,7 @@ mod list;
 mod measured;
 mod owner;
 mod plan;
+mod promote;
 mod proved;
 mod provisioned;
 mod report;
@@ -30,6 +31,7 @@ mod schema;
 mod selected;
 mod sweep;
 mod test;
+mod verify;
 mod waiver;
 mod workload;
 
@@ -66,6 +68,8 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Import(args) => import::run(global, &args, output),
         Command::Waiver(args) => waiver::run(global, &args.command, output),
         Command::Compare(args) => compare::run(global, &args, output),
+        Command::Promote(args) => promote::run(global, &args, output),
+        Command::Verify(args) => verify::run(&args, output),
         Command::Destroy(args) => destroy::run(global, &args, output),
         Command::Sweep(args) => sweep::run(global, &args, output),
         Command::Workload(args) => workload::run(global, &args, output),

@@ -25,6 +25,7 @@ mod ownership;
 mod permissions;
 mod preflight;
 mod process;
+mod promote;
 mod rendering;
 mod resume;
 mod scans;

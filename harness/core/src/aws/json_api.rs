@@ -1,5 +1,5 @@
-//! Services that are asked by a signed request of their JSON protocol: for the one or two operations that amiproof needs of CloudWatch Logs
-//! and of Service Quotas, their SDKs would be the largest part of the program.
+//! Services that are asked by a signed request of their JSON protocol: for the one or two operations that amiproof needs of CloudWatch Logs,
+//! KMS and Service Quotas, their SDKs would be the largest part of the program.
 
 use serde_json::Value;
 
@@ -50,7 +50,7 @@ pub(super) async fn ask(
 
 fn class(code: Option<&str>, status: u16) -> Class {
     match code {
-        Some("ResourceNotFoundException" | "NoSuchResourceException") => Class::NotFound,
+        Some("ResourceNotFoundException" | "NoSuchResourceException" | "NotFoundException") => Class::NotFound,
         Some("AccessDeniedException") => Class::AccessDenied,
         Some("UnrecognizedClientException" | "ExpiredTokenException" | "InvalidSignatureException") => {
             Class::Credentials

@@ -22,6 +22,7 @@ pub(crate) mod http;
 pub(crate) mod iam_tags;
 pub mod instances;
 mod json_api;
+pub(crate) mod kms;
 pub mod launch_template;
 pub mod load_balancers;
 pub mod log_groups;

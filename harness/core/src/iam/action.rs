@@ -30,11 +30,17 @@ pub enum Goal {
     Sweep,
     /// Check an account; reads only
     Doctor,
+    /// Promote and revoke images; for whoever releases them, and not for runs
+    Promote,
 }
 
 impl Goal {
     /// Every goal. `amiproof run` needs the first four.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// What whoever runs amiproof needs. Releasing images may be a duty of others.
+    pub const OF_RUNS: &'static [Self] =
+        &[Self::Apply, Self::Test, Self::Scan, Self::Destroy, Self::Sweep, Self::Doctor];
 
     /// The command's name.
     pub fn as_str(self) -> &'static str {

@@ -125,7 +125,7 @@ impl Scope {
                 ("Null", _) | (_, None) => "amiproof".to_owned(),
                 (_, Some(value)) => place.fill(value).replace('*', "amiproof"),
             },
-            is_list: condition.operator.starts_with("ForAnyValue:"),
+            is_list: condition.operator.starts_with("For"),
         };
         self.conditions_in(place).iter().map(key).collect()
     }
@@ -388,6 +388,17 @@ pub static PARAMETERS: Scope = Scope::on(
     &[],
 )
 .with(Own::Parameters);
+/// The parameters that name promoted images. One with another name needs a statement of its own.
+pub static NAMES_OF_IMAGES: Scope =
+    Scope::on("NamesOfImages", &["arn:{partition}:ssm:{region}:{account}:parameter/amiproof/*"], &[]);
+/// Images, of which only the tags of amiproof may be changed. ARNs of images name no account.
+pub static IMAGES: Scope = Scope::on(
+    "TagsOfImages",
+    &["arn:{partition}:ec2:{region}::image/*"],
+    &[Condition { operator: "ForAllValues:StringLike", key: "aws:TagKeys", values: &["amiproof:*"] }],
+);
+/// Keys that sign by the one algorithm that promotions use.
+pub static SIGNING_KEYS: Scope = Scope::on("SigningKeys", &["arn:{partition}:kms:{region}:{account}:key/*"], &[]);
 /// The documents that run a command.
 pub static COMMAND_DOCUMENTS: Scope = Scope::on(
     "CommandDocuments",

@@ -4,7 +4,7 @@
 //! What AWS asks of a caller beyond the call itself is from the Service Authorization Reference ("dependent actions") and from the
 //! permissions that the schemas of CloudFormation's resource types list for their handlers, which make the same calls.
 
-use super::action::Goal::{self, Apply, Doctor, Scan, Test};
+use super::action::Goal::{self, Apply, Doctor, Promote, Scan, Test};
 use super::action::{Action, CHECKS, LOST, OF_HOSTS, WORKLOADS};
 use super::scope::{self, EVERYTHING};
 use crate::resource;
@@ -15,7 +15,7 @@ pub fn actions() -> impl Iterator<Item = &'static Action> {
 }
 
 /// What is about no resource of a run, or about several kinds.
-const OTHERS: &[&[Action]] = &[CALLER, SHARED, EKS, EC2, IAM, SSM, INSPECTOR, AUDITS, QUOTAS];
+const OTHERS: &[&[Action]] = &[CALLER, SHARED, EKS, EC2, IAM, SSM, INSPECTOR, AUDITS, QUOTAS, RELEASE];
 
 const CALLER: &[Action] = &[Action::call("sts:GetCallerIdentity", Goal::ALL, &EVERYTHING, "who is calling")];
 
@@ -114,6 +114,23 @@ const AUDITS: &[Action] = &[
 const QUOTAS: &[Action] = &[
     Action::call("servicequotas:GetServiceQuota", &[Doctor], &EVERYTHING, "quotas"),
     Action::call("servicequotas:GetAWSDefaultServiceQuota", &[Doctor], &EVERYTHING, "quotas"),
+];
+
+/// Why the lab is not asked for keys.
+const NO_KMS: &str = "the lab has no KMS; moto signs";
+
+const RELEASE: &[Action] = &[
+    Action::call("ec2:DescribeImages", &[Promote], &EVERYTHING, "the image and its tags"),
+    Action::call("ec2:CreateTags", &[Promote], &scope::IMAGES, "the status of an image"),
+    Action::call("ec2:DeleteTags", &[Promote], &scope::IMAGES, "why an image was revoked, once it is promoted again"),
+    Action::call("ssm:GetParameter", &[Promote], &scope::NAMES_OF_IMAGES, "the newest promoted image"),
+    Action::call("ssm:GetParameterHistory", &[Promote], &scope::NAMES_OF_IMAGES, "the promoted image before that"),
+    Action::call("ssm:ListTagsForResource", &[Promote], &scope::NAMES_OF_IMAGES, "whose parameter it is"),
+    Action::behind("ssm:AddTagsToResource", &[Promote], &scope::NAMES_OF_IMAGES, "whose parameter it is"),
+    Action::call("ssm:PutParameter", &[Promote], &scope::NAMES_OF_IMAGES, "the newest promoted image"),
+    Action::call("ssm:DeleteParameter", &[Promote], &scope::NAMES_OF_IMAGES, "a revoked image without predecessor"),
+    Action::call("kms:GetPublicKey", &[Promote], &scope::SIGNING_KEYS, "which key signs").unreached(&[Promote], NO_KMS),
+    Action::call("kms:Sign", &[Promote], &scope::SIGNING_KEYS, "statements").unreached(&[Promote], NO_KMS),
 ];
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ impl Kind for Ec2Instance {
 
 /// What it needs of IAM.
 const ACTIONS: &[Action] = &[
-    Action::call("ec2:DescribeInstances", Goal::ALL, &EVERYTHING, "the instances of nodes, and the quota"),
+    Action::call("ec2:DescribeInstances", Goal::OF_RUNS, &EVERYTHING, "the instances of nodes, and the quota"),
     Action::call("ec2:TerminateInstances", &[Test, Destroy, Sweep], &scope::OWN_INSTANCES, "disruptive; what is left")
         .unreached(
             &[Test, Destroy, Sweep],

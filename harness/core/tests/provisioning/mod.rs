@@ -24,6 +24,7 @@ pub(crate) mod governed;
 pub(crate) mod kept;
 pub(crate) mod load_balancers;
 pub(crate) mod owners;
+pub(crate) mod promoted;
 pub(crate) mod provider;
 pub(crate) mod run;
 pub(crate) mod scan;

@@ -1,0 +1,90 @@
+//! Arguments of the commands about the release of an image: `promote` and `verify`.
+
+use std::time::Duration;
+
+use amiproof_model::name::AmiId;
+use camino::Utf8PathBuf;
+use clap::Args;
+
+use super::run::{OutputForm, duration};
+use super::target::Target;
+
+/// Options of 'promote'.
+#[derive(Debug, Args)]
+pub(crate) struct Promote {
+    /// Variant of the run whose image is promoted
+    #[arg(value_name = "VARIANT", required_unless_present = "revoke")]
+    pub(crate) variant: Option<String>,
+    /// Run ID or path of a report.json [default: the latest run]
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// The image that is meant: refused if the run tested another one
+    #[arg(long, value_name = "AMI")]
+    pub(crate) ami: Option<AmiId>,
+    /// Longest time since the end of the run, such as 12h
+    #[arg(long, default_value = "168h", value_parser = duration, value_name = "DURATION")]
+    pub(crate) max_age: Duration,
+    /// Promote although checks have no result, as far as a threshold of the matrix allows that
+    #[arg(long)]
+    pub(crate) allow_incomplete: bool,
+    /// The run may have left out checks whose ID starts with one of these ('workload/efs-volume')
+    #[arg(long = "except", value_delimiter = ',', value_name = "PREFIX")]
+    pub(crate) except: Vec<String>,
+    /// Systems Manager parameter that names the newest promoted image [default: /amiproof/MATRIX/VARIANT/image-id]
+    #[arg(long, value_name = "NAME", conflicts_with = "no_parameter")]
+    pub(crate) parameter: Option<String>,
+    /// Write no parameter; only tag the image
+    #[arg(long)]
+    pub(crate) no_parameter: bool,
+    /// Overwrite a parameter that something else created, from now on
+    #[arg(long)]
+    pub(crate) adopt: bool,
+    /// Private key that signs the statements: a PEM file (ECDSA P-256), or a key in KMS (awskms:///alias/NAME)
+    #[arg(long, value_name = "KEY", required_unless_present_any = ["unsigned", "revoke"])]
+    pub(crate) key: Option<String>,
+    /// Write the statements without a signature
+    #[arg(long, conflicts_with = "key")]
+    pub(crate) unsigned: bool,
+    /// Folder for the report and its statements [default: promotions/VARIANT in the folder of the run]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<Utf8PathBuf>,
+    /// Take the promotion of this image back: it must not be used any more
+    #[arg(long, value_name = "AMI", requires_all = ["reason", "region"], conflicts_with_all = ["variant", "run", "ami", "key", "unsigned", "parameter", "adopt", "out"])]
+    pub(crate) revoke: Option<AmiId>,
+    /// Why it is taken back
+    #[arg(long, value_name = "TEXT", requires = "revoke")]
+    pub(crate) reason: Option<String>,
+    /// AWS region of the image that is taken back
+    #[arg(long, env = "AWS_REGION", value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Only show what would be changed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    pub(crate) output: OutputForm,
+}
+
+/// Options of 'verify'.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Folder with a report and its statements, as 'promote' writes it
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Utf8PathBuf,
+    /// Public key of the signatures: a PEM file, or a key in KMS (awskms:///alias/NAME)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: String,
+    /// The image that the statements must be about
+    #[arg(long, value_name = "AMI")]
+    pub(crate) ami: Option<AmiId>,
+    /// Also ask AWS in this region whether the image is still promoted by this report
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    pub(crate) output: OutputForm,
+}

@@ -1,0 +1,188 @@
+//! A promotion as [in-toto statements](https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md): what was tested and what came
+//! of it, in three predicates, because consumers ask for different ones.
+//!
+//! The subject of each is the image's ARN with the digest of `report.json`. An image has no digest of its own that a reader could compute;
+//! the report can be read beside the statement, and its digest is what a verifier of files computes.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::gate::Promotion;
+use crate::judge::disposition::Disposition;
+use crate::report::Report;
+use crate::report::subject::Subject;
+use crate::verdict::Outcome;
+
+/// The type of every statement.
+pub const STATEMENT: &str = "https://in-toto.io/Statement/v1";
+
+/// What a statement says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Predicate {
+    /// Which checks passed: [test-result v0.1](https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md).
+    TestResult,
+    /// Which properties the image has: [SVR v0.2](https://github.com/in-toto/attestation/blob/main/spec/predicates/svr.md).
+    Svr,
+    /// That a verifier admits it: [SLSA VSA v1](https://slsa.dev/spec/v1.1/verification_summary).
+    Vsa,
+}
+
+impl Predicate {
+    /// Each of them.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// The name of its file: `test-result`.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// Its type.
+    pub fn type_uri(self) -> &'static str {
+        match self {
+            Self::TestResult => "https://in-toto.io/attestation/test-result/v0.1",
+            Self::Svr => "https://in-toto.io/attestation/svr/v0.2",
+            Self::Vsa => "https://slsa.dev/verification_summary/v1",
+        }
+    }
+}
+
+/// What is stated of a promotion beside the report.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The image's ARN: `arn:aws:ec2:us-west-2::image/ami-…`.
+    pub arn: &'a str,
+    /// SHA-256 of the bytes of `report.json`, in hexadecimal.
+    pub digest: &'a str,
+    /// When the gates were evaluated.
+    pub at: Timestamp,
+}
+
+/// The statement of a promotion with one of the predicates.
+pub fn of(predicate: Predicate, report: &Report, promotion: &Promotion<'_>, facts: &Facts<'_>) -> Value {
+    let content = match predicate {
+        Predicate::TestResult => test_result(report, promotion, facts),
+        Predicate::Svr => json!({
+            "verifier": {"id": verifier(report), "policies": []},
+            "timeCreated": facts.at.to_string(),
+            "properties": properties(report, promotion),
+        }),
+        Predicate::Vsa => json!({
+            "verifier": {"id": verifier(report), "version": {(report.tool.name.as_str()): report.tool.version}},
+            "timeVerified": facts.at.to_string(),
+            "resourceUri": facts.arn,
+            "policy": {"uri": format!("{}#gates", verifier(report))},
+            "inputAttestations": [{"uri": "report.json", "digest": {"sha256": facts.digest}}],
+            "verificationResult": "PASSED",
+            "verifiedLevels": properties(report, promotion),
+            "slsaVersion": "1.1",
+        }),
+    };
+    json!({
+        "_type": STATEMENT,
+        "subject": [{"name": facts.arn, "digest": {"sha256": facts.digest}}],
+        "predicateType": predicate.type_uri(),
+        "predicate": content,
+    })
+}
+
+/// The build of amiproof that evaluated the image, as a package URL.
+fn verifier(report: &Report) -> String {
+    format!("pkg:cargo/{}@{}", report.tool.name, report.tool.version)
+}
+
+/// What a check came to, the worst of several scanners last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Came {
+    Passed,
+    Warned,
+    Failed,
+}
+
+fn test_result(report: &Report, promotion: &Promotion<'_>, facts: &Facts<'_>) -> Value {
+    let mut tests: BTreeMap<&str, Came> = BTreeMap::new();
+    for row in &report.results {
+        if !matches!(&row.subject, Subject::Variant(name) if *name == promotion.variant.name) {
+            continue;
+        }
+        let came = match row.disposition {
+            Disposition::Passed => Came::Passed,
+            Disposition::Informational if row.outcome == Outcome::Pass => Came::Passed,
+            Disposition::NotApplicable | Disposition::Manual => continue,
+            Disposition::Flaky
+            | Disposition::Waived { .. }
+            | Disposition::Known
+            | Disposition::Tolerated
+            | Disposition::Informational
+            | Disposition::Allowed => Came::Warned,
+            Disposition::Failed | Disposition::Blocked { .. } | Disposition::NotEvaluated | Disposition::Error => {
+                Came::Failed
+            }
+        };
+        let known = tests.entry(row.check.as_str()).or_insert(came);
+        *known = came.max(*known);
+    }
+    let named = |wanted: Came| -> Vec<&str> {
+        tests.iter().filter(|(_, came)| **came == wanted).map(|(name, _)| *name).collect()
+    };
+    let result = match tests.values().max() {
+        Some(Came::Passed) => "PASSED",
+        Some(Came::Warned) => "WARNED",
+        Some(Came::Failed) | None => "FAILED",
+    };
+    // The report names the matrix, the thresholds, the waivers and the nodes.
+    let configuration = json!([
+        {"name": "report.json", "digest": {"sha256": facts.digest}},
+        {"uri": verifier(report)},
+    ]);
+    json!({
+        "result": result,
+        "configuration": configuration,
+        "passedTests": named(Came::Passed),
+        "warnedTests": named(Came::Warned),
+        "failedTests": named(Came::Failed),
+    })
+}
+
+/// The properties of the image that the gates verified.
+fn properties(report: &Report, promotion: &Promotion<'_>) -> Vec<String> {
+    let variant = promotion.variant;
+    let mut properties = vec!["AMIPROOF_PROMOTED".to_owned()];
+    // Whether anything of a suite is excused.
+    let mut suites: BTreeMap<&str, bool> = BTreeMap::new();
+    let own = report.results.iter();
+    let own =
+        own.filter(|row| matches!(&row.subject, Subject::Variant(name) if *name == variant.name) && !row.is_gate());
+    for row in own {
+        let is_excused = match row.disposition {
+            Disposition::NotApplicable | Disposition::Manual | Disposition::Informational => continue,
+            Disposition::Passed | Disposition::Flaky => false,
+            _ => true,
+        };
+        *suites.entry(row.check.suite()).or_default() |= is_excused;
+    }
+    let states = suites.into_iter().map(|(suite, is_excused)| {
+        let how = if is_excused { "PASSED_WITH_EXCEPTIONS" } else { "PASSED" };
+        format!("AMIPROOF_{}_{how}", word(suite))
+    });
+    properties.extend(states);
+    if let Some(benchmark) = &variant.benchmark {
+        let level = variant.level.map(|level| format!("_{}", word(&level.to_string()))).unwrap_or_default();
+        properties.push(format!("AMIPROOF_{}{level}", word(benchmark.as_str())));
+    }
+    if let Some(version) = &report.cluster.kubernetes_version {
+        properties.push(format!("AMIPROOF_KUBERNETES_{}", word(version.as_str())));
+    }
+    properties
+}
+
+/// `CIS_AL2023_1_0_0` of `cis-al2023-1.0.0`.
+fn word(text: &str) -> String {
+    let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' };
+    text.chars().map(letter).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,28 @@
+use super::*;
+use crate::release::gate::{self, tests};
+use crate::verdict::Finding;
+
+/// Every predicate of one promotion, as it is written.
+#[test]
+fn a_promotion_is_stated_in_three_predicates() {
+    let mut report = tests::passing();
+    let waived = Disposition::Waived {
+        owner: "platform".to_owned(),
+        reason: "AWS-1".to_owned(),
+        until: jiff::civil::date(2027, 1, 31),
+    };
+    let outcome = Outcome::Fail { findings: vec![Finding::new("node 1", "no")] };
+    let subject = Subject::Variant("l1".parse().unwrap());
+    let check = "os-cis/cis-al2023-1.0.0/1.1.2".parse().unwrap();
+    report.results.push(crate::report::CheckResult {
+        disposition: waived,
+        ..crate::report::CheckResult::new(check, subject, outcome)
+    });
+    let at = "2026-11-30T12:00:00Z".parse().unwrap();
+    let promotion = gate::decide(&report, &[], &tests::gates(&[]), at).unwrap();
+    let digest = "a".repeat(64);
+    let arn = "arn:aws:ec2:us-west-2::image/ami-aaaaaaaaaaaaaaaaa";
+    let facts = Facts { arn, digest: &digest, at };
+    let all: Vec<Value> = Predicate::ALL.iter().map(|one| of(*one, &report, &promotion, &facts)).collect();
+    insta::assert_json_snapshot!(all);
+}

@@ -1,0 +1,79 @@
+//! Tags of an image that was promoted or revoked.
+//!
+//! None of them is `amiproof:run`: that tag says that a resource belongs to a run and goes with it.
+
+/// The status of an image: see [`Status`].
+pub const STATUS: &str = "amiproof:status";
+/// The run that tested it.
+pub const TESTED_BY: &str = "amiproof:tested-by-run";
+/// What it was promoted as: `MATRIX/VARIANT`, of which images follow one another.
+pub const PROMOTED_AS: &str = "amiproof:promoted-as";
+/// The Systems Manager parameter that named it, if one did.
+pub const NAMED_BY: &str = "amiproof:named-by";
+/// `sha256:…` of the report of that run.
+pub const REPORT: &str = "amiproof:report";
+/// When the status was given, in RFC 3339.
+pub const SINCE: &str = "amiproof:status-since";
+/// Why it was revoked.
+pub const REASON: &str = "amiproof:revoked-because";
+/// On a parameter: what it names the newest image of, `MATRIX/VARIANT`. A parameter without it is not amiproof's.
+pub const PARAMETER: &str = "amiproof:promotes";
+
+/// The longest value of a tag, characters (EC2 and Systems Manager).
+pub const LONGEST_VALUE: usize = 256;
+
+/// Whether an image may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
+pub enum Status {
+    /// It passed the gates.
+    Promoted,
+    /// It was promoted once, and must not be used any more.
+    Revoked,
+}
+
+impl Status {
+    /// The tag's value.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// The status that a tag's value stands for, if it stands for one.
+    pub fn of(value: &str) -> Option<Self> {
+        value.parse().ok()
+    }
+}
+
+/// Text as the value of a tag: what tags cannot hold is a space, and what is too long is cut off.
+pub fn value(text: &str) -> String {
+    let is_allowed = |letter: char| letter.is_alphanumeric() || " _.:/=+-@".contains(letter);
+    let plain: String = text.chars().map(|letter| if is_allowed(letter) { letter } else { ' ' }).collect();
+    let plain = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    plain.chars().take(LONGEST_VALUE).collect::<String>().trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_status_is_read_as_it_is_written() {
+        for status in [Status::Promoted, Status::Revoked] {
+            assert_eq!(Status::of(status.as_str()), Some(status));
+        }
+        assert_eq!(Status::of("promoted "), None);
+    }
+
+    proptest! {
+        /// Systems Manager refuses a tag with anything else; EC2 would take it.
+        #[test]
+        fn any_text_is_a_legal_value(text in any::<String>()) {
+            let value = value(&text);
+            prop_assert!(value.chars().count() <= LONGEST_VALUE);
+            prop_assert!(value.chars().all(|letter| letter.is_alphanumeric() || " _.:/=+-@".contains(letter)));
+            prop_assert_eq!(value.trim(), value.as_str());
+        }
+    }
+}
