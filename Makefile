@@ -38,11 +38,8 @@ apply: build ## Step 2: create network and roles, one CloudFormation stack kept 
 destroy-network: build ## Delete the network stack
 	$(AMIPROOF) destroy --only network --file $(MATRIX)
 
-create-hardened-ami: ## Step 3: build VARIANT's image with your Packer template (PACKER_TEMPLATE=..)
-	@test -n "$(VARIANT)" || { echo "name the variant: make create-hardened-ami VARIANT=al2023-l1 PACKER_TEMPLATE=ami.pkr.hcl" >&2; exit 2; }
-	@test -n "$(PACKER_TEMPLATE)" || { echo "name your Packer template: make create-hardened-ami VARIANT=$(VARIANT) PACKER_TEMPLATE=ami.pkr.hcl" >&2; exit 2; }
-	@command -v packer >/dev/null || { echo "packer is not installed; see its documentation, or build the image elsewhere and give its id in the matrix" >&2; exit 2; }
-	packer build -only '*$(VARIANT)*' $(PACKER_TEMPLATE)
+create-hardened-ami: build ## Step 3: build images with your Packer: VARIANT's, or those of all variants with `build`
+	$(AMIPROOF) build --file $(MATRIX) $(VARIANT)
 
 cluster-plan: build ## Step 4: show the cluster and node groups that would be created
 	$(AMIPROOF) plan --file $(MATRIX)
@@ -104,7 +101,7 @@ shells: ## Install the shells and tools that the lab's shell is compared with, f
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	    busybox curl dnsmasq-base netcat-traditional postgresql-client redis-server util-linux; fi
 
-python: $(PYTHON_STAMP) ## Create the virtual environment with moto, botocore, boto3, the aws CLI, junitparser, pytest, parliament, kubernetes-validate, compliance-trestle, py-ocsf-models, securesystemslib, in-toto-attestation and sigstore-models
+python: $(PYTHON_STAMP) ## Create the virtual environment with moto, botocore, boto3, the aws CLI, junitparser, pytest, parliament, kubernetes-validate, compliance-trestle, py-ocsf-models, securesystemslib, in-toto-attestation, sigstore-models and python-hcl2
 
 TEST_ENV = AMIPROOF_PYTHON=$(CURDIR)/$(VENV)/bin/python AMIPROOF_REQUIRE_PYTHON=1 \
            AMIPROOF_MOTO_SERVER=$(CURDIR)/$(VENV)/bin/moto_server AMIPROOF_REQUIRE_MOTO=1 \

@@ -2,6 +2,7 @@
 
 mod account;
 mod bisect;
+mod build;
 mod format;
 mod impact;
 mod on_nodes;
@@ -21,6 +22,7 @@ use jiff::civil::Date;
 
 pub(crate) use self::account::{Doctor, IamPolicy};
 pub(crate) use self::bisect::Bisect;
+pub(crate) use self::build::Build;
 pub(crate) use self::impact::Impact;
 pub(crate) use self::release::{Promote, Verify};
 pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection, Test, network_run};
@@ -125,6 +127,8 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Print a least-privilege IAM policy for amiproof (offline)
     IamPolicy(IamPolicy),
+    /// Build the images of variants with your Packer, and hand them to the matrix
+    Build(Build),
     /// Create the cluster and one node group per variant, run the smoke tests, and keep everything
     #[command(mut_arg("run", |arg| arg.help("Run ID [default: the run that created the cluster, or else generated]")))]
     Apply(Run),
@@ -201,6 +205,7 @@ impl Command {
             Self::Destroy(destroy) => Some(&mut destroy.target),
             Self::Sweep(sweep) => Some(&mut sweep.target),
             Self::Doctor(doctor) => Some(&mut doctor.target),
+            Self::Build(build) => Some(&mut build.target),
             Self::Promote(promote) => Some(&mut promote.target),
             Self::Verify(verify) => Some(&mut verify.target),
             Self::Workload(workload) => match &mut workload.command {

@@ -6,6 +6,7 @@ mod files;
 mod helm;
 mod lock;
 mod output;
+mod packer;
 mod progress;
 mod resumption;
 mod rundir;

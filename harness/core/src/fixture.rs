@@ -58,6 +58,7 @@ pub(crate) fn made() -> MadeNodes {
     MadeNodes {
         count: 2,
         ami: AmiSource::Recommended,
+        build: None,
         user_data: None,
         instance_types: vec!["m6i.large".to_owned()],
         capacity: Capacity::OnDemand,

@@ -5,6 +5,7 @@
 //! [`tag::PARAMETER`] with the same value); every write may be made again; an image is tagged before a parameter names it, and loses its
 //! status before the parameter names another one.
 
+mod built;
 mod change;
 mod envelope;
 mod error;
@@ -18,6 +19,7 @@ use amiproof_model::name::{AmiId, RunId};
 use amiproof_model::release::{Status, tag};
 use jiff::Timestamp;
 
+pub use self::built::{Built, built, parameter_is_free};
 pub use self::change::{Changes, Mode};
 pub use self::envelope::Envelope;
 pub use self::error::Error;

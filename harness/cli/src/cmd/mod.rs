@@ -2,6 +2,7 @@
 
 mod begin;
 mod bisect;
+mod build;
 mod check;
 mod compare;
 mod completions;
@@ -53,6 +54,7 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Plan(args) => plan::run(&args, output),
         Command::Doctor(args) => doctor::run(&args, output),
         Command::IamPolicy(args) => iam_policy::run(&args, output),
+        Command::Build(args) => build::run(global, &args, output),
         Command::Apply(args) => run::fresh(global, &args, Goal::Apply, output),
         Command::Test(args) => test::run(global, &args.more, &args.workloads, output),
         Command::Bisect(args) => bisect::run(global, &args, output),

@@ -8,6 +8,7 @@
 
 mod addons;
 mod budget;
+mod build;
 mod cleanup;
 mod connect;
 mod disruptive;

@@ -22,6 +22,8 @@ pub struct Image {
     pub name: String,
     /// `available`, `pending`, `disabled`, …
     pub state: String,
+    /// The image that it was built on, if EC2 knows.
+    pub base: Option<String>,
     /// From when on it is deprecated.
     pub deprecated: Option<Timestamp>,
     /// Its tags in this account.
@@ -74,6 +76,7 @@ pub(super) async fn read(clients: &Clients, id: &AmiId) -> Result<Image, Error> 
         arn: format!("arn:{}:ec2:{region}::image/{id}", partition::of(region).name),
         name: image.name().unwrap_or_default().to_owned(),
         state: image.state().map_or_else(|| "unknown".to_owned(), |state| state.as_str().to_owned()),
+        base: image.source_image_id().map(str::to_owned),
         deprecated: image.deprecation_time().and_then(|time| time.parse().ok()),
         tags: tags
             .map(|tag| (tag.key().unwrap_or_default().to_owned(), tag.value().unwrap_or_default().to_owned()))

@@ -384,7 +384,13 @@ pub(super) async fn image_of(
         AmiSource::PackerManifest { path, .. } => {
             let path = base.join(path);
             let text = crate::bounded::text(&path, crate::bounded::MANIFEST).map_err(|error| PhaseError::Other {
-                message: format!("cannot read the Packer manifest {path}: {error}"),
+                message: match &made.build {
+                    Some(_) => format!(
+                        "cannot read the Packer manifest {path}: {error}; `amiproof build {}` builds the image",
+                        variant.name
+                    ),
+                    None => format!("cannot read the Packer manifest {path}: {error}"),
+                },
                 evidence: Vec::new(),
             })?;
             Some(text)

@@ -229,6 +229,7 @@ pub(crate) fn made(ami: AmiSource) -> MadeNodes {
     MadeNodes {
         count: 2,
         ami,
+        build: None,
         user_data: None,
         instance_types: vec!["m6i.large".to_owned()],
         capacity: Capacity::OnDemand,

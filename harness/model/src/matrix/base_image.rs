@@ -2,7 +2,7 @@
 
 /// How to build a node image on such a base.
 pub const HOW_TO_BUILD: &str = "build the node image on top of it (kubelet, containerd and nodeadm or bootstrap.sh by the scripts of \
-     awslabs/amazon-eks-ami; make create-hardened-ami drives your Packer template), and name that image";
+     awslabs/amazon-eks-ami; `amiproof build` runs your Packer), and name that image";
 
 /// The kind of base image with this published name; `None` for a node image, or an unknown name.
 ///

@@ -210,6 +210,8 @@ pub(crate) struct VariantSection {
     pub(crate) hardening: Option<HardeningSection>,
     /// Source of the image. Not for nodes that already exist.
     pub(crate) ami: Option<AmiSection>,
+    /// How `amiproof build` makes the image that `ami.packerManifest` names.
+    pub(crate) build: Option<BuildSection>,
     /// The processor architecture of the image. Default: x86_64.
     pub(crate) architecture: Option<Architecture>,
     /// Your own user data.
@@ -326,6 +328,27 @@ pub(crate) struct AmiSection {
     /// Part of the name of a build, to select one in the Packer manifest.
     #[schemars(example = &"Level_1")]
     pub(crate) select: Option<String>,
+}
+
+/// A build by Packer. Its template must have the post-processor `manifest`, which writes the file of `ami.packerManifest`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct BuildSection {
+    /// The template, or the folder of one, relative to this file.
+    #[schemars(required, example = &"packer/al2023.pkr.hcl")]
+    pub(crate) template: Option<String>,
+    /// The one source of the template to build. Default: all that it has.
+    #[schemars(example = &"amazon-ebs.al2023")]
+    pub(crate) only: Option<String>,
+    /// Values of the template's variables.
+    #[schemars(extend("examples" = [{"level": "1"}]))]
+    pub(crate) variables: Option<BTreeMap<String, String>>,
+    /// Files with values of the template's variables, relative to this file.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["packer/common.pkrvars.hcl"]]))]
+    pub(crate) variable_files: Option<List<String>>,
+    /// Systems Manager parameter that names the newest image that was built. `amiproof promote` has one of its own.
+    #[schemars(example = &"/cis_ami/al2023/level1/image_id")]
+    pub(crate) parameter: Option<String>,
 }
 
 /// The newest image whose name matches.

@@ -1,5 +1,7 @@
 //! Where a variant's image comes from.
 
+use camino::Utf8Path;
+
 use super::base_image::{HOW_TO_BUILD, base_image_kind, base_image_parameter_kind};
 use super::file::{AmiSection, FilterSection};
 use super::resolver::Resolver;
@@ -16,6 +18,7 @@ pub(super) fn ami(
     raw: AmiSection,
     family: Option<Family>,
     version: Option<&KubernetesVersion>,
+    is_built: bool,
 ) -> Option<AmiSource> {
     let at = format!("{path}.ami");
     if raw.select.is_some() && raw.packer_manifest.is_none() {
@@ -33,7 +36,7 @@ pub(super) fn ami(
             filter(resolver, &format!("{at}.filter"), section)
         }
         AmiSection { id: None, ssm: None, filter: None, packer_manifest: Some(file), select } => {
-            packer_manifest(resolver, &at, &file, select)
+            packer_manifest(resolver, &at, &file, select, is_built)
         }
         raw => {
             not_one_source(resolver, &at, &raw);
@@ -137,8 +140,19 @@ fn filter(resolver: &mut Resolver<'_>, at: &str, raw: FilterSection) -> Option<A
 
 /// A Packer manifest holds `builds`, each with a `name` and an `artifact_id` like `us-west-2:ami-…` (Packer's post-processor
 /// "manifest"). Which build counts is found out when the run starts; that there is one is checked here.
-fn packer_manifest(resolver: &mut Resolver<'_>, at: &str, file: &str, select: Option<String>) -> Option<AmiSource> {
+fn packer_manifest(
+    resolver: &mut Resolver<'_>,
+    at: &str,
+    file: &str,
+    select: Option<String>,
+    is_built: bool,
+) -> Option<AmiSource> {
     let key = format!("{at}.packerManifest");
+    if is_built && resolver.files.read(Utf8Path::new(file)).is_err() {
+        let message = format!("{file} does not exist yet: the image is not built");
+        resolver.warning(&key, message, "`amiproof build` builds it; a run cannot test this variant before that");
+        return Some(AmiSource::PackerManifest { path: file.into(), select });
+    }
     let (path, text) = resolver.read_text(&key, file, "build the image first, or name another source of the image")?;
     let manifest: serde_json::Value = match serde_json::from_str(&text) {
         Ok(manifest) => manifest,

@@ -2,6 +2,7 @@
 //! every default filled in, every reference checked.
 
 mod base_image;
+mod build;
 mod cluster;
 mod cross;
 mod fallback;
@@ -23,6 +24,7 @@ mod variant;
 pub use self::base_image::{HOW_TO_BUILD, base_image_kind};
 pub use self::resolve::{Resolved, resolve};
 pub use self::sources::{Files, ReadFile};
+pub use self::spec::build::Build;
 pub use self::spec::governance::{ControlPlaneLog, Endpoint, Governance};
 pub use self::spec::scans::{KubeBench, OpenScap, Runs, RunsBy, ScanSettings, ScannedNodes};
 pub use self::spec::{

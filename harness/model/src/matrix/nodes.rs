@@ -1,5 +1,6 @@
 //! The nodes of a variant: created by amiproof, or existing ones.
 
+use super::build::build;
 use super::fallback::Fallback;
 use super::file::{Defaults, NodesSection, SelectorSection, VariantSection};
 use super::governance;
@@ -50,6 +51,7 @@ fn selected(resolver: &mut Resolver<'_>, path: &str, raw: &SelectorSection) -> O
 fn nothing_is_made(resolver: &mut Resolver<'_>, path: &str, raw: &VariantSection) {
     let keys = [
         ("ami", raw.ami.is_some()),
+        ("build", raw.build.is_some()),
         ("userData", raw.user_data.is_some()),
         ("instanceTypes", raw.instance_types.is_some()),
         ("capacity", raw.capacity.is_some()),
@@ -76,7 +78,9 @@ fn made(
     fallback: &Fallback<'_>,
 ) -> Option<MadeNodes> {
     let version = version(resolver, path, raw.kubernetes_version, fallback.cluster);
-    let ami = raw.ami.and_then(|section| ami(resolver, path, section, raw.family, version.as_ref()));
+    let is_built = raw.build.is_some();
+    let ami = raw.ami.and_then(|section| ami(resolver, path, section, raw.family, version.as_ref(), is_built));
+    let build = raw.build.map(|section| build(resolver, path, section, ami.as_ref()));
     let user_data = raw.user_data.map(|section| user_data(resolver, path, section));
     let types = chosen_types(resolver, path, raw.instance_types, architecture, fallback.instance_types.as_deref());
     let defaults: &Defaults = fallback.defaults;
@@ -101,6 +105,7 @@ fn made(
     Some(MadeNodes {
         count: count.unwrap_or(2),
         ami: ami?,
+        build: transposed(build)?,
         user_data: transposed(user_data)?,
         instance_types: types,
         capacity: raw.capacity.or(defaults.capacity).unwrap_or(Capacity::OnDemand),

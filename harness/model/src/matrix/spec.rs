@@ -1,5 +1,6 @@
 //! A resolved matrix file: every default filled in, every reference checked.
 
+pub(crate) mod build;
 pub(crate) mod governance;
 pub(crate) mod scans;
 
@@ -10,6 +11,7 @@ use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::build::Build;
 use self::governance::Governance;
 use self::scans::ScanSettings;
 use crate::name::{AmiId, Benchmark, KubernetesVersion, Level, VariantName};
@@ -157,6 +159,8 @@ pub struct MadeNodes {
     pub count: u32,
     /// Where the image comes from.
     pub ami: AmiSource,
+    /// How `amiproof build` makes the image; `None` if it is built elsewhere.
+    pub build: Option<Build>,
     /// User data merged into what amiproof generates.
     pub user_data: Option<UserData>,
     /// Instance types, first choice first.

@@ -16,6 +16,12 @@ pub const REPORT: &str = "amiproof:report";
 pub const SINCE: &str = "amiproof:status-since";
 /// Why it was revoked.
 pub const REASON: &str = "amiproof:revoked-because";
+/// What an image was built as: `MATRIX/VARIANT`.
+pub const BUILT_AS: &str = "amiproof:built-as";
+/// `sha256:…` of the template, the variables and the files of variables that it was built from.
+pub const BUILT_FROM: &str = "amiproof:built-from";
+/// The image that it was built on.
+pub const BASE: &str = "amiproof:base-image";
 /// On a parameter: what it names the newest image of, `MATRIX/VARIANT`. A parameter without it is not amiproof's.
 pub const PARAMETER: &str = "amiproof:promotes";
 

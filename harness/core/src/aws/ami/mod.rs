@@ -9,7 +9,7 @@ use amiproof_model::name::{AmiId, KubernetesVersion};
 use amiproof_model::report::AmiRecord;
 use aws_sdk_ec2::types::{Filter, Image};
 
-pub use self::packer::newest_in_manifest;
+pub use self::packer::{last_run, newest_in_manifest, of_last_run};
 pub use self::parameter::recommended_parameter;
 use super::Clients;
 use super::error::{AwsError, Explain as _};

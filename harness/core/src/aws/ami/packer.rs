@@ -6,6 +6,8 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 struct Manifest {
     builds: Vec<Build>,
+    #[serde(default)]
+    last_run_uuid: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +49,25 @@ pub fn newest_in_manifest(text: &str, select: Option<&str>, region: &str) -> Res
         )
     })?;
     id.parse().map_err(|error| format!("{error}"))
+}
+
+/// The run of Packer that wrote a manifest last; `None` if it does not say, or is no manifest.
+pub fn last_run(text: &str) -> Option<String> {
+    serde_json::from_str::<Manifest>(text).ok()?.last_run_uuid.filter(|run| !run.is_empty())
+}
+
+/// The AMI that the last run of Packer built, and no earlier one: [`newest_in_manifest`] among its builds.
+///
+/// # Errors
+/// As [`newest_in_manifest`].
+pub fn of_last_run(text: &str, select: Option<&str>, region: &str) -> Result<AmiId, String> {
+    let mut manifest: serde_json::Value = serde_json::from_str(text)
+        .map_err(|error| format!("not a Packer manifest ({error}): it comes from the post-processor \"manifest\""))?;
+    let run = last_run(text).ok_or("the Packer manifest names no run: it was not written by Packer 1.2 or newer")?;
+    if let Some(builds) = manifest["builds"].as_array_mut() {
+        builds.retain(|build| build["packer_run_uuid"].as_str() == Some(run.as_str()));
+    }
+    newest_in_manifest(&manifest.to_string(), select, region)
 }
 
 fn image_in<'a>(artifact: &'a str, region: &str) -> Option<&'a str> {

@@ -109,3 +109,21 @@ fn the_newest_build_of_the_region_is_taken_from_a_manifest() {
     ];
     insta::assert_snapshot!(messages.join("\n"));
 }
+
+#[test]
+fn only_the_last_run_of_packer_counts_where_it_was_just_run() {
+    let manifest = r#"{"builds": [
+        {"name": "al2023", "build_time": 9, "artifact_id": "us-west-2:ami-0123456789abcdef0", "packer_run_uuid": "one"},
+        {"name": "al2023", "build_time": 5, "artifact_id": "us-west-2:ami-0123456789abcdef1", "packer_run_uuid": "two"},
+        {"name": "al2", "build_time": 5, "artifact_id": "us-east-1:ami-0123456789abcdef2", "packer_run_uuid": "two"}
+    ], "last_run_uuid": "two"}"#;
+    let image = |select| of_last_run(manifest, select, "us-west-2").map(|id| id.to_string());
+    assert_eq!(last_run(manifest).as_deref(), Some("two"));
+    assert_eq!(image(None).unwrap(), "ami-0123456789abcdef1");
+    assert_eq!(image(Some("al2023")).unwrap(), "ami-0123456789abcdef1");
+    assert!(
+        of_last_run(manifest, Some("al2"), "eu-west-1").unwrap_err().starts_with("no image was built for eu-west-1")
+    );
+    assert!(of_last_run(r#"{"builds": []}"#, None, "us-west-2").unwrap_err().contains("names no run"));
+    assert_eq!((last_run("{"), last_run(r#"{"builds": [], "last_run_uuid": ""}"#)), (None, None));
+}
