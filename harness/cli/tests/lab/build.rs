@@ -12,40 +12,8 @@ use crate::process::{LabProcess, amiproof, finish, root, stderr};
 const L1: &str = "ami-0f7b9d1e3a5c6b8d0";
 const STOCK: &str = "ami-0a2c4e6f8b1d3a5c7";
 
-const PACKER: &str = r#"#!/bin/sh
-echo "$@" >> "$FAKE/calls"
-case $1 in
-  version) echo "Packer v1.11.2" ;;
-  init) [ "$2" != broken.pkr.hcl ] || { echo "Error: Missing plugin source" >&2; exit 1; } ;;
-  validate) echo "The configuration is valid." ;;
-  build)
-    cancel() {
-      count=$((count + 1))
-      echo "Cancelling build after receiving interrupt" >&2
-      [ "$count" = 1 ] || { echo "Error: second interrupt, the instance stays" >&2; exit 1; }
-    }
-    count=0
-    trap cancel INT
-    echo "==> amazon-ebs.al2023: Launching a source AWS instance..."
-    for template in "$@"; do :; done
-    case $template in
-      slow.pkr.hcl)
-        touch "$FAKE/started"
-        until [ "$count" -gt 0 ]; do sleep 0.1; done
-        for again in 1 2 3 4 5; do sleep 0.1; done
-        echo "==> amazon-ebs.al2023: Terminating the source AWS instance..."
-        echo "Cleanly cancelled builds after being interrupted."
-        exit 1 ;;
-      failing.pkr.hcl)
-        echo "==> amazon-ebs.al2023: Error: Script exited with non-zero exit status: 1" >&2
-        exit 1 ;;
-      silent.pkr.hcl) exit 0 ;;
-    esac
-    run=$(date +%s%N)
-    echo "{\"builds\": [{\"name\": \"al2023\", \"builder_type\": \"amazon-ebs\", \"build_time\": 1, \"files\": null, \"artifact_id\": \"us-west-2:$IMAGE\", \"packer_run_uuid\": \"$run\", \"custom_data\": null}], \"last_run_uuid\": \"$run\"}" > manifest.json
-    echo "--> amazon-ebs.al2023: AMIs were created: us-west-2: $IMAGE" ;;
-esac
-"#;
+/// A Packer that behaves like HashiCorp's.
+pub(crate) const PACKER: &str = include_str!("packer.sh");
 
 /// Whoever builds images, with a lab as the account.
 struct Desk {

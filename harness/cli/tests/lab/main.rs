@@ -27,6 +27,7 @@ mod permissions;
 mod preflight;
 mod process;
 mod promote;
+mod release;
 mod rendering;
 mod resume;
 mod scans;
