@@ -13,6 +13,7 @@ mod cleanup;
 mod connect;
 mod disruptive;
 mod doctor;
+mod examples;
 mod explain;
 mod given;
 mod hosts;
