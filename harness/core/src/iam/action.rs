@@ -30,7 +30,7 @@ pub enum Goal {
     Sweep,
     /// Check an account; reads only
     Doctor,
-    /// Promote and revoke images; for whoever releases them, and not for runs
+    /// Promote and revoke images, and tag and name those that 'build' built; for whoever releases images, and not for runs
     Promote,
 }
 

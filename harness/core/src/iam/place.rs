@@ -1,5 +1,7 @@
 //! What a policy is limited to: account, region, cluster, and the user's own resources that a run uses.
 
+use std::collections::BTreeSet;
+
 use amiproof_model::matrix::{AmiSource, Matrix};
 
 use crate::aws::partition;
@@ -26,6 +28,8 @@ pub struct Place {
     pub keys: Vec<String>,
     /// Names of the SSM parameters that hold image ids, beside the public ones of AWS.
     pub parameters: Vec<String>,
+    /// Names of the SSM parameters that name images that were built (`build.parameter`).
+    pub built: Vec<String>,
     /// Whether the matrix uses existing nodes, which carry no tag of a run.
     pub takes_nodes: bool,
 }
@@ -42,6 +46,7 @@ impl Default for Place {
             roles: Vec::new(),
             keys: Vec::new(),
             parameters: Vec::new(),
+            built: Vec::new(),
             takes_nodes: false,
         }
     }
@@ -53,6 +58,7 @@ impl Place {
         let cluster = &matrix.cluster;
         let roles = [&cluster.role_arn, &cluster.node_role_arn, &cluster.windows_node_role_arn];
         let made = matrix.variants.iter().filter_map(|variant| variant.made());
+        let built: BTreeSet<String> = made.clone().filter_map(|made| made.build.as_ref()?.parameter.clone()).collect();
         let mut parameters: Vec<String> = made
             .filter_map(|made| match &made.ami {
                 AmiSource::SsmParameter(name) if !name.starts_with("/aws/service/") => Some(name.clone()),
@@ -67,6 +73,7 @@ impl Place {
             roles: roles.into_iter().flatten().cloned().collect(),
             keys: cluster.governance.secrets_key.iter().cloned().collect(),
             parameters,
+            built: built.into_iter().collect(),
             takes_nodes: matrix.variants.iter().any(|variant| variant.made().is_none()),
             ..Self::default()
         }

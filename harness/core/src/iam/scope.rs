@@ -20,6 +20,8 @@ pub enum Own {
     Keys,
     /// SSM parameters that the matrix names, as further resources.
     Parameters,
+    /// SSM parameters that name images that were built, as further resources.
+    Built,
     /// Existing nodes, which carry no tag of a run: with them, the conditions on tags are left out.
     Nodes,
 }
@@ -82,10 +84,8 @@ impl Scope {
             Own::Nothing | Own::NodePolicies | Own::Nodes => {}
             Own::Roles => resources.extend(place.roles.iter().cloned()),
             Own::Keys => resources.extend(place.keys.iter().cloned()),
-            Own::Parameters => resources.extend(place.parameters.iter().map(|name| {
-                let name = name.trim_start_matches('/');
-                place.fill(&format!("arn:{{partition}}:ssm:{{region}}:{{account}}:parameter/{name}"))
-            })),
+            Own::Parameters => resources.extend(place.parameters.iter().map(|name| parameter(place, name))),
+            Own::Built => resources.extend(place.built.iter().map(|name| parameter(place, name))),
         }
         resources
     }
@@ -129,6 +129,12 @@ impl Scope {
         };
         self.conditions_in(place).iter().map(key).collect()
     }
+}
+
+/// The ARN of a parameter of the account.
+fn parameter(place: &Place, name: &str) -> String {
+    let name = name.trim_start_matches('/');
+    place.fill(&format!("arn:{{partition}}:ssm:{{region}}:{{account}}:parameter/{name}"))
 }
 
 /// The tag of the run on what exists.
@@ -388,9 +394,10 @@ pub static PARAMETERS: Scope = Scope::on(
     &[],
 )
 .with(Own::Parameters);
-/// The parameters that name promoted images. One with another name needs a statement of its own.
+/// The parameters that name promoted images, and those of the matrix that name built ones. One that `promote --parameter` names needs a
+/// statement of its own.
 pub static NAMES_OF_IMAGES: Scope =
-    Scope::on("NamesOfImages", &["arn:{partition}:ssm:{region}:{account}:parameter/amiproof/*"], &[]);
+    Scope::on("NamesOfImages", &["arn:{partition}:ssm:{region}:{account}:parameter/amiproof/*"], &[]).with(Own::Built);
 /// Images, of which only the tags of amiproof may be changed. ARNs of images name no account.
 pub static IMAGES: Scope = Scope::on(
     "TagsOfImages",
