@@ -248,6 +248,12 @@ pub struct AmiRecord {
     /// `x86_64` or `arm64`.
     #[serde(default)]
     pub architecture: String,
+    /// From when on it is deprecated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<Timestamp>,
+    /// The images that it was built on, the nearest first, as far as EC2 knows them; empty if it does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<AmiId>,
 }
 
 /// A node that joined.

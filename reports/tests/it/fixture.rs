@@ -85,6 +85,8 @@ pub(crate) fn variant(name: &str, family: Family, hardening: Option<(&str, Level
             source: "ssm /aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/recommended/image_id"
                 .into(),
             architecture: "x86_64".into(),
+            deprecated: None,
+            ancestors: Vec::new(),
         }),
         node_group: Some(format!("amiproof-{name}")),
         nodes: vec![node(1), node(2)],

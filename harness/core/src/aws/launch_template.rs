@@ -148,6 +148,8 @@ mod tests {
             created: None,
             source: "id".to_owned(),
             architecture: "x86_64".to_owned(),
+            deprecated: None,
+            ancestors: Vec::new(),
         };
         Ami { record, volumes: volumes.collect() }
     }

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::Tally;
 use super::tally::{Conclusion, Scope};
 use crate::judge::disposition::Disposition;
-use crate::name::{CheckId, ControlId};
+use crate::name::{CheckId, ControlId, VariantName};
 use crate::report::Report;
 use crate::report::result::CheckResult;
 use crate::report::subject::Subject;
@@ -121,6 +121,43 @@ fn blockers(report: &Report, scope: Scope<'_>) -> String {
 
 /// A note besides the verdict: the findings of an operating system's benchmark on images that are not hardened to it.
 pub(super) fn notes(report: &Report, scope: Scope<'_>) -> Vec<String> {
+    let mut notes = missed(report, scope);
+    notes.extend(images(report, scope));
+    notes
+}
+
+/// What is to be known of images: a base that is not the reference, and a deprecation.
+fn images(report: &Report, scope: Scope<'_>) -> Vec<String> {
+    let image_of = |name: &VariantName| {
+        let variant = report.variants.iter().find(|variant| variant.name == *name)?;
+        variant.ami.as_ref()
+    };
+    let mut notes = Vec::new();
+    for variant in &report.variants {
+        let subject = Subject::Variant(variant.name.clone());
+        let Some(image) = variant.ami.as_ref().filter(|_| scope.has(&subject)) else { continue };
+        let mut note = |sentence: String| {
+            notes.push(match scope {
+                Scope::Run => format!("{}: {sentence}", variant.name),
+                Scope::Of(_) => sentence,
+            });
+        };
+        if let (Some(name), Some(base)) = (&variant.reference, image.ancestors.first())
+            && let Some(reference) = image_of(name)
+            && image.id != reference.id
+            && !image.ancestors.contains(&reference.id)
+        {
+            let (other, is_from) = (&reference.id, "so that differences may be those of the base");
+            note(format!("the image was built on {base}, and its reference {name} is {other}, {is_from}"));
+        }
+        if let Some(since) = image.deprecated.filter(|since| *since <= report.run.started) {
+            note(format!("the image is deprecated since {}", since.strftime("%Y-%m-%d")));
+        }
+    }
+    notes
+}
+
+fn missed(report: &Report, scope: Scope<'_>) -> Vec<String> {
     let mut subjects: IndexMap<&Subject, (usize, usize)> = IndexMap::new();
     let suites: BTreeSet<(&Subject, &str)> = report
         .results

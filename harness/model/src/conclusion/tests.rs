@@ -315,3 +315,36 @@ fn what_passed_is_counted_by_cells_as_what_failed() {
         assert!(text.ends_with(reason), "{disposition:?}: {text}");
     }
 }
+
+/// A hardened image on a newer base than its reference differs from it by more than hardening.
+#[test]
+fn a_reference_that_is_not_the_base_and_a_deprecated_image_are_noted() {
+    let image = |digit: char, ancestors: &[char], deprecated: Option<&str>| -> crate::report::AmiRecord {
+        let id = |digit: &char| format!("ami-{}", digit.to_string().repeat(17));
+        serde_json::from_value(serde_json::json!({
+            "id": id(&digit),
+            "source": "id",
+            "ancestors": ancestors.iter().map(id).collect::<Vec<_>>(),
+            "deprecated": deprecated,
+        }))
+        .unwrap()
+    };
+    let notes = |own: crate::report::AmiRecord, scope: Scope<'_>| {
+        let mut report = with(&[Disposition::Passed]);
+        report.variants[0].ami = Some(image('a', &[], None));
+        report.variants[1].ami = Some(own);
+        report.variants[1].reference = Some("stock".parse().unwrap());
+        Summary::of(&report, scope, 0).notes
+    };
+    assert_eq!(notes(image('b', &['c', 'a'], None), Scope::Run), [""; 0], "the reference is an ancestor");
+    assert_eq!(notes(image('b', &[], None), Scope::Run), [""; 0], "nothing is known");
+    let other = "the image was built on ami-ccccccccccccccccc, and its reference stock is ami-aaaaaaaaaaaaaaaaa, so that differences may be \
+                 those of the base";
+    assert_eq!(notes(image('b', &['c'], None), Scope::Run), [format!("l1: {other}")]);
+    assert_eq!(notes(image('b', &['c'], None), Scope::Of(&l1())), [other]);
+    assert_eq!(
+        notes(image('b', &['a'], Some("1969-12-31T00:00:00Z")), Scope::Of(&l1())),
+        ["the image is deprecated since 1969-12-31"]
+    );
+    assert_eq!(notes(image('b', &['a'], Some("2030-01-01T00:00:00Z")), Scope::Of(&l1())), [""; 0]);
+}

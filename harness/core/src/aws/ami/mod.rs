@@ -79,7 +79,8 @@ pub async fn resolve(
         }
     };
     check(&image, variant)?;
-    Ok(Ami { record: record(&image, source)?, volumes: volumes(&image) })
+    let record = AmiRecord { ancestors: ancestors(clients, &image).await?, ..record(&image, source)? };
+    Ok(Ami { record, volumes: volumes(&image) })
 }
 
 /// The image that existing nodes run.
@@ -89,7 +90,8 @@ pub async fn resolve(
 /// not shared with this account.
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn of_nodes(clients: &Clients, id: &AmiId) -> Result<AmiRecord, Error> {
-    record(&describe(clients, id).await?, "the nodes run it".to_owned())
+    let image = describe(clients, id).await?;
+    Ok(AmiRecord { ancestors: ancestors(clients, &image).await?, ..record(&image, "the nodes run it".to_owned())? })
 }
 
 /// The newest image that AWS recommends for a variant, by the public SSM parameter of its family.
@@ -267,7 +269,28 @@ fn record(image: &Image, source: String) -> Result<AmiRecord, Error> {
         created: image.creation_date().and_then(|text| text.parse().ok()),
         source,
         architecture: image.architecture().map_or("", |architecture| architecture.as_str()).to_owned(),
+        deprecated: image.deprecation_time().and_then(|text| text.parse().ok()),
+        ancestors: Vec::new(),
     })
+}
+
+/// The images that an image was built on, the nearest first
+/// ([`SourceImageId`](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Image.html)). An ancestor that is gone, or not shared with
+/// this account, is the last one that is known.
+async fn ancestors(clients: &Clients, image: &Image) -> Result<Vec<AmiId>, Error> {
+    /// More than anybody builds on top of one another.
+    const MOST: usize = 5;
+    let mut all: Vec<AmiId> = Vec::new();
+    let mut next = image.source_image_id().and_then(|id| id.parse::<AmiId>().ok());
+    while let Some(id) = next.filter(|id| all.len() < MOST && !all.contains(id)) {
+        next = match describe(clients, &id).await {
+            Ok(base) => base.source_image_id().and_then(|id| id.parse().ok()),
+            Err(Error::Unusable(_)) => None,
+            Err(error) => return Err(error),
+        };
+        all.push(id);
+    }
+    Ok(all)
 }
 
 /// EC2 guarantees the root device first only in practice, hence the sort.

@@ -41,6 +41,8 @@ pub(crate) fn passing() -> Report {
         created: None,
         source: "id".to_owned(),
         architecture: "x86_64".to_owned(),
+        deprecated: None,
+        ancestors: Vec::new(),
     };
     let variant = VariantRecord {
         benchmark: Some("cis-al2023-1.0.0".parse().unwrap()),
