@@ -2,18 +2,22 @@
 
 use std::io::Write as _;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use amiproof_model::matrix::Build;
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
-use tokio_util::sync::CancellationToken;
 
 use crate::output::{Failure, Output};
+use crate::signals::Signals;
 
 /// The first version with `packer init`.
 const OLDEST: (u32, u32) = (1, 7);
+
+/// How long the output is read after the end of a command.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A Packer that can be run.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub(crate) struct Packer {
     program: String,
     /// The folder of the matrix file, which paths in it are relative to.
     folder: Utf8PathBuf,
+    /// Which AWS it builds in, where the command line says so.
+    environment: Vec<(String, String)>,
     /// `1.11.2`.
     pub(crate) version: String,
 }
@@ -41,9 +47,19 @@ impl Packer {
     ///
     /// # Errors
     /// If it is not there, is no Packer, or is too old.
-    pub(crate) async fn find(program: &str, folder: &Utf8Path) -> Result<Self, Failure> {
+    pub(crate) async fn find(
+        program: &str,
+        folder: &Utf8Path,
+        environment: Vec<(String, String)>,
+    ) -> Result<Self, Failure> {
+        // It runs in the folder of the matrix, and a path is meant from here.
+        let here = Utf8Path::new(program);
+        let program = match here.canonicalize_utf8() {
+            Ok(path) if program.contains('/') => path.into_string(),
+            _ => program.to_owned(),
+        };
         let help = "install Packer 1.7 or newer, or name it with --packer";
-        let answer = Command::new(program)
+        let answer = Command::new(&program)
             .arg("version")
             .env("CHECKPOINT_DISABLE", "1")
             .stdin(Stdio::null())
@@ -67,7 +83,7 @@ impl Packer {
             return Err(Failure::usage(format!("Packer {version} is too old: it has no `packer init`"), help));
         }
         let folder = if folder.as_str().is_empty() { Utf8PathBuf::from(".") } else { folder.to_owned() };
-        Ok(Self { program: program.to_owned(), folder, version })
+        Ok(Self { program, folder, environment, version })
     }
 
     /// Installs the plugins that a template requires. One in JSON requires none that could be named.
@@ -75,29 +91,29 @@ impl Packer {
         if build.template.extension() == Some("json") && !build.template.as_str().ends_with(".pkr.json") {
             return Ok(Ended::Well);
         }
-        self.run(&["init", build.template.as_str()], job).await
+        self.run(&["init".to_owned(), template(build)], job).await
     }
 
     /// Validates a template with the values of its variables.
     pub(crate) async fn validate(&self, build: &Build, job: &Job<'_>) -> Result<Ended, Failure> {
-        let arguments = arguments("validate", build);
-        self.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), job).await
+        self.run(&arguments("validate", build), job).await
     }
 
     /// Builds.
     pub(crate) async fn build(&self, build: &Build, job: &Job<'_>) -> Result<Ended, Failure> {
         let mut arguments = arguments("build", build);
         arguments.insert(1, "-color=false".to_owned());
-        self.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), job).await
+        self.run(&arguments, job).await
     }
 
-    async fn run(&self, arguments: &[&str], job: &Job<'_>) -> Result<Ended, Failure> {
+    async fn run(&self, arguments: &[String], job: &Job<'_>) -> Result<Ended, Failure> {
         let mut child = Command::new(&self.program)
             .args(arguments)
             .current_dir(&self.folder)
             .env("CHECKPOINT_DISABLE", "1")
             .env("PACKER_NO_COLOR", "1")
-            // A terminal sends an interrupt to every process of its group. Packer abandons its cleanup at the second one, so that it must
+            .envs(self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+            // A terminal sends an interrupt to every process of its group. Packer abandons its cleanup at the second signal, so that it must
             // get exactly the one that is passed on.
             .process_group(0)
             .stdin(Stdio::null())
@@ -107,35 +123,55 @@ impl Packer {
             .map_err(|error| Failure::error(format!("{} cannot be started: {error}", self.program), ""))?;
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let streams = async { tokio::join!(job.follow(out), job.follow(err)) };
-        let (ended, (out, err)) = tokio::join!(waited(&mut child, job), streams);
+        tokio::pin!(streams);
+        let ended = waited(&mut child, job);
+        tokio::pin!(ended);
+        let mut read = None;
+        let ended = loop {
+            tokio::select! {
+                ended = &mut ended => break ended,
+                streams = &mut streams, if read.is_none() => read = Some(streams),
+            }
+        };
         let (status, was_interrupted) =
             ended.map_err(|error| Failure::error(format!("cannot wait for {}: {error}", self.program), ""))?;
-        for result in [out, err] {
-            result
-                .map_err(|error| Failure::error(format!("cannot keep what Packer says in {}: {error}", job.log), ""))?;
-        }
-        Ok(match (was_interrupted, status.success()) {
+        // A plugin that outlives Packer keeps its output open.
+        let read = match read {
+            Some(read) => Some(read),
+            None => tokio::time::timeout(LAST_WORDS, streams).await.ok(),
+        };
+        let kept = read.map_or(Ok(()), |(out, err)| out.and(err));
+        kept.map_err(|error| Failure::error(format!("cannot keep what Packer says in {}: {error}", job.log), ""))?;
+        Ok(match (was_interrupted, status) {
+            (_, Some(status)) if status.success() => Ended::Well,
             (true, _) => Ended::Interrupted,
-            (false, true) => Ended::Well,
-            (false, false) => Ended::Badly,
+            (false, _) => Ended::Badly,
         })
     }
 }
 
-/// Waits for the end of a process; at an interruption it is interrupted once, and waited for: it terminates its instance.
-async fn waited(child: &mut Child, job: &Job<'_>) -> std::io::Result<(ExitStatus, bool)> {
+/// Waits for the end of a process. At the first signal Packer is told to stop, and is waited for: it terminates its instance. At the second
+/// interrupt it is left to that, and no status is known.
+async fn waited(child: &mut Child, job: &Job<'_>) -> std::io::Result<(Option<ExitStatus>, bool)> {
     tokio::select! {
-        status = child.wait() => return Ok((status?, false)),
-        () = job.cancel.cancelled() => {}
+        status = child.wait() => return Ok((Some(status?), false)),
+        () = job.signals.cancel.cancelled() => {}
     }
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        // If it has just ended there is nobody to tell.
-        if let Err(error) = kill_process(pid, Signal::INT) {
-            tracing::debug!("packer was not interrupted: {error}");
+    // Packer runs itself in a child, to which it passes on TERM and not INT.
+    if let Some(pid) = pid
+        && let Err(error) = kill_process(pid, Signal::TERM)
+    {
+        tracing::debug!("packer was not told to stop: {error}");
+    }
+    tokio::select! {
+        status = child.wait() => Ok((Some(status?), true)),
+        () = job.signals.abort.cancelled() => {
+            let pid = child.id().unwrap_or_default();
+            job.output.note(format_args!("Packer (process {pid}) is left alone; see that it terminates its instance: {}", job.log));
+            Ok((None, true))
         }
     }
-    Ok((child.wait().await?, true))
 }
 
 /// What a command of Packer is run for.
@@ -144,7 +180,7 @@ pub(crate) struct Job<'a> {
     pub(crate) variant: &'a str,
     /// The file that keeps what it says.
     pub(crate) log: &'a Utf8Path,
-    pub(crate) cancel: &'a CancellationToken,
+    pub(crate) signals: &'a Signals,
     pub(crate) output: &'a Output,
 }
 
@@ -172,10 +208,14 @@ fn arguments(command: &str, build: &Build) -> Vec<String> {
     for (name, value) in &build.variables {
         arguments.extend(["-var".to_owned(), format!("{name}={value}")]);
     }
-    // What the matrix names is never an option.
-    let template = build.template.as_str();
-    arguments.push(if template.starts_with('-') { format!("./{template}") } else { template.to_owned() });
+    arguments.push(template(build));
     arguments
+}
+
+/// The template as an argument: what the matrix names is never an option.
+fn template(build: &Build) -> String {
+    let template = build.template.as_str();
+    if template.starts_with('-') { format!("./{template}") } else { template.to_owned() }
 }
 
 #[cfg(test)]

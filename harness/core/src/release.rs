@@ -44,6 +44,8 @@ pub struct Promotion {
     pub parameter: Option<String>,
     /// Whether a parameter that something else created may be used from now on.
     pub adopt: bool,
+    /// Whether an image that was revoked may be promoted again.
+    pub reinstate: bool,
 }
 
 /// Promotes an image: tags it, and then lets the parameter name it. May be repeated.
@@ -58,24 +60,31 @@ pub struct Promotion {
 pub async fn promote(clients: &Clients, wanted: &Promotion, mode: Mode) -> Result<Changes, Error> {
     let image = image::read(clients, &wanted.image).await?;
     image.usable(wanted.at)?;
+    if image.status() == Some(Status::Revoked) && !wanted.reinstate {
+        let since = image.tags.get(tag::SINCE).map_or("an unknown time", String::as_str);
+        let reason = image.tags.get(tag::REASON).map_or("no reason was given", String::as_str);
+        return Err(Error::refused(
+            format!("{} was revoked at {since}: {reason}", wanted.image),
+            "promote another image, or this one again with --reinstate",
+        ));
+    }
     let slot = match &wanted.parameter {
         Some(name) => Some(parameter::Slot::read(clients, name, &wanted.line, wanted.adopt).await?),
         None => None,
     };
-    let mut tags = BTreeMap::from([
+    let tags = BTreeMap::from([
         (tag::STATUS, Status::Promoted.as_str().to_owned()),
-        (tag::PROMOTED_AS, tag::value(&wanted.line)),
+        (tag::PROMOTED_AS, listed(&image, tag::PROMOTED_AS, Some(&tag::value(&wanted.line)))?),
+        (tag::NAMED_BY, listed(&image, tag::NAMED_BY, wanted.parameter.as_deref())?),
         (tag::TESTED_BY, wanted.run.to_string()),
         (tag::REPORT, format!("sha256:{}", wanted.report)),
         (tag::SINCE, wanted.at.to_string()),
     ]);
-    if let Some(name) = &wanted.parameter {
-        tags.insert(tag::NAMED_BY, name.clone());
-    }
     let mut changes = Changes::new();
-    let same = |(key, value): (&&str, &String)| image.tags.get(*key) == Some(value);
+    let same = |(key, value): (&&str, &String)| image.tags.get(*key).map_or("", String::as_str) == value;
+    let is_tagged = tags.iter().filter(|(key, _)| **key != tag::SINCE).all(same);
     // A new time alone is not written: a promotion that is repeated keeps that of the first.
-    if !tags.iter().filter(|(key, _)| **key != tag::SINCE).all(same) {
+    if !is_tagged || image.tags.contains_key(tag::REASON) {
         changes.push(format!("tag {} as promoted by run {}", wanted.image, wanted.run));
         if mode == Mode::Apply {
             image::tag(clients, &wanted.image, &tags).await?;
@@ -90,13 +99,39 @@ pub async fn promote(clients: &Clients, wanted: &Promotion, mode: Mode) -> Resul
     Ok(changes)
 }
 
-/// Takes the promotion of an image back: marks the image, and lets its parameter name the newest earlier image that is still promoted. A
-/// parameter that has none is deleted, since whoever reads it must not get this image. May be repeated.
+/// The words of a tag with another one: an image may be promoted as several variants, and several parameters may name it.
+fn listed(image: &Image, key: &str, more: Option<&str>) -> Result<String, Error> {
+    let mut words: Vec<&str> = image.tags.get(key).map(String::as_str).unwrap_or_default().split(' ').collect();
+    words.extend(more);
+    words.retain(|word| !word.is_empty());
+    words.sort_unstable();
+    words.dedup();
+    let text = words.join(" ");
+    if text.chars().count() > tag::LONGEST_VALUE {
+        return Err(Error::refused(
+            format!("{} is promoted in so many ways that the tag {key} cannot name all of them", image.id),
+            "revoke it first, or promote it with --no-parameter",
+        ));
+    }
+    Ok(text)
+}
+
+/// What became of a revocation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revoked {
+    /// What was changed, or would be.
+    pub changes: Changes,
+    /// Parameters that may still name the image, each with the reason.
+    pub open: Vec<String>,
+}
+
+/// Takes the promotion of an image back: marks the image, and lets each of its parameters name the newest earlier image that is still
+/// promoted. A parameter that has none is deleted, since whoever reads it must not get this image. The image is marked whatever becomes of the
+/// parameters. May be repeated.
 ///
 /// # Errors
-/// [`Error::Refused`] before anything is written, if the image was never promoted, or the parameter that names it is not amiproof's.
-/// Otherwise as [`promote`].
-pub async fn revoke(clients: &Clients, id: &AmiId, reason: &str, at: Timestamp, mode: Mode) -> Result<Changes, Error> {
+/// [`Error::Refused`] if the image is gone or was never promoted; otherwise [`Error::Aws`] of the calls about the image, as [`promote`].
+pub async fn revoke(clients: &Clients, id: &AmiId, reason: &str, at: Timestamp, mode: Mode) -> Result<Revoked, Error> {
     let image = image::read(clients, id).await?;
     let Some(status) = image.status() else {
         return Err(Error::refused(
@@ -104,14 +139,9 @@ pub async fn revoke(clients: &Clients, id: &AmiId, reason: &str, at: Timestamp, 
             "`amiproof promote` promotes an image; nothing is to be taken back here",
         ));
     };
-    let line = image.tags.get(tag::PROMOTED_AS).cloned().unwrap_or_default();
-    let slot = match image.tags.get(tag::NAMED_BY) {
-        Some(name) => parameter::Slot::existing(clients, name, &line).await?,
-        None => None,
-    };
-    let mut changes = Changes::new();
+    let mut revoked = Revoked::default();
     if status != Status::Revoked || image.tags.get(tag::REASON).map(String::as_str) != Some(&*tag::value(reason)) {
-        changes.push(format!("tag {id} as revoked"));
+        revoked.changes.push(format!("tag {id} as revoked"));
         if mode == Mode::Apply {
             let tags = BTreeMap::from([
                 (tag::STATUS, Status::Revoked.as_str().to_owned()),
@@ -121,31 +151,45 @@ pub async fn revoke(clients: &Clients, id: &AmiId, reason: &str, at: Timestamp, 
             image::tag(clients, id, &tags).await?;
         }
     }
-    if let Some(slot) = slot.filter(|slot| slot.names(id.as_str())) {
-        match earlier(clients, &slot, id, &line).await? {
-            Some(earlier) => changes.extend(slot.set(clients, earlier.as_str(), mode).await?),
-            None => changes.extend(slot.delete(clients, mode).await?),
+    let words = |key: &str| image.tags.get(key).map(String::as_str).unwrap_or_default().split(' ');
+    let lines: Vec<&str> = words(tag::PROMOTED_AS).filter(|line| !line.is_empty()).collect();
+    for name in words(tag::NAMED_BY).filter(|name| !name.is_empty()) {
+        match renamed(clients, id, name, &lines, mode).await {
+            Ok(changes) => revoked.changes.extend(changes),
+            Err(error) => revoked.open.push(format!("parameter {name}: {error}")),
         }
     }
-    Ok(changes)
+    Ok(revoked)
+}
+
+/// Lets a parameter name something else than an image, if it names that.
+async fn renamed(clients: &Clients, id: &AmiId, name: &str, lines: &[&str], mode: Mode) -> Result<Changes, Error> {
+    let Some(slot) = parameter::Slot::of_any(clients, name, lines).await? else { return Ok(Changes::new()) };
+    if !slot.names(id.as_str()) {
+        return Ok(Changes::new());
+    }
+    match earlier(clients, &slot, id).await? {
+        Some(earlier) => slot.set(clients, earlier.as_str(), mode).await,
+        None => slot.delete(clients, mode).await,
+    }
 }
 
 /// The newest earlier value of a parameter that is an image of the same line and still promoted.
-async fn earlier(
-    clients: &Clients,
-    slot: &parameter::Slot,
-    revoked: &AmiId,
-    line: &str,
-) -> Result<Option<AmiId>, Error> {
+async fn earlier(clients: &Clients, slot: &parameter::Slot, revoked: &AmiId) -> Result<Option<AmiId>, Error> {
     for value in slot.earlier_values(clients).await? {
         let Ok(id) = value.parse::<AmiId>() else { continue };
         if id == *revoked {
             continue;
         }
-        // An image that is gone by now is passed over.
-        let Ok(image) = image::read(clients, &id).await else { continue };
-        let is_same_line = image.tags.get(tag::PROMOTED_AS).is_some_and(|of| of == line);
-        if is_same_line && image.status() == Some(Status::Promoted) && image.state == "available" {
+        let image = match image::read(clients, &id).await {
+            Ok(image) => image,
+            // An image that is gone by now is passed over. One that could not be read is not gone.
+            Err(Error::Refused { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        let lines = image.tags.get(tag::PROMOTED_AS).map(String::as_str).unwrap_or_default();
+        let is_same_line = lines.split(' ').any(|line| line == slot.line());
+        if is_same_line && image.status() == Some(Status::Promoted) && image.usable(Timestamp::MIN).is_ok() {
             return Ok(Some(id));
         }
     }

@@ -25,7 +25,7 @@ use crate::report::cause::{Cause, Certainty, Explanation, Hidden, RuledOut};
 use crate::report::result::CheckResult;
 use crate::report::subject::Subject;
 use crate::report::{NodeRecord, Report, VariantRecord};
-use crate::setting::{Effect, Setting};
+use crate::setting::{Effect, Extent, Setting};
 use crate::verdict::Outcome;
 
 /// Explains the failures of every variant that has a reference and failures that its hardening caused. Replaces what the report said
@@ -223,6 +223,9 @@ impl Case<'_> {
     fn outvotes(&self, effect: (&Effect, fit::Capabilities), changed: &Changed<'_>, passed: usize) -> bool {
         /// How many failures there must be for each pass.
         const FAILURES: usize = 3;
+        if effect.0.extent != Extent::AllOrNothing {
+            return false;
+        }
         let cells = self.failed.iter().filter(|result| Cell::of(result, self.nodes).is_hit_by(effect, changed));
         cells.count() >= FAILURES * passed
     }

@@ -9,6 +9,15 @@ use clap::Args;
 use super::run::{OutputForm, duration};
 use super::target::Target;
 
+/// An age: a duration, or days.
+fn age(text: &str) -> Result<Duration, String> {
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<u64>().ok()).filter(|days| *days > 0);
+    match days {
+        Some(days) => days.checked_mul(86_400).map(Duration::from_secs).ok_or("too many days".to_owned()),
+        None => duration(text).map_err(|error| error.to_string()),
+    }
+}
+
 /// Options of 'promote'.
 #[derive(Debug, Args)]
 pub(crate) struct Promote {
@@ -21,14 +30,14 @@ pub(crate) struct Promote {
     /// The image that is meant: refused if the run tested another one
     #[arg(long, value_name = "AMI")]
     pub(crate) ami: Option<AmiId>,
-    /// Longest time since the end of the run, such as 12h
-    #[arg(long, default_value = "168h", value_parser = duration, value_name = "DURATION")]
+    /// Longest age of a result, such as 12h or 7d
+    #[arg(long, default_value = "7d", value_parser = age, value_name = "DURATION")]
     pub(crate) max_age: Duration,
     /// Promote although checks have no result, as far as a threshold of the matrix allows that
     #[arg(long)]
     pub(crate) allow_incomplete: bool,
     /// The run may have left out checks whose ID starts with one of these ('workload/efs-volume')
-    #[arg(long = "except", value_delimiter = ',', value_name = "PREFIX")]
+    #[arg(long = "except", value_delimiter = ',', value_parser = clap::builder::NonEmptyStringValueParser::new(), value_name = "PREFIX")]
     pub(crate) except: Vec<String>,
     /// Systems Manager parameter that names the newest promoted image [default: /amiproof/MATRIX/VARIANT/image-id]
     #[arg(long, value_name = "NAME", conflicts_with = "no_parameter")]
@@ -37,8 +46,11 @@ pub(crate) struct Promote {
     #[arg(long)]
     pub(crate) no_parameter: bool,
     /// Overwrite a parameter that something else created, from now on
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_parameter")]
     pub(crate) adopt: bool,
+    /// Promote an image again that was revoked
+    #[arg(long)]
+    pub(crate) reinstate: bool,
     /// Private key that signs the statements: a PEM file (ECDSA P-256), or a key in KMS (awskms:///alias/NAME)
     #[arg(long, value_name = "KEY", required_unless_present_any = ["unsigned", "revoke"])]
     pub(crate) key: Option<String>,
@@ -49,10 +61,10 @@ pub(crate) struct Promote {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<Utf8PathBuf>,
     /// Take the promotion of this image back: it must not be used any more
-    #[arg(long, value_name = "AMI", requires_all = ["reason", "region"], conflicts_with_all = ["variant", "run", "ami", "key", "unsigned", "parameter", "adopt", "out"])]
+    #[arg(long, value_name = "AMI", requires_all = ["reason", "region"], conflicts_with_all = ["variant", "run", "ami", "max_age", "allow_incomplete", "except", "key", "unsigned", "parameter", "no_parameter", "adopt", "reinstate", "out"])]
     pub(crate) revoke: Option<AmiId>,
     /// Why it is taken back
-    #[arg(long, value_name = "TEXT", requires = "revoke")]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new(), value_name = "TEXT", requires = "revoke")]
     pub(crate) reason: Option<String>,
     /// AWS region of the image that is taken back
     #[arg(long, env = "AWS_REGION", value_name = "REGION")]

@@ -70,16 +70,21 @@ pub(crate) fn run(global: &Global, args: &Arguments, output: &Output) -> Result<
 
 async fn all(global: &Global, args: &Arguments, matrix: &Matrix, output: &Output) -> Result<ExitCode, Failure> {
     let folder = args.file.parent().unwrap_or(Utf8Path::new("")).to_owned();
-    let packer = Packer::find(&args.packer, &folder).await?;
+    if args.target.lab && !args.dry_run {
+        let help = "with --dry-run it validates the templates; `amiproof lab` and --endpoint-url give Packer an account to build in";
+        return Err(Failure::usage("Packer knows no --lab: it would build in the account of the environment", help));
+    }
+    let packer = Packer::find(&args.packer, &folder, environment(args, matrix)).await?;
     let wanted = wanted(global, args, matrix, &folder)?;
     let Some(region) = matrix.cluster.region.as_deref() else {
         return Err(Failure::usage("the matrix names no region", "add cluster.region: images belong to one"));
     };
     let connection = Connection::open(&args.target, region, output).await?;
     let shown = *output;
-    let signals =
-        Signals::listen(move |_| shown.note("interrupted: Packer removes what it created, and then amiproof ends"))
-            .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
+    let signals = Signals::listen(move |_| {
+        shown.note("stopping: Packer is told to remove what it created; a second interrupt leaves it alone")
+    })
+    .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
     let images = with(&packer, &wanted, args.dry_run, connection.aws()?, &signals, output).await;
     connection.close().await;
     let answer = Answer { packer: packer.version.clone(), dry_run: args.dry_run, images: images? };
@@ -94,6 +99,14 @@ async fn all(global: &Global, args: &Arguments, matrix: &Matrix, output: &Output
         () if is("failed") => ExitCode::Failed,
         () => ExitCode::Passed,
     })
+}
+
+/// Which AWS Packer builds in: the one that amiproof asks.
+fn environment(args: &Arguments, matrix: &Matrix) -> Vec<(String, String)> {
+    let (profile, endpoint) = (args.target.profile.clone(), args.target.endpoint_url.clone());
+    let named =
+        [("AWS_PROFILE", profile), ("AWS_ENDPOINT_URL", endpoint), ("AWS_REGION", matrix.cluster.region.clone())];
+    named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 /// The variants to build. Everything that the matrix names is there.
@@ -135,6 +148,10 @@ fn wanted<'a>(
                 return Err(Failure::usage(message, "paths of `build` are relative to the matrix file"));
             }
         }
+        // Packer's post-processor makes no folder.
+        if let Some(above) = folder.join(path).parent().filter(|above| !above.as_str().is_empty()) {
+            std::fs::create_dir_all(above).map_err(|error| rundir::cannot("create", above, &error))?;
+        }
         let logs = global.dir.join("builds").join(format!("{stamp}-{}", variant.name));
         std::fs::create_dir_all(&logs).map_err(|error| rundir::cannot("create", &logs, &error))?;
         wanted.push(Wanted {
@@ -169,7 +186,7 @@ async fn with(
         {
             match ended {
                 Ended::Well => {}
-                Ended::Interrupted => return Ok(vec![one.ended("interrupted", None)]),
+                Ended::Interrupted => return Ok(wanted.iter().map(|one| one.ended("interrupted", None)).collect()),
                 Ended::Badly => {
                     return Err(Failure::usage(
                         format!("`packer {step}` refuses the template of {}", one.variant.name),
@@ -192,7 +209,7 @@ async fn with(
 
 impl Wanted<'_> {
     fn job<'a>(&'a self, signals: &'a Signals, output: &'a Output) -> Job<'a> {
-        Job { variant: self.variant.name.as_str(), log: &self.log, cancel: &signals.cancel, output }
+        Job { variant: self.variant.name.as_str(), log: &self.log, signals, output }
     }
 
     fn ended(&self, state: &'static str, problem: Option<String>) -> Image {

@@ -39,6 +39,9 @@ struct Answer<'a> {
     refusals: Vec<Reason>,
     /// What was changed, or would be.
     changes: Changes,
+    /// Parameters that may still name a revoked image, each with the reason.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    open: &'a [String],
     /// The folder of the report and its statements.
     #[serde(skip_serializing_if = "Option::is_none")]
     statements: Option<&'a Utf8Path>,
@@ -72,9 +75,10 @@ async fn revoke(
     let connection = Connection::open(&args.target, region, output).await?;
     let revoked = release::revoke(connection.aws()?, image, reason, amiproof_time::now(), mode(args)).await;
     connection.close().await;
-    let changes = revoked.map_err(|error| failure(&error))?;
+    let release::Revoked { changes, open } = revoked.map_err(|error| failure(&error))?;
     let answer = Answer {
         image: image.as_str(),
+        open: &open,
         arn: None,
         variant: None,
         run: None,
@@ -85,11 +89,18 @@ async fn revoke(
         signed_by: None,
     };
     shown(&answer, if args.dry_run { "would revoke" } else { "revoked" }, args.output, output)?;
-    Ok(ExitCode::Passed)
+    for one in &open {
+        output.note(format_args!("warning: {one}\n  it may still name {image}: set or delete it by hand"));
+    }
+    Ok(if open.is_empty() { ExitCode::Passed } else { ExitCode::Error })
 }
 
 async fn promote(global: &Global, args: &Promote, output: &Output) -> Result<ExitCode, Failure> {
-    let (report, path) = rundir::read_report(&global.dir, args.run.as_deref())?;
+    let (_, path) = rundir::read_report(&global.dir, args.run.as_deref())?;
+    // Decided, signed and copied are the same bytes: other commands rewrite the file.
+    let text = bounded::text(&path, bounded::REPORT)
+        .map_err(|error| Failure::usage(format!("cannot read the report {path}: {error}"), ""))?;
+    let report = Report::parse(&text).map_err(|error| Failure::usage(format!("{path}: {error}"), ""))?;
     if report.cluster.region.is_empty() {
         return Err(Failure::usage(
             format!("run {} has no AWS region, so its images are not known", report.run.id),
@@ -97,7 +108,7 @@ async fn promote(global: &Global, args: &Promote, output: &Output) -> Result<Exi
         ));
     }
     let connection = Connection::open(&args.target, &report.cluster.region, output).await?;
-    let ended = in_account(global, args, &report, &path, &connection, output).await;
+    let ended = in_account(global, args, &report, (&path, text), &connection, output).await;
     connection.close().await;
     ended
 }
@@ -106,7 +117,7 @@ async fn in_account(
     global: &Global,
     args: &Promote,
     report: &Report,
-    path: &Utf8Path,
+    (path, text): (&Utf8Path, String),
     connection: &Connection,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
@@ -124,7 +135,7 @@ async fn in_account(
     let variant = args.variant.as_deref().unwrap_or_default();
     let now = amiproof_time::now();
     let required = required(&args.except)?;
-    let later = later(&global.dir, report, output);
+    let later = later(&global.dir, report, path)?;
     let gates = Gates {
         variant,
         image: args.ami.as_ref(),
@@ -143,8 +154,6 @@ async fn in_account(
         Some(key) => Some(signer(key, clients).await?),
         None => None,
     };
-    let text = bounded::text(path, bounded::REPORT)
-        .map_err(|error| Failure::usage(format!("cannot read the report {path}: {error}"), ""))?;
     let wanted = release::Promotion {
         image: promotion.image.clone(),
         line: format!("{}/{variant}", report.run.matrix),
@@ -156,14 +165,29 @@ async fn in_account(
             args.parameter.clone().unwrap_or_else(default)
         }),
         adopt: args.adopt,
+        reinstate: args.reinstate,
     };
     // What stands in the way is known before anything is written, here or there.
-    let planned = release::promote(clients, &wanted, Mode::DryRun).await.map_err(|error| failure(&error))?;
     let folder = args.out.clone().unwrap_or_else(|| beside(path).join("promotions").join(variant));
+    replaceable(&folder, signer.is_some())?;
+    let planned = release::promote(clients, &wanted, Mode::DryRun).await.map_err(|error| failure(&error))?;
     let changes = if args.dry_run {
         planned
     } else {
-        let facts = Facts { arn: &image.arn, digest: &wanted.report, at: now };
+        let policy = serde_json::json!({
+            "maxAgeSeconds": args.max_age.as_secs(),
+            "allowIncomplete": args.allow_incomplete,
+            "except": args.except,
+            "required": required,
+        });
+        let facts = Facts {
+            arn: &image.arn,
+            digest: &wanted.report,
+            at: now,
+            version: env!("CARGO_PKG_VERSION"),
+            policy: &policy,
+            policy_digest: &hex(policy.to_string().as_bytes()),
+        };
         let mut files = vec![("report.json".to_owned(), text)];
         for predicate in Predicate::ALL {
             let statement = statement::of(*predicate, report, &promotion, &facts);
@@ -178,8 +202,10 @@ async fn in_account(
             }
             files.push((format!("{}.intoto.json", predicate.as_str()), json(&envelope)?));
         }
-        write(&folder, &files)?;
-        release::promote(clients, &wanted, Mode::Apply).await.map_err(|error| failure(&error))?
+        let part = Part::write(&folder, &files)?;
+        let changes = release::promote(clients, &wanted, Mode::Apply).await.map_err(|error| failure(&error))?;
+        part.keep()?;
+        changes
     };
     let answer = Answer {
         image: promotion.image.as_str(),
@@ -188,6 +214,7 @@ async fn in_account(
         run: Some(run),
         dry_run: args.dry_run,
         refusals: Vec::new(),
+        open: &[],
         changes,
         statements: (!args.dry_run).then_some(folder.as_path()),
         signed_by: signer.as_ref().map(Signer::id),
@@ -216,6 +243,7 @@ fn refused(
             run: Some(report.run.id.as_str()),
             dry_run: args.dry_run,
             refusals: reasons,
+            open: &[],
             changes: Changes::new(),
             statements: None,
             signed_by: None,
@@ -268,22 +296,26 @@ fn required(except: &[String]) -> Result<Vec<CheckId>, Failure> {
     Ok(checks.iter().filter(is_required).map(|check| check.id.clone()).collect())
 }
 
-/// The reports of runs in the folder that began after this one.
-fn later(dir: &Utf8Path, report: &Report, output: &Output) -> Vec<Report> {
-    let read = |run: RunDir| match rundir::report_text(&run.report()) {
-        Ok(Some(text)) => match Report::parse(&text) {
-            Ok(other) => Some(other),
-            Err(error) => {
-                output.note(format_args!(
-                    "warning: {}: {error}; whether it says anything about this image is not known",
-                    run.report()
-                ));
-                None
-            }
-        },
-        _ => None,
-    };
-    RunDir::all(dir).into_iter().filter_map(read).filter(|other| other.run.started > report.run.started).collect()
+/// The reports of other runs, in the folder of runs and beside the report. Which of them came later is decided with the gates.
+///
+/// # Errors
+/// If one cannot be read: it may be the one that speaks against the image.
+fn later(dir: &Utf8Path, report: &Report, path: &Utf8Path) -> Result<Vec<Report>, Failure> {
+    let beside = path.parent().and_then(Utf8Path::parent).filter(|runs| runs.file_name() == Some("runs"));
+    let mut runs = RunDir::all(dir);
+    runs.extend(beside.and_then(Utf8Path::parent).filter(|beside| *beside != dir).map(RunDir::all).unwrap_or_default());
+    let mut reports = Vec::new();
+    for run in runs.into_iter().filter(|run| run.id != report.run.id) {
+        let unread = |error: &dyn std::fmt::Display| {
+            let help = "repair or delete the report: it may say something against the image";
+            Failure::error(format!("{}: {error}", run.report()), help)
+        };
+        let text = rundir::report_text(&run.report()).map_err(|error| unread(&error))?;
+        if let Some(text) = text {
+            reports.push(Report::parse(&text).map_err(|error| unread(&error))?);
+        }
+    }
+    Ok(reports)
 }
 
 async fn signer(key: &str, clients: &amiproof_core::aws::Clients) -> Result<Signer, Failure> {
@@ -303,10 +335,13 @@ pub(super) fn pem(path: &str) -> Result<String, Failure> {
 /// A failure of AWS, of a key, or of what is in the way.
 pub(super) fn failure(error: &release::Error) -> Failure {
     match error {
-        release::Error::Aws(error) => {
+        release::Error::Aws(error) if error.is_infrastructure() => {
             Failure::error(error.to_string(), "run the same command again: it completes what is missing")
         }
-        release::Error::Refused { message, help } => Failure::usage(message.clone(), help.clone()),
+        release::Error::Aws(error) => Failure::error(error.to_string(), ""),
+        release::Error::Refused { message, help } => {
+            Failure { exit: ExitCode::Failed, ..Failure::usage(message.clone(), help.clone()) }
+        }
         release::Error::Key(message) => Failure::usage(message.clone(), "name another key with --key"),
     }
 }
@@ -323,10 +358,72 @@ fn mode(args: &Promote) -> Mode {
     if args.dry_run { Mode::DryRun } else { Mode::Apply }
 }
 
-fn write(folder: &Utf8Path, files: &[(String, String)]) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder).map_err(|error| rundir::cannot("create", folder, &error))?;
-    for (name, text) in files {
-        rundir::write_new(&folder.join(name), text.as_bytes())?;
+/// The end of the names of statements.
+const ENDS: [&str; 2] = [".intoto.json", ".sigstore.json"];
+
+/// Refuses a folder that holds anything but an earlier promotion, and statements that would lose their signature.
+fn replaceable(folder: &Utf8Path, is_signed: bool) -> Result<(), Failure> {
+    let entries = match folder.read_dir_utf8() {
+        Ok(entries) => entries.collect::<Result<Vec<_>, _>>(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => Err(error),
+    };
+    let entries = entries.map_err(|error| rundir::cannot("read", folder, &error))?;
+    let names: Vec<&str> = entries.iter().map(|entry| entry.file_name()).collect();
+    let is_own = |name: &&str| *name == "report.json" || ENDS.iter().any(|end| name.ends_with(end));
+    if let Some(other) = names.iter().find(|name| !is_own(name)) {
+        return Err(Failure::usage(
+            format!("{folder} holds {other}, which no promotion wrote"),
+            "name another folder with --out",
+        ));
+    }
+    if !names.is_empty() && !names.iter().any(|name| name.ends_with(ENDS[0])) {
+        return Err(Failure::usage(
+            format!("{folder} holds a report.json and no statements"),
+            "name another folder with --out",
+        ));
+    }
+    if !is_signed && names.iter().any(|name| name.ends_with(ENDS[1])) {
+        let help = "give --key, or name another folder with --out";
+        return Err(Failure::usage(
+            format!("{folder} holds signed statements, and --unsigned would replace them"),
+            help,
+        ));
     }
     Ok(())
+}
+
+/// A folder that is written, and takes its place once what it states is true.
+struct Part {
+    part: tempfile::TempDir,
+    folder: Utf8PathBuf,
+}
+
+impl Part {
+    fn write(folder: &Utf8Path, files: &[(String, String)]) -> Result<Self, Failure> {
+        let above = folder.parent().filter(|above| !above.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+        std::fs::create_dir_all(above).map_err(|error| rundir::cannot("create", above, &error))?;
+        let part = tempfile::Builder::new().prefix(".part-").tempdir_in(above);
+        let part = part.map_err(|error| rundir::cannot("create a folder in", above, &error))?;
+        for (name, text) in files {
+            let path = Utf8PathBuf::from_path_buf(part.path().join(name)).map_err(|path| {
+                Failure::usage(format!("{} is not UTF-8", path.display()), "name another folder with --out")
+            })?;
+            rundir::write_new(&path, text.as_bytes())?;
+        }
+        Ok(Self { part, folder: folder.to_owned() })
+    }
+
+    /// Replaces the folder.
+    fn keep(self) -> Result<(), Failure> {
+        let failed = |error: std::io::Error| {
+            let Failure { message, .. } = rundir::cannot("write", &self.folder, &error);
+            Failure::error(message, "the image is promoted; run the same command again to write its statements")
+        };
+        match std::fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        std::fs::rename(self.part.path(), &self.folder).map_err(failed)
+    }
 }

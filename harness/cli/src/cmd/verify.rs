@@ -4,8 +4,10 @@ use amiproof_core::bounded;
 use amiproof_core::release::{self, Envelope, Verifier};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::name::AmiId;
-use amiproof_model::release::statement::Predicate;
+use amiproof_model::release::gate::image_of;
+use amiproof_model::release::statement::{PROMOTED, Predicate, STATEMENT};
 use amiproof_model::release::{Status, tag};
+use amiproof_model::report::Report;
 use camino::Utf8Path;
 use serde::Serialize;
 use serde_json::Value;
@@ -61,11 +63,13 @@ async fn with(args: &Verify, connection: Option<&Connection>) -> Result<Answer, 
     let verifier = verifier(&args.key, connection).await?;
     let report = read(&args.folder.join("report.json"), bounded::REPORT)?;
     let digest = hex(report.as_bytes());
+    let parsed = Report::parse(&report)
+        .map_err(|error| Failure::usage(format!("{}: {error}", args.folder.join("report.json")), ""))?;
     let mut answer =
         Answer { subject: String::new(), key: verifier.id().to_owned(), verified: Vec::new(), problems: Vec::new() };
     for predicate in Predicate::ALL {
         let path = args.folder.join(format!("{}.intoto.json", predicate.as_str()));
-        match statement(&path, *predicate, &verifier, &digest) {
+        match statement(&path, *predicate, &verifier, &digest, &parsed) {
             Ok(subject) if answer.subject.is_empty() || answer.subject == subject => {
                 answer.verified.push(format!("{path}: {}", predicate.type_uri()));
                 answer.subject = subject;
@@ -78,7 +82,13 @@ async fn with(args: &Verify, connection: Option<&Connection>) -> Result<Answer, 
             Err(problem) => answer.problems.push(format!("{path}: {problem}")),
         }
     }
-    let image = answer.subject.rsplit_once('/').map(|(_, id)| id.to_owned()).unwrap_or_default();
+    if parsed.cluster.lab && !(args.target.lab || connection.is_some_and(|connection| connection.is_lab)) {
+        answer
+            .problems
+            .push("the report is one of the lab, which says nothing about an image in an account".to_owned());
+    }
+    let arn = answer.subject.split(' ').next().unwrap_or_default().to_owned();
+    let image = arn.rsplit_once('/').map(|(_, id)| id.to_owned()).unwrap_or_default();
     if let Some(wanted) = args.ami.as_ref().filter(|wanted| wanted.as_str() != image) {
         let about = if image.is_empty() { "no image" } else { &image };
         answer.problems.push(format!("the statements are about {about}, not {wanted}"));
@@ -94,7 +104,14 @@ async fn with(args: &Verify, connection: Option<&Connection>) -> Result<Answer, 
 
 /// What AWS says of the image.
 async fn of_account(id: &AmiId, digest: &str, connection: &Connection, answer: &mut Answer) -> Result<(), Failure> {
-    let image = release::image(connection.aws()?, id).await.map_err(|error| failure(&error))?;
+    let image = match release::image(connection.aws()?, id).await {
+        Ok(image) => image,
+        Err(release::Error::Refused { message, .. }) => {
+            answer.problems.push(message);
+            return Ok(());
+        }
+        Err(error) => return Err(failure(&error)),
+    };
     let since = image.tags.get(tag::SINCE).map(|since| format!(" since {since}")).unwrap_or_default();
     match image.status() {
         Some(Status::Promoted) => answer.verified.push(format!("{id} is promoted{since}")),
@@ -109,8 +126,9 @@ async fn of_account(id: &AmiId, digest: &str, connection: &Connection, answer: &
     } else if image.status().is_some() {
         answer.problems.push(format!("{id} was promoted by another report than this one"));
     }
-    if !answer.subject.is_empty() && image.arn != answer.subject {
-        answer.problems.push(format!("the statements are about {}, and the image is {}", answer.subject, image.arn));
+    let about = answer.subject.split(' ').next().unwrap_or_default();
+    if !about.is_empty() && image.arn != about {
+        answer.problems.push(format!("the statements are about {about}, and the image is {}", image.arn));
     }
     Ok(())
 }
@@ -126,23 +144,61 @@ async fn verifier(key: &str, connection: Option<&Connection>) -> Result<Verifier
     made.map_err(|error| failure(&error))
 }
 
-/// The subject of a statement of a kind that the key has signed, and that is about the report.
-fn statement(path: &Utf8Path, predicate: Predicate, verifier: &Verifier, digest: &str) -> Result<String, String> {
+/// The subject of a statement of a kind that the key has signed, and that says that the image of this report passed.
+fn statement(
+    path: &Utf8Path,
+    predicate: Predicate,
+    verifier: &Verifier,
+    digest: &str,
+    report: &Report,
+) -> Result<String, String> {
     /// The longest statement, bytes: it names every check.
     const LONGEST: u64 = 16 * 1024 * 1024;
     let text = bounded::text(path, LONGEST).map_err(|error| format!("cannot be read: {error}"))?;
     let envelope: Envelope = serde_json::from_str(&text).map_err(|error| format!("is no signed statement: {error}"))?;
     let statement = envelope.verified(verifier).map_err(|error| error.to_string())?;
-    let kind = statement["predicateType"].as_str().unwrap_or_default();
-    if kind != predicate.type_uri() {
-        return Err(format!("it states {kind} and not {}", predicate.type_uri()));
+    let text_of = |pointer: &str| statement.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    for (pointer, wanted) in [("/_type", STATEMENT), ("/predicateType", predicate.type_uri())] {
+        if text_of(pointer) != wanted {
+            return Err(format!("it states {} and not {wanted}", text_of(pointer)));
+        }
     }
-    let subjects = statement["subject"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let is_own = |subject: &&Value| subject["digest"]["sha256"].as_str() == Some(digest);
-    match subjects.iter().find(is_own) {
-        Some(subject) => Ok(subject["name"].as_str().unwrap_or_default().to_owned()),
-        None => Err("it is about another report than the report.json beside it".to_owned()),
+    let [subject] = statement["subject"].as_array().map(Vec::as_slice).unwrap_or_default() else {
+        return Err("it is not about one subject".to_owned());
+    };
+    if subject["digest"]["sha256"].as_str() != Some(digest) {
+        return Err("it is about another report than the report.json beside it".to_owned());
     }
+    let name = text_of("/subject/0/name");
+    let variant = text_of("/subject/0/annotations/variant");
+    let image = report.variants.iter().find(|own| own.name.as_str() == variant).and_then(image_of);
+    if image.is_none_or(|image| !name.ends_with(&format!("/{image}"))) {
+        return Err(format!("it is about {name} as {variant}, which the report does not have"));
+    }
+    let is_passed = match predicate {
+        Predicate::TestResult => {
+            ["PASSED", "WARNED"].contains(&text_of("/predicate/result").as_str())
+                && statement["predicate"]["failedTests"].as_array().is_some_and(Vec::is_empty)
+        }
+        Predicate::Svr => {
+            statement["predicate"]["properties"].as_array().is_some_and(|all| all.contains(&PROMOTED.into()))
+        }
+        Predicate::Vsa => {
+            text_of("/predicate/verificationResult") == "PASSED" && text_of("/predicate/resourceUri") == name
+        }
+    };
+    if !is_passed {
+        return Err("it does not say that the image passed".to_owned());
+    }
+    let bundle = path.as_str().replace(".intoto.json", ".sigstore.json");
+    let bundle = bounded::text(Utf8Path::new(&bundle), LONGEST)
+        .map_err(|error| format!("its bundle cannot be read: {error}"))?;
+    let bundle: Option<Value> = serde_json::from_str(&bundle).ok();
+    if bundle != envelope.bundle() {
+        return Err("its bundle (*.sigstore.json) is not the same statement".to_owned());
+    }
+    // All three are about one variant, since the name of the variant is a part of the subject here.
+    Ok(format!("{name} ({variant})"))
 }
 
 fn read(path: &Utf8Path, longest: u64) -> Result<String, Failure> {

@@ -1,5 +1,20 @@
 #!/bin/sh
+# Packer runs itself in a child: the outer process passes TERM on, and INT not. The inner one cleans up at the first signal and gives up at
+# the second.
+if [ -z "$PACKER_WRAP_COOKIE" ]; then
+  export PACKER_WRAP_COOKIE=1
+  trap '' INT
+  "$0" "$@" &
+  inner=$!
+  trap 'kill -TERM $inner' TERM
+  # An ignored signal cannot be trapped again: the child starts with INT ignored, as after exec.
+  wait $inner
+  code=$?
+  while kill -0 $inner 2> /dev/null; do wait $inner; code=$?; done
+  exit $code
+fi
 echo "$@" >> "$FAKE/calls"
+echo "profile=$AWS_PROFILE endpoint=$AWS_ENDPOINT_URL region=$AWS_REGION" >> "$FAKE/accounts"
 case $1 in
   version) echo "Packer v1.11.2" ;;
   init) [ "$2" != broken.pkr.hcl ] || { echo "Error: Missing plugin source" >&2; exit 1; } ;;
@@ -7,11 +22,11 @@ case $1 in
   build)
     cancel() {
       count=$((count + 1))
-      echo "Cancelling build after receiving interrupt" >&2
-      [ "$count" = 1 ] || { echo "Error: second interrupt, the instance stays" >&2; exit 1; }
+      echo "Cancelling build after receiving terminated" >&2
+      [ "$count" = 1 ] || { echo "Error: second signal, the instance stays" >&2; exit 1; }
     }
     count=0
-    trap cancel INT
+    trap cancel TERM
     echo "==> amazon-ebs.al2023: Launching a source AWS instance..."
     for template in "$@"; do :; done
     case $template in

@@ -108,7 +108,9 @@ fn an_image_is_promoted_verified_and_revoked() {
         assert!(verified.contains(line), "no {line} in {verified}");
     }
     // Without an account, and by another key.
-    desk.says(0, &["verify", folder.to_str().unwrap(), "--key", verifier]);
+    desk.says(0, &["verify", folder.to_str().unwrap(), "--key", verifier, "--lab"]);
+    let lab = desk.says(1, &["verify", folder.to_str().unwrap(), "--key", verifier]);
+    assert!(lab.contains("the report is one of the lab"), "{lab}");
     let [_, other] = keys(desk.dir.path(), "other");
     let refuted = desk.says(1, &["verify", folder.to_str().unwrap(), "--key", other.to_str().unwrap()]);
     assert_eq!(refuted.matches("no signature is one of this key").count(), 3, "{refuted}");
@@ -145,16 +147,16 @@ fn an_image_that_does_not_fit_is_refused_with_its_reason_and_nothing_is_written(
     let said = unsigned(&["--run", "r-passing", "--ami", STOCK], 1);
     assert!(said.contains(&format!("run r-passing tested {IMAGE} as l1, not {STOCK}")), "{said}");
     let said = unsigned(&["--run", "r-passing", "--max-age", "10m"], 1);
-    assert!(said.contains("run r-passing ended ") && said.contains(" ago, longer than 10m"), "{said}");
+    assert!(said.contains("the oldest result on l1 is ") && said.contains(" old, older than 10m"), "{said}");
     let said = desk.says(1, &["promote", "l1", "--run", "r-passing", "--unsigned"]);
-    assert!(said.contains("the run left out ") && said.contains("--except PREFIX"), "{said}");
+    assert!(said.contains("the run has no answer to ") && said.contains("--except PREFIX"), "{said}");
     let said = desk.says(2, &["promote", "l2", "--run", "r-passing", "--unsigned"]);
     assert!(said.contains("run r-passing has no variant l2"), "{said}");
     let said = desk.says(2, &["promote", "l1", "--run", "r-passing"]);
     assert!(said.contains("--key <KEY>"), "{said}");
     let said = desk.promote(2, &["--run", "r-passing", "--key", "/nowhere.pem"]);
     assert!(said.contains("cannot read the key /nowhere.pem"), "{said}");
-    let said = desk.says(2, &["promote", "--revoke", IMAGE, "--reason", "x", "--region", "us-west-2"]);
+    let said = desk.says(1, &["promote", "--revoke", IMAGE, "--reason", "x", "--region", "us-west-2"]);
     assert!(said.contains("was never promoted"), "{said}");
     let json = desk.amiproof(&["promote", "l1", "--run", "r-failed", "--unsigned", "--output", "json"]);
     let answer: Value = serde_json::from_slice(&json.stdout).unwrap();

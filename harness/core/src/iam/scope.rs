@@ -402,10 +402,20 @@ pub static NAMES_OF_IMAGES: Scope =
 pub static IMAGES: Scope = Scope::on(
     "TagsOfImages",
     &["arn:{partition}:ec2:{region}::image/*"],
-    &[Condition { operator: "ForAllValues:StringLike", key: "aws:TagKeys", values: &["amiproof:*"] }],
+    &[
+        Condition { operator: "ForAllValues:StringLike", key: "aws:TagKeys", values: &["amiproof:*"] },
+        // Without any tag in the request the condition above holds as well, and DeleteTags deletes all.
+        Condition { operator: "Null", key: "aws:TagKeys", values: &["false"] },
+    ],
 );
-/// Keys that sign by the one algorithm that promotions use.
-pub static SIGNING_KEYS: Scope = Scope::on("SigningKeys", &["arn:{partition}:kms:{region}:{account}:key/*"], &[]);
+/// Keys whose public half is read.
+pub static KEYS: Scope = Scope::on("Keys", &["arn:{partition}:kms:{region}:{account}:key/*"], &[]);
+/// Keys that sign, by the one algorithm that promotions use.
+pub static SIGNING_KEYS: Scope = Scope::on(
+    "SigningKeys",
+    &["arn:{partition}:kms:{region}:{account}:key/*"],
+    &[Condition { operator: "StringEquals", key: "kms:SigningAlgorithm", values: &["ECDSA_SHA_256"] }],
+);
 /// The documents that run a command.
 pub static COMMAND_DOCUMENTS: Scope = Scope::on(
     "CommandDocuments",

@@ -129,7 +129,7 @@ const RELEASE: &[Action] = &[
     Action::behind("ssm:AddTagsToResource", &[Promote], &scope::NAMES_OF_IMAGES, "whose parameter it is"),
     Action::call("ssm:PutParameter", &[Promote], &scope::NAMES_OF_IMAGES, "the newest promoted image"),
     Action::call("ssm:DeleteParameter", &[Promote], &scope::NAMES_OF_IMAGES, "a revoked image without predecessor"),
-    Action::call("kms:GetPublicKey", &[Promote], &scope::SIGNING_KEYS, "which key signs").unreached(&[Promote], NO_KMS),
+    Action::call("kms:GetPublicKey", &[Promote], &scope::KEYS, "which key signs").unreached(&[Promote], NO_KMS),
     Action::call("kms:Sign", &[Promote], &scope::SIGNING_KEYS, "statements").unreached(&[Promote], NO_KMS),
 ];
 

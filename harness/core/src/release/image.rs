@@ -61,8 +61,11 @@ pub(super) async fn read(clients: &Clients, id: &AmiId) -> Result<Image, Error> 
             "AMI ids differ from region to region: name the region and the account of the run",
         )
     };
-    let asked =
-        || async { clients.ec2.describe_images().image_ids(id.as_str()).send().await.explain("DescribeImages", id) };
+    let asked = || async {
+        // Without asking for them, EC2 passes over disabled and, for others than the owner, deprecated ones.
+        let request = clients.ec2.describe_images().image_ids(id.as_str()).include_disabled(true);
+        request.include_deprecated(true).send().await.explain("DescribeImages", id)
+    };
     let images = match clients.read(asked).await {
         Ok(answer) => answer.images.unwrap_or_default(),
         Err(error) if error.is_not_found() => return Err(missing()),

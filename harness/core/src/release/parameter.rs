@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use amiproof_model::release::tag;
+use amiproof_model::release::tag::{self, is_parameter_name};
 use aws_sdk_ssm::types::{ParameterType, ResourceTypeForTagging, Tag};
 
 use super::change::{Changes, Mode};
@@ -24,6 +24,8 @@ pub(super) struct Slot {
     line: String,
     /// What it names; `None` if it does not exist.
     value: Option<String>,
+    /// `text` or `aws:ec2:image`; that of an existing parameter cannot be changed.
+    data: Option<String>,
     /// Whether something else created it, and the user lets amiproof have it.
     is_adopted: bool,
 }
@@ -34,12 +36,16 @@ impl Slot {
     /// # Errors
     /// [`Error::Refused`] if something else created it, unless it is adopted, or if it is no plain string.
     pub(super) async fn read(clients: &Clients, name: &str, line: &str, adopt: bool) -> Result<Self, Error> {
-        if name.trim_start_matches('/').to_ascii_lowercase().starts_with("aws") || name.contains(':') {
-            let message = format!("{name} is no name of a parameter that may be written");
-            return Err(Error::refused(message, "name another one with --parameter: /amiproof/NAME"));
+        if !is_parameter_name(name) {
+            let message = format!("'{name}' is no name of a parameter of your own");
+            return Err(Error::refused(
+                message,
+                "begin with '/', not with /aws or /ssm, and use letters, digits, '/', '_', '.' and '-'",
+            ));
         }
-        let absent = || Self { name: name.to_owned(), line: line.to_owned(), value: None, is_adopted: false };
-        let Some((kind, value)) = current(clients, name).await? else { return Ok(absent()) };
+        let absent =
+            || Self { name: name.to_owned(), line: line.to_owned(), value: None, data: None, is_adopted: false };
+        let Some((kind, value, data)) = current(clients, name).await? else { return Ok(absent()) };
         if kind != ParameterType::String {
             let message = format!("parameter {name} is a {} and not a String", kind.as_str());
             return Err(Error::refused(message, "name another one with --parameter"));
@@ -55,16 +61,27 @@ impl Slot {
                 "name another one with --parameter, or overwrite this one from now on with --adopt",
             ));
         }
-        Ok(Self { value: Some(value), is_adopted: !is_own, ..absent() })
+        Ok(Self { value: Some(value), data, is_adopted: !is_own, ..absent() })
     }
 
-    /// Reads a parameter that a promotion wrote; `None` if it is gone.
+    /// Reads a parameter that a promotion of one of these lines wrote; `None` if it is gone.
     ///
     /// # Errors
     /// [`Error::Refused`] if something else created it.
-    pub(super) async fn existing(clients: &Clients, name: &str, line: &str) -> Result<Option<Self>, Error> {
+    pub(super) async fn of_any(clients: &Clients, name: &str, lines: &[&str]) -> Result<Option<Self>, Error> {
+        if current(clients, name).await?.is_none() {
+            return Ok(None);
+        }
+        let own = owner(clients, name).await?;
+        let line =
+            lines.iter().find(|line| Some(**line) == own.as_deref()).or(lines.first()).copied().unwrap_or_default();
         let slot = Self::read(clients, name, line, false).await?;
         Ok(Some(slot).filter(|slot| slot.value.is_some()))
+    }
+
+    /// `MATRIX/VARIANT`.
+    pub(super) fn line(&self) -> &str {
+        &self.line
     }
 
     /// Whether it names an image.
@@ -76,6 +93,16 @@ impl Slot {
     pub(super) async fn set(&self, clients: &Clients, image: &str, mode: Mode) -> Result<Changes, Error> {
         let name = &self.name;
         let mut changes = Changes::new();
+        if !self.names(image) {
+            changes.push(match &self.value {
+                Some(value) => format!("set parameter {name} from {value} to {image}"),
+                None => format!("create parameter {name} with {image}"),
+            });
+            if mode == Mode::Apply {
+                self.put(clients, image).await?;
+                self.verified(clients, image).await?;
+            }
+        }
         if self.is_adopted {
             changes.push(format!("tag parameter {name} as that of {}", self.line));
             if mode == Mode::Apply {
@@ -86,17 +113,6 @@ impl Slot {
                 };
                 clients.write_idempotent(asked).await?;
             }
-        }
-        if self.names(image) {
-            return Ok(changes);
-        }
-        changes.push(match &self.value {
-            Some(value) => format!("set parameter {name} from {value} to {image}"),
-            None => format!("create parameter {name} with {image}"),
-        });
-        if mode == Mode::Apply {
-            self.put(clients, image).await?;
-            self.verified(clients, image).await?;
         }
         Ok(changes)
     }
@@ -113,7 +129,7 @@ impl Slot {
         let resource = || format!("parameter {}", self.name);
         let write = || async {
             let request = clients.ssm.put_parameter().name(&self.name).value(image).r#type(ParameterType::String);
-            let request = request.data_type(IMAGE);
+            let request = request.data_type(self.data.as_deref().unwrap_or(IMAGE));
             // Tags can only be given to a new parameter, and only together with its creation is it certain whose it is.
             let request = match self.value {
                 Some(_) => request.overwrite(true),
@@ -125,7 +141,7 @@ impl Slot {
         };
         let find = || async {
             let found = current(clients, &self.name).await?;
-            Ok(found.filter(|(_, value)| value == image).map(|_| ()))
+            Ok(found.filter(|(_, value, _)| value == image).map(|_| ()))
         };
         Ok(clients.write_or_find(write, find).await?)
     }
@@ -134,7 +150,7 @@ impl Slot {
     async fn verified(&self, clients: &Clients, image: &str) -> Result<(), Error> {
         let named = async {
             loop {
-                if current(clients, &self.name).await?.is_some_and(|(_, value)| value == image) {
+                if current(clients, &self.name).await?.is_some_and(|(_, value, _)| value == image) {
                     return Ok::<_, AwsError>(());
                 }
                 clients.pause(PAUSE).await;
@@ -193,15 +209,15 @@ impl Slot {
     }
 }
 
-/// Type and value of a parameter; `None` if there is none.
-async fn current(clients: &Clients, name: &str) -> Result<Option<(ParameterType, String)>, AwsError> {
+/// Type, value and data type of a parameter; `None` if there is none.
+async fn current(clients: &Clients, name: &str) -> Result<Option<(ParameterType, String, Option<String>)>, AwsError> {
     let asked = || async {
         clients.ssm.get_parameter().name(name).send().await.explain("GetParameter", format!("parameter {name}"))
     };
     let answer = found(clients.read(asked).await)?;
     Ok(answer.and_then(|answer| answer.parameter).map(|parameter| {
         let kind = parameter.r#type().cloned().unwrap_or(ParameterType::String);
-        (kind, parameter.value.unwrap_or_default())
+        (kind, parameter.value.unwrap_or_default(), parameter.data_type)
     }))
 }
 

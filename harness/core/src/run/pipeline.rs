@@ -369,8 +369,35 @@ async fn provision(
     Ok((cluster, nodes))
 }
 
+/// The image of a variant. A run that is continued tests the image that it began with: answers about two images are no report of either. What
+/// AWS or a pattern names may have moved on since; what the matrix names exactly must not.
 async fn resolve_ami(session: &Session, variant: &Variant, made: &MadeNodes) -> Result<Ami, PhaseError> {
-    image_of(session.aws()?, &session.plan.base, variant, made).await
+    let (clients, base) = (session.aws()?, &session.plan.base);
+    let earlier = session.plan.earlier.as_ref().and_then(|report| {
+        let variant = report.variants.iter().find(|other| other.name == variant.name)?;
+        variant.ami.clone()
+    });
+    let Some(earlier) = earlier else { return image_of(clients, base, variant, made).await };
+    match &made.ami {
+        AmiSource::Recommended | AmiSource::SsmParameter(_) | AmiSource::Filter { .. } => {
+            let pinned = MadeNodes { ami: AmiSource::Id(earlier.id.clone()), ..made.clone() };
+            let mut ami = image_of(clients, base, variant, &pinned).await?;
+            ami.record.source = earlier.source;
+            Ok(ami)
+        }
+        AmiSource::Id(_) | AmiSource::PackerManifest { .. } => {
+            let ami = image_of(clients, base, variant, made).await?;
+            if ami.record.id == earlier.id {
+                return Ok(ami);
+            }
+            let message = format!(
+                "the run began with {}, and the matrix now names {}: `amiproof destroy` and start another run, so that no answer about the \
+                 one is taken for one about the other",
+                earlier.id, ami.record.id
+            );
+            Err(PhaseError::Other { message, evidence: Vec::new() })
+        }
+    }
 }
 
 /// The image of a variant. `base` is the folder of the matrix file, which a Packer manifest is named from.

@@ -20,6 +20,7 @@ fn wanted(image: &AmiId) -> Promotion {
         at: "2026-11-30T12:00:00Z".parse().unwrap(),
         parameter: Some(PARAMETER.to_owned()),
         adopt: false,
+        reinstate: false,
     }
 }
 
@@ -51,12 +52,14 @@ async fn promote(clients: &Clients, wanted: &Promotion) -> Result<Vec<String>, S
 
 async fn revoke(clients: &Clients, id: &AmiId) -> Result<Vec<String>, String> {
     let at = "2026-12-01T12:00:00Z".parse().unwrap();
-    let planned =
-        release::revoke(clients, id, "a CVE, see SEC-1!", at, Mode::DryRun).await.map_err(|error| error.to_string())?;
-    let done =
-        release::revoke(clients, id, "a CVE, see SEC-1!", at, Mode::Apply).await.map_err(|error| error.to_string())?;
+    let once = async |mode| {
+        release::revoke(clients, id, "a CVE, see SEC-1!", at, mode).await.map_err(|error| error.to_string())
+    };
+    let planned = once(Mode::DryRun).await?;
+    let done = once(Mode::Apply).await?;
     assert_eq!(planned, done, "what is shown is what is done");
-    Ok(done)
+    let open = done.open.iter().map(|open| format!("open: {open}"));
+    Ok(done.changes.iter().cloned().chain(open).collect())
 }
 
 /// A whole life of two images, each step twice.
@@ -95,8 +98,10 @@ pub(crate) async fn an_image_is_promoted_followed_and_revoked(world: &World) {
     let image = release::image(&clients, &first).await.unwrap();
     assert_eq!((image.status(), image.tags["team"].as_str()), (Some(Status::Revoked), "platform"));
 
-    // Promoted again, the reason is no longer true.
-    promote(&clients, &wanted(&first)).await.unwrap();
+    // A revocation is not undone by the next night; promoted again on purpose, the reason is no longer true.
+    let refused = promote(&clients, &wanted(&first)).await.unwrap_err();
+    assert_eq!(refused, format!("{first} was revoked at 2026-12-01T12:00:00Z: a CVE see SEC-1"));
+    promote(&clients, &Promotion { reinstate: true, ..wanted(&first) }).await.unwrap();
     let image = release::image(&clients, &first).await.unwrap();
     assert_eq!((image.status(), image.tags.get(tag::REASON)), (Some(Status::Promoted), None));
     revoke(&clients, &first).await.unwrap();
@@ -109,7 +114,7 @@ pub(crate) async fn a_parameter_of_others_stays(world: &World) {
     let name = "/team/golden-image";
     let put = clients.ssm.put_parameter().name(name).value(second.as_str()).r#type(ParameterType::String);
     put.send().await.unwrap();
-    let theirs = Promotion { parameter: Some(name.to_owned()), ..wanted(&first) };
+    let theirs = Promotion { parameter: Some(name.to_owned()), reinstate: true, ..wanted(&first) };
     let refused = promote(&clients, &theirs).await.unwrap_err();
     assert_eq!(
         refused,
@@ -120,15 +125,47 @@ pub(crate) async fn a_parameter_of_others_stays(world: &World) {
     assert_ne!(status(&clients, &first).await, Some(Status::Promoted));
     assert_eq!(named(&clients, name).await.as_deref(), Some(second.as_str()));
 
+    // An image that several parameters name is revoked in all of them, and marked whatever becomes of them.
+    let again = |line: &str, parameter: &str| Promotion {
+        line: line.to_owned(),
+        parameter: Some(parameter.to_owned()),
+        reinstate: true,
+        ..wanted(&second)
+    };
+    promote(&clients, &again("nightly/l1", "/amiproof/one")).await.unwrap();
+    promote(&clients, &again("nightly/hard", "/amiproof/two")).await.unwrap();
+    let image = release::image(&clients, &second).await.unwrap();
+    let named_by = &image.tags[tag::NAMED_BY];
+    assert!(named_by.ends_with("/amiproof/one /amiproof/two"), "{named_by}");
+    assert_eq!(image.tags[tag::PROMOTED_AS], "nightly/hard nightly/l1");
+    clients.ssm.delete_parameter().name("/amiproof/two").send().await.unwrap();
+    let taken = clients.ssm.put_parameter().name("/amiproof/two").value(second.as_str()).r#type(ParameterType::String);
+    taken.send().await.unwrap();
+    let changes = revoke(&clients, &second).await.unwrap();
+    assert_eq!(changes[0], format!("tag {second} as revoked"));
+    assert!(changes[1].starts_with("delete parameter /amiproof/one: no earlier image"), "{changes:?}");
+    assert!(
+        changes[2].starts_with("open: parameter /amiproof/two: parameter /amiproof/two was not created by"),
+        "{changes:?}"
+    );
+    assert_eq!(named(&clients, "/amiproof/one").await, None);
+    assert_eq!(named(&clients, "/amiproof/two").await.as_deref(), Some(second.as_str()));
+    clients.ssm.delete_parameter().name("/amiproof/two").send().await.unwrap();
+
     // One of another line is another's, too.
-    let other = Promotion { line: "nightly/l2".to_owned(), ..wanted(&second) };
+    let other = Promotion { line: "nightly/l2".to_owned(), reinstate: true, ..wanted(&second) };
     promote(&clients, &other).await.unwrap();
-    assert!(promote(&clients, &wanted(&first)).await.unwrap_err().contains("not created by a promotion of nightly/l1"));
+    assert!(
+        promote(&clients, &Promotion { reinstate: true, ..wanted(&first) })
+            .await
+            .unwrap_err()
+            .contains("not created by a promotion of nightly/l1")
+    );
     revoke(&clients, &second).await.unwrap();
 
-    let adopted = Promotion { adopt: true, ..theirs };
+    let adopted = Promotion { adopt: true, reinstate: true, ..theirs };
     let changes = promote(&clients, &adopted).await.unwrap();
-    assert_eq!(changes[1], format!("tag parameter {name} as that of nightly/l1"));
+    assert_eq!(changes[2], format!("tag parameter {name} as that of nightly/l1"));
     assert_eq!(named(&clients, name).await.as_deref(), Some(first.as_str()));
     // What it named before was never promoted as this: nothing is put back.
     let changes = revoke(&clients, &first).await.unwrap();
@@ -137,8 +174,10 @@ pub(crate) async fn a_parameter_of_others_stays(world: &World) {
     let missing: AmiId = "ami-00000000000000000".parse().unwrap();
     let gone = promote(&clients, &wanted(&missing)).await.unwrap_err();
     assert!(gone.starts_with("ami-00000000000000000 does not exist in us-west-2"), "{gone}");
-    let listed = Promotion { parameter: Some("/aws/service/mine".to_owned()), ..wanted(&first) };
-    assert!(promote(&clients, &listed).await.unwrap_err().contains("no name of a parameter that may be written"));
+    for bad in ["/aws/service/mine", "ssm-golden", "/ssm/x", "/a b", "", "/"] {
+        let listed = Promotion { parameter: Some(bad.to_owned()), reinstate: true, ..wanted(&first) };
+        assert!(promote(&clients, &listed).await.unwrap_err().contains("no name of a parameter of your own"), "{bad}");
+    }
 }
 
 /// moto's KMS signs as AWS does, by another library.

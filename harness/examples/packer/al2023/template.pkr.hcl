@@ -126,13 +126,14 @@ build {
     ]
   }
 
-  # The node must get a machine id, host keys and agent state of its own.
+  # The node must get a machine id, host keys and agent state of its own. By now /tmp is mounted noexec, so that the script is read by a shell.
   provisioner "shell" {
+    execute_command = "sudo sh {{ .Path }}"
     inline = [
-      "sudo rm -f /etc/ssh/ssh_host_*",
-      "sudo truncate -s 0 /etc/machine-id",
-      "sudo rm -rf /var/lib/cloud/instances /var/lib/amazon/ssm/*",
-      "sudo rm -f /root/.ssh/authorized_keys /home/ec2-user/.ssh/authorized_keys",
+      "rm -f /etc/ssh/ssh_host_*",
+      "truncate -s 0 /etc/machine-id",
+      "rm -rf /var/lib/cloud/instances /var/lib/amazon/ssm/*",
+      "rm -f /root/.ssh/authorized_keys /home/ec2-user/.ssh/authorized_keys",
     ]
   }
 

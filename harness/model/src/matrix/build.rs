@@ -6,6 +6,7 @@ use super::file::BuildSection;
 use super::resolver::{Resolver, list};
 use super::spec::AmiSource;
 use super::spec::build::Build;
+use crate::release::tag::is_parameter_name;
 
 /// Resolves what a section says about the build of its image. That the template exists is checked where it is built: a test run needs only
 /// the image.
@@ -45,19 +46,11 @@ pub(super) fn build(
     let parameter = match raw.parameter {
         Some(name) => {
             let rule = "the name of a parameter of your own: '/' and letters, digits, '_', '.' and '-', not below /aws";
-            Some(resolver.text(&format!("{at}.parameter"), name, "SSM parameter", rule, is_parameter)?)
+            Some(resolver.text(&format!("{at}.parameter"), name, "SSM parameter", rule, is_parameter_name)?)
         }
         None => None,
     };
     let files =
         list(resolver, &format!("{at}.variableFiles"), raw.variable_files, |_, _, file| Some(Utf8PathBuf::from(file)));
     Some(Build { template: Utf8PathBuf::from(raw.template?), only, variables, variable_files: files, parameter })
-}
-
-fn is_parameter(text: &str) -> bool {
-    let bare = text.trim_start_matches('/').to_ascii_lowercase();
-    text.starts_with('/')
-        && !bare.is_empty()
-        && !["aws", "ssm"].iter().any(|reserved| bare.starts_with(reserved))
-        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "/_.-".contains(letter))
 }

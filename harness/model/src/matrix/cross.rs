@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use camino::Utf8Path;
+
 use super::resolver::Resolver;
-use super::spec::{ClusterSpec, Family};
+use super::spec::{AmiSource, ClusterSpec, Family};
 use super::variant::Named;
 use crate::problem::instead;
 
@@ -19,6 +21,7 @@ pub(super) fn check(resolver: &mut Resolver<'_>, variants: &[Named], cluster: Op
         }
     }
     selectors_are_unique(resolver, variants);
+    builds_are_told_apart(resolver, variants);
     if let Some(selecting) = variants.iter().find(|variant| variant.is_selected)
         && cluster.is_some_and(|cluster| cluster.create)
     {
@@ -41,6 +44,22 @@ pub(super) fn check(resolver: &mut Resolver<'_>, variants: &[Named], cluster: Op
             ),
             "raise the quota L-6D54EA21, or split the matrix",
         );
+    }
+}
+
+/// Two builds that hand over through one manifest would each take the image of the other.
+fn builds_are_told_apart(resolver: &mut Resolver<'_>, variants: &[Named]) {
+    let mut first: HashMap<(&Utf8Path, Option<&str>), &str> = HashMap::new();
+    for named in variants {
+        let Some(made) = named.variant.as_ref().and_then(|variant| variant.made()) else { continue };
+        let (Some(_), AmiSource::PackerManifest { path, select }) = (&made.build, &made.ami) else { continue };
+        if let Some(other) = first.insert((path, select.as_deref()), &named.path) {
+            resolver.problem(
+                &format!("{}.ami", named.path),
+                format!("{other} hands its image over in {path}, too, so that each could get the image of the other"),
+                "name another manifest, or tell the builds apart with select",
+            );
+        }
     }
 }
 

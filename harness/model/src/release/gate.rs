@@ -14,6 +14,7 @@ use crate::report::Report;
 use crate::report::VariantRecord;
 use crate::report::result::CheckResult;
 use crate::report::subject::Subject;
+use crate::verdict::Outcome;
 
 /// What a promotion asks of a report.
 #[derive(Clone, Debug)]
@@ -118,8 +119,24 @@ pub enum Refusal {
         /// How many.
         count: usize,
     },
+    /// A row that says two things.
+    #[error("{check} on {variant} is said to have passed, and its outcome is {outcome}")]
+    Contradiction {
+        /// The variant.
+        variant: VariantName,
+        /// The check.
+        check: CheckId,
+        /// What it decided.
+        outcome: &'static str,
+    },
+    /// Two variants of the same name.
+    #[error("the report has {variant} more than once")]
+    Twice {
+        /// The variant.
+        variant: VariantName,
+    },
     /// Checks without a row.
-    #[error("the run left out {} of the required checks on {variant}, {} among them", checks.len(), first(checks))]
+    #[error("the run has no answer to {} of the required checks on {variant}, {} among them", checks.len(), first(checks))]
     LeftOut {
         /// The variant.
         variant: VariantName,
@@ -127,19 +144,19 @@ pub enum Refusal {
         checks: Vec<CheckId>,
     },
     /// A hardened image that no scan of its benchmark has evaluated.
-    #[error("no scan evaluated {benchmark} on {variant}")]
+    #[error("no control of {benchmark} passed in a scan of {variant}")]
     NotScanned {
         /// The variant.
         variant: VariantName,
         /// The benchmark that it is hardened to.
         benchmark: Benchmark,
     },
-    /// The report is too old.
-    #[error("run {run} ended {} ago, longer than {}", duration::short(*age), duration::short(*most))]
+    /// The evidence is too old: a run that is continued keeps earlier answers.
+    #[error("the oldest result on {variant} is {} old, older than {}", duration::short(*age), duration::short(*most))]
     Old {
-        /// The run.
-        run: String,
-        /// The time since its end.
+        /// The variant.
+        variant: VariantName,
+        /// The age of its oldest result.
         age: Duration,
         /// The longest time that is allowed.
         most: Duration,
@@ -200,6 +217,9 @@ impl Refusal {
             Self::Verdict { .. } => "`amiproof rerun --failed` checks again what has no result".to_owned(),
             Self::Incomplete { .. } => "--allow-incomplete promotes it all the same".to_owned(),
             Self::Known { .. } => "waive them, with an owner and a date, and run amiproof again".to_owned(),
+            Self::Contradiction { .. } | Self::Twice { .. } => {
+                "the report is not as amiproof wrote it: run amiproof again".to_owned()
+            }
             Self::LeftOut { .. } => {
                 "run amiproof without --checks, or leave them out here, too, with --except PREFIX".to_owned()
             }
@@ -228,6 +248,9 @@ pub fn decide<'a>(
         let known = report.variants.iter().map(|variant| variant.name.to_string()).collect();
         return Err(vec![Refusal::Unknown { run, variant: gates.variant.to_owned(), known }]);
     };
+    if report.variants.iter().filter(|other| other.name == variant.name).count() > 1 {
+        return Err(vec![Refusal::Twice { variant: variant.name.clone() }]);
+    }
     let Some(image) = image_of(variant) else {
         return Err(vec![Refusal::NoImage { variant: variant.name.clone() }]);
     };
@@ -243,16 +266,15 @@ pub fn decide<'a>(
     refusals.extend(of_verdict(report, variant, gates));
     refusals.extend(of_rows(report, variant, gates));
     let tested = ended(report);
-    refusals.extend(of_age(run, tested, gates.max_age, now));
+    refusals.extend(of_age(variant, oldest(report, variant).unwrap_or(tested), gates.max_age, now));
+    refusals.extend(of_clock(run, tested, now));
     refusals.extend(of_waivers(report, variant, now));
-    refusals.extend(
-        later.iter().filter(|other| other.run.started > report.run.started).flat_map(|later| of_later(later, image)),
-    );
+    refusals.extend(later.iter().filter(|other| ended(other) > tested).flat_map(|later| of_later(later, image)));
     if refusals.is_empty() { Ok(Promotion { variant, image, tested }) } else { Err(refusals) }
 }
 
 /// The image of a variant: the one that it was made with, or else the one that all of its nodes say they booted.
-fn image_of(variant: &VariantRecord) -> Option<&AmiId> {
+pub fn image_of(variant: &VariantRecord) -> Option<&AmiId> {
     let own = variant.ami.as_ref().map(|ami| &ami.id);
     own.or_else(|| variant.nodes.first().and_then(|node| node.ami_id.as_ref()))
 }
@@ -295,26 +317,32 @@ fn of_verdict(report: &Report, variant: &VariantRecord, gates: &Gates<'_>) -> Op
 
 fn of_rows(report: &Report, variant: &VariantRecord, gates: &Gates<'_>) -> Vec<Refusal> {
     let own = || own_rows(report, variant);
-    let mut refusals = Vec::new();
-    let checks: Vec<CheckId> =
-        gates.required.iter().filter(|check| !own().any(|row| row.check == **check)).cloned().collect();
+    let is_contradiction = |row: &&CheckResult| {
+        matches!(row.disposition, Disposition::Passed | Disposition::Flaky) && row.outcome != Outcome::Pass
+    };
+    let contradictions = own().filter(is_contradiction).map(|row| Refusal::Contradiction {
+        variant: variant.name.clone(),
+        check: row.check.clone(),
+        outcome: row.outcome.as_str(),
+    });
+    let mut refusals: Vec<Refusal> = contradictions.collect();
+    let is_answered = |check: &CheckId| {
+        own().any(|row| {
+            let is_settled = matches!(row.disposition, Disposition::NotApplicable | Disposition::Manual);
+            row.check == *check && (is_answer(row) || is_settled)
+        })
+    };
+    let checks: Vec<CheckId> = gates.required.iter().filter(|check| !is_answered(check)).cloned().collect();
     if !checks.is_empty() {
         refusals.push(Refusal::LeftOut { variant: variant.name.clone(), checks });
     }
     if let Some(benchmark) = &variant.benchmark {
-        let is_evaluated = |row: &CheckResult| {
+        let is_met = |row: &CheckResult| {
             row.check.suite() == OPERATING_SYSTEM
                 && row.control.as_ref().is_some_and(|control| control.benchmark() == benchmark.as_str())
-                && matches!(
-                    row.disposition,
-                    Disposition::Passed
-                        | Disposition::Waived { .. }
-                        | Disposition::Tolerated
-                        | Disposition::Known
-                        | Disposition::Failed
-                )
+                && row.disposition == Disposition::Passed
         };
-        if !own().any(is_evaluated) {
+        if !own().any(is_met) {
             let benchmark = benchmark.clone();
             refusals.push(Refusal::NotScanned { variant: variant.name.clone(), benchmark });
         }
@@ -322,17 +350,35 @@ fn of_rows(report: &Report, variant: &VariantRecord, gates: &Gates<'_>) -> Vec<R
     refusals
 }
 
-fn of_age(run: String, tested: Timestamp, most: Duration, now: Timestamp) -> Option<Refusal> {
+/// When the oldest answer that counts was found.
+fn oldest(report: &Report, variant: &VariantRecord) -> Option<Timestamp> {
+    own_rows(report, variant).filter(|row| !row.is_gate() && is_answer(row)).map(|row| row.started).min()
+}
+
+/// Whether a row says something about its subject that it found out.
+fn is_answer(row: &CheckResult) -> bool {
+    match row.disposition {
+        Disposition::Passed
+        | Disposition::Flaky
+        | Disposition::Waived { .. }
+        | Disposition::Known
+        | Disposition::Tolerated
+        | Disposition::Failed => true,
+        Disposition::Informational => matches!(row.outcome, Outcome::Pass | Outcome::Fail { .. }),
+        _ => false,
+    }
+}
+
+fn of_age(variant: &VariantRecord, oldest: Timestamp, most: Duration, now: Timestamp) -> Option<Refusal> {
+    let age = Duration::try_from(now.duration_since(oldest)).ok()?;
+    (age > most).then(|| Refusal::Old { variant: variant.name.clone(), age, most })
+}
+
+fn of_clock(run: String, ended: Timestamp, now: Timestamp) -> Option<Refusal> {
     /// Clocks of two machines may differ by this much.
     const SKEW: Duration = Duration::from_secs(300);
-    match Duration::try_from(now.duration_since(tested)) {
-        Ok(age) if age > most => Some(Refusal::Old { run, age, most }),
-        Ok(_) => None,
-        Err(_) => {
-            let ahead = tested.duration_since(now).unsigned_abs();
-            (ahead > SKEW).then_some(Refusal::Future { run, ahead })
-        }
-    }
+    let ahead = Duration::try_from(ended.duration_since(now)).ok()?;
+    (ahead > SKEW).then_some(Refusal::Future { run, ahead })
 }
 
 /// Waivers that excused failures of the variant and do not any more: each once, with the first check that it excused.

@@ -12,11 +12,15 @@ use serde_json::{Value, json};
 use super::gate::Promotion;
 use crate::judge::disposition::Disposition;
 use crate::report::Report;
+use crate::report::result::CheckResult;
 use crate::report::subject::Subject;
 use crate::verdict::Outcome;
 
 /// The type of every statement.
 pub const STATEMENT: &str = "https://in-toto.io/Statement/v1";
+
+/// The property of every image that was promoted.
+pub const PROMOTED: &str = "AMIPROOF_PROMOTED";
 
 /// What a statement says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
@@ -58,6 +62,12 @@ pub struct Facts<'a> {
     pub digest: &'a str,
     /// When the gates were evaluated.
     pub at: Timestamp,
+    /// The build of amiproof that evaluated them: `0.1.0`. Who wrote the report may be another.
+    pub version: &'a str,
+    /// What the gates asked for: how old, what may be missing.
+    pub policy: &'a Value,
+    /// SHA-256 of its text, in hexadecimal.
+    pub policy_digest: &'a str,
 }
 
 /// The statement of a promotion with one of the predicates.
@@ -65,15 +75,15 @@ pub fn of(predicate: Predicate, report: &Report, promotion: &Promotion<'_>, fact
     let content = match predicate {
         Predicate::TestResult => test_result(report, promotion, facts),
         Predicate::Svr => json!({
-            "verifier": {"id": verifier(report), "policies": []},
+            "verifier": {"id": verifier(facts), "policies": [policy(facts)]},
             "timeCreated": facts.at.to_string(),
             "properties": properties(report, promotion),
         }),
         Predicate::Vsa => json!({
-            "verifier": {"id": verifier(report), "version": {(report.tool.name.as_str()): report.tool.version}},
+            "verifier": {"id": verifier(facts), "version": {"amiproof": facts.version}},
             "timeVerified": facts.at.to_string(),
             "resourceUri": facts.arn,
-            "policy": {"uri": format!("{}#gates", verifier(report))},
+            "policy": policy(facts),
             "inputAttestations": [{"uri": "report.json", "digest": {"sha256": facts.digest}}],
             "verificationResult": "PASSED",
             "verifiedLevels": properties(report, promotion),
@@ -82,15 +92,29 @@ pub fn of(predicate: Predicate, report: &Report, promotion: &Promotion<'_>, fact
     };
     json!({
         "_type": STATEMENT,
-        "subject": [{"name": facts.arn, "digest": {"sha256": facts.digest}}],
+        "subject": [{
+            "name": facts.arn,
+            "digest": {"sha256": facts.digest},
+            // The same image may be several variants, of which user data makes different nodes.
+            "annotations": {"matrix": report.run.matrix, "variant": promotion.variant.name, "run": report.run.id, "lab": report.cluster.lab},
+        }],
         "predicateType": predicate.type_uri(),
         "predicate": content,
     })
 }
 
 /// The build of amiproof that evaluated the image, as a package URL.
-fn verifier(report: &Report) -> String {
-    format!("pkg:cargo/{}@{}", report.tool.name, report.tool.version)
+fn verifier(facts: &Facts<'_>) -> String {
+    format!("pkg:cargo/amiproof@{}", facts.version)
+}
+
+/// What was asked for, as a resource descriptor.
+fn policy(facts: &Facts<'_>) -> Value {
+    json!({
+        "uri": format!("{}#gates", verifier(facts)),
+        "digest": {"sha256": facts.policy_digest},
+        "annotations": facts.policy,
+    })
 }
 
 /// What a check came to, the worst of several scanners last.
@@ -135,7 +159,7 @@ fn test_result(report: &Report, promotion: &Promotion<'_>, facts: &Facts<'_>) ->
     // The report names the matrix, the thresholds, the waivers and the nodes.
     let configuration = json!([
         {"name": "report.json", "digest": {"sha256": facts.digest}},
-        {"uri": verifier(report)},
+        {"uri": verifier(facts)},
     ]);
     json!({
         "result": result,
@@ -149,7 +173,7 @@ fn test_result(report: &Report, promotion: &Promotion<'_>, facts: &Facts<'_>) ->
 /// The properties of the image that the gates verified.
 fn properties(report: &Report, promotion: &Promotion<'_>) -> Vec<String> {
     let variant = promotion.variant;
-    let mut properties = vec!["AMIPROOF_PROMOTED".to_owned()];
+    let mut properties = vec![PROMOTED.to_owned()];
     // Whether anything of a suite is excused.
     let mut suites: BTreeMap<&str, bool> = BTreeMap::new();
     let own = report.results.iter();
@@ -157,20 +181,26 @@ fn properties(report: &Report, promotion: &Promotion<'_>) -> Vec<String> {
         own.filter(|row| matches!(&row.subject, Subject::Variant(name) if *name == variant.name) && !row.is_gate());
     for row in own {
         let is_excused = match row.disposition {
-            Disposition::NotApplicable | Disposition::Manual | Disposition::Informational => continue,
+            Disposition::NotApplicable | Disposition::Manual | Disposition::Informational | Disposition::Allowed => {
+                continue;
+            }
             Disposition::Passed | Disposition::Flaky => false,
             _ => true,
         };
         *suites.entry(row.check.suite()).or_default() |= is_excused;
     }
-    let states = suites.into_iter().map(|(suite, is_excused)| {
-        let how = if is_excused { "PASSED_WITH_EXCEPTIONS" } else { "PASSED" };
-        format!("AMIPROOF_{}_{how}", word(suite))
-    });
-    properties.extend(states);
+    let how = |is_excused: bool| if is_excused { "PASSED_WITH_EXCEPTIONS" } else { "PASSED" };
+    properties
+        .extend(suites.into_iter().map(|(suite, is_excused)| format!("AMIPROOF_{}_{}", word(suite), how(is_excused))));
     if let Some(benchmark) = &variant.benchmark {
+        let is_of = |row: &&CheckResult| {
+            matches!(&row.subject, Subject::Variant(name) if *name == variant.name)
+                && row.control.as_ref().is_some_and(|control| control.benchmark() == benchmark.as_str())
+                && !matches!(row.disposition, Disposition::NotApplicable | Disposition::Manual)
+        };
+        let is_excused = report.results.iter().filter(is_of).any(|row| row.disposition != Disposition::Passed);
         let level = variant.level.map(|level| format!("_{}", word(&level.to_string()))).unwrap_or_default();
-        properties.push(format!("AMIPROOF_{}{level}", word(benchmark.as_str())));
+        properties.push(format!("AMIPROOF_{}{level}_{}", word(benchmark.as_str()), how(is_excused)));
     }
     if let Some(version) = &report.cluster.kubernetes_version {
         properties.push(format!("AMIPROOF_KUBERNETES_{}", word(version.as_str())));

@@ -6,9 +6,9 @@
 pub const STATUS: &str = "amiproof:status";
 /// The run that tested it.
 pub const TESTED_BY: &str = "amiproof:tested-by-run";
-/// What it was promoted as: `MATRIX/VARIANT`, of which images follow one another.
+/// What it was promoted as, separated by spaces: `MATRIX/VARIANT`, of which images follow one another.
 pub const PROMOTED_AS: &str = "amiproof:promoted-as";
-/// The Systems Manager parameter that named it, if one did.
+/// The Systems Manager parameters that were told to name it, separated by spaces.
 pub const NAMED_BY: &str = "amiproof:named-by";
 /// `sha256:…` of the report of that run.
 pub const REPORT: &str = "amiproof:report";
@@ -27,6 +27,17 @@ pub const PARAMETER: &str = "amiproof:promotes";
 
 /// The longest value of a tag, characters (EC2 and Systems Manager).
 pub const LONGEST_VALUE: usize = 256;
+
+/// Whether a text is the name of a Systems Manager parameter that an account may create, below `/` so that it can be a path (Systems Manager
+/// user guide, "Parameter name requirements").
+pub fn is_parameter_name(text: &str) -> bool {
+    let bare = text.trim_start_matches('/').to_ascii_lowercase();
+    text.starts_with('/')
+        && text.len() <= 1011
+        && !bare.is_empty()
+        && !["aws", "ssm"].iter().any(|reserved| bare.starts_with(reserved))
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "/_.-".contains(letter))
+}
 
 /// Whether an image may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]

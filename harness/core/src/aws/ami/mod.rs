@@ -279,10 +279,10 @@ fn record(image: &Image, source: String) -> Result<AmiRecord, Error> {
 /// this account, is the last one that is known.
 async fn ancestors(clients: &Clients, image: &Image) -> Result<Vec<AmiId>, Error> {
     /// More than anybody builds on top of one another.
-    const MOST: usize = 5;
+    const MAX_ANCESTORS: usize = 5;
     let mut all: Vec<AmiId> = Vec::new();
     let mut next = image.source_image_id().and_then(|id| id.parse::<AmiId>().ok());
-    while let Some(id) = next.filter(|id| all.len() < MOST && !all.contains(id)) {
+    while let Some(id) = next.filter(|id| all.len() < MAX_ANCESTORS && !all.contains(id)) {
         next = match describe(clients, &id).await {
             Ok(base) => base.source_image_id().and_then(|id| id.parse().ok()),
             Err(Error::Unusable(_)) => None,

@@ -67,7 +67,17 @@ pub fn of_last_run(text: &str, select: Option<&str>, region: &str) -> Result<Ami
     if let Some(builds) = manifest["builds"].as_array_mut() {
         builds.retain(|build| build["packer_run_uuid"].as_str() == Some(run.as_str()));
     }
-    newest_in_manifest(&manifest.to_string(), select, region)
+    let text = manifest.to_string();
+    let image = newest_in_manifest(&text, select, region)?;
+    let builds: Manifest = serde_json::from_value(manifest).map_err(|error| error.to_string())?;
+    let named = builds.builds.iter().filter(|build| select.is_none_or(|part| build.name.contains(part)));
+    let other = named.filter_map(|build| image_in(&build.artifact_id, region)).find(|id| *id != image.as_str());
+    match other {
+        Some(other) => Err(format!(
+            "the last run built {image} and {other}: choose one source with `only`, or a build with `select`"
+        )),
+        None => Ok(image),
+    }
 }
 
 fn image_in<'a>(artifact: &'a str, region: &str) -> Option<&'a str> {

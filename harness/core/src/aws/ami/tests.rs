@@ -124,6 +124,9 @@ fn only_the_last_run_of_packer_counts_where_it_was_just_run() {
     assert!(
         of_last_run(manifest, Some("al2"), "eu-west-1").unwrap_err().starts_with("no image was built for eu-west-1")
     );
+    let two = manifest.replace("us-east-1:ami-0123456789abcdef2", "us-west-2:ami-0123456789abcdef2");
+    assert!(of_last_run(&two, None, "us-west-2").unwrap_err().starts_with("the last run built "));
+    assert!(of_last_run(&two, Some("al2023"), "us-west-2").is_ok());
     assert!(of_last_run(r#"{"builds": []}"#, None, "us-west-2").unwrap_err().contains("names no run"));
     assert_eq!((last_run("{"), last_run(r#"{"builds": [], "last_run_uuid": ""}"#)), (None, None));
 }

@@ -5,7 +5,7 @@ use super::*;
 use crate::matrix::Family;
 use crate::name::Level;
 use crate::report::{AmiRecord, ClusterRecord, NodeRecord, RunRecord};
-use crate::verdict::{Finding, Outcome};
+use crate::verdict::Finding;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -26,7 +26,8 @@ fn row(check: &str, disposition: Disposition) -> CheckResult {
     };
     let control = check.strip_prefix("os-cis/").and_then(|control| control.parse().ok());
     let subject = Subject::Variant("l1".parse().unwrap());
-    CheckResult { control, disposition, ..CheckResult::new(check.parse().unwrap(), subject, outcome) }
+    let started = "2026-11-30T10:30:00Z".parse().unwrap();
+    CheckResult { control, disposition, started, ..CheckResult::new(check.parse().unwrap(), subject, outcome) }
 }
 
 /// A run that ended an hour ago, of an image hardened to level 1 that passes everything.
@@ -141,15 +142,19 @@ fn each_gate_refuses_with_its_sentence() {
         (
             "left out",
             |report| drop(report.results.remove(1)),
-            &["the run left out 1 of the required checks on l1, workload/web-service among them"],
+            &["the run has no answer to 1 of the required checks on l1, workload/web-service among them"],
         ),
-        ("not scanned", |report| drop(report.results.remove(2)), &["no scan evaluated cis-al2023-1.0.0 on l1"]),
+        (
+            "not scanned",
+            |report| drop(report.results.remove(2)),
+            &["no control of cis-al2023-1.0.0 passed in a scan of l1"],
+        ),
         (
             "scanned for another benchmark",
             |report| {
                 report.results[2] = row("os-cis/cis-al2-3.0.0/1.1.1", Disposition::Passed);
             },
-            &["no scan evaluated cis-al2023-1.0.0 on l1"],
+            &["no control of cis-al2023-1.0.0 passed in a scan of l1"],
         ),
         (
             "interrupted",
@@ -191,8 +196,8 @@ fn what_is_asked_for_must_be_what_was_tested() {
 fn a_report_is_neither_too_old_nor_of_a_time_to_come() {
     let (report, required) = (passing(), required());
     let at = |time: &str| refused(&report, &[], &gates(&required), time.parse().unwrap());
-    assert_eq!(at("2026-12-01T11:00:00Z"), [""; 0]);
-    assert_eq!(at("2026-12-01T11:00:01Z"), ["run night-1 ended 24h1s ago, longer than 24h"]);
+    assert_eq!(at("2026-12-01T10:30:00Z"), [""; 0]);
+    assert_eq!(at("2026-12-01T10:30:01Z"), ["the oldest result on l1 is 24h1s old, older than 24h"]);
     assert_eq!(at("2026-11-30T10:56:00Z"), [""; 0]);
     assert_eq!(
         at("2026-11-30T10:00:00Z"),
@@ -220,6 +225,30 @@ fn a_later_run_that_fails_the_same_image_counts_whatever_it_called_it() {
     assert_eq!(refused(&report, &[earlier], &gates(&required), noon()), [""; 0]);
     later.variants[1].ami.as_mut().unwrap().id = ami('b');
     assert_eq!(refused(&report, &[later], &gates(&required), noon()), [""; 0]);
+}
+
+/// A run that is continued keeps the answers of its earlier commands, and its report may have been written by others.
+#[test]
+fn old_answers_contradictions_and_answers_that_are_none_are_refused() {
+    let required = required();
+    let with = |change: fn(&mut Report)| {
+        let mut report = passing();
+        change(&mut report);
+        refused(&report, &[], &gates(&required), noon())
+    };
+    let old = with(|report| report.results[0].started = "2026-11-01T00:00:00Z".parse().unwrap());
+    assert_eq!(old, ["the oldest result on l1 is 708h old, older than 24h"]);
+    let said = with(|report| report.results[0].outcome = Outcome::NotEvaluated { reason: "silent".to_owned() });
+    assert_eq!(said, ["node/ready on l1 is said to have passed, and its outcome is not evaluated"]);
+    let shown = with(|report| {
+        report.results[1].disposition = Disposition::Informational;
+        report.results[1].outcome = Outcome::NotEvaluated { reason: "silent".to_owned() };
+    });
+    assert_eq!(shown, ["the run has no answer to 1 of the required checks on l1, workload/web-service among them"]);
+    let tolerated = with(|report| report.results[2].disposition = Disposition::Tolerated);
+    assert_eq!(tolerated, ["no control of cis-al2023-1.0.0 passed in a scan of l1"]);
+    let twice = with(|report| report.variants.push(report.variants[1].clone()));
+    assert_eq!(twice, ["the report has l1 more than once"]);
 }
 
 fn any_disposition() -> impl Strategy<Value = Disposition> {
