@@ -9,7 +9,7 @@ use amiproof_core::iam::Goal;
 use amiproof_core::iam::table::actions;
 
 use crate::process::{LabProcess, amiproof, finish, run, stderr};
-use crate::promote::{IMAGE, passing};
+use crate::promote::{UNTESTED, passing};
 
 /// Everything that makes a run call something: every family, a node that never joins, things that leak, answers that are lost.
 const SCENARIO: &str = r#"
@@ -167,9 +167,10 @@ fn every_command_calls_what_the_table_says_and_needs_no_more_than_its_policy() {
     let hosts = ["test", "--run", "r-existing", "--checks", "host", "--file", existing.to_str().unwrap()];
     compare(Goal::Test, &[&test, &hosts]);
     compare(Goal::Scan, &[&[&["scan"], &joined[..]].concat()]);
-    let tested = passing(dir.path());
+    // An image that no other run here says anything about.
+    let tested = passing(dir.path(), UNTESTED);
     let promote = ["promote", "l1", "--run", &tested, "--unsigned", "--except", "node,kubelet-path,workload"];
-    let revoke = ["promote", "--revoke", IMAGE, "--reason", "a CVE", "--region", "us-west-2"];
+    let revoke = ["promote", "--revoke", UNTESTED, "--reason", "a CVE", "--region", "us-west-2"];
     compare(Goal::Promote, &[&promote, &revoke, &promote, &revoke]);
     compare(Goal::Destroy, &[&["destroy"]]);
     limited.allow(dir.path(), Goal::Apply, &file);

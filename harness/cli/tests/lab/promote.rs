@@ -8,13 +8,15 @@ use serde_json::{Value, json};
 use crate::process::{LabProcess, amiproof, finish, run, stderr};
 
 /// The image `cis-al2023-l1` of the lab.
-pub(crate) const IMAGE: &str = "ami-0f7b9d1e3a5c6b8d0";
+const IMAGE: &str = "ami-0f7b9d1e3a5c6b8d0";
+/// The image `bottlerocket` of the lab.
+pub(crate) const UNTESTED: &str = "ami-0c4e6a8b0d2f3e5a7";
 /// The stock image of the lab.
 const STOCK: &str = "ami-0a2c4e6f8b1d3a5c7";
 
 /// A report that ended an hour ago and says that an image passes, in a folder of its own.
-pub(crate) fn passing(dir: &Path) -> String {
-    reported(dir, "r-passing", IMAGE, &json!("pass"), "passed")
+pub(crate) fn passing(dir: &Path, image: &str) -> String {
+    reported(dir, "r-passing", image, &json!("pass"), "passed")
 }
 
 fn reported(dir: &Path, run: &str, image: &str, outcome: &Value, disposition: &str) -> String {
@@ -85,7 +87,7 @@ impl Desk {
 #[test]
 fn an_image_is_promoted_verified_and_revoked() {
     let desk = Desk::new();
-    let report = passing(desk.dir.path());
+    let report = passing(desk.dir.path(), IMAGE);
     let [private, public] = keys(desk.dir.path(), "release");
     let (key, verifier) = (private.to_str().unwrap(), public.to_str().unwrap());
 
@@ -137,7 +139,7 @@ fn an_image_is_promoted_verified_and_revoked() {
 #[test]
 fn an_image_that_does_not_fit_is_refused_with_its_reason_and_nothing_is_written() {
     let desk = Desk::new();
-    passing(desk.dir.path());
+    passing(desk.dir.path(), IMAGE);
     let failed = json!({"fail": {"findings": [{"resource": "node 1", "summary": "no"}]}});
     reported(desk.dir.path(), "r-failed", STOCK, &failed, "failed");
     let unsigned = |more: &[&str], code: i32| desk.promote(code, &[&["--unsigned"], more].concat());
@@ -182,7 +184,7 @@ fn others_accept_the_statements_and_refuse_a_changed_one() {
         return;
     }
     let desk = Desk::new();
-    passing(desk.dir.path());
+    passing(desk.dir.path(), IMAGE);
     let [private, public] = keys(desk.dir.path(), "release");
     desk.promote(0, &["--run", "r-passing", "--key", private.to_str().unwrap()]);
     let folder = desk.dir.path().join("runs/r-passing/promotions/l1");

@@ -68,7 +68,8 @@ const IAM: &[Action] = &[
 ];
 
 const SSM: &[Action] = &[
-    Action::call("ssm:GetParameter", &[Apply, Test, Scan, Doctor], &scope::PARAMETERS, "recommended images"),
+    Action::call("ssm:GetParameter", &[Apply, Test, Scan, Doctor], &scope::PARAMETERS, "recommended images")
+        .unreached(&[Scan], "it goes on with the images that `apply` recorded"),
     Action::call(
         "ssm:DescribeInstanceInformation",
         &[Apply, Test, Scan, Doctor],
