@@ -11,6 +11,7 @@ mod doctor;
 mod exclusions;
 mod explain;
 mod forms;
+mod history;
 mod iam_policy;
 mod impact;
 mod import;
@@ -18,6 +19,8 @@ mod init;
 mod lab;
 mod list;
 mod measured;
+mod nightly;
+mod nights;
 mod owner;
 mod plan;
 mod promote;
@@ -59,7 +62,8 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Impact(args) => impact::run(global, &args, output),
         Command::Scan(args) => run::scan(global, &args, output),
         Command::Run(args) => run::fresh(global, &args, Goal::All, output),
-        Command::Nightly(args) => run::fresh(global, &args, Goal::Nightly, output),
+        Command::Nightly(args) => nightly::run(global, &args, output),
+        Command::History(args) => history::run(global, &args, output),
         Command::Resume(args) => again(global, args.run.as_deref(), Keep::Decided, output),
         Command::Rerun(args) => again(global, args.run.as_deref(), Keep::Passed, output),
         Command::Report(args) => report::run(global, &args, output),

@@ -25,6 +25,8 @@ pub(super) struct Request {
     pub(super) base: Utf8PathBuf,
     /// The report that `--baseline` names, read before anything is created: an unreadable baseline must not cost the run its report.
     pub(super) baseline: Option<Report>,
+    /// Whether the nights are in a store, so that those in the folder of runs are not looked at.
+    pub(super) has_store: bool,
 }
 
 impl Request {
@@ -67,6 +69,6 @@ impl Request {
             Some(which) => Some(rundir::read_report(&global.dir, Some(which))?.0),
             None => None,
         };
-        Ok(Self { matrix, checks, inputs, options: options.clone(), pull_secret, base, baseline })
+        Ok(Self { matrix, checks, inputs, options: options.clone(), pull_secret, base, baseline, has_store: false })
     }
 }

@@ -19,6 +19,7 @@ mod import;
 mod irsa;
 mod joining;
 mod living;
+mod nights;
 mod openscap;
 mod own;
 mod ownership;
