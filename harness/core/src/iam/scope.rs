@@ -20,6 +20,10 @@ pub enum Own {
     Keys,
     /// SSM parameters that the matrix names, as further resources.
     Parameters,
+    /// The bucket of the store that the matrix names; without one the scope is empty.
+    StoreBucket,
+    /// The objects below the prefix of that store; without one the scope is empty.
+    StoreObjects,
     /// Existing nodes, which carry no tag of a run: with them, the conditions on tags are left out.
     Nodes,
 }
@@ -82,6 +86,8 @@ impl Scope {
             Own::Nothing | Own::NodePolicies | Own::Nodes => {}
             Own::Roles => resources.extend(place.roles.iter().cloned()),
             Own::Keys => resources.extend(place.keys.iter().cloned()),
+            Own::StoreBucket => resources.extend(place.store.iter().map(|store| place.fill(&store.bucket_arn()))),
+            Own::StoreObjects => resources.extend(place.store.iter().map(|store| place.fill(&store.objects_arn()))),
             Own::Parameters => resources.extend(place.parameters.iter().map(|name| {
                 let name = name.trim_start_matches('/');
                 place.fill(&format!("arn:{{partition}}:ssm:{{region}}:{{account}}:parameter/{name}"))
@@ -399,6 +405,10 @@ pub static IMAGES: Scope = Scope::on(
 );
 /// Keys that sign by the one algorithm that promotions use.
 pub static SIGNING_KEYS: Scope = Scope::on("SigningKeys", &["arn:{partition}:kms:{region}:{account}:key/*"], &[]);
+/// The bucket of the store of nights, where the matrix names one.
+pub static STORE_BUCKET: Scope = Scope::on("Nights", &[], &[]).with(Own::StoreBucket);
+/// The nights in it.
+pub static STORE_OBJECTS: Scope = Scope::on("Nights", &[], &[]).with(Own::StoreObjects);
 /// The documents that run a command.
 pub static COMMAND_DOCUMENTS: Scope = Scope::on(
     "CommandDocuments",
