@@ -32,9 +32,11 @@ pub struct History<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {
+    /// The name of the matrix.
     matrix: &'a str,
-    /// The nights that are shown, oldest first: what the letters of `strip` are about.
+    /// The last nights, oldest first: what the letters of `strip` are about.
     nights: Vec<NightLine<'a>>,
+    /// Every row that was asked for, what matters most first.
     rows: Vec<Row<'a>>,
 }
 
@@ -42,9 +44,13 @@ struct Document<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct NightLine<'a> {
+    /// The run.
     run: &'a RunId,
+    /// When it started.
     started: Timestamp,
+    /// The version of amiproof that ran it.
     tool_version: &'a str,
+    /// What it came to, without a baseline: `passed`, `failed`, `inconclusive`.
     conclusion: &'a str,
     /// Whether a later night can be compared with it.
     is_baseline: bool,
@@ -54,16 +60,25 @@ struct NightLine<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row<'a> {
+    /// `cluster`, or the name of the variant.
     subject: &'a str,
+    /// The check.
     check: &'a str,
+    /// How it stands: `newFailure`, `failing`, `flaky`, `undecided`, `changed`, `steady`.
     trend: Trend,
+    /// A letter for each of `nights`; see [`Mark`].
     strip: String,
+    /// Since when it fails, looked for in all nights; absent if it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     first_bad: Option<&'a When>,
+    /// When it passed last before that; absent if it never did.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_good: Option<&'a When>,
+    /// In how many of `nights` it turned on the same image, or passed on a retry.
     flakes: usize,
+    /// In how many of `nights` it passed or failed.
     decided: usize,
+    /// `flakes` by `decided`, 0 to 1.
     flake_rate: f64,
 }
 
@@ -170,7 +185,11 @@ fn write_track(out: &mut String, track: &Track, last: usize, style: &Style) {
         _ => {}
     }
     if track.flakes > 0 && track.trend == Trend::Flaky {
-        let line = format!("flaky in {} of {}", track.flakes, text::count(track.decided, "night"));
+        let line = format!(
+            "changed on the same image, or passed on a retry, in {} of {}",
+            track.flakes,
+            text::count(track.decided, "night")
+        );
         write_wrapped(out, style, 2, &line, 2);
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn run(global: &Global, args: &History, output: &Output) -> Result<Ex
     };
     let region = args.region.clone().or(named.region);
     block_on(async {
-        let store = place.open(&args.target, region.as_deref()).await?;
+        let store = place.reach(&args.target, region.as_deref(), output).await?;
         match &args.add {
             Some(run) => add(global, run, &place, &store, output).await,
             None => show(args, named.matrix, &place, &store, output).await,
@@ -91,7 +91,8 @@ async fn show(
             ));
         }
     }
-    let wanted = Wanted { subject: args.variant.as_deref(), check: args.check.as_deref() };
+    let last = usize::from(args.last);
+    let wanted = Wanted { subject: args.variant.as_deref(), check: args.check.as_deref(), last: Some(last) };
     let tracks = tracks(&found.nights, wanted);
     if tracks.is_empty() && !found.nights.is_empty() {
         return Err(Failure::usage(
@@ -99,13 +100,8 @@ async fn show(
             "see --variant and --check; `amiproof list` shows the checks",
         ));
     }
-    let shown = Shown {
-        matrix: &matrix,
-        nights: &found.nights,
-        tracks: &tracks,
-        last: usize::from(args.last),
-        has_steady: args.check.is_some(),
-    };
+    let shown =
+        Shown { matrix: &matrix, nights: &found.nights, tracks: &tracks, last, has_steady: args.check.is_some() };
     match args.output {
         OutputForm::Text => output.data(history::terminal(&shown, &style(*output))),
         OutputForm::Json => {

@@ -16,6 +16,8 @@ pub struct Wanted<'a> {
     pub subject: Option<&'a str>,
     /// Only checks whose id begins with this.
     pub check: Option<&'a str>,
+    /// How many of the last nights say how a check stands and how flaky it is; `None` for all. Since when it fails is looked for in all.
+    pub last: Option<usize>,
 }
 
 /// How a check stands, what matters most first.
@@ -80,9 +82,9 @@ pub struct Track {
     /// The last night before that in which it passed; none if it never did, or does not fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_good: Option<When>,
-    /// Nights in which it passed or failed other than in the night before on the same image, or passed on a retry.
+    /// Nights of the same ones in which it passed or failed other than in the night before on the same image, or passed on a retry.
     pub flakes: usize,
-    /// Nights in which it passed or failed.
+    /// Nights in which it passed or failed, of those that say how it stands.
     pub decided: usize,
 }
 
@@ -122,8 +124,10 @@ pub fn tracks(nights: &[Night], wanted: Wanted<'_>) -> Vec<Track> {
             }
         }
     }
+    let start = wanted.last.map_or(0, |last| nights.len().saturating_sub(last));
+    let recent = rows.into_iter().filter(|(_, marks)| marks.iter().skip(start).any(|mark| *mark != Mark::Absent));
     let mut tracks: Vec<Track> =
-        rows.into_iter().map(|((subject, check), marks)| track(&nights, subject, check, marks)).collect();
+        recent.map(|((subject, check), marks)| track(&nights, start, subject, check, marks)).collect();
     tracks.sort_by(|one, other| {
         let since = |track: &Track| track.first_bad.as_ref().map(|when| when.started);
         one.trend
@@ -135,7 +139,8 @@ pub fn tracks(nights: &[Night], wanted: Wanted<'_>) -> Vec<Track> {
     tracks
 }
 
-fn track(nights: &[&Night], subject: &str, check: &str, marks: Vec<Mark>) -> Track {
+/// The track of one row; the nights from `start` on say how it stands.
+fn track(nights: &[&Night], start: usize, subject: &str, check: &str, marks: Vec<Mark>) -> Track {
     let decided: Vec<(usize, Mark)> = marks.iter().copied().enumerate().filter(|(_, mark)| mark.is_verdict()).collect();
     let when = |index: usize| nights.get(index).map(|night| When { run: night.run.clone(), started: night.started });
     let is_failing = decided.last().is_some_and(|(_, mark)| *mark == Mark::Failed);
@@ -148,20 +153,26 @@ fn track(nights: &[&Night], subject: &str, check: &str, marks: Vec<Mark>) -> Tra
         subject == "cluster" || (ami(one).is_some() && ami(one) == ami(other))
     };
     let turned = decided.windows(2).filter_map(|pair| match pair {
-        [(before, was), (now, is)] if was.is_pass() != is.is_pass() && same_image(*before, *now) => Some(*now),
+        [(before, was), (now, is)]
+            if *before >= start && was.is_pass() != is.is_pass() && same_image(*before, *now) =>
+        {
+            Some(*now)
+        }
         _ => None,
     });
     let turned: BTreeSet<usize> = turned.collect();
+    let recent: Vec<(usize, Mark)> = decided.iter().copied().filter(|(index, _)| *index >= start).collect();
     let retried: BTreeSet<usize> =
-        decided.iter().filter(|(_, mark)| *mark == Mark::Flaky).map(|(index, _)| *index).collect();
+        recent.iter().filter(|(_, mark)| *mark == Mark::Flaky).map(|(index, _)| *index).collect();
+    let shown = || marks.iter().skip(start).copied();
     let newest = marks.last().copied().unwrap_or(Mark::Absent);
     let trend = match newest {
         Mark::Failed if first_bad.is_some_and(|index| index + 1 == marks.len()) => Trend::NewFailure,
         _ if is_failing => Trend::Failing,
         _ if !retried.is_empty() || turned.len() > 1 => Trend::Flaky,
-        Mark::Undecided | Mark::Absent if !decided.is_empty() => Trend::Undecided,
-        _ if marks.iter().all(|mark| *mark == Mark::Absent || *mark == newest) => Trend::Steady,
-        _ if marks.iter().any(|mark| matches!(mark, Mark::Failed | Mark::Waived)) => Trend::Changed,
+        Mark::Undecided | Mark::Absent if !recent.is_empty() => Trend::Undecided,
+        _ if shown().all(|mark| mark == Mark::Absent || mark == newest) => Trend::Steady,
+        _ if shown().any(|mark| matches!(mark, Mark::Failed | Mark::Waived)) => Trend::Changed,
         _ => Trend::Steady,
     };
     Track {
@@ -171,7 +182,7 @@ fn track(nights: &[&Night], subject: &str, check: &str, marks: Vec<Mark>) -> Tra
         first_bad: first_bad.and_then(when),
         last_good: good.and_then(when),
         flakes: turned.union(&retried).count(),
-        decided: decided.len(),
+        decided: recent.len(),
         marks,
     }
 }

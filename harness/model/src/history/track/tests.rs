@@ -98,6 +98,29 @@ fn how_a_check_stands_follows_from_its_nights() {
 }
 
 #[test]
+fn the_last_nights_say_how_it_stands_and_all_of_them_since_when() {
+    let of = |letters: &str, last: usize| {
+        let mut tracks = tracks(&nights(letters), Wanted { last: Some(last), ..Wanted::default() });
+        tracks.pop().map(|track| (track.trend, track.flakes, track.decided, track.first_bad.is_some()))
+    };
+    assert_eq!(of(".F.F......", 6), Some((Trend::Steady, 0, 6, false)));
+    assert_eq!(of(".F.F......", 9), Some((Trend::Flaky, 3, 9, false)));
+    assert_eq!(of("..FFFFFFFF", 3), Some((Trend::Failing, 0, 3, true)));
+    assert_eq!(of("..FFFFFFF?", 1), Some((Trend::Failing, 0, 0, true)));
+    assert_eq!(of("..........", 1), Some((Trend::Steady, 0, 1, false)));
+}
+
+#[test]
+fn a_row_that_the_last_nights_do_not_have_is_not_shown() {
+    let mut nights = nights("FFF");
+    for night in nights.iter_mut().skip(1) {
+        night.outcomes.clear();
+    }
+    assert_eq!(tracks(&nights, Wanted { last: Some(2), ..Wanted::default() }), []);
+    assert_eq!(tracks(&nights, Wanted { last: Some(3), ..Wanted::default() }).len(), 1);
+}
+
+#[test]
 fn a_change_on_an_unknown_image_is_no_flake_and_one_of_the_cluster_is() {
     let of = |subject: &str| {
         let nights: Vec<Night> =
@@ -124,9 +147,9 @@ fn what_matters_most_comes_first_and_only_what_is_asked_for() {
     ];
     let names = |wanted| tracks(&nights, wanted).into_iter().map(|track| track.check).collect::<Vec<_>>();
     assert_eq!(names(Wanted::default()), ["z/new", "a/old", "b/flaky", "a/fine"]);
-    assert_eq!(names(Wanted { subject: Some("l1"), check: Some("a/") }), ["a/old"]);
-    assert_eq!(names(Wanted { subject: None, check: Some("a/") }), ["a/old", "a/fine"]);
-    assert_eq!(names(Wanted { subject: Some("l2"), check: None }), Vec::<String>::new());
+    assert_eq!(names(Wanted { subject: Some("l1"), check: Some("a/"), last: None }), ["a/old"]);
+    assert_eq!(names(Wanted { check: Some("a/"), ..Wanted::default() }), ["a/old", "a/fine"]);
+    assert_eq!(names(Wanted { subject: Some("l2"), ..Wanted::default() }), Vec::<String>::new());
 }
 
 proptest! {
