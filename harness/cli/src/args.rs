@@ -22,7 +22,7 @@ use jiff::civil::Date;
 
 pub(crate) use self::account::{Doctor, IamPolicy};
 pub(crate) use self::bisect::Bisect;
-pub(crate) use self::history::{History, Nightly};
+pub(crate) use self::history::{History, Junit, Nightly};
 pub(crate) use self::impact::Impact;
 pub(crate) use self::release::{Promote, Verify};
 pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection, Test, network_run};

@@ -16,6 +16,7 @@ mod s3;
 mod written;
 
 use std::io::{Read as _, Write as _};
+use std::time::Duration;
 
 use amiproof_model::history::{Keep, Key, Location, Night, night};
 use amiproof_model::name::RunId;
@@ -31,11 +32,13 @@ use self::folder::Folder;
 use self::objects::Objects;
 use self::s3::Bucket;
 use self::written::Written;
-use crate::aws::{Clients, Settings};
+use crate::aws::{AwsError, Class, Clients, Settings};
 use crate::bounded;
 
 /// How many entries are read at once.
 const READS: usize = 16;
+/// How long the first answer may take.
+const SOON: Duration = Duration::from_secs(20);
 
 /// A history.
 #[derive(Debug)]
@@ -89,6 +92,21 @@ impl Store {
             }
         };
         Ok(Self { objects, location: location.clone() })
+    }
+
+    /// Asks whether it answers, so that nobody waits for minutes of retries of a place that does not exist.
+    ///
+    /// # Errors
+    /// When it cannot be read, or does not answer within 20 seconds.
+    pub async fn reach(&self) -> Result<(), Error> {
+        match tokio::time::timeout(SOON, self.objects.folders("index")).await {
+            Ok(answer) => answer.map(|_| ()),
+            Err(_) => {
+                let message = format!("no answer within {} s", SOON.as_secs());
+                let unreachable = AwsError::new(Class::Unreachable, "ListObjectsV2", &self.location, message);
+                Err(unreachable.into())
+            }
+        }
     }
 
     /// Where it is.

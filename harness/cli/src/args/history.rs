@@ -2,7 +2,7 @@
 
 use amiproof_model::history::{Keep, Location};
 use camino::Utf8PathBuf;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::run::{OutputForm, Run};
 use super::target::Target;
@@ -18,6 +18,18 @@ pub(crate) struct Nightly {
     /// Afterwards delete all nights but so many (400), or those that are older than so many days (400d) [default: `history.keep` of the matrix]
     #[arg(long, value_name = "N|DAYS")]
     pub(crate) keep: Option<Keep>,
+    /// What junit.xml has: every result, or only what changed since the baseline, where nothing but a regression fails
+    #[arg(long, value_enum, default_value_t = Junit::All, value_name = "WHAT")]
+    pub(crate) junit: Junit,
+}
+
+/// What the JUnit file of a night has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Junit {
+    /// Every result.
+    All,
+    /// What changed since the baseline; every result where there is none.
+    New,
 }
 
 /// Options of 'history'.

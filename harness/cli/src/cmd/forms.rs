@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use amiproof_model::exit::ExitCode;
 use amiproof_model::report::{Cleanup, Report};
-use amiproof_reports::compare::Comparison;
+use amiproof_reports::compare::{Comparison, ComparisonFormat};
 use amiproof_reports::{Format, RenderError, Style};
 use camino::Utf8Path;
 
@@ -41,10 +41,22 @@ impl Written {
         }
     }
 
-    /// Writes a comparison in every form that has a file.
+    /// Writes a comparison in every form that has a file, and as `junit.xml` if that is to have only what changed.
     #[must_use]
-    pub(crate) fn with_comparison(mut self, comparison: &Comparison, folder: &Utf8Path, output: &Output) -> Self {
-        for outcome in comparison.write_all(folder.as_std_path()) {
+    pub(crate) fn with_comparison(
+        mut self,
+        comparison: &Comparison,
+        is_junit: bool,
+        folder: &Utf8Path,
+        output: &Output,
+    ) -> Self {
+        let mut outcomes = comparison.write_all(folder.as_std_path());
+        if let Some(name) = Format::Junit.file_name().filter(|_| is_junit) {
+            let text = comparison.render(ComparisonFormat::Junit, &Style::default());
+            let written = text.and_then(|text| amiproof_reports::write_file(folder.as_std_path(), name, &text));
+            outcomes.extend(written.err().map(Err));
+        }
+        for outcome in outcomes {
             match outcome {
                 Ok(path) => self.comparison.push(path.display().to_string()),
                 Err(error) => {

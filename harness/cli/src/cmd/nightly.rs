@@ -1,5 +1,6 @@
 //! `amiproof nightly`: a complete run that is compared with the night before, which is in a store or in the folder of runs.
 
+use amiproof_core::store::Error;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::report::Report;
 
@@ -20,7 +21,8 @@ pub(crate) fn run(global: &Global, args: &Nightly, output: &Output) -> Result<Ex
         if args.keep.is_some() {
             return Err(Failure::usage("--keep is about a store, and there is none", "name one with --store"));
         }
-        return run::complete(global, &args.run, inputs, Goal::Nightly, Past::Folder, output).map(|(exit, _)| exit);
+        let night = run::Night { past: Past::Folder, junit: args.junit };
+        return run::complete(global, &args.run, inputs, Goal::Nightly, night, output).map(|(exit, _)| exit);
     };
     let region = inputs.matrix.cluster.region.clone();
     let night = Night { global, args, place, region };
@@ -34,7 +36,7 @@ pub(crate) fn run(global: &Global, args: &Nightly, output: &Output) -> Result<Ex
             None
         }
     };
-    let past = Past::Store(baseline.map(Box::new));
+    let past = run::Night { past: Past::Store(baseline.map(Box::new)), junit: args.junit };
     let (exit, folder) = run::complete(global, &args.run, inputs, Goal::Nightly, past, output)?;
     if let Some(folder) = folder
         && let Err(failure) = night.add(&folder, exit, output)
@@ -64,7 +66,7 @@ impl Night<'_> {
         let own = self.global.resumption.as_ref().map(|resumption| resumption.run.clone());
         let own = own.or_else(|| self.args.run.run.clone()).and_then(|run| run.parse().ok());
         let found = block_on(async {
-            let store = self.place.open(&self.args.run.target, self.region.as_deref()).await?;
+            let store = self.place.reach(&self.args.run.target, self.region.as_deref(), output).await?;
             store.baseline(matrix, own.as_ref()).await.map_err(|error| self.place.failure(&error))
         })??;
         self.place.warn(&found.passed_over, output);
@@ -109,7 +111,11 @@ impl Night<'_> {
         let added = block_on(async {
             let failed = |error| self.place.failure(&error);
             let opened = self.place.open(&self.args.run.target, self.region.as_deref()).await?;
-            let is_new = opened.append(&text).await.map_err(failed)?;
+            let is_new = match opened.append(&text).await {
+                // `rerun` has checked some rows again; the night stays as it was.
+                Err(Error::Conflict { .. }) if self.global.resumption.is_some() => false,
+                other => other.map_err(failed)?,
+            };
             let deleted = match self.place.keep {
                 Some(keep) => opened.prune(&report.run.matrix, keep, amiproof_time::now()).await.map_err(failed)?,
                 None => Vec::new(),

@@ -38,6 +38,16 @@ impl Place {
         Store::open(&self.location, settings).await.map_err(|error| self.failure(&error))
     }
 
+    /// Opens it, and says so before it waits for its first answer.
+    pub(super) async fn reach(&self, target: &Target, region: Option<&str>, output: &Output) -> Result<Store, Failure> {
+        if matches!(self.location, Location::S3 { .. }) {
+            output.note(format_args!("reading the history in {} ...", self.location));
+        }
+        let store = self.open(target, region).await?;
+        store.reach().await.map_err(|error| self.failure(&error))?;
+        Ok(store)
+    }
+
     /// What went wrong in it, with what to do.
     pub(super) fn failure(&self, error: &Error) -> Failure {
         Failure::error(format!("the history in {}: {error}", self.location), error.help())

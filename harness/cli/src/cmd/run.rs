@@ -19,7 +19,7 @@ use super::proved::proved;
 use super::provisioned::{Latest, provisioned};
 use super::request::Request;
 use super::{compare, forms, owner, resume};
-use crate::args::{Global, OutputForm, Resumed, Run, RunOptions, Target};
+use crate::args::{Global, Junit, OutputForm, Resumed, Run, RunOptions, Target};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::progress::Progress;
@@ -36,10 +36,21 @@ pub(super) enum Past {
     Store(Option<Box<Report>>),
 }
 
+/// What is special about a night.
+pub(super) struct Night {
+    pub(super) past: Past,
+    pub(super) junit: Junit,
+}
+
+impl Night {
+    /// As every other run.
+    const NONE: Self = Self { past: Past::Folder, junit: Junit::All };
+}
+
 /// A complete run.
 pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) -> Result<ExitCode, Failure> {
     let inputs = files::read(&args.selection.file, output)?;
-    complete(global, args, inputs, goal, Past::Folder, output).map(|(exit, _)| exit)
+    complete(global, args, inputs, goal, Night::NONE, output).map(|(exit, _)| exit)
 }
 
 /// A complete run and its folder, where there is something to run.
@@ -48,7 +59,7 @@ pub(super) fn complete(
     args: &Run,
     inputs: Inputs,
     goal: Goal,
-    past: Past,
+    night: Night,
     output: &Output,
 ) -> Result<(ExitCode, Option<RunDir>), Failure> {
     if args.given.kubeconfig.is_some() && goal != Goal::All {
@@ -61,7 +72,8 @@ pub(super) fn complete(
     if request.checks.is_empty() && goal != Goal::Apply {
         return nothing_selected(output).map(|exit| (exit, None));
     }
-    match past {
+    request.junit = night.junit;
+    match night.past {
         Past::Folder => {}
         Past::Store(found) => {
             request.has_store = true;
@@ -239,6 +251,7 @@ async fn execute(
         resume::record(global, folder, &request, output);
     }
     let (options, baseline, has_store) = (request.options.clone(), request.baseline.clone(), request.has_store);
+    let junit = request.junit;
     let judges_nothing = steps.network_only || (goal == Goal::Apply && request.checks.is_empty());
     let (clients, access) = (connection.clients.clone(), connection.access.clone());
     let before = owner::standing(&ledger);
@@ -285,7 +298,7 @@ async fn execute(
             written.show(&[Format::Html, Format::Json], output);
             Ok(exit)
         }
-        None => publish(&report, folder, baseline.as_ref(), goal, &options, output),
+        None => publish(&report, folder, baseline.as_ref(), (goal, junit), &options, output),
     }
 }
 
@@ -352,13 +365,14 @@ fn publish(
     report: &Report,
     folder: &RunDir,
     baseline: Option<&Report>,
-    goal: Goal,
+    (goal, junit): (Goal, Junit),
     options: &RunOptions,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     let mut written = forms::write_all(report, baseline, folder.path(), output);
     if let Some(baseline) = baseline.filter(|_| goal == Goal::Nightly) {
-        written = written.with_comparison(&compare::caused(baseline, report), folder.path(), output);
+        let comparison = compare::caused(baseline, report);
+        written = written.with_comparison(&comparison, junit == Junit::New, folder.path(), output);
     }
     match options.output {
         OutputForm::Text => {
