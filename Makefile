@@ -58,7 +58,7 @@ compare: build ## Compare two runs: make compare BASE=.. CAND=..
 	@test -n "$(BASE)" -a -n "$(CAND)" || { echo "name two runs or reports: make compare BASE=.. CAND=.." >&2; exit 2; }
 	$(AMIPROOF) compare $(BASE) $(CAND)
 
-nightly: build ## Run, report, compare with the previous nightly run, destroy
+nightly: build ## Run, report, compare with the previous night, destroy
 	$(AMIPROOF) nightly --file $(MATRIX)
 
 promote: build ## Mark VARIANT's image as fit for use, by the latest run: make promote VARIANT=.. KEY=key.pem

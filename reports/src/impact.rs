@@ -12,7 +12,7 @@ use amiproof_model::report::{Impact, Report};
 
 pub use self::terminal::render as terminal;
 use crate::error::RenderError;
-use crate::write_file;
+use crate::file::write_file;
 
 /// The forms of a table of controls and checks that have a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]

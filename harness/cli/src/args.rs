@@ -4,6 +4,7 @@ mod account;
 mod bisect;
 mod build;
 mod format;
+mod history;
 mod impact;
 mod on_nodes;
 mod release;
@@ -23,6 +24,7 @@ use jiff::civil::Date;
 pub(crate) use self::account::{Doctor, IamPolicy};
 pub(crate) use self::bisect::Bisect;
 pub(crate) use self::build::Build;
+pub(crate) use self::history::{History, Junit, Nightly};
 pub(crate) use self::impact::Impact;
 pub(crate) use self::release::{Promote, Verify};
 pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection, Test, network_run};
@@ -158,8 +160,16 @@ pub(crate) enum Command {
     Waiver(Waiver),
     /// Compare two runs; exit code 5 on a regression
     Compare(Compare),
-    /// Run, compare with the report of the previous nightly run, and destroy
-    Nightly(Run),
+    /// Run, compare with the previous night, keep the report in the store of nights if there is one, and destroy
+    Nightly(Box<Nightly>),
+    /// Show what fails since when, and what passes and fails in turn, over the nights in a store
+    #[command(
+        mut_arg("lab", |arg| arg.hide(true)),
+        mut_arg("seed", |arg| arg.hide(true)),
+        mut_arg("scenario", |arg| arg.hide(true)),
+        mut_arg("host_profiles", |arg| arg.hide(true))
+    )]
+    History(Box<History>),
     /// Mark the image that a run tested as fit for use (tags, a parameter, signed statements), or take that back
     Promote(Box<Promote>),
     /// Verify the signed statements about an image, and whether it is still promoted
@@ -197,7 +207,9 @@ impl Command {
     /// Which AWS it talks to, where it talks to one.
     pub(crate) fn target(&mut self) -> Option<&mut Target> {
         match self {
-            Self::Apply(run) | Self::Run(run) | Self::Nightly(run) => Some(&mut run.target),
+            Self::Apply(run) | Self::Run(run) => Some(&mut run.target),
+            Self::Nightly(nightly) => Some(&mut nightly.run.target),
+            Self::History(history) => Some(&mut history.target),
             Self::Test(test) => Some(&mut test.more.target),
             Self::Scan(scan) => Some(&mut scan.target),
             Self::Bisect(bisect) => Some(&mut bisect.on.target),

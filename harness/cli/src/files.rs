@@ -5,7 +5,7 @@ use std::io::Read;
 use amiproof_core::check::Check;
 use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_core::run::Experiment;
-use amiproof_model::matrix::{Matrix, ReadFile, WorkloadSource, resolve};
+use amiproof_model::matrix::{HistorySpec, Matrix, ReadFile, WorkloadSource, resolve};
 use amiproof_model::problem::Problem;
 use amiproof_model::waiver::Waiver;
 use amiproof_model::workload::Workload;
@@ -27,6 +27,8 @@ pub(crate) struct Inputs {
     pub(crate) waivers: Vec<Waiver>,
     /// The workloads of the catalogue and of the user's folders.
     pub(crate) workloads: Vec<Workload>,
+    /// Where its nights are kept.
+    pub(crate) history: Option<HistorySpec>,
     /// Whether only these workloads run.
     pub(crate) only_workloads: bool,
     /// What to try on the nodes on top.
@@ -68,8 +70,8 @@ pub(crate) fn without_file(shown: &str, text: &str) -> Result<Inputs, Failure> {
         Failure::error(lines.join("\n"), "this is a bug in amiproof; write a matrix with `amiproof init` instead")
     })?;
     let workloads = catalogue()?.to_vec();
-    let (matrix, waivers, warnings) = (resolved.matrix, resolved.waivers, resolved.warnings);
-    Ok(Inputs { matrix, waivers, workloads, only_workloads: false, experiment: None, warnings })
+    let (matrix, waivers, history, warnings) = (resolved.matrix, resolved.waivers, resolved.history, resolved.warnings);
+    Ok(Inputs { matrix, waivers, workloads, history, only_workloads: false, experiment: None, warnings })
 }
 
 /// Reads everything, or reports all problems.
@@ -110,8 +112,8 @@ fn read_with(file: &Utf8Path, offline: bool) -> Result<Inputs, Vec<Problem>> {
         workloads.extend(catalogue.iter().cloned());
     }
     workloads.extend(resolved.own_workloads);
-    let (matrix, waivers, warnings) = (resolved.matrix, resolved.waivers, resolved.warnings);
-    Ok(Inputs { matrix, waivers, workloads, only_workloads: false, experiment: None, warnings })
+    let (matrix, waivers, history, warnings) = (resolved.matrix, resolved.waivers, resolved.history, resolved.warnings);
+    Ok(Inputs { matrix, waivers, workloads, history, only_workloads: false, experiment: None, warnings })
 }
 
 /// The AWS region of the matrix.

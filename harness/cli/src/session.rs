@@ -186,6 +186,12 @@ fn settings(target: &Target, region: Option<String>) -> Settings {
     }
 }
 
+/// The settings of a store of nights. It is in no lab: with `--lab` it is reached as the environment says.
+pub(crate) fn of_store(target: &Target, region: Option<&str>) -> Settings {
+    let own = settings(target, region.map(str::to_owned));
+    Settings { endpoint: own.endpoint.filter(|_| target.endpoint_is_named), ..own }
+}
+
 async fn connect(settings: Settings) -> Result<Clients, Failure> {
     Clients::connect(settings).await.map_err(|error| refusal(&error))
 }

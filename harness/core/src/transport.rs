@@ -9,6 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -23,6 +24,9 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tower::Service;
 
 use crate::cluster::explain::chain;
+
+/// A server that takes no connection for so long is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connects to the listener at an authority (`127.0.0.1:40001`); [`io::ErrorKind::ConnectionRefused`] if there is none.
 type Dial = dyn Fn(&str) -> io::Result<DuplexStream> + Send + Sync;
@@ -92,7 +96,18 @@ impl Transport {
     }
 }
 
-/// A client with a connection pool.
+/// A client that keeps its connections, for many requests to one place. Local addresses bypass the proxy.
+///
+/// # Errors
+/// If TLS cannot be set up.
+pub(crate) fn pooled(url: &str) -> Result<reqwest::Client, Unanswered> {
+    let client =
+        reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(reqwest::redirect::Policy::none());
+    let client = if crate::aws::http::is_local(url) { client.no_proxy() } else { client };
+    Ok(client.build()?)
+}
+
+/// A client with a connection pool inside this process.
 fn pool<B>(network: &Memory) -> Client<Connector, B>
 where
     B: hyper::body::Body + Send,

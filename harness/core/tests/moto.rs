@@ -29,7 +29,7 @@ const NODE_IMAGE: &str = "amazon-eks-node-al2023-x86_64-standard-1.36-v20261101"
 
 type Body = for<'a> fn(&'a World) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-const BODIES: [(&str, Body); 10] = [
+const BODIES: [(&str, Body); 14] = [
     ("everything that is made is removed", |world| Box::pin(provisioning::everything_that_is_made_is_removed(world))),
     ("a ledger without a single answer is enough", |world| {
         Box::pin(provisioning::a_ledger_without_a_single_answer_is_enough(world))
@@ -51,6 +51,16 @@ const BODIES: [(&str, Body); 10] = [
     }),
     ("a parameter of others stays", |world| Box::pin(provisioning::promoted::a_parameter_of_others_stays(world))),
     ("a key in KMS signs", |world| Box::pin(provisioning::promoted::a_key_in_kms_signs(world))),
+    ("nights are kept in a bucket", |world| Box::pin(provisioning::history::nights_are_kept_in_a_bucket(world))),
+    ("nights of a decade are all listed", |world| {
+        Box::pin(provisioning::history::nights_of_a_decade_are_all_listed(world))
+    }),
+    ("two writers of a bucket lose nothing", |world| {
+        Box::pin(provisioning::history::two_writers_of_a_bucket_lose_nothing(world))
+    }),
+    ("a bucket that is not there is named", |world| {
+        Box::pin(provisioning::history::a_bucket_that_is_not_there_is_named(world))
+    }),
     ("what is missing is said with a suggestion", |world| {
         Box::pin(provisioning::what_is_missing_is_said_with_a_suggestion(world))
     }),

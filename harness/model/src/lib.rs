@@ -6,7 +6,7 @@
 //! blames), [`prediction`] (what yields to what was observed), [`waiver`] with [`waiver_audit`] and [`judge`] (what that means for
 //! the run), [`facts`] (which facts of a node belong to a failure), [`setting`] and [`explain`] (what caused the failures of a
 //! variant), [`bisect`] (what proves it), [`controls`] and [`impact`] (what each control of a benchmark costs), [`report`] (the one truth
-//! on disk), [`conclusion`] (what a run comes to), [`release`] (whether its image may be promoted) and [`exit`] (what the process answers).
+//! on disk), [`conclusion`] (what a run comes to), [`history`] (what many runs come to), [`release`] (whether its image may be promoted) and [`exit`] (what the process answers).
 
 pub mod attribution;
 pub mod benchmark;
@@ -22,6 +22,7 @@ pub mod exit;
 pub mod explain;
 pub mod facts;
 mod form;
+pub mod history;
 pub mod impact;
 pub mod judge;
 pub mod matrix;

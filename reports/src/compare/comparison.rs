@@ -119,6 +119,24 @@ pub enum ComparisonFormat {
     Json,
     /// JUnit XML for CI servers: regressions fail
     Junit,
+    /// A self-contained page
+    Html,
+}
+
+impl ComparisonFormat {
+    /// Every form.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// The name of its file in the folder of a run; none for the terminal.
+    pub fn file_name(self) -> Option<&'static str> {
+        match self {
+            Self::Terminal => None,
+            Self::Markdown => Some("compare.md"),
+            Self::Json => Some("compare.json"),
+            Self::Junit => Some("compare.xml"),
+            Self::Html => Some("compare.html"),
+        }
+    }
 }
 
 impl Comparison {

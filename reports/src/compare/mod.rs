@@ -8,11 +8,13 @@ pub(crate) mod comparison;
 pub(crate) mod facts;
 mod junit;
 mod markdown;
+mod page;
 mod scope;
 pub(crate) mod state;
 mod terminal;
 
 use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use amiproof_model::name::CheckId;
 use amiproof_model::report::{CheckResult, Report, Subject};
@@ -23,6 +25,7 @@ pub use self::facts::{FactChange, Presence, VariantChange};
 use self::scope::{Benchmarks, Scope};
 pub use self::state::{Change, State};
 use crate::error::RenderError;
+use crate::file::write_file;
 use crate::sheet;
 use crate::terminal::style::Style;
 
@@ -37,7 +40,17 @@ impl Comparison {
             ComparisonFormat::Markdown => Ok(markdown::render(self)),
             ComparisonFormat::Json => Ok(serde_json::to_string_pretty(self)? + "\n"),
             ComparisonFormat::Junit => junit::render(self),
+            ComparisonFormat::Html => page::render(self),
         }
+    }
+
+    /// Writes every form with a file into `folder`, which must exist: `compare.md` and so on. One that fails does not stop the others.
+    pub fn write_all(&self, folder: &Path) -> Vec<Result<PathBuf, RenderError>> {
+        let files = ComparisonFormat::ALL.iter().filter_map(|format| Some((*format, format.file_name()?)));
+        let write = |(format, name): (ComparisonFormat, &str)| {
+            self.render(format, &Style::default()).and_then(|text| write_file(folder, name, &text))
+        };
+        files.map(write).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::rows::{Kind, not_measured, numbers, of_kind, setting};
 use crate::error::RenderError;
 
-const STYLE: &str = include_str!("../../templates/impact.css");
+const STYLE: &str = include_str!("../../templates/page.css");
 
 #[derive(Template)]
 #[template(path = "impact.html")]

@@ -274,3 +274,42 @@ fn the_junit_of_a_comparison_is_red_for_news_only() {
         compare(&fixture::green(), &fixture::green()).render(ComparisonFormat::Junit, &Style::default()).unwrap();
     assert_eq!(quick_junit::Report::deserialize_from_str(&nothing).unwrap().tests, 1);
 }
+
+#[test]
+fn the_page_has_every_change_once_loads_nothing_and_escapes_what_it_shows() {
+    let comparison = with(|candidate| {
+        set(candidate, "node/ready", fail("node 1", fixture::NASTY));
+        set(candidate, "workload/pod-to-pod", Outcome::Pass);
+    });
+    let page = comparison.render(ComparisonFormat::Html, &Style::default()).unwrap();
+    assert_eq!(
+        page.matches("<tr><th scope=\"row\">").count(),
+        comparison.changes.len() + 4,
+        "and four lines about the runs"
+    );
+    assert!(page.find("id=\"new-failure\"").unwrap() < page.find("id=\"fixed\"").unwrap(), "new failures first");
+    for part in ["<script", "<img", "<link", "http://", "https://"] {
+        assert!(!page.to_lowercase().contains(part), "{part}");
+    }
+    assert!(page.contains("default-src &#39;none&#39;; style-src &#39;sha256-"));
+    assert!(!page.contains('\u{1b}'));
+    insta::assert_snapshot!(page);
+}
+
+#[test]
+fn every_form_with_a_file_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let comparison = with(|candidate| set(candidate, "node/ready", fail("node 1", "not ready")));
+    let written: Vec<String> = comparison
+        .write_all(folder.path())
+        .into_iter()
+        .map(|path| path.unwrap().file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(written, ["compare.md", "compare.json", "compare.xml", "compare.html"]);
+    for (name, format) in [("compare.md", ComparisonFormat::Markdown), ("compare.xml", ComparisonFormat::Junit)] {
+        let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(text, comparison.render(format, &Style::default()).unwrap());
+    }
+    let missing = folder.path().join("missing");
+    assert!(comparison.write_all(&missing).iter().all(Result::is_err));
+}

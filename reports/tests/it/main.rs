@@ -7,6 +7,7 @@ mod csv;
 mod exclusions;
 mod files;
 mod fixture;
+mod history;
 mod html;
 mod impact;
 mod junit;

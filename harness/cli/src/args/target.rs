@@ -27,6 +27,9 @@ pub(crate) struct Target {
     /// Whether --profile is on the command line: then its credentials count, and not those of the environment.
     #[arg(skip)]
     pub(crate) profile_is_named: bool,
+    /// Whether --endpoint-url is on the command line: then it counts more than the endpoint that the environment names for a service.
+    #[arg(skip)]
+    pub(crate) endpoint_is_named: bool,
 }
 
 /// Which options for AWS the command line itself gives; others come from the environment.
@@ -41,13 +44,14 @@ pub(crate) struct Named {
 impl Target {
     /// AWS, by a profile and an endpoint of the command line.
     pub(crate) fn aws(profile: Option<String>, endpoint_url: Option<String>) -> Self {
-        let profile_is_named = profile.is_some();
-        Self { lab: false, seed: 1, host_profiles: None, scenario: None, profile, endpoint_url, profile_is_named }
+        let (profile_is_named, endpoint_is_named) = (profile.is_some(), endpoint_url.is_some());
+        let (lab, seed, host_profiles, scenario) = (false, 1, None, None);
+        Self { lab, seed, host_profiles, scenario, profile, endpoint_url, profile_is_named, endpoint_is_named }
     }
 
     /// With `--lab`, ignores the AWS settings of the environment. Rejects `--lab` together with an AWS option of the command line.
     pub(crate) fn settle(&mut self, named: Named) -> Result<(), String> {
-        self.profile_is_named = named.profile;
+        (self.profile_is_named, self.endpoint_is_named) = (named.profile, named.endpoint);
         if !self.lab {
             return Ok(());
         }

@@ -2,7 +2,8 @@
 
 use amiproof_model::exit::ExitCode;
 use amiproof_model::explain;
-use amiproof_reports::compare;
+use amiproof_model::report::Report;
+use amiproof_reports::compare::{self, Comparison};
 use amiproof_suites::{controls, settings};
 
 use crate::args::{Compare, Global};
@@ -13,11 +14,16 @@ use crate::rundir;
 pub(crate) fn run(global: &Global, args: &Compare, output: &Output) -> Result<ExitCode, Failure> {
     let (base, _) = rundir::read_report(&global.dir, Some(&args.base))?;
     let (candidate, _) = rundir::read_report(&global.dir, Some(&args.candidate))?;
-    let causes = explain::between(&base, &candidate, settings::all(), controls::all());
-    let comparison = compare::compare(&base, &candidate).with_causes(causes);
+    let comparison = caused(&base, &candidate);
     let text = comparison
         .render(args.format, &super::forms::style(*output))
         .map_err(|error| Failure::error(error.to_string(), ""))?;
     output.data(text);
     Ok(if comparison.has_regression() { ExitCode::Regression } else { ExitCode::Passed })
+}
+
+/// The comparison of two runs, with what explains the new failures.
+pub(super) fn caused(base: &Report, candidate: &Report) -> Comparison {
+    let causes = explain::between(base, candidate, settings::all(), controls::all());
+    compare::compare(base, candidate).with_causes(causes)
 }

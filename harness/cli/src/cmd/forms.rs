@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use amiproof_model::exit::ExitCode;
 use amiproof_model::report::{Cleanup, Report};
+use amiproof_reports::compare::{Comparison, ComparisonFormat};
 use amiproof_reports::{Format, RenderError, Style};
 use camino::Utf8Path;
 
@@ -17,6 +18,8 @@ pub(crate) struct Written {
     files: Vec<(Format, String)>,
     /// Tables of controls and checks.
     impacts: Vec<String>,
+    /// The comparison with the baseline.
+    comparison: Vec<String>,
     is_complete: bool,
 }
 
@@ -35,6 +38,40 @@ impl Written {
     pub(crate) fn show(&self, wanted: &[Format], output: &Output) {
         for (format, path) in self.files.iter().filter(|(format, _)| wanted.contains(format)) {
             output.data(format_args!("{:<9} {path}", format.as_str()));
+        }
+    }
+
+    /// Writes a comparison in every form that has a file, and as `junit.xml` if that is to have only what changed.
+    #[must_use]
+    pub(crate) fn with_comparison(
+        mut self,
+        comparison: &Comparison,
+        is_junit: bool,
+        folder: &Utf8Path,
+        output: &Output,
+    ) -> Self {
+        let mut outcomes = comparison.write_all(folder.as_std_path());
+        if let Some(name) = Format::Junit.file_name().filter(|_| is_junit) {
+            let text = comparison.render(ComparisonFormat::Junit, &Style::default());
+            let written = text.and_then(|text| amiproof_reports::write_file(folder.as_std_path(), name, &text));
+            outcomes.extend(written.err().map(Err));
+        }
+        for outcome in outcomes {
+            match outcome {
+                Ok(path) => self.comparison.push(path.display().to_string()),
+                Err(error) => {
+                    self.is_complete = false;
+                    output.note(format_args!("error: compare: {error}"));
+                }
+            }
+        }
+        self
+    }
+
+    /// Prints the path of the page of the comparison, if there is one.
+    pub(crate) fn show_comparison(&self, output: &Output) {
+        for path in self.comparison.iter().filter(|path| path.ends_with(".html")) {
+            output.data(format_args!("{:<9} {path}", "compare"));
         }
     }
 
@@ -78,7 +115,7 @@ fn with_impacts(mut written: Written, report: &Report, folder: &Utf8Path, output
 }
 
 fn written(outcomes: Vec<(Format, Result<PathBuf, RenderError>)>, output: &Output) -> Written {
-    let mut written = Written { files: Vec::new(), impacts: Vec::new(), is_complete: true };
+    let mut written = Written { files: Vec::new(), impacts: Vec::new(), comparison: Vec::new(), is_complete: true };
     for (format, outcome) in outcomes {
         match outcome {
             Ok(path) => written.files.push((format, path.display().to_string())),
@@ -125,7 +162,8 @@ mod tests {
 
     #[test]
     fn what_could_not_be_written_is_3_unless_something_worse_is_known() {
-        let written = |is_complete| Written { files: Vec::new(), impacts: Vec::new(), is_complete };
+        let written =
+            |is_complete| Written { files: Vec::new(), impacts: Vec::new(), comparison: Vec::new(), is_complete };
         for (own, expected) in [
             (ExitCode::Passed, ExitCode::Error),
             (ExitCode::Failed, ExitCode::Error),

@@ -42,7 +42,10 @@ pub(crate) fn run(args: &IamPolicy, output: &Output) -> Result<ExitCode, Failure
 
 fn place(args: &IamPolicy, output: &Output) -> Result<Place, Failure> {
     let place = match &args.file {
-        Some(file) => Place::of(&files::read_offline(file, output)?.matrix),
+        Some(file) => {
+            let inputs = files::read_offline(file, output)?;
+            Place::of(&inputs.matrix).with_store(inputs.history.as_ref().map(|history| &history.store))
+        }
         None => Place::default(),
     };
     let place = place.in_region(args.region.as_deref());

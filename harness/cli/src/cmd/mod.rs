@@ -12,6 +12,7 @@ mod doctor;
 mod exclusions;
 mod explain;
 mod forms;
+mod history;
 mod iam_policy;
 mod impact;
 mod import;
@@ -19,6 +20,8 @@ mod init;
 mod lab;
 mod list;
 mod measured;
+mod nightly;
+mod nights;
 mod owner;
 mod plan;
 mod promote;
@@ -61,7 +64,8 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Impact(args) => impact::run(global, &args, output),
         Command::Scan(args) => run::scan(global, &args, output),
         Command::Run(args) => run::fresh(global, &args, Goal::All, output),
-        Command::Nightly(args) => run::fresh(global, &args, Goal::Nightly, output),
+        Command::Nightly(args) => nightly::run(global, &args, output),
+        Command::History(args) => history::run(global, &args, output),
         Command::Resume(args) => again(global, args.run.as_deref(), Keep::Decided, output),
         Command::Rerun(args) => again(global, args.run.as_deref(), Keep::Passed, output),
         Command::Report(args) => report::run(global, &args, output),

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::selected;
 use super::workload::images::pulled;
-use crate::args::{Global, RunOptions, Selection};
+use crate::args::{Global, Junit, RunOptions, Selection};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::rundir;
@@ -25,6 +25,10 @@ pub(super) struct Request {
     pub(super) base: Utf8PathBuf,
     /// The report that `--baseline` names, read before anything is created: an unreadable baseline must not cost the run its report.
     pub(super) baseline: Option<Report>,
+    /// Whether the nights are in a store, so that those in the folder of runs are not looked at.
+    pub(super) has_store: bool,
+    /// What junit.xml has.
+    pub(super) junit: Junit,
 }
 
 impl Request {
@@ -67,6 +71,16 @@ impl Request {
             Some(which) => Some(rundir::read_report(&global.dir, Some(which))?.0),
             None => None,
         };
-        Ok(Self { matrix, checks, inputs, options: options.clone(), pull_secret, base, baseline })
+        Ok(Self {
+            matrix,
+            checks,
+            inputs,
+            options: options.clone(),
+            pull_secret,
+            base,
+            baseline,
+            has_store: false,
+            junit: Junit::All,
+        })
     }
 }

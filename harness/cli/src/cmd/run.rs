@@ -9,7 +9,8 @@ use amiproof_model::conclusion::{Scope, Summary};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::Matrix;
 use amiproof_model::report::Report;
-use amiproof_reports::{Format, Options, compare, terminal};
+use amiproof_reports::compare::compare as compared;
+use amiproof_reports::{Format, Options, terminal};
 use amiproof_suites::{controls, settings};
 
 use super::begin::{Folder, Place, Setup, begin};
@@ -17,8 +18,8 @@ use super::measured::measured;
 use super::proved::proved;
 use super::provisioned::{Latest, provisioned};
 use super::request::Request;
-use super::{forms, owner, resume};
-use crate::args::{Global, OutputForm, Resumed, Run, RunOptions, Target};
+use super::{compare, forms, owner, resume};
+use crate::args::{Global, Junit, OutputForm, Resumed, Run, RunOptions, Target};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::progress::Progress;
@@ -27,18 +28,57 @@ use crate::runtime;
 use crate::session::{self, Goal};
 use crate::signals::{SignalEvent, Signals};
 
+/// What a night is compared with, unless the command line says something else.
+pub(super) enum Past {
+    /// The newest report in the folder of runs.
+    Folder,
+    /// What was found in a store: nothing in the first night.
+    Store(Option<Box<Report>>),
+}
+
+/// What is special about a night.
+pub(super) struct Night {
+    pub(super) past: Past,
+    pub(super) junit: Junit,
+}
+
+impl Night {
+    /// As every other run.
+    const NONE: Self = Self { past: Past::Folder, junit: Junit::All };
+}
+
 /// A complete run.
 pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) -> Result<ExitCode, Failure> {
+    let inputs = files::read(&args.selection.file, output)?;
+    complete(global, args, inputs, goal, Night::NONE, output).map(|(exit, _)| exit)
+}
+
+/// A complete run and its folder, where there is something to run.
+pub(super) fn complete(
+    global: &Global,
+    args: &Run,
+    inputs: Inputs,
+    goal: Goal,
+    night: Night,
+    output: &Output,
+) -> Result<(ExitCode, Option<RunDir>), Failure> {
     if args.given.kubeconfig.is_some() && goal != Goal::All {
         return Err(Failure::usage(
             "a cluster given by kubeconfig is used as is: only checks create objects in it, and delete them afterwards",
             "use 'amiproof test', 'scan' or 'run' with --kubeconfig",
         ));
     }
-    let inputs = files::read(&args.selection.file, output)?;
-    let request = Request::new(global, inputs, &args.selection, &args.options, output)?;
+    let mut request = Request::new(global, inputs, &args.selection, &args.options, output)?;
     if request.checks.is_empty() && goal != Goal::Apply {
-        return nothing_selected(output);
+        return nothing_selected(output).map(|exit| (exit, None));
+    }
+    request.junit = night.junit;
+    match night.past {
+        Past::Folder => {}
+        Past::Store(found) => {
+            request.has_store = true;
+            request.baseline = request.baseline.or(found.map(|report| *report));
+        }
     }
     let steps = match goal {
         Goal::Apply if args.network_only() => Steps { network_only: true, ..STEPS_NONE },
@@ -58,7 +98,9 @@ pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) ->
             Folder::New(new_run(global, name.as_deref(), &args.target, &request, steps)?)
         }
     };
-    runtime::run(place.target, || execute(global, place, request, folder, steps, goal, output))?
+    let run = folder.run().clone();
+    let exit = runtime::run(place.target, || execute(global, place, request, folder, steps, goal, output))??;
+    Ok((exit, Some(run)))
 }
 
 /// The folder of the run that the command continues.
@@ -208,7 +250,8 @@ async fn execute(
     if global.resumption.is_none() {
         resume::record(global, folder, &request, output);
     }
-    let (options, baseline) = (request.options.clone(), request.baseline.clone());
+    let (options, baseline, has_store) = (request.options.clone(), request.baseline.clone(), request.has_store);
+    let junit = request.junit;
     let judges_nothing = steps.network_only || (goal == Goal::Apply && request.checks.is_empty());
     let (clients, access) = (connection.clients.clone(), connection.access.clone());
     let before = owner::standing(&ledger);
@@ -233,7 +276,9 @@ async fn execute(
         output.note(format_args!("cluster {} is up to date: nothing was created", report.cluster.name));
     }
     let baseline = match goal {
-        Goal::Nightly => baseline.or_else(|| rundir::previous(&global.dir, &report.run.matrix, &folder.id)),
+        Goal::Nightly if !has_store => {
+            baseline.or_else(|| rundir::previous(&global.dir, &report.run.matrix, &folder.id))
+        }
         _ => baseline,
     };
     match experiment {
@@ -253,7 +298,7 @@ async fn execute(
             written.show(&[Format::Html, Format::Json], output);
             Ok(exit)
         }
-        None => publish(&report, folder, baseline.as_ref(), &options, output),
+        None => publish(&report, folder, baseline.as_ref(), (goal, junit), &options, output),
     }
 }
 
@@ -320,14 +365,20 @@ fn publish(
     report: &Report,
     folder: &RunDir,
     baseline: Option<&Report>,
+    (goal, junit): (Goal, Junit),
     options: &RunOptions,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let written = forms::write_all(report, baseline, folder.path(), output);
+    let mut written = forms::write_all(report, baseline, folder.path(), output);
+    if let Some(baseline) = baseline.filter(|_| goal == Goal::Nightly) {
+        let comparison = compare::caused(baseline, report);
+        written = written.with_comparison(&comparison, junit == Junit::New, folder.path(), output);
+    }
     match options.output {
         OutputForm::Text => {
             output.data(terminal::render(report, baseline, &forms::style(*output)));
             written.show(&[Format::Html, Format::Junit, Format::Json], output);
+            written.show_comparison(output);
         }
         OutputForm::Json => match amiproof_reports::render(Format::Json, report, &Options::default()) {
             Ok(text) => output.json(text),
@@ -353,7 +404,7 @@ pub(super) fn say_no_fail(verdict: ExitCode, exit: ExitCode, output: &Output) {
 }
 
 fn exit_code(report: &Report, baseline: Option<&Report>, options: &RunOptions) -> ExitCode {
-    let regressions = baseline.map_or(0, |baseline| compare::compare(baseline, report).regressions(|_| true));
+    let regressions = baseline.map_or(0, |baseline| compared(baseline, report).regressions(|_| true));
     match Summary::of(report, Scope::Run, regressions).conclusion.exit_code() {
         ExitCode::Failed if options.no_fail => ExitCode::Passed,
         other => other,

@@ -21,6 +21,7 @@ mod import;
 mod irsa;
 mod joining;
 mod living;
+mod nights;
 mod openscap;
 mod own;
 mod ownership;

@@ -171,7 +171,8 @@ fn every_command_calls_what_the_table_says_and_needs_no_more_than_its_policy() {
     let tested = passing(dir.path(), UNTESTED);
     let promote = ["promote", "l1", "--run", &tested, "--unsigned", "--except", "node,kubelet-path,workload"];
     let revoke = ["promote", "--revoke", UNTESTED, "--reason", "a CVE", "--region", "us-west-2"];
-    compare(Goal::Promote, &[&promote, &revoke, &promote, &revoke]);
+    let again = [&promote[..], &["--reinstate"]].concat();
+    compare(Goal::Promote, &[&promote, &revoke, &again, &revoke]);
     compare(Goal::Destroy, &[&["destroy"]]);
     limited.allow(dir.path(), Goal::Apply, &file);
     limited.command(dir.path(), &["apply", "--expires", "1s", "--checks", "node/joined,workload/irsa", "--file", path]);

@@ -267,13 +267,18 @@ impl Clients {
         provider.provide_credentials().await.map_err(|error| none(super::cause::of(&error).message))
     }
 
-    /// The endpoint of STS where it is overridden: by argument, `AWS_ENDPOINT_URL_STS` or `AWS_ENDPOINT_URL`.
+    /// The endpoint of STS where it is overridden.
     pub(crate) fn sts_endpoint(&self) -> Option<String> {
+        self.endpoint_of("STS")
+    }
+
+    /// The endpoint of a service where it is overridden: by argument, `AWS_ENDPOINT_URL_<SERVICE>` or `AWS_ENDPOINT_URL`.
+    pub(crate) fn endpoint_of(&self, service: &'static str) -> Option<String> {
         if let Some(endpoint) = &self.shared.given_endpoint {
             return Some(endpoint.clone());
         }
         let key = ServiceConfigKey::builder()
-            .service_id("STS")
+            .service_id(service)
             .env("AWS_ENDPOINT_URL")
             .profile("endpoint_url")
             .build()

@@ -36,7 +36,7 @@ pub mod partition;
 pub mod presigned;
 pub mod quotas;
 pub mod registry;
-mod retry;
+pub(crate) mod retry;
 mod signed;
 pub mod ssm;
 pub(crate) mod stacks;

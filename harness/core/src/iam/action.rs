@@ -32,6 +32,8 @@ pub enum Goal {
     Doctor,
     /// Promote and revoke images, and tag and name those that 'build' built; for whoever releases images, and not for runs
     Promote,
+    /// Keep reports in the store of the matrix, if that is in S3, and read them
+    Nightly,
 }
 
 impl Goal {
@@ -40,7 +42,7 @@ impl Goal {
 
     /// What whoever runs amiproof needs. Releasing images may be a duty of others.
     pub const OF_RUNS: &'static [Self] =
-        &[Self::Apply, Self::Test, Self::Scan, Self::Destroy, Self::Sweep, Self::Doctor];
+        &[Self::Apply, Self::Test, Self::Scan, Self::Destroy, Self::Sweep, Self::Doctor, Self::Nightly];
 
     /// The command's name.
     pub fn as_str(self) -> &'static str {

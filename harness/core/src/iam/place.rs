@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use amiproof_model::history::Location;
 use amiproof_model::matrix::{AmiSource, Matrix};
 
 use crate::aws::partition;
@@ -30,8 +31,28 @@ pub struct Place {
     pub parameters: Vec<String>,
     /// Names of the SSM parameters that name images that were built (`build.parameter`).
     pub built: Vec<String>,
+    /// Where the matrix keeps its nights, if that is in S3.
+    pub store: Option<Prefix>,
     /// Whether the matrix uses existing nodes, which carry no tag of a run.
     pub takes_nodes: bool,
+}
+
+/// A prefix of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    bucket: String,
+    prefix: String,
+}
+
+impl Prefix {
+    pub(super) fn bucket_arn(&self) -> String {
+        format!("arn:{{partition}}:s3:::{}", self.bucket)
+    }
+
+    pub(super) fn objects_arn(&self) -> String {
+        let slash = if self.prefix.is_empty() { "" } else { "/" };
+        format!("arn:{{partition}}:s3:::{}/{}{slash}*", self.bucket, self.prefix)
+    }
 }
 
 impl Default for Place {
@@ -47,6 +68,7 @@ impl Default for Place {
             keys: Vec::new(),
             parameters: Vec::new(),
             built: Vec::new(),
+            store: None,
             takes_nodes: false,
         }
     }
@@ -78,6 +100,16 @@ impl Place {
             ..Self::default()
         }
         .in_region(cluster.region.as_deref())
+    }
+
+    /// Adds the store of the nights; a folder needs no permission.
+    #[must_use]
+    pub fn with_store(self, location: Option<&Location>) -> Self {
+        let store = match location {
+            Some(Location::S3 { bucket, prefix }) => Some(Prefix { bucket: bucket.clone(), prefix: prefix.clone() }),
+            Some(Location::Folder(_)) | None => None,
+        };
+        Self { store, ..self }
     }
 
     /// Limits it to a region and its partition.

@@ -22,6 +22,10 @@ pub enum Own {
     Parameters,
     /// SSM parameters that name images that were built, as further resources.
     Built,
+    /// The bucket of the store that the matrix names; without one the scope is empty.
+    StoreBucket,
+    /// The objects below the prefix of that store; without one the scope is empty.
+    StoreObjects,
     /// Existing nodes, which carry no tag of a run: with them, the conditions on tags are left out.
     Nodes,
 }
@@ -86,6 +90,8 @@ impl Scope {
             Own::Keys => resources.extend(place.keys.iter().cloned()),
             Own::Parameters => resources.extend(place.parameters.iter().map(|name| parameter(place, name))),
             Own::Built => resources.extend(place.built.iter().map(|name| parameter(place, name))),
+            Own::StoreBucket => resources.extend(place.store.iter().map(|store| place.fill(&store.bucket_arn()))),
+            Own::StoreObjects => resources.extend(place.store.iter().map(|store| place.fill(&store.objects_arn()))),
         }
         resources
     }
@@ -416,6 +422,10 @@ pub static SIGNING_KEYS: Scope = Scope::on(
     &["arn:{partition}:kms:{region}:{account}:key/*"],
     &[Condition { operator: "StringEquals", key: "kms:SigningAlgorithm", values: &["ECDSA_SHA_256"] }],
 );
+/// The bucket of the store of nights, where the matrix names one.
+pub static STORE_BUCKET: Scope = Scope::on("Nights", &[], &[]).with(Own::StoreBucket);
+/// The nights in it.
+pub static STORE_OBJECTS: Scope = Scope::on("Nights", &[], &[]).with(Own::StoreObjects);
 /// The documents that run a command.
 pub static COMMAND_DOCUMENTS: Scope = Scope::on(
     "CommandDocuments",

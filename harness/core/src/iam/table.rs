@@ -4,7 +4,7 @@
 //! What AWS asks of a caller beyond the call itself is from the Service Authorization Reference ("dependent actions") and from the
 //! permissions that the schemas of CloudFormation's resource types list for their handlers, which make the same calls.
 
-use super::action::Goal::{self, Apply, Doctor, Promote, Scan, Test};
+use super::action::Goal::{self, Apply, Doctor, Nightly, Promote, Scan, Test};
 use super::action::{Action, CHECKS, LOST, OF_HOSTS, WORKLOADS};
 use super::scope::{self, EVERYTHING};
 use crate::resource;
@@ -15,7 +15,7 @@ pub fn actions() -> impl Iterator<Item = &'static Action> {
 }
 
 /// What is about no resource of a run, or about several kinds.
-const OTHERS: &[&[Action]] = &[CALLER, SHARED, EKS, EC2, IAM, SSM, INSPECTOR, AUDITS, QUOTAS, RELEASE];
+const OTHERS: &[&[Action]] = &[CALLER, SHARED, EKS, EC2, IAM, SSM, INSPECTOR, AUDITS, QUOTAS, RELEASE, NIGHTS];
 
 const CALLER: &[Action] = &[Action::call("sts:GetCallerIdentity", Goal::ALL, &EVERYTHING, "who is calling")];
 
@@ -132,6 +132,18 @@ const RELEASE: &[Action] = &[
     Action::call("ssm:DeleteParameter", &[Promote], &scope::NAMES_OF_IMAGES, "a revoked image without predecessor"),
     Action::call("kms:GetPublicKey", &[Promote], &scope::KEYS, "which key signs").unreached(&[Promote], NO_KMS),
     Action::call("kms:Sign", &[Promote], &scope::SIGNING_KEYS, "statements").unreached(&[Promote], NO_KMS),
+];
+
+/// Why the lab is not asked for the store of nights.
+const NO_S3: &str = "the lab has no S3; moto keeps the nights";
+
+const NIGHTS: &[Action] = &[
+    Action::call("s3:ListBucket", &[Nightly], &scope::STORE_BUCKET, "which nights there are")
+        .unreached(&[Nightly], NO_S3),
+    Action::call("s3:GetObject", &[Nightly], &scope::STORE_OBJECTS, "the last good night").unreached(&[Nightly], NO_S3),
+    Action::call("s3:PutObject", &[Nightly], &scope::STORE_OBJECTS, "a new night").unreached(&[Nightly], NO_S3),
+    Action::call("s3:DeleteObject", &[Nightly], &scope::STORE_OBJECTS, "nights that are not to be kept")
+        .unreached(&[Nightly], NO_S3),
 ];
 
 #[cfg(test)]

@@ -79,9 +79,12 @@ impl Kind for Ec2Instance {
     }
 }
 
+/// Who asks about instances: everyone but who releases images or reads the history.
+const RUNS: &[Goal] = &[Goal::Apply, Test, Goal::Scan, Destroy, Sweep, Goal::Doctor];
+
 /// What it needs of IAM.
 const ACTIONS: &[Action] = &[
-    Action::call("ec2:DescribeInstances", Goal::OF_RUNS, &EVERYTHING, "the instances of nodes, and the quota"),
+    Action::call("ec2:DescribeInstances", RUNS, &EVERYTHING, "the instances of nodes, and the quota"),
     Action::call("ec2:TerminateInstances", &[Test, Destroy, Sweep], &scope::OWN_INSTANCES, "disruptive; what is left")
         .unreached(
             &[Test, Destroy, Sweep],

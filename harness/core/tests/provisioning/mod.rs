@@ -21,6 +21,7 @@ use self::run::{help_moto, made};
 pub(crate) mod again;
 pub(crate) mod failed;
 pub(crate) mod governed;
+pub(crate) mod history;
 pub(crate) mod kept;
 pub(crate) mod load_balancers;
 pub(crate) mod owners;

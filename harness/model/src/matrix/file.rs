@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::history::HistorySection;
 use super::spec::governance::ControlPlaneLog;
 use super::spec::scans::ScannedNodes;
 use super::spec::{Architecture, Capacity, Family};
@@ -52,6 +53,8 @@ pub(crate) struct MatrixFile {
     /// The waiver file, relative to this file.
     #[schemars(example = &"waivers.yaml")]
     pub(crate) waivers: Option<String>,
+    /// Where `amiproof nightly` keeps the reports of its runs, and finds the one to compare with.
+    pub(crate) history: Option<HistorySection>,
 }
 
 /// The form of a file.

@@ -54,4 +54,7 @@ workloads: [builtin]
 
 # Exceptions with an owner, a reason and a date.
 # waivers: waivers.yaml
+
+# Where `amiproof nightly` keeps its reports, and finds the last good night to compare with: a folder or a bucket.
+# history: {store: s3://amiproof-nights/team-a, keep: 400d}
 "#;

@@ -8,6 +8,7 @@ mod cross;
 mod fallback;
 pub(crate) mod file;
 mod governance;
+mod history;
 mod image;
 pub mod init;
 mod machine;
@@ -22,6 +23,7 @@ mod user_data;
 mod variant;
 
 pub use self::base_image::{HOW_TO_BUILD, base_image_kind};
+pub use self::history::HistorySpec;
 pub use self::resolve::{Resolved, resolve};
 pub use self::sources::{Files, ReadFile};
 pub use self::spec::build::Build;

@@ -3,7 +3,8 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::file::{MatrixFile, SuitesSection};
-use super::resolver::{Resolver, list};
+use super::history::{self, HistorySpec};
+use super::resolver::{Resolver, list, transposed};
 use super::sources::ReadFile;
 use super::spec::{Matrix, SuiteSelection, WorkloadSource};
 use super::{cluster, cross, nodes, scans, thresholds, variant};
@@ -24,6 +25,8 @@ pub struct Resolved {
     pub waivers: Vec<Waiver>,
     /// The workloads of the user's own folders, in the order of [`Matrix::workloads`]; the built-in ones are not among them.
     pub own_workloads: Vec<Workload>,
+    /// Where its nights are kept; `None` without a history.
+    pub history: Option<HistorySpec>,
     /// Warnings: valid, but probably not intended.
     pub warnings: Vec<Problem>,
 }
@@ -47,8 +50,8 @@ pub fn resolve(file: &str, bytes: &[u8], files: &dyn ReadFile, suites: &[&str]) 
     problems.dedup();
     warnings.sort_by_key(|warning| warning.place);
     match resolved {
-        Some((matrix, waivers, own_workloads)) if problems.is_empty() => {
-            Ok(Resolved { matrix, waivers, own_workloads, warnings })
+        Some((matrix, waivers, own_workloads, history)) if problems.is_empty() => {
+            Ok(Resolved { matrix, waivers, own_workloads, history, warnings })
         }
         _ if problems.is_empty() => Err(vec![Problem::of_file(
             file,
@@ -59,11 +62,10 @@ pub fn resolve(file: &str, bytes: &[u8], files: &dyn ReadFile, suites: &[&str]) 
     }
 }
 
-fn matrix(
-    resolver: &mut Resolver<'_>,
-    raw: MatrixFile,
-    suites: &[&str],
-) -> Option<(Matrix, Vec<Waiver>, Vec<Workload>)> {
+/// A matrix with what it names.
+type Whole = (Matrix, Vec<Waiver>, Vec<Workload>, Option<HistorySpec>);
+
+fn matrix(resolver: &mut Resolver<'_>, raw: MatrixFile, suites: &[&str]) -> Option<Whole> {
     let name = raw.metadata.and_then(|metadata| metadata.name).and_then(|name| {
         let rule = "1 to 40 lower-case letters, digits and '-', starting with a letter";
         resolver.text("metadata.name", name, "matrix name", rule, |text| crate::name::is_label(text, 40))
@@ -80,6 +82,7 @@ fn matrix(
     let thresholds = thresholds::all(resolver, raw.thresholds.unwrap_or_default(), &judged);
     let (sources, own_workloads) = workloads(resolver, raw.workloads);
     let (waiver_path, waivers) = waivers(resolver, raw.waivers, &variants);
+    let history = transposed(raw.history.map(|section| history::resolve(resolver, section)));
     let variants = variants.into_iter().map(|named| named.variant).collect::<Option<Vec<_>>>();
     let matrix = Matrix {
         name: name?,
@@ -91,7 +94,7 @@ fn matrix(
         workloads: sources,
         waivers: waiver_path,
     };
-    Some((matrix, waivers, own_workloads))
+    Some((matrix, waivers, own_workloads, history?))
 }
 
 fn suite_selection(resolver: &mut Resolver<'_>, raw: SuitesSection, known: &[&str]) -> SuiteSelection {

@@ -7,6 +7,7 @@ use amiproof_core::doctor::{
 };
 use amiproof_core::iam::{Goal, Place};
 use amiproof_model::exit::ExitCode;
+use amiproof_model::history::Location;
 use amiproof_model::matrix::Matrix;
 use serde_json::json;
 
@@ -61,7 +62,9 @@ async fn examine(args: &Doctor, inputs: &Inputs, matrix: &Matrix, output: &Outpu
             }
             Ok(connection) => {
                 is_lab = connection.is_lab;
-                findings.extend(of_account(&connection, matrix, &base, selected::scans_by_inspector(&checks)).await);
+                findings.extend(
+                    of_account(&connection, inputs, matrix, &base, selected::scans_by_inspector(&checks)).await,
+                );
                 connection.close().await;
             }
         },
@@ -77,15 +80,25 @@ async fn examine(args: &Doctor, inputs: &Inputs, matrix: &Matrix, output: &Outpu
 }
 
 /// The checks of the account, made concurrently and listed in the order in which a run needs them.
-async fn of_account(connection: &Connection, matrix: &Matrix, base: &camino::Utf8Path, scans: bool) -> Vec<Finding> {
+async fn of_account(
+    connection: &Connection,
+    inputs: &Inputs,
+    matrix: &Matrix,
+    base: &camino::Utf8Path,
+    scans: bool,
+) -> Vec<Finding> {
     let (Some(clients), Some(identity)) = (&connection.clients, &connection.identity) else { return Vec::new() };
-    let place = Place::of(matrix).in_region(Some(clients.region())).in_account(&identity.account);
+    let store = inputs.history.as_ref().map(|history| &history.store);
+    let place = Place::of(matrix).with_store(store).in_region(Some(clients.region())).in_account(&identity.account);
     let creates = matrix.cluster.create || matrix.variants.iter().any(|variant| variant.made().is_some());
-    let goals: &[Goal] =
-        if creates { &[Goal::Apply, Goal::Test, Goal::Scan, Goal::Destroy] } else { &[Goal::Test, Goal::Scan] };
+    let mut goals =
+        if creates { vec![Goal::Apply, Goal::Test, Goal::Scan, Goal::Destroy] } else { vec![Goal::Test, Goal::Scan] };
+    if matches!(store, Some(Location::S3 { .. })) {
+        goals.push(Goal::Nightly);
+    }
     let (endpoints, permissions, images, inspector, systems_manager, version, quotas) = tokio::join!(
         endpoints::examine(clients),
-        permissions::examine(clients, identity, goals, &place),
+        permissions::examine(clients, identity, &goals, &place),
         preparation::images(clients, matrix, base),
         preparation::inspector(clients, matrix, scans),
         preparation::systems_manager(clients),

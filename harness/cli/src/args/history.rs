@@ -1,0 +1,67 @@
+//! Arguments about the nights of a matrix: `nightly` and `history`.
+
+use amiproof_model::history::{Keep, Location};
+use camino::Utf8PathBuf;
+use clap::{Args, ValueEnum};
+
+use super::run::{OutputForm, Run};
+use super::target::Target;
+
+/// Options of 'nightly'.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Nightly {
+    #[command(flatten)]
+    pub(crate) run: Run,
+    /// Compare with the last good night in this folder or s3://BUCKET/PREFIX, and add this one [default: `history.store` of the matrix]
+    #[arg(long, value_name = "DIR|S3")]
+    pub(crate) store: Option<Location>,
+    /// Afterwards delete all nights but so many (400), or those that are older than so many days (400d) [default: `history.keep` of the matrix]
+    #[arg(long, value_name = "N|DAYS")]
+    pub(crate) keep: Option<Keep>,
+    /// What junit.xml has: every result, or only what changed since the baseline, where nothing but a regression fails
+    #[arg(long, value_enum, default_value_t = Junit::All, value_name = "WHAT")]
+    pub(crate) junit: Junit,
+}
+
+/// What the JUnit file of a night has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Junit {
+    /// Every result.
+    All,
+    /// What changed since the baseline; every result where there is none.
+    New,
+}
+
+/// Options of 'history'.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// The matrix file, for its name and its `history`
+    #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
+    pub(crate) file: Utf8PathBuf,
+    /// Folder or s3://BUCKET/PREFIX with the nights [default: `history.store` of the matrix]
+    #[arg(long, value_name = "DIR|S3")]
+    pub(crate) store: Option<Location>,
+    /// Name of the matrix [default: that of the matrix file, or the only one in the store]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) matrix: Option<String>,
+    /// Only this variant; 'cluster' for the cluster
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Option<String>,
+    /// Only checks whose ID begins with this ('workload', 'node/ready'); also those that never changed
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) check: Option<String>,
+    /// How many of the last nights to show
+    #[arg(long, default_value_t = 30, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) last: u16,
+    /// Add a run instead: its ID, or the path of a report.json
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["matrix", "variant", "check", "last"])]
+    pub(crate) add: Option<String>,
+    /// AWS region of a store in S3 [default: that of the matrix file, or of the environment]
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    pub(crate) output: OutputForm,
+}

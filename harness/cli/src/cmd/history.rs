@@ -1,0 +1,127 @@
+//! `amiproof history`: what the nights of a matrix say about its checks.
+
+use amiproof_core::bounded;
+use amiproof_core::store::Store;
+use amiproof_model::exit::ExitCode;
+use amiproof_model::history::track::{Wanted, tracks};
+use amiproof_model::matrix::HistorySpec;
+use amiproof_reports::history::{self, History as Shown};
+
+use super::forms::style;
+use super::nights::Place;
+use crate::args::{Global, History, OutputForm};
+use crate::files;
+use crate::output::{Failure, Output};
+use crate::rundir;
+use crate::runtime::block_on;
+
+/// Shows the nights, or adds one.
+pub(crate) fn run(global: &Global, args: &History, output: &Output) -> Result<ExitCode, Failure> {
+    let named = Named::of(args, output)?;
+    let Some(place) = Place::of(args.store.as_ref(), None, &args.file, named.history.as_ref()) else {
+        return Err(Failure::usage(
+            format!("{} names no store of nights", args.file),
+            "name one with --store, or write `history: {store: ..}` into the matrix",
+        ));
+    };
+    let region = args.region.clone().or(named.region);
+    block_on(async {
+        let store = place.reach(&args.target, region.as_deref(), output).await?;
+        match &args.add {
+            Some(run) => add(global, run, &place, &store, output).await,
+            None => show(args, named.matrix, &place, &store, output).await,
+        }
+    })?
+}
+
+/// What the matrix file says.
+#[derive(Default)]
+struct Named {
+    matrix: Option<String>,
+    region: Option<String>,
+    history: Option<HistorySpec>,
+}
+
+impl Named {
+    /// Read only where the command line leaves something open; where it names the store, the file may be missing.
+    fn of(args: &History, output: &Output) -> Result<Self, Failure> {
+        let is_needed = args.store.is_none() || (args.matrix.is_none() && args.add.is_none() && args.file.exists());
+        if !is_needed {
+            return Ok(Self { matrix: args.matrix.clone(), ..Self::default() });
+        }
+        let inputs = files::read_offline(&args.file, output)?;
+        Ok(Self {
+            matrix: Some(args.matrix.clone().unwrap_or(inputs.matrix.name)),
+            region: inputs.matrix.cluster.region,
+            history: inputs.history,
+        })
+    }
+}
+
+async fn add(global: &Global, run: &str, place: &Place, store: &Store, output: &Output) -> Result<ExitCode, Failure> {
+    let (report, path) = rundir::read_report(&global.dir, Some(run))?;
+    let text = bounded::text(&path, bounded::REPORT)
+        .map_err(|error| Failure::usage(format!("cannot read the report {path}: {error}"), ""))?;
+    let is_new = store.append(&text).await.map_err(|error| place.failure(&error))?;
+    let what = if is_new { "added to" } else { "is already in" };
+    output.data(format_args!("run {} {what} {}", report.run.id, store.location()));
+    Ok(ExitCode::Passed)
+}
+
+async fn show(
+    args: &History,
+    named: Option<String>,
+    place: &Place,
+    store: &Store,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let failed = |error| place.failure(&error);
+    let matrix = match named {
+        Some(matrix) => matrix,
+        None => only(store.matrices().await.map_err(failed)?, place)?,
+    };
+    let found = store.nights(&matrix, None).await.map_err(failed)?;
+    place.warn(&found.passed_over, output);
+    if found.nights.is_empty() {
+        let others = store.matrices().await.map_err(failed)?;
+        if !others.is_empty() && !others.contains(&matrix) {
+            return Err(Failure::usage(
+                format!("{} has no night of the matrix {matrix}", place.location),
+                format!("it has those of {}", others.join(", ")),
+            ));
+        }
+    }
+    let last = usize::from(args.last);
+    let wanted = Wanted { subject: args.variant.as_deref(), check: args.check.as_deref(), last: Some(last) };
+    let tracks = tracks(&found.nights, wanted);
+    if tracks.is_empty() && !found.nights.is_empty() {
+        return Err(Failure::usage(
+            format!("no night of {matrix} has such a row"),
+            "see --variant and --check; `amiproof list` shows the checks",
+        ));
+    }
+    let shown =
+        Shown { matrix: &matrix, nights: &found.nights, tracks: &tracks, last, has_steady: args.check.is_some() };
+    match args.output {
+        OutputForm::Text => output.data(history::terminal(&shown, &style(*output))),
+        OutputForm::Json => {
+            output.json(history::json(&shown).map_err(|error| Failure::error(error.to_string(), ""))?);
+        }
+    }
+    Ok(ExitCode::Passed)
+}
+
+/// The only matrix of a store.
+fn only(mut matrices: Vec<String>, place: &Place) -> Result<String, Failure> {
+    match (matrices.pop(), matrices.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (None, _) => {
+            Err(Failure::usage(format!("{} has no nights", place.location), "`amiproof nightly --store` adds them"))
+        }
+        (Some(last), false) => {
+            matrices.push(last);
+            let names = matrices.join(", ");
+            Err(Failure::usage(format!("{} has nights of {names}", place.location), "name one with --matrix"))
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `amiproof nightly`: a complete run that is compared with the night before, which is in a store or in the folder of runs.
+
+use amiproof_core::store::Error;
+use amiproof_model::exit::ExitCode;
+use amiproof_model::report::Report;
+
+use super::nights::Place;
+use super::run::{self, Past};
+use crate::args::{Global, Nightly};
+use crate::files;
+use crate::output::{Failure, Output};
+use crate::rundir::{self, RunDir};
+use crate::runtime::block_on;
+use crate::session::Goal;
+
+/// A run, and its place among the nights. A store that cannot be read or written does not stop the run, and does not hide its verdict.
+pub(crate) fn run(global: &Global, args: &Nightly, output: &Output) -> Result<ExitCode, Failure> {
+    let inputs = files::read(&args.run.selection.file, output)?;
+    let Some(place) = Place::of(args.store.as_ref(), args.keep, &args.run.selection.file, inputs.history.as_ref())
+    else {
+        if args.keep.is_some() {
+            return Err(Failure::usage("--keep is about a store, and there is none", "name one with --store"));
+        }
+        let night = run::Night { past: Past::Folder, junit: args.junit };
+        return run::complete(global, &args.run, inputs, Goal::Nightly, night, output).map(|(exit, _)| exit);
+    };
+    let region = inputs.matrix.cluster.region.clone();
+    let night = Night { global, args, place, region };
+    let mut is_broken = false;
+    let baseline = match night.baseline(&inputs.matrix.name, output) {
+        Ok(baseline) => baseline,
+        Err(failure) => {
+            output.error(&failure);
+            output.note("the run is not compared with an earlier night");
+            is_broken = true;
+            None
+        }
+    };
+    let past = run::Night { past: Past::Store(baseline.map(Box::new)), junit: args.junit };
+    let (exit, folder) = run::complete(global, &args.run, inputs, Goal::Nightly, past, output)?;
+    if let Some(folder) = folder
+        && let Err(failure) = night.add(&folder, exit, output)
+    {
+        output.error(&failure);
+        is_broken = true;
+    }
+    if is_broken && exit == ExitCode::Passed {
+        output.note("exit code 3: the run passed, and its history is not complete");
+        return Ok(ExitCode::Error);
+    }
+    Ok(exit)
+}
+
+/// A night and its store.
+struct Night<'a> {
+    global: &'a Global,
+    args: &'a Nightly,
+    place: Place,
+    region: Option<String>,
+}
+
+impl Night<'_> {
+    /// The last good night, and what is said about it.
+    fn baseline(&self, matrix: &str, output: &Output) -> Result<Option<Report>, Failure> {
+        // A run that is continued may be in the store already.
+        let own = self.global.resumption.as_ref().map(|resumption| resumption.run.clone());
+        let own = own.or_else(|| self.args.run.run.clone()).and_then(|run| run.parse().ok());
+        let found = block_on(async {
+            let store = self.place.reach(&self.args.run.target, self.region.as_deref(), output).await?;
+            store.baseline(matrix, own.as_ref()).await.map_err(|error| self.place.failure(&error))
+        })??;
+        self.place.warn(&found.passed_over, output);
+        let store = &self.place.location;
+        if self.args.run.options.baseline.is_some() {
+            return Ok(None);
+        }
+        match (&found.report, found.nights) {
+            (Some(report), _) => output.note(format_args!(
+                "comparing with run {} of {}, the last good night in {store}",
+                report.run.id,
+                report.run.started.strftime("%Y-%m-%d")
+            )),
+            (None, 0) => output.note(format_args!("first night in {store}: there is nothing to compare with")),
+            (None, nights) => output.note(format_args!(
+                "there is nothing to compare with: none of the {nights} in {store} decided at least half of its rows, or could be read"
+            )),
+        }
+        Ok(found.report)
+    }
+
+    /// Adds the night to the store, then deletes what is not to be kept.
+    fn add(&self, folder: &RunDir, exit: ExitCode, output: &Output) -> Result<(), Failure> {
+        let store = &self.place.location;
+        if exit == ExitCode::Interrupted {
+            output
+                .note(format_args!("not added to {store}: the run was interrupted; `amiproof resume` goes on with it"));
+            return Ok(());
+        }
+        let path = folder.report();
+        let text = rundir::report_text(&path)
+            .map_err(|error| Failure::error(format!("cannot read the report {path}: {error}"), ""))?;
+        let Some(text) = text else {
+            return Err(Failure::error(format!("there is no report {path} to add to {store}"), ""));
+        };
+        let report = Report::parse(&text).map_err(|error| Failure::error(format!("{path}: {error}"), ""))?;
+        if report.run.interrupted {
+            output
+                .note(format_args!("not added to {store}: the run was interrupted; `amiproof resume` goes on with it"));
+            return Ok(());
+        }
+        let added = block_on(async {
+            let failed = |error| self.place.failure(&error);
+            let opened = self.place.open(&self.args.run.target, self.region.as_deref()).await?;
+            let is_new = match opened.append(&text).await {
+                // `rerun` has checked some rows again; the night stays as it was.
+                Err(Error::Conflict { .. }) if self.global.resumption.is_some() => false,
+                other => other.map_err(failed)?,
+            };
+            let deleted = match self.place.keep {
+                Some(keep) => opened.prune(&report.run.matrix, keep, amiproof_time::now()).await.map_err(failed)?,
+                None => Vec::new(),
+            };
+            Ok::<_, Failure>((is_new, deleted))
+        })?;
+        let (is_new, deleted) = added?;
+        let what = if is_new { "added to" } else { "is already in" };
+        output.note(format_args!("run {} {what} {store}", report.run.id));
+        for key in deleted {
+            output.note(format_args!(
+                "run {} of {} deleted from {store}",
+                key.run(),
+                key.started().strftime("%Y-%m-%d")
+            ));
+        }
+        Ok(())
+    }
+}

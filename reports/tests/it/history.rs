@@ -1,0 +1,98 @@
+//! The nights of a matrix, for people and for programs.
+
+use amiproof_model::history::track::{Wanted, tracks};
+use amiproof_model::history::{Night, Track};
+use amiproof_reports::Style;
+use amiproof_reports::history::{History, json, terminal};
+use serde_json::{Value, json};
+
+/// Nights of a variant and of the cluster: each row is a check with a letter for every night. On the fifth day the image changes.
+fn nights(rows: &[(&str, &str, &str)]) -> Vec<Night> {
+    let count = rows.first().map_or(0, |(_, _, letters)| letters.len());
+    let mut checks: Vec<&str> = rows.iter().map(|(_, check, _)| *check).collect();
+    checks.sort_unstable();
+    checks.dedup();
+    let night = |day: usize| -> Night {
+        let mut outcomes = serde_json::Map::new();
+        for subject in ["al2023-cis-level-2-golden-image", "cluster"] {
+            let letter = |check: &&str| {
+                let row = rows.iter().find(|(own, name, _)| *own == subject && name == check);
+                row.map_or("-", |(_, _, letters)| &letters[day..=day]).to_owned()
+            };
+            outcomes.insert(subject.to_owned(), Value::String(checks.iter().map(letter).collect()));
+        }
+        let image = if day < 4 { "ami-0123456789abcdef0" } else { "ami-0fedcba9876543210" };
+        serde_json::from_value(json!({
+            "schemaVersion": 1, "run": format!("r-202611{:02}-030000-4f2a", day + 1), "matrix": "nightly",
+            "started": format!("2026-11-{:02}T03:00:00Z", day + 1), "seconds": 60.0, "toolVersion": "0.1.0", "interrupted": false,
+            "conclusion": if day == 7 { "failed" } else { "passed" },
+            "counts": {"passed": 5, "failed": 0, "waived": 0, "known": 0, "flaky": 0, "notApplicable": 0, "notEvaluated": 0, "error": 0},
+            "variants": [{"name": "al2023-cis-level-2-golden-image", "ami": image, "conclusion": "passed"}],
+            "checks": checks, "outcomes": outcomes,
+        }))
+        .unwrap()
+    };
+    (0..count).map(night).collect()
+}
+
+fn some() -> Vec<Night> {
+    let golden = "al2023-cis-level-2-golden-image";
+    nights(&[
+        (golden, "workload/web-service", ".......F"),
+        (golden, "workload/cluster-dns", "....FFFF"),
+        (golden, "os-cis/cis-al2023-1.0.0-3.4.2.7", "FFFFFFFF"),
+        (golden, "workload/postgres", ".F.~.F.."),
+        (golden, "kubelet-path/logs", ".......?"),
+        (golden, "node/boot-time", "...w...."),
+        (golden, "node/ready", "........"),
+        ("cluster", "addon/coredns", "-......."),
+    ])
+}
+
+fn shown<'a>(nights: &'a [Night], tracks: &'a [Track], last: usize) -> History<'a> {
+    History { matrix: "nightly", nights, tracks, last, has_steady: false }
+}
+
+fn tracked(nights: &[Night], last: usize) -> Vec<Track> {
+    tracks(nights, Wanted { last: Some(last), ..Wanted::default() })
+}
+
+#[test]
+fn the_nights_in_sixty_columns() {
+    let nights = some();
+    let tracks = tracked(&nights, 30);
+    let text = terminal(&shown(&nights, &tracks, 30), &Style { width: 60, ..Style::default() });
+    assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn the_nights_for_programs() {
+    let nights = some();
+    let tracks = tracked(&nights, 3);
+    insta::assert_snapshot!(json(&shown(&nights, &tracks, 3)).unwrap());
+}
+
+#[test]
+fn a_long_strip_is_broken_and_no_night_is_said_so() {
+    let nights = nights(&[("cluster", "addon/coredns", &".F".repeat(4))]);
+    let mut tracks = tracked(&nights, 99);
+    let mark = tracks[0].marks[0];
+    tracks[0].marks = vec![mark; 130];
+    let text = terminal(&shown(&nights, &tracks, 130), &Style { width: 40, ..Style::default() });
+    assert!(text.lines().all(|line| line.chars().count() <= 40), "{text}");
+    assert_eq!(text.matches('.').count() - text.matches("oldest night first: .").count(), 130, "{text}");
+    assert_eq!(terminal(&shown(&[], &[], 30), &Style::default()), "nightly: no night yet\n");
+}
+
+#[test]
+fn more_rows_than_the_limit_are_counted() {
+    let rows: Vec<(String, String)> =
+        (0..25).map(|number| (format!("node/check-{number:02}"), ".F".to_owned())).collect();
+    let rows: Vec<(&str, &str, &str)> =
+        rows.iter().map(|(check, letters)| ("cluster", check.as_str(), letters.as_str())).collect();
+    let nights = nights(&rows);
+    let tracks = tracked(&nights, 30);
+    let text = terminal(&shown(&nights, &tracks, 30), &Style::default());
+    assert!(text.contains("new failure (25)") && text.contains("  and 5 more"), "{text}");
+}
