@@ -199,6 +199,12 @@ fn a_report_is_neither_too_old_nor_of_a_time_to_come() {
     assert_eq!(at("2026-12-01T10:30:00Z"), [""; 0]);
     assert_eq!(at("2026-12-01T10:30:01Z"), ["the oldest result on l1 is 24h1s old, older than 24h"]);
     assert_eq!(at("2026-11-30T10:56:00Z"), [""; 0]);
+    let in_lab = Gates { in_lab: true, ..gates(&required) };
+    assert_eq!(
+        refused(&report, &[], &in_lab, "2026-11-30T10:00:00Z".parse().unwrap()),
+        [""; 0],
+        "its time is simulated"
+    );
     assert_eq!(
         at("2026-11-30T10:00:00Z"),
         ["run night-1 ends 1h from now, so the clock here or that of the run is wrong"]
