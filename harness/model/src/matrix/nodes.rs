@@ -105,7 +105,7 @@ fn made(
     Some(MadeNodes {
         count: count.unwrap_or(2),
         ami: ami?,
-        build: transposed(build)?,
+        build: transposed(build)?.map(Box::new),
         user_data: transposed(user_data)?,
         instance_types: types,
         capacity: raw.capacity.or(defaults.capacity).unwrap_or(Capacity::OnDemand),

@@ -160,7 +160,7 @@ pub struct MadeNodes {
     /// Where the image comes from.
     pub ami: AmiSource,
     /// How `amiproof build` makes the image; `None` if it is built elsewhere.
-    pub build: Option<Build>,
+    pub build: Option<Box<Build>>,
     /// User data merged into what amiproof generates.
     pub user_data: Option<UserData>,
     /// Instance types, first choice first.
