@@ -116,7 +116,8 @@ fn wanted<'a>(
     matrix: &'a Matrix,
     folder: &Utf8Path,
 ) -> Result<Vec<Wanted<'a>>, Failure> {
-    let buildable = |variant: &'a Variant| variant.made().and_then(|made| Some((variant, made, made.build.as_deref()?)));
+    let buildable =
+        |variant: &'a Variant| variant.made().and_then(|made| Some((variant, made, made.build.as_deref()?)));
     let all: Vec<_> = matrix.variants.iter().filter_map(buildable).collect();
     let names: Vec<&str> = all.iter().map(|(variant, ..)| variant.name.as_str()).collect();
     if let Some(unknown) = args.variants.iter().find(|name| !names.contains(&name.as_str())) {
