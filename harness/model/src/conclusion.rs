@@ -14,6 +14,7 @@ use serde::Serialize;
 
 pub use self::reason::weight;
 use self::tally::Tally;
+pub(crate) use self::tally::is_evaluated;
 pub use self::tally::{Conclusion, Scope};
 use crate::exit::ExitCode;
 use crate::report::Report;

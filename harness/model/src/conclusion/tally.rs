@@ -186,7 +186,7 @@ pub(super) fn is_open(row: &CheckResult, scope: Scope<'_>) -> bool {
 }
 
 /// Whether a row says something about its subject. What is only shown does so where it has an answer.
-pub(super) fn is_evaluated(row: &CheckResult) -> bool {
+pub(crate) fn is_evaluated(row: &CheckResult) -> bool {
     match row.disposition {
         Disposition::Passed
         | Disposition::Flaky

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::candidate::OPERATING_SYSTEM;
-use crate::conclusion::{Conclusion, Scope, Summary};
+use crate::conclusion::{Conclusion, Scope, Summary, is_evaluated};
 use crate::duration;
 use crate::judge::disposition::Disposition;
 use crate::name::{AmiId, Benchmark, CheckId, VariantName};
@@ -332,7 +332,7 @@ fn of_rows(report: &Report, variant: &VariantRecord, gates: &Gates<'_>) -> Vec<R
     let is_answered = |check: &CheckId| {
         own().any(|row| {
             let is_settled = matches!(row.disposition, Disposition::NotApplicable | Disposition::Manual);
-            row.check == *check && (is_answer(row) || is_settled)
+            row.check == *check && (is_evaluated(row) || is_settled)
         })
     };
     let checks: Vec<CheckId> = gates.required.iter().filter(|check| !is_answered(check)).cloned().collect();
@@ -355,21 +355,7 @@ fn of_rows(report: &Report, variant: &VariantRecord, gates: &Gates<'_>) -> Vec<R
 
 /// When the oldest answer that counts was found.
 fn oldest(report: &Report, variant: &VariantRecord) -> Option<Timestamp> {
-    own_rows(report, variant).filter(|row| !row.is_gate() && is_answer(row)).map(|row| row.started).min()
-}
-
-/// Whether a row says something about its subject that it found out.
-fn is_answer(row: &CheckResult) -> bool {
-    match row.disposition {
-        Disposition::Passed
-        | Disposition::Flaky
-        | Disposition::Waived { .. }
-        | Disposition::Known
-        | Disposition::Tolerated
-        | Disposition::Failed => true,
-        Disposition::Informational => matches!(row.outcome, Outcome::Pass | Outcome::Fail { .. }),
-        _ => false,
-    }
+    own_rows(report, variant).filter(|row| !row.is_gate() && is_evaluated(row)).map(|row| row.started).min()
 }
 
 fn of_age(variant: &VariantRecord, oldest: Timestamp, most: Duration, now: Timestamp) -> Option<Refusal> {
