@@ -3,6 +3,7 @@
 mod account;
 mod bisect;
 mod build;
+mod explain;
 mod format;
 mod history;
 mod impact;
@@ -15,15 +16,14 @@ mod workload;
 
 use amiproof_reports::Format;
 use amiproof_reports::compare::ComparisonFormat;
-use amiproof_reports::exclusions::Form;
 use camino::Utf8PathBuf;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use jiff::civil::Date;
 
 pub(crate) use self::account::{Doctor, IamPolicy};
 pub(crate) use self::bisect::Bisect;
 pub(crate) use self::build::Build;
+pub(crate) use self::explain::{Exclusions, Explain};
 pub(crate) use self::history::{History, Junit, Nightly};
 pub(crate) use self::impact::Impact;
 pub(crate) use self::release::{Promote, Verify};
@@ -310,49 +310,6 @@ pub(crate) struct Report {
     /// Mark the differences from this run or report in the matrix
     #[arg(long, value_name = "RUN")]
     pub(crate) baseline: Option<String>,
-}
-
-/// Options of 'explain'.
-#[derive(Debug, Args)]
-pub(crate) struct Explain {
-    /// Run ID or path of a report.json [default: the latest run]
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// Only this variant
-    #[arg(long, value_name = "NAME")]
-    pub(crate) variant: Option<String>,
-    /// Only what explains this check, such as 'workload/web-service'
-    #[arg(long, value_name = "CHECK")]
-    pub(crate) check: Option<String>,
-    /// Output format
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
-    pub(crate) output: OutputForm,
-}
-
-/// Options of 'exclusions'.
-#[derive(Debug, Args)]
-pub(crate) struct Exclusions {
-    /// Run ID or path of a report.json [default: the latest run]
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// The variant [default: the only one with a cause]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) variant: Option<String>,
-    /// Form of the list
-    #[arg(long, value_parser = format::variant::<Form>(), default_value = "markdown", value_name = "FORM")]
-    pub(crate) format: Form,
-    /// Also what is only a possible cause
-    #[arg(long)]
-    pub(crate) possible: bool,
-    /// Person or team responsible for waivers
-    #[arg(long, value_name = "NAME")]
-    pub(crate) owner: Option<String>,
-    /// Last day of waivers (YYYY-MM-DD)
-    #[arg(long, value_name = "DATE")]
-    pub(crate) expires: Option<Date>,
-    /// Add waivers to this file instead of printing them, for proven causes alone ('bisect'); created if it does not exist
-    #[arg(long, conflicts_with_all = ["format", "possible"], requires_all = ["owner", "expires"], value_name = "FILE")]
-    pub(crate) apply: Option<Utf8PathBuf>,
 }
 
 /// Options of 'import'.
