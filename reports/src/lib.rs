@@ -20,6 +20,7 @@ pub mod machine;
 pub mod markdown;
 mod origin;
 pub mod proof;
+pub mod releases;
 mod scans;
 mod sheet;
 pub mod terminal;

@@ -6,6 +6,7 @@ use amiproof_core::check::Check;
 use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_core::run::Experiment;
 use amiproof_model::matrix::{HistorySpec, Matrix, ReadFile, WorkloadSource, resolve};
+use amiproof_model::name::VariantName;
 use amiproof_model::problem::Problem;
 use amiproof_model::waiver::Waiver;
 use amiproof_model::workload::Workload;
@@ -130,6 +131,18 @@ pub(crate) fn region(matrix: &Matrix) -> Result<&str, Failure> {
 pub(crate) fn checks(workloads: &[Workload]) -> Result<Vec<Check>, Failure> {
     amiproof_suites::all(workloads)
         .map_err(|error| Failure::usage(error.to_string(), "rename the workload: its name becomes part of a check id"))
+}
+
+/// The variant that `--variant` names.
+pub(crate) fn variant(matrix: &Matrix, name: &str) -> Result<VariantName, Failure> {
+    let variants = &matrix.variants;
+    variants.iter().map(|variant| &variant.name).find(|known| known.as_str() == name).cloned().ok_or_else(|| {
+        let known: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
+        Failure::usage(
+            format!("--variant: there is no variant '{name}'"),
+            format!("the matrix has {}", known.join(", ")),
+        )
+    })
 }
 
 /// The matrix with only the named variants and the references that they need; all of it when none is named.

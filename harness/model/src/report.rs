@@ -7,6 +7,7 @@
 
 pub mod cause;
 pub(crate) mod cleanup;
+mod column;
 pub(crate) mod counts;
 mod differences;
 mod file;
@@ -107,6 +108,9 @@ pub struct RunRecord {
     pub critical_path_seconds: f64,
     /// Whether SIGINT, SIGTERM or a deadline ended it early.
     pub interrupted: bool,
+    /// The variants that are releases of one image, the oldest first; empty unless the run was to find the first bad one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<VariantName>,
     /// Phases that belong to no variant (network, cluster, cluster-wide checks, teardown of the cluster).
     #[serde(default)]
     pub phases: Vec<PhaseRecord>,
@@ -154,6 +158,7 @@ impl RunRecord {
             seconds: 0.0,
             critical_path_seconds: 0.0,
             interrupted: false,
+            releases: Vec::new(),
             phases: Vec::new(),
         }
     }

@@ -29,6 +29,7 @@ pub(crate) fn empty() -> Report {
         ..Report::new(
             "0.1.0",
             RunRecord {
+                releases: Vec::new(),
                 id: "r-20261121-074220-4f2a".parse().unwrap(),
                 matrix: "nightly".into(),
                 started: start(),

@@ -13,6 +13,10 @@ pub(crate) struct Bisect {
     /// Check to bisect; can be given many times [default: one for each cause in the report, and what is unexplained]
     #[arg(long = "check", value_delimiter = ',', value_name = "CHECK")]
     pub(crate) checks: Vec<String>,
+    /// Find the first of these images of the variant that breaks a check, in a run with a node group for each: AMI ids or names of Systems
+    /// Manager parameters, the oldest first. --check may then name the beginning of an id [default: every check of the matrix]
+    #[arg(long, value_delimiter = ',', num_args = 1.., value_name = "AMI", conflicts_with_all = ["report", "max_runs", "nodes"])]
+    pub(crate) releases: Vec<String>,
     /// Run or report.json with the failures [default: the latest run]
     #[arg(long, value_name = "RUN")]
     pub(crate) report: Option<String>,

@@ -1,4 +1,5 @@
-//! `amiproof bisect`: proves which settings break checks of a variant, by exchanging them on running nodes.
+//! `amiproof bisect`: proves which settings break checks of a variant, by exchanging them on running nodes, or finds the first bad of
+//! several releases ([`releases`]).
 
 use amiproof_core::bisect::Wanted;
 use amiproof_core::run::Experiment;
@@ -9,6 +10,7 @@ use amiproof_model::name::{CheckId, VariantName};
 use amiproof_model::report::{Explanation, Report};
 use amiproof_suites::{controls, settings};
 
+use super::releases;
 use crate::args::{Bisect, Global};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
@@ -21,9 +23,12 @@ const UNEXPLAINED: usize = 5;
 /// Bisects, and prints what is proven.
 pub(crate) fn run(global: &Global, args: &Bisect, output: &Output) -> Result<ExitCode, Failure> {
     let inputs = files::read(&args.on.file, output)?;
+    if !args.releases.is_empty() {
+        return releases::run(global, args, inputs, output);
+    }
     let known = known(global, args)?;
     let (variant, explanation) = match (&args.variant, &known) {
-        (Some(name), _) => (named(&inputs, name)?, known.as_ref().and_then(|report| of(report, name))),
+        (Some(name), _) => (files::variant(&inputs.matrix, name)?, known.as_ref().and_then(|report| of(report, name))),
         (None, Some(report)) => {
             let only = super::exclusions::chosen(&report.explanations, None, report.run.id.as_str())?;
             let explanation = of(report, only.as_str());
@@ -70,17 +75,6 @@ fn known(global: &Global, args: &Bisect) -> Result<Option<Report>, Failure> {
 
 fn of<'a>(report: &'a Report, variant: &str) -> Option<&'a Explanation> {
     report.explanations.iter().find(|one| one.variant.as_str() == variant)
-}
-
-fn named(inputs: &Inputs, name: &str) -> Result<VariantName, Failure> {
-    let variants = &inputs.matrix.variants;
-    variants.iter().map(|variant| &variant.name).find(|known| known.as_str() == name).cloned().ok_or_else(|| {
-        let known: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
-        Failure::usage(
-            format!("--variant: there is no variant '{name}'"),
-            format!("the matrix has {}", known.join(", ")),
-        )
-    })
 }
 
 /// The checks that are named, or one for each cause and the first that are unexplained.

@@ -5,7 +5,7 @@ use amiproof_model::exit::ExitCode;
 use amiproof_model::report::Report;
 
 use super::nights::Place;
-use super::run::{self, Past};
+use super::run::{self, Ending, Past};
 use crate::args::{Global, Nightly};
 use crate::files;
 use crate::output::{Failure, Output};
@@ -21,8 +21,8 @@ pub(crate) fn run(global: &Global, args: &Nightly, output: &Output) -> Result<Ex
         if args.keep.is_some() {
             return Err(Failure::usage("--keep is about a store, and there is none", "name one with --store"));
         }
-        let night = run::Night { past: Past::Folder, junit: args.junit };
-        return run::complete(global, &args.run, inputs, Goal::Nightly, night, output).map(|(exit, _)| exit);
+        let ending = Ending::Night { past: Past::Folder, junit: args.junit };
+        return run::complete(global, &args.run, inputs, Goal::Nightly, ending, output).map(|(exit, _)| exit);
     };
     let region = inputs.matrix.cluster.region.clone();
     let night = Night { global, args, place, region };
@@ -36,8 +36,8 @@ pub(crate) fn run(global: &Global, args: &Nightly, output: &Output) -> Result<Ex
             None
         }
     };
-    let past = run::Night { past: Past::Store(baseline.map(Box::new)), junit: args.junit };
-    let (exit, folder) = run::complete(global, &args.run, inputs, Goal::Nightly, past, output)?;
+    let ending = Ending::Night { past: Past::Store(baseline.map(Box::new)), junit: args.junit };
+    let (exit, folder) = run::complete(global, &args.run, inputs, Goal::Nightly, ending, output)?;
     if let Some(folder) = folder
         && let Err(failure) = night.add(&folder, exit, output)
     {

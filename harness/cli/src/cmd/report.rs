@@ -5,6 +5,7 @@ use amiproof_model::exit::ExitCode;
 use amiproof_reports::{Format, Options, terminal};
 use camino::Utf8Path;
 
+use super::first_bad::first_bad;
 use super::forms;
 use crate::args::{Global, Report};
 use crate::output::{Failure, Output};
@@ -35,6 +36,9 @@ pub(crate) fn run(global: &Global, args: &Report, output: &Output) -> Result<Exi
             let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
             let written = forms::write_rendered(&report, baseline, folder, output);
             output.data(terminal::render(&report, baseline, &forms::style(*output)));
+            if !report.run.releases.is_empty() {
+                output.data(amiproof_reports::releases::render(&first_bad(&report), &forms::style(*output)));
+            }
             written.show(Format::ALL, output);
             return Ok(written.exit(ExitCode::Passed));
         }

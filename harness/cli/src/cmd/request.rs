@@ -3,6 +3,7 @@
 use amiproof_core::check::Check;
 use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_model::matrix::{Matrix, ScannedNodes};
+use amiproof_model::name::VariantName;
 use amiproof_model::report::Report;
 use camino::Utf8PathBuf;
 use sha2::{Digest as _, Sha256};
@@ -27,6 +28,8 @@ pub(super) struct Request {
     pub(super) baseline: Option<Report>,
     /// Whether the nights are in a store, so that those in the folder of runs are not looked at.
     pub(super) has_store: bool,
+    /// The columns that are releases of one image, the oldest first.
+    pub(super) releases: Vec<VariantName>,
     /// What junit.xml has.
     pub(super) junit: Junit,
 }
@@ -80,6 +83,7 @@ impl Request {
             base,
             baseline,
             has_store: false,
+            releases: Vec::new(),
             junit: Junit::All,
         })
     }

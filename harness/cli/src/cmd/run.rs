@@ -8,6 +8,7 @@ use amiproof_core::run::{Answers, Experiment, Plan, Steps, Stop, Tools, journal}
 use amiproof_model::conclusion::{Scope, Summary};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::Matrix;
+use amiproof_model::name::VariantName;
 use amiproof_model::report::Report;
 use amiproof_reports::compare::compare as compared;
 use amiproof_reports::{Format, Options, terminal};
@@ -18,7 +19,7 @@ use super::measured::measured;
 use super::proved::proved;
 use super::provisioned::{Latest, provisioned};
 use super::request::Request;
-use super::{compare, forms, owner, resume};
+use super::{compare, first_bad, forms, owner, resume};
 use crate::args::{Global, Junit, OutputForm, Resumed, Run, RunOptions, Target};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
@@ -36,21 +37,20 @@ pub(super) enum Past {
     Store(Option<Box<Report>>),
 }
 
-/// What is special about a night.
-pub(super) struct Night {
-    pub(super) past: Past,
-    pub(super) junit: Junit,
-}
-
-impl Night {
-    /// As every other run.
-    const NONE: Self = Self { past: Past::Folder, junit: Junit::All };
+/// What is done with the report of a complete run.
+pub(super) enum Ending {
+    /// It is judged.
+    Report,
+    /// It is judged, and compared with an earlier night.
+    Night { past: Past, junit: Junit },
+    /// The first bad one of these columns is looked for, which are releases of one image, the oldest first.
+    Releases(Vec<VariantName>),
 }
 
 /// A complete run.
 pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) -> Result<ExitCode, Failure> {
     let inputs = files::read(&args.selection.file, output)?;
-    complete(global, args, inputs, goal, Night::NONE, output).map(|(exit, _)| exit)
+    complete(global, args, inputs, goal, Ending::Report, output).map(|(exit, _)| exit)
 }
 
 /// A complete run and its folder, where there is something to run.
@@ -59,7 +59,7 @@ pub(super) fn complete(
     args: &Run,
     inputs: Inputs,
     goal: Goal,
-    night: Night,
+    ending: Ending,
     output: &Output,
 ) -> Result<(ExitCode, Option<RunDir>), Failure> {
     if args.given.kubeconfig.is_some() && goal != Goal::All {
@@ -72,13 +72,15 @@ pub(super) fn complete(
     if request.checks.is_empty() && goal != Goal::Apply {
         return nothing_selected(output).map(|exit| (exit, None));
     }
-    request.junit = night.junit;
-    match night.past {
-        Past::Folder => {}
-        Past::Store(found) => {
+    match ending {
+        Ending::Report => {}
+        Ending::Night { past: Past::Folder, junit } => request.junit = junit,
+        Ending::Night { past: Past::Store(found), junit } => {
+            request.junit = junit;
             request.has_store = true;
             request.baseline = request.baseline.or(found.map(|report| *report));
         }
+        Ending::Releases(columns) => request.releases = columns,
     }
     let steps = match goal {
         Goal::Apply if args.network_only() => Steps { network_only: true, ..STEPS_NONE },
@@ -251,7 +253,7 @@ async fn execute(
         resume::record(global, folder, &request, output);
     }
     let (options, baseline, has_store) = (request.options.clone(), request.baseline.clone(), request.has_store);
-    let junit = request.junit;
+    let (junit, releases) = (request.junit, request.releases.clone());
     let judges_nothing = steps.network_only || (goal == Goal::Apply && request.checks.is_empty());
     let (clients, access) = (connection.clients.clone(), connection.access.clone());
     let before = owner::standing(&ledger);
@@ -265,7 +267,8 @@ async fn execute(
         progress.borrow_mut().show(event);
         latest.follow(event, output);
     });
-    let report = with_beats(run, &progress).await;
+    let mut report = with_beats(run, &progress).await;
+    report.run.releases = releases;
     progress.borrow_mut().finish();
     connection.close().await;
     let made = owner::standing(&ledger).difference(&before).count();
@@ -298,6 +301,7 @@ async fn execute(
             written.show(&[Format::Html, Format::Json], output);
             Ok(exit)
         }
+        None if !report.run.releases.is_empty() => of_releases(&report, folder, options.output, output),
         None => publish(&report, folder, baseline.as_ref(), (goal, junit), &options, output),
     }
 }
@@ -359,6 +363,20 @@ async fn with_beats<T>(run: impl Future<Output = T>, progress: &RefCell<Progress
 
 /// How often to check whether there was no output for a while.
 const BEAT: Duration = Duration::from_secs(15);
+
+/// Writes every format, and prints which release is the first bad one.
+fn of_releases(report: &Report, folder: &RunDir, form: OutputForm, output: &Output) -> Result<ExitCode, Failure> {
+    let written = forms::write_all(report, None, folder.path(), output);
+    let answer = first_bad::answered(report, form, output)?;
+    if matches!(form, OutputForm::Text) {
+        written.show(&[Format::Html, Format::Junit, Format::Json], output);
+    }
+    // Whether the releases pass is not the question; what became of the account is.
+    Ok(written.exit(match Summary::of(report, Scope::Run, 0).conclusion.exit_code() {
+        worse @ (ExitCode::LeftBehind | ExitCode::Interrupted | ExitCode::NothingSelected) => worse,
+        _ => answer,
+    }))
+}
 
 /// Writes every format, prints the summary, determines the exit code.
 fn publish(

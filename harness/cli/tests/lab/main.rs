@@ -30,6 +30,7 @@ mod preflight;
 mod process;
 mod promote;
 mod release;
+mod releases;
 mod rendering;
 mod resume;
 mod scans;

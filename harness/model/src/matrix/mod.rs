@@ -13,6 +13,7 @@ mod image;
 pub mod init;
 mod machine;
 mod nodes;
+mod releases;
 mod resolve;
 mod resolver;
 mod scans;
@@ -24,6 +25,7 @@ mod variant;
 
 pub use self::base_image::{HOW_TO_BUILD, base_image_kind};
 pub use self::history::HistorySpec;
+pub use self::releases::ReleasesError;
 pub use self::resolve::{Resolved, resolve};
 pub use self::sources::{Files, ReadFile};
 pub use self::spec::build::Build;

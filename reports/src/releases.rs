@@ -1,0 +1,201 @@
+//! Which of several releases of an image is the first bad one, as text for a terminal.
+
+use amiproof_model::bisect::releases::{Found, Release, Releases, Standing, Track};
+use amiproof_model::name::CheckId;
+use serde::Serialize;
+
+use crate::compare::{Comparison, FactChange};
+use crate::terminal::{Ink, Style, write_titled, write_wrapped};
+use crate::text;
+
+/// Maximum number of checks that are named for one place.
+const CHECKS: usize = 12;
+
+/// Maximum number of changed facts that are named for one place.
+const FACTS: usize = 12;
+
+/// The releases, and how the two on each side of a break differ.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FirstBad {
+    /// What each check did in each release.
+    #[serde(flatten)]
+    pub releases: Releases,
+    /// Each place at which checks break, in the order of the releases.
+    pub breaks: Vec<Break>,
+}
+
+/// Two releases between which checks break.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Break {
+    /// The last release in which they pass, counted from 1.
+    pub last_good: usize,
+    /// The first in which they fail.
+    pub first_bad: usize,
+    /// How the two differ, with what explains it.
+    pub comparison: Comparison,
+}
+
+/// The places at which checks break, in the order of the releases.
+pub fn break_points(releases: &Releases) -> Vec<(usize, usize)> {
+    let place = |track: &Track| match track.found {
+        Found::FirstBad { last_good, first_bad, .. } | Found::Between { last_good, first_bad } => {
+            Some((last_good, first_bad))
+        }
+        Found::Always { .. } | Found::Unsteady | Found::Undecided => None,
+    };
+    let all: std::collections::BTreeSet<(usize, usize)> = releases.checks.iter().filter_map(place).collect();
+    let mut all: Vec<(usize, usize)> = all.into_iter().collect();
+    all.sort_by_key(|(last_good, first_bad)| (*first_bad, *last_good));
+    all
+}
+
+/// Which of the checks a title is about.
+type IsMeant = fn(&Found) -> bool;
+
+/// The answer, ending in a line feed: the releases, then each break, then what has no answer.
+pub fn render(found: &FirstBad, style: &Style) -> String {
+    let FirstBad { releases, breaks } = found;
+    let mut out = String::new();
+    write_wrapped(
+        &mut out,
+        style,
+        0,
+        &format!("{}, the oldest first", text::count(releases.releases.len(), "release")),
+        2,
+    );
+    for (at, release) in releases.releases.iter().enumerate() {
+        write_wrapped(&mut out, style, 2, &format!("{}  {}", at + 1, named(release)), 2);
+    }
+    for number in releases.out_of_order() {
+        let words =
+            format!("release {number} was made before release {}: is this the order in which they follow?", number - 1);
+        write_titled(&mut out, style, 0, "note:", &words);
+    }
+    out.push('\n');
+    for one in breaks {
+        write_break(&mut out, releases, one, style);
+    }
+    let rest: [(&str, IsMeant); 3] = [
+        ("fail in the oldest release already:", |found| matches!(found, Found::Always { .. })),
+        ("pass and fail in turn, so that no release is the first bad one:", |found| *found == Found::Unsteady),
+        ("undecided:", |found| *found == Found::Undecided),
+    ];
+    for (title, is_meant) in rest {
+        let tracks: Vec<&Track> = releases.checks.iter().filter(|track| is_meant(&track.found)).collect();
+        if !tracks.is_empty() {
+            let title = format!("{} {title}", text::count(tracks.len(), "check"));
+            write_checks(&mut out, &title, &tracks, style);
+        }
+    }
+    let pass = text::count(releases.always_pass, "check");
+    match (breaks.len(), releases.checks.len()) {
+        (_, 0) if releases.always_pass > 0 => {
+            write_wrapped(&mut out, style, 0, &format!("no release is bad: {pass} passed in each"), 2)
+        }
+        (_, 0) => write_wrapped(&mut out, style, 0, "nothing was asked of the releases", 2),
+        _ => write_wrapped(&mut out, style, 0, &format!("{pass} passed in every release"), 2),
+    }
+    out
+}
+
+/// `ami-…  name  2026-10-28`.
+fn named(release: &Release) -> String {
+    match &release.ami {
+        None => format!("{}: no image was found", release.variant),
+        Some(ami) => {
+            let created = ami.created.map(|created| created.strftime("%Y-%m-%d").to_string());
+            [Some(ami.id.to_string()), Some(ami.name.clone()), created]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("  ")
+        }
+    }
+}
+
+fn write_break(out: &mut String, releases: &Releases, one: &Break, style: &Style) {
+    let is_here = |track: &&Track| match track.found {
+        Found::FirstBad { last_good, first_bad, .. } | Found::Between { last_good, first_bad } => {
+            (last_good, first_bad) == (one.last_good, one.first_bad)
+        }
+        _ => false,
+    };
+    let tracks: Vec<&Track> = releases.checks.iter().filter(is_here).collect();
+    let image = releases.releases.get(one.first_bad - 1).map(named).unwrap_or_default();
+    let is_exact = tracks.iter().all(|track| matches!(track.found, Found::FirstBad { .. }));
+    let title = if is_exact { "first bad:" } else { "bad at the latest:" };
+    let words = format!("release {}, {image}; release {} is good", one.first_bad, one.last_good);
+    out.push_str(&style.paint(Ink::Bad, title));
+    let mut lines = String::new();
+    write_wrapped(&mut lines, style, 0, &format!("{title} {words}"), usize::MAX);
+    out.push_str(lines.strip_prefix(title).unwrap_or(&lines));
+    if !is_exact {
+        write_undecided(out, &tracks, one, style);
+    }
+    write_names(out, &tracks.iter().map(|track| &track.check).collect::<Vec<_>>(), style);
+    let mut fixed: Vec<usize> = tracks
+        .iter()
+        .filter_map(|track| match track.found {
+            Found::FirstBad { fixed, .. } => fixed,
+            _ => None,
+        })
+        .collect();
+    fixed.dedup();
+    for number in fixed {
+        write_wrapped(out, style, 2, &format!("passes again in release {number}"), 2);
+    }
+    for (_, line, values) in one.comparison.cause_lines() {
+        write_titled(out, style, 2, "cause:", &line);
+        write_wrapped(out, style, 4, &values, 2);
+    }
+    let facts: Vec<String> =
+        one.comparison.variants.iter().flat_map(|variant| &variant.facts).map(FactChange::sentence).collect();
+    if !facts.is_empty() {
+        let title =
+            format!("changed between {} and {}: {}", one.last_good, one.first_bad, text::count(facts.len(), "fact"));
+        write_wrapped(out, style, 2, &title, 2);
+        for fact in facts.iter().take(FACTS) {
+            write_wrapped(out, style, 4, fact, 2);
+        }
+        let more = facts.len().saturating_sub(FACTS);
+        if more > 0 {
+            write_wrapped(out, style, 4, &format!("and {more} more, with --output json"), 2);
+        }
+    }
+    out.push('\n');
+}
+
+/// Why the releases between a good one and a bad one decided nothing.
+fn write_undecided(out: &mut String, tracks: &[&Track], one: &Break, style: &Style) {
+    for number in one.last_good + 1..one.first_bad {
+        let why = tracks.iter().find_map(|track| match track.releases.get(number - 1) {
+            Some(Standing::Undecided(why)) => Some(text::short_line(why, 160)),
+            _ => None,
+        });
+        if let Some(why) = why {
+            write_wrapped(out, style, 2, &format!("release {number} is undecided: {why}"), 3);
+        }
+    }
+}
+
+fn write_checks(out: &mut String, title: &str, tracks: &[&Track], style: &Style) {
+    write_wrapped(out, style, 0, title, 2);
+    write_names(out, &tracks.iter().map(|track| &track.check).collect::<Vec<_>>(), style);
+    let why = tracks.iter().flat_map(|track| &track.releases).find_map(|standing| match standing {
+        Standing::Undecided(why) => Some(text::short_line(why, 160)),
+        _ => None,
+    });
+    if let Some(why) = why.filter(|_| tracks.iter().all(|track| track.found == Found::Undecided)) {
+        write_wrapped(out, style, 2, &why, 3);
+    }
+    out.push('\n');
+}
+
+fn write_names(out: &mut String, checks: &[&CheckId], style: &Style) {
+    let shown: Vec<&str> = checks.iter().take(CHECKS).map(|check| check.as_str()).collect();
+    let more = checks.len().saturating_sub(CHECKS);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    write_wrapped(out, style, 2, &format!("{}{more}", shown.join(", ")), usize::MAX);
+}
