@@ -1,8 +1,11 @@
-//! `node/expiry`: no account of a node expires while nodes start from its image.
+//! `node/expiry`: no account, password or certificate of a node expires while nodes start from its image.
 //!
 //! Benchmarks give passwords a maximum age (CIS Amazon Linux 2023 and 2, 4.6.1.1 and 4.5.1.2), counted from the day on which the image was
 //! made, and accounts that have no password age too: from that day on sudo, cron and su refuse them ("Account or password is expired"), on
 //! every node that is started later (Azure/AKS, issue 5567). What expires within the month fails; a later day is for a person to know.
+//!
+//! A certificate authority that the image brings (a company's own, a registry's) ends like that, too, and with it every pull and request that
+//! needs it. All certificates end one day, so a later day is told only within the year before.
 
 use std::time::Duration;
 
@@ -22,7 +25,7 @@ use crate::host::decision;
 /// See the module.
 pub const CHECK: Definition = Definition::question(
     "node/expiry",
-    "no account of a node, and no password, expires while its image is in use",
+    "no account, password or certificate of a node expires while its image is in use",
     |context| run(context).boxed(),
 )
 .on(has_accounts)
@@ -30,6 +33,9 @@ pub const CHECK: Definition = Definition::question(
 
 /// Days within which an end is a failure: images are released about once a month.
 const SOON: i32 = 30;
+
+/// Days before the end of a certificate within which it is told.
+const YEAR: i32 = 365;
 
 fn has_accounts(variant: &Variant) -> Applies {
     match variant.family {
@@ -44,6 +50,11 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     Ok(decision(context, assess(context.facts.of(context).await, today)))
 }
 
+/// The path of `certificate./etc/kubernetes/pki/ca.crt.expires`.
+fn certificate(name: &str) -> Option<&str> {
+    name.strip_prefix("certificate.")?.strip_suffix(".expires")
+}
+
 /// The account and the day of `account.root.passwordExpires` = `2027-02-07`, and whether it is that of its password.
 fn end<'a>(name: &'a str, value: &str) -> Option<(&'a str, bool, Date)> {
     let rest = name.strip_prefix("account.")?;
@@ -56,6 +67,17 @@ fn assess(facts: &[NodeFacts], today: Date) -> Verdict {
     for of_node in facts {
         let Ok((_, read)) = &of_node.read else { continue };
         for (name, value) in &read.facts {
+            if let Some(path) = certificate(name) {
+                match value.parse::<Date>() {
+                    Ok(day) if days(today, day) > SOON && days(today, day) <= YEAR => {
+                        later.push(format!("{}: a certificate in {path} expires on {day}", resource(&of_node.node)));
+                    }
+                    Ok(_) => {}
+                    Err(_) => later
+                        .push(format!("{}: no end of a certificate can be read in {path}", resource(&of_node.node))),
+                }
+                continue;
+            }
             let Some((account, is_password, day)) = end(name, value) else { continue };
             if days(today, day) > SOON {
                 let what = if is_password { "the password of " } else { "" };
@@ -67,6 +89,18 @@ fn assess(facts: &[NodeFacts], today: Date) -> Verdict {
         if !read.facts.keys().any(|name| name.starts_with("account.")) {
             return Err(silent(node, "when its accounts expire"));
         }
+        if read.get("certificate.files").is_none() {
+            return Err(silent(node, "when its certificates expire"));
+        }
+        let certificates = read.facts.iter().filter_map(|(name, value)| {
+            let (path, day) = (certificate(name)?, value.parse::<Date>().ok()?);
+            let word = if day <= today { "expired" } else { "expires" };
+            let summary =
+                format!("a certificate in {path} {word} on {day}: what trusts it refuses connections from then on");
+            let help = "put the certificate that follows into the image before that day, beside this one";
+            (days(today, day) <= SOON)
+                .then(|| Finding::new(format!("{}, {name}", resource(node)), summary).with_remediation(help))
+        });
         let ends = read.facts.iter().filter_map(|(name, value)| Some((name, end(name, value)?)));
         let soon = ends.filter(|(_, (_, _, day))| days(today, *day) <= SOON);
         let at_once = read.facts.iter().filter(|(_, value)| *value == "now").filter_map(|(name, _)| {
@@ -84,13 +118,12 @@ fn assess(facts: &[NodeFacts], today: Date) -> Verdict {
             )
             .with_remediation("give accounts without a password no maximum age: `chage -M -1 -E -1 -I -1 ACCOUNT` when the image is built")
         };
-        Ok(soon.map(finding).chain(at_once).collect())
+        Ok(soon.map(finding).chain(at_once).chain(certificates).collect())
     });
     match verdict {
-        Verdict::Pass if !later.is_empty() => Verdict::Manual(format!(
-            "{}: replace the image before, or give the account no maximum age",
-            later.join("; ")
-        )),
+        Verdict::Pass if !later.is_empty() => {
+            Verdict::Manual(format!("{}: replace the image before, or give accounts no maximum age", later.join("; ")))
+        }
         other => other,
     }
 }
@@ -111,7 +144,11 @@ mod tests {
     fn what_ends_soon_fails_and_what_ends_later_is_told() {
         let today = date(2026, 11, 21);
         let asked = |password: &str, account: &str| {
-            let facts = [("account.root.expires", account), ("account.root.passwordExpires", password)];
+            let facts = [
+                ("account.root.expires", account),
+                ("account.root.passwordExpires", password),
+                ("certificate.files", "0"),
+            ];
             assess(&[read_facts(1, &facts)], today)
         };
         assert_eq!(asked("never", "never"), Verdict::Pass);
@@ -136,6 +173,35 @@ mod tests {
         assert!(findings[0].summary.starts_with("the password of root must be changed"), "{}", findings[0].summary);
         let Verdict::Manual(note) = asked("2027-11-09", "never") else { panic!("a later day is for a person") };
         assert!(note.starts_with("node 1: the password of root expires on 2027-11-09"), "{note}");
-        assert!(matches!(assess(&[read_facts(1, &[("os.name", "x")])], today), Verdict::NotEvaluated(_)));
+        for facts in [&[("os.name", "x")][..], &[("account.root.expires", "never")]] {
+            assert!(matches!(assess(&[read_facts(1, facts)], today), Verdict::NotEvaluated(_)));
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_ends_soon_fails_and_one_of_this_year_is_told() {
+        let today = date(2026, 11, 21);
+        let asked = |day: &str| {
+            let facts = [
+                ("account.root.expires", "never"),
+                ("certificate.files", "1"),
+                ("certificate./etc/pki/ca-trust/source/anchors/corp.pem.expires", day),
+            ];
+            assess(&[read_facts(1, &facts)], today)
+        };
+        assert_eq!(asked("2036-11-21"), Verdict::Pass);
+        for (day, word) in [("2026-11-20", "expired"), ("2026-12-21", "expires")] {
+            let Verdict::Fail(findings) = asked(day) else { panic!("{day}") };
+            let path = "/etc/pki/ca-trust/source/anchors/corp.pem";
+            let summary =
+                format!("a certificate in {path} {word} on {day}: what trusts it refuses connections from then on");
+            assert_eq!((findings.len(), findings[0].summary.as_str()), (1, summary.as_str()));
+        }
+        for (day, told) in
+            [("2027-03-01", "expires on 2027-03-01"), ("unreadable", "no end of a certificate can be read in /etc/pki")]
+        {
+            let Verdict::Manual(note) = asked(day) else { panic!("{day}") };
+            assert!(note.contains(told), "{note}");
+        }
     }
 }

@@ -199,7 +199,7 @@ fn what_hardening_takes_away_is_a_finding_only_where_the_cluster_uses_it() {
 #[test]
 fn clocks_accounts_and_partitions_of_logs_fail_their_own_check_alone() {
     type Change = fn(&mut HostProfile);
-    let cases: [(&str, &str, Change); 6] = [
+    let cases: [(&str, &str, Change); 7] = [
         ("node/clock", "its clock is ", |host| drop(host.facts.insert("clock.offset".into(), "600".into()))),
         ("node/clock", "nothing keeps its clock right", |host| {
             drop(host.facts.insert("time.sources".into(), String::new()))
@@ -209,6 +209,10 @@ fn clocks_accounts_and_partitions_of_logs_fail_their_own_check_alone() {
         }),
         ("node/expiry", "account ec2-user expired on 2020-01-01", |host| {
             drop(host.facts.insert("account.ec2-user.expires".into(), "18262".into()));
+        }),
+        ("node/expiry", "a certificate in /etc/pki/ca-trust/source/anchors/corp.pem expires on 2026-12-12", |host| {
+            let fact = "certificate./etc/pki/ca-trust/source/anchors/corp.pem.expires";
+            drop(host.facts.insert(fact.into(), "2026-12-12".into()));
         }),
         ("node/log-space", "/var/log has 1024 MiB", |host| {
             drop(host.mounts.insert("/var/log".into(), vec!["rw".into()]));

@@ -1,5 +1,6 @@
 //! Facts of an Amazon Linux host.
 
+mod certificates;
 mod containerd;
 mod files;
 mod modules;
@@ -30,6 +31,7 @@ pub(super) fn parse(sections: &Sections) -> Collected {
         found.put("packages", sections.text("package-count"));
     }
     security::system(&mut found, sections);
+    certificates::facts(&mut found, sections);
     found
 }
 

@@ -11,7 +11,7 @@ const END: &str = "end";
 /// Sections whose length depends on what a node runs, and how many lines of each are read.
 ///
 /// Kernel settings are about 1,100 lines, modules about 150 and services about 250 on a stock host of Amazon Linux 2023.
-const LIMITS: [(&str, usize); 14] = [
+const LIMITS: [(&str, usize); 15] = [
     ("sysctl", 4000),
     ("mounts", 400),
     ("file-systems", 400),
@@ -26,6 +26,7 @@ const LIMITS: [(&str, usize); 14] = [
     ("booleans", 1000),
     ("containerd", 400),
     ("time-sources", 100),
+    ("certificates", 2000),
 ];
 
 /// How many lines of a section are read; `None` for sections that are short.

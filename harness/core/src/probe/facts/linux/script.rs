@@ -4,7 +4,7 @@
 //! changes the host.
 
 use super::super::section::shell;
-use super::{containerd, files, modules, sysctl};
+use super::{certificates, containerd, files, modules, sysctl};
 
 /// Services whose state is read even where they are neither enabled nor active.
 const SERVICES: &str = "sshd firewalld nftables iptables ip6tables auditd rsyslog amazon-ssm-agent snap.amazon-ssm-agent \
@@ -132,6 +132,7 @@ echo \"token $(code -H \"X-aws-ec2-metadata-token: $t\" $u/meta-data/instance-id
     let ages = "grep -E '^PASS_(MAX|MIN)_DAYS' /etc/login.defs 2> /dev/null";
     // Without the second field, the hash of the password.
     let accounts = format!("grep -E '^({ACCOUNTS}):' /etc/shadow 2> /dev/null | cut -d : -f 1,3-8");
+    let certificates = certificates::command();
     [
         ("packages", rpm.as_str()),
         ("package-count", "rpm -qa 2> /dev/null | wc -l"),
@@ -142,6 +143,7 @@ echo \"token $(code -H \"X-aws-ec2-metadata-token: $t\" $u/meta-data/instance-id
         ("crypto-policy", crypto),
         ("password-ages", ages),
         ("accounts", accounts.as_str()),
+        ("certificates", certificates.as_str()),
     ]
     .iter()
     .fold(common(), |script, (name, command)| script + &shell(name, command))
