@@ -48,7 +48,7 @@ enum Then {
     Noted,
 }
 
-const PREDICTIONS: [Prediction; 12] = [
+const PREDICTIONS: [Prediction; 13] = [
     Prediction {
         check: "node/kernel-modules",
         about: &["overlay"],
@@ -135,6 +135,13 @@ const PREDICTIONS: [Prediction; 12] = [
         check: "node/monitoring-agent",
         about: &["KubeProxyNotReady"],
         settled_by: SettledBy::Workloads(&[ServiceVip, NodePort]),
+        then: Then::Noted,
+    },
+    // The API server reaches the kubelet, so its port is the host's own still.
+    Prediction {
+        check: "node/monitoring-agent",
+        about: &["PortConflict"],
+        settled_by: SettledBy::Rows(&["kubelet-path/logs", "kubelet-path/exec", "kubelet-path/metrics"]),
         then: Then::Noted,
     },
     Prediction {
@@ -311,6 +318,17 @@ mod tests {
 
     fn modules(resource: &str) -> CheckResult {
         result("node/kernel-modules", &[], fail(&[(resource, "module cannot be loaded")]), &["n1", "n2"])
+    }
+
+    #[test]
+    fn a_port_that_a_pod_took_is_told_where_the_kubelet_is_reached_still() {
+        let warned = [("node 1, PortConflict", "the agent warns of PortConflict: m")];
+        let row = || result("node/monitoring-agent", &[], fail(&warned), &[]);
+        for (kubelet, expected) in [(json!("pass"), "manual"), (fail(&[("node 1", "no answer")]), "fail")] {
+            let mut report = report(vec![row(), result("kubelet-path/logs", &[], kubelet, &["n1"])]);
+            yield_to_observations(&mut report);
+            assert_eq!(report.results[0].outcome.as_str(), expected);
+        }
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub const CHECK: Definition = Definition::question(
 /// Who writes the events.
 const AGENT: &str = "eks-node-monitoring-agent";
 
-/// Events about settings of the host, which stay until someone changes them. The others are about load, and pass.
-const SETTINGS: [&str; 12] = [
+/// Events about settings and ports of the host, which stay as they are until a person changes them. The others are about load, and pass.
+const LASTING: [&str; 13] = [
     "ClockUnsynchronized",
     "EtcHostsMountFailed",
     "InterfaceNotUp",
@@ -43,6 +43,8 @@ const SETTINGS: [&str; 12] = [
     "MissingIPRoutes",
     "MissingIPRules",
     "NetworkSysctl",
+    // A hostPort of a pod takes connections to a port on which the host listens itself, the kubelet's among them.
+    "PortConflict",
     "ServiceFailedToStart",
     "UnexpectedRejectRule",
 ];
@@ -132,11 +134,15 @@ fn assess(reported: &[(NodeRecord, Vec<Reported>)], events: &[(NodeRecord, &Even
     for (node, event) in events {
         let reason = event.reason.as_deref().unwrap_or_default();
         let at = format!("{}, {reason}", resource(node));
-        if !SETTINGS.contains(&reason) || findings.iter().any(|finding: &Finding| finding.resource == at) {
+        if !LASTING.contains(&reason) || findings.iter().any(|finding: &Finding| finding.resource == at) {
             continue;
         }
         let summary = format!("the agent warns of {reason}: {}", event.message.as_deref().unwrap_or_default());
-        findings.push(Finding::new(at, summary).with_remediation("see the setting that the agent names"));
+        let help = match reason {
+            "PortConflict" => "give the pod another hostPort: its rules take connections to a port of the host",
+            _ => "see the setting that the agent names",
+        };
+        findings.push(Finding::new(at, summary).with_remediation(help));
     }
     settled(findings, gap)
 }

@@ -275,6 +275,7 @@ fn what_the_monitoring_agent_says_is_a_row_where_it_runs() {
                 "NetworkingReady is false: IPAMDNotReady: the lab says IPAMDNotReady",
             ),
             ("health.events", "NetworkSysctl IODelays", "the agent warns of NetworkSysctl: the lab says NetworkSysctl"),
+            ("health.events", "PortConflict", "the agent warns of PortConflict: the lab says PortConflict"),
         ] {
             let Outcome::Fail { findings } =
                 with_agent(|host| drop(host.facts.insert(name.into(), value.into()))).await
