@@ -1,7 +1,9 @@
 //! Which settings break a check: whole bisections on nodes of the lab, and what is left of them, also when the process is killed.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use amiproof_core::aws::Clients;
 use amiproof_core::bisect::Wanted;
 use amiproof_core::cluster::Access;
 use amiproof_core::destroy::{self, Deadlines, ProgressSink, What};
@@ -148,6 +150,89 @@ fn what_cannot_be_changed_in_place_names_no_cause() {
             report.explanations.iter().flat_map(|one| &one.causes).all(|cause| cause.certainty != Certainty::Proven)
         );
     });
+}
+
+/// Two programs of the host write the setting, each its own value: whatever the bisection finds, it names nothing else, and leaves the nodes to
+/// them as they were.
+#[test]
+fn a_setting_that_comes_and_goes_by_itself_names_no_other_cause() {
+    simulated(|| async {
+        let bench = Bench::start(|host| {
+            noise_of_hardening(host);
+            sysctl(host, "net.ipv4.ip_forward", "0");
+            host.facts.insert("flapping.net.ipv4.ip_forward".to_owned(), "1".to_owned());
+        })
+        .await;
+        let report = bisected(&bench, &["workload/web-service"]).await;
+        let proof = only(&report);
+        match &proof.end {
+            ProofEnd::Unsteady { .. } | ProofEnd::NotReproduced | ProofEnd::Undecided { .. } => {
+                assert_eq!(facts(&proof.sufficient), Vec::<Vec<&str>>::new(), "{}", proof.sentence());
+            }
+            ProofEnd::Proven => assert_eq!(facts(&proof.sufficient), [["sysctl.net.ipv4.ip_forward"]]),
+            other => panic!("{other:?}: {}", proof.sentence()),
+        }
+        insta::assert_snapshot!(proof.sentence());
+    });
+}
+
+/// A node that boots has its own settings again: what is seen after that is about nothing that was tried. While it is being changed the change is
+/// made once more.
+#[test]
+fn a_node_that_reboots_in_the_middle_is_no_evidence() {
+    simulated(|| async {
+        let mut ends = Vec::new();
+        for after in [0, 20, 90] {
+            let report = bisected_with_reboot(Duration::from_secs(after)).await;
+            let proof = only(&report);
+            let is_named = |named: &[&str]| facts(&proof.sufficient).iter().all(|set| set == named);
+            assert!(is_named(&["sysctl.net.ipv4.ip_forward"]), "{}", proof.sentence());
+            ends.push(format!("after {after} s: {}", proof.sentence()));
+        }
+        insta::assert_snapshot!(ends.join("\n"));
+    });
+}
+
+/// A bisection during which a node boots, so long after the second change was begun.
+async fn bisected_with_reboot(after: Duration) -> Report {
+    let bench = Bench::start(|host| {
+        noise_of_hardening(host);
+        sysctl(host, "net.ipv4.ip_forward", "0");
+    })
+    .await;
+    let clients = bench.clients(false).await;
+    let folder = bench.folder("whole");
+    let is_over = std::cell::Cell::new(false);
+    let rebooted = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert!(!is_over.get(), "nothing was changed");
+            let entries = Ledger::replay(&folder).map(|(_, entries)| entries).unwrap_or_default();
+            let mut changes = entries.iter().filter(|entry| entry.resource.kind.as_str() == "node-change");
+            if let Some(change) = changes.nth(1) {
+                tokio::time::sleep(after).await;
+                return reboot(&clients, &change.resource.name).await;
+            }
+        }
+    };
+    let work = async {
+        let report = bisected(&bench, &["workload/web-service"]).await;
+        is_over.set(true);
+        report
+    };
+    let (report, ()) = tokio::join!(work, rebooted);
+    assert_eq!(open_changes(&folder), 0);
+    report
+}
+
+/// Lets the host of a node boot.
+async fn reboot(clients: &Clients, node: &str) {
+    let all = clients.ec2.describe_instances().send().await.unwrap();
+    let mut instances = all.reservations().iter().flat_map(|reservation| reservation.instances());
+    let instance = instances.find(|instance| instance.private_dns_name() == Some(node)).unwrap();
+    let send = clients.ssm.send_command().document_name("AWS-RunShellScript");
+    let send = send.instance_ids(instance.instance_id().unwrap());
+    send.parameters("commands", vec!["systemctl reboot".to_owned()]).send().await.unwrap();
 }
 
 /// Neither the next command nor `destroy` leaves a node as a killed bisection had changed it.

@@ -145,6 +145,12 @@ const MORE_CASES: &[Case] = &[
         host.mounts.insert("/var/log".to_owned(), vec!["rw".to_owned()]);
         fact(host, "disk./var/log.size", "1048576");
     }),
+    // One of two writers turns forwarding off, and the other on again.
+    ("forwarding-flaps", |host| {
+        harmless(host);
+        sysctl(host, "net.ipv4.ip_forward", "0");
+        fact(host, "flapping.net.ipv4.ip_forward", "1");
+    }),
     ("never-joins-without-nodeadm", |host| {
         host.services.remove("nodeadm-config");
         host.services.remove("nodeadm-run");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use amiproof_model::judge::Disposition;
 use amiproof_model::report::{CheckResult, Phase, PhaseEnd};
 use amiproof_model::verdict::{Outcome, Verdict};
+use indexmap::IndexMap;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -21,6 +22,7 @@ use crate::check::{Applies, Body, Check, CheckError, Decision, ScanAnswer, Scope
 use crate::cluster::explain::chain;
 use crate::context::Context;
 use crate::finish;
+use crate::probe::facts;
 use crate::workload::capacity::Capacity;
 
 /// How many checks without pods of one variant run at a time; workloads and scans are limited by their pods.
@@ -59,13 +61,32 @@ pub async fn run_all(context: &Context, checks: &[Check], config: &RunnerConfig)
         let (context, config, permits) = (context.clone(), config.clone(), Arc::clone(&permits));
         phases.spawn(async move { run_phase(context, phase, of_phase, config, capacity, permits).await });
     }
-    while phases.join_next().await.is_some() {}
-    let read = context.facts.known().iter();
-    let facts: Vec<_> =
-        read.filter_map(|of_node| Some((of_node.node.index, of_node.read.as_ref().ok()?.1.facts.clone()))).collect();
+    let mut again = None;
+    while let Some(joined) = phases.join_next().await {
+        again = again.or(joined.unwrap_or_default());
+    }
+    let facts = again.unwrap_or_else(|| known_facts(context));
     if !facts.is_empty() {
         config.events.send(&context.subject, EventKind::Facts(facts));
     }
+}
+
+/// The facts of nodes, by index.
+type OfNodes = Vec<(u32, IndexMap<String, String>)>;
+
+fn known_facts(context: &Context) -> OfNodes {
+    let read = context.facts.known().iter();
+    read.filter_map(|of_node| Some((of_node.node.index, of_node.read.as_ref().ok()?.1.facts.clone()))).collect()
+}
+
+/// The facts after a failure: what explains it may have been another value while the check ran. `None` if there is nothing to explain.
+async fn facts_again(context: &Context) -> Option<OfNodes> {
+    let mut facts = known_facts(context);
+    if facts.is_empty() || context.variant.reference.is_none() || context.cancel.is_cancelled() {
+        return None;
+    }
+    facts::read_again(context, &mut facts).await;
+    Some(facts)
 }
 
 /// Runs checks that disturb the subject's nodes, one after the other, each once.
@@ -123,6 +144,7 @@ impl RunningChecks {
     }
 }
 
+/// Runs the checks of a phase. Returns the facts of the nodes if one that tries something there failed, and they were read again.
 async fn run_phase(
     context: Context,
     phase: Phase,
@@ -130,7 +152,7 @@ async fn run_phase(
     config: RunnerConfig,
     capacity: Capacity,
     permits: Arc<Semaphore>,
-) {
+) -> Option<OfNodes> {
     let subject = context.subject.clone();
     config.events.send(&subject, EventKind::PhaseStarted(phase));
     let mut running = JoinSet::new();
@@ -143,9 +165,9 @@ async fn run_phase(
             let is_question = matches!(check.body, Body::Code(_));
             let _permit = if is_question { permits.acquire_owned().await.ok() } else { None };
             let reserved = pods::reserve(&context, &check, capacity, &config.budget);
-            let Some(share) = context.cancel.run_until_cancelled(reserved).await else { return };
+            let Some(share) = context.cancel.run_until_cancelled(reserved).await else { return false };
             if context.cancel.is_cancelled() {
-                return;
+                return false;
             }
             let events = &config.events;
             events.send(&context.subject, EventKind::CheckStarted { check: check.id.to_string() });
@@ -162,21 +184,45 @@ async fn run_phase(
                 }
             };
             under_way.lock().remove(check.id.as_str());
+            let has_failed = is_attempt(&check) && results.iter().flatten().any(is_failure);
             answered(&context, &check, results, events);
+            has_failed
         });
         names.insert(task.id(), id);
     }
+    let mut has_failed = false;
     let all = async {
         while let Some(joined) = running.join_next_with_id().await {
-            let Err(failure) = joined else { continue };
+            let failure = match joined {
+                Ok((_, one)) => {
+                    has_failed |= one;
+                    continue;
+                }
+                Err(failure) => failure,
+            };
             let Some(id) = names.get(&failure.id()) else { continue };
             // Panics of the check itself are caught elsewhere; this is the code around it. The recorder adds the missing rows.
             tracing::error!(check = %id, %failure, "the work around a check panicked, which is a bug in amiproof");
         }
     };
     config.events.beating(&subject, phase, || under_way.summary(), all).await;
+    let doing = || "settings of the nodes that something may change by and by".to_owned();
+    let facts = match has_failed {
+        true => config.events.beating(&subject, phase, doing, facts_again(&context)).await,
+        false => None,
+    };
     let end = if context.cancel.is_cancelled() { PhaseEnd::Cancelled } else { PhaseEnd::Done };
     config.events.send(&subject, EventKind::PhaseEnded(phase, end));
+    facts
+}
+
+/// Whether a check tries on the nodes what a setting may take away.
+fn is_attempt(check: &Check) -> bool {
+    matches!(check.id.suite(), "workload" | "addon" | "kubelet-path")
+}
+
+fn is_failure(result: &CheckResult) -> bool {
+    matches!(result.outcome, Outcome::Fail { .. })
 }
 
 /// One run of a check outside of the order of a run; `None` when the run was interrupted. Reports nothing.

@@ -14,6 +14,7 @@ mod time;
 use serde_json::Value;
 
 pub(super) use self::script::{common, script};
+pub(super) use self::sysctl::{again, changes};
 pub(super) use self::time::offset;
 use super::section::Sections;
 use super::{Collected, firewall};
@@ -51,7 +52,7 @@ pub(super) fn parse_common(sections: &Sections) -> Collected {
     found.put("kernel.release", text("kernel"));
     found.put("kernel.cmdline", text("cmdline"));
     sysctl::facts(&mut found, text("sysctl"), text("routes"));
-    sysctl::changes(&mut found, text("sysctl-later"));
+    sysctl::changes(&mut found.facts, text("sysctl-later"));
     security::kernel(&mut found, sections);
     found.put("cgroup.version", text("cgroup"));
     found.put("umask", text("umask"));

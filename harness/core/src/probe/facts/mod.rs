@@ -16,6 +16,7 @@ use std::time::Duration;
 use amiproof_model::matrix::Family;
 use amiproof_model::report::NodeRecord;
 use amiproof_model::verdict::Evidence;
+use indexmap::IndexMap;
 use jiff::Timestamp;
 
 pub use self::collected::{Collected, Facts, NodeFacts};
@@ -47,6 +48,26 @@ async fn read(context: &Context, node: &NodeRecord) -> Result<(Channel, Collecte
     let (family, sent) = (context.variant.family, amiproof_time::now());
     let output = ask(context, node, &script(family), DEADLINE).await.map_err(|error| error.to_string())?;
     Ok((output.way, parse(family, &output, sent)?))
+}
+
+/// Deadline for reading settings again, which takes most of a minute.
+const AGAIN: Duration = Duration::from_secs(120);
+
+/// Reads settings again that two programs of a host can be at odds over, and adds what differs from the first reading to the facts of nodes,
+/// by index. A node that gives no answer keeps what was read.
+pub(crate) async fn read_again(context: &Context, facts: &mut [(u32, IndexMap<String, String>)]) {
+    if !context.variant.family.is_linux() {
+        return;
+    }
+    let script = linux::again();
+    let again = facts.iter_mut().map(async |(index, facts)| {
+        let Some(node) = context.nodes.iter().find(|node| node.index == *index) else { return };
+        match ask(context, node, &script, AGAIN).await {
+            Ok(output) => linux::changes(facts, &output.stdout),
+            Err(error) => tracing::info!(node = %node.name, %error, "the settings of a node were not read again"),
+        }
+    });
+    futures::future::join_all(again).await;
 }
 
 /// The facts of an instance that never became a node, through

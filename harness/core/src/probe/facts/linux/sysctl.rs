@@ -1,6 +1,7 @@
 //! Kernel settings: all of `sysctl -a` but what says nothing about an image.
 
 use amiproof_model::facts::LATER;
+use indexmap::IndexMap;
 
 use super::super::Collected;
 
@@ -86,13 +87,21 @@ pub(super) fn later() -> String {
     format!("sleep 3; sysctl {} 2> /dev/null", AT_ODDS.join(" "))
 }
 
-/// Adds what the second reading says where it differs: `1, later 0`.
-pub(super) fn changes(found: &mut Collected, text: &str) {
+/// The command that prints them a few more times, over most of a minute: a program that writes one now and then need not have done so while
+/// everything else was read.
+pub(in crate::probe::facts) fn again() -> String {
+    let read = format!("sysctl {} 2> /dev/null", AT_ODDS.join(" "));
+    format!("{read}; sleep 20; {read}; sleep 20; {read}; true")
+}
+
+/// Adds what a later reading says where it differs, once for each setting: `1, later 0`.
+pub(in crate::probe::facts) fn changes(facts: &mut IndexMap<String, String>, text: &str) {
     for line in text.lines() {
         let Some((name, value)) = line.split_once('=') else { continue };
         let (name, value) = (format!("sysctl.{}", name.trim()), value.split_whitespace().collect::<Vec<_>>().join(" "));
-        if let Some(first) = found.facts.get_mut(&name)
+        if let Some(first) = facts.get_mut(&name)
             && *first != value
+            && !first.contains(LATER)
         {
             first.push_str(LATER);
             first.push_str(if value.is_empty() { "nothing" } else { &value });
@@ -171,7 +180,7 @@ mod tests {
             "",
         );
         changes(
-            &mut found,
+            &mut found.facts,
             "net.ipv4.ip_forward = 0\nkernel.panic = 10\nnet.ipv4.ip_local_port_range = 32768\t60999\nvm.panic_on_oom = 0\n",
         );
         let found: Vec<String> = found.facts.iter().map(|(name, value)| format!("{name}={value}")).collect();
