@@ -72,6 +72,16 @@ sweep: build ## Delete expired resources of any run (by tag): make sweep REGION=
 	@test -n "$(REGION)" || { echo "name the region: make sweep REGION=us-west-2" >&2; exit 2; }
 	$(AMIPROOF) sweep --region $(REGION) $(if $(YES),--yes)
 
+# ---- Releases -----------------------------------------------------------------------------------------------------------------
+
+IMAGE ?= amiproof:local
+.PHONY: dist image
+dist: ## Build a release into target/artifacts: archive, .deb, SBOM, provenance, checksums (DIST_TARGET=.. DIST_KEY=key.pem)
+	DIST_TARGET='$(DIST_TARGET)' DIST_KEY='$(DIST_KEY)' harness/deploy/dist.sh
+
+image: ## Build the container image of what `make dist` built last (IMAGE=name:tag)
+	harness/deploy/image.sh '$(IMAGE)'
+
 # ---- Development --------------------------------------------------------------------------------------------------------------
 
 PYTHON_STAMP := $(VENV)/.ready

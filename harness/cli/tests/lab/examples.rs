@@ -38,6 +38,7 @@ fn the_schemas_of_the_vendors_accept_the_files() {
     for (schema, file, options) in [
         ("vendor.github-actions", "github/action.yml", &[][..]),
         ("vendor.github-workflows", "github/nightly.yml", &[]),
+        ("vendor.github-workflows", "../../deploy/github-release.yml", &[]),
         ("vendor.gitlab-ci", "gitlab/.gitlab-ci.yml", &[]),
         ("vendor.buildkite", "buildkite/pipeline.yml", &[]),
         // Microsoft's schema has patterns that are illegal in Unicode mode.
