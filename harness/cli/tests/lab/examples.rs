@@ -5,12 +5,13 @@ use std::process::{Command, Stdio};
 
 use crate::process::{LabProcess, finish, root, stderr};
 
-fn python() -> String {
+/// The Python that has the second opinions.
+pub(crate) fn python() -> String {
     std::env::var("AMIPROOF_PYTHON").unwrap_or_else(|_| "python3".to_owned())
 }
 
 /// Whether a module of Python is there; where the environment says that it must be, it is.
-fn has(module: &str) -> bool {
+pub(crate) fn has(module: &str) -> bool {
     let there = Command::new(python()).args(["-c", &format!("import {module}")]).output();
     let there = there.is_ok_and(|output| output.status.success());
     assert!(there || std::env::var_os("AMIPROOF_REQUIRE_PYTHON").is_none(), "{module} is needed and not there");
@@ -24,7 +25,8 @@ fn examples() -> PathBuf {
     root().join("harness/examples/ci")
 }
 
-fn accepts(what: &str, command: &mut Command) {
+/// Runs what judges something to its end, which must be a success.
+pub(crate) fn accepts(what: &str, command: &mut Command) {
     let output = command.output().unwrap();
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
     assert!(output.status.success(), "{what}: {text}");
