@@ -96,7 +96,7 @@ $(PYTHON_STAMP): fixtures/tests/requirements.txt
 # OpenSCAP with Debian's content, which judges this machine in a test; without apt the test says that it was skipped.
 OSCAP_CONTENT := /usr/share/xml/scap/ssg/content/ssg-debian*-ds.xml
 
-.PHONY: python oscap shells test chaos test-cluster lint fmt doc bench schemas deny
+.PHONY: python oscap shells test chaos test-cluster lint fmt doc docs picture bench schemas deny
 oscap: ## Install OpenSCAP and its content from Debian packages (if apt is available)
 	@if { ! command -v oscap >/dev/null || ! ls $(OSCAP_CONTENT) >/dev/null 2>&1; } && command -v apt-get >/dev/null; then \
 	  echo "installing openscap-scanner and ssg-debian"; \
@@ -142,6 +142,25 @@ fmt: ## Format
 
 doc: ## Build the documentation; warnings are errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+# The site is built by mdBook, of a fixed version and in the build's own folder.
+MDBOOK_VERSION := 0.5.4
+MDBOOK := target/docs/mdbook-$(MDBOOK_VERSION)/bin/mdbook
+$(MDBOOK):
+	$(CARGO) install mdbook --version =$(MDBOOK_VERSION) --locked --no-default-features --features search --root $(@D)/..
+
+docs: $(MDBOOK) ## Write generated pages again, build the site into target/docs/book and check its links
+	AMIPROOF_UPDATE=1 $(CARGO) test --quiet --locked --workspace --bin amiproof --test lab -- docs::generated args::tests::reference
+	$(MDBOOK) build harness/docs
+	python3 harness/cli/tests/lab/docs/links.py target/docs/book
+	@echo "the site is at target/docs/book/index.html"
+
+CHROMIUM ?= chromium
+picture: ## Take the picture of the README again, from a run of the demo (needs Chromium)
+	@command -v $(CHROMIUM) >/dev/null || { echo "no $(CHROMIUM): name a Chromium or Chrome: make picture CHROMIUM=google-chrome" >&2; exit 2; }
+	$(MAKE) demo DIR=target/docs/demo
+	$(CHROMIUM) --headless --no-sandbox --hide-scrollbars --window-size=1280,1150 --screenshot=$(CURDIR)/harness/docs/matrix.png \
+	  "file://$(CURDIR)/target/docs/demo/runs/$$(cat target/docs/demo/latest)/matrix.html"
 
 bench: ## Measure speed and size against their targets
 	$(CARGO) bench --locked -p amiproof --bench targets

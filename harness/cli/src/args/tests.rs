@@ -1,5 +1,7 @@
 //! Tests that README and help texts match the command line.
 
+mod reference;
+
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;

@@ -12,6 +12,7 @@ mod build;
 mod cleanup;
 mod connect;
 mod disruptive;
+mod docs;
 mod doctor;
 mod examples;
 mod explain;

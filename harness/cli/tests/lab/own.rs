@@ -1,4 +1,4 @@
-//! A user's own workloads, as the README describes, in an empty folder.
+//! A user's own workloads that are wrong, in an empty folder. `docs` follows the page about those that are right.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use amiproof_model::report::Report;
 use amiproof_model::verdict::Outcome;
 
-use crate::process::{LabProcess, amiproof, finish, matrix, root, stderr};
+use crate::process::{finish, stderr};
 
 fn ended(command: &mut Command) -> Output {
     finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
@@ -24,86 +24,10 @@ fn at(home: &Path, program: &str) -> Command {
     command
 }
 
-/// The indented lines of a section of the README: its commands.
-fn commands_of(section: &str) -> Vec<String> {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let text = readme.split_once(&format!("## {section}\n")).unwrap().1;
-    let text = text.split_once("\n## ").unwrap().0;
-    text.lines().filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect()
-}
-
 fn latest(home: &Path) -> Report {
     let runs = home.join(".amiproof");
     let name = std::fs::read_to_string(runs.join("latest")).unwrap();
     Report::parse(&std::fs::read_to_string(runs.join("runs").join(name.trim()).join("report.json")).unwrap()).unwrap()
-}
-
-/// Which workload came to what on which variant.
-fn outcomes(report: &Report) -> Vec<(String, String, String)> {
-    let line = |result: &amiproof_model::report::CheckResult| {
-        (result.subject.as_str().to_owned(), result.check.to_string(), result.outcome.as_str().to_owned())
-    };
-    let mut lines: Vec<_> = report.results.iter().map(line).collect();
-    lines.sort();
-    lines
-}
-
-const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: NAME, namespace: theirs}\nspec:\n  \
-    selector: {matchLabels: {app: NAME}}\n  template:\n    metadata: {labels: {app: NAME}}\n    spec:\n      containers:\n        \
-    - {name: app, image: 'public.ecr.aws/docker/library/busybox:1.36.1', command: [sleep, '600']}\n";
-
-/// Prints a chart as helm would; a machine that runs the tests need not have helm.
-const HELM: &str = "#!/bin/sh\nset -e\ntest \"$1\" = template\nshift\nif test \"$1\" = --; then shift; fi\nsed \"s/NAME/$1/\" \"$2/templates/app.yaml\"\n";
-
-fn prepare(home: &Path, lab: &LabProcess) {
-    let write = |path: &str, text: &str| {
-        std::fs::create_dir_all(home.join(path).parent().unwrap()).unwrap();
-        std::fs::write(home.join(path), text).unwrap();
-    };
-    write("deploy/app.yaml", &DEPLOYMENT.replace("NAME", "shop"));
-    write("deploy/role.yaml", "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: shop}\n");
-    for chart in ["cart", "blog"] {
-        write(&format!("charts/{chart}/Chart.yaml"), &format!("apiVersion: v2\nname: {chart}\nversion: 1.0.0\n"));
-        write(&format!("charts/{chart}/templates/app.yaml"), DEPLOYMENT);
-    }
-    write("bin/helm", HELM);
-    assert!(Command::new("chmod").arg("+x").arg(home.join("bin/helm")).status().unwrap().success());
-    let mut apply = amiproof(&home.join("theirs"));
-    lab.target(&mut apply).args(["apply", "--checks", "node/joined", "--file"]).arg(matrix("pair.yaml"));
-    let applied = ended(&mut apply);
-    assert_eq!(applied.status.code(), Some(0), "{}", stderr(&applied));
-    write(".kube/config", &lab.kubeconfig("pair"));
-}
-
-#[test]
-fn the_commands_of_the_readme_work_as_they_stand_there() {
-    let (lab, home) = (LabProcess::start(None), tempfile::tempdir().unwrap());
-    let home = home.path();
-    prepare(home, &lab);
-    let resources = lab.resources();
-    let commands = commands_of("Your own workloads");
-    assert!(commands.len() >= 6, "{commands:?}");
-    for command in &commands {
-        let done = ended(at(home, "sh").args(["-euc", command]));
-        assert_eq!(done.status.code(), Some(0), "{command}\n{}", stderr(&done));
-        let report = || latest(home);
-        if command.contains("--kubeconfig") {
-            assert_eq!(report().cluster.name, "pair");
-            let [first, second] = &outcomes(&report())[..] else { panic!("{:?}", report().results) };
-            assert_ne!(first.0, second.0, "each node group is a variant");
-            assert!(
-                [first, second].iter().all(|it| it.1 == "workload/my-app" && it.2 == "pass"),
-                "{first:?} {second:?}"
-            );
-        } else if command.contains(" test ") {
-            assert!(report().cluster.lab && report().results.iter().all(|it| it.outcome == Outcome::Pass));
-            let names = command.split_whitespace().filter(|word| ["my-app", "shop", "cart", "blog"].contains(word));
-            assert_eq!(report().results.len(), 2 * names.count(), "on both variants: {:?}", outcomes(&report()));
-        }
-    }
-    assert_eq!(lab.resources(), resources, "nothing stays in a cluster of someone else");
-    let shop = std::fs::read_to_string(home.join("shop.yaml")).unwrap();
-    assert!(shop.contains("skip: [ClusterRole]") && shop.contains("ready: deployment/shop"), "{shop}");
 }
 
 /// Files that are wrong, and the beginning of what is said about each.
