@@ -216,11 +216,16 @@ fn form(text: &mut String, json: &Json) {
     if !about.is_empty() {
         writeln!(text, "{about}\n").unwrap();
     }
+    let mut nested = Vec::new();
     let properties = json["properties"].as_object();
     let alternatives = ["oneOf", "anyOf"].iter().find_map(|key| json[*key].as_array());
     if let Some(properties) = properties {
         text.push_str("| key | type | |\n|---|---|---|\n");
         for (name, property) in properties {
+            // An object that has no name of its own gets a section by its key.
+            let is_nested = property["properties"].is_object();
+            nested.extend(is_nested.then_some((name, property)));
+            let kind = if is_nested { format!("[{name}](#{})", name.to_lowercase()) } else { kind(property) };
             let is_required = json["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
             let required = if is_required { "**required.** " } else { "" };
             let default = match &property["default"] {
@@ -228,7 +233,7 @@ fn form(text: &mut String, json: &Json) {
                 default => format!(" Default: `{default}`."),
             };
             let about = format!("{required}{}{default}", described(property));
-            writeln!(text, "| `{name}` | {} | {} |", cell(&kind(property)), cell(&about)).unwrap();
+            writeln!(text, "| `{name}` | {} | {} |", cell(&kind), cell(&about)).unwrap();
         }
         text.push('\n');
     }
@@ -241,6 +246,10 @@ fn form(text: &mut String, json: &Json) {
         text.push('\n');
     } else if properties.is_none() {
         writeln!(text, "Type: {}.\n", kind(json)).unwrap();
+    }
+    for (name, property) in nested {
+        writeln!(text, "## {name}\n").unwrap();
+        form(text, property);
     }
 }
 
