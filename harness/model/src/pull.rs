@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_reference_pulls_is_not_the_registrys_to_refuse() {
+    fn what_the_reference_pulls_is_not_for_the_registry_to_refuse() {
         for answer in ["403 Forbidden", "failed to authorize: unauthorized", "pull access denied, authorization failed"]
         {
             let outcome = judged(answer, json!("pass"));

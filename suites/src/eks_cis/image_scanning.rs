@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_registrys_rules_and_the_repositorys_own_switch_both_count() {
+    fn rules_of_the_registry_and_the_switch_of_the_repository_both_count() {
         let repository = |scans_on_push| Repository { name: "web/front".to_owned(), scans_on_push };
         for (patterns, scans_on_push, answer) in
             [(&["*"][..], false, "pass"), (&[], true, "pass"), (&["other"], false, "fail ECR repository web/front")]

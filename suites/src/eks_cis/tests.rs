@@ -29,7 +29,7 @@ fn words(answer: &ScanAnswer) -> BTreeMap<String, &'static str> {
 }
 
 #[test]
-fn every_question_that_is_not_kube_benchs_has_an_answer_and_no_answer_is_without_a_question() {
+fn every_question_that_kube_bench_does_not_ask_has_an_answer_and_no_answer_is_without_a_question() {
     let mut asked = BTreeSet::new();
     for control in benchmark::all().unwrap().iter().flat_map(|catalogue| &catalogue.controls) {
         if control.judged != Judged::KubeBench {
