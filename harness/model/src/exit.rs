@@ -23,7 +23,7 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
-    /// Every code with what it means, in the order of the README's table.
+    /// Every code with what it means, in the order of the table in the documentation.
     pub const ALL: [(Self, &'static str); 8] = [
         (Self::Passed, "all passed or waived"),
         (Self::Failed, "a check failed"),

@@ -1,4 +1,4 @@
-//! The IAM permissions that amiproof needs: one table of actions. The policy is generated from it, the README is compared with it, and
+//! The IAM permissions that amiproof needs: one table of actions. The policy is generated from it, the page of IAM policies is compared with it, and
 //! `amiproof doctor` checks the caller against it.
 //!
 //! Reading order: [`action`] (a row of the table), [`scope`] (its resources and conditions), [`table`] (the rows), [`policy`] (the documents).

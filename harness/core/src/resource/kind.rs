@@ -115,7 +115,7 @@ pub(crate) trait Kind: fmt::Debug + Send + Sync + 'static {
         claim: &'a Claim,
     ) -> BoxFuture<'a, Result<Removed, NotDeleted>>;
 
-    /// The IAM actions that creating, finding and deleting it needs: of `iam-policy`, `doctor` and README "Permissions".
+    /// The IAM actions that creating, finding and deleting it needs: of `iam-policy`, `doctor` and the page of IAM policies.
     fn actions(&self) -> &'static [Action] {
         &[]
     }
