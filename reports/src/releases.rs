@@ -5,7 +5,7 @@ use amiproof_model::name::CheckId;
 use serde::Serialize;
 
 use crate::compare::{Comparison, FactChange};
-use crate::terminal::{Ink, Style, write_titled, write_wrapped};
+use crate::terminal::{Style, write_titled, write_wrapped};
 use crate::text;
 
 /// Maximum number of checks that are named for one place.
@@ -127,10 +127,7 @@ fn write_break(out: &mut String, releases: &Releases, one: &Break, style: &Style
     let is_exact = tracks.iter().all(|track| matches!(track.found, Found::FirstBad { .. }));
     let title = if is_exact { "first bad:" } else { "bad at the latest:" };
     let words = format!("release {}, {image}; release {} is good", one.first_bad, one.last_good);
-    out.push_str(&style.paint(Ink::Bad, title));
-    let mut lines = String::new();
-    write_wrapped(&mut lines, style, 0, &format!("{title} {words}"), usize::MAX);
-    out.push_str(lines.strip_prefix(title).unwrap_or(&lines));
+    write_titled(out, style, 0, title, &words);
     if !is_exact {
         write_undecided(out, &tracks, one, style);
     }

@@ -79,10 +79,11 @@ fn known_facts(context: &Context) -> OfNodes {
     read.filter_map(|of_node| Some((of_node.node.index, of_node.read.as_ref().ok()?.1.facts.clone()))).collect()
 }
 
-/// The facts after a failure: what explains it may have been another value while the check ran. `None` if there is nothing to explain.
+/// The facts after a failure: what explains it may have been another value while the check ran. `None` if nothing was read
+/// before. Not only for a variant with a reference: releases and nights are explained by each other.
 async fn facts_again(context: &Context) -> Option<OfNodes> {
     let mut facts = known_facts(context);
-    if facts.is_empty() || context.variant.reference.is_none() || context.cancel.is_cancelled() {
+    if facts.is_empty() || context.cancel.is_cancelled() {
         return None;
     }
     facts::read_again(context, &mut facts).await;

@@ -26,7 +26,7 @@ const LIMITS: [(&str, usize); 15] = [
     ("booleans", 1000),
     ("containerd", 400),
     ("time-sources", 100),
-    ("certificates", 2000),
+    ("certificates", super::linux::CERTIFICATE_LINES),
 ];
 
 /// How many lines of a section are read; `None` for sections that are short.

@@ -12,11 +12,15 @@ use super::super::section::Sections;
 const FILES: &str = "/etc/kubernetes/pki/*.crt /etc/pki/ca-trust/source/anchors/* /etc/containerd/certs.d/*/*.crt \
                      /etc/containerd/certs.d/*/*.pem";
 
+/// How many lines of them are read: some hundred certificates. One line more, and the section counts as cut.
+pub(in crate::probe::facts) const LINES: usize = 3000;
+
 /// Prints the name of each file and the certificates in it, and nothing else of it: a private key beside them stays on the host.
 pub(super) fn command() -> String {
     format!(
         "for f in {FILES}; do if [ -f \"$f\" ] && [ -r \"$f\" ]; then echo \"%% $f\"; \
-         sed -n '/-BEGIN CERTIFICATE-/,/-END CERTIFICATE-/p' \"$f\" 2> /dev/null | head -n 200; fi; done"
+         sed -n '/-BEGIN CERTIFICATE-/,/-END CERTIFICATE-/p' \"$f\" 2> /dev/null; fi; done | head -n {}",
+        LINES + 1
     )
 }
 
@@ -72,6 +76,10 @@ AiBHcwAgc4ZUZvDj5hepxbSjbI3zN98eJJG6TcDYyWeYeA==
         assert_eq!(found.get("certificate.files"), Some("2"));
         assert_eq!(found.get("certificate./etc/kubernetes/pki/ca.crt.expires"), Some("2028-01-04"));
         assert_eq!(found.get("certificate./etc/pki/ca-trust/source/anchors/der.cer.expires"), Some("unreadable"));
+        let bundle = CA.repeat(LINES / CA.lines().count() + 1);
+        let mut found = Collected::default();
+        facts(&mut found, &print(&format!("%% /etc/pki/ca-trust/source/anchors/bundle.pem\n{bundle}")));
+        assert_eq!(found.get("certificate.files"), None, "of what is cut nothing is known");
         assert_eq!(expires("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "unreadable");
     }
 }
