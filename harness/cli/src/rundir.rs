@@ -280,7 +280,7 @@ pub(crate) fn read_report(dir: &Utf8Path, which: Option<&str>) -> Result<(Report
     Ok((report, path))
 }
 
-/// The newest run before `except` that has a report: what 'nightly' compares with.
+/// The newest run before `except` that has a report: what 'nightly' compares with. Not one of releases, whose columns are none of the matrix.
 pub(crate) fn previous(dir: &Utf8Path, matrix: &str, except: &RunId) -> Option<Report> {
     let mut reports: Vec<Report> = std::fs::read_dir(dir.join("runs"))
         .ok()?
@@ -289,7 +289,7 @@ pub(crate) fn previous(dir: &Utf8Path, matrix: &str, except: &RunId) -> Option<R
         .filter_map(|entry| Utf8PathBuf::from_path_buf(entry.path().join("report.json")).ok())
         .filter_map(|path| bounded::text(&path, bounded::REPORT).ok())
         .filter_map(|text| Report::parse(&text).ok())
-        .filter(|report| report.run.matrix == matrix && !report.run.interrupted)
+        .filter(|report| report.run.matrix == matrix && !report.run.interrupted && report.run.releases.is_empty())
         .collect();
     reports.sort_by_key(|report| report.run.started);
     reports.pop()
@@ -468,5 +468,21 @@ mod tests {
         assert_eq!(runs_under_way(&dir), BTreeSet::new());
         let _lock = run.lock("run").unwrap();
         assert_eq!(runs_under_way(&dir), BTreeSet::from(["r-1".to_owned()]));
+    }
+
+    #[test]
+    fn a_night_is_compared_with_the_matrix_and_not_with_releases() {
+        let (_guard, dir) = dir();
+        for (id, minute, releases) in [("night", 1, &[][..]), ("bisected", 2, &["l2-r1", "l2-r2"])] {
+            let started = format!("2026-11-21T07:{minute:02}:00Z").parse().unwrap();
+            let run = amiproof_model::report::RunRecord::new(id.parse().unwrap(), "nightly", started);
+            let cluster = amiproof_model::report::ClusterRecord::new("c");
+            let mut report = Report::new("0", run, cluster);
+            report.run.releases = releases.iter().map(|name| name.parse().unwrap()).collect();
+            let folder = RunDir::create(&dir, Some(id)).unwrap();
+            std::fs::write(folder.report(), serde_json::to_string(&report).unwrap()).unwrap();
+        }
+        let found = previous(&dir, "nightly", &"tonight".parse().unwrap()).unwrap();
+        assert_eq!(found.run.id.as_str(), "night");
     }
 }
