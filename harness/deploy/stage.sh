@@ -15,7 +15,7 @@ install -m 644 "$source"/{README.md,CHANGELOG.md,LICENSE} "$folder"
 "$generator" completions bash >"$folder/completions/amiproof.bash"
 "$generator" completions zsh >"$folder/completions/_amiproof"
 "$generator" completions fish >"$folder/completions/amiproof.fish"
-"$generator" man "$folder/man" 2>/dev/null
+"$generator" man "$folder/man"
 
 cp -R "$source"/harness/examples/{ci,packer} "$folder/examples"
 cp "$source/fixtures/matrices/demo-waivers.yaml" "$folder/examples"

@@ -55,6 +55,15 @@ fn certificate(name: &str) -> Option<&str> {
     name.strip_prefix("certificate.")?.strip_suffix(".expires")
 }
 
+/// What to do about a certificate that ends.
+fn renewal(path: &str) -> &'static str {
+    // Written when the node boots, from what the cluster says of itself.
+    if path.starts_with("/etc/kubernetes/pki/") {
+        return "renew the cluster's certificate authority, and replace the nodes";
+    }
+    "put its successor into the image before that day, and take it out once nothing uses it"
+}
+
 /// The account and the day of `account.root.passwordExpires` = `2027-02-07`, and whether it is that of its password.
 fn end<'a>(name: &'a str, value: &str) -> Option<(&'a str, bool, Date)> {
     let rest = name.strip_prefix("account.")?;
@@ -68,20 +77,23 @@ fn assess(facts: &[NodeFacts], today: Date) -> Verdict {
         let Ok((_, read)) = &of_node.read else { continue };
         for (name, value) in &read.facts {
             if let Some(path) = certificate(name) {
-                match value.parse::<Date>() {
-                    Ok(day) if days(today, day) > SOON && days(today, day) <= YEAR => {
-                        later.push(format!("{}: a certificate in {path} expires on {day}", resource(&of_node.node)));
-                    }
-                    Ok(_) => {}
-                    Err(_) => later
-                        .push(format!("{}: no end of a certificate can be read in {path}", resource(&of_node.node))),
+                let is_of_year = |day: &Date| (SOON + 1..=YEAR).contains(&days(today, *day));
+                if let Some(day) = value.parse::<Date>().ok().filter(is_of_year) {
+                    let words = format!("{}: a certificate in {path} expires on {day}", resource(&of_node.node));
+                    later.push(format!("{words}; {}", renewal(path)));
                 }
+                continue;
+            }
+            if let Some(path) = name.strip_prefix("certificate.").and_then(|rest| rest.strip_suffix(".unreadable")) {
+                let words = format!("{value} of the certificates in {path} cannot be read: look when they end");
+                later.push(format!("{}: {words}", resource(&of_node.node)));
                 continue;
             }
             let Some((account, is_password, day)) = end(name, value) else { continue };
             if days(today, day) > SOON {
                 let what = if is_password { "the password of " } else { "" };
-                later.push(format!("{}: {what}{account} expires on {day}", resource(&of_node.node)));
+                let words = format!("{}: {what}{account} expires on {day}", resource(&of_node.node));
+                later.push(format!("{words}; replace the image before, or give the account no maximum age"));
             }
         }
     }
@@ -97,9 +109,8 @@ fn assess(facts: &[NodeFacts], today: Date) -> Verdict {
             let word = if day <= today { "expired" } else { "expires" };
             let summary =
                 format!("a certificate in {path} {word} on {day}: what trusts it refuses connections from then on");
-            let help = "put the certificate that follows into the image before that day, beside this one";
             (days(today, day) <= SOON)
-                .then(|| Finding::new(format!("{}, {name}", resource(node)), summary).with_remediation(help))
+                .then(|| Finding::new(format!("{}, {name}", resource(node)), summary).with_remediation(renewal(path)))
         });
         let ends = read.facts.iter().filter_map(|(name, value)| Some((name, end(name, value)?)));
         let soon = ends.filter(|(_, (_, _, day))| days(today, *day) <= SOON);
@@ -121,9 +132,7 @@ fn assess(facts: &[NodeFacts], today: Date) -> Verdict {
         Ok(soon.map(finding).chain(at_once).chain(certificates).collect())
     });
     match verdict {
-        Verdict::Pass if !later.is_empty() => {
-            Verdict::Manual(format!("{}: replace the image before, or give accounts no maximum age", later.join("; ")))
-        }
+        Verdict::Pass if !later.is_empty() => Verdict::Manual(later.join(". ")),
         other => other,
     }
 }
@@ -197,11 +206,19 @@ mod tests {
                 format!("a certificate in {path} {word} on {day}: what trusts it refuses connections from then on");
             assert_eq!((findings.len(), findings[0].summary.as_str()), (1, summary.as_str()));
         }
-        for (day, told) in
-            [("2027-03-01", "expires on 2027-03-01"), ("unreadable", "no end of a certificate can be read in /etc/pki")]
-        {
-            let Verdict::Manual(note) = asked(day) else { panic!("{day}") };
-            assert!(note.contains(told), "{note}");
-        }
+        let Verdict::Manual(note) = asked("2027-03-01") else { panic!("it is told") };
+        let expected = "node 1: a certificate in /etc/pki/ca-trust/source/anchors/corp.pem expires on 2027-03-01; put its successor \
+                    into the image before that day, and take it out once nothing uses it";
+        assert_eq!(note, expected);
+        let unread = [
+            ("account.root.expires", "never"),
+            ("certificate.files", "1"),
+            ("certificate./etc/pki/ca-trust/source/anchors/corp.cer.unreadable", "1"),
+        ];
+        let Verdict::Manual(note) = assess(&[read_facts(1, &unread)], today) else { panic!("it is told") };
+        assert!(
+            note.contains("1 of the certificates in /etc/pki/ca-trust/source/anchors/corp.cer cannot be read"),
+            "{note}"
+        );
     }
 }

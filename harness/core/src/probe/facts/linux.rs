@@ -13,7 +13,6 @@ mod time;
 
 use serde_json::Value;
 
-pub(super) use self::certificates::LINES as CERTIFICATE_LINES;
 pub(super) use self::script::{common, script};
 pub(super) use self::sysctl::{again, changes};
 pub(super) use self::time::offset;

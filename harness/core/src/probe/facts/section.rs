@@ -8,6 +8,9 @@ const MARK: &str = "@@ ";
 /// The section that ends a script; see [`complete`].
 const END: &str = "end";
 
+/// How many lines of certificates are read: some hundred of them.
+pub(super) const CERTIFICATES: usize = 3000;
+
 /// Sections whose length depends on what a node runs, and how many lines of each are read.
 ///
 /// Kernel settings are about 1,100 lines, modules about 150 and services about 250 on a stock host of Amazon Linux 2023.
@@ -26,7 +29,7 @@ const LIMITS: [(&str, usize); 15] = [
     ("booleans", 1000),
     ("containerd", 400),
     ("time-sources", 100),
-    ("certificates", super::linux::CERTIFICATE_LINES),
+    ("certificates", CERTIFICATES),
 ];
 
 /// How many lines of a section are read; `None` for sections that are short.
