@@ -1,5 +1,7 @@
 //! Which of several releases of an image is the first bad one, as text for a terminal.
 
+use std::collections::BTreeMap;
+
 use amiproof_model::bisect::releases::{Found, Release, Releases, Standing, Track};
 use amiproof_model::name::CheckId;
 use serde::Serialize;
@@ -73,13 +75,17 @@ pub fn render(found: &FirstBad, style: &Style) -> String {
             format!("release {number} was made before release {}: is this the order in which they follow?", number - 1);
         write_titled(&mut out, style, 0, "note:", &words);
     }
+    for (number, first) in releases.twice() {
+        let words = format!("release {number} is the same image as release {first}");
+        write_titled(&mut out, style, 0, "note:", &words);
+    }
     out.push('\n');
     for one in breaks {
         write_break(&mut out, releases, one, style);
     }
     let rest: [(&str, IsMeant); 3] = [
-        ("fail in the oldest release already:", |found| matches!(found, Found::Always { .. })),
-        ("pass and fail in turn, so that no release is the first bad one:", |found| *found == Found::Unsteady),
+        ("failing in the oldest release that they apply to:", |found| matches!(found, Found::Always { .. })),
+        ("passing and failing in turn, so that no release is the first bad one:", |found| *found == Found::Unsteady),
         ("undecided:", |found| *found == Found::Undecided),
     ];
     for (title, is_meant) in rest {
@@ -91,11 +97,15 @@ pub fn render(found: &FirstBad, style: &Style) -> String {
     }
     let pass = text::count(releases.always_pass, "check");
     match (breaks.len(), releases.checks.len()) {
-        (_, 0) if releases.always_pass > 0 => {
-            write_wrapped(&mut out, style, 0, &format!("no release is bad: {pass} passed in each"), 2)
-        }
+        (_, 0) if releases.always_pass > 0 => write_wrapped(
+            &mut out,
+            style,
+            0,
+            &format!("no release is bad: {pass} passed in each that they apply to"),
+            2,
+        ),
         (_, 0) => write_wrapped(&mut out, style, 0, "nothing was asked of the releases", 2),
-        _ => write_wrapped(&mut out, style, 0, &format!("{pass} passed in every release"), 2),
+        _ => write_wrapped(&mut out, style, 0, &format!("{pass} passed in every release that they apply to"), 2),
     }
     out
 }
@@ -132,17 +142,7 @@ fn write_break(out: &mut String, releases: &Releases, one: &Break, style: &Style
         write_undecided(out, &tracks, one, style);
     }
     write_names(out, &tracks.iter().map(|track| &track.check).collect::<Vec<_>>(), style);
-    let mut fixed: Vec<usize> = tracks
-        .iter()
-        .filter_map(|track| match track.found {
-            Found::FirstBad { fixed, .. } => fixed,
-            _ => None,
-        })
-        .collect();
-    fixed.dedup();
-    for number in fixed {
-        write_wrapped(out, style, 2, &format!("passes again in release {number}"), 2);
-    }
+    write_fixed(out, &tracks, style);
     for (_, line, values) in one.comparison.cause_lines() {
         write_titled(out, style, 2, "cause:", &line);
         write_wrapped(out, style, 4, &values, 2);
@@ -167,32 +167,81 @@ fn write_break(out: &mut String, releases: &Releases, one: &Break, style: &Style
 /// Why the releases between a good one and a bad one decided nothing.
 fn write_undecided(out: &mut String, tracks: &[&Track], one: &Break, style: &Style) {
     for number in one.last_good + 1..one.first_bad {
-        let why = tracks.iter().find_map(|track| match track.releases.get(number - 1) {
-            Some(Standing::Undecided(why)) => Some(text::short_line(why, 160)),
-            _ => None,
-        });
+        let why = tracks.iter().filter_map(|track| track.releases.get(number - 1)).find_map(reason);
         if let Some(why) = why {
             write_wrapped(out, style, 2, &format!("release {number} is undecided: {why}"), 3);
         }
     }
 }
 
+/// In which releases checks pass that failed before, and which of them, if not all do.
+fn write_fixed(out: &mut String, tracks: &[&Track], style: &Style) {
+    let mut all: BTreeMap<usize, Vec<&CheckId>> = BTreeMap::new();
+    for track in tracks {
+        if let Found::FirstBad { fixed: Some(number), .. } | Found::Always { fixed: Some(number), .. } = track.found {
+            all.entry(number).or_default().push(&track.check);
+        }
+    }
+    for (number, checks) in all {
+        let which = if checks.len() == tracks.len() { String::new() } else { format!(": {}", listed(&checks)) };
+        write_wrapped(out, style, 2, &format!("passing from release {number} on{which}"), usize::MAX);
+    }
+}
+
 fn write_checks(out: &mut String, title: &str, tracks: &[&Track], style: &Style) {
     write_wrapped(out, style, 0, title, 2);
     write_names(out, &tracks.iter().map(|track| &track.check).collect::<Vec<_>>(), style);
-    let why = tracks.iter().flat_map(|track| &track.releases).find_map(|standing| match standing {
-        Standing::Undecided(why) => Some(text::short_line(why, 160)),
-        _ => None,
-    });
+    write_fixed(out, tracks, style);
+    let why = tracks.iter().flat_map(|track| &track.releases).find_map(reason);
     if let Some(why) = why.filter(|_| tracks.iter().all(|track| track.found == Found::Undecided)) {
         write_wrapped(out, style, 2, &why, 3);
     }
     out.push('\n');
 }
 
+/// Why a release decided nothing.
+fn reason(standing: &Standing) -> Option<String> {
+    match standing {
+        Standing::Undecided(why) => Some(text::short_line(why, 160)),
+        Standing::Manual(look_at) => Some(format!("for a person to judge: {}", text::short_line(look_at, 160))),
+        Standing::Passes | Standing::Fails | Standing::NotApplicable => None,
+    }
+}
+
 fn write_names(out: &mut String, checks: &[&CheckId], style: &Style) {
+    write_wrapped(out, style, 2, &listed(checks), usize::MAX);
+}
+
+fn listed(checks: &[&CheckId]) -> String {
     let shown: Vec<&str> = checks.iter().take(CHECKS).map(|check| check.as_str()).collect();
     let more = checks.len().saturating_sub(CHECKS);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    write_wrapped(out, style, 2, &format!("{}{more}", shown.join(", ")), usize::MAX);
+    format!("{}{more}", shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_again_is_named_unless_all_of_it_does() {
+        let track = |check: &str, fixed| Track {
+            check: check.parse().unwrap(),
+            releases: Vec::new(),
+            found: Found::FirstBad { last_good: 1, first_bad: 2, fixed },
+        };
+        let shown = |tracks: &[Track]| {
+            let mut out = String::new();
+            write_fixed(&mut out, &tracks.iter().collect::<Vec<_>>(), &Style::default());
+            out
+        };
+        let (web, dns) = (track("workload/web-service", Some(4)), track("workload/cluster-dns", None));
+        assert_eq!(shown(&[web.clone(), dns]), "  passing from release 4 on: workload/web-service\n");
+        assert_eq!(shown(&[web.clone(), track("workload/redis", Some(4))]), "  passing from release 4 on\n");
+        let others = [web.clone(), track("workload/redis", Some(5)), track("workload/postgres", Some(4))];
+        assert_eq!(
+            shown(&others),
+            "  passing from release 4 on: workload/web-service, workload/postgres\n  passing from release 5 on: workload/redis\n"
+        );
+    }
 }

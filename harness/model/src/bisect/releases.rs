@@ -1,7 +1,7 @@
 //! Which of several releases of an image is the first that breaks a check.
 //!
 //! The releases are columns of one report, the oldest first. A column decides a check if the check failed there, or passed at the first
-//! attempt: what passed on a retry decides nothing, as nothing does that was not evaluated. Pure.
+//! attempt: what passed on a retry decides nothing, as nothing does that was not evaluated or is for a person to judge. Pure.
 
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -21,7 +21,7 @@ pub struct Releases {
     pub releases: Vec<Release>,
     /// The checks that do not pass in every release, in the order of the report.
     pub checks: Vec<Track>,
-    /// How many checks pass in every release.
+    /// How many checks pass in every release that they apply to.
     pub always_pass: usize,
 }
 
@@ -57,8 +57,10 @@ pub enum Standing {
     Fails,
     /// It decided nothing, and why.
     Undecided(String),
-    /// It does not apply to the image, or is for people to judge.
-    NotAsked,
+    /// A person has to judge it, and what to look at.
+    Manual(String),
+    /// It does not apply to the image.
+    NotApplicable,
 }
 
 /// Where a check breaks. Releases are counted from 1.
@@ -81,12 +83,14 @@ pub enum Found {
         /// The first release in which it is seen to fail.
         first_bad: usize,
     },
-    /// It fails in the oldest release already.
+    /// It fails in the oldest release that it applies to.
     Always {
+        /// That release.
+        since: usize,
         /// The release in which it passes first, if there is one.
         fixed: Option<usize>,
     },
-    /// It passes and fails in turn: what it tells is not about the images alone.
+    /// It passes and fails in turn, or in two columns of one image: what it tells is not about the images alone.
     Unsteady,
     /// No release fails, and not every one is decided.
     Undecided,
@@ -113,15 +117,22 @@ impl Releases {
         let mut wanted = Vec::new();
         for (check, rows) in rows {
             let releases: Vec<Standing> = rows.iter().map(|rows| Standing::of(rows)).collect();
-            let asked = || releases.iter().filter(|standing| **standing != Standing::NotAsked);
-            if asked().next().is_none() {
+            // What a person has to judge in every release is no question to the releases.
+            if releases.iter().all(|one| matches!(one, Standing::Manual(_) | Standing::NotApplicable)) {
                 continue;
             }
-            if asked().all(|standing| *standing == Standing::Passes) {
+            if releases.iter().all(|one| matches!(one, Standing::Passes | Standing::NotApplicable)) {
                 always_pass += 1;
                 continue;
             }
-            let found = found(&releases);
+            let found = match found(&releases) {
+                Found::FirstBad { last_good, first_bad, .. } | Found::Between { last_good, first_bad }
+                    if is_same(report, columns, last_good, first_bad) =>
+                {
+                    Found::Unsteady
+                }
+                found => found,
+            };
             wanted.push(Track { check: check.clone(), releases, found });
         }
         let release = |variant: &VariantName| Release {
@@ -134,6 +145,17 @@ impl Releases {
     /// Whether every check that does not always pass has an answer.
     pub fn is_settled(&self) -> bool {
         self.checks.iter().all(|track| track.found.is_settled())
+    }
+
+    /// The releases that are the image of an earlier one under another name, each with that one, counted from 1.
+    pub fn twice(&self) -> Vec<(usize, usize)> {
+        let id = |release: &Release| release.ami.as_ref().map(|ami| ami.id.clone());
+        let earlier = |(at, release): (usize, &Release)| {
+            let own = id(release)?;
+            let first = self.releases[..at].iter().position(|known| id(known).as_ref() == Some(&own))?;
+            Some((at + 1, first + 1))
+        };
+        self.releases.iter().enumerate().filter_map(earlier).collect()
     }
 
     /// The releases that are known to be older than the one before them, counted from 1: the order is that of the command line, and may be wrong.
@@ -157,7 +179,15 @@ impl Standing {
         if let Some(why) = rows.iter().find_map(|row| undecided(row)) {
             return Self::Undecided(why);
         }
-        if rows.iter().any(|row| row.outcome == Outcome::Pass) { Self::Passes } else { Self::NotAsked }
+        let look_at = rows.iter().find_map(|row| match &row.outcome {
+            Outcome::Manual { look_at } => Some(look_at.clone()),
+            _ => None,
+        });
+        match look_at {
+            Some(look_at) => Self::Manual(look_at),
+            None if rows.iter().any(|row| row.outcome == Outcome::Pass) => Self::Passes,
+            None => Self::NotApplicable,
+        }
     }
 }
 
@@ -173,6 +203,15 @@ fn undecided(row: &CheckResult) -> Option<String> {
     }
 }
 
+/// Whether two columns, counted from 1, are one image.
+fn is_same(report: &Report, columns: &[VariantName], one: usize, other: usize) -> bool {
+    let id = |number: usize| {
+        let variant = report.variants.iter().find(|known| Some(&known.name) == columns.get(number - 1))?;
+        variant.ami.as_ref().map(|ami| &ami.id)
+    };
+    id(one).is_some() && id(one) == id(other)
+}
+
 /// Where the standings go from good to bad.
 fn found(standings: &[Standing]) -> Found {
     let decided: Vec<(usize, bool)> = standings
@@ -181,17 +220,17 @@ fn found(standings: &[Standing]) -> Found {
         .filter_map(|(at, standing)| match standing {
             Standing::Passes => Some((at, true)),
             Standing::Fails => Some((at, false)),
-            Standing::Undecided(_) | Standing::NotAsked => None,
+            Standing::Undecided(_) | Standing::Manual(_) | Standing::NotApplicable => None,
         })
         .collect();
     let turns: Vec<((usize, bool), (usize, bool))> =
         decided.windows(2).map(|pair| (pair[0], pair[1])).filter(|(one, other)| one.1 != other.1).collect();
-    let is_undecided = |at: usize| matches!(standings.get(at), Some(Standing::Undecided(_)));
+    let is_undecided = |at: usize| matches!(standings.get(at), Some(Standing::Undecided(_) | Standing::Manual(_)));
     match (decided.first(), turns.as_slice()) {
         (None | Some((_, true)), []) => Found::Undecided,
         // What comes before the oldest that fails may have passed.
         (Some((first, false)), [] | [_]) if (0..*first).all(|at| !is_undecided(at)) => {
-            Found::Always { fixed: turns.first().map(|(_, (at, _))| at + 1) }
+            Found::Always { since: first + 1, fixed: turns.first().map(|(_, (at, _))| at + 1) }
         }
         (Some((_, false)), [] | [_]) => Found::Undecided,
         (Some((_, true)), [((good, _), (bad, _)), rest @ ..]) if rest.len() < 2 => {
@@ -212,14 +251,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::report::{ClusterRecord, RunRecord};
+    use crate::matrix::Family;
+    use crate::report::{ClusterRecord, RunRecord, VariantRecord};
 
     fn standings(text: &str) -> Vec<Standing> {
         text.chars()
             .map(|c| match c {
                 'p' => Standing::Passes,
                 'f' => Standing::Fails,
-                '-' => Standing::NotAsked,
+                '-' => Standing::NotApplicable,
+                'm' => Standing::Manual(String::new()),
                 _ => Standing::of(&[]),
             })
             .collect()
@@ -236,8 +277,11 @@ mod tests {
             ("pp-ff", first(2, 4, None)),
             ("pffp", first(1, 2, Some(4))),
             ("p?f", Found::Between { last_good: 1, first_bad: 3 }),
-            ("fff", Found::Always { fixed: None }),
-            ("ffpp", Found::Always { fixed: Some(3) }),
+            ("pmf", Found::Between { last_good: 1, first_bad: 3 }),
+            ("fff", Found::Always { since: 1, fixed: None }),
+            ("ffpp", Found::Always { since: 1, fixed: Some(3) }),
+            ("-ff", Found::Always { since: 2, fixed: None }),
+            ("mff", Found::Undecided),
             ("?ff", Found::Undecided),
             ("pfpf", Found::Unsteady),
             ("fpf", Found::Unsteady),
@@ -250,18 +294,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_named_release_fails_and_the_one_before_it_passes(text in "[pf?-]{1,12}") {
+        fn a_named_release_fails_and_the_one_before_it_passes(text in "[pf?m-]{1,12}") {
             let all = standings(&text);
             if let Found::FirstBad { last_good, first_bad, .. } = found(&all) {
                 prop_assert_eq!(&all[first_bad - 1], &Standing::Fails);
                 prop_assert_eq!(&all[last_good - 1], &Standing::Passes);
-                prop_assert!(all[last_good..first_bad - 1].iter().all(|between| *between == Standing::NotAsked));
+                prop_assert!(all[last_good..first_bad - 1].iter().all(|between| *between == Standing::NotApplicable));
                 prop_assert!(all[..last_good].iter().all(|before| *before != Standing::Fails));
             }
         }
 
         #[test]
-        fn undecided_releases_settle_nothing(text in "[?]{1,12}") {
+        fn undecided_releases_settle_nothing(text in "[?m]{1,12}") {
             prop_assert!(!found(&standings(&text)).is_settled());
         }
     }
@@ -282,6 +326,8 @@ mod tests {
         row("workload/dns", 1, Outcome::Pass);
         row("os-cis/manual", 0, Outcome::Manual { look_at: "the logs".to_owned() });
         row("os-cis/manual", 1, Outcome::Manual { look_at: "the logs".to_owned() });
+        row("node/expiry", 0, Outcome::Pass);
+        row("node/expiry", 1, Outcome::Manual { look_at: "a certificate".to_owned() });
         row("workload/volume", 0, Outcome::Pass);
         row("workload/volume", 1, Outcome::Pass);
         report.results.last_mut().unwrap().earlier_attempts.push(fail());
@@ -289,8 +335,28 @@ mod tests {
         let found: Vec<(&str, Found)> =
             releases.checks.iter().map(|track| (track.check.as_str(), track.found)).collect();
         let web = Found::FirstBad { last_good: 1, first_bad: 2, fixed: None };
-        assert_eq!(found, [("workload/web", web), ("workload/volume", Found::Undecided)]);
+        assert_eq!(
+            found,
+            [("workload/web", web), ("node/expiry", Found::Undecided), ("workload/volume", Found::Undecided)]
+        );
         assert_eq!(releases.always_pass, 1);
         assert!(!releases.is_settled());
+    }
+
+    #[test]
+    fn two_names_of_one_image_prove_nothing_about_it() {
+        let run = RunRecord::new("r-1".parse().unwrap(), "nightly", Timestamp::UNIX_EPOCH);
+        let mut report = Report::new("0", run, ClusterRecord::new("c"));
+        let columns: Vec<VariantName> = ["l2-r1", "l2-r2"].iter().map(|name| name.parse().unwrap()).collect();
+        for (column, outcome) in columns.iter().zip([Outcome::Pass, Outcome::Fail { findings: Vec::new() }]) {
+            let ami = serde_json::json!({"id": "ami-00000000000000001", "source": "id"});
+            let variant = VariantRecord::new(column.clone(), Family::Al2023);
+            report.variants.push(VariantRecord { ami: serde_json::from_value(ami).unwrap(), ..variant });
+            let subject = Subject::Variant(column.clone());
+            report.results.push(CheckResult::new("workload/web".parse().unwrap(), subject, outcome));
+        }
+        let releases = Releases::of(&report, &columns);
+        assert_eq!(releases.twice(), [(2, 1)]);
+        assert_eq!(releases.checks[0].found, Found::Unsteady);
     }
 }
