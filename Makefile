@@ -3,12 +3,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 MATRIX   ?= amiproof.yaml
-DIR      ?= .amiproof
+# Where runs are, if not in amiproof-runs.
+DIR      ?=
 VENV     ?= .venv
 CARGO    ?= cargo
 # `dev` builds in a third of the time and is fast enough, since a run mostly waits for AWS; PROFILE=release optimises.
 PROFILE  ?= dev
-AMIPROOF ?= target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/amiproof --dir $(DIR)
+AMIPROOF ?= target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/amiproof $(if $(DIR),--dir $(DIR))
 # `make cluster-apply RUN=nightly-7` names a run; the default is the latest run.
 RUN_FLAG := $(if $(RUN),--run $(RUN),)
 

@@ -16,7 +16,7 @@ mod workload;
 
 use amiproof_reports::Format;
 use amiproof_reports::compare::ComparisonFormat;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -31,6 +31,7 @@ pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection
 pub(crate) use self::target::{Given, Named, Target};
 pub(crate) use self::waiver::{Waiver, WaiverAudit, WaiverCommand, WaiverForm, WaiverImport};
 pub(crate) use self::workload::{Workload, WorkloadCommand};
+use crate::dir;
 use crate::resumption::Resumption;
 
 /// Test whether hardened EKS node images still join, run your workloads and meet the benchmark.
@@ -66,6 +67,9 @@ impl Cli {
         {
             return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, conflict));
         }
+        if matches.value_source("dir") == Some(ValueSource::DefaultValue) {
+            cli.global.dir = dir::default_in(Utf8Path::new(""));
+        }
         cli.global.arguments = arguments;
         Ok(cli)
     }
@@ -87,7 +91,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub(crate) color: Color,
     /// Folder for runs, ledgers and reports
-    #[arg(long, global = true, env = "AMIPROOF_DIR", default_value = ".amiproof", value_name = "DIR")]
+    #[arg(long, global = true, env = "AMIPROOF_DIR", default_value = dir::NAME, value_name = "DIR")]
     pub(crate) dir: Utf8PathBuf,
     /// Whether --profile or --endpoint-url is on the command line, and not only in the environment.
     #[arg(skip)]

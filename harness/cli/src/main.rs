@@ -2,6 +2,7 @@
 
 mod args;
 mod cmd;
+mod dir;
 mod files;
 mod helm;
 mod lock;

@@ -14,6 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::{Timestamp, tz::TimeZone};
 use sha2::{Digest as _, Sha256};
 
+use crate::dir;
 use crate::lock::{self, RunLock};
 use crate::output::Failure;
 
@@ -99,7 +100,7 @@ impl RunDir {
     pub(crate) fn make(&self) -> Result<(), Failure> {
         let failed = |error: std::io::Error| cannot("create", &self.path, &error);
         if let Some(runs) = self.path.parent() {
-            std::fs::create_dir_all(runs).map_err(failed)?;
+            runs.parent().map_or(Ok(()), dir::make).and_then(|()| std::fs::create_dir_all(runs)).map_err(failed)?;
         }
         let mut private = DirBuilder::new();
         private.recursive(true).mode(PRIVATE);

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::forms::json;
 use super::promote::failure;
 use crate::args::{Build as Arguments, Global, OutputForm};
+use crate::dir;
 use crate::files;
 use crate::output::{Failure, Output};
 use crate::packer::{Ended, Job, Packer};
@@ -154,7 +155,9 @@ fn wanted<'a>(
             std::fs::create_dir_all(above).map_err(|error| rundir::cannot("create", above, &error))?;
         }
         let logs = global.dir.join("builds").join(format!("{stamp}-{}", variant.name));
-        std::fs::create_dir_all(&logs).map_err(|error| rundir::cannot("create", &logs, &error))?;
+        dir::make(&global.dir)
+            .and_then(|()| std::fs::create_dir_all(&logs))
+            .map_err(|error| rundir::cannot("create", &logs, &error))?;
         wanted.push(Wanted {
             variant,
             build,

@@ -18,6 +18,7 @@ use serde_json::json;
 use self::spool::{MAX_KEPT, Spool};
 use super::forms;
 use crate::args::{self, Global, OutputForm};
+use crate::dir;
 use crate::files::{self, Inputs};
 use crate::lock::RunLock;
 use crate::output::{Failure, Output};
@@ -126,7 +127,7 @@ fn open_run(global: &Global, args: &args::Import, inputs: Option<&Inputs>) -> Re
 }
 
 fn lock_all(dir: &Utf8Path) -> Result<RunLock, Failure> {
-    std::fs::create_dir_all(dir).map_err(|error| rundir::cannot("create", dir, &error))?;
+    dir::make(dir).map_err(|error| rundir::cannot("create", dir, &error))?;
     RunLock::take(dir, "import", rundir::IMPORTS)
 }
 

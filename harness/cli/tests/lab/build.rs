@@ -51,7 +51,7 @@ impl Desk {
     }
 
     fn command(&self, image: &str, arguments: &[&str]) -> Command {
-        let mut command = amiproof(Path::new(".amiproof"));
+        let mut command = amiproof(Path::new("amiproof-runs"));
         self.lab.target(&mut command).current_dir(self.dir.path()).env("FAKE", self.dir.path()).env("IMAGE", image);
         let here = format!("{}:{}", self.dir.path().display(), std::env::var("PATH").unwrap());
         command.env("PATH", here).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -92,7 +92,7 @@ fn an_image_is_built_and_the_matrix_and_a_parameter_name_it() {
     let build = "build -color=false -only=amazon-ebs.al2023 -var-file=common.pkrvars.hcl -var level=1 al2023.pkr.hcl";
     assert!(calls.lines().any(|line| line == build), "{calls}");
     let logs: Vec<PathBuf> =
-        std::fs::read_dir(desk.path(".amiproof/builds")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        std::fs::read_dir(desk.path("amiproof-runs/builds")).unwrap().map(|entry| entry.unwrap().path()).collect();
     let kept = logs
         .iter()
         .any(|log| std::fs::read_to_string(log.join("packer.log")).unwrap_or_default().contains("AMIs were created"));
@@ -115,7 +115,7 @@ fn an_image_is_built_and_the_matrix_and_a_parameter_name_it() {
 fn what_packer_does_not_build_is_said_with_the_place_of_its_log() {
     let failing = Desk::new("failing.pkr.hcl");
     let said = failing.says(1, L1, &["build"]);
-    assert!(said.contains("l1                       failed") && said.contains("log: .amiproof/builds/"), "{said}");
+    assert!(said.contains("l1                       failed") && said.contains("log: amiproof-runs/builds/"), "{said}");
     assert!(said.contains("Script exited with non-zero exit status: 1"), "{said}");
 
     let silent = Desk::new("silent.pkr.hcl");

@@ -25,7 +25,7 @@ fn at(home: &Path, program: &str) -> Command {
 }
 
 fn latest(home: &Path) -> Report {
-    let runs = home.join(".amiproof");
+    let runs = home.join("amiproof-runs");
     let name = std::fs::read_to_string(runs.join("latest")).unwrap();
     Report::parse(&std::fs::read_to_string(runs.join("runs").join(name.trim()).join("report.json")).unwrap()).unwrap()
 }
@@ -64,7 +64,7 @@ fn a_wrong_workload_is_named_with_its_line_before_anything_is_made() {
     let done = ended(at(home.path(), "amiproof").arg("test"));
     assert_eq!(done.status.code(), Some(2));
     assert!(stderr(&done).contains("--kubeconfig") && stderr(&done).contains("--lab"), "{}", stderr(&done));
-    assert!(!home.path().join(".amiproof").exists(), "nothing ran");
+    assert!(!home.path().join("amiproof-runs").exists(), "nothing ran");
 }
 
 #[test]

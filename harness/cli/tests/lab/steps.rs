@@ -26,7 +26,7 @@ impl Desk {
     }
 
     fn runs(&self) -> PathBuf {
-        self.dir.path().join(".amiproof")
+        self.dir.path().join("amiproof-runs")
     }
 
     /// What `make TARGET` runs, without building first.
