@@ -40,6 +40,7 @@ fn everything_that_is_made_is_removed() {
 fn images_are_promoted_and_revoked() {
     simulated(|| async {
         let lab = Lab::with(Scenario::default()).await;
+        provisioning::images_of_image_builder_are_found_by_their_tag(&lab.world).await;
         provisioning::promoted::an_image_is_promoted_followed_and_revoked(&lab.world).await;
         provisioning::promoted::a_parameter_of_others_stays(&lab.world).await;
         lab.assert_empty().await;

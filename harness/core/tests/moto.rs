@@ -29,7 +29,7 @@ const NODE_IMAGE: &str = "amazon-eks-node-al2023-x86_64-standard-1.36-v20261101"
 
 type Body = for<'a> fn(&'a World) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-const BODIES: [(&str, Body); 14] = [
+const BODIES: [(&str, Body); 15] = [
     ("everything that is made is removed", |world| Box::pin(provisioning::everything_that_is_made_is_removed(world))),
     ("a ledger without a single answer is enough", |world| {
         Box::pin(provisioning::a_ledger_without_a_single_answer_is_enough(world))
@@ -48,6 +48,9 @@ const BODIES: [(&str, Body); 14] = [
     }),
     ("an image is promoted followed and revoked", |world| {
         Box::pin(provisioning::promoted::an_image_is_promoted_followed_and_revoked(world))
+    }),
+    ("images of Image Builder are found by their tag", |world| {
+        Box::pin(provisioning::images_of_image_builder_are_found_by_their_tag(world))
     }),
     ("a parameter of others stays", |world| Box::pin(provisioning::promoted::a_parameter_of_others_stays(world))),
     ("a key in KMS signs", |world| Box::pin(provisioning::promoted::a_key_in_kms_signs(world))),

@@ -379,7 +379,10 @@ async fn resolve_ami(session: &Session, variant: &Variant, made: &MadeNodes) -> 
     });
     let Some(earlier) = earlier else { return image_of(clients, base, variant, made).await };
     match &made.ami {
-        AmiSource::Recommended | AmiSource::SsmParameter(_) | AmiSource::Filter { .. } => {
+        AmiSource::Recommended
+        | AmiSource::SsmParameter(_)
+        | AmiSource::Filter { .. }
+        | AmiSource::ImageBuilder { .. } => {
             let pinned = MadeNodes { ami: AmiSource::Id(earlier.id.clone()), ..made.clone() };
             let mut ami = image_of(clients, base, variant, &pinned).await?;
             ami.record.source = earlier.source;

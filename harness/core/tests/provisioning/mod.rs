@@ -11,8 +11,9 @@ use amiproof_core::finish;
 use amiproof_core::ledger::{self, FILE_NAME, Ledger, State};
 use amiproof_core::resource;
 use amiproof_core::transport::Transport;
-use amiproof_model::matrix::AmiSource;
+use amiproof_model::matrix::{AmiSource, image_builder};
 use amiproof_model::report::Cleanup;
+use aws_sdk_ec2::types::{Filter, Tag};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::run::{Run, cluster_spec, connect, installation, variant};
@@ -197,6 +198,52 @@ pub(crate) async fn what_is_missing_is_said_with_a_suggestion(world: &World) {
     if !world.is_moto {
         assert!(addons::describe(&clients, "nowhere", "vpc-cni").await.unwrap().is_none());
     }
+}
+
+/// AMIs of EC2 Image Builder are found by the tag that it puts on them: one build, a version, or the newest of all.
+pub(crate) async fn images_of_image_builder_are_found_by_their_tag(world: &World) {
+    const ARN: &str = "arn:aws:imagebuilder:us-west-2:123456789012:image/golden";
+    let clients = connect(world).await;
+    if world.is_moto {
+        let stock = Filter::builder().name("name").values("al2023-ami-*-x86_64").build();
+        let stock = clients.ec2.describe_images().filters(stock).send().await.unwrap();
+        let stock = stock.images().first().and_then(|image| image.image_id()).unwrap();
+        for name in ["al2023-golden-1", "al2023-golden-2"] {
+            let copy = clients.ec2.copy_image().name(name).source_image_id(stock).source_region("us-west-2");
+            copy.send().await.unwrap();
+        }
+    }
+    let own = clients.ec2.describe_images().owners("self").send().await.unwrap();
+    let fits = own.images().iter().filter(|image| {
+        image.name().is_some_and(|name| name.contains("al2023"))
+            && image.architecture().is_some_and(|architecture| architecture.as_str() == "x86_64")
+    });
+    let ids: Vec<&str> = fits.filter_map(|image| image.image_id()).collect();
+    let [first, second, ..] = ids.as_slice() else { panic!("{ids:?}") };
+    for (id, build) in [(first, "/1.0.0/1"), (second, "/1.1.0/1")] {
+        let tag = Tag::builder().key(image_builder::TAG).value(format!("{ARN}{build}")).build();
+        clients.ec2.create_tags().resources(*id).tags(tag).send().await.unwrap();
+    }
+    let variant = variant("/amiproof/nowhere");
+    let resolve = async |version: &str| {
+        let arn = format!("{ARN}{version}");
+        let pattern = image_builder::pattern(&arn).unwrap();
+        let found = ami::resolve(&clients, &variant, &made(AmiSource::ImageBuilder { arn, pattern }), None).await;
+        found.map(|ami| (ami.record.id.to_string(), ami.record.source)).map_err(|error| error.to_string())
+    };
+    for (version, expected) in [("/1.0.0/1", first), ("/1.0.0", first), ("/1.1.x", second)] {
+        let (id, source) = resolve(version).await.unwrap();
+        assert_eq!((id.as_str(), source), (*expected, format!("image builder {ARN}{version}")), "{version}");
+    }
+    let (id, _) = resolve("/x.x.x").await.unwrap();
+    assert!([*first, *second].contains(&id.as_str()), "{id}");
+    let missing = resolve("/2.0.0").await.unwrap_err();
+    assert!(
+        missing.contains(&format!("was built by {ARN}/2.0.0: check it with `aws ec2 describe-images --owners self")),
+        "{missing}"
+    );
+    let untagged = Tag::builder().key(image_builder::TAG).build();
+    clients.ec2.delete_tags().resources(*first).resources(*second).tags(untagged).send().await.unwrap();
 }
 
 /// Nodes that boot but never join are given up at the variant's own deadline, with all that can be learned of them.

@@ -311,7 +311,7 @@ pub(crate) struct HardeningSection {
     pub(crate) level: Option<u32>,
 }
 
-/// Source of an image: exactly one of id, ssm, filter and packerManifest.
+/// Source of an image: exactly one of id, ssm, filter, packerManifest and imageBuilder.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("examples" = [{"ssm": "recommended"}]))]
@@ -328,9 +328,27 @@ pub(crate) struct AmiSection {
     /// The manifest of a Packer build, relative to this file; its newest artifact is used.
     #[schemars(example = &"build/manifest.json")]
     pub(crate) packer_manifest: Option<String>,
+    /// The image of EC2 Image Builder whose newest AMI is used: of one build (`../image/golden/1.0.0/3`), of a version (`../image/golden/1.0.0`), or
+    /// of any (`../image/golden/x.x.x`).
+    #[schemars(example = &"arn:aws:imagebuilder:us-west-2:123456789012:image/golden/x.x.x")]
+    pub(crate) image_builder: Option<String>,
     /// Part of the name of a build, to select one in the Packer manifest.
     #[schemars(example = &"Level_1")]
     pub(crate) select: Option<String>,
+}
+
+impl AmiSection {
+    /// The keys of the sources that are given.
+    pub(crate) fn given(&self) -> Vec<&'static str> {
+        let sources = [
+            ("id", self.id.is_some()),
+            ("ssm", self.ssm.is_some()),
+            ("filter", self.filter.is_some()),
+            ("packerManifest", self.packer_manifest.is_some()),
+            ("imageBuilder", self.image_builder.is_some()),
+        ];
+        sources.into_iter().filter(|(_, is_given)| *is_given).map(|(key, _)| key).collect()
+    }
 }
 
 /// A build by Packer. Its template must have the post-processor `manifest`, which writes the file of `ami.packerManifest`.

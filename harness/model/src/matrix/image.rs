@@ -4,6 +4,7 @@ use camino::Utf8Path;
 
 use super::base_image::{HOW_TO_BUILD, base_image_kind, base_image_parameter_kind};
 use super::file::{AmiSection, FilterSection};
+use super::image_builder;
 use super::resolver::Resolver;
 use super::spec::{AmiSource, Family};
 use crate::name::KubernetesVersion;
@@ -25,44 +26,46 @@ pub(super) fn ami(
         let message = "select picks a build of a Packer manifest, but no manifest is given";
         resolver.problem(&format!("{at}.select"), message, "remove it");
     }
-    match raw {
-        AmiSection { id: Some(id), ssm: None, filter: None, packer_manifest: None, .. } => {
-            resolver.name(&format!("{at}.id"), id.parse()).map(AmiSource::Id)
-        }
-        AmiSection { id: None, ssm: Some(parameter), filter: None, packer_manifest: None, .. } => {
-            ssm(resolver, &format!("{at}.ssm"), parameter, family, version)
-        }
-        AmiSection { id: None, ssm: None, filter: Some(section), packer_manifest: None, .. } => {
-            filter(resolver, &format!("{at}.filter"), section)
-        }
-        AmiSection { id: None, ssm: None, filter: None, packer_manifest: Some(file), select } => {
-            packer_manifest(resolver, &at, &file, select, is_built)
-        }
-        raw => {
-            not_one_source(resolver, &at, &raw);
-            None
-        }
+    if raw.given().len() != 1 {
+        not_one_source(resolver, &at, &raw);
+        return None;
     }
+    if let Some(id) = raw.id {
+        return resolver.name(&format!("{at}.id"), id.parse()).map(AmiSource::Id);
+    }
+    if let Some(parameter) = raw.ssm {
+        return ssm(resolver, &format!("{at}.ssm"), parameter, family, version);
+    }
+    if let Some(section) = raw.filter {
+        return filter(resolver, &format!("{at}.filter"), section);
+    }
+    if let Some(arn) = raw.image_builder {
+        return from_image_builder(resolver, &format!("{at}.imageBuilder"), arn);
+    }
+    raw.packer_manifest.and_then(|file| packer_manifest(resolver, &at, &file, raw.select, is_built))
 }
 
 /// The keys of which an image has one.
-const SOURCES: &str = "id, ssm, filter, packerManifest";
+const SOURCES: &str = "id, ssm, filter, packerManifest, imageBuilder";
 
 fn not_one_source(resolver: &mut Resolver<'_>, at: &str, raw: &AmiSection) {
-    let sources = [
-        ("id", raw.id.is_some()),
-        ("ssm", raw.ssm.is_some()),
-        ("filter", raw.filter.is_some()),
-        ("packerManifest", raw.packer_manifest.is_some()),
-    ];
-    let given: Vec<&str> = sources.iter().filter(|(_, is_given)| *is_given).map(|(key, _)| *key).collect();
-    let (message, help) = match given.as_slice() {
+    let (message, help) = match raw.given().as_slice() {
         // A source that is there under a misspelt key, or in a wrong form, has been noted already.
         [] if resolver.is_wrong(&format!("{at}.")) => return,
         [] => ("no image source is given".to_owned(), format!("add one of: {SOURCES}")),
         several => (format!("{} cannot be combined", several.join(" and ")), format!("keep one of: {SOURCES}")),
     };
     resolver.problem(at, message, help);
+}
+
+fn from_image_builder(resolver: &mut Resolver<'_>, at: &str, arn: String) -> Option<AmiSource> {
+    match image_builder::pattern(&arn) {
+        Ok(pattern) => Some(AmiSource::ImageBuilder { arn, pattern }),
+        Err(help) => {
+            resolver.problem(at, format!("'{arn}' is not the ARN of an image of Image Builder"), help);
+            None
+        }
+    }
 }
 
 fn ssm(

@@ -36,7 +36,7 @@ variants:
     reference: al2023-eks
     hardening: {benchmark: cis-al2023-1.0.0, level: 1}
     ami:
-      # Your own build on top of a CIS or stock image: one of id, ssm, filter and packerManifest. A plain CIS image from the Marketplace
+      # Your own build on top of a CIS or stock image: one of id, ssm, filter, packerManifest and imageBuilder. A plain CIS image from the Marketplace
       # contains no kubelet and cannot join a cluster.
       filter: {owner: self, name: "al2023-cis-l1-eks-*"}
       # id: ami-0123456789abcdef0

@@ -10,6 +10,7 @@ pub(crate) mod file;
 mod governance;
 mod history;
 mod image;
+pub mod image_builder;
 pub mod init;
 mod machine;
 mod nodes;

@@ -261,6 +261,13 @@ pub enum AmiSource {
         /// A part of the build's name.
         select: Option<String>,
     },
+    /// The newest AMI that EC2 Image Builder made of an image.
+    ImageBuilder {
+        /// The image, as the matrix names it.
+        arn: String,
+        /// What the tag of its AMIs matches; see [`super::image_builder`].
+        pattern: String,
+    },
 }
 
 /// User data of the user's own, read when the matrix was.

@@ -4,7 +4,9 @@ mod packer;
 mod parameter;
 mod plausible;
 
-use amiproof_model::matrix::{AmiSource, Architecture, Family, HOW_TO_BUILD, MadeNodes, Variant, base_image_kind};
+use amiproof_model::matrix::{
+    AmiSource, Architecture, Family, HOW_TO_BUILD, MadeNodes, Variant, base_image_kind, image_builder,
+};
 use amiproof_model::name::{AmiId, KubernetesVersion};
 use amiproof_model::report::AmiRecord;
 use aws_sdk_ec2::types::{Filter, Image};
@@ -69,7 +71,14 @@ pub async fn resolve(
             (from_parameter(clients, variant, kubernetes, name).await?, format!("ssm {name}"))
         }
         AmiSource::Filter { owner, name } => {
-            (newest(clients, variant.architecture, owner, name).await?, format!("filter {owner} {name}"))
+            let wanted = Wanted { owner, key: "name", value: name, title: format!("is named {name}") };
+            (newest(clients, variant.architecture, &wanted).await?, format!("filter {owner} {name}"))
+        }
+        AmiSource::ImageBuilder { arn, pattern } => {
+            let key = format!("tag:{}", image_builder::TAG);
+            let title = format!("was built by {arn}");
+            let wanted = Wanted { owner: "self", key: &key, value: pattern, title };
+            (newest(clients, variant.architecture, &wanted).await?, format!("image builder {arn}"))
         }
         AmiSource::PackerManifest { path, select } => {
             let text = manifest.ok_or_else(|| Error::Unusable(format!("the Packer manifest {path} was not read")))?;
@@ -185,8 +194,20 @@ async fn from_parameter(
     describe(clients, &id).await
 }
 
-async fn newest(clients: &Clients, architecture: Architecture, owner: &str, name: &str) -> Result<Image, Error> {
-    let filters: Vec<Filter> = [("name", name), ("state", "available"), ("architecture", architecture.as_str())]
+/// Images of which the newest is wanted.
+struct Wanted<'a> {
+    /// An account, `self` or `amazon`.
+    owner: &'a str,
+    /// The filter of DescribeImages, and its value.
+    key: &'a str,
+    value: &'a str,
+    /// What they have in common, as the end of a sentence about one of them.
+    title: String,
+}
+
+async fn newest(clients: &Clients, architecture: Architecture, wanted: &Wanted<'_>) -> Result<Image, Error> {
+    let Wanted { owner, key, value, title } = wanted;
+    let filters: Vec<Filter> = [(*key, *value), ("state", "available"), ("architecture", architecture.as_str())]
         .into_iter()
         .map(|(key, value)| Filter::builder().name(key).values(value).build())
         .collect();
@@ -195,12 +216,12 @@ async fn newest(clients: &Clients, architecture: Architecture, owner: &str, name
     loop {
         let page = clients
             .read(|| async {
-                let request = clients.ec2.describe_images().owners(owner).set_filters(Some(filters.clone()));
+                let request = clients.ec2.describe_images().owners(*owner).set_filters(Some(filters.clone()));
                 request
                     .set_next_token(token.clone())
                     .send()
                     .await
-                    .explain("DescribeImages", format!("images named {name}"))
+                    .explain("DescribeImages", format!("images with {key} {value}"))
             })
             .await?;
         images.extend(page.images.unwrap_or_default());
@@ -213,8 +234,8 @@ async fn newest(clients: &Clients, architecture: Architecture, owner: &str, name
     let newest = images.into_iter().max_by(|a, b| a.creation_date().cmp(&b.creation_date()));
     newest.ok_or_else(|| {
         Error::Unusable(format!(
-            "no available {} image of owner {owner} in {} is named {name}: check owner and pattern with \
-             `aws ec2 describe-images --owners {owner} --filters Name=name,Values='{name}'`",
+            "no available {} image of owner {owner} in {} {title}: check it with \
+             `aws ec2 describe-images --owners {owner} --filters 'Name={key},Values={value}'`",
             architecture.as_str(),
             clients.region()
         ))
