@@ -1,5 +1,6 @@
 //! What a check is: data, a thin asynchronous body, and a pure `assess` that tests cover.
 
+pub mod definition;
 mod error;
 
 use std::sync::Arc;

@@ -111,6 +111,9 @@ pub struct RunRecord {
     /// The variants that are releases of one image, the oldest first; empty unless the run was to find the first bad one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<VariantName>,
+    /// A digest of each workload as its file defines it, by check id. Two runs with different digests tested something else.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub definitions: IndexMap<String, String>,
     /// Phases that belong to no variant (network, cluster, cluster-wide checks, teardown of the cluster).
     #[serde(default)]
     pub phases: Vec<PhaseRecord>,
@@ -159,6 +162,7 @@ impl RunRecord {
             critical_path_seconds: 0.0,
             interrupted: false,
             releases: Vec::new(),
+            definitions: IndexMap::new(),
             phases: Vec::new(),
         }
     }

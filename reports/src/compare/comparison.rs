@@ -7,10 +7,11 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::caveat::{Caveat, Replacement};
 use super::facts::{FactChange, VariantChange};
 use super::state::{Change, State};
 use crate::cause::cause_line;
-use crate::sheet;
+use crate::{sheet, text};
 
 /// How a candidate run differs from a baseline run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -26,10 +27,12 @@ pub struct Comparison {
     pub unchanged: usize,
     /// What changed, worst first, then in the order of the reports.
     pub changes: Vec<ResultChange>,
-    /// Benchmarks whose version changed; their controls are not compared.
-    pub benchmarks: Vec<BenchmarkChange>,
+    /// Benchmarks in another version and scanners that took the place of others; their controls are not compared.
+    pub replacements: Vec<Replacement>,
     /// Suites of the baseline that the candidate did not run at all, by choice as far as its report tells. Not compared.
     pub suites_not_run: Vec<String>,
+    /// What the runs did not test in the same way; what is therefore not compared comes first.
+    pub caveats: Vec<Caveat>,
     /// What explains the new failures of variants, where it is known: see [`Comparison::with_causes`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Explanation>,
@@ -82,28 +85,6 @@ pub struct ResultChange {
     /// The origin of the failure, by the candidate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-}
-
-/// A benchmark whose version changed, for a suite of one subject.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BenchmarkChange {
-    /// Whose.
-    pub subject: Subject,
-    /// In which suite.
-    pub suite: String,
-    /// The benchmark of the baseline: `cis-eks-1.7.0`.
-    pub from: String,
-    /// The benchmark of the candidate: `cis-eks-1.8.0`.
-    pub to: String,
-    /// Controls of `from`, all gone.
-    pub disappeared: usize,
-    /// How many of them failed.
-    pub disappeared_failing: usize,
-    /// Controls of `to`, all new.
-    pub appeared: usize,
-    /// How many of them fail.
-    pub appeared_failing: usize,
 }
 
 /// The formats of a comparison.
@@ -194,6 +175,12 @@ impl Comparison {
         results + broken.count()
     }
 
+    /// The sentences about what is not compared, or about what is compared although the runs tested it differently.
+    pub(crate) fn caveat_lines(&self, compared: bool) -> Vec<String> {
+        let wanted = self.caveats.iter().filter(|caveat| caveat.compared == compared);
+        wanted.map(|caveat| text::line(&format!("{}: {}", caveat.about.as_str(), caveat.message))).collect()
+    }
+
     /// The changed facts of a subject, shown with its new failures.
     pub(crate) fn facts_of(&self, subject: &Subject) -> &[FactChange] {
         let Subject::Variant(name) = subject else { return &[] };
@@ -225,14 +212,14 @@ impl Comparison {
             .collect();
         match self.coverage_losses().count() {
             0 => {}
-            lost => parts.push(format!("coverage lost on {}", crate::text::count(lost, "check"))),
+            lost => parts.push(format!("coverage lost on {}", text::count(lost, "check"))),
         }
         match self.newly_broken().count() {
             0 => {}
-            broken => parts.push(format!("{} newly broken", crate::text::count(broken, "variant"))),
+            broken => parts.push(format!("{} newly broken", text::count(broken, "variant"))),
         }
-        if !self.benchmarks.is_empty() {
-            parts.push(crate::text::count(self.benchmarks.len(), "benchmark change"));
+        if !self.replacements.is_empty() {
+            parts.push(format!("{} not comparable", text::count(self.replacements.len(), "scan")));
         }
         let sentence = if parts.is_empty() { "no change".to_owned() } else { parts.join(", ") };
         format!("against {}: {sentence}", self.base.run)

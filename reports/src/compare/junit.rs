@@ -63,13 +63,16 @@ fn suite<'a>(
     comparison: &Comparison,
     name: String,
 ) -> &'a mut SuiteDraft {
+    let caveats = [("notComparable", false), ("comparedAlthoughDifferent", true)];
+    let caveats = caveats.into_iter().filter_map(|(name, compared)| {
+        let lines = comparison.caveat_lines(compared);
+        (!lines.is_empty()).then(|| (name, lines.join("; ")))
+    });
+    let runs = [("base", comparison.base.run.to_string()), ("candidate", comparison.candidate.run.to_string())];
     suites.entry(name).or_insert_with_key(|name| SuiteDraft {
         name: name.clone(),
         started: comparison.candidate.started,
-        properties: vec![
-            ("base", comparison.base.run.to_string()),
-            ("candidate", comparison.candidate.run.to_string()),
-        ],
+        properties: runs.into_iter().chain(caveats).collect(),
         cases: Vec::new(),
     })
 }

@@ -29,11 +29,7 @@ pub(super) fn render(comparison: &Comparison) -> String {
     for &change in Change::ALL {
         push_change(&mut page, comparison, change, &mut reported);
     }
-    push_benchmarks(&mut page, comparison);
-    if !comparison.suites_not_run.is_empty() {
-        let suites: Vec<String> = comparison.suites_not_run.iter().map(|suite| code(suite)).collect();
-        page.push(&format!("Not compared: the candidate did not run {}.\n\n", suites.join(", ")));
-    }
+    push_caveats(&mut page, comparison);
     for variant in &comparison.variants {
         push_variant(&mut page, variant, &reported);
     }
@@ -101,28 +97,19 @@ fn capitalised(words: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-fn push_benchmarks(page: &mut Page, comparison: &Comparison) {
-    if comparison.benchmarks.is_empty() {
-        return;
+/// What the runs did not test in the same way.
+fn push_caveats(page: &mut Page, comparison: &Comparison) {
+    for (compared, title) in [(false, "Not comparable"), (true, "Compared, although the runs differ")] {
+        let lines = comparison.caveat_lines(compared);
+        if lines.is_empty() {
+            continue;
+        }
+        page.push(&format!("### {title} ({})\n\n", lines.len()));
+        for line in lines {
+            page.push(&format!("- {}\n", escape(&text::short_line(&line, 500))));
+        }
+        page.push("\n");
     }
-    page.push(
-        "### Benchmarks in another version\n\nControls are not compared across versions: numbers change their meaning.\n\n\
-         | variant | suite | from | to | went (failing) | came (failing) |\n|---|---|---|---|---|---|\n",
-    );
-    for one in &comparison.benchmarks {
-        page.push(&format!(
-            "| {} | {} | {} | {} | {} ({}) | {} ({}) |\n",
-            escape(one.subject.as_str()),
-            escape(&one.suite),
-            code(&one.from),
-            code(&one.to),
-            one.disappeared,
-            one.disappeared_failing,
-            one.appeared,
-            one.appeared_failing,
-        ));
-    }
-    page.push("\n");
 }
 
 /// What is different about a variant that had no bad news.

@@ -2,8 +2,10 @@
 //!
 //! Checks are matched by subject and check id. The id of a scanner's check holds the benchmark with its version, because
 //! benchmarks renumber (4.5.2 of the CIS EKS benchmark meant another thing in 1.5.0 than in 1.7.0). So controls of two versions
-//! are never matched by number: they appear as one [`BenchmarkChange`] with the numbers of removed and added controls.
+//! are never matched by number: they appear as one [`Replacement`] with the numbers of removed and added controls, and so do controls that
+//! another scanner judges. What else the runs did not test in the same way is said in [`Comparison::caveats`].
 
+pub(crate) mod caveat;
 pub(crate) mod comparison;
 pub(crate) mod facts;
 mod junit;
@@ -20,9 +22,10 @@ use amiproof_model::name::CheckId;
 use amiproof_model::report::{CheckResult, Report, Subject};
 use indexmap::IndexMap;
 
-pub use self::comparison::{BenchmarkChange, Comparison, ComparisonFormat, ResultChange, Side};
+pub use self::caveat::{About, Caveat, Replacement};
+pub use self::comparison::{Comparison, ComparisonFormat, ResultChange, Side};
 pub use self::facts::{FactChange, Presence, VariantChange};
-use self::scope::{Benchmarks, Scope};
+use self::scope::{Replaced, Scope, other_judge};
 pub use self::state::{Change, State};
 use crate::error::RenderError;
 use crate::file::write_file;
@@ -60,7 +63,7 @@ pub fn compare(base: &Report, candidate: &Report) -> Comparison {
     let before = index(base, &anonymous);
     let after = index(candidate, &anonymous);
     let scope = Scope::of(base, candidate);
-    let mut benchmarks = Benchmarks::default();
+    let mut replaced = Replaced::default();
     let mut changes = Vec::new();
     let mut unchanged = 0;
     for (key, old) in &before {
@@ -71,8 +74,11 @@ pub fn compare(base: &Report, candidate: &Report) -> Comparison {
             },
             None if !scope.compares(old) => {}
             None => match scope.benchmark_in(&scope.candidate_benchmarks, old) {
-                Some(to) => benchmarks.went(old, to),
-                None => changes.push(Found::OnlyBase(old).change(Change::Disappeared)),
+                Some(to) => replaced.went(old, About::Benchmark, benchmark_of(old), to),
+                None => match other_judge(&scope.base_judges, &scope.candidate_judges, old, true) {
+                    Some(other) => replaced.went(old, About::Scanner, scanner_of(old), scanner_of(other)),
+                    None => changes.push(Found::OnlyBase(old).change(Change::Disappeared)),
+                },
             },
         }
     }
@@ -81,11 +87,14 @@ pub fn compare(base: &Report, candidate: &Report) -> Comparison {
             continue;
         }
         match scope.benchmark_in(&scope.base_benchmarks, new) {
-            Some(from) => benchmarks.came(new, from),
-            None => {
-                let change = Change::between(State::Absent, State::of(new));
-                changes.extend(change.map(|change| Found::OnlyCandidate(new).change(change)));
-            }
+            Some(from) => replaced.came(new, About::Benchmark, from, benchmark_of(new)),
+            None => match other_judge(&scope.candidate_judges, &scope.base_judges, new, false) {
+                Some(other) => replaced.came(new, About::Scanner, scanner_of(other), scanner_of(new)),
+                None => {
+                    let change = Change::between(State::Absent, State::of(new));
+                    changes.extend(change.map(|change| Found::OnlyCandidate(new).change(change)));
+                }
+            },
         }
     }
     changes.sort_by_key(|change: &ResultChange| (change.change, !change.coverage_lost));
@@ -93,17 +102,33 @@ pub fn compare(base: &Report, candidate: &Report) -> Comparison {
     for change in &changes {
         *counts.entry(change.change).or_insert(0) += 1;
     }
+    let redefined = caveat::redefined(base, candidate);
+    for change in changes.iter_mut().filter(|change| redefined.contains(change.check.as_str())) {
+        let also = "the check itself is defined differently than in the baseline";
+        change.reason = if change.reason.is_empty() { also.to_owned() } else { format!("{} ({also})", change.reason) };
+    }
+    let replacements = replaced.into_vec();
+    let suites_not_run: Vec<String> = scope.suites_not_run.iter().map(|suite| (*suite).to_owned()).collect();
     Comparison {
+        caveats: caveat::caveats(base, candidate, &replacements, &suites_not_run),
         base: side(base),
         candidate: side(candidate),
         counts,
         unchanged,
         changes,
-        benchmarks: benchmarks.0.into_values().collect(),
-        suites_not_run: scope.suites_not_run.iter().map(|suite| (*suite).to_owned()).collect(),
+        replacements,
+        suites_not_run,
         causes: Vec::new(),
         variants: facts::variant_changes(base, candidate),
     }
+}
+
+fn benchmark_of(result: &CheckResult) -> &str {
+    result.control.as_ref().map_or("", |control| control.benchmark())
+}
+
+fn scanner_of(result: &CheckResult) -> &str {
+    result.scanner.as_deref().unwrap_or_default()
 }
 
 /// What identifies a result in both runs: subject, check, scanner, and the index among those with the same three.

@@ -25,8 +25,8 @@ struct Page {
     sides: Vec<(&'static str, String, String)>,
     causes: Vec<(String, String, String)>,
     sections: Vec<Section>,
-    benchmarks: Vec<String>,
-    suites_not_run: String,
+    not_comparable: Vec<String>,
+    compared_with_care: Vec<String>,
     variants: Vec<Variant>,
     unchanged: String,
 }
@@ -79,19 +79,7 @@ pub(super) fn render(comparison: &Comparison) -> Result<String, RenderError> {
         meaning: change.meaning(),
         rows: comparison.by_subject(change).into_values().flatten().map(row).collect(),
     };
-    let benchmark = |one: &super::BenchmarkChange| {
-        format!(
-            "{}/{}: {} controls of {} went ({} failing), {} of {} came ({} failing)",
-            one.subject.as_str(),
-            one.suite,
-            one.disappeared,
-            one.from,
-            one.disappeared_failing,
-            one.appeared,
-            one.to,
-            one.appeared_failing
-        )
-    };
+    let caveats = |compared| comparison.caveat_lines(compared).iter().map(|text| line(text)).collect();
     let page = Page {
         policy: format!(
             "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
@@ -113,8 +101,8 @@ pub(super) fn render(comparison: &Comparison) -> Result<String, RenderError> {
             .map(|(variant, cause, values)| (variant.to_owned(), line(&cause), line(&values)))
             .collect(),
         sections: Change::ALL.iter().map(section).filter(|section| !section.rows.is_empty()).collect(),
-        benchmarks: comparison.benchmarks.iter().map(benchmark).collect(),
-        suites_not_run: comparison.suites_not_run.join(", "),
+        not_comparable: caveats(false),
+        compared_with_care: caveats(true),
         variants: comparison
             .variants
             .iter()

@@ -1,16 +1,19 @@
-//! Which results of the baseline are comparable with the candidate, and which benchmarks changed their version.
+//! Which results of the baseline are comparable with the candidate, and which benchmarks and scanners took the place of others.
 
 use std::collections::HashMap;
 
-use amiproof_model::name::VariantName;
+use amiproof_model::name::{ControlId, VariantName};
 use amiproof_model::report::{CheckResult, Report, Subject};
 use indexmap::{IndexMap, IndexSet};
 
-use super::comparison::BenchmarkChange;
+use super::caveat::{About, Replacement};
 use super::state::State;
 
 /// Subject, suite and benchmark family: within these a benchmark has a version.
 pub(super) type BenchmarkKey<'a> = (&'a Subject, &'a str, &'a str);
+
+/// The results that judge a control of a subject in a suite.
+pub(super) type Judges<'a> = HashMap<(&'a Subject, &'a str, &'a ControlId), Vec<&'a CheckResult>>;
 
 /// Which results of the baseline are comparable with the candidate.
 pub(super) struct Scope<'a> {
@@ -19,6 +22,8 @@ pub(super) struct Scope<'a> {
     pub(super) suites_not_run: Vec<&'a str>,
     pub(super) base_benchmarks: HashMap<BenchmarkKey<'a>, Vec<&'a str>>,
     pub(super) candidate_benchmarks: HashMap<BenchmarkKey<'a>, Vec<&'a str>>,
+    pub(super) base_judges: Judges<'a>,
+    pub(super) candidate_judges: Judges<'a>,
 }
 
 impl<'a> Scope<'a> {
@@ -33,6 +38,8 @@ impl<'a> Scope<'a> {
             suites_not_run: missing.collect(),
             base_benchmarks: benchmarks(base),
             candidate_benchmarks: benchmarks(candidate),
+            base_judges: judges(base),
+            candidate_judges: judges(candidate),
         }
     }
 
@@ -65,6 +72,37 @@ impl<'a> Scope<'a> {
     }
 }
 
+/// The result of the scanner that took the place of this one's: it judges the control in the other run and not in this one, and this one's does
+/// not judge it there. A control that had a verdict and has none now is a loss, whoever judges it.
+pub(super) fn other_judge<'a>(
+    own: &Judges<'a>,
+    others: &Judges<'a>,
+    result: &CheckResult,
+    is_old: bool,
+) -> Option<&'a CheckResult> {
+    let key = (&result.subject, result.check.suite(), result.control.as_ref()?);
+    let (own, others) = (own.get(&key)?, others.get(&key)?);
+    let scanner = result.scanner.as_deref()?;
+    if others.iter().any(|other| other.scanner.as_deref().is_none_or(|other| other == scanner)) {
+        return None;
+    }
+    others.iter().copied().find(|other| {
+        let (old, new) = if is_old { (result, *other) } else { (*other, result) };
+        let is_decided = State::of(new).is_verdict() || !State::of(old).is_verdict();
+        is_decided && own.iter().all(|own| own.scanner != other.scanner)
+    })
+}
+
+fn judges(report: &Report) -> Judges<'_> {
+    let mut found = Judges::new();
+    for result in &report.results {
+        if let Some(control) = &result.control {
+            found.entry((&result.subject, result.check.suite(), control)).or_default().push(result);
+        }
+    }
+    found
+}
+
 /// The suites that have results, in order.
 fn suites(report: &Report) -> IndexSet<&str> {
     report.results.iter().map(|result| result.check.suite()).collect()
@@ -86,31 +124,34 @@ fn family(benchmark: &str) -> &str {
     benchmark.rsplit_once('-').map_or(benchmark, |(family, _)| family)
 }
 
-/// Benchmark changes by subject, suite, old and new benchmark.
+/// Replaced benchmarks and scanners, by subject, suite, old and new one.
 #[derive(Default)]
-pub(super) struct Benchmarks(pub(super) IndexMap<(Subject, String, String, String), BenchmarkChange>);
+pub(super) struct Replaced(IndexMap<(Subject, String, String, String), Replacement>);
 
-impl Benchmarks {
-    pub(super) fn went(&mut self, old: &CheckResult, to: &str) {
-        let from = old.control.as_ref().map_or("", |control| control.benchmark());
-        let entry = self.entry(old, from, to);
+impl Replaced {
+    pub(super) fn went(&mut self, old: &CheckResult, about: About, from: &str, to: &str) {
+        let entry = self.entry(old, about, from, to);
         entry.disappeared += 1;
         entry.disappeared_failing += usize::from(State::of(old) == State::Failing);
     }
 
-    pub(super) fn came(&mut self, new: &CheckResult, from: &str) {
-        let to = new.control.as_ref().map_or("", |control| control.benchmark());
-        let entry = self.entry(new, from, to);
+    pub(super) fn came(&mut self, new: &CheckResult, about: About, from: &str, to: &str) {
+        let entry = self.entry(new, about, from, to);
         entry.appeared += 1;
         entry.appeared_failing += usize::from(State::of(new) == State::Failing);
     }
 
-    fn entry(&mut self, result: &CheckResult, from: &str, to: &str) -> &mut BenchmarkChange {
+    pub(super) fn into_vec(self) -> Vec<Replacement> {
+        self.0.into_values().collect()
+    }
+
+    fn entry(&mut self, result: &CheckResult, about: About, from: &str, to: &str) -> &mut Replacement {
         let suite = result.check.suite().to_owned();
         let key = (result.subject.clone(), suite.clone(), from.to_owned(), to.to_owned());
-        self.0.entry(key).or_insert_with(|| BenchmarkChange {
+        self.0.entry(key).or_insert_with(|| Replacement {
             subject: result.subject.clone(),
             suite,
+            about,
             from: from.to_owned(),
             to: to.to_owned(),
             disappeared: 0,

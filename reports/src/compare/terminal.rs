@@ -36,10 +36,7 @@ pub(super) fn render(comparison: &Comparison, style: &Style) -> String {
     for &change in Change::ALL {
         write_change(&mut out, comparison, change, style, &mut reported);
     }
-    write_benchmarks(&mut out, comparison);
-    if !comparison.suites_not_run.is_empty() {
-        let _ = writeln!(out, "not compared: the candidate did not run {}\n", comparison.suites_not_run.join(", "));
-    }
+    write_caveats(&mut out, comparison, style);
     for variant in &comparison.variants {
         write_variant(&mut out, variant, style, &reported);
     }
@@ -110,20 +107,19 @@ fn write_facts(out: &mut String, facts: &[FactChange], limit: usize, style: &Sty
     }
 }
 
-fn write_benchmarks(out: &mut String, comparison: &Comparison) {
-    for one in &comparison.benchmarks {
-        let _ = writeln!(
-            out,
-            "{}/{}: benchmark changed from {} to {}, not compared: {} controls removed ({} failing), {} added ({} failing)\n",
-            one.subject.as_str(),
-            one.suite,
-            one.from,
-            one.to,
-            one.disappeared,
-            one.disappeared_failing,
-            one.appeared,
-            one.appeared_failing,
-        );
+/// What the runs did not test in the same way.
+fn write_caveats(out: &mut String, comparison: &Comparison, style: &Style) {
+    for (compared, title) in [(false, "not comparable"), (true, "compared, although the runs differ")] {
+        let lines = comparison.caveat_lines(compared);
+        if lines.is_empty() {
+            continue;
+        }
+        let _ = writeln!(out, "{}", style.paint(Ink::Doubt, &format!("{title} ({})", lines.len())));
+        lines.iter().take(style.limit).for_each(|line| write_wrapped(out, style, 2, line, 2));
+        if lines.len() > style.limit {
+            let _ = writeln!(out, "  and {} more", lines.len() - style.limit);
+        }
+        out.push('\n');
     }
 }
 

@@ -93,22 +93,10 @@ fn news(comparison: &Comparison) -> Vec<News> {
 }
 
 fn notes(comparison: &Comparison) -> Vec<String> {
-    let benchmarks = comparison.benchmarks.iter().map(|one| {
-        format!(
-            "{}/{}: benchmark changed from {} to {}; controls are not compared by number ({} removed, {} added, {} of them failing)",
-            one.subject.as_str(),
-            one.suite,
-            one.from,
-            one.to,
-            one.disappeared,
-            one.appeared,
-            one.appeared_failing,
-        )
-    });
-    let mut notes: Vec<String> = benchmarks.collect();
-    if !comparison.suites_not_run.is_empty() {
-        notes.push(format!("not compared, because this run left them out: {}", comparison.suites_not_run.join(", ")));
-    }
+    let caveats = [(false, "not comparable"), (true, "compared, although the runs differ")].into_iter().flat_map(
+        |(compared, title)| comparison.caveat_lines(compared).into_iter().map(move |line| format!("{title}: {line}")),
+    );
+    let mut notes: Vec<String> = caveats.collect();
     for variant in &comparison.variants {
         let presence = variant.presence.sentence();
         if !presence.is_empty() {

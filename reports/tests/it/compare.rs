@@ -1,10 +1,11 @@
 //! Two runs told apart.
 
 use amiproof_model::judge::Disposition;
+use amiproof_model::name::Level;
 use amiproof_model::report::{PhaseEnd, Report, Subject};
 use amiproof_model::verdict::Outcome;
 use amiproof_reports::Style;
-use amiproof_reports::compare::{Change, Comparison, ComparisonFormat, compare};
+use amiproof_reports::compare::{About, Change, Comparison, ComparisonFormat, compare};
 use quick_junit::{NonSuccessKind, TestCaseStatus};
 
 use crate::fixture::{self, control, fail, of_variant, result};
@@ -170,13 +171,98 @@ fn controls_of_another_benchmark_version_are_not_compared_by_number() {
     }
     let comparison = compare(&base, &candidate);
     assert!(comparison.changes.is_empty(), "{:?}", comparison.changes);
-    let [change] = comparison.benchmarks.as_slice() else { panic!("{:?}", comparison.benchmarks) };
+    let [change] = comparison.replacements.as_slice() else { panic!("{:?}", comparison.replacements) };
+    assert_eq!(change.about, About::Benchmark);
     assert_eq!((change.from.as_str(), change.to.as_str()), ("cis-eks-1.7.0", "cis-eks-1.8.0"));
     assert_eq!(
         (change.disappeared, change.disappeared_failing, change.appeared, change.appeared_failing),
         (2, 0, 2, 2)
     );
     assert!(!comparison.has_regression());
+}
+
+/// Two runs in which these scanners judged controls of one benchmark.
+fn judged(before: &[(&str, &str, Outcome)], after: &[(&str, &str, Outcome)]) -> Comparison {
+    let row = |(scanner, number, outcome): &(&str, &str, Outcome)| {
+        let subject = of_variant("al2023-eks");
+        let mut row = control("os-cis", "cis-al2023-1.0.0", number, "is set", subject, outcome.clone());
+        row.scanner = Some((*scanner).to_owned());
+        row
+    };
+    let mut base = fixture::green();
+    let mut candidate = candidate_of(&base);
+    base.results.extend(before.iter().map(row));
+    candidate.results.extend(after.iter().map(row));
+    compare(&base, &candidate)
+}
+
+#[test]
+fn controls_that_another_scanner_judges_are_not_compared_and_lost_ones_are_a_regression() {
+    let passed = Outcome::Pass;
+    let failed = fail("node 1", "is not set");
+    let unknown = Outcome::NotEvaluated { reason: "it did not say".into() };
+    let comparison = judged(
+        &[("inspector", "1.1.1", passed.clone()), ("inspector", "1.1.2", failed.clone())],
+        &[("openscap", "1.1.1", failed.clone()), ("openscap", "1.1.2", passed.clone())],
+    );
+    let [change] = comparison.replacements.as_slice() else { panic!("{:?}", comparison.replacements) };
+    assert_eq!((change.about, change.from.as_str(), change.to.as_str()), (About::Scanner, "inspector", "openscap"));
+    assert_eq!(
+        (change.disappeared, change.disappeared_failing, change.appeared, change.appeared_failing),
+        (2, 1, 2, 1)
+    );
+    assert!(comparison.changes.is_empty() && !comparison.has_regression(), "{:?}", comparison.changes);
+    // What nobody judges any more, or not with a verdict, is lost; what nobody judged before is compared as ever.
+    let comparison = judged(
+        &[("inspector", "1.1.1", passed.clone()), ("inspector", "1.1.2", passed.clone())],
+        &[("openscap", "1.1.2", unknown), ("openscap", "1.1.3", failed)],
+    );
+    assert_eq!(comparison.coverage_losses().count(), 2);
+    assert_eq!(comparison.count(Change::AppearedFailing), 1);
+    // Of two scanners one is gone: what it judged is lost, although the other still judges it.
+    let comparison = judged(
+        &[("inspector", "1.1.1", passed.clone()), ("openscap", "1.1.1", passed.clone())],
+        &[("openscap", "1.1.1", passed)],
+    );
+    assert_eq!(comparison.coverage_losses().count(), 1);
+    assert!(comparison.replacements.is_empty());
+}
+
+#[test]
+fn what_the_runs_did_not_test_in_the_same_way_is_said_and_compared_all_the_same() {
+    let mut base = fixture::mixed();
+    base.run.definitions.insert("workload/pod-to-pod".into(), "0123456789ab".into());
+    base.run.definitions.insert("workload/gone".into(), "0123456789ab".into());
+    assert!(compare(&base, &candidate_of(&base)).caveats.is_empty());
+    let mut candidate = candidate_of(&base);
+    candidate.run.matrix = "other".into();
+    candidate.tool.version = "9.9.9".into();
+    candidate.run.definitions["workload/pod-to-pod"] = "ba9876543210".into();
+    candidate.run.definitions.insert("workload/new".into(), "0123456789ab".into());
+    candidate.variants[1].level = Some(Level::Two);
+    set(&mut base, "workload/pod-to-pod", Outcome::Pass);
+    set(&mut candidate, "workload/pod-to-pod", fail("node 1", "no answer"));
+    let comparison = compare(&base, &candidate);
+    let lines = comparison.caveats.iter().map(|caveat| {
+        assert!(caveat.compared, "{caveat:?}");
+        (caveat.about, caveat.message.as_str())
+    });
+    assert_eq!(
+        lines.collect::<Vec<_>>(),
+        [
+            (About::Matrix, "matrix other, was nightly: variants of the same name are taken for the same"),
+            (About::Matrix, "al2023-eks-l1: level 2, was 1"),
+            (About::Harness, "amiproof 9.9.9, was 0.1.0: a check may ask for more or less than it did"),
+            (About::Catalogue, "defined differently: workload/pod-to-pod"),
+        ]
+    );
+    assert!(comparison.has_regression(), "a failure stays a failure");
+    let failure = comparison.changes.iter().find(|change| change.change == Change::NewFailure).unwrap();
+    assert!(
+        failure.reason.ends_with("(the check itself is defined differently than in the baseline)"),
+        "{}",
+        failure.reason
+    );
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub(crate) fn empty() -> Report {
                 seconds: 1312.5,
                 critical_path_seconds: 1250.0,
                 interrupted: false,
+                definitions: indexmap::IndexMap::new(),
                 phases: vec![
                     phase(Phase::Network, 0, 42.0),
                     phase(Phase::Cluster, 42, 560.0),

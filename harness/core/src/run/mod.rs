@@ -65,6 +65,7 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
     if let Some(earlier) = plan.earlier.clone() {
         recorder.resume(earlier);
     }
+    recorder.define(&plan.checks);
     match &plan.experiment {
         Some(Experiment::Bisect(wanted)) => recorder.forget_proofs(&wanted.variant, &wanted.checks),
         Some(Experiment::Impact(wanted)) => recorder.forget_impact(&wanted.variant, &wanted.controls.benchmark),

@@ -16,6 +16,8 @@ use jiff::Timestamp;
 
 use super::event::{Event, EventKind};
 use super::{critical, verdicts};
+use crate::check::{Body, Check, definition};
+use crate::user_data;
 
 /// Collects the results of a run.
 #[derive(Debug)]
@@ -69,10 +71,20 @@ impl Recorder {
         self.report.impacts = earlier.impacts;
         self.report.cluster = earlier.cluster;
         self.report.run.phases = earlier.run.phases;
+        self.report.run.definitions = earlier.run.definitions;
         // Columns of variants that this command does not touch stay, in their order.
         let is_new = |record: &VariantRecord| earlier.variants.iter().all(|known| known.name != record.name);
         let new: Vec<VariantRecord> = self.report.variants.drain(..).filter(is_new).collect();
         self.report.variants = earlier.variants.into_iter().chain(new).collect();
+    }
+
+    /// Notes what the workloads among these checks ask. Those of an earlier command stay unless they ran again.
+    pub fn define(&mut self, checks: &[Check]) {
+        let defined = checks.iter().filter_map(|check| match &check.body {
+            Body::Workload(workload) => Some((check.id.to_string(), definition::digest(workload))),
+            Body::Code(_) | Body::Scan(_) => None,
+        });
+        self.report.run.definitions.extend(defined);
     }
 
     /// Forgets what an earlier command proved about checks that are bisected again.
