@@ -20,6 +20,7 @@ pub mod machine;
 pub mod markdown;
 mod origin;
 pub mod proof;
+mod release_notes;
 pub mod releases;
 mod scans;
 mod sheet;

@@ -207,6 +207,9 @@ pub struct VariantRecord {
     /// The AMI; absent when it could not be resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ami: Option<AmiRecord>,
+    /// The user data that its nodes boot with; absent where the run does not make them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_data: Option<UserDataRecord>,
     /// The managed node group's name; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_group: Option<String>,
@@ -232,12 +235,25 @@ impl VariantRecord {
             benchmark: None,
             level: None,
             ami: None,
+            user_data: None,
             node_group: None,
             nodes: Vec::new(),
             never_joined: Vec::new(),
             phases: Vec::new(),
         }
     }
+}
+
+/// What nodes boot with beside their image. Two nodes with the same image and another digest may differ in everything that user data sets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UserDataRecord {
+    /// SHA-256 of the user data in hexadecimal, with placeholders for what differs from run to run (the cluster and the labels of the run), so that
+    /// equal digests mean equal user data.
+    pub sha256: String,
+    /// The images of Bottlerocket's bootstrap containers, as the settings name them: `123456789012.dkr.ecr.us-west-2.amazonaws.com/harden@sha256:…`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bootstrap_images: Vec<String>,
 }
 
 /// An image as EC2 describes it.

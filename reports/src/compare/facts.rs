@@ -110,7 +110,8 @@ fn fact_changes(old: &VariantRecord, new: &VariantRecord) -> Vec<FactChange> {
     changes
 }
 
-const OF_VARIANT: [&str; 7] = ["ami", "ami name", "architecture", "benchmark", "level", "family", "nodes"];
+const OF_VARIANT: [&str; 9] =
+    ["ami", "ami name", "architecture", "benchmark", "bootstrap image", "level", "family", "nodes", "user data"];
 
 fn is_of_nodes(fact: &str) -> bool {
     !OF_VARIANT.contains(&fact)
@@ -135,6 +136,10 @@ fn facts(variant: &VariantRecord) -> IndexMap<String, BTreeSet<String>> {
     }
     if let Some(level) = variant.level {
         say("level", &level.to_string());
+    }
+    if let Some(user_data) = &variant.user_data {
+        say("user data", &format!("sha256:{}", user_data.sha256));
+        user_data.bootstrap_images.iter().for_each(|image| say("bootstrap image", image));
     }
     say("nodes", &variant.nodes.len().to_string());
     for node in &variant.nodes {

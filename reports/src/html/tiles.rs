@@ -5,6 +5,7 @@ use amiproof_model::report::VariantRecord;
 use super::nodes::each_once;
 use super::shares::{Share, shares};
 use crate::context::{Context, class};
+use crate::release_notes;
 use crate::sheet::{IsMeant, Sheet, Status};
 use crate::text;
 
@@ -70,6 +71,16 @@ fn facts(variant: &VariantRecord) -> Vec<(&'static str, String)> {
         ("Reference", variant.reference.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("AMI", variant.ami.as_ref().map(|ami| ami.id.to_string()).unwrap_or_default()),
         ("Image", variant.ami.as_ref().map(|ami| text::short_line(&ami.name, 120)).unwrap_or_default()),
+        ("Release notes", variant.ami.as_ref().and_then(|ami| release_notes::link(&ami.name)).unwrap_or_default()),
+        ("User data", variant.user_data.as_ref().map(|user_data| short(&user_data.sha256)).unwrap_or_default()),
+        (
+            "Bootstrap",
+            variant
+                .user_data
+                .as_ref()
+                .map(|user_data| text::line(&user_data.bootstrap_images.join(", ")))
+                .unwrap_or_default(),
+        ),
         ("Kernel", each_once(&variant.nodes, |node| &node.kernel)),
         ("Kubelet", each_once(&variant.nodes, |node| &node.kubelet)),
         ("Nodes", variant.nodes.len().to_string()),
@@ -77,6 +88,11 @@ fn facts(variant: &VariantRecord) -> Vec<(&'static str, String)> {
     ];
     facts.retain(|(_, value)| !value.is_empty());
     facts
+}
+
+/// A digest as people compare it.
+fn short(sha256: &str) -> String {
+    format!("sha256:{}", sha256.chars().take(12).collect::<String>())
 }
 
 /// The slowest node's time from launch to Ready, in words.

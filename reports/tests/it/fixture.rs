@@ -90,6 +90,7 @@ pub(crate) fn variant(name: &str, family: Family, hardening: Option<(&str, Level
             deprecated: None,
             ancestors: Vec::new(),
         }),
+        user_data: None,
         node_group: Some(format!("amiproof-{name}")),
         nodes: vec![node(1), node(2)],
         never_joined: Vec::new(),

@@ -285,6 +285,7 @@ fn blank(variant: &Variant) -> VariantRecord {
         reference: variant.reference.clone(),
         benchmark: variant.hardening.as_ref().map(|hardening| hardening.benchmark.clone()),
         level: variant.hardening.as_ref().map(|hardening| hardening.level),
+        user_data: variant.made().and_then(|made| user_data::record(variant, made.user_data.as_ref())),
         ..VariantRecord::new(variant.name.clone(), variant.family)
     }
 }

@@ -47,6 +47,16 @@ pub(super) fn check(reading: &mut Reading<'_>, text: &str) {
     }
 }
 
+/// The images of the bootstrap containers that the user's settings name, sorted; none if they cannot be read.
+pub(super) fn bootstrap_images(text: &str) -> Vec<String> {
+    let settings = read(text).unwrap_or_default();
+    let containers = settings.get("settings").and_then(|settings| settings.get("bootstrap-containers"));
+    let sources = containers.and_then(toml::Value::as_table).into_iter().flat_map(Table::values);
+    let mut images: Vec<String> = sources.filter_map(|one| Some(one.get("source")?.as_str()?.to_owned())).collect();
+    images.sort();
+    images
+}
+
 /// The cluster settings that amiproof generates.
 const OWN: [&str; 4] = ["cluster-name", "api-server", "cluster-certificate", "cluster-dns-ip"];
 

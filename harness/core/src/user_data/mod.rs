@@ -8,6 +8,7 @@ mod bottlerocket;
 mod cluster;
 mod error;
 mod known;
+mod lineage;
 mod mime;
 mod node_config;
 mod reading;
@@ -22,6 +23,7 @@ use amiproof_model::matrix::{Family, UserData, Variant};
 pub use self::cluster::ClusterFacts;
 use self::cluster::node_labels_flag;
 pub use self::error::{Error, MAX_BYTES, Refusal};
+pub use self::lineage::record;
 pub use self::reading::Review;
 pub use self::review::review;
 

@@ -157,10 +157,15 @@ fn test_result(report: &Report, promotion: &Promotion<'_>, facts: &Facts<'_>) ->
         Some(Came::Failed) | None => "FAILED",
     };
     // The report names the matrix, the thresholds, the waivers and the nodes.
-    let configuration = json!([
-        {"name": "report.json", "digest": {"sha256": facts.digest}},
-        {"uri": verifier(facts)},
-    ]);
+    let mut configuration =
+        vec![json!({"name": "report.json", "digest": {"sha256": facts.digest}}), json!({"uri": verifier(facts)})];
+    let variant = report.variants.iter().find(|record| record.name == promotion.variant.name);
+    if let Some(user_data) = variant.and_then(|record| record.user_data.as_ref()) {
+        // Who launches the image must give it the same user data.
+        let images: Vec<Value> = user_data.bootstrap_images.iter().map(|image| json!({"uri": image})).collect();
+        configuration.push(json!({"name": "user data", "digest": {"sha256": user_data.sha256}}));
+        configuration.extend(images);
+    }
     json!({
         "result": result,
         "configuration": configuration,
