@@ -1,4 +1,7 @@
-//! The nights of a matrix, as text for a terminal and as a document for programs.
+//! The nights of a matrix: text for a terminal, a document for programs, and a page.
+
+mod page;
+pub(crate) mod strip;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,6 +12,7 @@ use amiproof_model::name::RunId;
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use self::page::page;
 use crate::error::RenderError;
 use crate::terminal::style::{Ink, Style, write_titled, write_wrapped};
 use crate::text;
@@ -124,12 +128,10 @@ fn shown<'a>(history: &History<'a>) -> impl Iterator<Item = &'a Night> {
 /// The history as text, ending in a line feed.
 pub fn terminal(history: &History<'_>, style: &Style) -> String {
     let mut out = String::new();
-    let (Some(first), Some(newest)) = (shown(history).next(), history.nights.last()) else {
+    let (Some(span), Some(newest)) = (span(history), history.nights.last()) else {
         write_wrapped(&mut out, style, 0, &format!("{}: no night yet", history.matrix), 2);
         return out;
     };
-    let number = text::count(shown(history).count(), "night");
-    let span = format!("{number}, {} to {}", day(first.started), day(newest.started));
     write_titled(&mut out, style, 0, history.matrix, &span);
     write_wrapped(&mut out, style, 0, &format!("newest: {} {}", newest.run, newest.conclusion), 2);
     let mut letters = BTreeSet::new();
@@ -174,15 +176,9 @@ pub fn terminal(history: &History<'_>, style: &Style) -> String {
 fn write_track(out: &mut String, track: &Track, last: usize, style: &Style) {
     write_titled(out, style, 0, &track.subject, &track.check);
     write_wrapped(out, style, 2, &track.strip(last), usize::MAX);
-    let when = |when: &When| format!("{} ({})", when.run, day(when.started));
-    match (&track.first_bad, &track.last_good) {
-        (Some(bad), Some(good)) => {
-            write_wrapped(out, style, 2, &format!("fails since {}, passed last in {}", when(bad), when(good)), 4);
-        }
-        (Some(bad), None) => {
-            write_wrapped(out, style, 2, &format!("fails since {}, and never passed before", when(bad)), 4);
-        }
-        _ => {}
+    let since = since(track);
+    if !since.is_empty() {
+        write_wrapped(out, style, 2, &since, 4);
     }
     if track.flakes > 0 && track.trend == Trend::Flaky {
         let line = format!(
@@ -192,6 +188,23 @@ fn write_track(out: &mut String, track: &Track, last: usize, style: &Style) {
         );
         write_wrapped(out, style, 2, &line, 2);
     }
+}
+
+/// Since when a row fails, and when it passed last; empty if it does not fail.
+pub(crate) fn since(track: &Track) -> String {
+    let when = |when: &When| format!("{} ({})", when.run, day(when.started));
+    match (&track.first_bad, &track.last_good) {
+        (Some(bad), Some(good)) => format!("fails since {}, passed last in {}", when(bad), when(good)),
+        (Some(bad), None) => format!("fails since {}, and never passed before", when(bad)),
+        _ => String::new(),
+    }
+}
+
+/// How many nights are shown, and of which days: `30 nights, 2026-10-20 to 2026-11-18`; `None` without a night.
+pub(crate) fn span(history: &History<'_>) -> Option<String> {
+    let (first, newest) = (shown(history).next()?, history.nights.last()?);
+    let number = text::count(shown(history).count(), "night");
+    Some(format!("{number}, {} to {}", day(first.started), day(newest.started)))
 }
 
 fn day(time: Timestamp) -> String {

@@ -108,6 +108,8 @@ impl Format {
 pub struct Options<'a> {
     /// An earlier run to compare with: the matrix marks what changed, Markdown and the terminal say it in a line.
     pub baseline: Option<&'a Report>,
+    /// The nights of the matrix, whose last ones the page shows beside its rows.
+    pub history: Option<&'a history::History<'a>>,
     /// The style of the terminal.
     pub style: Style,
 }
@@ -125,7 +127,7 @@ pub fn render(format: Format, report: &Report, options: &Options<'_>) -> Result<
             Ok(json)
         }
         Format::Junit => junit::render(report, options.baseline),
-        Format::Html => html::render(report, options.baseline),
+        Format::Html => html::render(report, options.baseline, options.history),
         Format::Markdown => Ok(markdown::render(report, options.baseline)),
         Format::Csv => csv::render(report, options.baseline),
         Format::Terminal => Ok(terminal::render(report, options.baseline, &options.style)),
@@ -163,7 +165,7 @@ fn write(
     baseline: Option<&Report>,
     wanted: impl Fn(Format) -> bool,
 ) -> Vec<(Format, Result<PathBuf, RenderError>)> {
-    let options = Options { baseline, style: Style::default() };
+    let options = Options { baseline, ..Options::default() };
     let files = Format::ALL.iter().copied().filter_map(|format| Some((format, format.file_name()?)));
     files
         .filter(|(format, _)| wanted(*format))

@@ -112,7 +112,7 @@ function open(row, column, step = true) {
     ...cause(detail),
     ...answers(cell),
     ...((detail.findings || []).length ? [el('h3', {}, 'Findings'), ...findings(detail)] : []),
-    ...attempts(detail), ...evidence(detail), ...placements(detail), ...others(row, column),
+    ...nights(row, column), ...attempts(detail), ...evidence(detail), ...placements(detail), ...others(row, column),
   );
   drawer.hidden = false;
   drawer.scrollTop = 0;

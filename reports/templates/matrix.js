@@ -107,7 +107,7 @@ function rowMarkup(row, shown, dims) {
   const open = opened && opened.row === row && opened.column < 0 ? ' class="open"' : '';
   const inside = row.id.slice(row.suite.name.length + 1) || row.id;
   return `<tr role="row"><th scope="row" role="rowheader" tabindex="-1" data-row="${row.number}" data-column="-1"${open}>`
-    + `<span class="id">${esc(inside)}</span>${level}<span class="what">${esc(row.title)}</span></th>`
+    + `<span class="id">${esc(inside)}</span>${level}<span class="what">${esc(row.title)}</span>${rowNights(row, shown)}</th>`
     + `${shown.map((at) => cellMarkup(row, at, dims)).join('')}</tr>`;
 }
 

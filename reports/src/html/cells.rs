@@ -9,11 +9,13 @@ use indexmap::{IndexMap, IndexSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::nights::Tracks;
 use super::nodes::each_once;
 use crate::cause::cause_line;
 use crate::compare::comparison::ResultChange;
 use crate::compare::state::Change;
 use crate::context::{Context, class};
+use crate::history::{History, strip};
 use crate::origin::{origin_sentence, origin_word};
 use crate::sheet::{self, Column, Folded, Row, Sheet, Status};
 use crate::text;
@@ -45,6 +47,8 @@ pub(super) struct Data {
     details: IndexSet<Value>,
     /// Reasons, titles and other texts that many cells share; the first one is empty.
     strings: IndexSet<String>,
+    /// Letter, class, height and meaning of the marks of a night, the worst last; empty without a history.
+    marks: Vec<(char, &'static str, usize, &'static str)>,
 }
 
 #[derive(Serialize)]
@@ -70,13 +74,18 @@ struct RowData {
     level: Option<u8>,
     /// One per column: none, or status, seconds, reason, detail, change, answers.
     cells: Vec<Option<CellData>>,
+    /// The last nights of its cells: column, a letter for each night with the oldest first, and since when it fails. A cell that was the same
+    /// in every night is not among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nights: Vec<(usize, String, String)>,
 }
 
 #[derive(Clone, Serialize)]
 struct CellData(usize, f64, usize, usize, usize, usize);
 
 /// Collects the data of a sheet.
-pub(super) fn data(context: &Context<'_>, sheet: &Sheet<'_>) -> Data {
+pub(super) fn data(context: &Context<'_>, sheet: &Sheet<'_>, history: Option<&History<'_>>) -> Data {
+    let tracks = Tracks::of(history);
     let (report, comparison) = (&*context.report, context.comparison.as_ref());
     let times = Times::of(report);
     let mut strings = IndexSet::from([String::new()]);
@@ -112,7 +121,8 @@ pub(super) fn data(context: &Context<'_>, sheet: &Sheet<'_>) -> Data {
                 homes.insert(control, row.check);
             }
             let cells = row.cells.iter().map(|results| cell(results)).collect();
-            section.rows.insert(row.check.to_string(), row_data(row, sample, cells));
+            let nights = tracks.of_row(sheet, row);
+            section.rows.insert(row.check.to_string(), RowData { nights, ..row_data(row, sample, cells) });
         }
     }
     for change in comparison.into_iter().flat_map(|comparison| &comparison.changes) {
@@ -137,6 +147,7 @@ pub(super) fn data(context: &Context<'_>, sheet: &Sheet<'_>) -> Data {
         changes: Change::ALL.iter().copied().map(Change::as_str).collect(),
         details,
         strings,
+        marks: history.map(|_| strip::marks()).unwrap_or_default(),
     }
 }
 
@@ -174,6 +185,7 @@ fn row_data(row: &Row<'_>, sample: &CheckResult, cells: Vec<Option<CellData>>) -
         // kube-bench does not say the level; another scanner of the control may.
         level: row.cells.iter().flatten().find_map(|result| result.level).map(u8::from),
         cells,
+        nights: Vec::new(),
     }
 }
 
@@ -200,6 +212,7 @@ fn add_gone(
         control: change.control.as_ref().map(ToString::to_string),
         level: change.level.map(u8::from),
         cells: vec![None; sheet.columns.len()],
+        nights: Vec::new(),
     });
     if let Some(cell) = row.cells.get_mut(at) {
         cell.get_or_insert(gone);

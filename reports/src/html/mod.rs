@@ -7,6 +7,7 @@
 mod cells;
 mod decisions;
 mod failures;
+mod nights;
 mod nodes;
 mod shares;
 mod since;
@@ -23,12 +24,14 @@ use sha2::{Digest, Sha256};
 use self::view::View;
 use crate::context::Context;
 use crate::error::RenderError;
+use crate::history::History;
 use crate::sheet::Sheet;
 
 const STYLE: &str = include_str!("../../templates/matrix.css");
 const SCRIPT: &str = concat!(
     include_str!("../../templates/matrix.js"),
     include_str!("../../templates/keyboard.js"),
+    include_str!("../../templates/nights.js"),
     include_str!("../../templates/drawer.js"),
     include_str!("../../templates/address.js"),
     include_str!("../../templates/filters.js"),
@@ -45,20 +48,24 @@ struct Page {
     view: View,
 }
 
-/// The report as a page. With a baseline, cells show changes.
+/// The report as a page. With a baseline, cells show changes; with a history, rows that changed in it have their last nights beside them.
 ///
 /// # Errors
 /// When the template cannot be filled or the data cannot be written, which would be a bug in amiproof.
-pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
+pub fn render(
+    report: &Report,
+    baseline: Option<&Report>,
+    history: Option<&History<'_>>,
+) -> Result<String, RenderError> {
     let context = Context::of(report, baseline);
     let sheet = Sheet::of(&context.report);
-    let data = serde_json::to_string(&cells::data(&context, &sheet))?;
+    let data = serde_json::to_string(&cells::data(&context, &sheet, history))?;
     let page = Page {
         policy: policy(),
         style: STYLE,
         script: SCRIPT,
         data: inside_script(&data),
-        view: View::of(&context, &sheet),
+        view: View::of(&context, &sheet, history),
     };
     Ok(page.render()?)
 }

@@ -9,6 +9,7 @@ use super::since::Since;
 use super::tiles::{self, Tile};
 use super::timeline::Timeline;
 use crate::context::{Context, class};
+use crate::history::{History, span};
 use crate::scans::{Line, Numbered};
 use crate::sheet::{self, Sheet, Status, Tally};
 use crate::{text, waivers};
@@ -35,6 +36,8 @@ pub(super) struct View {
     pub(super) scans: Scans,
     pub(super) waivers: Vec<waivers::Line>,
     pub(super) cleanup: CleanupView,
+    /// Which nights stand beside the rows; empty without a history.
+    pub(super) nights: String,
 }
 
 /// The table of scans, with the notes below it.
@@ -97,7 +100,7 @@ pub(super) struct CleanupView {
 }
 
 impl View {
-    pub(super) fn of(context: &Context<'_>, sheet: &Sheet<'_>) -> Self {
+    pub(super) fn of(context: &Context<'_>, sheet: &Sheet<'_>, history: Option<&History<'_>>) -> Self {
         let report = &*context.report;
         let tally = sheet.tally();
         Self {
@@ -119,6 +122,7 @@ impl View {
             scans: Scans::of(report),
             waivers: waivers::lines(report),
             cleanup: cleanup(report),
+            nights: history.and_then(span).unwrap_or_default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use amiproof_model::history::track::{Wanted, tracks};
 use amiproof_model::history::{Night, Track};
 use amiproof_reports::Style;
-use amiproof_reports::history::{History, json, terminal};
+use amiproof_reports::history::{History, json, page, terminal};
 use serde_json::{Value, json};
 
 /// Nights of a variant and of the cluster: each row is a check with a letter for every night. On the fifth day the image changes.
@@ -95,4 +95,28 @@ fn more_rows_than_the_limit_are_counted() {
     let tracks = tracked(&nights, 30);
     let text = terminal(&shown(&nights, &tracks, 30), &Style::default());
     assert!(text.contains("new failure (25)") && text.contains("  and 5 more"), "{text}");
+}
+
+#[test]
+fn the_page_of_nights_loads_nothing_and_has_every_row_that_changed() {
+    let mut nights = some();
+    nights[7].variants[0].ami = None;
+    nights[7].tool_version = "<script>".into();
+    let tracks = tracked(&nights, 8);
+    let text = page(&shown(&nights, &tracks, 8)).unwrap();
+    assert!(!text.contains("<script") && !text.contains("<link") && !text.contains("src="), "{text}");
+    assert!(text.contains("8 nights, 2026-11-01 to 2026-11-08"));
+    for (title, rows) in [("new failure (1)", 1), ("failing (2)", 2), ("flaky (1)", 1), ("no longer decided (1)", 1)] {
+        let section = text.split_once(title).unwrap_or_else(|| panic!("{title}: {text}")).1;
+        let section = section.split_once("</section>").unwrap().0;
+        assert_eq!(section.matches("<code>").count(), rows, "{title}");
+    }
+    assert!(text.contains("8 nights: 4 failed, 4 passed; newest failed"));
+    assert!(text.contains(
+        "fails since r-20261105-030000-4f2a (2026-11-05), passed last in r-20261104-030000-4f2a (2026-11-04)"
+    ));
+    assert!(!text.contains("node/ready"), "the same in every night");
+    let column = text.split_once("failed+not decided, oldest first: ").unwrap().1;
+    assert!(column.starts_with("1+0, 2+0, 1+0, 1+0, 2+0, 3+0, 2+0, 3+1"), "{}", &column[..60]);
+    assert!(page(&shown(&[], &[], 8)).unwrap().contains("no night yet"));
 }

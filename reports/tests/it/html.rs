@@ -43,13 +43,13 @@ fn cells(data: &Value) -> Vec<(String, String, u64)> {
 fn a_green_run() {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter("sha256-[A-Za-z0-9+/=]+", "sha256-…");
-    settings.bind(|| insta::assert_snapshot!(markup(&render(&fixture::green(), None).unwrap())));
+    settings.bind(|| insta::assert_snapshot!(markup(&render(&fixture::green(), None, None).unwrap())));
 }
 
 #[test]
 fn the_page_refers_to_nothing_outside_itself() {
     for (name, report) in fixture::all() {
-        let page = render(&report, Some(&fixture::mixed())).unwrap();
+        let page = render(&report, Some(&fixture::mixed()), None).unwrap();
         for reference in [
             "src=\"",
             "href=\"http",
@@ -80,7 +80,7 @@ fn text_from_outside_is_never_markup() {
     report.cluster.name = fixture::NASTY.into();
     report.variants[0].ami.as_mut().unwrap().name = fixture::NASTY.into();
     report.variants[0].nodes[0].kernel = fixture::NASTY.into();
-    let page = render(&report, Some(&fixture::leftovers())).unwrap();
+    let page = render(&report, Some(&fixture::leftovers()), None).unwrap();
     assert_eq!(page.matches("</script>").count(), 2, "the data and the script end once each");
     assert_eq!(page.matches("<script").count(), 2);
     assert!(!page.contains("<img") && !page.contains("<!--"), "nothing became an element");
@@ -102,7 +102,7 @@ fn text_from_outside_is_never_markup() {
 #[test]
 fn every_result_is_a_cell_with_its_status() {
     for (name, report) in fixture::all() {
-        let data = data(&render(&report, None).unwrap());
+        let data = data(&render(&report, None, None).unwrap());
         let words: Vec<&str> =
             data["statuses"].as_array().unwrap().iter().map(|status| status[2].as_str().unwrap()).collect();
         let shown: BTreeSet<(String, String, &str)> =
@@ -128,7 +128,7 @@ fn cells_say_what_changed_since_the_baseline_and_what_is_gone_has_a_cell() {
         ready.subject.clone(),
         fixture::fail("node 1", "not ready"),
     );
-    let page = render(&candidate, Some(&base)).unwrap();
+    let page = render(&candidate, Some(&base), None).unwrap();
     let data = data(&page);
     let change = |check: &str, column: usize| -> Value {
         let rows = data["suites"].as_array().unwrap().iter().flat_map(|suite| suite["rows"].as_array().unwrap());
@@ -148,18 +148,18 @@ fn cells_say_what_changed_since_the_baseline_and_what_is_gone_has_a_cell() {
 
 #[test]
 fn a_phase_that_broke_and_what_was_left_behind_are_told_outside_the_grid() {
-    let page = markup(&render(&fixture::interrupted(), None).unwrap());
+    let page = markup(&render(&fixture::interrupted(), None, None).unwrap());
     assert!(page.contains("0 of 2 nodes joined within 8 min"));
     assert!(page.contains("settings: failed to fetch user data"));
     assert!(page.contains("The run was interrupted"));
-    let page = markup(&render(&fixture::leftovers(), None).unwrap());
+    let page = markup(&render(&fixture::leftovers(), None, None).unwrap());
     assert!(page.contains("aws ec2 delete-launch-template --launch-template-id lt-0123456789abcdef0"));
 }
 
 #[test]
 fn a_page_of_30_variants_with_400_checks_stays_small_and_keeps_what_failed() {
     let report = fixture::big();
-    let page = render(&report, None).unwrap();
+    let page = render(&report, None, None).unwrap();
     assert!(page.len() < 2_000_000, "{} bytes", page.len());
     assert_eq!(cells(&data(&page)).len(), 12_000);
     let mut verbose = report.clone();
@@ -170,7 +170,7 @@ fn a_page_of_30_variants_with_400_checks_stays_small_and_keeps_what_failed() {
             file: None,
         }];
     }
-    let page = render(&verbose, None).unwrap();
+    let page = render(&verbose, None, None).unwrap();
     assert!(page.len() < 14_000_000, "{} bytes", page.len());
     let data = data(&page);
     let failing = verbose.results.iter().position(|one| !one.outcome.findings().is_empty()).unwrap();
@@ -183,7 +183,7 @@ fn a_page_of_30_variants_with_400_checks_stays_small_and_keeps_what_failed() {
 /// The policy names the hash of the style and of the script; one byte off and the browser would run neither.
 #[test]
 fn the_policy_admits_exactly_the_style_and_the_script_of_the_page() {
-    let page = render(&fixture::green(), None).unwrap();
+    let page = render(&fixture::green(), None, None).unwrap();
     for kind in ["style", "script"] {
         let (_, rest) = page.split_once(&format!("<{kind}>")).unwrap();
         let (text, _) = rest.split_once(&format!("</{kind}>")).unwrap();
@@ -195,7 +195,7 @@ fn the_policy_admits_exactly_the_style_and_the_script_of_the_page() {
 #[test]
 fn two_scanners_share_a_row_and_the_cell_shows_the_worse_answer_and_that_they_disagree() {
     let report = fixture::disagreeing();
-    let data = data(&render(&report, None).unwrap());
+    let data = data(&render(&report, None, None).unwrap());
     let rows = data["suites"].as_array().unwrap().iter().flat_map(|suite| suite["rows"].as_array().unwrap());
     let rows: Vec<&Value> = rows.filter(|row| row["id"] == "os-cis/cis-al2023-1.0.0/3.3.1").collect();
     let [row] = rows.as_slice() else { panic!("{} rows for one control", rows.len()) };
@@ -208,7 +208,7 @@ fn two_scanners_share_a_row_and_the_cell_shows_the_worse_answer_and_that_they_di
 #[test]
 fn a_control_that_two_suites_judge_is_one_row_with_both_answers_and_a_mark_where_they_differ() {
     let report = fixture::judged_twice();
-    let data = data(&render(&report, None).unwrap());
+    let data = data(&render(&report, None, None).unwrap());
     let suites = data["suites"].as_array().unwrap();
     let own = suites.iter().find(|suite| suite["name"] == "eks-cis").unwrap();
     assert_eq!(own["rows"].as_array().unwrap().len(), 1, "the others are among those of kube-bench");
@@ -245,7 +245,7 @@ fn a_control_that_two_suites_judge_is_one_row_with_both_answers_and_a_mark_where
 /// Jenkins shows pages without script and without style: what failed and why is text all the same, and links where there is script.
 #[test]
 fn what_failed_and_why_is_readable_without_script() {
-    let page = markup(&render(&fixture::mixed(), None).unwrap());
+    let page = markup(&render(&fixture::mixed(), None, None).unwrap());
     let (_, list) = page.split_once("id=\"failing\"").unwrap();
     let list = list.split_once("</section>").unwrap().0;
     let at = |part: &str| list.find(part).unwrap_or_else(|| panic!("{part}: {list}"));
@@ -256,12 +256,12 @@ fn what_failed_and_why_is_readable_without_script() {
     assert!(at("os-cis/nasty") < at("2 inconclusive") && at("2 inconclusive") < at("kubelet-path/exec"));
     let tile = page.split_once("al2023-eks-l1</button>").unwrap().1.split_once("</li>").unwrap().0;
     assert!(tile.contains("workload 1</a>") && tile.contains("os-cis 1</a>"), "{tile}");
-    assert!(!markup(&render(&fixture::green(), None).unwrap()).contains("id=\"failing\""));
+    assert!(!markup(&render(&fixture::green(), None, None).unwrap()).contains("id=\"failing\""));
 }
 
 #[test]
 fn the_same_failure_of_many_checks_is_said_once_and_a_long_list_is_folded() {
-    let page = markup(&render(&fixture::big(), None).unwrap());
+    let page = markup(&render(&fixture::big(), None, None).unwrap());
     let (_, first) = page.split_once("id=\"failing-1\"").unwrap();
     let first = first.split_once("</article>").unwrap().0;
     assert!(first.contains("40 failed") && first.contains("the other 34"), "{first}");
@@ -274,14 +274,50 @@ fn the_same_failure_of_many_checks_is_said_once_and_a_long_list_is_folded() {
             fixture::fail("pod a", "no route"),
         ));
     }
-    let page = markup(&render(&report, None).unwrap());
+    let page = markup(&render(&report, None, None).unwrap());
     assert_eq!(page.matches(": no route").count(), 1);
     assert!(page.contains(">workload/dns</a>, <a href=\"#workload%2Fweb@al2023-eks\""));
 }
 
 #[test]
 fn statuses_that_nothing_has_are_not_in_the_legend() {
-    let page = markup(&render(&fixture::green(), None).unwrap());
+    let page = markup(&render(&fixture::green(), None, None).unwrap());
     let legend = page.split_once("class=\"legend\"").unwrap().1.split_once("</ul>").unwrap().0;
     assert_eq!(legend.matches("<li").count(), 1, "{legend}");
+}
+
+#[test]
+fn rows_that_changed_in_the_last_nights_have_them_beside_their_name() {
+    use amiproof_model::history::Night;
+    use amiproof_model::history::track::{Wanted, tracks};
+    use amiproof_reports::history::History;
+
+    let newest = fixture::mixed();
+    let mut before = newest.clone();
+    before.run.id = "r-20261120-030000-4f2a".parse().unwrap();
+    before.run.started = "2026-11-20T03:00:00Z".parse().unwrap();
+    for result in &mut before.results {
+        result.disposition = amiproof_model::judge::Disposition::Passed;
+    }
+    let nights = [Night::of(&before), Night::of(&newest)];
+    let tracks = tracks(&nights, Wanted::default());
+    let history = History { matrix: "nightly", nights: &nights, tracks: &tracks, last: 30, has_steady: false };
+    let page = render(&newest, None, Some(&history)).unwrap();
+    assert!(page.contains("2 nights, 2026-11-20 to 2026-11-21"));
+    let data = data(&page);
+    assert_eq!(data["marks"].as_array().unwrap().len(), 8);
+    let rows: Vec<&serde_json::Value> =
+        data["suites"].as_array().unwrap().iter().flat_map(|suite| suite["rows"].as_array().unwrap()).collect();
+    let row = |id: &str| rows.iter().find(|row| row["id"] == id).unwrap();
+    assert_eq!(
+        row("workload/pod-to-pod")["nights"],
+        serde_json::json!([[
+            1,
+            ".F",
+            "fails since r-20261121-074220-4f2a (2026-11-21), passed last in r-20261120-030000-4f2a (2026-11-20)"
+        ]])
+    );
+    assert_eq!(row("node/ready")["nights"], serde_json::Value::Null, "the same in both nights");
+    let without = self::data(&render(&newest, None, None).unwrap());
+    assert_eq!(without["marks"], serde_json::json!([]));
 }

@@ -80,7 +80,7 @@ fn variants_whose_smoke_tests_fail_come_before_those_with_failed_controls_only()
     let markdown = render(&report, None);
     let failed = markdown.split_once("### Failed (2)").unwrap().1;
     assert!(failed.find("workload/dns").unwrap() < failed.find("os-cis/cis").unwrap(), "{failed}");
-    let page = amiproof_reports::html::render(&report, None).unwrap();
+    let page = amiproof_reports::html::render(&report, None, None).unwrap();
     let failing = page.split_once("id=\"failing\"").unwrap().1;
     assert!(failing.find("workload/dns").unwrap() < failing.find("os-cis/cis").unwrap());
 }

@@ -30,7 +30,7 @@ fn every_form_names_expired_and_unused_waivers_and_no_others() {
     let forms = [
         terminal::render(&report, None, &Style::default()),
         markdown::render(&report, None),
-        html::render(&report, None).unwrap(),
+        html::render(&report, None, None).unwrap(),
         junit::render(&report, None).unwrap(),
         csv::render(&report, None).unwrap(),
     ];

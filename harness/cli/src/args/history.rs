@@ -53,8 +53,11 @@ pub(crate) struct History {
     /// How many of the last nights to show
     #[arg(long, default_value_t = 30, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) last: u16,
+    /// Also write them to this file, as a page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<Utf8PathBuf>,
     /// Add a run instead: its ID, or the path of a report.json
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["matrix", "variant", "check", "last"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["matrix", "variant", "check", "last", "html"])]
     pub(crate) add: Option<String>,
     /// AWS region of a store in S3 [default: that of the matrix file, or of the environment]
     #[arg(long, value_name = "REGION")]

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::report::{Cleanup, Report};
 use amiproof_reports::compare::{Comparison, ComparisonFormat};
-use amiproof_reports::{Format, RenderError, Style};
+use amiproof_reports::history::History;
+use amiproof_reports::{Format, Options, RenderError, Style};
 use camino::Utf8Path;
 
 use super::forms;
@@ -98,6 +99,29 @@ pub(crate) fn write_rendered(
 ) -> Written {
     let written = written(amiproof_reports::write_rendered(folder.as_std_path(), report, baseline), output);
     with_impacts(written, report, folder, output)
+}
+
+/// Writes the pages that show the last nights: `matrix.html` again, with the nights of its rows, and `history.html`.
+///
+/// # Errors
+/// If one of them cannot be written.
+pub(crate) fn write_nights(
+    report: &Report,
+    baseline: Option<&Report>,
+    history: &History<'_>,
+    folder: &Utf8Path,
+    output: &Output,
+) -> Result<(), Failure> {
+    let options = Options { baseline, history: Some(history), ..Options::default() };
+    let matrix = amiproof_reports::render(Format::Html, report, &options);
+    let nights = amiproof_reports::history::page(history);
+    for (name, page) in [("matrix.html", matrix), ("history.html", nights)] {
+        page.and_then(|text| amiproof_reports::write_file(folder.as_std_path(), name, &text)).map_err(|error| {
+            Failure::error(format!("{}: {error}", folder.join(name)), "the other files are complete")
+        })?;
+    }
+    output.note(format_args!("history   {}", folder.join("history.html")));
+    Ok(())
 }
 
 /// Writes what controls cost, where it was measured.

@@ -102,6 +102,10 @@ async fn show(
     }
     let shown =
         Shown { matrix: &matrix, nights: &found.nights, tracks: &tracks, last, has_steady: args.check.is_some() };
+    if let Some(path) = &args.html {
+        let page = history::page(&shown).map_err(|error| Failure::error(error.to_string(), ""))?;
+        rundir::write_new(path, page.as_bytes())?;
+    }
     match args.output {
         OutputForm::Text => output.data(history::terminal(&shown, &style(*output))),
         OutputForm::Json => {

@@ -1,9 +1,14 @@
 //! `amiproof nightly`: a complete run that is compared with the night before, which is in a store or in the folder of runs.
 
+use std::sync::Arc;
+
 use amiproof_core::store::Error;
 use amiproof_model::exit::ExitCode;
+use amiproof_model::history::track::{Wanted, tracks};
 use amiproof_model::report::Report;
+use amiproof_reports::history::History;
 
+use super::forms;
 use super::nights::Place;
 use super::run::{self, Ending, Past};
 use crate::args::{Global, Nightly};
@@ -36,10 +41,10 @@ pub(crate) fn run(global: &Global, args: &Nightly, output: &Output) -> Result<Ex
             None
         }
     };
-    let ending = Ending::Night { past: Past::Store(baseline.map(Box::new)), junit: args.junit };
+    let ending = Ending::Night { past: Past::Store(baseline.clone()), junit: args.junit };
     let (exit, folder) = run::complete(global, &args.run, inputs, Goal::Nightly, ending, output)?;
     if let Some(folder) = folder
-        && let Err(failure) = night.add(&folder, exit, output)
+        && let Err(failure) = night.add(&folder, exit, baseline, output)
     {
         output.error(&failure);
         is_broken = true;
@@ -51,6 +56,9 @@ pub(crate) fn run(global: &Global, args: &Nightly, output: &Output) -> Result<Ex
     Ok(exit)
 }
 
+/// How many nights the pages show.
+const LAST: usize = 30;
+
 /// A night and its store.
 struct Night<'a> {
     global: &'a Global,
@@ -61,7 +69,7 @@ struct Night<'a> {
 
 impl Night<'_> {
     /// The last good night, and what is said about it.
-    fn baseline(&self, matrix: &str, output: &Output) -> Result<Option<Report>, Failure> {
+    fn baseline(&self, matrix: &str, output: &Output) -> Result<Option<Arc<Report>>, Failure> {
         // A run that is continued may be in the store already.
         let own = self.global.resumption.as_ref().map(|resumption| resumption.run.clone());
         let own = own.or_else(|| self.args.run.run.clone()).and_then(|run| run.parse().ok());
@@ -85,11 +93,17 @@ impl Night<'_> {
                 "there is nothing to compare with: none of the {nights} in {store} decided at least half of its rows, or could be read"
             )),
         }
-        Ok(found.report)
+        Ok(found.report.map(Arc::new))
     }
 
-    /// Adds the night to the store, then deletes what is not to be kept.
-    fn add(&self, folder: &RunDir, exit: ExitCode, output: &Output) -> Result<(), Failure> {
+    /// Adds the night to the store, deletes what is not to be kept, then shows the last nights in the page of the run and in one of their own.
+    fn add(
+        &self,
+        folder: &RunDir,
+        exit: ExitCode,
+        baseline: Option<Arc<Report>>,
+        output: &Output,
+    ) -> Result<(), Failure> {
         let store = &self.place.location;
         if exit == ExitCode::Interrupted {
             output
@@ -120,9 +134,10 @@ impl Night<'_> {
                 Some(keep) => opened.prune(&report.run.matrix, keep, amiproof_time::now()).await.map_err(failed)?,
                 None => Vec::new(),
             };
-            Ok::<_, Failure>((is_new, deleted))
+            let nights = opened.nights(&report.run.matrix, None).await.map_err(failed)?.nights;
+            Ok::<_, Failure>((is_new, deleted, nights))
         })?;
-        let (is_new, deleted) = added?;
+        let (is_new, deleted, nights) = added?;
         let what = if is_new { "added to" } else { "is already in" };
         output.note(format_args!("run {} {what} {store}", report.run.id));
         for key in deleted {
@@ -132,6 +147,14 @@ impl Night<'_> {
                 key.started().strftime("%Y-%m-%d")
             ));
         }
-        Ok(())
+        let named = self.args.run.options.baseline.as_deref();
+        let baseline = match named {
+            Some(named) => Some(Arc::new(rundir::read_report(&self.global.dir, Some(named))?.0)),
+            None => baseline,
+        };
+        let tracks = tracks(&nights, Wanted { last: Some(LAST), ..Wanted::default() });
+        let history =
+            History { matrix: &report.run.matrix, nights: &nights, tracks: &tracks, last: LAST, has_steady: false };
+        forms::write_nights(&report, baseline.as_deref(), &history, folder.path(), output)
     }
 }

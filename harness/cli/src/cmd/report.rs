@@ -27,7 +27,7 @@ pub(crate) fn run(global: &Global, args: &Report, output: &Output) -> Result<Exi
                 .map_err(|error| Failure::usage(format!("cannot read the report {path}: {error}"), ""))?,
         ),
         Some(format) => {
-            let options = Options { baseline, style: forms::style(*output) };
+            let options = Options { baseline, style: forms::style(*output), ..Options::default() };
             let text = amiproof_reports::render(format, &report, &options)
                 .map_err(|error| Failure::error(error.to_string(), ""))?;
             output.data(text);

@@ -1,5 +1,7 @@
 //! The input of a run: the matrix, the checks and the options, read and narrowed.
 
+use std::sync::Arc;
+
 use amiproof_core::check::Check;
 use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_model::matrix::{Matrix, ScannedNodes};
@@ -25,7 +27,7 @@ pub(super) struct Request {
     /// The folder of the matrix file.
     pub(super) base: Utf8PathBuf,
     /// The report that `--baseline` names, read before anything is created: an unreadable baseline must not cost the run its report.
-    pub(super) baseline: Option<Report>,
+    pub(super) baseline: Option<Arc<Report>>,
     /// Whether the nights are in a store, so that those in the folder of runs are not looked at.
     pub(super) has_store: bool,
     /// The columns that are releases of one image, the oldest first.
@@ -71,7 +73,7 @@ impl Request {
             None => None,
         };
         let baseline = match &options.baseline {
-            Some(which) => Some(rundir::read_report(&global.dir, Some(which))?.0),
+            Some(which) => Some(Arc::new(rundir::read_report(&global.dir, Some(which))?.0)),
             None => None,
         };
         Ok(Self {

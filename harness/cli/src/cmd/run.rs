@@ -34,7 +34,7 @@ pub(super) enum Past {
     /// The newest report in the folder of runs.
     Folder,
     /// What was found in a store: nothing in the first night.
-    Store(Option<Box<Report>>),
+    Store(Option<Arc<Report>>),
 }
 
 /// What is done with the report of a complete run.
@@ -78,7 +78,7 @@ pub(super) fn complete(
         Ending::Night { past: Past::Store(found), junit } => {
             request.junit = junit;
             request.has_store = true;
-            request.baseline = request.baseline.or(found.map(|report| *report));
+            request.baseline = request.baseline.or(found);
         }
         Ending::Releases(columns) => request.releases = columns,
     }
@@ -280,7 +280,7 @@ async fn execute(
     }
     let baseline = match goal {
         Goal::Nightly if !has_store => {
-            baseline.or_else(|| rundir::previous(&global.dir, &report.run.matrix, &folder.id))
+            baseline.or_else(|| rundir::previous(&global.dir, &report.run.matrix, &folder.id).map(Arc::new))
         }
         _ => baseline,
     };
@@ -302,7 +302,7 @@ async fn execute(
             Ok(exit)
         }
         None if !report.run.releases.is_empty() => of_releases(&report, folder, options.output, output),
-        None => publish(&report, folder, baseline.as_ref(), (goal, junit), &options, output),
+        None => publish(&report, folder, baseline.as_deref(), (goal, junit), &options, output),
     }
 }
 

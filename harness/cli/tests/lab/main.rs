@@ -24,6 +24,7 @@ mod irsa;
 mod joining;
 mod living;
 mod nights;
+mod moto;
 mod openscap;
 mod own;
 mod ownership;

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
-use crate::process::{TIMEOUT, amiproof, finish, report, run, stderr};
+use crate::moto::Moto;
+use crate::process::{amiproof, finish, report, run, stderr};
 
 /// The image of `al2023`, and the same one with forwarding switched off.
 const GOOD: &str = "ami-0a2c4e6f8b1d3a5c7";
@@ -136,6 +136,15 @@ fn two_nights(store: &str, environment: &[(String, String)]) -> [Machine; 2] {
     let planted = planted(&first, &second);
     assert!(planted.contains("golden workload/web-service"), "{planted:?}");
     assert!(planted.iter().all(|row| row.starts_with("golden ")), "{planted:?}");
+    assert!(text.contains("history.html"), "{text}");
+    let nights = second.read("history.html");
+    // Both runs start at the same simulated time, so which of them is the newer one is not asked.
+    for row in &planted {
+        let (subject, check) = row.split_once(' ').unwrap();
+        let row = format!("<th scope=\"row\">{subject}</th><td><code>{check}</code></td><td><svg");
+        assert!(nights.contains(&row), "{row}: {nights}");
+    }
+    assert!(second.read("matrix.html").contains("its last 2 nights, "), "the nights stand beside the rows");
     for (form, found) in forms(&second) {
         assert_eq!(found, planted, "{form}");
     }
@@ -235,62 +244,6 @@ fn junit_has_only_what_is_new_where_that_is_asked_for() {
     assert_eq!(code, Some(5), "{text}");
     assert_eq!(second.read("junit.xml"), second.read("compare.xml"));
     assert!(cases(&second, "junit.xml") < cases(&first, "junit.xml"));
-}
-
-/// moto, which keeps the nights as S3 would.
-struct Moto {
-    child: Child,
-    port: u16,
-}
-
-impl Moto {
-    /// Starts it, where it is installed.
-    fn start() -> Option<Self> {
-        let program = std::env::var("AMIPROOF_MOTO_SERVER").unwrap_or_else(|_| "moto_server".to_owned());
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        let mut command = Command::new(&program);
-        command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
-        let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let child = match started {
-            Ok(child) => child,
-            Err(error) => {
-                assert!(std::env::var_os("AMIPROOF_REQUIRE_MOTO").is_none(), "{program}: {error}");
-                eprintln!("skipped: {program} cannot be started ({error}); set AMIPROOF_MOTO_SERVER");
-                return None;
-            }
-        };
-        let moto = Self { child, port };
-        let until = Instant::now() + TIMEOUT;
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < until, "{program} does not answer");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        Some(moto)
-    }
-
-    fn make_bucket(&self, name: &str) {
-        let body =
-            "<CreateBucketConfiguration><LocationConstraint>us-west-2</LocationConstraint></CreateBucketConfiguration>";
-        let authorization =
-            "AWS4-HMAC-SHA256 Credential=test/20261130/us-west-2/s3/aws4_request, SignedHeaders=host, Signature=0";
-        let request = format!(
-            "PUT /{name} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nauthorization: {authorization}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            self.port,
-            body.len()
-        );
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
 }
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
