@@ -42,6 +42,11 @@ destroy-network: build ## Delete the network stack
 create-hardened-ami: build ## Step 3: build images with your Packer: VARIANT's, or those of all variants with `build`
 	$(AMIPROOF) build --file $(MATRIX) $(VARIANT)
 
+BOOTSTRAP ?= harness/examples/packer/bottlerocket
+.PHONY: build-bottlerocket-bootstrap
+build-bottlerocket-bootstrap: ## Step 3, Bottlerocket: push its bootstrap container: REPOSITORY=ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME [USER_DATA=file]
+	harness/examples/packer/bottlerocket/push.sh '$(REPOSITORY)' '$(BOOTSTRAP)' '$(USER_DATA)'
+
 cluster-plan: build ## Step 4: show the cluster and node groups that would be created
 	$(AMIPROOF) plan --file $(MATRIX)
 

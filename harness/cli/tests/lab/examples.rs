@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use amiproof_model::release::tag;
+
 use crate::process::{LabProcess, finish, root, stderr};
 
 /// The Python that has the second opinions.
@@ -63,6 +65,38 @@ fn kubernetes_accepts_the_cron_job() {
     accepts("cronjob.yaml", Command::new(program).args(["-k", "1.35", "--strict"]).arg(manifest));
 }
 
+/// What picks up promoted images names the tags and the parameter that `promote` writes.
+#[test]
+fn the_files_for_karpenter_and_terraform_select_what_promote_marks() {
+    const READ: &str = r#"
+import pathlib, re, sys, hcl2, yaml
+folder, status, promoted, line, tested = pathlib.Path(sys.argv[1]), *sys.argv[2:]
+node_class, pool = yaml.safe_load_all((folder / "karpenter.yaml").read_text())
+[term] = node_class["spec"]["amiSelectorTerms"]
+assert term == {"owner": "self", "tags": {status: "promoted", promoted: line}}, term
+reference = pool["spec"]["template"]["spec"]["nodeClassRef"]
+assert reference == {"group": "karpenter.k8s.aws", "kind": node_class["kind"], "name": node_class["metadata"]["name"]}, reference
+text = (folder / "terraform/main.tf").read_text()
+bare = lambda text: text.strip('"')
+parsed = hcl2.loads(text)
+variables = {bare(name): block for one in parsed["variable"] for name, block in one.items()}
+assert bare(variables["parameter"]["default"]) == f"/amiproof/{line}/image-id", variables
+assert set(variables) == set(re.findall(r"\bvar\.([a-z_]+)", text)), variables
+blocks = {(bare(kind), bare(name)) for one in parsed["data"] + parsed["resource"] for kind, inner in one.items() for name in inner if not name.startswith("__")}
+used = set(re.findall(r"\b(aws_[a-z_]+)\.([a-z_]+)", text))
+assert used | {("aws_eks_node_group", "golden")} == blocks, used ^ blocks
+filters = {bare(one["name"]): [bare(value) for value in one["values"]] for entry in parsed["data"] for kind, inner in entry.items() if bare(kind) == "aws_ami" for block in inner.values() if isinstance(block, dict) for one in block["filter"]}
+assert filters[f"tag:{status}"] == ["promoted"] and "image-id" in filters, filters
+assert tested in text
+"#;
+    if !has("hcl2") || !has("yaml") {
+        return;
+    }
+    let mut read = Command::new(python());
+    read.args(["-W", "ignore", "-c", READ]).arg(root().join("harness/examples/promoted"));
+    accepts("promoted", read.args([tag::STATUS, tag::PROMOTED_AS, "nightly/golden", tag::TESTED_BY]));
+}
+
 /// What runs in a shell is read by shellcheck, and names only commands and options that exist.
 #[test]
 fn every_script_is_sound_and_names_only_what_amiproof_knows() {
@@ -102,6 +136,8 @@ for path, texts in found.items():
         return;
     }
     let shellcheck = Path::new(&python()).with_file_name("shellcheck");
+    let push = root().join("harness/examples/packer/bottlerocket/push.sh");
+    accepts("push.sh", Command::new(&shellcheck).arg("--severity=style").arg(push));
     let mut read = Command::new(python());
     read.args(["-W", "ignore", "-c", SCRIPTS]).arg(examples()).arg(env!("CARGO_BIN_EXE_amiproof")).arg(shellcheck);
     accepts("scripts", &mut read);

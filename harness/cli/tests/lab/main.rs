@@ -7,6 +7,7 @@
 )]
 
 mod addons;
+mod bootstrap;
 mod budget;
 mod build;
 mod cleanup;
@@ -23,8 +24,8 @@ mod installed;
 mod irsa;
 mod joining;
 mod living;
-mod nights;
 mod moto;
+mod nights;
 mod openscap;
 mod own;
 mod ownership;
