@@ -1,8 +1,12 @@
 //! `amiproof build`: builds the images of variants with the user's Packer, and hands them to the matrix.
 
+use std::collections::BTreeSet;
+
 use amiproof_core::aws::{Clients, ami};
 use amiproof_core::bounded;
+use amiproof_core::doctor::{Status, quotas};
 use amiproof_core::release::{self, Built, Changes};
+use amiproof_core::run::preflight;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::{AmiSource, Build, Matrix, Variant};
 use amiproof_model::name::AmiId;
@@ -180,6 +184,7 @@ async fn with(
     signals: &Signals,
     output: &Output,
 ) -> Result<Vec<Image>, Failure> {
+    account(clients, wanted, output).await?;
     for one in wanted {
         if let Some(name) = &one.build.parameter {
             release::parameter_is_free(clients, name, &one.line).await.map_err(|error| failure(&error))?;
@@ -209,6 +214,37 @@ async fn with(
         });
     }
     Ok(images)
+}
+
+/// Whether the account has what the builds need, as far as their variables tell: all that is missing is named at once, and nothing has started.
+async fn account(clients: &Clients, wanted: &[Wanted<'_>], output: &Output) -> Result<(), Failure> {
+    let mut missing = Vec::new();
+    let mut kinds = BTreeSet::new();
+    for one in wanted {
+        let variables: Vec<(String, String)> =
+            one.build.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let found = preflight::of_build(clients, one.variant.name.as_str(), &variables).await;
+        missing.extend(found.missing);
+        found.unknown.iter().for_each(|what| output.note(format_args!("warning: {what}")));
+        kinds.extend(
+            one.build.variables.iter().filter(|(name, _)| name.contains("instance_type")).map(|(_, kind)| kind),
+        );
+    }
+    // One build runs at a time.
+    for kind in kinds {
+        for finding in quotas::of_instance(clients, kind).await {
+            match finding.status {
+                Status::Ok => {}
+                Status::Problem => missing.push(format!("{}: {}", finding.message, finding.help)),
+                _ => output.note(format_args!("warning: {}", finding.message)),
+            }
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let help = "nothing was built; subscribe to the image in the AWS Marketplace, name another one in `build.variables`, or have the quota raised";
+    Err(Failure::usage(missing.join("\n"), help))
 }
 
 impl Wanted<'_> {

@@ -23,7 +23,11 @@ struct Desk {
 
 impl Desk {
     fn new(template: &str) -> Self {
-        let desk = Self { lab: LabProcess::start(None), dir: tempfile::tempdir().unwrap() };
+        Self::of(template, LabProcess::start(None))
+    }
+
+    fn of(template: &str, lab: LabProcess) -> Self {
+        let desk = Self { lab, dir: tempfile::tempdir().unwrap() };
         desk.write("packer", PACKER);
         std::fs::set_permissions(desk.path("packer"), std::fs::Permissions::from_mode(0o755)).unwrap();
         desk.write(template, "# The template; its post-processor writes manifest.json.\n");
@@ -109,6 +113,38 @@ fn an_image_is_built_and_the_matrix_and_a_parameter_name_it() {
     assert_eq!(answer["images"][0]["changes"][1].as_str(), Some(set.as_str()));
     let plan = desk.says(0, L1, &["check"]);
     assert!(!plan.contains("does not exist yet"), "{plan}");
+}
+
+#[test]
+fn what_the_account_lacks_is_said_before_packer_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("lacks.yaml");
+    let faults = "{quota: {code: L-1216C47A, value: 1}}, {deleteFails: {service: ec2, operation: RunInstances, times: 100, status: 401, \
+                  code: OptInRequired, message: subscribe to it}}";
+    std::fs::write(&scenario, format!("{{name: lacks, faults: [{faults}]}}")).unwrap();
+    let desk = Desk::of("al2023.pkr.hcl", LabProcess::start(Some(scenario.to_str().unwrap())));
+    let matrix = std::fs::read_to_string(desk.path("amiproof.yaml")).unwrap();
+    let variables = |text: &str| desk.write("amiproof.yaml", &matrix.replace("{level: \"1\"}", text));
+
+    variables(&format!("{{source_ami_id: {STOCK}, instance_type: m6i.large}}"));
+    let said = desk.says(2, L1, &["build"]);
+    assert!(said.contains(&format!("l1: RunInstances for {STOCK}")) && said.contains("OptInRequired"), "{said}");
+    assert!(said.contains("vCPUs of On-Demand Standard instances: 2 needed, 0 in use, 1 allowed"), "{said}");
+    assert!(said.contains("nothing was built; subscribe to the image"), "{said}");
+    let calls = std::fs::read_to_string(desk.path("calls")).unwrap_or_default();
+    assert!(!calls.contains("init") && !calls.contains("build "), "{calls}");
+
+    // What the variables do not name is the template's own choice.
+    variables("{level: \"1\"}");
+    desk.says(0, L1, &["build", "--dry-run"]);
+    let unknown = Desk::new("al2023.pkr.hcl");
+    unknown.write(
+        "amiproof.yaml",
+        &matrix.replace("{level: \"1\"}", "{base: ami-0ffffffffffffffff, instance_type: u9x.large}"),
+    );
+    let said = unknown.says(2, L1, &["build"]);
+    assert!(said.contains("l1: RunInstances for ami-0ffffffffffffffff") && said.contains("does not exist"), "{said}");
+    assert!(said.contains("warning: amiproof does not know the vCPU quota that u9x.large counts against"), "{said}");
 }
 
 #[test]

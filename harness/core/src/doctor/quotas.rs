@@ -62,6 +62,18 @@ pub async fn examine(clients: &Clients, matrix: &Matrix) -> Vec<Finding> {
     findings
 }
 
+/// Compares the vCPU quota that one more On-Demand instance of this type counts against.
+pub async fn of_instance(clients: &Clients, kind: &str) -> Vec<Finding> {
+    let (needs, mut findings) = match cpus(clients, &[(kind, 1, Capacity::OnDemand)]).await {
+        Ok(found) => found,
+        Err(error) => return vec![uncounted(&error)],
+    };
+    for need in &needs {
+        findings.push(judge(need, quotas::value(clients, need.service, need.code).await));
+    }
+    findings
+}
+
 fn judge(need: &Need, value: Result<Option<f64>, AwsError>) -> Finding {
     let Need { service, code, what, needed, used, is_zonal } = need;
     let value = match value {
@@ -94,7 +106,12 @@ async fn needs(clients: &Clients, matrix: &Matrix) -> (Vec<Need>, Vec<Finding>) 
     if made == 0 && !matrix.cluster.create {
         return (needs, findings);
     }
-    let (cluster, cpus) = tokio::join!(of_cluster(clients, matrix, made), cpus(clients, matrix));
+    let instances = matrix.variants.iter().filter_map(|variant| {
+        let made = variant.made()?;
+        Some((made.instance_types.first()?.as_str(), u64::from(made.count), made.capacity))
+    });
+    let instances: Vec<_> = instances.collect();
+    let (cluster, cpus) = tokio::join!(of_cluster(clients, matrix, made), cpus(clients, &instances));
     match cluster {
         Ok(of_cluster) => needs.extend(of_cluster),
         Err(error) => findings.push(uncounted(&error)),
@@ -198,16 +215,16 @@ fn class(kind: &str) -> Option<usize> {
     VCPUS.iter().position(|(_, starts, ..)| starts.contains(&start.as_str()))
 }
 
-/// vCPUs needed and in use, by class and purchase option; and findings for instance types without a known class.
-async fn cpus(clients: &Clients, matrix: &Matrix) -> Result<(Vec<Need>, Vec<Finding>), AwsError> {
+/// vCPUs needed and in use, by class and purchase option; and findings for instance types without a known class. `instances` are types, how many
+/// of each, and how they are bought.
+async fn cpus(clients: &Clients, instances: &[(&str, u64, Capacity)]) -> Result<(Vec<Need>, Vec<Finding>), AwsError> {
     let mut wanted: BTreeMap<(usize, bool), Vec<(String, u64)>> = BTreeMap::new();
     let mut findings = Vec::new();
-    for made in matrix.variants.iter().filter_map(|variant| variant.made()) {
-        let Some(kind) = made.instance_types.first() else { continue };
+    for &(kind, count, capacity) in instances {
         match class(kind) {
             Some(class) => {
-                let key = (class, made.capacity == Capacity::Spot);
-                wanted.entry(key).or_default().push((kind.clone(), u64::from(made.count)));
+                let key = (class, capacity == Capacity::Spot);
+                wanted.entry(key).or_default().push((kind.to_owned(), count));
             }
             None => findings.push(Finding::unknown(
                 CHECK,

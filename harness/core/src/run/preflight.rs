@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiproof_model::matrix::{Family, MadeNodes, Matrix, Variant};
+use amiproof_model::name::AmiId;
 use aws_sdk_ec2::types::{RequestLaunchTemplateData, ResourceType, Tag, TagSpecification};
 use camino::Utf8Path;
 use futures::future::join_all;
@@ -107,6 +108,35 @@ async fn of_variant(
         )),
         Some(error) => found.unknown.extend(unasked(&error)),
         None => {}
+    }
+    found
+}
+
+/// Checks what a build by Packer would lack: a base image that does not exist or is not subscribed to, and vCPUs for its instance. Only what
+/// the variables name is known; a template may choose an image and an instance type by itself. `variables` are names with values. What
+/// is not allowed is no more than unknown: Packer may run with other credentials. Creates nothing.
+pub async fn of_build(clients: &Clients, name: &str, variables: &[(String, String)]) -> Preflight {
+    let mut found = Preflight::default();
+    let kind = variables.iter().find(|(key, _)| key.contains("instance_type")).map(|(_, value)| value.as_str());
+    let mut images: Vec<&str> =
+        variables.iter().map(|(_, value)| value.as_str()).filter(|value| value.parse::<AmiId>().is_ok()).collect();
+    images.sort_unstable();
+    images.dedup();
+    let launches = images.iter().map(|image| {
+        dry_run(clients, "RunInstances", image, || async {
+            let request = clients.ec2.run_instances().dry_run(true).image_id(*image).min_count(1).max_count(1);
+            let request = request.set_instance_type(kind.map(Into::into));
+            request.send().await.map(drop).explain("RunInstances", *image)
+        })
+    });
+    for error in join_all(launches).await.into_iter().flatten() {
+        let is_missing =
+            error.is_not_found() || error.code.as_deref().is_some_and(|code| NOT_SUBSCRIBED.contains(&code));
+        if is_missing {
+            found.missing.push(format!("{name}: {error}"));
+        } else {
+            found.unknown.extend(unasked(&error).map(|why| format!("{name}: {why}")));
+        }
     }
     found
 }
