@@ -118,13 +118,13 @@ function open(row, column, step = true) {
   drawer.scrollTop = 0;
   // The drawer takes its space from the grid and covers nothing of it.
   layout(columns().length);
-  drawSome(Infinity);
   outline();
   if (step) record();
   title.focus({ preventScroll: true });
   const shown = columns();
   active = { row: row.number, column: column < 0 ? 0 : shown.indexOf(column) + 1 };
   reveal(find(active));
+  settling = performance.now() + 600;
 }
 
 function outline() {

@@ -133,7 +133,7 @@ function listen() {
   window.addEventListener('hashchange', follow);
   window.addEventListener('resize', () => { clearTimeout(waiting); waiting = setTimeout(draw, 120); });
   // Paper cannot unfold anything, and nobody reads fifty sheets of what passed.
-  window.addEventListener('beforeprint', () => { printing = true; folded = new Map(); draw(); drawSome(Infinity); });
+  window.addEventListener('beforeprint', () => { printing = true; folded = new Map(); draw(); });
   window.addEventListener('afterprint', () => { printing = false; draw(); });
 }
 

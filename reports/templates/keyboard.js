@@ -2,9 +2,9 @@
 /** The cell of a place that survives a redraw: a row's number or a suite's name, and the position in the row. */
 function find(place) {
   if (place.row === null) return null;
-  const selector = typeof place.row === 'number' ? `[data-row="${place.row}"]` : `[data-suite="${CSS.escape(place.row)}"]`;
-  const first = $('cells').querySelector(selector);
-  const cells = first ? first.parentElement.children : [];
+  const at = typeof place.row === 'number' ? lineOf.get(place.row) : lines.findIndex((line) => line.suite === place.row);
+  const line = lineAt(at);
+  const cells = line ? line.children : [];
   return cells[Math.min(place.column, cells.length - 1)] || null;
 }
 
@@ -31,7 +31,7 @@ function reveal(cell) {
   const head = $('cells').tHead.getBoundingClientRect().height;
   const first = cell.parentElement.firstElementChild.getBoundingClientRect().width;
   if (at.top < box.top + head) sheet.scrollTop -= box.top + head - at.top + 2;
-  else if (at.bottom > box.bottom) sheet.scrollTop += at.bottom - box.bottom + 14;
+  else if (at.bottom > box.bottom - 16) sheet.scrollTop += at.bottom - box.bottom + 22;
   if (cell.cellIndex > 0) {
     if (at.left < box.left + first) sheet.scrollLeft -= box.left + first - at.left + 2;
     else if (at.right > box.right) sheet.scrollLeft += at.right - box.right + 14;
@@ -64,17 +64,17 @@ function act(cell) {
 function move(event) {
   const cell = event.target.closest('[tabindex]');
   if (!cell || event.altKey || event.metaKey) return;
-  drawSome(Infinity);
-  const lines = [...$('cells').tBodies].flatMap((body) => [...body.rows]);
-  const [y, x] = [lines.indexOf(cell.parentElement), cell.cellIndex];
+  if (!cell.closest('tbody')) return;
+  const y = cell.dataset.suite === undefined ? lineOf.get(Number(cell.dataset.row)) : lines.findIndex((line) => line.suite === cell.dataset.suite);
+  const x = cell.cellIndex;
   const to = (line, place) => {
-    const target = lines[Math.max(0, Math.min(line, lines.length - 1))];
+    const target = lineAt(Math.max(0, Math.min(line, lines.length - 1)));
     focus(target.cells[Math.max(0, Math.min(place, target.cells.length - 1))]);
   };
   const keys = {
     ArrowUp: () => to(y - 1, x), ArrowDown: () => to(y + 1, x), ArrowLeft: () => to(y, x - 1), ArrowRight: () => to(y, x + 1),
     PageUp: () => to(y - 12, x), PageDown: () => to(y + 12, x),
-    Home: () => to(event.ctrlKey ? 0 : y, 0), End: () => to(event.ctrlKey ? lines.length : y, lines[y].cells.length),
+    Home: () => to(event.ctrlKey ? 0 : y, 0), End: () => to(event.ctrlKey ? lines.length : y, cell.parentElement.cells.length),
     Enter: () => act(cell), ' ': () => act(cell),
   };
   if (!keys[event.key]) return;

@@ -11,8 +11,6 @@ const [AT_STATUS, AT_SECONDS, AT_REASON, AT_DETAIL, AT_CHANGE, AT_ANSWERS] = [0,
 const QUIET = new Set(['passed', 'not-applicable', 'manual', 'informational']);
 // A suite with more checks than this starts folded: its first row already says how many failed where.
 const MANY = 40;
-// How many rows are drawn in one frame.
-const BATCH = 40;
 
 const rows = [];
 for (const suite of data.suites) {
@@ -33,9 +31,6 @@ let folded = new Map();
 let active = { row: null, column: 0 };
 let opened = null;
 let printing = false;
-// Parts of open suites that are not drawn yet, and the frame that will draw more.
-let pending = [];
-let frame = 0;
 // Whether the heads of the columns leave out what their tiles say too.
 let brief = true;
 
@@ -106,7 +101,7 @@ function rowMarkup(row, shown, dims) {
   const level = row.level ? `<span class="level">L${row.level}</span>` : '';
   const open = opened && opened.row === row && opened.column < 0 ? ' class="open"' : '';
   const inside = row.id.slice(row.suite.name.length + 1) || row.id;
-  return `<tr role="row"><th scope="row" role="rowheader" tabindex="-1" data-row="${row.number}" data-column="-1"${open}>`
+  return `<tr role="row" aria-rowindex="${lineOf.get(row.number) + 2}"><th scope="row" role="rowheader" tabindex="-1" data-row="${row.number}" data-column="-1"${open}>`
     + `<span class="id">${esc(inside)}</span>${level}<span class="what">${esc(row.title)}</span>${rowNights(row, shown)}</th>`
     + `${shown.map((at) => cellMarkup(row, at, dims)).join('')}</tr>`;
 }
@@ -123,30 +118,10 @@ function suiteMarkup(suite, matching, shown, dims) {
   const open = isOpen(suite, matching.length);
   const all = suite.rows.length === matching.length ? matching.length : `${matching.length} of ${suite.rows.length}`;
   const cells = shown.map((at) => `<td role="gridcell" tabindex="-1" data-suite="${esc(suite.name)}">${tally(matching, at)}</td>`);
-  const head = `<tr role="row" class="suite"><th scope="rowgroup" role="rowheader" tabindex="-1" data-suite="${esc(suite.name)}" aria-expanded="${open}">`
+  lines.push({ suite: suite.name });
+  const head = `<tr role="row" class="suite" aria-rowindex="${lines.length + 1}"><th scope="rowgroup" role="rowheader" tabindex="-1" data-suite="${esc(suite.name)}" aria-expanded="${open}">`
     + `${esc(label(suite))} <span class="muted">${all}</span></th>${cells.join('')}</tr>`;
-  if (open) pending.push({ suite: suite.name, rows: matching, shown, dims });
-  return `<tbody role="rowgroup">${head}</tbody>`;
-}
-
-/** Draws the next rows; a page of thousands of cells shows its first ones at once and never blocks for long. */
-function drawSome(budget) {
-  while (pending.length && budget > 0) {
-    const [part] = pending;
-    const batch = part.rows.slice(0, budget);
-    const body = $('cells').querySelector(`th[data-suite="${CSS.escape(part.suite)}"]`).closest('tbody');
-    body.insertAdjacentHTML('beforeend', batch.map((row) => rowMarkup(row, part.shown, part.dims)).join(''));
-    part.rows = part.rows.slice(batch.length);
-    if (!part.rows.length) pending.shift();
-    budget -= batch.length;
-  }
-}
-
-function drawRest() {
-  cancelAnimationFrame(frame);
-  if (!pending.length) return;
-  drawSome(BATCH);
-  frame = requestAnimationFrame(drawRest);
+  return `<tbody role="rowgroup">${head}</tbody>${open ? partsMarkup(matching, shown, dims) : ''}`;
 }
 
 function headMarkup(shown) {
@@ -179,25 +154,25 @@ function draw() {
   const shown = columns();
   const dims = Boolean(picks());
   let count = 0;
-  pending = [];
+  forget();
   const bodies = data.suites.map((suite) => {
     const matching = suite.rows.filter((row) => matches(row, shown));
     count += matching.length;
     return matching.length ? suiteMarkup(suite, matching, shown, dims) : '';
   });
   const table = $('cells');
-  const focused = table.contains(document.activeElement);
   layout(shown.length);
   table.classList.toggle('brief', brief);
   table.setAttribute('aria-colcount', shown.length + 1);
+  table.setAttribute('aria-rowcount', lines.length + 1);
   const none = `<tbody><tr><td class="nothing" colspan="${shown.length + 1}">${rows.length ? 'No check matches: clear filters to see all.' : 'This run has no results.'}</td></tr></tbody>`;
   table.innerHTML = headMarkup(shown) + (bodies.join('') || none);
   $('shown').textContent = `${count} of ${plural(rows.length, 'check')}, ${shown.length} of ${plural(data.columns.length, 'column')}`;
   const folds = [...table.querySelectorAll('tr.suite th')];
   $('fold').textContent = folds.some((head) => head.getAttribute('aria-expanded') === 'true') ? 'Collapse all' : 'Expand all';
   countChips(shown);
+  watch();
   // Where the focus was must be there again before the next key.
-  if (focused) drawSome(Infinity); else drawRest();
   const current = find(active) || table.querySelector('tbody [tabindex]');
   if (current) current.tabIndex = 0;
 }

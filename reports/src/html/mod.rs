@@ -30,6 +30,7 @@ use crate::sheet::Sheet;
 const STYLE: &str = include_str!("../../templates/matrix.css");
 const SCRIPT: &str = concat!(
     include_str!("../../templates/matrix.js"),
+    include_str!("../../templates/window.js"),
     include_str!("../../templates/keyboard.js"),
     include_str!("../../templates/nights.js"),
     include_str!("../../templates/drawer.js"),
