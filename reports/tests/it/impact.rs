@@ -43,6 +43,11 @@ fn impact(title: &str) -> Impact {
     .unwrap()
 }
 
+/// A page of a measurement.
+pub(crate) fn page() -> String {
+    render(ImpactFormat::Html, &impact("packets are dropped")).unwrap()
+}
+
 #[test]
 fn every_form_of_a_measurement() {
     let impact = impact("the host forwards no packets");

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be built should stop its test")]
 
+mod browser;
 mod compare;
 mod csv;
 mod exclusions;
