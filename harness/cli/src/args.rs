@@ -321,7 +321,8 @@ pub(crate) struct Report {
 /// Options of 'import'.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// Format of the file: auto, kube-bench, xccdf, arf, inspector-csv, inspector-json, sarif, junit, inspec or bottlerocket
+    /// Format of the file: auto, kube-bench, xccdf, arf, inspector-csv, inspector-json, sarif, junit, inspec, hdf, ocsf, asff, ctrf, goss
+    /// or bottlerocket
     #[arg(value_name = "KIND")]
     pub(crate) kind: String,
     /// File to import ('-' for standard input)

@@ -261,7 +261,16 @@ fn evidence_name(
     let extension = match kind {
         Kind::Xccdf | Kind::Arf | Kind::Junit => "xml",
         Kind::InspectorCsv => "csv",
-        Kind::KubeBench | Kind::Sarif | Kind::Inspec | Kind::Bottlerocket | Kind::InspectorJson => "json",
+        Kind::KubeBench
+        | Kind::Sarif
+        | Kind::Inspec
+        | Kind::Hdf
+        | Kind::Ocsf
+        | Kind::Asff
+        | Kind::Ctrf
+        | Kind::Goss
+        | Kind::Bottlerocket
+        | Kind::InspectorJson => "json",
     };
     let path = |tail: &str| format!("evidence/{}/import-{}{tail}.{extension}", subject.as_str(), kind.as_str());
     if let Some(name) = &args.name {

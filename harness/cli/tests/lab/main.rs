@@ -37,6 +37,7 @@ mod release;
 mod releases;
 mod rendering;
 mod resume;
+mod round_trip;
 mod scans;
 mod scenarios;
 mod schemas;

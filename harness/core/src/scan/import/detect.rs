@@ -160,9 +160,14 @@ impl Shape {
                 Kind::KubeBench,
             ),
             (self.has("runs") && (self.has("version") || self.has("$schema")), Kind::Sarif),
-            (self.has("scanResultDetails"), Kind::InspectorJson),
+            (self.has("scanResultDetails") || self.has("checkAggregations"), Kind::InspectorJson),
+            (self.is_hdf(), Kind::Hdf),
             (self.is_inspec(), Kind::Inspec),
             (self.is_bottlerocket(), Kind::Bottlerocket),
+            (self.is_ctrf(), Kind::Ctrf),
+            (self.is_goss(), Kind::Goss),
+            (self.is_asff(), Kind::Asff),
+            (self.is_ocsf(), Kind::Ocsf),
         ];
         let own = own.into_iter().find(|(is, _)| *is).map(|(_, kind)| Ok(kind));
         own.or_else(|| self.foreign().map(Err))
@@ -174,13 +179,39 @@ impl Shape {
             || (self.has("profiles") && report && !self.has("class_uid") && !self.has("metadata"))
     }
 
+    /// What writes InSpec's JSON and is not InSpec: MITRE's converters, which say so as the platform, and amiproof itself.
+    fn is_hdf(&self) -> bool {
+        let is_written_by_another = self.says("platform.name", "Heimdall Tools")
+            || self.has("passthrough")
+            || (self.has("profiles[].controls[].tags.disposition") && self.has("profiles[].controls[].tags.subject"));
+        self.is_inspec() && is_written_by_another
+    }
+
+    fn is_ctrf(&self) -> bool {
+        self.has("results.tests") && (self.has("results.summary") || self.has("results.tool"))
+    }
+
+    fn is_goss(&self) -> bool {
+        self.has("results[].resource-type") || (self.has("results") && self.has("summary.test-count"))
+    }
+
+    fn is_asff(&self) -> bool {
+        let finding = |key: &str| {
+            self.any(key) || self.has(&format!("Findings[].{key}")) || self.has(&format!("[].Findings[].{key}"))
+        };
+        finding("SchemaVersion") && (finding("ProductArn") || finding("GeneratorId"))
+    }
+
+    fn is_ocsf(&self) -> bool {
+        self.any("class_uid") || self.any("metadata.product") || (self.any("status_code") && self.any("metadata"))
+    }
+
     fn is_bottlerocket(&self) -> bool {
         let of_check = |path: &String| path.starts_with("results.") && path.ends_with(".mode");
         self.has("level") && self.has("total") && (self.0.keys().any(of_check) || self.has("passed"))
     }
 
     fn foreign(&self) -> Option<ImportError> {
-        let finding = |key: &str| self.any(key) || self.has(&format!("Findings[].{key}"));
         let table = [
             (
                 self.has("controls[].profile_id") || (self.has("controls[].code_desc") && self.has("statistics")),
@@ -188,21 +219,14 @@ impl Shape {
                 "run InSpec with `--reporter json`",
             ),
             (
-                finding("SchemaVersion") && (finding("ProductArn") || finding("GeneratorId")),
-                "in the AWS Security Finding Format (ASFF, Security Hub)",
-                "import the scanner's own format: kube-bench with --json, Inspector's CSV, OpenSCAP's XCCDF",
-            ),
-            (
-                self.any("class_uid")
-                    || self.any("metadata.product")
-                    || (self.any("status_code") && self.any("metadata")),
-                "OCSF, the Open Cybersecurity Schema Framework (Prowler, Security Lake)",
-                "import the scanner's own format: kube-bench with --json, XCCDF, SARIF, JUnit",
-            ),
-            (
                 self.has("findings[].findingArn") || self.any("findingArn"),
                 "a list of findings of Amazon Inspector, which are about packages",
                 "import the CSV or the details of a CIS scan (`aws inspector2 get-cis-scan-result-details`)",
+            ),
+            (
+                self.has("targetResourceAggregations") || self.has("scans[].scanArn"),
+                "a list of Amazon Inspector without the results of checks",
+                "import the details of a scan (`aws inspector2 get-cis-scan-result-details`), or its answers by check (`list-cis-scan-results-aggregated-by-checks`)",
             ),
             (
                 self.any("ArtifactName")

@@ -48,6 +48,8 @@ pub struct Document {
 /// One result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
+    /// The column of the report that it is from, where the file is one of amiproof's own forms; else empty.
+    pub subject: String,
     /// The rule, test or control, as the file names it.
     pub id: String,
     /// Its title.
@@ -72,6 +74,7 @@ impl Answer {
     /// An answer with nothing but its id, title and verdict.
     pub(super) fn new(id: impl Into<String>, title: impl Into<String>, verdict: Verdict) -> Self {
         Self {
+            subject: String::new(),
             id: id.into(),
             title: title.into(),
             benchmark: None,
@@ -92,8 +95,8 @@ impl Document {
     /// When there are more than any scanner gives.
     pub(super) fn add(&mut self, index: &mut Index, answer: Answer) -> Result<(), ImportError> {
         let key = match &answer.benchmark {
-            Some(benchmark) => format!("{benchmark} {}", answer.id),
-            None => answer.id.clone(),
+            Some(benchmark) => format!("{}\n{benchmark} {}", answer.subject, answer.id),
+            None => format!("{}\n{}", answer.subject, answer.id),
         };
         let Some(at) = index.get(&key).copied() else {
             if self.answers.len() == MAX_ANSWERS {

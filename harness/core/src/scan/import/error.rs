@@ -134,6 +134,14 @@ pub enum ImportError {
     /// The parser of the tool's native format rejects it.
     #[error("{0}")]
     Form(String),
+    /// It is about other columns than the one that it is imported for.
+    #[error("is a report of amiproof about {found}, and has nothing about {wanted}")]
+    OtherSubject {
+        /// The column that the user named.
+        wanted: String,
+        /// The columns of the file.
+        found: String,
+    },
     /// Neither the file nor the user names the benchmark.
     #[error("is {what}: name its benchmark with --benchmark, for example cis-al2023-1.0.0")]
     NeedsBenchmark {

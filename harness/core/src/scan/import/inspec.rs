@@ -1,4 +1,8 @@
-//! Chef InSpec's JSON report (`inspec exec --reporter json`), which is also how MITRE's Heimdall Data Format looks.
+//! Chef InSpec's JSON report (`inspec exec --reporter json`), and MITRE's Heimdall Data Format (HDF), which is the same schema as other
+//! writers fill it: `exec-json.json` of heimdall2's `inspecjs`.
+//!
+//! Heimdall derives a control's state from its results in this order: an error, a waiver or an impact of 0 (not applicable), no result (an
+//! error), a failure, a pass. A waiver in the file is none of the run, so what failed under one has failed here.
 
 mod form;
 mod merge;
@@ -14,18 +18,24 @@ use super::json::Text;
 use super::xml::clip;
 use super::{ImportError, json};
 
-/// Reads an InSpec report.
+/// What InSpec itself is called as a scanner.
+pub(super) const INSPEC: &str = "inspec";
+
+/// What is called the scanner of a file in HDF, which does not name the one that it was made of.
+pub(super) const HDF: &str = "hdf";
+
+/// Reads an InSpec report, or one in HDF.
 ///
 /// # Errors
 /// As [`super::read`].
-pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
+pub(super) fn read(reader: impl BufRead, scanner: &str) -> Result<Document, ImportError> {
     let report: Report = json::read("InSpec", reader)?;
     let total = report.total();
     let Some(profiles) = report.profiles else {
         return Err(ImportError::NotThis { wanted: "an InSpec report", found: "JSON without profiles".to_owned() });
     };
     let mut document = Document {
-        scanner: "inspec".to_owned(),
+        scanner: scanner.to_owned(),
         version: report.version.map(|text| clip(text.0, 40)),
         ..Document::default()
     };
@@ -43,6 +53,9 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
     }
     let controls = merge::merged(profiles.0);
     let held = controls.len() as u64;
+    if held > 0 && controls.iter().all(|control| control.tags.own().is_some()) {
+        super::own::NAME.clone_into(&mut document.scanner);
+    }
     for control in controls {
         document.add(&mut index, answer(control))?;
     }
@@ -83,12 +96,17 @@ fn answer(control: Control) -> Answer {
         tags => tags.to_vec(),
     };
     let verdict = verdict(&control);
+    let own = control.tags.own();
     let id = if control.id.0.is_empty() { "unnamed".to_owned() } else { clip(control.id.0, 500) };
-    Answer {
+    let answer = Answer {
         numbers,
         severity: control.impact.and_then(grade),
         verdict,
         ..Answer::new(id.clone(), heading.unwrap_or(id), Verdict::Pass)
+    };
+    match own {
+        Some(own) => own.answer(answer),
+        None => answer,
     }
 }
 
@@ -112,7 +130,14 @@ fn verdict(control: &Control) -> Verdict {
     let reason =
         |check: &Check| line(&check.message.as_ref().or(check.skip_message.as_ref()).unwrap_or(&check.code_desc).0);
     let checks = &control.results.0;
-    if control.impact == Some(0.0) {
+    let is_error =
+        |check: &&Check| check.status.0 == "error" || check.backtrace.as_ref().is_some_and(|lines| !lines.0.is_empty());
+    let errored = checks.iter().find(is_error);
+    if errored.is_none() && !checks.is_empty() && checks.iter().all(|check| check.status.0 == "not_applicable") {
+        let reason = checks.first().map(&reason).filter(|reason| !reason.is_empty());
+        return Verdict::NotApplicable(reason.unwrap_or_else(|| "the file says that it does not apply".to_owned()));
+    }
+    if errored.is_none() && control.impact == Some(0.0) {
         let reason = checks.first().map(&reason).filter(|reason| !reason.is_empty());
         return Verdict::NotApplicable(reason.unwrap_or_else(|| "its impact is none".to_owned()));
     }
@@ -127,6 +152,7 @@ fn verdict(control: &Control) -> Verdict {
     let waived = control.waiver_data.as_ref().filter(|waiver| waiver.skipped());
     let broken = checks.iter().filter(|check| check.status.0 == "passed").filter_map(|check| check.exception.as_ref());
     let broken = broken.map(|text| line(&text.0)).find(|text| !text.is_empty());
+    let broken = broken.or_else(|| errored.map(&reason));
     match (findings.is_empty(), checks.is_empty(), skipped) {
         (false, ..) => Verdict::Fail(findings),
         (_, true, _) => Verdict::NotEvaluated("the report contains no test for this control".to_owned()),
@@ -144,9 +170,20 @@ fn verdict(control: &Control) -> Verdict {
             }
             None => Verdict::Manual(format!("skipped by InSpec: {}", reason(check))),
         },
-        (_, false, None) if checks.iter().all(|check| check.status.0 == "passed") => Verdict::Pass,
+        // What does not apply beside what passed takes nothing away from it; all of them not applying was told above.
+        (_, false, None)
+            if checks.iter().all(|check| matches!(check.status.0.as_str(), "passed" | "not_applicable")) =>
+        {
+            Verdict::Pass
+        }
         (_, false, None) => {
-            Verdict::NotEvaluated("a test of this control has a status that InSpec does not document".to_owned())
+            let is_other = |check: &&Check| !matches!(check.status.0.as_str(), "passed" | "not_applicable");
+            let word = checks.iter().find(is_other).map(|check| line(&check.status.0)).unwrap_or_default();
+            Verdict::NotEvaluated(match word.as_str() {
+                "" => "a test of this control has no status".to_owned(),
+                "pending" => "a test of this control is pending".to_owned(),
+                word => format!("a test of this control has the status '{word}', which InSpec does not document"),
+            })
         }
     }
 }

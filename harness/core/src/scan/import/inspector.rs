@@ -81,6 +81,10 @@ impl Scope {
         }
         document.platform = self.platforms.into_values().next().unwrap_or_default();
         for answer in &mut document.answers {
+            // What is about no instance, is asked of none.
+            if !self.instances.values().any(|answers| answers.contains(&answer.id)) {
+                continue;
+            }
             let lacks = self.instances.iter().find(|(_, answers)| !answers.contains(&answer.id));
             let Some((instance, _)) = lacks else { continue };
             let who = if instance.is_empty() { "an instance without a name".to_owned() } else { line(instance) };

@@ -1,5 +1,8 @@
-//! The JSON of `aws inspector2 get-cis-scan-result-details`.
+//! The JSON of `aws inspector2 get-cis-scan-result-details`, which has the answer of one instance to each check, and of
+//! `list-cis-scan-results-aggregated-by-checks`, which counts the answers of all instances (service model of inspector2,
+//! `CisCheckAggregation`).
 
+use std::collections::HashMap;
 use std::io::BufRead;
 
 use amiproof_model::verdict::Verdict;
@@ -7,7 +10,7 @@ use amiproof_model::vocabulary::number_in;
 use serde::Deserialize;
 
 use super::ImportError;
-use super::document::{Answer, Document, Index, title};
+use super::document::{Answer, Document, Index, fail, title};
 use super::inspector::{self, Scope, Statement};
 use super::json::{self, List, Text};
 
@@ -15,6 +18,7 @@ use super::json::{self, List, Text};
 #[serde(rename_all = "camelCase")]
 struct Page {
     scan_result_details: Option<List<Detail>>,
+    check_aggregations: Option<List<Aggregation>>,
     next_token: Option<Text>,
 }
 
@@ -36,17 +40,53 @@ struct Detail {
     target_resource_id: Text,
 }
 
-/// Reads the details of a CIS scan. A single page of several is rejected.
+/// The answers of all instances to one check of one scan.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Aggregation {
+    #[serde(default)]
+    scan_arn: Text,
+    #[serde(default)]
+    check_id: Text,
+    title: Option<Text>,
+    #[serde(default)]
+    level: Text,
+    #[serde(default)]
+    platform: Text,
+    status_counts: Option<Counts>,
+}
+
+/// How many instances answered what.
+#[derive(Deserialize)]
+struct Counts {
+    #[serde(default)]
+    passed: u64,
+    #[serde(default)]
+    failed: u64,
+    #[serde(default)]
+    skipped: u64,
+}
+
+impl Counts {
+    fn all(&self) -> u64 {
+        self.passed.saturating_add(self.failed).saturating_add(self.skipped)
+    }
+}
+
+/// Reads the details of a CIS scan, or its answers by check. Of a single page of several the rest has no answer.
 ///
 /// # Errors
 /// As [`super::read`].
 pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
     let page: Page = json::read("Inspector", reader)?;
-    let Some(details) = page.scan_result_details else {
-        return Err(ImportError::NotThis {
-            wanted: "the details of an Inspector CIS scan",
-            found: "JSON without scanResultDetails".to_owned(),
-        });
+    let (details, aggregations) = match (page.scan_result_details, page.check_aggregations) {
+        (None, None) => {
+            return Err(ImportError::NotThis {
+                wanted: "the details of an Inspector CIS scan",
+                found: "JSON without scanResultDetails".to_owned(),
+            });
+        }
+        (details, aggregations) => (details.unwrap_or_default(), aggregations.unwrap_or_default()),
     };
     let mut document = Document {
         scanner: inspector::SCANNER.to_owned(),
@@ -57,6 +97,13 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
     for detail in details.0 {
         let answer = answer(&detail);
         scope.add(&detail.target_resource_id.0, &detail.platform.0, &answer.id);
+        document.add(&mut index, answer)?;
+    }
+    let most = most(&aggregations.0);
+    for aggregation in aggregations.0 {
+        let of_scan = most.get(&aggregation.scan_arn.0).copied().unwrap_or_default();
+        let answer = counted(&aggregation, of_scan);
+        scope.add("", &aggregation.platform.0, &answer.id);
         document.add(&mut index, answer)?;
     }
     if document.answers.is_empty() {
@@ -83,14 +130,51 @@ fn answer(detail: &Detail) -> Answer {
         remediation: &remediation,
         resource: &detail.target_resource_id.0,
     };
-    let number = number_in(&detail.check_id.0);
-    let heading = title(&text(&detail.title));
-    let id = number.map_or_else(|| title(&detail.check_id.0), str::to_owned);
+    named(&detail.check_id, &text(&detail.title), &detail.level, inspector::verdict(&statement))
+}
+
+fn named(check: &Text, heading: &str, level: &Text, verdict: Verdict) -> Answer {
+    let number = number_in(&check.0);
+    let heading = title(heading);
+    let id = number.map_or_else(|| title(&check.0), str::to_owned);
     let id = [id, heading.clone(), "unnamed".to_owned()].into_iter().find(|id| !id.is_empty()).unwrap_or_default();
     let heading = if heading.is_empty() { id.clone() } else { heading };
     Answer {
         numbers: number.map(str::to_owned).into_iter().collect(),
-        level: inspector::level(&detail.level.0),
-        ..Answer::new(id, heading, inspector::verdict(&statement))
+        level: inspector::level(&level.0),
+        ..Answer::new(id, heading, verdict)
     }
+}
+
+/// The most answers that any check of a scan has, by the scan: so many instances there are.
+fn most(aggregations: &[Aggregation]) -> HashMap<String, u64> {
+    let mut most: HashMap<String, u64> = HashMap::new();
+    for one in aggregations {
+        let all = one.status_counts.as_ref().map_or(0, Counts::all);
+        let known = most.entry(one.scan_arn.0.clone()).or_default();
+        *known = all.max(*known);
+    }
+    most
+}
+
+/// The answer of all instances to a check: a failure of one is one of all. Which instance it was, the file does not say.
+fn counted(one: &Aggregation, of_scan: u64) -> Answer {
+    let heading = one.title.clone().unwrap_or_default().0;
+    let verdict = match &one.status_counts {
+        None => Verdict::NotEvaluated("the file gives no result".to_owned()),
+        Some(Counts { failed: 1.., .. }) => {
+            let counts = one.status_counts.as_ref().map_or((0, 0), |counts| (counts.failed, counts.all()));
+            fail("", format!("failed on {} of {} instances", counts.0, counts.1), "", "")
+        }
+        Some(Counts { skipped: skipped @ 1.., .. }) => {
+            Verdict::NotEvaluated(format!("Inspector skipped it on {skipped} of {of_scan} instances"))
+        }
+        Some(counts) if counts.passed == 0 => Verdict::NotEvaluated("no instance has an answer".to_owned()),
+        Some(counts) if counts.all() < of_scan => Verdict::NotEvaluated(format!(
+            "{} of {of_scan} instances have an answer: the others have one to another check",
+            counts.all()
+        )),
+        Some(_) => Verdict::Pass,
+    };
+    named(&one.check_id, &heading, &one.level, verdict)
 }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::io::BufRead;
 use std::marker::PhantomData;
 
+use amiproof_model::vocabulary::is_number;
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::ImportError;
@@ -25,7 +27,74 @@ pub(super) fn read<T: DeserializeOwned>(wanted: &'static str, reader: impl BufRe
     serde_json::from_reader(ShortStrings::new(reader)).map_err(|error| ImportError::json(wanted, &error))
 }
 
-/// A text of at most [`MAX_TEXT`] bytes.
+/// Reads documents one behind the other, such as one per line, and those of lists: all of them, in their order.
+///
+/// # Errors
+/// When one is cut off or of another form, something else follows, or there are too many.
+pub(super) fn all<T: DeserializeOwned>(wanted: &'static str, reader: impl BufRead) -> Result<Vec<T>, ImportError> {
+    let mut found = Vec::new();
+    for part in serde_json::Deserializer::from_reader(ShortStrings::new(reader)).into_iter::<Several<T>>() {
+        found.append(&mut part.map_err(|error| ImportError::json(wanted, &error))?.0);
+        if found.len() > MAX_ENTRIES {
+            return Err(ImportError::TooLarge {
+                what: "the number of its entries".to_owned(),
+                most: MAX_ENTRIES.to_string(),
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// A list of documents, or one.
+struct Several<T>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Several<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
+            type Value = Several<T>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an object or a list of objects")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Several<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(|one| Several(vec![one]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Several<T>, A::Error> {
+                let mut list = Vec::new();
+                while let Some(entry) = from.next_element()? {
+                    if list.len() == MAX_ENTRIES {
+                        return Err(A::Error::custom(format!("a list has more than {MAX_ENTRIES} entries")));
+                    }
+                    list.push(entry);
+                }
+                Ok(Several(list))
+            }
+        }
+        from.deserialize_any(Either(PhantomData))
+    }
+}
+
+/// The control numbers in a text or a list of texts; none in anything else. A JSON number would have lost its last zero.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Numbers(pub(super) Vec<String>);
+
+impl<'de> Deserialize<'de> for Numbers {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let texts = match serde_json::Value::deserialize(from)? {
+            serde_json::Value::String(text) => vec![text],
+            serde_json::Value::Array(list) => {
+                list.into_iter().filter_map(|entry| entry.as_str().map(str::to_owned)).take(50).collect()
+            }
+            _ => Vec::new(),
+        };
+        Ok(Self(texts.into_iter().filter(|text| is_number(text)).collect()))
+    }
+}
+
+/// A text of at most [`MAX_TEXT`] bytes; `null` is an empty one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Text(pub(super) String);
 
@@ -58,8 +127,12 @@ impl<'de> Deserialize<'de> for Text {
                 let end = text.floor_char_boundary(MAX_TEXT + char::MAX.len_utf8());
                 Ok(Text(clip(text[..end].to_owned(), MAX_TEXT)))
             }
+
+            fn visit_unit<E: Error>(self) -> Result<Text, E> {
+                Ok(Text::default())
+            }
         }
-        from.deserialize_str(Clip)
+        from.deserialize_any(Clip)
     }
 }
 

@@ -12,7 +12,7 @@ pub enum Kind {
     Arf,
     /// The CSV of an Inspector CIS report.
     InspectorCsv,
-    /// The JSON of `aws inspector2 get-cis-scan-result-details`.
+    /// The JSON of `aws inspector2 get-cis-scan-result-details` or `list-cis-scan-results-aggregated-by-checks`.
     InspectorJson,
     /// SARIF 2.1.0.
     Sarif,
@@ -20,6 +20,16 @@ pub enum Kind {
     Junit,
     /// InSpec's JSON report.
     Inspec,
+    /// HDF, the Heimdall Data Format: InSpec's JSON as MITRE's converters and amiproof write it.
+    Hdf,
+    /// OCSF compliance findings (class 2003), as a list or as one event per line.
+    Ocsf,
+    /// ASFF, the findings of AWS Security Hub.
+    Asff,
+    /// CTRF, the Common Test Report Format.
+    Ctrf,
+    /// `goss validate --format json`.
+    Goss,
     /// The JSON of `apiclient report cis` on a Bottlerocket host.
     Bottlerocket,
 }
@@ -45,12 +55,15 @@ impl Kind {
 
     /// Whether it evaluates an operating system, so that its controls are the same as Inspector's.
     pub(super) fn judges_os(self) -> bool {
-        !matches!(self, Self::KubeBench | Self::Sarif | Self::Junit)
+        !matches!(self, Self::KubeBench | Self::Sarif | Self::Junit | Self::Ctrf)
     }
 
     /// Whether its results are always about a machine, so that they belong to a variant.
     pub fn is_about_a_machine(self) -> bool {
-        !matches!(self, Self::Sarif | Self::Junit | Self::Inspec)
+        matches!(
+            self,
+            Self::KubeBench | Self::Xccdf | Self::Arf | Self::InspectorCsv | Self::InspectorJson | Self::Bottlerocket
+        )
     }
 
     /// Whether it is a result of Inspector.

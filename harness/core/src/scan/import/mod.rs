@@ -4,9 +4,12 @@
 //! puts them into a report. Files come from anywhere, so nothing is decompressed, no DTD is read, nothing is fetched, and memory
 //! is bounded whatever the length of the file ([`guard`], `xml`).
 
+mod asff;
+mod ctrf;
 mod detect;
 mod document;
 mod error;
+mod goss;
 pub mod guard;
 mod inspec;
 mod inspector;
@@ -16,6 +19,8 @@ mod json;
 mod junit;
 mod kind;
 pub mod merge;
+mod ocsf;
+mod own;
 mod rows;
 mod sarif;
 mod xccdf;
@@ -45,7 +50,12 @@ pub fn read(kind: Kind, source: Source, target: &Target) -> Result<Import, Impor
         Kind::InspectorCsv => inspector_csv::read(source.reader())?,
         Kind::Sarif => sarif::read(source.reader())?,
         Kind::Junit => junit::read(source.reader())?,
-        Kind::Inspec => inspec::read(source.reader())?,
+        Kind::Inspec => inspec::read(source.reader(), inspec::INSPEC)?,
+        Kind::Hdf => inspec::read(source.reader(), inspec::HDF)?,
+        Kind::Ocsf => ocsf::read(source.reader())?,
+        Kind::Asff => asff::read(source.reader())?,
+        Kind::Ctrf => ctrf::read(source.reader())?,
+        Kind::Goss => goss::read(source.reader())?,
     };
     rows::rows(kind, document, target)
 }

@@ -15,6 +15,8 @@ use amiproof_model::vocabulary::of_inspector;
 pub use self::target::{File, Target, digest_of};
 use self::target::{OS_SUITE, digest, scanner_name};
 use super::document::{Answer, Document, badness};
+use super::own::RUN;
+use super::xml::clip;
 use super::{Import, ImportError, Kind};
 use crate::check::{Decision, ScanRow};
 
@@ -23,6 +25,7 @@ use crate::check::{Decision, ScanRow};
 /// # Errors
 /// If the benchmark is needed, but neither the file nor the user names it.
 pub(super) fn rows(kind: Kind, document: Document, target: &Target) -> Result<Import, ImportError> {
+    let document = of_subject(document, target)?;
     let benchmark = benchmark(kind, &document, target)?;
     let own = if document.scanner.is_empty() { kind.as_str() } else { &document.scanner };
     let scanner = scanner_name(target, own);
@@ -32,13 +35,15 @@ pub(super) fn rows(kind: Kind, document: Document, target: &Target) -> Result<Im
     let mut taken = BTreeSet::new();
     let mut found: Vec<ScanRow> = Vec::with_capacity(document.answers.len());
     let mut places: HashMap<CheckId, usize> = HashMap::new();
+    let mut joined_suites: BTreeSet<&str> = BTreeSet::new();
     for answer in &document.answers {
         let benchmark = answer.benchmark.as_ref().or(benchmark.as_ref());
         let control = |number: &String| ControlId::new(benchmark?, number).ok();
         let controls: Vec<ControlId> = answer.numbers.iter().filter_map(control).collect();
-        let joined = joined_suite(kind, &document);
+        let joined = joined_suite(kind, &document, benchmark);
         let checks: Vec<(String, Option<ControlId>)> = match joined {
             Some(suite) if !controls.is_empty() => {
+                joined_suites.insert(suite);
                 controls.into_iter().map(|control| (format!("{suite}/{control}"), Some(control))).collect()
             }
             _ => {
@@ -63,7 +68,7 @@ pub(super) fn rows(kind: Kind, document: Document, target: &Target) -> Result<Im
     let mut judged: BTreeSet<(String, Option<Benchmark>)> = BTreeSet::new();
     for row in &found {
         let of = row.control.as_ref().and_then(|control| control.benchmark().parse().ok());
-        let is_joined = Some(row.check.suite()) == joined_suite(kind, &document);
+        let is_joined = joined_suites.contains(row.check.suite());
         judged.insert((row.check.suite().to_owned(), of.or_else(|| benchmark.clone()).filter(|_| is_joined)));
     }
     let record = |(suite, benchmark): (String, Option<Benchmark>)| ScanRecord {
@@ -83,9 +88,41 @@ pub(super) fn rows(kind: Kind, document: Document, target: &Target) -> Result<Im
     Ok(Import { subject: Some(target.subject.clone()), source, scans, rows, when: document.when })
 }
 
+/// The answers about the column that a file of amiproof's own is imported for, with those about its run as a whole; of any other file all
+/// of them.
+///
+/// # Errors
+/// When it is about other columns only.
+fn of_subject(mut document: Document, target: &Target) -> Result<Document, ImportError> {
+    let wanted = target.subject.as_str();
+    let found: BTreeSet<&str> = document
+        .answers
+        .iter()
+        .map(|answer| answer.subject.as_str())
+        .filter(|name| !name.is_empty() && *name != RUN)
+        .collect();
+    if found.is_empty() {
+        return Ok(document);
+    }
+    if !found.contains(wanted) {
+        let found = found.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(ImportError::OtherSubject { wanted: wanted.to_owned(), found: clip(found, 300) });
+    }
+    let others: Vec<&str> = found.into_iter().filter(|name| *name != wanted).collect();
+    if !others.is_empty() {
+        let note = format!("the file's rows about {} were left out", clip(others.join(", "), 300));
+        document.notes.push(note);
+    }
+    document.answers.retain(|answer| matches!(answer.subject.as_str(), "" | RUN) || answer.subject == wanted);
+    Ok(document)
+}
+
 /// The suite for the controls of a file, shared with a run's own scans; none without a benchmark.
-fn joined_suite(kind: Kind, document: &Document) -> Option<&'static str> {
+fn joined_suite(kind: Kind, document: &Document, benchmark: Option<&Benchmark>) -> Option<&'static str> {
+    let is_of_kubernetes = |benchmark: &Benchmark| matches!(benchmark.family(), "cis-eks" | "cis-kubernetes");
     match kind {
+        // Forms that hold benchmarks of any kind.
+        Kind::Hdf | Kind::Ocsf | Kind::Asff if benchmark.is_some_and(is_of_kubernetes) => Some(kube_bench::SCANNER),
         Kind::Junit if document.scanner == kube_bench::SCANNER => Some(kube_bench::SCANNER),
         kind if kind.judges_os() => Some(OS_SUITE),
         _ => None,

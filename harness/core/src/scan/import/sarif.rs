@@ -10,6 +10,8 @@ use amiproof_model::verdict::Verdict;
 use self::form::{Log, Message, Notification, Rule, Run, SarifResult, Suppression, Tool};
 use self::rules::Rules;
 use super::document::{Answer, Document, Index, fail, line, severity, time, title, word};
+use super::json::Scalar;
+use super::own::Own;
 use super::xml::clip;
 use super::{ImportError, json};
 
@@ -71,6 +73,7 @@ fn one_run(run: Run, document: &mut Document, index: &mut Index) -> Result<(), I
         broken = broken.or(Some("the run has no list of results: the tool did not look for any"));
     }
     let rules = Rules::of(&driver, &extensions.0);
+    let is_own = name == super::own::NAME;
     let (mut counted, mut gone) = (0_usize, 0_usize);
     for result in run.results.unwrap_or_default().0 {
         // What an earlier run found and this one does not (3.27.24).
@@ -83,7 +86,16 @@ fn one_run(run: Run, document: &mut Document, index: &mut Index) -> Result<(), I
         let reference = result.rule.as_ref();
         let id = result.rule_id.as_ref().or_else(|| reference?.id.as_ref()).map(|id| id.0.as_str());
         let id = id.or_else(|| rule.map(|rule| rule.id.0.as_str())).unwrap_or("unnamed").to_owned();
-        document.add(index, answer(id, &result, rule))?;
+        let own = result.properties.as_ref().filter(|_| is_own);
+        let own = own.and_then(|own| Own::of(&own.subject, &Scalar(Some(id.clone())), &own.disposition, &own.control));
+        let answer = answer(id, &result, rule);
+        document.add(
+            index,
+            match own {
+                Some(own) => own.answer(answer),
+                None => answer,
+            },
+        )?;
     }
     if gone > 0 {
         document.notes.push(format!("{gone} of its results are marked as absent: they no longer occur"));

@@ -79,6 +79,20 @@ fn what_no_program_looked_at_is_an_answer_in_no_kind() {
         (Kind::Inspec, inspec(r#","status":"skipped","status_message":"another platform","controls":[]"#)),
         (Kind::Inspec, inspec(r#","status":"failed","controls":[]"#)),
         (Kind::Inspec, inspec(r#","controls":[{"id":"c","impact":0.5,"results":[]}]"#)),
+        (Kind::InspectorJson, r#"{"checkAggregations":[{"checkId":"3.1.1","statusCounts":{"skipped":1}}]}"#.to_owned()),
+        (Kind::Hdf, inspec(r#","controls":[{"id":"c","impact":0.5,"results":[{"status":"error","code_desc":"x"}]}]"#)),
+        (Kind::Hdf, inspec(r#","controls":[{"id":"c","impact":0.5,"results":[]}]"#)),
+        (Kind::Ocsf, r#"{"class_uid":2003,"compliance":{"control":"3.1.1","status_id":2}}"#.to_owned()),
+        (Kind::Ocsf, r#"{"class_uid":2003,"compliance":{"control":"3.1.1","status":"Ignored"}}"#.to_owned()),
+        (
+            Kind::Asff,
+            r#"[{"SchemaVersion":"2018-10-08","GeneratorId":"g","Compliance":{"Status":"NOT_AVAILABLE"}}]"#.to_owned(),
+        ),
+        (Kind::Ctrf, r#"{"results":{"tests":[{"name":"t","status":"pending"}]}}"#.to_owned()),
+        (
+            Kind::Goss,
+            r#"{"results":[{"resource-type":"File","resource-id":"/a","result":2,"successful":true}]}"#.to_owned(),
+        ),
     ];
     for (kind, text) in table {
         let rows = summary_of(kind, &text, Some("cis-eks-1.8.0"));
@@ -184,6 +198,34 @@ fn file(kind: Kind, good: bool) -> String {
             ))
         }
         Kind::InspectorCsv => format!("Check ID,Status\n3.1.1,{}\n", if good { "PASSED" } else { "FAILED" }),
+        Kind::InspectorJson => {
+            let counts = if good { r#""passed":1"# } else { r#""passed":1,"failed":1"# };
+            format!(r#"{{"checkAggregations":[{{"checkId":"3.1.1","statusCounts":{{{counts}}}}}]}}"#)
+        }
+        Kind::Hdf => {
+            let word = if good { "passed" } else { "failed" };
+            format!(
+                r#"{{"platform":{{"name":"Heimdall Tools"}},"profiles":[{{"name":"p","controls":[{{"id":"c","impact":0.5,"tags":{{"cis":"3.1.1"}},"results":[{{"status":"{word}","code_desc":"x"}}]}}]}}]}}"#
+            )
+        }
+        Kind::Ocsf => {
+            let id = if good { 1 } else { 3 };
+            format!(r#"{{"class_uid":2003,"compliance":{{"control":"3.1.1","standards":[],"status_id":{id}}}}}"#)
+        }
+        Kind::Asff => {
+            let word = if good { "PASSED" } else { "FAILED" };
+            format!(r#"[{{"SchemaVersion":"2018-10-08","GeneratorId":"g","Compliance":{{"Status":"{word}"}}}}]"#)
+        }
+        Kind::Ctrf => {
+            let word = if good { "passed" } else { "failed" };
+            format!(r#"{{"results":{{"tool":{{"name":"Jest"}},"tests":[{{"name":"t","status":"{word}"}}]}}}}"#)
+        }
+        Kind::Goss => {
+            let code = u8::from(!good);
+            format!(
+                r#"{{"results":[{{"resource-type":"File","resource-id":"/a","property":"exists","result":{code},"successful":{good},"meta":{{"CIS_ID":["3.1.1"]}}}}],"summary":{{"test-count":1}}}}"#
+            )
+        }
         _ => format!(
             r#"{{"id":"3","version":"eks-1.8.0","node_type":"node","tests":[{{"results":[{{"test_number":"3.1.1","test_desc":"d","status":"{}"}}]}}]}}"#,
             if good { "PASS" } else { "FAIL" }
@@ -195,10 +237,21 @@ proptest! {
     /// Whatever files are imported, and in whatever order: the report is the same, and no failure of any of them is gone.
     #[test]
     fn the_order_of_imports_changes_nothing(
-        files in proptest::collection::vec((0_usize..4, 0_usize..3, any::<bool>(), any::<bool>()), 1..6),
+        files in proptest::collection::vec((0_usize..10, 0_usize..3, any::<bool>(), any::<bool>()), 1..8),
         order in any::<proptest::sample::Index>(),
     ) {
-        let kinds = [Kind::Junit, Kind::Xccdf, Kind::InspectorCsv, Kind::KubeBench];
+        let kinds = [
+            Kind::Junit,
+            Kind::Xccdf,
+            Kind::InspectorCsv,
+            Kind::KubeBench,
+            Kind::InspectorJson,
+            Kind::Hdf,
+            Kind::Ocsf,
+            Kind::Asff,
+            Kind::Ctrf,
+            Kind::Goss,
+        ];
         // One file per place: a file has one content at a time.
         let files: std::collections::BTreeMap<(usize, usize), (bool, bool)> =
             files.into_iter().map(|(kind, place, good, named)| ((kind, place), (good, named))).collect();
@@ -228,5 +281,29 @@ proptest! {
         prop_assert_eq!(&once, &again);
         let failed = once.results.iter().filter(|result| matches!(result.outcome, Outcome::Fail { .. }) && result.scanner.is_some());
         prop_assert_eq!(failed.count(), imports.iter().filter(|(good, _)| !good).count());
+    }
+    /// A file that ends anywhere, or of which any byte is another, is refused or has no pass that the whole file has not.
+    #[test]
+    fn a_damaged_file_has_no_pass_that_the_whole_one_has_not(
+        kind in proptest::sample::select(vec![
+            Kind::InspectorJson, Kind::Hdf, Kind::Ocsf, Kind::Asff, Kind::Ctrf, Kind::Goss,
+        ]),
+        at in any::<proptest::sample::Index>(),
+        byte in proptest::option::of(any::<u8>()),
+    ) {
+        let whole = file(kind, false);
+        let at = at.index(whole.len());
+        let mut bytes = whole.into_bytes();
+        match byte {
+            Some(byte) => bytes[at] = byte,
+            None => bytes.truncate(at),
+        }
+        // One digit or word may become another that the format knows: `"result":0` is a pass whatever it was before.
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let changed = byte.is_some() && (text.contains(r#""result":0"#) || text.contains(r#""status_id":1"#));
+        if let Ok(import) = Source::open(std::io::Cursor::new(bytes)).and_then(|source| read(kind, source, &target("a"))) {
+            let passes = import.rows.iter().any(|(_, row)| row.decision.verdict == amiproof_model::verdict::Verdict::Pass);
+            prop_assert!(!passes || changed || (kind == Kind::InspectorJson && !text.contains(r#""failed":1"#)), "{}", text);
+        }
     }
 }

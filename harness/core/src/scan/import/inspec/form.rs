@@ -1,9 +1,9 @@
 //! The parts of InSpec's JSON report that are read.
 
-use amiproof_model::vocabulary::is_number;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use crate::scan::import::json::{List, Text};
+use crate::scan::import::json::{List, Numbers, Scalar, Text};
+use crate::scan::import::own::Own;
 
 #[derive(Deserialize)]
 pub(super) struct Report {
@@ -68,6 +68,15 @@ pub(super) struct Tags {
     cis_rid: Numbers,
     #[serde(default)]
     cis: Numbers,
+    /// What amiproof says of its own rows. Other profiles mean something else by some of these names.
+    #[serde(default)]
+    check: Scalar,
+    #[serde(default)]
+    subject: Scalar,
+    #[serde(default)]
+    disposition: Scalar,
+    #[serde(default)]
+    control: Scalar,
 }
 
 impl Tags {
@@ -75,22 +84,10 @@ impl Tags {
         let all = [&self.cis_number, &self.cis_rid, &self.cis];
         all.into_iter().map(|numbers| numbers.0.as_slice()).find(|numbers| !numbers.is_empty()).unwrap_or_default()
     }
-}
 
-/// The control numbers in a text or a list of texts; none in anything else. A JSON number would have lost its last zero.
-#[derive(Clone, Default)]
-pub(super) struct Numbers(Vec<String>);
-
-impl<'de> Deserialize<'de> for Numbers {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let texts = match serde_json::Value::deserialize(from)? {
-            serde_json::Value::String(text) => vec![text],
-            serde_json::Value::Array(list) => {
-                list.into_iter().filter_map(|entry| entry.as_str().map(str::to_owned)).take(50).collect()
-            }
-            _ => Vec::new(),
-        };
-        Ok(Self(texts.into_iter().filter(|text| is_number(text)).collect()))
+    /// The row of amiproof that a control is, if it is one.
+    pub(super) fn own(&self) -> Option<Own> {
+        Own::of(&self.subject, &self.check, &self.disposition, &self.control)
     }
 }
 
@@ -112,6 +109,8 @@ pub(super) struct Check {
     pub(super) skip_message: Option<Text>,
     /// What broke the test.
     pub(super) exception: Option<Text>,
+    /// Where it broke; Heimdall takes a test that has one as an error.
+    pub(super) backtrace: Option<List<serde::de::IgnoredAny>>,
 }
 
 impl Waiver {

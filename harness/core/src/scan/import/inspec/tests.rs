@@ -1,4 +1,8 @@
-use super::*;
+use super::{read as read_as, *};
+
+fn read(reader: &[u8]) -> Result<Document, ImportError> {
+    read_as(reader, INSPEC)
+}
 
 const REPORT: &str = r#"{"platform":{"name":"amazon"},"version":"5.22.3","profiles":[{"name":"cis-al2023","title":"CIS AL2023","controls":[
     {"id":"cis-al2023-3.3.1","title":"no source routing","impact":0.7,"results":[{"status":"passed","code_desc":"a"},{"status":"failed","code_desc":"sysctl x","message":"expected 0\ngot 1"}]},
@@ -151,5 +155,40 @@ fn a_waiver_in_words_and_a_test_that_broke_are_no_answer() {
         );
         let document = read(text.as_bytes()).unwrap();
         assert!(matches!(document.answers[0].verdict, Verdict::NotEvaluated(_)), "{document:?}");
+    }
+}
+
+#[test]
+fn the_states_of_heimdall_are_what_heimdall_makes_of_them_and_nothing_undecided_is_green() {
+    let result =
+        |status: &str| format!(r#"{{"status":"{status}","code_desc":"x","start_time":"2026-11-28T10:00:00Z"}}"#);
+    let waived = r#""waiver_data":{"skipped_due_to_waiver":true,"justification":"agreed"},"#;
+    for (more, impact, results, wanted) in [
+        ("", 0.5, result("passed"), "pass"),
+        ("", 0.5, result("failed"), "fail"),
+        ("", 0.5, result("error"), "not evaluated"),
+        ("", 0.5, result("pending"), "not evaluated"),
+        ("", 0.5, result("green"), "not evaluated"),
+        ("", 0.5, String::new(), "not evaluated"),
+        ("", 0.5, result("not_applicable"), "not applicable"),
+        ("", 0.5, format!("{},{}", result("passed"), result("not_applicable")), "pass"),
+        ("", 0.5, format!("{},{}", result("passed"), result("error")), "not evaluated"),
+        ("", 0.5, format!("{},{}", result("failed"), result("error")), "fail"),
+        ("", 0.5, format!("{},{}", result("passed"), result("skipped")), "manual"),
+        ("", 0.5, r#"{"status":"passed","code_desc":"x","backtrace":["a.rb:1"]}"#.to_owned(), "not evaluated"),
+        ("", 0.5, r#"{"status":null,"code_desc":"x"}"#.to_owned(), "not evaluated"),
+        ("", 0.0, result("failed"), "not applicable"),
+        ("", 0.0, result("error"), "not evaluated"),
+        (waived, 0.5, result("failed"), "fail"),
+        (waived, 0.5, result("skipped"), "not evaluated"),
+        (waived, 0.5, String::new(), "not evaluated"),
+    ] {
+        let text = format!(
+            r#"{{"platform":{{"name":"Heimdall Tools","release":"2"}},"version":"2","statistics":{{}},"profiles":[{{"name":"a","controls":[
+            {{"id":"c","impact":{impact},{more}"refs":[],"tags":{{"check":"a text","nist":["CM-6"]}},"results":[{results}]}}]}}]}}"#
+        );
+        let document = read_as(text.as_bytes(), HDF).unwrap();
+        let actual = amiproof_model::verdict::Outcome::from(document.answers[0].verdict.clone());
+        assert_eq!((document.scanner.as_str(), actual.as_str()), (HDF, wanted), "{text}");
     }
 }

@@ -76,3 +76,47 @@ fn only_what_is_for_a_human_is_manual() {
         assert_eq!(Outcome::from(verdict(&statement)).as_str(), wanted, "{reason}");
     }
 }
+
+/// A check that so many instances of a scan passed, failed and were skipped on.
+fn aggregated(scan: &str, id: &str, [passed, failed, skipped]: [u32; 3]) -> String {
+    format!(
+        r#"{{"scanArn":"{scan}","checkId":"{id}","title":"t","level":"LEVEL_1","platform":"AMAZON_LINUX_2023","statusCounts":{{"passed":{passed},"failed":{failed},"skipped":{skipped}}}}}"#
+    )
+}
+
+fn by_check(all: &[String], more: &str) -> Result<Document, ImportError> {
+    inspector_json::read(format!(r#"{{"checkAggregations":[{}]{more}}}"#, all.join(",")).as_bytes())
+}
+
+#[test]
+fn a_check_passed_where_all_instances_of_the_scan_passed_it() {
+    for (counts, wanted) in [
+        (vec![[2, 0, 0], [2, 0, 0]], "pass, pass"),
+        (vec![[2, 0, 0], [1, 1, 0]], "pass, fail"),
+        (vec![[2, 0, 0], [1, 0, 1]], "pass, not evaluated"),
+        (vec![[2, 0, 0], [1, 0, 0]], "pass, not evaluated"),
+        (vec![[2, 0, 0], [0, 0, 0]], "pass, not evaluated"),
+        (vec![[1, 0, 0], [0, 1, 1]], "not evaluated, fail"),
+    ] {
+        let all: Vec<String> =
+            counts.iter().enumerate().map(|(at, counts)| aggregated("a", &format!("1.{}", at + 1), *counts)).collect();
+        assert_eq!(words(&by_check(&all, "").unwrap()), wanted, "{counts:?}");
+    }
+    let none = r#"{"checkId":"1.1"}"#.to_owned();
+    assert_eq!(words(&by_check(&[none], "").unwrap()), "not evaluated");
+}
+
+#[test]
+fn of_two_scans_in_one_file_the_worse_answer_counts_and_a_page_is_not_all() {
+    let (good, bad) = (aggregated("a", "1.1", [3, 0, 0]), aggregated("b", "1.1", [0, 1, 0]));
+    for all in [[good.clone(), bad.clone()], [bad, good.clone()]] {
+        assert_eq!(words(&by_check(&all, "").unwrap()), "fail");
+    }
+    assert_eq!(words(&by_check(std::slice::from_ref(&good), r#","nextToken":"x""#).unwrap()), "pass, not evaluated");
+    let document = by_check(&[good], "").unwrap();
+    assert_eq!(
+        (document.platform.as_str(), document.answers[0].numbers.as_slice()),
+        ("AMAZON_LINUX_2023", &["1.1".to_owned()][..])
+    );
+    assert!(by_check(&[], "").unwrap_err().to_string().contains("contains no check"));
+}

@@ -145,3 +145,28 @@ fn results_of_another_platform_never_answer_the_benchmark_of_the_variant() {
         assert_eq!(own.as_deref(), wanted, "{platform}");
     }
 }
+
+/// The same check on two variants and on the run as a whole, as amiproof writes it.
+const OWN: &str = r#"{"results":{"tool":{"name":"amiproof","version":"1"},"tests":[
+    {"name":"a","status":"passed","rawStatus":"passed","extra":{"subject":"al2023-l1","check":"os-cis/cis-al2023-1.0.0/3.3.1","control":"cis-al2023-1.0.0/3.3.1"}},
+    {"name":"b","status":"failed","rawStatus":"failed","extra":{"subject":"al2023-l2","check":"os-cis/cis-al2023-1.0.0/3.3.1","control":"cis-al2023-1.0.0/3.3.1"}},
+    {"name":"c","status":"other","rawStatus":"error","message":"interrupted","extra":{"subject":"run","check":"run/interrupted"}}]}}"#;
+
+#[test]
+fn a_form_of_amiproof_answers_for_the_column_that_it_is_imported_for_and_for_no_other() {
+    let rows = |variant: &str| {
+        let target = Target { subject: Subject::Variant(variant.parse().unwrap()), ..target() };
+        let import = import(Kind::Ctrf, OWN, &target)?;
+        let word = |row: &ScanRow| Outcome::from(row.decision.verdict.clone()).as_str().to_owned();
+        let rows = import.rows.iter().map(|(_, row)| format!("{}: {}", row.check, word(row))).collect::<Vec<_>>();
+        Ok::<_, ImportError>((rows, import.scans[0].note.clone()))
+    };
+    let check = "ctrf/amiproof/os-cis-cis-al2023-1.0.0-3.3.1";
+    let run = "ctrf/amiproof/run-interrupted: not evaluated".to_owned();
+    let (good, note) = rows("al2023-l1").unwrap();
+    assert_eq!(good, [format!("{check}: pass"), run.clone()]);
+    assert!(note.contains("the file's rows about al2023-l2 were left out"), "{note}");
+    assert_eq!(rows("al2023-l2").unwrap().0, [format!("{check}: fail"), run]);
+    let error = rows("bottlerocket").unwrap_err().to_string();
+    assert_eq!(error, "is a report of amiproof about al2023-l1, al2023-l2, and has nothing about bottlerocket");
+}

@@ -110,6 +110,18 @@ pub(super) struct SarifResult {
     #[serde(default)]
     pub(super) locations: List<Location>,
     pub(super) suppressions: Option<List<Suppression>>,
+    pub(super) properties: Option<Kept>,
+}
+
+/// What amiproof keeps there of its own rows.
+#[derive(Deserialize)]
+pub(super) struct Kept {
+    #[serde(default)]
+    pub(super) subject: Scalar,
+    #[serde(default)]
+    pub(super) disposition: Scalar,
+    #[serde(default)]
+    pub(super) control: Scalar,
 }
 
 #[derive(Deserialize)]
