@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-/// Why a format could not be rendered. Renderers accept every report, so all but [`RenderError::File`] are bugs in amiproof.
+/// Why a format could not be rendered. Renderers accept every report, so all but [`RenderError::File`] and
+/// [`RenderError::NoImage`] are bugs in amiproof.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// The report, or a comparison, could not be written as JSON.
@@ -17,6 +18,14 @@ pub enum RenderError {
     /// CSV could not be written.
     #[error("could not write CSV: {0}")]
     Csv(String),
+    /// There is nothing to make statements about.
+    #[error(
+        "run {run} has not recorded which image its nodes booted, so there is nothing to state; run variants with `ami` in an account"
+    )]
+    NoImage {
+        /// The run.
+        run: String,
+    },
     /// The file could not be written.
     #[error("could not write {}: {source}; make the folder writable and run 'amiproof report' again", path.display())]
     File {

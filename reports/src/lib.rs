@@ -79,6 +79,8 @@ pub enum Format {
     Asff,
     /// OSCAL 1.1.3 assessment results
     Oscal,
+    /// Unsigned in-toto statements, one line per image: which checks it passed
+    InToto,
 }
 
 impl Format {
@@ -98,7 +100,14 @@ impl Format {
             Self::Html => Some("matrix.html"),
             Self::Markdown => Some("matrix.md"),
             Self::Csv => Some("matrix.csv"),
-            Self::Terminal | Self::Sarif | Self::Ctrf | Self::Hdf | Self::Ocsf | Self::Asff | Self::Oscal => None,
+            Self::Terminal
+            | Self::Sarif
+            | Self::Ctrf
+            | Self::Hdf
+            | Self::Ocsf
+            | Self::Asff
+            | Self::Oscal
+            | Self::InToto => None,
         }
     }
 }
@@ -112,6 +121,9 @@ pub struct Options<'a> {
     pub history: Option<&'a history::History<'a>>,
     /// The style of the terminal.
     pub style: Style,
+    /// SHA-256 of the file that holds the report, in hexadecimal, which in-toto statements name; without it that of the report as this
+    /// build would write it.
+    pub digest: Option<&'a str>,
 }
 
 /// The report in one format. Effects of the baseline are computed here and are not in the report on disk: gates of scans that
@@ -137,6 +149,11 @@ pub fn render(format: Format, report: &Report, options: &Options<'_>) -> Result<
         Format::Ocsf => machine::ocsf(report, options.baseline),
         Format::Asff => machine::asff(report, options.baseline),
         Format::Oscal => machine::oscal(report, options.baseline),
+        Format::InToto => {
+            let written = || Ok::<_, RenderError>(machine::digest(&render(Format::Json, report, &Options::default())?));
+            let digest = options.digest.map_or_else(written, |digest| Ok(digest.to_owned()))?;
+            machine::in_toto(report, options.baseline, &digest)
+        }
     }
 }
 

@@ -127,14 +127,14 @@ struct Note {
 
 /// Where the findings belong. A cluster without an account has a placeholder, which Security Hub refuses, and so has the lab, whose
 /// account is not real.
-struct Home {
+pub(super) struct Home {
     partition: &'static str,
     region: String,
     account: String,
 }
 
 impl Home {
-    fn of(report: &Report) -> Self {
+    pub(super) fn of(report: &Report) -> Self {
         let or = |text: &str, placeholder: &str| match text::line(text) {
             empty if empty.is_empty() => placeholder.to_owned(),
             text => text,
@@ -149,7 +149,7 @@ impl Home {
         Self { partition, region, account: or(account, "000000000000") }
     }
 
-    fn arn(&self, service: &str, account: &str, rest: &str) -> String {
+    pub(super) fn arn(&self, service: &str, account: &str, rest: &str) -> String {
         format!("arn:{}:{service}:{}:{account}:{rest}", self.partition, self.region)
     }
 }

@@ -1,6 +1,6 @@
-//! Forms for other programs, rendered only on request: SARIF, CTRF, HDF, OCSF, ASFF and OSCAL.
+//! Forms for other programs, rendered only on request: SARIF, CTRF, HDF, OCSF, ASFF, OSCAL and in-toto.
 //!
-//! All of them are made of the same rows: one per cell of the sheet, then what went wrong that is no result of a check. Their states
+//! All but the last, which states only what each image passed, are made of the same rows: one per cell of the sheet, then what went wrong that is no result of a check. Their states
 //! differ, and each file says what it makes of a status. One rule holds for all: what was not evaluated, or ended with an error, is
 //! neither a pass nor a failure nor "not applicable". That goes for an informational result without evidence, too. The report's own word
 //! for a status is always there.
@@ -8,6 +8,7 @@
 mod asff;
 mod ctrf;
 mod hdf;
+mod in_toto;
 mod ocsf;
 mod oscal;
 mod row;
@@ -15,6 +16,7 @@ mod sarif;
 
 use amiproof_model::report::Report;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use self::row::Rows;
 use crate::context::Context;
@@ -66,6 +68,19 @@ pub fn asff(report: &Report, baseline: Option<&Report>) -> Result<String, Render
 /// When the JSON cannot be written, which would be a bug in amiproof.
 pub fn oscal(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
     json(&oscal::document(&Rows::of(&Context::of(report, baseline))))
+}
+
+/// In-toto statements, one line per image of the run; `digest` is that of the file that holds the report, SHA-256 in hexadecimal.
+///
+/// # Errors
+/// When no image of the run is known.
+pub fn in_toto(report: &Report, baseline: Option<&Report>, digest: &str) -> Result<String, RenderError> {
+    in_toto::lines(&Context::of(report, baseline), digest)
+}
+
+/// SHA-256 of a text, in hexadecimal.
+pub(crate) fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn json(document: &impl Serialize) -> Result<String, RenderError> {

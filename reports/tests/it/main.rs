@@ -11,6 +11,7 @@ mod fixture;
 mod history;
 mod html;
 mod impact;
+mod in_toto;
 mod junit;
 mod machine;
 mod markdown;

@@ -60,8 +60,8 @@ fn every_form_says_the_word_of_the_exit_code() {
             assert_eq!(Summary::of(&report, Scope::Run, 0).conclusion, conclusion, "state {at}");
             assert_eq!(ExitCode::of(&report), code, "state {at}");
         }
-        let options =
-            Options { baseline: baseline.as_ref(), style: Style { width: 400, ..Style::default() }, history: None };
+        let style = Style { width: 400, ..Style::default() };
+        let options = Options { baseline: baseline.as_ref(), style, ..Options::default() };
         let summary_of = |format| render(format, &report, &options).unwrap();
         let page = summary_of(Format::Html);
         assert!(page.contains(&format!("<title>{word} · nightly · amiproof</title>")), "state {at}: page");

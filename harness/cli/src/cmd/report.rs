@@ -2,11 +2,12 @@
 
 use amiproof_core::bounded;
 use amiproof_model::exit::ExitCode;
-use amiproof_reports::{Format, Options, terminal};
+use amiproof_reports::{Format, Options, RenderError, terminal};
 use camino::Utf8Path;
 
 use super::first_bad::first_bad;
 use super::forms;
+use super::promote::hex;
 use crate::args::{Global, Report};
 use crate::output::{Failure, Output};
 use crate::rundir;
@@ -22,15 +23,19 @@ pub(crate) fn run(global: &Global, args: &Report, output: &Output) -> Result<Exi
     let baseline = baseline.as_ref();
     match args.format {
         // The file as it is, even if this build would write it differently.
-        Some(Format::Json) => output.json(
-            bounded::text(&path, bounded::REPORT)
-                .map_err(|error| Failure::usage(format!("cannot read the report {path}: {error}"), ""))?,
-        ),
+        Some(Format::Json) => output.json(text_of(&path)?),
+        Some(Format::InToto) => {
+            // Stated and digested are the same bytes: other commands rewrite the file.
+            let text = text_of(&path)?;
+            let report = amiproof_model::report::Report::parse(&text)
+                .map_err(|error| Failure::usage(format!("{path}: {error}"), ""))?;
+            let digest = hex(text.as_bytes());
+            let options = Options { baseline, digest: Some(&digest), ..Options::default() };
+            output.data(rendered(Format::InToto, &report, &options)?);
+        }
         Some(format) => {
             let options = Options { baseline, style: forms::style(*output), ..Options::default() };
-            let text = amiproof_reports::render(format, &report, &options)
-                .map_err(|error| Failure::error(error.to_string(), ""))?;
-            output.data(text);
+            output.data(rendered(format, &report, &options)?);
         }
         None => {
             let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
@@ -44,4 +49,17 @@ pub(crate) fn run(global: &Global, args: &Report, output: &Output) -> Result<Exi
         }
     }
     Ok(ExitCode::Passed)
+}
+
+/// The report as it lies on the disk.
+fn text_of(path: &Utf8Path) -> Result<String, Failure> {
+    bounded::text(path, bounded::REPORT)
+        .map_err(|error| Failure::usage(format!("cannot read the report {path}: {error}"), ""))
+}
+
+fn rendered(format: Format, report: &amiproof_model::report::Report, options: &Options<'_>) -> Result<String, Failure> {
+    amiproof_reports::render(format, report, options).map_err(|error| match error {
+        RenderError::NoImage { .. } => Failure::usage(error.to_string(), ""),
+        error => Failure::error(error.to_string(), ""),
+    })
 }

@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::gate::Promotion;
+use crate::conclusion::Conclusion;
 use crate::judge::disposition::Disposition;
+use crate::name::VariantName;
 use crate::report::Report;
 use crate::report::result::CheckResult;
 use crate::report::subject::Subject;
@@ -70,10 +72,39 @@ pub struct Facts<'a> {
     pub policy_digest: &'a str,
 }
 
+/// An image as a report tested it, whatever came of that.
+#[derive(Clone, Copy, Debug)]
+pub struct Tested<'a> {
+    /// The variant that it was tested as.
+    pub variant: &'a VariantName,
+    /// The image's ARN.
+    pub arn: &'a str,
+    /// SHA-256 of the bytes of `report.json`, in hexadecimal.
+    pub digest: &'a str,
+    /// The verdict of the variant: one that is no pass is a failed test, even if no single check says so.
+    pub verdict: Conclusion,
+}
+
+/// The statement of what a report says of an image, with [`Predicate::TestResult`]. Nothing is decided by it: it states failures, too.
+pub fn tested(report: &Report, tested: &Tested<'_>) -> Value {
+    let Tested { variant, arn, digest, verdict } = *tested;
+    let writer = format!("pkg:cargo/{}@{}", report.tool.name, report.tool.version);
+    let mut content = test_result(report, variant, digest, &writer);
+    if !matches!(verdict, Conclusion::Passed) {
+        // What is allowed to be missing is no pass either.
+        let is_incomplete = verdict == Conclusion::Incomplete && content["result"] != "FAILED";
+        content["result"] = if is_incomplete { "WARNED" } else { "FAILED" }.into();
+    }
+    let about = json!({
+        "matrix": report.run.matrix, "variant": variant, "run": report.run.id, "lab": report.cluster.lab, "verdict": verdict.as_str(),
+    });
+    statement(arn, digest, &about, Predicate::TestResult, content)
+}
+
 /// The statement of a promotion with one of the predicates.
 pub fn of(predicate: Predicate, report: &Report, promotion: &Promotion<'_>, facts: &Facts<'_>) -> Value {
     let content = match predicate {
-        Predicate::TestResult => test_result(report, promotion, facts),
+        Predicate::TestResult => test_result(report, &promotion.variant.name, facts.digest, &verifier(facts)),
         Predicate::Svr => json!({
             "verifier": {"id": verifier(facts), "policies": [policy(facts)]},
             "timeCreated": facts.at.to_string(),
@@ -90,14 +121,17 @@ pub fn of(predicate: Predicate, report: &Report, promotion: &Promotion<'_>, fact
             "slsaVersion": "1.1",
         }),
     };
+    // The same image may be several variants, of which user data makes different nodes.
+    let about = json!({
+        "matrix": report.run.matrix, "variant": promotion.variant.name, "run": report.run.id, "lab": report.cluster.lab,
+    });
+    statement(facts.arn, facts.digest, &about, predicate, content)
+}
+
+fn statement(arn: &str, digest: &str, about: &Value, predicate: Predicate, content: Value) -> Value {
     json!({
         "_type": STATEMENT,
-        "subject": [{
-            "name": facts.arn,
-            "digest": {"sha256": facts.digest},
-            // The same image may be several variants, of which user data makes different nodes.
-            "annotations": {"matrix": report.run.matrix, "variant": promotion.variant.name, "run": report.run.id, "lab": report.cluster.lab},
-        }],
+        "subject": [{"name": arn, "digest": {"sha256": digest}, "annotations": about}],
         "predicateType": predicate.type_uri(),
         "predicate": content,
     })
@@ -125,10 +159,10 @@ enum Came {
     Failed,
 }
 
-fn test_result(report: &Report, promotion: &Promotion<'_>, facts: &Facts<'_>) -> Value {
+fn test_result(report: &Report, variant: &VariantName, digest: &str, writer: &str) -> Value {
     let mut tests: BTreeMap<&str, Came> = BTreeMap::new();
     for row in &report.results {
-        if !matches!(&row.subject, Subject::Variant(name) if *name == promotion.variant.name) {
+        if !matches!(&row.subject, Subject::Variant(name) if name == variant) {
             continue;
         }
         let came = match row.disposition {
@@ -158,9 +192,9 @@ fn test_result(report: &Report, promotion: &Promotion<'_>, facts: &Facts<'_>) ->
     };
     // The report names the matrix, the thresholds, the waivers and the nodes.
     let mut configuration =
-        vec![json!({"name": "report.json", "digest": {"sha256": facts.digest}}), json!({"uri": verifier(facts)})];
-    let variant = report.variants.iter().find(|record| record.name == promotion.variant.name);
-    if let Some(user_data) = variant.and_then(|record| record.user_data.as_ref()) {
+        vec![json!({"name": "report.json", "digest": {"sha256": digest}}), json!({"uri": writer})];
+    let record = report.variants.iter().find(|record| record.name == *variant);
+    if let Some(user_data) = record.and_then(|record| record.user_data.as_ref()) {
         // Who launches the image must give it the same user data.
         let images: Vec<Value> = user_data.bootstrap_images.iter().map(|image| json!({"uri": image})).collect();
         configuration.push(json!({"name": "user data", "digest": {"sha256": user_data.sha256}}));
