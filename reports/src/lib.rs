@@ -75,7 +75,7 @@ pub enum Format {
     Hdf,
     /// OCSF 1.5 compliance findings, for a security data lake
     Ocsf,
-    /// ASFF findings, for AWS Security Hub; nothing is sent
+    /// ASFF findings, for AWS Security Hub; '--send' sends them
     Asff,
     /// OSCAL 1.1.3 assessment results
     Oscal,

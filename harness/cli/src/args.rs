@@ -316,6 +316,15 @@ pub(crate) struct Report {
     /// Mark the differences from this run or report in the matrix
     #[arg(long, value_name = "RUN")]
     pub(crate) baseline: Option<String>,
+    /// Send the findings to Security Hub instead of printing them (with '--format asff')
+    #[arg(long, requires = "format")]
+    pub(crate) send: bool,
+    /// AWS profile to send with
+    #[arg(long, requires = "send", value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Send to this AWS endpoint URL (a moto server)
+    #[arg(long, requires = "send", value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
 }
 
 /// Options of 'import'.

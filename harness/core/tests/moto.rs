@@ -61,6 +61,9 @@ const BODIES: [(&str, Body); 15] = [
     ("two writers of a bucket lose nothing", |world| {
         Box::pin(provisioning::history::two_writers_of_a_bucket_lose_nothing(world))
     }),
+    ("findings are sent in batches and updated by their ids", |world| {
+        Box::pin(provisioning::findings::findings_are_sent_in_batches_and_updated_by_their_ids(world))
+    }),
     ("a bucket that is not there is named", |world| {
         Box::pin(provisioning::history::a_bucket_that_is_not_there_is_named(world))
     }),

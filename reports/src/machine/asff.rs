@@ -1,4 +1,5 @@
-//! ASFF, the findings of AWS Security Hub: a list for `aws securityhub batch-import-findings`, at most 100 a call. Nothing is sent.
+//! ASFF, the findings of AWS Security Hub: a list for `aws securityhub batch-import-findings`, at most 100 a call.
+//! `report --send` makes these calls.
 //!
 //! | row | `Compliance.Status` |
 //! |---|---|
@@ -44,6 +45,7 @@ pub(super) struct Finding {
     created_at: String,
     updated_at: String,
     severity: SeverityOf,
+    finding_provider_fields: ProviderFields,
     title: String,
     description: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,6 +57,15 @@ pub(super) struct Finding {
     record_state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<Note>,
+}
+
+/// What of a finding that is known already only its provider may change, and only here (API reference, `BatchImportFindings`): the severity
+/// of a check that failed last night and passes now.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProviderFields {
+    severity: SeverityOf,
+    types: [&'static str; 1],
 }
 
 #[derive(Serialize)]
@@ -192,6 +203,7 @@ fn finding(rows: &Rows<'_>, home: &Home, row: &Row<'_>) -> Finding {
         created_at: time(row.started),
         updated_at: time(row.ended),
         severity: severity(row),
+        finding_provider_fields: ProviderFields { severity: severity(row), types: [kind(row)] },
         title: text::short_line(&format!("[{}] {}", row.subject, row.title), TITLE_LIMIT),
         description: text::short_line(&description, DESCRIPTION_LIMIT),
         remediation: Some(&row.remedy).filter(|remedy| !remedy.is_empty()).map(|remedy| Remediation {

@@ -26,7 +26,7 @@ pub(crate) struct Doctor {
 /// Options of 'iam-policy'.
 #[derive(Debug, Args)]
 pub(crate) struct IamPolicy {
-    /// Only the actions that these commands need; for 'run' name apply, test, scan and destroy [default: all but promote]
+    /// Only the actions that these commands need; for 'run' name apply, test, scan and destroy [default: all but promote and report]
     #[arg(long = "for", value_parser = format::variant::<Goal>(), value_delimiter = ',', value_name = "COMMAND")]
     pub(crate) goals: Vec<Goal>,
     /// Limit the policy to the cluster, region, roles, policies and keys of this matrix file

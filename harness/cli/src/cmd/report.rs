@@ -1,4 +1,6 @@
-//! `amiproof report`: renders a run's report again, offline. The report itself is read and never written.
+//! `amiproof report`: renders a run's report again. The report itself is read and never written. Only `--send` needs a network.
+
+mod send;
 
 use amiproof_core::bounded;
 use amiproof_model::exit::ExitCode;
@@ -21,6 +23,9 @@ pub(crate) fn run(global: &Global, args: &Report, output: &Output) -> Result<Exi
         None => None,
     };
     let baseline = baseline.as_ref();
+    if args.send {
+        return send::run(args, &report, baseline, output);
+    }
     match args.format {
         // The file as it is, even if this build would write it differently.
         Some(Format::Json) => output.json(text_of(&path)?),

@@ -17,6 +17,7 @@ mod docs;
 mod doctor;
 mod examples;
 mod explain;
+mod findings;
 mod given;
 mod hosts;
 mod import;

@@ -65,6 +65,26 @@ fn rendering_changes_no_byte_of_the_report() {
 }
 
 #[test]
+fn statements_name_the_digest_of_the_file_as_it_lies_there() {
+    use sha2::{Digest as _, Sha256};
+    let dir = tempfile::tempdir().unwrap();
+    crate::findings::stored(dir.path(), "r-account", "123456789012", false);
+    let bytes = fs::read(dir.path().join("runs/r-account/report.json")).unwrap();
+    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let output = run(dir.path(), &["report", "r-account", "--format", "in-toto"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let statement: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(statement["subject"][0]["digest"]["sha256"], digest.as_str());
+    assert_eq!(statement["subject"][0]["name"], "arn:aws:ec2:us-west-2::image/ami-0123456789abcdef0");
+    assert_eq!(statement["predicate"]["result"], "FAILED");
+
+    stored(dir.path(), "a", &[passed("node/ready")]);
+    let output = run(dir.path(), &["report", "a", "--format", "in-toto"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("has not recorded which image its nodes booted"), "{}", stderr(&output));
+}
+
+#[test]
 fn a_form_that_cannot_be_written_is_3_and_the_others_are_there() {
     for blocked in FORMS {
         let dir = tempfile::tempdir().unwrap();

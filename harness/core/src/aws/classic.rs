@@ -79,6 +79,7 @@ async fn ask(
     }
     let request = Request {
         service: SERVICE,
+        path: "",
         operation,
         resource,
         headers: &[("content-type", "application/x-www-form-urlencoded; charset=utf-8")],

@@ -29,6 +29,7 @@ pub(super) async fn ask(
     let target = format!("{}.{operation}", api.target);
     let request = Request {
         service: api.name,
+        path: "",
         operation,
         resource: &resource,
         headers: &[("content-type", "application/x-amz-json-1.1"), ("x-amz-target", &target)],

@@ -37,6 +37,7 @@ pub mod presigned;
 pub mod quotas;
 pub mod registry;
 pub(crate) mod retry;
+pub mod security_hub;
 mod signed;
 pub mod ssm;
 pub(crate) mod stacks;

@@ -13,10 +13,12 @@ use crate::transport::Unanswered;
 /// How long one request may take.
 const WITHIN: Duration = Duration::from_secs(30);
 
-/// A request to the root of a service.
+/// A request to a service.
 pub(super) struct Request<'a> {
     /// The signing name, which is also the first part of its host.
     pub(super) service: &'static str,
+    /// The path below the root of the service, without the first `/`; empty for the root.
+    pub(super) path: &'a str,
     /// The operation, for errors.
     pub(super) operation: &'static str,
     /// What it is about, for errors.
@@ -31,12 +33,12 @@ pub(super) struct Request<'a> {
 /// # Errors
 /// Why the service could not be asked. What it answers is no error here.
 pub(super) async fn post(clients: &Clients, wanted: Request<'_>) -> Result<(StatusCode, String), AwsError> {
-    let Request { service, operation, resource, headers, body } = wanted;
+    let Request { service, path, operation, resource, headers, body } = wanted;
     let request = |reason: String| AwsError::new(Class::Request, operation, resource, reason);
     let region = clients.region();
     let url = match clients.endpoint() {
-        Some(endpoint) => format!("{}/", endpoint.trim_end_matches('/')),
-        None => format!("https://{service}.{region}.{}/", partition::of(region).domain),
+        Some(endpoint) => format!("{}/{path}", endpoint.trim_end_matches('/')),
+        None => format!("https://{service}.{region}.{}/{path}", partition::of(region).domain),
     };
     let parsed: reqwest::Url = url.parse().map_err(|error| request(format!("{url}: {error}")))?;
     let host = match (parsed.host_str(), parsed.port()) {

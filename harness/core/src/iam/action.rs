@@ -34,13 +34,15 @@ pub enum Goal {
     Promote,
     /// Keep reports in the store of the matrix, if that is in S3, and read them
     Nightly,
+    /// Send findings to Security Hub ('report --format asff --send')
+    Report,
 }
 
 impl Goal {
     /// Every goal. `amiproof run` needs the first four.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// What whoever runs amiproof needs. Releasing images may be a duty of others.
+    /// What whoever runs amiproof needs. Releasing images and keeping findings may be duties of others.
     pub const OF_RUNS: &'static [Self] =
         &[Self::Apply, Self::Test, Self::Scan, Self::Destroy, Self::Sweep, Self::Doctor, Self::Nightly];
 

@@ -400,6 +400,10 @@ pub static PARAMETERS: Scope = Scope::on(
     &[],
 )
 .with(Own::Parameters);
+/// The account's own findings, which come from no product of a partner.
+pub static FINDINGS: Scope =
+    Scope::on("Findings", &["arn:{partition}:securityhub:{region}:{account}:product/{account}/default"], &[]);
+
 /// The parameters that name promoted images, and those of the matrix that name built ones. One that `promote --parameter` names needs a
 /// statement of its own.
 pub static NAMES_OF_IMAGES: Scope =

@@ -4,7 +4,7 @@
 //! What AWS asks of a caller beyond the call itself is from the Service Authorization Reference ("dependent actions") and from the
 //! permissions that the schemas of CloudFormation's resource types list for their handlers, which make the same calls.
 
-use super::action::Goal::{self, Apply, Doctor, Nightly, Promote, Scan, Test};
+use super::action::Goal::{self, Apply, Doctor, Nightly, Promote, Report, Scan, Test};
 use super::action::{Action, CHECKS, LOST, OF_HOSTS, WORKLOADS};
 use super::scope::{self, EVERYTHING};
 use crate::resource;
@@ -15,7 +15,8 @@ pub fn actions() -> impl Iterator<Item = &'static Action> {
 }
 
 /// What is about no resource of a run, or about several kinds.
-const OTHERS: &[&[Action]] = &[CALLER, SHARED, EKS, EC2, IAM, SSM, INSPECTOR, AUDITS, QUOTAS, RELEASE, NIGHTS];
+const OTHERS: &[&[Action]] =
+    &[CALLER, SHARED, EKS, EC2, IAM, SSM, INSPECTOR, AUDITS, QUOTAS, RELEASE, NIGHTS, FINDINGS];
 
 const CALLER: &[Action] = &[Action::call("sts:GetCallerIdentity", Goal::ALL, &EVERYTHING, "who is calling")];
 
@@ -145,6 +146,10 @@ const NIGHTS: &[Action] = &[
     Action::call("s3:DeleteObject", &[Nightly], &scope::STORE_OBJECTS, "nights that are not to be kept")
         .unreached(&[Nightly], NO_S3),
 ];
+
+const FINDINGS: &[Action] =
+    &[Action::call("securityhub:BatchImportFindings", &[Report], &scope::FINDINGS, "the findings of a report")
+        .unreached(&[Report], "the lab has no Security Hub; moto takes findings")];
 
 #[cfg(test)]
 mod tests {

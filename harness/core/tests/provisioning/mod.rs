@@ -21,6 +21,7 @@ use self::run::{help_moto, made};
 
 pub(crate) mod again;
 pub(crate) mod failed;
+pub(crate) mod findings;
 pub(crate) mod governed;
 pub(crate) mod history;
 pub(crate) mod kept;
