@@ -29,7 +29,7 @@ const NODE_IMAGE: &str = "amazon-eks-node-al2023-x86_64-standard-1.36-v20261101"
 
 type Body = for<'a> fn(&'a World) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-const BODIES: [(&str, Body); 15] = [
+const BODIES: [(&str, Body); 16] = [
     ("everything that is made is removed", |world| Box::pin(provisioning::everything_that_is_made_is_removed(world))),
     ("a ledger without a single answer is enough", |world| {
         Box::pin(provisioning::a_ledger_without_a_single_answer_is_enough(world))

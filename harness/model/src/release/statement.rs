@@ -191,8 +191,7 @@ fn test_result(report: &Report, variant: &VariantName, digest: &str, writer: &st
         Some(Came::Failed) | None => "FAILED",
     };
     // The report names the matrix, the thresholds, the waivers and the nodes.
-    let mut configuration =
-        vec![json!({"name": "report.json", "digest": {"sha256": digest}}), json!({"uri": writer})];
+    let mut configuration = vec![json!({"name": "report.json", "digest": {"sha256": digest}}), json!({"uri": writer})];
     let record = report.variants.iter().find(|record| record.name == *variant);
     if let Some(user_data) = record.and_then(|record| record.user_data.as_ref()) {
         // Who launches the image must give it the same user data.
