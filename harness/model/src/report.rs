@@ -8,6 +8,7 @@
 pub mod cause;
 pub(crate) mod cleanup;
 mod column;
+pub mod cost;
 pub(crate) mod counts;
 mod differences;
 mod file;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::cause::{Cause, Certainty, Explanation};
 pub use self::cleanup::{Cleanup, Foreign, Leftover};
+pub use self::cost::Cost;
 pub use self::counts::Counts;
 pub use self::file::ParseError;
 pub use self::impact::Impact;
@@ -80,6 +82,9 @@ pub struct Report {
     pub waivers: Vec<WaiverRecord>,
     /// What the run created in the account, and what happened to it.
     pub cleanup: Cleanup,
+    /// What that cost, estimated by list prices. Absent if it created nothing that is paid for, and in reports of older builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
 }
 
 /// The program that wrote a report.
@@ -352,6 +357,7 @@ impl Report {
             thresholds: Vec::new(),
             waivers: Vec::new(),
             cleanup: Cleanup::default(),
+            cost: None,
         }
     }
 
