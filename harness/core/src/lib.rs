@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`check`] (what a check is) and [`context`] (what a check may use), then [`ledger`] (the record of everything
 //! that is created), [`aws`], [`user_data`], [`cluster`], [`workload`], [`wait`], [`act`], [`probe`], [`scan`], [`resource`], [`destroy`],
-//! [`bisect`] and [`impact`] (by `exchange`, what gives running nodes other settings), [`transport`] and [`run`] (the dispatcher and the pipelines). [`release`] promotes the image that a run tested, [`store`] keeps
+//! [`bisect`] and [`impact`] (by `exchange`, what gives running nodes other settings), [`transport`] and [`run`] (the dispatcher and the pipelines). [`cost`] says what it costs, [`release`] promotes the image that a run tested, [`store`] keeps
 //! the reports of its nights. [`iam`] is what all of it needs to be allowed, [`doctor`] asks
 //! beforehand.
 
@@ -13,6 +13,7 @@ pub mod bounded;
 pub mod check;
 pub mod cluster;
 pub mod context;
+pub mod cost;
 pub mod destroy;
 pub mod doctor;
 pub mod endpoint;

@@ -76,7 +76,7 @@ mod tests {
     use amiproof_core::ledger::Resource;
 
     fn entry(resource: Resource, state: State) -> Entry {
-        Entry { key: serde_json::from_str("1").unwrap(), resource, id: None, state }
+        Entry { state, ..Entry::planned(serde_json::from_str("1").unwrap(), resource) }
     }
 
     #[test]

@@ -53,6 +53,15 @@ impl Network {
     }
 }
 
+/// Whether a cluster needs the stack: the matrix leaves its subnets or a role to it.
+pub(crate) fn is_needed(spec: &ClusterSpec, with_windows: bool) -> bool {
+    let says_all = !spec.subnet_ids.is_empty()
+        && spec.role_arn.is_some()
+        && spec.node_role_arn.is_some()
+        && (!with_windows || spec.windows_node_role_arn.is_some());
+    !says_all
+}
+
 /// Why the network is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -3,7 +3,7 @@
 //! One file per run, one JSON object per line, each line synced to disk before work continues: `planned` before a create call,
 //! `created` with the returned id, `gone` once the deletion was verified. Names are derived from run and variant
 //! ([`crate::aws::names`]), so a resource that was planned but whose `created` line was lost (`kill -9` in between) is found by
-//! its name.
+//! its name. `created` and `gone` have the time, from which follows what the run cost ([`crate::cost`]).
 
 mod error;
 mod file;
@@ -26,6 +26,7 @@ pub use self::record::{ByKubeconfig, ClusterIdentity, Entry, Header, Key, State}
 use self::record::{Record, Sum, replay_text};
 pub use self::resource::{Resource, ResourceKind};
 use crate::aws::names;
+use crate::run::clock::Clock;
 
 /// The name of the file within the folder of a run.
 pub const FILE_NAME: &str = "ledger.jsonl";
@@ -42,6 +43,8 @@ struct Inner {
     header: Header,
     state: Mutex<LedgerFile>,
     flight: Flight,
+    /// The time of its records: that of the day when it was opened, and from then on what has passed.
+    clock: Clock,
     /// When the file was last written before it was opened; `None` for a run that started in this process.
     inherited: Option<SystemTime>,
 }
@@ -108,7 +111,8 @@ impl Ledger {
     }
 
     fn of(path: Utf8PathBuf, header: Header, file: LedgerFile, inherited: Option<SystemTime>) -> Self {
-        Self { inner: Arc::new(Inner { path, header, state: Mutex::new(file), flight: Flight::default(), inherited }) }
+        let (state, flight) = (Mutex::new(file), Flight::default());
+        Self { inner: Arc::new(Inner { path, header, state, flight, clock: Clock::start(), inherited }) }
     }
 
     /// The header: the run and its target.
@@ -230,7 +234,8 @@ impl Ledger {
                 let _landing = ledger.inner.flight.landing(key);
                 let id = call.await?;
                 // It exists whether this can be recorded or not: the planned entry is on disk.
-                if let Err(error) = ledger.note(Record::Created { key, id: id.clone() }).await {
+                let at = Some(ledger.inner.clock.now());
+                if let Err(error) = ledger.note(Record::Created { key, id: id.clone(), at }).await {
                     tracing::warn!(%error, id, "was created, but the ledger could not be updated");
                 }
                 Ok(Created { key, id })
@@ -273,7 +278,7 @@ impl Ledger {
         if self.state_of(key).is_none_or(|state| state == State::Gone) {
             return Ok(());
         }
-        self.note(Record::Gone { key }).await
+        self.note(Record::Gone { key, at: Some(self.inner.clock.now()) }).await
     }
 
     /// Records that the resource of this name has another owner. Takes effect in memory even if it cannot be written.

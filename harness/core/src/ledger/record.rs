@@ -112,9 +112,15 @@ pub(super) enum Record {
     Created {
         key: Key,
         id: String,
+        /// When; absent in ledgers of older builds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     Gone {
         key: Key,
+        /// When; absent in ledgers of older builds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// A resource of this name has another owner.
     Foreign {
@@ -128,9 +134,10 @@ impl Record {
     pub(super) fn key(&self) -> Key {
         match self {
             Self::Header(_) | Self::Cluster(_) => Key::FIRST,
-            Self::Planned { key, .. } | Self::Created { key, .. } | Self::Gone { key } | Self::Foreign { key, .. } => {
-                *key
-            }
+            Self::Planned { key, .. }
+            | Self::Created { key, .. }
+            | Self::Gone { key, .. }
+            | Self::Foreign { key, .. } => *key,
         }
     }
 }
@@ -162,15 +169,18 @@ impl Sum {
                 true
             }
             Record::Planned { key, resource } => {
-                let entry = Entry { key: *key, resource: resource.clone(), id: None, state: State::Planned };
-                self.entries.insert(*key, entry);
+                self.entries.insert(*key, Entry::planned(*key, resource.clone()));
                 true
             }
-            Record::Created { key, id } => set(self.entries.get_mut(key), &|entry| {
+            Record::Created { key, id, at } => set(self.entries.get_mut(key), &|entry| {
                 entry.id = Some(id.clone());
+                entry.created = *at;
                 entry.state = State::Created;
             }),
-            Record::Gone { key } => set(self.entries.get_mut(key), &|entry| entry.state = State::Gone),
+            Record::Gone { key, at } => set(self.entries.get_mut(key), &|entry| {
+                entry.gone = *at;
+                entry.state = State::Gone;
+            }),
             Record::Foreign { key, .. } => set(self.entries.get_mut(key), &|entry| entry.state = State::Foreign),
         }
     }
@@ -185,11 +195,20 @@ pub struct Entry {
     pub resource: Resource,
     /// The id that the service returned; `None` if the answer never arrived.
     pub id: Option<String>,
+    /// When the service confirmed it; `None` if the answer never arrived, and in ledgers of older builds.
+    pub created: Option<Timestamp>,
+    /// When it was verified as deleted; `None` if it was not, and in ledgers of older builds.
+    pub gone: Option<Timestamp>,
     /// Its state.
     pub state: State,
 }
 
 impl Entry {
+    /// A resource that is about to be created.
+    pub fn planned(key: Key, resource: Resource) -> Self {
+        Self { key, resource, id: None, created: None, gone: None, state: State::Planned }
+    }
+
     /// Whether it is of this kind and has this name.
     pub fn is(&self, kind: &ResourceKind, name: &str) -> bool {
         self.resource.kind == *kind && self.resource.name == name

@@ -115,7 +115,7 @@ fn a_disk_without_room_tears_nothing_and_forgets_nothing() {
     assert_eq!(file.entries().count(), 0);
     file.sum.apply(&planned);
     // What has happened is.
-    file.note(Record::Gone { key }).unwrap_err();
+    file.note(Record::Gone { key, at: None }).unwrap_err();
     assert_eq!(file.entries().next().unwrap().state, State::Gone);
     let problem = file.problem().unwrap();
     assert!(problem.starts_with("1 of its records are not on disk: "), "{problem}");

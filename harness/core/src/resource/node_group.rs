@@ -20,6 +20,7 @@ use crate::aws::node_group::watch::{End, Watch};
 use crate::aws::node_group::{self, NodeGroup, Plan, evidence};
 use crate::aws::{Clients, names};
 use crate::cluster::NODE_GROUP_LABEL;
+use crate::cost::bought::Bought;
 use crate::iam::action::{
     Action, CHECKS,
     Goal::{Apply, Doctor},
@@ -165,8 +166,11 @@ async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, name: &str)
         node_group::wait_gone(clients, plan.cluster, name, deletion_deadline()).await?;
         ledger.gone(entry.key).await?;
     }
-    let resource =
-        Resource::new(KIND, name).in_region(clients.region()).in_cluster(plan.cluster).for_variant(&plan.variant.name);
+    let resource = Resource::new(KIND, name)
+        .in_region(clients.region())
+        .in_cluster(plan.cluster)
+        .for_variant(&plan.variant.name)
+        .with(Bought::of(plan.variant.family, plan.made).attributes());
     // Before the call is begun: one that waits for its place is not to be made any more when nobody waits for it.
     let _permit = clients.node_group_permit().await;
     let request = request(clients, plan, name).client_request_token(ledger.client_token(&resource));

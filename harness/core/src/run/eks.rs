@@ -1,7 +1,6 @@
 //! What a run creates and finds through AWS: network, cluster, add-ons, and the node group of a variant.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use amiproof_model::matrix::{ClusterSpec, Family, MadeNodes, Variant};
 use amiproof_model::report::{ClusterRecord, Phase, Subject};
@@ -9,6 +8,7 @@ use futures::FutureExt as _;
 use tokio::sync::mpsc;
 
 use super::admittance::{self, Refusals, Roles, installs_cni, makes_windows};
+use super::deadlines::{ADDON_DEADLINE, CLUSTER_DEADLINE, NETWORK_DEADLINE};
 use super::event::{EventKind, PhaseError};
 use super::session::Session;
 use super::unjoined;
@@ -22,12 +22,6 @@ use crate::aws::{self, Clients};
 use crate::cluster::{self, Access};
 use crate::resource;
 use crate::user_data;
-
-/// From aws-k8s-tester: infrastructure and cluster get 15 minutes each, twice that here, because giving up early gains nothing.
-const NETWORK_DEADLINE: Duration = Duration::from_secs(30 * 60);
-const CLUSTER_DEADLINE: Duration = Duration::from_secs(30 * 60);
-/// CoreDNS needs a node first, so this covers the slowest node group, too.
-const ADDON_DEADLINE: Duration = Duration::from_secs(20 * 60);
 
 /// An EKS cluster, ready for node groups.
 pub(crate) struct Eks {
@@ -55,11 +49,8 @@ pub(crate) async fn network(session: &Session, tags: &Tags) -> Result<Option<Net
     let spec = &plan.matrix.cluster;
     let name = aws::names::network_stack(&spec.name);
     let there = aws::network::describe(clients, &name).await.map_err(|error| PhaseError::from_error(&error))?;
-    let says_all = !spec.subnet_ids.is_empty()
-        && spec.role_arn.is_some()
-        && spec.node_role_arn.is_some()
-        && (!makes_windows(session) || spec.windows_node_role_arn.is_some());
-    let is_wanted = plan.steps.network_only || (plan.steps.provision && spec.create && !says_all);
+    let is_needed = || aws::network::is_needed(spec, makes_windows(session));
+    let is_wanted = plan.steps.network_only || (plan.steps.provision && spec.create && is_needed());
     match there {
         Some(network) => Ok(Some(network)),
         None if is_wanted => {

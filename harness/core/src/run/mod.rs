@@ -14,6 +14,7 @@ pub mod budget;
 pub mod checks;
 pub mod clock;
 pub mod critical;
+pub(crate) mod deadlines;
 mod eks;
 pub mod event;
 mod experiment;

@@ -78,6 +78,11 @@ pub async fn scan_nodes(clients: &Clients, request: &Request<'_>) -> Result<Scan
     }
 }
 
+/// Whether Inspector has a CIS benchmark for a family.
+pub(crate) fn supports(family: Family) -> bool {
+    unsupported(family).is_none()
+}
+
 /// Families that Inspector has no CIS benchmark for (Inspector user guide, "Supported operating systems: CIS scanning").
 fn unsupported(family: Family) -> Option<Verdict> {
     match family {
