@@ -6,6 +6,7 @@
 mod cause;
 pub mod compare;
 mod context;
+mod cost;
 pub mod csv;
 mod decisions;
 mod error;

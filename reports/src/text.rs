@@ -85,6 +85,11 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
+/// `4.1 h`, `0.05 h`.
+pub(crate) fn hours(hours: f64) -> String {
+    if hours < 0.95 { format!("{hours:.2} h") } else { format!("{hours:.1} h") }
+}
+
 /// `1 check`, `2 checks`.
 pub(crate) fn count(number: usize, singular: &str) -> String {
     if number == 1 { format!("1 {singular}") } else { format!("{number} {singular}s") }

@@ -7,12 +7,15 @@ mod explain;
 mod format;
 mod history;
 mod impact;
+mod money;
 mod on_nodes;
 mod release;
 mod run;
 mod target;
 mod waiver;
 mod workload;
+
+use std::time::Duration;
 
 use amiproof_reports::Format;
 use amiproof_reports::compare::ComparisonFormat;
@@ -26,6 +29,7 @@ pub(crate) use self::build::Build;
 pub(crate) use self::explain::{Exclusions, Explain};
 pub(crate) use self::history::{History, Junit, Nightly};
 pub(crate) use self::impact::Impact;
+pub(crate) use self::money::{ByPrices, Money};
 pub(crate) use self::release::{Promote, Verify};
 pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection, Test, network_run};
 pub(crate) use self::target::{Given, Named, Target};
@@ -274,6 +278,11 @@ pub(crate) struct Plan {
     /// Limit the command to one part of the run
     #[arg(long, value_enum, value_name = "PART")]
     pub(crate) only: Option<Part>,
+    #[command(flatten)]
+    pub(crate) money: Money,
+    /// Estimate for a run that stops its checks after this time, like 90m or 2h30m
+    #[arg(long, value_name = "DURATION", value_parser = run::duration)]
+    pub(crate) deadline: Option<Duration>,
     /// Also check the account of this AWS profile for missing images, subscriptions and permissions
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
@@ -393,6 +402,8 @@ pub(crate) struct Destroy {
     pub(crate) given: Given,
     #[command(flatten)]
     pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) prices: ByPrices,
     /// Only show what would be deleted
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -1,6 +1,6 @@
 //! A summary of each column: its verdict with the reason, its failures by suite, and its image.
 
-use amiproof_model::report::VariantRecord;
+use amiproof_model::report::{Cost, VariantRecord};
 
 use super::nodes::each_once;
 use super::shares::{Share, shares};
@@ -48,7 +48,7 @@ pub(super) fn of(context: &Context<'_>, sheet: &Sheet<'_>) -> Vec<Tile> {
             sentence: if sentence.is_empty() { "no results".to_owned() } else { sentence },
             shares: shares(tally),
             image: column.variant.map(image_line).unwrap_or_default(),
-            facts: column.variant.map(facts).unwrap_or_default(),
+            facts: column.variant.map(|variant| facts(variant, context.report.cost.as_ref())).unwrap_or_default(),
         }
     });
     tiles.collect()
@@ -65,7 +65,8 @@ fn image_line(variant: &VariantRecord) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
-fn facts(variant: &VariantRecord) -> Vec<(&'static str, String)> {
+fn facts(variant: &VariantRecord, cost: Option<&Cost>) -> Vec<(&'static str, String)> {
+    let own = cost.filter(|cost| cost.lines.iter().any(|line| line.variant.as_ref() == Some(&variant.name)));
     let mut facts = vec![
         ("Benchmark", variant.benchmark.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("Reference", variant.reference.as_ref().map(ToString::to_string).unwrap_or_default()),
@@ -85,6 +86,7 @@ fn facts(variant: &VariantRecord) -> Vec<(&'static str, String)> {
         ("Kubelet", each_once(&variant.nodes, |node| &node.kubelet)),
         ("Nodes", variant.nodes.len().to_string()),
         ("Boot to Ready", boot(variant).unwrap_or_default()),
+        ("Cost", own.map(|cost| cost.of_variant(&variant.name).to_string()).unwrap_or_default()),
     ];
     facts.retain(|(_, value)| !value.is_empty());
     facts

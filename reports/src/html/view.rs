@@ -12,7 +12,7 @@ use crate::context::{Context, class};
 use crate::history::{History, span};
 use crate::scans::{Line, Numbered};
 use crate::sheet::{self, Sheet, Status, Tally};
-use crate::{text, waivers};
+use crate::{cost, text, waivers};
 
 /// The page without its grid.
 pub(super) struct View {
@@ -38,6 +38,8 @@ pub(super) struct View {
     pub(super) cleanup: CleanupView,
     /// Which nights stand beside the rows; empty without a history.
     pub(super) nights: String,
+    /// What the run cost, in a sentence; empty if nothing.
+    pub(super) cost: String,
 }
 
 /// The table of scans, with the notes below it.
@@ -123,6 +125,7 @@ impl View {
             waivers: waivers::lines(report),
             cleanup: cleanup(report),
             nights: history.and_then(span).unwrap_or_default(),
+            cost: cost::sentence(report).unwrap_or_default(),
         }
     }
 }
@@ -140,6 +143,7 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
         ("Region", text::line(&cluster.region)),
         ("Account", text::line(&cluster.account)),
     ];
+    facts.push(("Cost", report.cost.as_ref().map(cost::amount).unwrap_or_default()));
     facts.retain(|(_, value)| !value.is_empty());
     facts
 }

@@ -18,7 +18,7 @@ use crate::context::{Context, mark, sentence};
 use crate::decisions::Decisions;
 use crate::scans::Numbered;
 use crate::sheet::{self, Sheet, Status, Tally};
-use crate::{text, waivers};
+use crate::{cost, text, waivers};
 
 /// The most bytes of a command or a message in a list.
 const DETAIL_LIMIT: usize = 1_500;
@@ -76,6 +76,11 @@ fn heading(context: &Context<'_>, sheet: &Sheet<'_>) -> String {
         text::moment(run.started),
         text::duration(run.seconds),
     );
+    if let Some(sentence) = cost::sentence(report) {
+        let shares = cost::by_variant(report);
+        let shares = if shares.is_empty() { shares } else { format!(" ({})", escape(&shares)) };
+        let _ = write!(heading, "It {}{shares}.\n\n", escape(&sentence));
+    }
     if cluster.lab {
         heading.push_str("> [!NOTE]\n> Simulated run: the embedded lab, not AWS.\n\n");
     }

@@ -18,7 +18,7 @@ use crate::context::{Context, class, sentence};
 use crate::origin::origin_word;
 use crate::scans::Numbered;
 use crate::sheet::{self, IsMeant, Sheet, Status};
-use crate::{text, waivers};
+use crate::{cost, text, waivers};
 
 /// The report as a text summary, ending in a line feed.
 pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> String {
@@ -238,6 +238,13 @@ fn write_numbers(out: &mut String, context: &Context<'_>, sheet: &Sheet<'_>, sty
             0 => writeln!(out, "created {made}, kept on purpose"),
             deleted => writeln!(out, "keeps {kept} on purpose ({} created so far, {deleted} deleted)", cleanup.created),
         };
+    }
+    if let Some(sentence) = cost::sentence(report) {
+        write_wrapped(out, style, 0, &sentence, usize::MAX);
+        let shares = cost::by_variant(report);
+        if !shares.is_empty() {
+            write_wrapped(out, style, 2, &shares, usize::MAX);
+        }
     }
     out.push('\n');
 }

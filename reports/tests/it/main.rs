@@ -4,6 +4,7 @@
 
 mod browser;
 mod compare;
+mod cost;
 mod csv;
 mod exclusions;
 mod files;

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::money::Money;
 use super::on_nodes::OnNodes;
 
 /// Options of 'bisect'.
@@ -23,6 +24,8 @@ pub(crate) struct Bisect {
     /// Maximum number of runs of each check
     #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_runs: u32,
+    #[command(flatten)]
+    pub(crate) money: Money,
     #[command(flatten)]
     pub(crate) on: OnNodes,
 }

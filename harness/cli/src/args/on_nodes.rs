@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 use clap::Args;
 
+use super::money::ByPrices;
 use super::run::{Resumed, RunOptions, Selection};
 use super::target::{Given, Target};
 
@@ -34,6 +35,7 @@ impl OnNodes {
             target: self.target.clone(),
             given: self.given.clone(),
             options: self.options.clone(),
+            prices: ByPrices::default(),
             run: self.run.clone(),
         }
     }

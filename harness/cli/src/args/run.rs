@@ -6,6 +6,7 @@ use amiproof_model::name::NameError;
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 
+use super::money::{ByPrices, Money};
 use super::target::{Given, Target};
 
 /// The matrix file, and which of its variants and checks to use.
@@ -33,6 +34,8 @@ pub(crate) struct Run {
     pub(crate) given: Given,
     #[command(flatten)]
     pub(crate) options: RunOptions,
+    #[command(flatten)]
+    pub(crate) money: Money,
     /// Run ID [default: generated]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
@@ -78,6 +81,8 @@ pub(crate) struct Resumed {
     pub(crate) given: Given,
     #[command(flatten)]
     pub(crate) options: RunOptions,
+    #[command(flatten)]
+    pub(crate) prices: ByPrices,
     /// Run ID [default: the run that created the cluster of the matrix, or else the latest]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,

@@ -3,13 +3,15 @@
 use amiproof_core::aws::Clients;
 use amiproof_core::cluster::Access;
 use amiproof_core::cluster::explain::chain;
+use amiproof_core::cost as bill;
 use amiproof_core::destroy::{self, ProgressSink, Target, WrongTarget};
 use amiproof_core::ledger::Ledger;
 use amiproof_core::resource::cluster;
 use amiproof_model::exit::ExitCode;
-use amiproof_model::report::Cleanup;
+use amiproof_model::report::{Cleanup, Report};
 
-use super::forms::json;
+use super::cost;
+use super::forms::{self, json};
 use crate::args::{Destroy, Given, Global, OutputForm, Part, network_run};
 use crate::output::{Failure, Output};
 use crate::rundir::RunDir;
@@ -40,6 +42,7 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
     for torn in ledger.torn() {
         output.note(format_args!("warning: the ledger is incomplete, so resources are also looked up by tag: {torn}"));
     }
+    let prices = cost::prices(&args.prices)?;
     if args.dry_run {
         let targets = block_on(preview(global, args, &ledger, output))??;
         return show(&folder, &targets, args.output, output);
@@ -49,7 +52,11 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
         OutputForm::Json => output.json(json(&cleanup)?),
         OutputForm::Text => output.data(summary(&folder, &cleanup)),
     }
-    let amended = super::forms::amend_report(&folder, &cleanup, output);
+    let amend = |report: &mut Report| {
+        report.cleanup = cleanup.clone();
+        report.cost = bill::until(&ledger, report, &prices, amiproof_time::now());
+    };
+    let amended = forms::amend_report(&folder, amend, output);
     let exit = match (cleanup.leftovers.is_empty(), cleanup.is_verified()) {
         (false, _) => ExitCode::LeftBehind,
         (true, false) => ExitCode::Error,

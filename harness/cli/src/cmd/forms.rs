@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use amiproof_model::exit::ExitCode;
-use amiproof_model::report::{Cleanup, Report};
+use amiproof_model::report::Report;
 use amiproof_reports::compare::{Comparison, ComparisonFormat};
 use amiproof_reports::history::History;
 use amiproof_reports::{Format, Options, RenderError, Style};
@@ -166,8 +166,12 @@ pub(crate) fn style(output: Output) -> Style {
     Style { width: output.width(), colour: output.color(), ..Style::default() }
 }
 
-/// Adds the result of a later `destroy` to the report of a run, if there is one.
-pub(crate) fn amend_report(folder: &RunDir, cleanup: &Cleanup, output: &Output) -> Result<Option<Written>, Failure> {
+/// Changes the report of a run by what a later `destroy` did, if there is one.
+pub(crate) fn amend_report(
+    folder: &RunDir,
+    amend: impl FnOnce(&mut Report),
+    output: &Output,
+) -> Result<Option<Written>, Failure> {
     let unread = |error: &dyn std::fmt::Display| {
         Failure::error(
             format!("{}: {error}", folder.report()),
@@ -176,7 +180,7 @@ pub(crate) fn amend_report(folder: &RunDir, cleanup: &Cleanup, output: &Output) 
     };
     let Some(text) = rundir::report_text(&folder.report()).map_err(|error| unread(&error))? else { return Ok(None) };
     let mut report = Report::parse(&text).map_err(|error| unread(&error))?;
-    report.cleanup = cleanup.clone();
+    amend(&mut report);
     Ok(Some(forms::write_all(&report, None, folder.path(), output)))
 }
 

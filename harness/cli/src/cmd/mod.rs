@@ -7,6 +7,7 @@ mod check;
 mod compare;
 mod completions;
 mod controls;
+mod cost;
 mod destroy;
 mod doctor;
 mod exclusions;

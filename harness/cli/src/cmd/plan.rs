@@ -2,14 +2,16 @@
 
 use amiproof_core::aws::{names, network};
 use amiproof_core::check::{Applies, Check, Scope};
+use amiproof_core::cost::untouched;
 use amiproof_core::run::preflight::{Preflight, preflight};
+use amiproof_model::cost::Estimate;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::{Matrix, Variant};
 use amiproof_model::name::RunId;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::selected;
+use super::{cost, selected};
 use crate::args::{self, OutputForm, Plan, Target};
 use crate::files;
 use crate::output::{Failure, Output};
@@ -30,6 +32,10 @@ struct Planned {
     cluster_checks: usize,
     /// Maximum number of pods of the run at a time; absent if it creates none.
     max_pods: Option<u32>,
+    /// What the run will cost.
+    cost: Estimate,
+    /// What it leaves alone, one clause each.
+    untouched: Vec<String>,
     /// What is missing in the account, one sentence each; absent if the account was not checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<Vec<String>>,
@@ -69,7 +75,12 @@ pub(crate) fn run(args: &Plan, output: &Output) -> Result<ExitCode, Failure> {
     let inputs = files::read_offline(&args.selection.file, output)?;
     let matrix = files::narrowed(&inputs.matrix, &args.selection.variants)?;
     let checks = selected::checks(&matrix, &inputs, &args.selection.checks)?;
-    let mut planned = planned(&matrix, &checks, args.only)?;
+    let prices = cost::prices(&args.money.prices)?;
+    let of_cost = cost::planned(&matrix, &checks, args.only == Some(args::Part::Network));
+    let of_cost = amiproof_core::cost::Planned { deadline: args.deadline, ..of_cost };
+    let estimate = amiproof_core::cost::estimate(&of_cost, &prices, amiproof_time::now());
+    let too_much = args.money.max_cost.and_then(|max| Some((estimate.exceeds(max)?, max)));
+    let mut planned = planned(&matrix, &checks, args.only, estimate)?;
     if args.profile.is_some() || args.endpoint_url.is_some() {
         let asked = block_on(ask(args, &matrix, &checks, output))??;
         planned.missing = Some(asked.missing.into_iter().chain(asked.doubts).chain(asked.unknown).collect());
@@ -81,7 +92,10 @@ pub(crate) fn run(args: &Plan, output: &Output) -> Result<ExitCode, Failure> {
                 .map_err(|error| Failure::error(format!("cannot write the plan as JSON: {error}"), ""))?;
             output.json(text);
         }
-        OutputForm::Text => output.data(text(&planned)),
+        OutputForm::Text => output.data(text(&planned, &of_cost)),
+    }
+    if let Some((too_much, max)) = too_much {
+        return Err(cost::refusal(&too_much, max, &planned.cost, &of_cost));
     }
     Ok(if is_hopeless { ExitCode::Error } else { ExitCode::Passed })
 }
@@ -96,7 +110,7 @@ async fn ask(args: &Plan, matrix: &Matrix, checks: &[Check], output: &Output) ->
     Ok(asked)
 }
 
-fn planned(matrix: &Matrix, checks: &[Check], only: Option<args::Part>) -> Result<Planned, Failure> {
+fn planned(matrix: &Matrix, checks: &[Check], only: Option<args::Part>, cost: Estimate) -> Result<Planned, Failure> {
     let network_only = only == Some(args::Part::Network);
     let mut create = Vec::new();
     let mut network = Vec::new();
@@ -123,6 +137,8 @@ fn planned(matrix: &Matrix, checks: &[Check], only: Option<args::Part>) -> Resul
         variants,
         cluster_checks,
         max_pods: (!network_only).then(|| matrix.max_pods()),
+        cost,
+        untouched: untouched(matrix),
         missing: None,
     })
 }
@@ -197,7 +213,7 @@ fn planned_variant(variant: &Variant, checks: &[Check]) -> PlannedVariant {
     }
 }
 
-fn text(planned: &Planned) -> String {
+fn text(planned: &Planned, of_cost: &amiproof_core::cost::Planned<'_>) -> String {
     let place = planned.region.as_ref().map_or_else(String::new, |region| format!(" in {region}"));
     let version = planned.kubernetes_version.as_ref().map_or_else(String::new, |it| format!(", Kubernetes {it}"));
     let mut lines = vec![format!("cluster {}{place}{version}", planned.cluster)];
@@ -231,6 +247,7 @@ fn text(planned: &Planned) -> String {
         });
         lines.push(format!("at most {max_pods} pods run at a time (--max-pods)"));
     }
+    lines.extend(cost::text(&planned.cost, of_cost, &planned.untouched));
     if let Some(missing) = &planned.missing {
         let found = if missing.is_empty() {
             "nothing that could be checked is missing in the account"

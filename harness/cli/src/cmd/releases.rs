@@ -57,6 +57,7 @@ pub(super) fn run(global: &Global, args: &Bisect, inputs: Inputs, output: &Outpu
         target: args.on.target.clone(),
         given: args.on.given.clone(),
         options: args.on.options.clone(),
+        money: args.money.clone(),
         run: args.on.run.clone(),
         only: None,
     };

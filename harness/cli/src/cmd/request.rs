@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use amiproof_core::check::Check;
 use amiproof_core::cluster::pull_secret::PullSecret;
+use amiproof_model::cost::Prices;
 use amiproof_model::matrix::{Matrix, ScannedNodes};
 use amiproof_model::name::VariantName;
 use amiproof_model::report::Report;
 use camino::Utf8PathBuf;
 use sha2::{Digest as _, Sha256};
 
-use super::selected;
 use super::workload::images::pulled;
-use crate::args::{Global, Junit, RunOptions, Selection};
+use super::{cost, selected};
+use crate::args::{ByPrices, Global, Junit, RunOptions, Selection};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::rundir;
@@ -34,6 +35,8 @@ pub(super) struct Request {
     pub(super) releases: Vec<VariantName>,
     /// What junit.xml has.
     pub(super) junit: Junit,
+    /// By which the cost of the run is estimated.
+    pub(super) prices: Prices,
 }
 
 impl Request {
@@ -87,6 +90,7 @@ impl Request {
             has_store: false,
             releases: Vec::new(),
             junit: Junit::All,
+            prices: cost::prices(&ByPrices::default())?,
         })
     }
 }

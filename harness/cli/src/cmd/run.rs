@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use amiproof_core::cost::{self as bill, Planned};
 use amiproof_core::run::{Answers, Experiment, Plan, Steps, Stop, Tools, journal};
 use amiproof_model::conclusion::{Scope, Summary};
 use amiproof_model::exit::ExitCode;
@@ -19,8 +20,8 @@ use super::measured::measured;
 use super::proved::proved;
 use super::provisioned::{Latest, provisioned};
 use super::request::Request;
-use super::{compare, first_bad, forms, owner, resume};
-use crate::args::{Global, Junit, OutputForm, Resumed, Run, RunOptions, Target};
+use super::{compare, cost, first_bad, forms, owner, resume};
+use crate::args::{ByPrices, Global, Junit, OutputForm, Resumed, Run, RunOptions, Target};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::progress::Progress;
@@ -92,6 +93,13 @@ pub(super) fn complete(
     };
     let place = Place { target: &args.target, given: &args.given };
     place.check(&request.matrix)?;
+    request.prices = cost::prices(&args.money.prices)?;
+    if steps.provision || steps.network_only {
+        let planned = cost::planned(&request.matrix, &request.checks, steps.network_only);
+        let kept = planned.kept.or((goal == Goal::Apply).then_some(args.options.expires));
+        let (retries, deadline) = (args.options.retries, args.options.deadline);
+        cost::check(&Planned { kept, retries, deadline, ..planned }, &args.money)?;
+    }
     let folder = match goal {
         _ if global.resumption.is_some() => resumed_folder(global, &request)?,
         Goal::Apply => applied(global, args, &request.matrix)?,
@@ -140,6 +148,9 @@ fn new_run(
         session::scenario(target.scenario.as_deref())?,
         session::profiles(target.host_profiles.as_deref())?,
     );
+    // Other prices give another report.
+    let brought = cost::prices(&ByPrices::default())?;
+    let input = if request.prices == brought { input } else { format!("{input} {:?}", request.prices) };
     RunDir::of_lab(&global.dir, &input)
 }
 
@@ -178,10 +189,11 @@ pub(crate) fn resumed(
     goal: Goal,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let request = Request::new(global, inputs, &args.selection, &args.options, output)?;
+    let mut request = Request::new(global, inputs, &args.selection, &args.options, output)?;
     if request.checks.is_empty() {
         return nothing_selected(output);
     }
+    request.prices = cost::prices(&args.prices)?;
     let place = Place { target: &args.target, given: &args.given };
     place.check(&request.matrix)?;
     let steps = Steps { test: matches!(goal, Goal::Test | Goal::Experiment), scan: goal == Goal::Scan, ..STEPS_NONE };
@@ -253,7 +265,7 @@ async fn execute(
         resume::record(global, folder, &request, output);
     }
     let (options, baseline, has_store) = (request.options.clone(), request.baseline.clone(), request.has_store);
-    let (junit, releases) = (request.junit, request.releases.clone());
+    let (junit, releases, prices) = (request.junit, request.releases.clone(), request.prices.clone());
     let judges_nothing = steps.network_only || (goal == Goal::Apply && request.checks.is_empty());
     let (clients, access) = (connection.clients.clone(), connection.access.clone());
     let before = owner::standing(&ledger);
@@ -269,6 +281,7 @@ async fn execute(
     });
     let mut report = with_beats(run, &progress).await;
     report.run.releases = releases;
+    report.cost = bill::of_run(&ledger, &report, &prices);
     progress.borrow_mut().finish();
     connection.close().await;
     let made = owner::standing(&ledger).difference(&before).count();

@@ -12,6 +12,7 @@ mod budget;
 mod build;
 mod cleanup;
 mod connect;
+mod cost;
 mod disruptive;
 mod docs;
 mod doctor;

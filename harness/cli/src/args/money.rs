@@ -1,0 +1,28 @@
+//! What a run may cost, and by which prices.
+
+use amiproof_model::cost::Usd;
+use amiproof_model::name::NameError;
+use camino::Utf8PathBuf;
+use clap::Args;
+
+/// By which prices a cost is estimated.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ByPrices {
+    /// Prices to put over those that amiproof brings: of your contract, of a region or type that is missing (JSON)
+    #[arg(long = "prices", env = "AMIPROOF_PRICES", value_name = "FILE")]
+    pub(crate) prices_file: Option<Utf8PathBuf>,
+}
+
+/// What a run may cost.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Money {
+    /// Refuse, before anything is created, a run that is expected to cost more than this, or whose cost is not known
+    #[arg(long, value_name = "USD", value_parser = usd)]
+    pub(crate) max_cost: Option<Usd>,
+    #[command(flatten)]
+    pub(crate) prices: ByPrices,
+}
+
+fn usd(text: &str) -> Result<Usd, NameError> {
+    text.parse()
+}
