@@ -35,7 +35,7 @@ fn paid(capacity: Capacity, per_hour: f64) -> Report {
 }
 
 fn text(format: Format, report: &Report) -> String {
-    render(format, report, &Options { baseline: None, style: STYLE }).unwrap()
+    render(format, report, &Options { style: STYLE, ..Options::default() }).unwrap()
 }
 
 fn lines(report: &Report, format: Format, is_meant: impl Fn(&str) -> bool) -> String {
