@@ -1,9 +1,9 @@
 //! The invariants of the workspace that no compiler checks: who may depend on what, who may talk to whom, and that every check is
 //! where its id says.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue ends there")]
 
-mod circles;
+mod cycles;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -278,31 +278,31 @@ fn nothing_in_a_simulation_goes_by_the_order_of_a_hash_or_by_a_coin() {
 }
 
 #[test]
-fn no_files_need_each_other_in_a_circle() {
+fn no_files_import_each_other_in_a_cycle() {
     let packages = ["harness/model", "harness/core", "harness/cli", "suites", "workloads", "reports"];
     let mut found = String::new();
     for package in packages {
-        for circle in circles::circles(&root().join(package).join("src")) {
-            found.push_str(&format!("\n{package}: {circle}\n"));
+        for cycle in cycles::cycles(&root().join(package).join("src")) {
+            found.push_str(&format!("\n{package}: {cycle}\n"));
         }
     }
     let help = "move what several of them need to a file of its own, below them";
     assert!(found.is_empty(), "{help}:\n{found}");
 }
 
-/// The circles that the lab still has, each by one of its files and the number of them: the account and the services whose state it
+/// The cycles that the lab still has, each by one of its files and the number of them: the account and the services whose state it
 /// holds, the controllers and the store, a node and its pods, and a grammar that is one by nature.
 const KNOTS_OF_THE_LAB: [(&str, usize); 4] =
     [("aws/world.rs", 80), ("kube/controllers.rs", 30), ("node/mod.rs", 5), ("node/shell/parse.rs", 2)];
 
 #[test]
-fn the_circles_of_the_lab_are_known_and_do_not_grow() {
+fn the_cycles_of_the_lab_are_known_and_do_not_grow() {
     let mut found = String::new();
-    for circle in circles::circles(&root().join("fixtures/src")) {
-        let files: Vec<&str> = circle.files().collect();
+    for cycle in cycles::cycles(&root().join("fixtures/src")) {
+        let files: Vec<&str> = cycle.files().collect();
         let known = KNOTS_OF_THE_LAB.iter().find(|(file, _)| files.contains(file));
         if known.is_none_or(|(_, most)| files.len() > *most) {
-            found.push_str(&format!("\n{circle}\n"));
+            found.push_str(&format!("\n{cycle}\n"));
         }
     }
     assert!(found.is_empty(), "move what several of them need to a file of its own, below them:\n{found}");

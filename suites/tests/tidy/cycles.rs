@@ -1,8 +1,8 @@
-//! Which source files of a package need each other in a circle, read from the sources as a compiler reads them: `mod`, `use`, and
+//! Finds import cycles between the source files of a package. It reads the sources as a compiler does: `mod`, `use`, and
 //! the paths in code, attributes and macros. A name is followed through re-exports to the file that defines it, so a parent that
-//! only declares and re-exports its children needs none of them.
+//! only declares and re-exports its children does not depend on them.
 //!
-//! Tests are left out, and so are methods and fields: whose they are is known to a compiler only.
+//! Tests are left out, and so are methods and fields: only a compiler knows which type they belong to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,25 +11,25 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
-/// The names that files take from each other: from, to, names.
-type Arrows = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+/// The names that each file imports, by the file that imports and the file that defines them.
+type Imports = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-/// Files that need each other, with the names that tie them.
-pub(crate) struct Circle {
-    arrows: Arrows,
+/// A strongly connected set of files, with the names that they import from each other.
+pub(crate) struct Cycle {
+    imports: Imports,
 }
 
-impl Circle {
+impl Cycle {
     /// Its files, by their paths in the package's sources.
     pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
-        self.arrows.keys().map(String::as_str)
+        self.imports.keys().map(String::as_str)
     }
 }
 
-impl fmt::Display for Circle {
+impl fmt::Display for Cycle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} files in a circle:", self.arrows.len())?;
-        for (from, targets) in &self.arrows {
+        write!(f, "{} files in a cycle:", self.imports.len())?;
+        for (from, targets) in &self.imports {
             for (to, names) in targets {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 write!(f, "\n  {from} -> {to}: {}", names.join(", "))?;
@@ -39,40 +39,40 @@ impl fmt::Display for Circle {
     }
 }
 
-/// The circles of the package whose sources are in `folder`.
-pub(crate) fn circles(folder: &Path) -> Vec<Circle> {
+/// The cycles of the package whose sources are in `folder`.
+pub(crate) fn cycles(folder: &Path) -> Vec<Cycle> {
     let mut tree = Tree { modules: Vec::new() };
     let roots = ["lib.rs", "main.rs"].map(|name| folder.join(name));
     for root in roots.iter().filter(|root| root.exists()) {
         tree.add_file(root, folder, None);
     }
     assert!(tree.modules.len() > 1 || roots[0].exists(), "no sources in {}", folder.display());
-    let mut arrows = Arrows::new();
+    let mut imports = Imports::new();
     for index in 0..tree.modules.len() {
-        for (to, name) in tree.needs(index) {
+        for (to, name) in tree.dependencies(index) {
             let (from, to) = (tree.modules[index].shown(folder), tree.modules[to].shown(folder));
             if from != to {
-                arrows.entry(from).or_default().entry(to).or_default().insert(name);
+                imports.entry(from).or_default().entry(to).or_default().insert(name);
             }
         }
     }
-    knots(&arrows).into_iter().map(|files| Circle { arrows: among(&arrows, &files) }).collect()
+    strongly_connected(&imports).into_iter().map(|files| Cycle { imports: within(&imports, &files) }).collect()
 }
 
-/// The arrows between these files alone.
-fn among(arrows: &Arrows, files: &BTreeSet<String>) -> Arrows {
-    let mut found = Arrows::new();
-    for (from, targets) in arrows.iter().filter(|(from, _)| files.contains(*from)) {
+/// The imports between these files only.
+fn within(imports: &Imports, files: &BTreeSet<String>) -> Imports {
+    let mut found = Imports::new();
+    for (from, targets) in imports.iter().filter(|(from, _)| files.contains(*from)) {
         let inside = targets.iter().filter(|(to, _)| files.contains(*to));
         found.insert(from.clone(), inside.map(|(to, names)| (to.clone(), names.clone())).collect());
     }
     found
 }
 
-/// The sets of two and more files that reach each other.
-fn knots(arrows: &Arrows) -> Vec<BTreeSet<String>> {
+/// The strongly connected sets of two or more files.
+fn strongly_connected(imports: &Imports) -> Vec<BTreeSet<String>> {
     let reach: BTreeMap<&String, BTreeSet<&String>> =
-        arrows.keys().map(|from| (from, reachable(arrows, from))).collect();
+        imports.keys().map(|from| (from, reachable(imports, from))).collect();
     let mut found: Vec<BTreeSet<String>> = Vec::new();
     for (from, reached) in &reach {
         if !reached.contains(from) || found.iter().any(|files| files.contains(*from)) {
@@ -84,10 +84,10 @@ fn knots(arrows: &Arrows) -> Vec<BTreeSet<String>> {
     found
 }
 
-fn reachable<'a>(arrows: &'a Arrows, from: &str) -> BTreeSet<&'a String> {
+fn reachable<'a>(imports: &'a Imports, from: &str) -> BTreeSet<&'a String> {
     let (mut open, mut seen) = (vec![from], BTreeSet::new());
     while let Some(next) = open.pop() {
-        for to in arrows.get(next).into_iter().flat_map(BTreeMap::keys) {
+        for to in imports.get(next).into_iter().flat_map(BTreeMap::keys) {
             if seen.insert(to) {
                 open.push(to);
             }
@@ -101,8 +101,8 @@ struct Import {
     path: Vec<String>,
     /// The name in this module; none for a glob.
     name: Option<String>,
-    /// Whether it re-exports the name. The compiler warns of unused private imports, not of these.
-    is_passed_on: bool,
+    /// Whether it re-exports the name. Re-exports need no user in this module; the compiler warns of other unused imports.
+    is_reexport: bool,
 }
 
 /// One module: a file, or a `mod` with a body inside of one.
@@ -114,8 +114,8 @@ struct Module {
     /// What the module itself defines.
     items: BTreeSet<String>,
     imports: Vec<Import>,
-    /// Paths in code.
-    mentions: BTreeSet<Vec<String>>,
+    /// The paths that its code uses.
+    paths: BTreeSet<Vec<String>>,
 }
 
 impl Module {
@@ -152,9 +152,9 @@ impl Tree {
         for item in items {
             reader.visit_item(item);
         }
-        let Reader { imports, mentions, modules } = reader;
+        let Reader { imports, paths, modules } = reader;
         let module = &mut self.modules[index];
-        (module.imports, module.mentions) = (imports, mentions);
+        (module.imports, module.paths) = (imports, paths);
         module.items = items.iter().filter_map(name_of).collect();
         for child in modules {
             let name = plain(&child.ident);
@@ -174,10 +174,10 @@ impl Tree {
     }
 
     /// The modules that define what this one uses, each with the name.
-    fn needs(&self, index: usize) -> Vec<(usize, String)> {
+    fn dependencies(&self, index: usize) -> Vec<(usize, String)> {
         let module = &self.modules[index];
-        let own = module.imports.iter().filter(|import| !import.is_passed_on && import.name.is_some());
-        let paths = module.mentions.iter().chain(own.map(|import| &import.path));
+        let own = module.imports.iter().filter(|import| !import.is_reexport && import.name.is_some());
+        let paths = module.paths.iter().chain(own.map(|import| &import.path));
         paths.filter_map(|path| self.definition(index, path)).collect()
     }
 
@@ -209,10 +209,10 @@ impl Tree {
         })
     }
 
-    /// What a module knows by this name. At the end of a path an item comes before a module of the same name, before that the module:
+    /// What this name refers to in a module. At the end of a path an item comes before a module of the same name, before that the module:
     /// `judge::judge`.
     fn name_in(&self, module: usize, name: &str, is_last: bool, depth: usize) -> Option<Place> {
-        // A glob may lead in a circle itself.
+        // Globs may form a cycle themselves.
         if depth > 8 {
             return None;
         }
@@ -248,23 +248,23 @@ impl Tree {
     }
 }
 
-/// Reads what one module says, without its tests and without the modules in it.
+/// Reads the imports and paths of one module, without its tests and without the modules in it.
 #[derive(Default)]
 struct Reader {
     imports: Vec<Import>,
-    mentions: BTreeSet<Vec<String>>,
+    paths: BTreeSet<Vec<String>>,
     modules: Vec<syn::ItemMod>,
 }
 
 impl<'ast> Visit<'ast> for Reader {
     fn visit_item(&mut self, item: &'ast syn::Item) {
-        if !attributes(item).iter().any(is_aside) {
+        if !attributes(item).iter().any(is_test_or_doc_only) {
             visit::visit_item(self, item);
         }
     }
 
     fn visit_impl_item(&mut self, item: &'ast syn::ImplItem) {
-        if !matches!(item, syn::ImplItem::Fn(function) if function.attrs.iter().any(is_aside)) {
+        if !matches!(item, syn::ImplItem::Fn(function) if function.attrs.iter().any(is_test_or_doc_only)) {
             visit::visit_impl_item(self, item);
         }
     }
@@ -274,13 +274,13 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        let is_passed_on = !matches!(item.vis, syn::Visibility::Inherited);
-        flatten(&item.tree, &mut Vec::new(), is_passed_on, &mut self.imports);
+        let is_reexport = !matches!(item.vis, syn::Visibility::Inherited);
+        flatten(&item.tree, &mut Vec::new(), is_reexport, &mut self.imports);
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         if path.leading_colon.is_none() {
-            self.mentions.insert(path.segments.iter().map(|segment| plain(&segment.ident)).collect());
+            self.paths.insert(path.segments.iter().map(|segment| plain(&segment.ident)).collect());
         }
         visit::visit_path(self, path);
     }
@@ -299,7 +299,7 @@ impl<'ast> Visit<'ast> for Reader {
 }
 
 impl Reader {
-    /// The paths in tokens that nobody parsed: arguments of macros and attributes.
+    /// The paths in unparsed tokens: arguments of macros and attributes.
     fn read_tokens(&mut self, tokens: TokenStream) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let is_punct = |index: usize, sign: char| matches!(tokens.get(index), Some(TokenTree::Punct(found)) if found.as_char() == sign);
@@ -318,7 +318,7 @@ impl Reader {
                     }
                     let is_label = path.len() == 1 && is_punct(index + 1, ':') && !is_punct(index + 2, ':');
                     if !is_member && !is_label {
-                        self.mentions.insert(path);
+                        self.paths.insert(path);
                     }
                 }
                 TokenTree::Punct(_) => {}
@@ -331,21 +331,21 @@ impl Reader {
     fn read_path_in_text(&mut self, literal: &str) {
         let text = literal.trim_matches('"');
         if text.contains("::") && text.chars().all(|sign| sign.is_alphanumeric() || matches!(sign, '_' | ':')) {
-            self.mentions.insert(text.split("::").map(str::to_owned).collect());
+            self.paths.insert(text.split("::").map(str::to_owned).collect());
         }
     }
 }
 
-/// All names that one `use` brings.
-fn flatten(tree: &syn::UseTree, before: &mut Vec<String>, is_passed_on: bool, found: &mut Vec<Import>) {
-    let mut import = |path: Vec<String>, name| found.push(Import { path, name, is_passed_on });
+/// All names that one `use` imports.
+fn flatten(tree: &syn::UseTree, before: &mut Vec<String>, is_reexport: bool, found: &mut Vec<Import>) {
+    let mut import = |path: Vec<String>, name| found.push(Import { path, name, is_reexport });
     match tree {
         syn::UseTree::Path(path) => {
             before.push(plain(&path.ident));
-            flatten(&path.tree, before, is_passed_on, found);
+            flatten(&path.tree, before, is_reexport, found);
             before.pop();
         }
-        syn::UseTree::Group(group) => group.items.iter().for_each(|item| flatten(item, before, is_passed_on, found)),
+        syn::UseTree::Group(group) => group.items.iter().for_each(|item| flatten(item, before, is_reexport, found)),
         syn::UseTree::Glob(_) => import(before.clone(), None),
         syn::UseTree::Name(last) if last.ident == "self" => import(before.clone(), before.last().cloned()),
         syn::UseTree::Name(last) => {
@@ -371,8 +371,8 @@ fn plain(name: &syn::Ident) -> String {
     name.to_string().trim_start_matches("r#").to_owned()
 }
 
-/// Whether what it is on is only there for tests or for the documentation.
-fn is_aside(attribute: &syn::Attribute) -> bool {
+/// Whether an attribute limits its item to tests or to the documentation.
+fn is_test_or_doc_only(attribute: &syn::Attribute) -> bool {
     let syn::Meta::List(list) = &attribute.meta else { return attribute.path().is_ident("test") };
     let condition = list.tokens.to_string().replace(' ', "");
     attribute.path().is_ident("cfg")
@@ -413,20 +413,20 @@ fn name_of(item: &syn::Item) -> Option<String> {
     Some(plain(name))
 }
 
-/// The circles of a package with these files, as they are shown.
-fn of(files: &[(&str, &str)]) -> Vec<String> {
+/// The cycles of a package with these files, as they are printed.
+fn cycles_of(files: &[(&str, &str)]) -> Vec<String> {
     let package = tempfile::tempdir().unwrap();
     for (path, text) in files {
         let path = package.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
-    circles(package.path()).iter().map(ToString::to_string).collect()
+    cycles(package.path()).iter().map(ToString::to_string).collect()
 }
 
 #[test]
-fn files_that_use_each_other_are_a_circle_with_the_names_that_tie_it() {
-    let found = of(&[
+fn files_that_use_each_other_are_a_cycle_with_the_names_that_they_import() {
+    let found = cycles_of(&[
         ("lib.rs", "mod a; mod b; mod c;"),
         ("a.rs", "use super::b::two;\npub fn one() { two() }"),
         (
@@ -435,35 +435,35 @@ fn files_that_use_each_other_are_a_circle_with_the_names_that_tie_it() {
         ),
         ("c.rs", "use crate::a::{self};\npub struct Three;\npub fn three() { a::one() }"),
     ]);
-    let wanted = "3 files in a circle:\n  a.rs -> b.rs: two\n  b.rs -> c.rs: Three, three\n  c.rs -> a.rs: one";
+    let wanted = "3 files in a cycle:\n  a.rs -> b.rs: two\n  b.rs -> c.rs: Three, three\n  c.rs -> a.rs: one";
     assert_eq!(found, [wanted]);
 }
 
 #[test]
-fn a_parent_that_only_passes_names_on_is_in_no_circle() {
+fn a_parent_that_only_reexports_names_is_in_no_cycle() {
     let (one, two) = ("pub struct One;", "use super::One;\npub fn two(_: One) {}");
     let parent = "mod one; mod two; pub use one::One; pub use two::two;";
-    let found = of(&[("lib.rs", "mod x;"), ("x/mod.rs", parent), ("x/one.rs", one), ("x/two.rs", two)]);
+    let found = cycles_of(&[("lib.rs", "mod x;"), ("x/mod.rs", parent), ("x/one.rs", one), ("x/two.rs", two)]);
     assert!(found.is_empty(), "{found:?}");
     let parent = "mod two; pub struct One; fn all() { two::two(One) }";
-    let found = of(&[("lib.rs", "mod x;"), ("x.rs", parent), ("x/two.rs", two)]);
-    assert_eq!(found, ["2 files in a circle:\n  x.rs -> x/two.rs: two\n  x/two.rs -> x.rs: One"]);
+    let found = cycles_of(&[("lib.rs", "mod x;"), ("x.rs", parent), ("x/two.rs", two)]);
+    assert_eq!(found, ["2 files in a cycle:\n  x.rs -> x/two.rs: two\n  x/two.rs -> x.rs: One"]);
 }
 
 #[test]
 fn a_name_is_followed_through_globs_and_renames_to_its_file() {
-    let found = of(&[
+    let found = cycles_of(&[
         ("lib.rs", "mod a; mod b;"),
         ("a/mod.rs", "mod deep; pub mod prelude { pub use super::deep::Item as Thing; }"),
         ("a/deep.rs", "pub enum Item { Variant }\nfn f() { let x: crate::b::Other; }"),
         ("b.rs", "use crate::a::prelude::*;\npub struct Other;\nfn f() -> Thing { Thing::Variant }"),
     ]);
-    assert_eq!(found, ["2 files in a circle:\n  a/deep.rs -> b.rs: Other\n  b.rs -> a/deep.rs: Item"]);
+    assert_eq!(found, ["2 files in a cycle:\n  a/deep.rs -> b.rs: Other\n  b.rs -> a/deep.rs: Item"]);
 }
 
 #[test]
-fn tests_comments_and_strings_tie_nothing() {
-    let found = of(&[
+fn tests_comments_and_strings_import_nothing() {
+    let found = cycles_of(&[
         ("main.rs", "mod a; mod b;"),
         (
             "a.rs",
