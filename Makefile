@@ -64,7 +64,7 @@ compare: build ## Compare two runs: make compare BASE=.. CAND=..
 	@test -n "$(BASE)" -a -n "$(CAND)" || { echo "name two runs or reports: make compare BASE=.. CAND=.." >&2; exit 2; }
 	$(AMIPROOF) compare $(BASE) $(CAND)
 
-nightly: build ## Run, report, compare with the previous night, destroy
+nightly: build ## Run, report, compare with the last good nightly run, destroy
 	$(AMIPROOF) nightly --file $(MATRIX)
 
 promote: build ## Mark VARIANT's image as fit for use, by the latest run: make promote VARIANT=.. KEY=key.pem
@@ -142,7 +142,7 @@ test: python oscap shells chromium ## Set up what the tests need and run all of 
 	$(TEST_ENV) $(CARGO) test --locked --workspace --all-targets --no-fail-fast
 	$(TEST_ENV) $(CARGO) test --locked --workspace --doc
 
-chaos: ## Disturb a two-variant run at every call, and by 10,000 seeds: verdicts must stay, and nothing may be left (PROFILE=release is faster)
+chaos: ## Inject a fault at every call of a two-variant run, and those of 10,000 seeds: verdicts must not change, and nothing may be left behind (PROFILE=release is faster)
 	AMIPROOF_CHAOS=all $(CARGO) test --profile $(PROFILE) --locked --workspace --test chaos
 
 test-containers: python ## Run the Docker tests: starts Docker Engine and builds a moto image from Debian and PyPI
@@ -162,29 +162,29 @@ fmt: ## Format
 doc: ## Build the documentation; warnings are errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 
-# The site is built by mdBook, of a fixed version and in the build's own folder.
+# The site is built with mdBook, with its version pinned, in the build's own folder.
 MDBOOK_VERSION := 0.5.4
 MDBOOK := target/docs/mdbook-$(MDBOOK_VERSION)/bin/mdbook
 $(MDBOOK):
 	$(CARGO) install mdbook --version =$(MDBOOK_VERSION) --locked --no-default-features --features search --root $(@D)/..
 
-docs: $(MDBOOK) ## Write generated pages again, build the site into target/docs/book and check its links
+docs: $(MDBOOK) ## Regenerate pages, build the site into target/docs/book and check its links
 	AMIPROOF_UPDATE=1 $(CARGO) test --quiet --locked --workspace --bin amiproof --test lab -- docs::generated args::tests::reference
 	$(MDBOOK) build harness/docs
 	python3 harness/cli/tests/lab/docs/links.py target/docs/book
 	@echo "the site is at target/docs/book/index.html"
 
 CHROMIUM ?= chromium
-picture: ## Take the picture of the README again, from a run of the demo (needs Chromium)
+picture: ## Take the screenshot in the README again, from a run of the demo (needs Chromium)
 	@command -v $(CHROMIUM) >/dev/null || { echo "no $(CHROMIUM): name a Chromium or Chrome: make picture CHROMIUM=google-chrome" >&2; exit 2; }
 	$(MAKE) demo DIR=target/docs/demo
 	$(CHROMIUM) --headless --no-sandbox --hide-scrollbars --window-size=1280,1150 --screenshot=$(CURDIR)/harness/docs/matrix.png \
 	  "file://$(CURDIR)/target/docs/demo/runs/$$(cat target/docs/demo/latest)/matrix.html"
 
-typos: python ## Look for misspelt words; typos.toml has those that are meant
+typos: python ## Look for misspelt words; typos.toml lists the exceptions
 	$(VENV)/bin/typos
 
-# A tool of a fixed version, in the build's own folder.
+# A tool, with its version pinned, in the build's own folder.
 MACHETE_VERSION := 0.9.2
 MACHETE := target/tools/machete-$(MACHETE_VERSION)/bin/cargo-machete
 $(MACHETE):
