@@ -61,7 +61,7 @@ impl<'a> Context<'a> {
         (!first.is_some_and(|result| self.is_new(result)), first.map_or(u8::MAX, |result| weight(result.check.suite())))
     }
 
-    /// The same results with those that are worse than in the baseline first.
+    /// The results, with those that are worse than in the baseline first.
     pub(crate) fn news_first<'r>(&self, mut results: Vec<&'r CheckResult>) -> Vec<&'r CheckResult> {
         results.sort_by_key(|result| !self.is_new(result));
         results

@@ -82,7 +82,7 @@ impl Candidate<'_> {
 
 /// The decisions of a run.
 pub(crate) struct Decisions<'a> {
-    /// Those that may not ship and have a cause first, those that may ship last.
+    /// Those that must not ship and have a cause first, those that may ship last.
     pub(crate) candidates: Vec<Candidate<'a>>,
     /// Everything else, with its verdict: references and the cluster.
     pub(crate) others: Vec<(&'a str, Summary)>,
@@ -127,7 +127,7 @@ impl<'a> Decisions<'a> {
         let ready = self.candidates.iter().filter(|candidate| candidate.decision == Decision::Yes).count();
         match (ready, self.candidates.len()) {
             (1, 1) => "the candidate may ship".to_owned(),
-            (0, 1) => "the candidate may not ship".to_owned(),
+            (0, 1) => "the candidate must not ship".to_owned(),
             (ready, all) => format!("{ready} of {all} candidates may ship"),
         }
     }

@@ -1,6 +1,6 @@
 //! Which controls to leave out of the hardening of a variant so that everything runs, in the forms that builds take.
 //!
-//! They follow from the causes: of each cause the controls of the variant's benchmark that ask for its setting and that the variant meets.
+//! They follow from the causes: of each cause the controls of the variant's benchmark that require its setting and that the variant meets.
 //! Where the setting can be compensated, the text says how, since that keeps the control.
 
 use std::fmt::Write as _;
@@ -173,7 +173,7 @@ fn waivers(variant: &VariantName, exclusions: &[Exclusion<'_>], responsible: Opt
         .map_or_else(String::new, |responsible| waiver_write::file(&waivers_of(variant, exclusions, responsible)))
 }
 
-/// The same as waivers, each control once.
+/// The exclusions as waivers, each control once.
 pub fn waivers_of(
     variant: &VariantName,
     exclusions: &[Exclusion<'_>],

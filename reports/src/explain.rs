@@ -55,15 +55,15 @@ fn write_cause(out: &mut String, cause: &Cause, style: &Style) {
     write_wrapped(out, style, 4, &cause.evidence(), usize::MAX);
     if !cause.controls.is_empty() {
         let controls: Vec<&str> = cause.controls.iter().map(|control| control.as_str()).collect();
-        write_wrapped(out, style, 4, &format!("asked for by {}", controls.join(", ")), usize::MAX);
+        write_wrapped(out, style, 4, &format!("required by {}", controls.join(", ")), usize::MAX);
     }
     let why = match (cause.certainty, cause.alternatives.as_slice()) {
         (Certainty::Possible, []) => {
-            "no other setting fits, but it takes this away only in part or not always".to_owned()
+            "no other setting fits, but it takes this away only partly or only sometimes".to_owned()
         }
         (Certainty::Possible, others) => format!("{} would explain the same cells", others.join(", ")),
         (Certainty::Likely, _) => "no other setting that differs from the reference explains them".to_owned(),
-        (Certainty::Proven, _) => "they passed when it alone was put back".to_owned(),
+        (Certainty::Proven, _) => "they passed when only this was put back".to_owned(),
     };
     write_wrapped(out, style, 4, &why, usize::MAX);
     if !cause.against.is_empty() {

@@ -129,7 +129,7 @@ fn shown<'a>(history: &History<'a>) -> impl Iterator<Item = &'a Night> {
 pub fn terminal(history: &History<'_>, style: &Style) -> String {
     let mut out = String::new();
     let (Some(span), Some(newest)) = (span(history), history.nights.last()) else {
-        write_wrapped(&mut out, style, 0, &format!("{}: no night yet", history.matrix), 2);
+        write_wrapped(&mut out, style, 0, &format!("{}: no nightly run yet", history.matrix), 2);
         return out;
     };
     write_titled(&mut out, style, 0, history.matrix, &span);
@@ -163,11 +163,11 @@ pub fn terminal(history: &History<'_>, style: &Style) -> String {
         .collect();
     out.push('\n');
     if !legend.is_empty() {
-        write_wrapped(&mut out, style, 0, &format!("oldest night first: {}", legend.join(", ")), usize::MAX);
+        write_wrapped(&mut out, style, 0, &format!("oldest first: {}", legend.join(", ")), usize::MAX);
     }
     if steady > 0 && !history.has_steady {
         let rows = text::count(steady, "row");
-        let line = format!("{rows} with the same outcome in every night; --check PREFIX shows them");
+        let line = format!("{rows} had the same outcome in every nightly run; --check PREFIX shows them");
         write_wrapped(&mut out, style, 0, &line, 3);
     }
     out

@@ -1,4 +1,4 @@
-//! What the controls of a benchmark cost, as files of their own: Markdown, CSV, JSON and a page; and as text for a terminal.
+//! What the controls of a benchmark break, as files of their own: Markdown, CSV, JSON and a page; and as text for a terminal.
 
 mod csv;
 mod markdown;

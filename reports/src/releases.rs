@@ -71,8 +71,7 @@ pub fn render(found: &FirstBad, style: &Style) -> String {
         write_wrapped(&mut out, style, 2, &format!("{}  {}", at + 1, named(release)), 2);
     }
     for number in releases.out_of_order() {
-        let words =
-            format!("release {number} was made before release {}: is this the order in which they follow?", number - 1);
+        let words = format!("release {number} was made before release {}: is the order right?", number - 1);
         write_titled(&mut out, style, 0, "note:", &words);
     }
     for (number, first) in releases.twice() {
@@ -85,7 +84,9 @@ pub fn render(found: &FirstBad, style: &Style) -> String {
     }
     let rest: [(&str, IsMeant); 3] = [
         ("failing in the oldest release that they apply to:", |found| matches!(found, Found::Always { .. })),
-        ("passing and failing in turn, so that no release is the first bad one:", |found| *found == Found::Unsteady),
+        ("passing and failing intermittently, so that no release is the first bad one:", |found| {
+            *found == Found::Unsteady
+        }),
         ("undecided:", |found| *found == Found::Undecided),
     ];
     for (title, is_meant) in rest {
@@ -104,7 +105,7 @@ pub fn render(found: &FirstBad, style: &Style) -> String {
             &format!("no release is bad: {pass} passed in each that they apply to"),
             2,
         ),
-        (_, 0) => write_wrapped(&mut out, style, 0, "nothing was asked of the releases", 2),
+        (_, 0) => write_wrapped(&mut out, style, 0, "no check was run on the releases", 2),
         _ => write_wrapped(&mut out, style, 0, &format!("{pass} passed in every release that they apply to"), 2),
     }
     out

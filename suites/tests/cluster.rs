@@ -1,16 +1,16 @@
 //! The catalogue and the kubelet path on a cluster of your own, without AWS: `make test-cluster KUBECONFIG=..`.
 //!
 //! Every node group of the cluster (label `eks.amazonaws.com/nodegroup`) is a variant, and one of them the reference that the others
-//! exchange traffic with. What it asks goes through the product's own code; namespaces are made through a ledger and are gone
-//! at the end, volumes and images are the cluster's.
+//! exchange traffic with. Checks run through amiproof's own code; namespaces are created through a ledger and deleted
+//! at the end, volumes and images are those of the cluster.
 //!
 //! - `AMIPROOF_TEST_KUBECONFIG`: the cluster.
 //! - `AMIPROOF_TEST_REFERENCE`: the reference's node group; without it the first by name.
-//! - `AMIPROOF_TEST_ONLY`: the checks to ask, by id with commas between them; without it all of both suites.
+//! - `AMIPROOF_TEST_ONLY`: the checks to run, as ids separated by commas; without it all of both suites.
 //! - `AMIPROOF_EXPECT`: which checks must fail where, as JSON: `{"hardened": ["workload/pod-to-pod"]}`. Whatever is not named
 //!   must not fail, so without it every node group must pass everything.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends there")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot continue ends there")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -175,18 +175,21 @@ fn expected(groups: &Groups) -> BTreeSet<(String, String)> {
     let wanted: BTreeMap<String, Vec<String>> =
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("AMIPROOF_EXPECT: {error}"));
     for group in wanted.keys() {
-        assert!(groups.contains_key(group), "AMIPROOF_EXPECT names the node group {group}, which the cluster has not");
+        assert!(
+            groups.contains_key(group),
+            "AMIPROOF_EXPECT names the node group {group}, which the cluster does not have"
+        );
     }
     wanted.into_iter().flat_map(|(group, checks)| checks.into_iter().map(move |check| (group.clone(), check))).collect()
 }
 
-/// The cluster, ready to be asked.
+/// The cluster, ready for checks.
 struct Prepared {
     groups: Groups,
     /// One per node group.
     contexts: Vec<Context>,
     ledger: Ledger,
-    /// Gone with the test.
+    /// Deleted when the test ends.
     _folder: tempfile::TempDir,
 }
 

@@ -137,7 +137,7 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Print a least-privilege IAM policy for amiproof (offline)
     IamPolicy(IamPolicy),
-    /// Build the images of variants with your Packer, and hand them to the matrix
+    /// Build the images of variants with your Packer, for the matrix to test
     Build(Build),
     /// Create the cluster and one node group per variant, run the smoke tests, and keep everything
     #[command(mut_arg("run", |arg| arg.help("Run ID [default: the run that created the cluster, or else generated]")))]
@@ -148,9 +148,9 @@ pub(crate) enum Command {
     Scan(Resumed),
     /// Apply, test, scan, report and destroy in one go; with --kubeconfig, test and scan
     Run(Run),
-    /// Go on with a run that was killed or interrupted: only what is not answered yet is checked
+    /// Continue a run that was killed or interrupted: checks that already have a result are not repeated
     Resume(Resume),
-    /// Check again what failed or could not be evaluated, and keep all other results
+    /// Repeat the checks that failed or could not be evaluated, and keep all other results
     Rerun(Rerun),
     /// Render the report of a run again from its report.json (offline)
     Report(Report),
@@ -160,17 +160,17 @@ pub(crate) enum Command {
     Bisect(Box<Bisect>),
     /// Measure what each control of a benchmark breaks, one at a time on running nodes, and put everything back
     Impact(Box<Impact>),
-    /// List the controls to leave out of a hardened image so that everything runs, in the form that its build takes (offline)
+    /// List the controls to leave out of a hardened image so that all checks pass, in the format of its build tool (offline)
     Exclusions(Exclusions),
-    /// Import the results of another tool into a run: XCCDF, ARF, SARIF, JUnit, Inspector CSV, kube-bench, InSpec
+    /// Import the results of another tool into a run: XCCDF, ARF, SARIF, JUnit, Inspector, kube-bench, InSpec, Bottlerocket
     Import(Import),
     /// Audit and import waivers
     Waiver(Waiver),
     /// Compare two runs; exit code 5 on a regression
     Compare(Compare),
-    /// Run, compare with the previous night, keep the report in the store of nights if there is one, and destroy
+    /// Run, compare with the last good nightly run, add the report to the history store if there is one, and destroy
     Nightly(Box<Nightly>),
-    /// Show what fails since when, and what passes and fails in turn, over the nights in a store
+    /// Show since when each check fails, and which checks pass intermittently, over the nightly runs in a history store
     #[command(
         mut_arg("lab", |arg| arg.hide(true)),
         mut_arg("seed", |arg| arg.hide(true)),
@@ -178,7 +178,7 @@ pub(crate) enum Command {
         mut_arg("host_profiles", |arg| arg.hide(true))
     )]
     History(Box<History>),
-    /// Mark the image that a run tested as fit for use (tags, a parameter, signed statements), or take that back
+    /// Mark the image that a run tested as fit for use (tags, a parameter, signed statements), or revoke that
     Promote(Box<Promote>),
     /// Verify the signed statements about an image, and whether it is still promoted
     Verify(Verify),
@@ -286,7 +286,7 @@ pub(crate) struct Plan {
     /// Also check the account of this AWS profile for missing images, subscriptions and permissions
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// Check at this AWS endpoint URL instead of AWS
+    /// Also check the account behind this AWS endpoint URL
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
     /// Output format
@@ -308,7 +308,7 @@ pub(crate) struct Rerun {
     /// Run ID [default: the one that still has resources, or else the latest]
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
-    /// Check again what failed or could not be evaluated
+    /// Repeat the checks that failed or could not be evaluated
     #[arg(long, required = true)]
     pub(crate) failed: bool,
 }
@@ -361,7 +361,7 @@ pub(crate) struct Import {
     /// CIS level of the scan
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
     pub(crate) level: Option<u8>,
-    /// Scanner name in reports [default: the one in the file]; keeps two imports of one scanner apart
+    /// Scanner name in reports, to tell two imports of one scanner apart [default: the one in the file]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Exit 0 even if checks fail; errors still count
@@ -415,7 +415,7 @@ pub(crate) struct Destroy {
 /// Options of 'sweep'.
 #[derive(Debug, Args)]
 pub(crate) struct Sweep {
-    /// AWS region; can be given many times
+    /// AWS region; can be repeated
     #[arg(long = "region", env = "AWS_REGION", value_name = "REGION", value_delimiter = ',', required = true)]
     pub(crate) regions: Vec<String>,
     #[command(flatten)]

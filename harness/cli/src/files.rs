@@ -43,7 +43,7 @@ pub(crate) fn read(file: &Utf8Path, output: &Output) -> Result<Inputs, Failure> 
     report_problems(file, problems(file), output)
 }
 
-/// The same without the network.
+/// As [`read`], without the network.
 pub(crate) fn read_offline(file: &Utf8Path, output: &Output) -> Result<Inputs, Failure> {
     report_problems(file, problems_offline(file), output)
 }
@@ -80,7 +80,7 @@ pub(crate) fn problems(file: &Utf8Path) -> Result<Inputs, Vec<Problem>> {
     read_with(file, false)
 }
 
-/// The same without the network: workloads with a remote chart have no objects, and a warning says so.
+/// As [`problems`], without the network: workloads with a remote chart have no objects, and a warning says so.
 pub(crate) fn problems_offline(file: &Utf8Path) -> Result<Inputs, Vec<Problem>> {
     let mut inputs = read_with(file, true)?;
     let unseen = inputs.workloads.iter().filter(|workload| workload.objects.is_empty());
@@ -235,7 +235,7 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// Those of a folder.
+    /// The files in a folder.
     pub(crate) fn at(folder: &Utf8Path) -> Self {
         Self { root: folder.to_owned(), offline: false }
     }

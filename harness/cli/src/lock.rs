@@ -1,8 +1,7 @@
 //! The lock of a run's folder: every command that changes ledger or report holds it, so that nothing is destroyed, scanned or imported
-//! during an
-//! active run, and concurrent imports lose nothing.
+//! during an active run, and concurrent imports lose nothing.
 //!
-//! It is an advisory lock of the operating system (`flock`), so it ends with its process, also after `kill -9`. The file names the
+//! It is an advisory lock of the operating system (`flock`), so it ends with its process, even after `kill -9`. The file names the
 //! holder; its content is meaningless while nobody holds the lock.
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -22,7 +21,7 @@ pub(crate) const FILE_NAME: &str = "lock";
 const POLL: Duration = Duration::from_millis(50);
 
 /// How long a lock without a readable holder counts as just taken.
-const UNSIGNED: Duration = Duration::from_secs(2);
+const HOLDER_NOT_WRITTEN: Duration = Duration::from_secs(2);
 
 /// Who holds a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +33,7 @@ pub(crate) struct Holder {
 }
 
 impl Holder {
-    /// Whether it is over in seconds, so that waiting for it is what a user wants.
+    /// Whether the command takes only seconds, so that it is worth waiting for.
     fn is_short(&self) -> bool {
         matches!(self.command.as_str(), "import" | "report" | "waiver")
     }
@@ -60,7 +59,7 @@ impl RunLock {
         loop {
             match file.try_lock() {
                 Ok(()) => {
-                    sign(&mut file, command);
+                    write_holder(&mut file, command);
                     return Ok(Self { _file: Some(file) });
                 }
                 Err(TryLockError::Error(error)) => {
@@ -71,7 +70,7 @@ impl RunLock {
             let holder = holder(&path);
             let may_wait = match &holder {
                 Some(holder) => holder.is_short() && started.elapsed() < timeout,
-                None => started.elapsed() < timeout.max(UNSIGNED),
+                None => started.elapsed() < timeout.max(HOLDER_NOT_WRITTEN),
             };
             if !may_wait {
                 return Err(refusal(folder, holder.as_ref()));
@@ -98,7 +97,7 @@ fn open(path: &Utf8PathBuf) -> Result<Option<File>, Failure> {
     if path.is_symlink() {
         return Err(Failure::usage(
             format!("{path} is a symbolic link, and links in a run's folder are not followed"),
-            "remove the link; amiproof makes the file itself",
+            "remove the link; amiproof creates the file itself",
         ));
     }
     match OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path) {
@@ -114,7 +113,7 @@ fn open(path: &Utf8PathBuf) -> Result<Option<File>, Failure> {
 }
 
 /// Writes who holds the lock. The lock is held even if that cannot be written, on a full disk or in a read-only folder.
-fn sign(file: &mut File, command: &str) {
+fn write_holder(file: &mut File, command: &str) {
     let holder = Holder { command: command.to_owned(), pid: std::process::id() };
     let written = serde_json::to_vec(&holder).map_err(std::io::Error::from).and_then(|text| {
         file.set_len(0)?;
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dead_process_wrote_holds_nobody_up() {
+    fn a_lock_file_of_a_dead_process_blocks_nobody() {
         let (_guard, folder) = folder();
         std::fs::write(folder.join(FILE_NAME), r#"{"command":"run","pid":1}"#).unwrap();
         assert_eq!(RunLock::held_by(&folder), None);

@@ -162,7 +162,7 @@ async fn waited(child: &mut Child, job: &Job<'_>) -> std::io::Result<(Option<Exi
     if let Some(pid) = pid
         && let Err(error) = kill_process(pid, Signal::TERM)
     {
-        tracing::debug!("packer was not told to stop: {error}");
+        tracing::debug!("cannot ask Packer to stop: {error}");
     }
     tokio::select! {
         status = child.wait() => Ok((Some(status?), true)),

@@ -240,7 +240,7 @@ fn refuse_links(folder: &Utf8Path) -> Result<(), Failure> {
         None => Ok(()),
         Some(link) => Err(Failure::usage(
             format!("{link} is a symbolic link, and links in a run's folder are not followed"),
-            "remove it: amiproof makes no links",
+            "remove it: amiproof creates no links",
         )),
     }
 }

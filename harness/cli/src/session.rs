@@ -17,22 +17,22 @@ use crate::output::{Failure, Output};
 /// What a command is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Goal {
-    /// Cluster, node groups, smoke tests; all of it stays.
+    /// Create the cluster and node groups, run smoke tests, keep everything.
     Apply,
-    /// Smoke tests on what is there.
+    /// Run smoke tests on what exists.
     Test,
-    /// Checks on what is there, and then what happens with other settings.
+    /// Run checks on what exists, then change settings of its nodes and run them again.
     Experiment,
-    /// Scans on what is there.
+    /// Run scans on what exists.
     Scan,
-    /// Everything, and nothing stays.
+    /// Everything, and delete it afterwards.
     All,
-    /// Everything, compared with the last night.
+    /// Everything, compared with the last good nightly run.
     Nightly,
 }
 
-/// AWS (or another endpoint), and the cluster of a kubeconfig. Each has answered one request for its identity, so that a connection
-/// that is there answers.
+/// AWS (or another endpoint), and the cluster of a kubeconfig. Each has answered one request for its identity, so an open
+/// connection is known to work.
 pub(crate) struct Connection {
     /// AWS; `None` for a cluster by kubeconfig alone.
     pub(crate) clients: Option<Clients>,
@@ -47,7 +47,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects to AWS, to the endpoint that was given, or to a lab of its own. Says whom it asks before it waits for the answer.
+    /// Connects to AWS, to the endpoint that was given, or to a lab of its own. Prints where it connects to before it waits for the answer.
     pub(crate) async fn open(target: &Target, region: &str, output: &Output) -> Result<Self, Failure> {
         if target.lab {
             return Self::embedded(target, region).await;
@@ -55,7 +55,7 @@ impl Connection {
         output.note(format_args!("connecting to {} ...", place(target, Some(region))));
         let settings = settings(target, Some(region.to_owned()));
         let (scale, answer) = match &target.endpoint_url {
-            // Two questions to the same place: one that does not answer is waited for once.
+            // Both go to the same endpoint: run together, an endpoint that does not answer is waited for only once.
             Some(url) => tokio::join!(amiproof_core::endpoint::lab_time_scale(url), ask(settings)),
             None => (None, ask(settings).await),
         };
@@ -66,7 +66,7 @@ impl Connection {
         Ok(Self { clients: Some(clients), identity, access: None, is_lab: scale.is_some(), lab: None })
     }
 
-    /// Takes the cluster of a kubeconfig. AWS only where the command line names it: for diagnosis, nothing is made there.
+    /// Connects to the cluster of a kubeconfig, and to AWS only if the command line names it: for diagnosis, nothing is created there.
     pub(crate) async fn given(
         given: &Given,
         target: &Target,
@@ -150,7 +150,7 @@ async fn access(given: &Given, output: &Output) -> Result<Access, Failure> {
     Ok(access)
 }
 
-/// A scenario by file or by the name of a built-in one; nothing goes wrong without.
+/// The scenario of a file, or a built-in one by its name; without a name one without faults.
 pub(crate) fn scenario(which: Option<&str>) -> Result<Scenario, Failure> {
     which.map_or_else(
         || Ok(Scenario::default()),
@@ -158,7 +158,7 @@ pub(crate) fn scenario(which: Option<&str>) -> Result<Scenario, Failure> {
     )
 }
 
-/// The host profiles of a folder; none without. An empty folder is a mistake: the images that a matrix names would be missing.
+/// The host profiles of a folder, if one is given. An empty folder is an error: the images that a matrix names would be missing.
 pub(crate) fn profiles(folder: Option<&Utf8Path>) -> Result<Vec<HostProfile>, Failure> {
     let Some(folder) = folder else { return Ok(Vec::new()) };
     let profiles = load_folder(folder.as_std_path()).map_err(|error| Failure::usage(chain(&error), ""))?;
@@ -168,7 +168,7 @@ pub(crate) fn profiles(folder: Option<&Utf8Path>) -> Result<Vec<HostProfile>, Fa
     Ok(profiles)
 }
 
-/// A lab in another process says how fast its clock runs: everything is waited for by that clock.
+/// A lab in another process tells the speed of its clock, by which all waiting is then timed.
 fn adopt_clock(scale: Option<f64>) {
     if let Some(scale) = scale {
         amiproof_time::set_scale(scale);
@@ -186,7 +186,7 @@ fn settings(target: &Target, region: Option<String>) -> Settings {
     }
 }
 
-/// The settings of a store of nights. It is in no lab: with `--lab` it is reached as the environment says.
+/// The settings of a history store. It is never in the lab: with `--lab` the environment says how to reach it.
 pub(crate) fn of_store(target: &Target, region: Option<&str>) -> Settings {
     let own = settings(target, region.map(str::to_owned));
     Settings { endpoint: own.endpoint.filter(|_| target.endpoint_is_named), ..own }
@@ -217,7 +217,7 @@ fn warn_of_the_clock(clients: &Clients, output: &Output) {
     }
 }
 
-/// Whom a command asks, and as whom, for the line before the answer.
+/// Where a command connects to, and with which credentials, for the line that it prints first.
 fn place(target: &Target, region: Option<&str>) -> String {
     let region = region.unwrap_or("the configured region");
     let place = match &target.endpoint_url {
@@ -226,7 +226,7 @@ fn place(target: &Target, region: Option<&str>) -> String {
     };
     let has_keys = std::env::var_os("AWS_ACCESS_KEY_ID").is_some_and(|key| !key.is_empty());
     match &target.profile {
-        // Keys in the environment count more than a profile there; one on the command line counts more than they do.
+        // Keys in the environment take precedence over a profile in it, and a profile on the command line over both.
         Some(profile) if target.profile_is_named || !has_keys => format!("{place} as profile {profile}"),
         _ if has_keys => format!("{place} with AWS_ACCESS_KEY_ID of the environment"),
         _ => format!("{place} with the default credentials"),

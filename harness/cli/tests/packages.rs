@@ -3,7 +3,7 @@
 //! `fixtures/containers/run-tests.sh` makes both of the development build, and names them: `AMIPROOF_IMAGE`, `AMIPROOF_DEB` and
 //! `AMIPROOF_DEBIAN_IMAGE`. Where they are missing the tests report themselves as ignored, unless `AMIPROOF_REQUIRE_DOCKER` is set.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue ends there")]
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};

@@ -3,10 +3,10 @@
 //! What to try next is decided by [`amiproof_model::bisect`]; this drives nodes and check.
 //!
 //! # Guarantees
-//! * What is changed on a node, and how it is put back, is in the ledger before: `destroy` restores what a killed run left.
-//! * Afterwards every node is read again; one that is not as it was is named in the result, and cordoned.
-//! * Only nodes of the run are changed, or nodes without pods of others, or those that the user names.
-//! * Nothing is called proven that was not seen twice on both sides.
+//! * Each change of a node, and how to undo it, is in the ledger before it is made: `destroy` undoes what a killed run left.
+//! * Afterwards every node is read again; a node that was not restored is named in the result, and cordoned.
+//! * Only nodes that the run created are changed, nodes on which no other pods run, or those that the user names.
+//! * Nothing is called proven unless it was seen twice on both sides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ use amiproof_model::setting::Setting;
 use crate::check::{Body, Check};
 use crate::context::Context;
 use crate::exchange::nodes::{Nodes, Refused};
-use crate::exchange::{allowed, answer_of, of_run, put_back};
+use crate::exchange::{allowed, answer_of, for_one_run, put_back};
 use crate::resource::node_change;
 use crate::run::checks::{RunnerConfig, once};
 use crate::run::event::EventKind;
@@ -38,7 +38,7 @@ pub struct Wanted {
     pub suspects: BTreeMap<CheckId, Vec<String>>,
     /// How long to search for each check.
     pub limits: Limits,
-    /// The only nodes to change, of either side, although pods of others may run there; empty for all nodes of both variants.
+    /// The only nodes to change, of either side, even if pods that do not belong to the run are on them; empty for all nodes of both variants.
     pub nodes: Vec<String>,
 }
 
@@ -167,7 +167,7 @@ impl Search<'_, '_> {
                 }
                 Some(Refused::Node(why)) => return End::Undecided(trial, why),
             }
-            let context = of_run(side.context, (!trial.peers.is_empty()).then_some(other.context));
+            let context = for_one_run(side.context, (!trial.peers.is_empty()).then_some(other.context));
             let outcome = once(&context, self.check, self.config).await;
             let mut is_wasted = false;
             for nodes in [side, other] {

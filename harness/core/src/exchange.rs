@@ -1,8 +1,8 @@
-//! Settings of running nodes that are given other values for a while: what [`bisect`](crate::bisect) and [`impact`](crate::impact) share.
+//! Temporary changes of the settings of running nodes, for [`bisect`](crate::bisect) and [`impact`](crate::impact).
 //!
 //! # Guarantees
-//! * What is changed on a node, and how it is put back, is in the ledger before: `destroy` restores what a killed run left.
-//! * Only nodes of the run are changed, or nodes without pods of others, or those that the user names.
+//! * Each change of a node, and how to undo it, is in the ledger before it is made: `destroy` undoes what a killed run left.
+//! * Only nodes that the run created are changed, nodes on which no other pods run, or those that the user names.
 
 pub(crate) mod nodes;
 mod script;
@@ -21,7 +21,7 @@ use self::nodes::Nodes;
 use crate::cluster::{RUN_LABEL, explain};
 use crate::context::{Context, Peers};
 
-/// The label by which pods are kept to nodes of a name.
+/// The label that selects nodes by name.
 const HOSTNAME: &str = "kubernetes.io/hostname";
 
 /// The contexts, narrowed to nodes that may be changed: those that are named, or else all of them.
@@ -30,7 +30,9 @@ const HOSTNAME: &str = "kubernetes.io/hostname";
 /// Why nothing may be changed, as a clause.
 pub(crate) async fn allowed<const N: usize>(contexts: [&Context; N], named: &[String]) -> Result<[Context; N], String> {
     if let Some(name) = unknown_node(&contexts, named) {
-        return Err(format!("node {name} is of no variant whose nodes are changed; see `kubectl get nodes`"));
+        return Err(format!(
+            "--node: {name} is not a node of a variant whose nodes are changed; `kubectl get nodes` lists them"
+        ));
     }
     let mut all = contexts.map(Context::clone);
     for context in &mut all {
@@ -40,9 +42,9 @@ pub(crate) async fn allowed<const N: usize>(contexts: [&Context; N], named: &[St
     Ok(all)
 }
 
-/// Puts everything back and reads every node again.
+/// Undoes all changes and reads every node again.
 ///
-/// Returns the nodes that are not as they were, each with what differs of the `touched` facts; they are cordoned.
+/// Returns the nodes that were not restored, each with those of the `touched` facts that still differ; they are cordoned.
 pub(crate) async fn put_back(mut sides: Vec<&mut Nodes<'_>>, touched: &[Item]) -> Vec<String> {
     let mut left = Vec::new();
     for side in &mut sides {
@@ -57,8 +59,8 @@ pub(crate) async fn put_back(mut sides: Vec<&mut Nodes<'_>>, touched: &[Item]) -
     left
 }
 
-/// The context of one run of a check: nothing is kept of what earlier runs read. With `peers`, their nodes are the other end of connections.
-pub(crate) fn of_run(context: &Context, peers: Option<&Context>) -> Context {
+/// The context of one run of a check, without the facts that earlier runs read. With `peers`, their nodes are the other end of connections.
+pub(crate) fn for_one_run(context: &Context, peers: Option<&Context>) -> Context {
     let mut own = Context { facts: Default::default(), ..context.clone() };
     if let Some(peers) = peers {
         let variant = Variant { reference: Some(peers.variant.name.clone()), ..(*own.variant).clone() };
@@ -68,7 +70,7 @@ pub(crate) fn of_run(context: &Context, peers: Option<&Context>) -> Context {
     own
 }
 
-/// What a run of a check says.
+/// What the outcome of a check means for the search.
 pub(crate) fn answer_of(outcome: &Outcome) -> Answer {
     match outcome {
         Outcome::Pass => Answer::Passes,
@@ -123,9 +125,9 @@ async fn may_be_changed(context: &Context, named: &[String]) -> Result<(), Strin
             .list(&of_node)
             .await
             .map_err(|error| format!("the pods of node {} cannot be listed: {}", node.name, explain(&error)))?;
-        if let Some(pod) = pods.iter().find(|pod| is_of_others(pod, context.run.as_str())) {
+        if let Some(pod) = pods.iter().find(|pod| is_foreign(pod, context.run.as_str())) {
             return Err(format!(
-                "node {} runs {}/{}, which is not of this run: changing its settings could break it; name the nodes that may be changed \
+                "node {} runs {}/{}, which does not belong to this run and could break: name the nodes that may be changed \
                  with --node",
                 node.name,
                 pod.namespace().unwrap_or_default(),
@@ -136,8 +138,8 @@ async fn may_be_changed(context: &Context, named: &[String]) -> Result<(), Strin
     Ok(())
 }
 
-/// Whether a pod is a workload of others: not of this run, no static pod, and no part of the node itself as DaemonSets of `kube-system` are.
-fn is_of_others(pod: &Pod, run: &str) -> bool {
+/// Whether a pod belongs to someone else: not to this run, and not to the node itself, as static pods and DaemonSets of `kube-system` do.
+fn is_foreign(pod: &Pod, run: &str) -> bool {
     let namespace = pod.namespace().unwrap_or_default();
     let owners = pod.owner_references();
     let is_owned_by = |kind: &str| owners.iter().any(|owner| owner.kind == kind);
@@ -156,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pods_of_others_are_those_that_no_part_of_the_system_and_not_this_run_made() {
+    fn foreign_pods_belong_neither_to_the_node_nor_to_this_run() {
         let pod = |namespace: &str, owner: &str, phase: &str, run: &str| -> Pod {
             serde_json::from_value(json!({
                 "metadata": {"name": "p", "namespace": namespace, "labels": {RUN_LABEL: run},
@@ -165,7 +167,7 @@ mod tests {
             }))
             .unwrap()
         };
-        for (namespace, owner, phase, run, is_others) in [
+        for (namespace, owner, phase, run, is_foreign_pod) in [
             ("shop", "ReplicaSet", "Running", "", true),
             ("shop", "StatefulSet", "Pending", "r-2", true),
             ("shop", "DaemonSet", "Running", "", true),
@@ -178,8 +180,8 @@ mod tests {
             ("ours", "ReplicaSet", "Running", "r-1", false),
         ] {
             assert_eq!(
-                is_of_others(&pod(namespace, owner, phase, run), "r-1"),
-                is_others,
+                is_foreign(&pod(namespace, owner, phase, run), "r-1"),
+                is_foreign_pod,
                 "{namespace} {owner} {phase} {run}"
             );
         }

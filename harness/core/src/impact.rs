@@ -1,11 +1,11 @@
-//! Measures what each control of a benchmark costs: makes nodes of a variant meet one control at a time, runs the checks that could notice, and
+//! Measures what each control of a benchmark breaks: makes nodes of a variant meet one control at a time, runs the checks that could notice, and
 //! puts the settings back.
 //!
 //! What a control takes, when a cell is decided and which controls meet in a trial is in [`amiproof_model::impact`]; this drives nodes and
 //! checks.
 //!
 //! # Guarantees
-//! * As those of [`bisect`](crate::bisect): changes are in the ledger before, every node is read again, nodes of others are not touched.
+//! * As those of [`bisect`](crate::bisect): changes are in the ledger before they are made, every node is read again afterwards, and foreign nodes are not touched.
 //! * A cell says that a control breaks a check only if the check failed twice with it and passed again without.
 
 mod pairs;
@@ -28,7 +28,7 @@ use futures::stream;
 use crate::check::{Body, Check};
 use crate::context::Context;
 use crate::exchange::nodes::{Nodes, Refused};
-use crate::exchange::{allowed, answer_of, narrowed, of_run, put_back};
+use crate::exchange::{allowed, answer_of, for_one_run, narrowed, put_back};
 use crate::resource::node_change;
 use crate::run::checks::{RunnerConfig, once};
 use crate::run::event::EventKind;
@@ -58,7 +58,7 @@ pub struct Wanted {
     pub pairs: bool,
     /// No control, and no trial of pairs, is begun after so long.
     pub time: Option<Duration>,
-    /// The only nodes to change, although pods of others may run there; empty for all nodes of the variant.
+    /// The only nodes to change, even if pods that do not belong to the run are on them; empty for all nodes of the variant.
     pub nodes: Vec<String>,
 }
 
@@ -386,7 +386,7 @@ impl Bench<'_, '_> {
                     return Ok(Err(why));
                 }
             }
-            let (context, config) = (of_run(self.context, None), self.config.clone());
+            let (context, config) = (for_one_run(self.context, None), self.config.clone());
             let runs: Vec<_> = checks
                 .iter()
                 .map(|check| {

@@ -109,7 +109,7 @@ fn listed(image: &Image, key: &str, more: Option<&str>) -> Result<String, Error>
     let text = words.join(" ");
     if text.chars().count() > tag::LONGEST_VALUE {
         return Err(Error::refused(
-            format!("{} is promoted in so many ways that the tag {key} cannot name all of them", image.id),
+            format!("{} is promoted as too many variants for the tag {key} to name all of them", image.id),
             "revoke it first, or promote it with --no-parameter",
         ));
     }
@@ -136,7 +136,7 @@ pub async fn revoke(clients: &Clients, id: &AmiId, reason: &str, at: Timestamp, 
     let Some(status) = image.status() else {
         return Err(Error::refused(
             format!("{id} was never promoted: it has no tag {}", tag::STATUS),
-            "`amiproof promote` promotes an image; nothing is to be taken back here",
+            "there is nothing to revoke; `amiproof promote` promotes an image",
         ));
     };
     let mut revoked = Revoked::default();

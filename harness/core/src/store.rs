@@ -1,13 +1,13 @@
-//! The history of a matrix: the reports of its nights, in a folder or in S3.
+//! The history store: the reports of the nightly runs of a matrix, in a folder or in S3.
 //!
 //! | object | content |
 //! |---|---|
 //! | `runs/MATRIX/NIGHT/report.json.gz` | the report, compressed |
-//! | `index/MATRIX/NIGHT.json` | what is asked about many nights: [`Night`] |
+//! | `index/MATRIX/NIGHT.json` | what queries over many nightly runs need: [`Night`] |
 //!
-//! `NIGHT` is a [`Key`], so that a list by name is a list by time. The store is only added to: each object is written once, under a name
-//! that is free, so that writers need no lock and none of them loses what another one wrote. The entry follows the report; a report without
-//! an entry is that of a writer that was killed, and is not listed. What cannot be read is named and passed over, and never deleted.
+//! `NIGHT` is a [`Key`], so that a list by name is a list by time. The store is append-only: each object is written once, under an unused
+//! name, so that writers need no lock and none of them overwrites what another one wrote. The entry follows the report; a report without
+//! an entry is that of a writer that was killed, and is not listed. What cannot be read is reported and skipped, and never deleted.
 
 mod error;
 mod folder;
@@ -47,7 +47,7 @@ pub struct Store {
     location: Location,
 }
 
-/// An object that is not what its name says, and was passed over.
+/// An object that is not what its name says, and was skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassedOver {
     /// Its name in the store.
@@ -124,7 +124,7 @@ impl Store {
                 Some(Ok(key)) => keys.push(key),
                 _ => passed_over.push(PassedOver {
                     name: format!("{folder}/{name}"),
-                    why: "it does not have the name of a night".to_owned(),
+                    why: "its name is not that of a nightly run".to_owned(),
                 }),
             }
         }
@@ -136,12 +136,12 @@ impl Store {
     async fn entry(&self, matrix: &str, key: &Key) -> Result<Result<Night, PassedOver>, Error> {
         let name = index(matrix, key);
         let Some(bytes) = self.objects.get(&name, bounded::MANIFEST).await? else {
-            return Ok(Err(PassedOver { name, why: "it is listed, and is not there".to_owned() }));
+            return Ok(Err(PassedOver { name, why: "it is listed but does not exist".to_owned() }));
         };
         let night = Night::parse(&bytes, key).map_err(|error| error.to_string());
         let night = night.and_then(|night| match night.matrix == matrix {
             true => Ok(night),
-            false => Err(format!("it is of the matrix {}", night.matrix)),
+            false => Err(format!("it belongs to matrix {}", night.matrix)),
         });
         Ok(night.map_err(|why| PassedOver { name, why }))
     }
@@ -150,7 +150,10 @@ impl Store {
     async fn report(&self, matrix: &str, key: &Key) -> Result<Result<Report, PassedOver>, Error> {
         let name = report_of(matrix, key);
         let Some(bytes) = self.objects.get(&name, bounded::REPORT).await? else {
-            return Ok(Err(PassedOver { name, why: "the night has an entry, and its report is not there".to_owned() }));
+            return Ok(Err(PassedOver {
+                name,
+                why: "the nightly run has an entry, but its report is missing".to_owned(),
+            }));
         };
         let report = unpacked(&bytes).and_then(|text| Report::parse(&text).map_err(|error| error.to_string()));
         let report = report.and_then(|report| match Key::new(report.run.started, report.run.id.clone()) {
@@ -248,7 +251,7 @@ impl Store {
         let entry = serde_json::to_vec(&night).map_err(|error| Error::Report(error.to_string()))?;
         match self.objects.put_new(&index(matrix, &key), entry).await? {
             Written::New => Ok(true),
-            // That of another build may be put in other words. One that cannot be read is no entry.
+            // That of another build may be put in other words. One that cannot be read is not an entry.
             Written::Exists => match self.entry(matrix, &key).await? {
                 Ok(_) => Ok(is_new),
                 Err(PassedOver { name, why }) => Err(Error::Entry { name, why }),
@@ -259,7 +262,7 @@ impl Store {
     /// Deletes the nights of a matrix that are not to be kept, and says which. What cannot be read is not deleted.
     ///
     /// # Errors
-    /// When the store cannot be read or written; the next call goes on. Requests to S3 are retried.
+    /// When the store cannot be read or written; the next call continues. Requests to S3 are retried.
     pub async fn prune(&self, matrix: &str, keep: Keep, now: Timestamp) -> Result<Vec<Key>, Error> {
         let (keys, _) = self.keys(matrix).await?;
         let mut baseline = None;
@@ -302,9 +305,9 @@ fn unpacked(bytes: &[u8]) -> Result<String, String> {
     let mut text = String::new();
     let read = GzDecoder::new(bytes).take(bounded::REPORT + 1).read_to_string(&mut text);
     match read {
-        Ok(length) if length as u64 > bounded::REPORT => Err("it is longer than any report".to_owned()),
+        Ok(length) if length as u64 > bounded::REPORT => Err("it is larger than a report may be".to_owned()),
         Ok(_) => Ok(text),
-        Err(error) => Err(format!("it is no compressed report: {error}")),
+        Err(error) => Err(format!("it is not a compressed report: {error}")),
     }
 }
 

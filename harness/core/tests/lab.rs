@@ -1,6 +1,6 @@
 //! Provisioning and cleanup against the lab: the same bodies as against moto, and what only the lab can do: things that go wrong.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue ends there")]
 
 #[path = "support/account_lab.rs"]
 mod account_lab;
@@ -430,7 +430,10 @@ fn what_a_scan_needs_is_asked_for_before_it_is_started() {
         let scan =
             provisioning::scan::inspector_scans(&lab.world, Some("AmazonInspector2ManagedCisPolicy"), TIMEOUT).await;
         let reason = scan.reason();
-        assert!(reason.contains("may not report CIS results to Inspector: `aws iam attach-role-policy"), "{reason}");
+        assert!(
+            reason.contains("is not allowed to report CIS results to Inspector: `aws iam attach-role-policy"),
+            "{reason}"
+        );
         lab.assert_empty().await;
     });
 }

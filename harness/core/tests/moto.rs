@@ -3,7 +3,7 @@
 //! `AMIPROOF_MOTO_SERVER` names the executable (else `moto_server` on the PATH), `AMIPROOF_MOTO_IMAGE` the image. Where one of them
 //! is missing the test reports itself as ignored with the reason, unless `AMIPROOF_REQUIRE_MOTO` or `AMIPROOF_REQUIRE_DOCKER` is set.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue ends there")]
 
 mod provisioning;
 

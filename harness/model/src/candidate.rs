@@ -1,7 +1,7 @@
 //! Which variants a benchmark applies to, and on which its results are only informational.
 //!
 //! A variant with `hardening` is a candidate. A stock image was never meant to meet a benchmark of the operating system: on a variant
-//! without one the same rows are information, which fails nothing and decides no exit code.
+//! without hardening the same rows are informational: they fail nothing and do not affect the exit code.
 
 use std::collections::BTreeSet;
 
@@ -15,32 +15,32 @@ use crate::threshold::declared::SUITE;
 /// The suite whose rows are a benchmark of the operating system, for every scanner.
 pub const OPERATING_SYSTEM: &str = "os-cis";
 
-/// What is only informational in a run.
-struct Shown {
+/// Which results of a run are only informational.
+struct InformationalScope {
     /// Variants without hardening.
     stock: BTreeSet<VariantName>,
-    /// The hardening of the others.
+    /// The benchmarks of the hardened variants.
     benchmarks: BTreeSet<String>,
-    /// Suites of such a variant that evaluate one of those benchmarks.
+    /// Suites of stock variants that evaluate one of those benchmarks.
     suites: BTreeSet<(VariantName, String)>,
 }
 
-impl Shown {
+impl InformationalScope {
     fn of(report: &Report) -> Self {
         let stock = report.variants.iter().filter(|variant| variant.benchmark.is_none());
         let hardened = report.variants.iter().filter_map(|variant| variant.benchmark.as_ref());
-        let mut shown = Self {
+        let mut scope = Self {
             stock: stock.map(|variant| variant.name.clone()).collect(),
             benchmarks: hardened.map(ToString::to_string).collect(),
             suites: BTreeSet::new(),
         };
-        let suites = report.results.iter().filter(|result| shown.is_control(result));
+        let suites = report.results.iter().filter(|result| scope.is_control(result));
         let suites = suites.filter_map(|result| match &result.subject {
             Subject::Variant(name) => Some((name.clone(), result.check.suite().to_owned())),
             Subject::Cluster => None,
         });
-        shown.suites = suites.collect();
-        shown
+        scope.suites = suites.collect();
+        scope
     }
 
     /// Whether a result is one of a benchmark on a stock image.
@@ -63,11 +63,11 @@ impl Shown {
 /// Makes the rows of an operating-system benchmark on stock images informational: failures and rows without evidence, including the gates
 /// over them. Passed rows stay passed, and errors of amiproof stay errors.
 pub fn inform(report: &mut Report) {
-    let shown = Shown::of(report);
+    let scope = InformationalScope::of(report);
     for result in &mut report.results {
         let decides =
             matches!(result.disposition, Disposition::Failed | Disposition::Known | Disposition::NotEvaluated);
-        if decides && (shown.is_control(result) || shown.is_gate(result)) {
+        if decides && (scope.is_control(result) || scope.is_gate(result)) {
             result.disposition = Disposition::Informational;
         }
     }

@@ -11,7 +11,7 @@ impl Report {
     /// The failed check that keeps a result from being evaluated: `node/joined` for everything that would have been asked of nodes that
     /// never came. `None` for a result that was evaluated, and for a gap of its own.
     ///
-    /// A consequence is no second gap: the failure itself decides the exit code. What the cluster as a whole was not asked is one where
+    /// A consequence is not a second gap: the failure itself decides the exit code. What the cluster as a whole was not asked is one where
     /// the phase that would have asked it says so.
     pub fn cause_of(&self, result: &CheckResult) -> Option<&CheckId> {
         let Outcome::NotEvaluated { .. } = result.outcome else { return None };

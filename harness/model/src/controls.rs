@@ -1,4 +1,4 @@
-//! What the controls of a benchmark ask of a running host: facts with the values that a host has if it meets them.
+//! What the controls of a benchmark require of a running host: facts with the values that a host has if it meets them.
 //!
 //! The files are in `suites/controls`, one per benchmark and version. [`crate::impact`] gives a node these values, one control at a time.
 
@@ -50,7 +50,7 @@ pub enum Demand {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Requirement {
-    /// This one.
+    /// Exactly this value.
     Is(String),
     /// The host's own list, with these options in it.
     Adds {
@@ -83,7 +83,7 @@ impl Requirement {
         }
     }
 
-    /// Whether a host meets it whose fact of that name has this value; `None` if nobody can tell, because the host does not have it.
+    /// Whether a host meets it whose fact of that name has this value; `None` if that is unknown, because the host does not have the fact.
     pub fn is_met(&self, fact: &str, own: Option<&str>) -> Option<bool> {
         match (Change::of_fact(fact), own) {
             // What is not installed does not run.
@@ -158,7 +158,7 @@ pub fn parse(text: &str) -> Result<Controls, String> {
             let number = control.number().to_owned();
             let is_whole_known = seen.contains(&(number.clone(), None));
             if is_whole_known || !seen.insert((number.clone(), entry.part.clone())) {
-                return Err(format!("control {number} is there twice"));
+                return Err(format!("control {number} is listed twice"));
             }
         }
         entries.push(entry);
@@ -236,7 +236,7 @@ mod tests {
             (row("\"9.9.9\"", "cannot: no"), "cis-bottlerocket-1.0.0 has no control 9.9.9".to_owned()),
             (
                 row(&first, "cannot: no") + &row(&first, "part: b, cannot: no"),
-                format!("control {} is there twice", all[0]),
+                format!("control {} is listed twice", all[0]),
             ),
             (row(&first, "cannot: no, set: {x.y: z}"), format!("control {} needs either 'set' or 'cannot'", all[0])),
             (row("", "cannot: no"), "an entry has no control: one".to_owned()),

@@ -286,7 +286,7 @@ impl Case<'_> {
         all
     }
 
-    /// The controls of the variant's benchmark that ask for a setting.
+    /// The controls of the variant's benchmark that require a setting.
     fn controls_of(&self, changed: &Changed<'_>) -> Vec<ControlId> {
         self.variant.benchmark.as_ref().map(|benchmark| changed.harmful.controls_of(benchmark)).unwrap_or_default()
     }

@@ -62,7 +62,7 @@ struct Check<'a> {
     file: &'a str,
     root: &'a Json,
     problems: Vec<Problem>,
-    /// How many there are, also those that are not kept.
+    /// How many there are, including those that are not kept.
     count: usize,
 }
 
@@ -93,7 +93,7 @@ impl<'a> Check<'a> {
 
     /// The schema behind `$ref`s and "or null".
     fn plain(&self, mut schema: &'a Json) -> &'a Json {
-        // References of a generated schema go a few steps; a circle would be a defect of ours, not of the user's file.
+        // References of a generated schema are a few steps deep; a cycle would be a bug of ours, not of the user's file.
         for _ in 0..16 {
             if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
                 schema = &self.root["$defs"][name];
@@ -292,7 +292,7 @@ fn non_null_choice(schema: &Json) -> Option<&Json> {
     choices.next().filter(|_| choices.next().is_none())
 }
 
-/// Whether a value is of a type, also where it breaks that type's other rules.
+/// Whether a value is of a type, even where it breaks that type's other rules.
 fn fits(wanted: &str, value: &Value) -> bool {
     match value {
         Value::Map(_) => wanted == "object",

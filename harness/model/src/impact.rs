@@ -1,4 +1,4 @@
-//! What each control of a benchmark costs: which checks fail on a node that meets it and is otherwise as its image made it.
+//! What each control of a benchmark breaks: which checks fail on a node that meets it and is otherwise as its image made it.
 //!
 //! [`rows`] says what each control takes on a node, [`notices`] which checks could fail by it, [`next`] how often a check is run before a
 //! cell is decided, and [`covering`] which controls are tried together. The driver that changes nodes and runs checks is in `core::impact`.

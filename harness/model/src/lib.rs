@@ -5,7 +5,7 @@
 //! with them), [`schema`] (their forms for editors), [`verdict`] (what a check decides), [`attribution`] (whom a failed traffic check
 //! blames), [`prediction`] (what yields to what was observed), [`waiver`] with [`waiver_audit`] and [`judge`] (what that means for
 //! the run), [`facts`] (which facts of a node belong to a failure), [`setting`] and [`explain`] (what caused the failures of a
-//! variant), [`bisect`] (what proves it), [`controls`] and [`impact`] (what each control of a benchmark costs), [`cost`] (what a run costs), [`report`] (the one truth
+//! variant), [`bisect`] (what proves it), [`controls`] and [`impact`] (what each control of a benchmark breaks), [`cost`] (what a run costs), [`report`] (the one truth
 //! on disk), [`conclusion`] (what a run comes to), [`history`] (what many runs come to), [`release`] (whether its image may be promoted) and [`exit`] (what the process answers).
 
 pub mod attribution;

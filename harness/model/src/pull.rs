@@ -44,7 +44,7 @@ pub fn attribute(report: &mut Report) {
                     may run (noexec, SELinux, fapolicyd) and reaches the instance metadata service";
         let finding = Finding::new(
             "image pull",
-            format!("the registry refuses to these nodes what it gives to those of {twin}: {first}"),
+            format!("the registry denies these nodes an image that the nodes of {twin} can pull: {first}"),
         );
         result.outcome = Outcome::Fail { findings: vec![finding.with_detail(refusal).with_remediation(help)] };
     }

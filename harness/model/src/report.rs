@@ -68,7 +68,7 @@ pub struct Report {
     /// What bisections of changed settings found: one entry per variant and check.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proofs: Vec<Proof>,
-    /// What the controls of a benchmark cost, as measured on nodes: one entry per variant and benchmark.
+    /// What the controls of a benchmark break, as measured on nodes: one entry per variant and benchmark.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub impacts: Vec<Impact>,
     /// One entry per scanner and subject: what was evaluated, against which benchmark, and how many controls it has.
@@ -200,7 +200,7 @@ pub struct VariantRecord {
     pub name: VariantName,
     /// How it boots.
     pub family: Family,
-    /// Its unhardened twin.
+    /// Its unhardened counterpart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<VariantName>,
     /// The benchmark it is hardened to.

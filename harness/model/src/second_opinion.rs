@@ -55,7 +55,7 @@ pub fn compare(report: &mut Report) {
     for (at, failed) in disagreements {
         let Some(result) = report.results.get_mut(at) else { continue };
         let look_at = format!(
-            "the agent says NetworkingReady, and {} of the nodes' network failed: node auto repair will not notice",
+            "the agent reports NetworkingReady, but {} of the nodes' network failed: node auto repair will not notice",
             if failed.len() == 1 { "1 check".to_owned() } else { format!("{} checks", failed.len()) }
         );
         result.outcome = Outcome::Manual { look_at };
@@ -95,7 +95,7 @@ mod tests {
             panic!("they disagree")
         };
         assert!(
-            look_at.starts_with("the agent says NetworkingReady, and 1 check of the nodes' network failed"),
+            look_at.starts_with("the agent reports NetworkingReady, but 1 check of the nodes' network failed"),
             "{look_at}"
         );
         for agreed in [

@@ -40,14 +40,14 @@ impl Finding {
         Self { resource: resource.into(), summary: summary.into(), detail: String::new(), remediation: String::new() }
     }
 
-    /// The same finding with its evidence.
+    /// This finding with its evidence.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
         self
     }
 
-    /// The same finding with its remediation.
+    /// This finding with its remediation.
     #[must_use]
     pub fn with_remediation(mut self, remediation: impl Into<String>) -> Self {
         self.remediation = remediation.into();

@@ -224,7 +224,7 @@ mod tests {
         {
             let waiver = Waiver { variants: variants.into_iter().map(str::to_owned).collect(), ..by_check("os-cis/*") };
             assert_eq!(waiver.covers(&here), covers, "{waiver:?}");
-            assert!(!waiver.covers(&cluster), "the cluster is no variant");
+            assert!(!waiver.covers(&cluster), "the cluster is not a variant");
         }
         assert!(Waiver { level: Some(Level::One), ..by_check("os-cis/*") }.covers(&here));
         assert!(!Waiver { level: Some(Level::Two), ..by_check("os-cis/*") }.covers(&here));

@@ -153,10 +153,7 @@ fn in_words(file: &str, error: &serde_saphyr::Error) -> Problem {
 }
 
 fn there_twice(key: Option<&str>) -> (String, &'static str) {
-    (
-        key.map_or("a key is there twice".to_owned(), |key| format!("the key '{key}' is there twice")),
-        "keep one of the two",
-    )
+    (key.map_or("duplicate key".to_owned(), |key| format!("duplicate key '{key}'")), "keep one of the two")
 }
 
 fn too_deep() -> String {
@@ -354,7 +351,7 @@ mod tests {
     fn a_key_is_there_once_however_it_is_spelt() {
         for text in ["a: 1\na: 2\n", "a: 1\n\"a\": 2\n", "1: x\n\"1\": y\n"] {
             let problem = document("x.yaml", text.as_bytes(), Limits::MATRIX).unwrap_err();
-            assert!(problem.message.contains("there twice"), "{text:?}: {problem}");
+            assert!(problem.message.contains("duplicate key"), "{text:?}: {problem}");
             assert_eq!(problem.place.map(|place| place.line), Some(2), "{text:?}: {problem}");
         }
     }

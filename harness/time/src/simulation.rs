@@ -94,7 +94,7 @@ mod tests {
         .unwrap();
         assert_eq!(right.duration_since(crate::EPOCH).as_hours(), 1);
         assert_eq!(wrong.duration_since(crate::EPOCH).as_hours(), -1);
-        assert_eq!(passed, Duration::from_secs(3600), "durations are no matter of the clock");
+        assert_eq!(passed, Duration::from_secs(3600), "durations do not depend on the clock");
     }
 
     #[test]

@@ -143,7 +143,7 @@ impl Comparison {
         self.counts.get(&change).copied().unwrap_or(0)
     }
 
-    /// What is worse than in the baseline: new failures, new errors, and failures that nobody saw before.
+    /// What is worse than in the baseline: new failures, new errors, and failures that are new to the report.
     pub(crate) fn news(&self) -> impl Iterator<Item = &ResultChange> {
         self.changes.iter().filter(|one| one.change.is_news())
     }

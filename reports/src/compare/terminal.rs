@@ -11,7 +11,7 @@ use super::state::{Change, State};
 use crate::origin::origin_word;
 use crate::terminal::style::{Ink, Style, write_titled, write_wrapped};
 
-/// How many changed facts stand beside the failures of a variant.
+/// How many changed facts are shown with the failures of a variant.
 const FACTS: usize = 8;
 
 /// The comparison as text, ending in a line feed.
@@ -49,7 +49,7 @@ pub(super) fn render(comparison: &Comparison, style: &Style) -> String {
     out
 }
 
-/// The changes of one kind; behind the bad news of a variant what is different about its nodes.
+/// The changes of one kind. For changes for the worse it adds what is different about the variant's nodes.
 fn write_change<'a>(
     out: &mut String,
     comparison: &'a Comparison,
@@ -73,7 +73,7 @@ fn write_change<'a>(
     for (subject, all) in groups {
         for one in all.iter().take(space) {
             let origin = one.origin.map(|origin| format!(" [{}]", origin_word(origin))).unwrap_or_default();
-            // The heading says it of what is as it was.
+            // The heading already says what is still failing.
             let states = match (one.base, one.candidate) {
                 (State::Failing, State::Failing) => String::new(),
                 (base, candidate) => format!(" {} -> {}", base.as_str(), candidate.as_str()),

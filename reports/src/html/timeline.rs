@@ -28,7 +28,7 @@ pub(super) struct TimelineRow {
     pub(super) took: String,
     pub(super) height: usize,
     pub(super) bars: Vec<Bar>,
-    /// The same in words.
+    /// The row in words.
     pub(super) summary: String,
 }
 

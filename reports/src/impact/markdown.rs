@@ -12,7 +12,7 @@ use crate::markdown::{code, escape};
 /// A measurement as GitHub-flavoured Markdown.
 pub(super) fn render(impact: &Impact) -> String {
     let mut out = format!(
-        "# What {} level {} costs on {}\n\n{}.\n\n",
+        "# What {} level {} breaks on {}\n\n{}.\n\n",
         escape(impact.benchmark.as_str()),
         u8::from(impact.level),
         escape(impact.variant.as_str()),
@@ -27,7 +27,7 @@ pub(super) fn render(impact: &Impact) -> String {
         let _ = writeln!(out, "**Not finished:** {}.\n", escape(why));
     }
     for node in &impact.not_restored {
-        let _ = writeln!(out, "**Not as it was before:** {}\n", escape(node));
+        let _ = writeln!(out, "**Not restored:** {}\n", escape(node));
     }
     push_breaking(&mut out, impact);
     push_pairs(&mut out, impact);
@@ -51,7 +51,7 @@ fn push_breaking(out: &mut String, impact: &Impact) {
             let check = code(cell.check.as_str());
             match &cell.effect {
                 Effect::Works | Effect::Breaks => {}
-                Effect::Unsteady => effects.push(format!("{check} passes and fails in turn")),
+                Effect::Unsteady => effects.push(format!("{check} passes and fails intermittently")),
                 Effect::Undecided { why } => effects.push(format!("{check} undecided: {}", escape(why))),
             }
         }
@@ -72,12 +72,12 @@ fn push_pairs(out: &mut String, impact: &Impact) {
     let Some(pairs) = &impact.pairs else { return };
     let _ = writeln!(
         out,
-        "## Two at a time\n\n{} settings that break nothing alone met each other in {} trials.\n",
+        "## Two at a time\n\n{} settings that break nothing alone were set together in {} trials.\n",
         pairs.controls, pairs.trials
     );
     for one in &pairs.broken {
         let what = match &one.why {
-            Some(why) => format!("is broken by several, which could not be told: {}", escape(why)),
+            Some(why) => format!("is broken by several, which could not be narrowed down: {}", escape(why)),
             None => {
                 let names: Vec<String> = one.controls.iter().map(|name| escape(name)).collect();
                 format!("is broken by {} together", names.join(" and "))
@@ -134,7 +134,7 @@ fn push_rest(out: &mut String, impact: &Impact) {
     if !as_it_is.is_empty() {
         let _ = writeln!(
             out,
-            "## Met as it is\n\nThe nodes meet these controls already, and the checks of this table pass on them: {}.\n",
+            "## Already met\n\nThe nodes meet these controls already, and the checks of this table pass on them: {}.\n",
             escape(&numbers(&as_it_is))
         );
     }

@@ -60,7 +60,7 @@ pub(super) fn render(impact: &Impact) -> Result<String, RenderError> {
                     None => ("none", "", "not run".to_owned()),
                     Some(Effect::Works) => ("pass", "·", "passes".to_owned()),
                     Some(Effect::Breaks) => ("fail", "✗", "breaks".to_owned()),
-                    Some(Effect::Unsteady) => ("unsure", "?", "passes and fails in turn".to_owned()),
+                    Some(Effect::Unsteady) => ("unsure", "?", "passes and fails intermittently".to_owned()),
                     Some(Effect::Undecided { why }) => ("unsure", "?", why.clone()),
                 };
                 Cell { class, mark, words }
@@ -75,20 +75,20 @@ pub(super) fn render(impact: &Impact) -> Result<String, RenderError> {
         }
     }
     let pair = |one: &amiproof_model::report::impact::Together| match &one.why {
-        Some(why) => format!("{} is broken by several settings, which could not be told: {why}", one.check),
+        Some(why) => format!("{} is broken by several settings, which could not be narrowed down: {why}", one.check),
         None => format!("{} is broken by {} together", one.check, one.controls.join(" and ")),
     };
     let not_tried = impact.pairs.iter().flat_map(|pairs| pairs.not_tried.iter().map(|one| format!("not tried: {one}")));
     let pairs = impact.pairs.iter().flat_map(|pairs| pairs.broken.iter().map(pair)).chain(not_tried);
     let unfinished = impact.unfinished.iter().map(|why| format!("Not finished: {why}."));
-    let left = impact.not_restored.iter().map(|node| format!("Not as it was before: {node}"));
+    let left = impact.not_restored.iter().map(|node| format!("Not restored: {node}"));
     let page = Page {
         policy: format!(
             "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
             STANDARD.encode(Sha256::digest(STYLE))
         ),
         style: STYLE,
-        title: format!("What {} level {} costs on {}", impact.benchmark, u8::from(impact.level), impact.variant),
+        title: format!("What {} level {} breaks on {}", impact.benchmark, u8::from(impact.level), impact.variant),
         sentence: impact.sentence(),
         host: impact.host.join(", "),
         runs: impact.runs,

@@ -22,7 +22,7 @@ pub fn render(impact: &Impact, style: &Style) -> String {
         for cell in row.affected() {
             let why = match &cell.effect {
                 Effect::Works | Effect::Breaks => continue,
-                Effect::Unsteady => "passes and fails in turn",
+                Effect::Unsteady => "passes and fails intermittently",
                 Effect::Undecided { why } => why,
             };
             let text = format!("{} with {} ({}): {why}", cell.check, row.title, row.number());
@@ -31,7 +31,7 @@ pub fn render(impact: &Impact, style: &Style) -> String {
     }
     for one in impact.pairs.iter().flat_map(|pairs| &pairs.broken) {
         let text = match &one.why {
-            Some(why) => format!("{}: by several settings, which could not be told: {why}", one.check),
+            Some(why) => format!("{}: by several settings, which could not be narrowed down: {why}", one.check),
             None => format!("{}: by {} together", one.check, one.controls.join(" and ")),
         };
         write_titled(&mut out, style, 0, "breaks", &text);
@@ -45,7 +45,7 @@ pub fn render(impact: &Impact, style: &Style) -> String {
     }
     let as_it_is = of_kind(impact, Kind::AsItIs);
     if !as_it_is.is_empty() {
-        write_titled(&mut out, style, 0, "met as it is", &numbers(&as_it_is));
+        write_titled(&mut out, style, 0, "already met", &numbers(&as_it_is));
     }
     for (why, rows) in not_measured(impact) {
         write_titled(&mut out, style, 0, "not measured", &format!("{}: {why}", numbers(&rows)));

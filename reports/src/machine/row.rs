@@ -1,4 +1,4 @@
-//! What every machine-readable form of a report is made of: the cells of the sheet, then what went wrong that is no result of a check.
+//! What every machine-readable form of a report is made of: the cells of the sheet, then what went wrong that is not a result of a check.
 //!
 //! A cell is one row, whatever number of scanners answered it: that of the most urgent answer, as in the CSV. All texts are clean, and
 //! ids are derived from names and from the id of the run, so the same report gives the same bytes.
@@ -58,7 +58,7 @@ pub(crate) enum Answer {
     NotApplicable,
     /// A person has to look.
     Review,
-    /// Nobody knows: no evidence, or an error. Neither a pass nor a failure in any form.
+    /// Undecided: no evidence, or an error. Neither a pass nor a failure in any format.
     Undecided,
 }
 
@@ -204,7 +204,7 @@ impl<'a> Rows<'a> {
         Self { report, verdict, all }
     }
 
-    /// The events: what went wrong that is no result of a check.
+    /// The events: what went wrong that is not a result of a check.
     pub(crate) fn events(&self) -> impl Iterator<Item = &Row<'a>> {
         self.all.iter().filter(|row| row.result.is_none())
     }
@@ -331,7 +331,7 @@ fn cut(whole: &str) -> String {
         .into_owned()
 }
 
-/// A time so many seconds later; the same one where that is no time.
+/// A time this many seconds later; the same time if that is out of range.
 fn later(start: Timestamp, seconds: f64) -> Timestamp {
     let span = SignedDuration::try_from_secs_f64(times::legal(seconds)).unwrap_or(SignedDuration::ZERO);
     start.checked_add(span).unwrap_or(start)

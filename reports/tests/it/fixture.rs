@@ -429,7 +429,7 @@ pub(crate) fn not_verified() -> Report {
     let mut report = green();
     report.cleanup.unverified =
         vec!["could not verify that no IAM roles are left: the caller lacks the IAM action iam:ListRoles".into()];
-    let (kind, id, owner) = ("EKS cluster".into(), "nightly".into(), "is of run r-2".into());
+    let (kind, id, owner) = ("EKS cluster".into(), "nightly".into(), "is owned by run r-2".into());
     report.cleanup.foreign = vec![Foreign { kind, id, owner, was_made: true }];
     report
 }

@@ -81,8 +81,8 @@ fn a_long_strip_is_broken_and_no_night_is_said_so() {
     tracks[0].marks = vec![mark; 130];
     let text = terminal(&shown(&nights, &tracks, 130), &Style { width: 40, ..Style::default() });
     assert!(text.lines().all(|line| line.chars().count() <= 40), "{text}");
-    assert_eq!(text.matches('.').count() - text.matches("oldest night first: .").count(), 130, "{text}");
-    assert_eq!(terminal(&shown(&[], &[], 30), &Style::default()), "nightly: no night yet\n");
+    assert_eq!(text.matches('.').count() - text.matches("oldest first: .").count(), 130, "{text}");
+    assert_eq!(terminal(&shown(&[], &[], 30), &Style::default()), "nightly: no nightly run yet\n");
 }
 
 #[test]

@@ -33,11 +33,11 @@ struct Found {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value.as_str().unwrap_or_else(|| panic!("{value} is not text")).to_owned()
 }
 
 fn list(value: &Value) -> &[Value] {
-    value.as_array().unwrap_or_else(|| panic!("{value} is no list"))
+    value.as_array().unwrap_or_else(|| panic!("{value} is not a list"))
 }
 
 fn sarif(log: &Value) -> Vec<Found> {
@@ -187,7 +187,7 @@ fn every_result_is_there_once_and_the_numbers_are_those_of_the_report() {
             assert_eq!(found, expected, "{name} as {format:?}");
             let by_name: BTreeMap<(&str, &str), &str> =
                 rows.iter().map(|row| ((row.subject.as_str(), row.check.as_str()), row.disposition.as_str())).collect();
-            assert_eq!(by_name.len(), rows.len(), "{name} as {format:?}: no row is there twice");
+            assert_eq!(by_name.len(), rows.len(), "{name} as {format:?}: no row is listed twice");
             for result in &report.results {
                 let found = by_name.get(&(result.subject.as_str(), result.check.as_str()));
                 assert_eq!(found, Some(&result.disposition.as_str()), "{name} as {format:?}: {}", result.check);
@@ -371,7 +371,7 @@ fn collect(value: &Value, strings: &mut Vec<String>) {
     }
 }
 
-/// Leaves out the properties of OSCAL, which are no markup.
+/// Leaves out the properties of OSCAL, which are not markup.
 fn drop_properties(value: &mut Value) {
     match value {
         Value::Array(list) => list.iter_mut().for_each(drop_properties),

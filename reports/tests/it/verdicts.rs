@@ -142,11 +142,11 @@ fn what_could_not_be_verified_is_said_by_every_form_that_people_read() {
     let report = fixture::not_verified();
     for format in [Format::Html, Format::Markdown, Format::Junit] {
         let text = render(format, &report, &Options::default()).unwrap();
-        for part in ["iam:ListRoles", "is of run r-2: left alone"] {
+        for part in ["iam:ListRoles", "is owned by run r-2: left alone"] {
             assert!(text.contains(part), "{format:?}: {part}");
         }
         assert!(!text.contains("Nothing was left behind"), "{format:?}");
     }
     let text = amiproof_reports::terminal::render(&report, None, &Style::default());
-    assert!(text.contains("iam:ListRoles") && text.contains("is of run r-2: left alone"), "{text}");
+    assert!(text.contains("iam:ListRoles") && text.contains("is owned by run r-2: left alone"), "{text}");
 }

@@ -21,7 +21,7 @@ use super::health::{self, Health};
 use super::{ATTEMPT, answer, not_installed, row, seen};
 use crate::definition::Definition;
 
-/// See the module. Each add-on is a row of its own, `addon/coredns`; under this id only what keeps all of them from being judged.
+/// See the module. Each add-on gets its own row, such as `addon/coredns`; the row of this id itself only says why none could be evaluated.
 pub const CHECK: Definition = Definition::scan(
     "addon/controllers",
     "the controllers of the cluster's add-ons are available",
@@ -128,7 +128,7 @@ impl Snapshot {
         Finding::new(format!("deployment {name}"), format!("{name} is not available: {summary}"))
             .with_detail(format!("{why}\n\nits pods are on {on}{events}"))
             .with_remediation(format!(
-                "check the pods' termination messages and events, and whether their nodes are of a stock image: kubectl -n {} describe \
+                "check the pods' termination messages and events, and whether their nodes run a stock image: kubectl -n {} describe \
                  deployment {name}",
                 deployment.namespace().unwrap_or_default()
             ))
@@ -146,7 +146,7 @@ fn broken_at_eks(state: &State) -> Option<Finding> {
     let issues: Vec<String> = state.issues.iter().map(ToString::to_string).collect();
     let summary = format!("EKS says that it is {}: {}", state.status, issues.join("; "));
     Some(Finding::new("EKS add-on", summary.split_whitespace().collect::<Vec<_>>().join(" ")).with_remediation(
-        "see `aws eks describe-addon`; a conflict is resolved with --resolve-conflicts OVERWRITE, missing rights with a pod identity \
+        "see `aws eks describe-addon`; a conflict is resolved with --resolve-conflicts OVERWRITE, missing permissions with a pod identity \
          association",
     ))
 }
@@ -162,20 +162,20 @@ fn pods_of<'a>(deployment: &Deployment, all: &'a [Pod]) -> Vec<&'a Pod> {
     all.iter().filter(|pod| pod.namespace() == namespace && names.contains(&pod.name_any())).collect()
 }
 
-/// As many pods as the Deployment wants are well; otherwise what keeps the worst of the others.
+/// Healthy if as many pods as the Deployment wants are; otherwise the worst state among the others.
 fn health(deployment: &Deployment, all: &[Pod], now: Timestamp) -> Health {
     let wanted = deployment.spec.replicas.unwrap_or(1);
     let wanted = usize::try_from(wanted).unwrap_or_default();
     let own: Vec<Health> = pods_of(deployment, all).into_iter().map(|pod| health::of(pod, now)).collect();
-    let well = own.iter().filter(|health| **health == Health::Healthy).count();
-    if well >= wanted {
+    let healthy = own.iter().filter(|health| **health == Health::Healthy).count();
+    if healthy >= wanted {
         return Health::Healthy;
     }
     let of_kind = |kind: fn(&Health) -> bool| own.iter().find(|health| kind(health)).cloned();
     of_kind(|health| matches!(health, Health::Unhealthy(_)))
         .or_else(|| of_kind(|health| matches!(health, Health::Infrastructure(_))))
         .or_else(|| of_kind(|health| matches!(health, Health::Waiting(_))))
-        .unwrap_or_else(|| Health::Waiting(format!("{well} of {wanted} pods are there")))
+        .unwrap_or_else(|| Health::Waiting(format!("{healthy} of {wanted} pods exist")))
 }
 
 #[cfg(test)]

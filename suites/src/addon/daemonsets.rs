@@ -104,7 +104,7 @@ impl Snapshot {
         let (wanted, reasons) = self.parts(addon);
         if wanted.is_empty() {
             return match reasons.is_empty() {
-                true if self.nodes.is_empty() => Verdict::NotEvaluated("the variant has no node any more".to_owned()),
+                true if self.nodes.is_empty() => Verdict::NotEvaluated("the variant no longer has nodes".to_owned()),
                 true => not_installed(),
                 false => {
                     Verdict::NotApplicable(format!("no part of it is meant for these nodes: {}", reasons.join("; ")))
@@ -122,7 +122,7 @@ impl Snapshot {
                 Some(Health::Unhealthy(why) | Health::Waiting(why)) => {
                     findings.push(self.finding(addon, set, record, pod, &why))
                 }
-                None => findings.push(self.finding(addon, set, record, None, "there is no pod of it on the node")),
+                None => findings.push(self.finding(addon, set, record, None, "it has no pod on the node")),
             }
         }
         let verdict = match (findings.is_empty(), elsewhere) {

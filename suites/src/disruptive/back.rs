@@ -176,7 +176,7 @@ pub(super) async fn never_back(
 /// Why the image is not at fault that a node is not back, if it is not.
 fn elsewhere(health: Option<&Health>, before: &NodeView, now: &NodeView, sign: Sign) -> Option<String> {
     if let Some(health) = health.filter(|health| health.system == "impaired") {
-        return Some(format!("EC2 says that the machine below instance {} is impaired", health.id));
+        return Some(format!("EC2 reports that the host of instance {} is impaired", health.id));
     }
     if sign == Sign::Booted && now.ready && now.boot_id == before.boot_id {
         return Some("it has not rebooted: the reboot command had no effect".to_owned());
@@ -234,7 +234,7 @@ mod tests {
     fn the_machine_below_and_a_command_without_effect_are_not_the_images_doing() {
         let before = sight("1", true, 10);
         let impaired = elsewhere(Some(&health("impaired", "impaired")), &before, &sight("1", false, 10), Sign::Booted);
-        assert!(impaired.unwrap().contains("machine below"));
+        assert!(impaired.unwrap().contains("the host of instance"));
         assert!(elsewhere(None, &before, &sight("1", true, 99), Sign::Booted).unwrap().contains("no effect"));
         assert_eq!(elsewhere(Some(&health("ok", "impaired")), &before, &sight("1", false, 10), Sign::Booted), None);
         assert_eq!(elsewhere(None, &before, &sight("1", true, 10), Sign::Reported), None);

@@ -10,7 +10,7 @@ use crate::definition::Definition;
 /// See the module.
 pub const CHECK: Definition = Definition::question(
     "disruptive/containerd-restart",
-    "after a restart of containerd every node is back, and works as before",
+    "after a restart of containerd, every node is Ready and works as before",
     |context| restart(context, "containerd").boxed(),
 )
 .on(linux_only)

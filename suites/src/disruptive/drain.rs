@@ -59,7 +59,12 @@ async fn beyond(context: &Context, node: &NodeRecord, before: &Snapshot) -> Resu
     if !left.stuck.is_empty() {
         let finding = Finding::new(
             format!("node {}", node.index),
-            format!("pods do not end on node {} within {}s: {}", node.index, LEAVE.as_secs(), left.stuck.join(", ")),
+            format!(
+                "pods do not terminate on node {} within {}s: {}",
+                node.index,
+                LEAVE.as_secs(),
+                left.stuck.join(", ")
+            ),
         );
         let finding = finding.with_remediation(
             "containers that ignore SIGTERM and a kubelet or runtime that cannot kill them look alike: read the kubelet's journal",

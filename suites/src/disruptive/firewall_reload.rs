@@ -20,7 +20,7 @@ use crate::definition::Definition;
 /// See the module.
 pub const CHECK: Definition = Definition::question(
     "disruptive/firewall-reload",
-    "after a reload of the host's firewall pods work as before",
+    "after a reload of the host's firewall, pods work as before",
     |context| run(context).boxed(),
 )
 .on(has_services)

@@ -10,7 +10,7 @@ use crate::definition::Definition;
 /// See the module.
 pub const CHECK: Definition = Definition::question(
     "disruptive/kubelet-restart",
-    "after a restart of kubelet every node is back, and works as before",
+    "after a restart of the kubelet, every node is Ready and works as before",
     |context| restart(context, "kubelet").boxed(),
 )
 .on(linux_only)

@@ -15,7 +15,7 @@ use crate::definition::Definition;
 /// See the module.
 pub const CHECK: Definition = Definition::question(
     "disruptive/reboot",
-    "after a reboot every node is back, and works and scans as before",
+    "after a reboot, every node is Ready, and works and scans as before",
     |context| run(context).boxed(),
 )
 .within(ATTEMPT_WITH_SCANS);

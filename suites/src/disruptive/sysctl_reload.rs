@@ -20,7 +20,7 @@ use crate::definition::Definition;
 /// See the module.
 pub const CHECK: Definition = Definition::question(
     "disruptive/sysctl-reload",
-    "after the kernel settings of the image are loaded again pods work as before",
+    "after a reload of the image's kernel settings, pods work as before",
     |context| run(context).boxed(),
 )
 .on(has_files)
@@ -53,7 +53,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
             let stderr = output.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
             let summary = format!("the kernel settings of node {} cannot be loaded again: {stderr}", node.index);
             refused.push(Finding::new(format!("node {}", node.index), summary).with_remediation(
-                "read `journalctl -u systemd-sysctl` on the node: a file names a setting that this kernel has not",
+                "read `journalctl -u systemd-sysctl` on the node: a file names a setting that this kernel does not have",
             ));
         }
     }

@@ -20,7 +20,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
         // EKS itself creates the entries of nodes in this mode.
         let entries = seen(&facts.aws_auth)?.iter().flat_map(|map| &map.entries);
         let people = entries.filter(|(_, groups)| !groups.iter().any(|group| group == "system:nodes"));
-        let help = "make an access entry of it (aws eks create-access-entry) and remove it from the ConfigMap";
+        let help = "create an access entry for it (aws eks create-access-entry) and remove it from the ConfigMap";
         findings.extend(people.map(|(principal, _)| {
             let resource = format!("kube-system/ConfigMap/aws-auth {principal}");
             finding(resource, format!("{principal} gets access through the ConfigMap"), help)

@@ -53,5 +53,5 @@ pub(crate) fn assess(facts: &Facts, rights: &[Right]) -> Result<Decision, Unread
         let who = finding.summary.split(" may ").next().unwrap_or_default();
         listed.insert((finding.resource.clone(), who.to_owned()))
     });
-    Ok(with_evidence(verdict(findings), "who may, in single namespaces", &fine))
+    Ok(with_evidence(verdict(findings), "holders in single namespaces", &fine))
 }

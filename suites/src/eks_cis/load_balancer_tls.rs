@@ -50,7 +50,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     }
     Ok(match (is_exposed, findings.is_empty(), unclear.is_empty()) {
         (false, ..) => not_applicable("the cluster has no load balancer, no Service of that type and no Ingress"),
-        (_, false, _) => with_evidence(verdict(findings), "what may be plain as well", &unclear),
+        (_, false, _) => with_evidence(verdict(findings), "other ports that may be without TLS", &unclear),
         (_, true, false) => {
             let look_at = "whether TLS ends behind the listeners that pass TCP and UDP on";
             with_evidence(manual(look_at), "listeners", &unclear)

@@ -22,7 +22,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
         }
     });
     let lines: Vec<String> = lines.collect();
-    let look_at = "whether the workloads of each namespace belong to one team and one purpose, so that rights can be given by namespace";
+    let look_at = "whether the workloads of each namespace belong to one team and one purpose, so that permissions can be granted by namespace";
     Ok(with_evidence(manual(look_at), "namespaces and what runs in them", &lines))
 }
 

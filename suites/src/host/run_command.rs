@@ -59,7 +59,7 @@ fn assess(answers: &[(NodeRecord, Output)]) -> Verdict {
     let mut findings = Vec::new();
     for (node, output) in answers {
         if output.way != Channel::Ssm {
-            let why = format!("the agent of {} does not answer, which host/ssm-managed says", resource(node));
+            let why = format!("the agent of {} does not answer: see host/ssm-managed", resource(node));
             return Verdict::NotEvaluated(why);
         }
         if output.exit_code != 0 {

@@ -20,7 +20,7 @@ use crate::definition::Definition;
 /// See the module.
 pub const CHECK: Definition = Definition::question(
     "host/ssm-permissions",
-    "the node role has no more permissions for Systems Manager than AWS asks for",
+    "the node role has no more permissions for Systems Manager than AWS requires",
     |context| run(context).boxed(),
 );
 

@@ -4,7 +4,7 @@ use amiproof_core::cluster::serving_certificate::Unanswered;
 use amiproof_model::verdict::Finding;
 
 /// The remediation for a missing certificate.
-const REMEDIATION: &str = "see `kubectl get csr` and who denies it: EKS signs a kubelet's request when its names and addresses are those that \
+const REMEDIATION: &str = "see `kubectl get csr` and what denies the request: EKS signs a kubelet's request when its names and addresses are those that \
                            EC2 has for the instance, so check the host name that the image sets (hostname, hostnameOverride), the domain \
                            of the VPC's DHCP options, and that the kubelet runs with serverTLSBootstrap";
 

@@ -38,7 +38,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// Deadline for the pod to be Ready, which does not depend on the kubelet's port.
 const READY: Duration = Duration::from_secs(120);
 
-/// The same on Windows, whose smallest image is a hundred times as large.
+/// The deadline on Windows, whose smallest image is a hundred times as large.
 const READY_ON_WINDOWS: Duration = Duration::from_secs(300);
 
 /// Deadline for the deletion of a pod, so that the next node's pod can use its place in the run's pod limit.
@@ -272,7 +272,7 @@ fn finding(what: &str, asked: &Answer) -> Result<Option<Finding>, CheckError> {
         error if error.is_refused_by_api() => {
             return Err(CheckError::Undecided(format!("{what}: the API server refuses it: {error}")));
         }
-        PathError::Silent(after) => format!("{what} gives no answer within {}s", after.as_secs()),
+        PathError::Silent(after) => format!("{what} does not answer within {}s", after.as_secs()),
         PathError::Refused(_) => format!("{what} fails between the API server and the kubelet"),
         PathError::Connection(_) => format!("{what} ends prematurely"),
     };

@@ -40,7 +40,7 @@ fn the_words_of_the_pod_must_come_back() {
 #[test]
 fn a_port_that_drops_or_refuses_is_the_nodes_doing() {
     let silent = || Err(PathError::Silent(Duration::from_secs(10)));
-    assert_eq!(summary(assessed(silent(), true)), "logs gives no answer within 10s");
+    assert_eq!(summary(assessed(silent(), true)), "logs does not answer within 10s");
     let closed = refused(500, "Get \"https://10.0.0.1:10250/containerLogs\": dial tcp 10.0.0.1:10250: i/o timeout");
     assert_eq!(summary(assessed(Err(closed), true)), "logs fails between the API server and the kubelet");
     assert_eq!(summary(assessed(Err(PathError::Connection("reset".into())), true)), "logs ends prematurely");

@@ -37,7 +37,7 @@ fn assess(image: &ImageDetails, base: Option<&ImageDetails>, now: Timestamp) -> 
     let since = |image: &ImageDetails| {
         image.deprecated.filter(|time| *time <= now).map(|time| time.strftime("%Y-%m-%d").to_string())
     };
-    let help = "build from, or name, a newer image: a deprecated one gets no fixes and may be gone tomorrow";
+    let help = "build from, or name, a newer image: a deprecated image gets no fixes and may disappear at any time";
     let mut findings = Vec::new();
     if let Some(day) = since(image) {
         findings.push(Finding::new("image", format!("is deprecated since {day}")).with_remediation(help));

@@ -18,7 +18,7 @@ use crate::host::verdict;
 
 /// See the module.
 pub const CHECK: Definition =
-    Definition::question("node/boot-time", "every node is Ready in time after its launch", |context| {
+    Definition::question("node/boot-time", "every node becomes Ready in time after its launch", |context| {
         run(context).boxed()
     });
 

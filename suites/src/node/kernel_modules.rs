@@ -90,7 +90,7 @@ const NEEDED: [(&str, By, &str); 28] = [
     ("xt_REDIRECT", MESH, "the service mesh cannot redirect the packets of pods"),
     ("xt_owner", MESH, "the service mesh cannot distinguish its proxy's packets from the pod's"),
     ("ip_vs", By::Ipvs, "Services have no addresses"),
-    ("vxlan", OVERLAY, "packets between nodes have no tunnel"),
+    ("vxlan", OVERLAY, "packets between nodes cannot be tunnelled"),
     ("wireguard", ENCRYPTED, "packets between nodes cannot be encrypted"),
     ("fuse", FUSE, "volumes of Mountpoint for Amazon S3 cannot be mounted"),
     ("nfs", NFS, "EFS and NFS volumes cannot be mounted"),

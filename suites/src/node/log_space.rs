@@ -20,7 +20,7 @@ use crate::host::decision;
 
 /// See the module.
 pub const CHECK: Definition =
-    Definition::question("node/log-space", "partitions of their own for logs hold what the node writes", |context| {
+    Definition::question("node/log-space", "separate log partitions have space for what the node writes", |context| {
         run(context).boxed()
     })
     .on(linux_only)

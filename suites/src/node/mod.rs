@@ -103,7 +103,7 @@ pub(crate) fn judged(
     settled(findings, gap)
 }
 
-/// A failure of one node counts also where another gave no answer; without one, the first gap is the verdict.
+/// A failure of one node counts even if another gave no answer; without one, the first gap is the verdict.
 pub(crate) fn settled(findings: Vec<Finding>, gap: Option<Verdict>) -> Verdict {
     match (findings.is_empty(), gap) {
         (false, _) => Verdict::Fail(findings),

@@ -1,4 +1,4 @@
-//! Everything that is known to break nodes, or is said to, and the settings that stand for it; or why none does.
+//! Everything that is known or reported to break nodes, with the settings that cover it, or the reason why none does.
 
 use std::collections::BTreeSet;
 
@@ -187,7 +187,7 @@ fn every_topic_has_a_setting_or_a_reason() {
     let known: BTreeSet<&str> = all().iter().map(|setting| setting.name.as_str()).collect();
     let mut topics = BTreeSet::new();
     for (topic, by) in HARDENING.iter().chain(&REPORTS).chain(&LEFT_OUT) {
-        assert!(topics.insert(*topic) || *topic == "strict reverse path filter", "{topic} is there twice");
+        assert!(topics.insert(*topic) || *topic == "strict reverse path filter", "{topic} is listed twice");
         match by {
             Settings(names) => {
                 assert!(!names.is_empty(), "{topic}");

@@ -1,20 +1,19 @@
-//! The campaign: the same run again and again, disturbed in every way. Whatever goes wrong, no verdict changes its colour, nothing is left
-//! without a word and nothing after `destroy`, nothing of others is touched, and every run ends.
+//! Chaos tests: the same run with injected faults and events. Whatever goes wrong, no verdict changes between pass and fail, every leftover is
+//! reported, nothing is left after `destroy`, no foreign resource is touched, and every run ends.
 //!
 //! *Enumerated*: each call of the run fails once in each way. *Sampled*: seeds draw several faults, and each runs twice, which must
-//! give the same bytes. A seed that fails is cut down to the fewest faults and printed as a line that replays them. Those that found
-//! a defect stay in `fixtures/seeds/`.
+//! give the same bytes. The faults of a failing seed are reduced to the fewest that fail, and printed as a line that
+//! replays them. Those that found a bug are kept in `fixtures/seeds/`.
 //!
 //! `cargo test` tries a part, `make chaos` everything: `AMIPROOF_CHAOS=all`. `AMIPROOF_CHAOS=100..300` tries those seeds,
-//! `AMIPROOF_CHAOS='LostAfter@eks CreateCluster#1, Interrupt@200'` one list of faults, and prints what came of it, with the ledger and all calls
-//! from the first fault on. `AMIPROOF_CHAOS=7`
-//! does that with the faults that seed 7 draws, `AMIPROOF_CHAOS=Stale` tries that fault
-//! at every call, and `AMIPROOF_CHAOS=NodeDies/20` that event at every twentieth.
+//! `AMIPROOF_CHAOS='LostAfter@eks CreateCluster#1, Interrupt@200'` one list of faults, and prints the result with the ledger and all calls
+//! from the first fault on. `AMIPROOF_CHAOS=7` does that with the faults that seed 7 draws, `AMIPROOF_CHAOS=Stale` tries that fault at
+//! every call, and `AMIPROOF_CHAOS=NodeDies/20` that event at every twentieth.
 
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "a test that cannot go on ends there, and says what it found"
+    reason = "a test that cannot continue ends there, and says what it found"
 )]
 
 mod coverage;
@@ -41,31 +40,31 @@ use self::judge::{Problem, Undisturbed, judge};
 use self::plan::{Point, What};
 use self::run::{End, once};
 
-/// Of the points of the enumeration, `cargo test` tries one in so many. Odd, so that different faults meet different calls.
+/// `cargo test` tries every STRIDE-th point of the enumeration. Odd, so that different faults hit different calls.
 const STRIDE: usize = 107;
 /// The seeds that `cargo test` tries, and those of `make chaos`.
 const SEEDS: Range<u64> = 0..200;
 const ALL_SEEDS: Range<u64> = 0..10_000;
-/// Of the seeds, `cargo test` runs one in so many twice, and `make chaos` all.
+/// `cargo test` runs every TWICE-th seed twice, and `make chaos` all of them.
 const TWICE: u64 = 8;
-/// Jobs between two lines that say how far it is.
+/// Jobs between two progress lines.
 const PROGRESS: usize = 200;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A run, or two that must be the same.
 struct Job {
-    /// How it is called: `seed 7`, or the file of a kept seed.
+    /// `seed 7`, or the file name of a kept seed.
     name: String,
     points: Vec<Point>,
     /// Whether nothing may differ from the undisturbed run.
     is_single: bool,
     is_twice: bool,
-    /// Whether it is kept in a file, and so must meet the calls that it names.
+    /// Whether it is a kept seed, whose faults must hit the calls that they name.
     is_kept: bool,
 }
 
-/// A seed that once found a defect.
+/// A seed that once found a bug.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
@@ -78,17 +77,17 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     run::collect_panics();
-    match campaign() {
+    match run_all() {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            println!("the campaign could not begin: {error}");
+            println!("the chaos tests could not start: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn campaign() -> Result<bool, Failure> {
+fn run_all() -> Result<bool, Failure> {
     let wish = std::env::var("AMIPROOF_CHAOS").unwrap_or_default();
     let first = once(&[])?;
     let second = once(&[])?;
@@ -106,9 +105,9 @@ fn campaign() -> Result<bool, Failure> {
         is_twice: !is_part || number.is_multiple_of(TWICE),
     };
     let jobs: Vec<Job> = if wish.contains('@') {
-        return shown(&plan::parse(&wish)?, &undisturbed);
+        return show(&plan::parse(&wish)?, &undisturbed);
     } else if let Ok(number) = wish.parse() {
-        return shown(&draw::draw(number, calls), &undisturbed);
+        return show(&draw::draw(number, calls), &undisturbed);
     } else if let Some((from, to)) = wish.split_once("..") {
         (from.parse()?..to.parse()?).map(seed).collect()
     } else if let Some((what, stride)) = everywhere(&wish) {
@@ -178,7 +177,7 @@ fn all(jobs: &[Job], undisturbed: &Undisturbed) -> Result<Coverage, Failure> {
                 loop {
                     let number = next.fetch_add(1, Ordering::SeqCst);
                     let Some(job) = jobs.get(number) else { break };
-                    let (end, problem) = tried(&job.points, undisturbed, job.is_single, job.is_twice);
+                    let (end, problem) = try_faults(&job.points, undisturbed, job.is_single, job.is_twice);
                     let problem = problem.or_else(|| missed(job, end.as_ref().ok()?));
                     coverage.lock().unwrap().add(job.is_single, job.is_twice, end.as_ref().ok(), problem.as_ref());
                     if let Some(problem) = problem {
@@ -194,15 +193,18 @@ fn all(jobs: &[Job], undisturbed: &Undisturbed) -> Result<Coverage, Failure> {
     Ok(coverage.into_inner()?)
 }
 
-/// A kept seed tries nothing if the calls that it names are no longer made.
+/// A kept seed tests nothing if the calls that it names are no longer made.
 fn missed(job: &Job, end: &End) -> Option<Problem> {
     let met = |point: &&Point| end.happened.iter().any(|(what, _)| *what == point.what);
     let missed = job.points.iter().filter(|_| job.is_kept).find(|point| !met(point))?;
-    Some(Problem::new("missed", format!("there is no call {missed}: name the one that it is about now")))
+    Some(Problem::new(
+        "missed",
+        format!("there is no call {missed} any more: rename it in the file to the call that replaced it"),
+    ))
 }
 
-/// What came of a list of faults.
-fn tried(
+/// Runs a list of faults and judges the result.
+fn try_faults(
     points: &[Point],
     undisturbed: &Undisturbed,
     is_single: bool,
@@ -234,7 +236,7 @@ fn difference(one: &str, other: &str) -> Option<String> {
     Some(format!("{:?} and {:?}", around(one), around(other)))
 }
 
-/// Prints a problem, and for several faults the fewest that make it.
+/// Prints a problem, and for several faults the fewest that cause it.
 fn report(job: &Job, end: Option<&End>, problem: &Problem, undisturbed: &Undisturbed) {
     let Problem { kind, text } = problem;
     if job.is_single {
@@ -242,19 +244,20 @@ fn report(job: &Job, end: Option<&End>, problem: &Problem, undisturbed: &Undistu
         println!("{} {call}: {kind}: {text}", job.name);
         return;
     }
-    let again = |points: &[Point]| tried(points, undisturbed, false, true).1.is_some_and(|found| found.kind == *kind);
+    let again =
+        |points: &[Point]| try_faults(points, undisturbed, false, true).1.is_some_and(|found| found.kind == *kind);
     let calls = end.map(|end| end.calls.clone()).unwrap_or_default();
     let named: Vec<Point> = job.points.iter().map(|point| point.named(&calls)).collect();
     let points = if again(&named) { &named } else { &job.points };
     let least = fewest(points, again);
-    let text = tried(&least, undisturbed, false, true).1.map_or(text.clone(), |found| found.text);
+    let text = try_faults(&least, undisturbed, false, true).1.map_or(text.clone(), |found| found.text);
     println!("{}: {kind}: {text}\n  AMIPROOF_CHAOS='{}'", job.name, plan::line(&least));
 }
 
-/// Prints what one list of faults comes to.
-fn shown(points: &[Point], undisturbed: &Undisturbed) -> Result<bool, Failure> {
+/// Runs a list of faults and prints everything about it.
+fn show(points: &[Point], undisturbed: &Undisturbed) -> Result<bool, Failure> {
     println!("{}", plan::line(points));
-    let (end, problem) = tried(points, undisturbed, false, true);
+    let (end, problem) = try_faults(points, undisturbed, false, true);
     let end = end?;
     for (what, call) in &end.happened {
         println!("{what} at {call}");
@@ -274,7 +277,7 @@ fn shown(points: &[Point], undisturbed: &Undisturbed) -> Result<bool, Failure> {
     println!("left: {:?}; after destroy: {:?}; harmed: {:?}", end.left, end.destroyed, end.harmed);
     match &problem {
         Some(Problem { kind, text }) => println!("{kind}: {text}"),
-        None => println!("nothing is wrong with it"),
+        None => println!("no problem found"),
     }
     Ok(problem.is_none())
 }

@@ -129,7 +129,8 @@ impl FromStr for Point {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no fault at a call: write LostAfter@117 or NodeDies@eks CreateNodegroup#2");
+        let wrong =
+            || format!("{text:?} is not a fault at a call: write LostAfter@117 or NodeDies@eks CreateNodegroup#2");
         let (name, at) = text.trim().split_once('@').ok_or_else(wrong)?;
         let what = What::all().find(|what| what.to_string() == name).ok_or_else(wrong)?;
         let at = match at.rsplit_once('#') {

@@ -1,4 +1,4 @@
-//! Which settings break a check: whole bisections on nodes of the lab, and what is left of them, also when the process is killed.
+//! Which settings break a check: complete bisections on nodes of the lab, and what is left of them, even if the process is killed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -72,7 +72,7 @@ fn a_windows_node_gives_its_log_and_runs_a_command() {
     });
 }
 
-/// What the suite of the kubelet's port says where certificates are signed so many seconds after nodes have registered.
+/// What the suite of the kubelet's port says where certificates are signed a number of seconds after nodes have registered.
 async fn kubelet_path(seconds: u32) -> BTreeMap<String, Outcome> {
     let mut host = (*profile(REFERENCE)).clone();
     host.boot.serving_certificate_seconds = Some(seconds);

@@ -1,4 +1,4 @@
-//! What controls cost, measured on nodes of the lab, and that the nodes are as they were.
+//! What controls break, measured on nodes of the lab, and that the nodes are restored afterwards.
 
 use amiproof_core::impact::Wanted;
 use amiproof_core::run::Experiment;
@@ -72,7 +72,7 @@ fn each_control_breaks_what_it_breaks_and_every_node_is_as_it_was() {
     simulated(|| async {
         let only = ["1.1.1.1", "1.1.2.1", "2.2.2", "3.2.1", "3.3.4", "3.4.2.7", "5.1.3"];
         let impact = measured(|_| (), 3, wanted(&only, true)).await;
-        let refused = "nobody could reach the host any more to put it back";
+        let refused = "the host would become unreachable, so the setting could not be put back";
         let found = table(&impact);
         let found: Vec<(&str, &str)> = found.iter().map(|(number, text)| (number.as_str(), text.as_str())).collect();
         let network = "breaks workload/cluster-dns, breaks workload/pod-to-pod";

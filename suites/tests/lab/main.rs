@@ -1,6 +1,6 @@
 //! Every check on emulated nodes of different images: exactly the checks fail whose capabilities the host profile lacks.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue ends there")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -11,11 +11,11 @@ pub(crate) struct Bisect {
     /// Variant whose checks fail [default: the only one with failures that its reference does not have]
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Option<String>,
-    /// Check to bisect; can be given many times [default: one for each cause in the report, and what is unexplained]
+    /// Check to bisect; can be repeated [default: one per cause in the report, and all unexplained failures]
     #[arg(long = "check", value_delimiter = ',', value_name = "CHECK")]
     pub(crate) checks: Vec<String>,
-    /// Find the first of these images of the variant that breaks a check, in a run with a node group for each: AMI ids or names of Systems
-    /// Manager parameters, the oldest first. --check may then name the beginning of an id [default: every check of the matrix]
+    /// Instead find which of these releases of the image is the first that breaks a check, in a run with one node group per release: AMI IDs
+    /// or names of Systems Manager parameters, the oldest first. --check then takes prefixes of check IDs [default: every check of the matrix]
     #[arg(long, value_delimiter = ',', num_args = 1.., value_name = "AMI", conflicts_with_all = ["report", "max_runs", "nodes"])]
     pub(crate) releases: Vec<String>,
     /// Run or report.json with the failures [default: the latest run]

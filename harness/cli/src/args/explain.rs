@@ -34,19 +34,19 @@ pub(crate) struct Exclusions {
     /// The variant [default: the only one with a cause]
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Option<String>,
-    /// Form of the list
-    #[arg(long, value_parser = format::variant::<Form>(), default_value = "markdown", value_name = "FORM")]
+    /// Format of the list
+    #[arg(long, value_parser = format::variant::<Form>(), default_value = "markdown", value_name = "FORMAT")]
     pub(crate) format: Form,
-    /// Also what is only a possible cause
+    /// Also list controls that are only possible causes
     #[arg(long)]
     pub(crate) possible: bool,
-    /// Person or team responsible for waivers
+    /// Person or team responsible for the waivers
     #[arg(long, value_name = "NAME")]
     pub(crate) owner: Option<String>,
-    /// Last day of waivers (YYYY-MM-DD)
+    /// Last day of the waivers (YYYY-MM-DD)
     #[arg(long, value_name = "DATE")]
     pub(crate) expires: Option<Date>,
-    /// Add waivers to this file instead of printing them, for proven causes alone ('bisect'); created if it does not exist
+    /// Add waivers for the causes that 'bisect' has proven to this file, which is created if it does not exist
     #[arg(long, conflicts_with_all = ["format", "possible"], requires_all = ["owner", "expires"], value_name = "FILE")]
     pub(crate) apply: Option<Utf8PathBuf>,
 }

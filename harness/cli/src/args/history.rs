@@ -1,4 +1,4 @@
-//! Arguments about the nights of a matrix: `nightly` and `history`.
+//! Arguments about the nightly runs of a matrix: `nightly` and `history`.
 
 use amiproof_model::history::{Keep, Location};
 use camino::Utf8PathBuf;
@@ -12,23 +12,23 @@ use super::target::Target;
 pub(crate) struct Nightly {
     #[command(flatten)]
     pub(crate) run: Run,
-    /// Compare with the last good night in this folder or s3://BUCKET/PREFIX, and add this one [default: `history.store` of the matrix]
+    /// History store, a folder or s3://BUCKET/PREFIX: compare with its last good nightly run, and add this run to it [default: `history.store` of the matrix]
     #[arg(long, value_name = "DIR|S3")]
     pub(crate) store: Option<Location>,
-    /// Afterwards delete all nights but so many (400), or those that are older than so many days (400d) [default: `history.keep` of the matrix]
+    /// Afterwards delete all but the newest N nightly runs (400), or those older than a number of days (400d) [default: `history.keep` of the matrix]
     #[arg(long, value_name = "N|DAYS")]
     pub(crate) keep: Option<Keep>,
-    /// What junit.xml has: every result, or only what changed since the baseline, where nothing but a regression fails
+    /// What junit.xml contains. With 'new', only regressions are failures
     #[arg(long, value_enum, default_value_t = Junit::All, value_name = "WHAT")]
     pub(crate) junit: Junit,
 }
 
-/// What the JUnit file of a night has.
+/// What the JUnit file of a nightly run contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Junit {
     /// Every result.
     All,
-    /// What changed since the baseline; every result where there is none.
+    /// What changed since the baseline; every result if there is none.
     New,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct History {
     /// The matrix file, for its name and its `history`
     #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
     pub(crate) file: Utf8PathBuf,
-    /// Folder or s3://BUCKET/PREFIX with the nights [default: `history.store` of the matrix]
+    /// History store: a folder or s3://BUCKET/PREFIX [default: `history.store` of the matrix]
     #[arg(long, value_name = "DIR|S3")]
     pub(crate) store: Option<Location>,
     /// Name of the matrix [default: that of the matrix file, or the only one in the store]
@@ -47,19 +47,19 @@ pub(crate) struct History {
     /// Only this variant; 'cluster' for the cluster
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Option<String>,
-    /// Only checks whose ID begins with this ('workload', 'node/ready'); also those that never changed
+    /// Only checks whose ID starts with this ('workload', 'node/ready'), including those whose result never changed
     #[arg(long, value_name = "PREFIX")]
     pub(crate) check: Option<String>,
-    /// How many of the last nights to show
+    /// How many nightly runs to show, counted from the newest
     #[arg(long, default_value_t = 30, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) last: u16,
-    /// Also write them to this file, as a page
+    /// Also write the history to this file, as an HTML page
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<Utf8PathBuf>,
-    /// Add a run instead: its ID, or the path of a report.json
+    /// Instead of showing the history, add this run to it: a run ID, or the path of a report.json
     #[arg(long, value_name = "RUN", conflicts_with_all = ["matrix", "variant", "check", "last", "html"])]
     pub(crate) add: Option<String>,
-    /// AWS region of a store in S3 [default: that of the matrix file, or of the environment]
+    /// AWS region of a history store in S3 [default: that of the matrix file, or of the environment]
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
     #[command(flatten)]

@@ -16,13 +16,13 @@ pub(crate) struct Impact {
     /// Controls up to this level [default: the highest level of those variants, or else 2]
     #[arg(long, value_name = "1|2", value_parser = clap::value_parser!(u8).range(1..=2))]
     pub(crate) level: Option<u8>,
-    /// Measure only this control; can be given many times
+    /// Measure only this control; can be repeated
     #[arg(long = "control", value_delimiter = ',', value_name = "NUMBER")]
     pub(crate) controls: Vec<String>,
-    /// Run this check for every control, and no other; can be given many times [default: a core set, and what a control could break]
+    /// Run only this check, for every control; can be repeated [default: a core set, and the checks that a control could break]
     #[arg(long = "check", value_delimiter = ',', value_name = "CHECK")]
     pub(crate) checks: Vec<String>,
-    /// Try controls that break nothing alone two at a time, too
+    /// Also try controls that break nothing on their own in pairs
     #[arg(long)]
     pub(crate) pairs: bool,
     /// Start no new control after this many minutes

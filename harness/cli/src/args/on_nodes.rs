@@ -10,7 +10,7 @@ use super::target::{Given, Target};
 /// On which nodes, and in which run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct OnNodes {
-    /// Change only these nodes, although pods of others run there; can be given many times
+    /// Change only these nodes, even if pods that do not belong to the run are on them; can be repeated
     #[arg(long = "node", value_delimiter = ',', value_name = "NAME")]
     pub(crate) nodes: Vec<String>,
     /// The matrix file

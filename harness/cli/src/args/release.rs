@@ -27,28 +27,28 @@ pub(crate) struct Promote {
     /// Run ID or path of a report.json [default: the latest run]
     #[arg(long, value_name = "RUN")]
     pub(crate) run: Option<String>,
-    /// The image that is meant: refused if the run tested another one
+    /// The image to promote; an error if the run tested another one
     #[arg(long, value_name = "AMI")]
     pub(crate) ami: Option<AmiId>,
     /// Longest age of a result, such as 12h or 7d
     #[arg(long, default_value = "7d", value_parser = age, value_name = "DURATION")]
     pub(crate) max_age: Duration,
-    /// Promote although checks have no result, as far as a threshold of the matrix allows that
+    /// Promote even if checks have no result, as far as a threshold of the matrix allows it
     #[arg(long)]
     pub(crate) allow_incomplete: bool,
-    /// The run may have left out checks whose ID starts with one of these ('workload/efs-volume')
+    /// Do not require results of checks whose ID starts with one of these ('workload/efs-volume')
     #[arg(long = "except", value_delimiter = ',', value_parser = clap::builder::NonEmptyStringValueParser::new(), value_name = "PREFIX")]
     pub(crate) except: Vec<String>,
     /// Systems Manager parameter that names the newest promoted image [default: /amiproof/MATRIX/VARIANT/image-id]
     #[arg(long, value_name = "NAME", conflicts_with = "no_parameter")]
     pub(crate) parameter: Option<String>,
-    /// Write no parameter; only tag the image
+    /// Only tag the image; write no parameter
     #[arg(long)]
     pub(crate) no_parameter: bool,
-    /// Overwrite a parameter that something else created, from now on
+    /// Take over a parameter that something else created: overwrite it now and in later promotions
     #[arg(long, conflicts_with = "no_parameter")]
     pub(crate) adopt: bool,
-    /// Promote an image again that was revoked
+    /// Promote an image even if it was revoked
     #[arg(long)]
     pub(crate) reinstate: bool,
     /// Private key that signs the statements: a PEM file (ECDSA P-256), or a key in KMS (awskms:///alias/NAME)
@@ -60,13 +60,13 @@ pub(crate) struct Promote {
     /// Folder for the report and its statements [default: promotions/VARIANT in the folder of the run]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<Utf8PathBuf>,
-    /// Take the promotion of this image back: it must not be used any more
+    /// Revoke the promotion of this image: it must not be used any more
     #[arg(long, value_name = "AMI", requires_all = ["reason", "region"], conflicts_with_all = ["variant", "run", "ami", "max_age", "allow_incomplete", "except", "key", "unsigned", "parameter", "no_parameter", "adopt", "reinstate", "out"])]
     pub(crate) revoke: Option<AmiId>,
-    /// Why it is taken back
+    /// Why it is revoked
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new(), value_name = "TEXT", requires = "revoke")]
     pub(crate) reason: Option<String>,
-    /// AWS region of the image that is taken back
+    /// AWS region of the image that is revoked
     #[arg(long, env = "AWS_REGION", value_name = "REGION")]
     pub(crate) region: Option<String>,
     #[command(flatten)]
@@ -88,7 +88,7 @@ pub(crate) struct Verify {
     /// Public key of the signatures: a PEM file, or a key in KMS (awskms:///alias/NAME)
     #[arg(long, value_name = "KEY")]
     pub(crate) key: String,
-    /// The image that the statements must be about
+    /// Image that the statements must be about; an error if they are about another one
     #[arg(long, value_name = "AMI")]
     pub(crate) ami: Option<AmiId>,
     /// Also ask AWS in this region whether the image is still promoted by this report

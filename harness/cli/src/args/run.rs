@@ -18,7 +18,7 @@ pub(crate) struct Selection {
     /// Only these variants and the references they need
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     pub(crate) variants: Vec<String>,
-    /// Only checks whose id starts with one of these ('node', 'workload/web-service')
+    /// Only checks whose ID starts with one of these ('node', 'workload/web-service')
     #[arg(long, value_delimiter = ',', value_name = "PREFIX")]
     pub(crate) checks: Vec<String>,
 }
@@ -126,7 +126,7 @@ pub(crate) struct RunOptions {
     /// Exit 0 even if checks fail; errors, leftovers and interruptions still count
     #[arg(long)]
     pub(crate) no_fail: bool,
-    /// Stop checks and clean up after this time, like 90m or 2h30m; what is open then is not evaluated
+    /// Stop checks and clean up after this time, like 90m or 2h30m; unfinished checks are not evaluated
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) deadline: Option<Duration>,
     /// Time after which 'sweep' may delete what the run created: hours, or a duration like 90m

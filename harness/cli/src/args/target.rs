@@ -9,7 +9,7 @@ pub(crate) struct Target {
     /// Run against an in-process lab instead of AWS
     #[arg(long)]
     pub(crate) lab: bool,
-    /// Number from which everything random in the lab follows: the same matrix, seed and version give the same report
+    /// Seed of the lab's random numbers: the same matrix, seed and version give the same report
     #[arg(long, requires = "lab", default_value_t = 1, value_name = "NUMBER")]
     pub(crate) seed: u64,
     /// Faults for the lab to inject: a file, or the name of a built-in scenario

@@ -27,7 +27,7 @@ pub(crate) struct WaiverAudit {
     /// Waiver file, or a matrix file that names one
     #[arg(short, long, env = "AMIPROOF_FILE", default_value = "amiproof.yaml", value_name = "FILE")]
     pub(crate) file: Utf8PathBuf,
-    /// Check them against this run or report.json ('latest' is the latest run)
+    /// Check the waivers against this run or report.json ('latest' is the latest run)
     #[arg(long, value_name = "RUN")]
     pub(crate) run: Option<String>,
     /// Report waivers that end within this many days, such as 30d
@@ -42,7 +42,7 @@ pub(crate) struct WaiverAudit {
 #[derive(Debug, Args)]
 pub(crate) struct WaiverImport {
     /// Format of the file
-    #[arg(long, value_enum, value_name = "FORM")]
+    #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) from: WaiverForm,
     /// File to import
     #[arg(value_name = "FILE")]
@@ -50,22 +50,22 @@ pub(crate) struct WaiverImport {
     /// Benchmark that the control numbers belong to, such as cis-al2023-1.0.0
     #[arg(long, value_name = "BENCHMARK")]
     pub(crate) benchmark: String,
-    /// Person or team responsible for them
+    /// Person or team responsible for the waivers
     #[arg(long, value_name = "NAME")]
     pub(crate) owner: String,
-    /// Last day, for entries without one (YYYY-MM-DD)
+    /// Last day of waivers whose entry has none (YYYY-MM-DD)
     #[arg(long, value_name = "DATE")]
     pub(crate) expires: Option<String>,
-    /// Reason, for entries without one
+    /// Reason of waivers whose entry has none
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
-    /// Ticket in which they were approved
+    /// Ticket in which the waivers were approved
     #[arg(long, value_name = "TICKET")]
     pub(crate) ticket: Option<String>,
-    /// Limit them to these variants
+    /// Limit the waivers to these variants
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     pub(crate) variants: Vec<String>,
-    /// Append them to this waiver file instead of printing a new one
+    /// Append the waivers to this file instead of printing a new one
     #[arg(long, value_name = "FILE")]
     pub(crate) into: Option<Utf8PathBuf>,
 }

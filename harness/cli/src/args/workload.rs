@@ -17,7 +17,7 @@ pub(crate) struct Workload {
 pub(crate) enum WorkloadCommand {
     /// List the catalogue
     List,
-    /// Create a workload file to start from, or one for existing manifests or a chart
+    /// Create a workload file: a commented example, or a header for existing manifests or a Helm chart
     New {
         /// Name of the workload
         name: String,
@@ -36,7 +36,7 @@ pub(crate) enum WorkloadCommand {
         #[command(flatten)]
         more: Box<Resumed>,
     },
-    /// List all images that a run pulls, to mirror them
+    /// List all images that a run pulls, for example to mirror them
     Images {
         /// Names from the catalogue, files or folders [default: the whole catalogue]
         workloads: Vec<String>,

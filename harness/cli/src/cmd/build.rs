@@ -77,7 +77,7 @@ async fn all(global: &Global, args: &Arguments, matrix: &Matrix, output: &Output
     let folder = args.file.parent().unwrap_or(Utf8Path::new("")).to_owned();
     if args.target.lab && !args.dry_run {
         let help = "with --dry-run it validates the templates; `amiproof lab` and --endpoint-url give Packer an account to build in";
-        return Err(Failure::usage("Packer knows no --lab: it would build in the account of the environment", help));
+        return Err(Failure::usage("build has no --lab: Packer would build in the account of the environment", help));
     }
     let packer = Packer::find(&args.packer, &folder, environment(args, matrix)).await?;
     let wanted = wanted(global, args, matrix, &folder)?;
@@ -127,11 +127,11 @@ fn wanted<'a>(
     let names: Vec<&str> = all.iter().map(|(variant, ..)| variant.name.as_str()).collect();
     if let Some(unknown) = args.variants.iter().find(|name| !names.contains(&name.as_str())) {
         let is_variant = matrix.variants.iter().any(|variant| variant.name.as_str() == unknown.as_str());
-        let message = if is_variant { "has no build" } else { "is no variant of the matrix" };
+        let message = if is_variant { "has no build" } else { "is not in the matrix" };
         let help = if names.is_empty() {
             "no variant has `build`".to_owned()
         } else {
-            format!("those with `build` are {}", names.join(", "))
+            format!("variants with `build`: {}", names.join(", "))
         };
         return Err(Failure::usage(format!("{unknown} {message}"), help));
     }
@@ -281,7 +281,7 @@ impl Wanted<'_> {
         let text = read().unwrap_or_default();
         if text.is_empty() || ami::last_run(&text) == before {
             let problem = format!(
-                "Packer ended well, but wrote no new build into {}: give the template the post-processor \"manifest\" with this file as output",
+                "Packer succeeded, but wrote no new build into {}: give the template the post-processor \"manifest\" with this file as output",
                 self.manifest
             );
             return Ok(self.ended("failed", Some(problem)));

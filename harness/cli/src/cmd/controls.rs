@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Controls, output: &Output) -> Result<ExitCode, Failure>
         return Err(Failure::usage(
             format!("there is no list of the controls of '{name}'"),
             format!(
-                "known are {}; the controls of operating systems come from their scanners, with the results",
+                "amiproof has lists for {}; the controls of operating systems come from their scanners, with the results",
                 known.join(", ")
             ),
         ));

@@ -1,4 +1,4 @@
-//! `amiproof destroy`: deletes everything that a run created, also after `kill -9`.
+//! `amiproof destroy`: deletes everything that a run created, even after `kill -9`.
 
 use amiproof_core::aws::Clients;
 use amiproof_core::cluster::Access;

@@ -38,7 +38,7 @@ pub(crate) fn run(global: &Global, args: &Exclusions, output: &Output) -> Result
     let least = if args.possible { Certainty::Possible } else { Certainty::Likely };
     let found = exclusions::of(&report, &variant, least);
     if found.is_empty() {
-        let more = if args.possible { "" } else { "; --possible lists also what is only a possible cause" };
+        let more = if args.possible { "" } else { "; --possible also lists possible causes" };
         output.note(format_args!("nothing to leave out of {variant}: no setting is a likely cause of a failure{more}"));
     }
     for line in exclusions::remaining(&report, &variant) {
@@ -64,7 +64,7 @@ pub(super) fn chosen(explanations: &[Explanation], wanted: Option<&str>, run: &s
             format!("choose one with --variant: {}", names.join(", ")),
         )),
         (Some(name), _) => known.into_iter().find(|known| known.as_str() == name).cloned().ok_or_else(|| {
-            let help = if names.is_empty() { none() } else { format!("those that do are {}", names.join(", ")) };
+            let help = if names.is_empty() { none() } else { format!("variants that do: {}", names.join(", ")) };
             Failure::usage(format!("variant {name} of run {run} fails no check that its reference passes"), help)
         }),
     }

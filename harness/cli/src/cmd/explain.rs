@@ -12,7 +12,7 @@ use crate::args::{Explain, Global, OutputForm};
 use crate::output::{Failure, Output};
 use crate::rundir;
 
-/// Prints the explanations of a run. That something failed is no error of this command.
+/// Prints the explanations of a run. That something failed is not an error of this command.
 pub(crate) fn run(global: &Global, args: &Explain, output: &Output) -> Result<ExitCode, Failure> {
     let (mut report, _) = rundir::read_report(&global.dir, args.run.as_deref())?;
     explain::explain(&mut report, settings::all(), controls::all());

@@ -101,7 +101,7 @@ pub(crate) fn write_rendered(
     with_impacts(written, report, folder, output)
 }
 
-/// Writes the pages that show the last nights: `matrix.html` again, with the nights of its rows, and `history.html`.
+/// Writes the pages that show the last nightly runs: `matrix.html` again, now with the history of its rows, and `history.html`.
 ///
 /// # Errors
 /// If one of them cannot be written.
@@ -124,7 +124,7 @@ pub(crate) fn write_nights(
     Ok(())
 }
 
-/// Writes what controls cost, where it was measured.
+/// Writes what controls break, where it was measured.
 fn with_impacts(mut written: Written, report: &Report, folder: &Utf8Path, output: &Output) -> Written {
     for outcome in amiproof_reports::impact::write_all(folder.as_std_path(), report) {
         match outcome {

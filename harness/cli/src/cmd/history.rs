@@ -20,7 +20,7 @@ pub(crate) fn run(global: &Global, args: &History, output: &Output) -> Result<Ex
     let named = Named::of(args, output)?;
     let Some(place) = Place::of(args.store.as_ref(), None, &args.file, named.history.as_ref()) else {
         return Err(Failure::usage(
-            format!("{} names no store of nights", args.file),
+            format!("{} names no history store", args.file),
             "name one with --store, or write `history: {store: ..}` into the matrix",
         ));
     };
@@ -86,7 +86,7 @@ async fn show(
         let others = store.matrices().await.map_err(failed)?;
         if !others.is_empty() && !others.contains(&matrix) {
             return Err(Failure::usage(
-                format!("{} has no night of the matrix {matrix}", place.location),
+                format!("{} has no nightly run of matrix {matrix}", place.location),
                 format!("it has those of {}", others.join(", ")),
             ));
         }
@@ -96,8 +96,8 @@ async fn show(
     let tracks = tracks(&found.nights, wanted);
     if tracks.is_empty() && !found.nights.is_empty() {
         return Err(Failure::usage(
-            format!("no night of {matrix} has such a row"),
-            "see --variant and --check; `amiproof list` shows the checks",
+            format!("no nightly run of {matrix} has a row that --variant and --check select"),
+            "`amiproof list` shows the checks; without the two options all rows are shown",
         ));
     }
     let shown =
@@ -119,13 +119,14 @@ async fn show(
 fn only(mut matrices: Vec<String>, place: &Place) -> Result<String, Failure> {
     match (matrices.pop(), matrices.is_empty()) {
         (Some(only), true) => Ok(only),
-        (None, _) => {
-            Err(Failure::usage(format!("{} has no nights", place.location), "`amiproof nightly --store` adds them"))
-        }
+        (None, _) => Err(Failure::usage(
+            format!("{} has no nightly runs", place.location),
+            "`amiproof nightly --store` adds one",
+        )),
         (Some(last), false) => {
             matrices.push(last);
             let names = matrices.join(", ");
-            Err(Failure::usage(format!("{} has nights of {names}", place.location), "name one with --matrix"))
+            Err(Failure::usage(format!("{} has nightly runs of {names}", place.location), "name one with --matrix"))
         }
     }
 }

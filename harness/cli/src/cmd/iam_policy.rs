@@ -31,8 +31,8 @@ pub(crate) fn run(args: &IamPolicy, output: &Output) -> Result<ExitCode, Failure
             let sizes: Vec<String> = many.iter().map(|document| size(document).to_string()).collect();
             output.json(format_args!("{:#}", Value::Array(many.to_vec())));
             output.note(format_args!(
-                "note: a managed policy holds at most {LIMIT} characters, so this is a list of {count} policies ({} characters); create and \
-                 attach each of them: `amiproof iam-policy --part N` prints one",
+                "note: a managed policy holds at most {LIMIT} characters, so this is a list of {count} policies ({} characters). Create and \
+                 attach each of them; `amiproof iam-policy --part N` prints one",
                 sizes.join(" and ")
             ));
         }

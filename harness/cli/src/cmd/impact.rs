@@ -1,4 +1,4 @@
-//! `amiproof impact`: measures what each control of a benchmark costs, one at a time on running nodes, and puts everything back.
+//! `amiproof impact`: measures what each control of a benchmark breaks, one at a time on running nodes, and puts everything back.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The output of a command that measured what controls cost.
+//! The output of a command that measured what controls break.
 
 use amiproof_core::impact::Wanted;
 use amiproof_model::exit::ExitCode;
@@ -18,7 +18,7 @@ pub(super) fn measured(
     let of = |known: &&Impact| (&known.variant, &known.benchmark) == (&wanted.variant, &wanted.controls.benchmark);
     let Some(impact) = report.impacts.iter().find(of) else {
         output.note(format_args!(
-            "nothing was measured: the nodes of {} were not there or may not be changed, or the run ended; see the lines above",
+            "nothing was measured: the nodes of {} did not exist or must not be changed, or the run ended; see the lines above",
             wanted.variant
         ));
         return Ok(if report.run.interrupted { ExitCode::Interrupted } else { ExitCode::Error });

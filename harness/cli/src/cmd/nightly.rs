@@ -24,7 +24,10 @@ pub(crate) fn run(global: &Global, args: &Nightly, output: &Output) -> Result<Ex
     let Some(place) = Place::of(args.store.as_ref(), args.keep, &args.run.selection.file, inputs.history.as_ref())
     else {
         if args.keep.is_some() {
-            return Err(Failure::usage("--keep is about a store, and there is none", "name one with --store"));
+            return Err(Failure::usage(
+                "--keep applies to a history store, and none is named",
+                "name one with --store",
+            ));
         }
         let ending = Ending::Night { past: Past::Folder, junit: args.junit };
         return run::complete(global, &args.run, inputs, Goal::Nightly, ending, output).map(|(exit, _)| exit);
@@ -36,7 +39,7 @@ pub(crate) fn run(global: &Global, args: &Nightly, output: &Output) -> Result<Ex
         Ok(baseline) => baseline,
         Err(failure) => {
             output.error(&failure);
-            output.note("the run is not compared with an earlier night");
+            output.note("the run is not compared with an earlier one");
             is_broken = true;
             None
         }
@@ -50,7 +53,7 @@ pub(crate) fn run(global: &Global, args: &Nightly, output: &Output) -> Result<Ex
         is_broken = true;
     }
     if is_broken && exit == ExitCode::Passed {
-        output.note("exit code 3: the run passed, and its history is not complete");
+        output.note("exit code 3: the run passed, but the history store could not be read or written");
         return Ok(ExitCode::Error);
     }
     Ok(exit)
@@ -84,13 +87,13 @@ impl Night<'_> {
         }
         match (&found.report, found.nights) {
             (Some(report), _) => output.note(format_args!(
-                "comparing with run {} of {}, the last good night in {store}",
+                "comparing with run {} of {}, the last good nightly run in {store}",
                 report.run.id,
                 report.run.started.strftime("%Y-%m-%d")
             )),
-            (None, 0) => output.note(format_args!("first night in {store}: there is nothing to compare with")),
+            (None, 0) => output.note(format_args!("first nightly run in {store}: there is nothing to compare with")),
             (None, nights) => output.note(format_args!(
-                "there is nothing to compare with: none of the {nights} in {store} decided at least half of its rows, or could be read"
+                "there is nothing to compare with: none of the {nights} nightly runs in {store} can be read and has a verdict for at least half of its rows"
             )),
         }
         Ok(found.report.map(Arc::new))
@@ -106,8 +109,7 @@ impl Night<'_> {
     ) -> Result<(), Failure> {
         let store = &self.place.location;
         if exit == ExitCode::Interrupted {
-            output
-                .note(format_args!("not added to {store}: the run was interrupted; `amiproof resume` goes on with it"));
+            output.note(format_args!("not added to {store}: the run was interrupted; `amiproof resume` continues it"));
             return Ok(());
         }
         let path = folder.report();
@@ -118,8 +120,7 @@ impl Night<'_> {
         };
         let report = Report::parse(&text).map_err(|error| Failure::error(format!("{path}: {error}"), ""))?;
         if report.run.interrupted {
-            output
-                .note(format_args!("not added to {store}: the run was interrupted; `amiproof resume` goes on with it"));
+            output.note(format_args!("not added to {store}: the run was interrupted; `amiproof resume` continues it"));
             return Ok(());
         }
         let added = block_on(async {

@@ -1,4 +1,4 @@
-//! The store of nights as the commands use it: where it is, how it is opened, and what is said about it.
+//! The history store as the commands use it: where it is, how it is opened, and what is said about it.
 
 use amiproof_core::store::{Error, PassedOver, Store};
 use amiproof_model::history::{Keep, Location};
@@ -56,7 +56,7 @@ impl Place {
     /// Names what could not be read.
     pub(super) fn warn(&self, passed_over: &[PassedOver], output: &Output) {
         for PassedOver { name, why } in passed_over {
-            output.note(format_args!("warning: {}: {name} is passed over: {why}", self.location));
+            output.note(format_args!("warning: {}: {name} is skipped: {why}", self.location));
         }
     }
 }

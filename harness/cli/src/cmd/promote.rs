@@ -271,7 +271,7 @@ fn shown(answer: &Answer<'_>, verb: &str, form: OutputForm, output: &Output) -> 
         output.data(format_args!("  {change}"));
     }
     if answer.changes.is_empty() {
-        output.data("  nothing to change: it is already so");
+        output.data("  nothing to change");
     }
     if let Some(folder) = answer.statements {
         let signed = answer
@@ -307,7 +307,7 @@ fn later(dir: &Utf8Path, report: &Report, path: &Utf8Path) -> Result<Vec<Report>
     let mut reports = Vec::new();
     for run in runs.into_iter().filter(|run| run.id != report.run.id) {
         let unread = |error: &dyn std::fmt::Display| {
-            let help = "repair or delete the report: it may say something against the image";
+            let help = "repair or delete the report: it may contain a reason not to promote the image";
             Failure::error(format!("{}: {error}", run.report()), help)
         };
         let text = rundir::report_text(&run.report()).map_err(|error| unread(&error))?;

@@ -20,7 +20,7 @@ pub(super) fn proved(report: &Report, wanted: &Wanted, form: OutputForm, output:
     let missing = wanted.checks.len() - proofs.len();
     if missing > 0 {
         output.note(format_args!(
-            "{missing} of {} checks were not bisected: the nodes were not there, or the run ended",
+            "{missing} of {} checks were not bisected: the nodes did not exist, or the run ended",
             wanted.checks.len()
         ));
     }

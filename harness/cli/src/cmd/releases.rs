@@ -18,13 +18,13 @@ pub(super) fn run(global: &Global, args: &Bisect, inputs: Inputs, output: &Outpu
         (Some(name), _) => files::variant(&inputs.matrix, name)?,
         (None, [only]) => only.name.clone(),
         (None, _) => {
-            let message = "--releases: the matrix has several variants, and these are images of one";
-            return Err(Failure::usage(message, "say of which with --variant"));
+            let message = "--releases: the matrix has several variants, and the releases belong to one of them";
+            return Err(Failure::usage(message, "name the variant with --variant"));
         }
     };
     let [_, _, ..] = args.releases.as_slice() else {
         return Err(Failure::usage(
-            "--releases: the first bad one can only be found among two or more",
+            "--releases needs at least two releases",
             "give them from the oldest to the newest",
         ));
     };

@@ -37,7 +37,7 @@ pub(crate) fn command(global: &Global, id: Option<&str>, keep: Keep, output: &Ou
     let here = directory()?;
     if here != started.directory {
         return Err(Failure::usage(
-            format!("run '{}' was started in {}, and its files are named from there", run.id, started.directory),
+            format!("run '{}' was started in {}, and its paths are relative to that folder", run.id, started.directory),
             format!("cd {} and run the command again", started.directory),
         ));
     }
@@ -45,7 +45,7 @@ pub(crate) fn command(global: &Global, id: Option<&str>, keep: Keep, output: &Ou
         let version = &started.version;
         Failure::usage(
             format!(
-                "the command of run '{}' is not one of this amiproof (it was started by {version}): {error}",
+                "this version of amiproof does not know the command of run '{}' (it was started by {version}): {error}",
                 run.id
             ),
             "use that version",
@@ -54,7 +54,7 @@ pub(crate) fn command(global: &Global, id: Option<&str>, keep: Keep, output: &Ou
     if cli.command.target().is_some_and(|target| target.lab) {
         return Err(Failure::usage(
             format!("run '{}' was in a lab inside its process, which is gone with it", run.id),
-            "run its command again: in a lab that gives the same results",
+            "run its command again: the lab gives the same results",
         ));
     }
     // The folder is the one of this command: AMIPROOF_DIR may have been another one.

@@ -45,7 +45,7 @@ pub(crate) fn run(global: &Global, args: &Resumed, workloads: &[String], output:
     super::run::resumed(global, &args, Inputs { only_workloads, ..inputs }, Goal::Test, output)
 }
 
-/// Those that were named, of the ones that are known, of the catalogue, or on disk; all that are known when none is named.
+/// The workloads with these names: from the matrix, from the catalogue, or on disk. Without names all workloads of the matrix.
 fn chosen(names: &[String], known: &[Workload]) -> Result<Vec<Workload>, Failure> {
     let mut all = known.to_vec();
     if names.is_empty() {

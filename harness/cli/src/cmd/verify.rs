@@ -155,7 +155,8 @@ fn statement(
     /// The longest statement, bytes: it names every check.
     const LONGEST: u64 = 16 * 1024 * 1024;
     let text = bounded::text(path, LONGEST).map_err(|error| format!("cannot be read: {error}"))?;
-    let envelope: Envelope = serde_json::from_str(&text).map_err(|error| format!("is no signed statement: {error}"))?;
+    let envelope: Envelope =
+        serde_json::from_str(&text).map_err(|error| format!("is not a signed statement: {error}"))?;
     let statement = envelope.verified(verifier).map_err(|error| error.to_string())?;
     let text_of = |pointer: &str| statement.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     for (pointer, wanted) in [("/_type", STATEMENT), ("/predicateType", predicate.type_uri())] {

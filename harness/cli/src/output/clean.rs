@@ -180,7 +180,7 @@ mod tests {
             ("  \t::set-output name=a::b", "  \t: :set-output name=a::b"),
             ("ok\n::add-mask::x\nok", "ok\n: :add-mask::x\nok"),
             ("\u{1b}[31m::error::x", ": :error::x"),
-            ("crate::path is no command", "crate::path is no command"),
+            ("crate::path is not a command", "crate::path is not a command"),
             ("x ##[error]y", "x # #[error]y"),
             ("x ##vso[task.complete result=Succeeded;]", "x # #vso[task.complete result=Succeeded;]"),
             ("###VSO[task.complete]", "## #VSO[task.complete]"),
@@ -192,7 +192,7 @@ mod tests {
         }
         assert_eq!(text("::error::failed ##[x]", TERMINAL), "::error::failed ##[x]");
         let colored = text("\u{1b}[1m ::error::x", Keep { color: true, commands: false });
-        assert_eq!(colored, "\u{1b}[1m : :error::x", "colours are no way around");
+        assert_eq!(colored, "\u{1b}[1m : :error::x", "colours do not get around it");
         assert_eq!(
             text("#\u{1b}[0m#vso[x]", Keep { color: true, commands: false }),
             "#\u{1b}[0m#vso[x]",

@@ -53,6 +53,6 @@ fn a_run_of_the_whole_catalogue_on_three_variants_keeps_to_its_number_of_pods() 
     let outcomes = crate::process::report(dir.path()).results;
     for result in outcomes.iter().filter(|result| result.check.as_str() == "workload/web-service") {
         let Outcome::NotEvaluated { reason } = &result.outcome else { panic!("{:?}", result.outcome) };
-        assert!(reason.starts_with("it has up to ") && reason.contains("the run may have 1"), "{reason}");
+        assert!(reason.starts_with("it needs up to ") && reason.contains("the run is limited to 1"), "{reason}");
     }
 }

@@ -92,7 +92,7 @@ fn an_image_is_built_and_the_matrix_and_a_parameter_name_it() {
     let accounts = std::fs::read_to_string(desk.path("accounts")).unwrap();
     assert!(accounts.contains("endpoint=http://127.0.0.1:") && accounts.contains("region=us-west-2"), "{accounts}");
     let lab = desk.says(2, L1, &["build", "--lab"]);
-    assert!(lab.contains("Packer knows no --lab"), "{lab}");
+    assert!(lab.contains("build has no --lab"), "{lab}");
     let build = "build -color=false -only=amazon-ebs.al2023 -var-file=common.pkrvars.hcl -var level=1 al2023.pkr.hcl";
     assert!(calls.lines().any(|line| line == build), "{calls}");
     let logs: Vec<PathBuf> =
@@ -157,7 +157,7 @@ fn what_packer_does_not_build_is_said_with_the_place_of_its_log() {
     let silent = Desk::new("silent.pkr.hcl");
     silent.write("manifest.json", r#"{"builds": [{"name": "al2023", "artifact_id": "us-west-2:ami-0123456789abcdef0", "packer_run_uuid": "a"}], "last_run_uuid": "a"}"#);
     let said = silent.says(1, L1, &["build"]);
-    assert!(said.contains("Packer ended well, but wrote no new build into manifest.json"), "{said}");
+    assert!(said.contains("Packer succeeded, but wrote no new build into manifest.json"), "{said}");
 
     let broken = Desk::new("broken.pkr.hcl");
     let said = broken.says(2, L1, &["build"]);
@@ -166,7 +166,7 @@ fn what_packer_does_not_build_is_said_with_the_place_of_its_log() {
 
     let none = Desk::new("al2023.pkr.hcl");
     let said = none.says(2, L1, &["build", "stock"]);
-    assert!(said.contains("stock has no build") && said.contains("those with `build` are l1"), "{said}");
+    assert!(said.contains("stock has no build") && said.contains("variants with `build`: l1"), "{said}");
     let said = none.says(2, L1, &["build", "--packer", "no-such-packer"]);
     assert!(said.contains("no-such-packer is not installed"), "{said}");
     let said = none.says(2, L1, &["build", "--packer", "true"]);

@@ -81,7 +81,7 @@ fn refused(code: &str, message: &str) -> String {
     )
 }
 
-/// A date as HTTP writes it, so many seconds from now.
+/// A date as HTTP writes it, a number of seconds from now.
 fn date(from_now: i64) -> String {
     let at = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(from_now);
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()

@@ -55,7 +55,7 @@ pub(crate) fn outcomes(report: &Report, scanner: &str) -> Vec<(String, &'static 
     all
 }
 
-/// Writes an ARF file of about so many megabytes: the definitions of its content, then three hundred results.
+/// Writes an ARF file of about this many megabytes: the definitions of its content, then three hundred results.
 fn large_arf(path: &Path, megabytes: usize) {
     let mut out = BufWriter::new(std::fs::File::create(path).unwrap());
     out.write_all(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<arf:asset-report-collection xmlns:arf=\"http://scap.nist.gov/schema/asset-reporting-format/1.1\"><arf:report-requests><oval_definitions>").unwrap();

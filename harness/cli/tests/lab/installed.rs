@@ -109,7 +109,7 @@ sys.exit("another commit has the same signature")
     let commit = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(&root).output();
     let commit = commit.ok().filter(|output| output.status.success());
     let (Some(commit), true) = (commit, has("in_toto_attestation")) else {
-        eprintln!("skipped: this is no clone, or there is no in_toto_attestation");
+        eprintln!("skipped: this is not a clone, or there is no in_toto_attestation");
         return;
     };
     let commit = String::from_utf8(commit.stdout).unwrap();

@@ -3,7 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "a test that cannot go on ends there, and says what it skips"
+    reason = "a test that cannot continue ends there, and says what it skips"
 )]
 
 mod addons;

@@ -33,7 +33,7 @@ fn latest(home: &Path) -> Report {
 /// Files that are wrong, and the beginning of what is said about each.
 const WRONG: [(&str, &str, &str); 4] = [
     ("headless", "HEADER", ".yaml:1:1: the file has no workload header"),
-    ("two-names", "metadata: {name: a, name: b}", ".yaml:3:21: the key 'name' is there twice"),
+    ("two-names", "metadata: {name: a, name: b}", ".yaml:3:21: duplicate key 'name'"),
     ("two-headers", "---\nHEADER", ".yaml:15:1: a second header starts here"),
     ("unknown", "- happy: pod/a", ".yaml:7:7: spec.expect[0]: unknown key 'happy'"),
 ];

@@ -75,7 +75,7 @@ fn a_release_that_never_joins_is_bad_and_leaves_open_what_else_it_breaks() {
 fn what_cannot_be_bisected_is_refused_before_anything_is_created() {
     let dir = tempfile::tempdir().unwrap();
     for (releases, message) in [
-        (vec![STOCK], "can only be found among two or more"),
+        (vec![STOCK], "--releases needs at least two releases"),
         (vec![STOCK, "latest"], "'latest' is not a valid AMI id"),
         (vec![STOCK, LEVEL_1, STOCK], "ami-0a2c4e6f8b1d3a5c7 is given twice"),
     ] {

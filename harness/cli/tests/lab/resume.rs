@@ -91,7 +91,7 @@ fn what_cannot_be_resumed_says_why() {
         (started(&["run", "--file", file], Path::new("/nowhere")), "run 'r-old' was started in /nowhere"),
         (
             started(&["run", "--of-a-later-version"], &directory),
-            "is not one of this amiproof (it was started by 0.0.1)",
+            "this version of amiproof does not know the command of run 'r-old' (it was started by 0.0.1)",
         ),
         (started(&["run", "--lab", "--file", file], &directory), "was in a lab inside its process"),
         (started(&["run", "--file", file], &directory), "have changed since run 'r-old' started"),

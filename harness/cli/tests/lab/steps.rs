@@ -85,7 +85,7 @@ fn each_step_twice_answers_by_what_it_did() {
     let [first, second] = desk.twice("apply", 0);
     assert!(first.contains("run network-pair: 1 resource created"), "{first}");
     assert!(second.contains("run network-pair: up to date"), "{second}");
-    assert_eq!(desk.latest(), None, "a network is no run to test, scan or report");
+    assert_eq!(desk.latest(), None, "a network is not a run to test, scan or report");
     let network = desk.runs().join("runs/network-pair");
     assert!(!network.join("junit.xml").exists() && !network.join("matrix.html").exists());
     let with_network = desk.lab.resources();

@@ -63,7 +63,7 @@ fn waivers_come_from_a_table_count_on_imported_rows_and_are_audited() {
     assert_eq!((&json(&again)["added"], &json(&again)["replaced"]), (&Value::from(0), &Value::from(3)));
 
     let audited = waiver(&["audit", "--run", "latest", "--output", "json"]);
-    assert_eq!(audited.status.code(), Some(0), "warnings are no failure: {}", stderr(&audited));
+    assert_eq!(audited.status.code(), Some(0), "warnings are not failures: {}", stderr(&audited));
     let kinds = |output: &Output| -> Vec<String> {
         json(output)["remarks"]
             .as_array()

@@ -11,7 +11,7 @@ use super::class::Class;
 /// The cause of an error below the SDK.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cause {
-    /// The class of the error; `None` if nothing below the SDK tells it.
+    /// The class of the error; `None` if it cannot be derived from the SDK error.
     pub(crate) class: Option<Class>,
     /// One line for the user.
     pub(crate) message: String,

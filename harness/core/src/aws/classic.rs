@@ -55,7 +55,7 @@ pub(crate) async fn all(clients: &Clients) -> Result<Vec<Tagged>, AwsError> {
     Ok(all)
 }
 
-/// Deletes one; one that does not exist is no error.
+/// Deletes one; one that does not exist is not an error.
 ///
 /// # Errors
 /// [`AwsError`] of [DeleteLoadBalancer](https://docs.aws.amazon.com/elasticloadbalancing/2012-06-01/APIReference/API_DeleteLoadBalancer.html).

@@ -20,10 +20,10 @@ use super::error::{AwsError, Class, Explain as _};
 use super::{http, retry};
 use crate::transport::{self, Transport};
 
-/// At most so many CreateNodegroup and DeleteNodegroup calls in progress at once: EKS calls IAM for each, and parallel creates end in
+/// At most this many CreateNodegroup and DeleteNodegroup calls in progress at once: EKS calls IAM for each, and parallel creates end in
 /// CREATE_FAILED with IamThrottling (hashicorp/terraform-provider-aws#44853).
 const NODE_GROUP_CHANGES: usize = 4;
-/// At most so many describe calls in progress at once.
+/// At most this many describe calls in progress at once.
 const READS: usize = 10;
 /// Attempts of the SDK for a call that no function of [`retry`] repeats.
 const ATTEMPTS: u32 = 5;

@@ -260,7 +260,7 @@ fn awaited(status: &str) -> Awaited {
     }
 }
 
-/// Starts the deletion of a cluster; one that does not exist is no error, and one with node groups is retried.
+/// Starts the deletion of a cluster; one that does not exist is not an error, and one with node groups is retried.
 ///
 /// # Errors
 /// [`AwsError`] of [DeleteCluster](https://docs.aws.amazon.com/eks/latest/APIReference/API_DeleteCluster.html).

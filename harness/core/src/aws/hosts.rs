@@ -43,7 +43,7 @@ pub struct Metadata {
 /// The instances with these ids.
 ///
 /// # Errors
-/// [`AwsError`] of [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html), also if one of them does not exist.
+/// [`AwsError`] of [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html), even if only one of them does not exist.
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn describe(clients: &Clients, ids: &[String]) -> Result<Vec<Host>, AwsError> {
     if ids.is_empty() {
@@ -239,7 +239,7 @@ pub async fn subnets(clients: &Clients, ids: &BTreeSet<String>) -> Result<Vec<Su
 /// Whether each volume is encrypted.
 ///
 /// # Errors
-/// [`AwsError`] of [DescribeVolumes](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVolumes.html), also if one of them does not exist.
+/// [`AwsError`] of [DescribeVolumes](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVolumes.html), even if only one of them does not exist.
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn encryption(clients: &Clients, volumes: &[String]) -> Result<BTreeMap<String, bool>, AwsError> {
     if volumes.is_empty() {

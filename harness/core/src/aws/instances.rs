@@ -39,7 +39,7 @@ pub async fn of_node_group(clients: &Clients, cluster: &str, node_group: &str) -
     matching(clients, &filters, &format!("instances of node group {node_group}")).await
 }
 
-/// An instance of a node group, also a terminated one.
+/// An instance of a node group, even a terminated one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launched {
     /// The instance.
@@ -53,7 +53,7 @@ pub struct Launched {
 pub struct Ended {
     /// `Client.InstanceInitiatedShutdown`, `Server.SpotInstanceTermination` …; empty if EC2 says none.
     pub code: String,
-    /// The same as a sentence.
+    /// The reason as a sentence.
     pub message: String,
 }
 

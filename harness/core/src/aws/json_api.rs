@@ -11,7 +11,7 @@ use super::signed::{self, Request};
 pub(super) struct Api {
     /// The signing name, which is also the first part of its host and the prefix of its IAM actions.
     pub(super) name: &'static str,
-    /// What stands before the operation in `X-Amz-Target`.
+    /// The prefix of the operation in `X-Amz-Target`.
     pub(super) target: &'static str,
 }
 

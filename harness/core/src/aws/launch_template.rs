@@ -53,7 +53,7 @@ pub(crate) async fn find(clients: &Clients, name: &str) -> Result<Option<String>
     Ok(first.and_then(|template| template.launch_template_id))
 }
 
-/// Deletes a launch template by its id; one that does not exist is no error.
+/// Deletes a launch template by its id; one that does not exist is not an error.
 ///
 /// # Errors
 /// [`AwsError`] of [DeleteLaunchTemplate](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteLaunchTemplate.html).

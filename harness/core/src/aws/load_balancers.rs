@@ -90,7 +90,7 @@ pub(crate) async fn all(clients: &Clients) -> Result<Vec<Tagged>, AwsError> {
     Ok(all)
 }
 
-/// Deletes one; one that does not exist is no error.
+/// Deletes one; one that does not exist is not an error.
 ///
 /// # Errors
 /// [`AwsError`] of [DeleteLoadBalancer](https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeleteLoadBalancer.html).

@@ -47,14 +47,14 @@ impl Tags {
         Self { run, expires: None, variant: None, others: BTreeMap::new() }
     }
 
-    /// The same with tags that the account requires; amiproof's own cannot be replaced.
+    /// These tags with those that the account requires; amiproof's own cannot be replaced.
     #[must_use]
     pub fn with(mut self, others: &BTreeMap<String, String>) -> Self {
         self.others.extend(others.iter().map(|(key, value)| (key.clone(), value.clone())));
         self
     }
 
-    /// The same for one variant.
+    /// These tags for one variant.
     #[must_use]
     pub fn for_variant(&self, variant: &VariantName) -> Self {
         Self { variant: Some(variant.clone()), ..self.clone() }

@@ -83,7 +83,7 @@ pub enum Error {
         name: String,
         /// Its status.
         status: String,
-        /// Whose it is, as a predicate: `is of run r-2`.
+        /// Whose it is, as a predicate: `is owned by run r-2`.
         owner: String,
     },
     /// What an earlier attempt of the run left can only be deleted, and was not.
@@ -144,7 +144,7 @@ pub async fn describe(clients: &Clients, name: &str) -> Result<Option<Network>, 
     Ok(stack.filter(|stack| condition(&status(stack)) == Condition::Usable).map(|stack| network_of(&stack)))
 }
 
-/// Deletes a stack and waits until it is gone; one that does not exist is no error.
+/// Deletes a stack and waits until it is gone; one that does not exist is not an error.
 ///
 /// # Errors
 /// [`AwsError`] of [DeleteStack](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DeleteStack.html); if a resource cannot be deleted

@@ -132,7 +132,7 @@ pub async fn public_addresses(clients: &Clients, cluster: &str) -> Result<BTreeM
     Ok(found.await?.into_iter().collect())
 }
 
-/// Those of some subnets that give every instance a public address.
+/// The subnets, of those with these ids, that give every instance a public address.
 ///
 /// # Errors
 /// [`AwsError`] of [DescribeSubnets](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html).

@@ -3,7 +3,7 @@
 /// A partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Partition {
-    /// What stands in ARNs: `aws-us-gov`.
+    /// The partition in ARNs: `aws-us-gov`.
     pub name: &'static str,
     /// What names of endpoints end with: `amazonaws.com`.
     pub domain: &'static str,

@@ -21,10 +21,10 @@ pub struct Limits {
 /// Why a file was not fetched. Never shows the URL's query: it holds the signature.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What came as URL is none that may be fetched.
+    /// The answer contains a URL that must not be fetched.
     #[error("the pre-signed URL was not fetched: {0}")]
     Url(String),
-    /// It leads to another host, or in circles.
+    /// It redirects to another host, or endlessly.
     #[error("{host} redirects with {status} to {to}, which is not followed: pre-signed URLs do not redirect")]
     Redirect {
         /// Who redirects.

@@ -31,7 +31,7 @@ pub(super) struct Request<'a> {
 /// Posts it once: status and body of the answer.
 ///
 /// # Errors
-/// Why the service could not be asked. What it answers is no error here.
+/// Why the service could not be asked. What it answers is not an error here.
 pub(super) async fn post(clients: &Clients, wanted: Request<'_>) -> Result<(StatusCode, String), AwsError> {
     let Request { service, path, operation, resource, headers, body } = wanted;
     let request = |reason: String| AwsError::new(Class::Request, operation, resource, reason);

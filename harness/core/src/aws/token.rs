@@ -17,7 +17,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::Clients;
 use super::error::{AwsError, Class};
 
-/// How long the presigned URL says that it is good for. EKS itself takes a token for 15 minutes after signing.
+/// The lifetime that the presigned URL states. EKS itself takes a token for 15 minutes after signing.
 const URL_LIFETIME: Duration = Duration::from_secs(60);
 /// When to sign again: a minute before EKS would refuse, as aws-iam-authenticator and kubectl do.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(14 * 60);
@@ -25,7 +25,7 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(14 * 60);
 /// A token and when to ask for the next one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
-    /// What goes behind `Authorization: Bearer`.
+    /// The value after `Authorization: Bearer`.
     pub bearer: String,
     /// When to sign again.
     pub expires: Timestamp,

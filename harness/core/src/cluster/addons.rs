@@ -55,7 +55,7 @@ pub const ADD_ONS: &[AddOn] = &[
         daemons: &["eks-pod-identity-agent"],
         controllers: &[],
         host_needs: "it listens on the link-local address 169.254.170.23, port 80, and on ports 2703 and 2705 of the host: check that \
-                     nothing else took them, and that IPv6 is there or the add-on was told that it is not",
+                     nothing else took them, and that IPv6 is available or the add-on is configured without it",
     },
     AddOn { name: "metrics-server", daemons: &[], controllers: &["metrics-server"], host_needs: "" },
     AddOn {

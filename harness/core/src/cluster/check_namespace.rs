@@ -74,7 +74,7 @@ impl From<&Context> for Place {
 /// passed, the work stops and the deletion still runs. What cannot be deleted stays in the ledger, for `destroy` to retry.
 ///
 /// # Errors
-/// Those of `work`; [`CheckError::Cancelled`] when the run is interrupted; those of creating the namespace.
+/// The errors of `work` and of creating the namespace; [`CheckError::Cancelled`] when the run is interrupted.
 pub async fn within<T, F, Fut>(context: &Context, wanted: CheckNamespace, work: F) -> Result<T, CheckError>
 where
     T: Send + 'static,
@@ -85,7 +85,7 @@ where
     within_place(context.into(), wanted, move |namespace| work(own, namespace)).await
 }
 
-/// The same, for commands that belong to no check.
+/// As [`within`], for commands that belong to no check.
 ///
 /// # Errors
 /// As those of [`within`].

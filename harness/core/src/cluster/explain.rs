@@ -25,7 +25,7 @@ pub fn explain(error: &kube::Error) -> String {
     }
 }
 
-/// The same of a watch.
+/// An error of a watch in one line.
 pub fn explain_watch(error: &watcher::Error) -> String {
     match error {
         watcher::Error::InitialListFailed(cause)

@@ -88,7 +88,7 @@ type Kinds = BTreeMap<(String, String), (kube::core::ApiResource, ApiCapabilitie
 #[derive(Clone)]
 pub struct Access {
     client: kube::Client,
-    /// The same without retries, for the first question.
+    /// The client without retries, for the first request.
     once: kube::Client,
     name: Arc<str>,
     /// The API server's URL.
@@ -246,7 +246,7 @@ impl Access {
             Ok(Err(kube::Error::Api(status))) if status.code != 401 => Ok(()),
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(explain(&error)),
-            Err(_) => Err(format!("the API server gives no answer within {} s", PREFLIGHT_TIMEOUT.as_secs())),
+            Err(_) => Err(format!("the API server does not answer within {} s", PREFLIGHT_TIMEOUT.as_secs())),
         }
     }
 
@@ -255,7 +255,7 @@ impl Access {
         self.client.clone()
     }
 
-    /// The same under the name that AWS has for the cluster.
+    /// This access under the name that AWS has for the cluster.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         self.name = name.into();

@@ -129,7 +129,7 @@ impl Spec {
     }
 }
 
-/// Deletes a namespace of a run with everything in it, and waits until it and its volumes are gone. One that does not exist is no error.
+/// Deletes a namespace of a run with everything in it, and waits until it and its volumes are gone. One that does not exist is not an error.
 ///
 /// # Guarantees
 /// A namespace without the label of the run is never deleted.
@@ -186,7 +186,7 @@ async fn until_gone(api: &Api<Namespace>, name: &str, deadline: Instant) -> Resu
 }
 
 /// Removes the finalizers that amiproof itself set on objects of a namespace because they are in a workload file: nothing else will.
-/// Those of controllers are kept; what they protect (a load balancer, a volume) would be left in the account. Never fails: what is left
+/// Finalizers of controllers are kept; what they protect (a load balancer, a volume) would be left in the account. Never fails: what is left
 /// is reported when the deadline passes.
 async fn release(access: &Access, namespace: &str) {
     let kept = match tokio::time::timeout(SEARCH, kept_in(access, namespace)).await {

@@ -28,7 +28,7 @@ pub fn mirrored(image: &str, registry: &str) -> String {
 pub enum Given {
     /// All of them.
     Always,
-    /// Those whose command, arguments or environment name it.
+    /// To containers whose command, arguments or environment mention it.
     WhereMentioned,
 }
 

@@ -40,9 +40,9 @@ pub enum BadPullSecret {
     /// It names only registries that the run does not pull from.
     #[error("has no credentials for a registry that this run pulls from ({wanted}), only for {there}")]
     OtherRegistries {
-        /// Those of the run.
+        /// The registries that the run pulls from.
         wanted: String,
-        /// Those of the file.
+        /// The registries in the file.
         there: String,
     },
     /// The credentials of a registry are not in the file.

@@ -14,7 +14,7 @@ pub const CLASS: &str = "amiproof-gp3";
 /// The CSI driver of EBS, an add-on of EKS.
 pub const EBS_DRIVER: &str = "ebs.csi.aws.com";
 
-/// The same for pods on Windows, which can only use NTFS.
+/// The storage class for pods on Windows, which can only use NTFS.
 pub const WINDOWS_CLASS: &str = "amiproof-gp3-ntfs";
 
 /// What workload files call a storage class of a driver that needs more than a class of amiproof's own can know (a file system of EFS).

@@ -12,7 +12,7 @@
 //! * Names are derived from run and variant, so a planned resource without confirmation is found.
 //! * A created resource is visible within `VISIBLE`.
 //!
-//! Idempotent: a resource that no longer exists is no error.
+//! Idempotent: a resource that no longer exists is not an error.
 
 mod order;
 mod plan;

@@ -115,7 +115,7 @@ async fn of_cluster(plan: &Plan<'_>, access: &Access, cleanup: &mut Cleanup) {
     }
 }
 
-/// The same for one way in which objects of a kind are served.
+/// As [`of_cluster`], for one served version of a kind.
 async fn of_kind(
     plan: &Plan<'_>,
     access: &Access,
@@ -127,7 +127,8 @@ async fn of_kind(
     let names = match objects::of_run(access, api_version, word, run.as_str()).await {
         Ok(names) => names,
         Err(error) if is_denied(&error) => {
-            let what = format!("could not verify that no {word} of the run is left: the caller may not list them");
+            let what =
+                format!("could not verify that no {word} of the run is left: the caller is not allowed to list them");
             cleanup.unverified.push(what);
             return;
         }

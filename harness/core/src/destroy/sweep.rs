@@ -57,7 +57,7 @@ async fn find(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>) -> Fo
     let query = Query::Expired(now);
     let lookup = Lookup::new(clients, &query);
     let (targets, problems) = search::find(&lookup, &search::all()).await;
-    let mut found = Found { unverified: problems.into_iter().map(unasked).collect(), ..Found::default() };
+    let mut found = Found { unverified: problems.into_iter().map(unlisted).collect(), ..Found::default() };
     if targets.is_empty() {
         return found;
     }
@@ -65,9 +65,9 @@ async fn find(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>) -> Fo
     let cx = Cx { clients, deadlines: &deadlines };
     let in_use = in_use(&lookup, now).await;
     let members = stack::members_of_all(&lookup).await;
-    let mut standing: BTreeMap<String, Owner> = BTreeMap::new();
+    let mut kept_clusters: BTreeMap<String, Owner> = BTreeMap::new();
     for target in order::tiers(targets).into_iter().flatten() {
-        let with_cluster = kept_with_cluster(&target, &standing);
+        let with_cluster = kept_with_cluster(&target, &kept_clusters);
         let reason = match (&in_use, &members) {
             _ if target.run.as_ref().is_some_and(|run| alive.contains(run)) => {
                 Ok(Some(Owner::new("belongs to a run in progress on this machine")))
@@ -88,7 +88,7 @@ async fn find(clients: &Clients, now: Timestamp, alive: &BTreeSet<String>) -> Fo
         };
         found.kept.push(target.foreign(&owner));
         if target.is_a(&resource::cluster::KIND) {
-            standing.insert(target.name, owner);
+            kept_clusters.insert(target.name, owner);
         }
     }
     for error in [in_use.err(), members.err()].into_iter().flatten() {
@@ -180,7 +180,7 @@ async fn remove(
         }
     }
     if cleanup.created > 0 {
-        // What is deleted by itself, or was blocked by what is deleted now.
+        // What AWS deletes on its own, or what was blocked by what has been deleted now.
         let going = search::not_created_by_runs();
         let at = Instant::now();
         prove::settle(cx, progress, &Query::Expired(now), going, (at, at + deadlines.proof), cleanup).await;
@@ -195,7 +195,7 @@ fn kept_with_cluster(target: &Target, kept: &BTreeMap<String, Owner>) -> Option<
     target.cluster.as_ref().filter(|_| is_after).and_then(|cluster| kept.get(cluster)).cloned()
 }
 
-fn unasked((kind, error): (&'static dyn Kind, AwsError)) -> String {
+fn unlisted((kind, error): (&'static dyn Kind, AwsError)) -> String {
     format!("could not verify that no {} are left: {}", kind.plural(), unanswered(&error))
 }
 

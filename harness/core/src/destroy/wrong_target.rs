@@ -48,11 +48,11 @@ pub enum WrongTarget {
 /// How the cluster relates to that of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cluster {
-    /// The same one, by all that is known.
+    /// The run's cluster, as far as is known.
     Same,
-    /// A new one of the same name: that of the run is deleted, with everything in it.
+    /// A new cluster of the same name: the run's cluster is deleted, with everything in it.
     Replaced,
-    /// That of a kubeconfig, whose identity the ledger does not have: objects that are not found may be in another cluster.
+    /// A kubeconfig's cluster whose identity is not in the ledger: objects that are not found may be in another cluster.
     Unrecorded,
 }
 

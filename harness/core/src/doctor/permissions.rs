@@ -99,10 +99,7 @@ fn judge(answers: &BTreeMap<&'static str, Answer>, is_session: bool) -> Finding 
         return Finding::problem(CHECK, format!("{count} not allowed: {}", denied.join(", ")), POLICY);
     }
     if !depends.is_empty() {
-        let message = format!(
-            "conditions that only a real call evaluates decide whether these are allowed: {}",
-            depends.join(", ")
-        );
+        let message = format!("depends on policy conditions that only a real call evaluates: {}", depends.join(", "));
         return Finding::undecided(CHECK, message, POLICY);
     }
     let count = answers.len();
@@ -243,7 +240,7 @@ mod tests {
             @r"
         ok all 2 actions are allowed
         unknown the policies of the role allow all 2 actions; a session policy may still deny some, and cannot be read
-        unknown conditions that only a real call evaluates decide whether these are allowed: iam:PassRole
+        unknown depends on policy conditions that only a real call evaluates: iam:PassRole
         problem 1 action is not allowed: eks:CreateCluster
         "
         );

@@ -86,7 +86,7 @@ impl<'a> Nodes<'a> {
 
     fn hosts(&self) -> Hosts {
         let mut hosts = Hosts::from(self.context);
-        // A change that has begun is finished, and what is changed is put back, also when the run is stopped.
+        // A change that has begun is finished, and what is changed is put back, even if the run is stopped.
         hosts.place.cancel = CancellationToken::new();
         hosts
     }
@@ -170,7 +170,10 @@ impl<'a> Nodes<'a> {
                 return Err(format!("node {} rebooted while its settings were exchanged", host.node.name));
             }
             if script::numbers(&output.stdout, "dead").next().is_some() {
-                return Err(format!("what keeps the settings of node {} exchanged has ended", host.node.name));
+                return Err(format!(
+                    "the process that keeps the settings of node {} in place has ended",
+                    host.node.name
+                ));
             }
             lost.extend(script::numbers(&output.stdout, "lost").map(|(number, _)| number));
         }
@@ -209,7 +212,7 @@ impl<'a> Nodes<'a> {
             let Some(Changed { scripts, .. }) = &host.changed else { continue };
             match node_change::undo(&self.context.ledger, &access, &host.node, scripts).await {
                 Ok(()) => host.changed = None,
-                Err(why) => first = first.and(Err(format!("node {} is not as it was: {why}", host.node.name))),
+                Err(why) => first = first.and(Err(format!("node {} was not restored: {why}", host.node.name))),
             }
         }
         first?;
@@ -228,10 +231,8 @@ impl<'a> Nodes<'a> {
         // One that could not be put back is named already.
         for host in self.hosts.iter().filter(|host| host.changed.is_none()) {
             match now.get(&host.node.name) {
-                None => all.push(format!("node {}: it is not there any more", host.node.name)),
-                Some(Err(why)) => {
-                    left.push((&host.node.name, format!("{why}, so nobody knows whether it is as it was")))
-                }
+                None => all.push(format!("node {}: it no longer exists", host.node.name)),
+                Some(Err(why)) => left.push((&host.node.name, format!("{why}, so whether it was restored is unknown"))),
                 Some(Ok(facts)) => {
                     let differ: Vec<&str> = changed(&host.facts, facts).filter(|fact| touched.contains(fact)).collect();
                     if !differ.is_empty() {
@@ -262,7 +263,7 @@ impl<'a> Nodes<'a> {
         for host in self.hosts.iter().filter(|host| host.changed.is_some()) {
             let (name, how) = (&host.node.name, self.cordon(&host.node.name).await);
             all.push(format!(
-                "node {name} keeps settings of a trial: {how}; `amiproof destroy` tries again, or replace the node"
+                "node {name} still has settings of a trial: {how}; `amiproof destroy` tries again, or replace the node"
             ));
         }
         all

@@ -8,13 +8,13 @@ use indexmap::IndexMap;
 
 use crate::resource::node_change::Scripts;
 
-/// What is made on a host while something there must be kept from writing old values.
+/// The folder on a host that exists while something there must be kept from writing old values.
 const FOLDER: &str = "/run/amiproof-trial";
 
 /// Which changes have begun, and which are over. Small files, gone with the next boot.
 const GUARDS: &str = "/run/amiproof-trials";
 
-/// How many seconds the undoing waits for a script that is still applying.
+/// How many seconds undoing waits for a script that is still applying the change.
 const CLOSING: u32 = 120;
 
 /// The settings to exchange on one host: the number of each item with what it takes there.
@@ -44,13 +44,13 @@ pub(super) fn exchanges<'a>(
     Ok(all)
 }
 
-/// Guards one change of one host: nothing is applied once it was put back, because a command whose answer was lost may be delivered late, and
-/// what is applied at the moment is waited for. The same command may run twice at a time, by Systems Manager and in a pod.
+/// Guards one change of one host. Once the change was undone nothing is applied any more, because a command whose answer was lost may be
+/// delivered late; an apply in progress is waited for. The same command may run twice at once, through Systems Manager and in a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Guard(String);
 
 impl Guard {
-    /// That of a new change.
+    /// A guard for a new change.
     pub(super) fn new() -> Self {
         Self(format!("{GUARDS}/{:016x}", amiproof_time::random::number()))
     }
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(run(&undo).0, 0);
         assert_eq!(run(&apply), (0, "over\n".to_owned(), String::new()));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "own\n");
-        // One that is still running is waited for: its last word comes before the old value.
+        // A loop that is still running is waited for: it must not write after the old value is back.
         let slow = Guard(folder.path().join("slow").display().to_string());
         let late = format!("sleep 2; {}", write("other"));
         let Scripts { apply, undo } = scripts(&slow, &vec![(3, exchange(&late, &write("own"), ""))], |_| false);
@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "own\n");
     }
 
-    /// The loop was started for all that was to be kept, also for what was then refused.
+    /// The loop was started for all that was to be kept, even for what was then refused.
     #[test]
     fn a_loop_is_ended_also_where_nothing_is_left_to_put_back() {
         assert!(undo(&Guard::new(), &Vec::new(), true).contains("rm -rf /run/amiproof-trial"));

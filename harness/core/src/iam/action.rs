@@ -30,9 +30,9 @@ pub enum Goal {
     Sweep,
     /// Check an account; reads only
     Doctor,
-    /// Promote and revoke images, and tag and name those that 'build' built; for whoever releases images, and not for runs
+    /// Promote and revoke images, and tag the images that 'build' creates; for the people who release images; runs do not need it
     Promote,
-    /// Keep reports in the store of the matrix, if that is in S3, and read them
+    /// Read and write the history store of the matrix, if it is in S3
     Nightly,
     /// Send findings to Security Hub ('report --format asff --send')
     Report,
@@ -90,7 +90,7 @@ pub struct Action {
     pub goals: &'static [Goal],
     /// The commands that only test it with an EC2 dry run and do not need it.
     pub dry_run: &'static [Goal],
-    /// Those of `goals` whose runs against the lab never call it, with the reason.
+    /// The `goals` whose runs against the lab never call it, with the reason.
     pub unreached: Option<(&'static [Goal], &'static str)>,
     /// What it is allowed on.
     pub scope: &'static Scope,

@@ -102,7 +102,7 @@ impl Place {
         .in_region(cluster.region.as_deref())
     }
 
-    /// Adds the store of the nights; a folder needs no permission.
+    /// Adds the history store; a folder needs no permission.
     #[must_use]
     pub fn with_store(self, location: Option<&Location>) -> Self {
         let store = match location {

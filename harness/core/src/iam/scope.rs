@@ -378,10 +378,10 @@ pub static EKS_INSTANCE_PROFILES: Scope =
 /// The OpenID Connect providers of EKS clusters.
 pub static OIDC_PROVIDERS: Scope =
     Scope::on("OidcProviders", &["arn:{partition}:iam::{account}:oidc-provider/oidc.eks.*"], &[]);
-/// The same, to be made by a run.
+/// OpenID Connect providers that a run creates.
 pub static NEW_OIDC_PROVIDER: Scope =
     Scope::on("CreateOidcProvider", &["arn:{partition}:iam::{account}:oidc-provider/oidc.eks.*"], &[TAGGED]);
-/// Those that a run made.
+/// OpenID Connect providers that a run created.
 pub static OWN_OIDC_PROVIDERS: Scope =
     Scope::on("OwnOidcProviders", &["arn:{partition}:iam::{account}:oidc-provider/oidc.eks.*"], &[OWNED]);
 /// Who is calling.
@@ -426,7 +426,7 @@ pub static SIGNING_KEYS: Scope = Scope::on(
     &["arn:{partition}:kms:{region}:{account}:key/*"],
     &[Condition { operator: "StringEquals", key: "kms:SigningAlgorithm", values: &["ECDSA_SHA_256"] }],
 );
-/// The bucket of the store of nights, where the matrix names one.
+/// The bucket of the history store, where the matrix names one.
 pub static STORE_BUCKET: Scope = Scope::on("Nights", &[], &[]).with(Own::StoreBucket);
 /// The nights in it.
 pub static STORE_OBJECTS: Scope = Scope::on("Nights", &[], &[]).with(Own::StoreObjects);

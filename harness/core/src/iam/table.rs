@@ -135,15 +135,16 @@ const RELEASE: &[Action] = &[
     Action::call("kms:Sign", &[Promote], &scope::SIGNING_KEYS, "statements").unreached(&[Promote], NO_KMS),
 ];
 
-/// Why the lab is not asked for the store of nights.
-const NO_S3: &str = "the lab has no S3; moto keeps the nights";
+/// Why the lab is not asked for the history store.
+const NO_S3: &str = "the lab has no S3; tests use moto";
 
 const NIGHTS: &[Action] = &[
-    Action::call("s3:ListBucket", &[Nightly], &scope::STORE_BUCKET, "which nights there are")
+    Action::call("s3:ListBucket", &[Nightly], &scope::STORE_BUCKET, "which nightly runs exist")
         .unreached(&[Nightly], NO_S3),
-    Action::call("s3:GetObject", &[Nightly], &scope::STORE_OBJECTS, "the last good night").unreached(&[Nightly], NO_S3),
-    Action::call("s3:PutObject", &[Nightly], &scope::STORE_OBJECTS, "a new night").unreached(&[Nightly], NO_S3),
-    Action::call("s3:DeleteObject", &[Nightly], &scope::STORE_OBJECTS, "nights that are not to be kept")
+    Action::call("s3:GetObject", &[Nightly], &scope::STORE_OBJECTS, "the last good nightly run")
+        .unreached(&[Nightly], NO_S3),
+    Action::call("s3:PutObject", &[Nightly], &scope::STORE_OBJECTS, "a new nightly run").unreached(&[Nightly], NO_S3),
+    Action::call("s3:DeleteObject", &[Nightly], &scope::STORE_OBJECTS, "nightly runs beyond `keep`")
         .unreached(&[Nightly], NO_S3),
 ];
 

@@ -95,7 +95,7 @@ impl Bench<'_, '_> {
 
 fn why(end: &End) -> String {
     match end {
-        End::Unsteady(_) => "it passes and fails in turn with the same settings".to_owned(),
+        End::Unsteady(_) => "it passes and fails intermittently with the same settings".to_owned(),
         End::Undecided(_, why) => why.clone(),
         End::Spent => format!("they were not found within {RUNS} runs"),
         End::ReferenceFails => "it no longer passes on the nodes as they are".to_owned(),

@@ -1,4 +1,4 @@
-//! The file itself: complete lines or nothing, also when the disk is full.
+//! The file itself: complete lines or nothing, even when the disk is full.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;

@@ -144,7 +144,7 @@ impl Ledger {
     }
 
     /// The client token of the next creation of a resource. Every attempt of one creation carries the same token. Once the creation is planned
-    /// the token is used up: services answer a token that they know with the answer of its first use, also when what that created is deleted
+    /// the token is used up: services answer a token that they know with the answer of its first use, even when what that created is deleted
     /// (EC2 API, "Ensuring idempotency"; CloudFormation: `TokenAlreadyExistsException`).
     pub(crate) fn client_token(&self, resource: &Resource) -> String {
         let is_same = |entry: &&Entry| entry.is_of(resource);
@@ -218,7 +218,7 @@ impl Ledger {
     /// the call continues and its answer is recorded; teardown waits for it ([`Ledger::settled`]).
     ///
     /// # Errors
-    /// Those of the call, and [`Error`] if the file cannot be written (nothing is created then).
+    /// The errors of the call, and [`Error`] if the file cannot be written (nothing is created then).
     pub async fn create_resource<E, F, Fut>(&self, resource: Resource, create: F) -> Result<Created, E>
     where
         E: From<Error> + Send + 'static,

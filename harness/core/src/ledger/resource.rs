@@ -66,28 +66,28 @@ impl Resource {
         }
     }
 
-    /// The same in a region.
+    /// This resource in a region.
     #[must_use]
     pub fn in_region(mut self, region: impl Into<String>) -> Self {
         self.region = region.into();
         self
     }
 
-    /// The same in a cluster.
+    /// This resource in a cluster.
     #[must_use]
     pub fn in_cluster(mut self, cluster: impl Into<String>) -> Self {
         self.cluster = Some(cluster.into());
         self
     }
 
-    /// The same for a variant.
+    /// This resource for a variant.
     #[must_use]
     pub fn for_variant(mut self, variant: &VariantName) -> Self {
         self.variant = Some(variant.clone());
         self
     }
 
-    /// The same with attributes.
+    /// This resource with attributes.
     #[must_use]
     pub fn with(mut self, attributes: BTreeMap<String, String>) -> Self {
         self.attributes = attributes;

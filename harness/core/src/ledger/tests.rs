@@ -267,7 +267,7 @@ async fn a_creation_has_one_client_token_and_the_next_one_has_another() {
     let second = ledger.client_token(&template("t"));
     assert_ne!(first, second);
     ledger.gone(made.key).await.unwrap();
-    assert_eq!(ledger.client_token(&template("t")), second, "a deletion is no creation");
+    assert_eq!(ledger.client_token(&template("t")), second, "a deletion is not a creation");
     drop(ledger);
     let later = Ledger::open(&folder).unwrap();
     assert_eq!(later.client_token(&template("t")), second, "another process knows");

@@ -38,7 +38,7 @@ pub async fn command(context: &Context, node: &NodeRecord, script: &str, deadlin
     command_on(&context.into(), node, script, deadline).await
 }
 
-/// The same, for commands that belong to no check.
+/// As [`command`], for commands that belong to no check.
 ///
 /// # Errors
 /// As those of [`command`].
@@ -70,7 +70,7 @@ pub async fn read(context: &Context, node: &NodeRecord, script: &str, deadline: 
     read_on(&context.into(), node, script, deadline).await
 }
 
-/// The same, for scripts that belong to no check. Where one channel gave no answer, the script may still be running when another channel starts
+/// As [`read`], for scripts that belong to no check. Where one channel gave no answer, the script may still be running when another channel starts
 /// it again: it must be one that may run twice at a time.
 ///
 /// # Errors

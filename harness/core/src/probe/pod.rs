@@ -208,7 +208,7 @@ code=$?
             "spec": {
                 "nodeName": self.node,
                 "hostPID": true,
-                // Without a network of its own the pod starts also where the CNI plugin does not work.
+                // Without a network of its own the pod starts even where the CNI plugin does not work.
                 "hostNetwork": true,
                 "restartPolicy": "Never",
                 "terminationGracePeriodSeconds": 1,

@@ -43,13 +43,13 @@ impl Envelope {
         Ok(Self { payload_type: PAYLOAD.to_owned(), payload: STANDARD.encode(payload), signatures: vec![signature] })
     }
 
-    /// An envelope that nobody has signed: its statement can be read, and [`Self::verified`] refuses it.
+    /// An unsigned envelope: its statement can be read, and [`Self::verified`] refuses it.
     pub fn unsigned(statement: &Value) -> Self {
         let payload = STANDARD.encode(statement.to_string());
         Self { payload_type: PAYLOAD.to_owned(), payload, signatures: Vec::new() }
     }
 
-    /// The same as a [Sigstore bundle](https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto), which newer
+    /// The envelope as a [Sigstore bundle](https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto), which newer
     /// releases of cosign read; `None` if nobody has signed it. The key is known to the verifier, and no transparency log.
     pub fn bundle(&self) -> Option<Value> {
         let signature = self.signatures.first()?;
@@ -71,7 +71,7 @@ impl Envelope {
     /// The statement, if a key has signed it.
     ///
     /// # Errors
-    /// [`Error::Key`] if none of the signatures is one of the key, or the payload is no statement.
+    /// [`Error::Key`] if none of the signatures is one of the key, or the payload is not a statement.
     pub fn verified(&self, verifier: &Verifier) -> Result<Value, Error> {
         let payload = self.bytes()?;
         let message = encoded(&self.payload_type, &payload);
@@ -79,7 +79,7 @@ impl Envelope {
             STANDARD.decode(&signature.sig).is_ok_and(|signature| verifier.has_signed(&message, &signature))
         };
         if !self.signatures.iter().any(is_signed) {
-            let why = if self.is_signed() { "no signature is one of this key" } else { "it is not signed" };
+            let why = if self.is_signed() { "no signature was made with this key" } else { "it is not signed" };
             return Err(Error::Key(why.to_owned()));
         }
         statement(&self.payload_type, &payload)
@@ -88,7 +88,7 @@ impl Envelope {
     /// The statement, whoever wrote it.
     ///
     /// # Errors
-    /// [`Error::Key`] if the payload is no statement.
+    /// [`Error::Key`] if the payload is not a statement.
     pub fn statement(&self) -> Result<Value, Error> {
         statement(&self.payload_type, &self.bytes()?)
     }
@@ -102,7 +102,7 @@ fn statement(kind: &str, payload: &[u8]) -> Result<Value, Error> {
     if kind != PAYLOAD {
         return Err(Error::Key(format!("its payload is {kind} and not {PAYLOAD}")));
     }
-    serde_json::from_slice(payload).map_err(|error| Error::Key(format!("its payload is no statement: {error}")))
+    serde_json::from_slice(payload).map_err(|error| Error::Key(format!("its payload is not a statement: {error}")))
 }
 
 /// What is signed: the pre-authentication encoding of
@@ -131,7 +131,7 @@ mod tests {
         let envelope = Envelope::sign(&statement, &signer, None).await.unwrap();
         assert_eq!(envelope.verified(&verifier).unwrap(), statement);
         let (_, other) = crate::release::key::tests::pair();
-        assert_eq!(envelope.verified(&other).unwrap_err().to_string(), "no signature is one of this key");
+        assert_eq!(envelope.verified(&other).unwrap_err().to_string(), "no signature was made with this key");
         let text = serde_json::to_string(&envelope).unwrap();
         assert_eq!(serde_json::from_str::<Envelope>(&text).unwrap(), envelope);
         for at in 0..envelope.payload.len() {

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::error::Error;
 use crate::aws::{Clients, kms};
 
-/// What stands before the id, alias or ARN of a key in KMS, as cosign writes it.
+/// The prefix of the id, alias or ARN of a key in KMS, as cosign writes it.
 const IN_KMS: &str = "awskms:///";
 
 /// The longest message that KMS hashes itself, bytes; of a longer one it signs the digest.
@@ -60,8 +60,8 @@ impl Signer {
         let der = PrivateKeyDer::from_pem_slice(pem.as_bytes())
             .map_err(|error| Error::Key(format!("the private key is not in PEM: {error}")))?;
         let pair = EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_ASN1_SIGNING, der.secret_der())
-            .map_err(|error| Error::Key(format!("the private key is not one of ECDSA on P-256: {error}")))?;
-        let unusable = |_| Error::Key("the private key has no public one".to_owned());
+            .map_err(|error| Error::Key(format!("the private key is not an ECDSA P-256 key: {error}")))?;
+        let unusable = |_| Error::Key("the private key has no public key in it".to_owned());
         let public = pair.public_key().as_der().map_err(unusable)?.as_ref().to_vec();
         Ok(Self { id: id(&public), place: Place::Here(pair), public })
     }
@@ -139,7 +139,7 @@ impl Verifier {
 
     fn from_der(der: &[u8]) -> Result<Self, Error> {
         let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, der)
-            .map_err(|_| Error::Key("the public key is not one of ECDSA on P-256".to_owned()))?;
+            .map_err(|_| Error::Key("the public key is not an ECDSA P-256 key".to_owned()))?;
         Ok(Self { id: id(der), key })
     }
 
@@ -163,7 +163,7 @@ async fn public_key(name: &str, clients: &Clients) -> Result<Vec<u8>, Error> {
     match Verifier::from_der(&der) {
         Ok(_) => Ok(der),
         Err(_) => Err(Error::Key(format!(
-            "the key {name} does not sign by ECDSA on P-256: create one of key spec ECC_NIST_P256"
+            "the key {name} does not sign with ECDSA P-256: create one with key spec ECC_NIST_P256"
         ))),
     }
 }
@@ -206,7 +206,7 @@ pub(super) mod tests {
                 .contains("is encrypted")
         );
         assert!(says("").starts_with("the private key is not in PEM"));
-        assert!(says(&pem("PRIVATE KEY", b"no key")).starts_with("the private key is not one of ECDSA on P-256"));
+        assert!(says(&pem("PRIVATE KEY", b"no key")).starts_with("the private key is not an ECDSA P-256 key"));
         assert!(Verifier::from_pem(&pem("PUBLIC KEY", b"no key")).is_err());
     }
 }

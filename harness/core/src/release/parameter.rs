@@ -34,10 +34,10 @@ impl Slot {
     /// Reads a parameter that is to be written.
     ///
     /// # Errors
-    /// [`Error::Refused`] if something else created it, unless it is adopted, or if it is no plain string.
+    /// [`Error::Refused`] if something else created it, unless it is adopted, or if it is not a plain string.
     pub(super) async fn read(clients: &Clients, name: &str, line: &str, adopt: bool) -> Result<Self, Error> {
         if !is_parameter_name(name) {
-            let message = format!("'{name}' is no name of a parameter of your own");
+            let message = format!("'{name}' is not the name of a parameter of your own");
             return Err(Error::refused(
                 message,
                 "begin with '/', not with /aws or /ssm, and use letters, digits, '/', '_', '.' and '-'",

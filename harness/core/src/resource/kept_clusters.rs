@@ -1,5 +1,5 @@
 //! What a run created in clusters that stay: add-ons, access entries, Pod Identity associations. They are found by their tags, cluster by
-//! cluster, also when their ledger is lost.
+//! cluster, even when their ledger is lost.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The deletion of an object in a cluster that is kept. It is read before: the run's label proves ownership.
+//! Deletes an object from a cluster that is kept. The object is read first, because the run's label proves ownership.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use super::reach::Reach;
 use crate::aws::names::RUN_TAG;
 use crate::cluster::{Access, RUN_LABEL, is_denied, objects};
 
-/// How long it may take to find out what blocks a namespace, after its deadline: one list per kind of the cluster.
-const NAMING: Duration = Duration::from_secs(30);
+/// How long it may take, after the deadline, to list what blocks a namespace: one request per kind of the cluster.
+const FIND_BLOCKERS: Duration = Duration::from_secs(30);
 
 /// How an object is served.
 #[derive(Clone, Copy, Debug)]
@@ -23,13 +23,13 @@ pub(super) struct Served<'a> {
     pub(super) namespace: Option<&'a str>,
 }
 
-/// Gives a deletion up after the deadline for objects.
+/// Stops waiting for a deletion after the deadline for objects.
 pub(super) async fn bounded(
     reach: Reach<'_>,
     removal: impl Future<Output = Result<Removed, NotDeleted>>,
 ) -> Result<Removed, NotDeleted> {
     let deadline = reach.deadlines.kubernetes;
-    match tokio::time::timeout(deadline + NAMING, removal).await {
+    match tokio::time::timeout(deadline + FIND_BLOCKERS, removal).await {
         Ok(outcome) => outcome,
         Err(_) => Err(NotDeleted::There(format!("the cluster did not delete it within {}s", deadline.as_secs()))),
     }
@@ -61,7 +61,7 @@ pub(super) async fn own(
     Ok(claim.own((), &seen(&there)).map(Some).map_err(Removed::Foreign))
 }
 
-/// Labels as tags, that of the run under the name that it has in AWS.
+/// The labels as tags; the run's label gets the name of its tag in AWS.
 fn seen(object: &DynamicObject) -> LiveState {
     let labels = object.metadata.labels.iter().flatten();
     let tags: BTreeMap<String, String> = labels
@@ -79,17 +79,17 @@ async fn delete(access: &Access, served: Served<'_>, name: &str, _owned: &Owned<
     deleted.map_err(|error| NotDeleted::There(error.to_string()))?;
     match objects::get(access, api_version, kind, namespace, name).await {
         Ok(Some(left)) if left.metadata.deletion_timestamp.is_none() => {
-            Err(NotDeleted::There("it is still there after its deletion was accepted".to_owned()))
+            Err(NotDeleted::There("it still exists after its deletion was accepted".to_owned()))
         }
         Ok(_) => Ok(()),
         Err(error) => Err(unread(&error, kind)),
     }
 }
 
-/// A read that failed.
+/// The outcome when the object cannot be read.
 pub(super) fn unread(error: &kube::Error, kind: &str) -> NotDeleted {
     if is_denied(error) {
-        NotDeleted::Unverified(format!("the caller may not read objects of kind {kind} in the cluster (get)"))
+        NotDeleted::Unverified(format!("the caller is not allowed to read objects of kind {kind} in the cluster (get)"))
     } else {
         NotDeleted::There(error.to_string())
     }

@@ -135,7 +135,7 @@ fn is_classic(target: &Target) -> bool {
     target.attributes.contains_key(CLASSIC)
 }
 
-/// It, as it is now.
+/// The present state of a load balancer.
 async fn read(clients: &Clients, target: &Target) -> Result<Option<Tagged>, AwsError> {
     let all = if is_classic(target) { classic::all(clients).await? } else { load_balancers::all(clients).await? };
     Ok(all.into_iter().find(|one| Some(&one.id) == target.id.as_ref()))

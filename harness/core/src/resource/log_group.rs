@@ -29,8 +29,8 @@ use crate::ledger::{self, Ledger, Resource, ResourceKind};
 pub const KIND: ResourceKind = ResourceKind::new(NAME);
 const NAME: &str = "log-group";
 
-/// The attribute of a log group that may have been there before.
-const DOUBTFUL: &str = "mayHaveBeenThere";
+/// The attribute of a log group that may have existed before the run.
+const MAY_BE_OLDER: &str = "mayHaveBeenThere";
 
 /// How long the cluster may still be seen after its deletion.
 const SEEN: Duration = Duration::from_secs(60);
@@ -71,11 +71,11 @@ impl Kind for ControlPlaneLogGroup {
             if let Some(removed) = with_its_cluster(cx, cluster, claim).await? {
                 return Ok(removed);
             }
-            if target.attributes.contains_key(DOUBTFUL) {
+            if target.attributes.contains_key(MAY_BE_OLDER) {
                 return match log_groups::exists(cx.clients, group).await.map_err(NotDeleted::unread)? {
                     false => Ok(Removed::Absent),
                     true => Err(NotDeleted::Unverified(
-                        "when the cluster was created, its log groups could not be listed, so this one may have been there before".to_owned(),
+                        "when the cluster was created, its log groups could not be listed, so this one may be older than the run".to_owned(),
                     )),
                 };
             }
@@ -118,10 +118,10 @@ pub(super) fn expected(clients: &Clients, cluster: &str) -> Resource {
     Resource::new(KIND, log_groups::of_cluster(cluster)).in_region(clients.region()).in_cluster(cluster)
 }
 
-/// What a run expects before it creates a cluster that logs, where nobody could tell whether there is such a group already: it is left, and
-/// named.
+/// What a run expects before it creates a cluster that logs, if it cannot find out whether the group exists already: the group is kept, and
+/// reported.
 pub(super) fn doubtful(clients: &Clients, cluster: &str) -> Resource {
-    let attributes = [(DOUBTFUL.to_owned(), "yes".to_owned())].into();
+    let attributes = [(MAY_BE_OLDER.to_owned(), "yes".to_owned())].into();
     expected(clients, cluster).with(attributes)
 }
 
@@ -133,7 +133,7 @@ where
 {
     let group = log_groups::of_cluster(cluster);
     let standing = ledger.standing(KIND, &group);
-    if standing.is_some_and(|entry| !entry.resource.attributes.contains_key(DOUBTFUL)) {
+    if standing.is_some_and(|entry| !entry.resource.attributes.contains_key(MAY_BE_OLDER)) {
         log_groups::delete(clients, &group).await?;
         ledger.all_gone(&KIND, &group).await?;
     }
@@ -167,7 +167,7 @@ async fn delete(cx: Cx<'_>, owned: &Owned<String>) -> Result<Removed, NotDeleted
     Ok(if was_there { Removed::Gone } else { Removed::Absent })
 }
 
-/// Those of clusters that match the query. When such a cluster is gone, only the ledger knows of its log group.
+/// The log groups of clusters that match the query. When such a cluster is gone, only the ledger knows of its log group.
 async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
     let clusters = match lookup.clusters().await {
         // The kind of the clusters says once that they may not be listed.

@@ -119,7 +119,7 @@ pub fn is_kubernetes(kind: &ResourceKind) -> bool {
 /// The position of a kind in the order of deletion: users first, then what they use. Kinds of one position are deleted at the same time.
 pub(crate) fn position(kind: &dyn Kind) -> usize {
     fn depth(kind: &dyn Kind, within: usize) -> usize {
-        // A circle cannot be: a test looks for one. The limit is only what keeps this from running forever.
+        // A test rules out cycles. The limit only keeps this from running forever if there is one anyway.
         let Some(within) = within.checked_sub(1) else { return 0 };
         let before = kind.after().iter().filter_map(|name| named(name));
         before.map(|before| 1 + depth(before, within)).max().unwrap_or(0)

@@ -126,7 +126,7 @@ async fn clear(cx: Cx<'_>, filter: Filter) {
     }
 }
 
-/// Those of the VPC CNI in a VPC that is deleted with its stack.
+/// Interfaces of the VPC CNI in a VPC that is deleted with its stack.
 async fn find_in(clients: &Clients, network: &StackNetwork) -> Result<Vec<Target>, AwsError> {
     let ids = leaked(clients, Filter::builder().name("vpc-id").values(&network.vpc).build()).await?;
     Ok(ids.iter().map(|id| Target::in_network(&Ec2NetworkInterface, id, network, clients)).collect())

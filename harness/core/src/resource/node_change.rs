@@ -187,10 +187,10 @@ pub(crate) async fn create(
     Ok((created, output))
 }
 
-/// Puts back what an earlier command of the run left changed on any node.
+/// Undoes what an earlier command of the run left changed on any node.
 ///
 /// # Errors
-/// The first node that is not as it was, and why, as a sentence.
+/// The first node that could not be restored, and why, as a sentence.
 pub(crate) async fn undo_all(ledger: &Ledger, clients: Option<&Clients>, access: &Access) -> Result<(), String> {
     let standing = ledger.entries().into_iter().filter(|entry| entry.is_live() && entry.resource.kind == KIND);
     let reach = Reach { clients, access: Some(access), ledger: Some(ledger), deadlines: &Deadlines::default() };

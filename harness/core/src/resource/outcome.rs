@@ -16,7 +16,7 @@ pub enum NotCreated {
 }
 
 impl NotCreated {
-    /// The same as an error that tells both apart.
+    /// The underlying error, converted to the caller's error type.
     pub(crate) fn split<E: From<AwsError> + From<ledger::Error>>(self) -> E {
         match self {
             Self::Aws(error) => error.into(),

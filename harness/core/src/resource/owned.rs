@@ -58,7 +58,7 @@ pub(crate) enum Look<T> {
     Foreign(Owner),
 }
 
-/// The owner of a resource that does not meet the claim, as the end of a sentence: `is of run r-2`.
+/// The owner of a resource that does not meet the claim, as the end of a sentence: `is owned by run r-2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owner(String);
 
@@ -84,7 +84,7 @@ impl Claim {
         }
     }
 
-    /// The same claim about another resource than the one whose id the ledger has.
+    /// This claim, for another resource than the one whose id the ledger has.
     pub(crate) fn without_id(&self) -> Self {
         match self {
             Self::Run { run, .. } => Self::Run { run: run.clone(), id: None },
@@ -137,10 +137,10 @@ pub(crate) fn has_expired(tags: &BTreeMap<String, String>, now: Timestamp) -> bo
     tags.contains_key(RUN_TAG) && !tags.contains_key(KEEP_TAG) && expires.is_some_and(|expires| expires < now)
 }
 
-/// Tags that identify an owner, and not only AWS or Kubernetes.
+/// The owner according to the tags, without those that AWS or Kubernetes set.
 fn whose(tags: &BTreeMap<String, String>) -> String {
     if let Some(run) = tags.get(RUN_TAG) {
-        return format!("of run {run}");
+        return format!("owned by run {run}");
     }
     let own = tags.iter().filter(|(key, _)| !key.starts_with("aws:") && !key.starts_with("kubernetes.io/"));
     let own: Vec<String> = own.take(4).map(|(key, value)| format!("{key}={value}")).collect();
@@ -193,13 +193,13 @@ mod tests {
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
         owned
-        is of run r-2
+        is owned by run r-2
         is owned by someone else (env=production, team=payments)
         is owned by someone else (no amiproof tags)
         owned
         owned
-        is of run r-2
-        is not the one that the run created: that was arn:aws:cloudformation:us-west-2:111122223333:stack/amiproof-one/1, this is arn:aws:cloudformation:us-west-2:111122223333:stack/amiproof-one/2, of run r-1
+        is owned by run r-2
+        is not the one that the run created: that was arn:aws:cloudformation:us-west-2:111122223333:stack/amiproof-one/1, this is arn:aws:cloudformation:us-west-2:111122223333:stack/amiproof-one/2, owned by run r-1
         is not the one that the run created: that was arn:aws:cloudformation:us-west-2:111122223333:stack/amiproof-one/1, this is arn:aws:cloudformation:us-west-2:111122223333:stack/amiproof-one/2, owned by someone else (env=production, team=payments)
         owned
         is owned by someone else (env=production, team=payments)

@@ -41,7 +41,7 @@ impl Query {
         }
     }
 
-    /// The same as a filter of EC2.
+    /// The query as a filter of EC2.
     pub(super) fn filter(&self) -> Filter {
         match self {
             Self::Run { run, .. } => Filter::builder().name(format!("tag:{RUN_TAG}")).values(run.as_str()).build(),

@@ -51,12 +51,12 @@ pub(super) fn needed(attributes: &BTreeMap<String, String>, key: &str) -> Result
     value.cloned().ok_or_else(|| format!("its entry in the ledger has no {key}, so it cannot be undone"))
 }
 
-/// Tags in EKS's form.
+/// Tags as EKS returns them.
 pub(super) fn tags_of(tags: Option<&std::collections::HashMap<String, String>>) -> BTreeMap<String, String> {
     tags.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// Tags in EC2's form.
+/// Tags as EC2 returns them.
 pub(crate) fn ec2_tags(tags: &[aws_sdk_ec2::types::Tag]) -> BTreeMap<String, String> {
     tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect()
 }
@@ -95,7 +95,7 @@ where
     }
 }
 
-/// For resources that disappear some time after the deletion call, or with what uses them: the next query tells.
+/// For resources that disappear some time after the deletion call, or together with what uses them: the next query shows whether they are gone.
 pub(super) fn asked(answer: Result<(), AwsError>) -> Result<(), NotDeleted> {
     match answer {
         Err(error) if !matches!(error.class, Class::NotFound | Class::InUse | Class::Infrastructure) => {
@@ -106,5 +106,5 @@ pub(super) fn asked(answer: Result<(), AwsError>) -> Result<(), NotDeleted> {
 }
 
 pub(super) fn still_there(operation: &'static str, resource: &str) -> AwsError {
-    AwsError::new(Class::InUse, operation, resource, "it is still there after its deletion was accepted")
+    AwsError::new(Class::InUse, operation, resource, "it still exists after its deletion was accepted")
 }

@@ -134,7 +134,7 @@ async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
     Ok(targets)
 }
 
-/// Those of GuardDuty, beside its endpoint.
+/// The security groups that GuardDuty created with its endpoint.
 async fn find_in(clients: &Clients, network: &StackNetwork) -> Result<Vec<Target>, AwsError> {
     let describe = || async {
         let request = clients.ec2.describe_security_groups().set_filters(Some(managed_in(&network.vpc).into()));

@@ -20,7 +20,7 @@ fn every_name_is_one_kind_and_every_kind_that_is_named_exists() {
 fn nothing_waits_for_itself() {
     for kind in ALL {
         for before in kind.after().iter().filter_map(|name| named(name)) {
-            assert!(position(before) < position(*kind), "{} waits in a circle", kind.as_str());
+            assert!(position(before) < position(*kind), "{} is in a deletion cycle", kind.as_str());
         }
     }
 }

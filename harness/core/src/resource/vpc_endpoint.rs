@@ -108,7 +108,7 @@ const ACTIONS: &[Action] = &[
     Action::call("ec2:DeleteVpcEndpoints", REMOVES, &scope::GUARDDUTY_ENDPOINTS, "in the way of deleting a VPC"),
 ];
 
-/// It, unless it is deleted.
+/// The endpoint, unless it is deleted.
 async fn read(cx: Cx<'_>, id: &str) -> Result<Option<VpcEndpoint>, AwsError> {
     let describe = || async {
         cx.clients.ec2.describe_vpc_endpoints().vpc_endpoint_ids(id).send().await.explain("DescribeVpcEndpoints", id)

@@ -207,7 +207,7 @@ async fn run_phase(
         }
     };
     config.events.beating(&subject, phase, || under_way.summary(), all).await;
-    let doing = || "settings of the nodes that something may change by and by".to_owned();
+    let doing = || "settings of the nodes that something may change over time".to_owned();
     let facts = match has_failed {
         true => config.events.beating(&subject, phase, doing, facts_again(&context)).await,
         false => None,

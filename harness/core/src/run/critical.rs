@@ -15,7 +15,7 @@ pub fn path(report: &Report) -> f64 {
     chain(report, beside)
 }
 
-/// The same as if no check had to wait for another: of a variant's checks only the longest counts, whatever its phase. The difference
+/// As [`path`], if no check had to wait for another: of a variant's checks only the longest counts, whatever its phase. The difference
 /// to the real duration is the cost of the limits on pods and concurrent checks.
 pub fn unhindered(report: &Report) -> f64 {
     let beside = |variant: &VariantRecord| {

@@ -78,7 +78,7 @@ pub enum EventKind {
     Result(Box<CheckResult>),
     /// What a bisection found.
     Proof(Box<Proof>),
-    /// What controls cost.
+    /// What controls break.
     Impact(Box<Impact>),
     /// The user asked to stop.
     Interrupted,

@@ -19,7 +19,7 @@ pub(super) async fn conduct(session: &Session, shared: &Shared, context: &Contex
     }
 }
 
-/// Measures what controls cost.
+/// Measures what controls break.
 async fn measure(session: &Session, context: &Context, wanted: &Wanted) {
     let (subject, events) = (&context.subject, &session.events);
     let work = async {

@@ -150,9 +150,9 @@ impl Journal {
 /// Which answers of an earlier command are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// Those that decided something: what failed has failed.
+    /// Answers with a verdict, failures included.
     Decided,
-    /// Those that neither failed nor stayed undecided.
+    /// Answers that neither failed nor stayed undecided.
     Passed,
 }
 
@@ -205,7 +205,7 @@ fn read(text: &[u8], keep: Keep) -> Answers {
             continue;
         };
         let Ok(check) = check.parse::<CheckId>() else { continue };
-        // The last answer counts, also if it is one to be asked again.
+        // The last answer counts, even if it will be asked again.
         if rows.iter().all(|row| keep.keeps(&row.outcome)) {
             answers.insert((subject.clone(), check), what.events(at, &subject));
         } else {

@@ -369,7 +369,7 @@ async fn provision(
     Ok((cluster, nodes))
 }
 
-/// The image of a variant. A run that is continued tests the image that it began with: answers about two images are no report of either. What
+/// The image of a variant. A run that is continued tests the image that it began with: a report must not mix answers about two images. What
 /// AWS or a pattern names may have moved on since; what the matrix names exactly must not.
 async fn resolve_ami(session: &Session, variant: &Variant, made: &MadeNodes) -> Result<Ami, PhaseError> {
     let (clients, base) = (session.aws()?, &session.plan.base);
@@ -394,8 +394,8 @@ async fn resolve_ami(session: &Session, variant: &Variant, made: &MadeNodes) -> 
                 return Ok(ami);
             }
             let message = format!(
-                "the run began with {}, and the matrix now names {}: `amiproof destroy` and start another run, so that no answer about the \
-                 one is taken for one about the other",
+                "the run started with {}, but the matrix now names {}: run `amiproof destroy` and start a new run, so that \
+                 results of the two images are not mixed",
                 earlier.id, ami.record.id
             );
             Err(PhaseError::Other { message, evidence: Vec::new() })

@@ -57,16 +57,16 @@ pub struct Plan {
     pub lab: bool,
     /// The report of an earlier command of the same run.
     pub earlier: Option<Report>,
-    /// What earlier commands of the same run found out, and so is not asked again.
+    /// The results of earlier commands of the same run, which are not repeated.
     pub answers: Answers,
 }
 
-/// What is tried on running nodes by giving them other settings.
+/// An experiment that changes settings of running nodes.
 #[derive(Clone, Debug)]
 pub enum Experiment {
     /// Prove which settings break checks.
     Bisect(bisect::Wanted),
-    /// Measure what each control of a benchmark costs.
+    /// Measure what each control of a benchmark breaks.
     Impact(Box<impact::Wanted>),
 }
 
@@ -91,7 +91,7 @@ pub struct Steps {
     pub test: bool,
     /// kube-bench and OS scans.
     pub scan: bool,
-    /// Delete everything afterwards, also if something failed or the run was interrupted.
+    /// Delete everything afterwards, even if something failed or the run was interrupted.
     pub teardown: bool,
 }
 

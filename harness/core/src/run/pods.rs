@@ -41,7 +41,7 @@ pub(super) async fn reserve(
     // Checks that query the nodes, mostly without a pod, are not refused because there are many nodes.
     if least > all && matches!(check.body, Body::Workload(_)) {
         return Err(format!(
-            "it has up to {least} pods at a time, and the run may have {all} (--max-pods, cluster.maxPods)"
+            "it needs up to {least} pods at a time, but the run is limited to {all} (--max-pods, cluster.maxPods)"
         ));
     }
     let demand = demand(context, check, count(capacity.one));

@@ -13,9 +13,9 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 /// The order of a run's disturbances. Cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Quiescence {
-    /// Held by everyone whose checks must not be disturbed.
+    /// Held by every variant whose checks must not be disturbed.
     ordinary: TaskTracker,
-    /// Held by hardened variants until they were disturbed.
+    /// Held by each hardened variant until its disruptive checks are over.
     hardened: TaskTracker,
     stock: Arc<Mutex<()>>,
 }

@@ -23,7 +23,7 @@ pub enum Error {
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// There is another report of the same run. Not retried.
-    #[error("{name} is another report of run {run}, and nothing in a store is replaced")]
+    #[error("{name} exists already and is another report of run {run}: a history store is never overwritten")]
     Conflict {
         /// The run.
         run: RunId,
@@ -31,14 +31,14 @@ pub enum Error {
         name: String,
     },
     /// There is something else in the place of the entry of the night. Not retried.
-    #[error("{name} is in the place of the entry of this night: {why}")]
+    #[error("{name} exists already and is not the entry of this nightly run: {why}")]
     Entry {
         /// What is there.
         name: String,
         /// What is wrong with it.
         why: String,
     },
-    /// What is to be added is no report of a finished run. Not retried.
+    /// What is to be added is not a report of a finished run. Not retried.
     #[error("the report cannot be added: {0}")]
     Report(String),
     /// The name of a matrix that no matrix file can have. Not retried.
@@ -50,18 +50,18 @@ impl Error {
     /// What to do about it.
     pub fn help(&self) -> &'static str {
         match self {
-            Self::File { .. } => "name a folder of yours with --store, or in `history` of the matrix",
+            Self::File { .. } => "name a folder that you can write to with --store, or in `history` of the matrix",
             Self::Aws(error) => match error.class {
                 Class::NotFound => "create the bucket, or name another one with --store, or in `history` of the matrix",
                 Class::AccessDenied => {
-                    "it takes s3:ListBucket on the bucket, and s3:GetObject, PutObject and DeleteObject below the prefix"
+                    "allow s3:ListBucket on the bucket, and s3:GetObject, PutObject and DeleteObject below the prefix"
                 }
-                Class::Credentials => "the store is read with the credentials of the run; --profile names others",
+                Class::Credentials => "the store is read with the credentials of the run; use --profile for others",
                 _ => "the report is in the folder of the run; `amiproof history --add RUN` adds it later",
             },
             Self::Conflict { .. } => "give the run another name with --run",
             Self::Entry { .. } => "move that object away, and add the report with `amiproof history --add RUN`",
-            Self::Report(_) | Self::Matrix(_) => "only reports of finished runs are kept",
+            Self::Report(_) | Self::Matrix(_) => "only reports of finished runs can be added",
         }
     }
 }

@@ -31,7 +31,7 @@ impl Objects {
         }
     }
 
-    /// An object of at most so many bytes; `None` if it is not there.
+    /// An object of at most this many bytes; `None` if it is not there.
     pub(super) async fn get(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, Error> {
         match self {
             Self::Folder(own) => own.get(name, most),

@@ -75,7 +75,7 @@ impl Bucket {
         Ok((objects, answer.common_prefixes.iter().filter_map(name).collect()))
     }
 
-    /// An object of at most so many bytes.
+    /// An object of at most this many bytes.
     pub(super) async fn get(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, AwsError> {
         let path = self.path(name)?;
         let failed = |error: object_store::Error| failure(&error, "GetObject", &format!("{}/{name}", self.shown));

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 
-/// The text of a report of a run on a day, with so many rows that passed and that are open.
+/// The text of a report of a run on a day, with a number of passed and of undecided rows.
 fn report(run: &str, day: u32, passed: usize, open: usize) -> String {
     let row = |number: usize, disposition: &str| {
         json!({"check": format!("node/{disposition}-{number}"), "title": "t", "subject": {"variant": "l1"}, "outcome": "pass",
@@ -75,7 +75,10 @@ async fn a_night_is_added_once_and_never_replaced() {
     let before = std::fs::read(world.path(name)).unwrap();
     assert!(!world.store.append(&text).await.unwrap());
     let refused = world.store.append(&report("r-a", 1, 2, 0)).await.unwrap_err();
-    assert_eq!(refused.to_string(), format!("{name} is another report of run r-a, and nothing in a store is replaced"));
+    assert_eq!(
+        refused.to_string(),
+        format!("{name} exists already and is another report of run r-a: a history store is never overwritten")
+    );
     assert_eq!(std::fs::read(world.path(name)).unwrap(), before);
     // A writer that was killed between the two writes is completed by the next one.
     std::fs::remove_file(world.path("index/nightly/20261101T030000Z-r-a.json")).unwrap();
@@ -118,9 +121,9 @@ async fn what_is_broken_or_of_others_is_named_passed_over_and_left_alone() {
     let named: Vec<&str> = found.passed_over.iter().map(|what| what.name.as_str()).collect();
     assert_eq!(named, [broken[1].0, broken[0].0, broken[2].0]);
     let why: Vec<&str> = found.passed_over.iter().map(|what| what.why.as_str()).collect();
-    assert_eq!(why[0], "it does not have the name of a night");
+    assert_eq!(why[0], "its name is not that of a nightly run");
     assert!(
-        why[1].starts_with("not the entry of a night: ") && why[2].starts_with("it is no compressed report: "),
+        why[1].starts_with("not the entry of a nightly run: ") && why[2].starts_with("it is not a compressed report: "),
         "{why:?}"
     );
 

@@ -118,7 +118,10 @@ fn split(text: &str, first_line: usize) -> Result<Vec<Part>, Refusal> {
         }
     }
     if !closed {
-        return Err(refused(format!("MIME multipart without its last line {closing}"), "write it after the last part"));
+        return Err(refused(
+            format!("MIME multipart without the closing line {closing}"),
+            "write it after the last part",
+        ));
     }
     if parts.is_empty() {
         let message = format!("MIME multipart without a part: no line is {opening}");

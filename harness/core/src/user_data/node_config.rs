@@ -106,7 +106,7 @@ fn of_type(reading: &mut Reading<'_>, family: Family, media_type: &str, text: &s
         CLOUD_CONFIG => match yaml::document("", text.as_bytes(), Limits::MATRIX) {
             Ok(tree) if matches!(tree.value, Value::Map(_) | Value::Null) => {}
             Ok(tree) => {
-                reading.problem(tree.place, "", "a cloud-config that is no map of keys", "write keys like runcmd:")
+                reading.problem(tree.place, "", "a cloud-config that is not a map of keys", "write keys like runcmd:")
             }
             Err(problem) if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) => {
                 drop(problem);

@@ -33,7 +33,7 @@ pub(super) enum Unknown {
 }
 
 impl Reading<'_> {
-    /// The same file, with places counted from a line of it (1 is the first).
+    /// Reads a part of the file, whose places are counted from this line (1 is the first).
     pub(super) fn within<T>(&mut self, first_line: usize, inner: impl FnOnce(&mut Self) -> T) -> T {
         let before = std::mem::replace(&mut self.lines_before, first_line.saturating_sub(1));
         let answer = inner(self);
@@ -41,7 +41,7 @@ impl Reading<'_> {
         answer
     }
 
-    /// The same file, with every place that of one line of it.
+    /// Reads a part of the file, all of whose places are this line.
     pub(super) fn fixed<T>(&mut self, line: usize, inner: impl FnOnce(&mut Self) -> T) -> T {
         let before = self.fixed.replace(Place { line, column: 1 });
         let answer = inner(self);

@@ -16,7 +16,7 @@ pub fn oom_killed(target: &Target, observed: &Observed) -> Progress {
     }
     if let Some(end) = ends().next() {
         let how = pods::words_of(end);
-        return Progress::Failed(format!("it took more memory than its limit, and was not ended for that: {how}"));
+        return Progress::Failed(format!("it used more memory than its limit, but was not killed: {how}"));
     }
     match found.first() {
         Some(pod) => pods::waiting_for(pod),

@@ -83,7 +83,7 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (word, name) = text.split_once('/').ok_or_else(|| format!("'{text}' is not of the form kind/name"))?;
+        let (word, name) = text.split_once('/').ok_or_else(|| format!("'{text}' must have the form kind/name"))?;
         let kind = word.parse().map_err(|_| {
             let known: Vec<&str> = KINDS.iter().map(|kind| kind.as_str()).collect();
             format!("'{word}' in '{text}' is none of {}", known.join(", "))

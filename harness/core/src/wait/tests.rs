@@ -190,7 +190,7 @@ fn a_claim_is_bound_pending_or_lost() {
 #[test]
 fn targets_of_the_wrong_form_or_kind_are_refused_with_the_legal_ones() {
     let refused = |expectation| Condition::of(&expectation).unwrap_err();
-    assert_eq!(refused(Expectation::Ready("web".into())), "'web' is not of the form kind/name");
+    assert_eq!(refused(Expectation::Ready("web".into())), "'web' must have the form kind/name");
     assert!(refused(Expectation::Ready("replicaset/web".into())).contains("deployment, statefulset"));
     assert_eq!(refused(Expectation::Complete("deployment/web".into())), "'deployment/web' must be one of job, pod");
 }

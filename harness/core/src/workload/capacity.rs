@@ -14,15 +14,15 @@ use crate::cluster::{Access, nodes};
 use crate::context::{Context, Peers};
 use crate::wait::pods;
 
-/// Pods that are left to others: the workload's own clients, and pods that start meanwhile.
+/// Pods that are not counted as free: the workload's own clients, and pods that start in the meantime.
 const RESERVED: usize = 4;
 
 /// How many more pods the nodes of a variant take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Capacity {
-    /// All of them together, less a few.
+    /// On all nodes together, without the reserve.
     pub(crate) all: usize,
-    /// The emptiest node, less a few.
+    /// On the emptiest node, without the reserve.
     pub(crate) one: usize,
 }
 
@@ -32,11 +32,11 @@ pub(crate) struct Capacity {
 /// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.
 pub(crate) async fn of_nodes(access: &Access, selector: &NodeSelector) -> Result<Capacity, CheckError> {
     let free = free(access, selector).await?;
-    let less = |pods: usize| pods.saturating_sub(RESERVED);
-    Ok(Capacity { all: less(free.iter().sum()), one: less(free.into_iter().max().unwrap_or(0)) })
+    let without_reserve = |pods: usize| pods.saturating_sub(RESERVED);
+    Ok(Capacity { all: without_reserve(free.iter().sum()), one: without_reserve(free.into_iter().max().unwrap_or(0)) })
 }
 
-/// The most pods that a workload may put on one of the nodes that a selector finds: what the emptiest has left, less a few.
+/// The most pods that a workload may put on one of the nodes that a selector finds: what the emptiest has left, without the reserve.
 ///
 /// # Errors
 /// When the API server rejects the request. The client retries 429, 5xx and broken connections first, a POST only after 429.

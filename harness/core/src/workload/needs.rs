@@ -32,7 +32,7 @@ pub(super) async fn unmet(context: &Context, workload: &Workload) -> Result<Opti
                 let class = storage::class_of(access, driver).await;
                 let class = class.doing(format!("looking for a storage class of {driver}"))?;
                 class.is_none().then(|| {
-                    format!("the cluster has no storage class of {driver} that deletes volumes with their claims: make one to have this tested")
+                    format!("the cluster has no storage class of {driver} that deletes volumes with their claims: create one to test this")
                 })
             }
             Need::EcrRegistry => without_ecr(context.image_registry.as_deref(), context.pull_secret.is_some()),

@@ -21,7 +21,7 @@ pub(super) struct Precondition {
 }
 
 impl Precondition {
-    /// Those of a workload, in the order of its file.
+    /// The preconditions of a workload, in the order of its file.
     ///
     /// # Errors
     /// When one does not name a Job; files that were read have been checked for it.

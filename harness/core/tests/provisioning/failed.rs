@@ -37,7 +37,7 @@ pub(crate) async fn a_stack_that_could_not_be_deleted_is_deleted_and_created_aga
     let foreign =
         resource::stack::create(&other.clients, &other.ledger, &stack, &other.spec, &other.tags, TIMEOUT).await;
     let foreign = foreign.unwrap_err().to_string();
-    assert!(foreign.contains("is DELETE_FAILED and is of run r-kept"), "{foreign}");
+    assert!(foreign.contains("is DELETE_FAILED and is owned by run r-kept"), "{foreign}");
     assert!(other.ledger.entries().is_empty());
 
     clients.iam.detach_role_policy().role_name(role).policy_arn(THEIRS).send().await.unwrap();

@@ -147,7 +147,7 @@ pub(crate) async fn a_cluster_of_the_same_name_that_another_run_made_is_left_alo
     let cleanup = ours.destroy(&ours.ledger).await;
     assert_eq!((cleanup.created, cleanup.leftovers.as_slice()), (0, [].as_slice()));
     let named: Vec<String> = cleanup.foreign.iter().map(ToString::to_string).collect();
-    assert_eq!(named, [format!("EKS cluster {} is of run r-theirs: left alone", ours.spec.name)]);
+    assert_eq!(named, [format!("EKS cluster {} is owned by run r-theirs: left alone", ours.spec.name)]);
     assert!(cluster::describe(&theirs.clients, &theirs.spec.name).await.unwrap().is_some());
     help_moto(world, &theirs, &network).await;
     assert_eq!(theirs.destroy(&theirs.ledger).await.leftovers.as_slice(), []);

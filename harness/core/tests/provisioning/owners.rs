@@ -104,7 +104,7 @@ pub(crate) async fn what_others_made_under_the_same_names_survives(world: &World
         assert_eq!(there(&theirs, &role).await, before, "{noted:?}: {cleanup:#?}");
         assert_eq!(cleanup.leftovers.as_slice(), []);
         assert_eq!(cleanup.foreign.len(), 8, "{cleanup:#?}");
-        assert!(cleanup.foreign.iter().all(|foreign| foreign.owner.contains("of run r-theirs")), "{cleanup:#?}");
+        assert!(cleanup.foreign.iter().all(|foreign| foreign.owner.contains("owned by run r-theirs")), "{cleanup:#?}");
         assert_eq!((cleanup.deleted, cleanup.is_verified()), (0, matches!(noted, Noted::Planned)));
         assert!(ours.ledger.entries().iter().all(|entry| entry.state == State::Foreign));
     }
@@ -168,7 +168,7 @@ pub(crate) async fn sweep_takes_nothing_from_under_a_living_cluster(world: &Worl
     assert_eq!(
         sentences,
         [format!(
-            "CloudFormation stack {} is under cluster {}, which is of run r-live, which has not expired: left alone",
+            "CloudFormation stack {} is under cluster {}, which is owned by run r-live, which has not expired: left alone",
             net.stack(),
             live.spec.name
         )]

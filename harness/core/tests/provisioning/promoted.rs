@@ -176,7 +176,10 @@ pub(crate) async fn a_parameter_of_others_stays(world: &World) {
     assert!(gone.starts_with("ami-00000000000000000 does not exist in us-west-2"), "{gone}");
     for bad in ["/aws/service/mine", "ssm-golden", "/ssm/x", "/a b", "", "/"] {
         let listed = Promotion { parameter: Some(bad.to_owned()), reinstate: true, ..wanted(&first) };
-        assert!(promote(&clients, &listed).await.unwrap_err().contains("no name of a parameter of your own"), "{bad}");
+        assert!(
+            promote(&clients, &listed).await.unwrap_err().contains("not the name of a parameter of your own"),
+            "{bad}"
+        );
     }
 }
 
@@ -210,7 +213,7 @@ pub(crate) async fn a_key_in_kms_signs(world: &World) {
     assert!(refused.contains("a signature that key"), "{refused}");
     let other = format!("awskms:///{}", id("RSA_2048").await);
     let refused = Signer::in_kms(&other, &clients).await.unwrap_err().to_string();
-    assert!(refused.contains("does not sign by ECDSA on P-256"), "{refused}");
+    assert!(refused.contains("does not sign with ECDSA P-256"), "{refused}");
     let unknown = Signer::in_kms("awskms:///alias/nobody", &clients).await.unwrap_err().to_string();
     assert!(unknown.contains("GetPublicKey for key alias/nobody"), "{unknown}");
 }

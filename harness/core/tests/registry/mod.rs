@@ -114,7 +114,7 @@ async fn lost(row: &Row, fault: Fault, made: &[String]) {
 
 #[test]
 fn every_kind_is_created_once_and_deleted_by_its_owner_alone() {
-    // What is changed on nodes is nothing that exists in the account: whole bisections, also killed ones, are with the suites' lab tests.
+    // What is changed on nodes is nothing that exists in the account: complete bisections, also killed ones, are with the suites' lab tests.
     let mut kinds = resource::created_by_runs();
     kinds.retain(|kind| *kind != "node-change");
     for kind in &kinds {

@@ -12,7 +12,7 @@ pub struct Item {
     pub setting: Option<String>,
     /// What people call it: `nftables forward policy`; the name of the fact if it has no file.
     pub label: String,
-    /// The controls of the candidate's benchmark that ask for it.
+    /// The controls of the candidate's benchmark that require it.
     pub controls: Vec<ControlId>,
     /// Its facts.
     pub facts: Vec<Exchanged>,

@@ -90,7 +90,7 @@ pub enum Found {
         /// The release in which it passes first, if there is one.
         fixed: Option<usize>,
     },
-    /// It passes and fails in turn, or in two columns of one image: what it tells is not about the images alone.
+    /// It passes and fails intermittently, or in two columns of one image: what it tells is not about the images alone.
     Unsteady,
     /// No release fails, and not every one is decided.
     Undecided,

@@ -22,9 +22,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Side {
-    /// Those of the variant whose check fails; settings get the values of the reference.
+    /// The nodes of the variant whose check fails; settings get the values of the reference.
     Candidate,
-    /// Those of its reference; settings get the values of the candidate.
+    /// The nodes of its reference; settings get the values of the candidate.
     Reference,
 }
 
@@ -124,7 +124,7 @@ pub enum End {
     /// These settings, put back, let it pass, but with everything exchanged it still passes on the reference: something that differs and
     /// cannot be exchanged takes part.
     NotSufficient(BTreeSet<usize>),
-    /// The same configuration passes and fails in turn.
+    /// The same configuration passes and fails intermittently.
     Unsteady(Trial),
     /// A configuration gave no answer, and why.
     Undecided(Trial, String),
@@ -318,7 +318,7 @@ impl Effect<'_> {
         if are_enough { Ok(yes > no) } else { Err(Pause::Need(trial)) }
     }
 
-    /// The same, by two answers and no other.
+    /// As [`Self::is_there`], but only by two equal answers and none to the contrary.
     fn is_sure(self, exchanged: &BTreeSet<usize>) -> Result<bool, Pause> {
         let trial = self.trial(exchanged);
         match self.counted(&trial)? {

@@ -168,7 +168,7 @@ fn nodes_that_never_join_are_a_failure_of_the_image_and_not_an_error() {
     report.variants[1].phases = vec![PhaseRecord { ended: failed, ..broken(Phase::NodeGroup) }];
     assert_eq!(code(&report), 1);
     report.variants[1].phases.push(broken(Phase::Addons));
-    assert_eq!(code(&report), 3, "a phase that broke is no verdict");
+    assert_eq!(code(&report), 3, "a phase that broke is not a verdict");
 }
 
 #[test]

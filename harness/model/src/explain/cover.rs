@@ -37,7 +37,7 @@ pub(super) fn smallest(groups: &[Group]) -> BTreeSet<usize> {
     search.best.into_iter().collect()
 }
 
-/// The same without settings that fit exactly what one with a lower place fits, and as well: they are in no best set.
+/// The groups without settings that fit exactly what a setting with a lower place fits, equally well: they are in no best set.
 fn distinct(groups: &[Group]) -> Vec<Group> {
     let mut fitted: BTreeMap<usize, Vec<(usize, Surety)>> = BTreeMap::new();
     for (at, group) in groups.iter().enumerate() {

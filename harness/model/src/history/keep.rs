@@ -12,14 +12,14 @@ use crate::name::NameError;
 /// How many nights are kept, or for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// So many nights.
+    /// The newest N nightly runs.
     Nights(u32),
-    /// The nights of so many days.
+    /// The nightly runs of the last N days.
     Days(u32),
 }
 
 /// What can be written.
-const RULE: &str = "a number of nights, like 400, or of days, like 400d";
+const RULE: &str = "a number of nightly runs, like 400, or of days, like 400d";
 
 impl Keep {
     /// The nights that go, oldest first. The newest one never goes, and neither does `baseline`, the newest that a later one can be
@@ -61,7 +61,7 @@ impl FromStr for Keep {
     /// # Errors
     /// For anything else, and for none at all.
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let wrong = || NameError { what: "number of nights", text: text.to_owned(), rule: RULE.to_owned() };
+        let wrong = || NameError { what: "limit of the history", text: text.to_owned(), rule: RULE.to_owned() };
         let (digits, make): (&str, fn(u32) -> Self) = match text.strip_suffix('d') {
             Some(digits) => (digits, Self::Days),
             None => (text, Self::Nights),

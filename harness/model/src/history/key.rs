@@ -54,7 +54,7 @@ impl FromStr for Key {
     /// For anything else.
     fn from_str(text: &str) -> Result<Self, NameError> {
         let none = || NameError {
-            what: "name of a night",
+            what: "name of a nightly run",
             text: text.to_owned(),
             rule: "start time and run id, like 20261121T030000Z-r-20261121-030000-4f2a".to_owned(),
         };

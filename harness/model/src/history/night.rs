@@ -64,17 +64,17 @@ pub struct Column {
     pub conclusion: String,
 }
 
-/// Why bytes are no entry of a night.
+/// Why bytes are not the entry of a nightly run.
 #[derive(Debug, thiserror::Error)]
 pub enum NightError {
     /// Not JSON of this form.
-    #[error("not the entry of a night: {0}")]
+    #[error("not the entry of a nightly run: {0}")]
     Form(#[from] serde_json::Error),
     /// Of a version that this build does not read.
-    #[error("its form has version {0}, and this amiproof reads up to {SCHEMA_VERSION}: use a newer amiproof")]
+    #[error("its format has version {0}, and this amiproof reads up to {SCHEMA_VERSION}: use a newer amiproof")]
     Version(u32),
     /// The letters of a subject are not as many as there are checks.
-    #[error("not a whole entry: it has {checks} checks and {letters} outcomes of {subject}")]
+    #[error("incomplete entry: it has {checks} checks and {letters} outcomes of {subject}")]
     Outcomes {
         /// The subject.
         subject: String,
@@ -84,7 +84,7 @@ pub enum NightError {
         letters: usize,
     },
     /// It is the entry of another night than its name says.
-    #[error("it is the entry of {0}, and not of the night in its name")]
+    #[error("it is the entry of {0}, not of the nightly run in its name")]
     Other(Key),
 }
 

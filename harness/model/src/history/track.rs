@@ -1,4 +1,4 @@
-//! What the nights say about a check on a subject: whether it fails and since when, and whether it passes and fails in turn.
+//! What the nights say about a check on a subject: whether it fails and since when, and whether it passes and fails intermittently.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,14 +32,14 @@ pub enum Trend {
     NewFailure,
     /// Fails, and did before the newest night.
     Failing,
-    /// Passes and fails in turn on the same image, or passes only on a retry.
+    /// Passes and fails intermittently on the same image, or passes only on a retry.
     Flaky,
     /// Had a verdict, and has none in the newest night.
     #[strum(serialize = "no longer decided")]
     Undecided,
     /// Failed or was waived in some night, and is not failing now.
     Changed,
-    /// The same in every night that has it.
+    /// The same outcome in every nightly run that has the check.
     Steady,
 }
 

@@ -148,7 +148,7 @@ mod tests {
             (
                 "firewall.nft.output",
                 is("drop (inet filter output)"),
-                "cannot: nobody could reach the host any more to put it back",
+                "cannot: the host would become unreachable, so the setting could not be put back",
             ),
             ("file./var/log/messages", Requirement::Mode { mode: "0640".to_owned() }, "as it is"),
             ("module.squashfs", is("blocked"), "set blocked"),

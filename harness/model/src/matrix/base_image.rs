@@ -28,7 +28,7 @@ pub fn base_image_kind(name: &str) -> Option<&'static str> {
     }
 }
 
-/// The same for the name of a public SSM parameter, like
+/// As [`base_image_kind`], for the name of a public SSM parameter, like
 /// `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64`.
 pub(super) fn base_image_parameter_kind(name: &str) -> Option<&'static str> {
     if name.starts_with("/aws/service/ecs/") {

@@ -20,8 +20,7 @@ pub(super) fn build(
     if let Some(ami) = ami
         && !matches!(ami, AmiSource::PackerManifest { .. })
     {
-        let message =
-            "a build hands its image over in a Packer manifest, and this variant has its image from elsewhere";
+        let message = "a build writes its image to a Packer manifest, but this variant takes its image from elsewhere";
         resolver.problem(&at, message, "name the manifest with ami: {packerManifest: FILE}, or remove build");
         return None;
     }
@@ -30,7 +29,7 @@ pub(super) fn build(
     };
     let only = match raw.only {
         Some(only) => {
-            let rule = "one source as Packer names it, like amazon-ebs.al2023: patterns match more than is meant";
+            let rule = "one source as Packer names it, like amazon-ebs.al2023: patterns are not supported";
             Some(resolver.text(&format!("{at}.only"), only, "Packer source", rule, is_source)?)
         }
         None => None,

@@ -47,7 +47,7 @@ pub(super) fn check(resolver: &mut Resolver<'_>, variants: &[Named], cluster: Op
     }
 }
 
-/// Two builds that hand over through one manifest would each take the image of the other.
+/// Two builds that write one manifest could each get the other's image.
 fn builds_are_told_apart(resolver: &mut Resolver<'_>, variants: &[Named]) {
     let mut first: HashMap<(&Utf8Path, Option<&str>), &str> = HashMap::new();
     for named in variants {
@@ -56,7 +56,7 @@ fn builds_are_told_apart(resolver: &mut Resolver<'_>, variants: &[Named]) {
         if let Some(other) = first.insert((path, select.as_deref()), &named.path) {
             resolver.problem(
                 &format!("{}.ami", named.path),
-                format!("{other} hands its image over in {path}, too, so that each could get the image of the other"),
+                format!("{other} also writes its image to {path}, so each variant could get the other's image"),
                 "name another manifest, or tell the builds apart with select",
             );
         }
@@ -97,7 +97,7 @@ fn selectors_are_unique(resolver: &mut Resolver<'_>, variants: &[Named]) {
 fn reference_fits(resolver: &mut Resolver<'_>, variant: &Named, reference: &str, variants: &[Named]) {
     let at = format!("{}.reference", variant.path);
     if variant.name() == Some(reference) {
-        let help = "name the unhardened twin, or remove the key";
+        let help = "name the unhardened counterpart, or remove the key";
         resolver.problem(&at, "a variant cannot be its own reference", help);
         return;
     }

@@ -26,12 +26,12 @@ pub(crate) struct HistorySection {
     /// A folder, relative to this file, or `s3://BUCKET/PREFIX`.
     #[schemars(required, example = &"s3://amiproof-nights/team-a")]
     pub(crate) store: Option<String>,
-    /// How many nights are kept, or for how many days. Default: all of them.
+    /// How many nightly runs are kept, or for how many days. Default: all of them.
     #[schemars(extend("examples" = [400, "400d"]))]
     pub(crate) keep: Option<KeepSection>,
 }
 
-/// A number of nights, or of days.
+/// A number of nightly runs, or of days.
 #[derive(Debug)]
 pub(crate) struct KeepSection(String);
 
@@ -43,7 +43,7 @@ impl<'de> Deserialize<'de> for KeepSection {
             type Value = KeepSection;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("a number of nights, like 400, or of days, like 400d")
+                out.write_str("a number of nightly runs, like 400, or of days, like 400d")
             }
 
             fn visit_u64<E: de::Error>(self, count: u64) -> Result<KeepSection, E> {

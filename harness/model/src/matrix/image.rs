@@ -124,7 +124,7 @@ fn filter(resolver: &mut Resolver<'_>, at: &str, raw: FilterSection) -> Option<A
         None
     });
     let name = raw.name.and_then(|name| {
-        let rule = "an image name of 3 to 128 characters, with '*' and '?' where any text fits";
+        let rule = "an image name of 3 to 128 characters, with '*' and '?' as wildcards";
         let is_legal =
             |text: &str| (3..=128).contains(&text.chars().count()) && text.chars().any(|c| c.is_ascii_alphanumeric());
         resolver.text(&format!("{at}.name"), name, "image name pattern", rule, is_legal)
@@ -163,7 +163,7 @@ fn packer_manifest(
             resolver.problem(
                 &key,
                 format!("{path} is not JSON: {error}"),
-                "let Packer's post-processor 'manifest' write it again",
+                "regenerate it with Packer's post-processor 'manifest'",
             );
             return None;
         }
@@ -174,7 +174,7 @@ fn packer_manifest(
         resolver.problem(
             &key,
             format!("{path} holds no builds"),
-            "let Packer's post-processor 'manifest' write it again",
+            "regenerate it with Packer's post-processor 'manifest'",
         );
         return None;
     }

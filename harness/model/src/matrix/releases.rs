@@ -1,4 +1,4 @@
-//! A matrix of several images of one variant: its releases, each as a column of its own.
+//! A matrix whose columns are several releases of one variant's image.
 
 use std::str::FromStr;
 
@@ -6,11 +6,11 @@ use super::spec::{AmiSource, Matrix, NodeSource};
 use crate::name::{NameError, VariantName};
 use crate::waiver::Waiver;
 
-/// Why a variant has no columns for its releases.
+/// Why the releases of a variant cannot become columns.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReleasesError {
-    /// Its nodes exist already, with the image that they have.
-    #[error("the nodes of variant {0} exist already, so no other image can be given to them")]
+    /// Its nodes exist already, and keep their image.
+    #[error("the nodes of variant {0} exist already, so they cannot get other images")]
     Existing(VariantName),
     /// The matrix has no such variant.
     #[error("there is no variant '{0}'")]
@@ -39,9 +39,9 @@ impl FromStr for AmiSource {
 }
 
 impl Matrix {
-    /// The matrix with one variant for each of some images of a variant, and with its reference, if it has one. The columns are called after the
-    /// variant, `-r1` for the first image, and are everything that the variant is but for the image. What names the variant (thresholds, scans)
-    /// is for each of them.
+    /// The matrix with one column for each of `images` instead of `variant`, and with the variant's reference, if it has one. The columns are
+    /// named after the variant (`-r1` for the first image) and differ from it only in the image. Thresholds and scans that name the variant
+    /// apply to each column.
     ///
     /// # Errors
     /// [`ReleasesError`]: the variant cannot have other images, or its columns no names.
@@ -50,11 +50,11 @@ impl Matrix {
         variant: &VariantName,
         images: &[AmiSource],
     ) -> Result<(Self, Vec<VariantName>), ReleasesError> {
-        let whole = self.variants.iter().find(|known| known.name == *variant);
-        let whole = whole.ok_or_else(|| ReleasesError::Unknown(variant.clone()))?;
-        let NodeSource::Made(made) = &whole.nodes else { return Err(ReleasesError::Existing(variant.clone())) };
+        let original = self.variants.iter().find(|known| known.name == *variant);
+        let original = original.ok_or_else(|| ReleasesError::Unknown(variant.clone()))?;
+        let NodeSource::Made(made) = &original.nodes else { return Err(ReleasesError::Existing(variant.clone())) };
         let mut matrix = self.clone();
-        matrix.variants.retain(|known| Some(&known.name) == whole.reference.as_ref());
+        matrix.variants.retain(|known| Some(&known.name) == original.reference.as_ref());
         let mut names = Vec::new();
         for (at, image) in images.iter().enumerate() {
             let name: VariantName = format!("{variant}-r{}", at + 1).parse()?;
@@ -63,7 +63,7 @@ impl Matrix {
             }
             let mut made = made.clone();
             (made.ami, made.build) = (image.clone(), None);
-            let mut column = whole.clone();
+            let mut column = original.clone();
             (column.name, column.nodes) = (name.clone(), NodeSource::Made(made));
             matrix.variants.push(column);
             names.push(name);
@@ -75,7 +75,7 @@ impl Matrix {
 }
 
 impl Waiver {
-    /// The waiver as it is for columns that stand for a variant.
+    /// The waiver with the columns in place of the variant.
     #[must_use]
     pub fn of_releases(mut self, variant: &VariantName, columns: &[VariantName]) -> Self {
         let names: Vec<String> = columns.iter().map(ToString::to_string).collect();
@@ -84,7 +84,7 @@ impl Waiver {
     }
 }
 
-/// Replaces one element by others, where it is there.
+/// Replaces one element by others, if the list contains it.
 fn replace<T: Clone + PartialEq>(list: &mut Vec<T>, old: &T, new: &[T]) {
     if let Some(at) = list.iter().position(|one| one == old) {
         list.splice(at..=at, new.iter().cloned());
@@ -129,12 +129,9 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_columns_says_why() {
+    fn errors_say_why_releases_cannot_become_columns() {
         let refused = |name: &str| matrix().of_releases(&name.parse().unwrap(), &images()).unwrap_err().to_string();
-        assert_eq!(
-            refused("there"),
-            "the nodes of variant there exist already, so no other image can be given to them"
-        );
+        assert_eq!(refused("there"), "the nodes of variant there exist already, so they cannot get other images");
         assert_eq!(refused("none"), "there is no variant 'none'");
         assert!("ami-1".parse::<AmiSource>().is_err() && "golden".parse::<AmiSource>().is_err());
     }

@@ -96,7 +96,7 @@ fn kube_bench(resolver: &mut Resolver<'_>, raw: KubeBenchSection) -> KubeBench {
 fn runs(resolver: &mut Resolver<'_>, raw: RunsSection) -> Option<Runs> {
     const PATH: &str = "scans.kubeBench.from";
     let name = |resolver: &mut Resolver<'_>, key: &str, text: String, what: &'static str| {
-        let rule = "a name of Kubernetes: lower-case letters, digits, '-' and '.'";
+        let rule = "a Kubernetes name: lower-case letters, digits, '-' and '.'";
         resolver.text(&format!("{PATH}.{key}"), text, what, rule, is_object_name)
     };
     let namespace = raw.namespace.and_then(|text| name(resolver, "namespace", text, "namespace"));

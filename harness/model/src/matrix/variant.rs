@@ -13,7 +13,7 @@ use crate::form::List;
 use crate::name::{Benchmark, Level, VariantName};
 use crate::selector::NodeSelector;
 
-/// What is known of a section, also where it is wrong in part: other sections may refer to it.
+/// What is known of a section, even where it is partly wrong: other sections may refer to it.
 pub(super) struct Named {
     /// `variants[2]`.
     pub(super) path: String,
@@ -74,7 +74,7 @@ pub(super) fn all(
 const DEFAULT_TIMEOUTS: Timeouts =
     Timeouts { nodes_ready: Duration::from_mins(8), check: Duration::from_mins(5), os_scan: Duration::from_mins(45) };
 
-/// The same for Windows: a stock image of EKS is Ready in about five minutes, one of one's own without EC2 Fast Launch in 15 and more
+/// The default for Windows: a stock image of EKS is Ready in about five minutes, one of one's own without EC2 Fast Launch in 15 and more
 /// (EC2 user guide, "Configure EC2 Fast Launch").
 const WINDOWS_NODES_READY: Duration = Duration::from_mins(20);
 

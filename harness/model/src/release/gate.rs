@@ -54,11 +54,11 @@ pub enum Refusal {
         run: String,
         /// The variant that was asked for.
         variant: String,
-        /// Those that it has.
+        /// The variants that it has.
         known: Vec<String>,
     },
     /// No image was found for the variant, or it is made of existing nodes whose image is not known.
-    #[error("the image of {variant} is not known: the run has not recorded which AMI its nodes booted")]
+    #[error("the image of {variant} is unknown: the run did not record which AMI its nodes booted")]
     NoImage {
         /// The variant.
         variant: VariantName,
@@ -104,7 +104,7 @@ pub enum Refusal {
         reason: String,
     },
     /// Rows without a result, which a threshold allows.
-    #[error("{count} checks of {variant} have no result, which a threshold of the matrix allows")]
+    #[error("{variant} has checks without a result, which a threshold of the matrix allows ({count})")]
     Incomplete {
         /// The variant.
         variant: VariantName,
@@ -112,7 +112,7 @@ pub enum Refusal {
         count: usize,
     },
     /// Failures that are accepted only because an earlier run has them, too.
-    #[error("{count} failures of {variant} are accepted only because the baseline has them, too")]
+    #[error("{variant} has failures that are accepted only because the baseline has them, too ({count})")]
     Known {
         /// The variant.
         variant: VariantName,
@@ -120,7 +120,7 @@ pub enum Refusal {
         count: usize,
     },
     /// A row that says two things.
-    #[error("{check} on {variant} is said to have passed, and its outcome is {outcome}")]
+    #[error("{check} on {variant} is reported as passed, but its outcome is {outcome}")]
     Contradiction {
         /// The variant.
         variant: VariantName,
@@ -136,7 +136,7 @@ pub enum Refusal {
         variant: VariantName,
     },
     /// Checks without a row.
-    #[error("the run has no answer to {} of the required checks on {variant}, {} among them", checks.len(), first(checks))]
+    #[error("the run has no result for {} of the required checks on {variant}, {} among them", checks.len(), first(checks))]
     LeftOut {
         /// The variant.
         variant: VariantName,
@@ -162,7 +162,7 @@ pub enum Refusal {
         most: Duration,
     },
     /// The report is of a time to come: a clock is wrong.
-    #[error("run {run} ends {} from now, so the clock here or that of the run is wrong", duration::short(*ahead))]
+    #[error("run {run} ended {} in the future: the clock of this machine or of the run is wrong", duration::short(*ahead))]
     Future {
         /// The run.
         run: String,
@@ -214,21 +214,19 @@ impl Refusal {
             Self::Verdict { conclusion: Conclusion::Failed | Conclusion::Regression, .. } => {
                 "see `amiproof explain`; promote an image whose verdict is passed".to_owned()
             }
-            Self::Verdict { .. } => "`amiproof rerun --failed` checks again what has no result".to_owned(),
-            Self::Incomplete { .. } => "--allow-incomplete promotes it all the same".to_owned(),
+            Self::Verdict { .. } => "`amiproof rerun --failed` repeats checks that have no result".to_owned(),
+            Self::Incomplete { .. } => "--allow-incomplete promotes it anyway".to_owned(),
             Self::Known { .. } => "waive them, with an owner and a date, and run amiproof again".to_owned(),
             Self::Contradiction { .. } | Self::Twice { .. } => {
-                "the report is not as amiproof wrote it: run amiproof again".to_owned()
+                "the report was changed after amiproof wrote it: run amiproof again".to_owned()
             }
-            Self::LeftOut { .. } => {
-                "run amiproof without --checks, or leave them out here, too, with --except PREFIX".to_owned()
-            }
+            Self::LeftOut { .. } => "run amiproof without --checks, or exempt them with --except PREFIX".to_owned(),
             Self::NotScanned { .. } => "`amiproof scan` scans what `amiproof apply` created".to_owned(),
             Self::Old { .. } => "run amiproof again, or allow it with --max-age".to_owned(),
             Self::Future { .. } => "set the clock".to_owned(),
-            Self::WaiverExpired { .. } => "prolong the waiver or repair the image, and run amiproof again".to_owned(),
+            Self::WaiverExpired { .. } => "extend the waiver or fix the image, and run amiproof again".to_owned(),
             Self::Lab { .. } => "run amiproof in the account of the image".to_owned(),
-            Self::Later { .. } => "promote by that run once it passes".to_owned(),
+            Self::Later { .. } => "promote from that run once it passes".to_owned(),
         }
     }
 }

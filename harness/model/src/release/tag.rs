@@ -6,9 +6,9 @@
 pub const STATUS: &str = "amiproof:status";
 /// The run that tested it.
 pub const TESTED_BY: &str = "amiproof:tested-by-run";
-/// What it was promoted as, separated by spaces: `MATRIX/VARIANT`, of which images follow one another.
+/// What it was promoted as, separated by spaces: `MATRIX/VARIANT`.
 pub const PROMOTED_AS: &str = "amiproof:promoted-as";
-/// The Systems Manager parameters that were told to name it, separated by spaces.
+/// The Systems Manager parameters that name it, separated by spaces.
 pub const NAMED_BY: &str = "amiproof:named-by";
 /// `sha256:…` of the report of that run.
 pub const REPORT: &str = "amiproof:report";
@@ -22,7 +22,7 @@ pub const BUILT_AS: &str = "amiproof:built-as";
 pub const BUILT_FROM: &str = "amiproof:built-from";
 /// The image that it was built on.
 pub const BASE: &str = "amiproof:base-image";
-/// On a parameter: what it names the newest image of, `MATRIX/VARIANT`. A parameter without it is not amiproof's.
+/// On a parameter: the `MATRIX/VARIANT` whose newest image it names. A parameter without it is not amiproof's.
 pub const PARAMETER: &str = "amiproof:promotes";
 
 /// The longest value of a tag, characters (EC2 and Systems Manager).

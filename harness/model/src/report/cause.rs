@@ -80,7 +80,7 @@ pub struct Cause {
     /// The nodes that have it, by index; empty if all have it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<u32>,
-    /// The controls of the variant's benchmark that ask for it.
+    /// The controls of the variant's benchmark that require it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub controls: Vec<ControlId>,
     /// How sure it is.
@@ -141,7 +141,7 @@ pub struct Hidden {
     pub title: String,
     /// What people call the fact that shows it.
     pub label: String,
-    /// The controls of the variant's benchmark that ask for it.
+    /// The controls of the variant's benchmark that require it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub controls: Vec<ControlId>,
     /// The cells that it may break.

@@ -52,7 +52,7 @@ pub struct Foreign {
     pub kind: String,
     /// Its name.
     pub id: String,
-    /// The owner, as the end of a sentence: `is of run r-2`.
+    /// The owner, as the end of a sentence: `is owned by run r-2`.
     pub owner: String,
     /// Whether the run had created one of that name, which was deleted in another way, and not only planned it.
     pub was_made: bool,

@@ -38,7 +38,7 @@ pub(super) fn reduce(report: &mut Report) {
 }
 
 /// What the facts of a variant are compared with: the first node with facts at the end of its chain of references. `None` where there is no
-/// such node, and where references name each other in a circle.
+/// such node, and where the references form a cycle.
 fn base(report: &Report, name: &VariantName) -> Option<Base> {
     let mut chain: Vec<&VariantName> = Vec::new();
     let mut last = None;

@@ -44,7 +44,7 @@ pub enum ParseError {
     #[error("not an amiproof report: {0}")]
     Form(serde_json::Error),
     /// The facts of a node are differences from those of a node that the report does not have.
-    #[error("not a whole amiproof report: {0}; restore the file as amiproof wrote it")]
+    #[error("incomplete amiproof report: {0}; restore the file as amiproof wrote it")]
     Facts(String),
     /// Of a version that this build does not read.
     #[error(

@@ -1,4 +1,4 @@
-//! What each control of a benchmark costs, as it was measured on a node.
+//! What each control of a benchmark breaks, as measured on nodes.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -122,7 +122,7 @@ pub enum Effect {
     Works,
     /// It fails every time, and passes again once the setting is put back.
     Breaks,
-    /// It passes and fails in turn.
+    /// It passes and fails intermittently.
     Unsteady,
     /// Nothing can be said, and why, as a clause.
     #[serde(rename_all = "camelCase")]

@@ -53,7 +53,7 @@ pub enum ProofEnd {
     OutOfReach,
     /// Putting the necessary settings back lets it pass, but no settings break it on the reference.
     NotSufficient,
-    /// The check passes and fails in turn with the same settings.
+    /// The check passes and fails intermittently with the same settings.
     #[serde(rename_all = "camelCase")]
     Unsteady {
         /// The settings that were exchanged then.
@@ -86,7 +86,7 @@ pub struct ProvenSetting {
     /// Its value on the reference; absent if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// The controls of the variant's benchmark that ask for it.
+    /// The controls of the variant's benchmark that require it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub controls: Vec<ControlId>,
 }
@@ -188,10 +188,10 @@ impl Proof {
             ),
             ProofEnd::Unsteady { exchanged } => {
                 let with = match exchanged.as_slice() {
-                    [] => "as the nodes are".to_owned(),
+                    [] => "on unchanged nodes".to_owned(),
                     few => format!("with {} exchanged", joined(few.to_vec())),
                 };
-                format!("{check} passes and fails in turn {with}, so nothing can be proven with it")
+                format!("{check} passes and fails intermittently {with}, so nothing can be proven with it")
             }
             ProofEnd::Undecided { why } => format!("nothing was found for {check}: {why}"),
             ProofEnd::Spent => {

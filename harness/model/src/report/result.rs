@@ -19,7 +19,7 @@ pub struct CheckResult {
     pub check: CheckId,
     /// Its title: a lower-case clause without full stop.
     pub title: String,
-    /// What it was asked about.
+    /// The variant or the cluster that it evaluates.
     pub subject: Subject,
     /// The control that it evaluates, if it is one of a benchmark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,7 +34,7 @@ pub struct CheckResult {
     /// the record of its scan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scanner: Option<String>,
-    /// What the check decided: that of the last attempt.
+    /// What the check decided in its last attempt.
     pub outcome: Outcome,
     /// What it means for the run after waivers, baseline and retries.
     pub disposition: Disposition,
@@ -48,7 +48,7 @@ pub struct CheckResult {
     pub started: Timestamp,
     /// Seconds over all attempts.
     pub seconds: f64,
-    /// Outcomes of the attempts before the last one; empty when the first one counted.
+    /// Outcomes of the attempts before the last one; empty if there was only one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier_attempts: Vec<Outcome>,
     /// Where it actually ran.
@@ -60,15 +60,15 @@ pub struct CheckResult {
     /// Capabilities of a node that it exercises (`pod-network`, `cluster-dns`, `kubelet-api`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exercises: Vec<String>,
-    /// Evidence.
+    /// What it saw: commands, output, events.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
 }
 
 impl CheckResult {
-    /// A result that is about no control and has nothing beside its outcome; what more is known is put over it:
-    /// `CheckResult { title, started, ..CheckResult::new(check, subject, outcome) }`. The title is that of no check until it is given,
-    /// the time the beginning of the epoch, and the disposition that of the outcome alone ([`Disposition::of`]).
+    /// A result with nothing but its outcome, to be completed by the caller:
+    /// `CheckResult { title, started, ..CheckResult::new(check, subject, outcome) }`. The title is empty, the time is the epoch,
+    /// and the disposition follows from the outcome alone ([`Disposition::of`]).
     pub fn new(check: CheckId, subject: Subject, outcome: Outcome) -> Self {
         Self {
             check,
@@ -92,7 +92,7 @@ impl CheckResult {
         }
     }
 
-    /// Whether it is a row of amiproof's own gates over scans ([`crate::threshold`]), which is about no node.
+    /// Whether it is a gate over a scan ([`crate::threshold`]), which no node produced.
     pub fn is_gate(&self) -> bool {
         self.check.suite() == crate::threshold::declared::SUITE
     }

@@ -36,7 +36,7 @@ const ONE_WAY: [(&str, &str); 4] = [
 /// Settings of the kernel whose value is a program that it runs, which no other host may name.
 const PROGRAMS: [&str; 4] = ["kernel.core_pattern", "kernel.hotplug", "kernel.modprobe", "kernel.poweroff_cmd"];
 
-/// Services without which nobody reaches the host, or the node is none.
+/// Services without which the host cannot be reached, or is not a node.
 const NEEDED: [&str; 9] = [
     "amazon-ssm-agent",
     "containerd",
@@ -70,9 +70,9 @@ impl Change {
         }
         let texts = [Some(fact), from, to].into_iter().flatten();
         if texts.into_iter().any(|text| text.chars().any(char::is_control)) {
-            return Err("it has characters that no value has".to_owned());
+            return Err("it contains unexpected characters".to_owned());
         }
-        let (_, name) = fact.split_once('.').ok_or_else(|| "it is no setting".to_owned())?;
+        let (_, name) = fact.split_once('.').ok_or_else(|| "it is not a setting".to_owned())?;
         let absent = || "one side does not have it".to_owned();
         let both = || Ok::<_, String>((from.ok_or_else(absent)?, to.ok_or_else(absent)?));
         match self {
@@ -82,7 +82,7 @@ impl Change {
             Self::Mount => both().and_then(|(from, to)| mount(name, from, to)),
             Self::Selinux => both().and_then(|(from, to)| enforcing(from, to)),
             Self::SelinuxBoolean => {
-                let name = name.strip_prefix("boolean.").ok_or_else(|| "it is no boolean".to_owned())?;
+                let name = name.strip_prefix("boolean.").ok_or_else(|| "it is not a boolean".to_owned())?;
                 let set = |value: Option<&str>| format!("setsebool {} {}", quoted(name), value.unwrap_or("off"));
                 // Without SELinux no boolean was set.
                 Ok(Exchange::new(set(to), format!("{{ ! getenforce | grep -q -v Disabled || {}; }}", set(from))))
@@ -136,7 +136,7 @@ impl Change {
         }
     }
 
-    /// How facts of a name are changed of which no file of a setting says it; `None` for those that are no settings.
+    /// How to change a fact that no setting's file describes; `None` for facts that are not settings.
     pub fn of_fact(fact: &str) -> Option<Self> {
         let (kind, name) = fact.split_once('.')?;
         let is_policy = |name: &str| !name.ends_with(".rules") && !name.ends_with(".digest");
@@ -175,7 +175,7 @@ fn quoted(text: &str) -> String {
 
 fn sysctl(name: &str, from: &str, to: &str) -> Result<Exchange, String> {
     if ONE_WAY.iter().any(|(own, value)| *own == name && (from == *value || to == *value)) {
-        return Err("the kernel takes it back at the next boot only".to_owned());
+        return Err("the kernel can only undo it at the next boot".to_owned());
     }
     if PROGRAMS.contains(&name) {
         return Err("its value is a program that the kernel runs".to_owned());
@@ -206,7 +206,7 @@ fn chain_of(policy: &str) -> Option<&str> {
 }
 
 fn nft(name: &str, from: &str, to: &str) -> Result<Exchange, String> {
-    let hook = name.strip_prefix("nft.").ok_or_else(|| "it is no hook".to_owned())?;
+    let hook = name.strip_prefix("nft.").ok_or_else(|| "it is not a hook".to_owned())?;
     match (chain_of(from), chain_of(to)) {
         (Some(chain), None) => {
             let chain: Vec<String> = chain.split(' ').map(quoted).collect();
@@ -237,14 +237,14 @@ fn nft(name: &str, from: &str, to: &str) -> Result<Exchange, String> {
 }
 
 /// Why packets that a host sends are not dropped.
-const CUT_OFF: &str = "nobody could reach the host any more to put it back";
+const CUT_OFF: &str = "the host would become unreachable, so the setting could not be put back";
 
 fn iptables(name: &str, from: &str, to: &str) -> Result<Exchange, String> {
-    let (tool, chain) = name.split_once('.').ok_or_else(|| "it is no chain".to_owned())?;
+    let (tool, chain) = name.split_once('.').ok_or_else(|| "it is not a chain".to_owned())?;
     let word = |policy: &str| policy.split([' ', '(']).next().unwrap_or_default().to_owned();
     let (from, to) = (word(from), word(to));
     if !["iptables", "ip6tables"].contains(&tool) {
-        return Err("it is no tool whose policies are known".to_owned());
+        return Err("it is not a tool whose policies are known".to_owned());
     }
     if chain == "OUTPUT" && to == "DROP" {
         return Err(CUT_OFF.to_owned());
@@ -334,7 +334,7 @@ fn service(name: &str, from: &str, to: &str) -> Result<Exchange, String> {
     }
     let is_active = |value: &str| value.split_whitespace().any(|word| word == "active");
     if is_active(from) == is_active(to) {
-        return Err("it differs from the next boot on".to_owned());
+        return Err("it takes effect only at the next boot".to_owned());
     }
     let holds = |value: &str| {
         let not = if is_active(value) { "" } else { "! " };
@@ -350,7 +350,7 @@ fn service(name: &str, from: &str, to: &str) -> Result<Exchange, String> {
 /// Which modules are loaded, and which cannot be: what a host does not name is loaded when it is needed.
 fn module(name: &str, from: Option<&str>, to: Option<&str>) -> Result<Exchange, String> {
     if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)) {
-        return Err("it is no name of a module".to_owned());
+        return Err("it is not the name of a module".to_owned());
     }
     if [from, to].iter().flatten().any(|value| !["loaded", "blocked"].contains(value)) {
         return Err("one of the kernels has it built in".to_owned());
@@ -380,7 +380,7 @@ fn unit(fact: &str, to: &str) -> Result<Exchange, String> {
     let (kind, name) = fact.split_once('.').unwrap_or((fact, ""));
     let (unit, property) = unit_property(kind, name).ok_or_else(|| "it belongs to no unit".to_owned())?;
     if to != "infinity" && (to.is_empty() || !to.chars().all(|c| c.is_ascii_digit())) {
-        return Err("its value is no number".to_owned());
+        return Err("its value is not a number".to_owned());
     }
     let folder = format!("/run/systemd/system/{unit}.service.d");
     let (file, unit) = (quoted(&format!("{folder}/99-{NAME}-{property}.conf")), quoted(unit));
@@ -405,7 +405,7 @@ fn containerd(name: &str, from: &str, to: &str) -> Result<Exchange, String> {
     let key = name.rsplit('.').next().unwrap_or(name);
     let is_plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "_-/.".contains(c));
     if ![key, from, to].into_iter().all(is_plain) {
-        return Err("its value is no plain word".to_owned());
+        return Err("its value is not a plain word".to_owned());
     }
     let file = "/etc/containerd/config.toml";
     let set = |value: &str| {
@@ -433,14 +433,14 @@ fn audit(fact: &str, from: &str, to: &str) -> Result<Exchange, String> {
             ("auditd", _) => {
                 let is_word = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
                 if ![name, value].into_iter().all(is_word) {
-                    return Err("its value is no plain word".to_owned());
+                    return Err("its value is not a plain word".to_owned());
                 }
                 Ok(format!(
                     "sed -i -E 's/^ *{name} *=.*/{name} = {value}/' /etc/audit/auditd.conf && \
                      grep -qE '^{name} = {value}$' /etc/audit/auditd.conf && systemctl kill -s HUP auditd"
                 ))
             }
-            _ => Err("it is counted and not set".to_owned()),
+            _ => Err("it is a counter, not a setting".to_owned()),
         }
     };
     Ok(Exchange::new(set(to)?, set(from)?))

@@ -57,7 +57,7 @@ impl Threshold {
         };
         let names = silent.iter().map(String::as_str).collect::<Vec<_>>().join(" and ");
         Some(if is_graded {
-            format!("failures of {names} have no severity, so that no budget counts them")
+            format!("failures of {names} have no severity, so no limit covers them")
         } else {
             format!("{names} gives no severity: limit failures or pass instead of severities")
         })

@@ -79,7 +79,7 @@ fn mixed() -> Vec<CheckResult> {
     ]
 }
 
-/// A list of the first so many controls `1.1`, `1.2` … of the benchmark; without a number the benchmark is unknown.
+/// A list of the first few controls `1.1`, `1.2` … of the benchmark; without a number the benchmark is unknown.
 fn listing(controls: Option<usize>) -> impl Fn(&str, &Subject, Option<Level>) -> Option<BTreeSet<&'static str>> {
     const NUMBERS: [&str; 5] = ["1.1", "1.2", "1.3", "1.4", "1.5"];
     move |benchmark, _, _| (benchmark == BENCHMARK).then_some(NUMBERS.into_iter().take(controls?).collect())
@@ -195,7 +195,7 @@ fn what_is_not_evaluated_is_allowed_by_a_coverage_that_holds_and_by_nothing_else
     broken.results.push(answer("1.2", "openscap", None, Outcome::Error { message: "throttled".into() }));
     let declared = Threshold { coverage: Some("50%".parse().unwrap()), ..threshold() };
     apply_listing(&mut broken, &[declared], Some(2));
-    assert_eq!(code(&broken), 3, "an error is no gap in a scan");
+    assert_eq!(code(&broken), 3, "an error is not a gap in a scan");
 }
 
 #[test]

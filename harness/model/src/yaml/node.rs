@@ -77,7 +77,7 @@ impl Node {
         node.place
     }
 
-    /// The same value as JSON, without places.
+    /// This value as JSON, without places.
     pub fn to_json(&self) -> serde_json::Value {
         match &self.value {
             Value::Null => serde_json::Value::Null,

@@ -58,7 +58,7 @@ fn too_few_ready_pods_fail_with_the_nodes_that_the_others_are_on() {
     assert_eq!(findings[0].summary, "coredns is not available: pod b runs on n2 but is not ready");
     assert!(findings[0].detail.contains("its pods are on n1, n2"), "{}", findings[0].detail);
     let Verdict::Fail(findings) = snapshot(1, Vec::new()).judge("coredns").verdict else { panic!() };
-    assert_eq!(findings[0].summary, "coredns is not available: 0 of 1 pods are there");
+    assert_eq!(findings[0].summary, "coredns is not available: 0 of 1 pods exist");
 }
 
 #[test]

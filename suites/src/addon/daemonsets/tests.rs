@@ -61,7 +61,7 @@ fn a_node_without_a_pod_fails_and_is_named() {
     let Verdict::Fail(findings) = judge(&seen, "vpc-cni").verdict else { panic!() };
     assert_eq!(findings.len(), 1);
     assert_eq!(findings[0].resource, "aws-node on node 2");
-    assert_eq!(findings[0].summary, "aws-node is not Ready on node 2: there is no pod of it on the node");
+    assert_eq!(findings[0].summary, "aws-node is not Ready on node 2: it has no pod on the node");
     assert!(findings[0].remediation.contains("/opt/cni/bin"));
 }
 

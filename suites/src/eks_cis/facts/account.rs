@@ -54,7 +54,7 @@ pub(crate) struct NodeRole {
     pub(crate) groups: Vec<String>,
     /// Its policies.
     pub(crate) policies: Reading<RolePolicies>,
-    /// Those of the actions that change the registry which it may call.
+    /// The actions that change the registry and that it may call.
     pub(crate) may_change_registry: Reading<Vec<String>>,
 }
 

@@ -94,7 +94,7 @@ fn make_folders(run: &Utf8Path, wanted: &Utf8Path) -> Result<(), Failure> {
         if path.is_symlink() {
             return Err(Failure::usage(
                 format!("{path} is a symbolic link, and links in a run's folder are not followed"),
-                "remove the link; amiproof makes the folder itself",
+                "remove the link; amiproof creates the folder itself",
             ));
         }
         if !path.is_dir() {

@@ -223,7 +223,7 @@ spec:
   exercises: [image-pull, pod-network, cluster-dns, service-vip, probes]
   timeout: 3m
   # What must become true, in order. The client ends with 0 only when it got its answer; its last words are the termination message,
-  # which arrives also on a node whose port 10250 is closed.
+  # which arrives even from a node whose port 10250 is closed.
   expect:
     - ready: deployment/web
     - reaches: {{client: job/client, server: deployment/web}}

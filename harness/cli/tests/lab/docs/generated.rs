@@ -104,7 +104,7 @@ fn rebuilds(setting: &Setting) -> BTreeSet<String> {
 
 fn section(text: &mut String, setting: &Setting) {
     writeln!(text, "## {}\n\n{}\n", setting.name, sentence(&setting.title)).unwrap();
-    writeln!(text, "| fact of the node | harmful if | asked for by |\n|---|---|---|").unwrap();
+    writeln!(text, "| fact of the node | harmful if | required by |\n|---|---|---|").unwrap();
     for harmful in &setting.harmful {
         let label = if harmful.label == harmful.fact { String::new() } else { format!(" ({})", harmful.label) };
         let row = [format!("`{}`{label}", harmful.fact), value(&harmful.value), controls(harmful)];
@@ -126,10 +126,10 @@ fn section(text: &mut String, setting: &Setting) {
 fn the_page_of_settings_is_that_of_the_files() {
     let about = "Every setting that `amiproof explain` knows: a fact of a node that hardening changes, and what it takes away. \
                  A setting is a cause of a failure only where the nodes of a variant have the harmful value and those of its \
-                 reference do not. [How to read the report](../reading.md) says what `likely`, `possible` and `ruled out` mean, and \
+                 reference do not. [Reading the page and the terminal](../reading.md) says what `likely`, `possible` and `ruled out` mean, and \
                  [Checks and workloads](checks.md#what-workloads-need) lists the workloads that need each capability.";
     let mut text = head("Settings that break nodes", "`suites/settings`", about);
-    text.push_str("| setting | what is the matter | asked for by |\n|---|---|---|\n");
+    text.push_str("| setting | effect | required by |\n|---|---|---|\n");
     for setting in settings::all() {
         let asked: BTreeSet<String> = setting.harmful.iter().map(controls).filter(|one| one != "none").collect();
         let asked = asked.into_iter().collect::<Vec<_>>().join("; ");

@@ -1,8 +1,8 @@
 //! The pages of the documentation as data: blocks of commands with what they print, and files that readers write.
 //!
-//! What stands behind the language of a block says what a test does with it:
+//! The text after the language of a block says what a test does with it:
 //!
-//! * `console`: the commands are executed in the order of the page, and what they print is compared where it is shown. `...` on a line
+//! * `console`: the commands are executed in the order of the page, and their output is compared if the page shows it. `...` on a line
 //!   of its own stands for any lines, `[..]` for any part of a line.
 //! * `console exit=1`: the last command ends with this code.
 //! * `console not-run: REASON`: the commands cannot be executed by a test. They are parsed, and counted.
@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 
-/// Languages of blocks that hold no commands.
-const SILENT: [&str; 9] = ["xml", "yaml", "json", "toml", "hcl", "text", "groovy", "powershell", "rust"];
+/// Languages of blocks without commands.
+const WITHOUT_COMMANDS: [&str; 9] = ["xml", "yaml", "json", "toml", "hcl", "text", "groovy", "powershell", "rust"];
 
 /// One page.
 pub(crate) struct Page {
@@ -42,7 +42,7 @@ pub(crate) enum Run {
     Not(String),
 }
 
-/// A command and what it prints; nothing if the page does not show it.
+/// A command and its output, which is empty if the page does not show it.
 pub(crate) struct Step {
     pub(crate) command: String,
     pub(crate) output: String,
@@ -118,7 +118,7 @@ fn block(info: &str, line: usize, body: String) -> Result<Option<Block>, String>
     if language == "console" {
         let run = match rest.split_once('=') {
             None if rest.is_empty() => Run::Exits(0),
-            Some(("exit", code)) => Run::Exits(code.parse().map_err(|_| format!("'{code}' is no exit code"))?),
+            Some(("exit", code)) => Run::Exits(code.parse().map_err(|_| format!("'{code}' is not an exit code"))?),
             _ => match rest.strip_prefix("not-run: ") {
                 Some(reason) => Run::Not(reason.to_owned()),
                 None => return Err(format!("'{rest}' is neither exit=N nor not-run: REASON")),
@@ -129,14 +129,14 @@ fn block(info: &str, line: usize, body: String) -> Result<Option<Block>, String>
     if let Some(name) = rest.strip_prefix("file=") {
         return Ok(Some(Block::File { name: name.to_owned(), text: body }));
     }
-    if SILENT.contains(&language) { Ok(None) } else { Err(format!("'{info}' is no known kind of block")) }
+    if WITHOUT_COMMANDS.contains(&language) { Ok(None) } else { Err(format!("'{info}' is not a known kind of block")) }
 }
 
 fn steps(body: &str) -> Result<Vec<Step>, String> {
     let mut found: Vec<Step> = Vec::new();
-    let mut goes_on = false;
+    let mut is_continued = false;
     for line in body.lines() {
-        if goes_on {
+        if is_continued {
             let Some(step) = found.last_mut() else { break };
             step.command.push('\n');
             step.command.push_str(line);
@@ -148,9 +148,9 @@ fn steps(body: &str) -> Result<Vec<Step>, String> {
         } else {
             return Err(format!("a block of commands begins with '$ ' and not with '{line}'"));
         }
-        // A command that ends with a backslash goes on in the next line.
-        let is_command = goes_on || line.starts_with("$ ");
-        goes_on = is_command && line.ends_with('\\');
+        // A command that ends with a backslash continues on the next line.
+        let is_command = is_continued || line.starts_with("$ ");
+        is_continued = is_command && line.ends_with('\\');
     }
     if found.is_empty() { Err("a block without commands".to_owned()) } else { Ok(found) }
 }

@@ -64,7 +64,7 @@ pub async fn wait_active(
     }
 }
 
-/// Starts the deletion of an add-on; one that is not installed is no error.
+/// Starts the deletion of an add-on; one that is not installed is not an error.
 ///
 /// # Errors
 /// [`AwsError`] of [DeleteAddon](https://docs.aws.amazon.com/eks/latest/APIReference/API_DeleteAddon.html).

@@ -20,7 +20,7 @@ pub struct Version {
 /// The version to install: the pinned one, which must fit the cluster, or the recommended one.
 ///
 /// # Errors
-/// When EKS refuses, knows no version for the cluster, or not the pinned one.
+/// When EKS refuses, or has no version for the cluster or not the pinned one.
 pub(crate) async fn resolve(
     clients: &Clients,
     kubernetes: &str,

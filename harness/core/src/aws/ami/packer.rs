@@ -51,7 +51,7 @@ pub fn newest_in_manifest(text: &str, select: Option<&str>, region: &str) -> Res
     id.parse().map_err(|error| format!("{error}"))
 }
 
-/// The run of Packer that wrote a manifest last; `None` if it does not say, or is no manifest.
+/// The run of Packer that wrote a manifest last; `None` if it does not say, or is not a manifest.
 pub fn last_run(text: &str) -> Option<String> {
     serde_json::from_str::<Manifest>(text).ok()?.last_run_uuid.filter(|run| !run.is_empty())
 }

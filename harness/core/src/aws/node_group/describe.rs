@@ -6,7 +6,7 @@ use crate::aws::Clients;
 use crate::aws::error::Explain as _;
 use crate::aws::error::{AwsError, found};
 
-/// Reads a node group; `None` if there is none of that name.
+/// Reads a node group; `None` if none has this name.
 ///
 /// # Errors
 /// [`AwsError`] of [DescribeNodegroup](https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeNodegroup.html).

@@ -110,7 +110,7 @@ pub fn takes_controllers(variant: &Variant) -> bool {
     variant.family.is_linux() && variant.hardening.is_none()
 }
 
-/// Starts the deletion of a node group; one that does not exist, or is being deleted, is no error.
+/// Starts the deletion of a node group; one that does not exist, or is being deleted, is not an error.
 ///
 /// # Errors
 /// [`AwsError`] of [DeleteNodegroup](https://docs.aws.amazon.com/eks/latest/APIReference/API_DeleteNodegroup.html).

@@ -104,7 +104,7 @@ pub(super) fn end_of_shell() -> String {
     format!("\necho '{MARK}{END}'\n")
 }
 
-/// The same for PowerShell, where a text by itself is printed.
+/// As [`end_of_shell`], for PowerShell, which prints an expression that stands alone.
 pub(super) fn end_of_powershell() -> String {
     format!("\n'{MARK}{END}'\n")
 }

@@ -3,9 +3,9 @@
 /// The kind of report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Of the operating system.
+    /// The report about the operating system.
     Os,
-    /// Of the kubelet, by the worker part of the CIS Kubernetes benchmark.
+    /// The report about the kubelet, by the worker part of the CIS Kubernetes benchmark.
     Kubernetes,
 }
 

@@ -134,7 +134,7 @@ impl Shape {
         let mut deserializer = serde_json::Deserializer::from_reader(ShortStrings::new(reader));
         let ended = Walk { shape: &mut shape, path: String::new(), depth: 0 }.deserialize(&mut deserializer);
         if let Err(error) = ended {
-            tracing::debug!(%error, "the form of a JSON document is known in part");
+            tracing::debug!(%error, "the format of a JSON document was recognised only in part");
         }
         shape
     }

@@ -61,7 +61,7 @@ impl Source {
             return Err(ImportError::TooLarge { what: "the file".to_owned(), most: megabytes(most) });
         }
         String::from_utf8(bytes).map_err(|error| ImportError::Encoding {
-            found: format!("bytes at offset {} that are no UTF-8", error.utf8_error().valid_up_to()),
+            found: format!("bytes at offset {} that are not UTF-8", error.utf8_error().valid_up_to()),
         })
     }
 }

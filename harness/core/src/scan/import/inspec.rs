@@ -163,7 +163,7 @@ fn verdict(control: &Control) -> Verdict {
             Some(waiver) => {
                 let why = waiver.justification.as_ref().map(|text| line(&text.0)).filter(|why| !why.is_empty());
                 let why = why.unwrap_or_else(|| "no reason given".to_owned());
-                Verdict::NotEvaluated(format!("InSpec did not run it, because a waiver of its own says so: {why}"))
+                Verdict::NotEvaluated(format!("InSpec did not run it, because one of its own waivers says so: {why}"))
             }
             None if reason(check).starts_with(NOT_RUN) => {
                 Verdict::NotEvaluated(format!("InSpec did not run it: {}", reason(check)))

@@ -114,8 +114,11 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
         let reason =
             "the file is one page of several (it has a nextToken); import the output of the aws CLI, which fetches all";
         document.notes.push(reason.to_owned());
-        let whole =
-            Answer::new("pages", "all pages of the scan's details are there", Verdict::NotEvaluated(reason.to_owned()));
+        let whole = Answer::new(
+            "pages",
+            "the file has all pages of the scan's details",
+            Verdict::NotEvaluated(reason.to_owned()),
+        );
         document.add(&mut index, whole)?;
     }
     Ok(document)

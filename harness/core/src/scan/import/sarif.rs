@@ -61,8 +61,7 @@ fn one_run(run: Run, document: &mut Document, index: &mut Index) -> Result<(), I
             (&invocation.tool_execution_notifications.0, &invocation.tool_configuration_notifications.0);
         let is_error = |one: &Notification| one.level.as_ref().is_some_and(|level| level.0 == "error");
         if execution.iter().chain(configuration).any(is_error) {
-            broken =
-                broken.or(Some("the tool notes an error of its own run, so that it may not have looked at everything"));
+            broken = broken.or(Some("the tool notes an error of its own run, so it may have missed something"));
         }
     }
     if run.external_property_file_references.is_some_and(|external| !external.results.0.is_empty()) {

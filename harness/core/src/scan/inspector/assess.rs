@@ -17,7 +17,7 @@ pub struct Summary {
     pub status: String,
     /// Checks over all instances.
     pub total_checks: i32,
-    /// Those of them that failed.
+    /// How many of these checks failed.
     pub failed_checks: i32,
 }
 

@@ -142,11 +142,11 @@ fn role_reason(region: &str, role: &str, denied: &[String]) -> Option<String> {
     let what = match denied {
         [] => return None,
         denied if denied.len() == ACTIONS.len() => "report CIS results to Inspector".to_owned(),
-        denied => denied.join(", "),
+        denied => format!("call {}", denied.join(", ")),
     };
     let policy = partition::managed_policy(region, POLICY);
     Some(format!(
-        "the node role {role} may not {what}: `aws iam attach-role-policy --role-name {role} --policy-arn {policy}`"
+        "the node role {role} is not allowed to {what}: `aws iam attach-role-policy --role-name {role} --policy-arn {policy}`"
     ))
 }
 
@@ -171,7 +171,7 @@ async fn instance_profiles(clients: &Clients, nodes: &[NodeScan]) -> Result<(BTr
     Ok((profiles, bare))
 }
 
-/// Those of [`ACTIONS`] that a role may not call. Where the caller may not simulate, the managed policy itself is looked for.
+/// The [`ACTIONS`] that a role is not allowed to call. If the caller may not simulate policies, it looks for the managed policy itself.
 async fn denied_actions(clients: &Clients, arn: &str, role: &str) -> Result<Vec<String>, AwsError> {
     let simulated = clients
         .read(|| async {
@@ -332,13 +332,13 @@ mod tests {
         let all = role_reason("us-west-2", "workers", &ACTIONS.map(str::to_owned)).unwrap();
         assert_eq!(
             all,
-            "the node role workers may not report CIS results to Inspector: `aws iam attach-role-policy --role-name workers \
+            "the node role workers is not allowed to report CIS results to Inspector: `aws iam attach-role-policy --role-name workers \
              --policy-arn arn:aws:iam::aws:policy/AmazonInspector2ManagedCisPolicy`"
         );
         let governed = role_reason("us-gov-west-1", "workers", &ACTIONS.map(str::to_owned)).unwrap();
         assert!(governed.contains("arn:aws-us-gov:iam::aws:policy/"), "{governed}");
         let one = role_reason("us-west-2", "workers", &["inspector2:StopCisSession".to_owned()]).unwrap();
-        assert!(one.contains("may not inspector2:StopCisSession: "), "{one}");
+        assert!(one.contains("is not allowed to call inspector2:StopCisSession: "), "{one}");
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(super) async fn run(request: &Request<'_>, clients: &Clients) -> Result<Ende
             }
         };
         let ended = watch_and_read(request, clients, &created.id, &nodes, &missing.nodes, deadline).await;
-        // In every path, also when reading failed. What cannot be deleted now stays in the ledger, and destroy tries again.
+        // In every path, even when reading failed. What cannot be deleted now stays in the ledger, and destroy tries again.
         match api::delete_configuration(clients, &created.id).await {
             Ok(()) => request.ledger.gone(created.key).await?,
             Err(error) => tracing::warn!(%error, "the scan configuration stays until the run is destroyed"),

@@ -136,7 +136,7 @@ impl NodeTopic {
             Self::ConfigurationOwner => "the kubelet's configuration file belongs to root:root",
             Self::Anonymous => "the kubelet refuses anonymous requests",
             Self::Authorization => "the kubelet's authorization mode is not AlwaysAllow",
-            Self::ClientAuthority => "the kubelet knows a client certificate authority",
+            Self::ClientAuthority => "the kubelet has a client certificate authority",
             Self::ReadOnlyPort => "the kubelet's read-only port is off",
             Self::StreamingTimeout => "the kubelet's streaming connections time out",
             Self::KernelDefaults => "the kubelet protects its kernel defaults",

@@ -12,9 +12,9 @@ use crate::cluster::{kubelet_api, serving_certificate};
 use crate::context::Context;
 use crate::probe;
 
-/// For the kubelet's answer; a closed port 10250 answers nothing for longer than anyone should wait.
+/// Deadline for the kubelet's answer: with port 10250 closed, it would not answer for much longer.
 const ANSWER: Duration = Duration::from_secs(10);
-/// For the command that reads its files.
+/// Deadline for the command that reads its files.
 const COMMAND: Duration = Duration::from_secs(30);
 
 /// Stands between files in what the command prints.
@@ -25,7 +25,7 @@ const SCRIPT: &str = "for f in /etc/kubernetes/kubelet/kubelet-config.json /etc/
 /etc/kubernetes/kubelet/kubelet-config.json.d/*.conf /etc/kubernetes/kubelet/config.json.d/*.conf; do \
 if [ -f \"$f\" ]; then echo \"== $f\"; cat \"$f\"; echo; fi; done";
 
-/// What the kubelet of a node runs with, or why that cannot be said.
+/// The configuration that the kubelet of a node runs with, or why it is unknown.
 pub(super) async fn of(context: &Context, node: &NodeRecord) -> Result<Effective, String> {
     let asked = match asked(context, node).await {
         Ok(configuration) => return Ok(Effective { source: "configz".to_owned(), configuration }),

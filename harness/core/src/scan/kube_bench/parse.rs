@@ -31,7 +31,7 @@ pub fn check(text: &str) -> Option<Control> {
     (!raw.status.is_empty()).then(|| control(raw, ""))
 }
 
-/// Reads the compact form: one `"key":"value"` of the JSON a line, in its order, the last line perhaps cut.
+/// Reads the compact form: one `"key":"value"` of the JSON a line, in its order; the last line may be cut.
 ///
 /// # Errors
 /// [`ParseError::Empty`] and [`ParseError::NoControls`].

@@ -32,7 +32,7 @@ pub fn verdict(control: &Control, resource: &str) -> Verdict {
             Verdict::NotEvaluated(format!("the audit did not run: {}", first_line(&control.reason)))
         }
         Status::Fail => Verdict::Fail(vec![finding(control, resource)]),
-        // What is not scored warns where a scored one fails, also when its audit broke.
+        // What is not scored warns where a scored one fails, even if its audit broke.
         Status::Warn if control.reason.to_ascii_lowercase().contains("failed to run") => {
             Verdict::NotEvaluated(format!("the audit did not run: {}", first_line(&control.reason)))
         }

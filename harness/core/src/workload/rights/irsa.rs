@@ -23,7 +23,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 pub(super) async fn grant(grant: &Grant<'_>, rights: &mut Rights) -> Result<(), CheckError> {
     let described = cluster::describe(grant.clients, grant.cluster()).await.map_err(refused)?;
     let Some(issuer) = described.and_then(|cluster| cluster.issuer) else {
-        return Err(CheckError::Undecided(format!("cluster {} has no issuer any more", grant.cluster())));
+        return Err(CheckError::Undecided(format!("cluster {} no longer has an issuer", grant.cluster())));
     };
     let url = oidc_provider::bare(&issuer);
     let provider = provider(grant, url).await?;

@@ -59,11 +59,11 @@ fn what_is_no_whole_entry_of_the_night_is_refused_and_says_why() {
     };
     for (said, wanted) in [
         (refused(&|entry| entry["outcomes"]["l1"] = json!("..")), "it has 3 checks and 2 outcomes of l1"),
-        (refused(&|entry| entry["schemaVersion"] = json!(2)), "its form has version 2"),
-        (refused(&|entry| *entry = json!({"schemaVersion": 9, "nights": []})), "its form has version 9"),
+        (refused(&|entry| entry["schemaVersion"] = json!(2)), "its format has version 2"),
+        (refused(&|entry| *entry = json!({"schemaVersion": 9, "nights": []})), "its format has version 9"),
         (refused(&|entry| entry["run"] = json!("r-2")), "it is the entry of 20261121T030000Z-r-2"),
-        (refused(&|entry| *entry = json!([])), "not the entry of a night: "),
-        (Night::parse(b"\x1f\x8b", &key).unwrap_err().to_string(), "not the entry of a night: "),
+        (refused(&|entry| *entry = json!([])), "not the entry of a nightly run: "),
+        (Night::parse(b"\x1f\x8b", &key).unwrap_err().to_string(), "not the entry of a nightly run: "),
     ] {
         assert!(said.contains(wanted), "{said}");
     }

@@ -106,7 +106,7 @@ fn each_gate_refuses_with_its_sentence() {
                 report.variants[1].ami = None;
                 report.variants[1].nodes.iter_mut().for_each(|node| node.ami_id = None);
             },
-            &["the image of l1 is not known: the run has not recorded which AMI its nodes booted"],
+            &["the image of l1 is unknown: the run did not record which AMI its nodes booted"],
         ),
         ("no node", |report| report.variants[1].nodes.clear(), &["no node of l1 joined the cluster"]),
         (
@@ -132,17 +132,17 @@ fn each_gate_refuses_with_its_sentence() {
         (
             "allowed",
             |report| report.results.push(row("workload/other", Disposition::Allowed)),
-            &["1 checks of l1 have no result, which a threshold of the matrix allows"],
+            &["l1 has checks without a result, which a threshold of the matrix allows (1)"],
         ),
         (
             "known",
             |report| report.results.push(row("workload/other", Disposition::Known)),
-            &["1 failures of l1 are accepted only because the baseline has them, too"],
+            &["l1 has failures that are accepted only because the baseline has them, too (1)"],
         ),
         (
             "left out",
             |report| drop(report.results.remove(1)),
-            &["the run has no answer to 1 of the required checks on l1, workload/web-service among them"],
+            &["the run has no result for 1 of the required checks on l1, workload/web-service among them"],
         ),
         (
             "not scanned",
@@ -207,7 +207,7 @@ fn a_report_is_neither_too_old_nor_of_a_time_to_come() {
     );
     assert_eq!(
         at("2026-11-30T10:00:00Z"),
-        ["run night-1 ends 1h from now, so the clock here or that of the run is wrong"]
+        ["run night-1 ended 1h in the future: the clock of this machine or of the run is wrong"]
     );
 }
 
@@ -245,12 +245,12 @@ fn old_answers_contradictions_and_answers_that_are_none_are_refused() {
     let old = with(|report| report.results[0].started = "2026-11-01T00:00:00Z".parse().unwrap());
     assert_eq!(old, ["the oldest result on l1 is 708h old, older than 24h"]);
     let said = with(|report| report.results[0].outcome = Outcome::NotEvaluated { reason: "silent".to_owned() });
-    assert_eq!(said, ["node/ready on l1 is said to have passed, and its outcome is not evaluated"]);
+    assert_eq!(said, ["node/ready on l1 is reported as passed, but its outcome is not evaluated"]);
     let shown = with(|report| {
         report.results[1].disposition = Disposition::Informational;
         report.results[1].outcome = Outcome::NotEvaluated { reason: "silent".to_owned() };
     });
-    assert_eq!(shown, ["the run has no answer to 1 of the required checks on l1, workload/web-service among them"]);
+    assert_eq!(shown, ["the run has no result for 1 of the required checks on l1, workload/web-service among them"]);
     let tolerated = with(|report| report.results[2].disposition = Disposition::Tolerated);
     assert_eq!(tolerated, ["no control of cis-al2023-1.0.0 passed in a scan of l1"]);
     let twice = with(|report| report.variants.push(report.variants[1].clone()));

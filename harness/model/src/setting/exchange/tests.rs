@@ -167,7 +167,7 @@ fn a_host_that_drops_still_answers_what_it_began_and_never_stops_sending() {
         (Change::NftPolicy, "firewall.nft.output", "drop (inet filter output)"),
     ] {
         let from = if change == Change::NftPolicy { "accept" } else { "ACCEPT" };
-        assert!(change.exchange(fact, Some(from), Some(to)).unwrap_err().contains("reach the host"), "{fact}");
+        assert!(change.exchange(fact, Some(from), Some(to)).unwrap_err().contains("become unreachable"), "{fact}");
     }
 }
 
@@ -187,10 +187,10 @@ fn what_cannot_be_undone_is_refused_with_the_reason() {
         (Change::Service, "service.cups", Some("enabled inactive"), Some("disabled inactive"), "next boot"),
         (Change::Sysctl, "sysctl.kernel.core_pattern", Some("core"), Some("|/bin/sh"), "program"),
         (Change::Sysctl, "sysctl.net.ipv6.conf.all.disable_ipv6", Some("1"), Some("0"), "IPv6"),
-        (Change::Module, "module.x;reboot;y", Some("blocked"), None, "no name"),
+        (Change::Module, "module.x;reboot;y", Some("blocked"), None, "not the name"),
         (Change::Module, "module.veth", Some("builtin"), Some("blocked"), "built in"),
-        (Change::Unit, "umask.kubelet", Some("0022"), Some("0022\\nExecStartPre=/bin/sh"), "no number"),
-        (Change::IptablesPolicy, "firewall.rebootables.FORWARD", Some("DROP"), Some("ACCEPT"), "no tool"),
+        (Change::Unit, "umask.kubelet", Some("0022"), Some("0022\\nExecStartPre=/bin/sh"), "not a number"),
+        (Change::IptablesPolicy, "firewall.rebootables.FORWARD", Some("DROP"), Some("ACCEPT"), "not a tool"),
         (Change::FileMode, "file./usr/bin/x", Some("0755 root:root"), Some("4755 root:root"), "their owner"),
         (Change::Audit, "audit.enabled", Some("2"), Some("1"), "locked"),
         (Change::Containerd, "containerd.root", Some("/a|b"), Some("/c"), "plain word"),

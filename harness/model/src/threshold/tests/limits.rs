@@ -43,7 +43,7 @@ fn severities_count_nothing_where_the_scanner_grades_nothing() {
     assert_eq!(sentence, "not evaluated: inspector gives no severity: limit failures or pass instead of severities");
     assert_eq!((words.as_str(), code), ("passed failed", 3));
     let (sentence, words, code) = gated(rows("openscap"), critical());
-    assert_eq!(sentence, "not evaluated: failures of openscap have no severity, so that no budget counts them");
+    assert_eq!(sentence, "not evaluated: failures of openscap have no severity, so no limit covers them");
     assert_eq!((words.as_str(), code), ("passed failed", 3));
     let clean = ["1.1", "1.2"].map(|number| answer(number, "trivy", None, Outcome::Pass)).to_vec();
     assert_eq!(gated(clean, critical()).0, "passed: ", "a scanner that grades and found nothing");

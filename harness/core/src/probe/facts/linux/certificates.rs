@@ -25,7 +25,7 @@ pub(super) fn command() -> String {
 }
 
 /// Adds `certificate.PATH.expires`, the earliest day of the certificates in a file, `certificate.PATH.unreadable`, how many of them cannot be
-/// read (1 for a file without any as text), and `certificate.files`, the number of files. None of them if the section is cut.
+/// read (1 for a file without any as text), and `certificate.files`, the number of files. None of them if the section is truncated.
 pub(super) fn facts(found: &mut Collected, sections: &Sections) {
     let Some(text) = sections.entire("certificates") else { return };
     let files: Vec<&str> = text.split("%% ").filter(|part| !part.trim().is_empty()).collect();

@@ -2,7 +2,7 @@
 
 use super::super::Collected;
 
-/// Their paths. What a host does not have is no fact.
+/// Their paths. What a host does not have is not a fact.
 const PATHS: [&str; 38] = [
     "/dev/shm",
     "/etc/cni/net.d",

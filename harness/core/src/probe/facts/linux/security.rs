@@ -68,7 +68,7 @@ fn account(found: &mut Collected, line: &str) {
     found.put(format!("account.{name}.passwordExpires"), password);
 }
 
-/// The date that is so many days after the epoch; `None` beyond the year 9999.
+/// The date that is a number of days after the epoch; `None` beyond the year 9999.
 fn day(days: i64) -> Option<Date> {
     date(1970, 1, 1).checked_add(Span::new().try_days(days).ok()?).ok()
 }

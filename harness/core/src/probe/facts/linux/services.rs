@@ -100,7 +100,7 @@ fn others<'a>(units: &'a str, active: &'a str) -> BTreeMap<&'a str, String> {
 const FIRST_OF_CLIENTS: u16 = 32768;
 
 /// Ports with a listener that others than the host itself can reach, from `/proc/net/tcp` and `tcp6` with state `0A` (LISTEN), or `udp` and
-/// `udp6` with `07`: sockets that are connected to nobody.
+/// `udp6` with `07`: sockets that are not connected.
 fn listening(text: &str, state: &str) -> String {
     let ports: BTreeSet<u16> = text
         .lines()

@@ -24,7 +24,7 @@ const PATHS: [&str; 14] = [
 ];
 
 /// Adds `mount.PATH` (options) and `fstype.PATH` for every mount of the host, `mount.PATH` = `OPTIONS (on MOUNT)` for the paths that matter
-/// and are no mounts, and `disk.PATH` = `20.0 GiB, 20-29% used`.
+/// and are not mounts, and `disk.PATH` = `20.0 GiB, 20-29% used`.
 pub(super) fn facts(found: &mut Collected, sections: &Sections) {
     // A mount that is missing from a list that is cut says nothing about what its path is on.
     if let Some(text) = sections.entire("mounts") {

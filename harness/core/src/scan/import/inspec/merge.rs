@@ -66,7 +66,7 @@ fn roots(profiles: &[Profile]) -> Vec<(usize, usize)> {
     (0..profiles.len())
         .map(|start| {
             let (mut at, mut depth) = (start, 0);
-            // A profile cannot lie deeper than there are profiles; a file that says so goes round in a circle.
+            // A profile cannot lie deeper than there are profiles; a file that says so has a cycle.
             while let Some(above) = parent(at).filter(|_| depth < profiles.len()) {
                 (at, depth) = (above, depth + 1);
             }

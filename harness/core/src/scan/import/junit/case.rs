@@ -89,7 +89,7 @@ impl Case {
         }
     }
 
-    /// Reads what stands in it.
+    /// Reads the elements inside it.
     pub(super) fn read<R: BufRead>(xml: &mut Xml<R>, mut case: Self) -> Result<Self, ImportError> {
         let depth = xml.depth();
         loop {

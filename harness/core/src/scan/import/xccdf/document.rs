@@ -178,14 +178,14 @@ fn verdict(result: &RuleResult, rule: &Rule, is_control: bool) -> Verdict {
     let why = if result.message.is_empty() { String::new() } else { format!(": {}", line(&result.message)) };
     match result.result.as_str() {
         "pass" | "fixed" | "notapplicable" if result.unchecked => {
-            Verdict::NotEvaluated(format!("its role is 'unchecked', so that '{}' is no result{why}", result.result))
+            Verdict::NotEvaluated(format!("its role is 'unchecked', so that '{}' is not a result{why}", result.result))
         }
         "pass" | "fixed" => Verdict::Pass,
         "fail" if result.unscored => Verdict::Manual(format!("not met, but its profile does not score it{why}")),
         "fail" => fail(&result.instance, format!("the rule is not met{why}"), result.message.clone(), rule.fix.clone()),
         "notapplicable" => Verdict::NotApplicable(format!("the rule does not apply to this machine{why}")),
         "informational" if is_control || result.unchecked => {
-            Verdict::NotEvaluated(format!("the result is 'informational', which is no answer{why}"))
+            Verdict::NotEvaluated(format!("the result is 'informational', which is not an answer{why}"))
         }
         "informational" => Verdict::NotApplicable(format!("for information only{why}")),
         "notchecked" => Verdict::NotEvaluated(format!("not checked: the content has no automated check for it{why}")),
