@@ -162,7 +162,7 @@ pub(crate) enum Command {
     Impact(Box<Impact>),
     /// List the controls to leave out of a hardened image so that all checks pass, in the format of its build tool (offline)
     Exclusions(Exclusions),
-    /// Import the results of another tool into a run: XCCDF, ARF, SARIF, JUnit, Inspector, kube-bench, InSpec, Bottlerocket
+    /// Import the results of another tool into a run: XCCDF, ARF, SARIF, JUnit, InSpec, HDF, OCSF, ASFF, CTRF, goss, Inspector, kube-bench, Bottlerocket
     Import(Import),
     /// Audit and import waivers
     Waiver(Waiver),
